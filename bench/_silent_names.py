@@ -40,7 +40,7 @@ def silence_names() -> socket.socket:
 def measure(stops: int) -> dict[str, list[float]]:
     """By name of the row."""
     from faults import KINDS, stop_ms  # noqa: PLC0415  after the names are silent
-    from faulty_server import Faults  # noqa: PLC0415  faults makes it known
+    from rigs.live.faulty_server import Faults  # noqa: PLC0415  faults makes it known
 
     random.seed(2)
     figures = {

@@ -34,7 +34,7 @@ import freshframe as ff
 from freshframe import _native
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
-from onnx_files import OnnxFile, node, tensor
+from rigs.onnx_files import OnnxFile, node, tensor
 
 WIDTH, HEIGHT = 1280, 720
 HERE = Path(__file__).parent

@@ -24,11 +24,11 @@ from _measure import ROOT, Result, Row, arguments
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-from faulty_server import Clip, Faults, Server
-from live_media import encode
-from live_rtsp import RtspServer
-from live_servers import HttpServer
-from live_support import ServerProcess
+from rigs.live.camera import ServerProcess
+from rigs.live.faulty_server import Clip, Faults, Server
+from rigs.live.media import encode
+from rigs.live.rtsp import RtspServer
+from rigs.live.servers import HttpServer
 
 LIMIT = 25.0  # seconds after which a child is killed
 FAULT_AT = 2.0  # seconds: SIGSTOP, kill

@@ -22,11 +22,11 @@ from _measure import ROOT, Result, Row, arguments, quantile
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-from faulty_server import Clip, Faults, Server
-from live_media import KEY_INTERVAL, encode
-from live_rtsp import RtspServer
-from live_servers import HttpServer, TcpServer
-from live_support import Camera, ServerProcess
+from rigs.live.camera import Camera, ServerProcess
+from rigs.live.faulty_server import Clip, Faults, Server
+from rigs.live.media import KEY_INTERVAL, encode
+from rigs.live.rtsp import RtspServer
+from rigs.live.servers import HttpServer, TcpServer
 
 
 @dataclasses.dataclass(frozen=True)

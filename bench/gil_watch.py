@@ -1,7 +1,8 @@
 """Does the GIL watch name the culprit, does it disturb a sleep, and what does it cost a busy Python loop?
 
-Naming is counted per interpreter: --also PYTHON=PATH takes a further one, with what to put on its PYTHONPATH.
-py-spy and gilknocker are measured beside the watch when they are installed.
+Naming is counted per interpreter, alone and beside busy processes at normal priority, one for each processor:
+--also PYTHON=PATH takes a further interpreter, with what to put on its PYTHONPATH. py-spy and gilknocker are
+measured beside the watch when they are installed.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -25,19 +26,32 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "python"))
 
-import gil_holds  # noqa: E402
+from rigs import gil_holds  # noqa: E402
 
 from freshframe import gil  # noqa: E402
 
 LOOP = 5_000_000  # turns of the busy loop, about 0.2 s
 
 
-def count_named(calls: int) -> list[dict[str, Any]]:
-    """Keeps the GIL in every way so many times; how many calls were told and named right?"""
+@contextlib.contextmanager
+def beside(processes: int) -> Iterator[None]:
+    """So many processes that compute, at normal priority."""
+    code = "import os; os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))\nwhile True: pass"
+    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(processes)]
+    try:
+        yield
+    finally:
+        for process in running:
+            process.kill()
+            process.wait()
+
+
+def count_named(calls: int, processes: int) -> list[dict[str, Any]]:
+    """Keeps the GIL in every way so many times; how many calls were told, and named right or wrong?"""
     rows = []
     for name, way in gil_holds.WAYS.items():
         way.run()
-        with gil.watch() as watch:
+        with beside(processes), gil.watch() as watch:
             took = gil_holds.repeat(way, calls)
         stalls = [stall for stall in watch.stalls if stall.thread == "keeper"]
         right = [stall for stall in stalls if gil_holds.named_right(way, stall)]
@@ -45,14 +59,22 @@ def count_named(calls: int) -> list[dict[str, Any]]:
             {
                 "way": name,
                 "calls": calls,
+                "busy_processes": processes,
                 "told": len(stalls),
                 "right": len(right),
+                "wrong": sum(named_wrong(way, stall) for stall in stalls),
                 "shortest_ms": min(took) * 1e3,
                 "told_ms": statistics.median(stall.duration for stall in stalls) * 1e3 if stalls else None,
                 "took_ms": statistics.median(took) * 1e3,
             }
         )
     return rows
+
+
+def named_wrong(way: gil_holds.Way, stall: gil.GilStall) -> bool:
+    """Whether a stall names another native function or another Python function than the way's."""
+    function = stall.python.rsplit(":", 1)[1] if stall.python else way.function
+    return stall.native not in (None, way.expected) or function != way.function
 
 
 def busy() -> float:
@@ -136,10 +158,15 @@ def main() -> None:
         versions={name: installed(name) for name in ("py-spy", "gilknocker") if installed(name)},
     )
     for python, path in [[sys.executable, os.pathsep.join(sys.path[1:])], *also]:
-        for row in named_by(python, path, options.calls):
+        for row in named_by(python, path, options.calls, 0):
             figures = {key: value for key, value in row.items() if key not in ("way", "python")}
             share = row["right"] / row["calls"]
             result.add(Row(f"{row['python']}: {row['way']}", figures, share, 0.95, at_least=True))
+        for row in named_by(python, path, options.calls, os.cpu_count() or 1):
+            figures = {key: value for key, value in row.items() if key not in ("way", "python")}
+            share = row["wrong"] / max(row["told"], 1)
+            name = f"{row['python']}: {row['way']}, wrong beside busy processes"
+            result.add(Row(name, figures, share, 0.0))
     kinds = {
         "off": lambda: timed(contextlib.nullcontext()),
         "watch": lambda: timed(watched(0.01)),
@@ -174,10 +201,10 @@ def installed(name: str) -> str:
         return ""
 
 
-def named_by(python: str, path: str, calls: int) -> list[dict[str, Any]]:
+def named_by(python: str, path: str, calls: int, processes: int) -> list[dict[str, Any]]:
     """count_named() in an interpreter of its own."""
     ended = subprocess.run(
-        [python, str(HERE), "--count", str(calls)],
+        [python, str(HERE), "--count", str(calls), str(processes)],
         check=True,
         stdout=subprocess.PIPE,
         text=True,
@@ -190,6 +217,7 @@ def named_by(python: str, path: str, calls: int) -> list[dict[str, Any]]:
 if __name__ == "__main__":
     if sys.argv[1:2] == ["--count"]:
         version = sys.version.split()[0]
-        print(json.dumps([{"python": version, **row} for row in count_named(int(sys.argv[2]))]))
+        counted = count_named(int(sys.argv[2]), int(sys.argv[3]))
+        print(json.dumps([{"python": version, **row} for row in counted]))
     else:
         main()

@@ -21,8 +21,8 @@ import freshframe as ff
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-from live_media import encode
-from live_support import ServerProcess
+from rigs.live.camera import ServerProcess
+from rigs.live.media import encode
 
 FPS = 10
 STOP_GOAL = 1.0  # seconds

@@ -22,7 +22,7 @@ from _measure import ROOT, Result, Row, arguments, median, program, quantile, sp
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-from web_client import Live
+from rigs.web_client import Live
 
 SLOW = (4, 40, 200)
 WIDTH = 960

@@ -4,7 +4,7 @@
 include(CMakePackageConfigHelpers)
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/freshframe)
-foreach(layer IN LISTS FRESHFRAME_LAYERS)
+foreach(layer IN LISTS FRESHFRAME_INSTALLED_LAYERS)
   install(TARGETS freshframe_${layer} EXPORT freshframe-targets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT cpp)
 endforeach()
@@ -17,12 +17,13 @@ configure_package_config_file(cmake/freshframe-cpp-config.cmake.in ${PROJECT_BIN
 # Before 1.0 any minor version may break programs.
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/freshframe-config-version.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR}/freshframe-config-version.cmake
-  cmake/Findlibyuv.cmake cmake/freshframe-gil.cmake DESTINATION ${package_dir} COMPONENT cpp)
+  cmake/Findlibyuv.cmake cmake/freshframe-gil.cmake cmake/freshframe-plugin-api.cmake DESTINATION ${package_dir} COMPONENT cpp)
 
 # freshframe.get_include() and freshframe.get_cmake_dir() return these two folders. In a checkout they return the sources'.
 install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
-  FILES_MATCHING REGEX "/(gil|plugin)(/[a-z_]+)?\\.hpp$|/abi\\.h$")
-install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake DESTINATION freshframe/cmake COMPONENT python)
+  FILES_MATCHING REGEX "/(forks|(gil|plugin)(/[a-z_]+)?)\\.hpp$|/abi\\.h$")
+install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake cmake/freshframe-plugin-api.cmake
+  DESTINATION freshframe/cmake COMPONENT python)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/python/freshframe-config-version.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES ${PROJECT_BINARY_DIR}/python/freshframe-config-version.cmake DESTINATION freshframe/cmake COMPONENT python)

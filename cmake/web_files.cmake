@@ -38,9 +38,9 @@ if(CMAKE_SCRIPT_MODE_FILE)
     math(EXPR number "${number} + 1")
   endforeach()
   file(WRITE ${OUTPUT}.new "// Made by cmake/web_files.cmake from web/.\n#include \"serve/http/web_files.hpp\"\n\n"
-    "namespace freshframe::serve {\nnamespace {\n\n${arrays}\n}  // namespace\n\n"
-    "std::span<const WebFile> web_files() noexcept {\n"
-    "  static const std::array<WebFile, ${number}> files = {{\n${table}  }};\n  return files;\n}\n\n"
+    "namespace freshframe::serve {\nnamespace {\n\n${arrays}\n"
+    "const std::array<WebFile, ${number}> kWebFiles = {{\n${table}}};\n\n}  // namespace\n\n"
+    "std::span<const WebFile> web_files() noexcept {\n  return kWebFiles;\n}\n\n"
     "}  // namespace freshframe::serve\n")
   file(COPY_FILE ${OUTPUT}.new ${OUTPUT})
   return()

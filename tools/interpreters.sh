@@ -14,6 +14,9 @@ cache=${XDG_CACHE_HOME:-$HOME/.cache}/freshframe/interpreters
 packages='build-essential ca-certificates libbz2-dev libffi-dev liblzma-dev libsqlite3-dev libssl-dev pkg-config uuid-dev zlib1g-dev'
 keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
+# shellcheck source=tools/debian-mirror.sh
+. "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/debian-mirror.sh"
+
 say() { printf '== %s (%d s)\n' "$*" "$SECONDS" >&2; }
 die() { printf 'interpreters.sh: %s\n' "$*" >&2; exit 1; }
 
@@ -48,11 +51,6 @@ pinned() { # VERSION
   esac
 }
 
-mirror() {
-  # shellcheck disable=SC2016  # apt's own variable
-  apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' | grep -v security | head -1 | sed 's,/$,,'
-}
-
 # fetch VERSION: the upstream tarball of python$VERSION: the pinned one, else the newest of testing or sid. Prints its path.
 fetch() {
   local package=python$1 release sum file version
@@ -60,10 +58,10 @@ fetch() {
   read -r release sum <<<"$(pinned "$1")" || true
   if [ -n "$release" ]; then
     file=$cache/source/${package}_$release.orig.tar.xz
-    [ -f "$file" ] || /usr/lib/apt/apt-helper download-file "$(mirror)/pool/main/p/$package/${file##*/}" "$file" "SHA256:$sum" >&2 || rm -f "$file"
+    [ -f "$file" ] || /usr/lib/apt/apt-helper download-file "$(debian_mirror Debian)/pool/main/p/$package/${file##*/}" "$file" "SHA256:$sum" >&2 || rm -f "$file"
     if [ -f "$file" ] && echo "$sum  $file" | sha256sum --check --quiet >&2; then echo "$file" && return; fi
   fi
-  printf "deb-src [signed-by=$keyring] $(mirror) %s main\n" testing sid >"$cache/apt/sources.list"
+  printf "deb-src [signed-by=$keyring] $(debian_mirror Debian) %s main\n" testing sid >"$cache/apt/sources.list"
   own_apt apt-get update || say "apt-get update failed; trying with the lists that are there"
   for version in $(own_apt apt-cache showsrc "$package" | sed -n 's/^Version: //p' | sort -rV | uniq); do
     if (cd "$cache/source" && own_apt apt-get source --download-only "$package=$version" >&2); then

@@ -32,7 +32,7 @@ from collections.abc import Mapping, Sequence
 
 from platform_rows.pythons import PYTHONS, of_python
 from platform_rows.row import AARCH64, ROOT, Row
-from platform_rows.systems import SUITES, WITH_CLANG, of_aarch64, of_suite
+from platform_rows.systems import SUITES, SYSTEMS, of_aarch64, of_suite
 from platform_rows.thread_sanitizer import INSTRUMENTED, of_instrumented
 from platform_rows.wheels import of_emulated_wheel, of_proof, of_wheel
 
@@ -40,7 +40,7 @@ RESULTS = ROOT / "bench" / "results" / "platforms.json"
 PAGE = ROOT / "docs" / "platforms.md"
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in ("3.13", "3.14", "3.15"))  # wheels only
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
-ROWS = (*PYTHONS, *INSTRUMENTED, *SUITES, *WITH_CLANG, AARCH64, *WHEELS)
+ROWS = (*PYTHONS, *INSTRUMENTED, *SYSTEMS, AARCH64, *WHEELS)
 COLUMNS = {  # fields of a row and their titles
     "date": "Date",
     "commit": "Commit",
@@ -73,14 +73,14 @@ def main() -> int:
         return 0
     if unknown := [name for name in options.names if name not in ROWS]:
         parser.error(f"expected names of {', '.join(ROWS)}; got {', '.join(unknown)}")
-    suites = [name for name in options.names if name in (*SUITES, *WITH_CLANG)]
+    suites = [name for name in options.names if name in SYSTEMS]
     if options.root is None and suites:
         parser.error(
             f"--root is needed for {', '.join(suites)}: a program that runs a command in a bare Debian"
         )
     failed = False
     for name in options.names or PYTHONS:
-        if name in (*SUITES, *WITH_CLANG):
+        if name in SYSTEMS:
             row = of_suite(name, options.root)
         elif name in PYTHONS:
             row = of_python(name, rest)

@@ -46,7 +46,7 @@ export function edgeState(edge, alarmed) {
   const falling = format.sum(Object.values(edge.drop_rate));
   if (falling > 0) return "dropping";
   const pressed =
-    edge.queue.when_full === "block" && edge.queue.depth > 0 && edge.waiting >= roomOf(edge.queue);
+    edge.queue.blocks && edge.queue.depth > 0 && edge.waiting >= roomOf(edge.queue);
   if (pressed) return "full";
   return edge.rate > 0 ? "flowing" : "idle";
 }

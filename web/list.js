@@ -81,7 +81,8 @@ class Group {
     this.element.dataset.state = source ? stateOf(source) : "idle";
     text(this.rate, source ? `${format.rate(source.rate ?? source.fps)} fps` : "");
     const others = alarmed.filter((row) => row.name !== this.name).map((row) => row.name);
-    const words = source && others.length < alarmed.length ? stateText(source) : (others[0] ?? "");
+    const own = alarmed.find((row) => row.name === this.name);
+    const words = source && own ? own.words : (others[0] ?? "");
     text(this.state, broken ? words : source ? stateText(source) : "");
     if (!this.#touched) this.element.open = few || broken;
   }

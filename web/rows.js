@@ -56,6 +56,7 @@ export class NodeRow {
   constructor({ name, depth, edges }, state, choose) {
     this.name = name;
     this.alarmed = false;
+    this.words = ""; // of its state, beside its problems
     this.#index = state.nodes.findIndex((node) => node.name === name);
     const node = state.nodes[this.#index];
     this.#lines = node ? [["--ok", "--ok-area"]] : linesOf(state.edges[edges[0]].queue);
@@ -129,6 +130,7 @@ export class NodeRow {
     const state = stateOf(node);
     this.element.dataset.state = state;
     const told = stateBeside(problems, state, stateText(node));
+    this.words = told;
     text(this.state, told === "ok" ? "" : told); // the usual; the dot says it too
     text(this.rate, `${format.rate(node.rate ?? node.fps)} fps`);
     text(this.time, node.kind !== "source" && node.processed > 0 ? format.time(node.p50) : "");

@@ -39,6 +39,7 @@ class Findings:
     debugged: int = 0
     ages: list[tuple[float, float]] = field(default_factory=list)  # of each result: when it came, how old
     beats: list[float] = field(default_factory=list)  # seconds that a sleep of 1 ms took
+    waiting: list[int] = field(default_factory=list)  # in the queue to the consumer, once per second
     memory: float = 0  # MB that the program and its workers grew by
     seconds: float = 0
 
@@ -113,6 +114,8 @@ def run_pool(findings: Findings, seconds: float, computing: float) -> None:
             pool.submit(debug)
             pool.submit(consume, time.monotonic(), frame)
             number += 1
+            if number % FPS == 0:
+                findings.waiting.append(pool._work_queue.qsize())  # the pool has no public name for it
             time.sleep(max(0.0, begun + number / FPS - time.monotonic()))
         findings.memory = own_memory()
         findings.seconds = time.monotonic() - begun
@@ -137,11 +140,17 @@ def run_pipeline(findings: Findings, way: str, seconds: float, computing: float)
                 break
             now = time.monotonic()
             findings.ages.append((now - begun, now - sample.value))
+            findings.waiting.append(waiting_for(pipeline, "slow"))
         stats = pipeline.stats()
         workers = stats.nodes["slow"].workers
         findings.memory = own_memory() + sum(worker.rss_bytes for worker in workers) / 1e6
         findings.seconds = time.monotonic() - begun
         findings.debugged = stats.nodes["debugger"].processed
+
+
+def waiting_for(pipeline: ff.Pipeline, child: str) -> int:
+    """The samples in the queue to that node."""
+    return next(edge.waiting for edge in pipeline.stats().edges if edge.child == child)
 
 
 def run_one(way: str, seconds: float, computing: float) -> Findings:
@@ -186,6 +195,7 @@ COLUMNS = (
     ("age max", 8),
     ("beat p99", 9),
     ("beat max", 9),
+    ("waiting", 11),
     ("memory", 7),
 )
 
@@ -205,9 +215,15 @@ def row(way: str, found: Findings) -> str:
         f"{max(ages):.2f} s" if ages else "-",
         f"{1e3 * quantile(found.beats, 0.99):.1f} ms",
         f"{1e3 * max(found.beats):.1f} ms",
+        growth(found.waiting),
         f"{found.memory:.0f} MB",
     )
     return table_line(cells)
+
+
+def growth(waiting: list[int]) -> str:
+    """The length of the queue half-way and at the end."""
+    return f"{waiting[len(waiting) // 2]} -> {waiting[-1]}" if waiting else "-"
 
 
 def plot(findings: dict[str, Findings], path: Path) -> None:

@@ -13,8 +13,9 @@ As a module:
 
 Both raise BuildError, whose text says what is missing and what to do. What is in the cache already is not
 built again; each version of the sources, of Python and of the binding has a folder of its own. Every module
-has `fibonacci(n: int, release: bool) -> int`; fibonacci_pybind11 and fibonacci_nanobind also have
-`double_release()`, which ends the process.
+has `fibonacci(n: int, release: bool) -> int`. fibonacci_pybind11 and fibonacci_nanobind also have
+`double_release()`, which ends the process. They and fibonacci_pyo3 have `double_acquire() -> bool`, which is
+harmless.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -26,19 +27,24 @@ import importlib
 import importlib.util
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 CRATE = HERE.parents[1] / "bench" / "pyo3"
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "freshframe" / "fibonacci"
 
-TWINS = ("nanobind", "pybind11", "pyo3")
+TWINS = ("nanobind", "pybind11", "pyo3", "cython")
+
+
+_MODULE_OPTIONS = ["-O2", "-DNDEBUG", "-shared", "-fPIC", "-fvisibility=hidden", "-fno-strict-aliasing"]
 
 
 class BuildError(Exception):
@@ -49,7 +55,7 @@ def build(binding: str, cache: Path = CACHE, *, only_cached: bool = False) -> Pa
     """Builds the twin for this Python unless it is in the cache.
 
     Args:
-        binding: "nanobind", "pybind11" or "pyo3".
+        binding: "nanobind", "pybind11", "pyo3" or "cython".
         cache: Folder that keeps what was built.
         only_cached: Raise BuildError instead of building.
 
@@ -61,7 +67,12 @@ def build(binding: str, cache: Path = CACHE, *, only_cached: bool = False) -> Pa
     """
     if binding not in TWINS:
         raise ValueError(f"binding must be one of {', '.join(TWINS)}; got {binding!r}")
-    builders = {"nanobind": _build_nanobind, "pybind11": _build_pybind11, "pyo3": _build_pyo3}
+    builders = {
+        "nanobind": _build_nanobind,
+        "pybind11": _build_pybind11,
+        "pyo3": _build_pyo3,
+        "cython": _build_cython,
+    }
     return builders[binding](cache, only_cached)
 
 
@@ -152,8 +163,7 @@ def _build_cpp(
     cache: Path, binding: str, version: str, includes: list[Path], libraries: list[Path], only_cached: bool
 ) -> Path:
     source = HERE / "src" / f"fibonacci_{binding}.cpp"
-    command = [*_cpp_command(), "-O2", "-DNDEBUG", "-shared", "-fPIC", "-fvisibility=hidden"]
-    command += ["-fno-strict-aliasing", *(f"-I{include}" for include in includes)]
+    command = [*_cpp_command(), *_MODULE_OPTIONS, *(f"-I{include}" for include in includes)]
     folder = _folder(
         cache, binding, [source, HERE / "src" / "fibonacci.hpp"], f"{version} {' '.join(command)}"
     )
@@ -162,13 +172,42 @@ def _build_cpp(
         return folder
     _refuse_if(only_cached, binding)
     _say(f"compiling {source.name}, about 10 s")
+    with _scratch(folder) as scratch:
+        _compile([*command, source, *libraries], scratch / module.name).replace(module)
+    return folder
+
+
+@contextmanager
+def _scratch(folder: Path) -> Iterator[Path]:
+    """A folder within, for one build: two builds at once do not meet."""
     folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:  # so that two builds at once do not meet
-        made = Path(scratch) / module.name
-        done = _run([*command, source, *libraries, "-o", made])
-        if done.returncode != 0:
-            raise BuildError(f"{command[0]} could not compile {source}:\n{done.stderr}")
-        made.replace(module)
+    with tempfile.TemporaryDirectory(dir=folder) as scratch:
+        yield Path(scratch)
+
+
+def _compile(command: Sequence[str | Path], made: Path) -> Path:
+    done = _run([*command, "-o", made])
+    if done.returncode != 0:
+        raise BuildError(f"{shlex.join(map(str, command))} failed:\n{done.stderr}")
+    return made
+
+
+def _build_cython(cache: Path, only_cached: bool) -> Path:
+    if importlib.util.find_spec("Cython") is None:
+        raise BuildError(f"Cython is not installed in {sys.executable}: pip install Cython")
+    source = HERE / "src" / "fibonacci_cython.pyx"
+    command = [*_cpp_command(), *_MODULE_OPTIONS, f"-I{HERE / 'src'}"]
+    version = f"{importlib.import_module('Cython').__version__} {' '.join(command)}"
+    folder = _folder(cache, "cython", [source, HERE / "src" / "fibonacci.hpp"], version)
+    module = _module(folder, "cython")
+    if module.exists():
+        return folder
+    _refuse_if(only_cached, "cython")
+    _say(f"translating and compiling {source.name}, about 5 s")
+    with _scratch(folder) as scratch:
+        translated = scratch / "fibonacci_cython.cpp"
+        _compile([sys.executable, "-m", "cython", "-3", "--cplus", source], translated)
+        _compile([*command, translated], scratch / module.name).replace(module)
     return folder
 
 
@@ -212,9 +251,8 @@ def _build_pyo3(cache: Path, only_cached: bool) -> Path:
     done = _cargo(cache, "build", "--release")
     if done.returncode != 0:
         raise BuildError(f"cargo could not build {CRATE}:\n{done.stderr}")
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder) as scratch:
-        made = Path(scratch) / module.name
+    with _scratch(folder) as scratch:
+        made = scratch / module.name
         shutil.copy2(cache / "cargo" / "release" / "libfibonacci_pyo3.so", made)
         made.replace(module)
     return folder

@@ -17,14 +17,16 @@ import time
 from collections.abc import Callable
 from threading import Thread
 from types import ModuleType
+from typing import NamedTuple
 
 import build_twins
 
-BINDINGS = {"nanobind": "gil.hpp, nanobind", "pybind11": "pybind11", "pyo3": "PyO3"}
+BINDINGS = {"nanobind": "gil.hpp, nanobind", "pybind11": "pybind11", "pyo3": "PyO3", "cython": "Cython"}
 TO_INSTALL = {
     "nanobind": "pip install . or run with --build",
     "pybind11": "pip install pybind11, then pip install . again or run with --build",
     "pyo3": "install cargo, then run with --build or pip install ../../bench/pyo3",
+    "cython": "pip install Cython, then run with --build",
 }
 # What runs, in the order of the threads' starts: True for a call that releases the GIL.
 PATTERNS = {
@@ -51,42 +53,59 @@ def load(binding: str, build: bool) -> ModuleType | str:
     return importlib.import_module(f"fibonacci_{binding}")
 
 
-def seconds(fibonacci: Callable[[int, bool], int], n: int, releases: list[bool]) -> float:
-    """How long it takes until all threads, started one after the other, have ended."""
+class Times(NamedTuple):
+    """Seconds on the clock, and seconds of processor time of all threads."""
+
+    wall: float
+    cpu: float
+
+
+def times(fibonacci: Callable[[int, bool], int], n: int, releases: list[bool]) -> Times:
+    """The times until all threads, started one after the other, have ended."""
     threads = [Thread(target=fibonacci, args=(n, release)) for release in releases]
-    begin = time.perf_counter()
+    cpu, wall = time.process_time(), time.perf_counter()
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    return time.perf_counter() - begin
+    return Times(time.perf_counter() - wall, time.process_time() - cpu)
 
 
-def measure(modules: dict[str, ModuleType], n: int, repeats: int) -> dict[str, dict[str, float]]:
-    """Medians in seconds, by binding and pattern; all take turns, so that a slow moment hits all alike."""
-    runs: dict[str, dict[str, list[float]]] = {b: {p: [] for p in PATTERNS} for b in modules}
+def measure(modules: dict[str, ModuleType], n: int, repeats: int) -> dict[str, dict[str, Times]]:
+    """Medians by binding and pattern. The bindings take turns, so that a slow moment hits all alike."""
+    runs: dict[str, dict[str, list[Times]]] = {b: {p: [] for p in PATTERNS} for b in modules}
     for _ in range(repeats):
         for pattern, releases in PATTERNS.items():
             for binding, module in modules.items():
-                runs[binding][pattern].append(seconds(module.fibonacci, n, releases))
-    return {b: {p: statistics.median(times) for p, times in found.items()} for b, found in runs.items()}
+                runs[binding][pattern].append(times(module.fibonacci, n, releases))
+    return {
+        binding: {
+            pattern: Times(*(statistics.median(column) for column in zip(*found, strict=True)))
+            for pattern, found in patterns.items()
+        }
+        for binding, patterns in runs.items()
+    }
 
 
-def print_table(medians: dict[str, dict[str, float]]) -> None:
-    """Time relative to one call that holds the GIL, per binding, and what the order did."""
-    print("time / one call with the GIL".ljust(30) + "".join(f"{BINDINGS[b]:>20}" for b in medians))
+def print_table(medians: dict[str, dict[str, Times]]) -> None:
+    """Prints the times relative to one call that holds the GIL, per binding, and the effect of the order."""
+    print("wall (processor) time / one call".ljust(34) + "".join(f"{BINDINGS[b]:>20}" for b in medians))
     for pattern in PATTERNS:
-        ratios = [found[pattern] / found["gil"] for found in medians.values()]
-        print(f"  {pattern:<28}" + "".join(f"{ratio:20.2f}" for ratio in ratios))
+        cells = [_relative(found[pattern], found["gil"]) for found in medians.values()]
+        print(f"  {pattern:<32}" + "".join(f"{cell:>20}" for cell in cells))
     print()
     for binding, found in medians.items():
-        late = found["gil, then nogil"] / found["nogil, then gil"]
+        late = found["gil, then nogil"].wall / found["nogil, then gil"].wall
         print(
             f"{BINDINGS[binding]}: the same two calls take {late:.2f} times as long when the one with the GIL"
             " starts first"
         )
     if len(os.sched_getaffinity(0)) == 1:
         print("There is one processor here: calls that overlap still share it, so no ratio can come near 1.")
+
+
+def _relative(found: Times, one: Times) -> str:
+    return f"{found.wall / one.wall:.2f} ({found.cpu / one.cpu:.2f})"
 
 
 def end_of(module: ModuleType) -> str:
@@ -109,6 +128,10 @@ def print_double_release(modules: dict[str, ModuleType], build: bool) -> None:
         print(f"pybind11's py::gil_scoped_release twice: {end_of(modules['pybind11'])}")
     if "nanobind" in modules:
         print(f"nanobind's nb::gil_scoped_release twice: {end_of(modules['nanobind'])}")
+    acquired = {"pybind11": "gil_scoped_acquire", "nanobind": "gil_scoped_acquire", "pyo3": "Python::attach"}
+    for binding, guard in acquired.items():
+        if binding in modules and modules[binding].double_acquire():
+            print(f"{BINDINGS[binding]}: {guard} twice is harmless\n")
     refused = {"freshframe": "gil::release twice (double_release.cpp)"}
     if build:
         refused["pyo3"] = "PyO3's detach twice (../../bench/pyo3/src/double_release.rs)"

@@ -120,10 +120,13 @@ typedef struct freshframe_value {
 /* The origin of a sample: number, times and source. */
 typedef struct freshframe_stamp {
   uint64_t size; /* sizeof(freshframe_stamp) */
-  int64_t seq;   /* number at its source, from 0; a source may leave -1: the next one */
-  double pts;    /* seconds in the source's own time */
-  int64_t
-      captured_ns; /* CLOCK_MONOTONIC when device, file or network handed it over; a source may leave 0: now */
+  /* Number at its source, from 0, with gaps for what a device lost. A source may leave -1: the next number. Each is
+   * greater than the one before, else the source ends with an error. */
+  int64_t seq;
+  double pts; /* seconds in the source's own time: any finite number */
+  /* CLOCK_MONOTONIC when device, file or network handed it over; a source may leave 0: now. It may go back, as in a
+   * video with B-frames. A time to come counts as now. */
+  int64_t captured_ns;
   uint64_t dropped; /* samples dropped on this edge since the previous one */
   int32_t source;   /* index of the source node in its pipeline */
   int32_t reserved; /* 0 */
@@ -220,7 +223,8 @@ typedef struct freshframe_host {
    * after the last user has dropped the frame. Null: bad picture; `release` is then not called. */
   freshframe_frame* (*wrap_frame)(void* self, const freshframe_picture* picture, void* owner,
                                   void (*release)(void* owner));
-  /* Ends a handle of keep_frame(), or a frame of make_frame() or wrap_frame() that is not given out. */
+  /* Ends a handle of keep_frame(), or a frame of make_frame() or wrap_frame() that is not given out. Does not read
+   * `self`, and may be called until the process ends, also when the node is gone. */
   void (*release_frame)(void* self, freshframe_frame* frame);
 } freshframe_host;
 
@@ -265,6 +269,9 @@ typedef struct freshframe_object {
   uint64_t size;               /* sizeof(freshframe_object) */
   const freshframe_node* node; /* its functions */
   void* self;                  /* their first argument */
+  /* May be null, or missing by `size`. 0 until a pipeline takes the object, which sets 1: no other pipeline takes it
+   * then. Back to 0 when that pipeline ends without having called open(). Valid as long as `self`. */
+  int32_t* taken;
 } freshframe_object;
 
 #define FRESHFRAME_CAPSULE "freshframe.node.1"

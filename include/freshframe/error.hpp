@@ -73,18 +73,25 @@ struct BatchSample {
   bool operator==(const BatchSample&) const = default;
 };
 
+/// The parts of a NodeError, which its functions describe.
+struct NodeFailure {
+  std::string node;
+  std::int64_t seq = -1;  // -1: the node failed outside process() (in open() or close())
+  std::string source;
+  std::exception_ptr cause;
+  std::vector<BatchSample> batch;
+};
+
 /// A node threw. `cause()` is the original exception.
 class NodeError : public Error {
  public:
-  /// `seq` is -1 when the node failed outside process() (in open() or close()).
-  NodeError(const std::string& what, std::string node, std::int64_t seq, std::string source,
-            std::exception_ptr cause, std::vector<BatchSample> batch = {})
+  NodeError(const std::string& what, NodeFailure failure)
       : Error(what),
-        node_(std::move(node)),
-        seq_(seq),
-        source_(std::move(source)),
-        cause_(std::move(cause)),
-        batch_(std::move(batch)) {}
+        node_(std::move(failure.node)),
+        seq_(failure.seq),
+        source_(std::move(failure.source)),
+        cause_(std::move(failure.cause)),
+        batch_(std::move(failure.batch)) {}
 
   [[nodiscard]] const std::string& node() const noexcept { return node_; }
   [[nodiscard]] std::int64_t seq() const noexcept { return seq_; }

@@ -26,6 +26,10 @@
 // extension should.
 #pragma once
 
+#if __cplusplus < 201709L  // g++ 10 says so for -std=c++20
+#error "freshframe/gil.hpp needs C++20: compile with -std=c++20 or later"
+#endif
+
 #include <Python.h>
 
 #include "freshframe/gil/entry.hpp"

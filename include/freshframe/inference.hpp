@@ -51,6 +51,9 @@ struct OnnxDetectorOptions {
   // True: a batch is one tensor, where the file leaves its first axis open. False: each picture has a run of its
   // own, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not faster.
   std::optional<bool> tensor_batches = {};
+  // Only this part of a picture is scaled to the input. The boxes are in the coordinates of the whole picture. Where
+  // pixels share their chroma, it begins up to one pixel before.
+  std::optional<Region> roi = {};
 };
 
 /// Runs a model of any kind on pictures and returns its raw outputs by name. A picture is scaled to the input with
@@ -67,7 +70,7 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
   OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options);
   ~OnnxDetector() override;
   [[nodiscard]] std::string default_name() const override { return "OnnxDetector"; }
-  [[nodiscard]] std::optional<InferenceStats> inference() const override;
+  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override;
   std::vector<std::optional<Detections>> process_batch(std::span<const Sample<Frame>> samples,
                                                        const Context& context) override;
   void close() override;

@@ -107,13 +107,22 @@ struct DemoCircle {
 /// The truth of frame `seq` of a "demo:circles?..." URL. Throws OptionError for any other URL.
 [[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
 
+/// How much processor time an encoder takes for a frame. A slower one makes smaller files. Encoders without such
+/// a choice (mpeg4, mpeg2, mjpeg, OpenH264) ignore it.
+enum class EncoderSpeed : std::uint8_t { Slow, Medium, Fast, Fastest };
+/// "slow", "medium", "fast" or "fastest".
+[[nodiscard]] std::string_view to_string(EncoderSpeed speed) noexcept;
+/// The inverse of to_string(). Throws OptionError for another name.
+[[nodiscard]] EncoderSpeed encoder_speed_of(std::string_view name);
+
 /// Options of VideoFile.
 struct VideoFileOptions {
   std::string codec = {};  // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder; "auto", the
                            // default: the first of h264, vp9, mpeg4 that is available and fits the container
   std::optional<double> fps = {};  // nominal; default: from the first two samples' pts
   int quality = 23;                // constant quality (x264's CRF scale: 0 lossless .. 51 worst)
-  int threads = 2;                 // of the encoder
+  EncoderSpeed speed = EncoderSpeed::Fast;
+  int threads = 2;                                  // of the encoder
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
   std::optional<double> segment = {};  // seconds per file; the name then needs a number, "out_%05d.mp4"
 };
@@ -122,6 +131,11 @@ struct VideoFileOptions {
 /// the first frame, so dropped frames leave gaps without shifting the later ones. All frames must have the same,
 /// even size. The first frame replaces the file's old content. A frame is in the file a second after it was
 /// encoded, and the file can be played even when the process is killed or the disk is full.
+///
+/// After 10 s without a frame the encoder begins a new group of pictures, and below a live source the frames so far
+/// are in the file then. A pause that the container has no room for (MP4, MOV, TS: 6 hours, AVI: 60000 frames) ends
+/// the file: the recording continues in the next segment, or in "out_2.mp4". After a stop the encoder has up to 3 s to
+/// give its last frames; those that it does not give are counted as `stop`.
 ///
 /// With `segment` a file ends before the frame that is `segment` seconds after its first one, and the next file
 /// begins with that frame. Numbering continues after the highest existing number, so no file is replaced.
@@ -135,8 +149,11 @@ class VideoFile final : public Node<Frame, Nothing> {
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] std::optional<std::string> records_to() const override;
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  [[nodiscard]] std::string way_to_be_faster() const override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  [[nodiscard]] std::optional<TimePoint> idle_at() const override;
+  void idle(const Context& context) override;
   void close() override;
 
  private:
@@ -146,10 +163,11 @@ class VideoFile final : public Node<Frame, Nothing> {
 
 /// Options of a ClipRecorder.
 struct ClipOptions {
-  double before = 5;                                // seconds of a clip before its event, 0 to 86400
-  double after = 5;                                 // seconds of a clip after its event, 0 to 86400
-  std::string codec = {};                           // as of VideoFileOptions
-  int quality = 23;                                 // as of VideoFileOptions
+  double before = 5;       // seconds of a clip before its event, 0 to 86400
+  double after = 5;        // seconds of a clip after its event, 0 to 86400
+  std::string codec = {};  // as of VideoFileOptions
+  int quality = 23;        // as of VideoFileOptions
+  EncoderSpeed speed = EncoderSpeed::Fast;
   int threads = 2;                                  // of the encoder
   std::size_t max_bytes = 256U << 20U;              // of the encoded seconds in memory
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
@@ -158,7 +176,8 @@ struct ClipOptions {
 /// Keeps the last seconds of a stream encoded in memory, and writes clips to files: the seconds before and after an
 /// event. Frames are encoded all the time, once for all clips. A key frame is made each second, and a clip begins
 /// with the last one before its `before` seconds. When the size or the colours of the frames change, or no frame
-/// arrives for 6 hours, the clips end and the kept seconds are dropped.
+/// arrives for 6 hours, the clips end and the kept seconds are dropped. Below a live source that has given no frame for
+/// 10 s, a clip ends at its time, without waiting for the next frame.
 ///
 /// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip that
 /// cannot be written. Other clips continue.
@@ -178,8 +197,11 @@ class ClipRecorder final : public Node<Frame, Nothing> {
   [[nodiscard]] std::string default_name() const override { return "ClipRecorder"; }
   [[nodiscard]] bool is_recorder() const override { return true; }
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  [[nodiscard]] std::string way_to_be_faster() const override;
   void open(const Context& context) override;
   std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  [[nodiscard]] std::optional<TimePoint> idle_at() const override;
+  void idle(const Context& context) override;
   void close() override;
 
  private:

@@ -81,6 +81,9 @@ using Options = std::map<std::string, OptionValue>;
 /// The node behind a freshframe_object; `keep` owns it.
 [[nodiscard]] std::unique_ptr<NodeBase> object_node(const freshframe_object& object,
                                                     std::shared_ptr<const void> keep, const PixelOps& ops);
+/// Takes the object of object_node() for a pipeline: no other one may take it, unless `node` is destroyed before it is
+/// opened. Nothing for other nodes. Throws GraphError when a pipeline has it.
+void claim(NodeBase& node);
 
 /// The types of a node's input and output, by the names of abi.h; empty: none.
 struct NodeTypes {

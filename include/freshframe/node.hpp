@@ -38,12 +38,15 @@ struct Emitted {
   Frame frame;
 };
 
-/// The output of a source. `captured` is the time at which device, file or network delivered the packet.
+/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error: continue
+/// the counter of a device that wraps or begins again. `captured` is the time at which device, file or network
+/// delivered the packet. It may go back, as in a video with B-frames, whose pictures are shown in another order. A
+/// time to come counts as now, and one that is more than a second ahead is logged once: it is of another clock.
 template <class T>
 struct SourceItem {
   T value;
-  double pts = 0;
-  TimePoint captured{};
+  double pts = 0;                        // seconds in the source's own time
+  TimePoint captured{};                  // of the pipeline's clock; default: now
   std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
   std::shared_ptr<const std::string> path = {};  // of the file, where each sample has one of its own
 };
@@ -75,16 +78,18 @@ class NodeBase {
   /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write the
   /// waiting samples.
   [[nodiscard]] virtual bool is_recorder() const { return records_to().has_value(); }
+  /// For the warning that a recorder's queue is full: how its user can make it faster; empty: nothing is known.
+  [[nodiscard]] virtual std::string way_to_be_faster() const { return {}; }
   /// True: it accepts the samples of one source only, as a video file does. A port with several is refused.
   [[nodiscard]] virtual bool needs_one_source() const noexcept { return false; }
   /// True: process_batch_any() takes several samples at once, as AddOptions::batch needs it.
   [[nodiscard]] virtual bool takes_batches() const noexcept { return false; }
-  /// True: the embedder runs this node on a thread of its own, through Worker's steps (a Python node).
+  /// True: the embedder runs this node on a thread of its own, through its Runner's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.
   [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
   /// The provider and the speed of a neural network that the node runs; any thread.
-  [[nodiscard]] virtual std::optional<InferenceStats> inference() const { return std::nullopt; }
+  [[nodiscard]] virtual std::optional<InferenceStats> inference(Span /*span*/) const { return std::nullopt; }
 
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.
@@ -95,6 +100,11 @@ class NodeBase {
                                                                 const Context& /*context*/) {
     return {};
   }
+  /// The time for idle(), unless a sample arrives before. nullopt: none. Asked before each wait for a sample.
+  [[nodiscard]] virtual std::optional<TimePoint> idle_at() const { return std::nullopt; }
+  /// No sample has arrived until idle_at(). Only below live sources, and not for nodes with a batch: a file's samples
+  /// may take any time.
+  virtual void idle(const Context& /*context*/) {}
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
   virtual void close() {}
 };

@@ -149,56 +149,57 @@ class Pipeline {
 
   template <class N>
     requires std::derived_from<N, Source<typename N::Output>>
-  Port<typename N::Output> add(std::unique_ptr<N> source, AddOptions options = {}) {
-    return {add_any(std::move(source), {}, std::move(options))};
+  Port<typename N::Output> add(std::unique_ptr<N> source, const AddOptions& options = {}) {
+    return {add_any(std::move(source), {}, options)};
   }
   /// A wrong port type does not compile.
   template <class N>
     requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
   Port<typename N::Output> add(std::unique_ptr<N> node, Port<typename N::Input> parent,
-                               AddOptions options = {}) {
+                               const AddOptions& options = {}) {
     const AnyPort parents[] = {parent.any()};
-    return {add_any(std::move(node), parents, std::move(options))};
+    return {add_any(std::move(node), parents, options)};
   }
   /// A merge: takes round-robin from the parents that have samples.
   template <class N>
     requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<typename N::Input>>& parents,
-                               AddOptions options = {}) {
+                               const AddOptions& options = {}) {
     std::vector<AnyPort> all;
     for (const auto& parent : parents) all.push_back(parent.any());
-    return {add_any(std::move(node), all, std::move(options))};
+    return {add_any(std::move(node), all, options)};
   }
   /// The same for a node that takes several types.
   template <class N, class In>
     requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
-  Port<typename N::Output> add(std::unique_ptr<N> node, Port<In> parent, AddOptions options = {}) {
+  Port<typename N::Output> add(std::unique_ptr<N> node, Port<In> parent, const AddOptions& options = {}) {
     const AnyPort parents[] = {parent.any()};
-    return {add_any(std::move(node), parents, std::move(options))};
+    return {add_any(std::move(node), parents, options)};
   }
   template <class N, class In>
     requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<In>>& parents,
-                               AddOptions options = {}) {
+                               const AddOptions& options = {}) {
     std::vector<AnyPort> all;
     for (const auto& parent : parents) all.push_back(parent.any());
-    return {add_any(std::move(node), all, std::move(options))};
+    return {add_any(std::move(node), all, options)};
   }
   template <class T>
-  Reader<T> reader(Port<T> port, ReaderOptions options = {}) {
+  Reader<T> reader(Port<T> port, const ReaderOptions& options = {}) {
     const AnyPort parents[] = {port.any()};
-    return Reader<T>(reader_any(parents, std::move(options)));
+    return Reader<T>(reader_any(parents, options));
   }
   template <class T>
-  Reader<T> reader(const std::vector<Port<T>>& ports, ReaderOptions options = {}) {
+  Reader<T> reader(const std::vector<Port<T>>& ports, const ReaderOptions& options = {}) {
     std::vector<AnyPort> all;
     for (const auto& port : ports) all.push_back(port.any());
-    return Reader<T>(reader_any(all, std::move(options)));
+    return Reader<T>(reader_any(all, options));
   }
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.
-  int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, AddOptions options);
-  std::shared_ptr<core::ReaderCore> reader_any(std::span<const AnyPort> parents, ReaderOptions options);
+  int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, const AddOptions& options);
+  std::shared_ptr<core::ReaderCore> reader_any(std::span<const AnyPort> parents,
+                                               const ReaderOptions& options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
   /// NodeError. After an exception of the embedder the pipeline is asked to stop: end its nodes, then call stop().

@@ -5,20 +5,59 @@
 // caught here and cross as text, and memory is freed by the side that allocated it.
 #pragma once
 
+#if __cplusplus < 201703L
+#error "freshframe/plugin.hpp needs C++17: compile with -std=c++17 or later"
+#endif
+
 #include "freshframe/abi.h"
 #include "freshframe/plugin/border.hpp"
 #include "freshframe/plugin/context.hpp"
 #include "freshframe/plugin/frame.hpp"
 #include "freshframe/plugin/node.hpp"
 #include "freshframe/plugin/options.hpp"
+#include "freshframe/plugin/picture.hpp"
 #include "freshframe/plugin/table.hpp"
 
+#include <cstdint>
 #include <memory>
+#include <string>
 
-#ifdef Py_PYTHON_H
 namespace freshframe::plugin {
 inline namespace v1 {
+namespace [[gnu::visibility("hidden")]] detail {
 
+// A name that may be part of a symbol.
+constexpr bool is_node_name(const char* name) {
+  if (*name == '\0') return false;
+  for (; *name != '\0'; ++name) {
+    const bool fits = (*name >= 'a' && *name <= 'z') || (*name >= 'A' && *name <= 'Z') ||
+                      (*name >= '0' && *name <= '9') || *name == '_';
+    if (!fits) return false;
+  }
+  return true;
+}
+
+// A type per name, so that the compiler sees a name that appears twice.
+template <std::uint64_t Hash>
+struct NodeName {};
+constexpr std::uint64_t hash_of(const char* name) {
+  std::uint64_t hash = 0xCBF29CE484222325U;  // FNV-1a
+  for (; *name != '\0'; ++name) hash = (hash ^ static_cast<std::uint8_t>(*name)) * 0x100000001B3U;
+  return hash;
+}
+
+#ifdef Py_PYTHON_H
+// What a capsule points at: the object comes first.
+struct Capsuled {
+  freshframe_object object;
+  freshframe_node table;
+  std::string name;  // of the table
+};
+#endif
+
+}  // namespace detail
+
+#ifdef Py_PYTHON_H
 /// For a method __freshframe_node__(self) of an extension's class, with any binding library (include Python.h
 /// before): a new capsule with `node`, which the Python object owns. Null with an exception set. An object is a
 /// node of one pipeline.
@@ -27,33 +66,37 @@ inline namespace v1 {
 ///   pybind11: if (capsule == nullptr) throw py::error_already_set();
 ///             return py::reinterpret_steal<py::object>(capsule);
 template <class Class>
-PyObject* node_capsule(Class& node, const char* name) {
-  static const freshframe_node table = node_table<Class>(name);
-  if (node.freshframe_given) {
+[[gnu::visibility("hidden")]] PyObject* node_capsule(Class& node, const char* name) {
+  if (node.freshframe_taken != 0) {
     PyErr_SetString(PyExc_RuntimeError, "this node belongs to a pipeline already: make a second one");
     return nullptr;
   }
-  auto object =
-      std::make_unique<freshframe_object>(freshframe_object{sizeof(freshframe_object), &table, &node});
-  PyObject* const capsule = PyCapsule_New(object.get(), FRESHFRAME_CAPSULE, [](PyObject* dying) {
-    delete static_cast<freshframe_object*>(PyCapsule_GetPointer(dying, PyCapsule_GetName(dying)));
+  auto capsuled = std::make_unique<detail::Capsuled>();
+  capsuled->name = name;
+  capsuled->table = node_table<Class>(capsuled->name.c_str());
+  capsuled->object = {sizeof(freshframe_object), &capsuled->table, &node, &node.freshframe_taken};
+  PyObject* const capsule = PyCapsule_New(&capsuled->object, FRESHFRAME_CAPSULE, [](PyObject* dying) {
+    delete static_cast<detail::Capsuled*>(PyCapsule_GetPointer(dying, PyCapsule_GetName(dying)));
   });
-  if (capsule == nullptr) return nullptr;
-  (void)object.release();
-  node.freshframe_given = true;
+  if (capsule != nullptr) (void)capsuled.release();
   return capsule;
 }
+#endif
 
 }  // namespace v1
 }  // namespace freshframe::plugin
-#endif
 
 #define FRESHFRAME_JOINED_(a, b) a##b
 #define FRESHFRAME_JOINED(a, b) FRESHFRAME_JOINED_(a, b)
-#define FRESHFRAME_EXPORT_NODE_(Class, symbol, name)                                            \
-  extern "C" FRESHFRAME_EXPORT const freshframe_node symbol __asm__("freshframe_node_1_" name); \
-  const freshframe_node symbol = freshframe::plugin::node_table<Class>(name)
+#define FRESHFRAME_EXPORT_NODE_(Class, symbol, name)                                                    \
+  static_assert(freshframe::plugin::detail::is_node_name(name),                                         \
+                "FRESHFRAME_NODE: a name consists of letters of ASCII, digits and _, such as my_node"); \
+  [[maybe_unused]] static void freshframe_the_names_of_nodes_differ(                                    \
+      freshframe::plugin::detail::NodeName<freshframe::plugin::detail::hash_of(name)> /*unused*/) {}    \
+  extern "C" FRESHFRAME_EXPORT const freshframe_node symbol __asm__("freshframe_node_1_" name);         \
+  const freshframe_node symbol = freshframe::plugin::exported_table<Class>(name)
 
-/// Exports `Class` as the node `name` of this library: FRESHFRAME_NODE(Blobs, "blobs"); once per line, outside of functions.
+/// Exports `Class` as the node `name` of this library: FRESHFRAME_NODE(Blobs, "blobs"); once per line, outside of
+/// functions. The class has a public constructor that takes a const Options&, or nothing.
 #define FRESHFRAME_NODE(Class, name) \
   FRESHFRAME_EXPORT_NODE_(Class, FRESHFRAME_JOINED(freshframe_exported_node_, __LINE__), name)

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -20,6 +21,8 @@ struct Queue {
   std::optional<double> max_seconds = {};  // from the oldest waiting sample's `captured` to the newest one's
   std::optional<std::int64_t> max_bytes = {};  // of the waiting samples' pictures
 
+  /// A full edge makes its producer wait, and drops nothing.
+  [[nodiscard]] constexpr bool blocks() const noexcept { return when_full == WhenFull::Block; }
   bool operator==(const Queue&) const = default;
 };
 
@@ -31,6 +34,15 @@ inline constexpr Queue kNext{0, WhenFull::DropOldest};
 inline constexpr Queue kLossless{8, WhenFull::Block};
 /// Two seconds for a recorder to catch up, in at most 256 MiB. The waiting samples are written.
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
+
+struct NamedQueue {
+  std::string_view name;
+  Queue queue;
+};
+/// The predefined queues, by the names that they have in texts, in Python and on the dashboard.
+inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, NamedQueue{"NEXT", kNext},
+                                            NamedQueue{"LOSSLESS", kLossless},
+                                            NamedQueue{"RECORDING", kRecording}};
 
 /// Why a sample on an edge was not delivered.
 enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop };
@@ -44,7 +56,7 @@ inline constexpr int kNodeDropCauses = 6;
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;
 [[nodiscard]] std::string_view to_string(NodeDropCause cause) noexcept;
-/// "LATEST", "NEXT", "LOSSLESS", "RECORDING" or "Queue(4, drop_newest)".
+/// The name of a predefined queue, or "Queue(4, drop_newest)".
 [[nodiscard]] std::string to_string(const Queue& queue);
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] WhenFull when_full_of(std::string_view name);

@@ -6,18 +6,30 @@
 #include "freshframe/frame.hpp"
 
 #include <atomic>
+#include <concepts>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 namespace freshframe {
 
 /// Identity of a C++ type on an edge: compare addresses. `name` is for messages.
 struct TypeInfo {
   std::string_view name;
+  bool events = false;  // its values can hold events, see HasEvents
+};
+
+/// A type whose values hold events beside a state. An edge that drops a value keeps its events for the next value
+/// that passes, which absorbs them: `older` are values that the edge has dropped, in their order, all before it.
+template <class T>
+concept HasEvents = requires(T& value, const T& dropped, std::span<const T* const> older) {
+  { dropped.has_events() } -> std::same_as<bool>;
+  value.absorb(older);
 };
 
 /// Gives a type the name that error messages use; specialise for public result types.
@@ -31,9 +43,11 @@ inline constexpr std::string_view kTypeName<double> = "float";
 /// The TypeInfo of T. One address per type inside one binary.
 template <class T>
 [[nodiscard]] const TypeInfo* type_of() noexcept {
-  static constexpr TypeInfo info{kTypeName<T>};
+  static constexpr TypeInfo info{kTypeName<T>, HasEvents<T>};
   return &info;
 }
+
+class ValueRef;
 
 /// A reference-counted value of any type. Immutable once it is on an edge.
 class Value {
@@ -43,6 +57,9 @@ class Value {
   Value& operator=(const Value&) = delete;
   virtual ~Value() = default;
   [[nodiscard]] const TypeInfo* type() const noexcept { return type_; }
+  [[nodiscard]] virtual bool has_events() const noexcept { return false; }
+  /// This value with the events of older values of its type as well. Empty: the type has no events.
+  [[nodiscard]] virtual ValueRef with_events_of(std::span<const ValueRef> older) const;
 
  private:
   friend class ValueRef;
@@ -56,6 +73,8 @@ class ValueOf final : public Value {
  public:
   explicit ValueOf(T value) : Value(type_of<T>()), value_(std::move(value)) {}
   [[nodiscard]] const T& get() const noexcept { return value_; }
+  [[nodiscard]] bool has_events() const noexcept override;
+  [[nodiscard]] ValueRef with_events_of(std::span<const ValueRef> older) const override;
 
  private:
   T value_;
@@ -96,6 +115,28 @@ class ValueRef {
  private:
   Value* value_ = nullptr;
 };
+
+inline ValueRef Value::with_events_of(std::span<const ValueRef> /*older*/) const {
+  return {};
+}
+
+template <class T>
+bool ValueOf<T>::has_events() const noexcept {
+  if constexpr (HasEvents<T>) return value_.has_events();
+  return false;
+}
+
+template <class T>
+ValueRef ValueOf<T>::with_events_of(std::span<const ValueRef> older) const {
+  if constexpr (HasEvents<T>) {
+    std::vector<const T*> values;
+    for (const auto& each : older) values.push_back(each.as<T>());
+    T result = value_;
+    result.absorb(values);
+    return ValueRef::make<T>(std::move(result));
+  }
+  return {};
+}
 
 /// The origin of a sample: number, times and source. Results that are computed from the sample inherit it.
 struct Stamp {

@@ -37,7 +37,34 @@ class Histogram {
   [[nodiscard]] std::uint64_t count() const noexcept;
 
  private:
-  std::array<std::atomic<std::uint32_t>, kBuckets> buckets_{};
+  friend class Timings;
+  using Buckets = std::array<std::atomic<std::uint32_t>, kBuckets>;
+  void clear() noexcept;
+
+  Buckets buckets_{};
+};
+
+/// The time that the quantiles of a snapshot are taken from.
+enum class Span : std::uint8_t { Recent, WholeRun };
+
+/// Durations of one kind, of the whole run and of its last seconds. One thread adds, any thread reads.
+class Timings {
+ public:
+  static constexpr Seconds kRecent{10};  // at most; at least a slice less
+
+  void add(double seconds, TimePoint now) noexcept;
+  [[nodiscard]] Histogram::Quantiles quantiles(Span span, TimePoint now) const noexcept;
+  [[nodiscard]] std::uint64_t count() const noexcept { return all_.count(); }
+
+ private:
+  static constexpr std::int64_t kSlices = 5;
+  struct Slice {
+    std::atomic<std::int64_t> number{-1};  // of the time since the clock's beginning
+    Histogram times;
+  };
+
+  Histogram all_;
+  std::array<Slice, kSlices> slices_;  // in turn
 };
 
 /// The present state of a node's thread. WaitingGil: it waits for Python's GIL.
@@ -83,7 +110,8 @@ struct EdgeStats {
   std::uint64_t waiting = 0;
   std::uint64_t dropped = 0;
   std::map<DropCause, std::uint64_t> drops;  // only causes that happened
-  double age_p50 = 0;                        // seconds from `captured` to the consumer's thread
+  std::uint64_t events_lost = 0;  // dropped samples whose events found no room to wait for a later one
+  double age_p50 = 0;             // seconds from `captured` to the consumer's thread
   double age_p99 = 0;
 };
 
@@ -115,8 +143,8 @@ struct NodeStats {
   std::string name;
   NodeState state = NodeState::Opening;
   std::uint64_t processed = 0;  // samples that process() or read() finished
-  double fps = 0;               // samples per second over the last second
-  double busy = 0;              // share of its life spent working
+  double fps = 0;               // samples per second over the last second; of an ended node over the run
+  double busy = 0;              // share of the run spent working, 0 to 1; of several workers the mean
   double p50 = 0;               // seconds per sample
   double p99 = 0;
   double gil_wait = 0;  // seconds in total that the node waited for Python's GIL
@@ -139,7 +167,8 @@ struct PoolStats {
   FramePool::Stats memory;
 };
 
-/// A snapshot of a whole pipeline: Pipeline::stats().
+/// A snapshot of a whole pipeline: Pipeline::stats(). Its quantiles (p50, p99) are those of the last ten seconds
+/// while the pipeline runs, and of the whole run after its end. Those of a Report are of the whole run.
 struct Stats {
   std::vector<NodeStats> nodes;
   std::vector<EdgeStats> edges;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/node.hpp"
+#include "freshframe/region.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -62,6 +63,8 @@ struct CircleDetectorOptions {
   float min_confidence = 0.5F;  // 0..1
   /// True: report all circles around one centre, as in targets and wheels. False: only the best of them.
   bool concentric = false;
+  /// Only this part of a picture is searched. The circles are in the coordinates of the whole picture.
+  std::optional<Region> roi = {};
   bool operator==(const CircleDetectorOptions&) const = default;
 };
 
@@ -273,8 +276,11 @@ struct LineCounts : DirectionCounts {
   Point start = {};
   Point end = {};
   std::map<int, DirectionCounts> classes = {};  // by class_id
-  std::vector<Crossing> crossings = {};         // found with this sample
+  std::vector<Crossing> crossings = {};         // events: found with this sample or one that its edge dropped
   std::variant<Circles, Detections> tracks = {};
+
+  [[nodiscard]] bool has_events() const noexcept { return !crossings.empty(); }
+  void absorb(std::span<const LineCounts* const> older);
 };
 template <>
 inline constexpr std::string_view kTypeName<LineCounts> = "LineCounts";
@@ -313,8 +319,11 @@ struct ZoneCounts {
   std::int64_t entered = 0;  // an object that is first seen inside has not entered
   std::int64_t left = 0;
   std::vector<std::int64_t> inside = {};  // ids, ascending
-  std::vector<Crossing> crossings = {};   // found with this sample
+  std::vector<Crossing> crossings = {};   // events, as of LineCounts
   std::variant<Circles, Detections> tracks = {};
+
+  [[nodiscard]] bool has_events() const noexcept { return !crossings.empty(); }
+  void absorb(std::span<const ZoneCounts* const> older);
 };
 template <>
 inline constexpr std::string_view kTypeName<ZoneCounts> = "ZoneCounts";

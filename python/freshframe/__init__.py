@@ -9,11 +9,10 @@ A call holds the GIL unless its docstring says ``GIL: released``.
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
-from . import _interpreter  # noqa: F401  (must come before anything native)
-from ._circles import Annotate, CircleDetector, CircleTracker, detect_circles
+from ._interpreter import main_only as _main_only  # noqa: F401  (must come before anything native)
 
 # isort: split
-from . import _async, _errors, _gil_state, _later, _native, results  # noqa: F401  (_gil_state sees later imports)
+from . import _errors, _native, results
 from ._errors import (
     EndOfStream,
     FramesHeld,
@@ -29,37 +28,24 @@ from ._errors import (
     StateError,
     StopTimeout,
 )
-from ._life import stop_all
+from ._gil_watch import gil_state as _gil_state  # noqa: F401  (it sees later imports)
+from ._graph.nodes import Node, Source
+from ._graph.port import Port
+from ._graph.queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
+from ._interpreter import late_names as _late_names
+from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
+from ._media.video import VideoFile, VideoSource, open, read_picture, write_picture
 from ._native import Frame, Reader, Sample, StopToken
-from ._nodes import Node, Source
-from ._pipeline import Pipeline
-from ._port import Port
-from ._queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
-from ._stream import Stream, stream
-from ._video import (
-    VideoFile,
-    VideoSource,
-    open,
-    read_picture,
-    write_picture,
-)
+from ._pipeline import async_iterator as _async_iterator
+from ._pipeline.life import stop_all
+from ._pipeline.pipeline import Pipeline
 from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
     from . import demo, fleet, gil, native, numeric, types
-    from ._batch import Batch
-    from ._clips import ClipRecorder
-    from ._counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
-    from ._dashboard import Dashboard
-    from ._extend import get_cmake_dir, get_include
-    from ._mock_camera import MockCamera
-    from ._onnx import OnnxDetector, OnnxModel
-    from ._probe import Measured, Probe, probe
-    from ._process import Process
-    from ._prometheus import prometheus_collector
-    from ._run_node import run_node
-    from ._show import show
-    from ._stats import (
+    from ._graph.batch import Batch
+    from ._look.dashboard import Dashboard
+    from ._look.stats import (
         EdgeStats,
         InferenceStats,
         NodeStats,
@@ -70,8 +56,20 @@ if _typing.TYPE_CHECKING:
         Stats,
         WorkerStats,
     )
-    from ._tracker import BoxTracker
-    from ._video_info import VideoInfo
+    from ._media.clip_recorder import ClipRecorder
+    from ._media.mock_camera import MockCamera
+    from ._media.video_info import VideoInfo
+    from ._plugin.headers import get_cmake_dir, get_include
+    from ._process.options import Process
+    from ._shortcuts.probe import Measured, Probe, probe
+    from ._shortcuts.prometheus import prometheus_collector
+    from ._shortcuts.run_node import run_node
+    from ._shortcuts.show import show
+    from ._shortcuts.stream import Stream, stream
+    from ._vision.box_tracker import BoxTracker
+    from ._vision.circles import Annotate, CircleDetector, CircleTracker, detect_circles
+    from ._vision.counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
+    from ._vision.onnx import OnnxDetector, OnnxModel
     from .fleet import Fleet
     from .sinks import Csv, JsonLines
 
@@ -81,7 +79,7 @@ _native.register_classes(
     {
         "Circles": results.Circles,
         "Detections": results.Detections,
-        "ReaderIterator": _async.ReaderIterator,
+        "ReaderIterator": _async_iterator.ReaderIterator,
         **{name: cls for name, cls in vars(_errors).items() if isinstance(cls, type)},
     }
 )
@@ -89,22 +87,26 @@ _native.register_classes(
 
 _MODULES = ("demo", "fleet", "gil", "native", "numeric", "types")
 _LATER = {
-    **dict.fromkeys(("Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts"), "_counting"),
+    **dict.fromkeys(
+        ("Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts"), "_vision.counting"
+    ),
+    **dict.fromkeys(("Annotate", "CircleDetector", "CircleTracker", "detect_circles"), "_vision.circles"),
     **dict.fromkeys(("Csv", "JsonLines"), "sinks"),
-    **dict.fromkeys(("Measured", "Probe", "probe"), "_probe"),
-    **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_onnx"),
-    **dict.fromkeys(("get_cmake_dir", "get_include"), "_extend"),
-    "Batch": "_batch",
-    "BoxTracker": "_tracker",
-    "ClipRecorder": "_clips",
-    "Dashboard": "_dashboard",
+    **dict.fromkeys(("Measured", "Probe", "probe"), "_shortcuts.probe"),
+    **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_vision.onnx"),
+    **dict.fromkeys(("Stream", "stream"), "_shortcuts.stream"),
+    **dict.fromkeys(("get_cmake_dir", "get_include"), "_plugin.headers"),
+    "Batch": "_graph.batch",
+    "BoxTracker": "_vision.box_tracker",
+    "ClipRecorder": "_media.clip_recorder",
+    "Dashboard": "_look.dashboard",
     "Fleet": "fleet",
-    "MockCamera": "_mock_camera",
-    "Process": "_process",
-    "VideoInfo": "_video_info",
-    "prometheus_collector": "_prometheus",
-    "run_node": "_run_node",
-    "show": "_show",
+    "MockCamera": "_media.mock_camera",
+    "Process": "_process.options",
+    "VideoInfo": "_media.video_info",
+    "prometheus_collector": "_shortcuts.prometheus",
+    "run_node": "_shortcuts.run_node",
+    "show": "_shortcuts.show",
     **dict.fromkeys(
         (
             "EdgeStats",
@@ -117,13 +119,13 @@ _LATER = {
             "Stats",
             "WorkerStats",
         ),
-        "_stats",  # dataclasses, which cost more to make than the rest of the package
+        "_look.stats",  # dataclasses, which cost more to make than the rest of the package
     ),
 }  # the module of each name that most programs do not need: loaded at the name's first use
 
 
 if not _typing.TYPE_CHECKING:
-    __getattr__ = _later.getter(globals(), _LATER, _MODULES)
+    __getattr__ = _late_names.getter(globals(), _LATER, _MODULES)
 
 
 def __dir__() -> list[str]:

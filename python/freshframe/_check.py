@@ -130,6 +130,20 @@ def is_utf8(text: str) -> bool:
     return True
 
 
+def region(what: str, value: Any) -> tuple[int, int, int, int] | None:
+    """A rectangle of whole pixels, or None.
+
+    Raises:
+        OptionTypeError: It is something else.
+    """
+    if value is None:
+        return None
+    if isinstance(value, str) or not hasattr(value, "__len__") or len(value) != 4:
+        raise OptionTypeError(f"{what} must be (x0, y0, x1, y1) in pixels or None, got {shown(value)}")
+    x0, y0, x1, y1 = (integer(f"each number of {what}", each) for each in value)
+    return x0, y0, x1, y1
+
+
 def pair(what: str, value: Any) -> tuple[float, float]:
     """Two numbers.
 

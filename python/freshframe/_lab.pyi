@@ -59,3 +59,12 @@ def gil_waits(most: int, period: float, limit: float) -> list[float]:
 
     GIL: released.
     """
+
+def context_switches(seconds: float, one_core: bool) -> list[float]:
+    """
+    Seconds from a native thread to another that waits in the kernel, each a mean of 200 switches.
+
+    Two threads hand a byte to and fro through pipes for `seconds`, on one core or on any.
+
+    GIL: released.
+    """

@@ -14,6 +14,14 @@ import numpy.typing
 from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
+from freshframe._graph.queue import WhenFull
+from freshframe._look.stats import (
+    DropCause,
+    NodeDropCause,
+    NodeState,
+    SourceState,
+    WorkerState
+)
 import freshframe.results
 
 
@@ -26,6 +34,21 @@ class Frame:
 
     def _repr_jpeg_(self) -> bytes:
         """The picture for notebooks, at most 960 pixels wide. GIL: released"""
+
+    def jpeg(self, *, quality: int = 80, max_width: int | None = None) -> bytes:
+        """
+        The picture as a JPEG file, for a web page, a message or a database.
+
+        The colours are JPEG's: full range, BT.601, 4:2:0 (a gray frame has no colours).
+
+        Args:
+            quality: 1 to 100.
+            max_width: In pixels. A wider picture is scaled down, another keeps its size.
+
+        Raises:
+            OptionError: quality or max_width is out of its range.
+        GIL: released
+        """
 
     @property
     def width(self) -> int:
@@ -196,6 +219,379 @@ class Sample(Generic[T_co]):
 
     def __repr__(self) -> str: ...
 
+class NodeHandle:
+    """A native node before and after it is added."""
+
+    @property
+    def added(self) -> bool:
+        """True once it belongs to a pipeline."""
+
+    @property
+    def live(self) -> bool:
+        """True for a source that cannot wait."""
+
+    @property
+    def default_name(self) -> str:
+        """The node's name if add(name=) is not given."""
+
+class QueuePolicy:
+    """The engine's form of a Queue."""
+
+    def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
+
+    @property
+    def depth(self) -> int: ...
+
+    @property
+    def when_full(self) -> WhenFull: ...
+
+    @property
+    def max_seconds(self) -> float | None: ...
+
+    @property
+    def max_bytes(self) -> int | None: ...
+
+    @property
+    def blocks(self) -> bool:
+        """True: a full edge makes its producer wait."""
+
+    @property
+    def name(self) -> str:
+        """A predefined queue's name, or "Queue(4, drop_newest)"."""
+
+def predefined_queues() -> dict[str, QueuePolicy]:
+    """LATEST, NEXT, LOSSLESS and RECORDING, by name."""
+
+class BatchPolicy:
+    """The engine's form of a Batch."""
+
+    def __init__(self, size: int, max_wait: float) -> None: ...
+
+class AddOptions:
+    """Options of Pipeline.add()."""
+
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None) -> None: ...
+
+class Engine:
+    """The native part of a Pipeline."""
+
+    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None: ...
+
+    def start(self, start_outside: Callable[[], None], /) -> None:
+        """
+        Starts the native threads, calls start_outside and waits until every node has opened. Then the sources begin to deliver. GIL: released while waiting
+        """
+
+    def wait(self, seconds: float | None, /) -> bool:
+        """
+        True if the pipeline ends within the time; None: no limit. Raises the failure of the pipeline. GIL: released while waiting
+        """
+
+    def stop(self, seconds: float, /) -> bool:
+        """
+        Stops the pipeline and joins its threads; raises StopTimeout. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
+        """
+
+    def join(self, seconds: float, /) -> bool:
+        """
+        True if every thread ends within the time. Does not handle signals. GIL: released while waiting
+        """
+
+    def add_native(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
+        """Adds a native node; returns its index."""
+
+    def source_of(self, node: int, source: int) -> int:
+        """
+        The index of the only source upstream of `source`, which must be upstream of `node` too.
+        """
+
+    def view_name(self, node: int, only: int) -> str:
+        """A port's name in the list of views."""
+
+    def node_name(self, index: int) -> str: ...
+
+    def raise_unraised(self) -> None:
+        """
+        Raises the failure of the pipeline, unless a call has raised it already.
+        """
+
+    def raise_unreported(self) -> None:
+        """
+        Raises the failure of the pipeline once, for a report of it, unless a call has raised it already. Calls still raise it.
+        """
+
+    @property
+    def unreported_since(self) -> float | None:
+        """
+        time.monotonic() of a failure that no call has raised and no report has; None: there is none.
+        """
+
+    def request_stop(self) -> None:
+        """Requests every node to stop; does not wait. GIL: released"""
+
+    def call_at_end(self, callback: Callable) -> None: ...
+
+    def busy_nodes(self) -> list[str]: ...
+
+    @property
+    def started(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def failed(self) -> bool: ...
+
+    @property
+    def forked(self) -> bool:
+        """True in a child of the process that created it."""
+
+    def describe(self) -> str: ...
+
+    def stats(self) -> Stats: ...
+
+    def report(self) -> Report: ...
+
+    def progress(self) -> ProgressTick: ...
+
+    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool) -> Reader:
+        """Adds a reader."""
+
+    def add_python(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
+        """Adds a place for a Python node; returns its index."""
+
+    def add_python_source(self, node: NodeDescription, live: bool, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
+        """Adds a place for a Python source; returns its index."""
+
+    def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
+        """Adds a place for a node in worker processes; returns its index."""
+
+    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, source_timeout: float | None) -> list[str]:
+        """Starts the dashboard's server; returns its URLs."""
+
+    def close_server(self) -> None:
+        """Ends the dashboard's server. GIL: released while waiting"""
+
+    def metrics(self) -> str:
+        """The text of /metrics for this pipeline. GIL: released"""
+
+    def forget_server(self) -> None:
+        """Closes the server's socket in the child of a fork."""
+
+class SourceStats:
+    @property
+    def state(self) -> SourceState: ...
+
+    @property
+    def outages(self) -> int: ...
+
+    @property
+    def outage_seconds(self) -> float: ...
+
+    @property
+    def reconnects(self) -> int: ...
+
+    @property
+    def stalls(self) -> int: ...
+
+    @property
+    def size_changes(self) -> int: ...
+
+    @property
+    def decoder_delay(self) -> int: ...
+
+    @property
+    def wall_clock(self) -> float | None: ...
+
+    @property
+    def last_error(self) -> str: ...
+
+class WorkerStats:
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def state(self) -> WorkerState: ...
+
+    @property
+    def samples(self) -> int: ...
+
+    @property
+    def restarts(self) -> int: ...
+
+    @property
+    def rss_bytes(self) -> int: ...
+
+    @property
+    def cpu(self) -> float: ...
+
+class InferenceStats:
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def threads(self) -> int: ...
+
+    @property
+    def runs(self) -> int: ...
+
+    @property
+    def p50(self) -> float: ...
+
+    @property
+    def p99(self) -> float: ...
+
+class NodeStats:
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def state(self) -> NodeState: ...
+
+    @property
+    def processed(self) -> int: ...
+
+    @property
+    def fps(self) -> float: ...
+
+    @property
+    def busy(self) -> float: ...
+
+    @property
+    def p50(self) -> float: ...
+
+    @property
+    def p99(self) -> float: ...
+
+    @property
+    def gil_wait(self) -> float: ...
+
+    @property
+    def gil_hold(self) -> float: ...
+
+    @property
+    def errors(self) -> int: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def drops(self) -> dict[NodeDropCause, int]: ...
+
+    @property
+    def batches(self) -> dict[int, int]: ...
+
+    @property
+    def in_flight(self) -> int: ...
+
+    @property
+    def workers(self) -> list[WorkerStats]: ...
+
+    @property
+    def inference(self) -> InferenceStats | None: ...
+
+    @property
+    def source(self) -> SourceStats | None: ...
+
+    @property
+    def last_error(self) -> str: ...
+
+class EdgeStats:
+    @property
+    def parent(self) -> str: ...
+
+    @property
+    def child(self) -> str: ...
+
+    @property
+    def queue(self) -> QueuePolicy: ...
+
+    @property
+    def sources(self) -> int: ...
+
+    @property
+    def only(self) -> str:
+        """The source that the edge is limited to; empty: no limit."""
+
+    @property
+    def passed_in(self) -> int: ...
+
+    @property
+    def delivered(self) -> int: ...
+
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def events_lost(self) -> int: ...
+
+    @property
+    def age_p50(self) -> float: ...
+
+    @property
+    def age_p99(self) -> float: ...
+
+    @property
+    def drops(self) -> dict[DropCause, int]: ...
+
+class PoolStats:
+    @property
+    def bound(self) -> int: ...
+
+    @property
+    def published(self) -> int: ...
+
+    @property
+    def allocated(self) -> int: ...
+
+    @property
+    def reused(self) -> int: ...
+
+    @property
+    def idle_bytes(self) -> int: ...
+
+class Stats:
+    @property
+    def nodes(self) -> list[NodeStats]: ...
+
+    @property
+    def edges(self) -> list[EdgeStats]: ...
+
+    @property
+    def uptime(self) -> float: ...
+
+    @property
+    def held_bytes(self) -> int: ...
+
+    @property
+    def pool(self) -> PoolStats: ...
+
+class Report:
+    @property
+    def stats(self) -> Stats: ...
+
+    @property
+    def complete(self) -> bool: ...
+
+    @property
+    def elapsed(self) -> float: ...
+
+    @property
+    def frames(self) -> int: ...
+
+class ProgressTick:
+    @property
+    def done(self) -> int: ...
+
+    @property
+    def total(self) -> int | None: ...
+
+    @property
+    def dropped(self) -> int: ...
+
 class Reader(Generic[T_co]):
     """
     Pulls samples from one or more nodes; made by Pipeline.reader().
@@ -283,140 +679,12 @@ class Reader(Generic[T_co]):
     def _arm(self, waits: bool) -> None:
         """Enables wake-ups before the event loop waits, and disables them after."""
 
-class NodeHandle:
-    """A native node before and after it is added."""
-
-    @property
-    def added(self) -> bool:
-        """True once it belongs to a pipeline."""
-
-    @property
-    def live(self) -> bool:
-        """True for a source that cannot wait."""
-
-    @property
-    def default_name(self) -> str:
-        """The node's name if add(name=) is not given."""
-
-class QueuePolicy:
-    """The engine's form of a Queue."""
-
-    def __init__(self, depth: int, when_full: str, max_seconds: float | None, max_bytes: int | None) -> None: ...
-
-class BatchPolicy:
-    """The engine's form of a Batch."""
-
-    def __init__(self, size: int, max_wait: float) -> None: ...
-
-class AddOptions:
-    """Options of Pipeline.add()."""
-
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None) -> None: ...
-
-class Engine:
-    """The native part of a Pipeline."""
-
-    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None: ...
-
-    def start(self, start_outside: Callable[[], None], /) -> None:
-        """
-        Starts the native threads, calls start_outside and waits until every node has opened. Then the sources begin to deliver. GIL: released while waiting
-        """
-
-    def wait(self, seconds: float | None, /) -> bool:
-        """
-        True if the pipeline ends within the time; None: no limit. Raises the failure of the pipeline. GIL: released while waiting
-        """
-
-    def stop(self, seconds: float, /) -> bool:
-        """
-        Stops the pipeline and joins its threads; raises StopTimeout. On a node's own thread it only requests the stop and returns False. GIL: released while waiting
-        """
-
-    def join(self, seconds: float, /) -> bool:
-        """
-        True if every thread ends within the time. Does not handle signals. GIL: released while waiting
-        """
-
-    def add_native(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
-        """Adds a native node; returns its index."""
-
-    def add_python(self, label: str, kinds: tuple[str, str], parents: Sequence[tuple[int, int]], options: AddOptions, records_to: str | None) -> int:
-        """Adds a place for a Python node; returns its index."""
-
-    def add_python_source(self, label: str, live_and_kind: tuple[bool, str], parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
-        """Adds a place for a Python source; returns its index."""
-
-    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool) -> Reader:
-        """Adds a reader."""
-
-    def source_of(self, node: int, source: int) -> int:
-        """
-        The index of the only source upstream of `source`, which must be upstream of `node` too.
-        """
-
-    def view_name(self, node: int, only: int) -> str:
-        """A port's name in the list of views."""
-
-    def node_name(self, index: int) -> str: ...
-
-    def raise_untold(self) -> None:
-        """
-        Raises the failure of the pipeline, unless a call has raised it already.
-        """
-
-    def request_stop(self) -> None:
-        """Requests every node to stop; does not wait. GIL: released"""
-
-    def call_at_end(self, callback: Callable) -> None: ...
-
-    def busy_nodes(self) -> list[str]: ...
-
-    @property
-    def started(self) -> bool: ...
-
-    @property
-    def ended(self) -> bool: ...
-
-    @property
-    def failed(self) -> bool: ...
-
-    @property
-    def forked(self) -> bool:
-        """True in a child of the process that created it."""
-
-    def describe(self) -> str: ...
-
-    def stats(self) -> tuple: ...
-
-    def report(self) -> tuple: ...
-
-    def progress(self) -> tuple: ...
-
-    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, source_timeout: float | None) -> list[str]:
-        """Starts the dashboard's server; returns its URLs."""
-
-    def close_server(self) -> None:
-        """Ends the dashboard's server. GIL: released while waiting"""
-
-    def metrics(self) -> str:
-        """The text of /metrics for this pipeline. GIL: released"""
-
-    def forget_server(self) -> None:
-        """Closes the server's socket in the child of a fork."""
-
-    def add_process(self, label: str, kinds: tuple[str, str], parents: Sequence[tuple[int, int]], options: AddOptions, recipe: dict, records_to: str | None) -> int:
-        """Adds a place for a node in worker processes; returns its index."""
-
-def set_gil_findings(capsule: CapsuleType) -> None:
+class NodeDescription:
     """
-    Sets the table from which the server reads the GIL watch's findings without the GIL.
+    A Python node's name, the kinds of its values and the file that it writes.
     """
 
-def run_process(engine, index):
-    """
-    The body of the thread of a node in worker processes. GIL: released while waiting
-    """
+    def __init__(self, name: str, input: str, output: str, records_to: str | None = None) -> None: ...
 
 class StopToken:
     """The stop signal of a pipeline, which Source.read() receives."""
@@ -435,6 +703,62 @@ class StopToken:
 
 def run_node(engine: Engine, index: int, node: Any, takes_values: bool, /) -> None:
     """The body of a Python node's thread. GIL: released while waiting"""
+
+class ProcessPlan:
+    """
+    The number and the limits of a node's worker processes, and their start.
+    """
+
+    def __init__(self) -> None: ...
+
+    @property
+    def workers(self) -> int: ...
+
+    @workers.setter
+    def workers(self, arg: int, /) -> None: ...
+
+    @property
+    def ordered(self) -> bool: ...
+
+    @ordered.setter
+    def ordered(self, arg: bool, /) -> None: ...
+
+    @property
+    def timeout(self) -> float | None:
+        """Seconds for one sample."""
+
+    @timeout.setter
+    def timeout(self, seconds: float | None) -> None: ...
+
+    @property
+    def memory(self) -> int | None:
+        """Bytes of one worker."""
+
+    @memory.setter
+    def memory(self, bytes: int | None) -> None: ...
+
+    @property
+    def restarts(self) -> int: ...
+
+    @restarts.setter
+    def restarts(self, arg: int, /) -> None: ...
+
+    @property
+    def restart_window(self) -> float:
+        """Seconds."""
+
+    @restart_window.setter
+    def restart_window(self, arg: float, /) -> None: ...
+
+    def start_with(self, arguments: Sequence[bytes], environment: Sequence[bytes], payload: bytes, knows: int) -> None:
+        """
+        Sets the program with its arguments, its environment as NAME=value, the pickled node, and the number of the definitions that the workers know.
+        """
+
+def run_process(engine, index, definitions):
+    """
+    The body of the thread of a node in worker processes. GIL: released while waiting
+    """
 
 class WorkerEnd:
     """A worker process's end of its socket. Not an interface."""
@@ -466,12 +790,495 @@ class WorkerEnd:
         Reports that the node raised: on a "sample", in a whole "call", or "outside" of both.
         """
 
+    @property
+    def parent_ended(self) -> bool:
+        """A call has failed because the parent process has ended."""
+
     def closed(self) -> None: ...
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """
         Sends a log record. False: it was dropped, because the parent is too slow.
         """
+
+class OpenOptions:
+    """Options of open(), at their defaults."""
+
+    def __init__(self) -> None: ...
+
+    @property
+    def size(self) -> tuple[int, int] | None:
+        """Width and height in pixels."""
+
+    @size.setter
+    def size(self, size: tuple[int, int] | None) -> None: ...
+
+    @property
+    def fps(self) -> float | None: ...
+
+    @fps.setter
+    def fps(self, arg: float | None, /) -> None: ...
+
+    @property
+    def start(self) -> float | None: ...
+
+    @start.setter
+    def start(self, arg: float | None, /) -> None: ...
+
+    @property
+    def end(self) -> float | None: ...
+
+    @end.setter
+    def end(self, arg: float | None, /) -> None: ...
+
+    @property
+    def open_timeout(self) -> float: ...
+
+    @open_timeout.setter
+    def open_timeout(self, arg: float, /) -> None: ...
+
+    @property
+    def read_timeout(self) -> float: ...
+
+    @read_timeout.setter
+    def read_timeout(self, arg: float, /) -> None: ...
+
+    @property
+    def reconnect(self) -> bool | None: ...
+
+    @reconnect.setter
+    def reconnect(self, arg: bool | None, /) -> None: ...
+
+    @property
+    def loop(self) -> bool: ...
+
+    @loop.setter
+    def loop(self, arg: bool, /) -> None: ...
+
+    @property
+    def realtime(self) -> bool: ...
+
+    @realtime.setter
+    def realtime(self, arg: bool, /) -> None: ...
+
+    @property
+    def decoder_threads(self) -> int | None: ...
+
+    @decoder_threads.setter
+    def decoder_threads(self, arg: int | None, /) -> None: ...
+
+    @property
+    def options(self) -> dict[str, str]: ...
+
+    @options.setter
+    def options(self, arg: Mapping[str, str], /) -> None: ...
+
+class VideoInfo:
+    """The properties of an opened video."""
+
+    @property
+    def codec(self) -> str: ...
+
+    @property
+    def width(self) -> int: ...
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def fps(self) -> float | None: ...
+
+    @property
+    def frame_count(self) -> int | None: ...
+
+    @property
+    def duration(self) -> float | None: ...
+
+    @property
+    def pixel_format(self) -> str: ...
+
+    @property
+    def container(self) -> str: ...
+
+    @property
+    def interlaced(self) -> bool | None: ...
+
+class MediaVersions:
+    """FFmpeg's versions, licence and build flags."""
+
+    @property
+    def avformat(self) -> str: ...
+
+    @property
+    def avcodec(self) -> str: ...
+
+    @property
+    def avutil(self) -> str: ...
+
+    @property
+    def license(self) -> str: ...
+
+    @property
+    def configuration(self) -> str: ...
+
+def make_video_source(url: str, options: OpenOptions) -> NodeHandle: ...
+
+def video_url(node: NodeHandle) -> str: ...
+
+def video_info(node: NodeHandle) -> VideoInfo: ...
+
+def media_versions() -> MediaVersions: ...
+
+class CameraSize:
+    """A size that a camera offers, or a grid of sizes, with its rates."""
+
+    @property
+    def width(self) -> int:
+        """Pixels; of a grid: the largest."""
+
+    @property
+    def height(self) -> int: ...
+
+    @property
+    def min_width(self) -> int:
+        """Of a grid: the smallest."""
+
+    @property
+    def min_height(self) -> int: ...
+
+    @property
+    def step_width(self) -> int:
+        """0: one size, no grid."""
+
+    @property
+    def step_height(self) -> int: ...
+
+    @property
+    def fps(self) -> list[float]:
+        """Frames per second, highest first."""
+
+    @property
+    def fps_range(self) -> bool:
+        """`fps` is the highest and the lowest of a range."""
+
+class CameraFormat:
+    """A pixel format of a camera."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def description(self) -> str: ...
+
+    @property
+    def supported(self) -> bool: ...
+
+    @property
+    def sizes(self) -> list[CameraSize]: ...
+
+class CameraInfo:
+    """A camera of this machine."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def driver(self) -> str: ...
+
+    @property
+    def bus(self) -> str: ...
+
+    @property
+    def problem(self) -> str:
+        """Why it cannot be queried or used; empty: no problem."""
+
+    @property
+    def problem_code(self) -> int:
+        """The errno of the problem, 0: none."""
+
+    @property
+    def formats(self) -> list[CameraFormat]: ...
+
+def cameras() -> list[CameraInfo]:
+    """
+    The cameras of this machine with their formats and rates. GIL: released
+    """
+
+def make_mock_camera(picture: object, fps: float) -> NodeHandle: ...
+
+def read_picture(path: str, at: float | None) -> Frame:
+    """GIL: released"""
+
+def write_picture(frame: Frame, path: str) -> None:
+    """GIL: released"""
+
+def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None) -> NodeHandle: ...
+
+def video_file_codec(path: str, codec: str) -> str:
+    """The codec of a file that make_video_file() accepts."""
+
+def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict) -> NodeHandle: ...
+
+def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:
+    """GIL: released"""
+
+def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
+
+class DemoCircle:
+    """One circle of demo:circles."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def x(self) -> float: ...
+
+    @property
+    def y(self) -> float: ...
+
+    @property
+    def r(self) -> float: ...
+
+    @property
+    def visible(self) -> float: ...
+
+class DemoShape:
+    """One shape of demo:shapes."""
+
+    @property
+    def id(self) -> int: ...
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def x1(self) -> float: ...
+
+    @property
+    def y1(self) -> float: ...
+
+    @property
+    def x2(self) -> float: ...
+
+    @property
+    def y2(self) -> float: ...
+
+    @property
+    def visible(self) -> float: ...
+
+def demo_truth(url: str, seq: int) -> list[DemoCircle]: ...
+
+def demo_shapes(url: str, seq: int) -> list[DemoShape]: ...
+
+def make_circle_detector(radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool, roi: Sequence[int] | None) -> NodeHandle: ...
+
+def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> freshframe.results.Circles:
+    """GIL: released"""
+
+def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float, roi: Sequence[int] | None) -> NodeHandle: ...
+
+def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.results.Circles:
+    """GIL: released"""
+
+def make_box_tracker(max_gap: float, min_confidence: float, iou: float) -> NodeHandle: ...
+
+def update_box_tracker(tracker: NodeHandle, detections: Any, time: float) -> freshframe.results.Detections:
+    """GIL: released for a hundred boxes or more, held otherwise"""
+
+def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None) -> NodeHandle: ...
+
+def make_zone_counter(corners: Sequence[tuple[float, float]], anchor: str, margin: float | None, max_gap: float) -> NodeHandle: ...
+
+def update_line_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
+
+def update_zone_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
+
+def make_annotate(ids: bool, names: bool, confidences: bool | None, trail: float, line_width: float) -> NodeHandle: ...
+
+def annotate(node: NodeHandle, frame: Frame, found: Any, time: float | None) -> Frame:
+    """A copy of the frame with the results drawn on it. GIL: released"""
+
+def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
+    """A line of anti-aliased text as the coverage of each pixel, 0 to 255."""
+
+class OnnxModel:
+    """The core of freshframe.OnnxModel."""
+
+    @property
+    def inputs(self) -> list: ...
+
+    @property
+    def outputs(self) -> list: ...
+
+    @property
+    def metadata(self) -> dict[str, str]: ...
+
+    @property
+    def producer(self) -> str: ...
+
+    @property
+    def provider(self) -> str: ...
+
+    @property
+    def threads(self) -> int: ...
+
+    def run(self, arrays: list[Any]) -> list[Any]:
+        """GIL: released"""
+
+    def placement(self, width: int, height: int, size: tuple[int, int] | None) -> tuple:
+        """(scale_x, scale_y, left, top) of a picture in the input."""
+
+    def node(self, size: tuple[int, int] | None) -> NodeHandle: ...
+
+def load_onnx(library: str, path: str, threads: int, provider: str) -> OnnxModel:
+    """GIL: released"""
+
+def onnx_runtime(library: str) -> tuple[str, list[str]]:
+    """Version and providers of ONNX Runtime. GIL: released"""
+
+class OnnxDetectorOptions:
+    """Options of OnnxDetector, at their defaults."""
+
+    def __init__(self) -> None: ...
+
+    @property
+    def confidence(self) -> float: ...
+
+    @confidence.setter
+    def confidence(self, arg: float, /) -> None: ...
+
+    @property
+    def iou(self) -> float: ...
+
+    @iou.setter
+    def iou(self, arg: float, /) -> None: ...
+
+    @property
+    def classes(self) -> list[str]: ...
+
+    @classes.setter
+    def classes(self, arg: Sequence[str], /) -> None: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+    @names.setter
+    def names(self, arg: Sequence[str], /) -> None: ...
+
+    @property
+    def layout(self) -> str: ...
+
+    @layout.setter
+    def layout(self, arg: str, /) -> None: ...
+
+    @property
+    def size(self) -> tuple[int, int] | None: ...
+
+    @size.setter
+    def size(self, arg: tuple[int, int] | None, /) -> None: ...
+
+    @property
+    def tensor_batches(self) -> bool | None: ...
+
+    @tensor_batches.setter
+    def tensor_batches(self, arg: bool | None, /) -> None: ...
+
+    @property
+    def roi(self) -> list[int] | None:
+        """x0, y0, x1, y1 in pixels."""
+
+    @roi.setter
+    def roi(self, roi: Sequence[int] | None) -> None: ...
+
+class OnnxDescription:
+    """What an OnnxDetector made of its model."""
+
+    @property
+    def layout(self) -> str: ...
+
+    @property
+    def why(self) -> str: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+    @property
+    def classes(self) -> int: ...
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    @property
+    def pictures(self) -> int: ...
+
+def make_onnx_detector(model: OnnxModel, options: OnnxDetectorOptions) -> NodeHandle:
+    """GIL: released"""
+
+def describe_onnx_detector(node: NodeHandle) -> OnnxDescription: ...
+
+def make_function_node(address: int, keep: object, options: dict[str, Any]) -> NodeHandle:
+    """A node that calls a C function; it holds a reference to `keep`."""
+
+def load_function_node(path: str, symbol: str, options: dict[str, Any]) -> NodeHandle:
+    """GIL: released"""
+
+def load_node(path: str, name: str, options: dict[str, Any]) -> NodeHandle:
+    """GIL: released"""
+
+def adopt_node(owner: object, capsule: object) -> NodeHandle:
+    """A node that an extension module's object implements."""
+
+def native_types(node: NodeHandle) -> tuple[str, str]:
+    """The names of a node's input and output types; empty: none."""
+
+class LoneNode:
+    """A native node without a pipeline."""
+
+    def __init__(self, node: NodeHandle, name: str = '') -> None: ...
+
+    def open(self) -> None:
+        """GIL: released"""
+
+    def process(self, sample: Sample) -> Any:
+        """GIL: released"""
+
+    def close(self) -> None:
+        """GIL: released"""
+
+def set_gil_findings(capsule: CapsuleType) -> None:
+    """
+    Sets the table from which the server reads the GIL watch's findings without the GIL.
+    """
+
+class Pages:
+    """An HTTP server for the program's own pages. Not an interface."""
+
+    def __init__(self, host: str, port: int, token: str, home: str) -> None: ...
+
+    def set(self, path: str, type: str, body: bytes, status: int) -> None:
+        """Sets the answer at a path."""
+
+    def set_for(self, path: str, body: bytes, seconds: float, after: str) -> None:
+        """
+        Sets the answer at a path, with status 200, for `seconds`. Then the answer is the text `after`, with status 503.
+        """
+
+    @property
+    def asked(self) -> int:
+        """The number of requests for these pages."""
+
+    @property
+    def urls(self) -> list[str]:
+        """The URLs of the server, with the token if there is one."""
+
+    def close(self) -> None:
+        """Ends the server. GIL: released while waiting"""
+
+    def forget_in_child(self) -> None:
+        """Closes the server's socket in the child of a fork."""
 
 class FleetStream:
     """One output of one run of a camera, on an agent. Not an interface."""
@@ -545,144 +1352,6 @@ def mask_passwords(text: str) -> str:
 def start_fleet_child(arguments: list, environment: list, socket: int) -> FleetChild:
     """Starts a process with a socket. The calling thread must outlive it."""
 
-def make_video_source(url: str, options: dict) -> NodeHandle: ...
-
-def video_url(node: NodeHandle) -> str: ...
-
-def video_info(node: NodeHandle) -> tuple: ...
-
-def make_mock_camera(picture: object, fps: float) -> NodeHandle: ...
-
-def make_circle_detector(radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> NodeHandle: ...
-
-def detect_circles(image: Any, radius: tuple[float, float], max_circles: int, min_confidence: float, concentric: bool) -> freshframe.results.Circles:
-    """GIL: released"""
-
-def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: float, full_every: float) -> NodeHandle: ...
-
-def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.results.Circles:
-    """GIL: released"""
-
-def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
-    """A line of anti-aliased text as the coverage of each pixel, 0 to 255."""
-
-def make_video_file(path: str, codec: str, fps: float | None, quality: int, options: Mapping[str, str], segment: float | None) -> NodeHandle: ...
-
-def video_file_codec(path: str, codec: str) -> str:
-    """The codec of a file that make_video_file() accepts."""
-
-def make_clip_recorder(before: float, after: float, codec: str, quality: int, max_bytes: int, options: Mapping[str, str]) -> NodeHandle: ...
-
-def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:
-    """GIL: released"""
-
-def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
-
-def read_picture(path: str, at: float | None) -> Frame:
-    """GIL: released"""
-
-def write_picture(frame: Frame, path: str) -> None:
-    """GIL: released"""
-
-def demo_truth(url: str, seq: int) -> list: ...
-
-def demo_shapes(url: str, seq: int) -> list: ...
-
-def cameras() -> list[dict[str, Any]]:
-    """
-    The cameras of this machine with their formats and rates. GIL: released
-    """
-
-def media_versions() -> dict:
-    """FFmpeg's versions, licence and build flags."""
-
-def make_function_node(address: int, keep: object, options: dict[str, Any]) -> NodeHandle:
-    """A node that calls a C function; it holds a reference to `keep`."""
-
-def load_function_node(path: str, symbol: str, options: dict[str, Any]) -> NodeHandle:
-    """GIL: released"""
-
-def load_node(path: str, name: str, options: dict[str, Any]) -> NodeHandle:
-    """GIL: released"""
-
-def adopt_node(owner: object, capsule: object) -> NodeHandle:
-    """A node that an extension module's object implements."""
-
-def native_types(node: NodeHandle) -> tuple[str, str]:
-    """The names of a node's input and output types; empty: none."""
-
-class LoneNode:
-    """A native node without a pipeline."""
-
-    def __init__(self, node: NodeHandle, name: str = '') -> None: ...
-
-    def open(self) -> None:
-        """GIL: released"""
-
-    def process(self, sample: Sample) -> Any:
-        """GIL: released"""
-
-    def close(self) -> None:
-        """GIL: released"""
-
-def make_box_tracker(max_gap: float, min_confidence: float, iou: float) -> NodeHandle: ...
-
-def update_box_tracker(tracker: NodeHandle, detections: Any, time: float) -> freshframe.results.Detections:
-    """GIL: released for a hundred boxes or more, held otherwise"""
-
-def make_annotate(ids: bool, names: bool, confidences: bool | None, trail: float, line_width: float) -> NodeHandle: ...
-
-def annotate(node: NodeHandle, frame: Frame, found: Any, time: float | None) -> Frame:
-    """A copy of the frame with the results drawn on it. GIL: released"""
-
-def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None) -> NodeHandle: ...
-
-def make_zone_counter(corners: Sequence[tuple[float, float]], anchor: str, margin: float | None, max_gap: float) -> NodeHandle: ...
-
-def update_line_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
-
-def update_zone_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
-
-class OnnxModel:
-    """The core of freshframe.OnnxModel."""
-
-    @property
-    def inputs(self) -> list: ...
-
-    @property
-    def outputs(self) -> list: ...
-
-    @property
-    def metadata(self) -> dict[str, str]: ...
-
-    @property
-    def producer(self) -> str: ...
-
-    @property
-    def provider(self) -> str: ...
-
-    @property
-    def threads(self) -> int: ...
-
-    def run(self, arrays: list[Any]) -> list[Any]:
-        """GIL: released"""
-
-    def placement(self, width: int, height: int, size: tuple[int, int] | None) -> tuple:
-        """(scale_x, scale_y, left, top) of a picture in the input."""
-
-    def node(self, size: tuple[int, int] | None) -> NodeHandle: ...
-
-def load_onnx(library: str, path: str, threads: int, provider: str) -> OnnxModel:
-    """GIL: released"""
-
-def make_onnx_detector(model: OnnxModel, options: dict[str, Any]) -> NodeHandle:
-    """GIL: released"""
-
-def describe_onnx_detector(node: NodeHandle) -> dict[str, Any]: ...
-
-def onnx_runtime(library: str) -> tuple[str, list[str]]:
-    """Version and providers of ONNX Runtime. GIL: released"""
-
 def collect_log(on: bool) -> None:
     """Collects the log lines of the engine from now on, or drops them."""
 
@@ -691,40 +1360,13 @@ def take_log() -> list:
     Removes and returns the collected lines: (level 0..3, text, "") each, or (Python's level, text, logger) of a worker.
     """
 
-def wait_log() -> bool:
+def wait_log(seconds: float | None, /) -> bool:
     """
-    Waits until there are lines to take; False: end_log() was called. GIL: released while waiting
+    Waits until there are lines to take, until a pipeline has failed, or for so long; None: no limit. False: end_log() was called. GIL: released while waiting
     """
 
 def end_log() -> None:
     """Ends one wait_log(): the present one or the next."""
-
-class Pages:
-    """An HTTP server for the program's own pages. Not an interface."""
-
-    def __init__(self, host: str, port: int, token: str, home: str) -> None: ...
-
-    def set(self, path: str, type: str, body: bytes, status: int) -> None:
-        """Sets the answer at a path."""
-
-    def set_for(self, path: str, body: bytes, seconds: float, after: str) -> None:
-        """
-        Sets the answer at a path, with status 200, for `seconds`. Then the answer is the text `after`, with status 503.
-        """
-
-    @property
-    def asked(self) -> int:
-        """The number of requests for these pages."""
-
-    @property
-    def urls(self) -> list[str]:
-        """The URLs of the server, with the token if there is one."""
-
-    def close(self) -> None:
-        """Ends the server. GIL: released while waiting"""
-
-    def forget_in_child(self) -> None:
-        """Closes the server's socket in the child of a fork."""
 
 def does_without_gil(module: Any) -> bool | None:
     """

@@ -37,7 +37,7 @@ def demo_truth(url: str, seq: int) -> list[DemoCircle]:
         OptionError: Any other URL, or a negative seq.
     """
     return [
-        DemoCircle(*circle)
+        DemoCircle(circle.id, circle.x, circle.y, circle.r, circle.visible)
         for circle in _native.demo_truth(_check.text("url", url), _check.integer("seq", seq))
     ]
 
@@ -72,7 +72,7 @@ def demo_shapes(url: str, seq: int) -> list[DemoShape]:
         OptionError: Any other URL, or a negative seq.
     """
     return [
-        DemoShape(*shape)
+        DemoShape(shape.id, shape.name, shape.x1, shape.y1, shape.x2, shape.y2, shape.visible)
         for shape in _native.demo_shapes(_check.text("url", url), _check.integer("seq", seq))
     ]
 

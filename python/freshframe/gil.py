@@ -18,12 +18,14 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING, Any
 
-from . import _fork, _native, _stats
+from . import _native
 from ._errors import OptionError, OptionTypeError, StateError
-from ._gil_stall import GilStall, stall_of
-from ._log import logger
-from ._places import LIBRARIES, function_name, names
-from ._stats import GilCulprit, GilStats
+from ._gil_watch.code_places import LIBRARIES, function_name, names
+from ._gil_watch.stalls import GilStall, stall_of
+from ._interpreter import fork
+from ._interpreter.log import logger
+from ._look import stats
+from ._look.stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -94,7 +96,7 @@ class GilWatch:
                 self._native.stop()  # ends the thread in serve()
                 raise
             _active = self
-            _stats.watch = self._totals
+            stats.watch = self._totals
             _native.set_gil_findings(native.findings())
         return self
 
@@ -111,7 +113,7 @@ class GilWatch:
             if _active is not self:
                 return
             _active = None
-            _stats.watch = None
+            stats.watch = None
         assert self._native is not None
         self._native.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -275,10 +277,10 @@ def _after_fork() -> None:
     if _active is not None:
         _active._forget_threads()
     _active = None
-    _stats.watch = None
+    stats.watch = None
 
 
-_fork.in_child(_after_fork)
+fork.in_child(_after_fork)
 
 
 @atexit.register

@@ -10,9 +10,10 @@ import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
-from . import _check, _native, _pointers
+from . import _check, _native
 from ._errors import OptionError, OptionTypeError
-from ._native_nodes import Function, Plugin, PluginSource, plugin
+from ._plugin import function_address
+from ._plugin.nodes import Function, Plugin, PluginSource, plugin
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
@@ -99,11 +100,12 @@ def function(
 
     Raises:
         OptionError: An option is out of range, or the capsule has another signature.
-        OptionTypeError: An option or the pointer is of the wrong type, or the pointer calls Python.
+        OptionTypeError: An option or the pointer is of the wrong type, or the pointer calls Python or needs
+            the GIL, as those of ``ctypes.PyDLL`` do.
     GIL: held; the function never holds it.
     """
     _check_signature(signature)
-    address = _pointers.address_of(pointer)
+    address = function_address.address_of(pointer)
     options = _options(_name("name", name), out, pixels, dtype, max_rows, state)
     return Function(lambda: _native.make_function_node(address, pointer, options), None)
 
@@ -118,11 +120,12 @@ def numba(
 ) -> Callable[[Callable[..., Any]], Function]:
     """Makes a node of a Python function that numba compiles.
 
-    The function gets the arguments that its parameters name: ``pixels`` (H, W) or (H, W, 3) uint8, not to be
-    written; ``out``, the zeroed result, of shape ``out`` with ``max_rows`` for None; ``pts``, ``seq`` and
-    ``source`` of the sample; ``state`` (n,) uint8, which it may change. With ``out=()`` it returns the
-    number, with ``out=(None, ...)`` the number of rows, else nothing. An exception that it raises becomes a
-    NodeError without its text, because the text would need Python.
+    The function gets the arguments that its parameters name: ``pixels`` (H, W) or (H, W, 3) uint8, a
+    read-only array, because all users of the frame share it; ``out``, the zeroed result, of shape ``out``
+    with ``max_rows`` for None; ``pts``, ``seq`` and ``source`` of the sample; ``state`` (n,) uint8, which it
+    may change. With ``out=()`` it returns the number, with ``out=(None, ...)`` the number of rows, else
+    nothing. An exception that it raises becomes a NodeError without its type, text and line, because they
+    would need Python. numba checks no index, unless NUMBA_BOUNDSCHECK=1 is set.
 
     Args:
         out: As of load().
@@ -136,19 +139,20 @@ def numba(
 
     Raises:
         ImportError: numba is not installed.
-        OptionError: An option is out of range, numba cannot compile the function, or the compiled code would
-            take the GIL (``print``, object mode, ``parallel=True``).
-        OptionTypeError: An option is of the wrong type.
+        OptionError: An option is out of range, numba cannot compile the function, it writes into ``pixels``,
+            returns a value that nothing reads, or would take the GIL (``print``, object mode,
+            ``parallel=True``).
+        OptionTypeError: An option is of the wrong type, or the function lacks the parameter ``out``.
     GIL: held while compiling; the function never holds it.
     """
     options = _options("function", out, pixels, dtype, max_rows, state)
 
     def decorate(written: Callable[..., Any]) -> Function:
-        from . import _numba  # noqa: PLC0415  (numba is optional, and slow to import)
+        from ._plugin import numba_compiler  # noqa: PLC0415  (numba is optional, and slow to import)
 
-        named = {**options, "name": getattr(written, "__name__", "function")}
-        compiled = _numba.compiled(written, named)
-        recipe = (_numba_again, (_numba.python_function(written),), _given(options))
+        named = {**options, "name": getattr(written, "__name__", "function"), "of_numba": True}
+        compiled = numba_compiler.compiled(written, named)
+        recipe = (_numba_again, (numba_compiler.python_function(written),), _given(options))
         return Function(lambda: _native.make_function_node(compiled.address, compiled, named), recipe)
 
     return decorate

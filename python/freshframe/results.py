@@ -36,6 +36,13 @@ class Circles:
         age: (n,) float32, seconds since the circle was first seen.
         track_confidence: (n,) float32 in [0, 1]: weighted mean of the circle's confidences, the latest with
             the largest weight; steadier than ``confidence``.
+
+    Example:
+        >>> import numpy as np
+        >>> import freshframe as ff
+        >>> circles = ff.Circles(np.float32([[100, 50, 20], [300, 80, 5]]), np.float32([0.9, 0.8]))
+        >>> circles[circles.xyr[:, 2] > 10].xyr
+        array([[100.,  50.,  20.]], dtype=float32)
     """
 
     xyr: npt.NDArray[np.float32]
@@ -112,8 +119,17 @@ class Detections:
             when they are not known. The results of one detector share this tuple.
 
     Raises:
-        OptionError: A column does not have the length or shape that the boxes need.
+        OptionError: A column does not have the length or shape that the boxes need, a box has its right edge
+            left of its left edge or its lower edge above its upper edge, or a confidence is not in [0, 1].
         OptionTypeError: A column is not an array of numbers, or names are not strings.
+
+    Example:
+        >>> import numpy as np
+        >>> import freshframe as ff
+        >>> boxes = np.float32([[10, 20, 50, 80], [200, 40, 240, 90]])
+        >>> found = ff.Detections(boxes, np.float32([0.9, 0.3]), np.int32([0, 2]))
+        >>> len(found[found.confidence > 0.5])
+        1
     """
 
     xyxy: npt.NDArray[np.float32]
@@ -156,6 +172,7 @@ class Detections:
                 shape = (n, 2) if pairs else (n,)
                 column = _array(name, given, optional)
                 _keep(self, name, column if n else column.reshape(shape), shape)
+        _check_boxes(xyxy, self.confidence)
         if not isinstance(self.data, Mapping):
             raise OptionTypeError(f"Detections.data must map names to arrays, got {self.data!r}")
         if self.names is not None:
@@ -182,18 +199,18 @@ class Detections:
         Raises:
             OptionTypeError: It is something else, such as a single number.
         """
+        if isinstance(index, bool) and self.class_name is None:
+            raise OptionTypeError(
+                f"Detections take a slice, a mask or a list of indices, got {index!r}. These have no class "
+                "names (class_name is None): compare class_id with a number, or give them names"
+            )
         chosen = _chosen("Detections", index)
-        return Detections(
-            self.xyxy[chosen],
-            self.confidence[chosen],
-            self.class_id[chosen],
-            _rows(self.tracker_id, chosen),
-            {name: column[chosen] for name, column in self.data.items()},
-            _rows(self.velocity, chosen),
-            _rows(self.age, chosen),
-            _rows(self.track_confidence, chosen),
-            self.names,
-        )
+        some = object.__new__(Detections)  # rows of valid columns need no check
+        for name in ("xyxy", "confidence", "class_id", *(name for name, _, _ in _OPTIONAL_COLUMNS)):
+            object.__setattr__(some, name, _rows(getattr(self, name), chosen))
+        object.__setattr__(some, "data", {name: column[chosen] for name, column in self.data.items()})
+        object.__setattr__(some, "names", self.names)
+        return some
 
     def to_supervision(self) -> Any:
         """The same as supervision's Detections.
@@ -315,6 +332,27 @@ def _array(name: str, given: Any, kind: type) -> npt.NDArray[Any]:
         raise OptionTypeError(
             f"Detections.{name} must be an array of {kind.__name__}, got one of type {found}: {error}"
         ) from None
+
+
+# A sum of probabilities may be a little above 1.
+_MOST_CONFIDENCE = 1.001
+
+
+def _check_boxes(xyxy: npt.NDArray[np.float32], confidence: npt.NDArray[np.float32]) -> None:
+    """NaN passes: trackers leave such boxes out."""
+    wrong = (xyxy[:, 2:] < xyxy[:, :2]).any(axis=1)
+    if wrong.any():
+        box = ", ".join(f"{number:g}" for number in xyxy[int(wrong.argmax())])
+        raise OptionError(
+            f"Detections.xyxy must be left, top, right, bottom, got the box ({box}), whose right is less "
+            "than its left or whose bottom is less than its top. Convert boxes of left, top, width, height "
+            "with np.hstack([box[:, :2], box[:, :2] + box[:, 2:]]), and those of a centre, width and height "
+            "with np.hstack([box[:, :2] - box[:, 2:] / 2, box[:, :2] + box[:, 2:] / 2])"
+        )
+    beyond = (confidence > _MOST_CONFIDENCE) | (confidence < 1 - _MOST_CONFIDENCE)
+    if beyond.any():
+        first = confidence[int(beyond.argmax())]
+        raise OptionError(f"Detections.confidence must be 0 to 1, got {first:g}: divide percentages by 100")
 
 
 def _keep(boxes: Detections, name: str, column: npt.NDArray[Any], shape: tuple[int, ...]) -> None:

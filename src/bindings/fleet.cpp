@@ -8,10 +8,10 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/classes.hpp"
-#include "bindings/engine.hpp"
-#include "bindings/python_free_types.hpp"
-#include "bindings/raw_call.hpp"
+#include "bindings/border/classes.hpp"
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/raw_call.hpp"
+#include "bindings/parts.hpp"
 #include "core/session_gate.hpp"
 #include "fleet/agent_end.hpp"
 #include "media/masked_url.hpp"
@@ -35,7 +35,6 @@ namespace {
 
 using fleet::AgentEnd;
 using fleet::BootTime;
-using fleet::Run;
 
 BootTime time_of(nb::handle seconds) {
   return std::chrono::duration_cast<BootTime>(Seconds(nb::cast<double>(seconds)));
@@ -65,7 +64,7 @@ class PythonStream {
 
   [[nodiscard]] bool is_wanted() const { return stream_->is_wanted(); }
   bool note(double captured) { return end_->note(*stream_, time_point(captured)); }
-  bool put(nb::tuple stamp, const nb::bytes& bytes) {
+  bool put(const nb::tuple& stamp, const nb::bytes& bytes) {
     const auto captured = nb::cast<double>(stamp[2]);
     const auto* const begin = reinterpret_cast<const std::byte*>(bytes.c_str());
     return end_->put(*stream_, time_point(captured),
@@ -125,8 +124,8 @@ std::string text_of(nb::handle bytes) {
 
 process::Child start_child(const nb::list& arguments, const nb::list& environment, int socket) {
   process::ChildOptions options;
-  for (nb::handle each : arguments) options.arguments.push_back(text_of(each));
-  for (nb::handle each : environment) options.environment.push_back(text_of(each));
+  for (const nb::handle each : arguments) options.arguments.push_back(text_of(each));
+  for (const nb::handle each : environment) options.environment.push_back(text_of(each));
   options.socket = socket;
   return process::Child(options);
 }

@@ -6,17 +6,12 @@
 
 #include <string>
 
-#include "bindings/circles_pool.hpp"
-#include "bindings/class_names.hpp"
-#include "bindings/classes.hpp"
-#include "bindings/engine.hpp"
-#include "bindings/errors.hpp"
-#include "bindings/fork_guard.hpp"
-#include "bindings/gil_state.hpp"
-#include "bindings/models.hpp"
-#include "bindings/node/python_node.hpp"
-#include "bindings/reader.hpp"
-#include "bindings/sample.hpp"
+#include "bindings/border/classes.hpp"
+#include "bindings/border/errors.hpp"
+#include "bindings/engine/engine.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/results/circles_pool.hpp"
+#include "bindings/results/class_names.hpp"
 
 #include <nanobind/nanobind.h>
 
@@ -62,6 +57,21 @@ void forget_classes(gil::Held& held) {
   forget_end_callback();
 }
 
+void bind_native_nodes(nb::module_& module) {
+  bind_video_source(module);
+  bind_cameras(module);
+  bind_pictures(module);
+  bind_recorders(module);
+  bind_demo_truth(module);
+  bind_circle_nodes(module);
+  bind_box_tracker(module);
+  bind_counters(module);
+  bind_annotate(module);
+  bind_onnx_model(module);
+  bind_onnx_detector(module);
+  bind_user_nodes(module);
+}
+
 }  // namespace
 }  // namespace freshframe::python
 
@@ -72,21 +82,23 @@ NB_MODULE(_native, module) {
 #ifndef FRESHFRAME_DEVELOPMENT
   nb::set_leak_warnings(false);  // a program that holds a frame until it exits has done nothing wrong
 #endif
-  watch_forks();
   register_exception_translator();
   bind_frame(module);
   bind_sample(module);
-  bind_reader(module);
-  bind_engine(module);
-  bind_python_nodes(module);
+  bind_node_handle(module);
+  bind_options(module);
+  auto engine = bind_engine(module);
+  bind_stats(module, engine);
+  bind_reader(module, engine);
+  bind_python_nodes(module, engine);
+  bind_processes(module, engine);
   bind_worker_end(module);
-  bind_fleet(module);
-  bind_nodes(module);
-  bind_user_nodes(module);
-  bind_track_nodes(module);
-  bind_models(module);
-  bind_log(module);
+  bind_native_nodes(module);
+  bind_serve(engine);
+  bind_gil_findings(module);
   bind_pages(module);
+  bind_fleet(module);
+  bind_log(module);
   bind_gil_state(module);
   module.def("register_classes", &register_classes, nb::arg("classes"),
              "Gives the module the package's classes, once.");

@@ -15,10 +15,12 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/engine.hpp"
-#include "bindings/python_free_types.hpp"
-#include "bindings/raw_call.hpp"
-#include "bindings/value.hpp"
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/raw_call.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/read/sample.hpp"
+#include "bindings/results/value.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -36,6 +38,7 @@ struct LoneNode {
   LoneNode(NodeHandle& handle, std::string its_name)
       : node(std::move(handle.node)), name(std::move(its_name)) {
     if (!node) throw StateError("this node belongs to a pipeline already");
+    native::claim(*node);
     handle.added = node.get();
   }
 
@@ -80,12 +83,6 @@ namespace {
 using Handle = std::unique_ptr<NodeHandle>;
 using NodePointer = std::unique_ptr<NodeBase>;
 
-Handle user_handle_of(NodePointer node) {
-  auto result = std::make_unique<NodeHandle>();
-  result->node = std::move(node);
-  return result;
-}
-
 std::shared_ptr<const void> kept(gil::Held& held, nb::handle object) {
   return std::make_shared<const gil::Ref>(held, object.ptr());
 }
@@ -108,12 +105,18 @@ native::FunctionOptions function_options(const nb::dict& given) {
   return options;
 }
 
+// The texts of a function that numba has compiled: its wrapper gives this code for an exception.
+const char* text_of_numba(std::int32_t code) {
+  return code == INT32_MIN ? "raised an exception" : nullptr;
+}
+
 Handle make_function_node(gil::Held& held, std::uintptr_t address, nb::handle keep, const nb::dict& given) {
   auto options = function_options(given);
   options.keep = kept(held, keep);
+  if (given.contains("of_numba")) options.describe = &text_of_numba;
   // NOLINTNEXTLINE(performance-no-int-to-ptr): ctypes has it so
   auto* const function = reinterpret_cast<freshframe_function>(address);
-  return user_handle_of(native::function_node(function, std::move(options)));
+  return handle_of(native::function_node(function, std::move(options)));
 }
 
 Handle load_function_node(gil::Held& held, const std::string& path, const std::string& symbol,
@@ -125,7 +128,7 @@ Handle load_function_node(gil::Held& held, const std::string& path, const std::s
       [](NodePointer* made, const std::string& library, const std::string& name,
          const native::FunctionOptions& how) { *made = native::load_function(library, name, how); },
       &node, path, symbol, options);
-  return user_handle_of(std::move(node));
+  return handle_of(std::move(node));
 }
 
 native::OptionValue option_value(nb::handle object) {
@@ -146,7 +149,7 @@ Handle load_node(gil::Held& held, const std::string& path, const std::string& na
       [](NodePointer* made, const std::string& library, const std::string& wanted,
          const native::Options& with) { *made = native::load_node(library, wanted, with, pixel_ops()); },
       &node, path, name, options);
-  return user_handle_of(std::move(node));
+  return handle_of(std::move(node));
 }
 
 Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
@@ -159,7 +162,7 @@ Handle adopt_node(gil::Held& held, nb::handle owner, nb::handle capsule) {
   // The capsule too, because it may own the struct.
   auto node = native::object_node(*object, kept(held, nb::make_tuple(owner, capsule)), pixel_ops());
   PyCapsule_SetName(capsule.ptr(), FRESHFRAME_CAPSULE_USED);
-  return user_handle_of(std::move(node));
+  return handle_of(std::move(node));
 }
 
 // ---- a node without a pipeline

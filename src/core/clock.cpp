@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/clock.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <cmath>
 #include <thread>
 
@@ -45,9 +47,16 @@ bool Clock::sleep_until(TimePoint deadline, const std::stop_token& stop) const {
   return !wait_until(lock, condition, deadline, [&] { return stop.stop_requested(); });
 }
 
+namespace {
+
+struct OnlyRealClock {
+  const std::shared_ptr<const Clock> clock = std::make_shared<const RealClock>();
+};
+
+}  // namespace
+
 std::shared_ptr<const Clock> Clock::real() {
-  static const auto clock = std::make_shared<const RealClock>();
-  return clock;
+  return forks::ProcessWide<OnlyRealClock>::get().clock;
 }
 
 TimePoint SimulatedClock::now() const {

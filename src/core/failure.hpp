@@ -5,7 +5,10 @@
 #include "freshframe/mutex.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <exception>
+#include <optional>
+#include <utility>
 
 namespace freshframe::core {
 
@@ -22,7 +25,10 @@ class Failure {
   bool set(std::exception_ptr error, Due due = Due::Now) {
     const Lock lock(mutex_);
     const bool first = !error_;
-    if (first) error_ = std::move(error);
+    if (first) {
+      error_ = std::move(error);
+      set_at_ = std::chrono::steady_clock::now();
+    }
     failed_.store(true, std::memory_order_release);
     if (due == Due::Now) due_.store(true, std::memory_order_release);
     return first;
@@ -36,23 +42,37 @@ class Failure {
   }
   void rethrow_if_failed() const {
     if (!failed()) return;
-    told_.store(true, std::memory_order_relaxed);
+    thrown_.store(true, std::memory_order_relaxed);
     std::rethrow_exception(get());
   }
   void rethrow_if_due() const {
     if (due()) rethrow_if_failed();
   }
   /// Throws it unless a verb of the pipeline or of a reader has thrown it before.
-  void rethrow_if_untold() const {
-    if (!told_.load(std::memory_order_relaxed)) rethrow_if_failed();
+  void rethrow_if_unthrown() const {
+    if (!thrown_.load(std::memory_order_relaxed)) rethrow_if_failed();
+  }
+  /// When it was set, unless a verb has thrown it or take_unreported() has returned it.
+  [[nodiscard]] std::optional<std::chrono::steady_clock::time_point> unreported_since() const {
+    if (!failed() || thrown_.load(std::memory_order_relaxed)) return std::nullopt;
+    const Lock lock(mutex_);
+    return reported_ ? std::nullopt : std::optional(set_at_);
+  }
+  /// The exception for a report, such as a log line, once; null: no report is needed.
+  [[nodiscard]] std::exception_ptr take_unreported() {
+    if (!failed() || thrown_.load(std::memory_order_relaxed)) return nullptr;
+    const Lock lock(mutex_);
+    return std::exchange(reported_, true) ? nullptr : error_;
   }
 
  private:
   std::atomic<bool> failed_{false};
   std::atomic<bool> due_{false};
-  mutable std::atomic<bool> told_{false};
+  mutable std::atomic<bool> thrown_{false};
   mutable Mutex mutex_;
   std::exception_ptr error_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::chrono::steady_clock::time_point set_at_ FRESHFRAME_GUARDED_BY(mutex_);
+  bool reported_ FRESHFRAME_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace freshframe::core

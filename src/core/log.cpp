@@ -7,18 +7,19 @@
 #include <memory>
 #include <utility>
 
+#include "core/fork_hold.hpp"
+
 namespace freshframe {
 namespace {
 
 struct Current {
   Mutex mutex;
+  core::ForkHold hold{mutex};
   std::shared_ptr<const LogSink> sink FRESHFRAME_GUARDED_BY(mutex);
 };
 
-/// Never destroyed: a thread that was left behind in a call may log while the process ends.
 Current& current() {
-  static auto& only = *new Current();
-  return only;
+  return forks::ProcessWide<Current>::get();
 }
 
 std::shared_ptr<const LogSink> sink() {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <chrono>
 
 namespace freshframe {
 namespace {
@@ -30,10 +31,11 @@ double centre_of(int bucket) noexcept {
 // The buckets at one time.
 class Reading {
  public:
-  explicit Reading(const std::array<std::atomic<std::uint32_t>, Histogram::kBuckets>& buckets) noexcept {
+  void add(const std::array<std::atomic<std::uint32_t>, Histogram::kBuckets>& buckets) noexcept {
     for (std::size_t i = 0; i < buckets.size(); ++i) {
-      counts_[i] = buckets[i].load(std::memory_order_relaxed);
-      total_ += counts_[i];
+      const auto count = buckets[i].load(std::memory_order_relaxed);
+      counts_[i] += count;
+      total_ += count;
     }
   }
 
@@ -49,15 +51,26 @@ class Reading {
   }
 
  private:
-  std::array<std::uint32_t, Histogram::kBuckets> counts_;
+  std::array<std::uint64_t, Histogram::kBuckets> counts_{};
   std::uint64_t total_ = 0;
 };
+
+// One thread adds.
+void count_one(std::atomic<std::uint32_t>& bucket) noexcept {
+  bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+}
+
+constexpr auto kSlice =
+    std::chrono::duration_cast<TimePoint::duration>(Timings::kRecent) / 5;  // Timings::kSlices
+
+std::int64_t slice_number(TimePoint now) noexcept {
+  return now.time_since_epoch() / kSlice;
+}
 
 }  // namespace
 
 void Histogram::add(double seconds) noexcept {
-  auto& bucket = buckets_[static_cast<std::size_t>(bucket_of(seconds))];
-  bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);  // one thread adds
+  count_one(buckets_[static_cast<std::size_t>(bucket_of(seconds))]);
 }
 
 std::uint64_t Histogram::count() const noexcept {
@@ -67,12 +80,43 @@ std::uint64_t Histogram::count() const noexcept {
 }
 
 double Histogram::quantile(double q) const noexcept {
-  const Reading reading(buckets_);
+  Reading reading;
+  reading.add(buckets_);
   return reading.quantile(q);
 }
 
 Histogram::Quantiles Histogram::quantiles() const noexcept {
-  const Reading reading(buckets_);
+  Reading reading;
+  reading.add(buckets_);
+  return {reading.quantile(0.50), reading.quantile(0.99)};
+}
+
+void Histogram::clear() noexcept {
+  for (auto& bucket : buckets_) bucket.store(0, std::memory_order_relaxed);
+}
+
+// While the writer clears a slice, it has no number, and a reader leaves it out.
+void Timings::add(double seconds, TimePoint now) noexcept {
+  const auto bucket = static_cast<std::size_t>(bucket_of(seconds));
+  const auto number = slice_number(now);
+  auto& slice = slices_[static_cast<std::size_t>(number % kSlices)];
+  if (slice.number.load(std::memory_order_relaxed) != number) {
+    slice.number.store(-1, std::memory_order_relaxed);
+    slice.times.clear();
+    slice.number.store(number, std::memory_order_release);
+  }
+  count_one(all_.buckets_[bucket]);
+  count_one(slice.times.buckets_[bucket]);
+}
+
+Histogram::Quantiles Timings::quantiles(Span span, TimePoint now) const noexcept {
+  if (span == Span::WholeRun) return all_.quantiles();
+  const auto current = slice_number(now);
+  Reading reading;
+  for (const auto& slice : slices_) {
+    const auto number = slice.number.load(std::memory_order_acquire);
+    if (number > current - kSlices && number <= current) reading.add(slice.times.buckets_);
+  }
   return {reading.quantile(0.50), reading.quantile(0.99)};
 }
 

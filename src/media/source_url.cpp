@@ -9,9 +9,9 @@
 #include <string_view>
 
 #include "core/ascii.hpp"
-#include "media/file/picture_list.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/url.hpp"
+#include "media/pictures/picture_list.hpp"
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 

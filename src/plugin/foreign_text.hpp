@@ -4,14 +4,10 @@
 
 #include <cstddef>
 #include <string>
-#include <string_view>
 
 namespace freshframe::plugin {
 
-[[nodiscard]] bool is_utf8(std::string_view text) noexcept;
-/// The text as UTF-8: an invalid byte, such as that of a truncated letter, becomes U+FFFD.
-[[nodiscard]] std::string utf8_of(std::string_view text);
-/// The same for a message with a plugin's text: at most `most` bytes of it, then "...".
+/// For a message with a plugin's text: at most `most` bytes of it as UTF-8, then "...".
 [[nodiscard]] std::string shortened(const char* text, std::size_t most = 1000);
 
 /// Within a catch: logs that a plugin's `function` threw.

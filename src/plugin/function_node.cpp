@@ -10,7 +10,7 @@
 #include <string>
 #include <utility>
 
-#include "plugin/foreign_text.hpp"
+#include "core/utf8.hpp"
 #include "plugin/library.hpp"
 #include "plugin/plugin_node.hpp"
 
@@ -106,8 +106,7 @@ class FunctionNode final : public NodeBase, public NamesTypes {
 
   [[nodiscard]] std::string text_of(std::int32_t code) const {
     const auto* const text = options_.describe != nullptr ? options_.describe(code) : nullptr;
-    if (text != nullptr) return utf8_of(text);
-    if (code == INT32_MIN) return "raised an exception";
+    if (text != nullptr) return core::utf8_of(text);
     return "returned the error " + std::to_string(code);
   }
 

@@ -17,6 +17,7 @@
 
 #include "core/frame/frame_access.hpp"
 #include "plugin/foreign_text.hpp"
+#include <cxxabi.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -88,14 +89,18 @@ bool is_yuv(PixelFormat format) {
 // The functions of the table: each checks whether the node is open, and catches all exceptions.
 struct Host::Calls {
   template <class F, class R>
-  static R with(void* self, R otherwise, const F& call) noexcept {
+  static R with(void* self, R otherwise, const F& call) {
     auto& host = *static_cast<Host*>(self);
     if (host.closed_.load(std::memory_order_acquire)) return otherwise;
     const std::shared_lock lock(host.mutex_);
     if (host.context_ == nullptr) return otherwise;
     try {
       return call(host);
-    } catch (const std::exception&) {
+    } catch (
+        const abi::
+            __forced_unwind&) {  // pthread_exit() or pthread_cancel() ends a thread of the plugin in here
+      throw;
+    } catch (...) {
       return otherwise;
     }
   }

@@ -3,6 +3,7 @@
 #include "plugin/library.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
 
 #include <algorithm>
 #include <map>
@@ -30,17 +31,13 @@ struct FileIdentity {
 // The files of the libraries that are loaded, by their handles. Thread-safe.
 class LoadedFiles {
  public:
-  static LoadedFiles& instance() {
-    static auto& only = *new LoadedFiles();  // never destroyed: a thread may load while the process ends
-    return only;
-  }
-
   /// False: `library` was loaded from a file that has changed meanwhile. dlopen() has then returned the old
   /// code.
   bool is_current(void* library) {
     const link_map* map = nullptr;
     struct stat file{};
-    if (::dlinfo(library, RTLD_DI_LINKMAP, &map) != 0 || ::stat(map->l_name, &file) != 0) return true;
+    if (::dlinfo(library, RTLD_DI_LINKMAP, static_cast<void*>(&map)) != 0 || ::stat(map->l_name, &file) != 0)
+      return true;
     const FileIdentity now{file.st_dev, file.st_ino, file.st_size, file.st_mtim.tv_sec, file.st_mtim.tv_nsec};
     const std::lock_guard lock(mutex_);
     return files_.emplace(library, now).first->second == now;
@@ -48,6 +45,7 @@ class LoadedFiles {
 
  private:
   std::mutex mutex_;
+  forks::Hold<std::mutex> hold_{mutex_};
   std::map<void*, FileIdentity> files_;  // guarded by mutex_
 };
 
@@ -96,7 +94,7 @@ std::vector<std::string> exported_names(const std::string& path, const std::stri
   std::vector<std::string> result;
   void* const library = ::dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NOLOAD);
   const link_map* map = nullptr;
-  if (library == nullptr || ::dlinfo(library, RTLD_DI_LINKMAP, &map) != 0) return result;
+  if (library == nullptr || ::dlinfo(library, RTLD_DI_LINKMAP, static_cast<void*>(&map)) != 0) return result;
   visit_exported(*map, [&](std::string_view name) {
     if (name.substr(0, prefix.size()) == prefix) result.emplace_back(name.substr(prefix.size()));
   });
@@ -112,7 +110,7 @@ Symbol find_symbol(const std::string& path, const std::string& symbol) {
     throw OptionError("cannot load '" + path + "': " + (why != nullptr ? why : "unknown reason") +
                       "; it must be a shared library for this machine");
   }
-  if (!LoadedFiles::instance().is_current(library)) {
+  if (!forks::ProcessWide<LoadedFiles>::get().is_current(library)) {
     throw OptionError("'" + path +
                       "' has changed since this process loaded it, and a process keeps what it has loaded: "
                       "restart it, or build the library under another name");

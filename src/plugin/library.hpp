@@ -9,7 +9,7 @@
 namespace freshframe::plugin {
 
 /// The prefix of the symbols of nodes: FRESHFRAME_NODE_SYMBOL of abi.h.
-inline const std::string kSymbolPrefix = "freshframe_node_1_";
+inline constexpr char kSymbolPrefix[] = "freshframe_node_1_";
 
 enum class SymbolKind : std::uint8_t { Unknown, Function, Data };
 

@@ -12,9 +12,10 @@
 #include <string>
 #include <utility>
 
+#include "core/utf8.hpp"
 #include "plugin/foreign_text.hpp"
 #include "plugin/library.hpp"
-#include "plugin/option_book.hpp"
+#include "plugin/option_lookups.hpp"
 #include "plugin/tables.hpp"
 
 namespace freshframe::plugin {
@@ -27,7 +28,7 @@ class ErrorText {
   /// The error text of `function`.
   [[nodiscard]] std::string text(const char* function, std::int32_t code) {
     text_.back() = '\0';
-    if (text_.front() != '\0') return utf8_of(text_.data());
+    if (text_.front() != '\0') return core::utf8_of(text_.data());
     return std::string(function) + "() returned " + std::to_string(code) + " without a text";
   }
 
@@ -58,7 +59,7 @@ constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
 const Type* type_named(const char* name, const std::string& what, const char* role) {
   if (name == nullptr) return nullptr;
   if (const auto* type = find_type(name)) return type;
-  throw OptionError(what + " has the " + role + " '" + utf8_of(name) +
+  throw OptionError(what + " has the " + role + " '" + core::utf8_of(name) +
                     "', which is not a type; the types are " + type_names());
 }
 
@@ -105,6 +106,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
   void close() override { instance_->close(); }
 
   [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
+  void claim() override { instance_->claim(); }
 
  private:
   std::unique_ptr<Instance> instance_;
@@ -124,6 +126,7 @@ class PluginSource final : public SourceBase, public NamesTypes {
   void close() override { instance_->close(); }
 
   [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
+  void claim() override { instance_->claim(); }
 
  private:
   std::unique_ptr<Instance> instance_;
@@ -150,8 +153,9 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
     if (!is_there) throw OptionError(what + " has no function '" + function + "', which is required");
   };
   require(table.name != nullptr, "name");
-  if (table.name[0] == '\0' || !is_utf8(table.name)) {
-    throw OptionError(what + " has the name '" + utf8_of(table.name) + "'; a name is UTF-8 and is not empty");
+  if (table.name[0] == '\0' || !core::is_utf8(table.name)) {
+    throw OptionError(what + " has the name '" + core::utf8_of(table.name) +
+                      "'; a name is UTF-8 and is not empty");
   }
   require(table.create != nullptr, "create");
   require(table.destroy != nullptr, "destroy");
@@ -167,11 +171,9 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   return table;
 }
 
-Instance::Instance(const freshframe_node& table, void* self, std::shared_ptr<const void> keep,
-                   const PixelOps& ops)
+Instance::Instance(const freshframe_node& table, Object object, const PixelOps& ops)
     : table_(table),
-      self_(self),
-      keep_(std::move(keep)),
+      object_(std::move(object)),
       input_(type_named(table.input, table.name, "input")),
       output_(type_named(table.output, table.name, "output")),
       host_(ops) {
@@ -181,13 +183,24 @@ Instance::Instance(const freshframe_node& table, void* self, std::shared_ptr<con
 }
 
 Instance::~Instance() {
-  if (!keep_) contained("destroy()", [&] { table_.destroy(self_); });
+  if (is_claimed_ && !was_opened_) __atomic_store_n(object_.taken, 0, __ATOMIC_RELEASE);
+  if (!object_.keep) contained("destroy()", [&] { table_.destroy(object_.self); });
+}
+
+void Instance::claim() {
+  if (object_.taken == nullptr) return;
+  if (__atomic_exchange_n(object_.taken, 1, __ATOMIC_ACQ_REL) != 0) {
+    throw GraphError("this " + std::string(table_.name) +
+                     " belongs to a pipeline already: make a second one");
+  }
+  is_claimed_ = true;
 }
 
 void Instance::open(const Context& context) {
   host_.attach(context, table_.name);
+  was_opened_ = true;
   ErrorText error;
-  const auto code = table_.open(self_, &host_.table(), error.get());
+  const auto code = table_.open(object_.self, &host_.table(), error.get());
   if (code >= 0) return;
   host_.detach();
   throw Error(error.text("open", code));
@@ -227,7 +240,7 @@ std::optional<Emitted> Instance::process(const AnySample& sample) {
   freshframe_value value{};
   value.size = sizeof value;
   ErrorText error;
-  const auto code = table_.process(self_, &given, &value, error.get());
+  const auto code = table_.process(object_.self, &given, &value, error.get());
   return result("process", code, value, error);
 }
 
@@ -236,7 +249,7 @@ std::optional<SourceItem<Emitted>> Instance::read() {
   freshframe_value value{};
   value.size = sizeof value;
   ErrorText error;
-  const auto code = table_.read(self_, &value, &stamp, error.get());
+  const auto code = table_.read(object_.self, &value, &stamp, error.get());
   auto output = result("read", code, value, error);
   if (!output) return std::nullopt;
   check(stamp);
@@ -248,19 +261,19 @@ std::optional<SourceItem<Emitted>> Instance::read() {
 
 void Instance::close() {
   ErrorText error;
-  const auto code = table_.close != nullptr ? table_.close(self_, error.get()) : 0;
+  const auto code = table_.close != nullptr ? table_.close(object_.self, error.get()) : 0;
   host_.detach();
   if (code < 0) throw Error(error.text("close", code));
 }
 
 std::unique_ptr<Instance> made(const freshframe_node& table, const std::string& what,
                                const native::Options& options, const PixelOps& ops) {
-  const OptionBook book(options);
+  const OptionLookups given(options);
   ErrorText error;
-  void* const self = table.create(&book.table(), error.get());
+  void* const self = table.create(&given.table(), error.get());
   if (self == nullptr) throw OptionError(what + " cannot be made: " + error.text("create", -1));
-  auto instance = std::make_unique<Instance>(table, self, nullptr, ops);
-  book.check_all_known(what);
+  auto instance = std::make_unique<Instance>(table, Instance::Object{self}, ops);
+  given.check_all_known(what);
   return instance;
 }
 
@@ -295,11 +308,17 @@ std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& 
 
 std::unique_ptr<NodeBase> object_node(const freshframe_object& object, std::shared_ptr<const void> keep,
                                       const PixelOps& ops) {
-  if (object.size < sizeof(freshframe_object) || object.node == nullptr || object.self == nullptr) {
+  if (object.size < offsetof(freshframe_object, taken) || object.node == nullptr || object.self == nullptr) {
     throw OptionError("the capsule of __freshframe_node__() must point at a whole freshframe_object");
   }
   const auto table = plugin::checked_node(object.node, "this node");
-  return plugin::as_node(std::make_unique<Instance>(table, object.self, std::move(keep), ops));
+  auto* const taken = plugin::known_part<freshframe_object>(&object, object.size).taken;
+  return plugin::as_node(
+      std::make_unique<Instance>(table, Instance::Object{object.self, std::move(keep), taken}, ops));
+}
+
+void claim(NodeBase& node) {
+  if (auto* const named = dynamic_cast<plugin::NamesTypes*>(&node)) named->claim();
 }
 
 NodeTypes node_types(const NodeBase& node) {

@@ -6,6 +6,7 @@
 #include "freshframe/native.hpp"
 #include "freshframe/node.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -20,8 +21,15 @@ class ErrorText;
 /// A plugin's object and its functions. An error that a function reports is thrown as Error.
 class Instance {
  public:
-  /// `table` is checked; `keep` null: the object is destroyed with this.
-  Instance(const freshframe_node& table, void* self, std::shared_ptr<const void> keep, const PixelOps& ops);
+  /// The object, its owner, which null is when it is destroyed with this, and freshframe_object::taken or null.
+  struct Object {
+    void* self = nullptr;
+    std::shared_ptr<const void> keep = {};
+    std::int32_t* taken = nullptr;
+  };
+
+  /// `table` is checked.
+  Instance(const freshframe_node& table, Object object, const PixelOps& ops);
   Instance(const Instance&) = delete;
   Instance& operator=(const Instance&) = delete;
   ~Instance();
@@ -30,6 +38,8 @@ class Instance {
   [[nodiscard]] const Type* input() const noexcept { return input_; }
   [[nodiscard]] const Type* output() const noexcept { return output_; }
 
+  /// Takes the object for a pipeline. Throws GraphError when another has it.
+  void claim();
   void open(const Context& context);
   std::optional<Emitted> process(const AnySample& sample);
   std::optional<SourceItem<Emitted>> read();
@@ -41,15 +51,16 @@ class Instance {
                                 ErrorText& error);
 
   const freshframe_node table_;
-  void* const self_;
-  const std::shared_ptr<const void> keep_;
+  const Object object_;
+  bool is_claimed_ = false;
+  bool was_opened_ = false;
   const Type* const input_;
   const Type* const output_;
   Host host_;
   Lent lent_;  // to process()
 };
 
-/// The nodes of this layer, which have their types by name.
+/// The nodes of this layer, which have their types by name, and may be the caller's own objects.
 class NamesTypes {
  public:
   NamesTypes() = default;
@@ -57,6 +68,8 @@ class NamesTypes {
   NamesTypes& operator=(const NamesTypes&) = delete;
   virtual ~NamesTypes() = default;
   [[nodiscard]] virtual native::NodeTypes types() const = 0;
+  /// As Instance::claim().
+  virtual void claim() {}
 };
 
 /// Makes the engine's node of it.

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/utf8.hpp"
 #include "plugin/foreign_text.hpp"
 
 namespace freshframe::native {
@@ -108,7 +109,7 @@ Column checked_column(const freshframe_column& given) {
   if (given.name == nullptr) throw Error("gave a table with a column that has no name");
   column.name = shortened(given.name, kMostName);
   if (::strnlen(given.name, kMostName + 1) > kMostName) refuse(column, "has a name of more than 1000 bytes");
-  if (!is_utf8(given.name)) refuse(column, "has a name that is not UTF-8");
+  if (!core::is_utf8(given.name)) refuse(column, "has a name that is not UTF-8");
   if (given.dtype == nullptr) refuse(column, "has no dtype");
   try {
     column.type = &native::dtype(shortened(given.dtype));

@@ -3,6 +3,7 @@
 #include "plugin/values.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
 #include "freshframe/vision.hpp"
 
 #include <algorithm>
@@ -224,8 +225,8 @@ Emitted circles_from_c(const freshframe_value& value, const Host& /*host*/) {
 
 // NOLINTEND(clang-analyzer-cplusplus.NewDeleteLeaks)
 
-const std::array<Type, 6>& types() noexcept {
-  static const std::array<Type, 6> known = {{
+struct Types {
+  const std::array<Type, 6> known = {{
       {"frame", type_of<Frame>(), &frame_to_c, &frame_from_c},
       {"circles", type_of<Circles>(), &circles_to_c, &circles_from_c},
       {"detections", type_of<Detections>(), &detections_to_c, &detections_from_c},
@@ -233,7 +234,10 @@ const std::array<Type, 6>& types() noexcept {
       {"array", type_of<native::Array>(), &table_to_c, &array_from_c},
       {"table", type_of<Table>(), &table_to_c, &table_from_c},
   }};
-  return known;
+};
+
+const std::array<Type, 6>& types() noexcept {
+  return forks::ProcessWide<Types>::get().known;
 }
 
 }  // namespace

@@ -14,6 +14,18 @@ function(run)
 endfunction()
 
 run(${CMAKE_COMMAND} --install ${build_dir} --component cpp --prefix ${scratch}/prefix)
+# A program can use an archive only if it has a header.
+file(READ ${rules} layers)
+file(GLOB_RECURSE archives ${scratch}/prefix/libfreshframe_*.a)
+if(NOT archives)
+  message(FATAL_ERROR "no archive was installed below ${scratch}/prefix")
+endif()
+foreach(archive IN LISTS archives)
+  string(REGEX REPLACE ".*/libfreshframe_(.*)\\.a$" "\\1" layer ${archive})
+  if(NOT layers MATCHES "\\[${layer}\\]\nmay_use = [^\n]*\npublic = \\[\"")
+    message(FATAL_ERROR "${archive} is installed, but ${rules} names no public header of ${layer}")
+  endif()
+endforeach()
 function(build_project folder name)
   run(${CMAKE_COMMAND} -G Ninja -S ${folder} -B ${scratch}/${name}
     -D CMAKE_PREFIX_PATH=${scratch}/prefix -D CMAKE_CXX_COMPILER=${compiler})

@@ -95,7 +95,7 @@ inline void expect_books(const Stats& stats) {
       sum += count;
     }
     EXPECT_EQ(edge.dropped, sum);
-    if (edge.queue.when_full == WhenFull::Block) {
+    if (edge.queue.blocks()) {
       EXPECT_EQ(edge.drops.count(DropCause::QueueFull), 0U);
     }
     EXPECT_LE(edge.waiting, static_cast<std::uint64_t>(edge.queue.depth) * edge.sources + 1U);

@@ -16,9 +16,9 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
-import fleet_builds
-from fleet_support import balance, is_alive
 from ray_clusters import add_node
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, is_alive
 from support import until
 
 import freshframe as ff
@@ -148,7 +148,7 @@ def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_envir
     folder = tmp_path / "code"
     folder.mkdir()
     (folder / "only_here.py").write_text(
-        "import freshframe as ff\nimport fleet_builds\n\n"
+        "import freshframe as ff\nfrom rigs.fleet import builds as fleet_builds\n\n"
         "def build(url):\n    return fleet_builds.ticks('ticks:0.02')\n"
     )
     monkeypatch.syspath_prepend(str(folder))

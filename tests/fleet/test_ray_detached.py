@@ -19,8 +19,8 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
-import fleet_builds
-from fleet_support import balance
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance
 from support import until
 
 import freshframe as ff
@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest
 
 _MAKER = """
 import sys
-import fleet_builds
+from rigs.fleet import builds as fleet_builds
 import freshframe as ff
 fleet = ff.Fleet(sys.argv[1], name="yard", detached=True)
 fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
@@ -236,7 +236,7 @@ def test_a_program_that_uses_ray_client_is_refused(cluster: Any, monkeypatch: py
 def test_the_command_line_runs_cameras_on_a_cluster(cluster: Any, tmp_path: Path) -> None:
     app = tmp_path / "app.py"
     app.write_text(
-        "from fleet_builds import ticks as build\ncameras = {'a': 'ticks:0.01', 'b': 'ticks:0.01'}\n"
+        "from rigs.fleet.builds import ticks as build\ncameras = {'a': 'ticks:0.01', 'b': 'ticks:0.01'}\n"
     )
     command = [sys.executable, "-m", "freshframe", "fleet", "run", str(app), "--ray", cluster.address]
     with subprocess.Popen([*command, "--read", "ticks"], stdout=subprocess.PIPE, text=True) as program:

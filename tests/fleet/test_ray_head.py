@@ -16,9 +16,9 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
-import fleet_builds
-from fleet_support import is_alive
 from ray_clusters import new_cluster
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import is_alive
 from support import until
 
 import freshframe as ff
@@ -33,7 +33,7 @@ RECONNECT = 20  # seconds; Ray's default is 60
 
 _PROGRAM = """
 import json, sys, threading, time
-import fleet_builds
+from rigs.fleet import builds as fleet_builds
 import freshframe as ff
 with ff.Fleet(sys.argv[1]) as fleet:
     for site in ("north", "south"):

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "media/camera/options.hpp"
-#include "media/file/number_pattern.hpp"
-#include "media/file/picture_list.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/url.hpp"
+#include "media/pictures/number_pattern.hpp"
+#include "media/pictures/picture_list.hpp"
 #include "media/source_url.hpp"
 
 namespace {

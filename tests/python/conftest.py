@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import SCENE, Process
+from rigs.command_line import SCENE, Process
 from support import Gate, check_books, until
 
 import freshframe as ff
-from freshframe import _gil_state
 from freshframe._cli import main
+from freshframe._gil_watch import gil_state
 
 
 def threads() -> dict[int, str]:
@@ -43,13 +43,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     The files that take longest come first: side by side, none of them is left when the others have ended.
     """
-    here = Path(__file__).parent
-    assert all((here / f"{name}.py").exists() for name in LONGEST), "a file of LONGEST has another name now"
-    order = {name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: order.get(item.path.stem, len(order)))
+    items.sort(key=seconds, reverse=True)
     if GIL_WAS_OFF:
         for item in items:
-            if item.path.stem in NEED_A_GIL or item.get_closest_marker("needs_gil"):
+            if item.get_closest_marker("needs_gil"):
                 item.add_marker(pytest.mark.skip(reason="of a Python with a GIL"))
     if "FRESHFRAME_TEST_FULL" in os.environ:
         return
@@ -58,28 +55,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="takes minutes: ./dev test --full"))
 
 
-LONGEST = (
-    "test_extension_examples",
-    "test_live_faults",
-    "test_process_failures",
-    "test_live_gst",
-    "test_examples",
-    "test_doc_programs",
-    "test_lab",
-    "test_process_ends",
-    "test_process_limits",
-    "test_fleet_faults",
-    "test_recording",
-    "test_gil_command",
-)
-GIL_WAS_OFF = not _gil_state.enabled()
-NEED_A_GIL = {
-    "test_gil_command",
-    "test_gil_hold",
-    "test_gil_watch",
-    "test_gil_watch_life",
-    "test_gil_watch_process",
-}
+def seconds(item: pytest.Item) -> float:
+    """The time that the file of a test takes, if it is one of the longest; else 0."""
+    marker = item.get_closest_marker("takes")
+    return float(marker.args[0]) if marker else 0
+
+
+GIL_WAS_OFF = not gil_state.enabled()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -100,8 +82,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
     """On a free-threaded Python each test fails that switches the GIL on, and all that follow it."""
     yield
-    if GIL_WAS_OFF and _gil_state.enabled():
-        pytest.fail(f"the GIL is on, switched on by {', '.join(_gil_state.enabled_by())}", pytrace=False)
+    if GIL_WAS_OFF and gil_state.enabled():
+        pytest.fail(f"the GIL is on, switched on by {', '.join(gil_state.enabled_by())}", pytrace=False)
 
 
 # Replaced once, by no fixture: pytest-run-parallel runs no test beside others that uses monkeypatch.

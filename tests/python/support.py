@@ -26,6 +26,7 @@ import numpy.typing as npt
 import freshframe as ff
 
 # Seconds; only a hang reaches it. Tests of instrumented or emulated programs are given more patience.
+TESTS = Path(__file__).parent  # the folder whose modules the tests import
 WATCHDOG = 50.0 * float(os.environ.get("FRESHFRAME_TEST_PATIENCE", "1"))
 
 
@@ -69,7 +70,7 @@ class Gate:
 
     def enter(self) -> None:
         self.arrived += 1
-        assert self._event.wait(WATCHDOG), "nobody opened the gate"
+        assert self._event.wait(WATCHDOG), "the gate was not opened"
 
     def open(self) -> None:
         self._event.set()
@@ -110,7 +111,7 @@ class Ticker(ff.Source[int]):
 
 
 class Push(ff.Source[Any]):
-    """Emits what the test pushes, when it pushes it."""
+    """Emits the values that the test pushes, at once."""
 
     def __init__(self, *, live: bool = True) -> None:
         self.live = live
@@ -224,9 +225,14 @@ class Ended:
 
 
 def kill_group(process: subprocess.Popen[str]) -> None:
-    """Also what it has forked, which would keep its pipes open. It leads a session of its own."""
+    """Also the processes that it has forked, which would keep its pipes open. It leads a session."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+
+
+def program_environment() -> dict[str, str]:
+    """For programs that import the package and the tests' modules."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(ff.__file__).parents[1]), str(TESTS)])}
 
 
 def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments: Sequence[str] = ()) -> Ended:
@@ -236,8 +242,7 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
     to print where all its threads are, and fails the test.
     """
     prologue = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
-    environment = {**os.environ, "PYTHONFAULTHANDLER": "1", "PYTHONPATH": os.pathsep.join(packages)}
+    environment = {**program_environment(), "PYTHONFAULTHANDLER": "1"}
     pending = list(signals)
     with tempfile.TemporaryFile("w+") as errors:
         process = subprocess.Popen(
@@ -281,8 +286,7 @@ def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments:
 def run_python(*arguments: str, before: Sequence[str] = (), cwd: Path | None = None) -> Ended:
     """Runs a Python of its own that finds the package and the tests' modules; `before` is the command that
     starts it."""
-    packages = [str(Path(ff.__file__).parents[1]), str(Path(__file__).parent)]
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(packages)}
+    environment = program_environment()
     ended = subprocess.run(
         [*before, sys.executable, *arguments],
         check=False,

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -70,6 +71,23 @@ def test_a_loss_is_an_alarm_and_names_the_edge(page: Page, running: Run) -> None
     assert page.run("return document.querySelector('.edge[data-child=tired]').dataset.state") == "losing"
     assert page.text(".edge[data-child=tired] .drops").endswith(" lost")
     page.until("return document.querySelector('#facts .bad') !== null")
+
+
+def test_a_source_that_loses_frames_says_which_and_how_many_on_its_group_too(
+    page: Page, running: Run
+) -> None:
+    page.size(390, 800, phone=True)
+    pipeline = ff.Pipeline("overtaxed")
+    pipeline.add(
+        lambda frame: None, pipeline.add(ff.open("demo:circles?size=1920x1080&fps=2000"), name="camera")
+    )
+    page.open(running(pipeline))
+    page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
+    text = page.text("#problems li[data-kind=loss]")
+    assert re.search(r"lost \d+ frames? in the device$", text), text
+    page.until("return document.querySelector('.group[data-source=camera]').hasAttribute('data-alarm')")
+    assert page.text(".group[data-source=camera] > summary .state") == "loses frames"
+    assert page.text(".node[data-node=camera] .state") == "loses frames"
 
 
 def test_like_errors_are_one_line(page: Page, running: Run) -> None:

@@ -32,7 +32,7 @@ def python(log: str) -> str:
 def main() -> None:
     """outcome.py FOLDER LEFT_OUT EMBEDDED_STATUS COMPILER AVCODEC PYTHON NUMPY TESTS..."""
     folder, left_out, embedded, compiler, avcodec, version, numpy, *tests = sys.argv[1:]
-    names = [word.removeprefix("tests/python/test_").removesuffix(".py") for word in tests]
+    names = [re.sub(r"^tests/python/(?:\w+/)*test_(\w+)\.py$", r"\1", word) for word in tests]
     notes = [
         "cross-compiled, run under `qemu-aarch64`",
         f"left out: {left_out}",

@@ -1,8 +1,8 @@
 # Debian's arm64 packages, unpacked: functions of root.sh and python.sh, which set `suite` and `apt`, a folder for lists.
 # SPDX-License-Identifier: Apache-2.0
 # shellcheck shell=bash disable=SC2154
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+# shellcheck source=tools/debian-mirror.sh
+. tools/debian-mirror.sh
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }
 
@@ -29,6 +29,9 @@ unpack() { # FOLDER FILE.deb...
 }
 
 own_apt_setup() {
+  local mirror security
+  mirror=$(debian_mirror Debian)
+  security=$(debian_mirror Debian-Security)
   mkdir -p "$apt"/{lists/partial,cache/archives/partial}
   : >"$apt/status"
   cat >"$apt/apt.conf" <<CONF

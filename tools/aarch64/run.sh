@@ -13,7 +13,7 @@ packages='g++-aarch64-linux-gnu qemu-user'
 start_processes='AgentEndDeathTest.*:Child.*:Crew.*:OrphanGuard.*'
 # They read memory, registers and system calls of their process from /proc, which are those of QEMU.
 see_the_emulator='GilCallStack.AThreadThatComputes*:GilCallStack.AThreadThatWaitsIsUnwound*:MediaLeak.*:Stress.AThousandStartsAndStops*'
-chosen=(tests/python/test_gil_header.py)
+chosen=(tests/python/gil/test_gil_header.py)
 [ $# = 0 ] || chosen=("$@")
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }

@@ -20,37 +20,32 @@ PYTHONS = ("3.10", "3.11", "3.12", "3.13", "3.14", "3.14t", "3.15", "3.15t")
 OLDEST_NUMPY = "numpy==1.24.*"  # has wheels for 3.10 and 3.11 only
 RUN_PARALLEL = "pytest-run-parallel==0.10.0"
 PARALLEL = [
-    f"tests/python/test_{name}.py"
-    for name in (
-        "annotate",
-        "batch",
-        "counting",
-        "detect_circles",
-        "detections",
-        "frame",
-        "frame_colours",
-        "merge",
-        "nodes",
-        "numeric",
-        "option_errors",
-        "pipeline",
-        "queue",
-        "reader",
-        "run_node",
-        "sample",
-        "stats",
-        "tracker",
-        "types",
-        "wiring_errors",
-    )
+    "tests/python/api/test_option_errors.py",
+    "tests/python/api/test_wiring_errors.py",
+    "tests/python/frame/test_frame.py",
+    "tests/python/frame/test_frame_colours.py",
+    "tests/python/graph/test_merge.py",
+    "tests/python/graph/test_pipeline.py",
+    "tests/python/graph/test_queue.py",
+    "tests/python/graph/test_types.py",
+    "tests/python/nodes/test_batch.py",
+    "tests/python/nodes/test_nodes.py",
+    "tests/python/nodes/test_run_node.py",
+    "tests/python/numeric/test_numeric.py",
+    "tests/python/reading/test_reader.py",
+    "tests/python/reading/test_sample.py",
+    "tests/python/reports/test_stats.py",
+    "tests/python/vision/test_annotate.py",
+    "tests/python/vision/test_counting.py",
+    "tests/python/vision/test_detect_circles.py",
+    "tests/python/vision/test_detections.py",
+    "tests/python/vision/test_tracker.py",
 ]
 
 
 def of_python(name: str, arguments: Sequence[str]) -> Row:
     """Builds for it and runs the Python tests."""
-    folder = ROOT / "build" / f"python-{name}"
-    folder.mkdir(parents=True, exist_ok=True)
-    python = environment(name, folder)
+    folder, python = folder_of(name), environment(name)
     left_out = packages(name, python)
     _build(name, folder, python)
     began = time.monotonic()
@@ -58,12 +53,17 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
     with side_by_side() as options:
         tests = run_tests(python, folder / "pytest.log", arguments or options, in_tree)
     row = {**facts(python), "c++ tests": "", "python tests": tests}
-    notes = [f"without {', '.join(left_out)}"] if left_out else []
-    notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
+    notes = remarks(left_out, arguments)
     if name.endswith("t") and not arguments:
         together = run_tests(python, folder / "parallel.log", ["--parallel-threads=2", *PARALLEL], in_tree)
         notes.append(f"each test on two threads at once: {together}")
     return {**row, "minutes": minutes_since(began), "notes": "; ".join(notes)}
+
+
+def remarks(left_out: Sequence[str], arguments: Sequence[str]) -> list[str]:
+    """Says what was not tested: packages that are missing, and all tests but those of these arguments."""
+    without = [f"without {', '.join(left_out)}"] if left_out else []
+    return without + ([f"a part: `{shlex.join(arguments)}`"] if arguments else [])
 
 
 @contextmanager
@@ -110,11 +110,19 @@ def interpreter(name: str) -> str:
     return made.stdout.strip()
 
 
-def environment(name: str, folder: Path) -> Path:
-    """The Python of an environment in that folder, made if it is not there."""
-    python = folder / "venv" / "bin" / "python"
+def folder_of(name: str) -> Path:
+    """Returns the folder for the environment and the logs of a Python, made if it is not there."""
+    folder = ROOT / "build" / f"python-{name}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def environment(name: str) -> Path:
+    """Returns the Python of an environment in its folder, made if it is not there."""
+    venv = folder_of(name) / "venv"
+    python = venv / "bin" / "python"
     if not python.exists():
-        subprocess.run([interpreter(name), "-m", "venv", folder / "venv"], check=True)
+        subprocess.run([interpreter(name), "-m", "venv", venv], check=True)
     return python
 
 

@@ -64,6 +64,11 @@ def said(text: str) -> Row:
     return {"date": datetime.date.today().isoformat(), "commit": commit.stdout.strip(), **known}
 
 
+def short(word: str) -> str:
+    """The name of a file of Python tests; another argument of pytest as it is."""
+    return re.sub(r"^tests/python/(?:\w+/)*test_(\w+)\.py$", r"\1", word)
+
+
 def counts(text: str) -> str:
     """`2043 passed, 7 failed, 12 skipped` of pytest's last line."""
     lines = re.findall(r"^=*\s*((?:\d+ [a-z]+(?:, )?)+) in [0-9.:]+s", text, re.MULTILINE)

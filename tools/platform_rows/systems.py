@@ -13,9 +13,9 @@ from platform_rows.pythons import PARALLEL
 from platform_rows.row import FACTS, ROOT, Row, counts, logged, minutes_since, said
 
 SUITES = ("bookworm", "trixie", "forky")
-WITH_CLANG = tuple(f"{suite}-clang" for suite in SUITES)
+SYSTEMS = (*SUITES, *(f"{suite}-clang" for suite in SUITES))
 # Under QEMU worker processes do not start.
-ON_AARCH64 = ["tests/python/test_gil_header.py", *PARALLEL, "-k", "not worker and not process"]
+ON_AARCH64 = ["tests/python/gil/test_gil_header.py", *PARALLEL, "-k", "not worker and not process"]
 
 
 def of_suite(name: str, program: str) -> Row:

@@ -5,19 +5,18 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 import shutil
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-from platform_rows.pythons import PARALLEL, environment, interpreter, packages, run_tests
-from platform_rows.row import ROOT, Row, facts, minutes_since
+from platform_rows.pythons import PARALLEL, environment, folder_of, interpreter, packages, remarks, run_tests
+from platform_rows.row import ROOT, Row, facts, minutes_since, short
 
 INSTRUMENTED = ("3.14ts",)
 # Tests in which threads use the same objects at the same time.
-STRESS = ("tests/python/test_thread_safety.py", "tests/python/test_numeric_threads.py")
+STRESS = ("tests/python/life/test_thread_safety.py", "tests/python/numeric/test_numeric_threads.py")
 # The ThreadSanitizer of g++ 12 ends at addresses with more than 28 random bits.
 FIXED_ADDRESSES = ("setarch", platform.machine(), "-R")
 # ThreadSanitizer does not see the atomics with which FFmpeg, Cairo and NumPy hand memory over: they are built
@@ -40,26 +39,22 @@ race:_Py_DumpTracebackThreads
 
 def of_instrumented(name: str, arguments: Sequence[str]) -> Row:
     """Builds for it, runs the tests and counts the reports of ThreadSanitizer."""
-    folder = ROOT / "build" / f"python-{name}"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_of(name)
     # pip takes minutes on such an interpreter. The same version without ThreadSanitizer does its work.
     plain = name.removesuffix("s")
-    (ROOT / "build" / f"python-{plain}").mkdir(parents=True, exist_ok=True)
-    installer = environment(plain, ROOT / "build" / f"python-{plain}")
+    installer = environment(plain)
     left_out = packages(plain, installer)
     _install(name, folder, installer)
     began = time.monotonic()
     python = _environment(name, folder, installer)
     stress, reports = _run(python, folder, "stress", arguments or STRESS)
     notes = ["freshframe and the interpreter have ThreadSanitizer, NumPy and FFmpeg do not"]
-    if arguments:
-        notes.append(f"a part: `{shlex.join(arguments)}`")
-    else:
-        names = " ".join(path.removeprefix("tests/python/test_").removesuffix(".py") for path in STRESS)
+    if not arguments:
+        names = " ".join(map(short, STRESS))
         together, more = _run(python, folder, "parallel", ["--parallel-threads=2", *PARALLEL])
         reports += more
         notes.append(f"`{names}`; each test of other files on two threads at once: {together}")
-    notes += [f"without {', '.join(left_out)}"] if left_out else []
+    notes += remarks(left_out, arguments)
     outcome = f"{stress}; {f'failed: {reports}' if reports else 'no'} reports of ThreadSanitizer"
     return {
         **facts(installer),
@@ -97,7 +92,9 @@ def _environment(name: str, folder: Path, installer: Path) -> Path:
     (site / "packages.pth").write_text(f"{folder / 'site'}\n{packages_of}\n")
     of_python = Path(original).parents[1] / "share" / "tsan-suppressions.txt"
     (folder / "suppressions.txt").write_text(of_python.read_text() + OTHERS_REPORTS)
-    return venv / "bin" / "python"
+    python = venv / "bin" / "python"
+    _expect_instruments(python, folder / "site")
+    return python
 
 
 def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tuple[str, int]:
@@ -115,7 +112,6 @@ def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tup
         "PYTHONPATH": str(folder / "site"),
         "TSAN_OPTIONS": ":".join(f"{key}={value}" for key, value in options.items()),
     }
-    _expect_instruments(python, settings)
     found = run_tests(
         python, folder / f"{part}.log", ["--timeout=900", *arguments], settings, FIXED_ADDRESSES
     )
@@ -123,10 +119,15 @@ def _run(python: Path, folder: Path, part: str, arguments: Sequence[str]) -> tup
     return found, sum(max(1, text.count("WARNING: ThreadSanitizer")) for text in written if text)
 
 
-def _expect_instruments(python: Path, settings: Mapping[str, str]) -> None:
+def _expect_instruments(python: Path, site: Path) -> None:
     """Fails if the tests would run on modules without ThreadSanitizer, which would have no reports."""
     look = "import freshframe._native as m; print(b'__tsan_init' in open(m.__file__, 'rb').read())"
-    command = [*FIXED_ADDRESSES, str(python), "-c", look]
-    said = subprocess.run(command, env={**os.environ, **settings}, capture_output=True, text=True, check=True)
+    said = subprocess.run(
+        [*FIXED_ADDRESSES, str(python), "-c", look],
+        env={**os.environ, "PYTHONPATH": str(site), "TSAN_OPTIONS": "report_bugs=0"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     if said.stdout.strip() != "True":
         raise SystemExit("platforms.py: the tests would use a freshframe without ThreadSanitizer")

@@ -10,8 +10,8 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from platform_rows.pythons import environment, packages, side_by_side
-from platform_rows.row import AARCH64, ROOT, Row, counts, facts, logged, minutes_since, said
+from platform_rows.pythons import environment, folder_of, packages, remarks, side_by_side
+from platform_rows.row import AARCH64, ROOT, Row, counts, facts, logged, minutes_since, said, short
 from platform_rows.systems import ON_AARCH64
 
 ON_WHEEL_AARCH64 = ON_AARCH64[1:]  # the tests of the header need modules of a build
@@ -19,9 +19,7 @@ ON_WHEEL_AARCH64 = ON_AARCH64[1:]  # the tests of the header need modules of a b
 
 def of_wheel(name: str, arguments: Sequence[str]) -> Row:
     """Runs the Python tests against the wheel of dist/ for one Python, in an environment of its own."""
-    folder = ROOT / "build" / f"python-{name}"
-    folder.mkdir(parents=True, exist_ok=True)
-    python = environment(name, folder)
+    folder, python = folder_of(name), environment(name)
     left_out = packages(name, python)
     tag = "cp" + name.replace(".", "")
     wheels = sorted(
@@ -36,9 +34,7 @@ def of_wheel(name: str, arguments: Sequence[str]) -> Row:
     with side_by_side() as options:
         command = ["tools/wheel/suite.sh", str(wheels[-1]), "-q", *(arguments or options)]
         lines = logged(command, folder / "wheel.log", {"TESTS_ENVIRONMENT": str(python.parents[1])})
-    notes = [f"`{wheels[-1].name}`"]
-    notes += [f"without {', '.join(left_out)}"] if left_out else []
-    notes += [f"a part: `{shlex.join(arguments)}`"] if arguments else []
+    notes = [f"`{wheels[-1].name}`", *remarks(left_out, arguments)]
     return {
         **facts(python),
         "avcodec": "the wheel's",
@@ -65,7 +61,7 @@ def of_emulated_wheel(name: str, arguments: Sequence[str]) -> Row:
     command = [str(python), "-m", "pytest", *options, *chosen]
     lines = logged(command, log, {"PYTHONPATH": ":".join(map(str, folders))})
     row["minutes"] = minutes_since(began)
-    names = shlex.join(word.removeprefix("tests/python/test_").removesuffix(".py") for word in chosen)
+    names = shlex.join(map(short, chosen))
     row["python tests"] += f"; tests: {counts(lines)}"
     row["notes"] += f". Python tests against it: `{names}`"
     row["numpy"] = next((path.stem.split("-")[1] for path in site.glob("numpy-*.dist-info")), "")

@@ -88,7 +88,7 @@ def measure(path: Path, scenes: int = SCENES, noises: int = NOISES) -> dict[str,
 
 def built_in(path: Path) -> dict[str, float]:
     """Recall and precision in the scene of `demo:shapes`, of shapes that are seen whole."""
-    from freshframe._cli.demo_shapes import compare  # noqa: PLC0415
+    from freshframe._cli.demo.shapes import compare  # noqa: PLC0415
 
     pipeline = ff.Pipeline()
     scenes = pipeline.add(ff.open(URL))

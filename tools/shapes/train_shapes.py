@@ -23,7 +23,7 @@ from shape_scenes import NAMES, SIDE, Scene, scene
 from torch import nn
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "python"))
-from onnx_files import OnnxFile, node, tensor
+from rigs.onnx_files import OnnxFile, node, tensor
 
 MODEL = Path(__file__).resolve().parents[2] / "python" / "freshframe" / "_shapes" / "shapes.onnx"
 STRIDE = 8

@@ -9,8 +9,8 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 cd "$here/../.."
 
 suite=trixie  # newer than Debian 12, and gets security fixes for longer
-mirror=${DEBIAN_MIRROR:-http://deb.debian.org/debian}
-security=${DEBIAN_SECURITY_MIRROR:-http://deb.debian.org/debian-security}
+# shellcheck source=tools/debian-mirror.sh
+. tools/debian-mirror.sh
 common=$PWD/build/wheel  # Debian's sources
 work=$common
 prefix=$work/prefix
@@ -32,6 +32,9 @@ die() { printf '\ntools/wheel/libraries.sh: %s\n' "$*" >&2; exit 1; }
 
 # An apt of our own, so that the machine's lists stay as they are.
 apt_setup() {
+  local mirror security
+  mirror=$(debian_mirror Debian)
+  security=$(debian_mirror Debian-Security)
   mkdir -p "$common"/apt/{lists/partial,cache/archives/partial}
   cat >"$common/apt/apt.conf" <<END
 Dir::State::Lists "$common/apt/lists";

@@ -56,9 +56,9 @@ def decode_h264() -> object:
 
 def read_live(scheme: str) -> object:
     """A few frames of a server on loopback."""
-    from faulty_server import Clip  # noqa: PLC0415
-    from live_rtsp import RtspServer  # noqa: PLC0415
-    from live_servers import HttpServer, TlsFront  # noqa: PLC0415
+    from rigs.live.faulty_server import Clip  # noqa: PLC0415
+    from rigs.live.rtsp import RtspServer  # noqa: PLC0415
+    from rigs.live.servers import HttpServer, TlsFront  # noqa: PLC0415
 
     import freshframe as ff  # noqa: PLC0415
 

@@ -27,12 +27,14 @@ mkdir -p "$folder/dist" "$folder/servers" "$folder/tools/wheel"
 cp dist/*.whl "$folder/dist"
 cp tools/wheel/prove.py "$folder"
 cp tools/wheel/prove.sh "$folder/tools/wheel"
-cp tests/python/{faulty_server,live_rtsp,live_servers}.py "$folder/servers"
+mkdir -p "$folder/servers/rigs/live"
+cp tests/python/rigs/__init__.py "$folder/servers/rigs"
+cp tests/python/rigs/live/{__init__,faulty_server,rtsp,servers}.py "$folder/servers/rigs/live"
 # Made here, by PyAV's x264 and openssl, which the roots do not have.
 PYTHONPATH=tests/python .venv/bin/python - "$folder" <<'END'
 import sys
 from pathlib import Path
-from live_media import encode
+from rigs.live.media import encode
 folder = Path(sys.argv[1])
 for kind in ("h264", "mpegts"):
     encode(kind).save(folder / f"{kind}.clip")

@@ -31,9 +31,17 @@ fn fibonacci(py: Python<'_>, n: u64, release: bool) -> u64 {
     }
 }
 
+/// Attaches twice, which does no harm, and returns True.
+///
+/// GIL: held.
+#[pyfunction]
+fn double_acquire() -> bool {
+    Python::attach(|_| Python::attach(|_| true))
+}
+
 /// Fibonacci with the GIL held or released.
 #[pymodule]
 mod fibonacci_pyo3 {
     #[pymodule_export]
-    use super::fibonacci;
+    use super::{double_acquire, fibonacci};
 }

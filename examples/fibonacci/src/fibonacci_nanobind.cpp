@@ -24,6 +24,13 @@ void double_release() {
   const nb::gil_scoped_release again;  // ends the process
 }
 
+// Harmless: the second guard finds the GIL held and counts. With the tokens this does not compile either.
+bool double_acquire() {
+  const nb::gil_scoped_acquire held;
+  const nb::gil_scoped_acquire again;
+  return true;
+}
+
 }  // namespace
 
 NB_MODULE(fibonacci_nanobind, module) {
@@ -32,4 +39,6 @@ NB_MODULE(fibonacci_nanobind, module) {
   module.def(
       "double_release", &double_release,
       "Releases the GIL twice with nanobind's guards: the interpreter ends the process.\n\nGIL: released.");
+  module.def("double_acquire", &double_acquire,
+             "Acquires the GIL twice with nanobind's guards, and returns True.\n\nGIL: held.");
 }

@@ -20,6 +20,13 @@ void double_release() {
   const py::gil_scoped_release again;  // compiles, and ends the process
 }
 
+// Harmless: the second guard finds the GIL held and counts. With the tokens this does not compile either.
+bool double_acquire() {
+  const py::gil_scoped_acquire held;
+  const py::gil_scoped_acquire again;
+  return true;
+}
+
 }  // namespace
 
 PYBIND11_MODULE(fibonacci_pybind11, module, py::mod_gil_not_used()) {
@@ -27,4 +34,6 @@ PYBIND11_MODULE(fibonacci_pybind11, module, py::mod_gil_not_used()) {
              "The n-th Fibonacci number modulo 2**64.\n\nGIL: held or released, as `release` says.");
   module.def("double_release", &double_release,
              "Releases the GIL twice: the interpreter ends the process.\n\nGIL: released.");
+  module.def("double_acquire", &double_acquire,
+             "Acquires the GIL twice with pybind11's guards, and returns True.\n\nGIL: held.");
 }

@@ -1,4 +1,4 @@
-// The module numpy_sum: the naive sum of a NumPy array, without a copy, while other Python threads run.
+// The module numpy_sum: reads and writes a NumPy array, without a copy, while other Python threads run.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 
@@ -33,9 +33,30 @@ double sum(gil::Held& held, const Numbers& numbers) {
       numbers.data(), numbers.size(), numbers.stride(0));
 }
 
+// Not const: nanobind refuses a read-only array. An array of another type is refused too, because a conversion
+// would be a copy, and the copy would be written.
+using Writable = nb::ndarray<double, nb::ndim<1>, nb::device::cpu>;
+
+[[gnu::noinline]] void multiply(double* numbers, std::size_t count, std::int64_t stride, double factor) {
+  for (std::size_t i = 0; i < count; ++i, numbers += stride) *numbers *= factor;
+}
+
+// Two calls may run at once if no element belongs to both: nothing locks an element.
+void scale(gil::Held& held, const Writable& numbers, double factor) {
+  gil::release(
+      held,
+      [](double* data, std::size_t count, std::int64_t stride, double by) {
+        multiply(data, count, stride, by);
+      },
+      numbers.data(), numbers.size(), numbers.stride(0), factor);
+}
+
 }  // namespace
 
 NB_MODULE(numpy_sum, module) {
   module.def("sum", gil::entry<&sum>, nb::arg("numbers").noconvert(),
              "The sum of a one-dimensional array of float64.\n\nGIL: released.");
+  module.def("scale", gil::entry<&scale>, nb::arg("numbers").noconvert(), nb::arg("factor"),
+             "Multiplies each element of a one-dimensional array of float64 in place.\n\nNo other thread may "
+             "write or read these elements meanwhile.\n\nGIL: released.");
 }

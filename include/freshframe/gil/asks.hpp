@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/forks.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <mutex>
@@ -11,10 +13,10 @@
 namespace freshframe::gil::detail {
 
 /// Thread-safe. No thread waits while it holds the lock. Each module has its own.
-class AsksForGil {
+class __attribute__((visibility("hidden"))) AsksForGil {
  public:
   /// Set while this thread asks.
-  __attribute__((visibility("hidden"))) static std::atomic<bool>& mark_of_this_thread() {
+  static std::atomic<bool>& mark_of_this_thread() {
     static thread_local Mark mark;
     return mark.asks;
   }
@@ -45,12 +47,12 @@ class AsksForGil {
     std::atomic<bool> asks{false};
   };
 
-  __attribute__((visibility("hidden"))) static AsksForGil& instance() {
-    static auto* const all = new AsksForGil;  // outlives every thread
-    return *all;
+  static AsksForGil& instance() {
+    return forks::ProcessWide<AsksForGil>::get();  // outlives every thread
   }
 
   std::mutex mutex_;
+  forks::Hold<std::mutex> hold_{mutex_};
   std::vector<Mark*> marks_;  // guarded by mutex_
 };
 

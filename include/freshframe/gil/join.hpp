@@ -29,7 +29,7 @@ void join(Released& released, Thread& thread) {
     return;
   }
   const std::thread::id id = thread.get_id();
-  auto ended = std::make_shared<std::atomic<bool>>(false);
+  const auto ended = std::make_shared<std::atomic<bool>>(false);
   auto waiter = std::make_unique<std::thread>([ended, left = std::move(thread)]() mutable {
     left.join();
     *ended = true;

@@ -4,6 +4,7 @@
 
 #include <Python.h>
 
+#include "freshframe/forks.hpp"
 #include "freshframe/gil/tokens.hpp"
 
 #include <atomic>
@@ -20,12 +21,11 @@ namespace freshframe::gil {
 /// are more than 64, or when one came from a thread with the GIL (a destructor of a Python object, say). That
 /// thread does not free it at once, because a finaliser may want a lock that it holds. Thread-safe. Each module
 /// has its own.
-class DeferredFree {
+// Hidden: modules built with different versions of this header must not share one.
+class __attribute__((visibility("hidden"))) DeferredFree {
  public:
-  // Hidden: modules built with different versions of this header must not share one.
-  __attribute__((visibility("hidden"))) static DeferredFree& instance() {
-    static auto* const list = new DeferredFree;  // outlives every thread
-    return *list;
+  static DeferredFree& instance() {
+    return forks::ProcessWide<DeferredFree>::get();  // outlives every thread
   }
 
   void push(PyObject* object) noexcept {
@@ -90,6 +90,7 @@ class DeferredFree {
   std::atomic<bool> deferring_{true};
   std::atomic<std::size_t> waiting_{0};  // objects_.size(), readable without the lock
   std::mutex mutex_;
+  forks::Hold<std::mutex> hold_{mutex_};
   std::vector<PyObject*> objects_;  // guarded by mutex_
   bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain
 };

@@ -21,7 +21,8 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-namespace detail {
+// Hidden: each library has its own functions for its own classes, also when two libraries have classes of one name.
+namespace [[gnu::visibility("hidden")]] detail {
 
 template <class T>
 constexpr const char* type_name() {
@@ -94,6 +95,7 @@ std::int32_t give(T value, freshframe_value* out) {
     } else {
       auto parcel = std::make_unique<Parcel>();
       parcel->table = std::move(value);
+      parcel->table.take_over();  // the input's columns, which end with the call
       parcel->columns = parcel->table.c_columns();
       out->columns = {parcel->columns.data(), parcel->columns.size(), sizeof(freshframe_column)};
       out->owner = parcel.release();
@@ -118,7 +120,7 @@ struct Shim {
       } else if constexpr (std::is_default_constructible_v<Class>) {
         made = new Class();
       } else {
-        throw std::logic_error("this class is made in Python only");
+        throw std::logic_error("this class is made by its extension module only");
       }
       return 0;
     });
@@ -128,6 +130,7 @@ struct Shim {
   static std::int32_t open(void* self, const freshframe_host* host, freshframe_error* error) noexcept {
     auto& node = *static_cast<Class*>(self);
     node.freshframe_context.attach(host);
+    node.freshframe_taken = 1;
     return guarded(error, [&] { return node.open(node.freshframe_context), 0; });
   }
   static std::int32_t process(void* self, const freshframe_sample* sample, freshframe_value* out,
@@ -176,26 +179,49 @@ struct Shim {
   }
 };
 
+// What Node and Source declare, if this may see it.
+template <class Class, class = void>
+inline constexpr bool kIsNode = false;
+template <class Class>
+inline constexpr bool kIsNode<Class, std::void_t<typename Class::Input, typename Class::Output>> = true;
+
 }  // namespace detail
 
 /// The C table of a class.
 template <class Class>
-constexpr freshframe_node node_table(const char* name) {
-  using Shim = detail::Shim<Class>;
-  return {sizeof(freshframe_node),
-          FRESHFRAME_ABI_VERSION,
-          name,
-          detail::type_name<typename Class::Input>(),
-          detail::type_name<typename Class::Output>(),
-          Shim::is_live() ? 1 : 0,
-          0,
-          &Shim::create,
-          &Shim::destroy,
-          &Shim::open,
-          Shim::kIsSource ? nullptr : &Shim::process,
-          Shim::kIsSource ? &Shim::read : nullptr,
-          &Shim::close,
-          nullptr};
+[[gnu::visibility("hidden")]] constexpr freshframe_node node_table(const char* name) {
+  static_assert(
+      detail::kIsNode<Class>,
+      "a node's class derives publicly from freshframe::plugin::Node or Source: `class Blobs : public "
+      "Node<Frame, double>`");
+  if constexpr (detail::kIsNode<Class>) {
+    using Shim = detail::Shim<Class>;
+    return {sizeof(freshframe_node),
+            FRESHFRAME_ABI_VERSION,
+            name,
+            detail::type_name<typename Class::Input>(),
+            detail::type_name<typename Class::Output>(),
+            Shim::is_live() ? 1 : 0,
+            0,
+            &Shim::create,
+            &Shim::destroy,
+            &Shim::open,
+            Shim::kIsSource ? nullptr : &Shim::process,
+            Shim::kIsSource ? &Shim::read : nullptr,
+            &Shim::close,
+            nullptr};
+  } else {
+    return {};
+  }
+}
+
+/// The same for a class that the library exports.
+template <class Class>
+[[gnu::visibility("hidden")]] constexpr freshframe_node exported_table(const char* name) {
+  static_assert(
+      std::is_constructible_v<Class, const Options&> || std::is_default_constructible_v<Class>,
+      "FRESHFRAME_NODE: the class needs a public constructor that takes a const Options&, or nothing");
+  return node_table<Class>(name);
 }
 
 }  // namespace v1

@@ -46,11 +46,17 @@ class Context {
     freshframe_picture out{};
     out.size = sizeof out;
     auto* const made = host_->make_frame(host_->self, &wanted, &out);
-    if (made == nullptr) throw std::invalid_argument("cannot make a frame of this size and format");
+    if (made == nullptr) refuse("make", like, detail::fault_of(like));
     return {Frame::own(host_, made), detail::picture_of(out)};
   }
-  /// A frame of `picture`'s own memory, which `keep` owns and which is not changed any more. Throws std::invalid_argument.
+  /// A frame of `picture`'s own memory, which `keep` owns and which is not changed any more. Memory that lives as long as
+  /// the program needs a `keep` too: std::shared_ptr<const void>(std::shared_ptr<void>(), data). Throws
+  /// std::invalid_argument.
   [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {
+    if (keep == nullptr && keep.use_count() == 0) {
+      throw std::invalid_argument(
+          "wrap_frame() needs `keep`, the owner of the picture's memory, got null: the frame would outlive it");
+    }
     auto wanted = c_picture(picture);
     std::array<freshframe_plane, 3> planes{};
     for (std::size_t i = 0; i < planes.size(); ++i) {
@@ -63,7 +69,7 @@ class Context {
     auto* const made = host_->wrap_frame(host_->self, &wanted, owner.get(), [](void* kept) {
       delete static_cast<std::shared_ptr<const void>*>(kept);
     });
-    if (made == nullptr) throw std::invalid_argument("the planes do not fit the picture's size and format");
+    if (made == nullptr) refuse("wrap", picture, detail::fault_of_planes(picture));
     (void)owner.release();
     return Frame::own(host_, made);
   }
@@ -71,6 +77,10 @@ class Context {
   [[nodiscard]] const freshframe_host* host() const noexcept { return host_; }
 
  private:
+  [[noreturn]] static void refuse(const char* what, const Picture& picture, const std::string& fault) {
+    throw std::invalid_argument(std::string("cannot ") + what + " " + detail::text_of(picture) + ": " +
+                                (fault.empty() ? "the node is closed, or there is no memory" : fault));
+  }
   static freshframe_picture c_picture(const Picture& from) {
     return {sizeof(freshframe_picture), from.width,         from.height, from.format.c_str(),
             from.range.c_str(),         from.space.c_str(), {}};

@@ -1,13 +1,12 @@
-// Pictures: the frames that a node is given and those that it makes.
+// The frames that a node is given, and those that it makes.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/abi.h"
+#include "freshframe/plugin/picture.hpp"
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <cstring>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -15,50 +14,8 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// One component array.
-struct Plane {
-  const std::uint8_t* data = nullptr;
-  int rows = 0;
-  int row_bytes = 0;
-  std::ptrdiff_t stride = 0;  // bytes from row start to row start
-
-  [[nodiscard]] const std::uint8_t* row(int y) const noexcept { return data + y * stride; }
-};
-
-/// The description of a picture, and its pixels.
-struct Picture {
-  int width = 0;                // pixels
-  int height = 0;               // pixels
-  std::string format = "gray";  // nv12, i420, i422, i444, bgr, rgb
-  std::string range = "full";   // or limited: 16 to 235
-  std::string space = "unspecified";
-  std::array<Plane, 3> planes{};
-  int plane_count = 0;
-
-  [[nodiscard]] const Plane& plane(int index = 0) const noexcept {
-    return planes[static_cast<std::size_t>(index)];
-  }
-};
-
-namespace detail {
-
-inline Picture picture_of(const freshframe_picture& from) {
-  Picture picture{from.width, from.height, from.format, from.range, from.space, {}, 0};
-  for (std::uint64_t i = 0; i < from.planes.count && i < picture.planes.size(); ++i) {
-    freshframe_plane plane;
-    std::memcpy(&plane, static_cast<const char*>(from.planes.data) + i * from.planes.element_size,
-                sizeof plane);
-    picture.planes[static_cast<std::size_t>(i)] = {plane.data, plane.rows, plane.row_bytes,
-                                                   static_cast<std::ptrdiff_t>(plane.stride)};
-    ++picture.plane_count;
-  }
-  return picture;
-}
-
-}  // namespace detail
-
 /// An immutable frame of the engine's: a view that is valid during the call, or, from keep() and Context, a handle of its
-/// own. Destroy such handles before the node is destroyed.
+/// own. Use such a handle only as long as its node lives. It may be destroyed at any time.
 class Frame {
  public:
   Frame() noexcept = default;
@@ -70,12 +27,12 @@ class Frame {
     return *this;
   }
   ~Frame() {
-    if (owns_) host_->release_frame(host_->self, frame_);
+    if (release_ != nullptr) release_(nullptr, frame_);  // abi.h: not by way of the host, which may be gone
   }
   /// Takes over a handle.
   [[nodiscard]] static Frame own(const freshframe_host* host, freshframe_frame* frame) noexcept {
     Frame result(host, frame);
-    result.owns_ = true;
+    result.release_ = host->release_frame;
     return result;
   }
 
@@ -97,7 +54,7 @@ class Frame {
   }
   /// For the border: gives the handle up.
   [[nodiscard]] freshframe_frame* release() && noexcept {
-    owns_ = false;
+    release_ = nullptr;
     return frame_;
   }
 
@@ -105,21 +62,24 @@ class Frame {
   [[nodiscard]] Picture shown(const char* format) const {
     freshframe_picture picture{};
     picture.size = sizeof picture;
-    if (frame_ == nullptr || host_->picture(host_->self, frame_, format, &picture) < 0) {
-      throw std::runtime_error(std::string("the frame cannot be shown as ") +
-                               (format != nullptr ? format : "it is"));
+    if (frame_ == nullptr) throw std::runtime_error("the frame is empty");
+    if (host_->picture(host_->self, frame_, format, &picture) < 0) {
+      throw std::runtime_error(std::string("the frame cannot be shown ") +
+                               (format != nullptr ? "as '" + std::string(format) + "'; the formats are " +
+                                                        detail::kFormats + ", as long as the node is open"
+                                                  : "after the node's close()"));
     }
     return detail::picture_of(picture);
   }
   void swap(Frame& other) noexcept {
     std::swap(host_, other.host_);
     std::swap(frame_, other.frame_);
-    std::swap(owns_, other.owns_);
+    std::swap(release_, other.release_);
   }
 
   const freshframe_host* host_ = nullptr;
   freshframe_frame* frame_ = nullptr;
-  bool owns_ = false;
+  void (*release_)(void*, freshframe_frame*) = nullptr;  // of a handle of its own
 };
 
 /// One component array that may be written.
@@ -138,14 +98,18 @@ class NewFrame {
   NewFrame(Frame frame, Picture picture) : frame_(std::move(frame)), picture_(std::move(picture)) {}
 
   [[nodiscard]] const Picture& picture() const noexcept { return picture_; }
-  [[nodiscard]] MutablePlane plane(int index = 0) noexcept {
+  /// Throws std::out_of_range when there is none of that index, as after publish().
+  [[nodiscard]] MutablePlane plane(int index = 0) {
     const Plane& from = picture_.plane(index);
     // make_frame() of abi.h says that this memory may be written.
     return {const_cast<std::uint8_t*>(from.data), from.rows, from.row_bytes, from.stride};
   }
-  [[nodiscard]] std::uint8_t* row(int y, int plane = 0) noexcept { return this->plane(plane).row(y); }
-  /// Ends the writing: the value to return.
-  [[nodiscard]] Frame publish() && { return std::move(frame_); }
+  [[nodiscard]] std::uint8_t* row(int y, int plane = 0) { return this->plane(plane).row(y); }
+  /// Ends the writing: the value to return. Pointers to rows must not be written any more.
+  [[nodiscard]] Frame publish() && {
+    picture_.plane_count = 0;
+    return std::move(frame_);
+  }
 
  private:
   Frame frame_;

@@ -31,20 +31,23 @@ struct Sample {
   const Frame& frame;  // that the value was made from; may be empty
 };
 
-/// The output of a source.
+/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error: continue the
+/// counter of a device that wraps or begins again. `captured_ns` may go back, as in a video with B-frames. A time to
+/// come counts as now. `pts` may be any finite number.
 template <class T>
 struct Item {
   T value;
   double pts = 0;                // seconds in the source's own time
-  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC; 0: now
-  std::int64_t seq = -1;         // -1: the next number
+  std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC, when the device or the network handed it over; 0: now
+  std::int64_t seq =
+      -1;  // the number at its source, from 0, with gaps for what a device lost; -1: the next one
 };
 
 namespace detail {
 
 struct Attached {
   Context freshframe_context;
-  bool freshframe_given = false;  // to a pipeline, by a capsule
+  std::int32_t freshframe_taken = 0;  // freshframe_object::taken, of an extension's own class
 };
 
 }  // namespace detail

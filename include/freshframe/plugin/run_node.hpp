@@ -85,7 +85,7 @@ struct NodeResult {
   Out value;
 };
 
-namespace detail {
+namespace [[gnu::visibility("hidden")]] detail {
 
 // The engine's part: frames in memory of their own, a clock that wait() advances, a log on std::clog.
 class LoneHost {
@@ -149,33 +149,11 @@ class LoneHost {
     return handle(behind(frame));
   }
 
-  // Rows and bytes per row of the planes; false: there is no such format.
-  static bool lay_out(Picture& picture) {
-    const int half_width = (picture.width + 1) / 2;
-    const int half_height = (picture.height + 1) / 2;
-    const auto set = [&](std::size_t plane, int rows, int row_bytes) {
-      picture.planes[plane] = {nullptr, rows, row_bytes, row_bytes};
-      picture.plane_count = static_cast<int>(plane) + 1;
-    };
-    const bool is_rgb = picture.format == "bgr" || picture.format == "rgb";
-    set(0, picture.height, picture.width * (is_rgb ? 3 : 1));
-    if (is_rgb || picture.format == "gray") return picture.width > 0 && picture.height > 0;
-    if (picture.format == "nv12") {
-      set(1, half_height, 2 * half_width);
-    } else if (picture.format == "i420" || picture.format == "i422" || picture.format == "i444") {
-      const int rows = picture.format == "i420" ? half_height : picture.height;
-      const int row_bytes = picture.format == "i444" ? picture.width : half_width;
-      set(1, rows, row_bytes);
-      set(2, rows, row_bytes);
-    } else {
-      return false;
-    }
-    return picture.width > 0 && picture.height > 0;
-  }
   static freshframe_frame* make_frame(void* /*self*/, const freshframe_picture* wanted,
                                       freshframe_picture* out) {
     auto made = picture_of(*wanted);
-    if (!lay_out(made)) return nullptr;
+    if (!fault_of(made).empty()) return nullptr;
+    lay_out(made);
     std::size_t bytes = 0;
     for (const auto& plane : made.planes)
       bytes += static_cast<std::size_t>(plane.rows) * static_cast<std::size_t>(plane.row_bytes);
@@ -191,7 +169,9 @@ class LoneHost {
   }
   static freshframe_frame* wrap_frame(void* /*self*/, const freshframe_picture* given, void* owner,
                                       void (*release)(void*)) {
-    return handle({picture_of(*given), std::shared_ptr<const void>(owner, [release](const void* kept) {
+    auto picture = picture_of(*given);
+    if (!fault_of_planes(picture).empty()) return nullptr;
+    return handle({std::move(picture), std::shared_ptr<const void>(owner, [release](const void* kept) {
                      if (release != nullptr) release(const_cast<void*>(kept));
                    })});
   }
@@ -268,17 +248,24 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
   return results;
 }
 
-/// The same for a source: reads up to `most` items.
+/// The same for a source: reads up to `most` items. Throws std::logic_error for a `seq` that is not greater than the one
+/// before.
 template <class Out>
 std::vector<Item<Out>> run_source(Source<Out>& source, std::size_t most) {
   Context context;
   context.attach(detail::LoneHost::table());
   source.open(context);
   std::vector<Item<Out>> items;
+  std::int64_t next = 0;
   try {
     while (items.size() < most) {
       auto item = source.read(context);
       if (!item) break;
+      if (item->seq != -1 && item->seq < next) {
+        throw std::logic_error("the source gave the seq " + std::to_string(item->seq) + " after " +
+                               std::to_string(next - 1) + ": each must be greater than the one before");
+      }
+      next = (item->seq != -1 ? item->seq : next) + 1;
       items.push_back(*std::move(item));
     }
   } catch (...) {

@@ -4,6 +4,7 @@
 
 #include "freshframe/abi.h"
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -18,7 +19,7 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-namespace detail {
+namespace [[gnu::visibility("hidden")]] detail {
 
 template <class T>
 constexpr const char* dtype_name() {
@@ -36,9 +37,24 @@ constexpr const char* dtype_name() {
   }
 }
 
+/// The number types of columns.
+struct NumberType {
+  const char* name;
+  std::uint64_t size_bytes;
+};
+inline const NumberType& number_type(const char* name) {
+  static constexpr NumberType kTypes[] = {{"bool", 1},   {"int8", 1},    {"uint8", 1},  {"int16", 2},
+                                          {"uint16", 2}, {"int32", 4},   {"uint32", 4}, {"int64", 8},
+                                          {"uint64", 8}, {"float32", 4}, {"float64", 8}};
+  for (const auto& type : kTypes) {
+    if (std::strcmp(type.name, name) == 0) return type;
+  }
+  throw std::invalid_argument("a column holds '" + std::string(name) + "', which is no number type");
+}
+
 }  // namespace detail
 
-/// A column of a table that the node was given.
+/// A column of a table, which must outlive it.
 template <class T>
 class Column {
  public:
@@ -47,26 +63,43 @@ class Column {
   [[nodiscard]] std::int64_t size() const noexcept { return column_.shape[0]; }
   [[nodiscard]] int dimensions() const noexcept { return column_.ndim; }
   [[nodiscard]] std::int64_t shape(int axis) const noexcept { return column_.shape[axis]; }
-  /// One index per dimension.
+  /// One index per dimension. Throws std::out_of_range for another number of them; their values are not checked.
   template <class... Index>
-  [[nodiscard]] T operator()(Index... index) const noexcept {
-    const std::int64_t at[] = {static_cast<std::int64_t>(index)...};
+  [[nodiscard]] T operator()(Index... index) const {
+    static_assert(sizeof...(index) <= 4, "a column has at most 4 dimensions");
+    if (sizeof...(index) != static_cast<std::size_t>(column_.ndim)) refuse(sizeof...(index));
+    const std::array<std::int64_t, sizeof...(index)> at = {static_cast<std::int64_t>(index)...};
     std::int64_t offset = 0;
-    for (std::size_t axis = 0; axis < sizeof...(index); ++axis) offset += at[axis] * column_.strides[axis];
+    for (std::size_t axis = 0; axis < at.size(); ++axis) offset += at[axis] * column_.strides[axis];
     T value;
     std::memcpy(&value, static_cast<const char*>(column_.data) + offset, sizeof value);
     return value;
   }
 
  private:
+  [[noreturn]] void refuse(std::size_t given) const {
+    throw std::out_of_range("the column has " + std::to_string(column_.ndim) +
+                            " dimensions, and needs as many indexes: got " + std::to_string(given));
+  }
+
   freshframe_column column_;
 };
 
-/// Named columns: a view of those that the node was given, or new ones to return.
+/// Named columns: those that the node was given, which are the engine's during the call, or new ones to return. A copy
+/// has its own copy of the engine's columns: it may be kept, changed and returned. Copies share all other columns.
 class Table {
  public:
   Table() = default;
-  /// A view.
+  Table(const Table& other) : entries_(other.entries_) { take_over(); }
+  Table(Table&& other) noexcept = default;
+  Table& operator=(const Table& other) {
+    Table copy(other);
+    entries_ = std::move(copy.entries_);
+    return *this;
+  }
+  Table& operator=(Table&& other) noexcept = default;
+  ~Table() = default;
+  /// For the border: the engine's columns, without a copy.
   explicit Table(const freshframe_array& columns) {
     for (std::uint64_t i = 0; i < columns.count; ++i) {
       Entry entry;
@@ -123,6 +156,12 @@ class Table {
   }
   [[nodiscard]] std::size_t column_count() const noexcept { return entries_.size(); }
 
+  /// For the border: copies the columns that are still the engine's.
+  void take_over() {
+    for (auto& entry : entries_) {
+      if (entry.memory == nullptr) entry.take_over();
+    }
+  }
   /// For the border.
   [[nodiscard]] std::vector<freshframe_column> c_columns() const {
     std::vector<freshframe_column> columns;
@@ -137,7 +176,24 @@ class Table {
   struct Entry {
     std::string name;
     freshframe_column column{};
-    std::shared_ptr<const void> memory;
+    std::shared_ptr<const void> memory;  // null: the engine's
+
+    void take_over() {
+      const auto& type = detail::number_type(column.dtype);
+      std::uint64_t bytes = type.size_bytes;  // up to the end of the last element
+      for (int axis = 0; axis < column.ndim; ++axis) {
+        if (column.shape[axis] == 0) bytes = 0;
+      }
+      for (int axis = 0; axis < column.ndim && bytes > 0; ++axis) {
+        bytes += static_cast<std::uint64_t>((column.shape[axis] - 1) * column.strides[axis]);
+      }
+      auto copy = std::make_shared<std::vector<std::max_align_t>>(bytes / sizeof(std::max_align_t) + 1);
+      if (bytes > 0) std::memcpy(copy->data(), column.data, static_cast<std::size_t>(bytes));
+      column.dtype = type.name;
+      column.data = copy->data();
+      column.bytes = bytes;
+      memory = std::move(copy);
+    }
   };
 
   [[nodiscard]] const Entry* find(const char* name) const noexcept {

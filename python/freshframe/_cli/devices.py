@@ -25,7 +25,7 @@ _NONE = (
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command. It is not an error if there is no camera."""
+    """Lists the cameras of this machine. It is not an error if there is none."""
     found = _native.cameras()
     for camera in found:
         if options.json:
@@ -34,44 +34,71 @@ def run(options: Any, messages: Messages) -> ExitCode:
             print("\n".join(_lines(camera)))
     if not found:
         messages.say(_NONE)
-    if any(camera["problem_code"] in (errno.EACCES, errno.EPERM) for camera in found):
+    if any(camera.problem_code in (errno.EACCES, errno.EPERM) for camera in found):
         messages.say(_permission_advice())
     return ExitCode.OK
 
 
-def _record(camera: dict[str, Any]) -> dict[str, Any]:
-    """The camera as JSON: `usable` and `problem` instead of the errno."""
-    record = {key: value for key, value in camera.items() if key != "problem_code"}
-    record["usable"] = not camera["problem"] and any(entry["supported"] for entry in camera["formats"])
-    record["problem"] = camera["problem"] or None
-    return record
+def _record(camera: _native.CameraInfo) -> dict[str, Any]:
+    """The camera as JSON."""
+    return {
+        "path": camera.path,
+        "name": camera.name,
+        "driver": camera.driver,
+        "bus": camera.bus,
+        "problem": camera.problem or None,
+        "formats": [_format_record(entry) for entry in camera.formats],
+        "usable": not camera.problem and any(entry.supported for entry in camera.formats),
+    }
 
 
-def _lines(camera: dict[str, Any]) -> Iterator[str]:
-    origin = ", ".join(part for part in (camera["driver"], camera["bus"]) if part)
-    yield f"{camera['path']}  {camera['name'] or 'unknown'}" + (f"  ({origin})" if origin else "")
-    if camera["problem"]:
-        yield f"    {camera['problem']}"
-    for entry in camera["formats"]:
-        if not entry["supported"]:
+def _format_record(entry: _native.CameraFormat) -> dict[str, Any]:
+    return {
+        "format": entry.name,
+        "description": entry.description,
+        "supported": entry.supported,
+        "sizes": [_size_record(size) for size in entry.sizes],
+    }
+
+
+def _size_record(size: _native.CameraSize) -> dict[str, Any]:
+    grid = {
+        "smallest": (size.min_width, size.min_height),
+        "step": (size.step_width, size.step_height),
+    }
+    return {
+        "width": size.width,
+        "height": size.height,
+        **(grid if size.step_width > 0 else {}),
+        "fps": size.fps,
+        "fps_range": size.fps_range,
+    }
+
+
+def _lines(camera: _native.CameraInfo) -> Iterator[str]:
+    origin = ", ".join(part for part in (camera.driver, camera.bus) if part)
+    yield f"{camera.path}  {camera.name or 'unknown'}" + (f"  ({origin})" if origin else "")
+    if camera.problem:
+        yield f"    {camera.problem}"
+    for entry in camera.formats:
+        if not entry.supported:
             continue
-        sizes = [_size(size) for size in entry["sizes"]] or ["the driver does not list its sizes"]
+        sizes = [_size(size) for size in entry.sizes] or ["the driver does not list its sizes"]
         for number, text in enumerate(sizes):
-            yield f"    {entry['format'] if number == 0 else '':<6} {text}"
-    if others := [entry["format"] for entry in camera["formats"] if not entry["supported"]]:
+            yield f"    {entry.name if number == 0 else '':<6} {text}"
+    if others := [entry.name for entry in camera.formats if not entry.supported]:
         yield f"    freshframe cannot read: {', '.join(others)}"
 
 
-def _size(size: dict[str, Any]) -> str:
-    text = f"{size['width']}x{size['height']}"
-    if "smallest" in size:
-        width, height = size["smallest"]
-        across, down = size["step"]
-        text = f"{width}x{height} to {text} in steps of {across}x{down}"
-    rates = [f"{rate:g}" for rate in size["fps"]]
+def _size(size: _native.CameraSize) -> str:
+    text = f"{size.width}x{size.height}"
+    if size.step_width > 0:
+        steps = f"{size.step_width}x{size.step_height}"
+        text = f"{size.min_width}x{size.min_height} to {text} in steps of {steps}"
+    rates = [f"{rate:g}" for rate in size.fps]
     if not rates:
         return text
-    return f"{text} at {' to '.join(reversed(rates)) if size['fps_range'] else ', '.join(rates)} fps"
+    return f"{text} at {' to '.join(reversed(rates)) if size.fps_range else ', '.join(rates)} fps"
 
 
 def _permission_advice() -> str:

@@ -17,7 +17,8 @@ from typing import Any, Literal
 import numpy as np
 
 import freshframe as ff
-from freshframe import _gil_state, _native
+from freshframe import _native
+from freshframe._gil_watch import gil_state
 
 from .messages import Messages
 from .outcome import ExitCode
@@ -68,12 +69,12 @@ def _python() -> Iterator[Finding]:
     else:
         advice = f"freshframe supports CPython {low[0]}.{low[1]} to {high[0]}.{high[1]}"
         yield Finding("Python", "warn", found, advice)
-    if not _gil_state.FREE_THREADED:
+    if not gil_state.FREE_THREADED:
         yield Finding("free-threading", "ok", "no: this Python has a GIL, which native nodes never hold")
-    elif not _gil_state.enabled():
+    elif not gil_state.enabled():
         yield Finding("free-threading", "ok", "yes, and the GIL is off")
     else:
-        who = ", ".join(_gil_state.enabled_by())
+        who = ", ".join(gil_state.enabled_by())
         advice = (
             "Python nodes take turns: do not import this module, or use a version that declares Py_mod_gil"
         )
@@ -91,9 +92,9 @@ def _numpy() -> Iterator[Finding]:
 
 def _ffmpeg() -> Iterator[Finding]:
     media = _native.media_versions()
-    libraries = ", ".join(f"lib{name} {media[name]}" for name in ("avformat", "avcodec", "avutil"))
+    libraries = ", ".join(f"lib{name} {getattr(media, name)}" for name in ("avformat", "avcodec", "avutil"))
     yield Finding("FFmpeg", "ok", libraries)
-    licence = media["license"]
+    licence = media.license
     gpl = licence.startswith("GPL")
     advice = "the GPL applies to programs that you distribute with it, but not to its use" if gpl else ""
     yield Finding("FFmpeg licence", "ok", licence, advice)
@@ -140,17 +141,17 @@ def _opencv() -> Iterator[Finding]:
 
 
 def _onnx() -> Iterator[Finding]:
-    from freshframe import _onnx_runtime  # noqa: PLC0415
+    from freshframe._vision import onnx_runtime  # noqa: PLC0415
 
     try:
-        library = _onnx_runtime.prepare()
+        library = onnx_runtime.prepare()
     except ImportError as error:
         yield Finding("ONNX Runtime", "ok", f"not installed; neural detectors need it: {error}")
         return
     try:
         version, listed = _native.onnx_runtime(library)
     except ff.FreshframeError as error:
-        yield Finding("ONNX Runtime", "warn", str(error), _onnx_runtime.INSTALL)
+        yield Finding("ONNX Runtime", "warn", str(error), onnx_runtime.INSTALL)
         return
     known = [name.removesuffix("ExecutionProvider").lower() for name in listed]
     providers = ", ".join(name for name in ("cuda", "openvino", "cpu") if name in known)

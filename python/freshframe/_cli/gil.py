@@ -19,7 +19,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import IO, Any
 
-from freshframe import _gil_state, gil
+from freshframe import gil
+from freshframe._gil_watch import gil_state
 
 from .gil_pauses import Pause, Pauses, gil_record
 from .messages import Messages
@@ -41,7 +42,7 @@ def run(options: Any, messages: Messages) -> int:
     process = os.getpid()
     with contextlib.ExitStack() as stack:
         lines = _lines(options, stack)
-        if _gil_state.FREE_THREADED:
+        if gil_state.FREE_THREADED:
             return _free_threaded(program, options, lines, messages)
         try:
             watch = gil.watch(options.threshold, on_stall=lambda stall: _show(stall, lines, messages))
@@ -88,7 +89,7 @@ def _program(options: Any) -> Program:
     """The program with its arguments."""
     if options.module is not None:
         if not options.module:
-            raise UsageError("expected the name of a module after --module")
+            raise UsageError("expected the name of a module after -m")
         name, *arguments = options.module
         return Program(
             [name, *arguments],
@@ -96,7 +97,7 @@ def _program(options: Any) -> Program:
             lambda: runpy.run_module(name, run_name="__main__", alter_sys=True),
         )
     if options.program is None:
-        raise UsageError("expected a script, or --module NAME; for example: freshframe gil app.py")
+        raise UsageError("expected a script, or -m NAME; for example: freshframe gil app.py")
     path = Path(options.program)
     if not path.exists():
         raise UsageError(f"cannot read the script {options.program!r}: there is no such file")

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Literal
 
-from freshframe import _gil_state
-from freshframe._places import LIBRARIES, function_name, place
+from freshframe._gil_watch import gil_state
+from freshframe._gil_watch.code_places import LIBRARIES, function_name, place
 
 _DEEPEST = 64  # calls that are kept of a stack
 
@@ -126,7 +126,7 @@ class Pauses:
         for pause in list(self.kept):
             where = pause.program or pause.python or "unknown"
             groups.setdefault((pause.cause, where), []).append(pause.duration)
-        lines = [f"{_gil_state.summary()[0].upper()}{_gil_state.summary()[1:]}."]
+        lines = [f"{gil_state.summary()[0].upper()}{gil_state.summary()[1:]}."]
         if not groups:
             lines.append(f"No pause of {self._threshold * 1e3:g} ms or more.")
             return "\n".join(lines)
@@ -147,4 +147,4 @@ def _stack(frame: FrameType | None) -> list[str]:
 
 def gil_record() -> dict[str, Any]:
     """The last line of the JSON."""
-    return {"kind": "gil", "enabled": _gil_state.enabled(), "enabled_by": list(_gil_state.enabled_by())}
+    return {"kind": "gil", "enabled": gil_state.enabled(), "enabled_by": list(gil_state.enabled_by())}

@@ -377,8 +377,7 @@ def _gil(commands: Any) -> None:
         commands,
         "gil",
         "run a program and name the calls that held the GIL",
-        "  freshframe gil app.py --some-option of-the-app\n"
-        "  freshframe gil --threshold 20ms --module package.app",
+        "  freshframe gil app.py --some-option of-the-app\n  freshframe gil --threshold 20ms -m package.app",
     )
     parser.add_argument(
         "--threshold",
@@ -390,10 +389,11 @@ def _gil(commands: Any) -> None:
     )
     parser.add_argument("-o", "--output", metavar="FILE", help="write the JSON lines to FILE")
     parser.add_argument(
+        "-m",
         "--module",
         nargs=argparse.REMAINDER,
         metavar="NAME ARGS",
         help="run a module as python -m does; arguments after its name belong to the program",
     )
-    parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, if --module is not given")
+    parser.add_argument("program", nargs="?", metavar="SCRIPT", help="the script, if -m is not given")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, metavar="ARGS", help="the program's arguments")

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 import freshframe as ff
-from freshframe._probe import Measured, Probing
+from freshframe._shortcuts.probe import Measured, Probing
 
 from .messages import Messages
 from .outcome import ExitCode, watched
@@ -17,7 +17,7 @@ _READ_SECONDS = 2.0
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command."""
+    """Reads the source for two seconds and prints its properties and its regularity."""
     probing = Probing(ff.open(options.source, fps=options.fps))
     with watched(probing.pipeline):
         found = probing.run(_READ_SECONDS)

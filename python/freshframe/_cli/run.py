@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
 import types
 from collections.abc import Callable
@@ -11,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
-from freshframe._progress import progress_display
-from freshframe._stats import make_report
+from freshframe._graph.queue import blocks
+from freshframe._look.progress import progress_display
+from freshframe._look.stats import make_report
+from freshframe._pipeline.pipeline import engine_of
 
 from .app_file import AppError, guarded, loaded
 from .dashboard import serve_if_asked
@@ -22,7 +25,7 @@ from .summary import shortfalls
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command."""
+    """Runs the pipeline that the file builds until it ends, and prints a summary."""
     path, name = _split(options.app)
     try:
         pipeline = _pipeline(loaded(path, options.arguments), path, name)
@@ -34,13 +37,13 @@ def run(options: Any, messages: Messages) -> ExitCode:
             with pipeline, _display(messages, pipeline.name) as show:
                 pipeline.run(progress=show)
     except BaseException:
-        report = make_report(pipeline._engine.report())
+        report = make_report(engine_of(pipeline).report())
         if report.frames > 0:
             _summarise(report, pipeline.name, options, messages)
         raise
-    report = make_report(pipeline._engine.report())
+    report = make_report(engine_of(pipeline).report())
     _summarise(report, pipeline.name, options, messages)
-    lossless = all(edge.queue.when_full == "block" for edge in report.edges)
+    lossless = all(blocks(edge.queue) for edge in report.edges)
     if lossless and not report.complete:
         messages.complain(
             "incomplete: the run was stopped, samples were dropped, or an output was not closed properly"
@@ -85,19 +88,37 @@ def _split(app: str) -> tuple[Path, str]:
     return path, name
 
 
+def _possible(module: types.ModuleType) -> list[str]:
+    """The names that could be run: pipelines, then the file's own functions without required arguments."""
+    names = vars(module).items()
+    pipelines = [key for key, value in names if isinstance(value, ff.Pipeline)]
+    functions = [
+        f"{key}()"
+        for key, value in names
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and _needs_nothing(value)
+    ]
+    return pipelines + functions
+
+
+def _needs_nothing(function: types.FunctionType) -> bool:
+    given = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    parameters = inspect.signature(function).parameters.values()
+    return all(each.default is not each.empty or each.kind in given for each in parameters)
+
+
 def _pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
     found = getattr(module, name, None)
     if found is not None and not isinstance(found, ff.Pipeline) and callable(found):
         found = guarded(found)
     if not isinstance(found, ff.Pipeline):
-        others = [key for key, value in vars(module).items() if isinstance(value, ff.Pipeline)]
-        there = f"; it has {', '.join(others)}: run {path}:{others[0]}" if others else ""
+        others = _possible(module)
+        there = f"; it has {', '.join(others)}: run {path}:{others[0].removesuffix('()')}" if others else ""
         what = "the file has no such name" if found is None else f"it is {found!r}"
         raise UsageError(
             f"expected a Pipeline named {name!r} in {str(path)!r}, or a function that returns one, "
             f"but {what}{there}"
         )
-    if found._engine.started:
+    if engine_of(found).started:
         raise UsageError(
             f"{str(path)!r} has already started its pipeline {name!r}; start it below "
             'if __name__ == "__main__": so that this command can run it'

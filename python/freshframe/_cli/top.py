@@ -102,7 +102,7 @@ class Target:
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command."""
+    """Prints the state of a served pipeline: once, as JSON lines, or as a table that follows it."""
     target = Target.of(options.url)
     try:
         state = target.state()

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
-from freshframe._progress import progress_display
+from freshframe._look.progress import progress_display
 
 from .dashboard import serve_if_asked
 from .messages import Messages
@@ -26,7 +26,7 @@ _PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command."""
+    """Tracks each file and writes its outputs; the exit code is that of the first file that failed."""
     _check_model(options)
     outputs = _checked(options.output, options.sources)
     if len(options.sources) == 1:

@@ -13,7 +13,7 @@ from .outcome import ExitCode, watched
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command."""
+    """Serves a page with the pictures of a source until the source ends."""
     source = ff.open(options.source, fps=options.fps)
     if not source.live:  # viewed at its own speed, not as fast as it can be read
         source = ff.open(options.source, fps=options.fps, realtime=True, loop=options.loop)

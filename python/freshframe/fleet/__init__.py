@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 import typing as _typing
 
-from .. import _later
+from .._interpreter import late_names
 
 if _typing.TYPE_CHECKING:
     from ._fleet import Fleet
@@ -27,7 +27,7 @@ _MODULES = {  # by name; loaded at its first use: agents and guards need no cont
 
 
 if not _typing.TYPE_CHECKING:
-    __getattr__ = _later.getter(globals(), _MODULES)
+    __getattr__ = late_names.getter(globals(), _MODULES)
 
 
 def __dir__() -> list[str]:

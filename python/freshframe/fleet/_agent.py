@@ -20,8 +20,8 @@ from typing import Any
 
 from .. import _native
 from .._errors import FreshframeError, StopTimeout
-from .._pipeline import Pipeline
-from .._worker import _log_to_parent
+from .._pipeline.pipeline import Pipeline, engine_of
+from .._process.worker_log import log_to_parent
 from ._agent_page import AgentPage, Row
 from ._beat import begin_beat
 from ._built import checked
@@ -124,7 +124,7 @@ class _Agent:
             orders[what](*arguments)
 
     def _levels(self, levels: dict[str, int]) -> None:
-        _log_to_parent(self, levels)
+        log_to_parent(self, levels)
 
     def _serve(self) -> None:
         if self._page is None:
@@ -214,7 +214,7 @@ class _Agent:
         text = f"no start within {self._start_timeout:g} s: its build {_hangs(run)}"
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
-            run.pipeline._engine.request_stop()
+            engine_of(run.pipeline).request_stop()
         event = ("failed", run.key, run.shown(text))
         if run.exclusive and run.pipeline is not None:
             self._tell("hangs", *event[1:])  # it may have a session: its end is told when it has ended
@@ -259,7 +259,7 @@ class _Agent:
             run.running = False
             self._crew.submit(lambda: self._guarded(self._close, run, ("closed", key)))
         elif run.pipeline is not None:
-            run.pipeline._engine.request_stop()  # a start that takes its time
+            engine_of(run.pipeline).request_stop()  # a start that takes its time
 
     def _close(self, run: _Run, event: tuple[Any, ...]) -> None:
         """Ends its sessions, then tells of it."""
@@ -307,7 +307,7 @@ class _Agent:
             with self._lock:
                 runs = list(self._runs.values())
             for run in runs:
-                if run.running and run.pipeline is not None and run.pipeline._engine.ended:
+                if run.running and run.pipeline is not None and engine_of(run.pipeline).ended:
                     run.running = False
                     self._crew.submit(lambda run=run: self._guarded(self._finish, run))  # type: ignore[misc]
                 began = run.began
@@ -350,7 +350,7 @@ class _Agent:
         for run in runs:
             run.cut_short = True
             if run.pipeline is not None:
-                run.pipeline._engine.request_stop()
+                engine_of(run.pipeline).request_stop()
         for run in runs:
             self._stop(run.key)
         self._crew.wait()

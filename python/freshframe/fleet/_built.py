@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._errors import GraphError
+from .._graph.port import Port, belongs_to, value_type
 from .._native import Frame
-from .._pipeline import Pipeline
-from .._port import Port
+from .._pipeline.pipeline import Pipeline, engine_of
 
 
 def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
@@ -23,14 +23,14 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
     pipeline, outputs = made
     if not isinstance(pipeline, Pipeline):
         raise GraphError(f"build must return (pipeline, outputs), got a {type(pipeline).__name__} first")
-    if pipeline._engine.started:
+    if engine_of(pipeline).started:
         raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
     if not isinstance(outputs, Mapping) or not outputs:
         raise GraphError("build must return the outputs as a mapping of names to ports that is not empty")
     for name, port in outputs.items():
-        if not isinstance(name, str) or not isinstance(port, Port) or port._pipeline is not pipeline:
+        if not (isinstance(name, str) and isinstance(port, Port) and belongs_to(port, engine_of(pipeline))):
             raise GraphError(f"the output {name!r} must be a port of the pipeline that build returns")
-        if port._type is Frame:
+        if value_type(port) is Frame:
             raise GraphError(
                 f"the output {name!r} gives frames, and pictures stay on their machine; give an output of "
                 "results"

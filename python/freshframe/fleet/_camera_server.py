@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-from freshframe._closing import Closing
+from freshframe._closed_by_with import ClosedByWith
 from freshframe._errors import SourceError
 
 from ._stamped_picture import stamped_jpeg
@@ -32,7 +32,7 @@ _SEND_BUFFER = 8 * 1024  # bytes that wait in the server at most
 _BOUNDARY = "freshframe-camera"
 
 
-class CameraServer(Closing):
+class CameraServer(ClosedByWith):
     """The server as a process of its own, so that no fault of the program under test touches it."""
 
     def __init__(self, cameras: int, fps: float, log: Path) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from .._errors import FreshframeError, StateError
-from .._log import logger
+from .._interpreter.log import logger
 from ._channel import CHANGES, LONGEST_PULL, MOST_RESULTS
 from ._served_reader import ServedReader
 from ._wire import MessageReader, framed

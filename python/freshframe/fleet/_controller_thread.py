@@ -14,8 +14,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .. import _process
 from .._errors import FreshframeError
+from .._process import worker_log
 from . import _snapshot, _wire
 from ._controller_state import ControllerState, Setup, boot_time
 from ._decisions import Action, Run
@@ -301,7 +301,7 @@ class ControllerThread(ControllerState):
         self._selector.register(link.socket, selectors.EVENT_READ, ("socket", link))  # type: ignore[arg-type]
         self._selector.register(link.child, selectors.EVENT_READ, ("end", link))
         self._decisions.launched(name, now)
-        link.send(_wire.order(self._state.term, "levels", _process._levels()))
+        link.send(_wire.order(self._state.term, "levels", worker_log.log_levels()))
         for number, reader in self._readers.items():
             link.send(_wire.reader(self._state.term, number, reader.output))
         if self._serving:

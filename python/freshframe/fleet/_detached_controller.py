@@ -9,8 +9,8 @@ import selectors
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .. import _process
 from .._errors import StateError
+from .._process import worker_log
 from . import _adoption, _wire
 from ._cluster_state import ClusterState, Store
 from ._controller_state import Setup, boot_time
@@ -253,7 +253,7 @@ class DetachedController(FarController):
         if post.ended is not None and post.ended[0] == link.child.number:
             link.child.ended(post.ended[1])
         term = self._state.term
-        link.send(_wire.order(term, "levels", _process._levels()))
+        link.send(_wire.order(term, "levels", worker_log.log_levels()))
         for number, reader in self._readers.items():
             link.send(_wire.reader(term, number, reader.output))
         if self._serving:

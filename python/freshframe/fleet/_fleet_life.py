@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .._closing import Closing
+from .._closed_by_with import ClosedByWith
 from .._errors import OptionTypeError, StateError
 from . import _open_fleets
 from ._controller import Controller
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ._remote_controller import RemoteController
 
 
-class FleetLife(Closing):
+class FleetLife(ClosedByWith):
     """A base of Fleet."""
 
     def _begin(

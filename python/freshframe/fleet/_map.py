@@ -78,10 +78,11 @@ class Recording:
 
     def __call__(self, path: str) -> Any:
         """What build() returns, with a sink."""
-        from ._built import checked  # noqa: PLC0415  (the agent has it already)
+        from .._pipeline.pipeline import is_live  # noqa: PLC0415  (the agent has it already)
+        from ._built import checked  # noqa: PLC0415
 
         pipeline, outputs = checked(self._build(path))
-        if pipeline._graph.live:
+        if is_live(pipeline):
             raise GraphError("map() reads files to their end, and build gave a live source; use add() for it")
         if self._output is None and len(outputs) > 1:
             raise GraphError(f"build gives the outputs {_listed(outputs)}; name one of them: output='...'")

@@ -6,8 +6,8 @@ from __future__ import annotations
 import atexit
 from typing import TYPE_CHECKING
 
-from .. import _fork
-from .._log import logger
+from .._interpreter import fork
+from .._interpreter.log import logger
 
 if TYPE_CHECKING:
     from ._fleet_life import FleetLife
@@ -40,4 +40,4 @@ def _forget_in_child() -> None:
     _open.clear()
 
 
-_fork.in_child(_forget_in_child)
+fork.in_child(_forget_in_child)

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .. import _pickling
 from .._errors import GraphError
+from .._graph.nodes import Node
+from .._graph.queue import Queue
 from .._native import Frame
-from .._nodes import Node
-from .._pipeline import Pipeline
-from .._queue import Queue
+from .._pipeline.pipeline import Pipeline, is_live
+from .._process import pickling
 
 LARGEST = 8 << 20  # bytes of a result: an outbox takes none that is larger
 _QUEUE = Queue(64, "drop_oldest")  # before a live output's pickling
@@ -46,7 +46,7 @@ class Outlet(Node[Any, None]):
                 f"the output {self._output!r} gives frames, and pictures stay on their machine; give an "
                 "output of results, or one whose node makes bytes of them (a JPEG of sample.frame)"
             )
-        result = packed(_pickling.dumps(value))
+        result = packed(pickling.dumps(value))
         if len(result) > LARGEST:
             self._note_large(len(result))
         stamp = (sample.seq, sample.pts, captured, time.time() - (time.monotonic() - captured))
@@ -78,7 +78,7 @@ def packed(parts: tuple[bytes | memoryview, ...]) -> bytes:
 def add_outlet(pipeline: Pipeline, port: Any, stream: Any, output: str) -> Outlet:
     """Gives a pipeline the end of one of its outputs."""
     outlet = Outlet(stream, output)
-    queue = _QUEUE if pipeline._graph.live else None
+    queue = _QUEUE if is_live(pipeline) else None
     pipeline.add(outlet, port, name=outlet.name_in_pipeline, queue=queue)
     return outlet
 

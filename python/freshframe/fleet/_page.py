@@ -12,10 +12,11 @@ import weakref
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from .. import _check, _fork, _native
-from .._closing import Closing
+from .. import _check, _native
+from .._closed_by_with import ClosedByWith
 from .._errors import OptionError, StateError
-from .._log import logger
+from .._interpreter import fork
+from .._interpreter.log import logger
 
 if TYPE_CHECKING:
     from ._stats import FleetStats
@@ -30,7 +31,7 @@ _RARELY = 10.0  # seconds between two states when nobody does
 _open: weakref.WeakSet[FleetPage] = weakref.WeakSet()
 
 
-class FleetPage(Closing):
+class FleetPage(ClosedByWith):
     """The live page of a fleet, as Fleet.serve() returns it. It ends with close() or with the fleet.
 
     Attributes:
@@ -170,4 +171,4 @@ def _forget_in_child() -> None:
         page._pages.forget_in_child()
 
 
-_fork.in_child(_forget_in_child)
+fork.in_child(_forget_in_child)

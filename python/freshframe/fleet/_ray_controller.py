@@ -10,7 +10,7 @@ import time
 import warnings
 
 from .. import __version__
-from .._log import logger
+from .._interpreter.log import logger
 from ._clients import Clients
 from ._cluster_state import Trouble
 from ._controller_state import Setup

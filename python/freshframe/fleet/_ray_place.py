@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import FreshframeError
-from .._log import logger
+from .._interpreter.log import logger
 from ._far_controller import FarController
 from ._handshake import new_token
 from ._ray_connection import NAMESPACE, VARIABLES, RayConnection

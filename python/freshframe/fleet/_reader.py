@@ -14,9 +14,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .. import _check, _pickling
-from .._closing import Closing
+from .. import _check
+from .._closed_by_with import ClosedByWith
 from .._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
+from .._process import pickling
 from ._books import Books, Run, Totals
 from ._wire import Batch, Records
 
@@ -71,7 +72,7 @@ def unpacked(data: memoryview) -> list[bytes | bytearray]:
     return parts
 
 
-class FleetReader(Closing):
+class FleetReader(ClosedByWith):
     """Made by Fleet.reader(). Any thread, one at a time; ends with its fleet."""
 
     # Note [Interrupts]
@@ -193,7 +194,7 @@ class FleetReader(Closing):
             camera, epoch, seq, pts, captured, missing, ordinal, data = item = items[0]
             name = self._name_of(camera)
             try:
-                value = _pickling.opened(unpacked(data), name)
+                value = pickling.opened(unpacked(data), name)
             except Exception:
                 items.popleft()  # the next one may be better
                 raise

@@ -7,8 +7,8 @@ import pickle
 import threading
 from typing import Any
 
-from .. import _pickling
 from .._errors import FreshframeError
+from .._process import pickling
 
 
 class ReceivedBuild:
@@ -30,9 +30,9 @@ class ReceivedBuild:
             if self._function is None:
                 try:
                     known, pickled = self._pickles
-                    _pickling.learn(pickle.loads(known))
+                    pickling.learn(pickle.loads(known))
                     definitions, function = pickle.loads(pickled)
-                    _pickling.learn(definitions)
+                    pickling.learn(definitions)
                 except Exception as error:
                     why = f"{type(error).__name__}: {error}"
                     raise FreshframeError(f"build cannot be loaded here: {why}") from error

@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .. import _pickling, _process
 from .._errors import OptionTypeError
+from .._process import pickling
 from . import _specs
 
 _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
@@ -19,7 +19,7 @@ class SentBuilds:
     def __init__(self, send: Callable[[bytes, bytes], int]) -> None:
         """`send`: given the definitions before a build and the pickled build; returns its number."""
         self._send = send
-        self._definitions = _pickling.Definitions()
+        self._definitions = pickling.Definitions()
         self._known: dict[int, tuple[Any, int]] = {}  # by id()
 
     def number_of(self, build: Any) -> int:
@@ -36,8 +36,8 @@ class SentBuilds:
             before, pickled = self._definitions.pickle(build)
         except Exception as error:
             raise OptionTypeError(
-                f"build cannot go to another process: {_process._culprit(build, error)}. Make what it needs "
-                "inside of it"
+                f"build cannot go to another process: {pickling.culprit(build, error)}. Make what it "
+                "needs inside of it"
             ) from error
         if len(before) + len(pickled) > _LARGEST:
             size = (len(before) + len(pickled)) / 2**20

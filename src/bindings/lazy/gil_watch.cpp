@@ -4,7 +4,10 @@
 #include "freshframe/gil.hpp"
 #include <Python.h>
 
+#include "freshframe/forks.hpp"
+
 #include <algorithm>
+#include <array>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -119,7 +122,6 @@ class Watch {
   }
   // The child of a fork has the parent's records, but none of its threads: nothing can be joined or freed.
   void abandon() {
-    Findings::renew();
     summary_.emplace();
     watcher_->abandon();
     leak();
@@ -187,6 +189,7 @@ class Watch {
   WatchOptions options_;
   pid_t pid_ = ::getpid();
   mutable std::mutex mutex_;
+  forks::Hold<std::mutex> hold_{mutex_};
   std::deque<Stall> pending_;                 // guarded by mutex_
   std::size_t lost_ = 0;                      // guarded by mutex_
   std::optional<Findings::Summary> summary_;  // guarded by mutex_; of a watch that has ended
@@ -245,12 +248,13 @@ nb::tuple to_tuple(const Stall& stall) {
   for (const PythonFrame& frame : stall.python_frames) {
     python.append(nb::make_tuple(to_text(frame.file), frame.line, to_text(frame.function)));
   }
-  const bool bytecode = stall.native.empty();
+  constexpr std::array kKinds{"call", "collector", "bytecode"};  // of StallKind
   return nb::make_tuple(seconds(stall.duration), seconds(stall.began.time_since_epoch()),
                         to_text(stall.thread), stall.python_id, static_cast<long>(stall.native_id),
-                        bytecode ? nb::none() : nb::object(to_text(stall.native)), nb::tuple(native),
-                        nb::tuple(python), stall.blocked, stall.system_call, seconds(stall.share),
-                        stall.program ? nb::object(to_text(place_of(*stall.program))) : nb::none());
+                        to_text_or_none(stall.native), nb::tuple(native), nb::tuple(python), stall.blocked,
+                        stall.system_call, seconds(stall.share),
+                        stall.program ? nb::object(to_text(place_of(*stall.program))) : nb::none(),
+                        kKinds.at(static_cast<std::size_t>(stall.kind)), seconds(stall.delayed));
 }
 
 }  // namespace

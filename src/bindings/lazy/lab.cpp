@@ -5,6 +5,9 @@
 // meanwhile.
 #include <freshframe/gil.hpp>
 
+#include <array>
+#include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -13,8 +16,14 @@
 #include <span>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 #include <thread>
 #include <vector>
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <unistd.h>
 
 #include <nanobind/nanobind.h>
 #include <nanobind/ndarray.h>
@@ -166,6 +175,79 @@ std::vector<double> gil_waits(gil::Held& held, std::size_t most, double period, 
   return gil::release(held, &ask_on_a_native_thread, Asking{most, checked(period), checked(limit)});
 }
 
+// A pipe between two threads: one byte is one turn.
+class Pipe {
+ public:
+  Pipe() {
+    if (pipe2(ends_.data(), O_CLOEXEC) != 0) throw std::system_error(errno, std::generic_category(), "pipe2");
+  }
+  ~Pipe() {
+    close(ends_[0]);
+    close(ends_[1]);
+  }
+  Pipe(const Pipe&) = delete;
+  Pipe& operator=(const Pipe&) = delete;
+
+  void give() const {
+    const char turn = 0;
+    while (write(ends_[1], &turn, 1) < 0 && errno == EINTR) {
+    }
+  }
+  void take() const {
+    char turn = 0;
+    while (read(ends_[0], &turn, 1) < 0 && errno == EINTR) {
+    }
+  }
+
+ private:
+  std::array<int, 2> ends_{};
+};
+
+constexpr int kTurns = 100;  // per time that is returned: a clock reading costs as much as a system call
+
+// All threads of a switch run on this core. Fails without effect where the process may not use it.
+void stay_on(int core) {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  CPU_SET(static_cast<unsigned>(core), &set);
+  pthread_setaffinity_np(pthread_self(), sizeof set, &set);
+}
+
+// A turn goes to the other thread and comes back, which are two switches. Each waits in the kernel meanwhile.
+std::vector<double> switch_threads(std::chrono::nanoseconds limit, bool one_core) {
+  const Pipe there;
+  const Pipe back;
+  const int core = sched_getcpu();
+  std::atomic<bool> ended = false;
+  std::thread other([&] {
+    if (one_core) stay_on(core);
+    for (there.take(); !ended; there.take()) back.give();
+  });
+  std::vector<double> times;
+  std::thread first([&] {
+    if (one_core) stay_on(core);
+    const auto end = Clock::now() + limit;
+    for (auto began = Clock::now(); began < end;) {
+      for (int turn = 0; turn < kTurns; ++turn) {
+        there.give();
+        back.take();
+      }
+      const auto now = Clock::now();
+      times.push_back(std::chrono::duration<double>(now - began).count() / (2 * kTurns));
+      began = now;
+    }
+    ended = true;
+    there.give();
+  });
+  first.join();
+  other.join();
+  return times;
+}
+
+std::vector<double> context_switches(gil::Held& held, double seconds, bool one_core) {
+  return gil::release(held, &switch_threads, checked(seconds), one_core);
+}
+
 }  // namespace
 
 NB_MODULE(_lab, module) {
@@ -193,4 +275,8 @@ NB_MODULE(_lab, module) {
              "The times for which a native thread waits for the GIL, in seconds.\n\nThe thread requests "
              "the GIL every `period` seconds, at most `most` times, and not again after `limit` "
              "seconds.\n\nGIL: released.");
+  module.def("context_switches", gil::entry<&context_switches>, "seconds"_a, "one_core"_a,
+             "Seconds from a native thread to another that waits in the kernel, each a mean of 200 "
+             "switches.\n\nTwo threads hand a byte to and fro through pipes for `seconds`, on one core or "
+             "on any.\n\nGIL: released.");
 }

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/classes.hpp"
-#include "bindings/format_use.hpp"
+#include "bindings/border/classes.hpp"
+#include "bindings/frame/format_use.hpp"
 #include "bindings/node/loop.hpp"
 
 namespace freshframe::python {
@@ -19,8 +19,8 @@ using Outputs = std::vector<std::optional<Emitted>>;
 bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
   const auto taken = take_python_error(held);
   auto traceback =
-      loop.worker.wants_traceback(&samples.front()) ? traceback_text(held, *taken.object) : std::string();
-  const bool goes_on = loop.worker.fail_batch(taken.error, taken.text, samples, std::move(traceback));
+      loop.runner.wants_traceback(&samples.front()) ? traceback_text(held, *taken.object) : std::string();
+  const bool goes_on = loop.runner.fail_batch(taken.error, taken.text, samples, std::move(traceback));
   if (!goes_on) loop.engine.keep_failure(taken.object);
   return goes_on;
 }
@@ -67,18 +67,18 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
 }
 
 // Emits the result of the first of `samples`.
-bool emit_outputs(core::Worker& worker, std::vector<AnySample>* samples, Outputs* outputs) {
-  for (std::size_t i = 0; i < outputs->size(); ++i) emit_output(worker, (*samples)[i], (*outputs)[i]);
+bool emit_outputs(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs) {
+  for (std::size_t i = 0; i < outputs->size(); ++i) emit_output(runner, (*samples)[i], (*outputs)[i]);
   outputs->clear();
   return true;
 }
 
 // The same, then gathers the next batch, in one go without the GIL.
-bool emit_and_gather(core::Worker& worker, std::vector<AnySample>* samples, Outputs* outputs, FormatUse use,
+bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs, FormatUse use,
                      GilTurn* turn) {
-  emit_outputs(worker, samples, outputs);
+  emit_outputs(runner, samples, outputs);
   samples->clear();
-  if (!worker.take_batch(*samples)) {
+  if (!runner.take_batch(*samples)) {
     turn->queue_to_leave();
     return false;
   }
@@ -99,7 +99,7 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
     }
     if (!output) {
       const auto taken = take_python_error(held);
-      if (loop.worker.stops_on_error()) {  // the results before it are emitted first
+      if (loop.runner.stops_on_error()) {  // the results before it are emitted first
         Py_DECREF(results);
         without_gil<&emit_outputs>(held, loop, &samples, &outputs);
         return fail(held, loop, taken, &samples[i]);
@@ -119,13 +119,13 @@ void run_batches(gil::Held& held, Loop& loop) {
   Outputs outputs;
   while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, FormatUse::next(&loop), &loop.turn)) {
     gil::DeferredFree::instance().drain(held);
-    loop.worker.begin_work();
+    loop.runner.begin_work();
     PyObject* const results = call_batch(held, loop, samples);
     if (loop.engine.forked()) {
       new std::vector<AnySample>(std::move(samples));  // never freed in the child
-      leave_forked_child(loop);
+      throw InForkedChild{};
     }
-    loop.worker.end_batch(samples.size());
+    loop.runner.end_batch(samples.size());
     const bool goes_on = results != nullptr ? take_results(held, loop, results, samples, outputs)
                                             : fail_batch(held, loop, samples);
     if (!goes_on) return;

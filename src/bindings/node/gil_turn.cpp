@@ -2,22 +2,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/node/gil_turn.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <ctime>
-#include <memory>
 #include <thread>
 #include <utility>
 
-#include "bindings/fork_guard.hpp"
+#include "bindings/border/fork_guard.hpp"
 #include "core/turnstile.hpp"
 
 namespace freshframe::python {
 namespace {
 
-// In a shorter turn the processor time is not read, which is a system call. The clock's time is close enough.
+// In a shorter turn no node function releases the GIL for a time that counts.
 constexpr std::chrono::microseconds kShort{20};
 
 double thread_cpu_seconds() {
@@ -92,16 +93,8 @@ struct GilTurn::WayOut {
   ForkGuard guard;
   core::Turnstile turnstile{freshframe::Clock::real(), kPlaces, kPatience};
 
-  // One per process. A forked child makes its own: the threads of its parent's do not exist there.
-  static WayOut& instance() {
-    static std::atomic<WayOut*> current{new WayOut};
-    auto* known = current.load();
-    while (known->guard.forked()) {
-      auto made = std::make_unique<WayOut>();
-      if (current.compare_exchange_strong(known, made.get())) known = made.release();
-    }
-    return *known;
-  }
+  // A forked child has its own: the threads of its parent's do not exist there.
+  static WayOut& instance() { return forks::PerProcess<WayOut>::get(); }
 };
 
 GilTurn::~GilTurn() {
@@ -120,31 +113,31 @@ GilTurn::Clock::time_point GilTurn::let_others_in() {
   return let_in_ ? Clock::now() : now;
 }
 
-void GilTurn::begin(core::Worker& worker, Clock::time_point wanted) {
+void GilTurn::begin(core::Runner& runner, Clock::time_point wanted) {
   began_ = Clock::now();
   if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
-  worker.meter_gil(seconds(began_ - wanted), 0);
-  if (was_long_) computed_ = thread_cpu_seconds();
-  seat_.begin();
+  runner.meter_gil(seconds(began_ - wanted), 0);
+  seat_.begin(was_long_);
+  if (!seat_.is_seen() && was_long_) computed_ = thread_cpu_seconds();
 }
 
-// While the thread computes in its turn, it holds the GIL. While it sleeps, it does not, unless a C function
-// blocks with it (see Note [Waiting with the GIL]). A turn after a short one is expected to be short. If it is
-// not, the processor time since its last reading counts, which is a little more.
-void GilTurn::end(core::Worker& worker) {
+// A short turn is all held. Of a long one the looks say how much (see Note [Looks at the GIL]). Without them the
+// thread's processor time counts, which is wrong for a function that computes without the GIL or sleeps with it.
+// A turn after a short one is expected to be short. If it is not, the processor time since its last reading counts,
+// which is a little more.
+void GilTurn::end(core::Runner& runner) {
   const auto now = Clock::now();
   node_threads.released(now);
   const auto lasted = now - began_;
-  auto held = seconds(lasted);
   was_long_ = lasted > kShort;
-  if (was_long_) {
-    const auto computed = thread_cpu_seconds();
-    const double busy = std::min(held, computed - computed_);
-    computed_ = computed;
-    const auto share = seat_.share_held(lasted - to_duration(Seconds(busy)));
-    held = share ? std::max(busy, held * *share) : busy;
+  const auto seen = seat_.end(was_long_);
+  if (seen || !was_long_) {
+    const auto [held, waited] = seen.value_or(HoldSampler::Seen{.held = seconds(lasted)});
+    runner.meter_gil(waited, held);
+    return;
   }
-  worker.meter_gil(0, held);
+  const auto computed = thread_cpu_seconds();
+  runner.meter_gil(0, std::min(seconds(lasted), computed - std::exchange(computed_, computed)));
 }
 
 }  // namespace freshframe::python

@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/gil.hpp"
+
 #include <chrono>
 
 #include "bindings/node/hold_sampler.hpp"
-#include "core/pipeline/worker.hpp"
+#include "core/pipeline/runner.hpp"
 
 namespace freshframe::python {
 
@@ -31,9 +33,9 @@ class GilTurn {
   /// is released.
   Clock::time_point let_others_in();
   /// The thread has acquired the GIL, for which it had waited since `wanted`.
-  void begin(core::Worker& worker, Clock::time_point wanted);
+  void begin(core::Runner& runner, Clock::time_point wanted);
   /// The thread is about to release the GIL.
-  void end(core::Worker& worker);
+  void end(core::Runner& runner);
   /// Whether there is time for one more sample.
   [[nodiscard]] bool has_time() const { return Clock::now() - began_ < kLongest; }
 
@@ -41,7 +43,7 @@ class GilTurn {
   struct WayOut;
 
   Clock::time_point began_{};
-  double computed_ = 0;        // the thread's processor time when the turn began, or at an earlier time
+  double computed_ = 0;        // the thread's processor time when an unseen turn began, or at an earlier time
   bool was_long_ = true;       // the turn before this one
   bool let_in_ = false;        // whether the thread slept before this turn
   WayOut* way_out_ = nullptr;  // on which it has a place
@@ -49,3 +51,6 @@ class GilTurn {
 };
 
 }  // namespace freshframe::python
+
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::python::GilTurn> = true;

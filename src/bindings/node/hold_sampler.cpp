@@ -5,12 +5,15 @@
 
 #include "bindings/node/hold_sampler.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <algorithm>
 #include <system_error>
 #include <utility>
 
 #include "gil_watch/cpython/layout.hpp"
 #include <pthread.h>
+#include <unistd.h>
 
 extern "C" {
 // The interpreter's one record of itself; its type is in no public header.
@@ -21,9 +24,12 @@ PyAPI_DATA(struct pyruntimestate)
 namespace freshframe::python {
 namespace {
 
-constexpr std::chrono::milliseconds kPeriod{5};
-constexpr std::chrono::milliseconds kLong{1};  // a sample rarely meets a shorter wait
+constexpr std::chrono::milliseconds kLeastPeriod{5};
+constexpr std::chrono::milliseconds kMostPeriod{15};
+constexpr int kLooksPerWait = 4;
 constexpr std::chrono::seconds kPatience{2};
+// The record's locks and conditions lie behind the fields of GilRecord: 4 of at most 48 bytes.
+constexpr std::size_t kRecordBytes = 512;
 
 // The record lives as long as the interpreter, in which node threads run.
 gil::GilRecord read_gil(std::uintptr_t address) noexcept {
@@ -45,17 +51,20 @@ std::uintptr_t find_known_gil(std::uintptr_t thread) {
   return lock.locked == 1 && lock.last_holder == thread ? address : 0;
 }
 
-// One for all node threads, while there are any. Used with the GIL held.
+// One for all node threads, while there are any. Used with the GIL held. The child of a fork has none of its
+// parent's threads.
+struct PresentSampler {
+  std::weak_ptr<HoldSampler> sampler;
+};
+
 std::shared_ptr<HoldSampler> sampler_for(std::uintptr_t thread) {
-  static std::weak_ptr<HoldSampler> shared;
-  static int generation = -1;  // the child of a fork has none of its parent's threads
-  auto sampler = generation == fork_generation() ? shared.lock() : nullptr;
+  auto& shared = forks::PerProcess<PresentSampler>::get().sampler;
+  auto sampler = shared.lock();
   if (sampler) return sampler;
   const auto lock = find_known_gil(thread);
   if (lock == 0) return nullptr;
   sampler = std::make_shared<HoldSampler>(lock);
   shared = sampler;
-  generation = fork_generation();
   return sampler;
 }
 
@@ -66,6 +75,7 @@ HoldSampler::Seat::Seat() {
   sampler_ = sampler_for(thread);
   if (!sampler_) return;
   thread_ = thread;
+  wait_.emplace(gettid());
   sampler_->add(*this);
 }
 
@@ -78,17 +88,26 @@ HoldSampler::Seat::~Seat() {
   sampler_->remove(*this);
 }
 
-void HoldSampler::Seat::begin() noexcept {
-  if (sampler_) looks_before_ = sampler_->looks_.load(std::memory_order_relaxed);
-  held_.store(0, std::memory_order_relaxed);
+void HoldSampler::Seat::begin(bool expects_long) {
+  if (!sampler_) return;
+  is_seen_ = sampler_->is_looking_.load(std::memory_order_relaxed);
+  if (!is_seen_ && expects_long) {
+    sampler_->look_on();
+    is_seen_ = true;
+  }
+  held_ns_.store(0, std::memory_order_relaxed);
+  waited_ns_.store(0, std::memory_order_relaxed);
+  has_turn_.store(true, std::memory_order_release);
 }
 
-std::optional<double> HoldSampler::Seat::share_held(Clock::duration waited) {
-  if (!sampler_ || waited < kLong) return std::nullopt;
+std::optional<HoldSampler::Seen> HoldSampler::Seat::end(bool was_long) {
+  if (!sampler_) return std::nullopt;
+  has_turn_.store(false, std::memory_order_release);
+  if (!was_long) return std::nullopt;
   sampler_->look_on();
-  const auto looks = sampler_->looks_.load(std::memory_order_relaxed) - looks_before_;
-  const auto held = held_.load(std::memory_order_relaxed);
-  return looks > 0 ? std::optional(static_cast<double>(std::min(held, looks)) / looks) : std::nullopt;
+  if (!is_seen_) return std::nullopt;
+  return Seen{static_cast<double>(held_ns_.load(std::memory_order_relaxed)) * 1e-9,
+              static_cast<double>(waited_ns_.load(std::memory_order_relaxed)) * 1e-9};
 }
 
 HoldSampler::~HoldSampler() {
@@ -111,10 +130,13 @@ void HoldSampler::remove(Seat& seat) {
   seats_.erase(seat.thread_);
 }
 
+// A looking thread sees the new time itself. One that is about to stop looks at the time once more after it has
+// taken back is_looking_.
 void HoldSampler::look_on() {
+  until_.store(Clock::now() + kPatience);
+  if (is_looking_.load()) return;
   {
     const std::lock_guard lock(mutex_);
-    until_ = Clock::now() + kPatience;
   }
   if (thread_) {
     changed_.notify_one();
@@ -126,27 +148,48 @@ void HoldSampler::look_on() {
   }
 }
 
+bool HoldSampler::is_wanted_locked() const {
+  return Clock::now() < until_.load() ||
+         std::ranges::any_of(seats_, [](const auto& each) { return each.second->has_turn_.load(); });
+}
+
 void HoldSampler::run() {
   pthread_setname_np(pthread_self(), "ff gil hold");
+  std::minstd_rand random;
+  std::uniform_int_distribution<std::int64_t> period(std::chrono::nanoseconds(kLeastPeriod).count(),
+                                                     std::chrono::nanoseconds(kMostPeriod).count());
   std::unique_lock lock(mutex_);
   while (!stopping_) {
-    if (Clock::now() >= until_) {
-      changed_.wait(lock, [&] { return stopping_ || Clock::now() < until_; });
-    } else {
-      changed_.wait_for(lock, kPeriod, [&] { return stopping_; });
-      look_locked();
+    is_looking_.store(true);
+    auto before = Clock::now();
+    auto waits_before = before;
+    for (int look = 1; !stopping_ && is_wanted_locked(); ++look) {
+      changed_.wait_for(lock, std::chrono::nanoseconds(period(random)), [&] { return stopping_; });
+      const auto now = Clock::now();
+      const bool waits = look % kLooksPerWait == 0;
+      look_locked(now - std::exchange(before, now),
+                  waits ? now - std::exchange(waits_before, now) : Clock::duration::zero());
     }
+    is_looking_.store(false);
+    changed_.wait(lock, [&] { return stopping_ || Clock::now() < until_.load(); });
   }
 }
 
-// Only the holder is looked up: with thousands of nodes a loop over all of them would hold the mutex too long, and
-// threads with the GIL wait for it.
-void HoldSampler::look_locked() {
+// `since_waits`: 0 unless this look also reads the waits.
+void HoldSampler::look_locked(Clock::duration since, Clock::duration since_waits) {
   const auto record = read_gil(lock_);
-  looks_.fetch_add(1, std::memory_order_relaxed);
-  if (record.locked != 1) return;
-  const auto holder = seats_.find(record.last_holder);
-  if (holder != seats_.end()) holder->second->held_.fetch_add(1, std::memory_order_relaxed);
+  const auto add = [](std::atomic<std::int64_t>& sum, Clock::duration time) {
+    sum.fetch_add(std::chrono::nanoseconds(time).count(), std::memory_order_relaxed);
+  };
+  for (const auto& [thread, seat] : seats_) {
+    if (!seat->has_turn_.load(std::memory_order_acquire)) continue;
+    if (record.locked == 1 && record.last_holder == thread) {
+      add(seat->held_ns_, since);
+    } else if (since_waits > Clock::duration::zero() &&
+               seat->wait_->is_in(lock_, kRecordBytes).value_or(false)) {
+      add(seat->waited_ns_, since_waits);
+    }
+  }
 }
 
 }  // namespace freshframe::python

@@ -1,4 +1,4 @@
-// The share of a node's call in which its thread held the GIL without computing.
+// How long a node's call held the GIL, and how long it waited for it.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -10,22 +10,33 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <random>
 #include <thread>
 #include <unordered_map>
 
-#include "bindings/fork_guard.hpp"
+#include "bindings/border/fork_guard.hpp"
+#include "gil_watch/watch/futex_wait.hpp"
 
 namespace freshframe::python {
 
-/// Note [Waiting with the GIL]
-/// A call that sleeps has either released the GIL, or a C function blocks while it holds the GIL. The thread's
-/// processor time is the same for both. So once a node's call has waited for long, a native thread reads the
-/// interpreter's record of the GIL every 5 ms, without acquiring it, and counts how often the node's thread is the
-/// holder. The sampling stops when no node's call has waited for two seconds. It starts with the first long wait,
-/// which is therefore not counted.
+/// Note [Looks at the GIL]
+/// Within a node's call Python and C functions release the GIL and acquire it again, and no hook says so. The
+/// thread's processor time says neither that zlib computes without the GIL nor that a C function sleeps with it.
+/// So while nodes have calls of more than a moment, a native thread looks at the interpreter's record of the GIL
+/// about a hundred times a second, without acquiring it. The time since the look before counts as held by the
+/// node that is the holder. At every fourth look it also reads which nodes' threads wait on a lock of that record:
+/// they wait for the GIL. The sum of all nodes' holds is at most the time. The looks come at random intervals, so that
+/// they do not follow a node's rhythm. They stop when no call has been long for two seconds, and begin again
+/// with the next one, which is not counted in this way when it is unexpected.
 class HoldSampler {
  public:
   using Clock = std::chrono::steady_clock;
+
+  /// Seconds.
+  struct Seen {
+    double held = 0;
+    double waited = 0;
+  };
 
   /// One node thread's place. Made, used and destroyed by that thread with the GIL held.
   class Seat {
@@ -35,17 +46,21 @@ class HoldSampler {
     Seat(const Seat&) = delete;
     Seat& operator=(const Seat&) = delete;
 
-    /// The thread has acquired the GIL.
-    void begin() noexcept;
-    /// The thread is about to release the GIL, and did not compute for so long. Returns the share of the time
-    /// since begin() in which it held the GIL; nothing if that was not sampled.
-    std::optional<double> share_held(Clock::duration waited);
+    /// The thread has acquired the GIL. `expects_long`: it will probably keep its turn for more than a moment.
+    void begin(bool expects_long);
+    /// Whether end() of a long turn will have an answer.
+    [[nodiscard]] bool is_seen() const noexcept { return is_seen_; }
+    /// The thread is about to release the GIL. Of a long turn what the looks saw; nothing if there were none.
+    std::optional<Seen> end(bool was_long);
 
    private:
     friend class HoldSampler;
-    std::uintptr_t thread_ = 0;       // the interpreter's record of it; 0: unknown
-    std::uint32_t looks_before_ = 0;  // when the thread got the GIL
-    std::atomic<std::uint32_t> held_{0};
+    std::uintptr_t thread_ = 0;  // the interpreter's record of it; 0: unknown
+    bool is_seen_ = false;
+    std::atomic<bool> has_turn_{false};
+    std::atomic<std::int64_t> held_ns_{0};    // in this turn
+    std::atomic<std::int64_t> waited_ns_{0};  // in this turn
+    std::optional<gil::FutexWait> wait_;      // the sampler's thread only
     std::shared_ptr<HoldSampler> sampler_;
     ForkGuard guard_;
   };
@@ -58,16 +73,18 @@ class HoldSampler {
  private:
   void add(Seat& seat);
   void remove(Seat& seat);
+  /// Looks for a while from now on. With the GIL.
   void look_on();
   void run();
-  void look_locked();
+  void look_locked(Clock::duration since, Clock::duration since_waits);
+  [[nodiscard]] bool is_wanted_locked() const;
 
   const std::uintptr_t lock_;  // the record's address
-  std::atomic<std::uint32_t> looks_{0};
+  std::atomic<Clock::time_point> until_{};
+  std::atomic<bool> is_looking_{false};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::unordered_map<std::uintptr_t, Seat*> seats_;  // by thread; guarded by mutex_
-  Clock::time_point until_{};                        // guarded by mutex_: the end of the sampling
   bool stopping_ = false;                            // guarded by mutex_
   std::optional<std::thread> thread_;                // of the threads with the GIL
 };

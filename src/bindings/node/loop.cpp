@@ -8,9 +8,9 @@
 #include <string>
 #include <utility>
 
-#include "bindings/raw_call.hpp"
-#include "bindings/sample.hpp"
-#include "bindings/value.hpp"
+#include "bindings/border/raw_call.hpp"
+#include "bindings/read/sample.hpp"
+#include "bindings/results/value.hpp"
 #include "core/frame/frame_access.hpp"
 
 namespace nb = nanobind;
@@ -18,9 +18,10 @@ namespace nb = nanobind;
 namespace freshframe::python {
 
 bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample) {
-  if (loop.worker.is_source()) name_source(held, *taken.object, loop.worker.name());
-  auto traceback = loop.worker.wants_traceback(sample) ? traceback_text(held, *taken.object) : std::string();
-  const bool goes_on = loop.worker.fail(taken.error, taken.text, sample, std::move(traceback));
+  if (loop.runner.is_source()) name_source(held, *taken.object, loop.runner.name());
+  auto traceback = loop.runner.wants_traceback(sample) ? traceback_text(held, *taken.object) : std::string();
+  const auto text = taken.text + hint_text(held, *taken.object);
+  const bool goes_on = loop.runner.fail(taken.error, text, sample, std::move(traceback));
   if (!goes_on) loop.engine.keep_failure(taken.object);
   return goes_on;
 }
@@ -48,7 +49,7 @@ void leave_forked_child(const Loop& loop) {
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   return raw_call(held, [&]() -> PyObject* {
     const auto& core = loop.engine.core();
-    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(loop.worker.index()));
+    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(loop.runner.index()));
     core.budget()->check_held(holder, core.options().max_held_bytes);
     auto given = sample;
     given.frame = core::FrameAccess::loan(given.frame, holder);
@@ -59,7 +60,7 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
 }
 
 void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
-  const auto& demand = loop.worker.demand();
+  const auto& demand = loop.runner.demand();
   const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
   std::string text = std::string("gave a ") + Py_TYPE(given.ptr())->tp_name + ", but its child '" +
@@ -75,7 +76,7 @@ std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result) 
   std::optional<Emitted> output(std::in_place);
   if (result == Py_None) return output;
   PyObject* converted = raw_call(held, [&] {
-    output = from_python(held, result, loop.worker.demand().types);
+    output = from_python(held, result, loop.runner.demand().types);
     check_demand(loop, *output, result);
     return Py_NewRef(Py_None);
   });
@@ -84,8 +85,8 @@ std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result) 
   return output;
 }
 
-void emit_output(core::Worker& worker, AnySample& sample, std::optional<Emitted>& output) {
-  if (output && (output->value || output->frame)) worker.emit(*std::exchange(output, std::nullopt), sample);
+void emit_output(core::Runner& runner, AnySample& sample, std::optional<Emitted>& output) {
+  if (output && (output->value || output->frame)) runner.emit(*std::exchange(output, std::nullopt), sample);
   sample = {};
 }
 

@@ -8,11 +8,11 @@
 
 #include <optional>
 
-#include "bindings/engine.hpp"
-#include "bindings/errors.hpp"
+#include "bindings/border/errors.hpp"
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/engine/engine.hpp"
 #include "bindings/node/gil_turn.hpp"
-#include "bindings/python_free_types.hpp"
-#include "core/pipeline/worker.hpp"
+#include "core/pipeline/runner.hpp"
 
 #include <nanobind/nanobind.h>
 
@@ -25,7 +25,7 @@ namespace freshframe::python {
 /// The state of one node's loop.
 struct Loop {
   Engine& engine;
-  core::Worker& worker;
+  core::Runner& runner;
   PyObject* node;     // borrowed from the caller
   bool takes_values;  // a function: it gets the value, not the sample
   GilTurn turn{};
@@ -57,23 +57,23 @@ void check_demand(const Loop& loop, const Emitted& output, nanobind::handle give
 /// nothing is emitted.
 std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result);
 /// Emits the result of `sample`, and drops the sample.
-void emit_output(core::Worker& worker, AnySample& sample, std::optional<Emitted>& output);
+void emit_output(core::Runner& runner, AnySample& sample, std::optional<Emitted>& output);
 
-/// Runs `Step` on the worker without the GIL and meters how long the GIL was held before and waited for after.
+/// Runs `Step` on the runner without the GIL and meters how long the GIL was held before and waited for after.
 template <auto Step, class... A>
 bool without_gil(gil::Held& held, Loop& loop, A... args) {
-  loop.turn.end(loop.worker);
+  loop.turn.end(loop.runner);
   GilTurn::Clock::time_point wanted;
   const bool result = gil::release(
       held,
-      [](core::Worker* worker, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
-        const bool value = Step(*worker, step_args...);
+      [](core::Runner* runner, GilTurn* turn, GilTurn::Clock::time_point* done, A... step_args) {
+        const bool value = Step(*runner, step_args...);
         *done = turn->let_others_in();
-        if (!worker->finished()) worker->set_state(NodeState::WaitingGil);
+        if (!runner->finished()) runner->set_state(NodeState::WaitingGil);
         return value;
       },
-      &loop.worker, &loop.turn, &wanted, args...);
-  loop.turn.begin(loop.worker, wanted);
+      &loop.runner, &loop.turn, &wanted, args...);
+  loop.turn.begin(loop.runner, wanted);
   return result;
 }
 

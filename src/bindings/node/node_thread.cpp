@@ -4,10 +4,10 @@
 #include <memory>
 #include <string>
 
+#include "bindings/border/raw_call.hpp"
 #include "bindings/node/loop.hpp"
 #include "bindings/node/python_node.hpp"
 #include "bindings/node/stop_token.hpp"
-#include "bindings/raw_call.hpp"
 
 namespace nb = nanobind;
 
@@ -23,11 +23,11 @@ bool call_hook(gil::Held& held, Loop& loop, const char* name) {
   return false;
 }
 
-bool open_step(core::Worker& worker) {
-  return worker.open_step();
+bool open_step(core::Runner& runner) {
+  return runner.open_step();
 }
-bool close_step(core::Worker& worker) {
-  worker.close_step();
+bool close_step(core::Runner& runner) {
+  runner.close_step();
   return true;
 }
 
@@ -36,13 +36,13 @@ void run_opened(gil::Held& held, Loop& loop) {
   const bool hooks = !loop.takes_values;
   const bool opened = !hooks || call_hook(held, loop, "open");
   if (without_gil<&open_step>(held, loop) && opened) {
-    if (loop.worker.is_source()) {
+    if (loop.runner.is_source()) {
       run_source(held, loop);
     } else {
-      loop.worker.batch() ? run_batches(held, loop) : run_samples(held, loop);
+      loop.runner.batch() ? run_batches(held, loop) : run_samples(held, loop);
     }
   }
-  loop.worker.set_state(NodeState::Working);
+  loop.runner.set_state(NodeState::Working);
   if (hooks && opened) call_hook(held, loop, "close");
 }
 
@@ -65,21 +65,21 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     if (!owner.begin(index)) return Py_NewRef(Py_None);
-    Loop loop{owner, owner.core().worker(index), node, takes_values != 0};
-    auto& worker = loop.worker;
+    Loop loop{owner, owner.core().runner(index), node, takes_values != 0};
+    auto& runner = loop.runner;
     if (owner.launched_by_this_thread()) {
-      refuse_green_thread(held, owner, worker);
+      refuse_green_thread(held, owner, runner);
       return Py_NewRef(Py_None);
     }
-    worker.adopt_thread();
+    runner.adopt_thread();
     try {
       run_opened(held, loop);
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (const InForkedChild&) {
-      return raise_in_forked_child(worker.name());
+      return raise_in_forked_child(runner.name());
     } catch (...) {  // the engine itself failed, out of memory: the pipeline ends nevertheless
-      worker.fail(std::current_exception(), "the engine failed", nullptr);
+      runner.fail(std::current_exception(), "the engine failed", nullptr);
     }
     without_gil<&close_step>(held, loop);
     return Py_NewRef(Py_None);
@@ -94,22 +94,21 @@ PyMethodDef run_node_method = {"run_node", gil::entry<&run_node>, METH_VARARGS,
 
 // A "thread" without a thread of the system, as gevent and eventlet make it: a wait in it would stop the
 // program.
-void refuse_green_thread(gil::Held& held, Engine& engine, core::Worker& worker) {
+void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner) {
   engine.core().refuse(std::make_exception_ptr(StateError(
-      "node '" + worker.name() +
+      "node '" + runner.name() +
       "' needs a thread of its own, but threading.Thread runs on the thread that called start(): gevent "
       "or eventlet has replaced it. Leave threads alone, as with gevent.monkey.patch_all(thread=False)")));
   gil::release(
       held,
-      [](core::Worker* target) {
+      [](core::Runner* target) {
         target->open_step();
         target->close_step();
       },
-      &worker);
+      &runner);
 }
 
-void bind_python_nodes(nb::module_& module) {
-  bind_stop_token(module);
+void bind_node_thread(nb::module_& module) {
   module.attr("run_node") = nb::steal(PyCFunction_NewEx(&run_node_method, nullptr, nullptr));
 }
 

@@ -10,7 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "core/pipeline/worker.hpp"
+#include "core/pipeline/runner.hpp"
+#include "process/crew/process_node.hpp"
 
 #include <nanobind/nanobind.h>
 
@@ -20,13 +21,11 @@ namespace freshframe::python {
 /// loop on its own thread, so the garbage collector sees every reference.
 class PythonNode final : public NodeBase {
  public:
-  PythonNode(std::string name, const TypeInfo* input, const TypeInfo* output,
-             std::optional<std::string> records_to)
-      : name_(std::move(name)), input_(input), output_(output), records_to_(std::move(records_to)) {}
-  [[nodiscard]] std::string default_name() const override { return name_; }
-  [[nodiscard]] const TypeInfo* input_type() const noexcept override { return input_; }
-  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return output_; }
-  [[nodiscard]] std::optional<std::string> records_to() const override { return records_to_; }
+  explicit PythonNode(process::NodeDescription description) : description_(std::move(description)) {}
+  [[nodiscard]] std::string default_name() const override { return description_.name; }
+  [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
+  [[nodiscard]] std::optional<std::string> records_to() const override { return description_.records_to; }
   [[nodiscard]] bool runs_outside() const noexcept override { return true; }
   [[nodiscard]] bool takes_batches() const noexcept override { return true; }  // Python checks that it does
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
@@ -34,10 +33,7 @@ class PythonNode final : public NodeBase {
   }
 
  private:
-  std::string name_;
-  const TypeInfo* input_;
-  const TypeInfo* output_;
-  std::optional<std::string> records_to_;
+  process::NodeDescription description_;
 };
 
 class PythonSource final : public SourceBase {
@@ -59,8 +55,8 @@ class PythonSource final : public SourceBase {
 class Engine;
 
 /// For a thread that is none: start() throws, and the node ends.
-void refuse_green_thread(gil::Held& held, Engine& engine, core::Worker& worker);
-/// Adds run_node and StopToken to the module.
-void bind_python_nodes(nanobind::module_& module);
+void refuse_green_thread(gil::Held& held, Engine& engine, core::Runner& runner);
+/// Adds run_node to the module.
+void bind_node_thread(nanobind::module_& module);
 
 }  // namespace freshframe::python

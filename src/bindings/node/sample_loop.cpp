@@ -3,8 +3,8 @@
 #include <optional>
 #include <utility>
 
-#include "bindings/format_use.hpp"
-#include "bindings/made_once.hpp"
+#include "bindings/border/made_once.hpp"
+#include "bindings/frame/format_use.hpp"
 #include "bindings/node/loop.hpp"
 
 namespace freshframe::python {
@@ -32,10 +32,10 @@ std::optional<Emitted> call(gil::Held& held, Loop& loop, const AnySample& sample
 }
 
 // Emits the result of `sample` and takes the next one into it, in one step without the GIL.
-bool emit_and_take(core::Worker& worker, AnySample* sample, std::optional<Emitted>* output, FormatUse use,
+bool emit_and_take(core::Runner& runner, AnySample* sample, std::optional<Emitted>* output, FormatUse use,
                    GilTurn* turn) {
-  emit_output(worker, *sample, *output);
-  if (!worker.take(*sample)) {
+  emit_output(runner, *sample, *output);
+  if (!runner.take(*sample)) {
     turn->queue_to_leave();
     return false;
   }
@@ -45,9 +45,9 @@ bool emit_and_take(core::Worker& worker, AnySample* sample, std::optional<Emitte
 
 // The same with the GIL held, when neither has to wait (see Note [The length of a turn]). False: take() on.
 bool go_on(Loop& loop, AnySample& sample, std::optional<Emitted>& output, FormatUse use) {
-  if (use.any() || !loop.turn.has_time() || loop.worker.would_wait()) return false;
-  emit_output(loop.worker, sample, output);
-  return loop.worker.try_take(sample);
+  if (use.any() || !loop.turn.has_time() || loop.runner.would_wait()) return false;
+  emit_output(loop.runner, sample, output);
+  return loop.runner.try_take(sample);
 }
 
 }  // namespace
@@ -62,13 +62,13 @@ void run_samples(gil::Held& held, Loop& loop) {
       return;
     }
     gil::DeferredFree::instance().drain(held);
-    loop.worker.begin_work();
+    loop.runner.begin_work();
     output = call(held, loop, sample);
     if (loop.engine.forked()) {
       new AnySample(std::move(sample));  // never freed in the child
-      leave_forked_child(loop);
+      throw InForkedChild{};
     }
-    loop.worker.end_work();
+    loop.runner.end_work();
     if (!output && !fail(held, loop, &sample)) return;
   }
 }

@@ -6,11 +6,11 @@
 #include <string>
 #include <utility>
 
-#include "bindings/classes.hpp"
+#include "bindings/border/classes.hpp"
+#include "bindings/border/raw_call.hpp"
 #include "bindings/node/loop.hpp"
 #include "bindings/node/stop_token.hpp"
-#include "bindings/raw_call.hpp"
-#include "bindings/value.hpp"
+#include "bindings/results/value.hpp"
 
 namespace nb = nanobind;
 
@@ -19,17 +19,17 @@ namespace {
 
 constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
 
-bool publish(core::Worker& worker, SourceItem<Emitted>* item) {
-  return worker.publish(std::move(*item));
+bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
+  return runner.publish(std::move(*item));
 }
 
 // Without releasing the GIL, if no step has to wait.
 bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
-  if (loop.turn.has_time() && !loop.worker.would_wait(item)) return loop.worker.publish(std::move(item));
+  if (loop.turn.has_time() && !loop.runner.would_wait(item)) return loop.runner.publish(std::move(item));
   return without_gil<&publish>(held, loop, &item);
 }
-bool wait_for_go(core::Worker& worker) {
-  return worker.wait_for_go();
+bool wait_for_go(core::Runner& runner) {
+  return runner.wait_for_go();
 }
 
 double number(PyObject* object, const char* what) {
@@ -63,17 +63,17 @@ SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const 
 
 // The next item; nullopt at the end, or with an exception set.
 std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObject* iterator) {
-  loop.worker.begin_work();
+  loop.runner.begin_work();
   PyObject* item = PyIter_Next(iterator);
   leave_forked_child(loop);
   if (item == nullptr) {
-    loop.worker.set_state(NodeState::Waiting);
+    loop.runner.set_state(NodeState::Waiting);
     return std::nullopt;
   }
-  loop.worker.end_read();
+  loop.runner.end_read();
   std::optional<SourceItem<Emitted>> output;
   PyObject* converted = raw_call(held, [&] {
-    output = parse_item(held, item, loop.worker.demand().types);
+    output = parse_item(held, item, loop.runner.demand().types);
     check_demand(loop, output->value, PyTuple_GET_ITEM(item, 0));
     return Py_NewRef(Py_None);
   });

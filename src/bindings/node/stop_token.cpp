@@ -9,7 +9,7 @@
 #include <cmath>
 #include <string>
 
-#include "bindings/python_free_types.hpp"
+#include "bindings/border/python_free_types.hpp"
 
 namespace nb = nanobind;
 

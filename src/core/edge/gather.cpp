@@ -36,6 +36,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
     AnySample sample;
     while (samples.size() < static_cast<std::size_t>(batch.size) &&
            take_locked(sample, false, after) == Taken::Sample) {
+      if (!after.events.empty()) after.absorbed.push_back({samples.size(), std::move(after.events)});
       samples.push_back(std::move(sample));
       after.edges.push_back(after.edge);
     }
@@ -46,10 +47,14 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
   return nothing_locked();
 }
 
-Taken Inbox::finish_batch(Taken taken, const std::vector<AnySample>& samples, const Aftermath& after) {
+Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const Aftermath& after) {
+  for (const auto& [index, events] : after.absorbed) {
+    auto& value = samples[index].value;
+    value = value.get()->with_events_of(events);
+  }
   const auto now = clock_->now();
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    ages_[after.edges[i]]->add(Seconds(now - samples[i].stamp.captured).count());
+    ages_[after.edges[i]]->add(Seconds(now - samples[i].stamp.captured).count(), now);
   }
   return taken;
 }

@@ -7,18 +7,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/edge/lock_soon.hpp"
+
 namespace freshframe::core {
 namespace {
-
-// The mutex is held for a shorter time than a thread needs to go to sleep, so a short wait for it is a spin.
-void lock_soon(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) {
-  constexpr int kTries = 64;
-  for (int i = 0; i < kTries; ++i) {
-    if (mutex.try_lock()) return;
-    relax_core();
-  }
-  mutex.lock();
-}
 
 std::int64_t picture_bytes(const AnySample& sample) noexcept {
   return sample.frame ? static_cast<std::int64_t>(sample.frame.size_bytes()) : 0;
@@ -40,11 +32,12 @@ int Inbox::add_edge(EdgeOptions options) {
     lane->queue = options.queue;
     if (options.max_age) lane->max_age = to_duration(Seconds(*options.max_age));
     lane->ring.resize(static_cast<std::size_t>(std::max(1, options.queue.depth)));
+    lane->arrivals.resize(lane->ring.size());
     lanes_.push_back(std::move(lane));
   }
   reported_.push_back(false);
   options_.push_back(std::move(options));
-  ages_.push_back(std::make_unique<Histogram>());
+  ages_.push_back(std::make_unique<Timings>());
   return static_cast<int>(index);
 }
 
@@ -72,11 +65,20 @@ AnySample Inbox::pop_locked(Lane& lane) {
   return sample;
 }
 
+AnySample Inbox::evict_locked(Lane& lane, DropCause cause) {
+  const auto arrival = lane.arrivals[lane.head];
+  auto sample = pop_locked(lane);
+  drop_locked(lane, cause);
+  lane.kept.keep(arrival, sample);
+  return sample;
+}
+
 void Inbox::push_locked(Lane& lane, AnySample&& sample) {
   auto slot = lane.head + lane.size;
   if (slot >= lane.ring.size()) slot -= lane.ring.size();
   if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
   lane.ring[slot] = std::move(sample);
+  lane.arrivals[slot] = lane.passed_in;
   ++lane.size;
 }
 
@@ -124,7 +126,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) {
 
 // Unless the sample went in, `sample` still holds it.
 Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked) {
-  if (lane.queue.when_full == WhenFull::Block) wait_for_room_locked(lane, blocked);
+  if (lane.queue.blocks()) wait_for_room_locked(lane, blocked);
   ++lane.passed_in;  // after the wait, during which others may read the counters
   if (closed_) {
     drop_locked(lane, DropCause::Stop);
@@ -132,6 +134,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   }
   if (lane.queue.depth == 0 && (!waiting_ || any_waits_locked())) {
     drop_locked(lane, DropCause::NoWaiter);
+    lane.kept.keep(lane.passed_in, sample);
     return Admitted::Dropped;
   }
   if (full_locked(lane, sample)) return Admitted::Full;
@@ -155,15 +158,15 @@ void Inbox::put(int edge_index, AnySample&& sample, std::atomic<bool>& blocked) 
     if (admitted == Admitted::Full) {  // the policy drops
       first_drop = !reported_[index];
       reported_[index] = true;
-      drop_locked(lane, DropCause::QueueFull);
       if (lane.queue.when_full == WhenFull::DropOldest) {
-        evicted = pop_locked(lane);
-        while (full_locked(lane, sample)) {  // by seconds or bytes
-          drop_locked(lane, DropCause::QueueFull);
-          more_evicted.push_back(pop_locked(lane));
-        }
+        evicted = evict_locked(lane, DropCause::QueueFull);
+        while (full_locked(lane, sample))  // by seconds or bytes
+          more_evicted.push_back(evict_locked(lane, DropCause::QueueFull));
         push_locked(lane, std::move(sample));
         admitted = Admitted::In;
+      } else {
+        drop_locked(lane, DropCause::QueueFull);
+        lane.kept.keep(lane.passed_in, sample);
       }
     }
     const bool in = admitted == Admitted::In;
@@ -178,7 +181,7 @@ void Inbox::put(int edge_index, AnySample&& sample, std::atomic<bool>& blocked) 
 
 bool Inbox::would_wait(int edge_index) const {
   const auto index = static_cast<std::size_t>(edge_index);
-  if (options_[index].queue.when_full != WhenFull::Block) return false;
+  if (!options_[index].queue.blocks()) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
   if (closed_) return false;
@@ -214,6 +217,25 @@ void Inbox::close() {
         dropped.push_back(pop_locked(*lane));
         drop_locked(*lane, DropCause::Stop);
       }
+      lane->kept.clear(dropped);
+      lane->room.notify_all();
+    }
+    hook = hook_;
+  }
+  ready_.notify_all();
+  if (hook) (*hook)();
+}
+
+void Inbox::close_but_for_events(TimePoint deadline) {
+  std::vector<AnySample> dropped;
+  std::shared_ptr<const std::function<void()>> hook;
+  {
+    const Lock lock(mutex_);
+    if (!std::exchange(closed_, true)) drained_by_ = deadline;
+    moved_locked();
+    for (auto& lane : lanes_) {
+      while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
+      lane->ended = true;
       lane->room.notify_all();
     }
     hook = hook_;
@@ -232,123 +254,13 @@ void Inbox::close_for_new(TimePoint deadline) {
   ready_.notify_all();
 }
 
-bool Inbox::stale_locked(const Lane& lane, const AnySample& sample) const {
-  return lane.max_age && clock_->now() - sample.stamp.captured > *lane.max_age;
-}
-
-void Inbox::deliver_locked(std::size_t index, AnySample& sample) {
-  Lane& lane = *lanes_[index];
-  ++lane.delivered;
-  sample.dropped = std::exchange(lane.dropped_since, 0);
-  next_lane_ = index + 1 == lanes_.size() ? 0 : index + 1;
-}
-
-Taken Inbox::nothing_locked() const {
-  return closed_ || all_ended_locked() ? Taken::Ended : Taken::Nothing;
-}
-
-Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
-  if (closed_ && clock_->now() >= drained_by_) return Taken::Ended;
-  for (std::size_t step = 0; step < lanes_.size(); ++step) {
-    const auto index = (next_lane_ + step) % lanes_.size();
-    Lane& lane = *lanes_[index];
-    const bool was_full = full_locked(lane);
-    bool found = false;
-    while (lane.size > 0 && !found) {
-      auto candidate = pop_locked(lane);
-      if (newest && lane.size > 0) {
-        drop_locked(lane, DropCause::Skipped);
-        after.dropped.push_back(std::move(candidate));
-      } else if (stale_locked(lane, candidate)) {
-        drop_locked(lane, DropCause::Stale);
-        after.dropped.push_back(std::move(candidate));
-      } else {
-        sample = std::move(candidate);
-        deliver_locked(index, sample);
-        after.edge = lane.edge;
-        found = true;
-      }
-    }
-    if (was_full) moved_locked();
-    if (was_full && lane.producer_asleep) lane.room.notify_one();
-    if (found) return Taken::Sample;
-  }
-  return nothing_locked();
-}
-
-Taken Inbox::finish_take(Taken taken, const AnySample& sample, const Aftermath& after) {
-  if (taken == Taken::Sample) ages_[after.edge]->add(Seconds(clock_->now() - sample.stamp.captured).count());
-  return taken;
-}
-
-Taken Inbox::take(AnySample& sample, TimePoint deadline) {
-  Aftermath after;
-  lock_soon(mutex_);
-  Lock lock(mutex_, std::adopt_lock);
-  auto taken = take_locked(sample, false, after);
-  while (taken == Taken::Nothing) {
-    if (!after.dropped.empty()) {  // stale ones: their pictures are freed before a wait, which may be long
-      lock.unlock();
-      after.dropped.clear();
-      lock.lock();
-    }
-    waiting_ = true;
-    const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-      return closed_ || all_ended_locked() || any_waits_locked();
-    };
-    const bool in_time = wait_for_sample_locked(deadline, ready);
-    waiting_ = false;
-    taken = take_locked(sample, false, after);
-    if (!in_time) break;
-  }
-  lock.unlock();
-  return finish_take(taken, sample, after);
-}
-
-// Returns ready(); false: the deadline has passed.
-bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready) {
-  if (deadline == TimePoint::min()) return ready();
-  const auto began = AdaptiveSpin::Clock::now();
-  const bool sleeps = !spin_.worth_it() || !wait_awake_locked(ready);
-  if (sleeps) {
-    consumer_asleep_ = true;
-    const bool in_time = ready() || ready_.wait_until(mutex_, *clock_, deadline, ready);
-    consumer_asleep_ = false;
-    if (!in_time) return false;
-  }
-  spin_.waited(AdaptiveSpin::Clock::now() - began, sleeps);
-  return true;
-}
-
-void Inbox::arm(bool waits) {
-  const Lock lock(mutex_);
-  waiting_ = waits;
-}
-
-Taken Inbox::try_take(AnySample& sample) {
-  Aftermath after;
-  lock_soon(mutex_);
-  Lock lock(mutex_, std::adopt_lock);
-  const auto taken = take_locked(sample, false, after);
-  lock.unlock();
-  return finish_take(taken, sample, after);
-}
-
-Taken Inbox::take_newest(AnySample& sample) {
-  Aftermath after;
-  lock_soon(mutex_);
-  Lock lock(mutex_, std::adopt_lock);
-  const auto taken = take_locked(sample, true, after);
-  lock.unlock();
-  return finish_take(taken, sample, after);
-}
-
 bool Inbox::all_ended_locked() const {
   return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->ended; });
 }
 
 bool Inbox::any_waits_locked() const {
-  return std::any_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->size > 0; });
+  return std::any_of(lanes_.begin(), lanes_.end(),
+                     [](const auto& lane) { return lane->size > 0 || lane->owes_events(); });
 }
 
 bool Inbox::ended() const {
@@ -360,9 +272,9 @@ void Inbox::report_first_drop(const EdgeOptions& edge) const {
   const auto which =
       "edge '" + edge.parent_name + "' -> '" + consumer_ + "' dropped its first sample (queue_full): ";
   if (edge.queue == kRecording) {
-    log(LogLevel::Warning, which +
-                               "the recorder writes more slowly than its source delivers; give it smaller "
-                               "frames, a faster preset or a faster disk");
+    log(LogLevel::Warning, which + "the recorder writes more slowly than its source delivers; " +
+                               (edge.way_to_be_faster.empty() ? "make it faster, or give it a longer queue="
+                                                              : edge.way_to_be_faster));
     return;
   }
   const bool by_choice =

@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "core/edge/adaptive_spin.hpp"
+#include "core/edge/kept_events.hpp"
 
 namespace freshframe::core {
 
@@ -35,7 +36,9 @@ enum class Taken : std::uint8_t { Sample, Nothing, Ended };
 /// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
 ///
 /// Note [Balance]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
-/// Samples that are dropped are destroyed after it is released: freeing a picture may take long.
+/// Samples that are dropped are destroyed after it is released: freeing a picture may take long. A last sample that
+/// passes for its events (Note [Events pass]) comes to the edge a second time: both `passed_in` and `delivered`
+/// count it.
 class Inbox {
  public:
   struct EdgeOptions {
@@ -45,6 +48,8 @@ class Inbox {
     std::optional<double> max_age = {};  // seconds
     std::vector<int> sources = {};       // that can reach the edge, in rising order; none or one: one lane
     std::string only = {};               // the source that the edge is limited to; empty: none
+    bool events = false;                 // the parent's type has events
+    std::string way_to_be_faster = {};   // of a recorder; empty: not known
   };
 
   Inbox(std::string consumer, std::shared_ptr<const Clock> clock);
@@ -72,6 +77,8 @@ class Inbox {
   void close();
   /// As close(), but the waiting samples can still be taken until `deadline`.
   void close_for_new(TimePoint deadline);
+  /// As close(), but of each lane whose dropped samples have events a last sample can be taken until `deadline`.
+  void close_but_for_events(TimePoint deadline);
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
   Taken take(AnySample& sample, TimePoint deadline);
@@ -94,7 +101,7 @@ class Inbox {
   [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
   [[nodiscard]] const std::vector<EdgeOptions>& edges() const noexcept { return options_; }
 
-  [[nodiscard]] std::vector<EdgeStats> stats() const;
+  [[nodiscard]] std::vector<EdgeStats> stats(Span span = Span::WholeRun) const;
   [[nodiscard]] std::uint64_t delivered() const;
   /// The parent's name of a full blocking edge that is still open, if there is one.
   [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
@@ -105,6 +112,7 @@ class Inbox {
     Queue queue;
     std::optional<TimePoint::duration> max_age;
     std::vector<AnySample> ring;
+    std::vector<std::uint64_t> arrivals;  // of the samples in the ring: passed_in when each came
     std::size_t head = 0;
     std::size_t size = 0;
     std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
@@ -113,9 +121,13 @@ class Inbox {
     std::uint64_t delivered = 0;
     std::array<std::uint64_t, kDropCauses> drops{};
     std::uint64_t dropped_since = 0;  // since the last delivered sample
-    AdaptiveSpin spin;                // the producer's
+    KeptEvents kept;
+    AdaptiveSpin spin;  // the producer's
     bool producer_asleep = false;
     Condition room;
+
+    /// The stream has ended, but events have not passed.
+    [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
   };
 
   /// The lanes of one edge; fixed before the threads start.
@@ -128,6 +140,8 @@ class Inbox {
   /// As full_locked(), also by the queue's bounds in seconds and bytes.
   [[nodiscard]] static bool full_locked(const Lane& lane, const AnySample& next);
   static AnySample pop_locked(Lane& lane);
+  /// Pops the oldest sample and counts its drop; its events stay.
+  static AnySample evict_locked(Lane& lane, DropCause cause);
   static void push_locked(Lane& lane, AnySample&& sample);
   static void drop_locked(Lane& lane, DropCause cause);
   [[nodiscard]] Lane& lane_of(std::size_t edge, const AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
@@ -140,15 +154,22 @@ class Inbox {
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked)
       FRESHFRAME_REQUIRES(mutex_);
+  /// The events that one sample of a batch absorbs.
+  struct Absorbing {
+    std::size_t index = 0;
+    std::vector<ValueRef> events;
+  };
   /// The work that remains after a take, once the mutex is free.
   struct Aftermath {
-    std::vector<AnySample> dropped;  // destroyed then
-    std::size_t edge = 0;            // that the sample came from
-    std::vector<std::size_t> edges;  // the same, of each sample of a batch
+    std::vector<AnySample> dropped;   // destroyed then
+    std::size_t edge = 0;             // that the sample came from
+    std::vector<std::size_t> edges;   // the same, of each sample of a batch
+    std::vector<ValueRef> events;     // that the sample absorbs
+    std::vector<Absorbing> absorbed;  // the same, of the samples of a batch that absorb any
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  /// Records the age of a sample that was taken; without the mutex.
-  Taken finish_take(Taken taken, const AnySample& sample, const Aftermath& after);
+  /// Joins the events that a sample absorbs, and records its age; without the mutex.
+  Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
   /// The result of take_locked() when nothing was taken.
   [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_);
@@ -157,19 +178,24 @@ class Inbox {
   Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                           std::optional<TimePoint>& gather_until, Aftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
-  /// Records the ages of a batch; without the mutex.
-  Taken finish_batch(Taken taken, const std::vector<AnySample>& samples, const Aftermath& after);
+  /// As finish_take(), for a batch.
+  Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const Aftermath& after);
   [[nodiscard]] bool stale_locked(const Lane& lane, const AnySample& sample) const;
-  void deliver_locked(std::size_t index, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
+  /// `arrival`: its number on the lane.
+  void deliver_locked(std::size_t index, AnySample& sample, std::uint64_t arrival, Aftermath& after)
+      FRESHFRAME_REQUIRES(mutex_);
+  /// The next sample of a lane that passes; the older ones are dropped. False: there is none.
+  bool take_from_locked(std::size_t index, AnySample& sample, bool newest, Aftermath& after)
+      FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_);
   void report_first_drop(const EdgeOptions& edge) const;
 
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;
-  std::vector<EdgeOptions> options_;              // fixed before the threads start
-  std::vector<Lanes> lanes_of_;                   // of each edge; fixed before the threads start
-  std::vector<std::unique_ptr<Histogram>> ages_;  // fixed before the threads start; written by the consumer
-  bool drops_frames_ = false;                     // fixed before the threads start
+  std::vector<EdgeOptions> options_;            // fixed before the threads start
+  std::vector<Lanes> lanes_of_;                 // of each edge; fixed before the threads start
+  std::vector<std::unique_ptr<Timings>> ages_;  // fixed before the threads start; written by the consumer
+  bool drops_frames_ = false;                   // fixed before the threads start
   std::atomic<bool> has_hook_{false};
   std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
 

@@ -67,10 +67,9 @@ std::string_view to_string(NodeDropCause cause) noexcept {
 }
 
 std::string to_string(const Queue& queue) {
-  if (queue == kLatest) return "LATEST";
-  if (queue == kNext) return "NEXT";
-  if (queue == kLossless) return "LOSSLESS";
-  if (queue == kRecording) return "RECORDING";
+  for (const auto& known : kNamedQueues) {
+    if (queue == known.queue) return std::string(known.name);
+  }
   auto text = "Queue(" + std::to_string(queue.depth) + ", " + std::string(to_string(queue.when_full));
   if (queue.max_seconds) text += ", max_seconds=" + number_text(*queue.max_seconds);
   if (queue.max_bytes) text += ", max_bytes=" + std::to_string(*queue.max_bytes);
@@ -78,11 +77,12 @@ std::string to_string(const Queue& queue) {
 }
 
 WhenFull when_full_of(std::string_view name) {
+  std::string known;
   for (const auto policy : {WhenFull::DropOldest, WhenFull::DropNewest, WhenFull::Block}) {
     if (to_string(policy) == name) return policy;
+    known += (known.empty() ? "" : ", ") + std::string(to_string(policy));
   }
-  throw OptionError("when_full must be one of drop_oldest, drop_newest, block, got '" + std::string(name) +
-                    "'");
+  throw OptionError("when_full must be one of " + known + ", got '" + std::string(name) + "'");
 }
 
 void validate(const Queue& queue) {
@@ -106,7 +106,7 @@ void validate(const Queue& queue) {
     throw OptionError("max_bytes of a queue must be more than 0, got " + std::to_string(*queue.max_bytes));
   }
   const bool bounded = queue.max_seconds || queue.max_bytes;
-  if (bounded && (queue.when_full == WhenFull::Block || queue.depth == 0)) {
+  if (bounded && (queue.blocks() || queue.depth == 0)) {
     throw OptionError(
         "max_seconds and max_bytes bound a queue that drops: give it drop_oldest or drop_newest and a depth "
         "of 1 or more, got " +

@@ -7,6 +7,7 @@
 #include <string>
 #include <utility>
 
+#include "core/fork_hold.hpp"
 #include "core/frame/frame_access.hpp"
 #include "core/frame/frame_body.hpp"
 #include "core/frame/frame_budget.hpp"
@@ -18,6 +19,11 @@ namespace {
 core::FrameBody::Form& form_slot(core::FrameBody& body, PixelFormat format) {
   return body.forms[static_cast<std::size_t>(format)];
 }
+
+struct InheritedConversions {
+  Mutex mutex{LockRank::Conversion};
+  core::ForkHold hold{mutex, LockRank::Conversion};
+};
 
 const Picture& made_picture(const core::FrameBody& body, PixelFormat format) {
   return body.forms[static_cast<std::size_t>(format)].picture;
@@ -33,6 +39,12 @@ core::FrameBody::FrameBody(const Picture& picture, std::size_t size, std::functi
   first.made.store(true, std::memory_order_release);
 }
 
+// Note [Inherited frames]
+// A forked child may use the frames that it has inherited. A thread of its parent may have been at any step
+// with one of them: converting it, counting it. So the child locks none of a frame's mutexes: it converts
+// under one of its own, makes a form again that was not finished, and counts nothing. It frees nothing
+// either: a camera's buffer, or a worker's lease, that both processes gave back would be filled while the
+// parent reads it.
 core::FrameBody::~FrameBody() {
   if (budget) {
     if (counted) budget->unpublish();
@@ -61,13 +73,17 @@ void core::FrameBody::drop(bool loan, std::uint16_t holder) noexcept {
     settle();
     next = holders.fetch_sub(kPin, std::memory_order_acq_rel) - kPin;
   }
-  if (next == 0) delete this;
+  if (next == 0 && !birthplace.is_inherited()) delete this;
+}
+
+Mutex& core::FrameBody::conversions() noexcept {
+  return birthplace.is_inherited() ? forks::ProcessWide<InheritedConversions>::get().mutex : convert_mutex;
 }
 
 const core::FrameBody::Form& core::FrameBody::form(PixelFormat format) {
   auto& target = form_slot(*this, format);
   if (target.made.load(std::memory_order_acquire)) return target;
-  const Lock lock(convert_mutex);
+  const Lock lock(conversions());
   if (target.made.load(std::memory_order_relaxed)) return target;
   return convert(target, format);
 }
@@ -98,7 +114,7 @@ std::span<const std::uint8_t> core::FrameBody::pack(PixelFormat format) {
     return std::span<const std::uint8_t>(memory, size);
   };
   if (target.packed.load(std::memory_order_acquire)) return result();
-  const Lock lock(convert_mutex);
+  const Lock lock(conversions());
   if (target.packed.load(std::memory_order_relaxed)) return result();
   if (!core::lies_packed(target.picture)) {
     target.packed_memory = FramePool::shared().take(size);
@@ -112,7 +128,7 @@ std::span<const std::uint8_t> core::FrameBody::pack(PixelFormat format) {
 
 Picture core::FrameBody::pool(PixelFormat format) {
   auto& target = form_slot(*this, format);
-  const Lock lock(convert_mutex);
+  const Lock lock(conversions());
   if (target.pooled_memory) return target.pooled;
   FrameBuilder builder(target.picture.format);
   if (!basic_pixel_ops().convert(target.picture, builder.picture())) throw Error("cannot copy a picture");
@@ -124,6 +140,7 @@ Picture core::FrameBody::pool(PixelFormat format) {
 }
 
 void core::FrameBody::settle() noexcept {
+  if (birthplace.is_inherited()) return;  // see Note [Inherited frames]
   const Lock lock(budget_mutex);
   if (!budget) return;
   const auto word = holders.load(std::memory_order_acquire);
@@ -140,6 +157,7 @@ void core::FrameBody::settle() noexcept {
 }
 
 void core::FrameBody::attach(const std::shared_ptr<core::FrameBudget>& to) noexcept {
+  if (birthplace.is_inherited()) return;
   {
     const Lock lock(budget_mutex);
     if (budget) return;

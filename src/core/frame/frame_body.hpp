@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/forks.hpp"
 #include "freshframe/frame.hpp"
 #include "freshframe/mutex.hpp"
 
@@ -39,7 +40,7 @@ struct FrameBody {
     FramePool::Buffer memory;  // empty for the form that the frame was made with
     std::atomic<bool> packed{false};
     FramePool::Buffer packed_memory;  // empty when the planes are packed already
-    Picture pooled;                   // guarded by convert_mutex, as is pooled_memory
+    Picture pooled;                   // guarded by conversions(), as is pooled_memory
     FramePool::Buffer pooled_memory;  // empty: not copied yet
   };
 
@@ -64,6 +65,7 @@ struct FrameBody {
   const PixelOps* ops;
   std::function<void()> release;
   std::atomic<std::size_t> bytes;
+  const forks::Birthplace birthplace;
   Mutex convert_mutex{LockRank::Conversion};
 
   std::atomic<FrameBudget*> lender{nullptr};  // kept alive by `budget`, once that is set
@@ -74,7 +76,9 @@ struct FrameBody {
   std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // bytes in budget's loans
 
  private:
-  const Form& convert(Form& target, PixelFormat format) FRESHFRAME_REQUIRES(convert_mutex);
+  /// convert_mutex; of a frame that a parent of this process has made, one of this process.
+  Mutex& conversions() noexcept;
+  const Form& convert(Form& target, PixelFormat format);
 };
 
 }  // namespace freshframe::core

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/fork_hold.hpp"
 #include "core/frame/layout.hpp"
 #include "core/frame/picture_memory.hpp"
 
@@ -44,6 +45,7 @@ struct FramePool::Impl {
   }
 
   Mutex mutex;
+  core::ForkHold hold{mutex};
   std::map<std::size_t, std::vector<std::uint8_t*>> idle FRESHFRAME_GUARDED_BY(mutex);
   Stats stats FRESHFRAME_GUARDED_BY(mutex);
   std::shared_ptr<core::PictureMemory> memory FRESHFRAME_GUARDED_BY(mutex);  // null: the heap
@@ -111,8 +113,7 @@ FramePool::Stats FramePool::stats() const {
 }
 
 FramePool& FramePool::shared() {
-  static auto* const pool = new FramePool;  // never freed: frames may outlive every other static object
-  return *pool;
+  return forks::ProcessWide<FramePool>::get();  // frames may outlive every other static object
 }
 
 std::size_t core::lay_out(Picture& picture, std::uint8_t* memory) {

@@ -1,5 +1,6 @@
 // Shapes of planes, names of formats, and core's own conversion: luma only.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/forks.hpp"
 #include "freshframe/frame.hpp"
 
 #include <array>
@@ -100,8 +101,7 @@ Plane PictureFormat::plane_shape(int index) const noexcept {
 }
 
 const PixelOps& basic_pixel_ops() noexcept {
-  static const BasicPixelOps ops;
-  return ops;
+  return forks::ProcessWide<BasicPixelOps>::get();
 }
 
 }  // namespace freshframe

@@ -37,11 +37,11 @@ GraphState PipelineCore::graph_state() const {
   const Lock lock(building_);
   GraphState result;
   result.phase = life_phase();
-  result.stats = stats_locked();
-  for (const auto& worker : graph_.workers()) {
-    const auto& node = std::as_const(*worker).node();
+  result.stats = stats_locked(ended() ? Span::WholeRun : Span::Recent);
+  for (const auto& runner : graph_.runners()) {
+    const auto& node = std::as_const(*runner).node();
     result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>(),
-                            graph_.views_of(worker->index())});
+                            graph_.views_of(runner->index())});
   }
   for (const auto& reader : graph_.readers()) result.readers.push_back(reader->name());
   return result;
@@ -49,23 +49,23 @@ GraphState PipelineCore::graph_state() const {
 
 std::string PipelineCore::view_name(const AnyPort& port) const {
   const Lock lock(building_);
-  const auto& sources = worker(port.node).sources();
+  const auto& sources = runner(port.node).sources();
   const auto found = std::ranges::find(sources, port.source);
-  if (port.source < 0 || found == sources.end()) return worker(port.node).name();
+  if (port.source < 0 || found == sources.end()) return runner(port.node).name();
   return graph_.views_of(port.node)[static_cast<std::size_t>(found - sources.begin())];
 }
 
 PictureTap& PipelineCore::tap_named(const std::string& port) {
-  for (const auto& worker : graph_.workers()) {
-    const bool named = worker->name() == port;
-    if (!named && !port.starts_with(worker->name())) continue;
-    if (named && std::as_const(*worker).node().output_type() == type_of<Nothing>()) {
+  for (const auto& runner : graph_.runners()) {
+    const bool named = runner->name() == port;
+    if (!named && !port.starts_with(runner->name())) continue;
+    if (named && std::as_const(*runner).node().output_type() == type_of<Nothing>()) {
       throw GraphError("'" + port + "' is a sink and sends no pictures to view");
     }
-    const auto views = graph_.views_of(worker->index());
+    const auto views = graph_.views_of(runner->index());
     const auto found = std::ranges::find(views, port);
-    if (found != views.end()) return worker->tap(static_cast<std::size_t>(found - views.begin()));
-    const AnyPort all[] = {worker->index()};
+    if (found != views.end()) return runner->tap(static_cast<std::size_t>(found - views.begin()));
+    const AnyPort all[] = {runner->index()};
     if (named) graph_.check_one_source("a view of '" + port + "'", all);
   }
   throw OptionError("there is no node '" + port + "' to view");

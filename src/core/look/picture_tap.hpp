@@ -19,7 +19,7 @@ struct TappedPicture {
   Frame frame;
 };
 
-/// Belongs to one worker. The client asks for a picture. The node's thread keeps the next one that it sends and
+/// Belongs to one runner. The client asks for a picture. The node's thread keeps the next one that it sends and
 /// calls the hook. Then nothing happens until the client asks again. So a tap holds at most one frame, and only
 /// while it has a client. Thread-safe.
 class PictureTap {

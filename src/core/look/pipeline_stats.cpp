@@ -26,15 +26,15 @@ void count_in_flight(Stats& stats) {
 
 Stats PipelineCore::stats() const {
   const Lock building(building_);
-  return stats_locked();
+  return stats_locked(ended() ? Span::WholeRun : Span::Recent);
 }
 
-Stats PipelineCore::stats_locked() const {
+Stats PipelineCore::stats_locked(Span span) const {
   Stats result;
-  for (const auto& worker : graph_.workers()) result.nodes.push_back(worker->stats());
+  for (const auto& runner : graph_.runners()) result.nodes.push_back(runner->stats(span));
   if (started()) {  // before, start() may be wiring the edges on another thread
     for (const auto* inbox : graph_.inboxes()) {
-      for (auto& edge : inbox->stats()) result.edges.push_back(std::move(edge));
+      for (auto& edge : inbox->stats(span)) result.edges.push_back(std::move(edge));
     }
   }
   count_in_flight(result);
@@ -47,17 +47,17 @@ Stats PipelineCore::stats_locked() const {
 Report PipelineCore::report() const {
   const Lock building(building_);
   Report result;
-  result.stats = stats_locked();
+  result.stats = stats_locked(Span::WholeRun);
   result.elapsed = result.stats.uptime;
   const bool edges_kept_all = std::all_of(result.stats.edges.begin(), result.stats.edges.end(),
                                           [](const auto& edge) { return edge.dropped == 0; });
   const bool nodes_kept_all = std::all_of(result.stats.nodes.begin(), result.stats.nodes.end(),
                                           [](const auto& node) { return node.dropped == 0; });
   const bool whole = std::ranges::all_of(
-      graph_.workers(), [](const auto& worker) { return worker->closed_cleanly() && !worker->cut_short(); });
+      graph_.runners(), [](const auto& runner) { return runner->closed_cleanly() && !runner->cut_short(); });
   result.complete = ended() && edges_kept_all && nodes_kept_all && whole && !failure_->failed();
-  for (const auto& worker : graph_.workers()) {
-    if (worker->is_source()) result.frames += worker->processed();
+  for (const auto& runner : graph_.runners()) {
+    if (runner->is_source()) result.frames += runner->processed();
   }
   return result;
 }
@@ -100,14 +100,14 @@ std::string PipelineCore::describe() const {
   if (!started()) {
     const auto wires = [&](const std::string& child, const Graph::Wires& list) {
       for (const auto& wire : list) {
-        out << "  " << worker(wire.parent).name();
-        if (wire.source >= 0) out << ".of('" << worker(wire.source).name() << "')";
+        out << "  " << runner(wire.parent).name();
+        if (wire.source >= 0) out << ".of('" << runner(wire.source).name() << "')";
         out << " -> " << child << "  "
             << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()") << "\n";
       }
     };
-    for (std::size_t i = 0; i < graph_.workers().size(); ++i)
-      wires(graph_.workers()[i]->name(), graph_.wires_of(static_cast<int>(i)));
+    for (std::size_t i = 0; i < graph_.runners().size(); ++i)
+      wires(graph_.runners()[i]->name(), graph_.wires_of(static_cast<int>(i)));
     for (std::size_t i = 0; i < graph_.readers().size(); ++i)
       wires(graph_.readers()[i]->name(), graph_.wires_of_reader(i));
     return out.str();
@@ -117,7 +117,7 @@ std::string PipelineCore::describe() const {
     for (std::size_t i = 0; i < edges.size(); ++i) {
       describe_edge(out, edges[i], true);
       const int parent = inbox->edges()[i].parent;
-      if (edges[i].queue.when_full == WhenFull::Block && graph_.is_live(parent)) {
+      if (edges[i].queue.blocks() && graph_.is_live(parent)) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";
       }
       out << "\n";

@@ -51,7 +51,7 @@ void Graph::check_parents(const NodeBase* node, const std::string& name,
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
     }
     (void)sources_of(parent);
-    const auto& from = *workers_[static_cast<std::size_t>(parent.node)];
+    const auto& from = *runners_[static_cast<std::size_t>(parent.node)];
     const auto* output = from.node().output_type();
     if (output == type_of<Nothing>()) {
       throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");
@@ -71,12 +71,12 @@ void Graph::check_queue(const std::string& name, std::span<const AnyPort> parent
     throw GraphError("'" + name +
                      "' has several parents and queue=NEXT: a merge needs a queue of depth 1 or more");
   }
-  if (queue->when_full != WhenFull::Block) return;
+  if (!queue->blocks()) return;
   for (const auto& parent : parents) {
-    const auto* source = worker(parent.node).source();
+    const auto* source = runner(parent.node).source();
     if (source == nullptr || !source->live()) continue;
     const auto wrong = "'" + name + "' has a blocking queue directly below the live source '" +
-                       worker(parent.node).name() + "', which cannot wait: ";
+                       runner(parent.node).name() + "', which cannot wait: ";
     if (recorder) {
       throw GraphError(
           wrong +
@@ -93,7 +93,7 @@ void Graph::check_one_source(const std::string& who, std::span<const AnyPort> pa
   constexpr std::size_t kNamed = 3;
   std::string names;
   for (std::size_t i = 0; i < std::min(kNamed, sources.size()); ++i) {
-    names += (i == 0 ? "'" : ", '") + worker(sources[i]).name() + "'";
+    names += (i == 0 ? "'" : ", '") + runner(sources[i]).name() + "'";
   }
   if (sources.size() > kNamed) names += ", ...";
   throw GraphError(who + " shows the pictures of one source, but samples of " +
@@ -145,8 +145,8 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
   check_parents(nullptr, label, parents);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
-    if (!options.frames && worker(parent.node).node().output_type() == type_of<Frame>()) {
-      throw GraphError("'" + label + "' has frames=False, but the values of '" + worker(parent.node).name() +
+    if (!options.frames && runner(parent.node).node().output_type() == type_of<Frame>()) {
+      throw GraphError("'" + label + "' has frames=False, but the values of '" + runner(parent.node).name() +
                        "' are frames: read them with frames=True");
     }
   }
@@ -154,10 +154,10 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
 }
 
 void Graph::check_recordings() const {
-  for (const auto& recorder : workers_) {
+  for (const auto& recorder : runners_) {
     const auto path = recorder->node().records_to();
     if (!path) continue;
-    for (const auto& other : workers_) {
+    for (const auto& other : runners_) {
       const auto* source = std::as_const(*other).source();
       if (source != nullptr && same_file(*path, source->reads_from())) {
         throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +

@@ -10,22 +10,30 @@
 #include <utility>
 
 namespace freshframe::core {
+namespace {
 
-int Graph::add(std::unique_ptr<Worker> worker, std::span<const AnyPort> parents, const AddOptions& options) {
+bool has_events(const NodeBase& node) {
+  const auto* const type = node.output_type();
+  return type != nullptr && type->events;
+}
+
+}  // namespace
+
+int Graph::add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options) {
   Wires wires;
   const int depth = options.batch ? options.batch->size : 0;
   for (const auto& parent : parents) {
     wires.push_back({parent.node, options.queue, options.max_age, only_source(parent), depth});
   }
-  if (worker->is_source()) {
+  if (runner->is_source()) {
     sources_.push_back(std::make_shared<const Sources>(1, size()));
   } else if (parents.size() == 1 && parents[0].source < 0) {
     sources_.push_back(sources_[static_cast<std::size_t>(parents[0].node)]);  // shared by a chain
   } else {
     sources_.push_back(std::make_shared<const Sources>(sources_of(parents)));
   }
-  worker->set_sources(sources_.back());
-  workers_.push_back(std::move(worker));
+  runner->set_sources(sources_.back());
+  runners_.push_back(std::move(runner));
   wires_.push_back(std::move(wires));
   return size() - 1;
 }
@@ -46,48 +54,51 @@ Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool r
   if (!live) chosen.depth = std::max(chosen.depth, wire.depth);
   const auto queue = wire.queue.value_or(chosen);
   if (wire.max_age && !live) {
-    throw GraphError("'" + consumer + "' has max_age, but '" + worker(wire.parent).name() +
+    throw GraphError("'" + consumer + "' has max_age, but '" + runner(wire.parent).name() +
                      "' comes from a file, where nothing may be dropped: leave max_age out, or open it with "
                      "realtime=True");
   }
   return queue;
 }
 
-void Graph::connect(Inbox& inbox, const Wires& wires, bool recorder) {
+void Graph::connect(Inbox& inbox, const Wires& wires, const NodeBase* node) {
+  const bool recorder = node != nullptr && node->is_recorder();
   for (const auto& wire : wires) {
-    auto& parent = worker(wire.parent);
+    auto& parent = runner(wire.parent);
     const auto queue = resolve_queue(wire, inbox.consumer(), recorder);
-    const int edge = inbox.add_edge({wire.parent, parent.name(), queue, wire.max_age,
-                                     sources_of({wire.parent, wire.source}),
-                                     wire.source >= 0 ? worker(wire.source).name() : std::string()});
+    const int edge =
+        inbox.add_edge({wire.parent, parent.name(), queue, wire.max_age,
+                        sources_of({wire.parent, wire.source}),
+                        wire.source >= 0 ? runner(wire.source).name() : std::string(),
+                        has_events(parent.node()), recorder ? node->way_to_be_faster() : std::string()});
     parent.connect(inbox, edge, wire.source);
   }
 }
 
 std::string Graph::why_lossless(const Wires& wires) const {
   for (const auto& wire : wires) {
-    if (resolve_queue(wire, {}, false).when_full != WhenFull::Block) continue;
+    if (!resolve_queue(wire, {}, false).blocks()) continue;
     if (wire.queue) return "its queue blocks";
     int node = wire.parent;
-    while (!worker(node).is_source()) node = wires_[static_cast<std::size_t>(node)].front().parent;
-    return "'" + worker(node).name() + "' is a file";
+    while (!runner(node).is_source()) node = wires_[static_cast<std::size_t>(node)].front().parent;
+    return "'" + runner(node).name() + "' is a file";
   }
   return {};
 }
 
 void Graph::find_live() {
-  live_.assign(workers_.size(), false);
-  for (std::size_t i = 0; i < workers_.size(); ++i) {  // parents come before their children
-    if (const auto* source = workers_[i]->source(); source != nullptr) live_[i] = source->live();
+  live_.assign(runners_.size(), false);
+  for (std::size_t i = 0; i < runners_.size(); ++i) {  // parents come before their children
+    if (const auto* source = runners_[i]->source(); source != nullptr) live_[i] = source->live();
     for (const auto& wire : wires_[i]) live_[i] = live_[i] || is_live(wire.parent);
   }
 }
 
 void Graph::wire() {
-  if (workers_.empty()) throw GraphError("there is nothing to run: add() a source first");
+  if (runners_.empty()) throw GraphError("there is nothing to run: add() a source first");
   find_live();
-  for (std::size_t i = 0; i < workers_.size(); ++i) {  // all refusals come before the first connection
-    for (const auto& wire : wires_[i]) (void)resolve_queue(wire, workers_[i]->name(), false);
+  for (std::size_t i = 0; i < runners_.size(); ++i) {  // all refusals come before the first connection
+    for (const auto& wire : wires_[i]) (void)resolve_queue(wire, runners_[i]->name(), false);
   }
   check_recordings();
   connect_nodes();
@@ -95,27 +106,28 @@ void Graph::wire() {
 }
 
 void Graph::connect_nodes() {
-  for (std::size_t i = 0; i < workers_.size(); ++i) {
-    connect(workers_[i]->inbox(), wires_[i], workers_[i]->is_recorder());
-    const auto inputs = workers_[i]->node().input_types();
-    if (inputs.empty() || workers_[i]->node().runs_outside()) continue;
+  for (std::size_t i = 0; i < runners_.size(); ++i) {
+    runners_[i]->set_live(live_[i]);
+    connect(runners_[i]->inbox(), wires_[i], &runners_[i]->node());
+    const auto inputs = runners_[i]->node().input_types();
+    if (inputs.empty() || runners_[i]->node().runs_outside()) continue;
     for (const auto& wire : wires_[i]) {
-      auto& parent = worker(wire.parent);
-      if (parent.node().output_type() == nullptr) parent.set_demand({inputs, workers_[i]->name()});
+      auto& parent = runner(wire.parent);
+      if (parent.node().output_type() == nullptr) parent.set_demand({inputs, runners_[i]->name()});
     }
   }
 }
 
 void Graph::connect_readers() {
   for (std::size_t i = 0; i < readers_.size(); ++i) {
-    connect(readers_[i]->inbox(), reader_wires_[i], false);
-    readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]), holder_of(workers_.size() + i));
+    connect(readers_[i]->inbox(), reader_wires_[i], nullptr);
+    readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]), holder_of(runners_.size() + i));
   }
 }
 
 std::vector<const Inbox*> Graph::inboxes() const {
   std::vector<const Inbox*> all;
-  for (const auto& worker : workers_) all.push_back(&std::as_const(*worker).inbox());
+  for (const auto& runner : runners_) all.push_back(&std::as_const(*runner).inbox());
   for (const auto& reader : readers_) all.push_back(&reader->inbox());
   return all;
 }
@@ -127,20 +139,21 @@ int Graph::frame_bound() const {
     for (const auto& edge : inbox->edges()) {
       const auto sources = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge.sources.size()));
       bound += edge.queue.depth * sources + 1;
+      if (edge.events) bound += sources;  // see KeptEvents
     }
   }
-  for (const auto& worker : workers_) {
-    if (const auto& batch = worker->batch()) bound += batch->size - 1;
+  for (const auto& runner : runners_) {
+    if (const auto& batch = runner->batch()) bound += batch->size - 1;
   }
   return static_cast<int>(std::min<std::int64_t>(bound, std::numeric_limits<int>::max()));
 }
 
 std::vector<std::string> Graph::views_of(int node) const {
-  const auto& name = worker(node).name();
+  const auto& name = runner(node).name();
   const auto& sources = *sources_[static_cast<std::size_t>(node)];
   if (sources.size() < 2) return {name};
   std::vector<std::string> views;
-  for (const int source : sources) views.push_back(name + ".of('" + worker(source).name() + "')");
+  for (const int source : sources) views.push_back(name + ".of('" + runner(source).name() + "')");
   return views;
 }
 
@@ -148,13 +161,13 @@ int Graph::only_source(const AnyPort& port) const {
   if (port.source < 0) return -1;
   const auto& named = *sources_[static_cast<std::size_t>(port.source)];
   const auto& there = *sources_[static_cast<std::size_t>(port.node)];
-  const auto& name = worker(port.source).name();
+  const auto& name = runner(port.source).name();
   if (named.size() != 1) {
     throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
                      "' come from " + std::to_string(named.size()));
   }
   if (!std::binary_search(there.begin(), there.end(), named.front())) {
-    throw GraphError("no samples of '" + name + "' come out of '" + worker(port.node).name() +
+    throw GraphError("no samples of '" + name + "' come out of '" + runner(port.node).name() +
                      "': of() needs a source of its samples");
   }
   return named.front();
@@ -176,7 +189,7 @@ Graph::Sources Graph::sources_of(std::span<const AnyPort> ports) const {
 
 std::vector<std::string> Graph::holders() const {
   std::vector<std::string> holders;
-  for (const auto& worker : workers_) holders.push_back("node '" + worker->name() + "'");
+  for (const auto& runner : runners_) holders.push_back("node '" + runner->name() + "'");
   for (const auto& reader : readers_) holders.push_back("reader '" + reader->name() + "'");
   return holders;
 }
@@ -220,7 +233,7 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
       given.insert(given.end(), sources.begin(), sources.end());
     }
     std::erase_if(nodes, [&](int node) {  // sources that its ports leave out
-      return worker(node).is_source() && std::find(given.begin(), given.end(), node) == given.end();
+      return runner(node).is_source() && std::find(given.begin(), given.end(), node) == given.end();
     });
   }
   return nodes;
@@ -228,8 +241,8 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
 
 std::optional<std::int64_t> Graph::total() const {
   std::int64_t sum = 0;
-  for (const auto& worker : workers_) {
-    const auto* source = std::as_const(*worker).source();
+  for (const auto& runner : runners_) {
+    const auto* source = std::as_const(*runner).source();
     if (source == nullptr) continue;
     const auto total = source->total();
     if (!total) return std::nullopt;

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/edge/reader.hpp"
-#include "core/pipeline/worker.hpp"
+#include "core/pipeline/runner.hpp"
 
 namespace freshframe::core {
 
@@ -37,19 +37,19 @@ class Graph {
   /// The same for a reader.
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// A node that was admitted; returns its number.
-  int add(std::unique_ptr<Worker> worker, std::span<const AnyPort> parents, const AddOptions& options);
+  int add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
   void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                   const ReaderOptions& options);
   /// Chooses the queues and connects all nodes. Throws GraphError before the first connection.
   void wire();
 
   // ---- the parts
-  [[nodiscard]] int size() const noexcept { return static_cast<int>(workers_.size()); }
-  [[nodiscard]] Worker& worker(int index) { return *workers_.at(static_cast<std::size_t>(index)); }
-  [[nodiscard]] const Worker& worker(int index) const {
-    return *workers_.at(static_cast<std::size_t>(index));
+  [[nodiscard]] int size() const noexcept { return static_cast<int>(runners_.size()); }
+  [[nodiscard]] Runner& runner(int index) { return *runners_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Runner& runner(int index) const {
+    return *runners_.at(static_cast<std::size_t>(index));
   }
-  [[nodiscard]] const std::vector<std::unique_ptr<Worker>>& workers() const noexcept { return workers_; }
+  [[nodiscard]] const std::vector<std::unique_ptr<Runner>>& runners() const noexcept { return runners_; }
   [[nodiscard]] const std::vector<std::shared_ptr<ReaderCore>>& readers() const noexcept { return readers_; }
   [[nodiscard]] const Wires& wires_of(int index) const { return wires_.at(static_cast<std::size_t>(index)); }
   [[nodiscard]] const Wires& wires_of_reader(std::size_t index) const { return reader_wires_.at(index); }
@@ -92,19 +92,20 @@ class Graph {
   void find_live();
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   [[nodiscard]] Sources sources_of(std::span<const AnyPort> ports) const;
-  void connect(Inbox& inbox, const Wires& wires, bool recorder);
+  /// `node`: nullptr for a reader.
+  void connect(Inbox& inbox, const Wires& wires, const NodeBase* node);
   void connect_nodes();
   void connect_readers();
   /// The reason why a reader behind these wires cannot have latest(); empty: it can.
   [[nodiscard]] std::string why_lossless(const Wires& wires) const;
   void find_ancestors(int node, std::set<int>& found) const;
 
-  std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<Wires> wires_;  // of each worker
+  std::vector<std::unique_ptr<Runner>> runners_;
+  std::vector<Wires> wires_;  // of each runner
   std::vector<std::shared_ptr<ReaderCore>> readers_;
   std::vector<Wires> reader_wires_;
   std::vector<bool> live_;
-  std::vector<std::shared_ptr<const Sources>> sources_;  // of each worker
+  std::vector<std::shared_ptr<const Sources>> sources_;  // of each runner
   std::set<std::string> names_;
   std::map<std::string, int> numbered_;  // how often a default name was used
 };

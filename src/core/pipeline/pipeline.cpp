@@ -6,11 +6,14 @@
 #include "freshframe/log.hpp"
 #include "freshframe/mutex.hpp"
 
+#include <exception>
 #include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "core/fork_hold.hpp"
+#include "core/pipeline/let_go.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe {
@@ -42,33 +45,56 @@ Pipeline::Pipeline(Options options) : core_(std::make_shared<core::PipelineCore>
 
 namespace {
 
-// Pipelines whose nodes do not end. Their threads still use them, so the list is never freed.
-void let_go(std::shared_ptr<core::PipelineCore> pipeline) {
-  static Mutex mutex;
-  static auto* const kept = new std::vector<std::shared_ptr<core::PipelineCore>>;
+struct LetGo {
+  Mutex mutex;
+  core::ForkHold hold{mutex};
+  std::vector<std::shared_ptr<core::PipelineCore>> kept FRESHFRAME_GUARDED_BY(mutex);
+};
+
+void log_busy(const core::PipelineCore& pipeline) {
   std::string names;
-  for (const auto& name : pipeline->busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
-  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline->options().name + "': " + names +
+  for (const auto& name : pipeline.busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
+  log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline.options().name + "': " + names +
                              "; no longer waiting for them");
-  const Lock lock(mutex);
-  kept->push_back(std::move(pipeline));
+}
+
+// Logs a failure that no call has thrown: later there is no call that could.
+void log_unthrown(core::PipelineCore& pipeline) {
+  const auto error = pipeline.failure().take_unreported();
+  if (!error) return;
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& failure) {
+    log(LogLevel::Error, "pipeline '" + pipeline.options().name + "' failed: " + failure.what());
+  }
 }
 
 }  // namespace
 
+void core::let_go(std::shared_ptr<PipelineCore> pipeline) {
+  auto& all = forks::ProcessWide<LetGo>::get();
+  const Lock lock(all.mutex);
+  all.kept.push_back(std::move(pipeline));
+}
+
 Pipeline::~Pipeline() {
   constexpr Seconds kPatience{5};
   core_->request_stop();
-  if (!core_->join(kPatience)) let_go(std::move(core_));
+  const bool joined = core_->join(kPatience);
+  log_unthrown(*core_);
+  if (joined) return;
+  log_busy(*core_);
+  core::let_go(std::move(core_));
 }
 
-int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, AddOptions options) {
-  return core_->add(std::move(node), parents, std::move(options));
+int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents,
+                      const AddOptions& options) {
+  return core_->add(std::move(node), parents, options);
 }
 
 std::shared_ptr<core::ReaderCore> Pipeline::reader_any(std::span<const AnyPort> parents,
-                                                       ReaderOptions options) {
-  return core_->add_reader(parents, std::move(options));
+                                                       const ReaderOptions& options) {
+  return core_->add_reader(parents, options);
 }
 
 void Pipeline::start(const Embedder& embedder) {
@@ -102,7 +128,7 @@ Report Pipeline::report() const {
   return core_->report();
 }
 std::string Pipeline::node_name(int index) const {
-  return core_->worker(index).name();
+  return core_->runner(index).name();
 }
 std::string Pipeline::to_string() const {
   return core_->describe();

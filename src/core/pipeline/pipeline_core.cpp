@@ -9,13 +9,13 @@
 #include <typeinfo>
 #include <utility>
 
+#include "core/drain_time.hpp"
 #include "core/seconds_text.hpp"
 
 namespace freshframe::core {
 namespace {
 
 constexpr Seconds kSlice{0.05};          // of a wait, between two checks
-constexpr Seconds kDrainTime{2};         // for a recorder to write its waiting samples in stop()
 using Real = std::chrono::steady_clock;  // phases are timed by the machine's clock, even in a simulation
 
 // A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never beneath
@@ -61,8 +61,8 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
   const Lock lock(building_);
   check_building("add()");
   const auto name = graph_.admit(node.get(), parents, options);
-  auto worker = std::make_unique<Worker>(*this, node_count(), name, std::move(node), options);
-  return graph_.add(std::move(worker), parents, options);
+  auto runner = std::make_unique<Runner>(*this, node_count(), name, std::move(node), options);
+  return graph_.add(std::move(runner), parents, options);
 }
 
 std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const AnyPort> parents,
@@ -120,19 +120,19 @@ void PipelineCore::launch() {
 
 void PipelineCore::spawn() {
   std::vector<std::jthread> threads;
-  const auto& workers = graph_.workers();
-  threads.reserve(workers.size());
-  auto next = workers.begin();
+  const auto& runners = graph_.runners();
+  threads.reserve(runners.size());
+  auto next = runners.begin();
   try {
-    for (; next != workers.end(); ++next) {
-      if (!(*next)->node().runs_outside()) threads.emplace_back([&worker = **next] { worker.run(); });
+    for (; next != runners.end(); ++next) {
+      if (!(*next)->node().runs_outside()) threads.emplace_back([&runner = **next] { runner.run(); });
     }
   } catch (const std::exception& error) {  // the machine has no more threads
     request_stop();
-    for (auto worker = workers.begin(); worker != workers.end(); ++worker) {
-      if (worker < next && !(*worker)->node().runs_outside()) continue;
-      (*worker)->open_step();  // opens nothing after a stop, and ends this one, which has no thread
-      (*worker)->close_step();
+    for (auto runner = runners.begin(); runner != runners.end(); ++runner) {
+      if (runner < next && !(*runner)->node().runs_outside()) continue;
+      (*runner)->open_step();  // opens nothing after a stop, and ends this one, which has no thread
+      (*runner)->close_step();
     }
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
   }
@@ -191,14 +191,14 @@ void PipelineCore::arrive_finished() {
   if (last && end_hook_) end_hook_();
 }
 
-std::string PipelineCore::source_of(const Worker& worker, const FailedOn& where) const {
+std::string PipelineCore::source_of(const Runner& runner, const FailedOn& where) const {
   const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
-  return source >= 0 ? this->worker(source).name() : worker.name();
+  return source >= 0 ? this->runner(source).name() : runner.name();
 }
 
-std::string PipelineCore::failure_text(const Worker& worker, const std::string& what,
+std::string PipelineCore::failure_text(const Runner& runner, const std::string& what,
                                        const FailedOn& where) const {
-  std::string text = "node '" + worker.name() + "' failed";
+  std::string text = "node '" + runner.name() + "' failed";
   if (!where.samples.empty()) {
     if (where.batch && where.samples.size() > 1) {
       text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
@@ -206,36 +206,38 @@ std::string PipelineCore::failure_text(const Worker& worker, const std::string& 
       text += " on";
     }
     text += " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
-            source_of(worker, where) + "'";
+            source_of(runner, where) + "'";
   }
   return text + ": " + what;
 }
 
-void PipelineCore::fail(Worker& worker, std::exception_ptr cause, const std::string& what,
+bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                         const FailedOn& where) {
-  const auto text = failure_text(worker, what, where);
-  auto error = worker.is_source() ? named_source_error(cause, worker.name()) : nullptr;
+  auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr;
   if (!error) {
     std::vector<BatchSample> batch;
     for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
-      batch.push_back({source_of(worker, {std::span(&sample, 1)}), sample.stamp.seq});
+      batch.push_back({source_of(runner, {std::span(&sample, 1)}), sample.stamp.seq});
     }
     const auto seq = where.samples.empty() ? -1 : where.samples.front().stamp.seq;
     error = std::make_exception_ptr(
-        NodeError(text, worker.name(), seq, source_of(worker, where), std::move(cause), std::move(batch)));
+        NodeError(failure_text(runner, what, where), {.node = runner.name(),
+                                                      .seq = seq,
+                                                      .source = source_of(runner, where),
+                                                      .cause = std::move(cause),
+                                                      .batch = std::move(batch)}));
   }
-  const bool starting = is_starting();
-  if (!starting) log(LogLevel::Error, text);  // before a call can throw it
   // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
-  const bool delivers_rest = worker.is_source() && !starting;
+  const bool delivers_rest = runner.is_source() && !is_starting();
   const bool first =
       failure_->set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);
-  if (starting && !first) log(LogLevel::Error, text);  // start() throws the first one
   if (delivers_rest) {
     source_stop_.request_stop();
   } else {
     request_stop();
   }
+  if (first && failure_hook_) failure_hook_();
+  return first;
 }
 
 bool PipelineCore::is_starting() const {
@@ -253,14 +255,14 @@ bool PipelineCore::ended() const {
   return phase_ == Phase::Ended;
 }
 
-bool PipelineCore::called_from_worker() const {
-  const auto* current = Worker::current();
+bool PipelineCore::called_from_runner() const {
+  const auto* current = Runner::current();
   return current != nullptr && current->belongs_to(*this);
 }
 
 bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
   if (!started()) throw StateError("wait() before start(): nothing runs yet");
-  if (called_from_worker())
+  if (called_from_runner())
     throw StateError("wait() on a node's own thread would wait for itself: use stop()");
   const auto deadline = timeout ? Real::now() + to_duration(*timeout) : Real::time_point::max();
   while (true) {
@@ -283,7 +285,7 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
 
 bool PipelineCore::stop(Seconds timeout, const Look& look) {
   request_stop();
-  if (called_from_worker()) return false;
+  if (called_from_runner()) return false;
   const auto deadline = Real::now() + to_duration(timeout);
   while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kSlice))) {
     if (Real::now() >= deadline) throw_still_busy(timeout);
@@ -309,8 +311,8 @@ void PipelineCore::request_stop() {
   {
     std::unique_lock building(building_, std::defer_lock);
     if (!started()) building.lock();  // add() may run; later the lists are fixed
-    for (auto& worker : graph_.workers()) {
-      if (worker->batch() && !worker->is_recorder()) worker->inbox().expect_close();
+    for (auto& runner : graph_.runners()) {
+      if (runner->batch() && !runner->is_recorder()) runner->inbox().expect_close();
     }
   }
   source_stop_.request_stop();
@@ -319,11 +321,11 @@ void PipelineCore::request_stop() {
   {
     std::unique_lock building(building_, std::defer_lock);
     if (!started()) building.lock();
-    for (auto& worker : graph_.workers()) {
-      if (worker->is_recorder()) {
-        worker->inbox().close_for_new(drained_by);
+    for (auto& runner : graph_.runners()) {
+      if (runner->is_recorder()) {
+        runner->inbox().close_for_new(drained_by);
       } else {
-        worker->inbox().close();
+        runner->inbox().close_but_for_events(drained_by);
       }
     }
     for (auto& reader : graph_.readers()) reader->inbox().close();
@@ -349,8 +351,8 @@ bool PipelineCore::join(Seconds timeout) {
 std::vector<std::string> PipelineCore::busy_nodes() const {
   const Lock building(building_);
   std::vector<std::string> names;
-  for (const auto& worker : graph_.workers()) {
-    if (!worker->finished()) names.push_back(worker->name());
+  for (const auto& runner : graph_.runners()) {
+    if (!runner->finished()) names.push_back(runner->name());
   }
   return names;
 }

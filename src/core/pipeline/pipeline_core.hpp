@@ -62,7 +62,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::vector<std::string> busy_nodes() const;
   [[nodiscard]] bool started() const noexcept { return started_->load(); }
   [[nodiscard]] bool ended() const;
-  [[nodiscard]] bool called_from_worker() const;
+  [[nodiscard]] bool called_from_runner() const;
   /// Throws Stalled when nothing has moved for stall_timeout because of a full blocking edge. After a failure
   /// throws that, since the remaining samples cannot be delivered.
   void check_stalled();
@@ -75,16 +75,19 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Called once when the last node has ended, on its thread; it must not block or call back. Before
   /// launch().
   void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
+  /// As the end hook; called once when the pipeline has failed, on the thread of the node.
+  void set_failure_hook(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
-  // ---- for workers
+  // ---- for runners
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
   /// Also true when another source has failed: read samples are delivered, and no more are read.
   [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
-  void fail(Worker& worker, std::exception_ptr cause, const std::string& what, const FailedOn& where);
+  /// True: the first failure of the pipeline, which the next call of a verb throws.
+  bool fail(Runner& runner, std::exception_ptr cause, const std::string& what, const FailedOn& where);
   /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
-  [[nodiscard]] std::string failure_text(const Worker& worker, const std::string& what,
+  [[nodiscard]] std::string failure_text(const Runner& runner, const std::string& what,
                                          const FailedOn& where) const;
   /// An embedder cannot run one of its nodes: start() throws `error`.
   void refuse(std::exception_ptr error);
@@ -112,10 +115,10 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// The name of a port for open_tap().
   [[nodiscard]] std::string view_name(const AnyPort& port) const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
-  [[nodiscard]] Worker& worker(int index) { return graph_.worker(index); }
-  [[nodiscard]] const Worker& worker(int index) const { return graph_.worker(index); }
+  [[nodiscard]] Runner& runner(int index) { return graph_.runner(index); }
+  [[nodiscard]] const Runner& runner(int index) const { return graph_.runner(index); }
   [[nodiscard]] int node_count() const noexcept { return graph_.size(); }
-  [[nodiscard]] const Failure& failure() const noexcept { return *failure_; }
+  [[nodiscard]] Failure& failure() const noexcept { return *failure_; }
   /// Total number of samples, if every source knows its own.
   [[nodiscard]] std::optional<std::int64_t> total() const;
 
@@ -124,9 +127,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
 
   [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] PictureTap& tap_named(const std::string& port);
-  [[nodiscard]] std::string source_of(const Worker& worker, const FailedOn& where) const;
+  [[nodiscard]] std::string source_of(const Runner& runner, const FailedOn& where) const;
   [[nodiscard]] bool is_starting() const;
-  [[nodiscard]] Stats stats_locked() const;
+  [[nodiscard]] Stats stats_locked(Span span) const;
   void check_building(const char* verb) const;
   void spawn();
   [[nodiscard]] bool anyone_busy() const;
@@ -149,6 +152,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   mutable Mutex building_{LockRank::Graph};
   Graph graph_;  // fixed once launched
   std::function<void()> end_hook_;
+  std::function<void()> failure_hook_;
 
   mutable Mutex mutex_;
   Condition changed_;

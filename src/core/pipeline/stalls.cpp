@@ -14,12 +14,12 @@ namespace freshframe::core {
 
 bool PipelineCore::anyone_busy() const {
   const bool failed = failure_->failed();
-  return std::ranges::any_of(graph_.workers(), [failed](const auto& worker) {
-    if (failed && worker->is_source()) return false;  // its current read does not matter
-    const auto state = worker->state();
+  return std::ranges::any_of(graph_.runners(), [failed](const auto& runner) {
+    if (failed && runner->is_source()) return false;  // its current read does not matter
+    const auto state = runner->state();
     const bool in_call =
         state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
-    return in_call && !worker->blocked();
+    return in_call && !runner->blocked();
   });
 }
 
@@ -81,7 +81,7 @@ void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
 std::string PipelineCore::trouble_of_sources(const ReaderCore& reader) const {
   std::string text;
   for (const int node : graph_.ancestors_of(reader)) {
-    const auto stats = worker(node).stats();
+    const auto stats = runner(node).stats(Span::Recent);
     if (!stats.source || stats.source->state == SourceState::Reading) continue;
     text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +
             std::string(freshframe::to_string(stats.source->state));

@@ -21,6 +21,7 @@
 #include "internal/pycore_interpframe_structs.h"
 #endif
 
+#include "gil_watch/names/utf8.hpp"
 #include "gil_watch/stacks/memory.hpp"
 
 namespace freshframe::gil {
@@ -41,27 +42,6 @@ std::uintptr_t to_address(const void* pointer) {
 
 constexpr std::size_t kMaxText = 4096;
 constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
-
-void append_utf8(std::string& text, std::uint32_t point) {
-  const auto put = [&](std::uint32_t byte) { text.push_back(static_cast<char>(byte)); };
-  if (point < 0x80) {
-    put(point);
-  } else if (point < 0x800) {
-    put(0xC0 | point >> 6);
-    put(0x80 | (point & 0x3F));
-  } else if (point < 0x10000) {
-    const bool surrogate = point >= 0xD800 && point < 0xE000;  // an undecodable byte of a path
-    const std::uint32_t shown = surrogate ? 0xFFFD : point;
-    put(0xE0 | shown >> 12);
-    put(0x80 | (shown >> 6 & 0x3F));
-    put(0x80 | (shown & 0x3F));
-  } else {
-    put(0xF0 | (point >> 18 & 7));
-    put(0x80 | (point >> 12 & 0x3F));
-    put(0x80 | (point >> 6 & 0x3F));
-    put(0x80 | (point & 0x3F));
-  }
-}
 
 constexpr Layout make_layout() {
 #if PY_VERSION_HEX < 0x030B0000
@@ -197,7 +177,8 @@ std::string read_text(std::uintptr_t object) {
     for (std::size_t byte = 0; byte < width; ++byte) {
       point |= static_cast<std::uint32_t>(static_cast<unsigned char>(raw[i * width + byte])) << (8 * byte);
     }
-    append_utf8(text, point);
+    constexpr std::uint32_t kReplacement = 0xFFFD;  // for a surrogate: an undecodable byte of a path
+    if (!append_point(text, point)) append_point(text, kReplacement);
   }
   return text;
 }

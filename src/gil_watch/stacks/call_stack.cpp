@@ -7,6 +7,7 @@
 #include <cstring>
 #include <string_view>
 
+#include "gil_watch/names/rust_names.hpp"
 #include "gil_watch/stacks/function_start.hpp"
 #include "gil_watch/stacks/memory.hpp"
 #include "gil_watch/stacks/registers.hpp"
@@ -20,12 +21,15 @@ namespace freshframe::gil {
 namespace {
 
 constexpr std::size_t kMaxNativeFrames = 128;
+constexpr std::uint64_t kStackReach = std::uint64_t{64}
+                                      << 20U;  // above the stack pointer: taken for the stack
 
 std::string demangled(const char* name) {
+  if (std::string rust = demangle_rust(name); !rust.empty()) return rust;
   int status = 0;
   const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name, nullptr, nullptr, &status),
                                                          &std::free);
-  return text != nullptr ? text.get() : name;
+  return text != nullptr ? without_rust_hash(text.get()) : name;
 }
 
 // No separate debug files: libdw would search the disk for them, and some of its builds the network.
@@ -105,7 +109,8 @@ struct CallStacks::Session {
       session.read_to = std::max<std::size_t>(session.read_to, offset + sizeof *word);
       return true;
     }
-    return read_value(address, *word);
+    // The rest of the stack has changed since: a frame from there would be of another call.
+    return offset >= kStackReach && read_value(address, *word);
   }
   static bool set_registers(Dwfl_Thread* thread, void* user) {
     const StackSample& sample = *static_cast<Session*>(user)->sample;

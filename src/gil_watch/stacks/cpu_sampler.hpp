@@ -14,11 +14,11 @@ namespace freshframe::gil {
 /// Samples one thread at a time. For one thread (the watcher's).
 class CpuSampler {
  public:
-  /// Takes the sample of `thread` as soon as it computes.
-  void arm(pid_t thread) {
+  /// Takes the sample of `thread` as soon as it computes. A sample by the kernel has no witness.
+  void arm(pid_t thread, const Witness& witness = {}) {
     disarm();
     by_kernel_ = by_kernel_ && !kernel_.forbidden();
-    if (by_kernel_ ? kernel_.arm(thread) : timer_.acquire() && timer_.arm(thread)) armed_ = thread;
+    if (by_kernel_ ? kernel_.arm(thread) : timer_.acquire() && timer_.arm(thread, witness)) armed_ = thread;
   }
   /// The sample, once it was taken. Disarms.
   std::optional<StackSample> take() {

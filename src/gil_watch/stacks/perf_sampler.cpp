@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/perf_sampler.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -12,7 +14,6 @@
 
 #include <asm/perf_regs.h>
 #include <linux/perf_event.h>
-#include <pthread.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -20,8 +21,8 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::uint64_t kPeriodNs = 200'000;  // of the thread's CPU time between two samples
-constexpr std::uint32_t kSampledStackBytes = 48 * 1024;
+constexpr std::uint64_t kPeriodNs = 200'000;                // of the thread's CPU time between two samples
+constexpr std::uint32_t kSampledStackBytes = 60 * 1024;     // a record of the kernel has less than 64 KiB
 constexpr std::size_t kDataBytes = std::size_t{64} * 1024;  // for one sample; further ones are lost
 
 // The kernel's numbers of the registers, in DWARF's order.
@@ -84,17 +85,14 @@ bool parse(std::span<const std::byte> bytes, StackSample& sample) {
 
 // No fork happens between the opening of an event and its record, nor between the end of the record and the
 // closing: a child would keep an event without a record of it, and the kernel would continue to sample.
-std::mutex& no_fork() {
-  static std::mutex mutex;
-  [[maybe_unused]] static const int registered =
-      ::pthread_atfork([] { no_fork().lock(); }, [] { no_fork().unlock(); }, [] { no_fork().unlock(); });
-  return mutex;
-}
+struct NoFork {
+  std::mutex mutex;
+  forks::Hold<std::mutex> hold{mutex};
+};
 
-// Registered while the module is loaded, by a thread that is attached to the interpreter: Python forks with the GIL, or
-// stops the world for it. Registered by the watcher's thread, a fork that has begun would not know the mutex, and its child
-// could inherit it locked.
-[[maybe_unused]] const std::mutex& registered_at_load = no_fork();
+std::mutex& fork_mutex() {
+  return forks::ProcessWide<NoFork>::get().mutex;
+}
 
 }  // namespace
 
@@ -111,7 +109,7 @@ bool PerfSampler::arm(pid_t thread) {
   wanted.exclude_kernel = 1;
   wanted.exclude_hv = 1;
   {
-    const std::lock_guard lock(no_fork());
+    const std::lock_guard lock(fork_mutex());
     event_ = static_cast<int>(::syscall(SYS_perf_event_open, &wanted, thread, -1, -1, PERF_FLAG_FD_CLOEXEC));
   }
   if (event_ < 0) {
@@ -159,7 +157,7 @@ void PerfSampler::disarm() {
 }
 
 void PerfSampler::close_event() {
-  const std::lock_guard lock(no_fork());
+  const std::lock_guard lock(fork_mutex());
   if (const int event = event_.exchange(-1); event >= 0) ::close(event);
 }
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "gil_watch/stacks/libraries.hpp"
@@ -29,12 +30,20 @@ inline constexpr std::size_t kCounterRegister = 32;
 #error "the GIL watch knows the registers of x86-64 and aarch64"
 #endif
 
+/// Reads where the sampled thread is, in that thread, at the moment of the sample. Async-signal-safe; `context` is
+/// unchanged while the sampler is armed.
+struct Witness {
+  std::uint64_t (*look)(const void* context) noexcept = nullptr;
+  const void* context = nullptr;
+};
+
 struct StackSample {
   pid_t thread = 0;
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<bool, kRegisters> known{};
   std::vector<std::byte> stack;                // from the stack pointer upwards
   std::shared_ptr<const Libraries> libraries;  // before it was taken; nullptr: none has been unloaded since
+  std::optional<std::uint64_t> witnessed;      // what the sampler's witness said
 
   void set(std::size_t number, std::uint64_t value) {
     registers[number] = value;

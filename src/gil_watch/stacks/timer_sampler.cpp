@@ -30,6 +30,8 @@ struct Slot {
   std::array<std::uint64_t, kRegisters> registers{};
   std::array<std::byte, kCopiedStackBytes> stack{};
   std::size_t stack_size = 0;
+  Witness witness;
+  std::uint64_t witnessed = 0;
 };
 
 constinit Slot the_slot;
@@ -47,6 +49,7 @@ void on_signal(int /*number*/, siginfo_t* info, void* context) {
   if (wanted == 0 || !mine.wanted.compare_exchange_strong(ticket, 0, std::memory_order_acquire)) return;
   copy_registers(*static_cast<ucontext_t*>(context), mine.registers);
   mine.stack_size = read_up_to(mine.registers[kStackRegister], mine.stack);
+  if (mine.witness.look != nullptr) mine.witnessed = mine.witness.look(mine.witness.context);
   mine.done.store(wanted, std::memory_order_release);
 }
 
@@ -93,7 +96,7 @@ void TimerSampler::forget() {
   in_use.store(false);
 }
 
-bool TimerSampler::arm(pid_t thread) {
+bool TimerSampler::arm(pid_t thread, const Witness& witness) {
   if (!acquired_ || !still_ours(chosen_signal.load())) return false;
   disarm();
   last_ticket = last_ticket == UINT32_MAX >> 1U ? 1 : last_ticket + 1;
@@ -107,6 +110,7 @@ bool TimerSampler::arm(pid_t thread) {
   event._sigev_un._tid = thread;
 #endif
   if (::timer_create(cpu_clock(thread), &event, &timer_) != 0) return false;
+  the_slot.witness = witness;
   the_slot.wanted.store(last_ticket, std::memory_order_release);
   armed_ = thread;
   const itimerspec when{.it_interval = {}, .it_value = {.tv_sec = 0, .tv_nsec = kAfterNs}};
@@ -123,6 +127,7 @@ std::optional<StackSample> TimerSampler::take() {
   sample.registers = mine.registers;
   sample.known.fill(true);
   sample.stack.assign(mine.stack.begin(), mine.stack.begin() + static_cast<std::ptrdiff_t>(mine.stack_size));
+  if (mine.witness.look != nullptr) sample.witnessed = mine.witnessed;
   disarm();
   return sample;
 }

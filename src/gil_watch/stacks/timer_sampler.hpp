@@ -32,7 +32,7 @@ class TimerSampler {
   void release();
 
   /// From now on the next tick of the clock that finds `thread` computing takes the sample.
-  bool arm(pid_t thread);
+  bool arm(pid_t thread, const Witness& witness = {});
 
   /// The sample, once it was taken. Disarms.
   std::optional<StackSample> take();

@@ -6,6 +6,8 @@
 #include <array>
 #include <string_view>
 
+#include "gil_watch/names/binding_names.hpp"
+
 namespace freshframe::gil {
 namespace {
 
@@ -13,8 +15,9 @@ bool starts_with_any(std::string_view text, std::span<const std::string_view> pr
   return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
 }
 
+// Calls C functions by their addresses, through libffi.
 bool is_ctypes(const NativeFrame& frame) {
-  return frame.library.starts_with("_ctypes.");
+  return frame.library.starts_with("_ctypes.") || frame.library.starts_with("_cffi_backend.");
 }
 
 bool is_interpreter(const NativeFrame& frame) {
@@ -23,25 +26,12 @@ bool is_interpreter(const NativeFrame& frame) {
 
 // Libraries on which extensions are built: the caller of a function in them is the better name.
 bool is_system(const NativeFrame& frame) {
-  static constexpr std::array<std::string_view, 9> kLibraries{
-      "libc.so",   "libpthread.so", "libm.so",    "librt.so", "ld-linux",
-      "libffi.so", "libstdc++.so",  "linux-vdso", "[vdso",
+  // Wheels carry libffi-1a2b3c4d.so.8 and libstdc++-1a2b3c4d.so.6.
+  static constexpr std::array<std::string_view, 10> kLibraries{
+      "libc.so", "libpthread.so", "libm.so",  "librt.so",   "ld-linux",
+      "libffi",  "libstdc++",     "libgcc_s", "linux-vdso", "[vdso",
   };
   return frame.library.empty() || starts_with_any(frame.library, kLibraries);
-}
-
-// Dispatchers of binding libraries: between Python and the function that was bound.
-bool is_glue(const NativeFrame& frame) {
-  static constexpr std::array<std::string_view, 9> kPrefixes{
-      "nanobind::detail::",  "nb_func_",        "nb_method_",
-      "nb_bound_method_",    "pybind11::",      "_object* nanobind::",
-      "_object* pybind11::", "void pybind11::", "pyo3::",
-  };
-  static constexpr std::array<std::string_view, 3> kParts{
-      "nanobind::detail::func_create", "pybind11::cpp_function::", "freshframe::gil::detail::"};
-  return starts_with_any(frame.symbol, kPrefixes) || std::ranges::any_of(kParts, [&](std::string_view part) {
-           return frame.symbol.find(part) != std::string::npos;
-         });
 }
 
 // The interpreter's functions between bytecode and a C function.
@@ -57,6 +47,13 @@ bool is_machinery(std::string_view symbol) {
 
 bool is_foreign(const NativeFrame& frame) {
   return !is_interpreter(frame) && !is_system(frame) && !is_ctypes(frame);
+}
+
+// With the name that Python knows, where that can be told.
+std::string text_of(const NativeFrame& frame) {
+  NativeFrame plain = frame;
+  plain.symbol = plain_name(frame.symbol);
+  return plain.text();
 }
 
 const NativeFrame* outermost(std::span<const NativeFrame> chain, auto&& wanted) {
@@ -84,6 +81,12 @@ std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
   return {above.begin(), std::find_if_not(begin, above.end(), is_system)};
 }
 
+// Without the dispatchers before the bound function, where their last one is known.
+std::span<const NativeFrame> bound_part(std::span<const NativeFrame> above) {
+  const auto* const last = outermost(above, [](const NativeFrame& f) { return is_last_glue(f.symbol); });
+  return last == nullptr ? above : above.first(static_cast<std::size_t>(last - above.data()) + 1);
+}
+
 }  // namespace
 
 std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chain) {
@@ -91,13 +94,26 @@ std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chai
   return chain.first(static_cast<std::size_t>(loop - chain.begin()));
 }
 
+bool in_collector(std::span<const NativeFrame> chain, const CallableNames& names) {
+  const auto above = above_interpreter(chain);
+  const auto* const inside = outermost(above, [](const NativeFrame& frame) {
+    return is_interpreter(frame) && (frame.symbol.starts_with("gc_collect_") || frame.symbol == "_Py_RunGC" ||
+                                     frame.symbol == "_PyGC_Collect");
+  });
+  if (inside == nullptr) return false;
+  return std::none_of(inside, above.data() + above.size(), [&](const NativeFrame& frame) {
+    const auto named = names.find(frame.function);
+    return named != names.end() && named->second == "gc:collect";
+  });
+}
+
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names) {
-  const std::span<const NativeFrame> above = above_interpreter(chain);
+  const std::span<const NativeFrame> above = bound_part(above_interpreter(chain));
   const std::span<const NativeFrame> part = foreign_part(above);
   if (const auto* found =
-          outermost(part, [](const NativeFrame& f) { return is_foreign(f) && !is_glue(f); })) {
+          outermost(part, [](const NativeFrame& f) { return is_foreign(f) && !is_glue(f.symbol); })) {
     const auto named = names.find(found->function);
-    return found->symbol.empty() && named != names.end() ? named->second : found->text();
+    return found->symbol.empty() && named != names.end() ? named->second : text_of(*found);
   }
   if (const auto* found = outermost(part, is_foreign)) return found->text();
   const bool by_ctypes = std::ranges::any_of(above, is_ctypes);

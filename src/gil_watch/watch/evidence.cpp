@@ -2,87 +2,108 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/evidence.hpp"
 
+#include <algorithm>
 #include <utility>
 
-#include "gil_watch/watch/task_state.hpp"
-
 namespace freshframe::gil {
+
 namespace {
 
-void gather_computing(Suspect& suspect, CpuSampler& sampler) {
-  if (suspect.computing) return;
-  if (sampler.armed() != suspect.holder.native_id) {
-    suspect.libraries = loaded_libraries(suspect.libraries);
-    sampler.arm(suspect.holder.native_id);
-    return;
-  }
-  suspect.take_computing(sampler);
-}
-
-// Does it run bytecode, or is it inside one native call? True when it moved since the observation before.
-bool count_movement(Suspect& suspect, const HolderWatch& gil, const TaskState& state) {
-  const Turn& turn = gil.turn();
-  // At the first observation of a turn the only earlier reading is the one just made: within these microseconds
-  // bytecode has moved.
-  const bool moved = turn.seen_before ? turn.moved : gil.frames().mark(suspect.holder.state) != turn.mark;
-  const Clock::duration before = std::exchange(suspect.computed, cpu_time(suspect.holder.native_id));
-  if (moved) {
-    ++suspect.moved_looks;
-  } else if (!state.running || suspect.computed - before > std::chrono::microseconds(50)) {
-    ++suspect.still_looks;  // else it did not run: other threads had the processor
-  }
-  return moved;
-}
-
-// Keeps the stack of its most frequent wait, by the vote of Boyer and Moore (MJRTY, 1981): a stall may begin
-// with a page fault, or with a short call before the long one.
-void gather_waiting(Suspect& suspect, const HolderWatch& gil, const TaskState& state) {
-  if (suspect.waiting && state == suspect.place) {
-    ++suspect.place_votes;
-    return;
-  }
-  if (suspect.waiting && --suspect.place_votes > 0) return;
-  auto python = gil.frames().frames(suspect.holder.state);
-  suspect.libraries = loaded_libraries(suspect.libraries);
-  auto sample = sample_waiting(suspect.holder.native_id);
-  if (!sample) return;
-  sample->libraries = suspect.libraries;
-  suspect.waiting = std::move(sample);
-  suspect.place = state;
-  suspect.place_votes = 1;
-  if (!suspect.computing || suspect.blocked()) suspect.python = std::move(python);
+std::uint64_t look_as_witness(const void* reader) noexcept {
+  const auto spot = static_cast<const SpotReader*>(reader)->read();
+  return spot ? spot->digest() : 0;
 }
 
 }  // namespace
 
-void Suspect::take_computing(CpuSampler& sampler) {
-  computing = sampler.take();
-  if (computing) computing->libraries = libraries;
-}
-
-void gather(Suspect& suspect, const HolderWatch& gil, CpuSampler& sampler) {
-  const auto state = read_task_state(suspect.holder.native_id);
+void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWatch& gil,
+                     CpuSampler& sampler) {
+  had_ += time;
+  places_.see({gil.turn().number, gil.turn().mark}, now);
+  const auto state = read_task_state(holder_.native_id);
   if (!state) return;
-  ++(state->running ? suspect.running_looks : suspect.waiting_looks);
-  if (suspect.kernel_name.empty()) suspect.kernel_name = task_name(suspect.holder.native_id);
-  // The frames and the stack are of one moment, even if the stall consists of many calls.
-  const bool stack_missing = suspect.stack() == nullptr;
-  std::vector<PythonFrame> before;
-  if (stack_missing) {
-    before = std::exchange(suspect.python, gil.frames().frames(suspect.holder.state));
-  }
-  const bool moved = count_movement(suspect, gil, *state);
-  if (state->running) {
-    // A signal costs the thread microseconds. A thread that runs bytecode needs none.
-    if (!suspect.runs_bytecode()) gather_computing(suspect, sampler);
-    // If the thread has moved by now, the sample since the observation before belongs to the call of that
-    // observation.
-    const bool sampled = stack_missing && suspect.computing;
-    if (sampled && moved && !before.empty()) suspect.python = std::move(before);
+  running_ = state->running;
+  places_.count(running_);
+  if (kernel_name_.empty()) kernel_name_ = task_name(holder_.native_id);
+  count_movement(gil, *state);
+  if (places_.present().python.empty()) gather_frames(gil);
+  // A signal costs the thread microseconds. A thread that runs bytecode needs none.
+  if (running_ && !runs_bytecode()) {
+    gather_computing(gil, sampler);
     return;
   }
-  if (sampler.armed() == suspect.holder.native_id) sampler.disarm();
-  gather_waiting(suspect, gil, *state);
+  if (sampler.armed() == holder_.native_id) sampler.disarm();
+  awaiting_ = false;
+  if (!running_) gather_waiting(gil, *state);
+}
+
+// Does it run bytecode, or is it inside one native call?
+void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
+  const Turn& turn = gil.turn();
+  // At the first observation of a turn the only earlier reading is the one just made: within these microseconds
+  // bytecode has moved.
+  const bool moved = turn.seen_before ? turn.moved : gil.frames().mark(holder_.state) != turn.mark;
+  const Clock::duration before = std::exchange(times_, task_times(holder_.native_id)).computed;
+  if (moved) {
+    ++moved_looks_;
+  } else if (!state.running || times_.computed - before > std::chrono::microseconds(50)) {
+    ++still_looks_;  // else it did not run: other threads had the processor
+  }
+}
+
+void Suspect::gather_frames(const HolderWatch& gil) {
+  std::vector<PythonFrame> frames = gil.frames().frames(holder_.state);
+  if (frames.size() >= deepest_.size()) deepest_ = frames;
+  places_.keep_frames(std::move(frames), gil.spot());
+}
+
+void Suspect::gather_computing(const HolderWatch& gil, CpuSampler& sampler) {
+  if (sampler.armed() == holder_.native_id && places_.awaits()) {
+    auto sample = sampler.take();
+    if (!sample) return;
+    sample->libraries = libraries_;
+    places_.keep_computing(std::move(*sample), gil.spot());
+  }
+  awaiting_ = places_.wants_computing();
+  if (!awaiting_) return sampler.disarm();
+  libraries_ = loaded_libraries(libraries_);
+  sampler.disarm();  // the witness may be in use
+  witness_ = std::make_unique<SpotReader>(gil.reader());
+  sampler.arm(holder_.native_id, {&look_as_witness, witness_.get()});
+  places_.await();
+}
+
+void Suspect::gather_waiting(const HolderWatch& gil, const TaskState& state) {
+  if (!places_.wants_waiting(state)) return;
+  libraries_ = loaded_libraries(libraries_);
+  auto sample = sample_waiting(holder_.native_id, state);
+  if (!sample) return;
+  sample->libraries = libraries_;
+  places_.keep_waiting(std::move(*sample), state, gil.spot());
+}
+
+void Suspect::end(CpuSampler& sampler) {
+  // A sample without a witness may be of a later call by now.
+  if (sampler.armed() == holder_.native_id && places_.awaits()) {
+    auto sample = sampler.take();
+    if (sample) sample->libraries = libraries_;
+    if (sample && sample->witnessed) places_.keep_computing(std::move(*sample), std::nullopt);
+  }
+  // A wait for a processor is counted when it is over. That of a thread that computed is over by now; a thread that
+  // waited for something else has none in it, and only what follows the stall would be added.
+  if (running_) times_ = task_times(holder_.native_id);
+}
+
+const std::vector<PythonFrame>& Suspect::python() const {
+  return runs_bytecode() && deepest_.size() > place().python.size() ? deepest_ : place().python;
+}
+
+// What is read after the end contains time after the end. The thread's processor time bounds the error: as long as
+// it computed within the stall, it did not wait.
+Clock::duration Suspect::delayed(Clock::duration wall) const {
+  const Clock::duration queued = times_.queued - first_times_.queued;
+  const Clock::duration idle = wall - (times_.computed - first_times_.computed);
+  return std::clamp(std::min(queued, idle), Clock::duration(), wall);
 }
 
 }  // namespace freshframe::gil

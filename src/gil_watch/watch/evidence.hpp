@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -9,40 +10,57 @@
 #include "gil_watch/stacks/cpu_sampler.hpp"
 #include "gil_watch/stacks/stack_sample.hpp"
 #include "gil_watch/watch/holder_watch.hpp"
+#include "gil_watch/watch/place.hpp"
 #include "gil_watch/watch/task_state.hpp"
 
 namespace freshframe::gil {
 
 /// One thread that held the GIL during a stall, with the duration and its activity.
-struct Suspect {
-  Holder holder;
-  Clock::duration had{};
-  int waiting_looks = 0;  // how often it was seen waiting in the kernel
-  int running_looks = 0;
-  int moved_looks = 0;  // how often its bytecode had moved since the look before
-  int still_looks = 0;
-  Clock::duration computed{};                  // its CPU time at the last look
-  std::string kernel_name;                     // of the thread
-  std::vector<PythonFrame> python;             // when the first stack was taken; until then, at the last look
-  std::optional<StackSample> waiting;          // its stack where it waited most
-  TaskState place;                             // the place of that wait
-  int place_votes = 0;                         // looks that saw it there, less those that saw it elsewhere
-  std::optional<StackSample> computing;        // its stack when it was on the CPU
-  std::shared_ptr<const Libraries> libraries;  // at the last look that took or awaited a sample
+class Suspect {
+ public:
+  /// `times`: of the thread, when the stall began or soon after.
+  Suspect(const Holder& holder, const TaskTimes& times)
+      : holder_(holder), first_times_(times), times_(times) {}
 
-  /// Ends the wait for the sample on the CPU, with or without the sample.
-  void take_computing(CpuSampler& sampler);
-  [[nodiscard]] bool blocked() const { return waiting_looks > running_looks; }
+  [[nodiscard]] const Holder& holder() const { return holder_; }
+  [[nodiscard]] Clock::duration had() const { return had_; }
+  [[nodiscard]] const std::string& kernel_name() const { return kernel_name_; }
+
+  /// Observes the thread, whose turn it has been for `time`, and takes the samples that are still missing.
+  void gather(Clock::time_point now, Clock::duration time, const HolderWatch& gil, CpuSampler& sampler);
+  /// The stall has ended: the last chance for a sample.
+  void end(CpuSampler& sampler);
+  /// Whether a sample on the CPU is awaited without which the stall has no native name.
+  [[nodiscard]] bool is_unnamed() const { return awaiting_ && places_.present().computing.empty(); }
+
   /// It ran bytecode all the time: no C function caused the stall.
-  [[nodiscard]] bool runs_bytecode() const { return moved_looks > still_looks; }
-  [[nodiscard]] const StackSample* stack() const {
-    const auto& first = blocked() ? waiting : computing;
-    const auto& second = blocked() ? computing : waiting;
-    return first ? &*first : second ? &*second : nullptr;
-  }
-};
+  [[nodiscard]] bool runs_bytecode() const { return moved_looks_ > still_looks_; }
+  /// The place where it was for the longest time.
+  [[nodiscard]] const Place& place() const { return places_.longest(); }
+  /// The frames of that place; of bytecode that moves, the deepest that were read.
+  [[nodiscard]] const std::vector<PythonFrame>& python() const;
+  /// The part of a stall, which lasted for `wall`, in which it waited for a processor.
+  [[nodiscard]] Clock::duration delayed(Clock::duration wall) const;
 
-/// Observes the thread whose turn it is, once, and takes the samples that are still missing.
-void gather(Suspect& suspect, const HolderWatch& gil, CpuSampler& sampler);
+ private:
+  void count_movement(const HolderWatch& gil, const TaskState& state);
+  void gather_frames(const HolderWatch& gil);
+  void gather_computing(const HolderWatch& gil, CpuSampler& sampler);
+  void gather_waiting(const HolderWatch& gil, const TaskState& state);
+
+  Holder holder_;
+  Clock::duration had_{};
+  int moved_looks_ = 0;  // how often its bytecode had moved since the look before
+  int still_looks_ = 0;
+  Places places_;
+  std::vector<PythonFrame> deepest_;           // of all that were read
+  bool awaiting_ = false;                      // a sample on the CPU
+  std::unique_ptr<const SpotReader> witness_;  // of that sample
+  bool running_ = false;                       // at the last look
+  TaskTimes first_times_;
+  TaskTimes times_;                             // at the last look
+  std::string kernel_name_;                     // of the thread
+  std::shared_ptr<const Libraries> libraries_;  // at the last look that took or awaited a sample
+};
 
 }  // namespace freshframe::gil

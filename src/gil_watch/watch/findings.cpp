@@ -2,9 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/watch/findings.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <algorithm>
 #include <array>
-#include <atomic>
 #include <chrono>
 #include <vector>
 
@@ -26,20 +27,10 @@ double median(std::deque<double> durations) {
   return (*middle + *std::max_element(durations.begin(), middle)) / 2;  // as statistics.median does
 }
 
-std::atomic<Findings*>& current() {
-  static std::atomic<Findings*> findings{
-      new Findings};  // never freed: a server may read until the process ends
-  return findings;
-}
-
 }  // namespace
 
 Findings& Findings::instance() {
-  return *current().load(std::memory_order_acquire);
-}
-
-void Findings::renew() {
-  current().store(new Findings, std::memory_order_release);
+  return forks::PerProcess<Findings>::get();
 }
 
 void Findings::begin() {

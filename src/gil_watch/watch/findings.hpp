@@ -42,10 +42,8 @@ class Findings {
     std::vector<Culprit> culprits;  // the worst first
   };
 
-  /// One per process.
+  /// One per process; a forked child begins with its own.
   [[nodiscard]] static Findings& instance();
-  /// In the child of a fork, where another thread may have held the lock: starts with new findings.
-  static void renew();
 
   /// A watch begins: the findings of the one before are dropped.
   void begin();

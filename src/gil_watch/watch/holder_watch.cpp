@@ -33,6 +33,15 @@ Holder HolderWatch::read_holder(std::uintptr_t state) const noexcept {
   return holder;
 }
 
+// The record is read last: if it still names the same turn, the holder had the GIL when the mark was read.
+std::optional<Spot> SpotReader::read() const noexcept {
+  Spot spot{.turn = 0, .mark = frames.mark(state)};
+  GilRecord record{};
+  if (!read_value(gil, record) || record.locked != 1 || record.last_holder != state) return std::nullopt;
+  spot.turn = record.switch_number;
+  return spot;
+}
+
 bool HolderWatch::look(Clock::time_point now) {
   GilRecord gil{};
   if (!read_value(target_.gil, gil)) return false;

@@ -4,8 +4,10 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 
 #include "gil_watch/cpython/python_frames.hpp"
+#include "gil_watch/watch/place.hpp"
 #include "gil_watch/watch/stall.hpp"
 #include <sys/types.h>
 
@@ -40,6 +42,16 @@ struct Turn {
   explicit operator bool() const { return holder.state != 0; }
 };
 
+/// Reads where one thread is. Async-signal-safe.
+struct SpotReader {
+  std::uintptr_t gil = 0;
+  std::uintptr_t state = 0;  // of the thread
+  FrameReader frames;
+
+  /// Nothing when the thread does not hold the GIL, or cannot be read.
+  [[nodiscard]] std::optional<Spot> read() const noexcept;
+};
+
 /// Follows the GIL from one observation to the next. For one thread.
 class HolderWatch {
  public:
@@ -49,6 +61,10 @@ class HolderWatch {
   bool look(Clock::time_point now);
 
   [[nodiscard]] const Turn& turn() const { return turn_; }
+  /// For the holder of the last look.
+  [[nodiscard]] SpotReader reader() const { return {target_.gil, turn_.holder.state, frames_}; }
+  /// Where the holder of the last look is now; nothing when it has released the GIL or cannot be read.
+  [[nodiscard]] std::optional<Spot> spot() const { return reader().read(); }
   /// sys.getswitchinterval()
   [[nodiscard]] Clock::duration interval() const { return interval_; }
   /// How often the holder has changed since the start of the interpreter.

@@ -16,17 +16,22 @@ namespace freshframe::gil {
 
 using Clock = std::chrono::steady_clock;
 
+/// What held the GIL: a call of native code, the collector that ran on its own, or bytecode.
+enum class StallKind : std::uint8_t { Call, Collector, Bytecode };
+
 /// The GIL was unavailable for so long, and this thread held it for most of that time.
 struct Stall {
   Clock::time_point began;
-  Clock::duration duration{};
-  Clock::duration share{};      // the time that the named thread held it
+  Clock::duration duration{};  // without `delayed`
+  Clock::duration delayed{};   // the time that the named thread waited for a processor while it held the GIL
+  Clock::duration share{};     // the time that the named thread held it, without `delayed`
+  StallKind kind = StallKind::Call;
   unsigned long python_id = 0;  // threading.get_ident()
   pid_t native_id = 0;
   std::string thread;                      // Python's name of the thread, or the kernel's
   bool blocked = false;                    // it waited in the kernel; else it was on the CPU
   std::string system_call;                 // in which it waited
-  std::string native;                      // "library:symbol" that Python called; empty: bytecode
+  std::string native;                      // "library:symbol" that Python called; empty: unknown, or bytecode
   std::vector<NativeFrame> native_frames;  // innermost first
   std::vector<PythonFrame> python_frames;  // innermost first
   std::optional<PythonFrame> program;      // the innermost one of the program's own code

@@ -5,6 +5,7 @@
 #include <array>
 #include <cinttypes>
 #include <cstdio>
+#include <cstdlib>
 #include <string_view>
 #include <utility>
 
@@ -119,15 +120,14 @@ std::optional<TaskState> read_task_state(pid_t thread) {
   return state;
 }
 
-std::optional<StackSample> sample_waiting(pid_t thread) {
-  const auto state = read_task_state(thread);
-  if (!state || state->running) return std::nullopt;
+std::optional<StackSample> sample_waiting(pid_t thread, const TaskState& state) {
+  if (state.running) return std::nullopt;
   StackSample sample;
   sample.thread = thread;
-  sample.set(kStackRegister, state->stack_pointer);
-  sample.set(kCounterRegister, state->counter);
+  sample.set(kStackRegister, state.stack_pointer);
+  sample.set(kCounterRegister, state.counter);
   sample.stack.resize(kReadStackBytes);
-  sample.stack.resize(read_up_to(state->stack_pointer, sample.stack));
+  sample.stack.resize(read_up_to(state.stack_pointer, sample.stack));
   if (sample.stack.empty() || read_task_state(thread) != state) return std::nullopt;
   return sample;
 }
@@ -144,10 +144,17 @@ clockid_t cpu_clock(pid_t thread) {
   return static_cast<clockid_t>(~static_cast<unsigned>(thread) << 3U | 6U);
 }
 
-std::chrono::nanoseconds cpu_time(pid_t thread) {
+// schedstat has the processor time, too, but only up to the last tick of a thread that runs.
+TaskTimes task_times(pid_t thread) {
+  TaskTimes times;
   timespec time{};
-  if (::clock_gettime(cpu_clock(thread), &time) != 0) return {};
-  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  if (::clock_gettime(cpu_clock(thread), &time) == 0)
+    times.computed = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  const std::string text = read_task_file(thread, "schedstat");  // "COMPUTED QUEUED TURNS"
+  const std::size_t space = text.find(' ');
+  if (space != std::string::npos)
+    times.queued = std::chrono::nanoseconds(std::strtoll(text.c_str() + space, nullptr, 10));
+  return times;
 }
 
 std::string task_name(pid_t thread) {

@@ -104,7 +104,9 @@ void Watcher::run() {
   looking_.notify_all();
   while (!stopping_.load(std::memory_order_relaxed)) {
     look_or_lose();
-    std::this_thread::sleep_for(options_.period);
+    // While a name is missing, the next look may bring it before the call ends.
+    const bool unnamed = open_ && std::ranges::any_of(open_->suspects, &Suspect::is_unnamed);
+    std::this_thread::sleep_for(unnamed ? options_.period / 4 : options_.period);
   }
   // A stall that has just ended: the probe reports its duration within moments.
   constexpr int kLastLooks = 10;
@@ -135,8 +137,8 @@ void Watcher::close_or_lose() {
 }
 
 void Watcher::lose() {
-  open_.reset();
   sampler_.disarm();
+  open_.reset();
   lost_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -163,6 +165,7 @@ void Watcher::consider(Clock::time_point now) {
   const Clock::duration patience = options_.threshold * kAskPercent / 100;
   const Clock::time_point stuck = stuck_since();
   const Clock::time_point waiting = probe_.waiting_since();
+  remember_times();
   if (waiting != Clock::time_point() && now - waiting >= patience) {
     open(std::min(waiting, stuck), now);
   } else if (stuck <= now - patience) {
@@ -173,6 +176,15 @@ void Watcher::consider(Clock::time_point now) {
     last_beat_ = now;
     beat_switches_ = gil_.switches();
   }
+}
+
+// A holder that has not moved since the look before may be at the begin of a stall.
+void Watcher::remember_times() {
+  const Turn& turn = gil_.turn();
+  const bool still = turn && turn.seen_before && !turn.moved;
+  if (!still || (quiet_.holder == turn.holder.native_id && quiet_.since == turn.still_since)) return;
+  quiet_ = {
+      .holder = turn.holder.native_id, .since = turn.still_since, .times = task_times(turn.holder.native_id)};
 }
 
 void Watcher::open(Clock::time_point began, Clock::time_point now) {
@@ -194,9 +206,7 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
     return;
   }
   if (!turn) return;
-  Suspect& suspect = suspect_of(turn.holder);
-  suspect.had += step;
-  gather(suspect, gil_, sampler_);
+  suspect_of(turn.holder).gather(now, step, gil_, sampler_);
   tell_going(now);
 }
 
@@ -210,59 +220,77 @@ void Watcher::tell_going(Clock::time_point now) {
   if (now - open_->told < kAgain) return;
   open_->told = now;
   const auto worst = std::ranges::max_element(open_->suspects, {}, &Suspect::had);
-  if (worst->had < duration / 2) return;
-  on_going_(describe(*worst, open_->began, duration));
+  if (worst->had() < duration / 2) return;
+  Stall stall = describe(*worst, open_->began, duration);
+  if (stall.duration >= options_.threshold) on_going_(std::move(stall));
 }
 
 Suspect& Watcher::suspect_of(const Holder& holder) {
   auto& suspects = open_->suspects;
   const auto known =
-      std::ranges::find(suspects, holder.native_id, [](const Suspect& s) { return s.holder.native_id; });
-  if (known != suspects.end()) {
-    known->holder = holder;
-    return *known;
-  }
-  suspects.emplace_back().holder = holder;
-  return suspects.back();
+      std::ranges::find(suspects, holder.native_id, [](const Suspect& s) { return s.holder().native_id; });
+  if (known != suspects.end()) return *known;
+  const bool quiet = quiet_.holder == holder.native_id && quiet_.since == gil_.turn().still_since;
+  return suspects.emplace_back(holder, quiet ? quiet_.times : task_times(holder.native_id));
 }
 
 void Watcher::close(Clock::time_point end) {
   Open stall = std::move(*open_);
   open_.reset();
-  for (Suspect& suspect : stall.suspects) {
-    if (sampler_.armed() == suspect.holder.native_id) suspect.take_computing(sampler_);
-  }
+  for (Suspect& suspect : stall.suspects) suspect.end(sampler_);
   sampler_.disarm();
   last_beat_ = end;
   const Clock::duration duration = end - stall.began;
   if (duration < options_.threshold || stall.suspects.empty()) return;
   const auto worst = std::ranges::max_element(stall.suspects, {}, &Suspect::had);
   Clock::duration had{};
-  for (const Suspect& suspect : stall.suspects) had += suspect.had;
+  for (const Suspect& suspect : stall.suspects) had += suspect.had();
   // When the GIL was free for most of the time, the probe waited for a processor and not for the GIL.
   if (had < duration / 2) return;
+  // A holder that waited for a processor kept the GIL because of other programs.
+  if (duration - worst->delayed(duration) < options_.threshold) return;
   on_stall_(describe(*worst, stall.began, duration));
 }
 
 Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::duration duration) {
+  const Place& place = suspect.place();
   Stall stall;
   stall.began = began;
-  stall.duration = duration;
-  stall.share = std::min(suspect.had, duration);
-  stall.python_id = suspect.holder.python_id;
-  stall.native_id = suspect.holder.native_id;
+  stall.delayed = suspect.delayed(duration);
+  stall.duration = duration - stall.delayed;
+  // Its waits for a processor are spread over the time in which it had the GIL.
+  const double part = std::min(1.0, std::chrono::duration<double>(suspect.had()) / duration);
+  stall.share = std::chrono::duration_cast<Clock::duration>(part * stall.duration);
+  stall.python_id = suspect.holder().python_id;
+  stall.native_id = suspect.holder().native_id;
   stall.thread = thread_name(suspect);
-  stall.blocked = suspect.blocked();
-  if (stall.blocked) stall.system_call = system_call_name(suspect.place.system_call);
-  if (const StackSample* sample = suspect.stack()) {
-    stall.native_frames = stacks_->unwind(*sample);
-    if (!suspect.runs_bytecode()) {
-      learn_name(stall.native_frames);
-      stall.native = name_culprit(stall.native_frames, names_);
-    }
+  stall.blocked = place.blocked();
+  if (stall.blocked) stall.system_call = system_call_name(place.where.system_call);
+  stall.python_frames = suspect.python();
+  if (suspect.runs_bytecode()) {
+    stall.kind = StallKind::Bytecode;
+  } else {
+    name(stall, place);
   }
-  stall.python_frames = suspect.python;
   return stall;
+}
+
+// A collection is only the culprit if all samples are in it: a call that makes many objects has some of them, too.
+void Watcher::name(Stall& stall, const Place& place) {
+  for (const StackSample* sample : place.samples()) {
+    std::vector<NativeFrame> frames = stacks_->unwind(*sample);
+    const bool collects = in_collector(frames, names_);
+    if (collects && stall.kind == StallKind::Collector) continue;
+    stall.kind = collects ? StallKind::Collector : StallKind::Call;
+    stall.native_frames = std::move(frames);
+    if (!collects) break;
+  }
+  if (stall.kind == StallKind::Collector) {
+    stall.native = kCollection;
+  } else {
+    learn_name(stall.native_frames);
+    stall.native = name_culprit(stall.native_frames, names_);
+  }
 }
 
 // A function that the interpreter's loop called has a name in `names_`, unless a named function ended with a
@@ -282,8 +310,8 @@ void Watcher::learn_name(std::span<const NativeFrame> chain) {
 
 std::string Watcher::thread_name(const Suspect& suspect) {
   const std::lock_guard lock(names_mutex_);
-  const auto named = thread_names_.find(suspect.holder.native_id);
-  return named != thread_names_.end() ? named->second : suspect.kernel_name;
+  const auto named = thread_names_.find(suspect.holder().native_id);
+  return named != thread_names_.end() ? named->second : suspect.kernel_name();
 }
 
 }  // namespace freshframe::gil

@@ -79,12 +79,20 @@ class Watcher {
     Clock::time_point told{};  // to on_going
   };
 
+  // The times of a holder that does not move, before a stall is open.
+  struct Quiet {
+    pid_t holder = 0;
+    Clock::time_point since;
+    TaskTimes times;
+  };
+
   void run();
   void look();
   void look_or_lose();
   void close_or_lose();
   void lose();
   void consider(Clock::time_point now);
+  void remember_times();
   void follow(Clock::time_point now, Clock::duration step);
   void open(Clock::time_point began, Clock::time_point now);
   void close(Clock::time_point end);
@@ -92,6 +100,7 @@ class Watcher {
   Suspect& suspect_of(const Holder& holder);
   void tell_going(Clock::time_point now);
   Stall describe(const Suspect& suspect, Clock::time_point began, Clock::duration duration);
+  void name(Stall& stall, const Place& place);
   void learn_name(std::span<const NativeFrame> chain);
   std::string thread_name(const Suspect& suspect);
 
@@ -111,6 +120,7 @@ class Watcher {
   StackSample called_;
   std::unordered_set<std::uintptr_t> asked_;  // functions whose names were searched for
   std::optional<Open> open_;
+  Quiet quiet_;
   Clock::time_point last_look_;
   Clock::time_point last_beat_;
   unsigned long beat_switches_ = 0;

@@ -80,7 +80,10 @@ class Decoder {
     const auto rows = static_cast<std::size_t>(from.shape[axes - 2]);
     const auto width = static_cast<std::size_t>(from.shape[axes - 1]);
     if (columns != 0 && width != columns) refuse("rows of " + std::to_string(width) + " numbers");
-    if (from.floats.size() != rows * width) refuse("they are not float32");
+    if (from.floats.size() != rows * width) {
+      throw Error("the model's output " + std::to_string(index) +
+                  " must be of float32, float16 or float64: export it with one of them");
+    }
     return {from.floats.data(), rows, width};
   }
 

@@ -75,7 +75,7 @@ class Recogniser {
     return found == facts_.metadata.end() ? "" : found->second;
   }
 
-  [[nodiscard]] std::int64_t named_classes() const {
+  [[nodiscard]] std::int64_t named_class_count() const {
     return names_ ? static_cast<std::int64_t>(names_->size()) : 0;
   }
 
@@ -153,8 +153,8 @@ class Recogniser {
   // DETR's last number is "nothing" of a softmax; models after it have a sigmoid for each class.
   void find_detr(std::int64_t numbers) {
     const std::string why = "its outputs are named pred_boxes and logits";
-    if (facts_.layout || named_classes() != numbers) add(Layout::Detr, numbers - 1, why);
-    if (facts_.layout || named_classes() == numbers || !names_) {
+    if (facts_.layout || named_class_count() != numbers) add(Layout::Detr, numbers - 1, why);
+    if (facts_.layout || named_class_count() == numbers || !names_) {
       add(Layout::Rfdetr, facts_.layout || names_ ? numbers : numbers - 1,
           why + ", a score of its own per class");
     }
@@ -168,7 +168,7 @@ class Recogniser {
     if (!fits_.empty() || rows > kMostRowsOfQueries) return;
     if (columns == 6) {
       find_sixes();
-    } else if (columns > 4 && (facts_.layout || named_classes() == columns - 4)) {
+    } else if (columns > 4 && (facts_.layout || named_class_count() == columns - 4)) {
       add(Layout::Rtdetr, columns - 4,
           std::to_string(rows) + " rows of centre, size and " + std::to_string(columns - 4) +
               " scores, as many as the file names classes");
@@ -196,7 +196,7 @@ class Recogniser {
         add(Layout::Yolov8, rows - 4, std::to_string(columns) + " columns" + of);
       }
       // Rows of six belong to models of one class, or to the families below: on 160x160 both have 300 rows.
-      const bool is_six = columns == 6 && named_classes() > 1 && !facts_.layout;
+      const bool is_six = columns == 6 && named_class_count() > 1 && !facts_.layout;
       if (rows == kAnchors * places && columns > 5 && !is_six) {
         add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows, three" + of);
       }
@@ -219,7 +219,7 @@ class Recogniser {
     }
     add(Layout::End2end, 0, "x1, y1, x2, y2, confidence, class");
     add(Layout::Rtdetr6, 0, "centre and size in 0..1, confidence, class");
-    if (!names_ || named_classes() == 2) add(Layout::Rtdetr, 2, "centre and size in 0..1, two scores");
+    if (!names_ || named_class_count() == 2) add(Layout::Rtdetr, 2, "centre and size in 0..1, two scores");
   }
 
   [[nodiscard]] std::string what_to_pass() const {
@@ -272,7 +272,7 @@ class Recogniser {
 
   void check_names(const Recognised& result) const {
     if (!names_ || result.layout == Layout::Boxes) return;
-    const auto named = named_classes();
+    const auto named = named_class_count();
     // DETR counts the numbers of COCO's classes, which have gaps: its names may be fewer.
     const bool fits = result.layout == Layout::Detr || result.layout == Layout::Rfdetr
                           ? named <= result.classes + 1

@@ -93,22 +93,46 @@ struct OnnxDetector::Impl {
     prepared = true;
   }
 
+  // What the network gets of a picture.
+  [[nodiscard]] FramePart part(const Frame& frame) const {
+    return roi ? part_of(frame, *roi) : FramePart{frame};
+  }
+
   // The boxes of one picture of a run.
-  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index) const {
+  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index,
+                                 const FramePart& of) const {
     Detections found;
     found.boxes = inference::boxes_in_picture(how, run.views(index), form, run.placements[index], decoding);
+    for (auto& box : found.boxes) {
+      box.x1 += static_cast<float>(of.x);
+      box.x2 += static_cast<float>(of.x);
+      box.y1 += static_cast<float>(of.y);
+      box.y2 += static_cast<float>(of.y);
+    }
     found.names = names;
     return found;
+  }
+
+  // The boxes of a run that had empty pictures: a fault of the outputs is an error of the file now, not of the
+  // first picture.
+  void try_out(const inference::PictureRun& run) const {
+    try {
+      static_cast<void>(inference::boxes_in_picture(how, run.views(0), form, run.placements[0], decoding));
+    } catch (const Error& error) {
+      throw OptionError("cannot detect with '" + session->path() + "': " + error.what());
+    }
   }
 
   // A run for each picture, as many at once as there are runners.
   [[nodiscard]] Results one_by_one(Samples samples, const Context& context) {
     Results results(samples.size());
     crew->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
-      const auto run = runner.run(samples[i].value, context);
+      const auto given = part(samples[i].value);
+      auto run = runner.run(given.frame, context);
       if (run.stopped()) return;
+      run.widen();
       book.add(run.seconds);
-      results[i] = boxes(run, 0);
+      results[i] = boxes(run, 0, given);
     });
     return results;
   }
@@ -118,14 +142,17 @@ struct OnnxDetector::Impl {
     Results results(samples.size());
     const auto most = fixed != 0 ? fixed : samples.size();
     for (std::size_t begin = 0; begin < samples.size(); begin += most) {
-      std::vector<const Frame*> frames;
+      std::vector<FramePart> parts;
       for (const auto& sample : samples.subspan(begin, std::min(most, samples.size() - begin))) {
-        frames.push_back(&sample.value);
+        parts.push_back(part(sample.value));
       }
-      const auto run = crew->first().run(frames, context);
+      std::vector<const Frame*> frames;
+      for (const auto& given : parts) frames.push_back(&given.frame);
+      auto run = crew->first().run(frames, context);
       if (run.stopped()) return results;
+      run.widen();
       book.add(run.seconds);
-      for (std::size_t i = 0; i < frames.size(); ++i) results[begin + i] = boxes(run, i);
+      for (std::size_t i = 0; i < frames.size(); ++i) results[begin + i] = boxes(run, i, parts[i]);
     }
     return results;
   }
@@ -136,6 +163,7 @@ struct OnnxDetector::Impl {
   int threads;
   Recognised how;
   inference::DecodeOptions decoding;
+  std::optional<Region> roi;
   ClassNames names;
   std::size_t fixed;  // pictures that the file takes in a run; 0: any number
   inference::InferenceBook book;
@@ -147,19 +175,24 @@ struct OnnxDetector::Impl {
 OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options) {
   check_share("confidence", options.confidence);
   check_share("iou", options.iou);
+  if (options.roi) check_region(*options.roi);
   const auto& session = model.session();
   auto form = inference::picture_form(*session, options.size);
-  auto facts = inference::facts_of(*session, form);
+  auto empty = inference::empty_run(*session, form);
+  empty.widen();
+  auto facts = inference::facts_of(*session, form, empty);
   if (!options.layout.empty()) facts.layout = inference::layout_of(options.layout);
   if (!options.names.empty()) facts.names = options.names;
   const auto how = inference::recognise(facts);
   inference::apply_to(form, how.layout);
   impl_ = std::make_unique<Impl>(session, form);
   impl_->how = how;
+  impl_->roi = options.roi;
   impl_->decoding = {.confidence = options.confidence,
                      .iou = options.iou,
                      .wanted = mask_of(options.classes, how, session->path())};
   if (!how.names.empty()) impl_->names = std::make_shared<const std::vector<std::string>>(how.names);
+  impl_->try_out(empty);
   const bool pays = options.tensor_batches.value_or(session->provider() != "cpu");
   impl_->tensors = impl_->fixed > 1 || (impl_->fixed == 0 && pays);
 }
@@ -172,8 +205,8 @@ std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<con
   return impl_->tensors ? impl_->together(samples, context) : impl_->one_by_one(samples, context);
 }
 
-std::optional<InferenceStats> OnnxDetector::inference() const {
-  return impl_->book.read();
+std::optional<InferenceStats> OnnxDetector::inference(Span span) const {
+  return impl_->book.read(span);
 }
 
 void OnnxDetector::close() {

@@ -17,10 +17,10 @@ class InferenceBook {
 
   void add(double seconds) {
     const std::scoped_lock lock(mutex_);  // a crew's threads end runs at the same time
-    runs_.add(seconds);
+    runs_.add(seconds, Clock::real()->now());
   }
-  [[nodiscard]] InferenceStats read() const {
-    const auto time = runs_.quantiles();
+  [[nodiscard]] InferenceStats read(Span span) const {
+    const auto time = runs_.quantiles(span, Clock::real()->now());
     return {
         .provider = provider_, .threads = threads_, .runs = runs_.count(), .p50 = time.p50, .p99 = time.p99};
   }
@@ -29,7 +29,7 @@ class InferenceBook {
   const std::string provider_;
   const int threads_;
   std::mutex mutex_;
-  Histogram runs_;
+  Timings runs_;
 };
 
 }  // namespace freshframe::inference

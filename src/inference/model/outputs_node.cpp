@@ -18,20 +18,22 @@ using inference::Session;
 using inference::Tensor;
 using inference::ort::Element;
 
+constexpr std::array kOutputElements = {Element::Float,   Element::Uint8,  Element::Int8,   Element::Uint16,
+                                        Element::Int16,   Element::Int32,  Element::Int64,  Element::Bool,
+                                        Element::Float16, Element::Double, Element::Uint32, Element::Uint64};
+
+const auto kElementTypes = [] {
+  std::array<native::Dtype, kOutputElements.size()> made{};
+  std::ranges::transform(kOutputElements, made.begin(), [](Element from) {
+    return native::Dtype{inference::element_name(from), static_cast<int>(inference::element_bytes(from))};
+  });
+  return made;
+}();
+
 const native::Dtype& dtype_of(Element element) {
-  static constexpr std::array kElements = {
-      Element::Float, Element::Uint8, Element::Int8,    Element::Uint16, Element::Int16,  Element::Int32,
-      Element::Int64, Element::Bool,  Element::Float16, Element::Double, Element::Uint32, Element::Uint64};
-  static const auto types = [] {
-    std::array<native::Dtype, kElements.size()> made{};
-    std::ranges::transform(kElements, made.begin(), [](Element from) {
-      return native::Dtype{inference::element_name(from), static_cast<int>(inference::element_bytes(from))};
-    });
-    return made;
-  }();
-  const auto* const found = std::ranges::find(kElements, element);
-  if (found == kElements.end()) throw Error("an output has elements that arrays cannot hold");
-  return types[static_cast<std::size_t>(found - kElements.begin())];
+  const auto* const found = std::ranges::find(kOutputElements, element);
+  if (found == kOutputElements.end()) throw Error("an output has elements that arrays cannot hold");
+  return kElementTypes[static_cast<std::size_t>(found - kOutputElements.begin())];
 }
 
 native::Column column_of(const std::string& name, const Tensor& tensor) {
@@ -63,7 +65,7 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
         book_(session_->provider(), session_->threads()) {}
 
   [[nodiscard]] std::string default_name() const override { return "OnnxModel"; }
-  [[nodiscard]] std::optional<InferenceStats> inference() const override { return book_.read(); }
+  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override { return book_.read(span); }
 
   std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
     auto run = runner_.run(sample.value, context);

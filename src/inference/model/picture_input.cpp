@@ -157,26 +157,32 @@ PictureRun PictureRunner::run(const Frame& frame, const Context& context) {
   return run(std::span(&one, 1), context);
 }
 
-ModelFacts facts_of(const Session& session, const InputForm& form) {
-  ModelFacts facts{.path = session.path(), .width = form.width, .height = form.height};
-  facts.outputs = session.outputs();
-  facts.metadata = session.metadata();
+PictureRun empty_run(const Session& session, const InputForm& form) {
   const Letterbox box(form);
-  const auto count = std::max<std::size_t>(pictures_of(session), 1);
-  const std::vector<float> grey(count * box.floats(), 0.5F);
-  std::vector<Tensor> given;
+  PictureRun run;
+  run.count = std::max<std::size_t>(pictures_of(session), 1);
+  run.placements.assign(run.count, place(form.width, form.height, form));
+  const std::vector<float> grey(run.count * box.floats(), 0.5F);
   try {
-    given = run_tensor(session, form, grey, count, {});
+    run.outputs = run_tensor(session, form, grey, run.count, {});
   } catch (const OptionError&) {
     throw;
   } catch (const Error& error) {
     refuse(session, error.what());
   }
-  for (std::size_t i = 0; i < given.size(); ++i) {
-    facts.outputs[i].shape.assign(given[i].shape().begin(), given[i].shape().end());
-    facts.outputs[i].symbols.assign(given[i].shape().size(), "");
-    facts.outputs[i].element = given[i].element();
-    if (count > 1) facts.outputs[i].shape[0] = 1;
+  return run;
+}
+
+ModelFacts facts_of(const Session& session, const InputForm& form, const PictureRun& run) {
+  ModelFacts facts{.path = session.path(), .width = form.width, .height = form.height};
+  facts.outputs = session.outputs();
+  facts.metadata = session.metadata();
+  for (std::size_t i = 0; i < run.outputs.size(); ++i) {
+    const auto shape = run.outputs[i].shape();
+    facts.outputs[i].shape.assign(shape.begin(), shape.end());
+    facts.outputs[i].symbols.assign(shape.size(), "");
+    facts.outputs[i].element = run.outputs[i].element();
+    if (run.count > 1) facts.outputs[i].shape[0] = 1;
   }
   return facts;
 }

@@ -36,9 +36,6 @@ void refuse_fixed_batch(const Session& session);
 [[nodiscard]] std::vector<OutputView> views_of(std::span<const Tensor> tensors, std::size_t index = 0,
                                                std::size_t count = 1);
 
-/// The facts of a model after one run with empty pictures: the shapes are those of one picture.
-[[nodiscard]] ModelFacts facts_of(const Session& session, const InputForm& form);
-
 /// The result of a run.
 struct PictureRun {
   std::vector<Tensor> outputs;        // none: it was stopped
@@ -47,10 +44,19 @@ struct PictureRun {
   double seconds = 0;                 // of the network alone
 
   [[nodiscard]] bool stopped() const noexcept { return outputs.empty(); }
+  /// So that the decoders can read outputs of float16 and float64.
+  void widen() {
+    for (auto& output : outputs) output.widen();
+  }
   [[nodiscard]] std::vector<OutputView> views(std::size_t index) const {
     return views_of(outputs, index, count);
   }
 };
+
+/// A run with empty pictures. Throws OptionError that names the file.
+[[nodiscard]] PictureRun empty_run(const Session& session, const InputForm& form);
+/// The facts of a model after that run: the shapes are those of one picture.
+[[nodiscard]] ModelFacts facts_of(const Session& session, const InputForm& form, const PictureRun& run);
 
 /// Runs a model on pictures. One thread at a time; several runners may share a session.
 class PictureRunner {

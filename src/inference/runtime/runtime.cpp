@@ -3,12 +3,14 @@
 #include "inference/runtime/runtime.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
 #include "freshframe/log.hpp"
 
 #include <map>
 #include <mutex>
 #include <utility>
 
+#include "core/utf8.hpp"
 #include <dlfcn.h>
 
 namespace freshframe::inference {
@@ -18,6 +20,7 @@ constexpr const char* kInstall = "pip install 'freshframe[onnx]'";
 
 // ONNX Runtime also returns a failure as a status, which becomes an exception. So its log lines are shown only
 // with -v.
+// NOLINTNEXTLINE(readability-function-size): ONNX Runtime calls it
 void to_log(void* /*parameter*/, int severity, const char* /*category*/, const char* /*id*/,
             const char* /*place*/, const char* message) {
   const auto level = severity >= ort::kLogFatal ? LogLevel::Error : LogLevel::Debug;
@@ -42,12 +45,17 @@ const ort::ApiBase& base_of(const std::string& library) {
 
 }  // namespace
 
+// Never freed: sessions of programs that end without an orderly shutdown still use them.
+struct Runtime::Loaded {
+  std::mutex mutex;
+  forks::Hold<std::mutex> hold{mutex, forks::Order::Loading};
+  std::map<std::string, std::unique_ptr<Runtime>> by_library;  // guarded by mutex
+};
+
 const Runtime& Runtime::load(const std::string& library) {
-  static std::mutex mutex;
-  // Never freed: sessions of programs that end without an orderly shutdown still use them.
-  static auto* const loaded = new std::map<std::string, std::unique_ptr<Runtime>>();
-  const std::scoped_lock lock(mutex);
-  auto& runtime = (*loaded)[library];
+  auto& loaded = forks::ProcessWide<Loaded>::get();
+  const std::scoped_lock lock(loaded.mutex);
+  auto& runtime = loaded.by_library[library];
   if (!runtime) runtime.reset(new Runtime(library));
   return *runtime;
 }
@@ -73,7 +81,7 @@ Runtime::Runtime(const std::string& library) {
 Runtime::~Runtime() = default;
 
 std::string Runtime::text_of(ort::Status* status) const {
-  std::string text = plain(ort::GetErrorMessage{}, status);
+  auto text = core::utf8_of(plain(ort::GetErrorMessage{}, status));  // it may quote any bytes of the file
   plain(ort::ReleaseStatus{}, status);
   return text;
 }

@@ -41,6 +41,7 @@ class Runtime {
 
  private:
   using AnyFunction = void (*)();
+  struct Loaded;
 
   explicit Runtime(const std::string& library);
   [[noreturn]] void raise(ort::Status* status) const;

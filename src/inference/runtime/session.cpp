@@ -10,7 +10,11 @@
 #include <filesystem>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <utility>
+
+#include "core/utf8.hpp"
+#include "inference/runtime/half.hpp"
 
 namespace freshframe::inference {
 namespace {
@@ -62,12 +66,41 @@ std::string known_here(const Runtime& runtime) {
 std::string reason_of(std::string text) {
   text.resize(std::min(text.find('\n'), text.size()));
   constexpr std::size_t kMost = 400;
-  if (text.size() > kMost) text = text.substr(0, kMost) + " ...";
+  if (text.size() > kMost) text = core::utf8_of(text.substr(0, kMost)) + " ...";
   return text;
 }
 
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
   throw OptionError("cannot load the model '" + path + "': " + why);
+}
+
+/// What a file of another format is, by its name's suffix, and how to get an ONNX file of it.
+std::optional<std::string> way_from_other_format(const std::string& path) {
+  struct Format {
+    std::string_view suffix;
+    std::string_view way;
+  };
+  constexpr std::string_view kPytorch =
+      "it is a PyTorch file; export it to ONNX: `yolo export model=FILE format=onnx` for models of Ultralytics, "
+      "torch.onnx.export() for others";
+  constexpr std::string_view kTensorrt =
+      "it is an engine of TensorRT, which runs only there; take the .onnx file that it was made from, and "
+      "provider=\"cuda\" for a GPU";
+  constexpr std::array kFormats = {
+      Format{".pt", kPytorch},
+      Format{".pth", kPytorch},
+      Format{".torchscript", kPytorch},
+      Format{".engine", kTensorrt},
+      Format{".trt", kTensorrt},
+      Format{".tflite",
+             "it is a TensorFlow Lite file; convert it to ONNX: `python -m tf2onnx.convert --tflite FILE "
+             "--output model.onnx` (package tf2onnx)"},
+      Format{".safetensors",
+             "it has weights without a network; export the model to ONNX where it was trained"}};
+  const auto suffix = std::filesystem::path(path).extension().string();
+  const auto* const found = std::ranges::find(kFormats, suffix, &Format::suffix);
+  if (found == kFormats.end()) return std::nullopt;
+  return std::string(found->way);
 }
 
 // A text in memory of ONNX Runtime's allocator.
@@ -91,7 +124,7 @@ void read_shape(const Runtime& runtime, const ort::TensorInfo* info, TensorInfo&
   runtime.call(ort::GetDimensions{}, info, to.shape.data(), count);
   runtime.call(ort::GetSymbolicDimensions{}, info, symbols.data(), count);
   for (std::size_t i = 0; i < count; ++i) {
-    to.symbols.emplace_back(symbols[i] != nullptr ? symbols[i] : "");
+    to.symbols.push_back(symbols[i] != nullptr ? core::utf8_of(symbols[i]) : std::string());
     if (to.shape[i] < 0) to.shape[i] = -1;
   }
 }
@@ -154,7 +187,19 @@ Tensor::Tensor(const Runtime& runtime, ort::Value* value) : value_(runtime, valu
   data_ = memory;
 }
 
+void Tensor::widen() {
+  if (element_ == Element::Float16) {
+    const std::span halves(static_cast<const std::uint16_t*>(data_), count_);
+    wide_.resize(count_);
+    std::ranges::transform(halves, wide_.begin(), float_of_half);
+  } else if (element_ == Element::Double) {
+    const std::span doubles(static_cast<const double*>(data_), count_);
+    wide_.assign(doubles.begin(), doubles.end());
+  }
+}
+
 std::span<const float> Tensor::floats() const {
+  if (!wide_.empty()) return wide_;
   if (element_ != Element::Float) return {};
   return {static_cast<const float*>(data_), count_};
 }
@@ -204,7 +249,7 @@ void Session::open(const SessionOptions& options) {
       return;
     } catch (const Error& error) {
       const auto why = reason_of(error.what());
-      if (is_last || options.provider != "auto") refuse(path_, why);
+      if (is_last || options.provider != "auto") refuse(path_, way_from_other_format(path_).value_or(why));
       log(LogLevel::Warning, "'" + path_ + "' does not run on " + std::string(provider.name) + ": " + why +
                                  "; the next provider is tried");
     }
@@ -250,6 +295,10 @@ void Session::describe() {
       runtime_.call(naming, session, i, allocator, &name);
       ort::TypeInfo* type = nullptr;
       auto text = taken(runtime_, allocator, name);
+      if (!core::is_utf8(text)) {
+        refuse(path_, "the name of an input or output must be UTF-8, got '" + core::utf8_of(text) +
+                          "': the file is damaged, or its exporter is faulty");
+      }
       runtime_.call(typing, session, i, &type);
       to.push_back(tensor_info(runtime_, std::move(text), type));
     }
@@ -265,7 +314,7 @@ void Session::describe() {
   const auto* const book = metadata.get();
   char* text = nullptr;
   runtime_.call(ort::MetadataGetProducerName{}, book, allocator, &text);
-  producer_ = taken(runtime_, allocator, text);
+  producer_ = core::utf8_of(taken(runtime_, allocator, text));
   char** keys = nullptr;
   std::int64_t count = 0;
   runtime_.call(ort::MetadataGetKeys{}, book, allocator, &keys, &count);
@@ -273,7 +322,7 @@ void Session::describe() {
     const auto key = taken(runtime_, allocator, keys[i]);
     text = nullptr;
     runtime_.call(ort::MetadataLookup{}, book, allocator, key.c_str(), &text);
-    metadata_[key] = taken(runtime_, allocator, text);
+    metadata_[core::utf8_of(key)] = core::utf8_of(taken(runtime_, allocator, text));
   }
   if (keys != nullptr) runtime_.call(ort::AllocatorFree{}, allocator, static_cast<void*>(keys));
 }

@@ -45,7 +45,9 @@ class Tensor {
   Tensor(const Runtime& runtime, ort::Value* value);
 
   [[nodiscard]] const void* data() const noexcept { return data_; }
-  [[nodiscard]] std::span<const float> floats() const;  // empty unless it has floats
+  /// Copies float16 and float64 for floats(). data() and element() stay.
+  void widen();
+  [[nodiscard]] std::span<const float> floats() const;  // empty unless it has float32, or was widened
   [[nodiscard]] std::span<const std::int64_t> shape() const noexcept { return shape_; }
   [[nodiscard]] ort::Element element() const noexcept { return element_; }
   [[nodiscard]] std::size_t count() const noexcept { return count_; }
@@ -56,6 +58,7 @@ class Tensor {
   std::vector<std::int64_t> shape_;
   ort::Element element_ = ort::Element::Undefined;
   std::size_t count_ = 0;
+  std::vector<float> wide_;
 };
 
 struct SessionOptions {

@@ -12,8 +12,8 @@
 #include "media/camera/capture.hpp"
 #include "media/camera/options.hpp"
 #include "media/camera/stop_event.hpp"
-#include "media/ffmpeg/decoder.hpp"
-#include "media/ffmpeg/frame_maker.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/reconnecting_source.hpp"
 
 namespace freshframe::media {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/camera/system.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <fcntl.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -37,8 +39,7 @@ class Kernel final : public V4l2System {
 }  // namespace
 
 V4l2System& V4l2System::kernel() {
-  static Kernel system;
-  return system;
+  return forks::ProcessWide<Kernel>::get();
 }
 
 }  // namespace freshframe::media

@@ -1,5 +1,6 @@
 // The PixelOps of media: every pair of formats.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/forks.hpp"
 #include "freshframe/media.hpp"
 
 #include <cstddef>
@@ -49,8 +50,7 @@ class MediaPixelOps final : public PixelOps {
 }  // namespace
 
 const PixelOps& pixel_ops() noexcept {
-  static const MediaPixelOps ops;
-  return ops;
+  return forks::ProcessWide<MediaPixelOps>::get();
 }
 
 }  // namespace freshframe

@@ -89,6 +89,7 @@ void on_line(void* object, int raw_level, const char* format, va_list arguments)
       hushed = capture->take(without_prefix(safe), is_reader(object));
     } else if (capture != nullptr && *ours == LogLevel::Warning) {
       hushed = capture->hushes_warnings();
+      capture->note(safe);
     }
     log(hushed ? LogLevel::Debug : *ours, safe);
   } catch (...) {  // out of memory: a log line may be lost, FFmpeg's C code must not be unwound

@@ -32,7 +32,14 @@ class FfmpegErrorCapture {
   /// FFmpeg found more streams than AVFormatContext::max_streams.
   [[nodiscard]] bool met_stream_limit() const noexcept { return met_stream_limit_; }
 
+  /// FFmpeg ignored an MP4's table of the frames' times.
+  [[nodiscard]] bool met_damaged_times() const noexcept { return met_damaged_times_; }
+
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
+  /// For the log callback: a warning.
+  void note(const std::string& line) {
+    met_damaged_times_ = met_damaged_times_ || line.find("CTTS invalid") != std::string::npos;
+  }
   /// For the log callback: takes the line. True: log it as debug.
   bool take(const std::string& line, bool from_reader);
 
@@ -40,6 +47,7 @@ class FfmpegErrorCapture {
   Purpose purpose_;
   std::string cause_;
   bool met_stream_limit_ = false;
+  bool met_damaged_times_ = false;
   FfmpegErrorCapture* outer_ = nullptr;
 };
 

@@ -18,7 +18,7 @@
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/ffmpeg/probing.hpp"
+#include "media/ffmpeg/read/probing.hpp"
 #include <sys/stat.h>
 
 namespace freshframe::media {
@@ -37,6 +37,12 @@ std::optional<PathFault> path_fault(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {
     const int code = errno;
+    if (code == ENOENT && path.starts_with('~')) {
+      return PathFault{
+          "there is no such file; '~' is not a folder here, give the path of your home or use "
+          "os.path.expanduser()",
+          code};
+    }
     if (code == ENOENT) return PathFault{"there is no such file; check the path", code};
     return PathFault{std::generic_category().message(code), code};
   }
@@ -86,6 +92,7 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
       open_container(again);
     }
     choose_stream();
+    damaged_times_ = errors.met_damaged_times();
   } catch (const SourceTimeout&) {
     throw;
   } catch (const SourceError& error) {
@@ -291,13 +298,18 @@ std::optional<std::int64_t> Demuxer::frame_count() const {
   return fields ? std::nullopt : std::optional(counted);
 }
 
+bool Demuxer::has_whole_frames() const {
+  const std::string_view name = input_->iformat->name;
+  return frame_count() || name.rfind("matroska,", 0) == 0;
+}
+
 std::int64_t Demuxer::missing_packets() const {
   // Only an index of all frames shows this.
   const std::int64_t size = stream_->nb_frames > 0 ? avio_size(io_.get()) : 0;
   std::int64_t missing = 0;
   for (int i = avformat_index_get_entries_count(stream_) - 1; i >= 0 && size > 0; --i) {
     const AVIndexEntry* entry = avformat_index_get_entry(stream_, i);
-    if (entry->pos + entry->size > size) ++missing;
+    if (entry->pos > size - entry->size) ++missing;
   }
   return std::max<std::int64_t>(missing + missing_entries(), complained_ ? 1 : 0);
 }
@@ -308,10 +320,11 @@ std::int64_t Demuxer::missing_entries() const {
   const bool mov = std::string_view(input_->iformat->name).rfind("mov,", 0) == 0;
   const int entries = avformat_index_get_entries_count(stream_);
   if (!mov || entries < 2 || stream_->nb_frames <= entries || stream_->duration <= 0) return 0;
-  const auto first = avformat_index_get_entry(stream_, 0)->timestamp;
-  const auto last = avformat_index_get_entry(stream_, entries - 1)->timestamp;
-  const double step = static_cast<double>(last - first) / (entries - 1);
-  const double rest = static_cast<double>(stream_->duration - (last - first)) - step;
+  // As doubles: the numbers of a damaged file may be as far apart as 64 bits allow.
+  const auto first = static_cast<double>(avformat_index_get_entry(stream_, 0)->timestamp);
+  const auto last = static_cast<double>(avformat_index_get_entry(stream_, entries - 1)->timestamp);
+  const double step = (last - first) / (entries - 1);
+  const double rest = static_cast<double>(stream_->duration) - (last - first) - step;
   return rest > 1.5 * step ? stream_->nb_frames - entries : 0;
 }
 

@@ -7,9 +7,9 @@
 #include <stop_token>
 #include <string>
 
-#include "media/ffmpeg/decoder.hpp"
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
 #include "media/file/stream_spans.hpp"
 
 namespace freshframe::media {
@@ -63,6 +63,10 @@ class Demuxer {
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
   /// FFmpeg's demuxer logged an error in the last next(), even if that returned a packet: data was skipped.
   [[nodiscard]] bool complained() const noexcept { return complained_; }
+  /// FFmpeg ignored the table of the frames' times: their order may be wrong, and it may hide some of them.
+  [[nodiscard]] bool has_damaged_times() const noexcept { return damaged_times_; }
+  /// Each packet is a whole frame, because the container stores them so, or has an index of all.
+  [[nodiscard]] bool has_whole_frames() const;
   /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer logged
   /// an error.
   [[nodiscard]] std::int64_t missing_packets() const;
@@ -91,6 +95,7 @@ class Demuxer {
   StreamSpans spans_;         // of the video streams read so far
   int damaged_in_row_ = 0;
   bool complained_ = false;
+  bool damaged_times_ = false;
 };
 
 }  // namespace freshframe::media

@@ -188,6 +188,7 @@ AvFramePtr FileSource::pull(const Context& context) {
         break;
       case Decoder::Result::End:
         if (lost_) std::rethrow_exception(lost_);
+        count_undecoded(context);
         return nullptr;
     }
   }
@@ -211,6 +212,7 @@ bool FileSource::feed(const Context& context) {
   }
   if (result == Demuxer::Result::Damaged || demuxer_->complained()) count_damage(context);
   if (result == Demuxer::Result::Damaged) return true;
+  count_sent(*packet_);
   if (!decoder_->send(*packet_, context.clock.now())) count_damage(context);
   av_packet_unref(packet_.get());
   return true;
@@ -278,6 +280,30 @@ void FileSource::count_cut_off(const Context& context) {
   context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
   log(LogLevel::Warning, "the file is cut off: at least " + std::to_string(missing) +
                              " packets at its end are missing: '" + url() + "'");
+}
+
+/// Without those that the file hides (by an edit list, which damaged times make wrong), and those that are shown before the first key frame: they
+/// need frames from before the file.
+void FileSource::count_sent(const AVPacket& packet) {
+  if (!first_sent_) first_sent_ = packet.pts;
+  const bool shown = (packet.flags & AV_PKT_FLAG_DISCARD) == 0 || demuxer_->has_damaged_times();
+  if (shown && packet.size > 0 && packet.pts >= *first_sent_) ++sent_in_pass_;
+}
+
+/// A decoder drops frames in silence where a damaged file puts them out of order.
+void FileSource::count_undecoded(const Context& context) {
+  const auto codec = demuxer_->stream().codecpar->codec_id;
+  const bool one_each = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;  // a packet for each frame
+  const bool comparable = one_each && demuxer_->has_whole_frames() && !info_.interlaced.value_or(false) &&
+                          !options_.start && passes_ == 0 && damaged_ == 0;
+  const auto missing = sent_in_pass_ - frames_in_pass_;
+  if (!comparable || missing <= 0) return;
+  context.counters.drop(NodeDropCause::Decode, static_cast<std::uint64_t>(missing));
+  log(LogLevel::Warning, "the decoder gave " + std::to_string(frames_in_pass_) + " frames of " +
+                             std::to_string(sent_in_pass_) +
+                             " packets: the file is damaged, or its times are out "
+                             "of order, and times of other frames may be wrong: '" +
+                             url() + "'");
 }
 
 std::optional<double> FileSource::seconds(std::int64_t ticks) const {

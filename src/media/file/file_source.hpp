@@ -11,8 +11,8 @@
 #include <optional>
 #include <string>
 
-#include "media/ffmpeg/decoder.hpp"
-#include "media/ffmpeg/frame_maker.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/file/demuxer.hpp"
 #include "media/file/start_scan.hpp"
 #include "media/file/timeline.hpp"
@@ -74,6 +74,8 @@ class FileSource final : public VideoSource {
   void start_open_deadline();
   void count_damage(const Context& context);
   void count_cut_off(const Context& context);
+  void count_sent(const AVPacket& packet);
+  void count_undecoded(const Context& context);
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   [[nodiscard]] std::int64_t wanted_ticks() const;
   [[nodiscard]] double tolerance() const;
@@ -101,6 +103,8 @@ class FileSource final : public VideoSource {
   bool seeking_ = false;                    // decoding the frames before `start`, which are not counted
   std::int64_t first_number_ = 0;           // of the first frame
   std::int64_t frames_in_pass_ = 0;         // since open() or the last loop
+  std::int64_t sent_in_pass_ = 0;           // packets of frames, see count_undecoded()
+  std::optional<std::int64_t> first_sent_;  // the pts of the first of them
   std::int64_t passes_ = 0;                 // repetitions by `loop`
   std::int64_t damaged_ = 0;
   bool ended_ = false;

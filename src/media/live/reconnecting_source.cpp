@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
+#include <algorithm>
 #include <iomanip>
 #include <new>
 #include <sstream>
@@ -15,6 +16,9 @@
 
 namespace freshframe::media {
 namespace {
+
+constexpr Seconds kFirstReminder{10};
+constexpr Seconds kLongestReminder{600};
 
 std::string reason(const std::exception& error) {
   return dynamic_cast<const std::bad_alloc*>(&error) != nullptr ? "not enough memory" : error.what();
@@ -90,8 +94,28 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   book.lose(last_packet_, why);
   book.enter(SourceState::BackingOff);
   book.set_wall_clock(std::nullopt);
-  log(first ? LogLevel::Warning : LogLevel::Info, why + "; trying again");
+  report_outage(why, first, context.clock.now());
   disconnect();  // last: a driver may take long to release the device
+}
+
+// A program that waits for its first frame must not look like one that hangs. So the log has a warning at once and then
+// at growing intervals.
+void ReconnectingSource::report_outage(const std::string& why, bool first, TimePoint now) {
+  if (first) {
+    reminder_after_ = kFirstReminder;
+    log(LogLevel::Warning, why + "; trying again (reconnect=False ends instead)");
+    return;
+  }
+  const Seconds lost = now - last_packet_;
+  if (lost < reminder_after_) {
+    log(LogLevel::Info, why + "; trying again");
+    return;
+  }
+  reminder_after_ = std::max(lost + kFirstReminder, std::min(2 * lost, lost + kLongestReminder));
+  std::ostringstream text;
+  text << why << "; no frame for " << std::fixed << std::setprecision(0) << lost.count()
+       << " s, still trying";
+  log(LogLevel::Warning, text.str());
 }
 
 void ReconnectingSource::note_size(FrameSize size, const Context& context) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/forks.hpp"
 #include "freshframe/media.hpp"
 
 #include <exception>
@@ -9,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "media/ffmpeg/frame_maker.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/back_off.hpp"
 
 namespace freshframe::media {
@@ -54,6 +55,7 @@ class ReconnectingSource : public VideoSource {
   void try_to_connect(const Context& context);
   void back_off(const Context& context);
   void lose(const std::string& doing, const std::exception& error, const Context& context);
+  void report_outage(const std::string& why, bool first, TimePoint now);
 
   const std::string title_;
   const bool reconnect_;
@@ -62,10 +64,12 @@ class ReconnectingSource : public VideoSource {
   BackOff back_off_;
   TimePoint last_packet_{};  // or when the first attempt began
   SizeWatch sizes_;
-  std::string complaint_;  // the reason why frames could not be made
+  Seconds reminder_after_{};  // of an outage: since the last packet
+  std::string complaint_;     // the reason why frames could not be made
 
   mutable std::mutex info_mutex_;
-  VideoInfo info_;  // guarded by info_mutex_
+  forks::Hold<std::mutex> info_hold_{info_mutex_};  // info() answers in a forked child, too
+  VideoInfo info_;                                  // guarded by info_mutex_
 };
 
 }  // namespace freshframe::media

@@ -23,6 +23,7 @@ constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does n
 /// Seconds after a stop or a limit until the detached call is left behind: FFmpeg polls every 0.1 s.
 constexpr double kPatience = 0.12;
 
+/// Real time: FFmpeg and the network do not wait for a simulated clock (see Interrupt).
 TimePoint in(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
 }
@@ -97,7 +98,7 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
     check_gate();
     if (!result || input_->interrupt().timed_out()) {
       std::ostringstream text;
-      text << "'" << url_ << "' sent nothing for " << options_.read_timeout << " s";
+      text << "'" << url_ << "' sent no video for " << options_.read_timeout << " s";
       throw SourceTimeout(text.str(), url_, ETIMEDOUT);
     }
     if (*result == AVERROR(EAGAIN)) {

@@ -8,7 +8,7 @@
 #include <optional>
 #include <string>
 
-#include "media/ffmpeg/decoder.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
 #include "media/network/detached_call.hpp"
 #include "media/network/input.hpp"
 #include "media/network/url.hpp"

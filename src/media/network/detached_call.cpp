@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/detached_call.hpp"
 
+#include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
+
 #include <algorithm>
 #include <atomic>
 #include <condition_variable>
@@ -10,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "media/network/per_process.hpp"
+#include <cxxabi.h>
 #include <pthread.h>
 
 namespace freshframe::media {
@@ -53,11 +56,17 @@ struct DetachedCall::Shared {
   std::atomic<bool> ended{false};  // the thread's last action
 };
 
+/// Also when pthread_exit() in the job unwinds the thread (see Note [Forced unwinding] in core).
+struct DetachedCall::Ended {
+  ~Ended() { shared.ended.store(true, std::memory_order_release); }
+  Shared& shared;
+};
+
 DetachedCall::DetachedCall(Job job) : shared_(std::make_shared<Shared>()) {
   join_ended_calls();
   thread_ = std::thread([shared = shared_, job = std::move(job)]() mutable {
+    const Ended ended{*shared};
     run(*shared, std::move(job));
-    shared->ended.store(true, std::memory_order_release);
   });
 }
 
@@ -66,10 +75,17 @@ void DetachedCall::run(Shared& shared, Job job) {
   std::exception_ptr failure;
   try {
     job();
+  } catch (const abi::__forced_unwind&) {
+    report(shared, std::make_exception_ptr(Error("the call ended its own thread")));
+    throw;
   } catch (...) {
     failure = std::current_exception();
   }
   job = nullptr;  // the job's data is freed before its end is reported
+  report(shared, std::move(failure));
+}
+
+void DetachedCall::report(Shared& shared, std::exception_ptr failure) {
   const std::lock_guard lock(shared.mutex);
   shared.failure = std::move(failure);
   shared.done = true;
@@ -94,12 +110,12 @@ DetachedCall::~DetachedCall() {
   if (wait(TimePoint{}, {})) {
     thread_.join();
   } else {
-    PerProcess<LeftThreads>::get().add({std::move(thread_), {shared_, &shared_->ended}});
+    forks::PerProcess<LeftThreads>::get().add({std::move(thread_), {shared_, &shared_->ended}});
   }
 }
 
 void join_ended_calls() {
-  PerProcess<LeftThreads>::get().join_ended();
+  forks::PerProcess<LeftThreads>::get().join_ended();
 }
 
 }  // namespace freshframe::media

@@ -4,6 +4,7 @@
 
 #include "freshframe/clock.hpp"
 
+#include <exception>
 #include <functional>
 #include <memory>
 #include <stop_token>
@@ -31,7 +32,9 @@ class DetachedCall {
 
  private:
   struct Shared;
+  struct Ended;
   static void run(Shared& shared, Job job);
+  static void report(Shared& shared, std::exception_ptr failure);
 
   std::shared_ptr<Shared> shared_;
   std::thread thread_;

@@ -12,7 +12,7 @@
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
-#include "media/ffmpeg/probing.hpp"
+#include "media/ffmpeg/read/probing.hpp"
 #include "media/live/refused.hpp"
 #include "media/masked_url.hpp"
 

@@ -13,10 +13,10 @@
 #include <utility>
 
 #include "core/session_gate.hpp"
-#include "media/ffmpeg/decoder.hpp"
 #include "media/ffmpeg/interrupt.hpp"
 #include "media/ffmpeg/ptr.hpp"
-#include "media/ffmpeg/upright.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/ffmpeg/read/upright.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {

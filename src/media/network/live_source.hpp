@@ -11,7 +11,7 @@
 #include <optional>
 #include <string>
 
-#include "media/ffmpeg/frame_maker.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/reconnecting_source.hpp"
 #include "media/network/connection.hpp"
 #include "media/network/detached_call.hpp"

@@ -2,13 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/resolver.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <array>
 #include <memory>
 #include <mutex>
 #include <utility>
 
 #include "media/network/detached_call.hpp"
-#include "media/network/per_process.hpp"
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -92,7 +93,7 @@ bool is_address(const std::string& host) {
 
 std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                        const std::stop_token& stop, HostLookup lookup) {
-  auto& lookups = PerProcess<Lookups>::get();
+  auto& lookups = forks::PerProcess<Lookups>::get();
   const auto query = lookups.join(host, lookup);
   std::optional<HostAnswer> answer;
   if (query->call.wait(deadline, stop)) answer = *query->answer;

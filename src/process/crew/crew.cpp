@@ -28,19 +28,19 @@ constexpr auto kTidyTime = std::chrono::seconds(1);
 
 }  // namespace
 
-Crew::Crew(core::PipelineCore& core, core::Worker& worker, Embedder& embedder)
+Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
     : core_(core),
-      worker_(worker),
-      node_(dynamic_cast<ProcessNode&>(worker.node())),
+      runner_(runner),
+      node_(dynamic_cast<ProcessNode&>(runner.node())),
       embedder_(embedder),
       options_(node_.options()),
-      emitter_(worker, options_.ordered, bell_),
+      emitter_(runner, options_.ordered, bell_),
       deaths_(options_.restarts, options_.restart_window) {}
 
 void Crew::run() {
   node_.attach(bell_);
   const std::stop_callback on_stop(core_.stop_token(), [bell = bell_] { bell->ring(); });
-  worker_.inbox().set_ready_hook([bell = bell_] { bell->ring_for_sample(); });
+  runner_.inbox().set_ready_hook([bell = bell_] { bell->ring_for_sample(); });
   oom_kills_ = oom_kills();
   try {
     open();
@@ -48,22 +48,22 @@ void Crew::run() {
     fail_all(error.what());
   }
   opening_ = false;
-  const bool goes = worker_.open_step() && !failed_;
+  const bool goes = runner_.open_step() && !failed_;
   if (!goes) begin_end();
   bell_->ring();  // for samples that arrived without a ring while the workers opened
   while (!all_ended()) step();
-  worker_.inbox().set_ready_hook({});
+  runner_.inbox().set_ready_hook({});
   emitter_.finish();
   seats_.clear();
   node_.attach(nullptr);
-  worker_.close_step();
+  runner_.close_step();
 }
 
 // All workers start at once; the node has opened when each of them has.
 void Crew::open() {
   if (core_.clock() != Clock::real()) throw Error("worker processes need the real clock");
   payload_ = make_message_file(node_.recipe().payload);
-  for (int i = 0; i < core_.node_count(); ++i) names_.push_back(core_.worker(i).name());
+  for (int i = 0; i < core_.node_count(); ++i) names_.push_back(core_.runner(i).name());
   core_.budget()->extend((2 * options_.workers - 1) * static_cast<int>(most_given()));
   for (int i = 0; i < options_.workers; ++i) {
     seats_.push_back(std::make_unique<Seat>(static_cast<std::size_t>(i), node_.recipe(), options_));
@@ -87,7 +87,7 @@ void Crew::show(Seat& seat) {
            each->state == WorkerState::Resting;
   });
   // A worker that starts, or waits for its next start, counts as busy: nothing moves, but nothing is stuck.
-  if (!opening_) worker_.set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
+  if (!opening_) runner_.set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
 }
 
 void Crew::step() {
@@ -158,13 +158,14 @@ void Crew::on_time(TimePoint time) {
     if (seat.state == WorkerState::Resting && !opening_ && time >= seat.start_at) {
       start(seat);
     } else if (seat.killed_at && time - *seat.killed_at >= kKillTime) {
-      log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + worker_.name() +
+      log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + runner_.name() +
                                "' was killed and has not ended after " +
                                core::seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
                                seat.child().waits_in() + ": it is abandoned");
       seat.abandon();
       bury(seat, {});
     } else if (seat.child() && !seat.killed_at && stop_is_over) {
+      seat.cut_off = true;
       seat.kill(time, "the time for the stop was over");
     } else if (seat.kill_at && time >= *seat.kill_at) {
       seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
@@ -203,7 +204,7 @@ void Crew::begin_end() {
 
 void Crew::start(Seat& seat) {
   try {
-    seat.start(payload_.get(), names_, worker_.name());
+    seat.start(payload_.get(), names_, runner_.name());
   } catch (const Error& error) {
     seat.clear();
     if (opening_) throw;
@@ -227,12 +228,13 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   auto text = describe_end(seat, end);
   oom_kills_ = oom_kills();
   const auto dump = seat.last_dump;
-  const bool was_closing = seat.state == WorkerState::Closing || ending_;
+  const bool was_ending = seat.state == WorkerState::Closing || ending_;
   const bool was_clean = seat.closed && end.kind == ChildEnd::Kind::Exited && end.code == 0;
   const bool stops = stop_seen_.has_value();
-  if (!seat.jobs.empty()) {
+  const bool was_at_work = !seat.jobs.empty();
+  if (was_at_work) {
     const auto& stamp = seat.jobs.front().sample.stamp;
-    const auto& source = stamp.source >= 0 ? core_.worker(stamp.source).name() : worker_.name();
+    const auto& source = stamp.source >= 0 ? core_.runner(stamp.source).name() : runner_.name();
     const auto many = seat.jobs.size() > 1
                           ? " a batch of " + std::to_string(seat.jobs.size()) + " samples that begins with"
                           : std::string();
@@ -240,10 +242,21 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
     drop_jobs(seat, stops ? NodeDropCause::Stop : NodeDropCause::Worker);
   }
   const bool was_starting = seat.state == WorkerState::Starting;
+  const bool owed_close =
+      seat.state == WorkerState::Closing && seat.has_opened && !seat.closed && !seat.cut_off;
   seat.clear();
-  if (was_closing || stops || failed_) {
+  if (was_ending || stops || failed_) {
     seat.state = WorkerState::Ended;
-    if (!was_clean && !failed_) log(LogLevel::Warning, "a worker of '" + worker_.name() + "' " + text);
+    const bool was_last_death = was_at_work && !stops && !deaths_.count(now());
+    if (failed_ || was_clean) {
+      // told already, or nothing to tell
+    } else if (owed_close) {  // its close() may have had results to write: as an exception of close()
+      fail_all("its worker " + text + " in its close()");
+    } else if (was_last_death) {
+      fail_all("its worker " + text);
+    } else {
+      log(LogLevel::Warning, "a worker of '" + runner_.name() + "' " + text);
+    }
   } else if (opening_) {
     seat.state = WorkerState::Ended;
     const auto limit = options_.memory ? "; its memory= is " + core::mebibytes_rounded_down(*options_.memory)
@@ -271,8 +284,8 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
   const auto delay = seat.back_off.next();
   seat.state = WorkerState::Resting;
   seat.start_at = time + delay;
-  const auto whole = "worker of '" + worker_.name() + "' " + text;
-  core_.errors().add({.node = worker_.name(), .text = whole, .traceback = dump, .counted = false});
+  const auto whole = "worker of '" + runner_.name() + "' " + text;
+  core_.errors().add({.node = runner_.name(), .text = whole, .traceback = dump, .counted = false});
   log(LogLevel::Warning, whole + "; another one starts in " + core::seconds_text(Seconds(delay).count()) +
                              (dump.empty() ? "" : "\n" + dump));
 }
@@ -280,7 +293,7 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
 // The node fails as a whole: the pipeline stops.
 void Crew::fail_all(const std::string& text) {
   failed_ = true;
-  worker_.fail(std::make_exception_ptr(Error(text)), text, nullptr);
+  runner_.fail(std::make_exception_ptr(Error(text)), text, nullptr);
 }
 
 }  // namespace freshframe::process

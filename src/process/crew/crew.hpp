@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/worker.hpp"
+#include "core/pipeline/runner.hpp"
 #include "process/crew/embedder.hpp"
 #include "process/crew/emitter.hpp"
 #include "process/crew/pictures.hpp"
@@ -31,7 +31,7 @@ namespace freshframe::process {
 /// run() is the whole life of the node's workers. `worker` must be of a ProcessNode.
 class Crew {
  public:
-  Crew(core::PipelineCore& core, core::Worker& worker, Embedder& embedder);
+  Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder);
   Crew(const Crew&) = delete;
   Crew& operator=(const Crew&) = delete;
 
@@ -92,7 +92,7 @@ class Crew {
   void after_job(Seat& seat);
 
   core::PipelineCore& core_;
-  core::Worker& worker_;
+  core::Runner& runner_;
   ProcessNode& node_;
   Embedder& embedder_;
   const CrewOptions& options_;

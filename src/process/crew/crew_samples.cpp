@@ -33,14 +33,14 @@ Seat* Crew::idle_seat() {
 }
 
 std::size_t Crew::most_given() const {
-  const auto& batch = worker_.batch();
+  const auto& batch = runner_.batch();
   return batch ? static_cast<std::size_t>(batch->size) : 1;
 }
 
 core::Taken Crew::take(std::vector<AnySample>& samples) {
-  if (const auto& batch = worker_.batch())
-    return worker_.inbox().try_take_batch(samples, *batch, gather_until_);
-  const auto taken = worker_.inbox().try_take(samples.emplace_back());
+  if (const auto& batch = runner_.batch())
+    return runner_.inbox().try_take_batch(samples, *batch, gather_until_);
+  const auto taken = runner_.inbox().try_take(samples.emplace_back());
   if (taken != core::Taken::Sample) samples.clear();
   return taken;
 }
@@ -65,7 +65,7 @@ void Crew::take_samples() {
   bell_->want_samples(wants);
   if (wants == armed_) return;
   armed_ = wants;
-  worker_.inbox().arm(wants);
+  runner_.inbox().arm(wants);
   if (wants) bell_->ring_for_sample();  // one may have arrived between the check and this
 }
 
@@ -99,7 +99,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   message.dropped = job.sample.dropped;
   PlacedFrame placed;
   if (job.sample.frame) {
-    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(worker_.index()));
+    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(runner_.index()));
     core_.budget()->check_held(holder, core_.options().max_held_bytes);
     placed = place(job.sample.frame, SlabPool::shared());
     message.forms = placed.forms;
@@ -215,6 +215,7 @@ void Crew::handle(Seat& seat, std::span<const std::byte> bytes) {
 }
 
 void Crew::opened(Seat& seat) {
+  seat.has_opened = true;
   if (seat.state == WorkerState::Closing) return;  // the stop was earlier
   if (seat.state != WorkerState::Starting) throw ProtocolError("it opened twice");
   seat.state = WorkerState::Idle;
@@ -266,14 +267,14 @@ std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& mes
       return Emitted{{}, std::move(builder).publish(embedder_.pixel_ops())};
     }
     case ResultKind::Value:
-      return Emitted{embedder_.decode(seat.receive(message.value), worker_.name()), {}};
+      return Emitted{embedder_.decode(seat.receive(message.value), runner_.name()), {}};
   }
   return std::nullopt;
 }
 
 // As the loop of an in-process node: a child's refusal would name the child.
 void Crew::check_demand(const Emitted& output) const {
-  const auto& demand = worker_.demand();
+  const auto& demand = runner_.demand();
   const auto* const type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
   throw OptionTypeError("gave " + std::string(type->name) + ", but its child '" + demand.child + "' takes " +
@@ -284,7 +285,7 @@ void Crew::check_demand(const Emitted& output) const {
 void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   const auto lease = seat.jobs.front().lease;
   if (lease != 0) {
-    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(worker_.index()));
+    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(runner_.index()));
     seat.lend(lease, core::FrameAccess::loan(seat.jobs.front().sample.frame, holder));
   }
   seat.jobs.pop_front();
@@ -294,8 +295,8 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 // With the first result of a call: the time after it is the sending of the others.
 void Crew::count_call(const Seat& seat) {
   if (seat.jobs.size() != seat.given) return;
-  worker_.count_call(now() - seat.jobs.front().sent);
-  worker_.count_batch(seat.given);
+  runner_.count_call(now() - seat.jobs.front().sent);
+  runner_.count_batch(seat.given);
 }
 
 void Crew::after_job(Seat& seat) {
@@ -318,7 +319,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
       return;
     }
     failed_ = true;
-    worker_.fail(cause(), message.text, nullptr, message.traceback);
+    runner_.fail(cause(), message.text, nullptr, message.traceback);
     if (in_open) seat.let_close();
     return;
   }
@@ -326,12 +327,12 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
     throw ProtocolError("a failure on a sample that it does not have");
   if (message.whole && seat.jobs.size() != seat.given)
     throw ProtocolError("a failure on a call that has a result already");
-  seat.check_held(message.released, message.whole && worker_.batch() ? seat.jobs.size() : 1);
+  seat.check_held(message.released, message.whole && runner_.batch() ? seat.jobs.size() : 1);
   const auto sample = seat.jobs.front().sample;
   const auto ticket = seat.jobs.front().ticket;
   count_call(seat);
   const auto error = options_.skips_errors ? std::make_exception_ptr(Error(message.text)) : cause();
-  if (message.whole && worker_.batch()) {
+  if (message.whole && runner_.batch()) {
     fail_call(seat, message, error);
     return;
   }
@@ -344,8 +345,8 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
 // Counts the sample as an error. If the node does not continue after an error, the crew has failed.
 void Crew::fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                        const std::string& traceback) {
-  if (worker_.fail(std::move(error), text, &sample, traceback)) return;
-  worker_.context().counters.drop(NodeDropCause::Error);
+  if (runner_.fail(std::move(error), text, &sample, traceback)) return;
+  runner_.context().counters.drop(NodeDropCause::Error);
   failed_ = true;
 }
 
@@ -359,8 +360,8 @@ void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::except
     const bool last = seat.jobs.size() == 1;
     end_job(seat, last ? std::span<const std::uint64_t>(message.released) : std::span<const std::uint64_t>());
   }
-  if (!worker_.fail_batch(error, message.text, samples, message.traceback)) {
-    worker_.context().counters.drop(NodeDropCause::Error, samples.size());
+  if (!runner_.fail_batch(error, message.text, samples, message.traceback)) {
+    runner_.context().counters.drop(NodeDropCause::Error, samples.size());
     failed_ = true;
   }
   for (std::size_t i = 0; i < samples.size(); ++i) emitter_.offer(tickets[i], {std::move(samples[i])});
@@ -369,7 +370,7 @@ void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::except
 
 void Crew::drop_jobs(Seat& seat, NodeDropCause cause) {
   for (auto& job : std::exchange(seat.jobs, {})) {
-    worker_.context().counters.drop(cause);
+    runner_.context().counters.drop(cause);
     emitter_.offer(job.ticket, {job.sample});
   }
 }

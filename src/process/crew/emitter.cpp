@@ -6,8 +6,8 @@
 
 namespace freshframe::process {
 
-Emitter::Emitter(core::Worker& worker, bool ordered, std::shared_ptr<Bell> bell)
-    : worker_(worker), ordered_(ordered), bell_(std::move(bell)) {}
+Emitter::Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell)
+    : runner_(runner), ordered_(ordered), bell_(std::move(bell)) {}
 
 Emitter::~Emitter() {
   finish();
@@ -32,14 +32,14 @@ void Emitter::offer(std::uint64_t ticket, Outcome outcome) {
 }
 
 void Emitter::pass_on(Outcome outcome) {
-  if (outcome.processed) worker_.count_processed();
+  if (outcome.processed) runner_.count_processed();
   if (!outcome.output) {
     done();
     return;
   }
   // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread emits.
-  if (is_idle() && !worker_.would_wait()) {
-    worker_.emit(*std::move(outcome.output), outcome.from);
+  if (is_idle() && !runner_.would_wait()) {
+    runner_.emit(*std::move(outcome.output), outcome.from);
     done();
     return;
   }
@@ -65,7 +65,7 @@ void Emitter::run() {
     queue_.pop_front();
     busy_ = true;
     lock.unlock();
-    worker_.emit(*std::move(outcome.output), outcome.from);
+    runner_.emit(*std::move(outcome.output), outcome.from);
     outcome = {};
     done();
     bell_->ring();

@@ -14,7 +14,7 @@
 #include <optional>
 #include <thread>
 
-#include "core/pipeline/worker.hpp"
+#include "core/pipeline/runner.hpp"
 #include "process/crew/bell.hpp"
 
 namespace freshframe::process {
@@ -30,7 +30,7 @@ struct Outcome {
 /// results that would wait.
 class Emitter {
  public:
-  Emitter(core::Worker& worker, bool ordered, std::shared_ptr<Bell> bell);
+  Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell);
   Emitter(const Emitter&) = delete;
   Emitter& operator=(const Emitter&) = delete;
   ~Emitter();
@@ -51,7 +51,7 @@ class Emitter {
   void run();
   void done() noexcept;
 
-  core::Worker& worker_;
+  core::Runner& runner_;
   const bool ordered_;
   const std::shared_ptr<Bell> bell_;
   std::map<std::uint64_t, Outcome> early_;  // outcomes that wait for earlier ones; used by the control thread

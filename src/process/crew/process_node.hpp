@@ -63,9 +63,14 @@ class ProcessNode final : public NodeBase {
     bell_ = std::move(bell);
   }
 
-  /// After a stop: workers that still run by then are killed. Any thread.
+  /// After a stop: workers that still run by then are killed. The earliest time counts: a failed start()
+  /// stops once more, with a patience of its own. Any thread.
   void kill_by(TimePoint time) {
-    kill_by_.store(time.time_since_epoch().count(), std::memory_order_relaxed);
+    const auto wanted = time.time_since_epoch().count();
+    auto known = kill_by_.load(std::memory_order_relaxed);
+    while ((known == 0 || wanted < known) &&
+           !kill_by_.compare_exchange_weak(known, wanted, std::memory_order_relaxed)) {
+    }
     const Lock lock(mutex_);
     if (bell_) bell_->ring();
   }

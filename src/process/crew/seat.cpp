@@ -47,7 +47,7 @@ void Seat::start(int payload, const std::vector<std::string>& names, const std::
                   .socket = theirs.get(),
                   .memory = options_.memory});
   channel_.emplace(std::move(ours), false);
-  stream_ended = closed = false;
+  stream_ended = has_opened = closed = cut_off = false;
   ++starts;
   state = WorkerState::Starting;
   const int files[] = {payload, dump_.get()};

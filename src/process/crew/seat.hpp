@@ -106,7 +106,9 @@ class Seat {
   std::string fault;  // why it was killed
   std::string last_dump;
   bool stream_ended = false;
-  bool closed = false;  // it has announced its end
+  bool has_opened = false;  // so it owes a close()
+  bool closed = false;      // it has announced its end
+  bool cut_off = false;     // killed because the time for a stop was over
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
 

@@ -11,6 +11,8 @@
 #include <sstream>
 #include <system_error>
 
+#include "core/mebibytes.hpp"
+#include "process/life/session.hpp"
 #include <fcntl.h>
 #include <spawn.h>
 #include <sys/resource.h>
@@ -77,11 +79,27 @@ class Attributes {
   posix_spawnattr_t attributes_{};
 };
 
-// Only the interpreter's start runs before this, no code of the user.
-void limit_memory(int pid, std::uint64_t bytes) {
+constexpr int kLooks =
+    2;  // for the rest of a session: the second finds those that were started during the first
+
+// Only the interpreter's start runs before this, no code of the user. Returns why not; empty: it is limited.
+std::string limit_memory(int pid, std::uint64_t bytes) {
   const rlimit limit{bytes, bytes};
-  if (::prlimit(pid, RLIMIT_DATA, &limit, nullptr) != 0 && errno != ESRCH) {
-    throw Error("cannot limit a worker's memory: " + std::generic_category().message(errno));
+  if (::prlimit(pid, RLIMIT_DATA, &limit, nullptr) == 0 || errno == ESRCH) return {};
+  const int why = errno;
+  const auto text = "cannot limit a worker's memory to " + core::mebibytes_rounded_down(bytes) + ": ";
+  rlimit own{};
+  if (why == EPERM && ::getrlimit(RLIMIT_DATA, &own) == 0 && own.rlim_max < bytes) {
+    return text + "this program may have no more than " + core::mebibytes_rounded_down(own.rlim_max) +
+           " of data itself (its hard limit, ulimit -Hd), which only a privileged program can raise. Give a "
+           "smaller memory=, or none";
+  }
+  return text + std::generic_category().message(why);
+}
+
+void kill_and_reap(int pid) noexcept {
+  ::kill(pid, SIGKILL);
+  while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
 }
 
@@ -118,11 +136,14 @@ Child::Child(const ChildOptions& options) {
   handle_ = Descriptor(open_pidfd(pid));
   if (!handle_) {
     const int why = errno;
-    if (why != ESRCH) ::kill(pid, SIGKILL);
-    ::waitpid(pid, nullptr, 0);
+    kill_and_reap(pid);
     throw Error("cannot watch a worker (pidfd_open): " + std::generic_category().message(why));
   }
-  if (options.memory) limit_memory(pid, *options.memory);
+  if (!options.memory) return;
+  const auto refusal = limit_memory(pid, *options.memory);
+  if (refusal.empty()) return;
+  kill_and_reap(pid);
+  throw Error(refusal);
 }
 
 void Child::signal(int number) const noexcept {
@@ -134,8 +155,8 @@ void Child::kill() const noexcept {
   signal(SIGKILL);
   siginfo_t info{};
   const auto handle = static_cast<id_t>(handle_.get());
-  // The group has the child's number as long as the child is not reaped.
-  if (::waitid(P_PIDFD, handle, &info, WEXITED | WNOHANG | WNOWAIT) == 0) ::kill(-pid_, SIGKILL);
+  // The session has the child's number as long as the child is not reaped.
+  if (::waitid(P_PIDFD, handle, &info, WEXITED | WNOHANG | WNOWAIT) == 0) end_session(pid_, kLooks);
 }
 
 std::optional<ChildEnd> Child::reap() noexcept {
@@ -146,7 +167,7 @@ std::optional<ChildEnd> Child::reap() noexcept {
   if (looked == 0 && info.si_pid == 0) return std::nullopt;
   ChildEnd end;
   if (looked == 0) {
-    ::kill(-pid_, SIGKILL);
+    end_session(pid_, kLooks);
     if (::waitid(P_PIDFD, handle, &info, WEXITED | WNOHANG) == 0 && info.si_pid != 0) {
       end.kind = info.si_code == CLD_EXITED ? ChildEnd::Kind::Exited : ChildEnd::Kind::Killed;
       end.code = info.si_status;

@@ -1,4 +1,4 @@
-// A child process: its start, its end, and its group.
+// A child process: its start, its end, and its session.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -36,7 +36,7 @@ struct ChildEnd {
 class Child {
  public:
   Child() noexcept = default;
-  /// Starts it in a session, and so a group, of its own, with no signal blocked or ignored. Throws Error.
+  /// Starts it in a session of its own, with no signal blocked or ignored. Throws Error.
   explicit Child(const ChildOptions& options);
 
   [[nodiscard]] int pid() const noexcept { return pid_; }
@@ -45,10 +45,10 @@ class Child {
   explicit operator bool() const noexcept { return static_cast<bool>(handle_); }
 
   void signal(int number) const noexcept;
-  /// Kills it and its group.
+  /// Kills it and the processes of its session.
   void kill() const noexcept;
-  /// Its end, once; nothing: it runs. The rest of its group is killed before the number can be given to another
-  /// process.
+  /// Its end, once; nothing: it runs. The rest of its session is killed before the number can be given to
+  /// another process.
   std::optional<ChildEnd> reap() noexcept;
   /// The kernel function in which it waits, if known; for a process that survives its kill.
   [[nodiscard]] std::string waits_in() const;

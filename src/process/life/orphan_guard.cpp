@@ -4,11 +4,13 @@
 
 #include "freshframe/error.hpp"
 
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <system_error>
 
+#include "process/life/session.hpp"
 #include <poll.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -18,8 +20,20 @@
 namespace freshframe::process {
 namespace {
 
-void kill_group(int /*signal*/) {
+constexpr int kLastLooks =
+    200;  // for processes of the session; the last of them may be one that cannot be killed
+
+std::atomic<int> parent_of_worker{0};
+
+// The session has this process's number; its group is the last to go.
+void end_this_session() noexcept {
+  end_session(::getpid(), kLastLooks);
   ::kill(0, SIGKILL);
+}
+
+// Others may send the signal, too.
+void on_continue(int /*signal*/) {
+  if (::getppid() != parent_of_worker.load(std::memory_order_relaxed)) end_this_session();
 }
 
 void watch(int socket, int parent, int end) {
@@ -27,19 +41,21 @@ void watch(int socket, int parent, int end) {
   while (true) {
     if (::poll(watched, 3, -1) < 0 && errno == EINTR) continue;
     if (watched[2].revents != 0) return;
-    kill_group(0);
+    end_this_session();
   }
 }
 
 }  // namespace
 
 OrphanGuard::OrphanGuard(int socket, int parent) {
+  parent_of_worker.store(parent, std::memory_order_relaxed);
   struct sigaction action{};
-  action.sa_handler = &kill_group;
-  ::sigaction(SIGRTMIN + 1, &action, nullptr);
-  ::prctl(PR_SET_PDEATHSIG, SIGRTMIN + 1);
+  action.sa_handler = &on_continue;
+  action.sa_flags = SA_RESTART;
+  ::sigaction(SIGCONT, &action, nullptr);
+  ::prctl(PR_SET_PDEATHSIG, SIGCONT);
   parent_ = Descriptor(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
-  if (!parent_ || ::getppid() != parent) kill_group(0);  // it has ended already
+  if (!parent_ || ::getppid() != parent) end_this_session();  // it has ended already
   end_ = Descriptor(::eventfd(0, EFD_CLOEXEC));
   if (!end_) throw Error("cannot watch the parent: " + std::generic_category().message(errno));
   sigset_t all;

@@ -1,4 +1,5 @@
-// In a worker: ends it, and its child processes, as soon as its parent has ended, even if it is busy.
+// In a worker: ends it, and its child processes, as soon as its parent has ended, even if it is busy or
+// stopped.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -9,7 +10,8 @@
 namespace freshframe::process {
 
 /// A thread that waits for the socket's hang-up and the parent's end, and a signal at the end of the parent's
-/// thread that started this process. Each kills the whole process group; none needs a lock of the language.
+/// thread that started this process. Each kills the whole session; none needs a lock of the language. The
+/// signal is SIGCONT, which a stopped process obeys, too.
 class OrphanGuard {
  public:
   /// Ends the process at once when `parent` is no longer its parent. `socket` must outlive the guard.

@@ -12,7 +12,6 @@
 #include "core/mebibytes.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/now.hpp"
-#include <pthread.h>
 
 namespace freshframe::process {
 namespace {
@@ -185,14 +184,14 @@ struct OfProcess {
 };
 
 // The last one is of this process, those before it are of the processes of which it is a fork. Changed only in a child
-// that has one thread. Never freed: frames may outlive every other static object.
+// that has one thread.
+struct Generations {
+  Generations() { all.push_back(std::make_unique<OfProcess>()); }
+  std::vector<std::unique_ptr<OfProcess>> all;
+};
+
 std::vector<std::unique_ptr<OfProcess>>& processes() {
-  static auto* const all = [] {
-    auto* const made = new std::vector<std::unique_ptr<OfProcess>>;
-    made->push_back(std::make_unique<OfProcess>());
-    return made;
-  }();
-  return *all;
+  return forks::ProcessWide<Generations>::get().all;
 }
 
 OfProcess& this_process() {
@@ -205,20 +204,13 @@ SlabPool& SlabPool::shared() {
   return *this_process().pool;
 }
 
-// In a forked child.
-void SlabPool::leave_to_parent() noexcept {
+// In a forked child, which would otherwise write into the parent's pictures.
+void SlabPool::leave_to_parent() {
   this_process().pool->is_parents_.store(true);
   processes().push_back(std::make_unique<OfProcess>());
 }
 
-bool SlabPool::watch_forks() noexcept {
-  processes();
-  return ::pthread_atfork(nullptr, nullptr, &SlabPool::leave_to_parent) == 0;
-}
-
-// While the library is loaded. At the first use it would be too late for a fork that has begun on another thread: its child
-// would write into the parent's pictures.
-const bool SlabPool::watches_forks = watch_forks();
+const forks::InChild SlabPool::at_fork{&SlabPool::leave_to_parent};
 
 bool SlabPool::is_inherited(const void* address) noexcept {
   const auto& all = processes();

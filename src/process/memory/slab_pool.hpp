@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/forks.hpp"
 #include "freshframe/mutex.hpp"
 
 #include <array>
@@ -81,9 +82,8 @@ class SlabPool final : public core::PictureMemory {
   [[nodiscard]] std::size_t next_size_locked(std::size_t bytes) const FRESHFRAME_REQUIRES(mutex_);
   void grow(std::size_t bytes) noexcept;
   void write_ranges_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
-  static void leave_to_parent() noexcept;
-  static bool watch_forks() noexcept;
-  static const bool watches_forks;
+  static void leave_to_parent();
+  static const forks::InChild at_fork;
 
   const std::function<std::size_t()> headroom_;
   const std::size_t slab_bytes_;

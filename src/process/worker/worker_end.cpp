@@ -39,7 +39,7 @@ class WorkerEnd::Leases {
     if (!dropped_.empty()) tell_locked();  // more than fit into one message, or dropped since
   }
   /// The releases that fit into a reply.
-  std::vector<std::uint64_t> take() {
+  std::vector<std::uint64_t> take_released() {
     const Lock lock(mutex_);
     return take_locked();
   }
@@ -78,7 +78,12 @@ WorkerEnd::~WorkerEnd() = default;
 
 void WorkerEnd::send(const ByteWriter& message) {
   const auto sent = leases_->channel().send(message.bytes(), {}, Channel::Wait::Yes);
-  if (sent != Channel::Sent::Yes) throw Error("the parent process has ended");
+  if (sent != Channel::Sent::Yes) throw_parent_ended();
+}
+
+void WorkerEnd::throw_parent_ended() {
+  parent_ended_ = true;
+  throw Error("the parent process has ended");
 }
 
 void WorkerEnd::hello(const std::string& version) {
@@ -97,7 +102,7 @@ WorkerInit WorkerEnd::init() {
   auto& channel = leases_->channel();
   auto received = Channel::Received::Nothing;
   while (received == Channel::Received::Nothing) received = channel.receive(Channel::Wait::Yes);
-  if (received == Channel::Received::End) throw Error("the parent process has ended");
+  if (received == Channel::Received::End) throw_parent_ended();
   ByteReader reader(channel.bytes());
   if (read_to_worker(reader) != ToWorker::Init) throw ProtocolError("the first message has another kind");
   auto message = read_init(reader);
@@ -239,7 +244,7 @@ void WorkerEnd::need(std::uint64_t bytes) {
   auto& channel = leases_->channel();
   while (!answered_) {
     const auto received = channel.receive(Channel::Wait::Yes);
-    if (received == Channel::Received::End) throw Error("the parent process has ended");
+    if (received == Channel::Received::End) throw_parent_ended();
     bool got = false;
     if (received == Channel::Received::Message) handle(nullptr, got);
   }
@@ -256,7 +261,7 @@ WorkerEnd::Pending& WorkerEnd::first_pending() {
 // one.
 std::vector<std::uint64_t> WorkerEnd::end_request() {
   pending_.pop_front();
-  return pending_.empty() ? leases_->take() : std::vector<std::uint64_t>();
+  return pending_.empty() ? leases_->take_released() : std::vector<std::uint64_t>();
 }
 
 void WorkerEnd::reply(ReplyMessage message) {
@@ -323,7 +328,7 @@ void WorkerEnd::fail(Failed what, const std::string& text, const std::string& tr
     error.copy_to(joined.data());
     message.error = {.kind = error.kind, .parts = error.sizes(), .bytes = joined};
   }
-  message.released = in_call ? end_request() : leases_->take();
+  message.released = in_call ? end_request() : leases_->take_released();
   send(write(message));
   if (pending_.empty()) leases_->end_work();
 }

@@ -54,6 +54,8 @@ class WorkerEnd {
   /// Waits. False: interrupted by a signal, call again; `request` is unchanged. An ended stream sets `ended`.
   [[nodiscard]] bool receive(WorkerRequest& request);
   [[nodiscard]] bool ended() const noexcept { return ended_; }
+  /// A call threw because the parent process has ended.
+  [[nodiscard]] bool parent_ended() const noexcept { return parent_ended_; }
 
   /// Answers the first request without an answer; throws Error when there is none. The request's own frame is
   /// returned by reference, another one is copied.
@@ -82,6 +84,7 @@ class WorkerEnd {
   /// with the parent's reason.
   void need(std::uint64_t bytes);
   void send(const ByteWriter& message);
+  [[noreturn]] void throw_parent_ended();
   void reply(ReplyMessage message);
   /// Drops the first request. Returns the leases for its answer.
   std::vector<std::uint64_t> end_request();
@@ -102,6 +105,7 @@ class WorkerEnd {
   Pending& first_pending();
   std::deque<Pending> pending_;  // requests without an answer
   bool ended_ = false;
+  bool parent_ended_ = false;
   std::optional<OrphanGuard> guard_;
 };
 

@@ -39,6 +39,36 @@ bool is_recent(double time, const Snapshot& seen) {
   return time > 0 && seen.time - time < kShownFor;
 }
 
+std::string_view place_of(NodeDropCause cause) {
+  switch (cause) {
+    case NodeDropCause::Device:
+      return " in the device";
+    case NodeDropCause::Decode:
+      return " in the decoder";
+    case NodeDropCause::Pool:
+      return " because the pool had no room";
+    case NodeDropCause::Worker:
+      return " with a worker process";
+    case NodeDropCause::Stop:
+      return " with the stop";
+    case NodeDropCause::Error:
+      break;
+  }
+  return " by an error";
+}
+
+// All that the node has lost so far, by place. Its errors have a line of their own.
+std::string lost_frames(const NodeStats& node) {
+  std::string text = "lost";
+  const char* separator = " ";
+  for (const auto& [cause, count] : node.drops) {
+    if (cause == NodeDropCause::Error) continue;
+    text += separator + counted(count, "frame") + std::string(place_of(cause));
+    separator = ", ";
+  }
+  return text;
+}
+
 // The card that a thread belongs to: nodes' threads have their names.
 std::string node_of_thread(const std::string& thread, const Snapshot& seen) {
   for (const auto& node : seen.graph.stats.nodes) {
@@ -96,7 +126,7 @@ void add_node_trouble(std::vector<Problem>& out, const Snapshot& seen, const Eve
           {"error", node.name, counted(node.errors, "error") + (line.empty() ? "" : ", the last: " + line)});
     }
     if (is_recent(seen.trouble[i].loss, seen)) {
-      out.push_back({"loss", node.name, "lost frames in the device, the decoder or the pool"});
+      out.push_back({"loss", node.name, lost_frames(node)});
     }
   }
 }

@@ -155,6 +155,7 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("depth", edge.queue.depth)
       .member("sources", edge.sources)
       .member("when_full", freshframe::to_string(edge.queue.when_full))
+      .member("blocks", edge.queue.blocks())
       .member("name", std::string_view(freshframe::to_string(edge.queue)))
       .end_object();
   write_fields(json, kEdgeFields, edge);

@@ -6,14 +6,17 @@
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
 
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <utility>
 
+#include "vision/counting/placement.hpp"
 #include "vision/counting/sightings.hpp"
 
 namespace freshframe {
@@ -43,6 +46,7 @@ struct LineCounter::Impl {
     vision::check_point("LineCounter", given.start);
     vision::check_point("LineCounter", given.end);
     vision::check_margin("LineCounter", given.margin);
+    vision::refuse_shares("LineCounter", ends());
     dx = double{given.end.x} - given.start.x;
     dy = double{given.end.y} - given.start.y;
     length = std::hypot(dx, dy);
@@ -52,6 +56,8 @@ struct LineCounter::Impl {
          << given.start.y << ") to (" << given.end.x << ", " << given.end.y << ")";
     throw OptionError(text.str());
   }
+
+  [[nodiscard]] std::array<Point, 2> ends() const { return {options.start, options.end}; }
 
   Counted& of_source(int source) {
     const auto [entry, is_new] = sources.try_emplace(source);
@@ -83,6 +89,7 @@ struct LineCounter::Impl {
   double dy = 0;
   double length = 0;
   std::map<int, Counted> sources;
+  vision::Placement placement;
 };
 
 void LineCounter::Impl::see(vision::Sightings<State>& things, LineCounts& counts,
@@ -132,6 +139,10 @@ void LineCounter::Impl::cross(const State& from, State& to, const Sighting& seen
                .pts = from.seen + share * (to.seen - from.seen)};
 }
 
+void LineCounts::absorb(std::span<const LineCounts* const> older) {
+  vision::absorb_crossings(*this, older);
+}
+
 LineCounter::LineCounter(const LineCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 LineCounter::~LineCounter() = default;
 
@@ -141,10 +152,12 @@ LineCounts LineCounter::update(const Circles& found, double time, int source) {
 LineCounts LineCounter::update(const Detections& found, double time, int source) {
   return impl_->update(found, time, source);
 }
-std::optional<LineCounts> LineCounter::process(const Sample<Circles>& sample, const Context& /*context*/) {
+std::optional<LineCounts> LineCounter::process(const Sample<Circles>& sample, const Context& context) {
+  impl_->placement.see("line", impl_->ends(), sample.frame, sample.stamp.source, context);
   return impl_->update(sample.value, sample.stamp.pts, sample.stamp.source);
 }
-std::optional<LineCounts> LineCounter::process(const Sample<Detections>& sample, const Context& /*context*/) {
+std::optional<LineCounts> LineCounter::process(const Sample<Detections>& sample, const Context& context) {
+  impl_->placement.see("line", impl_->ends(), sample.frame, sample.stamp.source, context);
   return impl_->update(sample.value, sample.stamp.pts, sample.stamp.source);
 }
 

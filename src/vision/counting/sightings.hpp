@@ -11,9 +11,11 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace freshframe::vision {
 
@@ -63,6 +65,15 @@ void check_tracked(const char* who, const Found& found) {
   throw Error(std::string(who) +
               " counts tracks, but this sample's objects have no ids: add a BoxTracker or a "
               "CircleTracker before it");
+}
+
+/// Puts the crossings of older counts before those of `counts`.
+template <class Counts>
+void absorb_crossings(Counts& counts, std::span<const Counts* const> older) {
+  std::vector<Crossing> all;
+  for (const auto* each : older) all.insert(all.end(), each->crossings.begin(), each->crossings.end());
+  all.insert(all.end(), counts.crossings.begin(), counts.crossings.end());
+  counts.crossings = std::move(all);
 }
 
 template <class Number>

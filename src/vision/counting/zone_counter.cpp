@@ -9,10 +9,12 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <span>
 #include <sstream>
 #include <utility>
 #include <vector>
 
+#include "vision/counting/placement.hpp"
 #include "vision/counting/polygon.hpp"
 #include "vision/counting/sightings.hpp"
 
@@ -76,6 +78,7 @@ struct ZoneCounter::Impl {
   ZoneCounterOptions options;
   vision::Polygon zone;
   std::map<int, ZoneCounted> sources;
+  vision::Placement placement;
 };
 
 void ZoneCounter::Impl::see(vision::Sightings<ZoneState>& things, ZoneCounts& counts,
@@ -119,6 +122,10 @@ void ZoneCounter::Impl::see(vision::Sightings<ZoneState>& things, ZoneCounts& co
   *before = now;
 }
 
+void ZoneCounts::absorb(std::span<const ZoneCounts* const> older) {
+  vision::absorb_crossings(*this, older);
+}
+
 ZoneCounter::ZoneCounter(const ZoneCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 ZoneCounter::~ZoneCounter() = default;
 
@@ -128,10 +135,12 @@ ZoneCounts ZoneCounter::update(const Circles& found, double time, int source) {
 ZoneCounts ZoneCounter::update(const Detections& found, double time, int source) {
   return impl_->update(found, time, source);
 }
-std::optional<ZoneCounts> ZoneCounter::process(const Sample<Circles>& sample, const Context& /*context*/) {
+std::optional<ZoneCounts> ZoneCounter::process(const Sample<Circles>& sample, const Context& context) {
+  impl_->placement.see("zone", impl_->options.corners, sample.frame, sample.stamp.source, context);
   return impl_->update(sample.value, sample.stamp.pts, sample.stamp.source);
 }
-std::optional<ZoneCounts> ZoneCounter::process(const Sample<Detections>& sample, const Context& /*context*/) {
+std::optional<ZoneCounts> ZoneCounter::process(const Sample<Detections>& sample, const Context& context) {
+  impl_->placement.see("zone", impl_->options.corners, sample.frame, sample.stamp.source, context);
   return impl_->update(sample.value, sample.stamp.pts, sample.stamp.source);
 }
 

@@ -20,18 +20,15 @@ constexpr std::string_view kLatin =
     "G g G g H h H h I i I i I i I i I i IJ ij J j K k k L l L l L l L l L l N n N n N n 'n N n O o O o "
     "O o OE oe R r R r R r S s S s S s S s T t T t T t U u U u U u U u U u U u W w Y y Y Z z Z z Z z s";
 
-const std::array<std::string_view, kEndOfLatin - kFirstLatin>& latin() {
-  static const auto words = [] {
-    std::array<std::string_view, kEndOfLatin - kFirstLatin> made;
-    std::string_view rest = kLatin;
-    for (auto& word : made) {
-      word = rest.substr(0, rest.find(' '));
-      rest.remove_prefix(std::min(word.size() + 1, rest.size()));
-    }
-    return made;
-  }();
-  return words;
-}
+constexpr auto kLatinWords = [] {
+  std::array<std::string_view, kEndOfLatin - kFirstLatin> made;
+  std::string_view rest = kLatin;
+  for (auto& word : made) {
+    word = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+  }
+  return made;
+}();
 
 constexpr char kMissing = '\x7f';  // DEL: the font draws it as a box, like all missing letters
 constexpr char32_t kWrong = 0xFFFD;
@@ -68,7 +65,7 @@ std::string drawable_text(std::string_view text, std::size_t most) {
     } else if (letter < 0x20 || letter == 0xA0) {
       result += ' ';
     } else if (letter >= kFirstLatin && letter < kEndOfLatin) {
-      result += latin()[letter - kFirstLatin];
+      result += kLatinWords[letter - kFirstLatin];
     } else if (!is_accent(letter)) {
       result += kMissing;
     }

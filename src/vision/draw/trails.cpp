@@ -5,6 +5,11 @@
 #include <cmath>
 
 namespace freshframe::vision {
+namespace {
+
+const Trail kNoTrail;
+
+}  // namespace
 
 Trails::Source* Trails::at(int source, double pts) {
   if (!std::isfinite(pts)) return nullptr;
@@ -49,11 +54,10 @@ void Trails::shorten(Source& own) const {
 }
 
 const Trail& Trails::of(int source, std::int64_t id) const {
-  static const Trail none;
   const auto own = sources_.find(source);
-  if (own == sources_.end()) return none;
+  if (own == sources_.end()) return kNoTrail;
   const auto found = own->second.trails.find(id);
-  return found == own->second.trails.end() ? none : found->second;
+  return found == own->second.trails.end() ? kNoTrail : found->second;
 }
 
 }  // namespace freshframe::vision

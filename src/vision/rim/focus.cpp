@@ -32,14 +32,15 @@ std::array<std::pair<float, float>, kRimPoints> rim_directions() {
   return directions;
 }
 
+const auto kRimDirections = rim_directions();
+
 }  // namespace
 
 bool CircleFocus::covers(const Circle& candidate, int width, int height) const noexcept {
   if (cells == nullptr) return true;
-  static const auto kDirections = rim_directions();
   int inside = 0;
   int covered = 0;
-  for (const auto& [ux, uy] : kDirections) {
+  for (const auto& [ux, uy] : kRimDirections) {
     const float x = candidate.x + candidate.r * ux;
     const float y = candidate.y + candidate.r * uy;
     if (!(x >= 0 && y >= 0 && x < static_cast<float>(width) && y < static_cast<float>(height))) continue;

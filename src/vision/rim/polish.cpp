@@ -42,17 +42,14 @@ struct UnitVector {
   float y = 0;
 };
 
-const std::array<UnitVector, kRays>& directions() {
-  static const auto all = [] {
-    std::array<UnitVector, kRays> made{};
-    for (std::size_t i = 0; i < made.size(); ++i) {
-      const double angle = 2 * std::numbers::pi * static_cast<double>(i) / kRays;
-      made[i] = {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))};
-    }
-    return made;
-  }();
-  return all;
-}
+const auto kRayDirections = [] {
+  std::array<UnitVector, kRays> made{};
+  for (std::size_t i = 0; i < made.size(); ++i) {
+    const double angle = 2 * std::numbers::pi * static_cast<double>(i) / kRays;
+    made[i] = {static_cast<float>(std::cos(angle)), static_cast<float>(std::sin(angle))};
+  }
+  return made;
+}();
 
 // M above.
 struct Smear {
@@ -133,7 +130,7 @@ class Evidence {
     const float wanted = std::clamp(std::ceil(std::sqrt(largest) / 2 + kMargin), kMinReach, kMaxReach);
     const float reach = std::min(wanted, std::max(kReachOfRadius * circle.r, kMinReachOfSmall));
     RaySampler sampler(field, circle, static_cast<int>(reach));
-    for (const UnitVector& n : directions()) {
+    for (const UnitVector& n : kRayDirections) {
       const EdgeSamples samples = sampler.sample(n);
       if (samples.empty()) continue;
       const float width2 = std::max(smear.width2(n), kMinEdgeWidth * kMinEdgeWidth);

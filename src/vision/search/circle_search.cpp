@@ -48,6 +48,7 @@ CircleDetectorOptions checked(const CircleDetectorOptions& o) {
   if (!(o.min_confidence >= 0 && o.min_confidence <= 1)) {
     throw OptionError(text("min_confidence must be from 0 to 1, got ", o.min_confidence));
   }
+  if (o.roi) check_region(*o.roi);
   return o;
 }
 
@@ -68,6 +69,13 @@ void check_picture(const Plane& luma) {
     throw Error(text("a picture of at most ", kMaxPixels, " pixels and ", kMaxSide,
                      " on each side is wanted, got ", luma.row_bytes, " x ", luma.rows,
                      "; scale it down or cut it into tiles"));
+  }
+}
+
+void move_to_picture(std::span<Circle> circles, const Region& roi) {
+  for (auto& circle : circles) {
+    circle.x += static_cast<float>(roi.x0);
+    circle.y += static_cast<float>(roi.y0);
   }
 }
 
@@ -131,8 +139,9 @@ void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus&
 }  // namespace vision
 
 struct CircleFinder::Impl {
-  explicit Impl(const CircleDetectorOptions& options) : search(options) {}
+  explicit Impl(const CircleDetectorOptions& options) : search(options), roi(options.roi) {}
   vision::CircleSearch search;
+  std::optional<Region> roi;
 };
 
 CircleFinder::CircleFinder(const CircleDetectorOptions& options) : impl_(std::make_unique<Impl>(options)) {}
@@ -141,7 +150,10 @@ CircleFinder& CircleFinder::operator=(CircleFinder&&) noexcept = default;
 CircleFinder::~CircleFinder() = default;
 
 std::vector<Circle> CircleFinder::find(const Plane& luma) {
-  return impl_->search.find(luma);
+  if (!impl_->roi) return impl_->search.find(luma);
+  auto found = impl_->search.find(part_of(luma, *impl_->roi));
+  vision::move_to_picture(found, *impl_->roi);
+  return found;
 }
 
 }  // namespace freshframe

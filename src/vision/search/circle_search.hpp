@@ -5,6 +5,7 @@
 #include "freshframe/vision.hpp"
 
 #include <functional>
+#include <span>
 #include <vector>
 
 #include "vision/rim/features.hpp"
@@ -16,6 +17,8 @@ namespace freshframe::vision {
 
 /// Throws Error for a picture of no or of too many pixels.
 void check_picture(const Plane& luma);
+/// From the coordinates of a region to those of the whole picture.
+void move_to_picture(std::span<Circle> circles, const Region& roi);
 
 /// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last run
 /// at full size and again at half size: there the edges of blurred circles are steep, and faint ones exceed the

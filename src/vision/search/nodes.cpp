@@ -49,9 +49,13 @@ CircleTracker::~CircleTracker() = default;
 Circles CircleTracker::update(const Frame& frame, double time, int source_number) {
   Impl::Source& source = impl_->of_source(source_number);
   source.tracks.advance(time);
-  const auto found = source.focused.find(impl_->search, frame.luma(), source.tracks);
+  const auto& roi = impl_->options.detector.roi;
+  const auto luma = roi ? part_of(frame.luma(), *roi) : frame.luma();
+  const auto found = source.focused.find(impl_->search, luma, source.tracks);
   source.tracks.take(found);
-  return vision::tracked_circles(source.tracks, found);
+  auto circles = vision::tracked_circles(source.tracks, found);
+  if (roi) vision::move_to_picture(circles.circles, *roi);
+  return circles;
 }
 
 std::optional<Circles> CircleTracker::process(const Sample<Frame>& sample, const Context& /*context*/) {

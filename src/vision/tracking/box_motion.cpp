@@ -21,6 +21,9 @@ constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;
 constexpr double kNoise = 1, kNoiseOfSize = 0.05;
 // Of width and height: standard deviation of the measurement and of the change per second, both as fractions.
 constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
+// Standard deviation of a measured edge, pixels. It is most of the noise of a narrow box, which belongs to something
+// far away.
+constexpr double kEdgeNoise = 2;
 constexpr double kSizeGate = 9;         // squared standard deviations
 constexpr double kSizeGain = 0.4;       // of a new measurement
 constexpr double kGrowth = 2;           // standard deviations by which boxes are enlarged before the overlap
@@ -52,6 +55,15 @@ Sides sides_of(const Detection& box) {
   return {(double{box.x1} + double{box.x2}) / 2, (double{box.y1} + double{box.y2}) / 2,
           std::max(kMinSideOfBox, double{box.x2} - double{box.x1}),
           std::max(kMinSideOfBox, double{box.y2} - double{box.y1})};
+}
+
+// The change of a side in squared standard deviations, `age` seconds after its last measurement. The two edges of
+// the shorter side bound the relative noise of both measurements.
+double side_cost(double expected, double measured, double age) {
+  const double drift = kSizeDrift * age;
+  const double edge = kEdgeNoise / std::min(expected, measured);
+  const double change = std::log(measured / expected);
+  return change * change / (kSizeNoise * kSizeNoise + drift * drift + 2 * edge * edge);
 }
 
 // Intersection over union of two boxes enlarged by a margin.
@@ -86,11 +98,8 @@ Fit BoxMotion::fit(const State& state, const Detection& box) const {
   const Sides sides = sides_of(box);
   const auto place = state.place.match(sides.x, sides.y, variance_of(state));
   if (!place.possible) return {};
-  const double drift = kSizeDrift * state.age;
-  const double scale = kSizeNoise * kSizeNoise + drift * drift;
-  const double wider = std::log(sides.width / state.width);
-  const double higher = std::log(sides.height / state.height);
-  const double size = (wider * wider + higher * higher) / scale;
+  const double size =
+      side_cost(state.width, sides.width, state.age) + side_cost(state.height, sides.height, state.age);
   if (!(size < kSizeGate)) return {};
   const auto& expected = state.place.prediction();
   const double margin = kGrowth * expected.spread(0);

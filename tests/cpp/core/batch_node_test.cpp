@@ -161,7 +161,7 @@ TEST(BatchNode, NoSourceOfEightIsStarved) {
 TEST(BatchNode, AGateShowsThatTheShareOfEachSourceIsEqual) {
   constexpr int kSources = 8;
   Feed<int> feeds[kSources];
-  Gate gate;
+  const Gate gate;
   Seen<Sample<int>> seen;
   CheckedPipeline pipeline;
   std::vector<Port<int>> ports;

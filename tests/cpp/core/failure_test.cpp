@@ -30,7 +30,7 @@ NodeError node_error_of(Action&& action) {
     return error;
   }
   ADD_FAILURE() << "threw no NodeError";
-  return {"", "", 0, "", nullptr};
+  return {"", {}};
 }
 
 TEST(NodeFailure, TellsNodeNumberSourceAndKeepsTheOriginalException) {

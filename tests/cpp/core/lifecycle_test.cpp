@@ -1,6 +1,7 @@
 // Life of a pipeline: it runs once, start waits for every open(), stop works from anywhere, the end drains.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <array>
 #include <atomic>
 #include <barrier>
 #include <cerrno>
@@ -10,6 +11,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -26,6 +29,30 @@ TEST(Lifecycle, APipelineRunsOnce) {
   pipeline.stop();
   EXPECT_THROW(pipeline.start(), StateError);
   EXPECT_THROW(pipeline.add(pass_on<int>(), source), StateError);
+}
+
+/// The error of a pipeline in which one delivery finds no memory: that to the first node, or to the second.
+std::string told_without_memory(std::size_t consumer) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::File));
+  const auto first = pipeline.add(pass_on<int>(), source);
+  const std::array nodes{first.node, pipeline.add(pass_on<int>(), first).node};
+  auto& inbox = core::PipelineAccess::core(pipeline)->runner(nodes.at(consumer)).inbox();
+  std::atomic<bool> has_memory{false};
+  inbox.set_ready_hook([&] {
+    if (!has_memory.exchange(true)) throw std::bad_alloc();
+  });
+  pipeline.start();
+  feed.push(1);
+  return message_of<NodeError>([&] { pipeline.wait(); });
+}
+
+TEST(Lifecycle, WithoutMemoryForADeliveryThePipelineFailsAndTheProgramGoesOn) {
+  for (const std::size_t consumer : {0, 1}) {
+    const auto text = told_without_memory(consumer);
+    EXPECT_TRUE(contains(text, "the engine failed: std::bad_alloc")) << text;
+  }
 }
 
 TEST(Lifecycle, StopBeforeStartEndsItForGood) {

@@ -1,4 +1,4 @@
-// Log lines of the engine: lost data and large loans are warnings, once per edge; a failed node is an error.
+// Log lines of the engine: lost data and large loans, once per edge, and failures that no call throws.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
@@ -56,15 +56,31 @@ TEST_F(Log, TheFirstDropOfAnEdgeIsAWarningThatNamesTheEdgeUnlessOnlyTheNewestIsW
   EXPECT_EQ(lines(LogLevel::Info, "game").size(), 1U);
 }
 
-TEST_F(Log, AFailedNodeIsAnErrorOnce) {
-  CheckedPipeline pipeline;
-  pipeline.add(make_node<int, int>([](const Sample<int>&, const Context&) -> std::optional<int> {
-                 throw std::runtime_error("broken");
-               }),
-               pipeline.add(count_source(5)), {.name = "bad"});
-  EXPECT_THROW((void)pipeline.run(), NodeError);
-  EXPECT_EQ(lines(LogLevel::Error, "broken").size(), 1U);
-  EXPECT_TRUE(contains(lines(LogLevel::Error, "broken").at(0), "bad"));
+auto broken_node() {
+  return make_node<int, int>(
+      [](const Sample<int>&, const Context&) -> std::optional<int> { throw std::runtime_error("broken"); });
+}
+
+TEST_F(Log, AFailureThatACallThrowsIsNotLogged) {
+  {
+    CheckedPipeline pipeline;
+    pipeline.add(broken_node(), pipeline.add(count_source(5)), {.name = "bad"});
+    EXPECT_THROW((void)pipeline.run(), NodeError);
+  }
+  EXPECT_TRUE(lines(LogLevel::Error, "").empty());
+}
+
+TEST_F(Log, AFailureThatNoCallHasThrownIsLoggedOnceWhenThePipelineIsDestroyed) {
+  {
+    Pipeline pipeline({.name = "lost"});
+    pipeline.add(broken_node(), pipeline.add(count_source(5), {.name = "cam"}), {.name = "bad"});
+    pipeline.start();
+    while (pipeline.stats().nodes.back().state != NodeState::Failed) std::this_thread::yield();
+    EXPECT_TRUE(lines(LogLevel::Error, "").empty());
+  }
+  ASSERT_EQ(lines(LogLevel::Error, "").size(), 1U);
+  EXPECT_EQ(lines(LogLevel::Error, "").at(0),
+            "pipeline 'lost' failed: node 'bad' failed on sample 0 of 'cam': broken");
 }
 
 TEST_F(Log, LoansAboveAQuarterOfAGibibyteAreWarnedOfAndAboveOneFramesHeldComes) {

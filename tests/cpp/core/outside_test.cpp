@@ -40,28 +40,28 @@ class OutsideNode final : public NodeBase {
 
 int add_outside(Pipeline& pipeline, Port<int> parent, AddOptions options = {}) {
   const AnyPort parents[] = {parent.node};
-  return pipeline.add_any(std::make_unique<OutsideNode>(), parents, std::move(options));
+  return pipeline.add_any(std::make_unique<OutsideNode>(), parents, options);
 }
 
 /// The embedder's loop: passes each value on, multiplied by ten; throws on `bad`.
-void run_outside(Worker& worker, int bad = -1) {
-  worker.adopt_thread();
-  if (worker.open_step()) {
+void run_outside(Runner& runner, int bad = -1) {
+  runner.adopt_thread();
+  if (runner.open_step()) {
     AnySample sample;
-    while (worker.take(sample)) {
+    while (runner.take(sample)) {
       const int value = *sample.value.as<int>();
-      worker.begin_work();
-      worker.end_work();
+      runner.begin_work();
+      runner.end_work();
       if (value == bad) {
         const auto cause = std::make_exception_ptr(std::range_error("bad value"));
-        if (!worker.fail(cause, "bad value", &sample)) break;
+        if (!runner.fail(cause, "bad value", &sample)) break;
         continue;
       }
-      worker.emit({ValueRef::make<int>(10 * value), {}}, sample);
+      runner.emit({ValueRef::make<int>(10 * value), {}}, sample);
       sample = {};
     }
   }
-  worker.close_step();
+  runner.close_step();
 }
 
 TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
@@ -71,7 +71,7 @@ TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
   pipeline.add(collect_into<int>(seen), Port<int>{outside});
   std::jthread thread;
   pipeline.start({.start_outside = [&] {
-    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->worker(outside)); });
+    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->runner(outside)); });
   }});
   EXPECT_TRUE(pipeline.wait());
   EXPECT_TRUE(pipeline.report().complete);
@@ -89,7 +89,7 @@ TEST(Outside, AnExceptionOfTheEmbeddersEndsTheStartAndStopsEverything) {
   const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
   EXPECT_THROW(pipeline.start({.start_outside = [] { throw Interrupted(); }}), Interrupted);
   EXPECT_THROW(pipeline.stop(Seconds{0}), StopTimeout) << "its node has not ended";
-  run_outside(core::PipelineAccess::core(pipeline)->worker(outside));
+  run_outside(core::PipelineAccess::core(pipeline)->runner(outside));
   pipeline.stop();
   EXPECT_EQ(node_of(pipeline, "source").processed, 0U);
 }
@@ -103,7 +103,7 @@ TEST(Outside, ALookEndsAWaitOfEveryKindAndOnlyTheWait) {
   std::jthread thread;
   const auto interrupt = [] { throw Interrupted(); };
   const auto start_outside = [&] {
-    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->worker(outside)); });
+    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->runner(outside)); });
   };
   pipeline.start({.start_outside = start_outside, .look = [] {}});
   gate.wait_entered(1);
@@ -122,7 +122,7 @@ TEST(Outside, WaitOpenedRunsOutOfTimeUntilTheEmbedderHasOpenedItsNode) {
   core.launch();
   EXPECT_FALSE(core.wait_opened(Seconds{0.01}));
   EXPECT_EQ(node_of(pipeline, "source").processed, 0U);  // no sample is sent before
-  const std::jthread thread([&] { run_outside(core.worker(outside)); });
+  const std::jthread thread([&] { run_outside(core.runner(outside)); });
   EXPECT_TRUE(core.wait_opened(std::nullopt));
   core.go();
   EXPECT_TRUE(pipeline.wait());
@@ -140,20 +140,20 @@ TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
   core.launch();
   int emitted = 0;
   const std::jthread thread([&] {
-    auto& worker = core.worker(outside);
-    worker.adopt_thread();
-    if (worker.open_step()) {
+    auto& runner = core.runner(outside);
+    runner.adopt_thread();
+    if (runner.open_step()) {
       AnySample sample;
-      EXPECT_TRUE(worker.take(sample));
-      while (!worker.would_wait()) {
-        worker.emit({ValueRef::make<int>(emitted++), {}}, sample);
+      EXPECT_TRUE(runner.take(sample));
+      while (!runner.would_wait()) {
+        runner.emit({ValueRef::make<int>(emitted++), {}}, sample);
         if (emitted == 1) gate.wait_entered(1);  // the consumer holds the first, its queue is empty
       }
-      EXPECT_FALSE(worker.blocked());
+      EXPECT_FALSE(runner.blocked());
       gate.open();
-      wait_until([&] { return !worker.would_wait(); });
+      wait_until([&] { return !runner.would_wait(); });
     }
-    worker.close_step();
+    runner.close_step();
   });
   core.wait_opened(std::nullopt);
   core.go();
@@ -167,21 +167,21 @@ TEST(Outside, ATakeThatDoesNotWaitGivesWhatIsThere) {
   const int outside = add_outside(pipeline, pipeline.add(feed_source(feed, Kind::File)));
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  auto& worker = core.worker(outside);
-  worker.adopt_thread();
-  ASSERT_TRUE(worker.open_step());
+  auto& runner = core.runner(outside);
+  runner.adopt_thread();
+  ASSERT_TRUE(runner.open_step());
   core.wait_opened(std::nullopt);
   core.go();
   AnySample sample;
-  EXPECT_FALSE(worker.try_take(sample));
+  EXPECT_FALSE(runner.try_take(sample));
   feed.push_and_settle(7);
-  ASSERT_TRUE(worker.try_take(sample));
+  ASSERT_TRUE(runner.try_take(sample));
   EXPECT_EQ(*sample.value.as<int>(), 7);
   sample = {};
   feed.finish();
-  EXPECT_FALSE(worker.take(sample));
-  EXPECT_FALSE(worker.try_take(sample));  // at the end, too
-  worker.close_step();
+  EXPECT_FALSE(runner.take(sample));
+  EXPECT_FALSE(runner.try_take(sample));  // at the end, too
+  runner.close_step();
   EXPECT_TRUE(pipeline.wait());
 }
 
@@ -191,7 +191,7 @@ TEST(Outside, AFailureThatTheEmbedderReportsReachesTheCaller) {
       add_outside(pipeline, pipeline.add(count_source(50), {.name = "clip"}), {.name = "python"});
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  const std::jthread thread([&] { run_outside(core.worker(outside), 7); });
+  const std::jthread thread([&] { run_outside(core.runner(outside), 7); });
   core.wait_opened(std::nullopt);
   core.go();
   try {
@@ -211,7 +211,7 @@ TEST(Outside, SkipCountsWhatTheEmbedderReports) {
       add_outside(pipeline, pipeline.add(count_source(50)), {.name = "python", .on_error = OnError::Skip});
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  const std::jthread thread([&] { run_outside(core.worker(outside), 7); });
+  const std::jthread thread([&] { run_outside(core.runner(outside), 7); });
   core.wait_opened(std::nullopt);
   core.go();
   EXPECT_TRUE(pipeline.wait());
@@ -224,7 +224,7 @@ TEST(Outside, AnOpenThatFailsFailsTheStart) {
   const int outside = pipeline.add_any(std::make_unique<OutsideNode>(true), parents, {.name = "python"});
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  const std::jthread thread([&] { run_outside(core.worker(outside)); });
+  const std::jthread thread([&] { run_outside(core.runner(outside)); });
   EXPECT_THROW((void)core.wait_opened(std::nullopt), NodeError);
 }
 
@@ -236,13 +236,13 @@ TEST(Outside, StopIsHeededAndABusyEmbedderIsNamed) {
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   const std::jthread thread([&] {
-    auto& worker = core.worker(outside);
-    worker.adopt_thread();
-    if (worker.open_step()) {
+    auto& runner = core.runner(outside);
+    runner.adopt_thread();
+    if (runner.open_step()) {
       AnySample sample;
-      while (worker.take(sample)) gate.pass(core.stop_token());
+      while (runner.take(sample)) gate.pass(core.stop_token());
     }
-    worker.close_step();
+    runner.close_step();
   });
   core.wait_opened(std::nullopt);
   core.go();

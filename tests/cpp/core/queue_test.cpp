@@ -15,20 +15,32 @@
 namespace freshframe::test {
 namespace {
 
-TEST(Queue, TheThreeConstantsAreWhatTheDocumentsSay) {
+TEST(Queue, ThePredefinedQueuesAreWhatTheDocumentsSay) {
   EXPECT_EQ(kLatest, (Queue{1, WhenFull::DropOldest}));
   EXPECT_EQ(kNext, (Queue{0, WhenFull::DropOldest}));
   EXPECT_EQ(kLossless, (Queue{8, WhenFull::Block}));
+  EXPECT_EQ(kRecording, (Queue{256, WhenFull::DropNewest, 2.0, 256 << 20}));
   EXPECT_EQ(Queue{}, kLatest);
 }
 
 TEST(Queue, TextNamesTheConstantOrSpellsThePolicy) {
-  EXPECT_EQ(to_string(kLatest), "LATEST");
-  EXPECT_EQ(to_string(kNext), "NEXT");
-  EXPECT_EQ(to_string(kLossless), "LOSSLESS");
+  for (const auto& [name, queue] : kNamedQueues) EXPECT_EQ(to_string(queue), name);
   EXPECT_EQ(to_string(Queue{4, WhenFull::DropNewest}), "Queue(4, drop_newest)");
   EXPECT_EQ(to_string(Queue{2, WhenFull::DropOldest}), "Queue(2, drop_oldest)");
   EXPECT_EQ(to_string(Queue{1, WhenFull::Block}), "Queue(1, block)");
+}
+
+TEST(Queue, OnlyOneThatMakesItsProducerWaitBlocks) {
+  EXPECT_TRUE(kLossless.blocks());
+  EXPECT_TRUE((Queue{1, WhenFull::Block}.blocks()));
+  for (const auto& queue : {kLatest, kNext, kRecording, Queue{4, WhenFull::DropNewest}})
+    EXPECT_FALSE(queue.blocks()) << to_string(queue);
+}
+
+TEST(Queue, AnUnknownPolicyIsRefusedWithTheKnownOnes) {
+  EXPECT_EQ(when_full_of("drop_newest"), WhenFull::DropNewest);
+  EXPECT_EQ(message_of<OptionError>([] { (void)when_full_of("wait"); }),
+            "when_full must be one of drop_oldest, drop_newest, block, got 'wait'");
 }
 
 TEST(Queue, CausesAndPoliciesHaveTheirPublicNames) {

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <cmath>
+#include <cstdint>
+#include <ctime>
 #include <limits>
 #include <memory>
 #include <optional>
@@ -17,6 +19,13 @@
 
 namespace freshframe::test {
 namespace {
+
+// Of processor time.
+double thread_seconds() {
+  timespec spent{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &spent);
+  return static_cast<double>(spent.tv_sec) + 1e-9 * static_cast<double>(spent.tv_nsec);
+}
 
 constexpr double kBucketError = 0.032;  // half a bucket: 1/32 of the value at most
 
@@ -58,6 +67,29 @@ TEST(Histogram, ValuesBeyondTheRangeAreCountedAtItsEnds) {
   EXPECT_EQ(histogram.count(), 5U);
   EXPECT_LE(histogram.quantile(0), 1.1e-7);
   EXPECT_GE(histogram.quantile(1), 900.0);
+}
+
+TEST(Timings, AreThoseOfTheLastSecondsOrOfTheWholeRun) {
+  Timings timings;
+  TimePoint now = TimePoint{} + to_duration(Seconds{1000});
+  const auto add = [&](int count, double interval, double seconds) {
+    for (int i = 0; i < count; ++i) {
+      now += to_duration(Seconds{interval});
+      timings.add(seconds, now);
+    }
+  };
+  EXPECT_EQ(timings.quantiles(Span::Recent, now).p50, 0.0);
+  add(360, 1.0 / 30, 0.005);  // 12 s
+  EXPECT_NEAR(timings.quantiles(Span::Recent, now).p50, 0.005, 0.005 * kBucketError);
+  add(50, 0.2, 0.2);  // 10 s
+  EXPECT_NEAR(timings.quantiles(Span::Recent, now).p50, 0.2, 0.2 * kBucketError);
+  EXPECT_NEAR(timings.quantiles(Span::WholeRun, now).p50, 0.005, 0.005 * kBucketError);
+  EXPECT_NEAR(timings.quantiles(Span::WholeRun, now).p99, 0.2, 0.2 * kBucketError);
+  now += to_duration(Seconds{7});
+  EXPECT_GT(timings.quantiles(Span::Recent, now).p50, 0.1);
+  now += to_duration(Seconds{4});
+  EXPECT_EQ(timings.quantiles(Span::Recent, now).p50, 0.0);
+  EXPECT_EQ(timings.count(), 410U);
 }
 
 TEST(NodeCounters, CountEachCauseApart) {
@@ -146,6 +178,79 @@ TEST(Stats, TimesAreThoseOfThePipelinesClock) {
   EXPECT_NEAR(slow.p99, 2.0, 2.0 * kBucketError);
   clock->advance(Seconds{50});
   EXPECT_NEAR(pipeline.stats().uptime, 2.0, 1e-6);  // time after the end does not count
+}
+
+// A live stream on the simulated clock, whose only consumer is as fast as its source.
+struct Stream {
+  Stream() {
+    clock->advance(Seconds{100});
+    pipeline.add(pass_on<int>(), pipeline.add(feed_source(feed, Kind::Live)), {.name = "step"});
+    pipeline.start();
+  }
+  // A sample every `interval`, each after it.
+  void flow(int count, double interval) {
+    for (int i = 0; i < count; ++i) {
+      clock->advance(Seconds{interval});
+      feed.push_and_settle(number++);
+      wait_until([&] { return node_of(pipeline, "step").processed == static_cast<std::uint64_t>(number); });
+    }
+  }
+  [[nodiscard]] double fps(const char* node) { return node_of(pipeline, node).fps; }
+
+  std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  CheckedPipeline pipeline{clock};
+  int number = 0;
+};
+
+TEST(Stats, TheRateIsThatOfTheLastSecondAndNothingWhileNothingFlows) {
+  Stream stream;
+  EXPECT_EQ(stream.fps("step"), 0.0);
+  stream.flow(21, 0.1);
+  EXPECT_NEAR(stream.fps("step"), 10.0, 0.01);
+  EXPECT_NEAR(stream.fps("source"), 10.0, 0.01);
+  stream.clock->advance(Seconds{1.1});
+  EXPECT_EQ(stream.fps("step"), 0.0);
+  stream.clock->advance(Seconds{60});
+  EXPECT_EQ(stream.fps("source"), 0.0);
+  stream.flow(1, 0.1);  // the silence is in no rate
+  stream.flow(6, 0.05);
+  EXPECT_NEAR(stream.fps("step"), 20.0, 0.01);
+  stream.flow(3, 4);  // a slow stream
+  EXPECT_NEAR(stream.fps("step"), 0.25, 0.001);
+  stream.clock->advance(Seconds{7});
+  EXPECT_NEAR(stream.fps("step"), 0.25, 0.001);
+  stream.clock->advance(Seconds{2});
+  EXPECT_EQ(stream.fps("step"), 0.0);
+}
+
+TEST(Stats, AgesAreThoseOfTheLastSecondsAndInTheReportThoseOfTheRun) {
+  Stream stream;
+  stream.flow(100, 0.1);
+  EXPECT_LT(edge_of(stream.pipeline, "source", "step").age_p50, 1e-3);
+  stream.clock->advance(Seconds{30});
+  EXPECT_EQ(edge_of(stream.pipeline, "source", "step").age_p50, 0.0);
+  stream.pipeline.stop();
+  EXPECT_GT(edge_of(stream.pipeline, "source", "step").age_p50, 0.0);
+  EXPECT_GT(edge_of(stream.pipeline.report().stats, "source", "step").age_p50, 0.0);
+}
+
+TEST(Stats, NoNodeIsBusyForMoreThanTheRun) {
+  CheckedPipeline pipeline;
+  pipeline.add(
+      make_source<int>({.read = [n = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
+                          if (n == 3) return std::nullopt;
+                          return SourceItem<int>{n++, 0, context.clock.now()};
+                        },
+                        .open =
+                            [](const Context&) {
+                              const auto until = thread_seconds() + 0.05;
+                              while (thread_seconds() < until) continue;
+                            }}),
+      {.name = "short"});
+  pipeline.run();
+  EXPECT_LE(node_of(pipeline, "short").busy, 1.0);
+  EXPECT_GE(node_of(pipeline, "short").busy, 0.0);
 }
 
 TEST(Stats, NodesShowWhatTheyDo) {

@@ -126,7 +126,10 @@ TEST(GilMemory, ReadingStopsWhereTheMappingEnds) {
 
 TEST(GilCallStack, AThreadThatWaitsIsUnwoundFromItsStackAlone) {
   const Worker worker(&gil_test_waits);
-  const auto sample = wait_for([&] { return sample_waiting(worker.id()); });
+  const auto sample = wait_for([&]() -> std::optional<StackSample> {
+    const auto state = read_task_state(worker.id());
+    return state ? sample_waiting(worker.id(), *state) : std::nullopt;
+  });
   ASSERT_TRUE(sample);
   CallStacks stacks;
   const auto frames = stacks.unwind(*sample);
@@ -150,6 +153,17 @@ TEST(GilCallStack, AThreadThatComputesIsSampledByTheKernelOrByATimer) {
     CallStacks stacks;
     EXPECT_TRUE(holds(stacks.unwind(*sample), "gil_test_computes")) << timer;
   }
+}
+
+// A copy of a stack may be shorter than the stack: what lies beyond it belongs to later calls when it is unwound.
+TEST(GilCallStack, WhatTheCopyOfAStackDoesNotHoldIsNotReadFromTheStackOfNow) {
+  StackSample sample = sample_here();
+  CallStacks stacks;
+  const std::size_t whole = stacks.unwind(sample).size();
+  sample.stack.resize(64);
+  const auto frames = stacks.unwind(sample);
+  EXPECT_GE(whole, 4U);
+  EXPECT_LT(frames.size(), whole);
 }
 
 TEST(GilCallStack, AThreadThatWaitsIsNeverInterruptedByAnArmedSampler) {
@@ -301,6 +315,21 @@ TEST(GilCulprit, BytecodeHasNoNativeCulprit) {
                           frame("libc.so.6", "main")};
   EXPECT_EQ(name_culprit(chain, {}), "");
   EXPECT_EQ(name_culprit({}, {}), "");
+}
+
+TEST(GilCulprit, ACollectionIsToldFromACallOfTheCollector) {
+  const CallableNames names{{7, "gc:collect"}, {8, "builtins:tuple.__lt__"}};
+  const NativeFrame collects = frame("libpython3.11.so.1.0", "gc_collect_main");
+  const NativeFrame loop = frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault");
+  EXPECT_TRUE(in_collector(std::vector{collects, frame("libpython3.11.so.1.0", "PyList_New"), loop}, names));
+  EXPECT_TRUE(in_collector(std::vector{frame("array.so", "array_dealloc"), collects,
+                                       frame("libpython3.11.so.1.0", "tuplerichcompare", 8), loop},
+                           names));
+  EXPECT_TRUE(in_collector(std::vector{frame("python3.12", "_Py_RunGC"), loop}, names));
+  EXPECT_FALSE(
+      in_collector(std::vector{collects, frame("libpython3.11.so.1.0", "gc_collect", 7), loop}, names));
+  EXPECT_FALSE(in_collector(std::vector{loop, collects}, names)) << "the caller of the Python function";
+  EXPECT_FALSE(in_collector(std::vector{frame("mine.so", "gc_collect_main"), loop}, names));
 }
 
 TEST(GilLines, ALocationTableIsDecodedEntryByEntry) {

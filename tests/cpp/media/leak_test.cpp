@@ -10,7 +10,7 @@
 #include <string>
 
 #include "cpp/media/files.hpp"
-#include "cpp/media/live_server.hpp"
+#include "cpp/media/network/live_server.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
 #include <unistd.h>

@@ -63,6 +63,20 @@ class Ticks final : public Source<double> {
   int count_ = 0;
 };
 
+// Gives the numbers that it has.
+class Numbered final : public Source<double> {
+ public:
+  explicit Numbered(std::vector<std::int64_t> numbers) : numbers_(std::move(numbers)) {}
+  std::optional<Item<double>> read(Context& /*context*/) override {
+    if (next_ == numbers_.size()) return std::nullopt;
+    return Item<double>{0, 0, 0, numbers_[next_++]};
+  }
+
+ private:
+  std::vector<std::int64_t> numbers_;
+  std::size_t next_ = 0;
+};
+
 std::vector<Frame> frames(const std::vector<std::uint8_t>& levels) {
   std::vector<Frame> result;
   for (const auto level : levels) result.push_back(frame_of(2, 1, {level, 9}));
@@ -107,6 +121,38 @@ TEST(Alone, ASourceIsReadUntilItsEndAndItsWaitsTakeNoTime) {
   ASSERT_EQ(items.size(), 3U);
   EXPECT_EQ(items[2].value, 3.0);
   EXPECT_EQ(items[2].pts - items[0].pts, 1.0);
+}
+
+TEST(Alone, TheNumbersOfASourceGrow) {
+  Numbered fine({3, -1, 9});
+  EXPECT_EQ(run_source(fine, 10).size(), 3U);
+  Numbered back({3, 3});
+  EXPECT_THROW((void)run_source(back, 10), std::logic_error);
+  Numbered after_the_next({3, -1, 4});
+  EXPECT_THROW((void)run_source(after_the_next, 10), std::logic_error);
+}
+
+TEST(Alone, ATableThatIsCopiedOwnsItsNumbers) {
+  Table kept;
+  {
+    const std::vector<std::int16_t> memory = {1, 2, 3, 4};
+    freshframe_column column{};
+    column.name = "n";
+    column.dtype = "int16";
+    column.ndim = 1;
+    column.shape[0] = 2;
+    column.strides[0] = 4;
+    column.data = memory.data();
+    column.bytes = 8;
+    const Table given(freshframe_array{&column, 1, sizeof column});
+    kept = given;
+    EXPECT_EQ(given.c_columns()[0].data, memory.data());
+    EXPECT_NE(kept.c_columns()[0].data, memory.data());
+  }
+  EXPECT_EQ(kept.column<std::int16_t>("n")(1), 3);
+  EXPECT_EQ(kept.c_columns()[0].bytes, 6U);  // up to the last element
+  const Table twin = kept;
+  EXPECT_EQ(twin.c_columns()[0].data, kept.c_columns()[0].data);  // shared: nobody writes it
 }
 
 TEST(Alone, OptionsOfEveryTypeArriveAndWrongOnesAreRefused) {

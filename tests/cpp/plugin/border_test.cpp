@@ -14,6 +14,7 @@
 
 #include "cpp/core/test_nodes.hpp"
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 namespace freshframe {
 namespace {
@@ -34,6 +35,25 @@ class Mean final : public user::Node<user::Frame, double> {
   user::Frame kept_;
 };
 
+// Waits on a thread of its own, which it cancels.
+class CancelsItsThread final : public user::Node<double, double> {
+ public:
+  std::optional<double> process(const user::Sample<double>& sample, user::Context& context) override {
+    pthread_t thread{};
+    ::pthread_create(
+        &thread, nullptr,
+        [](void* given) -> void* {
+          static_cast<user::Context*>(given)->wait(1000);
+          return nullptr;
+        },
+        &context);
+    ::pthread_cancel(thread);
+    void* result = nullptr;
+    ::pthread_join(thread, &result);
+    return result == PTHREAD_CANCELED ? sample.value : -1;
+  }
+};
+
 // A table whose memory reports its release.
 class Rows final : public user::Node<double, user::Table> {
  public:
@@ -47,7 +67,7 @@ class Rows final : public user::Node<double, user::Table> {
 
 template <class Class>
 std::unique_ptr<NodeBase> node_of(const freshframe_node& table, std::shared_ptr<Class> object) {
-  const freshframe_object given{sizeof given, &table, object.get()};
+  const freshframe_object given{sizeof given, &table, object.get(), nullptr};
   return native::object_node(given, object, basic_pixel_ops());
 }
 
@@ -81,6 +101,19 @@ TEST(Border, AClassOfAPluginRunsInAPipelineAndItsErrorIsANodeError) {
   pipeline.stop();
 }
 
+TEST(Border, AThreadOfAPluginMayBeCancelledInACallOfTheEngine) {
+  static constexpr auto kTable = user::node_table<CancelsItsThread>("cancels");
+  test::Feed<double> feed;
+  Pipeline pipeline;
+  const AnyPort parents[] = {pipeline.add(test::feed_source(feed, test::Kind::File)).node};
+  auto reader = pipeline.reader(
+      Port<double>{pipeline.add_any(node_of(kTable, std::make_shared<CancelsItsThread>()), parents, {})});
+  pipeline.start();
+  feed.push(3);
+  EXPECT_EQ(reader.get()->value, 3);
+  pipeline.stop();  // close() waits for calls in flight: the cancelled one has let go of the node
+}
+
 TEST(Border, TablesStayAsLongAsTheirSamples) {
   static constexpr auto kTable = user::node_table<Rows>("rows");
   test::Feed<double> feed;
@@ -111,7 +144,7 @@ TEST(Border, NodesSayTheirTypesByName) {
 }
 
 TEST(Border, AnObjectWithoutATableIsRefused) {
-  freshframe_object object{sizeof object, nullptr, &object};
+  freshframe_object object{sizeof object, nullptr, &object, nullptr};
   EXPECT_THROW((void)native::object_node(object, nullptr, basic_pixel_ops()), OptionError);
 }
 

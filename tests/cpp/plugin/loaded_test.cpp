@@ -1,4 +1,4 @@
-// Valid and invalid plugins in shared libraries: the cases of tests/python/test_native_*.py without Python,
+// Valid and invalid plugins in shared libraries: the cases of tests/python/native without Python,
 // and therefore under the sanitizers.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/native.hpp"
@@ -84,8 +84,8 @@ TEST(LoadedPlugin, GivesNumbersFramesAndTables) {
     const auto made = Loaded(FRESHFRAME_TEST_PLUGIN, "negative", {{"own", own}}).run(2);
     EXPECT_EQ(made[1]->frame.luma().row(5)[7], 253);
   }
-  const auto told = Loaded(FRESHFRAME_TEST_PLUGIN, "told", {{"text", std::string("far")}}).run(1);
-  const auto* table = native::table_in(told[0]->value);  // the node is gone
+  const auto given = Loaded(FRESHFRAME_TEST_PLUGIN, "given", {{"text", std::string("far")}}).run(1);
+  const auto* table = native::table_in(given[0]->value);  // the node is gone
   ASSERT_NE(table, nullptr);
   EXPECT_EQ(static_cast<const float*>(table->columns.back().data)[3], 4.0F);
   const auto same = Loaded(FRESHFRAME_TEST_PLUGIN, "same_frame").run(2);

@@ -17,7 +17,9 @@
 #include "process/wire/channel.hpp"
 #include <gtest/gtest.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 namespace freshframe::process {
 namespace {
@@ -87,17 +89,29 @@ TEST(Child, LeadsASessionOfItsOwn) {
   started.end();
 }
 
+// Init reaps it, or it stays a zombie of the process that adopts it.
+bool has_ended(int process) {
+  std::ifstream stat("/proc/" + std::to_string(process) + "/stat");
+  std::string pid;
+  std::string name;
+  std::string state;
+  return !(stat >> pid >> name >> state) || state == "Z" || state == "X";
+}
+
 TEST(Child, TakesItsOwnChildrenAlong) {
   Started started("sleep 1000 & echo $! >&3; exit 0");
   const int grandchild = std::stoi(started.says());
   EXPECT_EQ(started.end().code, 0);
-  wait_until([&] {  // init reaps it, or it stays a zombie of the process that adopts it
-    std::ifstream stat("/proc/" + std::to_string(grandchild) + "/stat");
-    std::string pid;
-    std::string name;
-    std::string state;
-    return !(stat >> pid >> name >> state) || state == "Z" || state == "X";
-  });
+  wait_until([&] { return has_ended(grandchild); });
+}
+
+TEST(Child, TakesItsGrandchildrenInGroupsOfTheirOwnAlong) {
+  Started started("timeout 1000 sh -c 'echo $PPID >&3; exec sleep 1000' & wait");
+  const int program = std::stoi(started.says());
+  EXPECT_EQ(::getpgid(program), program);
+  started.child.signal(SIGKILL);
+  started.end();
+  wait_until([&] { return has_ended(program); });
 }
 
 TEST(Child, IsKilledWithItsGroup) {
@@ -135,6 +149,29 @@ TEST(Child, HasALimitOfMemory) {
   ASSERT_EQ(started.channel.send(std::as_bytes(std::span("\n", 1))), Channel::Sent::Yes);
   EXPECT_EQ(started.says(), std::to_string(100 << 10) + "\n");
   started.end();
+}
+
+// In a process of its own: a hard limit cannot be raised again, and root has to become somebody else.
+TEST(Child, WhoseMemoryCannotBeLimitedIsReapedAndTheMessageNamesTheHardLimit) {
+  if (test::kSanitized) GTEST_SKIP() << "a sanitizer needs more memory than the limit of this test";
+  const int pid = ::fork();
+  if (pid == 0) {
+    const rlimit hard{rlim_t{1} << 30, rlim_t{1} << 30};
+    if (::setrlimit(RLIMIT_DATA, &hard) != 0) ::_exit(2);
+    if (::getuid() == 0 && ::setresuid(65534, 65534, 65534) != 0) ::_exit(3);
+    try {
+      const Started started("sleep 1000", std::uint64_t{2} << 30);
+    } catch (const Error& error) {
+      const std::string text = error.what();
+      const bool names =
+          text.find("2048 MiB") != std::string::npos && text.find("1024 MiB") != std::string::npos;
+      ::_exit(!names ? 4 : ::waitpid(-1, nullptr, WNOHANG) == -1 && errno == ECHILD ? 0 : 5);
+    }
+    ::_exit(6);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0) << WEXITSTATUS(status);
 }
 
 TEST(Child, ThatDoesNotExistIsAnError) {

@@ -107,6 +107,32 @@ TEST(Crew, FailsWhenItsNodeCannotClose) {
   EXPECT_TRUE(contains(text, "cannot close")) << text;
 }
 
+TEST(Crew, FailsWhenAWorkerDiesInItsClose) {
+  Rig rig({}, "dies in close");
+  rig.start();
+  rig.feed.finish();
+  const auto text = test::message_of<NodeError>([&] { rig.pipeline.wait(); });
+  EXPECT_TRUE(contains(text, "its worker died: killed by signal 9 (Killed) in its close()")) << text;
+}
+
+TEST(Crew, DoesNotFailWhenAWorkerDiesAfterItsClose) {
+  Rig rig({}, "dies after close");
+  rig.start();
+  rig.feed.finish();
+  rig.pipeline.wait();
+  EXPECT_TRUE(contains(rig.log(), "a worker of 'w' died: killed by signal 9")) << rig.log();
+}
+
+TEST(Crew, ALaterStopDoesNotLengthenTheTimeOfAnEarlierOne) {
+  Rig rig;
+  rig.start();
+  const auto early = std::chrono::steady_clock::now();
+  rig.node->kill_by(early + std::chrono::hours(2));
+  rig.node->kill_by(early);
+  rig.node->kill_by(early + std::chrono::hours(1));
+  EXPECT_EQ(rig.node->kill_by(), early);
+}
+
 TEST(Crew, NamesTheMemoryLimitOfAWorkerThatDiesWhileItStarts) {
   Rig rig({.memory = std::uint64_t{64} << 20U}, "dies in open");
   const auto text = failure_of_start(rig);

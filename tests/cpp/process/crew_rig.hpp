@@ -103,9 +103,9 @@ class Rig {
   void start() {
     pipeline.start({.start_outside = [this] {
       thread_ = std::jthread([this] {
-        auto& worker = core::PipelineAccess::core(pipeline)->worker(index_);
-        worker.adopt_thread();
-        Crew(*core::PipelineAccess::core(pipeline), worker, embedder_).run();
+        auto& runner = core::PipelineAccess::core(pipeline)->runner(index_);
+        runner.adopt_thread();
+        Crew(*core::PipelineAccess::core(pipeline), runner, embedder_).run();
       });
     }});
   }

@@ -151,6 +151,7 @@ class Helper {
       request = {};
     }
     if (mode_ == "hangs in close") hang();
+    if (mode_ == "dies in close") std::raise(SIGKILL);
     if (mode_ == "fails in close") end_.fail(process::WorkerEnd::Failed::Outside, "cannot close", {}, {});
     end_.closed();
     if (mode_ == "dies after close") std::raise(SIGKILL);

@@ -17,11 +17,14 @@
 namespace freshframe::process {
 namespace {
 
+enum class Apart { No, Yes };  // the child has a group of its own
+
 // A process that never reads its socket, with a child of its own. It reports that child's process ID once its
 // guard runs. It is the child of `parent`.
-void guarded(Descriptor socket, int parent) {
+void guarded(Descriptor socket, int parent, Apart apart) {
   const OrphanGuard guard(socket.get(), parent);
   const int child = ::fork();
+  if (apart == Apart::Yes) ::setpgid(child, 0);  // in both processes: neither knows which is first
   if (child == 0) {
     while (true) ::pause();
   }
@@ -35,14 +38,14 @@ struct Guarded {
 };
 
 // Forks a process with a guard; its group is its own.
-Guarded fork_guarded(Descriptor& ours, Descriptor theirs) {
+Guarded fork_guarded(Descriptor& ours, Descriptor theirs, Apart apart = Apart::No) {
   Guarded started;
   const int parent = ::getpid();
   started.pid = ::fork();
   if (started.pid == 0) {
     ::setsid();
     ours.reset();
-    guarded(std::move(theirs), parent);
+    guarded(std::move(theirs), parent, apart);
   }
   theirs.reset();
   EXPECT_EQ(::read(ours.get(), &started.child, sizeof started.child), ssize_t{sizeof started.child});
@@ -90,6 +93,44 @@ TEST(OrphanGuard, EndsTheProcessWhenItsParentIsKilledThoughTheSocketIsOpen) {
   test::wait_until([&] { return !runs(started.pid) && !runs(started.child); });
   ::close(told[0]);
   ::close(told[1]);
+}
+
+// A stopped process runs no thread that could see the end of its parent.
+TEST(OrphanGuard, EndsAStoppedProcessAndGroupsOfItsOwnSession) {
+  auto [ours, theirs] = Channel::make_pair();
+  int told[2] = {-1, -1};
+  ASSERT_EQ(::pipe(told), 0);
+  const int parent = ::fork();
+  if (parent == 0) {
+    const auto started = fork_guarded(ours, std::move(theirs), Apart::Yes);
+    if (::write(told[1], &started, sizeof started) != sizeof started) ::_exit(20);
+    while (true) ::pause();
+  }
+  theirs.reset();
+  Guarded started;
+  ASSERT_EQ(::read(told[0], &started, sizeof started), ssize_t{sizeof started});
+  ASSERT_EQ(::getpgid(started.child), started.child);
+  ::kill(started.pid, SIGSTOP);
+  ::kill(started.child, SIGSTOP);
+  ::kill(parent, SIGKILL);
+  ASSERT_EQ(::waitpid(parent, nullptr, 0), parent);
+  ours.reset();
+  test::wait_until([&] { return !runs(started.pid) && !runs(started.child); });
+  ::close(told[0]);
+  ::close(told[1]);
+}
+
+TEST(OrphanGuard, LetsOthersContinueAProcess) {
+  auto [ours, theirs] = Channel::make_pair();
+  const auto started = fork_guarded(ours, std::move(theirs));
+  ::kill(started.pid, SIGCONT);
+  ::kill(started.pid, SIGSTOP);
+  int status = 0;
+  ASSERT_EQ(::waitpid(started.pid, &status, WUNTRACED), started.pid);
+  EXPECT_TRUE(WIFSTOPPED(status)) << "it was not ended by the first signal";
+  ours.reset();
+  ::kill(started.pid, SIGCONT);
+  ASSERT_EQ(::waitpid(started.pid, &status, 0), started.pid);
 }
 
 TEST(OrphanGuard, EndsTheProcessAtOnceWhenItsParentHasGoneAlready) {

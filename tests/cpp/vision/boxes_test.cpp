@@ -6,6 +6,7 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <random>
 #include <set>
 #include <vector>
 
@@ -57,6 +58,35 @@ TEST(BoxAssociator, SmallFastBoxesKeepTheirIdsAlthoughTheyNeverOverlap) {
               (Ids{1, 2}))
         << i;
   }
+}
+
+// One walker at 15 pictures per second for 7 s, whose box jitters by a standard deviation of `noise` pixels per edge.
+// The number of ids of 30 such walks.
+std::size_t ids_of_walks(double width, double height, double noise) {
+  std::size_t count = 0;
+  for (unsigned seed = 0; seed < 30; ++seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<double> jitter(0, noise);
+    BoxAssociator tracker;
+    std::set<std::int64_t> seen;
+    for (int i = 0; i < 105; ++i) {
+      const double x = 300 + i / 15.0 * 0.8 * height;  // 1.4 m/s of a person of 1.75 m
+      Detection walker = box(x, 300, width, height);
+      for (float* edge : {&walker.x1, &walker.y1, &walker.x2, &walker.y2})
+        *edge += static_cast<float>(jitter(random));
+      if (walker.x2 - walker.x1 < 1) continue;  // no detector gives such a box
+      for (const auto id : ids(tracker, i / 15.0, {walker})) seen.insert(id);
+    }
+    count += seen.size();
+  }
+  return count;
+}
+
+TEST(BoxAssociator, AWalkerFarAwayKeepsItsIdAlthoughTheEdgesOfItsBoxJitter) {
+  EXPECT_EQ(ids_of_walks(60, 160, 2), 30U);
+  EXPECT_LE(ids_of_walks(20, 88, 2), 31U);
+  EXPECT_LE(ids_of_walks(13, 60, 2), 31U);
+  EXPECT_LE(ids_of_walks(7, 31, 2), 31U);
 }
 
 TEST(BoxAssociator, AskedForMoreOverlapItContinuesLess) {

@@ -74,6 +74,31 @@ TEST(LineCounter, RefusesALineThatIsNone) {
   EXPECT_THROW(make({0, 0}, {9, 9}, kNan), OptionError);
 }
 
+TEST(LineCounter, RefusesSharesOfThePictureButNoLineOfWholePixels) {
+  const auto make = [](Point start, Point end) { const LineCounter counter({.start = start, .end = end}); };
+  EXPECT_THROW(make({0, 0.5F}, {1, 0.5F}), OptionError);
+  EXPECT_THROW(make({0.1F, 0}, {0.9F, 1}), OptionError);
+  make({0, 0}, {1, 0});
+  make({0, 0.5F}, {1.5F, 0.5F});
+  make({0.5F, -0.5F}, {0.5F, 1});
+}
+
+TEST(LineCounts, TakesOverTheCrossingsOfOlderCountsInTheirOrder) {
+  LineCounts first;
+  first.crossings = {{.id = 1}, {.id = 2}};
+  LineCounts second;
+  second.crossings = {{.id = 3}};
+  LineCounts newest;
+  newest.forward = 7;
+  const LineCounts* const older[] = {&first, &second};
+  EXPECT_FALSE(newest.has_events());
+  newest.absorb(older);
+  EXPECT_TRUE(newest.has_events());
+  ASSERT_EQ(newest.crossings.size(), 3U);
+  for (std::size_t i = 0; i < 3; ++i) EXPECT_EQ(newest.crossings[i].id, static_cast<std::int64_t>(i) + 1);
+  EXPECT_EQ(newest.forward, 7);
+}
+
 TEST(LineCounter, ForgetsThingsThatAreLongGone) {
   LineCounter counter({.start = {0, 100}, .end = {200, 100}});
   for (int i = 0; i < 5000; ++i) static_cast<void>(counter.update(at(50, 50, i + 1), i));
@@ -103,6 +128,7 @@ TEST(ZoneCounter, RefusesWhatIsNoZone) {
   EXPECT_THROW(make({{0, 0}, {9, 0}, {kNan, 9}}), OptionError);
   EXPECT_THROW(make(std::vector<Point>(1001)), OptionError);
   EXPECT_THROW(make({{0, 0}, {9, 0}, {0, 9}, {9, 0}, {9, 9}}), OptionError);  // a corner twice
+  EXPECT_THROW(make({{0.1F, 0.1F}, {0.9F, 0.1F}, {0.9F, 0.9F}}), OptionError);
   make({{0, 0}, {9, 0}, {9, 9}});
 }
 

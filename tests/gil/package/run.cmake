@@ -38,6 +38,6 @@ find_package(freshframe 0.1 CONFIG REQUIRED COMPONENTS core)\n")
 execute_process(COMMAND ${CMAKE_COMMAND} -G Ninja -S ${scratch}/engine -B ${scratch}/engine/build
   -D freshframe_DIR=${scratch}/site/freshframe/cmake RESULT_VARIABLE result ERROR_VARIABLE error OUTPUT_QUIET)
 string(REGEX REPLACE "[ \n]+" " " error "${error}")
-if(result EQUAL 0 OR NOT error MATCHES "brings 'gil' alone")
+if(result EQUAL 0 OR NOT error MATCHES "brings 'gil' and 'plugin_api' alone")
   message(FATAL_ERROR "asking the Python package for the engine should have been refused:\n${error}")
 endif()

@@ -29,7 +29,7 @@ class Lab:
 
 LABS = {
     "fibonacci": Lab(
-        "fibonacci", "two calls on two threads, GIL held or released, in three binding libraries", 30, 5
+        "fibonacci", "two calls on two threads, GIL held or released, in four binding libraries", 30, 5
     ),
     "call-guard": Lab(
         "call_guard",
@@ -46,7 +46,7 @@ LABS = {
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """Runs the command."""
+    """Runs the labs that were named and prints their tables; without a name it lists the labs."""
     if options.name is None or options.list:
         _list(as_lines=options.json)
         return ExitCode.OK

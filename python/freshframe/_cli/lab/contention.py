@@ -1,8 +1,9 @@
-"""The time that a native thread waits for the GIL beside busy Python threads, and the cost of a release."""
+"""What a thread waits for the GIL beside busy ones, and what a release and a context switch cost."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -22,12 +23,12 @@ _SLICE = 0.5  # seconds; Ctrl-C takes effect between slices
 
 
 def run(bench: Bench, machine: Machine) -> Result:
-    """Runs the lab."""
+    """Measures the three."""
     waits = _waits(bench)
     bench.say("the waits are measured; now the cost of a release ...")
     costs = _costs(bench)
     free = free_threaded.tables(bench, "contention")
-    tables = [_waits_table(waits, free["waits"]), _costs_table(costs, free["costs"])]
+    tables = [_waits_table(waits, free["waits"]), _costs_table(costs, free["costs"]), _switches(bench)]
     return Result("contention", tables, _meaning(waits, costs) if machine.gil else _without(waits, costs))
 
 
@@ -149,6 +150,56 @@ def _costs_table(costs: Costs, free: Sequence[Mapping[str, Any]] = ()) -> Table:
         records,
         left=0,
     )
+
+
+# --- switching ---------------------------------------------------------------------------------------------
+
+
+def _switches(bench: Bench) -> Table:
+    """Times from a thread that stops to one that runs instead."""
+    rounds, budget = (2, 0.05) if bench.quick else (4, 0.1)
+    kinds: dict[str, Callable[[], list[float]]] = {
+        "two native threads on one core": lambda: _lab.context_switches(budget, True),
+        "two native threads on any core": lambda: _lab.context_switches(budget, False),
+        "two Python threads, which wait for each other": lambda: _python_switches(budget),
+    }
+    found = {name: [time for run in runs for time in run] for name, runs in take_turns(kinds, rounds).items()}
+    cells = [
+        [name, f"{quantile(times, 0.5) * 1e6:.1f}", f"{quantile(times, 0.99) * 1e6:.1f}"]
+        for name, times in found.items()
+    ]
+    records: list[Record] = [
+        {"between": name, "p50": quantile(times, 0.5), "p99": quantile(times, 0.99)}
+        for name, times in found.items()
+    ]
+    title = "A context switch: the time from one thread to the next, us (means of 200)"
+    return Table("switches", title, ("between", "p50", "p99"), cells, records)
+
+
+def _python_switches(seconds: float, turns: int = 100) -> list[float]:
+    """Seconds per switch between two Python threads; each waits for a lock that the other releases."""
+    there, back = threading.Semaphore(0), threading.Semaphore(0)
+    ended = threading.Event()
+
+    def answer() -> None:
+        while there.acquire() and not ended.is_set():
+            back.release()
+
+    thread = threading.Thread(target=answer, daemon=True)
+    thread.start()
+    times: list[float] = []
+    end = (began := time.perf_counter()) + seconds
+    while began < end:
+        for _ in range(turns):
+            there.release()
+            back.acquire()
+        now = time.perf_counter()
+        times.append((now - began) / (2 * turns))
+        began = now
+    ended.set()
+    there.release()
+    thread.join()
+    return times
 
 
 def _mean(values: list[float]) -> float:

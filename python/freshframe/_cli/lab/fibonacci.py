@@ -11,7 +11,7 @@ from freshframe import _lab
 
 from . import double_release, free_threaded
 from .machine import Machine
-from .measure import Bench, take_turns, timed
+from .measure import Bench, Spent, spent, take_turns, timed
 from .table import Record, Result, Table, ms, ratio
 from .twins import BINDINGS, Twins
 
@@ -29,10 +29,11 @@ _CASES: dict[str, tuple[bool, ...]] = {
 _EXPECTED = {"gil": 1, "nogil": 1, "gil+gil": 2, "nogil-then-gil": 1, "gil-then-nogil": 2, "nogil+nogil": 1}
 _EXPECTED_WITHOUT = dict.fromkeys(_EXPECTED, 1)  # a GIL
 OURS = "freshframe on nanobind"
+_CPU = "the same, processor time"  # of OURS: two calls need as much, whether or not they overlap
 
 
 def run(bench: Bench, machine: Machine) -> Result:
-    """Runs the lab."""
+    """Measures the pairs of calls, then what a double release does."""
     # Other bindings' modules would switch the GIL of a free-threaded Python on.
     twins = Twins.find(bench) if machine.gil else Twins.none("it would switch the GIL on")
     functions: dict[str, Function] = {OURS: _lab.fibonacci}
@@ -46,23 +47,27 @@ def run(bench: Bench, machine: Machine) -> Result:
         for name, function in functions.items()
         for case, habits in _CASES.items()
     }
-    best = {key: min(times) for key, times in take_turns(kinds, rounds).items()}
+    best = {key: min(runs) for key, runs in take_turns(kinds, rounds).items()}
     found = {name: {case: best[f"{name}/{case}"] for case in _CASES} for name in functions}
-    if free := seconds_of_ours(free_threaded.tables(bench, "fibonacci")["threads"]):
+    if free := times_of_ours(free_threaded.tables(bench, "fibonacci")["threads"]):
         found[free_threaded.COLUMN] = free
     releases, printed = double_release.table(bench, twins)
     return Result(
         "fibonacci",
         [_table(found, missing, n, rounds, machine), releases],
-        _meaning({case: found[OURS][case] / found[OURS]["gil"] for case in _CASES}, machine),
+        _meaning({case: found[OURS][case].wall / found[OURS]["gil"].wall for case in _CASES}, machine),
         drawing=printed,
         notes=[f"{name} is not measured: {_in_short(why)}" for name, why in missing.items()],
     )
 
 
-def seconds_of_ours(records: Sequence[Mapping[str, Any]]) -> dict[str, float]:
+def times_of_ours(records: Sequence[Mapping[str, Any]]) -> dict[str, Spent]:
     """By case. The other Python lists other bindings as missing."""
-    return {record["case"]: record["seconds"] for record in records if record["binding"] == OURS}
+    return {
+        record["case"]: Spent(record["seconds"], record["cpu_seconds"])
+        for record in records
+        if record["binding"] == OURS
+    }
 
 
 def _in_short(reason: str) -> str:
@@ -71,7 +76,7 @@ def _in_short(reason: str) -> str:
     return " ".join([first, *rest[:2]])
 
 
-def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[[], float]:
+def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[[], Spent]:
     """All at once, started in this order, without a pause in between."""
 
     def work() -> None:
@@ -81,7 +86,7 @@ def _together(function: Function, n: int, habits: tuple[bool, ...]) -> Callable[
         for thread in threads:
             thread.join()
 
-    return lambda: timed(work)
+    return lambda: spent(work)
 
 
 def _expected(machine: Machine) -> Mapping[str, int]:
@@ -89,7 +94,7 @@ def _expected(machine: Machine) -> Mapping[str, int]:
 
 
 def _table(
-    found: Mapping[str, Mapping[str, float]],
+    found: Mapping[str, Mapping[str, Spent]],
     missing: Mapping[str, str],
     n: int,
     rounds: int,
@@ -97,10 +102,24 @@ def _table(
 ) -> Table:
     names = [*found, *missing]
     expected = _expected(machine)
+    ours = found[OURS]
     cells = [
-        [case, str(expected[case]), *(_cell(found.get(name), case) for name in names)] for case in _CASES
+        [
+            case,
+            str(expected[case]),
+            *(_cell(found.get(name), case) for name in names),
+            ratio(ours[case].cpu / ours["gil"].cpu),
+        ]
+        for case in _CASES
     ]
-    cells.append(["gil, ms", "", *(ms(found[name]["gil"]) if name in found else "-" for name in names)])
+    cells.append(
+        [
+            "gil, ms",
+            "",
+            *(ms(found[name]["gil"].wall) if name in found else "-" for name in names),
+            ms(ours["gil"].cpu),
+        ]
+    )
     records: list[Record] = []
     for name in names:
         times = found.get(name)
@@ -109,19 +128,21 @@ def _table(
                 "binding": name,
                 "case": case,
                 "n": n,
-                "seconds": None if times is None else times[case],
-                "ratio": None if times is None else times[case] / times["gil"],
+                "seconds": None if times is None else times[case].wall,
+                "ratio": None if times is None else times[case].wall / times["gil"].wall,
+                "cpu_seconds": None if times is None else times[case].cpu,
+                "cpu_ratio": None if times is None else times[case].cpu / times["gil"].cpu,
                 "expected": 1 if name == free_threaded.COLUMN else expected[case],
                 "missing": missing.get(name),
             }
             for case in _CASES
         ]
     title = f"Two threads, each one call; time as a ratio to one call with the GIL, shortest of {rounds} runs"
-    return Table("threads", title, ("case", "expected", *names), cells, records)
+    return Table("threads", title, ("case", "expected", *names, _CPU), cells, records)
 
 
-def _cell(times: Mapping[str, float] | None, case: str) -> str:
-    return ratio(None if times is None else times[case] / times["gil"])
+def _cell(times: Mapping[str, Spent] | None, case: str) -> str:
+    return ratio(None if times is None else times[case].wall / times["gil"].wall)
 
 
 def _meaning(ratios: Mapping[str, float], machine: Machine) -> str:

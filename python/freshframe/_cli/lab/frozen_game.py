@@ -23,17 +23,25 @@ DRAWING = 0.002  # seconds of Python per frame of the game
 SHOWING = 0.0005  # seconds to show a frame; pygame.display.flip() releases the GIL
 SCENE = "demo:circles?fps=60&size=640x480&balls=4&seed=1"
 _WARM_UP = 0.3  # seconds until the tracker's first results count
-_KINDS = ("alone", "capture holds the GIL", "capture lets it go", "freshframe")
+_WAITING = 30  # milliseconds: waitKey(30), which shows about as many pictures per second
+_KINDS = (
+    "alone",
+    "capture holds the GIL",
+    f"the same, then waitKey({_WAITING})",
+    "capture lets it go",
+    "freshframe",
+)
 
 
 def run(bench: Bench, machine: Machine) -> Result:
-    """Runs the lab."""
+    """Plays the game beside each kind of capture."""
     seconds, rounds = (1.0, 1) if bench.quick else (2.5, 2)
-    alone, held, released, fresh = _KINDS
+    alone, held, key, released, fresh = _KINDS
     games = take_turns(
         {
             alone: lambda: play(seconds, lambda: None, _draw),
             held: lambda: _beside_capture(seconds, release=False),
+            key: lambda: _beside_capture_and_key(seconds),
             released: lambda: _beside_capture(seconds, release=True),
             fresh: lambda: _beside_freshframe(seconds),
         },
@@ -44,14 +52,14 @@ def run(bench: Bench, machine: Machine) -> Result:
     frames = {name: sum(len(game.starts) + game.missed for game in games[name]) for name in _KINDS}
     notes = []
     if bench.picture is not None:
-        strips = [Strip(name, _since_first(games[name][0])) for name in _KINDS[1:]]
+        strips = [Strip(name, _since_first(games[name][0])) for name in (held, released, fresh)]
         draw_timelines(strips, min(seconds, 1.5), 1 / RATE, bench.picture)
         notes.append(f"the three timelines are drawn in {bench.picture}")
     return Result(
         "frozen-game",
         [_table(intervals, missed, frames)],
         _meaning(intervals, missed, frames, machine),
-        drawing=histogram({name: intervals[name] for name in _KINDS[1:]}),
+        drawing=histogram({name: intervals[name] for name in (held, released, fresh)}),
         notes=notes,
     )
 
@@ -67,6 +75,17 @@ def _draw(diary: Diary) -> None:
 def _beside_capture(seconds: float, *, release: bool) -> Diary:
     # As fast as the camera delivers them.
     with repeated_beside("lab-capture", lambda: _lab.wait(CAPTURE, release)):
+        return play(seconds, lambda: None, _draw)
+
+
+def _beside_capture_and_key(seconds: float) -> Diary:
+    """OpenCV's usual loop: a read() that holds the GIL, then waitKey(), which releases it."""
+
+    def step() -> None:
+        _lab.wait(CAPTURE, False)
+        _lab.wait(_WAITING / 1e3, True)
+
+    with repeated_beside("lab-capture", step):
         return play(seconds, lambda: None, _draw)
 
 
@@ -102,7 +121,7 @@ def _table(intervals: dict[str, list[float]], missed: dict[str, int], frames: di
 def _meaning(
     intervals: Mapping[str, Sequence[float]], missed: dict[str, int], frames: dict[str, int], machine: Machine
 ) -> str:
-    alone, held, released, fresh = _KINDS
+    alone, held, _, released, fresh = _KINDS
     share = {name: missed[name] / max(1, frames[name]) for name in _KINDS}
     longest = {name: quantile(intervals[name], 0.99) for name in _KINDS}
     if share[held] < 0.2:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -51,6 +51,20 @@ def timed(work: Callable[[], object]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
+
+
+class Spent(NamedTuple):
+    """What a piece of work took: seconds on the clock, and seconds of processor time of all threads."""
+
+    wall: float
+    cpu: float
+
+
+def spent(work: Callable[[], object]) -> Spent:
+    """The wall time and the processor time that `work` took."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    work()
+    return Spent(time.perf_counter() - wall, time.process_time() - cpu)
 
 
 class Counter(threading.Thread):

@@ -30,7 +30,7 @@ _HARD = 1_000_000  # numbers
 
 
 def run(bench: Bench, machine: Machine) -> Result:
-    """Runs the lab."""
+    """Times each way to add, then its error, then the progress of another thread."""
     count, rounds = (4_000_000, 3) if bench.quick else (12_000_000, 7)
     kernels = _kernels(machine)
     values = np.random.default_rng(1).standard_normal(count)

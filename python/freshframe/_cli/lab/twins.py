@@ -14,7 +14,7 @@ import freshframe as ff
 
 from .measure import Bench
 
-BINDINGS = {"pybind11": "pybind11", "PyO3": "pyo3", "nanobind": "nanobind"}
+BINDINGS = {"pybind11": "pybind11", "PyO3": "pyo3", "Cython": "cython", "nanobind": "nanobind"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,41 @@
+"""Places in Python code as text, and the folders of code that is not the program's own."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import site
+import sysconfig
+from types import CodeType
+
+Frame = tuple[str, int, str]  # file, line, function
+
+LIBRARIES = tuple(
+    os.path.join(folder, "")
+    for folder in {
+        *(sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")),
+        site.getusersitepackages(),
+        os.path.dirname(os.path.dirname(__file__)),  # freshframe itself
+    }
+)
+
+
+def place(frame: Frame) -> str:
+    """``file:line:function``."""
+    file, line, function = frame
+    return f"{file}:{line}:{function}"
+
+
+def function_name(code: CodeType) -> str:
+    """`Class.method`; on Python 3.10, whose code objects do not know the class, `method`."""
+    return getattr(code, "co_qualname", code.co_name)
+
+
+def names(native: str | None, python: str | None, program: str | None) -> str:
+    """The native function, the line that called it and, when that line is a library's, the program's own."""
+    named = [python or "unknown"] if native is None else [native]
+    if native is not None and python:
+        named.append(f"called at {python}")
+    if program and program != python:
+        named.append(f"from {program}")
+    return ", ".join(named)

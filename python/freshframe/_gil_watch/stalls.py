@@ -1,0 +1,94 @@
+"""Stalls of the GIL."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from .code_places import names, place
+
+State = Literal["cpu", "blocked"]
+Kind = Literal["call", "collector", "bytecode"]
+
+
+@dataclass(frozen=True, slots=True)
+class GilStall:
+    """A time in which other threads could not get the GIL.
+
+    Attributes:
+        duration: Seconds from the first sign of the stuck holder until another thread got the GIL, less
+            ``delayed``. The watch samples at intervals, so the true stall began up to one interval earlier.
+        started: time.monotonic() of its beginning.
+        thread: Name of the thread that held the GIL for most of that time.
+        thread_id: Its threading.get_ident().
+        native_id: Its threading.get_native_id().
+        share: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
+        delayed: Seconds in which this thread held the GIL and waited for a processor, because other threads
+            and programs had them all. They are not in ``duration``. 0 where the kernel does not count them.
+        kind: "call": it was within one call of native code; "collector": the garbage collector ran, which no
+            code had called; "bytecode": it ran Python code.
+        native: ``library:symbol`` of the native function that Python had called, demangled, such as
+            ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
+            ``builtins:sorted``, and ``gc:collection`` for the collector; None for bytecode, and when no
+            sample was taken that is certainly of this call.
+        native_stack: The native calls, innermost first.
+        python: ``file:line:function`` that called it, or ran; None for a thread without Python frames.
+        program: ``file:line:function`` of the nearest call outside of the standard library and of installed
+            packages, which is the program's own line; None when there is none.
+        python_stack: The Python calls, innermost first.
+        state: "cpu": it computed; "blocked": it waited in the kernel.
+        system_call: The system call in which it waited; None when it computed.
+    """
+
+    duration: float
+    started: float
+    thread: str
+    thread_id: int
+    native_id: int
+    share: float
+    delayed: float
+    kind: Kind
+    native: str | None
+    native_stack: tuple[str, ...]
+    python: str | None
+    program: str | None
+    python_stack: tuple[str, ...]
+    state: State
+    system_call: str | None
+
+    def __str__(self) -> str:
+        """One line: `31.2 ms  cam blocked in clock_nanosleep: libc.so.6:usleep, called at a.py:7:f`."""
+        doing = f"blocked in {self.system_call}" if self.state == "blocked" else "on the CPU"
+        who = names(self.native, self.python, self.program)
+        return f"{self.duration * 1e3:.1f} ms  {self.thread} {doing}: {who}"
+
+
+def _thread_name(native_id: int, known: str) -> str:
+    """Its present name; after its end the watch's record, since another thread may have its get_ident()."""
+    names = {thread.native_id: thread.name for thread in threading.enumerate()}
+    return names.get(native_id) or known or "unknown"
+
+
+def stall_of(raw: tuple[Any, ...]) -> GilStall:
+    duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, *rest = raw
+    share, program, kind, delayed = rest
+    python = tuple(place(frame) for frame in frames)
+    return GilStall(
+        duration=duration,
+        started=started,
+        thread=_thread_name(native_id, thread),
+        thread_id=python_id,
+        native_id=native_id,
+        share=share,
+        delayed=delayed,
+        kind=kind,
+        native=native,
+        native_stack=chain,
+        python=python[0] if python else None,
+        program=program,
+        python_stack=python,
+        state="blocked" if blocked else "cpu",
+        system_call=call if blocked else None,
+    )

@@ -1,0 +1,50 @@
+"""The number of samples that a node gets in one call."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .. import _check, _native
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Size of the batches of a node: ``pipeline.add(node, cameras, batch=Batch(8))``.
+
+    The engine takes samples from all edges of the node, in turn, so every camera gets its share. Until then
+    they stay in their queues: with LATEST a newer sample replaces the waiting one. The node's
+    ``process_batch(samples)``, or a function, gets a list and returns one with as many entries.
+
+    Args:
+        size: Maximum number of samples in one call, 1 to 4096. There are fewer when the queues hold no more,
+            when ``max_wait`` is over, and at the end.
+        max_wait: Seconds to wait for more after the first one. With 0 it takes the waiting samples.
+
+    Raises:
+        OptionError: One is out of range.
+        OptionTypeError: size is not an int, or max_wait is not a number.
+
+    Example:
+        >>> import freshframe as ff
+        >>> def brightness(frames):
+        ...     return [float(frame.luma.mean()) for frame in frames]
+        >>> pipeline = ff.Pipeline()
+        >>> urls = ["demo:circles?frames=5", "demo:circles?frames=5&seed=2"]
+        >>> cameras = [pipeline.add(ff.open(url)) for url in urls]
+        >>> light = pipeline.add(brightness, cameras, batch=ff.Batch(2, max_wait=0.05))
+    """
+
+    size: int
+    max_wait: float = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuses invalid values."""
+        self._policy()
+
+    def _policy(self) -> _native.BatchPolicy:
+        """The engine's form of it. The engine checks the values."""
+        return _native.BatchPolicy(
+            _check.integer("the size of a batch", self.size),
+            _check.number("max_wait of a batch", self.max_wait),
+        )

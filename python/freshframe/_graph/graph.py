@@ -1,0 +1,109 @@
+"""The nodes of a pipeline: add() checks them, claims them and passes them to the engine."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .. import _native
+from .._errors import GraphError
+from . import value_types, wiring
+from .nodes import Native, Node, Source
+from .port import Port, ends, value_type
+
+
+def _check_types(node: Any, wanted: Any, ports: Sequence[Port[Any]]) -> None:
+    for port in ports:
+        given = value_type(port)
+        if not value_types.fits(given, wanted):
+            raise GraphError(
+                f"{wiring.label(node)!r} takes {value_types.name(wanted)}, but its parent {port.name!r} "
+                f"gives {value_types.name(given)}"
+            )
+
+
+class Graph:
+    """The nodes of one pipeline.
+
+    Attributes:
+        in_python: Index, node and "is a function" of each node that runs on a Python thread.
+        in_processes: The indices of those that run in worker processes.
+    """
+
+    __slots__ = ("_engine", "_kept", "in_processes", "in_python")
+
+    def __init__(self, engine: _native.Engine) -> None:
+        """Of a new engine."""
+        self._engine = engine
+        self._kept: list[Any] = []  # every node lives as long as its pipeline
+        self.in_python: list[tuple[int, Any, bool]] = []
+        self.in_processes: list[int] = []
+
+    @property
+    def live(self) -> bool:
+        """Whether none of its sources can wait."""
+        return all(node.live for node in self._kept if hasattr(node, "live"))
+
+    def add(
+        self,
+        node: Any,
+        ports: Sequence[Port[Any]],
+        options: _native.AddOptions,
+        *,
+        batched: bool,
+        plan: Callable[[], _native.ProcessPlan] | None,
+    ) -> Port[Any]:
+        """Adds a checked node below ``ports``; returns its port.
+
+        Args:
+            node: The node.
+            ports: Its parents.
+            options: Of add(), checked.
+            batched: Whether it gets lists of samples.
+            plan: Makes what its worker processes are started with; None: it runs in this process.
+
+        Raises:
+            GraphError: This wiring is not possible.
+            OptionError: An option is out of range.
+            OptionTypeError: An option is of the wrong type, or the node cannot go to another process.
+            StateError: The pipeline was started before.
+        """
+        hints = value_types.node_types(node, batched=batched)
+        _check_types(node, hints[0], ports)
+        wiring.claim(node)
+        try:
+            index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
+        except BaseException:
+            wiring.release(node)
+            raise
+        self._kept.append(node)
+        return Port(self._engine, index, node, hints[1])
+
+    def _give_to_engine(
+        self,
+        node: Any,
+        ends: list[tuple[int, int]],
+        hints: tuple[Any, Any],
+        options: _native.AddOptions,
+        plan: _native.ProcessPlan | None,
+    ) -> int:
+        if isinstance(node, Native) and plan is None:
+            return self._engine.add_native(node._handle, ends, options)
+        is_source = isinstance(node, Source)
+        description = _native.NodeDescription(
+            wiring.label(node),
+            value_types.kind(hints[0]),
+            value_types.kind(hints[1]),
+            None if is_source else wiring.records_to(node),
+        )
+        if plan is not None:
+            index = self._engine.add_process(description, ends, options, plan)
+            self.in_processes.append(index)
+            return index
+        if is_source:
+            index = self._engine.add_python_source(description, bool(node.live), ends, options)
+        else:
+            index = self._engine.add_python(description, ends, options)
+        self.in_python.append((index, node, not isinstance(node, Node)))
+        return index

@@ -1,0 +1,43 @@
+"""What to do about the errors that nodes raise most often, for the end of their message."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from .._native import Frame, Sample
+
+# What a Sample has and a value has not.
+_OF_SAMPLES = frozenset(
+    {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path"}
+)
+_READ_ONLY = ("assignment destination is read-only", "provided NumPy array marked as readonly")
+_NO_ARRAY = "Expected Ptr<cv::UMat>"
+
+
+def hint(error: BaseException) -> str:
+    """A sentence for after the error's own text; "" when there is nothing to add. Never raises."""
+    try:
+        return _hint(error)
+    except BaseException:  # of the str() of a foreign exception, whatever its class
+        return ""
+
+
+def _hint(error: BaseException) -> str:
+    if isinstance(error, AttributeError):
+        return _of_attribute(error.obj, error.name)
+    text = str(error)
+    if any(sign in text for sign in _READ_ONLY):
+        return '. The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")'
+    if _NO_ARRAY in text:
+        return ". OpenCV takes arrays: give it frame.bgr instead of a frame"
+    return ""
+
+
+def _of_attribute(owner: object, name: str | None) -> str:
+    if isinstance(owner, Sample):
+        return f". process() gets a Sample: sample.value is the {type(owner.value).__name__}"
+    if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):
+        kind = type(owner).__name__
+        return f". A function gets the value itself, here the {kind}. A Node's process() gets the Sample"
+    if isinstance(owner, Frame) and name in ("shape", "dtype", "size"):
+        return f". A frame's pixels are an array: frame.bgr.{name}"
+    return ""

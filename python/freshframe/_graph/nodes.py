@@ -1,0 +1,168 @@
+"""The base classes of nodes and sources, in Python and native."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from .. import _native
+from .._errors import OptionError, OptionTypeError, StateError
+
+if TYPE_CHECKING:
+    from .._native import Sample, StopToken
+
+In = TypeVar("In", contravariant=True)
+Out = TypeVar("Out", covariant=True)
+
+
+class Node(Generic[In, Out]):
+    """A step of the graph, written in Python: derive from it and implement process().
+
+    A derived class need not call ``super().__init__()``. open(), process() and close() run on the node's own
+    thread with the GIL held. Native nodes derive from this class too, but the engine runs them without the
+    GIL, and their process() must not be called.
+
+    Attributes:
+        records_to: The path of the file that the node writes, if it is a recorder. Below a live source it
+            then gets the queue RECORDING, stop() lets it write the waiting samples, and start() refuses a
+            path that a source reads or another recorder writes. A recorder should replace an existing file
+            with its first sample and not in open(). If a source cannot be opened, the file is then still
+            there.
+
+    Example:
+        >>> import freshframe as ff
+        >>> class Brightness(ff.Node[ff.Frame, float]):
+        ...     def process(self, sample, /):
+        ...         return float(sample.value.luma.mean())
+        >>> for sample in ff.stream(ff.open("demo:circles?frames=3"), Brightness()):
+        ...     brightness = sample.value
+    """
+
+    records_to: str | PathLike[str] | None = None
+
+    def open(self) -> None:
+        """Called once before the first sample."""
+
+    def process(self, sample: Sample[In], /) -> Out | None:
+        """Called once per sample, by one thread at a time.
+
+        Args:
+            sample: The parent's sample.
+
+        Returns:
+            The value for the children, which get it with the sample's stamp. None emits nothing.
+        """
+        if type(self).process_batch is Node.process_batch:
+            raise NotImplementedError(f"{type(self).__name__} needs a method process(self, sample)")
+        result: Out | BaseException | None
+        result = checked_results(self.process_batch([sample]), 1, "process_batch()")[0]
+        if isinstance(result, BaseException):
+            raise result
+        return result
+
+    def process_batch(self, samples: list[Sample[In]], /) -> Sequence[Out | Exception | None]:
+        """Called instead of process() when the node was added with ``batch=``, by one thread at a time.
+
+        A node that has process_batch() does not need process(): without ``batch=`` it gets batches of one.
+
+        Args:
+            samples: At least one sample, in the order in which the node took them. ``sample.source`` is the
+                name of its source.
+
+        Returns:
+            A list or tuple with one entry per sample, in their order: the value for the children, which get
+            it with the stamp of that sample. None emits nothing. An Exception as an entry fails that sample
+            alone. If the call raises an exception, all of its samples fail.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
+
+    def close(self) -> None:
+        """Called once after the last sample if open() succeeded, even after a failure."""
+
+
+def checked_results(results: Any, count: int, what: str) -> Sequence[Any]:
+    """The entries of a call with ``count`` samples.
+
+    Raises:
+        OptionError: There are more or fewer.
+        OptionTypeError: It is neither a list nor a tuple.
+    """
+    if not isinstance(results, (list, tuple)):
+        raise OptionTypeError(
+            f"{what} must return a list with one result per sample, got {type(results).__name__}"
+        )
+    if len(results) != count:
+        raise OptionError(f"{what} must return one result per sample: it returned {len(results)} for {count}")
+    return results
+
+
+class Source(Node[None, Out]):
+    """A source written in Python: derive from it and implement read().
+
+    Attributes:
+        live: True: the source cannot wait, like a camera, and a full edge drops. False: it waits for a full
+            edge.
+
+    Example:
+        >>> import numpy as np
+        >>> import freshframe as ff
+        >>> class Gray(ff.Source[ff.Frame]):
+        ...     live = False
+        ...     def read(self, stop, /):
+        ...         for n in range(3):
+        ...             yield ff.Frame.from_array(np.full((48, 64), n, np.uint8), "gray"), n / 30
+        >>> [sample.pts for sample in ff.stream(Gray())][0]
+        0.0
+    """
+
+    live: bool = True
+
+    def read(self, stop: StopToken, /) -> Iterator[tuple[Out, float] | tuple[Out, float, float]]:
+        """Yields ``(value, pts)`` or ``(value, pts, captured)`` until the stream ends.
+
+        Args:
+            stop: Use ``stop.wait(seconds)`` instead of ``time.sleep(seconds)``; it returns True when the
+                pipeline stops.
+
+        Yields:
+            ``pts`` in seconds of the source's own time; ``captured`` as ``time.monotonic()``, by default now.
+        """
+        raise NotImplementedError(f"{type(self).__name__} needs a method read(self, stop)")
+
+
+class Native:
+    """The base of native nodes and sources: a node of the engine, whose options are fixed at construction."""
+
+    _handle: _native.NodeHandle
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Refuses an attribute that would have no effect on the engine.
+
+        Raises:
+            AttributeError: The name is public.
+        """
+        if not name.startswith("_") and hasattr(self, "_handle"):
+            cls = type(self).__name__
+            raise AttributeError(
+                f"cannot set {name!r}: a {cls} is native and its options are fixed at construction; "
+                f"make another {cls}"
+            )
+        super().__setattr__(name, value)
+
+
+class NativeNode(Native, Node[In, Out]):
+    """A node that the engine runs on a native thread without the GIL."""
+
+    def process(self, sample: Sample[In], /) -> Out | None:
+        """Must not be called: the engine runs this node natively."""
+        raise StateError(
+            f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"
+        )
+
+
+class NativeSource(Native, Source[Out]):
+    """A source that the engine runs on a native thread without the GIL. Its read() must not be called."""
+
+    _handle: _native.NodeHandle

@@ -1,0 +1,122 @@
+"""The output of a node, which children and readers name as their parent."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+
+from .. import _check, _native
+from .._errors import GraphError, OptionTypeError
+from . import value_types
+
+T_co = TypeVar("T_co", covariant=True)
+
+_ALL = -1  # sources
+
+
+class Port(Generic[T_co]):
+    """The output of a node, which children and readers name as their parent. Made by Pipeline.add().
+
+    Attributes:
+        name: The node's name in stats and messages.
+        node: The added node.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> left = pipeline.add(ff.open("demo:circles"), name="left")
+        >>> right = pipeline.add(ff.open("demo:circles?seed=2"), name="right")
+        >>> circles = pipeline.add(ff.CircleTracker(), [left, right])
+        >>> reader = pipeline.reader(circles.of(left))
+    """
+
+    __slots__ = ("_engine", "_index", "_only", "_type", "name", "node")
+
+    def __init__(
+        self, engine: _native.Engine, index: int, node: Any, output: Any, *, only: int = _ALL
+    ) -> None:
+        """Called by Pipeline.add() and of()."""
+        self._engine = engine
+        self._index = index
+        self._type = output
+        self._only = only  # the number of its only source
+        self.name = engine.node_name(index)
+        self.node = node
+
+    def of(self, source: Port[Any]) -> Port[T_co]:
+        """The same output, but only the samples of one source: ``boxes.of(camera)``.
+
+        The samples of other sources never enter the queues below this port.
+
+        Args:
+            source: The port of a source, or of a node whose samples all come from one source.
+
+        Raises:
+            GraphError: That is not one source, or its samples do not come out of this port.
+            OptionTypeError: It is not a port.
+        """
+        if not isinstance(source, Port):
+            raise OptionTypeError(f"of() needs a port that add() returned, got {_check.shown(source)}")
+        if source._engine is not self._engine:
+            raise GraphError(f"the port {source.name!r} belongs to another pipeline than {self.name!r}")
+        wanted = source._index if source._only == _ALL else source._only
+        only = self._engine.source_of(self._index, wanted)
+        if self._only not in (_ALL, only):
+            raise GraphError(f"{self!r} has no samples of {source.name!r}")
+        return Port(self._engine, self._index, self.node, self._type, only=only)
+
+    def __repr__(self) -> str:
+        """Name and type."""
+        only = "" if self._only == _ALL else f", of={self._engine.node_name(self._only)!r}"
+        return f"Port({self.name!r}, {value_types.name(self._type)}{only})"
+
+
+def engine_of(port: Port[Any]) -> _native.Engine:
+    """The engine of its pipeline."""
+    return port._engine
+
+
+def belongs_to(port: Port[Any], engine: _native.Engine) -> bool:
+    """Whether it is a port of this engine's pipeline."""
+    return port._engine is engine
+
+
+def value_type(port: Port[Any]) -> Any:
+    """The type of the values that leave its node."""
+    return port._type
+
+
+def view_name(port: Port[Any]) -> str:
+    """Its name in the dashboard's list of views."""
+    return port._engine.view_name(port._index, port._only)
+
+
+def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
+    """Ports in the engine's form: the number of the node, and that of the only source or -1."""
+    return [(port._index, port._only) for port in ports]
+
+
+def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
+    """The ports in ``given``: none, one or several of this engine's pipeline.
+
+    Raises:
+        GraphError: One belongs to another pipeline.
+        OptionTypeError: One is not a port.
+    """
+    if given is None:
+        return []
+    ports = [given] if isinstance(given, Port) else given
+    if not isinstance(ports, Sequence) or isinstance(ports, str):
+        raise OptionTypeError(
+            f"the parent of {label!r} must be a port that add() returned, or a list of ports; "
+            f"got {_check.shown(given)}"
+        )
+    for port in ports:
+        if not isinstance(port, Port):
+            raise OptionTypeError(
+                f"a parent of {label!r} must be a port that add() returned; got {_check.shown(port)}"
+            )
+        if not belongs_to(port, engine):
+            raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
+    return list(ports)

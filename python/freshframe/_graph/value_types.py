@@ -1,0 +1,134 @@
+"""Types of nodes, read from their annotations, so that wrong wiring is refused before a thread runs."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import inspect
+import types
+import typing
+from typing import Any
+
+from .. import _native
+from ..results import Circles
+from .nodes import Native, Node, Source
+
+
+def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
+    """(input, output) of a node or callable; Any without an annotation, None for a sink's output.
+
+    A callable with ``batched`` takes and gives lists of them.
+    """
+    if isinstance(node, Native) and hasattr(node, "_freshframe_types"):
+        return node._freshframe_types  # type: ignore[no-any-return]
+    if isinstance(node, Source):
+        return None, _generic_arguments(type(node), Source, 1)[0]
+    if isinstance(node, Node):
+        given = _generic_arguments(type(node), Node, 2)
+        in_batches = type(node).process is Node.process
+        hints = _hints(type(node).process_batch if in_batches else type(node).process)
+        first, result = next(iter(_without_return(hints).values()), Any), hints.get("return", Any)
+        if in_batches:
+            first, result = _entry(first), _entry(result)
+        if given[0] is Any:
+            given = (_sample_value(first), given[1])
+        if given[1] is Any:
+            given = (given[0], _without_none(result))
+        return given[0], given[1]
+    wanted, given_by = _callable_types(node)
+    return (_entry(wanted), _without_none(_entry(given_by))) if batched else (wanted, given_by)
+
+
+def _entry(hint: Any) -> Any:
+    """The type of a list's entries; Any without an annotation. Exceptions are no results."""
+    arguments = typing.get_args(hint)
+    entry = arguments[0] if arguments and isinstance(typing.get_origin(hint), type) else Any
+    if typing.get_origin(entry) not in (typing.Union, types.UnionType):
+        return entry
+    kept = [a for a in typing.get_args(entry) if not (isinstance(a, type) and issubclass(a, BaseException))]
+    return typing.Union[tuple(kept)] if kept else Any  # noqa: UP007  (of a tuple)
+
+
+def _callable_types(function: Any) -> tuple[Any, Any]:
+    target = function if inspect.isroutine(function) else getattr(function, "__call__", function)  # noqa: B004
+    hints = _hints(target)
+    try:
+        first = next(iter(inspect.signature(function).parameters), None)
+    except (TypeError, ValueError):  # a builtin without a signature
+        first = None
+    return hints.get(first, Any) if first else Any, _without_none(hints.get("return", Any))
+
+
+def _hints(function: Any) -> dict[str, Any]:
+    try:
+        return typing.get_type_hints(function)
+    except Exception:  # an annotation that cannot be resolved, with any exception, means Any
+        return {}
+
+
+def _without_return(hints: dict[str, Any]) -> dict[str, Any]:
+    return {name: hint for name, hint in hints.items() if name != "return"}
+
+
+def _sample_value(hint: Any) -> Any:
+    if typing.get_origin(hint) is _native.Sample:
+        return typing.get_args(hint)[0]
+    return Any
+
+
+def _without_none(hint: Any) -> Any:
+    if hint is type(None):
+        return None
+    if typing.get_origin(hint) in (typing.Union, types.UnionType):
+        kept = [argument for argument in typing.get_args(hint) if argument is not type(None)]
+        return kept[0] if len(kept) == 1 else Any
+    return hint
+
+
+def _generic_arguments(cls: type, base: type, count: int) -> tuple[Any, ...]:
+    """The class's arguments for the type parameters of `base`; Any for open ones."""
+    for ancestor in cls.__mro__:
+        for written in getattr(ancestor, "__orig_bases__", ()):
+            if typing.get_origin(written) is base:
+                arguments = tuple(_resolve(argument, ancestor) for argument in typing.get_args(written))
+                return tuple(None if a is type(None) else a for a in arguments)
+    return (Any,) * count
+
+
+def _resolve(argument: Any, cls: type) -> Any:
+    if isinstance(argument, typing.TypeVar):
+        return Any
+    if isinstance(argument, typing.ForwardRef):
+        argument = argument.__forward_arg__
+    if isinstance(argument, str):
+        if argument in ("Frame", "ff.Frame", "freshframe.Frame"):
+            return _native.Frame
+        module = inspect.getmodule(cls)
+        return getattr(module, argument, Any) if module else Any
+    return argument
+
+
+def fits(given: Any, wanted: Any) -> bool:
+    """False only when both are plain classes and one can't be the other."""
+    if given is Any or wanted is Any or given is object or wanted is object:
+        return True
+    if isinstance(wanted, types.UnionType):
+        return any(fits(given, each) for each in typing.get_args(wanted))
+    if not isinstance(given, type) or not isinstance(wanted, type):
+        return True
+    return issubclass(given, wanted) or issubclass(wanted, given) or (given is int and wanted is float)
+
+
+def kind(hint: Any) -> str:
+    """The engine's name for a type: "Frame", "Circles", "nothing", or "any"."""
+    if hint is _native.Frame:
+        return "Frame"
+    if hint is Circles:
+        return "Circles"
+    return "nothing" if hint is None else "any"
+
+
+def name(hint: Any) -> str:
+    """For messages."""
+    if isinstance(hint, types.UnionType):
+        return " or ".join(name(each) for each in typing.get_args(hint))
+    return getattr(hint, "__name__", None) or str(hint)

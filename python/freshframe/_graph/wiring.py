@@ -1,0 +1,151 @@
+"""The checks of a pipeline, its add() and its reader() before they call the engine."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import inspect
+import os
+from typing import TYPE_CHECKING, Any
+
+from .. import _check, _native
+from .._errors import GraphError, OptionError, OptionTypeError
+from .nodes import Native, Node, Source
+from .queue import Queue
+
+if TYPE_CHECKING:
+    from .batch import Batch
+
+
+def label(node: Any) -> str:
+    if isinstance(node, Native) and hasattr(node, "_freshframe_label"):
+        return str(node._freshframe_label)
+    if isinstance(node, Node):
+        return type(node).__name__
+    name = getattr(node, "__name__", None)
+    if name == "<lambda>":
+        return "lambda"
+    return name if isinstance(name, str) else type(node).__name__
+
+
+def check_node(node: Any, batch: Any = None) -> None:
+    if inspect.isclass(node):
+        raise OptionTypeError(f"got class {node.__name__}; did you mean {node.__name__}()?")
+    if isinstance(node, Source) and type(node).read is Source.read and not isinstance(node, Native):
+        raise GraphError(f"{type(node).__name__} has no method read(self, stop): a Source needs one")
+    if isinstance(node, Source) and not isinstance(node.live, bool):
+        raise OptionTypeError(f"{type(node).__name__}.live must be True or False, got {node.live!r}")
+    if isinstance(node, Node) and not isinstance(node, (Source, Native)):
+        _check_methods(type(node), batch)
+    if batch is not None:
+        _check_batch(node, batch)
+    if isinstance(node, (str, os.PathLike)):
+        wanted = "a node must be a Source, a Node or a callable"
+        raise OptionTypeError(f"{wanted}, got a {type(node).__name__}; use freshframe.open(...)")
+    if not isinstance(node, Node) and not callable(node):
+        raise OptionTypeError(f"a node must be a Source, a Node or a callable, got {node!r}")
+    if not isinstance(node, Source) and any(inspect.isgeneratorfunction(each) for each in _calls(node)):
+        raise GraphError(
+            f"{label(node)!r} is a generator function: a node returns one value per sample, or None. Use "
+            "return instead of yield. Several results of one sample travel as one value, such as a list"
+        )
+    if inspect.iscoroutinefunction(node):
+        raise GraphError(
+            f"{label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
+            "with `async for` outside the graph"
+        )
+
+
+def _calls(node: Any) -> tuple[Any, ...]:
+    """What the engine may call with samples or values."""
+    if isinstance(node, Node):
+        return type(node).process, type(node).process_batch
+    return node, type(node).__call__ if callable(node) else None
+
+
+def _check_batch(node: Any, batch: Any) -> None:
+    from .batch import Batch  # noqa: PLC0415  (few programs have batches)
+
+    if not isinstance(batch, Batch):
+        raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
+    if isinstance(node, Source):
+        raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
+
+
+def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:
+    in_batches = cls.process_batch is not Node.process_batch
+    if batch is not None and not in_batches:
+        raise GraphError(
+            f"{cls.__name__} has no method process_batch(self, samples): batch= needs one. It gets a list of "
+            "samples and returns a list of results"
+        )
+    if cls.process is Node.process and not in_batches:
+        raise GraphError(f"{cls.__name__} has no method process(self, sample): a Node needs one")
+
+
+def claim(node: Any) -> None:
+    """A node instance belongs to one pipeline; functions may be added any number of times."""
+    if not isinstance(node, Node) or isinstance(node, Native):
+        return
+    mark = object()
+    try:
+        found = vars(node).setdefault("_freshframe_added", mark)  # of two threads only one finds its own
+    except TypeError:  # a class with __slots__ can't be marked
+        return
+    if found is not mark:
+        raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
+
+
+def release(node: Any) -> None:
+    with contextlib.suppress(AttributeError):
+        del node._freshframe_added
+
+
+def policy(queue: Any, label: str) -> _native.QueuePolicy | None:
+    if queue is None:
+        return None
+    if not isinstance(queue, Queue):
+        raise OptionTypeError(f"queue of {label!r} must be a Queue, LATEST, NEXT or LOSSLESS, got {queue!r}")
+    return queue._policy()
+
+
+def records_to(node: Any) -> str | None:
+    path = getattr(node, "records_to", None) if isinstance(node, Node) else None
+    try:
+        found = None if path is None else os.fspath(path)
+    except TypeError:
+        found = b""
+    if isinstance(found, bytes):
+        raise OptionTypeError(f"{label(node)}.records_to must be the path of a file, or None, got {path!r}")
+    return found
+
+
+def pipeline_name(name: Any) -> str:
+    if not isinstance(name, str):
+        raise OptionTypeError(f"the name of a pipeline must be a string, got {name!r}")
+    if not _check.is_utf8(name):
+        raise OptionError(f"the name of a pipeline must be UTF-8, got {name!r}")
+    return name
+
+
+def max_held_bytes(given: Any) -> int:
+    size = _check.integer("max_held_bytes", given, bits=64)
+    if size < 0:
+        raise OptionError(f"max_held_bytes must be at least 0, got {given!r}")
+    return size
+
+
+def checked_name(name: Any) -> str:
+    return "" if name is None else _check.text("name", name)
+
+
+def options(
+    name: Any, queue: Any, on_error: Any, max_age: Any, batch: Batch | None = None
+) -> _native.AddOptions:
+    return _native.AddOptions(
+        checked_name(name),
+        policy(queue, name or "node"),
+        _check.text("on_error", on_error),
+        None if max_age is None else _check.number("max_age", max_age),
+        None if batch is None else batch._policy(),
+    )

@@ -1,0 +1,38 @@
+"""Names of a package that are loaded at their first use."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from . import fork
+
+
+def getter(
+    package: dict[str, Any], names: Mapping[str, str], modules: Collection[str] = ()
+) -> Callable[[str], Any]:
+    """The ``__getattr__`` of a package.
+
+    Type checkers must not see it: they would take a misspelt name for one that is loaded later.
+
+    Args:
+        package: Its globals().
+        names: The module of each name.
+        modules: Modules that are public themselves.
+    """
+    own_name = package["__name__"]
+
+    def load(name: str) -> Any:
+        import importlib  # noqa: PLC0415
+
+        with fork.loading():
+            if name in modules:
+                return importlib.import_module(f".{name}", own_name)
+            if name in names:
+                value = getattr(importlib.import_module(f".{names[name]}", own_name), name)
+                package[name] = value  # later uses find it without this function
+                return value
+        raise AttributeError(f"module {own_name!r} has no attribute {name!r}")
+
+    return load

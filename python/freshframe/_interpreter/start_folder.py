@@ -1,0 +1,35 @@
+"""The folder of '' in sys.path for other processes: that in which this package was imported."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+
+def _present() -> str | None:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return None
+
+
+_at_start = _present()  # when the package is imported: the program may change its directory later
+
+
+def import_path(entries: Iterable[object]) -> list[str]:
+    """The folders of ``sys.path`` for another process, without those that depend on its working directory.
+
+    A relative entry means two folders once the program has changed its directory: modules that were imported
+    before come from the first, later ones from the second.
+    """
+    found: list[str] = []
+    for entry in entries:
+        if not isinstance(entry, str):
+            continue  # the interpreter ignores it, too
+        if os.path.isabs(entry):
+            found.append(entry)
+            continue
+        folders = dict.fromkeys(folder for folder in (_at_start, _present()) if folder is not None)
+        found += [os.path.join(folder, entry) if entry else folder for folder in folders]
+    return found

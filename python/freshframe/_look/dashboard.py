@@ -1,0 +1,190 @@
+"""Pipeline.serve(): its arguments, the dashboard that it returns, and its end at exit and after a fork."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _check, _native
+from .._closed_by_with import ClosedByWith
+from .._errors import GraphError, OptionError, OptionTypeError, StateError
+from .._graph.port import Port, belongs_to, view_name
+from .._interpreter import exit_hooks, fork
+
+_MOST_PORTS = 1 << 16
+
+
+class Dashboard(ClosedByWith):
+    """The live page of a pipeline, returned by Pipeline.serve().
+
+    The page is served until close(), until its pipeline is garbage-collected, or until the program exits.
+    Deleting this object does not end it. ``with pipeline.serve() as dashboard:`` closes it at the end of the
+    block.
+
+    Attributes:
+        urls: The URLs of the page. There are several if the server listens on all addresses of this machine:
+            one for each address, then one with the machine's name. Each includes the token if there is one.
+    """
+
+    __slots__ = ("__weakref__", "_engine", "_request", "urls")
+
+    def __init__(self, engine: _native.Engine, request: Request, urls: Sequence[str]) -> None:
+        """Called by Pipeline.serve()."""
+        self._engine = weakref.ref(engine)
+        self._request = request
+        self.urls = tuple(urls)
+
+    @property
+    def url(self) -> str:
+        """The first of ``urls``."""
+        return self.urls[0]
+
+    @property
+    def closed(self) -> bool:
+        """Whether the server has ended."""
+        engine = self._engine()
+        return engine is None or of(engine) is not self
+
+    def close(self) -> None:
+        """Ends the server and its connections. Idempotent. GIL: released while waiting."""
+        engine = self._engine()
+        if engine is None or engine.forked:
+            return
+        with _lock_of(engine):
+            if of(engine) is self:
+                del _open[engine]
+                engine.close_server()
+
+    def __str__(self) -> str:
+        """The URL."""
+        return self.url
+
+    def __repr__(self) -> str:
+        """The URL without its token, and whether it is closed."""
+        return f"<Dashboard {self.url.partition('?')[0]}{', closed' if self.closed else ''}>"
+
+    def _repr_html_(self) -> str:
+        """A link, for notebooks."""
+        import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
+
+        url = html.escape(self.url)
+        return (
+            f'<a href="{url}" target="_blank" rel="noreferrer">{html.escape(self.url.partition("?")[0])}</a>'
+        )
+
+
+_open: weakref.WeakKeyDictionary[_native.Engine, Dashboard] = weakref.WeakKeyDictionary()
+# Of each engine: held while its dashboard starts or ends.
+_locks: weakref.WeakKeyDictionary[_native.Engine, threading.RLock] = weakref.WeakKeyDictionary()
+_making_locks = threading.Lock()
+
+
+def _lock_of(engine: _native.Engine) -> threading.RLock:
+    with _making_locks:
+        return _locks.setdefault(engine, threading.RLock())
+
+
+def of(engine: _native.Engine) -> Dashboard | None:
+    """The open dashboard of a pipeline."""
+    return _open.get(engine)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """The arguments of serve(), checked."""
+
+    host: str
+    port: int
+    view: tuple[str, ...] | None
+    token: str | None
+    source_timeout: float | None
+
+    @classmethod
+    def of(
+        cls,
+        engine: _native.Engine,
+        host: object = "127.0.0.1",
+        port: object = 0,
+        view: Any = None,
+        token: object = None,
+        source_timeout: Any = 30.0,
+    ) -> Request:
+        """Checks the arguments. Raises OptionTypeError, OptionError or GraphError."""
+        if not isinstance(host, str):
+            raise OptionTypeError(f"host must be an address as a string, such as '127.0.0.1', got {host!r}")
+        if not _check.is_utf8(host):
+            raise OptionError(f"host must be UTF-8, got {host!r}")
+        wanted = "port must be a whole number from 0 (a free port) to 65535"
+        if type(port) is not int:
+            raise OptionTypeError(f"{wanted}, got {port!r}")
+        if not 0 <= port < _MOST_PORTS:
+            raise OptionError(f"{wanted}, got {port!r}")
+        wanted = "token must be a string of 16 to 256 letters of a-z A-Z 0-9 - _, or None"
+        if token is not None and not isinstance(token, str):
+            raise OptionTypeError(f"{wanted}, got a value of type {type(token).__name__}")
+        if token is not None and (token == "" or not token.isascii()):
+            raise OptionError(wanted)
+        if source_timeout is not None:
+            _check.positive_seconds("source_timeout", source_timeout)
+        return cls(host, port, None if view is None else _names(engine, view), token, source_timeout)
+
+
+def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
+    ports = [view] if isinstance(view, Port) else view
+    if not isinstance(ports, Sequence) or isinstance(ports, str):
+        raise OptionTypeError(f"view must be a port that add() returned, or a list of ports; got {view!r}")
+    for port in ports:
+        if not isinstance(port, Port):
+            raise OptionTypeError(f"view must contain ports that add() returned; got {port!r}")
+        if not belongs_to(port, engine):
+            raise GraphError(f"the port {port.name!r} in view belongs to another pipeline")
+    return tuple(view_name(port) for port in ports)
+
+
+def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
+    """Starts the server, or returns the open dashboard if it has the same arguments. From any thread."""
+    _ = engine.ended  # raises in a forked child, where a thread of the parent may hold the lock
+    with _lock_of(engine):
+        dashboard = of(engine)
+        if dashboard is None:
+            dashboard = _open[engine] = Dashboard(engine, wanted, _served(engine, wanted))
+        elif dashboard._request != wanted:
+            raise StateError(
+                f"this pipeline is already served at {dashboard.url.partition('?')[0]} with other "
+                "arguments: close() that dashboard first"
+            )
+        return dashboard
+
+
+def _served(engine: _native.Engine, wanted: Request) -> list[str]:
+    """Starts the server; returns its URLs."""
+    return engine.serve(
+        wanted.host,
+        wanted.port,
+        None if wanted.view is None else list(wanted.view),
+        wanted.token or "",
+        wanted.source_timeout,
+    )
+
+
+def _close_all() -> None:
+    """Closes all dashboards when the interpreter exits."""
+    for dashboard in list(_open.values()):
+        dashboard.close()
+
+
+def _forget_in_child() -> None:
+    global _making_locks  # noqa: PLW0603
+    _making_locks = threading.Lock()
+    for engine in list(_open):
+        engine.forget_server()
+    _open.clear()
+    _locks.clear()
+
+
+fork.in_child(_forget_in_child)
+exit_hooks.add(_close_all)

@@ -1,0 +1,137 @@
+"""The progress of a run: a bar in the terminal, plain lines elsewhere, or the calls of a callable."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Literal, TextIO
+
+from .stats import Progress
+
+if TYPE_CHECKING:
+    from .. import _native
+
+_LINE_EVERY = 10.0  # seconds between plain lines, without a moving bar
+
+
+def report_progress(
+    wait: Callable[[float], bool],
+    counts: Callable[[], _native.ProgressTick],
+    progress: Literal[True] | Callable[[Progress], None],
+    interval: float,
+) -> None:
+    """Waits until a pipeline has ended and reports every `interval` seconds, also at the end.
+
+    Args:
+        wait: Waits for so many seconds; True: the pipeline has ended.
+        counts: The engine's counts at this moment.
+        progress: What gets the reports; True: a bar or lines in the terminal.
+        interval: Seconds.
+    """
+    if progress is True:
+        with progress_display() as bar:
+            report_progress(wait, counts, bar, interval)
+        return
+    began = before = time.monotonic()
+    done_before = 0
+    ended = False
+    while not ended:
+        ended = wait(interval)
+        tick = counts()
+        done, total = tick.done, tick.total
+        now = time.monotonic()
+        rate = (done - done_before) / max(1e-9, now - before)
+        average = done / (now - began) if now > began else 0.0
+        remaining = max(0, total - done) / average if total is not None and average > 0 else None
+        progress(Progress(done, total, now - began, rate, tick.dropped, remaining))
+        done_before, before = done, now
+
+
+@contextmanager
+def progress_display(
+    file: TextIO | None = None, *, label: str = "", total: int | None = None
+) -> Iterator[Callable[[Progress], None]]:
+    """Shows the progress of a run: done and total frames, frames per second, drops, time left.
+
+    Args:
+        file: The output; None: stderr. A terminal gets a moving bar, any other file a line every 10 s.
+        label: The name of the work.
+        total: Frames until the end, if it differs from the source's own number.
+
+    Yields:
+        A callable for `progress` of Pipeline.run().
+    """
+    stream = sys.stderr if file is None else file
+    if stream.isatty():
+        with _bar(stream, label, total) as update:
+            yield update
+    else:
+        yield _lines(stream, label, total)
+
+
+@contextmanager
+def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Progress], None]]:
+    from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
+    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+    from rich.progress import Progress as Display  # noqa: PLC0415
+
+    display = Display(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(),
+        TextColumn("{task.fields[counts]}"),
+        console=Console(file=stream, force_terminal=True),
+        auto_refresh=False,  # no thread of rich's own: the thread that reports draws
+        transient=True,
+        redirect_stdout=False,  # results go there
+    )
+    with display:
+        task = display.add_task(label, total=total, counts="")
+
+        def update(progress: Progress) -> None:
+            everything = progress.total if total is None else total
+            display.update(task, completed=progress.done, total=everything, counts=describe(progress, total))
+            display.refresh()
+
+        yield update
+
+
+def _lines(stream: TextIO, label: str, total: int | None) -> Callable[[Progress], None]:
+    shown = 0.0
+
+    def update(progress: Progress) -> None:
+        nonlocal shown
+        if progress.elapsed - shown >= _LINE_EVERY:
+            shown = progress.elapsed
+            print(
+                f"{label}: {describe(progress, total)}" if label else describe(progress, total), file=stream
+            )
+
+    return update
+
+
+def describe(progress: Progress, total: int | None = None) -> str:
+    """The numbers of a progress report in one line."""
+    everything = progress.total if total is None else total
+    done = f"{progress.done}/{everything}" if everything else f"{progress.done}"
+    fps = progress.fps
+    if everything and progress.done >= everything and progress.elapsed > 0:
+        fps = progress.done / progress.elapsed  # at the end there may be no frame since the tick before
+    parts = [f"{done} frames", f"{fps:.0f} fps"]
+    if progress.dropped:
+        parts.append(f"{progress.dropped} dropped")
+    left = progress.remaining
+    if total is not None:
+        left = (total - progress.done) / progress.fps if progress.fps > 0 else None
+    if left is not None and math.isfinite(left):
+        parts.append(f"{_clock(max(left, 0.0))} left")
+    return ", ".join(parts)
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"

@@ -1,0 +1,438 @@
+"""Snapshots of the engine's counters. All numbers come from its one registry."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+from .. import _native
+from .._gil_watch import gil_state
+from .._graph.queue import Queue
+
+NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
+DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
+NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop"]
+WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
+SourceState = Literal[
+    "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceStats:
+    """The state and the counters of a video source's connection.
+
+    An outage begins with the last packet, or with the first attempt to open. It ends with the next frame.
+
+    Attributes:
+        state: The state of the source: "connecting" (opening the connection, device or file),
+            "resolving" (looking up the server's name), "waiting_key_frame", "reading", "stalled" (connected,
+            but no data has arrived for a while), "backing_off" (waits before it tries again), "closing",
+            "closed" (also before start()).
+        outages: Times without a connection, the present one included.
+        outage_seconds: Their total length in seconds.
+        reconnects: Outages that ended.
+        stalls: Times without data on an open connection, whether or not they became outages.
+        size_changes: Number of changes of the frames' size.
+        decoder_delay: Frames that the decoder held back when it returned the last frame.
+        wall_clock: Unix time at pts 0 in seconds, if the server sends it (RTCP). Add a sample's pts to it.
+        last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
+    """
+
+    state: SourceState
+    outages: int
+    outage_seconds: float
+    reconnects: int
+    stalls: int
+    size_changes: int
+    decoder_delay: int
+    wall_clock: float | None
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStats:
+    """One worker process of a node with ``process=``.
+
+    Attributes:
+        pid: Its process id; 0 while there is none: it waits for its next start, or has ended.
+        state: Its present state.
+        samples: Samples that it and its predecessors have finished.
+        restarts: How often a new process has replaced one that had died.
+        rss_bytes: Its resident memory in bytes, including the shared pictures that it has read.
+        cpu: Seconds of processor time of this process.
+    """
+
+    pid: int
+    state: WorkerState
+    samples: int
+    restarts: int
+    rss_bytes: int
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class InferenceStats:
+    """How a node computes a neural network.
+
+    Attributes:
+        provider: The provider that computes: "cpu", "cuda" or "openvino".
+        threads: Threads that compute on the CPU.
+        runs: Number of runs of the network. One run may compute several pictures.
+        p50: Median seconds per run, without the work before and after it.
+        p99: 99th percentile of it.
+    """
+
+    provider: str
+    threads: int
+    runs: int
+    p50: float
+    p99: float
+
+
+@dataclass(frozen=True, slots=True)
+class NodeStats:
+    """One node.
+
+    Attributes:
+        state: The present state of its thread.
+        processed: Samples that it has finished.
+        fps: Samples per second, over the last second; over the whole run once it has ended.
+        busy: Share of the run that it spent working, 0 to 1; with ``process=`` the mean of its workers. Of a
+            source the processor time of its thread.
+        p50: Median seconds per sample: over the last ten seconds while the pipeline runs, over the whole run
+            after its end and in a Report. 0 when there was none.
+        p99: 99th percentile of the same.
+        gil_wait: Seconds in total that a Python node waited for the GIL, before and within its calls.
+        gil_hold: Seconds in total that it held the GIL, computing or waiting. The time in which a function
+            such as zlib.compress works without the GIL does not count. Both are sampled for calls of more
+            than 20 µs, about a hundred times a second: within 0.1 of the truth over a few seconds. Where the
+            interpreter's record of the GIL cannot be read, gil_hold is the processor time of such calls, and
+            gil_wait has no waits within calls.
+        errors: Exceptions.
+        dropped: Frames lost in this node: the sum of drops.
+        drops: By cause; only causes that occurred.
+        source: The connection of a video source; None for every other node.
+        last_error: Class and message of the latest exception; "" when there was none.
+        in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
+            a node ``processed + dropped + in_flight`` is the number that its edges have delivered, in every
+            snapshot.
+        workers: The worker processes of a node with ``process=``.
+        batches: For a node with ``batch=``: the number of calls by their number of samples. p50 and p99 are
+            then seconds per call.
+        inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
+            for every other node.
+    """
+
+    state: NodeState
+    processed: int
+    fps: float
+    busy: float
+    p50: float
+    p99: float
+    gil_wait: float
+    gil_hold: float
+    errors: int
+    dropped: int
+    drops: dict[NodeDropCause, int]
+    source: SourceStats | None = None
+    last_error: str = ""
+    in_flight: int = 0
+    workers: tuple[WorkerStats, ...] = ()
+    batches: dict[int, int] = field(default_factory=dict)
+    inference: InferenceStats | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeStats:
+    """One edge. ``passed_in == delivered + dropped + waiting`` in every snapshot.
+
+    Attributes:
+        parent: The node that offers samples.
+        child: The node or reader that takes them.
+        queue: The policy chosen at start(), for each source that can reach the edge.
+        passed_in: Samples offered.
+        delivered: Samples taken by the consumer.
+        waiting: Samples in the queue.
+        dropped: The sum of drops.
+        events_lost: Dropped samples with events that no later sample took along, because more than 10,000
+            waited.
+        age_p50: Median seconds from capture to the consumer, over the time of NodeStats.p50.
+        age_p99: 99th percentile of the same.
+        drops: By cause; only causes that happened.
+        sources: Number of sources that can reach the edge: at most ``queue.depth * sources`` samples wait.
+        only: The source that the edge is limited to by ``port.of(source)``; None: no limit.
+    """
+
+    parent: str
+    child: str
+    queue: Queue
+    passed_in: int
+    delivered: int
+    waiting: int
+    dropped: int
+    events_lost: int
+    age_p50: float
+    age_p99: float
+    drops: dict[DropCause, int]
+    sources: int = 1
+    only: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GilCulprit:
+    """A function that held the GIL for too long, and its stalls; from a watch (freshframe.gil).
+
+    Attributes:
+        native: ``library:symbol`` or ``module:name`` of the native function; None for bytecode.
+        python: ``file:line:function`` that called it, or ran.
+        count: Stalls.
+        total: Their seconds.
+        max: Seconds of the longest.
+        p50: Median of their seconds; of the latest 1000.
+        program: As GilStall.program, of the longest stall.
+    """
+
+    native: str | None
+    python: str | None
+    count: int
+    total: float
+    max: float
+    p50: float
+    program: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GilStats:
+    """The GIL in this pipeline.
+
+    Attributes:
+        wait: Seconds in total that its Python nodes waited for it.
+        hold: Seconds in total that they computed with it.
+        stalls: Number of times that other threads waited for the GIL for longer than the threshold of the
+            active freshframe.gil.watch(); None when none is active.
+        stalled: Seconds of those stalls.
+        culprits: The functions that caused them, the worst first, at most five.
+        enabled: Whether there is a GIL now: False on a free-threaded Python. There ``wait`` is the time of
+            the garbage collector's pauses, and ``hold`` the time that the nodes computed.
+        enabled_by: On a free-threaded Python whose GIL is on: the module that switched it on, then others
+            that need it; "unknown" if the module is not known.
+    """
+
+    wait: float
+    hold: float
+    stalls: int | None = None
+    stalled: float = 0.0
+    culprits: tuple[GilCulprit, ...] = ()
+    enabled: bool = True
+    enabled_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolStats:
+    """Picture memory.
+
+    Attributes:
+        bound: Frames that the engine may hold at once.
+        published: Frames that it holds now.
+        allocated: Buffers taken from the system by this process.
+        reused: Requests served from idle buffers.
+        idle_bytes: Bytes kept for reuse.
+    """
+
+    bound: int
+    published: int
+    allocated: int
+    reused: int
+    idle_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """A snapshot of a pipeline.
+
+    Attributes:
+        nodes: By name.
+        edges: In the order of building.
+        gil: Sums over the Python nodes, and the findings of an active GIL watch.
+        uptime: Seconds since start(), until the end.
+        held_by_python_bytes: Picture memory held only outside the engine.
+        pool: Picture memory of the engine.
+    """
+
+    nodes: dict[str, NodeStats]
+    edges: list[EdgeStats]
+    gil: GilStats
+    uptime: float
+    held_by_python_bytes: int
+    pool: PoolStats
+
+    def __str__(self) -> str:
+        """A line for each node and each edge."""
+        from .stats_text import stats_text  # noqa: PLC0415  (only programs that print need it)
+
+        return stats_text(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Report(Stats):
+    """The result of a run.
+
+    Attributes:
+        complete: Every source reached its end, no sample was dropped, and every node closed without error.
+            False after a stop(), also of a live source.
+        elapsed: Seconds.
+        frames: Samples that sources delivered.
+    """
+
+    complete: bool
+    elapsed: float
+    frames: int
+
+    def __str__(self) -> str:
+        """The outcome, then a line for each node and each edge."""
+        from .stats_text import report_text  # noqa: PLC0415  (only programs that print need it)
+
+        return report_text(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """A tick of run(progress=).
+
+    Attributes:
+        done: Samples that sources delivered so far.
+        total: Their total number, if the sources know it.
+        elapsed: Seconds.
+        fps: Samples per second since the tick before.
+        dropped: Samples dropped on all edges.
+        remaining: Seconds to go, when total is known.
+    """
+
+    done: int
+    total: int | None
+    elapsed: float
+    fps: float
+    dropped: int
+    remaining: float | None
+
+
+def _source(source: _native.SourceStats) -> SourceStats:
+    return SourceStats(
+        state=source.state,
+        outages=source.outages,
+        outage_seconds=source.outage_seconds,
+        reconnects=source.reconnects,
+        stalls=source.stalls,
+        size_changes=source.size_changes,
+        decoder_delay=source.decoder_delay,
+        wall_clock=source.wall_clock,
+        last_error=source.last_error,
+    )
+
+
+def _worker(worker: _native.WorkerStats) -> WorkerStats:
+    return WorkerStats(
+        pid=worker.pid,
+        state=worker.state,
+        samples=worker.samples,
+        restarts=worker.restarts,
+        rss_bytes=worker.rss_bytes,
+        cpu=worker.cpu,
+    )
+
+
+def _inference(network: _native.InferenceStats) -> InferenceStats:
+    return InferenceStats(
+        provider=network.provider,
+        threads=network.threads,
+        runs=network.runs,
+        p50=network.p50,
+        p99=network.p99,
+    )
+
+
+def _node(node: _native.NodeStats) -> NodeStats:
+    source, network = node.source, node.inference
+    return NodeStats(
+        state=node.state,
+        processed=node.processed,
+        fps=node.fps,
+        busy=node.busy,
+        p50=node.p50,
+        p99=node.p99,
+        gil_wait=node.gil_wait,
+        gil_hold=node.gil_hold,
+        errors=node.errors,
+        dropped=node.dropped,
+        drops=node.drops,
+        source=None if source is None else _source(source),
+        last_error=node.last_error,
+        in_flight=node.in_flight,
+        workers=tuple(_worker(worker) for worker in node.workers),
+        batches=node.batches,
+        inference=None if network is None else _inference(network),
+    )
+
+
+def _edge(edge: _native.EdgeStats) -> EdgeStats:
+    return EdgeStats(
+        parent=edge.parent,
+        child=edge.child,
+        queue=Queue.of(edge.queue),
+        passed_in=edge.passed_in,
+        delivered=edge.delivered,
+        waiting=edge.waiting,
+        dropped=edge.dropped,
+        events_lost=edge.events_lost,
+        age_p50=edge.age_p50,
+        age_p99=edge.age_p99,
+        drops=edge.drops,
+        sources=edge.sources,
+        only=edge.only or None,
+    )
+
+
+def _pool(pool: _native.PoolStats) -> PoolStats:
+    return PoolStats(
+        bound=pool.bound,
+        published=pool.published,
+        allocated=pool.allocated,
+        reused=pool.reused,
+        idle_bytes=pool.idle_bytes,
+    )
+
+
+# The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
+watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
+
+_Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
+
+
+def _fields(stats: _native.Stats) -> _Fields:
+    nodes = {node.name: _node(node) for node in stats.nodes}
+    edges = [_edge(edge) for edge in stats.edges]
+    seen = watch
+    stalls, stalled, culprits = seen() if seen is not None else (None, 0.0, ())
+    gil = GilStats(
+        sum(node.gil_wait for node in nodes.values()),
+        sum(node.gil_hold for node in nodes.values()),
+        stalls,
+        stalled,
+        culprits,
+        gil_state.enabled(),
+        gil_state.enabled_by(),
+    )
+    return nodes, edges, gil, stats.uptime, stats.held_bytes, _pool(stats.pool)
+
+
+def make_stats(stats: _native.Stats) -> Stats:
+    """Makes a Stats of the engine's."""
+    return Stats(*_fields(stats))
+
+
+def make_report(report: _native.Report) -> Report:
+    """Makes a Report of the engine's."""
+    return Report(*_fields(report.stats), report.complete, report.elapsed, report.frames)

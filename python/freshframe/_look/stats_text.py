@@ -1,0 +1,77 @@
+"""Stats and Report as a few lines of text, for print()."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .stats import Report, Stats
+
+_GAP = "  "
+
+
+def _table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Columns of equal width: the first one to the left, numbers to the right."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        _GAP.join(
+            cell.ljust(width) if column == 0 else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ).rstrip()
+        for row in rows
+    ]
+
+
+def _drops(dropped: int, causes: Mapping[Any, int]) -> str:
+    if not dropped:
+        return "0"
+    return f"{dropped} ({', '.join(f'{cause} {count}' for cause, count in causes.items())})"
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.2f}"
+
+
+def stats_text(stats: Stats) -> str:
+    """One line for each node and each edge."""
+    nodes = [("node", "state", "processed", "fps", "busy", "p50 ms", "p99 ms", "errors", "dropped")]
+    nodes += [
+        (
+            name,
+            node.state if node.source is None else f"{node.state}, {node.source.state}",
+            str(node.processed),
+            f"{node.fps:.1f}",
+            f"{node.busy:.0%}",
+            _milliseconds(node.p50),
+            _milliseconds(node.p99),
+            str(node.errors),
+            _drops(node.dropped, node.drops),
+        )
+        for name, node in stats.nodes.items()
+    ]
+    edges = [("edge", "in", "delivered", "waiting", "age p50 ms", "age p99 ms", "dropped")]
+    edges += [
+        (
+            f"{edge.parent}{'' if edge.only is None else f'.of({edge.only!r})'} -> {edge.child}",
+            str(edge.passed_in),
+            str(edge.delivered),
+            str(edge.waiting),
+            _milliseconds(edge.age_p50),
+            _milliseconds(edge.age_p99),
+            _drops(edge.dropped, edge.drops),
+        )
+        for edge in stats.edges
+    ]
+    lines = [f"up {stats.uptime:.2f} s", *_table(nodes)]
+    if stats.edges:
+        lines += _table(edges)
+    lines += [f"last error of {name!r}: {n.last_error}" for name, n in stats.nodes.items() if n.last_error]
+    return "\n".join(lines)
+
+
+def report_text(report: Report) -> str:
+    """The outcome, then the statistics."""
+    outcome = "complete" if report.complete else "not complete"
+    return f"{outcome}: {report.frames} frames in {report.elapsed:.2f} s\n{stats_text(report)}"

@@ -1,0 +1,2 @@
+"""Sources of pictures, recorders of pictures, and frames as arrays."""
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,49 @@
+"""Frames for NumPy and DLPack, whose protocols differ between NumPy's versions."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._errors import OptionError
+
+if TYPE_CHECKING:
+    from .._native import Frame
+
+_SAYS_READ_ONLY = np.lib.NumpyVersion(np.__version__) >= "2.1.0"
+
+
+def as_numpy(frame: Frame, dtype: Any, copy: bool | None) -> np.ndarray[Any, Any]:
+    """``Frame.__array__``.
+
+    Raises:
+        OptionError: The frame has chroma of its own, or ``copy=False`` and a copy is needed.
+    """
+    _check_pixels(frame)
+    array = frame.array
+    if dtype is None or np.dtype(dtype) == array.dtype:
+        return array.copy() if copy else array
+    if copy is False:
+        raise OptionError(
+            f"a frame is uint8: an array of {np.dtype(dtype)} is a copy, which copy=False forbids"
+        )
+    return array.astype(dtype)
+
+
+def dlpack(frame: Frame, **kwargs: Any) -> Any:
+    """``Frame.__dlpack__``: only DLPack 1.0 can mark memory as read-only."""
+    _check_pixels(frame)
+    version = kwargs.get("max_version")
+    if _SAYS_READ_ONLY and version is not None and version[0] >= 1:
+        return frame.array.__dlpack__(**kwargs)
+    return frame.copy().__dlpack__()
+
+
+def _check_pixels(frame: Frame) -> None:
+    if frame.format not in ("gray", "bgr", "rgb"):
+        raise OptionError(
+            f"a frame in {frame.format} is not an array of pixels: use frame.bgr or frame.luma, or "
+            "frame.array for its planes below each other"
+        )

@@ -1,0 +1,69 @@
+"""A camera that delivers one picture, for tests and for work without the real camera."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+from .. import _check, _native
+from .._graph.nodes import NativeSource
+
+if TYPE_CHECKING:
+    from .._native import Frame
+
+
+class MockCamera(NativeSource["Frame"]):
+    """Delivers one picture again and again, ``fps`` times a second, like a camera.
+
+    Frames that it cannot deliver in time are dropped with the cause ``device``.
+
+    Args:
+        image: A path, a Frame, or a (H, W, 3) BGR or (H, W) gray uint8 array. Default: a red disc
+            on white, 640x480.
+        fps: Frames per second, more than 0 and at most 1000.
+
+    Raises:
+        OptionError: fps is out of range, or the array has another shape.
+        OptionTypeError: An argument is of the wrong type.
+
+    Example:
+        >>> import numpy as np
+        >>> import freshframe as ff
+        >>> camera = ff.MockCamera(ff.Frame.from_array(np.zeros((48, 64, 3), np.uint8)), fps=14)
+        >>> next(iter(ff.stream(camera))).seq
+        0
+    """
+
+    _freshframe_types = (None, _native.Frame)
+
+    def __init__(self, image: Any = None, fps: float = 14.0) -> None:
+        """Reads the picture, or paints the default one."""
+        if isinstance(image, (str, os.PathLike)):
+            picture: str | Frame = os.fspath(image)
+        elif isinstance(image, _native.Frame):
+            picture = image
+        elif image is None:
+            picture = _red_disc()
+        else:
+            gray = _dimensions(image) == 2
+            picture = _native.Frame.from_array(image, "gray" if gray else "bgr")
+        self._handle = _native.make_mock_camera(picture, _check.number("fps", fps))
+
+
+def _dimensions(image: Any) -> int | None:
+    if hasattr(image, "ndim"):
+        return int(image.ndim)
+    try:
+        return memoryview(image).ndim
+    except TypeError:  # from_array() raises the error
+        return None
+
+
+def _red_disc() -> Frame:
+    import numpy as np  # noqa: PLC0415
+
+    y, x = np.mgrid[:480, :640]
+    pixels = np.full((480, 640, 3), 255, np.uint8)
+    pixels[np.hypot(x - 320, y - 240) < 120] = (40, 40, 200)
+    return _native.Frame.from_array(pixels, "bgr")

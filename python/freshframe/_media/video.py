@@ -1,0 +1,303 @@
+"""Video in and out: sources of frames, recorders, single pictures."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import numbers
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+from .. import _check, _native
+from .._errors import OptionError, OptionTypeError
+from .._graph.nodes import NativeNode, NativeSource
+
+if TYPE_CHECKING:
+    from .._native import Frame
+    from .video_info import VideoInfo
+
+
+class VideoSource(NativeSource["Frame"]):
+    """A source of decoded frames, made by freshframe.open()."""
+
+    _freshframe_types = (None, _native.Frame)
+
+    def __init__(self, handle: _native.NodeHandle, live: bool) -> None:
+        """Called by freshframe.open()."""
+        self.live = live
+        self._handle = handle
+
+    def __repr__(self) -> str:
+        """The URL with its password masked."""
+        return f"<VideoSource {self.url!r}>"
+
+    @property
+    def url(self) -> str:
+        """The URL with its password masked."""
+        return _native.video_url(self._handle)
+
+    @property
+    def info(self) -> VideoInfo:
+        """The properties of the opened video, such as codec, size and rate.
+
+        Raises:
+            StateError: The pipeline has not started yet, or a live source has not yet connected or not yet
+                delivered its first frame.
+        """
+        from .video_info import VideoInfo  # noqa: PLC0415  (many programs do not ask)
+
+        info = _native.video_info(self._handle)
+        return VideoInfo(
+            codec=info.codec,
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            frame_count=info.frame_count,
+            duration=info.duration,
+            pixel_format=info.pixel_format,
+            container=info.container,
+            interlaced=info.interlaced,
+        )
+
+
+def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users look for open)
+    url: int | str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    fps: float | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    open_timeout: float = 5.0,
+    read_timeout: float = 5.0,
+    reconnect: bool | None = None,
+    loop: bool = False,
+    realtime: bool = False,
+    decoder_threads: int | None = None,
+    options: Mapping[str, str] | None = None,
+) -> VideoSource:
+    """Makes a source of a camera, a network stream, a video file, pictures, or the built-in moving scene.
+
+    open() checks only the form of the URL and the options. start() opens the source.
+
+    Args:
+        url: A camera, ``0`` or ``"/dev/video0"``. A path of a video or picture file. Pictures in sequence:
+            ``frames/%05d.png`` (by number, where a missing number is a lost frame), ``frames/`` or
+            ``frames/*.png`` (the files that exist, ``img2`` before ``img10``). A scene with known truth:
+            ``demo:circles?fps=60&size=1280x720&balls=4&seed=1`` (``pace=0``: as fast as it is read,
+            ``frames=300``: its length). A live stream: ``rtsp://``, ``rtsps://``, ``http://``, ``https://``
+            (MJPEG, TS, HLS), ``tcp://`` or ``udp://``, see docs/live-sources.md.
+        size: (width, height) in pixels. A camera must deliver this size; frames of other sources are scaled
+            to it.
+        fps: Frames per second. A camera must deliver this rate. Of pictures in sequence, picture n has the
+            pts n / fps; default 25.
+        start: Seconds in a file: frames with a pts before this time are left out. ``seq`` and ``pts`` are
+            those of the whole file. In an MP4 or MOV with an index, reading begins at the key frame before;
+            other files are read, but not decoded, up to there.
+        end: Seconds in a file: frames with a pts from this time on are left out.
+        open_timeout: Seconds within which the source must be open.
+        read_timeout: Seconds without a packet after which the connection counts as lost.
+        reconnect: Of a live source. None or True: it connects again, forever, with pauses of 0.5 to 10 s, and
+            start() succeeds even without the camera or the server. False: SourceError or SourceTimeout.
+        loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
+            a stream.
+        realtime: A file plays at its own speed and is live, like a camera. Has no effect on a camera or a
+            stream.
+        decoder_threads: Default: the number of cores for a file, 1 for a live source.
+        options: Options for FFmpeg; an unknown one is an error. A camera also has ``format`` ("mjpeg",
+            "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
+
+    Raises:
+        OptionError: The URL has no known form, or an option is out of range.
+        OptionTypeError: An argument is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> for sample in ff.stream(ff.open("demo:circles?frames=3")):  # or 0, "match.mp4", "rtsp://..."
+        ...     picture = sample.frame.bgr
+    """
+    chosen = _native.OpenOptions()
+    chosen.size = _size(size)
+    chosen.fps = _number("fps", fps)
+    chosen.start = _number("start", start)
+    chosen.end = _number("end", end)
+    chosen.open_timeout = _check.number("open_timeout", open_timeout)
+    chosen.read_timeout = _check.number("read_timeout", read_timeout)
+    chosen.reconnect = None if reconnect is None else _check.flag("reconnect", reconnect)
+    chosen.loop = _check.flag("loop", loop)
+    chosen.realtime = _check.flag("realtime", realtime)
+    chosen.decoder_threads = _count("decoder_threads", decoder_threads)
+    chosen.options = ffmpeg_options("open()", options)
+    handle = _native.make_video_source(_url(url), chosen)
+    return VideoSource(handle, handle.live)
+
+
+def _number(what: str, value: Any) -> float | None:
+    return None if value is None else _check.number(what, value)
+
+
+def _count(what: str, value: Any) -> int | None:
+    return None if value is None else _check.integer(what, value)
+
+
+def _url(url: Any) -> str:
+    if isinstance(url, bool):
+        raise OptionTypeError(f"a camera's number must be 0 or more, got {url!r}")
+    if isinstance(url, (str, os.PathLike)):
+        text = os.fspath(url)
+        if isinstance(text, str) and "://" in text and not _check.is_utf8(text):
+            # The message does not show the URL: it may contain a password.
+            raise OptionError("url is not valid text: it contains unpaired surrogates")
+        return _check.path("url", url)
+    if not isinstance(url, numbers.Integral):
+        found = type(url).__name__  # the message does not show more: it may be a URL with a password
+        raise OptionTypeError(f"url must be a path, a URL or a camera's number, got a value of type {found}")
+    if url < 0:
+        raise OptionError(f"a camera's number must be 0 or more, got {url!r}")
+    return str(int(url))
+
+
+def ffmpeg_options(who: str, options: Any) -> dict[str, str]:
+    """Checks the options for FFmpeg. Messages do not show the values, which may be passwords."""
+    wanted = f"options of {who} must be a mapping from strings to strings"
+    if options is None:
+        return {}
+    if not isinstance(options, Mapping):
+        raise OptionTypeError(f"{wanted}, got a value of type {type(options).__name__}")
+    for name, value in options.items():
+        if not isinstance(name, str) or not _check.is_utf8(name):
+            raise OptionTypeError(f"{wanted}, got the name {name!r}")
+        if not isinstance(value, str):
+            raise OptionTypeError(
+                f"{wanted}; the value of {name!r} has the type {type(value).__name__}: write it as a string"
+            )
+        if not _check.is_utf8(value):
+            raise OptionError(f"{wanted}; the value of {name!r} contains unpaired surrogates")
+    return dict(options)
+
+
+def _size(size: Any) -> tuple[int, int] | None:
+    if size is None:
+        return None
+    width, height = _check.pair("size (width, height)", size)
+    if not (width.is_integer() and height.is_integer() and width > 0 and height > 0):
+        raise OptionError(f"size must be (width, height) in pixels, got {size!r}")
+    return int(width), int(height)
+
+
+Speed = Literal["slow", "medium", "fast", "fastest"]
+
+
+def encoding(who: str, codec: str | None, quality: int, speed: Speed, options: Any) -> dict[str, Any]:
+    """The options of an encoder, checked for `who`."""
+    return {
+        "codec": "auto" if codec is None else _check.text("codec", codec),
+        "quality": _check.integer("quality", quality),
+        "speed": _check.text("speed", speed),
+        "options": ffmpeg_options(who, options),
+    }
+
+
+class VideoFile(NativeNode["Frame", None]):
+    """Writes frames to a video file, each at its pts. The name's suffix determines the container. Native.
+
+    It takes the frames of one source. Below a node with several sources, add it to ``port.of(camera)``.
+
+    Args:
+        path: For example "out.mp4".
+        codec: "h264", "h265", "vp8", "vp9", "av1", "mpeg4", "mpeg2", "mjpeg", or FFmpeg's name of
+            an encoder. "auto" takes the first of h264, vp9 and mpeg4 that the installed FFmpeg can encode
+            and the container can hold. ``.codec`` is the codec that it took. If FFmpeg cannot encode h264,
+            the log says which codec replaces it.
+        fps: Nominal frames per second. Default: the rate of the first two frames, with MPEG-1 and MPEG-2 the
+            next higher rate that they support. There, and in AVI, the time of a frame is the nearest multiple
+            of 1 / fps.
+        quality: Constant quality, 0 (lossless) to 51 (worst): x264's CRF scale.
+        speed: "slow", "medium", "fast" or "fastest", with every codec that has such a choice: h264 with x264,
+            h265, vp8, vp9, av1. The others (mpeg4, mpeg2, mjpeg, h264 with OpenH264) have one speed. "fast"
+            and "fastest" are for cameras. docs/recording.md has measurements.
+        options: Options for FFmpeg's encoder and muxer; an unknown one is an error. They are the encoder's
+            own, so they depend on the codec. They precede ``quality`` and ``speed``.
+        segment: Length of a file in seconds, at least 1: the video continues in the next file. The name then
+            contains a number, such as "out_%05d.mp4". The first number is one above the highest existing
+            one, or 1, so no file is replaced.
+
+    The first frame replaces an existing file. Encoded frames are in the file after a second and can be
+    played, even if the process is killed or the disk is full. A pause of the source that the container has no
+    room for (MP4, MOV and TS: 6 hours, AVI: 60000 frames) ends the file, and the recording continues in the
+    next segment, or in "out_2.mp4". A WARNING says so.
+
+    Raises:
+        OptionError: The codec or container is not possible, or an option is out of range. A later failure is
+            a NodeError.
+        OptionTypeError: An argument is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> video = pipeline.add(ff.open("demo:circles?frames=10&pace=0&size=320x240"))
+        >>> recorder = pipeline.add(ff.VideoFile("circles.mp4"), video)
+        >>> pipeline.run().complete
+        True
+    """
+
+    _freshframe_types = (_native.Frame, None)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        codec: str | None = "auto",
+        fps: float | None = None,
+        quality: int = 23,
+        speed: Speed = "fast",
+        options: Mapping[str, str] | None = None,
+        segment: float | None = None,
+    ) -> None:
+        """Checks the options. The first frame creates the file."""
+        self.records_to = _check.path("path", path)
+        chosen = encoding("VideoFile()", codec, quality, speed, options)
+        self._handle = _native.make_video_file(
+            self.records_to,
+            chosen,
+            None if fps is None else _check.number("fps", fps),
+            None if segment is None else _check.number("segment", segment),
+        )
+        self._codec = _native.video_file_codec(self.records_to, chosen["codec"])
+
+    @property
+    def codec(self) -> str:
+        """The codec that was given, or the one that "auto" took: "h264", "vp9" or "mpeg4"."""
+        return self._codec
+
+    def __repr__(self) -> str:
+        """Path and codec."""
+        return f"<VideoFile {self.records_to!r} {self._codec}>"
+
+
+def read_picture(path: str | os.PathLike[str], *, at: float | None = None) -> Frame:
+    """Decodes a picture file, or one frame of a video.
+
+    Args:
+        path: A picture file, or with ``at`` a video file.
+        at: Seconds: the frame that the video shows at this time, which is the last frame with a pts up to it.
+
+    Raises:
+        SourceError: The file cannot be read, is not a picture, or ends before ``at``.
+        OptionError: ``at`` is below 0.
+    GIL: released.
+    """
+    return _native.read_picture(_check.path("path", path), None if at is None else _check.number("at", at))
+
+
+def write_picture(frame: Frame, path: str | os.PathLike[str]) -> None:
+    """Writes a PNG or JPEG file; the suffix of its name determines which.
+
+    Raises:
+        FreshframeError: The file cannot be written.
+    GIL: released.
+    """
+    if not isinstance(frame, _native.Frame):
+        raise OptionTypeError(
+            f"write_picture() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
+        )
+    _native.write_picture(frame, _check.path("path", path))

@@ -1,0 +1,87 @@
+"""``async for`` over a reader: native threads wake the event loop through a descriptor, without the GIL."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from .._errors import EndOfStream, FreshframeError, StateError
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop, Future, TimerHandle
+
+    from .._native import Reader, Sample
+
+
+_STALL_CHECK_INTERVAL = 0.5  # seconds
+
+_awaited: weakref.WeakSet[Reader[Any]] = weakref.WeakSet()
+
+
+class ReaderIterator:
+    """Takes samples as they arrive. One wake-up of the loop serves any number. Cancelling loses no sample."""
+
+    def __init__(self, reader: Reader[Any]) -> None:
+        self._reader = reader
+        self._fd = reader._wake_fd()
+        self._check: TimerHandle
+
+    def _check_later(self, loop: AbstractEventLoop, ready: Future[None]) -> None:
+        def check() -> None:
+            try:
+                self._reader._check_stalled()
+            except FreshframeError as error:
+                if not ready.done():
+                    ready.set_exception(error)
+            else:
+                self._check_later(loop, ready)
+
+        self._check = loop.call_later(_STALL_CHECK_INTERVAL, check)
+
+    def __aiter__(self) -> ReaderIterator:
+        return self
+
+    async def __anext__(self) -> Sample[Any]:
+        """The next sample.
+
+        Raises:
+            StopAsyncIteration: The stream has ended.
+            NodeError: A node failed.
+            Stalled: No sample moves because another reader with a blocking queue is not read.
+        """
+        while True:
+            self._reader._reset_wake()
+            try:
+                sample = self._reader._take()
+            except EndOfStream:
+                raise StopAsyncIteration from None
+            if sample is not None:
+                return sample
+            self._reader._arm(True)
+            await self._readable()
+
+    async def _readable(self) -> None:
+        if self._reader in _awaited:
+            raise StateError(
+                f"reader {self._reader.name!r} is awaited by two tasks at once: give each task its own reader"
+            )
+        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
+
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[None] = loop.create_future()
+
+        def wake() -> None:
+            if not ready.done():
+                ready.set_result(None)
+
+        loop.add_reader(self._fd, wake)
+        self._check_later(loop, ready)
+        _awaited.add(self._reader)
+        try:
+            await ready
+        finally:
+            self._check.cancel()
+            _awaited.discard(self._reader)
+            self._reader._arm(False)
+            loop.remove_reader(self._fd)

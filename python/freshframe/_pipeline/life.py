@@ -1,0 +1,210 @@
+"""The owners of running pipelines, and the end of pipelines when the interpreter exits."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import atexit
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import NamedTuple
+
+from .. import _check, _native
+from .._errors import StopTimeout
+from .._interpreter import exit_hooks, fork, log
+from .._interpreter.log import logger
+from . import unraised
+
+_EXIT_TIMEOUT = 5.0  # seconds that nodes have to finish when the interpreter exits
+
+_DEFAULT_NAME = "pipeline"
+_MANY = 8  # running pipelines without a name
+
+
+class Running(NamedTuple):
+    """A started pipeline: what is needed here to keep it alive and to end it."""
+
+    name: str
+    engine: _native.Engine
+    stop: Callable[[float], None]  # of the Pipeline, which it keeps alive
+
+
+# Guards the names below, and whether the log's thread runs. A pending call of the interpreter takes it, at
+# any point of the main thread: so it is reentrant, and no code logs, joins or calls a program's code while it
+# is held.
+_lock = threading.RLock()
+_running: dict[_native.Engine, Running] = {}
+_leaving: set[_native.Engine] = set()  # of _running, stopped by their own loop
+_threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+
+
+def keep(started: Running) -> None:
+    """A started pipeline is kept alive until it has ended, as threading.Thread is.
+
+    If it fails, it is kept until the failure was raised or logged.
+    """
+    named = started.name != _DEFAULT_NAME or hasattr(sys, "ps1")  # a cell of a notebook that runs again
+    with _lock:
+        _discard_ended()
+        same = sum(
+            other.name == started.name and _runs(other.engine) and other.engine not in _leaving
+            for other in _running.values()
+        )
+        _running[started.engine] = started
+        log.start(_report_overdue)
+    if not named and same + 1 == _MANY:
+        logger.warning(
+            "%d pipelines without a name are running: each runs until its stream ends or stop() is called, "
+            "also when the program keeps no reference to it. Stop those that are no longer needed, such as "
+            "with freshframe.stop_all(), or name them: freshframe.Pipeline('yard')",
+            _MANY,
+        )
+    if named and same:
+        logger.warning(
+            "another pipeline named %r is running; stop it, call freshframe.stop_all(), or give them "
+            "different names",
+            started.name,
+        )
+
+
+def leave(engine: _native.Engine) -> None:
+    """Requests a stop without waiting: a loop over its samples was left."""
+    with _lock:
+        if engine in _running:
+            _leaving.add(engine)
+    engine.request_stop()
+
+
+def keep_thread(thread: threading.Thread) -> None:
+    """A Python node's thread has started; the exit waits for it."""
+    with _lock:
+        _threads.add(thread)
+
+
+def forget_stopped() -> None:
+    """A pipeline has been stopped: as forget_ended(), and waits for the log's last lines."""
+    with _lock:
+        _discard_ended()
+        idle = None if _running else log.leave()
+    _join_log_thread(idle)
+
+
+def stop_all(timeout: float = 5.0) -> None:
+    """Stops all running pipelines of this process, as in a notebook before a cell runs again.
+
+    Args:
+        timeout: Seconds for all of them together.
+
+    Raises:
+        StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+    GIL: released while waiting.
+    """
+    timeout = _check.timeout(timeout)
+    pipelines = _all_running()
+    for pipeline in pipelines:
+        pipeline.engine.request_stop()
+    deadline = time.monotonic() + timeout
+    nodes = [node for pipeline in pipelines for node in _stopped(pipeline, deadline)]
+    if nodes:
+        names = ", ".join(repr(node) for node in nodes)
+        raise StopTimeout(f"still busy {timeout:g} s after stop_all(): {names}", nodes)
+
+
+def _stopped(pipeline: Running, deadline: float) -> list[str]:
+    """Stops it; returns the names of the nodes that are still busy at the deadline."""
+    try:
+        pipeline.stop(max(0.0, deadline - time.monotonic()))
+    except StopTimeout as error:
+        return error.nodes
+    return []
+
+
+def forget_ended() -> None:
+    """Drops those that have ended by themselves. Never waits, because a pending call runs it anywhere.
+
+    If another thread holds the lock, the next pipeline that starts or stops does it.
+    """
+    if not _lock.acquire(blocking=False):
+        return
+    try:
+        _discard_ended()
+        if not _running:
+            log.leave()
+    finally:
+        _lock.release()
+
+
+def _all_running() -> list[Running]:
+    """Those of this process."""
+    with _lock:
+        return [pipeline for pipeline in _running.values() if not pipeline.engine.forked]
+
+
+def _runs(engine: _native.Engine) -> bool:
+    return not engine.forked and not engine.ended
+
+
+def _discard_ended() -> None:
+    """All but those whose failure has yet to be raised or logged."""
+    for engine in list(_running):
+        if not engine.forked and engine.ended and unraised.seconds_left(engine) is None:
+            _running.pop(engine, None)
+    _leaving.intersection_update(_running)
+
+
+def _report_overdue() -> float | None:
+    """On the log's thread. Returns the seconds until the next failure is overdue; None: there is none."""
+    with _lock:
+        left = [(unraised.seconds_left(each.engine), each) for each in _running.values()]
+    for seconds, each in left:
+        if seconds is not None and seconds <= 0:
+            unraised.report(each.name, each.engine)
+    forget_ended()
+    return min((seconds for seconds, _ in left if seconds is not None and seconds > 0), default=None)
+
+
+def _join_log_thread(logging_thread: threading.Thread | None) -> None:
+    if logging_thread is not None and logging_thread is not threading.current_thread():
+        logging_thread.join(1.0)
+
+
+def _forked() -> None:
+    """The parent's threads do not exist in the child, and have not released their locks there."""
+    global _lock  # noqa: PLW0603
+    _lock = threading.RLock()
+    _native.let_leaks_pass()
+
+
+fork.in_child(_forked)
+
+
+@atexit.register
+def _stop_all() -> None:
+    pipelines = _all_running()
+    for pipeline in pipelines:
+        pipeline.engine.request_stop()
+    exit_hooks.run()
+    deadline = time.monotonic() + _EXIT_TIMEOUT
+    busy = False
+    for pipeline in pipelines:
+        if not pipeline.engine.join(max(0.0, deadline - time.monotonic())):
+            names = ", ".join(repr(name) for name in pipeline.engine.busy_nodes())
+            logger.warning("exit: %s of %r still busy; no longer waiting for them", names, pipeline.name)
+            busy = True
+        unraised.report(pipeline.name, pipeline.engine)
+    if not busy:
+        for thread in list(_threads):
+            thread.join(1.0)  # its last steps need the GIL, which no thread gets any more
+    log.drain()
+    _native.collect_log(False)
+    _join_log_thread(log.leave())
+    if busy or threading.active_count() > 1:  # a daemon thread of the program never drops its references
+        _native.let_leaks_pass()
+    if busy:
+        return
+    _running.clear()
+    ours = (threading.main_thread(), *_threads)
+    if all(thread in ours or log.is_thread(thread) for thread in threading.enumerate()):
+        _native.forget_classes()  # else such a thread may be in a call that needs them

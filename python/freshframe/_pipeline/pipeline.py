@@ -1,0 +1,406 @@
+"""The graph: add nodes, take readers, start, wait, stop."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+from .. import _check, _native
+from .._errors import FreshframeError, OptionTypeError, StopTimeout
+from .._graph import wiring
+from .._graph.graph import Graph
+from .._graph.nodes import Node, Source
+from .._graph.port import Port, ends, parents
+from .._graph.queue import Queue
+from .._interpreter import fork, log
+from .._interpreter.log import logger
+from . import life
+from .run_by_with import RunByWith
+from .runners import Runners
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from .._graph.batch import Batch
+    from .._look.dashboard import Dashboard
+    from .._look.stats import Progress, Report, Stats
+    from .._native import Reader
+    from .._process.options import Process
+    from .._process.recipe import Recipes
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+
+class Pipeline(RunByWith):
+    """A graph of nodes, each on a thread of its own. Runs once.
+
+    Args:
+        name: For messages.
+        stall_timeout: Seconds without movement after which run() and wait() raise Stalled; None: never.
+        max_held_bytes: Bytes of picture memory that Python may hold outside the engine before reading a
+            sample raises FramesHeld.
+
+    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(),
+    stats(), wait() and serve() from any thread; add() and reader() before start(), from one thread.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> camera = pipeline.add(ff.open("demo:circles?frames=30"))
+        >>> circles = pipeline.reader(pipeline.add(ff.CircleTracker(), camera))
+        >>> with pipeline.start():
+        ...     for sample in circles:
+        ...         last = sample.seq
+        >>> last
+        29
+    """
+
+    def __init__(
+        self, name: str = "pipeline", *, stall_timeout: float | None = 5.0, max_held_bytes: int = 1 << 30
+    ) -> None:
+        """Makes an empty graph. No thread runs yet."""
+        self.name = wiring.pipeline_name(name)
+        if stall_timeout is not None:
+            stall_timeout = _check.number("stall_timeout", stall_timeout)
+        life.forget_ended()
+        self._engine = _native.Engine(name, stall_timeout, wiring.max_held_bytes(max_held_bytes))
+        self._engine.call_at_end(life.forget_ended)
+        self._graph = Graph(self._engine)
+        self._recipes: Recipes | None = None  # of nodes in worker processes
+        self._runners = Runners(self._engine)
+        self._has_run = False
+
+    # ---- building
+
+    @overload
+    def add(self, node: Source[U], parent: None = None, *, name: str | None = None) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Node[T, U],
+        parent: Port[T] | Sequence[Port[T]],
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+        process: bool | Process = False,
+        batch: Batch | None = None,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[list[T]], Sequence[U | Exception | None]],
+        parent: Port[T] | Sequence[Port[T]],
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+        process: bool | Process = False,
+        batch: Batch,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[T], U | None],
+        parent: Port[T] | Sequence[Port[T]],
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+        process: bool | Process = False,
+    ) -> Port[U]: ...
+    def add(
+        self,
+        node: Any,
+        parent: Any = None,
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+        process: bool | Process = False,
+        batch: Batch | None = None,
+    ) -> Port[Any]:
+        """Adds a source, a node or a function to the graph.
+
+        Args:
+            node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
+            parent: The port whose samples it gets, or several (a merge, which takes from them in turn). With
+                samples of several sources a queue holds its depth for each source.
+            name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
+            queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files.
+            on_error: "skip" continues after an exception and counts the sample as ``error``.
+            max_age: Seconds; an older sample is dropped as ``stale`` when its turn comes. Only below live
+                sources.
+            process: True: a copy of the node runs in a worker process, on a core of its own. A Process also
+                has the number of workers and their limits of time and memory.
+            batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
+                function gets a list of values and returns a list of results. Its default queue below files
+                is then at least as deep as the batch.
+
+        Raises:
+            GraphError: This wiring is not possible.
+            OptionError: An option is out of range.
+            OptionTypeError: An argument is of the wrong type, or the node cannot go to another process.
+            StateError: The pipeline was started before.
+        """
+        if hasattr(type(node), "__freshframe_node__"):
+            from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
+
+            node = adopted(node)
+        wiring.check_node(node, batch)
+        ports = parents(parent, wiring.label(node), self._engine)
+        options = wiring.options(name, queue, on_error, max_age, batch)
+        plan = None if process is False else self._plan(node, process, batch)
+        return self._graph.add(node, ports, options, batched=batch is not None, plan=plan)
+
+    def _plan(
+        self, node: Any, process: bool | Process, batch: Batch | None
+    ) -> Callable[[], _native.ProcessPlan]:
+        with fork.loading():
+            import cloudpickle  # noqa: F401, PLC0415  (pickling uses it)
+
+            from .._process.recipe import Recipes  # noqa: PLC0415  (few programs have worker processes)
+
+        if self._recipes is None:
+            self._recipes = Recipes()
+        return self._recipes.of(node, process, batch)
+
+    def reader(
+        self, *ports: Port[T], queue: Queue | None = None, name: str | None = None, frames: bool = True
+    ) -> Reader[T]:
+        """Makes a reader: a consumer outside the graph that pulls.
+
+        Args:
+            *ports: The ports to read. Several have a queue each, and the reader takes from them in turn.
+            queue: Default: LATEST below a live source, LOSSLESS below files.
+            name: Default "reader".
+            frames: False: samples come without their frame, so that keeping results keeps no pictures.
+
+        Raises:
+            GraphError: This wiring is not possible.
+            OptionError: An option is out of range.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: The pipeline was started before.
+        """
+        label = wiring.checked_name(name) or "reader"
+        return self._engine.reader(
+            ends(parents(list(ports), label, self._engine)),
+            wiring.policy(queue, label),
+            name or "",
+            _check.flag("frames", frames),
+        )
+
+    # ---- life
+
+    def start(self) -> Self:
+        """Opens every node and source, then lets samples flow. Returns self, for ``with pipeline.start():``.
+
+        Raises:
+            GraphError: The graph cannot run.
+            StateError: It was started or stopped before.
+            SourceError: A source could not be opened.
+            NodeError: A node's open() failed.
+        GIL: released while waiting.
+        """
+        launched = False
+
+        def start_outside() -> None:
+            nonlocal launched
+            launched = True
+            life.keep(life.Running(self.name, self._engine, self.stop))
+            definitions = None if self._recipes is None else self._recipes.definitions
+            self._runners.start(self._graph, definitions)
+
+        try:
+            self._engine.start(start_outside)
+        except BaseException as error:  # also from a signal handler, at any point
+            if launched or not isinstance(error, FreshframeError):  # another start() may have launched it
+                self._stop_quietly()
+            raise
+        return self
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Waits until the pipeline has ended.
+
+        Args:
+            timeout: Seconds; None: no limit.
+
+        Returns:
+            True when it has ended.
+
+        Raises:
+            NodeError: A node failed.
+            SourceError: A source was lost.
+            Stalled: Nothing moves because a full blocking edge is not read.
+        GIL: released while waiting.
+        """
+        limit = None if timeout is None else _check.timeout(timeout)
+        try:
+            if not self._engine.wait(limit):
+                return False
+        except KeyboardInterrupt:  # a clean stop first
+            self._stop_quietly()
+            raise
+        except BaseException:
+            log.drain()
+            life.forget_ended()
+            raise
+        self._join_threads()
+        return True
+
+    def run(
+        self, *, progress: bool | Callable[[Progress], None] = False, progress_interval: float = 0.5
+    ) -> Report:
+        """Starts the pipeline unless it runs, and waits until all samples are processed and all nodes closed.
+
+        Args:
+            progress: True: a bar in the terminal. A callable gets a Progress.
+            progress_interval: Seconds between two calls of it.
+
+        Raises:
+            NodeError: A node failed.
+            SourceError: A source could not be opened or was lost.
+            Stalled: Nothing moves because a full blocking edge is not read.
+            StateError: run() was called before: a pipeline runs once.
+        GIL: released while waiting; held for ``progress``.
+        """
+        if not isinstance(progress, bool) and not callable(progress):
+            raise OptionTypeError(
+                f"progress must be True, False or a callable that takes a Progress, got {progress!r}"
+            )
+        _check.positive_seconds("progress_interval", progress_interval)
+        again, self._has_run = self._has_run, True
+        if again and self._engine.started:
+            self.start()  # raises
+        try:
+            if not self._engine.started:
+                self.start()
+            if progress is False:
+                self.wait()
+            else:
+                from .._look.progress import report_progress  # noqa: PLC0415
+
+                report_progress(self.wait, self._engine.progress, progress, progress_interval)
+        except BaseException:
+            self._stop_quietly()
+            raise
+        from .._look.stats import make_report  # noqa: PLC0415
+
+        return make_report(self._engine.report())
+
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.
+
+        On a node's own thread it only requests the stop and does not wait. Never raises NodeError.
+
+        Raises:
+            StopTimeout: Nodes are still busy after ``timeout`` seconds; ``nodes`` names them.
+        GIL: released while waiting.
+        """
+        if self._engine.stop(_check.timeout(timeout)):
+            self._join_threads()
+            life.forget_stopped()
+
+    def _join_threads(self) -> None:
+        self._runners.join()
+        log.drain()
+
+    def _stop_quietly(self) -> None:
+        try:
+            self.stop()
+        except StopTimeout as error:
+            logger.warning("%s", error)
+
+    # ---- observation
+
+    def serve(
+        self,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        view: Port[Any] | Sequence[Port[Any]] | None = None,
+        token: str | None = None,
+        source_timeout: float | None = 30.0,
+    ) -> Dashboard:
+        """Serves a live dashboard of this pipeline; before, while or after it runs.
+
+        Native threads serve it without the GIL, so it answers while Python is frozen and costs the pipeline
+        next to nothing. It continues after the end, until the dashboard's close(), until this pipeline is
+        collected, or until the program exits. A second call with equal arguments returns the same dashboard.
+
+        Args:
+            host: Address to listen on. Any except this machine's own ("127.0.0.1", "::1", "localhost") needs
+                a token.
+            port: TCP port; 0: a free one.
+            view: Ports whose pictures can be viewed; their samples must have a frame. The page shows the
+                first one. None: all ports that are known to emit frames. Each port raises the number of
+                frames that the engine may hold by one.
+            token: The token that a browser needs: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: no token
+                for the machine's own addresses, and a random one for others.
+            source_timeout: Seconds that a source may be without a connection before /healthz fails; None: any
+                time.
+
+        Returns:
+            The dashboard; its ``url`` includes the token if there is one.
+
+        Raises:
+            OptionError: An argument is out of range.
+            OptionTypeError: An argument is of the wrong type.
+            StateError: The pipeline is already served, with other arguments.
+            FreshframeError: The port is taken or not permitted.
+        """
+        from .._look import dashboard  # noqa: PLC0415  (many programs have none)
+
+        wanted = dashboard.Request.of(self._engine, host, port, view, token, source_timeout)
+        return dashboard.serve(self._engine, wanted)
+
+    @property
+    def dashboard(self) -> Dashboard | None:
+        """The dashboard that serve() returned, until it is closed."""
+        from .._look import dashboard  # noqa: PLC0415  (many programs have none)
+
+        return dashboard.of(self._engine)
+
+    def stats(self) -> Stats:
+        """A snapshot; never blocks the pipeline, works after stop()."""
+        from .._look.stats import make_stats  # noqa: PLC0415
+
+        return make_stats(self._engine.stats())
+
+    def __str__(self) -> str:
+        """The graph as text, one edge per line with policy and counts."""
+        return self._engine.describe().rstrip("\n")
+
+    def __repr__(self) -> str:
+        """Name and state."""
+        state = "ended" if self._engine.ended else "running" if self._engine.started else "new"
+        return f"<Pipeline {self.name!r}, {state}>"
+
+    def _repr_html_(self) -> str:
+        """The graph as a drawing, for notebooks."""
+        from .._look import drawing  # noqa: PLC0415  (it loads html, and only notebooks want it)
+
+        link = "" if self.dashboard is None else f"<p>{self.dashboard._repr_html_()}</p>"
+        return drawing.of_stats(self.name, self.stats()) + link
+
+    def __reduce__(self) -> Any:
+        """Refuses: threads cannot be pickled."""
+        raise OptionTypeError(
+            "a Pipeline cannot be pickled: it has threads; build it in the process that runs it"
+        )
+
+
+def engine_of(pipeline: Pipeline) -> _native.Engine:
+    """The engine of a pipeline, for the other rooms of this package."""
+    return pipeline._engine
+
+
+def is_live(pipeline: Pipeline) -> bool:
+    """Whether none of its sources can wait."""
+    return pipeline._graph.live

@@ -1,0 +1,84 @@
+"""What `with` and `async with` do to a pipeline: they start it, and stop it at the end."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from abc import abstractmethod
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from .. import _native
+from . import life
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class RunByWith:
+    """A base of Pipeline.
+
+    It has no metaclass such as ABC's, with which a class could not derive from Pipeline and from QObject.
+    """
+
+    _engine: _native.Engine
+
+    @abstractmethod
+    def start(self) -> Self:
+        """Starts it."""
+
+    @abstractmethod
+    def stop(self, timeout: float = 5.0) -> None:
+        """Stops it."""
+
+    @abstractmethod
+    def _stop_quietly(self) -> None:
+        """Stops it, and logs an exception of stop()."""
+
+    def __enter__(self) -> Self:
+        """Starts it if needed."""
+        if not self._engine.started:
+            self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops it. Waiting samples are dropped as ``stop``.
+
+        An exception of the body is never replaced. Without one, a failure that no call has raised yet is
+        raised here.
+
+        Raises:
+            NodeError: A node failed, perhaps while closing, such as a sink that could not write all data.
+            SourceError: A source was lost.
+        """
+        if self._engine.forked:
+            return
+        if error is not None:
+            self._stop_quietly()
+            return
+        self.stop()
+        try:
+            self._engine.raise_unraised()
+        finally:
+            life.forget_ended()
+
+    async def __aenter__(self) -> Self:
+        """As __enter__, without blocking the event loop."""
+        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
+
+        if not self._engine.started:
+            try:
+                await asyncio.to_thread(self.start)
+            except asyncio.CancelledError:
+                self._engine.request_stop()  # the thread continues to start it
+                raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """As __exit__, without blocking the event loop."""
+        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
+
+        await asyncio.to_thread(self.__exit__, kind, error, trace)

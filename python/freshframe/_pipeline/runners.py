@@ -1,0 +1,48 @@
+"""The runners of a pipeline in Python: one thread per Python node, and one per node in worker processes."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from .. import _native
+from .._graph.graph import Graph
+from . import life
+
+
+class Runners:
+    """Threads whose body is the engine's own loop; each ends when its node has closed."""
+
+    __slots__ = ("_engine", "_threads")
+
+    def __init__(self, engine: _native.Engine) -> None:
+        """No threads yet."""
+        self._engine = engine
+        self._threads: list[threading.Thread] = []
+
+    def start(self, graph: Graph, definitions: object) -> None:
+        """Starts the threads of all nodes that need one.
+
+        Args:
+            graph: The nodes.
+            definitions: The classes that the results of worker processes need; None: there are none.
+        """
+        for index, node, takes_values in graph.in_python:
+            self._start(index, _native.run_node, self._engine, index, node, takes_values)
+        for index in graph.in_processes:
+            self._start(index, _native.run_process, self._engine, index, definitions)
+
+    def _start(self, index: int, body: Callable[..., object], *arguments: Any) -> None:
+        name = self._engine.node_name(index)
+        thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+        life.keep_thread(thread)
+
+    def join(self) -> None:
+        """Waits for the ends of threads whose work is done. Only the interpreter's own clean-up remains."""
+        for thread in self._threads:
+            if thread.ident is not None and thread is not threading.current_thread():
+                thread.join(1.0)

@@ -1,0 +1,197 @@
+"""Compiles a Python function to the C signature of abi.h with numba; refuses one that would take the GIL."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from .._errors import OptionError, OptionTypeError
+
+_PARAMETERS = ("pixels", "out", "pts", "seq", "source", "state")
+_TAKES_GIL = ("numba_gil_ensure", "PyGILState_Ensure")
+
+# An exception that propagates out of a cfunc would take the GIL, be printed, and return 0, which means
+# success.
+_WRAPPER = """
+def wrapper(pixels_, width, height, stride, pts, seq, source, out_, max_rows, state_):
+    try:
+        h, w = intp(height), intp(width)
+        pixels = shown(as_strided(carray(pixels_, (h * intp(stride),)), {shape}, {strides}))
+        out = carray(out_, {out}, dtype)
+        state = carray(state_, ({state},), uint8)
+        result = jitted({arguments})
+        noted(result)
+        {end}
+    except Exception:
+        return -2147483648
+"""
+
+
+class _Given(NamedTuple):
+    """A function of the user's, what it takes, and the options of ff.native.numba."""
+
+    jitted: Any
+    parameters: list[str]
+    options: dict[str, Any]
+
+
+def python_function(written: Callable[..., Any]) -> Callable[..., Any]:
+    """The original function, without numba's own decorator."""
+    plain: Callable[..., Any] = getattr(written, "py_func", written)
+    return plain
+
+
+def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """A numba CFunc; ``address`` is its entry.
+
+    Raises:
+        ImportError: numba is not installed.
+        OptionError: It cannot be compiled, writes into the pixels, returns what nothing reads, or would take
+            the GIL.
+        OptionTypeError: It has another parameter than those of ff.native.numba, or lacks ``out``.
+    """
+    try:
+        numba: Any = importlib.import_module("numba")
+    except ImportError as error:
+        raise ImportError("freshframe.native.numba needs numba: pip install numba") from error
+    jitted = written if hasattr(written, "py_func") else numba.njit(written)
+    given = _Given(jitted, _parameters(python_function(written), options), options)
+    returned: list[Any] = []
+    try:
+        entry = _entry(numba, given, returned)
+    except Exception as error:  # of any class: numba fails with an AttributeError on `pixels += 1`
+        raise _refusal(error, numba, given, returned) from error
+    if refused := _of_returned(given, returned, numba.types.none):
+        raise refused
+    code = entry._library.get_asm_str()
+    if any(symbol in code for symbol in _TAKES_GIL):
+        raise OptionError(
+            f"{options['name']!r} would take the GIL: print(), object mode and parallel=True do; leave them "
+            "out, or add() it as a Python function"
+        )
+    return entry
+
+
+def _parameters(written: Callable[..., Any], options: dict[str, Any]) -> list[str]:
+    name = options["name"]
+    parameters = list(inspect.signature(written).parameters)
+    for parameter in parameters:
+        if parameter not in _PARAMETERS:
+            raise OptionTypeError(
+                f"{name!r} has a parameter {parameter!r}; it may have {', '.join(_PARAMETERS)}, in any order"
+            )
+    if options["shape"] and "out" not in parameters:
+        raise OptionTypeError(
+            f"{name!r} has no parameter `out`, so its result would be zeros for ever: it must write its "
+            f"result of shape {tuple(options['shape'])} into `out`; a function that returns one number has "
+            "out=()"
+        )
+    return parameters
+
+
+def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = False) -> Any:
+    """The compiled function. `returned` gets the numba type of what the user's function returns."""
+    intrinsic = importlib.import_module("numba.extending").intrinsic
+    borrowed = importlib.import_module("numba.core.imputils").impl_ret_borrowed
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def shown(_: Any, array: Any) -> Any:
+        """The same array, of a type that numba does not let a function write: all users share the frame."""
+
+        def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            return borrowed(_context, builder, signature.return_type, arguments[0])
+
+        return array.copy(readonly=not writable)(array), generate
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def noted(_: Any, value: Any) -> Any:
+        returned[:] = [value]
+
+        def generate(context: Any, _builder: Any, _signature: Any, _arguments: Any) -> Any:
+            return context.get_dummy_value()
+
+        return numba.types.none(value), generate
+
+    wrapper = _wrapper(given, {"jitted": given.jitted, "shown": shown, "noted": noted})
+    return numba.cfunc(_signature(numba.types), nopython=True)(wrapper)
+
+
+def _of_returned(given: _Given, returned: list[Any], none: Any) -> OptionError | None:
+    """A function returns a value exactly if one is read. None: it does, or numba does not know its type."""
+    name, shape = given.options["name"], tuple(given.options["shape"])
+    is_read = not shape or given.options["max_rows"] is not None
+    if is_read and returned == [none]:
+        what = "the number of rows that it has written into `out`" if shape else "its result, a number"
+        return OptionError(f"{name!r} returns nothing; with this out= it must return {what}")
+    if not is_read and returned and returned != [none]:
+        return OptionError(
+            f"{name!r} returns {returned[0]}, which nothing would read: with out={shape} it writes its result"
+            " into its parameter `out` and returns nothing; a function that returns one number has out=()"
+        )
+    return None
+
+
+def _refusal(error: Exception, numba: Any, given: _Given, returned: list[Any]) -> OptionError:
+    """Why numba cannot compile it. With pixels that may be written it could, or it cannot at all."""
+    name = given.options["name"]
+    if refused := _of_returned(given, returned, numba.types.none):
+        return refused
+    try:
+        _entry(numba, given, [], writable=True)
+    except Exception:  # it has the same fault with pixels that may be written
+        return OptionError(f"numba cannot compile {name!r}: {error}")
+    return OptionError(
+        f"{name!r} writes into `pixels`, or its signature allows that. The pixels are read-only, because all "
+        "users of the frame share them: write into `out`, or into a copy, which pixels.copy() makes"
+    )
+
+
+def _wrapper(given: _Given, functions: dict[str, Any]) -> Callable[..., Any]:
+    import numpy as np  # noqa: PLC0415
+
+    options = given.options
+    shape: tuple[int, ...] = tuple(options["shape"])
+    if not shape:
+        end = "out[0] = result\n        return 0"
+    elif options["max_rows"] is None:
+        end = "return 0"
+    else:
+        end = "return result"
+    colour = options["pixels"] != "gray"
+    text = _WRAPPER.format(
+        shape="(h, w, 3)" if colour else "(h, w)",
+        strides="(intp(stride), 3, 1)" if colour else "(intp(stride), 1)",
+        out=shape or (1,),
+        state=len(options["state"]),
+        arguments=", ".join(given.parameters),
+        end=end,
+    )
+    names: dict[str, Any] = {
+        "as_strided": np.lib.stride_tricks.as_strided,
+        "carray": importlib.import_module("numba").carray,
+        "dtype": np.dtype(options["dtype"]).type,
+        "intp": np.intp,
+        "uint8": np.uint8,
+        **functions,
+    }
+    exec(text, names)  # a text of our own; only numbers are inserted
+    made: Callable[..., Any] = names["wrapper"]
+    return made
+
+
+def _signature(types: Any) -> Any:
+    return types.int32(
+        types.CPointer(types.uint8),
+        types.int32,
+        types.int32,
+        types.int64,
+        types.float64,
+        types.int64,
+        types.int32,
+        types.voidptr,
+        types.int32,
+        types.voidptr,
+    )

@@ -1,0 +1,34 @@
+"""The texts of any exception, also of one that does not let itself be printed."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import traceback
+
+
+def printable(text: str) -> str:
+    """The text without lone surrogates, which file names that are not UTF-8 have and no log line can."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def text_of(error: BaseException) -> str:
+    """What ``str()`` returns, or why it returns nothing."""
+    try:
+        return printable(str(error))
+    except BaseException as reason:  # the class is the user's
+        return f"(its text cannot be had: its __str__() raised {type(reason).__name__})"
+
+
+def named(error: BaseException) -> str:
+    """The name of its class and its text."""
+    name, text = printable(type(error).__name__), text_of(error)
+    return f"{name}: {text}" if text else name
+
+
+def traceback_of(error: BaseException) -> str:
+    """The lines that the interpreter prints, without the last line's end."""
+    try:
+        lines = traceback.format_exception(type(error), error, error.__traceback__)
+    except BaseException:  # of its causes, its notes or its text
+        lines = [*traceback.format_tb(error.__traceback__), named(error)]
+    return printable("".join(lines).rstrip("\n"))

@@ -1,0 +1,153 @@
+"""The options of a node in worker processes: ``process=`` of add()."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+import re
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _check
+from .._errors import GraphError, OptionError, OptionTypeError
+from .._graph import wiring
+from .._graph.nodes import Native, Source
+
+_UNITS = {
+    "": 1,
+    "B": 1,
+    "KiB": 1 << 10,
+    "MiB": 1 << 20,
+    "GiB": 1 << 30,
+    "kB": 10**3,
+    "MB": 10**6,
+    "GB": 10**9,
+}
+_LEAST_MEMORY = 128 << 20
+_MOST_WORKERS = 256
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Process:
+    """How a node runs in worker processes: ``pipeline.add(node, parent, process=Process(workers=4))``.
+
+    Pictures reach a worker without a copy, in memory that it can only read. Results are copied and checked.
+    When a worker dies, one sample is lost and counted, and another worker replaces it.
+
+    Attributes:
+        workers: Number of processes, each with its own copy of the node.
+        ordered: Results leave in the order of their samples. False: each result leaves as soon as it is
+            ready, which is fresher when some samples take longer than others.
+        timeout: Seconds that one sample may take; then the worker's stacks are logged and the worker is
+            killed.
+        memory: Memory that a worker may allocate, in bytes or as "2GiB"; above it the node gets a
+            MemoryError.
+        restarts: Deaths within ``restart_window`` after which the node fails. 0: the first one ends it.
+        restart_window: Seconds.
+        env: Environment variables in addition to those of this process.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> camera = pipeline.add(ff.open("demo:circles?frames=5"))
+        >>> two = ff.Process(workers=2)
+        >>> light = pipeline.add(lambda frame: float(frame.luma.mean()), camera, process=two)
+    """
+
+    workers: int
+    ordered: bool
+    timeout: float | None
+    memory: int | None
+    restarts: int
+    restart_window: float
+    env: Mapping[str, str] | None
+
+    def __init__(
+        self,
+        workers: int = 1,
+        *,
+        ordered: bool = True,
+        timeout: float | None = None,
+        memory: int | str | None = None,
+        restarts: int = 3,
+        restart_window: float = 60.0,
+        env: Mapping[str, str] | None = None,
+    ) -> None:
+        """Checks the options.
+
+        Raises:
+            OptionError: One is out of range.
+            OptionTypeError: One is of the wrong type.
+        """
+        count = _check.integer("workers", workers)
+        if not 1 <= count <= _MOST_WORKERS:
+            raise OptionError(f"workers must be 1 to {_MOST_WORKERS}, got {workers!r}")
+        deaths = _check.integer("restarts", restarts)
+        if deaths < 0:
+            raise OptionError(f"restarts must be at least 0, got {restarts!r}")
+        values = {
+            "workers": count,
+            "ordered": _check.flag("ordered", ordered),
+            "timeout": None if timeout is None else _check.positive_seconds("timeout", timeout),
+            "memory": None if memory is None else _bytes("memory", memory),
+            "restarts": deaths,
+            "restart_window": _check.positive_seconds("restart_window", restart_window),
+            "env": None if env is None else _environment(env),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+
+
+def _bytes(what: str, value: Any) -> int:
+    if isinstance(value, str):
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", value)
+        if match is None or match[2] not in _UNITS:
+            raise OptionError(f"{what} must be a number of bytes or a string such as '2GiB', got {value!r}")
+        size = math.ceil(float(match[1]) * _UNITS[match[2]])
+    elif isinstance(value, bool) or not isinstance(value, int):
+        raise OptionTypeError(f"{what} must be a number of bytes or a string such as '2GiB', got {value!r}")
+    else:
+        size = value
+    if not _LEAST_MEMORY <= size < 1 << 62:
+        raise OptionError(f"{what} must be at least 128 MiB, which Python and NumPy need, got {value!r}")
+    return size
+
+
+def _environment(env: Any) -> dict[str, str]:
+    if not isinstance(env, Mapping):
+        raise OptionTypeError(f"env must be a mapping of strings, got {env!r}")
+    for name, value in env.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise OptionTypeError(f"env must be a mapping of strings, got {name!r}: {value!r}")
+        if not name or "=" in name or "\0" in name + value:
+            raise OptionError(f"env must have names of environment variables, got {name!r}: {value!r}")
+    return dict(env)
+
+
+def checked(process: Any, node: Any) -> Process:
+    """The options in ``process=``, which is not False.
+
+    Raises:
+        OptionTypeError: It is neither a bool nor a Process.
+        GraphError: The node cannot run in another process.
+    """
+    if process is not True and not isinstance(process, Process):
+        raise OptionTypeError(f"process must be True, False or a freshframe.Process, got {process!r}")
+    if isinstance(node, Source):
+        raise GraphError(
+            f"{wiring.label(node)!r} is a source and cannot have process=: a source must stay in the "
+            "engine's process. Give process= to the node below it that computes"
+        )
+    if isinstance(node, Native) and not getattr(node, "_freshframe_travels", False):
+        raise GraphError(
+            f"{wiring.label(node)!r} is native and cannot have process=: it runs on a thread of its own and "
+            "never holds the GIL"
+        )
+    if not sys.executable or getattr(sys, "frozen", False):
+        raise GraphError(
+            "process= needs a Python to start workers with, and this program has none (sys.executable); "
+            "frozen applications run their nodes on threads"
+        )
+    return Process() if process is True else process

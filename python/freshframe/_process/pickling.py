@@ -1,0 +1,298 @@
+"""Values between this process and its workers: pickles of protocol 5, with large buffers beside the pickle.
+
+Another process cannot import the definitions in ``__main__`` (a script, a notebook's cell, ``python -c``) or
+in a module that was registered with ``cloudpickle.register_pickle_by_value``. If a node refers to such a
+class, the class is sent with the node, once per worker, and gets a number. Values refer to it by number, in
+both directions, so a class stays the same class and keeps its state. Other classes, and functions, are
+pickled with each value, by cloudpickle. A class with a number is sent to the workers of all nodes below, with
+all objects that it refers to. That is why functions have no number: a node's function, and the functions that
+it calls, would bring its model to all these workers. The class of the node itself has none for the same
+reason.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import functools
+import inspect
+import io
+import itertools
+import os
+import pickle
+import sys
+import threading
+import types
+import weakref
+from typing import Any
+
+from .._errors import FreshframeError, OptionTypeError
+from .._graph.nodes import Node
+from .._interpreter import fork
+from .error_text import named, text_of
+
+_PROTOCOL = 5
+_MOST_BUFFERS = 900  # the engine takes 1000 parts
+_LEAST_BUFFER = 1024  # bytes; smaller ones are cheaper inside the pickle
+
+
+_lock = threading.Lock()  # held while numbers are given
+
+
+def _forked() -> None:
+    global _lock  # noqa: PLW0603
+    _lock = threading.Lock()
+
+
+fork.in_child(_forked)
+
+# Definitions with numbers, as long as they have an owner: in a worker its process, else the Definitions of a
+# pipeline, to which the pipeline, its threads and the results of its workers refer.
+_by_number: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
+_numbers: dict[int, int] = {}  # by id()
+_learned: list[Any] = []
+# The numbers that each other side knows: a worker's parent is 0, the workers of nodes that know none are 1.
+_known: dict[int, set[int]] = {0: set(), 1: set()}
+_next_side = itertools.count(2)
+
+
+def _dropped_with(owner: Any, book: dict[int, Any], entry: int) -> None:
+    weakref.finalize(owner, book.pop, entry, None).atexit = False
+
+
+def _definition(number: int) -> Any:
+    return _by_number[number]
+
+
+def _keep(number: int, definition: Any) -> None:
+    _by_number[number] = definition
+    _numbers[id(definition)] = number
+    _dropped_with(definition, _numbers, id(definition))
+
+
+def _number(definition: Any) -> int:
+    """The one that it has, or a new one."""
+    with _lock:
+        if id(definition) not in _numbers:
+            _keep(int.from_bytes(os.urandom(7), "little"), definition)
+        return _numbers[id(definition)]
+
+
+def learn(definitions: dict[int, Any]) -> None:
+    """In a worker: stores the parent's numbers of these definitions."""
+    for number, definition in definitions.items():
+        _keep(number, definition)
+        _learned.append(definition)
+        _known[0].add(number)
+
+
+def _travels(definition: Any) -> bool:
+    """Another process cannot or must not import it."""
+    module = getattr(definition, "__module__", None)
+    if module == "__main__":
+        return True
+    cloudpickle = sys.modules.get("cloudpickle")  # without it nothing can be registered
+    if cloudpickle is None or not isinstance(module, str):
+        return False
+    registered = cloudpickle.list_registry_pickle_by_value()
+    return any(module == name or module.startswith(name + ".") for name in registered)
+
+
+class _Local(Exception):  # noqa: N818  (not an error: the other way is taken)
+    """The value holds a class or function that must be pickled by value."""
+
+
+class _Pickler(pickle.Pickler):
+    """Pickles by reference and by number, and stops at an object that the other process cannot resolve."""
+
+    known: set[int] = set()  # noqa: RUF012  (set for each pickle)
+
+    def reducer_override(self, value: Any) -> Any:
+        if isinstance(value, type) and _numbers.get(id(value)) in self.known:
+            return _definition, (_numbers[id(value)],)
+        if isinstance(value, (type, types.FunctionType)) and _travels(value):
+            raise _Local
+        return NotImplemented
+
+
+@functools.cache
+def _by_value() -> Any:
+    """The pickler by value. cloudpickle is imported at its first use."""
+    import cloudpickle  # noqa: PLC0415
+
+    class ByValue(cloudpickle.Pickler):  # type: ignore[misc,name-defined,unused-ignore]
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            self.known: set[int] = set()
+            self.found: list[type] = []  # classes pickled by value
+
+        def reducer_override(self, value: Any) -> Any:
+            if not isinstance(value, type):
+                return super().reducer_override(value)
+            number = _numbers.get(id(value))
+            if number in self.known:
+                return _definition, (number,)
+            reduced = super().reducer_override(value)
+            if reduced is not NotImplemented:
+                self.found.append(value)
+            return reduced
+
+    return ByValue
+
+
+class Definitions:
+    """The classes that the workers of a pipeline's nodes know.
+
+    A node's workers know the classes of those above it, since a result may go from worker to worker without
+    unpickling.
+    """
+
+    def __init__(self) -> None:
+        """No classes yet."""
+        self._all: dict[int, Any] = {}
+        self.knows = 1  # key in _known
+
+    def pickle(self, node: Any) -> tuple[bytes, bytes]:
+        """The pickles of the known definitions, and of the node with those to which only it refers."""
+        known = _known[self.knows]
+        before, _ = _dumped(self._all, set())
+        data, found = _dumped(({}, node), known)
+        if isinstance(node, Node):
+            found = [each for each in found if each is not type(node)]
+        new = {_number(each): each for each in found}
+        if new:
+            data, _ = _dumped((new, node), known)
+            self._all.update(new)
+            self.knows = next(_next_side)
+            _known[self.knows] = known | new.keys()
+            _dropped_with(self, _known, self.knows)
+        return before, data
+
+
+def _dumped(value: Any, known: set[int]) -> tuple[bytes, list[Any]]:
+    stream = io.BytesIO()
+    pickler = _by_value()(stream, _PROTOCOL)
+    pickler.known = known
+    pickler.dump(value)
+    return stream.getvalue(), pickler.found
+
+
+class _Buffers:
+    """Keeps the large buffers of one pickle."""
+
+    def __init__(self) -> None:
+        self.kept: list[memoryview] = []
+
+    def __call__(self, buffer: pickle.PickleBuffer) -> bool:
+        """True: the buffer goes into the pickle."""
+        try:
+            raw = buffer.raw()
+        except BufferError:  # not contiguous
+            return True
+        if raw.nbytes < _LEAST_BUFFER or len(self.kept) >= _MOST_BUFFERS:
+            return True
+        self.kept.append(raw)
+        return False
+
+
+def dumps(value: Any, knows: int = 0) -> tuple[bytes | memoryview, ...]:
+    """The pickle of a value, then its large buffers. ``knows`` is that of the Definitions of its receiver.
+
+    Raises:
+        OptionTypeError: It cannot be pickled.
+    """
+    known = _known[knows]
+    try:
+        return _parts(_Pickler, value, known)
+    except (_Local, pickle.PicklingError, AttributeError, TypeError):
+        pass
+    try:
+        return _parts(_by_value(), value, known)
+    except Exception as error:
+        raise OptionTypeError(
+            f"a {type(value).__qualname__} cannot go to another process: {text_of(error)}"
+        ) from error
+
+
+def _parts(kind: Any, value: Any, known: set[int]) -> tuple[bytes | memoryview, ...]:
+    buffers = _Buffers()
+    stream = io.BytesIO()
+    pickler = kind(stream, _PROTOCOL, buffer_callback=buffers)
+    pickler.known = known
+    pickler.dump(value)
+    return stream.getvalue(), *buffers.kept
+
+
+def culprit(value: Any, error: Exception) -> str:
+    """The part of a value that cannot be pickled, for a message; without one the error itself."""
+    import cloudpickle  # noqa: PLC0415
+
+    for what, part in _attributes(value):
+        try:
+            cloudpickle.dumps(part)
+        except Exception as reason:  # noqa: PERF203  (once, for a message)
+            return f"{what}, a {type(part).__name__}, cannot be pickled ({reason})"
+    return str(error)
+
+
+def _attributes(value: Any) -> list[tuple[str, Any]]:
+    if not inspect.isroutine(value):
+        slots = [name for cls in type(value).__mro__ for name in getattr(cls, "__slots__", ())]
+        named = {name: getattr(value, name) for name in slots if hasattr(value, name)}
+        return [
+            (f"its attribute {name!r}", part)
+            for name, part in {**getattr(value, "__dict__", {}), **named}.items()
+        ]
+    bound = getattr(value, "__self__", None)
+    if bound is not None and not inspect.ismodule(bound):
+        return _attributes(bound)
+    try:
+        variables = inspect.getclosurevars(value)
+    except TypeError:  # a builtin
+        return []
+    return [
+        (f"its variable {name!r}", part)
+        for name, part in {**variables.nonlocals, **variables.globals}.items()
+    ]
+
+
+def loads(parts: list[bytes | bytearray]) -> Any:
+    """The value; its arrays lie in the buffers given, which they may write to."""
+    return pickle.loads(parts[0], buffers=parts[1:])
+
+
+def opened(parts: list[bytes | bytearray], producer: str) -> Any:
+    """As loads(), for a value on an edge.
+
+    Raises:
+        FreshframeError: It cannot be unpickled here.
+    """
+    try:
+        return loads(parts)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a class of the user's that exits the program as it is unpickled
+        raise FreshframeError(
+            f"the result of {producer!r} cannot be unpickled here: {named(error)}"
+        ) from error
+
+
+class WorkerTraceback(Exception):  # noqa: N818  (a text, as concurrent.futures has it)
+    """The cause of a worker's exception: its traceback as text."""
+
+    def __str__(self) -> str:
+        """The text."""
+        return "\n" + str(self.args[0]) if self.args else ""
+
+
+def exception(parts: list[bytes | bytearray], text: str, traceback: str) -> BaseException:
+    """The exception that a worker's node raised; a RuntimeError with its text if it cannot be unpickled."""
+    raised: Any = None
+    if parts:
+        try:
+            raised = loads(parts)
+        except BaseException:  # any exception of its class: the text is known
+            raised = None
+    error = raised if isinstance(raised, BaseException) else RuntimeError(text)
+    # Not by an assignment, which a frozen class of the user's refuses.
+    vars(BaseException)["__cause__"].__set__(error, WorkerTraceback(traceback))
+    return error

@@ -1,0 +1,114 @@
+"""What the worker processes of a node are started with: a command, an environment, the pickled node."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import pickle
+import subprocess
+import sys
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from .. import _native
+from .._errors import GraphError, OptionError, OptionTypeError
+from .._graph import wiring
+from .._graph.nodes import Native, Node
+from .._interpreter import start_folder
+from . import pickling
+from .options import Process, checked
+from .worker_log import log_levels
+
+if TYPE_CHECKING:
+    from .._graph.batch import Batch
+
+_MOST_BATCH = 64  # requests that a worker's socket holds
+# A free-threaded Python reserves memory in large pieces, by itself of 1 GiB, which would count as allocated.
+_RESERVE = {"MIMALLOC_ARENA_RESERVE": "16384"}  # KiB
+THREADS_OF = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+class Recipes:
+    """Makes the recipes of one pipeline's nodes, whose workers share the numbers of its classes."""
+
+    def __init__(self) -> None:
+        """For a new pipeline."""
+        self.definitions = pickling.Definitions()
+
+    def of(self, node: Any, process: Any, batch: Batch | None) -> Callable[[], _native.ProcessPlan]:
+        """Checks ``process=`` of a node now; the call that is returned pickles the node.
+
+        Raises:
+            GraphError: The node cannot run in another process, or takes no batch there.
+            OptionError: The batch is too large for a worker.
+            OptionTypeError: ``process`` is neither a bool nor a Process. The call raises it when the node
+                cannot be pickled.
+        """
+        options = checked(process, node)
+        _check_batch(node, batch)
+        return partial(_plan, node, options, batch, self.definitions)
+
+
+def _check_batch(node: Any, batch: Batch | None) -> None:
+    if batch is not None and isinstance(node, Native):
+        raise GraphError(f"{wiring.label(node)!r} is native and cannot have both batch= and process=")
+    if batch is not None and batch.size > _MOST_BATCH:
+        raise OptionError(f"a batch with process= must be at most {_MOST_BATCH} samples, got {batch.size}")
+
+
+def _plan(
+    node: Any, options: Process, batch: Batch | None, definitions: pickling.Definitions
+) -> _native.ProcessPlan:
+    """The options in the engine's form, with the pickled node. Adds its definitions to the pipeline's."""
+    known, pickled = _pickled(node, definitions)
+    plan = _native.ProcessPlan()
+    plan.workers = options.workers
+    plan.ordered = options.ordered
+    plan.timeout = options.timeout
+    plan.memory = options.memory
+    plan.restarts = options.restarts
+    plan.restart_window = options.restart_window
+    payload = {
+        "node": pickled,
+        "definitions": known,
+        "takes_values": not isinstance(node, Node),
+        "in_batches": batch is not None,
+        "levels": log_levels(),
+    }
+    plan.start_with(
+        arguments=[os.fsencode(argument) for argument in _arguments()],
+        environment=environment_of(options),
+        payload=pickle.dumps(payload),
+        knows=definitions.knows,
+    )
+    return plan
+
+
+def _arguments() -> list[str]:
+    # The first statement sets the path, before anything can be imported from the working directory, which
+    # Python puts first for -m (a file argparse.py beside a script would be found). Its folders are arguments
+    # of their own, because the kernel limits each to 128 KiB.
+    start = f"from freshframe._process.worker import main; main({os.getpid()})"
+    code = f"import sys; sys.path[:] = sys.argv[1:]; del sys.argv[1:]; {start}"
+    flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
+    return [sys.executable, *flags, "-c", code, *start_folder.import_path(sys.path)]
+
+
+def environment_of(options: Process) -> list[bytes]:
+    """The environment of a worker: its threads of other libraries share the cores with other workers."""
+    cores = len(os.sched_getaffinity(0))
+    threads = str(max(1, cores // options.workers))
+    reserve = {} if options.memory is None else _RESERVE
+    values = {**dict.fromkeys(THREADS_OF, threads), **reserve, **os.environ, **(options.env or {})}
+    return [os.fsencode(f"{name}={value}") for name, value in values.items()]
+
+
+def _pickled(node: Any, definitions: pickling.Definitions) -> tuple[bytes, bytes]:
+    try:
+        return definitions.pickle(node)
+    except Exception as error:
+        raise OptionTypeError(
+            f"{wiring.label(node)!r} cannot go to another process: {pickling.culprit(node, error)}. Make it "
+            "in open(), which runs in the worker"
+        ) from error

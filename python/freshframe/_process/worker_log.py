@@ -1,0 +1,59 @@
+"""Log records of another process on their way to the loggers of its parent."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+from .error_text import printable
+
+_MOST_RECORDS = 1000  # per second
+
+
+def log_levels() -> dict[str, int]:
+    """The present levels of all loggers, so that another process sends only records that would be logged."""
+    levels = {"": logging.getLogger().level}
+    for name, logger in logging.Logger.manager.loggerDict.items():
+        if isinstance(logger, logging.Logger) and logger.level != logging.NOTSET:
+            levels[name] = logger.level
+    return levels
+
+
+class ToParent(logging.Handler):
+    """Sends records to the parent's logging, formatted; never waits for it."""
+
+    def __init__(self, end: Any) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(message)s"))
+        self._end = end
+        self._second = 0.0
+        self._sent = 0
+        self._lost = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._send(record.levelno, printable(record.name), printable(self.format(record)))
+        except Exception:  # of the record's arguments, as in logging itself
+            self.handleError(record)
+
+    def _send(self, level: int, logger: str, text: str) -> None:
+        now = time.monotonic()
+        if now - self._second >= 1:
+            self._second, self._sent = now, 0
+        self._sent += 1
+        if self._lost:
+            text += f" (and {self._lost} more, which arrived too fast)"
+        if self._sent <= _MOST_RECORDS and self._end.log(level, logger, text):
+            self._lost = 0
+        else:
+            self._lost += 1
+
+
+def log_to_parent(end: Any, levels: dict[str, int]) -> None:
+    """In the other process: from now on all records go to the parent's loggers, warnings too."""
+    for name, level in levels.items():
+        logging.getLogger(name or None).setLevel(level)
+    logging.getLogger().addHandler(ToParent(end))
+    logging.captureWarnings(True)

@@ -1,0 +1,204 @@
+"""probe(): the properties and the regularity of a source, without a pipeline of the caller's."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import itertools
+import os
+import statistics
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from .. import _check
+from .._errors import EndOfStream, OptionError, ReadTimeout, SourceError, SourceTimeout
+from .._media import video
+from .._pipeline.pipeline import Pipeline
+
+if TYPE_CHECKING:
+    from .._look.stats import SourceStats, Stats
+    from .._native import Frame, Reader, Sample
+
+_FIRST_SECONDS = 10.0  # until the first frame of a live source
+_LOOK_SECONDS = 0.1  # between two checks whether the source has failed
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Measurements of a source that was read for some time.
+
+    Attributes:
+        frames: Number of frames read.
+        seconds: Duration of the reading.
+        first: Seconds from the start to the first frame.
+        interval: Median seconds between the pts of two frames; None with fewer than two frames.
+        jitter: Standard deviation of those intervals, seconds.
+        longest: The longest of them, seconds.
+        dropped: Frames that were dropped or could not be decoded.
+        drops: The same by cause.
+    """
+
+    frames: int
+    seconds: float
+    first: float
+    interval: float | None
+    jitter: float | None
+    longest: float | None
+    dropped: int
+    drops: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """The properties of a source.
+
+    Attributes:
+        url: The URL with its password masked.
+        live: True when the source has its own speed and cannot wait.
+        container: FFmpeg's name; empty where there is none.
+        codec: FFmpeg's name, for example "h264".
+        pixel_format: FFmpeg's name; None where it isn't known.
+        interlaced: Two interlaced fields, delivered as they are stored; None if it isn't known.
+        width: Pixels.
+        height: Pixels.
+        fps: Frames per second, when the container says so.
+        frame_count: Number of frames, when the container says so.
+        duration: Seconds, when it is known.
+        frame_format: Layout of the first frame, ``Frame.format``.
+        color_range: Of the first frame.
+        color_space: Of the first frame.
+        measured: Measurements of the frames that were read.
+        connection: State, outages and other counters of a live source's connection.
+    """
+
+    url: str
+    live: bool
+    container: str
+    codec: str
+    pixel_format: str | None
+    interlaced: bool | None
+    width: int
+    height: int
+    fps: float | None
+    frame_count: int | None
+    duration: float | None
+    frame_format: str
+    color_range: Literal["limited", "full"]
+    color_space: str
+    measured: Measured
+    connection: SourceStats | None
+
+
+def probe(
+    url: int | str | os.PathLike[str],
+    *,
+    fps: float | None = None,
+    seconds: float = 0.0,
+    options: Mapping[str, str] | None = None,
+) -> Probe:
+    """Opens a source, reads its first frame and returns the source's properties.
+
+    Args:
+        url: As for open().
+        fps: As for open().
+        seconds: Time to read after the first frame, for ``measured``.
+        options: As for open().
+
+    Raises:
+        SourceError: The source cannot be opened, or delivers no frame. A camera or stream is tried once.
+        SourceTimeout: A live source delivered no frame within 10 s.
+        OptionError: The URL or an option is invalid.
+    GIL: released while waiting.
+    """
+    if _check.number("seconds", seconds) < 0:
+        raise OptionError(f"seconds must be 0 or more, got {seconds!r}")
+    return Probing(video.open(url, fps=fps, options=options)).run(seconds)
+
+
+class Probing:
+    """One probe, with access to its pipeline."""
+
+    def __init__(self, source: video.VideoSource) -> None:
+        """Adds the source; nothing is opened yet."""
+        self.source = source
+        self.pipeline = Pipeline("probe")
+        self._reader: Reader[Frame] = self.pipeline.reader(self.pipeline.add(source, name="source"))
+
+    def run(self, seconds: float) -> Probe:
+        """Opens, reads, closes."""
+        began = time.monotonic()
+        with self.pipeline:
+            first = self._first()
+            waited = time.monotonic() - began
+            stamps = self._stamps(first, seconds)
+            elapsed = time.monotonic() - began - waited
+            info = self.source.info
+            stats = self.pipeline.stats()
+        frame = first.value
+        return Probe(
+            url=self.source.url,
+            live=self.source.live,
+            container=info.container,
+            codec=info.codec,
+            pixel_format=info.pixel_format or None,
+            interlaced=info.interlaced,
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            frame_count=info.frame_count,
+            duration=info.duration,
+            frame_format=frame.format,
+            color_range=frame.color_range,
+            color_space=frame.color_space,
+            measured=_measured(stats, stamps, waited, elapsed),
+            connection=stats.nodes["source"].source,
+        )
+
+    def _first(self) -> Sample[Frame]:
+        """The first frame. Does not wait for a live source that fails, although that would reconnect."""
+        deadline = time.monotonic() + _FIRST_SECONDS
+        while time.monotonic() < deadline:
+            if sample := self._next(_LOOK_SECONDS):
+                return sample
+            connection = self.pipeline.stats().nodes["source"].source
+            if connection is not None and connection.last_error:
+                raise SourceError(connection.last_error)
+            if self._reader.ended:
+                raise SourceError(f"'{self.source.url}' ended before its first frame")
+        raise SourceTimeout(f"'{self.source.url}' gave no frame within {_FIRST_SECONDS:g} s")
+
+    def _stamps(self, first: Sample[Frame], seconds: float) -> list[float]:
+        """The pts of all frames within so many seconds, the first frame's included."""
+        stamps = [first.pts]
+        deadline = time.monotonic() + seconds
+        while (left := deadline - time.monotonic()) > 0 and (sample := self._next(left)):
+            stamps.append(sample.pts)
+        return stamps
+
+    def _next(self, seconds: float) -> Sample[Frame] | None:
+        try:
+            return self._reader.get(timeout=seconds)
+        except (EndOfStream, ReadTimeout):
+            return None
+
+
+def _measured(stats: Stats, stamps: list[float], waited: float, elapsed: float) -> Measured:
+    drops: dict[str, int] = {}
+    for counted in [
+        *(node.drops.items() for node in stats.nodes.values()),
+        *(edge.drops.items() for edge in stats.edges),
+    ]:
+        for cause, count in counted:
+            drops[cause] = drops.get(cause, 0) + count
+    intervals = [later - earlier for earlier, later in itertools.pairwise(stamps)]
+    return Measured(
+        frames=len(stamps),
+        seconds=elapsed,
+        first=waited,
+        interval=statistics.median(intervals) if intervals else None,
+        jitter=statistics.pstdev(intervals) if intervals else None,
+        longest=max(intervals, default=None),
+        dropped=sum(drops.values()),
+        drops=drops,
+    )

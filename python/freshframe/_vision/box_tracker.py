@@ -1,0 +1,79 @@
+"""The tracker of boxes: the native node, which also works without a pipeline."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from .. import _check, _native
+from .._graph.nodes import NativeNode
+from ..results import Detections
+
+
+class BoxTracker(NativeNode[Detections, Detections]):
+    """Gives boxes identities that last over time and through dropped frames. Native.
+
+    The tracker uses the samples' pts, so frames may be dropped and may arrive at any rate. It predicts each
+    track's box from the track's velocity, and matches boxes to tracks by likelihood. Confident boxes are
+    matched first. Then less confident boxes continue tracks that have no match, as in ByteTrack (Zhang et
+    al., ECCV 2022). Only boxes of confirmed tracks are passed on. A track is confirmed when it was seen
+    twice, or once with a confidence of 0.8. A track keeps its class. A box with a confidence below 0.5 never
+    starts a track. At most 512 tracks exist at a time. Of more than 1024 boxes in a frame the most confident
+    are used. Boxes with coordinates that are not finite or beyond 1e7 pixels, or with right < left or bottom
+    < top, are ignored. Each source has tracks of its own. ``names`` and the columns of ``data`` stay with
+    their boxes.
+
+    Args:
+        max_gap: Seconds for which an object may be unseen and keep its id, at most 1e6; twice as long if no
+            frame arrived in that time.
+        min_confidence: Boxes below it are ignored, 0 to 1.
+        iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
+            track, 0 to 1. Where the prediction is uncertain (new tracks, after dropped frames), both boxes
+            are first enlarged by that uncertainty.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+
+    Example:
+        >>> import numpy as np
+        >>> import freshframe as ff
+        >>> tracker = ff.BoxTracker()
+        >>> for n in range(5):
+        ...     box = np.float32([[10 * n, 20, 10 * n + 40, 80]])
+        ...     tracks = tracker.update(ff.Detections(box, np.float32([0.9]), np.int32([0])), time=n / 30)
+        >>> len(tracks.tracker_id)
+        1
+    """
+
+    _freshframe_types = (Detections, Detections)
+
+    def __init__(self, *, max_gap: float = 1.0, min_confidence: float = 0.1, iou: float = 0.3) -> None:
+        """Checks the options. There are no tracks yet."""
+        self._handle = _native.make_box_tracker(
+            _check.number("max_gap", max_gap),
+            _check.number("min_confidence", min_confidence),
+            _check.number("iou", iou),
+        )
+        self._updating = threading.Lock()
+
+    def update(self, detections: Any, *, time: float) -> Detections:
+        """Tracks the boxes of one picture, for programs without a pipeline.
+
+        Args:
+            detections: The boxes, as Detections or supervision's Detections.
+            time: Seconds, ascending; a step back starts all tracks again.
+
+        Returns:
+            The boxes of confirmed tracks, by ascending ``tracker_id``.
+
+        Raises:
+            StateError: This tracker was added to a pipeline.
+            OptionTypeError: ``detections`` are of another type, or time is not a number.
+            OptionError: A column has the wrong length, or time is infinite or nan.
+        GIL: released for 100 boxes or more.
+        """
+        seconds = _check.number("time", time)
+        with self._updating:
+            return _native.update_box_tracker(self._handle, detections, seconds)

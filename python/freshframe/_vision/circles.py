@@ -1,0 +1,270 @@
+"""The native nodes that find and track circles, the search of one picture, and Annotate."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .. import _check, _native
+from .._errors import OptionError, OptionTypeError
+from .._graph.nodes import NativeNode
+from ..results import Circles, Detections
+
+if TYPE_CHECKING:
+    from .._native import Frame
+    from .counting import LineCounts, ZoneCounts  # noqa: F401  (in strings)
+
+
+def _radius(radius: tuple[float, float]) -> tuple[float, float]:
+    low, high = _check.pair("radius (smallest, largest)", radius)
+    if not 0 < low < high < math.inf:
+        raise OptionError(
+            f"radius must be (smallest, largest) in pixels, 0 < smallest < largest, got {radius!r}"
+        )
+    return (low, high)
+
+
+class CircleDetector(NativeNode["Frame", Circles]):
+    """Finds the circles of each frame, independently of other frames. Native, reads the luma plane.
+
+    Edges are linked to chains and split into arcs (after C. Akinlar, C. Topal, "EDCircles", Pattern
+    Recognition 2013). Arcs are joined to candidates, which are fitted to the edges around them. A small
+    network that was trained on drawn scenes rates the candidates. All of this runs at full size and at half,
+    where blurred edges are steep.
+
+    Args:
+        radius: (smallest, largest) in pixels. A reported radius may lie outside of it by the error of the
+            measurement: half a pixel, or 3 % of the radius.
+        max_circles: 1 to 500; the most confident are kept.
+        min_confidence: 0 to 1: circles below it are not reported. The confidence is the probability that a
+            circle is real.
+        concentric: True: report all circles around one centre, as in targets and wheels. False: only the most
+            confident of them.
+        roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows
+            from y0 up to y1 are searched. None: the whole picture. The circles have the coordinates of the
+            whole picture. A picture that does not contain it fails.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> detector = ff.CircleDetector(radius=(10, 120))
+        >>> for sample in ff.stream(ff.open("demo:circles?frames=2"), detector):
+        ...     number = len(sample.value)
+    """
+
+    _freshframe_types = (_native.Frame, Circles)
+
+    def __init__(
+        self,
+        *,
+        radius: tuple[float, float] = (6, 200),
+        max_circles: int = 64,
+        min_confidence: float = 0.5,
+        concentric: bool = False,
+        roi: tuple[int, int, int, int] | None = None,
+    ) -> None:
+        """Checks the options."""
+        self._handle = _native.make_circle_detector(
+            _radius(radius),
+            _check.integer("max_circles", max_circles),
+            _check.number("min_confidence", min_confidence),
+            _check.flag("concentric", concentric),
+            _check.region("roi", roi),
+        )
+
+
+class CircleTracker(NativeNode["Frame", Circles]):
+    """Finds circles and gives them identities that last over time and through dropped frames. Native.
+
+    Most frames are searched only in part: at the predicted place of each track, and where the picture has
+    changed since the last search there. That costs a third or less of a full search and finds as many
+    circles. A frame that changed nearly everywhere, as with a moving camera, is searched as a whole. Tracks
+    are matched as by BoxTracker.
+
+    Args:
+        radius: (smallest, largest) in pixels.
+        max_circles: 1 to 500; the most confident are kept.
+        max_gap: Seconds for which a circle may be unseen and keep its id, at most 1e6; twice as long if no
+            frame arrived in that time.
+        full_every: Seconds between searches of the whole picture; 0: every frame is searched as a whole.
+        roi: As of CircleDetector. "The whole picture" above is then this part of it.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> for sample in ff.stream(ff.open("demo:circles?frames=3"), ff.CircleTracker()):
+        ...     xy = sample.value.xyr[:, :2]
+    """
+
+    _freshframe_types = (_native.Frame, Circles)
+
+    def __init__(
+        self,
+        *,
+        radius: tuple[float, float] = (6, 200),
+        max_circles: int = 16,
+        max_gap: float = 0.5,
+        full_every: float = 1.0,
+        roi: tuple[int, int, int, int] | None = None,
+    ) -> None:
+        """Checks the options. There are no tracks yet."""
+        self._handle = _native.make_circle_tracker(
+            _radius(radius),
+            _check.integer("max_circles", max_circles),
+            _check.number("max_gap", max_gap),
+            _check.number("full_every", full_every),
+            _check.region("roi", roi),
+        )
+        self._updating = threading.Lock()
+
+    def update(self, image: Any, *, time: float) -> Circles:
+        """The circles of one picture that have an identity, for programs without a pipeline.
+
+        Args:
+            image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
+            time: Seconds, ascending; a step back starts all tracks again.
+
+        Returns:
+            The circles, by ascending ``tracker_id``.
+
+        Raises:
+            StateError: This tracker was added to a pipeline.
+            OptionError: The shape is not that of a picture, or time is infinite or nan.
+            OptionTypeError: Not a uint8 array, or time is not a number.
+
+        Example:
+            >>> import freshframe as ff
+            >>> picture = next(iter(ff.stream(ff.open("demo:circles?frames=1")))).frame
+            >>> len(ff.detect_circles(picture)) > 0
+            True
+
+        GIL: released.
+        """
+        seconds = _check.number("time", time)
+        with self._updating:
+            return _native.update_circle_tracker(self._handle, image, seconds)
+
+
+def detect_circles(
+    image: Any,
+    *,
+    radius: tuple[float, float] = (6, 200),
+    max_circles: int = 64,
+    min_confidence: float = 0.5,
+    concentric: bool = False,
+) -> Circles:
+    """Finds the circles of one picture, as CircleDetector does.
+
+    Args:
+        image: A uint8 array of shape (H, W), or (H, W, 3) in BGR order, of any strides; or a Frame.
+        radius: (smallest, largest) in pixels. A reported radius may lie outside of it by the error of the
+            measurement: half a pixel, or 3 % of the radius.
+        max_circles: 1 to 500; the most confident are kept.
+        min_confidence: 0 to 1: circles below it are not reported.
+        concentric: True: report all circles around one centre, as in targets and wheels. False: only the most
+            confident of them.
+
+    Returns:
+        The circles, the most confident first; ``tracker_id`` is None.
+
+    Raises:
+        OptionError: The shape is not that of a picture, or an option is out of range.
+        OptionTypeError: Not a uint8 array, or an option is of the wrong type.
+        FreshframeError: More than 2**28 pixels, or more than 2**20 on a side.
+    GIL: released.
+    """
+    return _native.detect_circles(
+        image,
+        _radius(radius),
+        _check.integer("max_circles", max_circles),
+        _check.number("min_confidence", min_confidence),
+        _check.flag("concentric", concentric),
+    )
+
+
+class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Frame"]):
+    """Draws circles, boxes or counts with their labels and trails into a copy of each sample's frame. Native.
+
+    Takes Circles, Detections (also supervision's), or the counts of LineCounter and ZoneCounter, which it
+    draws with the line or the zone and the numbers. The copy has the frame's own format: a frame that was
+    decoded to I420 stays I420, so an encoder needs no conversion. A gray frame becomes I420, to show colours.
+
+    The colour of a circle depends on its id or, without one, on its confidence. The colour of a box depends
+    on its class. Lines and letters are larger in larger pictures. Labels have ASCII letters only: accents are
+    left out, and any other letter becomes an empty box.
+
+    Args:
+        ids: Label objects with their tracker_id.
+        names: Label boxes with the names of their classes, if these are known.
+        confidences: Label objects with their confidence; None: only boxes.
+        trail: Seconds of the path to draw behind a tracked object, at most 60; 0: no path.
+        line_width: Pixels, at most 100; 0: a width that fits the picture's size.
+
+    Raises:
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=3")))
+        >>> drawn = pipeline.reader(pipeline.add(ff.Annotate(), tracked))
+        >>> with pipeline.start():
+        ...     next(iter(drawn)).value.bgr.shape
+        (720, 1280, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: bool = True,
+        names: bool = True,
+        confidences: bool | None = None,
+        trail: float = 1.0,
+        line_width: float = 0.0,
+    ) -> None:
+        """Checks the options. There are no trails yet."""
+        self._handle = _native.make_annotate(
+            _check.flag("ids", ids),
+            _check.flag("names", names),
+            None if confidences is None else _check.flag("confidences", confidences),
+            _check.number("trail", trail),
+            _check.number("line_width", line_width),
+        )
+        self._updating = threading.Lock()
+
+    @property
+    def _freshframe_types(self) -> tuple[Any, Any]:
+        from .counting import LineCounts, ZoneCounts  # noqa: PLC0415  (few programs count)
+
+        return Circles | Detections | LineCounts | ZoneCounts, _native.Frame
+
+    def draw(self, frame: Frame, found: Any, *, time: float | None = None) -> Frame:
+        """Draws into a copy of one frame, for programs without a pipeline.
+
+        Args:
+            frame: The picture.
+            found: Circles, Detections (also supervision's), LineCounts or ZoneCounts.
+            time: Seconds, ascending, for the trails; None: without trails.
+
+        Raises:
+            StateError: This Annotate was added to a pipeline.
+            OptionTypeError: An argument is of another type.
+            OptionError: time is infinite or nan.
+        GIL: released.
+        """
+        if not isinstance(frame, _native.Frame):
+            raise OptionTypeError(
+                f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
+            )
+        seconds = None if time is None else _check.number("time", time)
+        with self._updating:
+            return _native.annotate(self._handle, frame, found, seconds)

@@ -1,0 +1,268 @@
+// Mapping of exceptions. Every Python object made here is made with the GIL held.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/border/errors.hpp"
+
+#include <new>
+
+#include "bindings/border/classes.hpp"
+#include "bindings/border/text.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+Classes& classes() noexcept {
+  static Classes instance;
+  return instance;
+}
+
+namespace {
+
+// `type` is null once the package was unloaded, late in the interpreter's exit.
+nb::object make(PyObject* type, const std::string& text) {
+  return nb::handle(type != nullptr ? type : PyExc_RuntimeError)(python_text(text));
+}
+
+void raise(const nb::object& error) {
+  PyErr_SetObject(reinterpret_cast<PyObject*>(Py_TYPE(error.ptr())), error.ptr());
+}
+
+void raise(PyObject* type, const std::exception& error) {
+  raise(make(type, error.what()));
+}
+
+// None when the garbage collector has cleared it.
+nb::object python_error(gil::Held& held, const gil::Ref& error) {
+  PyObject* object = error.get(held);
+  return object != nullptr ? nb::borrow(object) : nb::none();
+}
+
+void raise_python(gil::Held& held, const gil::Ref& error) {
+  const auto object = python_error(held, error);
+  if (object.is_none()) throw Error("the original exception has been collected");
+  raise(object);
+}
+
+void raise_source_error(PyObject* type, const SourceError& error) {
+  auto object = make(type, error.what());
+  object.attr("source") = python_text(error.source());
+  object.attr("url") = python_text(error.url());
+  if (error.code() != 0) object.attr("errno") = error.code();
+  raise(object);
+}
+
+nb::object cause_of(gil::Held& held, const std::exception_ptr& cause) {
+  if (!cause) return nb::none();
+  try {
+    std::rethrow_exception(cause);
+  } catch (const RaisedByPython& known) {
+    return python_error(held, known.error());
+  } catch (const SourceErrorByPython& known) {
+    return python_error(held, known.error());
+  } catch (const FramesHeld& known) {
+    return make(classes().frames_held, known.what());
+  } catch (const OptionTypeError& known) {
+    return make(classes().option_type_error, known.what());
+  } catch (const std::exception& known) {  // no Python runs in this try block: nothing unwinds through it
+    return make(PyExc_RuntimeError, known.what());
+  } catch (...) {
+    return nb::none();
+  }
+}
+
+nb::tuple batch_of(const NodeError& error) {
+  nb::list batch;
+  for (const auto& sample : error.batch()) batch.append(nb::make_tuple(sample.source, sample.seq));
+  return nb::tuple(batch);
+}
+
+void raise_node_error(gil::Held& held, const NodeError& error) {
+  auto object = make(classes().node_error, error.what());
+  object.attr("node") = error.node();
+  object.attr("seq") = error.seq();
+  object.attr("source") = python_text(error.source());
+  object.attr("batch") = batch_of(error);
+  PyException_SetCause(object.ptr(), cause_of(held, error.cause()).release().ptr());
+  raise(object);
+}
+
+// Rethrows an unknown exception.
+void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
+  const auto& known = classes();
+  try {
+    std::rethrow_exception(pointer);
+  } catch (const RaisedByPython& error) {
+    raise_python(held, error.error());
+  } catch (const SourceErrorByPython& error) {
+    raise_python(held, error.error());
+  } catch (const NodeError& error) {
+    raise_node_error(held, error);
+  } catch (const SourceTimeout& error) {
+    raise_source_error(known.source_timeout, error);
+  } catch (const SourceError& error) {
+    raise_source_error(known.source_error, error);
+  } catch (const StopTimeout& error) {
+    auto object = make(known.stop_timeout, error.what());
+    object.attr("nodes") = error.nodes();
+    raise(object);
+  } catch (const GraphError& error) {
+    raise(known.graph_error, error);
+  } catch (const OptionError& error) {
+    raise(known.option_error, error);
+  } catch (const OptionTypeError& error) {
+    raise(known.option_type_error, error);
+  } catch (const StateError& error) {
+    raise(known.state_error, error);
+  } catch (const FramesHeld& error) {
+    raise(known.frames_held, error);
+  } catch (const EndOfStream& error) {
+    raise(known.end_of_stream, error);
+  } catch (const ReadTimeout& error) {
+    raise(known.read_timeout, error);
+  } catch (const Stalled& error) {
+    raise(known.stalled, error);
+  } catch (const Error& error) {
+    raise(known.freshframe_error, error);
+  }
+}
+
+}  // namespace
+
+namespace {
+
+// Also for texts that are not valid Unicode, such as names of files (PEP 383): "backslashreplace". Empty
+// when there is no text; no exception stays set.
+std::string utf8_of(PyObject* text) {
+  PyObject* const bytes =
+      text != nullptr ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : nullptr;
+  if (bytes == nullptr) {
+    PyErr_Clear();
+    return {};
+  }
+  const std::string_view said(PyBytes_AS_STRING(bytes), static_cast<std::size_t>(PyBytes_GET_SIZE(bytes)));
+  std::string result;
+  for (const char letter : said) {  // the text of a C++ exception ends at a NUL
+    if (letter == '\0') {
+      result += "\\x00";
+    } else {
+      result += letter;
+    }
+  }
+  Py_DECREF(bytes);
+  return result;
+}
+
+// Of the type itself: a metaclass may make anything of __name__.
+std::string type_name(PyObject* object) {
+  const std::string name = Py_TYPE(object)->tp_name;
+  return name.substr(name.rfind('.') + 1);
+}
+
+}  // namespace
+
+TakenError take_python_error(gil::Held& held) {
+  PyObject* type = nullptr;
+  PyObject* value = nullptr;
+  PyObject* traceback = nullptr;
+  PyErr_Fetch(&type, &value, &traceback);
+  PyErr_NormalizeException(&type, &value, &traceback);
+  if (traceback != nullptr) PyException_SetTraceback(value, traceback);
+  const nb::object error = nb::steal(value);
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  auto text = type_name(error.ptr());
+  PyObject* message = PyObject_Str(error.ptr());
+  if (const auto said = utf8_of(message); !said.empty()) text += ": " + said;
+  Py_XDECREF(message);
+  auto object = std::make_shared<gil::Ref>(held, error.ptr());
+  if (classes().source_error != nullptr && PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
+    return {std::make_exception_ptr(SourceErrorByPython(object, text)), object, text};
+  }
+  return {std::make_exception_ptr(RaisedByPython(object, text)), object, text};
+}
+
+// No nb::object in here: formatting reads files, so it may wait without the GIL (Note [No Python object lives
+// across a wait]).
+std::string traceback_text(gil::Held& held, const gil::Ref& error) {
+  constexpr std::size_t kMost = 16384;
+  PyObject* const module = PyImport_ImportModule("traceback");
+  PyObject* const lines =
+      module != nullptr ? PyObject_CallMethod(module, "format_exception", "O", error.get(held)) : nullptr;
+  Py_XDECREF(module);
+  PyObject* const nothing = lines != nullptr ? PyUnicode_FromString("") : nullptr;
+  PyObject* const joined = nothing != nullptr ? PyUnicode_Join(nothing, lines) : nullptr;
+  Py_XDECREF(nothing);
+  Py_XDECREF(lines);
+  std::string text = utf8_of(joined);
+  Py_XDECREF(joined);
+  while (text.ends_with('\n')) text.pop_back();
+  if (text.size() > kMost) text = "...\n" + text.substr(text.size() - kMost);
+  return text;
+}
+
+std::string hint_text(gil::Held& held, const gil::Ref& error) {
+  PyObject* const module = PyImport_ImportModule("freshframe._graph.hints");
+  PyObject* const hint =
+      module != nullptr ? PyObject_CallMethod(module, "hint", "O", error.get(held)) : nullptr;
+  Py_XDECREF(module);
+  std::string text = utf8_of(hint);
+  Py_XDECREF(hint);
+  return text;
+}
+
+void name_source(gil::Held& held, const gil::Ref& error, const std::string& source) {
+  const nb::handle object = error.get(held);
+  if (classes().source_error == nullptr) return;
+  if (PyObject_IsInstance(object.ptr(), classes().source_error) != 1) return;
+  const nb::object known = object.attr("source");
+  if (nb::len(known) == 0) object.attr("source") = source;
+}
+
+namespace {
+
+PyObject* builtin_type(const nb::builtin_exception& error) {
+  switch (error.type()) {
+    case nb::exception_type::type_error:
+      return PyExc_TypeError;
+    case nb::exception_type::value_error:
+      return PyExc_ValueError;
+    default:
+      return PyExc_RuntimeError;
+  }
+}
+
+}  // namespace
+
+void set_python_error(gil::Held& held, const std::exception_ptr& error) {
+  try {
+    raise_known(held, error);
+  } catch (nb::python_error& known) {
+    known.restore();
+  } catch (const std::bad_alloc&) {
+    PyErr_NoMemory();
+  } catch (const nb::builtin_exception& known) {
+    PyErr_SetString(builtin_type(known), known.what());
+  } catch (const std::exception& known) {
+    PyErr_SetString(PyExc_RuntimeError, known.what());
+  }
+}
+
+namespace {
+
+void translate(gil::Held& held, const std::exception_ptr* error) {
+  raise_known(held, *error);
+}
+
+}  // namespace
+
+void register_exception_translator() {
+  nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {
+    gil::entry<&translate>(
+        &error);  // nanobind calls this with the GIL held, and maps an exception that is rethrown
+  });
+}
+
+}  // namespace freshframe::python

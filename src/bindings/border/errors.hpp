@@ -1,0 +1,62 @@
+// Conversion of exceptions between C++ and Python.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <exception>
+#include <memory>
+#include <string>
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// A Python exception, with its traceback, that passes through the engine. Its Engine keeps it too and shows
+/// it to the garbage collector. After the collector has cleared it, it is empty for all users.
+using SharedError = std::shared_ptr<gil::Ref>;
+
+class RaisedByPython : public std::exception {
+ public:
+  RaisedByPython(SharedError error, std::string text) : error_(std::move(error)), text_(std::move(text)) {}
+  [[nodiscard]] const char* what() const noexcept override { return text_.c_str(); }
+  [[nodiscard]] const gil::Ref& error() const noexcept { return *error_; }
+
+ private:
+  SharedError error_;
+  std::string text_;
+};
+
+/// The same, raised by a Python source as a freshframe.SourceError, which it remains.
+class SourceErrorByPython : public SourceError {
+ public:
+  SourceErrorByPython(SharedError error, const std::string& text)
+      : SourceError(text, {}), error_(std::move(error)) {}
+  [[nodiscard]] const gil::Ref& error() const noexcept { return *error_; }
+
+ private:
+  SharedError error_;
+};
+
+struct TakenError {
+  std::exception_ptr error;
+  SharedError object;
+  std::string text;  // "ZeroDivisionError: division by zero"
+};
+
+/// Takes the Python exception that is set.
+[[nodiscard]] TakenError take_python_error(gil::Held& held);
+/// As the interpreter would print it, at most 16 kB; "" when that fails.
+[[nodiscard]] std::string traceback_text(gil::Held& held, const gil::Ref& error);
+/// What to do about an error of a user's node, after its text; "": it is not known. See _graph/hints.py.
+[[nodiscard]] std::string hint_text(gil::Held& held, const gil::Ref& error);
+/// Gives a SourceError without a source the name of the one that raised it.
+void name_source(gil::Held& held, const gil::Ref& error, const std::string& source);
+/// Sets the Python exception that `error` is or corresponds to.
+void set_python_error(gil::Held& held, const std::exception_ptr& error);
+/// Lets nanobind use set_python_error() for the engine's exceptions.
+void register_exception_translator();
+
+}  // namespace freshframe::python

@@ -1,0 +1,34 @@
+// Detects in a forked child that a pipeline is its parent's, whose threads do not exist there, or the memory of a frame.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
+#include "freshframe/frame.hpp"
+
+#include <string>
+
+namespace freshframe::python {
+
+/// The frame. Throws StateError in a forked child if its memory is shared, not a copy: the parent goes on to write to it.
+const Frame& of_this_process(const Frame& frame);
+
+/// Remembers the process that it was made in.
+class ForkGuard {
+ public:
+  [[nodiscard]] bool forked() const noexcept { return birthplace_.is_inherited(); }
+  /// Throws StateError in a forked child.
+  void check(const char* what) const {
+    if (forked()) {
+      throw StateError(
+          std::string(what) +
+          " belongs to the parent of this forked process, where its threads run: build a pipeline of "
+          "your own after the fork, or start processes with multiprocessing's 'spawn'");
+    }
+  }
+
+ private:
+  forks::Birthplace birthplace_;
+};
+
+}  // namespace freshframe::python

@@ -1,0 +1,166 @@
+// Log lines of native threads for Python's logging: a bounded list, and a wait for the Python thread that empties
+// it. It uses no descriptor, because a program that daemonizes closes all descriptors that it did not open.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/border/log.hpp"
+
+#include "freshframe/clock.hpp"
+#include "freshframe/forks.hpp"
+#include "freshframe/log.hpp"
+
+#include <condition_variable>
+#include <cstdint>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
+#include "bindings/parts.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+class LogLines {
+ public:
+  struct Line {
+    int level;  // 0..3, or Python's number with a logger
+    std::string text;
+    std::string logger = {};  // of a record of a worker process; empty: the engine's
+  };
+
+  void push(Line line) {
+    {
+      const std::lock_guard lock(mutex_);
+      if (lines_.size() >= kMaxLines) {
+        ++lost_;
+        return;
+      }
+      lines_.push_back(std::move(line));
+    }
+    changed_.notify_one();
+  }
+
+  /// Waits until there are lines, until wake() or for so long; false: one call of end() is answered.
+  bool wait(std::optional<Seconds> timeout) {
+    std::unique_lock lock(mutex_);
+    const auto ready = [&] { return !lines_.empty() || woken_ || ends_ > 0; };
+    if (timeout) {
+      changed_.wait_for(lock, *timeout, ready);
+    } else {
+      changed_.wait(lock, ready);
+    }
+    woken_ = false;
+    if (ends_ == 0) return true;
+    --ends_;
+    return false;
+  }
+
+  /// Ends the present wait(), or the next.
+  void wake() {
+    {
+      const std::lock_guard lock(mutex_);
+      woken_ = true;
+    }
+    changed_.notify_one();
+  }
+
+  /// Ends one wait(), of now or later.
+  void end() {
+    {
+      const std::lock_guard lock(mutex_);
+      ++ends_;
+    }
+    changed_.notify_one();
+  }
+
+  std::vector<Line> take() {
+    std::vector<Line> lines;
+    const std::lock_guard lock(mutex_);
+    lines.swap(lines_);
+    if (lost_ > 0) {
+      lines.push_back({static_cast<int>(LogLevel::Warning),
+                       std::to_string(lost_) + " log lines were lost: they arrived too fast"});
+      lost_ = 0;
+    }
+    return lines;
+  }
+
+ private:
+  static constexpr std::size_t kMaxLines = 1024;
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<Line> lines_;  // guarded by mutex_
+  std::uint64_t lost_ = 0;   // guarded by mutex_
+  int ends_ = 0;             // guarded by mutex_
+  bool woken_ = false;       // guarded by mutex_
+};
+
+LogLines& log_lines() {
+  return forks::PerProcess<LogLines>::get();
+}
+
+PyObject* wait_log(gil::Held& held, PyObject* /*module*/, PyObject* seconds) {
+  return raw_call(held, [&]() -> PyObject* {
+    std::optional<Seconds> timeout;
+    if (seconds != Py_None) {
+      timeout = Seconds(PyFloat_AsDouble(seconds));
+      if (PyErr_Occurred() != nullptr) return nullptr;
+    }
+    const bool goes_on =
+        gil::release(held, [](std::optional<Seconds> limit) { return log_lines().wait(limit); }, timeout);
+    return PyBool_FromLong(goes_on ? 1 : 0);
+  });
+}
+
+PyMethodDef wait_log_method = {
+    "wait_log", gil::entry<&wait_log>, METH_O,
+    "wait_log(seconds, /)\n--\n\nWaits until there are lines to take, until a pipeline has failed, or for so "
+    "long; None: no limit. False: end_log() was called. GIL: released while waiting"};
+
+void collect_log(bool on) {
+  if (on) {
+    set_log_sink([](LogLevel level, std::string_view line) {
+      log_lines().push({static_cast<int>(level), std::string(line)});
+    });
+  } else {
+    set_log_sink({});
+  }
+}
+
+nb::list take_log() {
+  nb::list result;
+  for (const auto& line : log_lines().take()) {
+    result.append(nb::make_tuple(line.level, python_text(line.text), python_text(line.logger)));
+  }
+  return result;
+}
+
+}  // namespace
+
+void wake_log() {
+  log_lines().wake();
+}
+
+void log_record(int level, const std::string& logger, const std::string& text) {
+  log_lines().push({level, text, logger});
+}
+
+void bind_log(nb::module_& module) {
+  module.def("collect_log", &collect_log, nb::arg("on"),
+             "Collects the log lines of the engine from now on, or drops them.");
+  module.def(
+      "take_log", &take_log,
+      "Removes and returns the collected lines: (level 0..3, text, \"\") each, or (Python's level, text, "
+      "logger) of a worker.");
+  module.attr("wait_log") = nb::steal(PyCFunction_NewEx(&wait_log_method, nullptr, nullptr));
+  module.def("end_log", [] { log_lines().end(); }, "Ends one wait_log(): the present one or the next.");
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,12 @@
+// Log lines on their way to Python's logging.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace freshframe::python {
+
+/// A record of a worker process for the logger of that name; `level` is Python's number.
+void log_record(int level, const std::string& logger, const std::string& text);
+
+}  // namespace freshframe::python

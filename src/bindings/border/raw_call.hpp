@@ -1,0 +1,41 @@
+// Plain C functions for everything that waits without the GIL.
+// SPDX-License-Identifier: Apache-2.0
+//
+// nanobind's dispatcher is noexcept, and a thread that wants the GIL back while an interpreter up to 3.13
+// finalises is unwound: through a noexcept frame that ends the process. So a function that may wait is bound as a
+// plain PyCFunction.
+#pragma once
+
+#include "freshframe/gil.hpp"
+#include <Python.h>
+
+#include <exception>
+#include <utility>
+
+#include "bindings/border/errors.hpp"
+#include <cxxabi.h>
+
+namespace freshframe::python {
+
+/// Runs `function`, which returns a new reference; a C++ exception becomes the Python one.
+template <class F>
+PyObject* raw_call(gil::Held& held, F&& function) {
+  try {
+    return std::forward<F>(function)();
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    set_python_error(held, std::current_exception());
+    return nullptr;
+  }
+}
+
+/// Frees the references that threads without the GIL have dropped; for destructors of Python objects, which hold it.
+inline void drain_deferred(gil::Held& held) {
+  gil::DeferredFree::instance().drain(held);
+}
+
+/// The longest wait before the next check for signals (Ctrl-C).
+inline constexpr double kSignalSlice = 0.05;  // seconds
+
+}  // namespace freshframe::python

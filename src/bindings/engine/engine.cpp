@@ -1,0 +1,334 @@
+// The Engine class: building, life, statistics. Waits are plain C functions (see raw_call.hpp).
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/engine/engine.hpp"
+
+#include "freshframe/log.hpp"
+#include "freshframe/native.hpp"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <exception>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/raw_call.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "core/pipeline/let_go.hpp"
+#include "process/crew/process_node.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::gil {
+
+// Its only Python object is a failure, which is a gil::Ref.
+template <>
+inline constexpr bool python_free<python::Engine> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+Engine::~Engine() {
+  if (guard_.forked() && server_) {
+    server_->forget_in_child();
+    (void)server_.release();  // its threads do not exist here: nothing can be joined
+  }
+  metrics_.reset();  // it keeps the core
+  server_.reset();   // joins threads that never want the GIL, within moments
+  const bool running = guard_.forked() || (core_->started() && !core_->ended());
+  if (!running) {
+    core_.reset();
+    failure_.reset();
+    gil::entry<&drain_deferred>();  // a failure keeps its exception; a destructor of a Python object holds
+                                    // the GIL
+    return;
+  }
+  if (!guard_.forked()) core_->request_stop();
+  core::let_go(std::move(core_));
+}
+
+bool Engine::begin(int index) {
+  const std::lock_guard lock(begun_mutex_);
+  return begun_.insert(index).second;
+}
+
+std::vector<core::Runner*> Engine::claim_threadless() {
+  std::vector<core::Runner*> claimed;
+  if (!core_->started()) return claimed;
+  for (int i = 0; i < core_->node_count(); ++i) {
+    auto& runner = core_->runner(i);
+    if (runner.node().runs_outside() && !runner.finished() && begin(i)) claimed.push_back(&runner);
+  }
+  return claimed;
+}
+
+int Engine::traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg) {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  const auto* engine = nb::inst_ptr<Engine>(self);
+  if (engine->failure_) Py_VISIT(engine->failure_->get(held));
+  return 0;
+}
+
+int Engine::clear(gil::Held& held, PyObject* self) {
+  const auto* engine = nb::inst_ptr<Engine>(self);
+  if (engine->failure_) engine->failure_->clear(held);
+  return 0;
+}
+
+void Engine::prepare_start() {
+  const auto& engine = core();
+  std::vector<std::string> names;
+  for (int i = 0; i < engine.node_count(); ++i) names.push_back(engine.runner(i).name());
+  *names_ = std::make_shared<const std::vector<std::string>>(std::move(names));
+  launcher_.store(std::this_thread::get_id(), std::memory_order_relaxed);
+}
+
+std::vector<AnyPort> any_ports(const Parents& parents) {
+  std::vector<AnyPort> ports;
+  for (const auto& [node, source] : parents) ports.emplace_back(node, source);
+  return ports;
+}
+
+namespace {
+
+int add_native(Engine& self, NodeHandle& handle, const Parents& parents, AddOptions options) {
+  if (!handle.node) {
+    throw GraphError("this " + handle.get().default_name() +
+                     " belongs to a pipeline already: make a second one");
+  }
+  auto* const node = handle.node.get();
+  native::claim(*node);
+  const int index = self.core().add(std::move(handle.node), any_ports(parents), std::move(options));
+  handle.added = node;
+  handle.owner = self.shared_core();
+  return index;
+}
+
+void request_stop(gil::Held& held, Engine& self) {
+  auto* core = &self.core();
+  const auto threadless = self.claim_threadless();
+  gil::release(
+      held,
+      [](core::PipelineCore* target, std::span<core::Runner* const> without_thread) {
+        target->request_stop();
+        for (auto* runner : without_thread) {
+          runner->open_step();  // after a stop it opens nothing
+          runner->close_step();
+        }
+      },
+      core, std::span<core::Runner* const>(threadless));
+}
+
+// ---- life: calls that may wait
+
+Engine& engine_of(PyObject* self) {
+  if (!nb::inst_ready(self)) throw nb::type_error("this Engine was not made by a Pipeline");
+  return *nb::inst_ptr<Engine>(self);
+}
+
+// Lets Python's signal handlers run; their exception ends the wait.
+void look_for_signals(gil::Released& released) {
+  gil::acquire(released, [](gil::Held& held) {
+    if (PyErr_CheckSignals() != 0) std::rethrow_exception(take_python_error(held).error);
+  });
+}
+
+// Seconds; forever for None. An exception is set when it is below 0.
+double seconds_of(PyObject* timeout) {
+  return timeout == Py_None ? std::numeric_limits<double>::infinity() : PyFloat_AsDouble(timeout);
+}
+
+PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
+  return raw_call(held, [&]() -> PyObject* {
+    auto& engine = engine_of(self);
+    const gil::Ref callable(held, start_outside);
+    gil::release(
+        held,
+        [](gil::Released& released, Engine* owner, core::PipelineCore* core, const gil::Ref& call) {
+          const auto start_threads = [&] {
+            gil::acquire(released, [&](gil::Held& again) {
+              owner->prepare_start();  // here, where only one of several start() calls arrives
+              PyObject* const result = PyObject_CallNoArgs(call.get(again));
+              if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
+              Py_DECREF(result);
+            });
+          };
+          core->start({.start_outside = start_threads, .look = [&] { look_for_signals(released); }});
+        },
+        &engine, &engine.core(), callable);
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    const bool ended = gil::release(
+        held,
+        [](gil::Released& released, core::PipelineCore* core, double limit) {
+          return core->wait(Seconds(limit), [&] { look_for_signals(released); });
+        },
+        &engine_of(self).core(), seconds);
+    return PyBool_FromLong(ended ? 1 : 0);
+  });
+}
+
+// A stop is to end within `seconds`: workers that then still run are killed before.
+void limit_stop(Engine& engine, double seconds) {
+  constexpr double kRest = 0.5;  // for the ends of the processes themselves
+  constexpr double kLongest = 1e6;
+  const auto time =
+      std::chrono::steady_clock::now() + to_duration(Seconds(std::clamp(seconds - kRest, 0.0, kLongest)));
+  auto& core = engine.core();
+  if (!core.started()) return;
+  for (int i = 0; i < core.node_count(); ++i) {
+    if (auto* const node = dynamic_cast<process::ProcessNode*>(&core.runner(i).node())) node->kill_by(time);
+  }
+}
+
+PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    auto& engine = engine_of(self);
+    limit_stop(engine, seconds);
+    request_stop(held, engine);
+    const bool joined = gil::release(
+        held,
+        [](gil::Released& released, core::PipelineCore* core, double limit) {
+          return core->stop(Seconds(limit), [&] { look_for_signals(released); });
+        },
+        &engine.core(), seconds);
+    return PyBool_FromLong(joined ? 1 : 0);
+  });
+}
+
+PyObject* join(gil::Held& held, PyObject* self, PyObject* timeout) {
+  return raw_call(held, [&]() -> PyObject* {
+    const double seconds = seconds_of(timeout);
+    if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
+    const bool joined = gil::release(
+        held, [](core::PipelineCore* core, double limit) { return core->join(Seconds(limit)); },
+        &engine_of(self).core(), seconds);
+    return PyBool_FromLong(joined ? 1 : 0);
+  });
+}
+
+PyMethodDef* engine_methods() {
+  static PyMethodDef methods[] = {
+      {"start", gil::entry<&start>, METH_O,
+       "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside and waits "
+       "until every node has opened. Then the sources begin to deliver. GIL: released while waiting"},
+      {"wait", gil::entry<&wait>, METH_O,
+       "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
+       "the failure of the pipeline. GIL: released while waiting"},
+      {"stop", gil::entry<&stop>, METH_O,
+       "stop($self, seconds, /)\n--\n\nStops the pipeline and joins its threads; raises StopTimeout. On a "
+       "node's own thread it only requests the stop and returns False. GIL: released while waiting"},
+      {"join", gil::entry<&join>, METH_O,
+       "join($self, seconds, /)\n--\n\nTrue if every thread ends within the time. Does not handle signals. "
+       "GIL: released while waiting"},
+      {nullptr, nullptr, 0, nullptr}};
+  return methods;
+}
+
+std::atomic<PyObject*> end_callback{nullptr};  // the same for all pipelines: the first one is kept
+
+// Asks the interpreter to run `callback` when the pipeline has ended.
+void call_at_end(Engine& self, nb::callable callback) {
+  PyObject* nothing = nullptr;
+  if (end_callback.compare_exchange_strong(nothing, callback.ptr())) (void)callback.release();
+  self.core().set_end_hook([] {
+    Py_AddPendingCall(
+        [](void* /*unused*/) {
+          PyObject* const known = end_callback.load();
+          if (known == nullptr) return 0;
+          PyObject* result = PyObject_CallNoArgs(known);
+          Py_XDECREF(result);
+          return result != nullptr ? 0 : -1;
+        },
+        nullptr);
+  });
+}
+
+}  // namespace
+
+void forget_end_callback() {
+  Py_XDECREF(end_callback.exchange(nullptr));
+}
+
+nb::class_<Engine> bind_engine(nb::module_& module) {
+  static const PyType_Slot slots[] = {
+      {Py_tp_methods, engine_methods()},
+      {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
+      {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
+      {0, nullptr}};
+  nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
+                            nb::is_weak_referenceable(), "The native part of a Pipeline.");
+  engine
+      .def(
+          "__init__",
+          [](Engine* self, const std::string& name, std::optional<double> stall_timeout,
+             std::size_t max_held_bytes) {
+            new (self)
+                Engine({.name = name, .stall_timeout = stall_timeout, .max_held_bytes = max_held_bytes});
+          },
+          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"))
+      .def("add_native", &add_native, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
+           nb::arg("options"), "Adds a native node; returns its index.")
+      .def(
+          "source_of",
+          [](const Engine& self, int node, int source) { return self.core().only_source({node, source}); },
+          nb::arg("node"), nb::arg("source"),
+          "The index of the only source upstream of `source`, which must be upstream of `node` too.")
+      .def(
+          "view_name",
+          [](const Engine& self, int node, int only) { return self.core().view_name({node, only}); },
+          nb::arg("node"), nb::arg("only"), "A port's name in the list of views.")
+      .def(
+          "node_name", [](const Engine& self, int index) { return self.core().runner(index).name(); },
+          nb::arg("index"))
+      .def(
+          "raise_unraised", [](Engine& self) { self.core().failure().rethrow_if_unthrown(); },
+          "Raises the failure of the pipeline, unless a call has raised it already.")
+      .def(
+          "raise_unreported",
+          [](Engine& self) {
+            if (const auto error = self.core().failure().take_unreported()) std::rethrow_exception(error);
+          },
+          "Raises the failure of the pipeline once, for a report of it, unless a call has raised it already. "
+          "Calls still raise it.")
+      .def_prop_ro(
+          "unreported_since",
+          [](const Engine& self) -> std::optional<double> {
+            const auto since = self.core().failure().unreported_since();
+            if (!since) return std::nullopt;
+            return std::chrono::duration<double>(since->time_since_epoch()).count();
+          },
+          "time.monotonic() of a failure that no call has raised and no report has; None: there is none.")
+      .def("request_stop", gil::entry<&request_stop>,
+           "Requests every node to stop; does not wait. GIL: released")
+      .def("call_at_end", &call_at_end, nb::arg("callback"))
+      .def("busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); })
+      .def_prop_ro("started", [](const Engine& self) { return self.core().started(); })
+      .def_prop_ro("ended", [](const Engine& self) { return self.core().ended(); })
+      .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })
+      .def_prop_ro("forked", &Engine::forked, "True in a child of the process that created it.")
+      .def("describe", [](const Engine& self) { return self.core().describe(); });
+  return engine;
+}
+
+}  // namespace freshframe::python

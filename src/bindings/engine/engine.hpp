@@ -1,0 +1,98 @@
+// The engine behind Python's class Pipeline.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/metrics.hpp"
+#include "freshframe/serve.hpp"
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/errors.hpp"
+#include "bindings/border/fork_guard.hpp"
+#include "bindings/engine/node_names.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// Ends the present wait_log(), or the next.
+void wake_log();
+
+/// Owns a PipelineCore. Its destructor never joins: a pipeline that has not ended by then is left behind
+/// (its Python class keeps running ones alive, so that happens only when the process ends).
+class Engine {
+ public:
+  explicit Engine(Pipeline::Options options)
+      : core_(std::make_shared<core::PipelineCore>(std::move(options))),
+        names_(std::make_shared<NodeNames>()) {
+    core_->set_failure_hook([] { wake_log(); });
+  }
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+  ~Engine();
+
+  /// The core; throws StateError in a forked child.
+  [[nodiscard]] core::PipelineCore& core() const {
+    guard_.check("this pipeline");
+    return *core_;
+  }
+  [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
+  [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
+  /// For objects that must outlive this one.
+  [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
+  /// Once, before the first node opens: records the nodes' names and the calling thread.
+  void prepare_start();
+  /// The exception that ended the pipeline; the first one stays. For any thread with the GIL.
+  void keep_failure(SharedError error) {
+    const std::lock_guard lock(failure_mutex_);
+    if (!failure_) failure_ = std::move(error);
+  }
+
+  /// The dashboard's server; null: none.
+  [[nodiscard]] std::unique_ptr<Server>& server() noexcept { return server_; }
+  /// For programs that serve the metrics themselves; null: not requested yet.
+  [[nodiscard]] std::unique_ptr<Metrics>& metrics() noexcept { return metrics_; }
+
+  [[nodiscard]] bool launched_by_this_thread() const noexcept {
+    return launcher_.load(std::memory_order_relaxed) == std::this_thread::get_id();
+  }
+  /// True once for each node: for its own thread, or for claim_threadless().
+  bool begin(int index);
+  /// The Python nodes whose threads have not started: a stop ends them, and their threads then do nothing.
+  std::vector<core::Runner*> claim_threadless();
+
+  static int traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg);
+  static int clear(gil::Held& held, PyObject* self);
+
+ private:
+  std::shared_ptr<core::PipelineCore> core_;
+  std::shared_ptr<NodeNames> names_;
+  std::unique_ptr<Server> server_;
+  std::unique_ptr<Metrics> metrics_;
+  // The garbage collector reads it without the mutex: all threads that could change it are stopped then.
+  std::mutex failure_mutex_;
+  SharedError failure_;  // guarded by failure_mutex_
+  std::atomic<std::thread::id> launcher_{};
+  std::mutex begun_mutex_;
+  std::set<int> begun_;  // guarded by begun_mutex_
+  ForkGuard guard_;
+};
+
+/// Ports as Python gives them: the numbers of the node and of the only source, -1 for all.
+using Parents = std::vector<std::pair<int, int>>;
+[[nodiscard]] std::vector<AnyPort> any_ports(const Parents& parents);
+
+/// Drops the callback of Engine.call_at_end().
+void forget_end_callback();
+
+}  // namespace freshframe::python

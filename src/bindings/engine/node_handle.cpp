@@ -1,0 +1,30 @@
+// The class NodeHandle.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/engine/node_handle.hpp"
+
+#include "bindings/parts.hpp"
+
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+void bind_node_handle(nb::module_& module) {
+  nb::class_<NodeHandle>(module, "NodeHandle", nb::is_final(), "A native node before and after it is added.")
+      .def_prop_ro(
+          "added", [](const NodeHandle& self) { return self.added != nullptr; },
+          "True once it belongs to a pipeline.")
+      .def_prop_ro(
+          "live",
+          [](const NodeHandle& self) {
+            const auto* source = dynamic_cast<const SourceBase*>(&self.get());
+            return source != nullptr && source->live();
+          },
+          "True for a source that cannot wait.")
+      .def_prop_ro(
+          "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
+          "The node's name if add(name=) is not given.");
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,50 @@
+// A native node on its way from Python into a pipeline.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/node.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "bindings/border/fork_guard.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe::python {
+
+/// A native node before it is added; add() takes it out, once.
+struct NodeHandle {
+  std::unique_ptr<NodeBase> node;
+  NodeBase* added = nullptr;                  // the node in the graph, for its properties
+  std::shared_ptr<core::PipelineCore> owner;  // keeps it
+  ForkGuard guard = {};
+
+  [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
+};
+
+/// The handle of a new node.
+[[nodiscard]] inline std::unique_ptr<NodeHandle> handle_of(std::unique_ptr<NodeBase> node) {
+  auto handle = std::make_unique<NodeHandle>();
+  handle->node = std::move(node);
+  return handle;
+}
+
+/// The handle's node as an N. `wanted` is for the message: "a clip recorder".
+template <class N>
+[[nodiscard]] N& node_as(const NodeHandle& handle, const char* wanted) {
+  auto* const node = dynamic_cast<N*>(&handle.get());
+  if (node == nullptr) throw OptionTypeError(std::string("not ") + wanted);
+  return *node;
+}
+
+/// The same of a node that is in no pipeline, for a call of it alone. `verb` is for the message: "update()".
+template <class N>
+[[nodiscard]] N& lone_node(const NodeHandle& handle, const char* wanted, const char* verb) {
+  if (handle.node) return node_as<N>(handle, wanted);
+  throw StateError("this " + handle.get().default_name() +
+                   " is a node of a pipeline, which calls it: make another one for " + verb);
+}
+
+}  // namespace freshframe::python

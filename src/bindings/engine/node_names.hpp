@@ -1,0 +1,14 @@
+// The names of a pipeline's nodes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace freshframe::python {
+
+/// By index; fixed when the pipeline starts, so its samples share them.
+using NodeNames = std::shared_ptr<const std::vector<std::string>>;
+
+}  // namespace freshframe::python

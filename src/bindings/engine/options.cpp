@@ -1,0 +1,68 @@
+// Options of Python calls as the engine's types: Python checks the types, the engine the values.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/pipeline.hpp"
+#include "freshframe/queue.hpp"
+
+#include <cstdint>
+#include <new>
+#include <optional>
+#include <string>
+
+#include "bindings/parts.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+void bind_options(nb::module_& module) {
+  nb::class_<Queue>(module, "QueuePolicy", nb::is_final(), "The engine's form of a Queue.")
+      .def(
+          "__init__",
+          [](Queue* self, int depth, const std::string& when_full, std::optional<double> max_seconds,
+             std::optional<std::int64_t> max_bytes) {
+            const Queue queue{depth, when_full_of(when_full), max_seconds, max_bytes};
+            validate(queue);
+            new (self) Queue(queue);
+          },
+          nb::arg("depth"), nb::arg("when_full"), nb::arg("max_seconds").none(), nb::arg("max_bytes").none())
+      .def_ro("depth", &Queue::depth)
+      .def_prop_ro("when_full", [](const Queue& self) { return to_string(self.when_full); })
+      .def_ro("max_seconds", &Queue::max_seconds)
+      .def_ro("max_bytes", &Queue::max_bytes)
+      .def_prop_ro("blocks", &Queue::blocks, "True: a full edge makes its producer wait.")
+      .def_prop_ro(
+          "name", [](const Queue& self) { return to_string(self); },
+          "A predefined queue's name, or \"Queue(4, drop_newest)\".");
+  module.def(
+      "predefined_queues",
+      [] {
+        nb::typed<nb::dict, nb::str, Queue> queues;
+        for (const auto& known : kNamedQueues) queues[nb::cast(known.name)] = known.queue;
+        return queues;
+      },
+      "LATEST, NEXT, LOSSLESS and RECORDING, by name.");
+  nb::class_<Batch>(module, "BatchPolicy", nb::is_final(), "The engine's form of a Batch.")
+      .def(
+          "__init__",
+          [](Batch* self, int size, double max_wait) {
+            const Batch batch{size, max_wait};
+            validate(batch);
+            new (self) Batch(batch);
+          },
+          nb::arg("size"), nb::arg("max_wait"));
+  nb::class_<AddOptions>(module, "AddOptions", nb::is_final(), "Options of Pipeline.add().")
+      .def(
+          "__init__",
+          [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
+             const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch) {
+            new (self) AddOptions{name, queue, on_error_of(on_error), max_age, batch};
+          },
+          nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
+          nb::arg("batch").none());
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,52 @@
+// The formats that the calling thread asked for.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/frame/format_use.hpp"
+
+#include <exception>
+#include <utility>
+
+namespace freshframe::python {
+namespace {
+
+constexpr std::uint8_t kPacked = 1U << kPixelFormats;
+static_assert(kPixelFormats < 8);
+
+struct Asked {
+  const void* of = nullptr;  // the taker of this thread's last sample; compared, never dereferenced
+  std::uint8_t bits = 0;
+};
+thread_local Asked asked;
+
+std::uint8_t bit_of(int format) noexcept {
+  return static_cast<std::uint8_t>(1U << static_cast<unsigned>(format));
+}
+
+}  // namespace
+
+void FormatUse::note(PixelFormat format) noexcept {
+  asked.bits |= bit_of(static_cast<int>(format));
+}
+
+void FormatUse::note_packed() noexcept {
+  asked.bits |= kPacked;
+}
+
+FormatUse FormatUse::next(const void* taker) noexcept {
+  FormatUse use;
+  const auto last = std::exchange(asked, Asked{taker, 0});
+  if (last.of == taker) use.bits_ = last.bits;
+  return use;
+}
+
+void FormatUse::make(const Frame& frame) const noexcept {
+  if (!any() || !frame) return;
+  try {
+    for (int i = 0; i < kPixelFormats; ++i) {
+      if ((bits_ & bit_of(i)) != 0) static_cast<void>(frame.to(static_cast<PixelFormat>(i)));
+    }
+    if ((bits_ & kPacked) != 0) static_cast<void>(frame.packed());
+  } catch (const std::exception&) {  // Python gets the exception at its own request
+  }
+}
+
+}  // namespace freshframe::python

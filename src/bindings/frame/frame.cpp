@@ -1,0 +1,221 @@
+// freshframe.Frame: pictures as read-only arrays.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
+#include <string>
+#include <utility>
+
+#include "bindings/border/fork_guard.hpp"
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/frame/arrays.hpp"
+#include "bindings/frame/format_use.hpp"
+#include "bindings/parts.hpp"
+
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+Frame converted(gil::Held& held, const Frame& self, PixelFormat format) {
+  of_this_process(self);
+  if (format != self.format()) FormatUse::note(format);
+  if (self.has(format)) return self.to(format);
+  return gil::release(
+      held, [](const Frame& frame, PixelFormat wanted) { return frame.to(wanted); }, self, format);
+}
+
+int channels_of(const Frame& frame, int plane) {
+  if (frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb) return 3;
+  return frame.format() == PixelFormat::Nv12 && plane == 1 ? 2 : 1;
+}
+
+nb::object view(const Frame& frame) {
+  return plane_view(frame.planes()[0], channels_of(frame, 0), nb::cast(frame));
+}
+
+nb::object luma(gil::Held& held, nb::handle_t<Frame> self) {
+  const auto& frame = of_this_process(nb::cast<const Frame&>(self));
+  if (frame.format() != PixelFormat::Bgr && frame.format() != PixelFormat::Rgb) {
+    return plane_view(frame.planes()[0], 1, self);
+  }
+  return view(converted(held, frame, PixelFormat::Gray));
+}
+
+nb::object bgr(gil::Held& held, const Frame& self) {
+  return view(converted(held, self, PixelFormat::Bgr));
+}
+nb::object rgb(gil::Held& held, const Frame& self) {
+  return view(converted(held, self, PixelFormat::Rgb));
+}
+nb::object array(gil::Held& held, const Frame& self) {
+  return packed_view(held, of_this_process(self));
+}
+
+nb::object planes(nb::handle_t<Frame> self) {
+  const auto& frame = of_this_process(nb::cast<const Frame&>(self));
+  nb::list list;
+  int index = 0;
+  for (const auto& plane : frame.planes()) list.append(plane_view(plane, channels_of(frame, index++), self));
+  return nb::tuple(list);
+}
+
+std::string format_name(nb::handle given) {
+  std::string name;
+  if (!nb::try_cast(given, name)) {
+    throw OptionTypeError("pixel format must be a string, such as 'bgr', got " +
+                          std::string(nb::repr(given).c_str()));
+  }
+  return name;
+}
+
+Frame to(gil::Held& held, const Frame& self, nb::handle format) {
+  return converted(held, self, parse_format(format_name(format)));
+}
+
+nb::object copy(gil::Held& held, const Frame& self, const nb::object& format) {
+  if (format.is_none()) return packed_copy(held, of_this_process(self));
+  return packed_copy(held, converted(held, self, parse_format(format_name(format))));
+}
+
+Frame from_array(gil::Held& held, nb::object array, nb::handle format, nb::handle copy) {
+  bool own = true;
+  if (!nb::try_cast(copy, own)) {
+    throw OptionTypeError("copy must be True or False, got " + std::string(nb::repr(copy).c_str()));
+  }
+  return frame_from_array(held, std::move(array), format_name(format), own);
+}
+
+[[noreturn]] nb::tuple refuse_pickle(const Frame& /*self*/) {
+  throw OptionTypeError(
+      "a Frame cannot be pickled: it is shared picture memory of this process; send frame.copy(), or the "
+      "results");
+}
+
+// __array__ and __dlpack__ need NumPy's own rules, so they are written in Python.
+nb::object as_numpy(nb::handle self, nb::object dtype, nb::object copy) {
+  return nb::module_::import_("freshframe._media.frame_arrays").attr("as_numpy")(self, dtype, copy);
+}
+
+nb::object dlpack(nb::handle self, const nb::kwargs& kwargs) {
+  return nb::module_::import_("freshframe._media.frame_arrays").attr("dlpack")(self, **kwargs);
+}
+
+std::string represent(const Frame& self) {
+  return "Frame(" + std::to_string(self.width()) + "x" + std::to_string(self.height()) + ", '" +
+         std::string(to_string(self.format())) + "')";
+}
+
+// The properties of the picture.
+void bind_properties(nb::class_<Frame>& frame) {
+  frame.def_prop_ro("width", &Frame::width, "Pixels.")
+      .def_prop_ro("height", &Frame::height, "Pixels.")
+      .def_prop_ro(
+          "shape",
+          [](const Frame&) -> nb::object {
+            throw nb::attribute_error(
+                "'Frame' object has no attribute 'shape'. A frame's pixels are an array: frame.bgr.shape");
+          },
+          "Raises AttributeError.")
+      .def_prop_ro(
+          "format", [](const Frame& self) { return std::string(to_string(self.format())); },
+          nb::sig("def format(self, /) -> typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', "
+                  "'rgb']"),
+          "The pixel format.")
+      .def_prop_ro(
+          "color_range",
+          [](const Frame& self) { return std::string(to_string(self.picture_format().range)); },
+          nb::sig("def color_range(self, /) -> typing.Literal['limited', 'full']"),
+          "'limited' (luma 16 to 235, as in most video) or 'full'.")
+      .def_prop_ro(
+          "color_space",
+          [](const Frame& self) { return std::string(to_string(self.picture_format().space)); },
+          "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
+      .def_prop_ro(
+          "planes", &planes, nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
+          "The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "
+          "(h, w, 3). They are read-only views.")
+      .def_prop_ro(
+          "luma", gil::entry<&luma>, nb::sig("def luma(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
+          "(H, W) uint8, read-only. Plane 0 without a copy, in the stream's own range. Of bgr and rgb it "
+          "is converted once. GIL: released for the first conversion")
+      .def_prop_ro("bgr", gil::entry<&bgr>, nb::sig("def bgr(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
+                   "(H, W, 3) uint8, read-only; converted once, then shared by all. copy('bgr') gives an "
+                   "array to draw "
+                   "on. GIL: released for the first "
+                   "conversion, then held")
+      .def_prop_ro(
+          "rgb", gil::entry<&rgb>, nb::sig("def rgb(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
+          "(H, W, 3) uint8, read-only; converted once, then shared by all. GIL: released for the first "
+          "conversion, then held")
+      .def_prop_ro(
+          "array", gil::entry<&array>, nb::sig("def array(self, /) -> numpy.typing.NDArray[numpy.uint8]"),
+          "The frame's own format in one read-only array: (H, W, 3), (H, W), (H*3//2, W) for nv12 and i420, "
+          "(H*2, W) for i422, (3, H, W) for i444. Planar formats are packed once, then shared.\n\nRaises:\n"
+          "    FreshframeError: A subsampled format of odd size: use planes, luma or bgr.\n"
+          "GIL: released for the first packing, then held");
+}
+
+// Other formats, copies, frames of arrays.
+void bind_copies(nb::class_<Frame>& frame) {
+  frame
+      .def("to", gil::entry<&to>, nb::arg("format"), nb::sig("def to(self, format: str) -> Frame"),
+           "The same picture in another format: gray, nv12, i420, i422, i444, bgr or rgb. GIL: released")
+      .def("copy", gil::entry<&copy>, nb::arg("format") = nb::none(),
+           nb::sig("def copy(self, format: str | None = None) -> numpy.typing.NDArray[numpy.uint8]"),
+           "A writable array of your own, in the layout of `array` or of the given format. OpenCV can draw "
+           "on copy('bgr'). GIL: released")
+      .def_static(
+          "from_array", gil::entry<&from_array>, nb::arg("array").none(), nb::arg("format") = "bgr",
+          nb::kw_only(), nb::arg("copy") = true,
+          nb::sig("def from_array(array: typing.Any, format: str = 'bgr', *, copy: bool = True) -> Frame"),
+          "A frame of a uint8 array in the layout of `array`; also 'rgba' (H, W, 4), whose alpha is "
+          "dropped.\n\nWith copy=False the frame shares the array's memory, which must not change "
+          "afterwards.\n\nRaises:\n    OptionError: The shape does not fit the format.\n    "
+          "OptionTypeError: Not a uint8 array.\nGIL: released for a copy of more than about half a "
+          "millisecond");
+}
+
+// Python's and NumPy's protocols.
+void bind_protocols(nb::class_<Frame>& frame) {
+  frame.def(
+           "__copy__", [](nb::handle_t<Frame> self) { return nb::borrow(self); }, "The same frame.")
+      .def(
+          "__deepcopy__", [](nb::handle_t<Frame> self, nb::handle /*memo*/) { return nb::borrow(self); },
+          nb::arg("memo"), "The same frame: it never changes.")
+      .def("__reduce__", &refuse_pickle, "Raises OptionTypeError: a Frame cannot be pickled.")
+      .def("__array__", &as_numpy, nb::arg("dtype") = nb::none(), nb::arg("copy") = nb::none(),
+           nb::sig("def __array__(self, dtype: typing.Any = None, copy: bool | None = None) -> "
+                   "numpy.typing.NDArray[typing.Any]"),
+           "`array` for NumPy, of a frame in gray, bgr or rgb; others raise OptionError.")
+      .def("__dlpack__", &dlpack, nb::sig("def __dlpack__(self, **kwargs: typing.Any) -> typing.Any"),
+           "`array` for DLPack, of a frame in gray, bgr or rgb: read-only without a copy for consumers of "
+           "version 1.0 or newer, a copy of "
+           "their own for "
+           "older ones. GIL: released while copying")
+      .def(
+          "__dlpack_device__", [](const Frame&) { return nb::make_tuple(1, 0); }, "The CPU: (1, 0).")
+      .def(
+          "__eq__", [](const Frame& self, const Frame& other) { return self == other; }, nb::is_operator(),
+          nb::sig("def __eq__(self, other: object, /) -> bool"),
+          "True if both share their memory; pixels are not compared.")
+      .def("__hash__", [](const Frame& self) { return std::hash<const void*>{}(self.planes()[0].data); })
+      .def("__repr__", &represent)
+      .def("_nbytes", &Frame::size_bytes, "Bytes of this frame's memory, conversions included.");
+}
+
+}  // namespace
+
+void bind_frame(nb::module_& module) {
+  nb::class_<Frame> frame(
+      module, "Frame", nb::is_final(),
+      "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
+      "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
+  bind_frame_display(frame);
+  bind_properties(frame);
+  bind_copies(frame);
+  bind_protocols(frame);
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,167 @@
+// ONNX models for Python: loading, describing, running, and the node of a model's outputs.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/inference/onnx_model.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "inference/model/picture_input.hpp"
+#include "inference/runtime/session.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/map.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<OnnxModel> = true;
+template <>
+inline constexpr bool python_free<inference::Tensor> = true;
+template <>
+inline constexpr bool python_free<inference::TensorView> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+namespace {
+
+using inference::Tensor;
+using inference::TensorView;
+using inference::ort::Element;
+
+std::unique_ptr<Model> load(gil::Held& held, const std::string& library, const std::string& path, int threads,
+                            const std::string& provider) {
+  const OnnxOptions options{.library = library, .threads = threads, .provider = provider};
+  return gil::release(
+      held,
+      [](const std::string& file, const OnnxOptions& how) {
+        return std::make_unique<Model>(OnnxModel(file, how));
+      },
+      path, options);
+}
+
+nb::list described(const std::vector<inference::TensorInfo>& tensors) {
+  nb::list result;
+  for (const auto& tensor : tensors) {
+    nb::list shape;
+    for (std::size_t i = 0; i < tensor.shape.size(); ++i) {
+      if (tensor.shape[i] >= 0) {
+        shape.append(tensor.shape[i]);
+      } else if (!tensor.symbols[i].empty()) {
+        shape.append(tensor.symbols[i]);
+      } else {
+        shape.append(nb::none());
+      }
+    }
+    const auto name = inference::element_name(tensor.element);
+    result.append(nb::make_tuple(tensor.name, name.empty() ? "other" : std::string(name), nb::tuple(shape)));
+  }
+  return result;
+}
+
+// Bits that ONNX Runtime reads while the array is kept.
+TensorView view_of(nb::handle array, const inference::TensorInfo& input) {
+  const auto given = nb::cast<nb::ndarray<nb::ro, nb::c_contig, nb::device::cpu>>(array);
+  TensorView view{.data = given.data(), .bytes = given.nbytes(), .element = input.element, .shape = {}};
+  for (std::size_t i = 0; i < given.ndim(); ++i)
+    view.shape.push_back(static_cast<std::int64_t>(given.shape(i)));
+  return view;
+}
+
+nb::dlpack::dtype dlpack_type(Element element) {
+  using Code = nb::dlpack::dtype_code;
+  const auto name = inference::element_name(element);
+  const auto code = name == "bool"   ? Code::Bool
+                    : name[0] == 'f' ? Code::Float
+                    : name[0] == 'u' ? Code::UInt
+                                     : Code::Int;
+  return {static_cast<std::uint8_t>(code), static_cast<std::uint8_t>(8 * inference::element_bytes(element)),
+          1};
+}
+
+// An array that owns the output.
+nb::object array_of(Tensor tensor) {
+  static const std::int64_t nothing = 0;
+  auto kept = std::make_unique<Tensor>(std::move(tensor));
+  const auto& of = *kept;
+  std::vector<std::size_t> shape;
+  for (const auto size : of.shape()) shape.push_back(static_cast<std::size_t>(size));
+  const auto type = dlpack_type(of.element());
+  const void* const data = of.count() > 0 ? of.data() : &nothing;
+  const nb::capsule owner(kept.release(), [](void* object) noexcept { delete static_cast<Tensor*>(object); });
+  return nb::cast(
+      nb::ndarray<nb::numpy>(const_cast<void*>(data), shape.size(), shape.data(), owner, nullptr, type));
+}
+
+// The package has made the arrays C-contiguous and of the inputs' types.
+nb::list run(gil::Held& held, const Model& self, const nb::list& arrays) {
+  const auto& inputs = self.session().inputs();
+  std::vector<TensorView> views;
+  for (std::size_t i = 0; i < std::min(arrays.size(), inputs.size()); ++i) {
+    views.push_back(view_of(arrays[i], inputs[i]));
+  }
+  auto outputs = gil::release(
+      held,
+      [](const Model& model, const std::vector<TensorView>& given) { return model.session().run(given, {}); },
+      self, views);
+  nb::list result;
+  for (auto& output : outputs) result.append(array_of(std::move(output)));
+  return result;
+}
+
+nb::tuple placement_of(const Model& self, int width, int height, const Sides& size) {
+  const auto where = inference::place(width, height, inference::picture_form(self.session(), size));
+  return nb::make_tuple(where.scale_x, where.scale_y, where.left, where.top);
+}
+
+nb::tuple runtime_of(gil::Held& held, const std::string& library) {
+  const auto [version, providers] = gil::release(
+      held,
+      [](const std::string& path) {
+        const auto& runtime = inference::Runtime::load(path);
+        return std::pair(runtime.version(), runtime.providers());
+      },
+      library);
+  return nb::make_tuple(version, providers);
+}
+
+}  // namespace
+
+void bind_onnx_model(nb::module_& module) {
+  nb::class_<Model>(module, "OnnxModel", "The core of freshframe.OnnxModel.")
+      .def_prop_ro("inputs", [](const Model& self) { return described(self.session().inputs()); })
+      .def_prop_ro("outputs", [](const Model& self) { return described(self.session().outputs()); })
+      .def_prop_ro("metadata", [](const Model& self) { return self.session().metadata(); })
+      .def_prop_ro("producer", [](const Model& self) { return self.session().producer(); })
+      .def_prop_ro("provider", [](const Model& self) { return self.session().provider(); })
+      .def_prop_ro("threads", [](const Model& self) { return self.session().threads(); })
+      .def("run", gil::entry<&run>, nb::arg("arrays"),
+           nb::sig("def run(self, arrays: list[typing.Any]) -> list[typing.Any]"), "GIL: released")
+      .def("placement", &placement_of, nb::arg("width"), nb::arg("height"), nb::arg("size").none(),
+           "(scale_x, scale_y, left, top) of a picture in the input.")
+      .def(
+          "node",
+          [](const Model& self, const Sides& size) { return handle_of(onnx_outputs(self.get(), size)); },
+          nb::arg("size").none());
+  module.def("load_onnx", gil::entry<&load>, nb::arg("library"), nb::arg("path"), nb::arg("threads"),
+             nb::arg("provider"), "GIL: released");
+  module.def("onnx_runtime", gil::entry<&runtime_of>, nb::arg("library"),
+             nb::sig("def onnx_runtime(library: str) -> tuple[str, list[str]]"),
+             "Version and providers of ONNX Runtime. GIL: released");
+}
+
+}  // namespace freshframe::python

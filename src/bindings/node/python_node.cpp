@@ -1,0 +1,62 @@
+// Adding Python nodes and sources to a pipeline.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/node/python_node.hpp"
+
+#include "freshframe/pipeline.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "bindings/engine/engine.hpp"
+#include "bindings/node/stop_token.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/results/value.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using process::NodeDescription;
+
+int add_python(Engine& self, NodeDescription node, const Parents& parents, AddOptions options) {
+  return self.core().add(std::make_unique<PythonNode>(std::move(node)), any_ports(parents),
+                         std::move(options));
+}
+
+int add_python_source(Engine& self, const NodeDescription& node, bool live, const Parents& parents,
+                      AddOptions options) {
+  return self.core().add(std::make_unique<PythonSource>(node.name, live, node.output), any_ports(parents),
+                         std::move(options));
+}
+
+}  // namespace
+
+void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
+  nb::class_<NodeDescription>(module, "NodeDescription", nb::is_final(),
+                              "A Python node's name, the kinds of its values and the file that it writes.")
+      .def(
+          "__init__",
+          [](NodeDescription* self, const std::string& name, const std::string& input,
+             const std::string& output, std::optional<std::string> records_to) {
+            new (self)
+                NodeDescription{name, type_of_kind(input), type_of_kind(output), std::move(records_to)};
+          },
+          nb::arg("name"), nb::arg("input"), nb::arg("output"), nb::arg("records_to").none() = nb::none());
+  engine
+      .def("add_python", &add_python, nb::lock_self(), nb::arg("node"), nb::arg("parents"),
+           nb::arg("options"), "Adds a place for a Python node; returns its index.")
+      .def("add_python_source", &add_python_source, nb::lock_self(), nb::arg("node"), nb::arg("live"),
+           nb::arg("parents"), nb::arg("options"), "Adds a place for a Python source; returns its index.");
+  bind_stop_token(module);
+  bind_node_thread(module);
+}
+
+}  // namespace freshframe::python

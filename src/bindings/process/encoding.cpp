@@ -1,0 +1,202 @@
+// Values between processes.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/process/encoding.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/native.hpp"
+#include "freshframe/vision.hpp"
+
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+
+#include "bindings/results/class_names.hpp"
+#include "bindings/results/detections.hpp"
+#include "bindings/results/pickled.hpp"
+#include "bindings/results/value.hpp"
+
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using process::EncodedValue;
+using process::ProtocolError;
+using process::ReceivedValue;
+
+enum Kind : std::uint8_t { kPickle = 1, kCircles, kFloat, kDetections };
+
+template <class T>
+std::span<const std::byte> bytes_of(const std::vector<T>& values) {
+  static_assert(std::is_trivially_copyable_v<T>);
+  return std::as_bytes(std::span(values));
+}
+
+template <class T>
+std::vector<T> values_of(std::span<const std::byte> bytes) {
+  if (bytes.size() % sizeof(T) != 0) throw ProtocolError("a column ends within a row");
+  std::vector<T> values(bytes.size() / sizeof(T));
+  if (!bytes.empty()) std::memcpy(values.data(), bytes.data(), bytes.size());
+  return values;
+}
+
+// Reads flags, rows, ids and tracks, which circles and boxes have alike. Returns the rows.
+template <class Row, class Parts, class Found>
+std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& what) {
+  const auto flag = [&](std::size_t i) { return parts[0][i] != std::byte{0}; };
+  auto rows = values_of<Row>(parts[1]);
+  found.tracked = flag(0);
+  found.columns = {.velocity = flag(1), .age = flag(2), .track_confidence = flag(3)};
+  found.ids = values_of<std::int64_t>(parts[2]);
+  found.tracks = values_of<TrackInfo>(parts[3]);
+  const auto fits = [&](std::size_t count) { return count == 0 || count == rows.size(); };
+  if (!fits(found.ids.size()) || !fits(found.tracks.size())) {
+    throw ProtocolError("columns of " + what + " of different lengths");
+  }
+  return rows;
+}
+
+EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
+  auto flags = std::make_shared<const std::vector<std::uint8_t>>(std::vector<std::uint8_t>{
+      circles.tracked, circles.columns.velocity, circles.columns.age, circles.columns.track_confidence});
+  EncodedValue encoded{
+      kCircles,
+      {bytes_of(*flags), bytes_of(circles.circles), bytes_of(circles.ids), bytes_of(circles.tracks)},
+      {}};
+  encoded.keeps = std::make_shared<const std::pair<ValueRef, decltype(flags)>>(value, flags);
+  return encoded;
+}
+
+ValueRef decode_circles(const ReceivedValue& value) {
+  const auto parts = value.parts();
+  if (parts.size() != 4 || parts[0].size() != 4) throw ProtocolError("circles in an unknown form");
+  Circles circles;
+  circles.circles = take_rows<Circle>(parts, circles, "circles");
+  return ValueRef::make<Circles>(std::move(circles));
+}
+
+// Flags, boxes, ids, tracks and names; then, where there are further columns, a pickle of these.
+constexpr std::size_t kPlainParts = 5;
+
+EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
+  struct Kept {
+    ValueRef value;
+    std::vector<std::uint8_t> flags;
+    std::vector<std::byte> names;
+  };
+  auto kept = std::make_shared<Kept>();
+  const auto& known = found.columns;
+  kept->value = value;
+  kept->flags = {found.tracked, known.velocity, known.age, known.track_confidence, found.names != nullptr};
+  kept->names = names_to_bytes(found.names);
+  return {kDetections,
+          {bytes_of(kept->flags), bytes_of(found.boxes), bytes_of(found.ids), bytes_of(found.tracks),
+           std::span(std::as_const(kept->names))},
+          kept};
+}
+
+ValueRef decode_detections(ReceivedValue value, const Producer& producer) {
+  const auto parts = value.parts();
+  if (parts.size() < kPlainParts || parts[0].size() != kPlainParts) {
+    throw ProtocolError("detections in an unknown form");
+  }
+  Detections found;
+  found.boxes = take_rows<Detection>(parts, found, "detections");
+  if (parts[0][4] != std::byte{0}) found.names = names_from_bytes(parts[4]);
+  if (parts.size() > kPlainParts) {
+    auto further = std::make_shared<PythonColumns>();
+    further->data = std::make_shared<PickledBytes>(std::move(value), producer, kPlainParts);
+    further->has_data = true;
+    found.further = std::move(further);
+  }
+  return ValueRef::make<Detections>(std::move(found));
+}
+
+EncodedValue encode_float(double number) {
+  auto kept = std::make_shared<const double>(number);
+  return {kFloat, {std::as_bytes(std::span(kept.get(), 1))}, kept};
+}
+
+}  // namespace
+
+bool needs_python(const ValueRef& value) noexcept {
+  if (const auto* found = value.as<Detections>()) {
+    const auto* const python = dynamic_cast<const PythonColumns*>(found->further.get());
+    return python != nullptr && python->has_data;
+  }
+  return value.as<PythonObject>() != nullptr || value.as<LineCounts>() != nullptr ||
+         value.as<ZoneCounts>() != nullptr || native::table_in(value) != nullptr;
+}
+
+EncodedValue encode_native(const ValueRef& value) {
+  if (const auto* pickled = value.as<Pickled>()) {
+    return {kPickle, pickled->body->bytes().parts(), pickled->body};
+  }
+  if (const auto* circles = value.as<Circles>()) return encode_circles(value, *circles);
+  if (const auto* found = value.as<Detections>()) return encode_detections(value, *found);
+  if (const auto* number = value.as<double>()) return encode_float(*number);
+  throw OptionTypeError("a value of type " + std::string(value.get()->type()->name) +
+                        " cannot go to another process");
+}
+
+EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
+  EncodedValue encoded{kPickle, {}, std::make_shared<const gil::Ref>(held, parts.ptr())};
+  for (nb::handle part : nb::cast<nb::tuple>(parts)) {
+    if (PyBytes_Check(part.ptr())) {
+      encoded.parts.push_back(std::as_bytes(
+          std::span(PyBytes_AS_STRING(part.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(part.ptr())))));
+    } else {
+      const auto* const buffer = PyMemoryView_GET_BUFFER(part.ptr());
+      encoded.parts.push_back(
+          {static_cast<const std::byte*>(buffer->buf), static_cast<std::size_t>(buffer->len)});
+    }
+  }
+  return encoded;
+}
+
+EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t knows) {
+  const nb::object object = to_python(held, value);
+  if (const auto* found = value.as<Detections>()) {
+    auto data = encode_pickle(held, pickling("dumps")(object.attr("data"), knows));
+    auto encoded = encode_detections(value, *found);
+    encoded.parts.insert(encoded.parts.end(), data.parts.begin(), data.parts.end());
+    encoded.keeps =
+        std::make_shared<const std::pair<std::shared_ptr<const void>, std::shared_ptr<const void>>>(
+            std::move(encoded.keeps), std::move(data.keeps));
+    return encoded;
+  }
+  if (PyFloat_CheckExact(object.ptr())) return encode_float(PyFloat_AS_DOUBLE(object.ptr()));
+  return encode_pickle(held, pickling("dumps")(object, knows));
+}
+
+ValueRef decode(ReceivedValue value, const Producer& producer) {
+  switch (value.kind()) {
+    case kPickle:
+      if (value.parts().empty()) throw ProtocolError("a pickle without bytes");
+      return ValueRef::make<Pickled>({std::make_shared<PickledBytes>(std::move(value), producer)});
+    case kCircles:
+      return decode_circles(value);
+    case kDetections:
+      return decode_detections(std::move(value), producer);
+    case kFloat: {
+      double number = 0;
+      if (value.bytes().size() != sizeof number) throw ProtocolError("a number of another size");
+      std::memcpy(&number, value.bytes().data(), sizeof number);
+      return ValueRef::make<double>(number);
+    }
+    default:
+      throw ProtocolError("a value of unknown kind " + std::to_string(value.kind()));
+  }
+}
+
+nb::object exception_of(gil::Held& /*held*/, const ReceivedValue& error, const std::string& text,
+                        const std::string& traceback) {
+  return pickling("exception")(parts_list(error), text, traceback);
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,34 @@
+// Values between processes: native ones as bytes, all others as pickles, unpickled at their first use in Python.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/sample.hpp"
+
+#include <cstdint>
+#include <string>
+
+#include "bindings/results/pickled.hpp"
+#include "process/wire/value.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// Whether encode() needs the GIL.
+[[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
+/// Of a value that does not need the GIL.
+[[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
+/// `knows`: see Definitions in _process/pickling.py; 0: the receiver is this process's parent. Raises the errors of
+/// pickling.
+[[nodiscard]] process::EncodedValue encode_python(gil::Held& held, const ValueRef& value,
+                                                  std::uint64_t knows = 0);
+[[nodiscard]] process::EncodedValue encode_pickle(gil::Held& held, nanobind::handle parts);
+/// Throws process::ProtocolError for invalid bytes.
+[[nodiscard]] ValueRef decode(process::ReceivedValue value, const Producer& producer);
+/// The exception that a worker has sent, or another one with its text.
+[[nodiscard]] nanobind::object exception_of(gil::Held& held, const process::ReceivedValue& error,
+                                            const std::string& text, const std::string& traceback);
+
+}  // namespace freshframe::python

@@ -1,0 +1,149 @@
+// The worker's end for Python: samples in, results out.
+// SPDX-License-Identifier: Apache-2.0
+#include "process/worker/worker_end.hpp"
+
+#include "freshframe/media.hpp"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/raw_call.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/process/encoding.hpp"
+#include "bindings/read/sample.hpp"
+#include "bindings/results/value.hpp"
+
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::gil {
+
+template <>
+inline constexpr bool python_free<process::WorkerEnd> = true;
+template <>
+inline constexpr bool python_free<process::WorkerRequest> = true;
+// Its bytes are kept by references that die through the deferred queue.
+template <>
+inline constexpr bool python_free<process::EncodedValue> = true;
+
+}  // namespace freshframe::gil
+
+namespace freshframe::python {
+namespace {
+
+using process::WorkerEnd;
+using process::WorkerRequest;
+
+struct PythonWorkerEnd {
+  PythonWorkerEnd(int socket, int parent)
+      : end(process::Descriptor(socket), parent, freshframe::pixel_ops()) {}
+
+  WorkerEnd end;
+  NodeNames names;
+};
+
+nb::tuple init(PythonWorkerEnd& self) {
+  self.end.hello(FRESHFRAME_VERSION);
+  auto init = self.end.init();
+  self.names = std::make_shared<const std::vector<std::string>>(std::move(init.names));
+  return nb::make_tuple(nb::bytes(init.payload.data(), init.payload.size()), init.stacks.release(),
+                        init.node);
+}
+
+nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
+  if (request.value.kind() != process::kNoValue) {
+    request.sample.value = decode(std::move(request.value), {"the parent process"});
+  }
+  request.sample.frame = request.sample.frame.keep();
+  return make_sample(std::move(request.sample), self.names);
+}
+
+nb::object receive(gil::Held& held, PythonWorkerEnd& self) {
+  WorkerRequest request;
+  auto* const into = &request;
+  while (!gil::release(
+      held, [](WorkerEnd* end, WorkerRequest* wanted) { return end->receive(*wanted); }, &self.end, into)) {
+    if (self.end.ended()) return nb::none();
+    if (PyErr_CheckSignals() != 0) throw nb::python_error();
+  }
+  return sample_of(self, request);
+}
+
+// The samples of one call; None: there are no more.
+nb::object receive_batch(gil::Held& held, PythonWorkerEnd& self) {
+  nb::list samples;
+  WorkerRequest request;
+  do {
+    request = {};
+    auto* const into = &request;
+    while (!gil::release(
+        held, [](WorkerEnd* end, WorkerRequest* wanted) { return end->receive(*wanted); }, &self.end, into)) {
+      if (self.end.ended()) return nb::none();
+      if (PyErr_CheckSignals() != 0) throw nb::python_error();
+    }
+    samples.append(sample_of(self, request));
+  } while (request.more > 0);
+  return samples;
+}
+
+void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
+  if (result.is_none()) {
+    self.end.reply_nothing();
+    return;
+  }
+  const auto output = from_python(held, result);
+  if (!output.value) {
+    gil::release(
+        held, [](WorkerEnd* end, const Frame& frame) { end->reply_frame(frame); }, &self.end, output.frame);
+    return;
+  }
+  const auto encoded =
+      needs_python(output.value) ? encode_python(held, output.value) : encode_native(output.value);
+  gil::release(
+      held, [](WorkerEnd* end, const process::EncodedValue& value) { end->reply_value(value); }, &self.end,
+      encoded);
+}
+
+void report_failure(gil::Held& held, PythonWorkerEnd& self, const std::string& what,
+                    const std::pair<std::string, std::string>& texts, nb::handle parts) {
+  const auto error = parts.is_none() ? process::EncodedValue{} : encode_pickle(held, parts);
+  using Failed = WorkerEnd::Failed;
+  const auto failed = what == "call" ? Failed::Call : what == "sample" ? Failed::Request : Failed::Outside;
+  self.end.fail(failed, texts.first, texts.second, error);
+}
+
+}  // namespace
+
+void bind_worker_end(nb::module_& module) {
+  nb::class_<PythonWorkerEnd>(module, "WorkerEnd", nb::is_final(),
+                              "A worker process's end of its socket. Not an interface.")
+      .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
+      .def("init", &init, "The worker's task, the descriptor for its stack dumps and the name of its node.")
+      .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
+      .def("receive", gil::entry<&receive>,
+           "The next sample; None after the last one. GIL: released while waiting")
+      .def("receive_batch", gil::entry<&receive_batch>,
+           "The samples of the next call; None after the last one. GIL: released while waiting")
+      .def("reply", gil::entry<&reply>, nb::arg("result").none(),
+           "Answers the first sample without an answer. GIL: released while copying")
+      .def("fail", gil::entry<&report_failure>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
+           "Reports that the node raised: on a \"sample\", in a whole \"call\", or \"outside\" of both.")
+      .def_prop_ro(
+          "parent_ended", [](const PythonWorkerEnd& self) { return self.end.parent_ended(); },
+          "A call has failed because the parent process has ended.")
+      .def("closed", [](PythonWorkerEnd& self) { self.end.closed(); })
+      .def(
+          "log",
+          [](PythonWorkerEnd& self, int level, const std::string& logger, const std::string& text) {
+            return self.end.log(level, logger, text);
+          },
+          nb::arg("level"), nb::arg("logger"), nb::arg("text"),
+          "Sends a log record. False: it was dropped, because the parent is too slow.");
+}
+
+}  // namespace freshframe::python

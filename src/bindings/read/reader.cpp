@@ -1,0 +1,315 @@
+// The Reader class. Verbs that wait are plain C functions (see raw_call.hpp).
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/read/reader.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "bindings/border/classes.hpp"
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/border/raw_call.hpp"
+#include "bindings/engine/engine.hpp"
+#include "bindings/frame/format_use.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/read/wake_up.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+// A verb's turn, from its first step to its last: the core's own ends before the sample is kept here, and get() waits in
+// slices. A signal handler or a finaliser that runs within it, on the same thread, may use the reader too.
+class PythonReader::Use {
+ public:
+  explicit Use(const PythonReader& reader) : user_(*reader.user_) {
+    const auto me = std::this_thread::get_id();
+    std::thread::id user;
+    first_ = user_.compare_exchange_strong(user, me, std::memory_order_acquire);
+    if (!first_ && user != me) {
+      throw StateError("reader '" + reader.name() +
+                       "' is used by two threads at once: give each thread a reader of its own");
+    }
+  }
+  Use(const Use&) = delete;
+  Use& operator=(const Use&) = delete;
+  ~Use() {
+    if (first_) user_.store({}, std::memory_order_release);
+  }
+
+ private:
+  std::atomic<std::thread::id>& user_;
+  bool first_ = false;
+};
+
+PythonReader::~PythonReader() {
+  if (!core_ || guard_.forked()) return;
+  core_->close();
+  core_.reset();
+  gil::entry<&drain_deferred>();  // a destructor of a Python object holds the GIL
+}
+
+nb::object PythonReader::keep(AnySample sample) {
+  FormatUse::next(core_.get());
+  if (!PythonSample::renew(last_, sample, *names_)) last_ = make_sample(std::move(sample), *names_);
+  return last_;
+}
+
+nb::object PythonReader::latest(gil::Held& held) {
+  guard_.check("this reader");
+  const Use in_use(*this);
+  gil::DeferredFree::instance().drain(held);
+  if (auto sample = core_->take_newest()) return keep(*std::move(sample));
+  return last_.is_valid() ? last_ : nb::none();
+}
+
+nb::object PythonReader::poll(gil::Held& held) {
+  guard_.check("this reader");
+  const Use in_use(*this);
+  gil::DeferredFree::instance().drain(held);
+  if (auto sample = core_->poll()) return keep(*std::move(sample));
+  return nb::none();
+}
+
+PyObject* PythonReader::given(std::optional<AnySample> sample) {
+  return (sample ? keep(*std::move(sample)) : nb::none()).release().ptr();
+}
+
+PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
+  guard_.check("this reader");
+  const Use in_use(*this);
+  gil::DeferredFree::instance().drain(held);
+  if (timeout <= 0) return given(core_->wait_until(TimePoint::min()));
+  const auto deadline = core_->clock().now() + to_duration(Seconds(timeout));
+  return given(gil::release(
+      held,
+      [](core::ReaderCore* core, TimePoint until, FormatUse ahead) {
+        auto sample = core->wait_until(until);
+        if (sample) ahead.make(sample->frame);
+        return sample;
+      },
+      core_.get(), deadline, use));
+}
+
+PyObject* PythonReader::get(gil::Held& held, std::optional<double> timeout) {
+  guard_.check("this reader");
+  const Use in_use(*this);
+  const auto began = core_->clock().now();
+  const auto use = FormatUse::next(core_.get());
+  for (double slice = 0;; slice = kSignalSlice) {
+    if (timeout) {
+      const auto left = *timeout - Seconds(core_->clock().now() - began).count();
+      slice = std::clamp(left, 0.0, slice);
+    }
+    PyObject* sample = wait(held, slice, use);
+    if (sample != Py_None) return sample;
+    Py_DECREF(sample);
+    core_->inbox().arm(true);  // a NEXT queue also delivers its sample between two slices
+    if (PyErr_CheckSignals() != 0) {
+      core_->inbox().arm(false);
+      stop_after_interrupt(held);
+      return nullptr;
+    }
+    if (timeout && Seconds(core_->clock().now() - began).count() >= *timeout) {
+      sample = wait(held, 0);
+      if (sample != Py_None) return sample;
+      Py_DECREF(sample);
+      core_->time_out(*timeout);
+    }
+    if (slice > 0) core_->check_stalled();
+  }
+}
+
+// Ctrl-C is a clean stop, then KeyboardInterrupt. Other exceptions of a signal handler propagate.
+void PythonReader::stop_after_interrupt(gil::Held& held) {
+  if (PyErr_ExceptionMatches(PyExc_KeyboardInterrupt) == 0) return;
+  static constexpr double kLimit = 5;  // seconds, as Pipeline.stop()
+  auto* core = &nb::inst_ptr<Engine>(engine_.ptr())->core();
+  gil::release(
+      held,
+      [](core::PipelineCore* target) {
+        target->request_stop();
+        target->join(Seconds(kLimit));
+      },
+      core);
+}
+
+void PythonReader::close() {
+  if (!guard_.forked()) core_->close();
+}
+
+int PythonReader::wake_fd() {
+  guard_.check("this reader");
+  const Use in_use(*this);
+  if (!wake_up_) {
+    wake_up_ = std::make_shared<WakeUp>();
+    core_->inbox().set_ready_hook([wake = wake_up_] { wake->set(); });
+    wake_up_->set();  // for samples that arrived before the hook
+  }
+  return wake_up_->fd();
+}
+
+void PythonReader::reset_wake() {
+  guard_.check("this reader");  // a child shares the descriptor: a read would consume its parent's wake-up
+  wake_up_->reset();
+}
+void PythonReader::check_stalled() {
+  guard_.check("this reader");
+  core_->check_stalled();
+}
+void PythonReader::arm(bool waits) {
+  guard_.check("this reader");
+  core_->inbox().arm(waits);
+}
+
+int PythonReader::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  Py_VISIT(nb::inst_ptr<PythonReader>(self)->last_.ptr());
+  Py_VISIT(nb::inst_ptr<PythonReader>(self)->engine_.ptr());
+  return 0;
+}
+
+int PythonReader::clear(PyObject* self) noexcept {
+  const nb::object last = std::move(nb::inst_ptr<PythonReader>(self)->last_);
+  const nb::object engine = std::move(nb::inst_ptr<PythonReader>(self)->engine_);
+  return 0;
+}
+
+namespace {
+
+PythonReader& reader_of(PyObject* self) {
+  if (!nb::inst_ready(self)) throw nb::type_error("this Reader was not made by Pipeline.reader()");
+  return *nb::inst_ptr<PythonReader>(self);
+}
+
+nb::object poll(gil::Held& held, PythonReader& self) {
+  return self.poll(held);
+}
+
+// None, or a number of seconds from 0 on. Everything else is refused.
+std::optional<double> parse_timeout(PyObject* object) {
+  if (object == nullptr || object == Py_None) return std::nullopt;
+  const double seconds = PyFloat_AsDouble(object);
+  if (seconds == -1.0 && PyErr_Occurred() != nullptr) {
+    PyErr_Clear();
+    throw OptionTypeError("timeout must be a number of seconds or None, got " +
+                          std::string(nb::repr(nb::handle(object)).c_str()));
+  }
+  if (std::isnan(seconds) || seconds < 0) throw OptionError("timeout must be at least 0 seconds or None");
+  return seconds;
+}
+
+PyObject* get(gil::Held& held, PyObject* self, PyObject* args, PyObject* kwargs) {
+  static const char* names[] = {"timeout", nullptr};
+  PyObject* timeout = nullptr;
+  if (PyArg_ParseTupleAndKeywords(args, kwargs, "|O:get", const_cast<char**>(names), &timeout) == 0)
+    return nullptr;
+  return raw_call(held, [&] { return reader_of(self).get(held, parse_timeout(timeout)); });
+}
+
+PyObject* next(gil::Held& held, PyObject* self) {
+  PyObject* sample = raw_call(held, [&] { return reader_of(self).get(held, std::nullopt); });
+  if (sample == nullptr && PyErr_ExceptionMatches(classes().end_of_stream) != 0) PyErr_Clear();
+  return sample;
+}
+
+// For the event loop: never waits. Unlike poll() it serves NEXT readers too.
+PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
+  return raw_call(held, [&] { return reader_of(self).wait(held, 0); });
+}
+
+PyObject* latest(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
+  return raw_call(held, [&] { return reader_of(self).latest(held).release().ptr(); });
+}
+
+PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queue> queue,
+                        const std::string& name, bool frames) {
+  return {self.core().add_reader(any_ports(parents), {name, queue, frames}), self.names(), nb::find(self)};
+}
+
+PyObject* iterate(PyObject* self) {
+  return Py_NewRef(self);
+}
+
+PyMethodDef* reader_methods() {
+  static PyMethodDef methods[] = {
+      {"get", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&get>)),
+       METH_VARARGS | METH_KEYWORDS,
+       "get($self, timeout=None)\n--\n\nWaits for the next unseen sample.\n\nArgs:\n    timeout: Seconds to "
+       "wait; None "
+       "waits until the stream ends.\nReturns:\n    The sample; ``sample.dropped`` counts those lost on this "
+       "edge since "
+       "the last one.\nRaises:\n    EndOfStream: Every parent ended and the queue is empty.\n    "
+       "ReadTimeout: Nothing "
+       "arrived in time. The reader stays usable.\n    NodeError: A node failed; ``__cause__`` is its "
+       "exception.\n    Stalled: Nothing moves because another "
+       "reader, whose queue blocks, is not read.\n"
+       "GIL: released while waiting."},
+      {"_take", gil::entry<&take>, METH_NOARGS,
+       "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
+      {"latest", gil::entry<&latest>, METH_NOARGS,
+       "latest($self)\n--\n\nThe newest sample; the same object again when nothing is newer, None before the "
+       "first.\n\n"
+       "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "
+       "reader's "
+       "queue blocks (a file) or is NEXT.\n    NodeError: A node failed.\n    FramesHeld: Python holds "
+       "more frames "
+       "than max_held_bytes."},
+      {nullptr, nullptr, 0, nullptr}};
+  return methods;
+}
+
+}  // namespace
+
+void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
+  engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("queue").none(),
+             nb::arg("name"), nb::arg("frames"), "Adds a reader.");
+  static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
+                                      {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
+                                      {Py_tp_iter, reinterpret_cast<void*>(&iterate)},
+                                      {Py_tp_iternext, reinterpret_cast<void*>(gil::entry<&next>)},
+                                      {0, nullptr}};
+  nb::class_<PythonReader> reader(
+      module, "Reader", nb::type_slots(slots), nb::is_generic(), nb::is_final(), nb::is_weak_referenceable(),
+      nb::sig("class Reader(typing.Generic[T_co])"),
+      "Pulls samples from one or more nodes; made by Pipeline.reader().\n\nEvery method raises a failed "
+      "node's NodeError rather than return stale data. One thread at a time may use a reader.");
+  // Not through Py_tp_methods: nanobind uses that slot itself for a generic class.
+  for (PyMethodDef* method = reader_methods(); method->ml_name != nullptr; ++method) {
+    auto* const type = reinterpret_cast<PyTypeObject*>(reader.ptr());
+    reader.attr(method->ml_name) = nb::steal(PyDescr_NewMethod(type, method));
+  }
+  reader
+      .def("poll", gil::entry<&poll>, nb::sig("def poll(self) -> Sample[T_co] | None"),
+           "The next unseen sample or None. Never waits.\n\nRaises:\n    EndOfStream: Every parent ended and "
+           "the queue "
+           "is empty.\n    NodeError: A node failed.\n    FramesHeld: Python holds more frames than "
+           "max_held_bytes.")
+      .def_prop_ro("ended", &PythonReader::ended, "True once every parent has ended and the queue is empty.")
+      .def_prop_ro("name", &PythonReader::name, "The reader's name in stats and messages.")
+      .def(
+          "__repr__", [](const PythonReader& self) { return "<Reader '" + self.name() + "'>"; }, "Its name.")
+      .def("close", &PythonReader::close,
+           "Ends this reader: later samples are dropped as ``stop`` and block no producer.")
+      .def(
+          "__aiter__", [](nb::object self) { return nb::handle(classes().reader_iterator)(self); },
+          nb::sig("def __aiter__(self) -> typing.AsyncIterator[Sample[T_co]]"),
+          "Samples until the end, one wake-up of the event loop for any number of them.")
+      .def("_wake_fd", &PythonReader::wake_fd, "The file descriptor that wakes the event loop.")
+      .def("_reset_wake", &PythonReader::reset_wake,
+           "Called before _take(), so that a later sample wakes the event loop.")
+      .def("_check_stalled", &PythonReader::check_stalled, "Raises Stalled if a further wait cannot succeed.")
+      .def("_arm", &PythonReader::arm, nb::arg("waits"),
+           "Enables wake-ups before the event loop waits, and disables them after.");
+}
+
+}  // namespace freshframe::python

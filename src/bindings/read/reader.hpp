@@ -1,0 +1,78 @@
+// freshframe.Reader: pulls samples into Python.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "bindings/border/fork_guard.hpp"
+#include "bindings/frame/format_use.hpp"
+#include "bindings/read/sample.hpp"
+#include "core/edge/reader.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+class WakeUp;
+
+/// The object behind a Python Reader. Keeps only the last sample that a verb returned. One thread at a time: a
+/// second one gets a StateError. close(), ended() and name() from any.
+class PythonReader {
+ public:
+  /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
+  PythonReader(std::shared_ptr<core::ReaderCore> core, std::shared_ptr<NodeNames> names,
+               nanobind::object engine)
+      : core_(std::move(core)), names_(std::move(names)), engine_(std::move(engine)) {}
+  PythonReader(PythonReader&&) noexcept = default;
+  ~PythonReader();
+
+  [[nodiscard]] nanobind::object latest(gil::Held& held);
+  [[nodiscard]] nanobind::object poll(gil::Held& held);
+  /// The next sample, or none after one slice of waiting; a new reference.
+  /// While it waits, the formats of `use` are made of the sample's frame.
+  [[nodiscard]] PyObject* wait(gil::Held& held, double timeout, FormatUse use = {});
+  /// get(): waits in slices.
+  [[nodiscard]] PyObject* get(gil::Held& held, std::optional<double> timeout);
+  [[nodiscard]] bool ended() const {
+    guard_.check("this reader");
+    return core_->ended();
+  }
+  void close();
+  [[nodiscard]] const std::string& name() const { return core_->name(); }
+  /// A file descriptor that becomes readable when poll() may return a sample.
+  [[nodiscard]] int wake_fd();
+  /// Called before a check for a sample: a later arrival makes the descriptor readable.
+  void reset_wake();
+  /// Called before a wait on the descriptor: a NEXT queue then delivers its sample.
+  void arm(bool waits);
+  /// For a wait on the descriptor: throws Stalled when a further wait would be in vain.
+  void check_stalled();
+  [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }
+
+  class Use;
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
+
+ private:
+  nanobind::object keep(AnySample sample);
+  PyObject* given(std::optional<AnySample> sample);
+  void stop_after_interrupt(gil::Held& held);
+
+  std::shared_ptr<core::ReaderCore> core_;
+  std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
+  nanobind::object engine_;
+  nanobind::object last_;
+  std::shared_ptr<WakeUp> wake_up_;
+  // The thread whose turn it is, if any.
+  std::unique_ptr<std::atomic<std::thread::id>> user_ = std::make_unique<std::atomic<std::thread::id>>();
+  ForkGuard guard_;
+};
+
+}  // namespace freshframe::python

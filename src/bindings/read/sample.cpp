@@ -1,0 +1,174 @@
+// The Sample class: lazily made value and frame, and garbage collection.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/read/sample.hpp"
+
+#include <chrono>
+#include <utility>
+
+#include "bindings/border/raw_call.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/results/value.hpp"
+
+#include <nanobind/stl/string.h>
+#include <nanobind/typing.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+
+namespace {
+
+const std::string kUnknown;
+
+}  // namespace
+
+const std::string& PythonSample::name_of(int node) const {
+  const auto index = static_cast<std::size_t>(node);
+  return names_ && index < names_->size() ? (*names_)[index] : kUnknown;
+}
+
+namespace {
+
+// The object in `member`, or a new one of `make`. Making it may let another thread run this function too: all
+// threads use the first object.
+template <class Make>
+nb::object kept(nb::handle self, nb::object& member, const Make& make) {
+  {
+    const nb::ft_object_guard guard(self);
+    if (member.is_valid()) return member;
+  }
+  nb::object made = make();
+  const nb::ft_object_guard guard(self);
+  if (!member.is_valid()) member = std::move(made);
+  return member;
+}
+
+}  // namespace
+
+nb::object PythonSample::frame(nb::handle self) {
+  return kept(self, frame_, [&] { return sample_.frame ? nb::cast(sample_.frame) : nb::none(); });
+}
+
+nb::object PythonSample::value(gil::Held& held, nb::handle self) {
+  return kept(self, value_, [&] { return sample_.value ? to_python(held, sample_.value) : frame(self); });
+}
+
+bool PythonSample::renew([[maybe_unused]] nb::handle only, [[maybe_unused]] AnySample& sample,
+                         [[maybe_unused]] const NodeNames& names) {
+#ifndef Py_GIL_DISABLED  // there, that no other thread has a reference cannot be seen
+  if (!only.is_valid() || Py_REFCNT(only.ptr()) != 1) return false;
+  auto* self = nb::inst_ptr<PythonSample>(only);
+  if (self->names_ != names) return false;
+  const AnySample before = std::exchange(self->sample_, std::move(sample));
+  const nb::object value = std::move(self->value_);  // released after the members are empty
+  const nb::object frame = std::move(self->frame_);
+  return true;
+#else
+  return false;
+#endif
+}
+
+int PythonSample::traverse(PyObject* self, visitproc visit, void* arg) noexcept {
+  Py_VISIT(Py_TYPE(self));
+  if (!nb::inst_ready(self)) return 0;
+  const auto* sample = nb::inst_ptr<PythonSample>(self);
+  Py_VISIT(sample->value_.ptr());
+  Py_VISIT(sample->frame_.ptr());
+  return 0;
+}
+
+int PythonSample::clear(PyObject* self) noexcept {
+  auto* sample = nb::inst_ptr<PythonSample>(self);
+  const nb::object value = std::move(sample->value_);  // released after the members are empty
+  const nb::object frame = std::move(sample->frame_);
+  return 0;
+}
+
+nb::object make_sample(AnySample sample, const NodeNames& names) {
+  return nb::cast(PythonSample(std::move(sample), names));
+}
+
+namespace {
+
+double seconds(TimePoint time) {
+  return std::chrono::duration<double>(time.time_since_epoch()).count();
+}
+
+PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
+  return raw_call(held, [&] {
+    if (!nb::inst_ready(self)) throw nb::type_error("this Sample was not made by a reader or for a node");
+    return nb::inst_ptr<PythonSample>(self)->value(held, self).release().ptr();
+  });
+}
+
+PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr, "The value; made at first use and kept.",
+                            nullptr};
+
+nb::object path_of(const PythonSample& self) {
+  const auto& path = self.sample().stamp.path;
+  if (!path) return nb::none();
+  return nb::steal(PyUnicode_DecodeFSDefaultAndSize(path->data(), static_cast<Py_ssize_t>(path->size())));
+}
+
+[[noreturn]] nb::tuple refuse_sample_pickle(const PythonSample& /*self*/) {
+  throw OptionTypeError(
+      "a Sample cannot be pickled: it may hold a frame, shared picture memory of this process; send what is "
+      "needed of it, such as sample.value, sample.seq and sample.pts");
+}
+
+std::string sample_text(const PythonSample& self) {
+  return "Sample(seq=" + std::to_string(self.sample().stamp.seq) + ", source='" + self.source() +
+         "', node='" + self.node() + "')";
+}
+
+}  // namespace
+
+void bind_sample(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonSample::traverse)},
+                                      {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
+                                      {0, nullptr}};
+  module.attr("T_co") = nb::type_var("T_co", nb::arg("covariant") = true);
+  nb::class_<PythonSample> sample(module, "Sample", nb::type_slots(slots), nb::is_generic(), nb::is_final(),
+                                  nb::sig("class Sample(typing.Generic[T_co])"),
+                                  "A value with its source, number and times, and the frame that it was "
+                                  "made from.\n\nSamples compare by identity. Readers return them and "
+                                  "nodes receive them. Programs do not create them.");
+  // As a plain C function: a game asks once per frame, with cold caches (see Note [Results are used again]).
+  sample.attr(value_getter.name) =
+      nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
+  sample
+      .def_prop_ro(
+          "frame",
+          [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->frame(self); },
+          nb::sig("def frame(self, /) -> Frame | None"),
+          "The frame that the value was made from. On an edge of frames it is the value itself. None with "
+          "frames=False or if the source does not deliver frames.")
+      .def_prop_ro(
+          "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
+          "Frame number at the source, from 0.")
+      .def_prop_ro(
+          "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },
+          "Seconds in the source's own time.")
+      .def_prop_ro(
+          "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
+          "time.monotonic() when the device, file or network delivered the packet.")
+      .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
+      .def_prop_ro("node", &PythonSample::node,
+                   "Name of the node that sent this sample. It identifies the parent in a merge.")
+      .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
+                   "Path of this picture in an image sequence; None for other sources.")
+      .def_prop_ro(
+          "dropped", [](const PythonSample& self) { return self.sample().dropped; },
+          "Samples dropped on this edge since the previous one.")
+      .def_prop_ro(
+          "age",
+          [](const PythonSample& self) {
+            const auto now = std::chrono::steady_clock::now();
+            return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
+          },
+          "Seconds since `captured`.")
+      .def("__reduce__", &refuse_sample_pickle, "Raises OptionTypeError: a Sample cannot be pickled.")
+      .def("__repr__", &sample_text);
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,47 @@
+// freshframe.Sample: a sample that has left the engine.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/sample.hpp"
+
+#include <memory>
+#include <string>
+
+#include "bindings/engine/node_names.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// The object behind a Python Sample. `value` and `frame` are made at first use and kept.
+class PythonSample {
+ public:
+  PythonSample(AnySample sample, NodeNames names) : sample_(std::move(sample)), names_(std::move(names)) {}
+
+  [[nodiscard]] const AnySample& sample() const noexcept { return sample_; }
+  [[nodiscard]] const std::string& source() const { return name_of(sample_.stamp.source); }
+  [[nodiscard]] const std::string& node() const { return name_of(sample_.node); }
+  /// `self` is its Python object. Any number of threads at once: all get the same object.
+  nanobind::object frame(nanobind::handle self);
+  nanobind::object value(gil::Held& held, nanobind::handle self);
+
+  /// Becomes another sample if `only` is the only reference to a Python Sample; false: it is not.
+  static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);
+
+  static int traverse(PyObject* self, visitproc visit, void* arg) noexcept;
+  static int clear(PyObject* self) noexcept;
+
+ private:
+  [[nodiscard]] const std::string& name_of(int node) const;
+
+  AnySample sample_;
+  NodeNames names_;
+  nanobind::object value_;
+  nanobind::object frame_;
+};
+
+[[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);
+
+}  // namespace freshframe::python

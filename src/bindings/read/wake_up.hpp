@@ -1,0 +1,35 @@
+// A pipe that a native thread writes to without the GIL and an event loop waits for.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+#include <utility>
+
+#include <sys/types.h>
+
+namespace freshframe::python {
+
+/// Coalesces: any number of set() before a reset() are one wake-up. Thread-safe. A pipe has a number of its
+/// own, by which it is known from whatever else has got its descriptor; all eventfds and epolls share one.
+class WakeUp {
+ public:
+  WakeUp();
+  WakeUp(const WakeUp&) = delete;
+  WakeUp& operator=(const WakeUp&) = delete;
+  ~WakeUp();
+
+  void set() noexcept;
+  void reset() noexcept;
+  /// Readable after set().
+  [[nodiscard]] int fd() const noexcept { return reads_; }
+
+ private:
+  [[nodiscard]] bool is_ours(int descriptor) const noexcept;
+
+  int reads_ = -1;
+  int writes_ = -1;
+  std::pair<dev_t, ino_t> identity_{};
+  std::atomic<bool> pending_{false};
+};
+
+}  // namespace freshframe::python

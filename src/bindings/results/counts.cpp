@@ -1,0 +1,133 @@
+// Counts between C++ and Python, field by field.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/results/counts.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "bindings/results/value.hpp"
+
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using Place = std::pair<float, float>;
+using Tracks = std::variant<Circles, Detections>;
+
+nb::object python_class(const char* name) {
+  return nb::module_::import_("freshframe._vision.counting").attr(name);
+}
+
+nb::object point_to_python(const Point& point) {
+  return nb::make_tuple(point.x, point.y);
+}
+
+Point point_of(nb::handle object) {
+  const auto [x, y] = nb::cast<Place>(object);
+  return {x, y};
+}
+
+nb::tuple crossings_to_python(const std::vector<Crossing>& crossings) {
+  nb::list list;
+  if (crossings.empty()) return nb::tuple(list);
+  const auto type = python_class("Crossing");
+  for (const auto& each : crossings)
+    list.append(type(each.id, each.class_id, each.forward, point_to_python(each.at), each.pts));
+  return nb::tuple(list);
+}
+
+std::vector<Crossing> crossings_of(nb::handle object) {
+  std::vector<Crossing> crossings;
+  for (const nb::handle each : nb::iter(object)) {
+    crossings.push_back({.id = nb::cast<std::int64_t>(each.attr("tracker_id")),
+                         .class_id = nb::cast<int>(each.attr("class_id")),
+                         .forward = nb::cast<bool>(each.attr("forward")),
+                         .at = point_of(each.attr("at")),
+                         .pts = nb::cast<double>(each.attr("pts"))});
+  }
+  return crossings;
+}
+
+nb::object tracks_to_python(gil::Held& held, const Tracks& tracks) {
+  return std::visit(
+      [&](const auto& found) {
+        using Found = std::decay_t<decltype(found)>;
+        return to_python(held, ValueRef::make<Found>(found));
+      },
+      tracks);
+}
+
+Tracks tracks_of(gil::Held& held, nb::handle object) {
+  static const TypeInfo* const wanted[] = {type_of<Detections>()};
+  const auto output = from_python(held, object, wanted);
+  if (const auto* circles = output.value.as<Circles>()) return *circles;
+  if (const auto* boxes = output.value.as<Detections>()) return *boxes;
+  throw OptionTypeError("the tracks of counts must be Circles or Detections");
+}
+
+}  // namespace
+
+nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
+  nb::dict classes;
+  if (const auto* boxes = std::get_if<Detections>(&counts.tracks)) {
+    std::map<std::string, DirectionCounts> named;  // of classes of one name the sum
+    for (const auto& [class_id, numbers] : counts.classes) {
+      auto& sum = named[class_name(boxes->names, class_id)];
+      sum.forward += numbers.forward;
+      sum.backward += numbers.backward;
+    }
+    for (const auto& [name, numbers] : named)
+      classes[nb::str(name.c_str())] = nb::make_tuple(numbers.forward, numbers.backward);
+  }
+  return python_class("LineCounts")(
+      point_to_python(counts.start), point_to_python(counts.end), counts.forward, counts.backward, classes,
+      crossings_to_python(counts.crossings), tracks_to_python(held, counts.tracks));
+}
+
+nb::object counts_to_python(gil::Held& held, const ZoneCounts& counts) {
+  nb::list corners;
+  for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
+  nb::list inside;
+  for (const auto id : counts.inside) inside.append(id);
+  return python_class("ZoneCounts")(nb::tuple(corners), counts.entered, counts.left, nb::tuple(inside),
+                                    crossings_to_python(counts.crossings),
+                                    tracks_to_python(held, counts.tracks));
+}
+
+ValueRef counts_from_python(gil::Held& held, nb::handle object) {
+  if (nb::isinstance(object, python_class("LineCounts"))) {
+    LineCounts counts;
+    counts.start = point_of(object.attr("start"));
+    counts.end = point_of(object.attr("end"));
+    counts.forward = nb::cast<std::int64_t>(object.attr("forward"));
+    counts.backward = nb::cast<std::int64_t>(object.attr("backward"));
+    counts.crossings = crossings_of(object.attr("crossings"));
+    counts.tracks = tracks_of(held, object.attr("tracks"));
+    return ValueRef::make<LineCounts>(std::move(counts));
+  }
+  if (nb::isinstance(object, python_class("ZoneCounts"))) {
+    ZoneCounts counts;
+    for (const auto& [x, y] : nb::cast<std::vector<Place>>(object.attr("corners")))
+      counts.corners.push_back({x, y});
+    counts.entered = nb::cast<std::int64_t>(object.attr("entered"));
+    counts.left = nb::cast<std::int64_t>(object.attr("left"));
+    counts.inside = nb::cast<std::vector<std::int64_t>>(object.attr("inside"));
+    counts.crossings = crossings_of(object.attr("crossings"));
+    counts.tracks = tracks_of(held, object.attr("tracks"));
+    return ValueRef::make<ZoneCounts>(std::move(counts));
+  }
+  return {};
+}
+
+}  // namespace freshframe::python

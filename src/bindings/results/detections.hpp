@@ -1,0 +1,37 @@
+// Python's Detections of native ones, and back.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/sample.hpp"
+#include "freshframe/vision.hpp"
+
+#include <memory>
+
+#include "bindings/results/pickled.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// The `data` of boxes that a program made in Python: the Detections themselves, or their `data` alone, as another
+/// process has pickled it.
+struct PythonColumns final : FurtherColumns {
+  gil::Ref boxes;
+  std::shared_ptr<PickledBytes> data;
+  bool has_data = false;
+};
+
+/// `found` belongs to `value`; the arrays are read-only views of it. An unchanged object from Python is returned as the
+/// same object.
+[[nodiscard]] nanobind::object detections_to_python(gil::Held& held, const ValueRef& value,
+                                                    const Detections& found);
+/// Whether it is one of the package's Detections; `exactly`: no subclass.
+[[nodiscard]] bool is_detections(nanobind::handle object, bool exactly);
+/// Copies the columns. Throws OptionError, OptionTypeError.
+[[nodiscard]] Detections detections_from_python(gil::Held& held, nanobind::handle object);
+/// The package's Detections of those of supervision; invalid: it is something else.
+[[nodiscard]] nanobind::object detections_of_supervision(nanobind::handle object);
+
+}  // namespace freshframe::python

@@ -1,0 +1,59 @@
+// A value that another process has pickled: unpickled at its first use in Python.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/sample.hpp"
+
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "process/wire/value.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// The node that has sent a value.
+struct Producer {
+  std::string name;
+  std::shared_ptr<const gil::Ref> definitions = {};  // see Definitions in pickling.py; null: none are needed
+};
+
+/// A Python object that another process has pickled. A third process gets the same pickle.
+class PickledBytes {
+ public:
+  /// The pickle begins with part `first_part`.
+  PickledBytes(process::ReceivedValue bytes, Producer producer, std::size_t first_part = 0)
+      : bytes_(std::move(bytes)), producer_(std::move(producer)), first_part_(first_part) {}
+
+  /// The object: made at the first call and kept. Raises an error that names the producer if it cannot be unpickled.
+  [[nodiscard]] nanobind::object open(gil::Held& held);
+  [[nodiscard]] const process::ReceivedValue& bytes() const noexcept { return bytes_; }
+
+ private:
+  const process::ReceivedValue bytes_;
+  const Producer producer_;  // its definitions must exist until the object is made
+  const std::size_t first_part_;
+  std::mutex mutex_;  // held while object_ is read or written, never while the object is made
+  gil::Ref object_;   // guarded by mutex_
+};
+
+/// The value on an edge.
+struct Pickled {
+  std::shared_ptr<PickledBytes> body;
+};
+
+/// A function of the package's module for pickles.
+[[nodiscard]] nanobind::object pickling(const char* function);
+/// The arguments of its loads(): the pickle, then buffers of its own, to which arrays may write.
+[[nodiscard]] nanobind::list parts_list(const process::ReceivedValue& value, std::size_t first_part = 0);
+
+}  // namespace freshframe::python
+
+template <>
+inline constexpr std::string_view freshframe::kTypeName<freshframe::python::Pickled> = "a Python object";

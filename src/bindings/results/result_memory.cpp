@@ -1,0 +1,117 @@
+// The exporter of buffers, and calls of numpy.ndarray.
+// SPDX-License-Identifier: Apache-2.0
+#include "bindings/results/result_memory.hpp"
+
+#include <array>
+#include <cstdint>
+#include <new>
+#include <utility>
+
+#include "bindings/border/made_once.hpp"
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+// Owns the result, or the memory for a copy at its end. It exports the table for the next array of `array()`.
+// NumPy requests the buffer at once and keeps the exporter.
+struct Exporter {
+  PyObject_VAR_HEAD ValueRef value;
+  const void* table;
+  Py_ssize_t bytes;
+};
+static_assert(sizeof(Exporter) % alignof(std::int64_t) == 0, "the room behind it is aligned");
+
+Exporter& exporter_of(PyObject* object) {
+  return *reinterpret_cast<Exporter*>(object);
+}
+
+int export_buffer(PyObject* self, Py_buffer* view, int flags) {
+  const auto& exporter = exporter_of(self);
+  return PyBuffer_FillInfo(view, self, const_cast<void*>(exporter.table), exporter.bytes, 1, flags);
+}
+
+void free_exporter(PyObject* self) {
+  PyTypeObject* const type = Py_TYPE(self);
+  exporter_of(self).value.~ValueRef();
+  type->tp_free(self);
+  Py_DECREF(type);
+}
+
+PyTypeObject* make_exporter_type() {
+  static PyType_Slot slots[] = {{Py_tp_dealloc, reinterpret_cast<void*>(&free_exporter)},
+                                {Py_bf_getbuffer, reinterpret_cast<void*>(&export_buffer)},
+                                {0, nullptr}};
+  static PyType_Spec spec = {"freshframe._native._ResultMemory", sizeof(Exporter), 1,
+                             Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+  PyObject* const type = PyType_FromSpec(&spec);
+  if (type == nullptr) throw nb::python_error();
+  return reinterpret_cast<PyTypeObject*>(type);
+}
+
+// Kept for the life of the process.
+struct NumPy {
+  PyObject* ndarray;
+  std::array<PyObject*, 3> dtypes;  // by Column::Number
+
+  static NumPy find() {
+    const auto module = nb::module_::import_("numpy");
+    const auto dtype = [&](const char* name) {
+      return nb::object(module.attr("dtype")(name)).release().ptr();
+    };
+    return {nb::object(module.attr("ndarray")).release().ptr(),
+            {dtype("float32"), dtype("int64"), dtype("int32")}};
+  }
+};
+
+Py_ssize_t bytes_of(Column::Number number) {
+  return number == Column::Number::Int64 ? sizeof(std::int64_t) : sizeof(float);
+}
+
+nb::object tuple_of(Py_ssize_t first, Py_ssize_t second, bool both) {
+  const auto tuple = nb::steal(PyTuple_New(both ? 2 : 1));
+  if (!tuple.is_valid()) throw nb::python_error();
+  PyTuple_SET_ITEM(tuple.ptr(), 0, PyLong_FromSsize_t(first));
+  if (both) PyTuple_SET_ITEM(tuple.ptr(), 1, PyLong_FromSsize_t(second));
+  return tuple;
+}
+
+}  // namespace
+
+ResultMemory::ResultMemory(gil::Held& held, ValueRef value) : ResultMemory(held, 0) {
+  exporter_of(exporter_.ptr()).value = std::move(value);
+}
+
+ResultMemory::ResultMemory(gil::Held& held, std::size_t bytes) {
+  held.check();
+  auto* const type = made_once<&make_exporter_type>();
+  exporter_ = nb::steal(type->tp_alloc(type, static_cast<Py_ssize_t>(bytes)));
+  if (!exporter_.is_valid()) throw nb::python_error();
+  new (&exporter_of(exporter_.ptr()).value) ValueRef;
+}
+
+void* ResultMemory::room() const noexcept {
+  return &exporter_of(exporter_.ptr()) + 1;
+}
+
+nb::object ResultMemory::array(const Column& column, const void* table, std::size_t rows) const {
+  static const std::int64_t nothing = 0;
+  const auto& numpy = made_once<&NumPy::find>();
+  const auto size = bytes_of(column.number);
+  const auto count = static_cast<Py_ssize_t>(rows);
+  auto& exporter = exporter_of(exporter_.ptr());
+  exporter.table = rows > 0 ? table : &nothing;
+  exporter.bytes = count * column.row_numbers * size;
+  const bool matrix = column.width > 0;
+  const auto shape = tuple_of(count, column.width, matrix);
+  const auto strides = tuple_of(column.row_numbers * size, size, matrix);
+  const auto offset = nb::steal(PyLong_FromSsize_t(rows > 0 ? column.first * size : 0));
+  PyObject* arguments[] = {shape.ptr(), numpy.dtypes[static_cast<std::size_t>(column.number)],
+                           exporter_.ptr(), offset.ptr(), strides.ptr()};
+  auto result = nb::steal(PyObject_Vectorcall(numpy.ndarray, arguments, 5, nullptr));
+  if (!result.is_valid()) throw nb::python_error();
+  return result;
+}
+
+}  // namespace freshframe::python

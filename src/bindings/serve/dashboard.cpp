@@ -1,0 +1,73 @@
+// The dashboard's server for Python: its start and its end, and the text of /metrics.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/metrics.hpp"
+#include "freshframe/serve.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/engine/engine.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/serve/gil_findings.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
+                               std::optional<std::vector<std::string>> view, const std::string& token,
+                               std::optional<double> source_timeout) {
+  (void)self.core();  // refuses in a forked child
+  if (self.server()) throw StateError("this pipeline is served already");
+  self.server() =
+      std::make_unique<Server>(self.shared_core(), ServeOptions{.host = host,
+                                                                .port = port,
+                                                                .view = std::move(view),
+                                                                .token = token,
+                                                                .source_timeout = source_timeout,
+                                                                .gil_findings = &read_gil_findings});
+  return self.server()->urls();
+}
+
+void close_server(gil::Held& held, Engine& self) {
+  if (self.forked() || !self.server()) return;
+  auto server = std::move(self.server());
+  gil::release(held, [](Server* target) { target->close(); }, server.get());
+}
+
+std::string metrics(gil::Held& held, Engine& self) {
+  (void)self.core();  // refuses in a forked child
+  if (!self.metrics()) self.metrics() = std::make_unique<Metrics>(self.shared_core(), &read_gil_findings);
+  return gil::release(held, [](Metrics* metrics) { return metrics->text(); }, self.metrics().get());
+}
+
+void forget_server(Engine& self) {
+  if (self.server()) self.server()->forget_in_child();
+}
+
+}  // namespace
+
+void bind_serve(nb::class_<Engine>& engine) {
+  engine
+      .def("serve", &serve, nb::lock_self(), nb::arg("host"), nb::arg("port"), nb::arg("view").none(),
+           nb::arg("token"), nb::arg("source_timeout").none(),
+           "Starts the dashboard's server; returns its URLs.")
+      .def("close_server", gil::entry<&close_server>, nb::lock_self(),
+           "Ends the dashboard's server. GIL: released while waiting")
+      .def("metrics", gil::entry<&metrics>, nb::lock_self(),
+           "The text of /metrics for this pipeline. GIL: released")
+      .def("forget_server", &forget_server, nb::lock_self(),
+           "Closes the server's socket in the child of a fork.");
+}
+
+}  // namespace freshframe::python

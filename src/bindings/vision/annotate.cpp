@@ -1,0 +1,86 @@
+// Drawing: Annotate as a node and called alone, and lines of text as masks.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/results/counts.hpp"
+#include "bindings/vision/tracks.hpp"
+#include "core/frame/frame_access.hpp"
+#include "vision/draw/label.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::Annotate> = true;
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+std::unique_ptr<NodeHandle> make_annotate(bool ids, bool names, std::optional<bool> confidences, double trail,
+                                          float line_width) {
+  return handle_of(std::make_unique<Annotate>(AnnotateOptions{
+      .ids = ids, .names = names, .confidences = confidences, .trail = trail, .line_width = line_width}));
+}
+
+Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle given,
+               std::optional<double> time) {
+  auto& node = lone_node<Annotate>(self, "an Annotate", "draw()");
+  auto value = tracks_from(held, given);
+  if (!value) value = counts_from_python(held, given);
+  if (!value) {
+    throw OptionTypeError(
+        std::string(
+            "Annotate takes Circles, Detections (freshframe's or supervision's) or counts, but draw() "
+            "got a ") +
+        Py_TYPE(given.ptr())->tp_name + kMakeThem);
+  }
+  return gil::release(
+      held,
+      [](Annotate* of, const Frame& picture, const ValueRef& found, const std::optional<double>& at) {
+        return of->draw(core::FrameAccess::engine(picture), found, at).keep();
+      },
+      &node, frame, value, time);
+}
+
+// A line of text as (H, W) uint8: the share of each pixel that the letters cover.
+nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>> text_mask(const std::string& text, double height) {
+  auto drawn = std::make_unique<vision::Lettering>(vision::lettering(text, height));
+  std::uint8_t* const data = drawn->mask.data();
+  const std::array shape = {static_cast<std::size_t>(drawn->height), static_cast<std::size_t>(drawn->width)};
+  const nb::capsule owner(drawn.release(),
+                          [](void* object) noexcept { delete static_cast<vision::Lettering*>(object); });
+  return {data, shape.size(), shape.data(), owner};
+}
+
+}  // namespace
+
+void bind_annotate(nb::module_& module) {
+  module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("names"), nb::arg("confidences").none(),
+             nb::arg("trail"), nb::arg("line_width"));
+  module.def("annotate", gil::entry<&annotate>, nb::arg("node"), nb::arg("frame"), nb::arg("found").none(),
+             nb::arg("time").none(),
+             nb::sig("def annotate(node: NodeHandle, frame: Frame, found: typing.Any, time: float | None) -> "
+                     "Frame"),
+             "A copy of the frame with the results drawn on it. GIL: released");
+  module.def("text_mask", &text_mask, nb::arg("text"), nb::arg("height"),
+             "A line of anti-aliased text as the coverage of each pixel, 0 to 255.");
+}
+
+}  // namespace freshframe::python

@@ -1,0 +1,86 @@
+// The counters of lines and zones, as nodes and called alone.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/vision.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/parts.hpp"
+#include "bindings/results/counts.hpp"
+#include "bindings/vision/tracks.hpp"
+
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using Place = std::pair<float, float>;
+
+Anchor anchor_of(const std::string& name) {
+  if (name == "center") return Anchor::Center;
+  if (name == "bottom") return Anchor::Bottom;
+  throw OptionError("anchor must be 'center' or 'bottom', got '" + name + "'");
+}
+
+std::unique_ptr<NodeHandle> make_line_counter(Place start, Place end, const std::string& anchor,
+                                              std::optional<float> margin) {
+  return handle_of(std::make_unique<LineCounter>(LineCounterOptions{.start = {start.first, start.second},
+                                                                    .end = {end.first, end.second},
+                                                                    .anchor = anchor_of(anchor),
+                                                                    .margin = margin}));
+}
+
+std::unique_ptr<NodeHandle> make_zone_counter(const std::vector<Place>& corners, const std::string& anchor,
+                                              std::optional<float> margin, double max_gap) {
+  ZoneCounterOptions options{
+      .corners = {}, .anchor = anchor_of(anchor), .margin = margin, .max_gap = max_gap};
+  for (const auto& [x, y] : corners) options.corners.push_back({x, y});
+  return handle_of(std::make_unique<ZoneCounter>(options));
+}
+
+template <class Counter>
+nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, double time) {
+  auto& counter = lone_node<Counter>(self, "a counter", "update()");
+  const auto value = tracks_from(held, given);
+  if (!value) {
+    throw OptionTypeError(
+        counter.default_name() +
+        " takes Circles or Detections (freshframe's or supervision's), but update() got a " +
+        Py_TYPE(given.ptr())->tp_name);
+  }
+  if (const auto* circles = value.as<Circles>())
+    return counts_to_python(held, counter.update(*circles, time));
+  return counts_to_python(held, counter.update(*value.as<Detections>(), time));
+}
+
+}  // namespace
+
+void bind_counters(nb::module_& module) {
+  module.def("make_line_counter", &make_line_counter, nb::arg("start"), nb::arg("end"), nb::arg("anchor"),
+             nb::arg("margin").none());
+  module.def("make_zone_counter", &make_zone_counter, nb::arg("corners"), nb::arg("anchor"),
+             nb::arg("margin").none(), nb::arg("max_gap"));
+  module.def("update_line_counter", gil::entry<&update_counter<LineCounter>>, nb::arg("counter"),
+             nb::arg("tracks").none(), nb::arg("time"),
+             nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, time: float) -> "
+                     "typing.Any"));
+  module.def("update_zone_counter", gil::entry<&update_counter<ZoneCounter>>, nb::arg("counter"),
+             nb::arg("tracks").none(), nb::arg("time"),
+             nb::sig("def update_zone_counter(counter: NodeHandle, tracks: typing.Any, time: float) -> "
+                     "typing.Any"));
+}
+
+}  // namespace freshframe::python

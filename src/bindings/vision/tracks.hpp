@@ -1,0 +1,27 @@
+// Objects of Python as tracks for the nodes that take them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/sample.hpp"
+#include "freshframe/vision.hpp"
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// Detections, including supervision's, or Circles; empty: another type.
+[[nodiscard]] ValueRef tracks_from(gil::Held& held, nanobind::handle object);
+
+/// The end of a message about another type.
+inline constexpr const char* kMakeThem =
+    ": make them of your boxes, ff.Detections(xyxy, confidence, class_id)";
+
+}  // namespace freshframe::python
+
+// Python objects that came with them are released through the deferred queue.
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::Detections> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::ValueRef> = true;

@@ -1,0 +1,42 @@
+// The events of the samples that a lane has dropped, until a sample takes them along.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/sample.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <vector>
+
+namespace freshframe::core {
+
+/// Note [Events pass]
+/// A sample may be dropped because a newer one has the newer state. Its events have no newer form. So a lane keeps
+/// the dropped samples that have events, and the next sample that passes and is newer absorbs them, on its
+/// consumer's thread. When the stream ends before such a sample, the newest dropped one passes after all. Of the
+/// kept samples only that one keeps its picture. Guarded by the inbox's mutex.
+class KeptEvents {
+ public:
+  static constexpr std::size_t kMost = 10'000;  // samples; more: the oldest go
+
+  [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
+  /// `arrival`: the number of the sample among those that came to the lane. Takes the sample if it has events, and
+  /// leaves a picture that nothing needs any more, to be destroyed without the mutex.
+  void keep(std::uint64_t arrival, AnySample& dropped);
+  /// Moves the values of that type which are older than the arrival to `older`, in their order, and a picture that
+  /// nothing needs any more to `freed`.
+  void move_older(std::uint64_t arrival, const TypeInfo* type, std::vector<ValueRef>& older,
+                  std::vector<AnySample>& freed);
+  /// Takes the newest sample out, with its arrival.
+  std::uint64_t take_newest(AnySample& sample);
+  void clear(std::vector<AnySample>& freed);
+  /// The samples with events that went because of kMost.
+  [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
+
+ private:
+  std::map<std::uint64_t, AnySample> kept_;  // by arrival
+  std::uint64_t lost_ = 0;
+};
+
+}  // namespace freshframe::core

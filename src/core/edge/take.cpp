@@ -1,0 +1,134 @@
+// The consumer's side of an inbox: which sample is the next, and the wait for it.
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "core/edge/inbox.hpp"
+#include "core/edge/lock_soon.hpp"
+
+namespace freshframe::core {
+
+bool Inbox::stale_locked(const Lane& lane, const AnySample& sample) const {
+  return lane.max_age && clock_->now() - sample.stamp.captured > *lane.max_age;
+}
+
+void Inbox::deliver_locked(std::size_t index, AnySample& sample, std::uint64_t arrival, Aftermath& after) {
+  Lane& lane = *lanes_[index];
+  ++lane.delivered;
+  sample.dropped = std::exchange(lane.dropped_since, 0);
+  after.edge = lane.edge;
+  after.events.clear();
+  if (!lane.kept.empty() && sample.value)
+    lane.kept.move_older(arrival, sample.value.get()->type(), after.events, after.dropped);
+  next_lane_ = index + 1 == lanes_.size() ? 0 : index + 1;
+}
+
+Taken Inbox::nothing_locked() const {
+  return closed_ || all_ended_locked() ? Taken::Ended : Taken::Nothing;
+}
+
+bool Inbox::take_from_locked(std::size_t index, AnySample& sample, bool newest, Aftermath& after) {
+  Lane& lane = *lanes_[index];
+  while (lane.size > 0) {
+    if (newest && lane.size > 1) {
+      after.dropped.push_back(evict_locked(lane, DropCause::Skipped));
+    } else if (stale_locked(lane, lane.ring[lane.head])) {
+      after.dropped.push_back(evict_locked(lane, DropCause::Stale));
+    } else {
+      const auto arrival = lane.arrivals[lane.head];
+      sample = pop_locked(lane);
+      deliver_locked(index, sample, arrival, after);
+      return true;
+    }
+  }
+  if (!lane.owes_events()) return false;
+  const auto arrival = lane.kept.take_newest(sample);
+  ++lane.passed_in;
+  deliver_locked(index, sample, arrival, after);
+  return true;
+}
+
+Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
+  if (closed_ && clock_->now() >= drained_by_) return Taken::Ended;
+  for (std::size_t step = 0; step < lanes_.size(); ++step) {
+    const auto index = (next_lane_ + step) % lanes_.size();
+    Lane& lane = *lanes_[index];
+    const bool was_full = full_locked(lane);
+    const bool found = take_from_locked(index, sample, newest, after);
+    if (was_full) moved_locked();
+    if (was_full && lane.producer_asleep) lane.room.notify_one();
+    if (found) return Taken::Sample;
+  }
+  return nothing_locked();
+}
+
+Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after) {
+  if (!after.events.empty()) sample.value = sample.value.get()->with_events_of(after.events);
+  if (taken != Taken::Sample) return taken;
+  const auto now = clock_->now();
+  ages_[after.edge]->add(Seconds(now - sample.stamp.captured).count(), now);
+  return taken;
+}
+
+Taken Inbox::take(AnySample& sample, TimePoint deadline) {
+  Aftermath after;
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
+  auto taken = take_locked(sample, false, after);
+  while (taken == Taken::Nothing) {
+    if (!after.dropped.empty()) {  // stale ones: their pictures are freed before a wait, which may be long
+      lock.unlock();
+      after.dropped.clear();
+      lock.lock();
+    }
+    waiting_ = true;
+    const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
+      return closed_ || all_ended_locked() || any_waits_locked();
+    };
+    const bool in_time = wait_for_sample_locked(deadline, ready);
+    waiting_ = false;
+    taken = take_locked(sample, false, after);
+    if (!in_time) break;
+  }
+  lock.unlock();
+  return finish_take(taken, sample, after);
+}
+
+// Returns ready(); false: the deadline has passed.
+bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready) {
+  if (deadline == TimePoint::min()) return ready();
+  const auto began = AdaptiveSpin::Clock::now();
+  const bool sleeps = !spin_.worth_it() || !wait_awake_locked(ready);
+  if (sleeps) {
+    consumer_asleep_ = true;
+    const bool in_time = ready() || ready_.wait_until(mutex_, *clock_, deadline, ready);
+    consumer_asleep_ = false;
+    if (!in_time) return false;
+  }
+  spin_.waited(AdaptiveSpin::Clock::now() - began, sleeps);
+  return true;
+}
+
+void Inbox::arm(bool waits) {
+  const Lock lock(mutex_);
+  waiting_ = waits;
+}
+
+Taken Inbox::try_take(AnySample& sample) {
+  Aftermath after;
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
+  const auto taken = take_locked(sample, false, after);
+  lock.unlock();
+  return finish_take(taken, sample, after);
+}
+
+Taken Inbox::take_newest(AnySample& sample) {
+  Aftermath after;
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
+  const auto taken = take_locked(sample, true, after);
+  lock.unlock();
+  return finish_take(taken, sample, after);
+}
+
+}  // namespace freshframe::core

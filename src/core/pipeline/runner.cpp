@@ -1,0 +1,405 @@
+// The runner's loops and steps.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/runner.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cmath>
+#include <utility>
+
+#include "core/frame/frame_access.hpp"
+#include "core/pipeline/own_counter.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include <cxxabi.h>
+#include <pthread.h>
+
+namespace freshframe::core {
+namespace {
+
+thread_local Runner* current_runner = nullptr;
+
+// Note [Forced unwinding]
+// pthread_exit() in a node's code ends the thread by an unwind that looks like an exception. So does CPython up
+// to 3.13 with a thread that wants the GIL while the interpreter finalises, which nodes of the bindings may. The
+// C library ends the program when the unwind is swallowed, so each catch (...) around a node lets it pass first.
+
+std::string describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "an exception not derived from std::exception";
+  }
+}
+
+// A source that a stop interrupted says so with this code.
+bool is_cancellation(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const SourceError& known) {
+    return known.code() == ECANCELED;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
+               const AddOptions& options)
+    : core_(core),
+      index_(index),
+      name_(std::move(name)),
+      node_(std::move(node)),
+      source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
+      on_error_(options.on_error),
+      batch_(options.batch),
+      inbox_(name_, core.clock()),
+      batch_sizes_(batch_ ? static_cast<std::size_t>(batch_->size) : 0),
+      context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_,
+               name_} {}
+
+Runner* Runner::current() noexcept {
+  return current_runner;
+}
+
+void Runner::run() {
+  adopt_thread();
+  bool arrived = false;
+  try {
+    const bool opened = open_step();
+    arrived = true;
+    if (opened) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+  } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
+    const Error error("ended its own thread");
+    fail(std::make_exception_ptr(error), error.what(), nullptr);
+    if (!arrived) core_.arrive_opened();
+    close_step();
+    throw;
+  } catch (...) {  // a step of the engine itself, out of memory: the pipeline ends, not the program
+    fail_outside_node(std::current_exception());
+    if (!arrived) core_.arrive_opened();
+  }
+  close_step();
+}
+
+void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
+  try {
+    fail(cause, "the engine failed: " + describe(cause), nullptr);
+  } catch (...) {  // no memory for the texts either
+    closed_cleanly_.store(false, std::memory_order_relaxed);
+    try {
+      core_.refuse(std::move(cause));
+    } catch (...) {  // NOLINT(bugprone-empty-catch): nor to stop the others: their input ends with this node
+    }
+  }
+}
+
+void Runner::adopt_thread() noexcept {
+  constexpr std::size_t kThreadNameLength = 15;  // the kernel's limit
+  std::array<char, kThreadNameLength + 1> short_name{};
+  name_.copy(short_name.data(), kThreadNameLength);
+  pthread_setname_np(pthread_self(), short_name.data());
+  current_runner = this;
+  set_state(NodeState::Opening);
+}
+
+bool Runner::open_step() {
+  try {
+    if (!context_.stop.stop_requested()) {
+      counters_.source().enter(SourceState::Connecting);
+      expect_no_lock();
+      node_->open(context_);
+      opened_ = true;
+      // A source that still waits for its key frame, or backs off, has set its state itself.
+      auto& book = counters_.source();
+      if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
+    }
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    const bool was_stopped = context_.stop.stop_requested() && is_cancellation(std::current_exception());
+    if (!was_stopped) fail(std::current_exception(), describe(std::current_exception()), nullptr);
+  }
+  set_state(NodeState::Waiting);
+  core_.arrive_opened();
+  // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples.
+  return opened_ && (is_recorder() || !context_.stop.stop_requested());
+}
+
+void Runner::node_loop() {
+  AnySample sample;
+  while (live_ ? take_or_idle(sample) : take(sample)) {
+    if (!process_one(sample)) return;
+    sample = {};  // nothing is held while waiting
+  }
+}
+
+bool Runner::take_or_idle(AnySample& sample) {
+  for (;;) {
+    set_state(NodeState::Waiting);
+    const auto taken = inbox_.take(sample, node_->idle_at().value_or(TimePoint::max()));
+    if (taken != Taken::Nothing) return taken == Taken::Sample;
+    if (!idle_step()) return false;
+  }
+}
+
+bool Runner::idle_step() {
+  set_state(NodeState::Working);
+  try {
+    expect_no_lock();
+    node_->idle(context_);
+    return true;
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    return fail(std::current_exception(), describe(std::current_exception()), nullptr);
+  }
+}
+
+void Runner::batch_loop() {
+  std::vector<AnySample> samples;
+  while (take_batch(samples)) {
+    if (!process_batch(samples)) return;
+    samples.clear();  // nothing is held while waiting
+  }
+}
+
+bool Runner::process_batch(std::span<const AnySample> samples) {
+  std::vector<std::optional<Emitted>> outputs;
+  begin_work();
+  try {
+    expect_no_lock();
+    outputs = node_->process_batch_any(samples, context_);
+    if (outputs.size() != samples.size()) throw Error("did not give one result per sample");
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    end_batch(samples.size());
+    return fail_batch(std::current_exception(), describe(std::current_exception()), samples);
+  }
+  end_batch(samples.size());
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (outputs[i]) emit(*std::move(outputs[i]), samples[i]);
+  }
+  return true;
+}
+
+bool Runner::process_one(const AnySample& sample) {
+  std::optional<Emitted> output;
+  begin_work();
+  try {
+    expect_no_lock();
+    output = node_->process_any(sample, context_);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    end_work();
+    return fail(std::current_exception(), describe(std::current_exception()), &sample);
+  }
+  end_work();
+  if (output) emit(*std::move(output), sample);
+  return true;
+}
+
+void Runner::source_loop() {
+  if (!wait_for_go()) return;
+  while (!context_.stop.stop_requested()) {
+    std::optional<SourceItem<Emitted>> item;
+    const auto began = core_.clock()->now();
+    try {
+      expect_no_lock();
+      item = source_->read_any(context_);
+      if (item) check_seq(*item);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+      return;
+    }
+    if (!item) return;
+    const auto now = core_.clock()->now();
+    const bool go_on = publish(*std::move(item), now);
+    durations_.add(Seconds(now - began).count(), now);  // after the hand-over: not part of the age
+    if (!go_on) return;
+  }
+}
+
+bool Runner::take(AnySample& sample) {
+  set_state(NodeState::Waiting);
+  const auto taken = inbox_.take(sample, TimePoint::max());
+  return taken == Taken::Sample;
+}
+
+bool Runner::try_take(AnySample& sample) {
+  return inbox_.try_take(sample) == Taken::Sample;
+}
+
+bool Runner::take_batch(std::vector<AnySample>& samples) {
+  set_state(NodeState::Waiting);
+  return inbox_.take_batch(samples, *batch_) == Taken::Sample;
+}
+
+bool Runner::would_wait() const {
+  return std::any_of(outputs_.begin(), outputs_.end(),
+                     [](const OutputEdge& output) { return output.inbox->would_wait(output.edge); });
+}
+
+// Another source may use up the present room of the budget, so every frame that needs room might wait.
+bool Runner::would_wait(const SourceItem<Emitted>& item) const {
+  return (item.value.frame && !source_->live()) || would_wait();
+}
+
+void Runner::set_sources(std::shared_ptr<const std::vector<int>> sources) {
+  sources_ = std::move(sources);
+  taps_ = std::vector<PictureTap>(std::max<std::size_t>(1, sources_->size()));
+}
+
+bool Runner::anyone_looks() const noexcept {
+  return std::any_of(taps_.begin(), taps_.end(), [](const PictureTap& tap) { return tap.asked(); });
+}
+
+PictureTap& Runner::tap_of(const AnySample& sample) noexcept {
+  if (taps_.size() == 1) return taps_.front();
+  const auto found = std::lower_bound(sources_->begin(), sources_->end(), sample.stamp.source);
+  return taps_[std::min(static_cast<std::size_t>(found - sources_->begin()), taps_.size() - 1)];
+}
+
+void Runner::emit(Emitted output, const AnySample& from) {
+  if (outputs_.empty() && !anyone_looks()) return;
+  AnySample sample{from.stamp, {}, std::move(output.value), 0, index_};
+  const bool is_frame = !sample.value;
+  if (is_frame || output.frame) {
+    sample.frame = std::move(output.frame);
+  } else {
+    sample.frame = from.frame;
+  }
+  if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
+  if (is_frame) FrameAccess::attach(sample.frame, core_.budget());
+  send(std::move(sample));
+}
+
+bool Runner::publish(SourceItem<Emitted> item) {
+  return publish(std::move(item), core_.clock()->now());
+}
+
+bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
+  const auto seq = item.seq.value_or(next_seq_);
+  next_seq_ = seq + 1;
+  add(processed_, 1);
+  if (item.value.frame && !admit()) return !context_.stop.stop_requested();
+  auto& frame = item.value.frame;
+  if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
+  FrameAccess::attach(frame, core_.budget());
+  const auto captured = captured_of(item, now);
+  send({{seq, item.pts, captured, index_, std::move(item.path)},
+        std::move(frame),
+        std::move(item.value.value),
+        0,
+        index_});
+  count_rate(now);
+  return !context_.stop.stop_requested();
+}
+
+void Runner::check_seq(const SourceItem<Emitted>& item) const {
+  if (!item.seq || *item.seq >= next_seq_) return;
+  const auto given = "gave the seq " + std::to_string(*item.seq);
+  throw Error(next_seq_ == 0
+                  ? given + "; it must be a number from 0"
+                  : given + " after " + std::to_string(next_seq_ - 1) +
+                        ", but each must be greater than the one before: continue a counter that wraps or "
+                        "begins again, or give none, which is the next number");
+}
+
+TimePoint Runner::captured_of(const SourceItem<Emitted>& item, TimePoint now) {
+  if (item.captured == TimePoint{}) return now;
+  const double ahead = Seconds(item.captured - now).count();
+  if (ahead > 1 && !clock_logged_) {
+    clock_logged_ = true;
+    log(LogLevel::Warning, "source '" + name_ + "' gave a capture time " +
+                               std::to_string(std::llround(ahead)) +
+                               " s ahead of the pipeline's clock, which counts as now: `captured` must be of "
+                               "CLOCK_MONOTONIC, as time.monotonic() is");
+  }
+  return std::min(item.captured, now);
+}
+
+bool Runner::admit() {
+  auto& budget = *core_.budget();
+  if (budget.has_room()) return true;
+  if (!source_->live()) {
+    blocked_.store(true, std::memory_order_relaxed);
+    const bool room = budget.wait_for_room();
+    blocked_.store(false, std::memory_order_relaxed);
+    if (room) return true;
+  }
+  counters_.drop(NodeDropCause::Pool);
+  return false;
+}
+
+void Runner::send(AnySample&& sample) {
+  tap_of(sample).offer(sample);
+  for (std::size_t i = 0; i < outputs_.size(); ++i) {
+    const auto& [inbox, edge, source] = outputs_[i];
+    // NOLINTNEXTLINE(bugprone-use-after-move): the last turn of the loop moves it
+    if (source >= 0 && source != sample.stamp.source) continue;
+    if (i + 1 == outputs_.size()) {
+      inbox->put(edge, std::move(sample), blocked_);
+    } else {
+      inbox->put(edge, AnySample(sample), blocked_);
+    }
+  }
+}
+
+void Runner::close_step() {
+  if (skips_unlogged_ > 0) log_skips(last_error());
+  if (source_ != nullptr && context_.stop.stop_requested()) cut_short_.store(true, std::memory_order_relaxed);
+  if (opened_) {
+    set_state(NodeState::Working);
+    counters_.source().enter(SourceState::Closing);
+    try {
+      expect_no_lock();
+      node_->close();
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+    }
+    if (source_ != nullptr) count_thread_time();
+  }
+  counters_.source().enter(SourceState::Closed);
+  set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
+  if (closed_cleanly()) report_recording();
+  inbox_.close();
+  for (const auto& output : outputs_) output.inbox->end(output.edge);
+  current_runner = nullptr;
+  closed_at_ = core_.clock()->now();
+  finished_.store(true, std::memory_order_release);
+  core_.arrive_finished();
+}
+
+void Runner::report_recording() const {
+  if (!is_recorder()) return;
+  std::uint64_t wanted = 0;
+  std::uint64_t lost = 0;
+  for (const auto& edge : inbox_.stats()) {
+    if (edge.queue == kLatest || edge.queue == kNext) continue;  // made to drop samples
+    const auto found = edge.drops.find(DropCause::Stop);
+    const auto after_stop = found != edge.drops.end() ? found->second : 0;
+    wanted += edge.passed_in - after_stop;
+    lost += edge.dropped - after_stop + edge.waiting;
+  }
+  if (lost == 0) return;
+  const auto path = node_->records_to();
+  const auto incomplete = path ? "'" + *path + "' is not complete" : "its files are not complete";
+  log(LogLevel::Warning, "recorder '" + name_ + "' lost " + std::to_string(lost) + " of " +
+                             std::to_string(wanted) + " samples: " + incomplete);
+}
+
+}  // namespace freshframe::core

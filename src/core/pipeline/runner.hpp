@@ -1,0 +1,236 @@
+// One node's thread: waits for samples, calls the node, passes on its results, and counts.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/mutex.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/pipeline.hpp"
+#include "freshframe/stats.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/edge/inbox.hpp"
+#include "core/look/picture_tap.hpp"
+#include "core/pipeline/type_list.hpp"
+
+namespace freshframe::core {
+
+class PipelineCore;
+
+/// The samples of a call that failed; none: outside process(). `batch`: one call had all of them.
+struct FailedOn {
+  std::span<const AnySample> samples;
+  bool batch = false;
+};
+
+/// Runs one node. run() is the whole body of a native thread. A node that runs outside
+/// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), then take() and emit()
+/// or publish(), then close_step(); each from that one thread. stats() and requests from any thread.
+class Runner {
+ public:
+  Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
+         const AddOptions& options);
+  Runner(const Runner&) = delete;
+  Runner& operator=(const Runner&) = delete;
+
+  void run();
+
+  // ---- steps
+  /// Before anything else on the runner's thread.
+  void adopt_thread() noexcept;
+  /// Opens the node and reports to the pipeline; false: it failed or was stopped, continue with close_step().
+  bool open_step();
+  /// The next sample to process; false: no more.
+  bool take(AnySample& sample);
+  /// As take(), but never waits; also false when no sample has arrived yet.
+  bool try_take(AnySample& sample);
+  /// Instead of take(), for a node with a batch: gathers up to batch()->size samples.
+  bool take_batch(std::vector<AnySample>& samples);
+  /// Whether emit() would wait for a full blocking edge. No stays true until this thread's next emit().
+  [[nodiscard]] bool would_wait() const;
+  /// Whether publish() might wait, for an edge or for room for `item`'s frame.
+  [[nodiscard]] bool would_wait(const SourceItem<Emitted>& item) const;
+  /// A source waits here until every node has opened; false: stopped.
+  bool wait_for_go();
+  /// Sends the node's result of `from` to its children. May wait on a blocking edge.
+  void emit(Emitted output, const AnySample& from);
+  /// Sends a source's item. False: the pipeline is stopping.
+  bool publish(SourceItem<Emitted> item);
+  /// For a node that works on several samples at once, instead of begin_work() and end_work(): one call has
+  /// taken `spent`; one sample is finished.
+  void count_call(Seconds spent) noexcept;
+  void count_processed() noexcept;
+  /// One call got `samples`; for nodes with a batch.
+  void count_batch(std::size_t samples) noexcept;
+  /// Instead of end_work(), after a call that got `samples`.
+  void end_batch(std::size_t samples) noexcept;
+  /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text,
+  /// `traceback` where in the node's language. Returns true when the node continues (on_error = Skip).
+  bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
+            std::string traceback = {});
+  /// As fail(), for a call that failed for all of `samples`; each is counted.
+  bool fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
+                  std::string traceback = {});
+  /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
+  [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
+  /// Closes the node and its edges; the last step, always taken.
+  void close_step();
+
+  void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
+  /// Adds to the seconds that the node waited for, and held, its language's lock.
+  void meter_gil(double waited, double held) noexcept;
+  /// Marks the beginning and the end of one process() or read() call.
+  void begin_work() noexcept;
+  void end_work() noexcept;
+  /// As end_work(), after a read() that returned an item: publish() counts it.
+  void end_read() noexcept;
+
+  // ---- wiring, before the threads start
+  void set_live(bool live) noexcept { live_ = live; }
+  /// `source`: the only one whose samples go there; -1: all do.
+  void connect(Inbox& inbox, int edge, int source) { outputs_.push_back({&inbox, edge, source}); }
+  /// A child that takes certain types while this node has no output type, and the types; none: no such child.
+  struct Demand {
+    std::vector<const TypeInfo*> types;
+    std::string child;
+
+    [[nodiscard]] bool allows(const TypeInfo* type) const noexcept { return takes(types, type); }
+  };
+  void set_demand(Demand demand) { demand_ = std::move(demand); }
+  [[nodiscard]] const Demand& demand() const noexcept { return demand_; }
+  [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
+  [[nodiscard]] const Inbox& inbox() const noexcept { return inbox_; }
+
+  /// The sources whose samples the node sends, in ascending order. Set before the first use.
+  void set_sources(std::shared_ptr<const std::vector<int>> sources);
+  [[nodiscard]] const std::vector<int>& sources() const noexcept { return *sources_; }
+  /// A tap for each of sources(); there is one at least.
+  [[nodiscard]] PictureTap& tap(std::size_t source) noexcept { return taps_[source]; }
+  [[nodiscard]] NodeBase& node() noexcept { return *node_; }
+  [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] int index() const noexcept { return index_; }
+  [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
+  [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
+  [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ == OnError::Stop; }
+  [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
+  [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
+  [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
+  [[nodiscard]] const Context& context() const noexcept { return context_; }
+  [[nodiscard]] NodeStats stats(Span span) const;
+  [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+  [[nodiscard]] bool blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
+  [[nodiscard]] std::uint64_t processed() const noexcept {
+    return processed_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
+  /// The end of a source whose stream a stop has ended.
+  [[nodiscard]] bool cut_short() const noexcept { return cut_short_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool closed_cleanly() const noexcept {
+    return closed_cleanly_.load(std::memory_order_relaxed);
+  }
+
+  /// The runner whose thread this is, or nullptr.
+  [[nodiscard]] static Runner* current() noexcept;
+
+ private:
+  struct OutputEdge {
+    Inbox* inbox;
+    int edge;
+    int source;
+  };
+
+  void fail_outside_node(std::exception_ptr cause) noexcept;
+  void node_loop();
+  void batch_loop();
+  void source_loop();
+  bool process_one(const AnySample& sample);
+  /// take() with the node's idle() meanwhile.
+  bool take_or_idle(AnySample& sample);
+  bool idle_step();
+  bool process_batch(std::span<const AnySample> samples);
+  struct Failed {
+    std::exception_ptr cause;
+    const std::string& what;
+    std::string traceback;
+  };
+  bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
+  void send(AnySample&& sample);
+  bool publish(SourceItem<Emitted> item, TimePoint now);
+  /// Throws Error when the item's number is not greater than that of the item before.
+  void check_seq(const SourceItem<Emitted>& item) const;
+  /// The item's, at most `now`; logs a clock that is another one.
+  [[nodiscard]] TimePoint captured_of(const SourceItem<Emitted>& item, TimePoint now);
+  /// Room for one more frame: waits (file) or counts a drop (live).
+  bool admit();
+  [[nodiscard]] bool anyone_looks() const noexcept;
+  [[nodiscard]] PictureTap& tap_of(const AnySample& sample) noexcept;
+  void log_skipped(const std::string& text, const std::string& traceback);
+  void log_skips(const std::string& latest) const;
+  [[nodiscard]] std::string last_error() const;
+  /// Warns when a recorder lost samples.
+  void report_recording() const;
+  void count_rate(TimePoint now) noexcept;
+  void begin_rate(TimePoint now) noexcept;
+  /// Of a source: its thread's processor time.
+  void count_thread_time() noexcept;
+  [[nodiscard]] double rate(TimePoint now) const noexcept;
+  /// Nothing flows: no sample for a second, or for twice the usual time between two.
+  [[nodiscard]] bool is_quiet(TimePoint now) const noexcept;
+
+  PipelineCore& core_;
+  const int index_;
+  const std::string name_;
+  const std::unique_ptr<NodeBase> node_;
+  SourceBase* const source_;
+  const OnError on_error_;
+  const std::optional<Batch> batch_;
+  Inbox inbox_;
+  std::vector<OutputEdge> outputs_;
+  Demand demand_;
+  std::shared_ptr<const std::vector<int>> sources_ = std::make_shared<const std::vector<int>>();
+  std::vector<PictureTap> taps_{1};
+
+  bool live_ = false;    // below a live source
+  bool opened_ = false;  // the runner's thread only, as the next six
+  std::optional<TimePoint> skip_logged_;
+  std::uint64_t skips_unlogged_ = 0;
+  std::int64_t next_seq_ = 0;
+  bool clock_logged_ = false;
+  TimePoint work_began_{};
+  std::int64_t thread_time_at_go_ = 0;  // nanoseconds
+
+  std::atomic<NodeState> state_{NodeState::Opening};
+  std::atomic<bool> blocked_{false};
+  TimePoint closed_at_{};  // written before finished_ is set, read after it
+  std::atomic<bool> finished_{false};
+  std::atomic<bool> closed_cleanly_{true};
+  std::atomic<bool> cut_short_{false};
+  std::atomic<std::uint64_t> processed_{0};
+  std::vector<std::atomic<std::uint64_t>> batch_sizes_;  // calls with 1, 2, ... samples
+  std::atomic<std::uint64_t> errors_{0};
+  std::atomic<std::int64_t> busy_ns_{0};
+  std::atomic<std::int64_t> gil_wait_ns_{0};
+  std::atomic<std::int64_t> gil_hold_ns_{0};
+  // The rate of the last full window of a second, and the present window; 0: there is none.
+  std::atomic<double> rate_{0};
+  std::atomic<TimePoint::rep> rate_window_{0};
+  std::atomic<std::uint64_t> rate_count_{0};
+  std::atomic<TimePoint::rep> rate_latest_{0};  // the last sample
+  mutable Mutex error_mutex_;
+  std::string last_error_ FRESHFRAME_GUARDED_BY(error_mutex_);
+  Timings durations_;
+  NodeCounters counters_;
+  // Made once: copying a stop token writes to memory that all runners share.
+  const Context context_;
+};
+
+}  // namespace freshframe::core

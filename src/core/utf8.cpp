@@ -1,0 +1,49 @@
+// Reads UTF-8 as RFC 3629 defines it: no surrogates, nothing overlong, nothing above U+10FFFF.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/utf8.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+namespace freshframe::core {
+namespace {
+
+// Bytes of the letter that `text` begins with; 0: it begins with none.
+std::size_t letter_size(std::string_view text) noexcept {
+  const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<std::uint8_t>(text[i]) : 0U; };
+  const auto first = at(0);
+  if (first < 0x80) return 1;
+  const std::size_t size = first < 0xC2 ? 0 : first < 0xE0 ? 2 : first < 0xF0 ? 3 : first < 0xF5 ? 4 : 0;
+  // The second byte says whether the letter is overlong, a surrogate, or beyond Unicode.
+  const auto least = first == 0xE0 ? 0xA0U : first == 0xF0 ? 0x90U : 0x80U;
+  const auto most = first == 0xED ? 0x9FU : first == 0xF4 ? 0x8FU : 0xBFU;
+  if (size == 0 || at(1) < least || at(1) > most) return 0;
+  for (std::size_t i = 2; i < size; ++i) {
+    if (at(i) < 0x80 || at(i) > 0xBF) return 0;
+  }
+  return size;
+}
+
+}  // namespace
+
+bool is_utf8(std::string_view text) noexcept {
+  while (!text.empty()) {
+    const auto size = letter_size(text);
+    if (size == 0) return false;
+    text.remove_prefix(size);
+  }
+  return true;
+}
+
+std::string utf8_of(std::string_view text) {
+  std::string result;
+  while (!text.empty()) {
+    const auto size = letter_size(text);
+    result += size == 0 ? "\xEF\xBF\xBD" : text.substr(0, size);
+    text.remove_prefix(std::max<std::size_t>(size, 1));
+  }
+  return result;
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,23 @@
+// What binding libraries make of a function: the dispatchers that they put before it, and the name that they
+// give to it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <string_view>
+
+namespace freshframe::gil {
+
+/// Whether a function, by its demangled name, stands between Python and the function that was bound: a
+/// dispatcher of nanobind, pybind11, Boost.Python, PyO3, Cython, SWIG or f2py, or a decorator's wrapper.
+bool is_glue(std::string_view symbol);
+
+/// Whether a dispatcher, by its demangled name, is the last before the bound function. Boost.Python asks the exception
+/// translators of all modules before it, which are functions of those modules.
+bool is_last_glue(std::string_view symbol);
+
+/// The name that Python knows, for the functions that PyO3 makes: `AesGcm.encrypt` for
+/// `<aead::AesGcm>::__pymethod_encrypt__`. Every other name stays as it is.
+std::string plain_name(std::string_view symbol);
+
+}  // namespace freshframe::gil

@@ -1,0 +1,398 @@
+// A parser of the v0 grammar by recursive descent, which prints while it reads.
+// SPDX-License-Identifier: Apache-2.0
+#include "gil_watch/names/rust_names.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "gil_watch/names/rust_letters.hpp"
+#include "gil_watch/names/utf8.hpp"
+
+namespace freshframe::gil {
+namespace {
+
+constexpr std::size_t kMaxBytes = 4000;  // back references can make a short symbol long without end
+constexpr int kMaxDepth = 200;
+
+std::string_view basic_type(char tag) {
+  static constexpr std::array<std::string_view, 26> kTypes{
+      "i8",   "bool", "char", "f64", "str", "f32", "",    "u8", "isize", "usize", "",    "i32", "u32",
+      "i128", "u128", "_",    "",    "",    "i16", "u16", "()", "...",   "",      "i64", "u64", "!"};
+  return tag >= 'a' && tag <= 'z' ? kTypes[static_cast<std::size_t>(tag - 'a')] : "";
+}
+
+// Reads one symbol. After a mistake `in_.failed()` is set, and everything else reads nothing.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : in_(text) {}
+
+  std::string symbol() {
+    path(true);
+    // The crate that made an instance is no part of the name; what a linker appended begins with a dot.
+    if (in_.peek() >= 'A' && in_.peek() <= 'Z') quietly([&] { path(false); });
+    const bool ended = in_.at_end() || in_.peek() == '.' || in_.peek() == '$';
+    return in_.failed() || !ended ? "" : std::move(out_);
+  }
+
+ private:
+  class Deeper {
+   public:
+    explicit Deeper(Reader& reader) : reader_(reader) {
+      if (++reader_.depth_ > kMaxDepth) reader_.in_.fail();
+    }
+    ~Deeper() { --reader_.depth_; }
+    Deeper(const Deeper&) = delete;
+    Deeper& operator=(const Deeper&) = delete;
+
+   private:
+    Reader& reader_;
+  };
+  void print(std::string_view text) {
+    if (in_.failed() || silent_) return;
+    out_ += text;
+    if (out_.size() > kMaxBytes) in_.fail();
+  }
+
+  // ---- places that were read before
+
+  template <class Read>
+  void back_reference(Read&& read) {
+    const std::size_t here = in_.place() - 1;  // of the B
+    const std::uint64_t to = in_.base_62();
+    if (to >= here) in_.fail();
+    if (in_.failed() || silent_) return;
+    const std::size_t after = in_.go_to(static_cast<std::size_t>(to));
+    read();
+    in_.go_to(after);
+  }
+  template <class Read>
+  void quietly(Read&& read) {
+    const bool before = std::exchange(silent_, true);
+    read();
+    silent_ = before;
+  }
+
+  // ---- paths
+
+  // `in_value`: generic arguments begin with "::", as in an expression. `open`: its "<...>" stays open for more;
+  // returns whether it has one.
+  bool path(bool in_value, bool open = false) {
+    const Deeper deeper(*this);
+    bool opened = false;
+    switch (in_.next()) {
+      case 'C':
+        print(in_.identifier().text);
+        break;
+      case 'M':
+        implementation();
+        print("<");
+        type();
+        print(">");
+        break;
+      case 'X':
+        implementation();
+        [[fallthrough]];
+      case 'Y':
+        print("<");
+        type();
+        print(" as ");
+        path(false);
+        print(">");
+        break;
+      case 'N':
+        nested(in_value);
+        break;
+      case 'I':
+        path(in_value);
+        print(in_value ? "::<" : "<");
+        list([&] { generic_argument(); });
+        opened = open;
+        if (!open) print(">");
+        break;
+      case 'B':
+        back_reference([&] { opened = path(in_value, open); });
+        break;
+      default:
+        in_.fail();
+    }
+    return opened;
+  }
+  void implementation() {
+    in_.optional_base_62('s');
+    quietly([&] { path(false); });
+  }
+  void nested(bool in_value) {
+    const char space = in_.next();
+    path(in_value);
+    const RustLetters::Identifier name = in_.identifier();
+    if (space >= 'A' && space <= 'Z') {
+      const std::string kind = space == 'C' ? "closure" : space == 'S' ? "shim" : std::string(1, space);
+      print("::{" + kind + (name.text.empty() ? "" : ":" + name.text) + "#" + std::to_string(name.number) +
+            "}");
+    } else if (!name.text.empty()) {
+      print("::" + name.text);
+    }
+  }
+
+  // Up to the E, with commas; returns how many.
+  template <class Read>
+  int list(Read&& read) {
+    int count = 0;
+    while (!in_.failed() && !in_.eat('E')) {
+      if (count++ > 0) print(", ");
+      read();
+    }
+    return count;
+  }
+
+  void generic_argument() {
+    if (in_.eat('L')) {
+      lifetime(in_.base_62());
+    } else if (in_.eat('K')) {
+      constant(false);
+    } else {
+      type();
+    }
+  }
+  void lifetime(std::uint64_t index) {
+    if (index == 0) {
+      print("'_");
+    } else if (index > bound_) {
+      in_.fail();
+    } else {
+      const std::uint64_t depth = bound_ - index;
+      print(depth < 26 ? std::string("'") + static_cast<char>('a' + depth) : "'_" + std::to_string(depth));
+    }
+  }
+  // for<'a, 'b> and what it binds
+  template <class Read>
+  void binder(Read&& read) {
+    const std::uint64_t count = in_.optional_base_62('G');
+    constexpr std::uint64_t kMost = 100;
+    if (count > kMost) in_.fail();
+    for (std::uint64_t i = 0; i < count && !in_.failed(); ++i) {
+      print(i == 0 ? "for<" : ", ");
+      ++bound_;
+      lifetime(1);
+    }
+    if (count > 0) print("> ");
+    read();
+    if (!in_.failed()) bound_ -= count;
+  }
+
+  // ---- types
+
+  void type() {
+    const Deeper deeper(*this);
+    const char tag = in_.peek();
+    if (const std::string_view basic = basic_type(tag); !basic.empty()) {
+      in_.next();
+      print(basic);
+      return;
+    }
+    switch (in_.next()) {
+      case 'R':
+      case 'Q':
+        print("&");
+        if (in_.eat('L')) borrowed_for(in_.base_62());
+        if (tag == 'Q') print("mut ");
+        type();
+        break;
+      case 'P':
+      case 'O':
+        print(tag == 'P' ? "*const " : "*mut ");
+        type();
+        break;
+      case 'A':
+      case 'S':
+        print("[");
+        type();
+        if (tag == 'A') {
+          print("; ");
+          constant(true);
+        }
+        print("]");
+        break;
+      case 'T':
+        print("(");
+        if (list([&] { type(); }) == 1) print(",");
+        print(")");
+        break;
+      case 'F':
+        binder([&] { function(); });
+        break;
+      case 'D':
+        object();
+        break;
+      case 'B':
+        back_reference([&] { type(); });
+        break;
+      default:
+        in_.go_to(in_.place() - 1);
+        path(false);
+    }
+  }
+  void borrowed_for(std::uint64_t index) {
+    if (index == 0) return;
+    lifetime(index);
+    print(" ");
+  }
+  void function() {
+    if (in_.eat('U')) print("unsafe ");
+    if (in_.eat('K')) {
+      std::string abi = in_.eat('C') ? "C" : in_.plain_identifier();
+      std::ranges::replace(abi, '_', '-');
+      print("extern \"" + abi + "\" ");
+    }
+    print("fn(");
+    list([&] { type(); });
+    print(")");
+    if (in_.eat('u')) return;  // -> ()
+    print(" -> ");
+    type();
+  }
+  void object() {
+    print("dyn ");
+    binder([&] {
+      for (int count = 0; !in_.failed() && !in_.eat('E'); ++count) {
+        if (count > 0) print(" + ");
+        bound_trait();
+      }
+    });
+    if (!in_.eat('L')) in_.fail();
+    if (const std::uint64_t index = in_.base_62(); index != 0) {
+      print(" + ");
+      lifetime(index);
+    }
+  }
+  void bound_trait() {
+    bool open = path(false, true);
+    while (in_.eat('p')) {
+      print(open ? ", " : "<");
+      open = true;
+      print(in_.plain_identifier() + " = ");
+      type();
+    }
+    if (open) print(">");
+  }
+
+  // ---- constants
+
+  // `in_value`: within another constant or an array's length; else all but literals stand in braces.
+  void constant(bool in_value) {
+    const Deeper deeper(*this);
+    const char tag = in_.next();
+    const bool braces = !in_value && std::string_view("eRQATV").find(tag) != std::string_view::npos;
+    if (braces) print("{");
+    switch (tag) {
+      case 'p':
+        print("_");
+        break;
+      case 'B':
+        back_reference([&] { constant(in_value); });
+        break;
+      case 'b':
+        print(in_.hex() == "0" ? "false" : "true");
+        break;
+      case 'c':
+        character();
+        break;
+      case 'e':
+        print("*");
+        text();
+        break;
+      case 'R':
+      case 'Q':
+        if (tag == 'R' && in_.eat('e')) {
+          text();
+        } else {
+          print(tag == 'R' ? "&" : "&mut ");
+          constant(true);
+        }
+        break;
+      case 'A':
+        print("[");
+        list([&] { constant(true); });
+        print("]");
+        break;
+      case 'T':
+        print("(");
+        if (list([&] { constant(true); }) == 1) print(",");
+        print(")");
+        break;
+      case 'V':
+        structure();
+        break;
+      default:
+        integer(tag);
+    }
+    if (braces) print("}");
+  }
+  void structure() {
+    path(true);
+    const char kind = in_.next();
+    if (kind == 'T') {
+      print("(");
+      list([&] { constant(true); });
+      print(")");
+    } else if (kind == 'S') {
+      print(" { ");
+      list([&] {
+        print(in_.identifier().text + ": ");
+        constant(true);
+      });
+      print(" }");
+    } else if (kind != 'U') {
+      in_.fail();
+    }
+  }
+  void integer(char tag) {
+    if (std::string_view("hjmotyailnsx").find(tag) == std::string_view::npos) in_.fail();
+    if (in_.eat('n')) print("-");
+    const std::string digits = in_.hex();
+    if (digits.size() > 16) return print("0x" + digits);
+    print(in_.failed() ? "" : std::to_string(std::stoull(digits, nullptr, 16)));
+  }
+  void character() {
+    const std::string digits = in_.hex();
+    if (in_.failed() || digits.size() > 6) {
+      in_.fail();
+      return;
+    }
+    const auto point = static_cast<std::uint32_t>(std::stoul(digits, nullptr, 16));
+    std::string letter;
+    if (point < 0x20 || point == 0x7F || !append_point(letter, point)) letter = "\\u{" + digits + "}";
+    print("'" + letter + "'");
+  }
+  // UTF-8 in hexadecimal digits
+  void text() {
+    std::string letters;
+    while (is_hex(in_.peek())) {
+      const std::array<char, 3> byte{in_.next(), in_.next(), '\0'};
+      if (in_.failed() || !is_hex(byte[1])) {
+        in_.fail();
+        return;
+      }
+      letters += static_cast<char>(std::stoul(byte.data(), nullptr, 16));
+    }
+    if (!in_.eat('_')) in_.fail();
+    print("\"" + letters + "\"");
+  }
+
+  RustLetters in_;  // behind the "_R": back references count from there
+  std::string out_;
+  std::uint64_t bound_ = 0;  // lifetimes of the binders around
+  int depth_ = 0;
+  bool silent_ = false;
+};
+
+}  // namespace
+
+std::string demangle_rust(std::string_view symbol) {
+  if (!symbol.starts_with("_R") || symbol.size() < 3) return "";
+  return is_digit(symbol[2]) ? "" : Reader(symbol.substr(2)).symbol();  // a number: a version of the encoding
+}
+
+}  // namespace freshframe::gil

@@ -1,0 +1,32 @@
+// Whether a thread waits for a lock at a known place in memory.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include <sys/types.h>
+
+namespace freshframe::gil {
+
+/// Reads the system call of a thread of this process from /proc, which takes about 1.5 µs. Used by one thread.
+class FutexWait {
+ public:
+  explicit FutexWait(pid_t thread) : thread_(thread) {}
+  ~FutexWait();
+  FutexWait(const FutexWait&) = delete;
+  FutexWait& operator=(const FutexWait&) = delete;
+
+  /// Whether the thread waits on a futex in [from, from + size); nothing where the kernel does not say it.
+  std::optional<bool> is_in(std::uintptr_t from, std::size_t size) noexcept;
+
+ private:
+  static constexpr int kUnopened = -1;
+  static constexpr int kUnreadable = -2;
+
+  pid_t thread_;
+  int file_ = kUnopened;
+};
+
+}  // namespace freshframe::gil

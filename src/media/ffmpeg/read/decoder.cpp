@@ -1,0 +1,94 @@
+// Turns packets of one stream into FFmpeg's frames.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/read/decoder.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cstdint>
+#include <string>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/read/decoder_memory.hpp"
+
+namespace freshframe::media {
+namespace {
+
+/// While a decoder returns its last frames, it may fail at most once per frame that it holds.
+constexpr int kMostFailuresAtEnd = 1000;
+
+}  // namespace
+
+Decoder::Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options)
+    : Decoder(*stream.codecpar, stream.time_base, settings, options) {}
+
+Decoder::Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
+                 Dictionary& options) {
+  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
+  const std::string name = avcodec_get_name(parameters.codec_id);
+  if (codec == nullptr) throw Error("this build of FFmpeg has no decoder for " + name);
+  codec_ = make_codec(codec);
+  int result = avcodec_parameters_to_context(codec_.get(), &parameters);
+  if (result < 0) throw Error("the decoder for " + name + " refused the stream: " + ffmpeg_text(result));
+  codec_->pkt_timebase = time_base;
+  codec_->thread_count = settings.threads;
+  codec_->thread_type = settings.low_delay ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
+  if (settings.low_delay) codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  codec_->max_pixels = kMostPixels;
+  if (settings.strict) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_BUFFER | AV_EF_EXPLODE;
+#if LIBAVCODEC_VERSION_MAJOR >= 60
+  codec_->flags |= AV_CODEC_FLAG_COPY_OPAQUE;
+#endif
+  decode_into_pool(*codec_);
+  result = avcodec_open2(codec_.get(), codec, options.out());
+  if (result < 0) throw Error("the decoder for " + name + " could not be opened: " + ffmpeg_text(result));
+}
+
+std::string Decoder::most_pixels(const std::map<std::string, std::string>& options) {
+  const auto given = options.find("max_pixels");
+  return given != options.end() ? given->second : std::to_string(kMostPixels);
+}
+
+bool Decoder::send(AVPacket& packet, TimePoint captured) {
+  if (packet.size == 0) return false;  // to FFmpeg a packet without data is the end of the stream
+  const std::int64_t ticks = captured.time_since_epoch().count();
+#if LIBAVCODEC_VERSION_MAJOR >= 60
+  packet.opaque = reinterpret_cast<void*>(static_cast<std::intptr_t>(ticks));
+#else
+  codec_->reordered_opaque = ticks;
+#endif
+  return avcodec_send_packet(codec_.get(), &packet) >= 0;
+}
+
+void Decoder::finish() {
+  finishing_ = true;
+  avcodec_send_packet(codec_.get(), nullptr);
+}
+
+Decoder::Result Decoder::receive(AVFrame& frame) {
+  const int result = avcodec_receive_frame(codec_.get(), &frame);
+  if (result >= 0) {
+    failures_in_row_ = 0;
+    return Result::Frame;
+  }
+  if (result == AVERROR(EAGAIN)) return Result::NeedsPacket;
+  if (result == AVERROR_EOF) return Result::End;
+  if (finishing_ && ++failures_in_row_ > kMostFailuresAtEnd) return Result::End;
+  return Result::Damaged;
+}
+
+void Decoder::restart() {
+  avcodec_flush_buffers(codec_.get());
+  finishing_ = false;
+  failures_in_row_ = 0;
+}
+
+TimePoint Decoder::captured_of(const AVFrame& frame) {
+#if LIBAVCODEC_VERSION_MAJOR >= 60
+  const auto ticks = static_cast<std::int64_t>(reinterpret_cast<std::intptr_t>(frame.opaque));
+#else
+  const std::int64_t ticks = frame.reordered_opaque;
+#endif
+  return TimePoint(TimePoint::duration(ticks));
+}
+
+}  // namespace freshframe::media

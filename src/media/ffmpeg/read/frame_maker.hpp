@@ -1,0 +1,71 @@
+// Makes Frames of FFmpeg's frames: wrapped without a copy where the layout is one of Frame's, else converted.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/media.hpp"
+
+#include <optional>
+#include <utility>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/upright.hpp"
+
+namespace freshframe::media {
+
+struct FrameSize {
+  int width = 0;
+  int height = 0;
+};
+
+/// The user's size for all frames.
+[[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
+
+/// The format whose memory layout `format` has: such a frame keeps the decoder's memory. An alpha plane is left
+/// out.
+[[nodiscard]] std::optional<PixelFormat> same_layout(AVPixelFormat format) noexcept;
+
+/// The range that the samples have: FFmpeg leaves it open in most streams.
+[[nodiscard]] ColorRange range_of(const AVFrame& frame) noexcept;
+[[nodiscard]] ColorSpace space_of(const AVFrame& frame) noexcept;
+
+/// Two interlaced fields of different times.
+[[nodiscard]] bool is_interlaced(const AVFrame& frame) noexcept;
+
+/// Detects changes of the size of a stream's frames. One thread.
+class SizeWatch {
+ public:
+  /// The previous frame's size, if this one's differs.
+  [[nodiscard]] std::optional<FrameSize> changes_with(FrameSize size) noexcept {
+    const FrameSize before = std::exchange(last_, size);
+    const bool changed = before.width != 0 && (before.width != size.width || before.height != size.height);
+    return changed ? std::optional(before) : std::nullopt;
+  }
+
+ private:
+  FrameSize last_;
+};
+
+/// One thread. `size`: every frame, upright, is scaled to it.
+class FrameMaker {
+ public:
+  explicit FrameMaker(std::optional<FrameSize> size = std::nullopt) : size_(size) {}
+
+  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory. 10 bit, palettes, alpha and the
+  /// rest become the 8-bit format with the same chroma. Rotated pictures are copied upright. Throws Error.
+  [[nodiscard]] Frame make(AvFramePtr frame);
+  /// The size of the frame that make() would return.
+  [[nodiscard]] FrameSize size_of(const AVFrame& frame) const noexcept;
+  /// The container's orientation, for frames without one of their own.
+  void set_turn(Turn turn) noexcept { turn_ = turn; }
+
+ private:
+  [[nodiscard]] Frame stored(AvFramePtr frame, std::optional<FrameSize> size);
+  [[nodiscard]] Frame convert(const AVFrame& frame, std::optional<FrameSize> size);
+
+  std::optional<FrameSize> size_;
+  Turn turn_;
+  ScalerPtr scaler_;
+};
+
+}  // namespace freshframe::media

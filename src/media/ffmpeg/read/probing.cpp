@@ -1,0 +1,109 @@
+// Detects the streams of a container, without decoding pictures of absurd sizes.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/read/probing.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "media/ffmpeg/read/h264_order.hpp"
+
+namespace freshframe::media {
+namespace {
+
+bool is_video(const AVStream& stream) {
+  const auto& parameters = *stream.codecpar;
+  return parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE;
+}
+
+bool interrupted(const AVFormatContext& input) {
+  const auto& check = input.interrupt_callback;
+  return check.callback != nullptr && check.callback(check.opaque) != 0;
+}
+
+/// False: the codec's own header does not contain it.
+bool take_order(AVCodecParameters& h264) {
+  const auto reordered =
+      h264_reordered_frames({h264.extradata, static_cast<std::size_t>(h264.extradata_size)});
+  if (reordered) h264.video_delay = *reordered;  // as avformat_find_stream_info() does
+  return reordered.has_value();
+}
+
+}  // namespace
+
+bool skips_new_streams(const AVFormatContext& input) {
+  const std::string_view name = input.iformat->name;
+  return name == "mpegts" || name == "mpeg";
+}
+
+bool header_tells_all(AVFormatContext& input) {
+  AVStream* video = nullptr;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    AVStream* stream = input.streams[i];
+    const bool cover = (stream->disposition & AV_DISPOSITION_ATTACHED_PIC) != 0;
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO || cover) continue;
+    if (video != nullptr) return false;
+    video = stream;
+  }
+  if (video == nullptr || video->r_frame_rate.num <= 0 || video->r_frame_rate.den <= 0) return false;
+  auto& parameters = *video->codecpar;
+  if (parameters.width <= 0 || parameters.height <= 0) return false;
+  const std::string_view name = input.iformat->name;
+  switch (parameters.codec_id) {
+    case AV_CODEC_ID_H264:
+      if (parameters.extradata_size <= 0) return false;
+      // The demuxer of MP4 derives the reordering from the times in the index.
+      if (name.rfind("mov,", 0) == 0) return video->nb_frames > 0;
+      return name.rfind("matroska,", 0) == 0 && take_order(parameters);
+    case AV_CODEC_ID_HEVC:  // its own header always has the reordering
+      return parameters.extradata_size > 0 &&
+             (name.rfind("matroska,", 0) == 0 || (name.rfind("mov,", 0) == 0 && video->nb_frames > 0));
+    case AV_CODEC_ID_VP8:  // nothing is reordered
+    case AV_CODEC_ID_VP9:
+    case AV_CODEC_ID_FFV1:
+      return name.rfind("matroska,", 0) == 0;
+    default:
+      return false;
+  }
+}
+
+bool must_read_ahead(const AVFormatContext& input) {
+  if ((input.ctx_flags & AVFMTCTX_NOHEADER) == 0) return false;
+  return std::none_of(input.streams, input.streams + input.nb_streams,
+                      [](const AVStream* stream) { return is_video(*stream); });
+}
+
+int find_streams_within(AVFormatContext& input, const std::string& most_pixels) {
+  std::vector<AVDictionary*> options(std::max(1U, input.nb_streams), nullptr);
+  for (auto*& entry : options) av_dict_set(&entry, "max_pixels", most_pixels.c_str(), 0);
+  const int most_streams = input.max_streams;
+  if (input.nb_streams > 0 && skips_new_streams(input))
+    input.max_streams = static_cast<int>(input.nb_streams);
+  const int found = avformat_find_stream_info(&input, options.data());
+  input.max_streams = most_streams;
+  for (auto*& entry : options) av_dict_free(&entry);
+  return found;
+}
+
+int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
+  constexpr std::chrono::seconds kPatience(3);
+  const auto until = std::chrono::steady_clock::now() + kPatience;
+  for (std::int64_t bytes = 0; bytes < input.probesize;) {
+    if (!packets.empty() && std::chrono::steady_clock::now() > until) break;
+    auto packet = make_av_packet();
+    const int result = av_read_frame(&input, packet.get());
+    if (result == AVERROR(EAGAIN) && !interrupted(input)) continue;
+    if (result < 0) return result;
+    bytes += packet->size + 1;
+    const bool found = is_video(*input.streams[packet->stream_index]);
+    packets.push_back(std::move(packet));
+    if (found) break;
+  }
+  return 0;
+}
+
+}  // namespace freshframe::media

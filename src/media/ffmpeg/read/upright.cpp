@@ -1,0 +1,175 @@
+// Turns pictures upright that a camera stored rotated or mirrored.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/read/upright.hpp"
+
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include "media/colour/pixel_conversions.hpp"
+#include <libyuv.h>
+
+extern "C" {
+#include <libavutil/dict.h>
+#include <libavutil/display.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+/// The new place of pixel (x, y) of the stored picture: x' = xx * x + xy * y, y' = yx * x + yy * y, each -1, 0
+/// or 1.
+struct Axes {
+  int xx = 1;
+  int xy = 0;
+  int yx = 0;
+  int yy = 1;
+};
+
+Turn turn_of(const Axes& axes) noexcept {
+  if (axes.xy == 0) {
+    if (axes.xx > 0) return {.flip = axes.yy < 0, .quarters = 0};
+    return {.flip = axes.yy > 0, .quarters = 2};
+  }
+  // A clockwise quarter turn maps x to y' and y to -x'.
+  if (axes.yx > 0) return {.flip = axes.xy > 0, .quarters = 1};
+  return {.flip = axes.xy < 0, .quarters = 3};
+}
+
+libyuv::RotationMode mode_of(int quarters) noexcept {
+  switch (quarters) {
+    case 1:
+      return libyuv::kRotate90;
+    case 2:
+      return libyuv::kRotate180;
+    case 3:
+      return libyuv::kRotate270;
+    default:
+      return libyuv::kRotate0;
+  }
+}
+
+/// Elements of `Bytes` bytes, for which libyuv has no rotation. In tiles, so that the columns that are read
+/// or written stay in the cache.
+template <int Bytes>
+void turn_elements(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, Turn turn) {
+  constexpr int kTile = 32;
+  const int width = from.row_bytes / Bytes;
+  const int height = from.rows;
+  for (int top = 0; top < height; top += kTile) {
+    for (int left = 0; left < width; left += kTile) {
+      for (int y = top; y < std::min(top + kTile, height); ++y) {
+        const auto* source = from.row(turn.flip ? height - 1 - y : y);
+        for (int x = left; x < std::min(left + kTile, width); ++x) {
+          const std::array<std::pair<int, int>, 4> places = {
+              {{x, y}, {height - 1 - y, x}, {width - 1 - x, height - 1 - y}, {y, width - 1 - x}}};
+          const auto [to_x, to_y] = places[static_cast<std::size_t>(turn.quarters)];
+          std::memcpy(to + to_y * stride + to_x * Bytes, source + x * Bytes, Bytes);
+        }
+      }
+    }
+  }
+}
+
+void turn_plane(const Picture& from, const MutablePicture& to, int index, Turn turn) {
+  const auto& source = plane_of(from, index);
+  auto* const target = to.row(index);
+  const auto stride = plane_of(to, index).stride;
+  if (is_packed_rgb(from.format.format)) return turn_elements<3>(source, target, stride, turn);
+  if (from.format.format == PixelFormat::Nv12 && index == 1)
+    return turn_elements<2>(source, target, stride, turn);
+  // For libyuv a negative height means from the last row up.
+  libyuv::RotatePlane(source.data, static_cast<int>(source.stride), target, static_cast<int>(stride),
+                      source.row_bytes, turn.flip ? -source.rows : source.rows, mode_of(turn.quarters));
+}
+
+}  // namespace
+
+Turn turn_of(const std::int32_t* display_matrix) noexcept {
+  const double a = display_matrix[0];
+  const double b = display_matrix[1];
+  const double c = display_matrix[3];
+  const double d = display_matrix[4];
+  // FFmpeg's own tolerance is a degree.
+  constexpr double kOff = 0.02;
+  const double along = std::max(std::abs(a), std::abs(d));
+  const double across = std::max(std::abs(b), std::abs(c));
+  const auto sign = [](double value) { return value < 0 ? -1 : 1; };
+  if (a != 0 && d != 0 && across <= kOff * along) return turn_of(Axes{sign(a), 0, 0, sign(d)});
+  if (b != 0 && c != 0 && along <= kOff * across) return turn_of(Axes{0, sign(c), sign(b), 0});
+  return {};
+}
+
+Turn turn_of(const AVStream& stream) noexcept {
+  const std::uint8_t* data = nullptr;
+  std::size_t size = 0;
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(60, 31, 102)
+  const auto& codec = *stream.codecpar;
+  const AVPacketSideData* entry =
+      av_packet_side_data_get(codec.coded_side_data, codec.nb_coded_side_data, AV_PKT_DATA_DISPLAYMATRIX);
+  if (entry != nullptr) {
+    data = entry->data;
+    size = entry->size;
+  }
+#else
+  data = av_stream_get_side_data(&stream, AV_PKT_DATA_DISPLAYMATRIX, &size);
+#endif
+  std::array<std::int32_t, 9> matrix{};
+  if (data == nullptr || size < sizeof(matrix)) return {};
+  std::memcpy(matrix.data(), data, sizeof(matrix));
+  return turn_of(matrix.data());
+}
+
+Turn turn_of_exif(int orientation) noexcept {
+  switch (orientation) {
+    case 2:
+      return turn_of(Axes{-1, 0, 0, 1});
+    case 3:
+      return turn_of(Axes{-1, 0, 0, -1});
+    case 4:
+      return turn_of(Axes{1, 0, 0, -1});
+    case 5:
+      return turn_of(Axes{0, 1, 1, 0});
+    case 6:
+      return turn_of(Axes{0, -1, 1, 0});
+    case 7:
+      return turn_of(Axes{0, -1, -1, 0});
+    case 8:
+      return turn_of(Axes{0, 1, -1, 0});
+    default:
+      return {};
+  }
+}
+
+Turn turn_of(const AVFrame& frame, Turn otherwise) noexcept {
+  constexpr std::size_t kMatrixBytes = 9 * sizeof(std::int32_t);
+  const AVFrameSideData* data = av_frame_get_side_data(&frame, AV_FRAME_DATA_DISPLAYMATRIX);
+  if (data != nullptr && data->size >= kMatrixBytes) {
+    std::array<std::int32_t, 9> matrix{};
+    std::memcpy(matrix.data(), data->data, kMatrixBytes);
+    return turn_of(matrix.data());
+  }
+  const AVDictionaryEntry* exif = av_dict_get(frame.metadata, "Orientation", nullptr, 0);
+  return exif != nullptr ? turn_of_exif(std::atoi(exif->value)) : otherwise;
+}
+
+Frame turned(const Frame& frame, Turn turn) {
+  if (turn.none()) return frame;
+  if (turn.lies() && frame.format() == PixelFormat::I422) return turned(frame.to(PixelFormat::I444), turn);
+  auto format = frame.picture_format();
+  if (turn.lies()) {
+    format.space = core::matrix_of(format);  // an unspecified one follows from the height as stored
+    std::swap(format.width, format.height);
+  }
+  FrameBuilder builder(format);
+  for (int i = 0; i < format.plane_count(); ++i) turn_plane(frame.picture(), builder.picture(), i, turn);
+  return std::move(builder).publish(pixel_ops());
+}
+
+}  // namespace freshframe::media

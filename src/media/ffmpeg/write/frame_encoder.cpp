@@ -1,0 +1,281 @@
+// Encodes frames into packets.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/write/frame_encoder.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <iterator>
+#include <map>
+#include <string_view>
+#include <utility>
+
+#include "media/colour/pixel_conversions.hpp"
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/write/encoder_frame.hpp"
+#include "media/ffmpeg/write/video_codec.hpp"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+/// Ticks per second: a multiple of the usual frame rates, and MPEG's own unit.
+constexpr int kTicks = 90000;
+/// MPEG-4 part 2 has 16 bits for it.
+constexpr int kTicksMpeg4 = 60000;
+constexpr int kMostEncoderThreads = 64;
+constexpr double kHighestFps = 1000;
+
+bool is_avi(const AVOutputFormat& container) {
+  return std::string_view(container.name) == "avi";
+}
+
+bool is_mpeg2(const AVCodec& encoder) {
+  return encoder.id == AV_CODEC_ID_MPEG1VIDEO || encoder.id == AV_CODEC_ID_MPEG2VIDEO;
+}
+
+/// The lowest rate of MPEG-1 and MPEG-2 (ISO/IEC 13818-2, table 6-4) that has a slot for each frame; above
+/// the highest: `fps` itself, which the encoder refuses.
+AVRational mpeg2_rate(double fps) {
+  constexpr std::array<AVRational, 8> kRates = {
+      {{24000, 1001}, {24, 1}, {25, 1}, {30000, 1001}, {30, 1}, {50, 1}, {60000, 1001}, {60, 1}}};
+  constexpr double kTolerance = 0.0005;  // less than from 29.97 to 30
+  const auto* found = std::find_if(kRates.begin(), kRates.end(), [&](const AVRational& rate) {
+    return av_q2d(rate) >= fps * (1 - kTolerance);
+  });
+  return found != kRates.end() ? *found : av_d2q(fps, kTicks);
+}
+
+/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: each frame has a slot of 1 / fps. In AVI empty
+/// slots are written.
+AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AVRational fps) {
+  if (is_avi(container) || is_mpeg2(encoder)) return av_inv_q(fps);
+  return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};
+}
+
+AVPixelFormat pixel_format_of(const AVCodec& encoder) {
+  return encoder.id == AV_CODEC_ID_MJPEG ? AV_PIX_FMT_YUVJ420P : AV_PIX_FMT_YUV420P;
+}
+
+/// What the user can do who set the speed of another encoder.
+std::string speed_advice(const std::string& name, const AVOutputFormat& container, bool chosen) {
+  constexpr std::array<std::string_view, 5> kSpeeds = {"preset", "deadline", "cpu-used", "speed", "usage"};
+  if (std::find(kSpeeds.begin(), kSpeeds.end(), name) == kSpeeds.end()) return {};
+  const auto reason = chosen ? why_not_h264(container) : std::string();
+  return "; speed= (slow, medium, fast, fastest) sets the speed of any encoder" +
+         (reason.empty() ? "" : ", and " + reason);
+}
+
+void check_options(const std::string& what, const AVOutputFormat& container, const AVCodec& encoder,
+                   const VideoFileOptions& wanted) {
+  const AVClass* const common[] = {avcodec_get_class(), avformat_get_class()};
+  const AVClass* const known[] = {common[0], common[1], encoder.priv_class, container.priv_class};
+  for (const auto& [name, value] : wanted.options) {
+    const bool found =
+        std::any_of(std::begin(known), std::end(known), [key = name.c_str()](const AVClass* options_of) {
+          return options_of != nullptr &&
+                 av_opt_find(&options_of, key, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+        });
+    if (found) continue;
+    throw OptionError("cannot write " + what + ": FFmpeg's encoder " + encoder.name + " and its " +
+                      container.name + " muxer have no option '" + name + "'" +
+                      speed_advice(name, container, is_auto(wanted.codec)));
+  }
+}
+
+}  // namespace
+
+std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options) {
+  return is_auto(options.codec) ? default_codec(container) : options.codec;
+}
+
+void check_encoding(const std::string& what, const AVOutputFormat& container,
+                    const VideoFileOptions& options) {
+  const auto name = codec_name(container, options);
+  const AVCodec* encoder = find_video_encoder(name);
+  if (encoder == nullptr || encoder->type != AVMEDIA_TYPE_VIDEO) {
+    throw OptionError("cannot write " + what + ": the installed FFmpeg has no encoder for codec '" + name +
+                      "'; for this container it has " + encodable_codecs(container));
+  }
+  if (avformat_query_codec(&container, encoder->id, FF_COMPLIANCE_NORMAL) == 0) {
+    throw OptionError("cannot write " + what + ": a " + container.name + " file cannot hold " + name +
+                      "; it can hold " + encodable_codecs(container));
+  }
+  // FFmpeg does not say what a GIF can hold, but it says what its own encoder takes.
+  const AVCodec* own = avcodec_find_encoder(container.video_codec);
+  for (const AVCodec* checked : {encoder, own}) {
+    if (checked == nullptr || takes(*checked, pixel_format_of(*checked))) continue;
+    throw OptionError("cannot write " + what + ": FFmpeg's encoder " + checked->name +
+                      " takes no 4:2:0 video, which all frames become: take another codec, or a name that "
+                      "ends in .mp4, .mkv or .webm");
+  }
+  check_options(what, container, *encoder, options);
+  if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestFps)) {
+    throw OptionError("fps of a video file must be above 0 and at most 1000, got " +
+                      std::to_string(*options.fps));
+  }
+  if (options.quality < 0 || options.quality > kWorstQuality) {
+    throw OptionError("quality of a video file must be 0 to 51, got " + std::to_string(options.quality));
+  }
+  if (options.threads < 1 || options.threads > kMostEncoderThreads) {
+    throw OptionError("threads of a video file must be 1 to 64, got " + std::to_string(options.threads));
+  }
+}
+
+FrameEncoder::FrameEncoder(std::string what, const AVOutputFormat& container, VideoFileOptions options)
+    : what_(std::move(what)), container_(container), options_(std::move(options)), packet_(make_av_packet()) {
+  install_ffmpeg_log();
+}
+
+void FrameEncoder::check_size(const PictureFormat& format) const {
+  if (format.width % 2 != 0 || format.height % 2 != 0) {
+    fail("width and height must be even for 4:2:0 video, got " + std::to_string(format.width) + "x" +
+         std::to_string(format.height) + "; give the source an even size");
+  }
+}
+
+Frame FrameEncoder::prepared(const Frame& frame) const {
+  return jpeg_ ? as_jpeg(frame) : as_video(frame);
+}
+
+CodecPtr FrameEncoder::set_up_codec(const AVCodec& encoder, const Frame& first, AVRational rate) const {
+  auto codec = make_codec(&encoder);
+  codec->width = first.width();
+  codec->height = first.height();
+  codec->framerate = rate;
+  codec->time_base = time_base(container_, encoder, rate);
+  const auto picture = to_av_frame(first);
+  codec->pix_fmt = pixel_format_of(encoder);
+  codec->color_range = picture->color_range;
+  codec->colorspace = picture->colorspace;
+  codec->thread_count = options_.threads;
+  if ((container_.flags & AVFMT_GLOBALHEADER) != 0) codec->flags |= AV_CODEC_FLAG_GLOBAL_HEADER;
+  if (is_avi(container_)) codec->max_b_frames = 0;  // without timestamps they would be read late
+  set_up_quality(*codec, options_.quality, options_.speed);
+  return codec;
+}
+
+Dictionary FrameEncoder::start(const Frame& first, double fps) {
+  check_size(first.picture_format());
+  const AVCodec* encoder = find_video_encoder(codec_name(container_, options_));
+  jpeg_ = encoder->id == AV_CODEC_ID_MJPEG;
+  const auto sample = prepared(first);
+  format_ = sample.picture_format();
+  fps = std::clamp(fps, 1.0, kHighestFps);
+  const bool guessed = !options_.fps;
+  codec_ =
+      set_up_codec(*encoder, sample, guessed && is_mpeg2(*encoder) ? mpeg2_rate(fps) : av_d2q(fps, kTicks));
+  const FfmpegErrorCapture errors;
+  Dictionary options(options_.options);
+  const int result = avcodec_open2(codec_.get(), encoder, options.out());
+  if (result < 0) refused(result, errors.in_brackets());
+  return options;
+}
+
+void FrameEncoder::begin_again(const Frame& first) {
+  const AVCodec& encoder = *codec_->codec;
+  auto again = set_up_codec(encoder, first, codec_->framerate);
+  const FfmpegErrorCapture errors;
+  Dictionary options(options_.options);
+  const int result = avcodec_open2(again.get(), &encoder, options.out());
+  if (result < 0) {
+    fail("the encoder " + std::string(encoder.name) + " could not start again: " + ffmpeg_text(result) +
+         errors.in_brackets());
+  }
+  codec_ = std::move(again);
+  drained_ = false;
+}
+
+void FrameEncoder::refused(int result, const std::string& reason) {
+  codec_.reset();
+  const std::string name = find_video_encoder(codec_name(container_, options_))->name;
+  fail("the encoder " + name + " could not start: " + ffmpeg_text(result) + reason);
+}
+
+bool FrameEncoder::fits(const Frame& frame) const {
+  const auto format = video_format(frame.picture_format());
+  if (format.width != format_.width || format.height != format_.height) return false;
+  if (jpeg_) return true;  // as_jpeg() gives all the same colours
+  return format.range == format_.range && core::matrix_of(format) == core::matrix_of(format_);
+}
+
+void FrameEncoder::check_format(const PictureFormat& format) const {
+  if (format.width != format_.width || format.height != format_.height) {
+    fail("the size changed from " + std::to_string(format_.width) + "x" + std::to_string(format_.height) +
+         " to " + std::to_string(format.width) + "x" + std::to_string(format.height) +
+         "; one file has one size");
+  }
+  if (format.range != format_.range || core::matrix_of(format) != core::matrix_of(format_)) {
+    fail("the colours changed from " + std::string(to_string(core::matrix_of(format_))) + " " +
+         std::string(to_string(format_.range)) + " range to " +
+         std::string(to_string(core::matrix_of(format))) + " " + std::string(to_string(format.range)) +
+         " range; one file has one kind");
+  }
+}
+
+std::int64_t FrameEncoder::ticks(double pts) {
+  if (!std::isfinite(pts)) fail("a frame's pts is not a number");
+  if (!first_pts_) {
+    first_pts_ = last_pts_ = pts;
+    return last_tick_ = 0;
+  }
+  if (pts < last_pts_) {
+    fail("pts went back from " + std::to_string(last_pts_) + " to " + std::to_string(pts) +
+         " s; one file takes the frames of one source");
+  }
+  last_pts_ = pts;
+  const auto exact = std::llround((pts - *first_pts_) / av_q2d(codec_->time_base));
+  last_tick_ = std::max<std::int64_t>(last_tick_ + 1, exact);  // two frames cannot share a tick
+  return last_tick_;
+}
+
+void FrameEncoder::encode(const Frame& frame, double pts, const PacketSink& sink, bool key) {
+  check_size(frame.picture_format());
+  const auto ready = prepared(frame);
+  check_format(ready.picture_format());
+  if (first_pts_ && pts - last_pts_ > kPause) drain(sink);
+  if (drained_) begin_again(ready);
+  const auto picture = to_av_frame(ready);
+  picture->format = codec_->pix_fmt;
+  picture->pts = ticks(pts);
+  if (key) picture->pict_type = AV_PICTURE_TYPE_I;
+  if ((codec_->flags & AV_CODEC_FLAG_QSCALE) != 0) picture->quality = codec_->global_quality;
+  check(avcodec_send_frame(codec_.get(), picture.get()));
+  ++held_;
+  receive(sink);
+}
+
+void FrameEncoder::drain(const PacketSink& sink, const std::function<bool()>& enough) {
+  if (!started() || std::exchange(drained_, true)) return;
+  check(avcodec_send_frame(codec_.get(), nullptr));
+  receive(sink, enough);
+}
+
+void FrameEncoder::receive(const PacketSink& sink, const std::function<bool()>& enough) {
+  while (!enough || !enough()) {
+    const int result = avcodec_receive_packet(codec_.get(), packet_.get());
+    if (result == AVERROR_EOF) held_ = 0;  // also if a frame of the stream made no packet, or two
+    if (result == AVERROR(EAGAIN) || result == AVERROR_EOF) return;
+    check(result);
+    held_ = std::max<std::int64_t>(0, held_ - 1);
+    // An encoder that began again counts back from its first frame.
+    if (packet_->dts != AV_NOPTS_VALUE) last_dts_ = packet_->dts = std::max(packet_->dts, last_dts_ + 1);
+    sink(*packet_);
+  }
+}
+
+void FrameEncoder::fail(const std::string& why) const {
+  throw Error("cannot write " + what_ + ": " + why);
+}
+
+void FrameEncoder::check(int result) const {
+  if (result < 0) throw Error("cannot encode a frame of " + what_ + ": " + ffmpeg_text(result));
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,92 @@
+// Encodes frames into packets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+/// The receiver of encoded packets, in the order of decoding, with times in the codec's time base. The first
+/// frame has time 0.
+using PacketSink = std::function<void(AVPacket& packet)>;
+
+/// Of a stream with a single frame, which has no step between two.
+inline constexpr double kFallbackFps = 25;
+/// Seconds between two frames after which the encoder begins a new group of pictures: no frame from before such a
+/// pause waits for one from after it, and none refers to one on the other side.
+inline constexpr double kPause = 10;
+
+/// The codec in `options`, or the container's default if they name none.
+[[nodiscard]] std::string codec_name(const AVOutputFormat& container, const VideoFileOptions& options);
+/// Throws OptionError that begins with "cannot write `what`" when `container` cannot hold the codec of the
+/// options, or an option is out of range.
+void check_encoding(const std::string& what, const AVOutputFormat& container,
+                    const VideoFileOptions& options);
+
+/// One stream of one size and one kind of colours, one thread: start(), encode() for each frame, drain(). All
+/// throw Error that names `what`, such as "'out.mp4'".
+///
+/// Note [Pauses]
+/// At a pause of the stream the encoder is drained, and another one with the same settings begins with a key frame.
+/// An encoder that worked through it would store frames from before the pause behind one from after it: they would
+/// be lost with a file that ends at the pause, and MP4 has no room for the differences between their times.
+class FrameEncoder {
+ public:
+  FrameEncoder(std::string what, const AVOutputFormat& container, VideoFileOptions options);
+
+  [[nodiscard]] bool started() const noexcept { return codec_ != nullptr; }
+  /// Once started.
+  [[nodiscard]] const AVCodecContext& codec() const noexcept { return *codec_; }
+  /// The pts of the first frame, which has time 0; once one was encoded.
+  [[nodiscard]] double first_pts() const { return first_pts_.value(); }
+  /// The pts of the last frame; once one was encoded.
+  [[nodiscard]] double last_pts() const noexcept { return last_pts_; }
+  void check_size(const PictureFormat& format) const;
+  /// The frame can follow those that were encoded: it has their size and colours.
+  [[nodiscard]] bool fits(const Frame& frame) const;
+  /// Takes size and colours from the first frame, but does not encode it. Returns the options that are unknown
+  /// to the encoder: they are the muxer's.
+  [[nodiscard]] Dictionary start(const Frame& first, double fps);
+  /// Resets the encoder after a muxer has refused its codec.
+  [[noreturn]] void refused(int result, const std::string& reason);
+  /// `pts` in seconds, not before that of the last frame. `key`: a decoder can begin at this frame.
+  void encode(const Frame& frame, double pts, const PacketSink& sink, bool key = false);
+  /// Frames that the encoder holds.
+  [[nodiscard]] std::int64_t held() const noexcept { return held_; }
+  /// The packets of the frames that the encoder holds, until `enough` is true. encode() may follow.
+  void drain(const PacketSink& sink, const std::function<bool()>& enough = {});
+
+ private:
+  [[nodiscard]] CodecPtr set_up_codec(const AVCodec& encoder, const Frame& first, AVRational rate) const;
+  /// Opens another encoder with the same settings, after drain().
+  void begin_again(const Frame& first);
+  [[nodiscard]] Frame prepared(const Frame& frame) const;
+  void check_format(const PictureFormat& format) const;
+  [[nodiscard]] std::int64_t ticks(double pts);
+  void receive(const PacketSink& sink, const std::function<bool()>& enough = {});
+  [[noreturn]] void fail(const std::string& why) const;
+  void check(int result) const;
+
+  std::string what_;
+  const AVOutputFormat& container_;
+  VideoFileOptions options_;
+  CodecPtr codec_;
+  AvPacketPtr packet_;
+  PictureFormat format_;  // of the first frame as encoded
+  bool jpeg_ = false;     // Motion JPEG
+  std::optional<double> first_pts_;
+  double last_pts_ = 0;
+  std::int64_t last_tick_ = 0;
+  std::int64_t last_dts_ = INT64_MIN;
+  std::int64_t held_ = 0;
+  bool drained_ = false;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,207 @@
+// The encoders for the names of codecs, and their settings for live video.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/write/video_codec.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+struct CodecName {
+  std::string_view name;
+  std::array<const char*, 3> encoders;  // in order of preference
+};
+
+constexpr std::array<CodecName, 9> kCodecs = {{
+    {"h264", {"libx264", "libopenh264"}},
+    {"h265", {"libx265"}},
+    {"hevc", {"libx265"}},
+    {"vp8", {"libvpx"}},
+    {"vp9", {"libvpx-vp9"}},
+    {"av1", {"libaom-av1", "libsvtav1"}},  // SVT-AV1 writes to stderr and has no option against it
+    {"mpeg4", {"mpeg4"}},
+    {"mpeg2", {"mpeg2video"}},
+    {"mjpeg", {"mjpeg"}},
+}};
+
+bool can_hold(const AVOutputFormat& container, const AVCodec& encoder) {
+  return avformat_query_codec(&container, encoder.id, FF_COMPLIANCE_NORMAL) != 0;
+}
+
+// FFmpeg has no list of the codecs in these. All hold the codecs of MPEG.
+bool is_of_mpeg(const AVOutputFormat& container) {
+  const std::string_view name = container.name;
+  return name == "mpegts" || name == "mpeg" || name == "vob" || name == "svcd" || name == "dvd";
+}
+
+void set(AVCodecContext& codec, const char* name, const char* value) {
+  av_opt_set(&codec, name, value,
+             AV_OPT_SEARCH_CHILDREN);  // an option unknown to this encoder is not needed
+}
+
+}  // namespace
+
+const AVCodec* find_video_encoder(const std::string& name) {
+  const auto* const known = std::find_if(kCodecs.begin(), kCodecs.end(),
+                                         [&](const CodecName& codec) { return codec.name == name; });
+  if (known == kCodecs.end()) return avcodec_find_encoder_by_name(name.c_str());
+  for (const char* encoder : known->encoders) {
+    if (encoder == nullptr) break;
+    if (const AVCodec* found = avcodec_find_encoder_by_name(encoder)) return found;
+  }
+  return nullptr;
+}
+
+bool takes(const AVCodec& encoder, AVPixelFormat format) {
+#if LIBAVCODEC_VERSION_INT >= AV_VERSION_INT(61, 13, 100)
+  const void* formats = nullptr;
+  int count = 0;
+  if (avcodec_get_supported_config(nullptr, &encoder, AV_CODEC_CONFIG_PIX_FORMAT, 0, &formats, &count) < 0)
+    return true;
+  const auto* known = static_cast<const AVPixelFormat*>(formats);
+#else
+  const auto* known = encoder.pix_fmts;
+#endif
+  if (known == nullptr) return true;  // FFmpeg does not say
+  for (; *known != AV_PIX_FMT_NONE; ++known) {
+    if (*known == format) return true;
+  }
+  return false;
+}
+
+bool surely_holds(const AVOutputFormat& container, AVCodecID codec) {
+  // FFmpeg promises VP9 in QuickTime's files, and refuses it at the first frame.
+  if (codec == AV_CODEC_ID_VP9 && std::string_view(container.name) == "mov") return false;
+  return avformat_query_codec(&container, codec, FF_COMPLIANCE_NORMAL) == 1;
+}
+
+std::string default_codec(const AVOutputFormat& container) {
+  for (const std::string name : {"h264", "vp9", "mpeg4"}) {
+    const AVCodec* encoder = find_video_encoder(name);
+    if (encoder == nullptr || !can_hold(container, *encoder)) continue;
+    const bool takes_it =
+        name == "h264" || surely_holds(container, encoder->id) || (name == "mpeg4" && is_of_mpeg(container));
+    if (takes_it) return name;
+  }
+  const AVCodec* encoder = avcodec_find_encoder(container.video_codec);
+  return encoder != nullptr ? encoder->name : "h264";
+}
+
+std::string why_not_h264(const AVOutputFormat& container) {
+  if (!surely_holds(container, AV_CODEC_ID_H264) && !is_of_mpeg(container))
+    return {};  // the usual choice: VP9 in .webm
+  return find_video_encoder("h264") == nullptr ? "the installed FFmpeg has no H.264 encoder" : "";
+}
+
+std::string encodable_codecs(const AVOutputFormat& container) {
+  std::string names;
+  for (const auto& codec : kCodecs) {
+    const AVCodec* encoder = find_video_encoder(std::string(codec.name));
+    if (encoder == nullptr || !can_hold(container, *encoder)) continue;
+    names += (names.empty() ? "" : ", ") + std::string(codec.name);
+  }
+  return names;
+}
+
+namespace {
+
+/// Of libvpx, libaom and SVT-AV1, which are made for films: `live` are their settings for live video.
+struct SpeedSetting {
+  bool live;
+  const char* number;
+};
+
+const SpeedSetting& setting(const std::array<SpeedSetting, 4>& settings, EncoderSpeed speed) {
+  return settings.at(static_cast<std::size_t>(speed));
+}
+
+void set_up_vpx(AVCodecContext& codec, EncoderSpeed speed) {
+  static constexpr std::array<SpeedSetting, 4> kVpx = {{{false, "2"}, {true, "5"}, {true, "8"}, {true, "9"}}};
+  const auto& [live, number] = setting(kVpx, speed);
+  set(codec, "deadline", live ? "realtime" : "good");
+  set(codec, "cpu-used", "8");  // the most of this option for VP9
+  set(codec, "speed", number);  // the same one for FFmpeg, without that limit
+  set(codec, "row-mt", "1");
+  if (live) set(codec, "lag-in-frames", "0");  // else it holds 25 frames, which a killed process loses
+}
+
+void set_up_aom(AVCodecContext& codec, EncoderSpeed speed) {
+  static constexpr std::array<SpeedSetting, 4> kAom = {
+      {{false, "4"}, {true, "6"}, {true, "8"}, {true, "10"}}};
+  const auto& [live, number] = setting(kAom, speed);
+  set(codec, "usage", live ? "realtime" : "good");
+  set(codec, "cpu-used", "8");  // the most of an older FFmpeg
+  set(codec, "cpu-used", number);
+  set(codec, "row-mt", "1");
+}
+
+/// The presets of x264 and x265 are words, those of SVT-AV1 numbers.
+void set_up_preset(AVCodecContext& codec, EncoderSpeed speed) {
+  static constexpr std::array<const char*, 4> kWords = {"slow", "medium", "veryfast", "ultrafast"};
+  static constexpr std::array<const char*, 4> kNumbers = {"5", "8", "10", "12"};
+  const bool numbers = std::string_view(codec.codec->name) == "libsvtav1";
+  set(codec, "preset", (numbers ? kNumbers : kWords).at(static_cast<std::size_t>(speed)));
+}
+
+}  // namespace
+
+bool has_speeds(const AVCodec& encoder) {
+  const AVClass* known = encoder.priv_class;
+  const auto has = [&known](const char* option) {
+    return known != nullptr && av_opt_find(&known, option, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+  };
+  return has("preset") || has("cpu-used");
+}
+
+void set_up_quality(AVCodecContext& codec, int quality, EncoderSpeed speed) {
+  const std::string_view encoder = codec.codec->name;
+  const bool is_vpx = encoder.rfind("libvpx", 0) == 0;
+  const bool is_aom = encoder == "libaom-av1";
+  if (is_vpx || is_aom) {
+    constexpr int kWorst = 63;
+    is_vpx ? set_up_vpx(codec, speed) : set_up_aom(codec, speed);
+    codec.bit_rate = 0;  // constant quality
+    av_opt_set_double(&codec, "crf", quality * kWorst / kWorstQuality, AV_OPT_SEARCH_CHILDREN);
+    return;
+  }
+  set_up_preset(codec, speed);
+  set(codec, "x265-params", "log-level=none");  // it would write to stderr
+  if (av_opt_set_double(&codec, "crf", quality, AV_OPT_SEARCH_CHILDREN) >= 0) return;
+  constexpr int kBest = 2;  // the quantiser scale of FFmpeg's own encoders is 2 .. 31
+  constexpr int kWorst = 31;
+  codec.flags |= AV_CODEC_FLAG_QSCALE;
+  codec.global_quality = FF_QP2LAMBDA * (kBest + (kWorst - kBest) * quality / kWorstQuality);
+}
+
+}  // namespace freshframe::media
+
+namespace freshframe {
+namespace {
+
+constexpr std::array<std::string_view, 4> kSpeeds = {"slow", "medium", "fast", "fastest"};
+
+}  // namespace
+
+std::string_view to_string(EncoderSpeed speed) noexcept {
+  return kSpeeds[static_cast<std::size_t>(speed)];
+}
+
+EncoderSpeed encoder_speed_of(std::string_view name) {
+  const auto* const found = std::find(kSpeeds.begin(), kSpeeds.end(), name);
+  if (found == kSpeeds.end()) {
+    throw OptionError("speed must be 'slow', 'medium', 'fast' or 'fastest', got '" + std::string(name) + "'");
+  }
+  return static_cast<EncoderSpeed>(found - kSpeeds.begin());
+}
+
+}  // namespace freshframe

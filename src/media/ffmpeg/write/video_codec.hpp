@@ -1,0 +1,39 @@
+// The encoders for the names of codecs, and their settings for live video.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <string>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+/// Whether FFmpeg knows that files of this container hold the codec.
+[[nodiscard]] bool surely_holds(const AVOutputFormat& container, AVCodecID codec);
+/// The default codec of a container: the first of h264, vp9 and mpeg4 that this
+/// build can encode and the container is known to hold, else the container's own.
+[[nodiscard]] std::string default_codec(const AVOutputFormat& container);
+/// Whether default_codec() decides: the options name "auto" or no codec.
+[[nodiscard]] inline bool is_auto(const std::string& codec) {
+  return codec.empty() || codec == "auto";
+}
+/// The reason why default_codec() is not h264 although the container could hold it; else empty.
+[[nodiscard]] std::string why_not_h264(const AVOutputFormat& container);
+/// By the usual name of a codec ("h265") or FFmpeg's name of an encoder ("libx265"). Only software encoders,
+/// which work on every machine. nullptr: this build has none.
+[[nodiscard]] const AVCodec* find_video_encoder(const std::string& name);
+/// "h264, h265, vp9": the codecs that this build can encode and the container can hold.
+[[nodiscard]] std::string encodable_codecs(const AVOutputFormat& container);
+/// Whether the encoder takes such pictures.
+[[nodiscard]] bool takes(const AVCodec& encoder, AVPixelFormat format);
+/// Of VideoFileOptions::quality, whose best is 0.
+inline constexpr int kWorstQuality = 51;
+
+/// Whether EncoderSpeed changes anything.
+[[nodiscard]] bool has_speeds(const AVCodec& encoder);
+/// Speed and constant quality, 0 (best) to kWorstQuality.
+void set_up_quality(AVCodecContext& codec, int quality, EncoderSpeed speed);
+
+}  // namespace freshframe::media

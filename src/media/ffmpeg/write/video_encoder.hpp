@@ -1,0 +1,48 @@
+// Encodes frames into a container on disk.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/ffmpeg/write/video_muxer.hpp"
+
+namespace freshframe::media {
+
+/// Throws OptionError when the name or the options cannot make a video file, before anything is written.
+void check_video_file(const std::string& path, const VideoFileOptions& options);
+
+/// One file being written, one thread: start(), encode() for each frame, finish(). All throw Error naming the
+/// file.
+class VideoEncoder {
+ public:
+  /// Creates the file unless it exists; start() replaces its content.
+  VideoEncoder(const std::string& path, const VideoFileOptions& options);
+
+  [[nodiscard]] bool started() const noexcept { return encoder_.started(); }
+  [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }
+  void check_size(const PictureFormat& format) const { encoder_.check_size(format); }
+  /// Takes size and colours from the first frame, but does not write it.
+  void start(const Frame& first, double fps);
+  /// Whether the container has room for the time between the last frame and one with this pts.
+  [[nodiscard]] bool can_continue(double pts) const;
+  /// `pts` in seconds, not before that of the last frame.
+  void encode(const Frame& frame, double pts);
+  /// Passes the frames so far to the operating system, before a pause. All but the last are in the file then.
+  void pause();
+  /// Writes the frames that the encoder holds, until `enough` is true, and closes the file, also if start() was
+  /// never called. Returns the number of frames that are left out.
+  std::int64_t finish(const std::function<bool()>& enough = {});
+
+ private:
+  void write(AVPacket& packet) { muxer_.write(packet, encoder_.codec().time_base); }
+
+  VideoMuxer muxer_;
+  FrameEncoder encoder_;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,177 @@
+// Writes encoded packets into a container so that the file can be played at any moment.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/ffmpeg/write/video_muxer.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <string_view>
+#include <utility>
+
+#include "media/ffmpeg/error.hpp"
+
+namespace freshframe::media {
+namespace {
+
+constexpr std::chrono::seconds kFlushInterval{1};
+
+bool is_mp4(const AVOutputFormat& container) {
+  constexpr std::array<std::string_view, 6> kNames{"mp4", "mov", "ipod", "3gp", "3g2", "f4v"};
+  return std::find(kNames.begin(), kNames.end(), container.name) != kNames.end();
+}
+
+}  // namespace
+
+const AVOutputFormat* find_container(const std::string& path) {
+  return av_guess_format(nullptr, path.c_str(), nullptr);
+}
+
+double longest_pause(const AVOutputFormat& container, AVRational time_base) {
+  // MP4 has 31 bits for the ticks between two packets, which is 6.6 hours at 90 kHz. In a transport stream a leap
+  // of 13 hours looks like its clock's turn.
+  constexpr double kOfTicks = 6.0 * 3600;
+  constexpr double kAviSlots = 60000;  // that FFmpeg leaves empty
+  const std::string_view name = container.name;
+  if (name == "avi") return std::min(kOfTicks, (kAviSlots - 1) * av_q2d(time_base));
+  if (name == "matroska" || name == "webm") return std::numeric_limits<double>::infinity();
+  return kOfTicks;
+}
+
+VideoMuxer::VideoMuxer(std::string path) : path_(std::move(path)), file_(path_) {
+  AVFormatContext* output = nullptr;
+  check(avformat_alloc_output_context2(&output, find_container(path_), nullptr, path_.c_str()), "create");
+  output_.reset(output);
+  output_->pb = file_.io();
+}
+
+int VideoMuxer::start(const AVCodecContext& codec, Dictionary& options) {
+  AVStream* stream = avformat_new_stream(output_.get(), nullptr);
+  if (stream == nullptr) return AVERROR(ENOMEM);
+  stream->time_base = codec.time_base;
+  stream->avg_frame_rate = codec.framerate;
+  int result = avcodec_parameters_from_context(stream->codecpar, &codec);
+  if (result < 0) return result;
+  fragmented_ = is_mp4(container()) && av_dict_get(*options.out(), "movflags", nullptr, 0) == nullptr;
+  // delay_moov: the edit list depends on the times of the first fragment.
+  if (fragmented_) options.set("movflags", "frag_custom+delay_moov+default_base_moof");
+  if (fragmented_ && file_.can_read_back()) index_ = std::make_unique<Mp4Index>(container().name, *stream);
+  file_.begin();
+  result = avformat_write_header(output_.get(), options.out());
+  started_ = result >= 0;
+  flushed_ = Real::now();
+  return result;
+}
+
+void VideoMuxer::write(AVPacket& packet, AVRational time_base) {
+  if (failed_ || !started_) return;
+  packet.stream_index = 0;
+  const auto& stream = *output_->streams[0];
+  av_packet_rescale_ts(&packet, time_base, stream.time_base);
+  AvPacketPtr next(av_packet_clone(&packet));
+  if (!next) throw std::bad_alloc();
+  if (last_) {
+    last_step_ = last_->duration = next->dts - last_->dts;
+    put(*last_);
+  } else {
+    last_step_ = av_rescale_q(1, av_inv_q(stream.avg_frame_rate), stream.time_base);
+    flushed_dts_ = next->dts;
+  }
+  last_ = std::move(next);
+  if (is_flush_due(last_->dts)) flush();
+}
+
+bool VideoMuxer::is_flush_due(std::int64_t dts) const {
+  const auto seconds = av_rescale_q(dts - flushed_dts_, output_->streams[0]->time_base, {1, 1});
+  return seconds >= kFlushInterval.count() || Real::now() - flushed_ >= kFlushInterval;
+}
+
+void VideoMuxer::put(AVPacket& packet) {
+  if (index_) {
+    in_fragment_.emplace_back(av_packet_clone(&packet));
+    if (!in_fragment_.back()) throw std::bad_alloc();
+  }
+  check(av_interleaved_write_frame(output_.get(), &packet), "write");
+}
+
+/// It is shown as long as the one before it, unless there was a pause.
+void VideoMuxer::put_last() {
+  if (!last_) return;
+  const auto& stream = *output_->streams[0];
+  const auto longest = av_rescale_q(1, {1, 1}, stream.time_base);
+  last_->duration = std::clamp<std::int64_t>(last_step_, 1, std::max<std::int64_t>(1, longest));
+  put(*last_);
+  last_.reset();
+}
+
+void VideoMuxer::flush() {
+  if (failed_ || !started_) return;
+  flushed_ = Real::now();
+  if (last_) flushed_dts_ = last_->dts;
+  if (fragmented_) {
+    flush_fragment();
+  } else {
+    check(av_write_frame(output_.get(), nullptr), "write");  // ends Matroska's cluster
+    avio_flush(file_.io());
+  }
+  check(file_.io()->error, "write");
+  safe_ = avio_tell(file_.io());
+}
+
+void VideoMuxer::flush_fragment() {
+  const bool first = safe_ == 0;
+  if (first) check(av_write_frame(output_.get(), nullptr), "write");  // only the header, see delay_moov
+  const auto begin = avio_tell(file_.io());
+  check(av_write_frame(output_.get(), nullptr), "write");
+  avio_flush(file_.io());
+  check(file_.io()->error, "write");
+  if (!index_ || in_fragment_.empty()) return;
+  constexpr int kBoxHeader = 8;  // of the `mdat` box, which follows the `moof` box
+  index_->add(in_fragment_, begin + file_.number_at(begin) + kBoxHeader, output_->streams[0]->time_base);
+  in_fragment_.clear();
+}
+
+void VideoMuxer::finish() {
+  if (started_ && !failed_) end();
+  output_->pb = nullptr;
+  output_.reset();
+  const int closed = file_.close();
+  if (!failed_ && closed < 0) fail(closed, "write the end of");
+}
+
+void VideoMuxer::end() {
+  put_last();
+  flush();
+  check(av_write_trailer(output_.get()), "write the end of");
+  avio_flush(file_.io());
+  check(file_.io()->error, "write the end of");
+  if (index_ && safe_ > 0) add_index();
+}
+
+void VideoMuxer::add_index() {
+  auto* const io = file_.io();
+  const auto end = avio_tell(io);
+  const auto box = index_->finish(end);
+  avio_write(io, box.data(), static_cast<int>(box.size()));
+  avio_flush(io);
+  check(io->error, "write the end of");
+  // The box of the fragments' header, behind the `ftyp` box, becomes an `mdat` box with a size of 64 bits.
+  const std::int64_t header = file_.number_at(0);
+  std::array<std::uint8_t, 16> mdat{0, 0, 0, 1, 'm', 'd', 'a', 't'};
+  const auto size = static_cast<std::uint64_t>(end - header);
+  for (std::size_t i = 0; i < 8; ++i) mdat[15 - i] = static_cast<std::uint8_t>(size >> (8 * i));
+  file_.overwrite(header, mdat);
+}
+
+void VideoMuxer::fail(int result, const char* doing) {
+  if (!std::exchange(failed_, true) && started_) file_.cut(safe_);
+  throw Error("cannot " + std::string(doing) + " '" + path_ + "': " + ffmpeg_text(result));
+}
+
+void VideoMuxer::check(int result, const char* doing) {
+  if (result < 0) fail(result, doing);
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,77 @@
+// Writes encoded packets into a container so that the file can be played at any moment.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/write/mp4_index.hpp"
+#include "media/recording/output_file.hpp"
+
+namespace freshframe::media {
+
+/// Note [Files that survive]
+/// Once a second, also of the video's own time, all muxed packets are passed to the operating system, so a
+/// process that is killed leaves a file that can be played up to the last second. After a failed write (a full
+/// disk) the file is truncated to the last such point. MP4 and MOV are written in fragments for this. When the file ends, a common index is
+/// added behind them, and the first box is renamed so that it covers all fragments. The result is like a file
+/// without fragments, in which every player and editor can seek.
+///
+/// Note [Durations]
+/// A packet waits for the next one, whose time gives its duration. With a guessed duration at the end of an MP4
+/// fragment the next fragment would begin too early or too late, and FFmpeg would shift the packets there.
+///
+/// One thread. All throw Error naming the file.
+class VideoMuxer {
+ public:
+  /// Opens the file without changing it.
+  explicit VideoMuxer(std::string path);
+
+  [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
+  [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
+  /// Empties the file. Removes the options that it knows from `options`.
+  [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
+  /// `packet` has times in the codec's time base.
+  void write(AVPacket& packet, AVRational time_base);
+  /// Passes all packets but the last to the operating system, before a wait for the next one.
+  void flush();
+  /// Writes the remaining packets and closes the file, also if start() was never called.
+  void finish();
+
+ private:
+  using Real = std::chrono::steady_clock;
+
+  [[nodiscard]] bool is_flush_due(std::int64_t dts) const;
+  void put(AVPacket& packet);
+  void put_last();
+  void flush_fragment();
+  void end();
+  void add_index();
+  [[noreturn]] void fail(int result, const char* doing);
+  void check(int result, const char* doing);
+
+  std::string path_;
+  OutputFile file_;  // outlives output_, which writes to it
+  OutputPtr output_;
+  bool started_ = false;
+  bool failed_ = false;
+  bool fragmented_ = false;
+  std::unique_ptr<Mp4Index> index_;       // of a fragmented file that is seekable
+  std::vector<AvPacketPtr> in_fragment_;  // for the index
+  AvPacketPtr last_;                      // not yet muxed
+  std::int64_t last_step_ = 0;            // ticks from the packet before it
+  std::int64_t safe_ = 0;                 // the file can be played up to here
+  std::int64_t flushed_dts_ = 0;
+  Real::time_point flushed_{};
+};
+
+/// Seconds: an upper limit for the time between two packets.
+[[nodiscard]] double longest_pause(const AVOutputFormat& container, AVRational time_base);
+/// The container of the name, or nullptr.
+[[nodiscard]] const AVOutputFormat* find_container(const std::string& path);
+
+}  // namespace freshframe::media

@@ -1,0 +1,25 @@
+// Decodes the first picture of a file.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/file/demuxer.hpp"
+
+namespace freshframe::media {
+
+struct DecodedPicture {
+  AvFramePtr frame;  // never null
+  std::string codec;
+  std::string container;
+  bool still = false;  // the file is a picture, not a video
+};
+
+/// An incomplete picture is an error. Removes the entries that it knows from `options`. Throws SourceError,
+/// SourceTimeout.
+[[nodiscard]] DecodedPicture decode_picture(const DemuxerSettings& settings, int threads,
+                                            Dictionary& options);
+
+}  // namespace freshframe::media

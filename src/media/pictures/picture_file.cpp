@@ -1,0 +1,123 @@
+// Still pictures: any that FFmpeg decodes, written as PNG or JPEG.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <fstream>
+#include <string>
+#include <system_error>
+#include <utility>
+
+#include "core/ascii.hpp"
+#include "media/colour/jpeg_encoder.hpp"
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/ffmpeg/write/encoder_frame.hpp"
+#include "media/file/file_source.hpp"
+#include "media/masked_url.hpp"
+#include "media/pictures/picture_decoder.hpp"
+#include "media/source_url.hpp"
+
+namespace freshframe {
+namespace {
+
+using media::decode_picture;
+using media::Dictionary;
+using media::ffmpeg_text;
+using media::FileSource;
+using media::FrameMaker;
+using media::install_ffmpeg_log;
+using media::JpegEncoder;
+using media::local_path;
+using media::make_av_packet;
+using media::make_codec;
+using media::mask_passwords;
+using media::to_av_frame;
+using media::url_kind;
+using media::UrlKind;
+
+constexpr int kJpegQuality = 95;  // of 100; the most that libjpeg's manual recommends
+
+bool is_jpeg(const std::string& path) {
+  const auto suffix = core::lower_case(std::filesystem::path(path).extension().string());
+  if (suffix == ".png") return false;
+  if (suffix == ".jpg" || suffix == ".jpeg") return true;
+  throw Error("cannot write the picture '" + path + "': its name must end in .png, .jpg or .jpeg");
+}
+
+Frame for_png(const Frame& frame) {
+  const auto& format = frame.picture_format();
+  const bool gray = format.format == PixelFormat::Gray && format.range == ColorRange::Full;
+  return gray || format.format == PixelFormat::Rgb ? frame : frame.to(PixelFormat::Rgb);
+}
+
+std::string png(const Frame& picture) {
+  const AVCodec* encoder = avcodec_find_encoder(AV_CODEC_ID_PNG);
+  if (encoder == nullptr) throw Error("this build of FFmpeg has no encoder for PNG");
+  const auto frame = to_av_frame(picture);
+  const auto codec = make_codec(encoder);
+  codec->width = frame->width;
+  codec->height = frame->height;
+  codec->pix_fmt = static_cast<AVPixelFormat>(frame->format);
+  codec->color_range = frame->color_range;
+  codec->time_base = {1, 25};
+  codec->thread_count = 1;
+  auto packet = make_av_packet();
+  int result = avcodec_open2(codec.get(), encoder, nullptr);
+  if (result >= 0) result = avcodec_send_frame(codec.get(), frame.get());
+  if (result >= 0) result = avcodec_send_frame(codec.get(), nullptr);
+  if (result >= 0) result = avcodec_receive_packet(codec.get(), packet.get());
+  if (result < 0) throw Error("PNG encoding failed: " + ffmpeg_text(result));
+  return {reinterpret_cast<const char*>(packet->data), static_cast<std::size_t>(packet->size)};
+}
+
+Frame frame_at(const std::string& path, double at) {
+  if (!(at >= 0 && std::isfinite(at))) {
+    throw OptionError("at must be a number of seconds, 0 or more, got " + std::to_string(at));
+  }
+  FileSource source(path, {.start = at}, FileSource::Begin::Showing);
+  NodeCounters counters;
+  const auto clock = Clock::real();
+  const Context context{{}, *clock, counters};
+  source.open(context);
+  auto frame = source.read(context)->value;
+  source.close();
+  return frame;
+}
+
+}  // namespace
+
+Frame read_picture(const std::string& path, std::optional<double> at) {
+  const auto shown = mask_passwords(path);
+  if (url_kind(path) != UrlKind::File)
+    throw SourceError("cannot read '" + shown + "': it is not a " + (at ? "video file" : "picture file"),
+                      shown);
+  if (at) return frame_at(path, *at);
+  Dictionary options;
+  auto picture = decode_picture({.url = shown, .path = local_path(path)}, 1, options);
+  return FrameMaker().make(std::move(picture.frame));
+}
+
+void write_picture(const Frame& frame, const std::string& path) {
+  install_ffmpeg_log();
+  if (!frame) throw Error("cannot write the picture '" + path + "': the frame is empty");
+  const auto bytes =
+      is_jpeg(path) ? JpegEncoder().encode(frame, frame.width(), kJpegQuality).bytes : png(for_png(frame));
+  errno = 0;
+  std::ofstream file(path, std::ios::binary | std::ios::trunc);
+  file.write(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  file.close();
+  if (!file) {
+    const int code = errno;
+    const auto why = code != 0 ? std::generic_category().message(code) : "it could not be written";
+    throw Error("cannot write the picture '" + path + "': " + why);
+  }
+}
+
+}  // namespace freshframe

@@ -1,0 +1,242 @@
+// The files of a picture sequence: by number, in a folder, or by a glob.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/pictures/picture_list.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <filesystem>
+#include <memory>
+#include <numeric>
+#include <system_error>
+#include <utility>
+
+#include "core/ascii.hpp"
+#include "media/pictures/number_pattern.hpp"
+#include <dirent.h>
+#include <glob.h>
+#include <sys/stat.h>
+
+namespace freshframe::media {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::array<std::string_view, 21> kSuffixes = {
+    ".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp", ".tga", ".pgm", ".ppm", ".pbm",
+    ".pnm", ".pam", ".jp2",  ".j2k", ".exr", ".dpx",  ".qoi",  ".pcx", ".sgi", ".xwd"};
+constexpr std::string_view kSomeSuffixes = ".png, .jpg, .bmp, .tif, .webp, ...";
+
+/// Numbers may be times, for example: then the numbers between them are not missing.
+constexpr std::int64_t kMostPlaces = 1'000'000'000;
+
+bool has_picture_suffix(const std::string& path) {
+  const auto suffix = core::lower_case(fs::path(path).extension().string());
+  return std::find(kSuffixes.begin(), kSuffixes.end(), suffix) != kSuffixes.end();
+}
+
+bool is_regular(const std::string& path) {
+  std::error_code ignored;
+  return fs::is_regular_file(path, ignored);
+}
+
+[[noreturn]] void fail(const std::string& url, const std::string& why, int code = ENOENT) {
+  throw SourceError("cannot open '" + url + "': " + why, url, code);
+}
+
+std::string counted(std::size_t count, const std::string& thing) {
+  return std::to_string(count) + " " + thing + (count == 1 ? "" : "s");
+}
+
+void check_stop(const std::string& url, const std::stop_token& stop) {
+  if (stop.stop_requested())
+    throw SourceError("'" + url + "' was stopped before it was opened", url, ECANCELED);
+}
+
+PictureList in_order(std::vector<std::string> paths, const std::string& url, const std::stop_token& stop) {
+  std::sort(paths.begin(), paths.end(), [&](const std::string& a, const std::string& b) {
+    check_stop(url, stop);
+    return natural_less(a, b);
+  });
+  PictureList list;
+  for (auto& path : paths) list.pictures.push_back({std::move(path), list.places++});
+  return list;
+}
+
+/// The names in a folder, without the hidden ones.
+std::vector<std::string> names_in(const std::string& folder, const std::string& url,
+                                  const std::stop_token& stop) {
+  std::error_code error;
+  std::vector<std::string> names;
+  for (fs::directory_iterator entry(folder, error), end; !error && entry != end; entry.increment(error)) {
+    check_stop(url, stop);
+    auto name = entry->path().filename().string();
+    if (name.front() != '.') names.push_back(std::move(name));
+  }
+  if (error == std::errc::no_such_file_or_directory) {
+    fail(url, "there is no such folder; check the path", error.value());
+  }
+  if (error) fail(url, error.message(), error.value());
+  return names;
+}
+
+PictureList list_folder(const std::string& folder, const std::string& url, const std::stop_token& stop) {
+  std::vector<std::string> paths;
+  const auto names = names_in(folder, url, stop);
+  for (const auto& name : names) {
+    check_stop(url, stop);
+    auto path = (fs::path(folder) / name).string();
+    if (has_picture_suffix(name) && is_regular(path)) paths.push_back(std::move(path));
+  }
+  if (paths.empty()) {
+    fail(url, names.empty()
+                  ? "the folder is empty"
+                  : "no picture is in the folder: of " + counted(names.size(), "name") +
+                        " none is a file with the suffix of one (" + std::string(kSomeSuffixes) + ")");
+  }
+  return in_order(std::move(paths), url, stop);
+}
+
+/// glob() has no argument for a stop.
+thread_local const std::stop_token* stop_of_glob = nullptr;
+
+dirent* next_entry(void* folder) {
+  return stop_of_glob->stop_requested() ? nullptr : ::readdir(static_cast<DIR*>(folder));
+}
+
+/// As glob(), but after a stop all folders seem to end.
+int search(const std::string& pattern, const std::stop_token& stop, glob_t& found) {
+  found.gl_opendir = [](const char* path) -> void* {
+    return stop_of_glob->stop_requested() ? nullptr : ::opendir(path);
+  };
+  found.gl_readdir = next_entry;
+  found.gl_closedir = [](void* folder) { static_cast<void>(::closedir(static_cast<DIR*>(folder))); };
+  found.gl_lstat = ::lstat;
+  found.gl_stat = ::stat;
+  stop_of_glob = &stop;
+  const int result = ::glob(pattern.c_str(), GLOB_NOSORT | GLOB_ALTDIRFUNC, nullptr, &found);
+  stop_of_glob = nullptr;
+  return result;
+}
+
+PictureList list_glob(const std::string& pattern, const std::string& url, const std::stop_token& stop) {
+  glob_t found{};
+  const int result = search(pattern, stop, found);
+  const std::unique_ptr<glob_t, void (*)(glob_t*)> owner(&found, ::globfree);
+  check_stop(url, stop);
+  if (result == GLOB_NOMATCH) fail(url, "no file matches; check the path and the pattern");
+  if (result != 0) fail(url, "the folder could not be searched", result == GLOB_NOSPACE ? ENOMEM : EIO);
+  std::vector<std::string> paths;
+  for (std::size_t i = 0; i < found.gl_pathc; ++i) {
+    check_stop(url, stop);
+    std::string path = found.gl_pathv[i];
+    if (has_picture_suffix(path) && is_regular(path)) paths.push_back(std::move(path));
+  }
+  if (paths.empty()) {
+    fail(url, counted(found.gl_pathc, "name") +
+                  " matched, but none is a file with the suffix of a picture (" + std::string(kSomeSuffixes) +
+                  ")");
+  }
+  return in_order(std::move(paths), url, stop);
+}
+
+/// A suggestion for another pattern: "%04d" for "frame_0001.png".
+std::string hint(const NumberPattern& pattern, const std::vector<std::string>& names) {
+  for (const auto& name : names) {
+    const auto digits = pattern.digits_of(name);
+    if (digits.empty()) continue;
+    const auto width = digits.front() == '0' ? "0" + std::to_string(digits.size()) : std::string();
+    return "; '" + name + "' would match %" + width + "d";
+  }
+  return names.empty() ? "; the folder is empty" : "; check the path and the pattern";
+}
+
+PictureList list_numbers(const std::string& path, const std::string& url, const std::stop_token& stop) {
+  const NumberPattern pattern(path, url);
+  const auto names = names_in(pattern.folder(), url, stop);
+  std::vector<std::pair<std::int64_t, std::string>> numbered;
+  for (const auto& name : names) {
+    check_stop(url, stop);
+    if (const auto number = pattern.number_of(name)) numbered.emplace_back(*number, name);
+  }
+  if (numbered.empty()) fail(url, "no file of that name with a number" + hint(pattern, names));
+  std::sort(numbered.begin(), numbered.end(), [&](const auto& a, const auto& b) {
+    check_stop(url, stop);
+    return a < b;
+  });
+  const std::int64_t first = numbered.front().first;
+  std::int64_t step = 0;
+  for (const auto& [number, name] : numbered) step = std::gcd(step, number - first);
+  PictureList list;
+  for (const auto& [number, name] : numbered) {
+    check_stop(url, stop);
+    list.places = step == 0 ? 0 : (number - first) / step;
+    list.pictures.push_back({(fs::path(pattern.folder()) / name).string(), list.places});
+  }
+  ++list.places;
+  if (list.places > kMostPlaces) {
+    fail(url,
+         "the numbers of its files are too far apart to count the missing ones; open the "
+         "folder or a glob, for which numbers define only the order",
+         EINVAL);
+  }
+  return list;
+}
+
+bool is_glob(const std::string& path) {
+  return path.find_first_of("*?[") != std::string::npos;
+}
+
+bool is_folder(const std::string& path) {
+  std::error_code ignored;
+  return path.back() == '/' || fs::is_directory(path, ignored);
+}
+
+}  // namespace
+
+bool names_pictures(const std::string& path) {
+  if (path.empty()) return false;
+  std::error_code ignored;
+  if (is_folder(path)) return true;
+  return (NumberPattern::is_one(path) || is_glob(path)) && !fs::exists(path, ignored);
+}
+
+void check_picture_names(const std::string& path, const std::string& url) {
+  if (!is_folder(path) && NumberPattern::is_one(path)) static_cast<void>(NumberPattern(path, url));
+}
+
+PictureList list_pictures(const std::string& path, const std::string& url, const std::stop_token& stop) {
+  if (is_folder(path)) return list_folder(path, url, stop);
+  return NumberPattern::is_one(path) ? list_numbers(path, url, stop) : list_glob(path, url, stop);
+}
+
+bool natural_less(std::string_view a, std::string_view b) noexcept {
+  const auto whole_a = a;
+  const auto whole_b = b;
+  const auto take = [](std::string_view& text) {
+    std::size_t length = 0;
+    while (length < text.size() && core::is_digit(text[length])) ++length;
+    auto digits = text.substr(0, length);
+    text.remove_prefix(length);
+    digits.remove_prefix(std::min(digits.find_first_not_of('0'), digits.size()));
+    return digits;
+  };
+  while (!a.empty() && !b.empty()) {
+    if (core::is_digit(a.front()) && core::is_digit(b.front())) {
+      const auto x = take(a);
+      const auto y = take(b);
+      if (x.size() != y.size()) return x.size() < y.size();
+      if (x != y) return x < y;
+    } else {
+      if (a.front() != b.front()) return a.front() < b.front();
+      a.remove_prefix(1);
+      b.remove_prefix(1);
+    }
+  }
+  if (a.empty() != b.empty()) return a.empty();
+  return whole_a < whole_b;  // "a1" and "a01"
+}
+
+}  // namespace freshframe::media

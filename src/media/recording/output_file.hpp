@@ -1,0 +1,103 @@
+// The file behind a muxer: opened early, but emptied only before the first write.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/recording/write_claim.hpp"
+#include <unistd.h>
+
+namespace freshframe::media {
+
+#if LIBAVFORMAT_VERSION_MAJOR >= 61
+using WrittenByte = const std::uint8_t;
+#else
+using WrittenByte = std::uint8_t;
+#endif
+
+/// A file, device or pipe that FFmpeg writes through io(). One thread.
+class OutputFile {
+ public:
+  /// Opens the file, creates it unless it exists, and does not change it. Throws Error, also when another
+  /// OutputFile of this process is open for it.
+  explicit OutputFile(std::string path);
+  OutputFile(const OutputFile&) = delete;
+  OutputFile& operator=(const OutputFile&) = delete;
+  ~OutputFile();
+
+  /// It is a regular file for which number_at() works.
+  [[nodiscard]] bool can_read_back() const noexcept { return readable_; }
+  /// It is a regular file that was not empty when it was opened.
+  [[nodiscard]] bool had_content() const noexcept { return had_content_; }
+  /// Empties it. Without this call close() and the destructor remove a file that the constructor has created.
+  void begin();
+  [[nodiscard]] AVIOContext* io() const noexcept { return io_.get(); }
+  /// The big-endian number of 32 bits at `position`, of a regular file, without the data that io() still
+  /// buffers.
+  [[nodiscard]] std::uint32_t number_at(std::int64_t position) const;
+  /// Overwrites 16 bytes of a regular file.
+  void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
+  /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is not written any more.
+  void cut(std::int64_t position) noexcept;
+  /// Closes it. Returns FFmpeg's code of a failed write, or 0.
+  [[nodiscard]] int close() noexcept;
+
+ private:
+  struct FreeIo {
+    void operator()(AVIOContext* io) const noexcept {
+      av_freep(static_cast<void*>(&io->buffer));
+      avio_context_free(&io);
+    }
+  };
+
+  /// Owns a file descriptor.
+  class Descriptor {
+   public:
+    Descriptor() = default;
+    Descriptor(const Descriptor&) = delete;
+    Descriptor& operator=(const Descriptor&) = delete;
+    ~Descriptor() { reset(-1); }
+
+    [[nodiscard]] int get() const noexcept { return number_; }
+    void reset(int number) noexcept {
+      static_cast<void>(close());
+      number_ = number;
+    }
+    /// Returns the number of the error, or 0.
+    [[nodiscard]] int close() noexcept {
+      const int number = std::exchange(number_, -1);
+      return number >= 0 && ::close(number) != 0 ? errno : 0;
+    }
+
+   private:
+    int number_ = -1;
+  };
+
+  static int write(void* opaque, WrittenByte* data, int size) noexcept;
+  static std::int64_t seek(void* opaque, std::int64_t offset, int whence) noexcept;
+  void open();
+  void make_io();
+  void claim(std::uint64_t device, std::uint64_t inode);
+  void remove_unused() noexcept;
+  [[noreturn]] void fail(int error, const char* doing) const;
+
+  std::string path_;
+  Descriptor descriptor_;
+  bool created_ = false;
+  bool began_ = false;
+  bool regular_ = false;
+  bool readable_ = false;
+  bool cut_ = false;
+  bool had_content_ = false;
+  std::optional<WriteClaim> claim_;
+  std::unique_ptr<AVIOContext, FreeIo> io_;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,54 @@
+// The encoded packets of the last seconds.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+[[nodiscard]] inline bool is_key(const AVPacket& packet) noexcept {
+  return (packet.flags & AV_PKT_FLAG_KEY) != 0;
+}
+
+/// Holds packets from a key frame on, so that a file can contain the last `seconds`. It holds up to one
+/// interval between two key frames more. One thread. Times are pts in ticks of the codec.
+class PacketRing {
+ public:
+  PacketRing(double seconds, std::size_t max_bytes) : seconds_(seconds), max_bytes_(max_bytes) {}
+
+  /// Drops all packets.
+  void begin(AVRational time_base);
+  /// Keeps a reference to the packet. False: max_bytes did not suffice for the seconds.
+  [[nodiscard]] bool push(const AVPacket& packet);
+  /// The packet of the last key frame at or before `tick`, or else the first packet; the next key frame where
+  /// `tick` is in a pause of the stream before it. nullptr: the ring is empty.
+  [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
+  /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns false.
+  /// False: it did.
+  [[nodiscard]] bool visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const;
+
+  /// The pts of the newest frame; INT64_MIN: the ring is empty.
+  [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  /// Seconds from the first to the newest frame.
+  [[nodiscard]] double span() const noexcept;
+
+ private:
+  /// The index of the second key frame, or 0.
+  [[nodiscard]] std::size_t second_key() const noexcept;
+  void drop_first(std::size_t count);
+
+  double seconds_;
+  std::size_t max_bytes_;
+  AVRational time_base_{1, 1};
+  std::deque<AvPacketPtr> packets_;
+  std::size_t bytes_ = 0;
+  std::int64_t newest_ = 0;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,29 @@
+// Whether the points of a line or a zone can be pixels of the pictures.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/vision.hpp"
+
+#include <set>
+#include <span>
+
+namespace freshframe::vision {
+
+/// Throws OptionError for points that are shares of the picture: all within 0 to 1, and not all whole numbers.
+void refuse_shares(const char* who, std::span<const Point> points);
+
+/// Warns once per source when all points lie on one side of the picture. An error would be too much: boxes may be
+/// in the coordinates of another picture than the sample's frame, such as one that was cropped.
+class Placement {
+ public:
+  /// `what`: "line" or "zone".
+  void see(const char* what, std::span<const Point> points, const Frame& frame, int source,
+           const Context& context);
+
+ private:
+  std::set<int> seen_;  // sources
+};
+
+}  // namespace freshframe::vision

@@ -1,0 +1,92 @@
+// The speed of an encoder, and names and options that cannot be written.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "cpp/media/files.hpp"
+#include "cpp/support.hpp"
+#include "media/ffmpeg/write/video_codec.hpp"
+#include "media/recording/video_file_codec.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr std::array kSpeeds = {EncoderSpeed::Slow, EncoderSpeed::Medium, EncoderSpeed::Fast,
+                                EncoderSpeed::Fastest};
+
+class MediaEncoderSpeed : public ::testing::TestWithParam<const char*> {};
+
+TEST_P(MediaEncoderSpeed, IsTakenByEveryCodec) {
+  const std::string codec = GetParam();
+  if (find_video_encoder(codec) == nullptr) GTEST_SKIP() << codec;
+  const Folder folder;
+  std::uintmax_t slow = 0;
+  for (const auto speed : kSpeeds) {
+    const auto path = write_video(folder.file("a.mkv"), 20, {.codec = codec, .speed = speed});
+    const auto played = play(path);
+    EXPECT_EQ(played.numbers, counting(20)) << to_string(speed);
+    if (speed == EncoderSpeed::Slow) slow = std::filesystem::file_size(path);
+  }
+  const bool differs = std::filesystem::file_size(folder.file("a.mkv")) != slow;
+  EXPECT_EQ(differs, has_speeds(*find_video_encoder(codec)));
+}
+
+INSTANTIATE_TEST_SUITE_P(Codecs, MediaEncoderSpeed,
+                         ::testing::Values("h264", "h265", "vp8", "vp9", "av1", "libsvtav1", "libopenh264",
+                                           "mpeg4", "mpeg2", "mjpeg"),
+                         [](const auto& tested) { return std::string(tested.param); });
+
+TEST(MediaEncoderSpeeds, HaveNames) {
+  for (const auto speed : kSpeeds) EXPECT_EQ(encoder_speed_of(to_string(speed)), speed);
+  EXPECT_TRUE(contains(message_of<OptionError>([] { static_cast<void>(encoder_speed_of("quick")); }),
+                       "must be 'slow', 'medium', 'fast' or 'fastest', got 'quick'"));
+}
+
+TEST(MediaEncoderSpeeds, AreTheWayOutForAPresetThatTheEncoderDoesNotHave) {
+  const Folder folder;
+  const auto text = message_of<OptionError>([&] {
+    const VideoFile file(folder.file("a.mkv"), {.codec = "mpeg4", .options = {{"preset", "fast"}}});
+  });
+  EXPECT_TRUE(contains(text, "have no option 'preset'; speed= (slow, medium, fast, fastest)")) << text;
+  EXPECT_FALSE(contains(text, "H.264")) << text;
+}
+
+TEST(MediaEncoderSpeeds, AreAdvisedWhereTheyHelp) {
+  EXPECT_TRUE(contains(way_to_encode_faster("mpeg4", EncoderSpeed::Fast), "another codec"));
+  for (const std::string codec : {"h264", "vp9"}) {
+    if (find_video_encoder(codec) == nullptr) continue;
+    EXPECT_TRUE(contains(way_to_encode_faster(codec, EncoderSpeed::Fast), "speed='fastest'"));
+    EXPECT_FALSE(contains(way_to_encode_faster(codec, EncoderSpeed::Fastest), "speed="));
+  }
+}
+
+TEST(MediaEncoders, ThatTakeNoVideoAreRefusedBeforeAFileIsMade) {
+  const Folder folder;
+  for (const std::string name : {"a.gif", "a.apng"}) {
+    const auto text = message_of<OptionError>([&] { const VideoFile file(folder.file(name)); });
+    EXPECT_TRUE(contains(text, "takes no 4:2:0 video")) << text;
+    EXPECT_FALSE(std::filesystem::exists(folder.file(name)));
+  }
+}
+
+TEST(MediaSegmentNames, WithTimesAreRefused) {
+  const Folder folder;
+  for (const std::optional<double> segment : {std::optional<double>(), std::optional<double>(60)}) {
+    const auto text = message_of<OptionError>(
+        [&] { const VideoFile file(folder.file("cam_%Y-%m-%d.mp4"), {.segment = segment}); });
+    EXPECT_TRUE(contains(text, "%Y is not possible in the name of a segment; a number is written %d"))
+        << text;
+  }
+  EXPECT_NO_THROW(VideoFile(folder.file("100%%_%d.mp4"), {.segment = 60.0}));
+  EXPECT_NO_THROW(VideoFile(folder.file("100%.mp4")));
+}
+
+}  // namespace
+}  // namespace freshframe::test

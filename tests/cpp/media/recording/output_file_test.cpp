@@ -1,0 +1,120 @@
+// The file behind a muxer: what it leaves, and the reasons of its errors.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/recording/output_file.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <string>
+
+#include "cpp/media/files.hpp"
+#include "cpp/support.hpp"
+#include "media/recording/whole_transfer.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+std::size_t open_descriptors() {
+  const std::filesystem::directory_iterator all("/proc/self/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
+}
+
+TEST(MediaOutputFile, IsRemovedWhenItWasMadeAndNeverBegun) {
+  const Folder folder;
+  const auto path = folder.file("a.mp4");
+  {
+    const OutputFile file(path);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  {
+    OutputFile file(path);
+    EXPECT_EQ(file.close(), 0);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+  {
+    OutputFile file(path);
+    file.begin();
+  }
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(MediaOutputFile, LeavesAFileThatWasThere) {
+  const Folder folder;
+  const auto path = folder.file("a.mp4");
+  write_bytes(path, {});
+  {
+    const OutputFile file(path);
+  }
+  EXPECT_TRUE(std::filesystem::exists(path));
+  std::filesystem::remove(path);
+  {
+    const OutputFile file(path);
+    std::filesystem::rename(path, folder.file("b.mp4"));
+    write_bytes(path, {});  // of another program
+  }
+  EXPECT_TRUE(std::filesystem::exists(path));
+}
+
+TEST(MediaOutputFile, OfACameraThatNeverCameIsNotLeftBehind) {
+  const Folder folder;
+  Hand hand;
+  VideoFile file(folder.file("a_%d.mp4"), {.segment = 60.0});
+  file.open(hand.context());
+  EXPECT_TRUE(std::filesystem::exists(folder.file("a_1.mp4")));
+  file.close();
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a_1.mp4")));
+}
+
+TEST(MediaOutputFile, NamesTheReasonOfAShortRead) {
+  const Folder folder;
+  OutputFile file(folder.file("a.mp4"));
+  file.begin();
+  errno = ENOENT;  // of an earlier call
+  const auto text = message_of<Error>([&] { static_cast<void>(file.number_at(1000)); });
+  EXPECT_TRUE(contains(text, "i/o error") || contains(text, "input/output error")) << text;
+}
+
+TEST(MediaOutputFile, ClosesItsDescriptorWhenAnotherWritesTheFile) {
+  const Folder folder;
+  const OutputFile first(folder.file("a.mp4"));
+  const auto before = open_descriptors();
+  EXPECT_THROW(OutputFile(folder.file("a.mp4")), Error);
+  EXPECT_EQ(open_descriptors(), before);
+}
+
+TEST(MediaWholeTransfer, GoesOnAfterPartsAndInterruptions) {
+  std::string moved;
+  int call = 0;
+  EXPECT_EQ(transfer_whole(10,
+                           [&](std::size_t done, std::size_t left) -> ssize_t {
+                             EXPECT_EQ(done + left, 10U);
+                             if (++call == 2) {
+                               errno = EINTR;
+                               return -1;
+                             }
+                             moved += std::to_string(done);
+                             return 5;
+                           }),
+            0);
+  EXPECT_EQ(moved, "05");
+}
+
+TEST(MediaWholeTransfer, EndsWithAnErrorWhenNothingMoves) {
+  errno = ENOENT;
+  EXPECT_EQ(transfer_whole(10, [](std::size_t, std::size_t) { return 0; }), EIO);
+  EXPECT_EQ(transfer_whole(10,
+                           [](std::size_t, std::size_t) {
+                             errno = ENOSPC;
+                             return -1;
+                           }),
+            ENOSPC);
+}
+
+}  // namespace
+}  // namespace freshframe::test

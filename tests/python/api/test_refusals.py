@@ -1,0 +1,279 @@
+"""Each public callable refuses an object of a type that it does not accept, with OptionTypeError."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import inspect
+import pickle
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NoReturn
+
+import pytest
+from support import Count, Push, picture
+
+import freshframe as ff
+from freshframe import gil, native, numeric
+
+THING: Any = object()
+GRAY = picture(0)
+BOX = [[0, 0, 10, 10]]
+
+# Callables that accept any value, or take none: their arguments have nothing to refuse.
+WITHOUT_ARGUMENTS = {"Node", "Source", "get_cmake_dir", "get_include"}
+# Made by the engine only; test_errors.py has them.
+NOT_MADE_BY_HAND = {"Dashboard", "Frame", "Port", "Reader", "Sample", "StopToken", "Stream", "VideoSource"}
+# Plain records, made by the engine or (Circles) by a detector.
+RECORDS = {
+    "Circles",
+    "Crossing",
+    "EdgeStats",
+    "LineCounts",
+    "Measured",
+    "InferenceStats",
+    "NodeStats",
+    "PoolStats",
+    "Probe",
+    "Progress",
+    "Report",
+    "SourceStats",
+    "Stats",
+    "VideoInfo",
+    "WorkerStats",
+    "ZoneCounts",
+}
+FRAME = ff.Frame.from_array(GRAY, "gray")
+
+
+ERRORS = [
+    error for error in vars(ff).values() if inspect.isclass(error) and issubclass(error, ff.FreshframeError)
+]
+
+
+def _added(**arguments: Any) -> object:
+    pipeline = ff.Pipeline()
+    return pipeline.add(lambda value: value, pipeline.add(Push()), **arguments)
+
+
+def _read(**arguments: Any) -> object:
+    pipeline = ff.Pipeline()
+    return pipeline.reader(pipeline.add(Push()), **arguments)
+
+
+def _with_reader(use: Callable[[ff.Reader[int]], object]) -> object:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Count(1)))
+    with pipeline:
+        return use(reader)
+
+
+class _Waits(ff.Source[int]):
+    def read(self, stop: ff.StopToken, /) -> Any:
+        stop.wait(THING)
+        yield 1, 0.0
+
+
+def _stop_token() -> NoReturn:
+    pipeline = ff.Pipeline()
+    pipeline.add(_Waits())
+    with pytest.raises(ff.NodeError) as caught:
+        pipeline.run()
+    cause = caught.value.__cause__
+    assert cause is not None
+    raise cause
+
+
+def _streamed(**options: Any) -> object:
+    return ff.stream(Push(), **options)
+
+
+def options_of(function: Callable[..., object]) -> list[str]:
+    names = [
+        name
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY
+    ]
+    assert names
+    return names
+
+
+def each_option(function: Callable[..., object], *first: Any) -> list[Callable[[], object]]:
+    return [partial(function, *first, **{name: THING}) for name in options_of(function)]
+
+
+# Name in the package: what each of its arguments is refused with.
+CALLS: dict[str, list[Callable[[], object]]] = {
+    "Annotate": each_option(ff.Annotate),
+    "CircleDetector": each_option(ff.CircleDetector),
+    "CircleTracker": each_option(ff.CircleTracker),
+    "ClipRecorder": each_option(ff.ClipRecorder),
+    "Csv": [lambda: ff.Csv(THING)],
+    "JsonLines": [lambda: ff.JsonLines(THING)],
+    "Detections": [
+        lambda: ff.Detections(THING, [1], [0]),
+        lambda: ff.Detections(BOX, THING, [0]),
+        lambda: ff.Detections(BOX, [1], THING),
+        lambda: ff.Detections(BOX, [1], [0], THING),
+        lambda: ff.Detections(BOX, [1], [0], data=THING),
+        lambda: ff.Detections(BOX, [1], [0], velocity=THING),
+        lambda: ff.Detections(BOX, [1], [0], names=THING),
+    ],
+    "Fleet": [lambda: ff.Fleet(THING), *each_option(ff.Fleet)],
+    "LineCounter": [
+        lambda: ff.LineCounter(THING, (9, 9)),
+        lambda: ff.LineCounter((0, 0), THING),
+        *each_option(ff.LineCounter, (0, 0), (9, 9)),
+    ],
+    "ZoneCounter": [lambda: ff.ZoneCounter(THING), *each_option(ff.ZoneCounter, [(0, 0), (9, 0), (9, 9)])],
+    "MockCamera": [lambda: ff.MockCamera(THING), lambda: ff.MockCamera(GRAY, THING)],
+    "OnnxDetector": [lambda: ff.OnnxDetector(THING), *each_option(ff.OnnxDetector, "a.onnx")],
+    "OnnxModel": [lambda: ff.OnnxModel(THING), *each_option(ff.OnnxModel, "a.onnx")],
+    "Pipeline": [
+        lambda: ff.Pipeline(THING),
+        lambda: ff.Pipeline(stall_timeout=THING),
+        lambda: ff.Pipeline(max_held_bytes=THING),
+    ],
+    "Process": [
+        lambda: ff.Process(THING),
+        lambda: ff.Process(ordered=THING),
+        lambda: ff.Process(timeout=THING),
+        lambda: ff.Process(memory=THING),
+        lambda: ff.Process(restarts=THING),
+        lambda: ff.Process(restart_window=THING),
+        lambda: ff.Process(env=THING),
+    ],
+    "Batch": [lambda: ff.Batch(THING), lambda: ff.Batch(1, THING)],
+    "Queue": [lambda: ff.Queue(THING), lambda: ff.Queue(1, THING)],
+    "BoxTracker": each_option(ff.BoxTracker),
+    "VideoFile": [lambda: ff.VideoFile(THING), *each_option(ff.VideoFile, "a.mp4")],
+    "detect_circles": [lambda: ff.detect_circles(THING), *each_option(ff.detect_circles, GRAY)],
+    "open": [lambda: ff.open(THING), *each_option(ff.open, "a.mp4")],
+    "probe": [lambda: ff.probe(THING), *each_option(ff.probe, "a.mp4")],
+    "prometheus_collector": [lambda: ff.prometheus_collector(THING)],
+    "read_picture": [lambda: ff.read_picture(THING), *each_option(ff.read_picture, "a.png")],
+    "run_node": [
+        lambda: ff.run_node(THING, []),
+        lambda: ff.run_node(len, THING),
+        lambda: ff.run_node(len, [], fps=THING),
+        lambda: ff.run_node(len, [], process=THING),
+    ],
+    "show": [lambda: ff.show(THING)],
+    "stop_all": [lambda: ff.stop_all(THING)],
+    "stream": [
+        lambda: ff.stream(THING),
+        lambda: ff.stream(Push(), THING),
+        *(partial(_streamed, **{name: THING}) for name in options_of(ff.stream)),
+    ],
+    "write_picture": [lambda: ff.write_picture(THING, "a.png"), lambda: ff.write_picture(FRAME, THING)],
+}
+
+METHODS: dict[str, Callable[[], object]] = {
+    "Pipeline.add, node": lambda: ff.Pipeline().add(THING),
+    "Pipeline.add, parent": lambda: ff.Pipeline().add(print, THING),
+    **{
+        f"Pipeline.add, {name}": partial(_added, **{name: THING})
+        for name in ("name", "queue", "on_error", "max_age", "process")
+    },
+    "Pipeline.reader": lambda: ff.Pipeline().reader(THING),
+    **{f"Pipeline.reader, {name}": partial(_read, **{name: THING}) for name in ("queue", "name", "frames")},
+    "Pipeline.wait": lambda: ff.Pipeline().wait(THING),
+    "Pipeline.stop": lambda: ff.Pipeline().stop(THING),
+    "Pipeline.run, progress": lambda: ff.Pipeline().run(progress=THING),
+    "Pipeline.run, progress_interval": lambda: ff.Pipeline().run(progress_interval=THING),
+    **{
+        f"Pipeline.serve, {name}": partial(ff.Pipeline().serve, **{name: THING})
+        for name in ("host", "port", "view", "token", "source_timeout")
+    },
+    "Reader.get": lambda: _with_reader(lambda reader: reader.get(THING)),
+    "StopToken.wait": _stop_token,
+    "Frame.from_array": lambda: ff.Frame.from_array(THING),
+    "Frame.from_array, format": lambda: ff.Frame.from_array(GRAY, THING),
+    "Frame.from_array, copy": lambda: ff.Frame.from_array(GRAY, "gray", copy=THING),
+    "Frame.to": lambda: FRAME.to(THING),
+    "Frame.copy": lambda: FRAME.copy(THING),
+    "Frame, pickled": lambda: pickle.dumps(FRAME),
+    "Pipeline, pickled": lambda: pickle.dumps(ff.Pipeline()),
+    "Annotate.draw": lambda: ff.Annotate().draw(FRAME, THING),
+    "Annotate.draw, frame": lambda: ff.Annotate().draw(THING, ff.Detections(BOX, [1], [0])),
+    "Annotate.draw, time": lambda: ff.Annotate().draw(FRAME, ff.Detections(BOX, [1], [0]), time=THING),
+    "LineCounter.update": lambda: ff.LineCounter((0, 0), (9, 9)).update(THING, time=0),
+    "ZoneCounter.update": lambda: ff.ZoneCounter([(0, 0), (9, 0), (9, 9)]).update(THING, time=0),
+    "BoxTracker.update": lambda: ff.BoxTracker().update(THING, time=0),
+    "BoxTracker.update, time": lambda: ff.BoxTracker().update(ff.Detections(BOX, [1], [0]), time=THING),
+    "CircleTracker.update": lambda: ff.CircleTracker().update(THING, time=0),
+    "CircleTracker.update, time": lambda: ff.CircleTracker().update(GRAY, time=THING),
+    "Circles, chosen": lambda: ff.detect_circles(GRAY)[THING],
+    "Detections, chosen": lambda: ff.Detections(BOX, [1], [0])[THING],
+    "demo_truth": lambda: ff.demo.demo_truth(THING, 0),
+    "demo_truth, seq": lambda: ff.demo.demo_truth("demo:circles", THING),
+    "demo_shapes": lambda: ff.demo.demo_shapes(THING, 0),
+    "demo_shapes, seq": lambda: ff.demo.demo_shapes("demo:shapes", THING),
+    "gil.watch, threshold": lambda: gil.watch(threshold=THING),
+    "gil.watch, on_stall": lambda: gil.watch(on_stall=THING),
+    "gil.watch, keep": lambda: gil.watch(keep=THING),
+    "native.load": lambda: native.load(THING, "f", out=()),
+    "native.load, symbol": lambda: native.load("f.so", THING, out=()),
+    "native.load, out": lambda: native.load("f.so", "f", out=THING),
+    "native.load, size": lambda: native.load("f.so", "f", out=(THING,)),
+    "native.load, pixels": lambda: native.load("f.so", "f", out=(), pixels=THING),
+    "native.load, dtype": lambda: native.load("f.so", "f", out=(), dtype=THING),
+    "native.load, max_rows": lambda: native.load("f.so", "f", out=(None,), max_rows=THING),
+    "native.load, state": lambda: native.load("f.so", "f", out=(), state=THING),
+    "native.load, signature": lambda: native.load("f.so", "f", out=(), signature=THING),
+    "native.function": lambda: native.function(THING, out=()),
+    "native.numba": lambda: native.numba(out=THING),
+    "native.node": lambda: native.node(THING, "f"),
+    "native.node, name": lambda: native.node("f.so", THING),
+    "native.node, option": lambda: native.node("f.so", "f", option=THING),
+    "numeric.sum": lambda: numeric.sum(THING),
+    "numeric.sum, threads": lambda: numeric.sum(GRAY, threads=THING),
+    "numeric.sum, compensated": lambda: numeric.sum(GRAY, compensated=THING),
+    "numeric.mean": lambda: numeric.mean(THING),
+    "numeric.absdiff_mean": lambda: numeric.absdiff_mean(GRAY, THING),
+}
+
+
+def test_every_public_callable_is_in_the_table() -> None:
+    public = {
+        name
+        for name in ff.__all__
+        if callable(getattr(ff, name))
+        and not (inspect.isclass(getattr(ff, name)) and issubclass(getattr(ff, name), BaseException))
+    }
+    assert public - set(CALLS) - WITHOUT_ARGUMENTS - NOT_MADE_BY_HAND - RECORDS == set()
+    assert set(CALLS) <= public
+
+
+@pytest.mark.parametrize(
+    ("name", "index"), [(name, index) for name, calls in CALLS.items() for index in range(len(calls))]
+)
+def test_an_object_of_another_type_is_refused(name: str, index: int) -> None:
+    with pytest.raises(ff.OptionTypeError, match=r"object|Frame"):
+        CALLS[name][index]()
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_refuses_an_object_of_another_type(name: str) -> None:
+    with pytest.raises(ff.OptionTypeError, match=r"object|pickled"):
+        METHODS[name]()
+
+
+ERRORS = [
+    error for error in vars(ff).values() if inspect.isclass(error) and issubclass(error, ff.FreshframeError)
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
+def test_each_error_survives_pickling_with_its_attributes(error: type[ff.FreshframeError]) -> None:
+    raised = error("what was wanted, what was found")
+    wanted = {name: f"any {name}" for name in getattr(error, "__annotations__", {})}
+    for name, value in wanted.items():
+        setattr(raised, name, value)
+    if isinstance(raised, ff.SourceError):
+        raised.errno = 111
+    again = pickle.loads(pickle.dumps(raised))
+    assert type(again) is error
+    assert str(again) == str(raised)
+    assert {name: getattr(again, name) for name in wanted} == wanted
+    if isinstance(again, ff.SourceError):
+        assert again.errno == 111

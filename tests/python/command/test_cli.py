@@ -1,0 +1,215 @@
+"""The commands track, probe and doctor: their outputs, and the exit code of each end."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.command_line import COMMAND, ENVIRONMENT, LIVE, SCENE, catches, process, records
+from support import WATCHDOG, until
+
+import freshframe as ff
+
+COMMANDS = ["track", "demo", "probe", "devices", "doctor", "lab", "model"]
+
+
+def test_the_module_and_the_console_script_are_the_same_command() -> None:
+    module = process("--version")
+    assert (module.returncode, module.stdout, module.stderr) == (0, f"freshframe {ff.__version__}\n", "")
+    script = shutil.which("freshframe", path=str(Path(sys.executable).parent))
+    if script is not None:
+        found = subprocess.run(
+            [script, "--version"], capture_output=True, text=True, timeout=WATCHDOG, check=True
+        )
+        assert found.stdout == module.stdout
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_of_each_command_ends_with_two_examples(freshframe: Any, command: str) -> None:
+    code, out, err = freshframe(command, "--help")
+    assert (code, err) == (0, "")
+    *_, heading, first, second = out.rstrip().splitlines()
+    assert heading == "examples:"
+    assert first.startswith(f"  freshframe {command}")
+    assert second.startswith(f"  freshframe {command}")
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["conquer"],
+        ["track"],
+        ["track", SCENE, "--keep", "0"],
+        ["track", SCENE, "--keep", "1.5"],
+        ["track", SCENE, "--keep", "nan"],
+        ["track", SCENE, "--for", "0s"],
+        ["track", SCENE, "--for", "10 parsecs"],
+        ["track", SCENE, "--max-frames", "0"],
+        ["track", SCENE, "--max-frames", "-3"],
+        ["track", SCENE, "--radius", "9"],
+        ["track", SCENE, "--radius", "9:2"],
+        ["track", SCENE, "--timeout", "soon"],
+        ["track", SCENE, "-o", "out.wav"],
+        ["track", SCENE, "-o", "out"],
+        ["track", SCENE, "-o", "out.csv", "-o", "./out.csv"],
+        ["track", "demo:squares"],
+        ["probe", "demo:circles?fps=never"],
+        ["demo", "--out", "/dev/null/folder"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_usage_ends_with_2_and_says_why(
+    freshframe: Any, arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    code, out, err = freshframe(*arguments)
+    assert (code, out) == (2, "")
+    assert "freshframe" in err
+    assert "Traceback" not in err
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_a_command_the_help_is_shown(freshframe: Any) -> None:
+    _, _, err = freshframe()
+    assert "usage: freshframe" in err
+    assert "find and track the circles in a video" in err
+
+
+def test_the_error_of_a_misspelt_command_names_the_nearest_one(freshframe: Any) -> None:
+    code, _, err = freshframe("trakc", SCENE)
+    assert code == 2
+    assert "there is no command 'trakc'; did you mean 'track'?" in err
+
+
+def test_an_unknown_option_shows_the_usage_of_its_command(freshframe: Any) -> None:
+    code, _, err = freshframe("probe", SCENE, "--bogus")
+    assert code == 2
+    assert "usage: freshframe probe" in err
+    assert "unrecognized arguments: --bogus" in err
+
+
+def test_an_output_never_overwrites_the_source(freshframe: Any, clip: Path, tmp_path: Path) -> None:
+    same = tmp_path / "same.mp4"
+    same.symlink_to(clip)
+    before = clip.read_bytes()
+    code, _, err = freshframe("track", clip, "-o", same)
+    assert code == 2
+    assert "overwrite" in err
+    assert clip.read_bytes() == before
+
+
+def test_stdout_that_is_full_is_an_error() -> None:
+    with open("/dev/full", "w") as full:
+        ended = subprocess.run(
+            [*COMMAND, "track", SCENE, "--json"],
+            check=False,
+            env=ENVIRONMENT,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=WATCHDOG,
+        )
+    assert ended.returncode == 1
+    assert "No space left" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_reader_of_stdout_that_goes_away_ends_it_quietly() -> None:
+    command = f'"{sys.executable}" -m freshframe track "{LIVE}" --json -q | head -n 2'
+    ended = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", command],
+        check=False,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+    assert len(records(ended.stdout)) == 2
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_timeout_ends_with_5_and_names_the_nodes() -> None:
+    ended = process("track", LIVE, "--timeout", "1s")
+    assert ended.returncode == 5, ended.stderr
+    assert "--timeout 1 s" in ended.stderr
+    assert "source" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_cleanly_and_every_line_is_whole(
+    tmp_path: Path, number: signal.Signals, code: int
+) -> None:
+    path = tmp_path / "out.mp4"
+    with subprocess.Popen(
+        [*COMMAND, "track", LIVE, "--json", "-o", path],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        lines = [running.stdout.readline() for _ in range(5)]
+        running.send_signal(number)
+        out, err = running.communicate(timeout=WATCHDOG)
+    assert running.returncode == code, err
+    seqs = [record["seq"] for record in records("".join(lines) + out)]
+    assert seqs == sorted(set(seqs))
+    assert number.name in err
+    assert "Traceback" not in err
+    with ff.stream(ff.open(path)) as frames:
+        assert sum(1 for _ in frames) > 0  # the video was finished properly
+
+
+def test_a_second_sigint_ends_at_once() -> None:
+    program = """
+        import sys, time
+        import freshframe as ff
+        from freshframe import _cli
+        from freshframe._cli import track_run
+
+        class Stubborn(track_run.Tally):
+            def process(self, sample):
+                print("ready", flush=True)
+                time.sleep(3600)
+
+        track_run.Tally = Stubborn
+        _cli.main(["track", "demo:circles?fps=60&size=64x64"])
+        print("it waited for the node")
+    """
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(program)],
+        env=ENVIRONMENT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as running:
+        assert running.stdout is not None
+        assert running.stdout.readline() == "ready\n"
+        running.send_signal(signal.SIGINT)
+        # The second is sent when the first was taken: its handler gives SIGINT back to the system.
+        until(lambda: not catches(running.pid, signal.SIGINT), "the first SIGINT to be taken")
+        running.send_signal(signal.SIGINT)
+        out, _ = running.communicate(timeout=WATCHDOG)
+    assert (running.returncode, out) == (-signal.SIGINT, "")
+
+
+def test_importing_the_package_imports_neither_the_command_nor_rich() -> None:
+    code = "import sys, freshframe; print([m for m in sys.modules if 'rich' in m or '_cli' in m.split('.')])"
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+        check=True,
+    )
+    assert ended.stdout == "[]\n"

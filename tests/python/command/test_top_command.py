@@ -1,0 +1,236 @@
+"""`freshframe top`: its view of a running pipeline, and its error without one."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import pty
+import select
+import subprocess
+import threading
+import time
+from typing import Any, ClassVar
+
+import pytest
+from rigs.command_line import COMMAND, ENVIRONMENT, Command
+from support import WATCHDOG, until
+
+import freshframe as ff
+from freshframe._cli.outcome import UsageError
+from freshframe._cli.top import Target
+
+LIVE = "demo:circles?size=320x240&balls=2&fps=30"
+
+
+def served(**options: Any) -> tuple[ff.Pipeline, str]:
+    pipeline = ff.Pipeline("looked at")
+    camera = pipeline.add(ff.open(LIVE), name="camera")
+    pipeline.add(lambda frame: time.sleep(0.2), camera, name="slow")
+    pipeline.add(lambda frame: None, camera, name="quick")
+    return pipeline, pipeline.serve(**options).url
+
+
+@pytest.mark.parametrize(
+    ("text", "url", "token"),
+    [
+        ("8080", "http://127.0.0.1:8080/api/state", ""),
+        ("camera:8080", "http://camera:8080/api/state", ""),
+        ("http://[::1]:8080/?token=a%2Bb", "http://[::1]:8080/api/state", "a+b"),
+        ("https://user:pass@host/x?token=t&y=1", "https://host/api/state", "t"),
+    ],
+)
+def test_top_takes_what_serve_returned(text: str, url: str, token: str) -> None:
+    target = Target.of(text)
+    assert (target.url, target.token) == (url, token)
+    assert "token" not in target.shown
+
+
+@pytest.mark.parametrize(
+    "text", ["", "ftp://x", "http://", "x:99999", "http://x:y", "http://[::1", "http://a b/"]
+)
+def test_top_refuses_a_text_that_is_no_address(text: str) -> None:
+    with pytest.raises(UsageError, match="expected the URL"):
+        Target.of(text)
+
+
+def test_top_shows_the_edge_that_drops_most_first(freshframe: Command) -> None:
+    pipeline, url = served()
+    with pipeline.start():
+        until(lambda: pipeline.stats().edges[0].dropped > 3, "drops")
+        until(lambda: sum(Target.of(url).state()["edges"][0]["drop_rate"].values()) > 0, "the rate of drops")
+        code, out, _ = freshframe("top", url)
+    assert code == 0
+    assert "looked at" in out
+    assert "running" in out
+    edges = [line for line in out.splitlines() if "→" in line]
+    assert edges[0].startswith("camera → slow")
+    assert "queue_full" in edges[0]
+    assert "LATEST" in edges[1]
+
+
+@pytest.mark.parametrize("width", [80, 110])
+def test_top_fits_the_terminal_and_keeps_the_names_whole(width: int) -> None:
+    from rich.console import Console  # noqa: PLC0415
+
+    from freshframe._cli.top_table import page  # noqa: PLC0415  (rich takes 60 ms)
+
+    names = ("camera-at-the-north-gate", "detect the people")
+    pipeline = ff.Pipeline("wide")
+    camera = pipeline.add(ff.open(LIVE), name=names[0])
+    pipeline.add(lambda frame: None, camera, name=names[1], queue=ff.Queue(12, "drop_newest"))
+    with pipeline:
+        state = Target.of(pipeline.serve().url).state()
+    state["edges"][0].update(dropped=123456, drop_rate={"queue_full": 29.7}, lost=123456)
+    console = Console(width=width, highlight=False)
+    with console.capture() as shown:
+        console.print(page(state, None, width))
+    lines = shown.get().splitlines()
+    assert max(map(len, lines)) <= width
+    assert "\N{HORIZONTAL ELLIPSIS}" not in shown.get()
+    assert f"{names[0]} \N{RIGHTWARDS ARROW}" in shown.get()
+    nodes = [line for line in lines if line.startswith(names) and "\N{RIGHTWARDS ARROW}" not in line]
+    assert len(nodes) == 2
+
+
+def test_top_writes_the_state_as_json(freshframe: Command) -> None:
+    pipeline, url = served()
+    pipeline.start()
+    stopper = threading.Timer(1.0, pipeline.stop)
+    stopper.start()
+    code, out, _ = freshframe("top", url, "--json", "--every", "100ms")
+    stopper.join()
+    assert code == 0
+    states = [json.loads(line) for line in out.splitlines()]
+    assert len(states) > 2
+    assert states[-1]["phase"] == "stopped"
+    assert states[-1]["edges"][0]["delivered"] == pipeline.stats().edges[0].delivered
+
+
+def test_top_shows_a_failure_and_ends_with_1(freshframe: Command) -> None:
+    pipeline = ff.Pipeline("fails")
+    pipeline.add(lambda frame: 1 / 0, pipeline.add(ff.open(LIVE)), name="[bold]breaks[/]")
+    url = pipeline.serve().url
+    pipeline.start()
+    until(lambda: Target.of(url).state()["phase"] == "failed", "the failure")
+    code, out, _ = freshframe("top", url)
+    assert code == 1
+    assert "ZeroDivisionError" in out
+    assert "[bold]breaks[/]" in out, "names are not markup"
+
+
+def test_top_says_what_to_do_without_a_server_and_without_the_token(freshframe: Command) -> None:
+    code, _, err = freshframe("top", "http://127.0.0.1:1")
+    assert code == 3
+    assert "no dashboard at http://127.0.0.1:1" in err
+    _, url = served(token="let-me-in-please")
+    code, _, err = freshframe("top", url.partition("?")[0])
+    assert code == 2
+    assert "token" in err
+    assert freshframe("top", url)[0] == 0
+
+
+class Strange(http.server.BaseHTTPRequestHandler):
+    answer: ClassVar[bytes]
+
+    def handle(self) -> None:
+        self.request.recv(4096)
+        self.request.sendall(self.answer)
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"SSH-2.0-OpenSSH_9.2\r\n", "SSH-2.0"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{}", "no dashboard"),
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n{"schema":1}', "lacks edges, error"),
+        (b"", "no dashboard"),
+    ],
+    ids=["no HTTP", "half an answer", "no state", "nothing"],
+)
+def test_top_says_so_when_something_else_answers(freshframe: Command, answer: bytes, reason: str) -> None:
+    handler = type("Answers", (Strange,), {"answer": answer})
+    with http.server.HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        code, out, err = freshframe("top", "--once", str(server.server_port))
+        thread.join()
+    assert (code, out) == (3, "")
+    assert err.startswith("freshframe top: no dashboard")
+    assert reason in err
+
+
+def test_top_shows_nothing_that_a_terminal_would_obey(freshframe: Command) -> None:
+    pipeline, url = served()
+    name = "red \x1b[31m \x9b31m \r over"
+    pipeline.add(lambda frame: None, pipeline.add(ff.open(LIVE)), name=name)
+    code, out, _ = freshframe("top", "--once", url)
+    assert code == 0
+    assert "red \ufffd[31m \ufffd31m \ufffd over" in out
+
+
+class Flaky(http.server.BaseHTTPRequestHandler):
+    """Answers with a state, then once with nonsense, then with the end."""
+
+    states: ClassVar[list[bytes]] = []
+
+    def do_GET(self) -> None:
+        body = self.states.pop(0)
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002
+        pass
+
+
+def test_top_goes_on_trying_when_the_server_goes_away(freshframe: Command) -> None:
+    pipeline, url = served()
+    state = Target.of(url).state()
+    running = json.dumps({**state, "phase": "running"}).encode()
+    ended = json.dumps({**state, "phase": "ended"}).encode()
+    Flaky.states = [running, b"not JSON", b"{}", ended]
+    server = http.server.HTTPServer(("127.0.0.1", 0), Flaky)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        code, out, err = freshframe("top", str(server.server_address[1]), "--json", "--every", "10ms")
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+    assert code == 0
+    assert [json.loads(line)["phase"] for line in out.splitlines()] == ["running", "ended"]
+    assert err.count("trying again") == 1
+    pipeline.stop()
+
+
+def test_top_in_a_terminal_goes_on_until_it_is_interrupted() -> None:
+    pipeline, url = served()
+    with pipeline.start():
+        parent, child = pty.openpty()
+        process = subprocess.Popen(
+            [*COMMAND, "top", url, "--every", "50ms"],
+            env={**ENVIRONMENT, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"},
+            stdout=child,
+            stderr=child,
+        )
+        os.close(child)
+        shown = b""
+        deadline = time.monotonic() + WATCHDOG
+        while shown.count(b"looked at") < 3 and time.monotonic() < deadline:
+            if select.select([parent], [], [], 1)[0]:
+                shown += os.read(parent, 65536)
+        process.send_signal(2)
+        while True:
+            try:
+                if not os.read(parent, 65536):
+                    break
+            except OSError:  # the other end is closed
+                break
+        os.close(parent)
+        assert process.wait(WATCHDOG) == 130
+    assert shown.count(b"looked at") >= 3
+    assert "camera → slow".encode() in shown

@@ -1,0 +1,203 @@
+"""A detached fleet's controller in this process and its programs."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import pickle
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.fleet.yard import Yard, yard_fixture
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import _detached_controller, _remote_controller, _wire
+from freshframe.fleet._channel import Channel, Endpoint
+from freshframe.fleet._reader import FleetReader
+from freshframe.fleet._remote_controller import RemoteController
+from freshframe.fleet._remote_reader import RemoteReader
+
+pytestmark = pytest.mark.network
+
+EPOCH = 7 << 32
+
+yard = yard_fixture()
+
+
+def give(reader: FleetReader, *ordinals: int) -> None:
+    """As an agent's batch does."""
+    pickled = pickle.dumps(0, 5)
+    data = (1).to_bytes(4, "little") + len(pickled).to_bytes(8, "little") + pickled
+    results = np.array([(EPOCH, each, each, 0.0, 0.0, 0, len(data)) for each in ordinals], _wire.RESULT)
+    outboxes = np.empty(0, _wire.OUTBOX)
+    reader._push(_wire.Batch(reader._number, 1, outboxes, results, memoryview(data * len(ordinals))))
+
+
+def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yard: Yard) -> None:
+    first: Any = SimpleNamespace()
+    second: Any = SimpleNamespace()
+    clients, controller = yard.clients, yard.controller
+    controller._names[0] = "cam"
+    incarnation, _ = clients._do_open(first, "key", "ticks", None, False)
+    reader = yard.served()
+    lost: list[Any] = []
+    pull = threading.Thread(
+        target=lambda: lost.extend(clients._do_pull(first, "key", incarnation, 0, 500, 1.0)[3])
+    )
+    pull.start()
+    waiters: Any = reader._changed
+    until(lambda: waiters._waiters, "the pull of the first connection")
+    clients._do_open(second, "key", "ticks", None, True)
+    give(reader, 0, 1, 2)
+    pull.join()
+    _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0)
+    assert lost == []
+    assert (serial, [item[6] for item in items]) == (1, [0, 1, 2])
+
+
+def test_a_reader_wakes_the_controller_once_when_it_has_room_again() -> None:
+    wakes: list[int] = []
+    reader = FleetReader(1, "ticks", {0: "cam"}.__getitem__, lambda: wakes.append(1), lambda _: None)
+    give(reader, *range(10))
+    assert reader._makes_room()
+    for _ in range(10):
+        reader.get(50)
+    assert wakes == []  # the next pull is on its way already
+    give(reader, *range(10, 1010))
+    assert not reader._makes_room()
+    left = [reader.get(50).ordinal for _ in range(1000)]
+    assert left == list(range(10, 1010))
+    assert wakes == [1]
+
+
+def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard) -> None:
+    yard.controller._names[0] = "cam"
+    reader = RemoteReader(Channel("yard", yard.find), "ticks", None, lambda _: None)
+    give(yard.served(), 0, 1, 2)
+    assert [reader.get(50).ordinal for _ in range(3)] == [0, 1, 2]
+    yard.away = True
+    connection = reader._channel._socket
+    assert connection is not None
+    connection.shutdown(socket.SHUT_RDWR)
+    until(lambda: not yard.controller._readers, "the end of the reader at the controller")
+    yard.away = False
+    with pytest.raises(ff.StateError, match=r"its program was away for more than 0.2 s. Open another one"):
+        reader.get(50)
+
+
+def test_a_reader_that_the_store_did_not_take_is_not_open_for_ever(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_detached_controller, "_PATIENCE", 0.1)
+    first: Any = SimpleNamespace()
+    second: Any = SimpleNamespace()
+    yard.store.fails = True
+    with pytest.raises(ff.StateError, match="store does not answer"):
+        yard.clients._do_open(first, "one", "ticks", "log", False)
+    yard.store.fails = False
+    yard.clients._leave(first)
+    monkeypatch.setattr(_detached_controller, "_PATIENCE", 50.0)
+    assert yard.clients._do_open(second, "two", "ticks", "log", False)[1] == 0
+
+
+def test_other_readers_go_on_while_one_waits_for_the_store(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other: Any = SimpleNamespace()
+    incarnation, _ = yard.clients._do_open(other, "other", "ticks", None, False)
+    goes_on, waits = threading.Event(), threading.Event()
+
+    def write_through() -> None:
+        waits.set()
+        assert goes_on.wait(50)
+
+    monkeypatch.setattr(yard.controller, "write_through", write_through)
+    slow: Any = SimpleNamespace()
+    opening = threading.Thread(target=yard.clients._do_open, args=(slow, "slow", "ticks", None, False))
+    opening.start()
+    assert waits.wait(50)
+    try:
+        assert yard.clients._lock.acquire(timeout=1)
+        yard.clients._lock.release()
+        assert yard.clients._acknowledge("other", incarnation, 0) is not None
+    finally:
+        goes_on.set()
+        opening.join()
+
+
+def test_what_nobody_waits_for_any_more_is_not_asked(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    remote = RemoteController("yard", yard.find)
+    goes_on = threading.Event()
+    asked: list[str] = []
+
+    def ask(what: str, *arguments: Any, **options: Any) -> Any:
+        asked.append(what)
+        assert goes_on.wait(50)
+        return 0
+
+    monkeypatch.setattr(remote._channel, "ask", ask)
+    for _ in range(5):
+        with pytest.raises(ff.StateError, match="has not answered within"):
+            remote.stats(0.01)
+    goes_on.set()
+    assert remote.count_up() == 0
+    assert asked in (["stats", "count_up"], ["count_up"])
+    monkeypatch.undo()
+    remote.close()
+
+
+def test_the_close_of_a_reader_does_not_wait_for_a_controller_that_stands_still(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_remote_controller, "_FAREWELL", 0.1, raising=False)
+    remote = RemoteController("yard", yard.find)
+    reader = remote.open_reader("ticks")
+    goes_on = threading.Event()
+    with monkeypatch.context() as patch:
+        patch.setattr(remote._channel, "ask", lambda *arguments, **options: goes_on.wait(100))
+        closing = threading.Thread(target=reader.close)
+        closing.start()
+        closing.join(50)
+        assert not closing.is_alive()
+        goes_on.set()
+    remote.close()
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """SIGINT raises KeyboardInterrupt, also where a shell ignores it for programs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_a_reader_whose_opening_is_interrupted_is_closed(yard: Yard) -> None:
+    found, goes_on = threading.Event(), threading.Event()
+
+    def find() -> Endpoint:
+        found.set()
+        assert goes_on.wait(50)
+        return yard.find()
+
+    def interrupt() -> None:
+        assert found.wait(50)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(KeyboardInterrupt):
+        RemoteReader(Channel("yard", find), "ticks", None, lambda _: None)
+    goes_on.set()
+    until(lambda: all(each.name != "reader of ticks" for each in threading.enumerate()), "its thread")
+    until(lambda: not yard.controller._readers, "its end at the controller")
+
+
+def test_a_token_is_not_shown() -> None:
+    assert "secret" not in repr(Endpoint("127.0.0.1", 1, b"secret"))

@@ -1,0 +1,364 @@
+"""Detached fleets: programs come and go, and results reach each reader once."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, is_alive, until_up
+from rigs.fleet.counting_server import CountingServer
+from rigs.fleet.detached import Yard
+from support import program_environment, until
+
+import freshframe as ff
+from freshframe.fleet import FleetReader, FleetSample
+
+pytestmark = pytest.mark.network
+
+Key = tuple[str, int, int]
+
+
+@pytest.fixture(scope="module")
+def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
+    """Of all tests that do no harm to it."""
+    yard = Yard(tmp_path_factory.mktemp("yard"))
+    try:
+        with yard.connect() as fleet:
+            until(lambda: len(fleet.stats().agents) == 2, "two agents")
+            until_up(fleet)
+            yield yard
+            pids = [agent.pid for agent in fleet.stats().agents.values()]
+            fleet.shutdown()
+        yard.controller.wait()
+        assert not any(is_alive(pid) for pid in pids)
+    finally:
+        yard.end()
+
+
+@pytest.fixture
+def fleet(yard: Yard) -> Iterator[ff.Fleet]:
+    with yard.connect() as fleet:
+        yield fleet
+        balance(fleet)
+        for camera in fleet.stats().cameras:
+            fleet.remove(camera)
+        until(lambda: not fleet.stats().cameras, "the end of all cameras")
+
+
+def key(sample: FleetSample) -> Key:
+    return sample.camera, sample.epoch, sample.ordinal
+
+
+def read(reader: FleetReader, count: int) -> list[FleetSample]:
+    return [reader.get(50) for _ in range(count)]
+
+
+def test_a_camera_goes_on_when_its_program_has_gone_and_another_one_reads_it(
+    yard: Yard, fleet: ff.Fleet
+) -> None:
+    with yard.connect() as first:
+        first.add("cam", fleet_builds.ticks, "ticks:0.01", needs={"site": "north"})
+        epoch = first.reader("ticks").get(50).epoch
+    assert fleet.stats().cameras["cam"].state == "running"
+    sample = fleet.reader("ticks").get(50)
+    assert (sample.camera, sample.epoch) == ("cam", epoch)
+    fleet.add_many({"more": "ticks:0.05"}, fleet_builds.ticks)
+    with pytest.raises(ff.StateError, match="there is a camera 'more' already"):
+        fleet.add("more", fleet_builds.ticks, "ticks:0.05")
+    fleet.drain("south", timeout=50)
+    fleet.resume("south")
+
+
+def test_everything_is_delivered_once_and_the_counters_balance(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.002:400")
+    samples = read(reader, 400)
+    assert [sample.value for sample in samples] == list(range(400))
+    assert all(sample.dropped == 0 for sample in samples)
+    stats = next(each for each in fleet.stats().readers if each.delivered)
+    assert (stats.reported, stats.delivered, stats.waiting) == (400, 400, 0)
+    reader.close()
+
+
+def test_a_named_reader_goes_on_in_another_program_with_what_was_not_given(
+    yard: Yard, fleet: ff.Fleet
+) -> None:
+    with yard.connect() as other:
+        reader = other.reader("ticks", name="log")
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.002:500")
+        first = read(reader, 123)
+        with pytest.raises(ff.StateError, match="the reader 'log' is open"):
+            fleet.reader("ticks", name="log")
+    again = fleet.reader("ticks", name="log")
+    samples = first + read(again, 500 - 123)
+    assert [sample.value for sample in samples] == list(range(500))
+    assert all(sample.dropped == 0 for sample in samples)
+    again.close()
+
+
+_VICTIM = """
+import sys
+from rigs.fleet.detached import Yard
+from pathlib import Path
+yard = Yard.__new__(Yard)
+yard.folder = Path(sys.argv[1])
+class Running:
+    def poll(self): return None
+yard.controller = Running()
+fleet = yard.connect()
+reader = fleet.reader("ticks", name="victim")
+for sample in reader:
+    print(sample.camera, sample.epoch, sample.ordinal, flush=True)
+"""
+
+
+@pytest.mark.full
+def test_a_program_that_is_killed_leaves_its_unacknowledged_results_to_the_next(
+    yard: Yard, fleet: ff.Fleet
+) -> None:
+    victim = subprocess.Popen(
+        [sys.executable, "-c", _VICTIM, str(yard.folder)],
+        env=program_environment(),
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert victim.stdout is not None
+    with victim.stdout as stdout:
+        until(lambda: any(each.name == "victim" for each in fleet.stats().readers), "its reader")
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.002:1000")
+        lines = [stdout.readline() for _ in range(200)]
+        victim.kill()
+        lines += stdout.readlines()
+    victim.wait()
+    given = [int(line.split()[2]) for line in lines if line.endswith("\n")]
+    reader: FleetReader | None = None
+
+    def comes_back() -> bool:
+        nonlocal reader
+        with contextlib.suppress(ff.StateError):  # its connection is still there
+            reader = fleet.reader("ticks", name="victim")
+        return reader is not None
+
+    until(comes_back, "the reader's name")
+    assert reader is not None
+    again = [reader.get(50).ordinal]
+    while again[-1] != 999:
+        again.append(reader.get(50).ordinal)
+    assert given == list(range(len(given)))
+    assert again == list(range(again[0], 1000))
+    assert again[0] <= len(given)
+    reader.close()
+    assert fleet.stats().agents["north"].state == "up"
+
+
+@pytest.mark.full
+def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(yard: Yard, fleet: ff.Fleet) -> None:
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    other = yard.connect()
+    other.reader("ticks").get(50)
+    before = len(fleet.stats().readers)
+    controller: Any = other._controller
+    for reader in controller._readers:
+        reader._closed = True  # no word of farewell
+        reader._channel.close()
+    until(lambda: len(fleet.stats().readers) < before, "the end of the reader")
+    other.close()
+
+
+def test_an_output_that_no_camera_has_is_an_error(fleet: ff.Fleet) -> None:
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    with pytest.raises(ff.GraphError, match="no camera has an output 'tracks'; there are: 'ticks'"):
+        fleet.reader("tracks").get(50)
+
+
+def test_map_works_through_the_controller(fleet: ff.Fleet, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("1\n2\n3\n")
+    (done,) = fleet.map([tmp_path / "a.txt"], fleet_builds.numbers, tmp_path / "{stem}.jsonl")
+    assert done.state == "done"
+    assert len(Path(done.out).read_text().splitlines()) == 3
+
+
+def test_a_program_that_has_closed_its_connection_is_told_so(yard: Yard) -> None:
+    fleet = yard.connect()
+    reader = fleet.reader("ticks")
+    fleet.close()
+    fleet.close()
+    with pytest.raises(ff.StateError, match="has closed its connection"):
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    with pytest.raises(ff.EndOfStream):
+        reader.get(50)
+    assert set(fleet.stats().agents) == {"north", "south"}
+
+
+def test_what_a_detached_fleet_needs_is_told() -> None:
+    with pytest.raises(ff.OptionError, match="a local fleet ends with its program: detached=True needs"):
+        ff.Fleet("local", name="yard", detached=True)
+    with pytest.raises(ff.OptionError, match="a detached fleet needs a name"):
+        ff.Fleet("auto", detached=True)
+    with pytest.raises(ff.OptionError, match="host is for fleets that end with their program"):
+        ff.Fleet("auto", name="yard", host="127.0.0.1", detached=True)
+    with pytest.raises(ff.OptionError, match="there is none to connect to"):
+        ff.Fleet.connect("yard", address="local")
+    with pytest.raises(ff.OptionError, match="Ray Client"):
+        ff.Fleet.connect("yard", address="ray://10.0.0.1:10001")
+    with pytest.raises(ff.OptionError, match="Ray Client"):
+        ff.Fleet("ray://10.0.0.1:10001")
+
+
+@pytest.fixture
+def mortal(tmp_path: Path) -> Iterator[Yard]:
+    """Whose controller may be killed."""
+    yard = Yard(tmp_path)
+    try:
+        with yard.connect() as fleet:
+            until(lambda: len(fleet.stats().agents) == 2, "two agents")
+            until_up(fleet)
+        yield yard
+    finally:
+        yard.end()
+
+
+def until_all_come(reader: FleetReader, after: dict[str, int], samples: list[FleetSample]) -> None:
+    """Until each of these cameras has given a result with an ordinal above that one."""
+    left = set(after)
+
+    def read() -> bool:
+        with contextlib.suppress(ff.ReadTimeout):
+            samples.append(reader.get(0.2))
+            if samples[-1].ordinal > after.get(samples[-1].camera, 1 << 60):
+                left.discard(samples[-1].camera)
+        return not left
+
+    until(read, lambda: f"results of {left}")
+
+
+@pytest.mark.full
+def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_no_result(
+    mortal: Yard,
+) -> None:
+    cameras = [f"cam{n}" for n in range(4)]
+    with mortal.connect() as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add_many(dict.fromkeys(cameras, "ticks:0.01"), fleet_builds.ticks)
+        samples: list[FleetSample] = []
+        until_all_come(reader, dict.fromkeys(cameras, 20), samples)
+        before = fleet.stats()
+        mortal.restart_controller()
+        newest = {camera: max(s.ordinal for s in samples if s.camera == camera) for camera in cameras}
+        until_all_come(reader, {camera: ordinal + 50 for camera, ordinal in newest.items()}, samples)
+        after = fleet.stats()
+        assert after.term > before.term
+        for name in cameras:
+            assert after.cameras[name].epoch == before.cameras[name].epoch
+            assert after.cameras[name].agent == before.cameras[name].agent
+        assert {a.pid for a in after.agents.values()} == {a.pid for a in before.agents.values()}
+        assert any("restarted, with 2 agents of before" in event.text for event in after.events)
+        for name in cameras:
+            mine = [s.ordinal for s in samples if s.camera == name]
+            assert mine == list(range(mine[-1] + 1))
+        assert all(sample.dropped == 0 for sample in samples)
+        fleet.remove("cam0")
+        fleet.add("new", fleet_builds.ticks, "ticks:0.01")  # the program's builds go on, too
+        until_all_come(reader, {"new": 5}, samples)
+        until(lambda: "cam0" not in fleet.stats().cameras, "the removal")
+        balance(fleet)
+        for camera in fleet.stats().cameras:
+            fleet.remove(camera)
+        until(lambda: not fleet.stats().cameras, "the end of all cameras")
+        with contextlib.suppress(ff.ReadTimeout):
+            while True:
+                samples.append(reader.get(0.5))
+        assert len({key(sample) for sample in samples}) == len(samples)
+        (counts,) = fleet.stats().readers
+        assert (counts.delivered, counts.waiting) == (len(samples), 0)
+        assert counts.reported == counts.delivered + counts.fenced  # nobody read while they were removed
+        fleet.shutdown()
+    mortal.controller.wait()
+    assert not list((mortal.folder / "store").iterdir())
+
+
+def test_an_exclusive_camera_has_one_session_whatever_becomes_of_the_controller(mortal: Yard) -> None:
+    with CountingServer() as server, mortal.connect() as fleet:
+        reader = fleet.reader("circles")
+        fleet.add("gate", fleet_builds.stream, server.url, exclusive=True)
+        reader.get(50)
+        epoch = fleet.stats().cameras["gate"].epoch
+        mortal.restart_controller()  # its lease may last or end meanwhile
+        until(lambda: fleet.stats().agents["south"].state == "up", "the other agent")
+        until(lambda: reader.get(50).epoch >= epoch, "a result")
+        mortal.controller.kill()
+        mortal.controller.wait()
+        until(lambda: server.sessions == 0, "the end of its session without a controller")
+        mortal.start_controller()
+        until(lambda: server.sessions == 1, "its session")
+        assert server.most == 1
+        assert fleet.stats().cameras["gate"].epoch == epoch
+
+
+@pytest.mark.full
+def test_an_agent_that_died_with_the_controller_is_found_dead_by_the_next(mortal: Yard) -> None:
+    with mortal.connect() as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add_many({"n": "ticks:0.02", "s": "ticks:0.02"}, fleet_builds.ticks)
+        samples: list[FleetSample] = []
+        until_all_come(reader, {"n": 3, "s": 3}, samples)
+        stats = fleet.stats()
+        victim = stats.agents["north"]
+        hit = next(name for name, camera in stats.cameras.items() if camera.agent == "north")
+        mortal.controller.kill()
+        mortal.controller.wait()
+        os.kill(victim.pid, signal.SIGKILL)
+        until(lambda: not is_alive(victim.pid), "the end of the agent")
+        mortal.start_controller()
+        epoch = stats.cameras[hit].epoch
+
+        def is_back() -> bool:
+            with contextlib.suppress(ff.ReadTimeout):
+                samples.append(reader.get(0.2))
+            return samples[-1].camera == hit and samples[-1].epoch > epoch
+
+        until(is_back, "the camera of the agent that died")
+        until_up(fleet)
+        balance(fleet)
+        assert len({key(sample) for sample in samples}) == len(samples)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_an_agent_that_reports_late_goes_on_with_what_was_not_given_away(
+    mortal: Yard, exclusive: bool
+) -> None:
+    with mortal.connect() as fleet:
+        fleet.drain("south")
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.02", exclusive=exclusive)
+        until(lambda: fleet.stats().cameras["cam"].state == "running", "the camera")
+        before = fleet.stats()
+        fleet.resume("south")
+        mortal.controller.kill()
+        mortal.controller.wait()
+        os.kill(mortal.guards["north"].pid, signal.SIGSTOP)
+        try:
+            mortal.start_controller()
+            until(lambda: fleet.stats().agents["north"].state == "ending", "the silence of the agent")
+            if not exclusive:
+                until(lambda: fleet.stats().cameras["cam"].agent == "south", "the camera elsewhere")
+            assert (fleet.stats().cameras["cam"].epoch == before.cameras["cam"].epoch) is exclusive
+        finally:
+            os.kill(mortal.guards["north"].pid, signal.SIGCONT)
+        until(lambda: fleet.stats().agents["north"].state == "up", "the agent of before")
+        after = fleet.stats()
+        assert after.agents["north"].pid == before.agents["north"].pid
+        assert after.cameras["cam"].agent == ("north" if exclusive else "south")
+        assert (after.overlap_seconds > 0) is not exclusive
+        reader = fleet.reader("ticks")
+        assert reader.get(50).epoch == after.cameras["cam"].epoch
+        balance(fleet)

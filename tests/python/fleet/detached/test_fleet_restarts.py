@@ -1,0 +1,279 @@
+"""What a detached fleet's next controller knows of the one before, and what it does when it cannot begin."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pickle
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.fleet.yard import TOKEN, Memory, Yard, yard_fixture
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import _detached_controller, _ray_controller, _wire
+from freshframe.fleet._cluster_state import ClusterState, Trouble
+from freshframe.fleet._controller_state import boot_time
+from freshframe.fleet._decisions import Agent, Camera
+from freshframe.fleet._detached_controller import DetachedController
+from freshframe.fleet._handshake import introduce, message
+from freshframe.fleet._ray_place import RayPlace
+
+pytestmark = pytest.mark.network
+
+yard = yard_fixture()
+
+
+def test_a_build_of_a_controller_that_was_killed_is_not_taken_for_the_next_ones() -> None:
+    store = Memory()
+    first = ClusterState("yard", store)
+    first.write_build(first.build_key(0), b"before the state that names it was written")
+    second = Yard(store)
+    try:
+        second.controller.add_build(b"", b"of the second")
+        second.controller.write_through()
+        third = ClusterState("yard", store)
+        assert third.before is not None
+        (key,) = pickle.loads(third.before)["builds"]
+        build = third.read_build(key)
+        assert build is not None
+        assert pickle.loads(build) == (b"", b"of the second")
+    finally:
+        second.end()
+
+
+@pytest.fixture
+def leave_behind() -> Iterator[Callable[..., Yard]]:
+    """Makes a controller that finds this state of an earlier one."""
+    yards: list[Yard] = []
+
+    def make(**changes: Any) -> Yard:
+        store = Memory()
+        before = Yard(store)
+        before.controller.add_node("a", "node", {})
+        state = before.controller._snapshot_state([])
+        before.end()
+        state["agents"][0]["launched"] = True
+        ClusterState("yard", store).write(pickle.dumps({**state, **changes}))
+        yards.append(Yard(store, restored=True))
+        return yards[0]
+
+    yield make
+    for yard in yards:
+        yard.end()
+
+
+def test_a_reader_that_its_program_has_just_left_is_not_restored(leave_behind: Callable[..., Yard]) -> None:
+    nobody = {"number": 1, "output": "ticks", "name": None, "key": None, "closed": {}}
+    named = {"number": 2, "output": "ticks", "name": "log", "key": None, "closed": {}}
+    assert set(leave_behind(readers=[nobody, named]).controller._readers) == {2}
+
+
+def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
+    leave_behind: Callable[..., Yard],
+) -> None:
+    controller = leave_behind().controller
+    hello = {
+        "node": "node",
+        "pid": os.getpid(),
+        "version": ff.__version__,
+        "cores": 1.0,
+        "child": {"number": 5, "mark": "m", "pid": 1},
+    }
+    told = threading.Event()
+    tell = controller.guards._on_ended
+
+    def on_ended(*what: Any) -> None:
+        tell(*what)
+        told.set()
+
+    controller.guards._on_ended = on_ended
+    with contextlib.ExitStack() as stack:
+
+        def connect(what: str) -> socket.socket:
+            connection = stack.enter_context(socket.create_connection(controller.guards.address, 50))
+            introduce(connection, TOKEN, {"what": what, **hello})
+            return connection
+
+        guard = connect("guard")
+        guard.settimeout(50)
+        assert guard.recv(100)  # it is known
+        guard.sendall(message({"what": "ended", "number": 5, "why": "killed by signal 9"}))
+        assert told.wait(50)
+        connect("agent").close()
+        until(lambda: controller._decisions.agents["a"].state == "down", "the end of the agent")
+        assert controller._decisions.agents["a"].why == "killed by signal 9"
+
+
+class Guard:
+    """The test's end of a guard's channel. Its agents do not exist."""
+
+    def __init__(self, controller: DetachedController, stack: contextlib.ExitStack) -> None:
+        self._hello = {"node": "node", "pid": os.getpid(), "version": ff.__version__, "cores": 1.0}
+        self._address, self._stack = controller.guards.address, stack
+        self._orders = _wire.MessageReader()
+        self._channel = self._connect("guard")
+        self._heard: list[dict[str, Any]] = []
+        assert self.order()["what"] == "known"
+        self._connect("agent")
+
+    def _connect(self, what: str) -> socket.socket:
+        connection = self._stack.enter_context(socket.create_connection(self._address, 50))
+        introduce(connection, TOKEN, {"what": what, **self._hello})
+        connection.settimeout(50)
+        return connection
+
+    def order(self) -> dict[str, Any]:
+        """The next one."""
+        while not self._heard:
+            self._heard += [json.loads(bytes(each)) for each in self._orders.add(self._channel.recv(1000))]
+        return self._heard.pop(0)
+
+    def tell(self, **what: Any) -> None:
+        self._channel.sendall(message(what))
+
+
+def kept_agent(store: Memory) -> dict[str, Any]:
+    """What the next controller would find."""
+    (state,) = [value for key, value in store.values.items() if "/state/" in key]
+    (agent,) = pickle.loads(state)["agents"]
+    return dict(agent)
+
+
+def test_an_agent_is_launched_once_the_next_controller_would_know_of_it(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.controller.add_node("a", "node", {})
+    agent = yard.controller._decisions.agents["a"]
+    put = yard.store.put
+
+    def put_once(key: str, value: bytes) -> None:
+        put(key, value)
+        monkeypatch.setattr(yard.store, "put", refuse)
+
+    def refuse(key: str, value: bytes) -> None:
+        raise OSError("the store takes nothing more")
+
+    yard.store.fails = True
+    with contextlib.ExitStack() as stack:
+        guard = Guard(yard.controller, stack)
+        until(lambda: "must be written to the cluster's store" in agent.why, "the wait for the store")
+        assert agent.launches == 0
+        monkeypatch.setattr(yard.store, "put", put_once)
+        yard.store.fails = False
+        assert guard.order()["what"] == "launch"
+        assert kept_agent(yard.store)["launched"]
+    monkeypatch.setattr(yard.store, "put", put)
+
+
+def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_launched(
+    leave_behind: Callable[..., Yard],
+) -> None:
+    controller = leave_behind().controller
+    with contextlib.ExitStack() as stack:
+        guard = Guard(controller, stack)
+        sought = guard.order()
+        assert sought["what"] == "look for"
+        assert controller._decisions.agents["a"].state == "up"  # it may be there
+        guard.tell(what="ended", number=sought["number"], why="ended with its guard")
+        assert guard.order()["what"] == "launch"
+
+
+def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_begun(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    controller = yard.controller
+    sent: list[bytes] = []
+    link: Any = SimpleNamespace(
+        name="a",
+        forgotten=[],
+        note_cpu=lambda now, cpu: 0.0,
+        send=sent.append,
+        child=SimpleNamespace(post=SimpleNamespace(send=lambda **order: None)),
+    )
+    none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
+    clock = boot_time
+
+    def answered() -> bytes:
+        with controller._lock:
+            decisions, now = controller._decisions, clock()
+            decisions.agents["a"] = Agent("a", {}, state="up", heard=now, python_ran=now)
+            decisions._placed["a"] = {0, 1}
+            for number, exclusive in ((0, True), (1, False)):
+                decisions.cameras[number] = Camera(
+                    number, str(number), {}, exclusive, "running", agent="a", epoch=5
+                )
+            controller._renew(link, _wire.Renewal(1, 0.0, *none), now)
+            del decisions.agents["a"], decisions._placed["a"]
+            decisions.cameras.clear()
+        return sent[-1]
+
+    def answer(*runs: tuple[int, int]) -> bytes:
+        return _wire.answer(controller._state.term, 1, _wire.runs(runs))
+
+    assert answered() == answer((0, 5), (1, 5))
+    yard.store.fails = True
+    monkeypatch.setattr(_detached_controller, "boot_time", lambda: clock() + 61)
+    assert answered() == answer((0, 5), (1, 5))
+    monkeypatch.setattr(_detached_controller, "boot_time", lambda: clock() + 64)
+    assert answered() == answer((1, 5))
+    assert "another controller" in controller._why_held(Camera(0, "only", exclusive=True), clock())
+    assert controller._why_held(Camera(1, "open"), clock()) == ""
+
+
+def test_a_controller_that_cannot_be_started_again_says_why_and_is_given_up_after_ten_minutes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended: list[int] = []
+    store = Memory()
+    trouble = Trouble("yard", store)
+    now = 1000.0
+    monkeypatch.setattr(_ray_controller, "_TRY_AGAIN", 0.0)
+    monkeypatch.setattr(os, "_exit", ended.append)
+    monkeypatch.setattr(time, "time", lambda: now)
+    for _ in range(6):
+        _ray_controller._try_again(trouble, "yard", ValueError("bad\n state"))
+        assert trouble.why() == "ValueError: bad state"
+        now += 100.0
+    assert len(ended) == 6
+    _ray_controller._try_again(trouble, "yard", ValueError("bad state"))  # returns: Ray gives up
+    assert len(ended) == 6
+    for step in (500.0, -5000.0):  # long ago, or by another clock: not the same trouble
+        now += step
+        _ray_controller._try_again(trouble, "yard", ValueError("bad state"))
+    assert len(ended) == 8
+    trouble.end()
+    assert trouble.why() == ""
+    store.fails = True
+    _ray_controller._try_again(trouble, "yard", OSError("no store"))
+    assert len(ended) == 9
+    assert trouble.why() == ""
+
+
+def test_machines_are_watched_on_after_a_sweep_that_failed() -> None:
+    class Watched(RayPlace):
+        def __init__(self) -> None:
+            self._closing, self._failures = threading.Event(), 0
+            self.controller: Any = SimpleNamespace(sweep=self._sweep)
+            self.sweeps = 0
+
+        def _look(self) -> None: ...
+
+        def _sweep(self) -> None:
+            self.sweeps += 1
+            if self.sweeps == 2:
+                self._closing.set()
+            raise KeyError("agent")
+
+    place = Watched()
+    place._run()
+    assert (place.sweeps, place._failures) == (2, 2)

@@ -1,0 +1,340 @@
+"""Fleets: cameras on agents, results in readers, and counters that balance."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, shared_fleet, until_state
+from support import run_program, until
+
+import freshframe as ff
+from freshframe.fleet import FleetReader, FleetSample
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "freshframe" / "fleets"
+
+
+one_fleet = shared_fleet(agents=2)  # of all tests that do no harm
+
+
+@pytest.fixture
+def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.Fleet]:
+    readers: list[FleetReader] = []
+    make = one_fleet.reader
+
+    def reader(output: str) -> FleetReader:
+        readers.append(make(output))
+        return readers[-1]
+
+    monkeypatch.setattr(one_fleet, "reader", reader)
+    yield one_fleet
+    balance(one_fleet)
+    for camera in one_fleet.stats().cameras:
+        one_fleet.remove(camera)
+    until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
+    balance(one_fleet)
+    for each in readers:
+        each.close()
+
+
+def take(reader: FleetReader, count: int) -> list[FleetSample]:
+    return [reader.get(50) for _ in range(count)]
+
+
+def test_results_of_all_cameras_arrive_once_each_in_order(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add_many({f"cam{n}": "ticks:0.01" for n in range(6)}, fleet_builds.ticks)
+    samples = take(reader, 300)
+    assert {sample.camera for sample in samples} == {f"cam{n}" for n in range(6)}
+    for camera in {sample.camera for sample in samples}:
+        mine = [sample for sample in samples if sample.camera == camera]
+        seqs = [sample.seq for sample in mine]
+        assert seqs == sorted(set(seqs))
+        assert all(sample.value == sample.seq for sample in mine)
+        assert len({sample.epoch for sample in mine}) == 1
+        assert all(sample.age < 60 for sample in mine)
+    stats = fleet.stats()
+    assert Counter(camera.agent for camera in stats.cameras.values()) == {"agent0": 3, "agent1": 3}
+    assert {camera.epoch >> 32 for camera in stats.cameras.values()} == {stats.term}
+    assert stats.readers[0].delivered == 300
+
+
+def test_cameras_run_in_the_agents_processes(fleet: ff.Fleet) -> None:
+    fleet.add_many({"a": "one", "b": "two"}, fleet_builds.values)
+    reader, urls = fleet.reader("pids"), fleet.reader("urls")
+    pids = {sample.camera: sample.value[0] for sample in take(reader, 50)}
+    agents = fleet.stats().agents
+    assert set(pids.values()) == {agent.pid for agent in agents.values()}
+    assert os.getpid() not in pids.values()
+    assert {(s.camera, s.value) for s in take(urls, 50)} == {("a", "one"), ("b", "two")}
+
+
+def test_a_function_of_the_main_program_and_its_classes_travel(state_folder: Path) -> None:
+    ended = run_program(
+        """
+        import dataclasses
+        import freshframe as ff
+
+        @dataclasses.dataclass
+        class Found:
+            what: str
+
+        class Once(ff.Source[int]):
+            live = True
+            def read(self, stop):
+                while not stop.wait(0.01):
+                    yield 1, 0.0
+
+        def build(url):
+            pipeline = ff.Pipeline()
+            return pipeline, {"found": pipeline.add(lambda n: Found(url), pipeline.add(Once()))}
+
+        with ff.Fleet("local") as fleet:
+            fleet.add("cam", build, "here")
+            sample = next(iter(fleet.reader("found")))
+            print(sample.value, type(sample.value) is Found)
+        """
+    )
+    assert (ended.code, ended.out, ended.complaints) == (0, "Found(what='here') True\n", "")
+
+
+def test_large_results_arrive(fleet: ff.Fleet) -> None:
+    fleet.add("cam", fleet_builds.large, "any")
+    for sample in take(fleet.reader("arrays"), 5):
+        assert sample.value.shape == (1 << 16,)
+        assert (sample.value == sample.seq).all()
+
+
+def test_circles_arrive_as_circles(fleet: ff.Fleet) -> None:
+    fleet.add("cam", fleet_builds.demo, "demo:circles?size=160x120&fps=25")
+    samples = take(fleet.reader("circles"), 5)
+    assert all(isinstance(sample.value, ff.Circles) for sample in samples)
+
+
+def test_a_camera_can_be_removed_and_its_name_used_again(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    first = take(reader, 3)[-1]
+    fleet.remove("cam")
+    with pytest.raises(ff.StateError, match=r"still closing|no camera"):
+        fleet.remove("cam")
+    until_state(fleet, "cam", "gone")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    until(lambda: reader.get(50).epoch > first.epoch, "the second camera")
+
+
+def test_a_move_starts_a_new_epoch_on_the_other_agent(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    first = take(reader, 3)[-1]
+    until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "the agents")
+    [there] = set(fleet.stats().agents) - {fleet.stats().cameras["cam"].agent}
+    fleet.move("cam", there)
+    epochs = [first.epoch]
+    while epochs[-1] == first.epoch:
+        epochs.append(reader.get(50).epoch)
+    assert epochs == sorted(epochs)
+    assert fleet.stats().cameras["cam"].agent == there
+
+
+def test_a_drained_agent_has_no_cameras_until_it_resumes(fleet: ff.Fleet) -> None:
+    fleet.add_many({f"cam{n}": "ticks:0.05" for n in range(8)}, fleet_builds.ticks)
+    until(lambda: fleet.stats().states() == {"running": 8}, "all cameras")
+    with pytest.raises(ff.StopTimeout, match="'agent0' still has"):
+        fleet.drain("agent0", timeout=0)
+    fleet.drain("agent0", timeout=50)
+    assert fleet.stats().agents["agent0"].cameras == 0
+    until(lambda: fleet.stats().states() == {"running": 8}, "all cameras again")
+    fleet.resume("agent0")
+    fleet.add("late", fleet_builds.ticks, "ticks:0.05")
+    until_state(fleet, "late", "running")
+    assert fleet.stats().cameras["late"].agent == "agent0"
+
+
+def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.Fleet) -> None:
+    slow, fast = fleet.reader("ticks"), fleet.reader("ticks")
+    thread = threading.Thread(target=lambda: list(fast))
+    thread.start()
+    fleet.add_many({f"cam{n}": "ticks:0.0003" for n in range(2)}, fleet_builds.ticks)
+    until(lambda: fleet.stats().readers[0].outbox_full > 100, "a full outbox")
+    balance(fleet)
+    assert fleet.stats().readers[1].delivered > fleet.stats().readers[0].reported // 2
+    until(lambda: slow.get(50).dropped > 0, "a gap")
+    fast.close()
+    thread.join(50)
+
+
+def test_unmet_needs_leave_a_camera_unplaced_and_say_so() -> None:
+    with ff.Fleet("local", agents=[{"site": "north"}, {"site": "south", "name": "south1"}]) as fleet:
+        fleet.add("here", fleet_builds.ticks, "ticks:0.05", needs={"site": "south"})
+        fleet.add("nowhere", fleet_builds.ticks, "ticks:0.05", needs={"site": "east"})
+        until_state(fleet, "here", "running")
+        stats = fleet.stats()
+        assert stats.cameras["here"].agent == "south1"
+        assert stats.unplaced() == {"nowhere": "no agent has site=east"}
+        with pytest.raises(ff.StateError, match=r"needs \{'site': 'south'\}, and agent 'agent0' has"):
+            fleet.move("here", "agent0")
+
+
+def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.Fleet) -> None:
+    fleet.reader("ticks")
+    wanted: dict[Callable[[str], Any], str] = {
+        fleet_builds.raises: r"ValueError: no camera at rtsp://me:\*\*\*@host/x",
+        fleet_builds.returns_nothing: r"build must return \(pipeline, outputs\), got NoneType",
+        fleet_builds.frames: "pictures stay on their machine",
+        fleet_builds.fails_later: "burnt out",
+        fleet_builds.unpicklable: "generator",
+    }
+    for build in wanted:
+        fleet.add(getattr(build, "__name__", ""), build, "rtsp://me:secret@host/x")
+    until(lambda: all(c.starts > 1 for c in fleet.stats().cameras.values()), "second starts")
+    for build, why in wanted.items():
+        texts = [
+            event.text for event in fleet.stats().events if event.about == getattr(build, "__name__", "")
+        ]
+        assert any(re.search(why, text) for text in texts), texts
+    assert "secret" not in repr(fleet.stats()) + repr(fleet.stats().events)
+
+
+def test_a_camera_that_ends_is_read_to_its_end(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.001:50")
+    assert [sample.seq for sample in take(reader, 50)] == list(range(50))
+    until_state(fleet, "cam", "ended")
+
+
+def test_an_output_that_no_camera_has_ends_its_reader(fleet: ff.Fleet) -> None:
+    early = fleet.reader("faces")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+    with pytest.raises(ff.GraphError, match="no camera has an output 'faces'; there are: 'ticks'"):
+        early.get(50)
+    with pytest.raises(ff.GraphError, match="no camera has an output 'noses'"):
+        next(iter(fleet.reader("noses")))
+
+
+def test_a_read_that_gets_nothing_times_out_and_the_reader_stays_usable(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    with pytest.raises(ff.ReadTimeout, match=r"no result of 'ticks' within 0\.01 s"):
+        reader.get(0.01)
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+    assert reader.get(50).camera == "cam"
+
+
+def test_readers_end_with_the_fleet() -> None:
+    with ff.Fleet("local") as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+        reader.get(50)
+        seen: list[FleetSample] = []
+        thread = threading.Thread(target=lambda: seen.extend(reader))
+        thread.start()
+    thread.join(50)
+    assert not thread.is_alive()
+    with pytest.raises(ff.EndOfStream):
+        reader.get(1)
+
+
+def test_batches_are_full_or_not_late(fleet: ff.Fleet) -> None:
+    fleet.add_many({"a": "ticks:0.005", "b": "ticks:0.005"}, fleet_builds.ticks)
+    batches = fleet.reader("ticks").batches(10, max_wait=30, arrow=False)
+    assert [len(next(batches)) for _ in range(3)] == [10, 10, 10]
+    few = fleet.reader("ticks").batches(10_000, max_wait=0.01, arrow=False)
+    assert 1 <= len(next(few)) < 10_000
+
+
+def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.holds_the_gil, "2.5", exclusive=True)
+    until(lambda: reader.get(50).seq > 10, "a result after the hold")
+    stats = fleet.stats()
+    assert stats.cameras["cam"].starts == 1
+    assert all(agent.state == "up" for agent in stats.agents.values())
+
+
+def test_a_closed_fleet_refuses_and_still_tells() -> None:
+    fleet = ff.Fleet("local")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+    fleet.close()
+    fleet.close()
+    with pytest.raises(ff.StateError, match="the fleet was closed"):
+        fleet.add("other", fleet_builds.ticks, "ticks:0.05")
+    with pytest.raises(ff.StateError, match="the fleet was closed"):
+        fleet.reader("ticks")
+    assert set(fleet.stats().cameras) == {"cam"}
+
+
+def test_cameras_come_from_a_csv_file(fleet: ff.Fleet, tmp_path: Path) -> None:
+    file = tmp_path / "cameras.csv"
+    file.write_text("name,url,needs\na,ticks:0.05,\nb,ticks:0.05,site=east;gpu=yes\n")
+    assert fleet.add_many(file, fleet_builds.ticks) == 2
+    assert fleet.stats().cameras["b"].needs == {"site": "east", "gpu": "yes"}
+    for text, what in (
+        ("name\na\n", "must name the columns name, url"),
+        ("name,url\na,\n", "cameras.csv:2: a camera needs a name and a url"),
+        ("name,url\na,x\na,y\n", "cameras.csv:3: the name 'a' appears twice"),
+        ("name,url,needs\na,x,east\n", "needs must be as site=north;gpu=yes"),
+    ):
+        file.write_text(text)
+        with pytest.raises(ff.OptionError, match=what):
+            fleet.add_many(file, fleet_builds.ticks)
+
+
+def test_a_build_that_is_too_large_to_send_is_refused(fleet: ff.Fleet) -> None:
+    model = bytes(33 << 20)
+
+    def build(url: str) -> Any:
+        return len(model)
+
+    with pytest.raises(ff.OptionTypeError, match="build has 33 MiB when it is pickled, at most 32 MiB"):
+        fleet.add("cam", build, "ticks:0.05")
+    assert fleet.stats().cameras == {}
+
+
+def test_what_is_wrong_is_refused_with_a_reason(fleet: ff.Fleet) -> None:
+    lock = threading.Lock()
+
+    def build(url: str) -> Any:
+        return lock
+
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+    wrong: list[tuple[Any, type[Exception], str]] = [
+        (lambda: ff.Fleet("moon"), ff.OptionError, 'a fleet runs "local"'),
+        (lambda: ff.Fleet("local", agents=0), ff.OptionError, "1 to 64 agents, got 0"),
+        (
+            lambda: ff.Fleet("local", agents=[{"name": "a"}] * 2),
+            ff.OptionError,
+            "two agents have the name 'a'",
+        ),
+        (lambda: ff.Fleet("local", name="../x"), ff.OptionError, "name must be 1 to 64 of"),
+        (lambda: fleet.add("cam", fleet_builds.ticks, "x"), ff.StateError, "a camera 'cam' already"),
+        (lambda: fleet.add("c", build, "x"), ff.OptionTypeError, "'lock', a lock, cannot be pickled"),
+        (lambda: fleet.add("c", 3, "x"), ff.OptionTypeError, "build must be a function"),  # type: ignore[arg-type]
+        (
+            lambda: fleet.add("c", fleet_builds.ticks, ""),
+            ff.OptionError,
+            "url of 'c' must be a string that is not",
+        ),
+        (lambda: fleet.remove("c"), ff.StateError, "there is no camera 'c'"),
+        (
+            lambda: fleet.move("cam", "agent7"),
+            ff.StateError,
+            "no agent 'agent7'; there are 'agent0', 'agent1'",
+        ),
+        (lambda: fleet.drain("agent7"), ff.StateError, "no agent 'agent7'"),
+        (lambda: fleet.reader("ticks").batches(0), ff.OptionError, "n must be at least 1"),
+    ]
+    for call, error, text in wrong:
+        with pytest.raises(error, match=text):
+            call()

@@ -1,0 +1,134 @@
+"""`freshframe fleet`: run, status, drain, and the socket behind them."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import json
+import socket
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from support import run_program, until
+
+import freshframe as ff
+from freshframe import _cli
+from freshframe.fleet import _desk
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "freshframe" / "fleets"
+
+
+def test_a_fleet_is_shown_and_drained_from_outside(
+    capsys: pytest.CaptureFixture[str], state_folder: Path
+) -> None:
+    assert _cli.main(["fleet", "status"]) == 2
+    assert "this user runs no fleet" in capsys.readouterr().err
+    with ff.Fleet("local", agents=2, name="yard") as fleet:
+        fleet.add_many({"a": "ticks:0.05", "b": "ticks:0.05"}, fleet_builds.ticks)
+        until(lambda: fleet.stats().states() == {"running": 2}, "the cameras")
+        assert _cli.main(["fleet", "status", "--json"]) == 0
+        state = json.loads(capsys.readouterr().out)
+        assert set(state["cameras"]) == {"a", "b"}
+        assert _cli.main(["fleet", "status"]) == 0
+        shown = capsys.readouterr().out
+        assert "fleet yard: 2 running" in shown
+        assert "agent1" in shown
+        assert _cli.main(["fleet", "drain", "agent0", "--name", "yard"]) == 0
+        assert "agent0 is draining" in capsys.readouterr().err
+        until(lambda: fleet.stats().agents["agent0"].cameras == 0, "the drain")
+        assert _cli.main(["fleet", "resume", "agent0"]) == 0
+        assert not fleet.stats().agents["agent0"].draining
+        for agent in ("agent0", "agent1"):
+            assert _cli.main(["fleet", "drain", agent]) == 0
+        told = capsys.readouterr().err
+        assert "agent0 is draining and has no cameras" in told
+        assert "agent1 is draining, its 2 cameras run on there" in told
+        assert _cli.main(["fleet", "status", "--name", "yarn"]) == 2
+        assert "there is no fleet 'yarn'; there are yard" in capsys.readouterr().err
+        assert _cli.main(["fleet", "drain", "agent7"]) == 1
+        assert "there is no agent 'agent7'" in capsys.readouterr().err
+        path = state_folder / "yard.sock"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        with socket.socket(socket.AF_UNIX) as stranger:  # garbage is answered with an error, and harms nobody
+            stranger.connect(str(path))
+            stranger.sendall(b"[1]\n")
+            assert b"no such request" in stranger.recv(1000)
+        assert _desk.running() == ["yard"]
+    assert _desk.running() == []
+
+
+@pytest.mark.parametrize(
+    ("program", "cameras", "text"),
+    [
+        (None, None, "cannot read 'app.py': there is no such file; expected a program that defines build"),
+        ("import nothing_of_this_name", None, "No module named 'nothing_of_this_name'"),
+        ("x = (", None, "SyntaxError"),
+        ("build = 3", None, "must define build(url), which returns (pipeline, outputs), but build is 3"),
+        ("build = print", None, "name the cameras: --cameras FILE, or cameras = {...} in app.py"),
+        ("build = print; cameras = 3", None, "cameras must be a mapping of names to URLs"),
+        ("build = print; cameras = {}", None, "cameras in 'app.py' must name a camera, and names none"),
+        ("build = print", "none.csv", "cannot read --cameras none.csv: No such file or directory"),
+        ("build = print", b"name,url\n", "--cameras file.csv must name a camera, and names none"),
+        ("build = print", b"name,url\na,\xff\n", "file.csv must be text in UTF-8, and byte 11 of it is not"),
+        ("build = print", b"name,url\na," + b"x" * 200_000, "file.csv must be a CSV file"),
+    ],
+    ids=itertools.count(),
+)
+def test_run_says_what_is_wrong_with_a_program_or_a_list(
+    program: str | None,
+    cameras: str | bytes | None,
+    text: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "argv", [])
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    if program is not None:
+        Path("app.py").write_text(program)
+    if isinstance(cameras, bytes):
+        Path("file.csv").write_bytes(cameras)
+        cameras = "file.csv"
+    listed = [] if cameras is None else ["--cameras", cameras]
+    assert _cli.main(["fleet", "run", "app.py", "--timeout", "50", *listed]) in (1, 2)
+    told = capsys.readouterr().err
+    assert text in told
+    assert "internal error" not in told
+    assert "_cli" not in told  # of a traceback only what is the user's
+
+
+def test_a_folder_for_logs_that_cannot_be_made_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    assert _cli.main(["fleet", "check", "--folder", str(tmp_path / "file" / "x")]) == 2
+    assert "Not a directory; name a new folder" in capsys.readouterr().err
+
+
+@pytest.mark.full
+def test_run_prints_results_as_json_lines(tmp_path: Path) -> None:
+    app = tmp_path / "app.py"
+    (tmp_path / "beside.py").write_text("url = 'ticks:0.01'\n")
+    app.write_text(
+        "import beside\nfrom rigs.fleet import builds as fleet_builds\n"
+        "class Value(int):\n    pass\n"
+        "def build(url):\n    return fleet_builds.ticks(str(Value and beside.url))\n"
+        "cameras = {'a': 'x'}\n"
+    )
+    ended = run_program(
+        f"""
+        import sys
+        from freshframe._cli import main
+        sys.exit(main(["fleet", "--timeout", "3", "run", {str(app)!r}, "--read", "ticks"]))
+        """
+    )
+    first = json.loads(ended.out.splitlines()[0])
+    assert (first["camera"], first["value"]) == ("a", 0), ended

@@ -1,0 +1,87 @@
+"""Fleets end with their programs, their agents end too, and nothing is left behind."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import socket
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import is_alive, until_state
+from support import run_program, until
+
+import freshframe as ff
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "freshframe" / "fleets"
+
+
+def test_state_is_private_and_two_fleets_of_one_name_are_refused(state_folder: Path) -> None:
+    with ff.Fleet("local", name="yard") as fleet:
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+        until(lambda: "cam" in (state_folder / "yard.json").read_text(), "the camera in the file")
+        assert (state_folder / "yard.json").stat().st_mode & 0o777 == 0o600
+        with pytest.raises(ff.StateError, match="'yard' runs already"):
+            ff.Fleet("local", name="yard")
+        first = fleet.stats().term
+    with ff.Fleet("local", name="yard") as fleet:
+        assert fleet.stats().term > first
+
+
+def test_nothing_is_left_of_a_fleet_without_a_name(state_folder: Path) -> None:
+    with ff.Fleet("local"):
+        assert len(list(state_folder.iterdir())) == 3
+    assert list(state_folder.iterdir()) == []
+
+
+def test_agents_end_with_a_program_that_is_killed(state_folder: Path) -> None:
+    ended = run_program(
+        """
+        import os, signal, time
+        from rigs.fleet import builds as fleet_builds
+        import freshframe as ff
+
+        fleet = ff.Fleet("local", agents=2)
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+        next(iter(fleet.reader("ticks")))
+        print(*(agent.pid for agent in fleet.stats().agents.values()))
+        os.kill(os.getpid(), signal.SIGKILL)
+        """
+    )
+    pids = [int(pid) for pid in ended.out.split()]
+    assert len(pids) == 2
+    until(lambda: not any(is_alive(pid) for pid in pids), "the end of the agents")
+
+
+@pytest.mark.full
+def test_a_program_that_just_ends_closes_its_fleet(state_folder: Path) -> None:
+    ended = run_program(
+        """
+        from rigs.fleet import builds as fleet_builds
+        import freshframe as ff
+
+        fleet = ff.Fleet("local")
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
+        print(next(iter(fleet.reader("ticks"))).camera)
+        """
+    )
+    assert (ended.code, ended.out, ended.complaints) == (0, "cam\n", "")
+    assert list(state_folder.iterdir()) == []
+
+
+def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
+    with ff.Fleet("local") as fleet:
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
+        until_state(fleet, "cam", "running")
+        controller: Any = fleet._controller
+        link = controller._links["agent0"]
+        with controller._lock:
+            assert link.socket is not None
+            link.socket.shutdown(socket.SHUT_WR)
+        until(lambda: fleet.stats().cameras["cam"].starts >= 2, "another start")
+        assert fleet.stats().cameras["cam"].crashes == 0

@@ -1,0 +1,240 @@
+"""Fleets whose agents or controller are killed, stopped or paused: the table of docs/fleets.md."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, until_up
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import FleetReader, FleetSample
+from freshframe.fleet._controller import Controller
+from freshframe.fleet._controller_state import Setup
+from freshframe.fleet._decisions import Times
+
+pytestmark = pytest.mark.takes(40)
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+
+
+class Watch:
+    """A fleet with cameras whose results are read, and what is true of them whatever happens."""
+
+    def __init__(self, cameras: int = 4, exclusive: bool = False) -> None:
+        self.fleet = ff.Fleet("local", agents=2)
+        until_up(self.fleet)
+        self.reader: FleetReader = self.fleet.reader("ticks")
+        self.fleet.add_many(
+            {f"cam{n}": "ticks:0.01" for n in range(cameras)}, fleet_builds.ticks, exclusive=exclusive
+        )
+        self.samples: list[FleetSample] = []
+        self.names = {f"cam{n}" for n in range(cameras)}
+        until(lambda: self.names == {sample.camera for sample in self.read()}, "all cameras")
+        until(lambda: self.spread() == {"agent0", "agent1"}, "both agents in use")
+
+    def spread(self) -> set[str | None]:
+        return {camera.agent for camera in self.fleet.stats().cameras.values()}
+
+    def read(self, seconds: float = 0.1) -> list[FleetSample]:
+        """What has come."""
+        end = time.monotonic() + seconds
+        with contextlib.suppress(ff.ReadTimeout):
+            while time.monotonic() < end:
+                self.samples.append(self.reader.get(seconds))
+        return self.samples
+
+    def pid(self, agent: str) -> int:
+        return self.fleet.stats().agents[agent].pid
+
+    def cameras_of(self, agent: str) -> set[str]:
+        return {name for name, camera in self.fleet.stats().cameras.items() if camera.agent == agent}
+
+    def is_back(self, names: set[str], epochs: dict[str, int]) -> bool:
+        """Whether each of these cameras has given a result of a newer epoch."""
+        newer = {s.camera for s in self.read() if s.epoch > epochs[s.camera]}
+        return names <= newer
+
+    def epochs(self) -> dict[str, int]:
+        return {name: camera.epoch for name, camera in self.fleet.stats().cameras.items()}
+
+    def check(self) -> None:
+        """Nothing came twice, epochs and numbers rise, and what is missing is counted."""
+        self.read()
+        balance(self.fleet)
+        keys = [(s.camera, s.epoch, s.seq) for s in self.samples]
+        assert len(keys) == len(set(keys))
+        for name in self.names:
+            mine = [(s.epoch, s.seq) for s in self.samples if s.camera == name]
+            assert mine == sorted(mine)
+
+
+@pytest.fixture
+def watch() -> Iterator[Watch]:
+    watch = Watch()
+    with watch.fleet:
+        yield watch
+        watch.check()
+
+
+def test_an_agent_that_is_killed_costs_what_it_had_and_its_cameras_are_back(watch: Watch) -> None:
+    mine, epochs = watch.cameras_of("agent0"), watch.epochs()
+    os.kill(watch.pid("agent0"), signal.SIGKILL)
+    until(lambda: watch.is_back(mine, epochs), "the cameras of the killed agent")
+    stats = watch.fleet.stats()
+    assert stats.agents["agent0"].deaths == 1
+    assert stats.readers[0].unreported_possible == len(mine)
+    assert watch.epochs() == {**epochs, **{name: watch.epochs()[name] for name in mine}}
+    until(lambda: watch.fleet.stats().agents["agent0"].state == "up", "the agent itself")
+
+
+def test_results_that_wait_at_an_agent_that_is_killed_are_counted_as_lost() -> None:
+    with ff.Fleet("local") as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add("cam", fleet_builds.ticks, "ticks:0")
+        until(lambda: fleet.stats().readers[0].waiting >= 2000, "a full reader and a full outbox")
+        os.kill(fleet.stats().agents["agent0"].pid, signal.SIGKILL)
+        until(lambda: fleet.stats().readers[0].lost_with_agent >= 500, "the loss")
+        balance(fleet)
+        first = reader.get(50).epoch
+        until(lambda: reader.get(50).epoch > first, "the next start")
+        balance(fleet)
+
+
+@pytest.mark.full
+def test_an_agent_that_is_stopped_for_a_second_goes_on(watch: Watch) -> None:
+    epochs, pid = watch.epochs(), watch.pid("agent0")
+    os.kill(pid, signal.SIGSTOP)
+    time.sleep(1)
+    os.kill(pid, signal.SIGCONT)
+    watch.read(1)
+    if watch.fleet.stats().agents["agent0"].deaths == 0:  # a busy machine may stop it for longer
+        assert watch.epochs() == epochs
+        assert watch.pid("agent0") == pid
+
+
+@pytest.mark.parametrize("seconds", [3, pytest.param(10, marks=pytest.mark.full)])
+def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: float) -> None:
+    mine, epochs, pid = watch.cameras_of("agent0"), watch.epochs(), watch.pid("agent0")
+    os.kill(pid, signal.SIGSTOP)
+    stopped = time.monotonic()
+    until(lambda: watch.is_back(mine, epochs), "the cameras of the stopped agent")
+    assert time.monotonic() - stopped > 1.5  # not before the lease has lapsed
+    time.sleep(max(0.0, seconds - (time.monotonic() - stopped)))
+    assert not Path(f"/proc/{pid}").exists()  # nothing of it wakes up
+    events = [event.text for event in watch.fleet.stats().events if event.about == "agent0"]
+    assert any("silent for" in text and "killed" in text for text in events), events
+
+
+@pytest.mark.parametrize("seconds", [1, *(pytest.param(n, marks=pytest.mark.full) for n in (3, 10))])
+def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: float) -> None:
+    epochs = watch.epochs()
+    with watch.fleet._controller._lock:
+        time.sleep(seconds)
+    watch.read(1)
+    stats = watch.fleet.stats()
+    assert any("was paused for" in event.text for event in stats.events)
+    assert [agent.deaths for agent in stats.agents.values()] == [0, 0]
+    assert watch.epochs() == epochs
+
+
+@pytest.mark.needs_gil
+def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def quick(setup: Setup) -> Controller:
+        # Long enough that the stacks, which come after four fifths of it, are there on a busy machine, too.
+        options = {**setup.options, "gil_timeout": 5}
+        return Controller(replace(setup, times=Times(gil_timeout=5), options=options))
+
+    monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
+    with ff.Fleet("local", agents=1) as fleet:
+        reader = fleet.reader("ticks")
+        fleet.add("cam", fleet_builds.keeps_the_gil_once, str(tmp_path / "once"))
+        until(lambda: reader.get(50).seq > 10, "a result after the death of the stuck agent")
+        stats = fleet.stats()
+        balance(fleet)
+    assert stats.agents["agent0"].deaths >= 1
+    assert stats.cameras["cam"].starts >= 2
+    assert any("kept its GIL for" in event.text and "killed" in event.text for event in stats.events)
+    assert "in keep" in capfd.readouterr().err
+
+
+def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def quick(setup: Setup) -> Controller:
+        return Controller(replace(setup, times=Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2)))
+
+    monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
+    with ff.Fleet("local", agents=1) as fleet:
+        until_up(fleet)
+        fleet.add("sound", fleet_builds.ticks, "ticks:0.05")
+        until(lambda: fleet.stats().states() == {"running": 1}, "the sound camera")
+        fleet.add("bad", fleet_builds.crashes, "x")
+        until(lambda: "held for" in fleet.stats().cameras["bad"].why, lambda: f"{fleet.stats()}")
+        camera = fleet.stats().cameras["bad"]
+        assert camera.state == "failed"
+        assert "signal 11" in camera.why
+        until(lambda: fleet.stats().cameras["sound"].state == "running", "the sound camera again")
+    assert any("camera 'bad' is held" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.full
+def test_an_agent_whose_user_code_ends_the_process_is_told_with_its_status() -> None:
+    with ff.Fleet("local") as fleet:
+        fleet.add("cam", fleet_builds.exits, "3")
+        until(lambda: fleet.stats().agents["agent0"].deaths > 0, "the end of the agent")
+        events = [event.text for event in fleet.stats().events if event.about == "agent0"]
+        assert "exited with status 3" in events
+
+
+@pytest.mark.full
+def test_twenty_random_faults_in_a_row(watch: Watch) -> None:
+    import random  # noqa: PLC0415
+
+    seed = int.from_bytes(os.urandom(4), "little")
+    print(f"seed {seed}")
+    chance = random.Random(seed)
+    for _ in range(20):
+        watch.read(chance.uniform(0, 2))
+        agent = chance.choice(["agent0", "agent1"])
+        pid = watch.pid(agent)
+        if pid == 0:
+            continue
+        fault = chance.choice(["kill", "stop", "move", "drain"])
+        if fault == "kill":
+            os.kill(pid, signal.SIGKILL)
+        elif fault == "stop":
+            os.kill(pid, signal.SIGSTOP)
+            watch.read(chance.uniform(0.1, 3))
+            try:
+                os.kill(pid, signal.SIGCONT)
+            except ProcessLookupError:
+                continue
+        elif fault == "drain":
+            watch.fleet.drain(agent)
+            watch.read(0.5)
+            watch.fleet.resume(agent)
+        else:
+            try:
+                watch.fleet.move("cam0", agent)
+            except ff.StateError:
+                continue
+        balance(watch.fleet)
+    epochs = watch.epochs()
+    until(lambda: watch.fleet.stats().states() == {"running": 4}, "all cameras")
+    balance(watch.fleet)
+    assert epochs

@@ -1,0 +1,233 @@
+"""Agents behind guards that connect over TCP, as on a cluster."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, is_alive, until_up
+from rigs.fleet.guards import GuardedFleet
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import FleetReader, FleetSample
+from freshframe.fleet import _handshake as handshake
+
+pytestmark = pytest.mark.network
+
+
+@contextlib.contextmanager
+def guarded(state: Path) -> Iterator[GuardedFleet]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(state))
+        fleet = GuardedFleet()
+    try:
+        with fleet:
+            until_up(fleet)
+            yield fleet
+            balance(fleet)
+            pids = [agent.pid for agent in fleet.stats().agents.values()]
+        assert not any(is_alive(pid) for pid in pids if pid)
+        for node, guard in fleet.guards.items():  # the fleet has told them to leave
+            if guard.poll() is None:
+                until(lambda guard=guard: guard.poll() is not None, f"the end of the guard {node}")  # type: ignore[misc]
+    finally:
+        fleet.end_guards()
+
+
+@pytest.fixture
+def fleet(tmp_path: Path) -> Iterator[GuardedFleet]:
+    with guarded(tmp_path) as fleet:
+        yield fleet
+
+
+@pytest.fixture(scope="module")
+def unharmed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[GuardedFleet]:
+    """Of all tests that do no harm: guards and agents take their time to start."""
+    with guarded(tmp_path_factory.mktemp("state")) as fleet:
+        yield fleet
+
+
+def until_results(fleet: ff.Fleet, reader: FleetReader, after: dict[str, int]) -> list[FleetSample]:
+    """Until each of these cameras has given a result of a newer epoch."""
+    samples: list[FleetSample] = []
+    left = set(after)
+
+    def read() -> bool:
+        with contextlib.suppress(ff.ReadTimeout):
+            sample = reader.get(0.2)
+            samples.append(sample)
+            if sample.epoch > after.get(sample.camera, sample.epoch):
+                left.discard(sample.camera)
+        return not left
+
+    until(read, lambda: f"{left} of {fleet.stats()}")
+    keys = [(sample.camera, sample.epoch, sample.seq) for sample in samples]
+    assert len(keys) == len(set(keys))
+    return samples
+
+
+def cameras_of(fleet: ff.Fleet, agent: str) -> dict[str, int]:
+    return {name: each.epoch for name, each in fleet.stats().cameras.items() if each.agent == agent}
+
+
+def test_cameras_of_agents_and_guards_that_are_killed_are_back_and_what_was_lost_is_counted(
+    fleet: GuardedFleet,
+) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add_many({f"cam{n}": "ticks:0.01" for n in range(4)}, fleet_builds.ticks)
+    until_results(fleet, reader, {f"cam{n}": 0 for n in range(4)})
+    assert {each.agent for each in fleet.stats().cameras.values()} == {"agent0", "agent1"}
+
+    agent = fleet.stats().agents["agent0"]
+    hit = cameras_of(fleet, "agent0")
+    os.kill(agent.pid, signal.SIGKILL)
+    until_results(fleet, reader, hit)
+    until_up(fleet)
+    stats = fleet.stats()
+    assert stats.agents["agent0"].deaths == 1
+    assert any("killed by signal 9" in event.text for event in stats.events)
+
+    pid = fleet.stats().agents["agent1"].pid
+    hit = cameras_of(fleet, "agent1")
+    assert hit
+    fleet.guards["agent1"].kill()
+    until_results(fleet, reader, hit)
+    until(lambda: not is_alive(pid), "the end of the agent whose guard was killed")
+    assert fleet.stats().readers[0].unreported_possible >= len(hit)
+    fleet.guards["agent1"].wait()
+    fleet.start_guard("agent1")
+    until_up(fleet)
+    assert any("ended with its guard" in event.text for event in fleet.stats().events)
+
+
+def test_an_exclusive_camera_waits_until_a_guard_has_seen_the_end_of_its_agent(fleet: GuardedFleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.drain("agent0")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01", exclusive=True)
+    until_results(fleet, reader, {"cam": 0})
+    fleet.resume("agent0")
+    fleet.guards["agent1"].kill()
+    until(lambda: fleet.stats().agents["agent1"].state == "ending", "the loss of the guard")
+    before = cameras_of(fleet, "agent1")
+    time.sleep(0.5)
+    assert cameras_of(fleet, "agent1") == before != {}
+    fleet.guards["agent1"].wait()
+    fleet.start_guard("agent1")
+    until_results(fleet, reader, before)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_a_machine_that_is_silent_loses_its_cameras_and_is_ended_when_it_wakes(
+    fleet: GuardedFleet, exclusive: bool
+) -> None:
+    reader = fleet.reader("ticks")
+    fleet.drain("agent0")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.01", exclusive=exclusive)
+    until_results(fleet, reader, {"cam": 0})
+    fleet.resume("agent0")
+    agent, guard = fleet.stats().agents["agent1"], fleet.guards["agent1"]
+    before = cameras_of(fleet, "agent1")
+    for pid in (guard.pid, agent.pid):
+        os.kill(pid, signal.SIGSTOP)
+    until(lambda: fleet.stats().agents["agent1"].state == "ending", "the end of the lease")
+    if not exclusive:
+        until_results(fleet, reader, before)
+    time.sleep(1)
+    assert (cameras_of(fleet, "agent1") == before) is exclusive
+    for pid in (guard.pid, agent.pid):
+        with contextlib.suppress(ProcessLookupError):  # the guard has ended it
+            os.kill(pid, signal.SIGCONT)
+    until(lambda: not is_alive(agent.pid), "the end of the agent")
+    until_results(fleet, reader, before)
+    until_up(fleet)
+    assert (fleet.stats().overlap_seconds > 0) is not exclusive
+
+
+def test_who_has_not_the_token_is_not_heard(unharmed: GuardedFleet) -> None:
+    fleet = unharmed
+    address = fleet.controller.guards.address
+    hello = {"what": "guard", "node": "agent0", "pid": 1, "version": ff.__version__, "cores": 1}
+    with socket.create_connection(address) as stranger, pytest.raises((handshake.StrangerError, OSError)):
+        handshake.introduce(stranger, bytes(32), hello)
+    with socket.create_connection(address) as stranger:
+        stranger.recv(handshake.TOKEN_SIZE)
+        stranger.sendall(os.urandom(2 * handshake.TOKEN_SIZE) + handshake.message(hello))
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):
+            while data := stranger.recv(100):
+                answer += data
+        assert answer == b""
+    assert fleet.stats().agents["agent0"].state == "up"
+
+
+def test_a_guard_of_another_version_is_refused_with_a_reason(unharmed: GuardedFleet) -> None:
+    guards = unharmed.controller.guards
+    hello = {"what": "guard", "node": "elsewhere", "pid": 1, "version": "0.0.1", "cores": 1}
+    with socket.create_connection(guards.address) as other:
+        handshake.introduce(other, unharmed.controller.token, hello)
+        assert other.recv(1) == b""
+    assert "freshframe 0.0.1" in guards.refused("elsewhere")
+
+
+def test_a_machine_that_leaves_gives_its_cameras_to_others_and_is_forgotten(fleet: GuardedFleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add_many({f"cam{n}": "ticks:0.01" for n in range(4)}, fleet_builds.ticks)
+    until_results(fleet, reader, {f"cam{n}": 0 for n in range(4)})
+    hit = cameras_of(fleet, "agent1")
+    fleet.controller.retire_node("agent1", "its machine has left the cluster")
+    until_results(fleet, reader, hit)
+
+    def is_forgotten() -> bool:
+        fleet.controller.sweep()
+        return set(fleet.stats().agents) == {"agent0"}
+
+    fleet.guards["agent1"].kill()
+    until(is_forgotten, "the end of agent1")
+    assert {each.agent for each in fleet.stats().cameras.values()} == {"agent0"}
+
+
+def test_a_build_that_the_agents_cannot_import_is_told_with_what_to_do(
+    unharmed: GuardedFleet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = unharmed
+    (tmp_path / "only_the_program_has_it.py").write_text("def build(url):\n    raise ValueError\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    build: Any = importlib.import_module("only_the_program_has_it").build
+    try:
+        fleet.add("cam", build, "x")
+    finally:
+        del sys.modules["only_the_program_has_it"]
+    until(lambda: fleet.stats().cameras["cam"].state == "failed", "the failure")
+    why = fleet.stats().cameras["cam"].why
+    assert "No module named 'only_the_program_has_it'" in why
+    assert "runtime_env={'working_dir': '.'}" in why
+
+
+def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    import sys  # noqa: PLC0415
+
+    with pytest.raises(ff.OptionError, match="agents is for local fleets"):
+        ff.Fleet("auto", agents=2)
+    with pytest.raises(ff.OptionError, match="host is for fleets on a cluster"):
+        ff.Fleet("local", host="127.0.0.1")
+    for every in ("0.0.0.0", "0", "::", "[::]"):
+        with pytest.raises(ff.OptionError, match=r"such as '[0-9.]+', or None .*, which none can reach"):
+            ff.Fleet("auto", host=every)
+    with pytest.raises(ff.OptionError, match="runtime_env is for fleets on a cluster"):
+        ff.Fleet("local", runtime_env={})
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(ff.FreshframeError, match=r'pip install "freshframe\[ray\]"'):
+        ff.Fleet("auto")

@@ -1,0 +1,180 @@
+"""Every result of a fleet is delivered, on its way, or counted with its cause."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, shared_fleet, until_state, until_up
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import CameraStats, FleetReader
+from freshframe.fleet._counts import CameraCounts
+
+one_fleet = shared_fleet()
+
+
+@pytest.fixture
+def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.Fleet]:
+    make, readers = one_fleet.reader, []
+
+    def reader(output: str, *, name: str | None = None) -> FleetReader:
+        readers.append(make(output, name=name))
+        return readers[-1]
+
+    monkeypatch.setattr(one_fleet, "reader", reader)
+    yield one_fleet
+    balance(one_fleet)
+    controller: Any = one_fleet._controller
+    for each in readers:
+        each.close()
+        controller._call(lambda each=each: controller._forget_reader(each))
+    for camera in one_fleet.stats().cameras:
+        one_fleet.remove(camera)
+    until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
+
+
+def ended(fleet: ff.Fleet, name: str) -> CameraStats:
+    until_state(fleet, name, "ended")
+    return fleet.stats().cameras[name]
+
+
+def test_what_a_camera_makes_is_kept_or_counted_with_its_cause(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("quick", fleet_builds.bursts, "5000")
+    fleet.add("slow", fleet_builds.ticks, "ticks:0.001:50")
+    quick, slow = ended(fleet, "quick"), ended(fleet, "slow")
+    assert quick.produced == quick.kept + quick.dropped == 5000
+    assert quick.drops.get("queue_full", 0) > 0
+    assert quick.dropped == sum(quick.drops.values())
+    assert slow.produced == slow.kept + slow.dropped == 50
+    until(lambda: fleet.stats().readers[0].reported == quick.kept + slow.kept, "the reader's reports")
+    balance(fleet)
+    counted = fleet.stats().readers[0]
+    got = Counter(reader.get(50).camera for _ in range(counted.reported - counted.outbox_full))
+    assert got["slow"] == slow.kept
+    assert sum(got.values()) + counted.outbox_full == quick.kept + slow.kept
+
+
+def test_results_that_are_too_large_are_told_and_counted(
+    fleet: ff.Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    reader = fleet.reader("bytes")
+    fleet.add("cam", fleet_builds.sizes, f"{9 << 20},10,{9 << 20},10")
+    first, second = reader.get(50), reader.get(50)
+    assert (len(first.value), first.dropped, first.ordinal) == (10, 1, 1)
+    assert (len(second.value), second.dropped, second.ordinal) == (10, 1, 3)
+    camera = ended(fleet, "cam")
+    assert (camera.too_large, camera.kept, camera.dropped) == (2, 4, 0)
+    assert fleet.stats().readers[0].outbox_full == 2
+    balance(fleet)
+    until(lambda: any("gives results of 9.0 MiB" in each.getMessage() for each in caplog.records), "the log")
+
+
+def test_a_result_that_cannot_be_pickled_is_counted(fleet: ff.Fleet) -> None:
+    fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.unpicklable, "x")
+    until(lambda: fleet.stats().cameras["cam"].drops.get("failed", 0) > 0, "the failure")
+    camera = fleet.stats().cameras["cam"]
+    assert camera.produced == camera.kept + camera.dropped
+
+
+def test_counts_of_starts_add_up_and_late_ones_change_nothing() -> None:
+    counts = CameraCounts()
+    counts.tell(7, {"kept": 10})
+    counts.tell(7, {"queue_full": 3})
+    assert counts.totals(7, {"kept": 12}) == {"kept": 12, "queue_full": 3}
+    counts.tell(9, {"kept": 1, "stopped": 2})
+    counts.tell(7, {"kept": 100})  # a camera that moves has two runs for a while
+    assert counts.totals(9, {}) == {"kept": 101, "queue_full": 3, "stopped": 2}
+    counts.tell(11, {"kept": 1})
+    counts.tell(7, {"kept": 200})
+    assert counts.totals(11, {}) == {"kept": 102, "queue_full": 3, "stopped": 2}
+
+
+def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
+    with ff.Fleet("local", agents=2) as fleet:
+        until_up(fleet)
+        reader = fleet.reader("frames")
+        fleet.add_many({f"cam{number}": "0.02" for number in range(4)}, fleet_builds.broadcast)
+        frames: dict[str, set[int]] = {}
+        repeated = 0
+
+        def read(condition: Callable[[], bool]) -> None:
+            nonlocal repeated
+            while not condition():
+                sample = reader.get(50)
+                repeated += sample.value in frames.setdefault(sample.camera, set())
+                frames[sample.camera].add(sample.value)
+
+        read(lambda: len(frames) == 4)
+        for agent in ("agent0", "agent1"):
+            fleet.drain(agent)
+            read(lambda agent=agent: fleet.stats().agents[agent].cameras == 0)  # type: ignore[misc]
+            fleet.resume(agent)
+        newest = {name: camera.epoch for name, camera in fleet.stats().cameras.items()}
+        ends = {name: max(numbers) + 25 for name, numbers in frames.items()}
+        read(lambda: all(max(numbers) > ends[name] for name, numbers in frames.items()))
+        stats = fleet.stats()
+        balance(fleet)
+    assert {name: camera.epoch for name, camera in stats.cameras.items()} == newest
+    assert all(camera.starts >= 2 for camera in stats.cameras.values())
+    missing = sum(max(each) - min(each) + 1 - len(each) for each in frames.values())
+    [books] = stats.readers
+    counted = books.fenced + books.outbox_full + sum(camera.dropped for camera in stats.cameras.values())
+    assert missing <= counted
+    assert books.lost_with_agent == 0
+
+
+def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0")
+    until(lambda: fleet.stats().readers[0].outbox_full > 100, "a full outbox")
+    before: Any = None
+    gaps = 0
+    for _ in range(3000):
+        sample = reader.get(50)
+        if before is not None:
+            assert sample.ordinal == before.ordinal + 1 + sample.dropped
+            gaps += sample.dropped > 0
+        before = sample
+    assert gaps > 0
+
+
+def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("ticks", name="saver")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.001:300")
+    first = [reader.get(50).seq for _ in range(20)]
+    with pytest.raises(ff.StateError, match="the reader 'saver' is open"):
+        fleet.reader("ticks", name="saver")
+    reader.close()
+    ended(fleet, "cam")
+    with pytest.raises(ff.StateError, match="the reader 'saver' reads 'ticks', not 'faces'"):
+        fleet.reader("faces", name="saver")
+    again = fleet.reader("ticks", name="saver")
+    assert first + [again.get(50).seq for _ in range(280)] == list(range(300))
+    assert fleet.stats().readers[0].name == "saver"
+    balance(fleet)
+
+
+def test_a_batch_that_fails_gives_its_results_back(fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader = fleet.reader("ticks")
+    fleet.add("cam", fleet_builds.ticks, "ticks:0.001:100")
+    get, calls = reader.get, iter(range(1000))
+
+    def interrupted(timeout: float | None = None) -> Any:
+        if next(calls) == 7:
+            raise KeyboardInterrupt
+        return get(timeout)
+
+    monkeypatch.setattr(reader, "get", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        next(reader.batches(10, max_wait=50, arrow=False))
+    balance(fleet)
+    batch = next(reader.batches(100, max_wait=50, arrow=False))
+    assert [sample.seq for sample in batch] == list(range(100))

@@ -1,0 +1,103 @@
+"""The pages, logs and stores of a fleet contain no passwords."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from pathlib import Path
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from support import until
+
+import freshframe as ff
+from freshframe.fleet._state import StateFile
+from freshframe.fleet._url import masked
+
+ROOT = Path(__file__).resolve().parents[3]
+VECTOR = re.compile(r'EXPECT_EQ\(mask_passwords\((".*")\), (".*")\);')
+
+
+@pytest.fixture(autouse=True)
+def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    return tmp_path / "freshframe" / "fleets"
+
+
+def vectors() -> list[tuple[str, str]]:
+    """What the tests of the engine's own function expect."""
+    lines = (ROOT / "tests/cpp/media/url_test.cpp").read_text(encoding="utf-8").splitlines()
+    lines += (ROOT / "tests/cpp/media/url_authority_test.cpp").read_text(encoding="utf-8").splitlines()
+    found = [VECTOR.search(line) for line in lines]
+    return [(json.loads(each[1]), json.loads(each[2])) for each in found if each]
+
+
+def test_passwords_are_masked_as_the_engine_masks_them() -> None:
+    pairs = vectors()
+    assert len(pairs) > 25
+    assert [masked(given) for given, _ in pairs] == [wanted for _, wanted in pairs]
+
+
+def test_texts_without_urls_are_left_alone() -> None:
+    for text in ("", "key=value", "no camera of joe@host", "ratio=16:9 at 10:30", "rtsp://10.0.0.7:554/a:b"):
+        assert masked(text) == text
+
+
+def test_nothing_that_a_fleet_shows_or_logs_has_a_password(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch, state_folder: Path
+) -> None:
+    monkeypatch.setenv("GATE", "rtsp://joe:hun/ter2@10.0.0.7/a?pwd=hun2ter")
+    monkeypatch.setenv("PLAIN", "hunter22")
+    urls = {
+        "direct": "rtsp://joe:hun/ter2@10.0.0.7/a?loginpas=hun2ter",
+        "path": "rtsp://10.0.0.7/user=joe_password=hunter2_channel=1",
+        "env": "env:GATE",
+        "plain": "env:PLAIN",
+    }
+    with ff.Fleet("local", name="yard") as fleet:
+        fleet.add_many(urls, fleet_builds.logs_and_raises)
+        until(lambda: all(c.starts > 1 for c in fleet.stats().cameras.values()), "second starts")
+        until(lambda: len([r for r in caplog.records if "a log line" in r.getMessage()]) >= 4, "log lines")
+        shown = repr(fleet.stats()) + json.dumps(fleet.stats().as_json())
+        state = (state_folder / "yard.json").read_text()
+        assert "no camera at rtsp://joe:***@10.0.0.7" in shown
+        assert "no camera at env:PLAIN" in shown
+    logged = "\n".join(logging.Formatter().format(record) for record in caplog.records)
+    assert "a log line" in logged
+    for text in (shown, state, logged):
+        assert not re.search("hun|ter2", text), text
+
+
+def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
+    file = tmp_path / "cameras.csv"
+    with ff.Fleet("local") as fleet:
+        for row in (",rtsp://joe:hunter2@h/a", "rtsp://joe:hunter2@h/a,x,rtsp://joe:hunter2@h"):
+            file.write_text(f"name,url,needs\n{row}\n")
+            with pytest.raises(ff.OptionError) as caught:
+                fleet.add_many(file, fleet_builds.ticks)
+            assert "hunter2" not in str(caught.value)
+            assert caught.value.__cause__ is None
+        with pytest.raises(ff.OptionError, match=r"must have no password in it, got 'rtsp://joe:\*\*\*@h'"):
+            fleet.add("rtsp://joe:hunter2@h", fleet_builds.ticks, "ticks:1")
+
+
+def test_a_fleet_that_ended_has_left_no_camera_in_its_file(state_folder: Path) -> None:
+    with ff.Fleet("local", name="yard") as fleet:
+        fleet.add("gate", fleet_builds.ticks, "ticks:0.05")
+        until(lambda: "gate" in (state_folder / "yard.json").read_text(), "the camera in the file")
+    assert json.loads((state_folder / "yard.json").read_text())["cameras"] == []
+
+
+def test_what_a_killed_fleet_without_a_name_has_left_is_swept(state_folder: Path) -> None:
+    StateFile("first", keep=False).close()
+    for name in ("local-999999-1", "mine"):
+        for suffix in ("json", "lock", "sock"):
+            (state_folder / f"{name}.{suffix}").touch()
+    running = StateFile(f"local-{os.getpid()}-7", keep=False)
+    StateFile("second", keep=False).close()
+    left = {path.name for path in state_folder.iterdir()}
+    assert left == {"mine.json", "mine.lock", "mine.sock", running.path.name, running.path.stem + ".lock"}
+    running.close()

@@ -1,0 +1,155 @@
+"""start(): after a failure nothing runs, and the error is reported once."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from support import Collect, Count, Ticker, run_program
+
+import freshframe as ff
+
+BUILD = """
+import os, resource, signal, sys, threading, time
+import freshframe as ff
+import freshframe._pipeline.life
+from support import Ticker
+
+pipeline = ff.Pipeline()
+reader = pipeline.reader(pipeline.add(lambda value: value, pipeline.add(ff.open("demo:circles?size=64x64"))))
+pipeline.add(lambda value: value, pipeline.add(Ticker()))
+
+def native_threads():
+    return {task for task in os.listdir("/proc/self/task")}
+
+def none_is_left():
+    deadline = time.monotonic() + 10  # a joined thread may be listed for a moment more
+    while not native_threads() <= before and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return native_threads() <= before
+
+before = native_threads()
+"""
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "freshframe._pipeline.life.keep",
+        "freshframe._pipeline.runners.Runners.start",
+        "threading.Thread.start",
+        "freshframe._interpreter.log.start",
+    ],
+)
+@pytest.mark.parametrize("kind", ["KeyboardInterrupt", "OSError"])
+def test_what_a_signal_handler_raises_within_start_leaves_nothing_running(place: str, kind: str) -> None:
+    ended = run_program(
+        BUILD
+        + f"""
+def handler(*_):
+    raise {kind}("from a handler")
+
+signal.signal(signal.SIGUSR1, handler)
+
+def trace(frame, event, argument):
+    if frame.f_code is {place}.__code__:
+        sys.settrace(None)
+        signal.raise_signal(signal.SIGUSR1)
+    return trace
+
+sys.settrace(trace)
+try:
+    pipeline.start()
+except {kind} as error:
+    print(error)
+pipeline.stop()
+print(repr(pipeline), none_is_left())
+"""
+    )
+    assert ended.out.splitlines() == ["from a handler", "<Pipeline 'pipeline', ended> True"]
+    assert (ended.code, ended.complaints) == (0, "")
+
+
+def test_a_pipeline_starts_and_stops_without_a_free_descriptor() -> None:
+    ended = run_program(
+        BUILD
+        + """
+_, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, hard))
+taken = []
+try:
+    while True:
+        taken.append(os.open("/dev/null", os.O_RDONLY))
+except OSError:
+    pass
+with pipeline:
+    print(reader.get().seq >= 0)
+"""
+    )
+    assert (ended.out, ended.code, ended.complaints) == ("True\n", 0, "")
+
+
+def test_a_second_start_is_refused_and_leaves_the_first_one_alone() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Ticker()))
+    with pipeline:
+        with pytest.raises(ff.FreshframeError, match=r"start\(\) was called before"):
+            pipeline.start()
+        assert reader.get().seq >= 0
+
+
+def test_threads_that_are_none_are_refused() -> None:
+    """As gevent's monkey patch makes them: the target runs on the thread that starts it."""
+    ended = run_program(
+        BUILD
+        + """
+import _thread
+
+def run_here(function, args=(), kwargs={}):
+    function(*args, **kwargs)
+    return threading.get_ident()
+
+def run_joinable_here(function, *, handle=None, daemon=True):
+    function()
+    return _thread.start_joinable_thread(lambda: None, handle=handle, daemon=True)
+
+threading._start_new_thread = run_here
+threading._start_joinable_thread = run_joinable_here
+try:
+    pipeline.start()
+except ff.FreshframeError as error:
+    print(error)
+pipeline.stop()
+"""
+    )
+    assert "needs a thread of its own" in ended.out
+    assert "gevent" in ended.out
+    assert ended.code == 0
+
+
+def test_the_error_of_start_is_raised_and_not_logged_as_well(caplog: pytest.LogCaptureFixture) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(ff.open("/no/such/film.mp4"), name="film"))
+    with caplog.at_level(logging.DEBUG), pytest.raises(ff.SourceError, match="film"):
+        pipeline.start()
+    assert [r.getMessage() for r in caplog.records if "film" in r.getMessage()] == []
+
+
+def test_a_second_source_that_cannot_be_opened_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(ff.open("/no/such/left.mp4"), name="left"))
+    pipeline.add(Collect(), pipeline.add(ff.open("/no/such/right.mp4"), name="right"))
+    with pytest.raises(ff.SourceError) as caught:
+        pipeline.start()
+    other = "left" if caught.value.source == "right" else "right"
+    logged = [r.getMessage() for r in caplog.records if r.levelno == logging.ERROR]
+    assert len(logged) in (0, 1)  # none when the stop came before it was opened
+    assert all(f"node '{other}' failed" in line for line in logged)
+
+
+def test_all_names_are_there_for_many_nodes_of_one_class() -> None:
+    pipeline = ff.Pipeline()
+    assert [pipeline.add(Count(0)).name for _ in range(3)] == ["Count", "Count_2", "Count_3"]
+    pipeline.add(Count(0), name="Count_4")
+    assert pipeline.add(Count(0)).name == "Count_5"

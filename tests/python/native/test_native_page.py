@@ -1,0 +1,55 @@
+"""The programs of docs/native-nodes.md, built and run."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+from rigs.native_code import compiled
+from support import run_program
+
+PAGE = (Path(__file__).parents[3] / "docs/native-nodes.md").read_text(encoding="utf-8")
+
+
+def programs(language: str) -> list[str]:
+    """The blocks of code in that language."""
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def test_each_language_of_the_page_is_tested() -> None:
+    assert len(programs("rust")) == len(programs("cython")) == 1  # by test_native_languages.py
+
+
+def printed(program: str, folder: Path) -> list[str]:
+    """What a program of the page prints when it runs in that folder."""
+    ended = run_program(f"import os\nos.chdir({str(folder)!r})\n" + program)
+    assert (ended.code, ended.complaints) == (0, "")
+    return ended.out.splitlines()
+
+
+def test_the_function_is_built_and_run(tmp_path: Path) -> None:
+    compiled(tmp_path, programs("c")[0], name="mean")
+    assert len(printed(programs("python")[0], tmp_path)) == 20
+
+
+def test_the_numba_function_is_run(tmp_path: Path) -> None:
+    if importlib.util.find_spec("numba") is None:
+        pytest.skip("numba is not installed")
+    assert len(printed(programs("python")[1], tmp_path)) == 5
+
+
+def test_the_class_is_built_and_run(tmp_path: Path) -> None:
+    compiled(tmp_path, programs("cpp")[0], language="c++", name="bright")
+    assert len(printed(programs("python")[2], tmp_path)) == 20
+    assert printed(programs("python")[3], tmp_path) == []
+
+
+def test_the_class_is_tested_without_the_engine(tmp_path: Path) -> None:
+    include, _, body = programs("cpp")[2].partition("\n\n")
+    check = f'#include <cassert>\nextern "C" void check() {{\n{body}}}\n'
+    library = compiled(tmp_path, f"{programs('cpp')[0]}{include}\n{check}", language="c++", name="alone")
+    ended = run_program(f"import ctypes\nctypes.CDLL({str(library)!r}).check()")
+    assert (ended.code, ended.complaints) == (0, "")

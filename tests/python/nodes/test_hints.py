@@ -1,0 +1,127 @@
+"""The errors that beginners make most: their messages say what to do."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import freshframe as ff
+
+SCENE = "demo:circles?size=64x48&frames=3&pace=0"
+
+
+class Wants(ff.Node[Any, Any]):
+    """Calls a function with its sample."""
+
+    def __init__(self, call: Callable[[Any], Any]) -> None:
+        self.call = call
+
+    def process(self, sample: ff.Sample[Any]) -> Any:
+        return self.call(sample)
+
+
+def message(node: Any) -> str:
+    """The text of the error that a node below a camera ends its pipeline with."""
+    pipeline = ff.Pipeline()
+    pipeline.add(node, pipeline.add(ff.open(SCENE)))
+    with pytest.raises(ff.NodeError) as caught:
+        pipeline.run()
+    return str(caught.value)
+
+
+def test_a_sample_that_is_taken_for_its_frame() -> None:
+    said = message(Wants(lambda sample: sample.bgr))
+    assert said.endswith("no attribute 'bgr'. process() gets a Sample: sample.value is the Frame")
+
+
+def test_a_value_that_is_taken_for_its_sample() -> None:
+    said = message(lambda frame: frame.value.luma)
+    assert said.endswith(
+        "no attribute 'value'. A function gets the value itself, here the Frame. "
+        "A Node's process() gets the Sample"
+    )
+
+
+def test_drawing_on_the_picture_itself() -> None:
+    def draw(frame: ff.Frame) -> None:
+        frame.bgr[:10] = 0
+
+    assert message(draw).endswith(
+        'read-only. The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")'
+    )
+
+
+def test_opencv_with_a_frame_or_on_its_pixels(tmp_path: Path) -> None:
+    cv2 = pytest.importorskip("cv2")
+    assert 'frame.copy("bgr")' in message(lambda frame: cv2.circle(frame.bgr, (9, 9), 5, (0, 0, 255)))
+    assert message(lambda frame: cv2.imwrite(str(tmp_path / "a.png"), frame)).endswith(
+        ". OpenCV takes arrays: give it frame.bgr instead of a frame"
+    )
+
+
+def test_a_frame_has_no_shape_but_says_what_has() -> None:
+    frame = ff.Frame.from_array(np.zeros((4, 4, 3), np.uint8))
+    assert not hasattr(frame, "shape")
+    with pytest.raises(AttributeError, match=r"no attribute 'shape'. .*: frame\.bgr\.shape"):
+        frame.shape  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_other_errors_have_no_hint() -> None:
+    def fails(frame: ff.Frame) -> None:
+        raise AttributeError("something else")
+
+    assert message(fails).endswith("AttributeError: something else")
+
+
+class Yields(ff.Node[Any, Any]):
+    def process(self, sample: ff.Sample[Any]) -> Iterator[int]:
+        yield 1
+
+
+def yields(frame: ff.Frame) -> Iterator[int]:
+    yield 1
+
+
+class YieldsWhenCalled:
+    def __call__(self, frame: ff.Frame) -> Iterator[int]:
+        yield 1
+
+
+@pytest.mark.parametrize("node", [yields, Yields(), YieldsWhenCalled()])
+def test_a_generator_is_no_node(node: Any) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(SCENE))
+    with pytest.raises(ff.GraphError, match="is a generator function: a node returns one value per sample"):
+        pipeline.add(node, camera)
+
+
+def test_a_recorder_may_name_its_file_with_a_path(tmp_path: Path) -> None:
+    class Writes(ff.Node[ff.Frame, None]):
+        records_to = tmp_path / "out.txt"
+
+        def process(self, sample: ff.Sample[ff.Frame]) -> None:
+            return None
+
+    class Wrong(Writes):
+        records_to = 3  # type: ignore[assignment]
+
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(SCENE))
+    pipeline.add(Writes(), camera)
+    with pytest.raises(ff.OptionTypeError, match="records_to must be the path of a file, or None, got 3"):
+        pipeline.add(Wrong(), camera)
+    pipeline.add(Writes(), camera)
+    with pytest.raises(ff.GraphError, match=r"out\.txt"):
+        pipeline.start()
+
+
+def test_a_home_that_nothing_expands_is_named() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("~/no such video.mp4"))
+    with pytest.raises(ff.SourceError, match=r"'~' is not a folder here, .* os\.path\.expanduser"):
+        pipeline.run()

@@ -1,0 +1,50 @@
+"""freshframe.run_node(): one node alone."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import freshframe as ff
+
+
+class Odd(ff.Node[int, str]):
+    closed = 0
+
+    def process(self, sample: ff.Sample[int]) -> str | None:
+        if sample.value == 13:
+            raise ValueError("unlucky")
+        return f"{sample.value} at {sample.pts:g}" if sample.value % 2 else None
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+def test_it_returns_the_samples_that_the_node_emits() -> None:
+    node = Odd()
+    samples = ff.run_node(node, [1, 2, 3], fps=10)
+    assert [(sample.seq, sample.value) for sample in samples] == [(0, "1 at 0"), (2, "3 at 0.2")]
+    assert node.closed == 1
+
+
+def test_an_exception_of_the_node_is_a_node_error() -> None:
+    with pytest.raises(ff.NodeError, match=r"'Odd' failed on sample 1 of 'values': ValueError: unlucky"):
+        ff.run_node(Odd(), [1, 13])
+
+
+def test_native_nodes_functions_and_processes_are_nodes_too() -> None:
+    frame = ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray")
+    (sample,) = ff.run_node(ff.CircleDetector(), [frame])
+    assert len(sample.value) == 0
+    assert sample.frame is not None
+    assert [s.value for s in ff.run_node(lambda value: -value, range(3))] == [0, -1, -2]
+    assert [s.value for s in ff.run_node(Odd(), [5], process=True)] == ["5 at 0"]
+
+
+@pytest.mark.parametrize(("fps", "error"), [(0, ff.OptionError), ("fast", ff.OptionTypeError)])
+def test_bad_options_are_refused(fps: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="fps must be"):
+        ff.run_node(Odd(), [], fps=fps)

@@ -1,0 +1,61 @@
+"""docs/circles.md: its program runs, its tables are the kept figures, its pictures and chapters are there."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import freshframe as ff
+
+ROOT = Path(__file__).parents[3]
+PAGE = ROOT / "docs" / "circles.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_the_program_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> None:
+    (program,) = re.findall(r"^```python\n(.*?)^```", TEXT, re.MULTILINE | re.DOTALL)
+    y, x = np.mgrid[:120, :160]
+    picture = np.where(np.hypot(x - 70, y - 50) < 30, 200, 90).astype(np.uint8)
+    names: dict[str, Any] = {"picture": picture}
+    exec(program.replace("match.mp4", "demo:circles?frames=4&pace=0"), names)
+    lines = capsys.readouterr().out.splitlines()
+    assert re.fullmatch(r"(70|69\.\d|70\.\d) (50|49\.\d|50\.\d) radius (29|30)\.\d \(\d\.\d\d\)", lines[0])
+    assert len(lines) == 1 + 4  # one per frame
+    assert len(names["found"]) == 1
+
+
+def test_the_tables_of_the_page_are_the_kept_figures(tmp_path: Path) -> None:
+    script = ROOT / "tools" / "circles" / "doc_tables.py"
+    again = tmp_path / "circles.md"
+    again.write_text(TEXT, encoding="utf-8")
+    subprocess.run([sys.executable, script, "--page", again], check=True)
+    assert again.read_text(encoding="utf-8") == TEXT
+
+
+def test_the_pictures_of_the_page_are_there() -> None:
+    pictures = re.findall(r"!\[.+?\]\((.+?)\)", TEXT)
+    assert len(pictures) == 7
+    for picture in pictures:
+        assert ff.read_picture(PAGE.parent / picture).width >= 480
+
+
+def test_the_chapters_that_the_page_lists_are_there() -> None:
+    listed = re.findall(r"^\d+\. \[(.*)\]\(#(.*)\)$", TEXT, re.MULTILINE)
+    chapters = re.findall(r"^## (.*)$", TEXT, re.MULTILINE)
+    assert [name for name, _ in listed] == chapters
+    assert [anchor for _, anchor in listed] == [name.lower().replace(" ", "-") for name in chapters]
+
+
+def test_the_defaults_of_the_page_are_those_of_the_package() -> None:
+    for function in (ff.detect_circles, ff.CircleDetector.__init__, ff.CircleTracker.__init__):
+        for option, default in (function.__kwdefaults__ or {}).items():
+            row = re.search(rf"^\| `{option}` \|.*$", TEXT, re.MULTILINE)
+            assert row is not None, option
+            assert str(default).removesuffix(".0") in row[0], (option, default)

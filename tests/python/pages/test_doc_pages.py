@@ -1,0 +1,101 @@
+"""The pages of docs/ together: every example from a how-to, the benchmarks as their results say."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+DOCS = ROOT / "docs"
+
+
+@pytest.fixture
+def bench(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+
+
+def how_to_pages() -> list[Path]:
+    index = (DOCS / "index.md").read_text(encoding="utf-8")
+    (listed,) = re.findall(r":caption: How-to\n:hidden:\n\n(.*?)```", index, re.DOTALL)
+    return [DOCS / f"{name}.md" for name in listed.split()]
+
+
+def test_every_example_is_linked_from_a_how_to() -> None:
+    linked = set()
+    for page in how_to_pages():
+        linked |= set(re.findall(r"\]\([./]*/examples/([\w.]+)", page.read_text(encoding="utf-8")))
+    there = {path.name for path in (ROOT / "examples").iterdir() if not path.name.startswith(("_", "."))}
+    assert linked == there
+
+
+def run_of(peer: str, age: float, number: int = 0) -> dict[str, Any]:
+    branch = {"p50_ms": age, "p99_ms": age, "missed": 0, "frames": 300, "counted": 0}
+    return {"peer": peer, "trial": "sleep", "round": number, "fast": branch, "slow": branch, "stop_s": None}
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_peer_wins_where_all_its_runs_are_better_and_ties_where_ranges_overlap() -> None:
+    import _peer_tables as tables  # noqa: PLC0415
+
+    def verdict(theirs: list[float], ours: list[float]) -> str:
+        runs = {
+            "cv2_latest": [run_of("cv2_latest", age) for age in theirs],
+            "freshframe_next": [run_of("freshframe_next", age) for age in ours],
+        }
+        return tables.comparisons({"sleep": runs}, "sleep")[0].verdict
+
+    assert verdict([1, 2], [3, 4]) == "wins"
+    assert verdict([1, 3], [2, 4]) == "ties"
+    assert verdict([3, 4], [1, 2]) == ""
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_goal_that_is_met_in_some_rounds_is_noise() -> None:
+    import _peer_tables as tables  # noqa: PLC0415
+
+    assert tables.Goal("age", [(1.0, 2.0), (1.5, 2.0)]).row()[-1] == "met"
+    assert tables.Goal("age", [(3.0, 2.0)]).row()[-1] == "missed"
+    assert tables.Goal("age", [(3.0, 2.0), (1.0, 2.0)]).row()[-1] == "noise: met in 1 of 2 rounds"
+    assert tables.Goal("age", []).row()[-1] == "not measured"
+
+
+@pytest.mark.usefixtures("bench")
+def test_a_stop_that_did_not_end_is_shown_as_longer_than_the_limit() -> None:
+    import _peer_tables as tables  # noqa: PLC0415
+
+    assert tables.text(tables.values([run_of("cv2_latest", 1)], "stop_s"), "stop_s") == "> 5"
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_peers_run_goes_on_where_it_ended() -> None:
+    import argparse  # noqa: PLC0415
+
+    import peers  # noqa: PLC0415
+
+    options = argparse.Namespace(size="1280x720", fps=60.0, rounds=2, trials=["sleep"])
+    names = ["cv2_latest", "freshframe_next"]
+    document: dict[str, Any] = {"pieces": []}
+    first = list(peers.to_do(document, names, options))
+    assert sorted(first) == [(number, "sleep", name) for number in (0, 1) for name in names]
+    done = [{"peer": name, "trial": trial, "round": number} for number, trial, name in first[:3]]
+    document["pieces"].append({"settings": {"size": "1280x720", "fps": 60.0}, "runs": done})
+    assert list(peers.to_do(document, names, options)) == first[3:]
+    document["pieces"][0]["settings"]["fps"] = 30.0  # another camera: nothing of this one is done
+    assert list(peers.to_do(document, names, options)) == first
+
+
+@pytest.mark.usefixtures("bench")
+def test_the_tables_of_the_pages_are_those_of_the_results() -> None:
+    import _peer_page  # noqa: PLC0415
+
+    results = ROOT / "bench" / "results" / "peers.json"
+    if not results.exists():
+        pytest.skip("there are no results yet")
+    for name in ("benchmarks.md", "coming-from.md"):
+        page = (DOCS / name).read_text(encoding="utf-8")
+        assert _peer_page.page_with(json.loads(results.read_text()), page) == page, name

@@ -1,0 +1,51 @@
+"""The examples in the docstrings of public classes and functions, run as a reader would run them."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import doctest
+import inspect
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import freshframe as ff
+
+PUBLIC = {name: getattr(ff, name) for name in ff.__all__}
+WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspect.getdoc(what) or ""))
+# Programs receive these and do not make them, or the example is a page of the documentation.
+WITHOUT = {
+    *("Crossing", "LineCounts", "ZoneCounts", "VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
+    *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "StopToken", "Stream"),
+}
+
+
+def test_the_classes_that_programs_make_have_an_example() -> None:
+    classes = {
+        name
+        for name, what in PUBLIC.items()
+        if inspect.isclass(what)
+        and not issubclass(what, Exception)
+        and not name.endswith(("Stats", "Report"))
+    }
+    assert classes - WITHOUT - set(WITH_EXAMPLE) == set()
+
+
+@pytest.mark.parametrize("name", WITH_EXAMPLE)
+def test_the_example_runs(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
+    if name in ("OnnxDetector", "OnnxModel"):
+        pytest.importorskip("onnxruntime")
+    (example,) = (
+        test
+        for test in doctest.DocTestFinder(recurse=False).find(PUBLIC[name], name, module=False)
+        if test.examples
+    )
+    said: list[str] = []
+    options = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
+    names: dict[str, Any] = {"__name__": "__main__"}
+    example.globs = names
+    doctest.DocTestRunner(verbose=False, optionflags=options).run(example, out=said.append)
+    assert not said, "".join(said)
+    ff.stop_all()

@@ -1,0 +1,207 @@
+"""The programs under examples/, each run as its reader would run it, for a short time."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import WATCHDOG
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(70)
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+ENVIRONMENT = {
+    **os.environ,
+    "PYTHONPATH": str(Path(ff.__file__).parents[1]),
+    "SDL_VIDEODRIVER": "dummy",
+}
+
+
+def run(program: str, *arguments: object) -> str:
+    """Runs one example and returns its output. Drops are its only complaints."""
+    ended = subprocess.run(
+        [sys.executable, str(EXAMPLES / program), *(str(argument) for argument in arguments)],
+        check=False,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+    complaints = [line for line in ended.stderr.splitlines() if "dropped its first sample" not in line]
+    assert (ended.returncode, complaints) == (0, []), ended.stderr
+    return ended.stdout
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles?size=320x240&balls=2&pace=0&frames=40"))
+    pipeline.add(ff.VideoFile(path), scene)
+    assert pipeline.run().complete
+    return path
+
+
+def test_every_example_is_run_here() -> None:
+    programs = {
+        path.relative_to(EXAMPLES).as_posix()
+        for path in EXAMPLES.rglob("*.py")
+        # test_extension_examples.py runs those of packages
+        if not any((folder / "pyproject.toml").exists() for folder in path.parents if EXAMPLES in folder.parents)
+    }
+    assert programs == set(re.findall(r'run\("(.*?\.py)"', Path(__file__).read_text()))
+
+
+def test_the_game_draws_circles_of_the_scene() -> None:
+    pytest.importorskip("pygame", reason="pygame-ce has no build for this Python")
+    out = run("0_pygame_circles/pygame_circles.py", "demo:circles?fps=60&size=640x360", "--seconds", 1)
+    match = re.search(r"^(\d+) frames shown, (\d+) results of the tracker used$", out, re.MULTILINE)
+    assert match is not None, out
+    assert int(match[1]) > 0
+    assert int(match[2]) > 0
+
+
+def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
+    out = run("1_slow_consumer/slow_consumer.py", "--seconds", 1.5, "--slow", 0.5)
+    debugger = [int(number) for number in re.findall(r"^Debugger (\d+)$", out, re.MULTILINE)]
+    consumer = [int(number) for number in re.findall(r"^Slow Consumer (\d+)$", out, re.MULTILINE)]
+    assert debugger == sorted(set(debugger))
+    assert consumer == sorted(set(consumer))
+    assert 1 < len(consumer) <= 4  # at most one per half second
+    assert len(debugger) > len(consumer)
+    books = re.findall(r"(\d+) passed in = (\d+) delivered \+ (\d+) dropped \+ (\d+) waiting", out)
+    assert len(books) == 2
+    for passed_in, *parts in books:
+        assert int(passed_in) == sum(map(int, parts))
+
+
+def test_four_ways_of_computing_are_compared() -> None:
+    out = run("1_slow_consumer/four_ways.py", "--seconds", 1.5, "--compute", 0.1)
+    ways = ("a thread pool", "a node ", "a node, process=True", "a node, Process(workers=2)")
+    for way in ways:
+        line = next(line for line in out.splitlines() if line.startswith(way))
+        assert re.search(r"\d/s +\d+\.\d\d/s +\d+\.\d\d s ", line), line  # there were results
+
+
+def test_a_file_is_tracked_losslessly(clip: Path, tmp_path: Path) -> None:
+    out = run("lossless_file.py", clip, tmp_path / "tracks.jsonl")
+    assert "complete" in out
+    lines = (tmp_path / "tracks.jsonl").read_text().splitlines()
+    assert [json.loads(line)["seq"] for line in lines] == list(range(40))
+
+
+def test_own_nodes_find_a_jump_in_brightness(clip: Path, tmp_path: Path) -> None:
+    assert "brightness" in run("own_nodes.py")
+    flash = tmp_path / "flash.mp4"
+    count = 0
+
+    def flashed(frame: ff.Frame) -> ff.Frame:
+        nonlocal count
+        count += 1
+        picture = frame.copy("bgr")
+        if count > 20:
+            picture[:] = 255
+        return ff.Frame.from_array(picture, "bgr")
+
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.VideoFile(flash), pipeline.add(flashed, pipeline.add(ff.open(clip))))
+    assert pipeline.run().complete
+    assert "frame 20 at" in run("own_nodes.py", flash)
+
+
+def test_batches_of_several_cameras_and_back_to_one() -> None:
+    lines = run("cameras_in_batches.py").splitlines()
+    assert all(f"'cam{number}': " in lines[0] for number in range(4))
+    assert lines[1].startswith("cam1 alone: sample ")
+    assert lines[2].startswith("calls by their number of samples: {")
+
+
+def test_many_cameras_share_a_loop_and_none_starves() -> None:
+    records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
+    cameras = {record["camera"] for record in records}
+    assert cameras == {"gate", "yard", "roof"}
+    for camera in cameras:
+        seqs = [record["seq"] for record in records if record["camera"] == camera]
+        assert seqs == sorted(set(seqs))
+
+
+def test_the_cpp_node_finds_what_numpy_finds(clip: Path) -> None:
+    if shutil.which(os.environ.get("CXX", "c++")) is None:
+        pytest.skip("no C++ compiler")
+    out = run("native_node/main.py", clip)
+    same, pairs = map(int, re.findall(r"^(\d+) of (\d+) pictures", out)[0])
+    assert pairs == 39
+    assert same >= 38  # a cell at the threshold may fall on either side of it: sums are rounded
+    assert re.findall(r"^(\S+) +\d+ us", out, re.MULTILINE) == ["C++", "NumPy"]
+
+
+def test_the_numba_node_finds_what_numpy_finds(clip: Path) -> None:
+    pytest.importorskip("numba", reason="numba is not installed")
+    out = run("numba_node/main.py", clip)
+    assert float(re.findall(r"at most ([0-9.]+) pixels", out)[0]) < 0.01
+
+
+def test_fleet_survives_the_death_of_an_agent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", str(tmp_path))
+    out = run("fleet/main.py", 6, 1)
+    assert re.search(r"killed agent\d with [1-6] cameras", out)
+    counts = re.search(
+        r"reported (\d+) == delivered (\d+) \+ outbox_full (\d+) \+ expired (\d+) \+ fenced (\d+) \+ "
+        r"lost_with_agent (\d+) \+ waiting (\d+)\ntwice: 0",
+        out,
+    )
+    assert counts is not None, out
+    reported, *parts = map(int, counts.groups())
+    assert reported == sum(parts)
+
+
+def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
+    pytest.importorskip("flask")
+    code = f"""if True:
+        import sys, threading, urllib.request
+        sys.path.insert(0, {str(EXAMPLES)!r})
+        import flask_page
+        import freshframe as ff
+        from werkzeug.serving import make_server
+
+        pipeline = ff.Pipeline()
+        app = flask_page.make_app(pipeline, ff.open("demo:circles?size=320x240&fps=30"))
+        server = make_server("127.0.0.1", 0, app, threaded=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{{server.port}}"
+        with pipeline.start():
+            with urllib.request.urlopen(url + "/picture.mjpg", timeout=60) as stream:
+                print(stream.headers["Content-Type"])
+                data = b""
+                while data.count(b"--picture") < 3:
+                    data += stream.read(1000)
+            picture = data.split(b"\\r\\n\\r\\n", 1)[1].split(b"\\r\\n--picture")[0]
+            print(picture[:3].hex(), picture[-2:].hex())
+            print(urllib.request.urlopen(url + "/circles", timeout=60).read().decode())
+            print(urllib.request.urlopen(url, timeout=60).read().decode())
+        server.shutdown()
+        """
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        check=False,
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+    )
+    assert ended.returncode == 0, ended.stderr
+    kind, picture, result, *page = ended.stdout.splitlines()
+    assert kind == "multipart/x-mixed-replace; boundary=picture"
+    assert picture == "ffd8ff ffd9"
+    assert json.loads(result)["seq"] >= 0
+    assert '<img src="/picture.mjpg"' in "\n".join(page)
+    assert "--port" in run("flask_page.py", "--help")

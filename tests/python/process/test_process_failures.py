@@ -1,0 +1,302 @@
+"""Nodes in worker processes: exceptions, deaths, limits."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import signal
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.process import nodes as process_nodes
+from rigs.process.remains import nothing_is_left  # noqa: F401  (a fixture)
+from support import Count, Pictures, Push, run_node, until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(90)
+
+
+def values(samples: list[ff.Sample[Any]]) -> list[Any]:
+    return [sample.value for sample in samples]
+
+
+# ---- exceptions
+
+
+def test_an_exception_is_a_node_error_with_the_workers_traceback() -> None:
+    with pytest.raises(
+        ff.NodeError, match="failed on sample 2 of 'values': ValueError: wrong in process"
+    ) as info:
+        run_node(process_nodes.FailsIn("process", 2), range(5), process=True, name="n")
+    assert (info.value.node, info.value.seq, info.value.source) == ("n", 2, "values")
+    cause = info.value.__cause__
+    assert type(cause) is ValueError
+    assert 'in _check\n    raise ValueError(f"wrong in {hook}")' in str(cause.__cause__)
+
+
+def test_an_exception_that_cannot_be_opened_is_reported_by_its_text() -> None:
+    with pytest.raises(ff.NodeError, match="Odd: 1 and 2") as info:
+        run_node(process_nodes.raise_odd, range(5), process=True)
+    assert type(info.value.__cause__) is RuntimeError
+    assert "raise Odd(1, 2)" in str(info.value.__cause__.__cause__)
+
+
+def test_skip_goes_on_and_counts() -> None:
+    pipeline = ff.Pipeline()
+    port = pipeline.add(
+        process_nodes.FailsIn("process", 2), pipeline.add(Count(5)), process=True, on_error="skip", name="n"
+    )
+    reader = pipeline.reader(port)
+    with pipeline:
+        assert values(list(reader)) == [0, 1, 3, 4]
+        node = pipeline.stats().nodes["n"]
+        assert (node.processed, node.drops, node.errors, node.in_flight) == (4, {"error": 1}, 1, 0)
+        assert node.last_error == "ValueError: wrong in process"
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failed_open_fails_start(workers: int) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(
+        process_nodes.FailsIn("open"), pipeline.add(Count(5)), process=ff.Process(workers=workers), name="n"
+    )
+    with pytest.raises(ff.NodeError, match="node 'n' failed: ValueError: wrong in open"):
+        pipeline.start()
+
+
+def test_a_failed_close_is_reported() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(process_nodes.FailsIn("close"), pipeline.add(Count(5)), process=True, name="n")
+    with pytest.raises(ff.NodeError, match="node 'n' failed: ValueError: wrong in close"):
+        pipeline.run()
+
+
+def test_a_result_that_cannot_be_pickled_is_an_error_of_the_node() -> None:
+    with pytest.raises(ff.NodeError, match="a generator cannot go to another process"):
+        run_node(lambda value: (value for _ in range(2)), [1], process=True)
+
+
+# ---- deaths
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ("SIGKILL", r"killed by signal 9"),
+        ("SIGSEGV", r"killed by signal 11"),
+        ("exit", "exited with status 7"),
+    ],
+)
+def test_a_death_takes_one_sample_and_the_next_worker_goes_on(
+    how: str, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    pipeline = ff.Pipeline()
+    port = pipeline.add(process_nodes.Dies(how), pipeline.add(Count(6)), process=True, name=how)
+    reader = pipeline.reader(port)
+    with caplog.at_level(logging.WARNING), pipeline:
+        assert values(list(reader)) == [0, 1, 2, 4, 5]
+        node = pipeline.stats().nodes[how]
+        assert (node.processed, node.drops, node.in_flight) == (5, {"worker": 1}, 0)
+        assert node.workers[0].restarts == 1
+    logged = "\n".join(record.getMessage() for record in caplog.records)
+    assert text in logged
+    assert "on sample 3 of 'Count'" in logged
+
+
+def test_restarts_0_makes_the_first_death_the_last() -> None:
+    with pytest.raises(ff.NodeError, match="its worker died: killed by signal 9"):
+        run_node(process_nodes.Dies("SIGKILL"), range(6), process=ff.Process(restarts=0))
+
+
+def test_too_many_deaths_end_it_and_are_counted() -> None:
+    source = Push(live=False)
+    source.push(*[0] * 10)
+    pipeline = ff.Pipeline()
+    node = process_nodes.Dies("SIGKILL", 0)
+    port = pipeline.add(node, pipeline.add(source), process=ff.Process(restarts=1), name="n")
+    reader = pipeline.reader(port)
+    with pytest.raises(ff.NodeError, match=r"killed by signal 9 .*, 2 times in 60 s"), pipeline:
+        reader.get()
+    assert pipeline.stats().nodes["n"].drops == {"worker": 2}
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_death_in_open_fails_start(workers: int) -> None:
+    pipeline = ff.Pipeline()
+    node = process_nodes.Dies("SIGKILL", hook="open")
+    pipeline.add(node, pipeline.add(Count(5)), process=ff.Process(workers=workers), name="n")
+    with pytest.raises(ff.NodeError, match=r"its worker died: killed by signal 9 .* while it started"):
+        pipeline.start()
+
+
+def test_an_open_that_fails_later_counts_as_a_death(tmp_path: Path) -> None:
+    node = process_nodes.DiesOnce(str(tmp_path / "died"))
+    with pytest.raises(ff.NodeError, match="its open\\(\\) failed: ValueError: cannot open again"):
+        run_node(node, range(6), process=ff.Process(restarts=1))
+
+
+def test_a_worker_that_dies_idle_is_replaced() -> None:
+    pipeline = ff.Pipeline()
+    push = Push()
+    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="n")
+    reader = pipeline.reader(port)
+    with pipeline:
+        push.push(1)
+        assert reader.get().value == 2
+        os.kill(pipeline.stats().nodes["n"].workers[0].pid, signal.SIGKILL)
+        until(lambda: pipeline.stats().nodes["n"].workers[0].restarts == 1, "the next worker")
+        push.push(2)
+        assert reader.get().value == 4
+        assert pipeline.stats().nodes["n"].drops == {}
+
+
+def test_siblings_go_on(tmp_path: Path) -> None:
+    node = process_nodes.DiesOnce(str(tmp_path / "died"), then="work")
+    pipeline = ff.Pipeline()
+    port = pipeline.add(node, pipeline.add(Count(100)), process=ff.Process(workers=2), name="n")
+    reader = pipeline.reader(port)
+    with pipeline:
+        assert len(list(reader)) == 99
+        assert pipeline.stats().nodes["n"].drops == {"worker": 1}
+
+
+def is_replaced(pipeline: ff.Pipeline, pid: int) -> bool:
+    return pid not in {worker.pid for worker in pipeline.stats().nodes["n"].workers}
+
+
+def test_many_kills_leave_nothing_behind() -> None:
+    pipeline = ff.Pipeline()
+    port = pipeline.add(
+        process_nodes.mean,
+        pipeline.add(Pictures(1 << 30, live=True, size=(640, 480))),
+        process=ff.Process(workers=2, restarts=1000),
+        name="n",
+    )
+    reader = pipeline.reader(port, frames=False)
+    with pipeline:
+        for kills in range(30):
+            reader.get()
+            workers = pipeline.stats().nodes["n"].workers
+            pid = next((worker.pid for worker in workers if worker.pid), 0)
+            if pid:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            until(partial(is_replaced, pipeline, pid), f"the end of worker {pid}, number {kills}")
+        reader.get()
+    node = pipeline.stats().nodes["n"]
+    [edge] = [edge for edge in pipeline.stats().edges if edge.child == "n"]
+    assert edge.delivered == node.processed + node.dropped
+    assert node.in_flight == 0
+    assert pipeline.stats().held_by_python_bytes == 0
+
+
+# ---- limits
+
+
+def test_a_timeout_dumps_the_stacks_and_kills(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        options = ff.Process(timeout=0.3)
+        assert values(run_node(process_nodes.sleep_on_three, range(6), process=options)) == [0, 1, 2, 4, 5]
+    logged = caplog.text
+    assert "it took longer than timeout=0.3 s" in logged
+    assert "on sample 3 of 'values'" in logged
+    assert "in sleep_on_three" in logged
+
+
+def test_a_c_loop_that_keeps_the_gil_is_killed(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        options = ff.Process(timeout=0.3)
+        assert values(run_node(process_nodes.hold_the_gil, range(6), process=options)) == [0, 1, 2, 4, 5]
+    assert "in re_bomb" in caplog.text
+
+
+def test_memory_is_a_memory_error_in_the_node() -> None:
+    with pytest.raises(ff.NodeError, match="MemoryError") as info:
+        run_node(process_nodes.balloon, range(6), process=ff.Process(memory="1GiB"))
+    assert type(info.value.__cause__) is MemoryError
+
+
+def test_memory_that_open_needs_is_missed_at_the_start() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(
+        process_nodes.NeedsMemory(), pipeline.add(Count(5)), process=ff.Process(memory="512MiB"), name="n"
+    )
+    with pytest.raises(ff.NodeError, match="node 'n' failed: MemoryError"):
+        pipeline.start()
+
+
+def test_a_result_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(ff.NodeError, match=r"a result of 301 MiB is more than a worker may send, 256 MiB"):
+        run_node(process_nodes.shared_array, [1], process=ff.Process(memory="256MiB"))
+
+
+def test_the_error_of_a_node_that_keeps_every_frame_says_so() -> None:
+    pipeline = ff.Pipeline(max_held_bytes=10 << 20)
+    pipeline.add(
+        process_nodes.KeepsFrames(), pipeline.add(Pictures(1000, size=(640, 480))), process=True, name="n"
+    )
+    with pytest.raises(ff.NodeError, match="node 'n' gets no more frames") as info:
+        pipeline.run()
+    assert type(info.value.__cause__) is ff.FramesHeld
+
+
+def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
+    pipeline = ff.Pipeline(max_held_bytes=10 << 20)
+    frames = pipeline.add(Pictures(60, size=(640, 480)))
+    port = pipeline.add(process_nodes.KeepsFrames(), frames, process=True, on_error="skip", name="n")
+    reader = pipeline.reader(port, frames=False)
+    with pipeline:
+        kept = len(list(reader))
+    node = pipeline.stats().nodes["n"]
+    assert 60 - kept == node.drops["error"] > 0
+    assert "FramesHeld" in node.last_error or "gets no more frames" in node.last_error
+
+
+def test_frames_that_a_worker_keeps_count_as_held() -> None:
+    pipeline = ff.Pipeline()
+    push = Push()
+    frame = np.zeros((480, 640), np.uint8)
+    port = pipeline.add(process_nodes.KeepsFrames(3), pipeline.add(push), process=True, name="n")
+    reader = pipeline.reader(port, frames=False)
+    with pipeline:
+        for _ in range(6):
+            push.push(ff.Frame.from_array(frame, "gray"))
+            reader.get()
+        until(lambda: pipeline.stats().held_by_python_bytes == 3 * 480 * 640, "three frames to be held")
+    assert pipeline.stats().held_by_python_bytes == 0
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ("SIGSEGV", "killed by signal 11"),
+        ("SIGKILL", "killed by signal 9"),
+        ("exit", "exited with status 7"),
+    ],
+)
+@pytest.mark.parametrize("restarts", [0, 3])
+def test_a_death_in_close_is_a_node_error(how: str, text: str, restarts: int) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(
+        process_nodes.Dies(how, hook="close"),
+        pipeline.add(Count(3)),
+        process=ff.Process(restarts=restarts),
+        name="n",
+    )
+    with pytest.raises(ff.NodeError, match=f"its worker died: {text}.* in its close"):
+        pipeline.run()
+    assert pipeline.stats().nodes["n"].processed == 3
+
+
+def test_restarts_0_holds_for_the_last_sample_too() -> None:
+    pipeline = ff.Pipeline()
+    node = process_nodes.Dies("SIGKILL", value=2)
+    pipeline.add(node, pipeline.add(Count(3)), process=ff.Process(restarts=0), name="n")
+    with pytest.raises(ff.NodeError, match="its worker died: killed by signal 9"):
+        pipeline.run()

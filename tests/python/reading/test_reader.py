@@ -1,0 +1,375 @@
+"""The reading verbs: latest, poll, get, for; their end, their errors, their independence."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import gc
+import itertools
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+from support import Count, Pictures, Push, edge, until
+
+import freshframe as ff
+
+
+def pushed(
+    queue: ff.Queue | None = None, *, live: bool = True
+) -> tuple[ff.Pipeline, Push, ff.Reader[object]]:
+    pipeline, source = ff.Pipeline(), Push(live=live)
+    return pipeline, source, pipeline.reader(pipeline.add(source), queue=queue)
+
+
+def arrived(pipeline: ff.Pipeline, count: int) -> None:
+    until(lambda: edge(pipeline, "reader").passed_in == count, f"{count} samples to be offered to the reader")
+
+
+def test_latest_and_poll_are_none_before_the_first_sample() -> None:
+    pipeline, _, reader = pushed()
+    with pipeline:
+        assert reader.latest() is None
+        assert reader.poll() is None
+
+
+def test_latest_returns_the_newest_and_counts_those_before_it_as_skipped() -> None:
+    pipeline, source, reader = pushed(ff.Queue(8))
+    with pipeline:
+        source.push(*"abcd")
+        arrived(pipeline, 4)
+        sample = reader.latest()
+        assert sample is not None
+        assert (sample.value, sample.seq, sample.dropped) == ("d", 3, 3)
+        assert edge(pipeline, "reader").drops == {"skipped": 3}
+        assert edge(pipeline, "reader").delivered == 1
+
+
+def test_latest_returns_the_identical_sample_when_nothing_is_newer_and_counts_nothing() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        source.push("a", "b")
+        arrived(pipeline, 2)
+        first = reader.latest()
+        assert first is not None
+        before = edge(pipeline, "reader")
+        assert reader.latest() is first
+        assert reader.latest() is first
+        assert edge(pipeline, "reader").delivered == before.delivered
+        assert first.dropped == 1
+
+
+def test_a_sample_returned_by_one_verb_is_seen_by_all() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        source.push("a")
+        sample = reader.get()
+        assert reader.poll() is None
+        assert reader.latest() is sample
+        source.push("b")
+        arrived(pipeline, 2)
+        newest = reader.latest()
+        assert newest is not None
+        assert newest.value == "b"
+        assert reader.poll() is None
+        with pytest.raises(ff.ReadTimeout):
+            reader.get(timeout=0.01)
+
+
+def test_get_waits_at_least_its_timeout_and_leaves_the_reader_usable() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        before = time.monotonic()
+        with pytest.raises(ff.ReadTimeout, match=r"'reader'.*0\.05"):
+            reader.get(timeout=0.05)
+        assert time.monotonic() - before >= 0.05
+        source.push("a")
+        assert reader.get().value == "a"
+
+
+def test_get_with_timeout_zero_does_not_wait_for_a_sample() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        with pytest.raises(ff.ReadTimeout):
+            reader.get(timeout=0)
+        source.push("a")
+        arrived(pipeline, 1)
+        assert reader.get(timeout=0).value == "a"
+
+
+@pytest.mark.parametrize("timeout", [-1.0, float("nan")])
+def test_a_timeout_that_is_no_duration_is_refused(timeout: float) -> None:
+    pipeline, _, reader = pushed()
+    with pipeline, pytest.raises(ValueError, match=r"(?i)timeout"):
+        reader.get(timeout=timeout)
+
+
+def test_get_with_an_endless_timeout_returns_the_next_sample() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        source.push("a")
+        assert reader.get(timeout=float("inf")).value == "a"
+
+
+def test_a_for_loop_ends_with_the_stream() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Count(30)))
+    with pipeline:
+        assert [sample.seq for sample in reader] == list(range(30))
+        assert list(reader) == []
+
+
+def test_after_the_end_poll_and_get_raise_end_of_stream_and_latest_keeps_the_last() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        source.push("last")
+        sample = reader.get()
+        assert reader.ended is False
+        source.end()
+        with pytest.raises(ff.EndOfStream):
+            reader.get()
+        with pytest.raises(ff.EndOfStream):
+            reader.poll()
+        assert reader.latest() is sample
+        assert reader.ended is True
+        assert list(reader) == []
+
+
+def test_what_waited_at_the_end_is_still_read() -> None:
+    pipeline, source, reader = pushed(live=False)
+    with pipeline:
+        source.push(1, 2, 3)
+        source.end()
+        assert pipeline.wait(timeout=0.05) in (True, False)  # nothing that it does costs a sample
+        assert [reader.get().value for _ in range(3)] == [1, 2, 3]
+        with pytest.raises(ff.EndOfStream):
+            reader.get()
+
+
+def test_reading_after_leaving_with_is_the_end_of_the_stream() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        source.push("a")
+        sample = reader.get()
+    with pytest.raises(ff.EndOfStream):
+        reader.get()
+    assert reader.latest() is sample
+    assert reader.ended
+
+
+def test_two_readers_of_one_port_are_independent() -> None:
+    pipeline, source = ff.Pipeline(), Push()
+    camera = pipeline.add(source)
+    one, two = pipeline.reader(camera, queue=ff.Queue(8)), pipeline.reader(camera)
+    with pipeline:
+        source.push(*range(4))
+        until(lambda: edge(pipeline, "reader_2").passed_in == 4, "the second reader's samples")
+        newest = two.latest()
+        assert newest is not None
+        assert newest.value == 3
+        assert [one.get().value for _ in range(4)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("verb", ["get", "poll", "latest", "iterate"])
+def test_every_verb_raises_the_failed_nodes_error_before_anything_else(verb: str) -> None:
+    pipeline, source = ff.Pipeline(), Push()
+    camera = pipeline.add(source)
+    reader = pipeline.reader(camera)
+
+    def boom(_: object) -> None:
+        raise ZeroDivisionError("at will")
+
+    pipeline.add(boom, camera)
+    with pipeline:
+        source.push("a")
+        with pytest.raises(ff.NodeError, match="at will"):
+            pipeline.wait()
+        verbs: dict[str, Callable[[], object]] = {
+            "get": reader.get,
+            "poll": reader.poll,
+            "latest": reader.latest,
+            "iterate": lambda: next(iter(reader)),
+        }
+        for _ in range(2):  # it stays failed
+            with pytest.raises(ff.NodeError, match="at will"):
+                verbs[verb]()
+
+
+def test_a_waiting_get_is_woken_by_a_failing_node() -> None:
+    pipeline, source = ff.Pipeline(), Push()
+    camera = pipeline.add(source)
+
+    def boom(_: object) -> int:
+        raise ZeroDivisionError("at will")
+
+    reader = pipeline.reader(pipeline.add(boom, camera))
+    with pipeline:
+        timer = threading.Timer(0.05, source.push, ["a"])
+        timer.start()
+        with pytest.raises(ff.NodeError, match="at will"):
+            reader.get()
+        timer.join()
+
+
+def test_a_waiting_get_is_woken_by_stop() -> None:
+    pipeline, _, reader = pushed()
+    with pipeline:
+        timer = threading.Timer(0.05, pipeline.stop)
+        timer.start()
+        with pytest.raises(ff.EndOfStream):
+            reader.get()
+        timer.join()
+
+
+def test_a_second_thread_in_one_reader_gets_a_clear_error() -> None:
+    pipeline, source, reader = pushed()
+    errors: list[BaseException] = []
+    with pipeline:
+
+        def read() -> None:
+            try:
+                reader.get()
+            except ff.FreshframeError as error:
+                errors.append(error)
+
+        others = [threading.Thread(target=read) for _ in range(2)]
+        for thread in others:
+            thread.start()
+        until(lambda: errors, "one of two threads to be refused")
+        source.push("a")
+        for thread in others:
+            thread.join()
+    assert isinstance(errors[0], ff.StateError)
+    assert "two threads" in str(errors[0])
+    assert len(errors) == 1
+
+
+def test_threads_may_take_turns_with_one_reader() -> None:
+    pipeline, source, reader = pushed(ff.Queue(8))
+    with pipeline:
+        source.push(*range(3))
+        values = []
+        for _ in range(3):
+            thread = threading.Thread(target=lambda: values.append(reader.get().value))
+            thread.start()
+            thread.join()
+    assert values == [0, 1, 2]
+
+
+def test_a_closed_reader_drops_later_samples_as_stop_and_is_at_its_end() -> None:
+    pipeline, source, reader = pushed(ff.Queue(8))
+    with pipeline:
+        source.push("a")
+        arrived(pipeline, 1)
+        reader.close()
+        reader.close()
+        source.push("b")
+        arrived(pipeline, 2)
+        assert edge(pipeline, "reader").drops == {"stop": 2}
+        with pytest.raises(ff.EndOfStream):
+            reader.get()
+
+
+def test_a_closed_lossless_reader_never_blocks_the_others() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(200))
+    closed, other = pipeline.reader(source), pipeline.reader(source)
+    with pipeline:
+        closed.close()
+        assert len(list(other)) == 200
+
+
+def test_a_reader_that_is_garbage_never_blocks_the_others() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(200))
+    forgotten, other = pipeline.reader(source), pipeline.reader(source)
+    with pipeline:
+        del forgotten
+        gc.collect()
+        assert len(list(other)) == 200
+        assert set(edge(pipeline, "reader").drops) == {"stop"}
+
+
+def test_closing_a_reader_wakes_the_thread_that_waits_in_it() -> None:
+    pipeline, _, reader = pushed()
+    with pipeline:
+        timer = threading.Timer(0.05, reader.close)
+        timer.start()
+        with pytest.raises(ff.EndOfStream):
+            reader.get()
+        timer.join()
+
+
+@pytest.mark.parametrize("verb", ["get", "poll", "latest", "iterate"])
+def test_every_verb_of_an_unstarted_reader_is_refused(verb: str) -> None:
+    _, _, reader = pushed()
+    verbs: dict[str, Callable[[], object]] = {
+        "get": reader.get,
+        "poll": reader.poll,
+        "latest": reader.latest,
+        "iterate": lambda: next(iter(reader)),
+    }
+    with pytest.raises(ff.StateError, match="start"):
+        verbs[verb]()
+
+
+def test_latest_on_a_lossless_reader_is_refused_and_says_why() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Count(3), name="clip"))
+    with pipeline:
+        with pytest.raises(ff.GraphError, match=r"lossless because 'clip'.*poll\(\).*queue=LATEST"):
+            reader.latest()
+        assert len(list(reader)) == 3
+
+
+@pytest.mark.parametrize("verb", ["poll", "latest"])
+def test_a_next_reader_has_only_the_waiting_verbs(verb: str) -> None:
+    pipeline, _, reader = pushed(ff.NEXT)
+    with pipeline, pytest.raises(ff.GraphError, match=r"NEXT.*get\(\)"):
+        getattr(reader, verb)()
+
+
+def test_get_on_a_next_reader_takes_a_sample_that_comes_while_it_waits() -> None:
+    pipeline, source, reader = pushed(ff.NEXT)
+    with pipeline:
+        stop = threading.Event()
+
+        def push() -> None:
+            while not stop.wait(0.005):
+                source.push("now")
+
+        thread = threading.Thread(target=push)
+        thread.start()
+        assert [sample.value for sample in itertools.islice(reader, 3)] == ["now"] * 3
+        stop.set()
+        thread.join()
+
+
+def test_latest_works_on_a_file_when_the_reader_asks_for_it() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Count(50)), queue=ff.LATEST)
+    with pipeline:
+        assert pipeline.wait()
+        sample = reader.latest()
+        assert sample is not None
+        assert sample.seq == 49
+
+
+def test_names_default_to_reader_and_count_up() -> None:
+    pipeline = ff.Pipeline()
+    port = pipeline.add(Count(1))
+    for name in (None, None, "mine"):
+        _reader = pipeline.reader(port, name=name)
+    assert [e.child for e in pipeline.start().stats().edges] == ["reader", "reader_2", "mine"]
+    pipeline.stop()
+
+
+def test_latest_keeps_one_sample_alive_and_no_more() -> None:
+    pipeline, source = ff.Pipeline(), Pictures(200, live=True)
+    reader = pipeline.reader(pipeline.add(source))
+    with pipeline:
+        while not reader.ended:
+            reader.latest()
+        reader.latest()
+        gc.collect()
+        assert pipeline.stats().held_by_python_bytes <= 2 * 64 * 48 + 4096

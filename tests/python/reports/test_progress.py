@@ -1,0 +1,125 @@
+"""Stalls, progress and the printed graph: the reports of a running pipeline."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from support import Collect, Count, Gate, Pictures, Push, Ticker, edge, until
+
+import freshframe as ff
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+# --- stalls -------------------------------------------------------------------------------------------------
+
+
+def test_a_lossless_reader_that_is_not_read_is_named_as_the_stall() -> None:
+    pipeline = ff.Pipeline(stall_timeout=0.1)
+    _unread = pipeline.reader(pipeline.add(Count()), name="forgotten")
+    with pytest.raises(ff.Stalled, match="reader 'forgotten' is not read") as caught:
+        pipeline.run()
+    assert isinstance(caught.value, TimeoutError)
+
+
+def test_a_node_at_work_is_no_stall() -> None:
+    pipeline, gate = ff.Pipeline(stall_timeout=0.05), Gate()
+    pipeline.add(Collect(gate), pipeline.add(Count(50)))
+    with pipeline:
+        until(lambda: gate.arrived, "the node to be at work")
+        assert pipeline.wait(timeout=0.3) is False
+        gate.open()
+        assert pipeline.wait()
+
+
+def test_a_silent_source_is_no_stall() -> None:
+    pipeline = ff.Pipeline(stall_timeout=0.05)
+    _reader = pipeline.reader(pipeline.add(Push(live=False)))
+    with pipeline:
+        assert pipeline.wait(timeout=0.3) is False
+
+
+def test_stall_timeout_none_never_stalls() -> None:
+    pipeline = ff.Pipeline(stall_timeout=None)
+    reader = pipeline.reader(pipeline.add(Count(100)))
+    with pipeline:
+        assert pipeline.wait(timeout=0.3) is False
+        assert len(list(reader)) == 100
+
+
+# --- progress and text --------------------------------------------------------------------------------------
+
+
+def test_progress_calls_back_in_the_thread_of_run() -> None:
+    pipeline, gate, calls = ff.Pipeline(), Gate(), []
+
+    def progress(now: ff.Progress) -> None:
+        calls.append((threading.current_thread(), now))
+        gate.open()
+
+    pipeline.add(Collect(gate), pipeline.add(Count(20)))
+    pipeline.run(progress=progress, progress_interval=0.01)
+    assert {thread for thread, _ in calls} == {threading.current_thread()}
+    now = calls[-1][1]
+    assert isinstance(now.done, int)
+    assert now.total is None  # a Python source does not say how many will come
+    assert now.remaining is None
+    assert now.elapsed > 0
+    assert now.dropped == 0
+    done = [progress.done for _, progress in calls]
+    assert done == sorted(done)
+
+
+def test_an_exception_in_the_progress_callback_stops_the_pipeline_and_is_raised() -> None:
+    def progress(_: ff.Progress) -> None:
+        raise LookupError("in the callback")
+
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Ticker()))
+    with pytest.raises(LookupError, match="in the callback"):
+        pipeline.run(progress=progress, progress_interval=0.01)
+    assert pipeline.wait(timeout=0) is True
+
+
+def test_progress_true_writes_its_bar_to_stderr_only(capfd: pytest.CaptureFixture[str]) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Pictures(100)))
+    assert pipeline.run(progress=True).complete
+    assert capfd.readouterr().out == ""
+
+
+def test_printing_a_pipeline_shows_each_edge_with_its_chosen_policy_and_counts() -> None:
+    pipeline = ff.Pipeline("both")
+    live, file = pipeline.add(Ticker(), name="cam"), pipeline.add(Count(5), name="clip")
+    pipeline.add(Collect(), live, name="fresh")
+    pipeline.add(Collect(), file, name="all")
+    _reader = pipeline.reader(file, queue=ff.Queue(3, "drop_newest"), name="some")
+    before = str(pipeline)
+    assert "both" in before
+    with pipeline:
+        until(lambda: edge(pipeline, "all").delivered == 5, "the file to be read")
+        lines = str(pipeline).splitlines()
+    for parent, child, policy in [
+        ("cam", "fresh", "LATEST"),
+        ("clip", "all", "LOSSLESS"),
+        ("clip", "some", "drop_newest"),
+    ]:
+        (line,) = [line for line in lines if parent in line and child in line]
+        assert policy in line
+        assert "delivered" in line
+    (line,) = [line for line in lines if "clip" in line and "all" in line]
+    assert " 5" in line
+
+
+def test_printing_marks_an_edge_that_paces_the_nodes_above_it() -> None:
+    pipeline = ff.Pipeline()
+    step = pipeline.add(double, pipeline.add(Ticker()))
+    pipeline.add(Collect(), step, name="slow", queue=ff.LOSSLESS)
+    with pipeline:
+        (line,) = [line for line in str(pipeline).splitlines() if "-> slow" in line]
+    assert "paces" in line
+    assert "double" in line

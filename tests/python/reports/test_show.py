@@ -1,0 +1,147 @@
+"""show(), and what notebooks show of frames, pipelines and dashboards."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import subprocess
+import webbrowser
+import xml.etree.ElementTree as ET
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import freshframe as ff
+from freshframe._graph.queue import shown
+
+SCENE = "demo:circles?size=320x180&fps=30"
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[list[str]]:
+    """A display and a browser; returns its arguments."""
+    started: list[list[str]] = []
+    browser = tmp_path / "chromium"
+    browser.write_text("#!/bin/sh\n")
+    browser.chmod(0o755)
+    monkeypatch.setenv("DISPLAY", ":99")
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def start(command: list[str], **options: Any) -> None:
+        started.append(command)
+
+    monkeypatch.setattr(subprocess, "Popen", start)
+    return started
+
+
+def test_show_opens_the_page_of_a_port_in_a_window_with_its_pictures_first(screen: list[list[str]]) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(SCENE), name="the camera")
+    dashboard = ff.show(camera)
+    assert pipeline.dashboard is dashboard
+    (command,) = screen
+    assert command[0].endswith("/chromium")
+    assert command[1] == f"--app={dashboard.url}#view=the%20camera"
+
+
+def test_show_uses_the_dashboard_that_there_is(screen: list[list[str]]) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE))
+    dashboard = pipeline.serve(token="0123456789abcdef")
+    assert ff.show(pipeline) is dashboard
+    assert ff.show(dashboard) is dashboard
+    assert [command[1] for command in screen] == [f"--app={dashboard.url}"] * 2
+
+
+def test_show_opens_a_tab_where_there_is_no_such_browser(
+    screen: list[list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[str] = []
+
+    def open_tab(url: str) -> bool:
+        opened.append(url)
+        return True
+
+    monkeypatch.setattr(webbrowser, "open", open_tab)
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE))
+    ff.show(pipeline, window=False)
+    monkeypatch.setenv("PATH", "")
+    dashboard = ff.show(pipeline)
+    assert opened == [dashboard.url] * 2
+    assert screen == []
+    monkeypatch.setattr(webbrowser, "open", lambda url: False)
+    with pytest.raises(ff.FreshframeError, match=f"no browser was found.*{dashboard.url}"):
+        ff.show(pipeline)
+
+
+def test_without_a_display_show_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    monkeypatch.setattr("sys.platform", "linux")
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE))
+    with pytest.raises(ff.FreshframeError, match=r"no display .*ssh -L \d+:127.0.0.1:\d+ HOST.*http://"):
+        ff.show(pipeline)
+    assert pipeline.dashboard is not None
+
+
+@pytest.mark.parametrize("what", [None, "http://x", 5, ff.Pipeline])
+def test_show_refuses_anything_else(what: Any) -> None:
+    with pytest.raises(ff.OptionTypeError, match=r"show\(\) takes a port"):
+        ff.show(what)
+
+
+def test_a_frame_shows_itself_as_jpeg(tmp_path: Path) -> None:
+    array = np.zeros((1200, 1920, 3), np.uint8)
+    array[:, 960:] = (200, 40, 90)
+    frame = ff.Frame.from_array(array, "rgb")
+    (tmp_path / "shown.jpg").write_bytes(frame._repr_jpeg_())
+    shown = ff.read_picture(tmp_path / "shown.jpg")
+    assert (shown.width, shown.height) == (960, 600)
+    assert np.abs(shown.rgb[300, 700].astype(int) - (200, 40, 90)).max() <= 4
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [
+        ff.LATEST,
+        ff.NEXT,
+        ff.LOSSLESS,
+        ff.RECORDING,
+        ff.Queue(4, "drop_newest"),
+        ff.Queue(2, "drop_oldest", max_seconds=0.5, max_bytes=1 << 20),
+    ],
+)
+def test_the_drawing_names_a_queue_as_the_engine_does(queue: ff.Queue) -> None:
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open("demo:circles?frames=1&pace=0&size=64x48"))
+    _reader = pipeline.reader(scene, queue=queue)
+    with pipeline:
+        pass
+    drawn = "".join(ET.fromstring(f"<div>{pipeline._repr_html_()}</div>").itertext())
+    printed = str(pipeline)
+    name = shown(queue)
+    assert name in drawn
+    assert name in printed
+
+
+def test_a_pipeline_shows_itself_as_a_drawing() -> None:
+    pipeline = ff.Pipeline("a <b> & c")
+    camera = pipeline.add(ff.open(SCENE), name="<script>")
+    pipeline.reader(pipeline.add(ff.CircleTracker(), camera), name="results")
+    before = ET.fromstring(f"<div>{pipeline._repr_html_()}</div>")
+    assert "a <b> & c" in "".join(before.itertext())
+    with pipeline:
+        dashboard = pipeline.serve()
+        shown = pipeline._repr_html_()
+    drawing = ET.fromstring(f"<div>{shown}</div>")
+    texts = "".join(drawing.itertext())
+    for name in ("<script>", "CircleTracker", "results", "LATEST", "fps", dashboard.url):
+        assert name in texts
+    assert "<script>" not in shown
+    space = "{http://www.w3.org/2000/svg}"
+    assert len(drawing.findall(f".//{space}rect")) == 3
+    assert len(drawing.findall(f".//{space}path")) == 2
+    assert dashboard.url in dashboard._repr_html_()

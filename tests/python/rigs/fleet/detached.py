@@ -1,0 +1,155 @@
+"""Detached fleets without a cluster: the controller and the guards are processes of the test."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from support import program_environment, until
+
+import freshframe as ff
+from freshframe.fleet._channel import Endpoint, Unreachable
+from freshframe.fleet._remote_controller import RemoteController
+
+TOKEN = bytes(range(32))
+_GUARD = (
+    "import sys; from rigs.fleet.detached import guard; guard(sys.argv[1], sys.argv[2])",
+    "import sys; from rigs.fleet.detached import controller; controller(sys.argv[1], sys.argv[2:])",
+)
+
+
+class FolderStore:
+    """A store whose keys are files."""
+
+    def __init__(self, folder: str) -> None:
+        self._folder = Path(folder)
+        self._folder.mkdir(exist_ok=True)
+
+    def _path(self, key: str) -> Path:
+        return self._folder / quote(key, safe="")
+
+    def create(self, key: str, value: bytes) -> bool:
+        try:
+            with self._path(key).open("xb") as file:
+                file.write(value)
+        except FileExistsError:
+            return False
+        return True
+
+    def get(self, key: str) -> bytes | None:
+        with contextlib.suppress(FileNotFoundError):
+            return self._path(key).read_bytes()
+        return None
+
+    def put(self, key: str, value: bytes) -> None:
+        fresh = self._folder.parent / f"{quote(key, safe='')}.{os.getpid()}.{threading.get_ident()}"
+        fresh.write_bytes(value)
+        fresh.replace(self._path(key))
+
+    def delete(self, key: str) -> None:
+        self._path(key).unlink(missing_ok=True)
+
+    def keys(self, prefix: str) -> list[str]:
+        return sorted(key for each in os.listdir(self._folder) if (key := unquote(each)).startswith(prefix))
+
+
+def controller(folder: str, nodes: list[str]) -> None:
+    """The process of a controller, until the fleet is shut down."""
+    from freshframe.fleet._clients import Clients  # noqa: PLC0415
+    from freshframe.fleet._controller_state import Setup  # noqa: PLC0415
+    from freshframe.fleet._detached_controller import DetachedController  # noqa: PLC0415
+    from freshframe.fleet._roles import Times  # noqa: PLC0415
+
+    controller = DetachedController(
+        Setup("yard", True, Times(), {}), FolderStore(f"{folder}/store"), host="127.0.0.1", token=TOKEN
+    )
+    ended = threading.Event()
+
+    def shut_down() -> None:
+        controller.close()
+        controller.stop()
+        ended.set()
+
+    controller.restore()
+    clients = Clients(controller, shut_down, grace=0.5)
+    controller.guards.on_client = clients.serve
+    for node in nodes:
+        controller.add_node(node, node, {"site": node})
+    fresh = Path(folder) / "endpoint.new"
+    fresh.write_text(json.dumps(controller.guards.address))
+    fresh.replace(Path(folder) / "endpoint")
+    ended.wait()
+
+
+def guard(folder: str, node: str) -> None:
+    """The process of a guard."""
+    from freshframe.fleet._guard import Guard  # noqa: PLC0415
+
+    guard = Guard(address(folder), TOKEN, node, outlives=True)
+
+    def follow() -> None:
+        while True:
+            time.sleep(0.05)
+            guard.go_to(address(folder))
+
+    threading.Thread(target=follow, daemon=True).start()
+    guard.run()
+
+
+def address(folder: str) -> tuple[str, int]:
+    """Where the controller is now."""
+    host, port = json.loads((Path(folder) / "endpoint").read_text())
+    return host, port
+
+
+class Yard:
+    """The processes of a detached fleet."""
+
+    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("north", "south")) -> None:
+        self.folder = folder
+        self.nodes = nodes
+        self.guards: dict[str, subprocess.Popen[bytes]] = {}
+        self.start_controller()
+        until((folder / "endpoint").exists, "the controller")
+        for node in nodes:
+            self.guards[node] = self._start(_GUARD[0], node)
+
+    def start_controller(self) -> None:
+        self.controller = self._start(_GUARD[1], *self.nodes)
+
+    def restart_controller(self) -> None:
+        """As Ray restarts its actor."""
+        self.controller.kill()
+        self.controller.wait()
+        self.start_controller()
+
+    def _start(self, code: str, *arguments: str) -> subprocess.Popen[bytes]:
+        return subprocess.Popen(
+            [sys.executable, "-c", code, str(self.folder), *arguments],
+            env=program_environment(),
+        )
+
+    def find(self) -> Endpoint:
+        if self.controller.poll() is not None:
+            raise Unreachable("its process has ended")
+        host, port = address(str(self.folder))
+        return Endpoint(host, port, TOKEN)
+
+    def connect(self) -> ff.Fleet:
+        """As Fleet.connect()."""
+        fleet = ff.Fleet.__new__(ff.Fleet)
+        fleet._begin(RemoteController("yard", self.find))
+        return fleet
+
+    def end(self) -> None:
+        for each in (self.controller, *self.guards.values()):
+            each.kill()
+            each.wait()

@@ -1,0 +1,69 @@
+"""Fleets with agents behind guards, as on a cluster. Here the guards are processes of the test."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from support import program_environment
+
+import freshframe as ff
+from freshframe.fleet._controller_state import Setup
+from freshframe.fleet._far_controller import FarController
+from freshframe.fleet._handshake import new_token
+
+_CODE = (
+    "import sys; from freshframe.fleet._guard import Guard; "
+    "Guard(('127.0.0.1', int(sys.argv[1])), bytes.fromhex(sys.argv[2]), sys.argv[3]).run()"
+)
+
+
+class _Controller(FarController):
+    """Each agent of a local fleet has a machine of its own name."""
+
+    def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
+        self.add_node(name, name, labels)
+
+
+class GuardedFleet(ff.Fleet):
+    """Fleet("local") with guards."""
+
+    def __init__(self, agents: int = 2, *, guarded: int = 0) -> None:
+        """`guarded`: the first agent that gets its guard at once; the others get theirs by start_guard()."""
+        self.guards: dict[str, subprocess.Popen[bytes]] = {}
+        super().__init__("local", agents=agents)
+        for number in range(guarded, agents):
+            self.start_guard(f"agent{number}")
+
+    @staticmethod
+    def _make_controller(setup: Setup) -> FarController:
+        token = new_token()
+        controller = _Controller(setup, host="127.0.0.1", token=token)
+        controller.token = token  # type: ignore[attr-defined]
+        return controller
+
+    @property
+    def controller(self) -> Any:
+        return self._controller
+
+    def start_guard(self, node: str, port: int | None = None) -> None:
+        """`port`: of what is between it and the controller."""
+        self.guards[node] = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                _CODE,
+                str(port or self.controller.guards.address[1]),
+                self.controller.token.hex(),
+                node,
+            ],
+            env=program_environment(),
+        )
+
+    def end_guards(self) -> None:
+        for guard in self.guards.values():
+            guard.kill()
+            guard.wait()

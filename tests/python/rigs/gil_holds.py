@@ -1,0 +1,206 @@
+"""Ways to hold the GIL, built once per run: the tests and bench/gil_watch.py let the watch find them."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import functools
+import importlib.machinery
+import importlib.util
+import os
+import random
+import shutil
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from freshframe import gil
+
+HOLD_MS = 30
+
+
+@functools.cache
+def compiler() -> str | None:
+    """A C compiler; None: there is none."""
+    return next((found for name in ("cc", "gcc", "clang") if (found := shutil.which(name))), None)
+
+
+def compiled(library: Path, code: str) -> Path:
+    """Compiles C code into a shared library, which may be a module too; needs compiler()."""
+    include = f"-I{sysconfig.get_path('include')}"
+    command = [str(compiler()), "-O2", "-shared", "-fPIC", include, "-x", "c", "-", "-o", str(library)]
+    subprocess.run(command, input=code, text=True, check=True)
+    return library
+
+
+@functools.cache
+def library() -> Path | None:
+    """The compiled gil_holds.c, which is a shared library and a module; None without a compiler."""
+    if compiler() is None:
+        return None
+    folder = Path(tempfile.mkdtemp(prefix="gil_holds"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    built = folder / f"gil_holds{sysconfig.get_config_var('EXT_SUFFIX')}"
+    source = Path(__file__).with_name("gil_holds.c")
+    return compiled(built, source.read_text(encoding="utf-8"))
+
+
+@functools.cache
+def module() -> Any:
+    """The module gil_holds."""
+    path = str(library())
+    loader = importlib.machinery.ExtensionFileLoader("gil_holds", path)
+    spec = importlib.util.spec_from_file_location("gil_holds", path, loader=loader)
+    assert spec is not None
+    made = importlib.util.module_from_spec(spec)
+    loader.exec_module(made)
+    return made
+
+
+@functools.cache
+def by_ctypes() -> ctypes.PyDLL:
+    """The library's functions, which ctypes calls with the GIL held."""
+    made = ctypes.PyDLL(str(library()))
+    made.hold_burn.restype = ctypes.c_double
+    return made
+
+
+@functools.cache
+def numbers() -> list[float]:
+    """So many that sorting them takes some 40 ms or more."""
+    made = random.Random(1)
+    return [made.random() for _ in range(150_000)]
+
+
+def loop(seconds: float) -> int:
+    """Runs bytecode."""
+    end = time.perf_counter() + seconds
+    count = 0
+    while time.perf_counter() < end:
+        count += 1
+    return count
+
+
+def hog() -> None:
+    """Runs bytecode with a switch interval so long that no other thread gets the GIL."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(10)
+    try:
+        loop(HOLD_MS * 1e-3)
+    finally:
+        sys.setswitchinterval(before)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to hold the GIL.
+
+    Attributes:
+        run: Holds it.
+        native: The name that the watch should give. None: bytecode.
+            ``LIB`` stands for the library's file name.
+        function: The Python function that it should name.
+        state: The state that it should say.
+    """
+
+    run: Callable[[], object]
+    native: str | None
+    function: str
+    state: str
+
+    @property
+    def expected(self) -> str | None:
+        """The name that the watch should give, with the library's."""
+        return self.native.replace("LIB", str(library() and library().name)) if self.native else None  # type: ignore[union-attr]
+
+
+def call_ctypes_block() -> None:
+    """Blocks below ctypes.PyDLL."""
+    by_ctypes().hold_block(HOLD_MS)
+
+
+def call_ctypes_burn() -> None:
+    """Computes below ctypes.PyDLL."""
+    by_ctypes().hold_burn(HOLD_MS)
+
+
+def call_libc() -> None:
+    """Blocks in the C library itself."""
+    ctypes.PyDLL(None).usleep(HOLD_MS * 1000)
+
+
+def call_extension_block() -> None:
+    """Blocks in an extension."""
+    module().block(HOLD_MS)
+
+
+def call_extension_burn() -> None:
+    """Computes in an extension."""
+    module().burn(HOLD_MS)
+
+
+def call_sorted() -> None:
+    """Computes in a builtin function."""
+    sorted(numbers())
+
+
+WAYS = {
+    "ctypes-block": Way(call_ctypes_block, "LIB:hold_block", "call_ctypes_block", "blocked"),
+    "ctypes-burn": Way(call_ctypes_burn, "LIB:hold_burn", "call_ctypes_burn", "cpu"),
+    "libc": Way(call_libc, "libc.so.6:usleep", "call_libc", "blocked"),
+    "extension-block": Way(call_extension_block, "LIB:py_block", "call_extension_block", "blocked"),
+    "extension-burn": Way(call_extension_burn, "LIB:py_burn", "call_extension_burn", "cpu"),
+    "sorted": Way(call_sorted, "builtins:sorted", "call_sorted", "cpu"),
+    "bytecode": Way(hog, None, "loop", "cpu"),
+}
+
+
+def named_right(way: Way, stall: Any) -> bool:
+    """Whether a stall names this way: the native function, the Python function and its action."""
+    function = stall.python.rsplit(":", 1)[1] if stall.python else None
+    return (stall.native, function, stall.state) == (way.expected, way.function, way.state)
+
+
+def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
+    """Keeps the GIL so many times on a thread of its own, beside one that wants it; returns the seconds."""
+    way.run()  # builds and loads its library
+    took: list[float] = []
+    done = threading.Event()
+
+    def wants_it() -> None:
+        while not done.wait(0.003):
+            sum(range(1000))
+
+    def keeps_it() -> None:
+        for _ in range(times):
+            before = time.perf_counter()
+            way.run()
+            took.append(time.perf_counter() - before)
+            time.sleep(gap)
+
+    other = threading.Thread(target=wants_it, name="victim")
+    keeper = threading.Thread(target=keeps_it, name="keeper")
+    other.start()
+    keeper.start()
+    keeper.join()
+    done.set()
+    other.join()
+    return took
+
+
+def environment() -> dict[str, str]:
+    """For programs that import this module."""
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(__file__).parents[1]), *sys.path])}
+
+
+def blocked(watch: gil.GilWatch) -> list[gil.GilStall]:
+    """The stalls of the extension. On a loaded machine other threads are held up with the GIL, too."""
+    return [stall for stall in watch.stalls if stall.native == WAYS["extension-block"].expected]

@@ -1,0 +1,96 @@
+"""Helpers of the live tests: clips made once, a camera in a pipeline, its stats."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import functools
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from support import TESTS, WATCHDOG, until
+
+import freshframe as ff
+from rigs.live.faulty_server import Clip
+from rigs.live.media import encode
+
+
+@functools.cache
+def clip(kind: str, width: int = 160, height: int = 120) -> Clip:
+    """Ten seconds of video."""
+    return encode(kind, size=(width, height))
+
+
+# Seconds: a machine that is busy elsewhere does not reach them, and a test that hangs does.
+PATIENT = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 * WATCHDOG}
+
+
+class Camera:
+    """A live source, and a reader of it, in a pipeline of its own. Limits that are not given are PATIENT."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self.pipeline = ff.Pipeline()
+        self.source = ff.open(url, **(PATIENT | options))
+        self.reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"))
+
+    def __enter__(self) -> Camera:
+        """Starts."""
+        self.pipeline.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stops."""
+        self.pipeline.stop()
+
+    @property
+    def stats(self) -> ff.SourceStats:
+        """Of the source."""
+        stats = self.pipeline.stats().nodes["camera"].source
+        assert stats is not None
+        return stats
+
+    def drops(self, cause: str) -> int:
+        """Of the node."""
+        drops: dict[Any, int] = dict(self.pipeline.stats().nodes["camera"].drops)
+        return drops.get(cause, 0)
+
+    def read(self, count: int = 1) -> list[ff.Sample[ff.Frame]]:
+        """The next samples."""
+        return [self.reader.get(timeout=WATCHDOG) for _ in range(count)]
+
+    def wait(self, condition: Callable[[ff.SourceStats], object], what: str) -> None:
+        """Until the stats say so."""
+        until(lambda: condition(self.stats), lambda: f"{what}; now {self.stats}")
+
+
+class ServerProcess:
+    """A server that can be stopped (SIGSTOP) and killed."""
+
+    def __init__(self, kind: str, media: Path, port: int = 0) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rigs.live.servers", kind, str(media), *([str(port)] if port else [])],
+            cwd=TESTS,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, "the server did not start"
+        self.port = int(line)
+
+    def __enter__(self) -> ServerProcess:
+        """Does nothing more."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Kills it."""
+        self.kill()
+
+    def kill(self) -> None:
+        """With SIGKILL; waits for its end."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()

@@ -1,0 +1,206 @@
+"""A server on loopback that delivers a clip and misbehaves on request: the base of all kinds."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import dataclasses
+import itertools
+import pickle
+import socket
+import struct
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TypeVar
+
+FPS = 30
+
+
+@dataclasses.dataclass(frozen=True)
+class Clip:
+    """Video cut where its frames begin.
+
+    Attributes:
+        kind: FFmpeg's name of the container: "mpegts", "matroska", "flv", "mp4" (fragments), "nut", "h264"
+            (NAL units with start codes) or "mjpeg".
+        header: The bytes before the first frame.
+        frames: The bytes of each frame.
+        keys: Whether each is a key frame.
+        fps: Frames per second.
+    """
+
+    kind: str
+    header: bytes
+    frames: list[bytes]
+    keys: list[bool]
+    fps: float = FPS
+
+    def save(self, path: Path) -> Path:
+        """Writes it for a server in another process."""
+        path.write_bytes(pickle.dumps(dataclasses.astuple(self)))
+        return path
+
+    @classmethod
+    def load(cls, path: Path) -> Clip:
+        """Reads what save() wrote."""
+        return cls(*pickle.loads(path.read_bytes()))
+
+
+@dataclasses.dataclass
+class Faults:
+    """What a server does wrong; changed at any time by the test.
+
+    Attributes:
+        silent: Accepts and never answers.
+        stall_after: Sends so many frames and then nothing, and keeps the connection.
+        half_after: Sends so many frames and half of the next, then closes the connection.
+        close_after: Sends so many frames, then closes the connection.
+        garbage: Sends random bytes instead of frames.
+        no_keys: Leaves the key frames out, so that nothing can be decoded.
+        no_goodbye: RTSP: never answers a client that ends its session.
+        status: What HTTP and RTSP answer instead of 200.
+        user: "name:password" that HTTP and RTSP want (Basic).
+        answer: HTTP: sent instead of everything else.
+    """
+
+    silent: bool = False
+    stall_after: int | None = None
+    half_after: int | None = None
+    close_after: int | None = None
+    garbage: bool = False
+    no_keys: bool = False
+    no_goodbye: bool = False
+    status: str | None = None
+    user: str | None = None
+    answer: bytes | None = None
+
+
+_S = TypeVar("_S", bound="Server")
+
+
+class Server:
+    """Listens on 127.0.0.1; a thread for each connection. A subclass says what to do with one."""
+
+    def __init__(self, clip: Clip | None = None, faults: Faults | None = None, port: int = 0) -> None:
+        self.clip = clip
+        self.faults = faults or Faults()
+        self.connections = 0
+        self.frames_sent = 0
+        self.goodbyes = 0  # RTSP: clients that ended their session themselves
+        self.skip = 0  # frames left out at the start of each connection
+        self._ended = threading.Event()
+        self._open: set[socket.socket] = set()
+        self._threads: list[threading.Thread] = []
+        self._socket = socket.create_server(("127.0.0.1", port), backlog=128)
+        self.port: int = self._socket.getsockname()[1]
+        self._run(self._accept)
+
+    @property
+    def url(self) -> str:
+        """Of its stream."""
+        raise NotImplementedError
+
+    def __enter__(self: _S) -> _S:
+        """Does nothing more."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Ends every thread of it."""
+        self.close()
+
+    def close(self) -> None:
+        """Refuses new connections and closes the open ones."""
+        self._ended.set()
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        self._socket.close()
+        self.hang_up()
+        for thread in self._threads:
+            thread.join()
+
+    def hang_up(self) -> None:
+        """Closes the open connections."""
+        for connection in list(self._open):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def talk(self, connection: socket.socket) -> None:
+        """One client; returns when it is done."""
+        raise NotImplementedError
+
+    def paced(self) -> Iterator[tuple[int, bytes]]:
+        """The frames, each when it is due; over and over. Ends after the fault that ends it."""
+        assert self.clip is not None
+        began, skip = time.monotonic(), self.skip
+        for number in itertools.count(skip):
+            if self._ended.wait(max(0.0, began + (number - skip) / self.clip.fps - time.monotonic())):
+                return
+            frame = self.clip.frames[number % len(self.clip.frames)]
+            if self.faults.no_keys and self.clip.keys[number % len(self.clip.frames)]:
+                continue
+            sent = number - skip
+            if sent == self.faults.stall_after:
+                self._ended.wait()
+                return
+            if sent == self.faults.close_after:
+                return
+            if sent == self.faults.half_after:
+                yield number, frame[: len(frame) // 2]
+                return
+            if self.faults.garbage:
+                frame = bytes((7 * i * i + number) % 256 for i in range(len(frame)))
+            self.frames_sent += 1
+            yield number, frame
+
+    def _run(self, work: object, *arguments: object) -> None:
+        thread = threading.Thread(target=work, args=arguments, daemon=True)  # type: ignore[arg-type]
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._ended.is_set():
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.connections += 1
+            self._open.add(connection)
+            self._run(self._serve, connection)
+
+    def _serve(self, connection: socket.socket) -> None:
+        with connection:
+            try:
+                if self.faults.silent:
+                    self._ended.wait()
+                else:
+                    self.talk(connection)
+            except OSError:
+                pass
+            finally:
+                self._open.discard(connection)
+
+
+def read_request(connection: socket.socket) -> str:
+    """A request's head, or "" when the client has gone."""
+    head = b""
+    while not head.endswith(b"\r\n\r\n"):
+        byte = connection.recv(1)
+        if not byte:
+            return ""
+        if byte == b"$" and not head:  # RTCP from the client between two requests
+            length = struct.unpack(">xH", connection.recv(3, socket.MSG_WAITALL))[0]
+            connection.recv(length, socket.MSG_WAITALL)
+            continue
+        head += byte
+    return head.decode()
+
+
+def is_allowed(request: str, user: str | None) -> bool:
+    """Whether the request carries the wanted credentials."""
+    if user is None:
+        return True
+    return f"Basic {base64.b64encode(user.encode()).decode()}" in request

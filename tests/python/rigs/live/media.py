@@ -1,0 +1,85 @@
+"""Encoded video for the servers of the live tests: made once per run, with PyAV, in memory."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import fractions
+import io
+from typing import Any
+
+import numpy as np
+import pytest
+
+from rigs.live.faulty_server import FPS, Clip
+
+av = pytest.importorskip("av", reason="needs PyAV, which encodes the video of the servers")
+KEY_INTERVAL = 10
+FRAGMENTS = "frag_every_frame+empty_moov+default_base_moof"
+
+
+def picture(number: int, width: int, height: int) -> Any:
+    """Frame `number`: brighter from frame to frame, with a bar that moves."""
+    pixels = np.full((height, width, 3), 20 + number % 100 * 2, np.uint8)
+    left = number * 4 % width
+    pixels[:, left : left + 8] = 255
+    return pixels
+
+
+def encode(
+    kind: str,
+    count: int = 300,
+    *,
+    size: tuple[int, int] = (160, 120),
+    start: float = 0.0,
+    options: dict[str, str] | None = None,
+) -> Clip:
+    """Encodes `count` frames: H.264 without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
+
+    In NUT they are raw, of a pixel format that no libswscale reads.
+
+    Args:
+        kind: As Clip.kind.
+        count: Frames.
+        size: Pixels.
+        start: Seconds, of the first frame's timestamp.
+        options: Of the encoder.
+    """
+    width, height = size
+    out = io.BytesIO()
+    muxing = {"matroska": {"live": "1", "cluster_time_limit": "1"}, "mp4": {"movflags": FRAGMENTS}}
+    container = av.open(out, "w", format=kind, options={"flush_packets": "1"} | muxing.get(kind, {}))
+    if kind == "mjpeg":
+        stream = container.add_stream("mjpeg", rate=FPS)
+        stream.pix_fmt = "yuvj420p"
+    elif kind == "nut":
+        stream = container.add_stream("rawvideo", rate=FPS)
+        stream.pix_fmt = "rgb4"
+    else:
+        settings = {"preset": "ultrafast", "tune": "zerolatency", "g": str(KEY_INTERVAL), "bf": "0"}
+        stream = container.add_stream("libx264", rate=FPS, options=settings | (options or {}))
+        stream.pix_fmt = "yuv420p"
+    stream.width, stream.height = width, height
+    stream.codec_context.time_base = fractions.Fraction(1, FPS)
+    packets = []
+    for number in range(count):
+        if kind == "nut":
+            frame = av.VideoFrame(width, height, "rgb4")
+        else:
+            frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
+        frame.pts = number + round(start * FPS)
+        frame.time_base = fractions.Fraction(1, FPS)
+        packets += stream.encode(frame)
+    packets += stream.encode(None)
+    ends, keys = [], []
+    container.start_encoding()
+    begin = out.tell()
+    for packet in packets:
+        if packet.size == 0:
+            continue
+        keys.append(packet.is_keyframe)
+        container.mux(packet)
+        ends.append(out.tell())
+    container.close()
+    data = out.getvalue()
+    starts = [begin, *ends[:-1]]
+    return Clip(kind, data[:begin], [data[a:b] for a, b in zip(starts, ends, strict=True)], keys)

@@ -1,0 +1,71 @@
+"""The commands around the dashboard: view, run, top, and --serve."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+import urllib.request
+from collections.abc import Callable
+
+from rigs.command_line import Command, Process
+from support import until
+
+LIVE = "demo:circles?size=320x240&balls=2&fps=30"
+
+
+def test_view_serves_a_source_and_its_circles(process: Callable[..., Process]) -> None:
+    view = process("view", LIVE, "--port", "0", "--circles")
+    until(lambda: view.state()["phase"] == "running", "the pipeline to run")
+    state = view.state()
+    assert [node["name"] for node in state["nodes"]] == ["source", "CircleTracker", "Annotate"]
+    assert {node["name"] for node in state["nodes"] if node["view"]} == {"source", "Annotate"}
+    assert [shown["port"] for shown in state["views"]] == ["Annotate", "source"]
+    assert view.url.endswith("/#view=Annotate"), "the page shows the circles first"
+    assert view.end() == 143
+
+
+def test_view_of_a_file_that_is_not_there_prints_no_url(freshframe: Command) -> None:
+    code, out, err = freshframe("view", "nofile.mp4")
+    assert code == 3
+    assert "http" not in out + err
+    assert "shows" not in err
+    assert "nofile.mp4" in err
+
+
+def test_track_serves_while_it_runs(process: Callable[..., Process]) -> None:
+    track = process("track", LIVE, "--serve")
+    until(lambda: track.state()["phase"] == "running", "the pipeline to run")
+    assert [node["name"] for node in track.state()["nodes"] if node["view"]] == ["Annotate"]
+    with urllib.request.urlopen(f"{track.url}metrics") as answer:
+        assert b"# TYPE" in answer.read()
+    assert track.end() == 143
+
+
+def test_a_file_is_run_with_its_dashboard(process: Callable[..., Process], app: Callable[[str], str]) -> None:
+    path = app(
+        f"""
+        import freshframe as ff
+        pipeline = ff.Pipeline("of a file")
+        pipeline.add(ff.open("{LIVE}"), name="camera")
+        """
+    )
+    run = process("run", path, "--serve", "0")
+    until(lambda: run.state()["phase"] == "running", "the pipeline to run")
+    assert run.state()["name"] == "of a file"
+    assert run.end() == 143
+
+
+def test_a_generated_token_is_printed_with_quiet_too(freshframe: Command) -> None:
+    arguments = ("track", LIVE, "--max-frames", "3", "-q", "--serve", "0")
+    assert freshframe(*arguments)[2] == ""
+    err = freshframe(*arguments, "--host", "0.0.0.0")[2]
+    assert re.fullmatch(r"(http://\S+/\?token=[\w-]{32}\n)+", err)
+
+
+def test_a_port_that_cannot_be_is_refused(freshframe: Command) -> None:
+    code, _, err = freshframe("view", LIVE, "--port", "70000")
+    assert code == 2
+    assert "0 to 65535" in err
+    code, _, err = freshframe("track", "--serve", "clip.mp4")
+    assert code == 2
+    assert "clip.mp4" in err

@@ -1,0 +1,154 @@
+"""Clips of events and segments, from Python."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from support import WATCHDOG
+
+import freshframe as ff
+
+PAGE = (Path(__file__).parents[3] / "docs" / "recording.md").read_text(encoding="utf-8")
+PROGRAMS = re.findall(r"^```python\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+
+
+def pts_of(path: Path) -> list[float]:
+    return [sample.pts for sample in ff.stream(ff.open(path))]
+
+
+def run(program: str, folder: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    subprocess.run([sys.executable, "-c", program], cwd=folder, env=environment, check=True, timeout=WATCHDOG)
+
+
+def test_the_clip_of_the_page_has_the_seconds_before_and_after(tmp_path: Path) -> None:
+    (program,) = [text for text in PROGRAMS if "ClipRecorder" in text]
+    shorter = program.replace("before=5, after=5", "before=1, after=1").replace("sleep(6)", "sleep(2)")
+    assert shorter.count("1, after=1") == shorter.count("sleep(2)") == 1
+    run(shorter, tmp_path)
+    pts = pts_of(tmp_path / "event.mp4")
+    assert pts[0] == 0
+    assert 1.5 < pts[-1] < 4
+
+
+def test_the_segments_of_the_page_follow_each_other(tmp_path: Path) -> None:
+    (program,) = [text for text in PROGRAMS if "segment=" in text]
+    shorter = program.replace("segment=60", "segment=1").replace("fps=30", "fps=30&pace=0&frames=75")
+    run(shorter.replace("with pipeline.start():\n    ...", "pipeline.run()"), tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [f"front_0000{n}.mp4" for n in (1, 2, 3)]
+    assert [len(pts_of(tmp_path / f"front_0000{n}.mp4")) for n in (1, 2, 3)] == [30, 30, 15]
+
+
+def test_a_recorder_below_a_camera_has_a_queue_of_its_own() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=64x64&fps=30"))
+    pipeline.add(ff.ClipRecorder(), camera)
+    with pipeline.start():
+        (edge,) = pipeline.stats().edges
+        assert edge.queue == ff.RECORDING
+
+
+def test_a_clip_is_the_same_by_all_names_of_its_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips = ff.ClipRecorder(before=1, after=60)
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
+    with pipeline.start():
+        clips.save("a.mp4")
+        for name in ("a.mp4", "./a.mp4", tmp_path / "a.mp4"):
+            clips.save(name)
+        assert list(clips.writing) == ["a.mp4"]
+    assert not clips.writing
+
+
+def test_a_full_disk_is_an_error_and_nothing_is_left_in_writing(tmp_path: Path) -> None:
+    (tmp_path / "full.mkv").symlink_to("/dev/full")
+    clips = ff.ClipRecorder(before=1, after=60)
+
+    def frames() -> Iterator[tuple[ff.Frame, float]]:
+        for n in range(60):
+            if n == 30:
+                clips.save(tmp_path / "full.mkv")
+                clips.save(tmp_path / "a.mp4")
+            yield ff.Frame.from_array(np.full((64, 64), n, np.uint8), "gray"), n / 30
+
+    class Scene(ff.Source[ff.Frame]):
+        def read(self, stop: ff.StopToken, /) -> Iterator[tuple[ff.Frame, float]]:
+            return frames()
+
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(Scene()))
+    with pytest.raises(ff.NodeError, match=r"full\.mkv': no space left on device"):
+        pipeline.run()
+    assert clips.writing == ()
+    pts = pts_of(tmp_path / "a.mp4")  # up to the sample at which the node failed
+    assert pts[0] == 0
+    assert pts == pytest.approx([n / 30 for n in range(len(pts))], abs=1e-3)
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_child_cannot_save(tmp_path: Path) -> None:
+    clips = ff.ClipRecorder()
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
+    with pipeline.start():
+        child = os.fork()
+        if child == 0:
+            try:
+                clips.save(tmp_path / "a.mp4")
+            except ff.StateError:
+                os._exit(0)
+            finally:
+                os._exit(1)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert not (tmp_path / "a.mp4").exists()
+
+
+def test_what_cannot_be_is_said(tmp_path: Path) -> None:
+    with pytest.raises(ff.OptionError, match="before of a clip must be 0 to 86400 seconds, got -1 s"):
+        ff.ClipRecorder(before=-1)
+    with pytest.raises(ff.OptionTypeError, match="after must be a number"):
+        ff.ClipRecorder(after="5")  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionError, match="max_bytes of clips must be at least 1"):
+        ff.ClipRecorder(max_bytes=0)
+    with pytest.raises(ff.OptionError, match=r"the clips.*no encoder for codec 'h266'"):
+        ff.ClipRecorder(codec="h266")
+    with pytest.raises(ff.OptionError, match="no option 'presett'"):
+        ff.ClipRecorder(options={"presett": "fast"})
+    clips = ff.ClipRecorder()
+    assert clips.writing == ()
+    with pytest.raises(ff.StateError, match="its pipeline does not run"):
+        clips.save(tmp_path / "a.mp4")
+    pipeline = ff.Pipeline()
+    pipeline.add(clips, pipeline.add(ff.open("demo:circles?size=64x64&fps=30")))
+    with pipeline.start():
+        with pytest.raises(ff.OptionError, match=r"must end in \.mp4, \.mov or \.mkv"):
+            clips.save(tmp_path / "a.avi")
+        with pytest.raises(ff.FreshframeError, match=r"cannot create '.*no/a.mp4': no such file"):
+            clips.save(tmp_path / "no" / "a.mp4")
+        with pytest.raises(ff.OptionTypeError, match="at must be a number"):
+            clips.save(tmp_path / "a.mp4", at="now")  # type: ignore[arg-type]
+        assert clips.writing == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "segment", "message"),
+    [
+        ("a.mp4", 10, "segments need a number in the name"),
+        ("a_%05d.mp4", None, "a number in the name is for segments"),
+        ("a_%05d.mp4", 0, "segment of a video file must be at least 1 second, got 0 s"),
+        ("a_%5d.mp4", 10, "a number is written %d"),
+        ("b_%02d/a.mp4", 10, "not that of a folder"),
+    ],
+)
+def test_names_of_segments(name: str, segment: float | None, message: str) -> None:
+    with pytest.raises(ff.OptionError, match=message):
+        ff.VideoFile(name, segment=segment)

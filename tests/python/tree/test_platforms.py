@@ -1,0 +1,53 @@
+"""The table of docs/platforms.md: written from the figures, whole, with the minutes that a run took."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGE = Path("docs/platforms.md")
+FIGURES = Path("bench/results/platforms.json")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """The program, and the files that it reads and writes."""
+    shutil.copytree(ROOT / "tools" / "platform_rows", tmp_path / "tools" / "platform_rows")
+    for path in (Path("tools/platforms.py"), PAGE, FIGURES):
+        (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / path, tmp_path / path)
+    return tmp_path
+
+
+def write_page(tree: Path) -> str:
+    subprocess.run([sys.executable, tree / "tools" / "platforms.py", "--page"], check=True)
+    return (tree / PAGE).read_text()
+
+
+def test_the_page_of_platforms_shows_the_figures(tree: Path) -> None:
+    assert write_page(tree) == (ROOT / PAGE).read_text(), "./dev platforms --page writes it again"
+
+
+def test_a_row_shows_its_minutes_where_they_are_known(tree: Path) -> None:
+    row = {"python": "3.12.1", "python tests": "2 passed"}
+    (tree / FIGURES).write_text(json.dumps({"3.12": row | {"minutes": "7"}, "3.14": row}))
+    rows = [line for line in write_page(tree).splitlines() if line.startswith(("|  |", "| 3."))]
+    cells = [[cell.strip() for cell in line.split("|")] for line in rows]
+    at = cells[0].index("Minutes")
+    assert [line[at] for line in cells] == ["Minutes", "7", ""]
+
+
+def test_damaged_figures_are_named(tree: Path) -> None:
+    (tree / FIGURES).write_text('{"3.12": ')
+    program = tree / "tools" / "platforms.py"
+    ended = subprocess.run([sys.executable, program, "--page"], capture_output=True, text=True, check=False)
+    assert ended.returncode == 1
+    assert "platforms.json must be JSON of an earlier run: " in ended.stderr
+    assert "Traceback" not in ended.stderr

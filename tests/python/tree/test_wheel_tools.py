@@ -1,0 +1,273 @@
+"""The programs that make wheels and releases: their refusals and their outputs."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+TOOLS = Path(__file__).resolve().parents[3] / "tools"
+
+
+def tool(name: str) -> ModuleType:
+    """A program of tools/ as a module."""
+    path = TOOLS / f"{name}.py"
+    sys.path.insert(0, str(path.parent))
+    try:
+        spec = importlib.util.spec_from_file_location(f"tool_{path.stem}", path)
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        sys.modules[spec.name] = module  # dataclasses ask for it
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(path.parent))
+    return module
+
+
+check = tool("wheel/check_wheel")
+bill = tool("wheel/bill")
+release = tool("release")
+
+
+def problems(name: str, **fields: object) -> list[str]:
+    """The remarks of the check on a file in a wheel that also has libavutil-1.so.59."""
+    binary = check.Binary(name, **fields)
+    built = {"libavcodec": "ours", "libcairo": "ours"}
+    return list(check.problems_of(binary, {"libavutil-1.so.59"}, built))
+
+
+def test_symbols_that_an_older_system_lacks_are_found() -> None:
+    assert check.too_new({"GLIBC_2.2.5", "GLIBC_2.34", "GCC_3.0", "LIBAVUTIL_59"}) == []
+    newer = {"GLIBC_2.35", "GLIBC_2.36", "GLIBCXX_3.4.11", "CXXABI_1.3", "GLIBC_PRIVATE"}
+    assert check.too_new(newer) == sorted(newer)
+    assert "wants GLIBC_2.36" in problems("freshframe/_native.so", versions={"GLIBC_2.36"})[0]
+
+
+def test_a_library_that_is_neither_bundled_nor_of_the_system_is_found() -> None:
+    assert problems("freshframe/_native.so", needed=["libc.so.6", "libgcc_s.so.1"]) == []
+    assert "libstdc++.so.6" in problems("freshframe/_native.so", needed=["libstdc++.so.6"])[0]
+    bundled = {"needed": ["libavutil-1.so.59"]}
+    assert problems("freshframe/_native.so", **bundled, run_path="$ORIGIN/../freshframe.libs") == []
+    assert "looks for its libraries" in problems("freshframe/_native.so", **bundled, run_path="/usr/lib")[0]
+
+
+def test_the_machines_own_ffmpeg_is_refused_by_its_code_and_by_its_own_word() -> None:
+    word = b"libavcodec license: LGPL version 2.1 or later\0"
+    ours = {"code": "ours", "data": word}
+    assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", **ours) == []
+    other = problems("freshframe.libs/libavcodec-1a2b3c4d.so.59", code="Debian's", data=word)
+    assert other == ["is not the library that tools/wheel/libraries.sh built or took"]
+    gpl = b"libavcodec license: GPL version 2 or later\0 --enable-gpl --enable-libx264"
+    found = " ".join(problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=gpl))
+    assert "'--enable-gpl'" in found
+    assert "'libx264'" in found
+    assert "calls its licence ['GPL version 2 or later']" in found
+    decoder = word + b"x264 - core %d\0"  # of what made a stream
+    assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=decoder) == []
+    encoder = word + b"x264 - core %d%s - H.264/MPEG-4 AVC codec\0"
+    assert problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours", data=encoder)
+    assert (
+        "calls its licence nothing" in problems("freshframe.libs/libavcodec-1a2b3c4d.so.61", code="ours")[0]
+    )
+
+
+def test_a_library_that_no_table_names_is_refused() -> None:
+    assert "bundled.py" in problems("freshframe.libs/libx264-1a2b3c4d.so.164", code="ours")[0]
+    assert problems("freshframe.libs/libcairo-1a2b3c4d.so.2", code="ours") == []
+
+
+def test_a_wheel_without_one_of_the_libraries_is_refused() -> None:
+    shared = [name for library in tool("wheel/bundled").LIBRARIES for name in library.shared]
+    files = {f"{name}-1a2b3c4d.so.1" for name in shared}
+    assert check.missing_libraries(files) == []
+    assert check.missing_libraries(files - {"libavcodec-1a2b3c4d.so.1"}) == ["libavcodec"]
+
+
+def test_only_the_bundled_libraries_are_searched_for_parts_under_the_gpl() -> None:
+    names = b"an encoder that FFmpeg may have: libx264"
+    assert problems("freshframe/_native.so", data=names) == []
+
+
+def test_the_metadata_of_a_wheel_names_all_licences() -> None:
+    text = "Name: freshframe\nLicense-Expression: Apache-2.0\n\nLicense-Expression: body\n"
+    found = bill.with_licences(text, ["third-party/cairo.txt"])
+    head, body = found.split("\n\n")
+    assert "License-Expression: Apache-2.0 AND LGPL-2.1-or-later" in head
+    assert "License-File: third-party/cairo.txt" in head
+    assert body == "License-Expression: body\n"
+
+
+def test_a_release_moves_the_unreleased_changes_below_its_version() -> None:
+    changelog = "# Changelog\n\n## Unreleased\n\n### Added\n\n- one\n\n## 0.1.0 - 2026-01-01\n\n- old\n"
+    assert release.unreleased(changelog) == "### Added\n\n- one"
+    after = release.with_release(changelog, "0.2.0", "2026-11-21")
+    assert release.unreleased(after) == ""
+    assert "## 0.2.0 - 2026-11-21\n\n### Added" in after
+    with pytest.raises(ValueError, match="no heading"):
+        release.unreleased("# Changelog\n")
+
+
+def test_a_release_refuses_versions_that_may_not_follow() -> None:
+    cmake = "project(freshframe VERSION 0.1.9 LANGUAGES CXX)"
+    assert release.version_of(cmake) == "0.1.9"
+    assert release.version_of(release.with_version(cmake, "0.2.0")) == "0.2.0"
+    assert release.next_versions("0.1.9") == {"0.1.9", "0.1.10", "0.2.0", "1.0.0"}
+    with pytest.raises(ValueError, match="three numbers"):
+        release.parts("0.2")
+
+
+def test_checksums_are_of_all_files_but_their_own(tmp_path: Path) -> None:
+    (tmp_path / "a.whl").write_bytes(b"")
+    (tmp_path / "SHA256SUMS").write_text("old")
+    empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert release.checksums(tmp_path) == f"{empty}  a.whl\n"
+
+
+def test_the_sources_of_a_release_are_those_of_the_libraries_inside() -> None:
+    versions = {"gmp": "2:6.2.1+dfsg1-1.1", "pixman": "0.44.0"}
+    inside = ["gmp_6.2.1+dfsg1-1.1.dsc", "gmp_6.2.1+dfsg1-1.1.debian.tar.xz", "gmp_6.2.1+dfsg1.orig.tar.xz"]
+    inside += ["pixman_0.44.0.orig.tar.gz"]
+    others = ["gmp_6.3.0+dfsg-3.dsc", "gmp_6.3.0+dfsg.orig.tar.xz", "dav1d_1.5.1-1.dsc"]
+    assert [name for name in inside + others if release.is_source_of(name, versions)] == inside
+
+
+DEV = """#!/bin/sh
+echo "$*" >>calls
+[ "$1" != "$REFUSED" ] || exit 3
+mkdir -p dist
+case $1 in
+sdist) echo sources >dist/freshframe-0.2.0.tar.gz ;;
+wheel)
+  mkdir sboms && echo '{}' >sboms/freshframe.cdx.json
+  "$3" -m zipfile -c dist/freshframe-0.2.0-cp311$5.whl sboms && rm -r sboms
+  ;;
+esac
+"""
+
+
+@pytest.fixture
+def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A repository that can be released; its ./dev writes down its arguments."""
+    (tmp_path / "CMakeLists.txt").write_text("project(freshframe VERSION 0.1.0 LANGUAGES CXX)\n")
+    (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- one\n")
+    (tmp_path / ".gitignore").write_text("/dist/\n/calls\n")
+    (tmp_path / "dev").write_text(DEV)
+    (tmp_path / "dev").chmod(0o755)
+    for person in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{person}_NAME", "somebody")
+        monkeypatch.setenv(f"GIT_{person}_EMAIL", "somebody@example.org")
+    for command in (["init", "--quiet", "-b", "main"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
+        subprocess.run(["git", *command], cwd=tmp_path, check=True)
+    monkeypatch.setattr(release, "ROOT", tmp_path)
+    monkeypatch.setattr(release, "third_party_sources", lambda folder, version: None)
+    monkeypatch.setattr(release.platform, "freedesktop_os_release", lambda: {"VERSION_CODENAME": "bookworm"})
+    return tmp_path
+
+
+def released(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    """The exit status of a release of 0.2.0 with a wheel for this Python."""
+    monkeypatch.setattr(sys, "argv", ["release.py", "0.2.0", "--python", sys.executable, *arguments])
+    return int(release.main())
+
+
+def test_a_release_makes_the_version_the_tag_and_the_files(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert released(monkeypatch, "--go") == 0
+    calls = (checkout / "calls").read_text().splitlines()
+    assert calls == ["lint", "test --full", "sdist", f"wheel --python {sys.executable}"]
+    assert "VERSION 0.2.0" in (checkout / "CMakeLists.txt").read_text()
+    assert release.git("describe", "--exact-match") == "v0.2.0"
+    assert release.git("status", "--porcelain") == ""
+    files = ["SHA256SUMS"] + [
+        f"freshframe-0.2.0{end}" for end in ("-cp311.cdx.json", "-cp311.whl", ".tar.gz")
+    ]
+    assert sorted(path.name for path in (checkout / "dist").iterdir()) == files
+    checked = subprocess.run(
+        ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=checkout / "dist", check=False
+    )
+    assert checked.returncode == 0
+
+
+def test_a_release_can_have_a_wheel_for_aarch64(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert released(monkeypatch, "--aarch64", sys.executable, "--go") == 0
+    last = (checkout / "calls").read_text().splitlines()[-1]
+    assert last == f"wheel --python {sys.executable} --arch aarch64"
+    assert (checkout / "dist/freshframe-0.2.0-cp311aarch64.cdx.json").exists()
+
+
+def test_without_go_a_release_changes_nothing(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert released(monkeypatch) == 0
+    said = capsys.readouterr()
+    assert said.err == ""
+    assert "This was a dry run" in said.out
+    assert release.git("status", "--porcelain", "--ignored") == ""
+    assert release.git("tag") == ""
+
+
+def test_a_release_that_fails_says_how_to_undo_its_steps(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for refused in ("test", "sdist"):
+        monkeypatch.setenv("REFUSED", refused)
+        assert released(monkeypatch, "--go") == 1
+        said = capsys.readouterr().err
+        assert f"./dev {refused}" in said
+        assert "ended with 3" in said
+        subprocess.run(said.strip().rpartition("taken back by: ")[2], shell=True, cwd=checkout, check=True)
+        assert release.git("status", "--porcelain") == ""
+        assert release.git("tag") == ""
+        assert "VERSION 0.1.0" in (checkout / "CMakeLists.txt").read_text()
+
+
+def test_a_release_refuses_beforehand_interpreters_that_make_no_wheel(tmp_path: Path) -> None:
+    broken = tmp_path / "python"
+    broken.write_text("#!/bin/sh\necho 'no such version' >&2\nexit 127\n")
+    broken.chmod(0o755)
+    found = list(release.unusable(["python0.0", str(broken), sys.executable, sys.executable]))
+    assert found[0] == "--python python0.0 cannot be run: No such file or directory"
+    assert found[1] == f"--python {broken} ended with 127: no such version"
+    assert "make the same wheel, for cp3" in found[2]
+    assert len(found) == 3
+
+
+def test_libraries_linked_into_the_wheel_have_notices_and_a_licence() -> None:
+    bundled = tool("wheel/bundled")
+    recipes = (TOOLS / "wheel" / "libraries.sh").read_text()
+    for library in bundled.LIBRARIES:
+        assert library.licence
+        assert library.shared or library.inside
+        assert library.package or library.name == "nanobind" or f"  library {library.name} " in recipes
+    assert bundled.library_of("freshframe.libs/libswscale-1a2b3c4d.so.8.3.100").name == "ffmpeg"
+    assert bundled.library_of("freshframe.libs/libdw-0-1a2b3c4d.188.so").name == "elfutils"
+    assert bundled.library_of("freshframe.libs/libp11-kit-1a2b3c4d.so.0.3.0").name == "p11-kit"
+    assert bundled.library_of("freshframe.libs/libx265-1a2b3c4d.so.199") is None
+
+
+@pytest.mark.skipif(shutil.which("dpkg-query") is None, reason="only Debian's packages are asked for")
+def test_a_wheel_for_another_architecture_names_the_packages_of_its_unpacked_debian(tmp_path: Path) -> None:
+    bundled = tool("wheel/bundled")
+    (tmp_path / "var/lib/dpkg").mkdir(parents=True)
+    (tmp_path / "usr/lib/aarch64-linux-gnu").mkdir(parents=True)
+    (tmp_path / "var/lib/dpkg/status").write_text(
+        "Package: libgmp10\nStatus: install ok installed\nArchitecture: arm64\nSource: gmp (2:9.8.7-6)\n"
+        "Version: 2:9.8.7-6+b1\nMaintainer: a\nDescription: b\n\n"
+    )
+    origin = bundled.Origin(tmp_path / "prefix", tmp_path)
+    gmp = next(library for library in bundled.LIBRARIES if library.name == "gmp")
+    assert origin.version(gmp) == "2:9.8.7-6"
+    assert origin.notices(gmp) == tmp_path / "usr/share/doc/libgmp10/copyright"
+    assert origin.folders == [tmp_path / "usr/lib/aarch64-linux-gnu"]
+    assert bundled.Origin(tmp_path).notices(gmp) == Path("/usr/share/doc/libgmp10/copyright")
+    compiler = next(library for library in bundled.LIBRARIES if library.cross)
+    assert origin.notices(compiler).parent.name == compiler.cross  # of the machine that compiled
+    assert bundled.Origin(tmp_path).notices(compiler).parent.name == compiler.package

@@ -1,0 +1,239 @@
+"""Writes docs/reference/python.md, the text of the Python API, from the docstrings: readable without a build.
+
+python tools/python_reference.py            # writes the page
+python tools/python_reference.py --check    # fails if the page differs
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import enum
+import importlib
+import inspect
+import re
+import sys
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "python.md"
+HEAD = """# Python API
+
+A call holds the GIL unless its entry says "GIL: released". Everything here is also in `help()`.
+`tools/python_reference.py` writes this page from the docstrings.
+"""
+SECTIONS: dict[str, tuple[str, ...]] = {
+    "Pipelines": ("Pipeline", "Port", "stream", "Stream", "run_node", "stop_all"),
+    "Samples and readers": (
+        *("Sample", "Reader", "Frame", "Circles", "Detections"),
+        *("LineCounts", "ZoneCounts", "Crossing"),
+    ),
+    "Sources": (
+        *("open", "probe", "read_picture", "write_picture"),
+        *("VideoSource", "VideoInfo", "Probe", "Measured", "MockCamera"),
+    ),
+    "Steps": (
+        *("CircleDetector", "CircleTracker", "detect_circles", "OnnxDetector", "OnnxModel", "BoxTracker"),
+        *("LineCounter", "ZoneCounter", "Annotate", "Node", "Source", "Batch", "Process", "StopToken"),
+    ),
+    "Recorders": ("VideoFile", "ClipRecorder", "JsonLines", "Csv"),
+    "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),
+    "Statistics and the dashboard": (
+        *("Stats", "NodeStats", "EdgeStats", "SourceStats", "WorkerStats", "InferenceStats", "PoolStats"),
+        *("Report", "Progress", "Dashboard", "show", "prometheus_collector"),
+    ),
+    "Fleets": ("Fleet",),
+    "Native code": ("native", "get_include", "get_cmake_dir"),
+    "The GIL": ("gil",),
+    "Numbers": ("numeric",),
+    "Errors": (
+        *("FreshframeError", "GraphError", "OptionError", "OptionTypeError", "StateError", "NodeError"),
+        *(
+            "SourceError",
+            "SourceTimeout",
+            "EndOfStream",
+            "ReadTimeout",
+            "Stalled",
+            "StopTimeout",
+            "FramesHeld",
+        ),
+    ),
+}
+MODULES = ("native", "gil", "numeric")
+# Google's sections of a docstring, and whether their entries have names.
+NAMED = {"Args", "Attributes", "Raises"}
+TEXTS = {"Returns", "Yields", "Example", "Note"}
+
+
+def page() -> str:
+    """The text of the whole page."""
+    parts = [HEAD]
+    for title, names in SECTIONS.items():
+        parts.append(f"## {title}\n")
+        for name in names:
+            parts += _module(name) if name in MODULES else _entry(name, getattr(ff, name), "ff")
+    return "\n".join(parts)
+
+
+def _module(name: str) -> list[str]:
+    module = importlib.import_module(f"freshframe.{name}")
+    entries = [_text(inspect.getdoc(module) or "") + "\n"]
+    for public in getattr(module, "__all__", None) or sorted(vars(module)):
+        what = getattr(module, public)
+        if not public.startswith("_") and getattr(what, "__doc__", None) and not inspect.ismodule(what):
+            entries += _entry(public, what, f"ff.{name}")
+    return entries
+
+
+def _entry(name: str, what: object, place: str) -> list[str]:
+    lines = [f"### {place}.{name}\n"]
+    if signature := _signature(f"{place}.{name}", what):
+        lines.append(f"```text\n{signature}\n```\n")
+    if not inspect.isclass(what) and not callable(
+        what
+    ):  # a predefined queue: the class's docstring is no help
+        return [*lines, f"`{what!r}`\n"]
+    lines.append(_text(_doc(what)) + "\n")
+    for member, documented in _members(what):
+        title = _signature(member, documented) or member
+        lines.append(f"**`{_on_one_line(title)}`**\n\n{_text(_doc(documented))}\n")
+    return lines
+
+
+def _doc(what: object) -> str:
+    """The docstring; without its first line where that is the signature of a native function."""
+    text = inspect.getdoc(what) or ""
+    first, _, rest = text.partition("\n")
+    return rest.strip() if hasattr(what, "__nb_signature__") and "(self" in first else text
+
+
+def _members(what: object) -> Iterator[tuple[str, Any]]:
+    """Public methods and properties of the class itself, in the order of the source."""
+    if not inspect.isclass(what) or issubclass(what, (Exception, enum.Enum)):
+        return
+    for name, member in vars(what).items():
+        unwrapped = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
+        described = isinstance(unwrapped, property) or inspect.isroutine(unwrapped)
+        if not name.startswith("_") and described and inspect.getdoc(unwrapped):
+            yield name, unwrapped
+
+
+def _signature(name: str, what: Any) -> str:
+    if isinstance(what, property):
+        return ""
+    native = getattr(what, "__nb_signature__", None)
+    if isinstance(native, tuple) and native:
+        return re.sub(r"^def (\w+)", name, re.sub(r"\bself, /,? ?|\bself,? ?", "", native[0][0]))
+    try:
+        signature = inspect.signature(what)
+    except (TypeError, ValueError):
+        return ""
+    parameters = [each for key, each in signature.parameters.items() if key not in ("self", "cls")]
+    returned = signature.return_annotation
+    arrow = "" if inspect.isclass(what) or returned is signature.empty else f" -> {_type(returned)}"
+    return _call(name, parameters, arrow)
+
+
+def _call(name: str, parameters: list[inspect.Parameter], arrow: str) -> str:
+    """`name(parameters) -> type`, one parameter per line where one line is too long."""
+    texts: list[str] = []
+    for each in parameters:
+        if each.kind is each.KEYWORD_ONLY and "*" not in texts:
+            texts.append("*")
+        texts.append(_parameter(each))
+    text = f"{name}({', '.join(texts)}){arrow}"
+    if len(text) <= 100:
+        return text
+    return "\n".join([f"{name}(", *(f"    {each}," for each in texts), f"){arrow}"])
+
+
+def _parameter(parameter: inspect.Parameter) -> str:
+    stars = "*" if parameter.kind is parameter.VAR_POSITIONAL else ""
+    stars = "**" if parameter.kind is parameter.VAR_KEYWORD else stars
+    annotation = "" if parameter.annotation is parameter.empty else f": {_type(parameter.annotation)}"
+    default = "" if parameter.default is parameter.empty else f" = {parameter.default!r}"
+    return f"{stars}{parameter.name}{annotation}{default}"
+
+
+def _type(annotation: Any) -> str:
+    return annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+
+
+def _on_one_line(signature: str) -> str:
+    return re.sub(r"\(\s+", "(", re.sub(r",?\s+\)", ")", " ".join(signature.split())))
+
+
+def _text(docstring: str) -> str:
+    """A docstring in Google's style as Markdown."""
+    out: list[str] = []
+    for title, body in _parts(docstring):
+        if title:
+            out.append(f"*{title}*\n")
+        if title in NAMED:
+            out.append("\n".join(f"- {entry}" for entry in _entries(body)) + "\n")
+        elif title == "Example":
+            out.append("```pycon\n" + textwrap.dedent("\n".join(body)).strip() + "\n```\n")
+        else:
+            out.append(_escaped(textwrap.dedent("\n".join(body)).strip()) + "\n")
+    return "\n".join(out).strip()
+
+
+def _parts(docstring: str) -> Iterator[tuple[str, list[str]]]:
+    """The text before the first section, then each section; a line "GIL: ..." is text of its own."""
+    title, body = "", list[str]()
+    for line in docstring.splitlines():
+        heading = re.fullmatch(r"(\w+):", line)
+        if heading and heading[1] in NAMED | TEXTS:
+            yield title, body
+            title, body = heading[1], []
+        elif title and line and not line.startswith(" "):
+            yield title, body
+            title, body = "", [line]
+        else:
+            body.append(line)
+    yield title, body
+
+
+def _entries(body: list[str]) -> Iterator[str]:
+    """`name`: text, one for each name."""
+    entry: list[str] = []
+    for line in textwrap.dedent("\n".join(body)).strip().splitlines():
+        if entry and line and not line.startswith(" "):
+            yield _named(entry)
+            entry = []
+        entry.append(line.strip())
+    if entry:
+        yield _named(entry)
+
+
+def _named(entry: list[str]) -> str:
+    name, colon, text = " ".join(entry).partition(":")
+    return f"`{name}`: {_escaped(text.strip())}" if colon else _escaped(name)
+
+
+def _escaped(text: str) -> str:
+    """Double backquotes of reStructuredText become single ones; a star is no emphasis."""
+    return re.sub(r"(?<!`)\*(?!`)", r"\\*", text.replace("``", "`")) if "`" in text or "*" in text else text
+
+
+def main() -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="fail if the page differs from the docstrings")
+    options = parser.parse_args()
+    text = page()
+    if options.check:
+        if PAGE.read_text(encoding="utf-8") == text:
+            return 0
+        print(f"{PAGE.name} differs from the docstrings: python tools/python_reference.py", file=sys.stderr)
+        return 1
+    PAGE.write_text(text, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""Runs clang-tidy on the C++ files that changed, or on all: several files of a target joined into one.
+
+Headers are read once for the files that are joined. Their text is joined without #include, because clang's
+analyzer follows only what stands in the main file.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import bisect
+import concurrent.futures
+import hashlib
+import json
+import math
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = (ROOT / "src", ROOT / "tests" / "cpp")
+RULES = ".clang-tidy"
+AT_ONCE = 8  # files that are joined
+# The analyzer follows paths through a function until it has this many states. By default it has 225,000, and
+# takes five times as long.
+STATES = 20_000
+CONFIGURATION = (
+    "-Wno-unknown-warning-option",
+    "-Wthread-safety",
+    *("-Xclang", "-analyzer-config", "-Xclang", f"max-nodes={STATES}"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """A file, and the options that its target is compiled with."""
+
+    path: Path
+    options: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Of one run: what clang-tidy wrote, whether all is clean, and the seconds that it took."""
+
+    sources: Sequence[Source]
+    text: str
+    clean: bool
+    seconds: float
+
+
+def sources(database: Path) -> list[Source]:
+    """The files of src/ and tests/cpp in a compile_commands.json."""
+    found = {}
+    for entry in json.loads(database.read_text(encoding="utf-8")):
+        path = Path(entry["directory"], entry["file"]).resolve()
+        if any(path.is_relative_to(folder) for folder in FOLDERS):
+            words = shlex.split(entry["command"])
+            first = next(place for place, word in enumerate(words) if word.endswith(("++", "cc", "c++"))) + 1
+            end = words.index("-o")
+            found[path] = Source(path, tuple(words[first:end]))
+    return sorted(found.values(), key=lambda source: source.path)
+
+
+class Includes:
+    """The files of this tree that a file includes, directly or through others."""
+
+    def __init__(self) -> None:
+        """Reads nothing yet."""
+        self._whole: dict[Path, frozenset[Path]] = {}
+
+    def of(self, path: Path) -> frozenset[Path]:
+        """With the file itself."""
+        if path not in self._whole:
+            self._whole[path] = frozenset({path})  # ends a circle
+            self._whole[path] |= {one for header in self._named(path) for one in self.of(header)}
+        return self._whole[path]
+
+    @staticmethod
+    def _named(path: Path) -> list[Path]:
+        names = re.findall(
+            r'^\s*#\s*include\s+["<]([^">]+)[">]', path.read_text(encoding="utf-8"), re.MULTILINE
+        )
+        places = (path.parent, ROOT / "src", ROOT / "include", ROOT / "tests")
+        return [place / name for name in names for place in places if (place / name).is_file()]
+
+
+def changed() -> set[Path]:
+    """The files that differ from the commit where this branch left origin/main; without one, from HEAD."""
+    base = _git("merge-base", "HEAD", "origin/main") or ["HEAD"]
+    names = _git("diff", "--name-only", base[0]) + _git("ls-files", "--others", "--exclude-standard")
+    return {ROOT / name for name in names}
+
+
+def _git(*words: str) -> list[str]:
+    ended = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
+    return ended.stdout.splitlines()
+
+
+def joined(chosen: Iterable[Source]) -> list[list[Source]]:
+    """Groups of files with the same rules and options. Files of Highway include themselves and stay alone."""
+    by_options = defaultdict(list)
+    groups = []
+    for source in chosen:
+        if "hwy/foreach_target.h" in source.path.read_text(encoding="utf-8"):
+            groups.append([source])
+        else:
+            by_options[rules_of(source.path), source.options].append(source)
+    for same in by_options.values():
+        groups += [same[first : first + AT_ONCE] for first in range(0, len(same), AT_ONCE)]
+    return groups
+
+
+def rules_of(path: Path) -> Path:
+    """The folder with the rules for a file."""
+    return next(folder for folder in path.parents if (folder / RULES).exists())
+
+
+class Text:
+    """The text of several files, one behind the other, and the way back to the lines of each."""
+
+    def __init__(self, group: Sequence[Source], folder: Path) -> None:
+        """Writes it into `folder` if there are several."""
+        self._ends: list[int] = []
+        self._paths = [source.path for source in group]
+        self.path = group[0].path
+        if len(group) == 1:
+            return
+        text = ""
+        for path in self._paths:
+            text += path.read_text(encoding="utf-8") + "\n"
+            self._ends.append(text.count("\n"))
+        name = hashlib.sha256("".join(map(str, self._paths)).encode()).hexdigest()[:16]
+        # clang-tidy looks for its rules from the file upwards.
+        place = rules_of(self._paths[0])
+        folder /= place.relative_to(ROOT)
+        folder.mkdir(parents=True, exist_ok=True)
+        if place != ROOT:
+            shutil.copy(place / RULES, folder)
+        self.path = folder / f"{name}.cpp"
+        self.path.write_text(text, encoding="utf-8")
+
+    def restored(self, remarks: str) -> str:
+        """Remarks with the names and lines of the files."""
+        if not self._ends:
+            return remarks
+        lines, shift = [], 0
+        for line in remarks.splitlines():
+            if found := re.match(re.escape(str(self.path)) + r":(\d+):", line):
+                place = bisect.bisect_left(self._ends, int(found[1]))
+                shift = self._ends[place - 1] if place else 0
+                lines.append(f"{self._paths[place]}:{int(found[1]) - shift}:{line[found.end() :]}")
+            elif found := re.match(r" *(\d+) \|", line):
+                lines.append(f"{int(found[1]) - shift:5} |{line[found.end() :]}")
+            else:
+                shift = shift if line.startswith(" ") else 0
+                lines.append(line)
+        return "\n".join(lines)
+
+
+def check(group: Sequence[Source], folder: Path) -> Outcome:
+    """Runs clang-tidy on files with the same options."""
+    began = time.monotonic()
+    text = Text(group, folder)
+    command = ["clang-tidy", "--quiet", str(text.path), "--", *group[0].options, *CONFIGURATION]
+    ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    clean = ended.returncode == 0
+    said = ended.stdout + ("" if clean else ended.stderr)
+    return Outcome(group, text.restored(said), clean, time.monotonic() - began)
+
+
+def main() -> int:
+    """The exit status is 1 when there is a remark."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("build", type=Path, help="the folder with compile_commands.json: each file alone")
+    parser.add_argument("--all", action="store_true", help="also the files that have not changed")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--minutes", type=float, default=math.inf, help="begin nothing after this time")
+    parser.add_argument("files", nargs="*", type=Path, help="these only")
+    arguments = parser.parse_intermixed_args()
+    build = arguments.build.resolve()
+    known = sources(build / "compile_commands.json")
+    if arguments.files:
+        named = {file.resolve() for file in arguments.files}
+        first = [source for source in known if source.path in named]
+    else:
+        includes, differing = Includes(), changed()
+        first = [source for source in known if includes.of(source.path) & differing]
+    rest = [source for source in known if source not in first] if arguments.all else []
+    groups = [*longest_first(joined(first)), *longest_first(joined(rest))]
+    print(f"clang-tidy: {len(first)} changed files, {len(rest)} others", flush=True)
+    return 0 if run(groups, build / "joined", arguments.jobs, arguments.minutes * 60) else 1
+
+
+def longest_first(groups: list[list[Source]]) -> list[list[Source]]:
+    """So that no long run is left when the others have ended."""
+    return sorted(groups, key=lambda group: -sum(source.path.stat().st_size for source in group))
+
+
+def run(groups: Sequence[Sequence[Source]], folder: Path, jobs: int, limit: float) -> bool:
+    """Prints each remark once, and how many files were left out. Returns whether all were clean."""
+    folder.mkdir(exist_ok=True)
+    began = time.monotonic()
+    seen: set[str] = set()
+    clean = True
+    checked = 0
+    with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        begun = [pool.submit(check_in_time, group, folder, began + limit) for group in groups]
+        for future in concurrent.futures.as_completed(begun):
+            outcome = future.result()
+            if outcome is None:
+                continue
+            clean &= outcome.clean
+            checked += len(outcome.sources)
+            print(f"clang-tidy: {len(outcome.sources)} files in {outcome.seconds:.0f} s", flush=True)
+            for remark in re.split(r"\n(?=/\S+:\d+:\d+: (?:warning|error))", outcome.text.strip()):
+                if remark and remark not in seen:
+                    seen.add(remark)
+                    print(remark, flush=True)
+    left_out = sum(map(len, groups)) - checked
+    print(
+        f"clang-tidy: {checked} files in {time.monotonic() - began:.0f} s, {left_out} left out, for the time"
+    )
+    return clean
+
+
+def check_in_time(group: Sequence[Source], folder: Path, end: float) -> Outcome | None:
+    """None when it is too late to begin."""
+    return check(group, folder) if time.monotonic() < end else None
+
+
+if __name__ == "__main__":
+    sys.exit(main())
