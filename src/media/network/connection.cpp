@@ -1,4 +1,4 @@
-// One connection to a network source: from its name to the packets of its video stream.
+// One connection to a network source over FFmpeg: from its name to the packets of its video stream.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/connection.hpp"
 
@@ -26,6 +26,20 @@ constexpr double kPatience = 0.12;
 /// Real time: FFmpeg and the network do not wait for a simulated clock (see Interrupt).
 TimePoint in(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
+}
+
+/// RTCP sender reports: FFmpeg attaches the time of the first packet after each.
+std::optional<double> wall_clock_of(const AVPacket& packet) {
+#if LIBAVCODEC_VERSION_MAJOR >= 60
+  std::size_t size = 0;
+#else
+  size_t size = 0;
+#endif
+  const auto* data = av_packet_get_side_data(&packet, AV_PKT_DATA_PRFT, &size);
+  if (data == nullptr || size < sizeof(AVProducerReferenceTime)) return std::nullopt;
+  AVProducerReferenceTime time{};
+  std::memcpy(&time, data, sizeof time);
+  return static_cast<double>(time.wallclock) / 1e6;
 }
 
 }  // namespace
@@ -89,12 +103,12 @@ bool LiveConnection::has_ended(TimePoint deadline) const {
   return true;
 }
 
-bool LiveConnection::next(AVPacket& packet, const Context& context) {
+std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context& context) {
   const auto quiet = in(quiet_limit(interval_, options_.read_timeout));
   const auto deadline = in(options_.read_timeout);
   for (;;) {
     const auto result = read(quiet, deadline);
-    if (stop_.stop_requested()) return false;
+    if (stop_.stop_requested()) return std::nullopt;
     check_gate();
     if (!result || input_->interrupt().timed_out()) {
       std::ostringstream text;
@@ -102,7 +116,9 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
       throw SourceTimeout(text.str(), url_, ETIMEDOUT);
     }
     if (*result == AVERROR(EAGAIN)) {
-      if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) return false;
+      if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) {
+        return std::nullopt;
+      }
     } else if (*result == AVERROR_INVALIDDATA) {
       context.counters.drop(NodeDropCause::Decode);
       if (++damaged_in_row_ > kMostDamagedPacketsInRow) lose("it sends only damaged packets", EBADMSG);
@@ -114,7 +130,9 @@ bool LiveConnection::next(AVPacket& packet, const Context& context) {
       learn_interval(context);
       av_packet_unref(&packet);
       av_packet_move_ref(&packet, &input_->packet());
-      return true;
+      return PacketNotes{.arrived = last_packet_,
+                         .can_begin = (packet.flags & AV_PKT_FLAG_KEY) != 0,
+                         .wall_clock = wall_clock_of(packet)};
     }
   }
 }
@@ -141,19 +159,6 @@ void LiveConnection::learn_interval(const Context& context) {
   last_packet_ = now;
   damaged_in_row_ = 0;
   book_.flow();
-}
-
-std::optional<double> LiveConnection::wall_clock(const AVPacket& packet) {
-#if LIBAVCODEC_VERSION_MAJOR >= 60
-  std::size_t size = 0;
-#else
-  size_t size = 0;
-#endif
-  const auto* data = av_packet_get_side_data(&packet, AV_PKT_DATA_PRFT, &size);
-  if (data == nullptr || size < sizeof(AVProducerReferenceTime)) return std::nullopt;
-  AVProducerReferenceTime time{};
-  std::memcpy(&time, data, sizeof time);
-  return static_cast<double>(time.wallclock) / 1e6;
 }
 
 void LiveConnection::check_stop() const {

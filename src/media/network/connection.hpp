@@ -1,9 +1,10 @@
-// One connection to a network source: from its name to the packets of its video stream.
+// One connection to a network source over FFmpeg: from its name to the packets of its video stream.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/media.hpp"
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -11,6 +12,7 @@
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/network/detached_call.hpp"
 #include "media/network/input.hpp"
+#include "media/network/packet_connection.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {
@@ -18,23 +20,23 @@ namespace freshframe::media {
 /// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
 /// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted. So a call that may
 /// connect runs on a thread of its own, and is left behind when it does not return.
-class LiveConnection {
+class LiveConnection final : public PacketConnection {
  public:
   /// `gate` is asked before and after it connects; null: no gate.
   /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
                  std::optional<DetachedCall>& aside, const std::shared_ptr<core::SessionGate>& gate);
 
-  /// Fills `packet` with the next one of the video stream; false: stopped. Counts damaged packets. Throws
-  /// SourceError when the server has closed the connection (also at the end of its stream), SourceTimeout when
-  /// it is silent. After false and after an error only the decoder and the stream's properties can be used.
-  [[nodiscard]] bool next(AVPacket& packet, const Context& context);
+  [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
 
-  [[nodiscard]] const LiveInput& input() const noexcept { return *input_; }
-  [[nodiscard]] Decoder& decoder() noexcept { return input_->decoder(); }
-  /// Unix time of this packet by the server's clock, in seconds, if the server has sent it (RTCP sender
-  /// reports).
-  [[nodiscard]] static std::optional<double> wall_clock(const AVPacket& packet);
+  [[nodiscard]] Decoder& decoder() noexcept override { return input_->decoder(); }
+  [[nodiscard]] const VideoInfo& info() const noexcept override { return input_->info(); }
+  [[nodiscard]] Turn turn() const noexcept override { return input_->turn(); }
+  [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const override {
+    return input_->seconds(ticks);
+  }
+  [[nodiscard]] bool is_timeless() const override { return input_->is_timeless(); }
+  [[nodiscard]] bool is_bursty() const override { return input_->is_bursty(); }
 
  private:
   [[nodiscard]] std::string target(const LiveUrl& url);

@@ -11,6 +11,7 @@
 
 #include "media/ffmpeg/options.hpp"
 #include "media/masked_url.hpp"
+#include "media/network/connection.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -39,11 +40,11 @@ void LiveSource::connect(const Context& context) {
   seen_key_ = false;
   in_decoder_.clear();
   connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_, gate_);
-  maker_.set_turn(connection_->input().turn());
+  maker_.set_turn(connection_->turn());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // Otherwise no frame was decoded yet: the first one tells.
-  if (!info_known_ && !connection_->input().info().pixel_format.empty()) {
-    set_info(connection_->input().info());
+  if (!info_known_ && !connection_->info().pixel_format.empty()) {
+    set_info(connection_->info());
   }
 }
 
@@ -84,23 +85,24 @@ AvFramePtr LiveSource::pull(const Context& context) {
 
 /// Gives the decoder one packet, or the end when the connection is lost. False: stopped.
 bool LiveSource::feed(const Context& context) {
+  std::optional<PacketNotes> notes;
   try {
-    if (!connection_->next(*packet_, context)) return false;
+    notes = connection_->next(*packet_, context);
   } catch (const SourceError&) {
     lost_ = std::current_exception();
     connection_->decoder().finish();
     return true;
   }
-  const TimePoint captured = context.clock.now();
-  note_packet(captured);
-  if (const auto wall = LiveConnection::wall_clock(*packet_)) {
-    if (const auto time = connection_->input().seconds(packet_->pts)) wall_offset_ = *wall - *time;
+  if (!notes) return false;
+  note_packet(notes->arrived);
+  if (notes->wall_clock) {
+    if (const auto time = connection_->seconds(packet_->pts)) wall_offset_ = *notes->wall_clock - *time;
   }
   // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
-  seen_key_ = seen_key_ || (packet_->flags & AV_PKT_FLAG_KEY) != 0;
+  seen_key_ = seen_key_ || notes->can_begin;
   if (seen_key_) {
-    if (connection_->decoder().send(*packet_, captured)) {
-      in_decoder_.push_back(captured);
+    if (connection_->decoder().send(*packet_, notes->arrived)) {
+      in_decoder_.push_back(notes->arrived);
     } else {
       context.counters.drop(NodeDropCause::Decode);
     }
@@ -113,7 +115,7 @@ bool LiveSource::feed(const Context& context) {
 std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Context& context) {
   auto& book = context.counters.source();
   const TimePoint captured = Decoder::captured_of(*frame);
-  const auto time = connection_->input().seconds(frame->best_effort_timestamp);
+  const auto time = connection_->seconds(frame->best_effort_timestamp);
   const double pts = timeline_.place(time, captured);
   if (wall_offset_ && time) book.set_wall_clock(*wall_offset_ + *time - pts);
   note_delay(captured, context);
@@ -123,7 +125,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   if (!made) return std::nullopt;
   note_frame(context);
   note_info(*made, first);
-  if (connection_->input().is_bursty()) {
+  if (connection_->is_bursty()) {
     static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
   }
   return SourceItem<Frame>{*std::move(made), pts, captured};
@@ -141,15 +143,14 @@ void LiveSource::note_delay(TimePoint captured, const Context& context) {
 void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   if (info_known_) return;
   info_known_ = true;
-  VideoInfo info = connection_->input().info();
+  VideoInfo info = connection_->info();
   info.width = made.width();
   info.height = made.height();
   const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.pixel_format));
   info.interlaced = first.interlaced;
   info.pixel_format = name != nullptr ? name : "";
   const AVRational rate = connection_->decoder().context().framerate;
-  if (!info.fps && !connection_->input().is_timeless() && rate.num > 0 && rate.den > 0)
-    info.fps = av_q2d(rate);
+  if (!info.fps && !connection_->is_timeless() && rate.num > 0 && rate.den > 0) info.fps = av_q2d(rate);
   set_info(std::move(info));
 }
 

@@ -11,11 +11,12 @@
 #include <optional>
 #include <string>
 
+#include "core/session_gate.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/reconnecting_source.hpp"
-#include "media/network/connection.hpp"
 #include "media/network/detached_call.hpp"
 #include "media/network/live_timeline.hpp"
+#include "media/network/packet_connection.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {
@@ -55,7 +56,7 @@ class LiveSource final : public ReconnectingSource {
   const std::shared_ptr<core::SessionGate> gate_;  // of the thread that made it
   bool info_known_ = false;                        // of a first frame
   std::optional<DetachedCall> aside_;  // the call of connection_ that may be left behind, which outlives it
-  std::unique_ptr<LiveConnection> connection_;
+  std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   FrameMaker maker_;
   LiveTimeline timeline_;

@@ -1,0 +1,50 @@
+// A connection that gives the packets of one video stream, whichever protocol brings them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <optional>
+
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/ffmpeg/read/upright.hpp"
+
+namespace freshframe::media {
+
+/// What is known of a packet beside its bytes.
+struct PacketNotes {
+  TimePoint arrived{};     // its first byte, by the context's clock
+  bool can_begin = false;  // decoding can begin with it: a key picture
+  /// Unix time of this packet by the server's clock, in seconds, if the server has sent it (RTCP sender reports).
+  std::optional<double> wall_clock;
+};
+
+/// Made by its constructor, which blocks until the streams are known and the decoder is made, and throws
+/// SourceError, SourceTimeout, SourceRefused. One thread, perhaps with threads of its own inside.
+class PacketConnection {
+ public:
+  PacketConnection() = default;
+  PacketConnection(const PacketConnection&) = delete;
+  PacketConnection& operator=(const PacketConnection&) = delete;
+  virtual ~PacketConnection() = default;
+
+  /// Fills `packet` with the next one of the video stream; nullopt: stopped. Counts damaged packets and stalls.
+  /// Throws SourceError when the server has closed the connection (also at the end of its stream), SourceTimeout
+  /// when it is silent. After nullopt and after an error only the decoder and the properties can be used.
+  [[nodiscard]] virtual std::optional<PacketNotes> next(AVPacket& packet, const Context& context) = 0;
+
+  [[nodiscard]] virtual Decoder& decoder() noexcept = 0;
+  /// As the server declares it; RTSP does not contain the size.
+  [[nodiscard]] virtual const VideoInfo& info() const noexcept = 0;
+  /// The orientation of its pictures, as the server declares it.
+  [[nodiscard]] virtual Turn turn() const noexcept = 0;
+  /// Of a frame or packet; nullopt: the stream has no time of its own.
+  [[nodiscard]] virtual std::optional<double> seconds(std::int64_t ticks) const = 0;
+  /// The stream has no times and no rate of its own.
+  [[nodiscard]] virtual bool is_timeless() const = 0;
+  /// A stream that arrives in bursts (HLS) is delivered at its own pace.
+  [[nodiscard]] virtual bool is_bursty() const = 0;
+};
+
+}  // namespace freshframe::media
