@@ -10,7 +10,7 @@ from typing import Any, Literal
 from .code_places import names, place
 
 State = Literal["cpu", "blocked"]
-Kind = Literal["call", "collector", "bytecode"]
+Cause = Literal["call", "collector", "bytecode"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class GilStall:
         share: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
         delayed: Seconds in which this thread held the GIL and waited for a processor, because other threads
             and programs had them all. They are not in ``duration``. 0 where the kernel does not count them.
-        kind: "call": it was within one call of native code; "collector": the garbage collector ran, which no
+        cause: "call": it was within one call of native code; "collector": the garbage collector ran, which no
             code had called; "bytecode": it ran Python code.
         native: ``library:symbol`` of the native function that Python had called, demangled, such as
             ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
@@ -49,7 +49,7 @@ class GilStall:
     native_id: int
     share: float
     delayed: float
-    kind: Kind
+    cause: Cause
     native: str | None
     native_stack: tuple[str, ...]
     python: str | None
@@ -73,7 +73,7 @@ def _thread_name(native_id: int, known: str) -> str:
 
 def stall_of(raw: tuple[Any, ...]) -> GilStall:
     duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, *rest = raw
-    share, program, kind, delayed = rest
+    share, program, cause, delayed = rest
     python = tuple(place(frame) for frame in frames)
     return GilStall(
         duration=duration,
@@ -83,7 +83,7 @@ def stall_of(raw: tuple[Any, ...]) -> GilStall:
         native_id=native_id,
         share=share,
         delayed=delayed,
-        kind=kind,
+        cause=cause,
         native=native,
         native_stack=chain,
         python=python[0] if python else None,

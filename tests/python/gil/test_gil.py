@@ -57,6 +57,8 @@ LETTING_GO = {
     "cameras",
     "compute",
     "detect_circles",
+    "Frame.jpeg",
+    "context_switches",
     "fibonacci",
     "gil_waits",
     "load_function_node",

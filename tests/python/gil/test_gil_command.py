@@ -184,7 +184,7 @@ def test_the_command_ends_as_the_program_and_always_sums_up(
     assert said in ended.stderr
     assert "runpy" not in ended.stderr
     assert f"gil_holds{Path(str(gil_holds.library())).suffixes[0]}" in ended.stderr
-    assert f"py_block, called at {program}:4:<module>" in ended.stderr
+    assert f"py_block, called at {program}:5:<module>" in ended.stderr
     assert "who held the GIL" in ended.stderr
 
 

@@ -208,13 +208,13 @@ TEST(MediaVideoFile, TimeThatGoesBackIsAnError) {
   file.close();
 }
 
-TEST(MediaVideoFile, WithoutAFrameItClosesAnEmptyFile) {
+TEST(MediaVideoFile, WithoutAFrameThereIsNoFile) {
   const Folder folder;
   Hand hand;
   VideoFile file(folder.file("a.mp4"));
   file.open(hand.context());
   file.close();
-  EXPECT_TRUE(std::filesystem::exists(folder.file("a.mp4")));
+  EXPECT_FALSE(std::filesystem::exists(folder.file("a.mp4")));
 }
 
 TEST(MediaVideoFile, RecordsAFileThroughAPipeline) {
