@@ -25,23 +25,23 @@ using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 namespace {
 
 // A state, and events with their numbers.
-struct Counted {
+struct StateWithEvents {
   std::int64_t state = 0;
   std::vector<int> events = {};
 
   [[nodiscard]] bool has_events() const noexcept { return !events.empty(); }
-  void absorb(std::span<const Counted* const> older) {
+  void absorb(std::span<const StateWithEvents* const> older) {
     std::vector<int> all;
     for (const auto* each : older) all.insert(all.end(), each->events.begin(), each->events.end());
     all.insert(all.end(), events.begin(), events.end());
     events = std::move(all);
   }
 };
-static_assert(HasEvents<Counted>);
+static_assert(HasEvents<StateWithEvents>);
 static_assert(!HasEvents<int>);
 
 AnySample counted(std::int64_t seq, std::vector<int> events, TimePoint captured = {}, int source = 0) {
-  return {{seq, 0, captured, source}, {}, ValueRef::make<Counted>({seq, std::move(events)}), 0};
+  return {{seq, 0, captured, source}, {}, ValueRef::make<StateWithEvents>({seq, std::move(events)}), 0};
 }
 
 void expect_edge_books(const Inbox& inbox) {
@@ -56,7 +56,7 @@ struct Consumer {
   std::vector<int> events;
 
   void see(const AnySample& sample) {
-    const auto* value = sample.value.as<Counted>();
+    const auto* value = sample.value.as<StateWithEvents>();
     ASSERT_NE(value, nullptr);
     states.push_back(value->state);
     events.insert(events.end(), value->events.begin(), value->events.end());
@@ -162,7 +162,7 @@ TEST(Events, OfOneSourceNeverPassWithASampleOfAnother) {
   ASSERT_EQ(samples.size(), 2U);
   for (const auto& sample : samples) {
     const auto first = sample.stamp.source == 0 ? 1 : 10;
-    EXPECT_EQ(sample.value.as<Counted>()->events, (Events{first, 2 * first}));
+    EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{first, 2 * first}));
   }
 }
 
@@ -180,7 +180,7 @@ TEST(Events, OnlyTheNewestOfTheKeptSamplesKeepsItsPicture) {
   ASSERT_EQ(one.inbox.try_take(sample), Taken::Sample);
   EXPECT_EQ(sample.stamp.seq, 2);
   EXPECT_TRUE(static_cast<bool>(sample.frame));
-  EXPECT_EQ(sample.value.as<Counted>()->events, (Events{0, 1, 2}));
+  EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{0, 1, 2}));
 }
 
 TEST(Events, WithoutRoomAreCountedAsLost) {
