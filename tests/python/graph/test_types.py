@@ -6,20 +6,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from rigs.adder import Adder
 from support import Collect, Count, Pictures, run_node
 
 import freshframe as ff
-
-
-class Adder:
-    def __init__(self, amount: int) -> None:
-        self.amount = amount
-
-    def __call__(self, value: int) -> int:
-        return value + self.amount
-
-    def method(self, value: int) -> int:
-        return value + 10 * self.amount
 
 
 def test_a_native_node_below_a_port_of_another_type_is_refused_at_add() -> None:

@@ -99,37 +99,39 @@ def test_stop_wait_returns_false_after_the_time() -> None:
     assert answers == [False, True]
 
 
+class Yields(ff.Source[Any]):
+    """Yields one item, which is a right one or not."""
+
+    live = False
+
+    def __init__(self, item: Any) -> None:
+        self.item = item
+
+    def read(self, stop: ff.StopToken) -> Iterator[Any]:
+        yield self.item
+
+
+def run_source(source: ff.Source[Any]) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(source))
+    pipeline.run()
+
+
 @pytest.mark.parametrize(
     "item",
     [5, (1,), (1, "late"), (1, 0.0, 0.0, 0.0), None],
     ids=["no tuple", "too short", "pts no number", "too long", "None"],
 )
 def test_the_error_of_a_source_that_yields_something_else_names_the_right_items(item: Any) -> None:
-    class Wrong(ff.Source[int]):
-        live = False
-
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
-            yield item
-
-    pipeline = ff.Pipeline()
-    pipeline.add(Collect(), pipeline.add(Wrong()))
-    with pytest.raises(ff.NodeError, match=r"(?s)'Wrong'.*pts") as caught:
-        pipeline.run()
+    with pytest.raises(ff.NodeError, match=r"(?s)'Yields'.*pts") as caught:
+        run_source(Yields(item))
     assert isinstance(caught.value.__cause__, TypeError)
 
 
 @pytest.mark.parametrize("item", [(1, float("nan")), (1, float("inf")), (1, 0.0, float("nan"))])
 def test_the_error_of_a_source_that_yields_no_time_says_so(item: Any) -> None:
-    class Wrong(ff.Source[int]):
-        live = False
-
-        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
-            yield item
-
-    pipeline = ff.Pipeline()
-    pipeline.add(Collect(), pipeline.add(Wrong()))
     with pytest.raises(ff.NodeError, match=r"= (nan|inf); it must be a number of seconds") as caught:
-        pipeline.run()
+        run_source(Yields(item))
     assert isinstance(caught.value.__cause__, ValueError)
 
 
@@ -147,10 +149,8 @@ def test_the_error_of_a_source_whose_read_is_no_generator_says_so() -> None:
             yield 1, 0.0
 
     for kind, found in ((Returns, "it returned 5"), (Async, "it returned <async_generator")):
-        pipeline = ff.Pipeline()
-        pipeline.add(Collect(), pipeline.add(kind()))
         with pytest.raises(ff.NodeError, match=rf"must yield \(value, pts\).*{found}"):
-            pipeline.run()
+            run_source(kind())
 
 
 def test_a_source_is_live_or_not() -> None:

@@ -11,21 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from rigs.adder import Adder
 from support import Collect, Count, Gate, Pictures, Push, Ticker, run_node, until
 
 import freshframe as ff
-
-
-class Adder:
-    def __init__(self, amount: int) -> None:
-        self.amount = amount
-
-    def __call__(self, value: int) -> int:
-        return value + self.amount
-
-    def method(self, value: int) -> int:
-        return value + 10 * self.amount
-
 
 # --- conventions --------------------------------------------------------------------------------------------
 

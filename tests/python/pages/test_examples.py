@@ -56,7 +56,9 @@ def test_every_example_is_run_here() -> None:
         path.relative_to(EXAMPLES).as_posix()
         for path in EXAMPLES.rglob("*.py")
         # test_extension_examples.py runs those of packages
-        if not any((folder / "pyproject.toml").exists() for folder in path.parents if EXAMPLES in folder.parents)
+        if not any(
+            (folder / "pyproject.toml").exists() for folder in path.parents if EXAMPLES in folder.parents
+        )
     }
     assert programs == set(re.findall(r'run\("(.*?\.py)"', Path(__file__).read_text()))
 

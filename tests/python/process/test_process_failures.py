@@ -3,17 +3,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import signal
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from rigs.process import nodes as process_nodes
+from rigs.process.kills import survive_kills
 from rigs.process.remains import nothing_is_left  # noqa: F401  (a fixture)
 from support import Count, Pictures, Push, run_node, until
 
@@ -166,34 +165,8 @@ def test_siblings_go_on(tmp_path: Path) -> None:
         assert pipeline.stats().nodes["n"].drops == {"worker": 1}
 
 
-def is_replaced(pipeline: ff.Pipeline, pid: int) -> bool:
-    return pid not in {worker.pid for worker in pipeline.stats().nodes["n"].workers}
-
-
 def test_many_kills_leave_nothing_behind() -> None:
-    pipeline = ff.Pipeline()
-    port = pipeline.add(
-        process_nodes.mean,
-        pipeline.add(Pictures(1 << 30, live=True, size=(640, 480))),
-        process=ff.Process(workers=2, restarts=1000),
-        name="n",
-    )
-    reader = pipeline.reader(port, frames=False)
-    with pipeline:
-        for kills in range(30):
-            reader.get()
-            workers = pipeline.stats().nodes["n"].workers
-            pid = next((worker.pid for worker in workers if worker.pid), 0)
-            if pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            until(partial(is_replaced, pipeline, pid), f"the end of worker {pid}, number {kills}")
-        reader.get()
-    node = pipeline.stats().nodes["n"]
-    [edge] = [edge for edge in pipeline.stats().edges if edge.child == "n"]
-    assert edge.delivered == node.processed + node.dropped
-    assert node.in_flight == 0
-    assert pipeline.stats().held_by_python_bytes == 0
+    survive_kills(30)
 
 
 # ---- limits

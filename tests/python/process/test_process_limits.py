@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 from rigs.process import nodes as process_nodes
+from rigs.process.kills import survive_kills
 from rigs.process.remains import is_alive
-from support import Count, Pictures, program_environment, run_node, run_program, run_python, until
+from support import Count, program_environment, run_node, run_program, run_python, until
 
 import freshframe as ff
 
@@ -34,6 +35,7 @@ FEW_DESCRIPTORS = """
 import os, resource, signal
 import numpy as np
 from rigs.process import nodes as process_nodes
+from rigs.process.kills import survive_kills
 import freshframe as ff
 from rigs.process.remains import is_alive
 from support import Count, Push, until
@@ -260,39 +262,19 @@ def test_other_threads_go_on_beside_workers_that_keep_their_gil() -> None:
     assert pipeline.stats().nodes["n"].drops == {"stop": 2}
 
 
-def is_replaced(pipeline: ff.Pipeline, pid: int) -> bool:
-    return pid not in {worker.pid for worker in pipeline.stats().nodes["n"].workers}
-
-
 @pytest.mark.full
 @pytest.mark.timeout(1800)
 def test_a_thousand_kills_lose_nothing_uncounted() -> None:
-    pipeline = ff.Pipeline()
-    port = pipeline.add(
-        process_nodes.mean,
-        pipeline.add(Pictures(1 << 30, live=True, size=(640, 480))),
-        process=ff.Process(workers=2, restarts=2000),
-        name="n",
-    )
-    reader = pipeline.reader(port, frames=False)
-    open_files = 0
-    with pipeline:
-        for kills in range(1000):
-            reader.get()
-            workers = pipeline.stats().nodes["n"].workers
-            pid = next((worker.pid for worker in workers if worker.pid), 0)
-            if pid:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGKILL)
-            until(partial(is_replaced, pipeline, pid), f"the end of worker {pid}, number {kills}")
-            if kills == 20:
-                open_files = len(os.listdir("/proc/self/fd"))
-        reader.get()
-        until(lambda: len(os.listdir("/proc/self/fd")) <= open_files + 16, "no more descriptors than before")
-    node = pipeline.stats().nodes["n"]
-    [edge] = [edge for edge in pipeline.stats().edges if edge.child == "n"]
-    assert edge.delivered == node.processed + node.dropped
-    assert (node.in_flight, pipeline.stats().held_by_python_bytes) == (0, 0)
+    open_files: list[int] = []
+
+    def look(number: int) -> None:
+        if number == 20:
+            open_files.append(len(os.listdir("/proc/self/fd")))
+        elif number == 999:
+            limit = open_files[0] + 16
+            until(lambda: len(os.listdir("/proc/self/fd")) <= limit, "no more descriptors than before")
+
+    survive_kills(1000, after_each=look)
 
 
 def have_ended(pids: list[int]) -> bool:
@@ -302,6 +284,7 @@ def have_ended(pids: list[int]) -> bool:
 RUNS_UNTIL_KILLED = """
 import sys, time
 from rigs.process import nodes as process_nodes
+from rigs.process.kills import survive_kills
 import freshframe as ff
 from support import Pictures
 pipeline = ff.Pipeline()

@@ -10,20 +10,10 @@ import time
 from collections.abc import Callable
 
 import pytest
+from rigs.pushed import arrived, pushed
 from support import Count, Pictures, Push, edge, until
 
 import freshframe as ff
-
-
-def pushed(
-    queue: ff.Queue | None = None, *, live: bool = True
-) -> tuple[ff.Pipeline, Push, ff.Reader[object]]:
-    pipeline, source = ff.Pipeline(), Push(live=live)
-    return pipeline, source, pipeline.reader(pipeline.add(source), queue=queue)
-
-
-def arrived(pipeline: ff.Pipeline, count: int) -> None:
-    until(lambda: edge(pipeline, "reader").passed_in == count, f"{count} samples to be offered to the reader")
 
 
 def test_latest_and_poll_are_none_before_the_first_sample() -> None:

@@ -6,20 +6,10 @@ from __future__ import annotations
 import time
 
 import pytest
-from support import Pictures, Push, edge, until
+from rigs.pushed import pushed
+from support import Pictures, Push
 
 import freshframe as ff
-
-
-def pushed(
-    queue: ff.Queue | None = None, *, live: bool = True
-) -> tuple[ff.Pipeline, Push, ff.Reader[object]]:
-    pipeline, source = ff.Pipeline(), Push(live=live)
-    return pipeline, source, pipeline.reader(pipeline.add(source), queue=queue)
-
-
-def arrived(pipeline: ff.Pipeline, count: int) -> None:
-    until(lambda: edge(pipeline, "reader").passed_in == count, f"{count} samples to be offered to the reader")
 
 
 def test_a_sample_carries_its_stamp() -> None:

@@ -79,24 +79,34 @@ def test_a_killed_recorder_leaves_files_that_can_be_read(tmp_path: Path, suffix:
     assert [json.loads(line)["seq"] for line in text.splitlines()]
 
 
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_a_full_disk_leaves_a_file_that_can_be_played(tmp_path: Path, suffix: str) -> None:
-    code = f"""
-import resource, signal, sys, freshframe as ff
+def run_on_a_full_disk(code: str, *, size_bytes: int) -> str:
+    """Runs a pipeline that `code` makes in a process whose files may not be larger, and returns the error's
+    text."""
+    program = f"""
+import resource, signal, freshframe as ff
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, 300_000))
+resource.setrlimit(resource.RLIMIT_FSIZE, ({size_bytes}, {size_bytes}))
 pipeline = ff.Pipeline()
-source = pipeline.add(ff.open("demo:circles?size=320x240&fps=100"))
-pipeline.add(ff.VideoFile({str(tmp_path / "a") + "." + suffix!r}, quality=5), source)
+{code}
 try:
     pipeline.run()
 except ff.NodeError as error:
     print(error)
 """
     ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=WATCHDOG, check=True
+        [sys.executable, "-c", program], capture_output=True, text=True, timeout=WATCHDOG, check=True
     )
-    assert "cannot write" in ended.stdout
+    return ended.stdout
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
+def test_a_full_disk_leaves_a_file_that_can_be_played(tmp_path: Path, suffix: str) -> None:
+    code = f"""
+source = pipeline.add(ff.open("demo:circles?size=320x240&fps=100"))
+pipeline.add(ff.VideoFile({str(tmp_path / "a") + "." + suffix!r}, quality=5), source)
+"""
+    said = run_on_a_full_disk(code, size_bytes=300_000)
+    assert "cannot write" in said
     pts = frames_of(tmp_path / f"a.{suffix}")
     assert len(pts) >= 2
     assert pts == sorted(pts)
@@ -105,22 +115,12 @@ except ff.NodeError as error:
 def test_a_full_disk_leaves_whole_lines(tmp_path: Path) -> None:
     path = tmp_path / "a.jsonl"
     code = f"""
-import resource, signal, freshframe as ff
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (200_001, 200_001))
-pipeline = ff.Pipeline()
 source = pipeline.add(ff.open("demo:circles?pace=0&size=64x64"))
 numbers = pipeline.add(lambda frame: list(range(100)), source)
 pipeline.add(ff.JsonLines({str(path)!r}), numbers)
-try:
-    pipeline.run()
-except ff.NodeError as error:
-    print(error)
 """
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=WATCHDOG, check=True
-    )
-    assert str(path) in ended.stdout
+    said = run_on_a_full_disk(code, size_bytes=200_001)
+    assert str(path) in said
     records = [json.loads(line) for line in path.read_text().splitlines()]
     assert [record["seq"] for record in records] == list(range(len(records)))
     assert path.read_text().endswith("\n")
@@ -316,21 +316,11 @@ def test_speed_is_that_of_the_encoder(tmp_path: Path) -> None:
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])
 def test_a_full_disk_keeps_what_was_recorded_faster_than_in_reality(tmp_path: Path, suffix: str) -> None:
     code = f"""
-import resource, signal, freshframe as ff
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000))
-pipeline = ff.Pipeline()
 source = pipeline.add(ff.open("demo:circles?size=192x96&fps=25&pace=0&frames=2000"))
 pipeline.add(ff.VideoFile({str(tmp_path / "a") + "." + suffix!r}), source)
-try:
-    pipeline.run()
-except ff.NodeError as error:
-    print(error)
 """
-    ended = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=WATCHDOG, check=True
-    )
-    assert "cannot write" in ended.stdout
+    said = run_on_a_full_disk(code, size_bytes=60_000)
+    assert "cannot write" in said
     assert len(frames_of(tmp_path / f"a.{suffix}")) >= 25
 
 
