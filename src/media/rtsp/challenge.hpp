@@ -1,0 +1,35 @@
+// What a server wants to see before it answers: WWW-Authenticate (RFC 7235, 7616, 7617).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshframe::media::rtsp {
+
+/// The hash of Digest. In the order in which they are preferred, the worst first.
+enum class DigestHash : std::uint8_t { Md5, Sha256, Sha512_256 };
+
+struct Challenge {
+  bool digest = false;  // otherwise Basic
+  std::string realm{};
+  std::string nonce{};
+  std::optional<std::string> opaque{};
+  std::string algorithm{};  // as the server wrote it: "SHA-256-sess"; empty: it named none
+  DigestHash hash = DigestHash::Md5;
+  bool session = false;  // "-sess"
+  bool qop = false;      // it offers qop="auth"
+  bool stale = false;    // only the nonce was too old
+};
+
+/// The challenges that can be answered, of all headers of this name. One header may hold several. Digest with an
+/// unknown hash, or with qop="auth-int" alone, is left out, as are other schemes.
+[[nodiscard]] std::vector<Challenge> parse_challenges(const std::vector<std::string_view>& headers);
+
+/// The strongest one; null: there is none.
+[[nodiscard]] const Challenge* strongest(const std::vector<Challenge>& challenges);
+
+}  // namespace freshframe::media::rtsp

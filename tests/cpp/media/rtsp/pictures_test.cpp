@@ -1,0 +1,151 @@
+// Where pictures end, with markers that are true and markers that lie, and where decoding can begin.
+// SPDX-License-Identifier: Apache-2.0
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "media/rtsp/payload.hpp"
+#include "media/rtsp/picture_ends.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::media::rtsp::test {
+namespace {
+
+using Data = std::vector<std::uint8_t>;
+
+/// Packets as text, a letter each: 's' a slice, 'p' parameter sets, 'f' filler; a capital letter has the marker; a digit
+/// sets the timestamp of those that follow. The result has '|' where pictures end.
+std::string cut(PictureEnds& ends, const std::string& packets) {
+  std::string text;
+  std::uint32_t timestamp = 0;
+  for (const char c : packets) {
+    if (c >= '0' && c <= '9') {
+      timestamp = static_cast<std::uint32_t>(c - '0');
+      continue;
+    }
+    const bool marker = c >= 'A' && c <= 'Z';
+    const char kind = marker ? static_cast<char>(c - 'A' + 'a') : c;
+    const auto verdict =
+        ends.add({.timestamp = timestamp, .marker = marker, .coded = kind == 's', .tail = kind == 'f'});
+    if (verdict.before) text += '|';
+    text += c;
+    if (verdict.after) text += '|';
+  }
+  return text;
+}
+
+std::string cut(const std::string& packets) {
+  PictureEnds ends;
+  return cut(ends, packets);
+}
+
+TEST(PictureEnds, LearnsThatMarkersAreTrue) {
+  PictureEnds ends;
+  EXPECT_EQ(cut(ends, "1ppsS2sS3sS4sS5sS6ppsS"), "ppsS|sS|sS|sS|sS|ppsS|");
+  EXPECT_TRUE(ends.believes_markers());
+  EXPECT_EQ(ends.faults(), 0);
+}
+
+TEST(PictureEnds, EndsPicturesAtOnceWhereMarkersWereTrueBefore) {
+  PictureEnds ends(true);
+  EXPECT_EQ(cut(ends, "1sS2sS"), "sS|sS|");
+}
+
+TEST(PictureEnds, NeverTearsWhereEachUnitIsMarked) {
+  EXPECT_EQ(cut("1PSSSS2SSSS3SSSS4SSSS5SSSS"), "PSSSS|SSSS|SSSS|SSSS|SSSS");
+}
+
+TEST(PictureEnds, EndsAtTheTimestampWithoutMarkers) {
+  EXPECT_EQ(cut("1ss2ss3ss4ss5s"), "ss|ss|ss|ss|s");
+}
+
+TEST(PictureEnds, DoesNotEndAtMarkedParameterSets) {
+  PictureEnds ends;
+  EXPECT_EQ(cut(ends, "1PPsS2sS3sS4sS5PPsS"), "PPsS|sS|sS|sS|PPsS|");
+  EXPECT_TRUE(ends.believes_markers());
+}
+
+TEST(PictureEnds, GivesParameterSetsToTheNextPictureWhateverTheirTimestamp) {
+  PictureEnds ends(true);
+  EXPECT_EQ(cut(ends, "1sS1pp2sS"), "sS|ppsS|");
+  EXPECT_EQ(ends.faults(), 0);
+}
+
+TEST(PictureEnds, EndsWithFillerBehindTheSlices) {
+  EXPECT_EQ(cut("1sF2sF3sF4sF5sF"), "sF|sF|sF|sF|sF|");
+}
+
+TEST(PictureEnds, StopsBelievingAfterASliceOfAPictureThatHadEnded) {
+  PictureEnds ends(true);
+  EXPECT_EQ(cut(ends, "1SS2SS3SS4SS5SS6S"), "S|S|SS|SS|SS|SS|S") << "torn once, and never again";
+  EXPECT_EQ(ends.faults(), 1);
+  EXPECT_FALSE(ends.believes_markers());
+}
+
+TEST(PictureEnds, EndsAPictureWhoseMarkedPacketIsLost) {
+  PictureEnds ends(true);
+  EXPECT_EQ(cut(ends, "1sS2s3sS"), "sS|s|sS|");
+  EXPECT_EQ(ends.faults(), 0);
+}
+
+TEST(Payload, KnowsTheUnitsOfH264) {
+  const auto look = [](const Data& payload) { return look_at(Codec::H264, payload); };
+  EXPECT_TRUE(look({0x65, 0x88}).key);
+  EXPECT_TRUE(look({0x65, 0x88}).coded);
+  EXPECT_FALSE(look({0x67, 0x42}).coded);
+  EXPECT_TRUE(look({0x0C, 0xFF}).tail);
+  EXPECT_TRUE(look({0x41, 0x9A}).inter) << "first_mb 0, slice_type 5: P";
+  EXPECT_TRUE(look({0x41, 0x88}).intra) << "slice_type 7: I";
+  EXPECT_FALSE(look({0x41, 0x88}).key) << "a picture is one if all of its slices are intra";
+  EXPECT_TRUE(look({0x06, 0x01, 0x01, 0x00, 0x06, 0x01, 0xC4, 0x80}).key) << "a recovery point";
+  EXPECT_FALSE(look({0x06, 0x05, 0x01, 0x06, 0x80}).key);
+  EXPECT_TRUE(look({0x78, 0, 2, 0x67, 0x42, 0, 2, 0x65, 0x88}).key) << "STAP-A";
+  EXPECT_EQ(look({0x78, 0, 2, 0x67, 0x42, 0, 2, 0x65, 0x88}).units, 2);
+  EXPECT_TRUE(look({0x7C, 0x85, 0x88}).key) << "FU-A, its start";
+  EXPECT_TRUE(look({0x7C, 0x45, 0x88}).coded) << "FU-A, its end";
+  EXPECT_FALSE(look({0x7C, 0x45, 0x88}).key);
+  EXPECT_TRUE(look({0x67, 0x42, 0, 0, 1, 0x68, 0xCE, 0, 0, 1, 0x65, 0x88}).key) << "start codes inside";
+  EXPECT_TRUE(look({0x7C, 0x87, 0x42, 0, 0, 1, 0x65, 0x88}).key) << "start codes in a fragment";
+}
+
+TEST(Payload, KnowsTheUnitsOfH265) {
+  const auto look = [](const Data& payload) { return look_at(Codec::H265, payload); };
+  EXPECT_TRUE(look({0x26, 0x01, 0xAF}).key) << "IDR_W_RADL";
+  EXPECT_TRUE(look({0x02, 0x01, 0xD0}).coded);
+  EXPECT_FALSE(look({0x02, 0x01, 0xD0}).key);
+  EXPECT_FALSE(look({0x40, 0x01, 0x0C}).coded) << "VPS";
+  EXPECT_TRUE(look({0x50, 0x01, 0x84}).tail) << "suffix SEI";
+  EXPECT_TRUE(look({0x60, 0x01, 0, 3, 0x40, 1, 2, 0, 3, 0x26, 1, 0xAF}).key) << "AP";
+  EXPECT_TRUE(look({0x62, 0x01, 0x93, 0xAF}).key) << "FU, its start";
+  EXPECT_FALSE(look({0x62, 0x01, 0x53, 0xAF}).key) << "FU, its end";
+}
+
+TEST(Payload, KnowsTheKeyPicturesOfOtherCodecs) {
+  EXPECT_TRUE(look_at(Codec::Jpeg, Data{0}).key);
+  EXPECT_TRUE(look_at(Codec::Vp8, Data{0x10, 0x10}).key);
+  EXPECT_FALSE(look_at(Codec::Vp8, Data{0x10, 0x11}).key);
+  EXPECT_TRUE(look_at(Codec::Vp8, Data{0x90, 0x80, 0x81, 0x02, 0x10}).key)
+      << "a number of the picture in two bytes";
+  EXPECT_FALSE(look_at(Codec::Vp8, Data{0x00, 0x10}).key) << "not its start";
+  EXPECT_TRUE(look_at(Codec::Vp9, Data{0x88, 1}).key);
+  EXPECT_FALSE(look_at(Codec::Vp9, Data{0xC8, 1}).key);
+  EXPECT_TRUE(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB6, 0x10}).key);
+  EXPECT_FALSE(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB6, 0x50}).key);
+}
+
+TEST(Payload, SaysSomethingOfAnyBytes) {
+  for (const auto codec : {Codec::H264, Codec::H265, Codec::Jpeg, Codec::Vp8, Codec::Vp9, Codec::Mpeg4}) {
+    EXPECT_FALSE(look_at(codec, Data{}).coded);
+    for (int first = 0; first < 256; ++first) {
+      for (std::size_t size = 1; size < 5; ++size) {
+        static_cast<void>(look_at(codec, Data(size, static_cast<std::uint8_t>(first))));
+      }
+    }
+  }
+  EXPECT_FALSE(look_at(Codec::H264, Data{0x7C, 0x85}).coded) << "a fragment without a body";
+  EXPECT_EQ(codec_of("H264"), Codec::H264);
+  EXPECT_FALSE(codec_of("AV1"));
+}
+
+}  // namespace
+}  // namespace freshframe::media::rtsp::test
