@@ -19,8 +19,8 @@ struct Region {
 /// Throws OptionError for a region without pixels, or one that begins left of or above every picture.
 void check_region(const Region& region);
 
-/// The pixels of a region within a plane of one byte per pixel, without a copy. Throws OptionError when the plane
-/// does not contain it.
+/// The pixels of a region within a plane of one byte per pixel, without a copy. Throws OptionError as
+/// check_region(), and when the plane does not contain it.
 [[nodiscard]] Plane part_of(const Plane& luma, const Region& region);
 
 /// A part of a frame, and the place of its top left pixel.
@@ -30,7 +30,8 @@ struct FramePart {
   int y = 0;
 };
 /// The part of a frame in its own memory, without a copy. Where two rows or columns share their chroma, the part
-/// begins up to one pixel before the region. Throws OptionError when the frame does not contain the region.
+/// begins up to one pixel before the region. Throws OptionError as check_region(), and when the frame does not
+/// contain the region.
 [[nodiscard]] FramePart part_of(const Frame& frame, const Region& region);
 
 }  // namespace freshframe

@@ -18,6 +18,7 @@ std::string text_of(const Region& region) {
 }
 
 void check_within(const Region& region, int width, int height) {
+  check_region(region);
   if (region.x1 <= width && region.y1 <= height) return;
   throw OptionError("roi " + text_of(region) + " lies outside of the picture, which has " +
                     std::to_string(width) + "x" + std::to_string(height) + " pixels: x1 may be at most " +

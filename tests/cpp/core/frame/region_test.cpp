@@ -92,6 +92,8 @@ TEST(Region, OutsideOfThePictureOrWithoutPixelsIsRefused) {
   for (const Region wrong :
        {Region{-1, 0, 1, 1}, Region{0, -1, 1, 1}, Region{1, 0, 1, 1}, Region{0, 3, 1, 2}}) {
     EXPECT_THROW(check_region(wrong), OptionError);
+    EXPECT_THROW((void)part_of(frame, wrong), OptionError);
+    EXPECT_THROW((void)part_of(frame.luma(), wrong), OptionError);
   }
 }
 
