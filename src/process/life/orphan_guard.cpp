@@ -24,6 +24,7 @@ constexpr int kLastLooks =
     200;  // for processes of the session; the last of them may be one that cannot be killed
 
 std::atomic<int> parent_of_worker{0};
+std::atomic<int> worker{0};
 
 // The session has this process's number; its group is the last to go.
 void end_this_session() noexcept {
@@ -31,8 +32,9 @@ void end_this_session() noexcept {
   ::kill(0, SIGKILL);
 }
 
-// Others may send the signal, too.
+// Others may send the signal, too, also to a process that the worker forked, which inherits the handler.
 void on_continue(int /*signal*/) {
+  if (::getpid() != worker.load(std::memory_order_relaxed)) return;
   if (::getppid() != parent_of_worker.load(std::memory_order_relaxed)) end_this_session();
 }
 
@@ -49,6 +51,7 @@ void watch(int socket, int parent, int end) {
 
 OrphanGuard::OrphanGuard(int socket, int parent) {
   parent_of_worker.store(parent, std::memory_order_relaxed);
+  worker.store(::getpid(), std::memory_order_relaxed);
   struct sigaction action{};
   action.sa_handler = &on_continue;
   action.sa_flags = SA_RESTART;

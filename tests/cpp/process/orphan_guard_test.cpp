@@ -133,6 +133,20 @@ TEST(OrphanGuard, LetsOthersContinueAProcess) {
   ASSERT_EQ(::waitpid(started.pid, &status, 0), started.pid);
 }
 
+// It inherits the handler, and its parent is the guarded process.
+TEST(OrphanGuard, LetsOthersContinueAChildOfTheProcess) {
+  auto [ours, theirs] = Channel::make_pair();
+  const auto started = fork_guarded(ours, std::move(theirs));
+  ::kill(started.child, SIGCONT);
+  ::kill(started.pid, SIGSTOP);
+  int status = 0;
+  ASSERT_EQ(::waitpid(started.pid, &status, WUNTRACED), started.pid);
+  EXPECT_TRUE(WIFSTOPPED(status)) << "the child ended the group";
+  ours.reset();
+  ::kill(started.pid, SIGCONT);
+  ASSERT_EQ(::waitpid(started.pid, &status, 0), started.pid);
+}
+
 TEST(OrphanGuard, EndsTheProcessAtOnceWhenItsParentHasGoneAlready) {
   auto [ours, theirs] = Channel::make_pair();
   const int pid = ::fork();
