@@ -84,6 +84,8 @@ using Options = std::map<std::string, OptionValue>;
 /// Takes the object of object_node() for a pipeline: no other one may take it, unless `node` is destroyed before it is
 /// opened. Nothing for other nodes. Throws GraphError when a pipeline has it.
 void claim(NodeBase& node);
+/// Takes claim() back: the pipeline did not take the node.
+void unclaim(NodeBase& node) noexcept;
 
 /// The types of a node's input and output, by the names of abi.h; empty: none.
 struct NodeTypes {

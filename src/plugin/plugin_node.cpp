@@ -107,6 +107,7 @@ class PluginNode final : public NodeBase, public NamesTypes {
 
   [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
   void claim() override { instance_->claim(); }
+  void unclaim() noexcept override { instance_->unclaim(); }
 
  private:
   std::unique_ptr<Instance> instance_;
@@ -127,6 +128,7 @@ class PluginSource final : public SourceBase, public NamesTypes {
 
   [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
   void claim() override { instance_->claim(); }
+  void unclaim() noexcept override { instance_->unclaim(); }
 
  private:
   std::unique_ptr<Instance> instance_;
@@ -183,7 +185,7 @@ Instance::Instance(const freshframe_node& table, Object object, const PixelOps& 
 }
 
 Instance::~Instance() {
-  if (is_claimed_ && !was_opened_) __atomic_store_n(object_.taken, 0, __ATOMIC_RELEASE);
+  unclaim();
   if (!object_.keep) contained("destroy()", [&] { table_.destroy(object_.self); });
 }
 
@@ -194,6 +196,12 @@ void Instance::claim() {
                      " belongs to a pipeline already: make a second one");
   }
   is_claimed_ = true;
+}
+
+void Instance::unclaim() noexcept {
+  if (!is_claimed_ || was_opened_) return;
+  __atomic_store_n(object_.taken, 0, __ATOMIC_RELEASE);
+  is_claimed_ = false;
 }
 
 void Instance::open(const Context& context) {
@@ -319,6 +327,10 @@ std::unique_ptr<NodeBase> object_node(const freshframe_object& object, std::shar
 
 void claim(NodeBase& node) {
   if (auto* const named = dynamic_cast<plugin::NamesTypes*>(&node)) named->claim();
+}
+
+void unclaim(NodeBase& node) noexcept {
+  if (auto* const named = dynamic_cast<plugin::NamesTypes*>(&node)) named->unclaim();
 }
 
 NodeTypes node_types(const NodeBase& node) {

@@ -40,6 +40,8 @@ class Instance {
 
   /// Takes the object for a pipeline. Throws GraphError when another has it.
   void claim();
+  /// Takes claim() back, unless the node was opened.
+  void unclaim() noexcept;
   void open(const Context& context);
   std::optional<Emitted> process(const AnySample& sample);
   std::optional<SourceItem<Emitted>> read();
@@ -70,6 +72,7 @@ class NamesTypes {
   [[nodiscard]] virtual native::NodeTypes types() const = 0;
   /// As Instance::claim().
   virtual void claim() {}
+  virtual void unclaim() noexcept {}
 };
 
 /// Makes the engine's node of it.

@@ -110,10 +110,15 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, AddOpti
   }
   auto* const node = handle.node.get();
   native::claim(*node);
-  const int index = self.core().add(std::move(handle.node), any_ports(parents), std::move(options));
-  handle.added = node;
-  handle.owner = self.shared_core();
-  return index;
+  try {
+    const int index = self.core().add(std::move(handle.node), any_ports(parents), std::move(options));
+    handle.added = node;
+    handle.owner = self.shared_core();
+    return index;
+  } catch (...) {  // a traceback may keep the handle
+    if (handle.node) native::unclaim(*handle.node);
+    throw;
+  }
 }
 
 void request_stop(gil::Held& held, Engine& self) {

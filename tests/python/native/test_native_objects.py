@@ -149,11 +149,13 @@ def test_an_object_whose_add_failed_can_be_added_again(extension: Any) -> None:
     circles = pipeline.add(ff.CircleTracker(), pictures)
     with pytest.raises(ff.GraphError, match="takes Frame") as failure:  # which holds the frames of add()
         pipeline.add(node, circles)
+    with pytest.raises(ff.GraphError, match="is taken") as later:
+        pipeline.add(node, pictures, name=circles.name)
     look = node.__freshframe_node__()  # as a debugger does
     reader = pipeline.reader(pipeline.add(node, pictures))
     with pipeline:
         assert [sample.value for sample in reader] == [0, 10, 20]
-    del failure, look
+    del failure, later, look
 
 
 def test_an_object_whose_pipeline_never_opened_it_can_be_added_again(
