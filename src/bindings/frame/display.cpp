@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 
+#include "bindings/border/fork_guard.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/parts.hpp"
 #include "media/colour/jpeg_encoder.hpp"
@@ -24,7 +25,7 @@ nb::bytes encoded(gil::Held& held, const Frame& self, int max_width, int quality
         media::JpegEncoder encoder;
         return encoder.encode(frame, width, how_well).bytes;
       },
-      self, max_width, quality);
+      of_this_process(self), max_width, quality);
   return nb::bytes(bytes.data(), bytes.size());
 }
 

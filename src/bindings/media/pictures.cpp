@@ -40,7 +40,8 @@ Frame load_picture(gil::Held& held, const std::string& path, std::optional<doubl
 
 void save_picture(gil::Held& held, const Frame& frame, const std::string& path) {
   gil::release(
-      held, [](const Frame& picture, const std::string& name) { write_picture(picture, name); }, frame, path);
+      held, [](const Frame& picture, const std::string& name) { write_picture(picture, name); },
+      of_this_process(frame), path);
 }
 
 }  // namespace
