@@ -46,7 +46,7 @@ struct LineCounter::Impl {
     vision::check_point("LineCounter", given.start);
     vision::check_point("LineCounter", given.end);
     vision::check_margin("LineCounter", given.margin);
-    vision::refuse_shares("LineCounter", ends());
+    vision::refuse_shares("LineCounter", ends(), vision::OnePixel::Allowed);
     dx = double{given.end.x} - given.start.x;
     dy = double{given.end.y} - given.start.y;
     length = std::hypot(dx, dy);

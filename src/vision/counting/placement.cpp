@@ -12,14 +12,14 @@
 
 namespace freshframe::vision {
 
-void refuse_shares(const char* who, std::span<const Point> points) {
+void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_pixel) {
   const auto is_share = [](float number) { return number >= 0 && number <= 1; };
   const auto is_whole = [](float number) { return number == std::floor(number); };
   const bool shares =
       std::ranges::all_of(points, [&](const Point& each) { return is_share(each.x) && is_share(each.y); });
   const bool whole =
       std::ranges::all_of(points, [&](const Point& each) { return is_whole(each.x) && is_whole(each.y); });
-  if (!shares || whole) return;
+  if (!shares || (whole && one_pixel == OnePixel::Allowed)) return;
   std::ostringstream text;
   text << who << " needs coordinates in pixels, got shares of the picture, such as (" << points[0].x << ", "
        << points[0].y << "): multiply x by its width and y by its height";

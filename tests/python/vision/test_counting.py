@@ -457,6 +457,7 @@ def test_a_reader_of_the_newest_sees_every_crossing() -> None:
     [
         lambda: ff.LineCounter((0.0, 0.5), (1.0, 0.5)),
         lambda: ff.ZoneCounter([(0.1, 0.1), (0.9, 0.1), (0.9, 0.9)]),
+        lambda: ff.ZoneCounter([(0, 0), (1, 0), (1, 1), (0, 1)]),
     ],
 )
 def test_shares_of_the_picture_are_refused(make: Callable[[], object]) -> None:
