@@ -1,6 +1,6 @@
-// Forks: mutexes that a fork waits for, and objects that exist once per process. The one place that knows
-// what lives across a fork: tools/check_forks.py refuses a mutex that is neither here nor known to belong to
-// something that does not.
+// Forks: mutexes that a fork waits for, and objects that exist once per process. The one place for everything
+// that lives across a fork: tools/check_forks.py refuses a mutex that neither has a hold nor stands in
+// tools/forks.toml with the reason.
 //
 // Only the thread that forks exists in the child. A mutex that another thread held at that moment would never
 // be unlocked there. Therefore the forking thread first locks each mutex that the child may use, and both

@@ -1,2 +1,2 @@
-"""Whether there is a GIL, and what the watch of freshframe.gil reports about those who hold it."""
+"""Whether there is a GIL, and the stalls that the watch of freshframe.gil reports."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,2 +1,2 @@
-"""What a pipeline is made of: nodes, ports, queues, and the checks of add()."""
+"""The parts of a pipeline: nodes, ports, queues, and the checks of add()."""
 # SPDX-License-Identifier: Apache-2.0

@@ -17,7 +17,7 @@ def hint(error: BaseException) -> str:
     """A sentence for after the error's own text; "" when there is nothing to add. Never raises."""
     try:
         return _hint(error)
-    except BaseException:  # of the str() of a foreign exception, whatever its class
+    except BaseException:  # the str() of a foreign exception may raise any class
         return ""
 
 

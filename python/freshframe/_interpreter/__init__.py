@@ -1,2 +1,2 @@
-"""What is set up once for an interpreter: the refusal of subinterpreters, hooks, the log, late names."""
+"""Set up once for an interpreter: the refusal of subinterpreters, hooks, the log, late names."""
 # SPDX-License-Identifier: Apache-2.0

@@ -1,2 +1,2 @@
-"""What a pipeline shows of itself: statistics, progress, drawing and dashboard."""
+"""The views of a pipeline: statistics, progress, drawing and dashboard."""
 # SPDX-License-Identifier: Apache-2.0

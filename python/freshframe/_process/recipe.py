@@ -1,4 +1,4 @@
-"""What the worker processes of a node are started with: a command, an environment, the pickled node."""
+"""The start of a node's worker processes: a command, an environment, the pickled node."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -27,7 +27,7 @@ namespace freshframe::python {
 /// node that is the holder. At every fourth look it also reads which nodes' threads wait on a lock of that record:
 /// they wait for the GIL. The sum of all nodes' holds is at most the time. The looks come at random intervals, so that
 /// they do not follow a node's rhythm. They stop when no call has been long for two seconds, and begin again
-/// with the next one, which is not counted in this way when it is unexpected.
+/// with the next long one. If the call before that one was short, its processor time counts instead.
 class HoldSampler {
  public:
   using Clock = std::chrono::steady_clock;

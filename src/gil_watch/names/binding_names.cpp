@@ -76,7 +76,7 @@ std::string plain_name(std::string_view symbol) {
   if (name.starts_with(kFunction)) return std::string(name.substr(kFunction.size()));
   if (!name.starts_with(kMethod) || !name.ends_with("__") || last < 2) return std::string(symbol);
   name = name.substr(kMethod.size(), name.size() - kMethod.size() - 2);
-  // The type before it: "<aead::AesGcm>" or "aead::AesGcm"; that of a trait's implementation is not told.
+  // The type before it: "<aead::AesGcm>" or "aead::AesGcm". That of a trait's implementation is left out.
   std::string_view type = symbol.substr(0, last - 2);
   if (type.starts_with('<') && type.ends_with('>')) type = type.substr(1, type.size() - 2);
   std::size_t begin = 0;

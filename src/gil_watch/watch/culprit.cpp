@@ -49,7 +49,7 @@ bool is_foreign(const NativeFrame& frame) {
   return !is_interpreter(frame) && !is_system(frame) && !is_ctypes(frame);
 }
 
-// With the name that Python knows, where that can be told.
+// With the name that Python uses, where the symbol has it.
 std::string text_of(const NativeFrame& frame) {
   NativeFrame plain = frame;
   plain.symbol = plain_name(frame.symbol);

@@ -51,7 +51,7 @@ class ClipOrders {
   void end();
   /// The same, unless a file is being written, also by an order. False: one is.
   [[nodiscard]] bool end_if_none();
-  /// The orders that nobody has taken; all files count as closed.
+  /// The orders that are still waiting; all files count as closed.
   [[nodiscard]] std::vector<ClipOrder> clear();
 
  private:

@@ -249,7 +249,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
     seat.state = WorkerState::Ended;
     const bool was_last_death = was_at_work && !stops && !deaths_.count(now());
     if (failed_ || was_clean) {
-      // told already, or nothing to tell
+      // the pipeline has failed already, or the worker ended as it should
     } else if (owed_close) {  // its close() may have had results to write: as an exception of close()
       fail_all("its worker " + text + " in its close()");
     } else if (was_last_death) {

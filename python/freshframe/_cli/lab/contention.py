@@ -1,4 +1,4 @@
-"""What a thread waits for the GIL beside busy ones, and what a release and a context switch cost."""
+"""The wait of a thread for the GIL beside busy ones, and the costs of a release and a context switch."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
