@@ -97,8 +97,13 @@ std::string limit_memory(int pid, std::uint64_t bytes) {
   return text + std::generic_category().message(why);
 }
 
+// With all that it has started: it may have run for a moment.
 void kill_and_reap(int pid) noexcept {
   ::kill(pid, SIGKILL);
+  siginfo_t info{};
+  while (::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOWAIT) < 0 && errno == EINTR) {
+  }
+  end_session(pid, kLooks);
   while (::waitpid(pid, nullptr, 0) < 0 && errno == EINTR) {
   }
 }

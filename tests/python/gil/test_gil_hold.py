@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import hashlib
 import os
 import threading
 import time
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,37 +93,69 @@ def calls() -> dict[str, Timed]:
     }
 
 
-def measured(nodes: dict[str, Timed], seconds: float) -> dict[str, tuple[float, float]]:
+class Shares:
     """Shares of the time in which each node held the GIL: by its stats(), and in truth."""
+
+    def __init__(self, pipeline: ff.Pipeline, nodes: dict[str, Timed]) -> None:
+        self._pipeline, self._nodes = pipeline, nodes
+        self._before, self._began = self._look()
+
+    def _look(self) -> tuple[ff.PipelineStats, dict[str, float]]:
+        return self._pipeline.stats(), {name: node.held for name, node in self._nodes.items()}
+
+    def since_the_beginning(self) -> dict[str, tuple[float, float]]:
+        stats, held = self._look()
+        span = stats.uptime - self._before.uptime
+        return {
+            name: (
+                (stats.nodes[name].gil_hold - self._before.nodes[name].gil_hold) / span,
+                (held[name] - self._began[name]) / span,
+            )
+            for name in self._nodes
+        }
+
+
+@contextlib.contextmanager
+def running(nodes: dict[str, Timed]) -> Iterator[Shares]:
     pipeline = ff.Pipeline(stall_timeout=None)
     ticks = pipeline.add(Ticker(), name="ticks")
     for name, node in nodes.items():
         pipeline.add(node, ticks, name=name)
     with pipeline:
         until(lambda: all(pipeline.stats().nodes[name].processed > 2 for name in nodes), "the first calls")
-        before, began = pipeline.stats(), {name: node.held for name, node in nodes.items()}
-        time.sleep(seconds)
-        after, ended = pipeline.stats(), {name: node.held for name, node in nodes.items()}
-    span = after.uptime - before.uptime
-    return {
-        name: (
-            (after.nodes[name].gil_hold - before.nodes[name].gil_hold) / span,
-            (ended[name] - began[name]) / span,
-        )
-        for name in nodes
-    }
+        shares = Shares(pipeline, nodes)
+        time.sleep(2)
+        yield shares
 
 
 @pytest.mark.parametrize("name", list(calls()))
 def test_the_hold_of_a_call_is_true_whatever_it_does(name: str) -> None:
-    ((told, true),) = measured({name: calls()[name]}, 3).values()
-    assert told == pytest.approx(true, abs=0.1)
+    """The figure comes from samples, of which a busy machine takes few: it comes close with time."""
+    with running({name: calls()[name]}) as shares:
+
+        def is_close() -> bool:
+            ((told, true),) = shares.since_the_beginning().values()
+            return told == pytest.approx(true, abs=0.1)
+
+        until(is_close, f"a hold of {name} within 0.1 of the true one")
 
 
 def test_nodes_together_hold_the_gil_for_no_longer_than_the_time() -> None:
-    found = measured(calls(), 4)
-    assert sum(told for told, _ in found.values()) <= 1.02  # the snapshots are taken between looks
-    assert found["zlib"][0] + found["pbkdf2"][0] + found["sort"][0] + found["sleep"][0] < 0.2
+    without = ("zlib", "pbkdf2", "sort", "sleep")
+    with running(calls()) as shares:
+        found = shares.since_the_beginning()
+        assert sum(told for told, _ in found.values()) <= 1.02  # the snapshots are taken between looks
+
+        def is_low() -> bool:
+            found = shares.since_the_beginning()
+            return sum(found[name][0] for name in without) < 0.2
+
+        until(is_low, "a low hold of the calls that let the GIL go")
+
+
+def delay() -> float:
+    """Seconds for which this thread waited for a processor."""
+    return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1]) * 1e-9
 
 
 def test_waits_for_the_gil_within_a_call_count() -> None:
@@ -137,9 +171,9 @@ def test_waits_for_the_gil_within_a_call_count() -> None:
     def sleeps(value: object) -> None:
         nonlocal waited
         for _ in range(8):
-            began = time.monotonic()
+            began, delayed = time.monotonic(), delay()
             time.sleep(0.005)
-            waited += time.monotonic() - began - 0.005
+            waited += time.monotonic() - began - 0.005 - (delay() - delayed)
 
     pipeline = ff.Pipeline(stall_timeout=None)
     pipeline.add(sleeps, pipeline.add(Ticker(), name="ticks"), name="sleeps")
