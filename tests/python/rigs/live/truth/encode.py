@@ -1,0 +1,99 @@
+"""Makes films with PyAV: numbers in front of noise, so that a picture has bytes for several packets."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import fractions
+import functools
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from rigs.live.truth.film import Film, Picture
+from rigs.live.truth.number import BLACK, WHITE, bits_of, cells
+from rigs.live.truth.units import Codec, split
+
+av = pytest.importorskip("av", reason="needs PyAV, which encodes the pictures of the truth server")
+
+RATE = 30  # of the encoder's bit rate; a server sends the pictures at any rate
+NOISE = 24  # levels from the darkest to the brightest
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What a film is made of.
+
+    Attributes:
+        codec: "h264" or "h265".
+        count: Pictures.
+        size: Pixels.
+        key_interval: Pictures from one key picture to the next.
+        slices: Of each picture.
+        b_frames: Between two others.
+        bit_rate: Bits per second, at RATE pictures per second.
+    """
+
+    codec: Codec = "h264"
+    count: int = 120
+    size: tuple[int, int] = (320, 180)
+    key_interval: int = 12
+    slices: int = 1
+    b_frames: int = 0
+    bit_rate: int = 1_500_000
+
+
+def luma(number: int, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """Picture `number`."""
+    width, height = size
+    pixels = np.empty((height, width), np.int16)
+    bits = bits_of(number)
+    for bit, left, top, right, bottom in cells(width, height):
+        pixels[top:bottom, left:right] = WHITE if bits[bit] else BLACK
+    shift = number * 4 % width
+    return (pixels + _noise(size)[:, shift : shift + width]).astype(np.uint8)
+
+
+@functools.cache
+def _noise(size: tuple[int, int]) -> npt.NDArray[np.int16]:
+    width, height = size
+    coarse = np.random.default_rng(1).integers(0, NOISE, (height // 4 + 1, width // 2 + 1), dtype=np.int16)
+    return np.kron(coarse, np.ones((4, 4), np.int16))[:height, : 2 * width] - NOISE // 2
+
+
+@functools.cache
+def film(shape: Shape) -> Film:
+    """Encodes it; once per process."""
+    width, height = shape.size
+    coder = av.CodecContext.create("libx265" if shape.codec == "h265" else "libx264", "w")
+    coder.width, coder.height, coder.pix_fmt = width, height, "yuv420p"
+    coder.framerate, coder.time_base = fractions.Fraction(RATE), fractions.Fraction(1, RATE)
+    coder.bit_rate = shape.bit_rate
+    coder.options = _options(shape)
+    packets: list[Any] = []
+    for number in range(shape.count):
+        grey = np.full((height // 2, width), 128, np.uint8)
+        frame = av.VideoFrame.from_ndarray(np.vstack((luma(number, shape.size), grey)), format="yuv420p")
+        frame.pts, frame.time_base = number, coder.time_base
+        packets += coder.encode(frame)
+    packets += coder.encode(None)
+    pictures = tuple(Picture(packet.pts, tuple(split(bytes(packet)))) for packet in packets)
+    assert sorted(one.number for one in pictures) == list(range(shape.count))
+    return Film.of(shape.codec, shape.size, pictures)
+
+
+def _options(shape: Shape) -> dict[str, str]:
+    """Without threads, look-ahead and scene cuts; parameter sets before each key picture."""
+    keys = (
+        f"keyint={shape.key_interval}:min-keyint={shape.key_interval}:scenecut=0:open-gop=0:repeat-headers=1"
+    )
+    order = f"bframes={shape.b_frames}:b-adapt=0"
+    if shape.codec == "h265":  # which makes slices only with wavefronts
+        params = f"log-level=none:frame-threads=1:slices={shape.slices}:{keys}:{order}"
+        options = {"preset": "ultrafast", "x265-params": params}
+    else:
+        params = f"threads=1:sliced-threads=0:slices={shape.slices}:{keys}:{order}"
+        options = {"preset": "ultrafast", "x264-params": params}
+    return options if shape.b_frames else options | {"tune": "zerolatency"}

@@ -1,0 +1,41 @@
+"""How a camera's session behaves: transports, credentials, time limits, what it describes."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rigs.live.truth.guard import Guard
+
+
+@dataclass(frozen=True)
+class Manners:
+    """Those of a good camera by default.
+
+    Attributes:
+        tcp: Accepts interleaved packets; else it answers 461.
+        udp: Accepts UDP; else it answers 461.
+        deaf_udp: Accepts UDP and never sends a packet.
+        names_ports: The answer to SETUP names the server's ports of UDP.
+        guard: Who may look; None: everybody.
+        methods: Named in the answer to OPTIONS; others are refused with 501.
+        timeout: Seconds of silence after which the session ends; named in the answer to SETUP.
+        describes_sets: The parameter sets stand in the session's description.
+        content_base: DESCRIBE's answer has the header Content-Base.
+        goodbye: TEARDOWN is answered.
+        report_interval: Seconds between two sender reports; 0: none.
+        location: Where DESCRIBE is redirected to; None: nowhere.
+    """
+
+    tcp: bool = True
+    udp: bool = True
+    deaf_udp: bool = False
+    names_ports: bool = True
+    guard: Guard | None = None
+    methods: tuple[str, ...] = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "GET_PARAMETER")
+    timeout: float = 60.0
+    describes_sets: bool = True
+    content_base: bool = True
+    goodbye: bool = True
+    report_interval: float = 1.0
+    location: str | None = None

@@ -1,0 +1,68 @@
+"""The truth server in a process of its own, where no reader's thread keeps it from sending in time."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rigs.live.truth.film import Film
+from rigs.live.truth.log import Sent, SentLog
+
+TESTS = Path(__file__).parents[3]
+
+
+class TruthProcess:
+    """Serves films that lie in files; killed at the latest when the block ends."""
+
+    def __init__(self, films: Mapping[str, Path], log: Path) -> None:
+        self._log = log
+        named = [f"{name}={path}" for name, path in films.items()]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "rigs.live.truth", str(log), *named],
+            cwd=TESTS,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line:
+            self.kill()
+            raise RuntimeError("the truth server did not start")
+        self.port = int(line)
+
+    def __enter__(self) -> TruthProcess:
+        """Does nothing more."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Kills it."""
+        self.kill()
+
+    def url_of(self, name: str, fps: float) -> str:
+        """Of a film at a rate."""
+        return f"rtsp://127.0.0.1:{self.port}/{name}/{fps:g}"
+
+    def sent(self) -> SentLog:
+        """What it has sent until now."""
+        sent = []
+        for line in self._log.read_text().splitlines(keepends=True):
+            if line.endswith("\n"):  # the last one may not be written to its end
+                client, number, place, due, first, last, packets, lost = line.split()
+                times = (float(due), float(first), float(last))
+                sent.append(Sent(int(client), int(number), int(place), *times, int(packets), int(lost)))
+        return SentLog(sent)
+
+    def kill(self) -> None:
+        """With SIGKILL; waits for its end."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+
+def saved(films: Mapping[str, Film], folder: Path) -> dict[str, Path]:
+    """The films as files."""
+    return {name: film.save(folder / f"{name}.film") for name, film in films.items()}

@@ -1,0 +1,95 @@
+"""The truth server in this process: films, conduct, and what its clients did."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import itertools
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from rigs.live.faulty_server import Server
+from rigs.live.truth.film import Film
+from rigs.live.truth.lies import Lies
+from rigs.live.truth.log import SentLog
+from rigs.live.truth.manners import Manners
+from rigs.live.truth.network import Network
+from rigs.live.truth.session import Session
+
+MOST_CLIENTS = 64  # at a time
+MOST_REQUESTS = 10_000  # whose verbs are kept
+
+
+class TruthServer(Server):
+    """Serves /NAME and /NAME/FPS. `lies`, `network` and `manners` may be replaced at any time."""
+
+    def __init__(
+        self,
+        films: Film | Mapping[str, Film],
+        *,
+        fps: float = 5.0,
+        lies: Lies | None = None,
+        network: Network | None = None,
+        manners: Manners | None = None,
+        skip: int = 0,
+        port: int = 0,
+    ) -> None:
+        self.films: Mapping[str, Film] = {"live": films} if isinstance(films, Film) else films
+        self.fps = fps
+        self.lies = lies or Lies()
+        self.network = network or Network()
+        self.manners = manners or Manners()
+        self.log = SentLog()
+        self.flowing = threading.Event()
+        self.flowing.set()
+        self.keeps = True
+        self.asked: deque[str] = deque(maxlen=MOST_REQUESTS)
+        self.refused = 0
+        self.receiver_reports = 0
+        self._clients = itertools.count()
+        super().__init__(port=port)
+        self.skip = skip
+
+    @property
+    def url(self) -> str:
+        """Of its first film."""
+        return self.url_of(next(iter(self.films)))
+
+    @property
+    def ended(self) -> threading.Event:
+        """Set when it closes."""
+        return self._ended
+
+    def url_of(self, name: str, fps: float | None = None, user: str = "") -> str:
+        """Of a film; `user`: "name:password"."""
+        rate = "" if fps is None else f"/{fps:g}"
+        return f"rtsp://{user + '@' if user else ''}127.0.0.1:{self.port}/{name}{rate}"
+
+    def pause(self, *, keep: bool = True) -> None:
+        """Sends nothing until resume().
+
+        Args:
+            keep: What comes due meanwhile is sent afterwards, as by a network that stood still; else it is
+                never sent, as by a camera that stood still.
+        """
+        self.keeps = keep
+        self.flowing.clear()
+
+    def resume(self) -> None:
+        """Ends the pause."""
+        self.flowing.set()
+
+    def run_beside(self, work: Callable[..., None], *arguments: object) -> None:
+        """In a thread that close() joins."""
+        self._run(work, *arguments)
+
+    def talk(self, connection: socket.socket) -> None:
+        """One client; the ones beyond MOST_CLIENTS are turned away."""
+        if len(self._open) > MOST_CLIENTS:
+            return
+        session = Session(self, next(self._clients), connection)
+        try:
+            session.talk()
+        finally:
+            session.close()

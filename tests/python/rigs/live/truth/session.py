@@ -1,0 +1,216 @@
+"""One client's RTSP session (RFC 2326): what it may ask, and what it is told."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import secrets
+import socket
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+from rigs.live.truth.film import Film
+from rigs.live.truth.rtp import CLOCK, FIRST_SEQUENCE, FIRST_STAMP, PAYLOAD_TYPE
+from rigs.live.truth.sender import Conduct, Sender
+from rigs.live.truth.transport import Interleaved, Transport, Udp
+from rigs.live.truth.wire import Answer, Block, Conversation, Request
+
+TRACK = "video"
+EARLY_LIMIT = 20.0  # seconds that PLAY's answer waits for media at most
+
+
+class Camera(Conduct, Protocol):
+    """What a session needs of its server."""
+
+    films: Mapping[str, Film]
+    fps: float
+    asked: deque[str]  # the verbs of all requests
+    refused: int  # requests with wrong credentials
+    receiver_reports: int
+
+    @property
+    def ended(self) -> threading.Event:
+        """Set when the server closes."""
+
+    def run_beside(self, work: Callable[..., None], *arguments: object) -> None:
+        """In a thread that the server joins."""
+
+
+class Session:
+    """The conversation on one connection."""
+
+    def __init__(self, camera: Camera, client: int, connection: socket.socket) -> None:
+        self._camera, self._client, self._connection = camera, client, connection
+        self._lock = threading.Lock()  # an answer is not written into a packet
+        self._id = secrets.token_hex(4)
+        self._nonce = secrets.token_hex(8)
+        self._uses = 0  # of the nonce
+        self._film: Film | None = None
+        self._fps = camera.fps
+        self._transport: Transport | None = None
+        self._sender: Sender | None = None
+
+    def talk(self) -> None:
+        """Until the client goes, tears down, or is silent for longer than the timeout."""
+        conversation = Conversation(self._connection)
+        self._connection.settimeout(self._camera.manners.timeout)
+        try:
+            while (found := conversation.next()) is not None:
+                if isinstance(found, Block):
+                    self._camera.receiver_reports += 1
+                elif not self._serve(found):
+                    return
+        except TimeoutError:
+            return
+        finally:
+            if self._sender is not None:
+                self._sender.over.set()
+                self._camera.receiver_reports += self._sender.receiver_reports
+
+    def close(self) -> None:
+        """After the threads of the session have ended."""
+        if self._transport is not None:
+            self._transport.close()
+
+    def _serve(self, request: Request) -> bool:
+        """Answers; False ends the session."""
+        self._camera.asked.append(request.verb)
+        early = request.verb == "PLAY" and self._camera.lies.early
+        if request.verb == "TEARDOWN" and not self._camera.manners.goodbye:
+            return True
+        answer = self._refusal(request) or self._answer(request)
+        plays = request.verb == "PLAY" and answer.status == "200 OK"
+        if plays and early:
+            self._play()
+            self._wait_for_media(self._camera.lies.early)
+        with self._lock:
+            self._connection.sendall(answer.encoded(request))
+        if plays and not early:
+            self._play()
+        return request.verb != "TEARDOWN"
+
+    def _refusal(self, request: Request) -> Answer | None:
+        """When the client has not proved who it is, or asks for what the camera does not do."""
+        guard = self._camera.manners.guard
+        if request.verb not in self._camera.manners.methods:
+            return Answer("501 Not Implemented")
+        if guard is None or request.verb == "OPTIONS":
+            return None
+        told = request.headers.get("authorization")
+        verdict = guard.judge(request.verb, told, self._nonce) if told else "wrong"
+        self._camera.refused += told is not None and verdict == "wrong"
+        if verdict == "right" and (not guard.stale_after or self._uses < guard.stale_after):
+            self._uses += 1
+            return None
+        stale = verdict != "wrong"
+        if stale:
+            self._nonce, self._uses = secrets.token_hex(8), 0
+        lines = guard.challenges(self._nonce, stale=stale)
+        return Answer("401 Unauthorized", [("WWW-Authenticate", line) for line in lines])
+
+    def _answer(self, request: Request) -> Answer:
+        manners = self._camera.manners
+        session = ("Session", f"{self._id};timeout={manners.timeout:g}")
+        if request.verb == "OPTIONS":
+            return Answer(headers=[("Public", ", ".join(manners.methods))])
+        if request.verb == "DESCRIBE":
+            return self._describe(request)
+        if request.verb == "SETUP":
+            return self._set_up(request, session)
+        if request.headers.get("session", "").partition(";")[0] != self._id:
+            return Answer("454 Session Not Found")
+        if request.verb == "PLAY":
+            place = f"url={request.url};seq={FIRST_SEQUENCE};rtptime={FIRST_STAMP}"
+            return Answer(headers=[session, ("Range", "npt=0.000-"), ("RTP-Info", place)])
+        return Answer(headers=[session])
+
+    def _find(self, url: str) -> bool:
+        """Whether the URL names a film: /NAME or /NAME/FPS, and the track below it."""
+        path = url.partition("://")[2].partition("/")[2].partition("?")[0]
+        name, *rest = [part for part in path.split("/") if part and part != TRACK]
+        rate = rest[0] if rest else f"{self._camera.fps:g}"
+        if name not in self._camera.films or not rate.replace(".", "", 1).isdigit():
+            return False
+        self._film, self._fps = self._camera.films[name], float(rate)
+        return True
+
+    def _describe(self, request: Request) -> Answer:
+        manners = self._camera.manners
+        if manners.location is not None:
+            return Answer("302 Moved Temporarily", [("Location", manners.location)])
+        if not self._find(request.url):
+            return Answer("404 Not Found")
+        assert self._film is not None
+        headers = [("Content-Type", "application/sdp")]
+        if manners.content_base:
+            headers.append(("Content-Base", request.url.rstrip("/") + "/"))
+        return Answer(headers=headers, body=description(self._film, sets=manners.describes_sets))
+
+    def _set_up(self, request: Request, session: tuple[str, str]) -> Answer:
+        camera = self._camera
+        asked = request.headers.get("transport", "")
+        interleaved = "RTP/AVP/TCP" in asked
+        if not self._find(request.url):
+            return Answer("404 Not Found")
+        if not (camera.manners.tcp if interleaved else camera.manners.udp):
+            return Answer("461 Unsupported Transport")
+        if self._sender is not None:
+            return Answer("455 Method Not Valid in This State")
+        if self._transport is not None:
+            self._transport.close()
+        if interleaved:
+            self._transport = Interleaved(self._connection, self._lock, asked, camera.lies)
+        else:
+            try:
+                self._transport = Udp(asked, camera.manners)
+            except ValueError:
+                return Answer("461 Unsupported Transport")
+        return Answer(headers=[session, ("Transport", self._transport.described)])
+
+    def _play(self) -> None:
+        if self._sender is not None or self._film is None or self._transport is None:
+            return
+        self._sender = Sender(self._camera, self._client, self._film, self._fps, self._transport)
+        self._camera.run_beside(self._run_sender, self._sender)
+
+    def _run_sender(self, sender: Sender) -> None:
+        sender.run(self._camera.ended)
+        if not sender.over.is_set():  # the network closed: so does the connection
+            with contextlib.suppress(OSError):
+                self._connection.shutdown(socket.SHUT_RDWR)
+
+    def _wait_for_media(self, pictures: int) -> None:
+        assert self._sender is not None
+        deadline = time.monotonic() + EARLY_LIMIT
+        while self._sender.reached < pictures and time.monotonic() < deadline:
+            if self._camera.ended.wait(0.01):
+                return
+
+
+def description(film: Film, *, sets: bool) -> str:
+    """SDP (RFC 8866) of a film, with its parameter sets or without."""
+    named = (
+        {name: base64.b64encode(unit).decode() for name, unit in film.parameter_sets.items()} if sets else {}
+    )
+    if film.codec == "h264":
+        told = ["packetization-mode=1"]
+        told += [f"sprop-parameter-sets={named['sps']},{named['pps']}"] if named else []
+    else:
+        told = [f"sprop-{name}={named[name]}" for name in ("vps", "sps", "pps") if named]
+    lines = [
+        "v=0",
+        "o=- 1 1 IN IP4 127.0.0.1",
+        "s=truth",
+        "c=IN IP4 0.0.0.0",
+        "t=0 0",
+        "a=control:*",
+        f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
+        f"a=rtpmap:{PAYLOAD_TYPE} {film.codec.upper()}/{CLOCK}",
+        *([f"a=fmtp:{PAYLOAD_TYPE} {';'.join(told)}"] if told else []),
+        f"a=control:{TRACK}",
+    ]
+    return "\r\n".join(lines) + "\r\n"

@@ -1,0 +1,76 @@
+"""NAL units of H.264 and H.265: how a picture is cut into them, and they into RTP payloads.
+
+Payloads: RFC 6184 5.6 and 5.8 (single unit, FU-A), RFC 7798 4.4.1 and 4.4.3 (single unit, FU).
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+Codec = Literal["h264", "h265"]
+MOST = 1400  # bytes of a payload
+FU_A, FU = 28, 49
+# Coded slices, by table 7-1 of either standard; nobody sends H.264's partitions.
+H264_SLICES = (1, 5)
+H265_VCL = range(32)
+H264_SETS = {7: "sps", 8: "pps"}
+H265_SETS = {32: "vps", 33: "sps", 34: "pps"}
+
+
+def split(stream: bytes) -> list[bytes]:
+    """The units between start codes."""
+    return [unit for unit in (part.rstrip(b"\0") for part in re.split(b"\0\0\1", stream)) if unit]
+
+
+def kind(unit: bytes, codec: Codec) -> int:
+    """The number of its type."""
+    return unit[0] >> 1 & 63 if codec == "h265" else unit[0] & 31
+
+
+def is_slice(unit: bytes, codec: Codec) -> bool:
+    """Whether it holds a part of the picture. Parameter sets, SEI and delimiters do not."""
+    return kind(unit, codec) in (H265_VCL if codec == "h265" else H264_SLICES)
+
+
+def set_name(unit: bytes, codec: Codec) -> str | None:
+    """ "vps", "sps" or "pps"; None for other units."""
+    return (H265_SETS if codec == "h265" else H264_SETS).get(kind(unit, codec))
+
+
+@dataclass(frozen=True)
+class Piece:
+    """An RTP payload.
+
+    Attributes:
+        data: Its bytes.
+        ends_unit: Whether it is the unit, or the unit's last fragment.
+        of_slice: Whether the unit is a slice.
+    """
+
+    data: bytes
+    ends_unit: bool
+    of_slice: bool
+
+
+def pieces(unit: bytes, codec: Codec, most: int = MOST) -> list[Piece]:
+    """The payloads that carry a unit."""
+    of_slice = is_slice(unit, codec)
+    if len(unit) <= most:
+        return [Piece(unit, True, of_slice)]
+    header = 2 if codec == "h265" else 1
+    body = unit[header:]
+    length = most - header - 1
+    parts = [body[begin : begin + length] for begin in range(0, len(body), length)]
+    made = []
+    for place, part in enumerate(parts):
+        last = place == len(parts) - 1
+        flags = 0x80 * (place == 0) | 0x40 * last | kind(unit, codec)
+        if codec == "h265":
+            head = bytes((unit[0] & 0x81 | FU << 1, unit[1], flags))
+        else:
+            head = bytes((unit[0] & 0xE0 | FU_A, flags))
+        made.append(Piece(head + part, last, of_slice))
+    return made

@@ -1,0 +1,80 @@
+"""Reads a stream of the truth server with freshframe: every picture, its number, and when it was there."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import time
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from support import WATCHDOG
+
+import freshframe as ff
+from rigs.live.camera import PATIENT
+from rigs.live.truth.log import Sent, SentLog
+from rigs.live.truth.number import read_number
+
+QUEUE = ff.Queue(64, "drop_oldest")  # a reader that is late for a moment misses nothing
+
+
+class Seen(NamedTuple):
+    """A picture as its reader saw it.
+
+    Attributes:
+        now: When the reader had it, by CLOCK_MONOTONIC.
+        captured: As the sample says.
+        pts: As the sample says.
+        number: In its pixels; None: it is torn.
+    """
+
+    now: float
+    captured: float
+    pts: float
+    number: int | None
+
+
+class Watch:
+    """A camera in a pipeline of its own."""
+
+    def __init__(self, url: str, **options: Any) -> None:
+        self.pipeline = ff.Pipeline()
+        self.source = ff.open(url, **(PATIENT | options))
+        self._reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"), queue=QUEUE)
+
+    def __enter__(self) -> Watch:
+        """Starts."""
+        self.pipeline.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Stops."""
+        self.pipeline.stop()
+
+    @property
+    def stats(self) -> ff.SourceStats:
+        """Of the source."""
+        stats = self.pipeline.stats().nodes["camera"].source
+        assert stats is not None
+        return stats
+
+    def read(self, count: int) -> list[Seen]:
+        """The next pictures."""
+        seen = []
+        for _ in range(count):
+            sample = self._reader.get(timeout=WATCHDOG)
+            now = time.monotonic()
+            seen.append(Seen(now, sample.captured, sample.pts, number_of(sample.value.luma)))
+        return seen
+
+
+def number_of(luma: npt.NDArray[np.uint8]) -> int | None:
+    """In the pixels of a picture."""
+    height, width = luma.shape
+    return read_number(np.ascontiguousarray(luma).data.cast("B"), width, height, width)
+
+
+def matched(seen: list[Seen], log: SentLog) -> list[tuple[Seen, Sent]]:
+    """Each whole picture with what the server noted of it."""
+    found = [(one, log.find(one.number, one.now)) for one in seen if one.number is not None]
+    return [(one, sent) for one, sent in found if sent is not None]
