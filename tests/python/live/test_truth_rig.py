@@ -112,6 +112,7 @@ def sent_by(
 def joined(packets: list[Packet], codec: Codec) -> list[bytes]:
     """The units of the packets, as RFC 6184 and RFC 7798 put fragments together."""
     units: list[bytes] = []
+    whole = True
     header = 2 if codec == "h265" else 1
     for packet in packets:
         data = packet.payload
@@ -119,12 +120,15 @@ def joined(packets: list[Packet], codec: Codec) -> list[bytes]:
             units.append(data)
             continue
         flags = data[header]
-        if flags & 0x80:
+        assert bool(flags & 0x80) is whole
+        if whole:
             if codec == "h265":
                 units.append(bytes((data[0] & 0x81 | (flags & 0x3F) << 1, data[1])))
             else:
                 units.append(bytes((data[0] & 0xE0 | flags & 0x1F,)))
         units[-1] += data[header + 1 :]
+        whole = bool(flags & 0x40)
+    assert whole
     return units
 
 
