@@ -161,7 +161,7 @@ def _spread_of(ms: list[float]) -> dict[str, float]:
 
 
 def on_one_core(work: Callable[[], dict[str, list[float]]]) -> dict[str, list[float]]:
-    """Does the work on one core, so that nobody is helped by others."""
+    """Does the work on one core, so that no library gains from threads."""
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {max(before)})
     try:

@@ -1,4 +1,4 @@
-"""Tracking: what it costs beside searching every frame, how well identities last beside other trackers."""
+"""Tracking: its cost beside searching every frame, how well identities last beside other trackers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Ultralytics and supervision for bench/detect: a process of their own environment that computes on request.
 
 Run by bench/detect.py: python _detect_peers.py KIND MODEL FRAME.npy CONFIDENCE THREADS. A line on stdin asks
-for one picture, a line on stdout tells its milliseconds.
+for one picture, a line on stdout has its milliseconds.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -92,7 +92,7 @@ def main() -> None:
     else:
         detect = supervision(path, float(confidence), int(threads))
     out = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what they print is no answer
+    os.dup2(2, 1)  # the libraries' own output is not an answer
     for _ in range(2):
         detect(cv2.cvtColor(planes, cv2.COLOR_YUV2BGR_I420))
     print("ready", file=out, flush=True)

@@ -13,7 +13,7 @@ READ = 12.0  # seconds that each wants to read
 
 
 def read_freshframe(url: str, told: Callable[..., None]) -> None:
-    """With its defaults but for limits of 3 s, so that READ sees what comes after."""
+    """With its defaults but for limits of 3 s, so that READ also covers the time after a limit."""
     import freshframe as ff  # noqa: PLC0415  each child loads one library
 
     pipeline = ff.Pipeline()

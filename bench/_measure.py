@@ -1,4 +1,4 @@
-"""What the benchmarks share: runs that take turns, quantiles, goals, and the JSON file that is kept.
+"""Shared by the benchmarks: runs that take turns, quantiles, goals, and the JSON file that is kept.
 
 Every comparison is made inside one run. The reference is measured twice per round, as A and as A again; the
 spread is how far the medians of the two differ. Above SPREAD_LIMIT the machine was restless, and a goal that
@@ -84,13 +84,13 @@ class Row:
     """One line of a result.
 
     Attributes:
-        name: What was measured.
+        name: The measured thing.
         figures: Its figures; the key ends in the unit.
-        value: What ``goal`` bounds: a ratio or a figure.
+        value: The ratio or figure that ``goal`` bounds.
         goal: Bound of ``value``; None: for information.
         at_least: The bound is a minimum.
         spread: A/A spread of the reference; None: nothing is compared.
-        scale: What the spread is a share of; None: of ``value``. For a difference, the reference.
+        scale: The whole of which the spread is a share; None: ``value``. For a difference, the reference.
         unclear: Why there can be no verdict, apart from the spread.
     """
 

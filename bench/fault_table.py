@@ -37,7 +37,7 @@ READER = Path(__file__).with_name("_fault_reader.py")
 
 
 def run_child(peer: str, url: str) -> dict[str, Any]:
-    """What the child told last, when it ended, and whether it had to be killed."""
+    """The last report of the child, the time of its end, and whether it was killed."""
     began = time.monotonic()
     with tempfile.TemporaryFile("w+") as out:
         process = subprocess.Popen(
@@ -70,7 +70,7 @@ def run_child(peer: str, url: str) -> dict[str, Any]:
 
 @dataclasses.dataclass(frozen=True)
 class Case:
-    """A fault: who serves, and what is done to the server while the peers read."""
+    """A fault: the server, and the fault that it gets while the peers read."""
 
     name: str
     kind: type[Server]

@@ -1,7 +1,7 @@
-"""What a live source does when its server misbehaves: how soon it notices, comes back and stops.
+"""A live source whose server misbehaves: how soon it notices, comes back and stops.
 
 Servers on loopback, made by tests/python; a source per run. A stop is asked for at a random
-moment of each state. FFmpeg looks every 100 ms whether it shall go on, which most figures show.
+moment of each state. FFmpeg asks every 100 ms whether it may continue, and most figures show that period.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -74,7 +74,7 @@ def until(condition: Callable[[], Any], limit: float = 60.0) -> float:
 
 
 def camera_of(server: Server | None, kind: Kind, **options: Any) -> Camera:
-    """A source of this server; of a name that nobody knows when there is none."""
+    """A source of this server. Without a server, its host has a name that cannot be resolved."""
     place = ("127.0.0.1", server.port) if server else ("camera.example", 554)
     return Camera(kind.url.format(*place), options=kind.options, **options)
 

@@ -24,8 +24,8 @@ from _media import FOLDER, Clip, made
 import freshframe as ff
 
 CLIP = Clip("noise", 1280, 720, megabits=6)
-SHORT = 120  # frames of the clips that are encoded anew
-# Name: container's suffix; the codec that the clip is encoded with anew, None where its packets are copied.
+SHORT = 120  # frames of the clips that are encoded again
+# Name: container's suffix; the codec that encodes the clip again, None where its packets are copied.
 FILES: dict[str, tuple[str, str | None, dict[str, str]]] = {
     "H.264 in MP4": ("mp4", None, {}),
     "H.264 in MKV": ("mkv", None, {}),

@@ -100,7 +100,7 @@ def scale(count: int, seconds: float) -> dict[str, Any]:
 
 
 def look_at(fleet: ff.Fleet, reader: FleetReader) -> dict[str, Any]:
-    """Figures of the fleet's page while somebody looks at it."""
+    """Figures of the fleet's page while a browser reads it."""
     times, size = [], 0
     with fleet.serve() as page:
         address = f"{page.url}api/fleet"
@@ -120,7 +120,7 @@ def look_at(fleet: ff.Fleet, reader: FleetReader) -> dict[str, Any]:
 
 
 def read_for(reader: FleetReader, seconds: float) -> list[float]:
-    """The ages of what comes."""
+    """The ages of the results."""
     ages = []
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -129,11 +129,11 @@ def read_for(reader: FleetReader, seconds: float) -> list[float]:
 
 
 def memory_kib(pid: int | str = "self") -> int:
-    """What a process has in memory; without a number, this program."""
+    """The memory of a process, or of this program."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1])
-    raise SystemExit("this system does not tell a program's memory")
+    raise SystemExit("this system does not report a program's memory")
 
 
 def hold(count: int, seconds: float) -> dict[str, Any]:
@@ -198,7 +198,7 @@ class Nodes:
             os.kill(pid, number)
 
     def forget_far(self) -> None:
-        """What is left of the node."""
+        """Removes the rest of the node."""
         self._cluster.remove_node(self._far, allow_graceful=False)
 
 

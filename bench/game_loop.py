@@ -24,12 +24,12 @@ WARM_UP = 0.5  # seconds until the tracker's first results count
 
 @dataclass
 class Game:
-    """What happened in one run; times in ms."""
+    """The figures of one run; times in ms."""
 
     frames: list[float] = field(default_factory=list)  # from the start of a frame to its end
     late: list[float] = field(default_factory=list)  # start of a frame after its refresh
     missed: int = 0
-    ages: list[float] = field(default_factory=list)  # of what was pulled
+    ages: list[float] = field(default_factory=list)  # of the pulled samples
     fresh: int = 0  # frames with a new sample
 
 

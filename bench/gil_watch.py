@@ -47,7 +47,7 @@ def beside(processes: int) -> Iterator[None]:
 
 
 def count_named(calls: int, processes: int) -> list[dict[str, Any]]:
-    """Keeps the GIL in every way so many times; how many calls were told, and named right or wrong?"""
+    """Keeps the GIL in every way `calls` times. Counts calls that are reported, and named right or wrong."""
     rows = []
     for name, way in gil_holds.WAYS.items():
         way.run()
@@ -60,11 +60,13 @@ def count_named(calls: int, processes: int) -> list[dict[str, Any]]:
                 "way": name,
                 "calls": calls,
                 "busy_processes": processes,
-                "told": len(stalls),
+                "reported": len(stalls),
                 "right": len(right),
                 "wrong": sum(named_wrong(way, stall) for stall in stalls),
                 "shortest_ms": min(took) * 1e3,
-                "told_ms": statistics.median(stall.duration for stall in stalls) * 1e3 if stalls else None,
+                "reported_ms": statistics.median(stall.duration for stall in stalls) * 1e3
+                if stalls
+                else None,
                 "took_ms": statistics.median(took) * 1e3,
             }
         )
@@ -164,7 +166,7 @@ def main() -> None:
             result.add(Row(f"{row['python']}: {row['way']}", figures, share, 0.95, at_least=True))
         for row in named_by(python, path, options.calls, os.cpu_count() or 1):
             figures = {key: value for key, value in row.items() if key not in ("way", "python")}
-            share = row["wrong"] / max(row["told"], 1)
+            share = row["wrong"] / max(row["reported"], 1)
             name = f"{row['python']}: {row['way']}, wrong beside busy processes"
             result.add(Row(name, figures, share, 0.0))
     kinds = {

@@ -31,10 +31,10 @@ def megabytes(paths: list[Path]) -> float:
 
 
 class Package:
-    """A package with its wheels in a folder, and an environment that it is installed into anew each time."""
+    """A package with its wheels in a folder, and an environment that is made again for each installation."""
 
     def __init__(self, module: str, requirement: str, folder: Path) -> None:
-        """Downloads what is needed."""
+        """Downloads the wheels of the package and of its dependencies."""
         self.module = module
         self.requirement = requirement
         self.wheels = folder / "wheels" / module

@@ -33,7 +33,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "names", nargs="*", metavar="NAME", help="these labs only; what is kept of others stays"
+        "names", nargs="*", metavar="NAME", help="these labs only; the results of others stay"
     )
     parser.add_argument(
         "--free-threaded", metavar="PYTHON", help="a free-threaded Python that has freshframe"
@@ -73,7 +73,7 @@ def rows_of(name: str, free_threaded: str | None) -> list[dict[str, Any]]:
 
 
 def output_of(command: list[str]) -> str:
-    """What it prints on stdout."""
+    """The command's output on stdout."""
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 

@@ -1,4 +1,4 @@
-"""What the calls of a game loop cost: `latest()`, `.value`, `.frame`, `.luma`.
+"""The cost of the calls of a game loop: `latest()`, `.value`, `.frame`, `.luma`.
 
 A call that can be repeated is timed in a loop, from which the empty loop is taken off. One that is
 different the first time is timed by itself, from which the time of two clock readings is taken off; there
@@ -86,7 +86,7 @@ def singly(call: Callable[[Any], object], subjects: list[Any]) -> list[float]:
 
 
 def circles() -> list[ff.Sample[ff.Circles]]:
-    """Samples whose values nobody has looked at yet."""
+    """Samples whose values Python has not read yet."""
     pipeline = ff.Pipeline()
     scene = pipeline.add(ff.open(f"{SCENE}&pace=0&frames={FIRST_CALLS}"))
     reader = pipeline.reader(pipeline.add(ff.CircleTracker(), scene), frames=False)
@@ -95,7 +95,7 @@ def circles() -> list[ff.Sample[ff.Circles]]:
 
 
 def pictures() -> list[ff.Frame]:
-    """Frames that nobody has looked at yet."""
+    """Frames that Python has not read yet."""
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.open(f"{SCENE}&pace=0&frames={PICTURES}")))
     with pipeline:
@@ -150,7 +150,7 @@ def new_sample(rest: float) -> list[float]:
 
 
 def kinds() -> dict[str, Kind]:
-    """What is measured, in the order of the table."""
+    """The measured calls, in the order of the table."""
     plain = Plain()
     seen = circles()[-1]
     assert len(seen.value.xyr) > 0

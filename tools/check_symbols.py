@@ -19,7 +19,7 @@ def undefined_symbols(nm: str, archive: str) -> set[str]:
 
 
 def main() -> int:
-    """Prints what was found; the exit status is 1 when an archive wants Python or has nothing to read."""
+    """Prints the findings. The exit status is 1 when an archive refers to Python or has nothing to read."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--nm", default="nm", help="the program that lists symbols")
     parser.add_argument("archives", nargs="+")

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Makes a release: version, changelog, tag, wheels, sources, bills of materials, checksums.
 
-Without --go it only says what it would do, and whether it could. It publishes nothing, and says how to.
+Without --go it only prints its steps, and whether they could succeed. It publishes nothing, and prints the
+commands that do.
 
     tools/release.py 0.2.0 --python python3.11 --python python3.13
     tools/release.py 0.2.0 --python python3.11 --python python3.13 --aarch64 python3.11 --go
@@ -161,7 +162,7 @@ def third_party_sources(folder: Path, version: str) -> None:
 
 
 class Release:
-    """The steps, each of which says what it does; they do it when `go` is set."""
+    """The steps. Each prints its commands, and runs them when `go` is set."""
 
     def __init__(self, version: str, pythons: list[str], aarch64: list[str], go: bool) -> None:
         """Does nothing yet."""
@@ -170,7 +171,7 @@ class Release:
         self.aarch64 = aarch64
         self.go = go
         self.dist = ROOT / "dist"
-        self.undo = ""  # what takes back what was done so far
+        self.undo = ""  # the command that takes back the steps so far
 
     def run(self, *command: str) -> None:
         """Runs a program, or prints it."""
@@ -254,7 +255,7 @@ def main() -> int:
         release.all_steps()
     except subprocess.CalledProcessError as error:
         print(f"release: {shlex.join(map(str, error.cmd))} ended with {error.returncode}", file=sys.stderr)
-        print(f"release: what was done so far is taken back by: {release.undo}", file=sys.stderr)
+        print(f"release: the steps so far are taken back by: {release.undo}", file=sys.stderr)
         return 1
     if not options.go:
         print("This was a dry run; --go does it.")

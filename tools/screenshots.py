@@ -1,6 +1,6 @@
 """Makes the README's pictures of the dashboard from the real page: a program worth looking at, for a while.
 
-./dev screenshots installs what it needs. The picture says what was running and is replaced as a whole.
+./dev screenshots installs the browser. The pictures of a run replace those of the run before.
 """
 
 # SPDX-License-Identifier: Apache-2.0

@@ -1,4 +1,4 @@
-// The cards of the graph: one per node, reader and edge. Each knows how to show its part of the state.
+// The cards of the graph: one per node, reader and edge. Each shows its part of the state.
 // SPDX-License-Identifier: Apache-2.0
 
 import { sparkline } from "./charts.js";
@@ -91,7 +91,7 @@ export function meanBatch(batches) {
   return format.sum(batches.map(([size, count]) => size * count)) / calls;
 }
 
-// What is neither is the usual, and the name needs the room.
+// Most nodes are neither, and have no tag: the name needs the room.
 export function tagOf(node) {
   if (node.workers !== undefined) return node.workers.length === 1 ? "process" : `${node.workers.length} processes`;
   if (node.language === "python") return "Python";

@@ -4,7 +4,7 @@
 const FIRST_WAIT = 0.5; // seconds until the first new attempt
 const LONGEST_WAIT = 5;
 const SILENCE = 3; // seconds without a state after which the numbers count as old; the server sends four a second
-const GIVE_UP = 8; // and after which the connection is made anew
+const GIVE_UP = 8; // and after which a new connection is made
 
 // Calls `on.history`, `on.state`, `on.picture(header, blob)` (may return a promise), and `on.link(link)` with
 // {state: "open" | "silent" | "lost" | "refused", retry: seconds}.

@@ -61,7 +61,7 @@ export class Events {
 }
 
 function line(event) {
-  // A traceback comes as the text of an error; its last line says what it was.
+  // A traceback comes as the text of an error; its last line names the error.
   const lines = event.text.trimEnd().split("\n");
   const [sentence, rest] = lines.length > 1 ? [lines.at(-1), event.text] : [event.text, ""];
   const item = el(

@@ -7,7 +7,7 @@ import * as format from "./format.js";
 
 const PERIOD = 1000; // milliseconds between two questions
 const OLD = 15000; // milliseconds without a new state; the program makes one every 10 s at least
-const GIL_KEPT = 3; // seconds without a word of an agent's Python, which tells once a second that it runs
+const GIL_KEPT = 3; // seconds without a report of an agent's Python, which sends one a second
 const LOSSES = ["outbox_full", "expired", "fenced", "lost_with_agent"];
 
 const cameras = new Cameras();
@@ -116,7 +116,7 @@ function wordOfAgent(agent) {
 
 function showReaders(readers) {
   byId("readers").replaceChildren(
-    ...(readers.length === 0 ? [el("p", { class: "hint" }, "nobody reads")] : []),
+    ...(readers.length === 0 ? [el("p", { class: "hint" }, "no readers")] : []),
     ...readers.map((reader) => {
       const lost = format.sum(LOSSES.map((name) => reader[name]));
       const parts = [`${format.count(reader.delivered)} delivered`, `${format.count(reader.waiting)} waiting`];

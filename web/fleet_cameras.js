@@ -9,7 +9,7 @@ const MORE = 6; // rows above and below what can be seen
 const STATES = ["running", "starting", "closing", "unplaced", "failed", "ended"];
 const TONE = { running: "ok", starting: "starting", closing: "closing", unplaced: "failed", failed: "failed", ended: "ended" };
 
-// What a column shows, and what it sorts by.
+// A column has a text of each camera, and a key to sort by.
 const COLUMNS = [
   { key: "name", title: "Camera", show: (camera) => camera.name, by: (camera) => camera.name },
   { key: "state", title: "State", show: (camera) => camera.state, by: (camera) => STATES.indexOf(camera.state) },
@@ -61,7 +61,7 @@ export class Cameras {
       const before = this.#before.get(camera.name);
       const same = before && before.epoch === camera.epoch;
       camera.rate = same ? (camera.results - before.results) / (now - before.at) : null;
-      // A start has just been made: what it gives is known from the second look on.
+      // A camera that has just started has a rate from its second state on.
       seen.set(camera.name, { epoch: camera.epoch, results: camera.results, at: now });
     }
     this.#before = seen;
@@ -115,7 +115,7 @@ export class Cameras {
     this.#draw();
   }
 
-  // Rows are made once for each place that can be seen, and filled anew when the table is scrolled.
+  // Rows are made once, one for each visible place, and are filled again when the table is scrolled.
   #draw() {
     const rows = byId("rows");
     rows.style.blockSize = `${Math.max(1, this.#shown.length) * ROW}px`;

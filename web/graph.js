@@ -1,4 +1,4 @@
-// The graph's panel: a drawing where there is room for one, else a list by source; and what is filtered.
+// The graph's panel: a drawing where there is room for one, else a list by source; and the filter.
 // SPDX-License-Identifier: Apache-2.0
 
 import { Drawing } from "./drawing.js";
@@ -14,7 +14,7 @@ export class Graph {
   #history;
   #choose;
   #canvas = byId("canvas");
-  #wanted = null; // "graph" or "list" when somebody chose
+  #wanted = null; // "graph" or "list" after a click on one
   #shown = null; // the Drawing or the List
   #mode = "";
   #key = "";

@@ -1,4 +1,4 @@
-// One node or reader of the list, with the edges that lead to it: two lines, and what is wrong with it.
+// One node or reader of the list, with the edges that lead to it: two lines, and its problems.
 // SPDX-License-Identifier: Apache-2.0
 
 import { dropText, edgeState, linesOf, lostText, stateText, tagOf } from "./cards.js";

@@ -1,4 +1,4 @@
-"""Runs one peer once, in a process of its own, and prints what was measured as JSON."""
+"""Runs one peer once, in a process of its own, and prints the measurement as JSON."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Network:
         self.url = f"tcp://127.0.0.1:{int(self._lines.readline())}"
 
     def t0(self) -> float:
-        """Blocks until somebody has connected."""
+        """Blocks until a client has connected."""
         return float(self._lines.readline())
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""A pygame loop at 60 Hz beside a thread that captures or tracks: what the player sees of the tracker.
+"""A pygame loop at 60 Hz beside a thread that captures or tracks: the loop's lost frames, the results' age.
 
 The loop draws 40 circles and picks up the newest result in every frame. MODE:
 
@@ -36,11 +36,11 @@ CAMERA = Path(__file__).with_name("camera.py")
 WORK = 0.03  # seconds of one call
 RATE = 60
 
-Newest = tuple[int, Any]  # number of the frame, what was found in it
+Newest = tuple[int, Any]  # number of the frame, the detections in it
 
 
 class Tracker:
-    """A thread that finds something in each frame; `newest` is what the game picks up."""
+    """A thread that finds something in each frame; the game takes the result from `newest`."""
 
     def __init__(self) -> None:
         self.newest: Newest = (-1, None)

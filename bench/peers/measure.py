@@ -1,4 +1,4 @@
-"""What is measured of every peer in the same way: ages, losses, a heartbeat, memory, cores, the stop."""
+"""Measurements of every peer, made in the same way: ages, losses, a heartbeat, memory, cores, the stop."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -66,8 +66,8 @@ def sleep_to_phase(seconds: float, interval: float, count: int) -> None:
     """Sleeps so long, and then up to an interval more: until phase ``count`` of the clock.
 
     A sleeper whose period is a multiple of the camera's interval keeps its phase. Then the age of the latest
-    frame tells when the program began, and by how much its sleeps are too long. These phases are the same
-    for every program, and cover the camera's interval evenly wherever it begins.
+    frame depends on the time when the program began, and on the excess of its sleeps. These phases are the
+    same for every program, and cover the camera's interval evenly wherever it begins.
     """
     end = time.monotonic() + seconds
     time.sleep(seconds + (spread_evenly(count) - end / interval) % 1 * interval)
@@ -80,7 +80,7 @@ class Branch:
     """A consumer: notes which frame it got and when, then works; in every process that it is sent to."""
 
     def __init__(self, path: Path, load: Load, seconds: float, interval: float) -> None:
-        """`load`: what it does for each frame, for `seconds`; `interval`: seconds from frame to frame."""
+        """`load`: the work for each frame, for `seconds`; `interval`: seconds from frame to frame."""
         self.path = path
         self.interval = interval
         self._count = 0
@@ -143,7 +143,7 @@ class Heartbeat:
             last = now
 
     def begin(self) -> None:
-        """What was before does not count."""
+        """Gaps before this call do not count."""
         self._from = len(self._gaps)
 
     def end(self) -> dict[str, float]:

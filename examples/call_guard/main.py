@@ -32,7 +32,7 @@ def elapsed(pool: ThreadPoolExecutor, function: Callable[..., Any], calls: int, 
     wait(futures)
     end = time.perf_counter()
     for future in futures:
-        future.result()  # raises what the call raised
+        future.result()  # raises the call's exception
     return end - begin
 
 

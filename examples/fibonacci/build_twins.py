@@ -9,10 +9,10 @@ As a program: progress goes to stderr, one JSON object per binding to stdout:
 As a module:
 
     folder = build_twins.build("pybind11")  # put it on sys.path, then import fibonacci_pybind11
-    message = build_twins.refusal("pyo3")  # what the compiler says to a second release of the GIL
+    message = build_twins.refusal("pyo3")  # the compiler's error for a second release of the GIL
 
-Both raise BuildError, whose text says what is missing and what to do. What is in the cache already is not
-built again; each version of the sources, of Python and of the binding has a folder of its own. Every module
+Both raise BuildError, whose text names the missing tool and the remedy. A module in the cache is not built
+again. Each version of the sources, of Python and of the binding has a folder of its own. Every module
 has `fibonacci(n: int, release: bool) -> int`. fibonacci_pybind11 and fibonacci_nanobind also have
 `double_release()`, which ends the process. They and fibonacci_pyo3 have `double_acquire() -> bool`, which is
 harmless.
@@ -56,7 +56,7 @@ def build(binding: str, cache: Path = CACHE, *, only_cached: bool = False) -> Pa
 
     Args:
         binding: "nanobind", "pybind11", "pyo3" or "cython".
-        cache: Folder that keeps what was built.
+        cache: Folder that keeps the built modules.
         only_cached: Raise BuildError instead of building.
 
     Returns:
@@ -77,7 +77,7 @@ def build(binding: str, cache: Path = CACHE, *, only_cached: bool = False) -> Pa
 
 
 def refusal(binding: str, cache: Path = CACHE) -> str:
-    """Lets the compiler see a second release of the GIL and returns what it says, as it printed it.
+    """Compiles a second release of the GIL and returns the compiler's error, as it was printed.
 
     Args:
         binding: "freshframe" (double_release.cpp, by the C++ compiler) or "pyo3" (by cargo).
@@ -212,7 +212,7 @@ def _build_cython(cache: Path, only_cached: bool) -> Path:
 
 
 def _cargo(cache: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Runs cargo on the crate; what it builds stays in the cache."""
+    """Runs cargo on the crate. Its build stays in the cache."""
     if not CRATE.exists():
         raise BuildError(f"the crate is in freshframe's repository, under bench/pyo3; {CRATE} does not exist")
     cargo = shutil.which("cargo")
@@ -259,7 +259,7 @@ def _build_pyo3(cache: Path, only_cached: bool) -> Path:
 
 
 def _expected(source: Path) -> str:
-    """What the compiler has to say, from the line of the source that begins with EXPECT."""
+    """The expected error, from the line of the source that begins with EXPECT."""
     mark = "// EXPECT: "
     return next(line[len(mark) :] for line in source.read_text().splitlines() if line.startswith(mark))
 
@@ -277,7 +277,7 @@ def _refused_by_cargo(cache: Path) -> tuple[str, str]:
 
 
 def main() -> int:
-    """Builds what the arguments name; the exit status is 1 when something could not be built."""
+    """Builds the named bindings. The exit status is 1 when one of them could not be built."""
     parser = argparse.ArgumentParser(
         description="Builds the twins of examples/fibonacci into a cache folder."
     )

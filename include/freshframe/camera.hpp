@@ -1,4 +1,4 @@
-// The cameras of this machine and what they can deliver (Linux, V4L2).
+// The cameras of this machine and the modes that they offer (Linux, V4L2).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -6,11 +6,11 @@ unsigned integers of 8 to 64 bits in native byte order. It may have any number o
 (transposed, reversed, every second row, broadcast) and any alignment, and may be read-only. Nothing is
 copied.
 
-Anything else raises OptionTypeError, which says what was given: lists, because making an array of one is a
-copy that should be visible in your program; single numbers; ``float16``, ``longdouble``, ``complex``, other
-byte orders, structured and object arrays; masked arrays, because their mask would be ignored; subclasses of
-``ndarray`` other than ``matrix`` and ``memmap``, because their numbers may have another meaning.
-``numpy.asarray(x)`` converts most of them. Of a frame, pass a plane: ``frame.luma``.
+Anything else raises OptionTypeError, whose message describes the argument: lists, because making an array of
+one is a copy that should be visible in your program; single numbers; ``float16``, ``longdouble``,
+``complex``, other byte orders, structured and object arrays; masked arrays, because their mask would be
+ignored; subclasses of ``ndarray`` other than ``matrix`` and ``memmap``, because their numbers may have
+another meaning. ``numpy.asarray(x)`` converts most of them. Of a frame, pass a plane: ``frame.luma``.
 
 Sums of integers and booleans are exact. Floating-point numbers (``float32`` as ``float64``) are added in 64
 lanes. The rounding errors of the additions are added up separately, and lanes and blocks are added pairwise.
@@ -78,7 +78,7 @@ def sum(x: Any, *, compensated: bool = False, threads: int = 1) -> float | int:
         booleans, whose sum is the number of true ones. 0 if there are no numbers.
 
     Raises:
-        OptionTypeError: ``x`` has another type; the message says what is accepted and what was given.
+        OptionTypeError: ``x`` has another type. The message lists the accepted types and describes ``x``.
         OptionError: ``threads`` is out of range.
 
     GIL: released above 16 MiB, held otherwise.
@@ -98,7 +98,7 @@ def mean(x: _Floats | _Integers | _Buffer, *, compensated: bool = False, threads
         The mean; of booleans the share of true ones.
 
     Raises:
-        OptionTypeError: ``x`` has another type; the message says what is accepted and what was given.
+        OptionTypeError: ``x`` has another type. The message lists the accepted types and describes ``x``.
         OptionError: There are no numbers (NumPy gives NaN and a warning), or ``threads`` is out of range.
 
     GIL: released above 16 MiB, held otherwise.

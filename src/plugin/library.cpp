@@ -112,7 +112,7 @@ Symbol find_symbol(const std::string& path, const std::string& symbol) {
   }
   if (!forks::ProcessWide<LoadedFiles>::get().is_current(library)) {
     throw OptionError("'" + path +
-                      "' has changed since this process loaded it, and a process keeps what it has loaded: "
+                      "' has changed since this process loaded it, and a process keeps a loaded library: "
                       "restart it, or build the library under another name");
   }
   void* const address = ::dlsym(library, symbol.c_str());

@@ -21,7 +21,7 @@ namespace {
 using namespace freshframe;
 using namespace freshframe::process;
 
-/// What the parent does with a message before it believes it.
+/// The parent's checks of a message, which come before any use of it.
 void as_parent(std::span<const std::byte> bytes) {
   ByteReader reader(bytes);
   try {
@@ -65,8 +65,8 @@ std::uint64_t sum(const Frame& frame) {
   return total;
 }
 
-/// A worker with one slab that reads messages, each behind its length in two bytes: a picture that it believes
-/// lies within the slab. What it holds from one message lives on beside the next ones.
+/// A worker with one slab reads messages, each behind its length in two bytes. A picture that it accepts lies
+/// within the slab. Values of one message live on beside the next ones.
 void as_worker(std::span<const std::byte> bytes) {
   static const Slab slab(1, std::size_t{1} << 20);
   auto [ours, theirs] = Channel::make_pair();

@@ -34,7 +34,7 @@ URLS = [
     "img2\0img10",
 ]
 GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
-# The first byte says how the rest is told: 0, 1 HTTP (1: with a token), 2, 3 WebSocket, 4 a message.
+# The first byte is the kind of the rest: 0, 1 HTTP (1: with a token), 2, 3 WebSocket, 4 a message.
 CALLS = [
     b"\0" + GET % (b"/", b""),
     b"\0" + GET % (b"/api/state", b"Connection: close\r\nOrigin: http://localhost\r\n"),

@@ -26,7 +26,7 @@ class Guest:
 
 
 def fetch(folder: Path) -> Guest:
-    """Downloads what is missing, once, and unpacks it below `folder`.
+    """Downloads the missing packages, once, and unpacks them below `folder`.
 
     Raises:
         CannotRunError: Not Debian, another processor, or a package that cannot be had.
@@ -70,7 +70,7 @@ def _kernel_package() -> str:
         raise CannotRunError(f"{error}; is this Debian, and did 'apt-get update' run?") from error
     match = re.search(r"Depends: (linux-image-\S+-amd64)", known)
     if match is None:
-        raise CannotRunError("apt knows no kernel package: run 'apt-get update' on a Debian")
+        raise CannotRunError("apt's lists name no kernel package: run 'apt-get update' on a Debian")
     return match[1]
 
 

@@ -1,4 +1,4 @@
-"""A headless Chromium that looks at a dashboard: what is on the page, its complaints, pictures of it."""
+"""A headless Chromium that opens a dashboard: texts of the page, errors of its console, pictures of it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -86,11 +86,11 @@ class Page:
         self.driver.get(url)
 
     def run(self, script: str, *arguments: Any) -> Any:
-        """Runs JavaScript in the page and returns what it returns."""
+        """Runs JavaScript in the page and returns its result."""
         return self.driver.execute_script(script, *arguments)
 
     def wait_for(self, script: str, *arguments: Any) -> Any:
-        """Runs JavaScript that returns a promise, and returns what that resolves to."""
+        """Runs JavaScript that returns a promise, and returns the promise's result."""
         return self.driver.execute_async_script(
             f"const done = arguments[arguments.length - 1];(async () => {{{script}}})().then(done, "
             "error => done('failed: ' + error));",
@@ -108,7 +108,7 @@ class Page:
         return until(attempt, lambda: f"{script} in:\n{self.text()}")
 
     def text(self, selector: str = "body") -> str:
-        """What can be read in an element."""
+        """The visible text of an element."""
         return str(self.run("return document.querySelector(arguments[0])?.innerText ?? ''", selector))
 
     def texts(self, selector: str) -> list[str]:
@@ -125,7 +125,7 @@ class Page:
         return [entry["message"] for entry in log if entry["level"] in ("SEVERE", "WARNING")]
 
     def picture(self, path: Path, *, quality: int | None = None) -> Path:
-        """Saves what the window shows, as PNG or, with a quality, as WebP."""
+        """Saves a picture of the window, as PNG or, with a quality, as WebP."""
         kind: dict[str, Any] = (
             {"format": "png"} if quality is None else {"format": "webp", "quality": quality}
         )

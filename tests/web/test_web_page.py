@@ -1,4 +1,4 @@
-"""The dashboard in a real browser: what it shows is what the pipeline counts."""
+"""The dashboard in a real browser: it shows the figures that the pipeline counts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -130,7 +130,7 @@ def test_graph_and_numbers_are_those_of_stats(page: Page, running: Run) -> None:
     page.until(f"return {{...({ROWS.replace('return ', '')})}}.delivered.replaceAll(',', '') > {first}")
     shown = page.run(ROWS)
     after = edge()
-    # One refresh is 250 ms: what is shown lies between the counters before it and after it.
+    # One refresh is 250 ms: the shown figures lie between the counters before it and after it.
     one_refresh = 30 * 0.25 + 2
     assert before.delivered - one_refresh <= number(shown["delivered"]) <= after.delivered
     assert before.passed_in - one_refresh <= number(shown["passed in"]) <= after.passed_in
@@ -174,7 +174,7 @@ def test_pictures_advance_tell_their_age_and_pause(page: Page, running: Run) -> 
         time.sleep(0.05)
     assert page.run(seq) == held, "paused"
     # The one that was on its way when the page said so may have been encoded still.
-    assert page.wait_for(encoded)[0] <= encodings[0] + 1, "nobody looks: nothing is encoded"
+    assert page.wait_for(encoded)[0] <= encodings[0] + 1, "no page shows pictures: nothing is encoded"
     page.run("document.querySelector('.tools button').click()")
     page.until(f"{seq} > {held}")
 

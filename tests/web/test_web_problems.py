@@ -1,4 +1,4 @@
-"""What is broken shows at a glance: in the header and on the card, also among many nodes."""
+"""Problems show at a glance: in the header and on the card, also among many nodes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -119,7 +119,7 @@ def test_thirty_nodes_fit_by_source_and_can_be_filtered(page: Page, running: Run
     page.until("return document.querySelectorAll('.group').length === 10")
     page.until("return document.querySelector('.group[data-alarm]') !== null")
     dead = ".group[data-source='camera-09-north-entrance']"
-    assert page.run("return document.querySelector(arguments[0]).open", dead), "what is broken is open"
+    assert page.run("return document.querySelector(arguments[0]).open", dead), "its group is open"
     assert page.run("return document.querySelectorAll('.group[open]').length") == 1
     assert page.run("return document.getElementById('graph').offsetHeight") < 900, "it fits on a screen"
     names = page.texts(".group summary b")

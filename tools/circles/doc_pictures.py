@@ -1,6 +1,7 @@
 """Draws the pictures of docs/circles.md: a scene as each stage of the detector sees it, and scenes that fail.
 
-After `./dev bench circles`, which builds what it needs: `.venv/bin/python tools/circles/doc_pictures.py`.
+`./dev bench circles` builds the program that gives the stages. Then run
+`.venv/bin/python tools/circles/doc_pictures.py`.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -43,7 +44,7 @@ def disc(picture: npt.NDArray[np.float32], x: float, y: float, r: float, grey: f
 
 
 def scene() -> Gray:
-    """Discs bright, dark, faint, covered, touching, smeared; and what is no circle."""
+    """Discs bright, dark, faint, covered, touching, smeared, and other shapes."""
     rng = np.random.default_rng(4)
     soft = cv2.GaussianBlur(rng.normal(size=(HEIGHT, WIDTH)).astype(np.float32), (0, 0), 30)
     drawn = np.asarray((115 + 18 * soft / soft.std()).clip(0, 255), np.uint8)
@@ -73,7 +74,7 @@ def scene() -> Gray:
 
 
 def stages_of(picture: Gray) -> Stages:
-    """What the detector's stages make of it."""
+    """The results of the detector's stages for the picture."""
     with tempfile.NamedTemporaryFile(suffix=".y") as file:
         picture.tofile(file)
         file.flush()
@@ -106,7 +107,7 @@ def hue(number: int) -> tuple[int, int, int]:
 
 
 def draw_picture(picture: Gray, stages: Stages) -> Image:
-    """What comes in."""
+    """The picture itself, in colour."""
     return np.asarray(cv2.cvtColor(picture, cv2.COLOR_GRAY2BGR), np.uint8)
 
 
@@ -174,7 +175,7 @@ PICTURES: dict[str, Callable[[Gray, Stages], Image]] = {
 
 
 def failures() -> dict[str, Image]:
-    """Small pictures of what the detector doesn't find, or finds where nobody meant a circle."""
+    """Small pictures of circles that the detector misses, and of other shapes that it takes for circles."""
     rng = np.random.default_rng(2)
 
     def plain(grey: float = 120.0) -> npt.NDArray[np.float32]:
@@ -228,7 +229,7 @@ def _same_luma(rng: np.random.Generator) -> Image:
 
 
 def draw_failures() -> Image:
-    """All of them on one sheet, with what is found."""
+    """All of them on one sheet, with the circles that the detector finds."""
     tiles = []
     for name, picture in failures().items():
         stages = stages_of(np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8))

@@ -36,7 +36,7 @@ def number(row: Row, key: str, digits: int = 3) -> str:
 
 
 def accuracy(rows: dict[str, Row]) -> str:
-    """What is found in single frames."""
+    """The accuracy in single frames."""
     keys = ("F1@0.5", "F1@0.8", "F1@0.9", "P", "R", "centre_px", "radius_px")
     head = ("frames", "detector", "F1 at 0.5", "0.8", "0.9", "precision", "recall", "centre px", "radius px")
     named = [(g, d, rows[f"{g}: {d}"]) for g in GROUPS for d in DETECTORS if f"{g}: {d}" in rows]
@@ -74,7 +74,7 @@ TABLES: dict[str, Callable[[dict[str, Row]], str]] = {
 
 
 def with_tables(page: str, result: str) -> str:
-    """The page with its tables written anew from the text of the result."""
+    """The page, with the tables of the result's text in place of its own."""
     rows = {row["name"]: row for row in json.loads(result)["rows"]}
     for name, make in TABLES.items():
         start = f"<!-- {name} -->\n"

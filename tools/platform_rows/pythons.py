@@ -61,7 +61,7 @@ def of_python(name: str, arguments: Sequence[str]) -> Row:
 
 
 def remarks(left_out: Sequence[str], arguments: Sequence[str]) -> list[str]:
-    """Says what was not tested: packages that are missing, and all tests but those of these arguments."""
+    """Notes on tests that did not run: those of missing packages, and those that the arguments leave out."""
     without = [f"without {', '.join(left_out)}"] if left_out else []
     return without + ([f"a part: `{shlex.join(arguments)}`"] if arguments else [])
 
@@ -136,7 +136,7 @@ def packages(name: str, python: Path) -> list[str]:
     for package in [*_group("test"), *([RUN_PARALLEL] if name.endswith("t") else [])]:
         if package.startswith("numba"):  # 190 MB; ./dev test has it
             continue
-        # Not from source: what has no wheel for a Python is not made for it. NumPy stays what it is.
+        # Not from source: a package without a wheel does not support this Python. NumPy keeps its version.
         ended = subprocess.run(
             [*pip, "--only-binary", ":all:", package, numpy], capture_output=True, text=True, check=False
         )

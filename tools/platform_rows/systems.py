@@ -38,7 +38,7 @@ def of_suite(name: str, program: str) -> Row:
 
 
 def of_aarch64(arguments: Sequence[str]) -> Row:
-    """Cross-builds on this machine and runs what it can under QEMU."""
+    """Cross-builds on this machine and runs the tests that QEMU can run."""
     log = ROOT / "build" / "platform-aarch64.log"
     began = time.monotonic()
     lines = logged(["tools/aarch64/run.sh", *(arguments or ON_AARCH64)], log)

@@ -62,7 +62,7 @@ def average_precision(found: Sequence[Found], truth: Sequence[Found], kind: int,
 
 
 def detect(path: Path, pictures: Sequence[npt.NDArray[np.uint8]], confidence: float) -> list[Found]:
-    """What the model finds in pictures with red first."""
+    """The model's detections in pictures with red first."""
     detector = ff.OnnxDetector(path, confidence=confidence)
     frames = [ff.Frame.from_array(picture, format="rgb") for picture in pictures]
     results = [sample.value for sample in ff.run_node(detector, frames)]

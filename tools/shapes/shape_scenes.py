@@ -1,4 +1,4 @@
-"""Pictures with balls, squares and triangles, and their truth: what the model of shapes learns from."""
+"""Pictures with balls, squares and triangles, and their truth, for the training of the model of shapes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,7 +22,7 @@ Floats = npt.NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """A picture and what is in it.
+    """A picture and its shapes.
 
     Attributes:
         picture: (SIDE, SIDE, 3) uint8, red first.

@@ -32,7 +32,7 @@ BATCH = 32
 #        channels, stride, dilation
 LAYERS = [(12, 2, 1), (24, 2, 1), (32, 1, 1), (48, 2, 1), (48, 1, 1), (64, 1, 1), (64, 1, 2), (64, 1, 3)]
 RATE = 3e-3
-AVERAGED = 0.998  # of the weights' running mean, which is what is written
+AVERAGED = 0.998  # of the weights' running mean, which is written to the model file
 
 
 def network() -> nn.Sequential:
@@ -51,7 +51,7 @@ def network() -> nn.Sequential:
     return nn.Sequential(*parts, head)
 
 
-# ---- what it learns from
+# ---- training data
 
 
 def _scenes(given: tuple[int, int]) -> list[Scene]:

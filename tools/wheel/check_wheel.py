@@ -41,7 +41,7 @@ class Binary:
 
     @classmethod
     def read(cls, name: str, data: bytes) -> Binary:
-        """Reads what the checks ask for."""
+        """Reads the facts that the checks need."""
         from elftools.elf.dynamic import DynamicSection  # noqa: PLC0415
         from elftools.elf.elffile import ELFFile  # noqa: PLC0415
         from elftools.elf.gnuversions import GNUVerNeedSection  # noqa: PLC0415
@@ -79,7 +79,7 @@ def too_new(versions: set[str], glibc: tuple[int, int] = GLIBC) -> list[str]:
 
 
 def problems_of(binary: Binary, files: set[str], built: dict[str, str]) -> Iterator[str]:
-    """What is wrong with one file. `files`: names of all; `built`: digests of our libraries' code."""
+    """The faults of one file. `files`: names of all; `built`: digests of our libraries' code."""
     if newer := too_new(binary.versions):
         yield f"wants {', '.join(newer)}; allowed is GLIBC up to {GLIBC[0]}.{GLIBC[1]} and no GLIBCXX"
     for library in binary.needed:
@@ -123,7 +123,7 @@ def built_code(origin: Origin) -> dict[str, str]:
 
 
 def main() -> int:
-    """Prints the files of the wheel and what is wrong with them."""
+    """Prints the files of the wheel and their faults."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("wheel", type=Path)
     parser.add_argument("--libraries", type=Path, required=True, help="the prefix that libraries.sh fills")

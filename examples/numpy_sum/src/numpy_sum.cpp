@@ -25,7 +25,7 @@ using Numbers = nb::ndarray<const double, nb::ndim<1>, nb::device::cpu>;
 }
 
 // `numbers` refers to the array until this returns, whatever other threads delete, rebind or try to resize.
-// What the released part gets is plain data that was read while the GIL was held.
+// The released part gets plain data that was read while the GIL was held.
 double sum(gil::Held& held, const Numbers& numbers) {
   return gil::release(
       held,

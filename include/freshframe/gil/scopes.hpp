@@ -74,7 +74,7 @@ auto release(Held& held, F&& function, A&&... args) {
   static_assert(
       captures_nothing,
       "gil::release: the function captures something, which could carry a Python object or a token into "
-      "code that runs without the GIL; pass what it needs as arguments after the function");
+      "code that runs without the GIL; pass the captured values as arguments after the function");
   if constexpr (!captures_nothing) {
     return detail::refused<F, A...>();
   } else if constexpr (argument != detail::Refusal::None) {
@@ -172,7 +172,7 @@ struct NativeThread {
     static_assert(
         captures_nothing,
         "gil::native_thread: the function captures something, which could carry a Python object or a "
-        "token into code that runs without the GIL; pass what it needs as arguments after the function");
+        "token into code that runs without the GIL; pass the captured values as arguments after the function");
     if constexpr (!captures_nothing) {
       return detail::Refused{};
     } else if constexpr (argument != detail::Refusal::None) {

@@ -77,7 +77,7 @@ class Held final {
   operator T&() const {
     static_assert(
         detail::kNever<T>,
-        "gil: the GIL is held here and what is called needs gil::Released; call it from gil::release");
+        "gil: the GIL is held here and the called function needs gil::Released; call it from gil::release");
     return detail::imaginary<T>();
   }
 
@@ -113,7 +113,7 @@ class Released final {
   operator T&() const {
     static_assert(
         detail::kNever<T>,
-        "gil: the GIL is already released here and what is called needs gil::Held; gil::acquire() it "
+        "gil: the GIL is already released here and the called function needs gil::Held; gil::acquire() it "
         "first, or call a function that takes gil::Released");
     return detail::imaginary<T>();
   }

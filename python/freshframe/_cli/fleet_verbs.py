@@ -56,7 +56,7 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
 def _check(verbs: Any) -> None:
     check = verbs.add_parser(
         "check",
-        help="run test cameras, a fleet and random faults, and compare what was sent with what was read",
+        help="run test cameras, a fleet and random faults, and compare the sent frames with the results",
     )
     check.add_argument("--cameras", type=count, default=12, metavar="N", help="test cameras (default 12)")
     check.add_argument("--agents", type=count, default=3, metavar="N", help="agents of the fleet (default 3)")

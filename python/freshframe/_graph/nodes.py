@@ -110,6 +110,7 @@ class Source(Node[None, Out]):
         >>> import freshframe as ff
         >>> class Gray(ff.Source[ff.Frame]):
         ...     live = False
+        ...
         ...     def read(self, stop, /):
         ...         for n in range(3):
         ...             yield ff.Frame.from_array(np.full((48, 64), n, np.uint8), "gray"), n / 30

@@ -41,7 +41,7 @@ def run_node(
     process: bool | Process = False,
     batch: Batch | None = None,
 ) -> list[Sample[Any]]:
-    """Runs one node alone over ``values`` and returns what it emits, for tests of nodes.
+    """Runs one node alone over ``values`` and returns the samples that it emits, for tests of nodes.
 
     The node runs as in a pipeline, on a thread of its own or natively, and nothing is dropped.
 

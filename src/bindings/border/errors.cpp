@@ -134,7 +134,7 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
 namespace {
 
 // Also for texts that are not valid Unicode, such as names of files (PEP 383): "backslashreplace". Empty
-// when there is no text; no exception stays set.
+// for a null pointer or an error. No exception stays set.
 std::string utf8_of(PyObject* text) {
   PyObject* const bytes =
       text != nullptr ? PyUnicode_AsEncodedString(text, "utf-8", "backslashreplace") : nullptr;

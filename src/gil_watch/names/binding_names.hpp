@@ -16,7 +16,7 @@ bool is_glue(std::string_view symbol);
 /// translators of all modules before it, which are functions of those modules.
 bool is_last_glue(std::string_view symbol);
 
-/// The name that Python knows, for the functions that PyO3 makes: `AesGcm.encrypt` for
+/// The name in Python of a function that PyO3 has generated: `AesGcm.encrypt` for
 /// `<aead::AesGcm>::__pymethod_encrypt__`. Every other name stays as it is.
 std::string plain_name(std::string_view symbol);
 

@@ -13,7 +13,7 @@ namespace freshframe::gil {
 /// Grammar: RFC 2603, with the additions of The rustc book, "v0 Symbol Format".
 std::string demangle_rust(std::string_view symbol);
 
-/// The path of the older mangling without its hash, from what the C++ demangler made of the symbol:
+/// The path of the older mangling without its hash, from the output of the C++ demangler:
 /// `_$LT$app..Cache$u20$as$u20$Drop$GT$::drop::h0123456789abcdef` is `<app::Cache as Drop>::drop`. Every other
 /// name stays as it is.
 std::string without_rust_hash(std::string_view name);

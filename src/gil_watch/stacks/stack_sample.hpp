@@ -27,7 +27,7 @@ inline constexpr std::size_t kRegisters = 33;
 inline constexpr std::size_t kStackRegister = 31;
 inline constexpr std::size_t kCounterRegister = 32;
 #else
-#error "the GIL watch knows the registers of x86-64 and aarch64"
+#error "the GIL watch reads the registers of x86-64 and aarch64 only"
 #endif
 
 /// Reads where the sampled thread is, in that thread, at the moment of the sample. Async-signal-safe; `context` is
@@ -43,7 +43,7 @@ struct StackSample {
   std::array<bool, kRegisters> known{};
   std::vector<std::byte> stack;                // from the stack pointer upwards
   std::shared_ptr<const Libraries> libraries;  // before it was taken; nullptr: none has been unloaded since
-  std::optional<std::uint64_t> witnessed;      // what the sampler's witness said
+  std::optional<std::uint64_t> witnessed;      // the answer of the sampler's witness
 
   void set(std::size_t number, std::uint64_t value) {
     registers[number] = value;

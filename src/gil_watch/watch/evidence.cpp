@@ -98,8 +98,8 @@ const std::vector<PythonFrame>& Suspect::python() const {
   return runs_bytecode() && deepest_.size() > place().python.size() ? deepest_ : place().python;
 }
 
-// What is read after the end contains time after the end. The thread's processor time bounds the error: as long as
-// it computed within the stall, it did not wait.
+// Times that are read after the end contain time after the end. The thread's processor time bounds the error: as
+// long as it computed within the stall, it did not wait.
 Clock::duration Suspect::delayed(Clock::duration wall) const {
   const Clock::duration queued = times_.queued - first_times_.queued;
   const Clock::duration idle = wall - (times_.computed - first_times_.computed);

@@ -19,7 +19,7 @@ namespace freshframe::inference {
 /// calls. One thread at a time.
 class PackedResize {
  public:
-  /// For pictures of this size, all rows of which come anew.
+  /// For pictures of this size. No row of an earlier picture is kept.
   void prepare(int width, int height, int to_width, int to_height);
   /// The next rows are those of another picture.
   void forget() noexcept { kept_ = {kNone, kNone}; }

@@ -29,7 +29,7 @@ class Clip {
   /// Writes the packets of the ring that have not been written. False: the ring has packets after the clip's
   /// end.
   [[nodiscard]] bool follow(const PacketRing& ring);
-  /// Passes what is written to the operating system, before a pause of the stream.
+  /// Passes the written packets to the operating system, before a pause of the stream.
   void flush() { muxer_.flush(); }
   /// Closes the file, which is unchanged if the clip has not begun.
   void finish() { muxer_.finish(); }

@@ -64,7 +64,7 @@ class CircleMoments {
     const double syz = yz_ / n_ - my * mz;
     const double determinant = sxx * syy - sxy * sxy;
     const double spread = sxx + syy;
-    // Ratio of the scatter's axes below 1e-3: straight as far as double precision can tell.
+    // Ratio of the scatter's axes below 1e-3: straight within the precision of a double.
     if (determinant < 1e-6 * spread * spread + 1e-9) return std::nullopt;
     const double a = (sxz * syy - syz * sxy) / determinant;
     const double b = (syz * sxx - sxz * sxy) / determinant;

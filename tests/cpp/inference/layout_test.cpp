@@ -1,4 +1,4 @@
-// Which layouts are recognised, from facts of real exports, and what is refused.
+// Which layouts are recognised, from facts of real exports, and which are refused.
 // SPDX-License-Identifier: Apache-2.0
 #include "inference/boxes/layout.hpp"
 

@@ -152,7 +152,7 @@ TEST(Alone, ATableThatIsCopiedOwnsItsNumbers) {
   EXPECT_EQ(kept.column<std::int16_t>("n")(1), 3);
   EXPECT_EQ(kept.c_columns()[0].bytes, 6U);  // up to the last element
   const Table twin = kept;
-  EXPECT_EQ(twin.c_columns()[0].data, kept.c_columns()[0].data);  // shared: nobody writes it
+  EXPECT_EQ(twin.c_columns()[0].data, kept.c_columns()[0].data);  // shared: no copy is made without a write
 }
 
 TEST(Alone, OptionsOfEveryTypeArriveAndWrongOnesAreRefused) {

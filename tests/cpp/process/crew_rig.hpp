@@ -37,12 +37,12 @@ class TextEmbedder final : public Embedder {
  public:
   EncodedValue encode(const ValueRef& value) override {
     const auto* const text = value.as<std::string>();
-    if (text == nullptr) throw OptionTypeError("no text");
+    if (text == nullptr) throw OptionTypeError("not a string");
     auto kept = std::make_shared<const std::string>(*text);
     return {1, {std::as_bytes(std::span(*kept))}, kept};
   }
   ValueRef decode(ReceivedValue value, const std::string& /*producer*/) override {
-    if (value.kind() != 1) throw ProtocolError("no text");
+    if (value.kind() != 1) throw ProtocolError("not a string");
     const auto bytes = value.bytes();
     return ValueRef::make<std::string>({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   }

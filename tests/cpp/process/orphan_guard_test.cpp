@@ -24,7 +24,7 @@ enum class Apart { No, Yes };  // the child has a group of its own
 void guarded(Descriptor socket, int parent, Apart apart) {
   const OrphanGuard guard(socket.get(), parent);
   const int child = ::fork();
-  if (apart == Apart::Yes) ::setpgid(child, 0);  // in both processes: neither knows which is first
+  if (apart == Apart::Yes) ::setpgid(child, 0);  // in both processes: either may be first
   if (child == 0) {
     while (true) ::pause();
   }

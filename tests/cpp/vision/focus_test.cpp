@@ -19,7 +19,7 @@ namespace freshframe::vision {
 namespace {
 
 constexpr double kFrame = 1.0 / 30;
-constexpr double kNever = 1e6;  // a whole search after the first picture would hide what the focus misses
+constexpr double kNever = 1e6;  // a later whole search would find circles that the local search misses
 
 /// CircleTracker without its node.
 class Tracking {

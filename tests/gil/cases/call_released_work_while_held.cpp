@@ -1,6 +1,6 @@
 // A function for released code is called with the GIL held.
 // SPDX-License-Identifier: Apache-2.0
-// expect: the GIL is held here and what is called needs gil::Released
+// expect: the GIL is held here and the called function needs gil::Released
 #include "freshframe/gil.hpp"
 
 namespace gil = freshframe::gil;

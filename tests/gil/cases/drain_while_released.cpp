@@ -1,6 +1,6 @@
 // What waits to be freed is freed while the GIL is released.
 // SPDX-License-Identifier: Apache-2.0
-// expect: the GIL is already released here and what is called needs gil::Held
+// expect: the GIL is already released here and the called function needs gil::Held
 #include "freshframe/gil.hpp"
 
 namespace gil = freshframe::gil;

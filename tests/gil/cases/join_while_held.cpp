@@ -1,6 +1,6 @@
 // A thread that may want the GIL is waited for with it.
 // SPDX-License-Identifier: Apache-2.0
-// expect: gil: the GIL is held here and what is called needs gil::Released
+// expect: gil: the GIL is held here and the called function needs gil::Released
 #include "freshframe/gil.hpp"
 
 #include <thread>

@@ -1,5 +1,5 @@
-// What no compiler sees, done on purpose: each function tells the tokens a lie that FRESHFRAME_GIL_CHECKS
-// finds.
+// Errors that no compiler sees, made on purpose: each function gives the tokens a false state that
+// FRESHFRAME_GIL_CHECKS finds.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/gil.hpp"
 

@@ -98,7 +98,7 @@ NB_MODULE(gil_nanobind, module) {
       .def("__init__", gil::entry<[](gil::Held& held, Keeper* self, const nb::object& object) {
              new (self) Keeper(held, object);
            }>)
-      .def("kept", gil::entry<&Keeper::kept>, "What it keeps. GIL: held")
+      .def("kept", gil::entry<&Keeper::kept>, "The number that it keeps. GIL: held")
       .def("meet", gil::entry<&Keeper::meet>, "Waits for other threads. GIL: released while waiting");
   nb::class_<Caller>(module, "Caller")
       .def("__init__", gil::entry<[](gil::Held& held, Caller* self, const nb::callable& function,

@@ -70,12 +70,12 @@ PyObject* call_for_ever(gil::Held& held, PyObject* /*module*/, PyObject* callbac
   return PyBool_FromLong(thread->joinable());
 }
 
-// Seconds for `times` acquisitions on one native thread; with `anew` each on a thread state of its own.
+// Seconds for `times` acquisitions on one native thread; if `each_new`, each on a thread state of its own.
 PyObject* acquisitions(gil::Held& held, PyObject* /*module*/, PyObject* const* args, Py_ssize_t /*count*/) {
   using Clock = std::chrono::steady_clock;
   struct Asked {
     int times;
-    bool anew;
+    bool each_new;
     double* seconds;
   };
   double seconds = 0;
@@ -86,7 +86,7 @@ PyObject* acquisitions(gil::Held& held, PyObject* /*module*/, PyObject* const* a
         const auto once = [](gil::Released& released) { gil::acquire(released, [](gil::Held&) {}); };
         const auto work = [](Asked b) {
           const auto begin = Clock::now();
-          if (b.anew) {
+          if (b.each_new) {
             for (int i = 0; i < b.times; ++i) gil::native_thread(decltype(once)());
           } else {
             gil::native_thread(

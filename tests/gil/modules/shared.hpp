@@ -1,4 +1,4 @@
-// What the three test modules have in common: work for released scopes and for native threads.
+// Shared by the three test modules: work for released scopes and for native threads.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

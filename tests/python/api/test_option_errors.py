@@ -23,17 +23,17 @@ OPTIONS: dict[str, tuple[Callable[[], object], Errors, str]] = {
         ff.OptionError,
         r"stall_timeout.*-1",
     ),
-    "a name that is no text at all": (
+    "a name that is not valid Unicode": (
         lambda: ff.Pipeline("\udcff"),
         ff.OptionError,
         r"name of a pipeline.*UTF-8",
     ),
-    "a host that is no text at all": (
+    "a host that is not valid Unicode": (
         lambda: ff.Pipeline().serve("\udcff"),
         ff.OptionError,
         r"host must be UTF-8",
     ),
-    "a token that is no text at all": (
+    "a token that is not valid Unicode": (
         lambda: ff.Pipeline().serve(token="\udcff" * 20),
         ff.OptionError,
         r"token must be",

@@ -265,7 +265,7 @@ ERRORS = [
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
 def test_each_error_survives_pickling_with_its_attributes(error: type[ff.FreshframeError]) -> None:
-    raised = error("what was wanted, what was found")
+    raised = error("the wanted value, the given one")
     wanted = {name: f"any {name}" for name in getattr(error, "__annotations__", {})}
     for name, value in wanted.items():
         setattr(raised, name, value)

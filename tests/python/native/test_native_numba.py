@@ -73,7 +73,7 @@ def test_an_exception_is_a_node_error() -> None:
     @ff.native.numba(out=())
     def fails(pixels: Any, seq: Any) -> Any:
         if seq == 1:
-            raise ValueError("no text crosses")
+            raise ValueError("this text is lost")
         return 0.0
 
     with pytest.raises(ff.NodeError, match=r"'fails' failed on sample 1 of 'values': raised an exception"):

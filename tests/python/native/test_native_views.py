@@ -20,7 +20,7 @@ CODE = """
 
 namespace ff = freshframe::plugin;
 
-// Gives what it gets.
+// Returns the value of its sample.
 template <class T>
 class Forward : public ff::Node<T, T> {
  public:
@@ -41,7 +41,7 @@ class Scored : public ff::Node<ff::Table, ff::Table> {
 };
 FRESHFRAME_NODE(Scored, "scored");
 
-// Gives what the call before got.
+// Returns the value of the sample before.
 class Delayed : public ff::Node<ff::Table, ff::Table> {
  public:
   std::optional<ff::Table> process(const ff::Sample<ff::Table>& sample, ff::Context&) override {
@@ -135,9 +135,7 @@ def test_arrays_and_circles_are_passed_on(plugin: Path) -> None:
 def test_frames_that_outlive_their_node_are_released_at_the_exit(
     plugin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(
-        "MALLOC_PERTURB_", "165"
-    )  # glibc overwrites what is freed, unless it keeps it for itself
+    monkeypatch.setenv("MALLOC_PERTURB_", "165")  # glibc overwrites freed memory, except in its own cache
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_count=0")
     ended = run_program(
         """

@@ -45,7 +45,7 @@ def test_the_message_of_an_exception_without_a_text_has_its_type() -> None:
 def test_an_exception_whose_str_fails_is_reported_all_the_same() -> None:
     class NastyError(Exception):
         def __str__(self) -> str:
-            raise RuntimeError("no text")
+            raise RuntimeError("cannot be printed")
 
     def boom(_: int) -> None:
         raise NastyError

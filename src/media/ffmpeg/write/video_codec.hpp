@@ -10,7 +10,7 @@
 
 namespace freshframe::media {
 
-/// Whether FFmpeg knows that files of this container hold the codec.
+/// Whether FFmpeg's tables say that files of this container hold the codec.
 [[nodiscard]] bool surely_holds(const AVOutputFormat& container, AVCodecID codec);
 /// The default codec of a container: the first of h264, vp9 and mpeg4 that this
 /// build can encode and the container is known to hold, else the container's own.

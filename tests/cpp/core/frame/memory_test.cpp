@@ -39,7 +39,7 @@ TEST(Bound, IsDepthPlusOneOfEachEdgePlusNodesPlusFour) {
 
 TEST(Bound, ALiveSourceDropsAsPoolOnlyBecauseOfFramesThatTheEngineHolds) {
   Feed<Frame> feed;
-  Seen<Sample<Frame>> hoard;  // engine handles: a node that keeps what it saw
+  Seen<Sample<Frame>> hoard;  // handles of the engine, in a node that keeps its samples
   CheckedPipeline pipeline;
   pipeline.add(collect_into<Frame>(hoard), pipeline.add(feed_source(feed, Kind::Live)), {.name = "hoarder"});
   pipeline.start();

@@ -22,7 +22,7 @@ using namespace freshframe::core;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Declares that it runs outside the engine. The test's own loop decides what it does.
+/// Declares that it runs outside the engine. The test's own loop runs its steps.
 class OutsideNode final : public NodeBase {
  public:
   explicit OutsideNode(bool fails_to_open = false) : fails_to_open_(fails_to_open) {}

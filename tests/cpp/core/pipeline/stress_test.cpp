@@ -248,7 +248,7 @@ TEST(Stress, AThousandStartsAndStopsLeakNoThreadNoFileAndNoMemory) {
   for (int i = 0; i < 1000; ++i) start_and_stop(i);
   EXPECT_EQ(entries("/proc/self/task"), threads);
   EXPECT_EQ(entries("/proc/self/fd"), files);
-  // A leaked frame, queue or thread stack per round would be megabytes; sanitizers keep what was freed.
+  // A leaked frame, queue or thread stack per round would be megabytes; sanitizers keep freed memory.
   if (!kSanitized) {
     EXPECT_LT(resident_bytes(), memory + (std::size_t{2} << 20));
   }

@@ -1,4 +1,4 @@
-// What is chosen of a camera's offer, what is refused and how, and what a broken driver can do.
+// The mode that is chosen of a camera's offer, the texts of refusals, and the faults of broken drivers.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"

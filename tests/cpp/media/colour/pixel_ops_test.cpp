@@ -234,7 +234,7 @@ class Guarded {
     }
     return true;
   }
-  [[nodiscard]] bool filled() const {  // with anything but what was there
+  [[nodiscard]] bool filled() const {  // no byte has the guard's value any more
     for (int i = 0; i < picture_.format.plane_count(); ++i) {
       const auto& plane = picture_.planes[static_cast<std::size_t>(i)];
       for (int y = 0; y < plane.rows; ++y) {

@@ -30,7 +30,7 @@ class Sealed(Exception):  # noqa: N818
 
 class Mute(Exception):  # noqa: N818
     def __str__(self) -> str:
-        raise ValueError("no text")
+        raise ValueError("cannot be printed")
 
 
 def raise_it(kind: str) -> None:
