@@ -15,7 +15,7 @@
 #include <vector>
 
 #include "vision/search/circle_search.hpp"
-#include "vision/search/focused_search.hpp"
+#include "vision/search/partial_search.hpp"
 #include "vision/tracking/circle_motion.hpp"
 #include <time.h>
 
@@ -28,7 +28,7 @@ using freshframe::Plane;
 using freshframe::vision::CircleSearch;
 using freshframe::vision::CircleTracks;
 using freshframe::vision::Features;
-using freshframe::vision::FocusedSearch;
+using freshframe::vision::PartialSearch;
 
 constexpr const char* kUsage =
     "circles_bench LIST [stride=N] [candidates=1] [features=FILE] [repeat=N] [fps=F] [keep=P] [min_radius=] "
@@ -120,7 +120,7 @@ class Bench {
     std::vector<char> picture(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
     // As CircleTracker does it.
     CircleTracks tracks({}, freshframe::vision::circle_rules({.detector = settings_.detector}));
-    FocusedSearch focused(settings_.full_every);
+    PartialSearch partial(settings_.full_every);
     const bool track = settings_.fps > 0;
     for (int frame = 0; file.read(picture.data(), static_cast<std::streamsize>(picture.size())); ++frame) {
       if (frame % settings_.stride != 0) continue;
@@ -130,15 +130,15 @@ class Bench {
       Circles result;
       double share = 1;
       if (track) tracks.advance(frame / settings_.fps);
-      const FocusedSearch before = focused;
+      const PartialSearch before = partial;
       for (int i = 0; i < settings_.repeat; ++i) {
         candidates_.str({});
         first_candidate_ = true;
-        focused = before;
+        partial = before;
         const double start = thread_time_ms();
-        result.circles = track ? focused.find(search_, plane, tracks) : search_.find(plane);
+        result.circles = track ? partial.find(search_, plane, tracks) : search_.find(plane);
         best = std::min(best, thread_time_ms() - start);
-        share = focused.searched_share();
+        share = partial.searched_share();
       }
       if (track) {
         tracks.take(result.circles);

@@ -1,4 +1,4 @@
-// The permission that a source needs before it opens a session with its camera.
+// A gate between a source and its camera: an exclusive camera of a fleet may have one session at any time.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,7 +7,8 @@
 
 namespace freshframe::core {
 
-/// Any thread. Its owner counts the sessions that are open.
+/// A source asks is_open() before and after it connects, and closes its connection when the gate closes. The gate
+/// counts open sessions, so that its owner can end the process if one is still open. All methods: any thread.
 class SessionGate {
  public:
   SessionGate() = default;
@@ -15,13 +16,14 @@ class SessionGate {
   SessionGate& operator=(const SessionGate&) = delete;
   virtual ~SessionGate() = default;
 
-  /// False: no session may be open now.
+  /// False: the source may not connect, and closes an open session.
   [[nodiscard]] virtual bool is_open() const noexcept = 0;
   virtual void note_opened() noexcept = 0;
   virtual void note_closed() noexcept = 0;
 };
 
-/// The gate of the sources that this thread makes; null: they need no permission.
+/// The gate of the sources that this thread makes. A fleet's agent sets it while it runs `build`. null: their
+/// cameras are not exclusive.
 inline std::shared_ptr<SessionGate>& gate_of_thread() noexcept {
   thread_local std::shared_ptr<SessionGate> gate;
   return gate;

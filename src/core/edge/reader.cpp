@@ -10,9 +10,8 @@
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
-#include "core/mebibytes.hpp"
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/seconds_text.hpp"
+#include "core/unit_text.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -21,10 +20,10 @@ constexpr std::size_t kWarnHeldBytes = std::size_t{256} << 20;
 
 }  // namespace
 
-// One thread at a time.
-class ReaderCore::Turn {
+// One call's use of the reader. A second thread gets a StateError until it ends.
+class ReaderCore::ExclusiveUse {
  public:
-  explicit Turn(ReaderCore& reader) : reader_(reader) {
+  explicit ExclusiveUse(ReaderCore& reader) : reader_(reader) {
     if (reader_.in_use_.exchange(true, std::memory_order_acquire)) {
       throw StateError("reader '" + reader_.name() +
                        "' is used by two threads at once: give each thread a reader of its own");
@@ -32,9 +31,9 @@ class ReaderCore::Turn {
     reader_.was_read_.store(true, std::memory_order_relaxed);
     reader_.last_thread_.store(std::this_thread::get_id(), std::memory_order_relaxed);
   }
-  Turn(const Turn&) = delete;
-  Turn& operator=(const Turn&) = delete;
-  ~Turn() { reader_.in_use_.store(false, std::memory_order_release); }
+  ExclusiveUse(const ExclusiveUse&) = delete;
+  ExclusiveUse& operator=(const ExclusiveUse&) = delete;
+  ~ExclusiveUse() { reader_.in_use_.store(false, std::memory_order_release); }
 
  private:
   ReaderCore& reader_;
@@ -109,18 +108,18 @@ std::optional<AnySample> ReaderCore::newest() {
 }
 
 std::optional<AnySample> ReaderCore::take_newest() {
-  const Turn turn(*this);
+  const ExclusiveUse use(*this);
   return newest();
 }
 
 std::optional<AnySample> ReaderCore::latest() {
-  const Turn turn(*this);
+  const ExclusiveUse use(*this);
   if (auto sample = newest()) last_ = std::move(sample);
   return last_;
 }
 
 std::optional<AnySample> ReaderCore::poll(Keep keep) {
-  const Turn turn(*this);
+  const ExclusiveUse use(*this);
   check(Verb::Poll);
   AnySample sample;
   const auto taken = inbox_.try_take(sample);
@@ -130,7 +129,7 @@ std::optional<AnySample> ReaderCore::poll(Keep keep) {
 }
 
 std::optional<AnySample> ReaderCore::wait_until(TimePoint deadline, Keep keep) {
-  const Turn turn(*this);
+  const ExclusiveUse use(*this);
   check(Verb::Get);
   AnySample sample;
   const auto taken = inbox_.take(sample, deadline);

@@ -73,7 +73,7 @@ class ReaderCore {
   void resolve_verbs(std::string why_lossless, std::uint16_t holder);
 
  private:
-  class Turn;
+  class ExclusiveUse;
 
   enum class Verb { Latest, Poll, Get };
   std::optional<AnySample> newest();
@@ -85,7 +85,7 @@ class ReaderCore {
   const bool frames_;
   const ReaderContext context_;
   Inbox inbox_;
-  std::optional<AnySample> last_;  // the thread that has its turn only
+  std::optional<AnySample> last_;  // only the thread that uses the reader
   std::string why_lossless_;       // fixed at start()
   std::uint16_t holder_ = 0;       // fixed at start()
   bool next_ = false;              // fixed at start()

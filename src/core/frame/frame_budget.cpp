@@ -5,10 +5,10 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <iomanip>
 #include <limits>
-#include <sstream>
 #include <utility>
+
+#include "core/unit_text.hpp"
 
 namespace freshframe::core {
 
@@ -72,15 +72,10 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
   const bool known = knows(holder) && greatest != 0;
   const auto lent = [&](std::uint16_t of) { return lent_[of - 1U].load(std::memory_order_relaxed); };
   if (known && lent(holder) < lent(greatest) && held / 2 <= limit) return;
-  const auto mebibytes = [](std::size_t bytes) {
-    std::ostringstream text;
-    text << std::fixed << std::setprecision(bytes < (std::size_t{100} << 20) ? 1 : 0)
-         << static_cast<double>(bytes) / (1 << 20) << " MiB";
-    return text.str();
-  };
   std::string text = (knows(holder) ? names_[holder - 1U] : std::string("this consumer")) +
-                     " gets no more frames: " + mebibytes(held) +
-                     " of pictures are held outside the engine, the limit is " + mebibytes(limit);
+                     " gets no more frames: " + measured_mebibytes_text(held) +
+                     " of pictures are held outside the engine, the limit is " +
+                     measured_mebibytes_text(limit);
   if (greatest != 0) text += "; most are held by " + names_[greatest - 1U];
   throw FramesHeld(text + ". Release frames, read with frames=False, or raise max_held_bytes");
 }

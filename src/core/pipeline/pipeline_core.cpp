@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/drain_time.hpp"
-#include "core/seconds_text.hpp"
+#include "core/unit_text.hpp"
 
 namespace freshframe::core {
 namespace {

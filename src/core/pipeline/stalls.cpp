@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/seconds_text.hpp"
+#include "core/unit_text.hpp"
 
 namespace freshframe::core {
 

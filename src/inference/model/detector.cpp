@@ -7,9 +7,9 @@
 #include <cmath>
 #include <utility>
 
-#include "inference/model/inference_book.hpp"
-#include "inference/model/picture_crew.hpp"
+#include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
+#include "inference/model/picture_threads.hpp"
 
 namespace freshframe {
 
@@ -73,8 +73,8 @@ struct OnnxDetector::Impl {
         origin(session->origin()),
         threads(session->threads()),
         fixed(inference::pictures_of(*session)),
-        book(origin.provider, threads),
-        crew(std::make_unique<inference::PictureCrew>(session, form, 1)) {}
+        counters(origin.provider, threads),
+        picture_threads(std::make_unique<inference::PictureThreads>(session, form, 1)) {}
 
   using Results = std::vector<std::optional<Detections>>;
   using Samples = std::span<const Sample<Frame>>;
@@ -85,10 +85,11 @@ struct OnnxDetector::Impl {
   void prepare() {
     if (prepared) return;
     if (threads > 1 && !tensors && origin.provider == "cpu") {
-      crew.reset();
+      picture_threads.reset();
       session.reset();
       session = std::make_shared<const inference::Session>(origin, 1);
-      crew = std::make_unique<inference::PictureCrew>(session, form, static_cast<std::size_t>(threads));
+      picture_threads =
+          std::make_unique<inference::PictureThreads>(session, form, static_cast<std::size_t>(threads));
     }
     prepared = true;
   }
@@ -126,12 +127,12 @@ struct OnnxDetector::Impl {
   // A run for each picture, as many at once as there are runners.
   [[nodiscard]] Results one_by_one(Samples samples, const Context& context) {
     Results results(samples.size());
-    crew->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
+    picture_threads->run(samples.size(), [&](std::size_t i, inference::PictureRunner& runner) {
       const auto given = part(samples[i].value);
       auto run = runner.run(given.frame, context);
       if (run.stopped()) return;
       run.widen();
-      book.add(run.seconds);
+      counters.add(run.seconds);
       results[i] = boxes(run, 0, given);
     });
     return results;
@@ -148,10 +149,10 @@ struct OnnxDetector::Impl {
       }
       std::vector<const Frame*> frames;
       for (const auto& given : parts) frames.push_back(&given.frame);
-      auto run = crew->first().run(frames, context);
+      auto run = picture_threads->first().run(frames, context);
       if (run.stopped()) return results;
       run.widen();
-      book.add(run.seconds);
+      counters.add(run.seconds);
       for (std::size_t i = 0; i < frames.size(); ++i) results[begin + i] = boxes(run, i, parts[i]);
     }
     return results;
@@ -166,10 +167,10 @@ struct OnnxDetector::Impl {
   std::optional<Region> roi;
   ClassNames names;
   std::size_t fixed;  // pictures that the file takes in a run; 0: any number
-  inference::InferenceBook book;
+  inference::InferenceCounters counters;
   bool tensors = false;
   bool prepared = false;
-  std::unique_ptr<inference::PictureCrew> crew;
+  std::unique_ptr<inference::PictureThreads> picture_threads;
 };
 
 OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& options) {
@@ -201,17 +202,17 @@ OnnxDetector::~OnnxDetector() = default;
 
 std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<const Sample<Frame>> samples,
                                                                    const Context& context) {
-  if (samples.size() > 1 || !impl_->crew) impl_->prepare();
+  if (samples.size() > 1 || !impl_->picture_threads) impl_->prepare();
   return impl_->tensors ? impl_->together(samples, context) : impl_->one_by_one(samples, context);
 }
 
 std::optional<InferenceStats> OnnxDetector::inference(Span span) const {
-  return impl_->book.read(span);
+  return impl_->counters.read(span);
 }
 
 void OnnxDetector::close() {
-  if (!impl_->crew) return;  // prepare() has failed
-  impl_->crew = std::make_unique<inference::PictureCrew>(impl_->session, impl_->form, 1);
+  if (!impl_->picture_threads) return;  // prepare() has failed
+  impl_->picture_threads = std::make_unique<inference::PictureThreads>(impl_->session, impl_->form, 1);
 }
 
 OnnxDetector::Description OnnxDetector::description() const {

@@ -8,7 +8,7 @@
 #include <array>
 #include <utility>
 
-#include "inference/model/inference_book.hpp"
+#include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
 
 namespace freshframe {
@@ -62,15 +62,17 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
   OnnxOutputs(std::shared_ptr<const Session> session, const inference::InputForm& form)
       : session_(std::move(session)),
         runner_(session_, form),
-        book_(session_->provider(), session_->threads()) {}
+        counters_(session_->provider(), session_->threads()) {}
 
   [[nodiscard]] std::string default_name() const override { return "OnnxModel"; }
-  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override { return book_.read(span); }
+  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override {
+    return counters_.read(span);
+  }
 
   std::optional<native::Table> process(const Sample<Frame>& sample, const Context& context) override {
     auto run = runner_.run(sample.value, context);
     if (run.stopped()) return std::nullopt;
-    book_.add(run.seconds);
+    counters_.add(run.seconds);
     const auto kept = std::make_shared<const std::vector<Tensor>>(std::move(run.outputs));
     native::Table table;
     for (std::size_t i = 0; i < kept->size(); ++i) {
@@ -83,7 +85,7 @@ class OnnxOutputs final : public Node<Frame, native::Table> {
  private:
   std::shared_ptr<const Session> session_;
   inference::PictureRunner runner_;
-  inference::InferenceBook book_;
+  inference::InferenceCounters counters_;
 };
 
 }  // namespace

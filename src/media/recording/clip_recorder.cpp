@@ -13,7 +13,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/seconds_text.hpp"
+#include "core/unit_text.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/recording/clip.hpp"

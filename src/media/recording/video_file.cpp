@@ -15,7 +15,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/seconds_text.hpp"
+#include "core/unit_text.hpp"
 #include "media/ffmpeg/write/video_encoder.hpp"
 #include "media/pictures/number_pattern.hpp"
 #include "media/recording/drain_limit.hpp"

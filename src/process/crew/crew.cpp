@@ -12,8 +12,7 @@
 #include <stop_token>
 #include <utility>
 
-#include "core/mebibytes.hpp"
-#include "core/seconds_text.hpp"
+#include "core/unit_text.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/memory/memory_file.hpp"
 #include "process/now.hpp"

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/mebibytes.hpp"
+#include "core/unit_text.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/memory/memory_file.hpp"
 #include <fcntl.h>

@@ -11,7 +11,7 @@
 #include <sstream>
 #include <system_error>
 
-#include "core/mebibytes.hpp"
+#include "core/unit_text.hpp"
 #include "process/life/session.hpp"
 #include <fcntl.h>
 #include <spawn.h>

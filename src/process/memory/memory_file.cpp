@@ -9,7 +9,7 @@
 #include <system_error>
 #include <utility>
 
-#include "core/mebibytes.hpp"
+#include "core/unit_text.hpp"
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>

@@ -9,7 +9,7 @@
 #include <exception>
 #include <utility>
 
-#include "core/mebibytes.hpp"
+#include "core/unit_text.hpp"
 #include "process/memory/headroom.hpp"
 #include "process/now.hpp"
 

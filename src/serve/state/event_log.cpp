@@ -3,9 +3,9 @@
 #include "serve/state/event_log.hpp"
 
 #include <algorithm>
-#include <array>
-#include <cstdio>
 #include <utility>
+
+#include "core/unit_text.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -15,12 +15,6 @@ constexpr std::size_t kMaxText = 2000;  // bytes: every state carries all events
 // The end of a long text, which contains the error itself.
 std::string tail(const std::string& text) {
   return text.size() <= kMaxText ? text : "..." + text.substr(text.size() - kMaxText);
-}
-
-std::string seconds_text(double seconds) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.*f s", seconds < 1 ? 3 : 1, seconds);
-  return text.data();
 }
 
 }  // namespace
@@ -155,7 +149,7 @@ void EventLog::follow_sources(const Snapshot& seen) {
     if (now.reconnects > before.reconnects) {
       const double lasted = now.outage_seconds - before.outage_seconds;
       add(seen.time, "reconnect", node.name,
-          "frames arrive again after " + seconds_text(std::max(0.0, lasted)));
+          "frames arrive again after " + core::measured_seconds_text(std::max(0.0, lasted)));
     }
     if (now.reconnects > before.reconnects || now.reconnects == now.outages) {
       before.outage_seconds = now.outage_seconds;
@@ -181,7 +175,7 @@ void EventLog::follow_gil(const Snapshot& seen) {
     if (stall.id <= *last_gil_stall_) continue;
     last_gil_stall_ = stall.id;
     add(seen.time, "gil", stall.thread,
-        "held the GIL for " + seconds_text(stall.seconds) + ": " + holder_of(stall),
+        "held the GIL for " + core::measured_seconds_text(stall.seconds) + ": " + holder_of(stall),
         {.detail = stall.native + "\n" + stall.python});
   }
 }

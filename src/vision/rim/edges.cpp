@@ -11,6 +11,9 @@ namespace {
 constexpr float kTolerance = 1.3F, kToleranceOfRadius = 0.006F;
 constexpr float kTight = 0.6F, kTightOfRadius = 0.008F;
 constexpr float kMinorityCoverage = 0.55F;
+// Least squares over the circles that were found by arcs: radians per rim coverage, correlation 0.5. Small
+// circles are discounted as candidates are.
+constexpr float kArcs = 0.7F, kArcsOfCoverage = 4.2F, kSmallRadius = 10;
 constexpr int kStrongMagnitude = kSeedMagnitude * 3 / 2;
 constexpr double kLogScale = 8.0 / kGradientScale;  // brings the logarithms to order 5
 
@@ -75,6 +78,10 @@ float rim_coverage(const Circle& circle, const Rim& rim) noexcept {
     if (on_rim(ray, tolerance)) covered += ray.edge == rim.majority() ? 1 : kMinorityCoverage;
   }
   return covered / static_cast<float>(rim.rays().size());
+}
+
+float likely_arcs(const Circle& circle, const Rim& rim) noexcept {
+  return (kArcs + kArcsOfCoverage * rim_coverage(circle, rim)) * std::min(1.0F, circle.r / kSmallRadius);
 }
 
 RimEdges measure_rim_edges(const GradientField& field, const Circle& circle, const Rim& rim) noexcept {

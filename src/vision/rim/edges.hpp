@@ -13,6 +13,9 @@ namespace freshframe::vision {
 /// polarity count less.
 [[nodiscard]] float rim_coverage(const Circle& circle, const Rim& rim) noexcept;
 
+/// Radians that arcs would have covered of an expected circle, estimated from its rim.
+[[nodiscard]] float likely_arcs(const Circle& circle, const Rim& rim) noexcept;
+
 /// Sum over directions of a weight times (cos n a, sin n a): the component that varies n times around the
 /// circle.
 struct Harmonic {

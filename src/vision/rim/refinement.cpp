@@ -24,6 +24,9 @@ constexpr float kSecondWindow = 0.6F;  // of the first
 constexpr float kMinInside = 0.4F, kMinFound = 0.4F, kMinAgreeing = 0.3F;
 constexpr float kSameCircleDistance = 0.6F;  // sum of the differences in centre and radius, pixels
 
+// A candidate this near to a refined circle moves to it: pixels at least, fraction of the radius.
+constexpr float kNear = 2, kNearOfRadius = 0.1F;
+
 // Scale of the biweight: fraction of the window in the first and second pass of a round, pixels at least.
 constexpr double kScales[] = {0.6, 0.4};
 constexpr double kMinScale = 0.7;
@@ -55,6 +58,12 @@ std::optional<Move> fit_move(const Rim& rim, double window) {
 }
 
 }  // namespace
+
+bool leads_to(const Circle& candidate, const Circle& known) noexcept {
+  const float near = std::max(kNear, kNearOfRadius * known.r);
+  return std::abs(candidate.x - known.x) + std::abs(candidate.y - known.y) < near &&
+         std::abs(candidate.r - known.r) < near;
+}
 
 void Refinement::start(const GradientField& field) {
   field_ = &field;

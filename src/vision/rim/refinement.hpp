@@ -29,4 +29,7 @@ class Refinement {
   std::vector<Circle> seen_;
 };
 
+/// Whether refining `candidate` would only lead to `known`, which was refined before.
+[[nodiscard]] bool leads_to(const Circle& candidate, const Circle& known) noexcept;
+
 }  // namespace freshframe::vision

@@ -85,7 +85,7 @@ CircleSearch::CircleSearch(const CircleDetectorOptions& options)
       full_(radii_, SearchPass::Size::Full),
       half_(radii_, SearchPass::Size::Half) {}
 
-std::vector<Circle> CircleSearch::find(const Plane& luma, const CircleFocus& focus) {
+std::vector<Circle> CircleSearch::find(const Plane& luma, const SearchPlan& plan) {
   check_picture(luma);
   passes_.clear();
   for (SearchPass* pass : {&full_, &half_}) {
@@ -94,8 +94,8 @@ std::vector<Circle> CircleSearch::find(const Plane& luma, const CircleFocus& foc
   selection_.start();
   settled_.clear();
   for (SearchPass* pass : passes_) {
-    pass->look(luma, focus.cells);
-    judge(*pass, luma, focus);
+    pass->look(luma, plan.cells);
+    judge(*pass, luma, plan);
   }
   std::vector<Circle> circles = selection_.choose(passes_, options_);
   for (Circle& circle : circles) circle = full_.polish(circle);
@@ -109,7 +109,7 @@ void CircleSearch::set_observer(Observer observer) {
   half_.be_thorough();
 }
 
-void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus& focus) {
+void CircleSearch::judge(SearchPass& pass, const Plane& luma, const SearchPlan& plan) {
   const auto keep = [&](const Circle& circle, const Features& features, float coverage) {
     if (observer_) observer_(circle, features);
     const bool flawless = is_flawless(features);
@@ -124,14 +124,14 @@ void CircleSearch::judge(SearchPass& pass, const Plane& luma, const CircleFocus&
                        [&](const Circle& known) { return leads_to(circle, known); });
   };
   pass.judge_expected(
-      focus.expected, [&](const Circle& circle) { return !is_known(circle); },
+      plan.expected, [&](const Circle& circle) { return !is_known(circle); },
       [&](const Circle& circle, const Features& features, float coverage) {
         if (keep(circle, features, coverage) && circle.confidence >= kSettledConfidence)
           settled_.push_back(circle);
       });
   pass.judge_candidates(
       [&](const Circle& circle) {
-        return !is_known(circle) && focus.covers(circle, luma.row_bytes, luma.rows);
+        return !is_known(circle) && plan.covers(circle, luma.row_bytes, luma.rows);
       },
       keep);
 }

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "vision/rim/features.hpp"
-#include "vision/rim/focus.hpp"
 #include "vision/search/search_pass.hpp"
+#include "vision/search/search_plan.hpp"
 #include "vision/search/selection.hpp"
 
 namespace freshframe::vision {
@@ -31,8 +31,8 @@ class CircleSearch {
 
   [[nodiscard]] std::vector<Circle> find(const Plane& luma) { return find(luma, {}); }
 
-  /// Searches only the cells of `focus`, and tries its expected circles.
-  [[nodiscard]] std::vector<Circle> find(const Plane& luma, const CircleFocus& focus);
+  /// Searches only the cells of `plan`, and tries its expected circles.
+  [[nodiscard]] std::vector<Circle> find(const Plane& luma, const SearchPlan& plan);
 
   /// Gets every refined candidate with its features, its probability as the score, before the choice. Makes the
   /// search slow, because no candidate is skipped any more.
@@ -40,7 +40,7 @@ class CircleSearch {
   void set_observer(Observer observer);
 
  private:
-  void judge(SearchPass& pass, const Plane& luma, const CircleFocus& focus);
+  void judge(SearchPass& pass, const Plane& luma, const SearchPlan& plan);
 
   CircleDetectorOptions options_;
   RadiusRange radii_;  // of the options, extended by the measuring error

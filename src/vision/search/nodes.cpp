@@ -6,7 +6,7 @@
 #include <optional>
 
 #include "vision/search/circle_search.hpp"
-#include "vision/search/focused_search.hpp"
+#include "vision/search/partial_search.hpp"
 #include "vision/tracking/circle_motion.hpp"
 
 namespace freshframe {
@@ -20,7 +20,7 @@ std::optional<Circles> CircleDetector::process(const Sample<Frame>& sample, cons
 struct CircleTracker::Impl {
   struct Source {
     vision::CircleTracks tracks;
-    vision::FocusedSearch focused;
+    vision::PartialSearch partial;
   };
 
   explicit Impl(const CircleTrackerOptions& o) : options(o), search(o.detector) {
@@ -29,7 +29,7 @@ struct CircleTracker::Impl {
 
   [[nodiscard]] Source made() const {
     return {vision::CircleTracks({}, vision::circle_rules(options)),
-            vision::FocusedSearch(options.full_every)};
+            vision::PartialSearch(options.full_every)};
   }
 
   Source& of_source(int number) {
@@ -51,7 +51,7 @@ Circles CircleTracker::update(const Frame& frame, double time, int source_number
   source.tracks.advance(time);
   const auto& roi = impl_->options.detector.roi;
   const auto luma = roi ? part_of(frame.luma(), *roi) : frame.luma();
-  const auto found = source.focused.find(impl_->search, luma, source.tracks);
+  const auto found = source.partial.find(impl_->search, luma, source.tracks);
   source.tracks.take(found);
   auto circles = vision::tracked_circles(source.tracks, found);
   if (roi) vision::move_to_picture(circles.circles, *roi);

@@ -7,7 +7,6 @@
 
 #include "vision/picture/half_size.hpp"
 #include "vision/rim/edges.hpp"
-#include "vision/rim/focus.hpp"
 #include "vision/rim/model.hpp"
 #include "vision/rim/polish.hpp"
 

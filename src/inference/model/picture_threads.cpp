@@ -1,6 +1,6 @@
 // Threads that take one picture after the other.
 // SPDX-License-Identifier: Apache-2.0
-#include "inference/model/picture_crew.hpp"
+#include "inference/model/picture_threads.hpp"
 
 #include <utility>
 
@@ -8,8 +8,8 @@
 
 namespace freshframe::inference {
 
-PictureCrew::PictureCrew(const std::shared_ptr<const Session>& session, const InputForm& form,
-                         std::size_t runners) {
+PictureThreads::PictureThreads(const std::shared_ptr<const Session>& session, const InputForm& form,
+                               std::size_t runners) {
   for (std::size_t i = 0; i < runners; ++i) {
     runners_.push_back(std::make_unique<PictureRunner>(session, form));
   }
@@ -19,7 +19,7 @@ PictureCrew::PictureCrew(const std::shared_ptr<const Session>& session, const In
   }
 }
 
-PictureCrew::~PictureCrew() {
+PictureThreads::~PictureThreads() {
   {
     const std::scoped_lock lock(mutex_);
     ending_ = true;
@@ -28,7 +28,7 @@ PictureCrew::~PictureCrew() {
   for (auto& helper : helpers_) helper.join();
 }
 
-void PictureCrew::run(std::size_t count, const Work& work) {
+void PictureThreads::run(std::size_t count, const Work& work) {
   std::unique_lock lock(mutex_);
   batch_ = Batch();
   batch_.work = &work;
@@ -39,7 +39,7 @@ void PictureCrew::run(std::size_t count, const Work& work) {
   if (batch_.failure) std::rethrow_exception(std::exchange(batch_.failure, nullptr));
 }
 
-void PictureCrew::work_off(PictureRunner& runner, std::unique_lock<std::mutex>& lock) {
+void PictureThreads::work_off(PictureRunner& runner, std::unique_lock<std::mutex>& lock) {
   while (batch_.next < batch_.count) {
     const auto index = batch_.next++;
     ++batch_.working;
@@ -59,7 +59,7 @@ void PictureCrew::work_off(PictureRunner& runner, std::unique_lock<std::mutex>& 
   if (batch_.working == 0) done_.notify_one();
 }
 
-void PictureCrew::help(PictureRunner& runner) {
+void PictureThreads::help(PictureRunner& runner) {
   pthread_setname_np(pthread_self(), "ff picture");
   std::unique_lock lock(mutex_);
   while (true) {

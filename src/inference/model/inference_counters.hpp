@@ -11,12 +11,12 @@
 namespace freshframe::inference {
 
 /// Any thread writes and reads.
-class InferenceBook {
+class InferenceCounters {
  public:
-  InferenceBook(std::string provider, int threads) : provider_(std::move(provider)), threads_(threads) {}
+  InferenceCounters(std::string provider, int threads) : provider_(std::move(provider)), threads_(threads) {}
 
   void add(double seconds) {
-    const std::scoped_lock lock(mutex_);  // a crew's threads end runs at the same time
+    const std::scoped_lock lock(mutex_);  // several threads of PictureThreads may end runs at the same time
     runs_.add(seconds, Clock::real()->now());
   }
   [[nodiscard]] InferenceStats read(Span span) const {

@@ -15,10 +15,10 @@ namespace freshframe::vision {
 
 /// The state of one source, with which most pictures are searched only in part. One thread at a time; keeps its
 /// memory.
-class FocusedSearch {
+class PartialSearch {
  public:
   /// `full_every`: seconds between searches of the whole picture; 0: every picture.
-  explicit FocusedSearch(double full_every);
+  explicit PartialSearch(double full_every);
 
   /// `tracks` have been advanced to the picture's time.
   [[nodiscard]] std::vector<Circle> find(CircleSearch& search, const Plane& luma, const CircleTracks& tracks);

@@ -1,14 +1,11 @@
-// Cheap tests before the costly ones.
+// Compares the rim of a candidate with the cells of the plan.
 // SPDX-License-Identifier: Apache-2.0
-#include "vision/rim/focus.hpp"
+#include "vision/search/search_plan.hpp"
 
-#include <algorithm>
 #include <array>
 #include <cmath>
 #include <numbers>
 #include <utility>
-
-#include "vision/rim/edges.hpp"
 
 namespace freshframe::vision {
 namespace {
@@ -17,11 +14,6 @@ namespace {
 // change.
 constexpr float kMinCovered = 0.8F;
 constexpr std::size_t kRimPoints = 16;
-// The window of the refinement: pixels at least, fraction of the radius.
-constexpr float kNear = 2, kNearOfRadius = 0.1F;
-// Least squares over the circles that were found by arcs: radians per rim coverage, correlation 0.5. Small
-// circles are discounted as candidates are.
-constexpr float kArcs = 0.7F, kArcsOfCoverage = 4.2F, kSmallRadius = 10;
 
 std::array<std::pair<float, float>, kRimPoints> rim_directions() {
   std::array<std::pair<float, float>, kRimPoints> directions;
@@ -36,7 +28,7 @@ const auto kRimDirections = rim_directions();
 
 }  // namespace
 
-bool CircleFocus::covers(const Circle& candidate, int width, int height) const noexcept {
+bool SearchPlan::covers(const Circle& candidate, int width, int height) const noexcept {
   if (cells == nullptr) return true;
   int inside = 0;
   int covered = 0;
@@ -48,16 +40,6 @@ bool CircleFocus::covers(const Circle& candidate, int width, int height) const n
     if ((*cells)(static_cast<int>(x) / CellMask::kCell, static_cast<int>(y) / CellMask::kCell)) ++covered;
   }
   return static_cast<float>(covered) >= kMinCovered * static_cast<float>(inside);
-}
-
-bool leads_to(const Circle& candidate, const Circle& known) noexcept {
-  const float near = std::max(kNear, kNearOfRadius * known.r);
-  return std::abs(candidate.x - known.x) + std::abs(candidate.y - known.y) < near &&
-         std::abs(candidate.r - known.r) < near;
-}
-
-float likely_arcs(const Circle& circle, const Rim& rim) noexcept {
-  return (kArcs + kArcsOfCoverage * rim_coverage(circle, rim)) * std::min(1.0F, circle.r / kSmallRadius);
 }
 
 }  // namespace freshframe::vision

@@ -1,5 +1,7 @@
 // The parts of a picture that the tracker searches: enough to miss no circle, and no more.
 // SPDX-License-Identifier: Apache-2.0
+#include "vision/search/partial_search.hpp"
+
 #include "freshframe/error.hpp"
 
 #include <algorithm>
@@ -11,7 +13,6 @@
 
 #include "cpp/vision/drawn_discs.hpp"
 #include "vision/picture/cell_means.hpp"
-#include "vision/search/focused_search.hpp"
 #include <gtest/gtest.h>
 #include <hwy/highway.h>
 
@@ -24,21 +25,21 @@ constexpr double kNever = 1e6;  // a later whole search would find circles that 
 /// CircleTracker without its node.
 class Tracking {
  public:
-  explicit Tracking(double full_every) : focused_(full_every) {}
+  explicit Tracking(double full_every) : partial_(full_every) {}
 
   std::vector<Circle> operator()(const test::Canvas& canvas, double pts) {
     tracks_.advance(pts);
-    auto found = focused_.find(search_, canvas.plane(), tracks_);
+    auto found = partial_.find(search_, canvas.plane(), tracks_);
     tracks_.take(found);
     return found;
   }
-  [[nodiscard]] double share() const { return focused_.searched_share(); }
+  [[nodiscard]] double share() const { return partial_.searched_share(); }
 
  private:
   CircleTrackerOptions options_;
   CircleSearch search_{options_.detector};
   CircleTracks tracks_{{}, circle_rules(options_)};
-  FocusedSearch focused_;
+  PartialSearch partial_;
 };
 
 /// A still background with structure and the noise of a camera; `dx`: the shift by the camera's turn.
@@ -57,7 +58,7 @@ bool sees(const std::vector<Circle>& found, double x, double y, double r) {
   return std::hypot(double{c.x} - x, double{c.y} - y) < 1 && std::abs(double{c.r} - r) < 1;
 }
 
-TEST(FocusedSearch, SearchesLittleOfAStillSceneAndKeepsItsCircles) {
+TEST(PartialSearch, SearchesLittleOfAStillSceneAndKeepsItsCircles) {
   Tracking track(kNever);
   for (unsigned i = 0; i < 20; ++i) {
     auto canvas = room(i);
@@ -74,7 +75,7 @@ TEST(FocusedSearch, SearchesLittleOfAStillSceneAndKeepsItsCircles) {
   }
 }
 
-TEST(FocusedSearch, FollowsCirclesThatMoveAndBounce) {
+TEST(PartialSearch, FollowsCirclesThatMoveAndBounce) {
   Tracking track(kNever);
   double widest = 0;
   for (unsigned i = 0; i < 60; ++i) {
@@ -91,7 +92,7 @@ TEST(FocusedSearch, FollowsCirclesThatMoveAndBounce) {
   EXPECT_LT(widest, 0.4);
 }
 
-TEST(FocusedSearch, FindsACircleInThePictureInWhichItAppears) {
+TEST(PartialSearch, FindsACircleInThePictureInWhichItAppears) {
   Tracking track(kNever);
   for (unsigned i = 0; i < 12; ++i) {
     auto canvas = room(i);
@@ -100,7 +101,7 @@ TEST(FocusedSearch, FindsACircleInThePictureInWhichItAppears) {
   }
 }
 
-TEST(FocusedSearch, FindsACircleThatFadesInSlowerThanAnyTwoPicturesShow) {
+TEST(PartialSearch, FindsACircleThatFadesInSlowerThanAnyTwoPicturesShow) {
   Tracking track(kNever);
   std::vector<Circle> found;
   for (unsigned i = 0; i < 120; ++i) {
@@ -112,7 +113,7 @@ TEST(FocusedSearch, FindsACircleThatFadesInSlowerThanAnyTwoPicturesShow) {
   EXPECT_TRUE(sees(found, 80, 60, 28));
 }
 
-TEST(FocusedSearch, FindsACircleAgainThatJumpedFurtherThanAnyPrediction) {
+TEST(PartialSearch, FindsACircleAgainThatJumpedFurtherThanAnyPrediction) {
   Tracking track(kNever);
   for (unsigned i = 0; i < 16; ++i) {
     const double x = i < 8 ? 80 : 400;
@@ -122,7 +123,7 @@ TEST(FocusedSearch, FindsACircleAgainThatJumpedFurtherThanAnyPrediction) {
   }
 }
 
-TEST(FocusedSearch, LightThatChangesEverywhereIsNoChange) {
+TEST(PartialSearch, LightThatChangesEverywhereIsNoChange) {
   Tracking track(kNever);
   for (unsigned i = 0; i < 20; ++i) {
     auto canvas = room(0);
@@ -138,7 +139,7 @@ TEST(FocusedSearch, LightThatChangesEverywhereIsNoChange) {
   }
 }
 
-TEST(FocusedSearch, SearchesTheWholePictureUnderACameraThatMoves) {
+TEST(PartialSearch, SearchesTheWholePictureUnderACameraThatMoves) {
   Tracking track(kNever);
   for (unsigned i = 0; i < 10; ++i) {
     test::Canvas canvas(480, 360, 0);
@@ -154,7 +155,7 @@ TEST(FocusedSearch, SearchesTheWholePictureUnderACameraThatMoves) {
   }
 }
 
-TEST(FocusedSearch, SearchesTheWholePictureOnceInAnInterval) {
+TEST(PartialSearch, SearchesTheWholePictureOnceInAnInterval) {
   Tracking track(0.5);
   std::vector<unsigned> whole;
   for (unsigned i = 0; i < 40; ++i) {
@@ -164,7 +165,7 @@ TEST(FocusedSearch, SearchesTheWholePictureOnceInAnInterval) {
   EXPECT_EQ(whole, (std::vector<unsigned>{0, 5, 10, 15, 20, 25, 30, 35}));
 }
 
-TEST(FocusedSearch, SearchesEveryPictureAsAWholeWhenToldSo) {
+TEST(PartialSearch, SearchesEveryPictureAsAWholeWhenToldSo) {
   Tracking track(0);
   for (unsigned i = 0; i < 5; ++i) {
     static_cast<void>(track(room(i), i * kFrame));
@@ -172,7 +173,7 @@ TEST(FocusedSearch, SearchesEveryPictureAsAWholeWhenToldSo) {
   }
 }
 
-TEST(FocusedSearch, AStepBackInTimeOrAnotherSizeBringsAWholeSearch) {
+TEST(PartialSearch, AStepBackInTimeOrAnotherSizeBringsAWholeSearch) {
   Tracking track(kNever);
   static_cast<void>(track(room(0), 10));
   static_cast<void>(track(room(1), 10 + kFrame));
@@ -190,10 +191,10 @@ TEST(FocusedSearch, AStepBackInTimeOrAnotherSizeBringsAWholeSearch) {
   }
 }
 
-TEST(FocusedSearch, FindsWhatAWholeSearchFindsInABusyScene) {
-  Tracking focused(kNever);
+TEST(PartialSearch, FindsWhatAWholeSearchFindsInABusyScene) {
+  Tracking partial(kNever);
   Tracking whole(0);
-  std::size_t by_focus = 0;
+  std::size_t by_parts = 0;
   std::size_t by_whole = 0;
   for (unsigned i = 0; i < 30; ++i) {
     auto canvas = room(i);
@@ -202,16 +203,16 @@ TEST(FocusedSearch, FindsWhatAWholeSearchFindsInABusyScene) {
       canvas.disc(240 + (60 + 18 * k) * std::cos(angle), 180 + (30 + 14 * k) * std::sin(angle), 9 + 2 * k,
                   k % 3 == 0 ? 20 : 200 + 6 * k);
     }
-    by_focus += focused(canvas, i * kFrame).size();
+    by_parts += partial(canvas, i * kFrame).size();
     by_whole += whole(canvas, i * kFrame).size();
   }
   EXPECT_GE(by_whole, 150U);
-  EXPECT_GE(by_focus + 3, by_whole);
+  EXPECT_GE(by_parts + 3, by_whole);
 }
 
-TEST(FocusedSearch, RefusesAnIntervalThatIsNone) {
-  EXPECT_THROW(FocusedSearch(-1), OptionError);
-  EXPECT_THROW(FocusedSearch{std::numeric_limits<double>::quiet_NaN()}, OptionError);
+TEST(PartialSearch, RefusesAnIntervalThatIsNone) {
+  EXPECT_THROW(PartialSearch(-1), OptionError);
+  EXPECT_THROW(PartialSearch{std::numeric_limits<double>::quiet_NaN()}, OptionError);
 }
 
 TEST(CellMeans, AreTheSameOnEveryInstructionSetAndAtEverySize) {

@@ -17,13 +17,13 @@ namespace freshframe::inference {
 
 /// A thread per runner, of which the caller's is the first. The runners share one session, so the weights are in
 /// memory once. On a CPU this is faster than one tensor of several pictures: no operator waits for others.
-class PictureCrew {
+class PictureThreads {
  public:
   /// `runners`: at least 1.
-  PictureCrew(const std::shared_ptr<const Session>& session, const InputForm& form, std::size_t runners);
-  PictureCrew(const PictureCrew&) = delete;
-  PictureCrew& operator=(const PictureCrew&) = delete;
-  ~PictureCrew();
+  PictureThreads(const std::shared_ptr<const Session>& session, const InputForm& form, std::size_t runners);
+  PictureThreads(const PictureThreads&) = delete;
+  PictureThreads& operator=(const PictureThreads&) = delete;
+  ~PictureThreads();
 
   using Work = std::function<void(std::size_t index, PictureRunner& runner)>;
   /// Calls `work` once for each index below `count`, each runner's calls on one thread. When all have ended,

@@ -1,4 +1,4 @@
-// The restriction of a search for circles to some cells and expected circles.
+// The cells that a search for circles looks at, and the circles that it expects.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,22 +7,15 @@
 #include <span>
 
 #include "vision/picture/cell_mask.hpp"
-#include "vision/rim/rim.hpp"
 
 namespace freshframe::vision {
 
-struct CircleFocus {
+struct SearchPlan {
   const CellMask* cells = nullptr;   // the rest of the picture is skipped; nullptr: search everything
   std::span<const Circle> expected;  // circles to try even without an arc; their scores are not used
 
   /// Whether enough of a candidate's rim is in the cells. A candidate elsewhere is there by chance.
   [[nodiscard]] bool covers(const Circle& candidate, int width, int height) const noexcept;
 };
-
-/// Whether refining `candidate` would only lead to `known`, which was refined before.
-[[nodiscard]] bool leads_to(const Circle& candidate, const Circle& known) noexcept;
-
-/// Radians that arcs would have covered of an expected circle, estimated from its rim.
-[[nodiscard]] float likely_arcs(const Circle& circle, const Rim& rim) noexcept;
 
 }  // namespace freshframe::vision

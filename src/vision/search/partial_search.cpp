@@ -4,7 +4,7 @@
 // A search of the predicted places alone would miss new circles, and circles that did not move as predicted. So
 // every place that has changed since its last search is searched again. The place of a moving circle that was
 // missed changes too, so the circle gets another chance in every picture, as in a search of the whole.
-#include "vision/search/focused_search.hpp"
+#include "vision/search/partial_search.hpp"
 
 #include "freshframe/error.hpp"
 
@@ -25,14 +25,14 @@ constexpr double kMaxShare = 0.6;     // with more, the whole picture costs no m
 
 }  // namespace
 
-FocusedSearch::FocusedSearch(double full_every) : full_every_(full_every) {
+PartialSearch::PartialSearch(double full_every) : full_every_(full_every) {
   if (full_every >= 0 && std::isfinite(full_every)) return;
   std::ostringstream message;
   message << "full_every must be 0 seconds (search every picture as a whole) or more, got " << full_every;
   throw OptionError(message.str());
 }
 
-std::vector<Circle> FocusedSearch::find(CircleSearch& search, const Plane& luma, const CircleTracks& tracks) {
+std::vector<Circle> PartialSearch::find(CircleSearch& search, const Plane& luma, const CircleTracks& tracks) {
   check_picture(luma);
   const double pts = tracks.now();
   expect(tracks);
@@ -52,12 +52,12 @@ std::vector<Circle> FocusedSearch::find(CircleSearch& search, const Plane& luma,
   return found;
 }
 
-bool FocusedSearch::is_full_due(const Plane& luma, double pts) {
+bool PartialSearch::is_full_due(const Plane& luma, double pts) {
   const bool comparable = grid_.measure(luma);
   return !comparable || pts < last_pts_ || pts - last_full_ >= full_every_;
 }
 
-void FocusedSearch::expect(const CircleTracks& tracks) {
+void PartialSearch::expect(const CircleTracks& tracks) {
   expected_.clear();
   for (const auto& track : tracks.tracks()) {
     const auto& place = track.state.place.prediction();
@@ -67,7 +67,7 @@ void FocusedSearch::expect(const CircleTracks& tracks) {
 }
 
 // False: search the whole picture.
-bool FocusedSearch::choose_cells(const Plane& luma, const CircleTracks& tracks) {
+bool PartialSearch::choose_cells(const Plane& luma, const CircleTracks& tracks) {
   cells_.start(luma.row_bytes, luma.rows);
   if (!grid_.mark_changes(cells_)) return false;
   cells_.grow(kGrow);
