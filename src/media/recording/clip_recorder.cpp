@@ -287,6 +287,9 @@ struct ClipRecorder::Impl {
       });
       if (encoder) end_stream();
     }
+    pending.reset();
+    encoder.reset();  // with its threads, as the packets: the recorder may live long after its pipeline
+    ring.begin({1, 1});
     for (const auto& order : orders.clear()) {  // there was no frame
       if (order.clip) tell_empty(*order.clip);
     }
