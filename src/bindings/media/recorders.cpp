@@ -74,8 +74,8 @@ void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path,
 }  // namespace
 
 void bind_recorders(nb::module_& module) {
-  module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"),
-             nb::arg("fps").none(), nb::arg("segment").none());
+  module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
+             nb::arg("segment").none());
   module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
              "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
