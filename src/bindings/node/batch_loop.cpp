@@ -20,7 +20,8 @@ bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples)
   const auto taken = take_python_error(held);
   auto traceback =
       loop.runner.wants_traceback(&samples.front()) ? traceback_text(held, *taken.object) : std::string();
-  const bool goes_on = loop.runner.fail_batch(taken.error, taken.text, samples, std::move(traceback));
+  const auto text = taken.text + hint_text(held, *taken.object);
+  const bool goes_on = loop.runner.fail_batch(taken.error, text, samples, std::move(traceback));
   if (!goes_on) loop.engine.keep_failure(taken.object);
   return goes_on;
 }

@@ -25,10 +25,10 @@ class Wants(ff.Node[Any, Any]):
         return self.call(sample)
 
 
-def message(node: Any) -> str:
+def message(node: Any, **options: Any) -> str:
     """The text of the error that a node below a camera ends its pipeline with."""
     pipeline = ff.Pipeline()
-    pipeline.add(node, pipeline.add(ff.open(SCENE)))
+    pipeline.add(node, pipeline.add(ff.open(SCENE)), **options)
     with pytest.raises(ff.NodeError) as caught:
         pipeline.run()
     return str(caught.value)
@@ -54,6 +54,15 @@ def test_drawing_on_the_picture_itself() -> None:
     assert message(draw).endswith(
         'read-only. The pixels of a frame are read-only: draw on a copy, frame.copy("bgr")'
     )
+
+
+def test_drawing_on_a_picture_of_a_batch() -> None:
+    def draw(frames: list[ff.Frame]) -> list[None]:
+        for frame in frames:
+            frame.bgr[:10] = 0
+        return [None for _ in frames]
+
+    assert 'draw on a copy, frame.copy("bgr")' in message(draw, batch=ff.Batch(2))
 
 
 def test_opencv_with_a_frame_or_on_its_pixels(tmp_path: Path) -> None:
