@@ -8,22 +8,32 @@
 #include <string_view>
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 namespace freshframe::gil {
 
 FutexWait::~FutexWait() {
-  if (file_ >= 0) ::close(file_);
+  struct stat status{};
+  if (file_ < 0 || ::fstat(file_, &status) != 0) return;
+  if (identity_ == std::pair{status.st_dev, status.st_ino}) ::close(file_);
+}
+
+void FutexWait::open() noexcept {
+  std::array<char, 64> path{};
+  std::snprintf(path.data(), path.size(), "/proc/self/task/%d/syscall", static_cast<int>(thread_));
+  file_ = ::open(path.data(), O_RDONLY | O_CLOEXEC);
+  struct stat status{};
+  if (file_ >= 0 && ::fstat(file_, &status) == 0) {
+    identity_ = {status.st_dev, status.st_ino};
+  } else {
+    file_ = kUnreadable;
+  }
 }
 
 std::optional<bool> FutexWait::is_in(std::uintptr_t from, std::size_t size) noexcept {
-  if (file_ == kUnopened) {
-    std::array<char, 64> path{};
-    std::snprintf(path.data(), path.size(), "/proc/self/task/%d/syscall", static_cast<int>(thread_));
-    file_ = ::open(path.data(), O_RDONLY | O_CLOEXEC);
-    if (file_ < 0) file_ = kUnreadable;
-  }
+  if (file_ == kUnopened) open();
   if (file_ == kUnreadable) return std::nullopt;
   std::array<char, 256> text{};
   const auto got = ::pread(file_, text.data(), text.size(), 0);
