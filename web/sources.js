@@ -12,6 +12,7 @@ const COLUMNS = [
   ["outages", "num", "number of outages, and their total length"],
   ["returns", "num", "outages that ended"],
   ["stalls", "num", "number of times without data on an open connection"],
+  ["behind", "num", "time by which frames arrive later than the earliest ones did"],
   ["delay", "num", "frames that the decoder held back"],
   ["lost", "num", "frames lost in the device or in the decoder"],
 ];
@@ -38,6 +39,7 @@ class SourceRow {
       source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.outage_seconds)}`,
       format.count(source.reconnects),
       format.count(source.stalls),
+      format.time(source.behind),
       format.count(source.decoder_delay),
       format.count(node.dropped),
     ].forEach((value, index) => text(this.cells[index], value));

@@ -94,6 +94,8 @@ struct SourceStats {
   std::uint64_t stalls = 0;          // how often Stalled was entered, whether or not it became an outage
   std::uint64_t size_changes = 0;    // how often the size of the frames changed
   int decoder_delay = 0;             // frames that the decoder held back at the last frame
+  /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times, smoothed.
+  std::optional<double> behind;      // nullopt: the stream has no times
   std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, if the server sends it (RTCP)
   std::string last_error;            // the reason of the last or current outage; empty: there was none
 };
@@ -203,6 +205,7 @@ class SourceBook {
   std::optional<double> recover(TimePoint now);
   void count_size_change();
   void set_decoder_delay(int frames);
+  void set_behind(std::optional<double> seconds);
   void set_wall_clock(std::optional<double> seconds);
   [[nodiscard]] SourceStats snapshot(TimePoint now) const;
 

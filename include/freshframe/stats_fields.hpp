@@ -59,6 +59,8 @@ inline constexpr auto kSourceFields = std::tuple{
                "How often frames of another size came."},
     StatsField{"decoder_delay", &SourceStats::decoder_delay, "source_decoder_delay_frames", "gauge",
                "Frames that the decoder held back at the last frame."},
+    StatsField{"behind", &SourceStats::behind, "source_behind_seconds", "gauge",
+               "Seconds by which frames arrive later than the earliest ones did, by the stream's own times."},
     StatsField{"wall_clock", &SourceStats::wall_clock, "", "", ""},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
 };

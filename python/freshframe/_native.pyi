@@ -401,6 +401,9 @@ class SourceStats:
     def decoder_delay(self) -> int: ...
 
     @property
+    def behind(self) -> float | None: ...
+
+    @property
     def wall_clock(self) -> float | None: ...
 
     @property

@@ -83,6 +83,11 @@ void SourceBook::set_decoder_delay(int frames) {
   stats_.decoder_delay = frames;
 }
 
+void SourceBook::set_behind(std::optional<double> seconds) {
+  const Lock lock(mutex_);
+  stats_.behind = seconds;
+}
+
 void SourceBook::set_wall_clock(std::optional<double> seconds) {
   const Lock lock(mutex_);
   stats_.wall_clock = seconds;

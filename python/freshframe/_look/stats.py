@@ -13,7 +13,7 @@ from .._graph.queue import Queue
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
-NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop"]
+NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop", "repeated"]
 WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[
     "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
@@ -37,6 +37,8 @@ class SourceStats:
         stalls: Times without data on an open connection, whether or not they became outages.
         size_changes: Number of changes of the frames' size.
         decoder_delay: Frames that the decoder held back when it returned the last frame.
+        behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
+            the stream's own times, over the last two seconds. None for a stream without times.
         wall_clock: Unix time at pts 0 in seconds, if the server sends it (RTCP). Add a sample's pts to it.
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
     """
@@ -48,6 +50,7 @@ class SourceStats:
     stalls: int
     size_changes: int
     decoder_delay: int
+    behind: float | None
     wall_clock: float | None
     last_error: str
 
@@ -328,6 +331,7 @@ def _source(source: _native.SourceStats) -> SourceStats:
         stalls=source.stalls,
         size_changes=source.size_changes,
         decoder_delay=source.decoder_delay,
+        behind=source.behind,
         wall_clock=source.wall_clock,
         last_error=source.last_error,
     )

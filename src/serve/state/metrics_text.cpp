@@ -11,6 +11,7 @@
 #include <concepts>
 #include <cstddef>
 #include <initializer_list>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <type_traits>
@@ -99,8 +100,11 @@ void write_fields(MetricsWriter& out, const Fields& fields, const Samples& sampl
     if (field.metric.empty()) return;
     out.begin(field.metric, field.type, field.help);
     samples([&](std::initializer_list<Label> labels, const auto& stats) {
-      if constexpr (std::is_arithmetic_v<std::remove_cvref_t<decltype(stats.*field.member)>>) {
+      using Value = std::remove_cvref_t<decltype(stats.*field.member)>;
+      if constexpr (std::is_arithmetic_v<Value>) {
         out.sample(labels, stats.*field.member);
+      } else if constexpr (std::is_same_v<Value, std::optional<double>>) {
+        if (stats.*field.member) out.sample(labels, *(stats.*field.member));
       }
     });
   });
