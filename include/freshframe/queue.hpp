@@ -49,9 +49,9 @@ enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop 
 inline constexpr int kDropCauses = 5;
 
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop: a
-/// stop ended the worker process.
-enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker, Stop };
-inline constexpr int kNodeDropCauses = 6;
+/// stop ended the worker process. Repeated: the server has sent it before.
+enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker, Stop, Repeated };
+inline constexpr int kNodeDropCauses = 7;
 
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;

@@ -62,6 +62,8 @@ std::string_view to_string(NodeDropCause cause) noexcept {
       return "worker";
     case NodeDropCause::Stop:
       return "stop";
+    case NodeDropCause::Repeated:
+      return "repeated";
   }
   return "?";
 }

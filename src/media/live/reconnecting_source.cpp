@@ -50,7 +50,7 @@ void ReconnectingSource::open(const Context& context) {
 }
 
 std::optional<SourceItem<Frame>> ReconnectingSource::read(const Context& context) {
-  while (!context.stop.stop_requested()) {
+  while (!context.stop.stop_requested() && !finished_) {
     if (!connected_) {
       back_off(context);
       if (!context.stop.stop_requested()) try_to_connect(context);
@@ -94,6 +94,7 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   book.lose(last_packet_, why);
   book.enter(SourceState::BackingOff);
   book.set_wall_clock(std::nullopt);
+  book.set_behind(std::nullopt);
   report_outage(why, first, context.clock.now());
   disconnect();  // last: a driver may take long to release the device
 }

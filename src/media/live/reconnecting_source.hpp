@@ -33,7 +33,8 @@ class ReconnectingSource : public VideoSource {
 
   /// One attempt. Throws any std::exception; SourceRefused when another attempt would fail as well.
   virtual void connect(const Context& context) = 0;
-  /// The next frame of the connection. nullopt: the pipeline stops, or the frame could not be made. Throws
+  /// The next frame of the connection. nullopt: the pipeline stops, the source has an end (after finish()), or the
+  /// frame could not be made. Throws
   /// when the connection is lost.
   virtual std::optional<SourceItem<Frame>> next(const Context& context) = 0;
   /// Ends the connection, even one that connect() has made only in part.
@@ -43,6 +44,8 @@ class ReconnectingSource : public VideoSource {
   void set_info(VideoInfo info);
   /// An outage is counted from the last packet.
   void note_packet(TimePoint arrived) noexcept { last_packet_ = arrived; }
+  /// The source has an end, and has reached it: no other attempt follows.
+  void finish() noexcept { finished_ = true; }
   /// Counts and logs a change of the stream's size.
   void note_size(FrameSize size, const Context& context);
   /// Ends an outage: the connection has delivered a frame.
@@ -60,6 +63,7 @@ class ReconnectingSource : public VideoSource {
   const std::string title_;
   const bool reconnect_;
   bool connected_ = false;
+  bool finished_ = false;
   bool was_connected_ = false;  // at least once: a camera that refuses then may be another one
   BackOff back_off_;
   TimePoint last_packet_{};  // or when the first attempt began

@@ -13,6 +13,7 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/live/stall_limit.hpp"
 #include "media/masked_url.hpp"
+#include "media/network/key_gate.hpp"
 #include "media/network/resolver.hpp"
 
 namespace freshframe::media {
@@ -26,6 +27,13 @@ constexpr double kPatience = 0.12;
 /// Real time: FFmpeg and the network do not wait for a simulated clock (see Interrupt).
 TimePoint in(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
+}
+
+bool is_key(const AVPacket& packet, AVCodecID codec) {
+  if (codec == AV_CODEC_ID_VP9 && packet.size > 0) {
+    return is_vp9_key({packet.data, static_cast<std::size_t>(packet.size)});
+  }
+  return (packet.flags & AV_PKT_FLAG_KEY) != 0;
 }
 
 /// RTCP sender reports: FFmpeg attaches the time of the first packet after each.
@@ -123,6 +131,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
       context.counters.drop(NodeDropCause::Decode);
       if (++damaged_in_row_ > kMostDamagedPacketsInRow) lose("it sends only damaged packets", EBADMSG);
     } else if (*result == AVERROR_EOF) {
+      if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);
       lose("the server ended the stream or closed the connection", ECONNRESET);
     } else if (*result < 0) {
       lose(ffmpeg_text(*result), ffmpeg_errno(*result));
@@ -131,7 +140,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
       av_packet_unref(&packet);
       av_packet_move_ref(&packet, &input_->packet());
       return PacketNotes{.arrived = last_packet_,
-                         .can_begin = (packet.flags & AV_PKT_FLAG_KEY) != 0,
+                         .can_begin = is_key(packet, decoder().context().codec_id),
                          .wall_clock = wall_clock_of(packet)};
     }
   }

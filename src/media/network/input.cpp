@@ -3,6 +3,7 @@
 #include "media/network/input.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -15,6 +16,7 @@
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/live/refused.hpp"
 #include "media/masked_url.hpp"
+#include "media/network/video_choice.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -117,19 +119,31 @@ void LiveInput::find_streams() {
 }
 
 void LiveInput::choose_stream() {
-  const int index = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-  if (index == AVERROR_DECODER_NOT_FOUND) fail("this build of FFmpeg has no decoder for its video");
-  if (index < 0) fail("it has no video; it contains " + kinds_of_streams(*input_));
+  stream_ = largest_video(*input_);
+  if (stream_ == nullptr) {
+    const int found = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
+    if (found >= 0) fail("this build of FFmpeg has no decoder for its video");
+    fail("it has no video; it contains " + kinds_of_streams(*input_));
+  }
   if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
-  stream_ = input_->streams[index];
   time_base_ = stream_->time_base;
   const auto& parameters = *stream_->codecpar;
   if (!is_described() && (parameters.width <= 0 || parameters.height <= 0)) {
     fail("nothing of its video (" + std::string(avcodec_get_name(parameters.codec_id)) + ") can be decoded");
   }
+  tell_choice();
   for (unsigned i = 0; i < input_->nb_streams; ++i) {
-    if (static_cast<int>(i) != index) input_->streams[i]->discard = AVDISCARD_ALL;
+    if (input_->streams[i] != stream_) input_->streams[i]->discard = AVDISCARD_ALL;
   }
+}
+
+void LiveInput::tell_choice() const {
+  const auto videos = list_of_videos(*input_);
+  if (videos.empty()) return;
+  const auto& parameters = *stream_->codecpar;
+  log(LogLevel::Info, "'" + masked_ + "' has several videos (" + videos +
+                          "); the first of the largest is read, " + std::to_string(parameters.width) + "x" +
+                          std::to_string(parameters.height));
 }
 
 void LiveInput::make_decoder(Dictionary& options) {
@@ -182,6 +196,16 @@ std::optional<double> LiveInput::seconds(std::int64_t ticks) const {
 
 bool LiveInput::is_bursty() const {
   return std::string_view(input_->iformat->name) == "hls";
+}
+
+/// A file over HTTP, or a playlist that was complete when it was opened.
+bool LiveInput::is_over() const {
+  if (is_bursty()) return input_->duration > 0;
+  AVIOContext* file = input_->pb;
+  if (file == nullptr || file->error < 0) return false;
+  const std::int64_t size = avio_size(file);
+  const bool cut_off = file->eof_reached != 0 && avio_tell(file) < size;
+  return size > 0 && !cut_off;
 }
 
 bool LiveInput::connects_again() const {

@@ -54,6 +54,8 @@ class LiveInput {
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
   /// A stream that arrives in bursts (HLS) is delivered at its own pace.
   [[nodiscard]] bool is_bursty() const;
+  /// After the end of the data: the stream has an end, and this was it.
+  [[nodiscard]] bool is_over() const;
   /// Reading may make new connections, and so resolve names: for playlists, for a file that seeks, and with
   /// options to reconnect.
   [[nodiscard]] bool connects_again() const;
@@ -63,6 +65,7 @@ class LiveInput {
   [[nodiscard]] bool is_described() const;
   void find_streams();
   void choose_stream();
+  void tell_choice() const;
   void make_decoder(Dictionary& options);
   void describe();
   void check_open() const;

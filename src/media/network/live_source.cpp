@@ -5,8 +5,11 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstddef>
 #include <exception>
+#include <sstream>
+#include <string_view>
 #include <utility>
 
 #include "media/ffmpeg/options.hpp"
@@ -37,9 +40,12 @@ void LiveSource::open(const Context& context) {
 }
 
 void LiveSource::connect(const Context& context) {
-  seen_key_ = false;
-  in_decoder_.clear();
+  held_.clear();
+  repeated_.connect();
+  repeated_until_.reset();
   connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_, gate_);
+  key_gate_ = KeyGate(key_patience(connection_->decoder().context().codec_id));
+  fruitless_.begin(context.clock.now());
   maker_.set_turn(connection_->turn());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // Otherwise no frame was decoded yet: the first one tells.
@@ -52,13 +58,20 @@ void LiveSource::disconnect() {
   connection_.reset();
   lost_ = nullptr;
   timeline_.restart();
+  line_.restart();
   wall_offset_.reset();
   pace_.reset();
 }
 
 std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
-  auto frame = pull(context);
-  return frame ? deliver(std::move(frame), context) : std::nullopt;
+  try {
+    auto frame = pull(context);
+    return frame ? deliver(std::move(frame), context) : std::nullopt;
+  } catch (const StreamOver&) {
+    if (options_.reconnect.value_or(false)) throw;  // only who asks for it gets it again from its beginning
+    finish();
+    return std::nullopt;
+  }
 }
 
 AvFramePtr LiveSource::pull(const Context& context) {
@@ -67,11 +80,11 @@ AvFramePtr LiveSource::pull(const Context& context) {
     if (!spare_) spare_ = make_av_frame();
     switch (decoder.receive(*spare_)) {
       case Decoder::Result::Frame:
+        fruitless_.begin(context.clock.now());
         if (Decoder::is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
         return std::move(spare_);
       case Decoder::Result::Damaged:
         context.counters.drop(NodeDropCause::Decode);
-        if (!in_decoder_.empty()) in_decoder_.pop_front();  // not known which; most likely the oldest
         break;
       case Decoder::Result::NeedsPacket:
       case Decoder::Result::End:
@@ -94,31 +107,66 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   if (!notes) return false;
-  note_packet(notes->arrived);
-  if (notes->wall_clock) {
-    if (const auto time = connection_->seconds(packet_->pts)) wall_offset_ = *notes->wall_clock - *time;
-  }
   // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
-  seen_key_ = seen_key_ || notes->can_begin;
-  if (seen_key_) {
-    if (connection_->decoder().send(*packet_, notes->arrived)) {
-      in_decoder_.push_back(notes->arrived);
-    } else {
-      context.counters.drop(NodeDropCause::Decode);
-    }
+  if (key_gate_.passes(notes->can_begin, notes->arrived)) {
+    decode(*notes, context);
+  } else {
+    static_cast<void>(note_times(*notes, context));
   }
   av_packet_unref(packet_.get());
   return true;
 }
 
-/// nullopt: the frame could not be made; that is counted.
+/// Gives packet_ to the decoder. Throws SourceError when it makes no pictures of any, as of another codec's.
+void LiveSource::decode(const PacketNotes& notes, const Context& context) {
+  const TimePoint captured = note_times(notes, context);
+  if (connection_->decoder().send(*packet_, captured)) {
+    held_.add(captured, connection_->seconds(packet_->pts));
+  } else {
+    context.counters.drop(NodeDropCause::Decode);
+  }
+  if (!fruitless_.add(notes.arrived, options_.read_timeout)) return;
+  const auto why = connection_->decoder().failure();
+  std::ostringstream text;
+  text << "lost '" << masked_ << "': for " << options_.read_timeout
+       << " s nothing that it sends can be decoded" << (why.empty() ? "" : ": " + why);
+  throw SourceError(text.str(), masked_, EBADMSG);
+}
+
+/// Of packet_. Returns when its picture was captured, as far as this machine can know: what it has arrived later
+/// than others by its own time is part of its age.
+TimePoint LiveSource::note_times(const PacketNotes& notes, const Context& context) {
+  const auto time = connection_->seconds(packet_->pts);
+  const std::string_view bytes(reinterpret_cast<const char*>(packet_->data),
+                               static_cast<std::size_t>(packet_->size));
+  if (time && connection_->is_bursty() && repeated_.is_repeated(packet_->pts, bytes)) {
+    repeated_until_ = std::max(*time, repeated_until_.value_or(*time));
+  } else {
+    note_packet(notes.arrived);
+  }
+  if (!time) return notes.arrived;
+  if (notes.wall_clock) wall_offset_ = *notes.wall_clock - *time;
+  const TimePoint captured = line_.place(*time, notes.arrived);
+  context.counters.source().set_behind(line_.behind());
+  return captured;
+}
+
+bool LiveSource::is_repeated(std::optional<double> time) const {
+  return repeated_until_ && time && *time <= *repeated_until_;
+}
+
+/// nullopt: the frame could not be made, or is not new; that is counted.
 std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Context& context) {
   auto& book = context.counters.source();
   const TimePoint captured = Decoder::captured_of(*frame);
   const auto time = connection_->seconds(frame->best_effort_timestamp);
+  book.set_decoder_delay(static_cast<int>(held_.take(captured, time)));
+  if (is_repeated(time)) {
+    context.counters.drop(NodeDropCause::Repeated);
+    return std::nullopt;
+  }
   const double pts = timeline_.place(time, captured);
   if (wall_offset_ && time) book.set_wall_clock(*wall_offset_ + *time - pts);
-  note_delay(captured, context);
   note_size({frame->width, frame->height}, context);
   const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
   auto made = make(maker_, std::move(frame), context);
@@ -129,14 +177,6 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
     static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
   }
   return SourceItem<Frame>{*std::move(made), pts, captured};
-}
-
-void LiveSource::note_delay(TimePoint captured, const Context& context) {
-  constexpr std::size_t kMostReordered = 16;  // of H.264 and HEVC; older ones were damaged and never arrive
-  const auto found = std::find(in_decoder_.begin(), in_decoder_.end(), captured);
-  if (found != in_decoder_.end()) in_decoder_.erase(found);
-  while (in_decoder_.size() > kMostReordered) in_decoder_.pop_front();
-  context.counters.source().set_decoder_delay(static_cast<int>(in_decoder_.size()));
 }
 
 /// The first frame has the properties that the server did not send.

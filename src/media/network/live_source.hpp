@@ -5,7 +5,6 @@
 #include "freshframe/media.hpp"
 
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -13,10 +12,15 @@
 
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
+#include "media/live/arrival_line.hpp"
 #include "media/live/reconnecting_source.hpp"
 #include "media/network/detached_call.hpp"
+#include "media/network/fruitless.hpp"
+#include "media/network/held_packets.hpp"
+#include "media/network/key_gate.hpp"
 #include "media/network/live_timeline.hpp"
 #include "media/network/packet_connection.hpp"
+#include "media/network/repeated_packets.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {
@@ -45,8 +49,10 @@ class LiveSource final : public ReconnectingSource {
   /// The next decoded frame; null after a stop.
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
+  void decode(const PacketNotes& notes, const Context& context);
+  [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
+  [[nodiscard]] bool is_repeated(std::optional<double> time) const;
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
-  void note_delay(TimePoint captured, const Context& context);
   void note_info(const Frame& made, const FirstFrame& first);
   [[nodiscard]] TimePoint due(double pts, const Context& context);
 
@@ -60,10 +66,15 @@ class LiveSource final : public ReconnectingSource {
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   FrameMaker maker_;
   LiveTimeline timeline_;
+  ArrivalLine line_;
   AvPacketPtr packet_;
-  AvFramePtr spare_;                   // for the next receive()
-  std::deque<TimePoint> in_decoder_;   // arrivals of the packets whose frames the decoder still holds
-  bool seen_key_ = false;              // on this connection
+  AvFramePtr spare_;     // for the next receive()
+  KeyGate key_gate_{0};  // of this connection
+  HeldPackets held_;
+  FruitlessPackets fruitless_;
+  RepeatedPackets repeated_;
+  std::optional<double>
+      repeated_until_;                 // the time of the last packet that an earlier connection has brought
   std::optional<double> wall_offset_;  // Unix time of the stream's time 0
   struct Pace {
     TimePoint at;

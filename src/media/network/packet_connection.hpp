@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
 #include <cstdint>
@@ -20,6 +21,12 @@ struct PacketNotes {
   std::optional<double> wall_clock;
 };
 
+/// The stream is over as it should be: it had an end from the beginning, and all of it has come.
+class StreamOver final : public SourceError {
+ public:
+  using SourceError::SourceError;
+};
+
 /// Made by its constructor, which blocks until the streams are known and the decoder is made, and throws
 /// SourceError, SourceTimeout, SourceRefused. One thread, perhaps with threads of its own inside.
 class PacketConnection {
@@ -30,8 +37,8 @@ class PacketConnection {
   virtual ~PacketConnection() = default;
 
   /// Fills `packet` with the next one of the video stream; nullopt: stopped. Counts damaged packets and stalls.
-  /// Throws SourceError when the server has closed the connection (also at the end of its stream), SourceTimeout
-  /// when it is silent. After nullopt and after an error only the decoder and the properties can be used.
+  /// Throws SourceError when the server has closed the connection, StreamOver at the end of a stream that has one,
+  /// SourceTimeout when it is silent. After nullopt and after an error only the decoder and the properties can be used.
   [[nodiscard]] virtual std::optional<PacketNotes> next(AVPacket& packet, const Context& context) = 0;
 
   [[nodiscard]] virtual Decoder& decoder() noexcept = 0;

@@ -51,6 +51,8 @@ std::string_view place_of(NodeDropCause cause) {
       return " with a worker process";
     case NodeDropCause::Stop:
       return " with the stop";
+    case NodeDropCause::Repeated:
+      return " that the server had sent before";
     case NodeDropCause::Error:
       break;
   }

@@ -13,6 +13,21 @@
 namespace freshframe::media {
 namespace {
 
+/// The decoders of MPEG-1, -2 and -4 and of VC-1 take the flag to mean that there are no B-frames, and return those
+/// in the order in which they are coded. Without it they find out by themselves.
+bool keeps_order_at_low_delay(AVCodecID codec) {
+  switch (codec) {
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_VC1:
+    case AV_CODEC_ID_WMV3:
+      return false;
+    default:
+      return true;
+  }
+}
+
 /// While a decoder returns its last frames, it may fail at most once per frame that it holds.
 constexpr int kMostFailuresAtEnd = 1000;
 
@@ -32,7 +47,9 @@ Decoder::Decoder(const AVCodecParameters& parameters, AVRational time_base, cons
   codec_->pkt_timebase = time_base;
   codec_->thread_count = settings.threads;
   codec_->thread_type = settings.low_delay ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
-  if (settings.low_delay) codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  if (settings.low_delay && keeps_order_at_low_delay(parameters.codec_id)) {
+    codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
+  }
   codec_->max_pixels = kMostPixels;
   if (settings.strict) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_BUFFER | AV_EF_EXPLODE;
 #if LIBAVCODEC_VERSION_MAJOR >= 60
@@ -56,7 +73,9 @@ bool Decoder::send(AVPacket& packet, TimePoint captured) {
 #else
   codec_->reordered_opaque = ticks;
 #endif
-  return avcodec_send_packet(codec_.get(), &packet) >= 0;
+  const int result = avcodec_send_packet(codec_.get(), &packet);
+  if (result < 0) last_failure_ = result;
+  return result >= 0;
 }
 
 void Decoder::finish() {
@@ -72,8 +91,13 @@ Decoder::Result Decoder::receive(AVFrame& frame) {
   }
   if (result == AVERROR(EAGAIN)) return Result::NeedsPacket;
   if (result == AVERROR_EOF) return Result::End;
+  last_failure_ = result;
   if (finishing_ && ++failures_in_row_ > kMostFailuresAtEnd) return Result::End;
   return Result::Damaged;
+}
+
+std::string Decoder::failure() const {
+  return last_failure_ == 0 ? std::string() : ffmpeg_text(last_failure_);
 }
 
 void Decoder::restart() {

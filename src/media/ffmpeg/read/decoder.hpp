@@ -44,6 +44,8 @@ class Decoder {
   /// No more packets: receive() returns the remaining frames, then End.
   void finish();
   [[nodiscard]] Result receive(AVFrame& frame);
+  /// The reason why the last packet or frame was damaged; empty: none was.
+  [[nodiscard]] std::string failure() const;
   /// After End or a seek: ready for packets again.
   void restart();
 
@@ -59,6 +61,7 @@ class Decoder {
   CodecPtr codec_;
   bool finishing_ = false;
   int failures_in_row_ = 0;
+  int last_failure_ = 0;  // FFmpeg's code
 };
 
 }  // namespace freshframe::media

@@ -7,6 +7,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <memory>
 #include <new>
 #include <utility>
@@ -63,6 +64,21 @@ bool is_ours(const AVCodecContext& codec, const AVFrame& frame) {
          same_layout(static_cast<AVPixelFormat>(frame.format)).has_value();
 }
 
+// The decoders of MPEG's family fill what is missing of a damaged picture from the one before. The others leave the
+// memory as it was, and that of the pool may hold another camera's picture.
+bool conceals_damage(AVCodecID codec) {
+  switch (codec) {
+    case AV_CODEC_ID_H264:
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_H263:
+      return true;
+    default:
+      return false;
+  }
+}
+
 void give_back(void* buffer, std::uint8_t* /*memory*/) {
   delete static_cast<FramePool::Buffer*>(buffer);
 }
@@ -74,6 +90,7 @@ bool take_from_pool(AVCodecContext& codec, AVFrame& frame) {
   auto buffer = FramePool::shared().take_used(layout.bytes);
   if (!buffer) return false;
   std::uint8_t* const memory = buffer.get();
+  if (!conceals_damage(codec.codec_id)) std::memset(memory, 0, layout.bytes);
   auto owned = std::make_unique<FramePool::Buffer>(std::move(buffer));
   frame.buf[0] = av_buffer_create(memory, layout.bytes, &give_back, owned.get(), 0);
   if (frame.buf[0] == nullptr) return false;

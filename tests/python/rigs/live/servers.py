@@ -142,11 +142,15 @@ class HttpServer(Server):
             head = f"--edge\r\nContent-Type: image/jpeg\r\nContent-Length: {len(frame)}\r\n\r\n"
             connection.sendall(head.encode() + frame + b"\r\n")
 
+    def _newest(self, seconds: float) -> int:
+        """The number of the playlist's last segment."""
+        return 3 + int((time.monotonic() - self.began) / seconds)
+
     def _hls(self, connection: socket.socket, name: str) -> None:
         assert self.clip is not None
         segments = len(self.clip.frames) // self.SEGMENT
         seconds = self.SEGMENT / self.clip.fps
-        newest = min(3 + int((time.monotonic() - self.began) / seconds), segments - 1)
+        newest = min(self._newest(seconds), segments - 1)
         if name == "live.m3u8":
             first = max(0, newest - 4)
             lines = ["#EXTM3U", "#EXT-X-VERSION:3", "#EXT-X-TARGETDURATION:1"]

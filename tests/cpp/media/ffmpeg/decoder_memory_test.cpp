@@ -1,0 +1,70 @@
+// What a decoder leaves out of a damaged picture is not what the pool's memory held before.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/frame.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+
+#include "core/frame/picture_memory.hpp"
+#include "cpp/media/files.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr std::uint8_t kOfAnotherCamera = 0xAB;
+
+/// Memory that another camera's pictures were in.
+class UsedMemory final : public core::PictureMemory {
+ public:
+  std::uint8_t* allocate(std::size_t bytes) noexcept override {
+    constexpr std::size_t kAligned = 64;
+    auto* memory = static_cast<std::uint8_t*>(
+        std::aligned_alloc(kAligned, (bytes + kAligned - 1) / kAligned * kAligned));
+    if (memory != nullptr) std::memset(memory, kOfAnotherCamera, bytes);
+    return memory;
+  }
+  void deallocate(std::uint8_t* memory) noexcept override { std::free(memory); }
+};
+
+/// The first packet of the file, half of it.
+AvPacketPtr half_a_picture(AVFormatContext& input) {
+  auto packet = make_av_packet();
+  require(av_read_frame(&input, packet.get()));
+  av_shrink_packet(packet.get(), packet->size / 2);
+  return packet;
+}
+
+TEST(DecoderMemory, HalfAPictureDoesNotShowAnotherCamerasOne) {
+  const Folder folder;
+  const auto path = folder.file("a.avi");
+  write_encoded(path, AV_CODEC_ID_MJPEG, AV_PIX_FMT_YUVJ422P, 2, [](AVFrame& frame, int /*number*/) {
+    for (std::size_t i = 0; i < frame.buf[0]->size; ++i) {
+      frame.buf[0]->data[i] =
+          static_cast<std::uint8_t>(i * 7 % 120);  // detail, so that half the bytes are half of it
+    }
+  });
+  AVFormatContext* raw = nullptr;
+  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
+  const InputPtr input(raw);
+  require(avformat_find_stream_info(raw, nullptr));
+  FramePool::shared().use(std::make_shared<UsedMemory>());
+  {
+    Dictionary options;
+    Decoder decoder(*raw->streams[0], {.low_delay = true}, options);
+    const auto packet = half_a_picture(*raw);
+    decoder.send(*packet, {});
+    const auto frame = make_av_frame();
+    ASSERT_EQ(decoder.receive(*frame), Decoder::Result::Frame);
+    const auto* const row = frame->data[0] + std::ptrdiff_t{kHeight - 1} * frame->linesize[0];
+    EXPECT_EQ(std::count(row, row + kWidth, kOfAnotherCamera), 0);
+  }
+  FramePool::shared().use(nullptr);
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,164 @@
+// The decisions of a live source that need no network: where decoding begins, what is held, lost, or sent again.
+// SPDX-License-Identifier: Apache-2.0
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "media/network/fruitless.hpp"
+#include "media/network/held_packets.hpp"
+#include "media/network/key_gate.hpp"
+#include "media/network/repeated_packets.hpp"
+#include "media/network/video_choice.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+TimePoint second(double seconds) {
+  return TimePoint{} + to_duration(Seconds(seconds));
+}
+
+TEST(KeyGate, OpensAtAKeyPictureAndStaysOpen) {
+  KeyGate gate(2);
+  EXPECT_FALSE(gate.passes(false, second(10)));
+  EXPECT_FALSE(gate.passes(false, second(11)));
+  EXPECT_TRUE(gate.passes(true, second(11.1)));
+  EXPECT_TRUE(gate.passes(false, second(11.2)));
+}
+
+TEST(KeyGate, OpensAfterAWhileForAStreamThatHasNoKeyPicture) {
+  KeyGate gate(2);
+  EXPECT_FALSE(gate.passes(false, second(10)));
+  EXPECT_FALSE(gate.passes(false, second(11.9)));
+  EXPECT_TRUE(gate.passes(false, second(12)));
+  EXPECT_TRUE(gate.passes(false, second(12.04)));
+}
+
+TEST(KeyGate, KnowsVp9sKeyFramesByTheirHeader) {
+  const auto begins = [](std::uint8_t byte) { return is_vp9_key(std::array<std::uint8_t, 2>{byte, 0x49}); };
+  EXPECT_TRUE(begins(0x82));                           // profile 0
+  EXPECT_FALSE(begins(0x86)) << "an inter frame";      // non_key_frame
+  EXPECT_FALSE(begins(0x8A)) << "shows an older one";  // show_existing_frame
+  EXPECT_TRUE(begins(0xB1));                           // profile 3 has a reserved bit
+  EXPECT_FALSE(begins(0xB3));
+  EXPECT_FALSE(begins(0x42)) << "not VP9";
+  EXPECT_FALSE(is_vp9_key({}));
+}
+
+TEST(HeldPackets, AreThoseWhoseTimesAreStillToCome) {
+  HeldPackets held;
+  held.add(second(1.00), 0.0);
+  held.add(second(1.04), 0.12);  // a P picture, sent ahead
+  held.add(second(1.08), 0.04);
+  EXPECT_EQ(held.take(second(1.00), 0.0), 2U);
+  EXPECT_EQ(held.take(second(1.08), 0.04), 1U);
+  held.add(second(1.12), 0.08);
+  EXPECT_EQ(held.take(second(1.12), 0.08), 1U);
+  EXPECT_EQ(held.take(second(1.04), 0.12), 0U);
+}
+
+TEST(HeldPackets, OfPicturesThatNeverComeAreNotHeld) {
+  HeldPackets held;
+  for (int n = 0; n < 100; ++n) {
+    held.add(second(n), n * 0.04);
+    if (n % 3 == 2) {
+      EXPECT_EQ(held.take(second(n), n * 0.04), 0U) << n;
+    }
+  }
+}
+
+TEST(HeldPackets, WithoutTimesKeepTheOrderInWhichTheyWereSent) {
+  HeldPackets held;
+  for (int n = 0; n < 4; ++n) held.add(second(n), std::nullopt);
+  EXPECT_EQ(held.take(second(1), std::nullopt), 2U);
+  EXPECT_EQ(held.take(second(3), std::nullopt), 0U);
+}
+
+TEST(HeldPackets, OfAnOlderClockAreForgotten) {
+  HeldPackets held;
+  for (int n = 0; n < 5; ++n) held.add(second(n), 95440.0 + n);
+  std::size_t left = 0;
+  for (int n = 5; n < 30; ++n) {
+    held.add(second(n), n);
+    left = held.take(second(n), n);
+  }
+  EXPECT_EQ(left, 0U);
+}
+
+TEST(FruitlessPackets, AreTooManyWhenNoPictureComesForTheLimit) {
+  FruitlessPackets packets;
+  packets.begin(second(0));
+  EXPECT_FALSE(packets.add(second(100), 5)) << "the time before the first packet does not count";
+  for (int n = 1; n < 50; ++n) EXPECT_FALSE(packets.add(second(100 + n * 0.1), 5)) << n;
+  EXPECT_TRUE(packets.add(second(105), 5));
+  packets.begin(second(105.1));
+  EXPECT_FALSE(packets.add(second(105.2), 5));
+}
+
+TEST(FruitlessPackets, OfASlowStreamMayBeHeldBackToReorderThem) {
+  FruitlessPackets packets;
+  packets.begin(second(0));
+  for (int n = 0; n < 16; ++n) EXPECT_FALSE(packets.add(second(n * 10), 5)) << n;
+  EXPECT_TRUE(packets.add(second(160), 5));
+}
+
+TEST(VideoChoice, IsTheFirstOfTheLargest) {
+  const InputPtr input(avformat_alloc_context());
+  const auto add = [&](AVCodecID codec, int width, int height, int disposition = 0) {
+    AVStream* stream = avformat_new_stream(input.get(), nullptr);
+    stream->codecpar->codec_type = AVMEDIA_TYPE_VIDEO;
+    stream->codecpar->codec_id = codec;
+    stream->codecpar->width = width;
+    stream->codecpar->height = height;
+    stream->disposition = disposition;
+    return stream;
+  };
+  EXPECT_EQ(largest_video(*input), nullptr);
+  AVStream* sound = avformat_new_stream(input.get(), nullptr);
+  sound->codecpar->codec_type = AVMEDIA_TYPE_AUDIO;
+  add(AV_CODEC_ID_H264, 320, 180);
+  EXPECT_EQ(list_of_videos(*input), "");
+  const auto* const large = add(AV_CODEC_ID_H264, 640, 360);
+  add(AV_CODEC_ID_HEVC, 640, 360);
+  add(AV_CODEC_ID_NONE, 1920, 1080);
+  add(AV_CODEC_ID_MJPEG, 4000, 4000, AV_DISPOSITION_ATTACHED_PIC);
+  EXPECT_EQ(largest_video(*input), large);
+  EXPECT_EQ(list_of_videos(*input), "320x180 h264, 640x360 h264, 640x360 hevc, 1920x1080 none");
+}
+
+TEST(RepeatedPackets, AreThoseAtTheBeginningOfALaterConnection) {
+  RepeatedPackets packets;
+  packets.connect();
+  for (int n = 0; n < 10; ++n) EXPECT_FALSE(packets.is_repeated(n, "picture " + std::to_string(n)));
+  EXPECT_FALSE(packets.is_repeated(3, "picture 3")) << "on the same connection";
+  packets.connect();
+  for (int n = 5; n < 10; ++n) EXPECT_TRUE(packets.is_repeated(n, "picture " + std::to_string(n)));
+  EXPECT_FALSE(packets.is_repeated(10, "picture 10"));
+  EXPECT_FALSE(packets.is_repeated(5, "picture 5")) << "after a new one";
+}
+
+TEST(RepeatedPackets, AreNotThoseOfAnEncoderThatWasStartedAgain) {
+  RepeatedPackets packets;
+  packets.connect();
+  EXPECT_FALSE(packets.is_repeated(0, "morning"));
+  packets.connect();
+  EXPECT_FALSE(packets.is_repeated(0, "evening"));
+  packets.connect();
+  EXPECT_FALSE(packets.is_repeated(90, "evening")) << "the same picture, later";
+}
+
+TEST(RepeatedPackets, OfLongAgoAreForgotten) {
+  RepeatedPackets packets;
+  for (int n = 0; n < 20'000; ++n) packets.is_repeated(n, "x");
+  packets.connect();
+  EXPECT_FALSE(packets.is_repeated(0, "x"));
+  packets.connect();
+  EXPECT_TRUE(packets.is_repeated(19'999, "x"));
+}
+
+}  // namespace
+}  // namespace freshframe::test
