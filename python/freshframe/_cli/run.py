@@ -4,9 +4,7 @@
 from __future__ import annotations
 
 import contextlib
-import inspect
 import json
-import types
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,8 @@ from freshframe._look.progress import progress_display
 from freshframe._look.stats import make_report
 from freshframe._pipeline.pipeline import engine_of
 
-from .app_file import AppError, guarded, loaded
+from .app_file import AppError, loaded
+from .app_pipeline import pipeline_of
 from .dashboard import serve_if_asked
 from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
@@ -28,7 +27,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the pipeline that the file builds until it ends, and prints a summary."""
     path, name = _split(options.app)
     try:
-        pipeline = _pipeline(loaded(path, options.arguments), path, name)
+        pipeline = pipeline_of(loaded(path, options.arguments), path, name)
     except AppError as failure:
         return failure.code
     try:
@@ -79,48 +78,10 @@ def _display(
 
 def _split(app: str) -> tuple[Path, str]:
     """The file and the name in `app.py:name`."""
-    file, colon, name = app.rpartition(":")
+    file, colon, name = app.removesuffix("()").rpartition(":")
     if not colon or not name.isidentifier():
         file, name = app, "pipeline"
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"cannot read {file!r}: there is no such file; expected app.py or app.py:name")
     return path, name
-
-
-def _possible(module: types.ModuleType) -> list[str]:
-    """The names that could be run: pipelines, then the file's own functions without required arguments."""
-    names = vars(module).items()
-    pipelines = [key for key, value in names if isinstance(value, ff.Pipeline)]
-    functions = [
-        f"{key}()"
-        for key, value in names
-        if inspect.isfunction(value) and value.__module__ == module.__name__ and _needs_nothing(value)
-    ]
-    return pipelines + functions
-
-
-def _needs_nothing(function: types.FunctionType) -> bool:
-    given = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-    parameters = inspect.signature(function).parameters.values()
-    return all(each.default is not each.empty or each.kind in given for each in parameters)
-
-
-def _pipeline(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
-    found = getattr(module, name, None)
-    if found is not None and not isinstance(found, ff.Pipeline) and callable(found):
-        found = guarded(found)
-    if not isinstance(found, ff.Pipeline):
-        others = _possible(module)
-        there = f"; it has {', '.join(others)}: run {path}:{others[0].removesuffix('()')}" if others else ""
-        what = "the file has no such name" if found is None else f"it is {found!r}"
-        raise UsageError(
-            f"expected a Pipeline named {name!r} in {str(path)!r}, or a function that returns one, "
-            f"but {what}{there}"
-        )
-    if engine_of(found).started:
-        raise UsageError(
-            f"{str(path)!r} has already started its pipeline {name!r}; start it below "
-            'if __name__ == "__main__": so that this command can run it'
-        )
-    return found

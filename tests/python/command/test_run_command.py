@@ -90,6 +90,34 @@ def test_run_says_why_a_file_cannot_be_run(freshframe: Command, app: Callable[[s
     assert "is 3" in err
 
 
+def test_run_says_why_a_function_of_the_file_gives_no_pipeline(
+    freshframe: Command, app: Callable[[str], str]
+) -> None:
+    path = app(
+        """
+        import freshframe as ff
+        def forgets(): ff.Pipeline()
+        def needs(camera, fps): return ff.Pipeline()
+        async def later(): return ff.Pipeline()
+        """
+    )
+    for name, reason in (
+        ("forgets", "forgets() in 'app.py' must return a Pipeline, but it returned None"),
+        ("needs", "needs() in 'app.py' needs the arguments camera, fps: expected a plain function"),
+        ("later", "later() in 'app.py' is not a plain function: expected"),
+        ("nope", "the file has no such name; it has forgets(): run "),
+    ):
+        code, _, err = freshframe("run", f"{path}:{name}()")
+        assert code == 2
+        assert reason in err.replace(path, "app.py")
+    code, _, err = freshframe("run", app("def pipeline(url): pass\nasync def later(): pass"))
+    assert code == 2
+    assert "needs the arguments url" in err
+    code, _, err = freshframe("run", app("async def later(): pass"))
+    assert code == 2
+    assert "no Pipeline and no function without arguments; later() is not a plain function" in err
+
+
 def test_run_refuses_a_pipeline_that_has_run(freshframe: Command, app: Callable[[str], str]) -> None:
     path = app(
         """

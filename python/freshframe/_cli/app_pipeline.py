@@ -1,0 +1,81 @@
+"""The pipeline of a loaded Python file: a name of the file, or what one of its functions returns."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import inspect
+import types
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+from freshframe._pipeline.pipeline import engine_of
+
+from .app_file import guarded
+from .outcome import UsageError
+
+
+def pipeline_of(module: types.ModuleType, path: Path, name: str) -> ff.Pipeline:
+    """The pipeline with this name, not yet started. A function is called."""
+    missing = object()
+    found: Any = getattr(module, name, missing)
+    if found is missing:
+        raise UsageError(
+            f"{_wanted(path, name)}, but the file has no such name{_instead(module, path, name)}"
+        )
+    if not isinstance(found, ff.Pipeline) and callable(found):
+        found = _built(found, path, name)
+    if not isinstance(found, ff.Pipeline):
+        raise UsageError(f"{_wanted(path, name)}, but it is {found!r}{_instead(module, path, name)}")
+    if engine_of(found).started:
+        raise UsageError(
+            f"{str(path)!r} has already started its pipeline {name!r}; start it below "
+            'if __name__ == "__main__": so that this command can run it'
+        )
+    return found
+
+
+def _wanted(path: Path, name: str) -> str:
+    return f"expected a Pipeline named {name!r} in {str(path)!r}, or a function that returns one"
+
+
+def _instead(module: types.ModuleType, path: Path, name: str) -> str:
+    """The names of the file that could be run: pipelines, then its own functions."""
+    pipelines = [key for key, value in vars(module).items() if isinstance(value, ff.Pipeline)]
+    functions = [
+        (key, value)
+        for key, value in vars(module).items()
+        if inspect.isfunction(value) and value.__module__ == module.__name__ and key != name
+    ]
+    possible = pipelines + [f"{key}()" for key, value in functions if not _refusal(value)]
+    if possible:
+        return f"; it has {', '.join(possible)}: run {path}:{possible[0].removesuffix('()')}"
+    refused = "".join(f"; {key}() {_refusal(value)}" for key, value in functions[:5])
+    return f". It has no Pipeline and no function without arguments{refused}"
+
+
+def _refusal(function: Callable[..., Any]) -> str:
+    """Why a function cannot be called for its pipeline; empty when it can."""
+    if inspect.iscoroutinefunction(function) or inspect.isgeneratorfunction(function):
+        return "is not a plain function"
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):  # some callables of native code have no signature
+        return ""
+    free = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    needed = [each.name for each in parameters if each.default is each.empty and each.kind not in free]
+    return f"needs the arguments {', '.join(needed)}" if needed else ""
+
+
+def _built(function: Callable[..., Any], path: Path, name: str) -> ff.Pipeline:
+    """What the function returns, which must be a Pipeline."""
+    if refusal := _refusal(function):
+        raise UsageError(
+            f"{name}() in {str(path)!r} {refusal}: expected a plain function without arguments that returns "
+            "a Pipeline. The words after -- are in sys.argv"
+        )
+    made = guarded(function)
+    if not isinstance(made, ff.Pipeline):
+        raise UsageError(f"{name}() in {str(path)!r} must return a Pipeline, but it returned {made!r}")
+    return made
