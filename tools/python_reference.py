@@ -108,7 +108,8 @@ def _doc(what: object) -> str:
     """The docstring; without its first line where that is the signature of a native function."""
     text = inspect.getdoc(what) or ""
     first, _, rest = text.partition("\n")
-    return rest.strip() if hasattr(what, "__nb_signature__") and "(self" in first else text
+    native = hasattr(what, "__nb_signature__") and first.startswith(f"{getattr(what, '__name__', '')}(")
+    return rest.strip() if native else text
 
 
 def _members(what: object) -> Iterator[tuple[str, Any]]:
@@ -117,9 +118,14 @@ def _members(what: object) -> Iterator[tuple[str, Any]]:
         return
     for name, member in vars(what).items():
         unwrapped = member.__func__ if isinstance(member, (classmethod, staticmethod)) else member
-        described = isinstance(unwrapped, property) or inspect.isroutine(unwrapped)
+        described = isinstance(unwrapped, property) or inspect.isroutine(unwrapped) or _is_native(unwrapped)
         if not name.startswith("_") and described and inspect.getdoc(unwrapped):
             yield name, unwrapped
+
+
+def _is_native(member: object) -> bool:
+    """A static method or an attribute of a class of nanobind's, which is no routine and no property."""
+    return hasattr(member, "__nb_signature__") or inspect.isgetsetdescriptor(member)
 
 
 def _signature(name: str, what: Any) -> str:

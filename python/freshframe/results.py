@@ -110,7 +110,8 @@ class Detections:
         confidence: (n,) float32 in [0, 1]: the detector's, in this frame.
         class_id: (n,) int32.
         tracker_id: (n,) int64, stable over frames, from 1; None before a tracker.
-        data: Further columns by name, arrays whose first axis is n.
+        data: Further columns by name, arrays whose first axis is n. ``dataclasses.replace(found,
+            data={**found.data, "speed": speed})`` are the same boxes with one column more.
         velocity: (n, 2) float32, pixels per second; None before a tracker, as are the next two.
         age: (n,) float32, seconds since the object was first seen.
         track_confidence: (n,) float32 in [0, 1]: weighted mean of its confidences, the latest with the
@@ -175,6 +176,9 @@ class Detections:
         _check_boxes(xyxy, self.confidence)
         if not isinstance(self.data, Mapping):
             raise OptionTypeError(f"Detections.data must map names to arrays, got {self.data!r}")
+        if self.data:
+            columns = {name: _data_column(name, column, n) for name, column in self.data.items()}
+            object.__setattr__(self, "data", columns)
         if self.names is not None:
             object.__setattr__(self, "names", _class_names(self.names))
 
@@ -332,6 +336,19 @@ def _array(name: str, given: Any, kind: type) -> npt.NDArray[Any]:
         raise OptionTypeError(
             f"Detections.{name} must be an array of {kind.__name__}, got one of type {found}: {error}"
         ) from None
+
+
+def _data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
+    try:
+        column = np.asarray(given)
+    except ValueError as error:  # lists of several lengths
+        raise OptionTypeError(f"the column {name!r} of Detections.data must be an array: {error}") from None
+    if column.ndim == 0 or len(column) != n:
+        raise OptionError(
+            f"the column {name!r} of Detections.data must have one entry per box, {n}, "
+            f"got the shape {column.shape}"
+        )
+    return column
 
 
 # A sum of probabilities may be a little above 1.

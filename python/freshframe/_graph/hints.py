@@ -38,6 +38,6 @@ def _of_attribute(owner: object, name: str | None) -> str:
     if name in _OF_SAMPLES and (isinstance(owner, Frame) or type(owner).__module__.startswith("freshframe.")):
         kind = type(owner).__name__
         return f". A function gets the value itself, here the {kind}. A Node's process() gets the Sample"
-    if isinstance(owner, Frame) and name in ("shape", "dtype", "size"):
+    if isinstance(owner, Frame) and name in ("dtype", "size"):
         return f". A frame's pixels are an array: frame.bgr.{name}"
     return ""

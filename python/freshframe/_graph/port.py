@@ -9,6 +9,7 @@ from typing import Any, Generic, TypeVar
 from .. import _check, _native
 from .._errors import GraphError, OptionTypeError
 from . import value_types
+from .nodes import Node, Source
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -97,6 +98,11 @@ def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
     return [(port._index, port._only) for port in ports]
 
 
+def _advice(given: object) -> str:
+    """What to do with something that is no port."""
+    return ": add() it, and give what add() returns" if isinstance(given, Node | Source) else ""
+
+
 def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
     """The ports in ``given``: none, one or several of this engine's pipeline.
 
@@ -110,12 +116,13 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
     if not isinstance(ports, Sequence) or isinstance(ports, str):
         raise OptionTypeError(
             f"the parent of {label!r} must be a port that add() returned, or a list of ports; "
-            f"got {_check.shown(given)}"
+            f"got {_check.shown(given)}{_advice(given)}"
         )
     for port in ports:
         if not isinstance(port, Port):
             raise OptionTypeError(
-                f"a parent of {label!r} must be a port that add() returned; got {_check.shown(port)}"
+                f"a parent of {label!r} must be a port that add() returned; "
+                f"got {_check.shown(port)}{_advice(port)}"
             )
         if not belongs_to(port, engine):
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")

@@ -105,7 +105,10 @@ def policy(queue: Any, label: str) -> _native.QueuePolicy | None:
     if queue is None:
         return None
     if not isinstance(queue, Queue):
-        raise OptionTypeError(f"queue of {label!r} must be a Queue, LATEST, NEXT or LOSSLESS, got {queue!r}")
+        raise OptionTypeError(
+            f"queue of {label!r} must be LATEST, NEXT, LOSSLESS, RECORDING, or a Queue such as "
+            f"freshframe.Queue(8), got {_check.shown(queue)}"
+        )
     return queue._policy()
 
 
@@ -140,11 +143,11 @@ def checked_name(name: Any) -> str:
 
 
 def options(
-    name: Any, queue: Any, on_error: Any, max_age: Any, batch: Batch | None = None
+    name: Any, node: str, queue: Any, on_error: Any, max_age: Any, batch: Batch | None = None
 ) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
-        policy(queue, name or "node"),
+        policy(queue, name or node),
         _check.text("on_error", on_error),
         None if max_age is None else _check.number("max_age", max_age),
         None if batch is None else batch._policy(),

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class ClipRecorder(NativeNode["Frame", None]):
     """Keeps the last seconds of a stream and writes clips of events, with the seconds before and after.
 
-    The recorder encodes all the time, once for all clips, so :meth:`save` costs no encoding. It makes a key
+    The recorder encodes all the time, once for all clips, so ``save()`` costs no encoding. It makes a key
     frame each second, and a clip begins with the last key frame before its ``before`` seconds. Native.
 
     When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
@@ -30,12 +30,12 @@ class ClipRecorder(NativeNode["Frame", None]):
     Args:
         before: Seconds of a clip before its event, 0 to 86400.
         after: Seconds of a clip after its event, 0 to 86400.
-        codec: As for :class:`VideoFile`.
-        quality: As for :class:`VideoFile`.
-        speed: As for :class:`VideoFile`.
+        codec: As for VideoFile.
+        quality: As for VideoFile.
+        speed: As for VideoFile.
         max_bytes: Limit for the encoded frames in memory. The last second is kept in any case. If the limit
             is too small, clips begin later, and one WARNING says so.
-        options: As for :class:`VideoFile`.
+        options: As for VideoFile.
 
     Raises:
         OptionError: The codec is not possible, or an option is out of range.

@@ -154,8 +154,9 @@ class Pipeline(RunByWith):
 
             node = adopted(node)
         wiring.check_node(node, batch)
-        ports = parents(parent, wiring.label(node), self._engine)
-        options = wiring.options(name, queue, on_error, max_age, batch)
+        label = wiring.label(node)
+        ports = parents(parent, label, self._engine)
+        options = wiring.options(name, label, queue, on_error, max_age, batch)
         plan = None if process is False else self._plan(node, process, batch)
         return self._graph.add(node, ports, options, batched=batch is not None, plan=plan)
 
@@ -189,6 +190,10 @@ class Pipeline(RunByWith):
             StateError: The pipeline was started before.
         """
         label = wiring.checked_name(name) or "reader"
+        if len(ports) == 1 and isinstance(ports[0], list | tuple):
+            raise OptionTypeError(
+                "reader() takes each port as an argument of its own, reader(a, b), got a list"
+            )
         return self._engine.reader(
             ends(parents(list(ports), label, self._engine)),
             wiring.policy(queue, label),

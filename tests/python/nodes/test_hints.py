@@ -78,6 +78,31 @@ def test_a_frame_has_no_shape_but_says_what_has() -> None:
     assert not hasattr(frame, "shape")
     with pytest.raises(AttributeError, match=r"no attribute 'shape'. .*: frame\.bgr\.shape"):
         frame.shape  # type: ignore[attr-defined]  # noqa: B018
+    assert message(lambda frame: frame.shape).count("frame.bgr.shape") == 1
+
+
+def test_a_node_that_is_taken_for_its_port() -> None:
+    pipeline = ff.Pipeline()
+    camera = ff.open(SCENE)
+    port = pipeline.add(camera)
+    with pytest.raises(
+        ff.OptionTypeError, match=r"the parent of 'CircleTracker'.*: add\(\) it, and give what"
+    ):
+        pipeline.add(ff.CircleTracker(), camera)  # type: ignore[call-overload]
+    with pytest.raises(ff.OptionTypeError, match=r"a parent of 'reader'.*: add\(\) it, and give what"):
+        pipeline.reader(camera)  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match=r"reader\(a, b\), got a list"):
+        pipeline.reader([port])  # type: ignore[arg-type]
+
+
+def test_a_queue_that_is_a_word_or_a_number() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(SCENE))
+    for wrong in ("latest", 5):
+        with pytest.raises(
+            ff.OptionTypeError, match=r"queue of 'CircleTracker' must be LATEST, .*, RECORDING, or"
+        ):
+            pipeline.add(ff.CircleTracker(), camera, queue=wrong)  # type: ignore[call-overload]
 
 
 def test_other_errors_have_no_hint() -> None:

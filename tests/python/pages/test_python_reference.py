@@ -30,6 +30,12 @@ def test_every_public_name_has_an_entry() -> None:
     assert set(ff.__all__) - entries - modules == set()
 
 
+def test_an_attribute_and_a_static_method_of_a_native_class_have_an_entry() -> None:
+    page = (ROOT / "docs" / "reference" / "python.md").read_text(encoding="utf-8")
+    assert "**`value`**" in page.partition("### ff.Sample\n")[2].partition("\n### ")[0]
+    assert "**`from_array(" in page.partition("### ff.Frame\n")[2].partition("\n### ")[0]
+
+
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions write signatures in other words")
 def test_the_page_is_that_of_the_docstrings() -> None:
     ended = subprocess.run(

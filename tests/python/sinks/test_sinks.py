@@ -239,7 +239,6 @@ def test_csv_refuses_boxes_with_other_columns_than_the_first(tmp_path: Path) -> 
     ("data", "named"),
     [
         ({"age": np.ones(2)}, "'age'"),
-        ({"speed": np.ones(3)}, r"'speed' .* must have one entry per box, 2, got the shape \(3,\)"),
         ({"seen": np.array([b"a", b"b"])}, "'seen' .*S1"),
         ({"thing": np.array([object(), None])}, "'thing' .*object"),
     ],

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 import types
 from typing import Any
@@ -209,3 +210,17 @@ def test_a_comparison_with_names_that_are_not_known_is_explained() -> None:
     boxes = ff.Detections([[0, 0, 10, 20]], [0.9], [1])
     with pytest.raises(ff.OptionTypeError, match=r"no class names .*: compare class_id"):
         boxes[boxes.class_name == "person"]  # type: ignore[index]
+
+
+def test_columns_of_data_are_arrays_with_an_entry_per_box() -> None:
+    boxes = some(data={"speed": [1.0, 2.0, 3.0]})
+    assert boxes[np.array([True, False, True])].data["speed"].tolist() == [1, 3]
+    more = dataclasses.replace(boxes, data={**boxes.data, "kind": np.arange(3)})
+    assert list(more.data) == ["speed", "kind"]
+    for wrong in ([1.0, 2.0], 5):
+        with pytest.raises(
+            ff.OptionError, match=r"'speed' of Detections.data must have one entry per box, 3, got"
+        ):
+            some(data={"speed": wrong})
+    with pytest.raises(ff.OptionTypeError, match=r"'speed' of Detections.data must be an array"):
+        some(data={"speed": [[1], [1, 2], []]})
