@@ -24,7 +24,7 @@ from ._gil_watch.code_places import LIBRARIES, function_name, names
 from ._gil_watch.stalls import GilStall, stall_of
 from ._interpreter import fork
 from ._interpreter.log import logger
-from ._look import stats
+from ._look import engine_stats
 from ._look.stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ class GilWatch:
                 self._native.stop()  # ends the thread in serve()
                 raise
             _active = self
-            stats.watch = self._totals
+            engine_stats.watch = self._totals
             _native.set_gil_findings(native.findings())
         return self
 
@@ -113,7 +113,7 @@ class GilWatch:
             if _active is not self:
                 return
             _active = None
-            stats.watch = None
+            engine_stats.watch = None
         assert self._native is not None
         self._native.stop()
         if self._thread is not None and self._thread is not threading.current_thread():
@@ -277,7 +277,7 @@ def _after_fork() -> None:
     if _active is not None:
         _active._forget_threads()
     _active = None
-    stats.watch = None
+    engine_stats.watch = None
 
 
 fork.in_child(_after_fork)

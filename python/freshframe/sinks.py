@@ -4,21 +4,26 @@
 from __future__ import annotations
 
 import csv
-import dataclasses
 import json
-import math
 import os
-import re
-from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TextIO
 
 import numpy as np
-import numpy.typing as npt
 
 from . import _check
-from ._errors import OptionError, OptionTypeError, StateError
+from ._errors import OptionError, StateError
 from ._graph.nodes import Node
-from ._text_file import TextFile
+from ._sinks.plain import checked_key, finite, named_fields, plain, valid_text
+from ._sinks.records import (
+    BOX_COLUMNS,
+    CIRCLE_COLUMNS,
+    box_records,
+    circle_records,
+    data_columns,
+    full_box_records,
+    rows_of,
+)
+from ._sinks.text_file import TextFile
 from .results import Circles, Detections
 
 if TYPE_CHECKING:
@@ -26,15 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Csv", "JsonLines"]
 
-_TAIL_COLUMNS = ("confidence", "vx", "vy", "age", "track_confidence")
-_CIRCLE_COLUMNS: tuple[str, ...] = ("id", "x", "y", "r", *_TAIL_COLUMNS)
-_BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", *_TAIL_COLUMNS, "class")
 _FORMAT = 2  # of a line; changes when a key changes its meaning
 _STAMP_COLUMNS = ("seq", "pts", "captured")
-_TAKEN_IN_TABLES = (*_STAMP_COLUMNS, "path", *_BOX_COLUMNS)
-# Positions are accurate to about a hundredth of a pixel. More digits of float32 would only double the files.
-_DECIMALS = 3
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_TAKEN_IN_TABLES = (*_STAMP_COLUMNS, "path", *BOX_COLUMNS)
 
 
 class _TextSink(Node[Any, None]):
@@ -104,18 +103,18 @@ class JsonLines(_TextSink):
         file = self._opened()
         value = sample.value
         if isinstance(value, Circles):
-            key, content = "circles", _circle_records(value)
+            key, content = "circles", circle_records(value)
         elif isinstance(value, Detections):
-            key, content = "detections", _full_box_records(value)
+            key, content = "detections", full_box_records(value)
         else:
             key, content = "value", plain(value)
         record = {
             "format": _FORMAT,
             "seq": sample.seq,
-            "pts": _finite(sample.pts),
-            "captured": _finite(round(sample.captured, 6)),
-            **({} if self._label is None else {"source": _text(self._label)}),
-            **({} if sample.path is None else {"path": _text(sample.path)}),
+            "pts": finite(sample.pts),
+            "captured": finite(round(sample.captured, 6)),
+            **({} if self._label is None else {"source": valid_text(self._label)}),
+            **({} if sample.path is None else {"path": valid_text(sample.path)}),
             key: content,
         }
         text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -179,21 +178,21 @@ class Csv(_TextSink):
         if self._columns is None:
             self._with_path = sample.path is not None
         if self._with_path:
-            stamp += ("" if sample.path is None else _text(sample.path),)
+            stamp += ("" if sample.path is None else valid_text(sample.path),)
         value = sample.value
         if isinstance(value, Circles):
-            columns = _CIRCLE_COLUMNS
-            rows = [[*stamp, *record.values()] for record in _circle_records(value)]
+            columns = CIRCLE_COLUMNS
+            rows = [[*stamp, *record.values()] for record in circle_records(value)]
         elif isinstance(value, Detections):
-            added = _data_columns(value, _TAKEN_IN_TABLES)
-            columns = _BOX_COLUMNS + tuple(added)
+            added = data_columns(value, _TAKEN_IN_TABLES)
+            columns = BOX_COLUMNS + tuple(added)
             if not len(value):
                 if self._columns is None:
                     self._columns_without_rows = columns
                 return
             rows = [
                 [*stamp, *record.values(), *map(_cell, more)]
-                for record, more in zip(_box_records(value), _rows(added, len(value)), strict=True)
+                for record, more in zip(box_records(value), rows_of(added, len(value)), strict=True)
             ]
         else:
             fields = _fields(value)
@@ -214,192 +213,11 @@ class Csv(_TextSink):
             )
 
 
-def _text(text: str) -> str:
-    """Valid text: a lone surrogate, Python's sign for a byte that is not UTF-8, becomes U+FFFD."""
-    return (
-        text if text.isascii() or _check.is_utf8(text) else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
-    )
-
-
-def _circle_records(circles: Circles) -> list[dict[str, Any]]:
-    count = len(circles.xyr)
-    places = ([_rounded(x), _rounded(y), _rounded(r)] for x, y, r in circles.xyr.tolist())
-    columns = (
-        _listed(circles.tracker_id, count),
-        places,
-        [_rounded(confidence) for confidence in circles.confidence.tolist()],
-        _listed(circles.velocity, count, [None, None]),
-        _listed(circles.age, count),
-        _listed(circles.track_confidence, count),
-    )
-    return [
-        dict(zip(_CIRCLE_COLUMNS, (id_, *place, confidence, *velocity, age, track), strict=True))
-        for id_, place, confidence, velocity, age, track in zip(*columns, strict=True)
-    ]
-
-
-def _box_records(boxes: Detections) -> list[dict[str, Any]]:
-    count = len(boxes.xyxy)
-    names = boxes.class_name
-    columns = (
-        _listed(boxes.tracker_id, count),
-        boxes.class_id.tolist(),
-        _listed(boxes.xyxy, count),
-        _listed(boxes.confidence, count),
-        _listed(boxes.velocity, count, [None, None]),
-        _listed(boxes.age, count),
-        _listed(boxes.track_confidence, count),
-        [None] * count if names is None else [_text(name) for name in names.tolist()],
-    )
-    return [
-        dict(zip(_BOX_COLUMNS, (id_, kind, *place, confidence, *velocity, age, track, name), strict=True))
-        for id_, kind, place, confidence, velocity, age, track, name in zip(*columns, strict=True)
-    ]
-
-
-def _full_box_records(boxes: Detections) -> list[dict[str, Any]]:
-    """_box_records() with the columns of `data`."""
-    added = _data_columns(boxes, _BOX_COLUMNS)
-    return [
-        record | dict(zip(added, (_finite_parts(value) for value in more), strict=True))
-        for record, more in zip(_box_records(boxes), _rows(added, len(boxes)), strict=True)
-    ]
-
-
-def _data_columns(boxes: Detections, taken: tuple[str, ...]) -> dict[str, list[Any]]:
-    """The entries of each column of `data`, as Python's own values; a number may still be nan or infinite.
-
-    Raises:
-        OptionError: A column has not one entry per box, or the name of another column.
-        OptionTypeError: A column's name or its entries have no form in a file.
-    """
-    columns: dict[str, list[Any]] = {}
-    for key, given in boxes.data.items():
-        name = _key(key)
-        if name == "class_name" and boxes.names is None:
-            continue  # it is the column `class` already
-        if name in taken or name in columns:
-            raise OptionError(
-                f"the file has a column {name!r} already: give that of Detections.data another name"
-            )
-        column = np.asarray(given)
-        if column.ndim == 0 or len(column) != len(boxes):
-            raise OptionError(
-                f"the column {name!r} of Detections.data must have one entry per box, {len(boxes)}, "
-                f"got the shape {column.shape}"
-            )
-        try:
-            columns[name] = _entries(column)
-        except TypeError as error:
-            raise OptionTypeError(
-                f"the column {name!r} of Detections.data cannot be written: {error}"
-            ) from None
-    return columns
-
-
-def _entries(column: npt.NDArray[Any]) -> list[Any]:
-    kind = column.dtype.kind
-    if kind == "f":
-        # float32 has the shortest number that reads as the same: 3.2, where float() gives 3.200000047683716.
-        short = column.itemsize < np.dtype(np.float64).itemsize
-        exact = (column.astype(np.str_) if short else column).astype(np.float64)
-        return list(exact.tolist())
-    return [plain(entry) for entry in (column.tolist() if kind in "biuUO" else column)]
-
-
-def _rows(columns: dict[str, list[Any]], count: int) -> Iterator[tuple[Any, ...]]:
-    return zip(*columns.values(), strict=True) if columns else iter([()] * count)
-
-
-def _listed(column: npt.NDArray[Any] | None, count: int, absent: Any = None) -> list[Any]:
-    """A column with rounded numbers; without the column, `absent` for each row."""
-    if column is None:
-        return [absent] * count
-    return [[_rounded(v) for v in row] if isinstance(row, list) else _rounded(row) for row in column.tolist()]
-
-
-def _finite(number: float) -> float | None:
-    return number if math.isfinite(number) else None
-
-
-def _rounded(number: float) -> float | None:
-    if isinstance(number, int):
-        return number
-    return _finite(round(number, _DECIMALS)) if math.isfinite(number) else None
-
-
-def plain(value: Any) -> Any:
-    """The value in the types of JSON: None, bool, int, finite float, str, list and dict with str keys.
-
-    Raises:
-        TypeError: A part of the value cannot be converted to them.
-    """
-    if isinstance(value, str):
-        return _text(value)
-    if value is None or isinstance(value, bool | int):
-        return value
-    if isinstance(value, float):
-        return _finite(value)
-    if isinstance(value, np.generic | np.ndarray):
-        if value.dtype.kind not in "biufU":
-            raise OptionTypeError(
-                f"an array of {value.dtype} cannot be written as JSON: convert it to numbers or strings"
-            )
-        # Only float64 becomes Python's own float; tolist() of longdouble would stay numpy's.
-        return _finite_parts((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())
-    fields = _named_fields(value)
-    if fields is not None:
-        return {_key(name): plain(field) for name, field in fields}
-    if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
-    raise _refusal(value)
-
-
-def _finite_parts(value: Any) -> Any:
-    """plain() for what tolist() of an array of numbers or strings returns."""
-    if isinstance(value, list):
-        return [_finite_parts(item) for item in value]
-    if isinstance(value, str):
-        return _text(value)
-    return _finite(value) if isinstance(value, float) else value
-
-
-def _named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
-    """Names and values of a dict, a dataclass or a named tuple; None for anything else."""
-    if isinstance(value, Mapping):
-        return iter(value.items())
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return (
-            (field.name, getattr(value, field.name))
-            for field in dataclasses.fields(value)
-            if field.metadata.get("recorded", True)
-        )
-    if isinstance(value, tuple) and hasattr(value, "_fields"):
-        return zip(value._fields, value, strict=True)
-    return None
-
-
-def _key(name: Any) -> str:
-    if isinstance(name, str):
-        return _text(name)
-    raise OptionTypeError(f"a key must be a str, got {type(name).__qualname__} {name!r}")
-
-
-def _refusal(value: Any) -> TypeError:
-    kind = type(value)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    advice = "VideoFile writes frames" if name.endswith(".Frame") else "convert it in a node before the sink"
-    return TypeError(
-        f"cannot write a value of type {name}: expected Circles, Detections, numbers, strings, None, numpy "
-        f"arrays, lists, dicts or dataclasses; {advice}"
-    )
-
-
 def _fields(value: Any) -> dict[str, Any]:
     """The columns that one value makes in a table."""
-    fields = _named_fields(value)
+    fields = named_fields(value)
     if fields is not None:
-        return {_key(name): field for name, field in fields}
+        return {checked_key(name): field for name, field in fields}
     if isinstance(value, np.ndarray) and value.ndim == 1:
         return {f"value_{index}": item for index, item in enumerate(value)}
     return {"value": value}

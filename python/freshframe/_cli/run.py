@@ -11,8 +11,8 @@ from typing import Any
 
 import freshframe as ff
 from freshframe._graph.queue import blocks
+from freshframe._look.engine_stats import make_report
 from freshframe._look.progress import progress_display
-from freshframe._look.stats import make_report
 from freshframe._pipeline.pipeline import engine_of
 
 from .app_file import AppError, loaded

@@ -1,14 +1,11 @@
-"""Snapshots of the engine's counters. All numbers come from its one registry."""
+"""Statistics of a pipeline: snapshots of the engine's counters."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
-from .. import _native
-from .._gil_watch import gil_state
 from .._graph.queue import Queue
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
@@ -320,123 +317,3 @@ class Progress:
     fps: float
     dropped: int
     remaining: float | None
-
-
-def _source(source: _native.SourceStats) -> SourceStats:
-    return SourceStats(
-        state=source.state,
-        outages=source.outages,
-        outage_seconds=source.outage_seconds,
-        reconnects=source.reconnects,
-        stalls=source.stalls,
-        size_changes=source.size_changes,
-        decoder_delay=source.decoder_delay,
-        behind=source.behind,
-        wall_clock=source.wall_clock,
-        last_error=source.last_error,
-    )
-
-
-def _worker(worker: _native.WorkerStats) -> WorkerStats:
-    return WorkerStats(
-        pid=worker.pid,
-        state=worker.state,
-        samples=worker.samples,
-        restarts=worker.restarts,
-        rss_bytes=worker.rss_bytes,
-        cpu=worker.cpu,
-    )
-
-
-def _inference(network: _native.InferenceStats) -> InferenceStats:
-    return InferenceStats(
-        provider=network.provider,
-        threads=network.threads,
-        runs=network.runs,
-        p50=network.p50,
-        p99=network.p99,
-    )
-
-
-def _node(node: _native.NodeStats) -> NodeStats:
-    source, network = node.source, node.inference
-    return NodeStats(
-        state=node.state,
-        processed=node.processed,
-        fps=node.fps,
-        busy=node.busy,
-        p50=node.p50,
-        p99=node.p99,
-        gil_wait=node.gil_wait,
-        gil_hold=node.gil_hold,
-        errors=node.errors,
-        dropped=node.dropped,
-        drops=node.drops,
-        source=None if source is None else _source(source),
-        last_error=node.last_error,
-        in_flight=node.in_flight,
-        workers=tuple(_worker(worker) for worker in node.workers),
-        batches=node.batches,
-        inference=None if network is None else _inference(network),
-    )
-
-
-def _edge(edge: _native.EdgeStats) -> EdgeStats:
-    return EdgeStats(
-        parent=edge.parent,
-        child=edge.child,
-        queue=Queue.of(edge.queue),
-        passed_in=edge.passed_in,
-        delivered=edge.delivered,
-        waiting=edge.waiting,
-        dropped=edge.dropped,
-        events_lost=edge.events_lost,
-        age_p50=edge.age_p50,
-        age_p99=edge.age_p99,
-        drops=edge.drops,
-        sources=edge.sources,
-        only=edge.only or None,
-    )
-
-
-def _pool(pool: _native.PoolStats) -> PoolStats:
-    return PoolStats(
-        bound=pool.bound,
-        published=pool.published,
-        allocated=pool.allocated,
-        reused=pool.reused,
-        idle_bytes=pool.idle_bytes,
-    )
-
-
-# The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
-watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
-
-_Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
-
-
-def _fields(stats: _native.Stats) -> _Fields:
-    nodes = {node.name: _node(node) for node in stats.nodes}
-    edges = [_edge(edge) for edge in stats.edges]
-    seen = watch
-    stalls, stalled, culprits = seen() if seen is not None else (None, 0.0, ())
-    gil = GilStats(
-        sum(node.gil_wait for node in nodes.values()),
-        sum(node.gil_hold for node in nodes.values()),
-        stalls,
-        stalled,
-        culprits,
-        gil_state.enabled(),
-        gil_state.enabled_by(),
-    )
-    return nodes, edges, gil, stats.uptime, stats.held_bytes, _pool(stats.pool)
-
-
-def make_stats(stats: _native.Stats) -> Stats:
-    """Makes a Stats of the engine's."""
-    return Stats(*_fields(stats))
-
-
-def make_report(report: _native.Report) -> Report:
-    """Makes a Report of the engine's."""
-    return Report(*_fields(report.stats), report.complete, report.elapsed, report.frames)

@@ -13,11 +13,12 @@ from .._graph.graph import Graph
 from .._graph.nodes import Node, Source
 from .._graph.port import Port, ends, parents
 from .._graph.queue import Queue
-from .._interpreter import fork, log
+from .._interpreter import log
 from .._interpreter.log import logger
 from . import life
 from .run_by_with import RunByWith
 from .runners import Runners
+from .worker_plans import WorkerPlans
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from .._look.stats import Progress, Report, Stats
     from .._native import Reader
     from .._process.options import Process
-    from .._process.recipe import Recipes
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -68,7 +68,7 @@ class Pipeline(RunByWith):
         self._engine = _native.Engine(name, stall_timeout, wiring.max_held_bytes(max_held_bytes))
         self._engine.call_at_end(life.forget_ended)
         self._graph = Graph(self._engine)
-        self._recipes: Recipes | None = None  # of nodes in worker processes
+        self._worker_plans = WorkerPlans()
         self._runners = Runners(self._engine)
         self._has_run = False
 
@@ -157,20 +157,8 @@ class Pipeline(RunByWith):
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
         options = wiring.options(name, label, queue, on_error, max_age, batch)
-        plan = None if process is False else self._plan(node, process, batch)
+        plan = None if process is False else self._worker_plans.of(node, process, batch)
         return self._graph.add(node, ports, options, batched=batch is not None, plan=plan)
-
-    def _plan(
-        self, node: Any, process: bool | Process, batch: Batch | None
-    ) -> Callable[[], _native.ProcessPlan]:
-        with fork.loading():
-            import cloudpickle  # noqa: F401, PLC0415  (pickling uses it)
-
-            from .._process.recipe import Recipes  # noqa: PLC0415  (few programs have worker processes)
-
-        if self._recipes is None:
-            self._recipes = Recipes()
-        return self._recipes.of(node, process, batch)
 
     def reader(
         self, *ports: Port[T], queue: Queue | None = None, name: str | None = None, frames: bool = True
@@ -219,8 +207,7 @@ class Pipeline(RunByWith):
             nonlocal launched
             launched = True
             life.keep(life.Running(self.name, self._engine, self.stop))
-            definitions = None if self._recipes is None else self._recipes.definitions
-            self._runners.start(self._graph, definitions)
+            self._runners.start(self._graph, self._worker_plans.definitions)
 
         try:
             self._engine.start(start_outside)
@@ -295,7 +282,7 @@ class Pipeline(RunByWith):
         except BaseException:
             self._stop_quietly()
             raise
-        from .._look.stats import make_report  # noqa: PLC0415
+        from .._look.engine_stats import make_report  # noqa: PLC0415
 
         return make_report(self._engine.report())
 
@@ -374,7 +361,7 @@ class Pipeline(RunByWith):
 
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop()."""
-        from .._look.stats import make_stats  # noqa: PLC0415
+        from .._look.engine_stats import make_stats  # noqa: PLC0415
 
         return make_stats(self._engine.stats())
 

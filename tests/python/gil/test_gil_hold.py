@@ -100,7 +100,7 @@ class Shares:
         self._pipeline, self._nodes = pipeline, nodes
         self._before, self._began = self._look()
 
-    def _look(self) -> tuple[ff.PipelineStats, dict[str, float]]:
+    def _look(self) -> tuple[ff.Stats, dict[str, float]]:
         return self._pipeline.stats(), {name: node.held for name, node in self._nodes.items()}
 
     def since_the_beginning(self) -> dict[str, tuple[float, float]]:

@@ -7,7 +7,7 @@ import os
 import stat
 import time
 
-from ._interpreter.log import logger
+from .._interpreter.log import logger
 
 _FLUSH_INTERVAL = 1.0  # seconds
 _FLUSH_BYTES = 64 << 10

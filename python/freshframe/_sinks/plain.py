@@ -1,0 +1,95 @@
+"""Values of Python in the types of JSON."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import _check
+from .._errors import OptionTypeError
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def valid_text(text: str) -> str:
+    """Valid text: a lone surrogate, Python's sign for a byte that is not UTF-8, becomes U+FFFD."""
+    return (
+        text if text.isascii() or _check.is_utf8(text) else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", text)
+    )
+
+
+def finite(number: float) -> float | None:
+    return number if math.isfinite(number) else None
+
+
+def plain(value: Any) -> Any:
+    """The value in the types of JSON: None, bool, int, finite float, str, list and dict with str keys.
+
+    Raises:
+        TypeError: A part of the value cannot be converted to them.
+    """
+    if isinstance(value, str):
+        return valid_text(value)
+    if value is None or isinstance(value, bool | int):
+        return value
+    if isinstance(value, float):
+        return finite(value)
+    if isinstance(value, np.generic | np.ndarray):
+        if value.dtype.kind not in "biufU":
+            raise OptionTypeError(
+                f"an array of {value.dtype} cannot be written as JSON: convert it to numbers or strings"
+            )
+        # Only float64 becomes Python's own float; tolist() of longdouble would stay numpy's.
+        return finite_parts((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())
+    fields = named_fields(value)
+    if fields is not None:
+        return {checked_key(name): plain(field) for name, field in fields}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    raise _refusal(value)
+
+
+def finite_parts(value: Any) -> Any:
+    """plain() for what tolist() of an array of numbers or strings returns."""
+    if isinstance(value, list):
+        return [finite_parts(item) for item in value]
+    if isinstance(value, str):
+        return valid_text(value)
+    return finite(value) if isinstance(value, float) else value
+
+
+def named_fields(value: Any) -> Iterator[tuple[Any, Any]] | None:
+    """Names and values of a dict, a dataclass or a named tuple; None for anything else."""
+    if isinstance(value, Mapping):
+        return iter(value.items())
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return (
+            (field.name, getattr(value, field.name))
+            for field in dataclasses.fields(value)
+            if field.metadata.get("recorded", True)
+        )
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return zip(value._fields, value, strict=True)
+    return None
+
+
+def checked_key(name: Any) -> str:
+    if isinstance(name, str):
+        return valid_text(name)
+    raise OptionTypeError(f"a key must be a str, got {type(name).__qualname__} {name!r}")
+
+
+def _refusal(value: Any) -> TypeError:
+    kind = type(value)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    advice = "VideoFile writes frames" if name.endswith(".Frame") else "convert it in a node before the sink"
+    return TypeError(
+        f"cannot write a value of type {name}: expected Circles, Detections, numbers, strings, None, numpy "
+        f"arrays, lists, dicts or dataclasses; {advice}"
+    )

@@ -1,0 +1,124 @@
+"""Circles and boxes as records: one for each, with the keys of a line and the columns of a table."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .._errors import OptionError, OptionTypeError
+from ..results import Circles, Detections
+from .plain import checked_key, finite, finite_parts, plain, valid_text
+
+_TAIL_COLUMNS = ("confidence", "vx", "vy", "age", "track_confidence")
+CIRCLE_COLUMNS: tuple[str, ...] = ("id", "x", "y", "r", *_TAIL_COLUMNS)
+BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", *_TAIL_COLUMNS, "class")
+# Positions are accurate to about a hundredth of a pixel. More digits of float32 would only double the files.
+_DECIMALS = 3
+
+
+def circle_records(circles: Circles) -> list[dict[str, Any]]:
+    count = len(circles.xyr)
+    places = ([_rounded(x), _rounded(y), _rounded(r)] for x, y, r in circles.xyr.tolist())
+    columns = (
+        _listed(circles.tracker_id, count),
+        places,
+        [_rounded(confidence) for confidence in circles.confidence.tolist()],
+        _listed(circles.velocity, count, [None, None]),
+        _listed(circles.age, count),
+        _listed(circles.track_confidence, count),
+    )
+    return [
+        dict(zip(CIRCLE_COLUMNS, (id_, *place, confidence, *velocity, age, track), strict=True))
+        for id_, place, confidence, velocity, age, track in zip(*columns, strict=True)
+    ]
+
+
+def box_records(boxes: Detections) -> list[dict[str, Any]]:
+    count = len(boxes.xyxy)
+    names = boxes.class_name
+    columns = (
+        _listed(boxes.tracker_id, count),
+        boxes.class_id.tolist(),
+        _listed(boxes.xyxy, count),
+        _listed(boxes.confidence, count),
+        _listed(boxes.velocity, count, [None, None]),
+        _listed(boxes.age, count),
+        _listed(boxes.track_confidence, count),
+        [None] * count if names is None else [valid_text(name) for name in names.tolist()],
+    )
+    return [
+        dict(zip(BOX_COLUMNS, (id_, kind, *place, confidence, *velocity, age, track, name), strict=True))
+        for id_, kind, place, confidence, velocity, age, track, name in zip(*columns, strict=True)
+    ]
+
+
+def full_box_records(boxes: Detections) -> list[dict[str, Any]]:
+    """box_records() with the columns of `data`."""
+    added = data_columns(boxes, BOX_COLUMNS)
+    return [
+        record | dict(zip(added, (finite_parts(value) for value in more), strict=True))
+        for record, more in zip(box_records(boxes), rows_of(added, len(boxes)), strict=True)
+    ]
+
+
+def data_columns(boxes: Detections, taken: tuple[str, ...]) -> dict[str, list[Any]]:
+    """The entries of each column of `data`, as Python's own values; a number may still be nan or infinite.
+
+    Raises:
+        OptionError: A column has not one entry per box, or the name of another column.
+        OptionTypeError: A column's name or its entries have no form in a file.
+    """
+    columns: dict[str, list[Any]] = {}
+    for key, given in boxes.data.items():
+        name = checked_key(key)
+        if name == "class_name" and boxes.names is None:
+            continue  # it is the column `class` already
+        if name in taken or name in columns:
+            raise OptionError(
+                f"the file has a column {name!r} already: give that of Detections.data another name"
+            )
+        column = np.asarray(given)
+        if column.ndim == 0 or len(column) != len(boxes):
+            raise OptionError(
+                f"the column {name!r} of Detections.data must have one entry per box, {len(boxes)}, "
+                f"got the shape {column.shape}"
+            )
+        try:
+            columns[name] = _entries(column)
+        except TypeError as error:
+            raise OptionTypeError(
+                f"the column {name!r} of Detections.data cannot be written: {error}"
+            ) from None
+    return columns
+
+
+def _entries(column: npt.NDArray[Any]) -> list[Any]:
+    kind = column.dtype.kind
+    if kind == "f":
+        # float32 has the shortest number that reads as the same: 3.2, where float() gives 3.200000047683716.
+        short = column.itemsize < np.dtype(np.float64).itemsize
+        exact = (column.astype(np.str_) if short else column).astype(np.float64)
+        return list(exact.tolist())
+    return [plain(entry) for entry in (column.tolist() if kind in "biuUO" else column)]
+
+
+def rows_of(columns: dict[str, list[Any]], count: int) -> Iterator[tuple[Any, ...]]:
+    return zip(*columns.values(), strict=True) if columns else iter([()] * count)
+
+
+def _listed(column: npt.NDArray[Any] | None, count: int, absent: Any = None) -> list[Any]:
+    """A column with rounded numbers; without the column, `absent` for each row."""
+    if column is None:
+        return [absent] * count
+    return [[_rounded(v) for v in row] if isinstance(row, list) else _rounded(row) for row in column.tolist()]
+
+
+def _rounded(number: float) -> float | None:
+    if isinstance(number, int):
+        return number
+    return finite(round(number, _DECIMALS)) if math.isfinite(number) else None
