@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import re
 import socket
@@ -15,15 +16,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rigs.live.truth.encode import Shape, film, luma
+from rigs.live.truth.encode import Shape, av, film, luma
 from rigs.live.truth.film import Film
 from rigs.live.truth.guard import Guard, digest
 from rigs.live.truth.lies import Lies, Markers
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.network import Network
+from rigs.live.truth.pace import Due
 from rigs.live.truth.process import TruthProcess, saved
 from rigs.live.truth.rtp import MARKER, PAYLOAD_TYPE
 from rigs.live.truth.server import TruthServer
+from rigs.live.truth.ts import TsStream, crc
 from rigs.live.truth.units import FU, FU_A, Codec, Piece, is_slice, kind, pieces
 from rigs.live.truth.watch import number_of
 from support import WATCHDOG, until
@@ -308,11 +311,31 @@ def test_digests_are_those_of_rfc_7616(algorithm: str, response: str) -> None:
     assert guard.judge("GET", line.replace("Mufasa", "Scar"), given["nonce"]) == "wrong"
 
 
+@pytest.mark.parametrize("lengths", [False, True], ids=["", "lengths"])
+@pytest.mark.parametrize("shape", [Shape("h264", b_frames=2), SHAPES["h265"]], ids=["h264-b", "h265"])
+def test_another_library_reads_every_picture_of_a_transport_stream(shape: Shape, lengths: bool) -> None:
+    shown = film(shape)
+    stream = TsStream(shown, 25, lengths=lengths)
+    dues = (Due(picture, slot, picture.number, 0.0) for slot, picture in enumerate(shown.pictures))
+    data = b"".join(map(stream.packets, dues))
+    with av.open(io.BytesIO(data), format="mpegts") as container:
+        frames = list(container.decode(video=0))
+    numbers = [number_of(frame.to_ndarray()[: frame.height, : frame.width]) for frame in frames]
+    assert numbers == list(range(shape.count))
+    assert {round(b.time - a.time, 3) for a, b in itertools.pairwise(frames)} == {0.04}
+    assert [data[begin] for begin in range(0, len(data), 188)] == [0x47] * (len(data) // 188)
+
+
+def test_tables_have_the_checksum_of_mpeg() -> None:
+    assert crc(b"123456789") == 0x0376E6E7
+
+
 def test_a_server_in_a_process_of_its_own_writes_the_same_log(tmp_path: Path) -> None:
     films = saved({"one": film(SHAPES["h264"])}, tmp_path)
     with TruthProcess(films, tmp_path / "log") as server:
         place = server.url_of("one", QUICK)
-        with socket.create_connection(("127.0.0.1", server.port), timeout=WATCHDOG) as connection:
+        port = place.split("/")[2].split(":")[1]
+        with socket.create_connection(("127.0.0.1", int(port)), timeout=WATCHDOG) as connection:
             ask(connection, "SETUP", place, "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n")
             session = re.search(r"Session: (\w+)", answer(connection))
             assert session

@@ -11,7 +11,10 @@ number in its pixels. On request it lies as real cameras do, and its network los
 | lies, network, manners | what the camera says wrongly, what the network does, how the session behaves |
 | guard | Basic and Digest |
 | wire, session, transport | requests and answers; one client's conversation; where its packets go |
-| sender, log | pictures at their times; when they were sent |
-| server, process | a server in this process, and in one of its own (`python -m rigs.live.truth`) |
+| pace, sender, log | pictures at their times, for RTSP; when they were sent |
+| server | the server of RTSP |
+| ts, ts_server, hls_server | the same pictures as MPEG-TS over TCP and UDP, and as HLS |
+| process | a server in a process of its own (`python -m rigs.live.truth`) |
+| watch | reads a stream with freshframe |
 """
 # SPDX-License-Identifier: Apache-2.0

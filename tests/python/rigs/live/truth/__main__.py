@@ -1,6 +1,8 @@
-"""The truth server as a program: `python -m rigs.live.truth LOG NAME=FILM ...` prints its port, then serves.
+"""The truth server as a program: `python -m rigs.live.truth LOG KIND FPS NAME=FILM ...`.
 
-LOG gets a line per picture, the fields of Sent. It ends with the process that started it.
+It prints its URL, then serves. LOG gets a line per picture, the fields of Sent. KIND is rtsp (FPS: of URLs
+without a rate), tcp or udp (MPEG-TS), or hls (segments of two seconds); the latter serve the first film. It
+ends with the process that started it.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -14,10 +16,14 @@ from pathlib import Path
 from typing import TextIO
 
 from rigs.live.truth.film import Film
+from rigs.live.truth.hls_server import HlsServer
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.server import TruthServer
+from rigs.live.truth.ts_server import TsServer
 
 PR_SET_PDEATHSIG = 1
+SEGMENT = 2.0  # seconds
+AnyServer = TruthServer | TsServer | HlsServer
 
 
 class WrittenLog(SentLog):
@@ -33,14 +39,24 @@ class WrittenLog(SentLog):
         self._out.write(" ".join(map(repr, sent)) + "\n")
 
 
+def server_of(kind: str, fps: float, films: dict[str, Film]) -> AnyServer:
+    """Not yet with its log."""
+    first = next(iter(films.values()))
+    if kind == "rtsp":
+        return TruthServer(films, fps=fps)
+    if kind == "hls":
+        return HlsServer(first, fps, pictures=round(SEGMENT * fps))
+    return TsServer(first, fps, udp=kind == "udp")
+
+
 def main() -> None:
     """Serves until it is killed."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    path, *named = sys.argv[1:]
+    path, kind, fps, *named = sys.argv[1:]
     films = {name: Film.load(Path(file)) for name, _, file in (one.partition("=") for one in named)}
-    with open(path, "w", buffering=1) as out, TruthServer(films) as server:
+    with open(path, "w", buffering=1) as out, server_of(kind, float(fps), films) as server:
         server.log = WrittenLog(out)
-        print(server.port, flush=True)
+        print(server.url, flush=True)
         threading.Event().wait()
 
 

@@ -7,21 +7,25 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 from rigs.live.truth.film import Film
 from rigs.live.truth.log import Sent, SentLog
 
+Kind = Literal["rtsp", "tcp", "udp", "hls"]
 TESTS = Path(__file__).parents[3]
 
 
 class TruthProcess:
     """Serves films that lie in files; killed at the latest when the block ends."""
 
-    def __init__(self, films: Mapping[str, Path], log: Path) -> None:
+    def __init__(
+        self, films: Mapping[str, Path], log: Path, *, kind: Kind = "rtsp", fps: float = 5.0
+    ) -> None:
         self._log = log
         named = [f"{name}={path}" for name, path in films.items()]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rigs.live.truth", str(log), *named],
+            [sys.executable, "-m", "rigs.live.truth", str(log), kind, str(fps), *named],
             cwd=TESTS,
             stdout=subprocess.PIPE,
             text=True,
@@ -31,7 +35,7 @@ class TruthProcess:
         if not line:
             self.kill()
             raise RuntimeError("the truth server did not start")
-        self.port = int(line)
+        self.url = line.strip()  # of the first film
 
     def __enter__(self) -> TruthProcess:
         """Does nothing more."""
@@ -42,8 +46,8 @@ class TruthProcess:
         self.kill()
 
     def url_of(self, name: str, fps: float) -> str:
-        """Of a film at a rate."""
-        return f"rtsp://127.0.0.1:{self.port}/{name}/{fps:g}"
+        """Of a film at a rate, over RTSP."""
+        return f"{self.url.rpartition('/')[0]}/{name}/{fps:g}"
 
     def sent(self) -> SentLog:
         """What it has sent until now."""

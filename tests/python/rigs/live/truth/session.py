@@ -15,7 +15,7 @@ from typing import Protocol
 
 from rigs.live.truth.film import Film
 from rigs.live.truth.rtp import CLOCK, FIRST_SEQUENCE, FIRST_STAMP, PAYLOAD_TYPE
-from rigs.live.truth.sender import Conduct, Sender
+from rigs.live.truth.sender import Sender, Speech
 from rigs.live.truth.transport import Interleaved, Transport, Udp
 from rigs.live.truth.wire import Answer, Block, Conversation, Request
 
@@ -23,7 +23,7 @@ TRACK = "video"
 EARLY_LIMIT = 20.0  # seconds that PLAY's answer waits for media at most
 
 
-class Camera(Conduct, Protocol):
+class Camera(Speech, Protocol):
     """What a session needs of its server."""
 
     films: Mapping[str, Film]
@@ -68,7 +68,7 @@ class Session:
             return
         finally:
             if self._sender is not None:
-                self._sender.over.set()
+                self._sender.pace.over.set()
                 self._camera.receiver_reports += self._sender.receiver_reports
 
     def close(self) -> None:
@@ -179,14 +179,14 @@ class Session:
 
     def _run_sender(self, sender: Sender) -> None:
         sender.run(self._camera.ended)
-        if not sender.over.is_set():  # the network closed: so does the connection
+        if not sender.pace.over.is_set():  # the network closed: so does the connection
             with contextlib.suppress(OSError):
                 self._connection.shutdown(socket.SHUT_RDWR)
 
     def _wait_for_media(self, pictures: int) -> None:
         assert self._sender is not None
         deadline = time.monotonic() + EARLY_LIMIT
-        while self._sender.reached < pictures and time.monotonic() < deadline:
+        while self._sender.pace.reached < pictures and time.monotonic() < deadline:
             if self._camera.ended.wait(0.01):
                 return
 

@@ -1,0 +1,124 @@
+"""HLS (RFC 8216) with a log of when the camera took each picture: segments of TS, and their playlist."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import datetime
+import re
+import socket
+import threading
+import time
+from collections import deque
+
+from rigs.live.faulty_server import Server, read_request
+from rigs.live.truth.film import Film
+from rigs.live.truth.log import Sent, SentLog
+from rigs.live.truth.pace import Due
+from rigs.live.truth.ts import TsStream
+
+LISTED, KEPT = 5, 8  # segments
+
+
+class HlsServer(Server):
+    """Serves /live.m3u8. A segment can be had when the camera has taken its last picture.
+
+    In the log `first` is the time at which the camera took a picture, and `last` that from which the picture
+    can be had.
+
+    Args:
+        film: Key pictures must stand at the beginning of each segment.
+        fps: Pictures per second.
+        pictures: Of a segment.
+    """
+
+    def __init__(self, film: Film, fps: float, *, pictures: int) -> None:
+        self._film, self._fps, self._pictures = film, fps, pictures
+        self.log = SentLog()
+        self.playlists = 0  # that were asked for
+        self.flowing = threading.Event()  # cleared: requests are not answered
+        self.flowing.set()
+        self._encodes_until: float | None = None
+        self._stream = TsStream(film, fps)
+        self._lock = threading.Lock()
+        self._made = 0  # segments
+        self._segments: deque[tuple[int, bytes]] = deque(maxlen=KEPT)
+        self._began = time.monotonic() - LISTED * pictures / fps  # the playlist is full from the start
+        self._unix = time.time() - time.monotonic()
+        super().__init__()
+
+    @property
+    def url(self) -> str:
+        """Of the playlist."""
+        return f"http://127.0.0.1:{self.port}/live.m3u8"
+
+    def pause(self) -> None:
+        """Answers nothing until resume(). The camera goes on."""
+        self.flowing.clear()
+
+    def resume(self) -> None:
+        """Ends the pause."""
+        self.flowing.set()
+
+    def stop_encoder(self) -> None:
+        """The camera takes no more pictures. The web server goes on with the last segments."""
+        with self._lock:
+            self._encodes_until = time.monotonic()
+
+    def talk(self, connection: socket.socket) -> None:
+        """Answers one request."""
+        wanted = re.match(r"GET /(?:live\.m3u8|(\d+)\.ts)", read_request(connection))
+        while not self.flowing.wait(0.05):
+            if self._ended.is_set():
+                return
+        self._make()
+        with self._lock:
+            kept = dict(self._segments)
+        if wanted and wanted[1] is None:
+            self.playlists += 1
+            body, kind = self._playlist(sorted(kept)).encode(), "application/vnd.apple.mpegurl"
+        elif wanted and int(wanted[1]) in kept:
+            body, kind = kept[int(wanted[1])], "video/mp2t"
+        else:
+            connection.sendall(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n")
+            return
+        head = f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+        connection.sendall(head.encode() + body)
+
+    def _taken(self, place: int) -> float:
+        """When the camera took a picture: early enough for its place in coding order."""
+        return self._began + (place - self._film.lead) / self._fps
+
+    def _make(self) -> None:
+        """The segments that can be had by now."""
+        with self._lock:
+            now = time.monotonic() if self._encodes_until is None else self._encodes_until
+            while (ready := self._began + (self._made + 1) * self._pictures / self._fps) <= now:
+                first = self._made * self._pictures
+                slots = range(first, first + self._pictures)
+                data = b"".join(self._picture(slot, ready) for slot in slots)
+                self._segments.append((self._made, data))
+                self._made += 1
+
+    def _picture(self, slot: int, ready: float) -> bytes:
+        turn, at = divmod(slot, len(self._film.pictures))
+        picture = self._film.pictures[at]
+        place = turn * len(self._film.pictures) + picture.number
+        taken = self._taken(place)
+        data = self._stream.packets(Due(picture, slot, place, taken))
+        self.log.note(Sent(0, picture.number, place, taken, taken, ready, len(data) // 188, 0))
+        return data
+
+    def _playlist(self, kept: list[int]) -> str:
+        seconds = self._pictures / self._fps
+        listed = kept[-LISTED:]
+        lines = ["#EXTM3U", "#EXT-X-VERSION:3", f"#EXT-X-TARGETDURATION:{round(seconds + 0.5)}"]
+        lines.append(f"#EXT-X-MEDIA-SEQUENCE:{listed[0]}")
+        for number in listed:
+            unix = self._unix + self._taken(number * self._pictures)
+            when = datetime.datetime.fromtimestamp(unix, datetime.timezone.utc)
+            lines += [
+                f"#EXT-X-PROGRAM-DATE-TIME:{when.isoformat(timespec='milliseconds')}",
+                f"#EXTINF:{seconds:.3f},",
+                f"{number}.ts",
+            ]
+        return "\n".join(lines) + "\n"

@@ -1,0 +1,107 @@
+"""MPEG transport stream (ISO/IEC 13818-1) of a film, a piece per picture."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from rigs.live.truth.film import Film
+from rigs.live.truth.pace import Due
+from rigs.live.truth.units import set_name
+
+PACKET = 188
+CLOCK = 90000
+START = 10 * CLOCK  # of the timestamps
+HEAD_START = CLOCK // 10  # of the timestamps before the stream's clock
+PMT_PID, VIDEO_PID = 0x1000, 0x100
+STREAM_TYPES = {"h264": 0x1B, "h265": 0x24}
+DELIMITERS = {"h264": bytes((9, 0xF0)), "h265": bytes((70, 1, 0x50))}  # required before each picture
+
+
+class TsStream:
+    """The packets of one client, or of one file.
+
+    Args:
+        film: Whose pictures they carry.
+        fps: Of the timestamps.
+        lengths: The head of each picture says its length, if it fits; else a reader learns of a picture's
+            end from the next one's head, as with most encoders.
+    """
+
+    def __init__(self, film: Film, fps: float, *, lengths: bool = False) -> None:
+        self._film, self._fps, self._lengths = film, fps, lengths
+        self._counters: dict[int, int] = {}
+
+    def packets(self, due: Due) -> bytes:
+        """Those of a picture; before a key picture also those of the tables."""
+        codec = self._film.codec
+        key = any(set_name(unit, codec) for unit in due.picture.units)
+        units = (DELIMITERS[codec], *due.picture.units)
+        body = b"".join(b"\0\0\0\1" + unit for unit in units)
+        decoded = START + round(due.slot * CLOCK / self._fps)
+        shown = START + round((due.place + self._film.lead) * CLOCK / self._fps)
+        times = _time(0b0011, shown) + _time(0b0001, decoded)
+        length = 3 + len(times) + len(body)
+        told = length if self._lengths and length < 1 << 16 else 0
+        head = b"\0\0\1\xe0" + told.to_bytes(2, "big") + bytes((0x80, 0xC0, len(times))) + times
+        data = self._tables() if key else b""
+        clock = bytes((0x50 if key else 0x10,)) + _reference(decoded - HEAD_START)
+        return data + self._payload(VIDEO_PID, head + body, clock)
+
+    def _tables(self) -> bytes:
+        """What programs there are, and what this one is made of."""
+        programs = bytes((0, 1)) + (0xE000 | PMT_PID).to_bytes(2, "big")
+        video = (0xE000 | VIDEO_PID).to_bytes(2, "big")
+        program = video + b"\xf0\0" + bytes((STREAM_TYPES[self._film.codec],)) + video + b"\xf0\0"
+        return self._table(0, 0, programs) + self._table(PMT_PID, 2, program)
+
+    def _table(self, pid: int, kind: int, body: bytes) -> bytes:
+        head = (0xB000 | len(body) + 9).to_bytes(2, "big")
+        section = bytes((kind,)) + head + b"\0\1\xc1\0\0" + body
+        section += crc(section).to_bytes(4, "big")
+        whole = b"\0" + section
+        return self._packet(pid, whole + b"\xff" * (PACKET - 4 - len(whole)), b"", start=True)
+
+    def _payload(self, pid: int, data: bytes, clock: bytes) -> bytes:
+        """In as many packets as it takes; the last one is stuffed."""
+        room = PACKET - 5 - len(clock)
+        made = self._packet(pid, data[:room], clock, start=True)
+        for begin in range(room, len(data), PACKET - 4):
+            made += self._packet(pid, data[begin : begin + PACKET - 4], b"", start=False)
+        return made
+
+    def _packet(self, pid: int, payload: bytes, adaptation: bytes, *, start: bool) -> bytes:
+        counter = self._counters.get(pid, 0)
+        self._counters[pid] = (counter + 1) % 16
+        field = _adaptation(adaptation, PACKET - 4 - len(payload))
+        flags = (0x4000 * start | pid).to_bytes(2, "big")
+        return b"\x47" + flags + bytes((0x10 | 0x20 * bool(field) | counter,)) + field + payload
+
+
+def _adaptation(wanted: bytes, room: int) -> bytes:
+    """An adaptation field with flags and more, or of stuffing alone, that fills so many bytes."""
+    if not room:
+        return b""
+    content = wanted or b"\0"[: room - 1]  # a field of one byte is its length, 0
+    return bytes((room - 1,)) + content + b"\xff" * (room - 1 - len(content))
+
+
+def _time(prefix: int, ticks: int) -> bytes:
+    """A timestamp of 33 bits between marker bits."""
+    ticks %= 1 << 33
+    high, middle, low = ticks >> 30, ticks >> 15 & 0x7FFF, ticks & 0x7FFF
+    value = prefix << 36 | high << 33 | 1 << 32 | middle << 17 | 1 << 16 | low << 1 | 1
+    return value.to_bytes(5, "big")
+
+
+def _reference(ticks: int) -> bytes:
+    """The stream's clock, without its finer part."""
+    return (ticks % (1 << 33) << 15 | 0x7E00).to_bytes(6, "big")
+
+
+def crc(data: bytes) -> int:
+    """Of a table (annex A)."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value ^= byte << 24
+        for _ in range(8):
+            value = (value << 1 ^ 0x04C11DB7 * (value >> 31)) & 0xFFFFFFFF
+    return value
