@@ -37,6 +37,8 @@ PARALLEL = [
     "tests/python/reports/test_stats.py",
     "tests/python/vision/test_annotate.py",
     "tests/python/vision/test_counting.py",
+    "tests/python/vision/test_counting_pipelines.py",
+    "tests/python/vision/test_counting_refusals.py",
     "tests/python/vision/test_detect_circles.py",
     "tests/python/vision/test_detections.py",
     "tests/python/vision/test_tracker.py",
