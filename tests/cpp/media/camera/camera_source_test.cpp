@@ -100,10 +100,8 @@ TEST(CameraSource, GivesEveryBufferBackAtOnceThoughItsFramesAreKept) {
   EXPECT_EQ(kept.size(), 50U);
 }
 
-TEST(CameraSource, IsNeverAheadOfTheClockThoughTheDriverIs) {
-  CameraRig rig;
-  rig.camera.pictures(3, {.timestamp_error = 0.028});
-  rig.open();
+/// Reads three pictures. Each counts as captured when it is read.
+void expect_three_as_they_arrive(CameraRig& rig) {
   for (int i = 0; i < 3; ++i) {
     const auto item = rig.source->read(rig.context);
     ASSERT_TRUE(item);
@@ -112,18 +110,20 @@ TEST(CameraSource, IsNeverAheadOfTheClockThoughTheDriverIs) {
   }
 }
 
+TEST(CameraSource, IsNeverAheadOfTheClockThoughTheDriverIs) {
+  CameraRig rig;
+  rig.camera.pictures(3, {.timestamp_error = 0.028});
+  rig.open();
+  expect_three_as_they_arrive(rig);
+}
+
 TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
   for (const bool tells : {true, false}) {
     CameraRig rig;
     if (!tells) rig.camera.timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN;
     rig.camera.pictures(3, {.timestamp_error = 1.7e9});  // a time of day
     rig.open();
-    for (int i = 0; i < 3; ++i) {
-      const auto item = rig.source->read(rig.context);
-      ASSERT_TRUE(item);
-      EXPECT_EQ(item->captured, rig.clock.now());
-      EXPECT_NEAR(item->pts, i / 30.0, 1e-5);
-    }
+    expect_three_as_they_arrive(rig);
   }
 }
 
