@@ -8,41 +8,18 @@ handler's lock at that moment (logging.handlers.QueueHandler has one), which wou
 from __future__ import annotations
 
 import logging
-import re
 import sys
 import threading
-import time
 from collections.abc import Callable
 
 from .. import _native
 from . import fork
+from .log_limit import Limiter
 
 logger = logging.getLogger("freshframe")
 
 _LEVELS = (logging.DEBUG, logging.INFO, logging.WARNING, logging.ERROR)
-_EVERY = 10.0  # seconds between two lines of the same kind
-_MAX_KINDS = 256
 _PATIENCE = 1.0  # seconds that drain() waits for a handler that is busy on another thread
-
-
-class _Limiter:
-    """Passes the first line of a kind, then one every 10 seconds with the number of suppressed ones."""
-
-    def __init__(self) -> None:
-        self._kinds: dict[str, tuple[float, int]] = {}
-
-    def __call__(self, level: int, text: str) -> None:
-        now = time.monotonic()
-        kind = re.sub(r"\d+", "#", text)
-        last, held_back = self._kinds.get(kind, (float("-inf"), 0))
-        if now - last < _EVERY:
-            self._kinds[kind] = (last, held_back + 1)
-            return
-        if len(self._kinds) >= _MAX_KINDS:
-            self._kinds.clear()
-        self._kinds[kind] = (now, 0)
-        suffix = f" (and {held_back} more like it)" if held_back else ""
-        logger.log(_LEVELS[level], "%s%s", text, suffix)
 
 
 Look = Callable[[], "float | None"]
@@ -64,12 +41,17 @@ class _LogThread(threading.Thread):
             return
         seconds = None
         while _native.wait_log(seconds):
-            drain()
-            seconds = self._look()
-        drain()
+            held = drain()
+            looks = self._look()
+            seconds = min((each for each in (held, looks) if each is not None), default=None)
+        drain(last=True)
 
 
-_limiter = _Limiter()
+def _write(level: int, text: str) -> None:
+    logger.log(_LEVELS[level], "%s", text)
+
+
+_limiter = Limiter(_write)
 _handling = threading.RLock()  # held while lines are logged, so that they keep their order
 _thread: _LogThread | None = None
 
@@ -84,19 +66,35 @@ def _handle(level: int, text: str, name: str) -> None:
         sys.excepthook(*sys.exc_info())
 
 
+def _tell(last: bool) -> float | None:
+    try:
+        return _limiter.tell(last=last)
+    except Exception:  # as in _handle()
+        sys.excepthook(*sys.exc_info())
+        return None
+
+
 def _hand_on(level: int, text: str, name: str) -> None:
     target = logging.getLogger(name)
     record = target.makeRecord(name, level, "(worker process)", 0, text, (), None)
     target.handle(record)
 
 
-def drain() -> None:
-    """Logs the waiting lines. Lines that another thread is logging are logged before this returns."""
+def drain(*, last: bool = False) -> float | None:
+    """Logs the waiting lines. Lines that another thread is logging are logged before this returns.
+
+    Args:
+        last: No more lines will come, so those that were held back are told now.
+
+    Returns:
+        Seconds until a line that was held back wants to be told; None when there is none.
+    """
     if not _handling.acquire(timeout=_PATIENCE):
-        return  # a handler is stuck; its thread will log the waiting lines
+        return None  # a handler is stuck; its thread will log the waiting lines
     try:
         for level, text, name in _native.take_log():
             _handle(level, text, name)
+        return _tell(last)
     finally:
         _handling.release()
 
@@ -129,8 +127,8 @@ def leave() -> threading.Thread | None:
 
 
 def _forked() -> None:
-    global _thread, _handling
-    _thread, _handling = None, threading.RLock()
+    global _thread, _handling, _limiter
+    _thread, _handling, _limiter = None, threading.RLock(), Limiter(_write)
 
 
 fork.in_child(_forked)

@@ -197,7 +197,7 @@ def _stop_all() -> None:
     if not busy:
         for thread in list(_threads):
             thread.join(1.0)  # its last steps need the GIL, which no thread gets any more
-    log.drain()
+    log.drain(last=True)
     _native.collect_log(False)
     _join_log_thread(log.leave())
     if busy or threading.active_count() > 1:  # a daemon thread of the program never drops its references

@@ -1,0 +1,76 @@
+"""Lines of a fault in the log: each name once, then one line in 10 seconds with the number of the others."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from freshframe._interpreter.log_limit import Limiter
+
+WARNING = 2
+
+
+class Log:
+    """A limiter with a clock that stands still."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.lines: list[str] = []
+        self.limiter = Limiter(lambda _, text: self.lines.append(text), lambda: self.now)
+
+    def say(self, *texts: str) -> list[str]:
+        """The lines that are written for these."""
+        for text in texts:
+            self.limiter(WARNING, text)
+        return self.taken()
+
+    def tell(self, *, last: bool = False) -> tuple[list[str], float | None]:
+        """The lines that are told, and the seconds until the next one."""
+        seconds = self.limiter.tell(last=last)
+        return self.taken(), seconds
+
+    def taken(self) -> list[str]:
+        lines, self.lines = self.lines, []
+        return lines
+
+
+def test_each_source_that_fails_is_named() -> None:
+    lost = [f"source 'cam{n}' lost its connection after {n} s" for n in range(8)]
+    assert Log().say(*lost) == lost
+
+
+def test_a_line_that_differs_in_numbers_only_waits_for_10_seconds() -> None:
+    log = Log()
+    assert log.say(*(f"'cam1' lost {n} frames" for n in range(4))) == ["'cam1' lost 0 frames"]
+    assert log.tell() == ([], 10.0)
+    log.now += 4
+    assert log.tell() == ([], 6.0)
+    log.now += 6
+    assert log.tell() == (["'cam1' lost 3 frames (and 2 more like it)"], None)
+    assert log.say("'cam1' lost 9 frames") == [], "a line was told a moment ago"
+
+
+def test_a_line_after_10_seconds_has_the_number_of_those_before() -> None:
+    log = Log()
+    log.say(*["no picture"] * 3)
+    log.now += 10
+    assert log.say("no picture") == ["no picture (and 2 more like it)"]
+    assert log.tell() == ([], None)
+
+
+def test_the_end_tells_what_was_held_back() -> None:
+    log = Log()
+    log.say("clip 'a' was not written", "clip 'a' was not written", "'b' waits", "'b' waits", "'b' waits")
+    assert log.tell(last=True) == (["clip 'a' was not written", "'b' waits (and 1 more like it)"], None)
+    assert log.tell(last=True) == ([], None)
+
+
+def test_a_folder_of_damaged_pictures_does_not_flood_the_log() -> None:
+    log = Log()
+    said = log.say(*(f"cannot decode '{n:05d}.png'" for n in range(5000)))
+    assert said == [f"cannot decode '{n:05d}.png'" for n in range(17)]
+    assert log.tell(last=True) == (["cannot decode '04999.png' (and 4982 more like it)"], None)
+
+
+def test_many_kinds_are_forgotten_and_none_of_their_lines() -> None:
+    log = Log()
+    kinds = ["".join(chr(97 + (n >> shift) % 16) for shift in (0, 4, 8)) for n in range(1000)]
+    assert log.say(*(kind for kind in kinds for _ in range(2))).count(kinds[0]) == 2
