@@ -68,7 +68,7 @@ void ArrivalLine::begin(double pts, TimePoint arrived) {
   slope_ = height_ = 0;
 }
 
-/// Fits the line anew once a second, and at once where a picture is earlier than it.
+/// Fits the line again once a second, and at once where a picture is earlier than it.
 void ArrivalLine::add(const Point& point) {
   const bool next_second = minima_.empty() || std::floor(point.at) > std::floor(minima_.back().at);
   if (next_second) {

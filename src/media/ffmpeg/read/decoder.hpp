@@ -30,7 +30,7 @@ class Decoder {
   /// changes it.
   static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
-  /// Removes the entries that the codec has used from `options`. Throws Error.
+  /// Removes from `options` the entries that the codec has used. Throws Error.
   Decoder(const AVStream& stream, const DecoderSettings& settings, Dictionary& options);
   /// For packets without a demuxer. Their times are in units of `time_base`.
   Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,

@@ -64,7 +64,7 @@ bool is_ours(const AVCodecContext& codec, const AVFrame& frame) {
          same_layout(static_cast<AVPixelFormat>(frame.format)).has_value();
 }
 
-// The decoders of MPEG's family fill what is missing of a damaged picture from the one before. The others leave the
+// The decoders of MPEG's family fill the missing parts of a damaged picture from the one before. The others leave the
 // memory as it was, and that of the pool may hold another camera's picture.
 bool conceals_damage(AVCodecID codec) {
   switch (codec) {

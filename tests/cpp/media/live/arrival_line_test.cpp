@@ -22,7 +22,7 @@ TimePoint moment(double seconds) {
   return TimePoint{} + to_duration(Seconds(1e5 + seconds));
 }
 
-/// A camera and its network. `held(t)`: seconds by which what is sent at t is held up.
+/// A camera and its network. `held(t)`: seconds by which a picture that is sent at t is held up.
 struct Road {
   double ppm = 0;     // by which the camera's clock is fast
   double jitter = 0;  // seconds, on average
