@@ -7,8 +7,9 @@
 
 namespace freshframe::core {
 
-/// A source asks is_open() before and after it connects, and closes its connection when the gate closes. The gate
-/// counts open sessions, so that its owner can end the process if one is still open. All methods: any thread.
+/// A source asks is_open() before and after it connects, and closes its connection when the gate closes. The
+/// gate counts open sessions, so that its owner can end the process if one is still open. All methods: any
+/// thread.
 class SessionGate {
  public:
   SessionGate() = default;

@@ -20,8 +20,8 @@ namespace freshframe::python {
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
 /// Of a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
-/// `knows` is that of the receiver's Definitions in _process/pickling.py, and 0 for this process's parent. Raises
-/// the errors of pickling.
+/// `knows` is that of the receiver's Definitions in _process/pickling.py, and 0 for this process's parent.
+/// Raises the errors of pickling.
 [[nodiscard]] process::EncodedValue encode_python(gil::Held& held, const ValueRef& value,
                                                   std::uint64_t knows = 0);
 [[nodiscard]] process::EncodedValue encode_pickle(gil::Held& held, nanobind::handle parts);

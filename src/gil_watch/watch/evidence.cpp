@@ -40,8 +40,8 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
 // Does it run bytecode, or is it inside one native call?
 void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
   const Turn& turn = gil.turn();
-  // At the first observation of a turn the only earlier reading is the one just made: within these microseconds
-  // bytecode has moved.
+  // At the first observation of a turn the only earlier reading is the one just made: within these
+  // microseconds bytecode has moved.
   const bool moved = turn.seen_before ? turn.moved : gil.frames().mark(holder_.state) != turn.mark;
   const Clock::duration before = std::exchange(times_, task_times(holder_.native_id)).computed;
   if (moved) {
@@ -89,8 +89,8 @@ void Suspect::end(CpuSampler& sampler) {
     if (sample) sample->libraries = libraries_;
     if (sample && sample->witnessed) places_.keep_computing(std::move(*sample), std::nullopt);
   }
-  // A wait for a processor is counted when it is over. That of a thread that computed is over by now; a thread that
-  // waited for something else has none in it, and only what follows the stall would be added.
+  // A wait for a processor is counted when it is over. That of a thread that computed is over by now; a
+  // thread that waited for something else has none in it, and only what follows the stall would be added.
   if (running_) times_ = task_times(holder_.native_id);
 }
 
@@ -98,8 +98,8 @@ const std::vector<PythonFrame>& Suspect::python() const {
   return runs_bytecode() && deepest_.size() > place().python.size() ? deepest_ : place().python;
 }
 
-// Times that are read after the end contain time after the end. The thread's processor time bounds the error: as
-// long as it computed within the stall, it did not wait.
+// Times that are read after the end contain time after the end. The thread's processor time bounds the error:
+// as long as it computed within the stall, it did not wait.
 Clock::duration Suspect::delayed(Clock::duration wall) const {
   const Clock::duration queued = times_.queued - first_times_.queued;
   const Clock::duration idle = wall - (times_.computed - first_times_.computed);

@@ -9,12 +9,12 @@
 
 namespace freshframe::media {
 
-/// The arrival alone hides every delay before it: a full socket, a slow server, a process that was stopped. The
-/// pictures' own times show these delays: arrival - pts is smallest for pictures that nothing has held up, and
-/// each other picture is older by the excess of its difference over the smallest. That smallest difference drifts
-/// with the two clocks, so it is a line: the lower hull of ten minutes of minima per second, extended from its
-/// edge over the middle of that window. A stream that stays late for longer than the window counts as in time
-/// again.
+/// The arrival alone hides every delay before it: a full socket, a slow server, a process that was stopped.
+/// The pictures' own times show these delays: arrival - pts is smallest for pictures that nothing has held
+/// up, and each other picture is older by the excess of its difference over the smallest. That smallest
+/// difference drifts with the two clocks, so it is a line: the lower hull of ten minutes of minima per
+/// second, extended from its edge over the middle of that window. A stream that stays late for longer than
+/// the window counts as in time again.
 ///
 /// Delays that all pictures have in common cannot be known from it. One thread.
 class ArrivalLine {

@@ -31,8 +31,8 @@ struct Layout {
   std::size_t bytes = 0;
 };
 
-// As avcodec_default_get_buffer2() lays planes out: the width grows until every row is aligned, so that the rows of
-// chroma keep their share of those of luma.
+// As avcodec_default_get_buffer2() lays planes out: the width grows until every row is aligned, so that the
+// rows of chroma keep their share of those of luma.
 bool lay_out(AVCodecContext& codec, const AVFrame& frame, Layout& layout) {
   int width = frame.width;
   int height = frame.height;
@@ -64,8 +64,8 @@ bool is_ours(const AVCodecContext& codec, const AVFrame& frame) {
          same_layout(static_cast<AVPixelFormat>(frame.format)).has_value();
 }
 
-// The decoders of MPEG's family fill the missing parts of a damaged picture from the one before. The others leave the
-// memory as it was, and that of the pool may hold another camera's picture.
+// The decoders of MPEG's family fill the missing parts of a damaged picture from the one before. The others
+// leave the memory as it was, and that of the pool may hold another camera's picture.
 bool conceals_damage(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_H264:
