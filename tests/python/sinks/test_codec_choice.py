@@ -106,3 +106,16 @@ def test_auto_is_h264_where_that_is_there(tmp_path: Path, caplog: pytest.LogCapt
     assert ff.VideoFile(tmp_path / "b.mp4", codec=None).codec == "h264"
     assert ff.VideoFile(tmp_path / "b.mp4", codec="mpeg4").codec == "mpeg4"
     assert "written as" not in caplog.text
+
+
+@pytest.mark.parametrize("codec", ["vp8", "vp9", "av1", "mjpeg"])
+@pytest.mark.parametrize("suffix", ["ts", "m2ts", "mpg", "vob", "mov"])
+def test_a_file_that_no_program_could_read_is_refused(tmp_path: Path, codec: str, suffix: str) -> None:
+    if not encodes(codec):
+        pytest.skip(f"FFmpeg has no encoder for {codec}")
+    path = tmp_path / f"a.{suffix}"
+    if (codec, suffix) == ("mjpeg", "mov"):
+        assert ff.VideoFile(path, codec=codec).codec == "mjpeg"
+        return
+    with pytest.raises(ff.OptionError, match=rf"cannot hold {codec}; it can hold .*mpeg4"):
+        ff.VideoFile(path, codec=codec)

@@ -103,7 +103,7 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
     throw OptionError("cannot write " + what + ": the installed FFmpeg has no encoder for codec '" + name +
                       "'; for this container it has " + encodable_codecs(container));
   }
-  if (avformat_query_codec(&container, encoder->id, FF_COMPLIANCE_NORMAL) == 0) {
+  if (!can_hold(container, encoder->id)) {
     throw OptionError("cannot write " + what + ": a " + container.name + " file cannot hold " + name +
                       "; it can hold " + encodable_codecs(container));
   }

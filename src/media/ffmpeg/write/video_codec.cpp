@@ -34,14 +34,22 @@ constexpr std::array<CodecName, 9> kCodecs = {{
     {"mjpeg", {"mjpeg"}},
 }};
 
-bool can_hold(const AVOutputFormat& container, const AVCodec& encoder) {
-  return avformat_query_codec(&container, encoder.id, FF_COMPLIANCE_NORMAL) != 0;
-}
-
-// FFmpeg has no list of the codecs in these. All hold the codecs of MPEG.
+// FFmpeg has no list of the codecs in these. All hold the codecs of MPEG. Of any other codec FFmpeg writes
+// private data there, which no program can read.
 bool is_of_mpeg(const AVOutputFormat& container) {
   const std::string_view name = container.name;
   return name == "mpegts" || name == "mpeg" || name == "vob" || name == "svcd" || name == "dvd";
+}
+
+bool is_codec_of_mpeg(AVCodecID codec) {
+  constexpr std::array<AVCodecID, 5> kCodecsOfMpeg = {AV_CODEC_ID_MPEG1VIDEO, AV_CODEC_ID_MPEG2VIDEO,
+                                                      AV_CODEC_ID_MPEG4, AV_CODEC_ID_H264, AV_CODEC_ID_HEVC};
+  return std::find(kCodecsOfMpeg.begin(), kCodecsOfMpeg.end(), codec) != kCodecsOfMpeg.end();
+}
+
+// FFmpeg promises these in QuickTime's files, and refuses them at the first frame.
+bool is_refused_by_quicktime(AVCodecID codec) {
+  return codec == AV_CODEC_ID_VP8 || codec == AV_CODEC_ID_VP9 || codec == AV_CODEC_ID_AV1;
 }
 
 void set(AVCodecContext& codec, const char* name, const char* value) {
@@ -79,16 +87,20 @@ bool takes(const AVCodec& encoder, AVPixelFormat format) {
   return false;
 }
 
+bool can_hold(const AVOutputFormat& container, AVCodecID codec) {
+  if (is_of_mpeg(container)) return is_codec_of_mpeg(codec);
+  if (std::string_view(container.name) == "mov" && is_refused_by_quicktime(codec)) return false;
+  return avformat_query_codec(&container, codec, FF_COMPLIANCE_NORMAL) != 0;
+}
+
 bool surely_holds(const AVOutputFormat& container, AVCodecID codec) {
-  // FFmpeg promises VP9 in QuickTime's files, and refuses it at the first frame.
-  if (codec == AV_CODEC_ID_VP9 && std::string_view(container.name) == "mov") return false;
-  return avformat_query_codec(&container, codec, FF_COMPLIANCE_NORMAL) == 1;
+  return can_hold(container, codec) && avformat_query_codec(&container, codec, FF_COMPLIANCE_NORMAL) == 1;
 }
 
 std::string default_codec(const AVOutputFormat& container) {
   for (const std::string name : {"h264", "vp9", "mpeg4"}) {
     const AVCodec* encoder = find_video_encoder(name);
-    if (encoder == nullptr || !can_hold(container, *encoder)) continue;
+    if (encoder == nullptr || !can_hold(container, encoder->id)) continue;
     const bool takes_it =
         name == "h264" || surely_holds(container, encoder->id) || (name == "mpeg4" && is_of_mpeg(container));
     if (takes_it) return name;
@@ -107,7 +119,7 @@ std::string encodable_codecs(const AVOutputFormat& container) {
   std::string names;
   for (const auto& codec : kCodecs) {
     const AVCodec* encoder = find_video_encoder(std::string(codec.name));
-    if (encoder == nullptr || !can_hold(container, *encoder)) continue;
+    if (encoder == nullptr || !can_hold(container, encoder->id)) continue;
     names += (names.empty() ? "" : ", ") + std::string(codec.name);
   }
   return names;

@@ -10,6 +10,9 @@
 
 namespace freshframe::media {
 
+/// Whether files of this container may hold the codec: false where FFmpeg refuses it, and where it writes a
+/// file that no program can read.
+[[nodiscard]] bool can_hold(const AVOutputFormat& container, AVCodecID codec);
 /// Whether FFmpeg's tables say that files of this container hold the codec.
 [[nodiscard]] bool surely_holds(const AVOutputFormat& container, AVCodecID codec);
 /// The default codec of a container: the first of h264, vp9 and mpeg4 that this
