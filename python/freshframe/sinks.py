@@ -146,7 +146,7 @@ class Csv(_TextSink):
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
         TypeError: From process() for a value that does not fit into a table. It names the type.
         ValueError: From process() for a value whose columns differ from those of the first sample, or a
-            column of `data` that has not one entry per box, or the name of another column.
+            column of `data` that has not one entry per box, or a column with the name of another one.
 
     Example:
         >>> import freshframe as ff
@@ -160,7 +160,7 @@ class Csv(_TextSink):
     def open(self) -> None:
         """Creates the file."""
         super().open()
-        self._writer = csv.writer(self._opened(), lineterminator="\n")
+        self._writer = csv.writer(_LineFeeds(self._opened()), lineterminator="\r\n")
         self._columns: tuple[str, ...] | None = None
         self._columns_without_rows: tuple[str, ...] | None = None
         self._with_path = False
@@ -203,6 +203,7 @@ class Csv(_TextSink):
 
     def _expect(self, columns: tuple[str, ...]) -> None:
         if self._columns is None:
+            self._refuse_twice(columns)
             self._columns = columns
             self._columns_without_rows = None
             self._writer.writerow(_STAMP_COLUMNS + ("path",) * self._with_path + columns)
@@ -211,6 +212,28 @@ class Csv(_TextSink):
                 f"every sample must have the columns of the first one, {', '.join(self._columns)}; "
                 f"this one has {', '.join(columns) or 'none'}; JsonLines takes values with different fields"
             )
+
+    def _refuse_twice(self, columns: tuple[str, ...]) -> None:
+        for name in _STAMP_COLUMNS + ("path",) * self._with_path:
+            if name in columns:
+                raise OptionError(
+                    f"the file has a column {name!r} already, that of the sample: give the value's field "
+                    f"another name"
+                )
+
+
+class _LineFeeds:
+    """Ends the rows of a csv.writer with a line feed.
+
+    Before Python 3.13 the writer quotes a text with a carriage return only if its lines end with one. Readers
+    take one without quotes for the end of the row.
+    """
+
+    def __init__(self, file: TextFile | TextIO) -> None:
+        self._file = file
+
+    def write(self, row: str) -> None:
+        self._file.write(row.removesuffix("\r\n") + "\n")
 
 
 def _fields(value: Any) -> dict[str, Any]:

@@ -318,6 +318,23 @@ def test_csv_refuses_a_value_with_other_columns_than_the_first(tmp_path: Path) -
     assert error.value.seq == 1
 
 
+@pytest.mark.parametrize("text", ["a\rb", "a\r\nb", "a\nb", "\r", 'a "b", c'])
+def test_csv_keeps_a_text_with_line_breaks_in_one_cell(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "out.csv"
+    write(ff.Csv(path), {"text": text, "more": 1}, {"text": text, "more": 2})
+    assert [(row["text"], row["more"]) for row in table(path)] == [(text, "1"), (text, "2")]
+    header = path.read_bytes().partition(b"\n")[0]
+    assert header == b"seq,pts,captured,text,more", "a line feed ends each row"
+
+
+def test_csv_refuses_a_field_with_the_name_of_a_column_of_the_sample(tmp_path: Path) -> None:
+    path = tmp_path / "out.csv"
+    path.write_text("old")
+    with pytest.raises(ff.NodeError, match="a column 'seq' already"):
+        write(ff.Csv(path), {"seq": 1, "a": 2})
+    assert path.read_text() == "old"
+
+
 @pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
 def test_a_path_that_cannot_be_written_fails_before_anything_runs(tmp_path: Path, sink: type[Any]) -> None:
     path = tmp_path / "missing" / "out"
