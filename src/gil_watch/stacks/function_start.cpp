@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "gil_watch/stacks/function_start.hpp"
 
+#include "gil_watch/stacks/library_walk.hpp"
 #include <link.h>
 #include <unwind.h>
 
@@ -14,7 +15,7 @@ std::uintptr_t function_start(std::uintptr_t address) {
     std::uintptr_t address;
     std::uintptr_t start;
   } question{address, 0};
-  dl_iterate_phdr(
+  walk_libraries(
       [](dl_phdr_info* /*info*/, std::size_t /*size*/, void* data) {
         auto& asked = *static_cast<Question*>(data);
         void* const inside = reinterpret_cast<void*>(asked.address + 1);  // NOLINT(performance-no-int-to-ptr)

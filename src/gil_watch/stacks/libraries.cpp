@@ -7,6 +7,7 @@
 #include <cstdlib>
 #include <string_view>
 
+#include "gil_watch/stacks/library_walk.hpp"
 #include <link.h>
 #include <unistd.h>
 
@@ -52,7 +53,7 @@ std::shared_ptr<const Libraries> loaded_libraries(const std::shared_ptr<const Li
     const Libraries* before;
     std::shared_ptr<Libraries> now;
   } walk{before.get(), nullptr};
-  dl_iterate_phdr(
+  walk_libraries(
       [](dl_phdr_info* info, std::size_t /*size*/, void* data) {
         auto& [known, now] = *static_cast<Walk*>(data);
         if (now == nullptr) {

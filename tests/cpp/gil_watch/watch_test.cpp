@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <atomic>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -11,10 +12,12 @@
 #include <thread>
 #include <vector>
 
+#include "cpp/support.hpp"
 #include "gil_watch/cpython/line_table.hpp"
 #include "gil_watch/stacks/call_stack.hpp"
 #include "gil_watch/stacks/cpu_sampler.hpp"
 #include "gil_watch/stacks/function_start.hpp"
+#include "gil_watch/stacks/libraries.hpp"
 #include "gil_watch/stacks/memory.hpp"
 #include "gil_watch/stacks/return_addresses.hpp"
 #include "gil_watch/watch/culprit.hpp"
@@ -23,6 +26,7 @@
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
@@ -222,6 +226,32 @@ TEST(GilCallStack, ALibraryMayBeUnloadedWhileItsFunctionsAreLookedUp) {
   loader.join();
   if (times == 0) GTEST_SKIP() << "there is no " << library;
   EXPECT_GT(found, 0U);
+}
+
+TEST(GilLibraries, AForkWaitsForAWalkOverThem) {
+  constexpr int kForks = 100;
+  std::atomic<bool> over{false};
+  std::thread walker([&] {
+    while (!over) {
+      (void)loaded_libraries(nullptr);
+      (void)function_start(reinterpret_cast<std::uintptr_t>(&gil_test_waits));
+    }
+  });
+  int hung = 0;
+  for (int i = 0; i < kForks && hung == 0; ++i) {
+    const int child = ::fork();
+    if (child == 0) {
+      std::signal(SIGALRM, SIG_DFL);
+      ::alarm(10 * freshframe::test::Watchdog::patience());
+      ::_exit(loaded_libraries(nullptr) != nullptr ? 0 : 1);
+    }
+    int status = 0;
+    ASSERT_EQ(::waitpid(child, &status, 0), child);
+    hung += status == 0 ? 0 : 1;
+  }
+  over = true;
+  walker.join();
+  EXPECT_EQ(hung, 0) << "the linker's lock of the list stays locked in a child";
 }
 
 TEST(GilCallStack, ReturnAddressesAreToldByTheCallBeforeThem) {
