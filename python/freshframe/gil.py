@@ -239,7 +239,8 @@ def _supported_module() -> Any:
     if sys.implementation.name != "cpython" or sys.platform != "linux":
         raise _refuse("it reads CPython's own records")
     try:
-        from . import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
+        with fork.loading():
+            from . import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
     except ImportError as error:
         raise StateError(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
     if reason := _gil.unsupported():

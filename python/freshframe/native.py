@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from . import _check, _native
 from ._errors import OptionError, OptionTypeError
+from ._interpreter import fork
 from ._plugin import function_address
 from ._plugin.nodes import Function, Plugin, PluginSource, plugin
 
@@ -148,7 +149,8 @@ def numba(
     options = _options("function", out, pixels, dtype, max_rows, state)
 
     def decorate(written: Callable[..., Any]) -> Function:
-        from ._plugin import numba_compiler  # noqa: PLC0415  (numba is optional, and slow to import)
+        with fork.loading():
+            from ._plugin import numba_compiler  # noqa: PLC0415  (numba is optional, and slow to import)
 
         named = {**options, "name": getattr(written, "__name__", "function"), "of_numba": True}
         compiled = numba_compiler.compiled(written, named)
@@ -209,7 +211,8 @@ def _name(what: str, value: Any) -> str:
 
 
 def _options(name: str, out: Any, pixels: Any, dtype: Any, max_rows: Any, state: Any) -> dict[str, Any]:
-    import numpy as np  # noqa: PLC0415
+    with fork.loading():
+        import numpy as np  # noqa: PLC0415
 
     if _check.text("pixels", pixels) not in ("gray", "bgr", "rgb"):
         raise OptionError(f"pixels must be gray, bgr or rgb, got {_check.shown(pixels)}")

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from ._check import is_utf8
 from ._errors import OptionError, OptionTypeError
+from ._interpreter import fork
 
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""
@@ -224,7 +225,8 @@ class Detections:
         Raises:
             ImportError: supervision is not installed.
         """
-        import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
+        with fork.loading():
+            import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
 
         columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.class_name}
         return supervision.Detections(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._errors import GraphError, OptionError, OptionTypeError
+from .._interpreter import fork
 from .nodes import Native, Node, Source
 from .queue import Queue
 
@@ -64,7 +65,8 @@ def _calls(node: Any) -> tuple[Any, ...]:
 
 
 def _check_batch(node: Any, batch: Any) -> None:
-    from .batch import Batch  # noqa: PLC0415  (few programs have batches)
+    with fork.loading():
+        from .batch import Batch  # noqa: PLC0415  (few programs have batches)
 
     if not isinstance(batch, Batch):
         raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")

@@ -24,9 +24,9 @@ def getter(
     own_name = package["__name__"]
 
     def load(name: str) -> Any:
-        import importlib  # noqa: PLC0415
-
         with fork.loading():
+            import importlib  # noqa: PLC0415
+
             if name in modules:
                 return importlib.import_module(f".{name}", own_name)
             if name in names:

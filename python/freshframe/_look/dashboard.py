@@ -69,7 +69,8 @@ class Dashboard(ClosedByWith):
 
     def _repr_html_(self) -> str:
         """A link, for notebooks."""
-        import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
+        with fork.loading():
+            import html  # noqa: PLC0415  (it costs 2 ms, and only notebooks want it)
 
         url = html.escape(self.url)
         return (

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal, TextIO
 
+from .._interpreter import fork
 from .stats import Progress
 
 if TYPE_CHECKING:
@@ -75,9 +76,10 @@ def progress_display(
 
 @contextmanager
 def _bar(stream: TextIO, label: str, total: int | None) -> Iterator[Callable[[Progress], None]]:
-    from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
-    from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
-    from rich.progress import Progress as Display  # noqa: PLC0415
+    with fork.loading():
+        from rich.console import Console  # noqa: PLC0415  (60 ms that only a terminal needs)
+        from rich.progress import BarColumn, TextColumn  # noqa: PLC0415
+        from rich.progress import Progress as Display  # noqa: PLC0415
 
     display = Display(
         TextColumn("{task.description}", markup=False),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from .._graph.queue import Queue
+from .._interpreter import fork
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
@@ -271,7 +272,8 @@ class Stats:
 
     def __str__(self) -> str:
         """A line for each node and each edge."""
-        from .stats_text import stats_text  # noqa: PLC0415  (only programs that print need it)
+        with fork.loading():
+            from .stats_text import stats_text  # noqa: PLC0415  (only programs that print need it)
 
         return stats_text(self)
 
@@ -293,7 +295,8 @@ class Report(Stats):
 
     def __str__(self) -> str:
         """The outcome, then a line for each node and each edge."""
-        from .stats_text import report_text  # noqa: PLC0415  (only programs that print need it)
+        with fork.loading():
+            from .stats_text import report_text  # noqa: PLC0415  (only programs that print need it)
 
         return report_text(self)
 

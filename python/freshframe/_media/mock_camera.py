@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
 from .._graph.nodes import NativeSource
+from .._interpreter import fork
 
 if TYPE_CHECKING:
     from .._native import Frame
@@ -61,7 +62,8 @@ def _dimensions(image: Any) -> int | None:
 
 
 def _red_disc() -> Frame:
-    import numpy as np  # noqa: PLC0415
+    with fork.loading():
+        import numpy as np  # noqa: PLC0415
 
     y, x = np.mgrid[:480, :640]
     pixels = np.full((480, 640, 3), 255, np.uint8)

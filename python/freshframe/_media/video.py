@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode, NativeSource
+from .._interpreter import fork
 
 if TYPE_CHECKING:
     from .._native import Frame
@@ -44,7 +45,8 @@ class VideoSource(NativeSource["Frame"]):
             StateError: The pipeline has not started yet, or a live source has not yet connected or not yet
                 delivered its first frame.
         """
-        from .video_info import VideoInfo  # noqa: PLC0415  (many programs do not ask)
+        with fork.loading():
+            from .video_info import VideoInfo  # noqa: PLC0415  (many programs do not ask)
 
         info = _native.video_info(self._handle)
         return VideoInfo(

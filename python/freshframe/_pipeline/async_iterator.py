@@ -7,6 +7,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from .._errors import EndOfStream, FreshframeError, StateError
+from .._interpreter import fork
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop, Future, TimerHandle
@@ -66,7 +67,8 @@ class ReaderIterator:
             raise StateError(
                 f"reader {self._reader.name!r} is awaited by two tasks at once: give each task its own reader"
             )
-        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
+        with fork.loading():
+            import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         loop = asyncio.get_running_loop()
         ready: asyncio.Future[None] = loop.create_future()

@@ -150,7 +150,8 @@ class Pipeline(RunByWith):
             StateError: The pipeline was started before.
         """
         if hasattr(type(node), "__freshframe_node__"):
-            from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
+            with fork.loading():
+                from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
 
             node = adopted(node)
         wiring.check_node(node, batch)
@@ -276,13 +277,15 @@ class Pipeline(RunByWith):
             if progress is False:
                 self.wait()
             else:
-                from .._look.progress import report_progress  # noqa: PLC0415
+                with fork.loading():
+                    from .._look.progress import report_progress  # noqa: PLC0415
 
                 report_progress(self.wait, self._engine.progress, progress, progress_interval)
         except BaseException:
             self._stop_quietly()
             raise
-        from .._look.engine_stats import make_report  # noqa: PLC0415
+        with fork.loading():
+            from .._look.engine_stats import make_report  # noqa: PLC0415
 
         return make_report(self._engine.report())
 
@@ -347,7 +350,8 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
-        from .._look import dashboard  # noqa: PLC0415  (many programs have none)
+        with fork.loading():
+            from .._look import dashboard  # noqa: PLC0415  (many programs have none)
 
         wanted = dashboard.Request.of(self._engine, host, port, view, token, source_timeout)
         return dashboard.serve(self._engine, wanted)
@@ -355,13 +359,15 @@ class Pipeline(RunByWith):
     @property
     def dashboard(self) -> Dashboard | None:
         """The dashboard that serve() returned, until it is closed."""
-        from .._look import dashboard  # noqa: PLC0415  (many programs have none)
+        with fork.loading():
+            from .._look import dashboard  # noqa: PLC0415  (many programs have none)
 
         return dashboard.of(self._engine)
 
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop()."""
-        from .._look.engine_stats import make_stats  # noqa: PLC0415
+        with fork.loading():
+            from .._look.engine_stats import make_stats  # noqa: PLC0415
 
         return make_stats(self._engine.stats())
 
@@ -376,7 +382,8 @@ class Pipeline(RunByWith):
 
     def _repr_html_(self) -> str:
         """The graph as a drawing, for notebooks."""
-        from .._look import drawing  # noqa: PLC0415  (it loads html, and only notebooks want it)
+        with fork.loading():
+            from .._look import drawing  # noqa: PLC0415  (it loads html, and only notebooks want it)
 
         link = "" if self.dashboard is None else f"<p>{self.dashboard._repr_html_()}</p>"
         return drawing.of_stats(self.name, self.stats()) + link

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .. import _native
+from .._interpreter import fork
 from . import life
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ class RunByWith:
 
     async def __aenter__(self) -> Self:
         """As __enter__, without blocking the event loop."""
-        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
+        with fork.loading():
+            import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         if not self._engine.started:
             try:
@@ -79,6 +81,7 @@ class RunByWith:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """As __exit__, without blocking the event loop."""
-        import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
+        with fork.loading():
+            import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
         await asyncio.to_thread(self.__exit__, kind, error, trace)

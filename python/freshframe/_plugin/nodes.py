@@ -9,6 +9,7 @@ from typing import Any
 from .. import _native
 from .._errors import OptionTypeError, StateError
 from .._graph.nodes import NativeNode, NativeSource
+from .._interpreter import fork
 from ..results import Circles, Detections
 
 Recipe = tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]
@@ -132,7 +133,8 @@ def _shown(what: str, label: str, types: tuple[Any, Any]) -> str:
 
 def _described(handle: _native.NodeHandle) -> tuple[str, tuple[Any, Any]]:
     """Its name, input and output."""
-    import numpy as np  # noqa: PLC0415
+    with fork.loading():
+        import numpy as np  # noqa: PLC0415
 
     classes = {
         "frame": _native.Frame,

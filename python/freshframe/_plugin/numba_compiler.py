@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .._errors import OptionError, OptionTypeError
+from .._interpreter import fork
 
 _PARAMETERS = ("pixels", "out", "pts", "seq", "source", "state")
 _TAKES_GIL = ("numba_gil_ensure", "PyGILState_Ensure")
@@ -150,7 +151,8 @@ def _refusal(error: Exception, numba: Any, given: _Given, returned: list[Any]) -
 
 
 def _wrapper(given: _Given, functions: dict[str, Any]) -> Callable[..., Any]:
-    import numpy as np  # noqa: PLC0415
+    with fork.loading():
+        import numpy as np  # noqa: PLC0415
 
     options = given.options
     shape: tuple[int, ...] = tuple(options["shape"])

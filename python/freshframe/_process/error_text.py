@@ -11,10 +11,15 @@ def printable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
+def _whole(text: str) -> str:
+    """Printable, and without the NUL at which the text of a C++ exception would end."""
+    return printable(text).replace("\0", "\\x00")
+
+
 def text_of(error: BaseException) -> str:
     """What ``str()`` returns, or why it returns nothing."""
     try:
-        return printable(str(error))
+        return _whole(str(error))
     except BaseException as reason:  # the class is the user's
         return f"(its text cannot be had: its __str__() raised {type(reason).__name__})"
 
@@ -31,4 +36,4 @@ def traceback_of(error: BaseException) -> str:
         lines = traceback.format_exception(type(error), error, error.__traceback__)
     except BaseException:  # of its causes, its notes or its text
         lines = [*traceback.format_tb(error.__traceback__), named(error)]
-    return printable("".join(lines).rstrip("\n"))
+    return _whole("".join(lines).rstrip("\n"))

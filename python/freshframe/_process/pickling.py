@@ -117,7 +117,8 @@ class _Pickler(pickle.Pickler):
 @functools.cache
 def _by_value() -> Any:
     """The pickler by value. cloudpickle is imported at its first use."""
-    import cloudpickle  # noqa: PLC0415
+    with fork.loading():
+        import cloudpickle  # noqa: PLC0415
 
     class ByValue(cloudpickle.Pickler):  # type: ignore[misc,name-defined,unused-ignore]
         def __init__(self, *arguments: Any, **options: Any) -> None:
@@ -224,7 +225,8 @@ def _parts(kind: Any, value: Any, known: set[int]) -> tuple[bytes | memoryview, 
 
 def culprit(value: Any, error: Exception) -> str:
     """The part of a value that cannot be pickled, for a message; without one the error itself."""
-    import cloudpickle  # noqa: PLC0415
+    with fork.loading():
+        import cloudpickle  # noqa: PLC0415
 
     for what, part in _attributes(value):
         try:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .._errors import OptionError, OptionTypeError
+from .._interpreter import fork
 from .._pipeline.pipeline import Pipeline, engine_of
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
     GIL: released while the text is made.
     """
     try:
-        from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  (optional)
-        from prometheus_client.registry import Collector  # noqa: PLC0415
+        with fork.loading():
+            from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  (optional)
+            from prometheus_client.registry import Collector  # noqa: PLC0415
     except ImportError as error:
         raise ImportError(
             "prometheus_collector() needs the package prometheus_client: pip install prometheus_client"

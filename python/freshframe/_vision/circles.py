@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
+from .._interpreter import fork
 from ..results import Circles, Detections
 
 if TYPE_CHECKING:
@@ -243,7 +244,8 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Fra
 
     @property
     def _freshframe_types(self) -> tuple[Any, Any]:
-        from .counting import LineCounts, ZoneCounts  # noqa: PLC0415  (few programs count)
+        with fork.loading():
+            from .counting import LineCounts, ZoneCounts  # noqa: PLC0415  (few programs count)
 
         return Circles | Detections | LineCounts | ZoneCounts, _native.Frame
 

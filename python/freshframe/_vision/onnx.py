@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
+from .._interpreter import fork
 from ..results import Detections
 
 if TYPE_CHECKING:
@@ -164,7 +165,8 @@ class OnnxModel(NativeNode["Frame", Mapping[str, Any]]):
             OptionError: The shape is wrong, or the model takes no pictures.
             OptionTypeError: An argument is of the wrong type.
         """
-        import numpy as np  # noqa: PLC0415
+        with fork.loading():
+            import numpy as np  # noqa: PLC0415
 
         boxes = _numbers("xyxy", xyxy)
         if boxes.ndim != 2 or boxes.shape[1] != 4:
@@ -313,7 +315,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
 
 def _load(path: str, threads: Any, provider: Any) -> _native.OnnxModel:
-    from . import onnx_runtime  # noqa: PLC0415
+    with fork.loading():
+        from . import onnx_runtime  # noqa: PLC0415
 
     count = _CHOSEN_NATIVELY if threads is None else _check.integer("threads", threads)
     if threads is not None and count < 1:
@@ -362,7 +365,8 @@ def _names(given: Any) -> list[str]:
 
 
 def _numbers(what: str, given: Any) -> npt.NDArray[Any]:
-    import numpy as np  # noqa: PLC0415
+    with fork.loading():
+        import numpy as np  # noqa: PLC0415
 
     try:
         array = np.asarray(given)
@@ -374,7 +378,8 @@ def _numbers(what: str, given: Any) -> npt.NDArray[Any]:
 
 
 def _array(tensor: Tensor, given: Any) -> npt.NDArray[Any]:
-    import numpy as np  # noqa: PLC0415
+    with fork.loading():
+        import numpy as np  # noqa: PLC0415
 
     if tensor.dtype == "other":
         raise OptionError(f"the input {tensor} cannot take an array of numbers")

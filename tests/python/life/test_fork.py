@@ -272,6 +272,38 @@ def test_a_child_that_is_forked_while_a_thread_first_adds_a_node_with_workers_ad
     assert (ended.code, ended.out) == (0, "0\n"), ended
 
 
+def test_a_child_that_is_forked_while_a_thread_first_asks_for_statistics_may_ask_too() -> None:
+    ended = run_program("""
+        import os, signal, sys, threading, time, warnings
+        import freshframe as ff
+
+        warnings.filterwarnings("ignore", ".*fork", DeprecationWarning)
+        imports = threading.Event()
+
+        class SlowToFind:
+            def find_spec(self, name, path=None, target=None):
+                here = threading.current_thread()
+                if name == "freshframe._look.engine_stats" and here is not threading.main_thread():
+                    imports.set()
+                    time.sleep(0.5)
+                return None
+
+        sys.meta_path.insert(0, SlowToFind())
+        first = threading.Thread(target=ff.Pipeline().stats)
+        first.start()
+        imports.wait()
+        child = os.fork()
+        if child == 0:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(20)
+            ff.Pipeline().stats()
+            os._exit(0)
+        print(os.waitpid(child, 0)[1])
+        first.join()
+    """)
+    assert (ended.code, ended.out) == (0, "0\n"), ended
+
+
 def test_children_that_are_forked_in_a_storm_build_pipelines_of_their_own() -> None:
     # Beside sources that never wait, threads hold the frame pool's mutex and the log's at any moment.
     ended = run_program("""

@@ -22,6 +22,7 @@ KINDS = {
     "sealed": "Sealed: for the test",
     "mute": r"Mute: \(its text cannot be had: its __str__\(\) raised ValueError\)",
     "not_utf_8": r"ValueError: cannot read /data/caf\\udce9.jpg",
+    "nul": r"ValueError: cannot read a\\x00b",
     "cancelled": "CancelledError: for the test",
     "exit": "SystemExit: no model",
     "interrupt": "KeyboardInterrupt: for the test",

@@ -42,6 +42,8 @@ def raise_it(kind: str) -> None:
         raise Mute("x")
     if kind == "not_utf_8":
         raise ValueError(f"cannot read {NAME}")
+    if kind == "nul":
+        raise ValueError("cannot read a\0b")
     if kind == "cancelled":
         raise asyncio.CancelledError("for the test")
     if kind == "interrupt":
