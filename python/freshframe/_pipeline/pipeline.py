@@ -13,7 +13,7 @@ from .._graph.graph import Graph
 from .._graph.nodes import Node, Source
 from .._graph.port import Port, ends, parents
 from .._graph.queue import Queue
-from .._interpreter import log
+from .._interpreter import fork, log
 from .._interpreter.log import logger
 from . import life
 from .run_by_with import RunByWith
