@@ -5,7 +5,10 @@
 #include "freshframe/media.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <cstdint>
+#include <cstdio>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -47,6 +50,12 @@ void check_seconds(const char* name, double seconds) {
   if (seconds >= 0 && seconds <= kLongest) return;
   throw OptionError(std::string(name) + " of a clip must be 0 to 86400 seconds, got " +
                     core::seconds_text(seconds));
+}
+
+std::string pts_range(double from, double to) {
+  std::array<char, 80> text{};
+  std::snprintf(text.data(), text.size(), "pts %.1f to %.1f s", from, to);
+  return text.data();
 }
 
 }  // namespace
@@ -208,10 +217,16 @@ struct ClipRecorder::Impl {
     }
   }
 
-  static void tell_empty(const Clip& clip) {
-    log(LogLevel::Warning, "clip '" + clip.path() +
-                               "' was not written: no frame of its time is in memory; the file " +
+  void tell_empty(const Clip& clip) const {
+    log(LogLevel::Warning, "clip '" + clip.path() + "' was not written: " + why_empty(clip) + "; the file " +
                                (clip.had_content() ? "keeps its old content" : "was not made"));
+  }
+
+  [[nodiscard]] std::string why_empty(const Clip& clip) const {
+    if (!encoder || ring.newest() == INT64_MIN) return "no frame is in memory";
+    const double last = pts_of(ring.newest());
+    return "it is of " + pts_range(pts_of(clip.from()), pts_of(clip.to())) +
+           ", and the frames in memory are of " + pts_range(last - ring.span(), last);
   }
 
   /// Keeps the first failure for throw_failure(), and logs the others.
@@ -258,6 +273,10 @@ struct ClipRecorder::Impl {
   [[nodiscard]] std::int64_t tick(double pts) const {
     const double seconds = std::clamp(pts - encoder->first_pts(), -kFarthest, kFarthest);
     return std::llround(seconds / av_q2d(encoder->codec().time_base));
+  }
+
+  [[nodiscard]] double pts_of(std::int64_t tick) const {
+    return encoder->first_pts() + static_cast<double>(tick) * av_q2d(encoder->codec().time_base);
   }
 
   void drain() {

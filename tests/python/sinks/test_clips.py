@@ -69,6 +69,30 @@ def test_a_clip_is_the_same_by_all_names_of_its_file(tmp_path: Path, monkeypatch
     assert not clips.writing
 
 
+def test_each_clip_without_a_frame_of_its_time_is_named_with_the_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    clips = ff.ClipRecorder(before=1, after=1)
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=64x64&fps=30"))
+    pipeline.add(clips, camera)
+    reader = pipeline.reader(camera)
+    with pipeline.start():
+        for _ in range(5):
+            reader.get(timeout=WATCHDOG)
+        for n in range(3):
+            clips.save(f"event{n}.mp4", at=5000)  # such as the time of another clock
+    said = [line for record in caplog.records if "event" in (line := record.getMessage())]
+    assert len(said) == 3
+    for n, line in enumerate(said):
+        assert line.startswith(
+            f"clip 'event{n}.mp4' was not written: it is of pts 4999.0 to 5001.0 s, and the "
+        )
+        assert re.search(r"frames in memory are of pts 0\.0 to [\d.]+ s; the file was not made$", line)
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_full_disk_is_an_error_and_nothing_is_left_in_writing(tmp_path: Path) -> None:
     (tmp_path / "full.mkv").symlink_to("/dev/full")
     clips = ff.ClipRecorder(before=1, after=60)
