@@ -71,13 +71,25 @@ struct Wanted {
   int channels = 1;  // of the array: 4 for rgba
 };
 
-[[noreturn]] void refuse(const std::string& format, const char* shape, const AnyArray& array) {
-  throw OptionError("a " + format + " frame needs an array of shape " + shape + ", got " + shape_text(array));
+[[noreturn]] void refuse(const std::string& format, const char* shape, const AnyArray& array,
+                         const char* advice = "") {
+  throw OptionError("a " + format + " frame needs an array of shape " + shape + ", got " + shape_text(array) +
+                    advice);
+}
+
+/// What to do with an array that is no picture of three colours.
+const char* advice_for(const AnyArray& array) {
+  if (array.ndim() == 2) return ": pass format=\"gray\", or the format of its planes";
+  if (array.ndim() == 3 && array.shape(2) == 4) return ": pass format=\"rgba\", or array[:, :, :3] of BGRA";
+  if (array.ndim() == 3 && array.shape(0) == 3) return ": pass array.transpose(1, 2, 0)";
+  return "";
 }
 
 Wanted packed_input(const AnyArray& array, const std::string& format, int channels) {
   const char* shape = channels == 4 ? "(height, width, 4)" : "(height, width, 3)";
-  if (array.ndim() != 3 || array.shape(2) != static_cast<std::size_t>(channels)) refuse(format, shape, array);
+  if (array.ndim() != 3 || array.shape(2) != static_cast<std::size_t>(channels)) {
+    refuse(format, shape, array, advice_for(array));
+  }
   const auto pixels = format == "bgr" ? PixelFormat::Bgr : PixelFormat::Rgb;
   return {{static_cast<int>(array.shape(1)), static_cast<int>(array.shape(0)), pixels, ColorRange::Full},
           channels};
@@ -288,7 +300,9 @@ AnyArray uint8_array(nb::handle object, const char* who) {
   AnyArray array;
   const std::string wanted = std::string(who) + " needs a uint8 array in the CPU's memory";
   if (!nb::try_cast(object, array)) {
-    throw OptionTypeError(wanted + ", got " + nb::type_name(object.type()).c_str());
+    const bool is_path = nb::isinstance<nb::str>(object) || nb::hasattr(object, "__fspath__");
+    throw OptionTypeError(wanted + ", got " + nb::type_name(object.type()).c_str() +
+                          (is_path ? "; freshframe.read_picture() reads a file" : ""));
   }
   if (array.dtype() != nb::dtype<std::uint8_t>()) {
     const nb::object dtype = nb::getattr(object, "dtype", nb::str("another type"));

@@ -117,7 +117,7 @@ void bind_properties(nb::class_<Frame>& frame) {
             throw nb::attribute_error(
                 "'Frame' object has no attribute 'shape'. A frame's pixels are an array: frame.bgr.shape");
           },
-          "Raises AttributeError.")
+          "Raises AttributeError: ``frame.bgr.shape`` is that of the pixels.")
       .def_prop_ro(
           "format", [](const Frame& self) { return std::string(to_string(self.format())); },
           nb::sig("def format(self, /) -> typing.Literal['gray', 'nv12', 'i420', 'i422', 'i444', 'bgr', "

@@ -70,6 +70,11 @@ std::string reason_of(std::string text) {
   return text;
 }
 
+std::string explained(const std::string& why) {
+  const bool unreadable = why.find("Protobuf parsing failed") != std::string::npos;
+  return unreadable ? why + " It is damaged or no ONNX file" : why;
+}
+
 [[noreturn]] void refuse(const std::string& path, const std::string& why) {
   throw OptionError("cannot load the model '" + path + "': " + why);
 }
@@ -249,7 +254,8 @@ void Session::open(const SessionOptions& options) {
       return;
     } catch (const Error& error) {
       const auto why = reason_of(error.what());
-      if (is_last || options.provider != "auto") refuse(path_, way_from_other_format(path_).value_or(why));
+      if (is_last || options.provider != "auto")
+        refuse(path_, way_from_other_format(path_).value_or(explained(why)));
       log(LogLevel::Warning, "'" + path_ + "' does not run on " + std::string(provider.name) + ": " + why +
                                  "; the next provider is tried");
     }

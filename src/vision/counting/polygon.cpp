@@ -58,7 +58,6 @@ void check(const std::vector<Point>& corners) {
   }
   for (const auto& corner : corners) check_point("ZoneCounter", corner);
   refuse_shares("ZoneCounter", corners, OnePixel::Refused);
-  if (area(corners) < 1) throw OptionError("ZoneCounter needs a zone of at least one pixel of area");
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = i + 2; j < count; ++j) {
       if (i == 0 && j == count - 1) continue;  // neighbours
@@ -68,6 +67,7 @@ void check(const std::vector<Point>& corners) {
           std::to_string(i) + " and from corner " + std::to_string(j) + " cross");
     }
   }
+  if (area(corners) < 1) throw OptionError("ZoneCounter needs a zone of at least one pixel of area");
 }
 
 }  // namespace

@@ -205,6 +205,13 @@ def test_files_of_other_formats_are_named_with_the_way_to_onnx(tmp_path: Path, s
         ff.OnnxDetector(path)
 
 
+def test_a_file_that_is_no_onnx_file_is_called_so(tmp_path: Path) -> None:
+    path = tmp_path / "model.onnx"
+    path.write_text("version https://git-lfs.github.com/spec/v1")
+    with pytest.raises(ff.OptionError, match=r"model\.onnx.* It is damaged or no ONNX file$"):
+        ff.OnnxDetector(path)
+
+
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
 def test_outputs_of_other_floats_are_decoded(tmp_path: Path, dtype: type[Any]) -> None:
     rows = np.array([[[1.5, 2.25, 11.5, 21, 0.75, 3], [-1e-7, 6e-8, 9, 8, 0.5, 1]]], dtype)

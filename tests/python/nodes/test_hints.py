@@ -105,6 +105,19 @@ def test_a_queue_that_is_a_word_or_a_number() -> None:
             pipeline.add(ff.CircleTracker(), camera, queue=wrong)  # type: ignore[call-overload]
 
 
+@pytest.mark.parametrize(
+    ("shape", "advice"),
+    [
+        ((4, 6, 4), r'pass format="rgba", or array\[:, :, :3\] of BGRA'),
+        ((4, 6), 'pass format="gray"'),
+        ((3, 4, 6), r"pass array\.transpose\(1, 2, 0\)"),
+    ],
+)
+def test_an_array_of_other_colours(shape: tuple[int, ...], advice: str) -> None:
+    with pytest.raises(ff.OptionError, match=advice):
+        ff.Frame.from_array(np.zeros(shape, np.uint8))
+
+
 def test_other_errors_have_no_hint() -> None:
     def fails(frame: ff.Frame) -> None:
         raise AttributeError("something else")

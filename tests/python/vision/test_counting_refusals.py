@@ -45,6 +45,11 @@ any_zone: Any = ff.ZoneCounter
         (lambda: any_zone([(0, 0), (9, 9)]), ff.OptionError, "3 to 1000 corners, got 2"),
         (lambda: any_zone([(0, 0), (9, 9), (18, 18)]), ff.OptionError, "at least one pixel of area"),
         (
+            lambda: any_zone([(0, 0), (90, 90), (90, 0), (0, 90)]),  # its halves cancel out
+            ff.OptionError,
+            "but the edges from corner 0 and from corner 2 cross",
+        ),
+        (
             lambda: any_zone([(0, 0), (90, 90), (90, 0), (0, 80)]),
             ff.OptionError,
             "in their order around the zone, but the edges from corner 0 and from corner 2 cross",

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,6 +114,12 @@ def test_the_discs_are_where_they_were_drawn() -> None:
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (7, 7), (2, 3, 3), (9, 9)])
 def test_a_picture_too_small_for_a_circle_has_none(shape: tuple[int, ...]) -> None:
     assert len(ff.detect_circles(np.full(shape, 200, np.uint8))) == 0
+
+
+@pytest.mark.parametrize("path", ["picture.png", Path("picture.png")])
+def test_a_path_is_refused_with_the_function_that_reads_it(path: object) -> None:
+    with pytest.raises(ff.OptionTypeError, match=r"got [\w.]+; freshframe\.read_picture\(\) reads a file"):
+        ff.detect_circles(path)
 
 
 @pytest.mark.parametrize("dtype", ["bool", "int8", "uint16", "int64", "float32", "float64", "complex64"])
