@@ -1,6 +1,6 @@
 """Reads a stream with GStreamer and says when it had each picture: a child process of freshness.py.
 
-Usage: _freshness_gst.py CODEC URL TRANSPORT SECONDS, in Debian's own Python, which has GStreamer's bindings;
+Usage: _freshness_gst.py CODEC URL WAY SECONDS, in Debian's own Python, which has GStreamer's bindings;
 nothing else than the standard library is imported. The lines are those of _freshness_reader.py. With the URL
 "" it names the decoder that it takes. Exits with 77 and the reason when something is not installed.
 """
@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+import urllib.parse
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
@@ -34,10 +35,14 @@ DECODERS = {  # the first one that is installed
     "h264": {"avdec_h264": "avdec_h264 max-threads=1", "openh264dec": "h264parse ! openh264dec"},
     "h265": {"avdec_h265": "avdec_h265 max-threads=1", "libde265dec": "h265parse ! libde265dec"},
 }
-LINE = (
-    "rtspsrc location={url} latency=0 protocols={transport} ! rtp{codec}depay ! {decoder} "
-    "! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false max-buffers=4 drop=true"
-)
+HEADS = {
+    "RTSP over TCP": "rtspsrc location={url} latency=0 protocols=tcp ! rtp{codec}depay",
+    "RTSP over UDP": "rtspsrc location={url} latency=0 protocols=udp ! rtp{codec}depay",
+    "TS over TCP": "tcpclientsrc host={host} port={port} ! tsdemux ! {codec}parse",
+    "TS over UDP": "udpsrc uri={url} ! tsdemux ! {codec}parse",
+    "HLS": "souphttpsrc location={url} ! hlsdemux ! tsdemux ! {codec}parse",
+}
+TAIL = " ! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false max-buffers=4 drop=true"
 
 
 def decoder_of(codec: str) -> tuple[str, str]:
@@ -51,14 +56,15 @@ def decoder_of(codec: str) -> tuple[str, str]:
 
 def main() -> None:
     """Reads for so many seconds, counted from the first picture."""
-    codec, url, transport, seconds = sys.argv[1:]
+    codec, url, way, seconds = sys.argv[1:]
     Gst.init(None)
     name, decoder = decoder_of(codec)
     if not url:
         print(f"{Gst.version_string()}, {name}")
         return
-    line = LINE.format(url=url, transport=transport, codec=codec, decoder=decoder)
-    pipeline = Gst.parse_launch(line)
+    place = urllib.parse.urlsplit(url)
+    head = HEADS[way].format(url=url, codec=codec, host=place.hostname, port=place.port)
+    pipeline = Gst.parse_launch(f"{head} ! {decoder}{TAIL}")
     out = pipeline.get_by_name("out")
     pipeline.set_state(Gst.State.PLAYING)
     end = time.monotonic() + LIMIT

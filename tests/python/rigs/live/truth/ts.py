@@ -31,7 +31,7 @@ class TsStream:
         self._counters: dict[int, int] = {}
 
     def packets(self, due: Due) -> bytes:
-        """Those of a picture; before a key picture also those of the tables."""
+        """Those of the tables, which a reader that joins midway needs soon, and of a picture."""
         codec = self._film.codec
         key = any(set_name(unit, codec) for unit in due.picture.units)
         units = (DELIMITERS[codec], *due.picture.units)
@@ -42,9 +42,8 @@ class TsStream:
         length = 3 + len(times) + len(body)
         told = length if self._lengths and length < 1 << 16 else 0
         head = b"\0\0\1\xe0" + told.to_bytes(2, "big") + bytes((0x80, 0xC0, len(times))) + times
-        data = self._tables() if key else b""
         clock = bytes((0x50 if key else 0x10,)) + _reference(decoded - HEAD_START)
-        return data + self._payload(VIDEO_PID, head + body, clock)
+        return self._tables() + self._payload(VIDEO_PID, head + body, clock)
 
     def _tables(self) -> bytes:
         """What programs there are, and what this one is made of."""
