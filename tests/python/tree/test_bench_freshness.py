@@ -11,7 +11,7 @@ from rigs.live.truth.log import Sent, SentLog
 
 BENCH = str(Path(__file__).resolve().parents[3] / "bench")
 sys.path.insert(0, BENCH)
-from _freshness_runs import judged
+from _freshness_runs import judged  # noqa: E402
 
 sys.path.remove(BENCH)  # its other modules have names that tests may use
 
@@ -37,5 +37,6 @@ def test_the_first_second_and_what_came_before_the_end_of_a_pause_do_not_count()
 
 def test_a_torn_picture_is_counted_and_has_no_age() -> None:
     run = judged(["10.2 0 ", "11.5 -1 ", "12.5 0 "], LOG)
-    assert (run.torn, run.ages) == (1, pytest.approx([500]))
+    assert run.torn == 1
+    assert run.ages == pytest.approx([500])
     assert run.hidden == []
