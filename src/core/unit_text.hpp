@@ -3,24 +3,28 @@
 #pragma once
 
 #include <array>
+#include <charconv>
 #include <cstddef>
-#include <cstdio>
 #include <string>
+#include <system_error>
 
 namespace freshframe::core {
 
+/// With a point in every locale: printf() would write the comma of the program's.
+inline std::string number_text(double number, std::chars_format format, int digits) {
+  std::array<char, 64> text{};
+  const auto end = std::to_chars(text.data(), text.data() + text.size(), number, format, digits);
+  return end.ec == std::errc() ? std::string(text.data(), end.ptr) : std::to_string(number);
+}
+
 /// "0.3 s", "5 s": a time that was given.
 inline std::string seconds_text(double seconds) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%g s", seconds);
-  return text.data();
+  return number_text(seconds, std::chars_format::general, 6) + " s";
 }
 
 /// "0.312 s", "5.1 s".
 inline std::string measured_seconds_text(double seconds) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.*f s", seconds < 1 ? 3 : 1, seconds);
-  return text.data();
+  return number_text(seconds, std::chars_format::fixed, seconds < 1 ? 3 : 1) + " s";
 }
 
 /// "5 MiB" for up to 5 MiB: for a size that is requested.
@@ -37,9 +41,7 @@ inline std::string mebibytes_rounded_down(std::size_t bytes) {
 inline std::string measured_mebibytes_text(std::size_t bytes) {
   constexpr double kMebibyte = 1 << 20;
   const double size = static_cast<double>(bytes) / kMebibyte;
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.*f MiB", size < 100 ? 1 : 0, size);
-  return text.data();
+  return number_text(size, std::chars_format::fixed, size < 100 ? 1 : 0) + " MiB";
 }
 
 }  // namespace freshframe::core

@@ -13,13 +13,12 @@
 #include <memory>
 #include <shared_mutex>
 #include <string_view>
+#include <system_error>
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
 #include "plugin/foreign_text.hpp"
 #include <cxxabi.h>
-#include <sys/eventfd.h>
-#include <unistd.h>
 
 namespace freshframe::plugin {
 namespace {
@@ -135,7 +134,7 @@ struct Host::Calls {
   }
 
   static std::int32_t stop_fd(void* self) {
-    return with(self, -1, [](Host& host) { return host.stop_fd_; });
+    return with(self, -1, [](Host& host) { return host.stopped_ ? host.stopped_->fd() : -1; });
   }
 
   // In slices: the thread that closes the node waits for a call in flight.
@@ -253,19 +252,15 @@ Host::Host(const PixelOps& ops)
              &Calls::wrap_frame,
              &Calls::release_frame} {}
 
-Host::~Host() {
-  close_stop_fd();
-}
-
 void Host::attach(const Context& context, const char* kind) {
   const std::unique_lock lock(mutex_);
   context_ = &context;
   name_ = context.node.empty() ? kind : context.node;
-  stop_fd_ = ::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-  on_stop_.emplace(context.stop, [fd = stop_fd_] {
-    const std::uint64_t one = 1;
-    [[maybe_unused]] const auto written = ::write(fd, &one, sizeof one);
-  });
+  try {
+    stopped_.emplace();
+    on_stop_.emplace(context.stop, [this] { stopped_->set(); });
+  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): its descriptor is -1, stop_requested() answers
+  }
   closed_.store(false, std::memory_order_release);
 }
 
@@ -273,12 +268,8 @@ void Host::detach() {
   closed_.store(true, std::memory_order_release);
   const std::unique_lock lock(mutex_);
   context_ = nullptr;
-  close_stop_fd();
-}
-
-void Host::close_stop_fd() noexcept {
   on_stop_.reset();
-  if (stop_fd_ >= 0) ::close(std::exchange(stop_fd_, -1));
+  stopped_.reset();
 }
 
 Frame Host::take(freshframe_frame* given) const {

@@ -13,6 +13,8 @@
 #include <stop_token>
 #include <string>
 
+#include "core/wake_up.hpp"
+
 /// A frame at the C interface: one of the engine's, or a new one that is being written.
 struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of abi.h
   freshframe::Frame frame;
@@ -29,7 +31,7 @@ class Host {
   explicit Host(const PixelOps& ops);
   Host(const Host&) = delete;
   Host& operator=(const Host&) = delete;
-  ~Host();
+  ~Host() = default;
 
   [[nodiscard]] const freshframe_host& table() const noexcept { return table_; }
   /// `context` stays valid until detach(). `kind` replaces the name of a node without one.
@@ -42,7 +44,6 @@ class Host {
 
  private:
   struct Calls;
-  void close_stop_fd() noexcept;
 
   const PixelOps& ops_;
   // Refuses calls while detach() waits for mutex_: otherwise threads that share it in turn would block detach()
@@ -51,7 +52,7 @@ class Host {
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, as the next two
   std::string name_;
-  int stop_fd_ = -1;
+  std::optional<core::WakeUp> stopped_;  // the plugin waits for its descriptor
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;
   freshframe_host table_;
 };

@@ -15,7 +15,6 @@
 #include "bindings/engine/engine.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/parts.hpp"
-#include "bindings/read/wake_up.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -150,7 +149,7 @@ int PythonReader::wake_fd() {
   guard_.check("this reader");
   const Use in_use(*this);
   if (!wake_up_) {
-    wake_up_ = std::make_shared<WakeUp>();
+    wake_up_ = std::make_shared<core::WakeUp>();
     core_->inbox().set_ready_hook([wake = wake_up_] { wake->set(); });
     wake_up_->set();  // for samples that arrived before the hook
   }

@@ -14,12 +14,11 @@
 #include "bindings/frame/format_use.hpp"
 #include "bindings/read/sample.hpp"
 #include "core/edge/reader.hpp"
+#include "core/wake_up.hpp"
 
 #include <nanobind/nanobind.h>
 
 namespace freshframe::python {
-
-class WakeUp;
 
 /// The object behind a Python Reader. Keeps only the last sample that a verb returned. One thread at a time: a
 /// second one gets a StateError. close(), ended() and name() from any.
@@ -69,7 +68,7 @@ class PythonReader {
   std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
   nanobind::object engine_;
   nanobind::object last_;
-  std::shared_ptr<WakeUp> wake_up_;
+  std::shared_ptr<core::WakeUp> wake_up_;
   // The thread whose turn it is, if any.
   std::unique_ptr<std::atomic<std::thread::id>> user_ = std::make_unique<std::atomic<std::thread::id>>();
   ForkGuard guard_;

@@ -5,17 +5,17 @@
 #include "freshframe/batch.hpp"
 #include "freshframe/error.hpp"
 
-#include <array>
+#include <charconv>
 #include <cmath>
-#include <cstdio>
+#include <string>
+
+#include "core/unit_text.hpp"
 
 namespace freshframe {
 namespace {
 
 std::string number_text(double number) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%g", number);
-  return text.data();
+  return core::number_text(number, std::chars_format::general, 6);
 }
 
 }  // namespace

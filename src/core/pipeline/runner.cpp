@@ -243,8 +243,27 @@ bool Runner::take_batch(std::vector<AnySample>& samples) {
   return inbox_.take_batch(samples, *batch_) == Taken::Sample;
 }
 
+/// The others wait for the end of this node, also when there is no memory for a line of the log.
+template <class Log>
+void Runner::log_at_the_end(const Log& log) noexcept {
+  try {
+    log();
+  } catch (...) {  // NOLINT(bugprone-empty-catch): the line is lost
+  }
+}
+
+void Runner::fail_closing(std::exception_ptr cause) noexcept {
+  try {
+    fail(cause, describe(cause), nullptr);
+  } catch (...) {
+    fail_outside_node(std::move(cause));
+  }
+}
+
 void Runner::close_step() {
-  if (skips_unlogged_ > 0) log_skips(last_error());
+  log_at_the_end([&] {
+    if (skips_unlogged_ > 0) log_skips(last_error());
+  });
   if (source_ != nullptr && context_.stop.stop_requested()) cut_short_.store(true, std::memory_order_relaxed);
   if (opened_) {
     set_state(NodeState::Working);
@@ -255,13 +274,15 @@ void Runner::close_step() {
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
-      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+      fail_closing(std::current_exception());
     }
     if (source_ != nullptr) count_thread_time();
   }
   counters_.source().enter(SourceState::Closed);
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
-  if (closed_cleanly()) report_recording();
+  log_at_the_end([&] {
+    if (closed_cleanly()) report_recording();
+  });
   inbox_.close();
   for (const auto& output : outputs_) output.inbox->end(output.edge);
   current_runner = nullptr;

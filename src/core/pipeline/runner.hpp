@@ -149,6 +149,9 @@ class Runner {
   };
 
   void fail_outside_node(std::exception_ptr cause) noexcept;
+  void fail_closing(std::exception_ptr cause) noexcept;
+  template <class Log>
+  static void log_at_the_end(const Log& log) noexcept;
   void node_loop();
   void batch_loop();
   void source_loop();

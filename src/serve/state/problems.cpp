@@ -3,13 +3,14 @@
 #include "serve/state/problems.hpp"
 
 #include <algorithm>
-#include <array>
+#include <charconv>
 #include <cmath>
 #include <cstddef>
-#include <cstdio>
 #include <string>
 #include <string_view>
 #include <utility>
+
+#include "core/unit_text.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -26,9 +27,7 @@ std::string percent(double share) {
 }
 
 std::string rounded_seconds(double seconds) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), seconds < 10 ? "%.1f s" : "%.0f s", seconds);
-  return text.data();
+  return core::number_text(seconds, std::chars_format::fixed, seconds < 10 ? 1 : 0) + " s";
 }
 
 std::string counted(std::uint64_t count, std::string_view noun) {

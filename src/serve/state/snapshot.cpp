@@ -2,18 +2,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/state/snapshot.hpp"
 
-#include <array>
+#include <charconv>
 #include <cstddef>
-#include <cstdio>
 #include <utility>
+
+#include "core/unit_text.hpp"
 
 namespace freshframe::serve {
 namespace {
 
 std::string one_digit(double seconds) {
-  std::array<char, 32> text{};
-  std::snprintf(text.data(), text.size(), "%.1f s", seconds);
-  return text.data();
+  return core::number_text(seconds, std::chars_format::fixed, 1) + " s";
 }
 
 std::string stalled_text(const Snapshot& seen) {

@@ -1,4 +1,4 @@
-// A pipe that a native thread writes to without the GIL and an event loop waits for.
+// A pipe that one thread writes to and another one, or an event loop, waits for.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-namespace freshframe::python {
+namespace freshframe::core {
 
 /// Coalesces: any number of set() before a reset() are one wake-up. Thread-safe. A pipe, because it has an inode
 /// number of its own, which distinguishes it from another file that has got its descriptor. All eventfds and
@@ -33,4 +33,4 @@ class WakeUp {
   std::atomic<bool> pending_{false};
 };
 
-}  // namespace freshframe::python
+}  // namespace freshframe::core

@@ -1,6 +1,6 @@
 // The pipe behind WakeUp.
 // SPDX-License-Identifier: Apache-2.0
-#include "bindings/read/wake_up.hpp"
+#include "core/wake_up.hpp"
 
 #include <array>
 #include <cerrno>
@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-namespace freshframe::python {
+namespace freshframe::core {
 
 WakeUp::WakeUp() {
   std::array<int, 2> ends{};
@@ -46,4 +46,4 @@ void WakeUp::reset() noexcept {
   pending_.store(false);
 }
 
-}  // namespace freshframe::python
+}  // namespace freshframe::core
