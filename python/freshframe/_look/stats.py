@@ -104,7 +104,8 @@ class NodeStats:
         busy: Share of the run that it spent working, 0 to 1; with ``process=`` the mean of its workers. Of a
             source the processor time of its thread.
         p50: Median seconds per sample: over the last ten seconds while the pipeline runs, over the whole run
-            after its end and in a Report. 0 when there was none.
+            after its end and in a Report. 0 when there was none. Of a source from frame to frame: the wait
+            for the device, or for a full queue, is part of it.
         p99: 99th percentile of the same.
         gil_wait: Seconds in total that a Python node waited for the GIL, before and within its calls.
         gil_hold: Seconds in total that it held the GIL, computing or waiting. The time in which a function
