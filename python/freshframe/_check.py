@@ -155,3 +155,12 @@ def pair(what: str, value: Any) -> tuple[float, float]:
         raise OptionTypeError(f"{what} must be two numbers, got {shown(value)}")
     first, second = value
     return number(what, first), number(what, second)
+
+
+def progress(value: Any, interval: Any) -> None:
+    """The options of run(): a bool or a callable, and seconds between its calls."""
+    if not isinstance(value, bool) and not callable(value):
+        raise OptionTypeError(
+            f"progress must be True, False or a callable that takes a Progress, got {value!r}"
+        )
+    positive_seconds("progress_interval", interval)

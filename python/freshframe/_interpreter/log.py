@@ -23,7 +23,7 @@ _PATIENCE = 1.0  # seconds that drain() waits for a handler that is busy on anot
 
 
 Look = Callable[[], "float | None"]
-"""What the log's thread calls after each wait; it returns the seconds until its next call, None: no limit."""
+"""A call of the log's thread after each wait. Returns the seconds until its next call, None: no limit."""
 
 
 class _LogThread(threading.Thread):
@@ -84,10 +84,10 @@ def drain(*, last: bool = False) -> float | None:
     """Logs the waiting lines. Lines that another thread is logging are logged before this returns.
 
     Args:
-        last: No more lines will come, so those that were held back are told now.
+        last: No more lines will come, so those that were held back are logged now.
 
     Returns:
-        Seconds until a line that was held back wants to be told; None when there is none.
+        Seconds until a line that was held back may be logged; None when there is none.
     """
     if not _handling.acquire(timeout=_PATIENCE):
         return None  # a handler is stuck; its thread will log the waiting lines

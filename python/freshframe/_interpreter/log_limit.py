@@ -40,7 +40,7 @@ class Limiter:
         self._write = write
         self._clock = clock
         self._kinds: dict[str, _Kind] = {}
-        self._names: dict[str, set[str]] = {}  # the kinds by what they are without their names
+        self._names: dict[str, set[str]] = {}  # the kinds, by their text without the names
 
     def __call__(self, level: int, text: str) -> None:
         """Writes the line, or holds it back."""
@@ -64,7 +64,7 @@ class Limiter:
             Seconds until the next one's time comes; None when no line is held back.
         """
         now = self._clock()
-        for known in list(self._kinds.values()):  # a handler may stop a pipeline, which tells as well
+        for known in list(self._kinds.values()):  # a handler may stop a pipeline, which also calls this
             if known.held and (last or now - known.said >= _EVERY):
                 line = known.level, known.text + _more(known.held - 1)
                 known.said, known.held = now, 0

@@ -263,11 +263,7 @@ class Pipeline(RunByWith):
             StateError: run() was called before: a pipeline runs once.
         GIL: released while waiting; held for ``progress``.
         """
-        if not isinstance(progress, bool) and not callable(progress):
-            raise OptionTypeError(
-                f"progress must be True, False or a callable that takes a Progress, got {progress!r}"
-            )
-        _check.positive_seconds("progress_interval", progress_interval)
+        _check.progress(progress, progress_interval)
         again, self._has_run = self._has_run, True
         if again and self._engine.started:
             self.start()  # raises

@@ -23,7 +23,7 @@ class Log:
         return self.taken()
 
     def tell(self, *, last: bool = False) -> tuple[list[str], float | None]:
-        """The lines that are told, and the seconds until the next one."""
+        """The lines that are logged, and the seconds until the next one."""
         seconds = self.limiter.tell(last=last)
         return self.taken(), seconds
 
@@ -45,7 +45,7 @@ def test_a_line_that_differs_in_numbers_only_waits_for_10_seconds() -> None:
     assert log.tell() == ([], 6.0)
     log.now += 6
     assert log.tell() == (["'cam1' lost 3 frames (and 2 more like it)"], None)
-    assert log.say("'cam1' lost 9 frames") == [], "a line was told a moment ago"
+    assert log.say("'cam1' lost 9 frames") == [], "a line was logged a moment ago"
 
 
 def test_a_line_after_10_seconds_has_the_number_of_those_before() -> None:
