@@ -60,10 +60,10 @@ def numbers(seen: list[Seen]) -> list[int | None]:
 
 def check_honesty(pairs: list[tuple[Seen, Sent]], fps: float) -> None:
     """`captured` lies between the moment at which the camera took the picture and the sending of its first
-    packet, but for a share of the interval."""
-    assert pairs
-    hidden = statistics.median((seen.captured - sent.first) * fps for seen, sent in pairs)
-    added = statistics.median((sent.due - seen.captured) * fps for seen, sent in pairs)
+    packet, but for a share of the interval. This holds of three quarters of the pictures: a machine that is
+    busy may delay some, and of each kind of picture there are more."""
+    hidden = statistics.quantiles([(seen.captured - sent.first) * fps for seen, sent in pairs], n=4)[2]
+    added = statistics.quantiles([(sent.due - seen.captured) * fps for seen, sent in pairs], n=4)[2]
     assert hidden <= HONEST, f"the age hides {hidden:.2f} frame intervals"
     assert added <= HONEST, f"the age is {added:.2f} frame intervals too high"
 
@@ -105,7 +105,7 @@ def test_the_time_that_a_picture_takes_on_a_narrow_line_belongs_to_its_age(trans
     assert age >= 0.6 - HONEST
 
 
-@pytest.mark.xfail(reason="captured is the arrival, however late the network was", strict=True)
+@parser_holds
 def test_the_age_tells_of_a_network_that_stood_still() -> None:
     fps = 10.0
     with TruthServer(film(SHAPES["h264"]), fps=fps) as server, Watch(server.url) as camera:
@@ -117,7 +117,8 @@ def test_the_age_tells_of_a_network_that_stood_still() -> None:
     pairs = matched(seen, server.log)
     stood = [(one, sent) for one, sent in pairs if (sent.first - sent.due) * fps >= 2]
     assert stood
-    assert statistics.median((one.captured - sent.due) * fps for one, sent in stood) <= 1
+    hidden = statistics.median((one.captured - sent.due) * fps for one, sent in stood)
+    assert hidden <= HONEST, f"the age hides {hidden:.2f} frame intervals"
 
 
 MARKER_LIES = {
