@@ -135,6 +135,7 @@ class FRESHFRAME_FORKS_HIDDEN ProcessWide {
     static auto* const only = new T;
     return *only;
   }
+  // NOLINTNEXTLINE(bugprone-throwing-static-initialization): without memory for it there is no program
   static inline const T& at_load = made();
 };
 
@@ -157,6 +158,7 @@ class FRESHFRAME_FORKS_HIDDEN PerProcess {
     Registry::instance().call_in_child([] { current().store(new T, std::memory_order_release); });
     return new T;
   }
+  // NOLINTNEXTLINE(bugprone-throwing-static-initialization): as above
   static inline const std::atomic<T*>& at_load = current();
 };
 

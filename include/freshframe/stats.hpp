@@ -88,12 +88,12 @@ enum class SourceState : std::uint8_t {
 /// first attempt to open) and ends with the next frame.
 struct SourceStats {
   SourceState state = SourceState::Closed;
-  std::uint64_t outages = 0;         // including a current one
-  double outage_seconds = 0;         // in total, including a current one
-  std::uint64_t reconnects = 0;      // outages that ended
-  std::uint64_t stalls = 0;          // how often Stalled was entered, whether or not it became an outage
-  std::uint64_t size_changes = 0;    // how often the size of the frames changed
-  int decoder_delay = 0;             // frames that the decoder held back at the last frame
+  std::uint64_t outages = 0;       // including a current one
+  double outage_seconds = 0;       // in total, including a current one
+  std::uint64_t reconnects = 0;    // outages that ended
+  std::uint64_t stalls = 0;        // how often Stalled was entered, whether or not it became an outage
+  std::uint64_t size_changes = 0;  // how often the size of the frames changed
+  int decoder_delay = 0;           // frames that the decoder held back at the last frame
   /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times, smoothed.
   std::optional<double> behind;      // nullopt: the stream has no times
   std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, if the server sends it (RTCP)

@@ -259,7 +259,9 @@ void Host::attach(const Context& context, const char* kind) {
   try {
     stopped_.emplace();
     on_stop_.emplace(context.stop, [this] { stopped_->set(); });
-  } catch (const std::system_error&) {  // NOLINT(bugprone-empty-catch): its descriptor is -1, stop_requested() answers
+  } catch (
+      const std::
+          system_error&) {  // NOLINT(bugprone-empty-catch): its descriptor is -1, stop_requested() answers
   }
   closed_.store(false, std::memory_order_release);
 }

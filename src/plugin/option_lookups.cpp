@@ -54,6 +54,7 @@ freshframe_option to_c(const native::OptionValue& value) {
 OptionLookups::OptionLookups(const native::Options& given)
     : given_(given), table_{sizeof(freshframe_options), this, &OptionLookups::get} {}
 
+// NOLINTNEXTLINE(bugprone-exception-escape): without memory for a name the program ends
 std::int32_t OptionLookups::get(void* self, const char* name, freshframe_option* out) noexcept {
   if (name == nullptr || out == nullptr) return 0;
   auto& options = *static_cast<OptionLookups*>(self);

@@ -127,6 +127,7 @@ template <class Body, class After>
 auto then(Body&& body, After&& after) {
   using Result = decltype(body());
   std::exception_ptr error;
+  // NOLINTNEXTLINE(misc-const-correctness): where there is a result, it is put in
   [[maybe_unused]] std::conditional_t<std::is_void_v<Result>, bool, std::optional<Result>> result{};
   try {
     if constexpr (std::is_void_v<Result>) {

@@ -54,7 +54,7 @@ nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory&
   nb::dict data;
   const auto* const python = dynamic_cast<const PythonColumns*>(found.further.get());
   if (python == nullptr || !python->has_data) return data;
-  const nb::object given =
+  nb::object given =
       python->data ? python->data->open(held) : nb::object(nb::borrow(python->boxes.get(held)).attr("data"));
   if (!found.rows) return given;
   const auto rows = memory.array({.number = Column::Number::Int64}, found.rows->data(), found.rows->size());

@@ -106,7 +106,7 @@ TEST(GilRustNames, ASymbolWithoutEndIsRefused) {
   for (int i = 0; i < 30; ++i) {
     const std::string reference = "B" + base_62(last) + "_";
     last = doubled.size();
-    doubled += "T" + reference + reference + "E";
+    doubled.append("T").append(reference).append(reference).append("E");
   }
   EXPECT_EQ(demangle_rust("_R" + doubled + "E"), "");
 }

@@ -143,7 +143,9 @@ TEST(LiveSource, WithoutReconnectTheEndIsAnErrorAndSilenceATimeout) {
 
 TEST(LiveSource, AFirstOpenThatFailsIsBookedAndWithoutReconnectThrown) {
   std::string url;
-  { url = ByteServer({}).url(); }  // nobody listens there any more
+  {
+    url = ByteServer({}).url();
+  }  // nobody listens there any more
   Hand hand;
   const auto source = open(url);
   source->open(hand.context());
