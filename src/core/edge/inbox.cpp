@@ -130,6 +130,8 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   ++lane.passed_in;  // after the wait, during which others may read the counters
   if (closed_) {
     drop_locked(lane, DropCause::Stop);
+    // Of a producer that the stop found waiting for room, or at work on its last sample.
+    if (clock_->now() < drained_by_) lane.kept.keep(lane.passed_in, sample);
     return Admitted::Dropped;
   }
   if (lane.queue.depth == 0 && (!waiting_ || any_waits_locked())) {

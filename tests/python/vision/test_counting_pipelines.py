@@ -139,6 +139,30 @@ def test_a_stop_hands_over_the_crossings_that_wait() -> None:
     assert len(seen) == 10
 
 
+def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> None:
+    sides = itertools.cycle([(50.0, 50.0), (50.0, 150.0)])
+    pipeline, line = counted_live((at(next(sides)), n / 240) for n in itertools.count())
+    gate = threading.Event()
+    fast, slow = Crossings(), Crossings()
+
+    def held(counts: ff.LineCounts) -> None:
+        slow.seen += counts.crossings
+        gate.wait()
+
+    pipeline.add(fast, line, name="fast")
+    pipeline.add(held, line, queue=ff.Queue(1, "block"))
+
+    def let_go() -> None:
+        until(lambda: pipeline.stats().nodes["line"].state == "ended", "the counter")
+        gate.set()
+
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["line"].state == "blocked", "a full queue")
+        threading.Thread(target=let_go).start()
+    assert len(fast.seen) == 2  # of three samples: one at work, one in the queue, one that waits
+    assert slow.seen == fast.seen
+
+
 def test_a_reader_of_the_newest_sees_every_crossing() -> None:
     pipeline, line = counted_live(crossing_things(20))
     reader = pipeline.reader(line)
