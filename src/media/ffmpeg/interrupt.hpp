@@ -41,6 +41,8 @@ class Interrupt {
     deadline_.store(deadline.time_since_epoch().count(), std::memory_order_relaxed);
   }
   void disarm() { deadline_.store(kNever, std::memory_order_relaxed); }
+  /// Ends the present call, and all until it is armed again. Any thread.
+  void abandon() noexcept { deadline_.store(std::numeric_limits<Rep>::min(), std::memory_order_relaxed); }
   /// Until it is armed again: from `quiet` on a stall is recorded.
   void tell_stall(SourceBook& book, TimePoint quiet) {
     book_.store(&book, std::memory_order_relaxed);

@@ -100,6 +100,7 @@ class Dictionary {
   void set(const std::string& key, const std::string& value) {
     if (av_dict_set(&entries_, key.c_str(), value.c_str(), 0) < 0) throw std::bad_alloc();
   }
+  void remove(const std::string& key) noexcept { av_dict_set(&entries_, key.c_str(), nullptr, 0); }
   [[nodiscard]] AVDictionary** out() noexcept { return &entries_; }
   /// "'a', 'b'": the entries that no function has removed; empty: none is left.
   [[nodiscard]] std::string leftovers() const {

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cstring>
 #include <sstream>
+#include <thread>
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
@@ -27,6 +28,25 @@ constexpr double kPatience = 0.12;
 /// Real time: FFmpeg and the network do not wait for a simulated clock (see Interrupt).
 TimePoint in(double seconds) {
   return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
+}
+
+/// The next packet of the video, or an error.
+ReadPacket read_video(LiveInput& input, const PacketQueue& queue) {
+  for (;;) {
+    const int result = input.read();
+    const auto now = std::chrono::steady_clock::now();
+    if (result == AVERROR(EAGAIN) && !queue.is_closed()) {
+      std::this_thread::sleep_for(Seconds(kNap));
+    } else if (result < 0) {
+      return {.result = result, .arrived = now};
+    } else if (input.is_of_video(input.packet())) {
+      ReadPacket read{.packet = make_av_packet(), .arrived = now};
+      av_packet_move_ref(read.packet.get(), &input.packet());
+      const auto ticks = read.packet->dts != AV_NOPTS_VALUE ? read.packet->dts : read.packet->pts;
+      read.time = input.seconds(ticks).value_or(0);
+      return read;
+    }
+  }
 }
 
 bool is_key(const AVPacket& packet, AVCodecID codec) {
@@ -73,6 +93,13 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   last_packet_ = context.clock.now();
 }
 
+LiveConnection::~LiveConnection() {
+  if (!queue_) return;
+  queue_->close();
+  input_->interrupt().abandon();
+  if (aside_) static_cast<void>(aside_->wait(in(kPatience), {}));
+}
+
 /// The URL for FFmpeg: with the only address of its host, so that FFmpeg looks nothing up. If the host has
 /// several, FFmpeg must look them up itself: then it tries one after the other, 0.2 s apart, and takes the
 /// first that answers (RFC 8305).
@@ -114,8 +141,9 @@ bool LiveConnection::has_ended(TimePoint deadline) const {
 std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context& context) {
   const auto quiet = in(quiet_limit(interval_, options_.read_timeout));
   const auto deadline = in(options_.read_timeout);
+  if (is_bursty() && !queue_) read_ahead();
   for (;;) {
-    const auto result = read(quiet, deadline);
+    const auto result = queue_ ? take(quiet, deadline) : read(quiet, deadline);
     if (stop_.stop_requested()) return std::nullopt;
     check_gate();
     if (!result || input_->interrupt().timed_out()) {
@@ -135,11 +163,12 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
       lose("the server ended the stream or closed the connection", ECONNRESET);
     } else if (*result < 0) {
       lose(ffmpeg_text(*result), ffmpeg_errno(*result));
-    } else if (input_->is_of_video(input_->packet())) {
+    } else if (queue_ || input_->is_of_video(input_->packet())) {
+      if (queue_ && !wait_until_due(context)) return std::nullopt;
       learn_interval(context);
       av_packet_unref(&packet);
-      av_packet_move_ref(&packet, &input_->packet());
-      return PacketNotes{.arrived = last_packet_,
+      av_packet_move_ref(&packet, queue_ ? taken_.packet.get() : &input_->packet());
+      return PacketNotes{.arrived = queue_ ? arrival(context) : last_packet_,
                          .can_begin = is_key(packet, decoder().context().codec_id),
                          .wall_clock = wall_clock_of(packet)};
     }
@@ -158,6 +187,43 @@ std::optional<int> LiveConnection::read(TimePoint quiet, TimePoint deadline) {
   if (!aside_->wait(quiet, stop_) && !stop_.stop_requested()) book_.stall();
   if (!has_ended(deadline)) return std::nullopt;
   return *result;
+}
+
+/// Starts the thread that reads until the connection is lost or closed.
+void LiveConnection::read_ahead() {
+  queue_ = std::make_shared<PacketQueue>();
+  input_->interrupt().disarm();  // next() has the limits
+  aside_.emplace([input = input_, queue = queue_] {
+    bool lost = false;
+    while (!lost) {
+      ReadPacket read = read_video(*input, *queue);
+      lost = read.result < 0 && read.result != AVERROR_INVALIDDATA;
+      if (!queue->push(std::move(read))) return;
+    }
+  });
+}
+
+/// As read(), from the thread that reads ahead.
+std::optional<int> LiveConnection::take(TimePoint quiet, TimePoint deadline) {
+  auto read = queue_->pop(quiet, stop_);
+  if (!read && !stop_.stop_requested()) {
+    book_.stall();
+    read = queue_->pop(deadline, stop_);
+  }
+  if (!read) return std::nullopt;
+  taken_ = *std::move(read);
+  return taken_.result;
+}
+
+/// False: stopped.
+bool LiveConnection::wait_until_due(const Context& context) const {
+  const auto wait = taken_.due - std::chrono::steady_clock::now();
+  return context.clock.sleep_until(context.clock.now() + wait, stop_);
+}
+
+/// Of the packet taken, by the context's clock.
+TimePoint LiveConnection::arrival(const Context& context) const {
+  return context.clock.now() - (std::chrono::steady_clock::now() - taken_.arrived);
 }
 
 void LiveConnection::learn_interval(const Context& context) {

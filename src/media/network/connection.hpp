@@ -13,19 +13,25 @@
 #include "media/network/detached_call.hpp"
 #include "media/network/input.hpp"
 #include "media/network/packet_connection.hpp"
+#include "media/network/packet_queue.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {
 
 /// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
 /// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted. So a call that may
-/// connect runs on a thread of its own, and is left behind when it does not return.
+/// connect runs on a thread of its own, and is left behind when it does not return. A playlist is read by such a
+/// thread alone, as fast as the network gives it, and next() waits until a packet is due: so the newest segment is
+/// here early, and its packets have the time of their arrival.
 class LiveConnection final : public PacketConnection {
  public:
   /// `gate` is asked before and after it connects; null: no gate.
   /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
                  std::optional<DetachedCall>& aside, const std::shared_ptr<core::SessionGate>& gate);
+  LiveConnection(const LiveConnection&) = delete;
+  LiveConnection& operator=(const LiveConnection&) = delete;
+  ~LiveConnection() override;
 
   [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
 
@@ -43,6 +49,10 @@ class LiveConnection final : public PacketConnection {
   void open(const std::string& target);
   [[nodiscard]] bool has_ended(TimePoint deadline) const;
   [[nodiscard]] std::optional<int> read(TimePoint quiet, TimePoint deadline);
+  void read_ahead();
+  [[nodiscard]] std::optional<int> take(TimePoint quiet, TimePoint deadline);
+  [[nodiscard]] bool wait_until_due(const Context& context) const;
+  [[nodiscard]] TimePoint arrival(const Context& context) const;
   void learn_interval(const Context& context);
   void check_stop() const;
   void check_gate() const;
@@ -57,6 +67,8 @@ class LiveConnection final : public PacketConnection {
   const std::stop_token stop_;
   std::shared_ptr<LiveInput> input_;  // shared with the detached call
   bool reads_aside_ = false;
+  std::shared_ptr<PacketQueue> queue_;  // of a playlist, once it is read; shared with the detached call
+  ReadPacket taken_;                    // from queue_
   int damaged_in_row_ = 0;
   TimePoint last_packet_{};
   double interval_ = 0;  // seconds between two packets, smoothed

@@ -30,6 +30,9 @@ constexpr double kGoodbye = 0.1;  // seconds for RTSP's TEARDOWN
 /// The protocols of further URLs that a server may make FFmpeg open: the network, never a local file.
 constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto";
 
+/// Of playlists, where FFmpeg would begin three segments before the newest one.
+constexpr const char* kStart = "live_start_index";
+
 /// No unnecessary probing. A user's own options take precedence.
 Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
   Dictionary result(given);
@@ -39,6 +42,7 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   set_default("protocol_whitelist", kProtocols);
   set_default("fpsprobesize", "0");
   if (url.scheme == "rtsp") set_default("rtsp_flags", "prefer_tcp");
+  if (url.scheme == "http" || url.scheme == "https") set_default(kStart, "-1");
   return result;
 }
 
@@ -94,6 +98,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   input->interrupt_callback = interrupt_.callback();
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
+  if (options_.options.find(kStart) == options_.options.end()) options.remove(kStart);  // it is no playlist
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
 }

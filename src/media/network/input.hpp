@@ -52,7 +52,7 @@ class LiveInput {
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// The stream has no times and no rate of its own.
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }
-  /// A stream that arrives in bursts (HLS) is delivered at its own pace.
+  /// A playlist (HLS) arrives in bursts.
   [[nodiscard]] bool is_bursty() const;
   /// After the end of the data: the stream has an end, and this was it.
   [[nodiscard]] bool is_over() const;

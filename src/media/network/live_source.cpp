@@ -60,7 +60,6 @@ void LiveSource::disconnect() {
   timeline_.restart();
   line_.restart();
   wall_offset_.reset();
-  pace_.reset();
 }
 
 std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
@@ -173,9 +172,6 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   if (!made) return std::nullopt;
   note_frame(context);
   note_info(*made, first);
-  if (connection_->is_bursty()) {
-    static_cast<void>(context.clock.sleep_until(due(pts, context), context.stop));
-  }
   return SourceItem<Frame>{*std::move(made), pts, captured};
 }
 
@@ -192,19 +188,6 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   const AVRational rate = connection_->decoder().context().framerate;
   if (!info.fps && !connection_->is_timeless() && rate.num > 0 && rate.den > 0) info.fps = av_q2d(rate);
   set_info(std::move(info));
-}
-
-/// The due time of a frame of a bursty stream: at its distance from the first, unless that is implausible.
-TimePoint LiveSource::due(double pts, const Context& context) {
-  constexpr double kLate = 1.0;    // seconds: the stream has paused, continue from here
-  constexpr double kEarly = 60.0;  // seconds: no playlist is so long
-  const auto now = context.clock.now();
-  if (pace_) {
-    const double ahead = Seconds(pace_->at - now).count() + pts - pace_->pts;
-    if (ahead > -kLate && ahead < kEarly) return now + to_duration(Seconds(ahead));
-  }
-  pace_ = Pace{now, pts};
-  return now;
 }
 
 void LiveSource::close() {

@@ -54,7 +54,6 @@ class LiveSource final : public ReconnectingSource {
   [[nodiscard]] bool is_repeated(std::optional<double> time) const;
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
   void note_info(const Frame& made, const FirstFrame& first);
-  [[nodiscard]] TimePoint due(double pts, const Context& context);
 
   const LiveUrl url_;
   const std::string masked_;  // for messages
@@ -76,11 +75,6 @@ class LiveSource final : public ReconnectingSource {
   std::optional<double>
       repeated_until_;                 // the time of the last packet that an earlier connection has brought
   std::optional<double> wall_offset_;  // Unix time of the stream's time 0
-  struct Pace {
-    TimePoint at;
-    double pts = 0;
-  };
-  std::optional<Pace> pace_;  // of a bursty stream: this pts is due at that time
 };
 
 }  // namespace freshframe::media

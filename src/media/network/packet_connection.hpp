@@ -50,7 +50,7 @@ class PacketConnection {
   [[nodiscard]] virtual std::optional<double> seconds(std::int64_t ticks) const = 0;
   /// The stream has no times and no rate of its own.
   [[nodiscard]] virtual bool is_timeless() const = 0;
-  /// A stream that arrives in bursts (HLS) is delivered at its own pace.
+  /// A playlist (HLS): it arrives in bursts, and a new connection begins with what the last one has brought.
   [[nodiscard]] virtual bool is_bursty() const = 0;
 };
 

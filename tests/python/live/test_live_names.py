@@ -158,12 +158,13 @@ def wait_frames(pipeline):
     until(lambda: pipeline.stats().nodes["camera"].processed > 10, "frames")
     wait_asked("segments.example")
 
+from_the_first = {"live_start_index": "0"}
 with Playlist(clip("mpegts")) as http:
-    with camera(http.playlist, read_timeout=1000.0) as pipeline:
+    with camera(http.playlist, read_timeout=1000.0, options=from_the_first) as pipeline:
         wait_frames(pipeline)
         until(lambda: state(pipeline) == "stalled", "the stall")
     print("stopped")
-    with camera(http.playlist, read_timeout=0.5) as pipeline:
+    with camera(http.playlist, read_timeout=0.5, options=from_the_first) as pipeline:
         wait_frames(pipeline)
         until(lambda: pipeline.stats().nodes["camera"].source.outages, "the outage")
         print(pipeline.stats().nodes["camera"].source.last_error)

@@ -1,0 +1,51 @@
+// Packets that were read ahead of their time, between the thread that reads a playlist and the source's own.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/live/edge_pace.hpp"
+
+namespace freshframe::media {
+
+/// What one call of FFmpeg has read. Times are real ones.
+struct ReadPacket {
+  int result = 0;  // FFmpeg's; below 0: `packet` is empty
+  AvPacketPtr packet = nullptr;
+  double time = 0;  // of decoding, in the stream: seconds
+  TimePoint arrived{};
+  TimePoint due{};  // set by pop()
+};
+
+/// One thread puts packets in, another takes them out. Holds 64 MiB at most.
+class PacketQueue {
+ public:
+  /// Waits while the queue is full. False: it was closed.
+  bool push(ReadPacket read);
+  /// Waits for the next one; nullopt: none until `until`, or a stop. It may be due later.
+  [[nodiscard]] std::optional<ReadPacket> pop(TimePoint until, const std::stop_token& stop);
+  /// No thread waits in push() any more.
+  void close();
+  [[nodiscard]] bool is_closed() const;
+
+ private:
+  static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
+  static constexpr std::size_t kMostPackets = 20'000;
+
+  mutable std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<ReadPacket> packets_;  // guarded by mutex_
+  std::size_t bytes_ = 0;           // guarded by mutex_
+  EdgePace pace_;                   // guarded by mutex_
+  bool closed_ = false;             // guarded by mutex_
+};
+
+}  // namespace freshframe::media
