@@ -232,6 +232,22 @@ def test_the_transport_that_is_left_is_taken(manners: Manners, wanted: dict[str,
         assert numbers(camera.read(5)) == list(range(5))
 
 
+@pytest.mark.parametrize("verb", ["GET_PARAMETER", "OPTIONS"])
+def test_a_session_with_a_short_time_limit_is_kept_alive(verb: str, transport: dict[str, str]) -> None:
+    methods = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN")
+    manners = Manners(timeout=2, methods=tuple(dict.fromkeys((*methods, verb))))
+    with (
+        TruthServer(film(SHAPES["h264"]), fps=SLOW, manners=manners) as server,
+        Watch(server.url, options=transport) as camera,
+    ):
+        seen = camera.read(25)  # five seconds
+        stats = camera.stats
+        asked = list(server.asked)
+    assert numbers(seen) == list(range(25))
+    assert stats.outages == 0
+    assert verb in asked[asked.index("PLAY") :]
+
+
 def test_a_redirection_is_followed() -> None:
     with TruthServer(film(SHAPES["h264"]), fps=QUICK) as other:
         away = Manners(location=other.url)
