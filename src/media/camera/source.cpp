@@ -230,7 +230,7 @@ std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
       case Decoder::Result::End:
         return std::nullopt;
     }
-    if (Decoder::is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
+    if (decoder_->is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
     const auto seq = spare_->pts;
     while (in_decoder_.size() > 1 && in_decoder_.front().seq < seq) in_decoder_.pop_front();
     Arrival arrival{next_seq_ - 1, last_pts_, Decoder::captured_of(*spare_)};

@@ -178,7 +178,7 @@ AvFramePtr FileSource::pull(const Context& context) {
       case Decoder::Result::Frame:
         ++frames_in_pass_;
         open_deadline_.reset();
-        if (Decoder::is_damaged(*spare_)) count_damage(context);
+        if (decoder_->is_damaged(*spare_)) count_damage(context);
         return std::move(spare_);
       case Decoder::Result::Damaged:
         count_damage(context);

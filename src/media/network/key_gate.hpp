@@ -27,22 +27,35 @@ class KeyGate {
   bool passes(bool is_key, TimePoint arrived) noexcept {
     if (!first_) first_ = arrived;
     open_ = open_ || is_key || Seconds(arrived - *first_).count() >= patience_;
+    begun_ = begun_ || is_key;
     return open_;
   }
+  void note_picture() noexcept { begun_ = true; }
+  /// There was a key picture or any other: from now on the decoder makes pictures of all packets.
+  [[nodiscard]] bool has_begun() const noexcept { return begun_; }
+  /// Neither came for so long that pictures with gaps are better than none. True once.
+  [[nodiscard]] bool gives_up(TimePoint arrived) noexcept {
+    if (begun_ || !first_ || Seconds(arrived - *first_).count() < kLongest) return false;
+    begun_ = true;
+    return true;
+  }
+
+  /// Seconds. A camera with few key pictures has sent one by then.
+  static constexpr double kLongest = 10;
 
  private:
   double patience_;
   std::optional<TimePoint> first_;
   bool open_ = false;
+  bool begun_ = false;
 };
 
 /// Seconds that a stream without key pictures is held back. Most decoders return no picture before one that they
 /// can make whole. Some make pictures out of nothing: those wait until a camera with few key pictures has sent one.
 [[nodiscard]] inline double key_patience(AVCodecID codec) noexcept {
   constexpr double kUsual = 2;
-  constexpr double kOfInventors = 10;
   const bool invents = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_H263;
-  return invents ? kOfInventors : kUsual;
+  return invents ? KeyGate::kLongest : kUsual;
 }
 
 /// Whether a packet begins with a key frame, by its uncompressed header (VP9 Bitstream & Decoding Process

@@ -80,10 +80,11 @@ AvFramePtr LiveSource::pull(const Context& context) {
     switch (decoder.receive(*spare_)) {
       case Decoder::Result::Frame:
         fruitless_.begin(context.clock.now());
-        if (Decoder::is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
+        key_gate_.note_picture();
+        if (decoder.is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
         return std::move(spare_);
       case Decoder::Result::Damaged:
-        context.counters.drop(NodeDropCause::Decode);
+        if (key_gate_.has_begun()) context.counters.drop(NodeDropCause::Decode);
         break;
       case Decoder::Result::NeedsPacket:
       case Decoder::Result::End:
@@ -121,10 +122,11 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
   if (connection_->decoder().send(*packet_, captured)) {
     held_.add(captured, connection_->seconds(packet_->pts));
-  } else {
+  } else if (key_gate_.has_begun()) {
     context.counters.drop(NodeDropCause::Decode);
   }
-  if (!fruitless_.add(notes.arrived, options_.read_timeout)) return;
+  if (key_gate_.gives_up(notes.arrived)) connection_->decoder().show_incomplete();
+  if (!key_gate_.has_begun() || !fruitless_.add(notes.arrived, options_.read_timeout)) return;
   const auto why = connection_->decoder().failure();
   std::ostringstream text;
   text << "lost '" << masked_ << "': for " << options_.read_timeout

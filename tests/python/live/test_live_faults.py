@@ -257,6 +257,17 @@ def test_packets_without_data_are_lost_frames_and_no_delay_of_the_decoder() -> N
         assert (camera.stats.decoder_delay, camera.stats.outages) == (0, 0)
 
 
+def test_a_stream_without_key_pictures_begins_in_the_end_and_is_no_outage_until_then() -> None:
+    server = RtspServer(clip("h264"), Faults(no_keys=True))
+    with server, Camera(server.url, read_timeout=2.0) as camera:
+        # Beyond the limit, and beyond the time after which all packets go to the decoder.
+        until(lambda: server.frames_sent >= 6 * clip("h264").fps, "packets")
+        assert (camera.stats.state, camera.stats.outages) == ("waiting_key_frame", 0)
+        assert camera.drops("decode") == 0
+        camera.read(3)
+        assert camera.stats.outages == 0
+
+
 def huge_jpeg() -> bytes:
     """A picture that says it is 65500 x 65500."""
     jpeg = bytearray(clip("mjpeg").frames[0])

@@ -51,9 +51,12 @@ class Decoder {
 
   /// The time at which the packet of this frame was read, as given to send().
   [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
-  /// The decoder concealed errors in this frame.
-  [[nodiscard]] static bool is_damaged(const AVFrame& frame) noexcept {
-    return (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0 || frame.decode_error_flags != 0;
+  /// From now on also frames that follow no key frame, which may have gaps.
+  void show_incomplete() noexcept { codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; }
+  /// The decoder concealed errors in this frame. That it follows no key frame is none after show_incomplete().
+  [[nodiscard]] bool is_damaged(const AVFrame& frame) const noexcept {
+    const bool incomplete = (codec_->flags & AV_CODEC_FLAG_OUTPUT_CORRUPT) != 0;
+    return (!incomplete && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;
   }
   [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
 

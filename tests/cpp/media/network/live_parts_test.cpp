@@ -38,6 +38,30 @@ TEST(KeyGate, OpensAfterAWhileForAStreamThatHasNoKeyPicture) {
   EXPECT_TRUE(gate.passes(false, second(12.04)));
 }
 
+TEST(KeyGate, ExpectsPicturesAfterAKeyPictureOrAnyOther) {
+  KeyGate with_key(2);
+  EXPECT_FALSE(with_key.passes(false, second(0)));
+  EXPECT_FALSE(with_key.has_begun());
+  EXPECT_TRUE(with_key.passes(true, second(1)));
+  EXPECT_TRUE(with_key.has_begun());
+  EXPECT_FALSE(with_key.gives_up(second(100)));
+  KeyGate with_picture(2);
+  EXPECT_TRUE(with_picture.passes(true, second(0)));
+  with_picture.note_picture();
+  EXPECT_FALSE(with_picture.gives_up(second(100)));
+}
+
+TEST(KeyGate, GivesUpWaitingOnce) {
+  KeyGate gate(2);
+  EXPECT_FALSE(gate.passes(false, second(0)));
+  EXPECT_TRUE(gate.passes(false, second(3)));
+  EXPECT_FALSE(gate.has_begun()) << "a camera with few key pictures is not lost";
+  EXPECT_FALSE(gate.gives_up(second(9)));
+  EXPECT_TRUE(gate.gives_up(second(10)));
+  EXPECT_TRUE(gate.has_begun());
+  EXPECT_FALSE(gate.gives_up(second(11)));
+}
+
 TEST(KeyGate, KnowsVp9sKeyFramesByTheirHeader) {
   const auto begins = [](std::uint8_t byte) { return is_vp9_key(std::array<std::uint8_t, 2>{byte, 0x49}); };
   EXPECT_TRUE(begins(0x82));                           // profile 0
