@@ -15,7 +15,7 @@ from pathlib import Path
 
 from _freshness_cases import Case
 from _measure import quantile
-from rigs.live.truth.log import SentLog
+from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.process import TruthProcess
 
 HERE = Path(__file__).resolve().parent
@@ -35,7 +35,7 @@ class Run:
 
     Attributes:
         ages: From the sending of the first packet; of HLS from the camera.
-        hidden: Of these ages, what `captured` leaves out.
+        hidden: What `captured` leaves out of these ages; below 0: what it adds.
         torn: Pictures without a readable number.
         failed: Why there is nothing.
     """
@@ -109,8 +109,16 @@ def judged(lines: list[str], log: SentLog, begin: float = 0.0) -> Run:
             continue
         run.ages.append(MS * (now - sent.first))
         if captured:
-            run.hidden.append(MS * (float(captured) - sent.first))
+            run.hidden.append(MS * hidden(float(captured), sent))
     return run if run.ages else replace(run, failed="no whole picture")
+
+
+def hidden(captured: float, sent: Sent) -> float:
+    """Seconds by which `captured` is later than the first packet, or earlier than the camera.
+
+    What lies between is true: a picture that is sent out of its order (B-frames) waited in the camera.
+    """
+    return captured - min(max(captured, sent.due), sent.first)
 
 
 def readers() -> tuple[list[str], dict[str, str], dict[str, str]]:

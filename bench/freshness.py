@@ -4,8 +4,8 @@ A camera on loopback (tests/python/rigs/live/truth) sends pictures that were enc
 and notes when it sent each picture's first packet. Every picture carries its number in its pixels. Each
 library reads in a process of its own, one after the other, in rounds. The true age is the time from the first
 packet to the moment at which the decoded picture is in the program's hands; of HLS it is the time since the
-camera took the picture. What `age` hides is the true age less what freshframe says: `captured` minus the
-sending.
+camera took the picture. What `age` hides is how much later than the first packet `captured` is. Below 0, it
+is earlier than the moment at which the camera took the picture.
 
 Printed at the end: the table of the documentation, in Markdown.
 """

@@ -11,7 +11,7 @@ from rigs.live.truth.log import Sent, SentLog
 
 BENCH = str(Path(__file__).resolve().parents[3] / "bench")
 sys.path.insert(0, BENCH)
-from _freshness_runs import judged  # noqa: E402
+from _freshness_runs import hidden, judged  # noqa: E402
 
 sys.path.remove(BENCH)  # its other modules have names that tests may use
 
@@ -40,3 +40,10 @@ def test_a_torn_picture_is_counted_and_has_no_age() -> None:
     assert run.torn == 1
     assert run.ages == pytest.approx([500])
     assert run.hidden == []
+
+
+@pytest.mark.parametrize(("captured", "seconds"), [(9.9, -0.1), (10.0, 0), (10.3, 0), (10.4, 0), (10.6, 0.2)])
+def test_what_lies_between_the_camera_and_the_first_packet_is_not_hidden(
+    captured: float, seconds: float
+) -> None:
+    assert hidden(captured, Sent(0, 1, 1, 10.0, 10.4, 10.5, 1, 0)) == pytest.approx(seconds)
