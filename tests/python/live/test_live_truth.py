@@ -76,9 +76,8 @@ def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: di
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, "")
 
 
-def test_the_age_is_true(shape: Shape, transport: dict[str, str], request: pytest.FixtureRequest) -> None:
-    if not shape.b_frames:  # those that are sent ahead of their time show the others' delay
-        request.applymarker(parser_holds)
+@parser_holds
+def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=SLOW) as server:
         with Watch(server.url, options=transport) as camera:
             seen = camera.read(9)
