@@ -48,6 +48,8 @@ struct VideoInfo {
   /// Two interlaced fields, delivered as they are stored. nullopt: not known (cameras, and a network stream
   /// before its first frame).
   std::optional<bool> interlaced = {};
+  /// Who speaks RTSP with the server: "freshframe" or "ffmpeg". Empty: it is no rtsp:// or rtsps:// URL.
+  std::string client = {};
 };
 
 /// A source of decoded frames.

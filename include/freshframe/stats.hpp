@@ -97,7 +97,11 @@ struct SourceStats {
   /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times, smoothed.
   std::optional<double> behind;      // nullopt: the stream has no times
   std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, if the server sends it (RTCP)
-  std::string last_error;            // the reason of the last or current outage; empty: there was none
+  std::uint64_t packets = 0;         // of RTP that have come (RTSP, read by freshframe itself)
+  std::uint64_t packets_lost = 0;    // that have not come
+  std::uint64_t packets_late = 0;  // that came after the wait for them had ended; they are in `packets`, too
+  double jitter = 0;               // mean deviation of the packets' intervals, in seconds (RFC 3550)
+  std::string last_error;          // the reason of the last or current outage; empty: there was none
 };
 
 /// One edge: its queue and its counters.
@@ -192,6 +196,14 @@ struct Report {
 /// source. Any thread reads it.
 class SourceBook {
  public:
+  /// Of all connections so far; as in SourceStats.
+  struct Packets {
+    std::uint64_t received = 0;
+    std::uint64_t lost = 0;
+    std::uint64_t late = 0;
+    double jitter = 0;
+  };
+
   void enter(SourceState state);
   [[nodiscard]] SourceState state() const;
   /// No packet has arrived for a while: enters Stalled from Reading or WaitingKeyFrame and counts it once.
@@ -206,6 +218,7 @@ class SourceBook {
   void count_size_change();
   void set_decoder_delay(int frames);
   void set_behind(std::optional<double> seconds);
+  void set_packets(const Packets& packets);
   void set_wall_clock(std::optional<double> seconds);
   [[nodiscard]] SourceStats snapshot(TimePoint now) const;
 

@@ -62,6 +62,14 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"behind", &SourceStats::behind, "source_behind_seconds", "gauge",
                "Seconds by which frames arrive later than the earliest ones did, by the stream's own times."},
     StatsField{"wall_clock", &SourceStats::wall_clock, "", "", ""},
+    StatsField{"packets", &SourceStats::packets, "source_packets_total", "counter",
+               "Packets of RTP that came."},
+    StatsField{"packets_lost", &SourceStats::packets_lost, "source_packets_lost_total", "counter",
+               "Packets of RTP that did not come."},
+    StatsField{"packets_late", &SourceStats::packets_late, "source_packets_late_total", "counter",
+               "Packets of RTP that came after the wait for them had ended."},
+    StatsField{"jitter", &SourceStats::jitter, "source_jitter_seconds", "gauge",
+               "Mean deviation of the intervals between packets of RTP."},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
 };
 

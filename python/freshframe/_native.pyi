@@ -407,6 +407,18 @@ class SourceStats:
     def wall_clock(self) -> float | None: ...
 
     @property
+    def packets(self) -> int: ...
+
+    @property
+    def packets_lost(self) -> int: ...
+
+    @property
+    def packets_late(self) -> int: ...
+
+    @property
+    def jitter(self) -> float: ...
+
+    @property
     def last_error(self) -> str: ...
 
 class WorkerStats:
@@ -905,6 +917,9 @@ class VideoInfo:
 
     @property
     def interlaced(self) -> bool | None: ...
+
+    @property
+    def client(self) -> str: ...
 
 class MediaVersions:
     """FFmpeg's versions, licence and build flags."""

@@ -88,6 +88,14 @@ void SourceBook::set_behind(std::optional<double> seconds) {
   stats_.behind = seconds;
 }
 
+void SourceBook::set_packets(const Packets& packets) {
+  const Lock lock(mutex_);
+  stats_.packets = packets.received;
+  stats_.packets_lost = packets.lost;
+  stats_.packets_late = packets.late;
+  stats_.jitter = packets.jitter;
+}
+
 void SourceBook::set_wall_clock(std::optional<double> seconds) {
   const Lock lock(mutex_);
   stats_.wall_clock = seconds;

@@ -33,6 +33,10 @@ def _source(source: _native.SourceStats) -> SourceStats:
         decoder_delay=source.decoder_delay,
         behind=source.behind,
         wall_clock=source.wall_clock,
+        packets=source.packets,
+        packets_lost=source.packets_lost,
+        packets_late=source.packets_late,
+        jitter=source.jitter,
         last_error=source.last_error,
     )
 

@@ -38,6 +38,10 @@ class SourceStats:
         behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
             the stream's own times, over the last two seconds. None for a stream without times.
         wall_clock: Unix time at pts 0 in seconds, if the server sends it (RTCP). Add a sample's pts to it.
+        packets: Packets of RTP that have come. This and the next three are of RTSP that freshframe reads.
+        packets_lost: Packets that have not come.
+        packets_late: Packets that came after the wait for them had ended. They are among ``packets``, too.
+        jitter: Mean deviation of the intervals between packets, in seconds (RFC 3550).
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
     """
 
@@ -50,6 +54,10 @@ class SourceStats:
     decoder_delay: int
     behind: float | None
     wall_clock: float | None
+    packets: int
+    packets_lost: int
+    packets_late: int
+    jitter: float
     last_error: str
 
 

@@ -59,6 +59,7 @@ class VideoSource(NativeSource["Frame"]):
             pixel_format=info.pixel_format,
             container=info.container,
             interlaced=info.interlaced,
+            client=info.client,
         )
 
 

@@ -21,6 +21,7 @@ class VideoInfo:
         container: FFmpeg's name.
         interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
             not known (cameras, and a network stream before its first frame).
+        client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; "" for other sources.
     """
 
     codec: str
@@ -32,3 +33,4 @@ class VideoInfo:
     pixel_format: str
     container: str
     interlaced: bool | None
+    client: str

@@ -75,7 +75,8 @@ void bind_video_info(nb::module_& module) {
       .def_ro("duration", &VideoInfo::duration)
       .def_ro("pixel_format", &VideoInfo::pixel_format)
       .def_ro("container", &VideoInfo::container)
-      .def_ro("interlaced", &VideoInfo::interlaced);
+      .def_ro("interlaced", &VideoInfo::interlaced)
+      .def_ro("client", &VideoInfo::client);
 }
 
 }  // namespace
