@@ -108,7 +108,7 @@ bool Authorization::accept(const std::vector<Challenge>& challenges) {
   const auto* best = strongest(challenges);
   if (!credentials_ || best == nullptr || attempts_ >= kMostAttempts) return false;
   // A second refusal means wrong credentials, unless the server says that only its nonce was too old.
-  if (challenge_ && !best->stale) return false;
+  if (attempts_ > 0 && !best->stale) return false;
   challenge_ = *best;
   uses_ = 0;
   ++attempts_;

@@ -17,16 +17,18 @@ struct Credentials {
   std::string password;
 };
 
-/// Of one connection, on which it sends the credentials for at most two challenges, since cameras lock an account
+/// Of one connection. Credentials that are refused are sent at most twice, since cameras lock an account
 /// after a few wrong passwords. One thread.
 class Authorization {
  public:
   /// `client_nonce`: of Digest; a random text by default.
   explicit Authorization(std::optional<Credentials> credentials, std::string client_nonce = random_text());
 
-  /// The challenges of an answer 401. False: another request would be refused, too: there are no credentials, none of
-  /// the challenges can be answered, or the credentials are wrong.
+  /// The challenges of an answer 401. False: another request would be refused, too: there are no credentials,
+  /// none of the challenges can be answered, or the credentials are wrong.
   [[nodiscard]] bool accept(const std::vector<Challenge>& challenges);
+  /// The server has answered a request: the credentials, if they were sent, are right.
+  void note_accepted() noexcept { attempts_ = 0; }
   /// The value of the header for a request; empty: the server has not asked for one.
   [[nodiscard]] std::string header(std::string_view method, std::string_view uri);
 
@@ -40,7 +42,7 @@ class Authorization {
   const std::optional<Credentials> credentials_;
   const std::string client_nonce_;
   std::optional<Challenge> challenge_;
-  int attempts_ = 0;
+  int attempts_ = 0;        // since the server last accepted a request
   std::uint32_t uses_ = 0;  // of the nonce
 };
 

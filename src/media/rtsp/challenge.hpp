@@ -25,8 +25,8 @@ struct Challenge {
   bool stale = false;    // only the nonce was too old
 };
 
-/// The challenges that can be answered, of all headers of this name. One header may hold several. Digest with an
-/// unknown hash, or with qop="auth-int" alone, is left out, as are other schemes.
+/// The challenges that can be answered, of all headers of this name. One header may hold several. Digest with
+/// an unknown hash, or with qop="auth-int" alone, is left out, as are other schemes.
 [[nodiscard]] std::vector<Challenge> parse_challenges(const std::vector<std::string_view>& headers);
 
 /// The strongest one; null: there is none.

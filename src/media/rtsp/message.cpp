@@ -82,14 +82,18 @@ std::optional<int> Message::sequence() const noexcept {
   return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
 }
 
-std::optional<Message> parse_head(std::string_view text) {
+std::optional<Message> parse_head(std::string_view given) {
+  // A control character in a value could begin a header of the request that repeats it.
+  std::string clean(given);
+  std::ranges::replace_if(clean, [](unsigned char c) { return c < ' ' && c != '\n' && c != '\r'; }, ' ');
+  std::string_view text(clean);
   Message message;
   bool first = true;
   while (!text.empty()) {
     const auto end = text.find('\n');
     auto line = text.substr(0, end);
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    if (line.ends_with('\r')) line.remove_suffix(1);
+    line = line.substr(0, line.find('\r'));
     if (line.empty()) continue;
     if (!first) {
       parse_header(line, message);

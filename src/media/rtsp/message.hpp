@@ -30,8 +30,9 @@ struct Message {
   [[nodiscard]] std::optional<int> sequence() const noexcept;
 };
 
-/// The lines of a message before its body. Lines may end without a carriage return. nullopt: it is no message.
-[[nodiscard]] std::optional<Message> parse_head(std::string_view text);
+/// The lines of a message before its body. Lines may end without a carriage return. nullopt: it is no
+/// message.
+[[nodiscard]] std::optional<Message> parse_head(std::string_view given);
 
 /// Without spaces, tabs and carriage returns at either end.
 [[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;

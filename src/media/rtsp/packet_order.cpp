@@ -1,4 +1,4 @@
-// Puts the packets of a stream in order, and counts those that are lost or late (RFC 3550, appendices A.1 and A.3).
+// Puts a stream's packets in order, and counts those that are lost or late (RFC 3550, A.1 and A.3).
 // SPDX-License-Identifier: Apache-2.0
 #include "media/rtsp/packet_order.hpp"
 

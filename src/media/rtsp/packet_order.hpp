@@ -1,4 +1,4 @@
-// Puts the packets of a stream in order, and counts those that are lost or late (RFC 3550, appendices A.1 and A.3).
+// Puts a stream's packets in order, and counts those that are lost or late (RFC 3550, A.1 and A.3).
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -15,8 +15,9 @@
 
 namespace freshframe::media::rtsp {
 
-/// Over TCP nothing waits: packets come in order. Over UDP a packet behind a gap waits for the missing ones: at first
-/// 10 ms, up to 0.2 s if packets come later than that, and again less when they no longer do. One thread, no I/O.
+/// Over TCP nothing waits: packets come in order. Over UDP a packet behind a gap waits for the missing ones:
+/// at first 10 ms, up to 0.2 s if packets come later than that, and again less when they no longer do. One
+/// thread, no I/O.
 class PacketOrder {
  public:
   struct Packet {

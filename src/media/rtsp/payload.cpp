@@ -1,4 +1,4 @@
-// What a packet's payload holds, without taking it apart: pictures end after slices, and begin at key pictures.
+// What a packet's payload holds, without taking it apart: slices, parameter sets, key pictures.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/rtsp/payload.hpp"
 
@@ -37,8 +37,8 @@ class Golomb {
   std::size_t place_ = 0;
 };
 
-/// Whether supplemental information holds a recovery point (H.264, D.1.8; H.265, D.2.8). `messages`: after the unit's
-/// header.
+/// Whether supplemental information holds a recovery point (H.264, D.1.8; H.265, D.2.8). `messages`: after
+/// the unit's header.
 bool has_recovery_point(Bytes messages) noexcept {
   constexpr unsigned kRecoveryPoint = 6;
   std::size_t at = 0;
@@ -63,6 +63,7 @@ bool has_recovery_point(Bytes messages) noexcept {
 /// One unit of H.264 (ITU-T H.264, table 7-1), or the beginning of one.
 void add_h264(unsigned type, Bytes body, PayloadFacts& facts) noexcept {
   ++facts.units;
+  if (type == 7 || type == 8) ++facts.sets;
   if (type >= 1 && type <= 5) facts.coded = true;
   if (type == 5) facts.key = true;                              // IDR
   if (type == 6 && has_recovery_point(body)) facts.key = true;  // SEI
@@ -78,6 +79,7 @@ void add_h264(unsigned type, Bytes body, PayloadFacts& facts) noexcept {
 /// One unit of H.265 (ITU-T H.265, table 7-1).
 void add_h265(unsigned type, Bytes body, PayloadFacts& facts) noexcept {
   ++facts.units;
+  if (type >= 32 && type <= 34) ++facts.sets;
   if (type < 32) facts.coded = true;
   if (type >= 16 && type <= 23) facts.key = true;                // pictures of random access
   if (type == 39 && has_recovery_point(body)) facts.key = true;  // prefix SEI
@@ -96,13 +98,15 @@ struct H265 {
   static void add(unsigned type, Bytes body, PayloadFacts& facts) noexcept { add_h265(type, body, facts); }
 };
 
-/// What follows the next start code (Annex B). Some cameras send several units as one (go2rtc WebRTC#391, retina#68).
+/// What follows the next start code (Annex B). Some cameras send several units as one (go2rtc WebRTC#391,
+/// retina#68).
 Bytes after_start_code(Bytes unit) noexcept {
   constexpr std::array<std::uint8_t, 3> kStartCode{0, 0, 1};
   constexpr std::size_t kMostLooked = 4096;  // bytes: parameter sets are short
   const auto looked = unit.first(std::min(unit.size(), kMostLooked));
-  const auto code = std::ranges::search(looked, kStartCode);
-  return code.empty() ? Bytes() : unit.subspan(static_cast<std::size_t>(code.end() - looked.begin()));
+  const auto code = std::search(looked.begin(), looked.end(), kStartCode.begin(), kStartCode.end());
+  const auto behind = static_cast<std::size_t>(code - looked.begin()) + kStartCode.size();
+  return code == looked.end() ? Bytes() : unit.subspan(behind);
 }
 
 template <class Units>
@@ -126,8 +130,8 @@ void add_aggregate(Bytes rest, PayloadFacts& facts) noexcept {
   }
 }
 
-/// A part of a unit, which has this type. Later parts count as coded whatever the type: parameter sets are shorter than
-/// a packet, unless slices follow them behind a start code.
+/// A part of a unit, which has this type. Later parts count as coded whatever the type: parameter sets are
+/// shorter than a packet, unless slices follow them behind a start code.
 template <class Units>
 void add_fragment(bool first, unsigned type, Bytes body, PayloadFacts& facts) noexcept {
   PayloadFacts unit;
@@ -191,8 +195,10 @@ bool begins_vp9_key(Bytes payload) noexcept {
 /// ISO/IEC 14496-2, 6.2.5: the type of a picture follows its start code; 0 is I.
 bool begins_mpeg4_key(Bytes payload) noexcept {
   constexpr std::array<std::uint8_t, 4> kPicture{0, 0, 1, 0xB6};
-  const auto code = std::ranges::search(payload, kPicture);
-  return !code.empty() && code.end() != payload.end() && *code.end() >> 6U == 0;
+  const auto code = std::search(payload.begin(), payload.end(), kPicture.begin(), kPicture.end());
+  if (code == payload.end()) return false;
+  const auto type = code + kPicture.size();
+  return type != payload.end() && *type >> 6U == 0;
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-// What a packet's payload holds, without taking it apart: pictures end after slices, and begin at key pictures.
+// What a packet's payload holds, without taking it apart: slices, parameter sets, key pictures.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -23,6 +23,7 @@ struct PayloadFacts {
   bool intra = false;  // a slice that refers to no other picture begins here
   bool inter = false;  // a slice that may refer to another one begins here
   int units = 0;       // that begin here
+  int sets = 0;        // of these the parameter sets
 };
 
 /// Of codecs without slices every packet is coded.

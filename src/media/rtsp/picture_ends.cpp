@@ -1,4 +1,4 @@
-// Finds out where pictures end: at RTP's marker where the camera's markers are true, else at another timestamp.
+// Finds out where pictures end: at RTP's marker where that is true, else at another timestamp.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/rtsp/picture_ends.hpp"
 

@@ -1,4 +1,4 @@
-// Finds out where pictures end: at RTP's marker where the camera's markers are true, else at another timestamp.
+// Finds out where pictures end: at RTP's marker where that is true, else at another timestamp.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -6,13 +6,14 @@
 
 namespace freshframe::media::rtsp {
 
-/// Note [Picture ends]: RTP's marker says that a packet is the last of its picture (RFC 6184, section 5.1). Many cameras
-/// set it elsewhere, too: at each unit (OpenIPC smolrtsp#43, pikvm/ustreamer#119), or at parameter sets (retina#13,
-/// go2rtc pkg/h264/rtp.go). Some never set it (SharpRTSP#57), and some give parameter sets the timestamp of the picture
-/// before (retina#13). So only a packet with a slice ends a picture: parameter sets belong to the slices that follow. The
-/// first pictures end when a packet has another timestamp. When three of them in a row had exactly one marked packet with
-/// a slice, and it was the last one, pictures end at the marker from then on, one interval earlier. If a slice follows
-/// that has the timestamp of a picture that its marker had ended, the markers are not believed any more. One thread.
+/// Note [Picture ends]: RTP's marker says that a packet is the last of its picture (RFC 6184, section 5.1).
+/// Many cameras set it elsewhere, too: at each unit (OpenIPC smolrtsp#43, pikvm/ustreamer#119), or at
+/// parameter sets (retina#13, go2rtc pkg/h264/rtp.go). Some never set it (SharpRTSP#57), and some give
+/// parameter sets the timestamp of the picture before (retina#13). So only a packet with a slice ends a
+/// picture: parameter sets belong to the slices that follow. The first pictures end when a packet has another
+/// timestamp. When three of them in a row had exactly one marked packet with a slice, and it was the last
+/// one, pictures end at the marker from then on, one interval earlier. If a slice follows that has the
+/// timestamp of a picture that its marker had ended, the markers are not believed any more. One thread.
 class PictureEnds {
  public:
   struct Packet {

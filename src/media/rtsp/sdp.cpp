@@ -91,7 +91,11 @@ void parse_attribute(std::string_view name, std::string_view value, Media& media
 
 }  // namespace
 
-Description parse_sdp(std::string_view text) {
+Description parse_sdp(std::string_view given) {
+  // A control character could begin a header of the request that repeats a control URL.
+  std::string clean(given);
+  std::ranges::replace_if(clean, [](unsigned char c) { return c < ' '; }, '\n');
+  std::string_view text(clean);
   Description result;
   while (!text.empty()) {
     const auto end = text.find('\n');

@@ -30,7 +30,7 @@ struct Description {
 };
 
 /// Lines that it does not know are ignored, as are lines that are missing. Any text gives a description.
-[[nodiscard]] Description parse_sdp(std::string_view text);
+[[nodiscard]] Description parse_sdp(std::string_view given);
 
 /// "H264, 90000 Hz" of a media line that a depacketiser of FFmpeg knows, and only that, as SDP for FFmpeg.
 [[nodiscard]] std::string sdp_of(const Media& media);

@@ -1,4 +1,4 @@
-// Takes apart what comes over an RTSP connection: messages, and packets between them (RFC 2326, section 10.12).
+// Takes apart what comes over an RTSP connection: messages, and packets between them (RFC 2326, 10.12).
 // SPDX-License-Identifier: Apache-2.0
 #include "media/rtsp/stream_reader.hpp"
 

@@ -93,10 +93,9 @@ TEST(RtspAuthorization, TakesTheStrongestOfAllChallenges) {
                             : "basic";
   };
   EXPECT_EQ(best({"Basic realm=\"a\"", "Digest realm=\"a\", nonce=\"1\""}), "digest  1");
-  EXPECT_EQ(
-      best(
-          {"Basic realm=a, Digest realm=\"a, b\", nonce=\"1\", algorithm=md5, Digest nonce=2, algorithm=SHA-256"}),
-      "digest SHA-256 2");
+  EXPECT_EQ(best({"Basic realm=a, Digest realm=\"a, b\", nonce=\"1\", algorithm=md5, "
+                  "Digest nonce=2, algorithm=SHA-256"}),
+            "digest SHA-256 2");
   EXPECT_EQ(best({"Digest nonce=\"1\", algorithm=SHA-512-256", "Digest nonce=\"2\", algorithm=MD5"}),
             "digest SHA-512-256 1");
   EXPECT_EQ(best({"Digest nonce=1, algorithm=SHA-3", "Basic"}), "basic");
@@ -114,6 +113,9 @@ TEST(RtspAuthorization, DoesNotTryWrongCredentialsAgain) {
   EXPECT_TRUE(joe.accept(stale)) << "only the nonce was too old";
   EXPECT_NE(joe.header("PLAY", "u").find("nonce=\"2\""), std::string::npos);
   EXPECT_FALSE(joe.accept(stale)) << "two attempts, whatever the server says: cameras lock accounts";
+  joe.note_accepted();
+  EXPECT_TRUE(joe.accept(fresh)) << "another nonce for credentials that were right";
+  EXPECT_FALSE(joe.accept(fresh));
   Authorization nobody(std::nullopt);
   EXPECT_FALSE(nobody.accept(fresh));
 }

@@ -81,9 +81,11 @@ TEST(RtspSdp, ReadsTheMediaOfACamera) {
 }
 
 TEST(RtspSdp, ReadsWhatCamerasWrite) {
-  // No v=, no o=, two s=, line ends without a carriage return, spaces at the ends, the control first, another type's map.
+  // No v=, no o=, two s=, line ends without a carriage return, spaces at the ends, the control first, another
+  // type's map.
   const auto found = parse_sdp(
-      "s=\ns=two\n\nnonsense\nm=video 0 RTP/AVP 35 97 \na=control:*  \na=rtpmap:97 VP8/90000\na=rtpmap:35  H265/90000 \n"
+      "s=\ns=two\n\nnonsense\nm=video 0 RTP/AVP 35 97 \na=control:*  \na=rtpmap:97 VP8/90000\n"
+      "a=rtpmap:35  H265/90000 \n"
       "a=fmtp:35  sprop-vps=QA== \na=crypto\nb=AS:0\n");
   ASSERT_EQ(found.media.size(), 1);
   EXPECT_EQ(found.media[0].encoding, "H265");
@@ -92,6 +94,13 @@ TEST(RtspSdp, ReadsWhatCamerasWrite) {
   EXPECT_EQ(parse_sdp("m=video 0 RTP/AVP 26").media.at(0).encoding, "JPEG");
   EXPECT_TRUE(parse_sdp("m=video 0 RTP/SAVP 96\n").media.at(0).encrypted);
   EXPECT_TRUE(parse_sdp("m=video 0 RTP/AVP 96\na=crypto:1 AES\n").media.at(0).encrypted);
+}
+
+TEST(RtspSdp, LetsNoControlCharacterIntoAUrl) {
+  const auto found = parse_sdp("m=video 0 RTP/AVP 96\ra=control:a\rX-Header: b\na=rtpmap:96 H264/90000\n");
+  ASSERT_EQ(found.media.size(), 1);
+  EXPECT_EQ(found.media[0].control, "a");
+  EXPECT_EQ(found.media[0].encoding, "H264");
 }
 
 TEST(RtspSdp, GivesADescriptionOfAnyText) {

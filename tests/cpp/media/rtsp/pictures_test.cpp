@@ -13,8 +13,8 @@ namespace {
 
 using Data = std::vector<std::uint8_t>;
 
-/// Packets as text, a letter each: 's' a slice, 'p' parameter sets, 'f' filler; a capital letter has the marker; a digit
-/// sets the timestamp of those that follow. The result has '|' where pictures end.
+/// Packets as text, a letter each: 's' a slice, 'p' parameter sets, 'f' filler; a capital letter has the
+/// marker; a digit sets the timestamp of those that follow. The result has '|' where pictures end.
 std::string cut(PictureEnds& ends, const std::string& packets) {
   std::string text;
   std::uint32_t timestamp = 0;

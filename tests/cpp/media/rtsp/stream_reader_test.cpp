@@ -29,8 +29,8 @@ std::string interleaved(std::uint8_t channel, std::string_view payload, std::uin
   return result + packet;
 }
 
-/// What has been read: "200" for an answer, "OPTIONS" for a request, "#0:5" for five bytes behind RTP's header on
-/// channel 0.
+/// What has been read: "200" for an answer, "OPTIONS" for a request, "#0:5" for five bytes behind RTP's
+/// header on channel 0.
 std::vector<std::string> read_all(StreamReader& reader) {
   std::vector<std::string> seen;
   while (const auto element = reader.next()) {
@@ -83,6 +83,15 @@ TEST(RtspStreamReader, ReadsTheHeadersOfAnAnswerThatIsBadlyWritten) {
   EXPECT_EQ(answer.reason, "Unauthorized");
   EXPECT_EQ(answer.sequence(), 7);
   EXPECT_EQ(answer.headers_of("www-authenticate"), (std::vector<std::string_view>{"Digest a, b", "Basic"}));
+}
+
+TEST(RtspStreamReader, LetsNoControlCharacterIntoAHeader) {
+  StreamReader reader;
+  give(reader, "RTSP/1.0 200 OK\r\nSession: 1\rX-Header: 2\r\nContent-Base: a\tb\r\n\r\n");
+  const auto element = reader.next();
+  ASSERT_TRUE(element);
+  EXPECT_EQ(std::get<Message>(*element).header("session"), "1");
+  EXPECT_EQ(std::get<Message>(*element).header("content-base"), "a b");
 }
 
 TEST(RtspStreamReader, FindsThePacketsOfAssignedChannelsBehindOtherBytes) {

@@ -1,0 +1,306 @@
+// A connection to a camera by freshframe's own RTSP: pictures as soon as their last packet has come.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/rtsp/connection.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <functional>
+#include <sstream>
+#include <utility>
+
+#include "media/ffmpeg/error.hpp"
+#include "media/ffmpeg/visible_text.hpp"
+#include "media/live/refused.hpp"
+#include "media/live/stall_limit.hpp"
+#include "media/masked_url.hpp"
+#include "media/network/resolver.hpp"
+#include "media/rtsp/address.hpp"
+#include <pthread.h>
+
+namespace freshframe::media::rtsp {
+namespace {
+
+constexpr int kUsualClock = 90000;  // of video: RFC 3551, section 5
+
+/// Real time: the network does not wait for a simulated clock.
+TimePoint after(double seconds) {
+  return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
+}
+
+Address address_of(const LiveUrl& url) {
+  auto address = parse_address(url.text);
+  if (!address) throw Fault(Trouble::Dialogue, "its URL cannot be asked for");
+  return *std::move(address);
+}
+
+SessionOptions session_options(const ClientOptions& client, const Memory& memory) {
+  auto options = client.session;
+  if (memory.udp_fails) options.transport = Transport::TcpThenUdp;
+  return options;
+}
+
+}  // namespace
+
+Connection::Connection(const LiveUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
+                       const std::shared_ptr<core::SessionGate>& gate)
+    : url_(mask_passwords(url.text)),
+      options_(options),
+      client_(read_client_options(options.options)),
+      clock_(context.clock),
+      counters_(context.counters),
+      memory_(memory),
+      stop_(context.stop),
+      counted_(gate),
+      waiter_(ending_.get_token(), gate),
+      on_stop_(context.stop, [this] { ending_.request_stop(); }) {
+  memory_.trouble.reset();
+  try {
+    waiter_.check();
+    session_ = std::make_unique<Session>(address_of(url), session_options(client_, memory_), waiter_, clock_);
+    open(after(options.open_timeout));
+  } catch (const Fault& fault) {
+    fail(fault, "cannot open");
+  }
+  last_picture_ = clock_.now();
+  reader_ = std::jthread([this] { read(); });
+}
+
+Connection::~Connection() {
+  ending_.request_stop();
+  if (reader_.joinable()) reader_.join();
+  if (!maker_) return;
+  memory_.believes_markers = maker_->ends().believes_markers();
+  const auto& counts = order_->counts();
+  memory_.counts.received += counts.received;
+  memory_.counts.lost += counts.lost;
+  memory_.counts.late += counts.late;
+}
+
+void Connection::open(TimePoint deadline) {
+  session_->open([&](const std::string& host) { return resolve(host, deadline); },
+                 [&](const Description& description) { return choose(description); }, deadline);
+  media_ = session_->media();
+  if (media_.clock <= 0) media_.clock = kUsualClock;
+  depacketiser_ = ffmpeg_depacketiser(media_);
+  make_decoder();
+  describe();
+  order_.emplace(session_->over_udp());
+  reception_.emplace(media_.clock);
+  maker_.emplace(*codec_of(media_.encoding), media_.clock, memory_.believes_markers, *depacketiser_,
+                 [this](Picture picture) { put(std::move(picture)); });
+  session_->play(deadline);
+}
+
+std::vector<std::string> Connection::resolve(const std::string& host, TimePoint deadline) {
+  auto& book = counters_.source();
+  if (is_address(host)) return {host};
+  book.enter(SourceState::Resolving);
+  const auto answer = resolve_host(host, deadline, stop_);
+  waiter_.check();
+  if (!answer) miss_address(host);
+  if (answer->addresses.empty()) {
+    throw Fault(Trouble::Unreachable,
+                "the address of " + (url_.find(host) != std::string::npos ? "'" + host + "'" : "its host") +
+                    " was not found: " + answer->error,
+                EHOSTUNREACH);
+  }
+  book.enter(SourceState::Connecting);
+  return answer->addresses;
+}
+
+void Connection::miss_address(const std::string& host) {
+  memory_.trouble = Trouble::Late;
+  // A part of a password in place of the host, because a '/' was not written as %2F, is masked in `url_`.
+  const bool shown = url_.find(host) != std::string::npos;
+  std::ostringstream text;
+  text << "the address of " << (shown ? "'" + host + "'" : "its host") << " was not found within "
+       << options_.open_timeout << " s: '" << url_ << "'";
+  throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+}
+
+/// The first video whose payload is known.
+std::size_t Connection::choose(const Description& description) const {
+  std::string kinds;
+  for (std::size_t i = 0; i < description.media.size(); ++i) {
+    const auto& one = description.media[i];
+    const bool known = codec_of(one.encoding).has_value();
+    if (one.kind == "video" && known && !one.encrypted) return i;
+    kinds += (kinds.empty() ? "" : ", ") + visible_text(one.kind + " " + one.encoding);
+  }
+  throw Fault(Trouble::Dialogue, "it has no video that freshframe's RTSP reads; it contains " +
+                                     (kinds.empty() ? "nothing" : kinds));
+}
+
+/// With the parameter sets of the description, unless they are so wrong that the decoder refuses them: then
+/// those in the stream are enough.
+void Connection::make_decoder() {
+  const AVRational ticks{1, media_.clock};
+  const DecoderSettings settings{.threads = options_.decoder_threads.value_or(1), .low_delay = true};
+  Dictionary options(client_.decoder);
+  try {
+    decoder_.emplace(depacketiser_->parameters(), ticks, settings, options);
+  } catch (const Error& error) {
+    const CodecParametersPtr bare(avcodec_parameters_alloc());
+    if (!bare) throw std::bad_alloc();
+    bare->codec_type = AVMEDIA_TYPE_VIDEO;
+    bare->codec_id = depacketiser_->parameters().codec_id;
+    options = Dictionary(client_.decoder);
+    try {
+      decoder_.emplace(*bare, ticks, settings, options);
+    } catch (const Error&) {
+      throw Fault(Trouble::Dialogue, error.what());
+    }
+  }
+  const auto unknown = options.leftovers() + client_.unknown;
+  if (unknown.empty()) return;
+  throw SourceRefused(unknown_option_text(url_, "rtsp", decoder_->context().codec->name, unknown), url_,
+                      EINVAL);
+}
+
+void Connection::describe() {
+  info_.codec = avcodec_get_name(depacketiser_->parameters().codec_id);
+  info_.width = options_.width.value_or(0);
+  info_.height = options_.height.value_or(0);
+  info_.fps = media_.rate;
+  info_.container = "rtsp";
+  info_.client = "freshframe";
+}
+
+void Connection::read() noexcept {
+  pthread_setname_np(pthread_self(), "ff rtsp");
+  try {
+    session_->run(*this);
+  } catch (...) {
+    pictures_.end(std::current_exception());
+  }
+}
+
+std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& context) {
+  auto& book = context.counters.source();
+  const auto deadline = after(options_.read_timeout);
+  const auto quiet = after(quiet_limit(interval_, options_.read_timeout));
+  std::optional<Picture> picture;
+  try {
+    picture = pictures_.take(quiet, context.stop);
+    if (!picture && !context.stop.stop_requested()) {
+      book.stall();
+      picture = pictures_.take(deadline, context.stop);
+    }
+  } catch (const Fault& fault) {
+    if (context.stop.stop_requested()) return std::nullopt;
+    fail(fault, "lost");
+  } catch (const std::exception& error) {
+    fail(Fault(Trouble::Dialogue, error.what()), "lost");
+  }
+  if (context.stop.stop_requested()) return std::nullopt;
+  if (!picture) {
+    std::ostringstream text;
+    text << "'" << url_ << "' sent no video for " << options_.read_timeout << " s";
+    throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+  }
+  note_picture(picture->arrived);
+  book.flow();
+  av_packet_unref(&packet);
+  av_packet_move_ref(&packet, picture->packet.get());
+  return PacketNotes{
+      .arrived = picture->arrived, .can_begin = picture->key, .wall_clock = picture->wall_time};
+}
+
+void Connection::note_picture(TimePoint arrived) {
+  constexpr double kWeight = 0.1;
+  const double interval = Seconds(arrived - last_picture_).count();
+  interval_ = interval_ == 0 ? interval : interval_ + kWeight * (interval - interval_);
+  last_picture_ = arrived;
+}
+
+std::optional<double> Connection::seconds(std::int64_t ticks) const {
+  if (ticks == AV_NOPTS_VALUE) return std::nullopt;
+  return static_cast<double>(ticks) / media_.clock;
+}
+
+/// As an error of a source.
+void Connection::fail(const Fault& fault, const std::string& doing) {
+  memory_.trouble = fault.trouble();
+  std::ostringstream text;
+  switch (fault.trouble()) {
+    case Trouble::Stopped:
+      if (stop_.stop_requested()) throw SourceError("'" + url_ + "' was stopped", url_, ECANCELED);
+      throw SourceError("'" + url_ + "' allows one session, and this agent's lease of it is over", url_,
+                        ECANCELED);
+    case Trouble::Late:
+      text << "'" << url_ << "' was not opened within " << options_.open_timeout << " s: " << fault.what();
+      throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+    case Trouble::NoPackets:
+      memory_.udp_fails = true;
+      throw SourceTimeout(doing + " '" + url_ + "': " + fault.what() + "; the next attempt is over TCP", url_,
+                          ETIMEDOUT);
+    default:
+      throw SourceError(doing + " '" + url_ + "': " + fault.what(), url_, fault.code());
+  }
+}
+
+void Connection::on_packet(Bytes bytes, TimePoint arrived) {
+  const auto packet = parse_rtp(bytes);
+  if (!packet || packet->payload_type != media_.payload_type) return;
+  reception_->note_packet(packet->timestamp, arrived);
+  order_->add(bytes, packet->sequence, packet->source, arrived);
+  make_pictures(arrived);
+}
+
+void Connection::make_pictures(TimePoint now) {
+  while (const auto ordered = order_->take(now)) {
+    const auto packet = parse_rtp(ordered->bytes);
+    if (packet) maker_->add(*packet, ordered->after_gap, ordered->arrived);
+  }
+}
+
+void Connection::on_report(Bytes bytes, TimePoint arrived) {
+  const auto report = parse_rtcp(bytes);
+  if (report.sender) {
+    reception_->note_report(*report.sender, arrived);
+    maker_->note_report(*report.sender);
+  }
+  const auto& gone = report.goodbyes;
+  if (order_->source() && std::ranges::find(gone, *order_->source()) != gone.end()) {
+    throw Fault(Trouble::Lost, "the server ended the stream", ECONNRESET);
+  }
+}
+
+void Connection::on_time(TimePoint now) {
+  if (const auto due = order_->due(); due && *due <= now) make_pictures(now);
+}
+
+std::vector<std::uint8_t> Connection::report(TimePoint now) {
+  note_counts();
+  return reception_->report(*order_, now);
+}
+
+void Connection::put(Picture picture) {
+  const auto dropped = pictures_.put(std::move(picture), clock_.now());
+  if (dropped > 0) counters_.drop(NodeDropCause::Device, dropped);
+  if (maker_->oversized() > oversized_)
+    counters_.drop(NodeDropCause::Decode, maker_->oversized() - oversized_);
+  oversized_ = maker_->oversized();
+  if (maker_->ends().faults() > faults_) {
+    log(LogLevel::Info,
+        "'" + url_ + "' marks packets that do not end a picture; its pictures end at the next one now");
+  }
+  faults_ = maker_->ends().faults();
+  note_counts();
+}
+
+void Connection::note_counts() {
+  const auto& now = order_->counts();
+  const auto& before = memory_.counts;
+  counters_.source().set_packets({.received = before.received + now.received,
+                                  .lost = before.lost + now.lost,
+                                  .late = before.late + now.late,
+                                  .jitter = reception_->jitter()});
+}
+
+}  // namespace freshframe::media::rtsp

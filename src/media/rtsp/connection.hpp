@@ -1,0 +1,105 @@
+// A connection to a camera by freshframe's own RTSP: pictures as soon as their last packet has come.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "core/session_gate.hpp"
+#include "media/ffmpeg/read/decoder.hpp"
+#include "media/network/packet_connection.hpp"
+#include "media/network/url.hpp"
+#include "media/rtsp/client_options.hpp"
+#include "media/rtsp/depacketiser.hpp"
+#include "media/rtsp/fault.hpp"
+#include "media/rtsp/packet_order.hpp"
+#include "media/rtsp/picture_maker.hpp"
+#include "media/rtsp/picture_queue.hpp"
+#include "media/rtsp/rtcp.hpp"
+#include "media/rtsp/session.hpp"
+#include "media/rtsp/waiter.hpp"
+
+namespace freshframe::media::rtsp {
+
+/// What a source keeps of its camera from one connection to the next.
+struct Memory {
+  bool believes_markers = false;
+  bool udp_fails = false;          // no packet came that way
+  PacketOrder::Counts counts;      // of all connections before
+  std::optional<Trouble> trouble;  // why the last connection could not be made, or was lost
+};
+
+/// A thread of its own reads the network, so that an arrival is not stamped late by the time that decoding
+/// takes.
+class Connection final : public PacketConnection, private PacketSink {
+ public:
+  /// `gate`: null: no gate. Throws SourceError, SourceTimeout, SourceRefused.
+  Connection(const LiveUrl& url, const OpenOptions& options, const Context& context, Memory& memory,
+             const std::shared_ptr<core::SessionGate>& gate);
+  ~Connection() override;
+
+  [[nodiscard]] std::optional<PacketNotes> next(AVPacket& packet, const Context& context) override;
+  [[nodiscard]] Decoder& decoder() noexcept override { return *decoder_; }
+  [[nodiscard]] const VideoInfo& info() const noexcept override { return info_; }
+  [[nodiscard]] Turn turn() const noexcept override { return {}; }
+  [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const override;
+  [[nodiscard]] bool is_timeless() const override { return false; }
+  [[nodiscard]] bool is_bursty() const override { return false; }
+
+ private:
+  void open(TimePoint deadline);
+  [[nodiscard]] std::vector<std::string> resolve(const std::string& host, TimePoint deadline);
+  [[nodiscard]] std::size_t choose(const Description& description) const;
+  void make_decoder();
+  void describe();
+  void read() noexcept;
+  [[noreturn]] void miss_address(const std::string& host);
+  [[noreturn]] void fail(const Fault& fault, const std::string& doing);
+  void note_picture(TimePoint arrived);
+
+  // Of the reading thread.
+  void on_packet(Bytes bytes, TimePoint arrived) override;
+  void on_report(Bytes bytes, TimePoint arrived) override;
+  [[nodiscard]] std::optional<TimePoint> due() const override { return order_->due(); }
+  void on_time(TimePoint now) override;
+  [[nodiscard]] std::vector<std::uint8_t> report(TimePoint now) override;
+  void make_pictures(TimePoint now);
+  void put(Picture picture);
+  void note_counts();
+
+  const std::string url_;  // password masked: for messages
+  const OpenOptions& options_;
+  const ClientOptions client_;
+  const Clock& clock_;
+  NodeCounters& counters_;
+  Memory& memory_;
+  const std::stop_token stop_;
+  const core::CountedSession counted_;  // ends after session_
+  std::stop_source ending_;             // by a stop, or by the destructor
+  Waiter waiter_;
+  std::unique_ptr<Session> session_;
+  Media media_;
+  std::unique_ptr<Depacketiser> depacketiser_;
+  std::optional<Decoder> decoder_;
+  VideoInfo info_;
+  std::optional<PacketOrder> order_;
+  std::optional<Reception> reception_;
+  std::optional<PictureMaker> maker_;
+  PictureQueue pictures_;
+  std::uint64_t oversized_ = 0;  // pictures that are counted
+  int faults_ = 0;               // of markers that are logged
+  TimePoint last_picture_{};
+  double interval_ = 0;  // seconds between two pictures, smoothed
+  // Last: they end first.
+  std::jthread reader_;
+  std::stop_callback<std::function<void()>> on_stop_;
+};
+
+}  // namespace freshframe::media::rtsp
