@@ -174,6 +174,7 @@ void LiveInput::describe() {
   }
   info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
   info_.container = input_->iformat->name;
+  if (url_.scheme == "rtsp" || url_.scheme == "rtsps") info_.client = "ffmpeg";
 }
 
 int LiveInput::read() {

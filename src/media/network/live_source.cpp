@@ -12,9 +12,9 @@
 #include <string_view>
 #include <utility>
 
+#include "core/session_gate.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/masked_url.hpp"
-#include "media/network/connection.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -26,7 +26,7 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       url_(std::move(url)),
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
-      gate_(core::gate_of_thread()),
+      connector_(url_, options_, core::gate_of_thread()),
       maker_(wanted_size(options_)) {}
 
 std::string LiveSource::url() const {
@@ -35,7 +35,7 @@ std::string LiveSource::url() const {
 
 void LiveSource::open(const Context& context) {
   packet_ = make_av_packet();
-  check_known(options_.options, url());  // whether or not the server is there
+  check_known(connector_.options().options, url());  // whether or not the server is there
   ReconnectingSource::open(context);
 }
 
@@ -43,7 +43,7 @@ void LiveSource::connect(const Context& context) {
   held_.clear();
   repeated_.connect();
   repeated_until_.reset();
-  connection_ = std::make_unique<LiveConnection>(url_, options_, context, aside_, gate_);
+  connection_ = connector_.connect(context);
   key_gate_ = KeyGate(key_patience(connection_->decoder().context().codec_id));
   fruitless_.begin(context.clock.now());
   maker_.set_turn(connection_->turn());
@@ -56,6 +56,7 @@ void LiveSource::connect(const Context& context) {
 
 void LiveSource::disconnect() {
   connection_.reset();
+  connector_.note_end();
   lost_ = nullptr;
   timeline_.restart();
   line_.restart();
@@ -173,6 +174,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   auto made = make(maker_, std::move(frame), context);
   if (!made) return std::nullopt;
   note_frame(context);
+  connector_.note_frame();
   note_info(*made, first);
   return SourceItem<Frame>{*std::move(made), pts, captured};
 }
@@ -194,7 +196,7 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
 
 void LiveSource::close() {
   ReconnectingSource::close();
-  aside_.reset();
+  connector_.close();
   spare_.reset();
   packet_.reset();
 }

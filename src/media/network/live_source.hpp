@@ -10,11 +10,10 @@
 #include <optional>
 #include <string>
 
-#include "core/session_gate.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/arrival_line.hpp"
 #include "media/live/reconnecting_source.hpp"
-#include "media/network/detached_call.hpp"
+#include "media/network/connector.hpp"
 #include "media/network/fruitless.hpp"
 #include "media/network/held_packets.hpp"
 #include "media/network/key_gate.hpp"
@@ -58,9 +57,8 @@ class LiveSource final : public ReconnectingSource {
   const LiveUrl url_;
   const std::string masked_;  // for messages
   const OpenOptions options_;
-  const std::shared_ptr<core::SessionGate> gate_;  // of the thread that made it
-  bool info_known_ = false;                        // of a first frame
-  std::optional<DetachedCall> aside_;  // the call of connection_ that may be left behind, which outlives it
+  bool info_known_ = false;  // of a first frame
+  Connector connector_;      // outlives connection_
   std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   FrameMaker maker_;

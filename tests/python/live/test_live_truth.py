@@ -35,13 +35,6 @@ SHAPES = {
 QUICK, SLOW = 40.0, 5.0  # pictures per second
 HONEST = 0.25  # of the frame interval
 
-parser_holds = pytest.mark.xfail(reason="FFmpeg's parser holds a picture back", strict=True)
-
-
-def ffmpeg(does: str) -> pytest.MarkDecorator:
-    """The mark of what FFmpeg's RTSP does otherwise."""
-    return pytest.mark.xfail(reason=f"FFmpeg's RTSP {does}", strict=True)
-
 
 @pytest.fixture(params=SHAPES)
 def shape(request: pytest.FixtureRequest) -> Shape:
@@ -76,7 +69,6 @@ def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: di
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, "")
 
 
-@parser_holds
 def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=SLOW) as server:
         with Watch(server.url, options=transport) as camera:
@@ -84,7 +76,6 @@ def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
         check_honesty(matched(seen, server.log), SLOW)
 
 
-@parser_holds
 def test_a_picture_is_there_before_the_next_one_is_sent(transport: dict[str, str]) -> None:
     with TruthServer(film(SHAPES["h264-slices"]), fps=SLOW) as server:
         with Watch(server.url, options=transport) as camera:
@@ -94,7 +85,6 @@ def test_a_picture_is_there_before_the_next_one_is_sent(transport: dict[str, str
     assert late <= HONEST
 
 
-@parser_holds
 def test_the_time_that_a_picture_takes_on_a_narrow_line_belongs_to_its_age(transport: dict[str, str]) -> None:
     with TruthServer(film(SHAPES["h264"]), fps=SLOW, network=Network(spread=0.6)) as server:
         with Watch(server.url, options=transport) as camera:
@@ -105,7 +95,6 @@ def test_the_time_that_a_picture_takes_on_a_narrow_line_belongs_to_its_age(trans
     assert age >= 0.6 - HONEST
 
 
-@parser_holds
 def test_the_age_tells_of_a_network_that_stood_still() -> None:
     fps = 10.0
     with TruthServer(film(SHAPES["h264"]), fps=fps) as server, Watch(server.url) as camera:
@@ -147,8 +136,8 @@ def test_pictures_are_whole_whatever_the_markers_say(
         pytest.param(Lies(channels=(4, 5)), id="other_channels"),
         pytest.param(Lies(names_channels=False), id="unnamed_channels"),
         pytest.param(Lies(empty_line_each=50), id="empty_lines"),
-        pytest.param(Lies(garbage_each=40), id="garbage", marks=ffmpeg("takes garbage for packets")),
-        pytest.param(Lies(early=5), id="media_before_the_answer", marks=ffmpeg("throws early media away")),
+        pytest.param(Lies(garbage_each=40), id="garbage"),
+        pytest.param(Lies(early=5), id="media_before_the_answer"),
     ],
 )
 def test_a_connection_with_oddities_is_read_all_the_same(lies: Lies) -> None:
@@ -159,7 +148,6 @@ def test_a_connection_with_oddities_is_read_all_the_same(lies: Lies) -> None:
         assert numbers(camera.read(40)) == list(range(40))
 
 
-@ffmpeg("begins a picture at parameter sets")
 @pytest.mark.parametrize("name", ["h264-slices", "h265-slices"])
 def test_parameter_sets_between_the_slices_of_a_picture_do_not_end_it(name: str) -> None:
     shown = film(SHAPES[name]).with_sets_between_slices()
@@ -184,7 +172,6 @@ def test_a_stream_that_is_joined_midway_begins_at_its_next_key_picture(codec: st
     assert numbers(seen) == [shape.key_interval + place for place in range(10)]
 
 
-MD5_ONLY = ffmpeg("knows MD5 only")
 PASSWORD, ESCAPED = "s3cret:/@", "s3cret%3A%2F%40"
 
 
@@ -197,10 +184,8 @@ PASSWORD, ESCAPED = "s3cret:/@", "s3cret%3A%2F%40"
         pytest.param(Guard("viewer", PASSWORD, ("MD5",), stale_after=2), id="MD5-stale"),
         pytest.param(Guard("viewer", PASSWORD, ("MD5", "Basic")), id="MD5-Basic"),
         pytest.param(Guard("viewer", PASSWORD, ("SHA-256", "MD5")), id="SHA-256-MD5"),
-        pytest.param(Guard("viewer", PASSWORD, ("SHA-256",)), id="SHA-256", marks=MD5_ONLY),
-        pytest.param(
-            Guard("viewer", PASSWORD, ("SHA-256",), stale_after=2), id="SHA-256-stale", marks=MD5_ONLY
-        ),
+        pytest.param(Guard("viewer", PASSWORD, ("SHA-256",)), id="SHA-256"),
+        pytest.param(Guard("viewer", PASSWORD, ("SHA-256",), stale_after=2), id="SHA-256-stale"),
     ],
 )
 def test_credentials_open_what_asks_for_them(guard: Guard) -> None:
@@ -279,7 +264,6 @@ def test_packets_that_change_places_are_put_in_order() -> None:
     assert numbers(seen) == list(range(30))
 
 
-@parser_holds
 def test_the_wall_clock_is_that_of_the_sender_reports(transport: dict[str, str]) -> None:
     offset = time.time() - time.monotonic()
     with (

@@ -63,6 +63,7 @@ class Faults:
         no_goodbye: RTSP: never answers a client that ends its session.
         status: What HTTP and RTSP answer instead of 200.
         user: "name:password" that HTTP and RTSP want (Basic).
+        hates: RTSP: requests with this text are answered with 400.
         answer: HTTP: sent instead of everything else.
     """
 
@@ -75,6 +76,7 @@ class Faults:
     no_goodbye: bool = False
     status: str | None = None
     user: str | None = None
+    hates: str | None = None
     answer: bytes | None = None
 
 

@@ -35,7 +35,9 @@ class RtspServer(Server):
                 sequence = re.search(r"CSeq: *(\d+)", request, re.IGNORECASE)
                 head, body, target = "", "", None
                 status = "200 OK"
-                if verb == "OPTIONS":
+                if self.faults.hates is not None and self.faults.hates in request:
+                    status = "400 Bad Request"
+                elif verb == "OPTIONS":
                     head = "Public: OPTIONS, DESCRIBE, SETUP, PLAY, TEARDOWN, GET_PARAMETER\r\n"
                 elif not is_allowed(request, self.faults.user):
                     status, head = "401 Unauthorized", 'WWW-Authenticate: Basic realm="x"\r\n'
