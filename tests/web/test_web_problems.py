@@ -79,7 +79,7 @@ def test_a_source_that_loses_frames_says_which_and_how_many_on_its_group_too(
     page.size(390, 800, phone=True)
     pipeline = ff.Pipeline("overtaxed")
     pipeline.add(
-        lambda frame: None, pipeline.add(ff.open("demo:circles?size=1920x1080&fps=2000"), name="camera")
+        lambda frame: None, pipeline.add(ff.open("demo:circles?size=3840x2160&fps=1000"), name="camera")
     )
     page.open(running(pipeline))
     page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
