@@ -35,10 +35,12 @@ inline constexpr Queue kLossless{8, WhenFull::Block};
 /// Two seconds for a recorder to catch up, in at most 256 MiB. The waiting samples are written.
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
+/// A predefined queue.
 struct NamedQueue {
   std::string_view name;
   Queue queue;
 };
+
 /// The predefined queues, by the names that they have in texts, in Python and on the dashboard.
 inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, NamedQueue{"NEXT", kNext},
                                             NamedQueue{"LOSSLESS", kLossless},

@@ -14,7 +14,11 @@ bool is_of_server(std::optional<Trouble> trouble) {
 }  // namespace
 
 bool ClientChoice::note_failure(std::optional<Trouble> trouble) {
-  if (!is_free() || is_of_server(trouble)) return false;
+  if (!is_free()) return false;
+  if (is_of_server(trouble)) {
+    own_ = kept_.value_or(own_);  // the other one had its attempt
+    return false;
+  }
   constexpr int kMostLosses = 2;
   const bool understood = trouble != Trouble::Dialogue;
   if (own_ && understood && ++losses_ % kMostLosses != 0) return false;

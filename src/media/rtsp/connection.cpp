@@ -233,6 +233,7 @@ void Connection::fail(const Fault& fault, const std::string& doing) {
       throw SourceError("'" + url_ + "' allows one session, and this agent's lease of it is over", url_,
                         ECANCELED);
     case Trouble::Late:
+    case Trouble::Silent:
       text << "'" << url_ << "' was not opened within " << options_.open_timeout << " s: " << fault.what();
       throw SourceTimeout(text.str(), url_, ETIMEDOUT);
     case Trouble::NoPackets:

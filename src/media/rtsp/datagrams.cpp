@@ -63,10 +63,18 @@ int port_of(int descriptor) {
   return ntohs(address.ss_family == AF_INET6 ? as_v6(address).sin6_port : as_v4(address).sin_port);
 }
 
+bool same_host(const sockaddr_storage& one, const sockaddr_storage& other) {
+  if (one.ss_family != other.ss_family) return false;
+  if (one.ss_family == AF_INET6) {
+    return std::memcmp(&as_v6(one).sin6_addr, &as_v6(other).sin6_addr, sizeof(in6_addr)) == 0;
+  }
+  return as_v4(one).sin_addr.s_addr == as_v4(other).sin_addr.s_addr;
+}
+
 }  // namespace
 
 Datagrams::Datagrams(const sockaddr_storage& peer, int buffer_size)
-    : server_(peer), buffer_(kLargestDatagram) {
+    : peer_(peer), server_(peer), buffer_(kLargestDatagram) {
   constexpr int kAttempts = 100;
   const int family = peer.ss_family;
   for (int i = 0; i < kAttempts && reports_.descriptor() < 0; ++i) {
@@ -91,15 +99,14 @@ void Datagrams::set_server(const std::string& source, int port, int control_port
   auto address = server_;
   void* place = server_.ss_family == AF_INET6 ? static_cast<void*>(&as_v6(address).sin6_addr)
                                               : static_cast<void*>(&as_v4(address).sin_addr);
-  if (!source.empty() && ::inet_pton(server_.ss_family, source.c_str(), place) == 1) server_ = address;
+  const bool any = source == "0.0.0.0" || source == "::";
+  if (!any && !source.empty() && ::inet_pton(server_.ss_family, source.c_str(), place) == 1)
+    server_ = address;
 }
 
+/// Behind a NAT the server names an address that its packets do not have here.
 bool Datagrams::is_from_server(const sockaddr_storage& from) const {
-  if (from.ss_family != server_.ss_family) return false;
-  if (from.ss_family == AF_INET6) {
-    return std::memcmp(&as_v6(from).sin6_addr, &as_v6(server_).sin6_addr, sizeof(in6_addr)) == 0;
-  }
-  return as_v4(from).sin_addr.s_addr == as_v4(server_).sin_addr.s_addr;
+  return same_host(from, server_) || same_host(from, peer_);
 }
 
 std::optional<std::span<const std::uint8_t>> Datagrams::receive(int descriptor) {
@@ -117,18 +124,20 @@ std::optional<std::span<const std::uint8_t>> Datagrams::receive(int descriptor) 
 
 void Datagrams::open_way(std::span<const std::uint8_t> report) {
   const std::array<std::uint8_t, 12> empty{0x80};  // a packet of RTP without a payload
-  send(packets(), server_port_, empty);
+  send(server_, packets(), server_port_, empty);
+  if (!same_host(server_, peer_)) send(peer_, packets(), server_port_, empty);
   send_report(report);
 }
 
 void Datagrams::send_report(std::span<const std::uint8_t> report) {
-  send(reports(), server_control_port_, report);
+  send(server_, reports(), server_control_port_, report);
 }
 
 /// A datagram that cannot be sent is lost, as on the way.
-void Datagrams::send(int descriptor, int port, std::span<const std::uint8_t> bytes) const {
+void Datagrams::send(const sockaddr_storage& address, int descriptor, int port,
+                     std::span<const std::uint8_t> bytes) const {
   if (port == 0) return;
-  const auto to = with_port(server_, port);
+  const auto to = with_port(address, port);
   static_cast<void>(::sendto(descriptor, bytes.data(), bytes.size(), MSG_NOSIGNAL,
                              reinterpret_cast<const sockaddr*>(&to), size_of(to)));
 }

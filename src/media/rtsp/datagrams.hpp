@@ -15,7 +15,7 @@
 
 namespace freshframe::media::rtsp {
 
-/// One thread. Takes datagrams from the server's address only, from any port of it.
+/// One thread. Takes datagrams from the server's address, or from the one that it has named, from any port.
 class Datagrams {
  public:
   /// `peer`: the server's address. `buffer_size`: bytes that the kernel keeps for us. Throws Fault.
@@ -34,10 +34,12 @@ class Datagrams {
   void send_report(std::span<const std::uint8_t> report);
 
  private:
-  void send(int descriptor, int port, std::span<const std::uint8_t> bytes) const;
+  void send(const sockaddr_storage& address, int descriptor, int port,
+            std::span<const std::uint8_t> bytes) const;
   [[nodiscard]] bool is_from_server(const sockaddr_storage& from) const;
 
-  sockaddr_storage server_;
+  const sockaddr_storage peer_;
+  sockaddr_storage server_;  // the peer, or what the server has named as the source of its packets
   int server_port_ = 0;
   int server_control_port_ = 0;
   Socket packets_;

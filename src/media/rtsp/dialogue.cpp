@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <utility>
 #include <variant>
@@ -81,7 +82,9 @@ Message Dialogue::wait_for(int sequence, Waiter& waiter, TimePoint deadline) {
       ++messages;
     }
     std::vector<pollfd> sockets{link_.interest()};
-    if (!waiter.wait(sockets, deadline)) throw Fault(Trouble::Late, "the server does not answer", ETIMEDOUT);
+    // A server that never pauses is late, too.
+    if (!waiter.wait(sockets, deadline) || std::chrono::steady_clock::now() >= deadline)
+      throw Fault(Trouble::Silent, "the server does not answer", ETIMEDOUT);
     link_.flush();
     if (link_.read(reader_) == Link::Read::Closed) {
       throw Fault(Trouble::Dialogue, "the server closed the connection instead of an answer", ECONNRESET);
@@ -116,18 +119,19 @@ void Dialogue::answer(const Message& request) {
 }
 
 void Dialogue::keep(const Interleaved& packet) {
-  early_bytes_ += packet.bytes.size();
+  early_bytes_ += sizeof(Early) + packet.bytes.size();
   if (early_bytes_ > kMostEarlyBytes) return;
   early_.push_back({packet.channel, {packet.bytes.begin(), packet.bytes.end()}, clock_.now()});
 }
 
 void Dialogue::read_rest(const OnPacket& on_packet) {
   while (const auto message = next_message(on_packet)) {
-    last_status_ = message->status;
-    // The next request takes the server's new nonce.
-    const bool asked = message->status == kUnauthorized;
-    if (asked)
-      static_cast<void>(authorization_.accept(parse_challenges(message->headers_of("www-authenticate"))));
+    if (message->status != kUnauthorized) {
+      authorization_.note_accepted();
+      last_status_ = message->status;
+    } else if (authorization_.accept(parse_challenges(message->headers_of("www-authenticate")))) {
+      retry_ = true;
+    }
   }
 }
 
@@ -145,10 +149,14 @@ void Dialogue::read(const OnPacket& on_packet) {
 
 void Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline) noexcept {
   try {
-    const int sequence = send(method, url, {});
-    for (;;) {
+    int sequence = send(method, url, {});
+    while (std::chrono::steady_clock::now() < deadline) {
       while (const auto message = next_message([](const Interleaved&) {})) {
-        if (message->sequence() == sequence) return;
+        if (message->sequence() != sequence) continue;
+        if (message->status != kUnauthorized ||
+            !authorization_.accept(parse_challenges(message->headers_of("www-authenticate"))))
+          return;
+        sequence = send(method, url, {});
       }
       std::vector<pollfd> sockets{link_.interest()};
       if (!Waiter::wait_anyway(sockets, deadline)) return;

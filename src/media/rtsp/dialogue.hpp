@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "media/rtsp/authorization.hpp"
@@ -61,6 +62,8 @@ class Dialogue {
   void set_session(std::string id) { session_ = std::move(id); }
   /// The status of the last answer that nobody waited for; 0: there was none.
   [[nodiscard]] int last_status() const noexcept { return last_status_; }
+  /// Once: a request that nobody waits for was refused for its old nonce, and the next one has the new nonce.
+  [[nodiscard]] bool take_retry() noexcept { return std::exchange(retry_, false); }
 
  private:
   int send(std::string_view method, const std::string& url, const std::string& headers);
@@ -78,6 +81,7 @@ class Dialogue {
   int sequence_ = 0;
   bool fits_ = true;  // the last request did into what waits to be sent
   int last_status_ = 0;
+  bool retry_ = false;
   std::deque<Early> early_;
   std::size_t early_bytes_ = 0;
 };

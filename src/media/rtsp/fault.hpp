@@ -10,7 +10,8 @@ namespace freshframe::media::rtsp {
 
 enum class Trouble : std::uint8_t {
   Stopped,      // by us
-  Late,         // no answer in time
+  Late,         // no connection in time
+  Silent,       // connected, but no answer to a request: another client may ask in another way
   Unreachable,  // the network, or the machine at the other end
   Refused,      // the server's decision: wrong credentials, no such stream, too many clients
   Dialogue,     // we do not understand each other: another client may

@@ -3,9 +3,12 @@
 #include "media/rtsp/picture_maker.hpp"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <new>
 #include <utility>
+
+#include "media/rtsp/fault.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {
@@ -39,6 +42,9 @@ void PictureMaker::add(const RtpPacket& packet, bool after_gap, TimePoint arrive
   facts_.intra = facts_.intra || facts.intra;
   facts_.inter = facts_.inter || facts.inter;
   facts_.units += facts.units;
+  taken_ += packet.payload.size();
+  // FFmpeg keeps the parts of these codecs itself, up to the marker.
+  if (!has_slices(codec_) && taken_ > kMostBytes) throw Fault(Trouble::Lost, "a picture has no end", EBADMSG);
   depacketiser_.add(packet, after_gap, of_next ? next_sets_ : bytes_);
   if (next_sets_.size() > kMostSetBytes) next_sets_.clear();
   if (bytes_.size() > kMostBytes || facts_.units > kMostUnits) {
@@ -60,11 +66,18 @@ void PictureMaker::note_time(const RtpPacket& packet, TimePoint arrived) {
 void PictureMaker::finish() {
   if (last_timestamp_) ticks_ += static_cast<std::int32_t>(timestamp_ - *last_timestamp_);
   last_timestamp_ = timestamp_;
-  if (std::exchange(too_large_, false)) ++oversized_;
+  taken_ = 0;
+  if (std::exchange(too_large_, false)) {
+    ++oversized_;
+    bytes_.clear();
+  }
   const bool key = facts_.key || (facts_.intra && !facts_.inter);
   facts_ = {};
   open_ = false;
-  if (bytes_.empty()) return;
+  if (bytes_.empty()) {
+    bytes_ = std::exchange(next_sets_, {});
+    return;
+  }
   Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = key};
   if (av_new_packet(picture.packet.get(), static_cast<int>(bytes_.size())) < 0) throw std::bad_alloc();
   std::memcpy(picture.packet->data, bytes_.data(), bytes_.size());

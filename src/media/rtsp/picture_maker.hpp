@@ -63,6 +63,7 @@ class PictureMaker {
   PayloadFacts facts_;
   bool open_ = false;
   bool too_large_ = false;
+  std::size_t taken_ = 0;  // bytes of its packets
   TimePoint arrived_{};
   std::uint32_t timestamp_ = 0;
 

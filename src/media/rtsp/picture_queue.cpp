@@ -16,14 +16,15 @@ std::size_t size_of(const Picture& picture) {
 
 std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (waits_for_key_ && !picture.key) return 1;
+  if (waits_for_key_ && !picture.key && now - waits_since_ < kLongestForKey) return 1;
   waits_for_key_ = false;
   bytes_ += size_of(picture);
   pictures_.push_back(std::move(picture));
   const auto waited = now - pictures_.front().arrived;
-  const bool full = bytes_ > kMostBytes || waited > kLongestWithoutKey;
+  const bool full = bytes_ > kMostBytes || pictures_.size() > kMostPictures || waited > kLongestWithoutKey;
   const bool drops = (full || (waited > kLongestWait && has_key_locked())) && pictures_.size() > 1;
   const auto dropped = drops ? drop_locked() : 0;
+  if (waits_for_key_) waits_since_ = now;
   changed_.notify_one();
   return dropped;
 }

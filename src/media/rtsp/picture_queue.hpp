@@ -20,7 +20,7 @@ namespace freshframe::media::rtsp {
 /// Bounded: when the decoder is more than a second behind, pictures are dropped up to the newest key picture,
 /// since the ones between refer to those that were dropped. Without a key picture they wait for up to 5 s or
 /// 32 MiB, because the next one may be far away. Then all are dropped, and those that follow up to a key
-/// picture. One thread puts, one takes.
+/// picture, or for 3 s: a stream may have none. One thread puts, one takes.
 class PictureQueue {
  public:
   /// `now`: by the clock of the pictures' arrivals. The number of pictures that were dropped.
@@ -35,6 +35,8 @@ class PictureQueue {
   static constexpr Seconds kLongestWait{1};
   static constexpr Seconds kLongestWithoutKey{5};
   static constexpr std::size_t kMostBytes = 32U << 20U;
+  static constexpr std::size_t kMostPictures = 4096;
+  static constexpr Seconds kLongestForKey{3};  // less than any usual read_timeout
 
  private:
   [[nodiscard]] bool has_key_locked() const;
@@ -45,6 +47,7 @@ class PictureQueue {
   std::deque<Picture> pictures_;  // guarded by mutex_
   std::size_t bytes_ = 0;         // guarded by mutex_
   bool waits_for_key_ = false;    // guarded by mutex_
+  TimePoint waits_since_{};       // guarded by mutex_
   bool ended_ = false;            // guarded by mutex_
   std::exception_ptr why_;        // guarded by mutex_
 };

@@ -93,7 +93,7 @@ std::vector<std::uint8_t> Reception::report(const PacketOrder& order, TimePoint 
   append_u32(bytes, order.source().value_or(0));
   append_u32(bytes, static_cast<std::uint32_t>(fraction << 24U | std::min(counts.lost, kMostLost)));
   append_u32(bytes, order.highest());
-  append_u32(bytes, static_cast<std::uint32_t>(jitter_ * clock_));
+  append_u32(bytes, static_cast<std::uint32_t>(std::min(jitter_ * clock_, 4294967295.0)));
   append_u32(bytes, sender_ ? sender_->time : 0);
   const double delay = sender_ ? Seconds(now - sender_arrived_).count() : 0.0;
   append_u32(bytes, static_cast<std::uint32_t>(std::clamp(delay, 0.0, 65535.0) * kTicksOfReport));

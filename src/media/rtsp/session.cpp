@@ -183,7 +183,7 @@ void Session::read(PacketSink& sink, const std::vector<pollfd>& ready) {
     for (int n = 0; n < kMostDatagrams; ++n) {
       const auto bytes = datagrams_->receive(ready[i].fd);
       if (!bytes) break;
-      has_packet_ = true;
+      has_packet_ = has_packet_ || i == 1;  // reports alone are no video
       i == 1 ? sink.on_packet(*bytes, now) : sink.on_report(*bytes, now);
     }
   }
@@ -213,7 +213,7 @@ void Session::act_on_time(PacketSink& sink, Timers& timers) {
   if (timers.first_packet && now >= *timers.first_packet) {
     throw Fault(Trouble::NoPackets, "no packet has come over UDP", ETIMEDOUT);
   }
-  if (now >= timers.keep_alive) {
+  if (dialogue_->take_retry() || now >= timers.keep_alive) {
     timers.keep_alive = in(std::clamp(timeout_ / 2, kShortestKeepAlive, kLongestKeepAlive));
     keep_alive();
   }

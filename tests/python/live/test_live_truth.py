@@ -51,6 +51,19 @@ def numbers(seen: list[Seen]) -> list[int | None]:
     return [one.number for one in seen]
 
 
+def check_whole(camera: Watch, count: int) -> None:
+    """Every picture comes whole and in order.
+
+    A machine that is busy for a second may skip to a newer key picture, which is counted.
+    """
+    found = [number for number in numbers(camera.read(count)) if number is not None]
+    assert len(found) == count, "a picture is torn"
+    assert found == sorted(set(found))
+    skipped = found[-1] + 1 - count
+    lost = camera.pipeline.stats().nodes["camera"].drops
+    assert skipped <= sum(lost.values()), f"{skipped} pictures are missing, {lost} are counted"
+
+
 def check_honesty(pairs: list[tuple[Seen, Sent]], fps: float) -> None:
     """`captured` lies between the moment at which the camera took the picture and the sending of its first
     packet, but for a share of the interval. This holds of three quarters of the pictures: a machine that is
@@ -127,7 +140,7 @@ def test_pictures_are_whole_whatever_the_markers_say(
         TruthServer(film(SHAPES[name]), fps=QUICK, lies=lies) as server,
         Watch(server.url, options=transport) as camera,
     ):
-        assert numbers(camera.read(30)) == list(range(30))
+        check_whole(camera, 30)
 
 
 @pytest.mark.parametrize(
@@ -145,14 +158,14 @@ def test_a_connection_with_oddities_is_read_all_the_same(lies: Lies) -> None:
         TruthServer(film(SHAPES["h264-slices"]), fps=QUICK, lies=lies) as server,
         Watch(server.url) as camera,
     ):
-        assert numbers(camera.read(40)) == list(range(40))
+        check_whole(camera, 40)
 
 
 @pytest.mark.parametrize("name", ["h264-slices", "h265-slices"])
 def test_parameter_sets_between_the_slices_of_a_picture_do_not_end_it(name: str) -> None:
     shown = film(SHAPES[name]).with_sets_between_slices()
     with TruthServer(shown, fps=QUICK) as server, Watch(server.url) as camera:
-        assert numbers(camera.read(30)) == list(range(30))
+        check_whole(camera, 30)
 
 
 @pytest.mark.parametrize("in_stream", [True, False], ids=["in_the_stream", "described"])
@@ -161,7 +174,7 @@ def test_parameter_sets_come_in_one_place_only(codec: str, in_stream: bool) -> N
     shown = film(SHAPES[codec]) if in_stream else film(SHAPES[codec]).without_sets()
     manners = Manners(describes_sets=not in_stream)
     with TruthServer(shown, fps=QUICK, manners=manners) as server, Watch(server.url) as camera:
-        assert numbers(camera.read(15)) == list(range(15))
+        check_whole(camera, 15)
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])

@@ -57,6 +57,23 @@ TEST(RtspClientChoice, GivesTheOtherOneAttemptAfterThreeFailures) {
   EXPECT_TRUE(choice.is_own());
 }
 
+TEST(RtspClientChoice, TriesFfmpegAtASecondSilenceOfTheServer) {
+  ClientChoice choice;
+  EXPECT_FALSE(choice.note_failure(Trouble::Silent));
+  EXPECT_TRUE(choice.note_failure(Trouble::Silent));
+  EXPECT_FALSE(choice.is_own());
+}
+
+TEST(RtspClientChoice, GivesTheOtherOneAttemptOnlyWhateverItsFailure) {
+  ClientChoice choice;
+  EXPECT_TRUE(choice.note_failure(Trouble::Dialogue));
+  EXPECT_TRUE(choice.note_frame());  // FFmpeg's is kept
+  for (int i = 0; i < 3; ++i) choice.note_failure(std::nullopt);
+  EXPECT_TRUE(choice.is_own());
+  EXPECT_FALSE(choice.note_failure(Trouble::Unreachable));
+  EXPECT_FALSE(choice.is_own());
+}
+
 TEST(RtspClientChoice, DoesAsItIsTold) {
   ClientChoice own(Client::Own);
   EXPECT_FALSE(own.note_failure(Trouble::Dialogue));

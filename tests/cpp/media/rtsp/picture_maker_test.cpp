@@ -245,6 +245,22 @@ TEST(PictureQueue, WaitsLongerWhereNoKeyPictureIsNearAndThenForTheNext) {
   EXPECT_EQ(waiting(queue), (std::vector<int>{7}));
 }
 
+TEST(PictureQueue, GoesOnAfterThreeSecondsWhereThereIsNoKeyPicture) {
+  PictureQueue queue;
+  EXPECT_EQ(queue.put(picture_of(10, true, 0), moment(0)), 0);
+  EXPECT_EQ(queue.put(picture_of(10, false, 6), moment(6)), 2);
+  EXPECT_EQ(queue.put(picture_of(10, false, 8), moment(8)), 1);
+  EXPECT_EQ(queue.put(picture_of(10, false, 10), moment(10)), 0);
+  EXPECT_EQ(waiting(queue), (std::vector<int>{10}));
+}
+
+TEST(PictureQueue, HoldsNoMoreThan4096Pictures) {
+  PictureQueue queue;
+  std::uint64_t dropped = 0;
+  for (int i = 0; i <= 4096; ++i) dropped += queue.put(picture_of(1, i == 4000, i), moment(0));
+  EXPECT_EQ(dropped, 4000);
+}
+
 TEST(PictureQueue, HoldsNoMoreThan32Mebibytes) {
   PictureQueue queue;
   std::uint64_t dropped = 0;

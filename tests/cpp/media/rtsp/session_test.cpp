@@ -262,6 +262,34 @@ TEST(RtspSession, KeepsTheSessionAliveWithTheMethodThatTheServerHas) {
   EXPECT_EQ(Viewer(without.url()).play(1), (Numbers{2}));
 }
 
+TEST(RtspSession, TakesEveryNewNonceOfTheServer) {
+  int nonce = 0;
+  ScriptedServer server([&](const std::string& request) {
+    const bool known = request.find("nonce=\"" + std::to_string(nonce) + "\"") != std::string::npos;
+    if (!known) {
+      return answer_to(
+          request,
+          "WWW-Authenticate: Digest realm=\"c\", nonce=\"" + std::to_string(nonce) + "\", stale=true\r\n", "",
+          "401 Unauthorized");
+    }
+    std::string text = good_answer(request);
+    if (request.starts_with("SETUP")) {
+      text = answer_to(request, "Session: 1;timeout=2\r\nTransport: RTP/AVP/TCP;interleaved=0-1\r\n");
+    } else if (request.starts_with("GET_PARAMETER") || request.starts_with("OPTIONS")) {
+      text += rtp_on(0, ++nonce);  // the present one has expired
+    }
+    return text;
+  });
+  auto url = server.url();
+  url.replace(url.find("127"), 0, "me:secret@");
+  Viewer client(url);
+  EXPECT_EQ(client.play(4).size(), 4U);
+  EXPECT_EQ(client.trouble, Trouble::Stopped) << client.why;
+  client.session.reset();
+  const auto methods = server.methods();
+  EXPECT_TRUE(methods.ends_with("TEARDOWN TEARDOWN")) << methods;
+}
+
 TEST(RtspSession, IsLostWhenTheServerClosesTheConnection) {
   ScriptedServer early([](const std::string& request) {
     return request.starts_with("SETUP") ? std::string() : good_answer(request);
@@ -292,7 +320,7 @@ TEST(RtspSession, EndsEveryWaitAtAStop) {
   EXPECT_EQ(client.trouble, Trouble::Stopped);
 }
 
-TEST(RtspSession, IsLateWhenTheServerDoesNotAnswer) {
+TEST(RtspSession, ToldOfASilenceWhenTheServerDoesNotAnswer) {
   ScriptedServer silent([](const std::string&) { return std::string("\r\n"); });
   Viewer client(silent.url());
   try {
@@ -300,7 +328,7 @@ TEST(RtspSession, IsLateWhenTheServerDoesNotAnswer) {
                          std::chrono::steady_clock::now() + std::chrono::milliseconds(50));
     FAIL() << "it should be late";
   } catch (const Fault& fault) {
-    EXPECT_EQ(fault.trouble(), Trouble::Late);
+    EXPECT_EQ(fault.trouble(), Trouble::Silent);
   }
 }
 
