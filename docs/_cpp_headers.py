@@ -120,11 +120,11 @@ class Header:
     def source(self, cursor: Any) -> str:
         """The declaration without its body, on one line."""
         begin, end = cursor.extent.start.offset, cursor.extent.end.offset
-        if defaulted := re.match(rb"[^;{}]*=\s*default\b", self.data[begin:]):
-            end = begin + defaulted.end()  # libclang 18 may leave out the last letter
         for child in cursor.get_children():
-            if child.kind == Kind.COMPOUND_STMT:
-                end = min(end, child.extent.start.offset)
+            body = child.extent.start.offset
+            # A defaulted function may have a body that stands within the word "default".
+            if child.kind == Kind.COMPOUND_STMT and self.data[body : body + 1] == b"{":
+                end = min(end, body)
         text = self.data[begin:end].decode()
         text = re.sub(r"//[^\n]*|/\*.*?\*/", "", text, flags=re.DOTALL)
         text = re.sub(r"\[\[.*?\]\]|\bFRESHFRAME_\w+(\((?:[^()]|\([^()]*\))*\))?", "", text, flags=re.DOTALL)
@@ -199,11 +199,19 @@ class Header:
             "= delete" in text or name.startswith("operator") or copies or name.startswith("<deduction")
         )
 
+    @staticmethod
+    def is_member_behind_its_class(cursor: Any) -> bool:
+        """The definition of a member that its class has shown already."""
+        owner, place = cursor.semantic_parent, cursor.lexical_parent
+        if owner is None or place is None:
+            return False
+        return owner.kind in CLASSES and place.kind not in CLASSES
+
     def shown(self, cursor: Any, depth: int) -> list[str]:
         """The directive of a declaration and of its public members."""
         if cursor.access_specifier in (cindex.AccessSpecifier.PRIVATE, cindex.AccessSpecifier.PROTECTED):
             return []
-        if cursor.semantic_parent != cursor.lexical_parent:  # a member's definition behind its class
+        if self.is_member_behind_its_class(cursor):
             return []
         found = self.signature(cursor)
         if found is None:
