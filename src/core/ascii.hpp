@@ -23,6 +23,13 @@ namespace freshframe::core {
   return small;
 }
 
+/// The value of a hexadecimal digit; -1: it is none.
+[[nodiscard]] constexpr int hex_digit(char c) noexcept {
+  if (is_digit(c)) return c - '0';
+  const char small = lower_case(c);
+  return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
+}
+
 /// False for an empty text.
 [[nodiscard]] constexpr bool all_digits(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, is_digit);

@@ -134,7 +134,7 @@ struct Host::Calls {
   }
 
   static std::int32_t stop_fd(void* self) {
-    return with(self, -1, [](Host& host) { return host.stopped_ ? host.stopped_->fd() : -1; });
+    return with(self, -1, [](Host& host) { return host.stopped_ ? host.stopped_->descriptor() : -1; });
   }
 
   // In slices: the thread that closes the node waits for a call in flight.
@@ -257,11 +257,9 @@ void Host::attach(const Context& context, const char* kind) {
   context_ = &context;
   name_ = context.node.empty() ? kind : context.node;
   try {
-    stopped_.emplace();
-    on_stop_.emplace(context.stop, [this] { stopped_->set(); });
-  } catch (
-      const std::
-          system_error&) {  // NOLINT(bugprone-empty-catch): its descriptor is -1, stop_requested() answers
+    stopped_.emplace(context.stop);
+    // NOLINTNEXTLINE(bugprone-empty-catch): the plugin's descriptor is -1, and stop_requested() answers
+  } catch (const std::system_error&) {
   }
   closed_.store(false, std::memory_order_release);
 }
@@ -270,7 +268,6 @@ void Host::detach() {
   closed_.store(true, std::memory_order_release);
   const std::unique_lock lock(mutex_);
   context_ = nullptr;
-  on_stop_.reset();
   stopped_.reset();
 }
 

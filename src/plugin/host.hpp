@@ -7,13 +7,11 @@
 #include "freshframe/node.hpp"
 
 #include <atomic>
-#include <functional>
 #include <optional>
 #include <shared_mutex>
-#include <stop_token>
 #include <string>
 
-#include "core/wake_up.hpp"
+#include "core/stop_event.hpp"
 
 /// A frame at the C interface: one of the engine's, or a new one that is being written.
 struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of abi.h
@@ -52,8 +50,7 @@ class Host {
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, as the next two
   std::string name_;
-  std::optional<core::WakeUp> stopped_;  // the plugin waits for its descriptor
-  std::optional<std::stop_callback<std::function<void()>>> on_stop_;
+  std::optional<core::StopEvent> stopped_;  // the plugin waits for its descriptor
   freshframe_host table_;
 };
 

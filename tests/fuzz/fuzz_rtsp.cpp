@@ -11,14 +11,14 @@
 #include <vector>
 
 #include "fuzz_input.hpp"
-#include "media/rtsp/address.hpp"
-#include "media/rtsp/authorization.hpp"
-#include "media/rtsp/packet_order.hpp"
-#include "media/rtsp/picture_maker.hpp"
-#include "media/rtsp/rtcp.hpp"
-#include "media/rtsp/sdp.hpp"
-#include "media/rtsp/stream_reader.hpp"
-#include "media/rtsp/transport_header.hpp"
+#include "media/rtsp/packets/packet_order.hpp"
+#include "media/rtsp/packets/rtcp.hpp"
+#include "media/rtsp/pictures/picture_maker.hpp"
+#include "media/rtsp/protocol/address.hpp"
+#include "media/rtsp/protocol/authorization.hpp"
+#include "media/rtsp/protocol/sdp.hpp"
+#include "media/rtsp/protocol/stream_reader.hpp"
+#include "media/rtsp/protocol/transport_header.hpp"
 
 namespace {
 

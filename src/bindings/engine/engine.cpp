@@ -21,6 +21,7 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/let_go.hpp"
+#include "core/real_deadline.hpp"
 #include "process/crew/process_node.hpp"
 
 #include <nanobind/stl/optional.h>
@@ -195,8 +196,7 @@ PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
 void limit_stop(Engine& engine, double seconds) {
   constexpr double kRest = 0.5;  // for the ends of the processes themselves
   constexpr double kLongest = 1e6;
-  const auto time =
-      std::chrono::steady_clock::now() + to_duration(Seconds(std::clamp(seconds - kRest, 0.0, kLongest)));
+  const auto time = core::real_deadline(Seconds(std::clamp(seconds - kRest, 0.0, kLongest)));
   auto& core = engine.core();
   if (!core.started()) return;
   for (int i = 0; i < core.node_count(); ++i) {

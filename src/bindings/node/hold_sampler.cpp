@@ -51,6 +51,10 @@ std::uintptr_t find_known_gil(std::uintptr_t thread) {
   return lock.locked == 1 && lock.last_holder == thread ? address : 0;
 }
 
+void add_time(std::atomic<std::int64_t>& sum, HoldSampler::Clock::duration time) {
+  sum.fetch_add(std::chrono::nanoseconds(time).count(), std::memory_order_relaxed);
+}
+
 // One for all node threads, while there are any. Used with the GIL held. The child of a fork has none of its
 // parent's threads.
 struct PresentSampler {
@@ -166,29 +170,27 @@ void HoldSampler::run() {
     for (int look = 1; !stopping_ && is_wanted_locked(); ++look) {
       changed_.wait_for(lock, std::chrono::nanoseconds(period(random)), [&] { return stopping_; });
       const auto now = Clock::now();
-      const bool waits = look % kLooksPerWait == 0;
-      look_locked(now - std::exchange(before, now),
-                  waits ? now - std::exchange(waits_before, now) : Clock::duration::zero());
+      const auto record = read_gil(lock_);
+      const auto holder = record.locked == 1 ? seats_.find(record.last_holder) : seats_.end();
+      note_hold_locked(holder, now - std::exchange(before, now));
+      if (look % kLooksPerWait == 0) note_waits_locked(holder, now - std::exchange(waits_before, now));
     }
     is_looking_.store(false);
     changed_.wait(lock, [&] { return stopping_ || Clock::now() < until_.load(); });
   }
 }
 
-// `since_waits`: 0 unless this look also reads the waits.
-void HoldSampler::look_locked(Clock::duration since, Clock::duration since_waits) {
-  const auto record = read_gil(lock_);
-  const auto add = [](std::atomic<std::int64_t>& sum, Clock::duration time) {
-    sum.fetch_add(std::chrono::nanoseconds(time).count(), std::memory_order_relaxed);
-  };
-  for (const auto& [thread, seat] : seats_) {
-    if (!seat->has_turn_.load(std::memory_order_acquire)) continue;
-    if (record.locked == 1 && record.last_holder == thread) {
-      add(seat->held_ns_, since);
-    } else if (since_waits > Clock::duration::zero() &&
-               seat->wait_->is_in(lock_, kRecordBytes).value_or(false)) {
-      add(seat->waited_ns_, since_waits);
-    }
+// Only the holder is looked up, since there may be thousands of nodes and threads with the GIL wait for the mutex.
+void HoldSampler::note_hold_locked(Seats::const_iterator holder, Clock::duration since) {
+  if (holder == seats_.end() || !holder->second->has_turn_.load(std::memory_order_acquire)) return;
+  add_time(holder->second->held_ns_, since);
+}
+
+void HoldSampler::note_waits_locked(Seats::const_iterator holder, Clock::duration since) {
+  for (auto seat = seats_.cbegin(); seat != seats_.cend(); ++seat) {
+    if (seat == holder || !seat->second->has_turn_.load(std::memory_order_acquire)) continue;
+    if (seat->second->wait_->is_in(lock_, kRecordBytes).value_or(false))
+      add_time(seat->second->waited_ns_, since);
   }
 }
 

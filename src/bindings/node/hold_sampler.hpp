@@ -71,12 +71,16 @@ class HoldSampler {
   HoldSampler& operator=(const HoldSampler&) = delete;
 
  private:
+  using Seats = std::unordered_map<std::uintptr_t, Seat*>;  // by thread
+
   void add(Seat& seat);
   void remove(Seat& seat);
   /// Looks for a while from now on. With the GIL.
   void look_on();
   void run();
-  void look_locked(Clock::duration since, Clock::duration since_waits);
+  /// `holder`: of the GIL, seats_.end() if it is free or no node has it. `since`: the look before.
+  void note_hold_locked(Seats::const_iterator holder, Clock::duration since);
+  void note_waits_locked(Seats::const_iterator holder, Clock::duration since);
   [[nodiscard]] bool is_wanted_locked() const;
 
   const std::uintptr_t lock_;  // the record's address
@@ -84,9 +88,9 @@ class HoldSampler {
   std::atomic<bool> is_looking_{false};
   std::mutex mutex_;
   std::condition_variable changed_;
-  std::unordered_map<std::uintptr_t, Seat*> seats_;  // by thread; guarded by mutex_
-  bool stopping_ = false;                            // guarded by mutex_
-  std::optional<std::thread> thread_;                // of the threads with the GIL
+  Seats seats_;                        // guarded by mutex_
+  bool stopping_ = false;              // guarded by mutex_
+  std::optional<std::thread> thread_;  // of the threads with the GIL
 };
 
 }  // namespace freshframe::python

@@ -194,7 +194,7 @@ void V4l2Capture::start() {
   streaming_ = true;
 }
 
-V4l2Capture::Result V4l2Capture::wait(const Clock& clock, TimePoint deadline, const StopEvent& stop) {
+V4l2Capture::Result V4l2Capture::wait(const Clock& clock, TimePoint deadline, const core::StopEvent& stop) {
   if (lost_ != 0) lose(lost_);
   constexpr int kMostEmpty = 100;  // in a row: "ready", but without a buffer
   for (int empty = 0; empty < kMostEmpty;) {

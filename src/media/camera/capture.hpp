@@ -11,9 +11,9 @@
 #include <string>
 #include <vector>
 
+#include "core/stop_event.hpp"
 #include "media/camera/format.hpp"
 #include "media/camera/modes.hpp"
-#include "media/camera/stop_event.hpp"
 #include "media/camera/system.hpp"
 
 struct v4l2_buffer;
@@ -73,7 +73,7 @@ class V4l2Capture {
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
 
   /// Waits for a picture until `deadline`; it stays valid until give_back().
-  [[nodiscard]] Result wait(const Clock& clock, TimePoint deadline, const StopEvent& stop);
+  [[nodiscard]] Result wait(const Clock& clock, TimePoint deadline, const core::StopEvent& stop);
   [[nodiscard]] const Buffer& buffer() const noexcept { return buffer_; }
   /// If the camera is lost meanwhile, the next wait() throws. The picture is still valid.
   void give_back();

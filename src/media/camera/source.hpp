@@ -9,9 +9,9 @@
 #include <optional>
 #include <string>
 
+#include "core/stop_event.hpp"
 #include "media/camera/capture.hpp"
 #include "media/camera/options.hpp"
-#include "media/camera/stop_event.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/reconnecting_source.hpp"
@@ -53,7 +53,7 @@ class V4l2Source final : public ReconnectingSource {
   std::string path_;
   V4l2Options options_;
   V4l2System& system_;
-  std::optional<StopEvent> stop_;  // between open() and close()
+  std::optional<core::StopEvent> stop_;  // between open() and close()
   std::optional<V4l2Capture> capture_;
   std::optional<Decoder> decoder_;  // of compressed formats, as long as capture_
   FrameMaker maker_;

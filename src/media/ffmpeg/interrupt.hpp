@@ -12,6 +12,7 @@
 #include <stop_token>
 #include <utility>
 
+#include "core/real_deadline.hpp"
 #include "core/session_gate.hpp"
 
 extern "C" {
@@ -34,7 +35,7 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   /// The calls from now on end after `seconds`, or at `deadline`.
-  void arm(double seconds) { arm_at(std::chrono::steady_clock::now() + to_duration(Seconds(seconds))); }
+  void arm(double seconds) { arm_at(core::real_deadline(Seconds(seconds))); }
   void arm_at(TimePoint deadline) {
     timed_out_.store(false, std::memory_order_relaxed);
     quiet_.store(kNever, std::memory_order_relaxed);

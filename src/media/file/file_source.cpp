@@ -11,6 +11,7 @@
 #include <sstream>
 #include <utility>
 
+#include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/masked_url.hpp"
@@ -89,7 +90,7 @@ FileSource::Placed FileSource::first_frame(const Context& context) {
 }
 
 void FileSource::start_open_deadline() {
-  open_deadline_ = std::chrono::steady_clock::now() + to_duration(Seconds(options_.open_timeout));
+  open_deadline_ = core::real_deadline(Seconds(options_.open_timeout));
 }
 
 void FileSource::open_parts(const Context& context) {

@@ -7,15 +7,16 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <sstream>
 #include <thread>
 #include <utility>
 
+#include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/live/stall_limit.hpp"
 #include "media/masked_url.hpp"
-#include "media/network/key_gate.hpp"
 #include "media/network/resolver.hpp"
+#include "media/network/stream/key_gate.hpp"
+#include "media/network/stream_errors.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -25,9 +26,9 @@ constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does n
 /// Seconds after a stop or a limit until the detached call is left behind: FFmpeg polls every 0.1 s.
 constexpr double kPatience = 0.12;
 
-/// Real time: FFmpeg and the network do not wait for a simulated clock (see Interrupt).
+/// FFmpeg and the network do not wait for a simulated clock (see Interrupt).
 TimePoint in(double seconds) {
-  return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
+  return core::real_deadline(Seconds(seconds));
 }
 
 /// The next packet of the video, or an error.
@@ -90,7 +91,7 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   open(place);
   reads_aside_ = input_->connects_again();
   if (!reads_aside_) aside_.reset();
-  last_packet_ = context.clock.now();
+  interval_.begin(context.clock.now());
 }
 
 LiveConnection::~LiveConnection() {
@@ -105,23 +106,15 @@ LiveConnection::~LiveConnection() {
 /// first that answers (RFC 8305).
 std::string LiveConnection::target(const LiveUrl& url) {
   if (url.host.empty() || is_address(url.host)) return url.text;
-  // A part of a password in place of the host, because a '/' was not written as %2F, is masked in `url_`.
-  const bool shown = url_.find(url.host) != std::string::npos;
-  const auto host = shown ? "'" + url.host + "'" : "its host";
   book_.enter(SourceState::Resolving);
   const auto answer = resolve_host(url.host, deadline_, stop_);
   check_stop();
-  if (!answer) {
-    std::ostringstream text;
-    text << "the address of " << host << " was not found within " << options_.open_timeout << " s: '" << url_
-         << "'";
-    throw SourceTimeout(text.str(), url_, ETIMEDOUT);
-  }
+  if (!answer) throw_no_address_in_time(url_, url.host, options_.open_timeout);
   if (!url.may_use_address()) return url.text;  // a proxy may resolve a name that this machine cannot
   if (answer->addresses.empty()) {
-    throw SourceError(
-        "cannot open '" + url_ + "': the address of " + host + " was not found: " + answer->error, url_,
-        EHOSTUNREACH);
+    throw SourceError("cannot open '" + url_ + "': the address of " + host_text(url_, url.host) +
+                          " was not found: " + answer->error,
+                      url_, EHOSTUNREACH);
   }
   return answer->addresses.size() == 1 ? url.at(answer->addresses.front()) : url.text;
 }
@@ -139,18 +132,14 @@ bool LiveConnection::has_ended(TimePoint deadline) const {
 }
 
 std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context& context) {
-  const auto quiet = in(quiet_limit(interval_, options_.read_timeout));
+  const auto quiet = in(quiet_limit(interval_.seconds(), options_.read_timeout));
   const auto deadline = in(options_.read_timeout);
   if (is_bursty() && !queue_) read_ahead();
   for (;;) {
     const auto result = queue_ ? take(quiet, deadline) : read(quiet, deadline);
     if (stop_.stop_requested()) return std::nullopt;
     check_gate();
-    if (!result || input_->interrupt().timed_out()) {
-      std::ostringstream text;
-      text << "'" << url_ << "' sent no video for " << options_.read_timeout << " s";
-      throw SourceTimeout(text.str(), url_, ETIMEDOUT);
-    }
+    if (!result || input_->interrupt().timed_out()) throw_no_video(url_, options_.read_timeout);
     if (*result == AVERROR(EAGAIN)) {
       if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) {
         return std::nullopt;
@@ -165,10 +154,10 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
       lose(ffmpeg_text(*result), ffmpeg_errno(*result));
     } else if (queue_ || input_->is_of_video(input_->packet())) {
       if (queue_ && !wait_until_due(context)) return std::nullopt;
-      learn_interval(context);
+      note_packet(context);
       av_packet_unref(&packet);
       av_packet_move_ref(&packet, queue_ ? taken_.packet.get() : &input_->packet());
-      return PacketNotes{.arrived = queue_ ? arrival(context) : last_packet_,
+      return PacketNotes{.arrived = queue_ ? arrival(context) : interval_.last(),
                          .can_begin = is_key(packet, decoder().context().codec_id),
                          .wall_clock = wall_clock_of(packet)};
     }
@@ -226,33 +215,24 @@ TimePoint LiveConnection::arrival(const Context& context) const {
   return context.clock.now() - (std::chrono::steady_clock::now() - taken_.arrived);
 }
 
-void LiveConnection::learn_interval(const Context& context) {
-  constexpr double kWeight = 0.1;
-  const auto now = context.clock.now();
-  const double interval = Seconds(now - last_packet_).count();
-  interval_ = interval_ == 0 ? interval : interval_ + kWeight * (interval - interval_);
-  last_packet_ = now;
+void LiveConnection::note_packet(const Context& context) {
+  interval_.note(context.clock.now());
   damaged_in_row_ = 0;
   book_.flow();
 }
 
 void LiveConnection::check_stop() const {
-  if (stop_.stop_requested()) throw SourceError("'" + url_ + "' was stopped", url_, ECANCELED);
+  if (stop_.stop_requested()) throw_stopped(url_);
   check_gate();
 }
 
 void LiveConnection::check_gate() const {
-  if (!input_->interrupt().shut_out()) return;
-  throw SourceError("'" + url_ + "' allows one session, and this agent's lease of it is over", url_,
-                    ECANCELED);
+  if (input_->interrupt().shut_out()) throw_shut_out(url_);
 }
 
 void LiveConnection::check_open(bool in_time) const {
   check_stop();
-  if (in_time) return;
-  std::ostringstream text;
-  text << "'" << url_ << "' was not opened within " << options_.open_timeout << " s";
-  throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+  if (!in_time) throw_not_opened(url_, options_.open_timeout);
 }
 
 void LiveConnection::lose(const std::string& why, int code) const {

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "media/ffmpeg/read/decoder.hpp"
+#include "media/live/packet_interval.hpp"
 #include "media/network/detached_call.hpp"
 #include "media/network/input.hpp"
 #include "media/network/packet_connection.hpp"
@@ -53,7 +54,7 @@ class LiveConnection final : public PacketConnection {
   [[nodiscard]] std::optional<int> take(TimePoint quiet, TimePoint deadline);
   [[nodiscard]] bool wait_until_due(const Context& context) const;
   [[nodiscard]] TimePoint arrival(const Context& context) const;
-  void learn_interval(const Context& context);
+  void note_packet(const Context& context);
   void check_stop() const;
   void check_gate() const;
   void check_open(bool in_time) const;
@@ -70,8 +71,7 @@ class LiveConnection final : public PacketConnection {
   std::shared_ptr<PacketQueue> queue_;  // of a playlist, once it is read; shared with the detached call
   ReadPacket taken_;                    // from queue_
   int damaged_in_row_ = 0;
-  TimePoint last_packet_{};
-  double interval_ = 0;  // seconds between two packets, smoothed
+  PacketInterval interval_;
 };
 
 }  // namespace freshframe::media

@@ -8,7 +8,6 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <sstream>
 #include <string_view>
 
 #include "media/ffmpeg/error.hpp"
@@ -16,6 +15,7 @@
 #include "media/ffmpeg/read/probing.hpp"
 #include "media/live/refused.hpp"
 #include "media/masked_url.hpp"
+#include "media/network/stream_errors.hpp"
 #include "media/network/video_choice.hpp"
 
 extern "C" {
@@ -225,10 +225,7 @@ bool LiveInput::connects_again() const {
 
 void LiveInput::check_open() const {
   if (interrupt_.stopped()) fail("stopped", ECANCELED);
-  if (!interrupt_.timed_out()) return;
-  std::ostringstream text;
-  text << "'" << masked_ << "' was not opened within " << options_.open_timeout << " s";
-  throw SourceTimeout(text.str(), masked_, ETIMEDOUT);
+  if (interrupt_.timed_out()) throw_not_opened(masked_, options_.open_timeout);
 }
 
 void LiveInput::fail(const std::string& why, int code) const {

@@ -15,11 +15,11 @@
 #include "media/live/reconnecting_source.hpp"
 #include "media/network/connector.hpp"
 #include "media/network/fruitless.hpp"
-#include "media/network/held_packets.hpp"
-#include "media/network/key_gate.hpp"
-#include "media/network/live_timeline.hpp"
 #include "media/network/packet_connection.hpp"
-#include "media/network/repeated_packets.hpp"
+#include "media/network/stream/held_packets.hpp"
+#include "media/network/stream/key_gate.hpp"
+#include "media/network/stream/live_timeline.hpp"
+#include "media/network/stream/repeated_packets.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {

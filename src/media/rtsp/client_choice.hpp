@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "media/rtsp/client_options.hpp"
-#include "media/rtsp/fault.hpp"
+#include "media/rtsp/protocol/fault.hpp"
 
 namespace freshframe::media::rtsp {
 

@@ -4,7 +4,7 @@
 
 #include "freshframe/error.hpp"
 
-#include "media/rtsp/message.hpp"
+#include "media/rtsp/protocol/message.hpp"
 
 extern "C" {
 #include <libavcodec/avcodec.h>

@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "media/rtsp/session.hpp"
+#include "media/rtsp/session/session.hpp"
 
 namespace freshframe::media::rtsp {
 

@@ -7,19 +7,19 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
 #include <exception>
 #include <functional>
-#include <sstream>
 #include <utility>
 
+#include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/visible_text.hpp"
 #include "media/live/refused.hpp"
 #include "media/live/stall_limit.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/resolver.hpp"
-#include "media/rtsp/address.hpp"
+#include "media/network/stream_errors.hpp"
+#include "media/rtsp/protocol/address.hpp"
 #include <pthread.h>
 
 namespace freshframe::media::rtsp {
@@ -27,9 +27,9 @@ namespace {
 
 constexpr int kUsualClock = 90000;  // of video: RFC 3551, section 5
 
-/// Real time: the network does not wait for a simulated clock.
+/// The network does not wait for a simulated clock.
 TimePoint after(double seconds) {
-  return std::chrono::steady_clock::now() + to_duration(Seconds(seconds));
+  return core::real_deadline(Seconds(seconds));
 }
 
 Address address_of(const LiveUrl& url) {
@@ -66,7 +66,7 @@ Connection::Connection(const LiveUrl& url, const OpenOptions& options, const Con
   } catch (const Fault& fault) {
     fail(fault, "cannot open");
   }
-  last_picture_ = clock_.now();
+  interval_.begin(clock_.now());
   reader_ = std::jthread([this] { read(); });
 }
 
@@ -102,25 +102,16 @@ std::vector<std::string> Connection::resolve(const std::string& host, TimePoint 
   book.enter(SourceState::Resolving);
   const auto answer = resolve_host(host, deadline, stop_);
   waiter_.check();
-  if (!answer) miss_address(host);
+  if (!answer) {
+    memory_.trouble = Trouble::Late;
+    throw_no_address_in_time(url_, host, options_.open_timeout);
+  }
   if (answer->addresses.empty()) {
     throw Fault(Trouble::Unreachable,
-                "the address of " + (url_.find(host) != std::string::npos ? "'" + host + "'" : "its host") +
-                    " was not found: " + answer->error,
-                EHOSTUNREACH);
+                "the address of " + host_text(url_, host) + " was not found: " + answer->error, EHOSTUNREACH);
   }
   book.enter(SourceState::Connecting);
   return answer->addresses;
-}
-
-void Connection::miss_address(const std::string& host) {
-  memory_.trouble = Trouble::Late;
-  // A part of a password in place of the host, because a '/' was not written as %2F, is masked in `url_`.
-  const bool shown = url_.find(host) != std::string::npos;
-  std::ostringstream text;
-  text << "the address of " << (shown ? "'" + host + "'" : "its host") << " was not found within "
-       << options_.open_timeout << " s: '" << url_ << "'";
-  throw SourceTimeout(text.str(), url_, ETIMEDOUT);
 }
 
 /// The first video whose payload is known.
@@ -183,7 +174,7 @@ void Connection::read() noexcept {
 std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& context) {
   auto& book = context.counters.source();
   const auto deadline = after(options_.read_timeout);
-  const auto quiet = after(quiet_limit(interval_, options_.read_timeout));
+  const auto quiet = after(quiet_limit(interval_.seconds(), options_.read_timeout));
   std::optional<Picture> picture;
   try {
     picture = pictures_.take(quiet, context.stop);
@@ -198,24 +189,13 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
     fail(Fault(Trouble::Dialogue, error.what()), "lost");
   }
   if (context.stop.stop_requested()) return std::nullopt;
-  if (!picture) {
-    std::ostringstream text;
-    text << "'" << url_ << "' sent no video for " << options_.read_timeout << " s";
-    throw SourceTimeout(text.str(), url_, ETIMEDOUT);
-  }
-  note_picture(picture->arrived);
+  if (!picture) throw_no_video(url_, options_.read_timeout);
+  interval_.note(picture->arrived);
   book.flow();
   av_packet_unref(&packet);
   av_packet_move_ref(&packet, picture->packet.get());
   return PacketNotes{
       .arrived = picture->arrived, .can_begin = picture->key, .wall_clock = picture->wall_time};
-}
-
-void Connection::note_picture(TimePoint arrived) {
-  constexpr double kWeight = 0.1;
-  const double interval = Seconds(arrived - last_picture_).count();
-  interval_ = interval_ == 0 ? interval : interval_ + kWeight * (interval - interval_);
-  last_picture_ = arrived;
 }
 
 std::optional<double> Connection::seconds(std::int64_t ticks) const {
@@ -226,16 +206,13 @@ std::optional<double> Connection::seconds(std::int64_t ticks) const {
 /// As an error of a source.
 void Connection::fail(const Fault& fault, const std::string& doing) {
   memory_.trouble = fault.trouble();
-  std::ostringstream text;
   switch (fault.trouble()) {
     case Trouble::Stopped:
-      if (stop_.stop_requested()) throw SourceError("'" + url_ + "' was stopped", url_, ECANCELED);
-      throw SourceError("'" + url_ + "' allows one session, and this agent's lease of it is over", url_,
-                        ECANCELED);
+      if (stop_.stop_requested()) throw_stopped(url_);
+      throw_shut_out(url_);
     case Trouble::Late:
     case Trouble::Silent:
-      text << "'" << url_ << "' was not opened within " << options_.open_timeout << " s: " << fault.what();
-      throw SourceTimeout(text.str(), url_, ETIMEDOUT);
+      throw_not_opened(url_, options_.open_timeout, fault.what());
     case Trouble::NoPackets:
       memory_.udp_fails = true;
       throw SourceTimeout(doing + " '" + url_ + "': " + fault.what() + "; the next attempt is over TCP", url_,

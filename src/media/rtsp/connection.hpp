@@ -14,17 +14,18 @@
 
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
+#include "media/live/packet_interval.hpp"
 #include "media/network/packet_connection.hpp"
 #include "media/network/url.hpp"
 #include "media/rtsp/client_options.hpp"
-#include "media/rtsp/depacketiser.hpp"
-#include "media/rtsp/fault.hpp"
-#include "media/rtsp/packet_order.hpp"
-#include "media/rtsp/picture_maker.hpp"
-#include "media/rtsp/picture_queue.hpp"
-#include "media/rtsp/rtcp.hpp"
-#include "media/rtsp/session.hpp"
-#include "media/rtsp/waiter.hpp"
+#include "media/rtsp/packets/packet_order.hpp"
+#include "media/rtsp/packets/rtcp.hpp"
+#include "media/rtsp/pictures/depacketiser.hpp"
+#include "media/rtsp/pictures/picture_maker.hpp"
+#include "media/rtsp/pictures/picture_queue.hpp"
+#include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/session/session.hpp"
+#include "media/rtsp/session/waiter.hpp"
 
 namespace freshframe::media::rtsp {
 
@@ -60,9 +61,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void make_decoder();
   void describe();
   void read() noexcept;
-  [[noreturn]] void miss_address(const std::string& host);
   [[noreturn]] void fail(const Fault& fault, const std::string& doing);
-  void note_picture(TimePoint arrived);
 
   // Of the reading thread.
   void on_packet(Bytes bytes, TimePoint arrived) override;
@@ -95,8 +94,7 @@ class Connection final : public PacketConnection, private PacketSink {
   PictureQueue pictures_;
   std::uint64_t oversized_ = 0;  // pictures that are counted
   int faults_ = 0;               // of markers that are logged
-  TimePoint last_picture_{};
-  double interval_ = 0;  // seconds between two pictures, smoothed
+  PacketInterval interval_;
   // Last: they end first.
   std::jthread reader_;
   std::stop_callback<std::function<void()>> on_stop_;

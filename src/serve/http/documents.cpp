@@ -11,6 +11,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/real_deadline.hpp"
+
 namespace freshframe {
 
 void Documents::set(std::string path, Document document) {
@@ -21,7 +23,7 @@ void Documents::set(std::string path, Document document) {
 
 void Documents::set(std::string path, Document document, double seconds, Document after) {
   Kept kept{.document = std::make_shared<const Document>(std::move(document)),
-            .until = std::chrono::steady_clock::now() + to_duration(Seconds(std::max(0.0, seconds))),
+            .until = core::real_deadline(Seconds(std::max(0.0, seconds))),
             .after = std::make_shared<const Document>(std::move(after))};
   const std::lock_guard lock(mutex_);
   std::swap(documents_[std::move(path)], kept);

@@ -25,13 +25,6 @@ namespace {
 constexpr std::string_view kPlain =
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";  // base64url
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 // "host:8080" and "[::1]:8080" without the port; nullopt: not an authority.
 std::optional<std::string_view> without_port(std::string_view host) {
   std::size_t end = host.find(':');
@@ -93,8 +86,8 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
     if (next == '+' && plus_is_space) next = ' ';
     if (next == '%') {
       if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_digit(text[i + 1]);
-      const int low = hex_digit(text[i + 2]);
+      const int high = core::hex_digit(text[i + 1]);
+      const int low = core::hex_digit(text[i + 2]);
       if (high < 0 || low < 0) return std::nullopt;
       next = static_cast<char>(high * 16 + low);
       i += 2;

@@ -1,4 +1,8 @@
-"""The truth server itself, without freshframe: what it sends is what it notes, and it lies as it was told."""
+"""The truth server itself, without freshframe.
+
+Its log has the packets that it sends, and its lies are the test's.
+"""
+
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -104,7 +108,7 @@ def taken_apart(data: bytes) -> tuple[list[Packet], bytes]:
 def sent_by(
     codec: Codec = "h264", *, lies: Lies | None = None, lose: float = 0.0, count: int = 30
 ) -> tuple[Film, list[Packet], bytes, list[Sent]]:
-    """What comes of so many pictures, and what the server noted."""
+    """The packets of so many pictures, and the server's log."""
     shown = film(SHAPES[codec])
     network = Network(close_after=count, lose=lose)
     with TruthServer(shown, fps=QUICK, lies=lies, network=network) as server:
@@ -193,7 +197,9 @@ def test_b_frames_are_sent_in_decoding_order_with_their_own_times() -> None:
         ("parameter_sets", lambda piece, last: last or not piece.of_slice),
     ],
 )
-def test_markers_lie_as_they_were_told(markers: Markers, is_marked: Callable[[Piece, bool], bool]) -> None:
+def test_markers_lie_in_the_way_of_the_test(
+    markers: Markers, is_marked: Callable[[Piece, bool], bool]
+) -> None:
     shown, packets, _, _ = sent_by(lies=Lies(markers=markers))
     wanted = []
     for picture in shown.pictures[:30]:
@@ -211,7 +217,7 @@ def test_parameter_sets_carry_the_time_of_the_picture_before() -> None:
     assert second.stamp == times[11]
 
 
-def test_a_connection_is_as_odd_as_it_was_told() -> None:
+def test_a_connection_has_the_oddities_of_the_test() -> None:
     _, packets, other, _ = sent_by(lies=Lies(channels=(4, 5), empty_line_each=10, garbage_each=20))
     assert {packet.channel for packet in packets} == {4}
     assert other.count(b"\r\n") == len(other.split(b"\r\n")) - 1 > 10
@@ -219,7 +225,7 @@ def test_a_connection_is_as_odd_as_it_was_told() -> None:
 
 
 @pytest.mark.parametrize("early", [0, 3])
-def test_media_come_before_the_answer_when_they_were_told_to(early: int) -> None:
+def test_media_come_before_the_answer_where_the_test_wants_it(early: int) -> None:
     _, packets, _, _ = sent_by(lies=Lies(early=early))
     before = {packet.stamp for packet in packets if not packet.answered}
     assert len(before) >= early if early else not before
@@ -304,8 +310,8 @@ def test_digests_are_those_of_rfc_7616(algorithm: str, response: str) -> None:
     }
     assert digest("GET", "Circle of Life", algorithm, given) == response
     guard = Guard("Mufasa", "Circle of Life", ("MD5", "SHA-256"), realm=given["realm"])
-    told = ", ".join(f'{key}="{text}"' for key, text in (given | {"response": response}).items())
-    line = f"Digest {told}, algorithm={algorithm}"
+    fields = ", ".join(f'{key}="{text}"' for key, text in (given | {"response": response}).items())
+    line = f"Digest {fields}, algorithm={algorithm}"
     assert guard.judge("GET", line, given["nonce"]) == "right"
     assert guard.judge("GET", line, "another") == "stale"
     assert guard.judge("PUT", line, given["nonce"]) == "wrong"

@@ -246,7 +246,7 @@ TEST(CameraSource, IsStoppedAndAskedByOtherThreadsWhileItBacksOff) {
 
 TEST(CameraSource, AWaitEndsWhenAnotherThreadStops) {
   std::stop_source stop;
-  const StopEvent event(stop.get_token());
+  const core::StopEvent event(stop.get_token());
   pollfd waiting{event.descriptor(), POLLIN, 0};
   std::thread stopper([&] { stop.request_stop(); });
   EXPECT_EQ(V4l2System::kernel().poll({&waiting, 1}, -1), 1);

@@ -6,9 +6,9 @@
 #include <string>
 
 #include "media/network/fruitless.hpp"
-#include "media/network/held_packets.hpp"
-#include "media/network/key_gate.hpp"
-#include "media/network/repeated_packets.hpp"
+#include "media/network/stream/held_packets.hpp"
+#include "media/network/stream/key_gate.hpp"
+#include "media/network/stream/repeated_packets.hpp"
 #include "media/network/video_choice.hpp"
 #include <gtest/gtest.h>
 

@@ -13,8 +13,8 @@
 
 #include "cpp/support.hpp"
 #include "media/live/back_off.hpp"
-#include "media/network/live_timeline.hpp"
 #include "media/network/resolver.hpp"
+#include "media/network/stream/live_timeline.hpp"
 #include "media/network/url.hpp"
 #include <gtest/gtest.h>
 

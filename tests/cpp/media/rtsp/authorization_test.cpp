@@ -1,12 +1,12 @@
 // Challenges of servers, and the answers that the standards' examples give.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/rtsp/authorization.hpp"
+#include "media/rtsp/protocol/authorization.hpp"
 
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "media/rtsp/challenge.hpp"
+#include "media/rtsp/protocol/challenge.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

@@ -3,9 +3,9 @@
 #include <string>
 #include <string_view>
 
-#include "media/rtsp/address.hpp"
-#include "media/rtsp/sdp.hpp"
-#include "media/rtsp/transport_header.hpp"
+#include "media/rtsp/protocol/address.hpp"
+#include "media/rtsp/protocol/sdp.hpp"
+#include "media/rtsp/protocol/transport_header.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

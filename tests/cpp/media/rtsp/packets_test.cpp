@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "media/rtsp/packet_order.hpp"
-#include "media/rtsp/rtcp.hpp"
-#include "media/rtsp/rtp.hpp"
+#include "media/rtsp/packets/packet_order.hpp"
+#include "media/rtsp/packets/rtcp.hpp"
+#include "media/rtsp/packets/rtp.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

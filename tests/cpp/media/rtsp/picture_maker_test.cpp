@@ -1,6 +1,6 @@
 // Pictures that are made of packets, taken apart by FFmpeg, and wait for the decoder.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/rtsp/picture_maker.hpp"
+#include "media/rtsp/pictures/picture_maker.hpp"
 
 #include <chrono>
 #include <cstdint>
@@ -13,9 +13,9 @@
 #include <utility>
 #include <vector>
 
-#include "media/rtsp/depacketiser.hpp"
-#include "media/rtsp/fault.hpp"
-#include "media/rtsp/picture_queue.hpp"
+#include "media/rtsp/pictures/depacketiser.hpp"
+#include "media/rtsp/pictures/picture_queue.hpp"
+#include "media/rtsp/protocol/fault.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

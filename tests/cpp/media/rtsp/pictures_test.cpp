@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "media/rtsp/payload.hpp"
-#include "media/rtsp/picture_ends.hpp"
+#include "media/rtsp/packets/payload.hpp"
+#include "media/rtsp/pictures/picture_ends.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

@@ -1,6 +1,6 @@
 // Sessions with servers that answer as the test wants.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/rtsp/session.hpp"
+#include "media/rtsp/session/session.hpp"
 
 #include <atomic>
 #include <chrono>
@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "cpp/media/rtsp/scripted_server.hpp"
-#include "media/rtsp/fault.hpp"
+#include "media/rtsp/protocol/fault.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {

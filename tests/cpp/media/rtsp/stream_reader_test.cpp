@@ -1,6 +1,6 @@
 // Messages and packets of an RTSP connection, and what cameras send between them.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/rtsp/stream_reader.hpp"
+#include "media/rtsp/protocol/stream_reader.hpp"
 
 #include <algorithm>
 #include <cstdint>

@@ -27,7 +27,7 @@ AnyServer = TruthServer | TsServer | HlsServer
 
 
 class WrittenLog(SentLog):
-    """Writes what it is told, and keeps the newest."""
+    """Writes each record, and keeps the newest."""
 
     def __init__(self, out: TextIO) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""One client's RTSP session (RFC 2326): what it may ask, and what it is told."""
+"""One client's RTSP session (RFC 2326): its requests and the answers."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -94,15 +94,15 @@ class Session:
         return request.verb != "TEARDOWN"
 
     def _refusal(self, request: Request) -> Answer | None:
-        """When the client has not proved who it is, or asks for what the camera does not do."""
+        """The client has not proved its identity, or asks for something that the camera does not do."""
         guard = self._camera.manners.guard
         if request.verb not in self._camera.manners.methods:
             return Answer("501 Not Implemented")
         if guard is None or request.verb == "OPTIONS":
             return None
-        told = request.headers.get("authorization")
-        verdict = guard.judge(request.verb, told, self._nonce) if told else "wrong"
-        self._camera.refused += told is not None and verdict == "wrong"
+        proof = request.headers.get("authorization")
+        verdict = guard.judge(request.verb, proof, self._nonce) if proof else "wrong"
+        self._camera.refused += proof is not None and verdict == "wrong"
         if verdict == "right" and (not guard.stale_after or self._uses < guard.stale_after):
             self._uses += 1
             return None
@@ -197,10 +197,10 @@ def description(film: Film, *, sets: bool) -> str:
         {name: base64.b64encode(unit).decode() for name, unit in film.parameter_sets.items()} if sets else {}
     )
     if film.codec == "h264":
-        told = ["packetization-mode=1"]
-        told += [f"sprop-parameter-sets={named['sps']},{named['pps']}"] if named else []
+        parameters = ["packetization-mode=1"]
+        parameters += [f"sprop-parameter-sets={named['sps']},{named['pps']}"] if named else []
     else:
-        told = [f"sprop-{name}={named[name]}" for name in ("vps", "sps", "pps") if named]
+        parameters = [f"sprop-{name}={named[name]}" for name in ("vps", "sps", "pps") if named]
     lines = [
         "v=0",
         "o=- 1 1 IN IP4 127.0.0.1",
@@ -210,7 +210,7 @@ def description(film: Film, *, sets: bool) -> str:
         "a=control:*",
         f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
         f"a=rtpmap:{PAYLOAD_TYPE} {film.codec.upper()}/{CLOCK}",
-        *([f"a=fmtp:{PAYLOAD_TYPE} {';'.join(told)}"] if told else []),
+        *([f"a=fmtp:{PAYLOAD_TYPE} {';'.join(parameters)}"] if parameters else []),
         f"a=control:{TRACK}",
     ]
     return "\r\n".join(lines) + "\r\n"

@@ -1,0 +1,29 @@
+// The time between the packets of a live stream.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+namespace freshframe::media {
+
+/// One thread.
+class PacketInterval {
+ public:
+  void begin(TimePoint now) noexcept { last_ = now; }
+  void note(TimePoint arrived) noexcept {
+    constexpr double kWeight = 0.1;
+    const double interval = Seconds(arrived - last_).count();
+    seconds_ = seconds_ == 0 ? interval : seconds_ + kWeight * (interval - seconds_);
+    last_ = arrived;
+  }
+  /// Smoothed; 0: not known.
+  [[nodiscard]] double seconds() const noexcept { return seconds_; }
+  /// The arrival of the last packet, or the beginning.
+  [[nodiscard]] TimePoint last() const noexcept { return last_; }
+
+ private:
+  TimePoint last_{};
+  double seconds_ = 0;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,41 @@
+// The errors of network sources, in the same words whichever client reads the stream.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/stream_errors.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cerrno>
+
+#include "core/unit_text.hpp"
+
+namespace freshframe::media {
+
+std::string host_text(const std::string& url, const std::string& host) {
+  return url.find(host) != std::string::npos ? "'" + host + "'" : "its host";
+}
+
+void throw_stopped(const std::string& url) {
+  throw SourceError("'" + url + "' was stopped", url, ECANCELED);
+}
+
+void throw_shut_out(const std::string& url) {
+  throw SourceError("'" + url + "' allows one session, and this agent's lease of it is over", url, ECANCELED);
+}
+
+void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds) {
+  throw SourceTimeout("the address of " + host_text(url, host) + " was not found within " +
+                          core::seconds_text(seconds) + ": '" + url + "'",
+                      url, ETIMEDOUT);
+}
+
+void throw_not_opened(const std::string& url, double seconds, const std::string& why) {
+  throw SourceTimeout(
+      "'" + url + "' was not opened within " + core::seconds_text(seconds) + (why.empty() ? "" : ": " + why),
+      url, ETIMEDOUT);
+}
+
+void throw_no_video(const std::string& url, double seconds) {
+  throw SourceTimeout("'" + url + "' sent no video for " + core::seconds_text(seconds), url, ETIMEDOUT);
+}
+
+}  // namespace freshframe::media

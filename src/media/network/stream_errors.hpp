@@ -1,0 +1,23 @@
+// The errors of network sources, in the same words whichever client reads the stream.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+namespace freshframe::media {
+
+/// `url` is without its password. All but host_text() throw a SourceError or a SourceTimeout.
+
+/// "'camera.local'". A part of a password in place of the host, because a '/' was not written as %2F, is masked
+/// in `url`, and is not shown here either.
+[[nodiscard]] std::string host_text(const std::string& url, const std::string& host);
+
+[[noreturn]] void throw_stopped(const std::string& url);
+/// The gate of its session is closed.
+[[noreturn]] void throw_shut_out(const std::string& url);
+[[noreturn]] void throw_no_address_in_time(const std::string& url, const std::string& host, double seconds);
+/// `why`: what did not happen in time; empty: it is not known.
+[[noreturn]] void throw_not_opened(const std::string& url, double seconds, const std::string& why = {});
+[[noreturn]] void throw_no_video(const std::string& url, double seconds);
+
+}  // namespace freshframe::media

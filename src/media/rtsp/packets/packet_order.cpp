@@ -1,0 +1,105 @@
+// Puts a stream's packets in order, and counts those that are lost or late (RFC 3550, A.1 and A.3).
+// SPDX-License-Identifier: Apache-2.0
+#include "media/rtsp/packets/packet_order.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace freshframe::media::rtsp {
+namespace {
+
+// RFC 3550, A.1: a larger step is not a gap but a source that starts again.
+constexpr int kMaxDropout = 3000;
+constexpr int kMaxMisorder = 100;
+constexpr int kSequences = 1 << 16;
+
+constexpr std::size_t kMostMissing = 4096;
+constexpr std::size_t kMostHeldBytes = 8U << 20U;
+constexpr double kSpare = 1.25;     // of the wait, over the latest packet
+constexpr Seconds kRelaxAfter{30};  // without a late packet the wait becomes shorter
+
+}  // namespace
+
+void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source, TimePoint now) {
+  if (source_ != source) begin(sequence, source);
+  auto step = static_cast<int>(static_cast<std::uint16_t>(sequence - static_cast<std::uint16_t>(next_)));
+  if (step > kSequences - kMaxMisorder) step -= kSequences;
+  if (step > kMaxDropout) {
+    begin(sequence, source);
+    after_gap_ = true;
+    step = 0;
+  }
+  const std::int64_t number = next_ + step;
+  if (step < 0) return note_old(number, now);
+  if (held_.empty()) gap_since_ = now;
+  const auto [place, is_new] = held_.try_emplace(number);
+  if (!is_new) return;
+  place->second = Packet{{bytes.begin(), bytes.end()}, now, false};
+  held_bytes_ += bytes.size();
+  highest_ = std::max(highest_, number);
+  ++counts_.received;
+}
+
+void PacketOrder::begin(std::uint16_t sequence, std::uint32_t source) {
+  after_gap_ = source_.has_value();
+  source_ = source;
+  next_ = highest_ = sequence;
+  held_.clear();
+  held_bytes_ = 0;
+  missing_.clear();
+}
+
+/// A packet whose turn is over: a duplicate, or one that was given up.
+void PacketOrder::note_old(std::int64_t number, TimePoint now) {
+  const auto found = std::ranges::find(missing_, number, &Missing::number);
+  if (found == missing_.end()) return;
+  ++counts_.received;
+  ++counts_.late;
+  --counts_.lost;
+  wait_ = std::clamp(kSpare * Seconds(now - found->since).count(), wait_, kLongestWait);
+  relaxed_ = now;
+  missing_.erase(found);
+}
+
+std::optional<PacketOrder::Packet> PacketOrder::take(TimePoint now) {
+  if (held_.empty()) return std::nullopt;
+  const auto first = held_.begin();
+  if (first->first != next_) {
+    if (waits_ && now < *due() && !is_at_limit()) return std::nullopt;
+    give_up(first->first);
+  }
+  relax(now);
+  Packet packet = std::move(first->second);
+  packet.after_gap = std::exchange(after_gap_, false);
+  held_bytes_ -= packet.bytes.size();
+  held_.erase(first);
+  ++next_;
+  if (!held_.empty() && held_.begin()->first != next_) gap_since_ = held_.begin()->second.arrived;
+  return packet;
+}
+
+/// The packets before `until` are lost.
+void PacketOrder::give_up(std::int64_t until) {
+  counts_.lost += static_cast<std::uint64_t>(until - next_);
+  for (; next_ < until; ++next_) missing_.push_back({next_, gap_since_});
+  while (missing_.size() > kMostMissing) missing_.pop_front();
+  after_gap_ = true;
+}
+
+void PacketOrder::relax(TimePoint now) {
+  if (wait_ <= kLeastWait || now - relaxed_ < kRelaxAfter) return;
+  wait_ = std::max(wait_ / 2, kLeastWait);
+  relaxed_ = now;
+}
+
+bool PacketOrder::is_at_limit() const {
+  return held_.size() >= kMostHeld || held_bytes_ >= kMostHeldBytes;
+}
+
+std::optional<TimePoint> PacketOrder::due() const {
+  if (held_.empty()) return std::nullopt;
+  if (held_.begin()->first == next_) return gap_since_;
+  return gap_since_ + to_duration(Seconds(wait_));
+}
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,72 @@
+// The pictures between the thread that reads the network and the one that decodes.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/rtsp/pictures/picture_queue.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace freshframe::media::rtsp {
+namespace {
+
+std::size_t size_of(const Picture& picture) {
+  return static_cast<std::size_t>(picture.packet->size);
+}
+
+}  // namespace
+
+std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
+  const std::lock_guard lock(mutex_);
+  if (waits_for_key_ && !picture.key && now - waits_since_ < kLongestForKey) return 1;
+  waits_for_key_ = false;
+  bytes_ += size_of(picture);
+  pictures_.push_back(std::move(picture));
+  const auto waited = now - pictures_.front().arrived;
+  const bool full = bytes_ > kMostBytes || pictures_.size() > kMostPictures || waited > kLongestWithoutKey;
+  const bool drops = (full || (waited > kLongestWait && has_key_locked())) && pictures_.size() > 1;
+  const auto dropped = drops ? drop_locked() : 0;
+  if (waits_for_key_) waits_since_ = now;
+  changed_.notify_one();
+  return dropped;
+}
+
+/// Behind the oldest one.
+bool PictureQueue::has_key_locked() const {
+  return std::any_of(pictures_.begin() + 1, pictures_.end(), [](const Picture& one) { return one.key; });
+}
+
+/// Up to the newest key picture behind the oldest one; all, if there is none.
+std::uint64_t PictureQueue::drop_locked() {
+  const auto last = pictures_.rend() - 1;
+  const auto newest = std::find_if(pictures_.rbegin(), last, [](const Picture& one) { return one.key; });
+  const auto keep = newest == last ? pictures_.end() : std::prev(newest.base());
+  waits_for_key_ = newest == last;
+  const auto dropped = static_cast<std::uint64_t>(keep - pictures_.begin());
+  std::for_each(pictures_.begin(), keep, [this](const Picture& one) { bytes_ -= size_of(one); });
+  pictures_.erase(pictures_.begin(), keep);
+  return dropped;
+}
+
+void PictureQueue::end(std::exception_ptr why) {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  why_ = std::move(why);
+  changed_.notify_one();
+}
+
+std::optional<Picture> PictureQueue::take(TimePoint deadline, const std::stop_token& stop) {
+  std::unique_lock lock(mutex_);
+  changed_.wait_until(lock, stop, deadline, [this] { return !pictures_.empty() || ended_; });
+  if (stop.stop_requested()) return std::nullopt;
+  if (!pictures_.empty()) {
+    auto picture = std::move(pictures_.front());
+    pictures_.pop_front();
+    bytes_ -= size_of(picture);
+    return picture;
+  }
+  if (!ended_) return std::nullopt;
+  const auto why = why_;
+  lock.unlock();
+  std::rethrow_exception(why);
+}
+
+}  // namespace freshframe::media::rtsp

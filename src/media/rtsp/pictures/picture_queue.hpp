@@ -1,0 +1,55 @@
+// The pictures between the thread that reads the network and the one that decodes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+
+#include "media/rtsp/pictures/picture_maker.hpp"
+
+namespace freshframe::media::rtsp {
+
+/// Bounded: when the decoder is more than a second behind, pictures are dropped up to the newest key picture,
+/// since the ones between refer to those that were dropped. Without a key picture they wait for up to 5 s or
+/// 32 MiB, because the next one may be far away. Then all are dropped, and those that follow up to a key
+/// picture, or for 3 s: a stream may have none. One thread puts, one takes.
+class PictureQueue {
+ public:
+  /// `now`: by the clock of the pictures' arrivals. The number of pictures that were dropped.
+  std::uint64_t put(Picture picture, TimePoint now);
+  /// No picture follows; what waits can still be taken. `why` is thrown then.
+  void end(std::exception_ptr why);
+
+  /// nullopt: nothing has come until the real time `deadline`, or there was a stop. Throws the reason of the
+  /// end.
+  [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop);
+
+  static constexpr Seconds kLongestWait{1};
+  static constexpr Seconds kLongestWithoutKey{5};
+  static constexpr std::size_t kMostBytes = 32U << 20U;
+  static constexpr std::size_t kMostPictures = 4096;
+  static constexpr Seconds kLongestForKey{3};  // less than any usual read_timeout
+
+ private:
+  [[nodiscard]] bool has_key_locked() const;
+  std::uint64_t drop_locked();
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  std::deque<Picture> pictures_;  // guarded by mutex_
+  std::size_t bytes_ = 0;         // guarded by mutex_
+  bool waits_for_key_ = false;    // guarded by mutex_
+  TimePoint waits_since_{};       // guarded by mutex_
+  bool ended_ = false;            // guarded by mutex_
+  std::exception_ptr why_;        // guarded by mutex_
+};
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,38 @@
+// The description of a presentation (SDP: RFC 4566, RFC 8866), as cameras write it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshframe::media::rtsp {
+
+/// One "m=" line and what follows it.
+struct Media {
+  std::string kind;      // "video"
+  std::string protocol;  // "RTP/AVP"
+  std::uint8_t payload_type = 0;
+  std::string encoding;        // in capital letters: "H264"; empty: not named
+  int clock = 0;               // ticks per second; 0: not named
+  std::string format;          // of "a=fmtp", after the payload type
+  std::string control;         // of "a=control"
+  std::string frame_size;      // of "a=framesize", after the payload type
+  std::optional<double> rate;  // frames per second, of "a=framerate"
+  bool encrypted = false;      // SRTP (RFC 3711, 4568)
+};
+
+struct Description {
+  std::string control;  // of the whole presentation; empty: not named
+  std::vector<Media> media;
+};
+
+/// Lines that it does not know are ignored, as are lines that are missing. Any text gives a description.
+[[nodiscard]] Description parse_sdp(std::string_view given);
+
+/// "H264, 90000 Hz" of a media line that a depacketiser of FFmpeg reads, and only that, as SDP for FFmpeg.
+[[nodiscard]] std::string sdp_of(const Media& media);
+
+}  // namespace freshframe::media::rtsp

@@ -1,0 +1,171 @@
+// Requests to an RTSP server, its answers, and the packets between them (RFC 2326).
+// SPDX-License-Identifier: Apache-2.0
+#include "media/rtsp/session/dialogue.hpp"
+
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <exception>
+#include <utility>
+#include <variant>
+
+#include "media/ffmpeg/visible_text.hpp"
+#include "media/rtsp/protocol/challenge.hpp"
+#include "media/rtsp/protocol/fault.hpp"
+
+namespace freshframe::media::rtsp {
+namespace {
+
+constexpr int kUnauthorized = 401;
+constexpr std::size_t kMostEarlyBytes = 8U << 20U;
+constexpr int kMostMessages = 100;  // between two answers: a server that only asks would be endless
+
+std::span<const std::uint8_t> as_bytes(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+Dialogue::Dialogue(Link link, std::optional<Credentials> credentials, std::string user_agent,
+                   const Clock& clock)
+    : link_(std::move(link)),
+      authorization_(std::move(credentials)),
+      user_agent_(std::move(user_agent)),
+      clock_(clock) {}
+
+Message Dialogue::ask(std::string_view method, const std::string& url, const std::string& headers,
+                      Waiter& waiter, TimePoint deadline) {
+  for (;;) {
+    auto answer = wait_for(send(method, url, headers), waiter, deadline);
+    if (answer.status != kUnauthorized) {
+      authorization_.note_accepted();
+      return answer;
+    }
+    if (authorization_.accept(parse_challenges(answer.headers_of("www-authenticate")))) continue;
+    throw Fault(Trouble::Refused, "the server answered 401 " + visible_text(answer.reason.substr(0, 100)) +
+                                      " to " + std::string(method));
+  }
+}
+
+bool Dialogue::send_only(std::string_view method, const std::string& url, const std::string& headers) {
+  static_cast<void>(send(method, url, headers));
+  return fits_;
+}
+
+int Dialogue::send(std::string_view method, const std::string& url, const std::string& headers) {
+  std::string text(method);
+  text += " " + url + " RTSP/1.0\r\nCSeq: " + std::to_string(++sequence_) + "\r\nUser-Agent: " + user_agent_ +
+          "\r\n";
+  if (const auto value = authorization_.header(method, url); !value.empty())
+    text += "Authorization: " + value + "\r\n";
+  if (!session_.empty()) text += "Session: " + session_ + "\r\n";
+  text += headers + "\r\n";
+  fits_ = link_.queue(as_bytes(text));
+  link_.flush();
+  return sequence_;
+}
+
+void Dialogue::send_packet(std::uint8_t channel, std::span<const std::uint8_t> bytes) {
+  if (link_.has_waiting()) return;  // the next report says the same
+  const std::array<std::uint8_t, 4> head{'$', channel, static_cast<std::uint8_t>(bytes.size() >> 8U),
+                                         static_cast<std::uint8_t>(bytes.size())};
+  static_cast<void>(link_.queue(head) && link_.queue(bytes));
+  link_.flush();
+}
+
+Message Dialogue::wait_for(int sequence, Waiter& waiter, TimePoint deadline) {
+  for (int messages = 0; messages < kMostMessages;) {
+    while (auto message = next_message([this](const Interleaved& packet) { keep(packet); })) {
+      // Some servers number their answers wrongly or not at all.
+      const auto number = message->sequence();
+      if (!number || *number >= sequence) return *std::move(message);
+      ++messages;
+    }
+    std::vector<pollfd> sockets{link_.interest()};
+    // A server that never pauses is late, too.
+    if (!waiter.wait(sockets, deadline) || std::chrono::steady_clock::now() >= deadline)
+      throw Fault(Trouble::Silent, "the server does not answer", ETIMEDOUT);
+    link_.flush();
+    if (link_.read(reader_) == Link::Read::Closed) {
+      throw Fault(Trouble::Dialogue, "the server closed the connection instead of an answer", ECONNRESET);
+    }
+  }
+  throw Fault(Trouble::Dialogue, "the server sends messages, but no answer");
+}
+
+/// The next answer among the messages that were read. Requests are answered, packets are given.
+std::optional<Message> Dialogue::next_message(const OnPacket& on_packet) {
+  try {
+    while (auto element = reader_.next()) {
+      if (const auto* packet = std::get_if<Interleaved>(&*element)) {
+        on_packet(*packet);
+        continue;
+      }
+      auto& message = std::get<Message>(*element);
+      if (!message.is_request()) return std::move(message);
+      answer(message);
+    }
+  } catch (const NotRtsp& error) {
+    throw Fault(Trouble::Dialogue, std::string("the server sent ") + error.what(), EBADMSG);
+  }
+  return std::nullopt;
+}
+
+void Dialogue::answer(const Message& request) {
+  std::string text = "RTSP/1.0 200 OK\r\nCSeq: " + std::to_string(request.sequence().value_or(0)) + "\r\n";
+  if (!session_.empty()) text += "Session: " + session_ + "\r\n";
+  static_cast<void>(link_.queue(as_bytes(text + "\r\n")));
+  link_.flush();
+}
+
+void Dialogue::keep(const Interleaved& packet) {
+  early_bytes_ += sizeof(Early) + packet.bytes.size();
+  if (early_bytes_ > kMostEarlyBytes) return;
+  early_.push_back({packet.channel, {packet.bytes.begin(), packet.bytes.end()}, clock_.now()});
+}
+
+void Dialogue::read_rest(const OnPacket& on_packet) {
+  while (const auto message = next_message(on_packet)) {
+    if (message->status != kUnauthorized) {
+      authorization_.note_accepted();
+      last_status_ = message->status;
+    } else if (authorization_.accept(parse_challenges(message->headers_of("www-authenticate")))) {
+      retry_ = true;
+    }
+  }
+}
+
+void Dialogue::read(const OnPacket& on_packet) {
+  constexpr int kMostReads = 16;  // then timers and the other sockets have their turn
+  bool closed = false;
+  for (int i = 0; i < kMostReads && !closed; ++i) {
+    const auto got = link_.read(reader_);
+    if (got == Link::Read::Nothing) break;
+    closed = got == Link::Read::Closed;
+    read_rest(on_packet);
+  }
+  if (closed) throw Fault(Trouble::Lost, "the server ended the stream or closed the connection", ECONNRESET);
+}
+
+void Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline) noexcept {
+  try {
+    int sequence = send(method, url, {});
+    while (std::chrono::steady_clock::now() < deadline) {
+      while (const auto message = next_message([](const Interleaved&) {})) {
+        if (message->sequence() != sequence) continue;
+        if (message->status != kUnauthorized ||
+            !authorization_.accept(parse_challenges(message->headers_of("www-authenticate"))))
+          return;
+        sequence = send(method, url, {});
+      }
+      std::vector<pollfd> sockets{link_.interest()};
+      if (!Waiter::wait_anyway(sockets, deadline)) return;
+      link_.flush();
+      if (link_.read(reader_) == Link::Read::Closed) return;
+    }
+  } catch (const std::exception&) {
+    return;  // the connection is broken, so no goodbye arrives
+  }
+}
+
+}  // namespace freshframe::media::rtsp

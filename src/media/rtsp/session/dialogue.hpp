@@ -1,0 +1,89 @@
+// Requests to an RTSP server, its answers, and the packets between them (RFC 2326).
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "media/rtsp/protocol/authorization.hpp"
+#include "media/rtsp/protocol/message.hpp"
+#include "media/rtsp/protocol/stream_reader.hpp"
+#include "media/rtsp/session/link.hpp"
+#include "media/rtsp/session/waiter.hpp"
+
+namespace freshframe::media::rtsp {
+
+/// One thread at a time.
+class Dialogue {
+ public:
+  /// A packet that came before it was asked for: it is kept, since key pictures may be many seconds apart.
+  struct Early {
+    std::uint8_t channel = 0;
+    std::vector<std::uint8_t> bytes;
+    TimePoint arrived{};
+  };
+  /// Of one packet; its bytes are valid during the call.
+  using OnPacket = std::function<void(const Interleaved& packet)>;
+
+  Dialogue(Link link, std::optional<Credentials> credentials, std::string user_agent, const Clock& clock);
+
+  /// Sends a request and waits for its answer. A challenge is answered if the credentials allow it. Throws
+  /// Fault, also for an answer 401.
+  Message ask(std::string_view method, const std::string& url, const std::string& headers, Waiter& waiter,
+              TimePoint deadline);
+  /// Sends a request and does not wait for its answer. False: the server takes nothing.
+  bool send_only(std::string_view method, const std::string& url, const std::string& headers = {});
+  /// Sends a packet on a channel; it is left out if the server takes nothing.
+  void send_packet(std::uint8_t channel, std::span<const std::uint8_t> bytes);
+
+  /// Gives the packets that were read behind the last answer.
+  void read_rest(const OnPacket& on_packet);
+  /// Reads the bytes that have come and gives the packets. Answers are taken note of, and requests of the server are
+  /// answered. Throws Fault when the connection is closed or is no RTSP.
+  void read(const OnPacket& on_packet);
+  void flush() { link_.flush(); }
+  /// The packets that came during ask(), once.
+  [[nodiscard]] std::deque<Early> take_early() { return std::move(early_); }
+  /// For at most this time: until the server has answered or closed the connection.
+  void end(std::string_view method, const std::string& url, TimePoint deadline) noexcept;
+
+  [[nodiscard]] const Link& link() const noexcept { return link_; }
+  [[nodiscard]] StreamReader& reader() noexcept { return reader_; }
+  /// Of the server's session; empty: it has named none.
+  void set_session(std::string id) { session_ = std::move(id); }
+  /// The status of the last answer to send_only(); 0: there was none.
+  [[nodiscard]] int last_status() const noexcept { return last_status_; }
+  /// Once: a request of send_only() was refused for its old nonce, and the next one has the new nonce.
+  [[nodiscard]] bool take_retry() noexcept { return std::exchange(retry_, false); }
+
+ private:
+  int send(std::string_view method, const std::string& url, const std::string& headers);
+  [[nodiscard]] Message wait_for(int sequence, Waiter& waiter, TimePoint deadline);
+  [[nodiscard]] std::optional<Message> next_message(const OnPacket& on_packet);
+  void answer(const Message& request);
+  void keep(const Interleaved& packet);
+
+  Link link_;
+  StreamReader reader_;
+  Authorization authorization_;
+  const std::string user_agent_;
+  const Clock& clock_;
+  std::string session_;
+  int sequence_ = 0;
+  bool fits_ = true;  // the last request did into what waits to be sent
+  int last_status_ = 0;
+  bool retry_ = false;
+  std::deque<Early> early_;
+  std::size_t early_bytes_ = 0;
+};
+
+}  // namespace freshframe::media::rtsp
