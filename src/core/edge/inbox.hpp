@@ -168,6 +168,8 @@ class Inbox {
     std::vector<Absorbing> absorbed;  // the same, of the samples of a batch that absorb any
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
+  /// Without a wait: the next sample, or the newest.
+  Taken take_now(AnySample& sample, bool newest);
   /// Joins the events that a sample absorbs, and records its age; without the mutex.
   Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
   /// The result of take_locked() when nothing was taken.

@@ -114,19 +114,18 @@ void Inbox::arm(bool waits) {
 }
 
 Taken Inbox::try_take(AnySample& sample) {
-  Aftermath after;
-  lock_soon(mutex_);
-  Lock lock(mutex_, std::adopt_lock);
-  const auto taken = take_locked(sample, false, after);
-  lock.unlock();
-  return finish_take(taken, sample, after);
+  return take_now(sample, false);
 }
 
 Taken Inbox::take_newest(AnySample& sample) {
+  return take_now(sample, true);
+}
+
+Taken Inbox::take_now(AnySample& sample, bool newest) {
   Aftermath after;
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);
-  const auto taken = take_locked(sample, true, after);
+  const auto taken = take_locked(sample, newest, after);
   lock.unlock();
   return finish_take(taken, sample, after);
 }

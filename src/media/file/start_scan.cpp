@@ -9,11 +9,11 @@
 #include <limits>
 #include <utility>
 
+#include "media/ffmpeg/read/reordering.hpp"
+
 namespace freshframe::media {
 namespace {
 
-/// In no codec do more frames with a later time precede a frame in decoding order.
-constexpr int kMostReordered = 16;
 /// Bytes of packets that are kept between two key frames. With more, the file is decoded from the beginning.
 constexpr std::int64_t kMostBytes = std::int64_t{256} << 20;
 /// Seconds by which pts may decrease between packets in decoding order. More means that two recordings were

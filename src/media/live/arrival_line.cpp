@@ -6,15 +6,15 @@
 #include <cmath>
 #include <vector>
 
+#include "media/live/plausible_step.hpp"
+
 namespace freshframe::media {
 namespace {
 
 constexpr double kWindow = 600;        // seconds
 constexpr double kMostSlope = 500e-6;  // more than two clocks with quartzes differ by
-constexpr double kBack = 1.0;          // seconds: more than any reordering of pictures, as in LiveTimeline
-constexpr double kForward = 5.0;  // seconds ahead of the line: no buffer holds so much, as in LiveTimeline
-constexpr double kMostBehind = 30.0;  // seconds: no server holds so much back
-constexpr double kSmoothing = 2.0;    // seconds of pictures
+constexpr double kMostBehind = 30.0;   // seconds: no server holds so much back
+constexpr double kSmoothing = 2.0;     // seconds of pictures
 
 }  // namespace
 
@@ -56,7 +56,7 @@ void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
     if (clock_is_slow_) behind_.reset();
     too_late_ = arrived;
     begin(pts, arrived);
-  } else if (late < -kForward || pts < newest_pts_ - kBack) {
+  } else if (late < -kMostAhead || pts < newest_pts_ - kMostBack) {
     begin(pts, arrived);
   }
 }

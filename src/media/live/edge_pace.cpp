@@ -6,14 +6,15 @@
 #include <cstddef>
 #include <vector>
 
+#include "media/live/plausible_step.hpp"
+
 namespace freshframe::media {
 namespace {
 
-constexpr Seconds kApart{0.4};         // two packets that arrive with this between them belong to two bursts
-constexpr Seconds kQuiet{0.3};         // without a packet: all that the server has was read
-constexpr Seconds kInterval{0.5};      // between two comparisons
-constexpr double kReserve = 0.1;       // seconds
-constexpr double kFurthestBack = 1.0;  // seconds: more than any reordering
+constexpr Seconds kApart{0.4};     // two packets that arrive with this between them belong to two bursts
+constexpr Seconds kQuiet{0.3};     // without a packet: all that the server has was read
+constexpr Seconds kInterval{0.5};  // between two comparisons
+constexpr double kReserve = 0.1;   // seconds
 constexpr double kFurthestAhead =
     10.0;  // seconds: more than between two pictures of a stream with few of them
 constexpr std::size_t kGaps = 8;
@@ -34,7 +35,7 @@ void EdgePace::arrive(const Packet& packet) {
 
 TimePoint EdgePace::due(const Packet& packet, TimePoint now) {
   const bool jumps =
-      last_ && (packet.time < last_->time - kFurthestBack || packet.time > last_->time + kFurthestAhead);
+      last_ && (packet.time < last_->time - kMostBack || packet.time > last_->time + kFurthestAhead);
   if (!last_ || jumps) line_ = now - to_duration(Seconds(packet.time));
   const bool begins_burst = last_ && packet.arrived - last_->arrived > kApart;
   if (begins_burst && on_line(packet.time) < packet.arrived) line_ += packet.arrived - on_line(packet.time);

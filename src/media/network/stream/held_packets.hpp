@@ -9,6 +9,8 @@
 #include <deque>
 #include <optional>
 
+#include "media/ffmpeg/read/reordering.hpp"
+
 namespace freshframe::media {
 
 /// A decoder returns pictures in the order of their times. So when it has returned one, those before it have come
@@ -27,7 +29,7 @@ class HeldPackets {
     }
     std::erase_if(held_, [&](const Packet& one) {
       const bool before = time && one.time ? *one.time <= *time : one.number <= its;
-      return before || one.number + kMostReordered < next_;
+      return before || one.number + kMostHeld < next_;
     });
     return held_.size();
   }
@@ -35,7 +37,7 @@ class HeldPackets {
   void clear() noexcept { held_.clear(); }
 
  private:
-  static constexpr std::uint64_t kMostReordered = 17;  // of H.264 and HEVC 16, and the picture itself
+  static constexpr std::uint64_t kMostHeld = kMostReordered + 1;  // and the picture itself
 
   struct Packet {
     TimePoint captured;

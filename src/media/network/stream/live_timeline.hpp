@@ -7,6 +7,8 @@
 #include <algorithm>
 #include <optional>
 
+#include "media/live/plausible_step.hpp"
+
 namespace freshframe::media {
 
 /// The first frame is at 0. If the stream has no time, or jumps, and after restart(), the time between two
@@ -18,7 +20,7 @@ class LiveTimeline {
     const double expected = last_ + arrived;
     if (!time) {
       last_ = expected;
-    } else if (!shift_ || *time + *shift_ < last_ - kBack || *time + *shift_ > expected + kForward) {
+    } else if (!shift_ || *time + *shift_ < last_ - kMostBack || *time + *shift_ > expected + kMostAhead) {
       shift_ = expected - *time;
       last_ = expected;
     } else {
@@ -33,9 +35,6 @@ class LiveTimeline {
   void restart() noexcept { shift_.reset(); }
 
  private:
-  static constexpr double kBack = 1.0;     // seconds: more than any reordering of frames
-  static constexpr double kForward = 5.0;  // seconds ahead of the arrivals: no buffer holds so much
-
   bool begun_ = false;
   double last_ = 0;
   TimePoint last_captured_{};

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "media/network/fruitless.hpp"
+#include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
 #include "media/network/stream/key_gate.hpp"
 #include "media/network/stream/repeated_packets.hpp"

@@ -4,6 +4,8 @@
 
 #include "freshframe/clock.hpp"
 
+#include "media/ffmpeg/read/reordering.hpp"
+
 namespace freshframe::media {
 
 /// Packets alone do not make a source alive. One thread.
@@ -22,8 +24,6 @@ class FruitlessPackets {
   }
 
  private:
-  static constexpr int kMostReordered = 16;  // of H.264 and HEVC
-
   TimePoint since_{};
   int packets_ = 0;
 };
