@@ -1,0 +1,3 @@
+"""The Python side of an agent."""
+
+# SPDX-License-Identifier: Apache-2.0

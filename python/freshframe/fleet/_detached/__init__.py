@@ -1,0 +1,3 @@
+"""Fleets that outlive their program."""
+
+# SPDX-License-Identifier: Apache-2.0

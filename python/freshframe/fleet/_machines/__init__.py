@@ -1,0 +1,3 @@
+"""Agents on other machines, behind guards."""
+
+# SPDX-License-Identifier: Apache-2.0

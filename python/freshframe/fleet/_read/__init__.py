@@ -1,0 +1,3 @@
+"""Readers of results, and their counters."""
+
+# SPDX-License-Identifier: Apache-2.0
