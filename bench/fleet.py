@@ -286,8 +286,8 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
     """Figures of so many kill -9 of the controller of a detached fleet."""
     import ray  # noqa: PLC0415
 
-    from freshframe.fleet._ray_connection import NAMESPACE  # noqa: PLC0415
-    from freshframe.fleet._ray_fleets import actor_name  # noqa: PLC0415
+    from freshframe.fleet._detached.ray_fleets import actor_name  # noqa: PLC0415
+    from freshframe.fleet._machines.ray_connection import NAMESPACE  # noqa: PLC0415
 
     gaps: list[float] = []
     missing = repeated = 0

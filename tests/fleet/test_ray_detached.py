@@ -19,19 +19,20 @@ import pytest
 
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
+import rig
+from rig.camera_server import CameraServer
+from rig.pipeline import build as check_build
+from rig.rules import SHORT_OVERLAP, read_sessions
 from rigs.fleet import builds as fleet_builds
 from rigs.fleet.checks import balance
 from support import until
 
 import freshframe as ff
 from freshframe import _cli
-from freshframe.fleet import _check_pipeline
-from freshframe.fleet._camera_server import CameraServer
-from freshframe.fleet._checks import SHORT_OVERLAP, read_sessions
-from freshframe.fleet._cluster_state import Trouble
-from freshframe.fleet._ray_connection import NAMESPACE, RayConnection
-from freshframe.fleet._ray_fleets import actor_name
-from freshframe.fleet._ray_store import RayStore
+from freshframe.fleet._detached.cluster_state import Trouble
+from freshframe.fleet._detached.ray_fleets import actor_name
+from freshframe.fleet._detached.ray_store import RayStore
+from freshframe.fleet._machines.ray_connection import NAMESPACE, RayConnection
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
@@ -47,12 +48,16 @@ if sys.argv[2] == "hangs":
     time.sleep(1000)
 """
 
+_PACKAGES = os.pathsep.join(
+    str(folder)
+    for folder in (Path(ff.__file__).parents[1], Path(fleet_builds.__file__).parents[2], rig.FOLDER)
+)
+
 
 def start(cluster: Any, code: str, *arguments: str) -> subprocess.Popen[str]:
-    packages = [str(Path(ff.__file__).parents[1]), str(Path(fleet_builds.__file__).parent)]
     return subprocess.Popen(
         [sys.executable, "-c", code, cluster.address, *arguments],
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(packages)},
+        env={**os.environ, "PYTHONPATH": _PACKAGES},
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -60,8 +65,7 @@ def start(cluster: Any, code: str, *arguments: str) -> subprocess.Popen[str]:
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    packages = [str(Path(ff.__file__).parents[1]), str(Path(fleet_builds.__file__).parent)]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(packages))
+    monkeypatch.setenv("PYTHONPATH", _PACKAGES)
 
 
 @pytest.fixture
@@ -113,7 +117,7 @@ def test_a_controller_that_is_killed_is_restarted_by_ray_and_adopts_its_agents(
     log = tmp_path / "sessions.jsonl"
     with CameraServer(1, 25, log) as server, ff.Fleet.connect("yard", address=cluster.address) as fleet:
         reader = fleet.reader("ticks", name="log")
-        fleet.add("gate", _check_pipeline.build, server.url(0), exclusive=True)
+        fleet.add("gate", check_build, server.url(0), exclusive=True)
         until(lambda: fleet.stats().cameras["gate"].results > 0, "results of the exclusive camera")
         samples = [reader.get(50) for _ in range(100)]
         before = fleet.stats()

@@ -3,13 +3,9 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
-import random
-import shutil
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,17 +32,16 @@ def run(options: Any, messages: Messages) -> ExitCode:
     """One of its verbs."""
     if options.verb == "run":
         return _run(options, messages)
-    if options.verb == "check":
-        return _check(options, messages)
     if options.ray is None:
         name = _only_one(_desk.running()) if options.name is None else _one_of(options.name)
         return _look_or_drain(name, functools.partial(_desk.ask, name), options, messages)
-    from freshframe.fleet import _ray_connection, _ray_fleets  # noqa: PLC0415  (local fleets need neither)
+    from freshframe.fleet._detached import ray_fleets  # noqa: PLC0415  (local fleets need neither)
+    from freshframe.fleet._machines import ray_connection  # noqa: PLC0415
 
-    address = _ray_connection.checked_address(options.ray)
-    connection = _ray_connection.RayConnection(address, None)
+    address = ray_connection.checked_address(options.ray)
+    connection = ray_connection.RayConnection(address, None)
     try:
-        name = options.name or _only_detached(_ray_fleets.running(connection))
+        name = options.name or _only_detached(ray_fleets.running(connection))
         with ff.Fleet.connect(name, address=address) as fleet:
             return _look_or_drain(name, functools.partial(_ask_detached, fleet), options, messages)
     finally:
@@ -267,49 +262,6 @@ def _add(fleet: ff.Fleet, cameras: Any, build: Any, options: Any) -> int:
 
 def _cameras_of(count: int) -> str:
     return "1 camera" if count == 1 else f"{count} cameras"
-
-
-def _check(options: Any, messages: Messages) -> ExitCode:
-    from freshframe.fleet._check_run import CheckOptions, report, run_check  # noqa: PLC0415  (its own programs)
-
-    seed = options.seed if options.seed is not None else random.SystemRandom().randrange(1 << 31)
-    exclusive = options.cameras // 2 if options.exclusive is None else options.exclusive
-    if not 0 <= exclusive <= options.cameras:
-        raise UsageError(
-            f"--exclusive must be 0 to {options.cameras}, the number of cameras; got {exclusive}"
-        )
-    if not options.fps > 0:
-        raise UsageError(f"--fps must be more than 0, got {options.fps:g}")
-    folder = Path(options.folder or tempfile.mkdtemp(prefix="freshframe-check-"))
-    if (folder / "sessions.jsonl").exists():
-        raise UsageError(f"--folder {folder} has the logs of another run; name a new folder")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"cannot make --folder {folder}: {error.strerror}; name a new folder") from error
-    messages.say(f"{options.cameras} cameras, {options.agents} agents, {options.faults} faults, seed {seed}")
-    verdict = run_check(
-        CheckOptions(
-            cameras=options.cameras,
-            agents=options.agents,
-            exclusive=exclusive,
-            fps=options.fps,
-            faults=options.faults,
-            seed=seed,
-            folder=folder,
-        ),
-        messages.say,
-    )
-    if options.folder is None and not verdict.findings:
-        shutil.rmtree(folder)
-    else:
-        messages.say(f"logs: {folder}")
-    if options.json:
-        findings = [dataclasses.asdict(finding) for finding in verdict.findings]
-        print(json.dumps({"seed": seed, "figures": verdict.figures, "findings": findings}))
-    else:
-        print("\n".join(report(verdict)))
-    return ExitCode.INCOMPLETE if verdict.findings else ExitCode.OK
 
 
 def _as_json(sample: FleetSample) -> dict[str, Any]:

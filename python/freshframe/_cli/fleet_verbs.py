@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from .option_values import count, seconds
 
@@ -26,7 +25,6 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
     run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
     run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")
-    _check(verbs)
     for verb, summary in (("status", "show a fleet once"), ("top", "show a fleet until Ctrl-C")):
         verbs.add_parser(verb, help=summary)
     for verb, summary in (
@@ -35,9 +33,8 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
     ):
         verbs.add_parser(verb, help=summary).add_argument("agent", metavar="AGENT")
     for name, each in verbs.choices.items():
-        if name != "check":
-            each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
-        if name not in ("run", "check"):
+        each.add_argument("--name", metavar="NAME", help="name of the fleet; needed when several run")
+        if name != "run":
             each.add_argument(
                 "--ray", metavar="ADDRESS", help="a detached fleet on this Ray cluster: auto or HOST:PORT"
             )
@@ -51,26 +48,3 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--timeout", type=seconds, default=unset, metavar="TIME", help="end after TIME")
     parser.add_argument("-v", "--verbose", action="count", default=unset, help="more messages on stderr")
     parser.add_argument("-q", "--quiet", action="count", default=unset, help="only errors on stderr")
-
-
-def _check(verbs: Any) -> None:
-    check = verbs.add_parser(
-        "check",
-        help="run test cameras, a fleet and random faults, and compare the sent frames with the results",
-    )
-    check.add_argument("--cameras", type=count, default=12, metavar="N", help="test cameras (default 12)")
-    check.add_argument("--agents", type=count, default=3, metavar="N", help="agents of the fleet (default 3)")
-    check.add_argument(
-        "--exclusive",
-        type=int,
-        metavar="N",
-        help="number of cameras that allow one session (default: half of them)",
-    )
-    check.add_argument("--fps", type=float, default=10.0, help="frames a second of each camera (default 10)")
-    check.add_argument("--faults", type=count, default=10, metavar="N", help="number of faults (default 10)")
-    check.add_argument("--seed", type=int, help="seed of the faults; the same seed gives the same faults")
-    check.add_argument(
-        "--folder",
-        metavar="PATH",
-        help="a new folder for the logs; without it they are kept only if a rule was broken",
-    )

@@ -9,7 +9,7 @@ if _typing.TYPE_CHECKING:
     from ._fleet import Fleet
     from ._map import MappedFile
     from ._page import FleetPage
-    from ._reader import FleetReader, FleetSample
+    from ._read.reader import FleetReader, FleetSample
     from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
 
 _MODULES = {  # by name; loaded at its first use: agents and guards need no controller
@@ -18,9 +18,9 @@ _MODULES = {  # by name; loaded at its first use: agents and guards need no cont
     "Fleet": "_fleet",
     "FleetEvent": "_stats",
     "FleetPage": "_page",
-    "FleetReader": "_reader",
+    "FleetReader": "_read.reader",
     "FleetReaderStats": "_stats",
-    "FleetSample": "_reader",
+    "FleetSample": "_read.reader",
     "FleetStats": "_stats",
     "MappedFile": "_map",
 }

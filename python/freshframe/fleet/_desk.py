@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from .._errors import FreshframeError, OptionError
-from ._listener import Listener
-from ._state import state_folder
+from ._control.state_file import state_folder
+from ._machines.listener import Listener
 
 _MOST = 1 << 16  # bytes of a request
 _PATIENCE = 5.0  # seconds

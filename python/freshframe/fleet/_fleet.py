@@ -12,12 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._errors import OptionError, StateError, StopTimeout
-from . import _ray_connection, _specs
-from ._controller import Controller
-from ._controller_state import Setup
+from . import _specs
+from ._control.controller import Controller
+from ._control.controller_state import Setup
 from ._file_mapper import FileMapper
+from ._machines import ray_connection
 from ._page import FleetPage
-from ._reader import FleetReader
+from ._read.reader import FleetReader
 from ._stats import FleetStats
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Fleet(FileMapper):
         """Starts the agents; they come up while the program goes on."""
         is_local = _check.text("where", where) == "local"
         if not is_local:
-            _ray_connection.checked_address(where)
+            ray_connection.checked_address(where)
         specs = _specs.agent_specs(1 if agents is None else agents)
         if agents is not None and not is_local:
             raise OptionError(
@@ -87,7 +88,7 @@ class Fleet(FileMapper):
             )
         times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
         host = _specs.checked_host(host, is_local)
-        environment = _ray_connection.checked_environment(runtime_env)
+        environment = ray_connection.checked_environment(runtime_env)
         if environment is not None and is_local:
             raise OptionError(
                 "runtime_env is for fleets on a cluster: agents of a local one have the program's own, "
@@ -102,20 +103,20 @@ class Fleet(FileMapper):
             raise StateError("a local fleet needs a Python to start agents with, and this program has none")
         setup = Setup(name, kept, times, options)
         if detached:
-            from . import _ray_fleets  # noqa: PLC0415  (local fleets need nothing of Ray)
+            from ._detached import ray_fleets  # noqa: PLC0415  (local fleets need nothing of Ray)
 
-            self._begin(_ray_fleets.create(where, setup, environment))
+            self._begin(ray_fleets.create(where, setup, environment))
         elif is_local:
             controller = self._make_controller(setup)
             self._begin(controller, answers=self._answers())
             for agent, labels in specs.items():
                 controller.add_agent(agent, labels)
         else:
-            from ._far_controller import FarController  # noqa: PLC0415
-            from ._ray_place import RayPlace  # noqa: PLC0415
+            from ._machines.far_controller import FarController  # noqa: PLC0415
+            from ._machines.ray_place import RayPlace  # noqa: PLC0415
 
             place = RayPlace(
-                _ray_connection.RayConnection(where, environment),
+                ray_connection.RayConnection(where, environment),
                 lambda host, token: FarController(setup, host=host, token=token),
                 host=host,
             )
@@ -138,10 +139,10 @@ class Fleet(FileMapper):
         name = _specs.checked_name("name", name)
         if _check.text("address", address) == "local":
             raise OptionError("a local fleet ends with its program: there is none to connect to")
-        from . import _ray_fleets  # noqa: PLC0415
+        from ._detached import ray_fleets  # noqa: PLC0415
 
         fleet = cls.__new__(cls)
-        fleet._begin(_ray_fleets.attach(_ray_connection.checked_address(address), name))
+        fleet._begin(ray_fleets.attach(ray_connection.checked_address(address), name))
         return fleet
 
     @staticmethod

@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from .._closed_by_with import ClosedByWith
 from .._errors import OptionTypeError, StateError
 from . import _open_fleets
-from ._controller import Controller
+from ._control.controller import Controller
+from ._control.sent_builds import SentBuilds
 from ._desk import Desk
 from ._page import FleetPage
-from ._sent_builds import SentBuilds
 
 if TYPE_CHECKING:
+    from ._detached.client.remote_controller import RemoteController
+    from ._machines.ray_place import RayPlace
     from ._map import Recording
-    from ._ray_place import RayPlace
-    from ._remote_controller import RemoteController
 
 
 class FleetLife(ClosedByWith):

@@ -21,8 +21,8 @@ from ._partial import Partial, remove_all, sweep
 from ._url import masked
 
 if TYPE_CHECKING:
-    from ._controller import Controller
-    from ._remote_controller import RemoteController
+    from ._control.controller import Controller
+    from ._detached.client.remote_controller import RemoteController
 
 _LOOK_EVERY = 0.05  # seconds
 _MOST_STARTS = 20  # of a file whose agent ends again and again
@@ -79,7 +79,7 @@ class Recording:
     def __call__(self, path: str) -> Any:
         """What build() returns, with a sink."""
         from .._pipeline.pipeline import is_live  # noqa: PLC0415  (the agent has it already)
-        from ._built import checked  # noqa: PLC0415
+        from ._agent.built import checked  # noqa: PLC0415
 
         pipeline, outputs = checked(self._build(path))
         if is_live(pipeline):

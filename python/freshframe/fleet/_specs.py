@@ -15,7 +15,7 @@ from typing import Any
 
 from .. import _check
 from .._errors import OptionError, OptionTypeError
-from ._roles import Times
+from ._decide.model import Times
 from ._url import masked
 
 _MOST_AGENTS = 64

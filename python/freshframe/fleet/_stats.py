@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ._decisions import AgentState, CameraState
+from ._decide.decisions import AgentState, CameraState
 
 
 @dataclass(frozen=True, slots=True)

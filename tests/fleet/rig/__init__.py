@@ -1,3 +1,6 @@
 """Test cameras, a fleet and random faults, and the rules that its results must keep."""
 
 # SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parents[1]  # where a process finds this package

@@ -1,6 +1,6 @@
-"""Test cameras over HTTP that count their sessions, for `freshframe fleet check`.
+"""Test cameras over HTTP that count their sessions, for `./dev test-fleet --check`.
 
-`python -m freshframe.fleet._camera_server CAMERAS FPS LOG` serves http://127.0.0.1:PORT/camera/0 and so on,
+`python -m rig.camera_server CAMERAS FPS LOG` serves http://127.0.0.1:PORT/camera/0 and so on,
 prints the port and ends with its standard input. Each camera sends MJPEG (multipart/x-mixed-replace), frame n
 at n / fps seconds after the server's start. A line of LOG is an object: a session that was opened, or one
 that was closed with the ranges of frames it was sent.
@@ -22,7 +22,8 @@ from typing import TextIO
 from freshframe._closed_by_with import ClosedByWith
 from freshframe._errors import SourceError
 
-from ._stamped_picture import stamped_jpeg
+from . import FOLDER
+from .stamped_picture import stamped_jpeg
 
 _REQUEST_TIME = 5.0  # seconds for a request's head
 _SILENCE = (
@@ -47,8 +48,10 @@ class CameraServer(ClosedByWith):
             SourceError: It does not start.
         """
         self.cameras = cameras
-        arguments = [sys.executable, "-m", __name__, str(cameras), str(fps), str(log)]
-        self._process = subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        arguments = [sys.executable, "-m", "rig.camera_server", str(cameras), str(fps), str(log.absolute())]
+        self._process = subprocess.Popen(
+            arguments, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         assert self._process.stdout is not None
         said = self._process.stdout.readline().strip()
         if not said.isdigit():

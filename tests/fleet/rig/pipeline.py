@@ -7,7 +7,7 @@ from typing import Any
 
 import freshframe as ff
 
-from ._stamped_picture import read_stamp
+from .stamped_picture import read_stamp
 
 
 def stamp_of(frame: ff.Frame) -> tuple[int, int] | None:

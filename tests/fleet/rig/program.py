@@ -1,4 +1,4 @@
-"""The program under test of `freshframe fleet check`: a fleet that reads the stamps of test cameras.
+"""The program under test of `./dev test-fleet --check`: a fleet that reads the stamps of test cameras.
 
 It takes options as JSON on the command line, answers commands on its standard input with lines of JSON and
 writes a line for each result. It is a process of its own, so that it can be stopped and killed.
@@ -16,7 +16,7 @@ from typing import Any
 
 import freshframe as ff
 
-from ._check_pipeline import build
+from .pipeline import build
 
 _END_TIME = 20.0  # seconds for the last results
 

@@ -1,4 +1,4 @@
-"""Runs a fleet under faults with cameras that count sessions, and judges it: `freshframe fleet check`."""
+"""Runs a fleet under faults with cameras that count sessions, and judges it: `./dev test-fleet --check`."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -15,9 +15,10 @@ from typing import Any
 
 from freshframe._errors import StateError
 
-from ._camera_server import CameraServer
-from ._checks import Result, Verdict, check, read_sessions
-from ._faults import Fault, Faults, schedule
+from . import FOLDER
+from .camera_server import CameraServer
+from .faults import Fault, Faults, schedule
+from .rules import Result, Verdict, check, read_sessions
 
 _RECOVERY_TIME = 60.0  # seconds after a fault in which every camera must give a result again
 _COUNTERS = ("reported", "delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
@@ -56,10 +57,12 @@ class _Program:
             "agents": options.agents,
             "urls": urls,
             "exclusive": exclusive,
-            "results": str(self.results),
+            "results": str(self.results.absolute()),
         }
-        command = [sys.executable, "-m", f"{__package__}._check_program", json.dumps(arguments)]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [sys.executable, "-m", "rig.program", json.dumps(arguments)]
+        self._process = subprocess.Popen(
+            command, cwd=FOLDER, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
         self.pid = self._process.pid
 
     def ask(self, command: list[Any]) -> Mapping[str, Any]:

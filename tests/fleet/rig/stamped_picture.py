@@ -1,4 +1,4 @@
-"""Pictures that carry a camera's number and a frame's, for `freshframe fleet check`."""
+"""Pictures that carry a camera's number and a frame's, for `./dev test-fleet --check`."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

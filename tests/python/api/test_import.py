@@ -174,7 +174,7 @@ def test_an_agent_loads_no_controller_and_a_local_fleet_nothing_of_ray() -> None
         print([name for name in sys.modules if name.startswith("freshframe.fleet._") and {}])
     """
     for imports, unwanted in (
-        ("import freshframe.fleet._agent", "'controller' in name or name.endswith('_fleet')"),
+        ("import freshframe.fleet._agent.process", "'controller' in name or name.endswith('_fleet')"),
         ("import freshframe; freshframe.Fleet", "('detached' in name or 'far' in name or '_ray_p' in name)"),
     ):
         ended = run_program(program.format(imports, unwanted))

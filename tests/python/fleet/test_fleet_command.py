@@ -105,14 +105,6 @@ def test_run_says_what_is_wrong_with_a_program_or_a_list(
     assert "_cli" not in told  # of a traceback only what is the user's
 
 
-def test_a_folder_for_logs_that_cannot_be_made_is_refused(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "file").touch()
-    assert _cli.main(["fleet", "check", "--folder", str(tmp_path / "file" / "x")]) == 2
-    assert "Not a directory; name a new folder" in capsys.readouterr().err
-
-
 @pytest.mark.full
 def test_run_prints_results_as_json_lines(tmp_path: Path) -> None:
     app = tmp_path / "app.py"

@@ -18,9 +18,9 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
-from freshframe.fleet._controller import Controller
-from freshframe.fleet._controller_state import Setup
-from freshframe.fleet._decisions import Times
+from freshframe.fleet._control.controller import Controller
+from freshframe.fleet._control.controller_state import Setup
+from freshframe.fleet._decide.decisions import Times
 
 pytestmark = pytest.mark.takes(40)
 

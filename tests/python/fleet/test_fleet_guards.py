@@ -22,7 +22,7 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
-from freshframe.fleet import _handshake as handshake
+from freshframe.fleet._machines import handshake
 
 pytestmark = pytest.mark.network
 

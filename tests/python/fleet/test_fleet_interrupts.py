@@ -25,12 +25,13 @@ from support import Gate, run_program, until
 
 import freshframe as ff
 from freshframe._process import pickling
-from freshframe.fleet import FleetReader, _reader, _wire
-from freshframe.fleet._agent_logs import AgentLogs
-from freshframe.fleet._cores import usable_cores
-from freshframe.fleet._crew import Crew
-from freshframe.fleet._link import Link
-from freshframe.fleet._outlet import packed
+from freshframe.fleet import FleetReader, _wire
+from freshframe.fleet._agent.outlet import packed
+from freshframe.fleet._agent.threads import Crew
+from freshframe.fleet._control.agent_logs import AgentLogs
+from freshframe.fleet._control.cores import usable_cores
+from freshframe.fleet._control.link import Link
+from freshframe.fleet._read import reader as reader_module
 
 RESULTS = 4
 
@@ -63,7 +64,7 @@ class Interrupt:
         self.left = at
 
     def __call__(self, frame: FrameType, event: str, argument: object) -> Any:
-        if frame.f_code.co_filename != _reader.__file__:
+        if frame.f_code.co_filename != reader_module.__file__:
             return None
         if event in ("call", "line"):
             line = linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()
@@ -231,7 +232,7 @@ def test_a_log_handler_that_waits_stops_no_renewal() -> None:
 def test_log_lines_that_wait_are_bounded_and_the_lost_ones_are_told(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("freshframe.fleet._agent_logs._MOST", 3)
+    monkeypatch.setattr("freshframe.fleet._control.agent_logs._MOST", 3)
     logs = AgentLogs("yard")
     with logs._lock:
         logs._thread = threading.current_thread()  # it is busy

@@ -14,7 +14,7 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import CameraStats, FleetReader
-from freshframe.fleet._counts import CameraCounts
+from freshframe.fleet._control.counts import CameraCounts
 
 one_fleet = shared_fleet()
 

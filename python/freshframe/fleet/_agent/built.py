@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .._errors import GraphError
-from .._graph.port import Port, belongs_to, value_type
-from .._native import Frame
-from .._pipeline.pipeline import Pipeline, engine_of
+from ..._errors import GraphError
+from ..._graph.port import Port, belongs_to, value_type
+from ..._native import Frame
+from ..._pipeline.pipeline import Pipeline, engine_of
 
 
 def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:

@@ -10,12 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from .._errors import GraphError
-from .._graph.nodes import Node
-from .._graph.queue import Queue
-from .._native import Frame
-from .._pipeline.pipeline import Pipeline, is_live
-from .._process import pickling
+from ..._errors import GraphError
+from ..._graph.nodes import Node
+from ..._graph.queue import Queue
+from ..._native import Frame
+from ..._pipeline.pipeline import Pipeline, is_live
+from ..._process import pickling
 
 LARGEST = 8 << 20  # bytes of a result: an outbox takes none that is larger
 _QUEUE = Queue(64, "drop_oldest")  # before a live output's pickling

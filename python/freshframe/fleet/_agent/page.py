@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import _native
-from .._errors import FreshframeError
+from ... import _native
+from ..._errors import FreshframeError
 
 _PATH = "/"
 _MOST_DASHBOARDS = 32  # each is a server of its own

@@ -18,18 +18,18 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import _native
-from .._errors import FreshframeError, StopTimeout
-from .._pipeline.pipeline import Pipeline, engine_of
-from .._process.worker_log import log_to_parent
-from ._agent_page import AgentPage, Row
-from ._beat import begin_beat
-from ._built import checked
-from ._crashes import IN_ORDER
-from ._crew import Crew
-from ._outlet import Outlet, add_outlet, counts_of, final_counts_of
-from ._received_build import ReceivedBuild
-from ._url import masked, resolved
+from ... import _native
+from ..._errors import FreshframeError, StopTimeout
+from ..._pipeline.pipeline import Pipeline, engine_of
+from ..._process.worker_log import log_to_parent
+from .._control.crashes import IN_ORDER
+from .._url import masked, resolved
+from .beat import begin_beat
+from .built import checked
+from .outlet import Outlet, add_outlet, counts_of, final_counts_of
+from .page import AgentPage, Row
+from .received_build import ReceivedBuild
+from .threads import Crew
 
 _SOCKET = 3
 _AT_ONCE = 32  # cameras that start or stop at a time

@@ -7,8 +7,8 @@ import pickle
 import threading
 from typing import Any
 
-from .._errors import FreshframeError
-from .._process import pickling
+from ..._errors import FreshframeError
+from ..._process import pickling
 
 
 class ReceivedBuild:

@@ -5,14 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from .._errors import StateError
-from . import _wire
-from ._controller_state import boot_time
-from ._controller_thread import ControllerThread
-from ._counts import CameraCounts
-from ._decisions import Camera, CameraState
-from ._reader import FleetReader
-from ._url import masked
+from ..._errors import StateError
+from .. import _wire
+from .._decide.decisions import Camera, CameraState
+from .._read.reader import FleetReader
+from .._url import masked
+from .controller_state import boot_time
+from .controller_thread import ControllerThread
+from .counts import CameraCounts
 
 __all__ = ["Controller", "boot_time"]
 

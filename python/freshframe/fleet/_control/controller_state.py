@@ -10,16 +10,17 @@ from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import StateError
-from . import _snapshot, _wire
-from ._agent_logs import AgentLogs
-from ._counts import CameraCounts
-from ._decisions import Decisions, Times
-from ._link import Link
-from ._reader import FleetReader
-from ._state import KeptState, StateFile
-from ._stats import FleetEvent, FleetStats
-from ._url import masked
+from ..._errors import StateError
+from .. import _wire
+from .._decide.decisions import Decisions, Times
+from .._read.reader import FleetReader
+from .._stats import FleetEvent, FleetStats
+from .._url import masked
+from . import snapshot
+from .agent_logs import AgentLogs
+from .counts import CameraCounts
+from .link import Link
+from .state_file import KeptState, StateFile
 
 _MOST_EVENTS = 1000
 _AT_A_PULL = (500, 1 << 20)  # results, bytes
@@ -202,23 +203,23 @@ class ControllerState:
             name=self.name,
             term=self._state.term,
             agents={
-                name: _snapshot.agent_stats(
+                name: snapshot.agent_stats(
                     agent, self._links.get(name), self._decisions.cameras_of(name), now
                 )
                 for name, agent in self._decisions.agents.items()
             },
             cameras={
-                camera.name: _snapshot.camera_stats(
+                camera.name: snapshot.camera_stats(
                     camera,
                     self._urls[camera.number][0],
-                    details.get(_snapshot.shown_run(camera)),
+                    details.get(snapshot.shown_run(camera)),
                     self._counts[camera.number],
                     now,
                 )
                 for camera in self._decisions.cameras.values()
                 if camera.number in self._urls
             },
-            readers=[_snapshot.reader_stats(reader) for reader in self._readers.values()],
+            readers=[snapshot.reader_stats(reader) for reader in self._readers.values()],
             events=list(self._events),
             outputs=sorted(self._outputs),
             controller_cpu=self._cpu,

@@ -14,13 +14,14 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._errors import FreshframeError
-from .._process import worker_log
-from . import _snapshot, _wire
-from ._controller_state import ControllerState, Setup, boot_time
-from ._decisions import Action, Run
-from ._link import Link
-from ._url import masked
+from ..._errors import FreshframeError
+from ..._process import worker_log
+from .. import _wire
+from .._decide.decisions import Action, Run
+from .._url import masked
+from . import snapshot
+from .controller_state import ControllerState, Setup, boot_time
+from .link import Link
 
 _TICK = 0.1  # seconds
 _END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
@@ -319,7 +320,7 @@ class ControllerThread(ControllerState):
         for record in link.cameras:
             counts = self._counts.get(int(record["camera"]))
             if counts is not None:
-                counts.tell(int(record["epoch"]), _snapshot.counts_of(record))
+                counts.tell(int(record["epoch"]), snapshot.counts_of(record))
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 reader._end_run(run, lost=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import _native
-from ._cores import usable_cores
-from ._crashes import is_crash, kills_for_memory
-from ._wire import CAMERA, OUTBOX, MessageReader, Records
+from ... import _native
+from .._wire import CAMERA, OUTBOX, MessageReader, Records
+from .cores import usable_cores
+from .crashes import is_crash, kills_for_memory
 
 _READ_AT_ONCE = 1 << 18  # bytes
 
@@ -35,7 +35,7 @@ class Link:
         try:
             with theirs:
                 child = _native.start_fleet_child(
-                    [os.fsencode(each) for each in _arguments(options)],
+                    [os.fsencode(each) for each in arguments(options)],
                     [os.fsencode(f"{name}={value}") for name, value in os.environ.items()],
                     theirs.fileno(),
                 )
@@ -146,10 +146,11 @@ class Link:
             self.socket = None
 
 
-def _arguments(options: dict[str, Any]) -> list[str]:
+def arguments(options: dict[str, Any]) -> list[str]:
+    """The command line of an agent."""
     path = [entry or os.getcwd() for entry in sys.path]
     code = (
-        f"import sys; sys.path[:] = {path!r}; from freshframe.fleet._agent import main; "
+        f"import sys; sys.path[:] = {path!r}; from freshframe.fleet._agent.process import main; "
         f"main({os.getpid()}, {options!r})"
     )
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]

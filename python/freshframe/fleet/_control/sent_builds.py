@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from .._errors import OptionTypeError
-from .._process import pickling
-from . import _specs
+from ..._errors import OptionTypeError
+from ..._process import pickling
+from .. import _specs
 
 _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from ._counts import CAUSES, CameraCounts
-from ._link import Link
-from ._reader import FleetReader
-from ._roles import Agent, Camera, Run
-from ._stats import AgentStats, CameraStats, FleetReaderStats
-from ._url import masked
+from .._decide.model import Agent, Camera, Run
+from .._read.reader import FleetReader
+from .._stats import AgentStats, CameraStats, FleetReaderStats
+from .._url import masked
+from .counts import CAUSES, CameraCounts
+from .link import Link
 
 
 def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> AgentStats:

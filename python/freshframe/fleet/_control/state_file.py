@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any, Protocol
 
-from .._errors import FreshframeError, StateError
+from ..._errors import FreshframeError, StateError
 
 _BLOCK = 1000  # epochs that one write makes durable
 _MADE_UP = re.compile(r"local-\d+-\d+")  # names of fleets that got none

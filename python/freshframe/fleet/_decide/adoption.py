@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from ._decisions import Action, Agent, Camera, Decisions, Run, Times
+from .decisions import Action, Agent, Camera, Decisions, Run, Times
 
 GRACE = 3.0  # seconds for agents to find the new controller, beside the length of a lease
 _FIELDS = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._roles import Agent, Times
+from .model import Agent, Times
 
 
 class Balance:

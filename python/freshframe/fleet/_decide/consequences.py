@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from . import _patience, _placement
-from ._balance import Balance
-from ._handovers import Handovers
-from ._overlaps import Overlaps
-from ._roles import Action, Agent, Camera, CameraState, Run, Times
-from ._suspects import Suspects
+from . import patience, placement
+from .balance import Balance
+from .handovers import Handovers
+from .model import Action, Agent, Camera, CameraState, Run, Times
+from .overlaps import Overlaps
+from .suspects import Suspects
 
 
 class Consequences:
@@ -66,9 +66,9 @@ class Consequences:
         if agent.state == "down" and now >= agent.launch_at:
             actions.append(Action("launch", agent.name))
             return
-        if news := _patience.news_of_python(agent, now, self._resumed):
+        if news := patience.news_of_python(agent, now, self._resumed):
             self._note(now, agent.name, news)
-        why = _patience.why_to_end(agent, self._cameras_at(agent), now, self._resumed, self.times)
+        why = patience.why_to_end(agent, self._cameras_at(agent), now, self._resumed, self.times)
         if not why and self._only_hangs(agent, now):
             why = "all that it has are starts that hang"
         if why:
@@ -92,7 +92,7 @@ class Consequences:
     def _only_hangs(self, agent: Agent, now: float) -> bool:
         if agent.state != "up" or self._handovers.count(agent.name):
             return False
-        return _patience.all_hang(self._cameras_at(agent), now, self.times)
+        return patience.all_hang(self._cameras_at(agent), now, self.times)
 
     def _leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
         """Gives it away though its agent was not seen to end."""
@@ -159,15 +159,15 @@ class Consequences:
             self._place(camera, now, actions)
 
     def _place(self, camera: Camera, now: float, actions: list[Action]) -> None:
-        if _placement.is_early(camera, self.agents.values(), now, self.times):
+        if placement.is_early(camera, self.agents.values(), now, self.times):
             self._enter(camera, "unplaced", now, "its agents are starting")
             return
         if why := self.holds(camera, now):
             self._enter(camera, "unplaced", now, why)
             return
-        agent = _placement.choose(camera, self._candidates(camera), self._placed, self.times)
+        agent = placement.choose(camera, self._candidates(camera), self._placed, self.times)
         if agent is None:
-            why = _placement.why_nowhere(camera, self.agents.values(), self.times)
+            why = placement.why_nowhere(camera, self.agents.values(), self.times)
             if camera.state != "unplaced" or camera.why != why:
                 self._enter(camera, "unplaced", now, why)
                 self._note(now, camera.name, f"unplaced: {why}")
@@ -190,7 +190,7 @@ class Consequences:
     def _candidates(self, camera: Camera) -> list[Agent]:
         there = camera.former.agent if camera.former is not None else None
         agents = [each for each in self.agents.values() if each.name != there or there == camera.wanted]
-        return _placement.candidates(camera, agents, self.times, self._suspects.has_room)
+        return placement.candidates(camera, agents, self.times, self._suspects.has_room)
 
     def _rebalance(self, now: float, actions: list[Action]) -> None:
         pair = self._balance.pair(self.agents.values(), now)
@@ -199,7 +199,7 @@ class Consequences:
         most, least = pair
         for number in sorted(self._placed[most.name]):
             camera = self.cameras[number]
-            if camera.state == "running" and _placement.meets(least, camera):
+            if camera.state == "running" and placement.meets(least, camera):
                 self._balance.moved(now)
                 self._note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
                 actions += self._move(camera, least.name, now)

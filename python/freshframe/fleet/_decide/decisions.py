@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 
-from . import _patience
-from ._consequences import Consequences
-from ._roles import Action, Agent, AgentState, Camera, CameraState, Run, Times
+from . import patience
+from .consequences import Consequences
+from .model import Action, Agent, AgentState, Camera, CameraState, Run, Times
 
 __all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions", "Run", "Times"]
 
@@ -102,7 +102,7 @@ class Decisions(Consequences):
         """
         agent = self.agents[name]
         crashed_at = agent.python_ran if agent.is_stuck else now if crashed else None
-        _patience.note_death(agent, now, self.times)
+        patience.note_death(agent, now, self.times)
         agent.state = "down"
         agent.seen_ended = True
         agent.why = why
@@ -160,7 +160,7 @@ class Decisions(Consequences):
         return self._flush(camera, now, "failed", why)
 
     def _count_failure(self, camera: Camera, now: float, why: str) -> None:
-        _patience.note_failure(camera, now, self.times)
+        patience.note_failure(camera, now, self.times)
         self._note(now, camera.name, f"failed: {why}")
 
     def hangs(self, run: Run, now: float, why: str) -> list[Action]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from ._roles import Action, Camera, Former, Run, Times
+from .model import Action, Camera, Former, Run, Times
 
 
 class Handovers:

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from ._roles import Camera
+from .model import Camera
 
 
 class Overlaps:

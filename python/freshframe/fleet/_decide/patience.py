@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ._roles import Agent, Camera, Times
+from .model import Agent, Camera, Times
 
 _WORTH_TELLING = 5.0  # seconds for which an agent's Python does not run
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 
-from ._roles import Agent, Camera, Times
+from .model import Agent, Camera, Times
 
 
 def meets(agent: Agent, camera: Camera) -> bool:

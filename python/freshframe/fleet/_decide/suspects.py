@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 
-from ._roles import Camera, Times
+from .model import Camera, Times
 
 _FIRST_WITH_CONSEQUENCES = 2  # crashes in a row
 

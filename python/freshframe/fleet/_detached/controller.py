@@ -9,19 +9,20 @@ import selectors
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._errors import StateError
-from .._process import worker_log
-from . import _adoption, _wire
-from ._cluster_state import ClusterState, Store
-from ._controller_state import Setup, boot_time
-from ._counts import CameraCounts
-from ._decisions import Camera, Run
-from ._far_controller import FarController
-from ._guards import FarLink, Post
-from ._link import Link
-from ._reader import FleetReader
-from ._served_reader import ServedReader
-from ._state_writer import StateWriter
+from ..._errors import StateError
+from ..._process import worker_log
+from .. import _wire
+from .._control.controller_state import Setup, boot_time
+from .._control.counts import CameraCounts
+from .._control.link import Link
+from .._decide import adoption
+from .._decide.decisions import Camera, Run
+from .._machines.far_controller import FarController
+from .._machines.guards import FarLink, Post
+from .._read.reader import FleetReader
+from .cluster_state import ClusterState, Store
+from .server.served_reader import ServedReader
+from .state_writer import StateWriter
 
 _PATIENCE = 20.0  # seconds for the store to take what a program has changed
 _SURE = 2.0  # seconds after a look at the term for which no other controller gives away anything
@@ -121,7 +122,7 @@ class DetachedController(FarController):
             "serving": self._serving,
             "agents": [
                 {
-                    **_adoption.agent_state(agent),
+                    **adoption.agent_state(agent),
                     "node": self._nodes[agent.name],
                     "launched": agent.name in self._links or agent.name in self._intended,
                     "retired": self._retired.get(agent.name),
@@ -129,7 +130,7 @@ class DetachedController(FarController):
                 for agent in self._decisions.agents.values()
             ],
             "cameras": [
-                _adoption.camera_state(camera, boot_time())
+                adoption.camera_state(camera, boot_time())
                 for camera in self._decisions.cameras.values()
                 if camera.number in self._urls
             ],
@@ -169,7 +170,7 @@ class DetachedController(FarController):
             self._names[each["number"]] = each["name"]
             self._counts[each["number"]] = CameraCounts()
         self._restarted = now
-        _adoption.restore(self._decisions, state["agents"], state["cameras"], now)
+        adoption.restore(self._decisions, state["agents"], state["cameras"], now)
         for each in state["agents"]:
             self._nodes[each["name"]] = each["node"]
             if each["retired"] is not None:
@@ -218,7 +219,7 @@ class DetachedController(FarController):
     def _why_held(self, camera: Camera, at: float) -> str:
         if camera.exclusive and not self._is_sure:
             return "the cluster's store does not answer, and another controller may have been started"
-        return _adoption.why_held(camera, self._decisions.times, self._left_over, self._restarted, at)
+        return adoption.why_held(camera, self._decisions.times, self._left_over, self._restarted, at)
 
     def _allowed(self, name: str) -> list[Run]:
         runs, cameras = super()._allowed(name), self._decisions.cameras
@@ -285,7 +286,7 @@ class DetachedController(FarController):
         self._unmarked.discard(link.name)
         self._left_over.discard(link.name)
         runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras]
-        actions = _adoption.report(self._decisions, link.name, runs, now)
+        actions = adoption.report(self._decisions, link.name, runs, now)
         link.runs.update(runs)
         agent.state = "up"
         super()._renew(link, message, now)

@@ -9,15 +9,15 @@ import threading
 import time
 import warnings
 
-from .. import __version__
-from .._interpreter.log import logger
-from ._clients import Clients
-from ._cluster_state import Trouble
-from ._controller_state import Setup
-from ._detached_controller import DetachedController
-from ._ray_connection import RayConnection
-from ._ray_place import RayPlace
-from ._ray_store import RayStore
+from ... import __version__
+from ..._interpreter.log import logger
+from .._control.controller_state import Setup
+from .._machines.ray_connection import RayConnection
+from .._machines.ray_place import RayPlace
+from .cluster_state import Trouble
+from .controller import DetachedController
+from .ray_store import RayStore
+from .server.clients import Clients
 
 _SHORT = 0.5  # seconds for the last answer to leave
 _TRY_AGAIN = 5.0  # seconds between a start that has failed and the end of its process

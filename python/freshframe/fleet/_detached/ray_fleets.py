@@ -7,17 +7,17 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
-from .._errors import FreshframeError, StateError
-from ._channel import Endpoint, Unreachable
-from ._cluster_state import Trouble
-from ._handshake import new_token
-from ._ray_connection import NAMESPACE, VARIABLES, RayConnection
-from ._ray_store import RayStore
-from ._remote_controller import RemoteController
+from ... import __version__
+from ..._errors import FreshframeError, StateError
+from .._machines.handshake import new_token
+from .._machines.ray_connection import NAMESPACE, VARIABLES, RayConnection
+from .client.channel import Endpoint, Unreachable
+from .client.remote_controller import RemoteController
+from .cluster_state import Trouble
+from .ray_store import RayStore
 
 if TYPE_CHECKING:
-    from ._controller_state import Setup
+    from .._control.controller_state import Setup
 
 _PREFIX = "freshframe-fleet-"  # of actors
 _BEGIN_TIMEOUT = 120.0  # seconds: for Ray to start a process on a busy machine
@@ -105,7 +105,7 @@ def create(where: str, setup: Setup, runtime_env: dict[str, Any] | None) -> Remo
         FreshframeError: Ray or the cluster is not there, or the actor cannot be started.
         StateError: There is a fleet of this name.
     """
-    from ._ray_controller import RayController  # noqa: PLC0415  (programs that connect do not need it)
+    from .ray_actor import RayController  # noqa: PLC0415  (programs that connect do not need it)
 
     name = setup.name
     connection = RayConnection(where, runtime_env)

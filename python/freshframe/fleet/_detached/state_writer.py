@@ -6,8 +6,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from ._cluster_state import ClusterState
-from ._controller_state import boot_time
+from .._control.controller_state import boot_time
+from .cluster_state import ClusterState
 
 _LOOK_EVERY = 1.0  # seconds between two looks at the term
 

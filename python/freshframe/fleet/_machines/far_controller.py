@@ -7,13 +7,13 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .._errors import FreshframeError
-from . import _wire
-from ._controller import Controller, boot_time
-from ._controller_state import Setup
-from ._controller_thread import _Request
-from ._guards import FarLink, Guards, Post
-from ._link import Link
+from ..._errors import FreshframeError
+from .. import _wire
+from .._control.controller import Controller, boot_time
+from .._control.controller_state import Setup
+from .._control.controller_thread import _Request
+from .._control.link import Link
+from .guards import FarLink, Guards, Post
 
 _NEEDS_MODULE = "build cannot be loaded here: ModuleNotFoundError"
 _HOW_TO_IMPORT = (

@@ -21,13 +21,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from .. import __version__, _native
-from .._errors import FreshframeError
-from . import _link
-from ._cores import usable_cores
-from ._handshake import StrangerError, introduce, message, tune
-from ._relay import Relay
-from ._wire import MessageReader
+from ... import __version__, _native
+from ..._errors import FreshframeError
+from .._control.cores import usable_cores
+from .._control.link import arguments
+from .._wire import MessageReader
+from .handshake import StrangerError, introduce, message, tune
+from .relay import Relay
 
 MARK = "FRESHFRAME_FLEET_AGENT"  # in the environment of an agent and of what it starts
 _LOOK_EVERY = 0.5  # seconds
@@ -210,7 +210,7 @@ class Guard:
             self._relay = Relay()
         try:
             self._child = _native.start_fleet_child(
-                [os.fsencode(each) for each in _link._arguments(_options(order["options"]))],
+                [os.fsencode(each) for each in arguments(_options(order["options"]))],
                 [os.fsencode(f"{name}={value}") for name, value in environment.items()],
                 (self._spare if self._relay is None else self._relay.theirs).fileno(),
             )

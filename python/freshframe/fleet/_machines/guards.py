@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from .. import __version__
-from .._errors import FreshframeError
-from ._crashes import is_crash
-from ._handshake import StrangerError, message, tune, welcome
-from ._link import Link
-from ._listener import Listener
-from ._wire import MessageReader
+from ... import __version__
+from ..._errors import FreshframeError
+from .._control.crashes import is_crash
+from .._control.link import Link
+from .._wire import MessageReader
+from .handshake import StrangerError, message, tune, welcome
+from .listener import Listener
 
 _AT_ONCE = 64  # connections whose handshake has not ended
 _MARK_SIZE = 12  # bytes

@@ -13,8 +13,8 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from .. import _check
-from .._errors import FreshframeError, OptionError, OptionTypeError, StateError
+from ... import _check
+from ..._errors import FreshframeError, OptionError, OptionTypeError, StateError
 
 NAMESPACE = "freshframe"  # of actors
 VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # of actors: else Ray hides graphics cards from them

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import threading
 
-from ._guard import Guard
+from .guard import Guard
 
 _ALONE = 600.0  # seconds without a controller after which a guard that outlives one ends itself
 

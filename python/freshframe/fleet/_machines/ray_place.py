@@ -10,11 +10,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .._errors import FreshframeError
-from .._interpreter.log import logger
-from ._far_controller import FarController
-from ._handshake import new_token
-from ._ray_connection import NAMESPACE, VARIABLES, RayConnection
+from ..._errors import FreshframeError
+from ..._interpreter.log import logger
+from .far_controller import FarController
+from .handshake import new_token
+from .ray_connection import NAMESPACE, VARIABLES, RayConnection
 
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is told
@@ -137,7 +137,7 @@ class RayPlace:
         agent = f"{_letters(str(node.get('NodeManagerHostname') or 'node'))}-{number[:6]}"
         self.controller.add_node(agent, number, labels)
         affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(number, soft=False)
-        from ._ray_guard import RayGuard  # noqa: PLC0415
+        from .ray_guard import RayGuard  # noqa: PLC0415
 
         guard = self._ray.remote(RayGuard).options(
             name=f"freshframe-guard-{self._token_name()}-{number[:12]}",

@@ -9,7 +9,7 @@ import socket
 import struct
 from collections import deque
 
-from ._wire import BATCH, PULL, READER_GONE, MessageReader, framed
+from .._wire import BATCH, PULL, READER_GONE, MessageReader, framed
 
 _MOST_WAITING = 4 << 20  # bytes; beyond it nothing more is read
 _READ_AT_ONCE = 1 << 18  # bytes

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ._wire import Records
+from .._wire import Records
 
 Run = tuple[int, int]  # camera number, epoch
 

@@ -14,12 +14,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from .. import _check
-from .._closed_by_with import ClosedByWith
-from .._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
-from .._process import pickling
-from ._books import Books, Run, Totals
-from ._wire import Batch, Records
+from ... import _check
+from ..._closed_by_with import ClosedByWith
+from ..._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
+from ..._process import pickling
+from .._wire import Batch, Records
+from .counters import Books, Run, Totals
 
 _MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 _SLICE = 0.05  # seconds between two looks for signals

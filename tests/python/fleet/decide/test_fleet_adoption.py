@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from freshframe.fleet import _adoption
-from freshframe.fleet._books import Books
-from freshframe.fleet._decisions import Action, Agent, Camera, Decisions
-from freshframe.fleet._relay import Relay
+from freshframe.fleet._decide import adoption
+from freshframe.fleet._decide.decisions import Action, Agent, Camera, Decisions
+from freshframe.fleet._machines.relay import Relay
+from freshframe.fleet._read.counters import Books
 from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
 
 TERM = 7
@@ -27,16 +27,16 @@ class Restarted:
         self.now = 0.0
         self.left_over = {"a", "b"}
         self.decisions = Decisions(lambda: next(numbers))
-        self.decisions.holds = lambda camera, at: _adoption.why_held(
+        self.decisions.holds = lambda camera, at: adoption.why_held(
             camera, self.decisions.times, self.left_over, 0.0, at
         )
         agents = [{"name": name, "labels": {}, "launched": True, "draining": False} for name in "ab"]
-        _adoption.restore(self.decisions, agents, cameras, self.now)
+        adoption.restore(self.decisions, agents, cameras, self.now)
         self.started: list[Action] = []
 
     def report(self, agent: str, *runs: tuple[int, int]) -> None:
         self.left_over.discard(agent)
-        self.note(_adoption.report(self.decisions, agent, runs, self.now))
+        self.note(adoption.report(self.decisions, agent, runs, self.now))
         self.decisions.heard(agent, self.now, 0.0)
 
     def wait(self, seconds: float) -> None:
@@ -116,7 +116,7 @@ def test_a_camera_that_was_removed_is_closed_before_its_name_is_free() -> None:
 def test_a_start_that_hangs_is_not_forgotten_by_the_next_controller() -> None:
     hung = Camera(0, "cam0", exclusive=True, state="closing", agent="a", epoch=5, hangs=True, then="failed")
     hung.why = "no start within 120 s"
-    fleet = Restarted(_adoption.camera_state(hung, 0.0))
+    fleet = Restarted(adoption.camera_state(hung, 0.0))
     fleet.report("a", (0, 5))
     fleet.report("b")
     fleet.wait(9)
@@ -130,7 +130,7 @@ def test_a_start_that_hangs_is_not_forgotten_by_the_next_controller() -> None:
 
 def test_a_camera_that_fails_waits_on_with_the_next_controller() -> None:
     failed = Camera(0, "cam0", state="failed", failures=7, failures_in_row=5, retry_at=1030.0)
-    fleet = Restarted(_adoption.camera_state(failed, 1000.0))  # by the clock of another machine
+    fleet = Restarted(adoption.camera_state(failed, 1000.0))  # by the clock of another machine
     fleet.report("a")
     fleet.report("b")
     fleet.wait(29)
@@ -148,7 +148,7 @@ def test_a_camera_that_fails_waits_on_with_the_next_controller() -> None:
 def test_a_culprit_is_held_on_and_cleared_by_the_next_controller() -> None:
     held = Camera(0, "cam0", state="failed", crashes=3, trial=10.0, company=1, holds=4, retry_at=60.0)
     tried = Camera(1, "cam1", state="running", agent="a", epoch=5, crashes=2, trial=10.0, company=1)
-    fleet = Restarted(_adoption.camera_state(held, 0.0), _adoption.camera_state(tried, 0.0))
+    fleet = Restarted(adoption.camera_state(held, 0.0), adoption.camera_state(tried, 0.0))
     fleet.report("a", (1, 5))
     fleet.report("b")
     fleet.wait(9)
@@ -167,7 +167,7 @@ def test_a_culprit_is_held_on_and_cleared_by_the_next_controller() -> None:
 def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
     agent = Agent("a", {"site": "north"}, draining=True, deaths=3, deaths_in_row=2)
     decisions = Decisions(lambda: 1)
-    _adoption.restore(decisions, [{**_adoption.agent_state(agent), "launched": True}], [], 0.0)
+    adoption.restore(decisions, [{**adoption.agent_state(agent), "launched": True}], [], 0.0)
     restored = decisions.agents["a"]
     assert (restored.labels, restored.draining) == ({"site": "north"}, True)
     assert (restored.deaths, restored.deaths_in_row) == (3, 2)

@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from support import Gate
 
-from freshframe.fleet._decisions import Action, Camera, Decisions, Run, Times
-from freshframe.fleet._state import StateFile
+from freshframe.fleet._control.state_file import StateFile
+from freshframe.fleet._decide.decisions import Action, Camera, Decisions, Run, Times
 
 
 class World:

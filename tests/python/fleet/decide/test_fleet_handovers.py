@@ -6,9 +6,9 @@ from __future__ import annotations
 import pytest
 from test_fleet_decisions import World, started, state
 
-from freshframe.fleet._counts import CameraCounts
-from freshframe.fleet._decisions import Action, Camera, Times
-from freshframe.fleet._snapshot import camera_stats
+from freshframe.fleet._control.counts import CameraCounts
+from freshframe.fleet._control.snapshot import camera_stats
+from freshframe.fleet._decide.decisions import Action, Camera, Times
 
 
 def moving(agents: int = 2, cameras: int = 1) -> tuple[World, Camera]:

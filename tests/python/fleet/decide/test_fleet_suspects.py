@@ -6,8 +6,8 @@ from __future__ import annotations
 import pytest
 from test_fleet_decisions import World
 
-from freshframe.fleet._crashes import is_crash
-from freshframe.fleet._decisions import Action, Camera
+from freshframe.fleet._control.crashes import is_crash
+from freshframe.fleet._decide.decisions import Action, Camera
 
 
 class Crashing(World):

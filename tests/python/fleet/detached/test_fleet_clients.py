@@ -18,11 +18,13 @@ from rigs.fleet.yard import Yard, yard_fixture
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import _detached_controller, _remote_controller, _wire
-from freshframe.fleet._channel import Channel, Endpoint
-from freshframe.fleet._reader import FleetReader
-from freshframe.fleet._remote_controller import RemoteController
-from freshframe.fleet._remote_reader import RemoteReader
+from freshframe.fleet import _wire
+from freshframe.fleet._detached import controller as detached_controller
+from freshframe.fleet._detached.client import remote_controller
+from freshframe.fleet._detached.client.channel import Channel, Endpoint
+from freshframe.fleet._detached.client.remote_controller import RemoteController
+from freshframe.fleet._detached.client.remote_reader import RemoteReader
+from freshframe.fleet._read.reader import FleetReader
 
 pytestmark = pytest.mark.network
 
@@ -95,7 +97,7 @@ def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard)
 def test_a_reader_that_the_store_did_not_take_is_not_open_for_ever(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_detached_controller, "_PATIENCE", 0.1)
+    monkeypatch.setattr(detached_controller, "_PATIENCE", 0.1)
     first: Any = SimpleNamespace()
     second: Any = SimpleNamespace()
     yard.store.fails = True
@@ -103,7 +105,7 @@ def test_a_reader_that_the_store_did_not_take_is_not_open_for_ever(
         yard.clients._do_open(first, "one", "ticks", "log", False)
     yard.store.fails = False
     yard.clients._leave(first)
-    monkeypatch.setattr(_detached_controller, "_PATIENCE", 50.0)
+    monkeypatch.setattr(detached_controller, "_PATIENCE", 50.0)
     assert yard.clients._do_open(second, "two", "ticks", "log", False)[1] == 0
 
 
@@ -156,7 +158,7 @@ def test_what_nobody_waits_for_any_more_is_not_asked(yard: Yard, monkeypatch: py
 def test_the_close_of_a_reader_does_not_wait_for_a_controller_that_stands_still(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(_remote_controller, "_FAREWELL", 0.1, raising=False)
+    monkeypatch.setattr(remote_controller, "_FAREWELL", 0.1, raising=False)
     remote = RemoteController("yard", yard.find)
     reader = remote.open_reader("ticks")
     goes_on = threading.Event()

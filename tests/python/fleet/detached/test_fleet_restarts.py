@@ -20,13 +20,15 @@ from rigs.fleet.yard import TOKEN, Memory, Yard, yard_fixture
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import _detached_controller, _ray_controller, _wire
-from freshframe.fleet._cluster_state import ClusterState, Trouble
-from freshframe.fleet._controller_state import boot_time
-from freshframe.fleet._decisions import Agent, Camera
-from freshframe.fleet._detached_controller import DetachedController
-from freshframe.fleet._handshake import introduce, message
-from freshframe.fleet._ray_place import RayPlace
+from freshframe.fleet import _wire
+from freshframe.fleet._control.controller_state import boot_time
+from freshframe.fleet._decide.decisions import Agent, Camera
+from freshframe.fleet._detached import controller as detached_controller
+from freshframe.fleet._detached import ray_actor
+from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
+from freshframe.fleet._detached.controller import DetachedController
+from freshframe.fleet._machines.handshake import introduce, message
+from freshframe.fleet._machines.ray_place import RayPlace
 
 pytestmark = pytest.mark.network
 
@@ -222,9 +224,9 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
 
     assert answered() == answer((0, 5), (1, 5))
     yard.store.fails = True
-    monkeypatch.setattr(_detached_controller, "boot_time", lambda: clock() + 61)
+    monkeypatch.setattr(detached_controller, "boot_time", lambda: clock() + 61)
     assert answered() == answer((0, 5), (1, 5))
-    monkeypatch.setattr(_detached_controller, "boot_time", lambda: clock() + 64)
+    monkeypatch.setattr(detached_controller, "boot_time", lambda: clock() + 64)
     assert answered() == answer((1, 5))
     assert "another controller" in controller._why_held(Camera(0, "only", exclusive=True), clock())
     assert controller._why_held(Camera(1, "open"), clock()) == ""
@@ -237,24 +239,24 @@ def test_a_controller_that_cannot_be_started_again_says_why_and_is_given_up_afte
     store = Memory()
     trouble = Trouble("yard", store)
     now = 1000.0
-    monkeypatch.setattr(_ray_controller, "_TRY_AGAIN", 0.0)
+    monkeypatch.setattr(ray_actor, "_TRY_AGAIN", 0.0)
     monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(time, "time", lambda: now)
     for _ in range(6):
-        _ray_controller._try_again(trouble, "yard", ValueError("bad\n state"))
+        ray_actor._try_again(trouble, "yard", ValueError("bad\n state"))
         assert trouble.why() == "ValueError: bad state"
         now += 100.0
     assert len(ended) == 6
-    _ray_controller._try_again(trouble, "yard", ValueError("bad state"))  # returns: Ray gives up
+    ray_actor._try_again(trouble, "yard", ValueError("bad state"))  # returns: Ray gives up
     assert len(ended) == 6
     for step in (500.0, -5000.0):  # long ago, or by another clock: not the same trouble
         now += step
-        _ray_controller._try_again(trouble, "yard", ValueError("bad state"))
+        ray_actor._try_again(trouble, "yard", ValueError("bad state"))
     assert len(ended) == 8
     trouble.end()
     assert trouble.why() == ""
     store.fails = True
-    _ray_controller._try_again(trouble, "yard", OSError("no store"))
+    ray_actor._try_again(trouble, "yard", OSError("no store"))
     assert len(ended) == 9
     assert trouble.why() == ""
 

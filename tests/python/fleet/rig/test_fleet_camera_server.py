@@ -10,11 +10,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from rig.camera_server import CameraServer
+from rig.rules import read_sessions
+from rig.stamped_picture import read_stamp, stamped_jpeg
 
 import freshframe as ff
-from freshframe.fleet._camera_server import CameraServer
-from freshframe.fleet._checks import read_sessions
-from freshframe.fleet._stamped_picture import read_stamp, stamped_jpeg
 
 pytestmark = pytest.mark.network
 

@@ -8,8 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-
-from freshframe.fleet._checks import Result, Session, check, read_sessions
+from rig.rules import Result, Session, check, read_sessions
 
 BOOKS = {"outbox_full": 0, "expired": 0, "fenced": 0, "lost_with_agent": 0, "waiting": 0}
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-
-from freshframe.fleet._faults import KINDS, Fault, Faults, schedule
+from rig.faults import KINDS, Fault, Faults, schedule
 
 
 @pytest.fixture

@@ -16,8 +16,8 @@ from urllib.parse import quote, unquote
 from support import program_environment, until
 
 import freshframe as ff
-from freshframe.fleet._channel import Endpoint, Unreachable
-from freshframe.fleet._remote_controller import RemoteController
+from freshframe.fleet._detached.client.channel import Endpoint, Unreachable
+from freshframe.fleet._detached.client.remote_controller import RemoteController
 
 TOKEN = bytes(range(32))
 _GUARD = (
@@ -63,10 +63,10 @@ class FolderStore:
 
 def controller(folder: str, nodes: list[str]) -> None:
     """The process of a controller, until the fleet is shut down."""
-    from freshframe.fleet._clients import Clients  # noqa: PLC0415
-    from freshframe.fleet._controller_state import Setup  # noqa: PLC0415
-    from freshframe.fleet._detached_controller import DetachedController  # noqa: PLC0415
-    from freshframe.fleet._roles import Times  # noqa: PLC0415
+    from freshframe.fleet._control.controller_state import Setup  # noqa: PLC0415
+    from freshframe.fleet._decide.model import Times  # noqa: PLC0415
+    from freshframe.fleet._detached.controller import DetachedController  # noqa: PLC0415
+    from freshframe.fleet._detached.server.clients import Clients  # noqa: PLC0415
 
     controller = DetachedController(
         Setup("yard", True, Times(), {}), FolderStore(f"{folder}/store"), host="127.0.0.1", token=TOKEN
@@ -91,7 +91,7 @@ def controller(folder: str, nodes: list[str]) -> None:
 
 def guard(folder: str, node: str) -> None:
     """The process of a guard."""
-    from freshframe.fleet._guard import Guard  # noqa: PLC0415
+    from freshframe.fleet._machines.guard import Guard  # noqa: PLC0415
 
     guard = Guard(address(folder), TOKEN, node, outlives=True)
 

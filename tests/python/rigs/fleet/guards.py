@@ -11,12 +11,12 @@ from typing import Any
 from support import program_environment
 
 import freshframe as ff
-from freshframe.fleet._controller_state import Setup
-from freshframe.fleet._far_controller import FarController
-from freshframe.fleet._handshake import new_token
+from freshframe.fleet._control.controller_state import Setup
+from freshframe.fleet._machines.far_controller import FarController
+from freshframe.fleet._machines.handshake import new_token
 
 _CODE = (
-    "import sys; from freshframe.fleet._guard import Guard; "
+    "import sys; from freshframe.fleet._machines.guard import Guard; "
     "Guard(('127.0.0.1', int(sys.argv[1])), bytes.fromhex(sys.argv[2]), sys.argv[3]).run()"
 )
 

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from freshframe.fleet._channel import Endpoint, Unreachable
-from freshframe.fleet._clients import Clients
-from freshframe.fleet._controller_state import Setup
-from freshframe.fleet._decisions import Times
-from freshframe.fleet._detached_controller import DetachedController
-from freshframe.fleet._served_reader import ServedReader
+from freshframe.fleet._control.controller_state import Setup
+from freshframe.fleet._decide.decisions import Times
+from freshframe.fleet._detached.client.channel import Endpoint, Unreachable
+from freshframe.fleet._detached.controller import DetachedController
+from freshframe.fleet._detached.server.clients import Clients
+from freshframe.fleet._detached.server.served_reader import ServedReader
 
 TOKEN = bytes(range(32))
 

@@ -13,10 +13,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from .. import __version__, _errors
-from .._errors import FreshframeError, StateError
-from ._handshake import StrangerError, introduce, tune
-from ._wire import MessageReader, framed
+from .... import __version__, _errors
+from ...._errors import FreshframeError, StateError
+from ..._machines.handshake import StrangerError, introduce, tune
+from ..._wire import MessageReader, framed
 
 _CONNECT_TIMEOUT = 5.0  # seconds
 _TRY_AGAIN = 0.2  # seconds

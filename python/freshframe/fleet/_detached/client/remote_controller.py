@@ -9,14 +9,14 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from .._errors import FreshframeError, StateError
-from ._channel import CHANGES, Channel, Endpoint
-from ._controller_state import boot_time
-from ._controller_thread import _Request
-from ._reader import FleetReader
-from ._remote_reader import RemoteReader
-from ._roles import CameraState
-from ._stats import FleetStats
+from ...._errors import FreshframeError, StateError
+from ..._control.controller_state import boot_time
+from ..._control.controller_thread import _Request
+from ..._decide.model import CameraState
+from ..._read.reader import FleetReader
+from ..._stats import FleetStats
+from .channel import CHANGES, Channel, Endpoint
+from .remote_reader import RemoteReader
 
 _TIMEOUT = 60.0  # seconds for an answer
 _PATIENCE = 20.0  # seconds for a controller that restarts

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from .._errors import FreshframeError
-from ._channel import LONGEST_PULL, MOST_RESULTS, Channel
-from ._reader import FleetReader
+from ...._errors import FreshframeError
+from ..._read.reader import FleetReader
+from .channel import LONGEST_PULL, MOST_RESULTS, Channel
 
 _TIMEOUT = 30.0  # seconds for an answer
 _SHORTEST_LOOK = 0.002  # seconds: whether the program has been given what is here; doubles

@@ -12,15 +12,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .. import __version__
-from .._errors import FreshframeError, StateError
-from .._interpreter.log import logger
-from ._channel import CHANGES, LONGEST_PULL, MOST_RESULTS
-from ._served_reader import ServedReader
-from ._wire import MessageReader, framed
+from .... import __version__
+from ...._errors import FreshframeError, StateError
+from ...._interpreter.log import logger
+from ..._wire import MessageReader, framed
+from ..client.channel import CHANGES, LONGEST_PULL, MOST_RESULTS
+from .served_reader import ServedReader
 
 if TYPE_CHECKING:
-    from ._detached_controller import DetachedController
+    from ..controller import DetachedController
 
 _ASKED = (  # methods of the controller
     "add",

@@ -7,9 +7,9 @@ import itertools
 import secrets
 from typing import Any
 
-from ._books import Books
-from ._reader import FleetReader, _Item
-from ._wire import Batch
+from ..._read.counters import Books
+from ..._read.reader import FleetReader, _Item
+from ..._wire import Batch
 
 
 class ServedReader(FleetReader):
