@@ -42,8 +42,8 @@ class Fleet(FileMapper):
             "HOST:PORT". If the program is connected to Ray already, that cluster.
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
             None: one. For "local" only: a cluster has one agent on each machine, with Ray's labels of it.
-        name: Of its state file and of its socket for the command line; the file is kept after the end,
-            without its cameras. None: one is made up, and nothing is kept.
+        name: Of its state file and of its socket for the command line; the file is kept after the end.
+            None: one is made up, and nothing is kept.
         session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
             camera waits when its agent is not seen to end.
         start_timeout: Seconds that a ``build`` and the start of its pipeline may take; None: no limit. After

@@ -84,11 +84,12 @@ def test_a_wrong_csv_file_is_told_without_its_passwords(tmp_path: Path) -> None:
             fleet.add("rtsp://joe:hunter2@h", fleet_builds.ticks, "ticks:1")
 
 
-def test_a_fleet_that_ended_has_left_no_camera_in_its_file(state_folder: Path) -> None:
+def test_the_file_of_a_fleet_has_its_term_and_no_camera(state_folder: Path) -> None:
     with ff.Fleet("local", name="yard") as fleet:
         fleet.add("gate", fleet_builds.ticks, "ticks:0.05")
-        until(lambda: "gate" in (state_folder / "yard.json").read_text(), "the camera in the file")
-    assert json.loads((state_folder / "yard.json").read_text())["cameras"] == []
+        until(lambda: fleet.stats().cameras["gate"].state == "running", "the camera")
+    written = json.loads((state_folder / "yard.json").read_text())
+    assert written == {"format": 1, "term": fleet.stats().term}
 
 
 def test_what_a_killed_fleet_without_a_name_has_left_is_swept(state_folder: Path) -> None:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -24,7 +25,6 @@ from .state_file import KeptState, StateFile
 
 _MOST_EVENTS = 1000
 _AT_A_PULL = (500, 1 << 20)  # results, bytes
-_SAVE_EVERY = 1.0  # seconds between two writes of where the cameras are
 
 
 def boot_time() -> float:
@@ -56,7 +56,8 @@ class ControllerState:
         self._options = setup.options
         self._state = self._make_state(setup.keep)
         self._lock = threading.RLock()
-        self._decisions = Decisions(self._state.next_epoch, self._is_flushed, setup.times)
+        epochs = itertools.count(self._state.term << 32 | 1)
+        self._decisions = Decisions(epochs.__next__, self._is_flushed, setup.times)
         self._links: dict[str, Link] = {}
         self._builds: list[tuple[bytes, bytes]] = []
         self._urls: dict[int, tuple[str, int]] = {}  # address and build, by camera number
@@ -71,7 +72,6 @@ class ControllerState:
         self._known_builds: set[int] = set()  # whose outputs are known
         self._events: deque[FleetEvent] = deque(maxlen=_MOST_EVENTS)
         self._unsaved = False
-        self._saved = 0.0
         self._cpu = 0.0
         self._closing = False
         self._hurried = False  # something is to be decided now
@@ -152,24 +152,7 @@ class ControllerState:
             self._logs.put(logging.WARNING, "freshframe", masked(f"fleet {self.name!r}: {text}"))
 
     def _save(self) -> None:
-        now = time.monotonic()
-        if not self._unsaved or now - self._saved < _SAVE_EVERY:
-            return
-        self._unsaved = False
-        self._saved = now
-        self._state.write_cameras(
-            [
-                {
-                    "name": camera.name,
-                    "needs": dict(camera.needs),
-                    "exclusive": camera.exclusive,
-                    "agent": camera.agent,
-                    "epoch": camera.epoch,
-                }
-                for camera in self._decisions.cameras.values()
-                if camera.number in self._urls
-            ]
-        )
+        """Called often. A local fleet keeps nothing but its term."""
 
     # ---- stats
 

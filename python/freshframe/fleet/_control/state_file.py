@@ -1,4 +1,4 @@
-"""What a controller keeps on disk: its term and epochs, and where its cameras are."""
+"""What the controller of a local fleet keeps on disk: its term, under a lock."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,16 +8,14 @@ import fcntl
 import json
 import os
 import re
-import threading
 import time
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from ..._errors import FreshframeError, StateError
 
-_BLOCK = 1000  # epochs that one write makes durable
+_FORMAT = 1  # of the file
 _MADE_UP = re.compile(r"local-\d+-\d+")  # names of fleets that got none
-_PATIENCE = 5.0  # seconds that the last write has when the fleet is closed
 
 
 def state_folder() -> Path:
@@ -34,35 +32,30 @@ def state_folder() -> Path:
 
 
 class KeptState(Protocol):
-    """What a controller needs of where it keeps its state."""
+    """What a controller needs of the place where it keeps its state."""
 
     term: int
 
-    def next_epoch(self) -> int:
-        """An epoch above all before it."""
-
-    def write_cameras(self, cameras: list[dict[str, Any]]) -> None:
-        """Keeps what is known of the cameras. Waits for nothing."""
-
     def close(self) -> None:
-        """There will be no more."""
+        """The fleet has ended."""
 
     def forget_in_child(self) -> None:
         """In a forked child."""
 
 
 class StateFile:
-    """One fleet's state: epochs that never fall, and the cameras as they were last written.
+    """The lock and the term of a local fleet. A start of a fleet has a higher term than all earlier ones.
 
-    ``keep=False`` removes it with close().
+    An epoch is the term and a count. Since the term rises, the count needs no disk.
+    ``keep=False`` removes the file with close().
     """
 
     def __init__(self, name: str, *, keep: bool) -> None:
-        """Locks it.
+        """Takes the lock and writes the next term.
 
         Raises:
             StateError: Another program has a fleet of this name.
-            FreshframeError: It cannot be written.
+            FreshframeError: The file cannot be written.
         """
         folder = state_folder()
         _sweep(folder)
@@ -78,82 +71,24 @@ class StateFile:
         except OSError:
             os.close(self._lock)
             raise StateError(f"a fleet of the name {name!r} runs already, in another program") from None
-        self.before = self._read()
-        # Losing the file never makes epochs fall: a term is at least the time at which it began.
-        self.term = max(int(self.before.get("term", 0)) + 1, int(time.time()))
-        self._changed = threading.Condition()
-        self._count = 0
-        self._durable = 0
-        self._cameras: list[dict[str, Any]] = []
-        self._unwritten = False
-        self._closing = False
-        self._error: OSError | None = None  # of the latest write
+        # Without the file the term still rises: it is at least the time of the start.
+        self.term = max(self._term_before() + 1, int(time.time()))
         try:
-            self._write(_BLOCK, [])
+            self._write()
         except OSError as error:
             os.close(self._lock)
             raise FreshframeError(f"cannot keep the state of fleet {name!r}: {error}") from error
-        self._durable = _BLOCK
-        self._thread = threading.Thread(target=self._run, name=f"state of fleet {name}", daemon=True)
-        self._thread.start()
 
-    def _read(self) -> dict[str, Any]:
+    def _term_before(self) -> int:
         try:
-            state = json.loads(self.path.read_text())
-        except (OSError, ValueError):
-            return {}
-        return state if isinstance(state, dict) else {}
+            return int(json.loads(self.path.read_text())["term"])
+        except (OSError, ValueError, TypeError, KeyError):
+            return 0
 
-    def next_epoch(self) -> int:
-        """An epoch above all before it, which is on disk. Waits for the disk only when it is far behind.
-
-        Raises:
-            OSError: It cannot be written.
-        """
-        with self._changed:
-            if self._durable - self._count <= _BLOCK // 2:
-                self._unwritten = True
-                self._changed.notify_all()
-            while self._count >= self._durable:
-                if self._error is not None:
-                    error, self._error = self._error, None  # the next call tries again
-                    raise error
-                self._changed.wait()
-            self._count += 1
-            return self.term << 32 | self._count
-
-    def write_cameras(self, cameras: list[dict[str, Any]]) -> None:
-        """Keeps what is known of the cameras. Waits for nothing."""
-        with self._changed:
-            self._cameras = cameras
-            self._unwritten = True
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        """Writes what has changed: renewals never wait for the disk."""
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._unwritten or self._closing)
-                if not self._unwritten:
-                    return
-                self._unwritten = False
-                epochs, cameras = self._count + _BLOCK, self._cameras
-            error = None
-            try:
-                self._write(epochs, cameras)
-            except OSError as problem:
-                error = problem
-            with self._changed:
-                self._error = error
-                if error is None:
-                    self._durable = max(self._durable, epochs)
-                self._changed.notify_all()
-
-    def _write(self, epochs: int, cameras: list[dict[str, Any]]) -> None:
-        state = {"format": 1, "term": self.term, "epochs": epochs, "cameras": cameras}
+    def _write(self) -> None:
         fresh = self.path.with_suffix(".new")
         with open(fresh, "wb", opener=_private) as file:
-            file.write(json.dumps(state).encode())
+            file.write(json.dumps({"format": _FORMAT, "term": self.term}).encode())
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
@@ -166,14 +101,9 @@ class StateFile:
             self._lock = -1
 
     def close(self) -> None:
-        """Writes that there are no cameras any more, and unlocks it. Idempotent."""
+        """Releases the lock. Idempotent."""
         if self._lock < 0:
             return
-        with self._changed:
-            self._closing = True
-            self._cameras, self._unwritten = [], self._keep
-            self._changed.notify_all()
-        self._thread.join(_PATIENCE)
         if not self._keep:
             for path in (self.path, self._lock_path):
                 with contextlib.suppress(OSError):

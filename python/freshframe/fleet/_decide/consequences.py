@@ -16,7 +16,8 @@ from .suspects import Suspects
 class Consequences:
     """The state of a fleet. What users want and what happens to it changes it: see Decisions.
 
-    ``next_epoch`` gives an epoch that is on disk. ``is_flushed`` says whether no outbox of a run has results.
+    ``next_epoch`` gives an epoch above all earlier ones. ``is_flushed`` says whether a run has no results in
+    an outbox.
     """
 
     def __init__(
@@ -172,12 +173,7 @@ class Consequences:
                 self._enter(camera, "unplaced", now, why)
                 self._note(now, camera.name, f"unplaced: {why}")
             return
-        try:
-            camera.epoch = self._next_epoch()
-        except OSError as error:
-            self._enter(camera, "unplaced", now, f"the state cannot be written: {error}")
-            camera.retry_at = now + self.times.first_retry
-            return
+        camera.epoch = self._next_epoch()
         camera.agent = agent.name
         camera.gives_results = False
         camera.starts += 1

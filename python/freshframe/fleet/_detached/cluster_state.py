@@ -32,8 +32,8 @@ class Store(Protocol):
 class ClusterState:
     """Of one fleet. Each controller has a term that no other one has had, and writes under it alone.
 
-    So a controller that was given up and lives on disturbs nobody. The term is durable before an epoch is
-    told, and the epochs below it need not be.
+    So a controller that was given up and lives on disturbs no other one. The term is in the store before an
+    agent gets an epoch of it, and epochs need no store.
     """
 
     def __init__(self, name: str, store: Store) -> None:
@@ -51,7 +51,6 @@ class ClusterState:
             self.term += 1
         known = [each for each in terms if store.get(self._key("state", each)) is not None]
         self.before = store.get(self._key("state", max(known))) if known else None
-        self._count = 0
 
     def _key(self, what: str, number: int | str) -> str:
         return f"{self._prefix}{what}/{number}"
@@ -63,14 +62,6 @@ class ClusterState:
     def is_latest(self) -> bool:
         """Whether no other controller has begun since."""
         return max(self._terms(), default=self.term) <= self.term
-
-    def next_epoch(self) -> int:
-        """An epoch above all before it."""
-        self._count += 1
-        return self.term << 32 | self._count
-
-    def write_cameras(self, cameras: list[dict[str, Any]]) -> None:
-        """As StateFile, which keeps less."""
 
     def write(self, state: bytes) -> None:
         """All that is known, then forgets what older controllers wrote."""

@@ -6,10 +6,10 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import time
 from pathlib import Path
 
 import pytest
-from support import Gate
 
 from freshframe.fleet._control.state_file import StateFile
 from freshframe.fleet._decide.decisions import Action, Camera, Decisions, Run, Times
@@ -324,38 +324,35 @@ def test_a_restarted_controller_adopts_what_its_agents_run() -> None:
     assert stranger.epoch != 9
 
 
-def test_without_a_disk_cameras_run_on_and_no_other_starts() -> None:
-    world, [camera] = started()
-    world.decisions._next_epoch = raise_no_space
-    [late] = world.add(1)
-    world.run(2)
-    assert (camera.state, late.state) == ("running", "unplaced")
-    assert "the state cannot be written" in late.why
-    world.decisions._next_epoch = lambda: next(world.epochs)
-    world.run(2)
-    assert state(late) == "running"
-
-
-def raise_no_space() -> int:
-    raise OSError(28, "No space left on device")
-
-
-def test_epochs_rise_over_restarts_and_do_not_wait_for_the_disk(
+def test_epochs_rise_over_restarts_and_one_start_writes_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    file = StateFile("yard", keep=True)
-    gate = Gate()
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda number: gate.enter())
-        file.write_cameras([])
-        epochs = [file.next_epoch() for _ in range(1000)]  # those that were written before
-        gate.open()
-    epochs += [file.next_epoch() for _ in range(1500)]
-    assert epochs == sorted(set(epochs))
-    written = json.loads(file.path.read_text())
-    assert written["term"] << 32 | written["epochs"] >= epochs[-1]
-    file.close()
+    written: list[int] = []
+    monkeypatch.setattr(os, "fsync", written.append)
+    first = StateFile("yard", keep=True)
+    assert json.loads(first.path.read_text()) == {"format": 1, "term": first.term}
+    first.close()
     again = StateFile("yard", keep=True)
-    assert again.next_epoch() > epochs[-1]
+    assert again.term > first.term
     again.close()
+    assert len(written) == 2
+
+
+def test_the_file_of_a_fleet_is_believed_only_as_far_as_it_can_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    first = StateFile("yard", keep=True)
+    first.close()
+    path = first.path
+    for text in ("", "[]", "{}", '{"term": null}', '{"term": "x"}'):
+        path.write_text(text)
+        state = StateFile("yard", keep=True)
+        assert state.term == 1000
+        state.close()
+    path.write_text('{"format": 1, "term": 5000}')  # the clock was set back
+    state = StateFile("yard", keep=True)
+    assert state.term == 5001
+    state.close()
