@@ -24,6 +24,7 @@ from ._sinks.records import (
     rows_of,
 )
 from ._sinks.text_file import TextFile
+from ._sinks.whole_file import WholeFile
 from .results import Circles, Detections
 
 if TYPE_CHECKING:
@@ -39,21 +40,35 @@ _TAKEN_IN_TABLES = (*_STAMP_COLUMNS, "path", *BOX_COLUMNS)
 class _TextSink(Node[Any, None]):
     """The base of both sinks: a text file that one thread writes."""
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
         self.records_to = self.path
+        self._whole: WholeFile | None = None
+        if _check.flag("complete", complete):
+            self._when_run_ends = self._name_or_remove
         self._file: TextFile | TextIO | None = None
         self._label: str | None = None  # the source's name, if the lines of several sources follow each other
 
     def open(self) -> None:
         """Creates the file unless it exists. The first line replaces its content."""
-        self._file = TextFile(self.path)
+        if self._when_run_ends is None:
+            self._file = TextFile(self.path)
+        else:
+            self._file = self._whole = WholeFile(self.path)
 
     def close(self) -> None:
         """Writes the buffered lines and closes the file."""
         file, self._file = self._file, None
         if file is not None:
             file.close()
+
+    def _name_or_remove(self, is_complete: bool) -> None:
+        whole, self._whole = self._whole, None
+        if whole is not None:
+            if is_complete:
+                whole.name()
+            else:
+                whole.remove()
 
     def _opened(self) -> TextFile | TextIO:
         if self._file is None:
@@ -82,6 +97,8 @@ class JsonLines(_TextSink):
 
     Args:
         path: The file. The first sample replaces its content. Each line is in it after a second at most.
+        complete: True: the file appears when `run()` returns a report that is complete, and has all lines
+            then. Until then a hidden file in its folder has them, and a file of this name stays as it is.
 
     Raises:
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
@@ -141,6 +158,7 @@ class Csv(_TextSink):
 
     Args:
         path: The file. The first row replaces its content. Each row is in it after a second at most.
+        complete: As for `JsonLines`.
 
     Raises:
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -41,6 +41,7 @@ class Node(Generic[In, Out]):
     """
 
     records_to: str | PathLike[str] | None = None
+    _when_run_ends: Callable[[bool], None] | None = None  # whether the run was complete
 
     def open(self) -> None:
         """Called once before the first sample."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .. import _check, _native
-from .._errors import FreshframeError, OptionTypeError, StopTimeout
+from .._errors import FreshframeError, OptionError, OptionTypeError, StopTimeout
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._graph.nodes import Node, Source
@@ -71,6 +71,7 @@ class Pipeline(RunByWith):
         self._worker_plans = WorkerPlans()
         self._runners = Runners(self._engine)
         self._has_run = False
+        self._when_run_ends: list[Callable[[bool], None]] = []  # of recorders
 
     # ---- building
 
@@ -158,8 +159,14 @@ class Pipeline(RunByWith):
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
         options = wiring.options(name, label, queue, on_error, max_age, batch)
+        when_run_ends = getattr(node, "_when_run_ends", None)
+        if when_run_ends is not None and process is not False:
+            raise OptionError(f"{label} with complete=True must run in the program's own process, got {process=}")
         plan = None if process is False else self._worker_plans.of(node, process, batch)
-        return self._graph.add(node, ports, options, batched=batch is not None, plan=plan)
+        port = self._graph.add(node, ports, options, batched=batch is not None, plan=plan)
+        if when_run_ends is not None:
+            self._when_run_ends.append(when_run_ends)
+        return port
 
     def reader(
         self, *ports: Port[T], queue: Queue | None = None, name: str | None = None, frames: bool = True
@@ -279,11 +286,18 @@ class Pipeline(RunByWith):
                 report_progress(self.wait, self._engine.progress, progress, progress_interval)
         except BaseException:
             self._stop_quietly()
+            self._end_run(False)
             raise
         with fork.loading():
             from .._look.engine_stats import make_report  # noqa: PLC0415
 
-        return make_report(self._engine.report())
+        report = make_report(self._engine.report())
+        self._end_run(report.complete)
+        return report
+
+    def _end_run(self, is_complete: bool) -> None:
+        for end in self._when_run_ends:
+            end(is_complete)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.

@@ -358,3 +358,51 @@ def test_a_full_disk_is_reported_with_the_path(sink: type[Any], count: int) -> N
 def test_a_sink_outside_a_pipeline_says_that_it_is_not_open(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="not open"):
         ff.JsonLines(tmp_path / "out").process(None)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+def test_a_complete_file_appears_with_the_end_of_its_run(tmp_path: Path, sink: Any) -> None:
+    out = tmp_path / "out"
+    out.write_text("of an earlier run")
+    seen: list[str] = []
+
+    def look(value: int) -> int:
+        seen.append(out.read_text())
+        return value
+
+    source = Push(live=False)
+    source.push(1, 2)
+    source.end()
+    pipeline = ff.Pipeline()
+    pipeline.add(sink(out, complete=True), pipeline.add(look, pipeline.add(source)))
+    assert pipeline.run().complete
+    assert set(seen) == {"of an earlier run"}
+    assert len(out.read_text().splitlines()) == 2 + (sink is ff.Csv)
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+def test_a_run_that_fails_leaves_no_complete_file(tmp_path: Path, sink: Any) -> None:
+    with pytest.raises(ff.NodeError):
+        write(sink(tmp_path / "out", complete=True), 1, object())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_run_that_drops_leaves_no_complete_file(tmp_path: Path) -> None:
+    source = Push(live=False)
+    source.push(1, "two", 3)
+    source.end()
+    pipeline = ff.Pipeline()
+    numbers = pipeline.add(lambda value: value + 0, pipeline.add(source), on_error="skip")
+    pipeline.add(ff.JsonLines(tmp_path / "out", complete=True), numbers)
+    assert not pipeline.run().complete
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_complete_file_in_another_process_is_refused(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Push(live=False))
+    with pytest.raises(ff.OptionError, match=r"must run in the program's own process, got process=True"):
+        pipeline.add(ff.JsonLines(tmp_path / "out", complete=True), source, process=True)
+    with pytest.raises(ff.OptionTypeError, match="complete"):
+        ff.JsonLines(tmp_path / "out", complete=1)  # type: ignore[arg-type]

@@ -1,0 +1,48 @@
+"""A text file that has its name only when it is complete."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+
+from .text_file import TextFile
+
+
+class WholeFile(TextFile):
+    """Writes to a hidden file in the same folder, which name() renames.
+
+    Two programs that write the same file do not meet: each has a hidden file of its own, and the later
+    rename wins.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Creates the hidden file."""
+        folder, name = os.path.split(path)
+        self._whole = path
+        super().__init__(os.path.join(folder, f".{name}.{secrets.token_hex(6)}.part"))
+
+    def close(self) -> None:
+        """Writes the waiting lines to the disk and closes the file."""
+        self.flush()
+        os.fsync(self._fd)
+        super().close()
+
+    def name(self) -> None:
+        """Gives the closed file its name, also on the disk.
+
+        Raises:
+            OSError: The rename failed.
+        """
+        os.replace(self.path, self._whole)
+        folder = os.open(os.path.dirname(self._whole) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    def remove(self) -> None:
+        """Removes the hidden file."""
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self.path)
