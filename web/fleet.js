@@ -74,7 +74,6 @@ function showAgents(agents) {
             agent.name,
           ),
           el("span", { class: "state" }, wordOfAgent(agent).word),
-          agent.page ? el("a", { href: agent.page, target: "_blank", rel: "noopener" }, "its page") : null,
         ),
         el("span", { class: "bar", title: `${format.percent(agent.load)} of the machine` }, loadBar(agent.load)),
         el(

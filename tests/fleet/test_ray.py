@@ -6,7 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-import threading
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ from rigs.fleet.checks import balance, is_alive
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import FleetReader, FleetSample, MappedFile
+from freshframe.fleet import FleetReader, FleetSample
 
 pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest.mark.timeout(300)]
 
@@ -165,23 +166,53 @@ def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_envir
         assert fleet.reader("ticks").get(50).camera == "cam"
 
 
-def test_map_on_a_cluster_survives_the_death_of_an_agent(watch: Watch, tmp_path: Path) -> None:
-    files = [tmp_path / f"list{number}.txt" for number in range(8)]
-    for number, file in enumerate(files):
-        file.write_text("".join(f"{100 * number + each}\n" for each in range(50)))
-    results: list[MappedFile] = []
-    out = tmp_path / "out" / "{stem}.jsonl"
-    thread = threading.Thread(
-        target=lambda: results.extend(watch.fleet.map(files, fleet_builds.slow_numbers, out))
-    )
-    thread.start()
-    north = watch.agent("north")
-    until(lambda: watch.fleet.stats().agents[north].cameras > 0, "files on an agent")
-    os.kill(watch.pid(north), signal.SIGKILL)
-    thread.join()
-    assert {result.state for result in results} == {"done"}
-    assert sorted(os.listdir(tmp_path / "out")) == sorted(f"list{number}.jsonl" for number in range(8))
-    assert all(len(Path(result.out).read_text().splitlines()) == 50 for result in results)
+_TASKS = """
+import os, signal, sys
+from pathlib import Path
+
+import ray
+import freshframe as ff
+
+
+def numbers(number, folder):
+    first = folder / f"tried{number}"
+    dies = not first.exists()
+    first.touch()
+
+    def passed(value):
+        if dies and value == 5:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return value
+
+    class Numbers(ff.Source[int]):
+        live = False
+
+        def read(self, stop):
+            yield from ((each, each / 25) for each in range(50))
+
+    pipeline = ff.Pipeline()
+    out = ff.JsonLines(folder / f"{number}.jsonl", complete=True)
+    pipeline.add(out, pipeline.add(passed, pipeline.add(Numbers())))
+    return pipeline.run().complete
+
+
+ray.init(sys.argv[1])
+task = ray.remote(max_retries=3)(numbers)
+print(ray.get([task.remote(number, Path(sys.argv[2])) for number in range(4)]))
+"""
+
+
+def test_files_of_tasks_that_died_once_are_complete(cluster: Any, tmp_path: Path) -> None:
+    told = subprocess.run(
+        [sys.executable, "-c", _TASKS, cluster.address, str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    assert told.splitlines()[-1] == str([True] * 4)
+    for number in range(4):
+        assert len((tmp_path / f"{number}.jsonl").read_text().splitlines()) == 50
 
 
 def test_a_node_that_is_killed_gives_its_cameras_to_a_node_that_came(watch: Watch, cluster: Any) -> None:

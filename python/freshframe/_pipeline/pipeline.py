@@ -161,7 +161,9 @@ class Pipeline(RunByWith):
         options = wiring.options(name, label, queue, on_error, max_age, batch)
         when_run_ends = getattr(node, "_when_run_ends", None)
         if when_run_ends is not None and process is not False:
-            raise OptionError(f"{label} with complete=True must run in the program's own process, got {process=}")
+            raise OptionError(
+                f"{label} with complete=True must run in the program's own process, got {process=}"
+            )
         plan = None if process is False else self._worker_plans.of(node, process, batch)
         port = self._graph.add(node, ports, options, batched=batch is not None, plan=plan)
         if when_run_ends is not None:

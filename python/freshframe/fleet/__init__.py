@@ -7,7 +7,6 @@ from .._interpreter import late_names
 
 if _typing.TYPE_CHECKING:
     from ._fleet import Fleet
-    from ._map import MappedFile
     from ._page import FleetPage
     from ._read.reader import FleetReader, FleetSample
     from ._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
@@ -22,7 +21,6 @@ _MODULES = {  # by name; loaded at its first use: agents and guards need no cont
     "FleetReaderStats": "_stats",
     "FleetSample": "_read.reader",
     "FleetStats": "_stats",
-    "MappedFile": "_map",
 }
 
 
@@ -45,5 +43,4 @@ __all__ = [
     "FleetReaderStats",
     "FleetSample",
     "FleetStats",
-    "MappedFile",
 ]

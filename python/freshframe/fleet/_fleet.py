@@ -15,7 +15,7 @@ from .._errors import OptionError, StateError, StopTimeout
 from . import _specs
 from ._control.controller import Controller
 from ._control.controller_state import Setup
-from ._file_mapper import FileMapper
+from ._fleet_life import FleetLife
 from ._machines import ray_connection
 from ._page import FleetPage
 from ._read.reader import FleetReader
@@ -30,7 +30,7 @@ _PATIENCE = 0.5  # seconds that a page waits for the state
 _numbers = itertools.count(1)
 
 
-class Fleet(FileMapper):
+class Fleet(FleetLife):
     """Runs many cameras on several agents, and brings their results here.
 
     An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
@@ -340,7 +340,6 @@ class Fleet(FileMapper):
         """
         self._check_process()
         self._controller.check_open()
-        self._controller.serve_agents()
         controller = self._controller
         page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
         self._pages.append(page)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,6 @@ from ._page import FleetPage
 if TYPE_CHECKING:
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
-    from ._map import Recording
 
 
 class FleetLife(ClosedByWith):
@@ -35,8 +33,6 @@ class FleetLife(ClosedByWith):
         self._controller = controller
         self._place = place
         self._builds = SentBuilds(controller.add_build)
-        self._recordings: dict[tuple[int, str, str | None], Recording] = {}  # of map()
-        self._map_key = secrets.token_hex(6)
         self._desk: Desk | None = None
         self._pid = os.getpid()
         self._pages: list[FleetPage] = []

@@ -27,7 +27,6 @@ class AgentStats:
             keeps the GIL.
         launches: How often its process was started.
         deaths: How often it ended.
-        page: URL of its own page, once the fleet was served; "": it has none.
     """
 
     name: str
@@ -41,7 +40,6 @@ class AgentStats:
     silent: float
     launches: int
     deaths: int
-    page: str = ""
     python_silent: float = 0.0
 
 

@@ -3,9 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import html
 import json
-import re
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -74,27 +72,6 @@ def test_the_page_and_its_state_are_served() -> None:
         assert address in str(page)
     with pytest.raises(urllib.error.URLError):
         get(address)
-
-
-def test_an_agents_own_page_shows_its_cameras_and_leads_to_their_dashboards() -> None:
-    """Once the fleet is served; with a token."""
-    with ff.Fleet("local", agents=1) as fleet:
-        fleet.add("gate & yard", build, "demo:circles?size=64x48&fps=20")
-        until(lambda: fleet.stats().states() == {"running": 1}, "the camera")
-        assert fleet.stats().agents["agent0"].page == ""
-        fleet.serve()
-        until(lambda: fleet.stats().agents["agent0"].page, "the agent's page")
-        url = fleet.stats().agents["agent0"].page
-        until(lambda: b"<a href" in get(url), "the link to the camera's dashboard")
-        shown = get(url).decode()
-        assert "running" in shown
-        assert "gate &amp; yard" in shown
-        dashboard = re.search(r'<a href="([^"]+)"', shown)
-        assert dashboard is not None
-        assert b"<!doctype html>" in get(html.unescape(dashboard[1]))
-        with pytest.raises(urllib.error.HTTPError, match=r"40[13]") as refused:
-            get(url.partition("?")[0])
-        refused.value.close()
 
 
 def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -27,7 +27,6 @@ from .._url import masked, resolved
 from .beat import begin_beat
 from .built import checked
 from .outlet import Outlet, add_outlet, counts_of, final_counts_of
-from .page import AgentPage, Row
 from .received_build import ReceivedBuild
 from .threads import Crew
 
@@ -59,7 +58,6 @@ class _Run:
     ended: bool = False  # the controller was told
     running: bool = False  # started, and nobody has begun to close it
     stopping: bool = False
-    cut_short: bool = False  # somebody has asked it to stop: what it wrote is not complete
     closing: bool = False  # somebody closes it
 
     @property
@@ -84,7 +82,6 @@ class _Agent:
         self._lock = threading.RLock()  # a log line may come at any moment
         self._builds: dict[int, ReceivedBuild] = {}
         self._crew = Crew(_AT_ONCE, "camera")
-        self._page: AgentPage | None = None
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """What the handler of worker processes wants."""
@@ -107,7 +104,6 @@ class _Agent:
             "build": self._learn,
             "start": self._start,
             "stop": self._stop,
-            "serve": self._serve,
             "mark": lambda term: self._tell("marked", term),
         }
         while True:
@@ -125,27 +121,6 @@ class _Agent:
 
     def _levels(self, levels: dict[str, int]) -> None:
         log_to_parent(self, levels)
-
-    def _serve(self) -> None:
-        if self._page is None:
-            self._page = AgentPage()
-            self._tell("page", self._page.url)
-
-    def _publish(self) -> None:
-        if self._page is None:
-            return
-        with self._lock:
-            runs = sorted(self._runs.values(), key=lambda run: run.name)
-        rows = [
-            Row(
-                run.name,
-                "running" if run.running else "closing" if run.closing else "starting",
-                run.pipeline if run.running else None,
-                dict(counts_of(run.outlets)),
-            )
-            for run in runs
-        ]
-        self._page.publish(rows)
 
     def _learn(self, number: int, known: bytes, pickled: bytes) -> None:
         self._builds[number] = ReceivedBuild(known, pickled)
@@ -254,7 +229,7 @@ class _Agent:
             run = self._runs.get(key)
         if run is None or run.stopping:
             return
-        run.stopping = run.cut_short = True
+        run.stopping = True
         if run.running:
             run.running = False
             self._crew.submit(lambda: self._guarded(self._close, run, ("closed", key)))
@@ -321,10 +296,6 @@ class _Agent:
                 counted = now
                 for run in runs:
                     self._tell_losses(run)
-                try:
-                    self._publish()
-                except Exception:
-                    logging.getLogger("freshframe").exception("the page of an agent")
 
     def _tell_losses(self, run: _Run) -> None:
         counts = counts_of(run.outlets)
@@ -338,8 +309,6 @@ class _Agent:
         assert run.pipeline is not None
         try:
             run.pipeline.wait()
-            if not run.cut_short:
-                getattr(run.pipeline, "_when_complete", int)()  # of Fleet.map()
         except Exception as error:
             event = ("failed", run.key, run.shown(_text(error)))
         self._close(run, event)
@@ -348,7 +317,6 @@ class _Agent:
         with self._lock:
             runs = list(self._runs.values())
         for run in runs:
-            run.cut_short = True
             if run.pipeline is not None:
                 engine_of(run.pipeline).request_stop()
         for run in runs:

@@ -7,9 +7,8 @@ from collections.abc import Mapping, Sequence
 
 from ..._errors import StateError
 from .. import _wire
-from .._decide.decisions import Camera, CameraState
+from .._decide.decisions import Camera
 from .._read.reader import FleetReader
-from .._url import masked
 from .controller_state import boot_time
 from .controller_thread import ControllerThread
 from .counts import CameraCounts
@@ -97,30 +96,6 @@ class Controller(ControllerThread):
         """How many cameras an agent has."""
         with self._lock:
             return self._decisions.cameras_of(self._agent(name))
-
-    def count_up(self) -> int:
-        """How many agents take cameras."""
-        with self._lock:
-            agents = self._decisions.agents.values()
-            return sum(agent.state == "up" and not agent.draining for agent in agents)
-
-    def progress(self, name: str) -> tuple[CameraState, str, int, int]:
-        """A camera's state, why it is in it, how often it failed or was held, and its starts."""
-        with self._lock:
-            camera = self._decisions.cameras[self._numbers[name]]
-            return camera.state, masked(camera.why), camera.failures + camera.holds, camera.starts
-
-    def serve_agents(self) -> None:
-        """Each agent shall show a page of its own."""
-
-        def serve() -> None:
-            self._check_open()
-            if not self._serving:
-                self._serving = True
-                for link in self._links.values():
-                    link.send(_wire.order(self._state.term, "serve"))
-
-        self._call(serve)
 
     def open_reader(self, output: str, name: str | None = None) -> FleetReader:
         """A reader of an output; one of this name that was closed goes on.

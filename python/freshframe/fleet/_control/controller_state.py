@@ -76,7 +76,6 @@ class ControllerState:
         self._closing = False
         self._hurried = False  # something is to be decided now
         self._logs = AgentLogs(setup.name)
-        self._serving = False  # agents show pages of their own
         self.ticked = boot_time()  # when the thread was last seen to work
         self._ended = threading.Event()
         self._failure: str | None = None  # of the thread

@@ -230,8 +230,6 @@ class ControllerThread(ControllerState):
             (number, epoch), counts, _ = rest
             if number in self._counts:
                 self._counts[number].tell(epoch, counts)
-        elif what == "page":
-            link.page = rest[0]
         elif what == "log":
             level, name, text = rest
             self._logs.put(level, name, f"{link.name}: {masked(text)}")
@@ -305,8 +303,6 @@ class ControllerThread(ControllerState):
         link.send(_wire.order(self._state.term, "levels", worker_log.log_levels()))
         for number, reader in self._readers.items():
             link.send(_wire.reader(self._state.term, number, reader.output))
-        if self._serving:
-            link.send(_wire.order(self._state.term, "serve"))
 
     def _bury(self, link: Link) -> None:
         """Its process has ended: what it had sent is read, the rest is lost."""

@@ -61,7 +61,6 @@ class Link:
         self.memory_kills = kills_for_memory()
         self.cpu: tuple[float, float] | None = None  # when, processor time
         self.load = 0.0
-        self.page = ""  # URL of its own page
         self.received: dict[int, int] = {}  # number of the latest batch, by reader
         self.waits_to_send = False  # the controller watches whether the socket takes more
         self.marked = True  # it has done what an earlier controller had ordered

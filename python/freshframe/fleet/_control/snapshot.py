@@ -27,7 +27,6 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         silent=max(0.0, now - agent.heard) if link is not None else 0.0,
         launches=agent.launches,
         deaths=agent.deaths,
-        page=link.page if link is not None else "",
         python_silent=max(0.0, now - agent.python_ran) if link is not None else 0.0,
     )
 

@@ -119,7 +119,6 @@ class DetachedController(FarController):
             "known_builds": self._known_builds,
             "builds": build_keys,
             "urls": self._urls,
-            "serving": self._serving,
             "agents": [
                 {
                     **adoption.agent_state(agent),
@@ -160,7 +159,7 @@ class DetachedController(FarController):
         now = boot_time()
         self._next_camera, self._next_reader = state["next"]
         self._outputs, self._known_builds = state["outputs"], state["known_builds"]
-        self._urls, self._serving = state["urls"], state["serving"]
+        self._urls = state["urls"]
         self._build_keys = list(state["builds"])
         for key in self._build_keys:
             build = self._kept.read_build(key)
@@ -257,8 +256,6 @@ class DetachedController(FarController):
         link.send(_wire.order(term, "levels", worker_log.log_levels()))
         for number, reader in self._readers.items():
             link.send(_wire.reader(term, number, reader.output))
-        if self._serving:
-            link.send(_wire.order(term, "serve"))
         link.send(_wire.order(term, "mark", term))
 
     def _agent_ended(self, post: Post, number: int, why: str) -> None:

@@ -214,8 +214,6 @@ class FarController(Controller):
         link.child.post.send(what="renewed")
 
     def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
-        if event[0] == "page":  # on its machine's loopback address, which is not ours
-            return
         if event[0] == "failed" and _NEEDS_MODULE in event[2]:
             event = (*event[:2], event[2] + _HOW_TO_IMPORT)
         super()._hear_event(link, event, now)

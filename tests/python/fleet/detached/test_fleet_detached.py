@@ -180,13 +180,6 @@ def test_an_output_that_no_camera_has_is_an_error(fleet: ff.Fleet) -> None:
         fleet.reader("tracks").get(50)
 
 
-def test_map_works_through_the_controller(fleet: ff.Fleet, tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("1\n2\n3\n")
-    (done,) = fleet.map([tmp_path / "a.txt"], fleet_builds.numbers, tmp_path / "{stem}.jsonl")
-    assert done.state == "done"
-    assert len(Path(done.out).read_text().splitlines()) == 3
-
-
 def test_a_program_that_has_closed_its_connection_is_told_so(yard: Yard) -> None:
     fleet = yard.connect()
     reader = fleet.reader("ticks")

@@ -63,32 +63,6 @@ def broadcast(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"frames": pipeline.add(Broadcast(float(url)))}
 
 
-class Numbers(ff.Source[int]):
-    """The lines of a file."""
-
-    live = False
-
-    def __init__(self, path: str, period: float) -> None:
-        self.path = path
-        self.period = period
-
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
-        with open(self.path) as file:
-            for number, line in enumerate(file):
-                if stop.wait(self.period):
-                    return
-                yield int(line), number / 25
-
-
-def numbers(path: str, period: float = 0) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    pipeline = ff.Pipeline()
-    return pipeline, {"numbers": pipeline.add(Numbers(path, period))}
-
-
-def slow_numbers(path: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    return numbers(path, 0.01)
-
-
 class Burst(ff.Source[int]):
     """Emits so many numbers without a pause, like a camera whose results come too fast."""
 

@@ -12,7 +12,6 @@ from typing import Any
 from ...._errors import FreshframeError, StateError
 from ..._control.controller_state import boot_time
 from ..._control.controller_thread import _Request
-from ..._decide.model import CameraState
 from ..._read.reader import FleetReader
 from ..._stats import FleetStats
 from .channel import CHANGES, Channel, Endpoint
@@ -120,19 +119,6 @@ class RemoteController:
     def cameras_of(self, name: str) -> int:
         """How many cameras an agent has."""
         return int(self._ask("cameras_of", name))
-
-    def count_up(self) -> int:
-        """How many agents take cameras."""
-        return int(self._ask("count_up"))
-
-    def progress(self, name: str) -> tuple[CameraState, str, int, int]:
-        """A camera's state, why it is in it, how often it failed or was held, and its starts."""
-        progress: tuple[CameraState, str, int, int] = self._ask("progress", name)
-        return progress
-
-    def serve_agents(self) -> None:
-        """Each agent shall show a page of its own."""
-        self._ask("serve_agents")
 
     def check_open(self) -> None:
         """Raises StateError once the fleet was closed or its controller has failed."""

@@ -27,12 +27,9 @@ _ASKED = (  # methods of the controller
     "add_build",
     "cameras_of",
     "check_open",
-    "count_up",
     "drain",
     "move",
-    "progress",
     "remove",
-    "serve_agents",
 )
 _MOST_BYTES = 4 << 20  # in the answer to a pull
 _GRACE = 10.0  # seconds in which a program that lost its connection can go on with its readers
