@@ -52,9 +52,10 @@ Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const Af
     auto& value = samples[index].value;
     value = value.get()->with_events_of(events);
   }
-  const auto now = clock_->now();
+  if (taken != Taken::Sample) return taken;
+  taken_at_ = clock_->now();
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    ages_[after.edges[i]]->add(Seconds(now - samples[i].stamp.captured).count(), now);
+    ages_[after.edges[i]]->add(Seconds(taken_at_ - samples[i].stamp.captured).count(), taken_at_);
   }
   return taken;
 }

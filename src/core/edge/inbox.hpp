@@ -82,6 +82,8 @@ class Inbox {
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
   Taken take(AnySample& sample, TimePoint deadline);
+  /// The end of the last call that took something. Of the consumer's thread.
+  [[nodiscard]] TimePoint taken_at() const noexcept { return taken_at_; }
   Taken try_take(AnySample& sample);
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
   /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one, or
@@ -198,6 +200,7 @@ class Inbox {
   std::vector<Lanes> lanes_of_;                 // of each edge; fixed before the threads start
   std::vector<std::unique_ptr<Timings>> ages_;  // fixed before the threads start; written by the consumer
   bool drops_frames_ = false;                   // fixed before the threads start
+  TimePoint taken_at_ = TimePoint::min();       // the consumer's
   std::atomic<bool> has_hook_{false};
   std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
 

@@ -64,8 +64,8 @@ Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
 Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after) {
   if (!after.events.empty()) sample.value = sample.value.get()->with_events_of(after.events);
   if (taken != Taken::Sample) return taken;
-  const auto now = clock_->now();
-  ages_[after.edge]->add(Seconds(now - sample.stamp.captured).count(), now);
+  taken_at_ = clock_->now();
+  ages_[after.edge]->add(Seconds(taken_at_ - sample.stamp.captured).count(), taken_at_);
   return taken;
 }
 

@@ -170,7 +170,7 @@ void Runner::batch_loop() {
 
 bool Runner::process_batch(std::span<const AnySample> samples) {
   std::vector<std::optional<Emitted>> outputs;
-  begin_work();
+  begin_work(inbox_.taken_at());
   try {
     expect_no_lock();
     outputs = node_->process_batch_any(samples, context_);
@@ -190,7 +190,7 @@ bool Runner::process_batch(std::span<const AnySample> samples) {
 
 bool Runner::process_one(const AnySample& sample) {
   std::optional<Emitted> output;
-  begin_work();
+  begin_work(inbox_.taken_at());
   try {
     expect_no_lock();
     output = node_->process_any(sample, context_);

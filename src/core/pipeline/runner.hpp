@@ -88,6 +88,8 @@ class Runner {
   void meter_gil(double waited, double held) noexcept;
   /// Marks the beginning and the end of one process() or read() call.
   void begin_work() noexcept;
+  /// The same at a known time: reading the clock costs as much as taking a lock.
+  void begin_work(TimePoint at) noexcept;
   void end_work() noexcept;
   /// As end_work(), after a read() that returned an item: publish() counts it.
   void end_read() noexcept;

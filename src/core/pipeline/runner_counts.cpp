@@ -22,8 +22,12 @@ std::int64_t thread_time() {
 }  // namespace
 
 void Runner::begin_work() noexcept {
+  begin_work(core_.clock()->now());
+}
+
+void Runner::begin_work(TimePoint at) noexcept {
   set_state(NodeState::Working);
-  work_began_ = core_.clock()->now();
+  work_began_ = at;
 }
 
 void Runner::end_work() noexcept {
