@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from _measure import ROOT
@@ -12,6 +13,8 @@ from _measure import ROOT
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from rigs.live.truth.encode import Shape, film
+from rigs.live.truth.lies import Lies
+from rigs.live.truth.manners import Manners
 from rigs.live.truth.process import Kind, TruthProcess
 from rigs.live.truth.units import Codec
 
@@ -20,6 +23,10 @@ FORMAT = 1  # of the files: counts up when Film changes
 PICTURES = Shape(count=240, size=(1280, 720), key_interval=60, bit_rate=3_000_000)
 JOINED = replace(PICTURES, key_interval=15)  # of TS over UDP, which is joined midway
 LONG = replace(PICTURES, count=900)  # of HLS: no age is as long as it, so none is taken for another
+CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265"}
+TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265"}
+PYAV, CV2 = "PyAV", "cv2"
+BEFORE = "freshframe before"  # another build, which the command line names
 SERVERS: dict[str, Kind] = {
     "RTSP over TCP": "rtsp",
     "RTSP over UDP": "rtsp",
@@ -38,59 +45,94 @@ class Case:
         shape: Of its film.
         fps: Pictures per second.
         way: A key of SERVERS.
+        part: Of the benchmark: its cases have a result of their own.
+        beside: Readers besides freshframe and GStreamer.
         pause: Seconds for which the server stands still (SIGSTOP) before anything counts.
+        lies: Of a server of RTSP.
+        manners: The same.
     """
 
     name: str
     shape: Shape
     fps: int
     way: str
+    part: str
+    beside: tuple[str, ...] = ()
     pause: float = 0.0
+    lies: Lies = field(default_factory=Lies)
+    manners: Manners = field(default_factory=Manners)
 
     @property
     def film(self) -> str:
         """The name of its film."""
-        shape = self.shape
-        return f"{shape.codec}-{shape.slices}-{shape.b_frames}-{shape.key_interval}-{shape.count}"
+        return name_of(self.shape)
 
     def serve(self, folder: Path) -> TruthProcess:
         """Its server, with its log in this folder."""
-        films = {self.film: self._made()}
-        return TruthProcess(films, folder / "log", kind=SERVERS[self.way], fps=self.fps)
+        films = {self.film: made(self.shape)}
+        kind, conduct = SERVERS[self.way], {"lies": self.lies, "manners": self.manners}
+        return TruthProcess(films, folder / "log", kind=kind, fps=self.fps, **conduct)
 
     def url(self, server: TruthProcess) -> str:
         """Of the stream."""
         return server.url_of(self.film, self.fps) if SERVERS[self.way] == "rtsp" else server.url
 
-    def _made(self) -> Path:
-        """The file with its pictures; made now if it is not there."""
-        path = FILMS / f"truth-{self.film}-v{FORMAT}.film"
-        if not path.exists():
-            print(f"making {path.name}", file=sys.stderr)
-            FILMS.mkdir(parents=True, exist_ok=True)
-            film(self.shape).save(path.with_suffix(".unfinished")).rename(path)
-        return path
+
+def name_of(shape: Shape) -> str:
+    """Of its film."""
+    size = "" if shape.size == PICTURES.size else f"-{shape.size[0]}x{shape.size[1]}"
+    return f"{shape.codec}-{shape.slices}-{shape.b_frames}-{shape.key_interval}-{shape.count}{size}"
+
+
+def made(shape: Shape) -> Path:
+    """The file with its pictures; made now if it is not there."""
+    path = FILMS / f"truth-{name_of(shape)}-v{FORMAT}.film"
+    if not path.exists():
+        print(f"making {path.name}", file=sys.stderr)
+        FILMS.mkdir(parents=True, exist_ok=True)
+        film(shape).save(path.with_suffix(".unfinished")).rename(path)
+    return path
 
 
 def cases() -> list[Case]:
     """In the order of the table."""
-    found = []
-    codecs: tuple[tuple[Codec, str], ...] = (("h264", "H.264"), ("h265", "H.265"))
-    for codec, title in codecs:
+    return [*_rates(), *_shapes(), *_others()]
+
+
+def _rates() -> Iterator[Case]:
+    """RTSP: codecs, transports, rates."""
+    beside = {
+        "h264-tcp": (PYAV, CV2, BEFORE),
+        "h264-udp": (),
+        "h265-tcp": (),
+        "h265-udp": (),
+    }
+    for part, others in beside.items():
+        codec, _, transport = part.partition("-")
+        shape = replace(PICTURES, codec=CODECS[codec])
+        way = f"RTSP over {transport.upper()}"
+        for fps in (5, 30, 60):
+            yield Case(f"{way}, {TITLES[shape.codec]}, {fps} fps", shape, fps, way, part, others)
+
+
+def _shapes() -> Iterator[Case]:
+    """RTSP: how a picture is cut, ordered, described and marked."""
+    way, fps = "RTSP over TCP", 30
+    for codec, title in TITLES.items():
         shape = replace(PICTURES, codec=codec)
-        found += [
-            Case(f"{way}, {title}, {fps} fps", shape, fps, way)
-            for fps in (5, 30, 60)
-            for way in ("RTSP over TCP", "RTSP over UDP")
-        ]
-        start = f"RTSP over TCP, {title}, 30 fps"
-        found.append(Case(f"{start}, 4 slices", replace(shape, slices=4), 30, "RTSP over TCP"))
-        found.append(Case(f"{start}, 2 B-frames", replace(shape, b_frames=2), 30, "RTSP over TCP"))
-    found += [
-        Case(f"{way}, H.264, {fps} fps", JOINED, fps, way)
-        for fps in (5, 30)
-        for way in ("TS over TCP", "TS over UDP")
-    ]
-    found.append(Case("HLS, 2 s segments, 30 fps", LONG, 30, "HLS"))
-    found.append(Case("HLS, after a pause of 4.5 s", LONG, 30, "HLS", pause=4.5))
-    return found
+        start, part = f"{way}, {title}, {fps} fps", f"{codec}-shapes"
+        yield Case(f"{start}, 4 slices", replace(shape, slices=4), fps, way, part)
+        yield Case(f"{start}, 2 B-frames", replace(shape, b_frames=2), fps, way, part)
+        in_band = Manners(describes_sets=False)
+        yield Case(f"{start}, parameter sets in band only", shape, fps, way, part, manners=in_band)
+        yield Case(f"{start}, no markers", shape, fps, way, part, lies=Lies(markers="none"))
+
+
+def _others() -> Iterator[Case]:
+    """MPEG-TS and HLS."""
+    for fps in (5, 30):
+        for way in ("TS over TCP", "TS over UDP"):
+            yield Case(f"{way}, H.264, {fps} fps", JOINED, fps, way, "ts", (PYAV, CV2, BEFORE))
+    peers = (PYAV, BEFORE)
+    yield Case("HLS, 2 s segments, 30 fps", LONG, 30, "HLS", "hls", peers)
+    yield Case("HLS, after a pause of 4.5 s", LONG, 30, "HLS", "hls", peers, pause=4.5)

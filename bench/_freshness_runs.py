@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import os
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from _freshness_cases import Case
+from _freshness_cases import BEFORE, CV2, PYAV, Case
 from _measure import quantile
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.process import TruthProcess
@@ -25,7 +26,7 @@ PAUSE_AFTER = 8.0  # seconds from a reader's start
 BACK = 4.0  # seconds from the end of a pause to the first picture that counts: two segments of HLS
 PATIENCE = 30.0  # seconds after which a reader is killed
 MS = 1e3
-PEERS = {"PyAV": ("av", "av"), "cv2": ("cv2", "opencv-python-headless")}  # their modules and packages
+PEERS = {PYAV: ("av", "av"), CV2: ("cv2", "opencv-python-headless")}  # their modules and packages
 OURS, AGAIN, GSTREAMER = "freshframe", "freshframe again", "GStreamer latency=0"
 
 
@@ -51,8 +52,8 @@ def quantiles(runs: list[Run], of: str, share: float) -> list[float]:
     return [quantile(getattr(run, of), share) for run in runs if getattr(run, of)]
 
 
-def read(reader: str, case: Case, server: TruthProcess, seconds: float) -> Run:
-    """Runs a reader."""
+def read(reader: str, case: Case, server: TruthProcess, seconds: float, before: Path | None) -> Run:
+    """Runs a reader. `before`: the package of another build of freshframe."""
     wanted = WARM_UP + seconds
     if case.pause:
         wanted += PAUSE_AFTER + case.pause + BACK
@@ -60,11 +61,12 @@ def read(reader: str, case: Case, server: TruthProcess, seconds: float) -> Run:
     if reader == GSTREAMER:
         command = [DEBIANS_PYTHON, str(HERE / "_freshness_gst.py"), case.shape.codec, *own]
     else:
-        library = reader.removesuffix(" again")
+        library = "freshframe" if reader == BEFORE else reader.removesuffix(" again")
         command = [sys.executable, str(HERE / "_freshness_reader.py"), library, *own]
+    package = {"PYTHONPATH": str(before)} if reader == BEFORE else {}
     begin = 0.0
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as errors:
-        process = subprocess.Popen(command, stdout=out, stderr=errors)
+        process = subprocess.Popen(command, stdout=out, stderr=errors, env=os.environ | package)
         if case.pause:
             begin = _pause(server, case.pause) + BACK
         try:
@@ -121,9 +123,16 @@ def hidden(captured: float, sent: Sent) -> float:
     return captured - min(max(captured, sent.due), sent.first)
 
 
-def readers() -> tuple[list[str], dict[str, str], dict[str, str]]:
-    """Those that are installed, freshframe twice; the peers' versions; why others are missing."""
+def readers(before: Path | None) -> tuple[list[str], dict[str, str], dict[str, str]]:
+    """Those that are installed, freshframe twice; the peers' versions; why others are missing.
+
+    `before`: the package of another build of freshframe.
+    """
     found, versions, missing = [OURS, AGAIN], {}, {}
+    if before is None:
+        missing[BEFORE] = "--before names no build"
+    else:
+        found.append(BEFORE)
     told, why = _gstreamer()
     if why:
         missing[GSTREAMER] = why

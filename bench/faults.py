@@ -1,24 +1,28 @@
 """A live source whose server misbehaves: how soon it notices, comes back and stops.
 
 Servers on loopback, made by tests/python; a source per run. A stop is asked for at a random
-moment of each state. FFmpeg asks every 100 ms whether it may continue, and most figures show that period.
+moment of each state. FFmpeg asks every 100 ms whether it may continue, and the figures of sources that it
+reads show that period. The RTSP of freshframe waits in poll(). Each kind of connection has its own result.
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import argparse
+import contextlib
 import dataclasses
 import random
+import socket
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from _measure import ROOT, Result, Row, arguments, quantile
+from _measure import RESULTS, ROOT, Result, Row, quantile
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
@@ -27,6 +31,39 @@ from rigs.live.faulty_server import Clip, Faults, Server
 from rigs.live.media import KEY_INTERVAL, encode
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer, TcpServer
+
+
+@dataclasses.dataclass(frozen=True)
+class Goals:
+    """Milliseconds: of a stop by quantile, and after a limit."""
+
+    stop: dict[float, float]
+    late: float
+
+
+OWN = Goals({0.5: 10.0, 0.99: 20.0}, 5.0)
+FFMPEGS = Goals({0.5: 60.0, 0.99: 150.0, 1.0: 250.0}, 200.0)
+
+
+@dataclasses.dataclass(frozen=True)
+class State:
+    """Where a source is when it is stopped: what its server does, and the state that `source` tells."""
+
+    faults: Faults
+    reached: str
+
+
+# The last two have no server; see place().
+STATES = {
+    "connecting to a silent server": State(Faults(silent=True), "connecting"),
+    "waiting_key_frame": State(Faults(no_keys=True), "waiting_key_frame"),
+    "reading": State(Faults(), "reading"),
+    "stalled": State(Faults(stall_after=15), "stalled"),
+    "backing_off": State(Faults(close_after=0), "backing_off"),
+    "closing": State(Faults(no_goodbye=True), "reading"),  # a stop begins it
+    "connecting, no answer": State(Faults(), "connecting"),
+    "refused": State(Faults(), "backing_off"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,26 +76,35 @@ class Kind:
     url: str
     keyless: str  # media whose streams are known before the first key frame
     options: dict[str, str] = dataclasses.field(default_factory=dict)
+    goals: Goals = FFMPEGS
+    states: tuple[str, ...] = tuple(STATES)
+    frames: int = 300  # of the clip
 
 
-RTSP = Kind(RtspServer, "h264", "rtsp", "rtsp://{}:{}/live", "h264")
+class HlsServer(HttpServer):
+    """`stall_after`: there are no segments behind the first ones. `close_after`: there is nothing at all."""
+
+    def talk(self, connection: socket.socket) -> None:
+        """Answers one request."""
+        if self.faults.close_after is None:
+            if self.faults.stall_after is not None:
+                self.began = time.monotonic()  # the playlist does not grow
+            super().talk(connection)
+
+
+HLS_STATES = ("connecting to a silent server", "reading", "stalled", "backing_off")
+LONG = 3600  # frames: the playlist of HLS ends with them
+RTSP = Kind(RtspServer, "h264", "rtsp", "rtsp://{}:{}/live", "h264", goals=OWN)
 KINDS = {
     "rtsp": RTSP,
     "rtsp over udp": dataclasses.replace(RTSP, options={"rtsp_transport": "udp"}),
     "http": Kind(HttpServer, "mjpeg", "http", "http://{}:{}/live", "flv"),
     "tcp": Kind(TcpServer, "mpegts", "tcp", "tcp://{}:{}", "flv"),
-}
-STATES = {
-    "connecting": Faults(silent=True),
-    "waiting_key_frame": Faults(no_keys=True),
-    "reading": Faults(),
-    "stalled": Faults(stall_after=15),
-    "backing_off": Faults(close_after=0),
-    "closing": Faults(no_goodbye=True),
+    "hls": Kind(
+        HlsServer, "mpegts", "http", "http://{}:{}/hls/live.m3u8", "", states=HLS_STATES, frames=LONG
+    ),
 }
 MS = 1e3
-STOP_GOALS = {0.5: 60.0, 0.99: 150.0, 1.0: 250.0}  # ms
-LATE_GOAL = 200.0  # ms after the limit
 BACK_GOAL = 1500.0  # ms after the back-off
 FIRST_GOAL = 500.0  # ms
 
@@ -73,35 +119,57 @@ def until(condition: Callable[[], Any], limit: float = 60.0) -> float:
     return time.monotonic()
 
 
-def camera_of(server: Server | None, kind: Kind, **options: Any) -> Camera:
-    """A source of this server. Without a server, its host has a name that cannot be resolved."""
-    place = ("127.0.0.1", server.port) if server else ("camera.example", 554)
+def camera_of(server: Server | int | None, kind: Kind, **options: Any) -> Camera:
+    """A source of this server, or of this port. Without either, its host has a name that nobody knows."""
+    port = server.port if isinstance(server, Server) else server
+    place = ("camera.example", 554) if port is None else ("127.0.0.1", port)
     return Camera(kind.url.format(*place), options=kind.options, **options)
 
 
-def stop_ms(server: Server | None, kind: Kind, state: str) -> float:
+def stop_ms(server: Server | int | None, kind: Kind, state: str) -> float:
     """Milliseconds of a stop at a random moment of a state."""
     camera = camera_of(server, kind, open_timeout=60.0, read_timeout=60.0)
     starter = threading.Thread(target=start_quietly, args=(camera,))
-    before = server.connections if server else -1
+    before = server.connections if isinstance(server, Server) else -1
     starter.start()
-    until(lambda: server is None or server.connections > before)
+    until(lambda: not isinstance(server, Server) or server.connections > before)
     took = timed_stop(camera, state)
     starter.join()
     return took
 
 
 def timed_stop(camera: Camera, state: str) -> float:
-    """Milliseconds of a stop at a random moment of a state; of closing, which a stop begins, all of it."""
-    reached = "reading" if state == "closing" else state
-    until(lambda: camera.stats.state == reached)
+    """Milliseconds of a stop at a random moment of a state."""
+    until(lambda: camera.stats.state == state)
     time.sleep(random.uniform(0.0, 0.1))  # FFmpeg looks every 100 ms
     began = time.monotonic()
     camera.pipeline.stop()
     return MS * (time.monotonic() - began)
 
 
-def stalled_stops_ms(server: Server, kind: Kind, stops: int) -> list[float]:
+@contextlib.contextmanager
+def place(state: str, kind: Kind, clips: dict[tuple[str, int], Clip]) -> Iterator[Server | int]:
+    """A server that keeps its sources in this state, or the port of one that is none."""
+    if state == "refused":
+        with socket.socket() as bound:  # nobody else takes the port
+            bound.bind(("127.0.0.1", 0))
+            yield bound.getsockname()[1]
+    elif state == "connecting, no answer":
+        with contextlib.ExitStack() as ends:
+            full = ends.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+            for _ in range(3):  # who knocks then is not answered
+                end = ends.enter_context(socket.socket())
+                end.setblocking(False)
+                end.connect_ex(full.getsockname())
+            time.sleep(0.1)
+            yield full.getsockname()[1]
+    else:
+        media = kind.keyless if state == "waiting_key_frame" else kind.media
+        with kind.server(clips[media, kind.frames], STATES[state].faults) as server:
+            yield server
+
+
+def stalled_stops_ms(server: Server | int, kind: Kind, stops: int) -> list[float]:
     """As stop_ms(), ten sources at a time: a stall takes more than a second to begin."""
     values: list[float] = []
     while len(values) < stops:
@@ -177,70 +245,77 @@ def figures(values: list[float]) -> dict[str, float]:
     }
 
 
-def add_stops(result: Result, what: str, values: list[float]) -> None:
-    """Three rows: p50, p99 and the largest, each with its goal."""
-    for share, goal in STOP_GOALS.items():
-        row = f"{what}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
-        result.add(Row(row, figures(values) if share == 0.5 else {}, quantile(values, share), goal))
-    print(f"{what}: {figures(values)}", file=sys.stderr)
+def measure_stops(result: Result, name: str, stops: int, clips: dict[tuple[str, int], Clip]) -> None:
+    """In each state."""
+    kind = KINDS[name]
+    for state in kind.states:
+        with place(state, kind, clips) as server:
+            if state == "stalled":
+                values = stalled_stops_ms(server, kind, stops)
+            else:
+                values = [stop_ms(server, kind, STATES[state].reached) for _ in range(stops)]
+        for share, goal in kind.goals.stop.items():
+            row = f"{name}: stop while {state}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
+            result.add(Row(row, figures(values) if share == 0.5 else {}, quantile(values, share), goal))
+        print(f"{name}: stop while {state}: {figures(values)}", file=sys.stderr)
 
 
-def measure_stops(result: Result, stops: int, clips: dict[str, Clip]) -> None:
-    """In each state, over each kind of connection."""
-    for name, kind in KINDS.items():
-        for state, faults in STATES.items():
-            clip = clips[kind.keyless if state == "waiting_key_frame" else kind.media]
-            with kind.server(clip, faults) as server:
-                if state == "stalled":
-                    values = stalled_stops_ms(server, kind, stops)
-                else:
-                    values = [stop_ms(server, kind, state) for _ in range(stops)]
-            add_stops(result, f"{name}: stop while {state}", values)
-
-
-def measure_limits(result: Result, rounds: int, clips: dict[str, Clip]) -> None:
+def measure_limits(result: Result, name: str, rounds: int, clips: dict[tuple[str, int], Clip]) -> None:
     """How late a limit of 1 s is kept, and how soon the first frame is there."""
-    for name, kind in KINDS.items():
-        for fault, faults in (("blackhole at open", Faults(silent=True)), ("stall", Faults(stall_after=40))):
-            with kind.server(clips[kind.media], faults) as server:
-                values = [late_ms(server, kind, opening=faults.silent) for _ in range(rounds)]
-            result.add(
-                Row(f"{name}: {fault}, noticed after the limit", figures(values), max(values), LATE_GOAL)
-            )
-        with kind.server(clips[kind.media]) as server:
-            values = [first_ms(server, kind) for _ in range(2 * rounds)]
-        result.add(Row(f"{name}: first frame", figures(values), quantile(values, 0.5), FIRST_GOAL))
-        print(name, "limits done", file=sys.stderr)
+    kind = KINDS[name]
+    clip = clips[kind.media, kind.frames]
+    for fault, faults in (("blackhole at open", Faults(silent=True)), ("stall", Faults(stall_after=40))):
+        if kind.server is HlsServer and not faults.silent:
+            continue  # what has come is still shown when the server stalls
+        with kind.server(clip, faults) as server:
+            values = [late_ms(server, kind, opening=faults.silent) for _ in range(rounds)]
+        row = f"{name}: {fault}, noticed after the limit"
+        result.add(Row(row, figures(values), max(values), kind.goals.late))
+    with kind.server(clip) as server:
+        values = [first_ms(server, kind) for _ in range(2 * rounds)]
+    result.add(Row(f"{name}: first frame", figures(values), quantile(values, 0.5), FIRST_GOAL))
+    print(name, "limits done", file=sys.stderr)
 
 
-def measure_returns(result: Result, rounds: int, clips: dict[str, Clip]) -> None:
-    """After a kill. All kinds at the same time: nearly all of it is waiting."""
-    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(len(KINDS)) as pool:
+def measure_return(result: Result, name: str, rounds: int, clips: dict[tuple[str, int], Clip]) -> None:
+    """After a kill. All rounds at the same time: nearly all of it is waiting."""
+    kind = KINDS[name]
+    with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(rounds) as pool:
+        path = clips[kind.media, kind.frames].save(Path(folder) / "clip")
+        pairs = list(pool.map(lambda _: back_ms(kind, path), range(rounds)))
+    values = [back - waited for back, waited in pairs]
+    shown = figures([back for back, _ in pairs]) | {"after_back_off_max_ms": max(values)}
+    result.add(Row(f"{name}: killed, back 3 s later", shown, max(values), BACK_GOAL))
 
-        def work(number: int, kind: Kind) -> list[tuple[float, float]]:
-            path = clips[kind.media].save(Path(folder) / f"{number}")
-            return [back_ms(kind, path) for _ in range(rounds)]
 
-        waiting = [pool.submit(work, *job) for job in enumerate(KINDS.values())]
-        for name, job in zip(KINDS, waiting, strict=True):
-            pairs = job.result()
-            values = [back - waited for back, waited in pairs]
-            shown = figures([back for back, _ in pairs]) | {"after_back_off_max_ms": max(values)}
-            result.add(Row(f"{name}: killed, back 3 s later", shown, max(values), BACK_GOAL))
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--kind", choices=KINDS, action="append", help="default: all")
+    parser.add_argument("--stops", type=int, default=200, help="default: %(default)s")
+    parser.add_argument("--rounds", type=int, default=10, help="default: %(default)s")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results; default: %(default)s")
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    return parser.parse_args()
 
 
 def main() -> None:
-    """Command line."""
-    options = arguments(__doc__, "faults", stops=100, rounds=10)
+    """Measures, shows, keeps: a result for each kind."""
+    options = parse()
     random.seed(1)
-    media = {kind.media for kind in KINDS.values()} | {kind.keyless for kind in KINDS.values()}
-    clips = {name: encode(name) for name in sorted(media)}
-    settings = {"stops": options.stops, "rounds": options.rounds}
-    result = Result("faults", "live sources: stops, limits, returns", settings)
-    measure_stops(result, options.stops, clips)
-    measure_limits(result, options.rounds, clips)
-    measure_returns(result, options.rounds, clips)
-    result.keep(options.out)
+    for name in options.kind or KINDS:
+        kind = KINDS[name]
+        kinds_of_media = sorted({kind.media, kind.keyless} - {""})
+        clips = {(media, kind.frames): encode(media, kind.frames) for media in kinds_of_media}
+        settings = {"stops": options.stops, "rounds": options.rounds}
+        result = Result(f"faults_{name.replace(' ', '_')}", f"a live source: {name}", settings)
+        measure_stops(result, name, options.stops, clips)
+        measure_limits(result, name, options.rounds, clips)
+        if name != "hls":  # it shows what has come for a while
+            measure_return(result, name, options.rounds, clips)
+        result.keep(None if options.dry else options.folder / f"{result.name}.json")
 
 
 if __name__ == "__main__":

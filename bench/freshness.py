@@ -20,8 +20,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from _freshness_cases import SERVERS, Case, cases
-from _freshness_runs import AGAIN, OURS, PAUSE_AFTER, WARM_UP, Run, quantiles, read, readers
+from _freshness_cases import BEFORE, SERVERS, Case, cases
+from _freshness_runs import AGAIN, GSTREAMER, OURS, PAUSE_AFTER, WARM_UP, Run, quantiles, read, readers
 from _measure import RESULTS, Result, Row, median, spread, take_turns
 from _peer_tables import markdown
 
@@ -46,14 +46,14 @@ def figures(runs: dict[str, list[Run]]) -> dict[str, float | str]:
 
 def rows_of(case: Case, runs: dict[str, list[Run]]) -> list[Row]:
     """Age beside that of the freshest peer, p50 and p99, and what is hidden."""
-    first, again = (quantiles(runs[name], "ages", 0.5) for name in (OURS, AGAIN))
-    apart = spread(first, again) if first and again else None
     rows = []
     for share in SHARES:
+        first, again = (quantiles(runs[name], "ages", share) for name in (OURS, AGAIN))
+        apart = spread(first, again) if first and again else None
         others = [
             median(values)
             for name, its in runs.items()
-            if name not in (OURS, AGAIN) and (values := quantiles(its, "ages", share))
+            if name not in (OURS, AGAIN, BEFORE) and (values := quantiles(its, "ages", share))
         ]
         own = quantiles(runs[OURS], "ages", share)
         ratio = median(own) / min(others) if own and others else None
@@ -74,7 +74,7 @@ def page(measured: dict[str, dict[str, list[Run]]], names: list[str]) -> str:
     table = [["", OURS, "hidden by `age`", *shown]]
     for case, runs in measured.items():
         cells = [pair(runs[OURS], "ages"), pair(runs[OURS], "hidden")]
-        table.append([case, *cells, *(pair(runs[name], "ages") for name in shown)])
+        table.append([case, *cells, *(pair(runs[name], "ages") if name in runs else "" for name in shown)])
     return markdown(table)
 
 
@@ -95,9 +95,10 @@ def text(value: float) -> str:
 
 def measure(case: Case, names: list[str], options: argparse.Namespace) -> dict[str, list[Run]]:
     """All readers in turns, with a server of their own."""
+    taking_part = [name for name in names if name in (OURS, AGAIN, GSTREAMER, *case.beside)]
     with tempfile.TemporaryDirectory() as folder, case.serve(Path(folder)) as server:
         kinds: dict[str, Callable[[], Run]] = {
-            name: partial(read, name, case, server, options.seconds) for name in names
+            name: partial(read, name, case, server, options.seconds, options.before) for name in taking_part
         }
         return take_turns(kinds, options.rounds)
 
@@ -107,22 +108,24 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
-    parser.add_argument("--seconds", type=float, default=3.0, help="of a reading; default: %(default)s")
+    parts = list(dict.fromkeys(case.part for case in cases()))
+    parser.add_argument("--part", choices=parts, action="append", help="default: all")
+    parser.add_argument("--rounds", type=int, default=7, help="default: %(default)s")
+    parser.add_argument("--seconds", type=float, default=2.0, help="of a reading; default: %(default)s")
     parser.add_argument(
         "--only", action="append", metavar="TEXT", help="streams whose names have it: 'H.264, 5'"
     )
-    kept = RESULTS / "freshness.json"
-    parser.add_argument("--json", type=Path, default=kept, help="where the result goes; default: %(default)s")
+    parser.add_argument("--before", type=Path, metavar="PACKAGE", help="another build of freshframe")
+    parser.add_argument("--commit", default="", help="of that build")
+    parser.add_argument("--folder", type=Path, default=RESULTS, help="of the results; default: %(default)s")
     parser.add_argument("--dry", action="store_true", help="write no result")
     return parser.parse_args()
 
 
 def main() -> None:
-    """Measures, shows, keeps."""
+    """Measures, shows, keeps: a result for each part."""
     options = parse()
-    found = [case for case in cases() if not options.only or any(t in case.name for t in options.only)]
-    names, versions, missing = readers()
+    names, versions, missing = readers(options.before)
     for name, why in missing.items():
         print(f"{name} is missing: {why}", file=sys.stderr)
     settings = {
@@ -131,16 +134,25 @@ def main() -> None:
         "warm_up": WARM_UP,
         "pause_after": PAUSE_AFTER,
         "missing": missing,
+        "before": options.commit,
     }
-    result = Result("freshness", "the true age of a decoded picture", settings, versions)
-    measured = {}
-    for case in found:
-        print(case.name, end=" ", file=sys.stderr, flush=True)
-        measured[case.name] = measure(case, names, options)
-        for row in rows_of(case, measured[case.name]):
-            result.add(row)
-    result.keep(None if options.dry else options.json)
-    print("\n" + page(measured, names))
+    parts: dict[str, list[Case]] = {}
+    for case in cases():
+        if not options.only or any(text in case.name for text in options.only):
+            parts.setdefault(case.part, []).append(case)
+    for part, found in parts.items():
+        if options.part and part not in options.part:
+            continue
+        name = f"freshness_{part.replace('-', '_')}"
+        result = Result(name, f"the true age of a decoded picture: {part}", settings, versions)
+        measured = {}
+        for case in found:
+            print(case.name, end=" ", file=sys.stderr, flush=True)
+            measured[case.name] = measure(case, names, options)
+            for row in rows_of(case, measured[case.name]):
+                result.add(row)
+        result.keep(None if options.dry else options.folder / f"{name}.json")
+        print("\n" + page(measured, names))
 
 
 if __name__ == "__main__":

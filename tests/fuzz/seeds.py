@@ -47,6 +47,49 @@ CALLS = [
 ]
 
 
+# The first byte is the kind of the rest: 0 bytes of a connection (then whether channels are known, and the
+# size of the pieces), 1 challenges, 2 a description, 3 packets of RTP (then codec, order, markers).
+RTSP_ANSWER = b"RTSP/1.0 200 OK\r\nCSeq: %d\r\n%s\r\n"
+RTP_SLICE = bytes((0x80, 0xE0, 0xFF, 0xFE, 0, 0, 0x0B, 0xB8, 0, 0, 0, 7)) + b"\x65\x88\x84\0\x10"
+RTP_FRAGMENT = bytes((0x80, 0x60, 0xFF, 0xFF, 0, 0, 0x17, 0x70, 0, 0, 0, 7)) + b"\x7c\x85\x88\x84"
+RTP_END = bytes((0x80, 0xE0, 0, 0, 0, 0, 0x17, 0x70, 0, 0, 0, 7)) + b"\x7c\x45\x11\x22"
+SENDER_REPORT = bytes((0x80, 200, 0, 6, 0, 0, 0, 7)) + bytes(range(20))
+GOODBYE = bytes((0x81, 203, 0, 1, 0, 0, 0, 7))
+DESCRIPTION = (
+    b"v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=x\r\nc=IN IP4 0.0.0.0\r\nt=0 0\r\na=control:*\r\n"
+    b"m=audio 0 RTP/AVP 0\r\na=control:track1\r\n"
+    b"m=video 0 RTP/AVP 96\r\nb=AS:500\r\na=rtpmap:96 %s/90000\r\na=framerate:30\r\n"
+    b"a=fmtp:96 packetization-mode=1;sprop-parameter-sets=Z0IAHpWoKA9k,aM48gA==\r\na=control:track2\r\n"
+)
+
+
+def block(channel: int, packet: bytes) -> bytes:
+    """An interleaved packet."""
+    return b"$" + struct.pack(">BH", channel, len(packet)) + packet
+
+
+def sized(*packets: bytes) -> bytes:
+    """Packets of the fuzzer, each behind its length and the milliseconds since the one before."""
+    return b"".join(struct.pack("BB", len(packet), 33) + packet for packet in packets)
+
+
+STREAM = RTP_SLICE, RTP_FRAGMENT, SENDER_REPORT, RTP_END, GOODBYE
+RTSP = [
+    b"\0\0\x10" + RTSP_ANSWER % (1, b"Public: OPTIONS, DESCRIBE, SETUP, PLAY, GET_PARAMETER\r\n"),
+    b"\0\1\xff" + RTSP_ANSWER % (2, b"Content-Length: 3\r\n") + b"v=0" + block(0, RTP_SLICE),
+    b"\0\0\x07" + block(0, RTP_SLICE) + b"\r\n" + block(1, SENDER_REPORT) + b"garbage" + block(0, RTP_END),
+    b"\0\0\x40OPTIONS rtsp://h/ RTSP/1.0\r\nCSeq: 9\r\n\r\n" + block(3, RTP_SLICE) + block(0, RTP_END),
+    b'\1RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm="x"\r\n'
+    b'WWW-Authenticate: Digest realm="x", nonce="n", algorithm=SHA-256, qop="auth", stale=true\r\n\r\n',
+    b'\1Digest realm="a\\"b", nonce=n, algorithm=MD5-sess, qop=auth, Basic realm=x',
+    *(b"\2" + DESCRIPTION % codec for codec in (b"H264", b"H265", b"JPEG", b"VP9", b"MP4V-ES")),
+    b"\2RTP/AVP;unicast;source=127.0.0.1;client_port=5000-5001;server_port=6000-6001;ssrc=11223344",
+    b"\2RTP/AVP/TCP;unicast;interleaved=0-1,RTP/AVP;multicast;destination=224.2.0.1;port=1-2;ttl=1",
+    b"\2rtsp://joe:p%40w@[::1]:8554/a%20b?x=1",
+    *(bytes((3, codec, order, 0)) + sized(*STREAM) for codec in range(6) for order in (0, 1)),
+]
+
+
 def text(content: bytes) -> bytes:
     """As messages between processes have it."""
     return struct.pack("<I", len(content)) + content
@@ -86,7 +129,7 @@ def to_worker(*messages: bytes) -> bytes:
 
 def main(folder: Path) -> None:
     """Writes the seeds."""
-    for name in ("decode", "url", "serve", "parent", "worker"):
+    for name in ("decode", "url", "rtsp", "serve", "parent", "worker"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, codec in VIDEOS.items():
         pipeline = ff.Pipeline()
@@ -95,6 +138,8 @@ def main(folder: Path) -> None:
         pipeline.run()
     for number, url in enumerate(URLS):
         (folder / "url" / str(number)).write_bytes(url.encode())
+    for number, said in enumerate(RTSP):
+        (folder / "rtsp" / str(number)).write_bytes(said)
     for number, call in enumerate(CALLS):
         (folder / "serve" / str(number)).write_bytes(call)
     for number, message in enumerate(TO_PARENT):

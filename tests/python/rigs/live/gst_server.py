@@ -48,6 +48,12 @@ PICTURES = (
     "( videotestsrc is-live=true ! video/x-raw,format=I420,width=160,height=120,framerate=30/1 "
     "! jpegenc ! rtpjpegpay name=pay0 pt=26 )"
 )
+AUDIO_FIRST = (
+    "( audiotestsrc is-live=true ! audioconvert ! audioresample ! mulawenc ! rtppcmupay name=pay0 "
+    + SOURCE
+    + "! rtph264pay name=pay1 pt=96 )"
+)
+TWO = CAMERA.removesuffix(")") + PICTURES.removeprefix("(").replace("pay0", "pay1")
 # Without the sync-method it begins amid a Matroska cluster, and sends an early client two headers.
 TCP = (
     SOURCE + "! h264parse ! {muxer} "
@@ -103,19 +109,22 @@ def guard(server: Any, user: str) -> Any:
 
 
 def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
-    """Serves /camera (the clip, for ever), /file (an MP4, once) and /pictures (JPEG); returns the port."""
+    """Serves /camera (the clip, for ever), /file (an MP4, once), /pictures (JPEG), /audio_first (audio, and
+    the clip) and /two (the clip and JPEG); returns the port."""
     server = GstRtspServer.RTSPServer.new()
-    server.set_address("127.0.0.1")
+    server.set_address(wanted.host)
     server.set_service(wanted.port)
     permissions = guard(server, wanted.user) if wanted.user else None
-    launch = {"/camera": CAMERA.format(fps=round(clip.fps)), "/pictures": PICTURES}
+    fps = round(clip.fps)
+    launch = {"/camera": CAMERA.format(fps=fps), "/pictures": PICTURES}
+    launch |= {"/audio_first": AUDIO_FIRST.format(fps=fps), "/two": TWO.format(fps=fps)}
     if wanted.file:
         launch["/file"] = FILE.format(path=wanted.file)
     for path, line in launch.items():
         factory = GstRtspServer.RTSPMediaFactory.new()
         factory.set_launch(line)
         factory.set_shared(path != "/file")
-        if path == "/camera":
+        if "name=source" in line:
             factory.connect("media-configure", lambda _factory, media: feed_media(media, clip))
         if permissions is not None:
             factory.set_permissions(permissions)
@@ -143,6 +152,7 @@ def main() -> None:
     parser.add_argument("--tcp", choices=MUXERS)
     parser.add_argument("--file", type=Path)
     parser.add_argument("--port", default="0")
+    parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--user")
     wanted = parser.parse_args()
     Gst.init(None)

@@ -14,6 +14,7 @@ number in its pixels. On request it lies as real cameras do, and its network los
 | pace, sender, log | pictures at their times, for RTSP; when they were sent |
 | server | the server of RTSP |
 | ts, ts_server, hls_server | the same pictures as MPEG-TS over TCP and UDP, and as HLS |
+| relay | a network that stands still, fills up or takes time, over TCP |
 | process | a server in a process of its own (`python -m rigs.live.truth`) |
 | watch | reads a stream with freshframe |
 """

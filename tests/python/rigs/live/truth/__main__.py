@@ -1,14 +1,16 @@
-"""The truth server as a program: `python -m rigs.live.truth LOG KIND FPS NAME=FILM ...`.
+"""The truth server as a program: `python -m rigs.live.truth LOG KIND FPS CONDUCT NAME=FILM ...`.
 
 It prints its URL, then serves. LOG gets a line per picture, the fields of Sent. KIND is rtsp (FPS: of URLs
-without a rate), tcp or udp (MPEG-TS), or hls (segments of two seconds); the latter serve the first film. It
-ends with the process that started it.
+without a rate), tcp or udp (MPEG-TS), or hls (segments of two seconds); the latter serve the first film.
+CONDUCT is a file with RTSP's lies and manners, pickled, or "-": those of a good camera. It ends with the
+process that started it.
 """
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import ctypes
+import pickle
 import signal
 import sys
 import threading
@@ -17,7 +19,9 @@ from typing import TextIO
 
 from rigs.live.truth.film import Film
 from rigs.live.truth.hls_server import HlsServer
+from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import Sent, SentLog
+from rigs.live.truth.manners import Manners
 from rigs.live.truth.server import TruthServer
 from rigs.live.truth.ts_server import TsServer
 
@@ -39,11 +43,20 @@ class WrittenLog(SentLog):
         self._out.write(" ".join(map(repr, sent)) + "\n")
 
 
-def server_of(kind: str, fps: float, films: dict[str, Film]) -> AnyServer:
+def conduct_of(path: str) -> tuple[Lies, Manners]:
+    """What the file says."""
+    if path == "-":
+        return Lies(), Manners()
+    lies, manners = pickle.loads(Path(path).read_bytes())
+    return lies, manners
+
+
+def server_of(kind: str, fps: float, films: dict[str, Film], conduct: str) -> AnyServer:
     """Not yet with its log."""
     first = next(iter(films.values()))
     if kind == "rtsp":
-        return TruthServer(films, fps=fps)
+        lies, manners = conduct_of(conduct)
+        return TruthServer(films, fps=fps, lies=lies, manners=manners)
     if kind == "hls":
         return HlsServer(first, fps, pictures=round(SEGMENT * fps))
     return TsServer(first, fps, udp=kind == "udp")
@@ -52,9 +65,9 @@ def server_of(kind: str, fps: float, films: dict[str, Film]) -> AnyServer:
 def main() -> None:
     """Serves until it is killed."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-    path, kind, fps, *named = sys.argv[1:]
+    path, kind, fps, conduct, *named = sys.argv[1:]
     films = {name: Film.load(Path(file)) for name, _, file in (one.partition("=") for one in named)}
-    with open(path, "w", buffering=1) as out, server_of(kind, float(fps), films) as server:
+    with open(path, "w", buffering=1) as out, server_of(kind, float(fps), films, conduct) as server:
         server.log = WrittenLog(out)
         print(server.url, flush=True)
         threading.Event().wait()

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import pickle
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -10,7 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from rigs.live.truth.film import Film
+from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import Sent, SentLog
+from rigs.live.truth.manners import Manners
 
 Kind = Literal["rtsp", "tcp", "udp", "hls"]
 TESTS = Path(__file__).parents[3]
@@ -20,12 +23,21 @@ class TruthProcess:
     """Serves films that lie in files; killed at the latest when the block ends."""
 
     def __init__(
-        self, films: Mapping[str, Path], log: Path, *, kind: Kind = "rtsp", fps: float = 5.0
+        self,
+        films: Mapping[str, Path],
+        log: Path,
+        *,
+        kind: Kind = "rtsp",
+        fps: float = 5.0,
+        lies: Lies | None = None,
+        manners: Manners | None = None,
     ) -> None:
         self._log = log
+        conduct = log.with_name(log.name + ".conduct")
+        conduct.write_bytes(pickle.dumps((lies or Lies(), manners or Manners())))
         named = [f"{name}={path}" for name, path in films.items()]
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "rigs.live.truth", str(log), kind, str(fps), *named],
+            [sys.executable, "-m", "rigs.live.truth", str(log), kind, str(fps), str(conduct), *named],
             cwd=TESTS,
             stdout=subprocess.PIPE,
             text=True,

@@ -1,0 +1,32 @@
+"""Reads a stream with freshframe and says when it had each picture: a child process of late.py.
+
+Usage: _late_reader.py URL SECONDS. A line per picture: CLOCK_MONOTONIC, the number in its pixels (-1: torn),
+`captured`, and the source's `behind` or nothing.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
+
+from rigs.live.truth.watch import Watch
+
+
+def main() -> None:
+    """Reads for so many seconds, counted from the first picture."""
+    url, seconds = sys.argv[1:]
+    with Watch(url) as camera:
+        end = time.monotonic() + float(seconds)
+        while time.monotonic() < end:
+            for seen in camera.read(1):
+                behind = camera.stats.behind
+                number = -1 if seen.number is None else seen.number
+                print(seen.now, number, seen.captured, "" if behind is None else behind, flush=True)
+
+
+if __name__ == "__main__":
+    main()

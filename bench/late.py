@@ -1,0 +1,190 @@
+"""Is `age` true while something holds pictures up, and does `behind` say by how much?
+
+RTSP over TCP. The camera on loopback (tests/python/rigs/live/truth) notes when it took each picture. Between
+it and the reader lies a relay, which can stand still. What `age` hides of a picture is `captured` minus the
+moment at which the camera took it. Its median before anything happens is the constant part: no reader can
+know it. The rows show the rest, in frame intervals.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import argparse
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from _freshness_cases import PICTURES, made
+from _measure import RESULTS, Result, Row, median, quantile
+from rigs.live.truth.encode import Shape
+from rigs.live.truth.process import TruthProcess
+from rigs.live.truth.relay import Relay
+
+FPS = 30
+CALM = 4.0  # seconds before anything happens
+AFTER = 6.0  # seconds that are watched from its beginning
+FILM = replace(PICTURES, count=600)  # no age is as long as it
+HEAVY = Shape(count=240, size=(3840, 2160), key_interval=60, bit_rate=40_000_000)
+HEAVY_FPS = 90  # more than one core decodes
+GOAL = 1.0  # frame intervals
+BEHIND_GOAL = 0.2
+DELAY = 1.0  # seconds
+READER = Path(__file__).with_name("_late_reader.py")
+
+
+@dataclass
+class Happening:
+    """What is done to a reader and its network; returns when it is over."""
+
+    name: str
+    act: Callable[[subprocess.Popen[str], Relay], None]
+    shape: Shape = FILM
+    fps: int = FPS
+    lasts: float = AFTER
+
+
+@dataclass
+class Watched:
+    """One reading.
+
+    Attributes:
+        calm: Seconds that `age` hides before anything happens.
+        late: The same afterwards.
+        behind: The source's `behind` in the last second.
+        ages: True ages afterwards.
+    """
+
+    calm: list[float] = field(default_factory=list)
+    late: list[float] = field(default_factory=list)
+    behind: list[float] = field(default_factory=list)
+    ages: list[float] = field(default_factory=list)
+
+
+def stop_reader(reader: subprocess.Popen[str], _: Relay) -> None:
+    """As a debugger, a suspended machine or a busy one does."""
+    reader.send_signal(signal.SIGSTOP)
+    time.sleep(2)
+    reader.send_signal(signal.SIGCONT)
+
+
+def fill_up(_: subprocess.Popen[str], relay: Relay) -> None:
+    """The camera's socket takes no more for five seconds."""
+    relay.reads.clear()
+    time.sleep(5)
+    relay.reads.set()
+
+
+def burst(_: subprocess.Popen[str], relay: Relay) -> None:
+    """As Wi-Fi that scans: nothing for half a second, each two seconds."""
+    for _turn in range(4):
+        relay.flows.clear()
+        time.sleep(0.5)
+        relay.flows.set()
+        time.sleep(1.5)
+
+
+def take_time(_: subprocess.Popen[str], relay: Relay) -> None:
+    """From now on each packet is late."""
+    relay.delay = DELAY
+
+
+def nothing(_reader: subprocess.Popen[str], _relay: Relay) -> None:
+    """The decoder alone is late."""
+
+
+HAPPENINGS = [
+    Happening("the process is stopped for 2 s", stop_reader),
+    Happening("the camera's socket is full for 5 s", fill_up, lasts=8.0),
+    Happening("the network brings bursts, 500 ms each 2 s", burst, lasts=9.0),
+    Happening("the network takes 1 s from now on", take_time, lasts=10.0),
+    Happening("the decoder is slower than the camera", nothing, HEAVY, HEAVY_FPS),
+]
+
+
+def watch(happening: Happening, server: TruthProcess) -> Watched:
+    """One reading with what happens in it."""
+    port = int(server.url.rpartition(":")[2].partition("/")[0])
+    with Relay(port) as relay, tempfile.TemporaryFile("w+") as out:
+        url = server.url.replace(f":{port}/", f":{relay.port}/")
+        command = [sys.executable, str(READER), url, str(CALM + happening.lasts)]
+        reader = subprocess.Popen(command, stdout=out, text=True)
+        time.sleep(CALM)
+        begin = time.monotonic()
+        happening.act(reader, relay)
+        reader.wait(60)
+        out.seek(0)
+        rows = [line.split(" ") for line in out.read().splitlines()]
+    log, found = server.sent(), Watched()
+    end = float(rows[-1][0])
+    for now, number, captured, behind in rows:
+        sent = log.find(int(number), float(now))
+        if sent is None:
+            continue
+        late = float(now) >= begin
+        (found.late if late else found.calm).append(float(captured) - sent.due)
+        if late:
+            found.ages.append(float(now) - sent.due)
+        if behind and float(now) >= end - 1:
+            found.behind.append(float(behind))
+    return found
+
+
+def rows_of(happening: Happening, runs: list[Watched]) -> list[Row]:
+    """What is hidden beyond the constant part, in intervals; and `behind` where it is known."""
+    shares: dict[float, list[float]] = {0.01: [], 0.5: [], 0.99: []}
+    for run in runs:
+        hidden = [happening.fps * (one - median(run.calm)) for one in run.late]
+        for share, values in shares.items():
+            values.append(quantile(hidden, share))
+    figures = {f"p{round(100 * share)}_intervals": median(values) for share, values in shares.items()}
+    figures["true_age_p99_s"] = median([quantile(run.ages, 0.99) for run in runs])
+    figures["pictures"] = sum(len(run.late) for run in runs)
+    rows = [Row(f"{happening.name}: hidden by age", figures, figures["p99_intervals"], GOAL)]
+    if happening.act is take_time:
+        told = [median(run.behind) for run in runs]
+        off = abs(median(told) - DELAY) / DELAY
+        rows.append(
+            Row(f"{happening.name}: behind is wrong by", {"behind_s": median(told)}, off, BEHIND_GOAL)
+        )
+    return rows
+
+
+def parse() -> argparse.Namespace:
+    """Command line."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rounds", type=int, default=3, help="default: %(default)s")
+    parser.add_argument("--only", metavar="TEXT", help="what happens: 'stopped'")
+    parser.add_argument("--out", type=Path, default=RESULTS / "late.json", help="default: %(default)s")
+    parser.add_argument("--dry", action="store_true", help="write no result")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measures, shows, keeps."""
+    options = parse()
+    settings = {"rounds": options.rounds, "calm": CALM, "fps": FPS, "heavy_fps": HEAVY_FPS}
+    result = Result("late", "is age true while pictures are held up", settings)
+    for happening in HAPPENINGS:
+        if options.only and options.only not in happening.name:
+            continue
+        film = {"film": made(happening.shape)}
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            TruthProcess(film, Path(folder) / "log", fps=happening.fps) as server,
+        ):
+            runs = [watch(happening, server) for _ in range(options.rounds)]
+        for row in rows_of(happening, runs):
+            result.add(row)
+        print(happening.name, file=sys.stderr)
+    result.keep(None if options.dry else options.out)
+
+
+if __name__ == "__main__":
+    main()

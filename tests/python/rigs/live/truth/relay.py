@@ -1,0 +1,83 @@
+"""A network between a camera and its client, over TCP: it can stand still, fill up, or take time."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import socket
+import threading
+import time
+
+from rigs.live.faulty_server import Server
+
+PIECE = 1 << 16  # bytes
+WINDOW = 1 << 16  # bytes of the buffer towards the camera: what does not fit waits in the camera
+
+
+class Relay(Server):
+    """Passes everything on between its clients and a port on loopback.
+
+    Attributes:
+        reads: Cleared: nothing more is taken from the camera, whose socket fills up.
+        flows: Cleared: what was taken is kept.
+        delay: Seconds that each piece takes.
+        heard: What the camera sends is added to it; None: it is not kept.
+    """
+
+    def __init__(self, behind: int) -> None:
+        self._behind = behind
+        self.reads, self.flows = threading.Event(), threading.Event()
+        self.reads.set()
+        self.flows.set()
+        self.delay = 0.0
+        self.heard: bytearray | None = None
+        super().__init__()
+
+    def close(self) -> None:
+        """Ends the waits first."""
+        self._ended.set()
+        self.reads.set()
+        self.flows.set()
+        super().close()
+
+    def talk(self, connection: socket.socket) -> None:
+        """One client."""
+        with socket.socket() as camera:
+            camera.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW)
+            camera.connect(("127.0.0.1", self._behind))
+            pieces: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
+            ways = [
+                threading.Thread(target=self._up, args=(connection, camera)),
+                threading.Thread(target=self._down, args=(pieces, connection)),
+            ]
+            for way in ways:
+                way.start()
+            with contextlib.suppress(OSError):
+                self._take(camera, pieces)
+            pieces.put((0.0, b""))
+            for end in (connection, camera):
+                with contextlib.suppress(OSError):
+                    end.shutdown(socket.SHUT_RDWR)
+            for way in ways:
+                way.join()
+
+    def _take(self, camera: socket.socket, pieces: queue.SimpleQueue[tuple[float, bytes]]) -> None:
+        while self.reads.wait() and (data := camera.recv(PIECE)):
+            pieces.put((time.monotonic(), data))
+            if self.heard is not None:
+                self.heard += data
+
+    def _down(self, pieces: queue.SimpleQueue[tuple[float, bytes]], client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while (piece := pieces.get())[1]:
+                self._ended.wait(max(0.0, piece[0] + self.delay - time.monotonic()))
+                self.flows.wait()
+                client.sendall(piece[1])
+
+    def _up(self, client: socket.socket, camera: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(PIECE):
+                camera.sendall(data)
+        with contextlib.suppress(OSError):
+            camera.shutdown(socket.SHUT_RDWR)
