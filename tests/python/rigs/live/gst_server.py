@@ -28,8 +28,9 @@ try:
     import gi
 
     gi.require_version("Gst", "1.0")
+    gi.require_version("GstRtsp", "1.0")
     gi.require_version("GstRtspServer", "1.0")
-    from gi.repository import GLib, Gst, GstRtspServer
+    from gi.repository import GLib, Gst, GstRtsp, GstRtspServer
 except (ImportError, ValueError) as error:
     print(error, file=sys.stderr)
     sys.exit(MISSING)
@@ -91,13 +92,13 @@ def feed_media(media: Any, clip: Clip) -> None:
 
 
 def guard(server: Any, user: str) -> Any:
-    """Wants "name:password" (Digest, then Basic) of every client; returns the permission for a factory."""
+    """Wants "name:password" (Digest with MD5) of every client; returns the permission for a factory."""
     name, password = user.split(":")
     token = GstRtspServer.RTSPToken()
     token.set_string(GstRtspServer.RTSP_TOKEN_MEDIA_FACTORY_ROLE, "viewer")
     auth = GstRtspServer.RTSPAuth()
+    auth.set_supported_methods(GstRtsp.RTSPAuthMethod.DIGEST)  # else Basic alone
     auth.add_digest(name, password, token)
-    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(name, password), token)
     server.set_auth(auth)
     permissions = GstRtspServer.RTSPPermissions()
     for right in (
