@@ -70,8 +70,10 @@ class Case:
     def serve(self, folder: Path) -> TruthProcess:
         """Its server, with its log in this folder."""
         films = {self.film: made(self.shape)}
-        kind, conduct = SERVERS[self.way], {"lies": self.lies, "manners": self.manners}
-        return TruthProcess(films, folder / "log", kind=kind, fps=self.fps, **conduct)
+        kind = SERVERS[self.way]
+        return TruthProcess(
+            films, folder / "log", kind=kind, fps=self.fps, lies=self.lies, manners=self.manners
+        )
 
     def url(self, server: TruthProcess) -> str:
         """Of the stream."""

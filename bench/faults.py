@@ -245,6 +245,14 @@ def figures(values: list[float]) -> dict[str, float]:
     }
 
 
+def add_stops(result: Result, what: str, values: list[float], goals: Goals = FFMPEGS) -> None:
+    """A row for each quantile that has a goal."""
+    for share, goal in goals.stop.items():
+        row = f"{what}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
+        result.add(Row(row, figures(values) if share == 0.5 else {}, quantile(values, share), goal))
+    print(f"{what}: {figures(values)}", file=sys.stderr)
+
+
 def measure_stops(result: Result, name: str, stops: int, clips: dict[tuple[str, int], Clip]) -> None:
     """In each state."""
     kind = KINDS[name]
@@ -254,10 +262,7 @@ def measure_stops(result: Result, name: str, stops: int, clips: dict[tuple[str, 
                 values = stalled_stops_ms(server, kind, stops)
             else:
                 values = [stop_ms(server, kind, STATES[state].reached) for _ in range(stops)]
-        for share, goal in kind.goals.stop.items():
-            row = f"{name}: stop while {state}, " + {0.5: "p50", 0.99: "p99", 1.0: "max"}[share]
-            result.add(Row(row, figures(values) if share == 0.5 else {}, quantile(values, share), goal))
-        print(f"{name}: stop while {state}: {figures(values)}", file=sys.stderr)
+        add_stops(result, f"{name}: stop while {state}", values, kind.goals)
 
 
 def measure_limits(result: Result, name: str, rounds: int, clips: dict[tuple[str, int], Clip]) -> None:
