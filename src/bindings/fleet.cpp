@@ -11,9 +11,11 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/engine/engine.hpp"
 #include "bindings/parts.hpp"
 #include "core/session_gate.hpp"
 #include "fleet/agent_end.hpp"
+#include "fleet/last_words.hpp"
 #include "media/masked_url.hpp"
 #include "process/life/child.hpp"
 
@@ -53,6 +55,9 @@ fleet::AgentOptions options_of(const nb::dict& given) {
   if (given.contains("expire_after")) options.outboxes.expire_after = time_of(given["expire_after"]);
   if (given.contains("outbox_results")) {
     options.outboxes.limits.results = nb::cast<std::size_t>(given["outbox_results"]);
+  }
+  if (given.contains("outbox_bytes")) {
+    options.outboxes.size_bytes = nb::cast<std::size_t>(given["outbox_bytes"]);
   }
   return options;
 }
@@ -122,11 +127,12 @@ std::string text_of(nb::handle bytes) {
   return {given.c_str(), given.size()};
 }
 
-process::Child start_child(const nb::list& arguments, const nb::list& environment, int socket) {
+process::Child start_child(const nb::list& arguments, const nb::list& environment, int socket, int page) {
   process::ChildOptions options;
   for (const nb::handle each : arguments) options.arguments.push_back(text_of(each));
   for (const nb::handle each : environment) options.environment.push_back(text_of(each));
   options.socket = socket;
+  options.page = page;
   return process::Child(options);
 }
 
@@ -163,6 +169,13 @@ void bind_agent(nb::module_& module) {
       .def("enter_gate", &enter_gate, nb::arg("camera"), nb::arg("epoch"),
            "Network sources that this thread creates use the gate of this run.")
       .def(
+          "watch",
+          [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const Engine& engine) {
+            self.end().watch({.epoch = epoch, .camera = camera}, engine.shared_core());
+          },
+          nb::arg("camera"), nb::arg("epoch"), nb::arg("engine"),
+          "Renewals tell what this pipeline of the run does, which has started.")
+      .def(
           "open_stream",
           [](PythonAgent& self, std::uint32_t camera, std::uint64_t epoch, const std::string& output) {
             return PythonStream(self.shared(),
@@ -170,6 +183,21 @@ void bind_agent(nb::module_& module) {
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("output"),
           "Opens the stream for the results of an output.");
+  module.def(
+      "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),
+      "Fatal signals name the run of their thread in this page.");
+  module.def(
+      "enter_run",
+      [](std::uint32_t camera, std::uint64_t epoch) { fleet::enter_run({.epoch = epoch, .camera = camera}); },
+      nb::arg("camera"), nb::arg("epoch"),
+      "This thread, and each that it starts, works for a run. Ends with leave_run().");
+  module.def("leave_run", [] { fleet::leave_run(); }, "Undoes enter_run() for this thread.");
+  module.def(
+      "say_fault", [](std::uint32_t number) { fleet::say_fault(number); }, nb::arg("number"),
+      "The page gets the run of this thread, which is about to end the process.");
+  module.def(
+      "say_end_in_order", [](std::uint32_t status) { fleet::say_end_in_order(status); }, nb::arg("status"),
+      "The page gets that the process ends because it has to.");
   module.def("leave_gate", [] { core::gate_of_thread() = nullptr; }, "Undoes enter_gate().");
 }
 
@@ -193,8 +221,11 @@ void bind_fleet(nb::module_& module) {
   module.def(
       "mask_passwords", [](const std::string& text) { return media::mask_passwords(text); }, nb::arg("text"),
       "The text with the passwords in its URLs masked.");
-  module.def("start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"),
-             nb::arg("socket"), "Starts a process with a socket. The calling thread must outlive it.");
+  module.def(
+      "start_fleet_child", &start_child, nb::arg("arguments"), nb::arg("environment"), nb::arg("socket"),
+      nb::arg("page") = -1,
+      "Starts a process with a socket, and a page of memory that is shared with it. The calling thread must "
+      "outlive it.");
 }
 
 }  // namespace freshframe::python

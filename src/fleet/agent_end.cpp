@@ -6,11 +6,13 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <set>
 #include <system_error>
 #include <utility>
 
+#include "fleet/last_words.hpp"
 #include "process/life/child.hpp"
 #include <poll.h>
 #include <pthread.h>
@@ -121,6 +123,7 @@ bool AgentEnd::put(Outboxes::Stream& stream, TimePoint captured, const Result& r
 
 bool AgentEnd::close_run(Run run) {
   if (!runs_.close(run)) return false;
+  forget_slot(run);
   outboxes_.close(run);
   const Lock lock(mutex_);
   in_hurry_ = true;
@@ -291,23 +294,34 @@ void AgentEnd::send_renewal(BootTime now) {
     in_hurry_ = false;
   }
   outboxes_.expire(now);
+  runs_.look(now);
+  const auto answers = runs_.answers();
   const auto cameras = runs_.records();
   const auto outboxes = outboxes_.records();
   auto writer = begin(ToController::Renewal);
   writer.put(static_cast<std::int64_t>(now.count()));
   writer.put(process::use_of(::getpid()).cpu);
+  writer.put(Seconds(std::chrono::system_clock::now().time_since_epoch()).count());
+  writer.put(static_cast<std::uint32_t>(answers.size()));
   writer.put(static_cast<std::uint32_t>(cameras.size()));
   writer.put(static_cast<std::uint32_t>(outboxes.last.size()));
   writer.put(static_cast<std::uint32_t>(outboxes.now.size()));
   put_all(writer, cameras);
   put_all(writer, outboxes.last);
   put_all(writer, outboxes.now);
+  for (const auto& [run, why] : answers) {
+    writer.put(run.epoch);
+    writer.put(run.camera);
+    writer.put_text(why);
+  }
   outgoing_.add(finish(writer));
 }
 
 /// A stopped process that continues may find its lease over: it ends before a source asks its gate.
 void AgentEnd::check_lease(BootTime now) const {
-  if (lease_->has_to_exit(now) && runs_.has_exclusive_session()) ::_exit(kLeaseIsOver);
+  if (!lease_->has_to_exit(now) || !runs_.has_exclusive_session()) return;
+  say_end_in_order(kLeaseIsOver);
+  ::_exit(kLeaseIsOver);
 }
 
 }  // namespace freshframe::fleet

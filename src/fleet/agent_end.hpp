@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "fleet/flow.hpp"
@@ -59,6 +60,10 @@ class AgentEnd {
   void tell(std::span<const std::byte> bytes);
 
   void open_run(Run run, bool exclusive) { runs_.open(run, exclusive); }
+  /// Renewals tell what its pipeline does, which has started. Its destruction is close_run()'s at the latest.
+  void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline) {
+    runs_.watch(run, std::move(pipeline));
+  }
   [[nodiscard]] std::shared_ptr<core::SessionGate> gate(Run run) const { return runs_.gate(run); }
   [[nodiscard]] std::shared_ptr<Outboxes::Stream> open_stream(Run run, const std::string& output) {
     return outboxes_.open(run, output);

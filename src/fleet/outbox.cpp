@@ -51,6 +51,14 @@ Outbox::Taken Outbox::take() {
   return taken;
 }
 
+void Outbox::shrink(std::size_t size_bytes) noexcept {
+  while (size_bytes_ > size_bytes) {
+    pop();
+    ++record_.full;
+  }
+  record_.waiting = waiting_.size();
+}
+
 void Outbox::expire() noexcept {
   record_.expired += drop_all();
 }

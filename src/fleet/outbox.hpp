@@ -40,11 +40,14 @@ class Outbox {
   [[nodiscard]] Taken take();
   [[nodiscard]] std::size_t next_size_bytes() const noexcept { return waiting_.front().result.bytes->size(); }
 
+  /// Drops the oldest results until it has no more than so many bytes.
+  void shrink(std::size_t size_bytes) noexcept;
   /// Drops the waiting results.
   void expire() noexcept;
   void fence() noexcept;
 
   [[nodiscard]] std::size_t size() const noexcept { return waiting_.size(); }
+  [[nodiscard]] std::size_t size_bytes() const noexcept { return size_bytes_; }
   [[nodiscard]] const OutboxRecord& record() const noexcept { return record_; }
 
  private:

@@ -20,6 +20,18 @@ bool is_of(const Outbox& outbox, Run run) {
   return outbox.record().camera == run.camera && outbox.record().epoch == run.epoch;
 }
 
+/// The size to which each of some outboxes has to shrink, so that together they have no more than `most` bytes.
+std::size_t common_bound(std::vector<std::size_t> sizes, std::size_t most) {
+  std::sort(sizes.begin(), sizes.end());
+  std::size_t left = most;
+  for (std::size_t i = 0; i < sizes.size(); ++i) {
+    const auto share = left / (sizes.size() - i);
+    if (sizes[i] > share) return share;  // it and the fatter ones
+    left -= sizes[i];
+  }
+  return most;
+}
+
 }  // namespace
 
 std::shared_ptr<Outboxes::Stream> Outboxes::open(Run run, const std::string& output) {
@@ -49,13 +61,33 @@ bool Outboxes::put(Stream& stream, const Result& result) {
       continue;
     }
     const bool was_empty = outbox->size() == 0;
+    size_bytes_ -= outbox->size_bytes();
     outbox->put(result);
+    size_bytes_ += outbox->size_bytes();
     if (was_empty && outbox->size() > 0) {
       has_new = has_new || reader.ready.empty();
       reader.ready.push_back(outbox);
     }
   }
+  if (size_bytes_ > options_.size_bytes) shrink_locked();
   return has_new;
+}
+
+/// Frees a sixteenth of the bound, so that it is not called with every result.
+void Outboxes::shrink_locked() {
+  std::vector<std::size_t> sizes;
+  for (const auto& [number, reader] : readers_) {
+    for (const auto& outbox : reader.all) sizes.push_back(outbox->size_bytes());
+  }
+  const auto bound = common_bound(std::move(sizes), options_.size_bytes - options_.size_bytes / 16);
+  size_bytes_ = 0;
+  for (auto& [number, reader] : readers_) {
+    for (const auto& outbox : reader.all) {
+      outbox->shrink(bound);
+      size_bytes_ += outbox->size_bytes();
+    }
+    erase_where(reader.ready, [](const auto& outbox) { return outbox->size() == 0; });
+  }
 }
 
 void Outboxes::close(Run run) {
@@ -74,6 +106,7 @@ void Outboxes::forget(Run run) {
   for (auto& [number, reader] : readers_) {
     for (const auto& outbox : reader.all) {
       if (!is_of(*outbox, run)) continue;
+      size_bytes_ -= outbox->size_bytes();
       outbox->fence();
       last_records_.push_back(outbox->record());
     }
@@ -101,7 +134,10 @@ void Outboxes::remove_reader(std::uint32_t number) {
     stream->wanted_ = !stream->outboxes_.empty();
   }
   erase_where(last_records_, [&](const auto& record) { return record.reader == number; });
-  readers_.erase(number);
+  const auto found = readers_.find(number);
+  if (found == readers_.end()) return;
+  for (const auto& outbox : found->second.all) size_bytes_ -= outbox->size_bytes();
+  readers_.erase(found);
 }
 
 bool Outboxes::has(std::uint32_t number) const {
@@ -121,11 +157,11 @@ std::shared_ptr<const Message> Outboxes::pull(const Pull& pull, BootTime now) {
   reader.sent.reset();
   if (reader.ready.empty()) return nullptr;
   reader.batch = pull.batch;
-  reader.sent = make_batch(reader, pull);
+  reader.sent = make_batch_locked(reader, pull);
   return reader.sent;
 }
 
-std::shared_ptr<const Message> Outboxes::make_batch(Reader& reader, const Pull& pull) {
+std::shared_ptr<const Message> Outboxes::make_batch_locked(Reader& reader, const Pull& pull) {
   std::vector<Outbox::Taken> taken;
   std::vector<OutboxRecord> records;
   std::size_t size = 0;
@@ -138,6 +174,7 @@ std::shared_ptr<const Message> Outboxes::make_batch(Reader& reader, const Pull& 
       if (full) break;
       taken.push_back(outbox->take());
       size += next;
+      size_bytes_ -= next;
     }
     records.push_back(outbox->record());
     reader.ready.pop_front();
@@ -162,7 +199,10 @@ void Outboxes::expire(BootTime now) {
     if (reader.expired || now - reader.pulled < options_.expire_after) continue;
     reader.expired = true;
     reader.ready.clear();
-    for (const auto& outbox : reader.all) outbox->expire();
+    for (const auto& outbox : reader.all) {
+      size_bytes_ -= outbox->size_bytes();
+      outbox->expire();
+    }
   }
 }
 

@@ -23,7 +23,8 @@
 namespace freshframe::fleet {
 
 struct OutboxesOptions {
-  OutboxLimits limits;
+  OutboxLimits limits = {};                          // of each
+  std::size_t size_bytes = 256U << 20;               // of all
   BootTime expire_after = std::chrono::seconds(60);  // without a pull of the reader
 };
 
@@ -88,13 +89,17 @@ class Outboxes {
     std::shared_ptr<const Message> sent;        // until the next pull acknowledges it
   };
 
+  /// Drops the oldest results of the fattest outboxes, since all of them together have too many bytes.
+  void shrink_locked() FRESHFRAME_REQUIRES(mutex_);
   void join_locked(Stream& stream, std::uint32_t number, Reader& reader) FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] static std::shared_ptr<const Message> make_batch(Reader& reader, const Pull& pull);
+  [[nodiscard]] std::shared_ptr<const Message> make_batch_locked(Reader& reader, const Pull& pull)
+      FRESHFRAME_REQUIRES(mutex_);
 
   const OutboxesOptions options_;
   mutable Mutex mutex_;
   std::map<std::uint32_t, Reader> readers_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<std::shared_ptr<Stream>> streams_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::size_t size_bytes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // of all outboxes
   std::vector<OutboxRecord> last_records_ FRESHFRAME_GUARDED_BY(mutex_);  // of removed outboxes
 };
 

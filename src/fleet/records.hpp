@@ -4,6 +4,7 @@
 // python/freshframe/fleet/_wire.py has the other side of it.
 #pragma once
 
+#include <array>
 #include <cstdint>
 
 namespace freshframe::fleet {
@@ -21,16 +22,38 @@ struct Run {
   friend auto operator<=>(const Run&, const Run&) = default;
 };
 
+/// Why a pipeline of an agent has lost a frame or a result, in the order of CameraRecord::drops: on edges, then
+/// in nodes.
+enum class Loss : std::uint8_t {
+  QueueFull,
+  NoWaiter,
+  Skipped,
+  Stale,
+  Stop,
+  Device,
+  Decode,
+  Pool,
+  Error,
+  Worker,
+  Repeated
+};
+inline constexpr int kLosses = 11;
+
 /// Of a camera that an agent runs.
 struct CameraRecord {
   std::uint64_t epoch = 0;
-  std::uint64_t results = 0;  // of all outputs
-  std::int64_t age_ns = -1;   // since the capture of the latest result's picture; -1: there is none
-  std::uint64_t refused = 0;  // results that were captured after the lease's end
+  std::uint64_t results = 0;       // of all outputs
+  std::int64_t age_ns = -1;        // since the capture of the latest result's picture; -1: there is none
+  std::uint64_t refused = 0;       // results that were captured after the lease's end
+  std::uint64_t frames = 0;        // that its sources gave, those that a node of them has lost among them
+  std::int64_t frame_age_ns = -1;  // since the latest of them; -1: there is none
+  std::int64_t away_ns = -1;       // since a source lost its camera, or never found it; -1: none did
+  double fps = 0;                  // frames per second of its sources, over some seconds
+  std::array<std::uint64_t, kLosses> drops{};
   std::uint32_t camera = 0;
   std::uint32_t sessions = 0;  // open at the camera, of sources with a gate
 };
-static_assert(sizeof(CameraRecord) == 40);
+static_assert(sizeof(CameraRecord) == 160);
 
 /// Of an outbox; always reported == full + expired + fenced + handed + waiting.
 struct OutboxRecord {
@@ -45,6 +68,18 @@ struct OutboxRecord {
   std::uint32_t reader = 0;
 };
 static_assert(sizeof(OutboxRecord) == 64);
+
+/// What a process says of its end by itself, in a page that it shares with the one that has started it. Bytes in
+/// memory: the reader is a program in Python.
+struct LastWords {
+  enum Kind : std::uint32_t { Nothing = 0, Fault = 1, InOrder = 2 };
+  std::uint32_t said = Nothing;
+  std::uint32_t camera = 0;  // of a Fault: whose thread it was
+  std::uint64_t epoch = 0;   // of the same; 0: of no run
+  std::uint32_t number = 0;  // of the signal, or the exit status
+  std::uint32_t unused = 0;
+};
+static_assert(sizeof(LastWords) == 24);
 
 /// Of a result in a batch; its pickle follows behind all of them.
 struct ResultRecord {

@@ -9,11 +9,14 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "core/session_gate.hpp"
 #include "fleet/lease.hpp"
+#include "fleet/pipeline_look.hpp"
 #include "fleet/records.hpp"
 
 namespace freshframe::fleet {
@@ -35,12 +38,37 @@ class RunGate final : public core::SessionGate {
   std::atomic<std::uint32_t> sessions_{0};
 };
 
+/// What is known of the pipeline of one run, by looks at it.
+class Watched {
+ public:
+  void begin(std::shared_ptr<const core::PipelineCore> pipeline) noexcept { pipeline_ = std::move(pipeline); }
+  [[nodiscard]] bool is_due(BootTime now) const noexcept;
+  void look(BootTime now);
+  void write_to(CameraRecord& record, BootTime now) const;
+  /// Why its camera is away; empty: it is not, or it has not said why.
+  [[nodiscard]] const std::string& why() const noexcept { return seen_.why; }
+  /// The pipeline, which its user destroys: that may take long.
+  [[nodiscard]] std::shared_ptr<const core::PipelineCore> end() noexcept { return std::move(pipeline_); }
+
+ private:
+  std::shared_ptr<const core::PipelineCore> pipeline_;
+  PipelineLook seen_;
+  BootTime looked_{};
+  std::optional<BootTime> gave_;  // when the number of frames was last seen to grow
+  std::optional<BootTime> away_;  // when it was first seen to be away
+  double fps_ = 0;
+};
+
 /// Thread-safe.
 class Runs {
  public:
   explicit Runs(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
 
   void open(Run run, bool exclusive);
+  /// Its pipeline, which has started: records have what it does from now on.
+  void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline);
+  /// Looks at the pipelines that it has not looked at for a second.
+  void look(BootTime now);
   /// Closes its gate. False: a session is still open and counts until a later close().
   bool close(Run run);
   /// The gate of its sources; null: they need no permission.
@@ -52,10 +80,19 @@ class Runs {
   [[nodiscard]] std::vector<Run> revoke(const std::set<Run>& allowed);
   [[nodiscard]] bool has_exclusive_session() const;
   [[nodiscard]] std::vector<CameraRecord> records() const;
+  /// What the cameras that are away have answered.
+  struct Answer {
+    Run run;
+    std::string why;
+  };
+  [[nodiscard]] std::vector<Answer> answers() const;
 
  private:
+  [[nodiscard]] std::vector<Run> due(BootTime now) const;
+
   struct State {
     std::shared_ptr<RunGate> gate;
+    Watched watched;
     std::uint64_t results = 0;
     std::uint64_t refused = 0;
     TimePoint captured{};

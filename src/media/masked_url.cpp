@@ -22,11 +22,28 @@ bool is_http(std::string_view text) {
   return end.ends_with("http://") || end.ends_with("https://");
 }
 
+/// A part of a text without spaces. A URL in it ends with it at the latest.
+struct Word {
+  std::size_t end = 0;
+  std::size_t last_at = std::string_view::npos;  // of its last '@'; npos: it has none
+};
+
+/// The word that `begin` is in. `before`: of an earlier position. Each word is looked at once, since a text from a
+/// camera may be one long word with thousands of URLs.
+Word word_at(std::string_view text, std::size_t begin, const Word& before) {
+  if (begin < before.end) return before;
+  Word word{.end = std::min(text.find_first_of(kSpaces, begin), text.size())};
+  const auto at = text.substr(begin, word.end - begin).rfind('@');
+  if (at != std::string_view::npos) word.last_at = begin + at;
+  return word;
+}
+
 /// The position of the password in the URL whose "://" ends at `begin`: [first, last), or nothing. A password
 /// with an unescaped '/', '?' or '@' cannot be distinguished from a path with an '@': then everything up to the
 /// last '@' counts as the password.
-std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin) {
-  const auto url = text.substr(0, text.find_first_of(kSpaces, begin));
+std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin,
+                                                  const Word& word) {
+  const auto url = text.substr(0, word.end);
   const auto parts = parse_authority(url, begin);
   const auto colon = url.substr(0, parts.end).find(':', begin);
   if (colon == std::string_view::npos || (parts.user_end && colon > *parts.user_end)) {
@@ -36,9 +53,8 @@ std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::si
   }
   const bool before_port = parts.bracketed || core::all_digits(url.substr(colon + 1, parts.end - colon - 1));
   if (colon >= parts.host_begin && before_port) return {0, 0};
-  const auto at = url.rfind('@');
-  if (at == std::string_view::npos || at < colon) return {0, 0};
-  return {colon + 1, at};
+  if (word.last_at == std::string_view::npos || word.last_at < colon) return {0, 0};
+  return {colon + 1, word.last_at};
 }
 
 /// Parameters such as "pwd=secret", "loginpas=secret" or "access_token=secret", as cameras use them.
@@ -57,10 +73,14 @@ bool is_secret(std::string_view name) {
 std::string mask_parameters(const std::string& text) {
   std::string masked;
   std::size_t done = 0;
+  auto scheme = std::string::npos;  // the last "://" before `equals`
+  auto next_scheme = text.find("://");
+  std::size_t space = 0;  // the first one behind `scheme`
   for (auto equals = text.find('='); equals != std::string::npos; equals = text.find('=', equals + 1)) {
-    const auto scheme = text.rfind("://", equals);
-    if (equals < done || scheme == std::string::npos || text.find_first_of(kSpaces, scheme) < equals)
-      continue;
+    for (; next_scheme < equals; next_scheme = text.find("://", next_scheme + 1)) scheme = next_scheme;
+    if (equals < done || scheme == std::string::npos) continue;
+    if (space <= scheme) space = std::min(text.find_first_of(kSpaces, scheme), text.size());
+    if (space < equals) continue;
     const auto name = text.find_last_of("?&;,/=", equals - 1) + 1;
     if (!is_secret(std::string_view(text).substr(name, equals - name))) continue;
     auto end = std::min(text.find_first_of("&# \t\r\n", equals + 1), text.size());
@@ -74,8 +94,10 @@ std::string mask_parameters(const std::string& text) {
 std::string mask_once(std::string_view text) {
   std::string masked;
   std::size_t done = 0;
+  Word word;
   for (auto at = text.find("://"); at != std::string_view::npos; at = text.find("://", at + 3)) {
-    const auto [first, last] = password_span(text, at + 3);
+    word = word_at(text, at + 3, word);
+    const auto [first, last] = password_span(text, at + 3, word);
     if (first == last || first < done) continue;
     masked += text.substr(done, first - done);
     masked += "***";

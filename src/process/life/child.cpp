@@ -41,12 +41,16 @@ std::vector<char*> pointers(const std::vector<std::string>& texts) {
 
 class FileActions {
  public:
-  explicit FileActions(int socket) {
+  FileActions(int socket, int page) {
     check(::posix_spawn_file_actions_init(&actions_), "cannot start a worker");
     check(::posix_spawn_file_actions_adddup2(&actions_, socket, kWorkerSocket), "cannot start a worker");
     check(::posix_spawn_file_actions_addopen(&actions_, STDIN_FILENO, "/dev/null", O_RDONLY, 0),
           "cannot start a worker");
-    check(::posix_spawn_file_actions_addclosefrom_np(&actions_, kWorkerSocket + 1), "cannot start a worker");
+    if (page >= 0) {
+      check(::posix_spawn_file_actions_adddup2(&actions_, page, kWorkerPage), "cannot start a worker");
+    }
+    const int first_closed = (page >= 0 ? kWorkerPage : kWorkerSocket) + 1;
+    check(::posix_spawn_file_actions_addclosefrom_np(&actions_, first_closed), "cannot start a worker");
   }
   FileActions(const FileActions&) = delete;
   FileActions& operator=(const FileActions&) = delete;
@@ -126,7 +130,7 @@ std::string ChildEnd::text() const {
 }
 
 Child::Child(const ChildOptions& options) {
-  const FileActions actions(options.socket);
+  const FileActions actions(options.socket, options.page);
   const Attributes attributes;
   const auto arguments = pointers(options.arguments);
   const auto environment = pointers(options.environment);

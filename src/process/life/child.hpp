@@ -13,11 +13,14 @@ namespace freshframe::process {
 
 /// The descriptor of a worker's socket. Otherwise only stdin (/dev/null), stdout and stderr are open.
 inline constexpr int kWorkerSocket = 3;
+/// The descriptor of the page that it shares with its starter, if there is one.
+inline constexpr int kWorkerPage = 4;
 
 struct ChildOptions {
   std::vector<std::string> arguments;    // the program first
   std::vector<std::string> environment;  // "NAME=value"
   int socket = -1;                       // becomes kWorkerSocket
+  int page = -1;                         // becomes kWorkerPage; -1: there is none. Above kWorkerPage
   std::optional<std::uint64_t> memory;   // bytes of data (RLIMIT_DATA)
 };
 

@@ -134,8 +134,51 @@ TEST(Outboxes, AResultLargerThanABatchTravelsAlone) {
   EXPECT_EQ(parsed(message).results.size(), 1U);
 }
 
+TEST(Outboxes, TheFattestGiveFirstWhenAllTogetherAreTooLarge) {
+  Outboxes outboxes({.limits = {.results = 1000, .size_bytes = 1 << 20}, .size_bytes = 16000});
+  outboxes.add_reader(1, "tracks", 0s);
+  const auto fat = outboxes.open({.epoch = 7, .camera = 1}, "tracks");
+  const auto lean = outboxes.open({.epoch = 8, .camera = 2}, "tracks");
+  for (int i = 0; i < 3; ++i) outboxes.put(*lean, result(i, 1000));
+  for (int i = 0; i < 100; ++i) outboxes.put(*fat, result(i, 1000));
+  const auto records = outboxes.records().now;
+  ASSERT_EQ(records.size(), 2U);
+  for (const auto& record : records) {
+    expect_balance(record);
+    if (record.camera == 2) {
+      EXPECT_EQ(record.full, 0U);
+    } else {
+      EXPECT_GE(record.waiting, 12U);  // 15000 bytes for both at least
+    }
+  }
+  EXPECT_LE(records[0].waiting + records[1].waiting, 16U);
+}
+
+TEST(Outboxes, WhatHasBeenPulledMakesRoomForAll) {
+  Outboxes outboxes({.limits = {.results = 1000, .size_bytes = 1 << 20}, .size_bytes = 10000});
+  outboxes.add_reader(1, "tracks", 0s);
+  const auto stream = outboxes.open(kSentRun, "tracks");
+  for (std::uint64_t number = 1; number <= 30; ++number) {
+    for (int i = 0; i < 5; ++i) outboxes.put(*stream, result(i, 1000));
+    static_cast<void>(
+        outboxes.pull({.reader = 1, .batch = number, .most_results = 5, .most_bytes = 1 << 20}, 0s));
+  }
+  EXPECT_EQ(outboxes.records().now.at(0).full, 0U);
+}
+
+TEST(Outboxes, AnOutboxThatGaveAllItHadIsNotReady) {
+  Outboxes outboxes({.limits = {.results = 1000, .size_bytes = 1 << 20}, .size_bytes = 1000});
+  outboxes.add_reader(1, "tracks", 0s);
+  const auto stream = outboxes.open(kSentRun, "tracks");
+  outboxes.put(*stream, result(0, 2000));
+  EXPECT_FALSE(outboxes.has(1));
+  EXPECT_EQ(outboxes.records().now.at(0).full, 1U);
+  outboxes.put(*stream, result(1, 100));
+  EXPECT_TRUE(outboxes.has(1));
+}
+
 TEST(Outboxes, AReaderThatDoesNotPullExpiresUntilItPulls) {
-  Outboxes outboxes({.limits = {}, .expire_after = 60s});
+  Outboxes outboxes({.expire_after = 60s});
   outboxes.add_reader(1, "tracks", 0s);
   const auto stream = outboxes.open(kSentRun, "tracks");
   outboxes.put(*stream, result(0));

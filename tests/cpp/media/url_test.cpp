@@ -3,9 +3,12 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
+#include <algorithm>
+#include <ctime>
 #include <filesystem>
 #include <limits>
 #include <string>
+#include <string_view>
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
@@ -21,6 +24,38 @@ namespace freshframe::test {
 using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
+
+// Processor time of this thread, of the best of some tries.
+double seconds_to_mask(const std::string& text) {
+  double best = std::numeric_limits<double>::max();
+  for (int i = 0; i < 5; ++i) {
+    timespec begin{};
+    timespec end{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begin);
+    static_cast<void>(mask_passwords(text));
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &end);
+    best = std::min(best, static_cast<double>(end.tv_sec - begin.tv_sec) +
+                              static_cast<double>(end.tv_nsec - begin.tv_nsec) / 1e9);
+  }
+  return best;
+}
+
+std::string repeated(std::string_view part, int times) {
+  std::string text;
+  for (int i = 0; i < times; ++i) text += part;
+  return text;
+}
+
+// A quadratic function takes four times as long for twice the text.
+TEST(MediaUrl, MasksLongTextsInLinearTime) {
+  for (const auto* part :
+       {"http://", "http://host:1/?a=b&", "http://h/?a=b ", "x=", "rtsp://10.0.0.7:554/main "}) {
+    const std::string begin = "http://u@";
+    const auto once = seconds_to_mask(begin + repeated(part, 20'000));
+    const auto twice = seconds_to_mask(begin + repeated(part, 40'000));
+    EXPECT_LT(twice, 3 * once) << part;
+  }
+}
 
 TEST(MediaUrl, MasksThePasswordOfEveryUrlInAText) {
   EXPECT_EQ(mask_passwords("rtsp://user:secret@host/a"), "rtsp://user:***@host/a");

@@ -1,0 +1,141 @@
+// The last words of an agent.
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/last_words.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdlib>
+#include <system_error>
+
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+namespace freshframe::fleet {
+namespace {
+
+constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+constexpr std::size_t kSlots = 4096;
+
+struct Slot {
+  std::atomic<bool> taken{false};
+  std::atomic<std::uint64_t> epoch{0};
+  std::atomic<std::uint32_t> camera{0};
+};
+
+// What a signal handler needs cannot be an object that is destroyed.
+struct Process {
+  LastWords* page = nullptr;
+  long pid = 0;
+  long slack = 0;  // of threads without a run
+  std::atomic<std::size_t> cursor{0};
+  std::array<Slot, kSlots> slots{};
+  std::array<struct sigaction, kFatal.size()> before{};
+};
+Process process_now;
+
+long slack_of_thread() noexcept {
+  return ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
+}
+
+/// Async-signal-safe. The first words are the last ones: another thread may crash on the way out.
+void say(LastWords::Kind kind, std::uint32_t number) noexcept {
+  auto& process = process_now;
+  if (process.page == nullptr || ::syscall(SYS_getpid) != process.pid)
+    return;  // a forked child has the page, too
+  std::atomic_ref said(process.page->said);
+  if (said.load() != LastWords::Nothing) return;
+  const auto slot = slack_of_thread() - process.slack - 1;
+  if (kind == LastWords::Fault && slot >= 0 && slot < static_cast<long>(kSlots)) {
+    const auto& of = process.slots[static_cast<std::size_t>(slot)];
+    process.page->camera = of.camera.load();
+    process.page->epoch = of.epoch.load();
+  }
+  process.page->number = number;
+  said.store(kind);
+}
+
+void call_before(int number, siginfo_t* info, void* context) noexcept {
+  for (std::size_t i = 0; i < kFatal.size(); ++i) {
+    if (kFatal.at(i) != number) continue;
+    const auto& before = process_now.before.at(i);
+    if ((before.sa_flags & SA_SIGINFO) != 0) {
+      before.sa_sigaction(number, info, context);
+    } else if (before.sa_handler == SIG_DFL) {
+      ::sigaction(number, &before, nullptr);
+      static_cast<void>(::raise(number));  // delivered when this handler returns
+    } else if (before.sa_handler != SIG_IGN) {
+      before.sa_handler(number);
+    }
+  }
+}
+
+void handle(int number, siginfo_t* info, void* context) {
+  const int error = errno;
+  // A signal that kill(2) sends goes to whatever thread takes it.
+  if (info == nullptr || info->si_code != SI_USER) say(LastWords::Fault, static_cast<std::uint32_t>(number));
+  errno = error;
+  call_before(number, info, context);
+}
+
+}  // namespace
+
+void keep_last_words(process::Descriptor page) {
+  auto* const memory = ::mmap(nullptr, sizeof(LastWords), PROT_READ | PROT_WRITE, MAP_SHARED, page.get(), 0);
+  if (memory == MAP_FAILED) {
+    throw Error("cannot map the page of an agent: " + std::generic_category().message(errno));
+  }
+  auto& process = process_now;
+  process.pid = ::syscall(SYS_getpid);
+  process.slack = slack_of_thread();
+  process.page = static_cast<LastWords*>(memory);
+  for (std::size_t i = 0; i < kFatal.size(); ++i) {
+    struct sigaction action{};
+    action.sa_sigaction = handle;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    sigemptyset(&action.sa_mask);
+    ::sigaction(kFatal.at(i), &action, &process.before.at(i));
+  }
+  static_cast<void>(std::atexit([] { say_fault(0); }));
+}
+
+void enter_run(Run run) noexcept {
+  auto& process = process_now;
+  if (process.page == nullptr || process.slack <= 0) return;
+  for (std::size_t tried = 0; tried < kSlots; ++tried) {
+    const auto number = process.cursor.fetch_add(1) % kSlots;
+    auto& slot = process.slots.at(number);
+    if (slot.taken.exchange(true)) continue;
+    slot.camera = run.camera;
+    slot.epoch = run.epoch;
+    static_cast<void>(::prctl(PR_SET_TIMERSLACK, process.slack + 1 + static_cast<long>(number), 0, 0, 0));
+    return;
+  }
+}
+
+void leave_run() noexcept {
+  if (process_now.page == nullptr || process_now.slack <= 0) return;
+  static_cast<void>(::prctl(PR_SET_TIMERSLACK, process_now.slack, 0, 0, 0));
+}
+
+void forget_slot(Run run) noexcept {
+  for (auto& slot : process_now.slots) {
+    if (slot.taken && slot.epoch == run.epoch && slot.camera == run.camera) slot.taken = false;
+  }
+}
+
+void say_fault(std::uint32_t number) noexcept {
+  say(LastWords::Fault, number);
+}
+
+void say_end_in_order(std::uint32_t status) noexcept {
+  say(LastWords::InOrder, status);
+}
+
+}  // namespace freshframe::fleet

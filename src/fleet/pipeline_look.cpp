@@ -1,0 +1,89 @@
+// A look at a pipeline of an agent.
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/pipeline_look.hpp"
+
+#include <cstddef>
+
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe::fleet {
+namespace {
+
+Loss loss_of(DropCause cause) noexcept {
+  switch (cause) {
+    case DropCause::QueueFull:
+      return Loss::QueueFull;
+    case DropCause::NoWaiter:
+      return Loss::NoWaiter;
+    case DropCause::Skipped:
+      return Loss::Skipped;
+    case DropCause::Stale:
+      return Loss::Stale;
+    case DropCause::Stop:
+      break;
+  }
+  return Loss::Stop;
+}
+
+Loss loss_of(NodeDropCause cause) noexcept {
+  switch (cause) {
+    case NodeDropCause::Device:
+      return Loss::Device;
+    case NodeDropCause::Decode:
+      return Loss::Decode;
+    case NodeDropCause::Pool:
+      return Loss::Pool;
+    case NodeDropCause::Error:
+      return Loss::Error;
+    case NodeDropCause::Worker:
+      return Loss::Worker;
+    case NodeDropCause::Repeated:
+      return Loss::Repeated;
+    case NodeDropCause::Stop:
+      break;
+  }
+  return Loss::Stop;
+}
+
+void add(PipelineLook& look, Loss loss, std::uint64_t count) {
+  look.drops[static_cast<std::size_t>(loss)] += count;
+}
+
+/// A source is away from its loss until its next frame, and while it is connected and silent.
+void see_source(PipelineLook& look, const core::Runner& runner) {
+  if (!runner.source()->has_source_stats() || runner.finished()) return;
+  const auto& book = runner.counters().source();
+  const bool is_silent = book.state() == SourceState::Stalled;
+  if (!is_silent && !book.is_lost()) return;
+  look.is_away = true;
+  const auto error = book.is_lost() ? book.snapshot({}).last_error : "it is connected, and nothing comes";
+  if (look.why.empty()) look.why = error;
+}
+
+void see_node(PipelineLook& look, const core::Runner& runner) {
+  std::uint64_t lost = 0;
+  for (int i = 0; i < kNodeDropCauses; ++i) {
+    const auto cause = static_cast<NodeDropCause>(i);
+    const auto count = runner.counters().drops(cause);
+    add(look, loss_of(cause), count);
+    lost += count;
+  }
+  if (runner.is_source()) {
+    look.frames += runner.processed() + lost;
+    see_source(look, runner);
+    return;
+  }
+  for (const auto& edge : runner.inbox().stats()) {
+    for (const auto& [cause, count] : edge.drops) add(look, loss_of(cause), count);
+  }
+}
+
+}  // namespace
+
+PipelineLook look_at(const core::PipelineCore& pipeline) {
+  PipelineLook look;
+  for (int i = 0; i < pipeline.node_count(); ++i) see_node(look, pipeline.runner(i));
+  return look;
+}
+
+}  // namespace freshframe::fleet
