@@ -1,7 +1,7 @@
 // Starts a fleet's page: asks for the state once a second, and each part shows its share.
 // SPDX-License-Identifier: Apache-2.0
 
-import { Cameras } from "./fleet_cameras.js";
+import { BROKEN, Cameras } from "./fleet_cameras.js";
 import { attribute, byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
 
@@ -16,7 +16,7 @@ const list = byId("facts");
 for (const [key, term, title] of [
   ["agents", "agents up", "agents whose lease is renewed, of all"],
   ["running", "running", "cameras that give results, of all"],
-  ["broken", "not running", "cameras that are failed or unplaced"],
+  ["broken", "not running", "cameras that are failed, unplaced or away"],
   ["rate", "results", "results a second of all cameras"],
   ["oldest", "oldest", "the highest age of a running camera's newest result"],
 ]) {
@@ -35,7 +35,8 @@ function show(state) {
   const agents = Object.values(state.agents);
   const up = agents.filter((agent) => agent.state === "up").length;
   const running = all.filter((camera) => camera.state === "running");
-  const broken = all.filter((camera) => camera.state === "failed" || camera.state === "unplaced").length;
+  const broken = all.filter((camera) => BROKEN.includes(camera.state)).length;
+  const [saturated] = Object.entries(state.saturated);
   cameras.update(state);
   text(facts.agents, `${up} / ${agents.length}`);
   text(facts.running, `${format.count(running.length)} / ${format.count(all.length)}`);
@@ -45,8 +46,8 @@ function show(state) {
   text(facts.rate, `${format.rate(cameras.rate)} /s`);
   text(facts.oldest, format.time(running.reduce((most, camera) => Math.max(most, camera.age ?? 0), 0)));
   const phase = byId("phase");
-  text(phase, broken > 0 ? "with problems" : "running");
-  attribute(phase, "data-state", broken > 0 ? "problem" : "running");
+  text(phase, saturated ? `${saturated[0]} ${saturated[1]}` : broken > 0 ? "with problems" : "running");
+  attribute(phase, "data-state", broken > 0 || saturated ? "problem" : "running");
   showAgents(agents);
   showReaders(state.readers);
   showEvents(state.events);
@@ -82,7 +83,8 @@ function showAgents(agents) {
           [
             `${format.count(agent.cameras)} cameras`,
             `load ${format.percent(agent.load)}`,
-            agent.pid > 0 ? `process ${agent.pid}` : "no process",
+            agent.lost >= 0.01 ? `${format.percent(agent.lost)} of the frames lost` : "",
+            agent.pid !== null ? `process ${agent.pid}` : "no process",
             agent.deaths > 0 ? `${format.count(agent.deaths)} ${agent.deaths === 1 ? "death" : "deaths"}` : "",
             Object.entries(agent.labels)
               .map(([name, value]) => `${name}=${value}`)

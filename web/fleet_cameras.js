@@ -6,8 +6,18 @@ import * as format from "./format.js";
 
 const ROW = 32; // pixels; fleet.css says the same
 const MORE = 6; // rows above and below what can be seen
-const STATES = ["running", "starting", "closing", "unplaced", "failed", "ended"];
-const TONE = { running: "ok", starting: "starting", closing: "closing", unplaced: "failed", failed: "failed", ended: "ended" };
+const STATES = ["running", "waiting", "starting", "closing", "away", "unplaced", "failed", "ended"];
+export const BROKEN = ["away", "unplaced", "failed"]; // states of a camera that gives nothing and should
+const TONE = {
+  running: "ok",
+  waiting: "starting",
+  starting: "starting",
+  closing: "closing",
+  away: "failed",
+  unplaced: "failed",
+  failed: "failed",
+  ended: "ended",
+};
 
 // A column has a text of each camera, and a key to sort by.
 const COLUMNS = [
@@ -96,7 +106,7 @@ export class Cameras {
     this.#shown = this.#all.filter((camera) => {
       if (this.agent !== null && camera.agent !== this.agent) return false;
       if (state !== "" && camera.state !== state) return false;
-      if (problems && camera.state !== "failed" && camera.state !== "unplaced") return false;
+      if (problems && !BROKEN.includes(camera.state)) return false;
       const about = `${camera.name} ${camera.url} ${camera.why} ${camera.agent ?? ""}`.toLowerCase();
       return words.every((word) => about.includes(word));
     });

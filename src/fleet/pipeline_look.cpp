@@ -3,11 +3,15 @@
 #include "fleet/pipeline_look.hpp"
 
 #include <cstddef>
+#include <string_view>
+#include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe::fleet {
 namespace {
+
+constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/outlet.py
 
 Loss loss_of(DropCause cause) noexcept {
   switch (cause) {
@@ -78,11 +82,26 @@ void see_node(PipelineLook& look, const core::Runner& runner) {
   }
 }
 
+/// Of the nodes that the fleet's outlets add up from. Parents have lower numbers than their children.
+std::vector<bool> on_the_way(const core::PipelineCore& pipeline) {
+  std::vector<bool> nodes(static_cast<std::size_t>(pipeline.node_count()), false);
+  for (int i = pipeline.node_count() - 1; i >= 0; --i) {
+    const auto& runner = pipeline.runner(i);
+    if (!nodes.at(static_cast<std::size_t>(i)) && !runner.name().starts_with(kOutlet)) continue;
+    nodes.at(static_cast<std::size_t>(i)) = true;
+    for (const auto& edge : runner.inbox().edges()) nodes.at(static_cast<std::size_t>(edge.parent)) = true;
+  }
+  return nodes;
+}
+
 }  // namespace
 
 PipelineLook look_at(const core::PipelineCore& pipeline) {
   PipelineLook look;
-  for (int i = 0; i < pipeline.node_count(); ++i) see_node(look, pipeline.runner(i));
+  const auto nodes = on_the_way(pipeline);
+  for (int i = 0; i < pipeline.node_count(); ++i) {
+    if (nodes.at(static_cast<std::size_t>(i))) see_node(look, pipeline.runner(i));
+  }
   return look;
 }
 

@@ -14,6 +14,7 @@ class PipelineCore;
 
 namespace freshframe::fleet {
 
+/// Losses are those on the way to the outputs of the fleet: what side branches leave out by design is none.
 struct PipelineLook {
   std::uint64_t frames = 0;
   std::array<std::uint64_t, kLosses> drops{};

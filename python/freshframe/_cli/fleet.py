@@ -137,9 +137,11 @@ def page(state: dict[str, Any]) -> RenderableType:
         counts[camera["state"]] = counts.get(camera["state"], 0) + 1
     summary = ", ".join(f"{count} {what}" for what, count in sorted(counts.items())) or "no cameras"
     events = [Text(f"{event['about']}: {event['text']}") for event in state["events"][-_SHOWN_EVENTS:]]
+    saturated = state.get("saturated", {})
     trouble = [Text(state["cluster"], style="bold red")] if state.get("cluster") else []
     return Group(
         Text(f"fleet {state['name']}: {summary}", style="bold"),
+        *(Text(f"{name} is saturated: it {what}", style="bold red") for name, what in saturated.items()),
         *trouble,
         _agents(state["agents"]),
         _cameras(cameras),
@@ -155,7 +157,7 @@ def _table(*columns: str) -> Any:
 
 
 def _agents(agents: dict[str, Any]) -> Any:
-    table = _table("agent", "state", "pid", "cameras", "load", "silent", "deaths", "labels")
+    table = _table("agent", "state", "pid", "cameras", "load", "lost", "silent", "deaths", "labels")
     for name, agent in agents.items():
         state = "draining" if agent["draining"] and agent["state"] == "up" else agent["state"]
         if agent["state"] == "up" and agent.get("python_silent", 0.0) > _STUCK:
@@ -167,6 +169,7 @@ def _agents(agents: dict[str, Any]) -> Any:
             str(agent["pid"] or ""),
             str(agent["cameras"]),
             f"{agent['load']:.0%}",
+            f"{agent.get('lost', 0.0):.0%}",
             f"{agent['silent']:.1f} s",
             str(agent["deaths"]),
             labels,

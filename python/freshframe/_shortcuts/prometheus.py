@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -14,19 +15,23 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
     from prometheus_client.registry import Collector
 
+    from ..fleet import Fleet
 
-def prometheus_collector(*pipelines: Pipeline) -> Collector:
-    """Makes a collector of the metrics at /metrics of Pipeline.serve(), for a registry of prometheus_client.
+
+def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
+    """Makes a collector of the metrics at /metrics of serve(), for a registry of prometheus_client.
 
     ``prometheus_client.REGISTRY.register(ff.prometheus_collector(pipeline))``. A registry accepts each name
-    of a metric only once, so give all pipelines to one collector. The label ``pipeline`` is their name.
+    of a metric only once, so give all pipelines and fleets to one collector. The labels ``pipeline`` and
+    ``fleet`` are their names.
 
     Args:
-        *pipelines: At least one; before, while or after they run. The collector keeps them alive.
+        *pipelines: At least one pipeline or fleet; before, while or after they run. The collector keeps them
+            alive.
 
     Raises:
-        OptionTypeError: An argument is not a Pipeline.
-        OptionError: There is no pipeline, or two have the same name.
+        OptionTypeError: An argument is neither a Pipeline nor a Fleet.
+        OptionError: There is none, or two have the same name.
         ImportError: The package prometheus_client is not installed.
     GIL: released while the text is made.
     """
@@ -46,7 +51,7 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
         def collect(self) -> Iterable[Metric]:
             families: dict[str, Metric] = {}
             for pipeline in pipelines:
-                for family in text_string_to_metric_families(engine_of(pipeline).metrics()):
+                for family in text_string_to_metric_families(_text_of(pipeline)):
                     known = families.setdefault(family.name, family)
                     if known is not family:
                         known.samples.extend(family.samples)
@@ -55,16 +60,31 @@ def prometheus_collector(*pipelines: Pipeline) -> Collector:
     return PipelineCollector()
 
 
-def _check(pipelines: tuple[Pipeline, ...]) -> None:
+def _text_of(one: Pipeline | Fleet) -> str:
+    if isinstance(one, Pipeline):
+        return engine_of(one).metrics()
+    from ..fleet._metrics import metrics_text  # noqa: PLC0415  (programs without a fleet do not load it)
+
+    return metrics_text(one.stats())
+
+
+def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
     if not pipelines:
-        raise OptionError("prometheus_collector() needs at least one Pipeline")
-    names: set[str] = set()
+        raise OptionError("prometheus_collector() needs at least one Pipeline or Fleet")
+    names: set[tuple[type, str]] = set()
     for pipeline in pipelines:
-        if not isinstance(pipeline, Pipeline):
-            raise OptionTypeError(f"prometheus_collector() takes pipelines, got {pipeline!r}")
-        if pipeline.name in names:
+        if not isinstance(pipeline, Pipeline) and not _is_fleet(pipeline):
+            raise OptionTypeError(f"prometheus_collector() takes pipelines and fleets, got {pipeline!r}")
+        key = (type(pipeline), pipeline.name)
+        if key in names:
             raise OptionError(
                 f"two of the pipelines have the name {pipeline.name!r}; give them different names, "
                 "as in ff.Pipeline('yard')"
             )
-        names.add(pipeline.name)
+        names.add(key)
+
+
+def _is_fleet(one: object) -> bool:
+    """Of a program that has not loaded the fleets it is none."""
+    module = sys.modules.get("freshframe.fleet")
+    return module is not None and isinstance(one, module.Fleet)

@@ -17,6 +17,7 @@ from .._closed_by_with import ClosedByWith
 from .._errors import OptionError, StateError
 from .._interpreter import fork
 from .._interpreter.log import logger
+from . import _metrics
 
 if TYPE_CHECKING:
     from ._stats import FleetStats
@@ -26,7 +27,9 @@ _MOST_PORTS = 65535
 _BELIEVED = 5.0  # seconds
 _SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
 _STALLED = 3.0  # seconds without a look of the controller at its agents: their leases are over
-_RARELY = 10.0  # seconds between two states when nobody does
+_OFTEN, _RARELY = 1.0, 10.0  # seconds between two states when nobody does
+_SHARE = 50  # so many times as long as making a state takes
+_BROKEN = ("failed", "unplaced", "away")
 
 _open: weakref.WeakSet[FleetPage] = weakref.WeakSet()
 
@@ -53,6 +56,7 @@ class FleetPage(ClosedByWith):
         self._stats = stats
         self._good: bytes | None = None  # what /healthz says, if it is sound
         self._ticked = ticked
+        self._rest = _OFTEN
         self._pid = os.getpid()
         self._pages = _native.Pages(
             host, port, "" if token is None else _check.text("token", token), "/fleet.html"
@@ -99,7 +103,7 @@ class FleetPage(ClosedByWith):
                 published = float("-inf")  # the state is made as soon as it goes on
                 continue
             self._renew_health()
-            if self._pages.asked == asked and now - published < _RARELY:
+            if self._pages.asked == asked and now - published < self._rest:
                 continue
             asked, published = self._pages.asked, now
             try:
@@ -126,14 +130,17 @@ class FleetPage(ClosedByWith):
         return True
 
     def _publish(self) -> None:
+        began = time.monotonic()
         stats = self._stats()
         text = json.dumps(page_state(stats), separators=(",", ":"))
         self._pages.set("/api/fleet", "application/json", text.encode(), 200)
+        self._pages.set("/metrics", _metrics.TYPE, _metrics.metrics_text(stats).encode(), 200)
         good, reason = health(stats)
         self._good = f"{reason}\n".encode() if good else None
         if not good:
             self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
         self._renew_health()
+        self._rest = min(_RARELY, max(_OFTEN, _SHARE * (time.monotonic() - began)))
 
     def _renew_health(self) -> None:
         """A sound state is believed for some seconds only: this program may be stopped."""
@@ -152,15 +159,16 @@ def page_state(stats: FleetStats) -> dict[str, Any]:
 
 
 def health(stats: FleetStats) -> tuple[bool, str]:
-    """Whether no camera is without a place or failed, and a sentence."""
+    """Whether no camera is without a place, failed or away, and a sentence."""
     if stats.failure is not None:
         return False, f"the controller has failed: {stats.failure}"
-    broken = [camera for camera in stats.cameras.values() if camera.state in ("failed", "unplaced")]
+    broken = [camera for camera in stats.cameras.values() if camera.state in _BROKEN]
     if not broken:
         states = stats.states()
         running = states.pop("running", 0)
         others = "".join(f", {count} {state}" for state, count in sorted(states.items()))
-        return True, f"{running} of {len(stats.cameras)} cameras run{others}"
+        saturated = "".join(f"; agent {name} {what}" for name, what in stats.saturated().items())
+        return True, f"{running} of {len(stats.cameras)} cameras run{others}{saturated}"
     first = broken[0]
     more = f" and {len(broken) - 1} others" if len(broken) > 1 else ""
     return False, f"camera {first.name!r}{more} not running: {first.why or first.state}"

@@ -4,9 +4,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from ._decide.decisions import AgentState, CameraState
+
+_SHOWN = 20  # cameras that do not run, in a text
+_SATURATED = 0.1  # share of the frames
+
+ShownState = Literal[CameraState, "waiting", "away"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,12 +24,16 @@ class AgentStats:
         state: ``starting``, ``up``, ``ending`` (it was killed and has not ended yet) or ``down``.
         why: Why it is not up.
         draining: It takes no cameras.
-        pid: Number of its process; 0: there is none.
+        pid: Number of its process; None: there is none.
         cameras: How many it has.
         load: Its share of the processor time that it may use, 0 to 1.
         silent: Seconds since its latest renewal.
         python_silent: Seconds since its Python told something. It does so once a second, unless something
             keeps the GIL.
+        lost: Share of its cameras' frames that its pipelines lost on the way to their outputs, over some
+            seconds.
+        waiting: Results in its outboxes.
+        clock_offset: Seconds by which its machine's clock is ahead of the controller's; 0: they are the same.
         launches: How often its process was started.
         deaths: How often it ended.
     """
@@ -34,13 +43,16 @@ class AgentStats:
     state: AgentState
     why: str
     draining: bool
-    pid: int
+    pid: int | None
     cameras: int
     load: float
     silent: float
     launches: int
     deaths: int
     python_silent: float = 0.0
+    lost: float = 0.0
+    waiting: int = 0
+    clock_offset: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +64,10 @@ class CameraStats:
         url: Its address, the password masked.
         needs: Labels that its agent must have.
         exclusive: It allows one session.
-        state: ``unplaced``, ``starting``, ``running``, ``closing``, ``failed`` or ``ended``.
-        why: Why it is not running.
+        state: ``unplaced``, ``starting``, ``waiting`` (its pipeline runs and has given no result yet),
+            ``running``, ``away`` (its pipeline runs, and its camera has given no frame for two seconds,
+            since it is not connected or silent), ``closing``, ``failed`` or ``ended``.
+        why: Why it is not running; of a camera that is away: its answer.
         since: Seconds in this state.
         agent: Where it is; None: nowhere.
         epoch: Number of its latest start; 0: it never was started.
@@ -61,12 +75,15 @@ class CameraStats:
         results: How many results this start has made, read or not.
         age: Seconds since the capture of what the newest result was made from; None: there is none.
         sessions: Open sessions at an exclusive camera, as its agent counts them.
-        produced: Results that its outputs made, in all starts, as far as is known: ``kept + dropped``.
-        kept: Those that outboxes were offered, or that no reader wanted.
-        dropped: Those that were lost before, the sum of ``drops``.
-        drops: By cause; only causes that happened. ``queue_full``: the agent could not pickle them in time;
-            ``stopped``: they waited for that when the run ended; ``refused``: captured after the lease's end;
-            ``failed``: they could not be pickled.
+        produced: Frames that its camera gave, in all starts, as far as is known.
+        kept: Results that outboxes were offered, or that no reader wanted.
+        dropped: Frames and results that the agent's pipeline lost, the sum of ``drops``. Where each frame
+            gives one result: ``produced == kept + dropped`` and what is on its way.
+        drops: By cause; only causes that happened. Those of EdgeStats.drops and NodeStats.drops, where
+            ``stopped`` is their ``stop`` and what waited when the run ended; ``refused``: captured after the
+            lease's end; ``failed``: a result that could not be pickled.
+        fps: Frames per second of its camera, over some seconds.
+        frame_age: Seconds since its latest frame, to half a second; None: there was none.
         too_large: Results above 8 MiB, of those in ``kept``. Readers count them as ``outbox_full``.
         overlap_seconds: For how long it may have run twice, since an agent was not seen to end.
         crashes: Crashes of agents in a row that it may have caused.
@@ -76,7 +93,7 @@ class CameraStats:
     url: str
     needs: dict[str, str]
     exclusive: bool
-    state: CameraState
+    state: ShownState
     why: str
     since: float
     agent: str | None
@@ -92,6 +109,8 @@ class CameraStats:
     too_large: int = 0
     overlap_seconds: float = 0.0
     crashes: int = 0
+    fps: float = 0.0
+    frame_age: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +193,16 @@ class FleetStats:
         """For how long cameras may have run twice, summed over all cameras that are here."""
         return sum(camera.overlap_seconds for camera in self.cameras.values())
 
+    def saturated(self) -> dict[str, str]:
+        """Agents whose pipelines are slower than their cameras, and what they lose. The worst is first."""
+        worst = sorted(self.agents.values(), key=lambda agent: -agent.lost)
+        return {
+            agent.name: f"loses {agent.lost:.0%} of the frames, with {agent.cameras} cameras and a load of "
+            f"{agent.load:.0%}"
+            for agent in worst
+            if agent.state == "up" and agent.lost >= _SATURATED
+        }
+
     def unplaced(self) -> dict[str, str]:
         """Cameras that run nowhere because no agent can take them, and why."""
         return {name: each.why for name, each in self.cameras.items() if each.state == "unplaced"}
@@ -189,4 +218,24 @@ class FleetStats:
         """The same as plain values for JSON."""
         import dataclasses  # noqa: PLC0415
 
-        return dataclasses.asdict(self) | {"overlap_seconds": self.overlap_seconds}
+        return dataclasses.asdict(self) | {
+            "overlap_seconds": self.overlap_seconds,
+            "saturated": self.saturated(),
+        }
+
+    def __str__(self) -> str:
+        """Some lines for people: the first one has the worst."""
+        counts = ", ".join(f"{count} {state}" for state, count in sorted(self.states().items()))
+        lines = [f"fleet {self.name}: {counts or 'no cameras'}"]
+        lines += [f"agent {name} is saturated: {what}" for name, what in self.saturated().items()]
+        for agent in self.agents.values():
+            process = f"process {agent.pid}" if agent.pid is not None else f"no process: {agent.why}"
+            lines.append(f"agent {agent.name}: {agent.state}, {agent.cameras} cameras, {process}")
+        for camera in [each for each in self.cameras.values() if each.state != "running"][:_SHOWN]:
+            lines.append(f"camera {camera.name}: {camera.state}{': ' if camera.why else ''}{camera.why}")
+        for reader in self.readers:
+            lost = reader.outbox_full + reader.expired + reader.fenced + reader.lost_with_agent
+            lines.append(
+                f"reader of {reader.output}: {reader.delivered} delivered, {reader.waiting} waiting, {lost} lost"
+            )
+        return "\n".join(lines)

@@ -3,19 +3,34 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import functools
 import os
 
 from .. import _native
 from .._errors import OptionError
 
 _FROM_ENVIRONMENT = "env:"
+_LONGEST = 8192  # letters of a text from a camera
+_TAIL = 2048  # letters of them that its end has: the last line of a traceback says what happened
 
 
-@functools.lru_cache(4096)  # the addresses of a fleet are shown again and again
 def masked(text: str) -> str:
     """A text without the passwords of its URLs, by the engine's own rules."""
     return _native.mask_passwords(text)
+
+
+def cut(text: str) -> str:
+    """A text of a camera, which may be of any length, in a length that everything can bear.
+
+    It is cut at spaces: a part of a URL could be a part of its password.
+    """
+    if len(text) <= _LONGEST:
+        return text
+    head, *rest = text[: _LONGEST - _TAIL].rsplit(maxsplit=1)
+    if not rest:
+        head = head.partition("://")[0]
+    tail = text[-_TAIL:].split(maxsplit=1)[1:]
+    left = len(text) - len(head) - sum(map(len, tail))
+    return " ".join([head, f"[{left} letters left out]", *tail])
 
 
 def resolved(url: str) -> str:

@@ -16,12 +16,30 @@ RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
 _ANSWER, _ORDER, _READER, READER_GONE, PULL, _FORGET = range(1, 7)  # to an agent
 _MOST = 64 << 20  # bytes of a message
 
+# Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
+LOSSES = (
+    *("queue_full", "no_waiter", "skipped", "stale", "stop"),  # on edges
+    *("device", "decode", "pool", "error", "worker", "repeated"),  # in nodes
+)
+
+
+
+def loss_name(cause: str) -> str:
+    """The name of a cause in the statistics of a fleet."""
+    return "stopped" if cause == "stop" else cause
+
+
 CAMERA = np.dtype(
     [
         ("epoch", "<u8"),
         ("results", "<u8"),
         ("age_ns", "<i8"),
         ("refused", "<u8"),
+        ("frames", "<u8"),
+        ("frame_age_ns", "<i8"),
+        ("away_ns", "<i8"),
+        ("fps", "<f8"),
+        ("drops", "<u8", (len(LOSSES),)),
         ("camera", "<u4"),
         ("sessions", "<u4"),
     ]
@@ -106,6 +124,8 @@ class Renewal:
 
     asked: int
     cpu: float  # seconds of processor time
+    clock: float  # Unix time of the agent's machine
+    answers: dict[tuple[int, int], str]  # of cameras that are away, by run
     cameras: Records
     last: Records  # outboxes that are no more; told once
     outboxes: Records
@@ -129,17 +149,26 @@ def parsed(message: memoryview) -> Renewal | Batch | tuple[Any, ...]:
         event: tuple[Any, ...] = pickle.loads(message[1:])
         return event
     if kind == RENEWAL:
-        asked, cpu, *counts = struct.unpack_from("<qdIII", message, 1)
-        cameras, rest = _records(message[29:], CAMERA, counts[0])
+        asked, cpu, clock, answers, *counts = struct.unpack_from("<qddIIII", message, 1)
+        cameras, rest = _records(message[41:], CAMERA, counts[0])
         last, rest = _records(rest, OUTBOX, counts[1])
-        outboxes, _ = _records(rest, OUTBOX, counts[2])
-        return Renewal(asked, cpu, cameras, last, outboxes)
+        outboxes, rest = _records(rest, OUTBOX, counts[2])
+        return Renewal(asked, cpu, clock, _answers(rest, answers), cameras, last, outboxes)
     if kind == BATCH:
         number, batch, *counts = struct.unpack_from("<IQII", message, 1)
         outboxes, rest = _records(message[21:], OUTBOX, counts[0])
         results, rest = _records(rest, RESULT, counts[1])
         return Batch(number, batch, outboxes, results, rest)
     raise ValueError(f"there is no message of kind {kind}")
+
+
+def _answers(data: memoryview, count: int) -> dict[tuple[int, int], str]:
+    answers = {}
+    for _ in range(count):
+        epoch, camera, size = struct.unpack_from("<QII", data)
+        answers[camera, epoch] = str(data[16 : 16 + size], errors="replace")
+        data = data[16 + size :]
+    return answers
 
 
 def _records(data: memoryview, kind: np.dtype[Any], count: int) -> tuple[Records, memoryview]:

@@ -7,7 +7,7 @@ import logging
 import struct
 import time
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..._errors import GraphError
@@ -16,6 +16,7 @@ from ..._graph.queue import Queue
 from ..._native import Frame
 from ..._pipeline.pipeline import Pipeline, is_live
 from ..._process import pickling
+from .._wire import loss_name
 
 LARGEST = 8 << 20  # bytes of a result: an outbox takes none that is larger
 _QUEUE = Queue(64, "drop_oldest")  # before a live output's pickling
@@ -29,13 +30,11 @@ class Outlet(Node[Any, None]):
         self._output = output
         self.name_in_pipeline = f"fleet {output}"
         self.kept = 0  # they reached the outboxes, or no reader wanted them
-        self.queue_full = 0  # dropped before this node, as far as it knows
         self.refused = 0  # captured after the lease's end
         self.too_large = 0  # of those that were kept: every reader counts them as outbox_full
 
     def process(self, sample: Any) -> None:
         """One result."""
-        self.queue_full += sample.dropped
         captured = sample.captured
         if not self._stream.wanted:
             self._count(self._stream.note(captured))
@@ -87,28 +86,33 @@ def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
     """What they have counted by now."""
     counts: Counter[str] = Counter()
     for outlet in outlets:
-        counts.update(
-            kept=outlet.kept,
-            queue_full=outlet.queue_full,
-            refused=outlet.refused,
-            too_large=outlet.too_large,
-        )
+        counts.update(kept=outlet.kept, refused=outlet.refused, too_large=outlet.too_large)
     return counts
 
 
 def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
-    """The same once the pipeline has ended: what was left in the queues counts, too."""
+    """The same once the pipeline has ended, with its frames and losses: those that were left in queues, too."""
     counts = counts_of(outlets)
+    stats = pipeline.stats()
     names = {outlet.name_in_pipeline for outlet in outlets}
-    edges = [edge for edge in pipeline.stats().edges if edge.child in names]
-    lost = Counter({"queue_full": 0, "stopped": 0})
+    way = set(names)  # nodes on the way to the outlets
+    while more := {edge.parent for edge in stats.edges if edge.child in way} - way:
+        way |= more
+    edges = [edge for edge in stats.edges if edge.child in way]
+    fed = {edge.child for edge in edges}
+    for name in way:
+        node = stats.nodes[name]
+        counts.update(_lost(node.drops))
+        if name not in fed:
+            counts["frames"] += node.processed + node.dropped
     for edge in edges:
-        for cause, count in edge.drops.items():
-            lost["queue_full" if cause == "queue_full" else "stopped"] += count
-        lost["stopped"] += edge.waiting
+        counts.update(_lost(edge.drops))
+        counts["stopped"] += edge.waiting
     # A result in whose midst the pipeline failed was delivered to the outlet and is none.
-    delivered = sum(edge.delivered for edge in edges)
-    lost["failed"] = max(0, delivered - counts["kept"] - counts["refused"])
-    counts.update(lost)
-    counts["queue_full"] = lost["queue_full"]
+    delivered = sum(edge.delivered for edge in edges if edge.child in names)
+    counts["failed"] = max(0, delivered - counts["kept"] - counts["refused"])
     return counts
+
+
+def _lost(drops: Mapping[Any, int]) -> Counter[str]:
+    return Counter({loss_name(cause): count for cause, count in drops.items()})

@@ -23,7 +23,7 @@ from ..._errors import FreshframeError, StopTimeout
 from ..._pipeline.pipeline import Pipeline, engine_of
 from ..._process.worker_log import log_to_parent
 from .._control.crashes import IN_ORDER
-from .._url import masked, resolved
+from .._url import cut, masked, resolved
 from .beat import begin_beat
 from .built import checked
 from .outlet import Outlet, add_outlet, counts_of, final_counts_of
@@ -31,6 +31,7 @@ from .received_build import ReceivedBuild
 from .threads import Crew
 
 _SOCKET = 3
+_PAGE = 4  # for last words
 _AT_ONCE = 32  # cameras that start or stop at a time
 _LOOK_EVERY = 0.2  # seconds: for pipelines that have ended
 _COUNT_EVERY = 1.0  # seconds between two reports of what outputs have lost
@@ -65,7 +66,8 @@ class _Run:
         return self.camera, self.epoch
 
     def shown(self, text: str) -> str:
-        """A text without the passwords of its URL."""
+        """A text of bearable length without the passwords of its URL."""
+        text = cut(text)
         for known in (self.url, self.secret):
             if len(known) >= _SHORTEST_SECRET:
                 text = text.replace(known, masked(self.url))
@@ -85,6 +87,7 @@ class _Agent:
 
     def log(self, level: int, logger: str, text: str) -> bool:
         """What the handler of worker processes wants."""
+        text = cut(text)
         with self._lock:
             secrets = [run for run in self._runs.values() if run.secret and run.secret in text]
         for run in secrets:
@@ -137,11 +140,14 @@ class _Agent:
 
     def _guarded(self, job: Callable[..., None], run: _Run, *arguments: Any) -> None:
         run.thread = threading.get_ident()
+        _native.enter_run(*run.key)  # a crash of this thread, or of one that it starts, names the camera
         try:
             job(run, *arguments)
         except BaseException as error:
             logging.getLogger("freshframe").exception("camera %r", run.name)
             self._close(run, ("failed", run.key, run.shown(_text(error))))
+        finally:
+            _native.leave_run()
 
     def _open(self, run: _Run, build: ReceivedBuild) -> None:
         with run.lock:
@@ -162,6 +168,8 @@ class _Agent:
                 return
             run.running = not run.stopping
             if run.running:
+                assert run.pipeline is not None
+                self._end.watch(*run.key, engine_of(run.pipeline))
                 self._tell("started", run.key, outputs)
         if not run.running:
             self._close(run, ("closed", run.key))
@@ -298,8 +306,8 @@ class _Agent:
                     self._tell_losses(run)
 
     def _tell_losses(self, run: _Run) -> None:
-        counts = counts_of(run.outlets)
-        del counts["kept"]  # renewals have it
+        """Of what renewals do not have."""
+        counts = Counter(too_large=sum(outlet.too_large for outlet in run.outlets))
         if run.running and counts != run.told:
             run.told = counts
             self._tell("counts", run.key, dict(counts), False)
@@ -337,7 +345,7 @@ def _innermost(frame: Any) -> list[traceback.FrameSummary]:
 
 
 def _text(error: BaseException) -> str:
-    text = str(error)
+    text = cut(str(error))
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
@@ -347,9 +355,25 @@ def main(parent: int, options: dict[str, Any]) -> None:
     _native.let_leaks_pass()
     faulthandler.enable()
     os.set_inheritable(_SOCKET, False)
+    exit_at_once = _keep_last_words()
     timeouts = options.pop("start_timeout", _START_TIMEOUT), options.pop("gil_timeout", None)
     end = _native.FleetAgent(_SOCKET, parent, options)
     _Agent(end, *timeouts).work()
     with contextlib.suppress(Exception):
         logging.shutdown()
-    os._exit(IN_ORDER)  # what still runs is a camera that does not stop
+    _native.say_end_in_order(IN_ORDER)
+    exit_at_once(IN_ORDER)  # what still runs is a camera that does not stop
+
+
+def _keep_last_words() -> Callable[[int], None]:
+    """Who ends this process is known from now on. Returns what ended it before without a word."""
+    os.set_inheritable(_PAGE, False)
+    _native.keep_last_words(_PAGE)
+    exit_at_once = os._exit
+
+    def say_and_exit(status: int) -> None:
+        _native.say_fault(status)
+        exit_at_once(status)
+
+    os._exit = say_and_exit  # type: ignore[assignment]  # of Python code; that of C is seen by its status
+    return exit_at_once

@@ -181,6 +181,9 @@ class ControllerState:
             for link in self._links.values()
             for each in link.cameras
         }
+        answers: dict[tuple[int, int], str] = {}
+        for link in self._links.values():
+            answers.update(link.answers)
         return FleetStats(
             name=self.name,
             term=self._state.term,
@@ -197,6 +200,7 @@ class ControllerState:
                     details.get(snapshot.shown_run(camera)),
                     self._counts[camera.number],
                     now,
+                    answers.get(snapshot.shown_run(camera), ""),
                 )
                 for camera in self._decisions.cameras.values()
                 if camera.number in self._urls

@@ -18,7 +18,7 @@ from ..._errors import FreshframeError
 from ..._process import worker_log
 from .. import _wire
 from .._decide.decisions import Action, Run
-from .._url import masked
+from .._url import cut, masked
 from . import snapshot
 from .controller_state import ControllerState, Setup, boot_time
 from .link import Link
@@ -180,7 +180,7 @@ class ControllerThread(ControllerState):
             reader = self._readers.get(message.reader)
             link.pending.discard(message.reader)
             if reader is not None:
-                reader._push(message)
+                reader._push(message, link.clock_offset)
         elif isinstance(message, _wire.Renewal):
             self._renew(link, message, now)
         else:
@@ -188,6 +188,9 @@ class ControllerThread(ControllerState):
 
     def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
         link.cameras = message.cameras
+        link.answers = message.answers
+        link.note_clock(message.clock)
+        link.note_losses(now)
         link.outboxes = message.outboxes
         link.forgotten.append(set())
         for record in message.last:
@@ -219,9 +222,9 @@ class ControllerThread(ControllerState):
             self._decisions.started(run, now)
             self._learn_outputs(run, outputs)
         elif what == "failed":
-            self._do(self._decisions.failed(rest[0], now, rest[1]))
+            self._do(self._decisions.failed(rest[0], now, cut(rest[1])))
         elif what == "hangs":
-            self._do(self._decisions.hangs(rest[0], now, rest[1]))
+            self._do(self._decisions.hangs(rest[0], now, cut(rest[1])))
         elif what == "ended":
             self._do(self._decisions.ended(rest[0], now))
         elif what == "closed":
@@ -232,7 +235,7 @@ class ControllerThread(ControllerState):
                 self._counts[number].tell(epoch, counts)
         elif what == "log":
             level, name, text = rest
-            self._logs.put(level, name, f"{link.name}: {masked(text)}")
+            self._logs.put(level, name, f"{link.name}: {masked(cut(text))}")
 
     def _learn_outputs(self, run: tuple[int, int], outputs: list[str]) -> None:
         if run[0] not in self._urls:
@@ -310,6 +313,7 @@ class ControllerThread(ControllerState):
             self._hear(link, last=True)
         self._selector.unregister(link.child)
         why = str(link.child.reap() or "ended")
+        words = link.last_words()
         self._unregister(link)
         del self._links[link.name]
         self._fold(link)
@@ -320,7 +324,9 @@ class ControllerThread(ControllerState):
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 reader._end_run(run, lost=True)
-        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=link.has_crashed(why)))
+        crashed = link.has_crashed(why)
+        link.close_page()
+        self._do(self._decisions.gone(link.name, boot_time(), why, crashed=crashed, culprit=words.run))
 
     # ---- the end
 

@@ -1,4 +1,4 @@
-"""What becomes of a camera's results before they are in outboxes, summed over its starts."""
+"""What a camera gave and what was lost of it before the outboxes, summed over its starts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -6,8 +6,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from .._wire import LOSSES, loss_name
+
 _STARTS = 2  # whose counts may still grow
-CAUSES = ("queue_full", "stopped", "refused", "failed")
+CAUSES = (*map(loss_name, LOSSES), "refused", "failed")
 
 
 class CameraCounts:

@@ -8,6 +8,8 @@ import re
 import signal
 from pathlib import Path
 
+from .last_words import SILENT, Words
+
 # Signals that somebody sends. All others come from what the process does.
 _FROM_OUTSIDE = {
     signal.SIGKILL,
@@ -18,8 +20,7 @@ _FROM_OUTSIDE = {
     signal.SIGUSR1,
     signal.SIGUSR2,
 }
-_LEASE_IS_OVER = 75  # the agent ends itself; src/fleet/agent_end.cpp
-IN_ORDER = 74  # it was told to, or its controller has hung up; no user code ends a process with that
+IN_ORDER = 74  # it was told to, or its controller has hung up; its last words say so, too
 _SIGNAL = re.compile(r"killed by signal (\d+)")
 _STATUS = re.compile(r"exited with status (\d+)")
 
@@ -34,8 +35,8 @@ def kills_for_memory() -> int:
     return 0
 
 
-def is_crash(end: str, *, killed: bool, out_of_memory: bool) -> bool:
-    """Of an agent's end, as its guard tells it.
+def is_crash(end: str, words: Words = SILENT, *, killed: bool, out_of_memory: bool) -> bool:
+    """Of an agent's end, as its guard tells it, with what the process has said itself.
 
     ``killed``: by its controller. ``out_of_memory``: the kernel has killed a process since the agent's start.
     """
@@ -45,5 +46,4 @@ def is_crash(end: str, *, killed: bool, out_of_memory: bool) -> bool:
     if found is not None:
         number = int(found[1])
         return number not in _FROM_OUTSIDE or (number == signal.SIGKILL and out_of_memory)
-    found = _STATUS.match(end)
-    return found is not None and int(found[1]) not in (_LEASE_IS_OVER, IN_ORDER)
+    return _STATUS.match(end) is not None and not words.in_order

@@ -8,6 +8,7 @@ import os
 import socket
 import subprocess
 import sys
+import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -18,8 +19,12 @@ from ... import _native
 from .._wire import CAMERA, OUTBOX, MessageReader, Records
 from .cores import usable_cores
 from .crashes import is_crash, kills_for_memory
+from .last_words import LastWordsPage, Words
 
 _READ_AT_ONCE = 1 << 18  # bytes
+_LOSSES_OVER = 10.0  # seconds
+_CLOCK_SAMPLES = 20  # renewals: ten seconds
+_SAME_CLOCK = 0.05  # seconds: less is the messages' own time
 
 
 class Link:
@@ -31,6 +36,7 @@ class Link:
         Raises:
             FreshframeError: The system refuses.
         """
+        self._page = LastWordsPage()
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         try:
             with theirs:
@@ -38,8 +44,10 @@ class Link:
                     [os.fsencode(each) for each in arguments(options)],
                     [os.fsencode(f"{name}={value}") for name, value in os.environ.items()],
                     theirs.fileno(),
+                    self._page.fileno(),
                 )
         except BaseException:
+            self._page.close()
             ours.close()
             raise
         self._set_up(name, child, ours)
@@ -51,6 +59,7 @@ class Link:
         self.pid: int = child.pid
         self.socket: socket.socket | None = ours
         self.cameras: Records = np.empty(0, CAMERA)  # of the latest renewal
+        self.answers: dict[tuple[int, int], str] = {}  # of cameras that are away
         self.outboxes: Records = np.empty(0, OUTBOX)
         self.builds: set[int] = set()  # those that it knows
         self.runs: set[tuple[int, int]] = set()  # whose outboxes may be there
@@ -65,6 +74,8 @@ class Link:
         self.waits_to_send = False  # the controller watches whether the socket takes more
         self.marked = True  # it has done what an earlier controller had ordered
         self._usable_cores: float | None = None
+        self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, those that were lost
+        self._clocks: deque[float] = deque(maxlen=_CLOCK_SAMPLES)
         self._incoming = MessageReader()
         self._outgoing = bytearray()
 
@@ -116,6 +127,36 @@ class Link:
         self.cpu = (now, cpu)
         return self.load
 
+    def note_losses(self, now: float) -> None:
+        """What its pipelines have lost on the way to their outputs, of the latest renewal."""
+        gave = now, int(self.cameras["frames"].sum()), int(self.cameras["drops"].sum())
+        if self._gave and (gave[1] < self._gave[-1][1] or gave[2] < self._gave[-1][2]):
+            self._gave.clear()  # a run has ended
+        self._gave.append(gave)
+        while len(self._gave) > 2 and now - self._gave[0][0] > _LOSSES_OVER:
+            self._gave.popleft()
+
+    @property
+    def lost(self) -> float:
+        """The share of the frames that was lost, over some seconds."""
+        if len(self._gave) < 2:
+            return 0.0
+        (_, frames, lost), (_, more_frames, more_lost) = self._gave[0], self._gave[-1]
+        return min(1.0, (more_lost - lost) / max(1, more_frames - frames))
+
+    def note_clock(self, unix_time: float) -> None:
+        """The time of the agent's machine, as it told a moment ago."""
+        self._clocks.append(unix_time - time.time())
+
+    @property
+    def clock_offset(self) -> float:
+        """Seconds by which the clock of the agent's machine is ahead of this one's; 0: they are the same.
+
+        A message that took long makes it smaller, so that the largest of some is the best.
+        """
+        offset = max(self._clocks, default=0.0)
+        return offset if abs(offset) > _SAME_CLOCK else 0.0
+
     def _cores(self) -> float:
         """Of the agent's machine."""
         if self._usable_cores is None:
@@ -135,7 +176,16 @@ class Link:
 
     def has_crashed(self, end: str) -> bool:
         """Whether its end, which is this text, may be the deed of a camera."""
-        return is_crash(end, killed=self.killed, out_of_memory=kills_for_memory() > self.memory_kills)
+        out_of_memory = kills_for_memory() > self.memory_kills
+        return is_crash(end, self.last_words(), killed=self.killed, out_of_memory=out_of_memory)
+
+    def last_words(self) -> Words:
+        """What its process has said of its end."""
+        return self._page.read()
+
+    def close_page(self) -> None:
+        """Its process has ended, and what it said was read."""
+        self._page.close()
 
     def close_socket(self) -> None:
         """The agent ends, too, if it still runs."""

@@ -7,10 +7,13 @@ from typing import Any
 
 from .._decide.model import Agent, Camera, Run
 from .._read.reader import FleetReader
-from .._stats import AgentStats, CameraStats, FleetReaderStats
+from .._stats import AgentStats, CameraStats, FleetReaderStats, ShownState
 from .._url import masked
+from .._wire import LOSSES, loss_name
 from .counts import CAUSES, CameraCounts
 from .link import Link
+
+_AWAY = 2.0  # seconds: a reconnection takes less
 
 
 def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> AgentStats:
@@ -21,19 +24,24 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         state=agent.state,
         why=masked(agent.why) if agent.state != "up" else "",
         draining=agent.draining,
-        pid=link.pid if link is not None else 0,
+        pid=link.pid if link is not None and link.pid > 0 else None,
         cameras=cameras,
         load=agent.load,
         silent=max(0.0, now - agent.heard) if link is not None else 0.0,
         launches=agent.launches,
         deaths=agent.deaths,
         python_silent=max(0.0, now - agent.python_ran) if link is not None else 0.0,
+        lost=link.lost if link is not None else 0.0,
+        waiting=int(link.outboxes["waiting"].sum()) if link is not None else 0,
+        clock_offset=link.clock_offset if link is not None else 0.0,
     )
 
 
 def counts_of(record: Any) -> dict[str, int]:
     """What an agent's renewal has counted of a start."""
-    return {"kept": int(record["results"]), "refused": int(record["refused"])}
+    losses = {loss_name(cause): int(count) for cause, count in zip(LOSSES, record["drops"], strict=True)}
+    kept, refused, frames = (int(record[name]) for name in ("results", "refused", "frames"))
+    return {**losses, "kept": kept, "refused": refused, "frames": frames}
 
 
 def shown_run(camera: Camera) -> Run:
@@ -41,14 +49,30 @@ def shown_run(camera: Camera) -> Run:
     return camera.moving.run if camera.moving is not None else camera.run
 
 
-def camera_stats(camera: Camera, url: str, record: Any, counts: CameraCounts, now: float) -> CameraStats:
-    """A camera; ``record``: of the shown run in its agent's latest renewal, or None."""
+def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
+    """What is shown of it, and why. A pipeline that runs says nothing of its camera."""
+    if camera.hangs:
+        return "failed", camera.why
+    if camera.moving is None and camera.state != "running":
+        return camera.state, camera.why
+    if record is not None and record["away_ns"] >= _AWAY * 1e9:
+        return "away", f"no frames for {record['away_ns'] / 1e9:.0f} s: {answer}" if answer else "no frames"
+    if record is None or not record["results"]:
+        return "waiting", "it has given no result yet"
+    return "running", camera.why
+
+
+def camera_stats(
+    camera: Camera, url: str, record: Any, counts: CameraCounts, now: float, answer: str = ""
+) -> CameraStats:
+    """A camera; ``record``: of the shown run in its agent's latest renewal, or None. ``answer``: of the camera."""
     moving = camera.moving
     agent = camera.agent if moving is None else moving.agent
     _, epoch = shown_run(camera)
     known = record is not None and agent is not None
     totals = counts.totals(epoch, {} if record is None else counts_of(record))
     drops = {cause: totals[cause] for cause in CAUSES if totals[cause]}
+    state, why = _state(camera, record if known else None, answer)
     dropped = sum(drops.values())
     doubled = 0.0 if camera.doubled_at is None else max(0.0, now - camera.doubled_at)
     return CameraStats(
@@ -56,8 +80,8 @@ def camera_stats(camera: Camera, url: str, record: Any, counts: CameraCounts, no
         url=masked(url),
         needs=dict(camera.needs),
         exclusive=camera.exclusive,
-        state="running" if moving is not None else "failed" if camera.hangs else camera.state,
-        why=masked(camera.why),
+        state=state,
+        why=masked(why),
         since=max(0.0, now - camera.since),
         agent=agent,
         epoch=epoch,
@@ -65,7 +89,9 @@ def camera_stats(camera: Camera, url: str, record: Any, counts: CameraCounts, no
         results=int(record["results"]) if known else 0,
         age=float(record["age_ns"]) / 1e9 if known and record["age_ns"] >= 0 else None,
         sessions=int(record["sessions"]) if known else 0,
-        produced=totals["kept"] + dropped,
+        produced=totals["frames"],
+        fps=float(record["fps"]) if known else 0.0,
+        frame_age=float(record["frame_age_ns"]) / 1e9 if known and record["frame_age_ns"] >= 0 else None,
         kept=totals["kept"],
         dropped=dropped,
         drops=drops,

@@ -95,10 +95,13 @@ class Decisions(Consequences):
         self._enter(camera, "running", now)
         self._note(now, camera.name, f"adopted on {agent.name}")
 
-    def gone(self, name: str, now: float, why: str, *, crashed: bool = False) -> list[Action]:
+    def gone(
+        self, name: str, now: float, why: str, *, crashed: bool = False, culprit: Run | None = None
+    ) -> list[Action]:
         """Its process was seen to have ended: nothing of it is at work any more.
 
         ``crashed``: by itself, so that a camera of it may be the cause. An agent that was stuck counts, too.
+        ``culprit``: the run whose thread it was, if that is known.
         """
         agent = self.agents[name]
         crashed_at = agent.python_ran if agent.is_stuck else now if crashed else None
@@ -109,11 +112,15 @@ class Decisions(Consequences):
         agent.load = 0.0
         self._note(now, name, why)
         cameras = [self.cameras[number] for number in sorted(self._placed[name])]
-        culprit = None if crashed_at is None else self._suspects.crash(cameras, crashed_at)
+        named = next((camera for camera in cameras if crashed and camera.run == culprit), None)
+        if named is not None:
+            self._suspects.name(named)
+        elif crashed_at is not None:
+            named = self._suspects.crash(cameras, crashed_at)
         for camera in cameras:
             self._lose(camera, now, f"{name} {why}")
-        if culprit is not None and not culprit.removed:
-            self._hold(culprit, now, f"{name} {why}")
+        if named is not None and not named.removed:
+            self._hold(named, now, f"{name} {why}")
         self._placed[name].clear()
         self._handovers.drop(name)
         self._overlaps.end(name, now)
@@ -139,7 +146,8 @@ class Decisions(Consequences):
     def _hold(self, camera: Camera, now: float, why: str) -> None:
         """It has crashed several agents: the others shall not suffer for it."""
         wait = self._suspects.hold(camera)
-        text = f"held for {wait:g} s: it crashed {camera.crashes} agents in a row, the last: {why}"
+        many = "an agent" if camera.crashes == 1 else f"{camera.crashes} agents in a row, the last"
+        text = f"held for {wait:g} s: it crashed {many}: {why}"
         self._enter(camera, "failed", now, text)
         camera.retry_at = now + wait
         self._note(now, camera.name, text)

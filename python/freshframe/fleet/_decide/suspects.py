@@ -55,6 +55,14 @@ class Suspects:
                 other.company = 0
         return group[0]
 
+    def name(self, culprit: Camera) -> None:
+        """A crash has named it: nobody else is accused."""
+        culprit.crashes += 1
+        ran = 0.0
+        culprit.trial = min(self._times.longest_trial, max(self._times.settled, 2 * ran))
+        culprit.company = 1
+        self._all[culprit.number] = culprit
+
     def hold(self, culprit: Camera) -> float:
         """Seconds until it is tried again."""
         wait = min(self._times.longest_hold, self._times.first_hold * 2.0**culprit.holds)

@@ -14,6 +14,7 @@ from ..._process import worker_log
 from .. import _wire
 from .._control.controller_state import Setup, boot_time
 from .._control.counts import CameraCounts
+from .._control.last_words import Words
 from .._control.link import Link
 from .._decide import adoption
 from .._decide.decisions import Camera, Run
@@ -251,16 +252,16 @@ class DetachedController(FarController):
         self._unmarked.add(link.name)
         link.marked = False
         if post.ended is not None and post.ended[0] == link.child.number:
-            link.child.ended(post.ended[1])
+            link.child.ended(*post.ended[1:])
         term = self._state.term
         link.send(_wire.order(term, "levels", worker_log.log_levels()))
         for number, reader in self._readers.items():
             link.send(_wire.reader(term, number, reader.output))
         link.send(_wire.order(term, "mark", term))
 
-    def _agent_ended(self, post: Post, number: int, why: str) -> None:
-        post.ended = number, why  # its guard may tell it before the agent is adopted
-        super()._agent_ended(post, number, why)
+    def _agent_ended(self, post: Post, number: int, why: str, words: Words) -> None:
+        post.ended = number, why, words  # its guard may tell it before the agent is adopted
+        super()._agent_ended(post, number, why, words)
 
     def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
         if event[0] == "marked":

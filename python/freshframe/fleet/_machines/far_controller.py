@@ -12,6 +12,7 @@ from .. import _wire
 from .._control.controller import Controller, boot_time
 from .._control.controller_state import Setup
 from .._control.controller_thread import _Request
+from .._control.last_words import Words
 from .._control.link import Link
 from .guards import FarLink, Guards, Post
 
@@ -47,8 +48,8 @@ class FarController(Controller):
                 token,
                 on_ready=lambda post: self._request(lambda: self._ready(post)),
                 on_gone=lambda post: self._request(lambda: self._guard_gone(post)),
-                on_ended=lambda post, number, why: self._request(
-                    lambda: self._agent_ended(post, number, why)
+                on_ended=lambda post, number, why, words: self._request(
+                    lambda: self._agent_ended(post, number, why, words)
                 ),
                 on_launched=lambda post, number, pid: self._request(
                     lambda: self._launched(post, number, pid)
@@ -167,10 +168,10 @@ class FarController(Controller):
         if link is not None and link.child.post is post and not self._closing:
             self._cut_off(link)
 
-    def _agent_ended(self, post: Post, number: int, why: str) -> None:
+    def _agent_ended(self, post: Post, number: int, why: str, words: Words) -> None:
         link = self._far_link(post.node)
         if link is not None and link.child.number == number:
-            link.child.ended(why)
+            link.child.ended(why, words)
 
     def _launched(self, post: Post, number: int, pid: int) -> None:
         link = self._far_link(post.node)

@@ -24,6 +24,7 @@ from typing import Any
 from ... import __version__, _native
 from ..._errors import FreshframeError
 from .._control.cores import usable_cores
+from .._control.last_words import SILENT, LastWordsPage, Words
 from .._control.link import arguments
 from .._wire import MessageReader
 from .handshake import StrangerError, introduce, message, tune
@@ -68,6 +69,7 @@ class Guard:
         self._child: Any = None
         self._number = 0  # of the child
         self._mark = ""
+        self._page = LastWordsPage()  # of the child
         self._renewed = 0.0
         self._spare: socket.socket | None = None  # what the next agent gets
         self._known = False  # to the program, which then takes the spare
@@ -149,7 +151,8 @@ class Guard:
                 self._relay.register(poller)
             ready = {descriptor for descriptor, _ in poller.poll(_LOOK_EVERY * 1000)}
             if self._child is not None and self._child.fileno() in ready:
-                self._tell_end(channel, str(self._child.reap() or "ended"))
+                why = str(self._child.reap() or "ended")
+                self._tell_end(channel, why, self._page.read())
             if channel.fileno() in ready:
                 data = channel.recv(1 << 16)
                 if not data:
@@ -173,12 +176,17 @@ class Guard:
         elif self._relay is not None and not self._relay.attached:
             self._relay.attach(self._open("agent"))
 
-    def _tell_end(self, channel: socket.socket, why: str) -> None:
+    def _tell_end(self, channel: socket.socket, why: str, words: Words = SILENT) -> None:
         self._child = None
+        self._page.close()
         if self._relay is not None:
             self._relay.finish()
         self._close_relay()
-        channel.sendall(message({"what": "ended", "number": self._number, "why": why}))
+        channel.sendall(message(self._end(self._number, why, words)))
+
+    @staticmethod
+    def _end(number: int, why: str, words: Words = SILENT) -> dict[str, Any]:
+        return {"what": "ended", "number": number, "why": why, "words": words.as_list()}
 
     def _obey(self, channel: socket.socket, order: dict[str, Any]) -> None:
         what = order["what"]
@@ -196,7 +204,7 @@ class Guard:
             if not end_marked(order["mark"]):
                 raise ConnectionError("the agent does not end")  # it is looked for again
             why = "ended with its guard"
-            channel.sendall(message({"what": "ended", "number": order["number"], "why": why}))
+            channel.sendall(message(self._end(order["number"], why)))
         elif what == "leave":
             raise _Leave
 
@@ -208,11 +216,14 @@ class Guard:
             raise ConnectionError("the agent's connection is lost")
         if self._outlives:
             self._relay = Relay()
+        self._page.close()
+        self._page = LastWordsPage()
         try:
             self._child = _native.start_fleet_child(
                 [os.fsencode(each) for each in arguments(_options(order["options"]))],
                 [os.fsencode(f"{name}={value}") for name, value in environment.items()],
                 (self._spare if self._relay is None else self._relay.theirs).fileno(),
+                self._page.fileno(),
             )
         except (OSError, FreshframeError) as error:
             self._tell_end(channel, f"cannot be started: {error}")

@@ -15,6 +15,7 @@ from typing import Any
 from ... import __version__
 from ..._errors import FreshframeError
 from .._control.crashes import is_crash
+from .._control.last_words import SILENT, Words
 from .._control.link import Link
 from .._wire import MessageReader
 from .handshake import StrangerError, message, tune, welcome
@@ -36,7 +37,7 @@ class Post:
         self.child: dict[str, Any] | None = hello.get("child")  # an agent that has outlived a connection
         self.pulls: dict[int, int] = {}  # the latest pull of each reader that this agent has got
         self.open = True
-        self.ended: tuple[int, str] | None = None  # number of its latest agent that has ended, and why
+        self.ended: tuple[int, str, Words] | None = None  # number of its latest agent that has ended, and why
         self.spare: socket.socket | None = None  # the next agent's connection
         self._channel = channel
         self._lock = threading.Lock()
@@ -93,6 +94,7 @@ class FarChild:
         self.given_up = False  # its end cannot be told any more, and nobody waits for it
         self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._why: str | None = None
+        self.words = SILENT  # of its end
         self._lock = threading.Lock()
 
     def fileno(self) -> int:
@@ -105,11 +107,12 @@ class FarChild:
         if self.given_up:
             self.ended("its end was not seen")
 
-    def ended(self, why: str) -> None:
+    def ended(self, why: str, words: Words = SILENT) -> None:
         """Its guard has seen it."""
         with self._lock:
             if self._why is None and self._event >= 0:
                 self._why = why
+                self.words = words
                 os.eventfd_write(self._event, 1)
 
     def reap(self) -> str | None:
@@ -167,7 +170,14 @@ class FarLink(Link):
 
     def has_crashed(self, end: str) -> bool:
         """Whether its end may be the deed of a camera. What its kernel kills for memory is not known here."""
-        return is_crash(end, killed=self.killed, out_of_memory=False)
+        return is_crash(end, self.last_words(), killed=self.killed, out_of_memory=False)
+
+    def last_words(self) -> Words:
+        """What its process has said of its end, as its guard tells it."""
+        return self.child.words
+
+    def close_page(self) -> None:
+        """Its guard has it."""
 
 
 class Guards:
@@ -180,7 +190,7 @@ class Guards:
         *,
         on_ready: Callable[[Post], None],
         on_gone: Callable[[Post], None],
-        on_ended: Callable[[Post, int, str], None],
+        on_ended: Callable[[Post, int, str, Words], None],
         on_launched: Callable[[Post, int, int], None],
     ) -> None:
         """Listens on a free port of an address of this machine.
@@ -297,7 +307,8 @@ class Guards:
         post.send(what="leave" if closing else "known")
         for told in post.hear():
             if told["what"] == "ended":
-                self._on_ended(post, int(told["number"]), str(told["why"]))
+                words = Words.of_list(told["words"])
+                self._on_ended(post, int(told["number"]), str(told["why"]), words)
             elif told["what"] == "launched":
                 self._on_launched(post, int(told["number"]), int(told["pid"]))
         with self._lock:

@@ -38,7 +38,8 @@ class FleetSample:
             anew with it.
         seq: Frame number at the source, within the epoch.
         pts: Seconds in the source's own time.
-        time: Unix time of the capture.
+        time: Unix time of the capture, by the clock of the machine of the fleet's controller, which is the
+            program's unless the fleet is detached. That of an agent may be another one.
         value: The result.
         dropped: Results of this epoch that are missing since the one before.
         ordinal: Number of the result among those of this epoch that were offered to this reader, from 0.
@@ -133,7 +134,8 @@ class FleetReader(ClosedByWith):
             self._starved = True  # before the second look: the user's thread may read all of it meanwhile
         return self._has_room
 
-    def _push(self, batch: Batch) -> None:
+    def _push(self, batch: Batch, clock_offset: float = 0.0) -> None:
+        """``clock_offset``: by how much the clock of the agent's machine is ahead."""
         begin = 0
         with self._changed:
             self._books.note_all(batch.outboxes)
@@ -142,7 +144,8 @@ class FleetReader(ClosedByWith):
                 missing = receive(camera, epoch, ordinal)
                 if missing >= 0:
                     data = pickles[begin : begin + size]
-                    items.append((camera, epoch, seq, pts, captured, missing, ordinal, data))
+                    at = captured - clock_offset
+                    items.append((camera, epoch, seq, pts, at, missing, ordinal, data))
                 begin += size
             self._changed.notify_all()
 

@@ -28,9 +28,9 @@ class ServedReader(FleetReader):
         """Of this controller."""
         self._books = Books(term)
 
-    def _push(self, batch: Batch) -> None:
+    def _push(self, batch: Batch, clock_offset: float = 0.0) -> None:
         with self._changed:
-            super()._push(batch)
+            super()._push(batch, clock_offset)
             self._books.note_again(batch.outboxes, batch.results)
 
     def note_batch(self, agent: str) -> None:
