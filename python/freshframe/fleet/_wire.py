@@ -23,7 +23,6 @@ LOSSES = (
 )
 
 
-
 def loss_name(cause: str) -> str:
     """The name of a cause in the statistics of a fleet."""
     return "stopped" if cause == "stop" else cause

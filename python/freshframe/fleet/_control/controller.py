@@ -23,7 +23,12 @@ class Controller(ControllerThread):
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """An agent that shall run."""
-        self._call(lambda: self._decisions.add_agent(name, labels, boot_time()))
+
+        def add() -> None:
+            self._decisions.can_add_agents = True  # all that it takes is a process
+            self._decisions.add_agent(name, labels, boot_time())
+
+        self._call(add)
 
     def add_build(self, known: bytes, pickled: bytes) -> int:
         """A function that agents get once."""

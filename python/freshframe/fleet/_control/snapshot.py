@@ -57,6 +57,8 @@ def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
         return camera.state, camera.why
     if record is not None and record["away_ns"] >= _AWAY * 1e9:
         return "away", f"no frames for {record['away_ns'] / 1e9:.0f} s: {answer}" if answer else "no frames"
+    if record is None and camera.moving is not None:
+        return "running", camera.why  # the former run goes on
     if record is None or not record["results"]:
         return "waiting", "it has given no result yet"
     return "running", camera.why

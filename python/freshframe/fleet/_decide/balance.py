@@ -1,11 +1,13 @@
-"""Evens out the load of a fleet's agents: one camera at a time, after a load was uneven for long."""
+"""Evens out the load and the cameras of a fleet's agents: one camera at a time, after some time."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .model import Agent, Times
+
+_EVEN = 0.1  # of the cameras of the agent with the most
 
 
 class Balance:
@@ -16,10 +18,12 @@ class Balance:
         self._times = times
         self._uneven_since: float | None = None
         self._moved = float("-inf")
+        self._fewer_since: dict[str, float] = {}  # agents that have too few cameras
+        self._filled: set[str] = set()  # of these, those that get some
 
     def pair(self, agents: Iterable[Agent], now: float) -> tuple[Agent, Agent] | None:
         """The agents from and to which a camera is to move now, if one is."""
-        up = [agent for agent in agents if agent.state == "up" and not agent.draining]
+        up = _that_take_any(agents)
         if len(up) < 2:
             self._uneven_since = None
             return None
@@ -36,6 +40,34 @@ class Balance:
             return None
         return most, least
 
+    def fuller(
+        self, agents: Iterable[Agent], count: Callable[[str], int], now: float
+    ) -> list[tuple[Agent, Agent]]:
+        """Agents from and to which a camera may move, since an agent has come (back) with less than half as many.
+
+        Never to one that has more to do.
+        """
+        up = [agent for agent in _that_take_any(agents) if not agent.keeps_gil]
+        up.sort(key=lambda agent: count(agent.name))
+        pairs = []
+        fewer: dict[str, float] = {}
+        for least in up[:-1]:
+            most = up[-1]
+            few, many = count(least.name), count(most.name)
+            even = max(2.0, _EVEN * many) if least.name in self._filled else max(3.0, many / 2)
+            if many - few < even or least.load > most.load + self._times.spread / 2:
+                continue
+            fewer[least.name] = since = self._fewer_since.get(least.name, now)
+            if now - since >= self._times.even_after and least.load < self._times.busy:
+                pairs.append((most, least))
+        self._fewer_since = fewer
+        self._filled = {least.name for _, least in pairs}
+        return pairs
+
     def moved(self, now: float) -> None:
         """A camera has begun to move."""
         self._moved = now
+
+
+def _that_take_any(agents: Iterable[Agent]) -> list[Agent]:
+    return [each for each in agents if each.state == "up" and not each.draining and each.apart is None]

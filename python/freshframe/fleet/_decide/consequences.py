@@ -32,6 +32,7 @@ class Consequences:
         self.cameras: dict[int, Camera] = {}
         self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
         self.warnings: list[str] = []  # for the log; taken by the controller
+        self.can_add_agents = False  # the controller can start more than those that it was given
         self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
         self._next_epoch = next_epoch
         self._is_flushed = is_flushed
@@ -53,7 +54,9 @@ class Consequences:
         for camera in self._suspects.look(lambda camera: self.agents[camera.agent or ""].python_ran):
             self._note(now, camera.name, "cleared: its agent runs on with it")
         actions: list[Action] = []
-        for agent in self.agents.values():
+        for agent in list(self.agents.values()):
+            if self._is_over(agent, actions):
+                continue
             self._watch(agent, now, actions)
             if agent.draining and agent.state == "up" and self._placed[agent.name]:
                 self._drain_some(agent, now, actions)
@@ -62,6 +65,18 @@ class Consequences:
             self._settle(self.cameras[number], now, actions)
         self._rebalance(now, actions)
         return actions + self._finished(now)
+
+    def _is_over(self, agent: Agent, actions: list[Action]) -> bool:
+        """Whether it was of a camera that is no more. It ends then."""
+        if agent.apart is None or agent.apart in self.cameras:
+            return False
+        if agent.state == "down":
+            del self.agents[agent.name], self._placed[agent.name]
+        elif agent.state != "ending":
+            agent.state = "ending"
+            agent.why = "its camera was removed"
+            actions.append(Action("kill", agent.name))
+        return True
 
     def _watch(self, agent: Agent, now: float, actions: list[Action]) -> None:
         if agent.state == "down" and now >= agent.launch_at:
@@ -186,9 +201,12 @@ class Consequences:
     def _candidates(self, camera: Camera) -> list[Agent]:
         there = camera.former.agent if camera.former is not None else None
         agents = [each for each in self.agents.values() if each.name != there or there == camera.wanted]
+        own = [each for each in agents if each.apart == camera.number]
+        agents = own or [each for each in agents if each.apart is None]
         return placement.candidates(camera, agents, self.times, self._suspects.has_room)
 
     def _rebalance(self, now: float, actions: list[Action]) -> None:
+        self._fill(now, actions)
         pair = self._balance.pair(self.agents.values(), now)
         if pair is None:
             return
@@ -200,6 +218,19 @@ class Consequences:
                 self._note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
                 actions += self._move(camera, least.name, now)
                 return
+
+    def _fill(self, now: float, actions: list[Action]) -> None:
+        """One more camera for an agent that has too few, of an agent with fewer than four on their way."""
+        for most, least in self._balance.fuller(self.agents.values(), self.cameras_of, now):
+            if self._handovers.under_way(most.name) >= self.times.closing_at_once:
+                continue
+            for number in sorted(self._placed[most.name]):
+                camera = self.cameras[number]
+                if camera.state != "running" or camera.exclusive or camera.company:
+                    continue
+                if placement.meets(least, camera):
+                    actions += self._move(camera, least.name, now)
+                    return
 
     # ---- pieces
 

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import itertools
 from collections.abc import Collection, Iterable, Mapping
 
 from . import patience
@@ -10,6 +11,8 @@ from .consequences import Consequences
 from .model import Action, Agent, AgentState, Camera, CameraState, Run, Times
 
 __all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions", "Run", "Times"]
+
+_MOST_APART = 8  # cameras with agents of their own: processes are dear
 
 
 class Decisions(Consequences):
@@ -114,13 +117,15 @@ class Decisions(Consequences):
         cameras = [self.cameras[number] for number in sorted(self._placed[name])]
         named = next((camera for camera in cameras if crashed and camera.run == culprit), None)
         if named is not None:
-            self._suspects.name(named)
+            self._suspects.name(named, now)
         elif crashed_at is not None:
             named = self._suspects.crash(cameras, crashed_at)
+            self._make_room(agent, cameras, now)
         for camera in cameras:
             self._lose(camera, now, f"{name} {why}")
         if named is not None and not named.removed:
             self._hold(named, now, f"{name} {why}")
+            self._set_apart(named, agent, now)
         self._placed[name].clear()
         self._handovers.drop(name)
         self._overlaps.end(name, now)
@@ -152,6 +157,25 @@ class Decisions(Consequences):
         camera.retry_at = now + wait
         self._note(now, camera.name, text)
         self.warnings.append(f"camera {camera.name!r} is {text}")
+
+    def _make_room(self, crashed: Agent, cameras: Collection[Camera], now: float) -> None:
+        """Half of the suspects need a second agent, where one can be made."""
+        agents = [agent for agent in self.agents.values() if agent.apart is None]
+        if self.can_add_agents and len(agents) == 1 and any(camera.company for camera in cameras):
+            self._add_extra(crashed.labels, None, now)
+
+    def _set_apart(self, culprit: Camera, crashed: Agent, now: float) -> None:
+        """An agent of its own: nobody else pays for its next crash."""
+        apart = [agent.apart for agent in self.agents.values() if agent.apart is not None]
+        if self.can_add_agents and culprit.number not in apart and len(apart) < _MOST_APART:
+            name = self._add_extra(crashed.labels, culprit.number, now)
+            self._note(now, culprit.name, f"has an agent of its own from now on: {name}")
+
+    def _add_extra(self, labels: Mapping[str, str], apart: int | None, now: float) -> str:
+        name = next(name for n in itertools.count() if (name := f"extra{n}") not in self.agents)
+        self.add_agent(name, labels, now)
+        self.agents[name].apart = apart
+        return name
 
     def started(self, run: Run, now: float) -> None:
         """A camera's pipeline runs."""

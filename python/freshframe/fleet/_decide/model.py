@@ -35,10 +35,13 @@ class Times:
     longest_relaunch: float = 5.0
     settled: float = 10.0  # what lasted so long counts as sound
     longest_trial: float = 60.0  # of a camera whose agents crash
+    holds_count: float = 3600.0  # of a sound run: then the next hold is a short one again
+    crashes_count: float = 86400.0  # the same of crashes that it may have caused
     first_hold: float = 1.0  # of a camera that crashes its agents; doubles
     longest_hold: float = 300.0
     rebalance_after: float = 60.0  # of an uneven load
     rebalance_every: float = 5.0
+    even_after: float = 20.0  # of an agent that has fewer cameras than others: it gets some of theirs
     spread: float = 0.25  # of the load, a share of the machine: what is less is even
     busy: float = 0.85  # load from which an agent takes no more
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
@@ -65,6 +68,7 @@ class Agent:
     up_since: float = 0.0
     deaths: int = 0
     deaths_in_row: int = 0
+    apart: int | None = None  # the only camera that it may have, by number; None: it may have all
     seen_ended: bool = True  # no process of it can be at work
     why: str = ""
 

@@ -3,15 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Note [Suspects]
-# An agent that crashes does not say which camera it was. The rule is deterministic and narrows by halves:
-# 1. A camera is proved once its run has lasted for its trial. A crash accuses the agent's cameras that are
-#    not proved, or all of them if each is. Those with the most crashes in a row are the suspects.
+# Mostly a crash names the camera whose thread it was (src/fleet/last_words.hpp): that one is the culprit. Where
+# it names none (memory that runs out, a library that ends the process), the rule is:
+# 1. A crash accuses the agent's cameras that have not run for their trial yet, or all of them if each has. Those
+#    that have been seen in the most crashes are the suspects. Crashes may be far apart: each counts for a day.
 # 2. The first crash has no consequence: all cameras start elsewhere at once.
-# 3. From the second crash in a row on, half as many suspects as there were may be on trial at one agent. The
-#    others wait. Each crash halves them again, so n suspects need about log2(n) crashes.
-# 4. A single suspect is the culprit, and the others start at once. It is held: 1 s, doubling to 300 s, since
-#    each try costs the other cameras of an agent a restart. It is tried where the fewest cameras are.
-# 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s. Then it is cleared.
+# 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their trial. So
+#    each further crash halves them. Where two agents are there, nobody waits.
+# 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has an agent of its
+#    own, else it is tried where the fewest cameras are.
+# 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
@@ -40,14 +41,11 @@ class Suspects:
         group = [camera for camera in accused if camera.crashes + 1 == most]
         is_found = len(group) == 1 and most >= _FIRST_WITH_CONSEQUENCES
         for camera in group if is_found else accused:
-            camera.crashes += 1
-            ran = now - camera.since if camera.state == "running" else 0.0
-            camera.trial = min(self._times.longest_trial, max(self._times.settled, 2 * ran))
-            self._all[camera.number] = camera
+            self._accuse(camera, now)
         if most < _FIRST_WITH_CONSEQUENCES:
             return None
         for camera in group:
-            camera.company = max(1, len(group) // 2)
+            camera.company = (len(group) + 1) // 2
         if not is_found:
             return None
         for other in self._all.values():
@@ -55,13 +53,16 @@ class Suspects:
                 other.company = 0
         return group[0]
 
-    def name(self, culprit: Camera) -> None:
+    def name(self, culprit: Camera, now: float) -> None:
         """A crash has named it: nobody else is accused."""
-        culprit.crashes += 1
-        ran = 0.0
-        culprit.trial = min(self._times.longest_trial, max(self._times.settled, 2 * ran))
+        self._accuse(culprit, now)
         culprit.company = 1
-        self._all[culprit.number] = culprit
+
+    def _accuse(self, camera: Camera, now: float) -> None:
+        camera.crashes += 1
+        ran = now - camera.since if camera.state == "running" else 0.0
+        camera.trial = min(self._times.longest_trial, max(self._times.settled, 2 * ran))
+        self._all[camera.number] = camera
 
     def hold(self, culprit: Camera) -> float:
         """Seconds until it is tried again."""
@@ -77,8 +78,13 @@ class Suspects:
         proved = [camera for camera in self._all.values() if self._is_proved(camera, until)]
         cleared = [camera for camera in proved if camera.company]
         for camera in proved:
-            del self._all[camera.number]
-            camera.crashes = camera.company = camera.holds = 0
+            ran = until(camera) - camera.since
+            camera.company = 0
+            if ran >= self._times.holds_count:
+                camera.holds = 0
+            if ran >= self._times.crashes_count:
+                del self._all[camera.number]
+                camera.crashes = 0
         self._on_trial.clear()
         for camera in self._all.values():
             self.placed(camera)
@@ -93,8 +99,8 @@ class Suspects:
         """Whether it may be tried there."""
         if not camera.company:
             return True
-        others = self._on_trial.get(agent, ())
-        return len(others) < min((camera.company, *(other.company for other in others)))
+        others = [each for each in self._on_trial.get(agent, ()) if each.crashes == camera.crashes]
+        return len(others) < camera.company
 
     def remember(self, camera: Camera) -> None:
         """It is one of an earlier controller's, if it has crashed an agent."""

@@ -307,7 +307,7 @@ class Guards:
         post.send(what="leave" if closing else "known")
         for told in post.hear():
             if told["what"] == "ended":
-                words = Words.of_list(told["words"])
+                words = Words.of_list(told["words"]) if "words" in told else SILENT
                 self._on_ended(post, int(told["number"]), str(told["why"]), words)
             elif told["what"] == "launched":
                 self._on_launched(post, int(told["number"]), int(told["pid"]))

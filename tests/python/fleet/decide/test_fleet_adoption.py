@@ -154,7 +154,7 @@ def test_a_culprit_is_held_on_and_cleared_by_the_next_controller() -> None:
     fleet.wait(9)
     assert fleet.decisions.cameras[1].company == 1
     fleet.wait(8)
-    assert fleet.decisions.cameras[1].crashes == 0
+    assert fleet.decisions.cameras[1].company == 0
     fleet.wait(40)
     assert fleet.started == []
     fleet.wait(5)

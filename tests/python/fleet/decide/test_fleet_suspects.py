@@ -7,6 +7,7 @@ import pytest
 from test_fleet_decisions import World
 
 from freshframe.fleet._control.crashes import is_crash
+from freshframe.fleet._control.last_words import Words
 from freshframe.fleet._decide.decisions import Action, Camera
 
 
@@ -94,8 +95,87 @@ def test_a_camera_that_no_longer_crashes_its_agent_is_cleared() -> None:
     world.after = {}
     world.run(400)
     camera = world.cameras[3]
-    assert (camera.state, camera.crashes, camera.holds, camera.company) == ("running", 0, 0, 0)
+    assert (camera.state, camera.company) == ("running", 0)
     assert any(text.startswith("cleared") for _, about, text in world.decisions.events if about == "cam3")
+
+
+def test_crashes_are_forgotten_after_a_day_and_holds_after_an_hour() -> None:
+    world = Crashing(2, 4, {2: 0.0})
+    world.run(30)
+    camera = world.cameras[2]
+    world.after = {}
+    assert camera.holds > 2
+    world.run(3700, 5)
+    assert (camera.state, camera.holds) == ("running", 0)
+    assert camera.crashes > 0
+    world.run(86400, 60)
+    assert camera.crashes == 0
+
+
+@pytest.mark.parametrize("after", [25.0, 65.0, 600.0])
+def test_crashes_that_are_far_apart_find_their_camera_and_nobody_waits_for_it(after: float) -> None:
+    world = Crashing(2, 60, {})
+    world.after = {7: after}
+    away: dict[int, float] = {}
+    while not world.cameras[7].holds and len(world.crashes) < 12:
+        world.run(1, 0.5)
+        for camera in world.cameras:
+            if camera.number != 7 and camera.state != "running":
+                away[camera.number] = away.get(camera.number, 0.0) + 1
+    assert [camera.number for camera in world.cameras if camera.holds] == [7]
+    assert len(world.crashes) <= 7  # 1 + log2(60)
+    assert max(away.values(), default=0) < 20
+    assert sum(away.values()) < 4 * 60
+
+
+def test_a_crash_that_names_its_camera_accuses_no_other() -> None:
+    world = Crashing(2, 20, {})
+    camera = world.cameras[7]
+    assert camera.agent is not None
+    gone = world.decisions.gone(
+        camera.agent, world.now, "killed by signal 11", crashed=True, culprit=camera.run
+    )
+    world.do(gone)
+    assert (camera.state, camera.crashes) == ("failed", 1)
+    assert camera.why.startswith("held for 1 s: it crashed an agent: agent")
+    assert [each.number for each in world.cameras if each.crashes] == [7]
+    world.run(0.5)
+    assert world.running == 19
+    world.run(2)
+    assert world.running == 20
+
+
+def test_a_culprit_has_an_agent_of_its_own_where_one_can_be_made() -> None:
+    world = Crashing(2, 20, {})
+    world.decisions.can_add_agents = True
+    world.after = {7: 5.0}
+    camera = world.cameras[7]
+    assert camera.agent is not None
+    world.do(world.decisions.gone(camera.agent, world.now, "killed", crashed=True, culprit=camera.run))
+    world.run(60)
+    starts = {name for name, epoch in world.starts_of(camera)[1:]}
+    assert starts == {"extra0"}
+    assert world.running >= 19
+    others = [each for each in world.cameras if each is not camera]
+    assert max(each.starts for each in others) <= 2  # of the first crash
+    world.after = {}
+    world.do(world.decisions.remove(7, world.now))
+    world.run(400)
+    assert "extra0" not in world.decisions.agents
+
+
+def test_one_agent_gets_a_second_one_for_half_of_the_suspects() -> None:
+    world = Crashing(1, 8, {7: 15.0})
+    world.decisions.can_add_agents = True
+    world.run(200)
+    assert world.held == {7} or world.cameras[7].holds
+    assert {"agent0", "extra0"} <= set(world.decisions.agents)
+    assert [each.number for each in world.cameras if each.state != "running"] in ([], [7])
+
+
+def test_an_end_that_was_in_order_is_no_crash() -> None:
+    words = Words(in_order=True)
+    assert not is_crash("exited with status 75", words, killed=False, out_of_memory=False)
 
 
 def test_two_culprits_are_both_found() -> None:
@@ -187,8 +267,8 @@ def test_time_at_two_agents_that_do_not_end_counts_once() -> None:
         ("killed by signal 11 (Segmentation fault)", False, False, True),
         ("killed by signal 6 (Aborted)", False, False, True),
         ("exited with status 3", False, False, True),
-        ("exited with status 75", False, False, False),
-        ("exited with status 74", False, False, False),
+        ("exited with status 75", False, False, True),
+        ("exited with status 74", False, False, True),
         ("exited with status 0", False, False, True),
         ("killed by signal 9 (Killed)", False, False, False),
         ("killed by signal 9 (Killed)", False, True, True),

@@ -1,0 +1,143 @@
+"""A fault of one camera is its own: crashes, ends of the process, and texts without an end."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import resource
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import until_up
+from support import until
+
+import freshframe as ff
+from freshframe.fleet._url import cut
+
+pytestmark = pytest.mark.takes(40)
+
+LONG = 8192 + 100  # letters: with what is said of those that were left out
+
+
+@pytest.fixture
+def fleet(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.Fleet]:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with ff.Fleet("local", agents=2) as fleet:
+        until_up(fleet)
+        yield fleet
+
+
+def segv() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    ctypes.string_at(0)
+
+
+def in_a_librarys_thread() -> None:
+    """As a decoder that a node has started."""
+    thread = threading.Thread(target=segv)
+    thread.start()
+    thread.join()
+
+
+def exit_75() -> None:
+    os._exit(75)
+
+
+def exit_74_of_c() -> None:
+    ctypes.CDLL(None).exit(74)
+
+
+def abort() -> None:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.abort()
+
+
+DEEDS: dict[str, Callable[[], None]] = {
+    each.__name__: each for each in (segv, in_a_librarys_thread, exit_75, exit_74_of_c, abort)
+}
+
+
+def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Its node does the deed that the URL names, on its tenth tick."""
+
+    def work(number: int) -> int:
+        if number == 10:
+            DEEDS[url]()
+        return number
+
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(work, pipeline.add(fleet_builds.Ticks(0.02)))}
+
+
+@pytest.mark.parametrize("deed", sorted(DEEDS))
+def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.Fleet, deed: str) -> None:
+    fleet.add_many({f"good{number}": "ticks:0.02" for number in range(6)}, fleet_builds.ticks)
+    until(lambda: fleet.stats().states() == {"running": 6}, "the good cameras")
+    fleet.add("bad", dies, deed)
+    until(lambda: fleet.stats().cameras["bad"].crashes == 1, "the first crash")
+    stats = fleet.stats()
+    assert {name: camera.crashes for name, camera in stats.cameras.items() if camera.crashes} == {"bad": 1}
+    assert any("it crashed an agent" in event.text for event in stats.events if event.about == "bad")
+    until(lambda: fleet.stats().cameras["bad"].agent == "extra0", "an agent of its own")
+    until(lambda: fleet.stats().cameras["bad"].crashes >= 2, "its next crash")
+    starts = [camera.starts for name, camera in fleet.stats().cameras.items() if name != "bad"]
+    assert sorted(set(starts)) in ([1], [1, 2])  # the first crash has cost some of them a start
+    fleet.remove("bad")
+    until(lambda: "extra0" not in fleet.stats().agents, "the end of that agent")
+
+
+def raises_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    def fail(number: int) -> int:
+        raise ValueError("http://" * 12_000)
+
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(fail, pipeline.add(fleet_builds.Ticks(0.01)))}
+
+
+def test_an_exception_without_an_end_is_cut_before_anything_reads_it(
+    fleet: ff.Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    fleet.add("bad", raises_much, "x")
+    until(lambda: fleet.stats().cameras["bad"].state == "failed", "the failure")
+    stats = fleet.stats()
+    assert len(stats.cameras["bad"].why) < LONG
+    assert "letters left out" in stats.cameras["bad"].why
+    assert max(len(event.text) for event in stats.events) < LONG + 100
+    assert not [event for event in stats.events if "was paused" in event.text]
+
+
+def logs_much(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    def log(number: int) -> int:
+        logging.getLogger("cam").warning("line %d %s", number, "z " * 500_000)
+        return number
+
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(log, pipeline.add(fleet_builds.Ticks(0.02)))}
+
+
+def test_log_lines_without_an_end_are_cut(fleet: ff.Fleet, caplog: pytest.LogCaptureFixture) -> None:
+    fleet.add("chatty", logs_much, "x")
+
+    def lines() -> list[str]:
+        return [each.getMessage() for each in caplog.records if each.name == "cam"]
+
+    until(lambda: len(lines()) >= 5, "some lines")
+    assert max(map(len, lines())) < LONG
+    assert "letters left out" in lines()[0]
+
+
+def test_a_text_is_cut_where_no_password_can_be_halved() -> None:
+    assert cut("a" * 8192) == "a" * 8192
+    words = "word " * 5000
+    assert len(cut(words)) < LONG
+    assert cut(words).startswith("word word")
+    assert cut(words).endswith("word ")
+    secret = "rtsp://joe:" + "secret" * 3000 + "@host/"
+    assert "secret" not in cut(secret)
+    assert "secret" not in cut("the camera " + secret)
+    assert "secret" not in cut(secret + " is not there")

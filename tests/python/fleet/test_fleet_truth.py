@@ -1,0 +1,170 @@
+"""What a fleet says of its cameras and agents is true: cameras that are away, losses, health, metrics."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import shared_fleet, until_state
+from support import until
+
+import freshframe as ff
+from freshframe.fleet import FleetStats
+from freshframe.fleet._control.snapshot import agent_stats
+from freshframe.fleet._decide.model import Agent
+from freshframe.fleet._metrics import metrics_text
+
+pytestmark = [pytest.mark.network, pytest.mark.takes(30)]
+
+one_fleet = shared_fleet(agents=2)
+
+
+@pytest.fixture
+def fleet(one_fleet: ff.Fleet) -> Iterator[ff.Fleet]:
+    yield one_fleet
+    for camera in one_fleet.stats().cameras:
+        one_fleet.remove(camera)
+    until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
+
+
+@pytest.fixture
+def nobody() -> Iterator[int]:
+    """A port at which nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield taken.getsockname()[1]
+
+
+def slow(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """A node that is ten times slower than its camera, and a side branch that is slower still."""
+    pipeline = ff.Pipeline()
+    source = pipeline.add(fleet_builds.Ticks(0.005))
+    pipeline.add(lambda number: time.sleep(0.5), source)
+    return pipeline, {"ticks": pipeline.add(lambda number: time.sleep(0.05) or number, source)}
+
+
+def side_branch(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """A branch beside the output that takes a picture now and then."""
+    pipeline = ff.Pipeline()
+    source = pipeline.add(fleet_builds.Ticks(0.01))
+    pipeline.add(lambda number: time.sleep(0.5), source)
+    return pipeline, {"ticks": source}
+
+
+def silent(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """Nothing that it sees is worth a result."""
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(lambda number: None, pipeline.add(fleet_builds.Ticks(0.01)))}
+
+
+def health(page: Any) -> tuple[int, str]:
+    try:
+        with urllib.request.urlopen(page.url + "healthz", timeout=30) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
+
+
+def test_a_camera_that_nobody_answers_for_is_away_and_says_why(fleet: ff.Fleet, nobody: int) -> None:
+    fleet.add("dead", fleet_builds.demo, f"rtsp://joe:secret@127.0.0.1:{nobody}/none")
+    fleet.add("good", fleet_builds.demo, "demo:circles?size=64x48&fps=20")
+    until_state(fleet, "good", "running")
+    until_state(fleet, "dead", "away")
+    dead = fleet.stats().cameras["dead"]
+    assert "refused" in dead.why
+    assert "secret" not in dead.why
+    assert (dead.produced, dead.frame_age, dead.results) == (0, None, 0)
+    assert fleet.stats().states() == {"away": 1, "running": 1}
+    with fleet.serve() as page:
+        code, reason = health(page)
+        assert code == 503
+        assert reason.startswith("camera 'dead' not running: no frames for")
+        fleet.remove("dead")
+        until(lambda: health(page) == (200, "1 of 1 cameras run\n"), lambda: f"good health: {health(page)}")
+
+
+def test_a_camera_waits_until_its_first_result(fleet: ff.Fleet) -> None:
+    fleet.add("silent", silent, "x")
+    until_state(fleet, "silent", "waiting")
+    until(lambda: fleet.stats().cameras["silent"].produced > 20, "its frames")
+    camera = fleet.stats().cameras["silent"]
+    assert (camera.state, camera.why) == ("waiting", "it has given no result yet")
+    assert camera.fps > 0
+    assert camera.frame_age is not None
+
+
+def test_a_fleet_that_is_too_slow_counts_what_it_loses_and_says_where(fleet: ff.Fleet) -> None:
+    fleet.add("slow", slow, "x")
+    until(lambda: fleet.stats().saturated(), "the loss")
+    stats = fleet.stats()
+    camera = stats.cameras["slow"]
+    assert camera.agent is not None
+    assert camera.drops["queue_full"] == camera.dropped > camera.kept
+    assert abs(camera.produced - camera.kept - camera.dropped) < 250  # frames of a second: two reports
+    [(agent, text)] = stats.saturated().items()
+    assert agent == camera.agent
+    assert re.fullmatch(r"loses \d+% of the frames, with \d+ cameras and a load of \d+%", text)
+    assert str(stats).splitlines()[1] == f"agent {agent} is saturated: {text}"
+    with fleet.serve() as page:
+        until(lambda: f"; agent {agent} loses" in health(page)[1], lambda: f"the loss in {health(page)}")
+
+
+def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.Fleet) -> None:
+    fleet.add("gate", side_branch, "x")
+    until(lambda: fleet.stats().cameras["gate"].produced > 150, "some frames")
+    assert fleet.stats().cameras["gate"].drops == {}
+    assert fleet.stats().saturated() == {}
+
+
+def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, nobody: int) -> None:
+    reader = fleet.reader("circles", name='the "log"')
+    fleet.add('ga"te', fleet_builds.demo, "demo:circles?size=64x48&fps=20")
+    fleet.add("dead", fleet_builds.demo, f"rtsp://127.0.0.1:{nobody}/none")
+    reader.get(50)
+    until_state(fleet, "dead", "away")
+    with fleet.serve() as page, urllib.request.urlopen(page.url + "metrics", timeout=30) as answer:
+        assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+        text = answer.read().decode()
+    name = fleet.name
+    assert f'freshframe_fleet_cameras{{fleet="{name}",state="away"}} 1' in text
+    assert re.search(r'camera_state\{fleet="\S+",camera="dead",agent="agent\d",state="away"\} 1', text)
+    assert re.search(r'camera_results_total\{fleet="\S+",camera="ga\\"te"\} [1-9]', text)
+    assert f'camera_dropped_total{{fleet="{name}",camera="dead",cause="queue_full"}} 0' in text
+    assert f'agent_up{{fleet="{name}",agent="agent0"}} 1' in text
+    assert re.search(
+        r'reader_delivered_total\{fleet="\S+",output="circles",reader="the \\"log\\""\} [1-9]', text
+    )
+    reader.close()
+
+
+def test_a_collector_takes_fleets(fleet: ff.Fleet) -> None:
+    pytest.importorskip("prometheus_client")
+    pipeline = ff.Pipeline("yard")
+    collector = ff.prometheus_collector(pipeline, fleet)
+    families = {family.name: family for family in collector.collect()}
+    assert "freshframe_pipeline_healthy" in families
+    agents = {sample.labels["agent"] for sample in families["freshframe_fleet_agent_up"].samples}
+    assert agents == {"agent0", "agent1"}
+    with pytest.raises(ff.OptionError, match="the name"):
+        ff.prometheus_collector(fleet, fleet)
+    with pytest.raises(ff.OptionTypeError, match="pipelines and fleets"):
+        ff.prometheus_collector("yard")  # type: ignore[arg-type]
+
+
+def test_metrics_of_nothing_are_a_text() -> None:
+    stats = FleetStats(name="yard", term=1, agents={}, cameras={}, readers=[], events=[])
+    assert 'freshframe_fleet_cameras{fleet="yard",state="running"} 0' in metrics_text(stats)
+
+
+def test_an_agent_that_is_down_has_no_process() -> None:
+    """A number would be somebody else's, and 0 stands for the caller's whole group."""
+    assert agent_stats(Agent("north", {}), None, 0, 0.0).pid is None
