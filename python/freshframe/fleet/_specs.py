@@ -20,6 +20,7 @@ from ._url import masked
 
 _MOST_AGENTS = 64
 _SHORTEST_GIL_TIMEOUT = 5.0  # seconds: imports keep the GIL for some
+_LEAST_OUTBOXES = 16 << 20  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Specs = dict[str, dict[str, str]]  # labels of agents by name
@@ -88,6 +89,18 @@ def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) ->
         Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
         {"start_timeout": start_timeout, "gil_timeout": gil_timeout},
     )
+
+
+def checked_outbox_bytes(size: Any) -> int:
+    """The bytes of all results that may wait at an agent.
+
+    Raises:
+        OptionError: One large result has no room.
+        OptionTypeError: It is no integer.
+    """
+    if _check.integer("outbox_bytes", size) < _LEAST_OUTBOXES:
+        raise OptionError(f"outbox_bytes must be at least {_LEAST_OUTBOXES}, two large results, got {size}")
+    return int(size)
 
 
 def checked_host(host: Any, is_local: bool) -> str | None:

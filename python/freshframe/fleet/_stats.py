@@ -235,7 +235,6 @@ class FleetStats:
             lines.append(f"camera {camera.name}: {camera.state}{': ' if camera.why else ''}{camera.why}")
         for reader in self.readers:
             lost = reader.outbox_full + reader.expired + reader.fenced + reader.lost_with_agent
-            lines.append(
-                f"reader of {reader.output}: {reader.delivered} delivered, {reader.waiting} waiting, {lost} lost"
-            )
+            counts = f"{reader.delivered} delivered, {reader.waiting} waiting, {lost} lost"
+            lines.append(f"reader of {reader.output}: {counts}")
         return "\n".join(lines)

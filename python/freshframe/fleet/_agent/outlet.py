@@ -91,7 +91,7 @@ def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
 
 
 def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
-    """The same once the pipeline has ended, with its frames and losses: those that were left in queues, too."""
+    """The same once the pipeline has ended, with its frames and losses, also of what was left in queues."""
     counts = counts_of(outlets)
     stats = pipeline.stats()
     names = {outlet.name_in_pipeline for outlet in outlets}

@@ -26,7 +26,7 @@ from .._control.crashes import IN_ORDER
 from .._url import cut, masked, resolved
 from .beat import begin_beat
 from .built import checked
-from .outlet import Outlet, add_outlet, counts_of, final_counts_of
+from .outlet import Outlet, add_outlet, final_counts_of
 from .received_build import ReceivedBuild
 from .threads import Crew
 

@@ -321,12 +321,21 @@ class ControllerThread(ControllerState):
             counts = self._counts.get(int(record["camera"]))
             if counts is not None:
                 counts.tell(int(record["epoch"]), snapshot.counts_of(record))
-        for reader in self._readers.values():
-            for run in link.runs.union(*link.forgotten):
-                reader._end_run(run, lost=True)
+        self._lose_runs(link)
         crashed = link.has_crashed(why)
         link.close_page()
         self._do(self._decisions.gone(link.name, boot_time(), why, crashed=crashed, culprit=words.run))
+
+    def _lose_runs(self, link: Link) -> None:
+        """They ended with their agent. Those of an earlier controller may never have been told to this one."""
+        for reader in self._readers.values():
+            for run in link.runs.union(*link.forgotten):
+                untold = run in link.runs and self._may_give(run, reader.output)
+                reader._end_run(run, lost=True, untold=untold)
+
+    def _may_give(self, run: Run, output: str) -> bool:
+        build = self._urls.get(run[0], ("", -1))[1]
+        return build not in self._known_builds or build in self._outputs.get(output, ())
 
     # ---- the end
 

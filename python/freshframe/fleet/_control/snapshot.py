@@ -67,7 +67,10 @@ def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
 def camera_stats(
     camera: Camera, url: str, record: Any, counts: CameraCounts, now: float, answer: str = ""
 ) -> CameraStats:
-    """A camera; ``record``: of the shown run in its agent's latest renewal, or None. ``answer``: of the camera."""
+    """A camera; ``record``: of the shown run in its agent's latest renewal, or None.
+
+    ``answer``: what the camera said when it was asked for frames.
+    """
     moving = camera.moving
     agent = camera.agent if moving is None else moving.agent
     _, epoch = shown_run(camera)

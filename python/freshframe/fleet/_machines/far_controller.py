@@ -184,9 +184,7 @@ class FarController(Controller):
             self._hear(link, last=True)
         self._unregister(link)
         self._fold(link)
-        for reader in self._readers.values():
-            for run in link.runs.union(*link.forgotten):
-                reader._end_run(run, lost=True)
+        self._lose_runs(link)
         link.runs.clear()
         link.forgotten.clear()
         link.forgotten.append(set())

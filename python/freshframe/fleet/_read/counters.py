@@ -75,10 +75,14 @@ class Books:
             page.reported, page.full, page.expired = reported, full, expired
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
 
-    def end(self, run: Run, *, lost: bool) -> None:
-        """No more is told of this run; what waits there is lost with its agent."""
+    def end(self, run: Run, *, lost: bool, untold: bool = False) -> None:
+        """No more is told of this run; what waits there is lost with its agent.
+
+        ``untold``: it may have had results here though nothing was ever told of them.
+        """
         page = self._pages.pop(run, None)
         if page is None:
+            self._closed.unreported_possible += untold
             return
         closed = self._closed
         closed.reported += page.reported

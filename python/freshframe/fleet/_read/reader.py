@@ -153,9 +153,9 @@ class FleetReader(ClosedByWith):
         with self._changed:
             self._books.note_all(records)
 
-    def _end_run(self, run: Run, *, lost: bool) -> None:
+    def _end_run(self, run: Run, *, lost: bool, untold: bool = False) -> None:
         with self._changed:
-            self._books.end(run, lost=lost)
+            self._books.end(run, lost=lost, untold=untold)
 
     def _is_flushed(self, run: Run) -> bool:
         with self._changed:

@@ -22,6 +22,7 @@ from support import until
 import freshframe as ff
 from freshframe.fleet import _wire
 from freshframe.fleet._control.controller_state import boot_time
+from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Agent, Camera
 from freshframe.fleet._detached import controller as detached_controller
 from freshframe.fleet._detached import ray_actor
@@ -29,6 +30,7 @@ from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe.fleet._detached.controller import DetachedController
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
+from freshframe.fleet._read.counters import Books
 
 pytestmark = pytest.mark.network
 
@@ -279,3 +281,29 @@ def test_machines_are_watched_on_after_a_sweep_that_failed() -> None:
     place = Watched()
     place._run()
     assert (place.sweeps, place._failures) == (2, 2)
+
+
+def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_as_possible(
+    leave_behind: Callable[..., Yard],
+) -> None:
+    """They are in no record, and the program cannot see a gap: the next epoch begins at 0."""
+    cameras = [
+        adoption.camera_state(Camera(number, str(number), state="running", agent="a", epoch=5 + number), 0.0)
+        for number in range(2)
+    ]
+    readers = [
+        {"number": number, "output": output, "name": output, "key": None, "closed": Books().closed}
+        for number, output in enumerate(("ticks", "faces"), 1)
+    ]
+    outputs = {"ticks": {0, 1}, "faces": {1}}
+    controller = leave_behind(
+        cameras=cameras,
+        readers=readers,
+        urls={0: ("x", 0), 1: ("x", 1)},
+        outputs=outputs,
+        known_builds={0, 1},
+    ).controller
+    controller._links["a"].child.ended("killed by signal 9 (Killed)")
+    until(lambda: controller.stats().agents["a"].state == "down", "the end of the agent")
+    possible = {each.output: each.unreported_possible for each in controller.stats().readers}
+    assert possible == {"ticks": 2, "faces": 1}
