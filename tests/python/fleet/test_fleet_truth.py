@@ -140,7 +140,6 @@ def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, nobody: int
     assert re.search(r'camera_results_total\{fleet="\S+",camera="ga\\"te"\} [1-9]', text)
     assert f'camera_dropped_total{{fleet="{name}",camera="dead",cause="queue_full"}} 0' in text
     assert f'agent_up{{fleet="{name}",agent="agent0"}} 1' in text
-    assert re.search(
     labels = r'output="circles",reader="the \\"log\\""'
     assert re.search(rf'reader_delivered_total\{{fleet="\S+",{labels}\}} [1-9]', text)
     reader.close()

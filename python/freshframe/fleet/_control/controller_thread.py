@@ -327,7 +327,7 @@ class ControllerThread(ControllerState):
         self._do(self._decisions.gone(link.name, boot_time(), why, crashed=crashed, culprit=words.run))
 
     def _lose_runs(self, link: Link) -> None:
-        """They ended with their agent. Those of an earlier controller may never have been told to this one."""
+        """They ended with their agent. This controller may never have heard of those of an earlier one."""
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 untold = run in link.runs and self._may_give(run, reader.output)

@@ -43,9 +43,9 @@ class Balance:
     def fuller(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
     ) -> list[tuple[Agent, Agent]]:
-        """Agents from and to which a camera may move, since an agent has come (back) with less than half as many.
+        """Agents from and to which a camera may move.
 
-        Never to one that has more to do.
+        The second one has come (back) with less than half as many, and has no more to do.
         """
         up = [agent for agent in _that_take_any(agents) if not agent.keeps_gil]
         up.sort(key=lambda agent: count(agent.name))

@@ -20,7 +20,7 @@ class Overlaps:
 
     @staticmethod
     def placed(camera: Camera, now: float) -> None:
-        """It starts on an agent. The sessions of an exclusive camera have ended by then, wherever they were."""
+        """It starts on an agent. Sessions of an exclusive camera have ended by then, wherever they were."""
         if camera.left and camera.doubled_at is None and not camera.exclusive:
             camera.doubled_at = now
 

@@ -3,15 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # Note [Suspects]
-# Mostly a crash names the camera whose thread it was (src/fleet/last_words.hpp): that one is the culprit. Where
-# it names none (memory that runs out, a library that ends the process), the rule is:
+# Mostly a crash names the camera whose thread it was (src/fleet/last_words.hpp): that one is the culprit.
+# Where it names none (memory that runs out, a library that ends the process), the rule is:
 # 1. A crash accuses the agent's cameras that have not run for their trial yet, or all of them if each has.
-#    Those that were seen in the most crashes are the suspects. Crashes may be far apart: each counts for a day.
+#    Those that were seen in the most crashes are the suspects. Each crash counts for a day.
 # 2. The first crash has no consequence: all cameras start elsewhere at once.
-# 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their trial.
-#    So each further crash halves them. Where two agents are there, nobody waits.
-# 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has an agent
-#    of its own, else it is tried where the fewest cameras are.
+# 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their
+#    trial. So each further crash halves them. Where two agents are there, nobody waits.
+# 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has an
+#    agent of its own, else it is tried where the fewest cameras are.
 # 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s.
 from __future__ import annotations
 
