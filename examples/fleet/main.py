@@ -68,7 +68,8 @@ def main() -> None:
         while time.monotonic() < end:
             sample = reader.get(60)
 
-        victim = max(fleet.stats().agents.values(), key=lambda agent: agent.cameras)
+        running = [agent for agent in fleet.stats().agents.values() if agent.pid is not None]
+        victim = max(running, key=lambda agent: agent.cameras)
         os.kill(victim.pid, signal.SIGKILL)
         killed = time.monotonic()
         print(f"killed {victim.name} with {victim.cameras} cameras")

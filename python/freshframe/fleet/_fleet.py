@@ -51,8 +51,10 @@ class Fleet(FleetLife):
         gil_timeout: Seconds for which something in an agent may keep its GIL, so that no Python runs there;
             None: no limit. After them the agent is killed, and its cameras start elsewhere. While one of
             its cameras starts, ``start_timeout`` counts if it is longer.
-        outbox_bytes: Bytes of all results together that may wait at an agent for readers. Beyond it the fattest
-            outboxes drop their oldest ones.
+        outbox_bytes: Bytes of all results together that may wait at an agent for readers. Beyond it the
+            fattest outboxes drop their oldest ones.
+        orphan_after: Of a detached fleet: seconds for which its agents go on without its controller. So long
+            results wait for readers, too.
         host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents are told
                 it. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
@@ -76,6 +78,7 @@ class Fleet(FleetLife):
         start_timeout: float | None = 120.0,
         gil_timeout: float | None = 30.0,
         outbox_bytes: int = 256 << 20,
+        orphan_after: float = 300.0,
         host: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
         detached: bool = False,
@@ -90,6 +93,7 @@ class Fleet(FleetLife):
                 f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
             )
         times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
+        times, options = _specs.with_orphans(times, options, orphan_after, detached=detached is True)
         options["outbox_bytes"] = _specs.checked_outbox_bytes(outbox_bytes)
         host = _specs.checked_host(host, is_local)
         environment = ray_connection.checked_environment(runtime_env)

@@ -10,6 +10,7 @@ import os
 import re
 import socket
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ from ._url import masked
 
 _MOST_AGENTS = 64
 _SHORTEST_GIL_TIMEOUT = 5.0  # seconds: imports keep the GIL for some
+_SHORTEST_ORPHANS = 30.0  # seconds
+_EXPIRE_AFTER = 60.0  # seconds without a pull of a reader, after which what waits for it is thrown away
 _LEAST_OUTBOXES = 16 << 20  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
@@ -89,6 +92,26 @@ def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) ->
         Times(session_timeout=session_timeout, start_timeout=start_timeout, gil_timeout=gil_timeout),
         {"start_timeout": start_timeout, "gil_timeout": gil_timeout},
     )
+
+
+def with_orphans(
+    times: Times, options: dict[str, Any], orphan_after: Any, *, detached: bool
+) -> tuple[Times, dict[str, Any]]:
+    """The same with the time for which agents of a detached fleet go on without its controller.
+
+    Raises:
+        OptionError: It is too short.
+        OptionTypeError: It is no number.
+    """
+    if not _check.number("orphan_after", orphan_after) >= _SHORTEST_ORPHANS:
+        raise OptionError(
+            f"orphan_after must be at least {_SHORTEST_ORPHANS:g} seconds, in which a controller is started "
+            f"again, got {orphan_after!r}"
+        )
+    if not detached:
+        return times, options
+    waits = {"expire_after": max(_EXPIRE_AFTER, float(orphan_after))}
+    return replace(times, orphan_after=float(orphan_after)), {**options, **waits}
 
 
 def checked_outbox_bytes(size: Any) -> int:

@@ -7,10 +7,16 @@ import json
 import re
 import urllib.request
 from pathlib import Path
+from typing import Any
+
+from rigs.fleet import builds as fleet_builds
+from support import until
 
 import freshframe as ff
 
-BOARD = json.loads((Path(__file__).parents[3] / "docs" / "grafana.json").read_text(encoding="utf-8"))
+DOCS = Path(__file__).parents[3] / "docs"
+BOARD = json.loads((DOCS / "grafana.json").read_text(encoding="utf-8"))
+FLEET = json.loads((DOCS / "grafana-fleet.json").read_text(encoding="utf-8"))
 
 
 def test_every_metric_and_label_of_the_board_is_served() -> None:
@@ -20,10 +26,27 @@ def test_every_metric_and_label_of_the_board_is_served() -> None:
     dashboard = pipeline.serve()
     with pipeline.start():
         text = urllib.request.urlopen(f"{dashboard.url}metrics").read().decode()
+    check(BOARD, text)
+
+
+def test_every_metric_and_label_of_the_fleets_board_is_served() -> None:
+    with ff.Fleet("local") as fleet, fleet.serve() as page:
+        fleet.add("gate", fleet_builds.demo, "demo:circles?fps=30&size=64x64")
+        with fleet.reader("circles"):
+            until(lambda: b"camera_age_seconds{" in metrics(page), "a result of the camera")
+            check(FLEET, metrics(page).decode())
+
+
+def metrics(page: Any) -> bytes:
+    body: bytes = urllib.request.urlopen(f"{page.url}metrics").read()
+    return body
+
+
+def check(board: Any, text: str) -> None:
     served = {
         name: set(re.findall(r'(\w+)="', labels)) for name, labels in re.findall(r"^(\w+){(.*)} ", text, re.M)
     }
-    targets = [target for panel in BOARD["panels"] for target in panel["targets"]]
+    targets = [target for panel in board["panels"] for target in panel["targets"]]
     assert len(targets) > 10
     for target in targets:
         names = re.findall(r"freshframe_\w+", target["expr"])
@@ -32,4 +55,4 @@ def test_every_metric_and_label_of_the_board_is_served() -> None:
             assert name in served
         for label in re.findall(r"{{(\w+)}}", target["legendFormat"]):
             assert label in served[names[0]], target
-    assert len({panel["id"] for panel in BOARD["panels"]}) == len(BOARD["panels"])
+    assert len({panel["id"] for panel in board["panels"]}) == len(board["panels"])

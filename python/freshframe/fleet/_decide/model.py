@@ -27,6 +27,7 @@ class Times:
     )
     gil_timeout: float | None = 30.0  # of an agent's Python that does not run; None: no limit
     start_timeout: float | None = 120.0  # the same while one of its cameras starts
+    orphan_after: float = 30.0  # of an agent without its controller: its guard ends it
     own_pause: float = 0.5  # of the controller: it was not there to hear anybody
     flush: float = 1.0  # for readers to get what a run has left, before the next one starts
     first_retry: float = 1.0  # of a camera that failed; doubles

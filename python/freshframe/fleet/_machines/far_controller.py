@@ -79,6 +79,11 @@ class FarController(Controller):
         with self._lock:
             return dict(self._nodes)
 
+    @property
+    def orphan_after(self) -> float:
+        """Seconds for which its agents go on without it."""
+        return self._decisions.times.orphan_after
+
     def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
         """A machine that shall have an agent of this name."""
 

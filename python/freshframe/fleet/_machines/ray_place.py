@@ -149,7 +149,9 @@ class RayPlace:
             scheduling_strategy=affinity,
             runtime_env={"env_vars": VARIABLES},
         )
-        actor = guard.remote(self.controller.guards.address, self.token, number, self._outlives)
+        orphan_after = self.controller.orphan_after
+        address = self.controller.guards.address
+        actor = guard.remote(address, self.token, number, self._outlives, orphan_after)
         if self._outlives:
             actor.go_to.remote(self.controller.guards.address)
         return _Machine(agent, actor, actor.is_there.remote())
