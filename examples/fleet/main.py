@@ -70,6 +70,7 @@ def main() -> None:
 
         running = [agent for agent in fleet.stats().agents.values() if agent.pid is not None]
         victim = max(running, key=lambda agent: agent.cameras)
+        assert victim.pid is not None
         os.kill(victim.pid, signal.SIGKILL)
         killed = time.monotonic()
         print(f"killed {victim.name} with {victim.cameras} cameras")

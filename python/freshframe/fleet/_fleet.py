@@ -68,7 +68,7 @@ class Fleet(FleetLife):
         StateError: A fleet of this name runs already.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (all but the first by name)
         self,
         where: str = "local",
         *,
@@ -227,6 +227,30 @@ class Fleet(FleetLife):
         _check.flag("exclusive", exclusive)
         self._controller.add(specs, self._builds.number_of(build), exclusive)
         return len(specs)
+
+    def update(self, name: str, build: Callable[[str], Any], url: str | None = None) -> None:
+        """Gives a camera another build, and perhaps another URL, without a gap.
+
+        It starts once more at its agent, and its present run ends when the new one gives results. An
+        exclusive camera is closed first. If the new build fails, the present run goes on, and the start is
+        tried again. An agent keeps what a module had when it imported it: new code comes as a function of the
+        program's own file, as a closure or a partial, or with a new module.
+
+        Args:
+            name: Of the camera.
+            build: As for add().
+            url: What ``build`` gets from now on. None: the same as before.
+
+        Raises:
+            OptionError: An argument is out of range.
+            OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
+            StateError: There is no such camera, or the fleet was closed.
+        """
+        self._check_process()
+        _check.text("the name of a camera", name)
+        if url is not None:
+            _check.text(f"the url of {name!r}", url)
+        self._controller.update(name, self._builds.number_of(build), url)
 
     def remove(self, name: str) -> None:
         """Ends a camera. What its results still wait for readers is read for a second.

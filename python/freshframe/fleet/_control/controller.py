@@ -68,6 +68,18 @@ class Controller(ControllerThread):
             self._check_output(reader)
         self._unsaved = True
 
+    def update(self, name: str, build: int, url: str | None) -> None:
+        """A camera that shall run with another build, and perhaps another address."""
+        self._call(lambda: self._update(name, build, url))
+
+    def _update(self, name: str, build: int, url: str | None) -> None:
+        number = self._number(name)
+        self._urls[number] = (url if url is not None else self._urls[number][0], build)
+        self._unsaved = True
+        self._do(self._decisions.renew(number, boot_time()))
+        for reader in self._readers.values():
+            self._check_output(reader)
+
     def remove(self, name: str) -> None:
         """A camera that shall run nowhere."""
         self._call(lambda: self._do(self._decisions.remove(self._number(name), boot_time())))

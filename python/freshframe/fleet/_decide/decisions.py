@@ -43,6 +43,24 @@ class Decisions(Consequences):
         """A camera that shall run on that agent."""
         return self._move(self.cameras[number], to, now)
 
+    def renew(self, number: int, now: float) -> list[Action]:
+        """A camera that shall start once more where it is, since it has another build.
+
+        Crashes of before are forgotten. Unless it is exclusive, its present run goes on until the next one
+        gives results.
+        """
+        camera = self.cameras[number]
+        self._suspects.forget(number)
+        camera.crashes = camera.company = camera.holds = camera.failures_in_row = 0
+        camera.retry_at = now
+        self._restless.add(number)
+        if camera.state in ("starting", "running"):
+            camera.wanted = camera.agent
+            return self._send_away(camera, now)
+        if camera.state == "ended":
+            self._enter(camera, "unplaced", now, "it has another build")
+        return []
+
     def drain(self, name: str, draining: bool) -> None:
         """An agent that shall have no cameras, or may have some again."""
         self.agents[name].draining = draining

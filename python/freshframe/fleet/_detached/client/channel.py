@@ -21,7 +21,8 @@ from ..._wire import MessageReader, framed
 _CONNECT_TIMEOUT = 5.0  # seconds
 _TRY_AGAIN = 0.2  # seconds
 
-CHANGES = frozenset({"add", "add_build", "drain", "move", "remove"})  # requests that are not asked twice
+# Requests that are not asked twice.
+CHANGES = frozenset({"add", "add_build", "drain", "move", "remove", "update"})
 MOST_RESULTS = 500  # in the answer to a pull
 LONGEST_PULL = 1.0  # seconds that the controller waits for results
 

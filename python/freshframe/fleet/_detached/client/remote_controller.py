@@ -104,6 +104,10 @@ class RemoteController:
         """Cameras (name, address, needs) that shall run."""
         self._ask("add", [(name, url, dict(needs)) for name, url, needs in cameras], build, exclusive)
 
+    def update(self, name: str, build: int, url: str | None) -> None:
+        """A camera that shall run with another build, and perhaps another address."""
+        self._ask("update", name, build, url)
+
     def remove(self, name: str) -> None:
         """A camera that shall run nowhere."""
         self._ask("remove", name)

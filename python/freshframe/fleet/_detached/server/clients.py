@@ -30,6 +30,7 @@ _ASKED = (  # methods of the controller
     "drain",
     "move",
     "remove",
+    "update",
 )
 _MOST_BYTES = 4 << 20  # in the answer to a pull
 _GRACE = 10.0  # seconds in which a program that lost its connection can go on with its readers

@@ -1,0 +1,76 @@
+"""A camera gets another build or URL without a gap."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, shared_fleet, until_state
+from support import until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(20)
+
+one_fleet = shared_fleet(agents=2)
+
+
+@pytest.fixture
+def fleet(one_fleet: ff.Fleet) -> Iterator[ff.Fleet]:
+    yield one_fleet
+    balance(one_fleet)
+    for camera in one_fleet.stats().cameras:
+        one_fleet.remove(camera)
+    until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
+
+
+def labelled(label: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    pipeline = ff.Pipeline()
+    return pipeline, {
+        "labels": pipeline.add(lambda number: (label, url), pipeline.add(fleet_builds.Ticks(0.02)))
+    }
+
+
+def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_after_it(
+    fleet: ff.Fleet,
+) -> None:
+    with fleet.reader("labels") as reader:
+        fleet.add("gate", functools.partial(labelled, "old"), "first")
+        assert reader.get(50).value == ("old", "first")
+        agent, epoch = fleet.stats().cameras["gate"].agent, fleet.stats().cameras["gate"].epoch
+        fleet.update("gate", functools.partial(labelled, "new"))
+        samples = [reader.get(50)]
+        while samples[-1].value[0] == "old":
+            assert fleet.stats().cameras["gate"].state in ("running", "waiting")
+            samples.append(reader.get(50))
+        assert samples[-1].value == ("new", "first")
+        assert samples[-1].epoch > epoch
+        assert fleet.stats().cameras["gate"].agent == agent
+        fleet.update("gate", functools.partial(labelled, "new"), "second")
+        until(lambda: reader.get(50).value == ("new", "second"), "the other URL")
+        assert all(reader.get(50).value == ("new", "second") for _ in range(20))
+
+
+def test_the_present_run_goes_on_while_a_new_build_fails(fleet: ff.Fleet) -> None:
+    with fleet.reader("ticks") as reader:
+        fleet.add("gate", fleet_builds.ticks, "ticks:0.02")
+        epoch = reader.get(50).epoch
+        fleet.update("gate", fleet_builds.raises)
+        until(lambda: any("no camera at" in event.text for event in fleet.stats().events), "the failure")
+        assert {reader.get(50).epoch for _ in range(20)} == {epoch}
+        assert fleet.stats().cameras["gate"].state == "running"
+        fleet.update("gate", fleet_builds.ticks)
+        until(lambda: reader.get(50).epoch > epoch, "the good build")
+
+
+def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.Fleet) -> None:
+    fleet.add("gate", fleet_builds.raises, "ticks:0.02")
+    until_state(fleet, "gate", "failed")
+    fleet.update("gate", fleet_builds.ticks)
+    until_state(fleet, "gate", "running")
+    with pytest.raises(ff.StateError, match="no camera 'other'"):
+        fleet.update("other", fleet_builds.ticks)
