@@ -19,7 +19,7 @@ pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes 
 
 from ray_clusters import add_node
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive
+from rigs.fleet.checks import balance, is_alive, process_of
 from support import until
 
 import freshframe as ff
@@ -48,7 +48,7 @@ class Watch:
         return next(agent.name for agent in agents if agent.labels.get("site") == site)
 
     def pid(self, agent: str) -> int:
-        return self.fleet.stats().agents[agent].pid
+        return process_of(self.fleet, agent)
 
     def cameras_of(self, agent: str) -> dict[str, int]:
         cameras = self.fleet.stats().cameras.items()

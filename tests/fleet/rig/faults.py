@@ -50,7 +50,9 @@ class Faults:
     def bring_about(self, fault: Fault) -> str:
         """Does it, returns when it is over. The result says who was hit."""
         stats = self._ask(["stats"])
-        agents = {name: agent for name, agent in stats["agents"].items() if agent["state"] == "up"}
+        agents = {
+            name: agent for name, agent in stats["agents"].items() if agent["state"] == "up" and agent["pid"]
+        }
         if fault.kind == "stop program":
             _pause(self._program, fault.seconds)
             return f"{fault}"

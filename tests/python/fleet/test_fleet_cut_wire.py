@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, until_up
+from rigs.fleet.checks import balance, is_alive, process_of, until_up
 from rigs.fleet.counting_server import CountingServer
 from rigs.fleet.guards import GuardedFleet
 from support import until
@@ -97,7 +97,7 @@ def test_a_camera_behind_a_cut_wire_runs_elsewhere_and_the_overlap_is_counted(
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     first = reader.get(50).epoch
     fleet.resume("agent1")
-    pid = fleet.stats().agents["agent0"].pid
+    pid = process_of(fleet, "agent0")
     wire.cut()
     until(lambda: reader.get(50).epoch > first, "the camera elsewhere")
     assert fleet.stats().cameras["cam"].agent == "agent1"

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance
+from rigs.fleet.checks import balance, process_of
 from rigs.fleet.counting_server import CountingServer
 from support import until
 
@@ -52,7 +52,7 @@ def agent_of(fleet: ff.Fleet) -> str:
 def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.Fleet, server: CountingServer) -> None:
     reader = opened(fleet, server)
     first = fleet.stats().cameras["gate"].epoch
-    os.kill(fleet.stats().agents[agent_of(fleet)].pid, signal.SIGSTOP)  # its session stays open
+    os.kill(process_of(fleet, agent_of(fleet)), signal.SIGSTOP)  # its session stays open
     until(lambda: reader.get(50).epoch > first, "the camera on the other agent")
     second = fleet.stats().cameras["gate"].epoch
     until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "both agents")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, until_up
+from rigs.fleet.checks import balance, process_of, until_up
 from support import until
 
 import freshframe as ff
@@ -57,7 +57,7 @@ class Watch:
         return self.samples
 
     def pid(self, agent: str) -> int:
-        return self.fleet.stats().agents[agent].pid
+        return process_of(self.fleet, agent)
 
     def cameras_of(self, agent: str) -> set[str]:
         return {name for name, camera in self.fleet.stats().cameras.items() if camera.agent == agent}
@@ -105,7 +105,7 @@ def test_results_that_wait_at_an_agent_that_is_killed_are_counted_as_lost() -> N
         reader = fleet.reader("ticks")
         fleet.add("cam", fleet_builds.ticks, "ticks:0")
         until(lambda: fleet.stats().readers[0].waiting >= 2000, "a full reader and a full outbox")
-        os.kill(fleet.stats().agents["agent0"].pid, signal.SIGKILL)
+        os.kill(process_of(fleet, "agent0"), signal.SIGKILL)
         until(lambda: fleet.stats().readers[0].lost_with_agent >= 500, "the loss")
         balance(fleet)
         first = reader.get(50).epoch

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, until_up
+from rigs.fleet.checks import balance, is_alive, process_of, until_up
 from rigs.fleet.guards import GuardedFleet
 from support import until
 
@@ -90,16 +90,15 @@ def test_cameras_of_agents_and_guards_that_are_killed_are_back_and_what_was_lost
     until_results(fleet, reader, {f"cam{n}": 0 for n in range(4)})
     assert {each.agent for each in fleet.stats().cameras.values()} == {"agent0", "agent1"}
 
-    agent = fleet.stats().agents["agent0"]
     hit = cameras_of(fleet, "agent0")
-    os.kill(agent.pid, signal.SIGKILL)
+    os.kill(process_of(fleet, "agent0"), signal.SIGKILL)
     until_results(fleet, reader, hit)
     until_up(fleet)
     stats = fleet.stats()
     assert stats.agents["agent0"].deaths == 1
     assert any("killed by signal 9" in event.text for event in stats.events)
 
-    pid = fleet.stats().agents["agent1"].pid
+    pid = process_of(fleet, "agent1")
     hit = cameras_of(fleet, "agent1")
     assert hit
     fleet.guards["agent1"].kill()
@@ -138,19 +137,19 @@ def test_a_machine_that_is_silent_loses_its_cameras_and_is_ended_when_it_wakes(
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01", exclusive=exclusive)
     until_results(fleet, reader, {"cam": 0})
     fleet.resume("agent0")
-    agent, guard = fleet.stats().agents["agent1"], fleet.guards["agent1"]
+    agent, guard = process_of(fleet, "agent1"), fleet.guards["agent1"]
     before = cameras_of(fleet, "agent1")
-    for pid in (guard.pid, agent.pid):
+    for pid in (guard.pid, agent):
         os.kill(pid, signal.SIGSTOP)
     until(lambda: fleet.stats().agents["agent1"].state == "ending", "the end of the lease")
     if not exclusive:
         until_results(fleet, reader, before)
     time.sleep(1)
     assert (cameras_of(fleet, "agent1") == before) is exclusive
-    for pid in (guard.pid, agent.pid):
+    for pid in (guard.pid, agent):
         with contextlib.suppress(ProcessLookupError):  # the guard has ended it
             os.kill(pid, signal.SIGCONT)
-    until(lambda: not is_alive(agent.pid), "the end of the agent")
+    until(lambda: not is_alive(agent), "the end of the agent")
     until_results(fleet, reader, before)
     until_up(fleet)
     assert (fleet.stats().overlap_seconds > 0) is not exclusive

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import shared_fleet, until_state
+from rigs.fleet.checks import process_of, shared_fleet, until_state
 from support import Gate, run_program, until
 
 import freshframe as ff
@@ -280,7 +280,7 @@ def test_a_module_whose_import_hangs_holds_up_its_own_cameras_only(
     )
     monkeypatch.syspath_prepend(str(tmp_path))
     for agent in hanging.stats().agents.values():  # the next one knows the folder
-        os.kill(agent.pid, signal.SIGKILL)
+        os.kill(process_of(hanging, agent.name), signal.SIGKILL)
     build = importlib.import_module("slow_to_import").build
     hanging.add("slow", build, "ticks:0.05")
     until(lambda: "slow" in told(hanging, "no start within 0.3 s"), "the failure")

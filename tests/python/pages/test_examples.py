@@ -166,6 +166,20 @@ def test_fleet_survives_the_death_of_an_agent(tmp_path: Path, monkeypatch: pytes
     assert reported == sum(parts)
 
 
+def test_people_are_counted_on_twelve_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", str(tmp_path))
+    check_counts(run("people_counting.py", 3))
+
+
+def check_counts(out: str) -> None:
+    cameras = re.findall(r"^door\d\d: (\d+) in, (\d+) out, (\d+) frames", out, re.MULTILINE)
+    assert len(cameras) == 12
+    sums = [sum(map(int, column)) for column in zip(*cameras, strict=True)]
+    assert re.search(rf"^all: {sums[0]} in, {sums[1]} out$", out, re.MULTILINE)
+    assert sums[0] + sums[1] > 0
+    assert all(int(frames) > 0 for _, _, frames in cameras)
+
+
 def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
     pytest.importorskip("flask")
     code = f"""if True:

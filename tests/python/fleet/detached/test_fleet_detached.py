@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, until_up
+from rigs.fleet.checks import balance, is_alive, process_of, until_up
 from rigs.fleet.counting_server import CountingServer
 from rigs.fleet.detached import Yard
 from support import program_environment, until
@@ -305,12 +305,12 @@ def test_an_agent_that_died_with_the_controller_is_found_dead_by_the_next(mortal
         samples: list[FleetSample] = []
         until_all_come(reader, {"n": 3, "s": 3}, samples)
         stats = fleet.stats()
-        victim = stats.agents["north"]
+        victim = process_of(fleet, "north")
         hit = next(name for name, camera in stats.cameras.items() if camera.agent == "north")
         mortal.controller.kill()
         mortal.controller.wait()
-        os.kill(victim.pid, signal.SIGKILL)
-        until(lambda: not is_alive(victim.pid), "the end of the agent")
+        os.kill(victim, signal.SIGKILL)
+        until(lambda: not is_alive(victim), "the end of the agent")
         mortal.start_controller()
         epoch = stats.cameras[hit].epoch
 

@@ -31,6 +31,13 @@ def balance(fleet: ff.Fleet) -> None:
         assert r.repeated == 0, r
 
 
+def process_of(fleet: ff.Fleet, agent: str) -> int:
+    """The number of an agent's process."""
+    pid = fleet.stats().agents[agent].pid
+    assert pid is not None
+    return pid
+
+
 def until_up(fleet: ff.Fleet) -> None:
     until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "all agents")
 
