@@ -121,6 +121,11 @@ bool AgentEnd::put(Outboxes::Stream& stream, TimePoint captured, const Result& r
   return true;
 }
 
+void AgentEnd::open_run(Run run, bool exclusive) {
+  open_slot(run);
+  runs_.open(run, exclusive);
+}
+
 bool AgentEnd::close_run(Run run) {
   if (!runs_.close(run)) return false;
   forget_slot(run);

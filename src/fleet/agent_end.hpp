@@ -59,7 +59,7 @@ class AgentEnd {
   /// Sends bytes to the controller's program, which only the two programs interpret.
   void tell(std::span<const std::byte> bytes);
 
-  void open_run(Run run, bool exclusive) { runs_.open(run, exclusive); }
+  void open_run(Run run, bool exclusive);
   /// Renewals tell what its pipeline does, which has started. Its destruction is close_run()'s at the latest.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline) {
     runs_.watch(run, std::move(pipeline));

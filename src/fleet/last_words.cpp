@@ -105,15 +105,24 @@ void keep_last_words(process::Descriptor page) {
   static_cast<void>(std::atexit([] { say_fault(0); }));
 }
 
-void enter_run(Run run) noexcept {
+void open_slot(Run run) noexcept {
   auto& process = process_now;
-  if (process.page == nullptr || process.slack <= 0) return;
+  if (process.page == nullptr) return;
   for (std::size_t tried = 0; tried < kSlots; ++tried) {
-    const auto number = process.cursor.fetch_add(1) % kSlots;
-    auto& slot = process.slots.at(number);
+    auto& slot = process.slots.at(process.cursor.fetch_add(1) % kSlots);
     if (slot.taken.exchange(true)) continue;
     slot.camera = run.camera;
     slot.epoch = run.epoch;
+    return;
+  }
+}
+
+void enter_run(Run run) noexcept {
+  auto& process = process_now;
+  if (process.page == nullptr || process.slack <= 0) return;
+  for (std::size_t number = 0; number < kSlots; ++number) {
+    const auto& slot = process.slots.at(number);
+    if (!slot.taken || slot.epoch != run.epoch || slot.camera != run.camera) continue;
     static_cast<void>(::prctl(PR_SET_TIMERSLACK, process.slack + 1 + static_cast<long>(number), 0, 0, 0));
     return;
   }

@@ -19,8 +19,10 @@ namespace freshframe::fleet {
 /// Once in a process. Throws Error.
 void keep_last_words(process::Descriptor page);
 
-/// The calling thread works for a run until leave_run(), and so does each thread that it starts meanwhile, for its
-/// life. Without a page both do nothing.
+/// A slot of a run, until forget_slot().
+void open_slot(Run run) noexcept;
+/// The calling thread works for a run until leave_run(), and so does each thread that it starts meanwhile, for
+/// its life. Without a slot of the run both do nothing.
 void enter_run(Run run) noexcept;
 void leave_run() noexcept;
 /// Its slot is free. A thread of it that is left names no run, or the next one of the slot.

@@ -196,7 +196,7 @@ class Fleet(FleetLife):
         self._check_process()
         spec = _specs.camera_spec(name, url, needs)
         _check.flag("exclusive", exclusive)
-        self._controller.add([spec], self._builds.number_of(build), exclusive)
+        self._builds.use(build, lambda number: self._controller.add([spec], number, exclusive))
 
     def add_many(
         self,
@@ -225,7 +225,7 @@ class Fleet(FleetLife):
         self._check_process()
         specs = _specs.camera_specs(cameras)
         _check.flag("exclusive", exclusive)
-        self._controller.add(specs, self._builds.number_of(build), exclusive)
+        self._builds.use(build, lambda number: self._controller.add(specs, number, exclusive))
         return len(specs)
 
     def update(self, name: str, build: Callable[[str], Any], url: str | None = None) -> None:
@@ -250,7 +250,7 @@ class Fleet(FleetLife):
         _check.text("the name of a camera", name)
         if url is not None:
             _check.text(f"the url of {name!r}", url)
-        self._controller.update(name, self._builds.number_of(build), url)
+        self._builds.use(build, lambda number: self._controller.update(name, number, url))
 
     def remove(self, name: str) -> None:
         """Ends a camera. What its results still wait for readers is read for a second.

@@ -50,6 +50,7 @@ void crash() {
 /// As a camera's thread starts those of its nodes, and a node those of its decoder.
 void in_grandchild_thread(Run run, const std::function<void()>& deed) {
   std::thread([&] {
+    open_slot(run);
     enter_run(run);
     std::thread child([&] { std::thread(deed).join(); });
     leave_run();
@@ -59,6 +60,7 @@ void in_grandchild_thread(Run run, const std::function<void()>& deed) {
 
 TEST(LastWords, NameTheRunOfTheThreadThatCrashed) {
   const auto end = end_of([] {
+    open_slot(kOne);
     enter_run(kOne);
     leave_run();
     in_grandchild_thread(kTwo, crash);
@@ -81,6 +83,7 @@ TEST(LastWords, NameNobodyForAThreadWithoutARun) {
 
 TEST(LastWords, SayNothingOfASignalFromOutside) {
   const auto end = end_of([] {
+    open_slot(kOne);
     enter_run(kOne);
     ::kill(::getpid(), SIGSEGV);
   });
@@ -100,6 +103,7 @@ TEST(LastWords, AbortAndExitOfALibraryAreFaultsToo) {
 TEST(LastWords, TheHandlerOfBeforeIsCalled) {
   const auto before = ::signal(SIGSEGV, [](int) { ::_exit(42); });
   const auto end = end_of([] {
+    open_slot(kOne);
     enter_run(kOne);
     crash();
   });
@@ -110,6 +114,7 @@ TEST(LastWords, TheHandlerOfBeforeIsCalled) {
 
 TEST(LastWords, AnEndInOrderIsNoFault) {
   const auto end = end_of([] {
+    open_slot(kOne);
     enter_run(kOne);
     say_end_in_order(75);
     ::_exit(75);
@@ -120,6 +125,7 @@ TEST(LastWords, AnEndInOrderIsNoFault) {
 
 TEST(LastWords, AForkedChildSaysNothing) {
   const auto end = end_of([] {
+    open_slot(kOne);
     enter_run(kOne);
     const int pid = ::fork();
     if (pid == 0) crash();
@@ -131,6 +137,7 @@ TEST(LastWords, AForkedChildSaysNothing) {
 TEST(LastWords, ASlotIsFreeAgainAndManyRunsHaveTheirOwn) {
   const auto end = end_of([] {
     for (std::uint32_t i = 0; i < 10'000; ++i) {
+      open_slot({.epoch = 100 + i, .camera = i});
       enter_run({.epoch = 100 + i, .camera = i});
       leave_run();
       if (i != 77) forget_slot({.epoch = 100 + i, .camera = i});

@@ -74,3 +74,20 @@ def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.Fleet) -> 
     until_state(fleet, "gate", "running")
     with pytest.raises(ff.StateError, match="no camera 'other'"):
         fleet.update("other", fleet_builds.ticks)
+
+
+def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.Fleet) -> None:
+    controller: Any = fleet._controller
+    build = functools.partial(labelled, "again")
+    for _ in range(2):
+        fleet.add("gate", build, "x")
+        until_state(fleet, "gate", "running")
+        number = controller._urls[controller._numbers["gate"]][1]
+        assert controller._builds[number] is not None
+        fleet.remove("gate")
+        until(lambda: "gate" not in fleet.stats().cameras, "the end of the camera")
+        assert controller._builds[number] is None
+        assert not any(number in link.builds for link in controller._links.values())
+    for count in range(100):
+        fleet._builds.number_of(functools.partial(labelled, str(count)))
+    assert len(fleet._builds._known) <= 64

@@ -105,6 +105,7 @@ class _Agent:
         orders: dict[str, Callable[..., None]] = {
             "levels": self._levels,
             "build": self._learn,
+            "forget build": lambda number: self._builds.pop(number, None),
             "start": self._start,
             "stop": self._stop,
             "mark": lambda term: self._tell("marked", term),

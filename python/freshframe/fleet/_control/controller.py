@@ -12,6 +12,7 @@ from .._read.reader import FleetReader
 from .controller_state import boot_time
 from .controller_thread import ControllerThread
 from .counts import CameraCounts
+from .sent_builds import ForgottenBuildError
 
 __all__ = ["Controller", "boot_time"]
 
@@ -55,6 +56,7 @@ class Controller(ControllerThread):
             if name in self._numbers:
                 self._refuse_leaving(name)
                 raise StateError(f"there is a camera {name!r} already; remove it first")
+        self._check_build(build)
         now = boot_time()
         for name, url, needs in cameras:
             number = self._next_camera
@@ -74,11 +76,18 @@ class Controller(ControllerThread):
 
     def _update(self, name: str, build: int, url: str | None) -> None:
         number = self._number(name)
-        self._urls[number] = (url if url is not None else self._urls[number][0], build)
+        self._check_build(build)
+        known, before = self._urls[number]
+        self._urls[number] = (known if url is None else url, build)
+        self._forget_build(before)
         self._unsaved = True
         self._do(self._decisions.renew(number, boot_time()))
         for reader in self._readers.values():
             self._check_output(reader)
+
+    def _check_build(self, build: int) -> None:
+        if self._builds[build] is None:
+            raise ForgottenBuildError(f"build {build} was forgotten with its last camera")
 
     def remove(self, name: str) -> None:
         """A camera that shall run nowhere."""

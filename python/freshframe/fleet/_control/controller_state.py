@@ -59,7 +59,7 @@ class ControllerState:
         epochs = itertools.count(self._state.term << 32 | 1)
         self._decisions = Decisions(epochs.__next__, self._is_flushed, setup.times)
         self._links: dict[str, Link] = {}
-        self._builds: list[tuple[bytes, bytes]] = []
+        self._builds: list[tuple[bytes, bytes] | None] = []  # None: no camera has it any more
         self._urls: dict[int, tuple[str, int]] = {}  # address and build, by camera number
         self._numbers: dict[str, int] = {}
         self._names: dict[int, str] = {}

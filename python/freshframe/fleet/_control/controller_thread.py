@@ -50,6 +50,8 @@ class _Request:
 class ControllerThread(ControllerState):
     """What changes its state is done by its thread: Ctrl-C in the program interrupts nothing half done."""
 
+    _forgets_builds = True  # when no camera has them any more
+
     def __init__(self, setup: Setup) -> None:
         """Starts the thread; there are no agents yet.
 
@@ -257,7 +259,8 @@ class ControllerThread(ControllerState):
                 if not self._closing:
                     self._launch(action.agent)
             elif action.do == "gone":
-                self._urls.pop(action.camera, None)
+                _, build = self._urls.pop(action.camera, ("", -1))
+                self._forget_build(build)
                 self._counts.pop(action.camera, None)
                 self._numbers.pop(self._names[action.camera], None)
                 self._unsaved = True
@@ -265,6 +268,17 @@ class ControllerThread(ControllerState):
                 link = self._links.get(action.agent)
                 if link is not None:
                     self._tell(link, action)
+
+    def _forget_build(self, build: int) -> None:
+        """Nobody uses it any more: a program that adds and removes cameras for years makes many."""
+        if not self._forgets_builds or build < 0 or any(build == used for _, used in self._urls.values()):
+            return
+        self._builds[build] = None
+        self._known_builds.discard(build)
+        for link in self._links.values():
+            if build in link.builds:
+                link.builds.discard(build)
+                link.send(_wire.order(self._state.term, "forget build", build))
 
     def _tell(self, link: Link, action: Action) -> None:
         term = self._state.term
@@ -276,7 +290,7 @@ class ControllerThread(ControllerState):
             camera = self._decisions.cameras[action.camera]
             if build not in link.builds:
                 link.builds.add(build)
-                link.send(_wire.order(term, "build", build, *self._builds[build]))
+                link.send(_wire.order(term, "build", build, *(self._builds[build] or ())))
             link.runs.add(run)
             self._unsaved = True
             what = {"name": camera.name, "url": url, "exclusive": camera.exclusive, "build": build}

@@ -6,15 +6,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..._errors import OptionTypeError
+from ..._errors import FreshframeError, OptionTypeError
 from ..._process import pickling
 from .. import _specs
 
+_MOST_KNOWN = 64  # builds whose functions are kept
 _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
 
 
+class ForgottenBuildError(FreshframeError):
+    """The last camera of a build has gone, and its number with it."""
+
+
 class SentBuilds:
-    """Those of one fleet, which are kept: a number is a build's for as long as the fleet runs."""
+    """The latest of one fleet. A number is a build's for as long as a camera has it."""
 
     def __init__(self, send: Callable[[bytes, bytes], int]) -> None:
         """`send`: given the definitions before a build and the pickled build; returns its number."""
@@ -46,5 +51,15 @@ class SentBuilds:
                 "agent. Load what is large inside of it"
             )
         number = self._send(before, pickled)
+        while len(self._known) >= _MOST_KNOWN:
+            del self._known[next(iter(self._known))]  # it is sent again when it comes again
         self._known[id(build)] = (build, number)
         return number
+
+    def use(self, build: Any, job: Callable[[int], None]) -> None:
+        """Does something with the number of a build, which is sent again if it was forgotten meanwhile."""
+        try:
+            job(self.number_of(build))
+        except ForgottenBuildError:
+            self._known.pop(id(build), None)
+            job(self.number_of(build))

@@ -47,6 +47,7 @@ class DetachedController(FarController):
     """
 
     _reader_kind = ServedReader
+    _forgets_builds = False  # they are in the store, and several programs know their numbers
 
     def __init__(
         self,
