@@ -5,8 +5,9 @@
 # Note [Suspects]
 # Mostly a crash names the camera whose thread it was (src/fleet/last_words.hpp): that one is the culprit.
 # Where it names none (memory that runs out, a library that ends the process), the rule is:
-# 1. A crash accuses the agent's cameras that have not run for their trial yet, or all of them if each has.
-#    Those that were seen in the most crashes are the suspects. Each crash counts for a day.
+# 1. A crash accuses the agent's cameras that have not run for their trial yet, or all of them if each has, or
+#    if one that has was seen in a crash before. Those that were seen in the most crashes are the suspects.
+#    Each crash counts for a day.
 # 2. The first crash has no consequence: all cameras start elsewhere at once.
 # 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their
 #    trial. So each further crash halves them. Where two agents are there, nobody waits.
@@ -34,7 +35,8 @@ class Suspects:
     def crash(self, cameras: Collection[Camera], now: float) -> Camera | None:
         """An agent has crashed with these cameras. The culprit, if there is one."""
         unproved = [camera for camera in cameras if not self._is_proved(camera, lambda _: now)]
-        accused = unproved or list(cameras)
+        known = any(camera.crashes for camera in cameras if camera not in unproved)
+        accused = list(cameras) if known else unproved or list(cameras)
         if not accused:
             return None
         most = max(camera.crashes for camera in accused) + 1
