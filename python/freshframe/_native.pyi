@@ -1339,8 +1339,30 @@ class FleetAgent:
     def enter_gate(self, camera: int, epoch: int) -> None:
         """Network sources that this thread creates use the gate of this run."""
 
+    def watch(self, camera: int, epoch: int, engine: Engine) -> None:
+        """Renewals tell what this pipeline of the run does, which has started."""
+
     def open_stream(self, camera: int, epoch: int, output: str) -> FleetStream:
         """Opens the stream for the results of an output."""
+
+def keep_last_words(page: int) -> None:
+    """Fatal signals name the run of their thread in this page."""
+
+def enter_run(camera: int, epoch: int) -> None:
+    """
+    This thread, and each that it starts, works for a run. Ends with leave_run().
+    """
+
+def leave_run() -> None:
+    """Undoes enter_run() for this thread."""
+
+def say_fault(number: int) -> None:
+    """
+    The page gets the run of this thread, which is about to end the process.
+    """
+
+def say_end_in_order(status: int) -> None:
+    """The page gets that the process ends because it has to."""
 
 def leave_gate() -> None:
     """Undoes enter_gate()."""
@@ -1367,8 +1389,10 @@ class FleetChild:
 def mask_passwords(text: str) -> str:
     """The text with the passwords in its URLs masked."""
 
-def start_fleet_child(arguments: list, environment: list, socket: int) -> FleetChild:
-    """Starts a process with a socket. The calling thread must outlive it."""
+def start_fleet_child(arguments: list, environment: list, socket: int, page: int = -1) -> FleetChild:
+    """
+    Starts a process with a socket, and a page of memory that is shared with it. The calling thread must outlive it.
+    """
 
 def collect_log(on: bool) -> None:
     """Collects the log lines of the engine from now on, or drops them."""

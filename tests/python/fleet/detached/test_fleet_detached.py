@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from rigs.fleet import builds as fleet_builds
-from rigs.fleet.checks import balance, is_alive, process_of, until_up
+from rigs.fleet.checks import balance, is_alive, process_of, until_state, until_up
 from rigs.fleet.counting_server import CountingServer
 from rigs.fleet.detached import Yard
 from support import program_environment, until
@@ -68,7 +68,7 @@ def test_a_camera_goes_on_when_its_program_has_gone_and_another_one_reads_it(
     with yard.connect() as first:
         first.add("cam", fleet_builds.ticks, "ticks:0.01", needs={"site": "north"})
         epoch = first.reader("ticks").get(50).epoch
-    assert fleet.stats().cameras["cam"].state == "running"
+    until_state(fleet, "cam", "running")
     sample = fleet.reader("ticks").get(50)
     assert (sample.camera, sample.epoch) == ("cam", epoch)
     fleet.add_many({"more": "ticks:0.05"}, fleet_builds.ticks)

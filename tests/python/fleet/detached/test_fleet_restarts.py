@@ -203,6 +203,8 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
         note_cpu=lambda now, cpu: 0.0,
         send=sent.append,
         child=SimpleNamespace(post=SimpleNamespace(send=lambda **order: None)),
+        note_clock=lambda unix_time: None,
+        note_losses=lambda now: None,
     )
     none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
     clock = boot_time
@@ -216,7 +218,7 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
                 decisions.cameras[number] = Camera(
                     number, str(number), {}, exclusive, "running", agent="a", epoch=5
                 )
-            controller._renew(link, _wire.Renewal(1, 0.0, *none), now)
+            controller._renew(link, _wire.Renewal(1, 0.0, 0.0, {}, *none), now)
             del decisions.agents["a"], decisions._placed["a"]
             decisions.cameras.clear()
         return sent[-1]
