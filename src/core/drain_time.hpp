@@ -6,6 +6,10 @@
 
 namespace freshframe::core {
 
+/// Of a stop whose caller gives none; that of Pipeline::stop(), too.
+inline constexpr Seconds kStopTime{5};
+/// The part of a stop's time in which nodes may get the events that are left. The rest is for their close().
+inline constexpr double kHandOverShare = 0.9;
 /// For the waiting samples of a recorder.
 inline constexpr Seconds kDrainTime{2};
 /// After that, for the frames that its encoder holds.

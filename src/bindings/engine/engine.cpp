@@ -122,19 +122,23 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, AddOpti
   }
 }
 
-void request_stop(gil::Held& held, Engine& self) {
+void request_stop_within(gil::Held& held, Engine& self, double seconds) {
   auto* core = &self.core();
   const auto threadless = self.claim_threadless();
   gil::release(
       held,
-      [](core::PipelineCore* target, std::span<core::Runner* const> without_thread) {
-        target->request_stop();
+      [](core::PipelineCore* target, std::span<core::Runner* const> without_thread, double limit) {
+        target->request_stop(Seconds(limit));
         for (auto* runner : without_thread) {
           runner->open_step();  // after a stop it opens nothing
           runner->close_step();
         }
       },
-      core, std::span<core::Runner* const>(threadless));
+      core, std::span<core::Runner* const>(threadless), seconds);
+}
+
+void request_stop(gil::Held& held, Engine& self) {
+  request_stop_within(held, self, core::kStopTime.count());
 }
 
 // ---- life: calls that may wait
@@ -210,7 +214,7 @@ PyObject* stop(gil::Held& held, PyObject* self, PyObject* timeout) {
     if (seconds < 0 && PyErr_Occurred() != nullptr) return nullptr;
     auto& engine = engine_of(self);
     limit_stop(engine, seconds);
-    request_stop(held, engine);
+    request_stop_within(held, engine, seconds);
     const bool joined = gil::release(
         held,
         [](gil::Released& released, core::PipelineCore* core, double limit) {

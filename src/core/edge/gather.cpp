@@ -26,7 +26,7 @@ void Inbox::expect_close() {
 
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                                std::optional<TimePoint>& gather_until, Aftermath& after) {
-  if (closed_ && clock_->now() >= drained_by_) return Taken::Ended;
+  if (is_over_locked()) return Taken::Ended;
   while (any_waits_locked()) {  // again if all waiting samples were stale
     if (!gathered_locked(batch)) {
       const auto now = clock_->now();
@@ -78,11 +78,10 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch) {
       ready_.wait_until(mutex_, *clock_, *gather_until, gathered);
       consumer_asleep_ = false;
     } else {
-      const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-        return closed_ || all_ended_locked() || any_waits_locked();
-      };
+      const auto ready = [this, closed = closed_]()
+                             FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };
       waiting_ = true;
-      wait_for_sample_locked(TimePoint::max(), ready);
+      wait_for_sample_locked(closed_ ? drained_by_ : TimePoint::max(), ready);
       waiting_ = false;
     }
     taken = take_batch_locked(samples, batch, gather_until, after);

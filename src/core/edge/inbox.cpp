@@ -131,7 +131,11 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   if (closed_) {
     drop_locked(lane, DropCause::Stop);
     // Of a producer that the stop found waiting for room, or at work on its last sample.
-    if (clock_->now() < drained_by_) lane.kept.keep(lane.passed_in, sample);
+    if (!is_over_locked()) {
+      lane.kept.keep(lane.passed_in, sample);
+    } else if (hands_over_) {
+      lane.kept.lose(sample);
+    }
     return Admitted::Dropped;
   }
   if (lane.queue.depth == 0 && (!waiting_ || any_waits_locked())) {
@@ -213,13 +217,14 @@ void Inbox::close() {
   {
     const Lock lock(mutex_);
     closed_ = true;
+    drained_by_ = TimePoint::min();
     moved_locked();
     for (auto& lane : lanes_) {
       while (lane->size > 0) {
         dropped.push_back(pop_locked(*lane));
         drop_locked(*lane, DropCause::Stop);
       }
-      lane->kept.clear(dropped);
+      hands_over_ ? lane->kept.lose_all(dropped) : lane->kept.clear(dropped);
       lane->room.notify_all();
     }
     hook = hook_;
@@ -234,10 +239,11 @@ void Inbox::close_but_for_events(TimePoint deadline) {
   {
     const Lock lock(mutex_);
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
+    hands_over_ = true;
     moved_locked();
+    end_lanes_without_events_locked();
     for (auto& lane : lanes_) {
       while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
-      lane->ended = true;
       lane->room.notify_all();
     }
     hook = hook_;
@@ -250,10 +256,18 @@ void Inbox::close_for_new(TimePoint deadline) {
   {
     const Lock lock(mutex_);
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
+    hands_over_ = true;
     moved_locked();
+    end_lanes_without_events_locked();
     for (auto& lane : lanes_) lane->room.notify_all();
   }
   ready_.notify_all();
+}
+
+void Inbox::end_lanes_without_events_locked() {
+  for (auto& lane : lanes_) {
+    if (!options_[lane->edge].events) lane->ended = true;
+  }
 }
 
 bool Inbox::all_ended_locked() const {

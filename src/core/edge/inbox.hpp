@@ -60,6 +60,8 @@ class Inbox {
   int add_edge(EdgeOptions options);
   /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread drops.
   void drop_frames() noexcept { drops_frames_ = true; }
+  /// Before any thread uses the inbox: how long the consumer's calls take, which a stop wants to know.
+  void set_call_times(const Timings& times) noexcept { call_times_ = &times; }
   /// Called without the mutex when a sample or the end arrives; must not block.
   void set_ready_hook(std::function<void()> hook);
 
@@ -77,7 +79,8 @@ class Inbox {
   void close();
   /// As close(), but the waiting samples can still be taken until `deadline`.
   void close_for_new(TimePoint deadline);
-  /// As close(), but of each lane whose dropped samples have events a last sample can be taken until `deadline`.
+  /// As close(), but of each lane whose dropped samples have events a last sample can be taken, if the consumer's
+  /// calls take so little time that it has ended by `deadline`.
   void close_but_for_events(TimePoint deadline);
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
@@ -192,6 +195,17 @@ class Inbox {
   bool take_from_locked(std::size_t index, AnySample& sample, bool newest, Aftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_);
+  /// The lanes whose parent may still put samples with events stay open until it ends.
+  void end_lanes_without_events_locked() FRESHFRAME_REQUIRES(mutex_);
+  /// After a stop: whether one more call of the consumer would end in time.
+  [[nodiscard]] bool has_time_locked() const FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] bool is_over_locked() const FRESHFRAME_REQUIRES(mutex_) {
+    return closed_ && clock_->now() >= drained_by_;
+  }
+  /// The end of a wait that began as `was_closed` says: a sample, the end, or a stop.
+  [[nodiscard]] bool may_go_on_locked(bool was_closed) const FRESHFRAME_REQUIRES(mutex_) {
+    return closed_ != was_closed || all_ended_locked() || any_waits_locked();
+  }
   void report_first_drop(const EdgeOptions& edge) const;
 
   const std::string consumer_;
@@ -201,6 +215,7 @@ class Inbox {
   std::vector<std::unique_ptr<Timings>> ages_;  // fixed before the threads start; written by the consumer
   bool drops_frames_ = false;                   // fixed before the threads start
   TimePoint taken_at_ = TimePoint::min();       // the consumer's
+  const Timings* call_times_ = nullptr;         // fixed before the threads start
   std::atomic<bool> has_hook_{false};
   std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
 
@@ -215,7 +230,9 @@ class Inbox {
   bool closes_soon_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
-      TimePoint::min();  // closed_, but waiting samples can be taken
+      TimePoint::min();  // closed_, but waiting samples or their events can be taken
+  bool hands_over_ FRESHFRAME_GUARDED_BY(mutex_) =
+      false;  // a stop left it open for events: none goes uncounted
   Condition ready_;
 };
 

@@ -3,19 +3,30 @@
 #include "core/edge/kept_events.hpp"
 
 #include <iterator>
+#include <new>
 #include <utility>
 
 namespace freshframe::core {
 
 void KeptEvents::keep(std::uint64_t arrival, AnySample& dropped) {
   if (!dropped.value || !dropped.value.get()->has_events()) return;
-  Frame unneeded;
-  if (!kept_.empty() && kept_.rbegin()->first > arrival) {
-    std::swap(unneeded, dropped.frame);
-  } else if (!kept_.empty()) {
-    std::swap(unneeded, kept_.rbegin()->second.frame);
+  try {
+    insert(arrival, dropped);
+  } catch (const std::bad_alloc&) {  // the counters of the edge stay right, and the stream goes on
+    ++lost_;
   }
-  kept_.insert_or_assign(arrival, std::exchange(dropped, {}));
+}
+
+void KeptEvents::insert(std::uint64_t arrival, AnySample& dropped) {
+  const auto place = kept_.try_emplace(arrival).first;  // first: it alone may fail
+  const auto next = std::next(place);
+  Frame unneeded;
+  if (next != kept_.end()) {
+    std::swap(unneeded, dropped.frame);
+  } else if (place != kept_.begin()) {
+    std::swap(unneeded, std::prev(place)->second.frame);
+  }
+  place->second = std::exchange(dropped, {});
   dropped.frame = std::move(unneeded);
   if (kept_.size() <= kMost) return;
   kept_.erase(kept_.begin());
@@ -41,6 +52,15 @@ std::uint64_t KeptEvents::take_newest(AnySample& sample) {
   sample = std::move(newest->second);
   kept_.erase(newest);
   return arrival;
+}
+
+void KeptEvents::lose_all(std::vector<AnySample>& freed) {
+  lost_ += kept_.size();
+  clear(freed);
+}
+
+void KeptEvents::lose(const AnySample& sample) {
+  if (sample.value && sample.value.get()->has_events()) ++lost_;
 }
 
 void KeptEvents::clear(std::vector<AnySample>& freed) {

@@ -16,13 +16,18 @@ namespace freshframe::core {
 /// the dropped samples that have events, and the next sample that passes and is newer absorbs them, on its
 /// consumer's thread. When the stream ends before such a sample, the newest dropped one passes after all. Of the
 /// kept samples only that one keeps its picture. Guarded by the inbox's mutex.
+///
+/// A stop ends the streams of its nodes in the same way: the waiting samples are dropped, and the last sample with
+/// their events passes when the parent has ended, which may still work or wait for room. But it passes only if the
+/// consumer's call can be expected to end in the time of the stop. Otherwise the stop would fail for its sake.
 class KeptEvents {
  public:
   static constexpr std::size_t kMost = 10'000;  // samples; more: the oldest go
 
   [[nodiscard]] bool empty() const noexcept { return kept_.empty(); }
   /// `arrival`: the number of the sample among those that came to the lane. Takes the sample if it has events, and
-  /// leaves a picture that nothing needs any more, to be destroyed without the mutex.
+  /// leaves a picture that nothing needs any more, to be destroyed without the mutex. Without memory for it the
+  /// sample is counted as lost.
   void keep(std::uint64_t arrival, AnySample& dropped);
   /// Moves the values of that type which are older than the arrival to `older`, in their order, and a picture that
   /// nothing needs any more to `freed`.
@@ -31,10 +36,16 @@ class KeptEvents {
   /// Takes the newest sample out, with its arrival.
   std::uint64_t take_newest(AnySample& sample);
   void clear(std::vector<AnySample>& freed);
-  /// The samples with events that went because of kMost.
+  /// As clear(), and counts the samples as lost.
+  void lose_all(std::vector<AnySample>& freed);
+  /// Counts a sample, if it has events: none can pass any more.
+  void lose(const AnySample& sample);
+  /// The samples with events that went because of kMost, lose() and lose_all().
   [[nodiscard]] std::uint64_t lost() const noexcept { return lost_; }
 
  private:
+  void insert(std::uint64_t arrival, AnySample& dropped);
+
   std::map<std::uint64_t, AnySample> kept_;  // by arrival
   std::uint64_t lost_ = 0;
 };

@@ -1,5 +1,6 @@
 // The consumer's side of an inbox: which sample is the next, and the wait for it.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <utility>
 
 #include "core/edge/inbox.hpp"
@@ -23,7 +24,13 @@ void Inbox::deliver_locked(std::size_t index, AnySample& sample, std::uint64_t a
 }
 
 Taken Inbox::nothing_locked() const {
-  return closed_ || all_ended_locked() ? Taken::Ended : Taken::Nothing;
+  return is_over_locked() || all_ended_locked() ? Taken::Ended : Taken::Nothing;
+}
+
+bool Inbox::has_time_locked() const {
+  if (call_times_ == nullptr) return true;
+  const auto now = clock_->now();
+  return now + to_duration(Seconds(call_times_->quantiles(Span::Recent, now).p99)) <= drained_by_;
 }
 
 bool Inbox::take_from_locked(std::size_t index, AnySample& sample, bool newest, Aftermath& after) {
@@ -41,6 +48,10 @@ bool Inbox::take_from_locked(std::size_t index, AnySample& sample, bool newest, 
     }
   }
   if (!lane.owes_events()) return false;
+  if (closed_ && !has_time_locked()) {
+    lane.kept.lose_all(after.dropped);
+    return false;
+  }
   const auto arrival = lane.kept.take_newest(sample);
   ++lane.passed_in;
   deliver_locked(index, sample, arrival, after);
@@ -48,7 +59,7 @@ bool Inbox::take_from_locked(std::size_t index, AnySample& sample, bool newest, 
 }
 
 Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
-  if (closed_ && clock_->now() >= drained_by_) return Taken::Ended;
+  if (is_over_locked()) return Taken::Ended;
   for (std::size_t step = 0; step < lanes_.size(); ++step) {
     const auto index = (next_lane_ + step) % lanes_.size();
     Lane& lane = *lanes_[index];
@@ -81,10 +92,9 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
       lock.lock();
     }
     waiting_ = true;
-    const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-      return closed_ || all_ended_locked() || any_waits_locked();
-    };
-    const bool in_time = wait_for_sample_locked(deadline, ready);
+    const auto ready = [this, closed = closed_]()
+                           FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };
+    const bool in_time = wait_for_sample_locked(closed_ ? std::min(deadline, drained_by_) : deadline, ready);
     waiting_ = false;
     taken = take_locked(sample, false, after);
     if (!in_time) break;

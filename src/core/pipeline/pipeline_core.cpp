@@ -284,7 +284,7 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
 }
 
 bool PipelineCore::stop(Seconds timeout, const Look& look) {
-  request_stop();
+  request_stop(timeout);
   if (called_from_runner()) return false;
   const auto deadline = Real::now() + to_duration(timeout);
   while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kSlice))) {
@@ -302,7 +302,7 @@ void PipelineCore::throw_still_busy(Seconds timeout) const {
                     std::move(nodes));
 }
 
-void PipelineCore::request_stop() {
+void PipelineCore::request_stop(Seconds timeout) {
   {
     const Lock lock(mutex_);
     stopped_early_ |= phase_ != Phase::Ended;
@@ -317,7 +317,9 @@ void PipelineCore::request_stop() {
   }
   source_stop_.request_stop();
   budget_->stop();
-  const auto drained_by = clock()->now() + to_duration(kDrainTime);
+  const auto now = clock()->now();
+  const auto drained_by = now + to_duration(kDrainTime);
+  const auto events_by = now + to_duration(timeout * kHandOverShare);
   {
     std::unique_lock building(building_, std::defer_lock);
     if (!started()) building.lock();
@@ -325,7 +327,7 @@ void PipelineCore::request_stop() {
       if (runner->is_recorder()) {
         runner->inbox().close_for_new(drained_by);
       } else {
-        runner->inbox().close_but_for_events(drained_by);
+        runner->inbox().close_but_for_events(events_by);
       }
     }
     for (auto& reader : graph_.readers()) reader->inbox().close();

@@ -18,6 +18,7 @@
 #include <thread>
 #include <vector>
 
+#include "core/drain_time.hpp"
 #include "core/edge/reader.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
@@ -53,8 +54,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void go();
   /// True: ended. Throws the failure, or Stalled.
   bool wait(std::optional<Seconds> timeout, const Look& look = {});
-  /// Asks all nodes to stop; never waits.
-  void request_stop();
+  /// Asks all nodes to stop; never waits. In that time they may get the events that are left.
+  void request_stop(Seconds timeout = kStopTime);
   /// request_stop(), then join(). False: from a node's own thread, which only asks. Throws StopTimeout.
   bool stop(Seconds timeout, const Look& look = {});
   /// Waits for the threads and joins them. False: some are still busy, see busy_nodes().

@@ -60,7 +60,9 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       inbox_(name_, core.clock()),
       batch_sizes_(batch_ ? static_cast<std::size_t>(batch_->size) : 0),
       context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_,
-               name_} {}
+               name_} {
+  inbox_.set_call_times(durations_);
+}
 
 Runner* Runner::current() noexcept {
   return current_runner;
@@ -284,11 +286,21 @@ void Runner::close_step() {
     if (closed_cleanly()) report_recording();
   });
   inbox_.close();
+  log_at_the_end([&] { report_lost_events(); });
   for (const auto& output : outputs_) output.inbox->end(output.edge);
   current_runner = nullptr;
   closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);
   core_.arrive_finished();
+}
+
+void Runner::report_lost_events() const {
+  std::uint64_t lost = 0;
+  for (const auto& edge : inbox_.stats()) lost += edge.events_lost;
+  if (lost == 0) return;
+  log(LogLevel::Warning,
+      "node '" + name_ + "' was too slow for the events of " + std::to_string(lost) +
+          " samples, which are lost; a longer stop(timeout) gives it more time at the end");
 }
 
 void Runner::report_recording() const {

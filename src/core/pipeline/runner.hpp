@@ -183,6 +183,8 @@ class Runner {
   [[nodiscard]] std::string last_error() const;
   /// Warns when a recorder lost samples.
   void report_recording() const;
+  /// Warns when events did not reach the node.
+  void report_lost_events() const;
   void count_rate(TimePoint now) noexcept;
   void begin_rate(TimePoint now) noexcept;
   /// Of a source: its thread's processor time.

@@ -210,6 +210,48 @@ TEST(Events, ThatWaitAtAStopPassInOneLastSampleAndNotAfterItsTime) {
   }
 }
 
+// A counter whose samples come after the stop's beginning: it was at work, or waited for room on another edge.
+TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
+  for (const Queue queue : {kLatest, kNext, Queue{1, WhenFull::Block}}) {
+    Inbox inbox("webhook", std::make_shared<SimulatedClock>());
+    const int edge = inbox.add_edge({.parent_name = "counter", .queue = queue, .events = true});
+    std::atomic<bool> blocked{false};
+    inbox.close_but_for_events(TimePoint{} + to_duration(Seconds{2}));
+    AnySample sample;
+    EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);
+    inbox.put(edge, counted(0, {1}), blocked);
+    inbox.put(edge, counted(1, {2}), blocked);
+    EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);
+    inbox.end(edge);
+    ASSERT_EQ(inbox.try_take(sample), Taken::Sample);
+    EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{1, 2}));
+    EXPECT_EQ(inbox.try_take(sample), Taken::Ended);
+    expect_edge_books(inbox);
+  }
+}
+
+TEST(Events, OfAParentThatDoesNotEndInTheTimeOfAStopAreCountedAsLost) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Inbox inbox("webhook", clock);
+  const int edge = inbox.add_edge({.parent_name = "counter", .queue = kLatest, .events = true});
+  std::atomic<bool> blocked{false};
+  inbox.put(edge, counted(0, {1}), blocked);
+  inbox.close_but_for_events(clock->now() + to_duration(Seconds{2}));
+  AnySample sample;
+  {
+    const std::jthread time([&] {
+      clock->wait_for_sleepers(1);
+      clock->advance(Seconds{2});
+    });
+    EXPECT_EQ(inbox.take(sample, TimePoint::max()), Taken::Ended);
+  }
+  inbox.close();
+  inbox.put(edge, counted(1, {2, 3}), blocked);
+  inbox.put(edge, counted(2, {}), blocked);
+  EXPECT_EQ(inbox.stats().at(0).events_lost, 2U);
+  expect_edge_books(inbox);
+}
+
 // A random stream through a random edge to a consumer that takes at random moments in random ways.
 void run_random(unsigned seed) {
   std::mt19937 random(seed);
