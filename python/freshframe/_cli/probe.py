@@ -7,7 +7,7 @@ import dataclasses
 import json
 from typing import Any
 
-import freshframe as ff
+from freshframe._media.video import open_once
 from freshframe._shortcuts.probe import Measured, Probing
 
 from .messages import Messages
@@ -18,7 +18,7 @@ _READ_SECONDS = 2.0
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Reads the source for two seconds and prints its properties and its regularity."""
-    probing = Probing(ff.open(options.source, fps=options.fps))
+    probing = Probing(open_once(options.source, fps=options.fps))
     with watched(probing.pipeline):
         found = probing.run(_READ_SECONDS)
     record = dataclasses.asdict(found)

@@ -130,6 +130,21 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.realtime = _check.flag("realtime", realtime)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
     chosen.options = ffmpeg_options("open()", options)
+    return _source(url, chosen)
+
+
+def open_once(
+    url: int | str | os.PathLike[str], *, fps: float | None = None, options: Mapping[str, str] | None = None
+) -> VideoSource:
+    """As open(). But a live source without a first frame fails, and connects again only after that one."""
+    chosen = _native.OpenOptions()
+    chosen.fps = _number("fps", fps)
+    chosen.options = ffmpeg_options("open()", options)
+    chosen.must_open = True
+    return _source(url, chosen)
+
+
+def _source(url: Any, chosen: _native.OpenOptions) -> VideoSource:
     handle = _native.make_video_source(_url(url), chosen)
     return VideoSource(handle, handle.live)
 

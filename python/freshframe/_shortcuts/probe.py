@@ -113,7 +113,7 @@ def probe(
     """
     if _check.number("seconds", seconds) < 0:
         raise OptionError(f"seconds must be 0 or more, got {seconds!r}")
-    return Probing(video.open(url, fps=fps, options=options)).run(seconds)
+    return Probing(video.open_once(url, fps=fps, options=options)).run(seconds)
 
 
 class Probing:

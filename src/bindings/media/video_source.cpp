@@ -59,6 +59,7 @@ void bind_open_options(nb::module_& module) {
       .def_rw("open_timeout", &OpenOptions::open_timeout)
       .def_rw("read_timeout", &OpenOptions::read_timeout)
       .def_rw("reconnect", &OpenOptions::reconnect)
+      .def_rw("must_open", &OpenOptions::must_open)
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)

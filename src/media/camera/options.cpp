@@ -43,7 +43,7 @@ V4l2Options v4l2_options(const OpenOptions& options) {
   }
   V4l2Options result{.wish = {.width = options.width, .height = options.height, .fps = options.fps},
                      .decoder_threads = options.decoder_threads.value_or(1),
-                     .reconnect = options.reconnect.value_or(true),
+                     .reconnect = reconnect_of(options),
                      .open_timeout = options.open_timeout,
                      .read_timeout = options.read_timeout,
                      .decoder = options.options};

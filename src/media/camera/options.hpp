@@ -8,6 +8,7 @@
 #include <string>
 
 #include "media/camera/modes.hpp"
+#include "media/live/reconnect.hpp"
 
 namespace freshframe::media {
 
@@ -15,7 +16,7 @@ struct V4l2Options {
   CameraWish wish;
   int buffers = 4;
   int decoder_threads = 1;
-  bool reconnect = true;
+  Reconnect reconnect = Reconnect::Always;
   double open_timeout = 5;  // seconds
   double read_timeout = 5;
   std::map<std::string, std::string> decoder = {};  // the user's other options

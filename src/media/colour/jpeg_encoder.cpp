@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "media/colour/jfif_colours.hpp"
 #include "media/colour/pixel_conversions.hpp"
@@ -49,6 +50,30 @@ constexpr int even(int size) {
   return size + size % 2;
 }
 
+// libyuv counts pixels in 16 bits with a sign: of a larger plane it would scale the beginning only.
+constexpr int kMostScaled = 32767;
+
+// A plane in which each pixel is the mean of `factor` x `factor` pixels, in the given memory.
+Plane reduced(const Plane& plane, int factor, std::vector<std::uint8_t>& memory) {
+  const int width = std::max(1, plane.row_bytes / factor);
+  const int height = std::max(1, plane.rows / factor);
+  memory.resize(static_cast<std::size_t>(width) * static_cast<std::size_t>(height));
+  const int across = std::min(factor, plane.row_bytes);
+  const int down = std::min(factor, plane.rows);
+  auto* to = memory.data();
+  for (int y = 0; y < height; ++y) {
+    for (int x = 0; x < width; ++x) {
+      int sum = 0;
+      for (int row = 0; row < down; ++row) {
+        const auto* const from = plane.row(y * factor + row) + x * factor;
+        for (int i = 0; i < across; ++i) sum += from[i];
+      }
+      *to++ = static_cast<std::uint8_t>((sum + across * down / 2) / (across * down));
+    }
+  }
+  return {memory.data(), height, width, width};
+}
+
 // Fills the last column and row of a plane whose memory is even where its size is odd.
 void repeat_edges(const Plane& plane, std::uint8_t* memory) {
   const auto stride = static_cast<std::size_t>(plane.stride);
@@ -86,7 +111,10 @@ Picture JpegEncoder::own_planes(const Picture& picture, const PictureFormat& wan
     auto& memory = planes_[static_cast<std::size_t>(i)];
     memory.resize(static_cast<std::size_t>(plane.stride) * static_cast<std::size_t>(even(plane.rows)));
     plane.data = memory.data();
-    const auto& from = plane_of(picture, i);
+    auto from = plane_of(picture, i);
+    std::vector<std::uint8_t> smaller;
+    const int longest = std::max(from.row_bytes, from.rows);
+    if (longest > kMostScaled) from = reduced(from, (longest + kMostScaled - 1) / kMostScaled, smaller);
     libyuv::ScalePlane(from.data, static_cast<int>(from.stride), from.row_bytes, from.rows, memory.data(),
                        static_cast<int>(plane.stride), plane.row_bytes, plane.rows, libyuv::kFilterBox);
   }
@@ -99,16 +127,17 @@ JpegPicture JpegEncoder::encode(const Frame& frame, int max_width, int quality) 
   const Frame source = planar(frame);
   auto picture = source.picture();
   auto wanted = picture.format;
-  if (wanted.width > kMaxSide || wanted.height > kMaxSide) {
-    throw Error("a picture of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
-                " is too large for JPEG, whose limit is " + std::to_string(kMaxSide));
-  }
   const bool gray = wanted.format == PixelFormat::Gray;
   if (!gray) wanted.format = PixelFormat::I420;
   wanted.space = core::matrix_of(picture.format);  // it follows from the unscaled height
   if (wanted.width > max_width) {
     wanted.height = std::max(1, static_cast<int>(std::int64_t{wanted.height} * max_width / wanted.width));
     wanted.width = max_width;
+  }
+  if (wanted.width > kMaxSide || wanted.height > kMaxSide) {
+    throw Error("a picture of " + std::to_string(wanted.width) + "x" + std::to_string(wanted.height) +
+                " is too large for JPEG, whose limit is " + std::to_string(kMaxSide) +
+                ": max_width= makes it smaller");
   }
   const bool odd = !gray && (wanted.width % 2 != 0 || wanted.height % 2 != 0);
   if (wanted != picture.format || odd || !has_jfif_colours(wanted)) picture = own_planes(picture, wanted);

@@ -26,7 +26,7 @@ std::string reason(const std::exception& error) {
 
 }  // namespace
 
-ReconnectingSource::ReconnectingSource(std::string title, bool reconnect)
+ReconnectingSource::ReconnectingSource(std::string title, Reconnect reconnect)
     : title_(std::move(title)), reconnect_(reconnect), back_off_(random_seed()) {}
 
 VideoInfo ReconnectingSource::info() const {
@@ -86,7 +86,8 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   connected_ = false;
   if (context.stop.stop_requested()) return disconnect();
   const bool refused = dynamic_cast<const SourceRefused*>(&error) != nullptr && !was_connected_;
-  if (!reconnect_ || refused) throw;
+  const bool goes_on = reconnect_ == Reconnect::Always || (reconnect_ != Reconnect::Never && had_frame_);
+  if (!goes_on || refused) throw;
   const bool named = dynamic_cast<const SourceError*>(&error) != nullptr;
   const auto why = named ? error.what() : doing + " " + title_ + ": " + reason(error);
   auto& book = context.counters.source();
@@ -131,6 +132,7 @@ void ReconnectingSource::note_size(FrameSize size, const Context& context) {
 
 void ReconnectingSource::note_frame(const Context& context) {
   back_off_.reset();
+  had_frame_ = true;
   auto& book = context.counters.source();
   if (book.state() == SourceState::WaitingKeyFrame) book.enter(SourceState::Reading);
   const auto lasted = book.recover(context.clock.now());
@@ -145,7 +147,7 @@ std::optional<Frame> ReconnectingSource::make(FrameMaker& maker, AvFramePtr fram
   try {
     return maker.make(std::move(frame));
   } catch (const std::exception& error) {
-    if (!reconnect_) throw;
+    if (reconnect_ == Reconnect::Never) throw;
     context.counters.drop(NodeDropCause::Decode);
     if (const auto why = reason(error); why != complaint_) {
       complaint_ = why;

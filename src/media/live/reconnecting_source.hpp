@@ -12,12 +12,13 @@
 
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/back_off.hpp"
+#include "media/live/reconnect.hpp"
 
 namespace freshframe::media {
 
 /// docs/live-sources.md shows its states and their transitions. open() makes one attempt. After it,
-/// and after each loss, read() backs off and makes another. Without `reconnect`, and for a SourceRefused
-/// before the first connection, the error is thrown. All but url() and info() on one thread.
+/// and after each loss, read() backs off and makes another. Where `reconnect` has none, and for a
+/// SourceRefused before the first connection, the error is thrown. All but url() and info() on one thread.
 class ReconnectingSource : public VideoSource {
  public:
   [[nodiscard]] VideoInfo info() const final;
@@ -29,7 +30,7 @@ class ReconnectingSource : public VideoSource {
 
  protected:
   /// `title` is its name in messages: "camera '/dev/video0'".
-  ReconnectingSource(std::string title, bool reconnect);
+  ReconnectingSource(std::string title, Reconnect reconnect);
 
   /// One attempt. Throws any std::exception; SourceRefused when another attempt would fail as well.
   virtual void connect(const Context& context) = 0;
@@ -51,7 +52,7 @@ class ReconnectingSource : public VideoSource {
   /// Ends an outage: the connection has delivered a frame.
   void note_frame(const Context& context);
   /// nullopt: the frame could not be made. It counts as `decode`, and the log has the reason once. Throws
-  /// without `reconnect`.
+  /// with Reconnect::Never.
   [[nodiscard]] std::optional<Frame> make(FrameMaker& maker, AvFramePtr frame, const Context& context);
 
  private:
@@ -61,9 +62,10 @@ class ReconnectingSource : public VideoSource {
   void report_outage(const std::string& why, bool first, TimePoint now);
 
   const std::string title_;
-  const bool reconnect_;
+  const Reconnect reconnect_;
   bool connected_ = false;
   bool finished_ = false;
+  bool had_frame_ = false;
   bool was_connected_ = false;  // at least once: a camera that refuses then may be another one
   BackOff back_off_;
   TimePoint last_packet_{};  // or when the first attempt began

@@ -22,7 +22,7 @@ extern "C" {
 
 namespace freshframe::media {
 LiveSource::LiveSource(std::string url, OpenOptions options)
-    : ReconnectingSource("'" + mask_passwords(LiveUrl(url).text) + "'", options.reconnect.value_or(true)),
+    : ReconnectingSource("'" + mask_passwords(LiveUrl(url).text) + "'", reconnect_of(options)),
       url_(std::move(url)),
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),

@@ -120,6 +120,11 @@ void OutputFile::cut(std::int64_t position) noexcept {
   if (regular_) static_cast<void>(::ftruncate(descriptor_.get(), position) == 0);
 }
 
+void OutputFile::abandon() noexcept {
+  cut(0);
+  began_ = false;
+}
+
 int OutputFile::close() noexcept {
   avio_flush(io_.get());
   int result = io_->error;

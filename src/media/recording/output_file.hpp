@@ -46,6 +46,8 @@ class OutputFile {
   void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
   /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is not written any more.
   void cut(std::int64_t position) noexcept;
+  /// Nothing of use was written: the file becomes empty, and close() removes it if it is new.
+  void abandon() noexcept;
   /// Closes it. Returns FFmpeg's code of a failed write, or 0.
   [[nodiscard]] int close() noexcept;
 

@@ -191,6 +191,14 @@ def test_probe_of_a_camera_that_is_not_there_ends_at_once(freshframe: Any) -> No
     assert (code, out) == (3, "")
     assert f"cannot open camera '{MISSING}': there is no such camera" in err
     assert "freshframe devices" in err
+    assert "trying again" not in err
+
+
+@pytest.mark.parametrize("seconds", [0, 5])
+def test_probe_tries_a_camera_once(caplog: pytest.LogCaptureFixture, seconds: float) -> None:
+    with pytest.raises(ff.SourceError, match="there is no such camera"):
+        ff.probe(MISSING, seconds=seconds)
+    assert "trying again" not in caplog.text
 
 
 def test_a_camera_that_is_not_there_is_an_error_without_reconnect() -> None:

@@ -189,6 +189,7 @@ void FrameEncoder::begin_again(const Frame& first) {
          errors.in_brackets());
   }
   codec_ = std::move(again);
+  held_ = 0;  // a drain that ended early has left the frames of the one before
   drained_ = false;
 }
 

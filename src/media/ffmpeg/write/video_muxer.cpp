@@ -61,8 +61,15 @@ int VideoMuxer::start(const AVCodecContext& codec, Dictionary& options) {
   file_.begin();
   result = avformat_write_header(output_.get(), options.out());
   started_ = result >= 0;
+  if (!started_) give_up();
   flushed_ = Real::now();
   return result;
+}
+
+/// The container has refused the stream, perhaps with a part of its header in the file.
+void VideoMuxer::give_up() {
+  failed_ = true;
+  file_.abandon();
 }
 
 void VideoMuxer::write(AVPacket& packet, AVRational time_base) {

@@ -33,7 +33,8 @@ class VideoMuxer {
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
-  /// Empties the file. Removes the options that it knows from `options`.
+  /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the stream,
+  /// and a file that is new is removed at finish().
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
   /// `packet` has times in the codec's time base.
   void write(AVPacket& packet, AVRational time_base);
@@ -46,6 +47,7 @@ class VideoMuxer {
   using Real = std::chrono::steady_clock;
 
   [[nodiscard]] bool is_flush_due(std::int64_t dts) const;
+  void give_up();
   void put(AVPacket& packet);
   void put_last();
   void flush_fragment();

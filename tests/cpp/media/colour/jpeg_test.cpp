@@ -73,6 +73,18 @@ void expect_colours(const Frame& rgb, const std::string& what) {
   }
 }
 
+// The left half is dark, the right half bright.
+Frame halves(int width) {
+  FrameBuilder builder(
+      {.width = width, .height = 200, .format = PixelFormat::Gray, .range = ColorRange::Full});
+  for (int y = 0; y < 200; ++y) {
+    auto* const row = builder.plane(0) + y * builder.stride(0);
+    std::memset(row, 40, static_cast<std::size_t>(width / 2));
+    std::memset(row + width / 2, 200, static_cast<std::size_t>(width - width / 2));
+  }
+  return std::move(builder).publish(pixel_ops());
+}
+
 TEST(JpegEncoder, KeepsTheColoursOfEveryFormatMatrixAndRange) {
   JpegEncoder encoder;
   const auto rgb = blocks();
@@ -111,6 +123,24 @@ TEST(JpegEncoder, ScalesDownAndNeverUp) {
   EXPECT_EQ(encoder.encode(frame, 1, 90).width, 1);
   EXPECT_EQ(encoder.encode(frame, 1, 90).height, 1);
   EXPECT_EQ(encoder.encode(frame, 133, 90).height, 40);
+}
+
+TEST(JpegEncoder, ScalesTheWholeOfAWidePicture) {
+  for (const int width : {33000, 40000, 65536}) {
+    JpegEncoder encoder;
+    const auto wide = halves(width);
+    if (width > 65500) {
+      EXPECT_THROW(static_cast<void>(encoder.encode(wide, width, 90)), Error);
+    }
+    const auto small = encoder.encode(wide, 700, 90);
+    EXPECT_EQ(small.width, 700);
+    EXPECT_EQ(small.height, 200 * 700 / width);
+    const auto shown = decoded(small.bytes).to(PixelFormat::Gray);
+    EXPECT_NEAR(shown.planes()[0].data[100], 40, 3) << width;
+    EXPECT_NEAR(shown.planes()[0].data[340], 40, 3) << width;
+    EXPECT_NEAR(shown.planes()[0].data[360], 200, 3) << width;
+    EXPECT_NEAR(shown.planes()[0].data[698], 200, 3) << width;
+  }
 }
 
 TEST(JpegEncoder, TakesOddSizesAndTheMatrixOfTheUnscaledHeight) {

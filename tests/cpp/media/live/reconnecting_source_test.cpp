@@ -45,7 +45,7 @@ class Scripted final : public ReconnectingSource {
  public:
   using Step = std::function<void()>;
 
-  explicit Scripted(std::deque<Step> script, bool reconnect = true)
+  explicit Scripted(std::deque<Step> script, Reconnect reconnect = Reconnect::Always)
       : ReconnectingSource("source 'x'", reconnect), script_(std::move(script)) {}
 
   [[nodiscard]] std::string url() const override { return "x"; }
@@ -128,12 +128,27 @@ TEST(ReconnectingSource, WhatTheMachineLacksForAWhileIsAnOutage) {
   EXPECT_EQ(run.stats().reconnects, 1U);
 }
 
+TEST(ReconnectingSource, ThatMustOpenConnectsAgainOnlyAfterItsFirstFrame) {
+  Surroundings run;
+  Scripted absent({kFails}, Reconnect::AfterItsFirstFrame);
+  EXPECT_THROW(absent.open(run.context), SourceError);
+  Scripted silent({kWorks, kFails}, Reconnect::AfterItsFirstFrame);
+  silent.open(run.context);
+  EXPECT_THROW(static_cast<void>(silent.read(run.context)), SourceError);
+  Scripted shaky({kWorks, kWorks, kFails, kFails}, Reconnect::AfterItsFirstFrame);
+  shaky.open(run.context);
+  EXPECT_TRUE(shaky.read(run.context));
+  EXPECT_TRUE(shaky.read(run.context));
+  EXPECT_EQ(shaky.attempts, 3);
+  EXPECT_EQ(run.stats().reconnects, 1U);
+}
+
 TEST(ReconnectingSource, WithoutReconnectEveryErrorIsThrown) {
   Surroundings run;
-  Scripted source({kWorks, kFails}, false);
+  Scripted source({kWorks, kFails}, Reconnect::Never);
   source.open(run.context);
   EXPECT_THROW(static_cast<void>(source.read(run.context)), SourceError);
-  Scripted closed({kFails}, false);
+  Scripted closed({kFails}, Reconnect::Never);
   EXPECT_THROW(closed.open(run.context), SourceError);
   EXPECT_FALSE(closed.is_connected);
   EXPECT_EQ(run.stats().outages, 0U);
@@ -160,7 +175,7 @@ TEST(ReconnectingSource, AFrameThatCannotBeMadeIsCountedAndTheConnectionStays) {
   EXPECT_EQ(run.counters.drops(NodeDropCause::Decode), 1U);
   EXPECT_EQ(source.attempts, 1);
   EXPECT_EQ(run.stats().outages, 0U);
-  Scripted strict({}, false);
+  Scripted strict({}, Reconnect::Never);
   strict.open(run.context);
   strict.undecodable = undecodable_frame();
   EXPECT_THROW(static_cast<void>(strict.read(run.context)), std::exception);

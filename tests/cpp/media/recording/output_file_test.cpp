@@ -44,6 +44,21 @@ TEST(MediaOutputFile, IsRemovedWhenItWasMadeAndNeverBegun) {
   EXPECT_TRUE(std::filesystem::exists(path));
 }
 
+TEST(MediaOutputFile, IsRemovedWithTheHeaderOfAStreamThatItsContainerRefused) {
+  const Folder folder;
+  const auto path = folder.file("a.mp4");
+  {
+    OutputFile file(path);
+    file.begin();
+    avio_write(file.io(), reinterpret_cast<const unsigned char*>("head"), 4);
+    avio_flush(file.io());
+    file.abandon();
+    avio_write(file.io(), reinterpret_cast<const unsigned char*>("tail"), 4);
+    EXPECT_LT(file.close(), 0);
+  }
+  EXPECT_FALSE(std::filesystem::exists(path));
+}
+
 TEST(MediaOutputFile, LeavesAFileThatWasThere) {
   const Folder folder;
   const auto path = folder.file("a.mp4");
