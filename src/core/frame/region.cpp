@@ -36,6 +36,11 @@ bool shares_rows(PixelFormat format) {
 }  // namespace
 
 void check_region(const Region& region) {
+  if (region == Region{0, 0, 1, 1}) {
+    throw OptionError(
+        "roi (0, 0, 1, 1) is a single pixel: roi is in pixels of the picture, not in parts of its width and "
+        "height");
+  }
   if (region.x0 >= 0 && region.y0 >= 0 && region.x1 > region.x0 && region.y1 > region.y0) return;
   throw OptionError("roi must be (x0, y0, x1, y1) in pixels with 0 <= x0 < x1 and 0 <= y0 < y1, got " +
                     text_of(region));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
+#include <iterator>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -59,6 +60,22 @@ void Graph::check_parents(const NodeBase* node, const std::string& name,
     if (output != nullptr && !takes(inputs, output)) {
       throw GraphError("'" + name + "' takes " + names_of(inputs) + ", but its parent '" + from.name() +
                        "' gives " + std::string(output->name));
+    }
+  }
+}
+
+// A sample that comes on two edges would be processed twice.
+void Graph::check_distinct(const std::string& name, std::span<const AnyPort> parents) const {
+  for (auto first = parents.begin(); first != parents.end(); ++first) {
+    for (auto second = std::next(first); second != parents.end(); ++second) {
+      if (first->node != second->node) continue;
+      const auto sources = sources_of(*first);
+      const auto others = sources_of(*second);
+      const bool shared = std::ranges::any_of(
+          sources, [&](int source) { return std::ranges::binary_search(others, source); });
+      if (!shared) continue;
+      throw GraphError("'" + name + "' has '" + runner(first->node).name() +
+                       "' as its parent twice, so that it would get each sample twice: give it once");
     }
   }
 }
@@ -133,6 +150,7 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
                       seconds_text(*options.max_age));
   }
   check_parents(node, label, parents);
+  check_distinct(label, parents);
   check_queue(label, parents, options.queue, node->is_recorder());
   check_batch(*node, label, options);
   if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
@@ -143,6 +161,7 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
   const auto label = options.name.empty() ? std::string("reader") : options.name;
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
   check_parents(nullptr, label, parents);
+  check_distinct(label, parents);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
     if (!options.frames && runner(parent.node).node().output_type() == type_of<Frame>()) {

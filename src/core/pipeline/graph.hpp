@@ -84,6 +84,7 @@ class Graph {
  private:
   std::string take_name(const std::string& wanted, const std::string& fallback);
   void check_parents(const NodeBase* node, const std::string& name, std::span<const AnyPort> parents) const;
+  void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;
   void check_queue(const std::string& name, std::span<const AnyPort> parents,
                    const std::optional<Queue>& queue, bool recorder) const;
   /// Throws GraphError when a recorder's file is read by a source or written by another recorder.

@@ -70,6 +70,12 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         ff.OptionTypeError,
         r"(?i)port",
     ),
+    "a parent twice": (lambda p, c: p.add(Collect(), [c, c]), ff.GraphError, r"'cam' as its parent twice"),
+    "a reader of a port twice": (
+        lambda p, c: p.reader(c, c.of(c)),
+        ff.GraphError,
+        r"'cam' as its parent twice",
+    ),
     "a port of another pipeline": (lambda p, c: p.add(Collect(), foreign), ff.GraphError, r"(?s)pipeline"),
     "a reader of another pipeline's port": (lambda p, c: p.reader(foreign), ff.GraphError, r"(?s)pipeline"),
     "a reader of nothing": (lambda p, c: p.reader(), ff.GraphError, r"port"),

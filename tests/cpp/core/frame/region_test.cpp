@@ -88,13 +88,23 @@ TEST(Region, OutsideOfThePictureOrWithoutPixelsIsRefused) {
   EXPECT_NO_THROW((void)part_of(frame, {0, 0, 37, 23}));
   EXPECT_THROW((void)part_of(frame, {0, 0, 38, 23}), OptionError);
   EXPECT_THROW((void)part_of(frame.luma(), {0, 0, 37, 24}), OptionError);
-  EXPECT_NO_THROW(check_region({0, 0, 1, 1}));
+  EXPECT_NO_THROW(check_region({0, 0, 2, 1}));
   for (const Region wrong :
        {Region{-1, 0, 1, 1}, Region{0, -1, 1, 1}, Region{1, 0, 1, 1}, Region{0, 3, 1, 2}}) {
     EXPECT_THROW(check_region(wrong), OptionError);
     EXPECT_THROW((void)part_of(frame, wrong), OptionError);
     EXPECT_THROW((void)part_of(frame.luma(), wrong), OptionError);
   }
+}
+
+TEST(Region, OfOnePixelIsTakenForPartsOfThePicture) {
+  try {
+    check_region({0, 0, 1, 1});
+    ADD_FAILURE() << "it was accepted";
+  } catch (const OptionError& error) {
+    EXPECT_NE(std::string(error.what()).find("not in parts of its width"), std::string::npos) << error.what();
+  }
+  EXPECT_NO_THROW(check_region({0, 0, 1, 2}));
 }
 
 }  // namespace
