@@ -58,7 +58,9 @@ def check_whole(camera: Watch, count: int) -> None:
     """
     found = [number for number in numbers(camera.read(count)) if number is not None]
     assert len(found) == count, "a picture is torn"
-    assert found == sorted(set(found))
+    stats = camera.stats
+    assert not stats.reconnects, f"the camera was opened again, and its film begins at 0: {stats}, {found}"
+    assert found == sorted(set(found)), f"pictures repeat or go back: {stats}, {found}"
     skipped = found[-1] + 1 - count
     lost = camera.pipeline.stats().nodes["camera"].drops
     assert skipped <= sum(lost.values()), f"{skipped} pictures are missing, {lost} are counted"
