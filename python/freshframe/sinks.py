@@ -6,7 +6,8 @@ from __future__ import annotations
 import csv
 import json
 import os
-from typing import TYPE_CHECKING, Any, TextIO
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, TextIO
 
 import numpy as np
 
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Csv", "JsonLines"]
 
+_TABLES = {".parquet", ".feather", ".xlsx", ".xls", ".ods", ".sqlite", ".db", ".xml", ".yaml", ".npy", ".npz"}
+_VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
 _FORMAT = 2  # of a line; changes when a key changes its meaning
 _STAMP_COLUMNS = ("seq", "pts", "captured")
 _TAKEN_IN_TABLES = (*_STAMP_COLUMNS, "path", *BOX_COLUMNS)
@@ -40,14 +43,26 @@ _TAKEN_IN_TABLES = (*_STAMP_COLUMNS, "path", *BOX_COLUMNS)
 class _TextSink(Node[Any, None]):
     """The base of both sinks: a text file that one thread writes."""
 
+    _refused: ClassVar[Mapping[str, str]]  # endings of names that promise another content, and what to do
+
     def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
+        self._check_ending()
         self.records_to = self.path
         self._whole: WholeFile | None = None
         if _check.flag("complete", complete):
             self._when_run_ends = self._name_or_remove
         self._file: TextFile | TextIO | None = None
         self._label: str | None = None  # the source's name, if the lines of several sources follow each other
+
+    def _check_ending(self) -> None:
+        ending = os.path.splitext(self.path)[1].lower()
+        elsewhere = "convert the file afterwards" if ending in _TABLES else None
+        advice = self._refused.get(ending, "VideoFile does" if ending in _VIDEOS else elsewhere)
+        if advice is not None:
+            raise OptionError(
+                f"{type(self).__name__} writes no {ending} file: {advice}; got the path {self.path!r}"
+            )
 
     def open(self) -> None:
         """Creates the file unless it exists. The first line replaces its content."""
@@ -96,11 +111,14 @@ class JsonLines(_TextSink):
     text, such as a file's name that is not UTF-8, has U+FFFD for each byte that is not.
 
     Args:
-        path: The file. The first sample replaces its content. Each line is in it after a second at most.
+        path: The file, usually with the ending .jsonl. One that promises another content (.csv, .parquet,
+            .mp4) is refused. The first sample replaces its content. Each line is in it after a second at
+            most.
         complete: True: the file appears when `run()` returns a report that is complete, and has all lines
             then. Until then a hidden file in its folder has them, and a file of this name stays as it is.
 
     Raises:
+        OptionError: The path ends as a file of another kind.
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
         TypeError: From process() for a value that cannot be written as JSON. It names the type.
         ValueError: From process() for a column of `data` that has not one entry per box, or the name of
@@ -114,6 +132,8 @@ class JsonLines(_TextSink):
         >>> pipeline.run().complete
         True
     """
+
+    _refused = {".csv": "Csv does", ".tsv": "Csv writes tables, with commas"}  # noqa: RUF012
 
     def process(self, sample: Sample[Any]) -> None:
         """Writes one line."""
@@ -157,10 +177,12 @@ class Csv(_TextSink):
     that is not valid text has U+FFFD for each byte that is not UTF-8.
 
     Args:
-        path: The file. The first row replaces its content. Each row is in it after a second at most.
+        path: The file, usually with the ending .csv. One that promises another content (.jsonl, .tsv, .xlsx)
+            is refused. The first row replaces its content. Each row is in it after a second at most.
         complete: As for `JsonLines`.
 
     Raises:
+        OptionError: The path ends as a file of another kind.
         OSError: From open() when the file cannot be written, from process() or close() when the disk is full.
         TypeError: From process() for a value that does not fit into a table. It names the type.
         ValueError: From process() for a value whose columns differ from those of the first sample, or a
@@ -174,6 +196,13 @@ class Csv(_TextSink):
         >>> pipeline.run().complete
         True
     """
+
+    _refused = {  # noqa: RUF012
+        ".json": "JsonLines does, one value per line",
+        ".jsonl": "JsonLines does",
+        ".ndjson": "JsonLines does",
+        ".tsv": "its columns are separated by commas, so end the name with .csv",
+    }
 
     def open(self) -> None:
         """Creates the file."""

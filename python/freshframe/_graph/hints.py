@@ -32,6 +32,13 @@ def _hint(error: BaseException) -> str:
     return ""
 
 
+def for_reader(error: BaseException) -> str:
+    """As hint(), for the error of a program that reads samples."""
+    if isinstance(error, AttributeError) and isinstance(error.obj, Sample):
+        return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
+    return ""
+
+
 def _of_attribute(owner: object, name: str | None) -> str:
     if isinstance(owner, Sample):
         return f". process() gets a Sample: sample.value is the {type(owner.value).__name__}"

@@ -13,6 +13,7 @@ from .stats import (
     GilCulprit,
     GilStats,
     InferenceStats,
+    Nodes,
     NodeStats,
     PoolStats,
     Report,
@@ -120,7 +121,7 @@ _Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, Poo
 
 
 def _fields(stats: _native.Stats) -> _Fields:
-    nodes = {node.name: _node(node) for node in stats.nodes}
+    nodes = Nodes((node.name, _node(node)) for node in stats.nodes)
     edges = [_edge(edge) for edge in stats.edges]
     seen = watch
     stalls, stalled, culprits = seen() if seen is not None else (None, 0.0, ())

@@ -168,7 +168,7 @@ class EdgeStats:
         waiting: Samples in the queue.
         dropped: The sum of drops.
         events_lost: Dropped samples with events that no later sample took along, because more than 10,000
-            waited.
+            waited, or because a stop had no time for them.
         age_p50: Median seconds from capture to the consumer, over the time of NodeStats.p50.
         age_p99: 99th percentile of the same.
         drops: By cause; only causes that happened.
@@ -259,6 +259,14 @@ class PoolStats:
     idle_bytes: int
 
 
+class Nodes(dict[str, NodeStats]):
+    """The nodes' statistics by name. A name that is not there is an error with the names that are."""
+
+    def __missing__(self, name: object) -> NodeStats:
+        """Raises KeyError."""
+        raise KeyError(f"no node {name!r}; the nodes are {', '.join(map(repr, self)) or 'none'}")
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """A snapshot of a pipeline.
@@ -293,7 +301,7 @@ class Report(Stats):
 
     Attributes:
         complete: Every source reached its end, no sample was dropped, and every node closed without error.
-            False after a stop(), also of a live source.
+            False after a stop(), also of a live source. ``losses`` has the reasons.
         elapsed: Seconds.
         frames: Samples that sources delivered.
     """
@@ -301,6 +309,14 @@ class Report(Stats):
     complete: bool
     elapsed: float
     frames: int
+
+    @property
+    def losses(self) -> tuple[str, ...]:
+        """Why it is not complete: a sentence for each edge and each node that lost samples, or failed."""
+        with fork.loading():
+            from .stats_text import losses  # noqa: PLC0415  (most runs are complete)
+
+        return losses(self)
 
     def __str__(self) -> str:
         """The outcome, then a line for each node and each edge."""

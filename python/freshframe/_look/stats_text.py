@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .stats import Report, Stats
+    from .stats import EdgeStats, Report, Stats
 
 _GAP = "  "
 
@@ -28,6 +28,10 @@ def _drops(dropped: int, causes: Mapping[Any, int]) -> str:
     if not dropped:
         return "0"
     return f"{dropped} ({', '.join(f'{cause} {count}' for cause, count in causes.items())})"
+
+
+def _edge(edge: EdgeStats) -> str:
+    return f"{edge.parent}{'' if edge.only is None else f'.of({edge.only!r})'} -> {edge.child}"
 
 
 def _milliseconds(seconds: float) -> str:
@@ -54,7 +58,7 @@ def stats_text(stats: Stats) -> str:
     edges = [("edge", "in", "delivered", "waiting", "age p50 ms", "age p99 ms", "dropped")]
     edges += [
         (
-            f"{edge.parent}{'' if edge.only is None else f'.of({edge.only!r})'} -> {edge.child}",
+            _edge(edge),
             str(edge.passed_in),
             str(edge.delivered),
             str(edge.waiting),
@@ -71,7 +75,31 @@ def stats_text(stats: Stats) -> str:
     return "\n".join(lines)
 
 
+def losses(report: Report) -> tuple[str, ...]:
+    """Where a run lost samples, and which nodes failed; empty for a complete run."""
+    if report.complete:
+        return ()
+    found = [
+        f"the edge {_edge(edge)} dropped {_drops(edge.dropped, edge.drops)} of {edge.passed_in} samples"
+        for edge in report.edges
+        if edge.dropped
+    ]
+    found += [
+        f"the edge {_edge(edge)} lost the events of {edge.events_lost} samples"
+        for edge in report.edges
+        if edge.events_lost
+    ]
+    for name, node in report.nodes.items():
+        if node.dropped:
+            found.append(f"{name!r} lost {_drops(node.dropped, node.drops)} samples")
+        if node.state == "failed":
+            found.append(f"{name!r} failed")
+    return tuple(found) or ("it was stopped before its sources had ended",)
+
+
 def report_text(report: Report) -> str:
     """The outcome, then the statistics."""
     outcome = "complete" if report.complete else "not complete"
-    return f"{outcome}: {report.frames} frames in {report.elapsed:.2f} s\n{stats_text(report)}"
+    lines = [f"{outcome}: {report.frames} frames in {report.elapsed:.2f} s"]
+    lines += [f"{_GAP}{loss}" for loss in losses(report)]
+    return "\n".join([*lines, stats_text(report)])

@@ -350,8 +350,7 @@ class Pipeline(RunByWith):
                 frames that the engine may hold by one.
             token: The token that a browser needs: 16 to 256 letters of ``a-z A-Z 0-9 - _``. None: no token
                 for the machine's own addresses, and a random one for others.
-            source_timeout: Seconds that a source may be without a connection before /healthz fails; None: any
-                time.
+            source_timeout: Seconds without a connection after which /healthz fails for a source; None: never.
 
         Returns:
             The dashboard; its ``url`` includes the token if there is one.

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
 
+def _add_hint(error: BaseException) -> None:
+    if not isinstance(error, AttributeError) or not hasattr(error, "add_note"):  # Python 3.10 has no notes
+        return
+    with fork.loading():
+        from .._graph import hints  # noqa: PLC0415  (most programs need none)
+
+    if text := hints.for_reader(error):
+        error.add_note(text)
+
+
 class RunByWith:
     """A base of Pipeline.
 
@@ -57,6 +67,7 @@ class RunByWith:
             return
         if error is not None:
             self._stop_quietly()
+            _add_hint(error)
             return
         self.stop()
         try:

@@ -17,7 +17,7 @@ from .._graph.nodes import checked_results
 from .._plugin.nodes import Travels
 from . import pickling
 from .error_text import named, traceback_of
-from .worker_log import log_to_parent
+from .worker_log import ToParent, log_to_parent
 
 _SOCKET = 3
 _MOST_TRACEBACK = 12_000  # characters; its end is the most useful part
@@ -80,7 +80,7 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -
                 _fail(end, "sample", error)
 
 
-def _run(end: Any, task: dict[str, Any], name: str) -> None:
+def _run(end: Any, task: dict[str, Any], name: str, logs: ToParent) -> None:
     opened = False
     node: Any = None
     try:
@@ -106,6 +106,7 @@ def _run(end: Any, task: dict[str, Any], name: str) -> None:
                 node.close()
             except BaseException as error:  # as in _work()
                 _fail(end, "outside", error)
+    logs.close()
     end.closed()
 
 
@@ -131,5 +132,5 @@ def _serve(end: Any) -> None:
     faulthandler.register(signal.SIGRTMIN + 3, file=stacks, all_threads=True)
     task = pickle.loads(payload)
     threading.current_thread().name = name
-    log_to_parent(end, task["levels"])
-    _run(end, task, name)
+    logs = log_to_parent(end, task["levels"])
+    _run(end, task, name, logs)

@@ -38,6 +38,14 @@ class ToParent(logging.Handler):
         except Exception:  # of the record's arguments, as in logging itself
             self.handleError(record)
 
+    def close(self) -> None:
+        """Reports the records that no later one has counted."""
+        if self._lost:
+            text = f"{self._lost} log records of a worker were lost: they arrived too fast"
+            if self._end.log(logging.WARNING, "freshframe", text):
+                self._lost = 0
+        super().close()
+
     def _send(self, level: int, logger: str, text: str) -> None:
         now = time.monotonic()
         if now - self._second >= 1:
@@ -51,9 +59,14 @@ class ToParent(logging.Handler):
             self._lost += 1
 
 
-def log_to_parent(end: Any, levels: dict[str, int]) -> None:
-    """In the other process: from now on all records go to the parent's loggers, warnings too."""
+def log_to_parent(end: Any, levels: dict[str, int]) -> ToParent:
+    """In the other process: from now on all records go to the parent's loggers, warnings too.
+
+    Returns the handler, whose close() counts the records that were lost at the end.
+    """
     for name, level in levels.items():
         logging.getLogger(name or None).setLevel(level)
-    logging.getLogger().addHandler(ToParent(end))
+    handler = ToParent(end)
+    logging.getLogger().addHandler(handler)
     logging.captureWarnings(True)
+    return handler

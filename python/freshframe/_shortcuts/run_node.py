@@ -6,14 +6,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from .. import _check
+from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.batch import Batch
 from .._graph.nodes import Source
 from .._pipeline.pipeline import Pipeline
 
 if TYPE_CHECKING:
-    from .._native import Sample, StopToken
+    from .._graph.port import Port
+    from .._native import Frame, Sample, StopToken
     from .._process.options import Process
 
 
@@ -33,11 +34,33 @@ class _Values(Source[Any]):
             yield value, number / self._fps
 
 
+def _values_port(
+    pipeline: Pipeline, values: Iterable[Any], frames: Iterable[Frame] | None, fps: float
+) -> Port[Any]:
+    if frames is None:
+        return pipeline.add(_Values(values, fps), name="values")
+    if not isinstance(frames, Iterable):
+        raise OptionTypeError(f"frames must be iterable, got {_check.shown(frames)}")
+    given, pictures = list(values), list(frames)
+    for picture in pictures:
+        if not isinstance(picture, _native.Frame):
+            raise OptionTypeError(f"each of frames must be a Frame, got {_check.shown(picture)}")
+    if len(given) != len(pictures):
+        raise OptionError(f"frames must be as many as values, {len(given)}, got {len(pictures)}")
+    each = iter(given)
+
+    def value_of(_: Frame) -> Any:
+        return next(each)
+
+    return pipeline.add(value_of, pipeline.add(_Values(pictures, fps), name="frames"), name="values")
+
+
 def run_node(
     node: Any,
     values: Iterable[Any],
     *,
     fps: float = 30.0,
+    frames: Iterable[Frame] | None = None,
     process: bool | Process = False,
     batch: Batch | None = None,
 ) -> list[Sample[Any]]:
@@ -48,6 +71,7 @@ def run_node(
     Args:
         node: A Node, native or not, or a callable, as of Pipeline.add().
         values: Its inputs, in order. A value that is a frame is also its sample's frame.
+        frames: The frame of each value's sample, for a node that reads ``sample.frame``. As many as values.
         fps: Value number ``seq`` has the pts ``seq / fps``.
         process: As of Pipeline.add().
         batch: As of Pipeline.add().
@@ -71,7 +95,7 @@ def run_node(
     if not isinstance(values, Iterable):
         raise OptionTypeError(f"values must be iterable, got {_check.shown(values)}")
     pipeline = Pipeline("run_node")
-    source = pipeline.add(_Values(values, fps), name="values")
+    source = _values_port(pipeline, values, frames, fps)
     reader = pipeline.reader(pipeline.add(node, source, process=process, batch=batch))
     with pipeline:
         return list(reader)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -172,3 +173,19 @@ def test_a_home_that_nothing_expands_is_named() -> None:
     pipeline.add(ff.open("~/no such video.mp4"))
     with pytest.raises(ff.SourceError, match=r"'~' is not a folder here, .* os\.path\.expanduser"):
         pipeline.run()
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
+def test_a_reader_that_takes_a_sample_for_its_value() -> None:
+    pipeline = ff.Pipeline()
+    circles = pipeline.reader(
+        pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=3")))
+    )
+
+    def read() -> None:
+        with pipeline:
+            circles.get().xyr  # type: ignore[attr-defined]  # noqa: B018
+
+    with pytest.raises(AttributeError) as caught:
+        read()
+    assert caught.value.__notes__ == ["A reader gives Samples: sample.value is the Circles."]

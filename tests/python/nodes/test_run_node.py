@@ -44,6 +44,25 @@ def test_native_nodes_functions_and_processes_are_nodes_too() -> None:
     assert [s.value for s in ff.run_node(Odd(), [5], process=True)] == ["5 at 0"]
 
 
+def test_values_may_have_frames() -> None:
+    frames = [ff.Frame.from_array(np.full((48, 64), level, np.uint8), "gray") for level in (10, 20)]
+
+    class Levels(ff.Node[str, str]):
+        def process(self, sample: ff.Sample[str]) -> str:
+            assert sample.frame is not None
+            return f"{sample.value} {sample.frame.luma.mean():g}"
+
+    samples = ff.run_node(Levels(), ["a", "b"], frames=frames, fps=10)
+    assert [(sample.seq, sample.pts, sample.value) for sample in samples] == [
+        (0, 0, "a 10"),
+        (1, 0.1, "b 20"),
+    ]
+    with pytest.raises(ff.OptionError, match="as many as values, 3, got 2"):
+        ff.run_node(Levels(), ["a", "b", "c"], frames=frames)
+    with pytest.raises(ff.OptionTypeError, match="each of frames must be a Frame, got 1"):
+        ff.run_node(Levels(), ["a"], frames=[1])  # type: ignore[list-item]
+
+
 @pytest.mark.parametrize(("fps", "error"), [(0, ff.OptionError), ("fast", ff.OptionTypeError)])
 def test_bad_options_are_refused(fps: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="fps must be"):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -282,6 +283,15 @@ reader = pipeline.reader(pipeline.add(mymodule.N(), video, process=True))
 with pipeline:
     print([sample.value for sample in reader])
 """
+
+
+def test_a_long_path_of_modules_reaches_the_workers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(
+        sys, "path", [*sys.path, *(f"/no/such/{'x' * 200}/{number}" for number in range(700))]
+    )
+    assert len(":".join(sys.path)) > 128 << 10  # the kernel's limit of one argument
+    (sample,) = ff.run_node(process_nodes.double, [1], process=True)
+    assert sample.value == 2
 
 
 @pytest.mark.parametrize(

@@ -267,3 +267,46 @@ def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None
     pipeline.add(work, pipeline.add(Count(16)), name="work")
     hold = pipeline.run().nodes["work"].gil_hold
     assert computed / 2 < hold < lasted + slept / 2  # of samples every 5 to 15 ms
+
+
+def test_a_name_that_no_node_has_is_an_error_with_the_names_that_there_are() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("demo:circles"), name="camera")
+    with pytest.raises(KeyError, match="no node 'cam'; the nodes are 'camera'"):
+        pipeline.stats().nodes["cam"]
+    assert pipeline.stats().nodes.get("cam") is None
+
+
+def test_a_report_says_where_samples_were_lost() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?frames=5&pace=0"), name="camera")
+
+    def picky(frame: ff.Frame) -> None:
+        raise ValueError("not this one")
+
+    pipeline.add(picky, camera, on_error="skip")
+    slow = pipeline.reader(camera, queue=ff.Queue(2, "drop_newest"), name="slow")
+    report = pipeline.run()
+    assert slow.get().seq == 0
+    assert report.losses == (
+        "the edge camera -> slow dropped 3 (queue_full 3) of 5 samples",
+        "'picky' lost 5 (error 5) samples",
+    )
+    assert str(report).splitlines()[1] == f"  {report.losses[0]}"
+
+
+def test_a_report_of_a_run_that_was_stopped_says_so() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("demo:circles"))
+
+    def stop(_: ff.Progress) -> None:
+        pipeline.stop()
+
+    report = pipeline.run(progress=stop, progress_interval=0.01)
+    assert report.losses == ("it was stopped before its sources had ended",)
+
+
+def test_a_complete_report_has_no_losses() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("demo:circles?frames=5&pace=0"))
+    assert pipeline.run().losses == ()

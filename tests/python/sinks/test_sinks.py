@@ -406,3 +406,27 @@ def test_a_complete_file_in_another_process_is_refused(tmp_path: Path) -> None:
         pipeline.add(ff.JsonLines(tmp_path / "out", complete=True), source, process=True)
     with pytest.raises(ff.OptionTypeError, match="complete"):
         ff.JsonLines(tmp_path / "out", complete=1)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("sink", "name", "advice"),
+    [
+        (ff.Csv, "out.jsonl", "JsonLines does"),
+        (ff.Csv, "out.JSON", "JsonLines does"),
+        (ff.Csv, "out.tsv", "separated by commas"),
+        (ff.JsonLines, "out.csv", "Csv does"),
+        (ff.JsonLines, "out.mp4", "VideoFile does"),
+        (ff.Csv, "out.xlsx", "convert the file afterwards"),
+    ],
+)
+def test_the_ending_of_another_kind_of_file_is_refused(
+    tmp_path: Path, sink: type[ff.Csv | ff.JsonLines], name: str, advice: str
+) -> None:
+    with pytest.raises(ff.OptionError, match=advice):
+        sink(tmp_path / name)
+    assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.txt", "out", "day.2026", "out.csv.part"])
+def test_other_names_are_the_users_choice(tmp_path: Path, name: str) -> None:
+    ff.Csv(tmp_path / name)
