@@ -79,7 +79,7 @@ def scale(count: int, seconds: float) -> dict[str, Any]:
             seen.add(reader.get(120).camera)
         added = time.monotonic() - began
         before = fleet.stats()
-        pids = [agent.pid for agent in before.agents.values()]
+        pids = [agent.pid for agent in before.agents.values() if agent.pid is not None]
         cpu = [cpu_of(pid) for pid in pids]
         ages = read_for(reader, seconds)
         after = fleet.stats()
@@ -146,7 +146,7 @@ def hold(count: int, seconds: float) -> dict[str, Any]:
         while len(seen) < count:
             seen.add(reader.get(120).camera)
         read_for(reader, 5)
-        pids = [agent.pid for agent in fleet.stats().agents.values()]
+        pids = [agent.pid for agent in fleet.stats().agents.values() if agent.pid is not None]
         memory, controller, results = [memory_kib()], [], 0
         agents = [sum(map(memory_kib, pids))]
         for _ in range(PARTS):
@@ -239,6 +239,7 @@ def kills(rounds: int, nodes: Nodes | None = None, whom: str = "agent") -> dict[
                 read_for(reader, 2.5)
                 stats = fleet.stats()
             waiting = {name: c.epoch for name, c in stats.cameras.items() if c.agent == victim.name}
+            assert victim.pid is not None
             killed = time.monotonic()
             if whom in FAR and nodes is not None:
                 nodes.signal_far(victim.pid, FAR[whom])

@@ -33,7 +33,8 @@ def in_a_fleet(seconds: float) -> tuple[float, list[float]]:
         reader = fleet.reader("circles")
         fleet.add_many(CAMERAS, build)
         read_for(reader, WARM_UP)
-        pids = [os.getpid(), *(agent.pid for agent in fleet.stats().agents.values())]
+        agents = fleet.stats().agents.values()
+        pids = [os.getpid(), *(agent.pid for agent in agents if agent.pid is not None)]
         before, began = sum(map(cpu_of, pids)), time.monotonic()
         ages = read_for(reader, seconds)
         return 100 * (sum(map(cpu_of, pids)) - before) / (time.monotonic() - began), ages

@@ -48,7 +48,12 @@ def slow(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     pipeline = ff.Pipeline()
     source = pipeline.add(fleet_builds.Ticks(0.005))
     pipeline.add(lambda number: time.sleep(0.5), source)
-    return pipeline, {"ticks": pipeline.add(lambda number: time.sleep(0.05) or number, source)}
+    return pipeline, {"ticks": pipeline.add(work, source)}
+
+
+def work(number: int) -> int:
+    time.sleep(0.05)
+    return number
 
 
 def side_branch(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
@@ -95,10 +100,10 @@ def test_a_camera_that_nobody_answers_for_is_away_and_says_why(fleet: ff.Fleet, 
 def test_a_camera_waits_until_its_first_result(fleet: ff.Fleet) -> None:
     fleet.add("silent", silent, "x")
     until_state(fleet, "silent", "waiting")
-    until(lambda: fleet.stats().cameras["silent"].produced > 20, "its frames")
+    until(lambda: fleet.stats().cameras["silent"].fps > 0, "the rate of its frames")
     camera = fleet.stats().cameras["silent"]
     assert (camera.state, camera.why) == ("waiting", "it has given no result yet")
-    assert camera.fps > 0
+    assert camera.produced > 0
     assert camera.frame_age is not None
 
 

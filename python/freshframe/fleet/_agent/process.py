@@ -105,7 +105,7 @@ class _Agent:
         orders: dict[str, Callable[..., None]] = {
             "levels": self._levels,
             "build": self._learn,
-            "forget build": lambda number: self._builds.pop(number, None),
+            "forget build": self._forget,
             "start": self._start,
             "stop": self._stop,
             "mark": lambda term: self._tell("marked", term),
@@ -128,6 +128,9 @@ class _Agent:
 
     def _learn(self, number: int, known: bytes, pickled: bytes) -> None:
         self._builds[number] = ReceivedBuild(known, pickled)
+
+    def _forget(self, number: int) -> None:
+        self._builds.pop(number, None)
 
     # ---- start
 

@@ -36,7 +36,7 @@ def yard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Yard]:
             until(lambda: len(fleet.stats().agents) == 2, "two agents")
             until_up(fleet)
             yield yard
-            pids = [agent.pid for agent in fleet.stats().agents.values()]
+            pids = [agent.pid for agent in fleet.stats().agents.values() if agent.pid is not None]
             fleet.shutdown()
         yard.controller.wait()
         assert not any(is_alive(pid) for pid in pids)
