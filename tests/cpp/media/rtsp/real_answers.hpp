@@ -262,4 +262,45 @@ Date: Sun, Nov 22 2026 20:19:16 GMT
 
 )";
 
+/// MediaMTX of 2026-08-22, which wants credentials.
+inline constexpr std::string_view kMediaMtx = R"(RTSP/1.0 200 OK
+CSeq: 1
+Public: DESCRIBE, ANNOUNCE, SETUP, PLAY, RECORD, PAUSE, GET_PARAMETER, TEARDOWN
+Server: gortsplib
+
+RTSP/1.0 401 Unauthorized
+CSeq: 2
+Server: gortsplib
+WWW-Authenticate: Digest realm="ipcam", nonce="19cb56d7322c883de3449c24caaeaa77", algorithm="MD5"
+
+RTSP/1.0 200 OK
+CSeq: 3
+Content-Base: rtsp://127.0.0.1:8554/guarded/
+Content-Length: 251
+Content-Type: application/sdp
+Server: gortsplib
+
+v=0
+o=- 0 0 IN IP4 127.0.0.1
+s=No Name
+c=IN IP4 0.0.0.0
+t=0 0
+m=video 0 RTP/AVP 96
+a=control:trackID=0
+a=rtpmap:96 H264/90000
+a=fmtp:96 packetization-mode=1; profile-level-id=42C00D; sprop-parameter-sets=Z0LADdoFB+hAAAADAEAAAA8jxQqo,aM4PyA==
+RTSP/1.0 200 OK
+CSeq: 4
+Server: gortsplib
+Session: 3965c2aac4a3473a97935265b1290d16;timeout=55
+Transport: RTP/AVP/TCP;unicast;interleaved=0-1;ssrc=E3B35547
+
+RTSP/1.0 200 OK
+CSeq: 5
+RTP-Info: url=rtsp://127.0.0.1:8554/guarded/trackID=0;seq=1419;rtptime=3901041013
+Server: gortsplib
+Session: 3965c2aac4a3473a97935265b1290d16;timeout=55
+
+)";
+
 }  // namespace freshframe::media::rtsp::test

@@ -1,4 +1,4 @@
-// The answers of servers that others have written are taken apart: gst-rtsp-server, VLC, live555.
+// The answers of servers that others have written are taken apart: gst-rtsp-server, VLC, live555, MediaMTX.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <string>
@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "media/rtsp/protocol/address.hpp"
+#include "media/rtsp/protocol/challenge.hpp"
 #include "media/rtsp/protocol/sdp.hpp"
 #include "media/rtsp/protocol/stream_reader.hpp"
 #include "media/rtsp/protocol/transport_header.hpp"
@@ -76,6 +77,12 @@ const std::vector<Known>& servers() {
        {"video H264"},
        "track1",
        "rtsp://127.0.0.1:43727/proxyStream/track1"},
+      {"MediaMTX",
+       kMediaMtx,
+       {200, 401, 200, 200, 200},
+       {"video H264"},
+       "trackID=0",
+       "rtsp://127.0.0.1:8554/guarded/trackID=0"},
   };
   return all;
 }
@@ -94,7 +101,11 @@ TEST(RtspServersOfOthers, AnswersAreSeparatedAndNumbered) {
 
 TEST(RtspServersOfOthers, DescriptionsNameTheVideoAndItsUrl) {
   for (const auto& server : servers()) {
-    const auto answer = messages_of(server.text).at(1);
+    const auto messages = messages_of(server.text);
+    const auto described =
+        std::ranges::find_if(messages, [](const Message& one) { return !one.body.empty(); });
+    ASSERT_NE(described, messages.end()) << server.name;
+    const auto& answer = *described;
     const auto description = parse_sdp(answer.body);
     std::vector<std::string> media;
     for (const auto& one : description.media) media.push_back(one.kind + " " + one.encoding);
@@ -107,6 +118,16 @@ TEST(RtspServersOfOthers, DescriptionsNameTheVideoAndItsUrl) {
     const auto base = base_url("rtsp://127.0.0.1/asked", answer.header("content-base"), {});
     EXPECT_EQ(control_url(base, video.control), server.url) << server.name;
   }
+}
+
+TEST(RtspServersOfOthers, ChallengesAreKnown) {
+  const auto messages = messages_of(kMediaMtx);
+  const auto challenges = parse_challenges(messages.at(1).headers_of("www-authenticate"));
+  ASSERT_EQ(challenges.size(), 1);
+  EXPECT_TRUE(challenges[0].digest);
+  EXPECT_EQ(challenges[0].realm, "ipcam");
+  EXPECT_EQ(challenges[0].hash, DigestHash::Md5);
+  EXPECT_FALSE(challenges[0].qop);
 }
 
 TEST(RtspServersOfOthers, TransportsNameChannelsOrPorts) {
