@@ -90,8 +90,8 @@ def yard(cluster: Any, request: pytest.FixtureRequest) -> Iterator[int]:
 @pytest.mark.parametrize("yard", ["ends", "hangs"], indirect=True)
 def test_a_fleet_outlives_the_program_that_made_it(cluster: Any, yard: int) -> None:
     with ff.Fleet.connect("yard", address=cluster.address) as fleet:
-        camera = fleet.stats().cameras["cam"]
-        assert (camera.state, camera.epoch) == ("running", yard)
+        until(lambda: fleet.stats().cameras["cam"].state == "running", "the camera, which gives results")
+        assert fleet.stats().cameras["cam"].epoch == yard
         sample = fleet.reader("ticks").get(50)
         assert (sample.camera, sample.epoch) == ("cam", yard)
         fleet.add("other", fleet_builds.ticks, "ticks:0.02", needs={"site": "south"})
