@@ -1370,6 +1370,11 @@ def say_fault(number: int) -> None:
 def say_end_in_order(status: int) -> None:
     """The page gets that the process ends because it has to."""
 
+def fleet_records() -> dict:
+    """
+    The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result.
+    """
+
 def leave_gate() -> None:
     """Undoes enter_gate()."""
 

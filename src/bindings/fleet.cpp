@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 
+#include <array>
+#include <cstddef>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +18,7 @@
 #include "core/session_gate.hpp"
 #include "fleet/agent_end.hpp"
 #include "fleet/last_words.hpp"
+#include "fleet/record_fields.hpp"
 #include "media/masked_url.hpp"
 #include "process/life/child.hpp"
 
@@ -49,7 +52,7 @@ TimePoint time_point(double seconds) {
 fleet::AgentOptions options_of(const nb::dict& given) {
   fleet::AgentOptions options;
   if (given.contains("lease")) {
-    const auto times = nb::cast<nb::tuple>(given["lease"]);
+    const auto times = nb::cast<nb::sequence>(given["lease"]);
     options.lease = {time_of(times[0]), time_of(times[1]), time_of(times[2]), time_of(times[3])};
   }
   if (given.contains("expire_after")) options.outboxes.expire_after = time_of(given["expire_after"]);
@@ -136,6 +139,27 @@ process::Child start_child(const nb::list& arguments, const nb::list& environmen
   return process::Child(options);
 }
 
+template <std::size_t N>
+nb::list listed(const std::array<fleet::RecordField, N>& fields) {
+  nb::list list;
+  for (const fleet::RecordField& field : fields) {
+    if (field.entries == 1) {
+      list.append(nb::make_tuple(field.name, field.format));
+    } else {
+      list.append(nb::make_tuple(field.name, field.format, nb::make_tuple(field.entries)));
+    }
+  }
+  return list;
+}
+
+nb::dict fleet_records() {
+  nb::dict records;
+  records["camera"] = listed(fleet::kCameraFields);
+  records["outbox"] = listed(fleet::kOutboxFields);
+  records["result"] = listed(fleet::kResultFields);
+  return records;
+}
+
 void bind_agent(nb::module_& module) {
   nb::class_<PythonStream>(module, "FleetStream", nb::is_final(),
                            "One output of one run of a camera, on an agent. Not an interface.")
@@ -198,6 +222,9 @@ void bind_agent(nb::module_& module) {
   module.def(
       "say_end_in_order", [](std::uint32_t status) { fleet::say_end_in_order(status); }, nb::arg("status"),
       "The page gets that the process ends because it has to.");
+  module.def(
+      "fleet_records", &fleet_records,
+      "The fields of the records on the channel, as NumPy's dtype takes them: camera, outbox, result.");
   module.def("leave_gate", [] { core::gate_of_thread() = nullptr; }, "Undoes enter_gate().");
 }
 

@@ -50,7 +50,7 @@ def filled() -> FleetReader:
     pickles = [packed(pickling.dumps(number)) for number in range(RESULTS)]
     results = np.zeros(RESULTS, _wire.RESULT)
     results["epoch"], results["ordinal"] = 7, range(RESULTS)
-    results["seq"], results["size"] = range(RESULTS), [len(each) for each in pickles]
+    results["seq"], results["size_bytes"] = range(RESULTS), [len(each) for each in pickles]
     records = np.zeros(1, _wire.OUTBOX)
     records["epoch"], records["reported"], records["handed"] = 7, RESULTS, RESULTS
     reader._push(_wire.Batch(1, 1, records, results, memoryview(b"".join(pickles))))

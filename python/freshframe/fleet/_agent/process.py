@@ -23,6 +23,27 @@ from ..._errors import FreshframeError, StopTimeout
 from ..._pipeline.pipeline import Pipeline, engine_of
 from ..._process.worker_log import log_to_parent
 from .._control.crashes import IN_ORDER
+from .._messages import (
+    Alive,
+    Build,
+    Closed,
+    Counts,
+    End,
+    Ended,
+    EndOfRun,
+    Event,
+    Failed,
+    ForgetBuild,
+    Hangs,
+    Levels,
+    Log,
+    Mark,
+    Marked,
+    Order,
+    Start,
+    Started,
+    Stop,
+)
 from .._url import cut, masked, resolved
 from .beat import begin_beat
 from .built import checked
@@ -92,24 +113,16 @@ class _Agent:
             secrets = [run for run in self._runs.values() if run.secret and run.secret in text]
         for run in secrets:
             text = run.shown(text)
-        self._tell("log", level, logger, masked(text))
+        self._tell(Log(level, logger, masked(text)))
         return True
 
-    def _tell(self, *what: Any) -> None:
-        self._end.tell(pickle.dumps(what, 5))
+    def _tell(self, event: Event) -> None:
+        self._end.tell(pickle.dumps(event, 5))
 
     def work(self) -> None:
         """Does what the controller orders, until it orders the end or has gone."""
-        begin_beat(lambda: self._tell("runs"), self._gil_timeout)
+        begin_beat(lambda: self._tell(Alive()), self._gil_timeout)
         threading.Thread(target=self._look, name="ended pipelines", daemon=True).start()
-        orders: dict[str, Callable[..., None]] = {
-            "levels": self._levels,
-            "build": self._learn,
-            "forget build": self._forget,
-            "start": self._start,
-            "stop": self._stop,
-            "mark": lambda term: self._tell("marked", term),
-        }
         while True:
             order = self._end.next_order()
             if order is None:
@@ -117,29 +130,35 @@ class _Agent:
             if isinstance(order, tuple):  # not listed any more
                 self._stop(order)
                 continue
-            what, *arguments = pickle.loads(order)
-            if what == "end":
+            received: Order = pickle.loads(order)
+            if isinstance(received, End):
                 self._end_all()
                 return
-            orders[what](*arguments)
+            self._obey(received)
 
-    def _levels(self, levels: dict[str, int]) -> None:
-        log_to_parent(self, levels)
-
-    def _learn(self, number: int, known: bytes, pickled: bytes) -> None:
-        self._builds[number] = ReceivedBuild(known, pickled)
-
-    def _forget(self, number: int) -> None:
-        self._builds.pop(number, None)
+    def _obey(self, order: Order) -> None:
+        match order:
+            case Levels(levels):
+                log_to_parent(self, levels)
+            case Build(number, known, pickled):
+                self._builds[number] = ReceivedBuild(known, pickled)
+            case ForgetBuild(number):
+                self._builds.pop(number, None)
+            case Start():
+                self._start(order)
+            case Stop(run):
+                self._stop(run)
+            case Mark(term):
+                self._tell(Marked(term))
 
     # ---- start
 
-    def _start(self, key: tuple[int, int], camera: dict[str, Any]) -> None:
-        run = _Run(*key, camera["name"], camera["url"], camera["exclusive"])
+    def _start(self, order: Start) -> None:
+        run = _Run(*order.run, order.name, order.url, order.exclusive)
         with self._lock:
-            self._runs[key] = run
-        self._end.open_run(*key, run.exclusive)
-        build = self._builds[camera["build"]]
+            self._runs[run.key] = run
+        self._end.open_run(*run.key, run.exclusive)
+        build = self._builds[order.build]
         self._crew.submit(lambda: self._guarded(self._open, run, build))
 
     def _guarded(self, job: Callable[..., None], run: _Run, *arguments: Any) -> None:
@@ -149,7 +168,7 @@ class _Agent:
             job(run, *arguments)
         except BaseException as error:
             logging.getLogger("freshframe").exception("camera %r", run.name)
-            self._close(run, ("failed", run.key, run.shown(_text(error))))
+            self._close(run, Failed(run.key, run.shown(_text(error))))
         finally:
             _native.leave_run()
 
@@ -158,7 +177,7 @@ class _Agent:
             with self._lock:
                 hung = self._hung.get(run.camera)
             if run.stopping:
-                self._close(run, ("closed", run.key))
+                self._close(run, Closed(run.key))
                 return
             try:
                 if hung is not None:
@@ -166,7 +185,7 @@ class _Agent:
                 outputs = self._make(run, build)
             except BaseException as error:
                 if not self._has_returned(run):
-                    self._close(run, ("failed", run.key, run.shown(_text(error))))
+                    self._close(run, Failed(run.key, run.shown(_text(error))))
                 return
             if self._has_returned(run):
                 return
@@ -174,9 +193,9 @@ class _Agent:
             if run.running:
                 assert run.pipeline is not None
                 self._end.watch(*run.key, engine_of(run.pipeline))
-                self._tell("started", run.key, outputs)
+                self._tell(Started(run.key, outputs))
         if not run.running:
-            self._close(run, ("closed", run.key))
+            self._close(run, Closed(run.key))
 
     def _has_returned(self, run: _Run) -> bool:
         """Whether its start had been given up, which is over now."""
@@ -187,7 +206,7 @@ class _Agent:
             self._hung.pop(run.camera, None)
         logging.getLogger("freshframe").warning("camera %r: a start that was given up has ended", run.name)
         self._stop_pipeline(run)
-        self._tell_end(run, ("failed", run.key, "its start was given up and has ended now"))
+        self._tell_end(run, Failed(run.key, "its start was given up and has ended now"))
         return True
 
     def _give_up(self, run: _Run) -> None:
@@ -202,11 +221,11 @@ class _Agent:
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
             engine_of(run.pipeline).request_stop()
-        event = ("failed", run.key, run.shown(text))
+        event = Failed(run.key, run.shown(text))
         if run.exclusive and run.pipeline is not None:
-            self._tell("hangs", *event[1:])  # it may have a session: its end is told when it has ended
+            self._tell(Hangs(event.run, event.why))  # it may have a session: Failed follows when it has ended
         elif run.exclusive and not self._end.close_run(*run.key):
-            self._tell("hangs", *event[1:])
+            self._tell(Hangs(event.run, event.why))
             threading.Thread(target=self._tell_end, args=(run, event), name="session", daemon=True).start()
         else:
             self._tell_end(run, event)
@@ -244,11 +263,11 @@ class _Agent:
         run.stopping = True
         if run.running:
             run.running = False
-            self._crew.submit(lambda: self._guarded(self._close, run, ("closed", key)))
+            self._crew.submit(lambda: self._guarded(self._close, run, Closed(key)))
         elif run.pipeline is not None:
             engine_of(run.pipeline).request_stop()  # a start that takes its time
 
-    def _close(self, run: _Run, event: tuple[Any, ...]) -> None:
+    def _close(self, run: _Run, event: EndOfRun) -> None:
         """Ends its sessions, then tells of it."""
         with self._lock:
             if run.closing:
@@ -269,7 +288,7 @@ class _Agent:
                     return
                 self._crew.write_off(threading.get_ident())  # others can be closed meanwhile
 
-    def _tell_end(self, run: _Run, event: tuple[Any, ...]) -> None:
+    def _tell_end(self, run: _Run, event: EndOfRun) -> None:
         with self._lock:
             if run.ended:
                 return
@@ -280,10 +299,10 @@ class _Agent:
             self._runs.pop(run.key, None)
         if run.pipeline is not None:
             try:  # whatever becomes of the counts: the end is told
-                self._tell("counts", run.key, dict(final_counts_of(run.pipeline, run.outlets)), True)
+                self._tell(Counts(run.key, dict(final_counts_of(run.pipeline, run.outlets))))
             except Exception:
                 logging.getLogger("freshframe").exception("camera %r: its counts", run.name)
-        self._tell(*event)
+        self._tell(event)
 
     def _look(self) -> None:
         """Finds pipelines that have ended by themselves, starts that hang, and what was lost."""
@@ -314,15 +333,15 @@ class _Agent:
         counts = Counter(too_large=sum(outlet.too_large for outlet in run.outlets))
         if run.running and counts != run.told:
             run.told = counts
-            self._tell("counts", run.key, dict(counts), False)
+            self._tell(Counts(run.key, dict(counts)))
 
     def _finish(self, run: _Run) -> None:
-        event: tuple[Any, ...] = ("ended", run.key)
+        event: EndOfRun = Ended(run.key)
         assert run.pipeline is not None
         try:
             run.pipeline.wait()
         except Exception as error:
-            event = ("failed", run.key, run.shown(_text(error)))
+            event = Failed(run.key, run.shown(_text(error)))
         self._close(run, event)
 
     def _end_all(self) -> None:

@@ -18,6 +18,24 @@ from ..._errors import FreshframeError
 from ..._process import worker_log
 from .. import _wire
 from .._decide.decisions import Action, Run
+from .._messages import (
+    Alive,
+    Build,
+    Closed,
+    Counts,
+    End,
+    Ended,
+    Event,
+    Failed,
+    ForgetBuild,
+    Hangs,
+    Levels,
+    Log,
+    Marked,
+    Start,
+    Started,
+    Stop,
+)
 from .._url import cut, masked
 from . import snapshot
 from .controller_state import ControllerState, Setup, boot_time
@@ -216,28 +234,27 @@ class ControllerThread(ControllerState):
             reader._note(record.reshape(1))
             reader._end_run((int(record["camera"]), int(record["epoch"])), lost=False)
 
-    def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
+    def _hear_event(self, link: Link, event: Event, now: float) -> None:
         self._decisions.python_ran(link.name, now)
-        what, *rest = event
-        if what == "started":
-            run, outputs = rest
-            self._decisions.started(run, now)
-            self._learn_outputs(run, outputs)
-        elif what == "failed":
-            self._do(self._decisions.failed(rest[0], now, cut(rest[1])))
-        elif what == "hangs":
-            self._do(self._decisions.hangs(rest[0], now, cut(rest[1])))
-        elif what == "ended":
-            self._do(self._decisions.ended(rest[0], now))
-        elif what == "closed":
-            self._do(self._decisions.closed(rest[0], now))
-        elif what == "counts":
-            (number, epoch), counts, _ = rest
-            if number in self._counts:
-                self._counts[number].tell(epoch, counts)
-        elif what == "log":
-            level, name, text = rest
-            self._logs.put(level, name, f"{link.name}: {masked(cut(text))}")
+        match event:
+            case Started(run, outputs):
+                self._decisions.started(run, now)
+                self._learn_outputs(run, outputs)
+            case Failed(run, why):
+                self._do(self._decisions.failed(run, now, cut(why)))
+            case Hangs(run, why):
+                self._do(self._decisions.hangs(run, now, cut(why)))
+            case Ended(run):
+                self._do(self._decisions.ended(run, now))
+            case Closed(run):
+                self._do(self._decisions.closed(run, now))
+            case Counts((number, epoch), counts):
+                if number in self._counts:
+                    self._counts[number].tell(epoch, counts)
+            case Log(level, name, text):
+                self._logs.put(level, name, f"{link.name}: {masked(cut(text))}")
+            case Alive() | Marked():
+                pass
 
     def _learn_outputs(self, run: tuple[int, int], outputs: list[str]) -> None:
         if run[0] not in self._urls:
@@ -278,7 +295,7 @@ class ControllerThread(ControllerState):
         for link in self._links.values():
             if build in link.builds:
                 link.builds.discard(build)
-                link.send(_wire.order(self._state.term, "forget build", build))
+                link.send(_wire.order(self._state.term, ForgetBuild(build)))
 
     def _tell(self, link: Link, action: Action) -> None:
         term = self._state.term
@@ -290,13 +307,12 @@ class ControllerThread(ControllerState):
             camera = self._decisions.cameras[action.camera]
             if build not in link.builds:
                 link.builds.add(build)
-                link.send(_wire.order(term, "build", build, *(self._builds[build] or ())))
+                link.send(_wire.order(term, Build(build, *(self._builds[build] or (b"", b"")))))
             link.runs.add(run)
             self._unsaved = True
-            what = {"name": camera.name, "url": url, "exclusive": camera.exclusive, "build": build}
-            link.send(_wire.order(term, "start", run, what))
+            link.send(_wire.order(term, Start(run, camera.name, url, camera.exclusive, build)))
         elif action.do == "stop":
-            link.send(_wire.order(term, "stop", run))
+            link.send(_wire.order(term, Stop(run)))
         elif action.do == "forget":
             link.runs.discard(run)
             link.forgotten[-1].add(run)  # until its last records have come
@@ -317,7 +333,7 @@ class ControllerThread(ControllerState):
         self._selector.register(link.socket, selectors.EVENT_READ, ("socket", link))  # type: ignore[arg-type]
         self._selector.register(link.child, selectors.EVENT_READ, ("end", link))
         self._decisions.launched(name, now)
-        link.send(_wire.order(self._state.term, "levels", worker_log.log_levels()))
+        link.send(_wire.order(self._state.term, Levels(worker_log.log_levels())))
         for number, reader in self._readers.items():
             link.send(_wire.reader(self._state.term, number, reader.output))
 
@@ -364,7 +380,7 @@ class ControllerThread(ControllerState):
     def _end_agents(self) -> None:
         with self._lock:
             for link in self._links.values():
-                link.send(_wire.order(self._state.term, "end"))
+                link.send(_wire.order(self._state.term, End()))
         deadline = time.monotonic() + _END_TIMEOUT
         while self._links:
             late = time.monotonic() > deadline

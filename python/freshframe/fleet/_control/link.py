@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
@@ -195,12 +196,15 @@ class Link:
             self.socket = None
 
 
+_CODE = (
+    "import json, sys; given = json.loads(sys.argv.pop()); sys.path[:] = given['path']; "
+    "from freshframe.fleet._agent.process import main; main(given['parent'], given['options'])"
+)
+
+
 def arguments(options: dict[str, Any]) -> list[str]:
-    """The command line of an agent."""
+    """The command line of an agent: the options are JSON."""
     path = [entry or os.getcwd() for entry in sys.path]
-    code = (
-        f"import sys; sys.path[:] = {path!r}; from freshframe.fleet._agent.process import main; "
-        f"main({os.getpid()}, {options!r})"
-    )
+    given = json.dumps({"path": path, "parent": os.getpid(), "options": options})
     flags: list[str] = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]
-    return [sys.executable, *flags, "-c", code]
+    return [sys.executable, *flags, "-c", _CODE, given]

@@ -20,11 +20,13 @@ from .._decide import adoption
 from .._decide.decisions import Camera, Run
 from .._machines.far_controller import FarController
 from .._machines.guards import FarLink, Post
+from .._messages import EndOfRun, Event, Hangs, Levels, Mark, Marked
 from .._read.reader import FleetReader
 from .cluster_state import ClusterState, Store
 from .server.served_reader import ServedReader
 from .state_writer import StateWriter
 
+_FORMAT = 1  # of the state in the store
 _PATIENCE = 20.0  # seconds for the store to take what a program has changed
 _SURE = 2.0  # seconds after a look at the term for which no other controller gives away anything
 
@@ -116,6 +118,7 @@ class DetachedController(FarController):
 
     def _snapshot_state(self, build_keys: list[str]) -> dict[str, Any]:
         return {
+            "format": _FORMAT,
             "next": (self._next_camera, self._next_reader),
             "outputs": self._outputs,
             "known_builds": self._known_builds,
@@ -150,10 +153,19 @@ class DetachedController(FarController):
     # ---- what an earlier one has left
 
     def restore(self) -> bool:
-        """Goes on with it; false: this is the first one. To be called before anybody connects."""
+        """Goes on with it; false: this is the first one. To be called before anybody connects.
+
+        Raises:
+            StateError: The state is in the format of another version.
+        """
         if self._kept.before is None:
             return False
         state = pickle.loads(self._kept.before)
+        if state.get("format") != _FORMAT:
+            raise StateError(
+                f"the state of fleet {self.name!r} in the store has the format {state.get('format')}, and "
+                f"this freshframe reads {_FORMAT}"
+            )
         self._call(lambda: self._restore(state))
         return True
 
@@ -255,21 +267,21 @@ class DetachedController(FarController):
         if post.ended is not None and post.ended[0] == link.child.number:
             link.child.ended(*post.ended[1:])
         term = self._state.term
-        link.send(_wire.order(term, "levels", worker_log.log_levels()))
+        link.send(_wire.order(term, Levels(worker_log.log_levels())))
         for number, reader in self._readers.items():
             link.send(_wire.reader(term, number, reader.output))
-        link.send(_wire.order(term, "mark", term))
+        link.send(_wire.order(term, Mark(term)))
 
     def _agent_ended(self, post: Post, number: int, why: str, words: Words) -> None:
         post.ended = number, why, words  # its guard may tell it before the agent is adopted
         super()._agent_ended(post, number, why, words)
 
-    def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
-        if event[0] == "marked":
-            link.marked = event[1] == self._state.term
+    def _hear_event(self, link: Link, event: Event, now: float) -> None:
+        if isinstance(event, Marked):
+            link.marked = event.term == self._state.term
             return
         super()._hear_event(link, event, now)
-        self._unsaved = self._unsaved or event[0] in ("hangs", "failed", "ended", "closed")
+        self._unsaved = self._unsaved or isinstance(event, Hangs | EndOfRun)
 
     def _renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
         if link.name not in self._unmarked:

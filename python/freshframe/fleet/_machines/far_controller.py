@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from ..._errors import FreshframeError
 from .. import _wire
@@ -14,6 +13,7 @@ from .._control.controller_state import Setup
 from .._control.controller_thread import _Request
 from .._control.last_words import Words
 from .._control.link import Link
+from .._messages import Event, Failed
 from .guards import FarLink, Guards, Post
 
 _NEEDS_MODULE = "build cannot be loaded here: ModuleNotFoundError"
@@ -217,9 +217,9 @@ class FarController(Controller):
         super()._renew(link, message, now)
         link.child.post.send(what="renewed")
 
-    def _hear_event(self, link: Link, event: tuple[Any, ...], now: float) -> None:
-        if event[0] == "failed" and _NEEDS_MODULE in event[2]:
-            event = (*event[:2], event[2] + _HOW_TO_IMPORT)
+    def _hear_event(self, link: Link, event: Event, now: float) -> None:
+        if isinstance(event, Failed) and _NEEDS_MODULE in event.why:
+            event = Failed(event.run, event.why + _HOW_TO_IMPORT)
         super()._hear_event(link, event, now)
 
     def _end_agents(self) -> None:

@@ -220,7 +220,7 @@ class Guard:
         self._page = LastWordsPage()
         try:
             self._child = _native.start_fleet_child(
-                [os.fsencode(each) for each in arguments(_options(order["options"]))],
+                [os.fsencode(each) for each in arguments(order["options"])],
                 [os.fsencode(f"{name}={value}") for name, value in environment.items()],
                 (self._spare if self._relay is None else self._relay.theirs).fileno(),
                 self._page.fileno(),
@@ -265,11 +265,6 @@ def _is_closed(connection: socket.socket) -> bool:
         return False
     except OSError:
         return True
-
-
-def _options(given: dict[str, Any]) -> dict[str, Any]:
-    """JSON has no tuples."""
-    return {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
 
 
 def end_marked(mark: str) -> bool:

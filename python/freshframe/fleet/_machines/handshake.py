@@ -11,6 +11,8 @@ import struct
 import time
 from typing import Any
 
+from .._wire import framed
+
 TOKEN_SIZE = 32  # bytes
 _PATIENCE = 5.0  # seconds for the whole handshake
 _UNANSWERED = 30_000  # milliseconds after which the kernel gives a connection up
@@ -83,8 +85,7 @@ def introduce(connection: socket.socket, token: bytes, hello: dict[str, Any]) ->
 
 def message(content: dict[str, Any]) -> bytes:
     """A message on a guard's channel."""
-    data = json.dumps(content).encode()
-    return struct.pack("<I", len(data)) + data
+    return framed(json.dumps(content).encode())
 
 
 def tune(connection: socket.socket) -> None:

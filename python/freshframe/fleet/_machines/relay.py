@@ -6,10 +6,10 @@ from __future__ import annotations
 import contextlib
 import select
 import socket
-import struct
 from collections import deque
 
-from .._wire import BATCH, PULL, READER_GONE, MessageReader, framed
+from .. import _wire
+from .._wire import MessageReader, framed
 
 _MOST_WAITING = 4 << 20  # bytes; beyond it nothing more is read
 _READ_AT_ONCE = 1 << 18  # bytes
@@ -47,7 +47,7 @@ class Relay:
         self._controller = connection
         self._from_controller = MessageReader()
         # Batches are pulled again: each is the answer to the latest pull of its reader.
-        self._up = deque(message for message in self._up if message[4] != BATCH)
+        self._up = deque(message for message in self._up if not _wire.is_batch(message))
         self._up_bytes = sum(map(len, self._up))
         self._sent = 0
 
@@ -91,20 +91,18 @@ class Relay:
             if not data:
                 raise ConnectionError("the controller has closed the agent's connection")
             for message in self._from_controller.add(data):
-                kind = message[0]
-                if kind == PULL:
-                    reader, number = struct.unpack_from("<IQ", message, 9)
-                    self.pulls[reader] = number
-                elif kind == READER_GONE:
-                    self.pulls.pop(struct.unpack_from("<I", message, 9)[0], None)
-                self._down += framed(bytes(message))
+                if (pull := _wire.pull_of(message)) is not None:
+                    self.pulls[pull[0]] = pull[1]
+                elif (closed := _wire.closed_reader_of(message)) is not None:
+                    self.pulls.pop(closed, None)
+                self._down += framed(message)
 
     def _read_agent(self) -> None:
         with contextlib.suppress(BlockingIOError):
             data = self._agent.recv(_READ_AT_ONCE)
             self._ended = not data
             for message in self._from_agent.add(data):
-                self._up.append(framed(bytes(message)))
+                self._up.append(framed(message))
                 self._up_bytes += len(self._up[-1])
 
     def _write_controller(self, controller: socket.socket) -> None:

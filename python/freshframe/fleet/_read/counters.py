@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from .._wire import Records
+from .._wire import Records, rows
 
 Run = tuple[int, int]  # camera number, epoch
+_OUTBOX = ("epoch", "reported", "full", "expired", "fenced", "handed", "waiting", "camera")
 
 
 @dataclass(slots=True)
@@ -60,8 +61,7 @@ class Books:
 
     def note_all(self, records: Records) -> None:
         """Records of outboxes, of whatever age."""
-        for record in records.tolist():  # tuples in the order of OUTBOX: much faster than NumPy's records
-            epoch, reported, full, expired, fenced, handed, waiting, camera, _ = record
+        for epoch, reported, full, expired, fenced, handed, waiting, camera in rows(records, *_OUTBOX):
             progress = reported + full + expired + fenced + handed  # grows with whatever happens
             page = self._pages.get((camera, epoch))
             if page is None:
@@ -119,8 +119,7 @@ class Books:
 
     def note_again(self, records: Records, results: Records) -> None:
         """Of these results some may have been handed to an earlier controller: they are not counted twice."""
-        for record in records.tolist():
-            epoch, handed, camera = record[0], record[5], record[7]
+        for epoch, handed, camera in rows(records, "epoch", "handed", "camera"):
             if handed <= self._before.get((camera, epoch), -1):
                 again = (results["camera"] == camera) & (results["epoch"] == epoch)
                 self._given_before -= int(again.sum())

@@ -18,11 +18,12 @@ from ... import _check
 from ..._closed_by_with import ClosedByWith
 from ..._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
 from ..._process import pickling
-from .._wire import Batch, Records
+from .._wire import Batch, Records, rows
 from .counters import Books, Run, Totals
 
 _MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 _SLICE = 0.05  # seconds between two looks for signals
+_RESULT = ("epoch", "ordinal", "seq", "pts", "time", "camera", "size_bytes")
 
 # Camera, epoch, seq, pts, time of the capture, missing before it, ordinal, pickle.
 _Item = tuple[int, int, int, float, float, int, int, memoryview]
@@ -140,7 +141,7 @@ class FleetReader(ClosedByWith):
         with self._changed:
             self._books.note_all(batch.outboxes)
             receive, items, pickles = self._books.receive, self._items, batch.pickles
-            for epoch, ordinal, seq, pts, captured, camera, size in batch.results.tolist():
+            for epoch, ordinal, seq, pts, captured, camera, size in rows(batch.results, *_RESULT):
                 missing = receive(camera, epoch, ordinal)
                 if missing >= 0:
                     data = pickles[begin : begin + size]

@@ -76,6 +76,15 @@ def leave_behind() -> Iterator[Callable[..., Yard]]:
         yard.end()
 
 
+def test_a_state_in_the_format_of_another_version_is_refused() -> None:
+    store = Memory()
+    ClusterState("yard", store).write(pickle.dumps({"next": (0, 1)}))
+    yard = Yard(store)
+    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 1"):
+        yard.controller.restore()
+    yard.end()
+
+
 def test_a_reader_that_its_program_has_just_left_is_not_restored(leave_behind: Callable[..., Yard]) -> None:
     nobody = {"number": 1, "output": "ticks", "name": None, "key": None, "closed": {}}
     named = {"number": 2, "output": "ticks", "name": "log", "key": None, "closed": {}}
