@@ -3,34 +3,37 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import itertools
 import os
-import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _check
-from .._errors import OptionError, StateError, StopTimeout
-from . import _specs
+from .._closed_by_with import ClosedByWith
+from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
+from . import _open_fleets, _specs
 from ._control.controller import Controller
 from ._control.controller_state import Setup
-from ._fleet_life import FleetLife
+from ._control.place import LocalPlace
+from ._control.sent_builds import SentBuilds
+from ._desk import Desk
 from ._machines import ray_connection
 from ._page import FleetPage
+from ._plan import plan_of
 from ._read.reader import FleetReader
 from ._stats import FleetStats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from ._detached.client.remote_controller import RemoteController
+    from ._machines.ray_place import RayPlace
+
 _LOOK_EVERY = 0.05  # seconds
 _PATIENCE = 0.5  # seconds that a page waits for the state
 
-_numbers = itertools.count(1)
 
-
-class Fleet(FleetLife):
+class Fleet(ClosedByWith):
     """Runs many cameras on several agents, and brings their results here.
 
     An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
@@ -84,49 +87,36 @@ class Fleet(FleetLife):
         detached: bool = False,
     ) -> None:
         """Starts the agents; they come up while the program goes on."""
-        is_local = _check.text("where", where) == "local"
-        if not is_local:
-            ray_connection.checked_address(where)
-        specs = _specs.agent_specs(1 if agents is None else agents)
-        if agents is not None and not is_local:
-            raise OptionError(
-                f"agents is for local fleets: a cluster has one on each machine, got {agents!r}"
-            )
-        times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
-        times, options = _specs.with_orphans(times, options, orphan_after, detached=detached is True)
-        options["outbox_bytes"] = _specs.checked_outbox_bytes(outbox_bytes)
-        host = _specs.checked_host(host, is_local)
-        environment = ray_connection.checked_environment(runtime_env)
-        if environment is not None and is_local:
-            raise OptionError(
-                "runtime_env is for fleets on a cluster: agents of a local one have the program's own, "
-                f"got {_check.shown(runtime_env)}"
-            )
-        if _check.flag("detached", detached):
-            _specs.check_detached(is_local, name, host)
-        kept = name is not None
-        beginning = "local" if is_local else "ray"
-        name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{next(_numbers)}"
-        if is_local and (not sys.executable or getattr(sys, "frozen", False)):
-            raise StateError("a local fleet needs a Python to start agents with, and this program has none")
-        setup = Setup(name, kept, times, options)
-        if detached:
+        plan = plan_of(
+            where,
+            agents=agents,
+            name=name,
+            session_timeout=session_timeout,
+            start_timeout=start_timeout,
+            gil_timeout=gil_timeout,
+            outbox_bytes=outbox_bytes,
+            orphan_after=orphan_after,
+            host=host,
+            runtime_env=runtime_env,
+            detached=detached,
+        )
+        if plan.detached:
             from ._detached import ray_fleets  # noqa: PLC0415  (local fleets need nothing of Ray)
 
-            self._begin(ray_fleets.create(where, setup, environment))
-        elif is_local:
-            controller = self._make_controller(setup)
+            self._begin(ray_fleets.create(plan.where, plan.setup, plan.environment))
+        elif plan.is_local:
+            controller = self._make_controller(plan.setup)
             self._begin(controller, answers=self._answers())
-            for agent, labels in specs.items():
+            for agent, labels in plan.agents.items():
                 controller.add_agent(agent, labels)
         else:
-            from ._machines.far_controller import FarController  # noqa: PLC0415
             from ._machines.ray_place import RayPlace  # noqa: PLC0415
 
             place = RayPlace(
-                ray_connection.RayConnection(where, environment),
-                lambda host, token: FarController(setup, host=host, token=token),
-                host=host,
+                ray_connection.RayConnection(plan.where, plan.environment),
+                plan.setup.options,
+                lambda place: Controller(plan.setup, place),
+                host=plan.host,
             )
             self._begin(place.controller, place, self._answers())
 
@@ -155,7 +145,7 @@ class Fleet(FleetLife):
 
     @staticmethod
     def _make_controller(setup: Setup) -> Controller:
-        return Controller(setup)
+        return Controller(setup, LocalPlace(setup.options))
 
     def _answers(self) -> dict[str, Callable[..., Any]]:
         """To the command line."""
@@ -376,3 +366,80 @@ class Fleet(FleetLife):
         page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
         self._pages.append(page)
         return page
+
+    # ---- its life
+
+    def _begin(
+        self,
+        controller: Controller | RemoteController,
+        place: RayPlace | None = None,
+        answers: dict[str, Callable[..., Any]] | None = None,
+    ) -> None:
+        """Instead of a constructor. `answers`: to the command line; None: it does not ask this program."""
+        self._controller = controller
+        self._place = place
+        self._builds = SentBuilds(controller.add_build)
+        self._desk: Desk | None = None
+        self._pid = os.getpid()
+        self._pages: list[FleetPage] = []
+        if answers is not None:
+            try:
+                self._desk = Desk(self.name, answers)
+            except BaseException:
+                self._end()
+                raise
+        _open_fleets.opened(self)
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+        return self._controller.name
+
+    def shutdown(self) -> None:
+        """Ends the fleet. A detached one ends for all programs, and its name is free; for others: close().
+
+        Raises:
+            StateError: The controller of a detached fleet does not answer, or this program has closed it.
+        """
+        self._check_process()
+        if not isinstance(self._controller, Controller):
+            self._controller.shut_down()
+        self.close()
+
+    def close(self) -> None:
+        """Stops all cameras and ends the agents. A detached fleet goes on: shutdown() ends it. Idempotent."""
+        if os.getpid() != self._pid:
+            return
+        pages, self._pages = self._pages, []
+        for page in pages:
+            page.close()
+        if self._desk is not None:
+            self._desk.close()
+        self._end()
+        _open_fleets.closed(self)
+
+    def _end(self) -> None:
+        if self._place is not None:
+            self._place.close()
+        else:
+            self._controller.close()
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise StateError(
+                "the fleet belongs to the parent of this forked process: make a fleet after the fork"
+            )
+
+    def _forget_in_child(self) -> None:
+        """In a forked child."""
+        if self._desk is not None:
+            self._desk.forget_in_child()
+        self._controller.forget_in_child()
+
+    def __repr__(self) -> str:
+        """Its name."""
+        return f"<Fleet {self.name!r}>"
+
+    def __reduce__(self) -> Any:
+        """Refuses: it has processes."""
+        raise OptionTypeError("a Fleet cannot be pickled: it has processes")

@@ -10,17 +10,17 @@ from .._interpreter import fork
 from .._interpreter.log import logger
 
 if TYPE_CHECKING:
-    from ._fleet_life import FleetLife
+    from ._fleet import Fleet
 
-_open: set[FleetLife] = set()  # kept alive until they are closed
+_open: set[Fleet] = set()  # kept alive until they are closed
 
 
-def opened(fleet: FleetLife) -> None:
+def opened(fleet: Fleet) -> None:
     """It has agents."""
     _open.add(fleet)
 
 
-def closed(fleet: FleetLife) -> None:
+def closed(fleet: Fleet) -> None:
     """It has none any more."""
     _open.discard(fleet)
 

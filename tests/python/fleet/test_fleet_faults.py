@@ -20,6 +20,7 @@ import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 from freshframe.fleet._control.controller import Controller
 from freshframe.fleet._control.controller_state import Setup
+from freshframe.fleet._control.place import LocalPlace
 from freshframe.fleet._decide.decisions import Times
 
 pytestmark = pytest.mark.takes(40)
@@ -157,7 +158,7 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     def quick(setup: Setup) -> Controller:
         # Long enough that the stacks, which come after four fifths of it, are there on a busy machine, too.
         options = {**setup.options, "gil_timeout": 5}
-        return Controller(replace(setup, times=Times(gil_timeout=5), options=options))
+        return Controller(replace(setup, times=Times(gil_timeout=5)), LocalPlace(options))
 
     monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
     with ff.Fleet("local", agents=1) as fleet:
@@ -176,7 +177,8 @@ def test_a_camera_that_crashes_agents_is_held_and_the_others_run(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def quick(setup: Setup) -> Controller:
-        return Controller(replace(setup, times=Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2)))
+        times = Times(settled=0.5, first_hold=0.1, longest_relaunch=0.2)
+        return Controller(replace(setup, times=times), LocalPlace(setup.options))
 
     monkeypatch.setattr(ff.Fleet, "_make_controller", staticmethod(quick))
     with ff.Fleet("local", agents=1) as fleet:

@@ -9,18 +9,43 @@ from ..._errors import StateError
 from .. import _wire
 from .._decide.decisions import Camera
 from .._read.reader import FleetReader
-from .controller_state import boot_time
+from .controller_state import Setup, boot_time
 from .controller_thread import ControllerThread
 from .counts import CameraCounts
+from .place import Place
 from .sent_builds import ForgottenBuildError
 
 __all__ = ["Controller", "boot_time"]
 
 
 class Controller(ControllerThread):
-    """Of a local fleet. Its methods may be called from any thread."""
+    """Of a fleet. Its methods may be called from any thread."""
 
     _reader_kind: type[FleetReader] = FleetReader
+
+    def __init__(self, setup: Setup, place: Place) -> None:
+        """Starts the thread; there are no agents yet.
+
+        Raises:
+            FreshframeError: The state cannot be written, or the place cannot begin.
+            StateError: A fleet of this name runs already.
+        """
+        super().__init__(setup, place)
+        try:
+            place.begin(self)
+        except BaseException:
+            self.close()
+            raise
+
+    def tell_trouble(self, why: str) -> None:
+        """Why nothing is heard of the machines; empty: they are heard of."""
+
+        def tell() -> None:
+            if why != self._cluster_trouble:
+                self._cluster_trouble = why
+                self.note("cluster", why or "answers again")
+
+        self.call(tell)
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """An agent that shall run."""
@@ -29,7 +54,7 @@ class Controller(ControllerThread):
             self._decisions.can_add_agents = True  # all that it takes is a process
             self._decisions.add_agent(name, labels, boot_time())
 
-        self._call(add)
+        self.call(add)
 
     def add_build(self, known: bytes, pickled: bytes) -> int:
         """A function that agents get once."""
@@ -38,7 +63,7 @@ class Controller(ControllerThread):
             self._builds.append((known, pickled))
             return len(self._builds) - 1
 
-        return self._call(add)
+        return self.call(add)
 
     def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
         """Cameras (name, address, needs) that shall run.
@@ -46,7 +71,7 @@ class Controller(ControllerThread):
         Raises:
             StateError: One of them is there already, or the fleet was closed.
         """
-        self._call(lambda: self._add(cameras, build, exclusive))
+        self.call(lambda: self._add(cameras, build, exclusive))
 
     def _add(
         self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool
@@ -72,7 +97,7 @@ class Controller(ControllerThread):
 
     def update(self, name: str, build: int, url: str | None) -> None:
         """A camera that shall run with another build, and perhaps another address."""
-        self._call(lambda: self._update(name, build, url))
+        self.call(lambda: self._update(name, build, url))
 
     def _update(self, name: str, build: int, url: str | None) -> None:
         number = self._number(name)
@@ -91,11 +116,11 @@ class Controller(ControllerThread):
 
     def remove(self, name: str) -> None:
         """A camera that shall run nowhere."""
-        self._call(lambda: self._do(self._decisions.remove(self._number(name), boot_time())))
+        self.call(lambda: self._do(self._decisions.remove(self._number(name), boot_time())))
 
     def move(self, name: str, to: str) -> None:
         """A camera that shall run on that agent."""
-        self._call(lambda: self._move(name, to))
+        self.call(lambda: self._move(name, to))
 
     def _move(self, name: str, to: str) -> None:
         camera = self._decisions.cameras[self._number(name)]
@@ -114,9 +139,9 @@ class Controller(ControllerThread):
         def drain() -> None:
             self._check_open()
             self._decisions.drain(self._agent(name), draining)
-            self._note(name, "draining" if draining else "takes cameras again")
+            self.note(name, "draining" if draining else "takes cameras again")
 
-        self._call(drain)
+        self.call(drain)
 
     def cameras_of(self, name: str) -> int:
         """How many cameras an agent has."""
@@ -129,7 +154,7 @@ class Controller(ControllerThread):
         Raises:
             StateError: The fleet was closed, or there is a reader of this name.
         """
-        return self._call(lambda: self._open_reader(output, name))
+        return self.call(lambda: self._open_reader(output, name))
 
     def _open_reader(self, output: str, name: str | None) -> FleetReader:
         self._check_open()
@@ -187,7 +212,7 @@ class Controller(ControllerThread):
 
     def _close_reader(self, reader: FleetReader) -> None:
         if reader.name is None:
-            self._call(lambda: self._forget_reader(reader))
+            self.call(lambda: self._forget_reader(reader))
 
     def _forget_reader(self, reader: FleetReader) -> None:
         self._readers.pop(reader._number, None)

@@ -53,7 +53,6 @@ class ControllerState:
             StateError: A fleet of this name runs already.
         """
         self.name = setup.name
-        self._options = setup.options
         self._state = self._make_state(setup.keep)
         self._lock = threading.RLock()
         epochs = itertools.count(self._state.term << 32 | 1)
@@ -83,6 +82,32 @@ class ControllerState:
 
     def _make_state(self, keep: bool) -> KeptState:
         return StateFile(self.name, keep=keep)
+
+    # ---- for its parts, with the lock
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Guards its state and that of its parts."""
+        return self._lock
+
+    @property
+    def decisions(self) -> Decisions:
+        """What was decided."""
+        return self._decisions
+
+    @property
+    def links(self) -> dict[str, Link]:
+        """To agents that have a process, by name."""
+        return self._links
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the fleet was closed."""
+        return self._closing
+
+    def note(self, about: str, text: str) -> None:
+        """Adds an event."""
+        self._decisions.events.append((boot_time(), about, text))
 
     def _check_open(self) -> None:
         if self._failure is not None:
@@ -137,9 +162,6 @@ class ControllerState:
                 reader._note(mine)
 
     # ---- notes and state
-
-    def _note(self, about: str, text: str) -> None:
-        self._decisions.events.append((boot_time(), about, text))
 
     def _take_notes(self) -> None:
         offset = time.time() - boot_time()

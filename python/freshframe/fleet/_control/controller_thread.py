@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import selectors
 import threading
@@ -40,6 +41,7 @@ from .._url import cut, masked
 from . import snapshot
 from .controller_state import ControllerState, Setup, boot_time
 from .link import Link
+from .place import Place
 
 _TICK = 0.1  # seconds
 _END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
@@ -70,7 +72,7 @@ class ControllerThread(ControllerState):
 
     _forgets_builds = True  # when no camera has them any more
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: Setup, place: Place) -> None:
         """Starts the thread; there are no agents yet.
 
         Raises:
@@ -82,10 +84,23 @@ class ControllerThread(ControllerState):
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._wake_read, selectors.EVENT_READ)
+        self.place = place
         self._thread = threading.Thread(target=self._run, name=f"fleet {setup.name}", daemon=True)
         self._thread.start()
 
-    def _call(self, job: Callable[[], _T]) -> _T:
+    def request(self, job: Callable[[], object]) -> None:
+        """Has something done by the thread, and does not wait for it."""
+
+        def guarded() -> None:
+            try:
+                job()
+            except Exception:
+                self._log_error(f"what a guard of fleet {self.name!r} told was not understood")
+
+        self._requests.append(_Request(guarded))
+        self._wake()
+
+    def call(self, job: Callable[[], _T]) -> _T:
         """Has something done by the thread, and waits for it."""
         request = _Request(job)
         if threading.current_thread() is not self._thread and not self._ended.is_set():
@@ -163,7 +178,7 @@ class ControllerThread(ControllerState):
         if self._links.get(link.name) is not link:
             return
         if key.data[0] == "end":
-            self._bury(link)
+            self.bury(link)
             return
         link.flush()
         self._hear(link)
@@ -174,14 +189,15 @@ class ControllerThread(ControllerState):
             for message in link.receive(last=last):
                 self._take(link, _wire.parsed(message))
         except EOFError:
-            self._unregister(link)
+            self.unregister(link)
             link.child.kill()  # it has ended or is about to: no deed of ours
         except Exception:
             self._log_error(f"agent {link.name!r} sent an invalid message: killed")
-            self._unregister(link)
+            self.unregister(link)
             link.kill()
 
-    def _unregister(self, link: Link) -> None:
+    def unregister(self, link: Link) -> None:
+        """Closes its connection."""
         if link.socket is not None:
             self._selector.unregister(link.socket)
             link.close_socket()
@@ -222,6 +238,7 @@ class ControllerThread(ControllerState):
             self._decisions.give_results({(int(each["camera"]), int(each["epoch"])) for each in some})
         self._decisions.heard(link.name, now, link.note_cpu(now, message.cpu), runs)
         self._do(self._decisions.tick(now))
+        self.place.renewed(link)
         link.send(_wire.answer(self._state.term, message.asked, _wire.runs(self._allowed(link.name))))
 
     def _allowed(self, name: str) -> list[Run]:
@@ -236,7 +253,7 @@ class ControllerThread(ControllerState):
 
     def _hear_event(self, link: Link, event: Event, now: float) -> None:
         self._decisions.python_ran(link.name, now)
-        match event:
+        match self.place.explained(event):
             case Started(run, outputs):
                 self._decisions.started(run, now)
                 self._learn_outputs(run, outputs)
@@ -318,13 +335,13 @@ class ControllerThread(ControllerState):
             link.forgotten[-1].add(run)  # until its last records have come
             link.send(_wire.forget(term, run))
 
-    def _make_link(self, name: str) -> Link:
-        return Link(name, self._options)
-
     def _launch(self, name: str) -> None:
+        if not self.place.can_launch(name):
+            self._decisions.agents[name].launch_at = math.inf  # until the place can
+            return
         now = boot_time()
         try:
-            link = self._make_link(name)
+            link = self.place.launch(name)
         except (OSError, FreshframeError) as error:
             self._decisions.launched(name, now)
             self._do(self._decisions.gone(name, now, f"cannot be started: {error}"))
@@ -337,27 +354,39 @@ class ControllerThread(ControllerState):
         for number, reader in self._readers.items():
             link.send(_wire.reader(self._state.term, number, reader.output))
 
-    def _bury(self, link: Link) -> None:
+    def bury(self, link: Link) -> None:
         """Its process has ended: what it had sent is read, the rest is lost."""
         if link.socket is not None:
             self._hear(link, last=True)
         self._selector.unregister(link.child)
         why = str(link.child.reap() or "ended")
         words = link.last_words()
-        self._unregister(link)
+        self.unregister(link)
         del self._links[link.name]
-        self._fold(link)
+        self._lose_results(link)
         for record in link.cameras:
             counts = self._counts.get(int(record["camera"]))
             if counts is not None:
                 counts.tell(int(record["epoch"]), snapshot.counts_of(record))
-        self._lose_runs(link)
         crashed = link.has_crashed(why)
         link.close_page()
         self._do(self._decisions.gone(link.name, boot_time(), why, crashed=crashed, culprit=words.run))
 
-    def _lose_runs(self, link: Link) -> None:
-        """They ended with their agent. This controller may never have heard of those of an earlier one."""
+    def cut_off(self, link: Link, why: str) -> None:
+        """It will end, which cannot be seen: cameras that allow several sessions need not wait."""
+        if link.socket is not None:
+            self._hear(link, last=True)
+        self.unregister(link)
+        self._lose_results(link)
+        link.runs.clear()
+        link.forgotten.clear()
+        link.forgotten.append(set())
+        link.outboxes = link.outboxes[:0]
+        self._do(self._decisions.cut_off(link.name, boot_time(), why))
+
+    def _lose_results(self, link: Link) -> None:
+        """Of its runs. This controller may never have heard of those of an earlier one."""
+        self._fold(link)
         for reader in self._readers.values():
             for run in link.runs.union(*link.forgotten):
                 untold = run in link.runs and self._may_give(run, reader.output)
@@ -374,11 +403,16 @@ class ControllerThread(ControllerState):
         with self._lock:
             self._closing = True
         self._wake()
-        self._ended.wait()
+        if not self._ended.wait(self.place.patience):
+            with self._lock:
+                self.place.give_up(self._links.values())
+            self._ended.wait()
         self._thread.join(1.0)
+        self.place.close()
 
     def _end_agents(self) -> None:
         with self._lock:
+            self.place.closing(self._links.values())
             for link in self._links.values():
                 link.send(_wire.order(self._state.term, End()))
         deadline = time.monotonic() + _END_TIMEOUT
@@ -400,7 +434,7 @@ class ControllerThread(ControllerState):
             self._closing = True
             for link in list(self._links.values()):  # after a failure
                 link.kill()
-                self._unregister(link)
+                self.unregister(link)
             for reader in self._readers.values():
                 reader._finish(failure=self._failure)
             self._do_requests()
@@ -415,6 +449,7 @@ class ControllerThread(ControllerState):
         """In a forked child: closes what would keep the agents and the state's lock alive there."""
         for link in self._links.values():
             link.forget_in_child()
+        self.place.forget_in_child()
         self._state.forget_in_child()
         for descriptor in (self._wake_read, self._wake_write):
             with contextlib.suppress(OSError):

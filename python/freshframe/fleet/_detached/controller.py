@@ -12,13 +12,13 @@ from typing import Any
 from ..._errors import StateError
 from ..._process import worker_log
 from .. import _wire
+from .._control.controller import Controller
 from .._control.controller_state import Setup, boot_time
 from .._control.counts import CameraCounts
-from .._control.last_words import Words
 from .._control.link import Link
 from .._decide import adoption
 from .._decide.decisions import Camera, Run
-from .._machines.far_controller import FarController
+from .._machines.guarded_place import GuardedPlace
 from .._machines.guards import FarLink, Post
 from .._messages import EndOfRun, Event, Hangs, Levels, Mark, Marked
 from .._read.reader import FleetReader
@@ -40,7 +40,7 @@ class _NoPost:
         """Nobody is there."""
 
 
-class DetachedController(FarController):
+class DetachedController(Controller):
     """Keeps what it knows in a store, and goes on with what an earlier one has left there.
 
     An agent of before is adopted when its guard has connected, everything that it was ordered has been done
@@ -49,15 +49,15 @@ class DetachedController(FarController):
     """
 
     _reader_kind = ServedReader
+    place: GuardedPlace
     _forgets_builds = False  # they are in the store, and several programs know their numbers
 
     def __init__(
         self,
         setup: Setup,
         store: Store,
+        place: GuardedPlace,
         *,
-        host: str,
-        token: bytes,
         superseded: Callable[[], None] = lambda: os._exit(1),
     ) -> None:
         """Listens for guards and programs. ``superseded`` is called when another controller has taken over.
@@ -80,7 +80,9 @@ class DetachedController(FarController):
             on_error=lambda: self._log_error("the state of the fleet is not kept"),
             superseded=superseded,
         )
-        super().__init__(setup, host=host, token=token)
+        place.adopts = self._adopts
+        place.on_added = self.write_through
+        super().__init__(setup, place)
         self._decisions.holds = self._why_held
         self._writer.start(self._kept, self._looked_at, f"state of fleet {setup.name}")
 
@@ -127,9 +129,9 @@ class DetachedController(FarController):
             "agents": [
                 {
                     **adoption.agent_state(agent),
-                    "node": self._nodes[agent.name],
+                    "node": self.place.nodes[agent.name],
                     "launched": agent.name in self._links or agent.name in self._intended,
-                    "retired": self._retired.get(agent.name),
+                    "retired": self.place.retired.get(agent.name),
                 }
                 for agent in self._decisions.agents.values()
             ],
@@ -166,7 +168,7 @@ class DetachedController(FarController):
                 f"the state of fleet {self.name!r} in the store has the format {state.get('format')}, and "
                 f"this freshframe reads {_FORMAT}"
             )
-        self._call(lambda: self._restore(state))
+        self.call(lambda: self._restore(state))
         return True
 
     def _restore(self, state: dict[str, Any]) -> None:
@@ -184,10 +186,11 @@ class DetachedController(FarController):
             self._counts[each["number"]] = CameraCounts()
         self._restarted = now
         adoption.restore(self._decisions, state["agents"], state["cameras"], now)
+        self.place.restore(
+            {each["name"]: each["node"] for each in state["agents"]},
+            {each["name"]: each["retired"] for each in state["agents"] if each["retired"] is not None},
+        )
         for each in state["agents"]:
-            self._nodes[each["name"]] = each["node"]
-            if each["retired"] is not None:
-                self._retired[each["name"]] = each["retired"]
             if each["launched"]:
                 self._left_over.add(each["name"])
                 link = FarLink.of_before(each["name"], _NoPost())
@@ -199,7 +202,7 @@ class DetachedController(FarController):
         for each in state["readers"]:
             if each["key"] is not None or each["name"] is not None:  # else its program had just left it
                 self._restore_reader(each)
-        self._note("controller", f"restarted, with {len(self._left_over)} agents of before")
+        self.note("controller", f"restarted, with {len(self._left_over)} agents of before")
         self._unsaved = True
 
     def _restore_reader(self, kept: Mapping[str, Any]) -> None:
@@ -213,13 +216,6 @@ class DetachedController(FarController):
             self.readers_of_before[kept["key"]] = reader
         else:
             reader.wait_for_its_program()
-
-    def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
-        """A machine that shall have an agent of this name; one that is known has it already."""
-        if self.nodes.get(name) == node:
-            return
-        super().add_node(name, node, labels)
-        self.write_through()
 
     # ---- exclusive cameras
 
@@ -240,25 +236,17 @@ class DetachedController(FarController):
 
     # ---- adoption
 
-    def _ready(self, post: Post) -> None:
-        link, name = self._far_link(post.node), self._agent_on(post.node)
-        child = post.child
-        if child is None or name is None:
-            super()._ready(post)
-        elif link is not None and link.name in self._left_over and link.name not in self._retired:
-            self._adopt(link, post, child)
-        else:  # of a connection that was lost: its cameras were given away
-            if post.spare is not None:
-                post.spare.close()
-                post.spare = None
-            if link is not None:
-                super()._ready(post)
-            else:
-                post.send(what="look for", number=child["number"], mark=child["mark"])
+    def _adopts(self, link: FarLink, post: Post) -> bool:
+        """Whether the agent of a guard that has come is one of before. It is adopted then."""
+        assert post.child is not None
+        if link.name not in self._left_over or link.name in self.place.retired:
+            return False
+        self._adopt(link, post, post.child)
+        return True
 
     def _adopt(self, link: FarLink, post: Post, child: Mapping[str, Any]) -> None:
         assert post.spare is not None
-        self._unregister(link)
+        self.unregister(link)
         link.adopt(post, child)
         assert link.socket is not None
         self._selector.register(link.socket, selectors.EVENT_READ, ("socket", link))
@@ -271,10 +259,6 @@ class DetachedController(FarController):
         for number, reader in self._readers.items():
             link.send(_wire.reader(term, number, reader.output))
         link.send(_wire.order(term, Mark(term)))
-
-    def _agent_ended(self, post: Post, number: int, why: str, words: Words) -> None:
-        post.ended = number, why, words  # its guard may tell it before the agent is adopted
-        super()._agent_ended(post, number, why, words)
 
     def _hear_event(self, link: Link, event: Event, now: float) -> None:
         if isinstance(event, Marked):
@@ -305,15 +289,15 @@ class DetachedController(FarController):
         self._unsaved = True
         self._hurried = True
 
-    def _bury(self, link: Link) -> None:
-        super()._bury(link)
+    def bury(self, link: Link) -> None:
+        super().bury(link)
         self._unmarked.discard(link.name)
         self._left_over.discard(link.name)
         self._unsaved = True
 
     def _launch(self, name: str) -> None:
         """The next controller must know of every agent that may be there: the intention is written first."""
-        if self._can_launch(name):
+        if self.place.can_launch(name):
             is_new = name not in self._intended
             if is_new:
                 self._intended[name] = self._writer.change()

@@ -12,6 +12,7 @@ import warnings
 from ... import __version__
 from ..._interpreter.log import logger
 from .._control.controller_state import Setup
+from .._machines.guarded_place import GuardedPlace
 from .._machines.ray_connection import RayConnection
 from .._machines.ray_place import RayPlace
 from .cluster_state import Trouble
@@ -41,17 +42,23 @@ class RayController:
             trouble.end()
 
     def _begin(self, setup: Setup, store: RayStore, token: bytes, *, restarted: bool) -> None:
-        def make(host: str, token: bytes) -> DetachedController:
-            controller = DetachedController(setup, store, host=host, token=token)
+        def make(place: GuardedPlace) -> DetachedController:
+            controller = DetachedController(setup, store, place)
             if restarted:  # else a fleet of this name was given up
                 controller.restore()
             return controller
 
         self._place = RayPlace(
-            RayConnection("auto", None), make, host=None, token=token, outlives=True, restarted=restarted
+            RayConnection("auto", None),
+            setup.options,
+            make,
+            host=None,
+            token=token,
+            outlives=True,
+            restarted=restarted,
         )
         self._clients = Clients(self._controller, self._shut_down)
-        self._controller.guards.on_client = self._clients.serve
+        self._place.place.guards.on_client = self._clients.serve
 
     @property
     def _controller(self) -> DetachedController:
@@ -61,7 +68,7 @@ class RayController:
 
     def endpoint(self) -> tuple[str, tuple[str, int], bytes]:
         """The version, the address and the token."""
-        return __version__, self._controller.guards.address, self._place.token
+        return __version__, self._place.place.guards.address, self._place.token
 
     def pid(self) -> int:
         """Number of its process."""

@@ -12,7 +12,8 @@ from typing import Any
 
 from ..._errors import FreshframeError
 from ..._interpreter.log import logger
-from .far_controller import FarController
+from .._control.controller import Controller
+from .guarded_place import GuardedPlace
 from .handshake import new_token
 from .ray_connection import NAMESPACE, VARIABLES, RayConnection
 
@@ -46,7 +47,8 @@ class RayPlace:
     def __init__(
         self,
         connection: RayConnection,
-        make_controller: Callable[[str, bytes], FarController],
+        options: dict[str, Any],
+        make_controller: Callable[[GuardedPlace], Controller],
         *,
         host: str | None,
         token: bytes | None = None,
@@ -57,7 +59,8 @@ class RayPlace:
 
         Args:
             connection: To the cluster; closed with this.
-            make_controller: Given the address to listen on and the token.
+            options: Of the agents.
+            make_controller: Given the place of its agents.
             host: The address of this machine that the others reach; None: Ray's.
             token: Of the fleet; None: a new one.
             outlives: Guards and agents outlive the controller, and the next one finds them.
@@ -70,7 +73,8 @@ class RayPlace:
         self._ray = connection.ray
         try:
             self.token = token or new_token()
-            self.controller = make_controller(host or connection.own_address(), self.token)
+            self.place = GuardedPlace(options, host=host or connection.own_address(), token=self.token)
+            self.controller = make_controller(self.place)
         except BaseException:
             connection.close()
             raise
@@ -97,7 +101,7 @@ class RayPlace:
             try:
                 self._look()
                 self._looked = time.monotonic()
-                self.controller.sweep()
+                self.place.sweep()
                 self._failures = 0
             except Exception as error:  # noqa: PERF203  (it goes on)
                 self._failures += 1
@@ -135,7 +139,7 @@ class RayPlace:
         labels = {str(name): str(value) for name, value in (node.get("Labels") or {}).items()}
         labels = {name: value for name, value in labels.items() if not name.startswith(_OWN + "node-id")}
         agent = f"{_letters(str(node.get('NodeManagerHostname') or 'node'))}-{number[:6]}"
-        self.controller.add_node(agent, number, labels)
+        self.place.add_node(agent, number, labels)
         affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(number, soft=False)
         from .ray_guard import RayGuard  # noqa: PLC0415
 
@@ -149,25 +153,25 @@ class RayPlace:
             scheduling_strategy=affinity,
             runtime_env={"env_vars": VARIABLES},
         )
-        orphan_after = self.controller.orphan_after
-        address = self.controller.guards.address
+        orphan_after = self.controller.decisions.times.orphan_after
+        address = self.place.guards.address
         actor = guard.remote(address, self.token, number, self._outlives, orphan_after)
         if self._outlives:
-            actor.go_to.remote(self.controller.guards.address)
+            actor.go_to.remote(self.place.guards.address)
         return _Machine(agent, actor, actor.is_there.remote())
 
     def _retire_missing(self) -> None:
         """Machines that left while there was no controller."""
-        for agent, number in self.controller.nodes.items() if self._outlives else ():
+        for agent, number in self.place.nodes.items() if self._outlives else ():
             if number not in self._machines:
-                self.controller.retire_node(agent, "its machine has left the cluster")
+                self.place.retire_node(agent, "its machine has left the cluster")
 
     def _call_guard(self, number: str, machine: _Machine) -> None:
         """One that Ray has started again knows the address of the fleet's first controller only."""
         now = time.monotonic()
-        if not self.controller.guards.is_connected(number) and now - machine.called > _CALL_EVERY:
+        if not self.place.guards.is_connected(number) and now - machine.called > _CALL_EVERY:
             machine.called = now
-            machine.actor.go_to.remote(self.controller.guards.address)
+            machine.actor.go_to.remote(self.place.guards.address)
 
     def _token_name(self) -> str:
         """Tells fleets apart and says nothing of the token."""
@@ -177,14 +181,14 @@ class RayPlace:
 
     def _watch_guard(self, number: str, machine: _Machine) -> None:
         """Until it has connected for the first time."""
-        guards = self.controller.guards
+        guards = self.place.guards
         if guards.post(number) is not None:
             machine.silent_since = None
         elif guards.refused(number):
-            self.controller.tell_why(machine.agent, guards.refused(number))
+            self.place.tell_why(machine.agent, guards.refused(number))
         elif machine.silent_since is not None and time.monotonic() - machine.silent_since > _SILENT:
             where = ":".join(map(str, guards.address))
-            self.controller.tell_why(
+            self.place.tell_why(
                 machine.agent,
                 f"its guard runs and cannot connect to {where}: host= names another address of this machine, "
                 "and the port must be open",
@@ -201,12 +205,12 @@ class RayPlace:
             why = " ".join(str(error).split())
             if "No module named 'freshframe'" in why:
                 why = "freshframe is not installed there, in the Python of Ray's workers"
-            self.controller.tell_why(machine.agent, f"its guard cannot be started: {why[-600:]}")
+            self.place.tell_why(machine.agent, f"its guard cannot be started: {why[-600:]}")
             machine.silent_since = None
 
     def _leave(self, number: str) -> None:
         machine = self._machines.pop(number)
-        self.controller.retire_node(machine.agent, "its machine has left the cluster")
+        self.place.retire_node(machine.agent, "its machine has left the cluster")
 
     # ---- the end
 

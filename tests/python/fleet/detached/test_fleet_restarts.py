@@ -63,7 +63,7 @@ def leave_behind() -> Iterator[Callable[..., Yard]]:
     def make(**changes: Any) -> Yard:
         store = Memory()
         before = Yard(store)
-        before.controller.add_node("a", "node", {})
+        before.controller.place.add_node("a", "node", {})
         state = before.controller._snapshot_state([])
         before.end()
         state["agents"][0]["launched"] = True
@@ -103,17 +103,17 @@ def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
         "child": {"number": 5, "mark": "m", "pid": 1},
     }
     told = threading.Event()
-    tell = controller.guards._on_ended
+    tell = controller.place.guards._on_ended
 
     def on_ended(*what: Any) -> None:
         tell(*what)
         told.set()
 
-    controller.guards._on_ended = on_ended
+    controller.place.guards._on_ended = on_ended
     with contextlib.ExitStack() as stack:
 
         def connect(what: str) -> socket.socket:
-            connection = stack.enter_context(socket.create_connection(controller.guards.address, 50))
+            connection = stack.enter_context(socket.create_connection(controller.place.guards.address, 50))
             introduce(connection, TOKEN, {"what": what, **hello})
             return connection
 
@@ -132,7 +132,7 @@ class Guard:
 
     def __init__(self, controller: DetachedController, stack: contextlib.ExitStack) -> None:
         self._hello = {"node": "node", "pid": os.getpid(), "version": ff.__version__, "cores": 1.0}
-        self._address, self._stack = controller.guards.address, stack
+        self._address, self._stack = controller.place.guards.address, stack
         self._orders = _wire.MessageReader()
         self._channel = self._connect("guard")
         self._heard: list[dict[str, Any]] = []
@@ -165,7 +165,7 @@ def kept_agent(store: Memory) -> dict[str, Any]:
 def test_an_agent_is_launched_once_the_next_controller_would_know_of_it(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    yard.controller.add_node("a", "node", {})
+    yard.controller.place.add_node("a", "node", {})
     agent = yard.controller._decisions.agents["a"]
     put = yard.store.put
 
@@ -278,7 +278,7 @@ def test_machines_are_watched_on_after_a_sweep_that_failed() -> None:
     class Watched(RayPlace):
         def __init__(self) -> None:
             self._closing, self._failures = threading.Event(), 0
-            self.controller: Any = SimpleNamespace(sweep=self._sweep)
+            self.place: Any = SimpleNamespace(sweep=self._sweep)
             self.sweeps = 0
 
         def _look(self) -> None: ...

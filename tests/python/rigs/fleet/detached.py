@@ -67,10 +67,10 @@ def controller(folder: str, nodes: list[str]) -> None:
     from freshframe.fleet._decide.model import Times  # noqa: PLC0415
     from freshframe.fleet._detached.controller import DetachedController  # noqa: PLC0415
     from freshframe.fleet._detached.server.clients import Clients  # noqa: PLC0415
+    from freshframe.fleet._machines.guarded_place import GuardedPlace  # noqa: PLC0415
 
-    controller = DetachedController(
-        Setup("yard", True, Times(), {}), FolderStore(f"{folder}/store"), host="127.0.0.1", token=TOKEN
-    )
+    place = GuardedPlace({}, host="127.0.0.1", token=TOKEN)
+    controller = DetachedController(Setup("yard", True, Times(), {}), FolderStore(f"{folder}/store"), place)
     ended = threading.Event()
 
     def shut_down() -> None:
@@ -80,11 +80,11 @@ def controller(folder: str, nodes: list[str]) -> None:
 
     controller.restore()
     clients = Clients(controller, shut_down, grace=0.5)
-    controller.guards.on_client = clients.serve
+    place.guards.on_client = clients.serve
     for node in nodes:
-        controller.add_node(node, node, {"site": node})
+        place.add_node(node, node, {"site": node})
     fresh = Path(folder) / "endpoint.new"
-    fresh.write_text(json.dumps(controller.guards.address))
+    fresh.write_text(json.dumps(place.guards.address))
     fresh.replace(Path(folder) / "endpoint")
     ended.wait()
 

@@ -11,8 +11,9 @@ from typing import Any
 from support import program_environment
 
 import freshframe as ff
+from freshframe.fleet._control.controller import Controller
 from freshframe.fleet._control.controller_state import Setup
-from freshframe.fleet._machines.far_controller import FarController
+from freshframe.fleet._machines.guarded_place import GuardedPlace
 from freshframe.fleet._machines.handshake import new_token
 
 _CODE = (
@@ -21,11 +22,13 @@ _CODE = (
 )
 
 
-class _Controller(FarController):
+class _Controller(Controller):
     """Each agent of a local fleet has a machine of its own name."""
 
+    place: GuardedPlace
+
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
-        self.add_node(name, name, labels)
+        self.place.add_node(name, name, labels)
 
 
 class GuardedFleet(ff.Fleet):
@@ -39,9 +42,9 @@ class GuardedFleet(ff.Fleet):
             self.start_guard(f"agent{number}")
 
     @staticmethod
-    def _make_controller(setup: Setup) -> FarController:
+    def _make_controller(setup: Setup) -> Controller:
         token = new_token()
-        controller = _Controller(setup, host="127.0.0.1", token=token)
+        controller = _Controller(setup, GuardedPlace(setup.options, host="127.0.0.1", token=token))
         controller.token = token  # type: ignore[attr-defined]
         return controller
 
@@ -56,7 +59,7 @@ class GuardedFleet(ff.Fleet):
                 sys.executable,
                 "-c",
                 _CODE,
-                str(port or self.controller.guards.address[1]),
+                str(port or self.controller.place.guards.address[1]),
                 self.controller.token.hex(),
                 node,
             ],

@@ -13,6 +13,7 @@ from freshframe.fleet._detached.client.channel import Endpoint, Unreachable
 from freshframe.fleet._detached.controller import DetachedController
 from freshframe.fleet._detached.server.clients import Clients
 from freshframe.fleet._detached.server.served_reader import ServedReader
+from freshframe.fleet._machines.guarded_place import GuardedPlace
 
 TOKEN = bytes(range(32))
 
@@ -55,19 +56,18 @@ class Yard:
     def __init__(self, store: Memory, restored: bool = False) -> None:
         self.store = store
         setup = Setup("yard", True, Times(), {})
-        self.controller = DetachedController(
-            setup, store, host="127.0.0.1", token=TOKEN, superseded=lambda: None
-        )
+        self.place = GuardedPlace({}, host="127.0.0.1", token=TOKEN)
+        self.controller = DetachedController(setup, store, self.place, superseded=lambda: None)
         if restored:
             self.controller.restore()
         self.clients = Clients(self.controller, lambda: None, grace=0.2)
-        self.controller.guards.on_client = self.clients.serve
+        self.place.guards.on_client = self.clients.serve
         self.away = False  # whether the program finds it
 
     def find(self) -> Endpoint:
         if self.away:
             raise Unreachable("nobody knows")
-        return Endpoint(*self.controller.guards.address, TOKEN)
+        return Endpoint(*self.place.guards.address, TOKEN)
 
     def served(self) -> ServedReader:
         (reader,) = self.controller._readers.values()

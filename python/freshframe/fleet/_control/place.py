@@ -1,0 +1,95 @@
+"""Where agents run. A controller has one place, which makes its links to agents."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .._messages import Event
+from .link import Link
+
+if TYPE_CHECKING:
+    from .controller import Controller
+
+
+class Place(Protocol):
+    """The controller's thread calls it, with the controller's lock."""
+
+    patience: float | None  # seconds for the agents' ends when the fleet is closed; None: no limit
+
+    def begin(self, controller: Controller) -> None:
+        """The place of this controller, whose thread has begun.
+
+        Raises:
+            FreshframeError: The system refuses.
+        """
+
+    def can_launch(self, name: str) -> bool:
+        """Whether an agent of this name can be started now."""
+
+    def launch(self, name: str) -> Link:
+        """Starts an agent.
+
+        Raises:
+            FreshframeError: The place cannot.
+            OSError: The system refuses.
+        """
+
+    def renewed(self, link: Link) -> None:
+        """An agent has renewed its lease."""
+
+    def explained(self, event: Event) -> Event:
+        """An event with what the place adds to it."""
+
+    def closing(self, links: Iterable[Link]) -> None:
+        """The fleet is closed. Ends of agents that cannot be seen are not waited for."""
+
+    def give_up(self, links: Iterable[Link]) -> None:
+        """The patience is over."""
+
+    def close(self) -> None:
+        """All agents have ended. Idempotent."""
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+
+
+class LocalPlace:
+    """This machine: agents are children of the program, and their ends are always seen."""
+
+    patience: float | None = None
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        """The options of the agents."""
+        self._options = options
+
+    def begin(self, controller: Controller) -> None:
+        """It needs nothing of the controller."""
+
+    def can_launch(self, name: str) -> bool:
+        """Always."""
+        return True
+
+    def launch(self, name: str) -> Link:
+        """Starts a child."""
+        return Link(name, self._options)
+
+    def renewed(self, link: Link) -> None:
+        """The child has its lease from the controller alone."""
+
+    def explained(self, event: Event) -> Event:
+        """As it is."""
+        return event
+
+    def closing(self, links: Iterable[Link]) -> None:
+        """Each end is seen."""
+
+    def give_up(self, links: Iterable[Link]) -> None:
+        """Never called: there is no limit."""
+
+    def close(self) -> None:
+        """Nothing is left."""
+
+    def forget_in_child(self) -> None:
+        """Links are forgotten by the controller."""

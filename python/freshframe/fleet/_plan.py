@@ -1,0 +1,84 @@
+"""What Fleet() was asked for, once all of it is checked."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import itertools
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _check
+from .._errors import OptionError, StateError
+from . import _specs
+from ._control.controller_state import Setup
+from ._machines import ray_connection
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A fleet to be made."""
+
+    where: str  # "local" or the address of a Ray cluster
+    setup: Setup
+    agents: Mapping[str, Mapping[str, str]]  # labels by name, of a local fleet
+    host: str | None
+    environment: dict[str, Any] | None
+    detached: bool
+
+    @property
+    def is_local(self) -> bool:
+        """Whether its agents are children of this program."""
+        return self.where == "local"
+
+
+def plan_of(  # noqa: PLR0913  (all but the first by name)
+    where: Any,
+    *,
+    agents: Any,
+    name: Any,
+    session_timeout: Any,
+    start_timeout: Any,
+    gil_timeout: Any,
+    outbox_bytes: Any,
+    orphan_after: Any,
+    host: Any,
+    runtime_env: Any,
+    detached: Any,
+) -> Plan:
+    """Checks the options of Fleet().
+
+    Raises:
+        FreshframeError: The address of the cluster is not ours.
+        OptionError: An option is out of range.
+        OptionTypeError: An option is of the wrong type.
+        StateError: This program has no Python to start agents with.
+    """
+    is_local = _check.text("where", where) == "local"
+    if not is_local:
+        ray_connection.checked_address(where)
+    specs = _specs.agent_specs(1 if agents is None else agents)
+    if agents is not None and not is_local:
+        raise OptionError(f"agents is for local fleets: a cluster has one on each machine, got {agents!r}")
+    times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
+    times, options = _specs.with_orphans(times, options, orphan_after, detached=detached is True)
+    options["outbox_bytes"] = _specs.checked_outbox_bytes(outbox_bytes)
+    host = _specs.checked_host(host, is_local)
+    environment = ray_connection.checked_environment(runtime_env)
+    if environment is not None and is_local:
+        raise OptionError(
+            "runtime_env is for fleets on a cluster: agents of a local one have the program's own, "
+            f"got {_check.shown(runtime_env)}"
+        )
+    if _check.flag("detached", detached):
+        _specs.check_detached(is_local, name, host)
+    kept = name is not None
+    beginning = "local" if is_local else "ray"
+    name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{next(_numbers)}"
+    if is_local and (not sys.executable or getattr(sys, "frozen", False)):
+        raise StateError("a local fleet needs a Python to start agents with, and this program has none")
+    return Plan(where, Setup(name, kept, times, options), specs, host, environment, detached)
