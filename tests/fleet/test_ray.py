@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.network, pytest.mark.filterwarnings("default"), pytest
 
 
 class Watch:
-    """A fleet whose results are read, and what is true of them whatever happens."""
+    """A fleet whose results are read, and the rules that hold after each fault."""
 
     def __init__(self, fleet: ff.Fleet) -> None:
         self.fleet = fleet

@@ -58,8 +58,8 @@ class Fleet(ClosedByWith):
             fattest outboxes drop their oldest ones.
         orphan_after: Of a detached fleet: seconds for which its agents go on without its controller. So long
             results wait for readers, too.
-        host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents are told
-                it. None: the one that Ray uses.
+        host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents
+            connect to it. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
         detached: On a cluster: the fleet has a ``name`` and outlives this program. ``close()`` ends the
             connection only, ``connect()`` comes back from any program, and ``shutdown()`` ends the fleet.
@@ -310,7 +310,7 @@ class Fleet(ClosedByWith):
         """Reads an output of all cameras, from now on: those that are there and those that will be added.
 
         Each result is delivered once. A reader that is too slow loses the oldest results at the agents'
-        outboxes, which are counted, and slows nobody.
+        outboxes, which are counted, and slows no other reader.
 
         Args:
             output: The name of the output.
@@ -343,12 +343,12 @@ class Fleet(ClosedByWith):
         """Serves a page with the agents, cameras, readers and events; several may be open.
 
         The state is also at ``/api/fleet`` as JSON, and ``/healthz`` fails while a camera does not run. It is
-        made once in ten seconds, and at once while somebody looks.
+        made once in ten seconds, and at once while a browser looks.
 
         Args:
             host: An address of this machine; "127.0.0.1": only this machine can connect.
             port: 0: one that is free.
-            token: What visitors must know, 16 to 256 letters of a-z A-Z 0-9 - _. None: nothing on this
+            token: The password of visitors, 16 to 256 letters of a-z A-Z 0-9 - _. None: nothing on this
                 machine, and one is made up when others can connect.
 
         Returns:

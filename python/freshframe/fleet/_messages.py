@@ -1,4 +1,4 @@
-"""Events of an agent and orders to it: what the two ends in Python say to each other."""
+"""Events of an agent and orders to it: the messages between the two ends in Python."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What a run's outputs have lost so far, by cause."""
+    """The losses of a run's outputs so far, by cause."""
 
     run: Run
     counts: Mapping[str, int]

@@ -9,10 +9,10 @@ from typing import Any, get_args
 from ._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, ShownState
 
 TYPE = "text/plain; version=0.0.4; charset=utf-8"
-_ALWAYS = ("queue_full", "decode")  # causes that are told before they have happened
+_ALWAYS = ("queue_full", "decode")  # causes that are shown before they have happened
 _LOSSES = ("outbox_full", "expired", "fenced", "lost_with_agent")  # of readers
 
-# Name, type, what it is, and its value; None: there is none.
+# Name, type, meaning, and its value; None: there is none.
 _CAMERA: tuple[tuple[str, str, str, Callable[[CameraStats], float | None]], ...] = (
     ("fps", "gauge", "Frames per second of the camera.", lambda camera: camera.fps),
     ("age_seconds", "gauge", "Seconds since the capture of the newest result.", lambda camera: camera.age),

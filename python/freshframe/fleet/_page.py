@@ -1,4 +1,4 @@
-"""The page of a fleet: its state as JSON, published for the server in native code while somebody looks."""
+"""The page of a fleet: its state as JSON, published for the server in native code while a browser looks."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -22,12 +22,12 @@ from . import _metrics
 if TYPE_CHECKING:
     from ._stats import FleetStats
 
-_PERIOD = 0.25  # seconds between two looks whether somebody has asked
+_PERIOD = 0.25  # seconds between two looks for requests
 _MOST_PORTS = 65535
 _BELIEVED = 5.0  # seconds
 _SILENT = f"the program has said nothing of its fleet for {_BELIEVED:g} s\n"
 _STALLED = 3.0  # seconds without a look of the controller at its agents: their leases are over
-_OFTEN, _RARELY = 1.0, 10.0  # seconds between two states when nobody does
+_OFTEN, _RARELY = 1.0, 10.0  # seconds between two states without requests
 _SHARE = 50  # so many times as long as making a state takes
 _BROKEN = ("failed", "unplaced", "away")
 
@@ -149,7 +149,7 @@ class FleetPage(ClosedByWith):
 
 
 def page_state(stats: FleetStats) -> dict[str, Any]:
-    """What the page gets: the state with epochs as "TERM.COUNT", which JavaScript's numbers cannot hold."""
+    """The state for the page, with epochs as "TERM.COUNT", which JavaScript's numbers cannot hold."""
     state = stats.as_json()
     for camera in state["cameras"].values():
         epoch = camera["epoch"]

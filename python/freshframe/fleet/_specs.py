@@ -1,4 +1,4 @@
-"""What a user gives a fleet: agents, cameras, needs; checked before anything starts."""
+"""A user's agents, cameras and needs, checked before a thread starts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

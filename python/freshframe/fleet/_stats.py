@@ -28,8 +28,8 @@ class AgentStats:
         cameras: How many it has.
         load: Its share of the processor time that it may use, 0 to 1.
         silent: Seconds since its latest renewal.
-        python_silent: Seconds since its Python told something. It does so once a second, unless something
-            keeps the GIL.
+        python_silent: Seconds since the latest event of its Python. There is one each second, unless
+            something keeps the GIL.
         lost: Share of its cameras' frames that its pipelines lost on the way to their outputs, over some
             seconds.
         waiting: Results in its outboxes.
@@ -73,7 +73,7 @@ class CameraStats:
         epoch: Number of its latest start; 0: it never was started.
         starts: How often it was started.
         results: How many results this start has made, read or not.
-        age: Seconds since the capture of what the newest result was made from; None: there is none.
+        age: Seconds since the capture of the newest result's picture; None: there is none.
         sessions: Open sessions at an exclusive camera, as its agent counts them.
         produced: Frames that its camera gave, in all starts, as far as is known.
         kept: Results that outboxes were offered, or that no reader wanted.
@@ -118,8 +118,8 @@ class FleetReaderStats:
     """A reader; ``reported == delivered + outbox_full + expired + fenced + lost_with_agent + waiting``.
 
     Attributes:
-        output: What it reads.
-        reported: Results that agents have told of.
+        output: The output that it reads.
+        reported: Results that agents have reported.
         delivered: Results that the program got.
         outbox_full: Dropped by a full outbox: the reader is too slow, or a result has more than 8 MiB.
         expired: Dropped because the reader had not pulled for 60 s.
@@ -152,7 +152,7 @@ class FleetEvent:
     Attributes:
         time: Unix time.
         about: Name of the camera or agent, or "controller".
-        text: What happened.
+        text: The event.
     """
 
     time: float

@@ -1,4 +1,4 @@
-"""Addresses of cameras: what may be shown of them, and those that only an agent's machine knows."""
+"""Addresses of cameras: without their passwords, and those that only an agent's machine has."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -34,7 +34,7 @@ def cut(text: str) -> str:
 
 
 def resolved(url: str) -> str:
-    """``env:NAME``: what the agent's environment has under that name.
+    """``env:NAME``: the variable of the agent's environment.
 
     Raises:
         OptionError: It has nothing.

@@ -62,7 +62,7 @@ def pull_of(message: memoryview) -> tuple[int, int] | None:
 
 
 def closed_reader_of(message: memoryview) -> int | None:
-    """The reader whose end a message tells; None: it is another message."""
+    """The reader that a message closes; None: it is another message."""
     if message[0] != READER_GONE:
         return None
     (reader,) = struct.unpack_from("<I", message, _HEAD.size)
@@ -114,14 +114,14 @@ def forget(term: int, run: tuple[int, int]) -> bytes:
 
 @dataclass(slots=True)
 class Renewal:
-    """An agent is alive and tells what it has."""
+    """An agent is alive and reports its cameras and outboxes."""
 
     asked: int
     cpu: float  # seconds of processor time
     clock: float  # Unix time of the agent's machine
     answers: dict[tuple[int, int], str]  # of cameras that are away, by run
     cameras: Records
-    last: Records  # outboxes that are no more; told once
+    last: Records  # outboxes that are no more; reported once
     outboxes: Records
 
 
@@ -191,7 +191,7 @@ class MessageReader:
                 raise ValueError(f"a message has {size} bytes")
             if len(self._data) - begin < 4 + size:
                 break
-            # A copy: arrays keep it, and what is kept cannot grow.
+            # A copy: arrays keep it, and a buffer with views cannot grow.
             yield memoryview(bytes(memoryview(self._data)[begin + 4 : begin + 4 + size]))
             begin += 4 + size
         del self._data[:begin]

@@ -49,7 +49,7 @@ def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
 
 
 def _empty(fleet: ff.Fleet) -> None:
-    """Removes every camera and waits for what has been made to arrive."""
+    """Removes each camera and waits for the remaining results."""
     for name in fleet.stats().cameras:
         fleet.remove(name)
     until = time.monotonic() + _END_TIME

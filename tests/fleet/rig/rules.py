@@ -1,4 +1,4 @@
-"""Compares what test cameras sent with what a fleet's readers got and what it counted."""
+"""Compares the frames of test cameras with the results and the counters of a fleet's readers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Session:
 
 @dataclass(frozen=True)
 class Result:
-    """What a reader got."""
+    """A result at a reader."""
 
     camera: int
     epoch: int
@@ -34,7 +34,7 @@ class Result:
     frame: int  # the number in the picture
     stamp: int  # the camera in the picture
     at: float  # seconds of CLOCK_MONOTONIC
-    dropped: int = -1  # missing before it in this epoch, as the reader told; -1: it is not known
+    dropped: int = -1  # missing before it in this epoch, by the reader's count; -1: the reader has none
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def check(
         exclusive: Cameras that may have one session at any time.
 
     Returns:
-        What is broken, and the figures of the run.
+        The broken rules, and the figures of the run.
     """
     verdict = Verdict()
     overlapped = _check_overlaps(verdict, sessions, set(exclusive))
@@ -130,7 +130,7 @@ def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: se
 
 
 def _check_once(verdict: Verdict, results: Iterable[Result], overlapped: set[int]) -> None:
-    """No frame twice, in whatever epochs, unless the camera sent it to two sessions; no ordinal twice."""
+    """No frame twice, in any epochs, unless the camera sent it to two sessions; no ordinal twice."""
     frames: set[tuple[int, int]] = set()
     ordinals: set[tuple[int, int, int]] = set()
     for result in results:
@@ -161,7 +161,7 @@ def _check_order(verdict: Verdict, results: Iterable[Result]) -> None:
 
 
 def _check_ordinals(verdict: Verdict, results: Iterable[Result]) -> None:
-    """The ordinals that agents sent and the gaps that the reader told are the same."""
+    """The ordinals that agents sent and the gaps that the reader counted are the same."""
     last: dict[tuple[int, int], int] = {}
     told = 0
     for result in results:
@@ -203,7 +203,7 @@ def _check_origin(verdict: Verdict, sessions: Iterable[Session], results: Iterab
 
 
 def _check_books(verdict: Verdict, results: Sequence[Result], counters: Mapping[str, int]) -> None:
-    """The fleet's counters balance, and agree with what was read and with the ordinals that are missing."""
+    """The fleet's counters balance, and agree with the read results and the missing ordinals."""
     causes = ("outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
     explained = counters["delivered"] + sum(counters[cause] for cause in causes)
     if counters["reported"] != explained:

@@ -134,7 +134,7 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
         say: Takes a line of progress for each fault.
 
     Returns:
-        What is broken, and figures.
+        The broken rules, and figures.
 
     Raises:
         StateError: The program under test ended by itself.

@@ -56,7 +56,7 @@ def test_a_fleet_is_shown_and_drained_from_outside(
         assert "there is no agent 'agent7'" in capsys.readouterr().err
         path = state_folder / "yard.sock"
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
-        with socket.socket(socket.AF_UNIX) as stranger:  # garbage is answered with an error, and harms nobody
+        with socket.socket(socket.AF_UNIX) as stranger:  # garbage gets an error, and harms no request
             stranger.connect(str(path))
             stranger.sendall(b"[1]\n")
             assert b"no such request" in stranger.recv(1000)
@@ -102,7 +102,7 @@ def test_run_says_what_is_wrong_with_a_program_or_a_list(
     told = capsys.readouterr().err
     assert text in told
     assert "internal error" not in told
-    assert "_cli" not in told  # of a traceback only what is the user's
+    assert "_cli" not in told  # of a traceback only the user's lines
 
 
 @pytest.mark.full

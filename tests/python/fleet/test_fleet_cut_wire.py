@@ -20,7 +20,7 @@ pytestmark = [pytest.mark.network, pytest.mark.full]
 
 
 class Wire:
-    """A TCP relay that can be cut: what was sent waits until it is whole again."""
+    """A TCP relay that can be cut: the bytes wait until it is whole again."""
 
     def __init__(self, target: tuple[str, int]) -> None:
         self._target = target

@@ -32,7 +32,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Watch:
-    """A fleet with cameras whose results are read, and what is true of them whatever happens."""
+    """A fleet with cameras whose results are read, and the rules that hold after each fault."""
 
     def __init__(self, cameras: int = 4, exclusive: bool = False) -> None:
         self.fleet = ff.Fleet("local", agents=2)
@@ -50,7 +50,7 @@ class Watch:
         return {camera.agent for camera in self.fleet.stats().cameras.values()}
 
     def read(self, seconds: float = 0.1) -> list[FleetSample]:
-        """What has come."""
+        """The results so far."""
         end = time.monotonic() + seconds
         with contextlib.suppress(ff.ReadTimeout):
             while time.monotonic() < end:
@@ -72,7 +72,7 @@ class Watch:
         return {name: camera.epoch for name, camera in self.fleet.stats().cameras.items()}
 
     def check(self) -> None:
-        """Nothing came twice, epochs and numbers rise, and what is missing is counted."""
+        """Nothing came twice, epochs and numbers rise, and each missing one is counted."""
         self.read()
         balance(self.fleet)
         keys = [(s.camera, s.epoch, s.seq) for s in self.samples]

@@ -39,7 +39,7 @@ def guarded(state: Path) -> Iterator[GuardedFleet]:
             balance(fleet)
             pids = [agent.pid for agent in fleet.stats().agents.values()]
         assert not any(is_alive(pid) for pid in pids if pid)
-        for node, guard in fleet.guards.items():  # the fleet has told them to leave
+        for node, guard in fleet.guards.items():  # the fleet has sent them away
             if guard.poll() is None:
                 until(lambda guard=guard: guard.poll() is not None, f"the end of the guard {node}")  # type: ignore[misc]
     finally:

@@ -48,14 +48,14 @@ def stats(*cameras: CameraStats) -> FleetStats:
 
 
 def get(url: str) -> Any:
-    """What a page answers; a token is exchanged for a cookie."""
+    """The answer of a page; a token is exchanged for a cookie."""
     opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
     with opener.open(url, timeout=30) as answer:
         return answer.read()
 
 
 def test_the_page_and_its_state_are_served() -> None:
-    """Also after a while, with what has changed meanwhile; the server ends with the fleet."""
+    """Also after a while, with the changes; the server ends with the fleet."""
     with ff.Fleet("local", agents=1) as fleet:
         page = fleet.serve()
         assert b"fleet.js" in get(page.url)

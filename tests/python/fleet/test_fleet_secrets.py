@@ -28,7 +28,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def vectors() -> list[tuple[str, str]]:
-    """What the tests of the engine's own function expect."""
+    """The same cases as in the tests of the engine's own function."""
     lines = (ROOT / "tests/cpp/media/url_test.cpp").read_text(encoding="utf-8").splitlines()
     lines += (ROOT / "tests/cpp/media/url_authority_test.cpp").read_text(encoding="utf-8").splitlines()
     found = [VECTOR.search(line) for line in lines]

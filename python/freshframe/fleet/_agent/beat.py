@@ -1,4 +1,4 @@
-"""An agent's beat: tells that its Python runs, since its renewals are native and come all the same."""
+"""An agent's beat: an event each second while its Python runs. Renewals are native and come without it."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a build has returned what it should."""
+"""Checks the return value of a build."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

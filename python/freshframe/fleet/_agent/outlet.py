@@ -1,4 +1,4 @@
-"""The end of an output on its agent: results go to the outboxes of readers, and what is lost is counted."""
+"""The end of an output on its agent: results go to the outboxes of readers, and losses are counted."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -83,7 +83,7 @@ def add_outlet(pipeline: Pipeline, port: Any, stream: Any, output: str) -> Outle
 
 
 def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
-    """What they have counted by now."""
+    """Their counts by now."""
     counts: Counter[str] = Counter()
     for outlet in outlets:
         counts.update(kept=outlet.kept, refused=outlet.refused, too_large=outlet.too_large)
@@ -91,7 +91,7 @@ def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
 
 
 def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
-    """The same once the pipeline has ended, with its frames and losses, also of what was left in queues."""
+    """The same once the pipeline has ended, with its frames and losses, also those in queues."""
     counts = counts_of(outlets)
     stats = pipeline.stats()
     names = {outlet.name_in_pipeline for outlet in outlets}

@@ -69,7 +69,7 @@ class _Run:
     name: str
     url: str
     exclusive: bool
-    secret: str = ""  # what the URL stands for, if it names a variable
+    secret: str = ""  # the value of the variable that the URL names
     lock: threading.Lock = field(default_factory=threading.Lock)
     pipeline: Pipeline | None = None
     outlets: list[Outlet] = field(default_factory=list)
@@ -77,10 +77,10 @@ class _Run:
     began: float | None = None  # when its build was loaded and called
     thread: int = 0  # that starts or closes it
     hung: bool = False  # its start has taken too long
-    ended: bool = False  # the controller was told
-    running: bool = False  # started, and nobody has begun to close it
+    ended: bool = False  # the controller has the event
+    running: bool = False  # started, and its close has not begun
     stopping: bool = False
-    closing: bool = False  # somebody closes it
+    closing: bool = False  # a thread closes it
 
     @property
     def key(self) -> tuple[int, int]:
@@ -107,7 +107,7 @@ class _Agent:
         self._crew = Crew(_AT_ONCE, "camera")
 
     def log(self, level: int, logger: str, text: str) -> bool:
-        """What the handler of worker processes wants."""
+        """The interface of the handler of worker processes."""
         text = cut(text)
         with self._lock:
             secrets = [run for run in self._runs.values() if run.secret and run.secret in text]
@@ -120,7 +120,7 @@ class _Agent:
         self._end.tell(pickle.dumps(event, 5))
 
     def work(self) -> None:
-        """Does what the controller orders, until it orders the end or has gone."""
+        """Obeys the controller, until it orders the end or has gone."""
         begin_beat(lambda: self._tell(Alive()), self._gil_timeout)
         threading.Thread(target=self._look, name="ended pipelines", daemon=True).start()
         while True:
@@ -268,7 +268,7 @@ class _Agent:
             engine_of(run.pipeline).request_stop()  # a start that takes its time
 
     def _close(self, run: _Run, event: EndOfRun) -> None:
-        """Ends its sessions, then tells of it."""
+        """Ends its sessions, then sends the event."""
         with self._lock:
             if run.closing:
                 return
@@ -298,14 +298,14 @@ class _Agent:
         with self._lock:
             self._runs.pop(run.key, None)
         if run.pipeline is not None:
-            try:  # whatever becomes of the counts: the end is told
+            try:  # the end is sent also when the counts fail
                 self._tell(Counts(run.key, dict(final_counts_of(run.pipeline, run.outlets))))
             except Exception:
                 logging.getLogger("freshframe").exception("camera %r: its counts", run.name)
         self._tell(event)
 
     def _look(self) -> None:
-        """Finds pipelines that have ended by themselves, starts that hang, and what was lost."""
+        """Finds pipelines that have ended by themselves, starts that hang, and losses."""
         counted = 0.0
         while True:
             time.sleep(_LOOK_EVERY)

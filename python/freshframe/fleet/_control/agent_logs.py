@@ -1,6 +1,6 @@
 """Log lines of agents and of the controller, logged by a thread of their own.
 
-A handler of the user's may wait for whatever it likes: the controller answers renewals meanwhile.
+A handler of the user's may wait: the controller answers renewals meanwhile.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -53,7 +53,7 @@ class AgentLogs:
                 _log(*line)
 
     def close(self) -> None:
-        """Logs what waits, unless a handler is stuck."""
+        """Logs the waiting lines, unless a handler is stuck."""
         with self._lock:
             thread = self._thread
         if thread is not None and thread is not threading.current_thread():

@@ -1,4 +1,4 @@
-"""A fleet's controller, as the program sees it: agents, cameras and readers that shall be there."""
+"""A fleet's controller, as the program sees it: it adds and removes agents, cameras and readers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Controller(ControllerThread):
         self.call(tell)
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
-        """An agent that shall run."""
+        """Adds an agent."""
 
         def add() -> None:
             self._decisions.can_add_agents = True  # all that it takes is a process
@@ -66,7 +66,7 @@ class Controller(ControllerThread):
         return self.call(add)
 
     def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
-        """Cameras (name, address, needs) that shall run.
+        """Adds cameras (name, address, needs).
 
         Raises:
             StateError: One of them is there already, or the fleet was closed.
@@ -96,7 +96,7 @@ class Controller(ControllerThread):
         self._unsaved = True
 
     def update(self, name: str, build: int, url: str | None) -> None:
-        """A camera that shall run with another build, and perhaps another address."""
+        """Gives a camera another build, and perhaps another address."""
         self.call(lambda: self._update(name, build, url))
 
     def _update(self, name: str, build: int, url: str | None) -> None:
@@ -115,11 +115,11 @@ class Controller(ControllerThread):
             raise ForgottenBuildError(f"build {build} was forgotten with its last camera")
 
     def remove(self, name: str) -> None:
-        """A camera that shall run nowhere."""
+        """Removes a camera."""
         self.call(lambda: self._do(self._decisions.remove(self._number(name), boot_time())))
 
     def move(self, name: str, to: str) -> None:
-        """A camera that shall run on that agent."""
+        """Moves a camera to that agent."""
         self.call(lambda: self._move(name, to))
 
     def _move(self, name: str, to: str) -> None:
@@ -134,7 +134,7 @@ class Controller(ControllerThread):
         self._do(self._decisions.move(camera.number, to, boot_time()))
 
     def drain(self, name: str, draining: bool) -> None:
-        """An agent that shall have no cameras, or may have some again."""
+        """Moves all cameras away from an agent, or lets it have some again."""
 
         def drain() -> None:
             self._check_open()
@@ -221,5 +221,5 @@ class Controller(ControllerThread):
             link.send(_wire.reader_gone(self._state.term, reader._number))
 
     def _wake_to_pull(self) -> None:
-        """A reader has read what was here."""
+        """A reader has room again."""
         self._wake(b"0")

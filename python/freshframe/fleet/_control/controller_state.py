@@ -1,4 +1,4 @@
-"""What a fleet's controller knows: agents, cameras, readers and events."""
+"""The state of a fleet's controller: agents, cameras, readers and events."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -34,7 +34,7 @@ def boot_time() -> float:
 
 @dataclass(frozen=True)
 class Setup:
-    """What a fleet's controller is made with."""
+    """The options of a fleet's controller."""
 
     name: str
     keep: bool  # the state file after the end
@@ -92,7 +92,7 @@ class ControllerState:
 
     @property
     def decisions(self) -> Decisions:
-        """What was decided."""
+        """The decisions."""
         return self._decisions
 
     @property
@@ -130,7 +130,7 @@ class ControllerState:
         link.send(_wire.pull(self._state.term, number, link.pulls[number], _AT_A_PULL))
 
     def _check_output(self, reader: FleetReader) -> None:
-        """Ends a reader of something that no build gives, once all that is used are known."""
+        """Ends a reader of something that no build gives, once the outputs of all builds in use are known."""
         used = {build for _, build in self._urls.values()}
         given = sorted(output for output, builds in self._outputs.items() if builds & used)
         if reader.output in given or not used or used - self._known_builds:
@@ -184,7 +184,7 @@ class ControllerState:
             StateError: The controller is busy for longer than ``timeout`` seconds; negative: no limit.
         """
         if timeout < 0:
-            with self._lock:  # no Ctrl-C comes between it and what it guards
+            with self._lock:  # no Ctrl-C comes between the lock and the snapshot
                 return self._snapshot()
         if not self._lock.acquire(timeout=timeout):
             raise StateError(f"the controller has not answered within {timeout:g} s")

@@ -55,7 +55,7 @@ class _Request:
     def __init__(self, job: Callable[[], Any]) -> None:
         self._job = job
         self.done = threading.Event()
-        self.abandoned = False  # nobody waits for it any more
+        self.abandoned = False  # its caller waits no longer
         self.result: Any = None
         self.error: BaseException | None = None
 
@@ -95,7 +95,7 @@ class ControllerThread(ControllerState):
             try:
                 job()
             except Exception:
-                self._log_error(f"what a guard of fleet {self.name!r} told was not understood")
+                self._log_error(f"a message of a guard of fleet {self.name!r} was not understood")
 
         self._requests.append(_Request(guarded))
         self._wake()
@@ -190,7 +190,7 @@ class ControllerThread(ControllerState):
                 self._take(link, _wire.parsed(message))
         except EOFError:
             self.unregister(link)
-            link.child.kill()  # it has ended or is about to: no deed of ours
+            link.child.kill()  # it has ended or is about to: this is no kill of ours
         except Exception:
             self._log_error(f"agent {link.name!r} sent an invalid message: killed")
             self.unregister(link)
@@ -242,7 +242,7 @@ class ControllerThread(ControllerState):
         link.send(_wire.answer(self._state.term, message.asked, _wire.runs(self._allowed(link.name))))
 
     def _allowed(self, name: str) -> list[Run]:
-        """What an agent may run."""
+        """The runs that an agent may have."""
         return self._decisions.allowed(name)
 
     def _end_outbox(self, record: Any) -> None:
@@ -304,7 +304,7 @@ class ControllerThread(ControllerState):
                     self._tell(link, action)
 
     def _forget_build(self, build: int) -> None:
-        """Nobody uses it any more: a program that adds and removes cameras for years makes many."""
+        """No camera uses it any more: a program that adds and removes cameras for years makes many."""
         if not self._forgets_builds or build < 0 or any(build == used for _, used in self._urls.values()):
             return
         self._builds[build] = None
@@ -355,7 +355,7 @@ class ControllerThread(ControllerState):
             link.send(_wire.reader(self._state.term, number, reader.output))
 
     def bury(self, link: Link) -> None:
-        """Its process has ended: what it had sent is read, the rest is lost."""
+        """Its process has ended. Its messages that have arrived are read, the rest is lost."""
         if link.socket is not None:
             self._hear(link, last=True)
         self._selector.unregister(link.child)

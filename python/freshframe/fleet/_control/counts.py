@@ -1,4 +1,4 @@
-"""What a camera gave and what was lost of it before the outboxes, summed over its starts."""
+"""A camera's frames and results, and the losses before the outboxes, summed over its starts."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,7 +13,7 @@ CAUSES = (*map(loss_name, LOSSES), "refused", "failed")
 
 
 class CameraCounts:
-    """Of one camera: its finished starts, and the latest two as their agents last told: it may be moving."""
+    """Of one camera: its finished starts, and the latest counts of the newest two, since it may be moving."""
 
     def __init__(self) -> None:
         """Nothing yet."""
@@ -21,7 +21,7 @@ class CameraCounts:
         self._told: dict[int, Counter[str]] = {}  # by epoch, in their order
 
     def tell(self, epoch: int, counts: Mapping[str, int]) -> None:
-        """What a start has counted by now. Of one before the latest two nothing is heard."""
+        """The counts of a start by now. Those of one before the newest two are final."""
         if epoch not in self._told:
             if self._told and epoch < max(self._told):
                 return
@@ -33,6 +33,6 @@ class CameraCounts:
             told[name] = max(told[name], count)
 
     def totals(self, epoch: int, counts: Mapping[str, int]) -> Counter[str]:
-        """Of all starts; ``counts``: what else is known of the present one."""
+        """Of all starts; ``counts``: further counts of the present one."""
         self.tell(epoch, counts)
         return sum(self._told.values(), self._finished)

@@ -1,4 +1,4 @@
-"""Whether an agent's end may be the deed of one of its cameras."""
+"""Whether one of its cameras may have ended an agent."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from .last_words import SILENT, Words
 
-# Signals that somebody sends. All others come from what the process does.
+# Signals from outside. A process gets all others by its own instructions.
 _FROM_OUTSIDE = {
     signal.SIGKILL,
     signal.SIGTERM,
@@ -20,7 +20,7 @@ _FROM_OUTSIDE = {
     signal.SIGUSR1,
     signal.SIGUSR2,
 }
-IN_ORDER = 74  # it was told to, or its controller has hung up; its last words say so, too
+IN_ORDER = 74  # by order, or its controller has hung up; its last words say so, too
 _SIGNAL = re.compile(r"killed by signal (\d+)")
 _STATUS = re.compile(r"exited with status (\d+)")
 
@@ -36,7 +36,7 @@ def kills_for_memory() -> int:
 
 
 def is_crash(end: str, words: Words = SILENT, *, killed: bool, out_of_memory: bool) -> bool:
-    """Of an agent's end, as its guard tells it, with what the process has said itself.
+    """Of an agent's end, in the words of its guard and of the process itself.
 
     ``killed``: by its controller. ``out_of_memory``: the kernel has killed a process since the agent's start.
     """

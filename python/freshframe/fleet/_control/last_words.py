@@ -1,4 +1,4 @@
-"""What an agent's process says of its end, in a page that it shares with its starter."""
+"""The last words of an agent's process, in a page that it shares with its starter."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -63,7 +63,7 @@ class LastWordsPage:
         return self._descriptor
 
     def read(self) -> Words:
-        """What the process has said by now; nothing of a closed page."""
+        """The words of the process by now; none in a closed page."""
         if self._descriptor < 0:
             return SILENT
         said, camera, epoch, _ = _LAYOUT.unpack(os.pread(self._descriptor, _LAYOUT.size, 0))

@@ -62,7 +62,7 @@ class Link:
         self.cameras: Records = np.empty(0, CAMERA)  # of the latest renewal
         self.answers: dict[tuple[int, int], str] = {}  # of cameras that are away
         self.outboxes: Records = np.empty(0, OUTBOX)
-        self.builds: set[int] = set()  # those that it knows
+        self.builds: set[int] = set()  # that it has got
         self.runs: set[tuple[int, int]] = set()  # whose outboxes may be there
         self.forgotten: deque[set[tuple[int, int]]] = deque([set()], maxlen=5)  # by renewal
         self.pulls: dict[int, int] = {}  # number of the latest pull, by reader
@@ -73,7 +73,7 @@ class Link:
         self.load = 0.0
         self.received: dict[int, int] = {}  # number of the latest batch, by reader
         self.waits_to_send = False  # the controller watches whether the socket takes more
-        self.marked = True  # it has done what an earlier controller had ordered
+        self.marked = True  # it has done the orders of an earlier controller
         self._usable_cores: float | None = None
         self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, those that were lost
         self._clocks: deque[float] = deque(maxlen=_CLOCK_SAMPLES)
@@ -90,13 +90,13 @@ class Link:
         self._outgoing += message
 
     def flush(self) -> None:
-        """Sends what the socket takes. Of the controller's thread only."""
+        """Sends as much as the socket takes. On the controller's thread only."""
         while self._outgoing and self.socket is not None:
             try:
                 sent = self.socket.send(self._outgoing)
             except BlockingIOError:
                 return
-            except OSError:  # it has gone, and its process tells how
+            except OSError:  # it has gone, and the end of its process says how
                 self._outgoing.clear()
                 return
             del self._outgoing[:sent]
@@ -146,7 +146,7 @@ class Link:
         return min(1.0, (more_lost - lost) / max(1, more_frames - frames))
 
     def note_clock(self, unix_time: float) -> None:
-        """The time of the agent's machine, as it told a moment ago."""
+        """Notes the time of the agent's machine, from its renewal."""
         self._clocks.append(unix_time - time.time())
 
     @property
@@ -176,7 +176,7 @@ class Link:
         self.child.kill()
 
     def has_crashed(self, end: str) -> bool:
-        """Whether its end, which is this text, may be the deed of a camera."""
+        """Whether a camera may have caused the end with this text."""
         out_of_memory = kills_for_memory() > self.memory_kills
         return is_crash(end, self.last_words(), killed=self.killed, out_of_memory=out_of_memory)
 
@@ -185,7 +185,7 @@ class Link:
         return self._page.read()
 
     def close_page(self) -> None:
-        """Its process has ended, and what it said was read."""
+        """Its process has ended, and its last words were read."""
         self._page.close()
 
     def close_socket(self) -> None:

@@ -40,7 +40,7 @@ class Place(Protocol):
         """An agent has renewed its lease."""
 
     def explained(self, event: Event) -> Event:
-        """An event with what the place adds to it."""
+        """The event, with a hint of the place if there is one."""
 
     def closing(self, links: Iterable[Link]) -> None:
         """The fleet is closed. Ends of agents that cannot be seen are not waited for."""

@@ -1,4 +1,4 @@
-"""Makes the parts of Fleet.stats() of what the controller knows."""
+"""Makes the parts of Fleet.stats() from the controller's state."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -38,7 +38,7 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
 
 
 def counts_of(record: Any) -> dict[str, int]:
-    """What an agent's renewal has counted of a start."""
+    """The counts of a start in an agent's renewal."""
     losses = {loss_name(cause): int(count) for cause, count in zip(LOSSES, record["drops"], strict=True)}
     kept, refused, frames = (int(record[name]) for name in ("results", "refused", "frames"))
     return {**losses, "kept": kept, "refused": refused, "frames": frames}
@@ -50,7 +50,7 @@ def shown_run(camera: Camera) -> Run:
 
 
 def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
-    """What is shown of it, and why. A pipeline that runs says nothing of its camera."""
+    """The shown state, and why. A pipeline that runs says nothing of its camera."""
     if camera.hangs:
         return "failed", camera.why
     if camera.moving is None and camera.state != "running":
@@ -69,7 +69,7 @@ def camera_stats(
 ) -> CameraStats:
     """A camera; ``record``: of the shown run in its agent's latest renewal, or None.
 
-    ``answer``: what the camera said when it was asked for frames.
+    ``answer``: of the camera, when it was asked for frames.
     """
     moving = camera.moving
     agent = camera.agent if moving is None else moving.agent

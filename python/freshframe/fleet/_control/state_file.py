@@ -1,4 +1,4 @@
-"""What the controller of a local fleet keeps on disk: its term, under a lock."""
+"""The file of a local fleet's controller: its term, under a lock."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -32,7 +32,7 @@ def state_folder() -> Path:
 
 
 class KeptState(Protocol):
-    """What a controller needs of the place where it keeps its state."""
+    """The kept state of a controller."""
 
     term: int
 

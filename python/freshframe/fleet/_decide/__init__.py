@@ -1,3 +1,3 @@
-"""What a controller decides, on a clock that is passed in."""
+"""The decisions of a controller, on a clock that is passed in."""
 
 # SPDX-License-Identifier: Apache-2.0

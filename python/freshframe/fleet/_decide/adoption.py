@@ -1,4 +1,4 @@
-"""What a restarted controller decides of the agents and cameras of before. No clock, no process."""
+"""The decisions of a restarted controller about the agents and cameras of before. No clock, no process."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -18,13 +18,13 @@ _AGENT_FIELDS = ("name", "draining", "deaths", "deaths_in_row")
 
 
 def camera_state(camera: Camera, now: float) -> dict[str, Any]:
-    """What is kept of a camera. The next controller may be on another machine, whose clock is another one."""
+    """The kept state of a camera. The next controller may be on another machine, with another clock."""
     state = {name: getattr(camera, name) for name in _FIELDS}
     return {**state, "retry_in": max(0.0, camera.retry_at - now)}
 
 
 def agent_state(agent: Agent) -> dict[str, Any]:
-    """What is kept of an agent."""
+    """The kept state of an agent."""
     return {"labels": dict(agent.labels), **{name: getattr(agent, name) for name in _AGENT_FIELDS}}
 
 
@@ -77,7 +77,7 @@ def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted
 
 
 def report(decisions: Decisions, name: str, runs: Iterable[Run], now: float) -> list[Action]:
-    """An agent of before tells what it runs: the newest epoch of a camera is the one that goes on."""
+    """An agent of before reports its runs: the newest epoch of a camera is the one that goes on."""
     actions: list[Action] = []
     placed = decisions._placed
     listed: dict[int, int] = {}
@@ -97,7 +97,7 @@ def report(decisions: Decisions, name: str, runs: Iterable[Run], now: float) -> 
             camera.hangs, camera.then, camera.why = hangs, then, why
         elif camera.state != "running":
             decisions._enter(camera, "running", now)
-    decisions._overlaps.end(name, now)  # what was given away meanwhile is closed by its answer
+    decisions._overlaps.end(name, now)  # its answer closes the cameras that were given away meanwhile
     decisions._note(now, name, f"adopted with {len(placed[name])} cameras")
     for number in sorted(placed[name]):
         if number not in listed:

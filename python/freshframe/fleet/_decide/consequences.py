@@ -14,7 +14,7 @@ from .suspects import Suspects
 
 
 class Consequences:
-    """The state of a fleet. What users want and what happens to it changes it: see Decisions.
+    """The state of a fleet. Decisions changes it, by calls of users and by events.
 
     ``next_epoch`` gives an epoch above all earlier ones. ``is_flushed`` says whether a run has no results in
     an outbox.
@@ -46,7 +46,7 @@ class Consequences:
         self._handovers = Handovers(self.times, is_flushed)
 
     def tick(self, now: float) -> list[Action]:
-        """What is to be done by now. To be called often; an own pause is a longer time between two calls."""
+        """The actions that are due. To be called often: a long time between two calls is a pause."""
         if self._ticked is not None and now - self._ticked > self.times.own_pause:
             self._resumed = now
             self._note(now, "controller", f"was paused for {now - self._ticked:.1f} s")
@@ -235,7 +235,7 @@ class Consequences:
     # ---- pieces
 
     def allowed(self, name: str) -> list[Run]:
-        """What an agent may run: its answer's list."""
+        """The runs that an agent may have: the list of its answer."""
         placed = map(self.cameras.__getitem__, sorted(self._placed[name]))
         runs = [(each.number, each.epoch) for each in placed if each.state in ("starting", "running")]
         return runs + self._handovers.runs(name)

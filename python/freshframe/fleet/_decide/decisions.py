@@ -1,4 +1,4 @@
-"""What a controller decides: which agent runs which camera, with which epoch. No clock, no process."""
+"""A controller decides which agent runs which camera, with which epoch. No clock, no process."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -16,23 +16,23 @@ _MOST_APART = 8  # cameras with agents of their own: processes are dear
 
 
 class Decisions(Consequences):
-    """The state of a fleet, and what follows from what happens to it."""
+    """The state of a fleet, and the actions that follow from calls and events."""
 
-    # ---- what the user wants
+    # ---- calls of the user
 
     def add_agent(self, name: str, labels: Mapping[str, str], now: float) -> None:
-        """An agent that shall run."""
+        """Adds an agent."""
         self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now)
         self._placed[name] = set()
 
     def add(self, camera: Camera, now: float) -> None:
-        """A camera that shall run somewhere."""
+        """Adds a camera."""
         camera.since = now
         self.cameras[camera.number] = camera
         self._restless.add(camera.number)
 
     def remove(self, number: int, now: float) -> list[Action]:
-        """A camera that shall run nowhere."""
+        """Removes a camera."""
         camera = self.cameras[number]
         camera.removed = True
         self._restless.add(number)
@@ -40,11 +40,11 @@ class Decisions(Consequences):
         return actions + (self._close(camera, now) if camera.state in ("starting", "running") else [])
 
     def move(self, number: int, to: str, now: float) -> list[Action]:
-        """A camera that shall run on that agent."""
+        """Moves a camera to that agent."""
         return self._move(self.cameras[number], to, now)
 
     def renew(self, number: int, now: float) -> list[Action]:
-        """A camera that shall start once more where it is, since it has another build.
+        """Starts a camera once more where it is, since it has another build.
 
         Crashes of before are forgotten. Unless it is exclusive, its present run goes on until the next one
         gives results.
@@ -62,12 +62,12 @@ class Decisions(Consequences):
         return []
 
     def drain(self, name: str, draining: bool) -> None:
-        """An agent that shall have no cameras, or may have some again."""
+        """Moves all cameras away from an agent, or lets it have some again."""
         self.agents[name].draining = draining
         if not draining:
             self._look_at_unplaced()
 
-    # ---- what happens
+    # ---- events
 
     def launched(self, name: str, now: float) -> None:
         """Its process was started."""
@@ -88,7 +88,7 @@ class Decisions(Consequences):
         return self._handovers.is_waiting
 
     def python_ran(self, name: str, now: float) -> None:
-        """An agent's Python has told something. Its renewals come from native code."""
+        """An event came from an agent's Python. Its renewals come from native code."""
         self.agents[name].python_ran = now
 
     def heard(self, name: str, now: float, load: float, runs: Iterable[Run] = ()) -> None:
@@ -96,7 +96,7 @@ class Decisions(Consequences):
         agent = self.agents[name]
         agent.heard = now
         agent.load = load
-        agent.python_ran = agent.python_ran or now  # one that was adopted has told nothing yet
+        agent.python_ran = agent.python_ran or now  # one that was adopted has sent no event yet
         if agent.state != "starting":
             return
         agent.state = "up"
@@ -150,7 +150,7 @@ class Decisions(Consequences):
         return self._finished(now)
 
     def cut_off(self, name: str, now: float, why: str) -> list[Action]:
-        """Its connections have ended: it most likely has, too, but nobody has seen it."""
+        """Its connections have ended: it most likely has, too, but its end was not seen."""
         agent = self.agents[name]
         agent.state = "ending"
         agent.why = why
@@ -162,12 +162,12 @@ class Decisions(Consequences):
         return self.tick(now)
 
     def remove_agent(self, name: str, now: float) -> None:
-        """An agent without cameras that shall not run any more."""
+        """Removes an agent that has no cameras."""
         del self.agents[name], self._placed[name]
         self._overlaps.end(name, now)
 
     def _hold(self, camera: Camera, now: float, why: str) -> None:
-        """It has crashed several agents: the others shall not suffer for it."""
+        """It has crashed several agents: the others are protected from it."""
         wait = self._suspects.hold(camera)
         many = "an agent" if camera.crashes == 1 else f"{camera.crashes} agents in a row, the last"
         text = f"held for {wait:g} s: it crashed {many}: {why}"
@@ -183,7 +183,7 @@ class Decisions(Consequences):
             self._add_extra(crashed.labels, None, now)
 
     def _set_apart(self, culprit: Camera, crashed: Agent, now: float) -> None:
-        """An agent of its own: nobody else pays for its next crash."""
+        """An agent of its own: no other camera pays for its next crash."""
         apart = [agent.apart for agent in self.agents.values() if agent.apart is not None]
         if self.can_add_agents and culprit.number not in apart and len(apart) < _MOST_APART:
             name = self._add_extra(crashed.labels, culprit.number, now)

@@ -49,7 +49,7 @@ class Handovers:
         return any(self._at.values())
 
     def stop(self, camera: Camera) -> list[Action]:
-        """Its former run shall end."""
+        """Ends its former run."""
         former = camera.former
         if former is None or former.closing:
             return []

@@ -1,4 +1,4 @@
-"""What a controller knows of agents and cameras, and the times by which it decides."""
+"""Agents and cameras as a controller sees them, and the times by which it decides."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -29,7 +29,7 @@ class Times:
     start_timeout: float | None = 120.0  # the same while one of its cameras starts
     orphan_after: float = 30.0  # of an agent without its controller: its guard ends it
     own_pause: float = 0.5  # of the controller: it was not there to hear anybody
-    flush: float = 1.0  # for readers to get what a run has left, before the next one starts
+    flush: float = 1.0  # for readers to get the remaining results of a run, before the next one starts
     first_retry: float = 1.0  # of a camera that failed; doubles
     longest_retry: float = 30.0
     first_relaunch: float = 0.1  # of an agent that died; doubles
@@ -43,7 +43,7 @@ class Times:
     rebalance_after: float = 60.0  # of an uneven load
     rebalance_every: float = 5.0
     even_after: float = 20.0  # of an agent that has fewer cameras than others: it gets some of theirs
-    spread: float = 0.25  # of the load, a share of the machine: what is less is even
+    spread: float = 0.25  # of the load, a share of the machine: a smaller difference is none
     busy: float = 0.85  # load from which an agent takes no more
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
     first_results: float = 10.0  # of a camera that moves: then its former run is closed without them
@@ -58,8 +58,8 @@ class Agent:
     labels: Mapping[str, str]
     state: AgentState = "down"
     heard: float = 0.0  # when; also of its start
-    python_ran: float = 0.0  # when its Python told something; also its start
-    keeps_gil: bool = False  # that was some seconds ago, which was told
+    python_ran: float = 0.0  # of the latest event of its Python, or its start
+    keeps_gil: bool = False  # that was some seconds ago, and there was an event for it
     is_stuck: bool = False  # it was so long ago that the agent has to end
     load: float = 0.0  # share of the machine's processor time
     draining: bool = False
@@ -130,7 +130,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class Action:
-    """What the controller shall do now."""
+    """A step for the controller to take."""
 
     do: Literal["launch", "kill", "start", "stop", "forget", "gone"]
     agent: str = ""

@@ -13,7 +13,7 @@ _WORTH_TELLING = 5.0  # seconds for which an agent's Python does not run
 def why_to_end(agent: Agent, cameras: Iterable[Camera], now: float, resumed: float, times: Times) -> str:
     """Why an agent with these cameras is ill and has to be killed; empty: it is not. Notes if it is stuck.
 
-    ``resumed``: the end of the controller's latest pause, in which it heard nobody.
+    ``resumed``: the end of the controller's latest pause, in which it heard no agent.
     """
     silent = now - max(agent.heard, resumed)
     patience = {"up": times.kill_after, "starting": times.start_within}.get(agent.state)
@@ -38,7 +38,7 @@ def _is_stuck(cameras: Iterable[Camera], still: float, times: Times) -> bool:
 
 
 def news_of_python(agent: Agent, now: float, resumed: float) -> str:
-    """What is worth an event: its Python has not run for long, or runs again."""
+    """The text of an event: its Python has not run for long, or runs again."""
     still = now - max(agent.python_ran, resumed)
     if agent.state != "up" or agent.keeps_gil == (still > _WORTH_TELLING):
         return ""

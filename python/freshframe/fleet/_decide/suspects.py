@@ -27,7 +27,7 @@ class Suspects:
     """Cameras that were on agents that crashed."""
 
     def __init__(self, times: Times) -> None:
-        """Nobody."""
+        """No suspects."""
         self._times = times
         self._all: dict[int, Camera] = {}
         self._on_trial: dict[str, list[Camera]] = {}  # by agent, those whose company is limited
@@ -56,7 +56,7 @@ class Suspects:
         return group[0]
 
     def name(self, culprit: Camera, now: float) -> None:
-        """A crash has named it: nobody else is accused."""
+        """A crash has named it: no other camera is accused."""
         self._accuse(culprit, now)
         culprit.company = 1
 

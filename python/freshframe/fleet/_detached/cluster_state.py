@@ -1,4 +1,4 @@
-"""What the controller of a detached fleet keeps for the next one: its term, and all that it knows."""
+"""The stored state of a detached fleet's controller, for the next one."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -20,7 +20,7 @@ class Store(Protocol):
         """A value."""
 
     def put(self, key: str, value: bytes) -> None:
-        """A value, whatever was there."""
+        """Sets a value."""
 
     def delete(self, key: str) -> None:
         """A key, if it is there."""
@@ -64,7 +64,7 @@ class ClusterState:
         return max(self._terms(), default=self.term) <= self.term
 
     def write(self, state: bytes) -> None:
-        """All that is known, then forgets what older controllers wrote."""
+        """Stores the state, then removes those of older controllers."""
         self._store.put(self._key("state", self.term), state)
         for term in self._terms():
             if term < self.term:

@@ -27,7 +27,7 @@ from .server.served_reader import ServedReader
 from .state_writer import StateWriter
 
 _FORMAT = 1  # of the state in the store
-_PATIENCE = 20.0  # seconds for the store to take what a program has changed
+_PATIENCE = 20.0  # seconds for the store to take a change of a program
 _SURE = 2.0  # seconds after a look at the term for which no other controller gives away anything
 
 
@@ -37,14 +37,14 @@ class _NoPost:
     open = False
 
     def send(self, **order: Any) -> None:
-        """Nobody is there."""
+        """Sends nothing."""
 
 
 class DetachedController(Controller):
-    """Keeps what it knows in a store, and goes on with what an earlier one has left there.
+    """Keeps its state in a store, and goes on with the state of an earlier one.
 
     An agent of before is adopted when its guard has connected, everything that it was ordered has been done
-    (it has answered a mark), and a renewal after that says what it runs. Until then its renewals have no
+    (it has answered a mark), and a renewal after that lists its runs. Until then its renewals have no
     answer.
     """
 
@@ -91,7 +91,7 @@ class DetachedController(Controller):
         self._kept = ClusterState(self.name, self._store)
         return self._kept
 
-    # ---- what is kept
+    # ---- kept state
 
     def _save(self) -> None:
         if self._unsaved:
@@ -99,7 +99,7 @@ class DetachedController(Controller):
             self._writer.change()
 
     def write_through(self) -> None:
-        """What a program has changed is kept before it is told that it was done.
+        """Waits until a change of a program is kept, before the program gets its answer.
 
         Raises:
             StateError: The store does not answer. It is tried again.
@@ -152,7 +152,7 @@ class DetachedController(Controller):
             ],
         }
 
-    # ---- what an earlier one has left
+    # ---- state of an earlier one
 
     def restore(self) -> bool:
         """Goes on with it; false: this is the first one. To be called before anybody connects.
@@ -296,7 +296,7 @@ class DetachedController(Controller):
         self._unsaved = True
 
     def _launch(self, name: str) -> None:
-        """The next controller must know of every agent that may be there: the intention is written first."""
+        """The next controller must find each agent that may be there: the intention is written first."""
         if self.place.can_launch(name):
             is_new = name not in self._intended
             if is_new:

@@ -89,7 +89,7 @@ def _is_restarted() -> bool:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it is Ray's own code that calls something deprecated
             return bool(ray.get_runtime_context().was_current_actor_reconstructed)
-    except Exception:  # Ray does not say: then what is in its store is not thrown away
+    except Exception:  # Ray does not say: then the state in its store is kept
         return True
 
 

@@ -80,7 +80,7 @@ class Finder:
         return Endpoint(host, port, token)
 
     def _trouble(self, text: str) -> str:
-        """The text and why there is no controller; empty: that is not known."""
+        """The text with the reason why there is no controller, if the store has one."""
         why = Trouble(self._name, RayStore()).why()
         return text + why if why else ""
 

@@ -1,4 +1,4 @@
-"""Ray's internal key-value store as a fleet's store. It is private to Ray: a test pins what is used of it."""
+"""Ray's internal key-value store as a fleet's store. It is private to Ray: a test pins the used calls."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -28,7 +28,7 @@ class RayStore:
         return value
 
     def put(self, key: str, value: bytes) -> None:
-        """A value, whatever was there."""
+        """Sets a value."""
         with _told():
             self._kv._internal_kv_put(key, value, overwrite=True, namespace=_NAMESPACE)
 

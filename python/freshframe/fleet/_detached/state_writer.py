@@ -1,4 +1,4 @@
-"""A thread that writes what the controller of a detached fleet knows, and looks for newer controllers."""
+"""A thread that stores the state of a detached fleet's controller, and looks for newer controllers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,7 +13,7 @@ _LOOK_EVERY = 1.0  # seconds between two looks at the term
 
 
 class StateWriter:
-    """Changes have numbers. One is written when the store has all that was known at its moment."""
+    """Changes have numbers. One is written when the store has the state of its moment."""
 
     def __init__(
         self,
@@ -26,7 +26,7 @@ class StateWriter:
         """Changes may come before it is started.
 
         Args:
-            write: Writes all that is known; raises OSError when the store does not answer.
+            write: Writes the state; raises OSError when the store does not answer.
             on_written: Called after it.
             on_error: Called with an OSError in flight. It is tried again.
             superseded: Called when another controller has taken over.

@@ -3,7 +3,7 @@
 It runs no code of the user's. The agent's own channel to the program is a connection that the guard opens and
 hands over, so that renewals and results never pass through the guard. In a detached fleet they do: its relay
 keeps the agent's channel while the controller restarts. The guard's channel carries orders
-(launch, kill, look for an earlier agent, leave) and what became of them.
+(launch, kill, look for an earlier agent, leave) and their results.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -30,7 +30,7 @@ from .._wire import MessageReader
 from .handshake import StrangerError, introduce, message, tune
 from .relay import Relay
 
-MARK = "FRESHFRAME_FLEET_AGENT"  # in the environment of an agent and of what it starts
+MARK = "FRESHFRAME_FLEET_AGENT"  # in the environment of an agent and of its children
 _LOOK_EVERY = 0.5  # seconds
 _CONNECT_TIMEOUT = 5.0
 _TRY_AGAIN = 0.5  # seconds between two attempts to connect
@@ -54,7 +54,7 @@ class Guard:
         orphan_after: float = ORPHAN_AFTER,
         outlives: bool = False,
     ) -> None:
-        """`address`: the program's. `node`: what the program calls this machine.
+        """`address`: the program's. `node`: the program's name for this machine.
 
         `outlives`: the agent goes on when the connection is lost, as of a detached fleet's controller.
         """
@@ -71,7 +71,7 @@ class Guard:
         self._mark = ""
         self._page = LastWordsPage()  # of the child
         self._renewed = 0.0
-        self._spare: socket.socket | None = None  # what the next agent gets
+        self._spare: socket.socket | None = None  # the next agent's connection
         self._known = False  # to the program, which then takes the spare
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -165,13 +165,13 @@ class Guard:
                 self._child.kill()
 
     def _keep_spare(self) -> None:
-        """Opens the next agent's connection, once the program knows this guard; another if it was closed."""
+        """Opens the next agent's connection, once the program has this guard; another if it was closed."""
         if self._spare is not None and _is_closed(self._spare):
             self._close_spare()
         if not self._known or self._spare is not None:
             return
         if self._child is None:
-            with contextlib.suppress(OSError, StrangerError):  # the channel tells why, and it is tried again
+            with contextlib.suppress(OSError, StrangerError):  # it is tried again
                 self._spare = self._open("agent")
         elif self._relay is not None and not self._relay.attached:
             self._relay.attach(self._open("agent"))

@@ -143,7 +143,7 @@ class GuardedPlace:
             controller.decisions.remove_agent(name, boot_time())
             del self._nodes[name], self._retired[name]
 
-    # ---- what guards tell
+    # ---- messages of guards
 
     def agent_on(self, node: str) -> str | None:
         """The name of a machine's agent."""
@@ -179,7 +179,7 @@ class GuardedPlace:
             self._controller.cut_off(link, "its guard has gone")
 
     def _agent_ended(self, post: Post, number: int, why: str, words: Words) -> None:
-        post.ended = number, why, words  # its guard may tell it before the agent is adopted
+        post.ended = number, why, words  # the message may come before the agent is adopted
         link = self._far_link(post.node)
         if link is not None and link.child.number == number:
             link.child.ended(why, words)
@@ -225,7 +225,7 @@ class GuardedPlace:
             link.child.given_up = True
 
     def close(self) -> None:
-        """Tells all guards to leave."""
+        """Sends all guards away."""
         if self._listens:
             self.guards.close()
 

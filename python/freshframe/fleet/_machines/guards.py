@@ -29,7 +29,7 @@ class Post:
     """A guard that is connected."""
 
     def __init__(self, channel: socket.socket, hello: dict[str, Any]) -> None:
-        """`hello`: what it says of itself."""
+        """`hello`: its greeting."""
         self.node = str(hello["node"])
         self.cores = max(0.1, float(hello["cores"]))
         self.pid = int(hello["pid"])
@@ -91,7 +91,7 @@ class FarChild:
         self.mark = secrets.token_hex(_MARK_SIZE)
         self.pid = 0
         self.post = post
-        self.given_up = False  # its end cannot be told any more, and nobody waits for it
+        self.given_up = False  # its end will not be seen, and is not waited for
         self._event = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._why: str | None = None
         self.words = SILENT  # of its end
@@ -152,7 +152,7 @@ class FarLink(Link):
         return link
 
     def adopt(self, post: Post, child: Mapping[str, Any]) -> None:
-        """Its guard has come, and the agent is there. Which builds it has is not known."""
+        """Its guard has come, and the agent is there. Its builds are sent again."""
         self.child.post = post
         self.child.number, self.child.mark = int(child["number"]), str(child["mark"])
         self.pid = self.child.pid = int(child["pid"])
@@ -169,11 +169,11 @@ class FarLink(Link):
         return self.child.post.cores
 
     def has_crashed(self, end: str) -> bool:
-        """Whether its end may be the deed of a camera. What its kernel kills for memory is not known here."""
+        """Whether a camera may have caused its end. Kills of its kernel for memory are not seen here."""
         return is_crash(end, self.last_words(), killed=self.killed, out_of_memory=False)
 
     def last_words(self) -> Words:
-        """What its process has said of its end, as its guard tells it."""
+        """The last words of its process, from its guard."""
         return self.child.words
 
     def close_page(self) -> None:
@@ -181,7 +181,7 @@ class FarLink(Link):
 
 
 class Guards:
-    """Listens for guards. What happens is told to four functions, which any thread may call."""
+    """Listens for guards. Four functions get the events, on any thread."""
 
     def __init__(
         self,
@@ -235,7 +235,7 @@ class Guards:
         return self._refused.get(node, "")
 
     def close(self) -> None:
-        """Tells all guards to leave. Idempotent."""
+        """Sends all guards away. Idempotent."""
         self._listener.close()
         with self._lock:
             posts, self._posts = list(self._posts.values()), {}
@@ -279,7 +279,7 @@ class Guards:
                 self._serve(Post(connection, hello))
 
     def _keep(self, hello: dict[str, Any], connection: socket.socket) -> None:
-        """What the next agent will talk through, or one that is there."""
+        """Keeps a connection for the next agent, or for one that is there."""
         with self._lock:
             post = self._posts.get(str(hello["node"]))
             if post is None or not post.open or post.pid != int(hello["pid"]):

@@ -1,4 +1,4 @@
-"""How the program and the guards of its agents know each other: both prove that they have the token."""
+"""The handshake of the program and the guards of its agents: both prove that they have the token."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -44,7 +44,7 @@ def _exactly(connection: socket.socket, count: int, deadline: float) -> bytes:
 
 
 def welcome(connection: socket.socket, token: bytes) -> dict[str, Any]:
-    """The program's end: what the guard says of itself, after it has proved that it has the token.
+    """The program's end: the guard's greeting, after the guard has proved that it has the token.
 
     Raises:
         StrangerError: It has not.
@@ -89,7 +89,7 @@ def message(content: dict[str, Any]) -> bytes:
 
 
 def tune(connection: socket.socket) -> None:
-    """No delay of small messages, and an end that nobody tells is noticed."""
+    """Small messages are not delayed, and the loss of the other end is noticed."""
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 5)

@@ -45,7 +45,7 @@ class Listener:
         self._socket.close()
 
     def forget_in_child(self) -> None:
-        """In a forked child: its copy would go on taking connections that nobody answers."""
+        """In a forked child: its copy would go on taking connections without an answer."""
         self.closed = True
         with contextlib.suppress(OSError):
             os.close(self._socket.detach())

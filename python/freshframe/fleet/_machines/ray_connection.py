@@ -148,7 +148,7 @@ class RayConnection:
 
     @property
     def is_open(self) -> bool:
-        """Whether it is; Ray would connect by itself, to whatever cluster it finds."""
+        """Whether it is. Ray would connect by itself, to any cluster that it finds."""
         return bool(self.ray.is_initialized())
 
     def close(self) -> None:

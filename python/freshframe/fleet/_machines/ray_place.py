@@ -18,10 +18,10 @@ from .handshake import new_token
 from .ray_connection import NAMESPACE, VARIABLES, RayConnection
 
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
-_MOST_FAILURES = 20  # looks in a row that fail before it is told
+_MOST_FAILURES = 20  # looks in a row that fail before it is logged
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
-_HEAD_SILENT = 5.0  # seconds after which it is told
+_HEAD_SILENT = 5.0  # seconds after which there is an event
 _HEAD_LOST = (
     "the cluster's head does not answer: cameras run on, and machines do not come or go. Ray ends its "
     "processes 60 s after it has lost its head (RAY_gcs_rpc_server_reconnect_timeout_s)"
@@ -38,7 +38,7 @@ class _Machine:
     made: Any  # what its first call will return
     came_up: bool = False
     silent_since: float | None = None  # it runs, and has not connected yet
-    called: float = 0.0  # when it was told where the controller is
+    called: float = 0.0  # when it got the controller's address
 
 
 class RayPlace:
@@ -109,7 +109,7 @@ class RayPlace:
                     logger.warning("the machines of the Ray cluster are not watched: %s", error)
 
     def _watch_head(self) -> None:
-        """Ray's calls wait for a minute when the head does not answer, so another thread tells of it."""
+        """Ray's calls wait for a minute when the head does not answer, so another thread reports it."""
         while not self._closing.wait(_LOOK_EVERY):
             is_silent = time.monotonic() - self._looked > _HEAD_SILENT
             self.controller.tell_trouble(_HEAD_LOST if is_silent else "")
@@ -167,14 +167,14 @@ class RayPlace:
                 self.place.retire_node(agent, "its machine has left the cluster")
 
     def _call_guard(self, number: str, machine: _Machine) -> None:
-        """One that Ray has started again knows the address of the fleet's first controller only."""
+        """One that Ray has started again has the address of the fleet's first controller only."""
         now = time.monotonic()
         if not self.place.guards.is_connected(number) and now - machine.called > _CALL_EVERY:
             machine.called = now
             machine.actor.go_to.remote(self.place.guards.address)
 
     def _token_name(self) -> str:
-        """Tells fleets apart and says nothing of the token."""
+        """Differs from fleet to fleet and does not show the token."""
         import hashlib  # noqa: PLC0415
 
         return hashlib.sha256(b"name" + self.token).hexdigest()[:12]

@@ -13,17 +13,17 @@ from .._wire import MessageReader, framed
 
 _MOST_WAITING = 4 << 20  # bytes; beyond it nothing more is read
 _READ_AT_ONCE = 1 << 18  # bytes
-_LAST_WORDS = 2.0  # seconds in which a controller takes what an agent told before its end
+_LAST_WORDS = 2.0  # seconds in which a controller takes the last messages of an agent
 
 
 class Relay:
     """Forwards whole messages, so that a connection that breaks leaves no half of one behind.
 
-    While there is no controller nothing is read from the agent, which then keeps what it has to tell.
+    While there is no controller nothing is read from the agent, which then keeps its messages.
     """
 
     def __init__(self) -> None:
-        """``theirs`` is for the agent; whoever starts it closes it."""
+        """``theirs`` is for the agent. The agent's starter closes it."""
         self._agent, self.theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self._agent.setblocking(False)
         self._controller: socket.socket | None = None
@@ -58,7 +58,7 @@ class Relay:
             self._controller = None
 
     def register(self, poller: select.poll) -> None:
-        """What it waits for."""
+        """Registers its sockets."""
         if self._controller is None:
             return
         wants_agent = select.POLLIN if self._up_bytes < _MOST_WAITING else 0
@@ -78,7 +78,7 @@ class Relay:
             return
         if len(self._down) < _MOST_WAITING:
             self._read_controller(self._controller)
-        with contextlib.suppress(OSError):  # an agent that has gone: its end is told by itself
+        with contextlib.suppress(OSError):  # an agent that has gone: its end has a message of its own
             if self._up_bytes < _MOST_WAITING:
                 self._read_agent()
             if self._down:
@@ -116,7 +116,7 @@ class Relay:
                     self._sent = 0
 
     def finish(self) -> None:
-        """The agent has ended: what it had told is forwarded."""
+        """The agent has ended: its last messages are forwarded."""
         if self._controller is None:
             return
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""What a reader knows of every outbox that it reads from, so that its counters balance."""
+"""A reader's records of each outbox that it reads from, so that its counters balance."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,7 +13,7 @@ _OUTBOX = ("epoch", "reported", "full", "expired", "fenced", "handed", "waiting"
 
 @dataclass(slots=True)
 class _Page:
-    """Of one run: the newest record of its outbox, and what the reader did."""
+    """Of one run: the newest record of its outbox."""
 
     reported: int = 0
     full: int = 0
@@ -45,7 +45,7 @@ class Books:
     # Note [Earlier controllers]
     # A run that began under an earlier controller (its epoch has an older term) may have handed results over
     # before. The program has acknowledged these, but for those of the latest batch, which comes again. So
-    # what its first record calls handed counts as delivered, less what comes again.
+    # what its first record calls handed counts as delivered, less the results that come again.
 
     def __init__(self, term: int = 0) -> None:
         """Nothing yet. `term`: of the controller, if there were others before it."""
@@ -60,9 +60,9 @@ class Books:
         self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
 
     def note_all(self, records: Records) -> None:
-        """Records of outboxes, of whatever age."""
+        """Records of outboxes, of any age."""
         for epoch, reported, full, expired, fenced, handed, waiting, camera in rows(records, *_OUTBOX):
-            progress = reported + full + expired + fenced + handed  # grows with whatever happens
+            progress = reported + full + expired + fenced + handed  # grows with each event
             page = self._pages.get((camera, epoch))
             if page is None:
                 page = self._pages[camera, epoch] = _Page()
@@ -76,7 +76,7 @@ class Books:
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
 
     def end(self, run: Run, *, lost: bool, untold: bool = False) -> None:
-        """No more is told of this run; what waits there is lost with its agent.
+        """There are no more records of this run. The results that wait there are lost with its agent.
 
         ``untold``: it may have had results here though nothing was ever told of them.
         """
@@ -94,7 +94,7 @@ class Books:
         closed.unreported_possible += lost
 
     def runs(self) -> list[Run]:
-        """Those that are told of."""
+        """Those with a record."""
         return list(self._pages)
 
     def is_flushed(self, run: Run) -> bool:
@@ -130,7 +130,7 @@ class Books:
         return {name: getattr(self._closed, name) for name in Totals.__slots__}
 
     def restore(self, closed: dict[str, int]) -> None:
-        """What an earlier controller had as ``closed``."""
+        """The ``closed`` of an earlier controller."""
         self._closed = Totals(**closed)
         self._given_before += self._closed.delivered
 

@@ -80,7 +80,7 @@ class FleetReader(ClosedByWith):
     # Note [Interrupts]
     # Ctrl-C raises KeyboardInterrupt between any two calls of the program's thread. So no result is taken out
     # in a way that could be half done: a sample is made and kept in _ready, and then its item leaves _items.
-    # What was delivered follows from what is left.
+    # The rest of _items says which results were delivered.
 
     def __init__(
         self,
@@ -130,7 +130,7 @@ class FleetReader(ClosedByWith):
         return len(self._items) < _MOST_BUFFERED
 
     def _makes_room(self) -> bool:
-        """Whether it has room; else it tells when it has."""
+        """Whether it has room; else it calls `wants` when it has."""
         if not self._has_room:
             self._starved = True  # before the second look: the user's thread may read all of it meanwhile
         return self._has_room
@@ -172,7 +172,7 @@ class FleetReader(ClosedByWith):
         return len(self._items) + apart + len(self._back)
 
     def _reopen(self) -> None:
-        """A named reader comes back, with what it had not delivered."""
+        """A named reader comes back, with its remaining results."""
         with self._changed:
             self._closed = self._ended = False
 

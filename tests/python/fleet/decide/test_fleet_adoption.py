@@ -227,7 +227,7 @@ def test_a_relay_forwards_whole_messages_and_gives_no_batch_twice() -> None:
         relay.detach()
         event = framed(b"\x03told")
         agent.sendall(event)
-        relay.work()  # nobody is there: it is left where it is
+        relay.work()  # there is no agent: it is left where it is
         relay._up.extend((batch(42), event))
         relay._sent = 3
         relay.attach(ours_again)

@@ -16,7 +16,7 @@ from freshframe.fleet._decide.decisions import Action, Camera, Decisions, Run, T
 
 
 class World:
-    """A clock, and agents that do what they are told unless they are silent."""
+    """A clock, and agents that obey unless they are silent."""
 
     def __init__(self, agents: int = 2, times: Times | None = None) -> None:
         self.now = 100.0
@@ -320,7 +320,7 @@ def test_a_restarted_controller_adopts_what_its_agents_run() -> None:
     assert (state(camera), camera.agent, camera.starts) == ("running", "agent0", 0)
     assert world.decisions.allowed("agent0") == [(0, 7)]
     world.run(3)
-    assert stranger.state == "running"  # nobody had it
+    assert stranger.state == "running"  # no agent had it
     assert stranger.epoch != 9
 
 

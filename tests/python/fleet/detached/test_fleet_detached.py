@@ -273,7 +273,7 @@ def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_n
         assert len({key(sample) for sample in samples}) == len(samples)
         (counts,) = fleet.stats().readers
         assert (counts.delivered, counts.waiting) == (len(samples), 0)
-        assert counts.reported == counts.delivered + counts.fenced  # nobody read while they were removed
+        assert counts.reported == counts.delivered + counts.fenced  # no reader read while they were removed
         fleet.shutdown()
     mortal.controller.wait()
     assert not list((mortal.folder / "store").iterdir())

@@ -1,4 +1,4 @@
-"""What a detached fleet's next controller knows of the one before, and what it does when it cannot begin."""
+"""A detached fleet's next controller goes on with the state of the one before, or says why it cannot."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -156,7 +156,7 @@ class Guard:
 
 
 def kept_agent(store: Memory) -> dict[str, Any]:
-    """What the next controller would find."""
+    """The state for the next controller."""
     (state,) = [value for key, value in store.values.items() if "/state/" in key]
     (agent,) = pickle.loads(state)["agents"]
     return dict(agent)

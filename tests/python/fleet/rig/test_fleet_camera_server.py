@@ -34,7 +34,7 @@ def test_a_stamp_survives_its_jpeg(tmp_path: Path) -> None:
 
 
 def test_a_damaged_stamp_is_none(tmp_path: Path) -> None:
-    """One block that is not what it was, and another size."""
+    """One block that has changed, and another size."""
     path = tmp_path / "stamped.jpg"
     path.write_bytes(stamped_jpeg(7, 1234))
     luma = ff.read_picture(path).luma.copy()

@@ -16,7 +16,7 @@ BOOKS = {"outbox_full": 0, "expired": 0, "fenced": 0, "lost_with_agent": 0, "wai
 def result(
     ordinal: int, *, camera: int = 3, epoch: int = 1, frame: int | None = None, stamp: int | None = None
 ) -> Result:
-    """A result whose frame is its ordinal unless told."""
+    """A result whose frame is its ordinal by default."""
     shown = ordinal if frame is None else frame
     return Result(camera, epoch, ordinal, shown, camera if stamp is None else stamp, at=float(shown))
 
@@ -79,7 +79,7 @@ def test_gaps_that_the_reader_tells_otherwise_than_the_agents_are_found() -> Non
 
 
 def test_counters_that_do_not_balance_are_found() -> None:
-    """The sum, and what was read."""
+    """The sum, and the results that were read."""
     assert rules([result(0)], books(1) | {"reported": 2}) == {"books"}
     assert rules([result(0)], books(2)) == {"books"}
 

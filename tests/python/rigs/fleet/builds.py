@@ -90,7 +90,7 @@ def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 
 
 def values(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Two outputs: (pid, number) and what the URL says."""
+    """Two outputs: (pid, number) and the URL's text."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Ticks(0.02))
     return pipeline, {

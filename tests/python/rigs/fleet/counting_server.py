@@ -12,7 +12,7 @@ from rigs.live.servers import TcpServer
 
 
 class CountingServer(TcpServer):
-    """A camera that knows how many sessions it has, and how many it had at most."""
+    """A camera that counts its sessions, also the most at a time."""
 
     def __init__(self) -> None:
         self.most = 0

@@ -53,7 +53,7 @@ class GuardedFleet(ff.Fleet):
         return self._controller
 
     def start_guard(self, node: str, port: int | None = None) -> None:
-        """`port`: of what is between it and the controller."""
+        """`port`: of the relay between it and the controller."""
         self.guards[node] = subprocess.Popen(
             [
                 sys.executable,

@@ -76,7 +76,7 @@ class Yard:
 
     def end(self) -> None:
         self.store.fails = False
-        for name in list(self.controller._links):  # of before, and nobody comes
+        for name in list(self.controller._links):  # of before, whose guards do not come
             self.controller._links[name].child.ended("the test is over")
         self.clients.close()
         self.controller.close()
@@ -84,7 +84,7 @@ class Yard:
 
 
 def yard_fixture() -> Callable[..., Iterator[Yard]]:
-    """A fixture with a controller that knows nothing yet."""
+    """A fixture with a new controller."""
 
     @pytest.fixture
     def yard() -> Iterator[Yard]:

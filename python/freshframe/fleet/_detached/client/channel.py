@@ -37,7 +37,7 @@ class Endpoint:
 
 
 class Unreachable(Exception):  # noqa: N818  (it is tried again)
-    """Where the controller is cannot be told now."""
+    """The address of the controller cannot be found now."""
 
 
 class Channel:
@@ -61,7 +61,7 @@ class Channel:
 
     @property
     def is_open(self) -> bool:
-        """Whether the connection stands, as far as is known."""
+        """Whether the connection stands, as far as this end has seen."""
         return self._socket is not None
 
     def ask(self, what: str, *arguments: Any, timeout: float, patience: float, again: bool = True) -> Any:
@@ -110,7 +110,7 @@ class Channel:
                 ) from error
 
     def _connect(self) -> Exception | None:
-        """What is in the way, if it may pass."""
+        """The obstacle, if it may pass."""
         if self._socket is not None:
             return None
         if self._closed.is_set():

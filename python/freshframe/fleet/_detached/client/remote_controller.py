@@ -24,7 +24,7 @@ _LOOK_EVERY = 0.1  # seconds: for signals
 
 
 class RemoteController:
-    """What a Fleet calls; any thread. Its own thread asks, so that Ctrl-C breaks no request off half done."""
+    """The controller for a Fleet; any thread. Its thread sends the requests: Ctrl-C breaks none off."""
 
     def __init__(
         self,
@@ -101,23 +101,23 @@ class RemoteController:
         return int(self._ask("add_build", known, pickled))
 
     def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
-        """Cameras (name, address, needs) that shall run."""
+        """Adds cameras (name, address, needs)."""
         self._ask("add", [(name, url, dict(needs)) for name, url, needs in cameras], build, exclusive)
 
     def update(self, name: str, build: int, url: str | None) -> None:
-        """A camera that shall run with another build, and perhaps another address."""
+        """Gives a camera another build, and perhaps another address."""
         self._ask("update", name, build, url)
 
     def remove(self, name: str) -> None:
-        """A camera that shall run nowhere."""
+        """Removes a camera."""
         self._ask("remove", name)
 
     def move(self, name: str, to: str) -> None:
-        """A camera that shall run on that agent."""
+        """Moves a camera to that agent."""
         self._ask("move", name, to)
 
     def drain(self, name: str, draining: bool) -> None:
-        """An agent that shall have no cameras, or may have some again."""
+        """Moves all cameras away from an agent, or lets it have some again."""
         self._ask("drain", name, draining)
 
     def cameras_of(self, name: str) -> int:

@@ -15,7 +15,7 @@ from ..._read.reader import FleetReader
 from .channel import LONGEST_PULL, MOST_RESULTS, Channel
 
 _TIMEOUT = 30.0  # seconds for an answer
-_SHORTEST_LOOK = 0.002  # seconds: whether the program has been given what is here; doubles
+_SHORTEST_LOOK = 0.002  # seconds between two looks whether the program has taken its results; doubles
 _LONGEST_LOOK = 0.05
 _FOREVER = float("inf")
 
@@ -24,7 +24,7 @@ class RemoteReader(FleetReader):
     """As any reader. A result is acknowledged once the program has been given it."""
 
     # Note [Acknowledgements]
-    # The controller numbers what it sends (serials). A result that comes a second time, since a connection
+    # The controller numbers its results (serials). A result that comes a second time, since a connection
     # was lost or the controller has restarted, is known by its key and thrown away. A serial is acknowledged
     # when everything that had arrived up to then was delivered: _marks has (how many were accepted, serial).
 
@@ -53,7 +53,7 @@ class RemoteReader(FleetReader):
             self._thread.start()
             while not self._opened.wait(0.1):
                 pass
-        except BaseException:  # Ctrl-C: nobody has this reader
+        except BaseException:  # Ctrl-C: the caller does not get this reader
             self._closed = True
             self._channel.close()
             raise
@@ -109,7 +109,7 @@ class RemoteReader(FleetReader):
         except FreshframeError:
             if self._channel.is_open:
                 raise
-            self._open()  # the connection was lost: what was on its way comes again
+            self._open()  # the connection was lost: the results on their way come again
             return True
         self._camera_names.update(names)
         self._take(first, items)
@@ -159,7 +159,7 @@ class RemoteReader(FleetReader):
         return f"the reader of {self.output!r} has ended: {self._failure}"
 
     def close(self) -> None:
-        """Reads no more. What a named reader has not given waits for the next one of its name. Idempotent."""
+        """Reads no more. The rest of a named reader waits for the next one of its name. Idempotent."""
         super().close()
         self._channel.close()
         if self.name is not None:

@@ -1,4 +1,4 @@
-"""Programs that are connected to a detached fleet: what they ask its controller, and what they read."""
+"""Programs that are connected to a detached fleet: their requests and their readers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A detached fleet's reader at its controller: what the program has acknowledged leaves it."""
+"""A detached fleet's reader at its controller: results leave it when the program has acknowledged them."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ..._wire import Batch
 
 
 class ServedReader(FleetReader):
-    """Nobody calls get() of it. Each result has a serial, from 1, in the order of their arrival."""
+    """Its get() is never called. Each result has a serial, from 1, in the order of their arrival."""
 
     def __init__(self, *arguments: Any) -> None:
         """As FleetReader."""
@@ -47,7 +47,7 @@ class ServedReader(FleetReader):
         self._closed = True
 
     def rewind(self) -> int:
-        """What was not acknowledged is to be sent again: to a new connection, whose turn this is."""
+        """Results that were not acknowledged are sent again, to a new connection, whose turn this is."""
         with self._changed:
             self._sent = self.acknowledged
             self._turn += 1
@@ -69,7 +69,7 @@ class ServedReader(FleetReader):
     def take(self, turn: int, most: int, most_bytes: int, timeout: float) -> tuple[int, list[_Item]]:
         """The serial of the first, and results that were not sent yet; waits until there are some.
 
-        A connection whose turn is over gets none: what it would lose would not be sent again.
+        A connection whose turn is over gets none: results that it lost would not be sent again.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._unsent() > 0 or self._ended or self._turn != turn, timeout)
