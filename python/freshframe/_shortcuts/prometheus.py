@@ -63,7 +63,8 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
 def _text_of(one: Pipeline | Fleet) -> str:
     if isinstance(one, Pipeline):
         return engine_of(one).metrics()
-    from ..fleet._metrics import metrics_text  # noqa: PLC0415  (programs without a fleet do not load it)
+    with fork.loading():
+        from ..fleet._metrics import metrics_text  # noqa: PLC0415  (programs without a fleet do not load it)
 
     return metrics_text(one.stats())
 
