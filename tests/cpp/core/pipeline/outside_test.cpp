@@ -38,7 +38,7 @@ class OutsideNode final : public NodeBase {
   const bool fails_to_open_;
 };
 
-int add_outside(Pipeline& pipeline, Port<int> parent, AddOptions options = {}) {
+int add_outside(Pipeline& pipeline, Port<int> parent, const AddOptions& options = {}) {
   const AnyPort parents[] = {parent.node};
   return pipeline.add_any(std::make_unique<OutsideNode>(), parents, options);
 }

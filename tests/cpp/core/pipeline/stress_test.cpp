@@ -122,7 +122,7 @@ class RandomGraph {
                                  },
                                  .open = [this](const Context&) { ++open_; },
                                  .close = [this] { --open_; }}),
-        from, std::move(options)));
+        from, options));
   }
 
   void add_reader() {
