@@ -129,7 +129,9 @@ typedef struct freshframe_stamp {
   int64_t captured_ns;
   uint64_t dropped; /* samples dropped on this edge since the previous one */
   int32_t source;   /* index of the source node in its pipeline */
-  int32_t reserved; /* 0 */
+  /* 1: a part of its picture, or of one that it was predicted from, was lost on the way or could not be
+   * decoded. An engine that does not know this has 0, and so has a source. */
+  int32_t damaged;
 } freshframe_stamp;
 
 /* The input of a node; everything in it is valid during the call. */

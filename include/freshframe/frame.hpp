@@ -109,11 +109,13 @@ class Frame {
       : body_(std::exchange(other.body_, nullptr)),
         form_(other.form_),
         loan_(other.loan_),
+        damaged_(other.damaged_),
         holder_(other.holder_) {}
   Frame& operator=(Frame other) noexcept {
     std::swap(body_, other.body_);
     std::swap(form_, other.form_);
     std::swap(loan_, other.loan_);
+    std::swap(damaged_, other.damaged_);
     std::swap(holder_, other.holder_);
     return *this;
   }
@@ -126,6 +128,12 @@ class Frame {
   bool operator==(const Frame& other) const noexcept {
     return body_ == other.body_ && (body_ == nullptr || form_ == other.form_);
   }
+
+  /// A part of the picture, or of one that it was predicted from, was lost on its way here or could not be
+  /// decoded. A frame that is made of a damaged one is damaged, too.
+  [[nodiscard]] bool damaged() const noexcept { return damaged_; }
+  /// Of this handle and its copies: other handles of the picture may belong to other samples.
+  void mark_damaged() noexcept { damaged_ = true; }
 
   /// Same picture memory, perhaps in another format.
   [[nodiscard]] bool shares(const Frame& other) const noexcept { return body_ == other.body_; }
@@ -174,14 +182,16 @@ class Frame {
  private:
   friend class FrameBuilder;
   friend class core::FrameAccess;
-  Frame(core::FrameBody* body, PixelFormat form, bool loan, std::uint16_t holder = 0) noexcept
-      : body_(body), form_(form), loan_(loan), holder_(holder) {}
+  Frame(core::FrameBody* body, PixelFormat form, bool loan, bool damaged = false,
+        std::uint16_t holder = 0) noexcept
+      : body_(body), form_(form), loan_(loan), damaged_(damaged), holder_(holder) {}
   /// Drops this handle's reference to the body.
   void drop() noexcept;
 
   core::FrameBody* body_ = nullptr;
   PixelFormat form_ = PixelFormat::Gray;
   bool loan_ = false;
+  bool damaged_ = false;
   std::uint16_t holder_ = 0;
 };
 

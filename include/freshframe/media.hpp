@@ -19,6 +19,15 @@ namespace freshframe {
 /// to one rounding, in the picture's own matrix and range.
 [[nodiscard]] const PixelOps& pixel_ops() noexcept;
 
+/// What a network stream does with frames that are damaged (Frame::damaged()). Mark: it delivers them with
+/// the mark. Hold: it drops them, up to the next frame that can be decoded whole, and waits visibly
+/// (WaitingKeyFrame).
+enum class Damaged : std::uint8_t { Mark, Hold };
+/// "mark" or "hold".
+[[nodiscard]] std::string_view to_string(Damaged damaged) noexcept;
+/// The inverse of to_string(). Throws OptionError for another name.
+[[nodiscard]] Damaged damaged_of(std::string_view name);
+
 /// Options of the sources that open() makes.
 struct OpenOptions {
   std::optional<int> width = {};  // scaled to width x height, both or none
@@ -30,6 +39,7 @@ struct OpenOptions {
   double read_timeout = 5.0;           // seconds
   std::optional<bool> reconnect = {};  // of a live source; default: true
   bool must_open = false;  // of a live source: without its first frame it fails, as without `reconnect`
+  Damaged damaged = Damaged::Mark;  // of a network stream
   bool loop = false;       // a file starts again after its end, from `start`; a live source has no end
   bool realtime = false;   // a file plays at its own speed and is live; a live source always is
   std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
@@ -51,6 +61,10 @@ struct VideoInfo {
   std::optional<bool> interlaced = {};
   /// Who speaks RTSP with the server: "freshframe" or "ffmpeg". Empty: it is no rtsp:// or rtsps:// URL.
   std::string client = {};
+  /// What ends a picture of RTP: "marker", its last packet, or "timestamp", the first packet of the next one.
+  /// Empty: the source is not RTSP that freshframe reads. It may change while the source runs, as the markers
+  /// are found true or false.
+  std::string ends_by = {};
 };
 
 /// A source of decoded frames.
@@ -60,7 +74,7 @@ class VideoSource : public Source<Frame> {
   [[nodiscard]] bool has_source_stats() const noexcept final { return true; }
   /// The URL with its password masked.
   [[nodiscard]] virtual std::string url() const = 0;
-  /// Known once open() has returned (Pipeline::start() waits for that); it never changes afterwards.
+  /// Known once open() has returned (Pipeline::start() waits for that). Only `ends_by` changes afterwards.
   [[nodiscard]] virtual VideoInfo info() const = 0;
 };
 

@@ -50,10 +50,11 @@ inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, Named
 enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop };
 inline constexpr int kDropCauses = 5;
 
-/// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop: a
-/// stop ended the worker process. Repeated: the server has sent it before.
-enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker, Stop, Repeated };
-inline constexpr int kNodeDropCauses = 7;
+/// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
+/// a stop ended the worker process. Repeated: the server has sent it before. Lost: the network has lost it,
+/// or so much of it, or of one that it refers to, that it is not wanted.
+enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker, Stop, Repeated, Lost };
+inline constexpr int kNodeDropCauses = 8;
 
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;

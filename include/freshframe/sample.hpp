@@ -144,6 +144,7 @@ struct Stamp {
   double pts = 0;        // seconds in the source's own time
   TimePoint captured{};  // monotonic time at which device, file or network delivered it
   int source = -1;       // index of the source node, see Pipeline::node_name()
+  bool damaged = false;  // its frame is, see Frame::damaged()
   std::shared_ptr<const std::string> path = {};  // of the file, for a picture of a sequence; else null
 };
 

@@ -99,9 +99,11 @@ struct SourceStats {
   std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, if the server sends it (RTCP)
   std::uint64_t packets = 0;         // of RTP that have come (RTSP, read by freshframe itself)
   std::uint64_t packets_lost = 0;    // that have not come
-  std::uint64_t packets_late = 0;  // that came after the wait for them had ended; they are in `packets`, too
-  double jitter = 0;               // mean deviation of the packets' intervals, in seconds (RFC 3550)
-  std::string last_error;          // the reason of the last or current outage; empty: there was none
+  std::uint64_t packets_late = 0;   // that came after the wait for them had ended; they are in `packets`, too
+  double jitter = 0;                // mean deviation of the packets' intervals, in seconds (RFC 3550)
+  std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
+  std::uint64_t damaged = 0;        // frames that were delivered with the mark Frame::damaged()
+  std::string last_error;           // the reason of the last or current outage; empty: there was none
 };
 
 /// One edge: its queue and its counters.
@@ -202,6 +204,7 @@ class SourceBook {
     std::uint64_t lost = 0;
     std::uint64_t late = 0;
     double jitter = 0;
+    std::uint64_t marker_faults = 0;
   };
 
   void enter(SourceState state);
@@ -216,6 +219,7 @@ class SourceBook {
   /// A frame has arrived: ends the outage, if there is one, and returns its duration in seconds.
   std::optional<double> recover(TimePoint now);
   void count_size_change();
+  void count_damaged();
   void set_decoder_delay(int frames);
   void set_behind(std::optional<double> seconds);
   void set_packets(const Packets& packets);

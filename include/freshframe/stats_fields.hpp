@@ -70,6 +70,10 @@ inline constexpr auto kSourceFields = std::tuple{
                "Packets of RTP that came after the wait for them had ended."},
     StatsField{"jitter", &SourceStats::jitter, "source_jitter_seconds", "gauge",
                "Mean deviation of the intervals between packets of RTP."},
+    StatsField{"marker_faults", &SourceStats::marker_faults, "source_marker_faults_total", "counter",
+               "How often RTP's marker was on a packet that did not end its picture."},
+    StatsField{"damaged", &SourceStats::damaged, "source_damaged_total", "counter",
+               "Frames that were delivered with the mark that a part of them was lost."},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
 };
 

@@ -71,6 +71,12 @@ class Frame:
         """'bt601', 'bt709', 'bt2020' or 'unspecified'."""
 
     @property
+    def damaged(self) -> bool:
+        """
+        A part of the picture, or of one that it was predicted from, was lost on its way here or could not be decoded. A frame that a node makes of a damaged one is damaged, too.
+        """
+
+    @property
     def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]:
         """
         The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb (h, w, 3). They are read-only views.
@@ -191,6 +197,10 @@ class Sample(Generic[T_co]):
         """
         time.monotonic() when the device, file or network delivered the packet.
         """
+
+    @property
+    def damaged(self) -> bool:
+        """The frame that the value was made from is damaged, see Frame.damaged."""
 
     @property
     def source(self) -> str:
@@ -417,6 +427,12 @@ class SourceStats:
 
     @property
     def jitter(self) -> float: ...
+
+    @property
+    def marker_faults(self) -> int: ...
+
+    @property
+    def damaged(self) -> int: ...
 
     @property
     def last_error(self) -> str: ...
@@ -871,6 +887,13 @@ class OpenOptions:
     def must_open(self, arg: bool, /) -> None: ...
 
     @property
+    def damaged(self) -> str:
+        """"mark" or "hold"."""
+
+    @damaged.setter
+    def damaged(self, arg: str, /) -> None: ...
+
+    @property
     def loop(self) -> bool: ...
 
     @loop.setter
@@ -926,6 +949,9 @@ class VideoInfo:
 
     @property
     def client(self) -> str: ...
+
+    @property
+    def ends_by(self) -> str: ...
 
 class MediaVersions:
     """FFmpeg's versions, licence and build flags."""

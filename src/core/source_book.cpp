@@ -78,6 +78,11 @@ void SourceBook::count_size_change() {
   ++stats_.size_changes;
 }
 
+void SourceBook::count_damaged() {
+  const Lock lock(mutex_);
+  ++stats_.damaged;
+}
+
 void SourceBook::set_decoder_delay(int frames) {
   const Lock lock(mutex_);
   stats_.decoder_delay = frames;
@@ -94,6 +99,7 @@ void SourceBook::set_packets(const Packets& packets) {
   stats_.packets_lost = packets.lost;
   stats_.packets_late = packets.late;
   stats_.jitter = packets.jitter;
+  stats_.marker_faults = packets.marker_faults;
 }
 
 void SourceBook::set_wall_clock(std::optional<double> seconds) {

@@ -43,6 +43,8 @@ Loss loss_of(NodeDropCause cause) noexcept {
       return Loss::Worker;
     case NodeDropCause::Repeated:
       return Loss::Repeated;
+    case NodeDropCause::Lost:
+      return Loss::Lost;
     case NodeDropCause::Stop:
       break;
   }

@@ -35,9 +35,10 @@ enum class Loss : std::uint8_t {
   Pool,
   Error,
   Worker,
-  Repeated
+  Repeated,
+  Lost
 };
-inline constexpr int kLosses = 11;
+inline constexpr int kLosses = 12;
 
 /// Of a camera that an agent runs.
 struct CameraRecord {
@@ -53,7 +54,7 @@ struct CameraRecord {
   std::uint32_t camera = 0;
   std::uint32_t sessions = 0;  // open at the camera, of sources with a gate
 };
-static_assert(sizeof(CameraRecord) == 160);
+static_assert(sizeof(CameraRecord) == 168);
 
 /// Of an outbox; always reported == full + expired + fenced + handed + waiting.
 struct OutboxRecord {

@@ -133,6 +133,17 @@ void check_live(const std::string& url, const OpenOptions& options) {
 
 }  // namespace
 
+std::string_view to_string(Damaged damaged) noexcept {
+  return damaged == Damaged::Hold ? "hold" : "mark";
+}
+
+Damaged damaged_of(std::string_view name) {
+  for (const auto each : {Damaged::Mark, Damaged::Hold}) {
+    if (to_string(each) == name) return each;
+  }
+  throw OptionError("damaged must be \"mark\" or \"hold\", got \"" + std::string(name) + "\"");
+}
+
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
   const auto kind = url_kind(url);
   check(options);

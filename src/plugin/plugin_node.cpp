@@ -239,7 +239,7 @@ std::optional<Emitted> Instance::process(const AnySample& sample) {
                                std::chrono::nanoseconds(sample.stamp.captured.time_since_epoch()).count(),
                                sample.dropped,
                                sample.stamp.source,
-                               0};
+                               sample.stamp.damaged ? 1 : 0};
   const std::unique_ptr<Lent, decltype([](Lent* lent) { lent->clear(); })> lent(&lent_);
   lent->frame.frame = sample.frame;
   input_->to_c(sample, *lent);

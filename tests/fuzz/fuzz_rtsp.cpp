@@ -104,9 +104,16 @@ void read_packets(Input input) {
   Reception reception(90000);
   std::size_t came = 0;
   std::size_t given = 0;
-  PictureMaker maker(codec, 90000, input.byte() % 2 == 0, joining, [&](const Picture& picture) {
-    given += static_cast<std::size_t>(picture.packet->size);
-  });
+  std::uint64_t missing = 0;
+  std::uint64_t lost = 0;
+  Damage damage;
+  PictureMaker maker({.codec = codec, .believes_markers = input.byte() % 2 == 0}, joining,
+                     [&](const Picture& picture) {
+                       given += static_cast<std::size_t>(picture.packet->size);
+                       missing += picture.missing;
+                       const bool damaged = damage.add(picture.notes, picture.arrived);
+                       require(damaged || !picture.notes.torn);
+                     });
   TimePoint now{};
   while (!input.empty()) {
     const std::size_t size = input.byte();
@@ -122,12 +129,15 @@ void read_packets(Input input) {
     while (const auto ordered = order.take(now)) {
       const auto packet = parse_rtp(ordered->bytes);
       require(packet.has_value());
-      maker.add(*packet, ordered->after_gap, now);
+      lost += ordered->lost;
+      maker.add(*packet, ordered->lost, now);
     }
     static_cast<void>(order.due());
   }
-  static_cast<void>(reception.report(order, now));
+  auto report = reception.report(order, now);
+  reception.append_loss(order, report);
   require(given <= came);
+  require(missing <= lost);
 }
 
 }  // namespace

@@ -143,7 +143,9 @@ struct Shim {
         const Frame frame(host, sample->frame);
         const auto& stamp = *sample->stamp;
         const Sample<In> given{
-            {stamp.seq, stamp.pts, stamp.captured_ns, stamp.dropped, stamp.source}, value, frame};
+            {stamp.seq, stamp.pts, stamp.captured_ns, stamp.dropped, stamp.source, stamp.damaged != 0},
+            value,
+            frame};
         std::optional<Out> result = node.process(given, node.freshframe_context);
         return result ? give<Out>(std::move(*result), out) : 0;
       });

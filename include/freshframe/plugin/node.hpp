@@ -21,6 +21,7 @@ struct Stamp {
   std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC
   std::uint64_t dropped = 0;     // samples dropped on this edge since the previous one
   int source = -1;               // index of the source node
+  bool damaged = false;          // a part of its picture was lost on the way, see abi.h
 };
 
 /// The input of a node. Valid during the call.

@@ -14,6 +14,7 @@ from .messages import Messages
 from .outcome import ExitCode, watched
 
 _READ_SECONDS = 2.0
+_CLIENTS = {"freshframe": "freshframe", "ffmpeg": "FFmpeg"}
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
@@ -74,8 +75,15 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
             rows["link"] = (
                 f"{connection['reconnects']} reconnects, {connection['stalls']} stalls, "
                 f"{connection['size_changes']} size changes, "
-                f"decoder delay {connection['decoder_delay']} frames"
+                f"decoder delay {connection['decoder_delay']} frames, {connection['damaged']} damaged frames"
             )
+        if record["client"]:
+            rows["rtsp"] = f"read by {_CLIENTS[record['client']]}"
+            if record["ends_by"]:
+                rows["rtsp"] += (
+                    f", pictures end at the {record['ends_by']}, {connection['packets_lost']} of "
+                    f"{connection['packets'] + connection['packets_lost']} packets lost"
+                )
     return [f"{name:<10} {text}" for name, text in rows.items()]
 
 

@@ -38,6 +38,8 @@ def _source(source: _native.SourceStats) -> SourceStats:
         packets_lost=source.packets_lost,
         packets_late=source.packets_late,
         jitter=source.jitter,
+        marker_faults=source.marker_faults,
+        damaged=source.damaged,
         last_error=source.last_error,
     )
 

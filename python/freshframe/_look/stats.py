@@ -11,7 +11,7 @@ from .._interpreter import fork
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
-NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop", "repeated"]
+NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop", "repeated", "lost"]
 WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[
     "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
@@ -42,6 +42,8 @@ class SourceStats:
         packets_lost: Packets that have not come.
         packets_late: Packets that came after the wait for them had ended. They are among ``packets``, too.
         jitter: Mean deviation of the intervals between packets, in seconds (RFC 3550).
+        marker_faults: How often RTP's marker was on a packet that did not end its picture.
+        damaged: Frames that were delivered with the mark ``Frame.damaged``.
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
     """
 
@@ -58,6 +60,8 @@ class SourceStats:
     packets_lost: int
     packets_late: int
     jitter: float
+    marker_faults: int
+    damaged: int
     last_error: str
 
 

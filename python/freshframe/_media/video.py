@@ -60,6 +60,7 @@ class VideoSource(NativeSource["Frame"]):
             container=info.container,
             interlaced=info.interlaced,
             client=info.client,
+            ends_by=info.ends_by,
         )
 
 
@@ -73,6 +74,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     open_timeout: float = 5.0,
     read_timeout: float = 5.0,
     reconnect: bool | None = None,
+    damaged: Literal["mark", "hold"] = "mark",
     loop: bool = False,
     realtime: bool = False,
     decoder_threads: int | None = None,
@@ -101,6 +103,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         read_timeout: Seconds without a packet after which the connection counts as lost.
         reconnect: Of a live source. None or True: it connects again, forever, with pauses of 0.5 to 10 s, and
             start() succeeds even without the camera or the server. False: SourceError or SourceTimeout.
+        damaged: What a network stream does with frames of which a part was lost on the way, or that were
+            predicted from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops
+            them, up to the next frame that can be decoded whole; its state is "waiting_key_frame" until then.
+            Has no effect on other sources.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
             a stream.
         realtime: A file plays at its own speed and is live, like a camera. Has no effect on a camera or a
@@ -126,6 +132,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.open_timeout = _check.number("open_timeout", open_timeout)
     chosen.read_timeout = _check.number("read_timeout", read_timeout)
     chosen.reconnect = None if reconnect is None else _check.flag("reconnect", reconnect)
+    chosen.damaged = _check.text("damaged", damaged)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)

@@ -22,6 +22,9 @@ class VideoInfo:
         interlaced: Whether frames have two fields woven together; they are delivered as stored. None if it is
             not known (cameras, and a network stream before its first frame).
         client: Who speaks RTSP with the server, "freshframe" or "ffmpeg"; "" for other sources.
+        ends_by: What ends a picture in RTSP that freshframe reads: "marker", its last packet, or "timestamp",
+            the first packet of the next one, which makes pictures one frame interval older. "" for other
+            sources. It may change while the source runs, as the camera's markers are found true or false.
     """
 
     codec: str
@@ -34,3 +37,4 @@ class VideoInfo:
     container: str
     interlaced: bool | None
     client: str
+    ends_by: str

@@ -65,6 +65,8 @@ class Probe:
         fps: Frames per second, when the container says so.
         frame_count: Number of frames, when the container says so.
         duration: Seconds, when it is known.
+        client: Who speaks RTSP with the server, ``VideoInfo.client``; "" for other sources.
+        ends_by: What ends a picture of RTSP, ``VideoInfo.ends_by``; "" for other sources.
         frame_format: Layout of the first frame, ``Frame.format``.
         color_range: Of the first frame.
         color_space: Of the first frame.
@@ -83,6 +85,8 @@ class Probe:
     fps: float | None
     frame_count: int | None
     duration: float | None
+    client: str
+    ends_by: str
     frame_format: str
     color_range: Literal["limited", "full"]
     color_space: str
@@ -148,6 +152,8 @@ class Probing:
             fps=info.fps,
             frame_count=info.frame_count,
             duration=info.duration,
+            client=info.client,
+            ends_by=info.ends_by,
             frame_format=frame.format,
             color_range=frame.color_range,
             color_space=frame.color_space,

@@ -132,6 +132,9 @@ void bind_properties(nb::class_<Frame>& frame) {
           "color_space",
           [](const Frame& self) { return std::string(to_string(self.picture_format().space)); },
           "'bt601', 'bt709', 'bt2020' or 'unspecified'.")
+      .def_prop_ro("damaged", &Frame::damaged,
+                   "A part of the picture, or of one that it was predicted from, was lost on its way here or "
+                   "could not be decoded. A frame that a node makes of a damaged one is damaged, too.")
       .def_prop_ro(
           "planes", &planes, nb::sig("def planes(self, /) -> tuple[numpy.typing.NDArray[numpy.uint8], ...]"),
           "The component arrays, without a conversion: (h, w) uint8, nv12's chroma (h, w, 2), bgr and rgb "

@@ -60,6 +60,10 @@ void bind_open_options(nb::module_& module) {
       .def_rw("read_timeout", &OpenOptions::read_timeout)
       .def_rw("reconnect", &OpenOptions::reconnect)
       .def_rw("must_open", &OpenOptions::must_open)
+      .def_prop_rw(
+          "damaged", [](const OpenOptions& self) { return std::string(to_string(self.damaged)); },
+          [](OpenOptions& self, const std::string& name) { self.damaged = damaged_of(name); },
+          "\"mark\" or \"hold\".")
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)
@@ -77,7 +81,8 @@ void bind_video_info(nb::module_& module) {
       .def_ro("pixel_format", &VideoInfo::pixel_format)
       .def_ro("container", &VideoInfo::container)
       .def_ro("interlaced", &VideoInfo::interlaced)
-      .def_ro("client", &VideoInfo::client);
+      .def_ro("client", &VideoInfo::client)
+      .def_ro("ends_by", &VideoInfo::ends_by);
 }
 
 }  // namespace

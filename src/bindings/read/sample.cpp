@@ -152,6 +152,9 @@ void bind_sample(nb::module_& module) {
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
           "time.monotonic() when the device, file or network delivered the packet.")
+      .def_prop_ro(
+          "damaged", [](const PythonSample& self) { return self.sample().stamp.damaged; },
+          "The frame that the value was made from is damaged, see Frame.damaged.")
       .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
       .def_prop_ro("node", &PythonSample::node,
                    "Name of the node that sent this sample. It identifies the parent in a merge.")

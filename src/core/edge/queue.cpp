@@ -64,6 +64,8 @@ std::string_view to_string(NodeDropCause cause) noexcept {
       return "stop";
     case NodeDropCause::Repeated:
       return "repeated";
+    case NodeDropCause::Lost:
+      return "lost";
   }
   return "?";
 }

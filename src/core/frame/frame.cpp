@@ -168,7 +168,11 @@ void core::FrameBody::attach(const std::shared_ptr<core::FrameBudget>& to) noexc
 }
 
 Frame::Frame(const Frame& other) noexcept
-    : body_(other.body_), form_(other.form_), loan_(other.loan_), holder_(other.holder_) {
+    : body_(other.body_),
+      form_(other.form_),
+      loan_(other.loan_),
+      damaged_(other.damaged_),
+      holder_(other.holder_) {
   if (body_ != nullptr) body_->hold(loan_, holder_);
 }
 
@@ -198,7 +202,7 @@ Plane Frame::luma() const {
 Frame Frame::to(PixelFormat format) const {
   body_->form(format);
   body_->hold(loan_, holder_);
-  return {body_, format, loan_, holder_};
+  return {body_, format, loan_, damaged_, holder_};
 }
 
 bool Frame::has(PixelFormat format) const noexcept {
@@ -235,13 +239,13 @@ Frame core::FrameAccess::loan(const Frame& frame, std::uint16_t holder) noexcept
   const auto* lender = body->lender.load(std::memory_order_acquire);
   if (lender == nullptr || !lender->knows(holder)) holder = 0;
   body->hold(true, holder);
-  return {body, frame.form_, true, holder};
+  return {body, frame.form_, true, frame.damaged_, holder};
 }
 
 Frame core::FrameAccess::engine(const Frame& frame) noexcept {
   if (frame.body_ == nullptr) return {};
   frame.body_->hold(false, 0);
-  return {frame.body_, frame.form_, false};
+  return {frame.body_, frame.form_, false, frame.damaged_};
 }
 
 bool core::FrameAccess::is_loan(const Frame& frame) noexcept {

@@ -48,6 +48,7 @@ void Runner::emit(Emitted output, const AnySample& from) {
     sample.frame = from.frame;
   }
   if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
+  if (sample.stamp.damaged) sample.frame.mark_damaged();
   if (is_frame) FrameAccess::attach(sample.frame, core_.budget());
   send(std::move(sample));
 }
@@ -65,7 +66,8 @@ bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
   if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
   FrameAccess::attach(frame, core_.budget());
   const auto captured = captured_of(item, now);
-  send({{seq, item.pts, captured, index_, std::move(item.path)},
+  const bool damaged = frame.damaged();
+  send({{seq, item.pts, captured, index_, damaged, std::move(item.path)},
         std::move(frame),
         std::move(item.value.value),
         0,

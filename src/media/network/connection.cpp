@@ -57,6 +57,16 @@ bool is_key(const AVPacket& packet, AVCodecID codec) {
   return (packet.flags & AV_PKT_FLAG_KEY) != 0;
 }
 
+bool is_intra_only(AVCodecID codec) {
+  const auto* description = avcodec_descriptor_get(codec);
+  return description != nullptr && (description->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
+}
+
+Refresh refresh_of(const AVPacket& packet, AVCodecID codec) {
+  if (is_intra_only(codec)) return Refresh::All;
+  return is_key(packet, codec) ? Refresh::Point : Refresh::None;
+}
+
 /// RTCP sender reports: FFmpeg attaches the time of the first packet after each.
 std::optional<double> wall_clock_of(const AVPacket& packet) {
 #if LIBAVCODEC_VERSION_MAJOR >= 60
@@ -146,6 +156,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
       }
     } else if (*result == AVERROR_INVALIDDATA) {
       context.counters.drop(NodeDropCause::Decode);
+      after_loss_ = true;
       if (++damaged_in_row_ > kMostDamagedPacketsInRow) lose("it sends only damaged packets", EBADMSG);
     } else if (*result == AVERROR_EOF) {
       if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);
@@ -157,9 +168,15 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
       note_packet(context);
       av_packet_unref(&packet);
       av_packet_move_ref(&packet, queue_ ? taken_.packet.get() : &input_->packet());
+      const auto codec = decoder().context().codec_id;
       return PacketNotes{.arrived = queue_ ? arrival(context) : interval_.last(),
-                         .can_begin = is_key(packet, decoder().context().codec_id),
-                         .wall_clock = wall_clock_of(packet)};
+                         .can_begin = is_key(packet, codec),
+                         .wall_clock = wall_clock_of(packet),
+                         .picture = {.torn = (packet.flags & AV_PKT_FLAG_CORRUPT) != 0,
+                                     .after_loss = std::exchange(after_loss_, false),
+                                     .reference = !is_intra_only(codec),
+                                     .refresh = refresh_of(packet, codec),
+                                     .time = input_->seconds(packet.pts)}};
     }
   }
 }

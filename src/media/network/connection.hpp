@@ -70,6 +70,7 @@ class LiveConnection final : public PacketConnection {
   bool reads_aside_ = false;
   std::shared_ptr<PacketQueue> queue_;  // of a playlist, once it is read; shared with the detached call
   ReadPacket taken_;                    // from queue_
+  bool after_loss_ = false;             // a packet could not be read
   int damaged_in_row_ = 0;
   PacketInterval interval_;
 };

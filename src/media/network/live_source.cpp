@@ -43,6 +43,8 @@ void LiveSource::connect(const Context& context) {
   held_.clear();
   repeated_.connect();
   repeated_until_.reset();
+  damage_ = Damage();
+  has_frame_ = false;
   connection_ = connector_.connect(context);
   key_gate_ = KeyGate(key_patience(connection_->decoder().context().codec_id));
   fruitless_.begin(context.clock.now());
@@ -82,10 +84,12 @@ AvFramePtr LiveSource::pull(const Context& context) {
       case Decoder::Result::Frame:
         fruitless_.begin(context.clock.now());
         key_gate_.note_picture();
-        if (decoder.is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
         return std::move(spare_);
       case Decoder::Result::Damaged:
-        if (key_gate_.has_begun()) context.counters.drop(NodeDropCause::Decode);
+        if (!held_.is_newest_torn()) damage_.lose();  // else it is known what that damages
+        // A picture may come all the same. Where pictures are counted, this one is when a later one has come.
+        if (key_gate_.has_begun() && !connection_->counts_pictures())
+          context.counters.drop(NodeDropCause::Decode);
         break;
       case Decoder::Result::NeedsPacket:
       case Decoder::Result::End:
@@ -121,13 +125,27 @@ bool LiveSource::feed(const Context& context) {
 /// Gives packet_ to the decoder. Throws SourceError when it makes no pictures of any, as of another codec's.
 void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
-  if (connection_->decoder().send(*packet_, captured)) {
-    held_.add(captured, connection_->seconds(packet_->pts));
-  } else if (key_gate_.has_begun()) {
-    context.counters.drop(NodeDropCause::Decode);
+  note_ends(notes.ends_by);
+  HeldPackets::Packet packet{.captured = captured,
+                             .time = connection_->seconds(packet_->pts),
+                             .torn = notes.picture.torn,
+                             .damaged = damage_.add(notes.picture, notes.arrived),
+                             .missing = notes.missing,
+                             .dropped = notes.dropped};
+  const bool taken = connection_->decoder().send(*packet_, captured);
+  if (!taken) {
+    if (!packet.torn) damage_.lose();
+    if (key_gate_.has_begun() && !connection_->counts_pictures())
+      context.counters.drop(NodeDropCause::Decode);
   }
+  if (taken || connection_->counts_pictures()) held_.add(packet);
   if (key_gate_.gives_up(notes.arrived)) connection_->decoder().show_incomplete();
-  if (!key_gate_.has_begun() || !fruitless_.add(notes.arrived, options_.read_timeout)) return;
+  check_fruitful(notes.arrived);
+}
+
+/// Throws SourceError when the decoder has made no picture for too long.
+void LiveSource::check_fruitful(TimePoint arrived) {
+  if (!key_gate_.has_begun() || !fruitless_.add(arrived, options_.read_timeout)) return;
   const auto why = connection_->decoder().failure();
   std::ostringstream text;
   text << "lost '" << masked_ << "': for " << options_.read_timeout
@@ -162,9 +180,17 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   auto& book = context.counters.source();
   const TimePoint captured = Decoder::captured_of(*frame);
   const auto time = connection_->seconds(frame->best_effort_timestamp);
-  book.set_decoder_delay(static_cast<int>(held_.take(captured, time)));
+  const auto notes = take_notes(*frame, context);
+  book.set_decoder_delay(static_cast<int>(notes.held));
   if (is_repeated(time)) {
     context.counters.drop(NodeDropCause::Repeated);
+    --seq_;  // it has its number already
+    return std::nullopt;
+  }
+  if (notes.damaged && options_.damaged == Damaged::Hold) {
+    connector_.note_frame();
+    context.counters.drop(NodeDropCause::Lost);
+    if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyFrame);
     return std::nullopt;
   }
   const double pts = timeline_.place(time, captured);
@@ -176,7 +202,37 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   note_frame(context);
   connector_.note_frame();
   note_info(*made, first);
-  return SourceItem<Frame>{*std::move(made), pts, captured};
+  if (notes.damaged) {
+    made->mark_damaged();
+    book.count_damaged();
+  }
+  return SourceItem<Frame>{*std::move(made), pts, captured, seq_};
+}
+
+/// What is known of a frame. Pictures before it that will not come are counted, and have taken numbers.
+HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& context) {
+  auto notes = held_.take(Decoder::captured_of(frame), connection_->seconds(frame.best_effort_timestamp));
+  if (connection_->decoder().is_damaged(frame)) {
+    notes.damaged = true;
+    if (!notes.torn) damage_.lose();
+    if (!notes.torn) held_.mark_damaged();
+  }
+  ++seq_;
+  // As with the packets before the first key picture, those that its decoder leaves out are no losses.
+  if (!connection_->counts_pictures() || !std::exchange(has_frame_, true)) return notes;
+  context.counters.drop(NodeDropCause::Lost, notes.missing);
+  context.counters.drop(NodeDropCause::Decode, notes.failed);
+  seq_ += static_cast<std::int64_t>(notes.missing + notes.dropped + notes.failed);
+  return notes;
+}
+
+void LiveSource::note_ends(std::string_view ends_by) {
+  if (ends_by == ends_by_) return;
+  ends_by_ = ends_by;
+  if (!info_known_) return;
+  auto known = info();
+  known.ends_by = ends_by_;
+  set_info(std::move(known));
 }
 
 /// The first frame has the properties that the server did not send.
@@ -184,6 +240,7 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
   if (info_known_) return;
   info_known_ = true;
   VideoInfo info = connection_->info();
+  info.ends_by = ends_by_;
   info.width = made.width();
   info.height = made.height();
   const char* name = av_get_pix_fmt_name(static_cast<AVPixelFormat>(first.pixel_format));

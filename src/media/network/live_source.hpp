@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/arrival_line.hpp"
@@ -49,15 +50,19 @@ class LiveSource final : public ReconnectingSource {
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   void decode(const PacketNotes& notes, const Context& context);
+  void check_fruitful(TimePoint arrived);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
   [[nodiscard]] bool is_repeated(std::optional<double> time) const;
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
+  [[nodiscard]] HeldPackets::Taken take_notes(const AVFrame& frame, const Context& context);
+  void note_ends(std::string_view ends_by);
   void note_info(const Frame& made, const FirstFrame& first);
 
   const LiveUrl url_;
   const std::string masked_;  // for messages
   const OpenOptions options_;
   bool info_known_ = false;  // of a first frame
+  std::string ends_by_;      // as in VideoInfo
   Connector connector_;      // outlives connection_
   std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
@@ -68,6 +73,9 @@ class LiveSource final : public ReconnectingSource {
   AvFramePtr spare_;     // for the next receive()
   KeyGate key_gate_{0};  // of this connection
   HeldPackets held_;
+  Damage damage_;           // of this connection
+  bool has_frame_ = false;  // of this connection
+  std::int64_t seq_ = -1;   // of the last frame
   FruitlessPackets fruitless_;
   RepeatedPackets repeated_;
   std::optional<double>

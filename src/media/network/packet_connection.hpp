@@ -7,9 +7,11 @@
 
 #include <cstdint>
 #include <optional>
+#include <string_view>
 
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
+#include "media/network/stream/damage.hpp"
 
 namespace freshframe::media {
 
@@ -18,7 +20,11 @@ struct PacketNotes {
   TimePoint arrived{};     // its first byte, by the context's clock
   bool can_begin = false;  // decoding can begin with it: a key picture
   /// Unix time of this packet by the server's clock, in seconds, if the server has sent it (RTCP sender reports).
-  std::optional<double> wall_clock;
+  std::optional<double> wall_clock = {};
+  PictureNotes picture = {};
+  std::uint64_t missing = 0;      // pictures before it of which nothing has come
+  std::uint64_t dropped = 0;      // pictures before it that have come and were dropped, and counted
+  std::string_view ends_by = {};  // as in VideoInfo; a literal
 };
 
 /// The stream is over as it should be: it had an end from the beginning, and all of it has come.
@@ -52,6 +58,8 @@ class PacketConnection {
   [[nodiscard]] virtual bool is_timeless() const = 0;
   /// A playlist (HLS): it arrives in bursts, and a new connection begins with what the last one has brought.
   [[nodiscard]] virtual bool is_bursty() const = 0;
+  /// Each packet is a picture, and it is known how many did not come.
+  [[nodiscard]] virtual bool counts_pictures() const { return false; }
 };
 
 }  // namespace freshframe::media

@@ -41,6 +41,7 @@ Address address_of(const LiveUrl& url) {
 SessionOptions session_options(const ClientOptions& client, const Memory& memory) {
   auto options = client.session;
   if (memory.udp_fails) options.transport = Transport::TcpThenUdp;
+  options.swaps_keep_alive = memory.keep_alive.is_swapped();
   return options;
 }
 
@@ -67,6 +68,7 @@ Connection::Connection(const LiveUrl& url, const OpenOptions& options, const Con
     fail(fault, "cannot open");
   }
   interval_.begin(clock_.now());
+  played_ = clock_.now();
   reader_ = std::jthread([this] { read(); });
 }
 
@@ -79,6 +81,7 @@ Connection::~Connection() {
   memory_.counts.received += counts.received;
   memory_.counts.lost += counts.lost;
   memory_.counts.late += counts.late;
+  memory_.marker_faults += static_cast<std::uint64_t>(maker_->ends().faults());
 }
 
 void Connection::open(TimePoint deadline) {
@@ -91,8 +94,11 @@ void Connection::open(TimePoint deadline) {
   describe();
   order_.emplace(session_->over_udp());
   reception_.emplace(media_.clock);
-  maker_.emplace(*codec_of(media_.encoding), media_.clock, memory_.believes_markers, *depacketiser_,
-                 [this](Picture picture) { put(std::move(picture)); });
+  maker_.emplace(PictureMaker::Stream{.codec = *codec_of(media_.encoding),
+                                      .clock = media_.clock,
+                                      .believes_markers = memory_.believes_markers,
+                                      .rate = media_.rate},
+                 *depacketiser_, [this](Picture picture) { put(std::move(picture)); });
   session_->play(deadline);
 }
 
@@ -189,18 +195,31 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
     fail(Fault(Trouble::Dialogue, error.what()), "lost");
   }
   if (context.stop.stop_requested()) return std::nullopt;
-  if (!picture) throw_no_video(url_, options_.read_timeout);
+  if (!picture) {
+    note_end();
+    throw_no_video(url_, options_.read_timeout);
+  }
   interval_.note(picture->arrived);
   book.flow();
   av_packet_unref(&packet);
   av_packet_move_ref(&packet, picture->packet.get());
-  return PacketNotes{
-      .arrived = picture->arrived, .can_begin = picture->key, .wall_clock = picture->wall_time};
+  return PacketNotes{.arrived = picture->arrived,
+                     .can_begin = picture->key,
+                     .wall_clock = picture->wall_time,
+                     .picture = picture->notes,
+                     .missing = picture->missing,
+                     .dropped = picture->dropped,
+                     .ends_by = picture->by_marker ? "marker" : "timestamp"};
 }
 
 std::optional<double> Connection::seconds(std::int64_t ticks) const {
   if (ticks == AV_NOPTS_VALUE) return std::nullopt;
   return static_cast<double>(ticks) / media_.clock;
+}
+
+/// The server has ended the session, or sends nothing any more.
+void Connection::note_end() {
+  memory_.keep_alive.note_end(interval_.last() - played_, session_->timeout());
 }
 
 /// As an error of a source.
@@ -217,6 +236,9 @@ void Connection::fail(const Fault& fault, const std::string& doing) {
       memory_.udp_fails = true;
       throw SourceTimeout(doing + " '" + url_ + "': " + fault.what() + "; the next attempt is over TCP", url_,
                           ETIMEDOUT);
+    case Trouble::Lost:
+      note_end();
+      [[fallthrough]];
     default:
       throw SourceError(doing + " '" + url_ + "': " + fault.what(), url_, fault.code());
   }
@@ -233,7 +255,7 @@ void Connection::on_packet(Bytes bytes, TimePoint arrived) {
 void Connection::make_pictures(TimePoint now) {
   while (const auto ordered = order_->take(now)) {
     const auto packet = parse_rtp(ordered->bytes);
-    if (packet) maker_->add(*packet, ordered->after_gap, ordered->arrived);
+    if (packet) maker_->add(*packet, ordered->lost, ordered->arrived);
   }
 }
 
@@ -253,14 +275,29 @@ void Connection::on_time(TimePoint now) {
   if (const auto due = order_->due(); due && *due <= now) make_pictures(now);
 }
 
+/// Where a server takes it, it is told once a second that pictures are lost: it may send a key picture then.
+bool Connection::is_urgent(TimePoint now) const {
+  constexpr Seconds kInterval{1};
+  return media_.takes_pli && damage_.is_damaged() && order_->source() &&
+         (!told_loss_ || now - *told_loss_ >= kInterval);
+}
+
 std::vector<std::uint8_t> Connection::report(TimePoint now) {
   note_counts();
-  return reception_->report(*order_, now);
+  auto bytes = reception_->report(*order_, now);
+  if (!is_urgent(now)) return bytes;
+  told_loss_ = now;
+  reception_->append_loss(*order_, bytes);
+  return bytes;
 }
 
 void Connection::put(Picture picture) {
+  static_cast<void>(damage_.add(picture.notes, picture.arrived));
   const auto dropped = pictures_.put(std::move(picture), clock_.now());
-  if (dropped > 0) counters_.drop(NodeDropCause::Device, dropped);
+  if (dropped > 0) {
+    counters_.drop(NodeDropCause::Device, dropped);
+    damage_.lose();
+  }
   if (maker_->oversized() > oversized_)
     counters_.drop(NodeDropCause::Decode, maker_->oversized() - oversized_);
   oversized_ = maker_->oversized();
@@ -275,10 +312,12 @@ void Connection::put(Picture picture) {
 void Connection::note_counts() {
   const auto& now = order_->counts();
   const auto& before = memory_.counts;
+  const auto faults = static_cast<std::uint64_t>(maker_->ends().faults());
   counters_.source().set_packets({.received = before.received + now.received,
                                   .lost = before.lost + now.lost,
                                   .late = before.late + now.late,
-                                  .jitter = reception_->jitter()});
+                                  .jitter = reception_->jitter(),
+                                  .marker_faults = memory_.marker_faults + faults});
 }
 
 }  // namespace freshframe::media::rtsp

@@ -16,6 +16,7 @@
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/live/packet_interval.hpp"
 #include "media/network/packet_connection.hpp"
+#include "media/network/stream/damage.hpp"
 #include "media/network/url.hpp"
 #include "media/rtsp/client_options.hpp"
 #include "media/rtsp/packets/packet_order.hpp"
@@ -24,6 +25,7 @@
 #include "media/rtsp/pictures/picture_maker.hpp"
 #include "media/rtsp/pictures/picture_queue.hpp"
 #include "media/rtsp/protocol/fault.hpp"
+#include "media/rtsp/session/keep_alive.hpp"
 #include "media/rtsp/session/session.hpp"
 #include "media/rtsp/session/waiter.hpp"
 
@@ -32,8 +34,10 @@ namespace freshframe::media::rtsp {
 /// What a source keeps of its camera from one connection to the next.
 struct Memory {
   bool believes_markers = false;
-  bool udp_fails = false;          // no packet came that way
-  PacketOrder::Counts counts;      // of all connections before
+  bool udp_fails = false;      // no packet came that way
+  PacketOrder::Counts counts;  // of all connections before
+  std::uint64_t marker_faults = 0;
+  KeepAlive keep_alive;
   std::optional<Trouble> trouble;  // why the last connection could not be made, or was lost
 };
 
@@ -53,6 +57,7 @@ class Connection final : public PacketConnection, private PacketSink {
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const override;
   [[nodiscard]] bool is_timeless() const override { return false; }
   [[nodiscard]] bool is_bursty() const override { return false; }
+  [[nodiscard]] bool counts_pictures() const override { return true; }
 
  private:
   void open(TimePoint deadline);
@@ -61,6 +66,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void make_decoder();
   void describe();
   void read() noexcept;
+  void note_end();
   [[noreturn]] void fail(const Fault& fault, const std::string& doing);
 
   // Of the reading thread.
@@ -68,6 +74,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void on_report(Bytes bytes, TimePoint arrived) override;
   [[nodiscard]] std::optional<TimePoint> due() const override { return order_->due(); }
   void on_time(TimePoint now) override;
+  [[nodiscard]] bool is_urgent(TimePoint now) const override;
   [[nodiscard]] std::vector<std::uint8_t> report(TimePoint now) override;
   void make_pictures(TimePoint now);
   void put(Picture picture);
@@ -91,10 +98,13 @@ class Connection final : public PacketConnection, private PacketSink {
   std::optional<PacketOrder> order_;
   std::optional<Reception> reception_;
   std::optional<PictureMaker> maker_;
+  Damage damage_;  // as far as the reading thread knows
+  std::optional<TimePoint> told_loss_;
   PictureQueue pictures_;
   std::uint64_t oversized_ = 0;  // pictures that are counted
   int faults_ = 0;               // of markers that are logged
   PacketInterval interval_;
+  TimePoint played_{};
   // Last: they end first.
   std::jthread reader_;
   std::stop_callback<std::function<void()>> on_stop_;

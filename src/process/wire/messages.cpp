@@ -73,6 +73,7 @@ void put(ByteWriter& writer, const Stamp& stamp) {
   writer.put(stamp.pts);
   writer.put(stamp.captured.time_since_epoch().count());
   writer.put(stamp.source);
+  writer.put(static_cast<std::uint8_t>(stamp.damaged ? 1 : 0));
   writer.put(static_cast<std::uint8_t>(stamp.path ? 1 : 0));
   if (stamp.path) writer.put_text(*stamp.path);
 }
@@ -83,6 +84,7 @@ Stamp get_stamp(ByteReader& reader) {
   stamp.pts = reader.get<double>();
   stamp.captured = TimePoint(TimePoint::duration(reader.get<TimePoint::rep>()));
   stamp.source = reader.get<int>();
+  stamp.damaged = reader.get_flag("a flag");
   if (reader.get_flag("a flag")) stamp.path = std::make_shared<const std::string>(reader.get_text());
   return stamp;
 }

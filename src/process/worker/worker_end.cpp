@@ -219,7 +219,9 @@ Frame WorkerEnd::frame_of(const RequestMessage& message) {
     mappings.clear();
     leases->drop(lease);
   };
-  return Frame::wrap(forms, bytes, std::move(release), ops_);
+  auto frame = Frame::wrap(forms, bytes, std::move(release), ops_);
+  if (message.stamp.damaged) frame.mark_damaged();
+  return frame;
 }
 
 ReceivedValue WorkerEnd::value_of(const ValueMessage& message) const {

@@ -52,6 +52,8 @@ std::string_view place_of(NodeDropCause cause) {
       return " with the stop";
     case NodeDropCause::Repeated:
       return " that the server had sent before";
+    case NodeDropCause::Lost:
+      return " by the network";
     case NodeDropCause::Error:
       break;
   }

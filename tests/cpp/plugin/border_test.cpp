@@ -26,6 +26,7 @@ class Mean final : public user::Node<user::Frame, double> {
   std::optional<double> process(const user::Sample<user::Frame>& sample, user::Context& context) override {
     if (sample.stamp.seq == 2) throw std::runtime_error("the third is too much");
     EXPECT_FALSE(context.stop_requested());
+    EXPECT_EQ(sample.stamp.damaged, sample.stamp.seq == 1);
     kept_ = sample.value.keep();
     return sample.value.gray().data[0];
   }
@@ -88,8 +89,10 @@ TEST(Border, AClassOfAPluginRunsInAPipelineAndItsErrorIsANodeError) {
   pipeline.start();
   feed.push(gray(7));
   EXPECT_EQ(reader.get()->value, 7);
-  feed.push(gray(9));
-  EXPECT_EQ(reader.get()->value, 9);
+  auto damaged = gray(9);
+  damaged.mark_damaged();
+  feed.push(std::move(damaged));
+  EXPECT_TRUE(reader.get()->stamp.damaged) << "what is computed of a damaged frame is, too";
   feed.push(gray(11));
   try {
     (void)reader.get();

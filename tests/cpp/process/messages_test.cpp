@@ -23,6 +23,7 @@ RequestMessage request() {
                    .pts = 1.5,
                    .captured = TimePoint(TimePoint::duration(99)),
                    .source = 1,
+                   .damaged = true,
                    .path = std::make_shared<const std::string>("a.png")};
   message.forms.push_back(
       {{.width = 5, .height = 3, .format = PixelFormat::Nv12}, {{1, 64, 64}, {1, 512, 64}}});
@@ -45,6 +46,7 @@ TEST(Messages, ARequestArrivesAsItWasSent) {
   EXPECT_EQ(got.id, 7U);
   EXPECT_EQ(got.stamp.seq, 812);
   EXPECT_EQ(got.stamp.captured, TimePoint(TimePoint::duration(99)));
+  EXPECT_TRUE(got.stamp.damaged);
   EXPECT_EQ(*got.stamp.path, "a.png");
   EXPECT_EQ(got.dropped, 5U);
   ASSERT_EQ(got.forms.size(), 1U);

@@ -15,6 +15,7 @@ from rigs.live.truth.manners import Manners
 from rigs.live.truth.network import Network
 from rigs.live.truth.server import TruthServer
 from rigs.live.truth.watch import Watch
+from support import until
 
 import freshframe as ff
 
@@ -144,6 +145,21 @@ def test_a_session_is_kept_alive(methods: tuple[str, ...]) -> None:
         stats = camera.stats
     assert seen[-1].pts > 4
     assert (stats.outages, stats.last_error) == (0, "")
+
+
+def test_a_camera_that_does_not_count_the_request_that_it_names_gets_the_other_one() -> None:
+    manners = Manners(timeout=2.0, alive=("OPTIONS",))  # it names GET_PARAMETER
+    with TruthServer(film(H264), fps=QUICK, manners=manners) as server, Watch(server.url) as camera:
+        until(lambda: camera.stats.reconnects == 2, "the third session")
+        camera.read(round(6 * QUICK))
+        assert camera.stats.outages == 2
+
+
+def test_a_server_gets_receiver_reports(transport: dict[str, str]) -> None:
+    with TruthServer(film(H264), fps=QUICK) as server, Watch(server.url, options=transport) as camera:
+        camera.read(round(6 * QUICK))
+        assert camera.stats.outages == 0
+    until(lambda: server.receiver_reports > 0, "a report")
 
 
 def test_a_password_in_a_redirect_or_an_answer_is_seen_nowhere(caplog: pytest.LogCaptureFixture) -> None:

@@ -180,6 +180,16 @@ def test_parameter_sets_come_in_one_place_only(codec: str, in_stream: bool) -> N
 
 
 @pytest.mark.parametrize("codec", ["h264", "h265"])
+def test_wrong_parameter_sets_in_the_description_do_no_harm(codec: str) -> None:
+    manners = Manners(wrong_sets=True)
+    with (
+        TruthServer(film(SHAPES[codec]), fps=QUICK, manners=manners) as server,
+        Watch(server.url, options={"rtsp": "own"}) as camera,
+    ):
+        check_whole(camera, 15)
+
+
+@pytest.mark.parametrize("codec", ["h264", "h265"])
 def test_a_stream_that_is_joined_midway_begins_at_its_next_key_picture(codec: str) -> None:
     shape = SHAPES[codec]
     with TruthServer(film(shape), fps=QUICK, skip=5) as server, Watch(server.url) as camera:

@@ -56,6 +56,7 @@ def test_every_picture_of_a_transport_stream_comes_once_whole_and_in_order(shape
     assert seen[0].number is not None
     assert seen[0].number % shape.key_interval == 0
     assert steps(seen, shape.count) == {1}
+    assert not any(one.damaged for one in seen)
 
 
 @pytest.mark.xfail(
@@ -80,6 +81,7 @@ def test_every_picture_of_hls_comes_once_whole_and_in_order() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server, Watch(server.url) as camera:
         seen = camera.read(60)
     assert steps(seen, LONG.count) == {1}
+    assert not any(one.damaged for one in seen)
 
 
 def test_hls_is_read_at_its_live_edge() -> None:

@@ -1,4 +1,4 @@
-// Counts the packets whose pictures a live source's decoder still holds.
+// The packets whose pictures a live source's decoder still holds, and what is known of them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -17,34 +17,83 @@ namespace freshframe::media {
 /// or will never come: the decoder has lost them, and does not hold them. One thread.
 class HeldPackets {
  public:
-  /// A packet went to the decoder. `time`: of its picture; nullopt: the stream has none, and no order but that of
-  /// the packets. `captured` is what its picture will have.
-  void add(TimePoint captured, std::optional<double> time) { held_.push_back({captured, time, next_++}); }
+  struct Packet {
+    TimePoint captured{};  // as its picture will have it
+    std::optional<double>
+        time;           // of its picture; nullopt: the stream has none, and no order but that of the packets
+    bool torn = false;  // as in PictureNotes
+    bool damaged = false;
+    std::uint64_t missing = 0;  // as in PacketNotes
+    std::uint64_t dropped = 0;
+  };
+  struct Taken {
+    bool torn = false;
+    std::size_t held = 0;  // packets that are still held
+    bool damaged = false;
+    std::uint64_t missing = 0;  // of all packets up to this one
+    std::uint64_t dropped = 0;
+    std::uint64_t failed = 0;  // pictures before this one that the decoder has not given
+  };
 
-  /// The picture with these has come. Returns how many packets are still held.
-  std::size_t take(TimePoint captured, std::optional<double> time) {
-    std::uint64_t its = 0;
-    for (const auto& one : held_) {
-      if (one.captured == captured && one.time == time) its = one.number;
-    }
-    std::erase_if(held_, [&](const Packet& one) {
-      const bool before = time && one.time ? *one.time <= *time : one.number <= its;
-      return before || one.number + kMostHeld < next_;
-    });
-    return held_.size();
+  /// A packet went to the decoder.
+  void add(const Packet& packet) { held_.push_back({packet, next_++}); }
+  /// Whether a part of the newest packet was lost on the way.
+  [[nodiscard]] bool is_newest_torn() const noexcept { return !held_.empty() && held_.back().packet.torn; }
+  /// The decoder has found an error in a picture, to which those that it holds may refer.
+  void mark_damaged() noexcept {
+    for (auto& one : held_) one.packet.damaged = true;
   }
 
-  void clear() noexcept { held_.clear(); }
+  /// The picture with these has come.
+  Taken take(TimePoint captured, std::optional<double> time) {
+    Taken taken;
+    std::uint64_t its = 0;
+    for (const auto& one : held_) {
+      if (one.packet.captured == captured && one.packet.time == time) its = one.number;
+    }
+    // After a loss a decoder may give a picture behind one that is shown later.
+    for (const auto& one : passed_) {
+      if (its == 0 && one.captured == captured && one.time == time) taken.damaged = one.damaged;
+    }
+    std::erase_if(held_, [&](const Numbered& one) {
+      const auto& packet = one.packet;
+      const bool before = time && packet.time ? *packet.time <= *time : one.number <= its;
+      const bool over = before || one.number + kMostHeld < next_;
+      if (over) note(packet, one.number == its, taken);
+      return over;
+    });
+    while (passed_.size() > kMostHeld) passed_.pop_front();
+    taken.held = held_.size();
+    return taken;
+  }
+
+  void clear() noexcept {
+    held_.clear();
+    passed_.clear();
+  }
 
  private:
   static constexpr std::uint64_t kMostHeld = kMostReordered + 1;  // and the picture itself
 
-  struct Packet {
-    TimePoint captured;
-    std::optional<double> time;
+  struct Numbered {
+    Packet packet;
     std::uint64_t number = 0;
   };
-  std::deque<Packet> held_;
+
+  void note(const Packet& packet, bool is_given, Taken& taken) {
+    taken.missing += packet.missing;
+    taken.dropped += packet.dropped;
+    if (is_given) {
+      taken.torn = packet.torn;
+      taken.damaged = packet.damaged;
+      return;
+    }
+    passed_.push_back(packet);
+    ++taken.failed;
+  }
+
+  std::deque<Numbered> held_;
+  std::deque<Packet> passed_;  // the newest whose pictures had not come when a later one did
   std::uint64_t next_ = 1;
 };
 

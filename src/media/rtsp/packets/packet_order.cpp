@@ -26,7 +26,7 @@ void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source,
   if (step > kSequences - kMaxMisorder) step -= kSequences;
   if (step > kMaxDropout) {
     begin(sequence, source);
-    after_gap_ = true;
+    lost_ = 1;
     step = 0;
   }
   const std::int64_t number = next_ + step;
@@ -34,14 +34,14 @@ void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source,
   if (held_.empty()) gap_since_ = now;
   const auto [place, is_new] = held_.try_emplace(number);
   if (!is_new) return;
-  place->second = Packet{{bytes.begin(), bytes.end()}, now, false};
+  place->second = Packet{{bytes.begin(), bytes.end()}, now, 0};
   held_bytes_ += bytes.size();
   highest_ = std::max(highest_, number);
   ++counts_.received;
 }
 
 void PacketOrder::begin(std::uint16_t sequence, std::uint32_t source) {
-  after_gap_ = source_.has_value();
+  lost_ = source_.has_value() ? 1 : 0;
   source_ = source;
   next_ = highest_ = sequence;
   held_.clear();
@@ -70,7 +70,7 @@ std::optional<PacketOrder::Packet> PacketOrder::take(TimePoint now) {
   }
   relax(now);
   Packet packet = std::move(first->second);
-  packet.after_gap = std::exchange(after_gap_, false);
+  packet.lost = std::exchange(lost_, 0);
   held_bytes_ -= packet.bytes.size();
   held_.erase(first);
   ++next_;
@@ -81,9 +81,9 @@ std::optional<PacketOrder::Packet> PacketOrder::take(TimePoint now) {
 /// The packets before `until` are lost.
 void PacketOrder::give_up(std::int64_t until) {
   counts_.lost += static_cast<std::uint64_t>(until - next_);
+  lost_ += static_cast<std::uint64_t>(until - next_);
   for (; next_ < until; ++next_) missing_.push_back({next_, gap_since_});
   while (missing_.size() > kMostMissing) missing_.pop_front();
-  after_gap_ = true;
 }
 
 void PacketOrder::relax(TimePoint now) {

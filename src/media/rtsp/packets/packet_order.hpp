@@ -23,7 +23,7 @@ class PacketOrder {
   struct Packet {
     std::vector<std::uint8_t> bytes;
     TimePoint arrived{};
-    bool after_gap = false;  // packets before it are missing
+    std::uint64_t lost = 0;  // packets before it that are missing; at least 1 where their number is not known
   };
   struct Counts {
     std::uint64_t received = 0;  // without duplicates
@@ -69,7 +69,7 @@ class PacketOrder {
   std::map<std::int64_t, Packet> held_;
   std::size_t held_bytes_ = 0;
   TimePoint gap_since_{};
-  bool after_gap_ = false;
+  std::uint64_t lost_ = 0;       // since the last packet was taken
   std::deque<Missing> missing_;  // the newest that were given up
   TimePoint relaxed_{};          // when the wait was last changed
   Counts counts_;

@@ -37,9 +37,9 @@ class Golomb {
   std::size_t place_ = 0;
 };
 
-/// Whether supplemental information holds a recovery point (H.264, D.1.8; H.265, D.2.8). `messages`: after
-/// the unit's header.
-bool has_recovery_point(Bytes messages) noexcept {
+/// What supplemental information says of a recovery point (H.264, D.1.8; H.265, D.2.8): its first number.
+/// `messages`: after the unit's header.
+std::optional<std::uint32_t> recovery_point(Bytes messages) noexcept {
   constexpr unsigned kRecoveryPoint = 6;
   std::size_t at = 0;
   const auto number = [&]() -> unsigned {
@@ -54,48 +54,74 @@ bool has_recovery_point(Bytes messages) noexcept {
   while (at + 2 < messages.size()) {
     const unsigned type = number();
     const unsigned size = number();
-    if (type == kRecoveryPoint) return true;
+    if (type == kRecoveryPoint)
+      return Golomb(messages.subspan(std::min<std::size_t>(at, messages.size()))).next();
     at += size;
   }
-  return false;
+  return std::nullopt;
 }
 
-/// One unit of H.264 (ITU-T H.264, table 7-1), or the beginning of one.
-void add_h264(unsigned type, Bytes body, PayloadFacts& facts) noexcept {
-  ++facts.units;
-  if (type == 7 || type == 8) ++facts.sets;
-  if (type >= 1 && type <= 5) facts.coded = true;
-  if (type == 5) facts.key = true;                              // IDR
-  if (type == 6 && has_recovery_point(body)) facts.key = true;  // SEI
-  if (type >= 10 && type <= 12) facts.tail = true;              // the end of a sequence or stream, filler
-  if (type == 1 || type == 2) {
-    Golomb header(body);
-    header.next();                              // first_mb_in_slice
-    const auto slice_type = header.next() % 5;  // table 7-6: 2 is I, 4 is SI
-    (slice_type == 2 || slice_type == 4 ? facts.intra : facts.inter) = true;
-  }
+void set_reference(bool reference, PayloadFacts& facts) noexcept {
+  (reference ? facts.reference : facts.disposable) = true;
 }
 
-/// One unit of H.265 (ITU-T H.265, table 7-1).
-void add_h265(unsigned type, Bytes body, PayloadFacts& facts) noexcept {
-  ++facts.units;
-  if (type >= 32 && type <= 34) ++facts.sets;
-  if (type < 32) facts.coded = true;
-  if (type >= 16 && type <= 23) facts.key = true;                // pictures of random access
-  if (type == 39 && has_recovery_point(body)) facts.key = true;  // prefix SEI
-  if (type == 40 || (type >= 36 && type <= 38)) facts.tail = true;
-  if (type < 16) facts.inter = true;
-}
-
+/// H.264 (ITU-T H.264).
 struct H264 {
   static constexpr std::size_t kHeader = 1;
-  static unsigned type(std::uint8_t first) noexcept { return first & 31U; }
-  static void add(unsigned type, Bytes body, PayloadFacts& facts) noexcept { add_h264(type, body, facts); }
+  static unsigned type(unsigned header) noexcept { return header & 31U; }
+
+  /// One unit (table 7-1), or the beginning of one. `header`: its first byte.
+  static void add(unsigned header, Bytes body, PayloadFacts& facts) noexcept {
+    constexpr unsigned kReferences = 0x60;  // nal_ref_idc
+    const unsigned kind = type(header);
+    ++facts.units;
+    if (kind == 7 || kind == 8) ++facts.sets;
+    if (kind >= 10 && kind <= 12) facts.tail = true;  // the end of a sequence or stream, filler
+    if (kind == 6) {                                  // SEI
+      if (const auto point = recovery_point(body)) {
+        facts.key = true;
+        facts.recovery = static_cast<int>(*point);
+      }
+    }
+    if (kind < 1 || kind > 5) return;
+    facts.coded = true;
+    set_reference((header & kReferences) != 0, facts);
+    if (kind == 5) facts.key = facts.fresh = true;  // IDR
+    if (kind == 3 || kind == 4) return;             // they follow the partition that has the slice's header
+    Golomb slice(body);
+    if (slice.next() == 0) facts.first = true;  // first_mb_in_slice
+    if (kind == 5) return;
+    const auto slice_type = slice.next() % 5;  // table 7-6: 2 is I, 4 is SI
+    (slice_type == 2 || slice_type == 4 ? facts.intra : facts.inter) = true;
+  }
 };
+
+/// H.265 (ITU-T H.265).
 struct H265 {
   static constexpr std::size_t kHeader = 2;
-  static unsigned type(std::uint8_t first) noexcept { return first >> 1U & 63U; }
-  static void add(unsigned type, Bytes body, PayloadFacts& facts) noexcept { add_h265(type, body, facts); }
+  static unsigned type(unsigned header) noexcept { return header >> 1U & 63U; }
+
+  /// One unit (table 7-1), or the beginning of one. `header`: its first byte.
+  static void add(unsigned header, Bytes body, PayloadFacts& facts) noexcept {
+    const unsigned kind = type(header);
+    ++facts.units;
+    if (kind >= 32 && kind <= 34) ++facts.sets;
+    if (kind == 40 || (kind >= 36 && kind <= 38)) facts.tail = true;
+    if (kind == 39) {  // prefix SEI
+      if (const auto point = recovery_point(body)) {
+        facts.key = true;
+        facts.recovery = static_cast<int>((*point + 1) / 2);  // its absolute value: a signed code (9.2.2)
+      }
+    }
+    if (kind >= 32) return;
+    facts.coded = true;
+    set_reference(kind >= 16 || kind % 2 == 1, facts);  // even numbers below 16: "sub-layer non-reference"
+    if (!body.empty() && body[0] >> 7U != 0) facts.first = true;  // first_slice_segment_in_pic_flag
+    if (kind == 19 || kind == 20) facts.fresh = true;             // IDR
+    if (kind >= 16 && kind <= 23) facts.key = true;               // pictures of random access
+    if (kind >= 16 && kind <= 23 && !facts.fresh && !facts.recovery) facts.recovery = 0;
+    if (kind < 16) facts.inter = true;
+  }
 };
 
 /// What follows the next start code (Annex B). Some cameras send several units as one (go2rtc WebRTC#391,
@@ -113,7 +139,7 @@ template <class Units>
 void add_unit(Bytes unit, PayloadFacts& facts) noexcept {
   while (unit.size() >= Units::kHeader) {
     const bool coded = std::exchange(facts.coded, false);
-    Units::add(Units::type(unit[0]), unit.subspan(Units::kHeader), facts);
+    Units::add(unit[0], unit.subspan(Units::kHeader), facts);
     unit = facts.coded ? Bytes() : after_start_code(unit.subspan(Units::kHeader));  // nothing follows a slice
     facts.coded = facts.coded || coded;
   }
@@ -130,15 +156,17 @@ void add_aggregate(Bytes rest, PayloadFacts& facts) noexcept {
   }
 }
 
-/// A part of a unit, which has this type. Later parts count as coded whatever the type: parameter sets are
-/// shorter than a packet, unless slices follow them behind a start code.
+/// A part of a unit, whose header begins with this byte. Later parts count as coded whatever the type:
+/// parameter sets are shorter than a packet, unless slices follow them behind a start code.
 template <class Units>
-void add_fragment(bool first, unsigned type, Bytes body, PayloadFacts& facts) noexcept {
+void add_fragment(bool first, unsigned header, Bytes body, PayloadFacts& facts) noexcept {
   PayloadFacts unit;
-  Units::add(type, body, unit);
+  Units::add(header, body, unit);
   if (!first) {
     facts.coded = unit.coded || !unit.tail;
     facts.tail = unit.tail;
+    facts.reference = unit.reference;
+    facts.disposable = unit.disposable;
     return;
   }
   facts = unit;
@@ -153,7 +181,8 @@ PayloadFacts look_at_h264(Bytes payload) noexcept {
   } else if (type != 28) {
     add_unit<H264>(payload, facts);
   } else if (payload.size() > 2) {  // FU-A; without a body it is nothing
-    add_fragment<H264>((payload[1] & kFragmentStart) != 0, payload[1] & 31U, payload.subspan(2), facts);
+    const unsigned header = (payload[0] & 0xE0U) | (payload[1] & 31U);
+    add_fragment<H264>((payload[1] & kFragmentStart) != 0, header, payload.subspan(2), facts);
   }
   return facts;
 }
@@ -167,16 +196,23 @@ PayloadFacts look_at_h265(Bytes payload) noexcept {
   } else if (type != 49) {
     add_unit<H265>(payload, facts);
   } else if (payload.size() > 3) {
-    add_fragment<H265>((payload[2] & kFragmentStart) != 0, payload[2] & 63U, payload.subspan(3), facts);
+    const unsigned header = (payload[0] & 0x81U) | (payload[2] & 63U) << 1U;
+    add_fragment<H265>((payload[2] & kFragmentStart) != 0, header, payload.subspan(3), facts);
   }
+  facts.layer = std::max(0, static_cast<int>(payload[1] & 7U) - 1);  // nuh_temporal_id_plus1
   return facts;
 }
 
-/// RFC 7741, section 4.2: the descriptor, then the payload's header, whose lowest bit is 0 in a key frame.
+/// RFC 7741, section 4.2.
+bool begins_vp8(Bytes payload) noexcept {
+  constexpr unsigned kStart = 0x10;
+  return (payload[0] & kStart) != 0 && (payload[0] & 7U) == 0;
+}
+
+/// The descriptor, then the payload's header, whose lowest bit is 0 in a key frame.
 bool begins_vp8_key(Bytes payload) noexcept {
   constexpr unsigned kExtended = 0x80;
-  constexpr unsigned kStart = 0x10;
-  if ((payload[0] & kStart) == 0 || (payload[0] & 7U) != 0) return false;
+  if (!begins_vp8(payload)) return false;
   std::size_t at = 1;
   if ((payload[0] & kExtended) != 0 && payload.size() > 1) {
     const unsigned parts = payload[at++];
@@ -192,13 +228,39 @@ bool begins_vp9_key(Bytes payload) noexcept {
   return (payload[0] & 0x08U) != 0 && (payload[0] & 0x40U) == 0;
 }
 
-/// ISO/IEC 14496-2, 6.2.5: the type of a picture follows its start code; 0 is I.
-bool begins_mpeg4_key(Bytes payload) noexcept {
+PayloadFacts look_at_vp8(Bytes payload) noexcept {
+  constexpr unsigned kNonReference = 0x20;
+  PayloadFacts facts{.coded = true, .first = begins_vp8(payload)};
+  facts.key = facts.fresh = begins_vp8_key(payload);
+  set_reference((payload[0] & kNonReference) == 0, facts);
+  return facts;
+}
+
+PayloadFacts look_at_vp9(Bytes payload) noexcept {
+  const bool first = (payload[0] & 0x08U) != 0;
+  const bool key = begins_vp9_key(payload);
+  return {.coded = true, .key = key, .first = first, .fresh = key, .reference = true};
+}
+
+/// RFC 2435, section 3.1: the offset of its bytes stands behind the first one.
+PayloadFacts look_at_jpeg(Bytes payload) noexcept {
+  const bool first = payload.size() > 3 && (payload[1] | payload[2] | payload[3]) == 0;
+  return {.coded = true, .key = true, .first = first, .fresh = true, .disposable = true};
+}
+
+/// ISO/IEC 14496-2, 6.2.5: the type of a picture follows its start code: 0 is I, 2 is B.
+PayloadFacts look_at_mpeg4(Bytes payload) noexcept {
   constexpr std::array<std::uint8_t, 4> kPicture{0, 0, 1, 0xB6};
+  PayloadFacts facts{.coded = true};
   const auto code = std::search(payload.begin(), payload.end(), kPicture.begin(), kPicture.end());
-  if (code == payload.end()) return false;
+  if (code == payload.end()) return facts;
   const auto type = code + kPicture.size();
-  return type != payload.end() && *type >> 6U == 0;
+  if (type == payload.end()) return facts;
+  facts.first = true;
+  set_reference(*type >> 6U != 2, facts);
+  facts.key = *type >> 6U == 0;
+  if (facts.key) facts.recovery = 0;  // B pictures that are shown before it refer to the one before
+  return facts;
 }
 
 }  // namespace
@@ -220,12 +282,10 @@ PayloadFacts look_at(Codec codec, Bytes payload) noexcept {
   if (payload.empty()) return {};
   if (codec == Codec::H264) return look_at_h264(payload);
   if (codec == Codec::H265) return look_at_h265(payload);
-  PayloadFacts facts{.coded = true};
-  if (codec == Codec::Jpeg) facts.key = true;
-  if (codec == Codec::Vp8) facts.key = begins_vp8_key(payload);
-  if (codec == Codec::Vp9) facts.key = begins_vp9_key(payload);
-  if (codec == Codec::Mpeg4) facts.key = begins_mpeg4_key(payload);
-  return facts;
+  if (codec == Codec::Jpeg) return look_at_jpeg(payload);
+  if (codec == Codec::Vp8) return look_at_vp8(payload);
+  if (codec == Codec::Vp9) return look_at_vp9(payload);
+  return look_at_mpeg4(payload);
 }
 
 }  // namespace freshframe::media::rtsp

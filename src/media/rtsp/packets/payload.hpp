@@ -22,8 +22,15 @@ struct PayloadFacts {
   bool key = false;    // decoding can begin with this picture
   bool intra = false;  // a slice that refers to no other picture begins here
   bool inter = false;  // a slice that may refer to another one begins here
-  int units = 0;       // that begin here
-  int sets = 0;        // of these the parameter sets
+  bool first = false;  // the first slice of a picture begins here
+  bool fresh = false;  // neither this picture nor one behind it refers to one before it
+  bool reference = false;   // others may refer to this picture
+  bool disposable = false;  // none of its layer does
+  int layer = 0;            // the temporal one, of H.265
+  /// Recovery point: so many pictures later all are whole, wherever decoding has begun before it.
+  std::optional<int> recovery = {};
+  int units = 0;  // that begin here
+  int sets = 0;   // of these the parameter sets
 };
 
 /// Of codecs without slices every packet is coded.

@@ -16,6 +16,8 @@ constexpr std::uint8_t kSenderReport = 200;
 constexpr std::uint8_t kReceiverReport = 201;
 constexpr std::uint8_t kSourceDescription = 202;
 constexpr std::uint8_t kGoodbye = 203;
+constexpr std::uint8_t kPayloadFeedback = 206;
+constexpr std::uint8_t kPictureLoss = 1;        // a kind of feedback
 constexpr std::uint8_t kCanonicalName = 1;      // an item of a source description
 constexpr double kUnixEpoch = 2'208'988'800;    // seconds from 1900 to 1970 (RFC 868)
 constexpr std::uint32_t kYear1968 = 1U << 31U;  // a clock that was never set counts from 0
@@ -109,6 +111,14 @@ std::vector<std::uint8_t> Reception::report(const PacketOrder& order, TimePoint 
   bytes.insert(bytes.end(), name_.begin(), name_.end());
   bytes.resize(end);
   return bytes;
+}
+
+void Reception::append_loss(const PacketOrder& order, std::vector<std::uint8_t>& report) const {
+  report.push_back(0x80 | kPictureLoss);
+  report.push_back(kPayloadFeedback);
+  append_u16(report, 2);  // words of 32 bits behind the first
+  append_u32(report, own_source_);
+  append_u32(report, order.source().value_or(0));
 }
 
 }  // namespace freshframe::media::rtsp

@@ -42,6 +42,8 @@ class Reception {
   [[nodiscard]] double jitter() const noexcept { return jitter_; }
   /// A receiver report and the name of the sender, as one datagram (section 6.1).
   [[nodiscard]] std::vector<std::uint8_t> report(const PacketOrder& order, TimePoint now);
+  /// Tells the sender that pictures are lost, behind a report in one datagram (RFC 4585, section 6.3.1).
+  void append_loss(const PacketOrder& order, std::vector<std::uint8_t>& report) const;
 
  private:
   const double clock_;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -18,40 +19,77 @@ bool has_slices(Codec codec) {
   return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
 }
 
+bool is_key(const PayloadFacts& facts) {
+  return facts.key || (facts.intra && !facts.inter);
+}
+
+Refresh refresh_of(const PayloadFacts& facts) {
+  if (facts.fresh) return Refresh::All;
+  if (facts.recovery) return Refresh::Point;
+  return is_key(facts) ? Refresh::Alone : Refresh::None;
+}
+
 }  // namespace
 
-PictureMaker::PictureMaker(Codec codec, int clock, bool believes_markers, Depacketiser& depacketiser,
-                           OnPicture on_picture)
-    : codec_(codec),
-      clock_(clock),
-      ends_(believes_markers || !has_slices(codec)),
+PictureMaker::PictureMaker(const Stream& stream, Depacketiser& depacketiser, OnPicture on_picture)
+    : codec_(stream.codec),
+      clock_(stream.clock),
+      ends_(stream.believes_markers || !has_slices(stream.codec)),
+      missing_(stream.rate ? std::llround(stream.clock / *stream.rate) : 0),
       depacketiser_(depacketiser),
       on_picture_(std::move(on_picture)) {}
 
-void PictureMaker::add(const RtpPacket& packet, bool after_gap, TimePoint arrived) {
+void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived) {
   const auto facts = look_at(codec_, packet.payload);
   const auto verdict = ends_.add(
       {.timestamp = packet.timestamp, .marker = packet.marker, .coded = facts.coded, .tail = facts.tail});
-  if (verdict.before) finish();
+  auto unknown = lost;  // of which picture they were
+  if (verdict.before) {
+    torn_ = torn_ || lost > 0;  // its marker has not come
+    if (lost > 0 && ends_.believes_markers()) --unknown;
+    finish();
+  }
+  note_loss(facts, unknown);
+  lost_ += lost;
   // Parameter sets amid a picture are those of the next one: some servers repeat them between slices
   // (GStreamer with config-interval=-1), where H.265's decoder does not take them.
   const bool of_next = facts_.coded && facts.units > 0 && facts.sets == facts.units && !verdict.after;
   if (!of_next) note_time(packet, arrived);
-  facts_.coded = facts_.coded || facts.coded;
-  facts_.key = facts_.key || facts.key;
-  facts_.intra = facts_.intra || facts.intra;
-  facts_.inter = facts_.inter || facts.inter;
-  facts_.units += facts.units;
+  note_facts(facts);
   taken_ += packet.payload.size();
   // FFmpeg keeps the parts of these codecs itself, up to the marker.
   if (!has_slices(codec_) && taken_ > kMostBytes) throw Fault(Trouble::Lost, "a picture has no end", EBADMSG);
-  depacketiser_.add(packet, after_gap, of_next ? next_sets_ : bytes_);
+  depacketiser_.add(packet, lost > 0, of_next ? next_sets_ : bytes_);
   if (next_sets_.size() > kMostSetBytes) next_sets_.clear();
   if (bytes_.size() > kMostBytes || facts_.units > kMostUnits) {
     bytes_.clear();
     too_large_ = true;
   }
   if (verdict.after) finish();
+}
+
+/// Packets that are lost before the first slice may be of this picture or of others.
+void PictureMaker::note_loss(const PayloadFacts& facts, std::uint64_t lost) {
+  if (facts_.coded) {
+    torn_ = torn_ || lost > 0;
+    return;
+  }
+  const bool headless = facts.coded && !facts.first;
+  torn_ = torn_ || (headless && (lost > 0 || after_loss_));
+  after_loss_ = after_loss_ || lost > (headless ? 1U : 0U);
+}
+
+void PictureMaker::note_facts(const PayloadFacts& facts) {
+  facts_.coded = facts_.coded || facts.coded;
+  facts_.key = facts_.key || facts.key;
+  facts_.intra = facts_.intra || facts.intra;
+  facts_.inter = facts_.inter || facts.inter;
+  facts_.fresh = facts_.fresh || facts.fresh;
+  facts_.reference = facts_.reference || facts.reference;
+  facts_.disposable = facts_.disposable || facts.disposable;
+  if (facts.recovery) facts_.recovery = facts.recovery;
+  if (facts.coded) facts_.layer = facts.layer;
+  facts_.units += facts.units;
 }
 
 /// A picture has the time of its slices: parameter sets may come long before, with the time of the picture
@@ -66,30 +104,58 @@ void PictureMaker::note_time(const RtpPacket& packet, TimePoint arrived) {
 void PictureMaker::finish() {
   if (last_timestamp_) ticks_ += static_cast<std::int32_t>(timestamp_ - *last_timestamp_);
   last_timestamp_ = timestamp_;
+  if (report_ && !has_report_ticks_) note_report(*report_);
   taken_ = 0;
   if (std::exchange(too_large_, false)) {
     ++oversized_;
     bytes_.clear();
   }
-  const bool key = facts_.key || (facts_.intra && !facts_.inter);
-  facts_ = {};
   open_ = false;
-  if (bytes_.empty()) {
-    bytes_ = std::exchange(next_sets_, {});
-    return;
-  }
-  Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = key};
+  if (!bytes_.empty()) return on_picture_(take_picture());
+  static_cast<void>(take_notes());
+  after_loss_ = true;
+  bytes_ = std::exchange(next_sets_, {});
+}
+
+Picture PictureMaker::take_picture() {
+  Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = is_key(facts_)};
   if (av_new_packet(picture.packet.get(), static_cast<int>(bytes_.size())) < 0) throw std::bad_alloc();
   std::memcpy(picture.packet->data, bytes_.data(), bytes_.size());
   bytes_ = std::exchange(next_sets_, {});
   picture.packet->pts = ticks_;
-  if (key) picture.packet->flags |= AV_PKT_FLAG_KEY;
-  if (report_ && report_->wall_time) {
-    picture.wall_time =
-        *report_->wall_time +
-        static_cast<double>(static_cast<std::int32_t>(timestamp_ - report_->timestamp)) / clock_;
-  }
-  on_picture_(std::move(picture));
+  if (picture.key) picture.packet->flags |= AV_PKT_FLAG_KEY;
+  picture.wall_time = wall_time();
+  picture.notes = take_notes();
+  picture.missing = missing_.add(ticks_, std::exchange(lost_, 0));
+  picture.by_marker = ends_.believes_markers();
+  return picture;
+}
+
+/// The next picture begins without any.
+PictureNotes PictureMaker::take_notes() {
+  layers_ = std::max(layers_, facts_.layer);
+  const bool disposable = facts_.disposable && !facts_.reference && facts_.layer == layers_;
+  const PictureNotes notes{.torn = std::exchange(torn_, false),
+                           .after_loss = std::exchange(after_loss_, false),
+                           .reference = !disposable,
+                           .refresh = refresh_of(facts_),
+                           .recovery = facts_.recovery.value_or(0),
+                           .time = static_cast<double>(ticks_) / clock_};
+  facts_ = {};
+  return notes;
+}
+
+/// Timestamps wrap, and a report may be old: its distance to the next picture is small.
+void PictureMaker::note_report(const SenderReport& report) {
+  report_ = report;
+  has_report_ticks_ = last_timestamp_.has_value();
+  if (!last_timestamp_) return;
+  report_ticks_ = ticks_ + static_cast<std::int32_t>(report.timestamp - *last_timestamp_);
+}
+
+std::optional<double> PictureMaker::wall_time() const {
+  if (!report_ || !report_->wall_time) return std::nullopt;
+  return *report_->wall_time + static_cast<double>(ticks_ - report_ticks_) / clock_;
 }
 
 }  // namespace freshframe::media::rtsp

@@ -11,9 +11,11 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/network/stream/damage.hpp"
 #include "media/rtsp/packets/payload.hpp"
 #include "media/rtsp/packets/rtcp.hpp"
 #include "media/rtsp/pictures/depacketiser.hpp"
+#include "media/rtsp/pictures/missing_pictures.hpp"
 #include "media/rtsp/pictures/picture_ends.hpp"
 
 namespace freshframe::media::rtsp {
@@ -23,6 +25,10 @@ struct Picture {
   TimePoint arrived{};                // of its first packet
   bool key = false;                   // decoding can begin with it
   std::optional<double> wall_time{};  // Unix time by the sender's clock
+  PictureNotes notes{};
+  std::uint64_t missing = 0;  // pictures before it of which no packet has come
+  std::uint64_t dropped = 0;  // pictures before it that have come and were dropped
+  bool by_marker = false;     // RTP's markers are believed
 };
 
 /// One thread, no I/O.
@@ -30,13 +36,19 @@ class PictureMaker {
  public:
   using OnPicture = std::function<void(Picture picture)>;
 
-  /// `believes_markers`: as for PictureEnds. `clock`: ticks per second. `on_picture` is called in add().
-  PictureMaker(Codec codec, int clock, bool believes_markers, Depacketiser& depacketiser,
-               OnPicture on_picture);
+  struct Stream {
+    Codec codec = Codec::H264;
+    int clock = 90000;                // ticks per second
+    bool believes_markers = false;    // as for PictureEnds
+    std::optional<double> rate = {};  // pictures per second, if the server has declared it
+  };
 
-  /// The next packet in order. `after_gap`: packets before it are lost.
-  void add(const RtpPacket& packet, bool after_gap, TimePoint arrived);
-  void note_report(const SenderReport& report) { report_ = report; }
+  /// `on_picture` is called in add().
+  PictureMaker(const Stream& stream, Depacketiser& depacketiser, OnPicture on_picture);
+
+  /// The next packet in order. `lost`: packets before it that have not come.
+  void add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived);
+  void note_report(const SenderReport& report);
 
   [[nodiscard]] const PictureEnds& ends() const noexcept { return ends_; }
   /// Pictures that were larger than a picture can be.
@@ -48,14 +60,23 @@ class PictureMaker {
 
  private:
   void note_time(const RtpPacket& packet, TimePoint arrived);
+  void note_loss(const PayloadFacts& facts, std::uint64_t lost);
+  void note_facts(const PayloadFacts& facts);
   void finish();
+  [[nodiscard]] Picture take_picture();
+  [[nodiscard]] PictureNotes take_notes();
+  [[nodiscard]] std::optional<double> wall_time() const;
 
   const Codec codec_;
   const int clock_;
   PictureEnds ends_;
+  MissingPictures missing_;
   Depacketiser& depacketiser_;
   const OnPicture on_picture_;
   std::optional<SenderReport> report_;
+  std::int64_t report_ticks_ = 0;  // its timestamp without wraps
+  bool has_report_ticks_ = false;
+  int layers_ = 0;  // the highest temporal layer that has come
 
   // The open picture.
   std::vector<std::uint8_t> bytes_;
@@ -63,12 +84,15 @@ class PictureMaker {
   PayloadFacts facts_;
   bool open_ = false;
   bool too_large_ = false;
-  std::size_t taken_ = 0;  // bytes of its packets
+  bool torn_ = false;        // a part of it is lost
+  bool after_loss_ = false;  // pictures before it may be lost
+  std::size_t taken_ = 0;    // bytes of its packets
   TimePoint arrived_{};
   std::uint32_t timestamp_ = 0;
 
   std::optional<std::uint32_t> last_timestamp_;  // of RTP
   std::int64_t ticks_ = 0;                       // the same without wraps
+  std::uint64_t lost_ = 0;                       // packets since the last picture that was given
   std::uint64_t oversized_ = 0;
 };
 

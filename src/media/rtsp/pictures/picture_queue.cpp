@@ -16,8 +16,12 @@ std::size_t size_of(const Picture& picture) {
 
 std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   const std::lock_guard lock(mutex_);
-  if (waits_for_key_ && !picture.key && now - waits_since_ < kLongestForKey) return 1;
+  if (waits_for_key_ && !picture.key && now - waits_since_ < kLongestForKey) {
+    note_drop_locked(picture);
+    return 1;
+  }
   waits_for_key_ = false;
+  tell_locked(picture);
   bytes_ += size_of(picture);
   pictures_.push_back(std::move(picture));
   const auto waited = now - pictures_.front().arrived;
@@ -41,9 +45,25 @@ std::uint64_t PictureQueue::drop_locked() {
   const auto keep = newest == last ? pictures_.end() : std::prev(newest.base());
   waits_for_key_ = newest == last;
   const auto dropped = static_cast<std::uint64_t>(keep - pictures_.begin());
-  std::for_each(pictures_.begin(), keep, [this](const Picture& one) { bytes_ -= size_of(one); });
+  std::for_each(pictures_.begin(), keep, [this](const Picture& one) {
+    bytes_ -= size_of(one);
+    note_drop_locked(one);
+  });
   pictures_.erase(pictures_.begin(), keep);
+  if (!pictures_.empty()) tell_locked(pictures_.front());
   return dropped;
+}
+
+void PictureQueue::note_drop_locked(const Picture& picture) {
+  gap_.missing += picture.missing;
+  gap_.dropped += picture.dropped + 1;
+}
+
+void PictureQueue::tell_locked(Picture& picture) {
+  const auto gap = std::exchange(gap_, {});
+  picture.missing += gap.missing;
+  picture.dropped += gap.dropped;
+  if (gap.dropped > 0) picture.notes.after_loss = true;
 }
 
 void PictureQueue::end(std::exception_ptr why) {

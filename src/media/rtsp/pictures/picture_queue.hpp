@@ -39,12 +39,21 @@ class PictureQueue {
   static constexpr Seconds kLongestForKey{3};  // less than any usual read_timeout
 
  private:
+  /// What the next picture says of those that were dropped before it.
+  struct Gap {
+    std::uint64_t missing = 0;
+    std::uint64_t dropped = 0;
+  };
+
+  void note_drop_locked(const Picture& picture);
+  void tell_locked(Picture& picture);
   [[nodiscard]] bool has_key_locked() const;
   std::uint64_t drop_locked();
 
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Picture> pictures_;  // guarded by mutex_
+  Gap gap_;                       // guarded by mutex_
   std::size_t bytes_ = 0;         // guarded by mutex_
   bool waits_for_key_ = false;    // guarded by mutex_
   TimePoint waits_since_{};       // guarded by mutex_

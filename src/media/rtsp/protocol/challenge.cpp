@@ -152,6 +152,17 @@ std::vector<Challenge> parse_challenges(const std::vector<std::string_view>& hea
   return challenges;
 }
 
+std::string unknown_digest(const std::vector<std::string_view>& headers) {
+  std::vector<Raw> raw;
+  for (const auto header : headers) split(header, raw);
+  for (const auto& one : raw) {
+    Challenge challenge;
+    if (one.scheme == "digest" && !read_algorithm(one.get("algorithm"), challenge))
+      return one.get("algorithm");
+  }
+  return {};
+}
+
 const Challenge* strongest(const std::vector<Challenge>& challenges) {
   const auto found = std::ranges::max_element(
       challenges, {}, [](const Challenge& one) { return std::pair(one.digest, one.hash); });

@@ -29,6 +29,9 @@ struct Challenge {
 /// an unknown hash, or with qop="auth-int" alone, is left out, as are other schemes.
 [[nodiscard]] std::vector<Challenge> parse_challenges(const std::vector<std::string_view>& headers);
 
+/// The algorithm of a Digest that cannot be answered, since its hash is not known; empty: there is none.
+[[nodiscard]] std::string unknown_digest(const std::vector<std::string_view>& headers);
+
 /// The strongest one; null: there is none.
 [[nodiscard]] const Challenge* strongest(const std::vector<Challenge>& challenges);
 

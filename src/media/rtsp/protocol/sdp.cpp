@@ -79,6 +79,13 @@ void parse_of_type(std::string_view text, const Media& media, std::string& into)
   if (number_at(take_word(text), kLastPayloadType) == long{media.payload_type}) into = trimmed(text);
 }
 
+/// "96 nack pli", "* nack pli"
+void parse_feedback(std::string_view text, Media& media) {
+  const auto type = take_word(text);
+  const bool own = type == "*" || number_at(type, kLastPayloadType) == long{media.payload_type};
+  if (own && take_word(text) == "nack" && take_word(text) == "pli") media.takes_pli = true;
+}
+
 /// "a=NAME:VALUE" of a medium.
 void parse_attribute(std::string_view name, std::string_view value, Media& media) {
   if (name == "control") media.control = value;
@@ -86,6 +93,7 @@ void parse_attribute(std::string_view name, std::string_view value, Media& media
   if (name == "fmtp") parse_of_type(value, media, media.format);
   if (name == "framesize") parse_of_type(value, media, media.frame_size);
   if (name == "framerate") parse_rate(value, media);
+  if (name == "rtcp-fb") parse_feedback(value, media);
   if (name == "crypto") media.encrypted = true;
 }
 

@@ -21,6 +21,7 @@ struct Media {
   std::string control;         // of "a=control"
   std::string frame_size;      // of "a=framesize", after the payload type
   std::optional<double> rate;  // frames per second, of "a=framerate"
+  bool takes_pli = false;      // a receiver may tell that pictures are lost (RFC 4585, section 4.2)
   bool encrypted = false;      // SRTP (RFC 3711, 4568)
 };
 

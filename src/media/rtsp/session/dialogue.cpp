@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/rtsp/session/dialogue.hpp"
 
+#include "freshframe/log.hpp"
+
 #include <array>
 #include <cerrno>
 #include <chrono>
@@ -26,10 +28,10 @@ std::span<const std::uint8_t> as_bytes(std::string_view text) {
 
 }  // namespace
 
-Dialogue::Dialogue(Link link, std::optional<Credentials> credentials, std::string user_agent,
-                   const Clock& clock)
+Dialogue::Dialogue(Link link, const Address& address, std::string user_agent, const Clock& clock)
     : link_(std::move(link)),
-      authorization_(std::move(credentials)),
+      host_(address.host),
+      authorization_(address.credentials),
       user_agent_(std::move(user_agent)),
       clock_(clock) {}
 
@@ -41,7 +43,7 @@ Message Dialogue::ask(std::string_view method, const std::string& url, const std
       authorization_.note_accepted();
       return answer;
     }
-    if (authorization_.accept(parse_challenges(answer.headers_of("www-authenticate")))) continue;
+    if (accept(answer)) continue;
     throw Fault(Trouble::Refused, "the server answered 401 " + visible_text(answer.reason.substr(0, 100)) +
                                       " to " + std::string(method));
   }
@@ -111,6 +113,20 @@ std::optional<Message> Dialogue::next_message(const OnPacket& on_packet) {
   return std::nullopt;
 }
 
+/// Whether another request has the credentials that this answer 401 asks for.
+bool Dialogue::accept(const Message& refusal) {
+  const auto headers = refusal.headers_of("www-authenticate");
+  if (!authorization_.accept(parse_challenges(headers))) return false;
+  const auto unknown = authorization_.is_basic() ? unknown_digest(headers) : std::string();
+  if (!unknown.empty() && !std::exchange(warned_, true)) {
+    log(LogLevel::Warning, "the RTSP server '" + host_ + "' offers Digest with '" +
+                               visible_text(unknown.substr(0, 100)) +
+                               "', which freshframe does not know, and Basic; the password is sent as Basic, "
+                               "which anyone on the way can read");
+  }
+  return true;
+}
+
 void Dialogue::answer(const Message& request) {
   std::string text = "RTSP/1.0 200 OK\r\nCSeq: " + std::to_string(request.sequence().value_or(0)) + "\r\n";
   if (!session_.empty()) text += "Session: " + session_ + "\r\n";
@@ -129,7 +145,7 @@ void Dialogue::read_rest(const OnPacket& on_packet) {
     if (message->status != kUnauthorized) {
       authorization_.note_accepted();
       last_status_ = message->status;
-    } else if (authorization_.accept(parse_challenges(message->headers_of("www-authenticate")))) {
+    } else if (accept(*message)) {
       retry_ = true;
     }
   }
@@ -153,9 +169,7 @@ void Dialogue::end(std::string_view method, const std::string& url, TimePoint de
     while (std::chrono::steady_clock::now() < deadline) {
       while (const auto message = next_message([](const Interleaved&) {})) {
         if (message->sequence() != sequence) continue;
-        if (message->status != kUnauthorized ||
-            !authorization_.accept(parse_challenges(message->headers_of("www-authenticate"))))
-          return;
+        if (message->status != kUnauthorized || !accept(*message)) return;
         sequence = send(method, url, {});
       }
       std::vector<pollfd> sockets{link_.interest()};

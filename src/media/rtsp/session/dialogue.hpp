@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "media/rtsp/protocol/address.hpp"
 #include "media/rtsp/protocol/authorization.hpp"
 #include "media/rtsp/protocol/message.hpp"
 #include "media/rtsp/protocol/stream_reader.hpp"
@@ -34,7 +35,7 @@ class Dialogue {
   /// Of one packet; its bytes are valid during the call.
   using OnPacket = std::function<void(const Interleaved& packet)>;
 
-  Dialogue(Link link, std::optional<Credentials> credentials, std::string user_agent, const Clock& clock);
+  Dialogue(Link link, const Address& address, std::string user_agent, const Clock& clock);
 
   /// Sends a request and waits for its answer. A challenge is answered if the credentials allow it. Throws
   /// Fault, also for an answer 401.
@@ -70,9 +71,11 @@ class Dialogue {
   [[nodiscard]] Message wait_for(int sequence, Waiter& waiter, TimePoint deadline);
   [[nodiscard]] std::optional<Message> next_message(const OnPacket& on_packet);
   void answer(const Message& request);
+  [[nodiscard]] bool accept(const Message& refusal);
   void keep(const Interleaved& packet);
 
   Link link_;
+  const std::string host_;  // for messages
   StreamReader reader_;
   Authorization authorization_;
   const std::string user_agent_;
@@ -82,6 +85,7 @@ class Dialogue {
   bool fits_ = true;  // the last request did into what waits to be sent
   int last_status_ = 0;
   bool retry_ = false;
+  bool warned_ = false;  // of a password that can be read
   std::deque<Early> early_;
   std::size_t early_bytes_ = 0;
 };

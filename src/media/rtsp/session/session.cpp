@@ -63,8 +63,9 @@ void Session::open(const Resolve& resolve, const Choose& choose, TimePoint deadl
       throw Fault(Trouble::Dialogue,
                   "the server redirects to '" + mask_passwords(visible_text(*elsewhere)) + "'");
     }
-    // Another machine does not get the credentials of this one.
-    if (!next->credentials && next->host == address_.host) next->credentials = address_.credentials;
+    // Another machine does not get the credentials of this one, nor another server of the same machine.
+    const bool same = next->host == address_.host && next->port == address_.port;
+    if (!next->credentials && same) next->credentials = address_.credentials;
     address_ = *std::move(next);
   }
   throw Fault(Trouble::Dialogue, "the server redirects again and again");
@@ -72,7 +73,7 @@ void Session::open(const Resolve& resolve, const Choose& choose, TimePoint deadl
 
 void Session::connect(const Resolve& resolve, TimePoint deadline) {
   dialogue_ = std::make_unique<Dialogue>(Link(resolve(address_.host), address_.port, waiter_, deadline),
-                                         address_.credentials, options_.user_agent, clock_);
+                                         address_, options_.user_agent, clock_);
 }
 
 /// The URL of a redirect; nullopt: the media are known.
@@ -80,7 +81,8 @@ std::optional<std::string> Session::describe(const Choose& choose, TimePoint dea
   const auto options = dialogue_->ask("OPTIONS", address_.url, {}, waiter_, deadline);
   if (is_redirect(options)) return std::string(options.header("location"));
   // A server that does not know OPTIONS may know the rest.
-  has_parameter_method_ = options.header("public").find("GET_PARAMETER") != std::string_view::npos;
+  has_parameter_method_ =
+      (options.header("public").find("GET_PARAMETER") != std::string_view::npos) != options_.swaps_keep_alive;
   const auto answer =
       dialogue_->ask("DESCRIBE", address_.url, "Accept: application/sdp\r\n", waiter_, deadline);
   if (is_redirect(answer)) return std::string(answer.header("location"));
@@ -215,7 +217,7 @@ void Session::act_on_time(PacketSink& sink, Timers& timers) {
     timers.keep_alive = core::real_deadline(std::clamp(timeout_ / 2, kShortestKeepAlive, kLongestKeepAlive));
     keep_alive();
   }
-  if (now >= timers.report) {
+  if (now >= timers.report || sink.is_urgent(clock_.now())) {
     timers.report = core::real_deadline(kReportInterval);
     const auto report = sink.report(clock_.now());
     datagrams_ ? datagrams_->send_report(report) : dialogue_->send_packet(control_channel_, report);

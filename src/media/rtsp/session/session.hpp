@@ -26,7 +26,8 @@ enum class Transport : std::uint8_t { TcpThenUdp, UdpThenTcp };
 struct SessionOptions {
   Transport transport = Transport::TcpThenUdp;
   std::string user_agent;
-  int receive_buffer = 4 << 20;  // bytes of the UDP socket: 1 s of 30 Mbit/s
+  int receive_buffer = 4 << 20;   // bytes of the UDP socket: 1 s of 30 Mbit/s
+  bool swaps_keep_alive = false;  // it is kept alive with the other request than the server names
 };
 
 /// Takes what a session receives. All calls are made by the thread in Session::run().
@@ -43,6 +44,8 @@ class PacketSink {
   /// When on_time() is wanted, by the clock of `arrived`; nullopt: never.
   [[nodiscard]] virtual std::optional<TimePoint> due() const = 0;
   virtual void on_time(TimePoint now) = 0;
+  /// Whether report() has something to tell that must not wait for the next regular one.
+  [[nodiscard]] virtual bool is_urgent(TimePoint now) const = 0;
   /// A receiver report for the server.
   [[nodiscard]] virtual std::vector<std::uint8_t> report(TimePoint now) = 0;
 };
@@ -70,6 +73,8 @@ class Session {
 
   [[nodiscard]] const Media& media() const noexcept { return media_; }
   [[nodiscard]] bool over_udp() const noexcept { return datagrams_ != nullptr; }
+  /// Seconds without a sign of life after which the server ends the session.
+  [[nodiscard]] Seconds timeout() const noexcept { return timeout_; }
 
  private:
   struct Timers {

@@ -128,6 +128,20 @@ TEST(Frame, AMovedFromHandleIsEmpty) {
   EXPECT_FALSE(frame);  // NOLINT(bugprone-use-after-move): the state after a move is the test
 }
 
+TEST(Frame, TheMarkOfADamagedPictureBelongsToAHandleAndItsCopies) {
+  const auto whole = gray_frame(1);
+  auto damaged = whole;
+  damaged.mark_damaged();
+  EXPECT_FALSE(whole.damaged()) << "the same picture may be whole in another sample";
+  EXPECT_EQ(whole, damaged);
+  const auto copy = damaged;
+  EXPECT_TRUE(copy.damaged());
+  EXPECT_TRUE(damaged.keep().damaged());
+  EXPECT_TRUE(core::FrameAccess::engine(damaged.keep()).damaged());
+  EXPECT_TRUE(damaged.to(PixelFormat::Gray).damaged());
+  EXPECT_TRUE(Frame(std::move(damaged)).damaged());
+}
+
 TEST(Frame, WrapReleasesOnceWithTheLastHandle) {
   Lent lent;
   {

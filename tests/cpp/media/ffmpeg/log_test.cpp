@@ -5,13 +5,9 @@
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
 
-#include <algorithm>
-#include <mutex>
 #include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
 
+#include "cpp/heard_log.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
 #include "media/ffmpeg/log.hpp"
@@ -28,30 +24,7 @@ using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
 
 namespace {
 
-/// Collects log lines while it lives.
-class Lines {
- public:
-  Lines() {
-    set_log_sink([this](LogLevel level, std::string_view line) {
-      const std::lock_guard lock(mutex_);
-      lines_.emplace_back(level, line);
-    });
-  }
-  Lines(const Lines&) = delete;
-  Lines& operator=(const Lines&) = delete;
-  ~Lines() { set_log_sink({}); }
-
-  [[nodiscard]] int count(LogLevel level, const std::string& part) const {
-    const std::lock_guard lock(mutex_);
-    return static_cast<int>(std::count_if(lines_.begin(), lines_.end(), [&](const auto& line) {
-      return line.first == level && contains(line.second, part);
-    }));
-  }
-
- private:
-  mutable std::mutex mutex_;
-  std::vector<std::pair<LogLevel, std::string>> lines_;  // guarded by mutex_
-};
+using Lines = HeardLog;
 
 TEST(MediaLog, MapsLevelsAndStripsTheNewline) {
   install_ffmpeg_log();

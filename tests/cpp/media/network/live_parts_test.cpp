@@ -75,40 +75,55 @@ TEST(KeyGate, KnowsVp9sKeyFramesByTheirHeader) {
 
 TEST(HeldPackets, AreThoseWhoseTimesAreStillToCome) {
   HeldPackets held;
-  held.add(second(1.00), 0.0);
-  held.add(second(1.04), 0.12);  // a P picture, sent ahead
-  held.add(second(1.08), 0.04);
-  EXPECT_EQ(held.take(second(1.00), 0.0), 2U);
-  EXPECT_EQ(held.take(second(1.08), 0.04), 1U);
-  held.add(second(1.12), 0.08);
-  EXPECT_EQ(held.take(second(1.12), 0.08), 1U);
-  EXPECT_EQ(held.take(second(1.04), 0.12), 0U);
+  held.add({.captured = second(1.00), .time = 0.0});
+  held.add({.captured = second(1.04), .time = 0.12});  // a P picture, sent ahead
+  held.add({.captured = second(1.08), .time = 0.04});
+  EXPECT_EQ(held.take(second(1.00), 0.0).held, 2U);
+  EXPECT_EQ(held.take(second(1.08), 0.04).held, 1U);
+  held.add({.captured = second(1.12), .time = 0.08});
+  EXPECT_EQ(held.take(second(1.12), 0.08).held, 1U);
+  EXPECT_EQ(held.take(second(1.04), 0.12).held, 0U);
 }
 
 TEST(HeldPackets, OfPicturesThatNeverComeAreNotHeld) {
   HeldPackets held;
   for (int n = 0; n < 100; ++n) {
-    held.add(second(n), n * 0.04);
+    held.add({.captured = second(n), .time = n * 0.04});
     if (n % 3 == 2) {
-      EXPECT_EQ(held.take(second(n), n * 0.04), 0U) << n;
+      EXPECT_EQ(held.take(second(n), n * 0.04).held, 0U) << n;
     }
   }
 }
 
 TEST(HeldPackets, WithoutTimesKeepTheOrderInWhichTheyWereSent) {
   HeldPackets held;
-  for (int n = 0; n < 4; ++n) held.add(second(n), std::nullopt);
-  EXPECT_EQ(held.take(second(1), std::nullopt), 2U);
-  EXPECT_EQ(held.take(second(3), std::nullopt), 0U);
+  for (int n = 0; n < 4; ++n) held.add({.captured = second(n), .time = std::nullopt});
+  EXPECT_EQ(held.take(second(1), std::nullopt).held, 2U);
+  EXPECT_EQ(held.take(second(3), std::nullopt).held, 0U);
+}
+
+TEST(HeldPackets, TellWhatIsKnownOfAPictureAndOfThoseBeforeItThatNeverCame) {
+  HeldPackets held;
+  held.add({.captured = second(0), .time = 0.0, .damaged = true, .missing = 2});
+  held.add({.captured = second(1), .time = 1.0, .dropped = 3});
+  held.add({.captured = second(2), .time = 2.0, .missing = 1});
+  held.add({.captured = second(3), .time = 3.0});
+  const auto third = held.take(second(2), 2.0);
+  EXPECT_FALSE(third.damaged);
+  EXPECT_EQ(third.missing, 3U);
+  EXPECT_EQ(third.dropped, 3U);
+  EXPECT_EQ(third.failed, 2U);
+  held.mark_damaged();
+  EXPECT_TRUE(held.take(second(3), 3.0).damaged);
 }
 
 TEST(HeldPackets, OfAnOlderClockAreForgotten) {
   HeldPackets held;
-  for (int n = 0; n < 5; ++n) held.add(second(n), 95440.0 + n);
+  for (int n = 0; n < 5; ++n) held.add({.captured = second(n), .time = 95440.0 + n});
   std::size_t left = 0;
   for (int n = 5; n < 30; ++n) {
-    held.add(second(n), n);
-    left = held.take(second(n), n);
+    held.add({.captured = second(n), .time = n});
+    left = held.take(second(n), n).held;
   }
   EXPECT_EQ(left, 0U);
 }

@@ -104,6 +104,15 @@ TEST(RtspAuthorization, TakesTheStrongestOfAllChallenges) {
   EXPECT_EQ(best({"", "=,=,\"", ",", "Digest realm=\""}), "digest  ");
 }
 
+TEST(RtspAuthorization, TellsADigestThatItDoesNotKnow) {
+  EXPECT_EQ(unknown_digest({"Basic realm=a", "Digest nonce=1, algorithm=SHA-3"}), "SHA-3");
+  EXPECT_EQ(unknown_digest({"Digest nonce=1, algorithm=MD5-sess, Basic realm=a"}), "");
+  Authorization joe(Credentials{"joe", "pw"});
+  EXPECT_FALSE(joe.is_basic());
+  ASSERT_TRUE(joe.accept(parse_challenges({"Digest nonce=1, algorithm=SHA-3", "Basic realm=a"})));
+  EXPECT_TRUE(joe.is_basic());
+}
+
 TEST(RtspAuthorization, DoesNotTryWrongCredentialsAgain) {
   const auto fresh = parse_challenges({"Digest realm=\"r\", nonce=\"1\""});
   const auto stale = parse_challenges({"Digest realm=\"r\", nonce=\"2\", stale=TRUE"});

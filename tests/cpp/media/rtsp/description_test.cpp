@@ -96,6 +96,17 @@ TEST(RtspSdp, ReadsWhatCamerasWrite) {
   EXPECT_TRUE(parse_sdp("m=video 0 RTP/AVP 96\na=crypto:1 AES\n").media.at(0).encrypted);
 }
 
+TEST(RtspSdp, KnowsWhereALossOfPicturesMayBeTold) {
+  const auto takes = [](const std::string& line) {
+    return parse_sdp("m=video 0 RTP/AVPF 96\na=rtpmap:96 H264/90000\n" + line + "\n").media.at(0).takes_pli;
+  };
+  EXPECT_TRUE(takes("a=rtcp-fb:96 nack pli"));
+  EXPECT_TRUE(takes("a=rtcp-fb:*  nack  pli "));
+  EXPECT_FALSE(takes("a=rtcp-fb:97 nack pli"));
+  EXPECT_FALSE(takes("a=rtcp-fb:96 nack"));
+  EXPECT_FALSE(takes("a=rtcp-fb:96 ccm fir"));
+}
+
 TEST(RtspSdp, LetsNoControlCharacterIntoAUrl) {
   const auto found = parse_sdp("m=video 0 RTP/AVP 96\ra=control:a\rX-Header: b\na=rtpmap:96 H264/90000\n");
   ASSERT_EQ(found.media.size(), 1);

@@ -53,11 +53,11 @@ TEST(Rtp, RefusesHeadersThatAreLongerThanThePacket) {
   EXPECT_FALSE(parse_rtp(padded));
 }
 
-/// The numbers that come out, '!' behind a gap.
+/// The numbers that come out, each with a '!' for every packet that is lost before it.
 std::string taken(PacketOrder& order, double now) {
   std::string text;
   while (const auto packet = order.take(at_second(now))) {
-    text += (text.empty() ? "" : " ") + std::to_string(packet->bytes.at(0)) + (packet->after_gap ? "!" : "");
+    text += (text.empty() ? "" : " ") + std::to_string(packet->bytes.at(0)) + std::string(packet->lost, '!');
   }
   return text;
 }
@@ -70,7 +70,7 @@ void add(PacketOrder& order, int sequence, double now, std::uint32_t source = 7)
 TEST(PacketOrder, GivesPacketsInOrderAndCountsGapsAtOnceOverTcp) {
   PacketOrder order(false);
   for (const int sequence : {65534, 65535, 0, 3}) add(order, sequence, 1);
-  EXPECT_EQ(taken(order, 1), "254 255 0 3!");
+  EXPECT_EQ(taken(order, 1), "254 255 0 3!!");
   EXPECT_EQ(order.counts().lost, 2);
   EXPECT_EQ(order.counts().received, 4);
   EXPECT_EQ(order.highest(), 0x10003);
@@ -197,6 +197,21 @@ TEST(Rtcp, ReportsWhatWasReceived) {
   EXPECT_EQ(bytes.size(), 32 + 4 + 4 * std::size_t{read_u16(bytes, 34)});
   EXPECT_EQ(bytes.back(), 0);
   EXPECT_EQ(reception.report(order, at_second(3))[12], 0) << "nothing since the last report";
+}
+
+TEST(Rtcp, TellsThatPicturesAreLostBehindAReport) {
+  PacketOrder order(false);
+  add(order, 1, 0);
+  Reception reception(90000);
+  auto bytes = reception.report(order, at_second(3));
+  const auto size = bytes.size();
+  reception.append_loss(order, bytes);
+  ASSERT_EQ(bytes.size(), size + 12);
+  EXPECT_EQ(bytes[size], 0x81) << "RFC 4585, section 6.3.1: PLI";
+  EXPECT_EQ(bytes[size + 1], 206);
+  EXPECT_EQ(read_u16(bytes, size + 2), 2);
+  EXPECT_EQ(read_u32(bytes, size + 4), read_u32(bytes, 4)) << "who tells";
+  EXPECT_EQ(read_u32(bytes, size + 8), 7) << "of which stream";
 }
 
 TEST(Rtcp, MeasuresJitter) {

@@ -41,17 +41,18 @@ class Appending final : public Depacketiser {
 
 struct Making {
   explicit Making(bool believes_markers = true)
-      : maker(Codec::H264, 90000, believes_markers, depacketiser,
+      : maker({.codec = Codec::H264, .believes_markers = believes_markers}, depacketiser,
               [this](Picture picture) { pictures.push_back(std::move(picture)); }) {}
 
-  void add(std::uint32_t timestamp, const Octets& payload, bool marker, double arrived = 0) {
+  void add(std::uint32_t timestamp, const Octets& payload, bool marker, double arrived = 0,
+           std::uint64_t lost = 0) {
     maker.add({.sequence = 0,
                .timestamp = timestamp,
                .source = 1,
                .payload_type = 96,
                .marker = marker,
                .payload = payload},
-              false, moment(arrived));
+              lost, moment(arrived));
   }
   /// The sizes of the pictures so far.
   [[nodiscard]] std::vector<int> sizes() const {
@@ -175,6 +176,12 @@ TEST(FfmpegDepacketiser, GivesUnitsWithStartCodes) {
   EXPECT_EQ(depacketised(*depacketiser, {{0x78, 0, 2, 0x67, 0x42, 0, 2, 0x68, 0xCE}}),
             (Octets{0, 0, 0, 1, 0x67, 0x42, 0, 0, 0, 1, 0x68, 0xCE}));
   EXPECT_EQ(depacketised(*depacketiser, {{0x7C, 0x85, 1, 2}, {0x7C, 0x05, 3}, {0x7C, 0x45, 4}}),
+            (Octets{0, 0, 0, 1, 0x65, 1, 2, 3, 4}));
+}
+
+TEST(FfmpegDepacketiser, JoinsFragmentsWhoseTypeChanges) {  // scottlamb/retina#68: Tiandy
+  const auto depacketiser = ffmpeg_depacketiser(h264());
+  EXPECT_EQ(depacketised(*depacketiser, {{0x7C, 0x85, 1, 2}, {0x7C, 0x01, 3}, {0x7C, 0x41, 4}}),
             (Octets{0, 0, 0, 1, 0x65, 1, 2, 3, 4}));
 }
 

@@ -133,6 +133,45 @@ TEST(Payload, KnowsTheKeyPicturesOfOtherCodecs) {
   EXPECT_FALSE(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB6, 0x50}).key);
 }
 
+TEST(Payload, KnowsWhetherOthersReferToAPictureAndWhereItBegins) {
+  const auto h264 = [](const Data& payload) { return look_at(Codec::H264, payload); };
+  EXPECT_TRUE(h264({0x41, 0x9A}).reference);
+  EXPECT_TRUE(h264({0x41, 0x9A}).first);
+  EXPECT_FALSE(h264({0x41, 0x5A}).first) << "first_mb 1";
+  EXPECT_TRUE(h264({0x01, 0x9A}).disposable) << "nal_ref_idc 0";
+  EXPECT_TRUE(h264({0x1C, 0x41, 0x88}).disposable) << "FU-A, its end";
+  EXPECT_TRUE(h264({0x5C, 0x41, 0x88}).reference);
+  EXPECT_FALSE(h264({0x5C, 0x41, 0x88}).first);
+  const auto h265 = [](const Data& payload) { return look_at(Codec::H265, payload); };
+  EXPECT_TRUE(h265({0x02, 0x01, 0xD0}).reference) << "TRAIL_R";
+  EXPECT_TRUE(h265({0x02, 0x01, 0xD0}).first);
+  EXPECT_FALSE(h265({0x02, 0x01, 0x50}).first);
+  EXPECT_TRUE(h265({0x00, 0x02, 0xD0}).disposable) << "TRAIL_N";
+  EXPECT_EQ(h265({0x00, 0x02, 0xD0}).layer, 1);
+  EXPECT_TRUE(h265({0x62, 0x01, 0x40, 0xAF}).disposable) << "FU, its end";
+  EXPECT_TRUE(look_at(Codec::Vp8, Data{0x30, 0x11}).disposable);
+  EXPECT_TRUE(look_at(Codec::Vp8, Data{0x10, 0x11}).reference);
+  EXPECT_FALSE(look_at(Codec::Vp8, Data{0x00, 0x11}).first);
+  EXPECT_FALSE(look_at(Codec::Jpeg, Data{0, 0, 5, 0, 1}).first);
+  EXPECT_TRUE(look_at(Codec::Jpeg, Data{0, 0, 0, 0, 1}).first);
+  EXPECT_TRUE(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB6, 0x90}).disposable) << "B";
+  EXPECT_FALSE(look_at(Codec::Mpeg4, Data{1, 2, 3}).first);
+}
+
+TEST(Payload, KnowsWithWhichPicturesAllIsRenewed) {
+  EXPECT_TRUE(look_at(Codec::H264, Data{0x65, 0x88}).fresh);
+  const auto at_once = look_at(Codec::H264, Data{0x06, 0x06, 0x01, 0xC4, 0x80});
+  EXPECT_FALSE(at_once.fresh);
+  EXPECT_EQ(at_once.recovery, 0);
+  EXPECT_EQ(look_at(Codec::H264, Data{0x06, 0x06, 0x02, 0x05, 0x40, 0x80}).recovery, 41);
+  EXPECT_TRUE(look_at(Codec::H265, Data{0x26, 0x01, 0xAF}).fresh) << "IDR_W_RADL";
+  EXPECT_EQ(look_at(Codec::H265, Data{0x2A, 0x01, 0xAF}).recovery, 0) << "CRA";
+  EXPECT_FALSE(look_at(Codec::H265, Data{0x2A, 0x01, 0xAF}).fresh);
+  EXPECT_TRUE(look_at(Codec::Vp8, Data{0x10, 0x10}).fresh);
+  EXPECT_TRUE(look_at(Codec::Jpeg, Data{0, 0, 0, 0, 1}).fresh);
+  EXPECT_EQ(look_at(Codec::Mpeg4, Data{0, 0, 1, 0xB6, 0x10}).recovery, 0);
+}
+
 TEST(Payload, SaysSomethingOfAnyBytes) {
   for (const auto codec : {Codec::H264, Codec::H265, Codec::Jpeg, Codec::Vp8, Codec::Vp9, Codec::Mpeg4}) {
     EXPECT_FALSE(look_at(codec, Data{}).coded);

@@ -12,6 +12,7 @@
 #include <thread>
 #include <vector>
 
+#include "cpp/heard_log.hpp"
 #include "cpp/media/rtsp/scripted_server.hpp"
 #include "media/rtsp/protocol/fault.hpp"
 #include <gtest/gtest.h>
@@ -38,6 +39,7 @@ class Noting final : public PacketSink {
   void on_report(Bytes bytes, TimePoint /*arrived*/) override { reports += bytes.empty() ? 0 : 1; }
   [[nodiscard]] std::optional<TimePoint> due() const override { return std::nullopt; }
   void on_time(TimePoint /*now*/) override {}
+  [[nodiscard]] bool is_urgent(TimePoint /*now*/) const override { return false; }
   [[nodiscard]] std::vector<std::uint8_t> report(TimePoint /*now*/) override {
     return {0x80, 201, 0, 1, 0, 0, 0, 1};
   }
@@ -187,6 +189,64 @@ TEST(RtspSession, FollowsARedirectWithoutTheCredentialsForAnotherMachine) {
   client.play(1);
   EXPECT_EQ(second.methods(), "OPTIONS DESCRIBE SETUP PLAY");
   EXPECT_EQ(client.trouble, Trouble::Refused);
+}
+
+TEST(RtspSession, FollowsARedirectWithoutTheCredentialsForAnotherPort) {
+  ScriptedServer second([](const std::string& request) {
+    return answer_to(request, "WWW-Authenticate: Basic realm=\"b\"\r\n", {}, "401 Unauthorized");
+  });
+  const auto location = "Location: " + second.url() + "\r\n";
+  ScriptedServer first([&](const std::string& request) {
+    return request.starts_with("DESCRIBE") ? answer_to(request, location, {}, "302 Moved")
+                                           : good_answer(request);
+  });
+  Viewer client("rtsp://joe:pw@127.0.0.1:" + std::to_string(first.port()) + "/a");
+  client.play(1);
+  EXPECT_EQ(second.methods(), "OPTIONS");
+  EXPECT_EQ(client.trouble, Trouble::Refused);
+}
+
+TEST(RtspSession, KeepsTheCredentialsForARedirectWithinTheServer) {
+  std::string location;
+  ScriptedServer server([&](const std::string& request) {
+    if (request.find(" rtsp://127") != std::string::npos && request.find("/other") == std::string::npos) {
+      return answer_to(request, location, {}, "302 Moved");
+    }
+    if (request.find("Authorization: Basic ") == std::string::npos) {
+      return answer_to(request, "WWW-Authenticate: Basic realm=\"b\"\r\n", {}, "401 Unauthorized");
+    }
+    return request.starts_with("PLAY") ? good_answer(request) + rtp_on(0, 1) : good_answer(request);
+  });
+  location = "Location: rtsp://127.0.0.1:" + std::to_string(server.port()) + "/other\r\n";
+  Viewer client("rtsp://joe:pw@127.0.0.1:" + std::to_string(server.port()) + "/a");
+  EXPECT_EQ(client.play(1), (Numbers{1}));
+}
+
+TEST(RtspSession, DoesNotSendThePasswordReadablyWhereOnlyAnUnknownDigestIsOffered) {
+  ScriptedServer server([](const std::string& request) {
+    return answer_to(request, "WWW-Authenticate: Digest realm=\"c\", nonce=\"n\", algorithm=SHA-3\r\n", {},
+                     "401 Unauthorized");
+  });
+  Viewer client("rtsp://joe:pw@127.0.0.1:" + std::to_string(server.port()) + "/cam");
+  client.play(1);
+  EXPECT_EQ(client.trouble, Trouble::Refused);
+  for (const auto& one : server.requests()) EXPECT_EQ(one.find("Authorization"), std::string::npos) << one;
+}
+
+TEST(RtspSession, WarnsWhereThePasswordIsReadableSinceTheDigestIsUnknown) {
+  const freshframe::test::HeardLog heard;
+  ScriptedServer server([](const std::string& request) {
+    if (request.find("Authorization: Basic ") != std::string::npos) {
+      return request.starts_with("PLAY") ? good_answer(request) + rtp_on(0, 1) : good_answer(request);
+    }
+    return answer_to(request,
+                     "WWW-Authenticate: Digest realm=\"c\", nonce=\"n\", algorithm=SHA-3\r\n"
+                     "WWW-Authenticate: Basic realm=\"c\"\r\n",
+                     {}, "401 Unauthorized");
+  });
+  Viewer client("rtsp://joe:pw@127.0.0.1:" + std::to_string(server.port()) + "/cam");
+  EXPECT_EQ(client.play(1), (Numbers{1}));
+  EXPECT_EQ(heard.count(LogLevel::Warning, "'SHA-3', which freshframe does not know"), 1);
 }
 
 TEST(RtspSession, GivesUpAfterManyRedirects) {

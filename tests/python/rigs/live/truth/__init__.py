@@ -17,5 +17,6 @@ number in its pixels. On request it lies as real cameras do, and its network los
 | relay | a network that stands still, fills up or takes time, over TCP |
 | process | a server in a process of its own (`python -m rigs.live.truth`) |
 | watch | reads a stream with freshframe |
+| judge | what a reader was shown of a network that loses packets, beside what was sent |
 """
 # SPDX-License-Identifier: Apache-2.0

@@ -21,9 +21,12 @@ class Manners:
         methods: Named in the answer to OPTIONS; others are refused with 501.
         timeout: Seconds of silence after which the session ends; named in the answer to SETUP.
         describes_sets: The parameter sets stand in the session's description.
+        wrong_sets: Those in the description are of another stream.
         content_base: DESCRIBE's answer has the header Content-Base.
         goodbye: TEARDOWN is answered.
         report_interval: Seconds between two sender reports; 0: none.
+        takes_pli: The description asks for reports of lost pictures (RFC 4585).
+        alive: The requests that renew the time limit; None: whatever comes.
         location: Where DESCRIBE is redirected to; None: nowhere.
     """
 
@@ -35,7 +38,10 @@ class Manners:
     methods: tuple[str, ...] = ("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN", "GET_PARAMETER")
     timeout: float = 60.0
     describes_sets: bool = True
+    wrong_sets: bool = False
     content_base: bool = True
     goodbye: bool = True
     report_interval: float = 1.0
+    takes_pli: bool = False
+    alive: tuple[str, ...] | None = None
     location: str | None = None

@@ -64,3 +64,8 @@ class Stream:
             self.count,
             self._octets % (1 << 32),
         )
+
+
+def tells_loss(report: bytes) -> bool:
+    """Whether a compound packet of RTCP ends with a PLI (RFC 4585 6.3.1)."""
+    return report[-12:-8] == b"\x81\xce\0\2"

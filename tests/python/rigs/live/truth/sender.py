@@ -13,15 +13,16 @@ from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import Sent
 from rigs.live.truth.manners import Manners
 from rigs.live.truth.pace import Conduct, Due, Pace
-from rigs.live.truth.rtp import Stream
+from rigs.live.truth.rtp import Stream, tells_loss
 from rigs.live.truth.transport import RTCP, RTP, Transport
 
 
 class Speech(Conduct, Protocol):
-    """What a server of RTSP says besides."""
+    """What a server of RTSP says besides, and hears."""
 
     lies: Lies
     manners: Manners
+    picture_losses: int  # reports of lost pictures
 
 
 class Sender:
@@ -43,7 +44,9 @@ class Sender:
 
     def _send(self, due: Due) -> None:
         speech, stream = self._speech, self._stream
-        self.receiver_reports += self._transport.heard()
+        for report in self._transport.heard():
+            self.receiver_reports += 1
+            speech.picture_losses += tells_loss(report)
         self._report(due)
         before = stream.count
         packets = stream.packets(due.picture, due.place, speech.lies)

@@ -47,6 +47,7 @@ class TruthServer(Server):
         self.asked: deque[str] = deque(maxlen=MOST_REQUESTS)
         self.refused = 0
         self.receiver_reports = 0
+        self.picture_losses = 0
         self._clients = itertools.count()
         super().__init__(port=port)
         self.skip = skip

@@ -14,7 +14,8 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from rigs.live.truth.film import Film
-from rigs.live.truth.rtp import CLOCK, FIRST_SEQUENCE, FIRST_STAMP, PAYLOAD_TYPE
+from rigs.live.truth.manners import Manners
+from rigs.live.truth.rtp import CLOCK, FIRST_SEQUENCE, FIRST_STAMP, PAYLOAD_TYPE, tells_loss
 from rigs.live.truth.sender import Sender, Speech
 from rigs.live.truth.transport import Interleaved, Transport, Udp
 from rigs.live.truth.wire import Answer, Block, Conversation, Request
@@ -49,6 +50,7 @@ class Session:
         self._id = secrets.token_hex(4)
         self._nonce = secrets.token_hex(8)
         self._uses = 0  # of the nonce
+        self._renewed = time.monotonic()  # the time limit
         self._film: Film | None = None
         self._fps = camera.fps
         self._transport: Transport | None = None
@@ -62,14 +64,27 @@ class Session:
             while (found := conversation.next()) is not None:
                 if isinstance(found, Block):
                     self._camera.receiver_reports += 1
+                    self._camera.picture_losses += tells_loss(found.data)
                 elif not self._serve(found):
                     return
+                self._limit(found)
         except TimeoutError:
             return
         finally:
             if self._sender is not None:
                 self._sender.pace.over.set()
                 self._camera.receiver_reports += self._sender.receiver_reports
+
+    def _limit(self, found: Request | Block) -> None:
+        """Time that is left until another sign of life must come."""
+        alive, now = self._camera.manners.alive, time.monotonic()
+        playing = self._sender is not None
+        if not playing or alive is None or (isinstance(found, Request) and found.verb in (*alive, "PLAY")):
+            self._renewed = now
+        left = self._renewed + self._camera.manners.timeout - now
+        if left <= 0:
+            raise TimeoutError
+        self._connection.settimeout(left)
 
     def close(self) -> None:
         """After the threads of the session have ended."""
@@ -148,7 +163,7 @@ class Session:
         headers = [("Content-Type", "application/sdp")]
         if manners.content_base:
             headers.append(("Content-Base", request.url.rstrip("/") + "/"))
-        return Answer(headers=headers, body=description(self._film, sets=manners.describes_sets))
+        return Answer(headers=headers, body=description(self._film, manners))
 
     def _set_up(self, request: Request, session: tuple[str, str]) -> Answer:
         camera = self._camera
@@ -191,11 +206,13 @@ class Session:
                 return
 
 
-def description(film: Film, *, sets: bool) -> str:
-    """SDP (RFC 8866) of a film, with its parameter sets or without."""
-    named = (
-        {name: base64.b64encode(unit).decode() for name, unit in film.parameter_sets.items()} if sets else {}
-    )
+def description(film: Film, manners: Manners) -> str:
+    """SDP (RFC 8866) of a film."""
+    units = film.parameter_sets.items() if manners.describes_sets else ()
+    told = {
+        name: unit[:1] + bytes(range(len(unit) - 1)) if manners.wrong_sets else unit for name, unit in units
+    }
+    named = {name: base64.b64encode(unit).decode() for name, unit in told.items()}
     if film.codec == "h264":
         parameters = ["packetization-mode=1"]
         parameters += [f"sprop-parameter-sets={named['sps']},{named['pps']}"] if named else []
@@ -211,6 +228,7 @@ def description(film: Film, *, sets: bool) -> str:
         f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
         f"a=rtpmap:{PAYLOAD_TYPE} {film.codec.upper()}/{CLOCK}",
         *([f"a=fmtp:{PAYLOAD_TYPE} {';'.join(parameters)}"] if parameters else []),
+        *([f"a=rtcp-fb:{PAYLOAD_TYPE} nack pli"] if manners.takes_pli else []),
         f"a=control:{TRACK}",
     ]
     return "\r\n".join(lines) + "\r\n"

@@ -25,7 +25,7 @@ class Transport(Protocol):
     def send(self, channel: int, packets: list[bytes]) -> None:
         """Sends them on RTP or RTCP; raises OSError when the client has gone."""
 
-    def heard(self) -> int:
+    def heard(self) -> list[bytes]:
         """RTCP packets that came over UDP since the last call."""
 
     def close(self) -> None:
@@ -53,9 +53,9 @@ class Interleaved:
         with self._lock:
             self._connection.sendall(data)
 
-    def heard(self) -> int:
+    def heard(self) -> list[bytes]:
         """None: they come between the requests."""
-        return 0
+        return []
 
     def close(self) -> None:
         """Nothing: the connection is the session's."""
@@ -85,13 +85,13 @@ class Udp:
                 with contextlib.suppress(ConnectionError):
                     self._sockets[channel].sendto(packet, self._to[channel])
 
-    def heard(self) -> int:
+    def heard(self) -> list[bytes]:
         """Receiver reports."""
-        count = 0
+        found = []
         with contextlib.suppress(BlockingIOError, ConnectionError):
-            while self._sockets[RTCP].recv(1 << 16, socket.MSG_DONTWAIT):
-                count += 1
-        return count
+            while report := self._sockets[RTCP].recv(1 << 16, socket.MSG_DONTWAIT):
+                found.append(report)
+        return found
 
     def close(self) -> None:
         """Both sockets."""

@@ -35,6 +35,11 @@ def is_slice(unit: bytes, codec: Codec) -> bool:
     return kind(unit, codec) in (H265_VCL if codec == "h265" else H264_SLICES)
 
 
+def is_idr(unit: bytes, codec: Codec) -> bool:
+    """Whether it is a slice of a picture behind which nothing refers to what came before."""
+    return kind(unit, codec) in ((19, 20) if codec == "h265" else (5,))
+
+
 def set_name(unit: bytes, codec: Codec) -> str | None:
     """ "vps", "sps" or "pps"; None for other units."""
     return (H265_SETS if codec == "h265" else H264_SETS).get(kind(unit, codec))

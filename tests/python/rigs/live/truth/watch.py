@@ -26,21 +26,25 @@ class Seen(NamedTuple):
         captured: As the sample says.
         pts: As the sample says.
         number: In its pixels; None: it is torn.
+        seq: As the sample says.
+        damaged: As the frame says.
     """
 
     now: float
     captured: float
     pts: float
     number: int | None
+    seq: int = 0
+    damaged: bool = False
 
 
 class Watch:
     """A camera in a pipeline of its own."""
 
-    def __init__(self, url: str, **options: Any) -> None:
+    def __init__(self, url: str, *, queue: ff.Queue = QUEUE, **options: Any) -> None:
         self.pipeline = ff.Pipeline()
         self.source = ff.open(url, **(PATIENT | options))
-        self._reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"), queue=QUEUE)
+        self._reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"), queue=queue)
 
     def __enter__(self) -> Watch:
         """Starts."""
@@ -58,13 +62,19 @@ class Watch:
         assert stats is not None
         return stats
 
+    @property
+    def drops(self) -> dict[str, int]:
+        """Of the source, by cause."""
+        return dict(self.pipeline.stats().nodes["camera"].drops)
+
     def read(self, count: int) -> list[Seen]:
         """The next pictures."""
         seen = []
         for _ in range(count):
             sample = self._reader.get(timeout=WATCHDOG)
             now = time.monotonic()
-            seen.append(Seen(now, sample.captured, sample.pts, number_of(sample.value.luma)))
+            number = number_of(sample.value.luma)
+            seen.append(Seen(now, sample.captured, sample.pts, number, sample.seq, sample.value.damaged))
         return seen
 
 

@@ -1,0 +1,61 @@
+// Decides which pictures of a live stream are damaged by what was lost.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <cstdint>
+#include <optional>
+
+namespace freshframe::media {
+
+/// What a picture refers to.
+enum class Refresh : std::uint8_t {
+  None,   // pictures before it
+  Alone,  // none, but those behind it may refer to pictures before it
+  Point,  // some pictures later all are whole: a recovery point
+  All     // none, and those behind it to none before it
+};
+
+/// What is known of a picture when its packets have come.
+struct PictureNotes {
+  bool torn = false;        // a part of it is lost
+  bool after_loss = false;  // pictures before it may be lost
+  bool reference = true;    // others may refer to it
+  Refresh refresh = Refresh::None;
+  int recovery = 0;                 // of a recovery point: the pictures until all are whole
+  std::optional<double> time = {};  // at which it is shown: seconds
+};
+
+/// Note [Damage]: a picture is damaged from a loss up to the next picture that refers to none before it, or
+/// to the end of a recovery point. A torn picture to which no other refers damages only itself. What was lost
+/// between two pictures is unknown, so it counts as pictures to which others refer. Pictures that are shown
+/// before a recovery point and decoded after it may refer to lost ones. There are streams in which nothing
+/// tells that all is renewed: there it is after the second picture in a row that refers to no other one, or,
+/// where no picture ever was one to begin with, after a minute. In the order of decoding. One thread, no I/O.
+class Damage {
+ public:
+  /// Whether this picture, the next one, is damaged.
+  [[nodiscard]] bool add(const PictureNotes& picture, TimePoint arrived);
+  /// Pictures are lost, or the decoder has found errors in one.
+  void lose() noexcept;
+  /// Whether the next picture is damaged, unless decoding can begin with it.
+  [[nodiscard]] bool is_damaged() const noexcept { return damaged_; }
+
+  static constexpr Seconds kLongest{60};  // without any picture to begin with
+
+ private:
+  void refresh(const PictureNotes& picture) noexcept;
+  void recover(const PictureNotes& picture) noexcept;
+  [[nodiscard]] bool leads(const PictureNotes& picture) noexcept;
+
+  bool damaged_ = true;  // decoding may begin anywhere
+  bool alone_ = false;   // since the loss there was a picture that refers to none
+  bool began_ = false;   // there was one to begin with
+  std::optional<TimePoint> since_;
+  std::optional<int> recovering_;  // pictures until all are whole
+  std::optional<double> begin_;    // of the pictures that are shown from here on all are whole
+  int leading_ = 0;                // pictures that may still come of those before
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,111 @@
+// Which pictures of a live stream are damaged by what was lost.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/stream/damage.hpp"
+
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+
+using namespace freshframe::media;  // NOLINT(google-build-using-namespace)
+
+namespace {
+
+TimePoint time_at(double seconds) {
+  return TimePoint{} + to_duration(Seconds(seconds));
+}
+
+/// Pictures as text, a letter each: 'p' refers to the one before, 'b' is one to which no other refers, 'I' an
+/// IDR, 'r' a recovery point at once, 'R' one of three pictures later, 'i' refers to none. '!' before a
+/// letter: the picture is torn. '_': pictures before the next one may be lost. The result has a '-' for each
+/// picture that is whole, and an 'x' for each that is damaged.
+std::string judged(Damage& damage, std::string_view pictures, double interval = 0.04) {
+  std::string text;
+  PictureNotes next;
+  double now = 0;
+  for (const char c : pictures) {
+    if (c == '!') next.torn = true;
+    if (c == '_') next.after_loss = true;
+    if (c == '!' || c == '_') continue;
+    next.reference = c != 'b';
+    if (c == 'I') next.refresh = Refresh::All;
+    if (c == 'r' || c == 'R') next.refresh = Refresh::Point;
+    if (c == 'R') next.recovery = 3;
+    if (c == 'i') next.refresh = Refresh::Alone;
+    next.time = now;
+    text += damage.add(next, time_at(now)) ? 'x' : '-';
+    next = {};
+    now += interval;
+  }
+  return text;
+}
+
+std::string judged(std::string_view pictures) {
+  Damage damage;
+  return judged(damage, pictures);
+}
+
+TEST(Damage, LastsFromALossToTheNextIdr) {
+  EXPECT_EQ(judged("Ippp"), "----");
+  EXPECT_EQ(judged("Ip!ppIpp"), "--xx---");
+  EXPECT_EQ(judged("Ip_ppIpp"), "--xx---");
+  EXPECT_EQ(judged("Ip_Ipp"), "-----") << "what is lost before an IDR does not harm it";
+  EXPECT_EQ(judged("Ip!IppIp"), "--xxx--") << "a torn IDR helps nobody";
+}
+
+TEST(Damage, OfAPictureToWhichNoOtherRefersIsItsOwn) {
+  EXPECT_EQ(judged("Ip!bpb"), "--x--");
+  EXPECT_EQ(judged("Ip_bpb"), "--xxx") << "what was lost before it may have been one to which others refer";
+}
+
+TEST(Damage, LastsUntilARecoveryPointIsReached) {
+  EXPECT_EQ(judged("Ip!pprpp"), "--xx---");
+  EXPECT_EQ(judged("I!ppRppppp"), "-xxxxx---");
+  EXPECT_EQ(judged("I!pRp!pRppppp"), "-xxxxxxx---") << "a loss on the way begins it again";
+  EXPECT_EQ(judged("I!pRpRppp"), "-xxxx---") << "the first of two is reached first";
+  EXPECT_EQ(judged("I!pRbbppp"), "-xxxxxx-") << "only pictures that others refer to count";
+}
+
+TEST(Damage, OfPicturesShownBeforeARecoveryPointRemains) {
+  Damage damage;
+  const auto add = [&](double time, Refresh refresh, bool torn = false) {
+    return damage.add({.torn = torn, .refresh = refresh, .time = time}, time_at(1));
+  };
+  EXPECT_FALSE(add(0, Refresh::All));
+  EXPECT_TRUE(add(3, Refresh::None, true));
+  EXPECT_FALSE(add(6, Refresh::Point));
+  EXPECT_TRUE(add(4, Refresh::None)) << "it refers to the picture at 3";
+  EXPECT_TRUE(add(5, Refresh::None));
+  EXPECT_FALSE(add(9, Refresh::None));
+  EXPECT_FALSE(add(7, Refresh::None));
+}
+
+TEST(Damage, IsOverAfterTwoPicturesThatReferToNone) {
+  EXPECT_EQ(judged("I!ppippip"), "-xx-xx--");
+  EXPECT_EQ(judged("I!pip!pipip"), "-x-xx-x--") << "since the last loss";
+}
+
+TEST(Damage, IsThereUntilAStreamHasAPictureToBeginWith) {
+  EXPECT_EQ(judged("ppIp"), "xx--");
+  EXPECT_EQ(judged("pprp"), "xx--");
+}
+
+TEST(Damage, OfAStreamWithoutAnySuchPictureEndsAfterAMinute) {
+  Damage damage;
+  EXPECT_EQ(judged(damage, "ppppppp", 20), "xxx----");
+  Damage with_keys;
+  EXPECT_EQ(judged(with_keys, "I!pppppp", 20), "-xxxxxx");
+}
+
+TEST(Damage, BeginsWithAnErrorOfTheDecoder) {
+  Damage damage;
+  EXPECT_EQ(judged(damage, "Ip"), "--");
+  damage.lose();
+  EXPECT_TRUE(damage.is_damaged());
+  EXPECT_EQ(judged(damage, "ppIp"), "xx--");
+}
+
+}  // namespace
+}  // namespace freshframe::test
