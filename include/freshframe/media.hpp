@@ -40,8 +40,8 @@ struct OpenOptions {
   std::optional<bool> reconnect = {};  // of a live source; default: true
   bool must_open = false;  // of a live source: without its first frame it fails, as without `reconnect`
   Damaged damaged = Damaged::Mark;  // of a network stream
-  bool loop = false;       // a file starts again after its end, from `start`; a live source has no end
-  bool realtime = false;   // a file plays at its own speed and is live; a live source always is
+  bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
+  bool realtime = false;  // a file plays at its own speed and is live; a live source always is
   std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
 };

@@ -105,7 +105,6 @@ def test_every_picture_that_never_came_has_its_number_and_is_counted(
     assert sum(drops.values()) == found.sent - found.shown
     assert drops.get("lost", 0) >= found.vanished
     assert stats.packets_lost == lost_between(sent, 0, sent[-1].place)
-    assert stats.packets_late == 0
     if name == "h264-small":
         assert found.vanished > 0
 
