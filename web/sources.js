@@ -14,6 +14,7 @@ const COLUMNS = [
   ["stalls", "num", "number of times without data on an open connection"],
   ["behind", "num", "time by which frames arrive later than the earliest ones did"],
   ["delay", "num", "frames that the decoder held back"],
+  ["packets lost", "num", "packets of RTP that have not come, and the jitter of those that have"],
   ["lost", "num", "frames lost in the device or in the decoder"],
 ];
 
@@ -41,6 +42,7 @@ class SourceRow {
       format.count(source.stalls),
       format.time(source.behind),
       format.count(source.decoder_delay),
+      source.packets ? `${format.count(source.packets_lost)} · ${format.time(source.jitter)}` : format.count(null),
       format.count(node.dropped),
     ].forEach((value, index) => text(this.cells[index], value));
     this.error.hidden = !source.last_error;

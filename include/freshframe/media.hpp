@@ -42,6 +42,9 @@ struct OpenOptions {
   Damaged damaged = Damaged::Mark;  // of a network stream
   bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
   bool realtime = false;  // a file plays at its own speed and is live; a live source always is
+  /// Of a network stream with several videos: "best", "worst", "720p" (the best of at most so many rows), or
+  /// its number in VideoInfo::renditions.
+  std::string rendition = "best";
   std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error
 };
@@ -65,6 +68,8 @@ struct VideoInfo {
   /// Empty: the source is not RTSP that freshframe reads. It may change while the source runs, as the markers
   /// are found true or false.
   std::string ends_by = {};
+  /// "640x360 h264, 800 kbit/s": the videos of a network stream that has several. Empty: it has one.
+  std::vector<std::string> renditions = {};
 };
 
 /// A source of decoded frames.

@@ -906,6 +906,12 @@ class OpenOptions:
     def realtime(self, arg: bool, /) -> None: ...
 
     @property
+    def rendition(self) -> str: ...
+
+    @rendition.setter
+    def rendition(self, arg: str, /) -> None: ...
+
+    @property
     def decoder_threads(self) -> int | None: ...
 
     @decoder_threads.setter
@@ -952,6 +958,9 @@ class VideoInfo:
 
     @property
     def ends_by(self) -> str: ...
+
+    @property
+    def renditions(self) -> list[str]: ...
 
 class MediaVersions:
     """FFmpeg's versions, licence and build flags."""

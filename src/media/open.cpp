@@ -17,6 +17,7 @@
 #include "media/file/file_source.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/live_source.hpp"
+#include "media/network/rendition.hpp"
 #include "media/pictures/picture_sequence.hpp"
 #include "media/source_url.hpp"
 
@@ -89,6 +90,10 @@ void check(const OpenOptions& options) {
   }
   check_seconds("open_timeout", options.open_timeout);
   check_seconds("read_timeout", options.read_timeout);
+  if (!media::parse_rendition(options.rendition)) {
+    refuse("rendition", R"("best", "worst", a height such as "720p", or a number from 0)",
+           '"' + options.rendition + '"');
+  }
   check_range(options);
   check_entries(options.options);
 }
@@ -147,11 +152,14 @@ Damaged damaged_of(std::string_view name) {
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
   const auto kind = url_kind(url);
   check(options);
-  if (kind == UrlKind::Demo) return checked_demo(url, options);
   if (kind == UrlKind::Live) {
     check_live(url, options);
     return std::make_unique<LiveSource>(url, options);
   }
+  if (options.rendition != OpenOptions().rendition) {
+    throw OptionError("'" + mask_passwords(url) + "' is no network stream: rendition is for those only");
+  }
+  if (kind == UrlKind::Demo) return checked_demo(url, options);
   if (kind == UrlKind::Camera) return std::make_unique<V4l2Source>(camera_path(url), v4l2_options(options));
   if (options.reconnect.value_or(false)) {
     throw OptionError("'" + url +

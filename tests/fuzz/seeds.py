@@ -127,15 +127,31 @@ def to_worker(*messages: bytes) -> bytes:
     return b"\1" + b"".join(struct.pack("<H", len(message)) + message for message in messages)
 
 
+def stream_seeds(videos: Path) -> list[bytes]:
+    """What FFmpeg's muxers make; the first byte is the kind, the second the size of the pieces."""
+    transport = (videos / "a.ts").read_bytes()
+    motion = (videos / "a.avi").read_bytes()
+    pictures = [
+        b"\xff\xd8" + one.partition(b"\xff\xd9")[0] + b"\xff\xd9" for one in motion.split(b"\xff\xd8")[1:]
+    ]
+    head = b"--edge\r\nContent-Type: image/jpeg\r\n"
+    bare = b"".join(head + b"\r\n" + picture + b"\r\n" for picture in pictures)
+    told = b"".join(head + b"Content-Length: %d\r\n\r\n%b\r\n" % (len(one), one) for one in pictures)
+    units = transport[188 * 2 :]
+    return [b"\0\x1b" + transport, b"\1\xff" + bare, b"\1\x40" + told, b"\2\0" + units, b"\2\1" + units]
+
+
 def main(folder: Path) -> None:
     """Writes the seeds."""
-    for name in ("decode", "url", "rtsp", "serve", "parent", "worker"):
+    for name in ("decode", "url", "rtsp", "streams", "serve", "parent", "worker"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     for name, codec in VIDEOS.items():
         pipeline = ff.Pipeline()
         sink = ff.VideoFile(folder / "decode" / name, codec=codec)
         pipeline.add(sink, pipeline.add(ff.open(SCENE)))
         pipeline.run()
+    for number, stream in enumerate(stream_seeds(folder / "decode")):
+        (folder / "streams" / str(number)).write_bytes(stream)
     for number, url in enumerate(URLS):
         (folder / "url" / str(number)).write_bytes(url.encode())
     for number, said in enumerate(RTSP):

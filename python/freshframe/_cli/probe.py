@@ -49,6 +49,7 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
         if part
     )
     frame = record["frame"]
+    choice = "; ".join(f"{number}: {text}" for number, text in enumerate(record["renditions"]))
     drops = ", ".join(f"{count} {cause}" for cause, count in sorted(measured.drops.items()))
     rows = {
         "source": record["url"],
@@ -64,6 +65,8 @@ def _table(record: dict[str, Any], measured: Measured) -> list[str]:
         "read": f"{measured.frames} frames in {measured.seconds:.2f} s, the first after "
         f"{measured.first:.2f} s, {measured.dropped} dropped" + (f" ({drops})" if drops else ""),
     }
+    if choice:
+        rows["renditions"] = f"{choice} (open(rendition=...) chooses)"
     if measured.interval is not None and measured.jitter is not None and measured.longest is not None:
         rows["pts"] = (
             f"every {measured.interval * 1e3:.2f} ms (median), jitter {measured.jitter * 1e3:.2f} ms "

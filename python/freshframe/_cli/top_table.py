@@ -51,6 +51,8 @@ def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> Ren
     parts += [_problem(problem) for problem in state.get("problems", [])]
     narrow = width < _NARROW
     parts += ["", _edges(state, narrow), "", _nodes(state, narrow)]
+    if any(_is_stream(node) for node in state["nodes"]):
+        parts += ["", _streams(state, narrow)]
     if state["events"]:
         parts += ["", _events(state["events"])]
     return Group(*parts)
@@ -184,6 +186,33 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
             "lost": _count(node["dropped"]),
         }
         table.add_row(*(cell for column, cell in cells.items() if column not in left_out))
+    return table
+
+
+def _is_stream(node: dict[str, Any]) -> bool:
+    """A source with a connection that can be late or lose something."""
+    source = node.get("source") or {}
+    return source.get("behind") is not None or bool(source.get("packets") or source.get("outages"))
+
+
+def _streams(state: dict[str, Any], narrow: bool) -> Table:
+    table = _table(
+        ["stream", "behind", "jitter", "packets", "lost", "delay", "outages", "returns", "stalls"], narrow
+    )
+    for node in filter(_is_stream, state["nodes"]):
+        source = node["source"]
+        packets = source.get("packets", 0)
+        table.add_row(
+            Text(node["name"]),
+            _time(source.get("behind")),
+            _time(source["jitter"] if packets else None),
+            str(packets) if packets else "-",
+            _count(source["packets_lost"]) if packets else "-",
+            str(source["decoder_delay"]),
+            _count(source["outages"]),
+            str(source["reconnects"]),
+            str(source["stalls"]),
+        )
     return table
 
 

@@ -37,7 +37,7 @@ class SourceStats:
         decoder_delay: Frames that the decoder held back when it returned the last frame.
         behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
             the stream's own times, over the last two seconds. None for a stream without times.
-        wall_clock: Unix time at pts 0 in seconds, if the server sends it (RTCP). Add a sample's pts to it.
+        wall_clock: Unix time at pts 0 in seconds, if the server sends it (RTCP, HLS). Add a sample's pts.
         packets: Packets of RTP that have come. This and the next three are of RTSP that freshframe reads.
         packets_lost: Packets that have not come.
         packets_late: Packets that came after the wait for them had ended. They are among ``packets``, too.

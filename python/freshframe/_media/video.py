@@ -61,6 +61,7 @@ class VideoSource(NativeSource["Frame"]):
             interlaced=info.interlaced,
             client=info.client,
             ends_by=info.ends_by,
+            renditions=tuple(info.renditions),
         )
 
 
@@ -77,6 +78,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     damaged: Literal["mark", "hold"] = "mark",
     loop: bool = False,
     realtime: bool = False,
+    rendition: str | int = "best",
     decoder_threads: int | None = None,
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
@@ -111,6 +113,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             a stream.
         realtime: A file plays at its own speed and is live, like a camera. Has no effect on a camera or a
             stream.
+        rendition: Of a network stream with several videos (renditions of a playlist, cameras of one
+            multiplex): ``"best"``, the one with the largest pictures, ``"worst"``, ``"720p"``, the best of at
+            most so many rows, or its number in ``source.info.renditions``, which ``freshframe probe`` prints.
         decoder_threads: Default: the number of cores for a file, 1 for a live source.
         options: Options for FFmpeg; an unknown one is an error. A camera also has ``format`` ("mjpeg",
             "yuyv", "nv12", "i420", "uyvy", "h264", "gray") and ``buffers`` ("2" to "32", default "4").
@@ -135,17 +140,23 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.damaged = _check.text("damaged", damaged)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)
+    chosen.rendition = _rendition(rendition)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
     chosen.options = ffmpeg_options("open()", options)
     return _source(url, chosen)
 
 
 def open_once(
-    url: int | str | os.PathLike[str], *, fps: float | None = None, options: Mapping[str, str] | None = None
+    url: int | str | os.PathLike[str],
+    *,
+    fps: float | None = None,
+    rendition: str | int = "best",
+    options: Mapping[str, str] | None = None,
 ) -> VideoSource:
     """As open(). But a live source without a first frame fails, and connects again only after that one."""
     chosen = _native.OpenOptions()
     chosen.fps = _number("fps", fps)
+    chosen.rendition = _rendition(rendition)
     chosen.options = ffmpeg_options("open()", options)
     chosen.must_open = True
     return _source(url, chosen)
@@ -162,6 +173,15 @@ def _number(what: str, value: Any) -> float | None:
 
 def _count(what: str, value: Any) -> int | None:
     return None if value is None else _check.integer(what, value)
+
+
+def _rendition(rendition: Any) -> str:
+    if isinstance(rendition, str):
+        return rendition.encode(errors="replace").decode()
+    if isinstance(rendition, numbers.Integral) and not isinstance(rendition, bool):
+        return str(int(rendition))
+    found = type(rendition).__name__
+    raise OptionTypeError(f"rendition must be a string or a number, got a value of type {found}")
 
 
 def _url(url: Any) -> str:

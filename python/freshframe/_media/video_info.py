@@ -25,6 +25,8 @@ class VideoInfo:
         ends_by: What ends a picture in RTSP that freshframe reads: "marker", its last packet, or "timestamp",
             the first packet of the next one, which makes pictures one frame interval older. "" for other
             sources. It may change while the source runs, as the camera's markers are found true or false.
+        renditions: The videos of a network stream that has several, each as "640x360 h264, 800 kbit/s"; else
+            empty.
     """
 
     codec: str
@@ -38,3 +40,4 @@ class VideoInfo:
     interlaced: bool | None
     client: str
     ends_by: str
+    renditions: tuple[str, ...]

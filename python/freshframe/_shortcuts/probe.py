@@ -72,6 +72,7 @@ class Probe:
         color_space: Of the first frame.
         measured: Measurements of the frames that were read.
         connection: State, outages and other counters of a live source's connection.
+        renditions: The videos of a network stream that has several; open() has an option to choose one.
     """
 
     url: str
@@ -92,6 +93,7 @@ class Probe:
     color_space: str
     measured: Measured
     connection: SourceStats | None
+    renditions: tuple[str, ...]
 
 
 def probe(
@@ -99,6 +101,7 @@ def probe(
     *,
     fps: float | None = None,
     seconds: float = 0.0,
+    rendition: str | int = "best",
     options: Mapping[str, str] | None = None,
 ) -> Probe:
     """Opens a source, reads its first frame and returns the source's properties.
@@ -107,6 +110,7 @@ def probe(
         url: As for open().
         fps: As for open().
         seconds: Time to read after the first frame, for ``measured``.
+        rendition: As for open().
         options: As for open().
 
     Raises:
@@ -117,7 +121,7 @@ def probe(
     """
     if _check.number("seconds", seconds) < 0:
         raise OptionError(f"seconds must be 0 or more, got {seconds!r}")
-    return Probing(video.open_once(url, fps=fps, options=options)).run(seconds)
+    return Probing(video.open_once(url, fps=fps, rendition=rendition, options=options)).run(seconds)
 
 
 class Probing:
@@ -159,6 +163,7 @@ class Probing:
             color_space=frame.color_space,
             measured=_measured(stats, stamps, waited, elapsed),
             connection=stats.nodes["source"].source,
+            renditions=info.renditions,
         )
 
     def _first(self) -> Sample[Frame]:

@@ -16,6 +16,7 @@
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
 
@@ -66,6 +67,7 @@ void bind_open_options(nb::module_& module) {
           "\"mark\" or \"hold\".")
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)
+      .def_rw("rendition", &OpenOptions::rendition)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)
       .def_rw("options", &OpenOptions::options);
 }
@@ -82,7 +84,8 @@ void bind_video_info(nb::module_& module) {
       .def_ro("container", &VideoInfo::container)
       .def_ro("interlaced", &VideoInfo::interlaced)
       .def_ro("client", &VideoInfo::client)
-      .def_ro("ends_by", &VideoInfo::ends_by);
+      .def_ro("ends_by", &VideoInfo::ends_by)
+      .def_ro("renditions", &VideoInfo::renditions);
 }
 
 }  // namespace

@@ -61,6 +61,8 @@ class Interrupt {
   /// The gate of its camera has closed.
   [[nodiscard]] bool shut_out() const noexcept { return gate_ && !gate_->is_open(); }
   [[nodiscard]] bool timed_out() const noexcept { return timed_out_.load(std::memory_order_relaxed); }
+  /// FFmpeg's calls end at once.
+  [[nodiscard]] bool has_ended() const noexcept { return stopped() || shut_out() || timed_out(); }
   [[nodiscard]] AVIOInterruptCB callback() noexcept { return {&Interrupt::poll, this}; }
 
  private:

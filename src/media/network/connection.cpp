@@ -7,7 +7,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <thread>
 #include <utility>
 
 #include "core/real_deadline.hpp"
@@ -22,32 +21,10 @@ namespace freshframe::media {
 namespace {
 
 constexpr int kMostDamagedPacketsInRow = 100;
-constexpr double kNap = 0.002;  // seconds, when FFmpeg has no packet and does not wait
-/// Seconds after a stop or a limit until the detached call is left behind: FFmpeg polls every 0.1 s.
-constexpr double kPatience = 0.12;
 
 /// FFmpeg and the network do not wait for a simulated clock (see Interrupt).
 TimePoint in(double seconds) {
   return core::real_deadline(Seconds(seconds));
-}
-
-/// The next packet of the video, or an error.
-ReadPacket read_video(LiveInput& input, const PacketQueue& queue) {
-  for (;;) {
-    const int result = input.read();
-    const auto now = std::chrono::steady_clock::now();
-    if (result == AVERROR(EAGAIN) && !queue.is_closed()) {
-      std::this_thread::sleep_for(Seconds(kNap));
-    } else if (result < 0) {
-      return {.result = result, .arrived = now};
-    } else if (input.is_of_video(input.packet())) {
-      ReadPacket read{.packet = make_av_packet(), .arrived = now};
-      av_packet_move_ref(read.packet.get(), &input.packet());
-      const auto ticks = read.packet->dts != AV_NOPTS_VALUE ? read.packet->dts : read.packet->pts;
-      read.time = input.seconds(ticks).value_or(0);
-      return read;
-    }
-  }
 }
 
 bool is_key(const AVPacket& packet, AVCodecID codec) {
@@ -62,9 +39,13 @@ bool is_intra_only(AVCodecID codec) {
   return description != nullptr && (description->props & AV_CODEC_PROP_INTRA_ONLY) != 0;
 }
 
-Refresh refresh_of(const AVPacket& packet, AVCodecID codec) {
-  if (is_intra_only(codec)) return Refresh::All;
-  return is_key(packet, codec) ? Refresh::Point : Refresh::None;
+/// By the flags that FFmpeg's demuxer and parser have set.
+PictureNotes notes_of(const AVPacket& packet, AVCodecID codec) {
+  const bool alone = is_intra_only(codec);
+  const Refresh other = is_key(packet, codec) ? Refresh::Point : Refresh::None;
+  return {.torn = (packet.flags & AV_PKT_FLAG_CORRUPT) != 0,
+          .reference = !alone,
+          .refresh = alone ? Refresh::All : other};
 }
 
 /// RTCP sender reports: FFmpeg attaches the time of the first packet after each.
@@ -99,17 +80,11 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   check_open(!aside_ ||
              aside_->wait(deadline_, stop_));  // an earlier attempt may still wait for a name server
   open(place);
-  reads_aside_ = input_->connects_again();
-  if (!reads_aside_) aside_.reset();
+  reader_ = reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_});
   interval_.begin(context.clock.now());
 }
 
-LiveConnection::~LiveConnection() {
-  if (!queue_) return;
-  queue_->close();
-  input_->interrupt().abandon();
-  if (aside_) static_cast<void>(aside_->wait(in(kPatience), {}));
-}
+LiveConnection::~LiveConnection() = default;
 
 /// The URL for FFmpeg: with the only address of its host, so that FFmpeg looks nothing up. If the host has
 /// several, FFmpeg must look them up itself: then it tries one after the other, 0.2 s apart, and takes the
@@ -131,105 +106,51 @@ std::string LiveConnection::target(const LiveUrl& url) {
 
 void LiveConnection::open(const std::string& target) {
   aside_.emplace([input = input_, target, deadline = deadline_] { input->open(target, deadline); });
-  check_open(has_ended(deadline_));
-}
-
-/// Whether the detached call has ended by a little after `deadline` or a stop. Throws its exception.
-bool LiveConnection::has_ended(TimePoint deadline) const {
-  if (!aside_->wait(deadline, stop_) && !aside_->wait(in(kPatience), {})) return false;
-  aside_->check();
-  return true;
+  check_open(has_ended(*aside_, deadline_, stop_));
 }
 
 std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context& context) {
   const auto quiet = in(quiet_limit(interval_.seconds(), options_.read_timeout));
   const auto deadline = in(options_.read_timeout);
-  if (is_bursty() && !queue_) read_ahead();
   for (;;) {
-    const auto result = queue_ ? take(quiet, deadline) : read(quiet, deadline);
+    auto read = reader_->next(quiet, deadline);
     if (stop_.stop_requested()) return std::nullopt;
     check_gate();
-    if (!result || input_->interrupt().timed_out()) throw_no_video(url_, options_.read_timeout);
-    if (*result == AVERROR(EAGAIN)) {
-      if (!context.clock.sleep_until(context.clock.now() + to_duration(Seconds(kNap)), stop_)) {
-        return std::nullopt;
-      }
-    } else if (*result == AVERROR_INVALIDDATA) {
-      context.counters.drop(NodeDropCause::Decode);
-      after_loss_ = true;
-      if (++damaged_in_row_ > kMostDamagedPacketsInRow) lose("it sends only damaged packets", EBADMSG);
-    } else if (*result == AVERROR_EOF) {
-      if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);
-      lose("the server ended the stream or closed the connection", ECONNRESET);
-    } else if (*result < 0) {
-      lose(ffmpeg_text(*result), ffmpeg_errno(*result));
-    } else if (queue_ || input_->is_of_video(input_->packet())) {
-      if (queue_ && !wait_until_due(context)) return std::nullopt;
-      note_packet(context);
-      av_packet_unref(&packet);
-      av_packet_move_ref(&packet, queue_ ? taken_.packet.get() : &input_->packet());
-      const auto codec = decoder().context().codec_id;
-      return PacketNotes{.arrived = queue_ ? arrival(context) : interval_.last(),
-                         .can_begin = is_key(packet, codec),
-                         .wall_clock = wall_clock_of(packet),
-                         .picture = {.torn = (packet.flags & AV_PKT_FLAG_CORRUPT) != 0,
-                                     .after_loss = std::exchange(after_loss_, false),
-                                     .reference = !is_intra_only(codec),
-                                     .refresh = refresh_of(packet, codec),
-                                     .time = input_->seconds(packet.pts)}};
+    if (!read || input_->interrupt().timed_out()) throw_no_video(url_, options_.read_timeout);
+    if (read->result < 0) {
+      check_result(read->result, context);
+      continue;
     }
+    const auto early = read->due - std::chrono::steady_clock::now();
+    if (!context.clock.sleep_until(context.clock.now() + early, stop_)) return std::nullopt;
+    note_packet(context);
+    av_packet_unref(&packet);
+    av_packet_move_ref(&packet, read->packet.get());
+    return PacketNotes{.arrived = context.clock.now() - (std::chrono::steady_clock::now() - read->arrived),
+                       .can_begin = is_key(packet, decoder().context().codec_id),
+                       .wall_clock = read->program_time ? read->program_time : wall_clock_of(packet),
+                       .picture = take_notes(packet, read->picture)};
   }
 }
 
-/// FFmpeg's return code; nullopt: the call has not returned.
-std::optional<int> LiveConnection::read(TimePoint quiet, TimePoint deadline) {
-  input_->interrupt().arm_at(deadline);
-  if (!reads_aside_) {
-    input_->interrupt().tell_stall(book_, quiet);
-    return input_->read();
+/// `known`: of a packet that FFmpeg's parser has not seen.
+PictureNotes LiveConnection::take_notes(const AVPacket& packet, const std::optional<PictureNotes>& known) {
+  auto notes = known ? *known : notes_of(packet, decoder().context().codec_id);
+  notes.after_loss = std::exchange(after_loss_, false) || notes.after_loss;
+  notes.time = input_->seconds(packet.pts);
+  return notes;
+}
+
+/// Throws, unless it is a damaged packet, which is counted.
+void LiveConnection::check_result(int result, const Context& context) {
+  if (result == AVERROR_EOF) {
+    if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);
+    lose("the server ended the stream or closed the connection", ECONNRESET);
   }
-  const auto result = std::make_shared<int>(0);
-  aside_.emplace([input = input_, result] { *result = input->read(); });
-  if (!aside_->wait(quiet, stop_) && !stop_.stop_requested()) book_.stall();
-  if (!has_ended(deadline)) return std::nullopt;
-  return *result;
-}
-
-/// Starts the thread that reads until the connection is lost or closed.
-void LiveConnection::read_ahead() {
-  queue_ = std::make_shared<PacketQueue>();
-  input_->interrupt().disarm();  // next() has the limits
-  aside_.emplace([input = input_, queue = queue_] {
-    bool lost = false;
-    while (!lost) {
-      ReadPacket read = read_video(*input, *queue);
-      lost = read.result < 0 && read.result != AVERROR_INVALIDDATA;
-      if (!queue->push(std::move(read))) return;
-    }
-  });
-}
-
-/// As read(), from the thread that reads ahead.
-std::optional<int> LiveConnection::take(TimePoint quiet, TimePoint deadline) {
-  auto read = queue_->pop(quiet, stop_);
-  if (!read && !stop_.stop_requested()) {
-    book_.stall();
-    read = queue_->pop(deadline, stop_);
-  }
-  if (!read) return std::nullopt;
-  taken_ = *std::move(read);
-  return taken_.result;
-}
-
-/// False: stopped.
-bool LiveConnection::wait_until_due(const Context& context) const {
-  const auto wait = taken_.due - std::chrono::steady_clock::now();
-  return context.clock.sleep_until(context.clock.now() + wait, stop_);
-}
-
-/// Of the packet taken, by the context's clock.
-TimePoint LiveConnection::arrival(const Context& context) const {
-  return context.clock.now() - (std::chrono::steady_clock::now() - taken_.arrived);
+  if (result != AVERROR_INVALIDDATA) lose(ffmpeg_text(result), ffmpeg_errno(result));
+  context.counters.drop(NodeDropCause::Decode);
+  after_loss_ = true;
+  if (++damaged_in_row_ > kMostDamagedPacketsInRow) lose("it sends only damaged packets", EBADMSG);
 }
 
 void LiveConnection::note_packet(const Context& context) {

@@ -14,16 +14,13 @@
 #include "media/network/detached_call.hpp"
 #include "media/network/input.hpp"
 #include "media/network/packet_connection.hpp"
-#include "media/network/packet_queue.hpp"
+#include "media/network/packet_reader.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {
 
 /// One thread. Blocks in the constructor and in next() until the server delivers, the time limit passes or
-/// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted. So a call that may
-/// connect runs on a thread of its own, and is left behind when it does not return. A playlist is read by such a
-/// thread alone, as fast as the network gives it, and next() waits until a packet is due: so the newest segment is
-/// here early, and its packets have the time of their arrival.
+/// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
 class LiveConnection final : public PacketConnection {
  public:
   /// `gate` is asked before and after it connects; null: no gate.
@@ -48,12 +45,8 @@ class LiveConnection final : public PacketConnection {
  private:
   [[nodiscard]] std::string target(const LiveUrl& url);
   void open(const std::string& target);
-  [[nodiscard]] bool has_ended(TimePoint deadline) const;
-  [[nodiscard]] std::optional<int> read(TimePoint quiet, TimePoint deadline);
-  void read_ahead();
-  [[nodiscard]] std::optional<int> take(TimePoint quiet, TimePoint deadline);
-  [[nodiscard]] bool wait_until_due(const Context& context) const;
-  [[nodiscard]] TimePoint arrival(const Context& context) const;
+  void check_result(int result, const Context& context);
+  [[nodiscard]] PictureNotes take_notes(const AVPacket& packet, const std::optional<PictureNotes>& known);
   void note_packet(const Context& context);
   void check_stop() const;
   void check_gate() const;
@@ -67,10 +60,8 @@ class LiveConnection final : public PacketConnection {
   const TimePoint deadline_;            // real time, of the opening
   const std::stop_token stop_;
   std::shared_ptr<LiveInput> input_;  // shared with the detached call
-  bool reads_aside_ = false;
-  std::shared_ptr<PacketQueue> queue_;  // of a playlist, once it is read; shared with the detached call
-  ReadPacket taken_;                    // from queue_
-  bool after_loss_ = false;             // a packet could not be read
+  std::unique_ptr<PacketReader> reader_;
+  bool after_loss_ = false;  // a packet could not be read
   int damaged_in_row_ = 0;
   PacketInterval interval_;
 };

@@ -7,8 +7,10 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstring>
 #include <string_view>
+#include <vector>
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
@@ -55,6 +57,15 @@ std::string kinds_of_streams(const AVFormatContext& input) {
   return text.empty() ? "nothing" : text;
 }
 
+/// "0: 320x180 h264, 1: 640x360 h264".
+std::string numbered(const std::vector<std::string>& videos) {
+  std::string text;
+  for (std::size_t i = 0; i < videos.size(); ++i) {
+    text += (i == 0 ? "" : ", ") + std::to_string(i) + ": " + videos[i];
+  }
+  return text;
+}
+
 }  // namespace
 
 LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
@@ -83,6 +94,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     choose_stream();
     make_decoder(options);
     describe();
+    find_program_time(deadline);
   } catch (const SourceTimeout& late) {
     throw SourceTimeout(late.what() + errors.in_brackets(), late.url(), late.code());
   } catch (const SourceError& error) {
@@ -96,18 +108,21 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) throw std::bad_alloc();
   input->interrupt_callback = interrupt_.callback();
+  ends_.install(*input);
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   if (options_.options.find(kStart) == options_.options.end()) options.remove(kStart);  // it is no playlist
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
+  has_whole_pictures_ = ends_.begin(*input_);
 }
 
-/// RTSP describes the streams in text, and a stream that was found by reading ahead is described by its
-/// packets. To probe further, FFmpeg would need a key frame and seven more frames. The decoder gets the size
-/// from the first frame.
+/// RTSP describes the streams in text, a transport stream in its tables, and a stream that was found by
+/// reading ahead is described by its packets. To probe further, FFmpeg would need a key frame and seven more
+/// frames. The decoder gets the size from the first frame.
 bool LiveInput::is_described() const {
-  if (std::string_view(input_->iformat->name) != "rtsp" && first_packets_.empty()) return false;
+  const bool is_rtsp = std::string_view(input_->iformat->name) == "rtsp";
+  if (!is_rtsp && !has_whole_pictures_ && first_packets_.empty()) return false;
   for (unsigned i = 0; i < input_->nb_streams; ++i) {
     const auto& parameters = *input_->streams[i]->codecpar;
     if (parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE) return true;
@@ -124,11 +139,14 @@ void LiveInput::find_streams() {
 }
 
 void LiveInput::choose_stream() {
-  stream_ = largest_video(*input_);
+  const auto videos = list_of_videos(*input_);
+  if (videos.size() > 1) info_.renditions = videos;
+  stream_ = chosen_video(*input_, parse_rendition(options_.rendition).value_or(Rendition{}));
   if (stream_ == nullptr) {
-    const int found = av_find_best_stream(input_.get(), AVMEDIA_TYPE_VIDEO, -1, -1, nullptr, 0);
-    if (found >= 0) fail("this build of FFmpeg has no decoder for its video");
-    fail("it has no video; it contains " + kinds_of_streams(*input_));
+    if (videos.empty()) fail("it has no video; it contains " + kinds_of_streams(*input_));
+    if (chosen_video(*input_, {}) == nullptr) fail("this build of FFmpeg has no decoder for its video");
+    fail("rendition=" + options_.rendition + " is not there or cannot be decoded; its videos are " +
+         numbered(videos));
   }
   if (std::strcmp(input_->iformat->name, "tty") == 0) fail("it is text, not a video");
   time_base_ = stream_->time_base;
@@ -143,12 +161,11 @@ void LiveInput::choose_stream() {
 }
 
 void LiveInput::tell_choice() const {
-  const auto videos = list_of_videos(*input_);
-  if (videos.empty()) return;
+  if (info_.renditions.empty()) return;
   const auto& parameters = *stream_->codecpar;
-  log(LogLevel::Info, "'" + masked_ + "' has several videos (" + videos +
-                          "); the first of the largest is read, " + std::to_string(parameters.width) + "x" +
-                          std::to_string(parameters.height));
+  log(LogLevel::Info, "'" + masked_ + "' has several videos (" + numbered(info_.renditions) + "); " +
+                          std::to_string(parameters.width) + "x" + std::to_string(parameters.height) +
+                          " is read, as rendition=\"" + options_.rendition + "\" says");
 }
 
 void LiveInput::make_decoder(Dictionary& options) {
@@ -177,6 +194,22 @@ void LiveInput::describe() {
   if (url_.scheme == "rtsp" || url_.scheme == "rtsps") info_.client = "ffmpeg";
 }
 
+/// In a second at most: pictures are better than their times.
+void LiveInput::find_program_time(TimePoint deadline) {
+  if (!is_bursty()) return;
+  interrupt_.arm(1);
+  program_time_.begin(first_program_time(ends_.opened(), options_.options, interrupt_.callback()));
+  interrupt_.arm_at(deadline);
+}
+
+std::optional<double> LiveInput::program_time(const AVPacket& packet) {
+  const auto time = seconds(packet.dts != AV_NOPTS_VALUE ? packet.dts : packet.pts);
+  const auto shown = seconds(packet.pts);
+  if (!time || !shown) return std::nullopt;
+  const auto unix_time = program_time_.at(*time);
+  return unix_time ? std::optional(*unix_time + *shown - *time) : std::nullopt;
+}
+
 int LiveInput::read() {
   av_packet_unref(packet_.get());
   // Joining a stream in the middle of a picture is not an error, although FFmpeg's parser logs one.
@@ -190,6 +223,7 @@ int LiveInput::read() {
     first_packets_.pop_front();
   }
   const bool ours = result >= 0 && is_of_video(*packet_);
+  if (ours) ends_.look_at(*packet_, *input_);
   if (!ours) interrupt_.look();
   joined_ = joined_ || (ours && (packet_->flags & AV_PKT_FLAG_KEY) != 0);
   return result;

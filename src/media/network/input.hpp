@@ -17,6 +17,8 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
+#include "media/network/filter/early_ends.hpp"
+#include "media/network/playlist/program_time.hpp"
 #include "media/network/url.hpp"
 
 namespace freshframe::media {
@@ -41,6 +43,14 @@ class LiveInput {
   [[nodiscard]] bool is_of_video(const AVPacket& packet) const {
     return packet.stream_index == stream_->index;
   }
+  /// When the first byte of packet() came, in real time; `now`, if only the end of its reading is known.
+  [[nodiscard]] TimePoint arrival(TimePoint now) { return ends_.arrival(*packet_).value_or(now); }
+
+  /// Of packet(), if it is of the video; nullopt: FFmpeg's parser has seen it, and has set its flags.
+  [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return ends_.picture(); }
+
+  /// Unix time of a packet of the video, in the order of reading, as a playlist has it; nullopt: it has none.
+  [[nodiscard]] std::optional<double> program_time(const AVPacket& packet);
 
   [[nodiscard]] Interrupt& interrupt() noexcept { return interrupt_; }
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
@@ -68,6 +78,7 @@ class LiveInput {
   void tell_choice() const;
   void make_decoder(Dictionary& options);
   void describe();
+  void find_program_time(TimePoint deadline);
   void check_open() const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
 
@@ -76,6 +87,7 @@ class LiveInput {
   const OpenOptions options_;
   const core::CountedSession session_;  // ends after input_
   Interrupt interrupt_;                 // outlives input_, which polls it
+  EarlyEnds ends_;                      // outlives input_, which reads through it
   InputPtr input_;
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams
@@ -83,7 +95,9 @@ class LiveInput {
   AVRational time_base_{};  // of stream_, which a pending read may be using
   std::optional<Decoder> decoder_;
   VideoInfo info_;
-  bool joined_ = false;  // a key frame has arrived
+  ProgramTime program_time_;
+  bool has_whole_pictures_ = false;  // see EarlyEnds
+  bool joined_ = false;              // a key frame has arrived
 };
 
 }  // namespace freshframe::media

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <exception>
 #include <sstream>
@@ -21,6 +22,14 @@ extern "C" {
 }
 
 namespace freshframe::media {
+namespace {
+
+double unix_now() {
+  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
+}
+
+}  // namespace
+
 LiveSource::LiveSource(std::string url, OpenOptions options)
     : ReconnectingSource("'" + mask_passwords(LiveUrl(url).text) + "'", reconnect_of(options)),
       url_(std::move(url)),
@@ -165,10 +174,19 @@ TimePoint LiveSource::note_times(const PacketNotes& notes, const Context& contex
     note_packet(notes.arrived);
   }
   if (!time) return notes.arrived;
-  if (notes.wall_clock) wall_offset_ = *notes.wall_clock - *time;
+  if (notes.wall_clock) {
+    wall_offset_ = *notes.wall_clock - *time;
+  } else if (connection_->is_bursty()) {
+    wall_offset_.reset();  // behind a discontinuity of a playlist
+  }
   const TimePoint captured = line_.place(*time, notes.arrived);
-  context.counters.source().set_behind(line_.behind());
+  if (!has_program_time()) context.counters.source().set_behind(line_.behind());
   return captured;
+}
+
+/// A playlist's own times say how old its pictures are.
+bool LiveSource::has_program_time() const {
+  return wall_offset_ && connection_->is_bursty();
 }
 
 bool LiveSource::is_repeated(std::optional<double> time) const {
@@ -195,6 +213,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   }
   const double pts = timeline_.place(time, captured);
   if (wall_offset_ && time) book.set_wall_clock(*wall_offset_ + *time - pts);
+  if (has_program_time() && time) book.set_behind(std::max(0.0, unix_now() - *wall_offset_ - *time));
   note_size({frame->width, frame->height}, context);
   const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
   auto made = make(maker_, std::move(frame), context);

@@ -52,6 +52,7 @@ class LiveSource final : public ReconnectingSource {
   void decode(const PacketNotes& notes, const Context& context);
   void check_fruitful(TimePoint arrived);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
+  [[nodiscard]] bool has_program_time() const;
   [[nodiscard]] bool is_repeated(std::optional<double> time) const;
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
   [[nodiscard]] HeldPackets::Taken take_notes(const AVFrame& frame, const Context& context);

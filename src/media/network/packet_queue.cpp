@@ -43,9 +43,4 @@ void PacketQueue::close() {
   changed_.notify_all();
 }
 
-bool PacketQueue::is_closed() const {
-  const std::lock_guard lock(mutex_);
-  return closed_;
-}
-
 }  // namespace freshframe::media

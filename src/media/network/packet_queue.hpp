@@ -13,6 +13,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 #include "media/live/edge_pace.hpp"
+#include "media/network/stream/damage.hpp"
 
 namespace freshframe::media {
 
@@ -20,9 +21,11 @@ namespace freshframe::media {
 struct ReadPacket {
   int result = 0;  // FFmpeg's; below 0: `packet` is empty
   AvPacketPtr packet = nullptr;
-  double time = 0;  // of decoding, in the stream: seconds
+  double time = 0;                           // of decoding, in the stream: seconds
+  std::optional<double> program_time = {};   // Unix time, if a playlist has it
+  std::optional<PictureNotes> picture = {};  // where FFmpeg's parser has not seen it
   TimePoint arrived{};
-  TimePoint due{};  // set by pop()
+  TimePoint due{};  // pop() sets it for a playlist
 };
 
 /// One thread puts packets in, another takes them out. Holds 64 MiB at most.
@@ -34,13 +37,12 @@ class PacketQueue {
   [[nodiscard]] std::optional<ReadPacket> pop(TimePoint until, const std::stop_token& stop);
   /// No thread waits in push() any more.
   void close();
-  [[nodiscard]] bool is_closed() const;
 
  private:
   static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
   static constexpr std::size_t kMostPackets = 20'000;
 
-  mutable std::mutex mutex_;
+  std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<ReadPacket> packets_;  // guarded by mutex_
   std::size_t bytes_ = 0;           // guarded by mutex_

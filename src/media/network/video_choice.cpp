@@ -1,8 +1,14 @@
-// Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one multiplex.
+// Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one
+// multiplex.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/video_choice.hpp"
 
+#include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <iterator>
+#include <utility>
 
 namespace freshframe::media {
 namespace {
@@ -16,28 +22,52 @@ std::int64_t pixels(const AVStream& stream) {
   return std::int64_t{stream.codecpar->width} * stream.codecpar->height;
 }
 
-}  // namespace
-
-AVStream* largest_video(const AVFormatContext& input) {
-  AVStream* best = nullptr;
-  for (unsigned i = 0; i < input.nb_streams; ++i) {
-    AVStream* stream = input.streams[i];
-    if (!is_video(*stream) || avcodec_find_decoder(stream->codecpar->codec_id) == nullptr) continue;
-    if (best == nullptr || pixels(*stream) > pixels(*best)) best = stream;
-  }
-  return best;
+bool is_decodable(const AVStream& stream) {
+  return avcodec_find_decoder(stream.codecpar->codec_id) != nullptr;
 }
 
-std::string list_of_videos(const AVFormatContext& input) {
-  std::string list;
-  int videos = 0;
-  for (unsigned i = 0; i < input.nb_streams; ++i) {
-    const auto& parameters = *input.streams[i]->codecpar;
-    if (!is_video(*input.streams[i])) continue;
-    list += (videos++ == 0 ? "" : ", ") + std::to_string(parameters.width) + "x" +
-            std::to_string(parameters.height) + " " + avcodec_get_name(parameters.codec_id);
+std::vector<AVStream*> videos_of(const AVFormatContext& input) {
+  std::vector<AVStream*> videos;
+  std::copy_if(input.streams, input.streams + input.nb_streams, std::back_inserter(videos),
+               [](const AVStream* stream) { return is_video(*stream); });
+  return videos;
+}
+
+/// Null: the list is empty.
+AVStream* first_of(const std::vector<AVStream*>& videos, bool largest) {
+  const auto before = [largest](const AVStream* one, const AVStream* other) {
+    return largest ? pixels(*one) > pixels(*other) : pixels(*one) < pixels(*other);
+  };
+  const auto found = std::min_element(videos.begin(), videos.end(), before);
+  return found == videos.end() ? nullptr : *found;
+}
+
+}  // namespace
+
+AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted) {
+  auto videos = videos_of(input);
+  if (wanted.by == Rendition::By::Number) {
+    const auto place = static_cast<std::size_t>(wanted.value);
+    return place < videos.size() && is_decodable(*videos[place]) ? videos[place] : nullptr;
   }
-  return videos > 1 ? list : std::string();
+  std::erase_if(videos, [](const AVStream* one) { return !is_decodable(*one); });
+  if (wanted.by != Rendition::By::Height) return first_of(videos, wanted.by == Rendition::By::Best);
+  auto low = videos;
+  std::erase_if(low, [&](const AVStream* one) { return one->codecpar->height > wanted.value; });
+  return low.empty() ? first_of(videos, false) : first_of(low, true);
+}
+
+std::vector<std::string> list_of_videos(const AVFormatContext& input) {
+  std::vector<std::string> list;
+  for (const AVStream* stream : videos_of(input)) {
+    const auto& parameters = *stream->codecpar;
+    auto text = std::to_string(parameters.width) + "x" + std::to_string(parameters.height) + " " +
+                avcodec_get_name(parameters.codec_id);
+    const auto* rate = av_dict_get(stream->metadata, "variant_bitrate", nullptr, 0);  // of a playlist
+    if (rate != nullptr) text += ", " + std::to_string(std::atoll(rate->value) / 1000) + " kbit/s";
+    list.push_back(std::move(text));
+  }
+  return list;
 }
 
 }  // namespace freshframe::media

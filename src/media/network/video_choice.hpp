@@ -1,18 +1,21 @@
-// Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one multiplex.
+// Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one
+// multiplex.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/network/rendition.hpp"
 
 namespace freshframe::media {
 
-/// The one with the largest pictures, of equal ones the first: the same at each connection, whatever the server
-/// sends first. Null: there is none that this build of FFmpeg decodes.
-[[nodiscard]] AVStream* largest_video(const AVFormatContext& input);
+/// The same at each connection, whatever the server sends first. Null: there is no such video, or this build
+/// of FFmpeg does not decode it.
+[[nodiscard]] AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted);
 
-/// "320x180 h264, 640x360 h264": all videos in their order. Empty: there are fewer than two.
-[[nodiscard]] std::string list_of_videos(const AVFormatContext& input);
+/// "640x360 h264, 800 kbit/s": of each video, in their order.
+[[nodiscard]] std::vector<std::string> list_of_videos(const AVFormatContext& input);
 
 }  // namespace freshframe::media

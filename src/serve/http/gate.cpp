@@ -16,6 +16,7 @@
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "core/percent_escape.hpp"
 #include <boost/asio/ip/address.hpp>
 #include <sys/random.h>
 
@@ -85,12 +86,10 @@ std::optional<std::string> percent_decoded(std::string_view text, bool plus_is_s
     char next = text[i];
     if (next == '+' && plus_is_space) next = ' ';
     if (next == '%') {
-      if (i + 2 >= text.size()) return std::nullopt;
-      const int high = core::hex_digit(text[i + 1]);
-      const int low = core::hex_digit(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      next = static_cast<char>(high * 16 + low);
-      i += 2;
+      const auto escaped = core::percent_escape(text.substr(i));
+      if (!escaped) return std::nullopt;
+      next = *escaped;
+      i += core::kPercentEscape - 1;
     }
     if (next == '\0') return std::nullopt;
     result += next;

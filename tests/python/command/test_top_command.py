@@ -94,6 +94,24 @@ def test_top_fits_the_terminal_and_keeps_the_names_whole(width: int) -> None:
     assert len(nodes) == 2
 
 
+def test_top_shows_how_late_a_stream_is_and_what_it_lost() -> None:
+    from freshframe._cli.top_table import page, plain_console  # noqa: PLC0415  (rich takes 60 ms)
+
+    pipeline = ff.Pipeline("late")
+    pipeline.reader(pipeline.add(ff.open(LIVE), name="gate"))
+    with pipeline:
+        state = Target.of(pipeline.serve().url).state()
+    console = plain_console()
+    with console.capture() as shown:
+        console.print(page(state, None))
+    assert "behind" not in shown.get()
+    state["nodes"][0]["source"].update(behind=1.25, packets=4000, packets_lost=17, jitter=0.003)
+    with console.capture() as shown:
+        console.print(page(state, None))
+    (line,) = (line for line in shown.get().splitlines() if line.startswith("gate") and "1.25 s" in line)
+    assert line.split()[3:] == ["3.0", "ms", "4000", "17", "0", "0", "0", "0"]
+
+
 def test_top_writes_the_state_as_json(freshframe: Command) -> None:
     pipeline, url = served()
     pipeline.start()

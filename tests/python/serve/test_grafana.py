@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from rigs.fleet import builds as fleet_builds
-from support import until
+from rigs.live.camera import PATIENT, clip
+from rigs.live.servers import TcpServer
+from support import WATCHDOG, until
 
 import freshframe as ff
 
@@ -24,8 +26,13 @@ def test_every_metric_and_label_of_the_board_is_served() -> None:
     camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x64"), name="camera")
     pipeline.reader(pipeline.add(lambda frame: frame.width, camera))
     dashboard = pipeline.serve()
-    with pipeline.start():
+    # Only a stream with timestamps can be behind.
+    with TcpServer(clip("mpegts")) as server:
+        stream = pipeline.reader(pipeline.add(ff.open(server.url, **PATIENT)))
+        pipeline.start()
+        stream.get(timeout=WATCHDOG)
         text = urllib.request.urlopen(f"{dashboard.url}metrics").read().decode()
+        pipeline.stop()
     check(BOARD, text)
 
 

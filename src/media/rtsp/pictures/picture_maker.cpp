@@ -9,6 +9,7 @@
 #include <new>
 #include <utility>
 
+#include "media/network/stream/unit_refresh.hpp"
 #include "media/rtsp/protocol/fault.hpp"
 
 namespace freshframe::media::rtsp {
@@ -17,16 +18,6 @@ namespace {
 /// Of other codecs FFmpeg itself gives a picture at its marker only.
 bool has_slices(Codec codec) {
   return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
-}
-
-bool is_key(const PayloadFacts& facts) {
-  return facts.key || (facts.intra && !facts.inter);
-}
-
-Refresh refresh_of(const PayloadFacts& facts) {
-  if (facts.fresh) return Refresh::All;
-  if (facts.recovery) return Refresh::Point;
-  return is_key(facts) ? Refresh::Alone : Refresh::None;
 }
 
 }  // namespace
@@ -69,7 +60,7 @@ void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint ar
 }
 
 /// Packets that are lost before the first slice may be of this picture or of others.
-void PictureMaker::note_loss(const PayloadFacts& facts, std::uint64_t lost) {
+void PictureMaker::note_loss(const UnitFacts& facts, std::uint64_t lost) {
   if (facts_.coded) {
     torn_ = torn_ || lost > 0;
     return;
@@ -79,7 +70,7 @@ void PictureMaker::note_loss(const PayloadFacts& facts, std::uint64_t lost) {
   after_loss_ = after_loss_ || lost > (headless ? 1U : 0U);
 }
 
-void PictureMaker::note_facts(const PayloadFacts& facts) {
+void PictureMaker::note_facts(const UnitFacts& facts) {
   facts_.coded = facts_.coded || facts.coded;
   facts_.key = facts_.key || facts.key;
   facts_.intra = facts_.intra || facts.intra;
@@ -118,7 +109,7 @@ void PictureMaker::finish() {
 }
 
 Picture PictureMaker::take_picture() {
-  Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = is_key(facts_)};
+  Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = facts_.can_begin()};
   if (av_new_packet(picture.packet.get(), static_cast<int>(bytes_.size())) < 0) throw std::bad_alloc();
   std::memcpy(picture.packet->data, bytes_.data(), bytes_.size());
   bytes_ = std::exchange(next_sets_, {});

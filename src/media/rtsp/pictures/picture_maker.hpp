@@ -16,7 +16,7 @@
 #include "media/rtsp/packets/rtcp.hpp"
 #include "media/rtsp/pictures/depacketiser.hpp"
 #include "media/rtsp/pictures/missing_pictures.hpp"
-#include "media/rtsp/pictures/picture_ends.hpp"
+#include "media/units/picture_ends.hpp"
 
 namespace freshframe::media::rtsp {
 
@@ -60,8 +60,8 @@ class PictureMaker {
 
  private:
   void note_time(const RtpPacket& packet, TimePoint arrived);
-  void note_loss(const PayloadFacts& facts, std::uint64_t lost);
-  void note_facts(const PayloadFacts& facts);
+  void note_loss(const UnitFacts& facts, std::uint64_t lost);
+  void note_facts(const UnitFacts& facts);
   void finish();
   [[nodiscard]] Picture take_picture();
   [[nodiscard]] PictureNotes take_notes();
@@ -81,7 +81,7 @@ class PictureMaker {
   // The open picture.
   std::vector<std::uint8_t> bytes_;
   std::vector<std::uint8_t> next_sets_;  // parameter sets of the picture after it
-  PayloadFacts facts_;
+  UnitFacts facts_;
   bool open_ = false;
   bool too_large_ = false;
   bool torn_ = false;        // a part of it is lost

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/ascii.hpp"
+#include "core/percent_escape.hpp"
 #include "media/rtsp/protocol/message.hpp"
 #include "media/url_authority.hpp"
 
@@ -20,13 +21,13 @@ bool is_rtsp(std::string_view url) {
   return core::lower_case(url.substr(0, kScheme.size())) == kScheme;
 }
 
+/// What is no escape stays as it is.
 std::string unescaped(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const int high = text[i] == '%' && i + 2 < text.size() ? core::hex_digit(text[i + 1]) : -1;
-    const int low = high >= 0 ? core::hex_digit(text[i + 2]) : -1;
-    if (low >= 0) i += 2;
-    result += low >= 0 ? static_cast<char>(high * 16 + low) : text[i];
+    const auto escaped = core::percent_escape(text.substr(i));
+    result += escaped.value_or(text[i]);
+    if (escaped) i += core::kPercentEscape - 1;
   }
   return result;
 }

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
@@ -145,7 +146,8 @@ TEST(FruitlessPackets, OfASlowStreamMayBeHeldBackToReorderThem) {
   EXPECT_TRUE(packets.add(second(160), 5));
 }
 
-TEST(VideoChoice, IsTheFirstOfTheLargest) {
+TEST(VideoChoice, IsTheRenditionThatIsWanted) {
+  using By = Rendition::By;
   const InputPtr input(avformat_alloc_context());
   const auto add = [&](AVCodecID codec, int width, int height, int disposition = 0) {
     AVStream* stream = avformat_new_stream(input.get(), nullptr);
@@ -156,17 +158,38 @@ TEST(VideoChoice, IsTheFirstOfTheLargest) {
     stream->disposition = disposition;
     return stream;
   };
-  EXPECT_EQ(largest_video(*input), nullptr);
+  EXPECT_EQ(chosen_video(*input, {}), nullptr);
   AVStream* sound = avformat_new_stream(input.get(), nullptr);
   sound->codecpar->codec_type = AVMEDIA_TYPE_AUDIO;
-  add(AV_CODEC_ID_H264, 320, 180);
-  EXPECT_EQ(list_of_videos(*input), "");
+  AVStream* small = add(AV_CODEC_ID_H264, 320, 180);
+  av_dict_set(&small->metadata, "variant_bitrate", "800000", 0);
   const auto* const large = add(AV_CODEC_ID_H264, 640, 360);
-  add(AV_CODEC_ID_HEVC, 640, 360);
+  const auto* const hevc = add(AV_CODEC_ID_HEVC, 640, 360);
   add(AV_CODEC_ID_NONE, 1920, 1080);
   add(AV_CODEC_ID_MJPEG, 4000, 4000, AV_DISPOSITION_ATTACHED_PIC);
-  EXPECT_EQ(largest_video(*input), large);
-  EXPECT_EQ(list_of_videos(*input), "320x180 h264, 640x360 h264, 640x360 hevc, 1920x1080 none");
+  EXPECT_EQ(chosen_video(*input, {}), large) << "the first of the largest";
+  EXPECT_EQ(chosen_video(*input, {.by = By::Worst}), small);
+  EXPECT_EQ(chosen_video(*input, {.by = By::Height, .value = 360}), large);
+  EXPECT_EQ(chosen_video(*input, {.by = By::Height, .value = 359}), small);
+  EXPECT_EQ(chosen_video(*input, {.by = By::Height, .value = 90}), small) << "all are higher";
+  EXPECT_EQ(chosen_video(*input, {.by = By::Number, .value = 2}), hevc);
+  EXPECT_EQ(chosen_video(*input, {.by = By::Number, .value = 3}), nullptr) << "not decodable";
+  EXPECT_EQ(chosen_video(*input, {.by = By::Number, .value = 4}), nullptr);
+  EXPECT_EQ(list_of_videos(*input), (std::vector<std::string>{"320x180 h264, 800 kbit/s", "640x360 h264",
+                                                              "640x360 hevc", "1920x1080 none"}));
+}
+
+TEST(Rendition, IsAWordAHeightOrANumber) {
+  using By = Rendition::By;
+  EXPECT_EQ(parse_rendition("best")->by, By::Best);
+  EXPECT_EQ(parse_rendition("worst")->by, By::Worst);
+  EXPECT_EQ(parse_rendition("720p")->by, By::Height);
+  EXPECT_EQ(parse_rendition("720p")->value, 720);
+  EXPECT_EQ(parse_rendition("12")->by, By::Number);
+  EXPECT_EQ(parse_rendition("12")->value, 12);
+  for (const char* text : {"", "p", "0p", "-1", "720P", "1080p60", "123456", "Best"}) {
+    EXPECT_FALSE(parse_rendition(text)) << text;
+  }
 }
 
 TEST(RepeatedPackets, AreThoseAtTheBeginningOfALaterConnection) {

@@ -18,6 +18,7 @@ from rigs.live.truth.units import Codec, split
 
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the pictures of the truth server")
 
+ENCODERS = {"h264": "libx264", "h265": "libx265", "mjpeg": "mjpeg"}
 RATE = 30  # of the encoder's bit rate; a server sends the pictures at any rate
 NOISE = 24  # levels from the darkest to the brightest
 
@@ -27,7 +28,7 @@ class Shape:
     """What a film is made of.
 
     Attributes:
-        codec: "h264" or "h265".
+        codec: "h264", "h265" or "mjpeg", whose pictures are all key pictures.
         count: Pictures.
         size: Pixels.
         key_interval: Pictures from one key picture to the next.
@@ -67,25 +68,32 @@ def _noise(size: tuple[int, int]) -> npt.NDArray[np.int16]:
 def film(shape: Shape) -> Film:
     """Encodes it; once per process."""
     width, height = shape.size
-    coder = av.CodecContext.create("libx265" if shape.codec == "h265" else "libx264", "w")
-    coder.width, coder.height, coder.pix_fmt = width, height, "yuv420p"
+    coder = av.CodecContext.create(ENCODERS[shape.codec], "w")
+    pixels = "yuvj420p" if shape.codec == "mjpeg" else "yuv420p"
+    coder.width, coder.height, coder.pix_fmt = width, height, pixels
     coder.framerate, coder.time_base = fractions.Fraction(RATE), fractions.Fraction(1, RATE)
     coder.bit_rate = shape.bit_rate
     coder.options = _options(shape)
     packets: list[Any] = []
     for number in range(shape.count):
         grey = np.full((height // 2, width), 128, np.uint8)
-        frame = av.VideoFrame.from_ndarray(np.vstack((luma(number, shape.size), grey)), format="yuv420p")
+        frame = av.VideoFrame.from_ndarray(np.vstack((luma(number, shape.size), grey)), format=pixels)
         frame.pts, frame.time_base = number, coder.time_base
         packets += coder.encode(frame)
     packets += coder.encode(None)
-    pictures = tuple(Picture(packet.pts, tuple(split(bytes(packet)))) for packet in packets)
+    pictures = tuple(Picture(packet.pts, _units(bytes(packet), shape.codec)) for packet in packets)
     assert sorted(one.number for one in pictures) == list(range(shape.count))
     return Film.of(shape.codec, shape.size, pictures)
 
 
+def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
+    return (packet,) if codec == "mjpeg" else tuple(split(packet))
+
+
 def _options(shape: Shape) -> dict[str, str]:
     """Without threads, look-ahead and scene cuts; parameter sets before each key picture."""
+    if shape.codec == "mjpeg":
+        return {}
     keys = (
         f"keyint={shape.key_interval}:min-keyint={shape.key_interval}:scenecut=0:open-gop=0:repeat-headers=1"
     )

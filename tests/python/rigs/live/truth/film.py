@@ -17,7 +17,7 @@ class Picture:
 
     Attributes:
         number: Painted into it, and its place in display order.
-        units: Its NAL units, without start codes.
+        units: Its NAL units, without start codes; of "mjpeg" the whole picture.
     """
 
     number: int
@@ -29,7 +29,7 @@ class Film:
     """A sequence that begins with a key picture and can be shown over and over.
 
     Attributes:
-        codec: "h264" or "h265".
+        codec: "h264", "h265" or "mjpeg".
         width: Pixels.
         height: Pixels.
         pictures: In decoding order.

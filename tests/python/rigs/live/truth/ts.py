@@ -24,18 +24,26 @@ class TsStream:
         fps: Of the timestamps.
         lengths: The head of each picture says its length, if it fits; else a reader learns of a picture's
             end from the next one's head, as with most encoders.
+        pairs: Two pictures stand behind one head.
     """
 
-    def __init__(self, film: Film, fps: float, *, lengths: bool = False) -> None:
-        self._film, self._fps, self._lengths = film, fps, lengths
+    def __init__(self, film: Film, fps: float, *, lengths: bool = False, pairs: bool = False) -> None:
+        self._film, self._fps, self._lengths, self._pairs = film, fps, lengths, pairs
         self._counters: dict[int, int] = {}
+        self._first: tuple[bytes, Due] | None = None  # of a pair
 
     def packets(self, due: Due) -> bytes:
         """Those of the tables, which a reader that joins midway needs soon, and of a picture."""
         codec = self._film.codec
-        key = any(set_name(unit, codec) for unit in due.picture.units)
         units = (DELIMITERS[codec], *due.picture.units)
         body = b"".join(b"\0\0\0\1" + unit for unit in units)
+        if self._pairs:
+            if self._first is None:
+                self._first = body, due
+                return b""
+            (before, due), self._first = self._first, None
+            body = before + body
+        key = any(set_name(unit, codec) for unit in due.picture.units)
         decoded = START + round(due.slot * CLOCK / self._fps)
         shown = START + round((due.place + self._film.lead) * CLOCK / self._fps)
         times = _time(0b0011, shown) + _time(0b0001, decoded)

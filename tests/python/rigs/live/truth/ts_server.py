@@ -19,13 +19,33 @@ from rigs.live.truth.ts import PACKET, TsStream
 
 LOOPBACK = "127.0.0.1"
 DATAGRAM = 7 * PACKET  # bytes
+HOLE = 5  # packets
 
 
 class TsServer(Server):
-    """Sends the film from its start to each client of TCP; with `udp`, to the UDP port of its own number."""
+    """Sends the film from its start to each client of TCP; with `udp`, to the UDP port of its own number.
 
-    def __init__(self, film: Film, fps: float, *, udp: bool = False, lengths: bool = False) -> None:
-        self._film, self._fps, self._udp, self._lengths = film, fps, udp, lengths
+    Args:
+        film: Its pictures.
+        fps: Pictures per second.
+        udp: Over UDP.
+        lengths: As for TsStream.
+        pairs: As for TsStream.
+        hole: The first picture lacks packets of its middle, as for a reader that joins a lossy network.
+    """
+
+    def __init__(
+        self,
+        film: Film,
+        fps: float,
+        *,
+        udp: bool = False,
+        lengths: bool = False,
+        pairs: bool = False,
+        hole: bool = False,
+    ) -> None:
+        self._film, self._fps, self._udp = film, fps, udp
+        self._lengths, self._pairs, self._hole = lengths, pairs, hole
         self.network = Network()
         self.log = SentLog()
         self.flowing = threading.Event()
@@ -56,11 +76,13 @@ class TsServer(Server):
             self._send(send)
 
     def _send(self, send: Callable[[bytes], None]) -> None:
-        stream = TsStream(self._film, self._fps, lengths=self._lengths)
+        stream = TsStream(self._film, self._fps, lengths=self._lengths, pairs=self._pairs)
         pace = Pace(self, self._film, self._fps)
         client = next(self._clients)
         for due in pace.pictures(self._ended):
             data = stream.packets(due)
+            if self._hole and pace.reached == 0:
+                data = data[: HOLE * PACKET] + data[2 * HOLE * PACKET :]
             first = time.monotonic()
             send(data)
             times = (due.taken, first, time.monotonic())

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Codec = Literal["h264", "h265"]
+Codec = Literal["h264", "h265", "mjpeg"]
 MOST = 1400  # bytes of a payload
 FU_A, FU = 28, 49
 # Coded slices, by table 7-1 of either standard; nobody sends H.264's partitions.

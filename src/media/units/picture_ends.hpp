@@ -1,10 +1,11 @@
-// Finds out where pictures end: at RTP's marker where that is true, else at another timestamp.
+// Finds out where pictures end: at the mark of a last packet where that is true, else where the next one
+// begins.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <cstdint>
 
-namespace freshframe::media::rtsp {
+namespace freshframe::media {
 
 /// Note [Picture ends]: RTP's marker says that a packet is the last of its picture (RFC 6184, section 5.1).
 /// Many cameras set it elsewhere, too: at each unit (OpenIPC smolrtsp#43, pikvm/ustreamer#119), or at
@@ -13,7 +14,10 @@ namespace freshframe::media::rtsp {
 /// picture: parameter sets belong to the slices that follow. The first pictures end when a packet has another
 /// timestamp. When three of them in a row had exactly one marked packet with a slice, and it was the last
 /// one, pictures end at the marker from then on, one interval earlier. If a slice follows that has the
-/// timestamp of a picture that its marker had ended, the markers are not believed any more. One thread.
+/// timestamp of a picture that its marker had ended, the markers are not believed any more.
+///
+/// A transport stream has such a mark, too: the stuffing in a picture's last packet, since no other needs
+/// any. In place of the timestamp it has the number of the picture. One thread.
 class PictureEnds {
  public:
   struct Packet {
@@ -55,4 +59,4 @@ class PictureEnds {
   std::uint32_t ended_ = 0;       // its timestamp
 };
 
-}  // namespace freshframe::media::rtsp
+}  // namespace freshframe::media

@@ -1,8 +1,9 @@
-// Finds out where pictures end: at RTP's marker where that is true, else at another timestamp.
+// Finds out where pictures end: at the mark of a last packet where that is true, else where the next one
+// begins.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/rtsp/pictures/picture_ends.hpp"
+#include "media/units/picture_ends.hpp"
 
-namespace freshframe::media::rtsp {
+namespace freshframe::media {
 
 PictureEnds::Verdict PictureEnds::add(const Packet& packet) {
   Verdict verdict;
@@ -45,4 +46,4 @@ void PictureEnds::end_picture() {
   marks_ = 0;
 }
 
-}  // namespace freshframe::media::rtsp
+}  // namespace freshframe::media

@@ -1,0 +1,134 @@
+// Lets FFmpeg's demuxer give a picture when its last byte has come, where the stream's format allows it.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/filter/early_ends.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstddef>
+#include <exception>
+#include <string_view>
+#include <utility>
+
+#include "media/network/filter/multipart_filter.hpp"
+#include "media/network/stream/unit_refresh.hpp"
+
+extern "C" {
+#include <libavutil/opt.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+constexpr int kNoParser = AVFMT_FLAG_NOPARSE | AVFMT_FLAG_NOFILLIN;
+
+/// As HTTP declares it; empty: there is none.
+std::string mime_type(AVIOContext& io) {
+  std::uint8_t* text = nullptr;
+  if (io.av_class == nullptr || av_opt_get(&io, "mime_type", AV_OPT_SEARCH_CHILDREN, &text) < 0) return {};
+  const std::unique_ptr<std::uint8_t, decltype(&av_free)> owner(text, &av_free);
+  return text == nullptr ? std::string() : reinterpret_cast<const char*>(text);
+}
+
+/// By the first bytes, which can be read again afterwards.
+bool is_transport_stream(AVIOContext& io) {
+  std::array<std::uint8_t, kTsPacketSize + 1> first{};
+  const int size = avio_read_partial(&io, first.data(), static_cast<int>(first.size()));
+  if (size <= 0 || avio_seek(&io, 0, SEEK_SET) < 0) return false;
+  return first.front() == kTsSync && (size <= static_cast<int>(kTsPacketSize) || first.back() == kTsSync);
+}
+
+std::unique_ptr<ByteFilter> filter_for(AVIOContext& io) {
+  const bool is_file = (io.seekable & AVIO_SEEKABLE_NORMAL) != 0 || avio_size(&io) > 0;
+  if (is_file) return nullptr;
+  if (mime_type(io).starts_with("multipart/x-mixed-replace")) return std::make_unique<MultipartFilter>();
+  if (is_transport_stream(io)) return std::make_unique<TsFilter>();
+  return nullptr;
+}
+
+std::optional<UnitSyntax> syntax_of(AVCodecID codec) {
+  if (codec == AV_CODEC_ID_H264) return UnitSyntax::H264;
+  if (codec == AV_CODEC_ID_HEVC) return UnitSyntax::H265;
+  return std::nullopt;
+}
+
+/// Null: there is none, or more than one.
+AVStream* only_video(const AVFormatContext& input) {
+  AVStream* video = nullptr;
+  for (unsigned i = 0; i < input.nb_streams; ++i) {
+    AVStream* stream = input.streams[i];
+    if (stream->codecpar->codec_type != AVMEDIA_TYPE_VIDEO) continue;
+    if (video != nullptr) return nullptr;
+    video = stream;
+  }
+  return video;
+}
+
+}  // namespace
+
+void EarlyEnds::install(AVFormatContext& input) {
+  open_ = input.io_open;
+  input.opaque = this;
+  input.io_open = &EarlyEnds::open;
+}
+
+/// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
+int EarlyEnds::open(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
+                    AVDictionary** options) noexcept {
+  auto& self = *static_cast<EarlyEnds*>(input->opaque);
+  const int result = self.open_(input, io, url, flags, options);
+  if (result < 0 || self.opened_.size() >= kMostOpened) return result;
+  try {
+    self.opened_.emplace_back(url);
+    if (self.opened_.size() == 1) self.put_filter(*input, *io);
+    return result;
+  } catch (const std::exception&) {
+    return AVERROR(ENOMEM);
+  }
+}
+
+void EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
+  auto filter = filter_for(*io);
+  if (!filter) return;
+  stream_ = dynamic_cast<TsFilter*>(filter.get());
+  io_ = std::make_unique<FilteredIo>(IoPtr(io), std::move(filter));
+  io = io_->io();
+  input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg does not close it, whether or not the stream can be read
+}
+
+bool EarlyEnds::begin(AVFormatContext& input) {
+  const AVStream* video = only_video(input);
+  is_on_ = stream_ != nullptr && video != nullptr && std::string_view(input.iformat->name) == "mpegts" &&
+           input.nb_programs <= 1 && syntax_of(video->codecpar->codec_id) && video->id < kTsPids &&
+           !stream_->is_scrambled(video->id);
+  if (!is_on_) return false;
+  stream_->end_early(video->id);
+  input.flags |= kNoParser;
+  return true;
+}
+
+void EarlyEnds::look_at(AVPacket& packet, AVFormatContext& input) {
+  picture_.reset();
+  if (!is_on_) return;
+  const auto syntax = syntax_of(input.streams[packet.stream_index]->codecpar->codec_id);
+  const auto facts =
+      syntax ? look_at_units(*syntax, {packet.data, static_cast<std::size_t>(packet.size)}) : UnitFacts();
+  const bool whole = (packet.flags & AV_PKT_FLAG_CORRUPT) == 0;
+  packet.flags &= ~AV_PKT_FLAG_KEY;
+  if (whole && facts.can_begin()) packet.flags |= AV_PKT_FLAG_KEY;
+  picture_ = {.torn = !whole,
+              .after_loss = io_->is_after_loss(packet.pos),
+              .refresh = refresh_of(facts),
+              .recovery = facts.recovery.value_or(0)};
+  if (!whole || (facts.pictures == 1 && packet.pts != AV_NOPTS_VALUE)) return;
+  is_on_ = false;
+  packet.flags &= ~AV_PKT_FLAG_KEY;  // a decoder would show a part of it
+  picture_->refresh = Refresh::None;
+  stream_->end_early(std::nullopt);
+  input.flags &= ~kNoParser;
+}
+
+std::optional<TimePoint> EarlyEnds::arrival(const AVPacket& packet) {
+  return io_ ? io_->arrival(packet.pos) : std::nullopt;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,61 @@
+// Lets FFmpeg's demuxer give a picture when its last byte has come, where the stream's format allows it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/network/filter/filtered_io.hpp"
+#include "media/network/filter/ts_filter.hpp"
+#include "media/network/stream/damage.hpp"
+
+namespace freshframe::media {
+
+/// Of transport streams with one video of H.264 or H.265, and of MJPEG in parts. Of any other stream nothing
+/// changes.
+///
+/// Two waits are undone for a transport stream. The demuxer waits for the next picture: the filter ends each
+/// one. FFmpeg's parser then waits for the next one, too: it is left out, so what it tells of a picture comes
+/// from look_at(). It returns when the stream's packets are not one picture each. One thread; outlives the
+/// demuxer.
+class EarlyEnds {
+ public:
+  EarlyEnds() = default;
+  EarlyEnds(const EarlyEnds&) = delete;
+  EarlyEnds& operator=(const EarlyEnds&) = delete;
+
+  /// Before `input` is opened.
+  void install(AVFormatContext& input);
+  /// After that. True: each packet is one picture, and nothing has to be read ahead to describe the stream.
+  [[nodiscard]] bool begin(AVFormatContext& input);
+  /// At each packet of the video: whether decoding can begin with it is then among its flags.
+  void look_at(AVPacket& packet, AVFormatContext& input);
+  /// Of that packet; nullopt: FFmpeg's parser has seen it.
+  [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
+  /// When the first byte of its picture came, in real time; nullopt: it is not known.
+  [[nodiscard]] std::optional<TimePoint> arrival(const AVPacket& packet);
+  /// The first URLs that the demuxer has opened.
+  [[nodiscard]] const std::vector<std::string>& opened() const noexcept { return opened_; }
+
+ private:
+  static constexpr std::size_t kMostOpened = 32;
+
+  using Open = int (*)(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**);
+  static int open(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
+                  AVDictionary** options) noexcept;
+  void put_filter(AVFormatContext& input, AVIOContext*& io);
+
+  Open open_ = nullptr;  // FFmpeg's own
+  std::vector<std::string> opened_;
+  std::unique_ptr<FilteredIo> io_;
+  TsFilter* stream_ = nullptr;  // the filter of io_, if it is a transport stream's
+  bool is_on_ = false;          // no parser
+  std::optional<PictureNotes> picture_;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,59 @@
+// The input of FFmpeg's demuxer behind a filter.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/filter/filtered_io.hpp"
+
+#include <chrono>
+#include <cstddef>
+#include <exception>
+#include <new>
+#include <utility>
+
+namespace freshframe::media {
+namespace {
+
+constexpr int kBuffer = 1 << 15;  // bytes, as FFmpeg's own
+
+}  // namespace
+
+FilteredIo::FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter)
+    : network_(std::move(network)), filter_(std::move(filter)), buffer_(kBuffer) {
+  auto* memory = static_cast<unsigned char*>(av_malloc(kBuffer));
+  io_ = memory == nullptr ? nullptr
+                          : avio_alloc_context(memory, kBuffer, 0, this, &FilteredIo::read, nullptr, nullptr);
+  if (io_ == nullptr) {
+    av_free(memory);
+    throw std::bad_alloc();
+  }
+  io_->seekable = 0;
+}
+
+FilteredIo::~FilteredIo() {
+  av_freep(&io_->buffer);
+  avio_context_free(&io_);
+}
+
+int FilteredIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
+  try {
+    return static_cast<FilteredIo*>(opaque)->read({to, static_cast<std::size_t>(size)});
+  } catch (const std::exception&) {
+    return AVERROR(ENOMEM);
+  }
+}
+
+/// At least one byte, or FFmpeg's error.
+int FilteredIo::read(std::span<std::uint8_t> to) {
+  int count = 1;
+  while (bytes_.empty() && count > 0) {
+    count = avio_read_partial(network_.get(), buffer_.data(), kBuffer);
+    if (count > 0) {
+      filter_->add(Bytes(buffer_).first(static_cast<std::size_t>(count)), std::chrono::steady_clock::now(),
+                   bytes_);
+    } else {
+      filter_->finish(bytes_);
+    }
+  }
+  if (!bytes_.empty()) return static_cast<int>(bytes_.take(to));
+  return count == 0 ? AVERROR_EOF : count;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,139 @@
+// Tells the length of each JPEG picture of a multipart stream whose server does not.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/filter/multipart_filter.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <optional>
+#include <utility>
+
+#include "core/ascii.hpp"
+#include "media/rtsp/protocol/message.hpp"
+
+namespace freshframe::media {
+namespace {
+
+Bytes bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+/// The value of the line "Content-Length: 1234"; nullopt: it is another line.
+std::optional<std::string_view> length_in(std::string_view line) {
+  constexpr std::string_view kName = "content-length:";
+  if (core::lower_case(line.substr(0, kName.size())) != kName) return std::nullopt;
+  return line.substr(kName.size());
+}
+
+}  // namespace
+
+void MultipartFilter::add(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
+  while (!bytes.empty()) {
+    std::size_t taken = bytes.size();
+    switch (state_) {
+      case State::Head:
+        taken = add_head(bytes, out);
+        break;
+      case State::Body:
+        taken = add_body(bytes, arrived, out);
+        break;
+      case State::Picture:
+        taken = add_picture(bytes, arrived, out);
+        break;
+      case State::Through:
+        out.append(bytes);
+        break;
+    }
+    bytes = bytes.subspan(taken);
+  }
+}
+
+void MultipartFilter::finish(FilteredBytes& out) {
+  out.append(bytes_of(head_));
+  out.append(bytes_of(line_));
+  out.append(picture_);
+  head_.clear();
+  line_.clear();
+  picture_.clear();
+  state_ = State::Through;
+}
+
+/// A part of one line, up to its end.
+std::size_t MultipartFilter::add_head(Bytes bytes, FilteredBytes& out) {
+  const auto end = std::ranges::find(bytes, std::uint8_t{'\n'});
+  const bool whole = end != bytes.end();
+  const auto count = static_cast<std::size_t>(end - bytes.begin()) + (whole ? 1 : 0);
+  line_.append(reinterpret_cast<const char*>(bytes.data()), count);
+  if (whole) {
+    end_line(out);
+  } else if (head_.size() + line_.size() > kMostOfHead) {
+    finish(out);
+  }
+  return count;
+}
+
+/// Lines before the one with the boundary are no part's. Where the demuxer has a length from here, it expects
+/// none but blank ones.
+void MultipartFilter::end_line(FilteredBytes& out) {
+  const auto line = std::exchange(line_, {});
+  const bool blank = rtsp::trimmed(std::string_view(line).substr(0, line.size() - 1)).empty();
+  if (head_.empty() && !line.starts_with("--")) {
+    if (blank || !has_put_length_) out.append(bytes_of(line));
+    return;
+  }
+  head_ += line;
+  if (blank) {
+    end_head(out);
+  } else if (head_.size() > kMostOfHead) {
+    finish(out);
+  }
+}
+
+void MultipartFilter::end_head(FilteredBytes& out) {
+  begins_ = true;
+  has_put_length_ = false;
+  std::optional<std::string_view> length;
+  for (std::string_view rest = head_; !rest.empty(); rest.remove_prefix(rest.find('\n') + 1)) {
+    if (const auto value = length_in(rest.substr(0, rest.find('\n')))) length = value;
+  }
+  if (!length) {
+    state_ = State::Picture;
+    end_ = JpegEnd();
+    return;
+  }
+  const auto number = rtsp::number_at(*length, std::numeric_limits<long>::max());
+  if (!number) return finish(out);
+  out.append(bytes_of(std::exchange(head_, {})));
+  left_ = static_cast<std::size_t>(*number);
+  state_ = left_ > 0 ? State::Body : State::Head;
+}
+
+std::size_t MultipartFilter::add_body(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
+  if (std::exchange(begins_, false)) out.begin_picture(arrived);
+  const auto count = std::min(left_, bytes.size());
+  out.append(bytes.first(count));
+  left_ -= count;
+  if (left_ == 0) state_ = State::Head;
+  return count;
+}
+
+std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
+  if (std::exchange(begins_, false)) arrived_ = arrived;
+  const auto count = end_.add(bytes);
+  picture_.insert(picture_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
+  if (end_.is_no_jpeg() || picture_.size() > kMostOfPicture) {
+    finish(out);
+  } else if (end_.has_ended()) {
+    const auto blank = head_.rfind('\n', head_.size() - 2) + 1;
+    out.append(bytes_of(std::string_view(head_).substr(0, blank)));
+    out.append(bytes_of("Content-Length: " + std::to_string(picture_.size()) + "\r\n\r\n"));
+    out.begin_picture(arrived_);
+    out.append(picture_);
+    head_.clear();
+    picture_.clear();
+    has_put_length_ = true;
+    state_ = State::Head;
+  }
+  return count;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,49 @@
+// Tells the length of each JPEG picture of a multipart stream whose server does not.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "media/network/filter/byte_filter.hpp"
+#include "media/network/filter/jpeg_end.hpp"
+
+namespace freshframe::media {
+
+/// Of MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1). Without a length a demuxer looks for the
+/// line that begins the next picture. What is no JPEG goes on as it came, and so does all that follows.
+class MultipartFilter final : public ByteFilter {
+ public:
+  void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
+  void finish(FilteredBytes& out) override;
+
+ private:
+  enum class State : std::uint8_t {
+    Head,     // of a part, or what is before it
+    Body,     // with a known length
+    Picture,  // without one
+    Through
+  };
+  static constexpr std::size_t kMostOfHead = 64U << 10U;
+  static constexpr std::size_t kMostOfPicture = 64U << 20U;
+
+  [[nodiscard]] std::size_t add_head(Bytes bytes, FilteredBytes& out);
+  void end_line(FilteredBytes& out);
+  void end_head(FilteredBytes& out);
+  [[nodiscard]] std::size_t add_body(Bytes bytes, TimePoint arrived, FilteredBytes& out);
+  [[nodiscard]] std::size_t add_picture(Bytes bytes, TimePoint arrived, FilteredBytes& out);
+
+  State state_ = State::Head;
+  std::string head_;             // its whole lines; empty: it has not begun
+  std::string line_;             // the present one, perhaps in part
+  bool has_put_length_ = false;  // the part before had none
+  bool begins_ = false;   // the next byte is the first of a picture. Its head may have come long before
+  TimePoint arrived_{};   // of that byte
+  std::size_t left_ = 0;  // bytes of a body with a known length
+  std::vector<std::uint8_t> picture_;
+  JpegEnd end_;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,51 @@
+// Ends each picture of a transport stream with its last packet, where FFmpeg waits for the next picture.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <bitset>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <vector>
+
+#include "media/network/filter/byte_filter.hpp"
+#include "media/network/filter/ts_packet.hpp"
+#include "media/units/picture_ends.hpp"
+
+namespace freshframe::media {
+
+/// A video stream of a transport stream usually does not say how long a picture is, so a demuxer gives it
+/// when the next one begins. But only the last packet of a picture needs stuffing. See Note [Picture ends]. A
+/// picture that fills its last packet exactly (one of 184) still waits for the next one.
+class TsFilter final : public ByteFilter {
+ public:
+  void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
+  void finish(FilteredBytes& out) override;
+
+  /// From now on the pictures of this stream end early; nullopt: those of none.
+  void end_early(std::optional<int> pid) noexcept { early_ = pid; }
+  /// Of a stream whose packets have come.
+  [[nodiscard]] bool is_scrambled(int pid) const { return scrambled_.test(static_cast<std::size_t>(pid)); }
+
+ private:
+  static constexpr std::size_t kMostVideos = 16;
+
+  struct Video {
+    PictureEnds ends;
+    std::uint32_t picture = 0;  // its number
+    bool open = false;          // not ended by its last packet
+    std::uint8_t counter = 0;   // of the packet before
+    bool after_loss = false;    // packets before the next picture are lost
+  };
+
+  void add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out);
+  [[nodiscard]] Video* video_of(const TsPacket& packet);
+
+  std::vector<std::uint8_t> part_;  // of the next packet
+  bool in_step_ = false;            // packets begin where they are expected
+  std::optional<int> early_;
+  std::map<int, Video> videos_;  // by PID
+  std::bitset<kTsPids> scrambled_;
+};
+
+}  // namespace freshframe::media

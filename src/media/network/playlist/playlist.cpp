@@ -1,0 +1,139 @@
+// The text of an HLS playlist, as far as it says when its pictures were taken.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/playlist/playlist.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdlib>
+
+#include "core/ascii.hpp"
+
+namespace freshframe::media {
+namespace {
+
+/// Takes digits and signs from the beginning of a text.
+class Reader {
+ public:
+  explicit Reader(std::string_view text) : text_(text) {}
+
+  /// A number of exactly so many digits; nullopt: it is not there, and all that follows fails, too.
+  std::optional<int> number(std::size_t digits) {
+    if (text_.size() < digits || !core::all_digits(text_.substr(0, digits))) {
+      text_ = {};
+      return std::nullopt;
+    }
+    const int value = std::stoi(std::string(text_.substr(0, digits)));
+    text_.remove_prefix(digits);
+    return value;
+  }
+  bool take(char wanted) {
+    if (text_.empty() || text_.front() != wanted) return false;
+    text_.remove_prefix(1);
+    return true;
+  }
+  /// Behind a decimal point.
+  double fraction() {
+    double value = 0;
+    double place = 0.1;
+    for (; !text_.empty() && core::is_digit(text_.front()); text_.remove_prefix(1), place /= 10) {
+      value += place * (text_.front() - '0');
+    }
+    return value;
+  }
+  [[nodiscard]] bool at_end() const { return text_.empty(); }
+
+ private:
+  std::string_view text_;
+};
+
+/// Seconds that the zone's clock is ahead of UTC.
+std::optional<int> zone(Reader& reader) {
+  if (reader.take('Z')) return 0;
+  const bool ahead = reader.take('+');
+  if (!ahead && !reader.take('-')) return std::nullopt;
+  const auto hours = reader.number(2);
+  static_cast<void>(reader.take(':'));
+  const auto minutes = reader.at_end() ? 0 : reader.number(2);
+  if (!hours || !minutes) return std::nullopt;
+  return (ahead ? 60 : -60) * (*hours * 60 + *minutes);
+}
+
+std::string_view line_of(std::string_view& text) {
+  const auto end = std::min(text.find('\n'), text.size());
+  auto line = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) line.remove_suffix(1);
+  return line;
+}
+
+std::string_view without_dots(std::string_view uri) {
+  while (uri.starts_with("./") || uri.starts_with("../")) uri.remove_prefix(uri.find('/') + 1);
+  return uri;
+}
+
+}  // namespace
+
+std::optional<double> parse_date_time(std::string_view text) {
+  Reader reader(text);
+  const auto year = reader.number(4);
+  static_cast<void>(reader.take('-'));
+  const auto month = reader.number(2);
+  static_cast<void>(reader.take('-'));
+  const auto day = reader.number(2);
+  if (!reader.take('T') && !reader.take('t')) return std::nullopt;
+  const auto hour = reader.number(2);
+  static_cast<void>(reader.take(':'));
+  const auto minute = reader.number(2);
+  static_cast<void>(reader.take(':'));
+  const auto second = reader.number(2);
+  const double fraction = reader.take('.') ? reader.fraction() : 0;
+  const auto ahead = zone(reader);
+  if (!year || !month || !day || !hour || !minute || !second || !ahead || !reader.at_end()) {
+    return std::nullopt;
+  }
+  const std::chrono::year_month_day date{std::chrono::year(*year),
+                                         std::chrono::month(static_cast<unsigned>(*month)),
+                                         std::chrono::day(static_cast<unsigned>(*day))};
+  if (!date.ok()) return std::nullopt;
+  const double days = static_cast<double>(std::chrono::sys_days(date).time_since_epoch().count());
+  return ((days * 24 + *hour) * 60 + *minute) * 60 + *second + fraction - *ahead;
+}
+
+Playlist parse_playlist(std::string_view text) {
+  constexpr std::string_view kMaster = "#EXT-X-STREAM-INF";
+  constexpr std::string_view kTime = "#EXT-X-PROGRAM-DATE-TIME:";
+  constexpr std::string_view kDuration = "#EXTINF:";
+  constexpr std::string_view kDiscontinuity = "#EXT-X-DISCONTINUITY";
+  Playlist playlist;
+  std::optional<double> time;  // of the next segment
+  double seconds = 0;          // of its pictures
+  while (!text.empty()) {
+    const auto line = line_of(text);
+    if (line.starts_with(kMaster)) {
+      playlist.is_master = true;
+    } else if (line.starts_with(kTime)) {
+      time = parse_date_time(line.substr(kTime.size()));
+    } else if (line.starts_with(kDuration)) {
+      seconds = std::strtod(std::string(line.substr(kDuration.size())).c_str(), nullptr);
+    } else if (line == kDiscontinuity) {
+      time.reset();
+    } else if (!line.empty() && line.front() != '#') {
+      playlist.segments.push_back({std::string(line), time});
+      if (time) *time += seconds;
+    }
+  }
+  if (playlist.is_master) playlist.segments.clear();
+  return playlist;
+}
+
+std::optional<double> time_of_any(const Playlist& playlist, const std::vector<std::string>& urls) {
+  for (const auto& url : urls) {
+    for (const auto& segment : playlist.segments) {
+      if (segment.time && url.ends_with(without_dots(segment.uri))) return segment.time;
+    }
+  }
+  return std::nullopt;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,55 @@
+// What the units of H.264 and H.265 hold, without taking them apart: slices, parameter sets, key pictures.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace freshframe::media {
+
+using Bytes = std::span<const std::uint8_t>;
+
+/// NAL units of ITU-T H.264 and H.265.
+enum class UnitSyntax : std::uint8_t { H264, H265 };
+
+struct UnitFacts {
+  bool coded = false;  // a coded slice, or a part of one
+  bool tail = false;   // a unit that can only follow the slices of its picture: filler, the end of a sequence
+  bool key = false;    // decoding can begin with this picture
+  bool intra = false;  // a slice that refers to no other picture begins here
+  bool inter = false;  // a slice that may refer to another one begins here
+  bool first = false;  // the first slice of a picture begins here
+  bool fresh = false;  // neither this picture nor one behind it refers to one before it
+  bool reference = false;   // others may refer to this picture
+  bool disposable = false;  // none of its layer does
+  int layer = 0;            // the temporal one, of a packet of RTP with H.265
+  /// Recovery point: so many pictures later all are whole, wherever decoding has begun before it.
+  std::optional<int> recovery = {};
+  int units = 0;     // that begin here
+  int sets = 0;      // of these the parameter sets
+  int pictures = 0;  // first slices of a picture or field
+
+  /// Decoding can begin with this picture, all of whose slices are among the units.
+  [[nodiscard]] bool can_begin() const noexcept { return key || (intra && !inter); }
+};
+
+/// `header`: its first byte. It has `header_size()` bytes.
+[[nodiscard]] unsigned unit_type(UnitSyntax syntax, unsigned header) noexcept;
+[[nodiscard]] std::size_t header_size(UnitSyntax syntax) noexcept;
+
+/// Whether others refer to a picture.
+void set_reference(bool reference, UnitFacts& facts) noexcept;
+
+/// Adds one unit, or its beginning. `header`: the first byte. `body`: behind the header.
+void add_unit(UnitSyntax syntax, unsigned header, Bytes body, UnitFacts& facts) noexcept;
+
+/// What follows the next start code (Annex B) in the first bytes: no more than parameter sets are long.
+/// Empty: there is none.
+[[nodiscard]] Bytes after_start_code(Bytes bytes) noexcept;
+
+/// Of units that all have start codes before them (Annex B).
+[[nodiscard]] UnitFacts look_at_units(UnitSyntax syntax, Bytes units) noexcept;
+
+}  // namespace freshframe::media

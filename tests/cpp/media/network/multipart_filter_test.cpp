@@ -1,0 +1,152 @@
+// Lengths for the JPEG pictures of a multipart stream.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/filter/multipart_filter.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::media::multipart_test {
+namespace {
+
+using namespace std::string_literals;
+
+/// With a thumbnail, which has an end of its own, among its metadata, and a marker inside of its coded data.
+const std::string kPicture =
+    "\xFF\xD8"
+    "\xFF\xE1\x00\x08\xFF\xD8\xFF\xD9\x01\x02"
+    "\xFF\xC0\x00\x04\x11\x22"
+    "\xFF\xDA\x00\x03\x01"
+    "ab\xFF\x00zz\xFF\xD3qq"
+    "\xFF\xC4\x00\x03\x05"
+    "\xFF\xDA\x00\x03\x01"
+    "cd\xFF\xFF\xD9"s;
+const std::string kHead = "--edge\r\nContent-Type: image/jpeg\r\n\r\n";
+
+TimePoint at(int seconds) {
+  return TimePoint(std::chrono::seconds(seconds));
+}
+
+Bytes bytes_of(std::string_view text) {
+  return {reinterpret_cast<const std::uint8_t*>(text.data()), text.size()};
+}
+
+std::string all(FilteredBytes& bytes) {
+  std::string text(1 << 20, ' ');
+  text.resize(bytes.take({reinterpret_cast<std::uint8_t*>(text.data()), text.size()}));
+  return text;
+}
+
+/// What the filter makes of it, given in pieces of this size.
+std::string filtered(std::string_view text, std::size_t piece = 1000) {
+  MultipartFilter filter;
+  FilteredBytes out;
+  for (std::size_t begin = 0; begin < text.size(); begin += piece) {
+    filter.add(bytes_of(text.substr(begin, piece)), at(0), out);
+  }
+  filter.finish(out);
+  return all(out);
+}
+
+std::string part(const std::string& head = kHead, const std::string& picture = kPicture) {
+  return head + picture + "\r\n";
+}
+
+std::string part_with_length() {
+  return "--edge\r\nContent-Type: image/jpeg\r\nContent-Length: " + std::to_string(kPicture.size()) +
+         "\r\n\r\n" + kPicture;
+}
+
+TEST(MultipartFilter, PutsInTheLengthInWhateverPiecesThePicturesCome) {
+  const auto given = part() + part() + part();
+  const auto one = part_with_length() + "\r\n";
+  for (std::size_t piece = 1; piece < 80; ++piece) {
+    EXPECT_EQ(filtered(given, piece), one + one + one) << piece;
+  }
+}
+
+TEST(MultipartFilter, GivesAPictureWithItsLastByte) {
+  MultipartFilter filter;
+  FilteredBytes out;
+  const auto given = kHead + kPicture;
+  filter.add(bytes_of(given).first(given.size() - 1), at(0), out);
+  EXPECT_EQ(all(out), "");
+  filter.add(bytes_of(given).last(1), at(1), out);
+  EXPECT_EQ(all(out), part_with_length());
+}
+
+TEST(MultipartFilter, KnowsWhenTheFirstByteOfAPictureCame) {
+  MultipartFilter filter;
+  FilteredBytes out;
+  filter.add(bytes_of(kHead), at(1), out);  // some servers send it with the picture before
+  filter.add(bytes_of(kPicture).first(5), at(2), out);
+  filter.add(bytes_of(kPicture).subspan(5), at(3), out);
+  const auto made = all(out);
+  EXPECT_EQ(out.arrival(static_cast<std::int64_t>(made.size() - kPicture.size())), at(2));
+}
+
+TEST(MultipartFilter, LeavesPartsAloneThatHaveALength) {
+  for (const auto& given :
+       {part_with_length() + "\r\n" + part_with_length(), "--a\ncontent-length:3\n\nabc\n--a\n"s,
+        "--a\ncontent-length:0\n\n\nmore\n--a\n"s, "before\n--a\n"s}) {
+    EXPECT_EQ(filtered(given), given);
+  }
+  MultipartFilter filter;
+  FilteredBytes out;
+  filter.add(bytes_of("--a\nContent-Length: 100\n\nabc"), at(0), out);
+  EXPECT_EQ(all(out), "--a\nContent-Length: 100\n\nabc") << "as it comes";
+}
+
+TEST(MultipartFilter, GivesWhatIsNoPictureAndAllThatFollowsAsItCame) {
+  const auto text = "--edge\r\nContent-Type: text/plain\r\n\r\nhello" + part();
+  EXPECT_EQ(filtered(text), text);
+  const auto cut_off = kHead + kPicture.substr(0, 30) + "\r\n" + part() + part();
+  EXPECT_EQ(filtered(cut_off), cut_off);
+  EXPECT_EQ(filtered("--edge\r\nContent-Length: all\r\n\r\nx"), "--edge\r\nContent-Length: all\r\n\r\nx");
+}
+
+TEST(MultipartFilter, LeavesOutWhatIsBehindAPicture) {
+  EXPECT_EQ(filtered(kHead + kPicture + "\0\0junk\r\n\r\n"s + part()),
+            part_with_length() + "\r\n" + part_with_length() + "\r\n");
+}
+
+TEST(MultipartFilter, EndsWithoutALineBreakThatLacks) {
+  EXPECT_EQ(filtered(kHead + kPicture + kHead + kPicture), part_with_length() + part_with_length());
+}
+
+TEST(MultipartFilter, KeepsNoHeadWithoutAnEnd) {
+  MultipartFilter filter;
+  FilteredBytes out;
+  const auto line = "--edge " + std::string(100'000, 'x');
+  filter.add(bytes_of(line), at(0), out);
+  EXPECT_EQ(all(out), line);
+}
+
+TEST(JpegEnd, TakesThePictureAndNothingBehindIt) {
+  for (std::size_t size = 0; size <= kPicture.size() + 10; ++size) {
+    JpegEnd end;
+    const auto given = (kPicture + "0123456789").substr(0, size);
+    EXPECT_EQ(end.add(bytes_of(given)), std::min(size, kPicture.size()));
+    EXPECT_EQ(end.has_ended(), size >= kPicture.size());
+    EXPECT_FALSE(end.is_no_jpeg());
+  }
+}
+
+TEST(JpegEnd, KnowsWhatIsNoPicture) {
+  const auto is_no_jpeg = [](const std::string& text) {
+    JpegEnd end;
+    static_cast<void>(end.add(bytes_of(text)));
+    return end.is_no_jpeg();
+  };
+  EXPECT_TRUE(is_no_jpeg("<html>"));
+  EXPECT_TRUE(is_no_jpeg("\xFF\xD8x"));
+  EXPECT_TRUE(is_no_jpeg("\xFF\xD8\xFF\xC0\x00\x01"s)) << "a length that is too small";
+  EXPECT_TRUE(is_no_jpeg("\xFF\xD8\xFF\xDA\x00\x03zab\r\n--edge\r\n\r\n\xFF\xD8"s)) << "the next picture";
+  EXPECT_FALSE(is_no_jpeg("\xFF\xD8\xFF\xFF\xDA\x00\x03zab"s)) << "padding before a marker";
+}
+
+}  // namespace
+}  // namespace freshframe::media::multipart_test

@@ -1,0 +1,46 @@
+// When the pictures of an HLS playlist were taken.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/playlist/playlist.hpp"
+
+#include <optional>
+#include <string>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::media::playlist_test {
+namespace {
+
+TEST(Playlist, KnowsTheTimesOfItsSegments) {
+  const auto playlist = parse_playlist(
+      "#EXTM3U\r\n#EXT-X-TARGETDURATION:2\r\n#EXTINF:2.0,\r\n1.ts\r\n"
+      "#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00.250Z\n#EXTINF:2.5,title\n2.ts\n#EXTINF:2,\n../a/3.ts?x=1\n"
+      "#EXT-X-DISCONTINUITY\n#EXTINF:2,\n4.ts\n");
+  ASSERT_EQ(playlist.segments.size(), 4U);
+  EXPECT_FALSE(playlist.is_master);
+  EXPECT_EQ(playlist.segments[0].time, std::nullopt);
+  EXPECT_EQ(playlist.segments[1].time, 60.25);
+  EXPECT_EQ(playlist.segments[2].time, 62.75) << "behind the one with the time";
+  EXPECT_EQ(playlist.segments[3].time, std::nullopt) << "behind a discontinuity";
+  EXPECT_EQ(time_of_any(playlist, {"http://h/live.m3u8", "http://h/2.ts"}), 60.25);
+  EXPECT_EQ(time_of_any(playlist, {"http://h/a/3.ts?x=1"}), 62.75);
+  EXPECT_EQ(time_of_any(playlist, {"http://h/1.ts"}), std::nullopt);
+}
+
+TEST(Playlist, MayListOthers) {
+  EXPECT_TRUE(parse_playlist("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n").is_master);
+  EXPECT_TRUE(parse_playlist("").segments.empty());
+}
+
+TEST(DateTime, HasATimeZone) {
+  EXPECT_EQ(parse_date_time("2026-11-22T19:10:00Z"), 1795374600.0);
+  EXPECT_EQ(parse_date_time("2026-11-22T20:10:00.5+01:00"), 1795374600.5);
+  EXPECT_EQ(parse_date_time("2026-11-22T14:40:00-0430"), 1795374600.0);
+  EXPECT_EQ(parse_date_time("2026-11-22T20:10:00+01"), 1795374600.0);
+  for (const char* text :
+       {"", "2026", "2026-11-22T19:10:00", "2026-13-01T00:00:00Z", "2026-11-22T19:10:00Zx", "x"}) {
+    EXPECT_EQ(parse_date_time(text), std::nullopt) << text;
+  }
+}
+
+}  // namespace
+}  // namespace freshframe::media::playlist_test

@@ -1,0 +1,190 @@
+// Where a transport stream's pictures end, and what the filter puts there.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/filter/ts_filter.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::media::ts_test {
+namespace {
+
+using Data = std::vector<std::uint8_t>;
+
+constexpr int kPid = 0x100;
+
+TimePoint at(int seconds) {
+  return TimePoint(std::chrono::seconds(seconds));
+}
+
+/// Makes the packets of a letter each: 'P' a picture begins, 'p' it goes on; 'Q' and 'q' the same with
+/// stuffing, as its last packet has it; 'x' one is lost; 'n' a null packet; 'S' a picture begins, scrambled.
+class Sender {
+ public:
+  Data packets(const std::string& letters) {
+    Data bytes;
+    for (const char letter : letters) {
+      if (letter == 'x') ++counter_;
+      if (letter == 'x') continue;
+      const auto one = packet(letter);
+      bytes.insert(bytes.end(), one.begin(), one.end());
+    }
+    return bytes;
+  }
+
+ private:
+  Data packet(char letter) {
+    Data bytes(kTsPacketSize, 0x55);
+    const bool starts = letter < 'a';
+    const bool stuffed = letter == 'q' || letter == 'Q';
+    const int pid = letter == 'n' ? 0x1FFF : kPid;
+    bytes[0] = kTsSync;
+    bytes[1] = static_cast<std::uint8_t>((starts ? 0x40 : 0) | pid >> 8);
+    bytes[2] = static_cast<std::uint8_t>(pid & 255);
+    bytes[3] = static_cast<std::uint8_t>((letter == 'S' ? 0x80 : 0) | (stuffed ? 0x30 : 0x10) |
+                                         (pid == kPid ? counter_++ & 15 : 0));
+    std::size_t payload = 4;
+    if (stuffed) {
+      bytes[4] = 20;
+      bytes[5] = 0;
+      std::fill_n(bytes.begin() + 6, 19, std::uint8_t{0xFF});
+      payload = 25;
+    }
+    constexpr std::array<std::uint8_t, 4> kBegin{0, 0, 1, 0xE0};
+    if (starts) std::ranges::copy(kBegin, bytes.begin() + static_cast<std::ptrdiff_t>(payload));
+    return bytes;
+  }
+
+  unsigned counter_ = 0;
+};
+
+Data all(FilteredBytes& bytes) {
+  Data result(1 << 20);
+  result.resize(bytes.take(result));
+  return result;
+}
+
+/// What the filter makes of it, with '|' for each packet that it put in.
+std::string ends(TsFilter& filter, Sender& sender, const std::string& letters) {
+  std::string text;
+  for (const char letter : letters) {
+    FilteredBytes out;
+    filter.add(sender.packets({letter}), at(0), out);
+    const auto made = all(out).size() / kTsPacketSize;
+    text += letter;
+    if (letter != 'x' && made > 1) text += '|';
+  }
+  return text;
+}
+
+class TsFilterTest : public ::testing::Test {
+ protected:
+  TsFilterTest() {
+    filter_.end_early(kPid);
+    FilteredBytes out;
+    filter_.add(sender_.packets("nn"), at(0), out);  // the second one tells that the first is one
+  }
+
+  Sender sender_;
+  TsFilter filter_;
+};
+
+TEST_F(TsFilterTest, EndsPicturesWithTheirLastPacketOnceThatWasTrueThreeTimes) {
+  EXPECT_EQ(ends(filter_, sender_, "PpqPqQPpqPppqQ"), "PpqPqQPpq|Pppq|Q|");
+}
+
+TEST_F(TsFilterTest, LeavesAStreamAloneThatStuffsAnyPacket) {
+  EXPECT_EQ(ends(filter_, sender_, "QqqPqqPqqQqqPqqPqq"), "QqqPqqPqqQqqPqqPqq");
+}
+
+TEST_F(TsFilterTest, StopsAfterAPacketOfAPictureThatHadEnded) {
+  EXPECT_EQ(ends(filter_, sender_, "PpqPpqPpqPpqPqpPpqPpqPpq"), "PpqPpqPpqPpq|Pq|pPpqPpqPpq");
+}
+
+TEST_F(TsFilterTest, WaitsWithAPictureThatFillsItsLastPacket) {
+  EXPECT_EQ(ends(filter_, sender_, "PpqPpqPpqPpqPppPpq"), "PpqPpqPpqPpq|PppPpq|");
+}
+
+TEST_F(TsFilterTest, TakesThePacketsOfALostBeginningForAnotherPicture) {
+  EXPECT_EQ(ends(filter_, sender_, "PpqPpqPpqPpqxpqPpq"), "PpqPpqPpqPpq|xpq|Ppq|");
+}
+
+TEST_F(TsFilterTest, LeavesScrambledPicturesAlone) {
+  static_cast<void>(ends(filter_, sender_, "PpqPpqPpq"));
+  EXPECT_FALSE(filter_.is_scrambled(kPid));
+  EXPECT_EQ(ends(filter_, sender_, "S"), "S");
+  EXPECT_TRUE(filter_.is_scrambled(kPid));
+}
+
+TEST_F(TsFilterTest, EndsNothingUnlessAsked) {
+  filter_.end_early(std::nullopt);
+  EXPECT_EQ(ends(filter_, sender_, "PpqPpqPpqPpqPpq"), "PpqPpqPpqPpqPpq");
+}
+
+TEST_F(TsFilterTest, PutsInAPacketThatBeginsAnother) {
+  static_cast<void>(ends(filter_, sender_, "PpqPpqPpqPp"));
+  FilteredBytes out;
+  filter_.add(sender_.packets("q"), at(0), out);
+  const auto bytes = all(out);
+  ASSERT_EQ(bytes.size(), 2 * kTsPacketSize);
+  const auto last = parse_ts_packet(Bytes(bytes).first(kTsPacketSize));
+  const auto put = parse_ts_packet(Bytes(bytes).subspan(kTsPacketSize));
+  EXPECT_EQ(put.pid, kPid);
+  EXPECT_TRUE(put.starts);
+  EXPECT_EQ(put.counter, last.counter);
+  EXPECT_EQ(put.payload.size(), 1U);
+  EXPECT_EQ(bytes[kTsPacketSize + 5], 0x80) << "discontinuity_indicator";
+}
+
+TEST_F(TsFilterTest, KnowsWhenTheFirstByteOfEachPictureCame) {
+  FilteredBytes out;
+  filter_.add(sender_.packets("Pp"), at(1), out);
+  filter_.add(sender_.packets("q"), at(2), out);
+  filter_.add(sender_.packets("Pq"), at(3), out);
+  static_cast<void>(all(out));
+  EXPECT_EQ(out.arrival(0), at(1));
+  EXPECT_EQ(out.arrival(1), std::nullopt);
+  EXPECT_EQ(out.arrival(3 * kTsPacketSize), at(3));
+}
+
+TEST(TsFilter, GivesAllBytesWhateverTheyAre) {
+  TsFilter filter;
+  Sender sender;
+  FilteredBytes out;
+  Data given{1, 2, kTsSync, 3};
+  for (const auto& part : {sender.packets("Ppq"), Data{9, kTsSync}, sender.packets("Pq"), Data{kTsSync}}) {
+    given.insert(given.end(), part.begin(), part.end());
+  }
+  for (std::size_t begin = 0; begin < given.size(); begin += 100) {
+    filter.add(Bytes(given).subspan(begin, std::min<std::size_t>(100, given.size() - begin)), at(0), out);
+  }
+  filter.finish(out);
+  EXPECT_EQ(all(out), given);
+}
+
+TEST(TsPacket, KnowsStuffingFromWhatAFieldHolds) {
+  const auto stuffed = [](const Data& field) {
+    Data bytes(kTsPacketSize, 0x55);
+    bytes[0] = kTsSync;
+    bytes[3] = 0x30;
+    std::ranges::copy(field, bytes.begin() + 4);
+    return parse_ts_packet(bytes).stuffed;
+  };
+  EXPECT_TRUE(stuffed({0})) << "one byte";
+  EXPECT_TRUE(stuffed({1, 0})) << "two";
+  EXPECT_TRUE(stuffed({2, 0, 0xFF}));
+  EXPECT_FALSE(stuffed({7, 0x10, 1, 2, 3, 4, 5, 6})) << "PCR";
+  EXPECT_TRUE(stuffed({8, 0x10, 1, 2, 3, 4, 5, 6, 0xFF}));
+  EXPECT_FALSE(stuffed({1, 0x40})) << "a flag alone";
+  EXPECT_FALSE(stuffed({4, 0x02, 2, 1, 1})) << "private data";
+  EXPECT_TRUE(stuffed({5, 0x02, 2, 1, 1, 0xFF}));
+  EXPECT_FALSE(stuffed({200, 0})) << "longer than the packet";
+}
+
+}  // namespace
+}  // namespace freshframe::media::ts_test

@@ -1,0 +1,95 @@
+// Fuzzes the filters between a network stream and FFmpeg's demuxer: transport streams, JPEG pictures in
+// parts, NAL units.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "fuzz_input.hpp"
+#include "media/network/filter/multipart_filter.hpp"
+#include "media/network/filter/ts_filter.hpp"
+#include "media/units/unit_facts.hpp"
+
+namespace {
+
+using namespace freshframe;
+using namespace freshframe::media;
+using freshframe::fuzz::Input;
+using freshframe::fuzz::require;
+
+/// What the filter makes of the bytes, in pieces of this size. In between, a reader takes some.
+std::vector<std::uint8_t> filtered(ByteFilter& filter, Bytes bytes, std::size_t piece) {
+  FilteredBytes out;
+  std::vector<std::uint8_t> result;
+  std::vector<std::uint8_t> taken(piece);
+  const auto take = [&] {
+    const auto count = out.take(taken);
+    result.insert(result.end(), taken.begin(), taken.begin() + static_cast<std::ptrdiff_t>(count));
+    static_cast<void>(out.arrival(static_cast<std::int64_t>(result.size())));
+    return count > 0;
+  };
+  while (!bytes.empty()) {
+    const auto size = std::min(piece, bytes.size());
+    filter.add(bytes.first(size), TimePoint{}, out);
+    static_cast<void>(take());
+    bytes = bytes.subspan(size);
+  }
+  filter.finish(out);
+  while (take()) {
+  }
+  require(out.empty());
+  return result;
+}
+
+/// Nothing is lost, and the packets that were put in are the only difference.
+void read_transport_stream(Input input) {
+  const std::size_t piece = 1 + 7 * std::size_t{input.byte()};
+  const auto bytes = input.rest();
+  TsFilter plain;
+  require(std::ranges::equal(filtered(plain, bytes, piece), bytes));
+  for (const int pid : {0x100, 0x1011}) {
+    TsFilter filter;
+    filter.end_early(pid);
+    const auto more = filtered(filter, bytes, piece).size() - bytes.size();
+    require(more % kTsPacketSize == 0 && more <= bytes.size());
+    static_cast<void>(filter.is_scrambled(pid));
+  }
+}
+
+/// The same pieces or others: the same result. It has no more than a line for each picture besides.
+void read_parts(Input input) {
+  constexpr std::size_t kLine = 40;
+  const std::size_t piece = 1 + std::size_t{input.byte()};
+  const auto bytes = input.rest();
+  MultipartFilter whole;
+  MultipartFilter cut;
+  const auto result = filtered(whole, bytes, bytes.size() + 1);
+  require(result == filtered(cut, bytes, piece));
+  require(result.size() <= bytes.size() + kLine * (1 + bytes.size() / 4));
+}
+
+void read_units(Input input) {
+  const auto syntax = input.byte() % 2 == 0 ? UnitSyntax::H264 : UnitSyntax::H265;
+  const auto bytes = input.rest();
+  const auto facts = look_at_units(syntax, bytes);
+  require(facts.units >= facts.sets && facts.units >= facts.pictures);
+  require(after_start_code(bytes).size() + 3 <= bytes.size() || after_start_code(bytes).empty());
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+  Input input(data, size);
+  switch (input.byte() % 3) {
+    case 0:
+      read_transport_stream(input);
+      break;
+    case 1:
+      read_parts(input);
+      break;
+    default:
+      read_units(input);
+  }
+  return 0;
+}
