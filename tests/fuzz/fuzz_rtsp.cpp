@@ -26,6 +26,7 @@ using namespace freshframe;
 using namespace freshframe::media::rtsp;
 using freshframe::fuzz::Input;
 using freshframe::fuzz::require;
+using freshframe::media::Damage;
 
 std::string_view text_of(Bytes bytes) {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};

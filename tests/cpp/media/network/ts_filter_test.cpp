@@ -152,6 +152,20 @@ TEST_F(TsFilterTest, KnowsWhenTheFirstByteOfEachPictureCame) {
   EXPECT_EQ(out.arrival(3 * kTsPacketSize), at(3));
 }
 
+TEST_F(TsFilterTest, KnowsWhichPicturesFollowALossThatTheDemuxerForgets) {
+  static_cast<void>(ends(filter_, sender_, "PpqPpqPpqPpq"));
+  FilteredBytes out;
+  filter_.add(sender_.packets("PqxpqPqxxPqPxq"), at(0), out);  // each 'q' has a packet put in behind it
+  static_cast<void>(all(out));
+  const auto after_loss = [&](std::size_t packet) {
+    return out.is_after_loss(static_cast<std::int64_t>(packet * kTsPacketSize));
+  };
+  EXPECT_FALSE(after_loss(0));
+  EXPECT_TRUE(after_loss(6)) << "the beginning of the one before it is lost";
+  EXPECT_TRUE(after_loss(9)) << "all of one is lost";
+  EXPECT_FALSE(after_loss(12)) << "the demuxer marks a picture that has lost its middle";
+}
+
 TEST(TsFilter, GivesAllBytesWhateverTheyAre) {
   TsFilter filter;
   Sender sender;
