@@ -22,12 +22,13 @@ def test_a_report_prints_as_a_few_short_lines() -> None:
     report = pipeline.run()
     lines = str(report).splitlines()
     assert lines[0].startswith("not complete: 10 frames in ")
+    assert lines[1] == "  'divide' lost 1 (error 1) samples"
     assert any(line.split()[:3] == ["cam", "ended", "10"] for line in lines)
     assert any(line.startswith("cam -> divide") for line in lines)
     assert any("1 (error 1)" in line for line in lines)
     assert "last error of 'divide': ZeroDivisionError" in lines[-1]
     assert max(map(len, lines)) < 120
-    assert str(pipeline.stats()) == "\n".join(lines[1:])
+    assert str(pipeline.stats()) == "\n".join(lines[2:])
 
 
 def test_stats_print_before_the_start() -> None:

@@ -132,7 +132,7 @@ def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.Fleet) -> None:
 
 def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, nobody: int) -> None:
     reader = fleet.reader("circles", name='the "log"')
-    fleet.add('ga"te', fleet_builds.demo, "demo:circles?size=64x48&fps=20")
+    fleet.add('ga"rden', fleet_builds.demo, "demo:circles?size=64x48&fps=20")
     fleet.add("dead", fleet_builds.demo, f"rtsp://127.0.0.1:{nobody}/none")
     reader.get(50)
     until_state(fleet, "dead", "away")
@@ -142,7 +142,7 @@ def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, nobody: int
     name = fleet.name
     assert f'freshframe_fleet_cameras{{fleet="{name}",state="away"}} 1' in text
     assert re.search(r'camera_state\{fleet="\S+",camera="dead",agent="agent\d",state="away"\} 1', text)
-    assert re.search(r'camera_results_total\{fleet="\S+",camera="ga\\"te"\} [1-9]', text)
+    assert re.search(r'camera_results_total\{fleet="\S+",camera="ga\\"rden"\} [1-9]', text)
     assert f'camera_dropped_total{{fleet="{name}",camera="dead",cause="queue_full"}} 0' in text
     assert f'agent_up{{fleet="{name}",agent="agent0"}} 1' in text
     labels = r'output="circles",reader="the \\"log\\""'

@@ -177,11 +177,11 @@ def test_the_first_sample_replaces_what_a_file_held(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("link", ["same", "hard", "symbolic"])
-@pytest.mark.parametrize("sink", [ff.VideoFile, ff.JsonLines])
-def test_a_recorder_onto_its_source_is_refused(tmp_path: Path, link: str, sink: Any) -> None:
-    source = scene(tmp_path / "in.mp4", 3)
+@pytest.mark.parametrize(("sink", "ending"), [(ff.VideoFile, ".mp4"), (ff.JsonLines, ".jsonl")])
+def test_a_recorder_onto_its_source_is_refused(tmp_path: Path, link: str, sink: Any, ending: str) -> None:
+    source = scene(tmp_path / "in.mp4", 3).rename(tmp_path / f"in{ending}")
     before = source.read_bytes()
-    target = source if link == "same" else tmp_path / "link.mp4"
+    target = source if link == "same" else tmp_path / f"link{ending}"
     if link == "hard":
         os.link(source, target)
     if link == "symbolic":

@@ -65,7 +65,7 @@ class Watch:
     @property
     def drops(self) -> dict[str, int]:
         """Of the source, by cause."""
-        return dict(self.pipeline.stats().nodes["camera"].drops)
+        return {cause: count for cause, count in self.pipeline.stats().nodes["camera"].drops.items()}
 
     def read(self, count: int) -> list[Seen]:
         """The next pictures."""
