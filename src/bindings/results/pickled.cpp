@@ -36,7 +36,7 @@ nb::object PickledBytes::open(gil::Held& held) {
     const std::lock_guard lock(mutex_);
     if (PyObject* known = object_.get(held)) return nb::borrow(known);
   }
-  nb::object made = pickling("opened")(parts_list(bytes_, first_part_), producer_.name);
+  const nb::object made = pickling("opened")(parts_list(bytes_, first_part_), producer_.name);
   // Another thread may have unpickled it meanwhile: all callers get the same object, the first one.
   const std::lock_guard lock(mutex_);
   if (!object_) object_ = gil::Ref(held, made.ptr());

@@ -119,7 +119,7 @@ std::string ChildEnd::text() const {
     case Kind::Exited:
       return "exited with status " + std::to_string(code);
     case Kind::Killed: {
-      const char* const name = ::strsignal(code);
+      const char* const name = ::strsignal(code);  // NOLINT(concurrency-mt-unsafe): glibc has one per thread
       return "killed by signal " + std::to_string(code) +
              (name != nullptr ? " (" + std::string(name) + ")" : std::string());
     }

@@ -67,7 +67,7 @@ std::string hashed(DigestHash kind, std::string_view text) {
       return md5(text);
     case DigestHash::Sha256:
       return sha<AVSHA>(text, av_sha_alloc, av_sha_init, av_sha_update, av_sha_final);
-    case DigestHash::Sha512_256:
+    case DigestHash::Sha512T256:
       return sha<AVSHA512>(text, av_sha512_alloc, av_sha512_init, av_sha512_update, av_sha512_final);
   }
   return {};

@@ -105,7 +105,7 @@ bool read_algorithm(std::string_view text, Challenge& challenge) {
   } else if (name == "sha-256" || name == "sha256") {
     challenge.hash = DigestHash::Sha256;
   } else if (name == "sha-512-256") {
-    challenge.hash = DigestHash::Sha512_256;
+    challenge.hash = DigestHash::Sha512T256;
   } else {
     return false;
   }

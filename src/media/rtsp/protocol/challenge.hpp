@@ -11,7 +11,7 @@
 namespace freshframe::media::rtsp {
 
 /// The hash of Digest. In the order in which they are preferred, the worst first.
-enum class DigestHash : std::uint8_t { Md5, Sha256, Sha512_256 };
+enum class DigestHash : std::uint8_t { Md5, Sha256, Sha512T256 };  // the last one: SHA-512/256
 
 struct Challenge {
   bool digest = false;  // otherwise Basic

@@ -27,8 +27,8 @@ struct FeedAndReader {
   CheckedPipeline pipeline;
   Reader<int> reader;
 
-  explicit FeedAndReader(Kind kind, ReaderOptions options = {})
-      : reader(pipeline.reader(pipeline.add(feed_source(feed, kind)), std::move(options))) {}
+  explicit FeedAndReader(Kind kind, const ReaderOptions& options = {})
+      : reader(pipeline.reader(pipeline.add(feed_source(feed, kind)), options)) {}
   FeedAndReader(Kind kind, Queue queue) : FeedAndReader(kind, ReaderOptions{.queue = queue}) {}
   void push(int first, int last) {
     for (int i = first; i <= last; ++i) feed.push_and_settle(i);

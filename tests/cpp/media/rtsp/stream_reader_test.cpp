@@ -98,8 +98,8 @@ TEST(RtspStreamReader, FindsThePacketsOfAssignedChannelsBehindOtherBytes) {
   StreamReader reader;
   reader.set_channels({{4, 96}, {5, {}}});
   // Among other bytes a '$' is believed only before a packet of RTP that belongs there.
-  give(reader, interleaved(4, "a") + "xx$\4\0\2zz$" + interleaved(4, "bb") + "yy" + interleaved(9, "no") +
-                   "yy" + interleaved(4, "no", 97) + interleaved(4, "ccc"));
+  give(reader, interleaved(4, "a") + std::string("xx$\4\0\2zz$", 9) + interleaved(4, "bb") + "yy" +
+                   interleaved(9, "no") + "yy" + interleaved(4, "no", 97) + interleaved(4, "ccc"));
   EXPECT_EQ(read_all(reader), (Seen{"#4:1", "#4:2", "#4:3"}));
   EXPECT_GT(reader.skipped(), 8);
 }

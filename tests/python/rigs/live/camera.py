@@ -24,7 +24,7 @@ def clip(kind: str, width: int = 160, height: int = 120) -> Clip:
 
 
 # Seconds: a machine that is busy elsewhere does not reach them, and a test that hangs does.
-PATIENT = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 * WATCHDOG}
+PATIENT: dict[str, Any] = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 * WATCHDOG}
 
 
 class Camera:
