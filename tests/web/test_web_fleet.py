@@ -44,9 +44,10 @@ def state(**changes: Any) -> dict[str, Any]:
             "state": "down" if number == 3 else "up",
             "why": "killed by signal 9" if number == 3 else "",
             "draining": number == 2,
-            "pid": 0 if number == 3 else 1000 + number,
+            "pid": None if number == 3 else 1000 + number,
             "cameras": 250,
             "load": 0.2 * number,
+            "lost": 0.0,
             "silent": 0.1,
             "python_silent": 12.0 if number == 1 else 0.5,
             "launches": 1,
@@ -62,6 +63,7 @@ def state(**changes: Any) -> dict[str, Any]:
         "time": time.time(),
         "agents": agents,
         "cameras": {f"camera-{number}": camera(number) for number in range(CAMERAS)},
+        "saturated": {},
         "readers": [reader],
         "events": [{"time": time.time(), "about": "agent3", "text": "killed by signal 9"}],
         "controller_cpu": 1.0,
@@ -120,6 +122,11 @@ def test_what_is_broken_is_seen_at_a_glance(pages: Any, page: Page) -> None:
     page.run("document.getElementById('problems-only').click()")
     assert names(page) == [f"camera-{number}" for number in range(7, CAMERAS, 100)]
     assert "<b>401</b> Unauthorized" in page.text('[data-camera="camera-7"]')
+
+
+def test_a_saturated_agent_is_named_in_the_first_line(pages: Any, page: Page) -> None:
+    show(pages, page, saturated={"agent1": "loses 59% of the frames"})
+    assert page.text("#phase") == "agent1 loses 59% of the frames"
 
 
 def test_cameras_are_searched_sorted_and_chosen_by_agent(pages: Any, page: Page) -> None:
