@@ -18,6 +18,7 @@ from .._errors import OptionError, StateError
 from .._interpreter import fork
 from .._interpreter.log import logger
 from . import _metrics
+from ._url import masked
 
 if TYPE_CHECKING:
     from ._stats import FleetStats
@@ -97,6 +98,7 @@ class FleetPage(ClosedByWith):
 
     def _run(self) -> None:
         asked, published = self._pages.asked, time.monotonic()
+        failing_since: float | None = None
         while not self._closing.wait(_PERIOD):
             now = time.monotonic()
             if self._is_stalled():
@@ -108,13 +110,19 @@ class FleetPage(ClosedByWith):
             asked, published = self._pages.asked, now
             try:
                 self._publish()
-            except StateError:  # it is busy: if it stays so, it stands still
+                failing_since = None
+            except StateError as error:  # it is busy, or gone if it stays so
                 published = float("-inf")
+                failing_since = failing_since or now
+                if now - failing_since > _STALLED:
+                    self._set_broken(f"no state of the fleet: {masked(str(error))}")
             except Exception as error:
                 logger.exception("the page of a fleet has no state")
-                self._good = None
-                reason = f"no state of the fleet: {type(error).__name__}\n"
-                self._pages.set("/healthz", "text/plain; charset=utf-8", reason.encode(), 503)
+                self._set_broken(f"no state of the fleet: {type(error).__name__}")
+
+    def _set_broken(self, reason: str) -> None:
+        self._good = None
+        self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
 
     def _is_stalled(self) -> bool:
         """Whether the controller stands still. Its lock may be held: it is not asked, and says so."""
@@ -124,9 +132,7 @@ class FleetPage(ClosedByWith):
         silent = time.clock_gettime(time.CLOCK_BOOTTIME) - ticked
         if silent < _STALLED:
             return False
-        reason = f"the controller has not worked for {silent:.0f} s\n"
-        self._good = None
-        self._pages.set("/healthz", "text/plain; charset=utf-8", reason.encode(), 503)
+        self._set_broken(f"the controller has not worked for {silent:.0f} s")
         return True
 
     def _publish(self) -> None:
@@ -136,9 +142,9 @@ class FleetPage(ClosedByWith):
         self._pages.set("/api/fleet", "application/json", text.encode(), 200)
         self._pages.set("/metrics", _metrics.TYPE, _metrics.metrics_text(stats).encode(), 200)
         good, reason = health(stats)
-        self._good = f"{reason}\n".encode() if good else None
+        self._good = f"{reason}\n".encode()
         if not good:
-            self._pages.set("/healthz", "text/plain; charset=utf-8", f"{reason}\n".encode(), 503)
+            self._set_broken(reason)
         self._renew_health()
         self._rest = min(_RARELY, max(_OFTEN, _SHARE * (time.monotonic() - began)))
 

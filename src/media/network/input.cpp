@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/probing.hpp"
@@ -197,7 +198,7 @@ void LiveInput::describe() {
 /// In a second at most: pictures are better than their times.
 void LiveInput::find_program_time(TimePoint deadline) {
   if (!is_bursty()) return;
-  interrupt_.arm(1);
+  interrupt_.arm_at(std::min(deadline, core::real_deadline(Seconds(1))));
   program_time_.begin(first_program_time(ends_.opened(), options_.options, interrupt_.callback()));
   interrupt_.arm_at(deadline);
 }

@@ -139,6 +139,7 @@ void set_reference(bool reference, UnitFacts& facts) noexcept {
 }
 
 void add_unit(UnitSyntax syntax, unsigned header, Bytes body, UnitFacts& facts) noexcept {
+  body = body.first(std::min(body.size(), kMostOfUnit));
   syntax == UnitSyntax::H264 ? add_h264(header, body, facts) : add_h265(header, body, facts);
 }
 
@@ -156,7 +157,7 @@ UnitFacts look_at_units(UnitSyntax syntax, Bytes units) noexcept {
     code = find_start_code(units, code + kStartCode);
     if (unit.size() < header) continue;
     const auto body = unit.subspan(header);
-    add_unit(syntax, unit[0], body.first(std::min(body.size(), kMostOfUnit)), facts);
+    add_unit(syntax, unit[0], body, facts);
   }
   return facts;
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import urllib.error
 import urllib.request
 from dataclasses import replace
@@ -13,7 +14,7 @@ import pytest
 from support import until
 
 import freshframe as ff
-from freshframe.fleet import CameraStats, FleetStats
+from freshframe.fleet import CameraStats, FleetPage, FleetStats
 from freshframe.fleet._page import health, page_state
 
 pytestmark = pytest.mark.network
@@ -84,6 +85,28 @@ def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch:
         with fleet._controller._lock:
             until(lambda: status(health) == 503, "the stall")
         until(lambda: status(health) == 200, "a sound fleet again")
+
+
+def test_health_fails_when_a_controller_far_away_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("freshframe.fleet._page._STALLED", 0.2)
+    gone = threading.Event()
+    with ff.Fleet("local", agents=1) as fleet:
+
+        def stats() -> FleetStats:
+            if gone.is_set():
+                raise ff.StateError("no controller at http://me:secret@head:1")
+            return fleet.stats()
+
+        with FleetPage(stats, "127.0.0.1", 0, None) as page:
+            assert status(page.url + "healthz") == 200
+            gone.set()
+            until(lambda: status(page.url + "healthz") == 503, "the end of the controller")
+            with pytest.raises(urllib.error.HTTPError) as told:
+                get(page.url + "healthz")
+            with told.value as error:
+                assert "secret" not in error.read().decode()
+            gone.clear()
+            until(lambda: status(page.url + "healthz") == 200, "a controller")
 
 
 def status(url: str) -> int:

@@ -88,7 +88,7 @@ def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(ud
     assert statistics.mean(in_time) > 0.5
 
 
-@pytest.mark.parametrize("kind", ["", "lengths", "heads_early"])
+@pytest.mark.parametrize("kind", ["", "lengths", "heads_early", "line_before"])
 def test_the_age_of_jpeg_pictures_over_http_is_true(kind: str) -> None:
     options = {kind: True} if kind else {}
     with MjpegServer(film(SHAPES["mjpeg"]), SLOW, **options) as server:

@@ -395,8 +395,10 @@ def _keep_last_words() -> Callable[[int], None]:
     exit_at_once = os._exit
 
     def say_and_exit(status: int) -> None:
-        _native.say_fault(status)
-        exit_at_once(status)
+        try:
+            _native.say_fault(status & 0xFFFFFFFF)
+        finally:
+            exit_at_once(status)
 
     os._exit = say_and_exit  # type: ignore[assignment]  # of Python code; that of C is seen by its status
     return exit_at_once

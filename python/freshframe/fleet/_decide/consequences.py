@@ -199,7 +199,8 @@ class Consequences:
         actions.append(Action("start", agent.name, camera.number, camera.epoch))
 
     def _candidates(self, camera: Camera) -> list[Agent]:
-        there = camera.former.agent if camera.former is not None else None
+        former = camera.former
+        there = former.agent if former is not None and not former.stays else None
         agents = [each for each in self.agents.values() if each.name != there or there == camera.wanted]
         own = [each for each in agents if each.apart == camera.number]
         agents = own or [each for each in agents if each.apart is None]

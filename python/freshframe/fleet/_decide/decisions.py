@@ -54,12 +54,18 @@ class Decisions(Consequences):
         camera.crashes = camera.company = camera.holds = camera.failures_in_row = 0
         camera.retry_at = now
         self._restless.add(number)
+        actions: list[Action] = []
         if camera.state in ("starting", "running"):
             camera.wanted = camera.agent
-            return self._send_away(camera, now)
-        if camera.state == "ended":
+            actions = self._send_away(camera, now)
+        elif camera.state == "ended":
             self._enter(camera, "unplaced", now, "it has another build")
-        return []
+        elif camera.state == "closing" and camera.then == "ended":
+            camera.then = "unplaced"
+        if camera.former is not None:
+            camera.former.stays = True
+            camera.wanted = camera.wanted or camera.former.agent
+        return actions
 
     def drain(self, name: str, draining: bool) -> None:
         """Moves all cameras away from an agent, or lets it have some again."""

@@ -82,6 +82,7 @@ class Former:
     run: Run
     closing: bool = False
     closed_at: float | None = None
+    stays: bool = False  # the next run may be at the same agent: it has another build
 
 
 @dataclass

@@ -82,6 +82,7 @@ int EarlyEnds::open(AVFormatContext* input, AVIOContext** io, const char* url, i
     if (self.opened_.size() == 1) self.put_filter(*input, *io);
     return result;
   } catch (const std::exception&) {
+    avio_closep(io);  // null is allowed
     return AVERROR(ENOMEM);
   }
 }
@@ -90,8 +91,10 @@ void EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
   auto filter = filter_for(*io);
   if (!filter) return;
   stream_ = dynamic_cast<TsFilter*>(filter.get());
-  io_ = std::make_unique<FilteredIo>(IoPtr(io), std::move(filter));
+  io_ = std::make_unique<FilteredIo>(IoPtr(std::exchange(io, nullptr)), std::move(filter));
   io = io_->io();
+  // FFmpeg knows this demuxer by the declared type, which it cannot see behind the filter.
+  if (stream_ == nullptr && input.iformat == nullptr) input.iformat = av_find_input_format("mpjpeg");
   input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg does not close it, whether or not the stream can be read
 }
 

@@ -11,15 +11,18 @@
 namespace freshframe::media {
 namespace {
 
-constexpr int kBuffer = 1 << 15;  // bytes, as FFmpeg's own
+constexpr int kBuffer = 1 << 15;  // bytes
+// As FFmpeg's own: half of it stays, so that a demuxer can go back to where it began.
+constexpr int kDemuxersBuffer = 2 * kBuffer;
 
 }  // namespace
 
 FilteredIo::FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter)
     : network_(std::move(network)), filter_(std::move(filter)), buffer_(kBuffer) {
-  auto* memory = static_cast<unsigned char*>(av_malloc(kBuffer));
-  io_ = memory == nullptr ? nullptr
-                          : avio_alloc_context(memory, kBuffer, 0, this, &FilteredIo::read, nullptr, nullptr);
+  auto* memory = static_cast<unsigned char*>(av_malloc(kDemuxersBuffer));
+  if (memory != nullptr) {
+    io_ = avio_alloc_context(memory, kDemuxersBuffer, 0, this, &FilteredIo::read, nullptr, nullptr);
+  }
   if (io_ == nullptr) {
     av_free(memory);
     throw std::bad_alloc();

@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstdlib>
 
 #include "core/ascii.hpp"
 
@@ -67,9 +66,31 @@ std::string_view line_of(std::string_view& text) {
   return line;
 }
 
+/// Of a segment, in seconds, as "4.004,title"; 0: there is no number.
+double duration(std::string_view text) {
+  double whole = 0;
+  for (; !text.empty() && core::is_digit(text.front()); text.remove_prefix(1))
+    whole = 10 * whole + (text.front() - '0');
+  Reader reader(text);
+  constexpr double kMost = 86'400;  // no segment is longer than a day
+  return std::min(kMost, reader.take('.') ? whole + reader.fraction() : whole);
+}
+
 std::string_view without_dots(std::string_view uri) {
   while (uri.starts_with("./") || uri.starts_with("../")) uri.remove_prefix(uri.find('/') + 1);
   return uri;
+}
+
+/// Whether the URL is that of the segment: "a/11.ts" is none of "1.ts".
+bool is_url_of(std::string_view url, std::string_view uri) {
+  uri = without_dots(uri);
+  if (uri.empty() || !url.ends_with(uri)) return false;
+  return url.size() == uri.size() || uri.front() == '/' || url[url.size() - uri.size() - 1] == '/';
+}
+
+/// Segments that are ranges of one file have the same URI.
+bool is_only_one(const Playlist& playlist, const std::string& uri) {
+  return std::ranges::count(playlist.segments, uri, &Playlist::Segment::uri) == 1;
 }
 
 }  // namespace
@@ -115,7 +136,7 @@ Playlist parse_playlist(std::string_view text) {
     } else if (line.starts_with(kTime)) {
       time = parse_date_time(line.substr(kTime.size()));
     } else if (line.starts_with(kDuration)) {
-      seconds = std::strtod(std::string(line.substr(kDuration.size())).c_str(), nullptr);
+      seconds = duration(line.substr(kDuration.size()));
     } else if (line == kDiscontinuity) {
       time.reset();
     } else if (!line.empty() && line.front() != '#') {
@@ -130,7 +151,8 @@ Playlist parse_playlist(std::string_view text) {
 std::optional<double> time_of_any(const Playlist& playlist, const std::vector<std::string>& urls) {
   for (const auto& url : urls) {
     for (const auto& segment : playlist.segments) {
-      if (segment.time && url.ends_with(without_dots(segment.uri))) return segment.time;
+      if (segment.time && is_url_of(url, segment.uri) && is_only_one(playlist, segment.uri))
+        return segment.time;
     }
   }
   return std::nullopt;

@@ -26,6 +26,28 @@ TEST(Playlist, KnowsTheTimesOfItsSegments) {
   EXPECT_EQ(time_of_any(playlist, {"http://h/1.ts"}), std::nullopt);
 }
 
+TEST(Playlist, TakesNoSegmentForAnother) {
+  const auto playlist = parse_playlist(
+      "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n#EXTINF:2,\n1.ts\n#EXTINF:2,\n11.ts\n"
+      "#EXTINF:2,\n../\n#EXTINF:2,\nall.ts\n#EXTINF:2,\nall.ts\n");
+  EXPECT_EQ(time_of_any(playlist, {"http://h/11.ts"}), 62);
+  EXPECT_EQ(time_of_any(playlist, {"http://h/21.ts"}), std::nullopt);
+  EXPECT_EQ(time_of_any(playlist, {"http://h/all.ts"}), std::nullopt) << "ranges of one file";
+}
+
+TEST(Playlist, HasFiniteTimes) {
+  for (const char* seconds : {"nan", "inf", "-3", "x", ""}) {
+    const auto playlist =
+        parse_playlist(std::string("#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n"
+                                   "#EXTINF:") +
+                       seconds + ",\n1.ts\n#EXTINF:2,\n2.ts\n");
+    EXPECT_EQ(playlist.segments.at(1).time, 60) << seconds;
+  }
+  const auto playlist = parse_playlist(
+      "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n#EXTINF:4.5,title\n1.ts\n#EXTINF:2,\n2.ts\n");
+  EXPECT_EQ(playlist.segments.at(1).time, 64.5);
+}
+
 TEST(Playlist, MayListOthers) {
   EXPECT_TRUE(parse_playlist("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n").is_master);
   EXPECT_TRUE(parse_playlist("").segments.empty());

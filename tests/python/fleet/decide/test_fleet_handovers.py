@@ -156,3 +156,38 @@ def test_a_rolling_drain_leaves_no_camera_without_a_run_unless_it_allows_only_on
         world.decisions.drain(name, False)
     assert len(cameras) == 30
     assert least == 30 or (exclusive and least >= 30 - Times().closing_at_once)
+
+
+@pytest.mark.parametrize("agents", [1, 2])
+def test_a_build_that_fails_is_tried_again_beside_the_former_run(agents: int) -> None:
+    world, [camera] = started(agents)
+    world.do(world.decisions.renew(0, world.now))
+    world.do(world.decisions.tick(world.now))
+    assert len(world.starts_of(camera)) == 2
+    world.do(world.decisions.failed(camera.run, world.now, "no such model"))
+    assert world.decisions.allowed("agent0") == [(0, 1)]
+    world.run(60)
+    assert (len(world.starts_of(camera)), state(camera)) == (3, "running")
+    assert sum(world.placed().values()) == 1
+
+
+def test_another_update_replaces_a_build_that_fails() -> None:
+    world, [camera] = started(1)
+    for count in (2, 3):
+        world.do(world.decisions.renew(0, world.now))
+        world.do(world.decisions.tick(world.now))
+        assert len(world.starts_of(camera)) == count
+        world.do(world.decisions.failed(camera.run, world.now, "no such model"))
+    assert world.decisions.allowed("agent0") == [(0, 1)]
+
+
+def test_an_update_waits_for_an_agent_with_too_much_to_do() -> None:
+    world, [camera] = started(1)
+    world.load["agent0"] = 0.95
+    world.run(1)
+    world.do(world.decisions.renew(0, world.now))
+    world.run(1)
+    assert len(world.starts_of(camera)) == 1
+    world.load["agent0"] = 0.2
+    world.run(5)
+    assert (len(world.starts_of(camera)), state(camera)) == (2, "running")

@@ -25,10 +25,20 @@ class MjpegServer(Server):
         fps: Pictures per second.
         lengths: The head of each picture says its length.
         heads_early: The head of the next picture follows each picture at once.
+        line_before: An empty line is before the first picture's head.
     """
 
-    def __init__(self, film: Film, fps: float, *, lengths: bool = False, heads_early: bool = False) -> None:
+    def __init__(
+        self,
+        film: Film,
+        fps: float,
+        *,
+        lengths: bool = False,
+        heads_early: bool = False,
+        line_before: bool = False,
+    ) -> None:
         self._film, self._fps, self._lengths, self._heads_early = film, fps, lengths, heads_early
+        self._line_before = line_before
         self.network = Network()
         self.log = SentLog()
         self.flowing = threading.Event()
@@ -47,6 +57,8 @@ class MjpegServer(Server):
         read_request(connection)
         kind = "multipart/x-mixed-replace; boundary=edge"
         connection.sendall(f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())
+        if self._line_before:
+            connection.sendall(b"\r\n")
         client = next(self._clients)
         for due in Pace(self, self._film, self._fps).pictures(self._ended):
             (picture,) = due.picture.units
