@@ -1,10 +1,13 @@
-// ASCII letters and digits, independent of the locale.
+// ASCII letters, digits and blanks, independent of the locale.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include <algorithm>
+#include <charconv>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 namespace freshframe::core {
 
@@ -33,6 +36,24 @@ namespace freshframe::core {
 /// False for an empty text.
 [[nodiscard]] constexpr bool all_digits(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, is_digit);
+}
+
+/// Without spaces, tabs and carriage returns at either end.
+[[nodiscard]] constexpr std::string_view trimmed(std::string_view text) noexcept {
+  constexpr std::string_view kBlank = " \t\r";
+  const auto first = text.find_first_not_of(kBlank);
+  if (first == std::string_view::npos) return {};
+  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
+}
+
+/// A decimal number at the beginning of `text`, after spaces; nullopt: there is none, or it exceeds `most`.
+[[nodiscard]] inline std::optional<long> number_at(std::string_view text, long most) noexcept {
+  text = trimmed(text);
+  unsigned long value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end == text.data() || value > static_cast<unsigned long>(most))
+    return std::nullopt;
+  return static_cast<long>(value);
 }
 
 }  // namespace freshframe::core

@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
@@ -27,6 +28,10 @@ struct Slot {
   std::atomic<bool> taken{false};
   std::atomic<std::uint64_t> epoch{0};
   std::atomic<std::uint32_t> camera{0};
+
+  [[nodiscard]] bool is_of(Run run) const noexcept {
+    return taken && epoch == run.epoch && camera == run.camera;
+  }
 };
 
 // What a signal handler needs cannot be an object that is destroyed.
@@ -118,14 +123,12 @@ void open_slot(Run run) noexcept {
 }
 
 void enter_run(Run run) noexcept {
-  auto& process = process_now;
+  const auto& process = process_now;
   if (process.page == nullptr || process.slack <= 0) return;
-  for (std::size_t number = 0; number < kSlots; ++number) {
-    const auto& slot = process.slots.at(number);
-    if (!slot.taken || slot.epoch != run.epoch || slot.camera != run.camera) continue;
-    static_cast<void>(::prctl(PR_SET_TIMERSLACK, process.slack + 1 + static_cast<long>(number), 0, 0, 0));
-    return;
-  }
+  const auto slot = std::ranges::find_if(process.slots, [&](const Slot& each) { return each.is_of(run); });
+  if (slot == process.slots.end()) return;
+  const auto number = static_cast<long>(slot - process.slots.begin());
+  static_cast<void>(::prctl(PR_SET_TIMERSLACK, process.slack + 1 + number, 0, 0, 0));
 }
 
 void leave_run() noexcept {
@@ -135,7 +138,7 @@ void leave_run() noexcept {
 
 void forget_slot(Run run) noexcept {
   for (auto& slot : process_now.slots) {
-    if (slot.taken && slot.epoch == run.epoch && slot.camera == run.camera) slot.taken = false;
+    if (slot.is_of(run)) slot.taken = false;
   }
 }
 

@@ -177,3 +177,9 @@ def numba_compiler() -> None:
     """The first function that numba compiles begins a thread, which stays: before a test counts threads."""
     numba = pytest.importorskip("numba", reason="numba is not installed")
     numba.njit(lambda number: number + 1)(1)
+
+
+@pytest.fixture(params=["tcp", "udp"])
+def transport(request: pytest.FixtureRequest) -> dict[str, str]:
+    """The options of open() that ask for this transport of RTSP."""
+    return {"rtsp_transport": request.param}

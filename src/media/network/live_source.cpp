@@ -96,9 +96,7 @@ AvFramePtr LiveSource::pull(const Context& context) {
         return std::move(spare_);
       case Decoder::Result::Damaged:
         if (!held_.is_newest_torn()) damage_.lose();  // else it is known what that damages
-        // A picture may come all the same. Where pictures are counted, this one is when a later one has come.
-        if (key_gate_.has_begun() && !connection_->counts_pictures())
-          context.counters.drop(NodeDropCause::Decode);
+        count_undecoded(context);
         break;
       case Decoder::Result::NeedsPacket:
       case Decoder::Result::End:
@@ -144,12 +142,16 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   const bool taken = connection_->decoder().send(*packet_, captured);
   if (!taken) {
     if (!packet.torn) damage_.lose();
-    if (key_gate_.has_begun() && !connection_->counts_pictures())
-      context.counters.drop(NodeDropCause::Decode);
+    count_undecoded(context);
   }
   if (taken || connection_->counts_pictures()) held_.add(packet);
   if (key_gate_.gives_up(notes.arrived)) connection_->decoder().show_incomplete();
   check_fruitful(notes.arrived);
+}
+
+/// A picture may come all the same. Where pictures are counted, this one is when a later one has come.
+void LiveSource::count_undecoded(const Context& context) {
+  if (key_gate_.has_begun() && !connection_->counts_pictures()) context.counters.drop(NodeDropCause::Decode);
 }
 
 /// Throws SourceError when the decoder has made no picture for too long.
@@ -233,8 +235,10 @@ HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& c
   auto notes = held_.take(Decoder::captured_of(frame), connection_->seconds(frame.best_effort_timestamp));
   if (connection_->decoder().is_damaged(frame)) {
     notes.damaged = true;
-    if (!notes.torn) damage_.lose();
-    if (!notes.torn) held_.mark_damaged();
+    if (!notes.torn) {
+      damage_.lose();
+      held_.mark_damaged();
+    }
   }
   ++seq_;
   // As with the packets before the first key picture, those that its decoder leaves out are no losses.

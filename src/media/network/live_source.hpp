@@ -50,6 +50,7 @@ class LiveSource final : public ReconnectingSource {
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   void decode(const PacketNotes& notes, const Context& context);
+  void count_undecoded(const Context& context);
   void check_fruitful(TimePoint arrived);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
   [[nodiscard]] bool has_program_time() const;

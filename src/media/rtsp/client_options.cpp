@@ -4,7 +4,7 @@
 
 #include "freshframe/error.hpp"
 
-#include "media/rtsp/protocol/message.hpp"
+#include "core/ascii.hpp"
 
 extern "C" {
 #include <libavcodec/avcodec.h>
@@ -38,8 +38,8 @@ bool read_entry(const std::string& name, const std::string& value, ClientOptions
     into.session.transport = Transport::TcpThenUdp;
   } else if (name == "user_agent" && value.find_first_of("\r\n") == std::string::npos) {
     into.session.user_agent = value;
-  } else if (name == "buffer_size" && number_at(value, kLargestBuffer)) {
-    into.session.receive_buffer = static_cast<int>(*number_at(value, kLargestBuffer));
+  } else if (name == "buffer_size" && core::number_at(value, kLargestBuffer)) {
+    into.session.receive_buffer = static_cast<int>(*core::number_at(value, kLargestBuffer));
   } else if (knows(avcodec_get_class(), name) && !knows(avformat_get_class(), name)) {
     into.decoder[name] = value;
   } else {

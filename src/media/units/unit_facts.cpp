@@ -108,8 +108,10 @@ void add_h265(unsigned header, Bytes body, UnitFacts& facts) noexcept {
   set_reference(type >= 16 || type % 2 == 1, facts);  // even numbers below 16: "sub-layer non-reference"
   if (!body.empty() && body[0] >> 7U != 0) begin_picture(facts);  // first_slice_segment_in_pic_flag
   if (type == 19 || type == 20) facts.fresh = true;               // IDR
-  if (type >= 16 && type <= 23) facts.key = true;                 // pictures of random access
-  if (type >= 16 && type <= 23 && !facts.fresh && !facts.recovery) facts.recovery = 0;
+  if (type >= 16 && type <= 23) {                                 // pictures of random access
+    facts.key = true;
+    if (!facts.fresh && !facts.recovery) facts.recovery = 0;
+  }
   if (type < 16) facts.inter = true;
 }
 
@@ -156,8 +158,7 @@ UnitFacts look_at_units(UnitSyntax syntax, Bytes units) noexcept {
     const auto unit = units.subspan(code + kStartCode);
     code = find_start_code(units, code + kStartCode);
     if (unit.size() < header) continue;
-    const auto body = unit.subspan(header);
-    add_unit(syntax, unit[0], body, facts);
+    add_unit(syntax, unit[0], unit.subspan(header), facts);
   }
   return facts;
 }

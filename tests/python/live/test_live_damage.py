@@ -42,11 +42,6 @@ def shape(request: pytest.FixtureRequest) -> Shape:
     return SHAPES[request.param]
 
 
-@pytest.fixture(params=["tcp", "udp"])
-def transport(request: pytest.FixtureRequest) -> dict[str, str]:
-    return {"rtsp_transport": request.param}
-
-
 def network_for(transport: dict[str, str]) -> Network:
     """Packets change places over UDP only."""
     return BAD if transport["rtsp_transport"] == "udp" else LOSSY

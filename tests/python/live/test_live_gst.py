@@ -111,12 +111,6 @@ def healthy(media: Path) -> Iterator[GstServer]:
         yield server
 
 
-@pytest.fixture(params=["tcp", "udp"])
-def transport(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The options that ask for it."""
-    return {"rtsp_transport": request.param}
-
-
 def check_order(samples: list[ff.Sample[ff.Frame]]) -> None:
     assert all(a.seq < b.seq for a, b in itertools.pairwise(samples))
     assert all(a.pts <= b.pts for a, b in itertools.pairwise(samples))

@@ -25,12 +25,6 @@ QUICK = 40.0  # pictures per second
 H264 = Shape("h264")
 
 
-@pytest.fixture(params=["tcp", "udp"])
-def transport(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The options that ask for it."""
-    return {"rtsp_transport": request.param}
-
-
 @pytest.mark.parametrize(
     ("options", "client"),
     [

@@ -41,12 +41,6 @@ def shape(request: pytest.FixtureRequest) -> Shape:
     return SHAPES[request.param]
 
 
-@pytest.fixture(params=["tcp", "udp"])
-def transport(request: pytest.FixtureRequest) -> dict[str, str]:
-    """The options that ask for it."""
-    return {"rtsp_transport": request.param}
-
-
 def numbers(seen: list[Seen]) -> list[int | None]:
     return [one.number for one in seen]
 

@@ -21,7 +21,6 @@ class FilteredIo {
   ~FilteredIo();
 
   [[nodiscard]] AVIOContext* io() noexcept { return io_; }
-  [[nodiscard]] ByteFilter& filter() noexcept { return *filter_; }
   /// Real time. `place`: as for FilteredBytes.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place) { return bytes_.arrival(place); }
   [[nodiscard]] bool is_after_loss(std::int64_t place) { return bytes_.is_after_loss(place); }

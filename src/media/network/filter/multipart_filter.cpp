@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "core/ascii.hpp"
-#include "media/rtsp/protocol/message.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -75,7 +74,7 @@ std::size_t MultipartFilter::add_head(Bytes bytes, FilteredBytes& out) {
 /// none but blank ones.
 void MultipartFilter::end_line(FilteredBytes& out) {
   const auto line = std::exchange(line_, {});
-  const bool blank = rtsp::trimmed(std::string_view(line).substr(0, line.size() - 1)).empty();
+  const bool blank = core::trimmed(std::string_view(line).substr(0, line.size() - 1)).empty();
   if (head_.empty() && !line.starts_with("--")) {
     if (blank || !has_put_length_) out.append(bytes_of(line));
     return;
@@ -100,7 +99,7 @@ void MultipartFilter::end_head(FilteredBytes& out) {
     end_ = JpegEnd();
     return;
   }
-  const auto number = rtsp::number_at(*length, std::numeric_limits<long>::max());
+  const auto number = core::number_at(*length, std::numeric_limits<long>::max());
   if (!number) return finish(out);
   out.append(bytes_of(std::exchange(head_, {})));
   left_ = static_cast<std::size_t>(*number);

@@ -8,7 +8,6 @@
 
 #include "core/ascii.hpp"
 #include "core/percent_escape.hpp"
-#include "media/rtsp/protocol/message.hpp"
 #include "media/url_authority.hpp"
 
 namespace freshframe::media::rtsp {
@@ -55,7 +54,7 @@ std::optional<Address> parse_address(std::string_view url) {
   if (address.host.empty() || !is_clean(address.url)) return std::nullopt;
   const auto port = url.substr(parts.host_end, parts.end - parts.host_end);
   if (port.size() > 1) {
-    const auto number = number_at(port.substr(1), kLargestPort);
+    const auto number = core::number_at(port.substr(1), kLargestPort);
     if (port.front() != ':' || !core::all_digits(port.substr(1)) || !number || *number == 0)
       return std::nullopt;
     address.port = static_cast<int>(*number);
@@ -74,7 +73,7 @@ std::string base_url(std::string_view request, std::string_view content_base,
                      std::string_view content_location) {
   const std::string own(request);
   const auto authority = own.substr(0, parse_authority(own, kScheme.size()).end);
-  for (const auto given : {trimmed(content_base), trimmed(content_location)}) {
+  for (const auto given : {core::trimmed(content_base), core::trimmed(content_location)}) {
     if (given.empty() || given == "*") continue;
     if (is_rtsp(given)) return without_credentials(given);
     if (given.front() == '/') return authority + std::string(given);
@@ -87,7 +86,7 @@ std::string base_url(std::string_view request, std::string_view content_base,
 }
 
 std::string control_url(const std::string& base, std::string_view control) {
-  control = trimmed(control);
+  control = core::trimmed(control);
   if (control.empty() || control == "*") return base;
   if (is_rtsp(control)) return without_credentials(control);
   if (control.front() == '/') control.remove_prefix(1);

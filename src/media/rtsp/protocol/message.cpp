@@ -3,7 +3,6 @@
 #include "media/rtsp/protocol/message.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <cstddef>
 
 #include "core/ascii.hpp"
@@ -17,11 +16,11 @@ constexpr long kLargestSequence = 2'000'000'000;
 bool parse_status_line(std::string_view line, Message& message) {
   const auto space = line.find(' ');
   if (space == std::string_view::npos) return false;
-  const auto status = number_at(line.substr(space), 999);
+  const auto status = core::number_at(line.substr(space), 999);
   if (!status || *status < 100) return false;
   message.status = static_cast<int>(*status);
   const auto digits = line.find_first_not_of(' ', space);
-  message.reason = trimmed(line.substr(std::min(digits + 3, line.size())));
+  message.reason = core::trimmed(line.substr(std::min(digits + 3, line.size())));
   return true;
 }
 
@@ -30,39 +29,23 @@ bool parse_request_line(std::string_view line, Message& message) {
   const auto second = line.rfind(' ');
   if (first == std::string_view::npos || second <= first) return false;
   message.method = line.substr(0, first);
-  message.target = trimmed(line.substr(first, second - first));
+  message.target = core::trimmed(line.substr(first, second - first));
   return line.substr(second + 1).starts_with("RTSP/");
 }
 
 void parse_header(std::string_view line, Message& message) {
   if ((line.front() == ' ' || line.front() == '\t') && !message.headers.empty()) {
     auto& folded = message.headers.back().value;  // RFC 2326, 15.1: a value may continue on the next line
-    folded.append(" ").append(trimmed(line));
+    folded.append(" ").append(core::trimmed(line));
     return;
   }
   const auto colon = line.find(':');
   if (colon == std::string_view::npos || message.headers.size() >= kMostHeaders) return;
-  message.headers.push_back(
-      {core::lower_case(trimmed(line.substr(0, colon))), std::string(trimmed(line.substr(colon + 1)))});
+  message.headers.push_back({core::lower_case(core::trimmed(line.substr(0, colon))),
+                             std::string(core::trimmed(line.substr(colon + 1)))});
 }
 
 }  // namespace
-
-std::string_view trimmed(std::string_view text) noexcept {
-  constexpr std::string_view kBlank = " \t\r";
-  const auto first = text.find_first_not_of(kBlank);
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(kBlank) - first + 1);
-}
-
-std::optional<long> number_at(std::string_view text, long most) noexcept {
-  text = trimmed(text);
-  unsigned long value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end == text.data() || value > static_cast<unsigned long>(most))
-    return std::nullopt;
-  return static_cast<long>(value);
-}
 
 std::string_view Message::header(std::string_view name) const noexcept {
   const auto found = std::ranges::find(headers, name, &Header::name);
@@ -78,7 +61,7 @@ std::vector<std::string_view> Message::headers_of(std::string_view name) const {
 }
 
 std::optional<int> Message::sequence() const noexcept {
-  const auto number = number_at(header("cseq"), kLargestSequence);
+  const auto number = core::number_at(header("cseq"), kLargestSequence);
   return number ? std::optional(static_cast<int>(*number)) : std::nullopt;
 }
 

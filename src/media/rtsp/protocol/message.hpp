@@ -34,9 +34,4 @@ struct Message {
 /// message.
 [[nodiscard]] std::optional<Message> parse_head(std::string_view given);
 
-/// Without spaces, tabs and carriage returns at either end.
-[[nodiscard]] std::string_view trimmed(std::string_view text) noexcept;
-/// A decimal number at the beginning of `text`, after spaces; nullopt: there is none, or it exceeds `most`.
-[[nodiscard]] std::optional<long> number_at(std::string_view text, long most) noexcept;
-
 }  // namespace freshframe::media::rtsp

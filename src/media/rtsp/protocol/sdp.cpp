@@ -9,7 +9,6 @@
 #include <utility>
 
 #include "core/ascii.hpp"
-#include "media/rtsp/protocol/message.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {
@@ -29,7 +28,7 @@ constexpr int kVideoClock = 90000;
 
 /// The word before the next space, which is removed with it.
 std::string_view take_word(std::string_view& text) {
-  text = trimmed(text);
+  text = core::trimmed(text);
   const auto word = text.substr(0, text.find(' '));
   text.remove_prefix(std::min(word.size() + 1, text.size()));
   return word;
@@ -49,7 +48,8 @@ Media parse_media(std::string_view text) {
   take_word(text);  // the port
   media.protocol = capitals(take_word(text));
   media.encrypted = media.protocol.find("SAVP") != std::string::npos;
-  media.payload_type = static_cast<std::uint8_t>(number_at(take_word(text), kLastPayloadType).value_or(0));
+  media.payload_type =
+      static_cast<std::uint8_t>(core::number_at(take_word(text), kLastPayloadType).value_or(0));
   for (const auto& one : kStaticVideo) {
     if (media.kind != "video" || one.type != media.payload_type) continue;
     media.encoding = one.encoding;
@@ -60,12 +60,12 @@ Media parse_media(std::string_view text) {
 
 /// "96 H264/90000"
 void parse_rtpmap(std::string_view text, Media& media) {
-  if (number_at(take_word(text), kLastPayloadType) != long{media.payload_type}) return;
-  text = trimmed(text);
+  if (core::number_at(take_word(text), kLastPayloadType) != long{media.payload_type}) return;
+  text = core::trimmed(text);
   const auto slash = text.find('/');
-  media.encoding = capitals(trimmed(text.substr(0, slash)));
+  media.encoding = capitals(core::trimmed(text.substr(0, slash)));
   if (slash == std::string_view::npos) return;
-  media.clock = static_cast<int>(number_at(text.substr(slash + 1), kFastestClock).value_or(0));
+  media.clock = static_cast<int>(core::number_at(text.substr(slash + 1), kFastestClock).value_or(0));
 }
 
 void parse_rate(std::string_view text, Media& media) {
@@ -76,13 +76,14 @@ void parse_rate(std::string_view text, Media& media) {
 
 /// A text after the number of a payload type, if that is the medium's.
 void parse_of_type(std::string_view text, const Media& media, std::string& into) {
-  if (number_at(take_word(text), kLastPayloadType) == long{media.payload_type}) into = trimmed(text);
+  if (core::number_at(take_word(text), kLastPayloadType) == long{media.payload_type})
+    into = core::trimmed(text);
 }
 
 /// "96 nack pli", "* nack pli"
 void parse_feedback(std::string_view text, Media& media) {
   const auto type = take_word(text);
-  const bool own = type == "*" || number_at(type, kLastPayloadType) == long{media.payload_type};
+  const bool own = type == "*" || core::number_at(type, kLastPayloadType) == long{media.payload_type};
   if (own && take_word(text) == "nack" && take_word(text) == "pli") media.takes_pli = true;
 }
 
@@ -107,10 +108,10 @@ Description parse_sdp(std::string_view given) {
   Description result;
   while (!text.empty()) {
     const auto end = text.find('\n');
-    const auto line = trimmed(text.substr(0, end));
+    const auto line = core::trimmed(text.substr(0, end));
     text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
     if (line.size() < 2 || line[1] != '=') continue;
-    const auto value = trimmed(line.substr(2));
+    const auto value = core::trimmed(line.substr(2));
     if (line[0] == 'm') {
       if (result.media.size() == kMostMedia) break;
       result.media.push_back(parse_media(value));
@@ -118,8 +119,8 @@ Description parse_sdp(std::string_view given) {
     if (line[0] != 'a') continue;
     const auto colon = value.find(':');
     if (colon == std::string_view::npos) continue;
-    const auto name = core::lower_case(trimmed(value.substr(0, colon)));
-    const auto rest = trimmed(value.substr(colon + 1));
+    const auto name = core::lower_case(core::trimmed(value.substr(0, colon)));
+    const auto rest = core::trimmed(value.substr(colon + 1));
     if (!result.media.empty()) {
       parse_attribute(name, rest, result.media.back());
     } else if (name == "control") {

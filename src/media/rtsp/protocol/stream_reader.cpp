@@ -8,6 +8,8 @@
 #include <string>
 #include <utility>
 
+#include "core/ascii.hpp"
+
 namespace freshframe::media::rtsp {
 namespace {
 
@@ -133,7 +135,8 @@ bool StreamReader::read_head() {
   skipped_in_row_ = 0;
   begin_ += end;
   const auto length = pending_->header("content-length");
-  const auto size = length.empty() ? std::optional(0L) : number_at(length, static_cast<long>(kLongestBody));
+  const auto size =
+      length.empty() ? std::optional(0L) : core::number_at(length, static_cast<long>(kLongestBody));
   if (!size) throw NotRtsp("a message whose length is '" + std::string(length.substr(0, 20)) + "'");
   body_size_ = static_cast<std::size_t>(*size);
   return true;

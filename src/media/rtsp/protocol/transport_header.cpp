@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/ascii.hpp"
-#include "media/rtsp/protocol/message.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {
@@ -13,8 +12,9 @@ namespace {
 /// "4-5", or "4" alone.
 std::pair<std::optional<long>, std::optional<long>> parse_pair(std::string_view text, long most) {
   const auto dash = text.find('-');
-  const auto first = number_at(text, most);
-  return {first, dash == std::string_view::npos ? std::nullopt : number_at(text.substr(dash + 1), most)};
+  const auto first = core::number_at(text, most);
+  return {first,
+          dash == std::string_view::npos ? std::nullopt : core::number_at(text.substr(dash + 1), most)};
 }
 
 void parse_parameter(std::string_view name, std::string_view value, TransportAnswer& answer) {
@@ -46,15 +46,16 @@ TransportAnswer parse_transport(std::string_view header) {
   bool first = true;
   while (!header.empty()) {
     const auto end = header.find(';');
-    const auto part = trimmed(header.substr(0, end));
+    const auto part = core::trimmed(header.substr(0, end));
     header = end == std::string_view::npos ? std::string_view() : header.substr(end + 1);
     const auto equals = part.find('=');
-    const auto name = core::lower_case(trimmed(part.substr(0, equals)));
+    const auto name = core::lower_case(core::trimmed(part.substr(0, equals)));
     if (std::exchange(first, false)) {
       answer.tcp = name.ends_with("/tcp");
     } else {
       parse_parameter(
-          name, equals == std::string_view::npos ? std::string_view() : trimmed(part.substr(equals + 1)),
+          name,
+          equals == std::string_view::npos ? std::string_view() : core::trimmed(part.substr(equals + 1)),
           answer);
     }
   }

@@ -134,12 +134,12 @@ Message Session::set_up_udp(TimePoint deadline) {
 void Session::note_session(const Message& answer) {
   constexpr long kLongestTimeout = 86400;
   const auto value = answer.header("session");
-  const auto id = trimmed(value.substr(0, value.find(';')));
+  const auto id = core::trimmed(value.substr(0, value.find(';')));
   dialogue_->set_session(std::string(id));
   is_set_up_ = true;
   const auto found = core::lower_case(value).find("timeout=");
   if (found == std::string::npos) return;
-  const auto seconds = number_at(value.substr(found + 8), kLongestTimeout);
+  const auto seconds = core::number_at(value.substr(found + 8), kLongestTimeout);
   if (seconds && *seconds > 0) timeout_ = Seconds(static_cast<double>(*seconds));
 }
 
