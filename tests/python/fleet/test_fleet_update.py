@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,8 @@ from rigs.fleet.checks import balance, shared_fleet, until_state
 from support import until
 
 import freshframe as ff
+from freshframe.fleet._control.controller_state import boot_time
+from freshframe.fleet._messages import Started
 
 pytestmark = pytest.mark.takes(20)
 
@@ -74,6 +77,24 @@ def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.Fleet) -> 
     until_state(fleet, "gate", "running")
     with pytest.raises(ff.StateError, match="no camera 'other'"):
         fleet.update("other", fleet_builds.ticks)
+
+
+def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
+    fleet: ff.Fleet, tmp_path: Path
+) -> None:
+    controller: Any = fleet._controller
+    fleet.add("gate", functools.partial(labelled, "old"), "ticks:0.02")
+    until_state(fleet, "gate", "running")
+    camera = fleet.stats().cameras["gate"]
+    run = controller._numbers["gate"], camera.epoch
+    fleet.update("gate", functools.partial(fleet_builds.ticks_after, str(tmp_path / "ready")))
+    until(lambda: fleet.stats().cameras["gate"].starts == 2, "the start of the new build")
+    with fleet.reader("ticks") as reader:
+        with controller._lock:
+            link = controller._links[camera.agent]
+            controller._hear_event(link, Started(run, ["labels"]), boot_time())  # it has come late
+        (tmp_path / "ready").touch()
+        assert reader.get(50).value >= 0
 
 
 def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.Fleet) -> None:

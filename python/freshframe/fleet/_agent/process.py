@@ -73,6 +73,7 @@ class _Run:
     lock: threading.Lock = field(default_factory=threading.Lock)
     pipeline: Pipeline | None = None
     outlets: list[Outlet] = field(default_factory=list)
+    outputs: list[str] = field(default_factory=list)
     told: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
     began: float | None = None  # when its build was loaded and called
     thread: int = 0  # that starts or closes it
@@ -149,7 +150,15 @@ class _Agent:
             case Stop(run):
                 self._stop(run)
             case Mark(term):
+                self._tell_started()
                 self._tell(Marked(term))
+
+    def _tell_started(self) -> None:
+        """Once more: the controller of before may have ended with the news."""
+        with self._lock:
+            runs = [run for run in self._runs.values() if run.running and run.outputs]
+        for run in runs:
+            self._tell(Started(run.key, run.outputs))
 
     # ---- start
 
@@ -193,6 +202,7 @@ class _Agent:
             if run.running:
                 assert run.pipeline is not None
                 self._end.watch(*run.key, engine_of(run.pipeline))
+                run.outputs = outputs
                 self._tell(Started(run.key, outputs))
         if not run.running:
             self._close(run, Closed(run.key))

@@ -274,10 +274,8 @@ class ControllerThread(ControllerState):
                 pass
 
     def _learn_outputs(self, run: tuple[int, int], outputs: list[str]) -> None:
-        if run[0] not in self._urls:
-            return
-        build = self._urls[run[0]][1]
-        if build in self._known_builds:
+        build = next((link.runs[run] for link in self._links.values() if run in link.runs), -1)
+        if build < 0 or build in self._known_builds or self._builds[build] is None:
             return
         self._known_builds.add(build)
         for output in outputs:
@@ -325,13 +323,13 @@ class ControllerThread(ControllerState):
             if build not in link.builds:
                 link.builds.add(build)
                 link.send(_wire.order(term, Build(build, *(self._builds[build] or (b"", b"")))))
-            link.runs.add(run)
+            link.runs[run] = build
             self._unsaved = True
             link.send(_wire.order(term, Start(run, camera.name, url, camera.exclusive, build)))
         elif action.do == "stop":
             link.send(_wire.order(term, Stop(run)))
         elif action.do == "forget":
-            link.runs.discard(run)
+            link.runs.pop(run, None)
             link.forgotten[-1].add(run)  # until its last records have come
             link.send(_wire.forget(term, run))
 
@@ -388,12 +386,11 @@ class ControllerThread(ControllerState):
         """Of its runs. This controller may never have heard of those of an earlier one."""
         self._fold(link)
         for reader in self._readers.values():
-            for run in link.runs.union(*link.forgotten):
-                untold = run in link.runs and self._may_give(run, reader.output)
+            for run in set(link.runs).union(*link.forgotten):
+                untold = run in link.runs and self._may_give(link.runs[run], reader.output)
                 reader._end_run(run, lost=True, untold=untold)
 
-    def _may_give(self, run: Run, output: str) -> bool:
-        build = self._urls.get(run[0], ("", -1))[1]
+    def _may_give(self, build: int, output: str) -> bool:
         return build not in self._known_builds or build in self._outputs.get(output, ())
 
     # ---- the end

@@ -63,7 +63,7 @@ class Link:
         self.answers: dict[tuple[int, int], str] = {}  # of cameras that are away
         self.outboxes: Records = np.empty(0, OUTBOX)
         self.builds: set[int] = set()  # that it has got
-        self.runs: set[tuple[int, int]] = set()  # whose outboxes may be there
+        self.runs: dict[tuple[int, int], int] = {}  # whose outboxes may be there; their builds, -1: not known
         self.forgotten: deque[set[tuple[int, int]]] = deque([set()], maxlen=5)  # by renewal
         self.pulls: dict[int, int] = {}  # number of the latest pull, by reader
         self.pending: set[int] = set()  # readers whose pull has no answer yet

@@ -6,12 +6,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from .decisions import Action, Agent, Camera, Decisions, Run, Times
+from .decisions import Action, Agent, Camera, CameraState, Decisions, Run, Times
+from .model import Former
 
 GRACE = 3.0  # seconds for agents to find the new controller, beside the length of a lease
 _FIELDS = (
     *("number", "name", "needs", "exclusive", "state", "why", "agent", "epoch", "starts", "removed"),
-    *("hangs", "then", "failures", "failures_in_row", "overlap"),
+    *("hangs", "then", "failures", "failures_in_row", "overlap", "wanted", "renewed"),
     *("crashes", "trial", "company", "holds"),
 )
 _AGENT_FIELDS = ("name", "draining", "deaths", "deaths_in_row")
@@ -20,7 +21,9 @@ _AGENT_FIELDS = ("name", "draining", "deaths", "deaths_in_row")
 def camera_state(camera: Camera, now: float) -> dict[str, Any]:
     """The kept state of a camera. The next controller may be on another machine, with another clock."""
     state = {name: getattr(camera, name) for name in _FIELDS}
-    return {**state, "retry_in": max(0.0, camera.retry_at - now)}
+    former = camera.former
+    kept = None if former is None else (former.agent, former.run, former.closing, former.stays)
+    return {**state, "former": kept, "retry_in": max(0.0, camera.retry_at - now)}
 
 
 def agent_state(agent: Agent) -> dict[str, Any]:
@@ -54,6 +57,7 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
         decisions._placed[each["name"]] = set()
     for each in cameras:
         fields = dict(each)
+        former = fields.pop("former", None)
         camera = Camera(since=now, retry_at=now + fields.pop("retry_in", 0.0), **fields)
         decisions.cameras[camera.number] = camera
         agent = decisions.agents.get(camera.agent or "")
@@ -66,6 +70,15 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
         if camera.state != "running":
             decisions._restless.add(camera.number)
         decisions._suspects.remember(camera)
+        if former is not None:
+            _resume(decisions, camera, *former)
+
+
+def _resume(decisions: Decisions, camera: Camera, agent: str, run: Run, closing: bool, stays: bool) -> None:
+    """Its former run goes on, if there may be a process that has it."""
+    there = decisions.agents.get(agent)
+    if there is not None and there.state == "up":
+        decisions._handovers.resume(camera, Former(agent, run, closing=closing, stays=stays))
 
 
 def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted: float, now: float) -> str:
@@ -76,30 +89,56 @@ def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted
     return f"the controller has restarted, and {', '.join(sorted(left_over))} may run it and has not reported"
 
 
-def report(decisions: Decisions, name: str, runs: Iterable[Run], now: float) -> list[Action]:
-    """An agent of before reports its runs: the newest epoch of a camera is the one that goes on."""
+def report(
+    decisions: Decisions, name: str, runs: Iterable[Run], now: float, started: Collection[Run] = ()
+) -> list[Action]:
+    """An agent of before reports its runs, and those of which it has said that their pipelines run.
+
+    The newest epoch of a camera is the one that goes on, and its former run goes on beside it.
+    """
     actions: list[Action] = []
     placed = decisions._placed
-    listed: dict[int, int] = {}
+    listed: dict[int, set[int]] = {}
     for number, epoch in runs:
-        listed[number] = max(epoch, listed.get(number, 0))
-    for number, epoch in listed.items():
+        listed.setdefault(number, set()).add(epoch)
+    decisions._handovers.end_missing(name, listed, now)
+    for number, epochs in listed.items():
         camera = decisions.cameras.get(number)
-        if camera is None or epoch < camera.epoch:
+        if camera is None:
             continue  # its answer does not list it: it is closed there
-        if camera.agent is not None:
-            placed[camera.agent].discard(number)
-        camera.agent, camera.epoch = name, epoch
-        placed[name].add(number)
-        if camera.removed or camera.state == "closing":
-            hangs, then, why = camera.hangs, camera.then, camera.why
-            actions += decisions._close(camera, now)
-            camera.hangs, camera.then, camera.why = hangs, then, why
-        elif camera.state != "running":
-            decisions._enter(camera, "running", now)
+        former = camera.former
+        newest = max((each for each in epochs if former is None or former.run != (number, each)), default=0)
+        if newest and newest >= camera.epoch:
+            actions += _take(decisions, camera, name, newest, now, started)
     decisions._overlaps.end(name, now)  # its answer closes the cameras that were given away meanwhile
     decisions._note(now, name, f"adopted with {len(placed[name])} cameras")
     for number in sorted(placed[name]):
-        if number not in listed:
-            actions += decisions.closed(decisions.cameras[number].run, now)
+        camera = decisions.cameras[number]
+        if camera.epoch not in listed.get(number, ()):
+            actions += decisions.closed(camera.run, now)
     return actions
+
+
+def _take(
+    decisions: Decisions, camera: Camera, name: str, epoch: int, now: float, started: Collection[Run]
+) -> list[Action]:
+    """A run that was reported becomes the camera's present one, or its former one if its build is old."""
+    is_running = (camera.number, epoch) in started or (camera.state == "running" and epoch == camera.epoch)
+    if camera.agent is not None:
+        decisions._placed[camera.agent].discard(camera.number)
+    camera.agent, camera.epoch = name, epoch
+    decisions._placed[name].add(camera.number)
+    if camera.removed or camera.state == "closing":
+        hangs, then, why = camera.hangs, camera.then, camera.why
+        actions = decisions._close(camera, now)
+        camera.hangs, camera.then, camera.why = hangs, then, why
+        return actions
+    state: CameraState = "running" if is_running or epoch <= camera.renewed else "starting"
+    if camera.state != state:
+        decisions._enter(camera, state, now)
+    if epoch <= camera.renewed:
+        actions = decisions._send_away(camera, now)
+        if camera.former is not None:
+            camera.former.stays = True
+        return actions
+    return []

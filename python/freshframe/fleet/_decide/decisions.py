@@ -51,6 +51,7 @@ class Decisions(Consequences):
         """
         camera = self.cameras[number]
         self._suspects.forget(number)
+        camera.renewed = camera.epoch
         camera.crashes = camera.company = camera.holds = camera.failures_in_row = 0
         camera.retry_at = now
         self._restless.add(number)
@@ -142,6 +143,8 @@ class Decisions(Consequences):
         named = next((camera for camera in cameras if crashed and camera.run == culprit), None)
         if named is not None:
             self._suspects.name(named, now)
+        elif crashed and culprit is not None:
+            self._accuse_for(culprit, now)
         elif crashed_at is not None:
             named = self._suspects.crash(cameras, crashed_at)
             self._make_room(agent, cameras, now)
@@ -154,6 +157,12 @@ class Decisions(Consequences):
         self._handovers.drop(name)
         self._overlaps.end(name, now)
         return self._finished(now)
+
+    def _accuse_for(self, culprit: Run, now: float) -> None:
+        """An earlier run of a camera has crashed its agent. A build that it had before does not count."""
+        camera = self.cameras.get(culprit[0])
+        if camera is not None and culprit[1] > camera.renewed:
+            self._suspects.name(camera, now)
 
     def cut_off(self, name: str, now: float, why: str) -> list[Action]:
         """Its connections have ended: it most likely has, too, but its end was not seen."""

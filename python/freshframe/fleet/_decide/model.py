@@ -112,7 +112,8 @@ class Camera:
     doubled_at: float | None = None  # when it started elsewhere nevertheless
     overlap: float = 0.0  # seconds for which it may have run twice
     closed_at: float | None = None  # while closing: when the agent said that it has
-    former: Former | None = None  # while it moves; see _handovers.py
+    former: Former | None = None  # while it moves; see handovers.py
+    renewed: int = 0  # its epoch when it got its present build: no older start has this build
     gives_results: bool = False  # its present run; noted while there is a former one
     hangs: bool = False  # while closing: its start has not returned and may have a session
     then: CameraState = "unplaced"  # what follows closing

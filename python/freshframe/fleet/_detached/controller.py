@@ -20,13 +20,13 @@ from .._decide import adoption
 from .._decide.decisions import Camera, Run
 from .._machines.guarded_place import GuardedPlace
 from .._machines.guards import FarLink, Post
-from .._messages import EndOfRun, Event, Hangs, Levels, Mark, Marked
+from .._messages import EndOfRun, Event, Hangs, Levels, Mark, Marked, Started
 from .._read.reader import FleetReader
 from .cluster_state import ClusterState, Store
 from .server.served_reader import ServedReader
 from .state_writer import StateWriter
 
-_FORMAT = 1  # of the state in the store
+_FORMAT = 2  # of the state in the store
 _PATIENCE = 20.0  # seconds for the store to take a change of a program
 _SURE = 2.0  # seconds after a look at the term for which no other controller gives away anything
 
@@ -72,6 +72,8 @@ class DetachedController(Controller):
         self._restarted = 0.0
         self._left_over: set[str] = set()  # agents of before that have neither reported nor ended
         self._unmarked: set[str] = set()  # of these, those that are connected and have not answered the mark
+        self._started: dict[str, set[Run]] = {}  # runs of these, which the agent has said to run
+        self._unwritten: dict[int, int] = {}  # cameras that got another build, by the change that says so
         self._build_keys: list[str] = []
         self._intended: dict[str, int] = {}  # agents to be launched, by the change that says so
         self._writer = StateWriter(
@@ -132,6 +134,7 @@ class DetachedController(Controller):
                     "node": self.place.nodes[agent.name],
                     "launched": agent.name in self._links or agent.name in self._intended,
                     "retired": self.place.retired.get(agent.name),
+                    "runs": self._links[agent.name].runs if agent.name in self._links else {},
                 }
                 for agent in self._decisions.agents.values()
             ],
@@ -196,9 +199,7 @@ class DetachedController(Controller):
                 link = FarLink.of_before(each["name"], _NoPost())
                 self._links[each["name"]] = link
                 self._selector.register(link.child, selectors.EVENT_READ, ("end", link))
-                link.runs = {
-                    camera.run for camera in self._decisions.cameras.values() if camera.agent == link.name
-                }
+                link.runs = dict(each["runs"])
         for each in state["readers"]:
             if each["key"] is not None or each["name"] is not None:  # else its program had just left it
                 self._restore_reader(each)
@@ -228,6 +229,9 @@ class DetachedController(Controller):
     def _why_held(self, camera: Camera, at: float) -> str:
         if camera.exclusive and not self._is_sure:
             return "the cluster's store does not answer, and another controller may have been started"
+        if not self._writer.is_written(self._unwritten.get(camera.number, 0)):
+            return "its new build must be written to the cluster's store first"
+        self._unwritten.pop(camera.number, None)
         return adoption.why_held(camera, self._decisions.times, self._left_over, self._restarted, at)
 
     def _allowed(self, name: str) -> list[Run]:
@@ -264,6 +268,8 @@ class DetachedController(Controller):
         if isinstance(event, Marked):
             link.marked = event.term == self._state.term
             return
+        if isinstance(event, Started) and link.name in self._left_over:
+            self._started.setdefault(link.name, set()).add(event.run)
         super()._hear_event(link, event, now)
         self._unsaved = self._unsaved or isinstance(event, Hangs | EndOfRun)
 
@@ -281,13 +287,24 @@ class DetachedController(Controller):
         self._unmarked.discard(link.name)
         self._left_over.discard(link.name)
         runs = [(int(each["camera"]), int(each["epoch"])) for each in message.cameras]
-        actions = adoption.report(self._decisions, link.name, runs, now)
-        link.runs.update(runs)
+        actions = adoption.report(self._decisions, link.name, runs, now, self._started.pop(link.name, ()))
+        for run in runs:
+            link.runs.setdefault(run, self._build_of(run))
         agent.state = "up"
         super()._renew(link, message, now)
         self._do(actions)
         self._unsaved = True
         self._hurried = True
+
+    def _build_of(self, run: Run) -> int:
+        """Of a start that the earlier controller did not write down; -1: not known."""
+        camera = self._decisions.cameras.get(run[0])
+        return self._urls[run[0]][1] if camera is not None and run[1] > camera.renewed else -1
+
+    def _update(self, name: str, build: int, url: str | None) -> None:
+        """The next controller must know which of its starts have the new build."""
+        self._unwritten[self._number(name)] = self._writer.change()
+        super()._update(name, build, url)
 
     def bury(self, link: Link) -> None:
         super().bury(link)
@@ -311,7 +328,7 @@ class DetachedController(Controller):
         self._unsaved = True
 
     def _launch_intended(self) -> None:
-        if self._intended:
+        if self._intended or self._unwritten:
             self._wake()
 
     # ---- results

@@ -12,6 +12,7 @@ import pytest
 
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Action, Agent, Camera, Decisions
+from freshframe.fleet._decide.model import Former
 from freshframe.fleet._machines.relay import Relay
 from freshframe.fleet._read.counters import Books
 from freshframe.fleet._wire import BATCH, OUTBOX, PULL, RESULT, Records, framed
@@ -34,9 +35,9 @@ class Restarted:
         adoption.restore(self.decisions, agents, cameras, self.now)
         self.started: list[Action] = []
 
-    def report(self, agent: str, *runs: tuple[int, int]) -> None:
+    def report(self, agent: str, *runs: tuple[int, int], started: tuple[tuple[int, int], ...] = ()) -> None:
         self.left_over.discard(agent)
-        self.note(adoption.report(self.decisions, agent, runs, self.now))
+        self.note(adoption.report(self.decisions, agent, runs, self.now, started))
         self.decisions.heard(agent, self.now, 0.0)
 
     def wait(self, seconds: float) -> None:
@@ -162,6 +163,86 @@ def test_a_culprit_is_held_on_and_cleared_by_the_next_controller() -> None:
     fleet.decisions.started((0, action.epoch), fleet.now)
     fleet.decisions.gone(action.agent, fleet.now, "killed by signal 11", crashed=True)
     assert fleet.decisions.cameras[0].why.startswith("held for 16 s: it crashed 4 agents in a row")
+
+
+def updated(**others: Any) -> dict[str, Any]:
+    """The kept state of a camera whose run 9 has another build than its run 5."""
+    former = Former("a", (0, 5), stays=True)
+    fields = {"state": "starting", "agent": "a", "epoch": 9, "former": former, "renewed": 5, **others}
+    return adoption.camera_state(Camera(0, "cam0", **fields), 0.0)
+
+
+def test_the_former_run_goes_on_until_the_run_of_the_new_build_gives_results_to_the_next_controller() -> None:
+    fleet = Restarted(updated())
+    fleet.report("a", (0, 5), (0, 9))
+    fleet.report("b")
+    fleet.wait(60)  # its build takes its time
+    assert fleet.decisions.allowed("a") == [(0, 9), (0, 5)]
+    assert fleet.decisions.cameras[0].state == "starting"
+    fleet.decisions.started((0, 9), fleet.now)
+    fleet.decisions.give_results([(0, 9)])
+    fleet.wait(1)
+    assert fleet.decisions.allowed("a") == [(0, 9)]
+    assert fleet.started == []
+
+
+def test_a_run_that_started_before_its_agent_was_adopted_is_known_to_run() -> None:
+    fleet = Restarted(updated())
+    fleet.report("a", (0, 5), (0, 9), started=((0, 5), (0, 9)))
+    assert fleet.decisions.cameras[0].state == "running"
+    fleet.decisions.give_results([(0, 9)])
+    fleet.report("b")
+    fleet.wait(1)
+    assert fleet.decisions.allowed("a") == [(0, 9)]
+
+
+def test_the_former_run_goes_on_while_a_new_build_fails_under_the_next_controller() -> None:
+    fleet = Restarted(updated())
+    fleet.report("a", (0, 5), (0, 9))
+    fleet.report("b")
+    fleet.decisions.failed((0, 9), fleet.now, "no such model")
+    fleet.wait(3)
+    (again,) = fleet.started
+    assert fleet.decisions.allowed("a") == [(0, again.epoch), (0, 5)]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        updated(state="unplaced", agent=None, epoch=5),
+        updated(state="unplaced", agent=None, epoch=5, former=None),  # its agent had not been heard
+    ],
+)
+def test_a_run_of_the_earlier_build_is_replaced_by_the_next_controller(kept: dict[str, Any]) -> None:
+    fleet = Restarted(kept)
+    fleet.report("b")
+    fleet.report("a", (0, 5))
+    fleet.wait(1)
+    (start,) = fleet.started
+    assert (0, 5) in fleet.decisions.allowed("a")
+    fleet.decisions.started((0, start.epoch), fleet.now)
+    fleet.decisions.give_results([(0, start.epoch)])
+    fleet.wait(1)
+    assert fleet.decisions.allowed(start.agent) == [(0, start.epoch)]
+
+
+def test_an_exclusive_run_of_the_earlier_build_is_closed_before_the_next_one_starts() -> None:
+    fleet = Restarted(updated(state="unplaced", agent=None, epoch=5, former=None, exclusive=True))
+    fleet.report("b")
+    fleet.report("a", (0, 5))
+    fleet.wait(1)
+    assert (fleet.decisions.allowed("a"), fleet.started) == ([], [])
+    fleet.note(fleet.decisions.closed((0, 5), fleet.now))
+    fleet.wait(1)
+    assert len(fleet.started) == 1
+
+
+def test_a_former_run_that_has_ended_meanwhile_is_forgotten_by_the_next_controller() -> None:
+    fleet = Restarted(updated())
+    fleet.report("a", (0, 9))
+    fleet.wait(2)
+    assert fleet.decisions.allowed("a") == [(0, 9)]
+    assert fleet.decisions.cameras[0].former is None
 
 
 def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:

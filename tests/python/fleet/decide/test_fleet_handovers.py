@@ -158,6 +158,27 @@ def test_a_rolling_drain_leaves_no_camera_without_a_run_unless_it_allows_only_on
     assert least == 30 or (exclusive and least >= 30 - Times().closing_at_once)
 
 
+def test_a_crash_of_the_former_run_accuses_no_other_camera() -> None:
+    world, [camera, *others] = started(1, 5)
+    for _ in range(3):
+        before = camera.run
+        world.do(world.decisions.renew(0, world.now))
+        world.do(world.decisions.tick(world.now))
+        world.do(world.decisions.gone("agent0", world.now, "by signal 11", crashed=True, culprit=before))
+        world.run(12)
+    assert [each.crashes for each in (camera, *others)] == [0] * 5  # it was a build of before
+    assert world.placed()["agent0"] == 5
+
+
+def test_a_crash_of_a_former_run_with_the_same_build_accuses_its_camera_alone() -> None:
+    world, camera = moving(2, 6)
+    former = camera.former
+    assert former is not None
+    world.do(world.decisions.gone("agent0", world.now, "by signal 11", crashed=True, culprit=former.run))
+    assert camera.crashes == 1
+    assert sum(each.crashes for each in world.decisions.cameras.values()) == 1
+
+
 @pytest.mark.parametrize("agents", [1, 2])
 def test_a_build_that_fails_is_tried_again_beside_the_former_run(agents: int) -> None:
     world, [camera] = started(agents)

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import signal
 import subprocess
@@ -277,6 +278,24 @@ def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_n
         fleet.shutdown()
     mortal.controller.wait()
     assert not list((mortal.folder / "store").iterdir())
+
+
+def test_an_update_goes_on_when_the_controller_is_killed_in_its_midst(mortal: Yard) -> None:
+    ready = mortal.folder / "ready"
+    with mortal.connect() as fleet, fleet.reader("ticks") as reader:
+        fleet.add("cam", fleet_builds.ticks, "ticks:0.01", needs={"site": "north"})
+        old = reader.get(50).epoch
+        fleet.update("cam", functools.partial(fleet_builds.ticks_after, str(ready)))
+        until(lambda: fleet.stats().cameras["cam"].starts == 2, "the start of the new build")
+        mortal.restart_controller()
+        until(lambda: any("adopted with 1" in event.text for event in fleet.stats().events), "the adoption")
+        assert {reader.get(50).epoch for _ in range(100)} == {old}
+        ready.touch()
+        until(lambda: reader.get(50).epoch > old, "a result of the new build")
+        until(lambda: fleet.stats().cameras["cam"].epoch > old, "the end of the run of the old build")
+        after = fleet.stats().cameras["cam"]
+        assert (after.starts, after.epoch >> 32) == (2, old >> 32)  # the start that was under way
+        assert {reader.get(50).epoch for _ in range(20)} == {after.epoch}
 
 
 def test_an_exclusive_camera_has_one_session_whatever_becomes_of_the_controller(mortal: Yard) -> None:

@@ -66,7 +66,7 @@ def leave_behind() -> Iterator[Callable[..., Yard]]:
         before.controller.place.add_node("a", "node", {})
         state = before.controller._snapshot_state([])
         before.end()
-        state["agents"][0]["launched"] = True
+        state["agents"][0].update(launched=True, runs=changes.pop("runs", {}))
         ClusterState("yard", store).write(pickle.dumps({**state, **changes}))
         yards.append(Yard(store, restored=True))
         return yards[0]
@@ -80,7 +80,7 @@ def test_a_state_in_the_format_of_another_version_is_refused() -> None:
     store = Memory()
     ClusterState("yard", store).write(pickle.dumps({"next": (0, 1)}))
     yard = Yard(store)
-    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 1"):
+    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 2"):
         yard.controller.restore()
     yard.end()
 
@@ -186,6 +186,20 @@ def test_an_agent_is_launched_once_the_next_controller_would_know_of_it(
         assert guard.order()["what"] == "launch"
         assert kept_agent(yard.store)["launched"]
     monkeypatch.setattr(yard.store, "put", put)
+
+
+def test_a_new_build_starts_once_the_next_controller_would_know_of_it(yard: Yard) -> None:
+    controller = yard.controller
+    builds = [controller.add_build(b"", b"") for _ in range(2)]
+    controller.add([("cam", "x", {})], builds[0], False)
+    controller.write_through()
+    camera = controller._decisions.cameras[0]
+    assert controller._why_held(camera, boot_time()) == ""
+    yard.store.fails = True
+    controller.update("cam", builds[1], None)
+    assert "its new build must be written" in controller._why_held(camera, boot_time())
+    yard.store.fails = False
+    until(lambda: controller._why_held(camera, boot_time()) == "", "the write")
 
 
 def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_launched(
@@ -313,6 +327,7 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
         urls={0: ("x", 0), 1: ("x", 1)},
         outputs=outputs,
         known_builds={0, 1},
+        runs={(0, 5): 0, (1, 6): 1},
     ).controller
     controller._links["a"].child.ended("killed by signal 9 (Killed)")
     until(lambda: controller.stats().agents["a"].state == "down", "the end of the agent")

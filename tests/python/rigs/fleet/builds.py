@@ -42,6 +42,13 @@ def ticks(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": source}
 
 
+def ticks_after(path: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """As ticks(), once there is this file."""
+    while not os.path.exists(path):
+        time.sleep(0.02)
+    return ticks(url)
+
+
 class Broadcast(ff.Source[int]):
     """A camera that sends each frame to all sessions: its numbers are those of the machine's clock."""
 
