@@ -4,8 +4,9 @@
 
 namespace freshframe {
 
-/// A node with a batch gets up to `size` samples per call, gathered from all its edges in turn. After the first
-/// sample it waits at most `max_wait` seconds of the pipeline's clock for more. With 0 it takes the waiting ones.
+/// A node with a batch gets up to `size` samples per call, gathered from all its edges in turn. After the
+/// first sample it waits at most `max_wait` seconds of the pipeline's clock for more. With 0 it takes the
+/// waiting ones.
 struct Batch {
   int size = 1;
   double max_wait = 0;

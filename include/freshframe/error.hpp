@@ -97,7 +97,8 @@ class NodeError : public Error {
   [[nodiscard]] std::int64_t seq() const noexcept { return seq_; }
   [[nodiscard]] const std::string& source() const noexcept { return source_; }
   [[nodiscard]] const std::exception_ptr& cause() const noexcept { return cause_; }
-  /// The samples of the call that failed as a whole; the first one is seq() of source(). Empty outside batches.
+  /// The samples of the call that failed as a whole; the first one is seq() of source(). Empty outside
+  /// batches.
   [[nodiscard]] const std::vector<BatchSample>& batch() const noexcept { return batch_; }
 
  private:

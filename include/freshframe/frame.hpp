@@ -88,8 +88,8 @@ class PixelOps {
   PixelOps& operator=(const PixelOps&) = delete;
   virtual ~PixelOps() = default;
 
-  /// Writes `from` into the planes of `to`, of the same size. Returns false when it does not support this pair
-  /// of formats.
+  /// Writes `from` into the planes of `to`, of the same size. Returns false when it does not support this
+  /// pair of formats.
   [[nodiscard]] virtual bool convert(const Picture& from, const MutablePicture& to) const = 0;
 };
 
@@ -166,8 +166,8 @@ class Frame {
   /// Bytes of pixels behind this handle: as made, plus every format converted so far.
   [[nodiscard]] std::size_t size_bytes() const noexcept;
 
-  /// A handle to keep, on loan: for a node or a program that holds frames for longer than one call. It does not
-  /// count towards the pipeline's bound on published frames, only towards `max_held_bytes`.
+  /// A handle to keep, on loan: for a node or a program that holds frames for longer than one call. It does
+  /// not count towards the pipeline's bound on published frames, only towards `max_held_bytes`.
   [[nodiscard]] Frame keep() const noexcept;
 
   /// Wraps memory that has another owner. `release` is called once, on whichever thread drops the last

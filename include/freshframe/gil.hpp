@@ -16,14 +16,15 @@
 //   PythonFree, python_free    the types that may be used without the GIL; the opt-in for a class
 //
 // A token cannot be made, copied, stored or captured. Code that runs without the GIL sees only its arguments,
-// and those must be PythonFree. docs/reference/gil.md lists what the compiler cannot see (static variables, the
-// C API, a token smuggled out by its address, a false opt-in). Builds without NDEBUG check it where they can.
+// and those must be PythonFree. docs/reference/gil.md lists what the compiler cannot see (static variables,
+// the C API, a token smuggled out by its address, a false opt-in). Builds without NDEBUG check it where they
+// can.
 //
-// Needs Python.h, C++20 and nothing else of freshframe, so any extension can use it. Like Python.h, include it before
-// any standard header: Python's macros change those, and with 3.15 the compiler warns. On a free-threaded build the
-// tokens mean the same: "may touch Python objects". Subinterpreters are not supported: a native thread belongs to the
-// main interpreter, and a module has one list of dropped references. Compile with -fvisibility=hidden, as every
-// extension should.
+// Needs Python.h, C++20 and nothing else of freshframe, so any extension can use it. Like Python.h, include
+// it before any standard header: Python's macros change those, and with 3.15 the compiler warns. On a
+// free-threaded build the tokens mean the same: "may touch Python objects". Subinterpreters are not
+// supported: a native thread belongs to the main interpreter, and a module has one list of dropped
+// references. Compile with -fvisibility=hidden, as every extension should.
 #pragma once
 
 #if __cplusplus < 201709L  // g++ 10 says so for -std=c++20

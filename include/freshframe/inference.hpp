@@ -28,8 +28,8 @@ struct OnnxOptions {
 /// An ONNX file in memory. Copies share it; thread-safe.
 class OnnxModel {
  public:
-  /// Throws Error without ONNX Runtime, with the command to install it, and OptionError for a file that cannot
-  /// be run, with the reason.
+  /// Throws Error without ONNX Runtime, with the command to install it, and OptionError for a file that
+  /// cannot be run, with the reason.
   OnnxModel(const std::string& path, const OnnxOptions& options);
 
   [[nodiscard]] const std::string& provider() const noexcept;
@@ -48,22 +48,23 @@ struct OnnxDetectorOptions {
   std::string layout = {};              // empty: recognised from the file
   std::optional<std::pair<int, int>> size =
       {};  // (width, height) of the input, where the file leaves it open
-  // True: a batch is one tensor, where the file leaves its first axis open. False: each picture has a run of its
-  // own, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not faster.
+  // True: a batch is one tensor, where the file leaves its first axis open. False: each picture has a run of
+  // its own, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not
+  // faster.
   std::optional<bool> tensor_batches = {};
-  // Only this part of a picture is scaled to the input. The boxes are in the coordinates of the whole picture. Where
-  // pixels share their chroma, it begins up to one pixel before.
+  // Only this part of a picture is scaled to the input. The boxes are in the coordinates of the whole
+  // picture. Where pixels share their chroma, it begins up to one pixel before.
   std::optional<Region> roi = {};
 };
 
-/// Runs a model of any kind on pictures and returns its raw outputs by name. A picture is scaled to the input with
-/// its aspect ratio, grey bars fill the rest, and its levels become 0..1, red first.
+/// Runs a model of any kind on pictures and returns its raw outputs by name. A picture is scaled to the input
+/// with its aspect ratio, grey bars fill the rest, and its levels become 0..1, red first.
 [[nodiscard]] std::unique_ptr<NodeBase> onnx_outputs(const OnnxModel& model,
                                                      const std::optional<std::pair<int, int>>& size = {});
 
-/// Finds boxes with a neural network, from the decoded planes to the picture's coordinates. Added with a batch, on
-/// a CPU it computes as many pictures at once as the model has threads. For that it loads the file again at the
-/// first batch.
+/// Finds boxes with a neural network, from the decoded planes to the picture's coordinates. Added with a
+/// batch, on a CPU it computes as many pictures at once as the model has threads. For that it loads the file
+/// again at the first batch.
 class OnnxDetector final : public BatchNode<Frame, Detections> {
  public:
   /// Runs the model once. Throws OptionError if it is not a detector or its outputs have no known layout.

@@ -87,9 +87,9 @@ class VideoSource : public Source<Frame> {
 /// "demo:circles?..." or a network stream (rtsp, rtsps, http, https, tcp, udp). Checks the form of `url` and
 /// the options only; the source's open() opens it. Throws OptionError.
 ///
-/// A file's frames keep the decoder's memory. pts counts from the start of the file and never decreases. Frames
-/// that cannot be decoded are counted as `decode`. open() throws SourceError, also for unknown entries of
-/// `options`, or SourceTimeout.
+/// A file's frames keep the decoder's memory. pts counts from the start of the file and never decreases.
+/// Frames that cannot be decoded are counted as `decode`. open() throws SourceError, also for unknown entries
+/// of `options`, or SourceTimeout.
 ///
 /// A network stream is live. open() tries once. Unless `reconnect` is false, the source then retries forever
 /// with 0.5 to 10 s back-off, as NodeStats::source shows. With `reconnect` false open() throws SourceError or
@@ -129,8 +129,8 @@ struct DemoCircle {
 /// The truth of frame `seq` of a "demo:circles?..." URL. Throws OptionError for any other URL.
 [[nodiscard]] std::vector<DemoCircle> demo_truth(const std::string& url, std::int64_t seq);
 
-/// How much processor time an encoder takes for a frame. A slower one makes smaller files. Encoders without such
-/// a choice (mpeg4, mpeg2, mjpeg, OpenH264) ignore it.
+/// How much processor time an encoder takes for a frame. A slower one makes smaller files. Encoders without
+/// such a choice (mpeg4, mpeg2, mjpeg, OpenH264) ignore it.
 enum class EncoderSpeed : std::uint8_t { Slow, Medium, Fast, Fastest };
 /// "slow", "medium", "fast" or "fastest".
 [[nodiscard]] std::string_view to_string(EncoderSpeed speed) noexcept;
@@ -149,21 +149,22 @@ struct VideoFileOptions {
   std::optional<double> segment = {};  // seconds per file; the name then needs a number, "out_%05d.mp4"
 };
 
-/// Writes frames to a video file. The file's name determines the container. Each frame has its pts, counted from
-/// the first frame, so dropped frames leave gaps without shifting the later ones. All frames must have the same,
-/// even size. The first frame replaces the file's old content. A frame is in the file a second after it was
-/// encoded, and the file can be played even when the process is killed or the disk is full.
+/// Writes frames to a video file. The file's name determines the container. Each frame has its pts, counted
+/// from the first frame, so dropped frames leave gaps without shifting the later ones. All frames must have
+/// the same, even size. The first frame replaces the file's old content. A frame is in the file a second
+/// after it was encoded, and the file can be played even when the process is killed or the disk is full.
 ///
-/// After 10 s without a frame the encoder begins a new group of pictures, and below a live source the frames so far
-/// are in the file then. A pause that the container has no room for (MP4, MOV, TS: 6 hours, AVI: 60000 frames) ends
-/// the file: the recording continues in the next segment, or in "out_2.mp4". After a stop the encoder has up to 3 s to
-/// give its last frames; those that it does not give are counted as `stop`.
+/// After 10 s without a frame the encoder begins a new group of pictures, and below a live source the frames
+/// so far are in the file then. A pause that the container has no room for (MP4, MOV, TS: 6 hours, AVI: 60000
+/// frames) ends the file: the recording continues in the next segment, or in "out_2.mp4". After a stop the
+/// encoder has up to 3 s to give its last frames; those that it does not give are counted as `stop`.
 ///
-/// With `segment` a file ends before the frame that is `segment` seconds after its first one, and the next file
-/// begins with that frame. Numbering continues after the highest existing number, so no file is replaced.
+/// With `segment` a file ends before the frame that is `segment` seconds after its first one, and the next
+/// file begins with that frame. Numbering continues after the highest existing number, so no file is
+/// replaced.
 ///
-/// The constructor throws OptionError for an unsupported codec or container. open() throws Error when the file
-/// cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
+/// The constructor throws OptionError for an unsupported codec or container. open() throws Error when the
+/// file cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
 class VideoFile final : public Node<Frame, Nothing> {
  public:
   explicit VideoFile(std::string path, const VideoFileOptions& options = {});
@@ -195,23 +196,24 @@ struct ClipOptions {
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
 };
 
-/// Keeps the last seconds of a stream encoded in memory, and writes clips to files: the seconds before and after an
-/// event. Frames are encoded all the time, once for all clips. A key frame is made each second, and a clip begins
-/// with the last one before its `before` seconds. When the size or the colours of the frames change, or no frame
-/// arrives for 6 hours, the clips end and the kept seconds are dropped. Below a live source that has given no frame for
-/// 10 s, a clip ends at its time, without waiting for the next frame.
+/// Keeps the last seconds of a stream encoded in memory, and writes clips to files: the seconds before and
+/// after an event. Frames are encoded all the time, once for all clips. A key frame is made each second, and
+/// a clip begins with the last one before its `before` seconds. When the size or the colours of the frames
+/// change, or no frame arrives for 6 hours, the clips end and the kept seconds are dropped. Below a live
+/// source that has given no frame for 10 s, a clip ends at its time, without waiting for the next frame.
 ///
-/// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip that
-/// cannot be written. Other clips continue.
+/// The constructor throws OptionError. process() throws Error for a frame that does not fit and for a clip
+/// that cannot be written. Other clips continue.
 class ClipRecorder final : public Node<Frame, Nothing> {
  public:
   explicit ClipRecorder(ClipOptions options = {});
   ~ClipRecorder() override;
 
   /// Writes the clip of an event: now, or at the pts `at` in seconds. Any thread; never waits for the
-  /// encoder. A second call for a file that is being written makes that clip longer. An existing file is replaced.
-  /// Throws OptionError for a name that does not end in .mp4, .mov or .mkv, StateError when the pipeline does not
-  /// run, Error when the file cannot be created or another recorder of this process writes it.
+  /// encoder. A second call for a file that is being written makes that clip longer. An existing file is
+  /// replaced. Throws OptionError for a name that does not end in .mp4, .mov or .mkv, StateError when the
+  /// pipeline does not run, Error when the file cannot be created or another recorder of this process writes
+  /// it.
   void save(const std::string& path, std::optional<double> at = {});
   /// The paths of the clips that are being written. Any thread.
   [[nodiscard]] std::vector<std::string> writing() const;

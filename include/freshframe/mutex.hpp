@@ -1,8 +1,9 @@
 // Mutex, Lock and Condition of the standard library, annotated for clang's -Wthread-safety: a member says which
 // mutex guards it, and the compiler proves that it is held. ./dev lint runs the proof.
 //
-// Mutexes have ranks, and a thread locks them in ascending order only. No lock is held around foreign code. A build
-// with FRESHFRAME_CHECK_LOCKS (every build with a sanitizer) ends the program with a message where a rule is broken.
+// Mutexes have ranks, and a thread locks them in ascending order only. No lock is held around foreign code. A
+// build with FRESHFRAME_CHECK_LOCKS (every build with a sanitizer) ends the program with a message where a
+// rule is broken.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -73,16 +73,16 @@ struct Bytes {
 using OptionValue = std::variant<bool, std::int64_t, double, std::string, Bytes, std::vector<double>>;
 using Options = std::map<std::string, OptionValue>;
 
-/// The node `name` of the shared library at `path`, which is never unloaded. `ops` converts the frames that it
-/// makes. Throws OptionError for a missing library or node, another version, or an unknown option, and Error with
-/// the text of the constructor's exception.
+/// The node `name` of the shared library at `path`, which is never unloaded. `ops` converts the frames that
+/// it makes. Throws OptionError for a missing library or node, another version, or an unknown option, and
+/// Error with the text of the constructor's exception.
 [[nodiscard]] std::unique_ptr<NodeBase> load_node(const std::string& path, const std::string& name,
                                                   const Options& options, const PixelOps& ops);
 /// The node behind a freshframe_object; `keep` owns it.
 [[nodiscard]] std::unique_ptr<NodeBase> object_node(const freshframe_object& object,
                                                     std::shared_ptr<const void> keep, const PixelOps& ops);
-/// Takes the object of object_node() for a pipeline: no other one may take it, unless `node` is destroyed before it is
-/// opened. Nothing for other nodes. Throws GraphError when a pipeline has it.
+/// Takes the object of object_node() for a pipeline: no other one may take it, unless `node` is destroyed
+/// before it is opened. Nothing for other nodes. Throws GraphError when a pipeline has it.
 void claim(NodeBase& node);
 /// Takes claim() back: the pipeline did not take the node.
 void unclaim(NodeBase& node) noexcept;

@@ -38,10 +38,11 @@ struct Emitted {
   Frame frame;
 };
 
-/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error: continue
-/// the counter of a device that wraps or begins again. `captured` is the time at which device, file or network
-/// delivered the packet. It may go back, as in a video with B-frames, whose pictures are shown in another order. A
-/// time to come counts as now, and one that is more than a second ahead is logged once: it is of another clock.
+/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error:
+/// continue the counter of a device that wraps or begins again. `captured` is the time at which device, file
+/// or network delivered the packet. It may go back, as in a video with B-frames, whose pictures are shown in
+/// another order. A time to come counts as now, and one that is more than a second ahead is logged once: it
+/// is of another clock.
 template <class T>
 struct SourceItem {
   T value;
@@ -75,10 +76,11 @@ class NodeBase {
   /// The path of the file that this node writes: start() refuses one that a source reads or another recorder
   /// writes. The node replaces an existing file with its first sample, never in open().
   [[nodiscard]] virtual std::optional<std::string> records_to() const { return std::nullopt; }
-  /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write the
-  /// waiting samples.
+  /// The node is a recorder: below a live source its default queue is kRecording, and stop() lets it write
+  /// the waiting samples.
   [[nodiscard]] virtual bool is_recorder() const { return records_to().has_value(); }
-  /// For the warning that a recorder's queue is full: how its user can make it faster; empty: nothing is known.
+  /// For the warning that a recorder's queue is full: how its user can make it faster; empty: nothing is
+  /// known.
   [[nodiscard]] virtual std::string way_to_be_faster() const { return {}; }
   /// True: it accepts the samples of one source only, as a video file does. A port with several is refused.
   [[nodiscard]] virtual bool needs_one_source() const noexcept { return false; }
@@ -102,8 +104,8 @@ class NodeBase {
   }
   /// The time for idle(), unless a sample arrives before. nullopt: none. Asked before each wait for a sample.
   [[nodiscard]] virtual std::optional<TimePoint> idle_at() const { return std::nullopt; }
-  /// No sample has arrived until idle_at(). Only below live sources, and not for nodes with a batch: a file's samples
-  /// may take any time.
+  /// No sample has arrived until idle_at(). Only below live sources, and not for nodes with a batch: a file's
+  /// samples may take any time.
   virtual void idle(const Context& /*context*/) {}
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
   virtual void close() {}
@@ -150,8 +152,8 @@ bool holds(const AnySample& sample) noexcept {
   }
 }
 
-/// A typed view. Throws GraphError when the sample holds another type, which is possible only below a node without
-/// an output type.
+/// A typed view. Throws GraphError when the sample holds another type, which is possible only below a node
+/// without an output type.
 template <class T>
 Sample<T> typed(const AnySample& sample) {
   if (!holds<T>(sample)) {
@@ -222,8 +224,8 @@ class BatchNode : public Node<In, Out> {
  public:
   [[nodiscard]] bool takes_batches() const noexcept final { return true; }
 
-  /// Called by one thread at a time. One entry per sample, in their order; nullopt: nothing is emitted for that
-  /// one. Each result gets the stamp of its own sample. An exception fails all samples of the call.
+  /// Called by one thread at a time. One entry per sample, in their order; nullopt: nothing is emitted for
+  /// that one. Each result gets the stamp of its own sample. An exception fails all samples of the call.
   virtual std::vector<std::optional<Out>> process_batch(std::span<const Sample<In>> samples,
                                                         const Context& context) = 0;
 

@@ -1,10 +1,10 @@
 // Sums, means and differences of numbers in memory of any layout, without copying the memory.
 // SPDX-License-Identifier: Apache-2.0
 //
-// Integers are added exactly, in 128 bits. Floating-point numbers are added together with the rounding error of
-// each addition (Real). So the result is the exact sum, rounded once, except for sums that cancel almost
-// completely. The result is the same, bit by bit, for every number of threads, on every instruction set, and for
-// every layout of the same numbers in the same order of addresses.
+// Integers are added exactly, in 128 bits. Floating-point numbers are added together with the rounding error
+// of each addition (Real). So the result is the exact sum, rounded once, except for sums that cancel almost
+// completely. The result is the same, bit by bit, for every number of threads, on every instruction set, and
+// for every layout of the same numbers in the same order of addresses.
 //
 // Thread-safe; nothing is kept between calls. The memory must stay valid until the call returns. If another
 // thread writes into it meanwhile, the result is that of a mixture of old and new numbers.

@@ -36,8 +36,8 @@ enum class OnError : std::uint8_t { Stop, Skip };
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
-/// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue is
-/// then at least as deep as the batch below files; below live sources it is LATEST, of each source.
+/// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue
+/// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
 struct AddOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
@@ -78,8 +78,8 @@ struct Port {
   int node = -1;
   int source = -1;  // -1: all samples of the node
 
-  /// The samples of one source only: the source `port`, or the single source above it. add() and reader() throw
-  /// GraphError when there is more than one, or when it cannot reach this node.
+  /// The samples of one source only: the source `port`, or the single source above it. add() and reader()
+  /// throw GraphError when there is more than one, or when it cannot reach this node.
   template <class U>
   [[nodiscard]] Port of(Port<U> port) const {
     return {node, port.source >= 0 ? port.source : port.node};
@@ -96,8 +96,8 @@ namespace reader_verbs {
 void close(core::ReaderCore& reader);
 }  // namespace reader_verbs
 
-/// Pulls samples from one or more nodes. One thread at a time. Frames that it returns are on loan. docs/queues.md
-/// describes each verb.
+/// Pulls samples from one or more nodes. One thread at a time. Frames that it returns are on loan.
+/// docs/queues.md describes each verb.
 template <class T>
 class Reader {
  public:
@@ -202,7 +202,8 @@ class Pipeline {
                                                const ReaderOptions& options);
 
   /// Opens every node and source, then lets samples flow. Throws GraphError, StateError, SourceError,
-  /// NodeError. After an exception of the embedder the pipeline is asked to stop: end its nodes, then call stop().
+  /// NodeError. After an exception of the embedder the pipeline is asked to stop: end its nodes, then call
+  /// stop().
   void start(const Embedder& embedder = {});
   /// True: ended. Throws the first NodeError or SourceError, and Stalled.
   bool wait(std::optional<Seconds> timeout = std::nullopt, const Look& look = {});

@@ -1,8 +1,8 @@
 // A node of your own in C++17: derive from Node or Source, export it with FRESHFRAME_NODE. Header only; links nothing.
 // SPDX-License-Identifier: Apache-2.0
 //
-// This is the plugin's side of the C interface in abi.h. Any compiler and standard library will do: exceptions are
-// caught here and cross as text, and memory is freed by the side that allocated it.
+// This is the plugin's side of the C interface in abi.h. Any compiler and standard library will do:
+// exceptions are caught here and cross as text, and memory is freed by the side that allocated it.
 #pragma once
 
 #if __cplusplus < 201703L
@@ -59,8 +59,8 @@ struct Capsuled {
 
 #ifdef Py_PYTHON_H
 /// For a method __freshframe_node__(self) of an extension's class, with any binding library (include Python.h
-/// before): a new capsule with `node`, which the Python object owns. Null with an exception set. An object is a
-/// node of one pipeline.
+/// before): a new capsule with `node`, which the Python object owns. Null with an exception set. An object is
+/// a node of one pipeline.
 ///   PyObject* capsule = freshframe::plugin::node_capsule(self, "blobs");
 ///   nanobind: if (capsule == nullptr) throw nb::python_error(); return nb::steal(capsule);
 ///   pybind11: if (capsule == nullptr) throw py::error_already_set();
@@ -96,7 +96,7 @@ template <class Class>
   extern "C" FRESHFRAME_EXPORT const freshframe_node symbol __asm__("freshframe_node_1_" name);         \
   const freshframe_node symbol = freshframe::plugin::exported_table<Class>(name)
 
-/// Exports `Class` as the node `name` of this library: FRESHFRAME_NODE(Blobs, "blobs"); once per line, outside of
-/// functions. The class has a public constructor that takes a const Options&, or nothing.
+/// Exports `Class` as the node `name` of this library: FRESHFRAME_NODE(Blobs, "blobs"); once per line,
+/// outside of functions. The class has a public constructor that takes a const Options&, or nothing.
 #define FRESHFRAME_NODE(Class, name) \
   FRESHFRAME_EXPORT_NODE_(Class, FRESHFRAME_JOINED(freshframe_exported_node_, __LINE__), name)

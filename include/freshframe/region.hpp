@@ -6,8 +6,8 @@
 
 namespace freshframe {
 
-/// A rectangle of a picture in pixels: the columns from x0 up to, but not including, x1, and the rows from y0 up to
-/// y1. The top left pixel is (0, 0).
+/// A rectangle of a picture in pixels: the columns from x0 up to, but not including, x1, and the rows from y0
+/// up to y1. The top left pixel is (0, 0).
 struct Region {
   int x0 = 0;
   int y0 = 0;
@@ -29,9 +29,9 @@ struct FramePart {
   int x = 0;
   int y = 0;
 };
-/// The part of a frame in its own memory, without a copy. Where two rows or columns share their chroma, the part
-/// begins up to one pixel before the region. Throws OptionError as check_region(), and when the frame does not
-/// contain the region.
+/// The part of a frame in its own memory, without a copy. Where two rows or columns share their chroma, the
+/// part begins up to one pixel before the region. Throws OptionError as check_region(), and when the frame
+/// does not contain the region.
 [[nodiscard]] FramePart part_of(const Frame& frame, const Region& region);
 
 }  // namespace freshframe

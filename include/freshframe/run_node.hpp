@@ -19,8 +19,9 @@ struct NodeResult {
   Out value;
 };
 
-/// Calls open(), process() for each value in turn, and close(), all on this thread. Returns the emitted values. Value
-/// `seq` has the pts seq / `fps`. A value that is a frame is also its sample's frame. The node's exceptions propagate.
+/// Calls open(), process() for each value in turn, and close(), all on this thread. Returns the emitted
+/// values. Value `seq` has the pts seq / `fps`. A value that is a frame is also its sample's frame. The
+/// node's exceptions propagate.
 template <class In, class Out>
 std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
   const auto clock = Clock::real();

@@ -24,8 +24,9 @@ struct TypeInfo {
   bool events = false;  // its values can hold events, see HasEvents
 };
 
-/// A type whose values hold events beside a state. An edge that drops a value keeps its events for the next value
-/// that passes, which absorbs them: `older` are values that the edge has dropped, in their order, all before it.
+/// A type whose values hold events beside a state. An edge that drops a value keeps its events for the next
+/// value that passes, which absorbs them: `older` are values that the edge has dropped, in their order, all
+/// before it.
 template <class T>
 concept HasEvents = requires(T& value, const T& dropped, std::span<const T* const> older) {
   { dropped.has_events() } -> std::same_as<bool>;

@@ -43,7 +43,8 @@ struct Document {
   unsigned status = 200;
 };
 
-/// Answers of the program's own, by path. They take precedence over the server's. Any thread may set and find them.
+/// Answers of the program's own, by path. They take precedence over the server's. Any thread may set and find
+/// them.
 class Documents {
  public:
   /// `path` begins with '/'. Replaces the old answer.
@@ -90,8 +91,8 @@ struct ServeOptions {
 /// second.
 class Server {
  public:
-  /// Listens when it returns. Throws OptionError for invalid options, StateError for a node that another server
-  /// views already, Error when it cannot listen.
+  /// Listens when it returns. Throws OptionError for invalid options, StateError for a node that another
+  /// server views already, Error when it cannot listen.
   Server(const Pipeline& pipeline, ServeOptions options = {});
   /// For embedders.
   Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions options);

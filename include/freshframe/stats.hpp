@@ -84,8 +84,8 @@ enum class SourceState : std::uint8_t {
 };
 [[nodiscard]] std::string_view to_string(SourceState state) noexcept;
 
-/// The history of a video source's connection. An outage begins with the last packet that arrived (or with the
-/// first attempt to open) and ends with the next frame.
+/// The history of a video source's connection. An outage begins with the last packet that arrived (or with
+/// the first attempt to open) and ends with the next frame.
 struct SourceStats {
   SourceState state = SourceState::Closed;
   std::uint64_t outages = 0;       // including a current one
@@ -94,7 +94,8 @@ struct SourceStats {
   std::uint64_t stalls = 0;        // how often Stalled was entered, whether or not it became an outage
   std::uint64_t size_changes = 0;  // how often the size of the frames changed
   int decoder_delay = 0;           // frames that the decoder held back at the last frame
-  /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times, smoothed.
+  /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times,
+  /// smoothed.
   std::optional<double> behind;      // nullopt: the stream has no times
   std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, if the server sends it (RTCP)
   std::uint64_t packets = 0;         // of RTP that have come (RTSP, read by freshframe itself)
@@ -175,8 +176,9 @@ struct PoolStats {
   FramePool::Stats memory;
 };
 
-/// A snapshot of a whole pipeline: Pipeline::stats(). Its quantiles (p50, p99) are those of the last ten seconds
-/// while the pipeline runs, and of the whole run after its end. Those of a Report are of the whole run.
+/// A snapshot of a whole pipeline: Pipeline::stats(). Its quantiles (p50, p99) are those of the last ten
+/// seconds while the pipeline runs, and of the whole run after its end. Those of a Report are of the whole
+/// run.
 struct Stats {
   std::vector<NodeStats> nodes;
   std::vector<EdgeStats> edges;
@@ -185,8 +187,8 @@ struct Stats {
   PoolStats pool;
 };
 
-/// The summary of a finished run. `complete`: every source reached its end, no sample was dropped, and every node
-/// closed without error.
+/// The summary of a finished run. `complete`: every source reached its end, no sample was dropped, and every
+/// node closed without error.
 struct Report {
   Stats stats;
   bool complete = false;
@@ -194,9 +196,9 @@ struct Report {
   std::uint64_t frames = 0;  // samples that sources delivered
 };
 
-/// A video source's record of its connection. The source writes it, as does the engine when it opens and closes the
-/// source. Any thread reads it.
-class SourceBook {
+/// A video source's record of its connection. The source writes it, as does the engine when it opens and
+/// closes the source. Any thread reads it.
+class SourceCounters {
  public:
   /// Of all connections so far; as in SourceStats.
   struct Packets {
@@ -239,12 +241,12 @@ class NodeCounters {
   void drop(NodeDropCause cause, std::uint64_t count = 1) noexcept;
   [[nodiscard]] std::uint64_t drops(NodeDropCause cause) const noexcept;
   /// Shown in NodeStats::source when the node is a video source.
-  [[nodiscard]] SourceBook& source() noexcept { return source_; }
-  [[nodiscard]] const SourceBook& source() const noexcept { return source_; }
+  [[nodiscard]] SourceCounters& source() noexcept { return source_; }
+  [[nodiscard]] const SourceCounters& source() const noexcept { return source_; }
 
  private:
   std::array<std::atomic<std::uint64_t>, kNodeDropCauses> drops_{};
-  SourceBook source_;
+  SourceCounters source_;
 };
 
 }  // namespace freshframe

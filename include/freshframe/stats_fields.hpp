@@ -9,7 +9,8 @@
 
 namespace freshframe {
 
-/// One number. `name` is its key in JSON and in Python, in the order of the table. Empty `metric`: it is no metric.
+/// One number. `name` is its key in JSON and in Python, in the order of the table. Empty `metric`: it is no
+/// metric.
 template <class Stats, class Value>
 struct StatsField {
   std::string_view name;

@@ -56,7 +56,8 @@ inline constexpr std::string_view kTypeName<Circles> = "Circles";
 
 /// Options of CircleFinder and CircleDetector.
 struct CircleDetectorOptions {
-  /// Pixels. A reported radius may exceed this range by the measuring error: half a pixel, or 3 % of the radius.
+  /// Pixels. A reported radius may exceed this range by the measuring error: half a pixel, or 3 % of the
+  /// radius.
   float min_radius = 6;
   float max_radius = 200;
   int max_circles = 64;         // 1 to 500; the best are kept
@@ -95,9 +96,9 @@ struct CircleTrackerOptions {
   double full_every = 1;
 };
 
-/// Gives circles identities over time, without pictures. Time is in seconds, so dropped frames need no special
-/// case. At most 512 tracks at a time. Of more than 1024 circles the most confident are considered. Non-finite
-/// circles, and those beyond 1e7 pixels, are ignored. One thread at a time.
+/// Gives circles identities over time, without pictures. Time is in seconds, so dropped frames need no
+/// special case. At most 512 tracks at a time. Of more than 1024 circles the most confident are considered.
+/// Non-finite circles, and those beyond 1e7 pixels, are ignored. One thread at a time.
 class CircleAssociator {
  public:
   explicit CircleAssociator(const CircleTrackerOptions& options = {});
@@ -124,8 +125,8 @@ struct Detection {
   int class_id = 0;
 };
 
-/// The names of a detector's classes, by class_id; an empty text for a class without a name. All results of one
-/// detector share them; null: not known.
+/// The names of a detector's classes, by class_id; an empty text for a class without a name. All results of
+/// one detector share them; null: not known.
 using ClassNames = std::shared_ptr<const std::vector<std::string>>;
 
 /// The name of a class, or its number as text where it has no name.
@@ -143,8 +144,8 @@ struct FurtherColumns {
   virtual ~FurtherColumns() = default;
 };
 
-/// The boxes of one frame, by ascending id from a tracker. `ids` and `tracks` are empty before a tracker, else as
-/// long as `boxes`.
+/// The boxes of one frame, by ascending id from a tracker. `ids` and `tracks` are empty before a tracker,
+/// else as long as `boxes`.
 struct Detections {
   std::vector<Detection> boxes;
   ClassNames names = {};
@@ -175,9 +176,9 @@ struct TrackedBoxes {
   std::vector<TrackInfo> tracks;
 };
 
-/// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most 512
-/// tracks at a time. Of more than 1024 boxes the most confident are considered. Boxes that are not finite, lie
-/// beyond 1e7 pixels or have right < left or bottom < top are ignored. One thread at a time.
+/// Gives boxes identities over time, as CircleAssociator does for circles. A track keeps its class. At most
+/// 512 tracks at a time. Of more than 1024 boxes the most confident are considered. Boxes that are not
+/// finite, lie beyond 1e7 pixels or have right < left or bottom < top are ignored. One thread at a time.
 class BoxAssociator {
  public:
   explicit BoxAssociator(const BoxTrackerOptions& options = {});
@@ -226,8 +227,8 @@ class BoxTracker final : public Node<Detections, Detections> {
   explicit BoxTracker(const BoxTrackerOptions& options = {});
   ~BoxTracker() override;
   [[nodiscard]] std::string default_name() const override { return "BoxTracker"; }
-  /// The boxes of one picture that have an identity, for programs without a pipeline. `time` in seconds, ascending
-  /// (a step back ends all tracks). Each source has tracks of its own.
+  /// The boxes of one picture that have an identity, for programs without a pipeline. `time` in seconds,
+  /// ascending (a step back ends all tracks). Each source has tracks of its own.
   [[nodiscard]] Detections update(const Detections& found, double time, int source = 0);
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
 
@@ -270,8 +271,8 @@ struct DirectionCounts {
   std::int64_t backward = 0;
 };
 
-/// The crossings of a line since the start. Forward is to the right, seen from `start` towards `end`: downwards for a
-/// line drawn from left to right.
+/// The crossings of a line since the start. Forward is to the right, seen from `start` towards `end`:
+/// downwards for a line drawn from left to right.
 struct LineCounts : DirectionCounts {
   Point start = {};
   Point end = {};
@@ -285,9 +286,9 @@ struct LineCounts : DirectionCounts {
 template <>
 inline constexpr std::string_view kTypeName<LineCounts> = "LineCounts";
 
-/// Counts tracks that cross a line. An object has crossed when it was seen on one side and then on the other, and the
-/// straight path between the sightings goes through the line. So dropped pictures do not change the count. One count
-/// per source.
+/// Counts tracks that cross a line. An object has crossed when it was seen on one side and then on the other,
+/// and the straight path between the sightings goes through the line. So dropped pictures do not change the
+/// count. One count per source.
 class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
  public:
   /// Throws OptionError.
@@ -355,10 +356,11 @@ struct AnnotateOptions {
   float line_width = 0;                  // pixels; 0: chosen from the picture's size
 };
 
-/// Draws circles or boxes, their labels and trails, and counts, into a copy of the sample's frame in the frame's own
-/// format. A gray frame becomes I420. A circle has the colour of its id or, without one, of its confidence. A box has
-/// the colour of its class. Circles and boxes that are not finite or lie beyond 1e6 pixels are left out. Labels are in
-/// ASCII: accents are removed, and every other letter is drawn as an empty box.
+/// Draws circles or boxes, their labels and trails, and counts, into a copy of the sample's frame in the
+/// frame's own format. A gray frame becomes I420. A circle has the colour of its id or, without one, of its
+/// confidence. A box has the colour of its class. Circles and boxes that are not finite or lie beyond 1e6
+/// pixels are left out. Labels are in ASCII: accents are removed, and every other letter is drawn as an empty
+/// box.
 class Annotate final : public NodeBase {
  public:
   using Output = Frame;
@@ -372,8 +374,8 @@ class Annotate final : public NodeBase {
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
-  /// Draws one picture, for programs without a pipeline. `value` is one of the four types. `time` in seconds, for
-  /// trails; nullopt: without trails.
+  /// Draws one picture, for programs without a pipeline. `value` is one of the four types. `time` in seconds,
+  /// for trails; nullopt: without trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> time = {});
 
  private:

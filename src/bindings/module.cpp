@@ -41,7 +41,8 @@ void register_classes(const nb::dict& given) {
   known.reader_iterator = keep("ReaderIterator");
 }
 
-// At exit, when no thread of a pipeline runs any more: the cached objects would keep the module's types alive.
+// At exit, when no thread of a pipeline runs any more: the cached objects would keep the module's types
+// alive.
 void forget_classes(gil::Held& held) {
   gil::DeferredFree::instance().stop_deferring(held);
   auto& known = classes();

@@ -60,11 +60,11 @@ void count_one(std::atomic<std::uint32_t>& bucket) noexcept {
   bucket.store(bucket.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-constexpr auto kSlice =
+constexpr auto kRateSlice =
     std::chrono::duration_cast<TimePoint::duration>(Timings::kRecent) / 5;  // Timings::kSlices
 
 std::int64_t slice_number(TimePoint now) noexcept {
-  return now.time_since_epoch() / kSlice;
+  return now.time_since_epoch() / kRateSlice;
 }
 
 }  // namespace

@@ -14,9 +14,10 @@ namespace freshframe::core {
 
 /// Lets threads in, `places` at a time, in the order in which they came. Thread-safe.
 ///
-/// A thread inside may wait for one outside. So when no thread has entered or left for `patience`, as many more
-/// enter as are inside. While others move, a waiting thread wakes at most twice: when it becomes the next one,
-/// and when it gets its place. The others stay asleep, so the cost is proportional to the number of threads.
+/// A thread inside may wait for one outside. So when no thread has entered or left for `patience`, as many
+/// more enter as are inside. While others move, a waiting thread wakes at most twice: when it becomes the
+/// next one, and when it gets its place. The others stay asleep, so the cost is proportional to the number of
+/// threads.
 class Turnstile {
  public:
   Turnstile(std::shared_ptr<const Clock> clock, std::size_t places, Seconds patience);

@@ -11,8 +11,8 @@ namespace freshframe::fleet {
 namespace {
 
 constexpr double kMemory = 0.5;  // seconds
-// Seconds between two batches for each result per second: at 60 results per second 7.5 ms, in which hardly two
-// arrive, and at 480 the longest time of AgentOptions, in which there are 29.
+// Seconds between two batches for each result per second: at 60 results per second 7.5 ms, in which hardly
+// two arrive, and at 480 the longest time of AgentOptions, in which there are 29.
 constexpr double kSecondsPerRate = 125e-6;
 
 }  // namespace

@@ -4,10 +4,11 @@
 // Note [Whose thread]
 // A crash happens in a thread of a node, of a decoder, of a library that a node has called. All of them were
 // started, through whatever others, by the thread that built and started the camera's pipeline. Linux has one
-// number of each thread that a new one gets from the thread that makes it, and that a signal handler may read:
-// its timer slack (prctl(2), PR_SET_TIMERSLACK), 50,000 ns unless somebody has set it. An agent adds the run's slot
-// to it, at most 4,096 ns, before it builds and starts a camera. What a crash finds there names the run. A
-// thread without a slot (a pool that the process shares, a thread with realtime priority) names none.
+// number of each thread that a new one gets from the thread that makes it, and that a signal handler may
+// read: its timer slack (prctl(2), PR_SET_TIMERSLACK), 50,000 ns unless somebody has set it. An agent adds
+// the run's slot to it, at most 4,096 ns, before it builds and starts a camera. What a crash finds there
+// names the run. A thread without a slot (a pool that the process shares, a thread with realtime priority)
+// names none.
 #pragma once
 
 #include "fleet/records.hpp"
@@ -15,14 +16,14 @@
 
 namespace freshframe::fleet {
 
-/// Maps the page (LastWords) and begins to handle fatal signals; whoever handled them before is called after it.
-/// Once in a process. Throws Error.
+/// Maps the page (LastWords) and begins to handle fatal signals; whoever handled them before is called after
+/// it. Once in a process. Throws Error.
 void keep_last_words(process::Descriptor page);
 
 /// A slot of a run, until forget_slot().
 void open_slot(Run run) noexcept;
-/// The calling thread works for a run until leave_run(), and so does each thread that it starts meanwhile, for
-/// its life. Without a slot of the run both do nothing.
+/// The calling thread works for a run until leave_run(), and so does each thread that it starts meanwhile,
+/// for its life. Without a slot of the run both do nothing.
 void enter_run(Run run) noexcept;
 void leave_run() noexcept;
 /// Its slot is free. A thread of it that is left names no run, or the next one of the slot.

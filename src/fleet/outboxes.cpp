@@ -20,7 +20,8 @@ bool is_of(const Outbox& outbox, Run run) {
   return outbox.record().camera == run.camera && outbox.record().epoch == run.epoch;
 }
 
-/// The size to which each of some outboxes has to shrink, so that together they have no more than `most` bytes.
+/// The size to which each of some outboxes has to shrink, so that together they have no more than `most`
+/// bytes.
 std::size_t common_bound(std::vector<std::size_t> sizes, std::size_t most) {
   std::sort(sizes.begin(), sizes.end());
   std::size_t left = most;

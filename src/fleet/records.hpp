@@ -22,8 +22,8 @@ struct Run {
   friend auto operator<=>(const Run&, const Run&) = default;
 };
 
-/// Why a pipeline of an agent has lost a frame or a result, in the order of CameraRecord::drops: on edges, then
-/// in nodes.
+/// Why a pipeline of an agent has lost a frame or a result, in the order of CameraRecord::drops: on edges,
+/// then in nodes.
 enum class Loss : std::uint8_t {
   QueueFull,
   NoWaiter,
@@ -70,8 +70,8 @@ struct OutboxRecord {
 };
 static_assert(sizeof(OutboxRecord) == 64);
 
-/// What a process says of its end by itself, in a page that it shares with the one that has started it. Bytes in
-/// memory: the reader is a program in Python.
+/// What a process says of its end by itself, in a page that it shares with the one that has started it. Bytes
+/// in memory: the reader is a program in Python.
 struct LastWords {
   enum Kind : std::uint32_t { Nothing = 0, Fault = 1, InOrder = 2 };
   std::uint32_t said = Nothing;

@@ -28,8 +28,8 @@ struct Word {
   std::size_t last_at = std::string_view::npos;  // of its last '@'; npos: it has none
 };
 
-/// The word that `begin` is in. `before`: of an earlier position. Each word is looked at once, since a text from a
-/// camera may be one long word with thousands of URLs.
+/// The word that `begin` is in. `before`: of an earlier position. Each word is looked at once, since a text
+/// from a camera may be one long word with thousands of URLs.
 Word word_at(std::string_view text, std::size_t begin, const Word& before) {
   if (begin < before.end) return before;
   Word word{.end = std::min(text.find_first_of(kSpaces, begin), text.size())};
@@ -39,8 +39,8 @@ Word word_at(std::string_view text, std::size_t begin, const Word& before) {
 }
 
 /// The position of the password in the URL whose "://" ends at `begin`: [first, last), or nothing. A password
-/// with an unescaped '/', '?' or '@' cannot be distinguished from a path with an '@': then everything up to the
-/// last '@' counts as the password.
+/// with an unescaped '/', '?' or '@' cannot be distinguished from a path with an '@': then everything up to
+/// the last '@' counts as the password.
 std::pair<std::size_t, std::size_t> password_span(std::string_view text, std::size_t begin,
                                                   const Word& word) {
   const auto url = text.substr(0, word.end);

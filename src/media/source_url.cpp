@@ -23,8 +23,8 @@ constexpr std::string_view kSupported =
     "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
     "udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
 
-/// "rtsp:/host" or "rtsp:host", which is no name of a file. Not shown: its password could not be distinguished
-/// from a path.
+/// "rtsp:/host" or "rtsp:host", which is no name of a file. Not shown: its password could not be
+/// distinguished from a path.
 void check_slashes(const std::string& url) {
   const auto word = core::lower_case(std::string_view(url).substr(0, url.find(':')));
   struct stat status{};

@@ -4,19 +4,19 @@
 //
 // Note [Adding to a large number]
 // A tile's numbers are scaled by a power of two, so that their sums stay far below 1, and added to -1.5. That
-// rounds each to a multiple of 2^-52, and because -1.5 is the larger one, the rounding error is x - ((-1.5 + x)
-// + 1.5), exactly: fewer operations than TwoSum's six. The rounded parts are added without any error as long as
-// the sum stays between -2 and -1. The rounding errors are added separately. The common bits of all values of
-// the sum show whether it stayed there: no exponent except that of infinity and NaN has all bits of -1.5's. A
-// tile whose sum left the range is added again, scaled by its own maximum or with TwoSum. (S. M. Rump, T.
-// Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J. Sci. Comput. 31,
-// 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed from earlier tiles,
-// and the sum itself is the large number.)
+// rounds each to a multiple of 2^-52, and because -1.5 is the larger one, the rounding error is x - ((-1.5 +
+// x) + 1.5), exactly: fewer operations than TwoSum's six. The rounded parts are added without any error as
+// long as the sum stays between -2 and -1. The rounding errors are added separately. The common bits of all
+// values of the sum show whether it stayed there: no exponent except that of infinity and NaN has all bits of
+// -1.5's. A tile whose sum left the range is added again, scaled by its own maximum or with TwoSum. (S. M.
+// Rump, T. Ogita, S. Oishi, "Accurate floating-point summation part I: faithful rounding", SIAM J. Sci.
+// Comput. 31, 2008, algorithm 3.2, ExtractVector. There the maximum is taken first; here it is guessed from
+// earlier tiles, and the sum itself is the large number.)
 //
 // Note [Additions as multiplications]
 // Most processors have as many units for fused multiply-add as for additions. x * 1 + y rounds once, as x + y
-// does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits, in
-// less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
+// does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits,
+// in less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
 
 // Every target takes half a minute to compile, so under AddressSanitizer there are only two.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
@@ -64,8 +64,8 @@ HWY_INLINE void each(const F& f) {
   each(f, std::make_index_sequence<kCount>());
 }
 
-// Compilers tend to read memory twice instead of keeping the value, and a processor makes at most two reads per
-// cycle.
+// Compilers tend to read memory twice instead of keeping the value, and a processor makes at most two reads
+// per cycle.
 HWY_INLINE V keep(V v) {
 #if HWY_ARCH_X86 && HWY_TARGET != HWY_EMU128  // where raw is an array
   __asm__("" : "+v"(v.raw));

@@ -35,7 +35,8 @@ Two in_two(const Real& value) {
   return two;
 }
 
-// A quotient of at least 64 bits whose last bit shows whether there is a remainder. Converting it rounds once.
+// A quotient of at least 64 bits whose last bit shows whether there is a remainder. Converting it rounds
+// once.
 double divide(const Integer& value, std::int64_t count) {
   const Wide total = (static_cast<Wide>(value.high) << 64) + static_cast<Wide>(value.low);
   const auto magnitude = static_cast<UnsignedWide>(total < 0 ? -total : total);

@@ -22,8 +22,8 @@ struct freshframe_frame {  // NOLINT(readability-identifier-naming): a name of a
 
 namespace freshframe::plugin {
 
-/// Lives as long as its node. Its table may be used from any thread; between attach() and detach() it works on the
-/// pipeline's context, else it refuses.
+/// Lives as long as its node. Its table may be used from any thread; between attach() and detach() it works
+/// on the pipeline's context, else it refuses.
 class Host {
  public:
   explicit Host(const PixelOps& ops);
@@ -44,8 +44,8 @@ class Host {
   struct Calls;
 
   const PixelOps& ops_;
-  // Refuses calls while detach() waits for mutex_: otherwise threads that share it in turn would block detach()
-  // forever.
+  // Refuses calls while detach() waits for mutex_: otherwise threads that share it in turn would block
+  // detach() forever.
   std::atomic<bool> closed_{true};
   mutable std::shared_mutex mutex_;   // exclusive: attach and detach; shared: a call
   const Context* context_ = nullptr;  // guarded by mutex_, as the next two

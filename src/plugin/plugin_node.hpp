@@ -21,7 +21,8 @@ class ErrorText;
 /// A plugin's object and its functions. An error that a function reports is thrown as Error.
 class Instance {
  public:
-  /// The object, its owner, which null is when it is destroyed with this, and freshframe_object::taken or null.
+  /// The object, its owner, which null is when it is destroyed with this, and freshframe_object::taken or
+  /// null.
   struct Object {
     void* self = nullptr;
     std::shared_ptr<const void> keep = {};

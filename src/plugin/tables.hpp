@@ -21,7 +21,8 @@ template <class T>
 
 /// The columns of a value. Throws Error that names the column and the fault. The result has no owner yet.
 [[nodiscard]] native::Table checked_table(const freshframe_value& value);
-/// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless it may be.
+/// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless
+/// it may be.
 [[nodiscard]] const native::Column* column_of(const native::Table& table, const char* name, const char* type,
                                               std::int64_t width, bool required);
 /// Throws Error when there is a column whose name is not in `known`, a list with spaces.

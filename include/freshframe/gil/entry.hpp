@@ -27,8 +27,8 @@ inline constexpr bool kHasToken =
     ((std::is_same_v<std::remove_cvref_t<T>, Held> || std::is_same_v<std::remove_cvref_t<T>, Released>) ||
      ...);
 
-// The calls are constexpr in name only: a lambda that makes one is implicitly constexpr, and g++ 16 warns there of
-// a function that is not (-Winvalid-constexpr).
+// The calls are constexpr in name only: a lambda that makes one is implicitly constexpr, and g++ 16 warns
+// there of a function that is not (-Winvalid-constexpr).
 template <auto Function, class R, class... A>
 struct EntryCall {
   static_assert(!kHasToken<R>, "gil::entry: the function returns a token, which must not leave its scope");
@@ -179,8 +179,8 @@ struct CEntry<Function, R (*)(A...)> {
 template <auto Function>
 inline constexpr auto entry = &detail::Entry<Function, decltype(Function)>::call;
 
-/// For the plain C API (PyMethodDef, type slots): an exception becomes the Python one, and the function returns
-/// nullptr or -1. From a function that returns nothing (a destructor) it goes to sys.unraisablehook.
+/// For the plain C API (PyMethodDef, type slots): an exception becomes the Python one, and the function
+/// returns nullptr or -1. From a function that returns nothing (a destructor) it goes to sys.unraisablehook.
 template <auto Function>
 inline constexpr auto c_entry = &detail::CEntry<Function>::call;
 

@@ -4,10 +4,10 @@
 // Note [Unwinding while the interpreter finalises]
 // Up to CPython 3.13 a daemon thread that wants the GIL back during finalisation is ended by a forced unwind.
 // A frame above that is noexcept would turn it into std::terminate, and one that catches everything (the
-// dispatcher of a binding library) would continue without the GIL. So the unwind is caught where it begins, and
-// the thread blocks there forever, as CPython does itself from 3.14. The GIL is acquired by plain calls, never
-// by destructors, and no other catch here swallows an unwind. A thread that wants the GIL after the end of the
-// interpreter blocks forever too. Join native threads before, in an atexit handler. gil::join() in a
+// dispatcher of a binding library) would continue without the GIL. So the unwind is caught where it begins,
+// and the thread blocks there forever, as CPython does itself from 3.14. The GIL is acquired by plain calls,
+// never by destructors, and no other catch here swallows an unwind. A thread that wants the GIL after the end
+// of the interpreter blocks forever too. Join native threads before, in an atexit handler. gil::join() in a
 // destructor does not wait for the blocked ones.
 #pragma once
 
@@ -58,7 +58,8 @@ struct Where {
 }
 
 #if !defined(Py_LIMITED_API)
-/// The state of this thread if it holds the GIL. Otherwise null, or up to Python 3.11 that of the thread that does.
+/// The state of this thread if it holds the GIL. Otherwise null, or up to Python 3.11 that of the thread that
+/// does.
 inline PyThreadState* unchecked_thread_state() noexcept {
 #if PY_VERSION_HEX >= 0x030D0000
   return PyThreadState_GetUnchecked();
@@ -102,8 +103,8 @@ __attribute__((visibility("hidden"))) inline int& locks_of_this_thread() noexcep
   while (true) pause();
 }
 
-// Runs `take`, which waits for the GIL. Does not return when the interpreter ends (see the note above), except
-// on the thread that ends it.
+// Runs `take`, which waits for the GIL. Does not return when the interpreter ends (see the note above),
+// except on the thread that ends it.
 template <class Take>
 void take_or_stay(bool ends_it, Take&& take) {
   std::atomic<bool>& asks = AsksForGil::mark_of_this_thread();
@@ -147,8 +148,8 @@ auto then(Body&& body, After&& after) {
   if constexpr (!std::is_void_v<Result>) return *std::move(result);
 }
 
-/// How a thread releases the GIL and acquires it again: with the thread state that it had, or, on a thread that
-/// Python did not make, with one that is made at the first take() and kept until end().
+/// How a thread releases the GIL and acquires it again: with the thread state that it had, or, on a thread
+/// that Python did not make, with one that is made at the first take() and kept until end().
 class ThreadSlot {
  public:
   void let_go() {
@@ -169,7 +170,8 @@ class ThreadSlot {
       }
     });
   }
-  /// Frees the state that the first take() made. When the interpreter ends, it frees every thread state itself.
+  /// Frees the state that the first take() made. When the interpreter ends, it frees every thread state
+  /// itself.
   void end() {
     if (!made_ || interpreter_ends()) return;
     take();

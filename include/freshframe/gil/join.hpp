@@ -17,9 +17,9 @@
 namespace freshframe::gil {
 
 /// Joins a std::thread or std::jthread without the GIL, so that the thread can acquire it on its way to its
-/// end. While the interpreter ends, no thread gets the GIL any more, and a thread of this module that asks for
-/// it blocks forever (see Note [Unwinding while the interpreter finalises]). Such a thread is left behind, and
-/// join() returns. So the destructor of a Python object may call it.
+/// end. While the interpreter ends, no thread gets the GIL any more, and a thread of this module that asks
+/// for it blocks forever (see Note [Unwinding while the interpreter finalises]). Such a thread is left
+/// behind, and join() returns. So the destructor of a Python object may call it.
 template <class Thread>
 void join(Released& released, Thread& thread) {
   released.check();

@@ -19,8 +19,8 @@ namespace freshframe::gil {
 /// References that gil::Ref has dropped, until a thread with the GIL frees them: one that returns from
 /// release() or enters acquire(), drain(), or the interpreter itself. The interpreter is asked to when there
 /// are more than 64, or when one came from a thread with the GIL (a destructor of a Python object, say). That
-/// thread does not free it at once, because a finaliser may want a lock that it holds. Thread-safe. Each module
-/// has its own.
+/// thread does not free it at once, because a finaliser may want a lock that it holds. Thread-safe. Each
+/// module has its own.
 // Hidden: modules built with different versions of this header must not share one.
 class __attribute__((visibility("hidden"))) DeferredFree {
  public:
@@ -95,7 +95,8 @@ class __attribute__((visibility("hidden"))) DeferredFree {
   bool called_ = false;             // guarded by mutex_: the interpreter was asked to drain
 };
 
-/// Owns a Python object, or nothing. Can be moved and destroyed without the GIL, but used only with the token.
+/// Owns a Python object, or nothing. Can be moved and destroyed without the GIL, but used only with the
+/// token.
 class Ref {
  public:
   Ref() noexcept = default;

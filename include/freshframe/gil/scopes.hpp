@@ -56,7 +56,8 @@ constexpr auto refused() {
   }
 }
 
-// Acquires the GIL after a released scope, and frees the references that other threads have dropped meanwhile.
+// Acquires the GIL after a released scope, and frees the references that other threads have dropped
+// meanwhile.
 inline void take_back(ThreadSlot& slot, Held& held) {
   slot.take();
   DeferredFree::instance().drain(held);

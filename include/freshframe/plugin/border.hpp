@@ -21,7 +21,8 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-// Hidden: each library has its own functions for its own classes, also when two libraries have classes of one name.
+// Hidden: each library has its own functions for its own classes, also when two libraries have classes of one
+// name.
 namespace [[gnu::visibility("hidden")]] detail {
 
 template <class T>

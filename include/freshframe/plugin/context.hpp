@@ -49,9 +49,9 @@ class Context {
     if (made == nullptr) refuse("make", like, detail::fault_of(like));
     return {Frame::own(host_, made), detail::picture_of(out)};
   }
-  /// A frame of `picture`'s own memory, which `keep` owns and which is not changed any more. Memory that lives as long as
-  /// the program needs a `keep` too: std::shared_ptr<const void>(std::shared_ptr<void>(), data). Throws
-  /// std::invalid_argument.
+  /// A frame of `picture`'s own memory, which `keep` owns and which is not changed any more. Memory that
+  /// lives as long as the program needs a `keep` too: std::shared_ptr<const void>(std::shared_ptr<void>(),
+  /// data). Throws std::invalid_argument.
   [[nodiscard]] Frame wrap_frame(const Picture& picture, std::shared_ptr<const void> keep) const {
     if (keep == nullptr && keep.use_count() == 0) {
       throw std::invalid_argument(

@@ -14,8 +14,8 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// An immutable frame of the engine's: a view that is valid during the call, or, from keep() and Context, a handle of its
-/// own. Use such a handle only as long as its node lives. It may be destroyed at any time.
+/// An immutable frame of the engine's: a view that is valid during the call, or, from keep() and Context, a
+/// handle of its own. Use such a handle only as long as its node lives. It may be destroyed at any time.
 class Frame {
  public:
   Frame() noexcept = default;

@@ -32,9 +32,9 @@ struct Sample {
   const Frame& frame;  // that the value was made from; may be empty
 };
 
-/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error: continue the
-/// counter of a device that wraps or begins again. `captured_ns` may go back, as in a video with B-frames. A time to
-/// come counts as now. `pts` may be any finite number.
+/// The output of a source. Each `seq` is greater than the one before, else the source ends with an error:
+/// continue the counter of a device that wraps or begins again. `captured_ns` may go back, as in a video with
+/// B-frames. A time to come counts as now. `pts` may be any finite number.
 template <class T>
 struct Item {
   T value;
@@ -53,8 +53,8 @@ struct Attached {
 
 }  // namespace detail
 
-/// A step. In and Out: Frame, Circles, Detections, double, Array or Table; Out may be Nothing. Constructed from Options or by
-/// default. All calls come from one thread.
+/// A step. In and Out: Frame, Circles, Detections, double, Array or Table; Out may be Nothing. Constructed
+/// from Options or by default. All calls come from one thread.
 template <class In, class Out>
 class Node : public detail::Attached {
  public:

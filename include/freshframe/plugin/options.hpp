@@ -19,8 +19,8 @@ class Options {
  public:
   explicit Options(const freshframe_options* table) noexcept : table_(table) {}
 
-  /// The option of that name, or `fallback`. An int is accepted for a double. Throws std::invalid_argument for another
-  /// type. An option that was given and is never read is refused. T: bool, an integer, a floating
+  /// The option of that name, or `fallback`. An int is accepted for a double. Throws std::invalid_argument
+  /// for another type. An option that was given and is never read is refused. T: bool, an integer, a floating
   /// point number, std::string, std::vector<double> or std::vector<std::byte>.
   template <class T>
   [[nodiscard]] T get(const char* name, T fallback) const {

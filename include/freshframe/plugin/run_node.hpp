@@ -26,7 +26,8 @@
 namespace freshframe::plugin {
 inline namespace v1 {
 
-/// Options for the constructor of a node: GivenOptions({{"cell", 8}, {"mode", "fast"}}).get(). Outlives the node's constructor.
+/// Options for the constructor of a node: GivenOptions({{"cell", 8}, {"mode", "fast"}}).get(). Outlives the
+/// node's constructor.
 class GivenOptions {
  public:
   /// One given value: a number, a text, numbers or bytes.
@@ -198,7 +199,8 @@ class LoneHost {
 
 }  // namespace detail
 
-/// A frame for run_node(), with these pixels: the planes one after the other, without gaps. Throws std::invalid_argument.
+/// A frame for run_node(), with these pixels: the planes one after the other, without gaps. Throws
+/// std::invalid_argument.
 [[nodiscard]] inline Frame frame_of(int width, int height, const std::vector<std::uint8_t>& pixels,
                                     std::string format = "gray") {
   Context context;
@@ -220,9 +222,10 @@ class LoneHost {
   return std::move(frame).publish();
 }
 
-/// Calls open(), process() for each value in turn, and close(), all on this thread. Returns the emitted values. Value
-/// `seq` has the pts seq / `fps`. The node's exceptions propagate. Frames are available in their own format or as their
-/// luma: no colours are converted. Context::wait() returns at once, and the log goes to std::clog.
+/// Calls open(), process() for each value in turn, and close(), all on this thread. Returns the emitted
+/// values. Value `seq` has the pts seq / `fps`. The node's exceptions propagate. Frames are available in
+/// their own format or as their luma: no colours are converted. Context::wait() returns at once, and the log
+/// goes to std::clog.
 template <class In, class Out>
 std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
   Context context;
@@ -248,8 +251,8 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
   return results;
 }
 
-/// The same for a source: reads up to `most` items. Throws std::logic_error for a `seq` that is not greater than the one
-/// before.
+/// The same for a source: reads up to `most` items. Throws std::logic_error for a `seq` that is not greater
+/// than the one before.
 template <class Out>
 std::vector<Item<Out>> run_source(Source<Out>& source, std::size_t most) {
   Context context;

@@ -63,7 +63,8 @@ class Column {
   [[nodiscard]] std::int64_t size() const noexcept { return column_.shape[0]; }
   [[nodiscard]] int dimensions() const noexcept { return column_.ndim; }
   [[nodiscard]] std::int64_t shape(int axis) const noexcept { return column_.shape[axis]; }
-  /// One index per dimension. Throws std::out_of_range for another number of them; their values are not checked.
+  /// One index per dimension. Throws std::out_of_range for another number of them; their values are not
+  /// checked.
   template <class... Index>
   [[nodiscard]] T operator()(Index... index) const {
     static_assert(sizeof...(index) <= 4, "a column has at most 4 dimensions");
@@ -85,8 +86,9 @@ class Column {
   freshframe_column column_;
 };
 
-/// Named columns: those that the node was given, which are the engine's during the call, or new ones to return. A copy
-/// has its own copy of the engine's columns: it may be kept, changed and returned. Copies share all other columns.
+/// Named columns: those that the node was given, which are the engine's during the call, or new ones to
+/// return. A copy has its own copy of the engine's columns: it may be kept, changed and returned. Copies
+/// share all other columns.
 class Table {
  public:
   Table() = default;
@@ -143,7 +145,8 @@ class Table {
   }
 
   [[nodiscard]] bool has(const char* name) const noexcept { return find(name) != nullptr; }
-  /// Throws std::out_of_range when there is none of that name, std::invalid_argument when it has another number type.
+  /// Throws std::out_of_range when there is none of that name, std::invalid_argument when it has another
+  /// number type.
   template <class T>
   [[nodiscard]] Column<T> column(const char* name) const {
     const auto* const found = find(name);

@@ -6,7 +6,8 @@
 
 namespace freshframe::python {
 
-/// Borrowed for the life of the process; set once by `_native.register_classes()` while the package is imported.
+/// Borrowed for the life of the process; set once by `_native.register_classes()` while the package is
+/// imported.
 struct Classes {
   PyObject* circles = nullptr;
   PyObject* detections = nullptr;

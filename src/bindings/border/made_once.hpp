@@ -7,10 +7,10 @@
 
 namespace freshframe::python {
 
-/// The result of `make`, from the first call on. Like a static variable of a function, but without a lock: making it may
-/// release the GIL, and another thread would then wait for that lock with the GIL (on a free-threaded Python: attached,
-/// so that the garbage collector would wait for it). Two threads may both make one. All use the first, and the second
-/// one's references are never released.
+/// The result of `make`, from the first call on. Like a static variable of a function, but without a lock:
+/// making it may release the GIL, and another thread would then wait for that lock with the GIL (on a
+/// free-threaded Python: attached, so that the garbage collector would wait for it). Two threads may both
+/// make one. All use the first, and the second one's references are never released.
 template <auto make>
 [[nodiscard]] const auto& made_once() {
   using Made = decltype(make());

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // nanobind's dispatcher is noexcept, and a thread that wants the GIL back while an interpreter up to 3.13
-// finalises is unwound: through a noexcept frame that ends the process. So a function that may wait is bound as a
-// plain PyCFunction.
+// finalises is unwound: through a noexcept frame that ends the process. So a function that may wait is bound
+// as a plain PyCFunction.
 #pragma once
 
 #include "freshframe/gil.hpp"
@@ -30,7 +30,8 @@ PyObject* raw_call(gil::Held& held, F&& function) {
   }
 }
 
-/// Frees the references that threads without the GIL have dropped; for destructors of Python objects, which hold it.
+/// Frees the references that threads without the GIL have dropped; for destructors of Python objects, which
+/// hold it.
 inline void drain_deferred(gil::Held& held) {
   gil::DeferredFree::instance().drain(held);
 }

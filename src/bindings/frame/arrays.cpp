@@ -160,8 +160,8 @@ void copy_rows(const Rows* from, std::uint8_t* to, std::ptrdiff_t stride) {
 }
 
 // Note [Short copies]
-// A copy of less than about half a millisecond keeps the GIL: beside a thread that computes, the GIL would return
-// only after the switch interval, 5 ms.
+// A copy of less than about half a millisecond keeps the GIL: beside a thread that computes, the GIL would
+// return only after the switch interval, 5 ms.
 constexpr std::size_t kShortCopy = std::size_t{4} << 20;  // bytes in rows; of single bytes an eighth
 
 bool is_short_copy(const Rows& rows) {

@@ -21,8 +21,8 @@ class FormatUse {
   static void note(PixelFormat format) noexcept;
   static void note_packed() noexcept;
 
-  /// This thread is about to get a sample from `taker`. Returns its requests since it got the last one; none if
-  /// that was from another taker.
+  /// This thread is about to get a sample from `taker`. Returns its requests since it got the last one; none
+  /// if that was from another taker.
   static FormatUse next(const void* taker) noexcept;
 
   [[nodiscard]] bool any() const noexcept { return bits_ != 0; }

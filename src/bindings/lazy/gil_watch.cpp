@@ -221,7 +221,8 @@ void Watch::taken(Held& /*held*/) {
   probe.taken(now);
 }
 
-// Names of threads, files and symbols are bytes to the system. A name that is not UTF-8 must not end the watch.
+// Names of threads, files and symbols are bytes to the system. A name that is not UTF-8 must not end the
+// watch.
 nb::str to_text(const std::string& bytes) {
   return nb::steal<nb::str>(
       PyUnicode_DecodeUTF8(bytes.data(), static_cast<Py_ssize_t>(bytes.size()), "replace"));

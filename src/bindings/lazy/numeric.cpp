@@ -2,11 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [What protects the memory]
-// The memory is acquired with PyObject_GetBuffer and released after the sum, with the GIL held. That keeps the
-// object alive, even if other threads delete or rebind names, and an object that counts its exports (bytearray,
-// array.array, mmap) refuses to change its size meanwhile. A NumPy array does not count them, but its resize()
-// refuses while another reference exists, and the buffer holds one. Only resize(refcheck=False) skips that
-// check. An nb::ndarray would hold the same reference, but not the export.
+// The memory is acquired with PyObject_GetBuffer and released after the sum, with the GIL held. That keeps
+// the object alive, even if other threads delete or rebind names, and an object that counts its exports
+// (bytearray, array.array, mmap) refuses to change its size meanwhile. A NumPy array does not count them, but
+// its resize() refuses while another reference exists, and the buffer holds one. Only resize(refcheck=False)
+// skips that check. An nb::ndarray would hold the same reference, but not the export.
 #include "freshframe/gil.hpp"
 
 #include "freshframe/numeric.hpp"
@@ -37,9 +37,9 @@ using namespace nb::literals;
 using python::refuse_type;
 using python::refuse_value;
 
-// A sum that takes longer than about a millisecond releases the GIL. A shorter one does not: beside a busy thread
-// it would wait 5 ms to acquire it again. In bytes that are read in sequence. A number that is not contiguous takes
-// as long as 16 of them.
+// A sum that takes longer than about a millisecond releases the GIL. A shorter one does not: beside a busy
+// thread it would wait 5 ms to acquire it again. In bytes that are read in sequence. A number that is not
+// contiguous takes as long as 16 of them.
 constexpr std::int64_t kWorthReleasing = 16 << 20;
 constexpr std::int64_t kBytesPerScattered = 16;
 
@@ -53,8 +53,8 @@ std::string class_name(nb::handle object) {
   return nb::cast<std::string>(nb::str(nb::type_name(object.type())));
 }
 
-// NumPy's own classes, which are never unloaded. Looked up when the module is loaded: an import may release the
-// GIL, and the initialisation of a static variable holds a lock.
+// NumPy's own classes, which are never unloaded. Looked up when the module is loaded: an import may release
+// the GIL, and the initialisation of a static variable holds a lock.
 struct NumPy {
   nb::handle array = nb::module_::import_("numpy").attr("ndarray").ptr();
   nb::handle generic = nb::module_::import_("numpy").attr("generic").ptr();
@@ -116,8 +116,8 @@ class Buffer {
   Buffer(const char* function, nb::handle object) {
     check_class(function, object);
     if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_STRIDES | PyBUF_FORMAT) != 0) {
-      // Only errors about the object's type are replaced: a memoryview may have been released, or memory may be
-      // short.
+      // Only errors about the object's type are replaced: a memoryview may have been released, or memory may
+      // be short.
       const bool no_such_kind = PyErr_ExceptionMatches(PyExc_TypeError) != 0 ||
                                 PyErr_ExceptionMatches(PyExc_BufferError) != 0 ||
                                 PyErr_ExceptionMatches(PyExc_ValueError) != 0;

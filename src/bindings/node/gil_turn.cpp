@@ -32,13 +32,13 @@ double seconds(GilTurn::Clock::duration time) {
 }
 
 // Note [Letting others in]
-// A free GIL goes to the first thread that asks for it. A thread that sleeps on it must wake up before it can ask, and
-// node threads that return at once always ask before it. The sleeping thread never asks for the switch that the
-// interpreter grants after 5 ms either, since every release wakes it and its 5 ms begin again: beside a source that
-// never waited, a game loop got the GIL twice a second. So once the node threads of the process have passed the GIL
-// among themselves for `patience`, all of them leave it free for the time of a wake-up. If another thread used that
-// time, patience becomes one turn. While no thread does, patience doubles up to the interpreter's own 5 ms, which
-// keeps the cost near one percent.
+// A free GIL goes to the first thread that asks for it. A thread that sleeps on it must wake up before it can
+// ask, and node threads that return at once always ask before it. The sleeping thread never asks for the
+// switch that the interpreter grants after 5 ms either, since every release wakes it and its 5 ms begin
+// again: beside a source that never waited, a game loop got the GIL twice a second. So once the node threads
+// of the process have passed the GIL among themselves for `patience`, all of them leave it free for the time
+// of a wake-up. If another thread used that time, patience becomes one turn. While no thread does, patience
+// doubles up to the interpreter's own 5 ms, which keeps the cost near one percent.
 class NodeThreads {
  public:
   using Clock = GilTurn::Clock;
@@ -82,10 +82,10 @@ NodeThreads node_threads;
 }  // namespace
 
 // Note [Leaving in a queue]
-// At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that waits for
-// the GIL wakes every 5 ms to ask for a switch, so thousands of them leave no time for anything else. So only a few
-// threads of all pipelines ask at a time. A node's close() may wait for another node's close(). Therefore more threads
-// are let in when none has left for long.
+// At the end of a pipeline every node's thread wants the GIL, to close its node and to end. Each thread that
+// waits for the GIL wakes every 5 ms to ask for a switch, so thousands of them leave no time for anything
+// else. So only a few threads of all pipelines ask at a time. A node's close() may wait for another node's
+// close(). Therefore more threads are let in when none has left for long.
 struct GilTurn::WayOut {
   static constexpr std::size_t kPlaces = 16;
   static constexpr Seconds kPatience{0.1};
@@ -121,10 +121,10 @@ void GilTurn::begin(core::Runner& runner, Clock::time_point wanted) {
   if (!seat_.is_seen() && was_long_) computed_ = thread_cpu_seconds();
 }
 
-// A short turn is all held. Of a long one the looks say how much (see Note [Looks at the GIL]). Without them the
-// thread's processor time counts, which is wrong for a function that computes without the GIL or sleeps with it.
-// A turn after a short one is expected to be short. If it is not, the processor time since its last reading counts,
-// which is a little more.
+// A short turn is all held. Of a long one the looks say how much (see Note [Looks at the GIL]). Without them
+// the thread's processor time counts, which is wrong for a function that computes without the GIL or sleeps
+// with it. A turn after a short one is expected to be short. If it is not, the processor time since its last
+// reading counts, which is a little more.
 void GilTurn::end(core::Runner& runner) {
   const auto now = Clock::now();
   node_threads.released(now);

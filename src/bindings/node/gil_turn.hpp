@@ -11,12 +11,14 @@
 
 namespace freshframe::python {
 
-/// Begins when the node's thread acquires the GIL and ends when it releases it. Used by the node's thread only.
+/// Begins when the node's thread acquires the GIL and ends when it releases it. Used by the node's thread
+/// only.
 ///
 /// Note [The length of a turn]
-/// As soon as another thread wants the GIL, releasing and acquiring it costs both threads a wake-up, many times
-/// the work of a small node. So a node whose next sample already waits continues with it, until its turn has
-/// lasted kLongest: then others wait for the GIL no longer than for one call of a node of that length.
+/// As soon as another thread wants the GIL, releasing and acquiring it costs both threads a wake-up, many
+/// times the work of a small node. So a node whose next sample already waits continues with it, until its
+/// turn has lasted kLongest: then others wait for the GIL no longer than for one call of a node of that
+/// length.
 class GilTurn {
  public:
   using Clock = std::chrono::steady_clock;
@@ -29,8 +31,8 @@ class GilTurn {
 
   /// The thread, without the GIL, has processed its last sample. May sleep, see Note [Leaving in a queue].
   void queue_to_leave();
-  /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in]. Returns when it
-  /// is released.
+  /// The thread, without the GIL, is about to ask for it. May sleep, see Note [Letting others in]. Returns
+  /// when it is released.
   Clock::time_point let_others_in();
   /// The thread has acquired the GIL, for which it had waited since `wanted`.
   void begin(core::Runner& runner, Clock::time_point wanted);

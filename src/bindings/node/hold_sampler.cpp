@@ -134,8 +134,8 @@ void HoldSampler::remove(Seat& seat) {
   seats_.erase(seat.thread_);
 }
 
-// A looking thread sees the new time itself. One that is about to stop looks at the time once more after it has
-// taken back is_looking_.
+// A looking thread sees the new time itself. One that is about to stop looks at the time once more after it
+// has taken back is_looking_.
 void HoldSampler::look_on() {
   until_.store(Clock::now() + kPatience);
   if (is_looking_.load()) return;
@@ -180,7 +180,8 @@ void HoldSampler::run() {
   }
 }
 
-// Only the holder is looked up, since there may be thousands of nodes and threads with the GIL wait for the mutex.
+// Only the holder is looked up, since there may be thousands of nodes and threads with the GIL wait for the
+// mutex.
 void HoldSampler::note_hold_locked(Seats::const_iterator holder, Clock::duration since) {
   if (holder == seats_.end() || !holder->second->has_turn_.load(std::memory_order_acquire)) return;
   add_time(holder->second->held_ns_, since);

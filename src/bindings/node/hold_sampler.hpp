@@ -21,13 +21,14 @@ namespace freshframe::python {
 
 /// Note [Looks at the GIL]
 /// Within a node's call Python and C functions release the GIL and acquire it again, and no hook says so. The
-/// thread's processor time says neither that zlib computes without the GIL nor that a C function sleeps with it.
-/// So while nodes have calls of more than a moment, a native thread looks at the interpreter's record of the GIL
-/// about a hundred times a second, without acquiring it. The time since the look before counts as held by the
-/// node that is the holder. At every fourth look it also reads which nodes' threads wait on a lock of that record:
-/// they wait for the GIL. The sum of all nodes' holds is at most the time. The looks come at random intervals, so that
-/// they do not follow a node's rhythm. They stop when no call has been long for two seconds, and begin again
-/// with the next long one. If the call before that one was short, its processor time counts instead.
+/// thread's processor time says neither that zlib computes without the GIL nor that a C function sleeps with
+/// it. So while nodes have calls of more than a moment, a native thread looks at the interpreter's record of
+/// the GIL about a hundred times a second, without acquiring it. The time since the look before counts as
+/// held by the node that is the holder. At every fourth look it also reads which nodes' threads wait on a
+/// lock of that record: they wait for the GIL. The sum of all nodes' holds is at most the time. The looks
+/// come at random intervals, so that they do not follow a node's rhythm. They stop when no call has been long
+/// for two seconds, and begin again with the next long one. If the call before that one was short, its
+/// processor time counts instead.
 class HoldSampler {
  public:
   using Clock = std::chrono::steady_clock;
@@ -46,7 +47,8 @@ class HoldSampler {
     Seat(const Seat&) = delete;
     Seat& operator=(const Seat&) = delete;
 
-    /// The thread has acquired the GIL. `expects_long`: it will probably keep its turn for more than a moment.
+    /// The thread has acquired the GIL. `expects_long`: it will probably keep its turn for more than a
+    /// moment.
     void begin(bool expects_long);
     /// Whether end() of a long turn will have an answer.
     [[nodiscard]] bool is_seen() const noexcept { return is_seen_; }

@@ -31,8 +31,8 @@ struct Loop {
   GilTurn turn{};
 };
 
-/// The loop of a node that takes samples one by one, of one that takes batches, of a source. Each returns when the
-/// node is to be closed.
+/// The loop of a node that takes samples one by one, of one that takes batches, of a source. Each returns
+/// when the node is to be closed.
 void run_samples(gil::Held& held, Loop& loop);
 void run_batches(gil::Held& held, Loop& loop);
 void run_source(gil::Held& held, Loop& loop);
@@ -51,15 +51,17 @@ void leave_forked_child(const Loop& loop);
 PyObject* call_if_there(PyObject* object, const char* name);
 /// The node's argument: a Sample or a value. Null with an exception set when it cannot be made.
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
-/// Checked here, because a child's refusal would name the child and not the node that returned the wrong value.
+/// Checked here, because a child's refusal would name the child and not the node that returned the wrong
+/// value.
 void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);
-/// The node's result for one sample; nullopt with an exception set when it is invalid. Without value and frame:
-/// nothing is emitted.
+/// The node's result for one sample; nullopt with an exception set when it is invalid. Without value and
+/// frame: nothing is emitted.
 std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result);
 /// Emits the result of `sample`, and drops the sample.
 void emit_output(core::Runner& runner, AnySample& sample, std::optional<Emitted>& output);
 
-/// Runs `Step` on the runner without the GIL and meters how long the GIL was held before and waited for after.
+/// Runs `Step` on the runner without the GIL and meters how long the GIL was held before and waited for
+/// after.
 template <auto Step, class... A>
 bool without_gil(gil::Held& held, Loop& loop, A... args) {
   loop.turn.end(loop.runner);

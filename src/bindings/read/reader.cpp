@@ -25,8 +25,9 @@ namespace nb = nanobind;
 
 namespace freshframe::python {
 
-// A verb's turn, from its first step to its last: the core's own ends before the sample is kept here, and get() waits in
-// slices. A signal handler or a finaliser that runs within it, on the same thread, may use the reader too.
+// A verb's turn, from its first step to its last: the core's own ends before the sample is kept here, and
+// get() waits in slices. A signal handler or a finaliser that runs within it, on the same thread, may use the
+// reader too.
 class PythonReader::Use {
  public:
   explicit Use(const PythonReader& reader) : user_(*reader.user_) {

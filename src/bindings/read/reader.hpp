@@ -20,8 +20,8 @@
 
 namespace freshframe::python {
 
-/// The object behind a Python Reader. Keeps only the last sample that a verb returned. One thread at a time: a
-/// second one gets a StateError. close(), ended() and name() from any.
+/// The object behind a Python Reader. Keeps only the last sample that a verb returned. One thread at a time:
+/// a second one gets a StateError. close(), ended() and name() from any.
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.

@@ -15,16 +15,16 @@
 
 namespace freshframe::python {
 
-/// The `data` of boxes that a program made in Python: the Detections themselves, or their `data` alone, as another
-/// process has pickled it.
+/// The `data` of boxes that a program made in Python: the Detections themselves, or their `data` alone, as
+/// another process has pickled it.
 struct PythonColumns final : FurtherColumns {
   gil::Ref boxes;
   std::shared_ptr<PickledBytes> data;
   bool has_data = false;
 };
 
-/// `found` belongs to `value`; the arrays are read-only views of it. An unchanged object from Python is returned as the
-/// same object.
+/// `found` belongs to `value`; the arrays are read-only views of it. An unchanged object from Python is
+/// returned as the same object.
 [[nodiscard]] nanobind::object detections_to_python(gil::Held& held, const ValueRef& value,
                                                     const Detections& found);
 /// Whether it is one of the package's Detections; `exactly`: no subclass.

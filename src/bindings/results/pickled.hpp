@@ -31,7 +31,8 @@ class PickledBytes {
   PickledBytes(process::ReceivedValue bytes, Producer producer, std::size_t first_part = 0)
       : bytes_(std::move(bytes)), producer_(std::move(producer)), first_part_(first_part) {}
 
-  /// The object: made at the first call and kept. Raises an error that names the producer if it cannot be unpickled.
+  /// The object: made at the first call and kept. Raises an error that names the producer if it cannot be
+  /// unpickled.
   [[nodiscard]] nanobind::object open(gil::Held& held);
   [[nodiscard]] const process::ReceivedValue& bytes() const noexcept { return bytes_; }
 

@@ -51,11 +51,11 @@ PyTypeObject* make_exporter_type() {
 }
 
 // Kept for the life of the process.
-struct NumPy {
+struct NumPyTypes {
   PyObject* ndarray;
   std::array<PyObject*, 3> dtypes;  // by Column::Number
 
-  static NumPy find() {
+  static NumPyTypes find() {
     const auto module = nb::module_::import_("numpy");
     const auto dtype = [&](const char* name) {
       return nb::object(module.attr("dtype")(name)).release().ptr();
@@ -97,7 +97,7 @@ void* ResultMemory::room() const noexcept {
 
 nb::object ResultMemory::array(const Column& column, const void* table, std::size_t rows) const {
   static const std::int64_t nothing = 0;
-  const auto& numpy = made_once<&NumPy::find>();
+  const auto& numpy = made_once<&NumPyTypes::find>();
   const auto size = bytes_of(column.number);
   const auto count = static_cast<Py_ssize_t>(rows);
   auto& exporter = exporter_of(exporter_.ptr());

@@ -37,8 +37,8 @@ std::array<Py_ssize_t, kCount> slot_offsets(PyTypeObject* type,
   return *reinterpret_cast<PyObject**>(reinterpret_cast<char*>(object) + offset);
 }
 
-/// Makes a frozen dataclass without calling its __init__, which costs more than the arrays. The slots that are not named
-/// stay empty.
+/// Makes a frozen dataclass without calling its __init__, which costs more than the arrays. The slots that
+/// are not named stay empty.
 template <std::size_t kCount>
 nanobind::object make_slotted(PyTypeObject* type, const std::array<Py_ssize_t, kCount>& offsets,
                               std::array<nanobind::object, kCount> values) {

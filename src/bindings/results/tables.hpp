@@ -11,8 +11,8 @@
 
 namespace freshframe::python {
 
-/// A dict of read-only arrays, or one array; the object itself where a Python node gave it. The arrays are views of the
-/// value's memory.
+/// A dict of read-only arrays, or one array; the object itself where a Python node gave it. The arrays are
+/// views of the value's memory.
 [[nodiscard]] nanobind::object table_to_python(gil::Held& held, const ValueRef& value,
                                                const native::Table& table);
 /// A Python node's result in the form that a child takes: a number, an array, a mapping of arrays or

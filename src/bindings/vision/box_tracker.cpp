@@ -30,8 +30,8 @@ std::unique_ptr<NodeHandle> make_box_tracker(double max_gap, float min_confidenc
 }
 
 nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle given, double time) {
-  // With fewer boxes the work costs less than acquiring the GIL again beside a busy thread: so many overlapping
-  // boxes take half a millisecond.
+  // With fewer boxes the work costs less than acquiring the GIL again beside a busy thread: so many
+  // overlapping boxes take half a millisecond.
   constexpr std::size_t kManyBoxes = 100;
   auto& tracker = lone_node<BoxTracker>(self, "a BoxTracker", "update()");
   const auto value = tracks_from(held, given);

@@ -11,14 +11,15 @@ namespace freshframe::core {
 /// Tells the core that this thread spins.
 void relax_core() noexcept;
 
-/// One side of an edge, in the order worth_it(), spin(), waited(). Guarded by the owner's mutex, except spin().
+/// One side of an edge, in the order worth_it(), spin(), waited(). Guarded by the owner's mutex, except
+/// spin().
 ///
 /// Note [Adaptive spinning]
-/// Putting a thread to sleep and waking it costs both sides microseconds, more than everything else on an edge.
-/// In a burst of samples the other side is about to move anyway, so a waiting thread spins for about the time
-/// of a wake-up before it sleeps. The waits before show whether there is a burst: a thread spins after short
-/// waits, and each spin in vain doubles the number of short waits that it requires. So a paced stream never
-/// spins, and one whose samples arrive a little too late spins rarely.
+/// Putting a thread to sleep and waking it costs both sides microseconds, more than everything else on an
+/// edge. In a burst of samples the other side is about to move anyway, so a waiting thread spins for about
+/// the time of a wake-up before it sleeps. The waits before show whether there is a burst: a thread spins
+/// after short waits, and each spin in vain doubles the number of short waits that it requires. So a paced
+/// stream never spins, and one whose samples arrive a little too late spins rarely.
 class AdaptiveSpin {
  public:
   using Clock = std::chrono::steady_clock;

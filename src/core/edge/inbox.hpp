@@ -36,9 +36,9 @@ enum class Taken : std::uint8_t { Sample, Nothing, Ended };
 /// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
 ///
 /// Note [Balance]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
-/// Samples that are dropped are destroyed after it is released: freeing a picture may take long. A last sample that
-/// passes for its events (Note [Events pass]) comes to the edge a second time: both `passed_in` and `delivered`
-/// count it.
+/// Samples that are dropped are destroyed after it is released: freeing a picture may take long. A last
+/// sample that passes for its events (Note [Events pass]) comes to the edge a second time: both `passed_in`
+/// and `delivered` count it.
 class Inbox {
  public:
   struct EdgeOptions {
@@ -58,15 +58,16 @@ class Inbox {
 
   /// Before any thread uses the inbox. Returns the edge's index.
   int add_edge(EdgeOptions options);
-  /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread drops.
+  /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread
+  /// drops.
   void drop_frames() noexcept { drops_frames_ = true; }
   /// Before any thread uses the inbox: how long the consumer's calls take, which a stop wants to know.
   void set_call_times(const Timings& times) noexcept { call_times_ = &times; }
   /// Called without the mutex when a sample or the end arrives; must not block.
   void set_ready_hook(std::function<void()> hook);
 
-  /// Offers a sample, which may stay with the caller when it is dropped. On a full blocking edge it waits, with
-  /// `blocked` set meanwhile.
+  /// Offers a sample, which may stay with the caller when it is dropped. On a full blocking edge it waits,
+  /// with `blocked` set meanwhile.
   void put(int edge, AnySample&& sample, std::atomic<bool>& blocked);
   /// Whether put() would wait for room. For the edge's producer, which alone fills the edge: No stays true
   /// until its next put().
@@ -79,8 +80,8 @@ class Inbox {
   void close();
   /// As close(), but the waiting samples can still be taken until `deadline`.
   void close_for_new(TimePoint deadline);
-  /// As close(), but of each lane whose dropped samples have events a last sample can be taken, if the consumer's
-  /// calls take so little time that it has ended by `deadline`.
+  /// As close(), but of each lane whose dropped samples have events a last sample can be taken, if the
+  /// consumer's calls take so little time that it has ended by `deadline`.
   void close_but_for_events(TimePoint deadline);
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
@@ -89,8 +90,8 @@ class Inbox {
   [[nodiscard]] TimePoint taken_at() const noexcept { return taken_at_; }
   Taken try_take(AnySample& sample);
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
-  /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one, or
-  /// until the end or close(). Then they are taken in turn under one lock.
+  /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
+  /// or until the end or close(). Then they are taken in turn under one lock.
   Taken take_batch(std::vector<AnySample>& samples, const Batch& batch);
   /// As take_batch(), but never waits. Nothing: call again at `gather_until` at the latest, or, if that is
   /// empty, when a sample has arrived. The caller keeps `gather_until` between its calls.

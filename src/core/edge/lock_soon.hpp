@@ -8,7 +8,8 @@
 
 namespace freshframe::core {
 
-/// An inbox's mutex is held for a shorter time than a thread needs to go to sleep, so a short wait for it is a spin.
+/// An inbox's mutex is held for a shorter time than a thread needs to go to sleep, so a short wait for it is
+/// a spin.
 inline void lock_soon(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) {
   constexpr int kTries = 64;
   for (int i = 0; i < kTries; ++i) {

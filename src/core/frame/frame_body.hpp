@@ -19,8 +19,8 @@ namespace freshframe::core {
 // Note [Who holds a frame]
 // One word counts three kinds of holders: engine handles, loans, and pins. The body is freed when the word
 // reaches 0. The budget must follow two facts: "the engine holds it" (engine > 0) and "it is on loan" (engine
-// == 0, loans > 0). Both change only when the engine count becomes 0 or leaves 0. The thread that takes it to 0
-// while loans remain turns its reference into a pin in the same atomic step, so that the body outlives
+// == 0, loans > 0). Both change only when the engine count becomes 0 or leaves 0. The thread that takes it to
+// 0 while loans remain turns its reference into a pin in the same atomic step, so that the body outlives
 // settle(), and drops the pin afterwards. settle() reads the word under a mutex and corrects the budget to
 // match, so the last one to run leaves it right.
 struct FrameBody {

@@ -9,8 +9,8 @@
 namespace freshframe {
 namespace {
 
-constexpr std::array<std::string_view, kPixelFormats> kNames = {"gray", "nv12", "i420", "i422",
-                                                                "i444", "bgr",  "rgb"};
+constexpr std::array<std::string_view, kPixelFormats> kFormatNames = {"gray", "nv12", "i420", "i422",
+                                                                      "i444", "bgr",  "rgb"};
 
 constexpr int half(int size) {
   return (size + 1) / 2;
@@ -39,12 +39,12 @@ class BasicPixelOps final : public PixelOps {
 }  // namespace
 
 std::string_view to_string(PixelFormat format) noexcept {
-  return kNames[static_cast<std::size_t>(format)];
+  return kFormatNames[static_cast<std::size_t>(format)];
 }
 
 std::optional<PixelFormat> pixel_format(std::string_view name) noexcept {
-  for (std::size_t i = 0; i < kNames.size(); ++i) {
-    if (kNames[i] == name) return static_cast<PixelFormat>(i);
+  for (std::size_t i = 0; i < kFormatNames.size(); ++i) {
+    if (kFormatNames[i] == name) return static_cast<PixelFormat>(i);
   }
   return std::nullopt;
 }

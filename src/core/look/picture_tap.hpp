@@ -19,15 +19,15 @@ struct TappedPicture {
   Frame frame;
 };
 
-/// Belongs to one runner. The client asks for a picture. The node's thread keeps the next one that it sends and
-/// calls the hook. Then nothing happens until the client asks again. So a tap holds at most one frame, and only
-/// while it has a client. Thread-safe.
+/// Belongs to one runner. The client asks for a picture. The node's thread keeps the next one that it sends
+/// and calls the hook. Then nothing happens until the client asks again. So a tap holds at most one frame,
+/// and only while it has a client. Thread-safe.
 class PictureTap {
  public:
   using Hook = std::function<void()>;
 
-  /// `hook` is called on the node's thread, without a lock, when the tap keeps a picture. It must be short, and
-  /// it must own the objects that it uses: a call may still run after disconnect() has returned.
+  /// `hook` is called on the node's thread, without a lock, when the tap keeps a picture. It must be short,
+  /// and it must own the objects that it uses: a call may still run after disconnect() has returned.
   void connect(Hook hook) {
     const Lock lock(mutex_);
     hook_ = std::make_shared<const Hook>(std::move(hook));

@@ -15,11 +15,11 @@
 namespace freshframe::core {
 namespace {
 
-constexpr Seconds kSlice{0.05};          // of a wait, between two checks
+constexpr Seconds kWaitSlice{0.05};      // of a wait, between two checks
 using Real = std::chrono::steady_clock;  // phases are timed by the machine's clock, even in a simulation
 
-// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never beneath
-// a Python call: it only inspects an exception that was caught before.
+// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never
+// beneath a Python call: it only inspects an exception that was caught before.
 std::exception_ptr named_source_error(const std::exception_ptr& error, const std::string& source) {
   try {
     std::rethrow_exception(error);
@@ -81,7 +81,7 @@ void PipelineCore::start(const Embedder& embedder) {
   launch();  // a refusal stops nothing: another start() may have launched it
   try {
     if (embedder.start_outside) embedder.start_outside();
-    while (!wait_opened(kSlice)) {
+    while (!wait_opened(kWaitSlice)) {
       if (embedder.look) embedder.look();
     }
   } catch (...) {
@@ -269,7 +269,7 @@ bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {
     failure_->rethrow_if_due();
     {
       const Lock lock(mutex_);
-      const auto until = std::min(deadline, Real::now() + to_duration(kSlice));
+      const auto until = std::min(deadline, Real::now() + to_duration(kWaitSlice));
       changed_.wait_until(mutex_, *Clock::real(), until, [&]() FRESHFRAME_REQUIRES(mutex_) {
         return phase_ == Phase::Ended || failure_->due();
       });
@@ -287,7 +287,7 @@ bool PipelineCore::stop(Seconds timeout, const Look& look) {
   request_stop(timeout);
   if (called_from_runner()) return false;
   const auto deadline = Real::now() + to_duration(timeout);
-  while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kSlice))) {
+  while (!join(std::clamp(Seconds(deadline - Real::now()), Seconds{0}, kWaitSlice))) {
     if (Real::now() >= deadline) throw_still_busy(timeout);
     if (look) look();
   }

@@ -47,8 +47,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void start(const Embedder& embedder);
   /// Wires the graph and starts the native threads.
   void launch();
-  /// Waits until every node has opened; false: not within `timeout`. Throws the failure, after asking the rest
-  /// to stop: call join() then.
+  /// Waits until every node has opened; false: not within `timeout`. Throws the failure, after asking the
+  /// rest to stop: call join() then.
   bool wait_opened(std::optional<Seconds> timeout);
   /// Lets the sources begin to read.
   void go();

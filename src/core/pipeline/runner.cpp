@@ -19,9 +19,10 @@ namespace {
 thread_local Runner* current_runner = nullptr;
 
 // Note [Forced unwinding]
-// pthread_exit() in a node's code ends the thread by an unwind that looks like an exception. So does CPython up
-// to 3.13 with a thread that wants the GIL while the interpreter finalises, which nodes of the bindings may. The
-// C library ends the program when the unwind is swallowed, so each catch (...) around a node lets it pass first.
+// pthread_exit() in a node's code ends the thread by an unwind that looks like an exception. So does CPython
+// up to 3.13 with a thread that wants the GIL while the interpreter finalises, which nodes of the bindings
+// may. The C library ends the program when the unwind is swallowed, so each catch (...) around a node lets it
+// pass first.
 
 std::string describe(const std::exception_ptr& error) {
   try {

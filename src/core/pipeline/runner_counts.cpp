@@ -76,8 +76,8 @@ void Runner::meter_gil(double waited, double held) noexcept {
   gil_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
 }
 
-// A window begins with a sample, which it does not count. A stream that was quiet begins a new one, so that its
-// silence is in no rate.
+// A window begins with a sample, which it does not count. A stream that was quiet begins a new one, so that
+// its silence is in no rate.
 void Runner::begin_rate(TimePoint now) noexcept {
   rate_count_.store(0, std::memory_order_relaxed);
   rate_window_.store(now.time_since_epoch().count(), std::memory_order_relaxed);

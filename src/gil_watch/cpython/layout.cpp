@@ -41,7 +41,7 @@ std::uintptr_t to_address(const void* pointer) {
 }
 
 constexpr std::size_t kMaxText = 4096;
-constexpr std::size_t kMaxBytes = std::size_t{1} << 20;
+constexpr std::size_t kLongestBytes = std::size_t{1} << 20;
 
 constexpr Layout make_layout() {
 #if PY_VERSION_HEX < 0x030B0000
@@ -186,7 +186,7 @@ std::string read_text(std::uintptr_t object) {
 std::string read_bytes(std::uintptr_t object) {
   Py_ssize_t size = 0;
   if (!read_value(object + offsetof(PyVarObject, ob_size), size)) return "";
-  if (size <= 0 || static_cast<std::size_t>(size) > kMaxBytes) return "";
+  if (size <= 0 || static_cast<std::size_t>(size) > kLongestBytes) return "";
   std::string bytes(static_cast<std::size_t>(size), '\0');
   return read_memory(object + offsetof(PyBytesObject, ob_sval), bytes.data(), bytes.size()) ? bytes : "";
 }

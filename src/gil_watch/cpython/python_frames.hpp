@@ -16,8 +16,9 @@ struct PythonFrame {
   friend bool operator==(const PythonFrame&, const PythonFrame&) = default;
 };
 
-/// A thread's position in its bytecode. If it is equal at two times, the thread has not moved, so it is inside
-/// one call of native code (or in a loop so tight that neither its instruction nor its variables show it).
+/// A thread's position in its bytecode. If it is equal at two times, the thread has not moved, so it is
+/// inside one call of native code (or in a loop so tight that neither its instruction nor its variables show
+/// it).
 struct PlaceMark {
   std::uintptr_t frame = 0;
   std::uintptr_t instruction = 0;

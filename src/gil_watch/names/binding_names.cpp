@@ -6,12 +6,10 @@
 #include <array>
 #include <span>
 
+#include "gil_watch/names/prefixes.hpp"
+
 namespace freshframe::gil {
 namespace {
-
-bool starts_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
-  return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
-}
 
 // Calls `visit(index)` for each character that stands in no brackets, until it returns true.
 void outside_brackets(std::string_view text, auto&& visit) {
@@ -36,8 +34,8 @@ std::string_view without_type(std::string_view symbol) {
   return symbol.substr(std::min(begin, end), end - std::min(begin, end));
 }
 
-// Cython's own calls of callables, and a decorator that is written in Cython: its inner function has this name by
-// custom, and calls the decorated one through the dispatchers.
+// Cython's own calls of callables, and a decorator that is written in Cython: its inner function has this
+// name by custom, and calls the decorated one through the dispatchers.
 bool is_cython_glue(std::string_view symbol) {
   static constexpr std::array<std::string_view, 6> kPrefixes{"__Pyx_CyFunction_", "__Pyx_PyVectorcall_",
                                                              "__Pyx_PyFunction_", "__Pyx_PyCFunction_",

@@ -12,8 +12,8 @@ namespace freshframe::gil {
 /// dispatcher of nanobind, pybind11, Boost.Python, PyO3, Cython, SWIG or f2py, or a decorator's wrapper.
 bool is_glue(std::string_view symbol);
 
-/// Whether a dispatcher, by its demangled name, is the last before the bound function. Boost.Python asks the exception
-/// translators of all modules before it, which are functions of those modules.
+/// Whether a dispatcher, by its demangled name, is the last before the bound function. Boost.Python asks the
+/// exception translators of all modules before it, which are functions of those modules.
 bool is_last_glue(std::string_view symbol);
 
 /// The name in Python of a function that PyO3 has generated: `AesGcm.encrypt` for

@@ -13,7 +13,7 @@
 namespace freshframe::gil {
 namespace {
 
-constexpr std::size_t kMaxBytes = 4000;  // back references can make a short symbol long without end
+constexpr std::size_t kLongestName = 4000;  // back references can make a short symbol long without end
 constexpr int kMaxDepth = 200;
 
 std::string_view basic_type(char tag) {
@@ -52,7 +52,7 @@ class Reader {
   void print(std::string_view text) {
     if (in_.failed() || silent_) return;
     out_ += text;
-    if (out_.size() > kMaxBytes) in_.fail();
+    if (out_.size() > kLongestName) in_.fail();
   }
 
   // ---- places that were read before
@@ -76,8 +76,8 @@ class Reader {
 
   // ---- paths
 
-  // `in_value`: generic arguments begin with "::", as in an expression. `open`: its "<...>" stays open for more;
-  // returns whether it has one.
+  // `in_value`: generic arguments begin with "::", as in an expression. `open`: its "<...>" stays open for
+  // more; returns whether it has one.
   bool path(bool in_value, bool open = false) {
     const Deeper deeper(*this);
     bool opened = false;

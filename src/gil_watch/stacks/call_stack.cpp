@@ -249,8 +249,8 @@ std::vector<NativeFrame> CallStacks::unwind(const StackSample& sample) {
       frames.push_back(describe(session.counters[frames.size()]));
   };
   name_new();
-  // A function that keeps its frame in an unknown register stops the unwinder. Then its caller is searched for
-  // on the stack, and the unwinder continues from there.
+  // A function that keeps its frame in an unknown register stops the unwinder. Then its caller is searched
+  // for on the stack, and the unwinder continues from there.
   StackSample rest = sample;
   std::size_t step = session.read_to;
   while (frames.size() < kMaxNativeFrames && !std::ranges::any_of(frames, &NativeFrame::loop)) {

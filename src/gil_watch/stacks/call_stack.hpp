@@ -28,8 +28,8 @@ struct NativeFrame {
 StackSample sample_here();
 
 /// Unwinds copies of stacks of this process with libdw (elfutils), by call frame information: frame pointers
-/// are not needed. Where a step needs unknown registers, it searches for return addresses on the stack. For one
-/// thread; the first use of a library reads its tables, which takes milliseconds.
+/// are not needed. Where a step needs unknown registers, it searches for return addresses on the stack. For
+/// one thread; the first use of a library reads its tables, which takes milliseconds.
 class CallStacks {
  public:
   CallStacks();
@@ -41,8 +41,8 @@ class CallStacks {
   /// symbol.
   [[nodiscard]] std::vector<NativeFrame> unwind(const StackSample& sample);
 
-  /// Learns the address of the interpreter's loop from a stack on which bytecode has called a function of ours.
-  /// In a stripped interpreter the cold parts of the loop have no names.
+  /// Learns the address of the interpreter's loop from a stack on which bytecode has called a function of
+  /// ours. In a stripped interpreter the cold parts of the loop have no names.
   void learn_loop(const StackSample& sample);
 
   /// The data about one address of code.

@@ -29,7 +29,8 @@ class PerfSampler {
   /// The sample, once it was taken. Disarms.
   std::optional<StackSample> take();
   void disarm();
-  /// After a fork, in the child: closes its copy of the event, which otherwise keeps the parent's event alive.
+  /// After a fork, in the child: closes its copy of the event, which otherwise keeps the parent's event
+  /// alive.
   void abandon() { close_event(); }
 
  private:

@@ -30,8 +30,8 @@ inline constexpr std::size_t kCounterRegister = 32;
 #error "the GIL watch reads the registers of x86-64 and aarch64 only"
 #endif
 
-/// Reads where the sampled thread is, in that thread, at the moment of the sample. Async-signal-safe; `context` is
-/// unchanged while the sampler is armed.
+/// Reads where the sampled thread is, in that thread, at the moment of the sample. Async-signal-safe;
+/// `context` is unchanged while the sampler is armed.
 struct Witness {
   std::uint64_t (*look)(const void* context) noexcept = nullptr;
   const void* context = nullptr;

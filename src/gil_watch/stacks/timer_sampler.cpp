@@ -136,8 +136,8 @@ void TimerSampler::disarm() {
   if (armed_ == 0) return;
   ::timer_delete(timer_);
   armed_ = 0;
-  // A handler that has taken the ticket writes until it sets `done`. The slot must not be offered again before.
-  // It takes microseconds.
+  // A handler that has taken the ticket writes until it sets `done`. The slot must not be offered again
+  // before. It takes microseconds.
   std::uint32_t ticket = last_ticket;
   if (the_slot.wanted.compare_exchange_strong(ticket, 0)) return;
   while (the_slot.done.load(std::memory_order_acquire) != last_ticket) ::usleep(20);

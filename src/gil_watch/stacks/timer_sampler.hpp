@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [No signal for a thread that waits]
-// A signal interrupts nanosleep and many other system calls. A check that a thread runs is valid only for that
-// moment, so a plain signal may interrupt a system call that has begun since. A timer on the thread's own CPU
-// clock expires only while the thread uses CPU time, and the signal is then delivered at once.
+// A signal interrupts nanosleep and many other system calls. A check that a thread runs is valid only for
+// that moment, so a plain signal may interrupt a system call that has begun since. A timer on the thread's
+// own CPU clock expires only while the thread uses CPU time, and the signal is then delivered at once.
 #pragma once
 
 #include <ctime>
@@ -25,8 +25,8 @@ class TimerSampler {
   TimerSampler& operator=(const TimerSampler&) = delete;
   ~TimerSampler() { release(); }
 
-  /// Finds an unused real-time signal and installs the handler, which then stays for the life of the process: a
-  /// signal may still be pending when the watch ends. False: all signals are in use, or another sampler is
+  /// Finds an unused real-time signal and installs the handler, which then stays for the life of the process:
+  /// a signal may still be pending when the watch ends. False: all signals are in use, or another sampler is
   /// active.
   bool acquire();
   void release();

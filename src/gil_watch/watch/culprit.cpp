@@ -7,13 +7,10 @@
 #include <string_view>
 
 #include "gil_watch/names/binding_names.hpp"
+#include "gil_watch/names/prefixes.hpp"
 
 namespace freshframe::gil {
 namespace {
-
-bool starts_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
-  return std::ranges::any_of(prefixes, [&](std::string_view prefix) { return text.starts_with(prefix); });
-}
 
 // Calls C functions by their addresses, through libffi.
 bool is_ctypes(const NativeFrame& frame) {
@@ -72,8 +69,8 @@ std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
   return {begin, end};
 }
 
-// Up to the end of the first run of the system's functions, which call each other. A run of certain frames may
-// continue among the guessed ones.
+// Up to the end of the first run of the system's functions, which call each other. A run of certain frames
+// may continue among the guessed ones.
 std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
   const auto guess = std::ranges::find_if(above, &NativeFrame::guessed);
   const bool found = std::any_of(above.begin(), guess, is_system);

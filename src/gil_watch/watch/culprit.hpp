@@ -21,8 +21,8 @@ using CallableNames = std::unordered_map<std::uintptr_t, std::string>;
 /// machinery.
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names);
 
-/// Whether the chain is in a collection that no code called by name: the interpreter ran it, because an object was
-/// made or because it was due. False in an interpreter whose names were stripped.
+/// Whether the chain is in a collection that no code called by name: the interpreter ran it, because an
+/// object was made or because it was due. False in an interpreter whose names were stripped.
 bool in_collector(std::span<const NativeFrame> chain, const CallableNames& names);
 
 /// The name of such a collection.

@@ -11,8 +11,9 @@
 
 namespace freshframe::gil {
 
-/// Reads the system call of a thread of this process from /proc, which takes about 1.5 µs. Used by one thread. It
-/// leaves another file alone that has got its descriptor, as in a program that closes all descriptors.
+/// Reads the system call of a thread of this process from /proc, which takes about 1.5 µs. Used by one
+/// thread. It leaves another file alone that has got its descriptor, as in a program that closes all
+/// descriptors.
 class FutexWait {
  public:
   explicit FutexWait(pid_t thread) : thread_(thread) {}

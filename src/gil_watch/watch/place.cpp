@@ -53,8 +53,8 @@ bool Places::wants_computing() const {
   return now_.computing.size() < kMostSamples && now_.lasted() >= 2 * sampled_at_;
 }
 
-// The vote of Boyer and Moore (MJRTY, 1981): a call may begin with a page fault, or with a short wait before the
-// long one.
+// The vote of Boyer and Moore (MJRTY, 1981): a call may begin with a page fault, or with a short wait before
+// the long one.
 bool Places::wants_waiting(const TaskState& state) {
   if (now_.waiting && state == now_.where) {
     ++now_.where_votes;

@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [One call, one pair]
-// The Python line and the native stack are read at different moments, and on a busy machine many milliseconds lie
-// between them. They are a pair only if both are of one place: before and after each of them was read, the thread
-// was at the same place of its bytecode, and the GIL had not changed hands. Everything else is thrown away. A stall
-// without a native name is better than one with the name of another call.
+// The Python line and the native stack are read at different moments, and on a busy machine many milliseconds
+// lie between them. They are a pair only if both are of one place: before and after each of them was read,
+// the thread was at the same place of its bytecode, and the GIL had not changed hands. Everything else is
+// thrown away. A stall without a native name is better than one with the name of another call.
 #pragma once
 
 #include <cstddef>
@@ -62,7 +62,8 @@ class Places {
   // Each of the following is kept only if `after` it was read the thread was still at the present place.
 
   void keep_frames(std::vector<PythonFrame> frames, const std::optional<Spot>& after);
-  /// A stack on the CPU, asked for by await(). One with a witness is kept if the thread was here when it was taken.
+  /// A stack on the CPU, asked for by await(). One with a witness is kept if the thread was here when it was
+  /// taken.
   void keep_computing(StackSample sample, const std::optional<Spot>& after);
   /// A stack in the wait `state`.
   void keep_waiting(StackSample sample, const TaskState& state, const std::optional<Spot>& after);
@@ -72,8 +73,8 @@ class Places {
   /// From now on a stack on the CPU is awaited, for the present place.
   void await() { awaited_ = now_.spot; }
   [[nodiscard]] bool awaits() const { return awaited_ == now_.spot; }
-  /// Whether a further stack on the CPU would say more about the present place. They are spread over its time: the
-  /// first at once, the next whenever the time here has doubled.
+  /// Whether a further stack on the CPU would say more about the present place. They are spread over its
+  /// time: the first at once, the next whenever the time here has doubled.
   [[nodiscard]] bool wants_computing() const;
 
   [[nodiscard]] const Place& present() const { return now_; }

@@ -11,8 +11,8 @@
 
 namespace freshframe::gil {
 
-/// The watcher asks. The probe's thread wakes, acquires the GIL and records the time. The duration is the time
-/// that any other thread would have waited. Thread-safe.
+/// The watcher asks. The probe's thread wakes, acquires the GIL and records the time. The duration is the
+/// time that any other thread would have waited. Thread-safe.
 class Probe {
  public:
   enum class Wake { Asked, Pending, Stop };

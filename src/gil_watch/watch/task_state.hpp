@@ -28,8 +28,8 @@ clockid_t cpu_clock(pid_t thread);
 /// From /proc/self/task/ID/syscall; nothing when the thread has ended or the kernel gives no information.
 std::optional<TaskState> read_task_state(pid_t thread);
 
-/// Copies the stack of a thread that waits in `state`. Nothing when it moved meanwhile. Sends no signal, which
-/// would interrupt the thread's system call.
+/// Copies the stack of a thread that waits in `state`. Nothing when it moved meanwhile. Sends no signal,
+/// which would interrupt the thread's system call.
 std::optional<StackSample> sample_waiting(pid_t thread, const TaskState& state);
 
 /// "clock_nanosleep"; "system call 999" for one without a name here, "page fault" for -1.
@@ -42,7 +42,8 @@ struct TaskTimes {
       queued{};  // it could run and waited for a processor; the present wait is not in it
 };
 
-/// Zeros when the thread has ended; `queued` is 0 where the kernel does not count it (/proc/self/task/ID/schedstat).
+/// Zeros when the thread has ended; `queued` is 0 where the kernel does not count it
+/// (/proc/self/task/ID/schedstat).
 TaskTimes task_times(pid_t thread);
 
 /// The kernel's name of the thread, at most 15 bytes; empty when it has ended.

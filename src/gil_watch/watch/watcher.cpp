@@ -19,8 +19,8 @@ using std::chrono::microseconds;
 using std::chrono::milliseconds;
 
 // The share of the threshold for which a holder may be stuck before the probe asks and evidence is gathered:
-// late enough to ignore short calls, early enough for a sample, which needs a tick of the kernel's clock (1 to
-// 10 ms).
+// late enough to ignore short calls, early enough for a sample, which needs a tick of the kernel's clock (1
+// to 10 ms).
 constexpr int kAskPercent = 40;
 // The interval of the probe's requests while threads take turns, in thresholds.
 constexpr int kBeatThresholds = 5;
@@ -275,7 +275,8 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   return stall;
 }
 
-// A collection is only the culprit if all samples are in it: a call that makes many objects has some of them, too.
+// A collection is only the culprit if all samples are in it: a call that makes many objects has some of them,
+// too.
 void Watcher::name(Stall& stall, const Place& place) {
   for (const StackSample* sample : place.samples()) {
     std::vector<NativeFrame> frames = stacks_->unwind(*sample);

@@ -37,11 +37,11 @@ struct WatchOptions {
 /// A request for the GIL makes its holder release it and wait for its turn again, so constant requests would
 /// slow the program down. The watcher reads the GIL's record instead. It lets the probe ask only when the
 /// holder seems stuck, because it has not moved in its bytecode for a while (code that moves releases the GIL
-/// within the switch interval, unless that interval is longer than the threshold), and, a few times per second,
-/// when several threads take turns. The real wait of the probe then decides whether it is a stall.
+/// within the switch interval, unless that interval is longer than the threshold), and, a few times per
+/// second, when several threads take turns. The real wait of the probe then decides whether it is a stall.
 ///
-/// Thread-safe. The callback runs on the watcher's thread, without the GIL, and must not wait for it. Without a
-/// thread that serves probe(), the end of a stall is seen at the next observation instead of at once.
+/// Thread-safe. The callback runs on the watcher's thread, without the GIL, and must not wait for it. Without
+/// a thread that serves probe(), the end of a stall is seen at the next observation instead of at once.
 class Watcher {
  public:
   using OnStall = std::function<void(Stall&&)>;

@@ -54,8 +54,8 @@ struct Recognised {
   std::size_t labels = 0;
 };
 
-/// Throws OptionError if the file is no detector, or if none or more than one layout fits. The error shows the
-/// outputs and the options to pass.
+/// Throws OptionError if the file is no detector, or if none or more than one layout fits. The error shows
+/// the outputs and the options to pass.
 [[nodiscard]] Recognised recognise(const ModelFacts& facts);
 
 /// The names in Ultralytics' form, {0: 'person', 1: 'car'}, or in a list; nullopt: neither form.

@@ -12,9 +12,9 @@ namespace freshframe::inference {
 inline constexpr std::size_t kMostBoxes = 300;          // of a detector
 inline constexpr std::size_t kMostCandidates = 30'000;  // the most confident are considered
 
-/// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection over
-/// union) with a more confident one is more than `iou`. Most confident first, and in the given order for equal
-/// confidences, so the result is the same in every run.
+/// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection
+/// over union) with a more confident one is more than `iou`. Most confident first, and in the given order for
+/// equal confidences, so the result is the same in every run.
 [[nodiscard]] std::vector<Detection> suppress(std::vector<Detection> boxes, float iou);
 
 /// Most confident first, at most kMostBoxes.

@@ -79,9 +79,9 @@ struct OnnxDetector::Impl {
   using Results = std::vector<std::optional<Detections>>;
   using Samples = std::span<const Sample<Frame>>;
 
-  // For the first batch of several. Runs that divide their operators among threads would wait for each other, so
-  // these have a thread each. The first session is released before the second is made: the weights are never in
-  // memory twice.
+  // For the first batch of several. Runs that divide their operators among threads would wait for each other,
+  // so these have a thread each. The first session is released before the second is made: the weights are
+  // never in memory twice.
   void prepare() {
     if (prepared) return;
     if (threads > 1 && !tensors && origin.provider == "cpu") {
@@ -114,8 +114,8 @@ struct OnnxDetector::Impl {
     return found;
   }
 
-  // The boxes of a run that had empty pictures: a fault of the outputs is an error of the file now, not of the
-  // first picture.
+  // The boxes of a run that had empty pictures: a fault of the outputs is an error of the file now, not of
+  // the first picture.
   void try_out(const inference::PictureRun& run) const {
     try {
       static_cast<void>(inference::boxes_in_picture(how, run.views(0), form, run.placements[0], decoding));

@@ -15,8 +15,8 @@
 
 namespace freshframe::inference {
 
-/// A thread per runner, of which the caller's is the first. The runners share one session, so the weights are in
-/// memory once. On a CPU this is faster than one tensor of several pictures: no operator waits for others.
+/// A thread per runner, of which the caller's is the first. The runners share one session, so the weights are
+/// in memory once. On a CPU this is faster than one tensor of several pictures: no operator waits for others.
 class PictureThreads {
  public:
   /// `runners`: at least 1.

@@ -24,8 +24,8 @@ struct Pick {
 };
 void pick(const float* row, const Pick& how, float* out, std::size_t count);
 
-/// From a whole level to the tensor's number: (level - zero) / span, to the last bit where zero is 0. Programs in
-/// Python divide, and a network's boxes of equal confidence change their order with the last bit.
+/// From a whole level to the tensor's number: (level - zero) / span, to the last bit where zero is 0.
+/// Programs in Python divide, and a network's boxes of equal confidence change their order with the last bit.
 struct Scale {
   Scale() = default;
   Scale(float mean, float deviation);  // of levels in 0..1
@@ -38,7 +38,8 @@ struct Scale {
   float offset = 0;
 };
 
-/// Red, green and blue in whole levels from luma and chroma, kept within 0 and 255, then to the tensor's numbers.
+/// Red, green and blue in whole levels from luma and chroma, kept within 0 and 255, then to the tensor's
+/// numbers.
 struct ColourRow {
   float black;
   float luma;
@@ -51,8 +52,8 @@ struct ColourRow {
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
                 const std::array<float*, 3>& rgb, std::size_t count);
 
-/// The two pixels that each pixel of a scaled row lies between: the bytes at which they begin in the row of the
-/// picture, and their weights of 0 to 2048, which are 2048 together but for rounding.
+/// The two pixels that each pixel of a scaled row lies between: the bytes at which they begin in the row of
+/// the picture, and their weights of 0 to 2048, which are 2048 together but for rounding.
 struct Mix {
   const std::int32_t* first;
   const std::int32_t* after;
@@ -71,8 +72,8 @@ struct RowPair {
   std::int16_t weight_above = 0;
   std::int16_t weight_below = 0;
 };
-/// Component `component` of a pair, as the tensor's numbers. OpenCV's sum, which cuts each product before it adds
-/// them: (((a * weight_above) >> 16) + ((b * weight_below) >> 16) + 2) >> 2.
+/// Component `component` of a pair, as the tensor's numbers. OpenCV's sum, which cuts each product before it
+/// adds them: (((a * weight_above) >> 16) + ((b * weight_below) >> 16) + 2) >> 2.
 void mix_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count);
 
 /// One component: (value - black) * luma, kept within 0 and 255 and whole, then to the tensor's numbers.

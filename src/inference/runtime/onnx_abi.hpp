@@ -2,10 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Note [Places in OrtApi]
-// OrtGetApiBase() returns OrtApiBase, and its GetApi(version) a table of functions to which later versions only
-// append ("the ordering of these fields MUST not change", onnxruntime_c_api.cc of ONNX Runtime). Functions are
-// declared here by their place in that table. So no header of 8000 lines has to be shipped, and one build runs
-// on every runtime that has kApiVersion.
+// OrtGetApiBase() returns OrtApiBase, and its GetApi(version) a table of functions to which later versions
+// only append ("the ordering of these fields MUST not change", onnxruntime_c_api.cc of ONNX Runtime).
+// Functions are declared here by their place in that table. So no header of 8000 lines has to be shipped, and
+// one build runs on every runtime that has kApiVersion.
 #pragma once
 
 #include <cstddef>

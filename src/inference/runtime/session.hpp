@@ -68,7 +68,8 @@ struct SessionOptions {
 
 /// min(4, processors that this process may use).
 [[nodiscard]] int default_threads();
-/// Processors that the affinity and the control groups allow, at least 1. `root`: the folder of /sys and /proc.
+/// Processors that the affinity and the control groups allow, at least 1. `root`: the folder of /sys and
+/// /proc.
 [[nodiscard]] int usable_processors(const std::string& root = "");
 
 /// A loaded model. Thread-safe: several threads may run it at once.
@@ -98,8 +99,8 @@ class Session {
   [[nodiscard]] const Runtime& runtime() const noexcept { return runtime_; }
   [[nodiscard]] Origin origin() const { return {runtime_, path_, provider_}; }
 
-  /// Takes one tensor per input, in their order, and returns one per output. Empty: `stop` has ended it. Throws
-  /// Error.
+  /// Takes one tensor per input, in their order, and returns one per output. Empty: `stop` has ended it.
+  /// Throws Error.
   [[nodiscard]] std::vector<Tensor> run(std::span<const TensorView> given, const std::stop_token& stop) const;
 
  private:

@@ -12,7 +12,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::uint32_t kMostBuffers = 64;
-constexpr std::size_t kLargestBuffer = std::size_t{1} << 29;  // bytes: an 8K picture of 4 bytes is a quarter
+constexpr std::size_t kLargestPicture = std::size_t{1} << 29;  // bytes: an 8K picture of 4 bytes is a quarter
 
 v4l2_buffer blank() {
   v4l2_buffer buffer{};
@@ -57,7 +57,7 @@ void V4l2Buffers::map(std::uint32_t index, std::size_t least_bytes) {
   buffer.index = index;
   if (const int code = device_.control(VIDIOC_QUERYBUF, buffer); code != 0)
     throw_camera_fault(path_, "get buffers of", code);
-  if (buffer.length == 0 || buffer.length < least_bytes || buffer.length > kLargestBuffer) {
+  if (buffer.length == 0 || buffer.length < least_bytes || buffer.length > kLargestPicture) {
     throw SourceError("cannot read camera '" + path_ + "': its driver gave a buffer of " +
                           std::to_string(buffer.length) + " bytes for pictures of " +
                           std::to_string(least_bytes),

@@ -15,10 +15,10 @@ namespace freshframe::media {
 namespace {
 
 // Note [Copies]
-// A frame that wrapped the driver's buffer would keep it until its last holder, perhaps a list in Python, drops
-// it, and a camera without a free buffer drops pictures. So raw pictures are copied: YUYV and UYVY must change
-// their layout anyway (users of luma need a plane), the others cost one memcpy. Medians on one core: 0.03 to
-// 0.05 ms at 1280x720, 0.06 to 0.11 ms at 1920x1080, 0.5 to 1 ms at 3840x2160.
+// A frame that wrapped the driver's buffer would keep it until its last holder, perhaps a list in Python,
+// drops it, and a camera without a free buffer drops pictures. So raw pictures are copied: YUYV and UYVY must
+// change their layout anyway (users of luma need a plane), the others cost one memcpy. Medians on one core:
+// 0.03 to 0.05 ms at 1280x720, 0.06 to 0.11 ms at 1920x1080, 0.5 to 1 ms at 3840x2160.
 constexpr std::array<V4l2Format, 7> kFormats = {{
     {"nv12", V4L2_PIX_FMT_NV12, "rawvideo", "nv12", 0, false},
     {"i420", V4L2_PIX_FMT_YUV420, "rawvideo", "yuv420p", 1, false},

@@ -18,7 +18,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::uint32_t kMostEntries = 128;  // of one list; real cameras have at most a few dozen
-constexpr int kLargestSide = 32768;          // pixels
+constexpr int kLargestModeSide = 32768;      // pixels
 constexpr double kFastEnough = 25;           // frames per second
 constexpr double kFastest = 60.5;            // higher rates are chosen only on request
 constexpr int kDefaultWidth = 1280;
@@ -54,7 +54,7 @@ int add_rates(const V4l2Handle& device, std::uint32_t format, CameraSize& size) 
 }
 
 bool plausible(std::uint32_t side) {
-  return side > 0 && side <= kLargestSide;
+  return side > 0 && side <= kLargestModeSide;
 }
 
 /// Returns the errno that ended the list.
@@ -77,8 +77,8 @@ int add_sizes(const V4l2Handle& device, CameraFormat& format) {
       if (grid.min_width > width || grid.min_height > height) continue;
       size.min_width = static_cast<int>(grid.min_width);
       size.min_height = static_cast<int>(grid.min_height);
-      size.step_width = static_cast<int>(std::clamp<std::uint32_t>(grid.step_width, 1, kLargestSide));
-      size.step_height = static_cast<int>(std::clamp<std::uint32_t>(grid.step_height, 1, kLargestSide));
+      size.step_width = static_cast<int>(std::clamp<std::uint32_t>(grid.step_width, 1, kLargestModeSide));
+      size.step_height = static_cast<int>(std::clamp<std::uint32_t>(grid.step_height, 1, kLargestModeSide));
     }
     const int code = add_rates(device, format.code, size);
     if (!is_no(code)) return code;

@@ -40,7 +40,8 @@ struct CameraOffer {
 [[nodiscard]] bool is_no(int code) noexcept;
 
 /// nullopt: no mode of the camera meets the request. Without a request: at least 25 frames per second before
-/// more pixels, the largest size up to 1280x720, raw before compressed before gray, up to 60 frames per second.
+/// more pixels, the largest size up to 1280x720, raw before compressed before gray, up to 60 frames per
+/// second.
 [[nodiscard]] std::optional<CameraMode> choose_mode(const std::vector<CameraFormat>& formats,
                                                     const CameraWish& wish);
 

@@ -100,8 +100,8 @@ struct JpegEncoder::Handle {
 JpegEncoder::JpegEncoder() : handle_(std::make_unique<Handle>()) {}
 JpegEncoder::~JpegEncoder() = default;
 
-// The picture in planes of this encoder, scaled and with JPEG's colours. libjpeg-turbo reads as many luma samples
-// as the chroma covers, so an odd side has one column or row more in memory: the last one again.
+// The picture in planes of this encoder, scaled and with JPEG's colours. libjpeg-turbo reads as many luma
+// samples as the chroma covers, so an odd side has one column or row more in memory: the last one again.
 Picture JpegEncoder::own_planes(const Picture& picture, const PictureFormat& wanted) {
   MutablePicture own(wanted);
   for (int i = 0; i < wanted.plane_count(); ++i) {

@@ -23,7 +23,7 @@ namespace freshframe::media {
 
 /// FFmpeg polls it about every 100 ms while it waits. One thread arms it and calls FFmpeg; the poll reads
 /// atomics, the stop token and the real clock (a simulated clock cannot hurry a device). Once per stall it
-/// takes the lock of SourceBook to count it.
+/// takes the lock of SourceCounters to count it.
 ///
 /// FFmpeg may turn an interruption into success, end of file or "invalid data": ask stopped() and timed_out()
 /// after each call, with any result.
@@ -45,7 +45,7 @@ class Interrupt {
   /// Ends the present call, and all until it is armed again. Any thread.
   void abandon() noexcept { deadline_.store(std::numeric_limits<Rep>::min(), std::memory_order_relaxed); }
   /// Until it is armed again: from `quiet` on a stall is recorded.
-  void tell_stall(SourceBook& book, TimePoint quiet) {
+  void tell_stall(SourceCounters& book, TimePoint quiet) {
     book_.store(&book, std::memory_order_relaxed);
     quiet_.store(quiet.time_since_epoch().count(), std::memory_order_relaxed);
   }
@@ -87,7 +87,7 @@ class Interrupt {
   const std::shared_ptr<const core::SessionGate> gate_;
   std::atomic<Rep> deadline_{kNever};
   std::atomic<Rep> quiet_{kNever};
-  std::atomic<SourceBook*> book_{nullptr};
+  std::atomic<SourceCounters*> book_{nullptr};
   std::atomic<bool> timed_out_{false};
   std::atomic<bool> closing_{false};
 };

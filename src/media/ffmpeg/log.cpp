@@ -59,8 +59,8 @@ std::string without_prefix(std::string line) {
   return line;
 }
 
-/// FFmpeg's lines about a connection that ended early, or a stream that is joined or broken. They come with any
-/// reason, and the reason may come later.
+/// FFmpeg's lines about a connection that ended early, or a stream that is joined or broken. They come with
+/// any reason, and the reason may come later.
 bool is_symptom(std::string_view line) {
   constexpr std::array<std::string_view, 6> kSymptoms{"Stream ends prematurely",   "non-existing PPS",
                                                       "non-existing SPS",          "no frame!",

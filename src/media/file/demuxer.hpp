@@ -57,8 +57,8 @@ class Demuxer {
   /// Frames per second from the container or the codec.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
-  /// A longer interval between two frames, in seconds, is FFmpeg's mistake: in a stream with discontinuities it
-  /// treats times before the first frame as wrapped, 26.5 hours later.
+  /// A longer interval between two frames, in seconds, is FFmpeg's mistake: in a stream with discontinuities
+  /// it treats times before the first frame as wrapped, 26.5 hours later.
   [[nodiscard]] double largest_leap() const noexcept;
   [[nodiscard]] std::optional<std::int64_t> frame_count() const;
   /// FFmpeg's demuxer logged an error in the last next(), even if that returned a packet: data was skipped.
@@ -67,8 +67,8 @@ class Demuxer {
   [[nodiscard]] bool has_damaged_times() const noexcept { return damaged_times_; }
   /// Each packet is a whole frame, because the container stores them so, or has an index of all.
   [[nodiscard]] bool has_whole_frames() const;
-  /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer logged
-  /// an error.
+  /// After End: the number of packets missing at the end, by the file's index; at least 1 if the demuxer
+  /// logged an error.
   [[nodiscard]] std::int64_t missing_packets() const;
   /// The packets so far of other video streams that are before or after the chosen one.
   [[nodiscard]] std::int64_t unread_packets() const { return spans_.packets_apart_from(stream_->index); }

@@ -283,8 +283,8 @@ void FileSource::count_cut_off(const Context& context) {
                              " packets at its end are missing: '" + url() + "'");
 }
 
-/// Without those that the file hides (by an edit list, which damaged times make wrong), and those that are shown before the first key frame: they
-/// need frames from before the file.
+/// Without those that the file hides (by an edit list, which damaged times make wrong), and those that are
+/// shown before the first key frame: they need frames from before the file.
 void FileSource::count_sent(const AVPacket& packet) {
   if (!first_sent_) first_sent_ = packet.pts;
   const bool shown = (packet.flags & AV_PKT_FLAG_DISCARD) == 0 || demuxer_->has_damaged_times();

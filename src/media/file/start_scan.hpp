@@ -26,10 +26,10 @@ struct StartPoint {
   [[nodiscard]] std::optional<std::int64_t> last_until(std::int64_t ticks) const;
 };
 
-/// Reads packets without decoding them, from the present position of `demuxer`: the beginning of the file, or a
-/// key frame after Demuxer::jump(). nullopt: the packets do not determine their frames (times are missing or
-/// jump, fields are coded separately, the beginning is cut off, the codec is not known to follow the rules).
-/// Then the whole file must be decoded from its beginning. Throws the exceptions of Demuxer::next();
+/// Reads packets without decoding them, from the present position of `demuxer`: the beginning of the file, or
+/// a key frame after Demuxer::jump(). nullopt: the packets do not determine their frames (times are missing
+/// or jump, fields are coded separately, the beginning is cut off, the codec is not known to follow the
+/// rules). Then the whole file must be decoded from its beginning. Throws the exceptions of Demuxer::next();
 /// SourceError after a stop.
 [[nodiscard]] std::optional<StartPoint> find_start(Demuxer& demuxer, std::int64_t ticks, bool jumped);
 

@@ -45,8 +45,8 @@ double ArrivalLine::lateness(const Point& point) const noexcept {
   return point.later - (height_ + slope_ * point.at);
 }
 
-/// A clock of the stream that is too slow looks like a delay that grows. It gives itself away when the pictures are
-/// impossibly late for the second time within a window. From then on only the arrivals count.
+/// A clock of the stream that is too slow looks like a delay that grows. It gives itself away when the
+/// pictures are impossibly late for the second time within a window. From then on only the arrivals count.
 void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
   if (!origin_) return begin(pts, arrived);
   if (clock_is_slow_) return;
@@ -87,8 +87,8 @@ void ArrivalLine::fit() {
 }
 
 /// Of the lower hull's edge over the middle of the window: the usual estimate of the skew of two clocks from
-/// delays (S. Moon, P. Skelly, D. Towsley: Estimation and Removal of Clock Skew from Network Delay Measurements,
-/// INFOCOM 1999).
+/// delays (S. Moon, P. Skelly, D. Towsley: Estimation and Removal of Clock Skew from Network Delay
+/// Measurements, INFOCOM 1999).
 double ArrivalLine::middle_slope() const {
   std::vector<Point> hull;
   const auto slope = [](const Point& from, const Point& to) {

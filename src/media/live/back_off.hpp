@@ -9,16 +9,16 @@
 
 namespace freshframe::media {
 
-/// A seed that differs in each source. Not std::random_device: linked statically on Debian 12 that needs a newer
-/// glibc than a wheel may.
+/// A seed that differs in each source. Not std::random_device: linked statically on Debian 12 that needs a
+/// newer glibc than a wheel may.
 inline unsigned random_seed() noexcept {
   unsigned seed = std::minstd_rand::default_seed;
   if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) < 0) return std::minstd_rand::default_seed;
   return seed;
 }
 
-/// 0.5 s, then twice as long each time, up to 10 s, each with up to 20 % less or more, so that many sources of
-/// one server do not reconnect at the same moment. One thread.
+/// 0.5 s, then twice as long each time, up to 10 s, each with up to 20 % less or more, so that many sources
+/// of one server do not reconnect at the same moment. One thread.
 class BackOff {
  public:
   explicit BackOff(unsigned seed) : random_(seed) {}

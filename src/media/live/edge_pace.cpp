@@ -53,7 +53,8 @@ void EdgePace::catch_up(const Packet& packet, TimePoint now) {
   if (surplus > kReserve) line_ -= to_duration(Seconds(surplus));
 }
 
-/// Seconds. A gap that is far longer than a segment was a pause, for which nothing is kept, unless it comes again.
+/// Seconds. A gap that is far longer than a segment was a pause, for which nothing is kept, unless it comes
+/// again.
 double EdgePace::usual_gap() const {
   constexpr double kMost = 1.75;  // segments: readers look for the next one every half
   constexpr std::size_t kEnough = 4;

@@ -9,15 +9,15 @@
 
 namespace freshframe::media {
 
-/// A playlist brings a whole segment at once. Its packets are spread out on a line: each is due at its own time plus
-/// a delay. The delay must bridge the time until the next burst, and everything above that is needless age: at the
-/// beginning, and after each pause of the server, which brings what it has missed. So the line moves to earlier
-/// times by what is waiting and not needed, as soon as the bursts are known. It moves to later times only when a
-/// burst itself comes too late.
+/// A playlist brings a whole segment at once. Its packets are spread out on a line: each is due at its own
+/// time plus a delay. The delay must bridge the time until the next burst, and everything above that is
+/// needless age: at the beginning, and after each pause of the server, which brings what it has missed. So
+/// the line moves to earlier times by what is waiting and not needed, as soon as the bursts are known. It
+/// moves to later times only when a burst itself comes too late.
 ///
-/// Two rules that seem simpler were tried on recorded streams, and failed: the smallest reserve of the last three
-/// bursts took 12 s to come back after a pause of 4.5 s, and the smallest reserve of any packet ran away on a busy
-/// machine. One thread.
+/// Two rules that seem simpler were tried on recorded streams, and failed: the smallest reserve of the last
+/// three bursts took 12 s to come back after a pause of 4.5 s, and the smallest reserve of any packet ran
+/// away on a busy machine. One thread.
 class EdgePace {
  public:
   struct Packet {

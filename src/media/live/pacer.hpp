@@ -12,8 +12,8 @@
 
 namespace freshframe::media {
 
-/// Behaves like a camera with room for one frame: a late reader gets the newest frame that is due, and the ones
-/// before it are missed. t0 is the time of the first next(). One thread at a time; blocks in next().
+/// Behaves like a camera with room for one frame: a late reader gets the newest frame that is due, and the
+/// ones before it are missed. t0 is the time of the first next(). One thread at a time; blocks in next().
 class Pacer {
  public:
   struct Tick {

@@ -34,8 +34,8 @@ class ReconnectingSource : public VideoSource {
 
   /// One attempt. Throws any std::exception; SourceRefused when another attempt would fail as well.
   virtual void connect(const Context& context) = 0;
-  /// The next frame of the connection. nullopt: the pipeline stops, the source has an end (after finish()), or the
-  /// frame could not be made. Throws
+  /// The next frame of the connection. nullopt: the pipeline stops, the source has an end (after finish()),
+  /// or the frame could not be made. Throws
   /// when the connection is lost.
   virtual std::optional<SourceItem<Frame>> next(const Context& context) = 0;
   /// Ends the connection, even one that connect() has made only in part.

@@ -55,7 +55,7 @@ class LiveConnection final : public PacketConnection {
 
   const std::string url_;  // password masked: for messages
   const OpenOptions& options_;
-  SourceBook& book_;
+  SourceCounters& book_;
   std::optional<DetachedCall>& aside_;  // one call at a time; its owner outlives this connection
   const TimePoint deadline_;            // real time, of the opening
   const std::stop_token stop_;

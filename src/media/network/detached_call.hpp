@@ -12,9 +12,9 @@
 
 namespace freshframe::media {
 
-/// The call begins with the constructor. It must own the data that it uses: it may outlive this object and the
-/// caller. The destructor joins a call that has ended. Any other is left behind, and a later call joins its
-/// thread. Any thread may wait.
+/// The call begins with the constructor. It must own the data that it uses: it may outlive this object and
+/// the caller. The destructor joins a call that has ended. Any other is left behind, and a later call joins
+/// its thread. Any thread may wait.
 class DetachedCall {
  public:
   using Job = std::function<void()>;

@@ -28,13 +28,13 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-constexpr double kGoodbye = 0.1;  // seconds for RTSP's TEARDOWN
+constexpr double kSignOffTime = 0.1;  // seconds for RTSP's TEARDOWN
 
 /// The protocols of further URLs that a server may make FFmpeg open: the network, never a local file.
 constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto";
 
 /// Of playlists, where FFmpeg would begin three segments before the newest one.
-constexpr const char* kStart = "live_start_index";
+constexpr const char* kStartOption = "live_start_index";
 
 /// No unnecessary probing. A user's own options take precedence.
 Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
@@ -45,7 +45,7 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   set_default("protocol_whitelist", kProtocols);
   set_default("fpsprobesize", "0");
   if (url.scheme == "rtsp") set_default("rtsp_flags", "prefer_tcp");
-  if (url.scheme == "http" || url.scheme == "https") set_default(kStart, "-1");
+  if (url.scheme == "http" || url.scheme == "https") set_default(kStartOption, "-1");
   return result;
 }
 
@@ -80,7 +80,7 @@ LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
 
 LiveInput::~LiveInput() {
   const FfmpegErrorCapture errors;
-  interrupt_.arm_closing(kGoodbye);
+  interrupt_.arm_closing(kSignOffTime);
   decoder_.reset();
   input_.reset();
 }
@@ -112,7 +112,8 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   ends_.install(*input);
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
-  if (options_.options.find(kStart) == options_.options.end()) options.remove(kStart);  // it is no playlist
+  if (options_.options.find(kStartOption) == options_.options.end())
+    options.remove(kStartOption);  // it is no playlist
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
   has_whole_pictures_ = ends_.begin(*input_);

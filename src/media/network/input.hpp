@@ -24,7 +24,8 @@
 namespace freshframe::media {
 
 /// Owns all that it uses (except the objects given to interrupt()), so that it can be left behind in a call
-/// that has not returned. One thread at a time. The destructor closes the session with the server within 0.1 s.
+/// that has not returned. One thread at a time. The destructor closes the session with the server within 0.1
+/// s.
 class LiveInput {
  public:
   /// `gate`: counts it as a session; null: no gate.

@@ -164,8 +164,8 @@ void LiveSource::check_fruitful(TimePoint arrived) {
   throw SourceError(text.str(), masked_, EBADMSG);
 }
 
-/// Of packet_. Returns when its picture was captured, as far as this machine can know: what it has arrived later
-/// than others by its own time is part of its age.
+/// Of packet_. Returns when its picture was captured, as far as this machine can know: what it has arrived
+/// later than others by its own time is part of its age.
 TimePoint LiveSource::note_times(const PacketNotes& notes, const Context& context) {
   const auto time = connection_->seconds(packet_->pts);
   const std::string_view bytes(reinterpret_cast<const char*>(packet_->data),

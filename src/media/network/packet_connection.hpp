@@ -19,7 +19,8 @@ namespace freshframe::media {
 struct PacketNotes {
   TimePoint arrived{};     // its first byte, by the context's clock
   bool can_begin = false;  // decoding can begin with it: a key picture
-  /// Unix time of this packet by the server's clock, in seconds, if the server has sent it (RTCP sender reports).
+  /// Unix time of this packet by the server's clock, in seconds, if the server has sent it (RTCP sender
+  /// reports).
   std::optional<double> wall_clock = {};
   PictureNotes picture = {};
   std::uint64_t missing = 0;      // pictures before it of which nothing has come
@@ -42,9 +43,10 @@ class PacketConnection {
   PacketConnection& operator=(const PacketConnection&) = delete;
   virtual ~PacketConnection() = default;
 
-  /// Fills `packet` with the next one of the video stream; nullopt: stopped. Counts damaged packets and stalls.
-  /// Throws SourceError when the server has closed the connection, StreamOver at the end of a stream that has one,
-  /// SourceTimeout when it is silent. After nullopt and after an error only the decoder and the properties can be used.
+  /// Fills `packet` with the next one of the video stream; nullopt: stopped. Counts damaged packets and
+  /// stalls. Throws SourceError when the server has closed the connection, StreamOver at the end of a stream
+  /// that has one, SourceTimeout when it is silent. After nullopt and after an error only the decoder and the
+  /// properties can be used.
   [[nodiscard]] virtual std::optional<PacketNotes> next(AVPacket& packet, const Context& context) = 0;
 
   [[nodiscard]] virtual Decoder& decoder() noexcept = 0;

@@ -35,7 +35,7 @@ class PacketReader {
 struct ReadingParts {
   std::shared_ptr<LiveInput> input;  // shared with the detached call
   std::optional<DetachedCall>& aside;
-  SourceBook& book;
+  SourceCounters& book;
   std::stop_token stop;
 };
 

@@ -8,8 +8,8 @@ namespace freshframe::media {
 
 /// `url` is without its password. All but host_text() throw a SourceError or a SourceTimeout.
 
-/// "'camera.local'". A part of a password in place of the host, because a '/' was not written as %2F, is masked
-/// in `url`, and is not shown here either.
+/// "'camera.local'". A part of a password in place of the host, because a '/' was not written as %2F, is
+/// masked in `url`, and is not shown here either.
 [[nodiscard]] std::string host_text(const std::string& url, const std::string& host);
 
 [[noreturn]] void throw_stopped(const std::string& url);

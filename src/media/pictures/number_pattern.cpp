@@ -35,7 +35,7 @@ Field find_field(std::string_view text, std::size_t from) {
   return {};
 }
 
-std::string unescaped(std::string_view text) {
+std::string with_single_percents(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
     result += text[i];
@@ -88,8 +88,8 @@ NumberPattern::NumberPattern(const std::string& path, const std::string& url) {
       refuse_pattern(url, "a number is written %d (1, 2, ... 10) or %05d (00001, with 1 to 18 digits)");
     }
   }
-  before_ = unescaped(name.substr(0, field.begin));
-  after_ = unescaped(name.substr(field.end));
+  before_ = with_single_percents(name.substr(0, field.begin));
+  after_ = with_single_percents(name.substr(field.end));
 }
 
 std::string_view NumberPattern::digits_of(std::string_view name) const noexcept {

@@ -32,10 +32,10 @@ struct PictureList {
 /// Throws OptionError with `url` for an invalid pattern.
 void check_picture_names(const std::string& path, const std::string& url);
 
-/// Lists the files once. Later files are not found. A folder and a glob give regular files with the suffix of a
-/// picture, "img2" before "img10". For a pattern the numbers are the places, from the lowest on and in steps of
-/// their greatest common divisor (0, 10, 20). Throws SourceError with `url`, also soon after a stop, for any
-/// number of files.
+/// Lists the files once. Later files are not found. A folder and a glob give regular files with the suffix of
+/// a picture, "img2" before "img10". For a pattern the numbers are the places, from the lowest on and in
+/// steps of their greatest common divisor (0, 10, 20). Throws SourceError with `url`, also soon after a stop,
+/// for any number of files.
 [[nodiscard]] PictureList list_pictures(const std::string& path, const std::string& url,
                                         const std::stop_token& stop = {});
 

@@ -10,7 +10,8 @@
 
 namespace freshframe::media {
 
-/// A file of packets that begins with a key frame at its second 0. One thread. All throw Error naming the file.
+/// A file of packets that begins with a key frame at its second 0. One thread. All throw Error naming the
+/// file.
 class Clip {
  public:
   /// Opens the file without changing it.
@@ -24,7 +25,8 @@ class Clip {
   [[nodiscard]] std::int64_t to() const noexcept { return to_; }
   /// Extends it to the ticks `from` to `to`. A clip that has begun is not extended to the front.
   void extend(std::int64_t from, std::int64_t to);
-  /// Begins at the last key frame at or before from(). False: it would end before the first frame in the ring.
+  /// Begins at the last key frame at or before from(). False: it would end before the first frame in the
+  /// ring.
   [[nodiscard]] bool begin(const AVCodecContext& codec, const Dictionary& options, const PacketRing& ring);
   /// Writes the packets of the ring that have not been written. False: the ring has packets after the clip's
   /// end.

@@ -103,8 +103,8 @@ struct ClipRecorder::Impl {
     throw_failure();
   }
 
-  /// A failure is thrown with the next frame, which on_error may skip. When the source is away, save() still gives
-  /// the seconds before, and clips end at their time.
+  /// A failure is thrown with the next frame, which on_error may skip. When the source is away, save() still
+  /// gives the seconds before, and clips end at their time.
   void idle() {
     const auto away = Seconds(context->clock.now() - *written).count();
     if (away >= media::kPause && !std::exchange(paused, true)) {

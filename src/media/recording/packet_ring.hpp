@@ -28,8 +28,8 @@ class PacketRing {
   /// The packet of the last key frame at or before `tick`, or else the first packet; the next key frame where
   /// `tick` is in a pause of the stream before it. nullptr: the ring is empty.
   [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
-  /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns false.
-  /// False: it did.
+  /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns
+  /// false. False: it did.
   [[nodiscard]] bool visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const;
 
   /// The pts of the newest frame; INT64_MIN: the ring is empty.

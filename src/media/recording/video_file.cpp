@@ -174,8 +174,8 @@ struct VideoFile::Impl {
                                "' continues it");
   }
 
-  /// A process that is killed while the source is away loses no frame that came before. A failure is thrown with
-  /// the next frame, which on_error may skip.
+  /// A process that is killed while the source is away loses no frame that came before. A failure is thrown
+  /// with the next frame, which on_error may skip.
   void pause() noexcept {
     paused = true;
     try {

@@ -7,8 +7,8 @@
 
 namespace freshframe::media {
 
-/// Calls `part(done, left)`, which returns what read() or write() returns, until `size` bytes are done. Returns 0, or
-/// the number of the error: EIO when nothing more can be read or written and there is no error.
+/// Calls `part(done, left)`, which returns what read() or write() returns, until `size` bytes are done.
+/// Returns 0, or the number of the error: EIO when nothing more can be read or written and there is no error.
 template <class Part>
 [[nodiscard]] int transfer_whole(std::size_t size, const Part& part) {
   std::size_t done = 0;

@@ -15,7 +15,7 @@ extern "C" {
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr long kLargestBuffer = 1L << 30U;  // bytes
+constexpr long kLargestReceiveBuffer = 1L << 30U;  // bytes
 
 bool knows(const AVClass* of, const std::string& name) {
   return av_opt_find(static_cast<void*>(&of), name.c_str(), nullptr, 0,
@@ -38,8 +38,8 @@ bool read_entry(const std::string& name, const std::string& value, ClientOptions
     into.session.transport = Transport::TcpThenUdp;
   } else if (name == "user_agent" && value.find_first_of("\r\n") == std::string::npos) {
     into.session.user_agent = value;
-  } else if (name == "buffer_size" && core::number_at(value, kLargestBuffer)) {
-    into.session.receive_buffer = static_cast<int>(*core::number_at(value, kLargestBuffer));
+  } else if (name == "buffer_size" && core::number_at(value, kLargestReceiveBuffer)) {
+    into.session.receive_buffer = static_cast<int>(*core::number_at(value, kLargestReceiveBuffer));
   } else if (knows(avcodec_get_class(), name) && !knows(avformat_get_class(), name)) {
     into.decoder[name] = value;
   } else {

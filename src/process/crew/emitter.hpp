@@ -26,8 +26,8 @@ struct Outcome {
   bool processed = false;  // counted as such when its turn has come
 };
 
-/// Used by the control thread. A thread of its own, started when an edge is full for the first time, emits the
-/// results that would wait.
+/// Used by the control thread. A thread of its own, started when an edge is full for the first time, emits
+/// the results that would wait.
 class Emitter {
  public:
   Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell);

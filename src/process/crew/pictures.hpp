@@ -17,8 +17,8 @@ struct PlacedFrame {
   std::vector<std::shared_ptr<const Slab>> slabs;
 };
 
-/// The frame's own format first, then every other one that has been made and is in a slab. A picture elsewhere
-/// is copied into a slab, once. Throws Error when there is no room.
+/// The frame's own format first, then every other one that has been made and is in a slab. A picture
+/// elsewhere is copied into a slab, once. Throws Error when there is no room.
 [[nodiscard]] PlacedFrame place(const Frame& frame, SlabPool& pool);
 
 }  // namespace freshframe::process

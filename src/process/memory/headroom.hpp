@@ -7,8 +7,8 @@
 
 namespace freshframe::process {
 
-/// Bytes that this process may still use: the minimum left in the machine and in every control group above it.
-/// Caches of files count as free. `root` is the folder of /proc and /sys, for tests.
+/// Bytes that this process may still use: the minimum left in the machine and in every control group above
+/// it. Caches of files count as free. `root` is the folder of /proc and /sys, for tests.
 ///
 /// The memory of a memfd is charged to the control group. Beyond its limit the OOM killer ends a process,
 /// without an error for the caller (tried), so the limit must be checked before.

@@ -18,8 +18,8 @@ class FreeSpace {
  public:
   explicit FreeSpace(std::size_t bytes);
 
-  /// A slot's size: whole pages, in eight steps from one power of two to the next, so that pictures of similar
-  /// sizes fit into the same slots.
+  /// A slot's size: whole pages, in eight steps from one power of two to the next, so that pictures of
+  /// similar sizes fit into the same slots.
   [[nodiscard]] static std::size_t slot_size(std::size_t bytes) noexcept;
 
   /// The offset of a slot of slot_size(bytes); nothing: no part is large enough.

@@ -183,8 +183,8 @@ struct OfProcess {
   int users FRESHFRAME_GUARDED_BY(mutex) = 0;
 };
 
-// The last one is of this process, those before it are of the processes of which it is a fork. Changed only in a child
-// that has one thread.
+// The last one is of this process, those before it are of the processes of which it is a fork. Changed only
+// in a child that has one thread.
 struct Generations {
   Generations() { all.push_back(std::make_unique<OfProcess>()); }
   std::vector<std::unique_ptr<OfProcess>> all;

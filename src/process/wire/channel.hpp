@@ -12,8 +12,8 @@
 
 namespace freshframe::process {
 
-/// A SOCK_SEQPACKET socket: a message arrives whole or not at all, and a peer's death is the end of the stream.
-/// Sending and receiving may be done by two threads; each by one at a time.
+/// A SOCK_SEQPACKET socket: a message arrives whole or not at all, and a peer's death is the end of the
+/// stream. Sending and receiving may be done by two threads; each by one at a time.
 class Channel {
  public:
   static constexpr std::size_t kMostBytes = std::size_t{128} << 10;  // of one message

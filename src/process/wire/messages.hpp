@@ -40,8 +40,8 @@ struct PictureMessage {
   std::vector<PlanePlace> planes;
 };
 
-/// A value's bytes: of one kind, in several parts. They follow the message or are in shared memory: in a slab's
-/// slot (to a worker) or at the start of the worker's result memory (to the parent).
+/// A value's bytes: of one kind, in several parts. They follow the message or are in shared memory: in a
+/// slab's slot (to a worker) or at the start of the worker's result memory (to the parent).
 struct ValueMessage {
   std::uint8_t kind = kNoValue;
   std::vector<std::uint64_t> parts;  // sizes

@@ -18,8 +18,8 @@ class WorkerEnd::Leases {
  public:
   explicit Leases(Descriptor socket) : channel_(std::move(socket), true) {}
 
-  /// Reported with the next reply, or at once while there is no request, because an idle camera causes no next
-  /// one.
+  /// Reported with the next reply, or at once while there is no request, because an idle camera causes no
+  /// next one.
   void drop(std::uint64_t lease) noexcept {
     const Lock lock(mutex_);
     try {
@@ -259,8 +259,8 @@ WorkerEnd::Pending& WorkerEnd::first_pending() {
   return pending_.front();
 }
 
-// With the answer the parent turns the picture into a loan of the worker, so leases are returned with the last
-// one.
+// With the answer the parent turns the picture into a loan of the worker, so leases are returned with the
+// last one.
 std::vector<std::uint64_t> WorkerEnd::end_request() {
   pending_.pop_front();
   return pending_.empty() ? leases_->take_released() : std::vector<std::uint64_t>();

@@ -80,8 +80,8 @@ class WorkerEnd {
   [[nodiscard]] Frame frame_of(const RequestMessage& message);
   [[nodiscard]] Picture picture_of(const PictureMessage& message) const;
   [[nodiscard]] ReceivedValue value_of(const ValueMessage& message) const;
-  /// Makes room for `bytes` in the result memory, and waits until the parent has read its content; throws Error
-  /// with the parent's reason.
+  /// Makes room for `bytes` in the result memory, and waits until the parent has read its content; throws
+  /// Error with the parent's reason.
   void need(std::uint64_t bytes);
   void send(const ByteWriter& message);
   [[noreturn]] void throw_parent_ended();

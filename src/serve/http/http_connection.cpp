@@ -174,8 +174,8 @@ void HttpConnection::send(Reply reply, bool keep_alive) {
                    });
 }
 
-// Closing with unread bytes would reset the connection, and the peer would lose the answer. So it reads on for
-// a while.
+// Closing with unread bytes would reset the connection, and the peer would lose the answer. So it reads on
+// for a while.
 void HttpConnection::finish() {
   ErrorCode ignored;
   (void)socket_.shutdown(Socket::shutdown_send, ignored);

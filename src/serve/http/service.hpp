@@ -25,8 +25,8 @@ namespace freshframe::serve {
 
 class Viewer;
 
-/// Used on the thread that runs `io()`, except for the constructor and the destructor: the thread must not run
-/// then.
+/// Used on the thread that runs `io()`, except for the constructor and the destructor: the thread must not
+/// run then.
 class Service final : public StateSource {
  public:
   using Clock = std::chrono::steady_clock;

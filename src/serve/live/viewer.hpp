@@ -27,7 +27,8 @@ namespace freshframe::serve {
 class Service;
 
 /// Kept alive by its pending operations. On the network's thread. The messages are shared with all viewers. A
-/// viewer has only a few hundred bytes of its own, which is the cost of one that stops reading until it is cut.
+/// viewer has only a few hundred bytes of its own, which is the cost of one that stops reading until it is
+/// cut.
 class Viewer final : public Connection, private PictureClient, public std::enable_shared_from_this<Viewer> {
  public:
   using Request = boost::beast::http::request<boost::beast::http::empty_body>;

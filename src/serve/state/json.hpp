@@ -12,9 +12,9 @@
 
 namespace freshframe::serve {
 
-/// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. Control characters,
-/// `<`, `>`, `&` and the line separators of JavaScript are escaped, so that it is also safe in HTML and
-/// scripts.
+/// Appends `text` as a JSON string with its quotes. Bytes that are not UTF-8 become U+FFFD. Control
+/// characters, `<`, `>`, `&` and the line separators of JavaScript are escaped, so that it is also safe in
+/// HTML and scripts.
 void append_json(std::string& out, std::string_view text);
 
 /// `text` with every byte that is not UTF-8 replaced by U+FFFD.

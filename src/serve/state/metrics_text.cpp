@@ -92,8 +92,8 @@ class MetricsWriter {
   std::string pipeline_;
 };
 
-// One metric for each field with a metric's name. `samples` calls its argument with the labels and counters of
-// each item.
+// One metric for each field with a metric's name. `samples` calls its argument with the labels and counters
+// of each item.
 template <class Fields, class Samples>
 void write_fields(MetricsWriter& out, const Fields& fields, const Samples& samples) {
   for_each_field(fields, [&](const auto& field) {

@@ -21,7 +21,8 @@ class Sampler {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  /// `away_limit`: seconds that a source may deliver nothing before health_of() reports it; nullopt: any time.
+  /// `away_limit`: seconds that a source may deliver nothing before health_of() reports it; nullopt: any
+  /// time.
   explicit Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double> away_limit = {});
 
   void look(Time now, GilFindings gil);

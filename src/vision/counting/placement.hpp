@@ -11,14 +11,14 @@
 
 namespace freshframe::vision {
 
-/// Whether points that are whole numbers may all lie within 0 to 1: a line may be one pixel long, but a zone of one
-/// pixel is the whole picture in shares.
+/// Whether points that are whole numbers may all lie within 0 to 1: a line may be one pixel long, but a zone
+/// of one pixel is the whole picture in shares.
 enum class OnePixel : bool { Allowed, Refused };
 /// Throws OptionError for points that are shares of the picture: all within 0 to 1.
 void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_pixel);
 
-/// Warns once per source when all points lie on one side of the picture. An error would be too much: boxes may be
-/// in the coordinates of another picture than the sample's frame, such as one that was cropped.
+/// Warns once per source when all points lie on one side of the picture. An error would be too much: boxes
+/// may be in the coordinates of another picture than the sample's frame, such as one that was cropped.
 class Placement {
  public:
   /// `what`: "line" or "zone".

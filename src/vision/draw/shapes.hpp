@@ -27,8 +27,8 @@ class AnnotatePen {
 
   void outline(const Circle& circle, const Color& color);
   void outline(const Detection& box, const Color& color);
-  /// From corner to corner; `closed`: and back to the first one. Corners in pixels counted from the centre of the top
-  /// left one.
+  /// From corner to corner; `closed`: and back to the first one. Corners in pixels counted from the centre of
+  /// the top left one.
   void path(const std::vector<Point>& corners, bool closed, const Color& color);
   /// A tag whose middle is at a place.
   void tag(const Point& middle, const std::string& text, const Color& color, Labels& labels);

@@ -28,8 +28,8 @@ class Trails {
 
   /// The results have ids. A pts before the last one drops the source's trails.
   void add(const Circles& circles, int source, double pts);
-  /// The point of a box is its middle. Points are in pixels counted from the centre of the top left one, as for
-  /// circles.
+  /// The point of a box is its middle. Points are in pixels counted from the centre of the top left one, as
+  /// for circles.
   void add(const Detections& found, int source, double pts);
   /// Empty when the id was not seen.
   [[nodiscard]] const Trail& of(int source, std::int64_t id) const;

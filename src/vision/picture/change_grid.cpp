@@ -10,8 +10,9 @@
 namespace freshframe::vision {
 namespace {
 
-// A change is greater than this, in grey levels of a cell's mean: the faintest detectable ball in half a cell.
-// And it is greater than so many times the median over all cells, which measures the noise after compression.
+// A change is greater than this, in grey levels of a cell's mean: the faintest detectable ball in half a
+// cell. And it is greater than so many times the median over all cells, which measures the noise after
+// compression.
 constexpr float kMinChange = 5 * kMeanScale;
 constexpr float kOfNoise = 8;
 // Cells that touch a changed one need half of that, so that a region that changes together is searched

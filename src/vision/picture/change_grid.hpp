@@ -13,12 +13,12 @@
 namespace freshframe::vision {
 
 /// Compares the mean brightness of cells; small steps add up, because a cell is compared with its own last
-/// search and not with the picture before. A change of brightness by the same factor everywhere does not count.
-/// One thread at a time; keeps its memory.
+/// search and not with the picture before. A change of brightness by the same factor everywhere does not
+/// count. One thread at a time; keeps its memory.
 class ChangeGrid {
  public:
-  /// Takes the next picture. False when it is the first, or of another size than the one before: then there is
-  /// no comparison until searched_all().
+  /// Takes the next picture. False when it is the first, or of another size than the one before: then there
+  /// is no comparison until searched_all().
   [[nodiscard]] bool measure(const Plane& luma);
   /// Marks the cells that changed; `out` has the picture's size. False, without any mark, when nearly all of
   /// the picture has changed, as with a moving camera.

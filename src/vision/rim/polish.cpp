@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // A disc that moves while the shutter is open has an edge that is as wide as the motion in its direction and
-// sharp across it. The square of the width in the direction n is  n' M n,  M of rank one for even motion along a
-// line. So M and the circle are the unknowns of all rays, found by Gauss-Newton with a weight for each ray.
+// sharp across it. The square of the width in the direction n is  n' M n,  M of rank one for even motion
+// along a line. So M and the circle are the unknowns of all rays, found by Gauss-Newton with a weight for
+// each ray.
 #include "vision/rim/polish.hpp"
 
 #include <algorithm>

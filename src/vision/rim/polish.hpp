@@ -10,7 +10,8 @@ namespace freshframe::vision {
 
 /// Moves a circle that is right to about a pixel onto the middle of its edge, to about a tenth of a pixel
 /// where the edge is clear. For a disc that moved while the shutter was open that is the middle of its path.
-/// Reads only the smoothed luma of `field`. Returns the circle unchanged when too little of its rim is visible.
+/// Reads only the smoothed luma of `field`. Returns the circle unchanged when too little of its rim is
+/// visible.
 [[nodiscard]] Circle polished(const GradientField& field, const Circle& circle) noexcept;
 
 }  // namespace freshframe::vision

@@ -17,8 +17,8 @@ class Refinement {
   /// Drops the circles of the previous picture.
   void start(const GradientField& field);
 
-  /// Moves `circle` and leaves its final rays in `rim`. False when there is too little rim, or when an earlier
-  /// candidate was moved to the same place.
+  /// Moves `circle` and leaves its final rays in `rim`. False when there is too little rim, or when an
+  /// earlier candidate was moved to the same place.
   [[nodiscard]] bool refine(Circle& circle, Rim& rim);
 
  private:

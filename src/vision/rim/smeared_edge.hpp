@@ -8,12 +8,13 @@
 
 namespace freshframe::vision {
 
-/// Brightness on a ray from a circle's centre, one sample per pixel, the same number on both sides of the rim.
+/// Brightness on a ray from a circle's centre, one sample per pixel, the same number on both sides of the
+/// rim.
 using EdgeSamples = std::span<const float>;
 
 /// The result of a fit of the edge's model to one ray, for the two unknowns that all rays share: the distance
-/// of the edge outwards from the rim (0), and the square of its width caused by motion (1). Level and contrast
-/// of the ray, and the slope of the brightness inside, are fitted and eliminated.
+/// of the edge outwards from the rim (0), and the square of its width caused by motion (1). Level and
+/// contrast of the ray, and the slope of the brightness inside, are fitted and eliminated.
 struct EdgeEvidence {
   double residual = 0;                // mean square, grey levels
   std::array<double, 3> curvature{};  // of half the sum of squares: 00, 01, 11

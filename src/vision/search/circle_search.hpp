@@ -20,10 +20,10 @@ void check_picture(const Plane& luma);
 /// From the coordinates of a region to those of the whole picture.
 void move_to_picture(std::span<Circle> circles, const Region& roi);
 
-/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last run
-/// at full size and again at half size: there the edges of blurred circles are steep, and faint ones exceed the
-/// noise. The cost is linear in the number of pixels up to the arcs, and bounded from there on for any picture.
-/// One thread at a time; allocates only for a larger or busier picture than before.
+/// Gradient field, edge chains, arcs, candidates, refinement, learned validation, choice. All but the last
+/// run at full size and again at half size: there the edges of blurred circles are steep, and faint ones
+/// exceed the noise. The cost is linear in the number of pixels up to the arcs, and bounded from there on for
+/// any picture. One thread at a time; allocates only for a larger or busier picture than before.
 class CircleSearch {
  public:
   /// Throws OptionError for invalid options.
@@ -34,8 +34,8 @@ class CircleSearch {
   /// Searches only the cells of `plan`, and tries its expected circles.
   [[nodiscard]] std::vector<Circle> find(const Plane& luma, const SearchPlan& plan);
 
-  /// Gets every refined candidate with its features, its probability as the score, before the choice. Makes the
-  /// search slow, because no candidate is skipped any more.
+  /// Gets every refined candidate with its features, its probability as the score, before the choice. Makes
+  /// the search slow, because no candidate is skipped any more.
   using Observer = std::function<void(const Circle&, const Features&)>;
   void set_observer(Observer observer);
 

@@ -10,8 +10,8 @@
 
 namespace freshframe::vision {
 
-/// Rows and grids of at least three equal discs with small gaps, as on calibration boards. The surroundings of
-/// such a disc look like texture, although they are equal discs. One thread at a time.
+/// Rows and grids of at least three equal discs with small gaps, as on calibration boards. The surroundings
+/// of such a disc look like texture, although they are equal discs. One thread at a time.
 class DiscRows {
  public:
   /// Finds the rows among `circles`. They may contain a disc more than once, in nearly the same place.

@@ -13,8 +13,8 @@
 
 namespace freshframe::vision {
 
-/// The state of one source, with which most pictures are searched only in part. One thread at a time; keeps its
-/// memory.
+/// The state of one source, with which most pictures are searched only in part. One thread at a time; keeps
+/// its memory.
 class PartialSearch {
  public:
   /// `full_every`: seconds between searches of the whole picture; 0: every picture.

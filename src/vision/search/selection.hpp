@@ -16,7 +16,8 @@ namespace freshframe::vision {
 class Selection {
  public:
   void start() { found_.clear(); }
-  /// `circle.confidence` is its probability, `coverage` the visible share of its rim in the pass that found it.
+  /// `circle.confidence` is its probability, `coverage` the visible share of its rim in the pass that found
+  /// it.
   /// `flawless`: see is_flawless(). Such a circle is added at any probability, because it may be in a row.
   void add(const Circle& circle, float coverage, SearchPass& pass, bool flawless);
   /// Whether a similar circle has been found that is almost certainly real.

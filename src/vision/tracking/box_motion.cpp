@@ -2,9 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 //
 // Overlap is no test where the predicted place is uncertain: a small box that moves by its own width does not
-// overlap at all. So both boxes are first enlarged by that uncertainty, as F. Yang et al. do by a fixed factor
-// ("Hard to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering the
-// Matching Space", WACV 2023).
+// overlap at all. So both boxes are first enlarged by that uncertainty, as F. Yang et al. do by a fixed
+// factor ("Hard to Track Objects with Irregular Motions and Similar Appearances? Make It Easier by Buffering
+// the Matching Space", WACV 2023).
 #include "vision/tracking/box_motion.hpp"
 
 #include <algorithm>
@@ -21,8 +21,8 @@ constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;
 constexpr double kNoise = 1, kNoiseOfSize = 0.05;
 // Of width and height: standard deviation of the measurement and of the change per second, both as fractions.
 constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
-// Standard deviation of a measured edge, pixels. It is most of the noise of a narrow box, which belongs to something
-// far away.
+// Standard deviation of a measured edge, pixels. It is most of the noise of a narrow box, which belongs to
+// something far away.
 constexpr double kEdgeNoise = 2;
 constexpr double kSizeGate = 9;         // squared standard deviations
 constexpr double kSizeGain = 0.4;       // of a new measurement
@@ -57,8 +57,8 @@ Sides sides_of(const Detection& box) {
           std::max(kMinSideOfBox, double{box.y2} - double{box.y1})};
 }
 
-// The change of a side in squared standard deviations, `age` seconds after its last measurement. The two edges of
-// the shorter side bound the relative noise of both measurements.
+// The change of a side in squared standard deviations, `age` seconds after its last measurement. The two
+// edges of the shorter side bound the relative noise of both measurements.
 double side_cost(double expected, double measured, double age) {
   const double drift = kSizeDrift * age;
   const double edge = kEdgeNoise / std::min(expected, measured);

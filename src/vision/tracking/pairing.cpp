@@ -46,8 +46,8 @@ void Pairing::allow(std::size_t track, std::size_t find, double cost) {
   pairs_.push_back({track, find, cost});
 }
 
-// Keeps the cheapest pairs of the current track. Of equal ones each track keeps different ones, so that a crowd
-// in one place finds enough partners.
+// Keeps the cheapest pairs of the current track. Of equal ones each track keeps different ones, so that a
+// crowd in one place finds enough partners.
 void Pairing::thin_out() {
   if (pairs_.size() - first_of_track_ <= kMaxPairs) return;
   const auto first = pairs_.begin() + static_cast<std::ptrdiff_t>(first_of_track_);

@@ -14,8 +14,9 @@
 
 namespace freshframe::vision {
 
-/// A sparse assignment: pairs without a common track or find are solved separately, so the cost is the sum over
-/// the connected components. Of each track only the kMaxPairs cheapest pairs are considered. Keeps its memory.
+/// A sparse assignment: pairs without a common track or find are solved separately, so the cost is the sum
+/// over the connected components. Of each track only the kMaxPairs cheapest pairs are considered. Keeps its
+/// memory.
 class Pairing {
  public:
   static constexpr std::size_t kMaxPairs = 16;

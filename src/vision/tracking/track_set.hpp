@@ -37,14 +37,14 @@ struct TrackRules {
   int confirming_hits = 2;          // others are confirmed when seen again
 };
 
-/// The tracks of one kind of object. `Model` defines its motion and its match with finds. It has the types Item
-/// (a find, with a member `confidence`) and State, and the functions
+/// The tracks of one kind of object. `Model` defines its motion and its match with finds. It has the types
+/// Item (a find, with a member `confidence`) and State, and the functions
 ///   State start(const Item&), void predict(State&, double dt), Fit fit(const State&, const Item&),
 ///   void hit(State&, const Item&), bool counts(const Item&), double place(const Item&),
 ///   std::pair<double, double> reach(const State&).
-/// predict() starts from the last hit. reach() is the interval of place() (any coordinate) outside of which no
-/// find fits. Finds for which counts() is false, such as those with NaN, are ignored. One thread at a time;
-/// keeps its memory.
+/// predict() starts from the last hit. reach() is the interval of place() (any coordinate) outside of which
+/// no find fits. Finds for which counts() is false, such as those with NaN, are ignored. One thread at a
+/// time; keeps its memory.
 template <class Model>
 class TrackSet {
  public:
@@ -56,7 +56,8 @@ class TrackSet {
   static constexpr double kBlindGaps = 2;
   /// Bounds the time of the pairing. With so many tracks, a new one begins only after another has ended.
   static constexpr std::size_t kMaxTracks = 512;
-  /// Likewise: of more finds the most confident are considered. Detectors without suppression return thousands.
+  /// Likewise: of more finds the most confident are considered. Detectors without suppression return
+  /// thousands.
   static constexpr std::size_t kMaxFinds = 1024;
   /// Seconds. Beyond this the predicted variance overflows.
   static constexpr double kMaxMaxGap = 1e6;

@@ -159,7 +159,8 @@ TEST(GilCallStack, AThreadThatComputesIsSampledByTheKernelOrByATimer) {
   }
 }
 
-// A copy of a stack may be shorter than the stack: what lies beyond it belongs to later calls when it is unwound.
+// A copy of a stack may be shorter than the stack: what lies beyond it belongs to later calls when it is
+// unwound.
 TEST(GilCallStack, WhatTheCopyOfAStackDoesNotHoldIsNotReadFromTheStackOfNow) {
   StackSample sample = sample_here();
   CallStacks stacks;

@@ -60,8 +60,8 @@ TEST(BoxAssociator, SmallFastBoxesKeepTheirIdsAlthoughTheyNeverOverlap) {
   }
 }
 
-// One walker at 15 pictures per second for 7 s, whose box jitters by a standard deviation of `noise` pixels per edge.
-// The number of ids of 30 such walks.
+// One walker at 15 pictures per second for 7 s, whose box jitters by a standard deviation of `noise` pixels
+// per edge. The number of ids of 30 such walks.
 std::size_t ids_of_walks(double width, double height, double noise) {
   std::size_t count = 0;
   for (unsigned seed = 0; seed < 30; ++seed) {

@@ -113,7 +113,8 @@ Canvas target() {
   return canvas;
 }
 
-// Only the sides of a smeared disc are sharp: the middle of the motion follows from how wide the other edges are.
+// Only the sides of a smeared disc are sharp: the middle of the motion follows from how wide the other edges
+// are.
 TEST(CircleFinder, PlacesADiscHalfWayThroughItsMotion) {
   CircleFinder finder(kWide);
   constexpr int kPictures = 12;

@@ -13,8 +13,8 @@
 namespace freshframe::media {
 namespace {
 
-/// The decoders of MPEG-1, -2 and -4 and of VC-1 take the flag to mean that there are no B-frames, and return those
-/// in the order in which they are coded. Without it they find out by themselves.
+/// The decoders of MPEG-1, -2 and -4 and of VC-1 take the flag to mean that there are no B-frames, and return
+/// those in the order in which they are coded. Without it they find out by themselves.
 bool keeps_order_at_low_delay(AVCodecID codec) {
   switch (codec) {
     case AV_CODEC_ID_MPEG1VIDEO:

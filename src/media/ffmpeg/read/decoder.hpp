@@ -26,8 +26,8 @@ class Decoder {
  public:
   enum class Result { Frame, NeedsPacket, Damaged, End };
 
-  /// 8192 x 8192: the largest picture that a header may make this process allocate. FFmpeg's option max_pixels
-  /// changes it.
+  /// 8192 x 8192: the largest picture that a header may make this process allocate. FFmpeg's option
+  /// max_pixels changes it.
   static constexpr std::int64_t kMostPixels = std::int64_t{8192} * 8192;
 
   /// Removes from `options` the entries that the codec has used. Throws Error.
@@ -53,7 +53,8 @@ class Decoder {
   [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
   /// From now on also frames that follow no key frame, which may have gaps.
   void show_incomplete() noexcept { codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; }
-  /// The decoder concealed errors in this frame. That it follows no key frame is none after show_incomplete().
+  /// The decoder concealed errors in this frame. That it follows no key frame is none after
+  /// show_incomplete().
   [[nodiscard]] bool is_damaged(const AVFrame& frame) const noexcept {
     const bool incomplete = (codec_->flags & AV_CODEC_FLAG_OUTPUT_CORRUPT) != 0;
     return (!incomplete && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;

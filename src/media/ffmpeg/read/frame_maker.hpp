@@ -21,8 +21,8 @@ struct FrameSize {
 /// The user's size for all frames.
 [[nodiscard]] std::optional<FrameSize> wanted_size(const OpenOptions& options);
 
-/// The format whose memory layout `format` has: such a frame keeps the decoder's memory. An alpha plane is left
-/// out.
+/// The format whose memory layout `format` has: such a frame keeps the decoder's memory. An alpha plane is
+/// left out.
 [[nodiscard]] std::optional<PixelFormat> same_layout(AVPixelFormat format) noexcept;
 
 /// The range that the samples have: FFmpeg leaves it open in most streams.
@@ -51,8 +51,9 @@ class FrameMaker {
  public:
   explicit FrameMaker(std::optional<FrameSize> size = std::nullopt) : size_(size) {}
 
-  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory. 10 bit, palettes, alpha and the
-  /// rest become the 8-bit format with the same chroma. Rotated pictures are copied upright. Throws Error.
+  /// Planar 8-bit YUV, NV12, gray and packed RGB keep the decoder's own memory. 10 bit, palettes, alpha and
+  /// the rest become the 8-bit format with the same chroma. Rotated pictures are copied upright. Throws
+  /// Error.
   [[nodiscard]] Frame make(AvFramePtr frame);
   /// The size of the frame that make() would return.
   [[nodiscard]] FrameSize size_of(const AVFrame& frame) const noexcept;

@@ -15,7 +15,7 @@
 namespace freshframe::media {
 namespace {
 
-bool is_video(const AVStream& stream) {
+bool has_video_codec(const AVStream& stream) {
   const auto& parameters = *stream.codecpar;
   return parameters.codec_type == AVMEDIA_TYPE_VIDEO && parameters.codec_id != AV_CODEC_ID_NONE;
 }
@@ -74,7 +74,7 @@ bool header_tells_all(AVFormatContext& input) {
 bool must_read_ahead(const AVFormatContext& input) {
   if ((input.ctx_flags & AVFMTCTX_NOHEADER) == 0) return false;
   return std::none_of(input.streams, input.streams + input.nb_streams,
-                      [](const AVStream* stream) { return is_video(*stream); });
+                      [](const AVStream* stream) { return has_video_codec(*stream); });
 }
 
 int find_streams_within(AVFormatContext& input, const std::string& most_pixels) {
@@ -99,7 +99,7 @@ int read_ahead(AVFormatContext& input, std::deque<AvPacketPtr>& packets) {
     if (result == AVERROR(EAGAIN) && !interrupted(input)) continue;
     if (result < 0) return result;
     bytes += packet->size + 1;
-    const bool found = is_video(*input.streams[packet->stream_index]);
+    const bool found = has_video_codec(*input.streams[packet->stream_index]);
     packets.push_back(std::move(packet));
     if (found) break;
   }

@@ -16,8 +16,8 @@ namespace freshframe::media {
 /// The header lists no video, and declares that there may be further streams.
 [[nodiscard]] bool must_read_ahead(const AVFormatContext& input);
 
-/// The container's header contains all that avformat_find_stream_info() derives from decoded frames: size, rate
-/// and reordering of the only video stream. The reordering is then among the stream's parameters.
+/// The container's header contains all that avformat_find_stream_info() derives from decoded frames: size,
+/// rate and reordering of the only video stream. The reordering is then among the stream's parameters.
 [[nodiscard]] bool header_tells_all(AVFormatContext& input);
 
 /// As avformat_find_stream_info(), which has no limit for streams that it finds meanwhile: those of transport

@@ -23,8 +23,8 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-/// The new place of pixel (x, y) of the stored picture: x' = xx * x + xy * y, y' = yx * x + yy * y, each -1, 0
-/// or 1.
+/// The new place of pixel (x, y) of the stored picture: x' = xx * x + xy * y, y' = yx * x + yy * y, each -1,
+/// 0 or 1.
 struct Axes {
   int xx = 1;
   int xy = 0;

@@ -22,8 +22,8 @@ struct Turn {
   bool operator==(const Turn&) const = default;
 };
 
-/// From the stream's display matrix (9 numbers), for multiples of 90 degrees and mirroring. Pictures with other
-/// angles stay as stored.
+/// From the stream's display matrix (9 numbers), for multiples of 90 degrees and mirroring. Pictures with
+/// other angles stay as stored.
 [[nodiscard]] Turn turn_of(const std::int32_t* display_matrix) noexcept;
 /// From the container. A frame's own orientation takes precedence.
 [[nodiscard]] Turn turn_of(const AVStream& stream) noexcept;

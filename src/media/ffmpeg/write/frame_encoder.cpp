@@ -30,7 +30,7 @@ constexpr int kTicks = 90000;
 /// MPEG-4 part 2 has 16 bits for it.
 constexpr int kTicksMpeg4 = 60000;
 constexpr int kMostEncoderThreads = 64;
-constexpr double kHighestFps = 1000;
+constexpr double kHighestEncodedFps = 1000;
 
 bool is_avi(const AVOutputFormat& container) {
   return std::string_view(container.name) == "avi";
@@ -52,8 +52,8 @@ AVRational mpeg2_rate(double fps) {
   return found != kRates.end() ? *found : av_d2q(fps, kTicks);
 }
 
-/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: each frame has a slot of 1 / fps. In AVI empty
-/// slots are written.
+/// AVI has no timestamps, and MPEG-1 and MPEG-2 count by frames: each frame has a slot of 1 / fps. In AVI
+/// empty slots are written.
 AVRational time_base(const AVOutputFormat& container, const AVCodec& encoder, AVRational fps) {
   if (is_avi(container) || is_mpeg2(encoder)) return av_inv_q(fps);
   return {1, encoder.id == AV_CODEC_ID_MPEG4 ? kTicksMpeg4 : kTicks};
@@ -116,7 +116,7 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
                       "ends in .mp4, .mkv or .webm");
   }
   check_options(what, container, *encoder, options);
-  if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestFps)) {
+  if (options.fps && !(*options.fps > 0 && *options.fps <= kHighestEncodedFps)) {
     throw OptionError("fps of a video file must be above 0 and at most 1000, got " +
                       std::to_string(*options.fps));
   }
@@ -167,7 +167,7 @@ Dictionary FrameEncoder::start(const Frame& first, double fps) {
   jpeg_ = encoder->id == AV_CODEC_ID_MJPEG;
   const auto sample = prepared(first);
   format_ = sample.picture_format();
-  fps = std::clamp(fps, 1.0, kHighestFps);
+  fps = std::clamp(fps, 1.0, kHighestEncodedFps);
   const bool guessed = !options_.fps;
   codec_ =
       set_up_codec(*encoder, sample, guessed && is_mpeg2(*encoder) ? mpeg2_rate(fps) : av_d2q(fps, kTicks));

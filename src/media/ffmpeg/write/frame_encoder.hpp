@@ -19,8 +19,8 @@ using PacketSink = std::function<void(AVPacket& packet)>;
 
 /// Of a stream with a single frame, which has no step between two.
 inline constexpr double kFallbackFps = 25;
-/// Seconds between two frames after which the encoder begins a new group of pictures: no frame from before such a
-/// pause waits for one from after it, and none refers to one on the other side.
+/// Seconds between two frames after which the encoder begins a new group of pictures: no frame from before
+/// such a pause waits for one from after it, and none refers to one on the other side.
 inline constexpr double kPause = 10;
 
 /// The codec in `options`, or the container's default if they name none.
@@ -34,9 +34,10 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
 /// throw Error that names `what`, such as "'out.mp4'".
 ///
 /// Note [Pauses]
-/// At a pause of the stream the encoder is drained, and another one with the same settings begins with a key frame.
-/// An encoder that worked through it would store frames from before the pause behind one from after it: they would
-/// be lost with a file that ends at the pause, and MP4 has no room for the differences between their times.
+/// At a pause of the stream the encoder is drained, and another one with the same settings begins with a key
+/// frame. An encoder that worked through it would store frames from before the pause behind one from after
+/// it: they would be lost with a file that ends at the pause, and MP4 has no room for the differences between
+/// their times.
 class FrameEncoder {
  public:
   FrameEncoder(std::string what, const AVOutputFormat& container, VideoFileOptions options);
@@ -51,8 +52,8 @@ class FrameEncoder {
   void check_size(const PictureFormat& format) const;
   /// The frame can follow those that were encoded: it has their size and colours.
   [[nodiscard]] bool fits(const Frame& frame) const;
-  /// Takes size and colours from the first frame, but does not encode it. Returns the options that are unknown
-  /// to the encoder: they are the muxer's.
+  /// Takes size and colours from the first frame, but does not encode it. Returns the options that are
+  /// unknown to the encoder: they are the muxer's.
   [[nodiscard]] Dictionary start(const Frame& first, double fps);
   /// Resets the encoder after a muxer has refused its codec.
   [[noreturn]] void refused(int result, const std::string& reason);

@@ -10,8 +10,8 @@
 
 namespace freshframe::media {
 
-/// A second MP4 muxer that gets the same packets with their positions. It only writes the `moov` box of a file
-/// without fragments, which finish() returns. One thread; throws Error.
+/// A second MP4 muxer that gets the same packets with their positions. It only writes the `moov` box of a
+/// file without fragments, which finish() returns. One thread; throws Error.
 class Mp4Index {
  public:
   /// `container`: the muxer's name. `stream`: as it is before the header of the real file is written.

@@ -34,8 +34,8 @@ class VideoEncoder {
   void encode(const Frame& frame, double pts);
   /// Passes the frames so far to the operating system, before a pause. All but the last are in the file then.
   void pause();
-  /// Writes the frames that the encoder holds, until `enough` is true, and closes the file, also if start() was
-  /// never called. Returns the number of frames that are left out.
+  /// Writes the frames that the encoder holds, until `enough` is true, and closes the file, also if start()
+  /// was never called. Returns the number of frames that are left out.
   std::int64_t finish(const std::function<bool()>& enough = {});
 
  private:

@@ -30,8 +30,8 @@ const AVOutputFormat* find_container(const std::string& path) {
 }
 
 double longest_pause(const AVOutputFormat& container, AVRational time_base) {
-  // MP4 has 31 bits for the ticks between two packets, which is 6.6 hours at 90 kHz. In a transport stream a leap
-  // of 13 hours looks like its clock's turn.
+  // MP4 has 31 bits for the ticks between two packets, which is 6.6 hours at 90 kHz. In a transport stream a
+  // leap of 13 hours looks like its clock's turn.
   constexpr double kOfTicks = 6.0 * 3600;
   constexpr double kAviSlots = 60000;  // that FFmpeg leaves empty
   const std::string_view name = container.name;

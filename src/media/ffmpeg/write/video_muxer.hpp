@@ -16,14 +16,15 @@ namespace freshframe::media {
 
 /// Note [Files that survive]
 /// Once a second, also of the video's own time, all muxed packets are passed to the operating system, so a
-/// process that is killed leaves a file that can be played up to the last second. After a failed write (a full
-/// disk) the file is truncated to the last such point. MP4 and MOV are written in fragments for this. When the file ends, a common index is
-/// added behind them, and the first box is renamed so that it covers all fragments. The result is like a file
-/// without fragments, in which every player and editor can seek.
+/// process that is killed leaves a file that can be played up to the last second. After a failed write (a
+/// full disk) the file is truncated to the last such point. MP4 and MOV are written in fragments for this.
+/// When the file ends, a common index is added behind them, and the first box is renamed so that it covers
+/// all fragments. The result is like a file without fragments, in which every player and editor can seek.
 ///
 /// Note [Durations]
-/// A packet waits for the next one, whose time gives its duration. With a guessed duration at the end of an MP4
-/// fragment the next fragment would begin too early or too late, and FFmpeg would shift the packets there.
+/// A packet waits for the next one, whose time gives its duration. With a guessed duration at the end of an
+/// MP4 fragment the next fragment would begin too early or too late, and FFmpeg would shift the packets
+/// there.
 ///
 /// One thread. All throw Error naming the file.
 class VideoMuxer {
@@ -33,8 +34,8 @@ class VideoMuxer {
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
-  /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the stream,
-  /// and a file that is new is removed at finish().
+  /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the
+  /// stream, and a file that is new is removed at finish().
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
   /// `packet` has times in the codec's time base.
   void write(AVPacket& packet, AVRational time_base);

@@ -11,14 +11,14 @@
 namespace freshframe::media {
 namespace {
 
-constexpr int kBuffer = 1 << 15;  // bytes
+constexpr int kNetworkBuffer = 1 << 15;  // bytes
 // As FFmpeg's own: half of it stays, so that a demuxer can go back to where it began.
-constexpr int kDemuxersBuffer = 2 * kBuffer;
+constexpr int kDemuxersBuffer = 2 * kNetworkBuffer;
 
 }  // namespace
 
 FilteredIo::FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter)
-    : network_(std::move(network)), filter_(std::move(filter)), buffer_(kBuffer) {
+    : network_(std::move(network)), filter_(std::move(filter)), buffer_(kNetworkBuffer) {
   auto* memory = static_cast<unsigned char*>(av_malloc(kDemuxersBuffer));
   if (memory != nullptr) {
     io_ = avio_alloc_context(memory, kDemuxersBuffer, 0, this, &FilteredIo::read, nullptr, nullptr);
@@ -47,7 +47,7 @@ int FilteredIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
 int FilteredIo::read(std::span<std::uint8_t> to) {
   int count = 1;
   while (bytes_.empty() && count > 0) {
-    count = avio_read_partial(network_.get(), buffer_.data(), kBuffer);
+    count = avio_read_partial(network_.get(), buffer_.data(), kNetworkBuffer);
     if (count > 0) {
       filter_->add(Bytes(buffer_).first(static_cast<std::size_t>(count)), std::chrono::steady_clock::now(),
                    bytes_);

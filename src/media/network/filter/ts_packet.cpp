@@ -6,7 +6,7 @@ namespace freshframe::media {
 namespace {
 
 constexpr std::size_t kHeader = 4;
-constexpr unsigned kStart = 0x40;       // payload_unit_start_indicator
+constexpr unsigned kUnitStart = 0x40;   // payload_unit_start_indicator
 constexpr unsigned kScrambling = 0xC0;  // transport_scrambling_control
 constexpr unsigned kHasField = 0x20;    // adaptation_field_control
 constexpr unsigned kHasPayload = 0x10;
@@ -30,7 +30,7 @@ bool is_stuffed(Bytes field) noexcept {
 
 TsPacket parse_ts_packet(Bytes bytes) noexcept {
   TsPacket packet{.pid = (bytes[1] & 31) << 8 | bytes[2],
-                  .starts = (bytes[1] & kStart) != 0,
+                  .starts = (bytes[1] & kUnitStart) != 0,
                   .scrambled = (bytes[3] & kScrambling) != 0,
                   .counter = static_cast<std::uint8_t>(bytes[3] & 15U),
                   .payload = {}};
@@ -58,7 +58,7 @@ std::array<std::uint8_t, kTsPacketSize> ts_packet_that_ends(const TsPacket& last
   bytes.fill(0xFF);  // its only byte of payload is no start code, too
   const auto pid = static_cast<unsigned>(last.pid);
   bytes[0] = kTsSync;
-  bytes[1] = static_cast<std::uint8_t>(kStart | pid >> 8U);
+  bytes[1] = static_cast<std::uint8_t>(kUnitStart | pid >> 8U);
   bytes[2] = static_cast<std::uint8_t>(pid & 255U);
   bytes[3] = static_cast<std::uint8_t>(kHasField | kHasPayload | last.counter);
   bytes[4] = static_cast<std::uint8_t>(kTsPacketSize - kHeader - 2);  // all but its length and the payload

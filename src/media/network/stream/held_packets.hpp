@@ -13,8 +13,8 @@
 
 namespace freshframe::media {
 
-/// A decoder returns pictures in the order of their times. So when it has returned one, those before it have come
-/// or will never come: the decoder has lost them, and does not hold them. One thread.
+/// A decoder returns pictures in the order of their times. So when it has returned one, those before it have
+/// come or will never come: the decoder has lost them, and does not hold them. One thread.
 class HeldPackets {
  public:
   struct Packet {

@@ -15,9 +15,9 @@ extern "C" {
 
 namespace freshframe::media {
 
-/// At a key picture. But there are streams that never have one (their pictures are renewed in parts), and those
-/// whose key pictures no parser recognises. So after a while all packets pass, and the decoder begins where it can.
-/// One thread.
+/// At a key picture. But there are streams that never have one (their pictures are renewed in parts), and
+/// those whose key pictures no parser recognises. So after a while all packets pass, and the decoder begins
+/// where it can. One thread.
 class KeyGate {
  public:
   /// `patience`: seconds without a key picture.
@@ -50,8 +50,9 @@ class KeyGate {
   bool begun_ = false;
 };
 
-/// Seconds that a stream without key pictures is held back. Most decoders return no picture before one that they
-/// can make whole. Some make pictures out of nothing: those wait until a camera with few key pictures has sent one.
+/// Seconds that a stream without key pictures is held back. Most decoders return no picture before one that
+/// they can make whole. Some make pictures out of nothing: those wait until a camera with few key pictures
+/// has sent one.
 [[nodiscard]] inline double key_patience(AVCodecID codec) noexcept {
   constexpr double kUsual = 2;
   const bool invents = codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4 || codec == AV_CODEC_ID_H263;

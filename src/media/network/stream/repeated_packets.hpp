@@ -11,9 +11,9 @@
 
 namespace freshframe::media {
 
-/// A playlist keeps its newest segments while its encoder is dead. A new connection gets them again, and they are
-/// not new. By their bytes and times, not by their times alone: an encoder that was started again may count
-/// from 0. One thread.
+/// A playlist keeps its newest segments while its encoder is dead. A new connection gets them again, and they
+/// are not new. By their bytes and times, not by their times alone: an encoder that was started again may
+/// count from 0. One thread.
 class RepeatedPackets {
  public:
   /// A new connection begins. Packets that it has in common with the ones before come first.

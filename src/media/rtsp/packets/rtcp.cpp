@@ -15,7 +15,7 @@ namespace {
 constexpr std::uint8_t kSenderReport = 200;
 constexpr std::uint8_t kReceiverReport = 201;
 constexpr std::uint8_t kSourceDescription = 202;
-constexpr std::uint8_t kGoodbye = 203;
+constexpr std::uint8_t kByeType = 203;
 constexpr std::uint8_t kPayloadFeedback = 206;
 constexpr std::uint8_t kPictureLoss = 1;        // a kind of feedback
 constexpr std::uint8_t kCanonicalName = 1;      // an item of a source description
@@ -51,7 +51,7 @@ ControlReport parse_rtcp(Bytes bytes) {
     if (size > bytes.size()) break;
     const auto packet = bytes.first(size);
     if (packet[1] == kSenderReport && size >= kSenderSize) result.sender = sender_report(packet);
-    if (packet[1] == kGoodbye) {
+    if (packet[1] == kByeType) {
       const std::size_t sources = packet[0] & 31U;
       for (std::size_t i = 0; i < sources && kHeader + 4 * i + 4 <= size; ++i) {
         result.goodbyes.push_back(read_u32(packet, kHeader + 4 * i));

@@ -16,7 +16,7 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-constexpr int kBuffer = 1 << 17;  // bytes: more than the largest packet
+constexpr int kPacketBuffer = 1 << 17;  // bytes: more than the largest packet
 
 #if LIBAVFORMAT_VERSION_MAJOR >= 61
 using Written = const std::uint8_t*;
@@ -28,19 +28,19 @@ using Written = std::uint8_t*;
 class Input {
  public:
   explicit Input(std::string text) : text_(std::move(text)) {
-    auto* buffer = static_cast<unsigned char*>(av_malloc(kBuffer));
+    auto* buffer = static_cast<unsigned char*>(av_malloc(kPacketBuffer));
     // Not writable, though FFmpeg writes its receiver reports into it: a writable one would be read in pieces
     // of the whole buffer. `direct` makes it write at once: it would wait for ever for room in a buffer for
     // reading.
     io_ = buffer == nullptr
               ? nullptr
-              : avio_alloc_context(buffer, kBuffer, 0, this, &Input::read, &Input::write, nullptr);
+              : avio_alloc_context(buffer, kPacketBuffer, 0, this, &Input::read, &Input::write, nullptr);
     if (io_ == nullptr) {
       av_free(buffer);
       throw std::bad_alloc();
     }
     io_->direct = 1;
-    io_->max_packet_size = kBuffer;  // else packets are joined
+    io_->max_packet_size = kPacketBuffer;  // else packets are joined
   }
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;

@@ -21,7 +21,7 @@ bool is_rtsp(std::string_view url) {
 }
 
 /// What is no escape stays as it is.
-std::string unescaped(std::string_view text) {
+std::string percent_decoded(std::string_view text) {
   std::string result;
   for (std::size_t i = 0; i < text.size(); ++i) {
     const auto escaped = core::percent_escape(text.substr(i));
@@ -63,8 +63,8 @@ std::optional<Address> parse_address(std::string_view url) {
   const auto user = url.substr(parts.begin, *parts.user_end - parts.begin);
   const auto colon = user.find(':');
   address.credentials = Credentials{
-      .user = unescaped(user.substr(0, colon)),
-      .password = colon == std::string_view::npos ? std::string() : unescaped(user.substr(colon + 1))};
+      .user = percent_decoded(user.substr(0, colon)),
+      .password = colon == std::string_view::npos ? std::string() : percent_decoded(user.substr(colon + 1))};
   if (!is_clean(address.credentials->user) || !is_clean(address.credentials->password)) return std::nullopt;
   return address;
 }

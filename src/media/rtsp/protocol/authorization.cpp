@@ -34,7 +34,7 @@ std::string hex(std::span<const std::uint8_t> bytes) {
   return text;
 }
 
-const std::uint8_t* bytes_of(std::string_view text) {
+const std::uint8_t* octets_of(std::string_view text) {
   return reinterpret_cast<const std::uint8_t*>(text.data());
 }
 
@@ -44,7 +44,7 @@ struct FreeHash {
 
 std::string md5(std::string_view text) {
   std::array<std::uint8_t, 16> sum{};
-  av_md5_sum(sum.data(), bytes_of(text), text.size());
+  av_md5_sum(sum.data(), octets_of(text), text.size());
   return hex(sum);
 }
 
@@ -55,7 +55,7 @@ std::string sha(std::string_view text, Hash* (*make)(), int (*init)(Hash*, int),
   constexpr int kBits = 256;
   const std::unique_ptr<Hash, FreeHash> hash(make());
   if (!hash || init(hash.get(), kBits) < 0) throw std::bad_alloc();
-  update(hash.get(), bytes_of(text), text.size());
+  update(hash.get(), octets_of(text), text.size());
   std::array<std::uint8_t, kBits / 8> sum{};
   finish(hash.get(), sum.data());
   return hex(sum);
@@ -75,7 +75,7 @@ std::string hashed(DigestHash kind, std::string_view text) {
 
 std::string base64(const std::string& text) {
   std::string encoded(AV_BASE64_SIZE(text.size()), '\0');
-  if (av_base64_encode(encoded.data(), static_cast<int>(encoded.size()), bytes_of(text),
+  if (av_base64_encode(encoded.data(), static_cast<int>(encoded.size()), octets_of(text),
                        static_cast<int>(text.size())) == nullptr) {
     throw std::bad_alloc();
   }

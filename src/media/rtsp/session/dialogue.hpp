@@ -48,8 +48,8 @@ class Dialogue {
 
   /// Gives the packets that were read behind the last answer.
   void read_rest(const OnPacket& on_packet);
-  /// Reads the bytes that have come and gives the packets. Answers are taken note of, and requests of the server are
-  /// answered. Throws Fault when the connection is closed or is no RTSP.
+  /// Reads the bytes that have come and gives the packets. Answers are taken note of, and requests of the
+  /// server are answered. Throws Fault when the connection is closed or is no RTSP.
   void read(const OnPacket& on_packet);
   void flush() { link_.flush(); }
   /// The packets that came during ask(), once.

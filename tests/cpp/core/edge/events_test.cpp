@@ -210,7 +210,8 @@ TEST(Events, ThatWaitAtAStopPassInOneLastSampleAndNotAfterItsTime) {
   }
 }
 
-// A counter whose samples come after the stop's beginning: it was at work, or waited for room on another edge.
+// A counter whose samples come after the stop's beginning: it was at work, or waited for room on another
+// edge.
 TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
   for (const Queue queue : {kLatest, kNext, Queue{1, WhenFull::Block}}) {
     Inbox inbox("webhook", std::make_shared<SimulatedClock>());

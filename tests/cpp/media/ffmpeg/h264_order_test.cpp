@@ -33,8 +33,8 @@ TEST(H264Order, TheRestrictionOfTheBitstreamTellsIt) {
 }
 
 TEST(H264Order, WithoutThatPartTheHeaderDoesNotTell) {
-  // Baseline, level 3.0, 320x240: log2_max_frame_num 4, order count type 2, one reference, 20 x 15 macroblocks,
-  // frames only, no cropping, no VUI.
+  // Baseline, level 3.0, 320x240: log2_max_frame_num 4, order count type 2, one reference, 20 x 15
+  // macroblocks, frames only, no cropping, no VUI.
   EXPECT_EQ(h264_reordered_frames(bytes("0142c01effe100086742c01eda0507c401000468ce3c80")), std::nullopt);
 }
 

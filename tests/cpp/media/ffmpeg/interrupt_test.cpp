@@ -57,7 +57,7 @@ TEST(MediaInterrupt, IsQuietBetweenCalls) {
 }
 
 TEST(MediaInterrupt, TellsOfAStallBeforeTheDeadlineOnce) {
-  SourceBook book;
+  SourceCounters book;
   book.enter(SourceState::Reading);
   Interrupt interrupt;
   interrupt.arm(1000);

@@ -16,8 +16,8 @@ TimePoint at(double seconds) {
   return TimePoint{} + to_duration(Seconds(seconds));
 }
 
-TEST(SourceBook, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItFailsBetween) {
-  SourceBook book;
+TEST(SourceCounters, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItFailsBetween) {
+  SourceCounters book;
   book.lose(at(10), "refused");
   book.lose(at(12), "timed out");
   EXPECT_EQ(book.snapshot(at(13)).outages, 1U);
@@ -35,8 +35,8 @@ TEST(SourceBook, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItFails
   EXPECT_NEAR(stats.outage_seconds, 6.0, 1e-9);
 }
 
-TEST(SourceBook, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
-  SourceBook book;
+TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
+  SourceCounters book;
   EXPECT_EQ(book.state(), SourceState::Closed);  // before the start
   book.enter(SourceState::Connecting);
   book.stall();
@@ -50,7 +50,7 @@ TEST(SourceBook, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
   EXPECT_EQ(book.snapshot(at(0)).stalls, 1U);
 }
 
-TEST(SourceBook, HasPublicNames) {
+TEST(SourceCounters, HasPublicNames) {
   EXPECT_EQ(to_string(SourceState::Connecting), "connecting");
   EXPECT_EQ(to_string(SourceState::Resolving), "resolving");
   EXPECT_EQ(to_string(SourceState::WaitingKeyFrame), "waiting_key_frame");

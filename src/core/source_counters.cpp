@@ -28,29 +28,29 @@ std::string_view to_string(SourceState state) noexcept {
   return "?";
 }
 
-void SourceBook::enter(SourceState state) {
+void SourceCounters::enter(SourceState state) {
   const Lock lock(mutex_);
   stats_.state = state;
 }
 
-SourceState SourceBook::state() const {
+SourceState SourceCounters::state() const {
   const Lock lock(mutex_);
   return stats_.state;
 }
 
-void SourceBook::stall() {
+void SourceCounters::stall() {
   const Lock lock(mutex_);
   if (stats_.state != SourceState::Reading && stats_.state != SourceState::WaitingKeyFrame) return;
   before_stall_ = std::exchange(stats_.state, SourceState::Stalled);
   ++stats_.stalls;
 }
 
-void SourceBook::flow() {
+void SourceCounters::flow() {
   const Lock lock(mutex_);
   if (stats_.state == SourceState::Stalled) stats_.state = before_stall_;
 }
 
-void SourceBook::lose(TimePoint since, std::string why) {
+void SourceCounters::lose(TimePoint since, std::string why) {
   const Lock lock(mutex_);
   stats_.last_error = std::move(why);
   if (lost_since_) return;
@@ -58,12 +58,12 @@ void SourceBook::lose(TimePoint since, std::string why) {
   ++stats_.outages;
 }
 
-bool SourceBook::is_lost() const {
+bool SourceCounters::is_lost() const {
   const Lock lock(mutex_);
   return lost_since_.has_value();
 }
 
-std::optional<double> SourceBook::recover(TimePoint now) {
+std::optional<double> SourceCounters::recover(TimePoint now) {
   const Lock lock(mutex_);
   if (!lost_since_) return std::nullopt;
   const double lasted = Seconds(now - *lost_since_).count();
@@ -73,27 +73,27 @@ std::optional<double> SourceBook::recover(TimePoint now) {
   return lasted;
 }
 
-void SourceBook::count_size_change() {
+void SourceCounters::count_size_change() {
   const Lock lock(mutex_);
   ++stats_.size_changes;
 }
 
-void SourceBook::count_damaged() {
+void SourceCounters::count_damaged() {
   const Lock lock(mutex_);
   ++stats_.damaged;
 }
 
-void SourceBook::set_decoder_delay(int frames) {
+void SourceCounters::set_decoder_delay(int frames) {
   const Lock lock(mutex_);
   stats_.decoder_delay = frames;
 }
 
-void SourceBook::set_behind(std::optional<double> seconds) {
+void SourceCounters::set_behind(std::optional<double> seconds) {
   const Lock lock(mutex_);
   stats_.behind = seconds;
 }
 
-void SourceBook::set_packets(const Packets& packets) {
+void SourceCounters::set_packets(const Packets& packets) {
   const Lock lock(mutex_);
   stats_.packets = packets.received;
   stats_.packets_lost = packets.lost;
@@ -102,12 +102,12 @@ void SourceBook::set_packets(const Packets& packets) {
   stats_.marker_faults = packets.marker_faults;
 }
 
-void SourceBook::set_wall_clock(std::optional<double> seconds) {
+void SourceCounters::set_wall_clock(std::optional<double> seconds) {
   const Lock lock(mutex_);
   stats_.wall_clock = seconds;
 }
 
-SourceStats SourceBook::snapshot(TimePoint now) const {
+SourceStats SourceCounters::snapshot(TimePoint now) const {
   const Lock lock(mutex_);
   SourceStats result = stats_;
   if (lost_since_ && now > *lost_since_) result.outage_seconds += Seconds(now - *lost_since_).count();

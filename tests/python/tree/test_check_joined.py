@@ -1,0 +1,59 @@
+"""tools/check_joined.py: no name twice in the unnamed namespaces of files that a build joins."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+sys.path.insert(0, str(ROOT / "tools"))
+from check_joined import clashes  # noqa: E402
+
+
+def unnamed(code: str) -> str:
+    return (
+        f"namespace freshframe {{\nnamespace {{\n\n{code}\n\n}}  // namespace\n}}  // namespace freshframe\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "name"),
+    [
+        ("constexpr int kStart = 1;", 'constexpr const char* kStart = "";', "kStart"),
+        ("constexpr Seconds kSlice{0.05};", "constexpr auto kSlice = second();", "kSlice"),
+        ("constexpr std::array<int, 2> kAll = {1, 2};", "constexpr int kAll[] = {1};", "kAll"),
+        ("struct Input {\n};", "class Input final {\n};", "Input"),
+        ("bool is_video(const Stream& one) {\n}", "bool is_video(const Stream& other) {\n}", "is_video("),
+        ("using Place = int;", "using Place = double;", "Place"),
+        ("using Place = int;", "struct Place {\n};", "Place"),
+    ],
+)
+def test_a_name_in_two_files_is_refused(one: str, other: str, name: str) -> None:
+    said = clashes({Path("a.cpp"): unnamed(one), Path("b.cpp"): unnamed(other)})
+    assert len(said) == 1
+    assert name in said[0]
+    assert "a.cpp and in b.cpp" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("constexpr int kFirst = 1;", "constexpr int kSecond = 1;"),
+        ("using Clock = std::chrono::steady_clock;", "using Clock = std::chrono::steady_clock;"),
+        ("int of(Row row) {\n}", "int of(Column column) {\n}"),
+        ("int f() {\n  const int count = 1;\n}", "int g() {\n  const int count = 2;\n}"),
+    ],
+)
+def test_names_that_can_live_together_pass(one: str, other: str) -> None:
+    assert clashes({Path("a.cpp"): unnamed(one), Path("b.cpp"): unnamed(other)}) == []
+
+
+def test_the_tree_has_no_such_name() -> None:
+    ended = subprocess.run(
+        [sys.executable, str(ROOT / "tools/check_joined.py")], capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 0, ended.stdout

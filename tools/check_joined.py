@@ -1,0 +1,86 @@
+#!/usr/bin/env python3
+"""Fails when two files of a layer define the same name in their unnamed namespaces.
+
+Builds of ./dev join files of a layer into one translation unit (CMAKE_UNITY_BUILD), where the second$
+definition is an error. Which files meet depends on their number, so the rule holds for the whole layer.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+UNNAMED = re.compile(r"^namespace \{$(.*?)^\}  // namespace$", re.MULTILINE | re.DOTALL)
+QUALIFIERS = r"(?:(?:inline|static|constexpr|const|constinit|thread_local) )+"
+VARIABLE = re.compile(rf"^{QUALIFIERS}[^\s(=][^(=\n]*?[ *&](\w+)(?:\[[^\n]*\])*(?: =|\{{|;)", re.MULTILINE)
+TYPE = re.compile(r"^(?:class|struct|enum class|enum) (?:\[\[\w+\]\] )?(\w+)", re.MULTILINE)
+ALIAS = re.compile(r"^(using \w+ = [^;]+;)", re.MULTILINE)
+FUNCTION = re.compile(r"^\w[^\n;={}()]*[ *&]\w+\([^;{}]*?\)(?= (?:noexcept )?\{)", re.MULTILINE)
+WORDS = re.compile(r"\s+")
+
+
+def signature(text: str) -> str:
+    """Of a function: its name and the types of its parameters, without their names and defaults."""
+    head, _, parameters = text.partition("(")
+    name = re.split(r"[ *&]", head)[-1]
+    kinds = [re.sub(r"\s*\w+(\s*=.*)?$", "", one.strip()) for one in parameters.rstrip(")").split(",")]
+    return f"{name}({', '.join(WORDS.sub(' ', kind) for kind in kinds)})"
+
+
+def definitions(text: str) -> set[str]:
+    """What the unnamed namespaces of a file define at their outermost level, except aliases."""
+    found: set[str] = set()
+    for inside in UNNAMED.findall(text):
+        found.update(VARIABLE.findall(inside), TYPE.findall(inside))
+        found.update(signature(function) for function in FUNCTION.findall(inside))
+    return found
+
+
+def aliases(text: str) -> dict[str, str]:
+    """The aliases of the unnamed namespaces: two files may define the same one in the same way."""
+    lines = [alias for inside in UNNAMED.findall(text) for alias in ALIAS.findall(inside)]
+    return {line.split()[1]: WORDS.sub(" ", line) for line in lines}
+
+
+def clashes(files: dict[Path, str]) -> list[str]:
+    """Sentences about the names that several of these files, path and text, define."""
+    places: dict[str, list[Path]] = defaultdict(list)
+    meanings: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path, text in sorted(files.items()):
+        for name in definitions(text):
+            places[name].append(path)
+        for name, meaning in aliases(text).items():
+            meanings[name].setdefault(meaning, path)
+    several = {name: paths for name, paths in places.items() if len(paths) > 1}
+    for name, different in meanings.items():
+        paths = [*different.values(), *places.get(name, [])]
+        if len(paths) > 1:
+            several[name] = paths
+    return [
+        f"'{name}' is defined in {' and in '.join(map(str, paths))}"
+        for name, paths in sorted(several.items())
+    ]
+
+
+def main() -> int:
+    """Prints the findings. The exit status is 1 when there is one."""
+    layers: dict[str, dict[Path, str]] = defaultdict(dict)
+    for path in (ROOT / "src").rglob("*.cpp"):
+        text = path.read_text(encoding="utf-8")
+        if "hwy/foreach_target.h" not in text:  # these are not joined
+            short = path.relative_to(ROOT)
+            layers[short.parts[1]][short] = text
+    found = [line for files in layers.values() for line in clashes(files)]
+    for line in found:
+        print(f"check_joined: {line}: give one of them a name that says more")
+    if not found:
+        print(f"check_joined: {sum(map(len, layers.values()))} files, no name twice in a layer")
+    return int(bool(found))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
