@@ -12,17 +12,18 @@ from _measure import ROOT
 
 sys.path.insert(0, str(ROOT / "tests" / "python"))
 
-from rigs.live.truth.encode import Shape, film
-from rigs.live.truth.lies import Lies
-from rigs.live.truth.manners import Manners
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.pictures.units import Codec
 from rigs.live.truth.process import Kind, TruthProcess
-from rigs.live.truth.units import Codec
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
 
 FILMS = ROOT / "build" / "bench-clips"
-FORMAT = 1  # of the files: counts up when Film changes
+FORMAT = 2  # of the files: counts up when Film changes
 PICTURES = Shape(count=240, size=(1280, 720), key_interval=60, bit_rate=3_000_000)
 JOINED = replace(PICTURES, key_interval=15)  # of TS over UDP, which is joined midway
 LONG = replace(PICTURES, count=900)  # of HLS: no age is as long as it, so none is taken for another
+MOTION = replace(PICTURES, codec="mjpeg", bit_rate=12_000_000)  # each picture is a whole JPEG picture
 CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265"}
 TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265"}
 PYAV, CV2 = "PyAV", "cv2"
@@ -32,6 +33,7 @@ SERVERS: dict[str, Kind] = {
     "RTSP over UDP": "rtsp",
     "TS over TCP": "tcp",
     "TS over UDP": "udp",
+    "MJPEG over HTTP": "mjpeg",
     "HLS": "hls",
 }
 
@@ -131,10 +133,12 @@ def _shapes() -> Iterator[Case]:
 
 
 def _others() -> Iterator[Case]:
-    """MPEG-TS and HLS."""
+    """MPEG-TS, MJPEG and HLS."""
     for fps in (5, 30):
         for way in ("TS over TCP", "TS over UDP"):
             yield Case(f"{way}, H.264, {fps} fps", JOINED, fps, way, "ts", (PYAV, CV2, BEFORE))
+        way = "MJPEG over HTTP"
+        yield Case(f"{way}, without lengths, {fps} fps", MOTION, fps, way, "mjpeg", (PYAV, CV2, BEFORE))
     peers = (PYAV, BEFORE)
     yield Case("HLS, 2 s segments, 30 fps", LONG, 30, "HLS", "hls", peers)
     yield Case("HLS, after a pause of 4.5 s", LONG, 30, "HLS", "hls", peers, pause=4.5)

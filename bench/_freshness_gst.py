@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
 
-from rigs.live.truth.number import read_number
+from rigs.live.truth.pictures.number import read_number
 
 MISSING = 77
 
@@ -34,12 +34,14 @@ LIMIT = 20.0  # seconds to the first picture
 DECODERS = {  # the first one that is installed
     "h264": {"avdec_h264": "avdec_h264 max-threads=1", "openh264dec": "h264parse ! openh264dec"},
     "h265": {"avdec_h265": "avdec_h265 max-threads=1", "libde265dec": "h265parse ! libde265dec"},
+    "mjpeg": {"jpegdec": "jpegdec"},
 }
 HEADS = {
     "RTSP over TCP": "rtspsrc location={url} latency=0 protocols=tcp ! rtp{codec}depay",
     "RTSP over UDP": "rtspsrc location={url} latency=0 protocols=udp ! rtp{codec}depay",
     "TS over TCP": "tcpclientsrc host={host} port={port} ! tsdemux ! {codec}parse",
     "TS over UDP": "udpsrc uri={url} ! tsdemux ! {codec}parse",
+    "MJPEG over HTTP": "souphttpsrc location={url} ! multipartdemux",
     "HLS": "souphttpsrc location={url} ! hlsdemux ! tsdemux ! {codec}parse",
 }
 TAIL = " ! videoconvert ! video/x-raw,format=I420 ! appsink name=out sync=false max-buffers=4 drop=true"

@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
 
-from rigs.live.truth.number import read_number
+from rigs.live.truth.pictures.number import read_number
 
 LIMIT = 20.0  # seconds to the first picture
 TRANSPORTS = {"RTSP over TCP": "tcp", "RTSP over UDP": "udp"}

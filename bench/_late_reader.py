@@ -13,7 +13,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
 
-from rigs.live.truth.watch import Watch
+from rigs.live.truth.reading.watch import Watch
 
 
 def main() -> None:

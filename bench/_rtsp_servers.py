@@ -24,6 +24,7 @@ from rigs.live.media import encode
 DEBIANS_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 NOBODY = 65534  # VLC does not run as root
 START = 20.0  # seconds
+PUBLISHED = 2.0  # seconds after which a server has what is sent to it
 USER, PASSWORD = "viewer", "s3cret"
 LONG, KEYS = 900, "15"
 
@@ -63,7 +64,7 @@ def free_port() -> int:
 
 
 def await_port(port: int, process: subprocess.Popen[bytes], host: str = "127.0.0.1") -> None:
-    """Until somebody listens."""
+    """Until the process listens there."""
     deadline = time.monotonic() + START
     while time.monotonic() < deadline and process.poll() is None:
         with contextlib.suppress(OSError), socket.create_connection((host, port), 1):
@@ -168,27 +169,50 @@ authInternalUsers:
   - user: any
     pass:
     ips: ['127.0.0.1', '::1']
-    permissions: [{{action: publish}}, {{action: read, path: live}}]
+    permissions: [{{action: publish}}, {{action: read, path: live}}, {{action: read, path: moved}}]
   - user: {user}
     pass: {password}
     permissions: [{{action: read}}]
 paths:
+  moved:
+    source: redirect
+    sourceRedirect: rtsp://127.0.0.1:{port}/live
   all_others:
 """
 
 
 @contextlib.contextmanager
 def mediamtx(media: Media, folder: Path, where: Path | None) -> Iterator[int]:
-    """/live, and /guarded with a password (Digest), both sent to it by the program ffmpeg; its port."""
-    path, ffmpeg = program("mediamtx", where), program("ffmpeg")
+    """/live, /moved, which leads there, and /guarded with a password (Digest); its port."""
+    path = program("mediamtx", where)
     port = free_port()
     settings = folder / "mediamtx.yml"
     settings.write_text(MEDIAMTX.format(port=port, user=USER, password=PASSWORD))
     with contextlib.ExitStack() as stack:
         await_port(port, stack.enter_context(running([path, str(settings)], folder)))
         for name in ("live", "guarded"):
-            send = [ffmpeg, "-re", "-stream_loop", "-1", "-i", str(media.mp4), "-c", "copy"]
-            url = f"rtsp://127.0.0.1:{port}/{name}"
-            stack.enter_context(running([*send, "-f", "rtsp", "-rtsp_transport", "tcp", url], folder))
-        time.sleep(2)  # both are published
+            stack.enter_context(published(media, folder, port, name))
+        time.sleep(PUBLISHED)
         yield port
+
+
+@contextlib.contextmanager
+def gortsplib(media: Media, folder: Path, where: Path | None) -> Iterator[int]:
+    """/live with a password (Digest with SHA-256), and /moved, which leads there; its port."""
+    path = program("gortsplib_server", where)
+    port = free_port()
+    command = [path, str(port), USER, PASSWORD]
+    with running(command, folder) as process:
+        await_port(port, process)
+        with published(media, folder, port, "live"):
+            time.sleep(PUBLISHED)
+            yield port
+
+
+@contextlib.contextmanager
+def published(media: Media, folder: Path, port: int, name: str) -> Iterator[None]:
+    """The program ffmpeg sends the file to a server, over and over."""
+    send = [program("ffmpeg"), "-re", "-stream_loop", "-1", "-i", str(media.mp4), "-c", "copy"]
+    url = f"rtsp://127.0.0.1:{port}/{name}"
+    with running([*send, "-f", "rtsp", "-rtsp_transport", "tcp", url], folder):
+        yield

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from _freshness_cases import PICTURES, made
 from _measure import RESULTS, Result, Row, median, quantile
-from rigs.live.truth.encode import Shape
+from rigs.live.truth.pictures.encode import Shape
 from rigs.live.truth.process import TruthProcess
 from rigs.live.truth.relay import Relay
 

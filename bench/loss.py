@@ -20,11 +20,11 @@ from _peer_tables import markdown
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests" / "python"))
 
-from rigs.live.truth.encode import Shape, film
-from rigs.live.truth.judge import Judgement, judged, lost_between
 from rigs.live.truth.network import Network
-from rigs.live.truth.server import TruthServer
-from rigs.live.truth.watch import Watch
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.reading.judge import Judgement, judged, lost_between
+from rigs.live.truth.reading.watch import Watch
+from rigs.live.truth.rtsp.server import TruthServer
 
 import freshframe as ff
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from _freshness_cases import PICTURES, made
 from _measure import RESULTS, Result, Row, median, quantile, spread, take_turns
-from rigs.live.truth.encode import Shape
+from rigs.live.truth.pictures.encode import Shape
 from rigs.live.truth.process import TruthProcess
 
 import freshframe as ff

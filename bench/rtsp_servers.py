@@ -1,7 +1,8 @@
 """freshframe's RTSP and the servers that others have written: does each stream open, play and end?
 
-gst-rtsp-server, VLC, live555 and MediaMTX, those that are installed or named on the command line; the program
-ffmpeg sends to MediaMTX. The value of a row is the number of whole frames that came in one reading.
+gst-rtsp-server, VLC, live555, MediaMTX and a server of gortsplib (bench/gortsplib): those that are installed
+or named on the command line. The program ffmpeg sends to the last two. The value of a row is the number of
+whole frames that came in one reading, before the first outage.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -24,6 +25,7 @@ from rigs.live.truth.relay import Relay
 import freshframe as ff
 
 FRAMES = 45
+LONG = 750  # frames: 25 s. A session of 10 s ends before, unless it is kept alive
 LIMIT = 20.0  # seconds for one frame
 MS = 1e3
 BOTH = ("tcp", "udp")
@@ -36,12 +38,12 @@ class Visit:
         """`record`: the folder for what the servers say, up to their first packet; None: it is not kept."""
         self._result, self._record = result, record
 
-    def plays(self, name: str, url: str, transports: tuple[str, ...] = BOTH) -> None:
+    def plays(self, name: str, url: str, transports: tuple[str, ...] = BOTH, *, frames: int = FRAMES) -> None:
         """It opens, gives frames over each of these transports, and ends."""
         for transport in transports:
-            shown: dict[str, Any] = read(url, transport)
+            shown: dict[str, Any] = read(url, transport, frames)
             title = f"{name}, {transport}"
-            self._result.add(Row(title, shown, shown["frames"], FRAMES, at_least=True))
+            self._result.add(Row(title, shown, shown["frames"], frames, at_least=True))
             print(title, shown, file=sys.stderr)
         if self._record and "tcp" in transports and "[" not in url:
             record(url, self._record / f"{name.replace(' ', '_').replace(':', '')}.txt")
@@ -58,19 +60,21 @@ class Visit:
         print(name, error, file=sys.stderr)
 
 
-def read(url: str, transport: str, **options: Any) -> dict[str, Any]:
-    """FRAMES of a stream."""
+def read(url: str, transport: str, wanted: int = FRAMES, **options: Any) -> dict[str, Any]:
+    """So many frames of a stream, or those before its first outage."""
     pipeline = ff.Pipeline(f"{transport} {url.rpartition('@')[2]}")
     source = ff.open(url, options={"rtsp_transport": transport}, **options)
     reader = pipeline.reader(pipeline.add(source, name="camera"), queue=ff.Queue(64, "drop_oldest"))
     began = time.monotonic()
     frames, first, error = 0, 0.0, ""
+    outages = None
     pipeline.start()
     try:
-        while frames < FRAMES:
+        while frames < wanted and outages in (None, outages_of(pipeline)):
             reader.get(timeout=LIMIT)
             frames += 1
-            first = first or time.monotonic() - began
+            if frames == 1:
+                first, outages = time.monotonic() - began, outages_of(pipeline)
         client = source.info.client
     except ff.ReadTimeout as late:
         client, error = "", str(late)
@@ -88,7 +92,14 @@ def read(url: str, transport: str, **options: Any) -> dict[str, Any]:
         "outages": node.source.outages,
         "drops": sum(dict(node.drops).values()),
     }
-    return told | ({"error": error or node.source.last_error} if frames < FRAMES else {})
+    return told | ({"error": error or node.source.last_error} if frames < wanted else {})
+
+
+def outages_of(pipeline: ff.Pipeline) -> int:
+    """Of its camera; a server that sends over UDP alone has one before the first frame."""
+    source = pipeline.stats().nodes["camera"].source
+    assert source is not None
+    return source.outages
 
 
 def record(url: str, into: Path) -> None:
@@ -131,6 +142,8 @@ def visit_gstreamer(visit: Visit, media: Media, folder: Path, _: argparse.Namesp
     with servers.gstreamer(media, folder, "--host", "::1") as port:
         visit.plays("gst-rtsp-server: IPv6", f"rtsp://[::1]:{port}/camera")
         visit.refuses("gst-rtsp-server: no such path", f"rtsp://[::1]:{port}/nothing", "404")
+    with servers.gstreamer(media, folder, "--timeout", "10") as port:
+        visit.plays("gst-rtsp-server: sessions of 10 s", f"rtsp://127.0.0.1:{port}/camera", frames=LONG)
 
 
 def visit_vlc(visit: Visit, media: Media, folder: Path, _: argparse.Namespace) -> None:
@@ -157,6 +170,17 @@ def visit_mediamtx(visit: Visit, media: Media, folder: Path, options: argparse.N
         visit.refuses("MediaMTX: wrong password", f"rtsp://{USER}:wrong@{place}/guarded", "401")
         visit.refuses("MediaMTX: no such path", f"rtsp://{place}/live/nothing", "40")
         visit.plays("MediaMTX: IPv6", f"rtsp://[::1]:{port}/live")
+        visit.plays("MediaMTX: a redirect", f"rtsp://{place}/moved")
+
+
+def visit_gortsplib(visit: Visit, media: Media, folder: Path, options: argparse.Namespace) -> None:
+    """Digest with SHA-256 alone, and a redirect within the server."""
+    with servers.gortsplib(media, folder, options.gortsplib) as port:
+        place = f"127.0.0.1:{port}"
+        visit.plays("gortsplib: SHA-256", f"rtsp://{USER}:{PASSWORD}@{place}/live")
+        visit.refuses("gortsplib: wrong password", f"rtsp://{USER}:wrong@{place}/live", "401")
+        visit.plays("gortsplib: a redirect", f"rtsp://{USER}:{PASSWORD}@{place}/moved")
+        visit.plays("gortsplib: sessions of 10 s", f"rtsp://{USER}:{PASSWORD}@{place}/live", frames=LONG)
 
 
 VISITS: dict[str, Callable[[Visit, Media, Path, argparse.Namespace], None]] = {
@@ -164,6 +188,7 @@ VISITS: dict[str, Callable[[Visit, Media, Path, argparse.Namespace], None]] = {
     "VLC": visit_vlc,
     "live555": visit_live555,
     "MediaMTX": visit_mediamtx,
+    "gortsplib": visit_gortsplib,
 }
 
 
@@ -175,6 +200,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", choices=VISITS, action="append", help="default: all")
     parser.add_argument("--live555", type=Path, metavar="FOLDER", help="its sources, built")
     parser.add_argument("--mediamtx", type=Path, metavar="FILE", help="the program")
+    parser.add_argument("--gortsplib", type=Path, metavar="FILE", help="the program of bench/gortsplib")
     parser.add_argument("--record", type=Path, metavar="FOLDER", help="for the servers' answers")
     out = RESULTS / "rtsp_servers.json"
     parser.add_argument("--out", type=Path, default=out, help="default: %(default)s")

@@ -37,13 +37,13 @@ _TABLES = {".parquet", ".feather", ".xlsx", ".xls", ".ods", ".sqlite", ".db", ".
 _VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
 _FORMAT = 2  # of a line; changes when a key changes its meaning
 _STAMP_COLUMNS = ("seq", "pts", "captured")
-_TAKEN_IN_TABLES = (*_STAMP_COLUMNS, "path", *BOX_COLUMNS)
 
 
 class _TextSink(Node[Any, None]):
     """The base of both sinks: a text file that one thread writes."""
 
     _refused: ClassVar[Mapping[str, str]]  # endings of names that promise another content, and what to do
+    _writes_damaged: bool = False  # add() sets it: a source of the pipeline may mark frames as damaged
 
     def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
@@ -94,7 +94,8 @@ class _TextSink(Node[Any, None]):
 class JsonLines(_TextSink):
     """Writes each sample as one line of JSON: `{"format": 2, "seq", "pts", "captured", "value"}`.
 
-    With pictures in sequence as the source, each line also has `path`, the picture's file.
+    With pictures in sequence as the source, each line also has `path`, the picture's file. If a source of the
+    pipeline is a network stream that marks its damaged frames, it has `damaged`, true or false.
 
     For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "confidence", "vx", "vy", "age",
     "track_confidence"}`. Positions are in pixels, where the centre of the top left pixel is (0, 0),
@@ -152,6 +153,7 @@ class JsonLines(_TextSink):
             "captured": finite(round(sample.captured, 6)),
             **({} if self._label is None else {"source": valid_text(self._label)}),
             **({} if sample.path is None else {"path": valid_text(sample.path)}),
+            **({"damaged": sample.damaged} if self._writes_damaged else {}),
             key: content,
         }
         text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
@@ -161,7 +163,8 @@ class JsonLines(_TextSink):
 class Csv(_TextSink):
     """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
 
-    With pictures in sequence as the source, the next column is `path`, the picture's file.
+    With pictures in sequence as the source, the next column is `path`, the picture's file. If a source of the
+    pipeline is a network stream that marks its damaged frames, there is a column `damaged`, True or False.
 
     `Circles` have one row per circle, with the columns `id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`, `age`,
     `track_confidence`. A frame without circles has no row. Without a tracker its columns are empty.
@@ -226,12 +229,14 @@ class Csv(_TextSink):
             self._with_path = sample.path is not None
         if self._with_path:
             stamp += ("" if sample.path is None else valid_text(sample.path),)
+        if self._writes_damaged:
+            stamp += (sample.damaged,)
         value = sample.value
         if isinstance(value, Circles):
             columns = CIRCLE_COLUMNS
             rows = [[*stamp, *record.values()] for record in circle_records(value)]
         elif isinstance(value, Detections):
-            added = data_columns(value, _TAKEN_IN_TABLES)
+            added = data_columns(value, (*self._stamp_columns(), "path", *BOX_COLUMNS))
             columns = BOX_COLUMNS + tuple(added)
             if not len(value):
                 if self._columns is None:
@@ -253,15 +258,18 @@ class Csv(_TextSink):
             self._refuse_twice(columns)
             self._columns = columns
             self._columns_without_rows = None
-            self._writer.writerow(_STAMP_COLUMNS + ("path",) * self._with_path + columns)
+            self._writer.writerow(self._stamp_columns() + columns)
         elif columns != self._columns:
             raise OptionError(
                 f"every sample must have the columns of the first one, {', '.join(self._columns)}; "
                 f"this one has {', '.join(columns) or 'none'}; JsonLines takes values with different fields"
             )
 
+    def _stamp_columns(self) -> tuple[str, ...]:
+        return _STAMP_COLUMNS + ("path",) * self._with_path + ("damaged",) * self._writes_damaged
+
     def _refuse_twice(self, columns: tuple[str, ...]) -> None:
-        for name in _STAMP_COLUMNS + ("path",) * self._with_path:
+        for name in self._stamp_columns():
             if name in columns:
                 raise OptionError(
                     f"the file has a column {name!r} already, that of the sample: give the value's field "

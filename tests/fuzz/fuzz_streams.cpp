@@ -1,14 +1,18 @@
-// Fuzzes the filters between a network stream and FFmpeg's demuxer: transport streams, JPEG pictures in
-// parts, NAL units.
+// Fuzzes what stands between a network stream and FFmpeg's demuxer: transport streams, JPEG pictures in
+// parts, NAL units, playlists.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <string_view>
 #include <vector>
 
 #include "fuzz_input.hpp"
 #include "media/network/filter/multipart_filter.hpp"
 #include "media/network/filter/ts_filter.hpp"
+#include "media/network/playlist/playlist.hpp"
 #include "media/units/unit_facts.hpp"
 
 namespace {
@@ -77,19 +81,39 @@ void read_units(Input input) {
   require(after_start_code(bytes).size() + 3 <= bytes.size() || after_start_code(bytes).empty());
 }
 
+/// Every segment's time is a time.
+void read_playlist(Input input) {
+  constexpr std::size_t kUrls = 8;
+  const auto bytes = input.rest();
+  const std::string_view text{reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+  const auto playlist = parse_playlist(text);
+  std::vector<std::string> urls;
+  for (const auto& segment : playlist.segments) {
+    require(!segment.time || std::isfinite(*segment.time));
+    require(segment.uri.find('\n') == std::string::npos);
+    if (urls.size() < kUrls) urls.push_back("http://h/a/" + segment.uri);
+  }
+  const auto found = time_of_any(playlist, urls);
+  require(!found || std::isfinite(*found));
+  static_cast<void>(parse_date_time(text));
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
   Input input(data, size);
-  switch (input.byte() % 3) {
+  switch (input.byte() % 4) {
     case 0:
       read_transport_stream(input);
       break;
     case 1:
       read_parts(input);
       break;
-    default:
+    case 2:
       read_units(input);
+      break;
+    default:
+      read_playlist(input);
   }
   return 0;
 }

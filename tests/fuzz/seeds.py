@@ -127,6 +127,15 @@ def to_worker(*messages: bytes) -> bytes:
     return b"\1" + b"".join(struct.pack("<H", len(message)) + message for message in messages)
 
 
+PLAYLISTS = [
+    b"#EXTM3U\n#EXT-X-VERSION:3\n#EXT-X-TARGETDURATION:2\n#EXT-X-MEDIA-SEQUENCE:7\n"
+    b"#EXT-X-PROGRAM-DATE-TIME:2026-11-22T19:10:00.250+01:00\n#EXTINF:2.000,\n7.ts\n#EXTINF:2.000,\n8.ts\n"
+    b"#EXT-X-DISCONTINUITY\n#EXTINF:1.5,\n9.ts\n#EXT-X-ENDLIST\n",
+    b"#EXTM3U\r\n#EXT-X-STREAM-INF:BANDWIDTH=1280000,RESOLUTION=640x360\r\nlow/live.m3u8\r\n",
+    b"2026-11-22T19:10:00Z",
+]
+
+
 def stream_seeds(videos: Path) -> list[bytes]:
     """What FFmpeg's muxers make; the first byte is the kind, the second the size of the pieces."""
     transport = (videos / "a.ts").read_bytes()
@@ -138,7 +147,8 @@ def stream_seeds(videos: Path) -> list[bytes]:
     bare = b"".join(head + b"\r\n" + picture + b"\r\n" for picture in pictures)
     told = b"".join(head + b"Content-Length: %d\r\n\r\n%b\r\n" % (len(one), one) for one in pictures)
     units = transport[188 * 2 :]
-    return [b"\0\x1b" + transport, b"\1\xff" + bare, b"\1\x40" + told, b"\2\0" + units, b"\2\1" + units]
+    made = [b"\0\x1b" + transport, b"\1\xff" + bare, b"\1\x40" + told, b"\2\0" + units, b"\2\1" + units]
+    return made + [b"\3" + text for text in PLAYLISTS]
 
 
 def main(folder: Path) -> None:

@@ -72,6 +72,7 @@ class Graph:
         hints = value_types.node_types(node, batched=batched)
         _check_types(node, hints[0], ports)
         wiring.claim(node)
+        wiring.note_marks(node, self._kept)
         try:
             index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
         except BaseException:

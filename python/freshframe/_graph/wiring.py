@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import inspect
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
@@ -123,6 +124,12 @@ def records_to(node: Any) -> str | None:
     if isinstance(found, bytes):
         raise OptionTypeError(f"{label(node)}.records_to must be the path of a file, or None, got {path!r}")
     return found
+
+
+def note_marks(node: Any, others: Iterable[Any]) -> None:
+    """A recorder of results writes which samples are damaged, if a source of its pipeline marks any."""
+    if hasattr(type(node), "_writes_damaged"):
+        node._writes_damaged = any(getattr(other, "_marks_damage", False) for other in others)
 
 
 def pipeline_name(name: Any) -> str:

@@ -23,9 +23,10 @@ class VideoSource(NativeSource["Frame"]):
 
     _freshframe_types = (None, _native.Frame)
 
-    def __init__(self, handle: _native.NodeHandle, live: bool) -> None:
+    def __init__(self, handle: _native.NodeHandle, live: bool, *, marks_damage: bool = False) -> None:
         """Called by freshframe.open()."""
         self.live = live
+        self._marks_damage = marks_damage
         self._handle = handle
 
     def __repr__(self) -> str:
@@ -163,8 +164,14 @@ def open_once(
 
 
 def _source(url: Any, chosen: _native.OpenOptions) -> VideoSource:
-    handle = _native.make_video_source(_url(url), chosen)
-    return VideoSource(handle, handle.live)
+    text = _url(url)
+    handle = _native.make_video_source(text, chosen)
+    return VideoSource(handle, handle.live, marks_damage=chosen.damaged == "mark" and _is_stream(text))
+
+
+def _is_stream(url: str) -> bool:
+    """Whether it is on the network: frames of files and of local cameras are never damaged."""
+    return "://" in url and not url.lower().startswith("file:")
 
 
 def _number(what: str, value: Any) -> float | None:

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from rigs.live.truth.encode import Shape, film
-from rigs.live.truth.judge import judged, lost_between
-from rigs.live.truth.lies import Lies
-from rigs.live.truth.manners import Manners
 from rigs.live.truth.network import Network
-from rigs.live.truth.server import TruthServer
-from rigs.live.truth.watch import Watch
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.reading.judge import judged, lost_between
+from rigs.live.truth.reading.watch import Watch
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
+from rigs.live.truth.rtsp.server import TruthServer
 from support import until
 
 import freshframe as ff

@@ -10,11 +10,11 @@ import pytest
 from rigs.live.camera import Camera, clip
 from rigs.live.faulty_server import Faults
 from rigs.live.rtsp import RtspServer
-from rigs.live.truth.encode import Shape, film
-from rigs.live.truth.manners import Manners
 from rigs.live.truth.network import Network
-from rigs.live.truth.server import TruthServer
-from rigs.live.truth.watch import Watch
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.reading.watch import Watch
+from rigs.live.truth.rtsp.manners import Manners
+from rigs.live.truth.rtsp.server import TruthServer
 from support import until
 
 import freshframe as ff

@@ -10,14 +10,14 @@ import statistics
 import time
 
 import pytest
-from rigs.live.truth.encode import Shape, film
-from rigs.live.truth.guard import Guard, Scheme
-from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import Sent
-from rigs.live.truth.manners import Manners
 from rigs.live.truth.network import Network
-from rigs.live.truth.server import TruthServer
-from rigs.live.truth.watch import Seen, Watch, matched
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.reading.watch import Seen, Watch, matched
+from rigs.live.truth.rtsp.guard import Guard, Scheme
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
+from rigs.live.truth.rtsp.server import TruthServer
 from support import until
 
 import freshframe as ff

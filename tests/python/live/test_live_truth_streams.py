@@ -9,14 +9,15 @@ from __future__ import annotations
 import itertools
 import statistics
 import time
+from typing import Any
 
 import pytest
-from rigs.live.truth.encode import Shape, film
-from rigs.live.truth.hls_server import HlsServer
 from rigs.live.truth.log import Sent
-from rigs.live.truth.mjpeg_server import MjpegServer
-from rigs.live.truth.ts_server import TsServer
-from rigs.live.truth.watch import Seen, Watch, matched
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.reading.watch import Seen, Watch, matched
+from rigs.live.truth.streams.hls_server import HlsServer
+from rigs.live.truth.streams.mjpeg_server import MjpegServer
+from rigs.live.truth.streams.ts_server import TsServer
 from support import until
 
 pytestmark = pytest.mark.takes(40)
@@ -90,7 +91,7 @@ def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(ud
 
 @pytest.mark.parametrize("kind", ["", "lengths", "heads_early", "line_before"])
 def test_the_age_of_jpeg_pictures_over_http_is_true(kind: str) -> None:
-    options = {kind: True} if kind else {}
+    options: dict[str, Any] = {kind: True} if kind else {}
     with MjpegServer(film(SHAPES["mjpeg"]), SLOW, **options) as server:
         with Watch(server.url) as camera:
             seen = camera.read(12)

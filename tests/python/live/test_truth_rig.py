@@ -20,19 +20,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rigs.live.truth.encode import Shape, av, film, luma
-from rigs.live.truth.film import Film
-from rigs.live.truth.guard import Guard, digest
-from rigs.live.truth.lies import Lies, Markers
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.network import Network
 from rigs.live.truth.pace import Due
+from rigs.live.truth.pictures.encode import Shape, av, film, luma
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.pictures.units import FU, FU_A, Codec, Piece, is_slice, kind, pieces
 from rigs.live.truth.process import TruthProcess, saved
-from rigs.live.truth.rtp import MARKER, PAYLOAD_TYPE
-from rigs.live.truth.server import TruthServer
-from rigs.live.truth.ts import TsStream, crc
-from rigs.live.truth.units import FU, FU_A, Codec, Piece, is_slice, kind, pieces
-from rigs.live.truth.watch import number_of
+from rigs.live.truth.reading.watch import number_of
+from rigs.live.truth.rtsp.guard import Guard, digest
+from rigs.live.truth.rtsp.lies import Lies, Markers
+from rigs.live.truth.rtsp.rtp import MARKER, PAYLOAD_TYPE
+from rigs.live.truth.rtsp.server import TruthServer
+from rigs.live.truth.streams.ts import TsStream, crc
 from support import WATCHDOG, until
 
 SHAPES: dict[Codec, Shape] = {"h264": Shape("h264"), "h265": Shape("h265", slices=4)}

@@ -20,9 +20,9 @@ namespace freshframe::media {
 /// changes.
 ///
 /// Two waits are undone for a transport stream. The demuxer waits for the next picture: the filter ends each
-/// one. FFmpeg's parser then waits for the next one, too: it is left out, so what it tells of a picture comes
-/// from look_at(). It returns when the stream's packets are not one picture each. One thread; outlives the
-/// demuxer.
+/// one. FFmpeg's parser then waits for the next one, too: it is left out, and look_at()
+/// finds what it would find. It returns when the stream's packets are not one picture each. One thread;
+/// outlives the demuxer.
 class EarlyEnds {
  public:
   EarlyEnds() = default;

@@ -15,7 +15,7 @@
 
 namespace freshframe::media {
 
-/// Knows when each picture's first byte has arrived, and which pictures follow a loss. One thread.
+/// With the time at which each picture's first byte arrived, and whether it follows a loss. One thread.
 class FilteredBytes {
  public:
   void append(Bytes bytes) { waiting_.insert(waiting_.end(), bytes.begin(), bytes.end()); }

@@ -1,4 +1,4 @@
-// Tells the length of each JPEG picture of a multipart stream whose server does not.
+// Puts the length of each JPEG picture into a multipart stream whose server leaves it out.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 

@@ -17,7 +17,7 @@ void TsFilter::add(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
       continue;
     }
     in_step_ = false;
-    if (rest.size() == kTsPacketSize) break;  // the next byte tells
+    if (rest.size() == kTsPacketSize) break;  // the next byte decides
     in_step_ = rest[0] == kTsSync && rest[kTsPacketSize] == kTsSync;
     if (in_step_) continue;
     const auto next = std::find(rest.begin() + 1, rest.end(), kTsSync);

@@ -52,7 +52,7 @@ TEST(Damage, LastsFromALossToTheNextIdr) {
   EXPECT_EQ(judged("Ip!ppIpp"), "--xx---");
   EXPECT_EQ(judged("Ip_ppIpp"), "--xx---");
   EXPECT_EQ(judged("Ip_Ipp"), "-----") << "what is lost before an IDR does not harm it";
-  EXPECT_EQ(judged("Ip!IppIp"), "--xxx--") << "a torn IDR helps nobody";
+  EXPECT_EQ(judged("Ip!IppIp"), "--xxx--") << "a torn IDR ends nothing";
 }
 
 TEST(Damage, OfAPictureToWhichNoOtherRefersIsItsOwn) {

@@ -87,7 +87,7 @@ class TsFilterTest : public ::testing::Test {
   TsFilterTest() {
     filter_.end_early(kPid);
     FilteredBytes out;
-    filter_.add(sender_.packets("nn"), at(0), out);  // the second one tells that the first is one
+    filter_.add(sender_.packets("nn"), at(0), out);  // the second one shows that the first is one
   }
 
   Sender sender_;

@@ -210,7 +210,7 @@ TEST(Rtcp, TellsThatPicturesAreLostBehindAReport) {
   EXPECT_EQ(bytes[size], 0x81) << "RFC 4585, section 6.3.1: PLI";
   EXPECT_EQ(bytes[size + 1], 206);
   EXPECT_EQ(read_u16(bytes, size + 2), 2);
-  EXPECT_EQ(read_u32(bytes, size + 4), read_u32(bytes, 4)) << "who tells";
+  EXPECT_EQ(read_u32(bytes, size + 4), read_u32(bytes, 4)) << "the sender of the PLI";
   EXPECT_EQ(read_u32(bytes, size + 8), 7) << "of which stream";
 }
 

@@ -4,7 +4,8 @@ It needs Debian's own Python, which has GStreamer's bindings, so nothing but the
 neighbour is imported. It prints its port when it listens, exits with MISSING when the bindings are not
 installed, and ends with the process that started it.
 
-    python3 -m rigs.live.gst_server --clip clip.pickle --file clip.mp4 [--port N] [--user name:password]
+    python3 -m rigs.live.gst_server --clip clip.pickle --file clip.mp4 [--port N]
+        [--user name:password] [--timeout N]
     python3 -m rigs.live.gst_server --clip clip.pickle --tcp matroska [--port N]
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -109,6 +110,20 @@ def guard(server: Any, user: str) -> Any:
     return permissions
 
 
+def limit_sessions(server: Any, seconds: int) -> None:
+    """A session whose client is silent for so long ends."""
+
+    def clean() -> bool:
+        server.get_session_pool().cleanup()
+        return True
+
+    def met(_server: Any, client: Any) -> None:
+        client.connect("new-session", lambda _client, session: session.set_timeout(seconds))
+
+    server.connect("client-connected", met)
+    GLib.timeout_add_seconds(1, clean)
+
+
 def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
     """Serves /camera (the clip, for ever), /file (an MP4, once), /pictures (JPEG), /audio_first (audio, and
     the clip) and /two (the clip and JPEG); returns the port."""
@@ -130,6 +145,8 @@ def serve_rtsp(wanted: argparse.Namespace, clip: Clip) -> int:
         if permissions is not None:
             factory.set_permissions(permissions)
         server.get_mount_points().add_factory(path, factory)
+    if wanted.timeout:
+        limit_sessions(server, wanted.timeout)
     if server.attach(None) == 0:
         sys.exit(f"cannot listen on port {wanted.port}")
     return int(server.get_bound_port())
@@ -155,6 +172,7 @@ def main() -> None:
     parser.add_argument("--port", default="0")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--user")
+    parser.add_argument("--timeout", type=int, help="of sessions, in seconds")
     wanted = parser.parse_args()
     Gst.init(None)
     absent = [name for name in ELEMENTS.split() if Gst.ElementFactory.find(name) is None]

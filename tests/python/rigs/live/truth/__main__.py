@@ -1,9 +1,9 @@
 """The truth server as a program: `python -m rigs.live.truth LOG KIND FPS CONDUCT NAME=FILM ...`.
 
 It prints its URL, then serves. LOG gets a line per picture, the fields of Sent. KIND is rtsp (FPS: of URLs
-without a rate), tcp or udp (MPEG-TS), or hls (segments of two seconds); the latter serve the first film.
-CONDUCT is a file with RTSP's lies and manners, pickled, or "-": those of a good camera. It ends with the
-process that started it.
+without a rate), tcp or udp (MPEG-TS), hls (segments of two seconds), or mjpeg; the latter serve the first
+film. CONDUCT is a file with RTSP's lies and manners, pickled, or "-": those of a good camera. It ends with
+the process that started it.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -17,17 +17,18 @@ import threading
 from pathlib import Path
 from typing import TextIO
 
-from rigs.live.truth.film import Film
-from rigs.live.truth.hls_server import HlsServer
-from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import Sent, SentLog
-from rigs.live.truth.manners import Manners
-from rigs.live.truth.server import TruthServer
-from rigs.live.truth.ts_server import TsServer
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
+from rigs.live.truth.rtsp.server import TruthServer
+from rigs.live.truth.streams.hls_server import HlsServer
+from rigs.live.truth.streams.mjpeg_server import MjpegServer
+from rigs.live.truth.streams.ts_server import TsServer
 
 PR_SET_PDEATHSIG = 1
 SEGMENT = 2.0  # seconds
-AnyServer = TruthServer | TsServer | HlsServer
+AnyServer = TruthServer | TsServer | HlsServer | MjpegServer
 
 
 class WrittenLog(SentLog):
@@ -51,15 +52,17 @@ def conduct_of(path: str) -> tuple[Lies, Manners]:
     return lies, manners
 
 
-def server_of(kind: str, fps: float, films: dict[str, Film], conduct: str) -> AnyServer:
-    """Not yet with its log."""
+def server_of(kind: str, fps: float, films: dict[str, Film], conduct: str, log: SentLog) -> AnyServer:
+    """Of this kind."""
     first = next(iter(films.values()))
     if kind == "rtsp":
         lies, manners = conduct_of(conduct)
-        return TruthServer(films, fps=fps, lies=lies, manners=manners)
+        return TruthServer(films, fps=fps, lies=lies, manners=manners, log=log)
     if kind == "hls":
-        return HlsServer(first, fps, pictures=round(SEGMENT * fps))
-    return TsServer(first, fps, udp=kind == "udp")
+        return HlsServer(first, fps, pictures=round(SEGMENT * fps), log=log)
+    if kind == "mjpeg":
+        return MjpegServer(first, fps, log=log)
+    return TsServer(first, fps, udp=kind == "udp", log=log)
 
 
 def main() -> None:
@@ -67,8 +70,10 @@ def main() -> None:
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     path, kind, fps, conduct, *named = sys.argv[1:]
     films = {name: Film.load(Path(file)) for name, _, file in (one.partition("=") for one in named)}
-    with open(path, "w", buffering=1) as out, server_of(kind, float(fps), films, conduct) as server:
-        server.log = WrittenLog(out)
+    with (
+        open(path, "w", buffering=1) as out,
+        server_of(kind, float(fps), films, conduct, WrittenLog(out)) as server,
+    ):
         print(server.url, flush=True)
         threading.Event().wait()
 

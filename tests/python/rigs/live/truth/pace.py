@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
-from rigs.live.truth.film import Film, Picture
 from rigs.live.truth.log import SentLog
 from rigs.live.truth.network import Network
+from rigs.live.truth.pictures.film import Film, Picture
 
 
 class Conduct(Protocol):

@@ -10,12 +10,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
-from rigs.live.truth.film import Film
-from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import Sent, SentLog
-from rigs.live.truth.manners import Manners
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
 
-Kind = Literal["rtsp", "tcp", "udp", "hls"]
+Kind = Literal["rtsp", "tcp", "udp", "hls", "mjpeg"]
 TESTS = Path(__file__).parents[3]
 
 

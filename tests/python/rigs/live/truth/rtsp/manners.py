@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from rigs.live.truth.guard import Guard
+from rigs.live.truth.rtsp.guard import Guard
 
 
 @dataclass(frozen=True)

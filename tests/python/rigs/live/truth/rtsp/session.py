@@ -13,12 +13,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Protocol
 
-from rigs.live.truth.film import Film
-from rigs.live.truth.manners import Manners
-from rigs.live.truth.rtp import CLOCK, FIRST_SEQUENCE, FIRST_STAMP, PAYLOAD_TYPE, tells_loss
-from rigs.live.truth.sender import Sender, Speech
-from rigs.live.truth.transport import Interleaved, Transport, Udp
-from rigs.live.truth.wire import Answer, Block, Conversation, Request
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.rtsp.manners import Manners
+from rigs.live.truth.rtsp.rtp import CLOCK, FIRST_SEQUENCE, FIRST_STAMP, PAYLOAD_TYPE, reports_loss
+from rigs.live.truth.rtsp.sender import Sender, Speech
+from rigs.live.truth.rtsp.transport import Interleaved, Transport, Udp
+from rigs.live.truth.rtsp.wire import Answer, Block, Conversation, Request
 
 TRACK = "video"
 EARLY_LIMIT = 20.0  # seconds that PLAY's answer waits for media at most
@@ -64,7 +64,7 @@ class Session:
             while (found := conversation.next()) is not None:
                 if isinstance(found, Block):
                     self._camera.receiver_reports += 1
-                    self._camera.picture_losses += tells_loss(found.data)
+                    self._camera.picture_losses += reports_loss(found.data)
                 elif not self._serve(found):
                     return
                 self._limit(found)

@@ -13,7 +13,7 @@ from typing import Literal
 Codec = Literal["h264", "h265", "mjpeg"]
 MOST = 1400  # bytes of a payload
 FU_A, FU = 28, 49
-# Coded slices, by table 7-1 of either standard; nobody sends H.264's partitions.
+# Coded slices, by table 7-1 of either standard, without H.264's partitions, which cameras do not send.
 H264_SLICES = (1, 5)
 H265_VCL = range(32)
 H264_SETS = {7: "sps", 8: "pps"}

@@ -4,18 +4,15 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import socket
-import threading
-import time
 from collections.abc import Callable
 
 from rigs.live.faulty_server import Server
-from rigs.live.truth.film import Film
-from rigs.live.truth.log import Sent, SentLog
-from rigs.live.truth.network import Network
-from rigs.live.truth.pace import Pace
-from rigs.live.truth.ts import PACKET, TsStream
+from rigs.live.truth.log import SentLog
+from rigs.live.truth.pace import Due
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.streams.showing import Showing
+from rigs.live.truth.streams.ts import PACKET, TsStream
 
 LOOPBACK = "127.0.0.1"
 DATAGRAM = 7 * PACKET  # bytes
@@ -32,6 +29,7 @@ class TsServer(Server):
         lengths: As for TsStream.
         pairs: As for TsStream.
         hole: The first picture lacks packets of its middle, as for a reader that joins a lossy network.
+        log: Of the pictures that were sent; default: a new one.
     """
 
     def __init__(
@@ -43,15 +41,11 @@ class TsServer(Server):
         lengths: bool = False,
         pairs: bool = False,
         hole: bool = False,
+        log: SentLog | None = None,
     ) -> None:
-        self._film, self._fps, self._udp = film, fps, udp
-        self._lengths, self._pairs, self._hole = lengths, pairs, hole
-        self.network = Network()
-        self.log = SentLog()
-        self.flowing = threading.Event()
-        self.flowing.set()
-        self.keeps = True
-        self._clients = itertools.count()
+        self.log = SentLog() if log is None else log
+        self._showing = Showing(film, fps, self.log)
+        self._udp, self._lengths, self._pairs, self._hole = udp, lengths, pairs, hole
         super().__init__()
         if udp:
             self._run(self._send_datagrams)
@@ -70,20 +64,20 @@ class TsServer(Server):
 
             def send(data: bytes) -> None:
                 for begin in range(0, len(data), DATAGRAM):
-                    with contextlib.suppress(ConnectionError):  # nobody listens yet
+                    with contextlib.suppress(ConnectionError):  # no socket listens yet
                         end.sendto(data[begin : begin + DATAGRAM], (LOOPBACK, self.port))
 
             self._send(send)
 
     def _send(self, send: Callable[[bytes], None]) -> None:
-        stream = TsStream(self._film, self._fps, lengths=self._lengths, pairs=self._pairs)
-        pace = Pace(self, self._film, self._fps)
-        client = next(self._clients)
-        for due in pace.pictures(self._ended):
+        film, fps = self._showing.film, self._showing.fps
+        stream = TsStream(film, fps, lengths=self._lengths, pairs=self._pairs)
+
+        def send_picture(due: Due) -> int:
             data = stream.packets(due)
-            if self._hole and pace.reached == 0:
+            if self._hole and due.slot == 0:
                 data = data[: HOLE * PACKET] + data[2 * HOLE * PACKET :]
-            first = time.monotonic()
             send(data)
-            times = (due.taken, first, time.monotonic())
-            self.log.note(Sent(client, due.picture.number, due.place, *times, len(data) // PACKET, 0))
+            return len(data) // PACKET
+
+        self._showing.show(self._ended, send_picture)

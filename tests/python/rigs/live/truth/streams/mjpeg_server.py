@@ -3,16 +3,13 @@
 
 from __future__ import annotations
 
-import itertools
 import socket
-import threading
-import time
 
 from rigs.live.faulty_server import Server, read_request
-from rigs.live.truth.film import Film
-from rigs.live.truth.log import Sent, SentLog
-from rigs.live.truth.network import Network
-from rigs.live.truth.pace import Pace
+from rigs.live.truth.log import SentLog
+from rigs.live.truth.pace import Due
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.streams.showing import Showing
 
 HEAD = "--edge\r\nContent-Type: image/jpeg\r\n"
 
@@ -26,6 +23,7 @@ class MjpegServer(Server):
         lengths: The head of each picture says its length.
         heads_early: The head of the next picture follows each picture at once.
         line_before: An empty line is before the first picture's head.
+        log: Of the pictures that were sent; default: a new one.
     """
 
     def __init__(
@@ -36,15 +34,11 @@ class MjpegServer(Server):
         lengths: bool = False,
         heads_early: bool = False,
         line_before: bool = False,
+        log: SentLog | None = None,
     ) -> None:
-        self._film, self._fps, self._lengths, self._heads_early = film, fps, lengths, heads_early
-        self._line_before = line_before
-        self.network = Network()
-        self.log = SentLog()
-        self.flowing = threading.Event()
-        self.flowing.set()
-        self.keeps = True
-        self._clients = itertools.count()
+        self.log = SentLog() if log is None else log
+        self._showing = Showing(film, fps, self.log)
+        self._lengths, self._heads_early, self._line_before = lengths, heads_early, line_before
         super().__init__()
 
     @property
@@ -59,14 +53,17 @@ class MjpegServer(Server):
         connection.sendall(f"HTTP/1.0 200 OK\r\nContent-Type: {kind}\r\n\r\n".encode())
         if self._line_before:
             connection.sendall(b"\r\n")
-        client = next(self._clients)
-        for due in Pace(self, self._film, self._fps).pictures(self._ended):
-            (picture,) = due.picture.units
-            length = f"Content-Length: {len(picture)}\r\n" if self._lengths else ""
-            head = f"{HEAD}{length}\r\n".encode()
-            before = head if not self._heads_early or due.slot == 0 else b""
-            after = head if self._heads_early else b""
-            first = time.monotonic()
-            connection.sendall(before + picture + b"\r\n" + after)
-            times = (due.taken, first, time.monotonic())
-            self.log.note(Sent(client, due.picture.number, due.place, *times, 1, 0))
+
+        def send_picture(due: Due) -> int:
+            connection.sendall(self._part(due))
+            return 1
+
+        self._showing.show(self._ended, send_picture)
+
+    def _part(self, due: Due) -> bytes:
+        (picture,) = due.picture.units
+        length = f"Content-Length: {len(picture)}\r\n" if self._lengths else ""
+        head = f"{HEAD}{length}\r\n".encode()
+        before = head if not self._heads_early or due.slot == 0 else b""
+        after = head if self._heads_early else b""
+        return before + picture + b"\r\n" + after

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import struct
 
-from rigs.live.truth.film import Picture
-from rigs.live.truth.lies import Lies
-from rigs.live.truth.units import Codec, pieces
+from rigs.live.truth.pictures.film import Picture
+from rigs.live.truth.pictures.units import Codec, pieces
+from rigs.live.truth.rtsp.lies import Lies
 
 CLOCK = 90000
 PAYLOAD_TYPE = 96
@@ -66,6 +66,6 @@ class Stream:
         )
 
 
-def tells_loss(report: bytes) -> bool:
+def reports_loss(report: bytes) -> bool:
     """Whether a compound packet of RTCP ends with a PLI (RFC 4585 6.3.1)."""
     return report[-12:-8] == b"\x81\xce\0\2"

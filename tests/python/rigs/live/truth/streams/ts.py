@@ -3,9 +3,9 @@
 
 from __future__ import annotations
 
-from rigs.live.truth.film import Film
 from rigs.live.truth.pace import Due
-from rigs.live.truth.units import set_name
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.pictures.units import set_name
 
 PACKET = 188
 CLOCK = 90000

@@ -8,13 +8,13 @@ import threading
 import time
 from typing import Protocol
 
-from rigs.live.truth.film import Film
-from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import Sent
-from rigs.live.truth.manners import Manners
 from rigs.live.truth.pace import Conduct, Due, Pace
-from rigs.live.truth.rtp import Stream, tells_loss
-from rigs.live.truth.transport import RTCP, RTP, Transport
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
+from rigs.live.truth.rtsp.rtp import Stream, reports_loss
+from rigs.live.truth.rtsp.transport import RTCP, RTP, Transport
 
 
 class Speech(Conduct, Protocol):
@@ -46,7 +46,7 @@ class Sender:
         speech, stream = self._speech, self._stream
         for report in self._transport.heard():
             self.receiver_reports += 1
-            speech.picture_losses += tells_loss(report)
+            speech.picture_losses += reports_loss(report)
         self._report(due)
         before = stream.count
         packets = stream.packets(due.picture, due.place, speech.lies)

@@ -10,8 +10,8 @@ import struct
 import threading
 from typing import Protocol
 
-from rigs.live.truth.lies import Lies
-from rigs.live.truth.manners import Manners
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
 
 LOOPBACK = "127.0.0.1"
 RTP, RTCP = 0, 1
@@ -79,7 +79,7 @@ class Udp:
         self.described = f"RTP/AVP;unicast;client_port={first}-{self._to[RTCP][1]}{named}"
 
     def send(self, channel: int, packets: list[bytes]) -> None:
-        """Each a datagram. A port where nobody listens any more is not an error."""
+        """Each a datagram. A port that the client has closed is not an error."""
         for packet in packets:
             if not self._deaf:
                 with contextlib.suppress(ConnectionError):

@@ -8,7 +8,7 @@ import pickle
 from dataclasses import dataclass
 from pathlib import Path
 
-from rigs.live.truth.units import Codec, set_name
+from rigs.live.truth.pictures.units import Codec, set_name
 
 
 @dataclass(frozen=True)

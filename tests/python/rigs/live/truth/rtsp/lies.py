@@ -12,7 +12,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from rigs.live.truth.units import Piece
+from rigs.live.truth.pictures.units import Piece
 
 Markers = Literal["true", "every_unit", "none", "parameter_sets"]
 GARBAGE = b"abcdefgh\0\1\2\3"

@@ -11,10 +11,10 @@ import time
 from collections import deque
 
 from rigs.live.faulty_server import Server, read_request
-from rigs.live.truth.film import Film
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.pace import Due
-from rigs.live.truth.ts import TsStream
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.streams.ts import TsStream
 
 LISTED, KEPT = 5, 8  # segments
 
@@ -29,11 +29,12 @@ class HlsServer(Server):
         film: Key pictures must stand at the beginning of each segment.
         fps: Pictures per second.
         pictures: Of a segment.
+        log: Of the pictures; default: a new one.
     """
 
-    def __init__(self, film: Film, fps: float, *, pictures: int) -> None:
+    def __init__(self, film: Film, fps: float, *, pictures: int, log: SentLog | None = None) -> None:
         self._film, self._fps, self._pictures = film, fps, pictures
-        self.log = SentLog()
+        self.log = SentLog() if log is None else log
         self.playlists = 0  # that were asked for
         self.flowing = threading.Event()  # cleared: requests are not answered
         self.flowing.set()

@@ -10,12 +10,12 @@ from collections import deque
 from collections.abc import Callable, Mapping
 
 from rigs.live.faulty_server import Server
-from rigs.live.truth.film import Film
-from rigs.live.truth.lies import Lies
 from rigs.live.truth.log import SentLog
-from rigs.live.truth.manners import Manners
 from rigs.live.truth.network import Network
-from rigs.live.truth.session import Session
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.rtsp.lies import Lies
+from rigs.live.truth.rtsp.manners import Manners
+from rigs.live.truth.rtsp.session import Session
 
 MOST_CLIENTS = 64  # at a time
 MOST_REQUESTS = 10_000  # whose verbs are kept
@@ -34,13 +34,14 @@ class TruthServer(Server):
         manners: Manners | None = None,
         skip: int = 0,
         port: int = 0,
+        log: SentLog | None = None,
     ) -> None:
         self.films: Mapping[str, Film] = {"live": films} if isinstance(films, Film) else films
         self.fps = fps
         self.lies = lies or Lies()
         self.network = network or Network()
         self.manners = manners or Manners()
-        self.log = SentLog()
+        self.log = SentLog() if log is None else log
         self.flowing = threading.Event()
         self.flowing.set()
         self.keeps = True

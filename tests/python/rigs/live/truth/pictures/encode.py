@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from rigs.live.truth.film import Film, Picture
-from rigs.live.truth.number import BLACK, WHITE, bits_of, cells
-from rigs.live.truth.units import Codec, split
+from rigs.live.truth.pictures.film import Film, Picture
+from rigs.live.truth.pictures.number import BLACK, WHITE, bits_of, cells
+from rigs.live.truth.pictures.units import Codec, split
 
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the pictures of the truth server")
 

@@ -13,7 +13,7 @@ from support import WATCHDOG
 import freshframe as ff
 from rigs.live.camera import PATIENT
 from rigs.live.truth.log import Sent, SentLog
-from rigs.live.truth.number import read_number
+from rigs.live.truth.pictures.number import read_number
 
 QUEUE = ff.Queue(64, "drop_oldest")  # a reader that is late for a moment misses nothing
 

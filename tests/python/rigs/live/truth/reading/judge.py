@@ -8,10 +8,10 @@ import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rigs.live.truth.film import Film
 from rigs.live.truth.log import Sent
-from rigs.live.truth.units import is_idr
-from rigs.live.truth.watch import Seen
+from rigs.live.truth.pictures.film import Film
+from rigs.live.truth.pictures.units import is_idr
+from rigs.live.truth.reading.watch import Seen
 
 
 @dataclass(frozen=True)
