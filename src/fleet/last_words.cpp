@@ -11,8 +11,11 @@
 #include <csignal>
 #include <cstddef>
 #include <cstdlib>
+#include <ctime>
 #include <system_error>
+#include <utility>
 
+#include "core/thread_begin.hpp"
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -21,8 +24,11 @@
 namespace freshframe::fleet {
 namespace {
 
-constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS};
+// SIGTRAP: of __builtin_trap() on aarch64, where x86 has SIGILL.
+constexpr std::array kFatal{SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGSYS, SIGTRAP};
 constexpr std::size_t kSlots = 4096;
+constexpr std::size_t kStack = 64U << 10;  // bytes: for handlers, Python's among them
+constexpr int kPatience = 100;             // milliseconds for another thread's words
 
 struct Slot {
   std::atomic<bool> taken{false};
@@ -49,13 +55,54 @@ long slack_of_thread() noexcept {
   return ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
 }
 
-/// Async-signal-safe. The first words are the last ones: another thread may crash on the way out.
+/// Of one thread, see Note [Alternate stacks]. It is there until the thread ends.
+class AlternateStack {
+ public:
+  AlternateStack() noexcept {
+    stack_t before{};
+    if (::sigaltstack(nullptr, &before) != 0 || (before.ss_flags & SS_DISABLE) == 0) return;  // it has one
+    void* const memory =
+        ::mmap(nullptr, kStack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) return;
+    stack_.ss_sp = memory;
+    stack_.ss_size = kStack;
+    if (::sigaltstack(&stack_, nullptr) != 0) free();
+  }
+  AlternateStack(const AlternateStack&) = delete;
+  AlternateStack& operator=(const AlternateStack&) = delete;
+  ~AlternateStack() {
+    if (stack_.ss_sp == nullptr) return;
+    stack_t none{};
+    none.ss_flags = SS_DISABLE;
+    ::sigaltstack(&none, nullptr);
+    free();
+  }
+
+ private:
+  void free() noexcept { ::munmap(std::exchange(stack_.ss_sp, nullptr), kStack); }
+
+  stack_t stack_{};
+};
+
+void give_alternate_stack() noexcept {
+  static thread_local const AlternateStack stack;
+}
+
+/// Another thread has begun to say its words, and dies with this one.
+void wait_for_words(const std::atomic_ref<std::uint32_t>& said) noexcept {
+  const timespec millisecond{0, 1'000'000};
+  for (int i = 0; i < kPatience && said.load() == LastWords::Nothing; ++i) {
+    static_cast<void>(::nanosleep(&millisecond, nullptr));
+  }
+}
+
+/// Async-signal-safe. The first words are the last ones: another thread may crash on the way out, or just now.
 void say(LastWords::Kind kind, std::uint32_t number) noexcept {
   auto& process = process_now;
   if (process.page == nullptr || ::syscall(SYS_getpid) != process.pid)
     return;  // a forked child has the page, too
   std::atomic_ref said(process.page->said);
-  if (said.load() != LastWords::Nothing) return;
+  if (std::atomic_ref(process.page->begun).exchange(1) != 0) return wait_for_words(said);
   const auto slot = slack_of_thread() - process.slack - 1;
   if (kind == LastWords::Fault && slot >= 0 && slot < static_cast<long>(kSlots)) {
     const auto& of = process.slots[static_cast<std::size_t>(slot)];
@@ -100,6 +147,7 @@ void keep_last_words(process::Descriptor page) {
   process.pid = ::syscall(SYS_getpid);
   process.slack = slack_of_thread();
   process.page = static_cast<LastWords*>(memory);
+  core::on_thread_begin(&give_alternate_stack);
   for (std::size_t i = 0; i < kFatal.size(); ++i) {
     struct sigaction action{};
     action.sa_sigaction = handle;
@@ -124,7 +172,9 @@ void open_slot(Run run) noexcept {
 
 void enter_run(Run run) noexcept {
   const auto& process = process_now;
-  if (process.page == nullptr || process.slack <= 0) return;
+  if (process.page == nullptr) return;
+  give_alternate_stack();
+  if (process.slack <= 0) return;
   const auto slot = std::ranges::find_if(process.slots, [&](const Slot& each) { return each.is_of(run); });
   if (slot == process.slots.end()) return;
   const auto number = static_cast<long>(slot - process.slots.begin());

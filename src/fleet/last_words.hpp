@@ -7,8 +7,15 @@
 // number of each thread that a new one gets from the thread that makes it, and that a signal handler may
 // read: its timer slack (prctl(2), PR_SET_TIMERSLACK), 50,000 ns unless somebody has set it. An agent adds
 // the run's slot to it, at most 4,096 ns, before it builds and starts a camera. What a crash finds there
-// names the run. A thread without a slot (a pool that the process shares, a thread with realtime priority)
-// names none.
+// names the run. A thread without a slot (a pool that the process made before its first camera, a thread with
+// realtime priority) names none. A thread that outlives its run (of a pool that a library made when a camera
+// first used it, and that others use, too) names a run that is over, which accuses nobody. While its run
+// lives, it is not told from a decoder's thread.
+//
+// Note [Alternate stacks]
+// A handler needs a stack, and a thread whose stack has overflowed has none: the kernel then ends the process
+// without a word. So each thread of a node, and each thread that calls enter_run(), has another one for its
+// handlers. Threads that libraries start have none.
 #pragma once
 
 #include "fleet/records.hpp"
@@ -17,7 +24,7 @@
 namespace freshframe::fleet {
 
 /// Maps the page (LastWords) and begins to handle fatal signals; whoever handled them before is called after
-/// it. Once in a process. Throws Error.
+/// it. Threads of nodes that begin from now on have an alternate stack. Once in a process. Throws Error.
 void keep_last_words(process::Descriptor page);
 
 /// A slot of a run, until forget_slot().

@@ -78,7 +78,7 @@ struct LastWords {
   std::uint32_t camera = 0;  // of a Fault: whose thread it was
   std::uint64_t epoch = 0;   // of the same; 0: of no run
   std::uint32_t number = 0;  // of the signal, or the exit status
-  std::uint32_t unused = 0;
+  std::uint32_t begun = 0;   // 1: a thread writes its words, or has written them
 };
 static_assert(sizeof(LastWords) == 24);
 

@@ -94,8 +94,8 @@ def _add_states(lines: list[str], stats: FleetStats) -> None:
 
 def _add_readers(lines: list[str], stats: FleetStats) -> None:
     labels = [
-        (("fleet", stats.name), ("output", each.output), ("reader", each.name or str(number)))
-        for number, each in enumerate(stats.readers)
+        (("fleet", stats.name), ("output", each.output), ("reader", each.name or str(each.number)))
+        for each in stats.readers
     ]
     for name, kind, text, value in _READER:
         rows = [(label, value(each)) for label, each in zip(labels, stats.readers, strict=True)]

@@ -68,7 +68,8 @@ class CameraStats:
             ``running``, ``away`` (its pipeline runs, and its camera has given no frame for two seconds,
             since it is not connected or silent), ``closing``, ``failed`` or ``ended``.
         why: Why it is not running; of a camera that is away: its answer.
-        since: Seconds in this state.
+        since: Seconds in this state. ``waiting`` and ``away`` are those of a pipeline that runs: there it is
+            the time since its start.
         agent: Where it is; None: nowhere.
         epoch: Number of its latest start; 0: it never was started.
         starts: How often it was started.
@@ -122,7 +123,8 @@ class FleetReaderStats:
         reported: Results that agents have reported.
         delivered: Results that the program got.
         outbox_full: Dropped by a full outbox: the reader is too slow, or a result has more than 8 MiB.
-        expired: Dropped because the reader had not pulled for 60 s.
+        expired: Dropped because the reader had not pulled for 60 s, or, of a detached fleet, for
+            ``orphan_after``, if that is longer.
         fenced: Of an epoch that is over.
         lost_with_agent: Waited at an agent that died.
         waiting: On their way.
@@ -130,6 +132,7 @@ class FleetReaderStats:
             results after its last report.
         repeated: Results that came twice and were delivered once.
         name: Under which it can come back; None: it cannot.
+        number: Of the reader in its fleet. No later one has the same.
     """
 
     output: str
@@ -143,6 +146,7 @@ class FleetReaderStats:
     unreported_possible: int
     repeated: int
     name: str | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@
 
 #include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/thread_begin.hpp"
 #include <cxxabi.h>
 #include <pthread.h>
 
@@ -106,6 +107,7 @@ void Runner::adopt_thread() noexcept {
   std::array<char, kThreadNameLength + 1> short_name{};
   name_.copy(short_name.data(), kThreadNameLength);
   pthread_setname_np(pthread_self(), short_name.data());
+  begin_thread();
   current_runner = this;
   set_state(NodeState::Opening);
 }

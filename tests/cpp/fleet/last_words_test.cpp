@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "fleet/last_words.hpp"
 
+#include <array>
 #include <csignal>
 #include <cstdint>
 #include <cstdlib>
 #include <functional>
 #include <thread>
 
+#include "core/thread_begin.hpp"
 #include <gtest/gtest.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -25,10 +27,10 @@ struct End {
   int status = 0;
 };
 
-/// What a forked child leaves that keeps its last words and then does something.
-End end_of(const std::function<void()>& deed) {
+/// What a forked child leaves that keeps its last words and then does something. `page`: as it finds it.
+End end_of(const std::function<void()>& deed, const LastWords& found = {}) {
   const process::Descriptor page(::memfd_create("last words", MFD_CLOEXEC));
-  EXPECT_EQ(::ftruncate(page.get(), sizeof(LastWords)), 0);
+  EXPECT_EQ(::pwrite(page.get(), &found, sizeof found, 0), static_cast<ssize_t>(sizeof found));
   const int pid = ::fork();
   if (pid == 0) {
     const rlimit none{0, 0};
@@ -98,6 +100,66 @@ TEST(LastWords, AbortAndExitOfALibraryAreFaultsToo) {
   const auto exited = end_of([] { in_grandchild_thread(kTwo, [] { std::exit(3); }); });
   EXPECT_EQ(WEXITSTATUS(exited.status), 3);
   EXPECT_EQ(exited.words.camera, kTwo.camera);
+}
+
+TEST(LastWords, ATrapIsAFaultToo) {
+  const auto end = end_of([] { in_grandchild_thread(kOne, [] { static_cast<void>(::raise(SIGTRAP)); }); });
+  EXPECT_TRUE(WIFSIGNALED(end.status) && WTERMSIG(end.status) == SIGTRAP);
+  EXPECT_EQ(end.words.camera, kOne.camera);
+  EXPECT_EQ(end.words.number, static_cast<std::uint32_t>(SIGTRAP));
+}
+
+// NOLINTNEXTLINE(misc-no-recursion): until the stack is full
+int overflow(int depth) {
+  std::array<volatile char, 4096> frame{};
+  frame[0] = static_cast<char>(depth);
+  if (depth < 0) return 0;  // never
+  return overflow(depth + 1) + frame[0];
+}
+
+TEST(LastWords, AStackThatOverflowsNamesItsRun) {
+  const auto own = end_of([] {
+    std::thread([] {
+      open_slot(kOne);
+      enter_run(kOne);
+      overflow(0);
+    }).join();
+  });
+  EXPECT_TRUE(WIFSIGNALED(own.status) && WTERMSIG(own.status) == SIGSEGV);
+  EXPECT_EQ(own.words.camera, kOne.camera);
+  const auto of_a_node = end_of([] {
+    in_grandchild_thread(kTwo, [] {
+      core::begin_thread();
+      overflow(0);
+    });
+  });
+  EXPECT_EQ(of_a_node.words.camera, kTwo.camera);
+}
+
+TEST(LastWords, AThreadKeepsTheStackForHandlersThatItHas) {
+  const auto end = end_of([] {
+    static std::array<char, 1 << 16> memory;
+    stack_t stack{};
+    stack.ss_sp = memory.data();
+    stack.ss_size = memory.size();
+    ::sigaltstack(&stack, nullptr);
+    core::begin_thread();
+    stack_t now{};
+    ::sigaltstack(nullptr, &now);
+    ::_exit(now.ss_sp == memory.data() ? 42 : 1);
+  });
+  EXPECT_EQ(WEXITSTATUS(end.status), 42);
+}
+
+TEST(LastWords, OfTwoThreadsThatCrashAtOnceTheFirstHasItsSay) {
+  // Another thread has begun, and has not named its run yet.
+  const LastWords begun{
+      .said = LastWords::Nothing, .camera = kTwo.camera, .epoch = 0, .number = 0, .begun = 1};
+  const auto end = end_of([] { in_grandchild_thread(kOne, crash); }, begun);
+  EXPECT_TRUE(WIFSIGNALED(end.status));
+  EXPECT_EQ(end.words.camera, kTwo.camera);
+  EXPECT_EQ(end.words.epoch, 0U);
+  EXPECT_EQ(end.words.said, LastWords::Nothing);
 }
 
 TEST(LastWords, TheHandlerOfBeforeIsCalled) {

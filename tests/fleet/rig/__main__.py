@@ -21,6 +21,12 @@ _BROKEN = 4  # exit code
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="./dev test-fleet --check", description=__doc__)
     parser.add_argument("--cameras", type=int, default=12, metavar="N", help="test cameras (default 12)")
+    parser.add_argument(
+        "--counted",
+        type=int,
+        metavar="N",
+        help="further test cameras, which count their own frames (default: half as many)",
+    )
     parser.add_argument("--agents", type=int, default=3, metavar="N", help="agents of the fleet (default 3)")
     parser.add_argument(
         "--exclusive", type=int, metavar="N", help="cameras that allow one session (default: half of them)"
@@ -42,14 +48,18 @@ def _options(arguments: Sequence[str] | None) -> tuple[CheckOptions, argparse.Na
     parser = _parser()
     given = parser.parse_args(arguments)
     exclusive = given.cameras // 2 if given.exclusive is None else given.exclusive
+    counted = given.cameras // 2 if given.counted is None else given.counted
     if min(given.cameras, given.agents, given.faults) < 1 or not given.fps > 0:
         parser.error("--cameras, --agents, --faults and --fps must be more than 0")
     if not 0 <= exclusive <= given.cameras:
         parser.error(f"--exclusive must be 0 to {given.cameras}, the number of cameras; got {exclusive}")
+    if counted < 0:
+        parser.error(f"--counted must be at least 0, got {counted}")
     if given.folder is not None and (given.folder / "sessions.jsonl").exists():
         parser.error(f"--folder {given.folder} has the logs of another run; name a new folder")
     return CheckOptions(
         cameras=given.cameras,
+        counted=counted,
         agents=given.agents,
         exclusive=exclusive,
         fps=given.fps,
@@ -66,7 +76,8 @@ def _say(text: str) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 4 when a rule was broken."""
     options, given = _options(arguments)
-    _say(f"{options.cameras} cameras, {options.agents} agents, {options.faults} faults, seed {options.seed}")
+    cameras = f"{options.cameras} + {options.counted} cameras"
+    _say(f"{cameras}, {options.agents} agents, {options.faults} faults, seed {options.seed}")
     verdict = run_check(options, _say)
     if given.folder is None and not verdict.findings:
         shutil.rmtree(options.folder)

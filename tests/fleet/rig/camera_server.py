@@ -1,9 +1,10 @@
 """Test cameras over HTTP that count their sessions, for `./dev test-fleet --check`.
 
 `python -m rig.camera_server CAMERAS FPS LOG` serves http://127.0.0.1:PORT/camera/0 and so on,
-prints the port and ends with its standard input. Each camera sends MJPEG (multipart/x-mixed-replace), frame n
-at n / fps seconds after the server's start. A line of LOG is an object: a session that was opened, or one
-that was closed with the ranges of frames it was sent.
+prints the port and ends with its standard input. A line `CAMERA SECONDS` of that has a camera close its
+sessions and refuse others for so long. Each camera sends MJPEG (multipart/x-mixed-replace), frame n at
+n / fps seconds after the server's start. A line of LOG is an object: a session that was opened, or one that
+was closed with the ranges of frames it was sent.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -62,6 +63,12 @@ class CameraServer(ClosedByWith):
         """Where a camera is."""
         return f"http://127.0.0.1:{self._port}/camera/{camera}"
 
+    def away(self, camera: int, seconds: float) -> None:
+        """Has a camera close its sessions and refuse others for a while."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{camera} {seconds}\n")
+        self._process.stdin.flush()
+
     def close(self) -> None:
         """Ends every session and the process."""
         assert self._process.stdin is not None
@@ -100,16 +107,26 @@ class _Cameras:
         self._log = log
         self._start = time.monotonic()
         self._sessions: set[asyncio.Task[None]] = set()
+        self._open: dict[asyncio.StreamWriter, int] = {}  # to which camera
+        self._back_at: dict[int, float] = {}  # cameras that are away
 
     async def serve(self) -> None:
         server = await asyncio.start_server(self._answer, "127.0.0.1", 0, backlog=4096)
         print(server.sockets[0].getsockname()[1], flush=True)
         loop = asyncio.get_running_loop()
-        await loop.run_in_executor(None, sys.stdin.read)  # to its end
+        while line := await loop.run_in_executor(None, sys.stdin.readline):
+            camera, seconds = line.split()
+            self._leave(int(camera), float(seconds))
         server.close()
         for session in self._sessions:
             session.cancel()
         await asyncio.gather(*self._sessions, return_exceptions=True)
+
+    def _leave(self, camera: int, seconds: float) -> None:
+        self._back_at[camera] = time.monotonic() + seconds
+        for writer, of in self._open.items():
+            if of == camera:
+                writer.transport.abort()  # its session sees it
 
     async def _answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -121,12 +138,14 @@ class _Cameras:
             if camera is None:
                 writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
                 await writer.drain()
-            else:
+            elif time.monotonic() >= self._back_at.get(camera, 0.0):
+                self._open[writer] = camera
                 await self._session(camera, reader, writer)
         except (OSError, asyncio.TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # the session is over
         finally:
             self._sessions.discard(task)
+            self._open.pop(writer, None)
             writer.transport.abort()
 
     def _camera_of(self, head: bytes) -> int | None:

@@ -10,11 +10,21 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, Protocol, get_args
 
-Kind = Literal["kill agent", "stop agent", "stop program", "move", "drain"]
-KINDS: tuple[Kind, ...] = ("kill agent", "stop agent", "stop program", "move", "drain")
-PAUSES = (1.0, 3.0, 10.0)  # seconds: below, at and beyond every limit of a lease
+Kind = Literal[
+    "kill agent",
+    "kill all agents",
+    "stop agent",
+    "stop program",
+    "move",
+    "drain",
+    "camera away",
+    "camera fails",
+]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+# Seconds: below, at and beyond every limit of a lease, the last one seldom.
+PAUSES = (1.0, 1.0, 1.5, 1.5, 3.0, 3.0, 3.0, 10.0)
 
 
 @dataclass(frozen=True)
@@ -27,7 +37,7 @@ class Fault:
 
     def __str__(self) -> str:
         """As in the log."""
-        return f"{self.kind} for {self.seconds:.0f} s" if self.seconds else self.kind
+        return f"{self.kind} for {self.seconds:g} s" if self.seconds else self.kind
 
 
 def schedule(seed: int, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[Fault]:
@@ -35,20 +45,38 @@ def schedule(seed: int, count: int, kinds: Sequence[Kind] = KINDS) -> Iterator[F
     choose = random.Random(seed)
     for _ in range(count):
         kind = choose.choice(list(kinds))
-        seconds = choose.choice(PAUSES) if kind.startswith("stop") else 0.0
+        seconds = choose.choice(PAUSES) if kind.startswith("stop") or kind == "camera away" else 0.0
         yield Fault(kind, choose.random(), seconds)
+
+
+class Cameras(Protocol):
+    """The test cameras, as far as faults are theirs."""
+
+    served: int  # from 0 on
+    counted: int  # behind these
+
+    def away(self, camera: int, seconds: float) -> None:
+        """A served camera closes its sessions and takes none for a while."""
+
+    def fail(self, camera: int) -> None:
+        """A counted camera's source raises."""
 
 
 class Faults:
     """Brings faults about in a fleet that runs in another process."""
 
-    def __init__(self, program: int, ask: Callable[[list[Any]], Mapping[str, Any]]) -> None:
+    def __init__(
+        self, program: int, ask: Callable[[list[Any]], Mapping[str, Any]], cameras: Cameras | None = None
+    ) -> None:
         """`program`: its process number. `ask`: gives it a command; returns its stats."""
         self._program = program
         self._ask = ask
+        self._cameras = cameras
 
     def bring_about(self, fault: Fault) -> str:
         """Does it, returns when it is over. The result says who was hit."""
+        if fault.kind.startswith("camera"):
+            return self._hit_camera(fault)
         stats = self._ask(["stats"])
         agents = {
             name: agent for name, agent in stats["agents"].items() if agent["state"] == "up" and agent["pid"]
@@ -60,8 +88,11 @@ class Faults:
             return f"{fault}: no agent is up"
         victim = _picked(sorted(agents), fault.pick)
         if fault.kind == "kill agent":
-            with _process(agents[victim]["pid"]) as send:
-                send(signal.SIGKILL)
+            _kill(agents[victim]["pid"])
+        elif fault.kind == "kill all agents":
+            for agent in agents.values():
+                _kill(agent["pid"])
+            return f"{fault}: {len(agents)}"
         elif fault.kind == "stop agent":
             _pause(agents[victim]["pid"], fault.seconds)
         elif fault.kind == "move":
@@ -72,12 +103,30 @@ class Faults:
             self._drain(victim)
         return f"{fault}: {victim}"
 
+    def _hit_camera(self, fault: Fault) -> str:
+        cameras = self._cameras
+        if cameras is not None and fault.kind == "camera fails" and cameras.counted:
+            camera = cameras.served + int(fault.pick * cameras.counted)
+            cameras.fail(camera)
+        elif cameras is not None and fault.kind == "camera away" and cameras.served:
+            camera = int(fault.pick * cameras.served)
+            cameras.away(camera, fault.seconds)
+            time.sleep(fault.seconds)
+        else:
+            return f"{fault}: there is no such camera"
+        return f"{fault}: camera-{camera}"
+
     def _drain(self, agent: str) -> None:
         self._ask(["drain", agent])
         until = time.monotonic() + 30
         while self._ask(["stats"])["agents"][agent]["cameras"] and time.monotonic() < until:
             time.sleep(0.1)
         self._ask(["undrain", agent])
+
+
+def _kill(pid: int) -> None:
+    with _process(pid) as send:
+        send(signal.SIGKILL)
 
 
 def _picked(among: Sequence[Any], pick: float) -> Any:

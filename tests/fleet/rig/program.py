@@ -7,6 +7,7 @@ writes a line for each result. It is a process of its own, so that it can be sto
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
@@ -15,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import freshframe as ff
+from freshframe.fleet import FleetReader, FleetStats
 
+from .counted_camera import build_counted
 from .pipeline import build
 
 _END_TIME = 20.0  # seconds for the last results
@@ -26,14 +29,34 @@ def camera_name(camera: int) -> str:
     return f"camera-{camera}"
 
 
-def _keep(reader: Any, path: Path) -> None:
+def camera_number(name: str) -> int:
+    """The inverse of camera_name()."""
+    return int(name.rpartition("-")[2])
+
+
+def _keep(reader: FleetReader, path: Path) -> None:
     with path.open("w", encoding="utf-8", buffering=1) as file:
         for sample in reader:
-            camera = int(sample.camera.rpartition("-")[2])
+            camera = camera_number(sample.camera)
             stamp, frame = sample.value
             at = round(time.monotonic(), 4)
             line = [camera, sample.epoch, sample.ordinal, frame, stamp, at, sample.dropped]
             file.write(json.dumps(line) + "\n")
+
+
+def _keep_ledger(reader: Any, path: Path) -> None:
+    """Writes what the reader's books say of each run when it ends: a line for each end."""
+    end_run = reader._end_run
+
+    def noted(run: tuple[int, int], *, lost: bool, untold: bool = False) -> None:
+        page = reader._books._pages.get(run)
+        line = [camera_number(reader._name_of(run[0])), run[1], None if page is None else page.reported, lost]
+        with path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        end_run(run, lost=lost, untold=untold)
+
+    path.touch()
+    reader._end_run = noted
 
 
 def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
@@ -44,37 +67,65 @@ def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
     elif command[0] == "undrain":
         fleet.resume(command[1])
     elif command[0] == "end":
-        _empty(fleet)
+        return _empty(fleet)
     return fleet.stats().as_json()
 
 
-def _empty(fleet: ff.Fleet) -> None:
-    """Removes each camera and waits for the remaining results."""
-    for name in fleet.stats().cameras:
-        fleet.remove(name)
+def _empty(fleet: ff.Fleet) -> dict[str, Any]:
+    """Waits for the end of the cameras that end, removes each camera and waits for the remaining results.
+
+    Returns the stats, and what each camera had dropped before it was removed.
+    """
+
+    def have_ended(stats: FleetStats) -> bool:
+        ending = [camera for camera in stats.cameras.values() if camera.url.startswith("counted")]
+        return all(camera.state == "ended" for camera in ending)
+
+    def are_gone(stats: FleetStats) -> bool:
+        return not stats.cameras and not any(reader.waiting for reader in stats.readers)
+
+    before = _wait(fleet, have_ended)
+    for name in before.cameras:
+        with contextlib.suppress(ff.OptionError):  # it has gone by itself
+            fleet.remove(name)
+    dropped = {name: camera.dropped for name, camera in before.cameras.items()}
+    return _wait(fleet, are_gone).as_json() | {"dropped": dropped}
+
+
+def _wait(fleet: ff.Fleet, condition: Any) -> FleetStats:
     until = time.monotonic() + _END_TIME
-    while time.monotonic() < until:
-        stats = fleet.stats()
-        if not stats.cameras and not any(reader.waiting for reader in stats.readers):
-            return
+    while not condition(stats := fleet.stats()) and time.monotonic() < until:
         time.sleep(0.05)
+    return stats
 
 
 def main() -> None:
     """The process: see the head of this file."""
     options = json.loads(sys.argv[1])
-    exclusive = set(options["exclusive"])
+    exclusive, urls, counted = set(options["exclusive"]), options["urls"], options["counted"]
+    folder = Path(options["folder"])
     with ff.Fleet("local", agents=options["agents"]) as fleet:
-        reader = fleet.reader("stamps")
-        keeper = threading.Thread(target=_keep, args=(reader, Path(options["results"])))
-        keeper.start()
-        for camera, url in enumerate(options["urls"]):
+        readers = {
+            output: fleet.reader(output) for output in (("stamps", "counted") if counted else ("stamps",))
+        }
+        keepers = [
+            threading.Thread(target=_keep, args=(reader, folder / f"{output}.jsonl"))
+            for output, reader in readers.items()
+        ]
+        if counted:
+            _keep_ledger(readers["counted"], folder / "ledger.jsonl")
+        for keeper in keepers:
+            keeper.start()
+        for camera, url in enumerate(urls):
             fleet.add(camera_name(camera), build, url, exclusive=camera in exclusive)
+        for camera, url in enumerate(counted, len(urls)):
+            fleet.add(camera_name(camera), build_counted, url)
         for line in sys.stdin:
             print(json.dumps(_answer(fleet, json.loads(line))), flush=True)
             if json.loads(line)[0] == "end":
                 break
-    keeper.join()
+    for keeper in keepers:
+        keeper.join()
 
 
 if __name__ == "__main__":

@@ -94,13 +94,20 @@ def check(
     """
     verdict = Verdict()
     overlapped = _check_overlaps(verdict, sessions, set(exclusive))
+    check_results(verdict, results, counters, overlapped)
+    _check_origin(verdict, sessions, results)
+    return verdict
+
+
+def check_results(
+    verdict: Verdict, results: Sequence[Result], counters: Mapping[str, int], overlapped: set[int]
+) -> None:
+    """Applies the rules that need no session; `overlapped`: cameras whose frames may come in two epochs."""
     _check_once(verdict, results, overlapped)
     _check_order(verdict, results)
     _check_ordinals(verdict, results)
-    _check_origin(verdict, sessions, results)
     _check_books(verdict, results, counters)
     _measure_gaps(verdict, results)
-    return verdict
 
 
 def _check_overlaps(verdict: Verdict, sessions: Sequence[Session], exclusive: set[int]) -> set[int]:

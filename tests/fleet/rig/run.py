@@ -16,9 +16,12 @@ from typing import Any
 from freshframe._errors import StateError
 
 from . import FOLDER
+from .accounts import check_accounts, read_ledger
 from .camera_server import CameraServer
+from .counted_camera import CountedCameras
 from .faults import Fault, Faults, schedule
-from .rules import Result, Verdict, check, read_sessions
+from .program import camera_name
+from .rules import Result, Verdict, check, check_results, read_sessions
 
 _RECOVERY_TIME = 60.0  # seconds after a fault in which every camera must give a result again
 _COUNTERS = ("reported", "delivered", "outbox_full", "expired", "fenced", "lost_with_agent", "waiting")
@@ -29,16 +32,19 @@ class CheckOptions:
     """What to run.
 
     Attributes:
-        cameras: Test cameras.
+        cameras: Test cameras with a server, which counts their sessions.
+        counted: Test cameras that count their own frames.
         agents: Agents of the fleet.
         exclusive: How many of the cameras allow one session.
         fps: Frames a second of each camera.
         faults: How many, one after the other.
         seed: Chooses them.
-        folder: Where the logs go: sessions.jsonl, results.jsonl, faults.log.
+        folder: Where the logs go: sessions.jsonl, stamps.jsonl, counted.jsonl, ledger.jsonl, faults.log, and
+            the counts of cameras in counts/.
     """
 
     cameras: int
+    counted: int
     agents: int
     exclusive: int
     fps: float
@@ -47,17 +53,30 @@ class CheckOptions:
     folder: Path
 
 
+class _Cameras:
+    """All of them, for faults."""
+
+    def __init__(self, options: CheckOptions, server: CameraServer) -> None:
+        self.served, self.counted = options.cameras, options.counted
+        counts = options.folder / "counts"
+        counts.mkdir()
+        self.counting = CountedCameras(counts, options.fps)
+        self.away = server.away
+        self.fail = self.counting.fail
+        self.served_urls = [server.url(camera) for camera in range(self.served)]
+        self.counted_urls = [self.counting.url(self.served + number) for number in range(self.counted)]
+
+
 class _Program:
     """The program under test."""
 
-    def __init__(self, options: CheckOptions, urls: list[str]) -> None:
-        self.results = options.folder / "results.jsonl"
-        exclusive = list(range(options.exclusive))
+    def __init__(self, options: CheckOptions, cameras: _Cameras) -> None:
         arguments = {
             "agents": options.agents,
-            "urls": urls,
-            "exclusive": exclusive,
-            "results": str(self.results.absolute()),
+            "urls": cameras.served_urls,
+            "counted": cameras.counted_urls,
+            "exclusive": list(range(options.exclusive)),
+            "folder": str(options.folder.absolute()),
         }
         command = [sys.executable, "-m", "rig.program", json.dumps(arguments)]
         self._process = subprocess.Popen(
@@ -95,26 +114,28 @@ class _Program:
 
 
 class _Results:
-    """Follows the log of results while it grows."""
+    """Follows the logs of results while they grow."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._position = 0
-        self.all: list[Result] = []
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._positions = {"stamps": 0, "counted": 0}
+        self.of: dict[str, list[Result]] = {"stamps": [], "counted": []}
         self.latest: dict[int, float] = {}  # by camera: when
 
     def read(self) -> None:
-        if not self._path.exists():
-            return
-        with self._path.open("rb") as file:
-            file.seek(self._position)
-            new = file.read()
-        new = new[: new.rfind(b"\n") + 1]
-        self._position += len(new)
-        for line in new.splitlines():
-            result = Result(*json.loads(line))
-            self.all.append(result)
-            self.latest[result.camera] = result.at
+        for output, position in self._positions.items():
+            path = self._folder / f"{output}.jsonl"
+            if not path.exists():
+                continue
+            with path.open("rb") as file:
+                file.seek(position)
+                new = file.read()
+            new = new[: new.rfind(b"\n") + 1]
+            self._positions[output] += len(new)
+            for line in new.splitlines():
+                result = Result(*json.loads(line))
+                self.of[output].append(result)
+                self.latest[result.camera] = result.at
 
     def wait_for_all(self, cameras: int, since: float) -> float | None:
         """Until each camera has given a result after `since`. The seconds that it took; None: too many."""
@@ -144,30 +165,30 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
     recoveries: list[float] = []
     late: list[str] = []
     with CameraServer(options.cameras, options.fps, sessions) as server:
-        urls = [server.url(camera) for camera in range(options.cameras)]
-        with _Program(options, urls) as program:
-            results = _Results(program.results)
-            if results.wait_for_all(options.cameras, time.monotonic()) is None:
+        cameras = _Cameras(options, server)
+        with _Program(options, cameras) as program:
+            results = _Results(options.folder)
+            count = options.cameras + options.counted
+            if results.wait_for_all(count, time.monotonic()) is None:
                 raise StateError(
                     f"not every camera gave a result within {_RECOVERY_TIME:.0f} s; nothing was tested"
                 )
-            faults = Faults(program.pid, program.ask)
+            faults = Faults(program.pid, program.ask, cameras)
+            began = time.monotonic()
             with (options.folder / "faults.log").open("w", encoding="utf-8") as log:
                 for number, fault in enumerate(schedule(options.seed, options.faults), 1):
-                    line = _one(faults, fault, results, options.cameras, recoveries, late)
+                    line = _one(faults, fault, results, count, recoveries, late)
                     log.write(f"{time.monotonic():.2f} {line}\n")
                     log.flush()
-                    say(f"{number:>4}/{options.faults}  {line}")
+                    say(f"{number:>4}/{options.faults}  {time.monotonic() - began:6.0f} s  {line}")
+            cameras.counting.end()
             stats = program.ask(["end"])
     results.read()
-    counters = {name: sum(reader[name] for reader in stats["readers"]) for name in _COUNTERS}
-    verdict = check(
-        read_sessions(sessions, time.monotonic()), results.all, counters, range(options.exclusive)
-    )
+    verdict = _judged(options, results, stats)
     for text in late:
         verdict.fail("recovery", None, text)
     recoveries.sort()
-    verdict.figures |= counters | {
+    verdict.figures |= {
         "faults": len(recoveries) + len(late),
         "recovery_p50_seconds": recoveries[len(recoveries) // 2] if recoveries else 0.0,
         "recovery_max_seconds": recoveries[-1] if recoveries else 0.0,
@@ -175,6 +196,32 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
         "controller_cpu_seconds": stats["controller_cpu"],
         "overlap_told_seconds": stats["overlap_seconds"],
     }
+    return verdict
+
+
+def _judged(options: CheckOptions, results: _Results, stats: Mapping[str, Any]) -> Verdict:
+    """By the rules of results, and by the counts of the cameras that count their frames."""
+    readers = {reader["output"]: reader for reader in stats["readers"]}
+    counters = {name: readers["stamps"][name] for name in _COUNTERS}
+    sessions = read_sessions(options.folder / "sessions.jsonl", time.monotonic())
+    verdict = check(sessions, results.of["stamps"], counters, range(options.exclusive))
+    verdict.figures |= counters
+    if not options.counted:
+        return verdict
+    counted = results.of["counted"]
+    numbers = range(options.cameras, options.cameras + options.counted)
+    others = Verdict()
+    check_results(others, counted, {name: readers["counted"][name] for name in _COUNTERS}, set(numbers))
+    verdict.findings += others.findings
+    dropped = sum(stats["dropped"][camera_name(camera)] for camera in numbers)
+    check_accounts(
+        verdict,
+        CountedCameras(options.folder / "counts", options.fps).runs(),
+        counted,
+        read_ledger(options.folder / "ledger.jsonl"),
+        {**readers["counted"], "dropped": dropped},
+        options.fps,
+    )
     return verdict
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import socket
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from rigs.fleet.checks import is_alive, until_state
 from support import run_program, until
 
 import freshframe as ff
+from freshframe.fleet._control.link import Link
 
 
 @pytest.fixture(autouse=True)
@@ -83,3 +86,16 @@ def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
             link.socket.shutdown(socket.SHUT_WR)
         until(lambda: fleet.stats().cameras["cam"].starts >= 2, "another start")
         assert fleet.stats().cameras["cam"].crashes == 0
+
+
+def test_an_agent_that_cannot_be_started_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The controller tries again and again while the program has too many."""
+
+    def refuse(*_: int) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(socket, "socketpair", refuse)
+    before = os.listdir("/proc/self/fd")
+    with pytest.raises(OSError, match="Too many open files"):
+        Link("agent0", {})
+    assert os.listdir("/proc/self/fd") == before

@@ -150,6 +150,26 @@ def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, nobody: int
     reader.close()
 
 
+def test_a_reader_without_a_name_keeps_its_label_when_others_close(fleet: ff.Fleet) -> None:
+    first, second = fleet.reader("circles"), fleet.reader("circles")
+
+    def labels() -> list[str]:
+        return re.findall(r'reader_delivered_total\{fleet="\S+",output="circles",reader="(\d+)"', shown())
+
+    def shown() -> str:
+        return metrics_text(fleet.stats())
+
+    both = labels()
+    assert len(set(both)) == 2
+    first.close()
+    until(lambda: labels() == both[1:], lambda: f"one label less than {both}: {labels()}")
+    third = fleet.reader("circles")
+    assert labels()[0] == both[1]
+    assert labels()[1] not in both
+    for each in (second, third):
+        each.close()
+
+
 def test_a_collector_takes_fleets(fleet: ff.Fleet) -> None:
     pytest.importorskip("prometheus_client")
     pipeline = ff.Pipeline("yard")

@@ -36,9 +36,14 @@ class Link:
 
         Raises:
             FreshframeError: The system refuses.
+            OSError: It has no descriptor left.
         """
         self._page = LastWordsPage()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        except BaseException:
+            self._page.close()
+            raise
         try:
             with theirs:
                 child = _native.start_fleet_child(

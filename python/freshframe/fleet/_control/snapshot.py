@@ -112,5 +112,6 @@ def reader_stats(reader: FleetReader) -> FleetReaderStats:
     return FleetReaderStats(
         output=reader.output,
         name=reader.name,
+        number=reader._number,
         **{name: getattr(totals, name) for name in totals.__slots__},
     )

@@ -222,7 +222,8 @@ class Consequences:
 
     def _fill(self, now: float, actions: list[Action]) -> None:
         """One more camera for an agent that has too few, of an agent with fewer than four on their way."""
-        for most, least in self._balance.fuller(self.agents.values(), self.cameras_of, now):
+        placed = {name: len(cameras) for name, cameras in self._placed.items()}  # without those that leave
+        for most, least in self._balance.fuller(self.agents.values(), placed.__getitem__, now):
             if self._handovers.under_way(most.name) >= self.times.closing_at_once:
                 continue
             for number in sorted(self._placed[most.name]):

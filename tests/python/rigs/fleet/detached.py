@@ -21,7 +21,7 @@ from freshframe.fleet._detached.client.remote_controller import RemoteController
 
 TOKEN = bytes(range(32))
 _GUARD = (
-    "import sys; from rigs.fleet.detached import guard; guard(sys.argv[1], sys.argv[2])",
+    "import sys; from rigs.fleet.detached import guard; guard(*sys.argv[1:])",
     "import sys; from rigs.fleet.detached import controller; controller(sys.argv[1], sys.argv[2:])",
 )
 
@@ -89,11 +89,11 @@ def controller(folder: str, nodes: list[str]) -> None:
     ended.wait()
 
 
-def guard(folder: str, node: str) -> None:
+def guard(folder: str, node: str, orphan_after: str) -> None:
     """The process of a guard."""
     from freshframe.fleet._machines.guard import Guard  # noqa: PLC0415
 
-    guard = Guard(address(folder), TOKEN, node, outlives=True)
+    guard = Guard(address(folder), TOKEN, node, outlives=True, orphan_after=float(orphan_after))
 
     def follow() -> None:
         while True:
@@ -113,14 +113,16 @@ def address(folder: str) -> tuple[str, int]:
 class Yard:
     """The processes of a detached fleet."""
 
-    def __init__(self, folder: Path, nodes: tuple[str, ...] = ("north", "south")) -> None:
+    def __init__(
+        self, folder: Path, nodes: tuple[str, ...] = ("north", "south"), orphan_after: float = 30.0
+    ) -> None:
         self.folder = folder
         self.nodes = nodes
         self.guards: dict[str, subprocess.Popen[bytes]] = {}
         self.start_controller()
         until((folder / "endpoint").exists, "the controller")
         for node in nodes:
-            self.guards[node] = self._start(_GUARD[0], node)
+            self.guards[node] = self._start(_GUARD[0], node, str(orphan_after))
 
     def start_controller(self) -> None:
         self.controller = self._start(_GUARD[1], *self.nodes)

@@ -1,0 +1,23 @@
+// What each thread of a node does first, if the process wants something of it.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <atomic>
+
+namespace freshframe::core {
+
+using ThreadBegin = void (*)() noexcept;
+
+inline std::atomic<ThreadBegin> thread_begin_now{nullptr};
+
+/// Of all threads of nodes that begin from now on. A fleet's agent gives them a stack for signal handlers.
+inline void on_thread_begin(ThreadBegin call) noexcept {
+  thread_begin_now.store(call, std::memory_order_release);
+}
+
+/// By a thread of a node, once.
+inline void begin_thread() noexcept {
+  if (const auto call = thread_begin_now.load(std::memory_order_acquire)) call();
+}
+
+}  // namespace freshframe::core

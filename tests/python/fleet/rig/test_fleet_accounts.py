@@ -1,0 +1,115 @@
+"""The account of cameras that count their own frames: a frame was read, is counted, or is missing."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rig.accounts import Entry, check_accounts, read_ledger
+from rig.counted_camera import CountedCameras, CountedRun, build_counted
+from rig.rules import Result, Verdict
+
+import freshframe as ff
+
+FPS = 10.0
+RUNS = [CountedRun(3, 1, frames=6, ended=False), CountedRun(3, 2, frames=5, ended=True)]
+LEDGER = {(3, 1): Entry(4, lost=True), (3, 2): Entry(4, lost=False)}
+COUNTERS = {
+    "outbox_full": 1,
+    "expired": 0,
+    "fenced": 1,
+    "lost_with_agent": 1,
+    "waiting": 0,
+    "unreported_possible": 1,
+    "dropped": 1,
+}
+
+
+def results(*frames: tuple[int, int]) -> list[Result]:
+    """Of camera 3: (epoch, frame)."""
+    return [Result(3, epoch, frame - 1, frame, 3, at=0.0) for epoch, frame in frames]
+
+
+READ = results((1, 1), (1, 2), (2, 1), (2, 2), (2, 3))
+
+
+def verdict_of(
+    runs: list[CountedRun] | None = None,
+    read: list[Result] | None = None,
+    ledger: dict[tuple[int, int], Entry] | None = None,
+    counters: dict[str, int] | None = None,
+) -> Verdict:
+    """Of the run above, with some things otherwise."""
+    verdict = Verdict()
+    check_accounts(verdict, runs or RUNS, read or READ, ledger or LEDGER, COUNTERS | (counters or {}), FPS)
+    return verdict
+
+
+def test_an_account_that_balances_says_how() -> None:
+    """Two frames were made after the last report of the agent that was killed."""
+    verdict = verdict_of()
+    assert verdict.findings == []
+    assert verdict.figures["counted_cameras_frames_made"] == 11
+    assert verdict.figures["counted_cameras_results_read"] == 5
+    assert verdict.figures["counted_cameras_frames_counted"] == 4
+    assert verdict.figures["counted_cameras_untold_by_killed_agents"] == 2
+
+
+@pytest.mark.parametrize("counter", ["outbox_full", "fenced", "lost_with_agent", "dropped"])
+@pytest.mark.parametrize("by", [1, -1])
+def test_a_counter_that_is_wrong_by_one_is_found(counter: str, by: int) -> None:
+    """In either direction."""
+    findings = verdict_of(counters={counter: COUNTERS[counter] + by}).findings
+    assert {finding.rule for finding in findings} == {"account"}
+
+
+def test_a_frame_that_nobody_counts_is_found() -> None:
+    """In a run that ended in order, or one result less that was read."""
+    more = [RUNS[0], CountedRun(3, 2, frames=6, ended=True)]
+    assert len(verdict_of(more).findings) == 2
+    assert len(verdict_of(read=READ[1:]).findings) == 1
+
+
+def test_what_agents_invent_is_found() -> None:
+    """More results than frames, frames that were not made, another camera's."""
+    texts = [each.text for each in verdict_of(ledger={**LEDGER, (3, 2): Entry(6, lost=False)}).findings]
+    assert any("more was reported than frames were made" in text for text in texts)
+    assert {"origin"} == {each.rule for each in verdict_of(read=[*READ[:4], *results((2, 9))]).findings}
+
+
+def test_a_killed_agent_leaves_no_more_untold_than_it_makes_between_two_reports() -> None:
+    """And the fleet says of each such run that there may be some."""
+    many = [CountedRun(3, 1, frames=40, ended=False), RUNS[1]]
+    [finding] = verdict_of(many).findings
+    assert "36 frames were never reported" in finding.text
+    [finding] = verdict_of(counters={"unreported_possible": 0}).findings
+    assert "1 runs ended with their agents, 0 are told" in finding.text
+
+
+def test_a_ledger_keeps_what_was_known_of_a_run(tmp_path: Path) -> None:
+    """A second end of the same run knows nothing."""
+    path = tmp_path / "ledger.jsonl"
+    path.write_text("[3, 1, 4, false]\n[3, 1, null, true]\n[3, 2, null, true]\n", encoding="utf-8")
+    assert read_ledger(path) == {(3, 1): Entry(4, lost=False), (3, 2): Entry(0, lost=True)}
+
+
+class _Run:
+    epoch = 7
+
+
+def test_a_camera_counts_what_it_gives(tmp_path: Path) -> None:
+    """Also the last frame before it fails."""
+    run = _Run()  # as in an agent, whose function calls the build
+    cameras = CountedCameras(tmp_path, fps=200.0)
+    pipeline, outputs = build_counted(cameras.url(3))
+    reader = pipeline.reader(outputs["counted"])
+    pipeline.start()
+    assert reader.get(50).value[0] == 3
+    cameras.fail(3)
+    with pytest.raises(ff.NodeError, match="the test camera 3 fails"):
+        pipeline.wait()
+    [counted] = cameras.runs()
+    assert (counted.camera, counted.epoch, counted.ended) == (3, run.epoch, True)
+    produced = sum(node.processed for node in pipeline.stats().nodes.values())
+    assert counted.frames == produced
