@@ -15,13 +15,17 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
+extern "C" {
+#include <libavformat/avio.h>
+}
+
 namespace freshframe::media {
 namespace {
 
 constexpr std::string_view kSupported =
     "this version opens local files (\"clip.mp4\", \"picture.png\"), pictures in sequence "
-    "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, http, https, tcp, "
-    "udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
+    "(\"frames/%05d.png\", \"frames/\", \"frames/*.png\"), network streams (rtsp, rtsps, rtmp, rtmps, srt, rtp, "
+    "http, https, tcp, udp), cameras (\"0\", \"/dev/video0\"), \"demo:circles\" and \"demo:shapes\"";
 
 /// "rtsp:/host" or "rtsp:host", which is no name of a file. Not shown: its password could not be
 /// distinguished from a path.
@@ -43,6 +47,12 @@ std::string scheme_of(const std::string& url) {
     return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '+' || c == '-' || c == '.';
   });
   return valid ? word : std::string();
+}
+
+void check_protocol(const LiveUrl& url) {
+  if (!is_optional_scheme(url.scheme) || avio_find_protocol_name(url.text.c_str()) != nullptr) return;
+  throw OptionError("cannot open '" + mask_passwords(url.text) + "': this build of FFmpeg does not have '" +
+                    url.scheme + "'");
 }
 
 /// By its name, since it may not be plugged in yet, or by the kind of device under another name.
@@ -69,7 +79,10 @@ UrlKind url_kind(const std::string& url) {
   if (url.rfind("demo:", 0) == 0) return UrlKind::Demo;
   if (is_camera(url)) return UrlKind::Camera;
   const auto scheme = scheme_of(url);
-  if (is_live_scheme(LiveUrl(url).scheme)) return UrlKind::Live;
+  if (const LiveUrl live(url); is_live_scheme(live.scheme)) {
+    check_protocol(live);
+    return UrlKind::Live;
+  }
   if (!scheme.empty() && scheme != "file") {
     throw OptionError("cannot open '" + mask_passwords(url) + "': '" + scheme + "' is not supported yet; " +
                       std::string(kSupported));

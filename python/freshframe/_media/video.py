@@ -93,7 +93,8 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             ``frames/*.png`` (the files that exist, ``img2`` before ``img10``). A scene with known truth:
             ``demo:circles?fps=60&size=1280x720&balls=4&seed=1`` (``pace=0``: as fast as it is read,
             ``frames=300``: its length). A live stream: ``rtsp://``, ``rtsps://``, ``http://``, ``https://``
-            (MJPEG, TS, HLS), ``tcp://`` or ``udp://``, see docs/live-sources.md.
+            (MJPEG, TS, HLS), ``rtmp://``, ``rtmps://``, ``srt://``, ``rtp://``, ``tcp://`` or ``udp://``, see
+            docs/live-sources.md.
         size: (width, height) in pixels. A camera must deliver this size; frames of other sources are scaled
             to it.
         fps: Frames per second. A camera must deliver this rate. Of pictures in sequence, picture n has the

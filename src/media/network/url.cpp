@@ -34,6 +34,11 @@ bool LiveUrl::may_use_address() const {
 
 bool is_live_scheme(std::string_view scheme) {
   constexpr std::array<std::string_view, 6> kSchemes{"rtsp", "rtsps", "http", "https", "tcp", "udp"};
+  return std::find(kSchemes.begin(), kSchemes.end(), scheme) != kSchemes.end() || is_optional_scheme(scheme);
+}
+
+bool is_optional_scheme(std::string_view scheme) {
+  constexpr std::array<std::string_view, 4> kSchemes{"rtmp", "rtmps", "srt", "rtp"};
   return std::find(kSchemes.begin(), kSchemes.end(), scheme) != kSchemes.end();
 }
 

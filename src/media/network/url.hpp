@@ -25,5 +25,7 @@ struct LiveUrl {
 
 /// The schemes of live sources: "rtsp", "http" and so on.
 [[nodiscard]] bool is_live_scheme(std::string_view scheme);
+/// Those of them that not every build of FFmpeg has.
+[[nodiscard]] bool is_optional_scheme(std::string_view scheme);
 
 }  // namespace freshframe::media

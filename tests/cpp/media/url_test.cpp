@@ -114,6 +114,9 @@ TEST(MediaUrl, TellsFilesFromTheScene) {
   EXPECT_EQ(url_kind("/a/b c:d.mp4"), UrlKind::File);
   EXPECT_EQ(url_kind("file:///a/b.mp4"), UrlKind::File);
   EXPECT_EQ(url_kind("demo:circles"), UrlKind::Demo);
+  for (const auto* url : {"rtsp://h/a", "RTMP://h/a/b", "rtp://@:5004", "udp://@:5000", "https://h/a.m3u8"}) {
+    EXPECT_EQ(url_kind(url), UrlKind::Live) << url;
+  }
   for (const std::string url : {"frames/%05d.png", "frames/", "file:frames/*.png", "a[0-9].jpg", "a?.jpg"}) {
     EXPECT_EQ(url_kind(url), UrlKind::Pictures) << url;
   }
