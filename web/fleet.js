@@ -83,6 +83,8 @@ function showAgents(agents) {
           [
             `${format.count(agent.cameras)} cameras`,
             `load ${format.percent(agent.load)}`,
+            agent.machine ? `on ${agent.machine}` : "",
+            agent.late >= 1 ? `results ${format.time(agent.late)} late` : "",
             agent.lost >= 0.01 ? `${format.percent(agent.lost)} of the frames lost` : "",
             agent.pid !== null ? `process ${agent.pid}` : "no process",
             agent.deaths > 0 ? `${format.count(agent.deaths)} ${agent.deaths === 1 ? "death" : "deaths"}` : "",

@@ -156,8 +156,17 @@ def _table(*columns: str) -> Any:
     return Table(*columns, box=None, pad_edge=False)
 
 
+def _fleet_of(options: Any, agents: int) -> ff.Fleet:
+    if options.ray is None:
+        return ff.Fleet("local", agents=agents, name=options.name)
+    on_head = options.on_head or None
+    return ff.Fleet(options.ray, agents_per_machine=options.agents, on_head=on_head, name=options.name)
+
+
 def _agents(agents: dict[str, Any]) -> Any:
-    table = _table("agent", "state", "pid", "cameras", "load", "lost", "silent", "deaths", "labels")
+    table = _table(
+        "agent", "machine", "state", "pid", "cameras", "load", "lost", "silent", "deaths", "labels"
+    )
     for name, agent in agents.items():
         state = "draining" if agent["draining"] and agent["state"] == "up" else agent["state"]
         if agent["state"] == "up" and agent.get("python_silent", 0.0) > _STUCK:
@@ -165,6 +174,7 @@ def _agents(agents: dict[str, Any]) -> Any:
         labels = " ".join(f"{key}={value}" for key, value in agent["labels"].items())
         table.add_row(
             name,
+            agent.get("machine", ""),
             f"{state} {agent['why']}".strip(),
             str(agent["pid"] or ""),
             str(agent["cameras"]),
@@ -222,10 +232,10 @@ def _run(options: Any, messages: Messages) -> ExitCode:
     cameras = options.cameras if options.cameras is not None else program.get("cameras")
     if cameras is None:
         raise UsageError(f"name the cameras: --cameras FILE, or cameras = {{...}} in {options.app}")
-    if options.ray is not None and options.agents is not None:
-        raise UsageError("--agents is for fleets on this machine: a cluster has one agent on each of its own")
-    agents = options.agents or 1 if options.ray is None else None
-    with ff.Fleet(options.ray or "local", agents=agents, name=options.name) as fleet:
+    if options.ray is None and options.on_head:
+        raise UsageError("--on-head is for fleets on a cluster: --ray ADDRESS")
+    agents = options.agents or 1
+    with _fleet_of(options, agents) as fleet:
         reader = None if options.read is None else fleet.reader(options.read)
         many = _add(fleet, cameras, build, options)
         if options.ray is not None:

@@ -16,12 +16,18 @@ def add_verbs(parser: argparse.ArgumentParser) -> None:
         "app", metavar="APP.py", help="defines build(url), and cameras unless --cameras is given"
     )
     run.add_argument("--cameras", metavar="FILE", help="CSV with the columns name, url and perhaps needs")
-    run.add_argument("--agents", type=count, metavar="N", help="number of processes (default 1)")
+    run.add_argument(
+        "--agents",
+        type=count,
+        metavar="N",
+        help="number of processes (default 1); with --ray of each machine (default: one for 4 CPUs)",
+    )
     run.add_argument(
         "--ray",
         metavar="ADDRESS",
-        help="run them on this Ray cluster, an agent on each machine: auto or HOST:PORT",
+        help="run them on the machines of this Ray cluster: auto or HOST:PORT",
     )
+    run.add_argument("--on-head", action="store_true", help="with --ray: on the cluster's head, too")
     run.add_argument("--exclusive", action="store_true", help="each camera allows one session")
     run.add_argument("--read", metavar="OUTPUT", help="print this output's results as JSON lines")
     run.add_argument("--serve", action="store_true", help="serve a page of the fleet and print its URL")

@@ -37,14 +37,14 @@ class Fleet(ClosedByWith):
     """Runs many cameras on several agents, and brings their results here.
 
     An agent is a process with pipelines of its own. ``Fleet("local")`` has its agents on this machine, as
-    child processes that end with the program. ``Fleet("auto")`` has one on each machine of a Ray cluster.
+    child processes that end with the program. ``Fleet("auto")`` has them on the machines of a Ray cluster.
     Each camera is a call of a ``build`` function on one of them.
 
     Args:
         where: "local"; or a Ray cluster: "auto" (the one that RAY_ADDRESS names, or of this machine) or
             "HOST:PORT". If the program is connected to Ray already, that cluster.
         agents: How many, or a list of their labels: ``[{"site": "north"}, {"site": "south", "name": "s1"}]``.
-            None: one. For "local" only: a cluster has one agent on each machine, with Ray's labels of it.
+            None: one. For "local" only: see ``agents_per_machine`` for a cluster.
         name: Of its state file and of its socket for the command line; the file is kept after the end.
             None: one is made up, and nothing is kept.
         session_timeout: Seconds after which a camera closes a silent session by itself. So long an exclusive
@@ -58,6 +58,9 @@ class Fleet(ClosedByWith):
             fattest outboxes drop their oldest ones.
         orphan_after: Of a detached fleet: seconds for which its agents go on without its controller. So long
             results wait for readers, too.
+        agents_per_machine: On a cluster, how many agents each machine has, with Ray's labels of it. None: one
+            for each four of Ray's CPUs of it. A machine with 0 CPUs has none.
+        on_head: On a cluster, whether its head has agents, too. None: if it is the only machine.
         host: On a cluster, the address of this machine that the others reach, and no 0.0.0.0: agents
             connect to it. None: the one that Ray uses.
         runtime_env: On a cluster, what Ray makes for the agents: ``{"working_dir": "."}``.
@@ -82,6 +85,8 @@ class Fleet(ClosedByWith):
         gil_timeout: float | None = 30.0,
         outbox_bytes: int = 256 << 20,
         orphan_after: float = 300.0,
+        agents_per_machine: int | None = None,
+        on_head: bool | None = None,
         host: str | None = None,
         runtime_env: Mapping[str, Any] | None = None,
         detached: bool = False,
@@ -96,6 +101,8 @@ class Fleet(ClosedByWith):
             gil_timeout=gil_timeout,
             outbox_bytes=outbox_bytes,
             orphan_after=orphan_after,
+            agents_per_machine=agents_per_machine,
+            on_head=on_head,
             host=host,
             runtime_env=runtime_env,
             detached=detached,
@@ -103,7 +110,7 @@ class Fleet(ClosedByWith):
         if plan.detached:
             from ._detached import ray_fleets  # noqa: PLC0415  (local fleets need nothing of Ray)
 
-            self._begin(ray_fleets.create(plan.where, plan.setup, plan.environment))
+            self._begin(ray_fleets.create(plan.where, plan.setup, plan.spread, plan.environment))
         elif plan.is_local:
             controller = self._make_controller(plan.setup)
             self._begin(controller, answers=self._answers())
@@ -116,6 +123,7 @@ class Fleet(ClosedByWith):
                 ray_connection.RayConnection(plan.where, plan.environment),
                 plan.setup.options,
                 lambda place: Controller(plan.setup, place),
+                spread=plan.spread,
                 host=plan.host,
             )
             self._begin(place.controller, place, self._answers())

@@ -15,6 +15,7 @@ from .._errors import OptionError, StateError
 from . import _specs
 from ._control.controller_state import Setup
 from ._machines import ray_connection
+from ._machines.spread import Spread
 
 _numbers = itertools.count(1)
 
@@ -26,6 +27,7 @@ class Plan:
     where: str  # "local" or the address of a Ray cluster
     setup: Setup
     agents: Mapping[str, Mapping[str, str]]  # labels by name, of a local fleet
+    spread: Spread  # of a fleet on a cluster
     host: str | None
     environment: dict[str, Any] | None
     detached: bool
@@ -46,6 +48,8 @@ def plan_of(  # noqa: PLR0913  (all but the first by name)
     gil_timeout: Any,
     outbox_bytes: Any,
     orphan_after: Any,
+    agents_per_machine: Any,
+    on_head: Any,
     host: Any,
     runtime_env: Any,
     detached: Any,
@@ -63,7 +67,11 @@ def plan_of(  # noqa: PLR0913  (all but the first by name)
         ray_connection.checked_address(where)
     specs = _specs.agent_specs(1 if agents is None else agents)
     if agents is not None and not is_local:
-        raise OptionError(f"agents is for local fleets: a cluster has one on each machine, got {agents!r}")
+        raise OptionError(
+            f"agents is for local fleets, got {agents!r}: on a cluster agents_per_machine= says how many "
+            "each machine has"
+        )
+    spread = _specs.checked_spread(agents_per_machine, on_head, is_local)
     times, options = _specs.checked_times(session_timeout, start_timeout, gil_timeout)
     times, options = _specs.with_orphans(times, options, orphan_after, detached=detached is True)
     options["outbox_bytes"] = _specs.checked_outbox_bytes(outbox_bytes)
@@ -81,4 +89,4 @@ def plan_of(  # noqa: PLR0913  (all but the first by name)
     name = _specs.checked_name("name", name) if kept else f"{beginning}-{os.getpid()}-{next(_numbers)}"
     if is_local and (not sys.executable or getattr(sys, "frozen", False)):
         raise StateError("a local fleet needs a Python to start agents with, and this program has none")
-    return Plan(where, Setup(name, kept, times, options), specs, host, environment, detached)
+    return Plan(where, Setup(name, kept, times, options), specs, spread, host, environment, detached)

@@ -17,13 +17,16 @@ from typing import Any
 from .. import _check
 from .._errors import OptionError, OptionTypeError
 from ._decide.model import Times
+from ._machines.spread import Spread
 from ._url import masked
 
 _MOST_AGENTS = 64
 _SHORTEST_GIL_TIMEOUT = 5.0  # seconds: imports keep the GIL for some
 _SHORTEST_ORPHANS = 30.0  # seconds
+_LONGEST_ORPHANS = 86400.0  # seconds: guards wait for a controller twice as long
 _EXPIRE_AFTER = 60.0  # seconds without a pull of a reader, after which what waits for it is thrown away
 _LEAST_OUTBOXES = 16 << 20  # bytes
+_MOST_OUTBOXES = 1 << 40  # bytes
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 
 Specs = dict[str, dict[str, str]]  # labels of agents by name
@@ -100,13 +103,18 @@ def with_orphans(
     """The same with the time for which agents of a detached fleet go on without its controller.
 
     Raises:
-        OptionError: It is too short.
+        OptionError: It is too short or too long.
         OptionTypeError: It is no number.
     """
     if not _check.number("orphan_after", orphan_after) >= _SHORTEST_ORPHANS:
         raise OptionError(
             f"orphan_after must be at least {_SHORTEST_ORPHANS:g} seconds, in which a controller is started "
             f"again, got {orphan_after!r}"
+        )
+    if orphan_after > _LONGEST_ORPHANS:
+        raise OptionError(
+            f"orphan_after must be at most {_LONGEST_ORPHANS:g} seconds, a day: so long agents hold cameras "
+            f"that nobody can remove, got {orphan_after!r}"
         )
     if not detached:
         return times, options
@@ -118,12 +126,35 @@ def checked_outbox_bytes(size: Any) -> int:
     """The bytes of all results that may wait at an agent.
 
     Raises:
-        OptionError: One large result has no room.
+        OptionError: One large result has no room, or no machine has so much.
         OptionTypeError: It is no integer.
     """
-    if _check.integer("outbox_bytes", size) < _LEAST_OUTBOXES:
+    if _check.integer("outbox_bytes", size, 64) < _LEAST_OUTBOXES:
         raise OptionError(f"outbox_bytes must be at least {_LEAST_OUTBOXES}, two large results, got {size}")
+    if size > _MOST_OUTBOXES:
+        raise OptionError(f"outbox_bytes must be at most {_MOST_OUTBOXES}, a tebibyte, got {size}")
     return int(size)
+
+
+def checked_spread(agents_per_machine: Any, on_head: Any, is_local: bool) -> Spread:
+    """Which machines of a cluster get agents.
+
+    Raises:
+        OptionError: The fleet is local, or a machine would have none or too many.
+        OptionTypeError: An option is of the wrong type.
+    """
+    if is_local and (agents_per_machine is not None or on_head is not None):
+        raise OptionError(
+            "agents_per_machine and on_head are for fleets on a cluster: a local fleet has agents=, "
+            f"got {agents_per_machine if on_head is None else on_head!r}"
+        )
+    if agents_per_machine is not None:
+        count = _check.integer("agents_per_machine", agents_per_machine)
+        if not 0 < count <= _MOST_AGENTS:
+            raise OptionError(f"a machine has 1 to {_MOST_AGENTS} agents, got agents_per_machine={count}")
+    if on_head is not None:
+        _check.flag("on_head", on_head)
+    return Spread(agents_per_machine, on_head)
 
 
 def checked_host(host: Any, is_local: bool) -> str | None:

@@ -33,6 +33,8 @@ class AgentStats:
         lost: Share of its cameras' frames that its pipelines lost on the way to their outputs, over some
             seconds.
         waiting: Results in its outboxes.
+        machine: Where it is, on a cluster.
+        late: Seconds by which its results are late: older than half a second when they are made.
         clock_offset: Seconds by which its machine's clock is ahead of the controller's; 0: they are the same.
         launches: How often its process was started.
         deaths: How often it ended.
@@ -53,6 +55,8 @@ class AgentStats:
     lost: float = 0.0
     waiting: int = 0
     clock_offset: float = 0.0
+    machine: str = ""
+    late: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +238,8 @@ class FleetStats:
         lines += [f"agent {name} is saturated: {what}" for name, what in self.saturated().items()]
         for agent in self.agents.values():
             process = f"process {agent.pid}" if agent.pid is not None else f"no process: {agent.why}"
-            lines.append(f"agent {agent.name}: {agent.state}, {agent.cameras} cameras, {process}")
+            where = f" on {agent.machine}" if agent.machine else ""
+            lines.append(f"agent {agent.name}{where}: {agent.state}, {agent.cameras} cameras, {process}")
         for camera in [each for each in self.cameras.values() if each.state != "running"][:_SHOWN]:
             lines.append(f"camera {camera.name}: {camera.state}{': ' if camera.why else ''}{camera.why}")
         for reader in self.readers:

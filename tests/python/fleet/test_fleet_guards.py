@@ -227,6 +227,19 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
             ff.Fleet("auto", host=every)
     with pytest.raises(ff.OptionError, match="runtime_env is for fleets on a cluster"):
         ff.Fleet("local", runtime_env={})
+    for few in (0, -1, 65):
+        with pytest.raises(
+            ff.OptionError, match=f"a machine has 1 to 64 agents, got agents_per_machine={few}"
+        ):
+            ff.Fleet("auto", agents_per_machine=few)
+    for odd in (True, 1.5, "2"):
+        with pytest.raises(ff.OptionTypeError, match="agents_per_machine must be"):
+            ff.Fleet("auto", agents_per_machine=odd)  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match="on_head must be"):
+        ff.Fleet("auto", on_head=1)  # type: ignore[arg-type]
+    for only in ({"agents_per_machine": 2}, {"on_head": True}):
+        with pytest.raises(ff.OptionError, match="a local fleet has agents=, got"):
+            ff.Fleet("local", **only)  # type: ignore[arg-type]
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ff.FreshframeError, match=r'pip install "freshframe\[ray\]"'):
         ff.Fleet("auto")

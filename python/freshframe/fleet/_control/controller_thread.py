@@ -227,6 +227,7 @@ class ControllerThread(ControllerState):
         link.answers = message.answers
         link.note_clock(message.clock)
         link.note_losses(now)
+        link.lateness.note(message.cameras, now)
         link.outboxes = message.outboxes
         link.forgotten.append(set())
         for record in message.last:
@@ -236,7 +237,8 @@ class ControllerThread(ControllerState):
         if self._decisions.moves:
             some = message.cameras[message.cameras["results"] > 0]
             self._decisions.give_results({(int(each["camera"]), int(each["epoch"])) for each in some})
-        self._decisions.heard(link.name, now, link.note_cpu(now, message.cpu), runs)
+        load, late = link.note_cpu(now, message.cpu), link.lateness.seconds
+        self._decisions.heard(link.name, now, load, runs, late=late)
         self._do(self._decisions.tick(now))
         self.place.renewed(link)
         link.send(_wire.answer(self._state.term, message.asked, _wire.runs(self._allowed(link.name))))

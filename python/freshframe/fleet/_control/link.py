@@ -21,6 +21,7 @@ from .._wire import CAMERA, OUTBOX, MessageReader, Records
 from .cores import usable_cores
 from .crashes import is_crash, kills_for_memory
 from .last_words import LastWordsPage, Words
+from .lateness import Lateness
 
 _READ_AT_ONCE = 1 << 18  # bytes
 _LOSSES_OVER = 10.0  # seconds
@@ -76,6 +77,7 @@ class Link:
         self.memory_kills = kills_for_memory()
         self.cpu: tuple[float, float] | None = None  # when, processor time
         self.load = 0.0
+        self.lateness = Lateness()
         self.received: dict[int, int] = {}  # number of the latest batch, by reader
         self.waits_to_send = False  # the controller watches whether the socket takes more
         self.marked = True  # it has done the orders of an earlier controller

@@ -27,6 +27,8 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         pid=link.pid if link is not None and link.pid > 0 else None,
         cameras=cameras,
         load=agent.load,
+        machine=agent.machine.name if agent.machine is not None else "",
+        late=agent.late,
         silent=max(0.0, now - agent.heard) if link is not None else 0.0,
         launches=agent.launches,
         deaths=agent.deaths,

@@ -28,7 +28,12 @@ def camera_state(camera: Camera, now: float) -> dict[str, Any]:
 
 def agent_state(agent: Agent) -> dict[str, Any]:
     """The kept state of an agent."""
-    return {"labels": dict(agent.labels), **{name: getattr(agent, name) for name in _AGENT_FIELDS}}
+    machine = agent.machine.name if agent.machine is not None else ""
+    return {
+        "labels": dict(agent.labels),
+        "machine": machine,
+        **{name: getattr(agent, name) for name in _AGENT_FIELDS},
+    }
 
 
 def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: Any, now: float) -> None:
@@ -38,13 +43,14 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
     """
     decisions._resumed = now
     for each in agents:
+        machine = decisions.machine(each.get("machine", ""))
         decisions.agents[each["name"]] = Agent(
             each["name"],
             dict(each["labels"]),
             state="up" if each["launched"] else "down",
             heard=now + GRACE,
             python_ran=now + GRACE,
-            load=1.0,  # takes none before it has reported
+            machine=machine,
             draining=each["draining"],
             deaths=each.get("deaths", 0),
             deaths_in_row=each.get("deaths_in_row", 0),
@@ -54,6 +60,7 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
             up_since=now,
             seen_ended=not each["launched"],
         )
+        decisions.agents[each["name"]].note_load(1.0)  # takes none before it has reported
         decisions._placed[each["name"]] = set()
     for each in cameras:
         fields = dict(each)

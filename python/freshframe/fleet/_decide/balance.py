@@ -10,35 +10,55 @@ from .model import Agent, Times
 _EVEN = 0.1  # of the cameras of the agent with the most
 
 
+class _Measure:
+    """Something of which agents should have about the same."""
+
+    def __init__(self, of: Callable[[Agent], float], spread: float) -> None:
+        """``spread``: a smaller difference is none."""
+        self._of = of
+        self._spread = spread
+        self._since: float | None = None  # when it became uneven
+
+    def pair(self, up: list[Agent], patience: float, now: float) -> tuple[Agent, Agent] | None:
+        """The agents with the most and the least, once the difference has lasted."""
+        most, least = max(up, key=self._of), min(up, key=self._of)
+        if self._of(most) - self._of(least) <= self._spread:
+            self._since = None
+            return None
+        self._since = now if self._since is None else self._since
+        return (most, least) if now - self._since >= patience else None
+
+    def forget(self) -> None:
+        """There are not enough agents."""
+        self._since = None
+
+
 class Balance:
-    """Remembers since when the load is uneven, and when it last asked for a move."""
+    """Remembers since when agents have unequal work, and when it last asked for a move."""
 
     def __init__(self, times: Times) -> None:
         """Even."""
         self._times = times
-        self._uneven_since: float | None = None
+        self._loads = _Measure(lambda agent: agent.machine_load, times.spread)
+        self._ages = _Measure(lambda agent: agent.late, times.late)
         self._moved = float("-inf")
         self._fewer_since: dict[str, float] = {}  # agents that have too few cameras
         self._filled: set[str] = set()  # of these, those that get some
 
-    def pair(self, agents: Iterable[Agent], now: float) -> tuple[Agent, Agent] | None:
-        """The agents from and to which a camera is to move now, if one is."""
+    def pair(
+        self, agents: Iterable[Agent], count: Callable[[str], int], now: float
+    ) -> tuple[Agent, Agent] | None:
+        """The agents from and to which a camera is to move now, if one is: by load, then by late results."""
         up = _that_take_any(agents)
         if len(up) < 2:
-            self._uneven_since = None
+            self._loads.forget()
+            self._ages.forget()
             return None
-        most = max(up, key=lambda agent: agent.load)
-        least = min(up, key=lambda agent: agent.load)
-        if most.load - least.load <= self._times.spread:
-            self._uneven_since = None
-            return None
-        if self._uneven_since is None:
-            self._uneven_since = now
-        if now - self._uneven_since < self._times.rebalance_after:
-            return None
-        if now - self._moved < self._times.rebalance_every:
-            return None
-        return most, least
+        by_load = self._loads.pair(up, self._times.rebalance_after, now)
+        by_age = self._ages.pair(up, self._times.rebalance_after, now)
+        if by_age is not None and (count(by_age[0].name) < 2 or by_age[1].machine_load >= self._times.busy):
+            by_age = None  # no other agent would be quicker
+        return (by_load or by_age) if now - self._moved >= self._times.rebalance_every else None
 
     def fuller(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
@@ -55,10 +75,10 @@ class Balance:
             most = up[-1]
             few, many = count(least.name), count(most.name)
             even = max(2.0, _EVEN * many) if least.name in self._filled else max(3.0, many / 2)
-            if many - few < even or least.load > most.load + self._times.spread / 2:
+            if many - few < even or least.machine_load > most.machine_load + self._times.spread / 2:
                 continue
             fewer[least.name] = since = self._fewer_since.get(least.name, now)
-            if now - since >= self._times.even_after and least.load < self._times.busy:
+            if now - since >= self._times.even_after and least.machine_load < self._times.busy:
                 pairs.append((most, least))
         self._fewer_since = fewer
         self._filled = {least.name for _, least in pairs}

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from . import patience, placement
 from .balance import Balance
@@ -71,12 +71,16 @@ class Consequences:
         if agent.apart is None or agent.apart in self.cameras:
             return False
         if agent.state == "down":
-            del self.agents[agent.name], self._placed[agent.name]
+            self._drop_agent(agent.name)
         elif agent.state != "ending":
             agent.state = "ending"
             agent.why = "its camera was removed"
             actions.append(Action("kill", agent.name))
         return True
+
+    def _drop_agent(self, name: str) -> None:
+        self.agents[name].note_load(0.0)
+        del self.agents[name], self._placed[name]
 
     def _watch(self, agent: Agent, now: float, actions: list[Action]) -> None:
         if agent.state == "down" and now >= agent.launch_at:
@@ -208,7 +212,7 @@ class Consequences:
 
     def _rebalance(self, now: float, actions: list[Action]) -> None:
         self._fill(now, actions)
-        pair = self._balance.pair(self.agents.values(), now)
+        pair = self._balance.pair(self.agents.values(), self.cameras_of, now)
         if pair is None:
             return
         most, least = pair
@@ -245,6 +249,16 @@ class Consequences:
     def cameras_of(self, name: str) -> int:
         """How many cameras an agent has."""
         return len(self._placed[name]) + self._handovers.count(name)
+
+    def without_room(self) -> list[Mapping[str, str]]:
+        """What cameras need that wait for another machine."""
+        return [
+            self.cameras[number].needs
+            for number in self._restless
+            if self.cameras[number].state == "unplaced"
+            and not self.cameras[number].removed
+            and placement.lacks_room(self.cameras[number], self.agents.values(), self.times)
+        ]
 
     def _close(self, camera: Camera, now: float) -> list[Action]:
         self._enter(camera, "closing", now)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Mapping
 
 from . import patience
 from .consequences import Consequences
-from .model import Action, Agent, AgentState, Camera, CameraState, Run, Times
+from .model import Action, Agent, AgentState, Camera, CameraState, Machine, Run, Times
 
 __all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions", "Run", "Times"]
 
@@ -20,10 +20,16 @@ class Decisions(Consequences):
 
     # ---- calls of the user
 
-    def add_agent(self, name: str, labels: Mapping[str, str], now: float) -> None:
-        """Adds an agent."""
-        self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now)
+    def add_agent(self, name: str, labels: Mapping[str, str], now: float, machine: str = "") -> None:
+        """Adds an agent. ``machine``: of several; empty: it is alone on its own."""
+        shared = self.machine(machine)
+        self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now, machine=shared)
         self._placed[name] = set()
+
+    def machine(self, name: str) -> Machine | None:
+        """The machine of this name, which its agents share."""
+        there = (agent.machine for agent in self.agents.values() if agent.machine is not None)
+        return next((each for each in there if each.name == name), Machine(name)) if name else None
 
     def add(self, camera: Camera, now: float) -> None:
         """Adds a camera."""
@@ -98,11 +104,14 @@ class Decisions(Consequences):
         """An event came from an agent's Python. Its renewals come from native code."""
         self.agents[name].python_ran = now
 
-    def heard(self, name: str, now: float, load: float, runs: Iterable[Run] = ()) -> None:
+    def heard(
+        self, name: str, now: float, load: float, runs: Iterable[Run] = (), *, late: float = 0.0
+    ) -> None:
         """An agent renewed its lease. Its first renewal lists what it already runs."""
         agent = self.agents[name]
         agent.heard = now
-        agent.load = load
+        agent.late = late
+        agent.note_load(load)
         agent.python_ran = agent.python_ran or now  # one that was adopted has sent no event yet
         if agent.state != "starting":
             return
@@ -137,7 +146,8 @@ class Decisions(Consequences):
         agent.state = "down"
         agent.seen_ended = True
         agent.why = why
-        agent.load = 0.0
+        agent.late = 0.0
+        agent.note_load(0.0)
         self._note(now, name, why)
         cameras = [self.cameras[number] for number in sorted(self._placed[name])]
         named = next((camera for camera in cameras if crashed and camera.run == culprit), None)
@@ -178,7 +188,7 @@ class Decisions(Consequences):
 
     def remove_agent(self, name: str, now: float) -> None:
         """Removes an agent that has no cameras."""
-        del self.agents[name], self._placed[name]
+        self._drop_agent(name)
         self._overlaps.end(name, now)
 
     def _hold(self, camera: Camera, now: float, why: str) -> None:

@@ -44,10 +44,21 @@ class Times:
     rebalance_every: float = 5.0
     even_after: float = 20.0  # of an agent that has fewer cameras than others: it gets some of theirs
     spread: float = 0.25  # of the load, a share of the machine: a smaller difference is none
+    late: float = 1.0  # of results: agents whose results are older by so much have more to do
     busy: float = 0.85  # load from which an agent takes no more
     closing_at_once: int = 4  # cameras that leave a draining agent at a time
     first_results: float = 10.0  # of a camera that moves: then its former run is closed without them
     hanging: float = 10.0  # of all cameras that an agent has: it is ended, which costs no other camera
+    ask_after: float = 10.0  # of cameras that have no room anywhere: the cluster is asked for a machine
+    ask_again: float = 60.0  # since a machine came: it gets cameras before the next one is asked for
+
+
+@dataclass
+class Machine:
+    """What several agents share."""
+
+    name: str
+    load: float = 0.0  # the sum of theirs
 
 
 @dataclass
@@ -62,6 +73,8 @@ class Agent:
     keeps_gil: bool = False  # that was some seconds ago, and there was an event for it
     is_stuck: bool = False  # it was so long ago that the agent has to end
     load: float = 0.0  # share of the machine's processor time
+    late: float = 0.0  # seconds by which its results are late
+    machine: Machine | None = None  # None: it is alone on its own
     draining: bool = False
     launches: int = 0
     launch_at: float = 0.0
@@ -72,6 +85,17 @@ class Agent:
     apart: int | None = None  # the only camera that it may have, by number; None: it may have all
     seen_ended: bool = True  # no process of it can be at work
     why: str = ""
+
+    @property
+    def machine_load(self) -> float:
+        """Of all agents of its machine."""
+        return self.load if self.machine is None else self.machine.load
+
+    def note_load(self, load: float) -> None:
+        """Its own load is this now."""
+        if self.machine is not None:
+            self.machine.load = max(0.0, self.machine.load + load - self.load)
+        self.load = load
 
 
 @dataclass

@@ -31,7 +31,7 @@ def candidates(
         for agent in agents
         if agent.state == "up"
         and not agent.draining
-        and agent.load < times.busy
+        and agent.machine_load < times.busy
         and meets(agent, camera)
         and has_room(camera, agent.name)
     ]
@@ -48,15 +48,19 @@ def choose(
                 return agent
     if not among:
         return None
-    loads = [agent.load for agent in among]
+    least_late = min(agent.late for agent in among)
+    among = [agent for agent in among if agent.late <= least_late + times.late]
+    loads = [agent.machine_load for agent in among]
     if max(loads) - min(loads) > times.spread and not camera.holds:
-        return min(among, key=lambda agent: agent.load)
+        return min(among, key=lambda agent: (agent.machine_load, len(placed[agent.name])))
     return min(among, key=lambda agent: len(placed[agent.name]))
 
 
 def why_nowhere(camera: Camera, agents: Iterable[Agent], times: Times) -> str:
     """Why no agent takes it."""
     fitting = [agent for agent in agents if meets(agent, camera)]
+    if not fitting and not camera.needs:
+        return "there is no agent"
     if not fitting:
         wanted = ", ".join(f"{name}={value}" for name, value in sorted(camera.needs.items()))
         return f"no agent has {wanted}"
@@ -66,6 +70,13 @@ def why_nowhere(camera: Camera, agents: Iterable[Agent], times: Times) -> str:
     there = [agent for agent in up if not agent.draining]
     if not there:
         return f"draining: {', '.join(agent.name for agent in up)}"
-    if any(agent.load < times.busy for agent in there):
+    if any(agent.machine_load < times.busy for agent in there):
         return f"waits for its trial: its agents crashed {camera.crashes} times in a row"
     return f"busy: {', '.join(agent.name for agent in there)}"
+
+
+def lacks_room(camera: Camera, agents: Iterable[Agent], times: Times) -> bool:
+    """Whether another machine would help: all agents that could have it are busy, or there is none at all."""
+    agents = list(agents)
+    there = [agent for agent in agents if agent.state == "up" and not agent.draining and meets(agent, camera)]
+    return not agents or (bool(there) and all(agent.machine_load >= times.busy for agent in there))

@@ -14,7 +14,9 @@ from ..._interpreter.log import logger
 from .._control.controller_state import Setup
 from .._machines.guarded_place import GuardedPlace
 from .._machines.ray_connection import RayConnection
+from .._machines.ray_guard import patience_without_controller
 from .._machines.ray_place import RayPlace
+from .._machines.spread import Spread
 from .cluster_state import Trouble
 from .controller import DetachedController
 from .ray_store import RayStore
@@ -22,26 +24,25 @@ from .server.clients import Clients
 
 _SHORT = 0.5  # seconds for the last answer to leave
 _TRY_AGAIN = 5.0  # seconds between a start that has failed and the end of its process
-_GIVE_UP = 600.0  # seconds of failed starts; guards without a controller have ended by then
 
 
 class RayController:
     """Lives until the fleet is shut down."""
 
-    def __init__(self, setup: Setup, token: bytes) -> None:
+    def __init__(self, setup: Setup, token: bytes, spread: Spread) -> None:
         """Begins to put guards on machines, or goes on with those of the actor before it."""
         store, restarted = RayStore(), _is_restarted()
         trouble = Trouble(setup.name, store)
         try:
-            self._begin(setup, store, token, restarted=restarted)
+            self._begin(setup, store, token, spread, restarted=restarted)
         except Exception as error:
             if restarted:
-                _try_again(trouble, setup.name, error)
+                _try_again(trouble, setup, error)
             raise
         with contextlib.suppress(OSError):
             trouble.end()
 
-    def _begin(self, setup: Setup, store: RayStore, token: bytes, *, restarted: bool) -> None:
+    def _begin(self, setup: Setup, store: RayStore, token: bytes, spread: Spread, *, restarted: bool) -> None:
         def make(place: GuardedPlace) -> DetachedController:
             controller = DetachedController(setup, store, place)
             if restarted:  # else a fleet of this name was given up
@@ -52,6 +53,7 @@ class RayController:
             RayConnection("auto", None),
             setup.options,
             make,
+            spread=spread,
             host=None,
             token=token,
             outlives=True,
@@ -93,17 +95,17 @@ def _is_restarted() -> bool:
         return True
 
 
-def _try_again(trouble: Trouble, name: str, error: Exception) -> None:
+def _try_again(trouble: Trouble, setup: Setup, error: Exception) -> None:
     """Ends this process, so that Ray starts the actor in another one. Returns when that does not help.
 
     Ray starts an actor again whose process ends, as often as it likes (max_restarts=-1), and gives up one
     whose constructor raises.
     """
-    logger.error("the controller of fleet %r cannot be started again", name, exc_info=error)
+    logger.error("the controller of fleet %r cannot be started again", setup.name, exc_info=error)
     failing = 0.0
     with contextlib.suppress(OSError):
         failing = trouble.note(" ".join(f"{type(error).__name__}: {error}".split()))
-    if failing < _GIVE_UP:
+    if failing < patience_without_controller(setup.times.orphan_after):
         time.sleep(_TRY_AGAIN)
         os._exit(1)
 

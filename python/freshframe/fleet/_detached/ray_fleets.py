@@ -18,6 +18,7 @@ from .ray_store import RayStore
 
 if TYPE_CHECKING:
     from .._control.controller_state import Setup
+    from .._machines.spread import Spread
 
 _PREFIX = "freshframe-fleet-"  # of actors
 _BEGIN_TIMEOUT = 120.0  # seconds: for Ray to start a process on a busy machine
@@ -98,7 +99,7 @@ def running(connection: RayConnection) -> list[str]:
     return sorted(name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX))
 
 
-def create(where: str, setup: Setup, runtime_env: dict[str, Any] | None) -> RemoteController:
+def create(where: str, setup: Setup, spread: Spread, runtime_env: dict[str, Any] | None) -> RemoteController:
     """A new fleet, and a connection to it.
 
     Raises:
@@ -121,7 +122,7 @@ def create(where: str, setup: Setup, runtime_env: dict[str, Any] | None) -> Remo
             scheduling_strategy=_on_head(ray),
         )
         try:
-            actor.remote(setup, new_token())
+            actor.remote(setup, new_token(), spread)
         except ValueError as error:
             raise StateError(
                 f"there is a detached fleet {name!r} on this cluster already: "

@@ -84,14 +84,17 @@ class GuardedPlace:
         self._nodes.update(nodes)
         self._retired.update(retired)
 
-    def add_node(self, name: str, node: str, labels: Mapping[str, str]) -> None:
-        """A machine gets an agent of this name, unless it has it already."""
+    def add_node(self, name: str, node: str, labels: Mapping[str, str], machine: str = "") -> None:
+        """A guard's place gets an agent of this name, unless it has it already.
+
+        ``machine``: what agents that share its processors call it; empty: it has no other.
+        """
 
         def add() -> bool:
             if self._nodes.get(name) == node:
                 return False
             self._nodes[name] = node
-            self._controller.decisions.add_agent(name, labels, boot_time())
+            self._controller.decisions.add_agent(name, labels, boot_time(), machine)
             return True
 
         if self._controller.call(add):

@@ -1,38 +1,63 @@
-"""The Ray actor of a fleet: a guard and nothing else. Imported by Ray's workers."""
+"""The Ray actor of a fleet: the guards of a machine and nothing else. Imported by Ray's workers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 
 from .guard import Guard
 
-_ALONE = 600.0  # seconds without a controller after which a guard that outlives one ends itself, at least
+_ALONE = 600.0  # seconds
+
+
+def patience_without_controller(orphan_after: float) -> float:
+    """Seconds without a controller after which a guard that outlives one ends itself.
+
+    So long a controller is started again and again: a later one would find nothing.
+    """
+    return max(_ALONE, 2 * orphan_after)
 
 
 class RayGuard:
-    """One for each machine. It lives as long as its process."""
+    """One process for each machine, with a guard for each of its agents. It lives as long as its process."""
 
     def __init__(
-        self, address: tuple[str, int], token: bytes, node: str, outlives: bool, orphan_after: float
+        self,
+        address: tuple[str, int],
+        token: bytes,
+        stations: Sequence[str],
+        outlives: bool,
+        orphan_after: float,
     ) -> None:
-        """Connects to the program."""
-        self._guard = Guard(address, token, node, orphan_after=orphan_after, outlives=outlives)
-        self._patience = max(_ALONE, 2 * orphan_after)
-        self._thread = threading.Thread(target=self._run, name="guard", daemon=True)
-        self._thread.start()
+        """Connects to the program. ``stations``: the program's names of the agents' places."""
+        self._guards = [
+            Guard(address, token, station, orphan_after=orphan_after, outlives=outlives)
+            for station in stations
+        ]
+        self._patience = patience_without_controller(orphan_after)
+        self._threads = [
+            threading.Thread(target=self._run, args=(guard,), name="guard", daemon=True)
+            for guard in self._guards
+        ]
+        for thread in self._threads:
+            thread.start()
 
-    def _run(self) -> None:
-        self._guard.run(lambda: self._guard.alone > self._patience)
-        if self._guard.alone > self._patience:
+    def _run(self, guard: Guard) -> None:
+        guard.run(self._is_abandoned)
+        if self._is_abandoned():
             import ray  # noqa: PLC0415
 
             ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
 
+    def _is_abandoned(self) -> bool:
+        return all(guard.alone > self._patience for guard in self._guards)
+
     def is_there(self) -> bool:
         """That it was made."""
-        return self._thread.is_alive()
+        return any(thread.is_alive() for thread in self._threads)
 
     def go_to(self, address: tuple[str, int]) -> None:
         """The controller is there now."""
-        self._guard.go_to(address)
+        for guard in self._guards:
+            guard.go_to(address)

@@ -1,4 +1,4 @@
-"""Agents on the machines of a Ray cluster, each behind a guard, which is an actor. Ray places guards only."""
+"""Agents on the machines of a Ray cluster, each behind a guard in an actor. Ray places these actors only."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -6,19 +6,24 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..._errors import FreshframeError
 from ..._interpreter.log import logger
 from .._control.controller import Controller
+from .._control.controller_state import boot_time
+from .._decide.more_machines import MoreMachines
 from .guarded_place import GuardedPlace
 from .handshake import new_token
 from .ray_connection import NAMESPACE, VARIABLES, RayConnection
+from .ray_request import RayRequest
+from .spread import Spread, cores_of, is_head
 
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is logged
+_PART = "/"  # of a place's name, behind the node's number
 _OWN = "ray.io/"  # labels that Ray makes
 _CALL_EVERY = 2.0  # seconds
 _HEAD_SILENT = 5.0  # seconds after which there is an event
@@ -27,13 +32,17 @@ _HEAD_LOST = (
     "processes 60 s after it has lost its head (RAY_gcs_rpc_server_reconnect_timeout_s)"
 )
 _SILENT = 5.0  # seconds that a guard which runs may need to connect
+_NO_MACHINE = (
+    "the cluster has no machine for agents: its head gets none unless on_head=True, and one with 0 CPUs "
+    "(ray start --num-cpus=0) gets none at all"
+)
 
 
 @dataclass
 class _Machine:
     """A node of the cluster."""
 
-    agent: str
+    agents: dict[str, str]  # names, by the program's names of their places
     actor: Any
     made: Any  # what its first call will return
     came_up: bool = False
@@ -50,6 +59,7 @@ class RayPlace:
         options: dict[str, Any],
         make_controller: Callable[[GuardedPlace], Controller],
         *,
+        spread: Spread,
         host: str | None,
         token: bytes | None = None,
         outlives: bool = False,
@@ -61,6 +71,7 @@ class RayPlace:
             connection: To the cluster; closed with this.
             options: Of the agents.
             make_controller: Given the place of its agents.
+            spread: How many agents a machine gets.
             host: The address of this machine that the others reach; None: Ray's.
             token: Of the fleet; None: a new one.
             outlives: Guards and agents outlive the controller, and the next one finds them.
@@ -79,8 +90,13 @@ class RayPlace:
             connection.close()
             raise
         self._outlives = outlives
+        self._spread = spread
+        self._head_serves: bool | None = None  # not looked yet
         self._machines: dict[str, _Machine] = {}
+        self._more = MoreMachines(self.controller.decisions.times)
+        self._request = RayRequest(connection.ray, f"freshframe-{self.controller.name}")
         self._failures = 0
+        self._lack = ""  # why there is no machine
         self._closing = threading.Event()
         self._looked = time.monotonic()
         try:
@@ -118,28 +134,54 @@ class RayPlace:
         if not self._connection.is_open:
             raise FreshframeError("the program's connection to Ray is closed")
         nodes = {node["NodeID"]: node for node in self._ray.nodes()}
+        if self._head_serves is None:
+            self._head_serves = self._spread.head_serves(nodes.values()) or self._has_served(nodes.values())
         for number, node in nodes.items():
-            if node["Alive"] and number not in self._machines:
-                self._machines[number] = self._station(number, node)
+            count = self._spread.agents_on(node, head_serves=self._head_serves)
+            if node["Alive"] and number not in self._machines and count:
+                self._machines[number] = self._station(number, node, count)
             elif not node["Alive"] and number in self._machines:
                 self._leave(number)
         for number in [each for each in self._machines if each not in nodes]:
             self._leave(number)
         self._retire_missing()
-        for number, machine in self._machines.items():
+        for machine in self._machines.values():
             if self._outlives:
-                self._call_guard(number, machine)
+                self._call_guard(machine)
             if not machine.came_up:
-                self._watch_start(number, machine)
+                self._watch_start(machine)
             elif machine.silent_since is not None:
-                self._watch_guard(number, machine)
+                self._watch_guard(machine)
+        self._tell_lack("" if self._machines else _NO_MACHINE)
+        self._ask_for_more(sum(node["Alive"] and cores_of(node) > 0 for node in nodes.values()))
 
-    def _station(self, number: str, node: Mapping[str, Any]) -> _Machine:
-        """A guard for a machine."""
+    def _has_served(self, nodes: Iterable[Mapping[str, Any]]) -> bool:
+        """Whether the head had agents of an earlier controller."""
+        heads = {node["NodeID"] for node in nodes if is_head(node)}
+        return any(_machine_of(station) in heads for station in self.place.nodes.values())
+
+    def _tell_lack(self, why: str) -> None:
+        if why != self._lack:
+            self._lack = why
+            if why:
+                self.controller.call(lambda: self.controller.note("cluster", why))
+
+    def _ask_for_more(self, machines: int) -> None:
+        """Asks the cluster's autoscaler, if it has one, for machines for cameras that have no room."""
+        waiting = self.controller.call(self.controller.decisions.without_room)
+        wanted = self._more.wanted(waiting, machines, boot_time())
+        if self._request.ask(machines, wanted):
+            text = f"asks the cluster for {len(wanted)} more" if wanted else "asks for no more machines"
+            self.controller.call(lambda: self.controller.note("cluster", text))
+
+    def _station(self, number: str, node: Mapping[str, Any], count: int) -> _Machine:
+        """Guards for a machine."""
         labels = {str(name): str(value) for name, value in (node.get("Labels") or {}).items()}
         labels = {name: value for name, value in labels.items() if not name.startswith(_OWN + "node-id")}
-        agent = f"{_letters(str(node.get('NodeManagerHostname') or 'node'))}-{number[:6]}"
-        self.place.add_node(agent, number, labels)
+        name = f"{_letters(str(node.get('NodeManagerHostname') or 'node'))}-{number[:6]}"
+        agents = {f"{number}{_PART}{each}": name if count == 1 else f"{name}.{each}" for each in range(count)}
+        for station, agent in agents.items():
+            self.place.add_node(agent, station, labels, name)
         affinity = self._ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(number, soft=False)
         from .ray_guard import RayGuard  # noqa: PLC0415
 
@@ -155,21 +197,22 @@ class RayPlace:
         )
         orphan_after = self.controller.decisions.times.orphan_after
         address = self.place.guards.address
-        actor = guard.remote(address, self.token, number, self._outlives, orphan_after)
+        actor = guard.remote(address, self.token, list(agents), self._outlives, orphan_after)
         if self._outlives:
             actor.go_to.remote(self.place.guards.address)
-        return _Machine(agent, actor, actor.is_there.remote())
+        return _Machine(agents, actor, actor.is_there.remote())
 
     def _retire_missing(self) -> None:
         """Machines that left while there was no controller."""
-        for agent, number in self.place.nodes.items() if self._outlives else ():
-            if number not in self._machines:
+        for agent, station in self.place.nodes.items() if self._outlives else ():
+            if _machine_of(station) not in self._machines:
                 self.place.retire_node(agent, "its machine has left the cluster")
 
-    def _call_guard(self, number: str, machine: _Machine) -> None:
+    def _call_guard(self, machine: _Machine) -> None:
         """One that Ray has started again has the address of the fleet's first controller only."""
         now = time.monotonic()
-        if not self.place.guards.is_connected(number) and now - machine.called > _CALL_EVERY:
+        all_here = all(map(self.place.guards.is_connected, machine.agents))
+        if not all_here and now - machine.called > _CALL_EVERY:
             machine.called = now
             machine.actor.go_to.remote(self.place.guards.address)
 
@@ -179,22 +222,26 @@ class RayPlace:
 
         return hashlib.sha256(b"name" + self.token).hexdigest()[:12]
 
-    def _watch_guard(self, number: str, machine: _Machine) -> None:
-        """Until it has connected for the first time."""
+    def _watch_guard(self, machine: _Machine) -> None:
+        """Until all have connected for the first time."""
         guards = self.place.guards
-        if guards.post(number) is not None:
+        missing = [station for station in machine.agents if not guards.is_connected(station)]
+        if not missing:
             machine.silent_since = None
-        elif guards.refused(number):
-            self.place.tell_why(machine.agent, guards.refused(number))
-        elif machine.silent_since is not None and time.monotonic() - machine.silent_since > _SILENT:
-            where = ":".join(map(str, guards.address))
-            self.place.tell_why(
-                machine.agent,
-                f"its guard runs and cannot connect to {where}: host= names another address of this machine, "
-                "and the port must be open",
-            )
+            return
+        is_silent = machine.silent_since is not None and time.monotonic() - machine.silent_since > _SILENT
+        where = ":".join(map(str, guards.address))
+        for station in missing:
+            why = guards.refused(station)
+            if is_silent and not why:
+                why = (
+                    f"its guard runs and cannot connect to {where}: host= names another address of this "
+                    "machine, and the port must be open"
+                )
+            if why:
+                self.place.tell_why(machine.agents[station], why)
 
-    def _watch_start(self, number: str, machine: _Machine) -> None:
+    def _watch_start(self, machine: _Machine) -> None:
         ready, _ = self._ray.wait([machine.made], timeout=0)
         if not ready:
             return
@@ -205,12 +252,14 @@ class RayPlace:
             why = " ".join(str(error).split())
             if "No module named 'freshframe'" in why:
                 why = "freshframe is not installed there, in the Python of Ray's workers"
-            self.place.tell_why(machine.agent, f"its guard cannot be started: {why[-600:]}")
+            for agent in machine.agents.values():
+                self.place.tell_why(agent, f"its guard cannot be started: {why[-600:]}")
             machine.silent_since = None
 
     def _leave(self, number: str) -> None:
         machine = self._machines.pop(number)
-        self.place.retire_node(machine.agent, "its machine has left the cluster")
+        for agent in machine.agents.values():
+            self.place.retire_node(agent, "its machine has left the cluster")
 
     # ---- the end
 
@@ -224,10 +273,17 @@ class RayPlace:
         if hasattr(self, "_watcher"):
             self._watcher.join(2.0)
         self.controller.close()
+        if self._connection.is_open:
+            self._request.withdraw()
         for machine in self._machines.values() if self._connection.is_open else ():
             with contextlib.suppress(Exception):
                 self._ray.kill(machine.actor)
         self._connection.close()
+
+
+def _machine_of(station: str) -> str:
+    """Ray's number of the node that an agent's place is on."""
+    return station.partition(_PART)[0]
 
 
 def _letters(name: str) -> str:
