@@ -222,7 +222,7 @@ def kills(rounds: int, nodes: Nodes | None = None, whom: str = "agent") -> dict[
     """Figures of so many kill -9 of an agent, of its guard, or of its node, which may also fall silent."""
     first: list[float] = []
     last: list[float] = []
-    with ff.Fleet("local", agents=2) if nodes is None else ff.Fleet(nodes.address) as fleet:
+    with ff.Fleet("local", agents=2) if nodes is None else ff.Fleet(nodes.address, on_head=True) as fleet:
         wait_until_up(fleet)
         reader = fleet.reader("circles")
         fleet.add_many(cameras(KILLED_CAMERAS, KILLED_FPS), build)
@@ -292,7 +292,7 @@ def controller_kills(rounds: int, nodes: Nodes) -> dict[str, Any]:
 
     gaps: list[float] = []
     missing = repeated = 0
-    with ff.Fleet(nodes.address, name="bench", detached=True) as fleet:
+    with ff.Fleet(nodes.address, name="bench", detached=True, on_head=True) as fleet:
         while len(fleet.stats().agents) < 2:
             time.sleep(0.05)
         wait_until_up(fleet)

@@ -42,7 +42,7 @@ def fleet_on_ray() -> Iterator[ff.Fleet]:
     cluster = Cluster(initialize_head=True, head_node_args={**node, "include_dashboard": False})
     try:
         cluster.add_node(**node)
-        with ff.Fleet(cluster.address) as fleet:
+        with ff.Fleet(cluster.address, on_head=True) as fleet:
             yield fleet
     finally:
         cluster.shutdown()

@@ -40,7 +40,7 @@ _MAKER = """
 import sys
 from rigs.fleet import builds as fleet_builds
 import freshframe as ff
-fleet = ff.Fleet(sys.argv[1], name="yard", detached=True)
+fleet = ff.Fleet(sys.argv[1], name="yard", detached=True, on_head=True)
 fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
 print(fleet.reader("ticks").get(100).epoch, flush=True)
 if sys.argv[2] == "hangs":
@@ -243,6 +243,7 @@ def test_the_command_line_runs_cameras_on_a_cluster(cluster: Any, tmp_path: Path
         "from rigs.fleet.builds import ticks as build\ncameras = {'a': 'ticks:0.01', 'b': 'ticks:0.01'}\n"
     )
     command = [sys.executable, "-m", "freshframe", "fleet", "run", str(app), "--ray", cluster.address]
+    command += ["--on-head", "--agents", "1"]
     with subprocess.Popen([*command, "--read", "ticks"], stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout is not None
         seen: set[str] = set()
@@ -251,4 +252,3 @@ def test_the_command_line_runs_cameras_on_a_cluster(cluster: Any, tmp_path: Path
         program.send_signal(signal.SIGINT)
         program.stdout.read()
     assert seen == {"a", "b"}
-    assert _cli.main(["fleet", "run", str(app), "--ray", cluster.address, "--agents", "2"]) == 2
