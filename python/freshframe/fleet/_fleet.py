@@ -132,6 +132,9 @@ class Fleet(ClosedByWith):
     def connect(cls, name: str, *, address: str = "auto") -> Self:
         """Comes back to a detached fleet, from any program that reaches its cluster.
 
+        If the fleet has another version of freshframe, the program can look, drain, move, remove and shut it
+        down. Cameras and readers are refused.
+
         Args:
             name: Of the fleet.
             address: The cluster: "auto" or "HOST:PORT".
@@ -140,7 +143,7 @@ class Fleet(ClosedByWith):
             FreshframeError: Ray is not installed, or the cluster cannot be reached.
             OptionError: An argument is out of range.
             OptionTypeError: An argument is of the wrong type.
-            StateError: The cluster has no such fleet, or it has another version of freshframe.
+            StateError: The cluster has no such fleet.
         """
         name = _specs.checked_name("name", name)
         if _check.text("address", address) == "local":

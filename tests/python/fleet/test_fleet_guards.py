@@ -215,6 +215,30 @@ def test_a_build_that_the_agents_cannot_import_is_told_with_what_to_do(
     assert "runtime_env={'working_dir': '.'}" in why
 
 
+@pytest.mark.parametrize(
+    ("option", "value", "refused"),
+    [
+        ("orphan_after", 29.9, "orphan_after must be at least 30 seconds"),
+        ("orphan_after", float("nan"), "orphan_after must be"),
+        ("orphan_after", 86401, "orphan_after must be at most 86400 seconds, a day"),
+        ("orphan_after", float("inf"), "orphan_after must be"),
+        ("outbox_bytes", 1 << 20, "outbox_bytes must be at least 16777216"),
+        ("outbox_bytes", (1 << 40) + 1, "outbox_bytes must be at most 1099511627776, a tebibyte"),
+        ("outbox_bytes", 1 << 70, "outbox_bytes must be below"),
+    ],
+)
+def test_bounds_of_what_agents_keep_are_refused(option: str, value: float, refused: str) -> None:
+    with pytest.raises(ff.OptionError, match=refused):
+        ff.Fleet("local", **{option: value})  # type: ignore[arg-type]
+
+
+def test_a_fleet_may_keep_more_than_two_gibibytes_of_results(tmp_path: Path) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_STATE_HOME", str(tmp_path))
+        with ff.Fleet("local", outbox_bytes=3 << 30) as fleet:
+            until_up(fleet)
+
+
 def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     import sys  # noqa: PLC0415
 

@@ -7,7 +7,6 @@ import contextlib
 import time
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ..._errors import FreshframeError, StateError
 from .._machines.handshake import new_token
 from .._machines.ray_connection import NAMESPACE, VARIABLES, RayConnection
@@ -51,7 +50,7 @@ class Finder:
         """Where it is now.
 
         Raises:
-            StateError: There is no such fleet, or it has another version.
+            StateError: There is no such fleet.
             Unreachable: Ray does not say.
         """
         ray = self._connection.ray
@@ -65,7 +64,7 @@ class Finder:
                     f"there is no detached fleet {self._name!r} on this cluster; there are: {known}"
                     + self._trouble("; its controller was given up, since it could not be started again: ")
                 )
-            version, (host, port), token = ray.get(actor.endpoint.remote(), timeout=timeout)
+            _, (host, port), token = ray.get(actor.endpoint.remote(), timeout=timeout)
         except StateError:
             raise
         except ray.exceptions.RayTaskError as error:  # of its constructor, too
@@ -73,11 +72,6 @@ class Finder:
         except Exception as error:
             trouble = self._trouble("; it cannot be started again, and Ray keeps trying: ")
             raise Unreachable(" ".join(str(error).split()) + trouble) from error
-        if version != __version__:
-            raise StateError(
-                f"the fleet {self._name!r} has freshframe {version} and this program has {__version__}; both "
-                "need the same"
-            )
         return Endpoint(host, port, token)
 
     def _trouble(self, text: str) -> str:

@@ -4,51 +4,53 @@
 from __future__ import annotations
 
 import importlib
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from .in_time import InTime
 
 _NAMESPACE = b"freshframe-fleets"
+_TIMEOUT = 10.0  # seconds; Ray itself waits for a minute for its head
+
+_T = TypeVar("_T")
 
 
 class RayStore:
     """It lies where Ray keeps its list of actors: an actor that Ray restarts finds it, wherever it is."""
 
-    def __init__(self) -> None:
-        """The process must be connected to Ray."""
+    def __init__(self, *, timeout: float = _TIMEOUT) -> None:
+        """The process must be connected to Ray. ``timeout``: seconds after which a call raises OSError."""
         self._kv: Any = importlib.import_module("ray.experimental.internal_kv")
+        self._calls = InTime(timeout, "store of a fleet")
 
     def create(self, key: str, value: bytes) -> bool:
         """False: the key is there already, and keeps its value."""
-        with _told():
-            return not self._kv._internal_kv_put(key, value, overwrite=False, namespace=_NAMESPACE)
+        return self._ask(lambda: not self._put(key, value, overwrite=False))
 
     def get(self, key: str) -> bytes | None:
         """A value."""
-        with _told():
-            value: bytes | None = self._kv._internal_kv_get(key, namespace=_NAMESPACE)
+        value: bytes | None = self._ask(lambda: self._kv._internal_kv_get(key, namespace=_NAMESPACE))
         return value
 
     def put(self, key: str, value: bytes) -> None:
         """Sets a value."""
-        with _told():
-            self._kv._internal_kv_put(key, value, overwrite=True, namespace=_NAMESPACE)
+        self._ask(lambda: self._put(key, value, overwrite=True))
 
     def delete(self, key: str) -> None:
         """A key, if it is there."""
-        with _told():
-            self._kv._internal_kv_del(key, namespace=_NAMESPACE)
+        self._ask(lambda: self._kv._internal_kv_del(key, namespace=_NAMESPACE))
 
     def keys(self, prefix: str) -> list[str]:
         """Keys that begin so."""
-        with _told():
-            return sorted(key.decode() for key in self._kv._internal_kv_list(prefix, namespace=_NAMESPACE))
+        found = self._ask(lambda: self._kv._internal_kv_list(prefix, namespace=_NAMESPACE))
+        return sorted(key.decode() for key in found)
 
+    def _put(self, key: str, value: bytes, *, overwrite: bool) -> Any:
+        return self._kv._internal_kv_put(key, value, overwrite=overwrite, namespace=_NAMESPACE)
 
-class _told:  # noqa: N801  (as a function is called)
-    """Ray's errors are many: here they are OSError."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
-        if isinstance(error, Exception) and not isinstance(error, OSError):
+    def _ask(self, call: Callable[[], _T]) -> _T:
+        """Ray's errors are many: here they are OSError."""
+        try:
+            return self._calls.call(call)
+        except Exception as error:
             raise OSError(f"Ray's store does not answer: {error}") from error

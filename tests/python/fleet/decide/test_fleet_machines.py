@@ -95,7 +95,7 @@ def test_agents_of_before_share_their_machine_again() -> None:
     assert first.machine is second.machine is not None
     following.heard("a.0", 101.0, 0.1)
     following.heard("a.1", 101.0, 0.2)
-    assert first.machine.load == pytest.approx(0.3)
+    assert first.machine_load == pytest.approx(0.3)
 
 
 # ---- late results

@@ -21,9 +21,10 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
-from freshframe.fleet._control.controller_state import boot_time
+from freshframe.fleet._control.controller_state import Setup, boot_time
+from freshframe.fleet._control.lateness import Lateness
 from freshframe.fleet._decide import adoption
-from freshframe.fleet._decide.decisions import Agent, Camera
+from freshframe.fleet._decide.decisions import Agent, Camera, Times
 from freshframe.fleet._detached import controller as detached_controller
 from freshframe.fleet._detached import ray_actor
 from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
@@ -228,6 +229,7 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
         child=SimpleNamespace(post=SimpleNamespace(send=lambda **order: None)),
         note_clock=lambda unix_time: None,
         note_losses=lambda now: None,
+        lateness=Lateness(),
     )
     none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
     clock = boot_time
@@ -259,9 +261,12 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
     assert controller._why_held(Camera(1, "open"), clock()) == ""
 
 
-def test_a_controller_that_cannot_be_started_again_says_why_and_is_given_up_after_ten_minutes(
-    monkeypatch: pytest.MonkeyPatch,
+@pytest.mark.parametrize(("orphan_after", "starts"), [(300.0, 6), (400.0, 8)])
+def test_a_controller_that_cannot_be_started_again_says_why_and_is_given_up_with_its_guards(
+    monkeypatch: pytest.MonkeyPatch, orphan_after: float, starts: int
 ) -> None:
+    """After ten minutes, or after twice the time for which agents go on without it."""
+    setup = Setup("yard", True, Times(orphan_after=orphan_after), {})
     ended: list[int] = []
     store = Memory()
     trouble = Trouble("yard", store)
@@ -269,22 +274,22 @@ def test_a_controller_that_cannot_be_started_again_says_why_and_is_given_up_afte
     monkeypatch.setattr(ray_actor, "_TRY_AGAIN", 0.0)
     monkeypatch.setattr(os, "_exit", ended.append)
     monkeypatch.setattr(time, "time", lambda: now)
-    for _ in range(6):
-        ray_actor._try_again(trouble, "yard", ValueError("bad\n state"))
+    for _ in range(starts):
+        ray_actor._try_again(trouble, setup, ValueError("bad\n state"))
         assert trouble.why() == "ValueError: bad state"
         now += 100.0
-    assert len(ended) == 6
-    ray_actor._try_again(trouble, "yard", ValueError("bad state"))  # returns: Ray gives up
-    assert len(ended) == 6
+    assert len(ended) == starts
+    ray_actor._try_again(trouble, setup, ValueError("bad state"))  # returns: Ray gives up
+    assert len(ended) == starts
     for step in (500.0, -5000.0):  # long ago, or by another clock: not the same trouble
         now += step
-        ray_actor._try_again(trouble, "yard", ValueError("bad state"))
-    assert len(ended) == 8
+        ray_actor._try_again(trouble, setup, ValueError("bad state"))
+    assert len(ended) == starts + 2
     trouble.end()
     assert trouble.why() == ""
     store.fails = True
-    ray_actor._try_again(trouble, "yard", OSError("no store"))
-    assert len(ended) == 9
+    ray_actor._try_again(trouble, setup, OSError("no store"))
+    assert len(ended) == starts + 3
     assert trouble.why() == ""
 
 

@@ -23,6 +23,15 @@ _TRY_AGAIN = 0.2  # seconds
 
 # Requests that are not asked twice.
 CHANGES = frozenset({"add", "add_build", "drain", "move", "remove", "update"})
+# Requests of programs with another version of freshframe: their arguments and answers are texts, numbers,
+# lists and mappings. BORDER changes when one of them does.
+FOR_ALL = frozenset({"cameras_of", "check_open", "drain", "look", "move", "remove", "shut_down"})
+BORDER = 1
+_NEEDS_THE_SAME = {
+    "open": "read results",
+    "pull": "read results",
+    "update": "change the build of a camera",
+}
 MOST_RESULTS = 500  # in the answer to a pull
 LONGEST_PULL = 1.0  # seconds that the controller waits for results
 
@@ -38,6 +47,15 @@ class Endpoint:
 
 class Unreachable(Exception):  # noqa: N818  (it is tried again)
     """The address of the controller cannot be found now."""
+
+
+def refusal(fleet: str, program: str, what: str) -> str:
+    """Of a request that is not for all. ``fleet``, ``program``: their versions."""
+    return (
+        f"the fleet has freshframe {fleet} and this program {program}: it can look (stats(), serve()), "
+        f"drain, move, remove and shut the fleet down, and not {_NEEDS_THE_SAME.get(what, 'add cameras')}: for that "
+        "both need the same version"
+    )
 
 
 class Channel:
@@ -56,6 +74,7 @@ class Channel:
         self._endpoint: Endpoint | None = None
         self._socket: socket.socket | None = None
         self._incoming = MessageReader()
+        self._other_version = ""  # of the fleet, if it is another
         self._closed = threading.Event()
         self._asking = threading.Lock()
 
@@ -92,6 +111,8 @@ class Channel:
             error = self._connect()
             if error is None:
                 assert self._socket is not None
+                if self._other_version:
+                    what, arguments = self._for_all(what, arguments)
                 try:
                     self._socket.settimeout(timeout)
                     self._socket.sendall(framed(pickle.dumps((what, *arguments), 5)))
@@ -109,6 +130,14 @@ class Channel:
                     f"the controller of fleet {self._name!r} does not answer: {error}"
                 ) from error
 
+    def _for_all(self, what: str, arguments: tuple[Any, ...]) -> tuple[str, tuple[Any, ...]]:
+        """The request as another version understands it."""
+        if what == "stats":
+            return "look", ()
+        if what not in FOR_ALL:
+            raise StateError(refusal(self._other_version, __version__, what))
+        return what, arguments
+
     def _connect(self) -> Exception | None:
         """The obstacle, if it may pass."""
         if self._socket is not None:
@@ -123,7 +152,13 @@ class Channel:
             )
             try:
                 tune(connection)
-                hello = {"what": "client", "node": "", "pid": os.getpid(), "version": __version__}
+                hello = {
+                    "what": "client",
+                    "node": "",
+                    "pid": os.getpid(),
+                    "version": __version__,
+                    "border": BORDER,
+                }
                 introduce(connection, self._endpoint.token, hello)
                 connection.settimeout(_CONNECT_TIMEOUT)
             except BaseException:
@@ -135,7 +170,9 @@ class Channel:
         self._socket = connection
         self._incoming = MessageReader()
         try:
-            self._result()
+            fleet: dict[str, Any] = self._result() or {}
+            version = fleet.get("version", __version__)
+            self._other_version = version if version != __version__ else ""
         except OSError as error:
             self._drop()
             return error

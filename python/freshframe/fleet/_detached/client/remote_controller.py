@@ -15,6 +15,7 @@ from ..._control.controller_thread import _Request
 from ..._read.reader import FleetReader
 from ..._stats import FleetStats
 from .channel import CHANGES, Channel, Endpoint
+from .looked_at import stats_of
 from .remote_reader import RemoteReader
 
 _TIMEOUT = 60.0  # seconds for an answer
@@ -42,7 +43,7 @@ class RemoteController:
             disconnect: Called when it was closed.
 
         Raises:
-            StateError: The controller does not answer, or there is no such fleet, or its version is another.
+            StateError: The controller does not answer, or there is no such fleet.
         """
         self.name = name
         self._find = find
@@ -134,7 +135,8 @@ class RemoteController:
             return self._stats
         with self._lock:
             given = {reader.key: reader.acknowledgement() for reader in self._readers}
-        stats: FleetStats = self._ask("stats", given, wait=float("inf") if timeout < 0 else timeout)
+        told = self._ask("stats", given, wait=float("inf") if timeout < 0 else timeout)
+        stats = told if isinstance(told, FleetStats) else stats_of(told)  # the fleet has another version
         self._stats = stats
         return stats
 

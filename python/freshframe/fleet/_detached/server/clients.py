@@ -16,7 +16,7 @@ from .... import __version__
 from ...._errors import FreshframeError, StateError
 from ...._interpreter.log import logger
 from ..._wire import MessageReader, framed
-from ..client.channel import CHANGES, LONGEST_PULL, MOST_RESULTS
+from ..client.channel import BORDER, CHANGES, FOR_ALL, LONGEST_PULL, MOST_RESULTS, refusal
 from .served_reader import ServedReader
 
 if TYPE_CHECKING:
@@ -70,12 +70,15 @@ class Clients:
         """Until it ends."""
         try:
             with connection:
-                if hello["version"] != __version__:
-                    text = f"the fleet has freshframe {__version__} and this program {hello['version']}"
-                    connection.sendall(framed(pickle.dumps(("StateError", f"{text}; both need the same"))))
+                other = hello["version"] if hello["version"] != __version__ else ""
+                if other and hello.get("border") != BORDER:
+                    text = (
+                        f"the fleet has freshframe {__version__} and this program {other}; both need the same"
+                    )
+                    connection.sendall(framed(pickle.dumps(("StateError", text))))
                     return
-                connection.sendall(framed(pickle.dumps((None, None))))
-                self._answer_all(connection)
+                connection.sendall(framed(pickle.dumps((None, {"version": __version__}))))
+                self._answer_all(connection, other)
         except (OSError, ValueError):
             pass
         except Exception:
@@ -83,11 +86,18 @@ class Clients:
         finally:
             self._leave(connection)
 
-    def _answer_all(self, connection: socket.socket) -> None:
+    def _answer_all(self, connection: socket.socket, other: str) -> None:
+        """``other``: the version of a program that has another one."""
         reader = MessageReader()
         while data := connection.recv(1 << 18):
             for message in reader.add(data):
-                connection.sendall(framed(pickle.dumps(self._answer(connection, *pickle.loads(message)), 5)))
+                what, *arguments = pickle.loads(message)
+                answer: tuple[str | None, Any]
+                if other and what not in FOR_ALL:
+                    answer = "StateError", refusal(__version__, other, what)
+                else:
+                    answer = self._answer(connection, what, *arguments)
+                connection.sendall(framed(pickle.dumps(answer, 5)))
 
     def _answer(self, connection: socket.socket, what: str, *arguments: Any) -> tuple[str | None, Any]:
         """The name of an error and its text, or None and a result."""
@@ -105,6 +115,10 @@ class Clients:
         for key, (incarnation, serial) in acknowledged.items():
             self._acknowledge(key, incarnation, serial)
         return self._controller.stats(_STATS_TIMEOUT)
+
+    def _do_look(self, _: socket.socket) -> dict[str, Any]:
+        """For programs with another version."""
+        return self._controller.stats(_STATS_TIMEOUT).as_json()
 
     def _do_shut_down(self, _: socket.socket) -> None:
         self._shut_down()
