@@ -49,11 +49,12 @@ class Outcome:
     packets_lost: int
     packets_late: int
     drops: dict[str, int]
+    unread: int  # pictures for which this program was too slow, as on a busy machine
 
     @property
     def uncounted(self) -> int:
         """Pictures that were not shown and are in no counter."""
-        return self.found.sent - self.found.shown - sum(self.drops.values())
+        return self.found.sent - self.found.shown - self.unread - sum(self.drops.values())
 
 
 def run(codec: str, network: Network, damaged: str, pictures: int) -> Outcome:
@@ -69,13 +70,14 @@ def run(codec: str, network: Network, damaged: str, pictures: int) -> Outcome:
             seen += camera.read(1)
         server.network = Network()
         seen += camera.read(CALM)
-        sent, stats, drops = server.log.all(), camera.stats, camera.drops
+        sent, stats, drops, unread = server.log.all(), camera.stats, camera.drops, camera.unread
     return Outcome(
         judged(seen, sent, shown, FPS),
         lost_between(sent, 0, sent[-1].place),
         stats.packets_lost,
         stats.packets_late,
         drops,
+        unread,
     )
 
 
@@ -94,6 +96,7 @@ def row_of(name: str, damaged: str, one: Outcome) -> Row:
         "packets_late": one.packets_late,
         "misnumbered": found.misnumbered,
         "uncounted": one.uncounted,
+        "unread": one.unread,
         **{f"dropped_{cause}": count for cause, count in one.drops.items()},
     }
     value = found.unmarked if damaged == "mark" else found.torn

@@ -67,6 +67,11 @@ class Watch:
         """Of the source, by cause."""
         return {cause: count for cause, count in self.pipeline.stats().nodes["camera"].drops.items()}
 
+    @property
+    def unread(self) -> int:
+        """Pictures that the source has delivered, and for which this reader was too slow."""
+        return sum(edge.dropped for edge in self.pipeline.stats().edges)
+
     def read(self, count: int) -> list[Seen]:
         """The next pictures."""
         seen = []
