@@ -40,8 +40,9 @@ class Watch:
     def guards(self) -> dict[str, int]:
         """Process numbers by agent."""
         controller: Any = self.fleet._controller
-        posts = controller.place.guards._posts
-        return {agent: posts[node].pid for agent, node in controller.place._nodes.items() if node in posts}
+        place = controller.parts.place
+        posts = place.guards._posts
+        return {agent: posts[node].pid for agent, node in place.nodes.items() if node in posts}
 
     def agent(self, site: str) -> str:
         agents = self.fleet.stats().agents.values()

@@ -13,9 +13,9 @@ from .._closed_by_with import ClosedByWith
 from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
 from . import _open_fleets, _specs
 from ._control.controller import Controller
-from ._control.controller_state import Setup
 from ._control.place import LocalPlace
 from ._control.sent_builds import SentBuilds
+from ._control.setup import Setup
 from ._desk import Desk
 from ._machines import ray_connection
 from ._page import FleetPage

@@ -110,6 +110,13 @@ class ForgetBuild:
 
 
 @dataclass(frozen=True, slots=True)
+class KeepBuilds:
+    """No camera has any other function than these."""
+
+    numbers: list[int]
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """A camera is to be started."""
 
@@ -139,4 +146,4 @@ class End:
     """The agent closes all cameras and ends."""
 
 
-Order = Levels | Build | ForgetBuild | Start | Stop | Mark | End
+Order = Levels | Build | ForgetBuild | KeepBuilds | Start | Stop | Mark | End

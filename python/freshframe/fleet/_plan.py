@@ -13,7 +13,7 @@ from typing import Any
 from .. import _check
 from .._errors import OptionError, StateError
 from . import _specs
-from ._control.controller_state import Setup
+from ._control.setup import Setup
 from ._machines import ray_connection
 from ._machines.spread import Spread
 

@@ -76,7 +76,7 @@ def wired(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Gua
     """agent0 is behind the wire, and has the cameras."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     fleet = GuardedFleet(guarded=1)
-    wire = Wire(fleet.controller.place.guards.address)
+    wire = Wire(fleet.controller.parts.place.guards.address)
     try:
         with fleet:
             fleet.start_guard("agent0", wire.port)

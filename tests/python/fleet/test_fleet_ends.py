@@ -80,8 +80,8 @@ def test_an_agent_whose_controller_has_hung_up_accuses_no_camera() -> None:
         fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
         until_state(fleet, "cam", "running")
         controller: Any = fleet._controller
-        link = controller._links["agent0"]
-        with controller._lock:
+        link = controller.links.get("agent0")
+        with controller.lock:
             assert link.socket is not None
             link.socket.shutdown(socket.SHUT_WR)
         until(lambda: fleet.stats().cameras["cam"].starts >= 2, "another start")

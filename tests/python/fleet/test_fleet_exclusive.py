@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rigs.fleet import builds as fleet_builds
@@ -69,7 +70,8 @@ def test_an_agent_without_answers_closes_its_session_and_opens_it_again(
     fleet: ff.Fleet, server: CountingServer
 ) -> None:
     reader = opened(fleet, server)
-    with fleet._controller._lock:  # the controller is paused: no renewal is answered
+    controller: Any = fleet._controller
+    with controller.lock:  # the controller is paused: no renewal is answered
         until(lambda: server.sessions == 0, "the end of the session")
         time.sleep(1)
         assert server.sessions == 0

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rigs.fleet import builds as fleet_builds
@@ -19,8 +20,8 @@ from support import until
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
 from freshframe.fleet._control.controller import Controller
-from freshframe.fleet._control.controller_state import Setup
 from freshframe.fleet._control.place import LocalPlace
+from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide.decisions import Times
 
 pytestmark = pytest.mark.takes(40)
@@ -142,7 +143,8 @@ def test_an_agent_that_is_stopped_for_longer_is_killed(watch: Watch, seconds: fl
 @pytest.mark.parametrize("seconds", [1, *(pytest.param(n, marks=pytest.mark.full) for n in (3, 10))])
 def test_a_controller_that_is_paused_stops_no_camera(watch: Watch, seconds: float) -> None:
     epochs = watch.epochs()
-    with watch.fleet._controller._lock:
+    controller: Any = watch.fleet._controller
+    with controller.lock:
         time.sleep(seconds)
     watch.read(1)
     stats = watch.fleet.stats()

@@ -157,7 +157,7 @@ def test_a_machine_that_is_silent_loses_its_cameras_and_is_ended_when_it_wakes(
 
 def test_who_has_not_the_token_is_not_heard(unharmed: GuardedFleet) -> None:
     fleet = unharmed
-    address = fleet.controller.place.guards.address
+    address = fleet.controller.parts.place.guards.address
     hello = {"what": "guard", "node": "agent0", "pid": 1, "version": ff.__version__, "cores": 1}
     with socket.create_connection(address) as stranger, pytest.raises((handshake.StrangerError, OSError)):
         handshake.introduce(stranger, bytes(32), hello)
@@ -173,7 +173,7 @@ def test_who_has_not_the_token_is_not_heard(unharmed: GuardedFleet) -> None:
 
 
 def test_a_guard_of_another_version_is_refused_with_a_reason(unharmed: GuardedFleet) -> None:
-    guards = unharmed.controller.place.guards
+    guards = unharmed.controller.parts.place.guards
     hello = {"what": "guard", "node": "elsewhere", "pid": 1, "version": "0.0.1", "cores": 1}
     with socket.create_connection(guards.address) as other:
         handshake.introduce(other, unharmed.controller.token, hello)
@@ -186,11 +186,11 @@ def test_a_machine_that_leaves_gives_its_cameras_to_others_and_is_forgotten(flee
     fleet.add_many({f"cam{n}": "ticks:0.01" for n in range(4)}, fleet_builds.ticks)
     until_results(fleet, reader, {f"cam{n}": 0 for n in range(4)})
     hit = cameras_of(fleet, "agent1")
-    fleet.controller.place.retire_node("agent1", "its machine has left the cluster")
+    fleet.controller.parts.place.retire_node("agent1", "its machine has left the cluster")
     until_results(fleet, reader, hit)
 
     def is_forgotten() -> bool:
-        fleet.controller.place.sweep()
+        fleet.controller.parts.place.sweep()
         return set(fleet.stats().agents) == {"agent0"}
 
     fleet.guards["agent1"].kill()

@@ -32,6 +32,7 @@ from freshframe.fleet._control.agent_logs import AgentLogs
 from freshframe.fleet._control.cores import usable_cores
 from freshframe.fleet._control.link import Link
 from freshframe.fleet._read import reader as reader_module
+from freshframe.fleet._read.results import Results
 
 RESULTS = 4
 
@@ -46,14 +47,14 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def filled() -> FleetReader:
     """A reader with some results of one camera."""
-    reader = FleetReader(1, "ticks", lambda number: "cam", lambda: None, lambda reader: None)
+    reader = FleetReader(Results(1, "ticks"), lambda number: "cam", lambda results: None)
     pickles = [packed(pickling.dumps(number)) for number in range(RESULTS)]
     results = np.zeros(RESULTS, _wire.RESULT)
     results["epoch"], results["ordinal"] = 7, range(RESULTS)
     results["seq"], results["size_bytes"] = range(RESULTS), [len(each) for each in pickles]
     records = np.zeros(1, _wire.OUTBOX)
     records["epoch"], records["reported"], records["handed"] = 7, RESULTS, RESULTS
-    reader._push(_wire.Batch(1, 1, records, results, memoryview(b"".join(pickles))))
+    reader._results.push(_wire.Batch(1, 1, records, results, memoryview(b"".join(pickles))))
     return reader
 
 
@@ -99,7 +100,7 @@ def interrupt_each_line() -> None:
         interrupt = Interrupt(at)
         got = read_all(reader, interrupt)
         assert got == list(range(RESULTS)), at
-        totals = reader._totals()
+        totals = reader._results.totals()
         assert (totals.delivered, totals.waiting, totals.reported) == (RESULTS, 0, RESULTS), at
         if interrupt.left > 0:
             break

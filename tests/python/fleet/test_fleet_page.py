@@ -82,7 +82,8 @@ def test_health_fails_while_the_controller_stands_still_and_says_so(monkeypatch:
         page = fleet.serve()
         health = page.url + "healthz"
         until(lambda: get(health) == b"0 of 0 cameras run\n", "a sound fleet")
-        with fleet._controller._lock:
+        controller: Any = fleet._controller
+        with controller.lock:
             until(lambda: status(health) == 503, "the stall")
         until(lambda: status(health) == 200, "a sound fleet again")
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import functools
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from rigs.fleet.checks import balance, shared_fleet, until_state
 from support import until
 
 import freshframe as ff
-from freshframe.fleet._control.controller_state import boot_time
+from freshframe.fleet._agent.received_build import ReceivedBuild
 from freshframe.fleet._messages import Started
 
 pytestmark = pytest.mark.takes(20)
@@ -36,6 +37,16 @@ def labelled(label: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]
     return pipeline, {
         "labels": pipeline.add(lambda number: (label, url), pipeline.add(fleet_builds.Ticks(0.02)))
     }
+
+
+def counted(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """How many builds its agent has."""
+    pipeline = ff.Pipeline()
+
+    def count(_: int) -> int:
+        return sum(isinstance(each, ReceivedBuild) for each in gc.get_objects())
+
+    return pipeline, {"builds": pipeline.add(count, pipeline.add(fleet_builds.Ticks(0.1)))}
 
 
 def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_after_it(
@@ -86,13 +97,13 @@ def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
     fleet.add("gate", functools.partial(labelled, "old"), "ticks:0.02")
     until_state(fleet, "gate", "running")
     camera = fleet.stats().cameras["gate"]
-    run = controller._numbers["gate"], camera.epoch
+    run = controller.parts.cameras.number("gate"), camera.epoch
     fleet.update("gate", functools.partial(fleet_builds.ticks_after, str(tmp_path / "ready")))
     until(lambda: fleet.stats().cameras["gate"].starts == 2, "the start of the new build")
     with fleet.reader("ticks") as reader:
-        with controller._lock:
-            link = controller._links[camera.agent]
-            controller._hear_event(link, Started(run, ["labels"]), boot_time())  # it has come late
+        with controller.lock:
+            link = controller.links.get(camera.agent)
+            controller.links.on_message(link, Started(run, ["labels"]))  # it has come late
         (tmp_path / "ready").touch()
         assert reader.get(50).value >= 0
 
@@ -103,12 +114,20 @@ def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.Flee
     for _ in range(2):
         fleet.add("gate", build, "x")
         until_state(fleet, "gate", "running")
-        number = controller._urls[controller._numbers["gate"]][1]
-        assert controller._builds[number] is not None
+        cameras, builds = controller.parts.cameras, controller.parts.builds
+        number = cameras.get(cameras.number("gate")).build
+        assert number in builds.numbers()
         fleet.remove("gate")
         until(lambda: "gate" not in fleet.stats().cameras, "the end of the camera")
-        assert controller._builds[number] is None
-        assert not any(number in link.builds for link in controller._links.values())
+        assert number not in builds.numbers()
+        assert not any(number in link.builds for link in controller.links)
+    fleet.add_many({"a": "x", "b": "x"}, lambda url: labelled("local", url))
+    fleet.add("count", counted, "x")
+    with fleet.reader("builds") as reader:
+        for wanted in (2, 1):  # those of this agent
+            until(lambda wanted=wanted: reader.get(50).value == wanted, f"{wanted} builds")  # type: ignore[misc]
+            for name in ("a", "b") if wanted == 2 else ():
+                fleet.remove(name)
     for count in range(100):
         fleet._builds.number_of(functools.partial(labelled, str(count)))
     assert len(fleet._builds._known) <= 64

@@ -17,8 +17,8 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet._control.controller import Controller
-from freshframe.fleet._control.controller_state import Setup
 from freshframe.fleet._control.place import LocalPlace
+from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide.model import Times
 from freshframe.fleet._specs import with_orphans
 

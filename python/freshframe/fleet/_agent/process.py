@@ -9,18 +9,15 @@ import logging
 import os
 import pickle
 import signal
-import sys
 import threading
 import time
-import traceback
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
 
 from ... import _native
 from ..._errors import FreshframeError, StopTimeout
-from ..._pipeline.pipeline import Pipeline, engine_of
+from ..._pipeline.pipeline import engine_of
 from ..._process.worker_log import log_to_parent
 from .._control.crashes import IN_ORDER
 from .._messages import (
@@ -35,6 +32,7 @@ from .._messages import (
     Failed,
     ForgetBuild,
     Hangs,
+    KeepBuilds,
     Levels,
     Log,
     Mark,
@@ -47,8 +45,9 @@ from .._messages import (
 from .._url import cut, masked, resolved
 from .beat import begin_beat
 from .built import checked
-from .outlet import Outlet, add_outlet, final_counts_of
+from .outlet import add_outlet, final_counts_of
 from .received_build import ReceivedBuild
+from .run import Run, hangs, text_of
 from .threads import Crew
 
 _SOCKET = 3
@@ -56,44 +55,7 @@ _PAGE = 4  # for last words
 _AT_ONCE = 32  # cameras that start or stop at a time
 _LOOK_EVERY = 0.2  # seconds: for pipelines that have ended
 _COUNT_EVERY = 1.0  # seconds between two reports of what outputs have lost
-_SHORTEST_SECRET = 4  # letters: shorter ones are in every text
 _START_TIMEOUT = 120.0  # seconds
-
-
-@dataclass(eq=False)
-class _Run:
-    """One start of a camera."""
-
-    camera: int
-    epoch: int
-    name: str
-    url: str
-    exclusive: bool
-    secret: str = ""  # the value of the variable that the URL names
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    pipeline: Pipeline | None = None
-    outlets: list[Outlet] = field(default_factory=list)
-    outputs: list[str] = field(default_factory=list)
-    told: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
-    began: float | None = None  # when its build was loaded and called
-    thread: int = 0  # that starts or closes it
-    hung: bool = False  # its start has taken too long
-    ended: bool = False  # the controller has the event
-    running: bool = False  # started, and its close has not begun
-    stopping: bool = False
-    closing: bool = False  # a thread closes it
-
-    @property
-    def key(self) -> tuple[int, int]:
-        return self.camera, self.epoch
-
-    def shown(self, text: str) -> str:
-        """A text of bearable length without the passwords of its URL."""
-        text = cut(text)
-        for known in (self.url, self.secret):
-            if len(known) >= _SHORTEST_SECRET:
-                text = text.replace(known, masked(self.url))
-        return masked(text)
 
 
 class _Agent:
@@ -101,8 +63,8 @@ class _Agent:
         self._end = end
         self._start_timeout = start_timeout
         self._gil_timeout = gil_timeout
-        self._runs: dict[tuple[int, int], _Run] = {}
-        self._hung: dict[int, _Run] = {}  # by camera: a build of it has not returned yet
+        self._runs: dict[tuple[int, int], Run] = {}
+        self._hung: dict[int, Run] = {}  # by camera: a build of it has not returned yet
         self._lock = threading.RLock()  # a log line may come at any moment
         self._builds: dict[int, ReceivedBuild] = {}
         self._crew = Crew(_AT_ONCE, "camera")
@@ -145,6 +107,8 @@ class _Agent:
                 self._builds[number] = ReceivedBuild(known, pickled)
             case ForgetBuild(number):
                 self._builds.pop(number, None)
+            case KeepBuilds(numbers):
+                self._builds = {number: self._builds[number] for number in numbers if number in self._builds}
             case Start():
                 self._start(order)
             case Stop(run):
@@ -163,25 +127,25 @@ class _Agent:
     # ---- start
 
     def _start(self, order: Start) -> None:
-        run = _Run(*order.run, order.name, order.url, order.exclusive)
+        run = Run(*order.run, order.name, order.url, order.exclusive)
         with self._lock:
             self._runs[run.key] = run
         self._end.open_run(*run.key, run.exclusive)
         build = self._builds[order.build]
         self._crew.submit(lambda: self._guarded(self._open, run, build))
 
-    def _guarded(self, job: Callable[..., None], run: _Run, *arguments: Any) -> None:
+    def _guarded(self, job: Callable[..., None], run: Run, *arguments: Any) -> None:
         run.thread = threading.get_ident()
         _native.enter_run(*run.key)  # a crash of this thread, or of one that it starts, names the camera
         try:
             job(run, *arguments)
         except BaseException as error:
             logging.getLogger("freshframe").exception("camera %r", run.name)
-            self._close(run, Failed(run.key, run.shown(_text(error))))
+            self._close(run, Failed(run.key, run.shown(text_of(error))))
         finally:
             _native.leave_run()
 
-    def _open(self, run: _Run, build: ReceivedBuild) -> None:
+    def _open(self, run: Run, build: ReceivedBuild) -> None:
         with run.lock:
             with self._lock:
                 hung = self._hung.get(run.camera)
@@ -190,11 +154,11 @@ class _Agent:
                 return
             try:
                 if hung is not None:
-                    raise FreshframeError(f"its build of an earlier start {_hangs(hung)}")
+                    raise FreshframeError(f"its build of an earlier start {hangs(hung)}")
                 outputs = self._make(run, build)
             except BaseException as error:
                 if not self._has_returned(run):
-                    self._close(run, Failed(run.key, run.shown(_text(error))))
+                    self._close(run, Failed(run.key, run.shown(text_of(error))))
                 return
             if self._has_returned(run):
                 return
@@ -207,7 +171,7 @@ class _Agent:
         if not run.running:
             self._close(run, Closed(run.key))
 
-    def _has_returned(self, run: _Run) -> bool:
+    def _has_returned(self, run: Run) -> bool:
         """Whether its start had been given up, which is over now."""
         with self._lock:
             run.began = None
@@ -219,7 +183,7 @@ class _Agent:
         self._tell_end(run, Failed(run.key, "its start was given up and has ended now"))
         return True
 
-    def _give_up(self, run: _Run) -> None:
+    def _give_up(self, run: Run) -> None:
         """Its start takes too long. The thread cannot be ended, so it is left alone, and others go on."""
         with self._lock:
             if run.began is None or run.hung or run.closing:
@@ -227,7 +191,7 @@ class _Agent:
             run.hung = run.closing = True
             self._hung[run.camera] = run
         self._crew.write_off(run.thread)
-        text = f"no start within {self._start_timeout:g} s: its build {_hangs(run)}"
+        text = f"no start within {self._start_timeout:g} s: its build {hangs(run)}"
         logging.getLogger("freshframe").warning("camera %r: %s", run.name, text)
         if run.pipeline is not None:
             engine_of(run.pipeline).request_stop()
@@ -240,7 +204,7 @@ class _Agent:
         else:
             self._tell_end(run, event)
 
-    def _make(self, run: _Run, received: ReceivedBuild) -> list[str]:
+    def _make(self, run: Run, received: ReceivedBuild) -> list[str]:
         run.began = time.monotonic()
         build = received.function()
         url = resolved(run.url)
@@ -277,7 +241,7 @@ class _Agent:
         elif run.pipeline is not None:
             engine_of(run.pipeline).request_stop()  # a start that takes its time
 
-    def _close(self, run: _Run, event: EndOfRun) -> None:
+    def _close(self, run: Run, event: EndOfRun) -> None:
         """Ends its sessions, then sends the event."""
         with self._lock:
             if run.closing:
@@ -287,7 +251,7 @@ class _Agent:
         self._stop_pipeline(run)
         self._tell_end(run, event)
 
-    def _stop_pipeline(self, run: _Run) -> None:
+    def _stop_pipeline(self, run: Run) -> None:
         while run.pipeline is not None:
             try:
                 run.pipeline.stop()
@@ -298,7 +262,7 @@ class _Agent:
                     return
                 self._crew.write_off(threading.get_ident())  # others can be closed meanwhile
 
-    def _tell_end(self, run: _Run, event: EndOfRun) -> None:
+    def _tell_end(self, run: Run, event: EndOfRun) -> None:
         with self._lock:
             if run.ended:
                 return
@@ -338,20 +302,20 @@ class _Agent:
                 for run in runs:
                     self._tell_losses(run)
 
-    def _tell_losses(self, run: _Run) -> None:
+    def _tell_losses(self, run: Run) -> None:
         """Of what renewals do not have."""
         counts = Counter(too_large=sum(outlet.too_large for outlet in run.outlets))
         if run.running and counts != run.told:
             run.told = counts
             self._tell(Counts(run.key, dict(counts)))
 
-    def _finish(self, run: _Run) -> None:
+    def _finish(self, run: Run) -> None:
         event: EndOfRun = Ended(run.key)
         assert run.pipeline is not None
         try:
             run.pipeline.wait()
         except Exception as error:
-            event = Failed(run.key, run.shown(_text(error)))
+            event = Failed(run.key, run.shown(text_of(error)))
         self._close(run, event)
 
     def _end_all(self) -> None:
@@ -363,23 +327,6 @@ class _Agent:
         for run in runs:
             self._stop(run.key)
         self._crew.wait()
-
-
-def _hangs(run: _Run) -> str:
-    """Since when, and where."""
-    began, frame = run.began, sys._current_frames().get(run.thread)
-    since = "" if began is None else f" after {time.monotonic() - began:.0f} s"
-    where = "".join(f", in {each.name} at {each.filename}:{each.lineno}" for each in _innermost(frame))
-    return f"has not returned{since}{where}"
-
-
-def _innermost(frame: Any) -> list[traceback.FrameSummary]:
-    return [] if frame is None else list(traceback.extract_stack(frame, limit=1))
-
-
-def _text(error: BaseException) -> str:
-    text = cut(str(error))
-    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 def main(parent: int, options: dict[str, Any]) -> None:

@@ -3,150 +3,238 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 from ..._errors import StateError
-from .. import _wire
-from .._decide.decisions import Camera
+from .._decide.decisions import Camera, Decisions, Run
 from .._read.reader import FleetReader
-from .controller_state import Setup, boot_time
-from .controller_thread import ControllerThread
-from .counts import CameraCounts
+from .._read.results import Results
+from .._stats import FleetStats
+from . import snapshot
+from .actions import Actions
+from .adoption import Adoption, NothingBefore
+from .builds import Builds
+from .cameras import Cameras
+from .clock import boot_time
+from .hearing import Hearing
+from .kept import Kept
+from .life import Life
+from .links import Links
+from .loop import Loop
+from .notes import Notes
+from .parts import Parts
 from .place import Place
-from .sent_builds import ForgottenBuildError
+from .readers import Readers
+from .setup import Setup
+from .state_file import StateFile
 
-__all__ = ["Controller", "boot_time"]
+_T = TypeVar("_T")
+
+Spec = tuple[str, str, Mapping[str, str]]  # name, address and needs of a camera
 
 
-class Controller(ControllerThread):
-    """Of a fleet. Its methods may be called from any thread."""
+class Controller:
+    """Of a fleet. Its methods may be called from any thread, and its own thread executes them."""
 
-    _reader_kind: type[FleetReader] = FleetReader
-
-    def __init__(self, setup: Setup, place: Place) -> None:
+    def __init__(
+        self, setup: Setup, place: Place, kept: Kept | None = None, adoption: Adoption | None = None
+    ) -> None:
         """Starts the thread; there are no agents yet.
+
+        Args:
+            setup: Its options.
+            place: Where its agents run.
+            kept: Its state for the next controller. None: a file.
+            adoption: Of the agents of the controller before it. None: there was none.
 
         Raises:
             FreshframeError: The state cannot be written, or the place cannot begin.
             StateError: A fleet of this name runs already.
         """
-        super().__init__(setup, place)
+        self.name = setup.name
+        kept = kept or StateFile(setup.name, keep=setup.keep)
+        self.parts = parts = _parts(setup, place, kept, adoption or NothingBefore())
+        self.actions = Actions(parts)
+        hearing = Hearing(parts, self.actions)
+        parts.links.on_message = hearing.take
+        parts.links.on_end = self.actions.bury
+        parts.adoption.begin(parts)
+        parts.decisions.holds = parts.adoption.why_held
+        self._open: dict[int, FleetReader] = {}  # readers, by number
+        self._life = Life(parts, self.actions)
+        self._life.start()
         try:
             place.begin(self)
         except BaseException:
             self.close()
             raise
 
+    # ---- for its place
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Guards its state and that of its parts."""
+        return self.parts.loop.lock
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions. With the lock."""
+        return self.parts.decisions
+
+    @property
+    def links(self) -> Links:
+        """To agents that have a process. With the lock."""
+        return self.parts.links
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the fleet was closed."""
+        return self.parts.is_closing
+
+    @property
+    def ticked(self) -> float:
+        """When the thread was last seen to work."""
+        return self.parts.ticked
+
+    def note(self, about: str, text: str) -> None:
+        """Adds an event. With the lock."""
+        self.parts.notes.add(about, text)
+
+    def call(self, job: Callable[[], _T]) -> _T:
+        """Has a job done by the thread, and waits for it."""
+        return self.parts.loop.call(job)
+
+    def request(self, job: Callable[[], object]) -> None:
+        """Has a job done by the thread, and does not wait for it."""
+
+        def guarded() -> None:
+            try:
+                job()
+            except Exception:
+                self.parts.notes.log_error(f"a message of a guard of fleet {self.name!r} was not understood")
+
+        self.parts.loop.request(guarded)
+
     def tell_trouble(self, why: str) -> None:
         """Why nothing is heard of the machines; empty: they are heard of."""
 
         def tell() -> None:
-            if why != self._cluster_trouble:
-                self._cluster_trouble = why
+            if why != self.parts.cluster_trouble:
+                self.parts.cluster_trouble = why
                 self.note("cluster", why or "answers again")
 
         self.call(tell)
+
+    # ---- agents
 
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
         """Adds an agent."""
 
         def add() -> None:
-            self._decisions.can_add_agents = True  # all that it takes is a process
-            self._decisions.add_agent(name, labels, boot_time())
+            self.decisions.can_add_agents = True  # all that it takes is a process
+            self.decisions.add_agent(name, labels, boot_time())
 
         self.call(add)
-
-    def add_build(self, known: bytes, pickled: bytes) -> int:
-        """A function that agents get once."""
-
-        def add() -> int:
-            self._builds.append((known, pickled))
-            return len(self._builds) - 1
-
-        return self.call(add)
-
-    def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
-        """Adds cameras (name, address, needs).
-
-        Raises:
-            StateError: One of them is there already, or the fleet was closed.
-        """
-        self.call(lambda: self._add(cameras, build, exclusive))
-
-    def _add(
-        self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool
-    ) -> None:
-        self._check_open()
-        for name, _, _ in cameras:
-            if name in self._numbers:
-                self._refuse_leaving(name)
-                raise StateError(f"there is a camera {name!r} already; remove it first")
-        self._check_build(build)
-        now = boot_time()
-        for name, url, needs in cameras:
-            number = self._next_camera
-            self._next_camera += 1
-            self._numbers[name] = number
-            self._names[number] = name
-            self._urls[number] = (url, build)
-            self._counts[number] = CameraCounts()
-            self._decisions.add(Camera(number, name, dict(needs), exclusive), now)
-        for reader in self._readers.values():
-            self._check_output(reader)
-        self._unsaved = True
-
-    def update(self, name: str, build: int, url: str | None) -> None:
-        """Gives a camera another build, and perhaps another address."""
-        self.call(lambda: self._update(name, build, url))
-
-    def _update(self, name: str, build: int, url: str | None) -> None:
-        number = self._number(name)
-        self._check_build(build)
-        known, before = self._urls[number]
-        self._urls[number] = (known if url is None else url, build)
-        self._forget_build(before)
-        self._unsaved = True
-        self._do(self._decisions.renew(number, boot_time()))
-        for reader in self._readers.values():
-            self._check_output(reader)
-
-    def _check_build(self, build: int) -> None:
-        if self._builds[build] is None:
-            raise ForgottenBuildError(f"build {build} was forgotten with its last camera")
-
-    def remove(self, name: str) -> None:
-        """Removes a camera."""
-        self.call(lambda: self._do(self._decisions.remove(self._number(name), boot_time())))
-
-    def move(self, name: str, to: str) -> None:
-        """Moves a camera to that agent."""
-        self.call(lambda: self._move(name, to))
-
-    def _move(self, name: str, to: str) -> None:
-        camera = self._decisions.cameras[self._number(name)]
-        agent = self._decisions.agents[self._agent(to)]
-        unmet = {key: value for key, value in camera.needs.items() if agent.labels.get(key) != value}
-        if unmet:
-            raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
-        if agent.state != "up" or agent.draining:
-            state = "draining" if agent.draining else agent.state
-            raise StateError(f"agent {to!r} takes no cameras now: it is {state}")
-        self._do(self._decisions.move(camera.number, to, boot_time()))
 
     def drain(self, name: str, draining: bool) -> None:
         """Moves all cameras away from an agent, or lets it have some again."""
 
         def drain() -> None:
             self._check_open()
-            self._decisions.drain(self._agent(name), draining)
+            self.decisions.drain(_agent(self.decisions, name), draining)
             self.note(name, "draining" if draining else "takes cameras again")
 
         self.call(drain)
 
     def cameras_of(self, name: str) -> int:
         """How many cameras an agent has."""
-        with self._lock:
-            return self._decisions.cameras_of(self._agent(name))
+        with self.lock:
+            return self.decisions.cameras_of(_agent(self.decisions, name))
+
+    # ---- cameras
+
+    def add_build(self, known: bytes, pickled: bytes) -> int:
+        """A function that agents get once."""
+        return self.call(lambda: self.parts.builds.add(known, pickled))
+
+    def add(self, cameras: Sequence[Spec], build: int, exclusive: bool) -> None:
+        """Adds cameras.
+
+        Raises:
+            StateError: One of them is there already, or the fleet was closed.
+        """
+        self.call(lambda: self._add(cameras, build, exclusive))
+
+    def _add(self, cameras: Sequence[Spec], build: int, exclusive: bool) -> None:
+        parts = self.parts
+        self._check_open()
+        for name, _, _ in cameras:
+            number = parts.cameras.number(name)
+            if number is not None:
+                _refuse_leaving(self.decisions.cameras[number])
+                raise StateError(f"there is a camera {name!r} already; remove it first")
+        parts.builds.check(build)
+        now = boot_time()
+        for name, url, needs in cameras:
+            number = parts.cameras.add(name, url, build)
+            parts.builds.use(build)
+            parts.decisions.add(Camera(number, name, dict(needs), exclusive), now)
+        parts.readers.check()
+        parts.kept.change()
+
+    def update(self, name: str, build: int, url: str | None) -> None:
+        """Gives a camera another build, and perhaps another address."""
+        self.call(lambda: self._update(name, build, url))
+
+    def _update(self, name: str, build: int, url: str | None) -> None:
+        parts, number = self.parts, self._number(name)
+        parts.builds.check(build)
+        known = parts.cameras.get(number)
+        assert known is not None
+        parts.builds.use(build)
+        self.actions.release_build(known.build)
+        known.build = build
+        known.url = known.url if url is None else url
+        parts.adoption.updated(number)
+        self.actions.do(parts.decisions.renew(number, boot_time()))
+        parts.readers.check()
+
+    def remove(self, name: str) -> None:
+        """Removes a camera."""
+
+        def remove() -> None:
+            self.actions.do(self.decisions.remove(self._number(name), boot_time()))
+            self.parts.kept.change()
+
+        self.call(remove)
+
+    def move(self, name: str, to: str) -> None:
+        """Moves a camera to that agent."""
+        self.call(lambda: self._move(name, to))
+
+    def _move(self, name: str, to: str) -> None:
+        camera = self.decisions.cameras[self._number(name)]
+        agent = self.decisions.agents[_agent(self.decisions, to)]
+        unmet = {key: value for key, value in camera.needs.items() if agent.labels.get(key) != value}
+        if unmet:
+            raise StateError(f"camera {name!r} needs {unmet}, and agent {to!r} has {dict(agent.labels)}")
+        if agent.state != "up" or agent.draining:
+            state = "draining" if agent.draining else agent.state
+            raise StateError(f"agent {to!r} takes no cameras now: it is {state}")
+        self.actions.do(self.decisions.move(camera.number, to, boot_time()))
+
+    def _number(self, name: str) -> int:
+        self._check_open()
+        number = self.parts.cameras.number(name)
+        if number is None:
+            raise StateError(f"there is no camera {name!r}")
+        _refuse_leaving(self.decisions.cameras[number])
+        return number
+
+    # ---- readers
 
     def open_reader(self, output: str, name: str | None = None) -> FleetReader:
         """A reader of an output; one of this name that was closed goes on.
@@ -154,72 +242,107 @@ class Controller(ControllerThread):
         Raises:
             StateError: The fleet was closed, or there is a reader of this name.
         """
-        return self.call(lambda: self._open_reader(output, name))
 
-    def _open_reader(self, output: str, name: str | None) -> FleetReader:
+        def reader() -> FleetReader:
+            results = self.open_results(output, name)
+            if results.number not in self._open:
+                self._open[results.number] = FleetReader(
+                    results, self.parts.cameras.name_of, self._close_reader
+                )
+            return self._open[results.number]
+
+        return self.call(reader)
+
+    def open_results(self, output: str, name: str | None) -> Results:
+        """The same for a reader elsewhere. By the thread."""
         self._check_open()
-        known = self._named.get(name) if name is not None else None
-        if known is not None:
-            if known.output != output:
-                raise StateError(f"the reader {name!r} reads {known.output!r}, not {output!r}")
-            if not known._closed:
-                raise StateError(f"the reader {name!r} is open; close it first")
-            known._reopen()
-            self._check_output(known)
-            return known
-        number = self._next_reader
-        self._next_reader += 1
-        reader = self._make_reader(number, output, name)
-        self._readers[number] = reader
-        if name is not None:
-            self._named[name] = reader
-        for link in self._links.values():
-            link.send(_wire.reader(self._state.term, number, output))
-        self._check_output(reader)
-        return reader
+        return self.parts.readers.open(output, name)
 
-    def _make_reader(self, number: int, output: str, name: str | None) -> FleetReader:
-        return self._reader_kind(
-            number, output, self._names.__getitem__, self._wake_to_pull, self._close_reader, name
-        )
+    def _close_reader(self, results: Results) -> None:
+        """A reader without a name is closed for ever."""
 
-    def _number(self, name: str) -> int:
-        self._check_open()
-        if name not in self._numbers:
-            raise StateError(f"there is no camera {name!r}")
-        self._refuse_leaving(name)
-        return self._numbers[name]
+        def forget() -> None:
+            self._open.pop(results.number, None)
+            self.parts.readers.forget(results)
 
-    def _refuse_leaving(self, name: str) -> None:
-        """Its name is free once its run has ended: a camera never has two runs."""
-        if self._decisions.cameras[self._numbers[name]].removed:
-            raise StateError(
-                f"camera {name!r} was removed and is still closing; stats().cameras has it until then"
-            )
+        if results.name is None:
+            self.call(forget)
 
-    def _agent(self, name: str) -> str:
-        if name not in self._decisions.agents:
-            known = ", ".join(map(repr, self._decisions.agents))
-            raise StateError(f"there is no agent {name!r}; there are {known}")
-        return name
+    # ---- its state
+
+    def stats(self, timeout: float = -1) -> FleetStats:
+        """A snapshot.
+
+        Raises:
+            StateError: The controller is busy for longer than ``timeout`` seconds; negative: no limit.
+        """
+        if timeout < 0:
+            with self.lock:  # no Ctrl-C comes between the lock and the snapshot
+                return snapshot.fleet_stats(self.parts)
+        if not self.lock.acquire(timeout=timeout):
+            raise StateError(f"the controller has not answered within {timeout:g} s")
+        try:
+            return snapshot.fleet_stats(self.parts)
+        finally:
+            self.lock.release()
 
     def check_open(self) -> None:
         """Raises StateError once the fleet was closed or its controller has failed."""
-        with self._lock:
+        with self.lock:
             self._check_open()
 
-    # ---- readers
+    def _check_open(self) -> None:
+        failure = self.parts.failure
+        if failure is not None:
+            raise StateError(f"the fleet's controller has failed and its agents were ended: {failure}")
+        if self.parts.is_closing:
+            raise StateError("the fleet was closed")
 
-    def _close_reader(self, reader: FleetReader) -> None:
-        if reader.name is None:
-            self.call(lambda: self._forget_reader(reader))
+    def close(self) -> None:
+        """Stops all cameras and agents. Idempotent."""
+        self._life.close()
 
-    def _forget_reader(self, reader: FleetReader) -> None:
-        self._readers.pop(reader._number, None)
-        for link in self._links.values():
-            link.pending.discard(reader._number)
-            link.send(_wire.reader_gone(self._state.term, reader._number))
+    def forget_in_child(self) -> None:
+        """In a forked child: closes what would keep the agents and the state's lock alive there."""
+        self._life.forget_in_child()
 
-    def _wake_to_pull(self) -> None:
-        """A reader has room again."""
-        self._wake(b"0")
+
+def _agent(decisions: Decisions, name: str) -> str:
+    if name not in decisions.agents:
+        known = ", ".join(map(repr, decisions.agents))
+        raise StateError(f"there is no agent {name!r}; there are {known}")
+    return name
+
+
+def _refuse_leaving(camera: Camera) -> None:
+    """Its name is free once its run has ended: a camera never has two runs."""
+    if camera.removed:
+        raise StateError(
+            f"camera {camera.name!r} was removed and is still closing; stats().cameras has it until then"
+        )
+
+
+def _parts(setup: Setup, place: Place, kept: Kept, adoption: Adoption) -> Parts:
+    loop, builds = Loop(f"fleet {setup.name}"), Builds()
+    epochs = itertools.count(kept.term << 32 | 1)
+
+    def is_flushed(run: Run) -> bool:
+        return parts.readers.is_flushed(run)
+
+    decisions = Decisions(epochs.__next__, is_flushed, setup.times)
+    notes = Notes(setup.name, decisions)
+    links = Links(loop, kept.term, notes)
+    parts = Parts(
+        name=setup.name,
+        kept=kept,
+        loop=loop,
+        place=place,
+        adoption=adoption,
+        decisions=decisions,
+        notes=notes,
+        links=links,
+        builds=builds,
+        cameras=Cameras(),
+        readers=Readers(kept.term, links, builds, lambda: loop.wake(hurry=False)),
+    )
+    return parts

@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from ... import _native
-from .._wire import CAMERA, OUTBOX, MessageReader, Records
+from .._messages import Run
+from .._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
 from .cores import usable_cores
 from .crashes import is_crash, kills_for_memory
 from .last_words import LastWordsPage, Words
@@ -26,6 +27,7 @@ from .lateness import Lateness
 _READ_AT_ONCE = 1 << 18  # bytes
 _LOSSES_OVER = 10.0  # seconds
 _CLOCK_SAMPLES = 20  # renewals: ten seconds
+UNKNOWN = -1  # the build of a start that an earlier controller did not write down
 _SAME_CLOCK = 0.05  # seconds: less is the messages' own time
 
 
@@ -66,11 +68,11 @@ class Link:
         self.pid: int = child.pid
         self.socket: socket.socket | None = ours
         self.cameras: Records = np.empty(0, CAMERA)  # of the latest renewal
-        self.answers: dict[tuple[int, int], str] = {}  # of cameras that are away
+        self.answers: dict[Run, str] = {}  # of cameras that are away
         self.outboxes: Records = np.empty(0, OUTBOX)
         self.builds: set[int] = set()  # that it has got
-        self.runs: dict[tuple[int, int], int] = {}  # whose outboxes may be there; their builds, -1: not known
-        self.forgotten: deque[set[tuple[int, int]]] = deque([set()], maxlen=5)  # by renewal
+        self.runs: dict[Run, int] = {}  # whose outboxes may be there, and their builds
+        self._forgotten: deque[set[Run]] = deque([set()], maxlen=5)  # by renewal: their last records may come
         self.pulls: dict[int, int] = {}  # number of the latest pull, by reader
         self.pending: set[int] = set()  # readers whose pull has no answer yet
         self.killed = False  # by the controller
@@ -125,6 +127,46 @@ class Link:
             if not data:
                 raise EOFError
             yield from self._incoming.add(data)
+
+    # ---- runs
+
+    def build_of(self, run: Run) -> int:
+        """The build of a run that may be there; UNKNOWN of any other one."""
+        return self.runs.get(run, UNKNOWN)
+
+    def all_runs(self) -> set[Run]:
+        """Runs of which a record or a result may come."""
+        return set(self.runs).union(*self._forgotten)
+
+    def forget_run(self, run: Run) -> None:
+        """Its outboxes end. Its last records come with one of the next renewals."""
+        self.runs.pop(run, None)
+        self._forgotten[-1].add(run)
+
+    def forget_all(self) -> None:
+        """Nothing of its runs will come."""
+        self.runs.clear()
+        self._forgotten.clear()
+        self._forgotten.append(set())
+        self.outboxes = self.outboxes[:0]
+
+    def forget_reader(self, number: int) -> None:
+        """It is closed."""
+        self.pending.discard(number)
+        self.pulls.pop(number, None)
+        self.received.pop(number, None)
+
+    # ---- renewals
+
+    def note_renewal(self, renewal: Renewal, now: float) -> None:
+        """What the agent says of itself."""
+        self.cameras = renewal.cameras
+        self.answers = renewal.answers
+        self.outboxes = renewal.outboxes
+        self._forgotten.append(set())
+        self.note_clock(renewal.clock)
+        self.note_losses(now)
+        self.lateness.note(renewal.cameras, now)
 
     def note_cpu(self, now: float, cpu: float) -> float:
         """The agent's share of the processor time that it may use, smoothed over some seconds."""

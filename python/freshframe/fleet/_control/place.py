@@ -3,14 +3,52 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Protocol
+import threading
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._messages import Event
 from .link import Link
 
 if TYPE_CHECKING:
-    from .controller import Controller
+    from .._decide.decisions import Decisions
+    from .actions import Actions
+    from .links import Links
+
+_T = TypeVar("_T")
+
+
+class Owner(Protocol):
+    """The controller of a place. All but call() and request() with its lock."""
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Guards its state and that of its parts."""
+
+    @property
+    def decisions(self) -> Decisions:
+        """The decisions."""
+
+    @property
+    def links(self) -> Links:
+        """To agents that have a process."""
+
+    @property
+    def actions(self) -> Actions:
+        """For agents that have ended."""
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether the fleet was closed."""
+
+    def note(self, about: str, text: str) -> None:
+        """Adds an event."""
+
+    def call(self, job: Callable[[], _T]) -> _T:
+        """Has a job done by the controller's thread, and waits for it."""
+
+    def request(self, job: Callable[[], object]) -> None:
+        """Has a job done by the controller's thread, and does not wait for it."""
 
 
 class Place(Protocol):
@@ -18,7 +56,7 @@ class Place(Protocol):
 
     patience: float | None  # seconds for the agents' ends when the fleet is closed; None: no limit
 
-    def begin(self, controller: Controller) -> None:
+    def begin(self, controller: Owner) -> None:
         """The place of this controller, whose thread has begun.
 
         Raises:
@@ -64,7 +102,7 @@ class LocalPlace:
         """The options of the agents."""
         self._options = options
 
-    def begin(self, controller: Controller) -> None:
+    def begin(self, controller: Owner) -> None:
         """It needs nothing of the controller."""
 
     def can_launch(self, name: str) -> bool:

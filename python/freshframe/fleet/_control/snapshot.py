@@ -1,17 +1,21 @@
-"""Makes the parts of Fleet.stats() from the controller's state."""
+"""Makes Fleet.stats() of the parts of a controller."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._decide.model import Agent, Camera, Run
-from .._read.reader import FleetReader
-from .._stats import AgentStats, CameraStats, FleetReaderStats, ShownState
+from .._read.results import Results
+from .._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, ShownState
 from .._url import masked
 from .._wire import LOSSES, loss_name
+from .clock import boot_time
 from .counts import CAUSES, CameraCounts
 from .link import Link
+
+if TYPE_CHECKING:
+    from .parts import Parts
 
 _AWAY = 2.0  # seconds: a reconnection takes less
 
@@ -108,12 +112,52 @@ def camera_stats(
     )
 
 
-def reader_stats(reader: FleetReader) -> FleetReaderStats:
+def reader_stats(reader: Results) -> FleetReaderStats:
     """A reader."""
-    totals = reader._totals()
+    totals = reader.totals()
     return FleetReaderStats(
         output=reader.output,
         name=reader.name,
-        number=reader._number,
+        number=reader.number,
         **{name: getattr(totals, name) for name in totals.__slots__},
     )
+
+
+def fleet_stats(parts: Parts) -> FleetStats:
+    """All of it. With the controller's lock."""
+    now = boot_time()
+    decisions = parts.decisions
+    for link in parts.links:
+        parts.readers.fold(link)
+    return FleetStats(
+        name=parts.name,
+        term=parts.kept.term,
+        agents={
+            name: agent_stats(agent, parts.links.get(name), decisions.cameras_of(name), now)
+            for name, agent in decisions.agents.items()
+        },
+        cameras=_cameras(parts, now),
+        readers=[reader_stats(reader) for reader in parts.readers],
+        events=parts.notes.take(),
+        outputs=parts.builds.outputs(),
+        controller_cpu=parts.cpu,
+        failure=parts.failure,
+        cluster=parts.cluster_trouble,
+    )
+
+
+def _cameras(parts: Parts, now: float) -> dict[str, CameraStats]:
+    records = {
+        (int(each["camera"]), int(each["epoch"])): each for link in parts.links for each in link.cameras
+    }
+    answers: dict[Run, str] = {}
+    for link in parts.links:
+        answers.update(link.answers)
+    cameras: dict[str, CameraStats] = {}
+    for camera in parts.decisions.cameras.values():
+        known, run = parts.cameras.get(camera.number), shown_run(camera)
+        if known is not None:
+            cameras[camera.name] = camera_stats(
+                camera, known.url, records.get(run), known.counts, now, answers.get(run, "")
+            )
+    return cameras

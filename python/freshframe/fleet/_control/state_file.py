@@ -10,7 +10,6 @@ import os
 import re
 import time
 from pathlib import Path
-from typing import Protocol
 
 from ..._errors import FreshframeError, StateError
 
@@ -29,18 +28,6 @@ def state_folder() -> Path:
             f"cannot make the folder for the state of fleets: {error}; XDG_STATE_HOME names another place"
         ) from error
     return folder
-
-
-class KeptState(Protocol):
-    """The kept state of a controller."""
-
-    term: int
-
-    def close(self) -> None:
-        """The fleet has ended."""
-
-    def forget_in_child(self) -> None:
-        """In a forked child."""
 
 
 class StateFile:
@@ -92,6 +79,17 @@ class StateFile:
             file.flush()
             os.fsync(file.fileno())
         fresh.replace(self.path)
+
+    def change(self) -> int:
+        """The agents of a local fleet end with it: the next one needs the term alone."""
+        return 0
+
+    def is_written(self, change: int) -> bool:
+        """Nothing else is to be written."""
+        return True
+
+    def wait(self, change: int) -> None:
+        """Waits for nothing."""
 
     def forget_in_child(self) -> None:
         """In a forked child: its copy of the lock would outlive the program."""

@@ -24,7 +24,7 @@ class Decisions(Consequences):
         """Adds an agent. ``machine``: of several; empty: it is alone on its own."""
         shared = self.machine(machine)
         self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now, machine=shared)
-        self._placed[name] = set()
+        self.placed[name] = set()
 
     def machine(self, name: str) -> Machine | None:
         """The machine of this name, which its agents share."""
@@ -35,15 +35,15 @@ class Decisions(Consequences):
         """Adds a camera."""
         camera.since = now
         self.cameras[camera.number] = camera
-        self._restless.add(camera.number)
+        self.restless.add(camera.number)
 
     def remove(self, number: int, now: float) -> list[Action]:
         """Removes a camera."""
         camera = self.cameras[number]
         camera.removed = True
-        self._restless.add(number)
-        actions = self._handovers.stop(camera)
-        return actions + (self._close(camera, now) if camera.state in ("starting", "running") else [])
+        self.restless.add(number)
+        actions = self.handovers.stop(camera)
+        return actions + (self.close_run(camera, now) if camera.state in ("starting", "running") else [])
 
     def move(self, number: int, to: str, now: float) -> list[Action]:
         """Moves a camera to that agent."""
@@ -56,17 +56,17 @@ class Decisions(Consequences):
         gives results.
         """
         camera = self.cameras[number]
-        self._suspects.forget(number)
+        self.suspects.forget(number)
         camera.renewed = camera.epoch
         camera.crashes = camera.company = camera.holds = camera.failures_in_row = 0
         camera.retry_at = now
-        self._restless.add(number)
+        self.restless.add(number)
         actions: list[Action] = []
         if camera.state in ("starting", "running"):
             camera.wanted = camera.agent
-            actions = self._send_away(camera, now)
+            actions = self.send_away(camera, now)
         elif camera.state == "ended":
-            self._enter(camera, "unplaced", now, "it has another build")
+            self.enter(camera, "unplaced", now, "it has another build")
         elif camera.state == "closing" and camera.then == "ended":
             camera.then = "unplaced"
         if camera.former is not None:
@@ -93,12 +93,12 @@ class Decisions(Consequences):
 
     def give_results(self, runs: Collection[Run]) -> None:
         """These have given results. To be called while ``moves``."""
-        self._handovers.give_results(runs)
+        self.handovers.give_results(runs)
 
     @property
     def moves(self) -> bool:
         """Whether a camera has two runs, so that give_results() matters."""
-        return self._handovers.is_waiting
+        return self.handovers.is_waiting
 
     def python_ran(self, name: str, now: float) -> None:
         """An event came from an agent's Python. Its renewals come from native code."""
@@ -118,7 +118,7 @@ class Decisions(Consequences):
         agent.state = "up"
         agent.up_since = agent.python_ran = now
         agent.why = ""
-        self._note(now, name, "up")
+        self.note(now, name, "up")
         for run in runs:
             self._adopt(agent, run, now)
         self._look_at_unplaced()
@@ -128,9 +128,9 @@ class Decisions(Consequences):
         if camera is None or camera.epoch != run[1] or camera.agent not in (None, agent.name):
             return  # its answer does not list it: it is closed there
         camera.agent = agent.name
-        self._placed[agent.name].add(camera.number)
-        self._enter(camera, "running", now)
-        self._note(now, camera.name, f"adopted on {agent.name}")
+        self.placed[agent.name].add(camera.number)
+        self.enter(camera, "running", now)
+        self.note(now, camera.name, f"adopted on {agent.name}")
 
     def gone(
         self, name: str, now: float, why: str, *, crashed: bool = False, culprit: Run | None = None
@@ -148,39 +148,39 @@ class Decisions(Consequences):
         agent.why = why
         agent.late = 0.0
         agent.note_load(0.0)
-        self._note(now, name, why)
-        cameras = [self.cameras[number] for number in sorted(self._placed[name])]
+        self.note(now, name, why)
+        cameras = [self.cameras[number] for number in sorted(self.placed[name])]
         named = next((camera for camera in cameras if crashed and camera.run == culprit), None)
         if named is not None:
-            self._suspects.name(named, now)
+            self.suspects.name(named, now)
         elif crashed and culprit is not None:
             self._accuse_for(culprit, now)
         elif crashed_at is not None:
-            named = self._suspects.crash(cameras, crashed_at)
+            named = self.suspects.crash(cameras, crashed_at)
             self._make_room(agent, cameras, now)
         for camera in cameras:
             self._lose(camera, now, f"{name} {why}")
         if named is not None and not named.removed:
             self._hold(named, now, f"{name} {why}")
             self._set_apart(named, agent, now)
-        self._placed[name].clear()
-        self._handovers.drop(name)
-        self._overlaps.end(name, now)
+        self.placed[name].clear()
+        self.handovers.drop(name)
+        self.overlaps.end(name, now)
         return self._finished(now)
 
     def _accuse_for(self, culprit: Run, now: float) -> None:
         """An earlier run of a camera has crashed its agent. A build that it had before does not count."""
         camera = self.cameras.get(culprit[0])
         if camera is not None and culprit[1] > camera.renewed:
-            self._suspects.name(camera, now)
+            self.suspects.name(camera, now)
 
     def cut_off(self, name: str, now: float, why: str) -> list[Action]:
         """Its connections have ended: it most likely has, too, but its end was not seen."""
         agent = self.agents[name]
         agent.state = "ending"
         agent.why = why
-        self._note(now, name, why)
-        for number in sorted(self._placed[name]):
+        self.note(now, name, why)
+        for number in sorted(self.placed[name]):
             if not self.cameras[number].exclusive:
                 self._leave(self.cameras[number], agent, now, f"{name}: {why}")
         self._leave_formers(name, now)
@@ -189,16 +189,16 @@ class Decisions(Consequences):
     def remove_agent(self, name: str, now: float) -> None:
         """Removes an agent that has no cameras."""
         self._drop_agent(name)
-        self._overlaps.end(name, now)
+        self.overlaps.end(name, now)
 
     def _hold(self, camera: Camera, now: float, why: str) -> None:
         """It has crashed several agents: the others are protected from it."""
-        wait = self._suspects.hold(camera)
+        wait = self.suspects.hold(camera)
         many = "an agent" if camera.crashes == 1 else f"{camera.crashes} agents in a row, the last"
         text = f"held for {wait:g} s: it crashed {many}: {why}"
-        self._enter(camera, "failed", now, text)
+        self.enter(camera, "failed", now, text)
         camera.retry_at = now + wait
-        self._note(now, camera.name, text)
+        self.note(now, camera.name, text)
         self.warnings.append(f"camera {camera.name!r} is {text}")
 
     def _make_room(self, crashed: Agent, cameras: Collection[Camera], now: float) -> None:
@@ -212,7 +212,7 @@ class Decisions(Consequences):
         apart = [agent.apart for agent in self.agents.values() if agent.apart is not None]
         if self.can_add_agents and culprit.number not in apart and len(apart) < _MOST_APART:
             name = self._add_extra(crashed.labels, culprit.number, now)
-            self._note(now, culprit.name, f"has an agent of its own from now on: {name}")
+            self.note(now, culprit.name, f"has an agent of its own from now on: {name}")
 
     def _add_extra(self, labels: Mapping[str, str], apart: int | None, now: float) -> str:
         name = next(name for n in itertools.count() if (name := f"extra{n}") not in self.agents)
@@ -224,7 +224,7 @@ class Decisions(Consequences):
         """A camera's pipeline runs."""
         camera = self._current(run)
         if camera is not None and camera.state == "starting":
-            self._enter(camera, "running", now)
+            self.enter(camera, "running", now)
 
     def failed(self, run: Run, now: float, why: str) -> list[Action]:
         """Its pipeline could not start, or failed, and is closed."""
@@ -236,7 +236,7 @@ class Decisions(Consequences):
 
     def _count_failure(self, camera: Camera, now: float, why: str) -> None:
         patience.note_failure(camera, now, self.times)
-        self._note(now, camera.name, f"failed: {why}")
+        self.note(now, camera.name, f"failed: {why}")
 
     def hangs(self, run: Run, now: float, why: str) -> list[Action]:
         """Its start takes too long and may have opened a session: it keeps its place until that has ended."""
@@ -245,7 +245,7 @@ class Decisions(Consequences):
             return []
         actions = []
         if camera.state != "closing":
-            actions = self._close(camera, now)
+            actions = self.close_run(camera, now)
             camera.then = "failed"
         self._count_failure(camera, now, why)
         camera.hangs = True
@@ -257,14 +257,14 @@ class Decisions(Consequences):
         camera = self._current(run)
         if camera is None or camera.state == "closing":
             return self.closed(run, now)
-        self._note(now, camera.name, "ended")
+        self.note(now, camera.name, "ended")
         return self._flush(camera, now, "ended", "")
 
     def closed(self, run: Run, now: float) -> list[Action]:
         """It was closed because it had to be."""
         camera = self._current(run)
         if camera is None:
-            return self.tick(now) if self._handovers.note_end(run, now) else []
+            return self.tick(now) if self.handovers.note_end(run, now) else []
         if camera.state == "closing":
             camera.closed_at = camera.closed_at or now
             return self.tick(now)
@@ -272,7 +272,7 @@ class Decisions(Consequences):
         return self._flush(camera, now, "unplaced", "closed by its agent")
 
     def _flush(self, camera: Camera, now: float, then: CameraState, why: str) -> list[Action]:
-        self._enter(camera, "closing", now, why)
+        self.enter(camera, "closing", now, why)
         camera.closed_at = now
         camera.then = then
         return self.tick(now)

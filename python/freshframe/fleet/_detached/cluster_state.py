@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Collection
 from typing import Any, Protocol
 
 _IN_A_ROW = 120.0  # seconds: failed starts of a controller that lie farther apart are not one trouble
@@ -82,6 +83,17 @@ class ClusterState:
     def read_build(self, key: str) -> bytes | None:
         """The same, also of an earlier controller."""
         return self._store.get(key)
+
+    def forget_build(self, key: str) -> None:
+        """After the state that does not name its key any more."""
+        self._store.delete(key)
+
+    def forget_builds_but(self, keys: Collection[str]) -> None:
+        """The same of all others that this controller or an earlier one has written."""
+        for key in self._store.keys(self._key("build", "")):
+            term = int(key.rpartition("/")[2].partition("-")[0])
+            if term <= self.term and key not in keys:
+                self._store.delete(key)
 
     def clear(self) -> None:
         """The fleet has ended: nothing of it is left."""

@@ -11,7 +11,8 @@ import warnings
 
 from ... import __version__
 from ..._interpreter.log import logger
-from .._control.controller_state import Setup
+from .._control.controller import Controller
+from .._control.setup import Setup
 from .._machines.guarded_place import GuardedPlace
 from .._machines.ray_connection import RayConnection
 from .._machines.ray_guard import patience_without_controller
@@ -43,11 +44,11 @@ class RayController:
             trouble.end()
 
     def _begin(self, setup: Setup, store: RayStore, token: bytes, spread: Spread, *, restarted: bool) -> None:
-        def make(place: GuardedPlace) -> DetachedController:
-            controller = DetachedController(setup, store, place)
+        def make(place: GuardedPlace) -> Controller:
+            self._fleet = DetachedController(setup, store, place)
             if restarted:  # else a fleet of this name was given up
-                controller.restore()
-            return controller
+                self._fleet.restore()
+            return self._fleet.controller
 
         self._place = RayPlace(
             RayConnection("auto", None),
@@ -59,14 +60,8 @@ class RayController:
             outlives=True,
             restarted=restarted,
         )
-        self._clients = Clients(self._controller, self._shut_down)
+        self._clients = Clients(self._fleet, self._shut_down)
         self._place.place.guards.on_client = self._clients.serve
-
-    @property
-    def _controller(self) -> DetachedController:
-        controller = self._place.controller
-        assert isinstance(controller, DetachedController)
-        return controller
 
     def endpoint(self) -> tuple[str, tuple[str, int], bytes]:
         """The version, the address and the token."""
@@ -79,7 +74,7 @@ class RayController:
     def _shut_down(self) -> None:
         self._place.close()
         self._clients.close()
-        self._controller.stop()
+        self._fleet.stop()
         threading.Thread(target=_end_this_actor, daemon=True).start()
 
 

@@ -16,7 +16,7 @@ from .cluster_state import Trouble
 from .ray_store import RayStore
 
 if TYPE_CHECKING:
-    from .._control.controller_state import Setup
+    from .._control.setup import Setup
     from .._machines.spread import Spread
 
 _PREFIX = "freshframe-fleet-"  # of actors

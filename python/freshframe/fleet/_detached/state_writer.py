@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .._control.controller_state import boot_time
+from .._control.clock import boot_time
 from .cluster_state import ClusterState
 
 _LOOK_EVERY = 1.0  # seconds between two looks at the term
@@ -15,25 +15,16 @@ _LOOK_EVERY = 1.0  # seconds between two looks at the term
 class StateWriter:
     """Changes have numbers. One is written when the store has the state of its moment."""
 
-    def __init__(
-        self,
-        write: Callable[[], None],
-        *,
-        on_written: Callable[[], None],
-        on_error: Callable[[], None],
-        superseded: Callable[[], None],
-    ) -> None:
+    def __init__(self, write: Callable[[], None], *, superseded: Callable[[], None]) -> None:
         """Changes may come before it is started.
 
         Args:
             write: Writes the state; raises OSError when the store does not answer.
-            on_written: Called after it.
-            on_error: Called with an OSError in flight. It is tried again.
             superseded: Called when another controller has taken over.
         """
         self._write = write
-        self._on_written = on_written
-        self._on_error = on_error
+        self.on_written: Callable[[], None] = lambda: None  # called after a write
+        self.on_error: Callable[[], None] = lambda: None  # with an OSError in flight; it is tried again
         self._superseded = superseded
         self._changed = threading.Condition()
         self._changes = 0
@@ -81,7 +72,7 @@ class StateWriter:
                 if written < changes:
                     self._write()
             except OSError:
-                self._on_error()
+                self.on_error()
                 with self._changed:
                     self._changed.wait_for(lambda: self._stopped, _LOOK_EVERY)
                 continue
@@ -89,7 +80,7 @@ class StateWriter:
                 self._written = changes
                 self._changed.notify_all()
             if written < changes:
-                self._on_written()
+                self.on_written()
 
     def stop(self) -> None:
         """Writes no more."""

@@ -7,14 +7,14 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import FreshframeError
-from .._control.controller_state import boot_time
+from .._control.clock import boot_time
 from .._control.last_words import Words
 from .._control.link import Link
 from .._messages import Event, Failed
 from .guards import FarLink, Guards, Post
 
 if TYPE_CHECKING:
-    from .._control.controller import Controller
+    from .._control.place import Owner
 
 _NEEDS_MODULE = "build cannot be loaded here: ModuleNotFoundError"
 _HOW_TO_IMPORT = (
@@ -40,13 +40,13 @@ class GuardedPlace:
         self._retired: dict[str, str] = {}  # agents whose machine has gone, and why
         self._host = host
         self._token = token
-        self._controller: Controller
+        self._controller: Owner
         self._listens = False
         self.guards: Guards
         self.adopts: Callable[[FarLink, Post], bool] = lambda link, post: False  # an agent of before
         self.on_added: Callable[[], None] = lambda: None  # a machine was added
 
-    def begin(self, controller: Controller) -> None:
+    def begin(self, controller: Owner) -> None:
         """Listens for guards.
 
         Raises:
@@ -140,9 +140,9 @@ class GuardedPlace:
             if controller.decisions.cameras_of(name) or (link is not None and link.child.post.open):
                 continue
             if link is not None:
-                controller.unregister(link)
+                controller.links.hang_up(link)
                 link.child.ended(self._retired[name])
-                controller.bury(link)
+                controller.actions.bury(link)
             controller.decisions.remove_agent(name, boot_time())
             del self._nodes[name], self._retired[name]
 
@@ -179,7 +179,7 @@ class GuardedPlace:
     def _guard_gone(self, post: Post) -> None:
         link = self._far_link(post.node)
         if link is not None and link.child.post is post and not self._controller.is_closing:
-            self._controller.cut_off(link, "its guard has gone")
+            self._controller.actions.cut_off(link, "its guard has gone")
 
     def _agent_ended(self, post: Post, number: int, why: str, words: Words) -> None:
         post.ended = number, why, words  # the message may come before the agent is adopted

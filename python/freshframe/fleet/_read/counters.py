@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from .._wire import Records, rows
@@ -133,6 +134,13 @@ class Books:
         """The ``closed`` of an earlier controller."""
         self._closed = Totals(**closed)
         self._given_before += self._closed.delivered
+
+    def forget(self, cameras: Collection[int]) -> None:
+        """No result of these cameras will come any more."""
+        for camera in cameras:
+            self._last.pop(camera, None)
+        for run in [run for run in self._before if run[0] in cameras]:
+            del self._before[run]
 
     def knows(self, camera: int, epoch: int) -> bool:
         """Whether a result of this start has arrived before."""

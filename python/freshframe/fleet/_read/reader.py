@@ -7,7 +7,6 @@ import contextlib
 import importlib
 import os
 import struct
-import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -18,15 +17,9 @@ from ... import _check
 from ..._closed_by_with import ClosedByWith
 from ..._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
 from ..._process import pickling
-from .._wire import Batch, Records, rows
-from .counters import Books, Run, Totals
+from .results import Item, Results
 
-_MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 _SLICE = 0.05  # seconds between two looks for signals
-_RESULT = ("epoch", "ordinal", "seq", "pts", "time", "camera", "size_bytes")
-
-# Camera, epoch, seq, pts, time of the capture, missing before it, ordinal, pickle.
-_Item = tuple[int, int, int, float, float, int, int, memoryview]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,115 +72,43 @@ class FleetReader(ClosedByWith):
 
     # Note [Interrupts]
     # Ctrl-C raises KeyboardInterrupt between any two calls of the program's thread. So no result is taken out
-    # in a way that could be half done: a sample is made and kept in _ready, and then its item leaves _items.
-    # The rest of _items says which results were delivered.
+    # in a way that could be half done: a sample is made and kept in _ready, and then its item leaves the
+    # results' items. The rest of these says which results were delivered.
 
     def __init__(
-        self,
-        number: int,
-        output: str,
-        name_of: Callable[[int], str],
-        wants: Callable[[], None],
-        on_close: Callable[[FleetReader], None],
-        name: str | None = None,
+        self, results: Results, name_of: Callable[[int], str], on_close: Callable[[Results], None]
     ) -> None:
         """By a fleet only."""
-        self._number = number
-        self._output = output
-        self._name = name
+        self._results = results
         self._pid = os.getpid()
         self._name_of = name_of
-        self._wants = wants
         self._on_close = on_close
-        self._changed = threading.Condition()
-        self._items: deque[_Item] = deque()  # that have arrived and were not delivered
-        self._ready: tuple[_Item, FleetSample] | None = (
+        self._ready: tuple[Item, FleetSample] | None = (
             None  # of the first of them, or of one that has just left
         )
         self._back: deque[FleetSample] = deque()  # of a batch that was interrupted
         self._gathering: list[FleetSample] | None = None  # a batch that was not given yet
-        self._books = Books()
-        self._starved = False  # nothing was pulled, as there was no room
-        self._closed = False
-        self._ended = False
-        self._error: str | None = None
-        self._failure: str | None = None  # of the controller
+        results.taken = self._taken
 
     @property
     def output(self) -> str:
         """The name of the output that it reads."""
-        return self._output
+        return self._results.output
 
     @property
     def name(self) -> str | None:
         """The name under which it can come back; None: it cannot."""
-        return self._name
+        return self._results.name
 
-    # ---- the controller's side
-
-    @property
-    def _has_room(self) -> bool:
-        return len(self._items) < _MOST_BUFFERED
-
-    def _makes_room(self) -> bool:
-        """Whether it has room; else it calls `wants` when it has."""
-        if not self._has_room:
-            self._starved = True  # before the second look: the user's thread may read all of it meanwhile
-        return self._has_room
-
-    def _push(self, batch: Batch, clock_offset: float = 0.0) -> None:
-        """``clock_offset``: by how much the clock of the agent's machine is ahead."""
-        begin = 0
-        with self._changed:
-            self._books.note_all(batch.outboxes)
-            receive, items, pickles = self._books.receive, self._items, batch.pickles
-            for epoch, ordinal, seq, pts, captured, camera, size in rows(batch.results, *_RESULT):
-                missing = receive(camera, epoch, ordinal)
-                if missing >= 0:
-                    data = pickles[begin : begin + size]
-                    at = captured - clock_offset
-                    items.append((camera, epoch, seq, pts, at, missing, ordinal, data))
-                begin += size
-            self._changed.notify_all()
-
-    def _note(self, records: Records) -> None:
-        with self._changed:
-            self._books.note_all(records)
-
-    def _end_run(self, run: Run, *, lost: bool, untold: bool = False) -> None:
-        with self._changed:
-            self._books.end(run, lost=lost, untold=untold)
-
-    def _is_flushed(self, run: Run) -> bool:
-        with self._changed:
-            return self._books.is_flushed(run)
-
-    def _totals(self) -> Totals:
-        with self._changed:
-            return self._books.totals(self._buffered())
-
-    def _buffered(self) -> int:
-        ready = self._ready  # its item is the first one, or has just left
-        apart = ready is not None and not (self._items and self._items[0] is ready[0])
-        return len(self._items) + apart + len(self._back)
-
-    def _reopen(self) -> None:
-        """A named reader comes back, with its remaining results."""
-        with self._changed:
-            self._closed = self._ended = False
-
-    def _finish(self, error: str | None = None, failure: str | None = None) -> None:
-        with self._changed:
-            self._ended = True
-            self._error = self._error or error
-            self._failure = self._failure or failure
-            self._changed.notify_all()
-
-    # ---- the user's side
+    def _taken(self) -> int:
+        """Results that have left and were not delivered."""
+        items, ready = self._results.items, self._ready  # its item is the first one, or has just left
+        apart = ready is not None and not (items and items[0] is ready[0])
+        return apart + len(self._back)
 
     def _advance(self) -> None:
         """Makes the next result that is here ready."""
-        items = self._items
+        items = self._results.items
         if self._back:
             return
         if self._ready is not None and not (items and items[0] is self._ready[0]):
@@ -204,9 +125,7 @@ class FleetReader(ClosedByWith):
                 raise
             self._ready = item, FleetSample(name, epoch, seq, pts, captured, value, missing, ordinal)
         items.popleft()
-        if self._starved and len(items) <= _MOST_BUFFERED // 2:
-            self._starved = False
-            self._wants()
+        self._results.left()
 
     def _check_process(self) -> None:
         if os.getpid() != self._pid:
@@ -231,6 +150,7 @@ class FleetReader(ClosedByWith):
         if timeout is not None and not _check.number("timeout", timeout) >= 0:
             raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
         deadline = None if timeout is None else time.monotonic() + timeout
+        results = self._results
         while True:
             self._advance()
             if self._back:
@@ -240,22 +160,22 @@ class FleetReader(ClosedByWith):
             if self._ready is not None:
                 (_, sample), self._ready = self._ready, None  # and nothing that could be interrupted after it
                 return sample
-            with self._changed:
-                if self._items:
+            with results.changed:
+                if results.items:
                     continue
-                if self._error is not None:
-                    raise GraphError(self._error)
-                if self._failure is not None:
-                    raise StateError(self._failure_text())
-                if self._ended:
-                    raise EndOfStream(f"the fleet of the reader of {self._output!r} was closed")
+                if results.error is not None:
+                    raise GraphError(results.error)
+                if results.failure is not None:
+                    raise StateError(self._failure_text(results.failure))
+                if results.ended:
+                    raise EndOfStream(f"the fleet of the reader of {self.output!r} was closed")
                 left = _SLICE if deadline is None else min(_SLICE, deadline - time.monotonic())
                 if left <= 0:
-                    raise ReadTimeout(f"no result of {self._output!r} within {timeout:g} s")
-                self._changed.wait(left)
+                    raise ReadTimeout(f"no result of {self.output!r} within {timeout:g} s")
+                results.changed.wait(left)
 
-    def _failure_text(self) -> str:
-        return f"the fleet's controller has failed: {self._failure}"
+    def _failure_text(self, failure: str) -> str:
+        return f"the fleet's controller has failed: {failure}"
 
     def __iter__(self) -> Iterator[FleetSample]:
         """All results, until the fleet is closed."""
@@ -313,10 +233,10 @@ class FleetReader(ClosedByWith):
     def close(self) -> None:
         """Reads no more. Its outboxes end; those of a named reader go on filling. Idempotent."""
         self._check_process()
-        if not self._closed:
-            self._closed = True
-            self._on_close(self)
-        self._finish()
+        if not self._results.closed:
+            self._results.closed = True
+            self._on_close(self._results)
+        self._results.finish()
 
     def __reduce__(self) -> Any:
         """Refuses."""

@@ -91,6 +91,7 @@ def test_a_start_that_was_not_written_down_is_found_by_its_newer_epoch(exclusive
     fleet.wait(100)
     assert fleet.started == []
     assert fleet.decisions.allowed("b") == [(0, 8), (1, 9)]
+    assert [each.starts for each in fleet.decisions.cameras.values()] == [2, 2]
 
 
 @pytest.mark.parametrize(("exclusive", "wait"), [(False, 5.0), (True, 65.0)])

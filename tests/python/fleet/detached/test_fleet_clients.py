@@ -19,12 +19,13 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
-from freshframe.fleet._detached import controller as detached_controller
 from freshframe.fleet._detached.client import remote_controller
 from freshframe.fleet._detached.client.channel import Channel, Endpoint
 from freshframe.fleet._detached.client.remote_controller import RemoteController
 from freshframe.fleet._detached.client.remote_reader import RemoteReader
+from freshframe.fleet._detached.server import cluster_kept
 from freshframe.fleet._read.reader import FleetReader
+from freshframe.fleet._read.results import Results
 
 pytestmark = pytest.mark.network
 
@@ -33,31 +34,31 @@ EPOCH = 7 << 32
 yard = yard_fixture()
 
 
-def give(reader: FleetReader, *ordinals: int) -> None:
+def give(to: Results, *ordinals: int) -> None:
     """As an agent's batch does."""
     pickled = pickle.dumps(0, 5)
     data = (1).to_bytes(4, "little") + len(pickled).to_bytes(8, "little") + pickled
     results = np.array([(EPOCH, each, each, 0.0, 0.0, 0, len(data)) for each in ordinals], _wire.RESULT)
     outboxes = np.empty(0, _wire.OUTBOX)
-    reader._push(_wire.Batch(reader._number, 1, outboxes, results, memoryview(data * len(ordinals))))
+    to.push(_wire.Batch(to.number, 1, outboxes, results, memoryview(data * len(ordinals))))
 
 
 def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yard: Yard) -> None:
     first: Any = SimpleNamespace()
     second: Any = SimpleNamespace()
-    clients, controller = yard.clients, yard.controller
-    controller._names[0] = "cam"
+    clients, controller = yard.clients, yard.parts
+    controller.cameras.add("cam", "x", 0)
     incarnation, _ = clients._do_open(first, "key", "ticks", None, False)
-    reader = yard.served()
+    results = yard.served().results
     lost: list[Any] = []
     pull = threading.Thread(
         target=lambda: lost.extend(clients._do_pull(first, "key", incarnation, 0, 500, 1.0)[3])
     )
     pull.start()
-    waiters: Any = reader._changed
+    waiters: Any = results.changed
     until(lambda: waiters._waiters, "the pull of the first connection")
     clients._do_open(second, "key", "ticks", None, True)
-    give(reader, 0, 1, 2)
+    give(results, 0, 1, 2)
     pull.join()
     _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0)
     assert lost == []
@@ -66,29 +67,30 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
 
 def test_a_reader_wakes_the_controller_once_when_it_has_room_again() -> None:
     wakes: list[int] = []
-    reader = FleetReader(1, "ticks", {0: "cam"}.__getitem__, lambda: wakes.append(1), lambda _: None)
-    give(reader, *range(10))
-    assert reader._makes_room()
+    results = Results(1, "ticks", wants=lambda: wakes.append(1))
+    reader = FleetReader(results, {0: "cam"}.__getitem__, lambda _: None)
+    give(results, *range(10))
+    assert results.makes_room()
     for _ in range(10):
         reader.get(50)
     assert wakes == []  # the next pull is on its way already
-    give(reader, *range(10, 1010))
-    assert not reader._makes_room()
+    give(results, *range(10, 1010))
+    assert not results.makes_room()
     left = [reader.get(50).ordinal for _ in range(1000)]
     assert left == list(range(10, 1010))
     assert wakes == [1]
 
 
 def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard) -> None:
-    yard.controller._names[0] = "cam"
+    yard.parts.cameras.add("cam", "x", 0)
     reader = RemoteReader(Channel("yard", yard.find), "ticks", None, lambda _: None)
-    give(yard.served(), 0, 1, 2)
+    give(yard.served().results, 0, 1, 2)
     assert [reader.get(50).ordinal for _ in range(3)] == [0, 1, 2]
     yard.away = True
     connection = reader._channel._socket
     assert connection is not None
     connection.shutdown(socket.SHUT_RDWR)
-    until(lambda: not yard.controller._readers, "the end of the reader at the controller")
+    until(lambda: not list(yard.parts.readers), "the end of the reader at the controller")
     yard.away = False
     with pytest.raises(ff.StateError, match=r"its program was away for more than 0.2 s. Open another one"):
         reader.get(50)
@@ -97,7 +99,7 @@ def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard)
 def test_a_reader_that_the_store_did_not_take_is_not_open_for_ever(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(detached_controller, "_PATIENCE", 0.1)
+    monkeypatch.setattr(cluster_kept, "PATIENCE", 0.1)
     first: Any = SimpleNamespace()
     second: Any = SimpleNamespace()
     yard.store.fails = True
@@ -105,7 +107,7 @@ def test_a_reader_that_the_store_did_not_take_is_not_open_for_ever(
         yard.clients._do_open(first, "one", "ticks", "log", False)
     yard.store.fails = False
     yard.clients._leave(first)
-    monkeypatch.setattr(detached_controller, "_PATIENCE", 50.0)
+    monkeypatch.setattr(cluster_kept, "PATIENCE", 50.0)
     assert yard.clients._do_open(second, "two", "ticks", "log", False)[1] == 0
 
 
@@ -198,7 +200,7 @@ def test_a_reader_whose_opening_is_interrupted_is_closed(yard: Yard) -> None:
         RemoteReader(Channel("yard", find), "ticks", None, lambda _: None)
     goes_on.set()
     until(lambda: all(each.name != "reader of ticks" for each in threading.enumerate()), "its thread")
-    until(lambda: not yard.controller._readers, "its end at the controller")
+    until(lambda: not list(yard.parts.readers), "its end at the controller")
 
 
 def test_a_token_is_not_shown() -> None:

@@ -169,7 +169,7 @@ def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(yard: Y
     before = len(fleet.stats().readers)
     controller: Any = other._controller
     for reader in controller._readers:
-        reader._closed = True  # no word of farewell
+        reader.results.closed = True  # no word of farewell
         reader._channel.close()
     until(lambda: len(fleet.stats().readers) < before, "the end of the reader")
     other.close()

@@ -21,14 +21,15 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
-from freshframe.fleet._control.controller_state import Setup, boot_time
+from freshframe.fleet._control.clock import boot_time
 from freshframe.fleet._control.lateness import Lateness
+from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Agent, Camera, Times
-from freshframe.fleet._detached import controller as detached_controller
 from freshframe.fleet._detached import ray_actor
 from freshframe.fleet._detached.cluster_state import ClusterState, Trouble
 from freshframe.fleet._detached.controller import DetachedController
+from freshframe.fleet._detached.server import agents_of_before
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
 from freshframe.fleet._read.counters import Books
@@ -44,11 +45,11 @@ def test_a_build_of_a_controller_that_was_killed_is_not_taken_for_the_next_ones(
     first.write_build(first.build_key(0), b"before the state that names it was written")
     second = Yard(store)
     try:
-        second.controller.add_build(b"", b"of the second")
+        second.controller.controller.add_build(b"", b"of the second")
         second.controller.write_through()
         third = ClusterState("yard", store)
         assert third.before is not None
-        (key,) = pickle.loads(third.before)["builds"]
+        (key,) = pickle.loads(third.before)["builds"].values()
         build = third.read_build(key)
         assert build is not None
         assert pickle.loads(build) == (b"", b"of the second")
@@ -65,7 +66,9 @@ def leave_behind() -> Iterator[Callable[..., Yard]]:
         store = Memory()
         before = Yard(store)
         before.controller.place.add_node("a", "node", {})
-        state = before.controller._snapshot_state([])
+        before.controller.write_through()
+        (pickled,) = [value for key, value in store.values.items() if "/state/" in key]
+        state = pickle.loads(pickled)
         before.end()
         state["agents"][0].update(launched=True, runs=changes.pop("runs", {}))
         ClusterState("yard", store).write(pickle.dumps({**state, **changes}))
@@ -89,7 +92,7 @@ def test_a_state_in_the_format_of_another_version_is_refused() -> None:
 def test_a_reader_that_its_program_has_just_left_is_not_restored(leave_behind: Callable[..., Yard]) -> None:
     nobody = {"number": 1, "output": "ticks", "name": None, "key": None, "closed": {}}
     named = {"number": 2, "output": "ticks", "name": "log", "key": None, "closed": {}}
-    assert set(leave_behind(readers=[nobody, named]).controller._readers) == {2}
+    assert [each.number for each in leave_behind(readers=[nobody, named]).parts.readers] == [2]
 
 
 def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
@@ -124,8 +127,8 @@ def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
         guard.sendall(message({"what": "ended", "number": 5, "why": "killed by signal 9"}))
         assert told.wait(50)
         connect("agent").close()
-        until(lambda: controller._decisions.agents["a"].state == "down", "the end of the agent")
-        assert controller._decisions.agents["a"].why == "killed by signal 9"
+        until(lambda: controller.controller.decisions.agents["a"].state == "down", "the end of the agent")
+        assert controller.controller.decisions.agents["a"].why == "killed by signal 9"
 
 
 class Guard:
@@ -167,7 +170,7 @@ def test_an_agent_is_launched_once_the_next_controller_would_know_of_it(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     yard.controller.place.add_node("a", "node", {})
-    agent = yard.controller._decisions.agents["a"]
+    agent = yard.parts.decisions.agents["a"]
     put = yard.store.put
 
     def put_once(key: str, value: bytes) -> None:
@@ -190,17 +193,17 @@ def test_an_agent_is_launched_once_the_next_controller_would_know_of_it(
 
 
 def test_a_new_build_starts_once_the_next_controller_would_know_of_it(yard: Yard) -> None:
-    controller = yard.controller
+    controller, held = yard.controller.controller, yard.controller.adoption.why_held
     builds = [controller.add_build(b"", b"") for _ in range(2)]
     controller.add([("cam", "x", {})], builds[0], False)
-    controller.write_through()
-    camera = controller._decisions.cameras[0]
-    assert controller._why_held(camera, boot_time()) == ""
+    yard.controller.write_through()
+    camera = controller.decisions.cameras[0]
+    assert held(camera, boot_time()) == ""
     yard.store.fails = True
     controller.update("cam", builds[1], None)
-    assert "its new build must be written" in controller._why_held(camera, boot_time())
+    assert "its new build must be written" in held(camera, boot_time())
     yard.store.fails = False
-    until(lambda: controller._why_held(camera, boot_time()) == "", "the write")
+    until(lambda: held(camera, boot_time()) == "", "the write")
 
 
 def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_launched(
@@ -211,7 +214,7 @@ def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_
         guard = Guard(controller, stack)
         sought = guard.order()
         assert sought["what"] == "look for"
-        assert controller._decisions.agents["a"].state == "up"  # it may be there
+        assert controller.controller.decisions.agents["a"].state == "up"  # it may be there
         guard.tell(what="ended", number=sought["number"], why="ended with its guard")
         assert guard.order()["what"] == "launch"
 
@@ -219,46 +222,45 @@ def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_
 def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_begun(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    controller = yard.controller
+    parts = yard.parts
     sent: list[bytes] = []
     link: Any = SimpleNamespace(
         name="a",
-        forgotten=[],
         note_cpu=lambda now, cpu: 0.0,
         send=sent.append,
         child=SimpleNamespace(post=SimpleNamespace(send=lambda **order: None)),
-        note_clock=lambda unix_time: None,
-        note_losses=lambda now: None,
+        note_renewal=lambda renewal, now: None,
         lateness=Lateness(),
     )
     none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
     clock = boot_time
 
     def answered() -> bytes:
-        with controller._lock:
-            decisions, now = controller._decisions, clock()
+        with parts.loop.lock:
+            decisions, now = parts.decisions, clock()
             decisions.agents["a"] = Agent("a", {}, state="up", heard=now, python_ran=now)
-            decisions._placed["a"] = {0, 1}
+            decisions.placed["a"] = {0, 1}
             for number, exclusive in ((0, True), (1, False)):
                 decisions.cameras[number] = Camera(
                     number, str(number), {}, exclusive, "running", agent="a", epoch=5
                 )
-            controller._renew(link, _wire.Renewal(1, 0.0, 0.0, {}, *none), now)
-            del decisions.agents["a"], decisions._placed["a"]
+            parts.links.on_message(link, _wire.Renewal(1, 0.0, 0.0, {}, *none))
+            del decisions.agents["a"], decisions.placed["a"]
             decisions.cameras.clear()
         return sent[-1]
 
     def answer(*runs: tuple[int, int]) -> bytes:
-        return _wire.answer(controller._state.term, 1, _wire.runs(runs))
+        return _wire.answer(parts.kept.term, 1, _wire.runs(runs))
 
     assert answered() == answer((0, 5), (1, 5))
     yard.store.fails = True
-    monkeypatch.setattr(detached_controller, "boot_time", lambda: clock() + 61)
+    monkeypatch.setattr(agents_of_before, "boot_time", lambda: clock() + 61)
     assert answered() == answer((0, 5), (1, 5))
-    monkeypatch.setattr(detached_controller, "boot_time", lambda: clock() + 64)
+    monkeypatch.setattr(agents_of_before, "boot_time", lambda: clock() + 64)
     assert answered() == answer((1, 5))
-    assert "another controller" in controller._why_held(Camera(0, "only", exclusive=True), clock())
-    assert controller._why_held(Camera(1, "open"), clock()) == ""
+    held = yard.controller.adoption.why_held
+    assert "another controller" in held(Camera(0, "only", exclusive=True), clock())
+    assert held(Camera(1, "open"), clock()) == ""
 
 
 @pytest.mark.parametrize(("orphan_after", "starts"), [(300.0, 6), (400.0, 8)])
@@ -325,16 +327,15 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
         {"number": number, "output": output, "name": output, "key": None, "closed": Books().closed}
         for number, output in enumerate(("ticks", "faces"), 1)
     ]
-    outputs = {"ticks": {0, 1}, "faces": {1}}
     controller = leave_behind(
         cameras=cameras,
         readers=readers,
-        urls={0: ("x", 0), 1: ("x", 1)},
-        outputs=outputs,
-        known_builds={0, 1},
+        addresses={"next": 2, "known": {0: ("0", "x", 0), 1: ("1", "x", 1)}, "gone": {}},
+        **{"builds of cameras": {"next": 2, "outputs": {0: ["ticks"], 1: ["ticks", "faces"]}}},
         runs={(0, 5): 0, (1, 6): 1},
-    ).controller
-    controller._links["a"].child.ended("killed by signal 9 (Killed)")
+    ).controller.controller
+    (link,) = controller.links
+    link.child.ended("killed by signal 9 (Killed)")
     until(lambda: controller.stats().agents["a"].state == "down", "the end of the agent")
     possible = {each.output: each.unreported_possible for each in controller.stats().readers}
     assert possible == {"ticks": 2, "faces": 1}

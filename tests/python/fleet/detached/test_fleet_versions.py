@@ -30,8 +30,10 @@ yard = yard_fixture()
 def program(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteController]:
     """One of the next minor version."""
     yard.place.add_node("a", "node/0", {"site": "north"}, "rack")
-    number = yard.controller.add_build(b"", b"")
-    yard.controller.add([("gate", "rtsp://user:secret@10.0.0.7/main", {"site": "south"})], number, False)
+    number = yard.controller.controller.add_build(b"", b"")
+    yard.controller.controller.add(
+        [("gate", "rtsp://user:secret@10.0.0.7/main", {"site": "south"})], number, False
+    )
     monkeypatch.setattr(channel, "__version__", "99.1.0")
     program = RemoteController("yard", yard.find)
     yield program
@@ -39,7 +41,7 @@ def program(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> Iterator[RemoteContr
 
 
 def test_it_sees_what_a_program_of_the_fleets_version_sees(yard: Yard, program: RemoteController) -> None:
-    seen, there = program.stats(), yard.controller.stats()
+    seen, there = program.stats(), yard.controller.controller.stats()
     assert isinstance(seen, FleetStats)
     assert isinstance(seen.agents["a"], AgentStats)
     assert isinstance(seen.cameras["gate"], CameraStats)
@@ -53,12 +55,12 @@ def test_it_sees_what_a_program_of_the_fleets_version_sees(yard: Yard, program: 
 
 def test_it_drains_removes_and_shuts_down(yard: Yard, program: RemoteController) -> None:
     program.drain("a", True)
-    assert yard.controller.decisions.agents["a"].draining
+    assert yard.controller.controller.decisions.agents["a"].draining
     assert program.cameras_of("a") == 0
     with pytest.raises(ff.StateError, match="there is no agent 'b'"):
         program.drain("b", True)
     program.remove("gate")
-    until(lambda: yard.controller.decisions.cameras == {}, "the end of the camera")
+    until(lambda: yard.controller.controller.decisions.cameras == {}, "the end of the camera")
     ended: list[int] = []
     yard.clients._shut_down = lambda: ended.append(1)
     program.shut_down()

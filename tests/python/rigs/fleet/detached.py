@@ -63,7 +63,7 @@ class FolderStore:
 
 def controller(folder: str, nodes: list[str]) -> None:
     """The process of a controller, until the fleet is shut down."""
-    from freshframe.fleet._control.controller_state import Setup  # noqa: PLC0415
+    from freshframe.fleet._control.setup import Setup  # noqa: PLC0415
     from freshframe.fleet._decide.model import Times  # noqa: PLC0415
     from freshframe.fleet._detached.controller import DetachedController  # noqa: PLC0415
     from freshframe.fleet._detached.server.clients import Clients  # noqa: PLC0415

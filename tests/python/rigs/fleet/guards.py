@@ -12,7 +12,7 @@ from support import program_environment
 
 import freshframe as ff
 from freshframe.fleet._control.controller import Controller
-from freshframe.fleet._control.controller_state import Setup
+from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._machines.guarded_place import GuardedPlace
 from freshframe.fleet._machines.handshake import new_token
 
@@ -25,10 +25,10 @@ _CODE = (
 class _Controller(Controller):
     """Each agent of a local fleet has a machine of its own name."""
 
-    place: GuardedPlace
-
     def add_agent(self, name: str, labels: Mapping[str, str]) -> None:
-        self.place.add_node(name, name, labels)
+        place = self.parts.place
+        assert isinstance(place, GuardedPlace)
+        place.add_node(name, name, labels)
 
 
 class GuardedFleet(ff.Fleet):
@@ -59,7 +59,7 @@ class GuardedFleet(ff.Fleet):
                 sys.executable,
                 "-c",
                 _CODE,
-                str(port or self.controller.place.guards.address[1]),
+                str(port or self.controller.parts.place.guards.address[1]),
                 self.controller.token.hex(),
                 node,
             ],

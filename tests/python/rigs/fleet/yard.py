@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from freshframe.fleet._control.controller_state import Setup
+from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._decide.decisions import Times
 from freshframe.fleet._detached.client.channel import Endpoint, Unreachable
 from freshframe.fleet._detached.controller import DetachedController
@@ -58,6 +58,7 @@ class Yard:
         setup = Setup("yard", True, Times(), {})
         self.place = GuardedPlace({}, host="127.0.0.1", token=TOKEN)
         self.controller = DetachedController(setup, store, self.place, superseded=lambda: None)
+        self.parts = self.controller.controller.parts
         if restored:
             self.controller.restore()
         self.clients = Clients(self.controller, lambda: None, grace=0.2)
@@ -70,14 +71,13 @@ class Yard:
         return Endpoint(*self.place.guards.address, TOKEN)
 
     def served(self) -> ServedReader:
-        (reader,) = self.controller._readers.values()
-        assert isinstance(reader, ServedReader)
+        (reader,) = self.controller.served()
         return reader
 
     def end(self) -> None:
         self.store.fails = False
-        for name in list(self.controller._links):  # of before, whose guards do not come
-            self.controller._links[name].child.ended("the test is over")
+        for link in self.parts.links:  # of before, whose guards do not come
+            link.child.ended("the test is over")
         self.clients.close()
         self.controller.close()
         self.controller.stop()

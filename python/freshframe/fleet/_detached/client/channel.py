@@ -15,6 +15,7 @@ from typing import Any
 
 from .... import __version__, _errors
 from ...._errors import FreshframeError, StateError
+from ..._control.sent_builds import ForgottenBuildError
 from ..._machines.handshake import StrangerError, introduce, tune
 from ..._wire import MessageReader, framed
 
@@ -33,6 +34,9 @@ _NEEDS_THE_SAME = {
     "update": "change the build of a camera",
 }
 MOST_RESULTS = 500  # in the answer to a pull
+_ERRORS: dict[str, type[FreshframeError]] = {
+    each.__name__: each for each in (ForgottenBuildError,)
+}  # that no program gets
 LONGEST_PULL = 1.0  # seconds that the controller waits for results
 
 
@@ -188,7 +192,7 @@ class Channel:
             for message in list(self._incoming.add(data)):
                 error, result = pickle.loads(message)
                 if error is not None:
-                    kind = getattr(_errors, error, FreshframeError)
+                    kind = _ERRORS.get(error, getattr(_errors, error, FreshframeError))
                     raise kind(result)
                 return result
 

@@ -10,9 +10,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...._errors import FreshframeError, StateError
-from ..._control.controller_state import boot_time
-from ..._control.controller_thread import _Request
+from ..._control.clock import boot_time
+from ..._control.request import Request
 from ..._read.reader import FleetReader
+from ..._read.results import Results
 from ..._stats import FleetStats
 from .channel import CHANGES, Channel, Endpoint
 from .looked_at import stats_of
@@ -55,7 +56,7 @@ class RemoteController:
         self._closed = False
         self._over = False  # the fleet has ended
         self._stats: FleetStats | None = None
-        self._requests: queue.SimpleQueue[_Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
         self._thread.start()
         try:
@@ -75,7 +76,7 @@ class RemoteController:
         if self._closed:
             raise StateError("this program has closed its connection to the fleet")
         again = what not in CHANGES
-        request = _Request(
+        request = Request(
             lambda: self._channel.ask(what, *arguments, timeout=_TIMEOUT, patience=patience, again=again)
         )
         self._requests.put(request)
@@ -149,10 +150,10 @@ class RemoteController:
             self._readers.append(reader)
         return reader
 
-    def _close_reader(self, reader: FleetReader) -> None:
-        assert isinstance(reader, RemoteReader)
+    def _close_reader(self, results: Results) -> None:
         with self._lock:
-            if reader not in self._readers:
+            reader = next((each for each in self._readers if each.results is results), None)
+            if reader is None:
                 return
             self._readers.remove(reader)
         if self._over:

@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import itertools
 import secrets
 import threading
 import time
@@ -12,12 +13,14 @@ from typing import Any
 
 from ...._errors import FreshframeError
 from ..._read.reader import FleetReader
+from ..._read.results import Results
 from .channel import LONGEST_PULL, MOST_RESULTS, Channel
 
 _TIMEOUT = 30.0  # seconds for an answer
 _SHORTEST_LOOK = 0.002  # seconds between two looks whether the program has taken its results; doubles
 _LONGEST_LOOK = 0.05
 _FOREVER = float("inf")
+_MOST_NAMES = 4000  # of cameras that have given results
 
 
 class RemoteReader(FleetReader):
@@ -29,7 +32,7 @@ class RemoteReader(FleetReader):
     # when everything that had arrived up to then was delivered: _marks has (how many were accepted, serial).
 
     def __init__(
-        self, channel: Channel, output: str, name: str | None, on_close: Callable[[FleetReader], None]
+        self, channel: Channel, output: str, name: str | None, on_close: Callable[[Results], None]
     ) -> None:
         """Begins to read.
 
@@ -37,7 +40,8 @@ class RemoteReader(FleetReader):
             FreshframeError: As the controller says.
         """
         self._camera_names: dict[int, str] = {}
-        super().__init__(0, output, self._camera_names.__getitem__, lambda: None, on_close, name)
+        self.results = Results(0, output, name)
+        super().__init__(self.results, self._camera_names.__getitem__, on_close)
         self.key = secrets.token_hex(12)
         self._channel = channel
         self._incarnation = ""
@@ -54,7 +58,7 @@ class RemoteReader(FleetReader):
             while not self._opened.wait(0.1):
                 pass
         except BaseException:  # Ctrl-C: the caller does not get this reader
-            self._closed = True
+            self.results.closed = True
             self._channel.close()
             raise
         if self._refusal is not None:
@@ -72,10 +76,10 @@ class RemoteReader(FleetReader):
         finally:
             self._opened.set()
         try:
-            while not self._closed and self._pull():
+            while not self.results.closed and self._pull():
                 pass
         except FreshframeError as error:
-            self._finish(failure=None if self._closed else str(error))
+            self.results.finish(failure=None if self.results.closed else str(error))
         finally:
             self._channel.close()
 
@@ -100,7 +104,7 @@ class RemoteReader(FleetReader):
         if not self._channel.is_open:
             self._open()
         incarnation, serial = self._wait_until_given()
-        most = MOST_RESULTS if self._has_room else 0
+        most = MOST_RESULTS if self.results.has_room else 0
         wait = LONGEST_PULL if serial == self._serial else 0.0
         try:
             end, names, first, items = self._channel.ask(
@@ -111,35 +115,49 @@ class RemoteReader(FleetReader):
                 raise
             self._open()  # the connection was lost: the results on their way come again
             return True
-        self._camera_names.update(names)
+        self._note_names(names)
         self._take(first, items)
         if end is not None:
-            self._finish(*end)
+            self.results.finish(*end)
         return end is None
+
+    def _note_names(self, names: dict[int, str]) -> None:
+        """Keeps those of the cameras that gave the latest results, and of all whose results wait."""
+        for camera, name in names.items():
+            self._camera_names.pop(camera, None)
+            self._camera_names[camera] = name  # the newest is the last one
+        if len(self._camera_names) <= _MOST_NAMES:
+            return
+        used = self.results.cameras() | names.keys()
+        spare = len(self._camera_names) - _MOST_NAMES // 2
+        old = [camera for camera in itertools.islice(self._camera_names, spare) if camera not in used]
+        for camera in old:
+            del self._camera_names[camera]
+        self.results.forget(old)
 
     def _wait_until_given(self) -> tuple[str, int]:
         """The acknowledgement: of everything, if the program takes it at once."""
         look = _SHORTEST_LOOK
         while True:
             incarnation, serial = self.acknowledgement()
-            if serial == self._serial or look > _LONGEST_LOOK or self._closed:
+            if serial == self._serial or look > _LONGEST_LOOK or self.results.closed:
                 return incarnation, serial
             time.sleep(look)
             look *= 2
 
     def _take(self, first: int, items: list[tuple[Any, ...]]) -> None:
-        with self._changed:
-            if self._closed and self.name is not None:
+        with self.results.changed:
+            if self.results.closed and self.name is not None:
                 return
             for serial, item in enumerate(items, first):
                 if serial <= self._serial:
                     continue
                 camera, epoch, seq, pts, captured, missing, ordinal, data = item
-                knows = self._books.knows(camera, epoch)
-                own = self._books.receive(camera, epoch, ordinal)
+                knows = self.results.books.knows(camera, epoch)
+                own = self.results.books.receive(camera, epoch, ordinal)
                 if own >= 0:
                     self._accepted += 1
-                    self._items.append(
+                    self.results.items.append(
                         (
                             camera,
                             epoch,
@@ -153,18 +171,18 @@ class RemoteReader(FleetReader):
                     )
                 self._serial = serial
                 self._marks.append((self._accepted, serial))
-            self._changed.notify_all()
+            self.results.changed.notify_all()
 
-    def _failure_text(self) -> str:
-        return f"the reader of {self.output!r} has ended: {self._failure}"
+    def _failure_text(self, failure: str) -> str:
+        return f"the reader of {self.output!r} has ended: {failure}"
 
     def close(self) -> None:
         """Reads no more. The rest of a named reader waits for the next one of its name. Idempotent."""
         super().close()
         self._channel.close()
         if self.name is not None:
-            with self._changed:
-                self._items.clear()
+            with self.results.changed:
+                self.results.items.clear()
                 self._back.clear()
                 self._ready = None
 
@@ -172,12 +190,12 @@ class RemoteReader(FleetReader):
         """The incarnation, and the serial up to which the program has been given everything."""
         with self._mark_lock:
             # The order matters: results only leave meanwhile, so this may count one too many as not given.
-            left = len(self._items) + len(self._back)
+            left = len(self.results.items) + len(self._back)
             gathering = self._gathering
             if gathering is not None:
                 left += len(gathering) + 1
             ready = self._ready
-            left += ready is not None and not (self._items and self._items[0] is ready[0])
+            left += ready is not None and not (self.results.items and self.results.items[0] is ready[0])
             given = self._accepted - left
             while self._marks and self._marks[0][0] <= given:
                 self._acknowledged = self._marks.popleft()[1]

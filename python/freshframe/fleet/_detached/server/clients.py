@@ -52,16 +52,16 @@ class Clients:
     """Each connection is served by the thread that brings it."""
 
     def __init__(
-        self, controller: DetachedController, shut_down: Callable[[], None], *, grace: float = _GRACE
+        self, fleet: DetachedController, shut_down: Callable[[], None], *, grace: float = _GRACE
     ) -> None:
         """``shut_down`` ends the fleet for all; ``grace``: seconds for a program to come back."""
-        self._controller = controller
+        self._fleet = fleet
         self._shut_down = shut_down
         self._grace = grace
         self._seats: dict[str, _Seat] = {}  # by the key that the program gave its reader
         self._lock = threading.Lock()
         self._closed = threading.Event()
-        for key, reader in controller.readers_of_before.items():
+        for key, reader in fleet.readers_of_before.items():
             self._seats[key] = _Seat(reader, None, lost_at=time.monotonic())
         self._thread = threading.Thread(target=self._look, name="clients of a fleet", daemon=True)
         self._thread.start()
@@ -82,7 +82,7 @@ class Clients:
         except (OSError, ValueError):
             pass
         except Exception:
-            logger.exception("a client of fleet %r", self._controller.name)
+            logger.exception("a client of fleet %r", self._fleet.name)
         finally:
             self._leave(connection)
 
@@ -103,9 +103,9 @@ class Clients:
         """The name of an error and its text, or None and a result."""
         try:
             if what in _ASKED:
-                result = getattr(self._controller, what)(*arguments)
+                result = getattr(self._fleet.controller, what)(*arguments)
                 if what in CHANGES:
-                    self._controller.write_through()
+                    self._fleet.write_through()
                 return None, result
             return None, getattr(self, f"_do_{what}")(connection, *arguments)
         except (FreshframeError, KeyError) as error:
@@ -114,11 +114,11 @@ class Clients:
     def _do_stats(self, _: socket.socket, acknowledged: dict[str, tuple[str, int]]) -> Any:
         for key, (incarnation, serial) in acknowledged.items():
             self._acknowledge(key, incarnation, serial)
-        return self._controller.stats(_STATS_TIMEOUT)
+        return self._fleet.controller.stats(_STATS_TIMEOUT)
 
     def _do_look(self, _: socket.socket) -> dict[str, Any]:
         """For programs with another version."""
-        return self._controller.stats(_STATS_TIMEOUT).as_json()
+        return self._fleet.controller.stats(_STATS_TIMEOUT).as_json()
 
     def _do_shut_down(self, _: socket.socket) -> None:
         self._shut_down()
@@ -139,20 +139,20 @@ class Clients:
                         f"{self._grace:g} s. Open another one; with a name its results wait"
                     )
                 self._vacate(name)
-                seat = self._seats[key] = _Seat(self._controller.open_for(key, output, name), connection)
+                seat = self._seats[key] = _Seat(self._fleet.open_for(key, output, name), connection)
             seat.connection = connection
             seat.turn = seat.reader.rewind()
             opened = seat.reader.incarnation, seat.reader.acknowledged
         if is_new:
-            self._controller.write_through()
+            self._fleet.write_through()
         return opened
 
     def _vacate(self, name: str | None) -> None:
         """A reader of this name whose program has gone makes room for the next."""
         for key, seat in list(self._seats.items()) if name is not None else ():
-            if seat.reader.name == name and seat.connection is None:
+            if seat.reader.results.name == name and seat.connection is None:
                 del self._seats[key]
-                self._controller.leave(key, seat.reader)
+                self._fleet.leave(key, seat.reader)
 
     def _do_pull(
         self, connection: socket.socket, key: str, incarnation: str, serial: int, most: int, wait: float
@@ -167,7 +167,7 @@ class Clients:
             if most
             else (0, [])
         )
-        names = {item[0]: self._controller.name_of(item[0]) for item in items}
+        names = {item[0]: self._fleet.name_of(item[0]) for item in items}
         return (
             reader.end() if not items else None,
             names,
@@ -186,7 +186,7 @@ class Clients:
         with self._lock:
             self._seats.pop(key, None)
         if reader is not None:
-            self._controller.leave(key, reader)
+            self._fleet.leave(key, reader)
 
     def _acknowledge(self, key: str, incarnation: str, serial: int) -> ServedReader | None:
         with self._lock:
@@ -217,7 +217,7 @@ class Clients:
                 readers = {key: self._seats.pop(key).reader for key in gone}
             for key, reader in readers.items():
                 with contextlib.suppress(FreshframeError):
-                    self._controller.leave(key, reader)
+                    self._fleet.leave(key, reader)
 
     def close(self) -> None:
         """Looks after no program any more."""

@@ -1,0 +1,134 @@
+"""A controller carries out what is decided: agents are started and buried, and get their orders."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import math
+
+from ..._errors import FreshframeError
+from ..._process import worker_log
+from .. import _wire
+from .._decide.decisions import Action
+from .._messages import Build, ForgetBuild, Levels, Start, Stop
+from . import snapshot
+from .clock import boot_time
+from .link import Link
+from .parts import Parts
+
+
+class Actions:
+    """By the controller's thread, with its lock."""
+
+    def __init__(self, parts: Parts) -> None:
+        """Of one controller."""
+        self._parts = parts
+
+    def do(self, actions: list[Action]) -> None:
+        """Carries them out."""
+        for action in actions:
+            if action.do == "launch":
+                self._launch(action.agent)
+            elif action.do == "gone":
+                self._end_camera(action.camera)
+            else:
+                link = self._parts.links.get(action.agent)
+                if link is not None:
+                    self._order(link, action)
+
+    # ---- cameras
+
+    def _order(self, link: Link, action: Action) -> None:
+        parts, run = self._parts, (action.camera, action.epoch)
+        if action.do == "kill":
+            link.kill()
+        elif action.do == "start":
+            self._start(link, action)
+        elif action.do == "stop":
+            parts.links.order(link, Stop(run))
+        elif action.do == "forget":
+            link.forget_run(run)
+            link.send(_wire.forget(parts.kept.term, run))
+
+    def _start(self, link: Link, action: Action) -> None:
+        parts, run = self._parts, (action.camera, action.epoch)
+        known, camera = parts.cameras.get(action.camera), parts.decisions.cameras[action.camera]
+        assert known is not None
+        if known.build not in link.builds:
+            link.builds.add(known.build)
+            parts.links.order(link, Build(known.build, *parts.builds.function(known.build)))
+        link.runs[run] = known.build
+        parts.kept.change()
+        parts.links.order(link, Start(run, camera.name, known.url, camera.exclusive, known.build))
+
+    def _end_camera(self, number: int) -> None:
+        parts = self._parts
+        self.release_build(parts.cameras.remove(number).build)
+        forgotten = parts.cameras.forget(lambda: parts.links.cameras() | parts.readers.cameras())
+        parts.readers.forget_cameras(forgotten)
+        parts.kept.change()
+
+    def release_build(self, number: int) -> None:
+        """One camera less has it. Agents forget it with the last one."""
+        parts = self._parts
+        if not parts.builds.release(number):
+            return
+        for link in parts.links:
+            if number in link.builds:
+                link.builds.discard(number)
+                parts.links.order(link, ForgetBuild(number))
+
+    # ---- agents
+
+    def _launch(self, name: str) -> None:
+        parts = self._parts
+        if parts.is_closing:
+            return
+        if not parts.place.can_launch(name):
+            parts.decisions.agents[name].launch_at = math.inf  # until the place can
+            return
+        if not parts.adoption.may_launch(name):
+            return
+        now = boot_time()
+        try:
+            link = parts.place.launch(name)
+        except (OSError, FreshframeError) as error:
+            parts.decisions.launched(name, now)
+            self.do(parts.decisions.gone(name, now, f"cannot be started: {error}"))
+            return
+        parts.links.add(link)
+        parts.decisions.launched(name, now)
+        self.greet(link)
+        parts.adoption.launched(name)
+
+    def greet(self, link: Link) -> None:
+        """The first orders to an agent that this controller has not heard before."""
+        self._parts.links.order(link, Levels(worker_log.log_levels()))
+        self._parts.readers.introduce(link)
+
+    def bury(self, link: Link) -> None:
+        """Its process has ended. Its messages that have arrived are read, the rest is lost."""
+        parts = self._parts
+        if link.socket is not None:
+            parts.links.read(link, last=True)
+        parts.links.remove(link)
+        why = str(link.child.reap() or "ended")
+        words = link.last_words()
+        parts.readers.lose(link)
+        for record in link.cameras:
+            known = parts.cameras.get(int(record["camera"]))
+            if known is not None:
+                known.counts.tell(int(record["epoch"]), snapshot.counts_of(record))
+        crashed = link.has_crashed(why)
+        link.close_page()
+        self.do(parts.decisions.gone(link.name, boot_time(), why, crashed=crashed, culprit=words.run))
+        parts.adoption.ended(link)
+
+    def cut_off(self, link: Link, why: str) -> None:
+        """It will end, which cannot be seen: cameras that allow several sessions need not wait."""
+        parts = self._parts
+        if link.socket is not None:
+            parts.links.read(link, last=True)
+        parts.links.hang_up(link)
+        parts.readers.lose(link)
+        link.forget_all()
+        self.do(parts.decisions.cut_off(link.name, boot_time(), why))

@@ -1,0 +1,108 @@
+"""The `build` functions of a fleet, the cameras that have them, and the outputs that they give."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .sent_builds import ForgottenBuildError
+
+_MOST_UNUSED = 64  # functions that no camera has had yet
+
+Pickles = tuple[bytes, bytes]  # of the definitions before it, and of the function
+
+
+class Builds:
+    """A program that adds and removes cameras for years makes many: one is forgotten with its last camera."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self._functions: dict[int, Pickles] = {}
+        self._next = 0
+        self._users: Counter[int] = Counter()  # cameras
+        self._unused: dict[int, None] = {}  # the oldest first
+        self._outputs: dict[int, list[str]] = {}  # of those that have started
+
+    def add(self, known: bytes, pickled: bytes) -> int:
+        """A function: its number, which no other one gets."""
+        number = self._next
+        self._next += 1
+        self._functions[number] = known, pickled
+        self._unused[number] = None
+        while len(self._unused) > _MOST_UNUSED:
+            self._forget(next(iter(self._unused)))
+        return number
+
+    def function(self, number: int) -> Pickles:
+        """The function, for an agent."""
+        return self._functions[number]
+
+    def check(self, number: int) -> None:
+        """Raises ForgottenBuildError when there is none."""
+        if number not in self._functions:
+            raise ForgottenBuildError(f"build {number} was forgotten with its last camera")
+
+    def use(self, number: int) -> None:
+        """One more camera has it."""
+        self._users[number] += 1
+        self._unused.pop(number, None)
+
+    def release(self, number: int) -> bool:
+        """One camera less has it. Whether it was the last one, and the function is forgotten."""
+        self._users[number] -= 1
+        if self._users[number] > 0:
+            return False
+        self._forget(number)
+        return True
+
+    def _forget(self, number: int) -> None:
+        self._functions.pop(number, None)
+        self._users.pop(number, None)
+        self._unused.pop(number, None)
+        self._outputs.pop(number, None)
+
+    # ---- outputs
+
+    def learn(self, number: int, outputs: Iterable[str]) -> bool:
+        """Its outputs, from a start of it. Whether they are news."""
+        if number in self._outputs or number not in self._functions:
+            return False
+        self._outputs[number] = list(outputs)
+        return True
+
+    def outputs(self) -> list[str]:
+        """Of all functions, as far as they are known."""
+        return sorted({output for outputs in self._outputs.values() for output in outputs})
+
+    def why_not(self, output: str) -> str | None:
+        """Why no camera can give an output. None: one does, or one has outputs that are not known."""
+        if not self._users or any(number not in self._outputs for number in self._users):
+            return None
+        given = sorted({each for number in self._users for each in self._outputs[number]})
+        if output in given:
+            return None
+        known = ", ".join(map(repr, given)) or "none"
+        return f"no camera has an output {output!r}; there are: {known}"
+
+    def may_give(self, number: int, output: str) -> bool:
+        """Whether a start of it may have given results of an output."""
+        return output in self._outputs.get(number, (output,))
+
+    # ---- kept state
+
+    def numbers(self) -> list[int]:
+        """Of all functions."""
+        return list(self._functions)
+
+    def state(self) -> dict[str, Any]:
+        """For the next controller, but for the functions."""
+        return {"next": self._next, "outputs": dict(self._outputs)}
+
+    def restore(self, state: Mapping[str, Any], functions: Mapping[int, Pickles]) -> None:
+        """Of an earlier controller. Its cameras use() them again."""
+        self._next = state["next"]
+        self._functions = dict(functions)
+        self._unused = dict.fromkeys(functions)
+        self._outputs = dict(state["outputs"])

@@ -1,0 +1,114 @@
+"""A controller's connections to all agents that have a process."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from .. import _wire
+from .._messages import Order
+from .link import Link
+from .loop import Loop
+from .notes import Notes
+
+
+class Links:
+    """By the names of the agents. With the controller's lock."""
+
+    def __init__(self, loop: Loop, term: int, notes: Notes) -> None:
+        """None yet."""
+        self._loop = loop
+        self._term = term
+        self._notes = notes
+        self._all: dict[str, Link] = {}
+        self.on_message: Callable[[Link, Any], None] = lambda link, message: None
+        self.on_end: Callable[[Link], None] = lambda link: None  # its process has ended
+
+    def __iter__(self) -> Iterator[Link]:
+        """All of them, as they are now."""
+        return iter(list(self._all.values()))
+
+    def __len__(self) -> int:
+        """How many."""
+        return len(self._all)
+
+    def get(self, name: str) -> Link | None:
+        """One of them."""
+        return self._all.get(name)
+
+    def add(self, link: Link) -> None:
+        """To an agent that has been started, or may be there."""
+        self._all[link.name] = link
+        self._loop.watch(link.child, lambda: self._ended(link))
+        self.watch(link)
+
+    def watch(self, link: Link) -> None:
+        """Hears its agent, if it has a connection."""
+        if link.socket is not None:
+            self._loop.watch(link.socket, lambda: self._ready(link))
+
+    def order(self, link: Link, order: Order) -> None:
+        """Sends an order."""
+        link.send(_wire.order(self._term, order))
+
+    def flush(self) -> None:
+        """Sends to all as much as their sockets take."""
+        for link in self:
+            if link.has_unsent:
+                link.flush()
+            if link.socket is not None and link.waits_to_send != link.has_unsent:
+                link.waits_to_send = link.has_unsent
+                self._loop.watch_room(link.socket, also=link.has_unsent)
+
+    def _is_there(self, link: Link) -> bool:
+        return self._all.get(link.name) is link
+
+    def _ended(self, link: Link) -> None:
+        if self._is_there(link):
+            self.on_end(link)
+
+    def _ready(self, link: Link) -> None:
+        if self._is_there(link):
+            link.flush()
+            self.read(link)
+
+    def read(self, link: Link, *, last: bool = False) -> None:
+        """Takes the messages that have come. ``last``: nothing will follow."""
+        try:
+            for message in link.receive(last=last):
+                self.on_message(link, _wire.parsed(message))
+        except EOFError:
+            self.hang_up(link)
+            link.child.kill()  # it has ended or is about to: this is no kill of ours
+        except Exception:
+            self._notes.log_error(f"agent {link.name!r} sent an invalid message: killed")
+            self.hang_up(link)
+            link.kill()
+
+    def hang_up(self, link: Link) -> None:
+        """Closes its connection."""
+        if link.socket is not None:
+            self._loop.unwatch(link.socket)
+            link.close_socket()
+
+    def remove(self, link: Link) -> None:
+        """Its process has ended."""
+        self._loop.unwatch(link.child)
+        self.hang_up(link)
+        del self._all[link.name]
+
+    def cameras(self) -> set[int]:
+        """Numbers of the cameras of which results may come."""
+        return {run[0] for link in self for run in link.all_runs()}
+
+    def kill_all(self) -> None:
+        """After a failure."""
+        for link in self:
+            link.kill()
+            self.hang_up(link)
+
+    def forget_in_child(self) -> None:
+        """In a forked child."""
+        for link in self:
+            link.forget_in_child()

@@ -1,0 +1,39 @@
+"""The parts of a fleet's controller."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .._decide.decisions import Decisions
+from .adoption import Adoption
+from .builds import Builds
+from .cameras import Cameras
+from .kept import Kept
+from .links import Links
+from .loop import Loop
+from .notes import Notes
+from .place import Place
+from .readers import Readers
+
+
+@dataclass
+class Parts:
+    """Each has one task. They are used with the lock of the loop."""
+
+    name: str  # of the fleet
+    kept: Kept
+    loop: Loop
+    place: Place
+    adoption: Adoption
+    decisions: Decisions
+    notes: Notes
+    links: Links
+    builds: Builds
+    cameras: Cameras
+    readers: Readers
+    is_closing: bool = False  # the fleet was closed
+    failure: str | None = None  # of the thread
+    cluster_trouble: str = ""  # why nothing is heard of the machines
+    ticked: float = 0.0  # when the thread was last seen to work
+    cpu: float = 0.0  # seconds of processor time that the thread has used

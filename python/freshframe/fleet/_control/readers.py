@@ -1,0 +1,191 @@
+"""A fleet's readers at its controller: what is pulled for them from the agents, and how their runs end."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from typing import Any
+
+from ..._errors import StateError
+from .. import _wire
+from .._decide.model import Run
+from .._read.results import Results
+from .builds import Builds
+from .link import Link
+from .links import Links
+
+_AT_A_PULL = (500, 1 << 20)  # results, bytes
+
+
+class Readers:
+    """With the controller's lock."""
+
+    def __init__(self, term: int, links: Links, builds: Builds, wants: Callable[[], None]) -> None:
+        """None yet. ``wants``: called by any thread when a reader has room again."""
+        self._term = term
+        self._links = links
+        self._builds = builds
+        self._wants = wants
+        self._all: dict[int, Results] = {}
+        self._named: dict[str, Results] = {}
+        self.next = 1  # number; none is given twice
+        self.owes: Callable[[Results, str], bool] = lambda reader, agent: (
+            False
+        )  # keeps an agent's batch there
+        self.came: Callable[[Results, str], None] = lambda reader, agent: None  # a batch of an agent
+        self.first_term = 0  # of this controller, if there were others before it
+
+    def __iter__(self) -> Iterator[Results]:
+        """All of them."""
+        return iter(self._all.values())
+
+    def get(self, number: int) -> Results | None:
+        """One of them."""
+        return self._all.get(number)
+
+    # ---- they come and go
+
+    def open(self, output: str, name: str | None) -> Results:
+        """A new one, or the one of this name that was closed.
+
+        Raises:
+            StateError: The one of this name is open, or reads another output.
+        """
+        known = self._named.get(name) if name is not None else None
+        if known is not None:
+            if known.output != output:
+                raise StateError(f"the reader {name!r} reads {known.output!r}, not {output!r}")
+            if not known.closed:
+                raise StateError(f"the reader {name!r} is open; close it first")
+            known.reopen()
+            self._check(known)
+            return known
+        reader = self.restore(self.next, output, name)
+        for link in self._links:
+            link.send(_wire.reader(self._term, reader.number, output))
+        self._check(reader)
+        return reader
+
+    def restore(self, number: int, output: str, name: str | None) -> Results:
+        """One of an earlier controller."""
+        reader = Results(number, output, name, self._wants, self.first_term)
+        self._all[number] = reader
+        self.next = max(self.next, number + 1)
+        if name is not None:
+            self._named[name] = reader
+        return reader
+
+    def forget(self, reader: Results) -> None:
+        """It is closed for ever."""
+        self._all.pop(reader.number, None)
+        if self._named.get(reader.name or "") is reader:
+            del self._named[reader.name or ""]
+        for link in self._links:
+            link.forget_reader(reader.number)
+            link.send(_wire.reader_gone(self._term, reader.number))
+
+    def introduce(self, link: Link) -> None:
+        """Tells an agent of all of them."""
+        for reader in self:
+            link.send(_wire.reader(self._term, reader.number, reader.output))
+
+    def check(self) -> None:
+        """Ends those of something that no build gives, once the outputs of all builds in use are known."""
+        for reader in self:
+            self._check(reader)
+
+    def _check(self, reader: Results) -> None:
+        why = self._builds.why_not(reader.output)
+        if why is not None:
+            reader.finish(why)
+
+    # ---- results
+
+    def pull(self) -> None:
+        """Asks the agents for results, for all that have room."""
+        for reader in self:
+            if reader.makes_room():
+                for link in self._links:
+                    self._pull(link, reader)
+
+    def _pull(self, link: Link, reader: Results) -> None:
+        number = reader.number
+        if link.socket is None or number in link.pending or not reader.has_room:
+            return
+        if self.owes(reader, link.name):
+            return
+        link.pending.add(number)
+        link.pulls[number] = link.pulls.get(number, 0) + 1
+        link.send(_wire.pull(self._term, number, link.pulls[number], _AT_A_PULL))
+
+    def take(self, link: Link, batch: _wire.Batch) -> None:
+        """A batch has come, perhaps for the second time."""
+        number, reader = batch.reader, self.get(batch.reader)
+        if reader is None:
+            return
+        if link.received.get(number) == batch.number:
+            if link.pulls.get(number) == batch.number:
+                link.pending.discard(number)
+            return
+        link.received[number] = batch.number
+        link.pending.discard(number)
+        reader.push(batch, link.clock_offset)
+        self.came(reader, link.name)
+
+    # ---- runs
+
+    def is_flushed(self, run: Run) -> bool:
+        """Whether no reader has results of a run at its agent."""
+        for link in self._links:
+            if run not in link.runs:
+                continue
+            records = link.cameras
+            if ((records["camera"] == run[0]) & (records["epoch"] == run[1])).any():
+                return False  # its last records have not come
+            records = link.outboxes
+            records = records[(records["camera"] == run[0]) & (records["epoch"] == run[1])]
+            for record in records:
+                reader = self.get(int(record["reader"]))
+                if reader is not None:
+                    reader.note(record.reshape(1))
+        return all(reader.is_flushed(run) for reader in self)
+
+    def fold(self, link: Link) -> None:
+        """Brings a link's latest records into the readers' books."""
+        records = link.outboxes
+        for reader in self:
+            mine = records[records["reader"] == reader.number]
+            if len(mine):
+                reader.note(mine)
+
+    def end_outbox(self, record: Any) -> None:
+        """The last record of an outbox."""
+        reader = self.get(int(record["reader"]))
+        if reader is not None:
+            reader.note(record.reshape(1))
+            reader.end_run((int(record["camera"]), int(record["epoch"])), lost=False)
+
+    def lose(self, link: Link) -> None:
+        """The results of an agent's runs. This controller may never have heard of those of an earlier one."""
+        self.fold(link)
+        for reader in self:
+            for run in link.all_runs():
+                build = link.runs.get(run)
+                untold = build is not None and self._builds.may_give(build, reader.output)
+                reader.end_run(run, lost=True, untold=untold)
+
+    def cameras(self) -> set[int]:
+        """Numbers of the cameras whose results wait here."""
+        return {camera for reader in self for camera in reader.cameras()}
+
+    def forget_cameras(self, cameras: Collection[int]) -> None:
+        """These cameras were removed, and no result of them is in use."""
+        for reader in self if cameras else ():
+            reader.forget(cameras)
+
+    # ---- the end
+
+    def finish(self, failure: str | None) -> None:
+        """No more results will come."""
+        for reader in self:
+            reader.finish(failure=failure)

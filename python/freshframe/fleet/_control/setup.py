@@ -1,0 +1,19 @@
+"""The options of a fleet's controller."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from .._decide.model import Times
+
+
+@dataclass(frozen=True)
+class Setup:
+    """The options of a fleet's controller."""
+
+    name: str
+    keep: bool  # the state file after the end
+    times: Times
+    options: dict[str, Any]  # of its agents

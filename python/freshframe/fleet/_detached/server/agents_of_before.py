@@ -1,0 +1,189 @@
+"""A detached fleet's controller adopts the agents of the controller before it."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from ...._process.worker_log import log_levels
+from ..._control.clock import boot_time
+from ..._control.link import UNKNOWN, Link
+from ..._control.parts import Parts
+from ..._decide import adoption
+from ..._decide.model import Action, Camera, Run
+from ..._machines.guarded_place import GuardedPlace
+from ..._machines.guards import FarLink, Post
+from ..._messages import Event, KeepBuilds, Levels, Mark, Marked, Started
+from ..._wire import Renewal
+from .cluster_kept import ClusterKept
+
+_SURE = 2.0  # seconds after a look at the term for which no other controller gives away anything
+
+
+class _NoPost:
+    """Of an agent whose guard has not come back yet."""
+
+    open = False
+
+    def send(self, **order: Any) -> None:
+        """Sends nothing."""
+
+
+class AgentsOfBefore:
+    """As Adoption.
+
+    An agent of before is adopted when its guard has connected, everything that it was ordered has been done
+    (it has answered a mark), and a renewal after that lists its runs. Until then its renewals have no
+    answer.
+    """
+
+    def __init__(self, kept: ClusterKept, place: GuardedPlace) -> None:
+        """None yet."""
+        self._kept = kept
+        self._place = place
+        place.adopts = self._adopts
+        self._parts: Parts
+        self._restarted = 0.0
+        self._left_over: set[str] = set()  # agents of before that have neither reported nor ended
+        self._unmarked: set[str] = set()  # of these, those that are connected and have not reported
+        self._started: dict[str, set[Run]] = {}  # runs of these, which the agent has said to run
+        self._intended: dict[str, int] = {}  # agents to be launched, by the change that says so
+        self._updated: dict[int, int] = {}  # cameras with another build, by the change that says so
+
+    def begin(self, parts: Parts) -> None:
+        """Of this controller."""
+        self._parts = parts
+
+    @property
+    def intended(self) -> list[str]:
+        """Agents that are about to be launched."""
+        return list(self._intended)
+
+    def restore(self, agents: list[Mapping[str, Any]], now: float) -> None:
+        """Agents of an earlier controller: those that were launched may be there."""
+        self._restarted = now
+        for each in agents:
+            if each["launched"]:
+                link = FarLink.of_before(each["name"], _NoPost())
+                link.runs = dict(each["runs"])
+                self._left_over.add(link.name)
+                self._parts.links.add(link)
+        self._parts.notes.add("controller", f"restarted, with {len(self._left_over)} agents of before")
+
+    # ---- exclusive cameras
+
+    @property
+    def _is_sure(self) -> bool:
+        """Whether no newer controller can have given away an exclusive camera: it waits for their timeout."""
+        times, silent = self._parts.decisions.times, boot_time() - self._kept.looked_at
+        return silent < max(_SURE, times.session_timeout - times.give_away_after)
+
+    def why_held(self, camera: Camera, at: float) -> str:
+        """Why a camera must not start now. Empty: it may."""
+        if camera.exclusive and not self._is_sure:
+            return "the cluster's store does not answer, and another controller may have been started"
+        if not self._kept.is_written(self._updated.get(camera.number, 0)):
+            return "its new build must be written to the cluster's store first"
+        self._updated.pop(camera.number, None)
+        return adoption.why_held(camera, self._parts.decisions.times, self._left_over, self._restarted, at)
+
+    def answered(self, runs: list[Run]) -> list[Run]:
+        """Without those of exclusive cameras, while another controller may have been started."""
+        cameras = self._parts.decisions.cameras
+        return runs if self._is_sure else [run for run in runs if not cameras[run[0]].exclusive]
+
+    # ---- changes that the next controller must know of first
+
+    def may_launch(self, name: str) -> bool:
+        """The next controller must find each agent that may be there: the intention is written first."""
+        is_new = name not in self._intended
+        if is_new:
+            self._intended[name] = self._kept.change()
+        if self._kept.is_written(self._intended[name]):
+            return True
+        if not is_new:  # this is called again and again
+            agent = self._parts.decisions.agents[name]
+            agent.why = "its launch must be written to the cluster's store first"
+        return False
+
+    def launched(self, name: str) -> None:
+        """An agent was started."""
+        self._intended.pop(name, None)
+        self._kept.change()
+
+    def updated(self, number: int) -> None:
+        """The next controller must know which of the camera's starts have the new build."""
+        self._updated[number] = self._kept.change()
+
+    def note_written(self) -> None:
+        """The store has more changes."""
+        if self._intended or self._updated:
+            self._parts.loop.wake()
+
+    # ---- adoption
+
+    def _adopts(self, link: FarLink, post: Post) -> bool:
+        """Whether the agent of a guard that has come is one of before. It is adopted then."""
+        assert post.child is not None
+        if link.name not in self._left_over or link.name in self._place.retired:
+            return False
+        self._adopt(link, post, post.child)
+        return True
+
+    def _adopt(self, link: FarLink, post: Post, child: Mapping[str, Any]) -> None:
+        assert post.spare is not None
+        parts = self._parts
+        parts.links.hang_up(link)
+        link.adopt(post, child)
+        parts.links.watch(link)
+        self._unmarked.add(link.name)
+        link.marked = False
+        if post.ended is not None and post.ended[0] == link.child.number:
+            link.child.ended(*post.ended[1:])
+        parts.links.order(link, Levels(log_levels()))
+        parts.readers.introduce(link)
+        parts.links.order(link, KeepBuilds(parts.builds.numbers()))
+        parts.links.order(link, Mark(parts.kept.term))
+
+    def hears(self, link: Link, event: Event) -> bool:
+        """Whether an event concerns the adoption alone."""
+        if isinstance(event, Marked):
+            link.marked = event.term == self._parts.kept.term
+            return True
+        if isinstance(event, Started) and link.name in self._left_over:
+            self._started.setdefault(link.name, set()).add(event.run)
+        return False
+
+    def report(self, link: Link, renewal: Renewal, now: float) -> list[Action] | None:
+        """What follows from a renewal's list of runs. None: the agent is not adopted yet."""
+        if link.name not in self._unmarked:
+            return []
+        decisions = self._parts.decisions
+        agent = decisions.agents[link.name]
+        agent.heard = max(agent.heard, now)
+        if not link.marked:
+            return None
+        self._unmarked.discard(link.name)
+        self._left_over.discard(link.name)
+        runs = [(int(each["camera"]), int(each["epoch"])) for each in renewal.cameras]
+        actions = adoption.report(decisions, link.name, runs, now, self._started.pop(link.name, ()))
+        for run in runs:
+            link.runs.setdefault(run, self._build_of(run))
+        agent.state = "up"
+        self._kept.change()
+        self._parts.loop.hurry()
+        return actions
+
+    def _build_of(self, run: Run) -> int:
+        """Of a start that the earlier controller did not write down."""
+        camera, known = self._parts.decisions.cameras.get(run[0]), self._parts.cameras.get(run[0])
+        has_it = camera is not None and known is not None and run[1] > camera.renewed
+        return known.build if known is not None and has_it else UNKNOWN
+
+    def ended(self, link: Link) -> None:
+        """The end of an agent was seen."""
+        self._unmarked.discard(link.name)
+        self._left_over.discard(link.name)
+        self._started.pop(link.name, None)
+        self._kept.change()

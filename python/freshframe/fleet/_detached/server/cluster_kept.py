@@ -1,0 +1,111 @@
+"""The state of a detached fleet's controller, kept in a store by a thread of its own."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from ...._errors import StateError
+from ..._control.builds import Pickles
+from ..._control.clock import boot_time
+from ..cluster_state import ClusterState, Store
+from ..state_writer import StateWriter
+
+PATIENCE = 20.0  # seconds for the store to take a change of a program
+_NO_BUILD: Pickles = (b"", b"")
+
+State = dict[str, Any]
+Snapshot = Callable[[], tuple[State, Mapping[int, Pickles]]]  # the state, and the functions of its builds
+
+
+class ClusterKept:
+    """As Kept. The functions of builds have keys of their own, and each is written once."""
+
+    def __init__(self, name: str, store: Store, *, superseded: Callable[[], None]) -> None:
+        """Takes the next term. ``superseded`` is called when another controller has taken over.
+
+        Raises:
+            OSError: The store does not answer.
+        """
+        self._began = boot_time()
+        self._cluster = ClusterState(name, store)
+        self._keys: dict[int, str] = {}  # of builds that are in the store
+        self._is_swept = False  # of builds that an earlier controller has left
+        self._snapshot: Snapshot
+        self._writer = StateWriter(self._write, superseded=superseded)
+        self._name = name
+
+    def start(
+        self, snapshot: Snapshot, *, on_written: Callable[[], None], on_error: Callable[[], None]
+    ) -> None:
+        """Begins to write. ``on_error`` is called with an OSError in flight. The write is tried again."""
+        self._snapshot = snapshot
+        self._writer.on_written, self._writer.on_error = on_written, on_error
+        self._writer.start(self._cluster, self._began, f"state of fleet {self._name}")
+
+    # ---- as Kept
+
+    @property
+    def term(self) -> int:
+        """Above the terms of all earlier controllers."""
+        return self._cluster.term
+
+    def change(self) -> int:
+        """The state has changed: the number of this change."""
+        return self._writer.change()
+
+    def is_written(self, change: int) -> bool:
+        """Whether the store has a change."""
+        return self._writer.is_written(change)
+
+    def wait(self, change: int) -> None:
+        """Until the store has a change."""
+        if not self._writer.wait(change, PATIENCE):
+            raise StateError("it is done, but the cluster's store does not answer: it may be forgotten")
+
+    def close(self) -> None:
+        """The store has the state until stop()."""
+
+    def forget_in_child(self) -> None:
+        """There is no file."""
+
+    # ---- the store
+
+    @property
+    def looked_at(self) -> float:
+        """When no newer controller was there."""
+        return self._writer.looked_at
+
+    def before(self) -> tuple[State, dict[int, Pickles]] | None:
+        """The state of an earlier controller, and its builds."""
+        if self._cluster.before is None:
+            return None
+        state: State = pickle.loads(self._cluster.before)
+        self._keys = dict(state.pop("builds", {}))
+        functions = {number: self._cluster.read_build(key) for number, key in self._keys.items()}
+        return state, {
+            number: _NO_BUILD if pickled is None else pickle.loads(pickled)
+            for number, pickled in functions.items()
+        }
+
+    def _write(self) -> None:
+        state, functions = self._snapshot()
+        keys = {number: self._keys.get(number) or self._cluster.build_key(number) for number in functions}
+        for number, key in keys.items():
+            if number not in self._keys:
+                self._cluster.write_build(key, pickle.dumps(functions[number], 5))
+                self._keys[number] = key
+        self._cluster.write(pickle.dumps({**state, "builds": keys}, 5))
+        for number in [each for each in self._keys if each not in keys]:  # no state names them any more
+            self._cluster.forget_build(self._keys[number])
+            del self._keys[number]
+        if not self._is_swept:
+            self._cluster.forget_builds_but(set(self._keys.values()))
+            self._is_swept = True
+
+    def stop(self) -> None:
+        """Writes no more, and leaves nothing in the store."""
+        self._writer.stop()
+        self._cluster.clear()

@@ -1,0 +1,136 @@
+"""Results that have arrived at a reader: the controller puts them in, and the reader takes them out."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Collection
+
+from .._wire import Batch, Records, rows
+from .counters import Books, Run, Totals
+
+MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
+_RESULT = ("epoch", "ordinal", "seq", "pts", "time", "camera", "size_bytes")
+
+# Camera, epoch, seq, pts, time of the capture, missing before it, ordinal, pickle.
+Item = tuple[int, int, int, float, float, int, int, memoryview]
+
+
+class Results:
+    """Of one reader. Any thread."""
+
+    def __init__(
+        self,
+        number: int,
+        output: str,
+        name: str | None = None,
+        wants: Callable[[], None] = lambda: None,
+        term: int = 0,
+    ) -> None:
+        """None yet.
+
+        Args:
+            number: Of the reader, within its fleet.
+            output: That it reads.
+            name: Under which the reader can come back; None: it cannot.
+            wants: Called when there is room again, after makes_room() has found none.
+            term: Of the controller, if there were others before it.
+        """
+        self.number = number
+        self.output = output
+        self.name = name
+        self.changed = threading.Condition()  # guards the rest
+        self.items: deque[Item] = deque()  # that have arrived and were not delivered
+        self.books = Books(term)
+        self.closed = False  # by its program
+        self.ended = False
+        self.error: str | None = None
+        self.failure: str | None = None  # of the controller
+        self.taken: Callable[[], int] = lambda: 0  # results that are no items any more and were not delivered
+        self._wants = wants
+        self._starved = False  # nothing was pulled, as there was no room
+
+    # ---- the controller's side
+
+    @property
+    def has_room(self) -> bool:
+        """Whether more can be pulled."""
+        return len(self.items) < MOST_BUFFERED
+
+    def makes_room(self) -> bool:
+        """Whether it has room; else it calls `wants` when it has."""
+        if not self.has_room:
+            self._starved = True  # before the second look: the user's thread may read all of it meanwhile
+        return self.has_room
+
+    def push(self, batch: Batch, clock_offset: float = 0.0) -> None:
+        """``clock_offset``: by how much the clock of the agent's machine is ahead."""
+        begin = 0
+        with self.changed:
+            self.books.note_all(batch.outboxes)
+            receive, items, pickles = self.books.receive, self.items, batch.pickles
+            for epoch, ordinal, seq, pts, captured, camera, size in rows(batch.results, *_RESULT):
+                missing = receive(camera, epoch, ordinal)
+                if missing >= 0:
+                    data = pickles[begin : begin + size]
+                    at = captured - clock_offset
+                    items.append((camera, epoch, seq, pts, at, missing, ordinal, data))
+                begin += size
+            self.books.note_again(batch.outboxes, batch.results)
+            self.changed.notify_all()
+
+    def note(self, records: Records) -> None:
+        """Records of outboxes."""
+        with self.changed:
+            self.books.note_all(records)
+
+    def end_run(self, run: Run, *, lost: bool, untold: bool = False) -> None:
+        """As Books.end()."""
+        with self.changed:
+            self.books.end(run, lost=lost, untold=untold)
+
+    def is_flushed(self, run: Run) -> bool:
+        """Whether nothing waits in this run's outbox."""
+        with self.changed:
+            return self.books.is_flushed(run)
+
+    def totals(self) -> Totals:
+        """Its counters."""
+        with self.changed:
+            return self.books.totals(len(self.items) + self.taken())
+
+    def cameras(self) -> set[int]:
+        """Numbers of the cameras whose results wait here."""
+        with self.changed:
+            return {item[0] for item in self.items}
+
+    def forget(self, cameras: Collection[int]) -> None:
+        """These cameras were removed, and no result of them will come."""
+        with self.changed:
+            self.books.forget(cameras)
+
+    def finish(self, error: str | None = None, failure: str | None = None) -> None:
+        """No more results will come."""
+        with self.changed:
+            self.ended = True
+            self.error = self.error or error
+            self.failure = self.failure or failure
+            self.changed.notify_all()
+
+    # ---- the reader's side
+
+    def reopen(self) -> None:
+        """The reader comes back, with its remaining results."""
+        with self.changed:
+            self.closed = self.ended = False
+
+    def left(self) -> None:
+        """An item has left."""
+        if self._starved and len(self.items) <= MOST_BUFFERED // 2:
+            self._starved = False
+            self._wants()
+
+    def want(self) -> None:
+        """Has more pulled, if there is room."""
+        self._wants()
