@@ -263,7 +263,7 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
         ff.Fleet("auto", on_head=1)  # type: ignore[arg-type]
     for only in ({"agents_per_machine": 2}, {"on_head": True}):
         with pytest.raises(ff.OptionError, match="a local fleet has agents=, got"):
-            ff.Fleet("local", **only)  # type: ignore[arg-type]
+            ff.Fleet("local", **only)
     monkeypatch.setitem(sys.modules, "ray", None)
     with pytest.raises(ff.FreshframeError, match=r'pip install "freshframe\[ray\]"'):
         ff.Fleet("auto")

@@ -58,35 +58,35 @@ def abort() -> None:
     os.abort()
 
 
-def overflow(_: object = None) -> None:
+def overflow(_: object = None) -> int:
     """Through C, so that Python sees no end of its own stack."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     sys.setrecursionlimit(1 << 30)
-    sorted([0], key=overflow)
+    return sorted([0], key=overflow)[0]
 
 
-DEEDS: dict[str, Callable[[], None]] = {
+ENDS: dict[str, Callable[[], object]] = {
     each.__name__: each for each in (segv, in_a_librarys_thread, exit_75, exit_74_of_c, abort, overflow)
 }
 
 
 def dies(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
-    """Its node does the deed that the URL names, on its tenth tick."""
+    """Its node ends the process as the URL says, on its tenth tick."""
 
     def work(number: int) -> int:
         if number == 10:
-            DEEDS[url]()
+            ENDS[url]()
         return number
 
     pipeline = ff.Pipeline()
     return pipeline, {"ticks": pipeline.add(work, pipeline.add(fleet_builds.Ticks(0.02)))}
 
 
-@pytest.mark.parametrize("deed", sorted(DEEDS))
-def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.Fleet, deed: str) -> None:
+@pytest.mark.parametrize("end", sorted(ENDS))
+def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.Fleet, end: str) -> None:
     fleet.add_many({f"good{number}": "ticks:0.02" for number in range(6)}, fleet_builds.ticks)
     until(lambda: fleet.stats().states() == {"running": 6}, "the good cameras")
-    fleet.add("bad", dies, deed)
+    fleet.add("bad", dies, end)
     until(lambda: fleet.stats().cameras["bad"].crashes == 1, "the first crash")
     stats = fleet.stats()
     assert {name: camera.crashes for name, camera in stats.cameras.items() if camera.crashes} == {"bad": 1}
