@@ -2,6 +2,9 @@
 
 Headers are read once for the files that are joined. Their text is joined without #include, because clang's
 analyzer follows only what stands in the main file.
+
+Files that changed come first, then those of the newest commits, then the others, from a place that the commit
+decides. So runs that end early leave out other files each time.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -28,10 +31,12 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = (ROOT / "src", ROOT / "tests" / "cpp")
 RULES = ".clang-tidy"
-AT_ONCE = 8  # files that are joined
+AT_ONCE = 24  # files that are joined
+NEWEST = 20  # commits whose files come before the others
 # The analyzer follows paths through a function until it has this many states. By default it has 225,000, and
 # takes five times as long.
 STATES = 20_000
+DOES_NOT_COMPILE = "clang-diagnostic-error"
 CONFIGURATION = (
     "-Wno-unknown-warning-option",
     "-Wthread-safety",
@@ -100,20 +105,28 @@ def changed() -> set[Path]:
     return {ROOT / name for name in names}
 
 
+def touched() -> set[Path]:
+    """The files of the newest commits. A checkout without origin/main does not know what has changed."""
+    return {ROOT / name for name in _git("log", f"-{NEWEST}", "--format=", "--name-only")}
+
+
 def _git(*words: str) -> list[str]:
     ended = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.stdout.splitlines()
 
 
 def joined(chosen: Iterable[Source]) -> list[list[Source]]:
-    """Groups of files with the same rules and options. Files of Highway include themselves and stay alone."""
+    """Groups of files of a layer with the same rules and options.
+
+    Files of Highway include themselves and stay alone.
+    """
     by_options = defaultdict(list)
     groups = []
     for source in chosen:
         if "hwy/foreach_target.h" in source.path.read_text(encoding="utf-8"):
             groups.append([source])
         else:
-            by_options[rules_of(source.path), source.options].append(source)
+            by_options[rules_of(source.path), layer_of(source.path), source.options].append(source)
     for same in by_options.values():
         groups += [same[first : first + AT_ONCE] for first in range(0, len(same), AT_ONCE)]
     return groups
@@ -122,6 +135,12 @@ def joined(chosen: Iterable[Source]) -> list[list[Source]]:
 def rules_of(path: Path) -> Path:
     """The folder with the rules for a file."""
     return next(folder for folder in path.parents if (folder / RULES).exists())
+
+
+def layer_of(path: Path) -> Path:
+    """The folder of a layer, or of its tests. Within it, names are unique in namespaces without a name."""
+    top = next(folder for folder in FOLDERS if path.is_relative_to(folder))
+    return top / path.relative_to(top).parts[0]
 
 
 class Text:
@@ -169,12 +188,25 @@ class Text:
 def check(group: Sequence[Source], folder: Path) -> Outcome:
     """Runs clang-tidy on files with the same options."""
     began = time.monotonic()
+    text, clean = remarks_on(group, folder)
+    return Outcome(group, text, clean, time.monotonic() - began)
+
+
+def remarks_on(group: Sequence[Source], folder: Path) -> tuple[str, bool]:
+    """The remarks, and whether there are none. Files that cannot be compiled as one are read in halves."""
     text = Text(group, folder)
-    command = ["clang-tidy", "--quiet", str(text.path), "--", *group[0].options, *CONFIGURATION]
+    # A joined file lies elsewhere than the headers beside its parts.
+    places = sorted({source.path.parent for source in group})
+    beside = [f"-iquote{place}" for place in places]
+    command = ["clang-tidy", "--quiet", str(text.path), "--", *group[0].options, *beside, *CONFIGURATION]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     clean = ended.returncode == 0
-    said = ended.stdout + ("" if clean else ended.stderr)
-    return Outcome(group, text.restored(said), clean, time.monotonic() - began)
+    said = text.restored(ended.stdout + ("" if clean else ended.stderr))
+    if DOES_NOT_COMPILE in said and len(group) > 1:
+        middle = len(group) // 2
+        halves = [remarks_on(half, folder) for half in (group[:middle], group[middle:])]
+        return "\n".join(half for half, _ in halves), all(half for _, half in halves)
+    return said, clean
 
 
 def main() -> int:
@@ -194,9 +226,9 @@ def main() -> int:
     else:
         includes, differing = Includes(), changed()
         first = [source for source in known if includes.of(source.path) & differing]
-    rest = [source for source in known if source not in first] if arguments.all else []
-    groups = [*longest_first(joined(first)), *longest_first(joined(rest))]
-    print(f"clang-tidy: {len(first)} changed files, {len(rest)} others", flush=True)
+    others = [source for source in known if source not in first] if arguments.all else []
+    print(f"clang-tidy: {len(first)} changed files, {len(others)} others", flush=True)
+    groups = [*longest_first(joined(first)), *in_turn(others, touched(), _git("rev-parse", "HEAD"))]
     return 0 if run(groups, build / "joined", arguments.jobs, arguments.minutes * 60) else 1
 
 
@@ -205,31 +237,46 @@ def longest_first(groups: list[list[Source]]) -> list[list[Source]]:
     return sorted(groups, key=lambda group: -sum(source.path.stat().st_size for source in group))
 
 
+def in_turn(others: Sequence[Source], newest: set[Path], commit: Sequence[str]) -> list[list[Source]]:
+    """Groups of the newest files, then the other groups, from a place that the commit decides."""
+    first = [source for source in others if source.path in newest]
+    rest = joined(source for source in others if source.path not in newest)
+    place = int(commit[0], 16) % len(rest) if commit and rest else 0
+    return [*longest_first(joined(first)), *rest[place:], *rest[:place]]
+
+
 def run(groups: Sequence[Sequence[Source]], folder: Path, jobs: int, limit: float) -> bool:
-    """Prints each remark once, and how many files were left out. Returns whether all were clean."""
+    """Prints each remark once, and which files were left out. Returns whether all were clean."""
     folder.mkdir(exist_ok=True)
     began = time.monotonic()
     seen: set[str] = set()
     clean = True
-    checked = 0
+    left_out = []
     with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
-        begun = [pool.submit(check_in_time, group, folder, began + limit) for group in groups]
+        begun = {pool.submit(check_in_time, group, folder, began + limit): group for group in groups}
         for future in concurrent.futures.as_completed(begun):
             outcome = future.result()
             if outcome is None:
+                left_out.append(begun[future])
                 continue
             clean &= outcome.clean
-            checked += len(outcome.sources)
-            print(f"clang-tidy: {len(outcome.sources)} files in {outcome.seconds:.0f} s", flush=True)
+            print(f"clang-tidy: {span(outcome.sources)} in {outcome.seconds:.0f} s", flush=True)
             for remark in re.split(r"\n(?=/\S+:\d+:\d+: (?:warning|error))", outcome.text.strip()):
                 if remark and remark not in seen:
                     seen.add(remark)
                     print(remark, flush=True)
-    left_out = sum(map(len, groups)) - checked
-    print(
-        f"clang-tidy: {checked} files in {time.monotonic() - began:.0f} s, {left_out} left out, for the time"
-    )
+    for group in left_out:
+        print(f"clang-tidy: left out, for the time: {span(group)}")
+    count = sum(map(len, left_out))
+    checked = sum(map(len, groups)) - count
+    print(f"clang-tidy: {checked} files in {time.monotonic() - began:.0f} s, {count} left out, for the time")
     return clean
+
+
+def span(group: Sequence[Source]) -> str:
+    """A group in words: its files lie in the order of their names."""
+    names = [str(source.path.relative_to(ROOT)) for source in group]
+    return names[0] if len(names) == 1 else f"{len(names)} files, {names[0]} to {names[-1]}"
 
 
 def check_in_time(group: Sequence[Source], folder: Path, end: float) -> Outcome | None:
