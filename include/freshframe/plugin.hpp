@@ -86,9 +86,9 @@ template <class Class>
 }  // namespace v1
 }  // namespace freshframe::plugin
 
-#define FRESHFRAME_JOINED_(a, b) a##b
-#define FRESHFRAME_JOINED(a, b) FRESHFRAME_JOINED_(a, b)
-#define FRESHFRAME_EXPORT_NODE_(Class, symbol, name)                                                    \
+#define FRESHFRAME_JOIN_NAMES(a, b) a##b
+#define FRESHFRAME_JOINED(a, b) FRESHFRAME_JOIN_NAMES(a, b)
+#define FRESHFRAME_EXPORT_NODE_AS(Class, symbol, name)                                                  \
   static_assert(freshframe::plugin::detail::is_node_name(name),                                         \
                 "FRESHFRAME_NODE: a name consists of letters of ASCII, digits and _, such as my_node"); \
   [[maybe_unused]] static void freshframe_the_names_of_nodes_differ(                                    \
@@ -99,4 +99,4 @@ template <class Class>
 /// Exports `Class` as the node `name` of this library: FRESHFRAME_NODE(Blobs, "blobs"); once per line,
 /// outside of functions. The class has a public constructor that takes a const Options&, or nothing.
 #define FRESHFRAME_NODE(Class, name) \
-  FRESHFRAME_EXPORT_NODE_(Class, FRESHFRAME_JOINED(freshframe_exported_node_, __LINE__), name)
+  FRESHFRAME_EXPORT_NODE_AS(Class, FRESHFRAME_JOINED(freshframe_exported_node_, __LINE__), name)

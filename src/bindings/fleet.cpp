@@ -207,6 +207,10 @@ void bind_agent(nb::module_& module) {
           },
           nb::arg("camera"), nb::arg("epoch"), nb::arg("output"),
           "Opens the stream for the results of an output.");
+}
+
+// Of an agent's process: the run that each thread works for, and what a crash leaves.
+void bind_agent_process(nb::module_& module) {
   module.def(
       "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),
       "Fatal signals name the run of their thread in this page.");
@@ -232,6 +236,7 @@ void bind_agent(nb::module_& module) {
 
 void bind_fleet(nb::module_& module) {
   bind_agent(module);
+  bind_agent_process(module);
   nb::class_<process::Child>(module, "FleetChild", nb::is_final(),
                              "An agent's process, for the guard that starts it. Not an interface.")
       .def_prop_ro("pid", &process::Child::pid, "The process ID; 0 once reap() has returned the end.")

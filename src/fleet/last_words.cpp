@@ -101,7 +101,7 @@ void say(LastWords::Kind kind, std::uint32_t number) noexcept {
   auto& process = process_now;
   if (process.page == nullptr || ::syscall(SYS_getpid) != process.pid)
     return;  // a forked child has the page, too
-  std::atomic_ref said(process.page->said);
+  const std::atomic_ref said(process.page->said);
   if (std::atomic_ref(process.page->begun).exchange(1) != 0) return wait_for_words(said);
   const auto slot = slack_of_thread() - process.slack - 1;
   if (kind == LastWords::Fault && slot >= 0 && slot < static_cast<long>(kSlots)) {

@@ -121,7 +121,7 @@ std::vector<Run> Runs::revoke(const std::set<Run>& allowed) {
   std::vector<Run> revoked;
   const Lock lock(mutex_);
   for (auto& [run, state] : states_) {
-    if (state.revoked || allowed.count(run) > 0) continue;
+    if (state.revoked || allowed.contains(run)) continue;
     state.revoked = true;
     if (state.gate) state.gate->shut();
     revoked.push_back(run);

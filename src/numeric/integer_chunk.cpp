@@ -67,7 +67,7 @@ template <bool kBool, bool kDifference, class D, class U = hn::TFromD<D>>
 HWY_INLINE hn::Vec<D> term(D d, const U* a, const U* b, U flip_bit) {
   const auto flip = hn::Set(d, flip_bit);
   const auto load = [&](const U* from) HWY_ATTR {
-    auto v = hn::Xor(hn::LoadU(d, from), flip);
+    auto v = hn::Xor(hn::LoadU(d, from), flip);  // NOLINT(misc-const-correctness): written for flags
     if constexpr (kBool) v = hn::Min(v, hn::Set(d, U{1}));
     return v;
   };
@@ -98,7 +98,7 @@ Halves add_vectors(const Operands<U>& from, std::size_t count, bool more_follows
   const hn::Repartition<WideLane, decltype(d)> wide;
   const std::size_t n = hn::Lanes(d);
   auto low = hn::Zero(wide);
-  auto high = hn::Zero(wide);
+  auto high = hn::Zero(wide);  // NOLINT(misc-const-correctness): written for wider elements
   for (std::size_t i = 0; i + n <= count; i += n) {
     if (more_follows) ask<kDifference>(from, i);
     const auto v = term<kBool, kDifference>(d, from.a + i, kDifference ? from.b + i : nullptr, from.flip);

@@ -199,7 +199,7 @@ constexpr Refusal refusal();
 
 template <class... Seen, class... T>
 constexpr Refusal first_refusal(Types<T...> /*types*/) {
-  Refusal result = Refusal::None;
+  Refusal result = Refusal::None;  // NOLINT(misc-const-correctness): it stays so only without types
   (void)((result = refusal<T, Seen...>(), result != Refusal::None) || ...);
   return result;
 }

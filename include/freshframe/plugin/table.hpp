@@ -30,10 +30,10 @@ constexpr const char* dtype_name() {
     return sizeof(T) == 4 ? "float32" : "float64";
   } else {
     static_assert(std::is_integral_v<T> && sizeof(T) <= 8, "a column holds numbers");
-    constexpr std::size_t index = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
-    constexpr const char* names[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
-                                         {"int8", "int16", "int32", "int64"}};
-    return names[std::is_signed_v<T> ? 1 : 0][index];
+    constexpr std::size_t kIndex = sizeof(T) == 1 ? 0 : sizeof(T) == 2 ? 1 : sizeof(T) == 4 ? 2 : 3;
+    constexpr const char* kNames[2][4] = {{"uint8", "uint16", "uint32", "uint64"},
+                                          {"int8", "int16", "int32", "int64"}};
+    return kNames[std::is_signed_v<T> ? 1 : 0][kIndex];
   }
 }
 

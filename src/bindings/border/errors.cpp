@@ -47,7 +47,7 @@ void raise_python(gil::Held& held, const gil::Ref& error) {
 }
 
 void raise_source_error(PyObject* type, const SourceError& error) {
-  auto object = make(type, error.what());
+  const auto object = make(type, error.what());
   object.attr("source") = python_text(error.source());
   object.attr("url") = python_text(error.url());
   if (error.code() != 0) object.attr("errno") = error.code();
@@ -80,7 +80,7 @@ nb::tuple batch_of(const NodeError& error) {
 }
 
 void raise_node_error(gil::Held& held, const NodeError& error) {
-  auto object = make(classes().node_error, error.what());
+  const auto object = make(classes().node_error, error.what());
   object.attr("node") = error.node();
   object.attr("seq") = error.seq();
   object.attr("source") = python_text(error.source());
@@ -105,7 +105,7 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
   } catch (const SourceError& error) {
     raise_source_error(known.source_error, error);
   } catch (const StopTimeout& error) {
-    auto object = make(known.stop_timeout, error.what());
+    const auto object = make(known.stop_timeout, error.what());
     object.attr("nodes") = error.nodes();
     raise(object);
   } catch (const GraphError& error) {
@@ -177,7 +177,7 @@ TakenError take_python_error(gil::Held& held) {
   PyObject* message = PyObject_Str(error.ptr());
   if (const auto said = utf8_of(message); !said.empty()) text += ": " + said;
   Py_XDECREF(message);
-  auto object = std::make_shared<gil::Ref>(held, error.ptr());
+  const auto object = std::make_shared<gil::Ref>(held, error.ptr());
   if (classes().source_error != nullptr && PyObject_IsInstance(error.ptr(), classes().source_error) == 1) {
     return {std::make_exception_ptr(SourceErrorByPython(object, text)), object, text};
   }

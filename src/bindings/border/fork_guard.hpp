@@ -13,6 +13,7 @@ namespace freshframe::python {
 /// The frame. Throws StateError in a forked child if its memory is shared, not a copy: the parent goes on to
 /// write to it.
 const Frame& of_this_process(const Frame& frame);
+const Frame& of_this_process(Frame&&) = delete;
 
 /// Remembers the process that it was made in.
 class ForkGuard {

@@ -104,7 +104,7 @@ std::vector<AnyPort> any_ports(const Parents& parents) {
 
 namespace {
 
-int add_native(Engine& self, NodeHandle& handle, const Parents& parents, AddOptions options) {
+int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const AddOptions& options) {
   if (!handle.node) {
     throw GraphError("this " + handle.get().default_name() +
                      " belongs to a pipeline already: make a second one");
@@ -112,7 +112,7 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, AddOpti
   auto* const node = handle.node.get();
   native::claim(*node);
   try {
-    const int index = self.core().add(std::move(handle.node), any_ports(parents), std::move(options));
+    const int index = self.core().add(std::move(handle.node), any_ports(parents), options);
     handle.added = node;
     handle.owner = self.shared_core();
     return index;

@@ -32,7 +32,9 @@ struct ProgressTick {
 // The attributes of a table of fields. Its names are string literals.
 template <class Class, class Fields>
 void add_fields(Class& of, const Fields& fields) {
-  for_each_field(fields, [&](const auto& field) { of.def_ro(field.name.data(), field.member); });
+  for_each_field(fields, [&](const auto& field) {
+    of.def_ro(field.name.data(), field.member);  // NOLINT(bugprone-suspicious-stringview-data-usage)
+  });
 }
 
 template <class Stats>

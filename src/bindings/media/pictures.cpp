@@ -23,7 +23,7 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-std::unique_ptr<NodeHandle> make_mock_camera(nb::object picture, double fps) {
+std::unique_ptr<NodeHandle> make_mock_camera(const nb::object& picture, double fps) {
   if (Frame frame; nb::try_cast(picture, frame, false)) {
     return handle_of(std::make_unique<MockCamera>(core::FrameAccess::engine(of_this_process(frame)), fps));
   }

@@ -77,7 +77,8 @@ class NodeThreads {
   std::atomic<Clock::duration> patience_{GilTurn::kLongest};
 };
 
-NodeThreads node_threads;
+// NOLINTNEXTLINE(bugprone-throwing-static-initialization): nothing runs at the start
+constinit NodeThreads node_threads;
 
 }  // namespace
 

@@ -159,7 +159,7 @@ bool HoldSampler::is_wanted_locked() const {
 
 void HoldSampler::run() {
   pthread_setname_np(pthread_self(), "ff gil hold");
-  std::minstd_rand random;
+  std::minstd_rand random;  // NOLINT(bugprone-random-generator-seed): periods that no loop has are enough
   std::uniform_int_distribution<std::int64_t> period(std::chrono::nanoseconds(kLeastPeriod).count(),
                                                      std::chrono::nanoseconds(kMostPeriod).count());
   std::unique_lock lock(mutex_);

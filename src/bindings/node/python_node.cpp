@@ -26,15 +26,14 @@ namespace {
 
 using process::NodeDescription;
 
-int add_python(Engine& self, NodeDescription node, const Parents& parents, AddOptions options) {
-  return self.core().add(std::make_unique<PythonNode>(std::move(node)), any_ports(parents),
-                         std::move(options));
+int add_python(Engine& self, NodeDescription node, const Parents& parents, const AddOptions& options) {
+  return self.core().add(std::make_unique<PythonNode>(std::move(node)), any_ports(parents), options);
 }
 
 int add_python_source(Engine& self, const NodeDescription& node, bool live, const Parents& parents,
-                      AddOptions options) {
+                      const AddOptions& options) {
   return self.core().add(std::make_unique<PythonSource>(node.name, live, node.output), any_ports(parents),
-                         std::move(options));
+                         options);
 }
 
 }  // namespace

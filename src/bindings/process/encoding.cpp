@@ -29,7 +29,7 @@ using process::EncodedValue;
 using process::ProtocolError;
 using process::ReceivedValue;
 
-enum Kind : std::uint8_t { kPickle = 1, kCircles, kFloat, kDetections };
+enum Kind : std::uint8_t { Pickle = 1, CircleRows, Float, DetectionRows };
 
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
@@ -62,10 +62,10 @@ std::vector<Row> take_rows(const Parts& parts, Found& found, const std::string& 
 }
 
 EncodedValue encode_circles(const ValueRef& value, const Circles& circles) {
-  auto flags = std::make_shared<const std::vector<std::uint8_t>>(std::vector<std::uint8_t>{
+  const auto flags = std::make_shared<const std::vector<std::uint8_t>>(std::vector<std::uint8_t>{
       circles.tracked, circles.columns.velocity, circles.columns.age, circles.columns.track_confidence});
   EncodedValue encoded{
-      kCircles,
+      Kind::CircleRows,
       {bytes_of(*flags), bytes_of(circles.circles), bytes_of(circles.ids), bytes_of(circles.tracks)},
       {}};
   encoded.keeps = std::make_shared<const std::pair<ValueRef, decltype(flags)>>(value, flags);
@@ -89,12 +89,12 @@ EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
     std::vector<std::uint8_t> flags;
     std::vector<std::byte> names;
   };
-  auto kept = std::make_shared<Kept>();
+  const auto kept = std::make_shared<Kept>();
   const auto& known = found.columns;
   kept->value = value;
   kept->flags = {found.tracked, known.velocity, known.age, known.track_confidence, found.names != nullptr};
   kept->names = names_to_bytes(found.names);
-  return {kDetections,
+  return {Kind::DetectionRows,
           {bytes_of(kept->flags), bytes_of(found.boxes), bytes_of(found.ids), bytes_of(found.tracks),
            std::span(std::as_const(kept->names))},
           kept};
@@ -118,8 +118,8 @@ ValueRef decode_detections(ReceivedValue value, const Producer& producer) {
 }
 
 EncodedValue encode_float(double number) {
-  auto kept = std::make_shared<const double>(number);
-  return {kFloat, {std::as_bytes(std::span(kept.get(), 1))}, kept};
+  const auto kept = std::make_shared<const double>(number);
+  return {Kind::Float, {std::as_bytes(std::span(kept.get(), 1))}, kept};
 }
 
 }  // namespace
@@ -135,7 +135,7 @@ bool needs_python(const ValueRef& value) noexcept {
 
 EncodedValue encode_native(const ValueRef& value) {
   if (const auto* pickled = value.as<Pickled>()) {
-    return {kPickle, pickled->body->bytes().parts(), pickled->body};
+    return {Kind::Pickle, pickled->body->bytes().parts(), pickled->body};
   }
   if (const auto* circles = value.as<Circles>()) return encode_circles(value, *circles);
   if (const auto* found = value.as<Detections>()) return encode_detections(value, *found);
@@ -145,8 +145,8 @@ EncodedValue encode_native(const ValueRef& value) {
 }
 
 EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
-  EncodedValue encoded{kPickle, {}, std::make_shared<const gil::Ref>(held, parts.ptr())};
-  for (nb::handle part : nb::cast<nb::tuple>(parts)) {
+  EncodedValue encoded{Kind::Pickle, {}, std::make_shared<const gil::Ref>(held, parts.ptr())};
+  for (const nb::handle part : nb::cast<nb::tuple>(parts)) {
     if (PyBytes_Check(part.ptr())) {
       encoded.parts.push_back(std::as_bytes(
           std::span(PyBytes_AS_STRING(part.ptr()), static_cast<std::size_t>(PyBytes_GET_SIZE(part.ptr())))));
@@ -176,14 +176,14 @@ EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t
 
 ValueRef decode(ReceivedValue value, const Producer& producer) {
   switch (value.kind()) {
-    case kPickle:
+    case Kind::Pickle:
       if (value.parts().empty()) throw ProtocolError("a pickle without bytes");
       return ValueRef::make<Pickled>({std::make_shared<PickledBytes>(std::move(value), producer)});
-    case kCircles:
+    case Kind::CircleRows:
       return decode_circles(value);
-    case kDetections:
+    case Kind::DetectionRows:
       return decode_detections(std::move(value), producer);
-    case kFloat: {
+    case Kind::Float: {
       double number = 0;
       if (value.bytes().size() != sizeof number) throw ProtocolError("a number of another size");
       std::memcpy(&number, value.bytes().data(), sizeof number);

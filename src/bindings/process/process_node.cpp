@@ -135,7 +135,7 @@ class PythonEmbedder final : public process::Embedder {
   const std::uint64_t knows_;
 };
 
-void run_crew(gil::Released& released, ProcessRun run) {
+void run_crew(gil::Released& released, const ProcessRun& run) {
   try {
     PythonEmbedder embedder(released, run);
     process::Crew(run.engine->core(), *run.runner, embedder).run();
@@ -178,15 +178,15 @@ std::vector<std::string> texts_of(const std::vector<nb::bytes>& given) {
   return texts;
 }
 
-int add_process(Engine& self, process::NodeDescription node, const Parents& parents, AddOptions options,
-                const ProcessPlan& plan) {
+int add_process(Engine& self, process::NodeDescription node, const Parents& parents,
+                const AddOptions& options, const ProcessPlan& plan) {
   if (!process::can_watch_children()) {
     throw GraphError("process= needs Linux 5.3 or newer (pidfd_open)");
   }
   auto crew = plan.crew;
   crew.skips_errors = options.on_error == OnError::Skip;
   return self.core().add(std::make_unique<process::ProcessNode>(std::move(node), crew, plan.recipe),
-                         any_ports(parents), std::move(options));
+                         any_ports(parents), options);
 }
 
 void bind_plan(nb::module_& module) {

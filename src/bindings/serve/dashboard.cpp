@@ -41,7 +41,7 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
 
 void close_server(gil::Held& held, Engine& self) {
   if (self.forked() || !self.server()) return;
-  auto server = std::move(self.server());
+  const auto server = std::move(self.server());
   gil::release(held, [](Server* target) { target->close(); }, server.get());
 }
 

@@ -51,7 +51,7 @@ class Pages {
 };
 
 void close(gil::Held& held, Pages& self) {
-  if (auto server = self.take_server()) {
+  if (const auto server = self.take_server()) {
     gil::release(held, [](Server* target) { target->close(); }, server.get());
   }
 }

@@ -43,7 +43,7 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
   }
   if (found->boxes.size() < kManyBoxes)
     return to_python(held, ValueRef::make<Detections>(tracker.update(*found, time)));
-  auto tracked = gil::release(
+  const auto tracked = gil::release(
       held,
       [](BoxTracker* of, const Detections& boxes, double at) {
         return ValueRef::make<Detections>(of->update(boxes, at));

@@ -55,10 +55,10 @@ void FrameBudget::set_holders(std::vector<std::string> names) {
 std::uint16_t FrameBudget::greatest_holder() const noexcept {
   std::uint16_t greatest = 0;
   int most = 0;
-  for (std::uint16_t i = 1; i <= names_.size(); ++i) {
-    const int lent = lent_[i - 1U].load(std::memory_order_relaxed);
+  for (std::size_t i = 0; i < names_.size(); ++i) {
+    const int lent = lent_[i].load(std::memory_order_relaxed);
     if (lent > most) {
-      greatest = i;
+      greatest = static_cast<std::uint16_t>(i + 1);
       most = lent;
     }
   }

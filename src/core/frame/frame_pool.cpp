@@ -157,7 +157,7 @@ FramePool::Buffer FrameBuilder::take_memory() && {
 }
 
 Frame FrameBuilder::publish(const PixelOps& ops) && {
-  auto memory = std::make_shared<FramePool::Buffer>(std::move(memory_));
+  const auto memory = std::make_shared<FramePool::Buffer>(std::move(memory_));
   return Frame::wrap(picture_, bytes_, [memory] {}, ops);
 }
 

@@ -94,7 +94,7 @@ class RustLetters {
     const std::string_view bytes = text_.substr(at_, length);
     at_ += length;
     if (!punycode) return std::string(bytes);
-    std::optional<std::string> decoded = from_punycode(bytes);
+    const std::optional<std::string> decoded = from_punycode(bytes);
     if (!decoded) failed_ = true;
     return decoded.value_or("");
   }

@@ -30,9 +30,16 @@ HWY_INLINE void better(const float* row, std::size_t i, std::int32_t id, V& scor
   which = hn::IfThenElse(hn::RebindMask(Ints(), is_better), hn::Set(Ints(), id), which);
 }
 
+// The scores and classes of `count` samples.
+struct Best {
+  std::size_t count;
+  float* scores;
+  std::int32_t* classes;
+};
+
 // `rows` consecutive classes, the first of which is `id`.
-void Better(const float* from, std::size_t rows, std::int32_t id, std::size_t count, float* scores,
-            std::int32_t* classes) {
+void better_of_rows(const float* from, std::size_t rows, std::int32_t id, const Best& best) {
+  const auto [count, scores, classes] = best;
   const std::size_t lanes = hn::Lanes(Floats());
   std::size_t i = 0;
   for (; i + lanes <= count; i += lanes) {
@@ -54,12 +61,14 @@ void Better(const float* from, std::size_t rows, std::int32_t id, std::size_t co
   }
 }
 
-void AllClasses(const float* rows, std::size_t classes, std::size_t count, float* scores, std::int32_t* ids) {
+void best_of_classes(const float* rows, std::size_t classes, std::size_t count, float* scores,
+                     std::int32_t* ids) {
+  const Best best{count, scores, ids};
   std::size_t id = 1;  // class 0 is there already
   for (; id + kRowsAtOnce <= classes; id += kRowsAtOnce) {
-    Better(rows + id * count, kRowsAtOnce, static_cast<std::int32_t>(id), count, scores, ids);
+    better_of_rows(rows + id * count, kRowsAtOnce, static_cast<std::int32_t>(id), best);
   }
-  Better(rows + id * count, classes - id, static_cast<std::int32_t>(id), count, scores, ids);
+  better_of_rows(rows + id * count, classes - id, static_cast<std::int32_t>(id), best);
 }
 
 }  // namespace freshframe::inference::HWY_NAMESPACE
@@ -68,12 +77,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace freshframe::inference {
 
-HWY_EXPORT(AllClasses);
+HWY_EXPORT(best_of_classes);
 
 BestClasses best_classes(const float* rows, std::size_t classes, std::size_t count) {
   BestClasses best{.scores = {rows, rows + count}, .classes = std::vector<std::int32_t>(count, 0)};
   if (classes < 2) return best;
-  HWY_DYNAMIC_DISPATCH(AllClasses)(rows, classes, count, best.scores.data(), best.classes.data());
+  HWY_DYNAMIC_DISPATCH(best_of_classes)(rows, classes, count, best.scores.data(), best.classes.data());
   return best;
 }
 

@@ -22,18 +22,19 @@ constexpr std::array kOutputElements = {Element::Float,   Element::Uint8,  Eleme
                                         Element::Int16,   Element::Int32,  Element::Int64,  Element::Bool,
                                         Element::Float16, Element::Double, Element::Uint32, Element::Uint64};
 
-const auto kElementTypes = [] {
+auto element_types() {
   std::array<native::Dtype, kOutputElements.size()> made{};
   std::ranges::transform(kOutputElements, made.begin(), [](Element from) {
     return native::Dtype{inference::element_name(from), static_cast<int>(inference::element_bytes(from))};
   });
   return made;
-}();
+}
 
 const native::Dtype& dtype_of(Element element) {
+  static const auto types = element_types();
   const auto* const found = std::ranges::find(kOutputElements, element);
   if (found == kOutputElements.end()) throw Error("an output has elements that arrays cannot hold");
-  return kElementTypes[static_cast<std::size_t>(found - kOutputElements.begin())];
+  return types[static_cast<std::size_t>(found - kOutputElements.begin())];
 }
 
 native::Column column_of(const std::string& name, const Tensor& tensor) {

@@ -29,7 +29,8 @@ HWY_INLINE V load_bytes(const std::uint8_t* from) {
   return hn::ConvertTo(Floats(), hn::PromoteTo(Ints(), hn::LoadU(Bytes(), from)));
 }
 
-void BlendRows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out, std::size_t count) {
+void blend_of_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out,
+                   std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   const V w = of(weight);
   std::size_t i = 0;
@@ -43,8 +44,8 @@ void BlendRows(const std::uint8_t* a, const std::uint8_t* b, float weight, float
   }
 }
 
-void MixPixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
-               std::size_t count) {
+void mix_of_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
+                   std::size_t count) {
   using Shorts = hn::Rebind<std::int16_t, Ints>;
   const std::size_t lanes = hn::Lanes(Ints());
   const auto level = hn::Set(Ints(), 0xFF);
@@ -66,7 +67,7 @@ void MixPixels(const std::uint8_t* row, const Mix& how, const std::array<std::in
   }
 }
 
-void PickTaps(const float* row, const Pick& how, float* out, std::size_t count) {
+void pick_taps(const float* row, const Pick& how, float* out, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   const auto step = hn::Set(Ints(), how.step);
   const auto offset = hn::Set(Ints(), how.offset);
@@ -100,8 +101,8 @@ HWY_INLINE void store(V value, float* to, std::size_t room, std::size_t lanes) {
   for (std::size_t i = 0; i < room; ++i) to[i] = rest[i];
 }
 
-void Colours(const std::array<const float*, 3>& yuv, const ColourRow& how, const std::array<float*, 3>& rgb,
-             std::size_t count) {
+void convert_colours(const std::array<const float*, 3>& yuv, const ColourRow& how,
+                     const std::array<float*, 3>& rgb, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   const V middle = of(128.0F);
   for (std::size_t i = 0; i < count; i += lanes) {
@@ -117,7 +118,8 @@ void Colours(const std::array<const float*, 3>& yuv, const ColourRow& how, const
   }
 }
 
-void MixRow(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count) {
+void mix_of_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out,
+                std::size_t count) {
   using Shorts = hn::Rebind<std::int16_t, Floats>;
   const std::size_t lanes = hn::Lanes(Floats());
   const auto weight_a = hn::Set(Ints(), rows.weight_above);
@@ -133,7 +135,7 @@ void MixRow(const RowPair& rows, std::size_t component, const Scale& scale, floa
   }
 }
 
-void Levels(const float* in, const LevelRow& how, float* out, std::size_t count) {
+void scale_levels(const float* in, const LevelRow& how, float* out, std::size_t count) {
   const std::size_t lanes = hn::Lanes(Floats());
   for (std::size_t i = 0; i < count; i += lanes) {
     const V level = within(hn::Mul(hn::Sub(hn::LoadU(Floats(), in + i), of(how.black)), of(how.luma)));
@@ -154,37 +156,37 @@ Scale::Scale(float mean, float deviation) : zero(255 * mean), span(255 * deviati
   offset = -mean / deviation;
 }
 
-HWY_EXPORT(BlendRows);
-HWY_EXPORT(PickTaps);
-HWY_EXPORT(MixPixels);
-HWY_EXPORT(MixRow);
-HWY_EXPORT(Colours);
-HWY_EXPORT(Levels);
+HWY_EXPORT(blend_of_rows);
+HWY_EXPORT(pick_taps);
+HWY_EXPORT(mix_of_pixels);
+HWY_EXPORT(mix_of_row);
+HWY_EXPORT(convert_colours);
+HWY_EXPORT(scale_levels);
 
 void blend_rows(const std::uint8_t* a, const std::uint8_t* b, float weight, float* out, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(BlendRows)(a, b, weight, out, count);
+  HWY_DYNAMIC_DISPATCH(blend_of_rows)(a, b, weight, out, count);
 }
 
 void pick(const float* row, const Pick& how, float* out, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(PickTaps)(row, how, out, count);
+  HWY_DYNAMIC_DISPATCH(pick_taps)(row, how, out, count);
 }
 
 void mix_pixels(const std::uint8_t* row, const Mix& how, const std::array<std::int16_t*, 3>& out,
                 std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(MixPixels)(row, how, out, count);
+  HWY_DYNAMIC_DISPATCH(mix_of_pixels)(row, how, out, count);
 }
 
 void mix_row(const RowPair& rows, std::size_t component, const Scale& scale, float* out, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(MixRow)(rows, component, scale, out, count);
+  HWY_DYNAMIC_DISPATCH(mix_of_row)(rows, component, scale, out, count);
 }
 
 void colour_row(const std::array<const float*, 3>& yuv, const ColourRow& how,
                 const std::array<float*, 3>& rgb, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(Colours)(yuv, how, rgb, count);
+  HWY_DYNAMIC_DISPATCH(convert_colours)(yuv, how, rgb, count);
 }
 
 void level_row(const float* in, const LevelRow& how, float* out, std::size_t count) {
-  HWY_DYNAMIC_DISPATCH(Levels)(in, how, out, count);
+  HWY_DYNAMIC_DISPATCH(scale_levels)(in, how, out, count);
 }
 
 }  // namespace freshframe::inference

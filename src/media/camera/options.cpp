@@ -22,6 +22,7 @@ constexpr int kLastCamera = 255;  // Linux: VIDEO_NUM_DEVICES of drivers/media/v
 std::optional<int> whole_number(std::string_view text) {
   int number = 0;
   const auto* end = text.data() + text.size();
+  // NOLINTNEXTLINE(bugprone-suspicious-stringview-data-usage): `end` is the size
   const auto [stopped, error] = std::from_chars(text.data(), end, number);
   if (error != std::errc() || stopped != end) return std::nullopt;
   return number;

@@ -65,7 +65,7 @@ Plane reduced(const Plane& plane, int factor, std::vector<std::uint8_t>& memory)
     for (int x = 0; x < width; ++x) {
       int sum = 0;
       for (int row = 0; row < down; ++row) {
-        const auto* const from = plane.row(y * factor + row) + x * factor;
+        const auto* const from = plane.row(y * factor + row) + static_cast<std::ptrdiff_t>(x) * factor;
         for (int i = 0; i < across; ++i) sum += from[i];
       }
       *to++ = static_cast<std::uint8_t>((sum + across * down / 2) / (across * down));

@@ -40,7 +40,7 @@ constexpr const char* kStartOption = "live_start_index";
 Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
   Dictionary result(given);
   const auto set_default = [&](const char* key, const char* value) {
-    if (given.find(key) == given.end()) result.set(key, value);
+    if (!given.contains(key)) result.set(key, value);
   };
   set_default("protocol_whitelist", kProtocols);
   set_default("fpsprobesize", "0");
@@ -112,8 +112,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   ends_.install(*input);
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
-  if (options_.options.find(kStartOption) == options_.options.end())
-    options.remove(kStartOption);  // it is no playlist
+  if (!options_.options.contains(kStartOption)) options.remove(kStartOption);  // it is no playlist
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
   has_whole_pictures_ = ends_.begin(*input_);

@@ -133,12 +133,12 @@ bool LiveSource::feed(const Context& context) {
 void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
   note_ends(notes.ends_by);
-  HeldPackets::Packet packet{.captured = captured,
-                             .time = connection_->seconds(packet_->pts),
-                             .torn = notes.picture.torn,
-                             .damaged = damage_.add(notes.picture, notes.arrived),
-                             .missing = notes.missing,
-                             .dropped = notes.dropped};
+  const HeldPackets::Packet packet{.captured = captured,
+                                   .time = connection_->seconds(packet_->pts),
+                                   .torn = notes.picture.torn,
+                                   .damaged = damage_.add(notes.picture, notes.arrived),
+                                   .missing = notes.missing,
+                                   .dropped = notes.dropped};
   const bool taken = connection_->decoder().send(*packet_, captured);
   if (!taken) {
     if (!packet.torn) damage_.lose();

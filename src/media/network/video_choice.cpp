@@ -64,6 +64,7 @@ std::vector<std::string> list_of_videos(const AVFormatContext& input) {
     auto text = std::to_string(parameters.width) + "x" + std::to_string(parameters.height) + " " +
                 avcodec_get_name(parameters.codec_id);
     const auto* rate = av_dict_get(stream->metadata, "variant_bitrate", nullptr, 0);  // of a playlist
+    // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): FFmpeg wrote it
     if (rate != nullptr) text += ", " + std::to_string(std::atoll(rate->value) / 1000) + " kbit/s";
     list.push_back(std::move(text));
   }

@@ -103,6 +103,7 @@ PictureList list_folder(const std::string& folder, const std::string& url, const
 thread_local const std::stop_token* stop_of_glob = nullptr;
 
 dirent* next_entry(void* folder) {
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): each search has a folder of its own
   return stop_of_glob->stop_requested() ? nullptr : ::readdir(static_cast<DIR*>(folder));
 }
 
@@ -116,6 +117,7 @@ int search(const std::string& pattern, const std::stop_token& stop, glob_t& foun
   found.gl_lstat = ::lstat;
   found.gl_stat = ::stat;
   stop_of_glob = &stop;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): the pattern has no ~, for which glob() would look at the environment
   const int result = ::glob(pattern.c_str(), GLOB_NOSORT | GLOB_ALTDIRFUNC, nullptr, &found);
   stop_of_glob = nullptr;
   return result;

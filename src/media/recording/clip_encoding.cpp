@@ -31,7 +31,8 @@ VideoFileOptions closed_groups(const ClipOptions& options) {
   auto result = clip_encoding(options);
   const AVCodec* encoder = find_video_encoder(codec_name(clip_container(), result));
   const AVClass* known = encoder != nullptr ? encoder->priv_class : nullptr;
-  if (known != nullptr && av_opt_find(&known, kOption, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr)
+  if (known != nullptr &&
+      av_opt_find(static_cast<void*>(&known), kOption, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr)
     result.options.emplace(kOption, "1");
   return result;
 }

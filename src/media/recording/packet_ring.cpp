@@ -58,8 +58,8 @@ const AVPacket* PacketRing::key_before(std::int64_t tick) const {
 }
 
 bool PacketRing::visit_after(std::int64_t dts, const std::function<bool(const AVPacket&)>& visit) const {
-  auto next = std::partition_point(packets_.begin(), packets_.end(),
-                                   [&](const AvPacketPtr& packet) { return packet->dts <= dts; });
+  const auto next = std::partition_point(packets_.begin(), packets_.end(),
+                                         [&](const AvPacketPtr& packet) { return packet->dts <= dts; });
   return std::all_of(next, packets_.end(), [&](const AvPacketPtr& packet) { return visit(*packet); });
 }
 

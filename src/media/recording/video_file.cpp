@@ -70,8 +70,8 @@ class SegmentNames {
 std::string continued(const std::string& path) {
   const auto name = std::filesystem::path(path);
   for (int number = 2;; ++number) {
-    auto next = name.parent_path() /
-                (name.stem().string() + "_" + std::to_string(number) + name.extension().string());
+    const auto next = name.parent_path() /
+                      (name.stem().string() + "_" + std::to_string(number) + name.extension().string());
     std::error_code error;
     if (!std::filesystem::exists(next, error)) return next.string();
   }

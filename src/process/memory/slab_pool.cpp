@@ -210,6 +210,8 @@ void SlabPool::leave_to_parent() {
   processes().push_back(std::make_unique<OfProcess>());
 }
 
+// A program without memory for this has none for anything.
+// NOLINTNEXTLINE(bugprone-throwing-static-initialization)
 const forks::InChild SlabPool::at_fork{&SlabPool::leave_to_parent};
 
 bool SlabPool::is_inherited(const void* address) noexcept {

@@ -17,7 +17,7 @@ constexpr std::int64_t kMaxWidth = 1 << 16;
 // Discarded when it is not JSON. A repeated key would hide the first one, so it is refused too.
 json parse(std::string_view text) {
   std::size_t keys = 0;
-  auto message = json::parse(
+  const auto message = json::parse(
       text.begin(), text.end(),
       [&](int depth, json::parse_event_t event, const json& /*parsed*/) {
         if (depth == 1 && event == json::parse_event_t::key) ++keys;

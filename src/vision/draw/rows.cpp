@@ -98,9 +98,11 @@ void mix_rows(const Paint& paint, const std::uint8_t* mask, int count, std::uint
     const W opacity = hn::ShiftRight<8>(hn::Add(hn::Mul(covered, factor), hn::Set(d, 128)));
     const W rest = hn::Sub(hn::Set(d, 255), opacity);
     std::uint8_t* const at = pixels + static_cast<std::ptrdiff_t>(kComponents) * x;
+    // NOLINTBEGIN(misc-const-correctness): the steps that are not chosen write to them
     L a;
     L b;
     L c;
+    // NOLINTEND(misc-const-correctness)
     if constexpr (kComponents == 1) {
       hn::StoreU(mixed(hn::LoadU(bytes, at), opacity, rest, level[0]), bytes, at);
     } else if constexpr (kComponents == 2) {

@@ -7,7 +7,11 @@
 namespace freshframe::vision {
 namespace {
 
-const Trail kNoTrail;
+// A deque without points has memory, so it is made when it is first asked for.
+const Trail& no_trail() {
+  static const Trail none;
+  return none;
+}
 
 }  // namespace
 
@@ -55,9 +59,9 @@ void Trails::shorten(Source& own) const {
 
 const Trail& Trails::of(int source, std::int64_t id) const {
   const auto own = sources_.find(source);
-  if (own == sources_.end()) return kNoTrail;
+  if (own == sources_.end()) return no_trail();
   const auto found = own->second.trails.find(id);
-  return found == own->second.trails.end() ? kNoTrail : found->second;
+  return found == own->second.trails.end() ? no_trail() : found->second;
 }
 
 }  // namespace freshframe::vision

@@ -33,7 +33,8 @@ void halve_row(const std::uint8_t* above, const std::uint8_t* below, std::uint8_
     hn::StoreU(hn::DemoteTo(narrow, mean), narrow, to + x);
   }
   for (; x < width; ++x) {
-    const int sum = above[2 * x] + above[2 * x + 1] + below[2 * x] + below[2 * x + 1];
+    const std::ptrdiff_t from = 2 * static_cast<std::ptrdiff_t>(x);
+    const int sum = above[from] + above[from + 1] + below[from] + below[from + 1];
     to[x] = static_cast<std::uint8_t>((sum + 2) >> 2);
   }
 }

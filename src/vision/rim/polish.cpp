@@ -43,7 +43,7 @@ struct UnitVector {
   float y = 0;
 };
 
-const auto kRayDirections = [] {
+const auto kRayDirections = []() noexcept {
   std::array<UnitVector, kRays> made{};
   for (std::size_t i = 0; i < made.size(); ++i) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(i) / kRays;

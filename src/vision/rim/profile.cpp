@@ -33,8 +33,10 @@ class Sampler {
   bool read(const Ray& ray, Samples& to) const {
     if (!holds(ray, distances_.front()) || !holds(ray, distances_.back())) return false;
     for (std::size_t k = 0; k < to.size(); ++k) {
+      // Coordinates within the picture are not negative. NOLINTBEGIN(bugprone-incorrect-roundings)
       const auto column = static_cast<int>(x_ + distances_[k] * ray.ux + 0.5F);
       const auto row = static_cast<int>(y_ + distances_[k] * ray.uy + 0.5F);
+      // NOLINTEND(bugprone-incorrect-roundings)
       to[k] = static_cast<float>(field_.smoothed(row * field_.stride() + column)) / kLumaScale;
     }
     return true;

@@ -15,7 +15,7 @@ namespace {
 constexpr float kMinCovered = 0.8F;
 constexpr std::size_t kRimPoints = 16;
 
-std::array<std::pair<float, float>, kRimPoints> rim_directions() {
+std::array<std::pair<float, float>, kRimPoints> rim_directions() noexcept {
   std::array<std::pair<float, float>, kRimPoints> directions;
   for (std::size_t i = 0; i < kRimPoints; ++i) {
     const double angle = 2 * std::numbers::pi * static_cast<double>(i) / kRimPoints;

@@ -97,6 +97,7 @@ TEST(LastWords, AbortAndExitOfALibraryAreFaultsToo) {
   const auto aborted = end_of([] { in_grandchild_thread(kOne, [] { std::abort(); }); });
   EXPECT_EQ(aborted.words.camera, kOne.camera);
   EXPECT_EQ(aborted.words.number, static_cast<std::uint32_t>(SIGABRT));
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): as a library does
   const auto exited = end_of([] { in_grandchild_thread(kTwo, [] { std::exit(3); }); });
   EXPECT_EQ(WEXITSTATUS(exited.status), 3);
   EXPECT_EQ(exited.words.camera, kTwo.camera);

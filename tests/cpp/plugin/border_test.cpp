@@ -67,7 +67,7 @@ class Rows final : public user::Node<double, user::Table> {
 };
 
 template <class Class>
-std::unique_ptr<NodeBase> node_of(const freshframe_node& table, std::shared_ptr<Class> object) {
+std::unique_ptr<NodeBase> node_of(const freshframe_node& table, const std::shared_ptr<Class>& object) {
   const freshframe_object given{sizeof given, &table, object.get(), nullptr};
   return native::object_node(given, object, basic_pixel_ops());
 }

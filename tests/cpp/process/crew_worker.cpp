@@ -142,6 +142,7 @@ class Helper {
   explicit Helper(int parent) : end_(Descriptor(kWorkerSocket), parent, basic_pixel_ops()) {}
 
   void run() {
+    // NOLINTNEXTLINE(concurrency-mt-unsafe): no thread runs yet
     const char* const version = std::getenv("VERSION");
     end_.hello(version != nullptr ? version : "");
     begin();
@@ -245,6 +246,7 @@ class Helper {
 
 int main(int /*count*/, char** arguments) {
   try {
+    // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): the test's own number
     freshframe::process::Helper(std::atoi(arguments[1])).run();
     return 0;
   } catch (const std::exception&) {

@@ -70,7 +70,8 @@ void turn_elements(const Plane& from, std::uint8_t* to, std::ptrdiff_t stride, T
           const std::array<std::pair<int, int>, 4> places = {
               {{x, y}, {height - 1 - y, x}, {width - 1 - x, height - 1 - y}, {y, width - 1 - x}}};
           const auto [to_x, to_y] = places[static_cast<std::size_t>(turn.quarters)];
-          std::memcpy(to + to_y * stride + to_x * Bytes, source + x * Bytes, Bytes);
+          constexpr std::ptrdiff_t kStep = Bytes;
+          std::memcpy(to + to_y * stride + to_x * kStep, source + x * kStep, Bytes);
         }
       }
     }
@@ -156,6 +157,7 @@ Turn turn_of(const AVFrame& frame, Turn otherwise) noexcept {
     return turn_of(matrix.data());
   }
   const AVDictionaryEntry* exif = av_dict_get(frame.metadata, "Orientation", nullptr, 0);
+  // NOLINTNEXTLINE(bugprone-unchecked-string-to-number-conversion): 0 is no turn
   return exif != nullptr ? turn_of_exif(std::atoi(exif->value)) : otherwise;
 }
 

@@ -79,8 +79,8 @@ void check_options(const std::string& what, const AVOutputFormat& container, con
   for (const auto& [name, value] : wanted.options) {
     const bool found =
         std::any_of(std::begin(known), std::end(known), [key = name.c_str()](const AVClass* options_of) {
-          return options_of != nullptr &&
-                 av_opt_find(&options_of, key, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+          return options_of != nullptr && av_opt_find(static_cast<void*>(&options_of), key, nullptr, 0,
+                                                      AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
         });
     if (found) continue;
     throw OptionError("cannot write " + what + ": FFmpeg's encoder " + encoder.name + " and its " +

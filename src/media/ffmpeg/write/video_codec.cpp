@@ -170,7 +170,8 @@ void set_up_preset(AVCodecContext& codec, EncoderSpeed speed) {
 bool has_speeds(const AVCodec& encoder) {
   const AVClass* known = encoder.priv_class;
   const auto has = [&known](const char* option) {
-    return known != nullptr && av_opt_find(&known, option, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+    return known != nullptr &&
+           av_opt_find(static_cast<void*>(&known), option, nullptr, 0, AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
   };
   return has("preset") || has("cpu-used");
 }
@@ -182,8 +183,9 @@ void set_up_quality(AVCodecContext& codec, int quality, EncoderSpeed speed) {
   if (is_vpx || is_aom) {
     constexpr int kWorst = 63;
     is_vpx ? set_up_vpx(codec, speed) : set_up_aom(codec, speed);
-    codec.bit_rate = 0;  // constant quality
-    av_opt_set_double(&codec, "crf", quality * kWorst / kWorstQuality, AV_OPT_SEARCH_CHILDREN);
+    codec.bit_rate = 0;                                // constant quality
+    const int crf = quality * kWorst / kWorstQuality;  // a whole number
+    av_opt_set_double(&codec, "crf", crf, AV_OPT_SEARCH_CHILDREN);
     return;
   }
   set_up_preset(codec, speed);

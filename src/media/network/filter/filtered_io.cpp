@@ -31,7 +31,7 @@ FilteredIo::FilteredIo(IoPtr network, std::unique_ptr<ByteFilter> filter)
 }
 
 FilteredIo::~FilteredIo() {
-  av_freep(&io_->buffer);
+  av_freep(static_cast<void*>(&io_->buffer));
   avio_context_free(&io_);
 }
 

@@ -14,7 +14,7 @@ constexpr unsigned kMarker = 0x80;
 
 std::optional<RtpPacket> parse_rtp(Bytes bytes) noexcept {
   if (bytes.size() < kRtpHeader || bytes[0] >> 6U != 2) return std::nullopt;
-  std::size_t begin = kRtpHeader + 4 * (bytes[0] & 15U);  // contributing sources
+  std::size_t begin = kRtpHeader + std::size_t{4} * (bytes[0] & 15U);  // contributing sources
   if ((bytes[0] & kExtension) != 0) {
     if (bytes.size() < begin + 4) return std::nullopt;
     begin += 4 + std::size_t{4} * read_u16(bytes, begin + 2);

@@ -45,7 +45,7 @@ class Input {
   Input(const Input&) = delete;
   Input& operator=(const Input&) = delete;
   ~Input() {
-    av_freep(&io_->buffer);
+    av_freep(static_cast<void*>(&io_->buffer));
     avio_context_free(&io_);
   }
 

@@ -71,7 +71,7 @@ std::optional<Address> parse_address(std::string_view url) {
 
 std::string base_url(std::string_view request, std::string_view content_base,
                      std::string_view content_location) {
-  const std::string own(request);
+  std::string own(request);
   const auto authority = own.substr(0, parse_authority(own, kScheme.size()).end);
   for (const auto given : {core::trimmed(content_base), core::trimmed(content_location)}) {
     if (given.empty() || given == "*") continue;

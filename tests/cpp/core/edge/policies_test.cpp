@@ -31,7 +31,7 @@ struct GatedBranch {
   explicit GatedBranch(AddOptions options, Kind kind = Kind::Live) {
     options.name = "sink";
     const auto source = pipeline.add(feed_source(feed, kind));
-    pipeline.add(collect_behind<int>(gate, seen), source, std::move(options));
+    pipeline.add(collect_behind<int>(gate, seen), source, options);
     pipeline.start();
   }
   /// Pushes sample 0 and waits until the sink holds it. From then on the edge fills.
