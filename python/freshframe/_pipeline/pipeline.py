@@ -15,7 +15,7 @@ from .._graph.port import Port, ends, parents
 from .._graph.queue import Queue
 from .._interpreter import fork, log
 from .._interpreter.log import logger
-from . import life
+from . import life, observation
 from .run_by_with import RunByWith
 from .runners import Runners
 from .worker_plans import WorkerPlans
@@ -282,18 +282,12 @@ class Pipeline(RunByWith):
             if progress is False:
                 self.wait()
             else:
-                with fork.loading():
-                    from .._look.progress import report_progress  # noqa: PLC0415
-
-                report_progress(self.wait, self._engine.progress, progress, progress_interval)
+                observation.wait_with_progress(self._engine, self.wait, progress, progress_interval)
         except BaseException:
             self._stop_quietly()
             self._end_run(False)
             raise
-        with fork.loading():
-            from .._look.engine_stats import make_report  # noqa: PLC0415
-
-        report = make_report(self._engine.report())
+        report = observation.report(self._engine)
         self._end_run(report.complete)
         return report
 
@@ -361,26 +355,16 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
-        with fork.loading():
-            from .._look import dashboard  # noqa: PLC0415  (many programs have none)
-
-        wanted = dashboard.Request.of(self._engine, host, port, view, token, source_timeout)
-        return dashboard.serve(self._engine, wanted)
+        return observation.serve(self._engine, host, port, view, token, source_timeout)
 
     @property
     def dashboard(self) -> Dashboard | None:
         """The dashboard that serve() returned, until it is closed."""
-        with fork.loading():
-            from .._look import dashboard  # noqa: PLC0415  (many programs have none)
-
-        return dashboard.of(self._engine)
+        return observation.dashboard_of(self._engine)
 
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop()."""
-        with fork.loading():
-            from .._look.engine_stats import make_stats  # noqa: PLC0415
-
-        return make_stats(self._engine.stats())
+        return observation.stats(self._engine)
 
     def __str__(self) -> str:
         """The graph as text, one edge per line with policy and counts."""
@@ -393,11 +377,7 @@ class Pipeline(RunByWith):
 
     def _repr_html_(self) -> str:
         """The graph as a drawing, for notebooks."""
-        with fork.loading():
-            from .._look import drawing  # noqa: PLC0415  (it loads html, and only notebooks want it)
-
-        link = "" if self.dashboard is None else f"<p>{self.dashboard._repr_html_()}</p>"
-        return drawing.of_stats(self.name, self.stats()) + link
+        return observation.html(self.name, self._engine)
 
     def __reduce__(self) -> Any:
         """Refuses: threads cannot be pickled."""

@@ -1,0 +1,77 @@
+"""What a pipeline shows of itself. The modules are loaded at the first look: many programs have none."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from .. import _native
+from .._graph.port import Port
+from .._interpreter import fork
+
+if TYPE_CHECKING:
+    from .._look.dashboard import Dashboard
+    from .._look.stats import Progress, Report, Stats
+
+
+def stats(engine: _native.Engine) -> Stats:
+    """A snapshot."""
+    with fork.loading():
+        from .._look.engine_stats import make_stats  # noqa: PLC0415
+
+    return make_stats(engine.stats())
+
+
+def report(engine: _native.Engine) -> Report:
+    """The report of a run that has ended."""
+    with fork.loading():
+        from .._look.engine_stats import make_report  # noqa: PLC0415
+
+    return make_report(engine.report())
+
+
+def wait_with_progress(
+    engine: _native.Engine,
+    wait: Callable[[float], bool],
+    progress: Literal[True] | Callable[[Progress], None],
+    interval: float,
+) -> None:
+    """Waits with `wait`, and shows the progress each `interval` seconds."""
+    with fork.loading():
+        from .._look.progress import report_progress  # noqa: PLC0415
+
+    report_progress(wait, engine.progress, progress, interval)
+
+
+def serve(
+    engine: _native.Engine,
+    host: str,
+    port: int,
+    view: Port[Any] | Sequence[Port[Any]] | None,
+    token: str | None,
+    source_timeout: float | None,
+) -> Dashboard:
+    """As Pipeline.serve()."""
+    with fork.loading():
+        from .._look import dashboard  # noqa: PLC0415
+
+    return dashboard.serve(engine, dashboard.Request.of(engine, host, port, view, token, source_timeout))
+
+
+def dashboard_of(engine: _native.Engine) -> Dashboard | None:
+    """The dashboard that serves it."""
+    with fork.loading():
+        from .._look import dashboard  # noqa: PLC0415
+
+    return dashboard.of(engine)
+
+
+def html(name: str, engine: _native.Engine) -> str:
+    """The graph as a drawing, and a link to the dashboard."""
+    with fork.loading():
+        from .._look import drawing  # noqa: PLC0415
+
+    page = dashboard_of(engine)
+    link = "" if page is None else f"<p>{page._repr_html_()}</p>"
+    return drawing.of_stats(name, stats(engine)) + link
