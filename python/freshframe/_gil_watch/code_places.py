@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import site
 import sysconfig
+import threading
 from types import CodeType
 
 Frame = tuple[str, int, str]  # file, line, function
@@ -35,7 +36,13 @@ def names(native: str | None, python: str | None, program: str | None) -> str:
     """The native function, the line that called it and, when that line is a library's, the program's own."""
     named = [python or "unknown"] if native is None else [native]
     if native is not None and python:
-        named.append(f"called at {python}")
+        named.append("called by no line of the program" if _begins_thread(python) else f"called at {python}")
     if program and program != python:
         named.append(f"from {program}")
     return ", ".join(named)
+
+
+def _begins_thread(python: str) -> bool:
+    """Whether it is where threading calls a thread's target, which is native itself."""
+    file, _, function = python.rsplit(":", 2)
+    return file == threading.__file__ and function.rsplit(".", 1)[-1] in ("run", "_bootstrap_inner")

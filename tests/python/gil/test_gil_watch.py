@@ -176,6 +176,20 @@ def test_the_programs_own_line_is_named_beside_that_of_the_standard_library() ->
 
 
 @needs_compiler
+def test_a_native_target_of_a_thread_is_called_by_no_line_of_the_program() -> None:
+    hold = gil_holds.by_ctypes().hold_block
+    with gil.watch() as watch:
+        for _ in range(STALLS):
+            thread = threading.Thread(target=hold, args=(gil_holds.HOLD_MS,))
+            thread.start()
+            while thread.is_alive():
+                time.sleep(0.001)
+    named = [str(stall) for stall in watch.stalls if stall.native == WAYS["ctypes-block"].expected]
+    assert named
+    assert all(text.endswith(", called by no line of the program") for text in named), named
+
+
+@needs_compiler
 def test_a_stall_names_the_system_call_that_took_most_time() -> None:
     twice = gil_holds.by_ctypes().hold_two
     with gil.watch() as watch:
