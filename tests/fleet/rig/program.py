@@ -45,18 +45,19 @@ def _keep(reader: FleetReader, path: Path) -> None:
 
 
 def _keep_ledger(reader: Any, path: Path) -> None:
-    """Writes what the reader's books say of each run when it ends: a line for each end."""
-    end_run = reader._end_run
+    """Writes the reader's record of each run when it ends: a line for each end."""
+    results = reader._results
+    end_run = results.end_run
 
-    def noted(run: tuple[int, int], *, lost: bool, untold: bool = False) -> None:
-        page = reader._books._pages.get(run)
+    def noted(run: tuple[int, int], *, lost: bool, **others: bool) -> None:
+        page = results.books._pages.get(run)
         line = [camera_number(reader._name_of(run[0])), run[1], None if page is None else page.reported, lost]
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        end_run(run, lost=lost, untold=untold)
+        end_run(run, lost=lost, **others)
 
     path.touch()
-    reader._end_run = noted
+    results.end_run = noted
 
 
 def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
