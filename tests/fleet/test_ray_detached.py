@@ -231,6 +231,94 @@ def test_rays_store_is_as_fleets_need_it(cluster: Any) -> None:
         connection.close()
 
 
+_MODULE = """
+import freshframe as ff
+from rigs.fleet import builds as fleet_builds
+
+VERSION = {version}
+
+def build(url):
+    pipeline = ff.Pipeline()
+    ticks = pipeline.add(fleet_builds.Ticks(0.02))
+    return pipeline, {{"versions": pipeline.add(lambda number: VERSION, ticks)}}
+"""
+
+_FIRST = """
+import sys
+import freshframe as ff
+from upgraded_yard import build
+fleet = ff.Fleet(sys.argv[1], name="upgraded", detached=True, on_head=True, runtime_env={"working_dir": "."})
+fleet.add_many({"a": "x", "b": "x"}, build)
+print(fleet.reader("versions", name="log").get(100).value)
+"""
+
+_NEXT = """
+import sys, time
+import freshframe as ff
+from upgraded_yard import build
+with ff.Fleet.connect("upgraded", address=sys.argv[1]) as fleet:
+    reader = fleet.reader("versions", name="log")
+    reader.get(50)
+    began = time.monotonic()
+    fleet.update("a", build)
+    while True:
+        sample = reader.get(50)
+        if sample.camera == "a" and sample.value == 2:
+            break
+    print(f"update: {time.monotonic() - began:.2f} s", file=sys.stderr)
+    began = time.monotonic()
+    fleet.remove("b")
+    while "b" in fleet.stats().cameras:
+        time.sleep(0.02)
+    fleet.add("b", build, "x")
+    while True:
+        sample = reader.get(50)
+        assert (sample.camera, sample.value) != ("a", 1)
+        if sample.camera == "b" and sample.value == 2:
+            break
+    print(f"remove and add: {time.monotonic() - began:.2f} s", file=sys.stderr)
+    print([reader.get(50).value for _ in range(100)] == [2] * 100)
+"""
+
+
+def test_a_program_with_a_newer_module_gives_a_detached_fleet_its_new_code(
+    cluster: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    (tmp_path / "upgraded_yard.py").write_text(_MODULE.format(version=1))
+    try:
+        with start(cluster, _FIRST) as first:
+            assert first.communicate()[0].split()[-1] == "1"
+        (tmp_path / "upgraded_yard.py").write_text(_MODULE.format(version=2))
+        with start(cluster, _NEXT) as following:
+            assert following.communicate()[0].split()[-1] == "True"
+    finally:
+        with ff.Fleet.connect("upgraded", address=cluster.address) as fleet:
+            fleet.shutdown()
+
+
+_OTHER = """
+import sys
+import freshframe
+freshframe.__version__ = "99.1.0"
+import freshframe as ff
+from rigs.fleet import builds as fleet_builds
+fleet = ff.Fleet.connect("yard", address=sys.argv[1])
+print(fleet.stats().cameras["cam"].state in ("running", "waiting"))
+try:
+    fleet.add("other", fleet_builds.ticks, "ticks:0.02")
+except ff.StateError as error:
+    print("and not add cameras" in str(error))
+fleet.close()
+"""
+
+
+def test_a_program_with_another_version_looks_at_a_detached_fleet(cluster: Any, yard: int) -> None:
+    with start(cluster, _OTHER) as other:
+        assert other.communicate()[0].split() == ["True", "True"]
+
+
 def test_a_program_that_uses_ray_client_is_refused(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RAY_ADDRESS", "ray://127.0.0.1:10001")
     with pytest.raises(ff.OptionError, match=r"RAY_ADDRESS is 'ray://127.0.0.1:10001'"):

@@ -85,18 +85,19 @@ def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluste
         fleet.add_many({f"cam{n}": "ticks:0.05" for n in range(6)}, fleet_builds.ticks)
         until(lambda: fleet.stats().states() == {"running": 6}, lambda: f"cameras: {fleet.stats()}")
         assert requests() == []
-        controller, place = fleet._controller, fleet._place
+        controller: Any = fleet._controller
+        place = fleet._place
         assert place is not None
-        times = controller._decisions.times  # type: ignore[union-attr]
+        times = controller.decisions.times
         busy = replace(times, busy=-1.0, ask_after=0.5)
         place._more._times = busy
-        controller._decisions.times = busy  # type: ignore[union-attr]
+        controller.decisions.times = busy
         fleet.add("more", fleet_builds.ticks, "ticks:0.05")
         until(lambda: len(requests()) == 1, lambda: f"the request: {fleet.stats()}")
         (request,) = requests()
         assert request["strategy"] == "STRICT_SPREAD"
         assert len(request["bundles"]) == 3  # the head, the machine, and one more
-        controller._decisions.times = times  # type: ignore[union-attr]
+        controller.decisions.times = times
         node = cluster.add_node(**NODE, labels={"size": "small"})
         try:
             until_agents(fleet, 2)

@@ -14,6 +14,7 @@ reason.
 from __future__ import annotations
 
 import functools
+import importlib
 import inspect
 import io
 import itertools
@@ -50,6 +51,8 @@ fork.in_child(_forked)
 _by_number: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 _numbers: dict[int, int] = {}  # by id()
 _learned: list[Any] = []
+# Classes that a fleet's results name by module and name: their modules are not in sys.modules.
+by_name: weakref.WeakKeyDictionary[type, tuple[str, str]] = weakref.WeakKeyDictionary()
 # The numbers that each other side knows: a worker's parent is 0, the workers of nodes that know none are 1.
 _known: dict[int, set[int]] = {0: set(), 1: set()}
 _next_side = itertools.count(2)
@@ -105,8 +108,11 @@ class _Pickler(pickle.Pickler):
     """Pickles by reference and by number, and stops at an object that the other process cannot resolve."""
 
     known: set[int] = set()  # noqa: RUF012  (set for each pickle)
+    names = False  # classes in by_name go by name
 
     def reducer_override(self, value: Any) -> Any:
+        if self.names and isinstance(value, type) and value in by_name:
+            return _named_class, by_name[value]
         if isinstance(value, type) and _numbers.get(id(value)) in self.known:
             return _definition, (_numbers[id(value)],)
         if isinstance(value, (type, types.FunctionType)) and _travels(value):
@@ -195,15 +201,25 @@ class _Buffers:
         return False
 
 
-def dumps(value: Any, knows: int = 0) -> tuple[bytes | memoryview, ...]:
+def _named_class(module: str, name: str) -> Any:
+    """What the receiver has under this name."""
+    value: Any = importlib.import_module(module)
+    for part in name.split("."):
+        value = getattr(value, part)
+    return value
+
+
+def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | memoryview, ...]:
     """The pickle of a value, then its large buffers. ``knows`` is that of the Definitions of its receiver.
+
+    ``names``: classes in ``by_name`` go by name.
 
     Raises:
         OptionTypeError: It cannot be pickled.
     """
     known = _known[knows]
     try:
-        return _parts(_Pickler, value, known)
+        return _parts(_Pickler, value, known, names)
     except (_Local, pickle.PicklingError, AttributeError, TypeError):
         pass
     try:
@@ -214,11 +230,11 @@ def dumps(value: Any, knows: int = 0) -> tuple[bytes | memoryview, ...]:
         ) from error
 
 
-def _parts(kind: Any, value: Any, known: set[int]) -> tuple[bytes | memoryview, ...]:
+def _parts(kind: Any, value: Any, known: set[int], names: bool = False) -> tuple[bytes | memoryview, ...]:
     buffers = _Buffers()
     stream = io.BytesIO()
     pickler = kind(stream, _PROTOCOL, buffer_callback=buffers)
-    pickler.known = known
+    pickler.known, pickler.names = known, names
     pickler.dump(value)
     return stream.getvalue(), *buffers.kept
 

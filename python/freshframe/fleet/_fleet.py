@@ -234,8 +234,7 @@ class Fleet(ClosedByWith):
 
         It starts once more at its agent, and its present run ends when the new one gives results. An
         exclusive camera is closed first. If the new build fails, the present run goes on, and the start is
-        tried again. An agent keeps what a module had when it imported it: new code comes as a function of the
-        program's own file, as a closure or a partial, or with a new module.
+        tried again. New code of the program's own modules travels with the build.
 
         Args:
             name: Of the camera.

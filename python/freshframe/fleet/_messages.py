@@ -100,6 +100,7 @@ class Build:
     number: int
     known: bytes
     pickled: bytes
+    sources: bytes = b""  # pickled, of modules that the agent may have in another version
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,7 +45,7 @@ class Outlet(Node[Any, None]):
                 f"the output {self._output!r} gives frames, and pictures stay on their machine; give an "
                 "output of results, or one whose node makes bytes of them (a JPEG of sample.frame)"
             )
-        result = packed(pickling.dumps(value))
+        result = packed(pickling.dumps(value, names=True))
         if len(result) > LARGEST:
             self._note_large(len(result))
         stamp = (sample.seq, sample.pts, captured, time.time() - (time.monotonic() - captured))

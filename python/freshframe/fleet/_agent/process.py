@@ -11,6 +11,7 @@ import pickle
 import signal
 import threading
 import time
+import weakref
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -48,6 +49,7 @@ from .built import checked
 from .outlet import add_outlet, final_counts_of
 from .received_build import ReceivedBuild
 from .run import Run, hangs, text_of
+from .sent_modules import SentModules
 from .threads import Crew
 
 _SOCKET = 3
@@ -67,6 +69,8 @@ class _Agent:
         self._hung: dict[int, Run] = {}  # by camera: a build of it has not returned yet
         self._lock = threading.RLock()  # a log line may come at any moment
         self._builds: dict[int, ReceivedBuild] = {}
+        # By their sources, while a build has them.
+        self._versions: weakref.WeakValueDictionary[bytes, SentModules] = weakref.WeakValueDictionary()
         self._crew = Crew(_AT_ONCE, "camera")
 
     def log(self, level: int, logger: str, text: str) -> bool:
@@ -103,8 +107,8 @@ class _Agent:
         match order:
             case Levels(levels):
                 log_to_parent(self, levels)
-            case Build(number, known, pickled):
-                self._builds[number] = ReceivedBuild(known, pickled)
+            case Build(number, known, pickled, sources):
+                self._builds[number] = ReceivedBuild(known, pickled, self._sent_modules(sources))
             case ForgetBuild(number):
                 self._builds.pop(number, None)
             case KeepBuilds(numbers):
@@ -116,6 +120,15 @@ class _Agent:
             case Mark(term):
                 self._tell_started()
                 self._tell(Marked(term))
+
+    def _sent_modules(self, sources: bytes) -> SentModules | None:
+        """Builds of one version share their modules."""
+        if not sources:
+            return None
+        modules = self._versions.get(sources)
+        if modules is None:
+            modules = self._versions[sources] = SentModules(pickle.loads(sources))
+        return modules
 
     def _tell_started(self) -> None:
         """Once more: the controller of before may have ended with the news."""

@@ -9,14 +9,20 @@ from typing import Any
 
 from ..._errors import FreshframeError
 from ..._process import pickling
+from .sent_modules import SentModules
 
 
 class ReceivedBuild:
     """Modules that it imports may take their time, which is that of the cameras that start with it."""
 
-    def __init__(self, known: bytes, pickled: bytes) -> None:
-        """`known`: pickled definitions that it may refer to. `pickled`: the others, and the function."""
+    def __init__(self, known: bytes, pickled: bytes, modules: SentModules | None = None) -> None:
+        """`known`: pickled definitions that it may refer to. `pickled`: the others, and the function.
+
+        `modules`: that came with it.
+        """
         self._pickles = known, pickled
+        self._loads = pickle.loads if modules is None else modules.loads
+        self._modules = modules
         self._lock = threading.Lock()  # held while it is loaded
         self._function: Any = None
 
@@ -30,8 +36,8 @@ class ReceivedBuild:
             if self._function is None:
                 try:
                     known, pickled = self._pickles
-                    pickling.learn(pickle.loads(known))
-                    definitions, function = pickle.loads(pickled)
+                    pickling.learn(self._loads(known))
+                    definitions, function = self._loads(pickled)
                     pickling.learn(definitions)
                 except Exception as error:
                     why = f"{type(error).__name__}: {error}"

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from .sent_builds import ForgottenBuildError
 
+NO_MODULES: Mapping[str, str] = MappingProxyType({})
 _MOST_UNUSED = 64  # functions that no camera has had yet
 
-Pickles = tuple[bytes, bytes]  # of the definitions before it, and of the function
+Pickles = tuple[bytes, ...]  # of the definitions before it, of the function, and of its modules' sources
 
 
 class Builds:
@@ -24,12 +26,31 @@ class Builds:
         self._users: Counter[int] = Counter()  # cameras
         self._unused: dict[int, None] = {}  # the oldest first
         self._outputs: dict[int, list[str]] = {}  # of those that have started
+        self._modules: dict[str, str] = {}  # digests of what agents import, by name; see own_modules.py
 
-    def add(self, known: bytes, pickled: bytes) -> int:
-        """A function: its number, which no other one gets."""
+    def add(
+        self, known: bytes, pickled: bytes, modules: Mapping[str, str] = NO_MODULES, sources: bytes = b""
+    ) -> int:
+        """A function.
+
+        Args:
+            known: Definitions that it may refer to.
+            pickled: The function.
+            modules: Digests of the program's own modules that it needs.
+            sources: These modules; empty: agents import them.
+
+        Returns:
+            Its number, which no other one gets. -1: the sources are needed, since agents have another version
+            of these modules.
+        """
+        is_known = all(self._modules.get(name, digest) == digest for name, digest in modules.items())
+        if not is_known and not sources:
+            return -1
+        if is_known:
+            self._modules.update(modules)
         number = self._next
         self._next += 1
-        self._functions[number] = known, pickled
+        self._functions[number] = known, pickled, b"" if is_known else sources
         self._unused[number] = None
         while len(self._unused) > _MOST_UNUSED:
             self._forget(next(iter(self._unused)))
@@ -98,7 +119,7 @@ class Builds:
 
     def state(self) -> dict[str, Any]:
         """For the next controller, but for the functions."""
-        return {"next": self._next, "outputs": dict(self._outputs)}
+        return {"next": self._next, "outputs": dict(self._outputs), "modules": dict(self._modules)}
 
     def restore(self, state: Mapping[str, Any], functions: Mapping[int, Pickles]) -> None:
         """Of an earlier controller. Its cameras use() them again."""
@@ -106,3 +127,4 @@ class Builds:
         self._functions = dict(functions)
         self._unused = dict.fromkeys(functions)
         self._outputs = dict(state["outputs"])
+        self._modules = dict(state["modules"])

@@ -156,9 +156,11 @@ class Controller:
 
     # ---- cameras
 
-    def add_build(self, known: bytes, pickled: bytes) -> int:
-        """A function that agents get once."""
-        return self.call(lambda: self.parts.builds.add(known, pickled))
+    def add_build(
+        self, known: bytes, pickled: bytes, modules: Mapping[str, str] | None = None, sources: bytes = b""
+    ) -> int:
+        """A function that agents get once. See Builds.add()."""
+        return self.call(lambda: self.parts.builds.add(known, pickled, modules or {}, sources))
 
     def add(self, cameras: Sequence[Spec], build: int, exclusive: bool) -> None:
         """Adds cameras.

@@ -3,15 +3,30 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable
+import pickle
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from ..._errors import FreshframeError, OptionTypeError
 from ..._process import pickling
 from .. import _specs
+from .own_modules import modules_of, specs_of
 
 _MOST_KNOWN = 64  # builds whose functions are kept
 _LARGEST = 32 << 20  # bytes; an agent refuses messages above 64 MiB
+
+
+@dataclass(frozen=True)
+class _Known:
+    build: Any
+    number: int
+    modules: list[str]  # that it needs
+    specs: list[Any]  # a reload of one of them makes another build of it
+
+    @property
+    def is_unchanged(self) -> bool:
+        return all(a is b for a, b in zip(self.specs, specs_of(self.modules), strict=True))
 
 
 class ForgottenBuildError(FreshframeError):
@@ -21,11 +36,14 @@ class ForgottenBuildError(FreshframeError):
 class SentBuilds:
     """The latest of one fleet. A number is a build's for as long as a camera has it."""
 
-    def __init__(self, send: Callable[[bytes, bytes], int]) -> None:
-        """`send`: given the definitions before a build and the pickled build; returns its number."""
+    def __init__(self, send: Callable[[bytes, bytes, Mapping[str, str], bytes], int]) -> None:
+        """`send`: given the definitions before a build, the pickled build, its modules' digests and sources.
+
+        It returns its number, or -1: the sources are needed.
+        """
         self._send = send
         self._definitions = pickling.Definitions()
-        self._known: dict[int, tuple[Any, int]] = {}  # by id()
+        self._known: dict[int, _Known] = {}  # by id()
 
     def number_of(self, build: Any) -> int:
         """The number of a build; a new one is pickled and sent.
@@ -34,8 +52,8 @@ class SentBuilds:
             OptionTypeError: It cannot be called, or cannot go to another process.
         """
         known = self._known.get(id(build))
-        if known is not None and known[0] is build:
-            return known[1]
+        if known is not None and known.build is build and known.is_unchanged:
+            return known.number
         _specs.checked_build(build)
         try:
             before, pickled = self._definitions.pickle(build)
@@ -44,16 +62,18 @@ class SentBuilds:
                 f"build cannot go to another process: {pickling.culprit(build, error)}. Make what it "
                 "needs inside of it"
             ) from error
-        if len(before) + len(pickled) > _LARGEST:
-            size = (len(before) + len(pickled)) / 2**20
-            raise OptionTypeError(
-                f"build has {size:.0f} MiB when it is pickled, at most {_LARGEST >> 20} MiB go to an "
-                "agent. Load what is large inside of it"
-            )
-        number = self._send(before, pickled)
+        _check_size("build", len(before) + len(pickled), "Load what is large inside of it")
+        modules = modules_of(build)
+        digests = {name: module.digest for name, module in modules.items()}
+        number = self._send(before, pickled, digests, b"")
+        if number < 0:
+            sources = {each.name: (each.path, each.is_package, each.source) for each in modules.values()}
+            sent = pickle.dumps(dict(sorted(sources.items())), 5)
+            _check_size("the source of build's modules", len(sent), "Keep what is large in other files")
+            number = self._send(before, pickled, digests, sent)
         while len(self._known) >= _MOST_KNOWN:
             del self._known[next(iter(self._known))]  # it is sent again when it comes again
-        self._known[id(build)] = (build, number)
+        self._known[id(build)] = _Known(build, number, list(modules), specs_of(modules))
         return number
 
     def use(self, build: Any, job: Callable[[int], None]) -> None:
@@ -63,3 +83,11 @@ class SentBuilds:
         except ForgottenBuildError:
             self._known.pop(id(build), None)
             job(self.number_of(build))
+
+
+def _check_size(what: str, size: int, advice: str) -> None:
+    if size > _LARGEST:
+        raise OptionTypeError(
+            f"{what} has {size / 2**20:.0f} MiB when it is pickled, at most {_LARGEST >> 20} MiB go to an "
+            f"agent. {advice}"
+        )

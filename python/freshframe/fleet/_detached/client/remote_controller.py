@@ -98,9 +98,11 @@ class RemoteController:
         """The controller says in time whether it works: stats() fails then."""
         return boot_time()
 
-    def add_build(self, known: bytes, pickled: bytes) -> int:
+    def add_build(
+        self, known: bytes, pickled: bytes, modules: Mapping[str, str] | None = None, sources: bytes = b""
+    ) -> int:
         """A function that agents get once."""
-        return int(self._ask("add_build", known, pickled))
+        return int(self._ask("add_build", known, pickled, dict(modules or {}), sources))
 
     def add(self, cameras: Sequence[tuple[str, str, Mapping[str, str]]], build: int, exclusive: bool) -> None:
         """Adds cameras (name, address, needs)."""

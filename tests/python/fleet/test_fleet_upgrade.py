@@ -1,0 +1,296 @@
+"""A build whose modules have changed runs the new code, beside cameras that run the old one."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.fleet import builds as fleet_builds
+from rigs.fleet.checks import balance, shared_fleet
+from rigs.fleet.yard import Memory, Yard
+from support import until
+
+import freshframe as ff
+from freshframe.fleet._agent.sent_modules import SentModules
+from freshframe.fleet._control import own_modules
+from freshframe.fleet._control.own_modules import modules_of
+from freshframe.fleet._control.sent_builds import SentBuilds
+
+pytestmark = pytest.mark.takes(20)
+
+one_fleet = shared_fleet(agents=2)
+
+_CAMERAS = """
+from dataclasses import dataclass
+
+import freshframe as ff
+from rigs.fleet import builds as fleet_builds
+
+VERSION = {version}
+
+
+@dataclass
+class Tick:
+    version: int
+    helper: int
+    number: int
+
+
+def build(url):
+    def tick(number):
+        import upgraded_helper
+
+        return Tick(VERSION, upgraded_helper.VERSION, number)
+
+    pipeline = ff.Pipeline()
+    return pipeline, {{"upgraded": pipeline.add(tick, pipeline.add(fleet_builds.Ticks(0.02)))}}
+"""
+
+
+class Code:
+    """Modules of the program in a folder, in some version."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, version: int, helper: int) -> Any:
+        (self.folder / "upgraded_cameras.py").write_text(_CAMERAS.format(version=version))
+        (self.folder / "upgraded_helper.py").write_text(f"VERSION = {helper}\n")
+        return self.imported("upgraded_cameras", "upgraded_helper")
+
+    @staticmethod
+    def imported(*names: str) -> Any:
+        """The first of these, as a new program has them."""
+        importlib.invalidate_caches()
+        for name in names:
+            sys.modules.pop(name, None)
+        modules = [importlib.import_module(name) for name in names]
+        return modules[0]
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Code]:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # two versions may be of one second
+    yield Code(tmp_path)
+    for name in [name for name in sys.modules if name.startswith("upgraded_")]:
+        del sys.modules[name]
+
+
+@pytest.fixture
+def fleet(code: Code) -> Iterator[ff.Fleet]:
+    with ff.Fleet("local", agents=1) as fleet:
+        yield fleet
+        balance(fleet)
+
+
+def until_version(reader: Any, camera: str, version: tuple[int, int]) -> Any:
+    found: list[Any] = []
+
+    def comes() -> bool:
+        sample = reader.get(50)
+        found[:] = [sample.value]
+        return sample.camera == camera and (sample.value.version, sample.value.helper) == version
+
+    until(comes, lambda: f"{camera} of {version}: {found}")
+    return found[0]
+
+
+def test_an_update_runs_the_new_code_of_changed_modules_and_other_cameras_keep_the_old(
+    fleet: ff.Fleet, code: Code
+) -> None:
+    with fleet.reader("upgraded") as reader:
+        module = code.write(1, 1)
+        fleet.add_many({"a": "x", "b": "x"}, module.build)
+        until_version(reader, "a", (1, 1))
+        pid = next(iter(fleet.stats().agents.values())).pid
+        module = code.write(2, 1)
+        fleet.update("a", module.build)
+        tick = until_version(reader, "a", (2, 1))
+        assert isinstance(tick, module.Tick)  # the program's own class
+        until_version(reader, "b", (1, 1))
+        module = code.write(2, 3)  # only what is imported within a function
+        fleet.update("a", module.build)
+        until_version(reader, "a", (2, 3))
+        fleet.remove("b")
+        until(lambda: "b" not in fleet.stats().cameras, "the end of the old camera")
+        fleet.add("b", functools.partial(module.build), "x")
+        until_version(reader, "b", (2, 3))
+        assert next(iter(fleet.stats().agents.values())).pid == pid
+
+
+def test_a_module_that_was_reloaded_is_another_build(fleet: ff.Fleet, code: Code) -> None:
+    with fleet.reader("upgraded") as reader:
+        module = code.write(1, 1)
+        fleet.add("a", module.build, "x")
+        until_version(reader, "a", (1, 1))
+        (code.folder / "upgraded_helper.py").write_text("VERSION = 2\n")
+        importlib.reload(sys.modules["upgraded_helper"])
+        fleet.update("a", module.build)  # the same function
+        until_version(reader, "a", (1, 2))
+
+
+def test_a_failure_in_sent_code_shows_its_lines(fleet: ff.Fleet, code: Code) -> None:
+    with fleet.reader("upgraded") as reader:
+        fleet.add("a", code.write(1, 1).build, "x")
+        until_version(reader, "a", (1, 1))
+    code.write(2, 2)
+    (code.folder / "upgraded_cameras.py").write_text("def build(url):\n    raise ValueError('of today')\n")
+    fleet.update("a", code.imported("upgraded_cameras").build)
+    until(
+        lambda: any("failed: ValueError: of today" in event.text for event in fleet.stats().events),
+        lambda: f"the failure: {fleet.stats().events}",
+    )
+    assert fleet.stats().cameras["a"].state == "running"  # the present run goes on
+
+
+# ---- which modules
+
+
+def test_own_modules_are_those_of_the_program_with_what_they_import(code: Code) -> None:
+    build = code.write(1, 1).build
+    assert set(modules_of(build)) >= {"upgraded_cameras", "upgraded_helper", "rigs.fleet.builds", "rigs"}
+    assert set(modules_of(functools.partial(print, build))) >= {"upgraded_cameras", "upgraded_helper"}
+
+    def closure(url: str) -> Any:
+        return build(url)
+
+    assert "upgraded_helper" in modules_of(closure)
+    assert modules_of(json.dumps) == {}
+    assert modules_of(pytest.fail) == {}  # installed
+    assert modules_of(ff.open) == {}
+
+
+def test_a_function_of_the_programs_own_file_names_what_it_imports(code: Code) -> None:
+    code.write(1, 1)
+    space: dict[str, Any] = {"__name__": "__main__"}
+    exec(
+        "import upgraded_helper\ndef build(url):\n    use()\ndef use():\n    import upgraded_cameras\n",
+        space,
+    )
+    assert {"upgraded_cameras", "upgraded_helper"} <= set(modules_of(space["build"]))
+
+
+def test_a_source_is_that_of_the_import_and_not_what_the_file_has_later(code: Code) -> None:
+    build = code.write(1, 1).build
+    before = modules_of(build)["upgraded_helper"].digest
+    (code.folder / "upgraded_helper.py").write_text("VERSION = 5\n")
+    assert modules_of(build)["upgraded_helper"].digest == before
+    importlib.reload(sys.modules["upgraded_helper"])
+    assert modules_of(build)["upgraded_helper"].digest != before
+
+
+# ---- modules that were sent
+
+
+def sent(**sources: str) -> SentModules:
+    return SentModules(
+        {
+            name.replace("__", "."): (f"/nowhere/{name}.py", name == "pack", text)
+            for name, text in sources.items()
+        }
+    )
+
+
+def test_sent_modules_find_each_other_and_everything_else() -> None:
+    modules = sent(
+        pack="from . import one\nfrom .two import name\nimport pack.three\n",
+        pack__one="import json.decoder, pack.two\nfrom pack import two as again\nassert again is pack.two\n",
+        pack__two="from pack import one  # while it runs itself\nname = json = 2\n",
+        pack__three="from json import tool\nfrom collections import *\nvalue = deque\n",
+        alone="import pack.one as first, json\n",
+    )
+    alone = modules.module("alone")
+    assert alone.json is json
+    assert alone.first is modules.module("pack").one
+    assert alone.first.json is json
+    assert modules.module("pack").name == 2
+    assert modules.module("pack.three").tool.__name__ == "json.tool"
+    assert "pack" not in sys.modules
+
+
+def test_a_module_that_fails_is_run_again_and_names_its_line() -> None:
+    modules = sent(bad="import no_such_module_anywhere\n")
+    for _ in range(2):
+        with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere") as raised:
+            modules.module("bad")
+        assert raised.traceback[-1].path or raised.tb
+    with pytest.raises(ImportError):
+        sent(pack="from pack import nothing\n").module("pack")
+
+
+def test_pickles_refer_to_sent_modules(code: Code) -> None:
+    module = code.write(1, 1)
+    pickled = pickle.dumps((module.build, module.Tick, json.dumps))
+    modules = SentModules(
+        {
+            name: (each.path, each.is_package, each.source.replace("= 1", "= 7"))
+            for name, each in modules_of(module.build).items()
+            if name.startswith("upgraded")
+        }
+    )
+    build, tick, dumps = modules.loads(pickled)
+    assert build.__globals__["VERSION"] == 7
+    assert tick is not module.Tick
+    assert dumps is json.dumps
+
+
+# ---- the controller
+
+
+def test_a_controller_asks_for_sources_of_modules_that_agents_have_otherwise_also_after_a_restart(
+    code: Code,
+) -> None:
+    store = Memory()
+    first = Yard(store)
+    try:
+        SentBuilds(first.controller.controller.add_build).number_of(code.write(1, 1).build)
+        assert first.parts.builds.function(0)[2] == b""
+        first.controller.write_through()
+        later = Memory()
+        later.values = dict(store.values)
+        second = Yard(later, restored=True)
+        try:
+            number = SentBuilds(second.controller.controller.add_build).number_of(code.write(2, 1).build)
+            sources = pickle.loads(second.parts.builds.function(number)[2])
+            assert "VERSION = 2" in sources["upgraded_cameras"][2]
+            assert set(sources) >= {"upgraded_helper", "rigs.fleet.builds"}
+        finally:
+            second.end()
+    finally:
+        first.end()
+
+
+def test_sources_that_are_too_large_are_refused(code: Code, monkeypatch: pytest.MonkeyPatch) -> None:
+    yard = Yard(Memory())
+    try:
+        builds = SentBuilds(yard.controller.controller.add_build)
+        builds.number_of(code.write(1, 1).build)
+        code.write(2, 1)
+        (code.folder / "upgraded_helper.py").write_text(f"VERSION = '{'x' * (33 << 20)}'\n")
+        build = code.imported("upgraded_cameras", "upgraded_helper").build
+        with pytest.raises(ff.OptionTypeError, match="the source of build's modules has 33 MiB"):
+            builds.number_of(build)
+    finally:
+        yard.end()
+
+
+def test_builds_of_unchanged_modules_are_sent_once() -> None:
+    sends: list[bytes] = []
+
+    def send(known: bytes, pickled: bytes, modules: Any, sources: bytes) -> int:
+        sends.append(sources)
+        return len(sends) - 1
+
+    builds = SentBuilds(send)
+    assert builds.number_of(fleet_builds.ticks) == builds.number_of(fleet_builds.ticks) == 0
+    assert sends == [b""]
+    assert own_modules.modules_of(fleet_builds.ticks)
