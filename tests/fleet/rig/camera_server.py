@@ -163,7 +163,8 @@ class _Cameras:
                 b"HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\n"
                 b"Content-Type: multipart/x-mixed-replace; boundary=" + _BOUNDARY.encode() + b"\r\n\r\n"
             )
-            left = asyncio.ensure_future(reader.read())  # ends when the client leaves
+            left = asyncio.ensure_future(reader.read())  # ends when the client leaves, perhaps with a reset
+            left.add_done_callback(lambda end: end.cancelled() or end.exception())
             while not left.done():
                 now = time.monotonic()
                 frame = int((now - self._start) * self._fps) + 1
