@@ -318,8 +318,8 @@ class _Agent:
     def _tell_losses(self, run: Run) -> None:
         """Of what renewals do not have."""
         counts = Counter(too_large=sum(outlet.too_large for outlet in run.outlets))
-        if run.running and counts != run.told:
-            run.told = counts
+        if run.running and counts != run.reported:
+            run.reported = counts
             self._tell(Counts(run.key, dict(counts)))
 
     def _finish(self, run: Run) -> None:

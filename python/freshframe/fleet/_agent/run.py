@@ -32,7 +32,7 @@ class Run:
     pipeline: Pipeline | None = None
     outlets: list[Outlet] = field(default_factory=list)
     outputs: list[str] = field(default_factory=list)
-    told: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
+    reported: Counter[str] = field(default_factory=Counter)  # the counts that the controller has
     began: float | None = None  # when its build was loaded and called
     thread: int = 0  # that starts or closes it
     hung: bool = False  # its start has taken too long

@@ -1,4 +1,4 @@
-"""What a controller knows of its cameras beside its decisions: names, addresses, builds and counts."""
+"""The cameras of a controller: names, addresses, builds and counts. Its decisions have the rest."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

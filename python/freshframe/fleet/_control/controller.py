@@ -62,7 +62,7 @@ class Controller:
         parts.links.on_message = hearing.take
         parts.links.on_end = self.actions.bury
         parts.adoption.begin(parts)
-        parts.decisions.holds = parts.adoption.why_held
+        parts.decisions.state.holds = parts.adoption.why_held
         self._open: dict[int, FleetReader] = {}  # readers, by number
         self._life = Life(parts, self.actions)
         self._life.start()
@@ -134,7 +134,7 @@ class Controller:
         """Adds an agent."""
 
         def add() -> None:
-            self.decisions.can_add_agents = True  # all that it takes is a process
+            self.decisions.state.can_add_agents = True  # all that it takes is a process
             self.decisions.add_agent(name, labels, boot_time())
 
         self.call(add)

@@ -32,7 +32,7 @@ class Hearing:
             self.hear(link, message, boot_time())
 
     def renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
-        """An agent asks for its lease, and says what it does."""
+        """An agent asks for its lease. The message has the records of its cameras and outboxes."""
         parts = self._parts
         for record in message.last:
             parts.readers.end_outbox(record)

@@ -105,7 +105,7 @@ class Link:
                 sent = self.socket.send(self._outgoing)
             except BlockingIOError:
                 return
-            except OSError:  # it has gone, and the end of its process says how
+            except OSError:  # it has gone, and its process ends with a status
                 self._outgoing.clear()
                 return
             del self._outgoing[:sent]
@@ -159,7 +159,7 @@ class Link:
     # ---- renewals
 
     def note_renewal(self, renewal: Renewal, now: float) -> None:
-        """What the agent says of itself."""
+        """Keeps the newest records of the agent."""
         self.cameras = renewal.cameras
         self.answers = renewal.answers
         self.outboxes = renewal.outboxes

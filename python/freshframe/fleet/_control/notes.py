@@ -1,4 +1,4 @@
-"""What a fleet says of itself: its events and its log lines, both without passwords."""
+"""A fleet's events and log lines, both without passwords."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -37,7 +37,8 @@ class Notes:
         for when, about, text in self._decisions.events:
             self._events.append(FleetEvent(when + offset, about, masked(text)))
         self._decisions.events.clear()
-        warnings, self._decisions.warnings = self._decisions.warnings, []
+        state = self._decisions.state
+        warnings, state.warnings = state.warnings, []
         for text in warnings:
             self.log(logging.WARNING, "freshframe", f"fleet {self._name!r}: {text}")
         return list(self._events)

@@ -171,8 +171,8 @@ class Readers:
         for reader in self:
             for run in link.all_runs():
                 build = link.runs.get(run)
-                untold = build is not None and self._builds.may_give(build, reader.output)
-                reader.end_run(run, lost=True, untold=untold)
+                unreported = build is not None and self._builds.may_give(build, reader.output)
+                reader.end_run(run, lost=True, unreported=unreported)
 
     def cameras(self) -> set[int]:
         """Numbers of the cameras whose results wait here."""

@@ -56,7 +56,7 @@ def shown_run(camera: Camera) -> Run:
 
 
 def _state(camera: Camera, record: Any, answer: str) -> tuple[ShownState, str]:
-    """The shown state, and why. A pipeline that runs says nothing of its camera."""
+    """The shown state, and why. A camera may be away while its pipeline runs."""
     if camera.hangs:
         return "failed", camera.why
     if camera.moving is None and camera.state != "running":

@@ -41,9 +41,9 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
 
     Nothing is given away before the agents have had time to report.
     """
-    decisions.resumed = now
+    decisions.state.resumed = now
     for each in agents:
-        machine = decisions.machine(each.get("machine", ""))
+        machine = decisions.state.machine(each.get("machine", ""))
         decisions.agents[each["name"]] = Agent(
             each["name"],
             dict(each["labels"]),
@@ -61,7 +61,7 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
             seen_ended=not each["launched"],
         )
         decisions.agents[each["name"]].note_load(1.0)  # takes none before it has reported
-        decisions.placed[each["name"]] = set()
+        decisions.state.placed[each["name"]] = set()
     for each in cameras:
         fields = dict(each)
         former = fields.pop("former", None)
@@ -69,14 +69,14 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
         decisions.cameras[camera.number] = camera
         agent = decisions.agents.get(camera.agent or "")
         if agent is not None and agent.state == "up" and camera.state in ("starting", "running", "closing"):
-            decisions.placed[agent.name].add(camera.number)
+            decisions.state.placed[agent.name].add(camera.number)
         else:
             camera.agent = None
             if camera.state in ("starting", "running", "closing"):
                 camera.state = "unplaced"
         if camera.state != "running":
-            decisions.restless.add(camera.number)
-        decisions.suspects.remember(camera)
+            decisions.state.restless.add(camera.number)
+        decisions.state.suspects.remember(camera)
         if former is not None:
             _resume(decisions, camera, *former)
 
@@ -85,7 +85,7 @@ def _resume(decisions: Decisions, camera: Camera, agent: str, run: Run, closing:
     """Its former run goes on, if there may be a process that has it."""
     there = decisions.agents.get(agent)
     if there is not None and there.state == "up":
-        decisions.handovers.resume(camera, Former(agent, run, closing=closing, stays=stays))
+        decisions.state.handovers.resume(camera, Former(agent, run, closing=closing, stays=stays))
 
 
 def why_held(camera: Camera, times: Times, left_over: Collection[str], restarted: float, now: float) -> str:
@@ -104,11 +104,11 @@ def report(
     The newest epoch of a camera is the one that goes on, and its former run goes on beside it.
     """
     actions: list[Action] = []
-    placed = decisions.placed
+    placed = decisions.state.placed
     listed: dict[int, set[int]] = {}
     for number, epoch in runs:
         listed.setdefault(number, set()).add(epoch)
-    decisions.handovers.end_missing(name, listed, now)
+    decisions.state.handovers.end_missing(name, listed, now)
     for number, epochs in listed.items():
         camera = decisions.cameras.get(number)
         if camera is None:
@@ -117,8 +117,8 @@ def report(
         newest = max((each for each in epochs if former is None or former.run != (number, each)), default=0)
         if newest and newest >= camera.epoch:
             actions += _take(decisions, camera, name, newest, now, started)
-    decisions.overlaps.end(name, now)  # its answer closes the cameras that were given away meanwhile
-    decisions.note(now, name, f"adopted with {len(placed[name])} cameras")
+    decisions.state.overlaps.end(name, now)  # its answer closes the cameras that were given away meanwhile
+    decisions.state.note(now, name, f"adopted with {len(placed[name])} cameras")
     for number in sorted(placed[name]):
         camera = decisions.cameras[number]
         if camera.epoch not in listed.get(number, ()):
@@ -132,20 +132,20 @@ def _take(
     """A run that was reported becomes the camera's present one, or its former one if its build is old."""
     is_running = (camera.number, epoch) in started or (camera.state == "running" and epoch == camera.epoch)
     if camera.agent is not None:
-        decisions.placed[camera.agent].discard(camera.number)
+        decisions.state.placed[camera.agent].discard(camera.number)
     camera.starts += epoch > camera.epoch  # one that was not written down
     camera.agent, camera.epoch = name, epoch
-    decisions.placed[name].add(camera.number)
+    decisions.state.placed[name].add(camera.number)
     if camera.removed or camera.state == "closing":
         hangs, then, why = camera.hangs, camera.then, camera.why
-        actions = decisions.close_run(camera, now)
+        actions = decisions.state.close_run(camera, now)
         camera.hangs, camera.then, camera.why = hangs, then, why
         return actions
     state: CameraState = "running" if is_running or epoch <= camera.renewed else "starting"
     if camera.state != state:
-        decisions.enter(camera, state, now)
+        decisions.state.enter(camera, state, now)
     if epoch <= camera.renewed:
-        actions = decisions.send_away(camera, now)
+        actions = decisions.state.send_away(camera, now)
         if camera.former is not None:
             camera.former.stays = True
         return actions

@@ -76,14 +76,14 @@ class Books:
             page.reported, page.full, page.expired = reported, full, expired
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
 
-    def end(self, run: Run, *, lost: bool, untold: bool = False) -> None:
+    def end(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """There are no more records of this run. The results that wait there are lost with its agent.
 
-        ``untold``: it may have had results here though nothing was ever told of them.
+        ``unreported``: it may have had results here, and no record of them has come.
         """
         page = self._pages.pop(run, None)
         if page is None:
-            self._closed.unreported_possible += untold
+            self._closed.unreported_possible += unreported
             return
         closed = self._closed
         closed.reported += page.reported

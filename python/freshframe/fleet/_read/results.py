@@ -85,10 +85,10 @@ class Results:
         with self.changed:
             self.books.note_all(records)
 
-    def end_run(self, run: Run, *, lost: bool, untold: bool = False) -> None:
+    def end_run(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """As Books.end()."""
         with self.changed:
-            self.books.end(run, lost=lost, untold=untold)
+            self.books.end(run, lost=lost, unreported=unreported)
 
     def is_flushed(self, run: Run) -> bool:
         """Whether nothing waits in this run's outbox."""

@@ -28,7 +28,7 @@ class Restarted:
         self.now = 0.0
         self.left_over = {"a", "b"}
         self.decisions = Decisions(lambda: next(numbers))
-        self.decisions.holds = lambda camera, at: adoption.why_held(
+        self.decisions.state.holds = lambda camera, at: adoption.why_held(
             camera, self.decisions.times, self.left_over, 0.0, at
         )
         agents = [{"name": name, "labels": {}, "launched": True, "draining": False} for name in "ab"]

@@ -64,7 +64,7 @@ def test_one_of_many_cameras_that_crashes_agents_is_found_and_held(culprit: int,
     assert len(before_it_was_found) < 24
     late = [when for when in world.crashes if when > world.now - 300]
     assert len(late) <= 2
-    assert any("is held for" in text and "signal 11" in text for text in world.decisions.warnings)
+    assert any("is held for" in text and "signal 11" in text for text in world.decisions.state.warnings)
 
 
 def test_a_new_camera_among_sound_ones_is_found_at_the_second_crash() -> None:
@@ -147,7 +147,7 @@ def test_a_crash_that_names_its_camera_accuses_no_other() -> None:
 
 def test_a_culprit_has_an_agent_of_its_own_where_one_can_be_made() -> None:
     world = Crashing(2, 20, {})
-    world.decisions.can_add_agents = True
+    world.decisions.state.can_add_agents = True
     world.after = {7: 5.0}
     camera = world.cameras[7]
     assert camera.agent is not None
@@ -166,7 +166,7 @@ def test_a_culprit_has_an_agent_of_its_own_where_one_can_be_made() -> None:
 
 def test_one_agent_gets_a_second_one_for_half_of_the_suspects() -> None:
     world = Crashing(1, 8, {7: 15.0})
-    world.decisions.can_add_agents = True
+    world.decisions.state.can_add_agents = True
     world.run(200)
     assert world.held == {7} or world.cameras[7].holds
     assert {"agent0", "extra0"} <= set(world.decisions.agents)
@@ -202,7 +202,7 @@ def test_one_crash_has_no_consequence() -> None:
     world.do(world.decisions.gone("agent0", world.now, "exited with status 1", crashed=True))
     world.run(0.2)
     assert world.running == 10
-    assert not world.decisions.warnings
+    assert not world.decisions.state.warnings
 
 
 def test_suspects_that_wait_for_their_trial_say_so() -> None:

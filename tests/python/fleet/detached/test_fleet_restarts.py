@@ -52,7 +52,7 @@ def test_a_build_of_a_controller_that_was_killed_is_not_taken_for_the_next_ones(
         (key,) = pickle.loads(third.before)["builds"].values()
         build = third.read_build(key)
         assert build is not None
-        assert pickle.loads(build) == (b"", b"of the second")
+        assert pickle.loads(build) == (b"", b"of the second", b"")
     finally:
         second.end()
 
@@ -239,13 +239,13 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
         with parts.loop.lock:
             decisions, now = parts.decisions, clock()
             decisions.agents["a"] = Agent("a", {}, state="up", heard=now, python_ran=now)
-            decisions.placed["a"] = {0, 1}
+            decisions.state.placed["a"] = {0, 1}
             for number, exclusive in ((0, True), (1, False)):
                 decisions.cameras[number] = Camera(
                     number, str(number), {}, exclusive, "running", agent="a", epoch=5
                 )
             parts.links.on_message(link, _wire.Renewal(1, 0.0, 0.0, {}, *none))
-            del decisions.agents["a"], decisions.placed["a"]
+            del decisions.agents["a"], decisions.state.placed["a"]
             decisions.cameras.clear()
         return sent[-1]
 
@@ -331,7 +331,13 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
         cameras=cameras,
         readers=readers,
         addresses={"next": 2, "known": {0: ("0", "x", 0), 1: ("1", "x", 1)}, "gone": {}},
-        **{"builds of cameras": {"next": 2, "outputs": {0: ["ticks"], 1: ["ticks", "faces"]}}},
+        **{
+            "builds of cameras": {
+                "next": 2,
+                "outputs": {0: ["ticks"], 1: ["ticks", "faces"]},
+                "modules": {},
+            }
+        },
         runs={(0, 5): 0, (1, 6): 1},
     ).controller.controller
     (link,) = controller.links

@@ -48,8 +48,8 @@ class AgentsOfBefore:
         self._left_over: set[str] = set()  # agents of before that have neither reported nor ended
         self._unmarked: set[str] = set()  # of these, those that are connected and have not reported
         self._started: dict[str, set[Run]] = {}  # runs of these, which the agent has said to run
-        self._intended: dict[str, int] = {}  # agents to be launched, by the change that says so
-        self._updated: dict[int, int] = {}  # cameras with another build, by the change that says so
+        self._intended: dict[str, int] = {}  # agents to be launched, and the number of that change
+        self._updated: dict[int, int] = {}  # cameras with another build, and the number of that change
 
     def begin(self, parts: Parts) -> None:
         """Of this controller."""
@@ -114,6 +114,9 @@ class AgentsOfBefore:
 
     def updated(self, number: int) -> None:
         """The next controller must know which of the camera's starts have the new build."""
+        self._updated = {
+            each: change for each, change in self._updated.items() if not self._kept.is_written(change)
+        }
         self._updated[number] = self._kept.change()
 
     def note_written(self) -> None:

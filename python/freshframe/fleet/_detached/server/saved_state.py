@@ -1,4 +1,4 @@
-"""What a detached fleet's controller tells the next one: its agents, cameras, builds and readers."""
+"""The kept state of a detached fleet's controller: its agents, cameras, builds and readers."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

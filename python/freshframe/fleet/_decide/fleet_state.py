@@ -1,0 +1,163 @@
+"""The state of a fleet, on which decisions are made, and its smallest steps."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+
+from . import placement
+from .handovers import Handovers
+from .model import Action, Agent, Camera, CameraState, Machine, Run, Times
+from .overlaps import Overlaps
+from .suspects import Suspects
+
+
+class FleetState:
+    """Agents, cameras and where they are.
+
+    ``next_epoch`` gives an epoch above all earlier ones. ``is_flushed`` says whether a run has no results in
+    an outbox.
+    """
+
+    def __init__(
+        self,
+        next_epoch: Callable[[], int],
+        is_flushed: Callable[[Run], bool] = lambda run: True,
+        times: Times | None = None,
+    ) -> None:
+        """Nothing yet."""
+        self.times = times or Times()
+        self.agents: dict[str, Agent] = {}
+        self.cameras: dict[int, Camera] = {}
+        self.events: list[tuple[float, str, str]] = []  # when, about what, text; taken by the controller
+        self.warnings: list[str] = []  # for the log; taken by the controller
+        self.can_add_agents = False  # the controller can start more than those that it was given
+        self.holds: Callable[[Camera, float], str] = lambda camera, now: ""  # why a camera must not start yet
+        self.next_epoch = next_epoch
+        self.is_flushed = is_flushed
+        self.resumed = float("-inf")  # the latest end of an own pause
+        self.placed: dict[str, set[int]] = {}  # cameras by agent
+        self.restless: set[int] = set()  # cameras that tick() has to look at
+        self.suspects = Suspects(self.times)
+        self.overlaps = Overlaps()
+        self.handovers = Handovers(self.times, is_flushed)
+
+    def machine(self, name: str) -> Machine | None:
+        """The machine of this name, which its agents share."""
+        there = (agent.machine for agent in self.agents.values() if agent.machine is not None)
+        return next((each for each in there if each.name == name), Machine(name)) if name else None
+
+    def add_agent(self, name: str, labels: Mapping[str, str], now: float, machine: str = "") -> None:
+        """Adds an agent. ``machine``: of several; empty: it is alone on its own."""
+        shared = self.machine(machine)
+        self.agents[name] = Agent(name, dict(labels), launch_at=now, added=now, machine=shared)
+        self.placed[name] = set()
+
+    def drop_agent(self, name: str) -> None:
+        """It is no more."""
+        self.agents[name].note_load(0.0)
+        del self.agents[name], self.placed[name]
+
+    def allowed(self, name: str) -> list[Run]:
+        """The runs that an agent may have: the list of its answer."""
+        placed = map(self.cameras.__getitem__, sorted(self.placed[name]))
+        runs = [(each.number, each.epoch) for each in placed if each.state in ("starting", "running")]
+        return runs + self.handovers.runs(name)
+
+    def without_room(self) -> list[Mapping[str, str]]:
+        """What cameras need that wait for another machine."""
+        return [
+            self.cameras[number].needs
+            for number in self.restless
+            if self.cameras[number].state == "unplaced"
+            and not self.cameras[number].removed
+            and placement.lacks_room(self.cameras[number], self.agents.values(), self.times)
+        ]
+
+    def cameras_at(self, agent: Agent) -> Iterator[Camera]:
+        """Those that run on it, or are placed there."""
+        return (self.cameras[number] for number in self.placed[agent.name])
+
+    def cameras_of(self, name: str) -> int:
+        """How many cameras an agent has."""
+        return len(self.placed[name]) + self.handovers.count(name)
+
+    def current(self, run: Run) -> Camera | None:
+        """The camera whose present run this is."""
+        camera = self.cameras.get(run[0])
+        return camera if camera is not None and camera.epoch == run[1] and camera.agent is not None else None
+
+    def enter(self, camera: Camera, state: CameraState, now: float, why: str = "") -> None:
+        """Its state changes."""
+        if camera.state != state:
+            camera.since = now
+        camera.state = state
+        camera.why = why
+        camera.hangs = False
+        if state in ("closing", "unplaced", "failed") or camera.removed:
+            self.restless.add(camera.number)
+        else:
+            self.restless.discard(camera.number)
+
+    def close_run(self, camera: Camera, now: float) -> list[Action]:
+        """Its present run is closed."""
+        self.enter(camera, "closing", now)
+        camera.closed_at = None
+        camera.then = "unplaced"
+        camera.retry_at = now
+        assert camera.agent is not None
+        return [Action("stop", camera.agent, camera.number, camera.epoch)]
+
+    def send_away(self, camera: Camera, now: float) -> list[Action]:
+        """It leaves its agent. One that allows several sessions starts elsewhere first."""
+        if camera.exclusive or camera.state != "running" or camera.former is not None:
+            return self.close_run(camera, now)
+        assert camera.agent is not None
+        self.placed[camera.agent].discard(camera.number)
+        self.handovers.begin(camera)
+        camera.retry_at = now
+        self.enter(camera, "unplaced", now, "it moves")
+        return []
+
+    def lose(self, camera: Camera, now: float, why: str) -> None:
+        """It has no agent any more."""
+        camera.agent = None
+        then = camera.then if camera.state == "closing" else "unplaced"
+        self.enter(camera, then, now, why)
+        camera.retry_at = max(camera.retry_at, now) if then == "failed" else now
+
+    def leave(self, camera: Camera, agent: Agent, now: float, why: str) -> None:
+        """Gives it away though its agent was not seen to end."""
+        self.placed[agent.name].discard(camera.number)
+        self.overlaps.leave(camera, agent.name)
+        self.lose(camera, now, why)
+
+    def leave_formers(self, agent: str, now: float) -> None:
+        """The former runs on an agent may be there still."""
+        for camera in self.handovers.drop(agent):
+            self.overlaps.leave(camera, agent)
+            if camera.agent is not None:
+                self.overlaps.placed(camera, now)
+
+    def look_at_unplaced(self) -> None:
+        """There may be an agent for them now."""
+        for camera in self.cameras.values():
+            if camera.state == "unplaced":
+                self.restless.add(camera.number)
+
+    def finished(self, now: float) -> list[Action]:
+        """Cameras that were removed and run nowhere any more."""
+        actions = []
+        for number in [number for number in self.restless if self.cameras[number].removed]:
+            camera = self.cameras[number]
+            if camera.state in ("unplaced", "failed", "ended") and camera.former is None:
+                del self.cameras[number]
+                self.suspects.forget(number)
+                self.restless.discard(number)
+                actions.append(Action("gone", camera=number, epoch=camera.epoch))
+                self.note(now, camera.name, "removed")
+        return actions
+
+    def note(self, now: float, about: str, text: str) -> None:
+        """Adds an event."""
+        self.events.append((now, about, text))
