@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -66,7 +67,8 @@ class InAFleet:
 
     def results(self) -> Iterator[tuple[str, float]]:
         """As Running has it."""
-        for sample in self._reader:
+        while True:
+            sample = self._reader.get(LONGEST_START)
             yield sample.camera, sample.age
 
     def close(self) -> None:
@@ -132,6 +134,10 @@ def kinds_of(with_ray: bool) -> Iterator[dict[str, Callable[[Mapping[str, str]],
         return
     from freshframe.fleet._machines.ray_connection import RayConnection  # noqa: PLC0415
 
+    # Ray's workers import this folder's modules, too.
+    os.environ["PYTHONPATH"] = os.pathsep.join(
+        [str(Path(__file__).resolve().parent), *filter(None, sys.path)]
+    )
     with ray_cluster() as nodes:
         RayConnection(nodes.address, None)  # for all of them: this program's own
         yield kinds | {"fleet on Ray": partial(InAFleet, where=nodes.address), "Ray by hand": RayByHand}
