@@ -222,7 +222,7 @@ def test_a_module_that_fails_is_run_again_and_names_its_line() -> None:
     for _ in range(2):
         with pytest.raises(ModuleNotFoundError, match="no_such_module_anywhere") as raised:
             modules.module("bad")
-        assert raised.traceback[-1].path or raised.tb
+        assert "<module>" in [entry.name for entry in raised.traceback]  # its line
     with pytest.raises(ImportError):
         sent(pack="from pack import nothing\n").module("pack")
 
