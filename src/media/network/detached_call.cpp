@@ -7,7 +7,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <utility>
@@ -32,6 +34,12 @@ class LeftThreads {
     threads_.push_back(std::move(thread));
   }
 
+  [[nodiscard]] bool have_ended() const {
+    const std::lock_guard lock(mutex_);
+    return std::ranges::all_of(
+        threads_, [](const LeftThread& one) { return one.ended->load(std::memory_order_acquire); });
+  }
+
   void join_ended() {
     const std::lock_guard lock(mutex_);
     const auto first = std::partition(threads_.begin(), threads_.end(), [](const LeftThread& one) {
@@ -42,9 +50,25 @@ class LeftThreads {
   }
 
  private:
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<LeftThread> threads_;  // guarded by mutex_
 };
+
+/// The process ends. Libraries that a call may be using, such as those of TLS, are taken down next, and most
+/// calls end within this time.
+void wait_for_left_calls() {
+  constexpr auto kLongest = std::chrono::milliseconds(150);
+  const auto deadline = std::chrono::steady_clock::now() + kLongest;
+  const auto& left = forks::PerProcess<LeftThreads>::get();
+  while (!left.have_ended() && std::chrono::steady_clock::now() < deadline) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+  }
+}
+
+void wait_for_left_calls_at_exit() {
+  static std::atomic<bool> registered{false};
+  if (!registered.exchange(true)) static_cast<void>(std::atexit(&wait_for_left_calls));
+}
 
 }  // namespace
 
@@ -110,6 +134,7 @@ DetachedCall::~DetachedCall() {
   if (wait(TimePoint{}, {})) {
     thread_.join();
   } else {
+    wait_for_left_calls_at_exit();
     forks::PerProcess<LeftThreads>::get().add({std::move(thread_), {shared_, &shared_->ended}});
   }
 }

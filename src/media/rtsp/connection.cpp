@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <exception>
 #include <functional>
 #include <utility>
@@ -56,13 +57,14 @@ Connection::Connection(const LiveUrl& url, const OpenOptions& options, const Con
       counters_(context.counters),
       memory_(memory),
       stop_(context.stop),
-      counted_(gate),
+      counted_(std::make_shared<const core::CountedSession>(gate)),
       waiter_(ending_.get_token(), gate),
       on_stop_(context.stop, [this] { ending_.request_stop(); }) {
   memory_.trouble.reset();
   try {
     waiter_.check();
-    session_ = std::make_unique<Session>(address_of(url), session_options(client_, memory_), waiter_, clock_);
+    session_ = std::make_unique<Session>(address_of(url), session_options(client_, memory_), waiter_, clock_,
+                                         counted_);
     open(after(options.open_timeout));
   } catch (const Fault& fault) {
     fail(fault, "cannot open");
@@ -179,8 +181,10 @@ void Connection::read() noexcept {
 
 std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& context) {
   auto& book = context.counters.source();
-  const auto deadline = after(options_.read_timeout);
-  const auto quiet = after(quiet_limit(interval_.seconds(), options_.read_timeout));
+  // Not from now on: decoding takes time, too.
+  const auto since = pictures_.newest().value_or(std::chrono::steady_clock::now());
+  const auto deadline = since + to_duration(Seconds(options_.read_timeout));
+  const auto quiet = since + to_duration(Seconds(quiet_limit(interval_.seconds(), options_.read_timeout)));
   std::optional<Picture> picture;
   try {
     picture = pictures_.take(quiet, context.stop);

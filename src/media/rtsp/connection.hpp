@@ -87,8 +87,8 @@ class Connection final : public PacketConnection, private PacketSink {
   NodeCounters& counters_;
   Memory& memory_;
   const std::stop_token stop_;
-  const core::CountedSession counted_;  // ends after session_
-  std::stop_source ending_;             // by a stop, or by the destructor
+  const std::shared_ptr<const core::CountedSession> counted_;  // ends after the server's session
+  std::stop_source ending_;                                    // by a stop, or by the destructor
   Waiter waiter_;
   std::unique_ptr<Session> session_;
   Media media_;

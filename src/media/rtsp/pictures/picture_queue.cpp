@@ -3,6 +3,7 @@
 #include "media/rtsp/pictures/picture_queue.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 namespace freshframe::media::rtsp {
@@ -16,6 +17,7 @@ std::size_t size_of(const Picture& picture) {
 
 std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   const std::lock_guard lock(mutex_);
+  newest_ = std::chrono::steady_clock::now();
   if (waits_for_key_ && !picture.key && now - waits_since_ < kLongestForKey) {
     note_drop_locked(picture);
     return 1;
@@ -71,6 +73,11 @@ void PictureQueue::end(std::exception_ptr why) {
   ended_ = true;
   why_ = std::move(why);
   changed_.notify_one();
+}
+
+std::optional<TimePoint> PictureQueue::newest() const {
+  const std::lock_guard lock(mutex_);
+  return newest_;
 }
 
 std::optional<Picture> PictureQueue::take(TimePoint deadline, const std::stop_token& stop) {

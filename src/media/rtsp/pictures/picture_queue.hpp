@@ -32,6 +32,9 @@ class PictureQueue {
   /// end.
   [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop);
 
+  /// When the newest picture was put in, in real time; nullopt: none was.
+  [[nodiscard]] std::optional<TimePoint> newest() const;
+
   static constexpr Seconds kLongestWait{1};
   static constexpr Seconds kLongestWithoutKey{5};
   static constexpr std::size_t kMostBytes = 32U << 20U;
@@ -50,15 +53,16 @@ class PictureQueue {
   [[nodiscard]] bool has_key_locked() const;
   std::uint64_t drop_locked();
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable_any changed_;
-  std::deque<Picture> pictures_;  // guarded by mutex_
-  Gap gap_;                       // guarded by mutex_
-  std::size_t bytes_ = 0;         // guarded by mutex_
-  bool waits_for_key_ = false;    // guarded by mutex_
-  TimePoint waits_since_{};       // guarded by mutex_
-  bool ended_ = false;            // guarded by mutex_
-  std::exception_ptr why_;        // guarded by mutex_
+  std::deque<Picture> pictures_;     // guarded by mutex_
+  Gap gap_;                          // guarded by mutex_
+  std::size_t bytes_ = 0;            // guarded by mutex_
+  bool waits_for_key_ = false;       // guarded by mutex_
+  TimePoint waits_since_{};          // guarded by mutex_
+  bool ended_ = false;               // guarded by mutex_
+  std::optional<TimePoint> newest_;  // guarded by mutex_
+  std::exception_ptr why_;           // guarded by mutex_
 };
 
 }  // namespace freshframe::media::rtsp

@@ -163,22 +163,23 @@ void Dialogue::read(const OnPacket& on_packet) {
   if (closed) throw Fault(Trouble::Lost, "the server ended the stream or closed the connection", ECONNRESET);
 }
 
-void Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline) noexcept {
+bool Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline) noexcept {
   try {
-    int sequence = send(method, url, {});
-    while (std::chrono::steady_clock::now() < deadline) {
+    if (farewell_ == 0) farewell_ = send(method, url, {});
+    do {
       while (const auto message = next_message([](const Interleaved&) {})) {
-        if (message->sequence() != sequence) continue;
-        if (message->status != kUnauthorized || !accept(*message)) return;
-        sequence = send(method, url, {});
+        if (message->sequence() != farewell_) continue;
+        if (message->status != kUnauthorized || !accept(*message)) return true;
+        farewell_ = send(method, url, {});
       }
       std::vector<pollfd> sockets{link_.interest()};
-      if (!Waiter::wait_anyway(sockets, deadline)) return;
+      if (!Waiter::wait_anyway(sockets, deadline)) return false;
       link_.flush();
-      if (link_.read(reader_) == Link::Read::Closed) return;
-    }
+      if (link_.read(reader_) == Link::Read::Closed) return true;
+    } while (std::chrono::steady_clock::now() < deadline);
+    return false;
   } catch (const std::exception&) {
-    return;  // the connection is broken, so no goodbye arrives
+    return true;  // the connection is broken, so no goodbye arrives
   }
 }
 

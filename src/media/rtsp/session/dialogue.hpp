@@ -54,8 +54,9 @@ class Dialogue {
   void flush() { link_.flush(); }
   /// The packets that came during ask(), once.
   [[nodiscard]] std::deque<Early> take_early() { return std::move(early_); }
-  /// For at most this time: until the server has answered or closed the connection.
-  void end(std::string_view method, const std::string& url, TimePoint deadline) noexcept;
+  /// Says goodbye once, and waits for the answer. True: the server has answered or closed the connection.
+  /// False: it has not by the real time `deadline`; another call waits on. Does not use the clock.
+  [[nodiscard]] bool end(std::string_view method, const std::string& url, TimePoint deadline) noexcept;
 
   [[nodiscard]] const Link& link() const noexcept { return link_; }
   [[nodiscard]] StreamReader& reader() noexcept { return reader_; }
@@ -82,6 +83,7 @@ class Dialogue {
   const Clock& clock_;
   std::string session_;
   int sequence_ = 0;
+  int farewell_ = 0;  // number of the goodbye; 0: none was said
   bool fits_ = true;  // the last request did into what waits to be sent
   int last_status_ = 0;
   bool retry_ = false;

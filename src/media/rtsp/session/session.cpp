@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <exception>
 #include <utility>
 
 #include "core/ascii.hpp"
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/visible_text.hpp"
 #include "media/masked_url.hpp"
+#include "media/network/detached_call.hpp"
 #include "media/rtsp/protocol/fault.hpp"
 
 namespace freshframe::media::rtsp {
@@ -21,7 +23,7 @@ using RealClock = std::chrono::steady_clock;
 constexpr int kOk = 200;
 constexpr int kUnsupportedTransport = 461;
 constexpr int kMostRedirects = 5;
-constexpr Seconds kFarewell{0.1};
+constexpr Seconds kAtOnce{0.005};        // most servers answer a goodbye sooner
 constexpr Seconds kReportInterval{5};    // RFC 3550, section 6.2
 constexpr Seconds kFirstPacketLimit{3};  // over UDP: a firewall swallows them
 constexpr Seconds kShortestKeepAlive{1};
@@ -46,11 +48,26 @@ void check(const Message& answer, std::string_view method) {
 
 }  // namespace
 
-Session::Session(Address address, SessionOptions options, Waiter& waiter, const Clock& clock)
-    : address_(std::move(address)), options_(std::move(options)), waiter_(waiter), clock_(clock) {}
+Session::Session(Address address, SessionOptions options, Waiter& waiter, const Clock& clock,
+                 std::shared_ptr<const void> companion)
+    : companion_(std::move(companion)),
+      address_(std::move(address)),
+      options_(std::move(options)),
+      waiter_(waiter),
+      clock_(clock) {}
 
+/// A connection that is closed with bytes in it is reset, and some servers lose the goodbye then.
 Session::~Session() {
-  if (is_set_up_) dialogue_->end("TEARDOWN", control_, core::real_deadline(kFarewell));
+  constexpr const char* kMethod = "TEARDOWN";
+  const auto deadline = core::real_deadline(options_.farewell);
+  if (!is_set_up_ || dialogue_->end(kMethod, control_, core::real_deadline(kAtOnce))) return;
+  try {
+    const DetachedCall aside(
+        [dialogue = std::shared_ptr<Dialogue>(std::move(dialogue_)), url = control_, deadline,
+         companion = companion_] { static_cast<void>(dialogue->end(kMethod, url, deadline)); });
+  } catch (const std::exception&) {
+    return;  // without a thread the connection ends now
+  }
 }
 
 void Session::open(const Resolve& resolve, const Choose& choose, TimePoint deadline) {

@@ -25,9 +25,10 @@ enum class Transport : std::uint8_t { TcpThenUdp, UdpThenTcp };
 
 struct SessionOptions {
   Transport transport = Transport::TcpThenUdp;
-  std::string user_agent;
+  std::string user_agent = {};
   int receive_buffer = 4 << 20;   // bytes of the UDP socket: 1 s of 30 Mbit/s
   bool swaps_keep_alive = false;  // it is kept alive with the other request than the server names
+  Seconds farewell{0.1};          // the longest wait for the answer to the goodbye
 };
 
 /// Takes what a session receives. All calls are made by the thread in Session::run().
@@ -56,10 +57,13 @@ class Session {
   /// A host's numeric addresses, best first. Throws Fault.
   using Resolve = std::function<std::vector<std::string>(const std::string& host)>;
 
-  Session(Address address, SessionOptions options, Waiter& waiter, const Clock& clock);
+  /// `companion` lives as long as the session with the server, which may be a little longer than this object.
+  Session(Address address, SessionOptions options, Waiter& waiter, const Clock& clock,
+          std::shared_ptr<const void> companion = nullptr);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  /// Says goodbye to the server, for at most 0.1 s.
+  /// Says goodbye to the server. If it does not answer at once, another thread waits for the answer, for at
+  /// most `farewell`: the caller has nothing to do with it.
   ~Session();
 
   /// From the connection to the answer to SETUP. Follows redirects. `choose` gives the number of the wanted
@@ -97,6 +101,7 @@ class Session {
   void act_on_time(PacketSink& sink, Timers& timers);
   [[nodiscard]] TimePoint deadline_of(const PacketSink& sink, const Timers& timers) const;
 
+  const std::shared_ptr<const void> companion_;
   Address address_;
   const SessionOptions options_;
   Waiter& waiter_;

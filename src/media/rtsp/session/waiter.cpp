@@ -11,16 +11,18 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-using Millis = std::chrono::milliseconds;
+using Nanos = std::chrono::nanoseconds;
 
-constexpr Millis kGateTurn{100};  // a gate has no descriptor
-constexpr Millis kLongestTurn{60'000};
+constexpr Nanos kGateTurn = std::chrono::milliseconds(100);  // a gate has no descriptor
+constexpr Nanos kLongestTurn = std::chrono::minutes(1);
 
-/// Whether a descriptor is ready. Ends early at a signal.
-bool poll_until(std::vector<pollfd>& sockets, TimePoint deadline, Millis turn) {
-  const auto left = std::chrono::ceil<Millis>(deadline - std::chrono::steady_clock::now());
-  const auto time = std::clamp(left, Millis{0}, turn);
-  return ::poll(sockets.data(), sockets.size(), static_cast<int>(time.count())) > 0;
+/// Whether a descriptor is ready. Ends early at a signal. poll() itself would be up to 1 ms late.
+bool poll_until(std::vector<pollfd>& sockets, TimePoint deadline, Nanos turn) {
+  constexpr Nanos::rep kSecond = 1'000'000'000;
+  const auto left = std::chrono::duration_cast<Nanos>(deadline - std::chrono::steady_clock::now());
+  const auto time = std::clamp(left, Nanos{0}, turn).count();
+  const timespec limit{.tv_sec = time / kSecond, .tv_nsec = time % kSecond};
+  return ::ppoll(sockets.data(), sockets.size(), &limit, nullptr) > 0;
 }
 
 }  // namespace

@@ -154,7 +154,7 @@ TEST(RtspSession, TakesEveryNewNonceOfTheServer) {
   Viewer client(url);
   EXPECT_EQ(client.play(4).size(), 4U);
   EXPECT_EQ(client.trouble, Trouble::Stopped) << client.why;
-  client.session.reset();
+  client.leave();
   const auto methods = server.methods();
   EXPECT_TRUE(methods.ends_with("TEARDOWN TEARDOWN")) << methods;
 }

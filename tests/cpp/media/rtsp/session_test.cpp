@@ -28,7 +28,7 @@ TEST(RtspSession, PlaysTheVideoAndSaysGoodbye) {
   Viewer client(server.url());
   EXPECT_EQ(client.play(4), (Numbers{1, 2, 3, 4}));
   EXPECT_EQ(client.trouble, Trouble::Stopped);
-  client.session.reset();
+  client.leave();
   EXPECT_EQ(server.methods(), "OPTIONS DESCRIBE SETUP PLAY RTSP/1.0 TEARDOWN");
   const auto requests = server.requests();
   EXPECT_TRUE(requests[2].starts_with("SETUP " + server.url() + "/v RTSP/1.0")) << requests[2];
@@ -36,6 +36,20 @@ TEST(RtspSession, PlaysTheVideoAndSaysGoodbye) {
   EXPECT_NE(requests[3].find("Session: 77\r\n"), std::string::npos);
   EXPECT_TRUE(requests[4].starts_with("RTSP/1.0 200 OK\r\nCSeq: 9\r\n")) << requests[4];
   EXPECT_TRUE(requests[5].starts_with("TEARDOWN " + server.url() + " RTSP/1.0")) << requests[5];
+}
+
+TEST(RtspSession, DoesNotWaitForAServerThatIsSilentAtTheGoodbye) {
+  std::atomic<bool> answers{false};
+  ScriptedServer server([&](const std::string& request) {
+    while (request.starts_with("TEARDOWN") && !answers) std::this_thread::yield();
+    return good_answer(request);
+  });
+  Viewer client(server.url(), {.farewell = Seconds(1000)});
+  client.open();
+  client.session.reset();
+  EXPECT_FALSE(client.server_side.expired()) << "the answer is waited for elsewhere";
+  answers = true;
+  client.leave();
 }
 
 TEST(RtspSession, TakesTheChannelsThatTheServerChooses) {

@@ -8,6 +8,8 @@
 #include <optional>
 #include <stop_token>
 #include <string>
+#include <thread>
+#include <utility>
 #include <vector>
 
 #include "media/rtsp/protocol/fault.hpp"
@@ -62,7 +64,10 @@ inline std::size_t first_video(const Description& description) {
 struct Viewer {
   explicit Viewer(const std::string& url, SessionOptions options = {}) {
     options.user_agent = "test";
-    session = std::make_unique<Session>(parse_address(url).value(), options, waiter, *clock);
+    auto companion = std::make_shared<int>(0);
+    server_side = companion;
+    session =
+        std::make_unique<Session>(parse_address(url).value(), options, waiter, *clock, std::move(companion));
   }
 
   void open() {
@@ -82,10 +87,17 @@ struct Viewer {
     return sink.seen;
   }
 
+  /// Ends the session, also at the server.
+  void leave() {
+    session.reset();
+    while (!server_side.expired()) std::this_thread::yield();
+  }
+
   std::stop_source stop;
   std::shared_ptr<const Clock> clock = Clock::real();
   Waiter waiter{stop.get_token(), nullptr};
   std::unique_ptr<Session> session;
+  std::weak_ptr<const void> server_side;  // has ended with the goodbye
   std::optional<Trouble> trouble;
   std::string why;
 };
