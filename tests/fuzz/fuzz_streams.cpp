@@ -53,11 +53,14 @@ void read_transport_stream(Input input) {
   TsFilter plain;
   require(std::ranges::equal(filtered(plain, bytes, piece), bytes));
   for (const int pid : {0x100, 0x1011}) {
-    TsFilter filter;
-    filter.end_early(pid);
+    TsFilter filter(pid == 0x100);
+    FilteredBytes none;
+    filter.end_early(pid, none);
+    require(none.empty());
     const auto more = filtered(filter, bytes, piece).size() - bytes.size();
     require(more % kTsPacketSize == 0 && more <= bytes.size());
     static_cast<void>(filter.is_scrambled(pid));
+    static_cast<void>(filter.believes_stuffing());
   }
 }
 
@@ -96,6 +99,8 @@ void read_playlist(Input input) {
   const auto found = time_of_any(playlist, urls);
   require(!found || std::isfinite(*found));
   static_cast<void>(parse_date_time(text));
+  const auto shorter = parse_playlist(with_last_duration(text, "0.01"));
+  require(shorter.segments.size() == playlist.segments.size() && shorter.newest() == playlist.newest());
 }
 
 }  // namespace

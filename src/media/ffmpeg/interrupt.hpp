@@ -5,6 +5,7 @@
 #include "freshframe/clock.hpp"
 #include "freshframe/stats.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <limits>
@@ -55,6 +56,16 @@ class Interrupt {
     arm(seconds);
   }
 
+  /// Waits until a real time, in place of FFmpeg. False: its calls end before.
+  [[nodiscard]] bool wait_until(TimePoint until) {
+    constexpr Seconds kTurn{0.1};  // as FFmpeg: only a stop wakes it up
+    while (poll(this) == 0) {
+      const auto now = std::chrono::steady_clock::now();
+      if (now >= until) return true;
+      static_cast<void>(Clock::real()->sleep_until(std::min(until, now + to_duration(kTurn)), stop_));
+    }
+    return false;
+  }
   /// For loops in which FFmpeg does not wait, and so does not poll.
   void look() noexcept { static_cast<void>(poll(this)); }
   [[nodiscard]] bool stopped() const noexcept { return stop_.stop_requested(); }

@@ -1,4 +1,5 @@
-// When the packets of a playlist are due: at their own distances, as near to the newest one as its bursts allow.
+// When the packets of a playlist are due: at their own distances, as near to the newest one as its bursts
+// allow.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/live/edge_pace.hpp"
 
@@ -14,23 +15,32 @@ namespace {
 constexpr Seconds kApart{0.4};     // two packets that arrive with this between them belong to two bursts
 constexpr Seconds kQuiet{0.3};     // without a packet: all that the server has was read
 constexpr Seconds kInterval{0.5};  // between two comparisons
-constexpr double kReserve = 0.1;   // seconds
+constexpr double kReserve = 0.05;  // seconds
 constexpr double kFurthestAhead =
     10.0;  // seconds: more than between two pictures of a stream with few of them
 constexpr std::size_t kGaps = 8;
 
 }  // namespace
 
-/// The gap before the second burst is not kept: it began when the stream was joined.
+/// The first burst was there when the stream was joined. So the gap behind it may be shorter than any later
+/// one.
 void EdgePace::arrive(const Packet& packet) {
-  if (!newest_ || packet.arrived - newest_->arrived > kApart) {
-    if (++bursts_ > 2) {
-      gaps_.push_back({Seconds(packet.arrived - burst_.arrived).count(), packet.time - burst_.time});
+  if (begins_burst(packet)) {
+    if (++bursts_ > 1) {
+      const double media = packet.time - burst_.time;
+      const double gap = Seconds(packet.arrived - burst_.arrived).count();
+      gaps_.push_back({bursts_ == 2 ? std::max(gap, media) : gap, media});
     }
     if (gaps_.size() > kGaps) gaps_.pop_front();
     burst_ = packet;
   }
   newest_ = packet;
+}
+
+/// Behind a reload, although a reader that joins shortly before a new segment has two at nearly the same
+/// time.
+bool EdgePace::begins_burst(const Packet& packet) const {
+  return !newest_ || packet.reloads != newest_->reloads || packet.arrived - newest_->arrived > kApart;
 }
 
 TimePoint EdgePace::due(const Packet& packet, TimePoint now) {

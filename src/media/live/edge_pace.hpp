@@ -1,9 +1,11 @@
-// When the packets of a playlist are due: at their own distances, as near to the newest one as its bursts allow.
+// When the packets of a playlist are due: at their own distances, as near to the newest one as its bursts
+// allow.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/clock.hpp"
 
+#include <cstdint>
 #include <deque>
 #include <optional>
 
@@ -23,6 +25,7 @@ class EdgePace {
   struct Packet {
     double time = 0;  // of the stream, in the order of decoding: seconds
     TimePoint arrived{};
+    std::uint64_t reloads = 0;  // of the playlist before it
   };
 
   /// A packet has come from the network. In the order of their arrival.
@@ -36,6 +39,7 @@ class EdgePace {
     double media = 0;  // seconds of the stream that the burst before the gap has brought
   };
 
+  [[nodiscard]] bool begins_burst(const Packet& packet) const;
   void catch_up(const Packet& packet, TimePoint now);
   [[nodiscard]] double usual_gap() const;
   [[nodiscard]] TimePoint on_line(double time) const { return line_ + to_duration(Seconds(time)); }

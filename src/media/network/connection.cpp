@@ -66,14 +66,15 @@ std::optional<double> wall_clock_of(const AVPacket& packet) {
 
 LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
                                std::optional<DetachedCall>& aside,
-                               const std::shared_ptr<core::SessionGate>& gate)
+                               const std::shared_ptr<core::SessionGate>& gate,
+                               std::shared_ptr<std::atomic<bool>> believes_stuffing)
     : url_(mask_passwords(url.text)),
       options_(options),
       book_(context.counters.source()),
       aside_(aside),
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
-      input_(std::make_shared<LiveInput>(url, options, context.stop, gate)) {
+      input_(std::make_shared<LiveInput>(url, options, context.stop, gate, std::move(believes_stuffing))) {
   check_gate();
   const auto place = target(url);
   book_.enter(SourceState::Connecting);

@@ -4,6 +4,7 @@
 
 #include "freshframe/media.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -23,10 +24,11 @@ namespace freshframe::media {
 /// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
 class LiveConnection final : public PacketConnection {
  public:
-  /// `gate` is asked before and after it connects; null: no gate.
+  /// `gate` is asked before and after it connects; null: no gate. `believes_stuffing`: as for EarlyEnds.
   /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
-                 std::optional<DetachedCall>& aside, const std::shared_ptr<core::SessionGate>& gate);
+                 std::optional<DetachedCall>& aside, const std::shared_ptr<core::SessionGate>& gate,
+                 std::shared_ptr<std::atomic<bool>> believes_stuffing);
   LiveConnection(const LiveConnection&) = delete;
   LiveConnection& operator=(const LiveConnection&) = delete;
   ~LiveConnection() override;

@@ -4,6 +4,7 @@
 
 #include "freshframe/media.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
@@ -46,8 +47,9 @@ class Connector {
   rtsp::ClientChoice choice_;
   rtsp::Memory memory_;
   bool is_connected_ = false;
-  bool has_frame_ = false;             // on this connection
-  std::string why_;                    // the own client failed last
+  bool has_frame_ = false;  // on this connection
+  std::string why_;         // the own client failed last
+  const std::shared_ptr<std::atomic<bool>> believes_stuffing_ = std::make_shared<std::atomic<bool>>(false);
   std::optional<DetachedCall> aside_;  // the call of a LiveConnection that may be left behind
 };
 

@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/probing.hpp"
@@ -36,6 +35,9 @@ constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,cr
 /// Of playlists, where FFmpeg would begin three segments before the newest one.
 constexpr const char* kStartOption = "live_start_index";
 
+/// Whether FFmpeg asks for a playlist again on the same connection. Then nobody else can tell it when to ask.
+constexpr const char* kPersistentOption = "http_persistent";
+
 /// No unnecessary probing. A user's own options take precedence.
 Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
   Dictionary result(given);
@@ -45,7 +47,10 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   set_default("protocol_whitelist", kProtocols);
   set_default("fpsprobesize", "0");
   if (url.scheme == "rtsp") set_default("rtsp_flags", "prefer_tcp");
-  if (url.scheme == "http" || url.scheme == "https") set_default(kStartOption, "-1");
+  if (url.scheme == "http" || url.scheme == "https") {
+    set_default(kStartOption, "-1");
+    set_default(kPersistentOption, "0");
+  }
   return result;
 }
 
@@ -70,12 +75,15 @@ std::string numbered(const std::vector<std::string>& videos) {
 }  // namespace
 
 LiveInput::LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop,
-                     std::shared_ptr<core::SessionGate> gate)
+                     std::shared_ptr<core::SessionGate> gate,
+                     std::shared_ptr<std::atomic<bool>> believes_stuffing)
     : url_(std::move(url)),
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
       session_(gate),
       interrupt_(std::move(stop), std::move(gate)),
+      ends_(std::move(believes_stuffing)),
+      opened_(ends_, interrupt_),
       packet_(make_av_packet()) {}
 
 LiveInput::~LiveInput() {
@@ -95,7 +103,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
     choose_stream();
     make_decoder(options);
     describe();
-    find_program_time(deadline);
+    if (is_bursty()) program_time_.begin(opened_.first_time());
   } catch (const SourceTimeout& late) {
     throw SourceTimeout(late.what() + errors.in_brackets(), late.url(), late.code());
   } catch (const SourceError& error) {
@@ -109,10 +117,12 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) throw std::bad_alloc();
   input->interrupt_callback = interrupt_.callback();
-  ends_.install(*input);
+  opened_.install(*input, !options_.options.contains(kPersistentOption));
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
-  if (!options_.options.contains(kStartOption)) options.remove(kStartOption);  // it is no playlist
+  for (const char* key : {kStartOption, kPersistentOption}) {
+    if (!options_.options.contains(key)) options.remove(key);  // it is no playlist
+  }
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
   has_whole_pictures_ = ends_.begin(*input_);
@@ -193,14 +203,6 @@ void LiveInput::describe() {
   info_.pixel_format = pixel_format != nullptr ? pixel_format : "";
   info_.container = input_->iformat->name;
   if (url_.scheme == "rtsp" || url_.scheme == "rtsps") info_.client = "ffmpeg";
-}
-
-/// In a second at most: pictures are better than their times.
-void LiveInput::find_program_time(TimePoint deadline) {
-  if (!is_bursty()) return;
-  interrupt_.arm_at(std::min(deadline, core::real_deadline(Seconds(1))));
-  program_time_.begin(first_program_time(ends_.opened(), options_.options, interrupt_.callback()));
-  interrupt_.arm_at(deadline);
 }
 
 std::optional<double> LiveInput::program_time(const AVPacket& packet) {

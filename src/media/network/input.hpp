@@ -4,6 +4,7 @@
 
 #include "freshframe/media.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -18,6 +19,7 @@
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
 #include "media/network/filter/early_ends.hpp"
+#include "media/network/opened_inputs.hpp"
 #include "media/network/playlist/program_time.hpp"
 #include "media/network/url.hpp"
 
@@ -28,8 +30,9 @@ namespace freshframe::media {
 /// s.
 class LiveInput {
  public:
-  /// `gate`: counts it as a session; null: no gate.
-  LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate);
+  /// `gate`: counts it as a session; null: no gate. `believes_stuffing`: as for EarlyEnds.
+  LiveInput(LiveUrl url, OpenOptions options, std::stop_token stop, std::shared_ptr<core::SessionGate> gate,
+            std::shared_ptr<std::atomic<bool>> believes_stuffing);
   LiveInput(const LiveInput&) = delete;
   LiveInput& operator=(const LiveInput&) = delete;
   ~LiveInput();
@@ -52,6 +55,9 @@ class LiveInput {
 
   /// Unix time of a packet of the video, in the order of reading, as a playlist has it; nullopt: it has none.
   [[nodiscard]] std::optional<double> program_time(const AVPacket& packet);
+
+  /// Of playlists, so far.
+  [[nodiscard]] std::uint64_t reloads() const noexcept { return opened_.reloads(); }
 
   [[nodiscard]] Interrupt& interrupt() noexcept { return interrupt_; }
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
@@ -79,7 +85,6 @@ class LiveInput {
   void tell_choice() const;
   void make_decoder(Dictionary& options);
   void describe();
-  void find_program_time(TimePoint deadline);
   void check_open() const;
   [[noreturn]] void fail(const std::string& why, int code = 0) const;
 
@@ -89,6 +94,7 @@ class LiveInput {
   const core::CountedSession session_;  // ends after input_
   Interrupt interrupt_;                 // outlives input_, which polls it
   EarlyEnds ends_;                      // outlives input_, which reads through it
+  OpenedInputs opened_;                 // the same
   InputPtr input_;
   AvPacketPtr packet_;
   std::deque<AvPacketPtr> first_packets_;  // read ahead to find the streams

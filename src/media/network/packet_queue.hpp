@@ -6,6 +6,7 @@
 
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <mutex>
 #include <optional>
@@ -25,7 +26,8 @@ struct ReadPacket {
   std::optional<double> program_time = {};   // Unix time, if a playlist has it
   std::optional<PictureNotes> picture = {};  // where FFmpeg's parser has not seen it
   TimePoint arrived{};
-  TimePoint due{};  // pop() sets it for a playlist
+  std::uint64_t reloads = 0;  // of a playlist before it
+  TimePoint due{};            // pop() sets it for a playlist
 };
 
 /// One thread puts packets in, another takes them out. Holds 64 MiB at most.

@@ -30,6 +30,7 @@ ReadPacket read_video(LiveInput& input) {
       read.time = input.seconds(ticks).value_or(0);
       read.program_time = input.program_time(*read.packet);
       read.picture = input.picture();
+      read.reloads = input.reloads();
       return read;
     } else if (input.interrupt().has_ended()) {
       return {.result = AVERROR_EXIT, .arrived = now};

@@ -3,9 +3,8 @@
 #include "media/network/filter/early_ends.hpp"
 
 #include <array>
-#include <cerrno>
 #include <cstddef>
-#include <exception>
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -37,11 +36,11 @@ bool is_transport_stream(AVIOContext& io) {
   return first.front() == kTsSync && (size <= static_cast<int>(kTsPacketSize) || first.back() == kTsSync);
 }
 
-std::unique_ptr<ByteFilter> filter_for(AVIOContext& io) {
+std::unique_ptr<ByteFilter> filter_for(AVIOContext& io, bool believes_stuffing) {
   const bool is_file = (io.seekable & AVIO_SEEKABLE_NORMAL) != 0 || avio_size(&io) > 0;
   if (is_file) return nullptr;
   if (mime_type(io).starts_with("multipart/x-mixed-replace")) return std::make_unique<MultipartFilter>();
-  if (is_transport_stream(io)) return std::make_unique<TsFilter>();
+  if (is_transport_stream(io)) return std::make_unique<TsFilter>(believes_stuffing);
   return nullptr;
 }
 
@@ -65,37 +64,20 @@ AVStream* only_video(const AVFormatContext& input) {
 
 }  // namespace
 
-void EarlyEnds::install(AVFormatContext& input) {
-  open_ = input.io_open;
-  input.opaque = this;
-  input.io_open = &EarlyEnds::open;
+EarlyEnds::~EarlyEnds() {
+  if (is_on_) *believes_stuffing_ = stream_->believes_stuffing();
 }
 
-/// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
-int EarlyEnds::open(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
-                    AVDictionary** options) noexcept {
-  auto& self = *static_cast<EarlyEnds*>(input->opaque);
-  const int result = self.open_(input, io, url, flags, options);
-  if (result < 0 || self.opened_.size() >= kMostOpened) return result;
-  try {
-    self.opened_.emplace_back(url);
-    if (self.opened_.size() == 1) self.put_filter(*input, *io);
-    return result;
-  } catch (const std::exception&) {
-    avio_closep(io);  // null is allowed
-    return AVERROR(ENOMEM);
-  }
-}
-
-void EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
-  auto filter = filter_for(*io);
-  if (!filter) return;
+bool EarlyEnds::put_filter(AVFormatContext& input, AVIOContext*& io) {
+  auto filter = filter_for(*io, *believes_stuffing_);
+  if (!filter) return false;
   stream_ = dynamic_cast<TsFilter*>(filter.get());
   io_ = std::make_unique<FilteredIo>(IoPtr(std::exchange(io, nullptr)), std::move(filter));
   io = io_->io();
   // FFmpeg knows this demuxer by the declared type, which it cannot see behind the filter.
   if (stream_ == nullptr && input.iformat == nullptr) input.iformat = av_find_input_format("mpjpeg");
   input.flags |= AVFMT_FLAG_CUSTOM_IO;  // FFmpeg does not close it, whether or not the stream can be read
+  return true;
 }
 
 bool EarlyEnds::begin(AVFormatContext& input) {
@@ -104,7 +86,7 @@ bool EarlyEnds::begin(AVFormatContext& input) {
            input.nb_programs <= 1 && syntax_of(video->codecpar->codec_id) && video->id < kTsPids &&
            !stream_->is_scrambled(video->id);
   if (!is_on_) return false;
-  stream_->end_early(video->id);
+  io_->put([&](FilteredBytes& out) { stream_->end_early(video->id, out); });
   input.flags |= kNoParser;
   return true;
 }
@@ -124,9 +106,11 @@ void EarlyEnds::look_at(AVPacket& packet, AVFormatContext& input) {
               .recovery = facts.recovery.value_or(0)};
   if (!whole || (facts.pictures == 1 && packet.pts != AV_NOPTS_VALUE)) return;
   is_on_ = false;
+  *believes_stuffing_ = false;
   packet.flags &= ~AV_PKT_FLAG_KEY;  // a decoder would show a part of it
   picture_->refresh = Refresh::None;
-  stream_->end_early(std::nullopt);
+  picture_->after_loss = true;  // the picture before may have been cut
+  io_->put([&](FilteredBytes& out) { stream_->end_early(std::nullopt, out); });
   input.flags &= ~kNoParser;
 }
 

@@ -4,10 +4,10 @@
 
 #include "freshframe/clock.hpp"
 
+#include <atomic>
 #include <memory>
 #include <optional>
-#include <string>
-#include <vector>
+#include <utility>
 
 #include "media/ffmpeg/ptr.hpp"
 #include "media/network/filter/filtered_io.hpp"
@@ -25,13 +25,17 @@ namespace freshframe::media {
 /// outlives the demuxer.
 class EarlyEnds {
  public:
-  EarlyEnds() = default;
+  /// `believes_stuffing`: of all connections to this server.
+  explicit EarlyEnds(std::shared_ptr<std::atomic<bool>> believes_stuffing)
+      : believes_stuffing_(std::move(believes_stuffing)) {}
+  ~EarlyEnds();
   EarlyEnds(const EarlyEnds&) = delete;
   EarlyEnds& operator=(const EarlyEnds&) = delete;
 
-  /// Before `input` is opened.
-  void install(AVFormatContext& input);
-  /// After that. True: each packet is one picture, and nothing has to be read ahead to describe the stream.
+  /// The stream's own input, as FFmpeg has opened it. False: it needs no filter.
+  bool put_filter(AVFormatContext& input, AVIOContext*& io);
+  /// When `input` is open. True: each packet is one picture, and nothing has to be read ahead to describe the
+  /// stream.
   [[nodiscard]] bool begin(AVFormatContext& input);
   /// At each packet of the video: whether decoding can begin with it is then among its flags.
   void look_at(AVPacket& packet, AVFormatContext& input);
@@ -39,19 +43,9 @@ class EarlyEnds {
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
   /// When the first byte of its picture came, in real time; nullopt: it is not known.
   [[nodiscard]] std::optional<TimePoint> arrival(const AVPacket& packet);
-  /// The first URLs that the demuxer has opened.
-  [[nodiscard]] const std::vector<std::string>& opened() const noexcept { return opened_; }
 
  private:
-  static constexpr std::size_t kMostOpened = 32;
-
-  using Open = int (*)(AVFormatContext*, AVIOContext**, const char*, int, AVDictionary**);
-  static int open(AVFormatContext* input, AVIOContext** io, const char* url, int flags,
-                  AVDictionary** options) noexcept;
-  void put_filter(AVFormatContext& input, AVIOContext*& io);
-
-  Open open_ = nullptr;  // FFmpeg's own
-  std::vector<std::string> opened_;
+  const std::shared_ptr<std::atomic<bool>> believes_stuffing_;
   std::unique_ptr<FilteredIo> io_;
   TsFilter* stream_ = nullptr;  // the filter of io_, if it is a transport stream's
   bool is_on_ = false;          // no parser

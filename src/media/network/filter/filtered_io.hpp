@@ -23,6 +23,11 @@ class FilteredIo {
   [[nodiscard]] AVIOContext* io() noexcept { return io_; }
   /// Real time. `place`: as for FilteredBytes.
   [[nodiscard]] std::optional<TimePoint> arrival(std::int64_t place) { return bytes_.arrival(place); }
+  /// Calls `add` with what the demuxer reads next.
+  template <class Add>
+  void put(const Add& add) {
+    add(bytes_);
+  }
   [[nodiscard]] bool is_after_loss(std::int64_t place) { return bytes_.is_after_loss(place); }
 
  private:

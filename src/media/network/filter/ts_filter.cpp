@@ -26,6 +26,23 @@ void TsFilter::add(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
     rest = rest.subspan(skipped);
   }
   part_.erase(part_.begin(), part_.end() - static_cast<std::ptrdiff_t>(rest.size()));
+  end_picture(out);
+}
+
+void TsFilter::end_early(std::optional<int> pid, FilteredBytes& out) {
+  early_ = pid;
+  end_picture(out);
+}
+
+bool TsFilter::believes_stuffing() const {
+  const auto found = early_ ? videos_.find(*early_) : videos_.end();
+  return found != videos_.end() && found->second.picture_ends.believes_markers();
+}
+
+void TsFilter::end_picture(FilteredBytes& out) {
+  const auto found = early_ ? videos_.find(*early_) : videos_.end();
+  if (found == videos_.end() || !std::exchange(found->second.ends, false)) return;
+  out.append(ts_packet_that_ends({.pid = *early_, .counter = found->second.counter, .payload = {}}));
 }
 
 void TsFilter::finish(FilteredBytes& out) {
@@ -39,6 +56,8 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   Video* video = packet.payload.empty() || packet.scrambled ? nullptr : video_of(packet);
   if (video == nullptr) return out.append(bytes);
   const bool follows = packet.counter == ((video->counter + 1) & 15);
+  if (packet.pid == early_ && (packet.starts || !follows)) end_picture(out);
+  video->ends = false;  // or the picture goes on
   // The demuxer marks a picture that is torn. It forgets a loss between two pictures, the first of which has
   // ended early.
   const bool repeats = packet.counter == video->counter;
@@ -50,10 +69,10 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   if (packet.starts || (!video->open && !follows)) ++video->picture;
   video->open = true;
   const auto verdict =
-      video->ends.add({.timestamp = video->picture, .marker = packet.stuffed, .coded = true});
+      video->picture_ends.add({.timestamp = video->picture, .marker = packet.stuffed, .coded = true});
   if (!verdict.after) return;
   video->open = false;
-  if (packet.pid == early_) out.append(ts_packet_that_ends(packet));
+  video->ends = true;
 }
 
 /// Null: it is of no video.
@@ -61,7 +80,7 @@ TsFilter::Video* TsFilter::video_of(const TsPacket& packet) {
   const auto found = videos_.find(packet.pid);
   if (found != videos_.end()) return &found->second;
   if (!packet.starts || !begins_video(packet.payload) || videos_.size() >= kMostVideos) return nullptr;
-  return &videos_[packet.pid];
+  return &videos_.try_emplace(packet.pid, Video{.picture_ends = PictureEnds(believed_)}).first->second;
 }
 
 }  // namespace freshframe::media

@@ -16,14 +16,21 @@ namespace freshframe::media {
 
 /// A video stream of a transport stream usually does not say how long a picture is, so a demuxer gives it
 /// when the next one begins. But only the last packet of a picture needs stuffing. See Note [Picture ends]. A
-/// picture that fills its last packet exactly (one of 184) still waits for the next one.
+/// picture that fills its last packet exactly (one of 184) still waits for the next one. Where more of a
+/// picture has come together with a stuffed packet, the picture goes on.
 class TsFilter final : public ByteFilter {
  public:
+  /// `believed`: only the last packets were stuffed on an earlier connection to the same server.
+  explicit TsFilter(bool believed = false) : believed_(believed) {}
+
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
   void finish(FilteredBytes& out) override;
 
-  /// From now on the pictures of this stream end early; nullopt: those of none.
-  void end_early(std::optional<int> pid) noexcept { early_ = pid; }
+  /// From now on the pictures of this stream end early; nullopt: those of none. The newest one may have ended
+  /// before: its end goes to `out`.
+  void end_early(std::optional<int> pid, FilteredBytes& out);
+  /// Whether pictures of the stream that ends early end with stuffing.
+  [[nodiscard]] bool believes_stuffing() const;
   /// Of a stream whose packets have come.
   [[nodiscard]] bool is_scrambled(int pid) const { return scrambled_.test(static_cast<std::size_t>(pid)); }
 
@@ -31,16 +38,19 @@ class TsFilter final : public ByteFilter {
   static constexpr std::size_t kMostVideos = 16;
 
   struct Video {
-    PictureEnds ends;
+    PictureEnds picture_ends;
     std::uint32_t picture = 0;  // its number
     bool open = false;          // not ended by its last packet
+    bool ends = false;          // by its last packet, and the demuxer was not told
     std::uint8_t counter = 0;   // of the packet before
     bool after_loss = false;    // packets before the next picture are lost
   };
 
   void add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out);
+  void end_picture(FilteredBytes& out);
   [[nodiscard]] Video* video_of(const TsPacket& packet);
 
+  const bool believed_;
   std::vector<std::uint8_t> part_;  // of the next packet
   bool in_step_ = false;            // packets begin where they are expected
   std::optional<int> early_;

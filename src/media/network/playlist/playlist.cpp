@@ -1,4 +1,4 @@
-// The text of an HLS playlist, as far as it says when its pictures were taken.
+// The text of an HLS playlist, as far as it says when its pictures were taken and what its newest segment is.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/playlist/playlist.hpp"
 
@@ -10,6 +10,9 @@
 
 namespace freshframe::media {
 namespace {
+
+constexpr std::string_view kDuration = "#EXTINF:";
+constexpr long kMostNumber = 1L << 53;  // of a segment
 
 /// Takes digits and signs from the beginning of a text.
 class Reader {
@@ -124,8 +127,9 @@ std::optional<double> parse_date_time(std::string_view text) {
 Playlist parse_playlist(std::string_view text) {
   constexpr std::string_view kMaster = "#EXT-X-STREAM-INF";
   constexpr std::string_view kTime = "#EXT-X-PROGRAM-DATE-TIME:";
-  constexpr std::string_view kDuration = "#EXTINF:";
   constexpr std::string_view kDiscontinuity = "#EXT-X-DISCONTINUITY";
+  constexpr std::string_view kFirst = "#EXT-X-MEDIA-SEQUENCE:";
+  constexpr std::string_view kOver = "#EXT-X-ENDLIST";
   Playlist playlist;
   std::optional<double> time;  // of the next segment
   double seconds = 0;          // of its pictures
@@ -137,15 +141,28 @@ Playlist parse_playlist(std::string_view text) {
       time = parse_date_time(line.substr(kTime.size()));
     } else if (line.starts_with(kDuration)) {
       seconds = duration(line.substr(kDuration.size()));
+    } else if (line.starts_with(kFirst)) {
+      playlist.first = core::number_at(line.substr(kFirst.size()), kMostNumber).value_or(0);
+    } else if (line == kOver) {
+      playlist.is_over = true;
     } else if (line == kDiscontinuity) {
       time.reset();
     } else if (!line.empty() && line.front() != '#') {
       playlist.segments.push_back({std::string(line), time});
+      playlist.seconds = seconds;
       if (time) *time += seconds;
     }
   }
   if (playlist.is_master) playlist.segments.clear();
   return playlist;
+}
+
+std::string with_last_duration(std::string_view text, std::string_view seconds) {
+  const auto found = text.rfind(kDuration);
+  if (found == std::string_view::npos) return std::string(text);
+  const auto begin = found + kDuration.size();
+  const auto end = std::min(text.find_first_of(",\r\n", begin), text.size());
+  return std::string(text.substr(0, begin)).append(seconds).append(text.substr(end));
 }
 
 std::optional<double> time_of_any(const Playlist& playlist, const std::vector<std::string>& urls) {

@@ -1,7 +1,8 @@
-// The text of an HLS playlist, as far as it says when its pictures were taken.
+// The text of an HLS playlist, as far as it says when its pictures were taken and what its newest segment is.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,10 +17,21 @@ struct Playlist {
     std::optional<double> time;  // Unix time of its first picture, in seconds
   };
   bool is_master = false;  // it lists playlists
+  bool is_over = false;    // no segment follows
+  std::int64_t first = 0;  // the number of the first segment
+  double seconds = 0;      // that the last segment lasts
   std::vector<Segment> segments;
+
+  [[nodiscard]] std::int64_t newest() const noexcept {
+    return first + static_cast<std::int64_t>(segments.size()) - 1;
+  }
 };
 
 [[nodiscard]] Playlist parse_playlist(std::string_view text);
+
+/// The text with another length of its last segment. FFmpeg waits for that length until it asks for the
+/// playlist again.
+[[nodiscard]] std::string with_last_duration(std::string_view text, std::string_view seconds);
 
 /// Unix time of "2026-11-22T19:10:00.250+01:00" (ISO 8601, as RFC 8216, 4.3.2.6 wants it); nullopt: it is
 /// none, or has no time zone.

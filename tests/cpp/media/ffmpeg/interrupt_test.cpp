@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <stop_token>
+#include <thread>
 
 #include <gtest/gtest.h>
 
@@ -47,6 +48,21 @@ TEST(MediaInterrupt, EndsACallWhenThePipelineStops) {
   EXPECT_TRUE(interrupts(interrupt));
   EXPECT_TRUE(interrupt.stopped());
   EXPECT_FALSE(interrupt.timed_out());
+}
+
+TEST(MediaInterrupt, WaitsInPlaceOfACall) {
+  const auto now = [] { return std::chrono::steady_clock::now(); };
+  std::stop_source stop;
+  Interrupt interrupt(stop.get_token());
+  EXPECT_TRUE(interrupt.wait_until(now() - std::chrono::hours(1)));
+  const auto until = now() + std::chrono::milliseconds(1);
+  EXPECT_TRUE(interrupt.wait_until(until));
+  EXPECT_GE(now(), until);
+  interrupt.arm(0);
+  EXPECT_FALSE(interrupt.wait_until(now() + std::chrono::hours(1))) << "its deadline";
+  interrupt.disarm();
+  std::jthread stopper([&] { stop.request_stop(); });
+  EXPECT_FALSE(interrupt.wait_until(now() + std::chrono::hours(1)));
 }
 
 TEST(MediaInterrupt, IsQuietBetweenCalls) {

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -80,6 +81,26 @@ TEST(EdgePace, SpreadsTheBurstsOutAtTheEdge) {
     const auto shown = show(arrivals([](double /*end*/) { return 0.2; }, join, 1, 60));
     EXPECT_LT(oldest_after(shown, join + 7), kSegment + 0.5) << join;
     EXPECT_LT(longest_gap_after(shown, join + 7), 0.1) << join;
+  }
+}
+
+/// As a reader that finds the moment at which segments become available: the first one is late, all others
+/// are not.
+std::vector<EdgePace::Packet> arrivals_at_once(double join, double seconds) {
+  auto packets = arrivals([](double /*end*/) { return 0.05; }, join, 1, seconds);
+  std::uint64_t reloads = 0;
+  for (std::size_t i = 0; i < packets.size(); ++i) {
+    if (i > 0 && packets[i].arrived != packets[i - 1].arrived) ++reloads;
+    packets[i].reloads = reloads;
+  }
+  return packets;
+}
+
+TEST(EdgePace, IsAtTheEdgeBehindTheSecondSegment) {
+  for (const double join : {100.2, 101.0, 101.7, 101.9}) {
+    const auto shown = show(arrivals_at_once(join, 60));
+    EXPECT_LT(oldest_after(shown, 102 + 1), kSegment + 0.25) << join;
+    EXPECT_LT(longest_gap_after(shown, 102 + 1), 0.1) << join;
   }
 }
 

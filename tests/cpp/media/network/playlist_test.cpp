@@ -48,6 +48,23 @@ TEST(Playlist, HasFiniteTimes) {
   EXPECT_EQ(playlist.segments.at(1).time, 64.5);
 }
 
+TEST(Playlist, KnowsItsNewestSegment) {
+  const auto playlist =
+      parse_playlist("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:41\n#EXTINF:2,\n1.ts\n#EXTINF:3.5,\n2.ts\n");
+  EXPECT_EQ(playlist.newest(), 42);
+  EXPECT_EQ(playlist.seconds, 3.5);
+  EXPECT_FALSE(playlist.is_over);
+  EXPECT_TRUE(parse_playlist("#EXTM3U\n#EXTINF:2,\n1.ts\n#EXT-X-ENDLIST\n").is_over);
+  EXPECT_EQ(parse_playlist("#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:99999999999999999999\n").first, 0);
+}
+
+TEST(Playlist, GetsAnotherLengthOfItsLastSegment) {
+  EXPECT_EQ(with_last_duration("#EXTINF:2,\n1.ts\n#EXTINF:3.5,title\r\n2.ts\n", "0.01"),
+            "#EXTINF:2,\n1.ts\n#EXTINF:0.01,title\r\n2.ts\n");
+  EXPECT_EQ(with_last_duration("#EXTINF:2", "0.01"), "#EXTINF:0.01");
+  EXPECT_EQ(with_last_duration("#EXTM3U\n", "0.01"), "#EXTM3U\n");
+}
+
 TEST(Playlist, MayListOthers) {
   EXPECT_TRUE(parse_playlist("#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\nlow.m3u8\n").is_master);
   EXPECT_TRUE(parse_playlist("").segments.empty());

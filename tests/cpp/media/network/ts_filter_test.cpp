@@ -85,8 +85,8 @@ std::string ends(TsFilter& filter, Sender& sender, const std::string& letters) {
 class TsFilterTest : public ::testing::Test {
  protected:
   TsFilterTest() {
-    filter_.end_early(kPid);
     FilteredBytes out;
+    filter_.end_early(kPid, out);
     filter_.add(sender_.packets("nn"), at(0), out);  // the second one shows that the first is one
   }
 
@@ -121,8 +121,43 @@ TEST_F(TsFilterTest, LeavesScrambledPicturesAlone) {
   EXPECT_TRUE(filter_.is_scrambled(kPid));
 }
 
+TEST_F(TsFilterTest, EndsNoPictureOfWhichMoreHasComeAtTheSameTime) {
+  static_cast<void>(ends(filter_, sender_, "PpqPpqPpq"));
+  FilteredBytes out;
+  filter_.add(sender_.packets("PpqPqpqPp"), at(0), out);
+  EXPECT_EQ(all(out).size(), (9 + 1) * kTsPacketSize) << "the first one has ended";
+  EXPECT_EQ(ends(filter_, sender_, "qPpq"), "qPpq") << "stuffing was false";
+  EXPECT_FALSE(filter_.believes_stuffing());
+}
+
+TEST(TsFilter, BelievesWhatWasTrueOnAnEarlierConnectionFromTheFirstPictureOn) {
+  Sender sender;
+  TsFilter filter(true);
+  FilteredBytes out;
+  filter.add(sender.packets("nnPpqP"), at(0), out);
+  filter.end_early(kPid, out);
+  EXPECT_EQ(all(out).size(), 6 * kTsPacketSize) << "the newest picture goes on";
+  EXPECT_EQ(ends(filter, sender, "pqPq"), "pq|Pq|");
+  EXPECT_TRUE(filter.believes_stuffing());
+}
+
+TEST(TsFilter, EndsThePictureThatHasComeBeforeItWasAsked) {
+  Sender sender;
+  TsFilter filter(true);
+  FilteredBytes out;
+  filter.add(sender.packets("nnPpq"), at(0), out);
+  static_cast<void>(all(out));
+  EXPECT_FALSE(filter.believes_stuffing()) << "nobody asked";
+  filter.end_early(kPid, out);
+  const auto end = all(out);
+  ASSERT_EQ(end.size(), kTsPacketSize);
+  EXPECT_TRUE(parse_ts_packet(end).starts);
+  EXPECT_EQ(parse_ts_packet(end).counter, 2);
+}
+
 TEST_F(TsFilterTest, EndsNothingUnlessAsked) {
-  filter_.end_early(std::nullopt);
+  FilteredBytes out;
+  filter_.end_early(std::nullopt, out);
   EXPECT_EQ(ends(filter_, sender_, "PpqPpqPpqPpqPpq"), "PpqPpqPpqPpqPpq");
 }
 

@@ -52,6 +52,11 @@ class HlsServer(Server):
         """Of the playlist."""
         return f"http://127.0.0.1:{self.port}/live.m3u8"
 
+    @property
+    def phase(self) -> float:
+        """The share of a segment that the camera has taken since the newest one could be had."""
+        return (time.monotonic() - self._began) * self._fps / self._pictures % 1
+
     def pause(self) -> None:
         """Answers nothing until resume(). The camera goes on."""
         self.flowing.clear()

@@ -25,10 +25,21 @@ class TsStream:
         lengths: The head of each picture says its length, if it fits; else a reader learns of a picture's
             end from the next one's head, as with most encoders.
         pairs: Two pictures stand behind one head.
+        stuffed_within: The picture with this place in decoding order has stuffing in its middle, too.
     """
 
-    def __init__(self, film: Film, fps: float, *, lengths: bool = False, pairs: bool = False) -> None:
+    def __init__(
+        self,
+        film: Film,
+        fps: float,
+        *,
+        lengths: bool = False,
+        pairs: bool = False,
+        stuffed_within: int | None = None,
+    ) -> None:
         self._film, self._fps, self._lengths, self._pairs = film, fps, lengths, pairs
+        self._stuffed_within = stuffed_within
+        self.middle = 0  # bytes of the newest picture up to this stuffing; 0: it has none
         self._counters: dict[int, int] = {}
         self._first: tuple[bytes, Due] | None = None  # of a pair
 
@@ -51,7 +62,14 @@ class TsStream:
         told = length if self._lengths and length < 1 << 16 else 0
         head = b"\0\0\1\xe0" + told.to_bytes(2, "big") + bytes((0x80, 0xC0, len(times))) + times
         clock = bytes((0x50 if key else 0x10,)) + _reference(decoded - HEAD_START)
-        return self._tables() + self._payload(VIDEO_PID, head + body, clock)
+        made, data = self._tables(), head + body
+        self.middle = 0
+        if due.slot != self._stuffed_within:
+            return made + self._payload(VIDEO_PID, data, clock)
+        half = len(data) // 2
+        made += self._payload(VIDEO_PID, data[:half], clock)
+        self.middle = len(made)
+        return made + self._rest(VIDEO_PID, data[half:])
 
     def _tables(self) -> bytes:
         """What programs there are, and what this one is made of."""
@@ -70,10 +88,11 @@ class TsStream:
     def _payload(self, pid: int, data: bytes, clock: bytes) -> bytes:
         """In as many packets as it takes; the last one is stuffed."""
         room = PACKET - 5 - len(clock)
-        made = self._packet(pid, data[:room], clock, start=True)
-        for begin in range(room, len(data), PACKET - 4):
-            made += self._packet(pid, data[begin : begin + PACKET - 4], b"", start=False)
-        return made
+        return self._packet(pid, data[:room], clock, start=True) + self._rest(pid, data[room:])
+
+    def _rest(self, pid: int, data: bytes) -> bytes:
+        pieces = (data[begin : begin + PACKET - 4] for begin in range(0, len(data), PACKET - 4))
+        return b"".join(self._packet(pid, piece, b"", start=False) for piece in pieces)
 
     def _packet(self, pid: int, payload: bytes, adaptation: bytes, *, start: bool) -> bytes:
         counter = self._counters.get(pid, 0)

@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from rigs.live.faulty_server import Server
 from rigs.live.truth.log import SentLog
+from rigs.live.truth.network import Network
 from rigs.live.truth.pace import Due
 from rigs.live.truth.pictures.film import Film
 from rigs.live.truth.streams.showing import Showing
@@ -29,6 +30,9 @@ class TsServer(Server):
         lengths: As for TsStream.
         pairs: As for TsStream.
         hole: The first picture lacks packets of its middle, as for a reader that joins a lossy network.
+        stuffed_within: As for TsStream.
+        waits: Seconds between that stuffing and the rest of its picture.
+        close_after: Pictures after which a connection is closed; None: never.
         log: Of the pictures that were sent; default: a new one.
     """
 
@@ -41,10 +45,15 @@ class TsServer(Server):
         lengths: bool = False,
         pairs: bool = False,
         hole: bool = False,
+        stuffed_within: int | None = None,
+        waits: float = 0.0,
+        close_after: int | None = None,
         log: SentLog | None = None,
     ) -> None:
         self.log = SentLog() if log is None else log
         self._showing = Showing(film, fps, self.log)
+        self._showing.network = Network(close_after=close_after)
+        self._stuffed_within, self._waits = stuffed_within, waits
         self._udp, self._lengths, self._pairs, self._hole = udp, lengths, pairs, hole
         super().__init__()
         if udp:
@@ -71,13 +80,19 @@ class TsServer(Server):
 
     def _send(self, send: Callable[[bytes], None]) -> None:
         film, fps = self._showing.film, self._showing.fps
-        stream = TsStream(film, fps, lengths=self._lengths, pairs=self._pairs)
+        stream = TsStream(
+            film, fps, lengths=self._lengths, pairs=self._pairs, stuffed_within=self._stuffed_within
+        )
 
         def send_picture(due: Due) -> int:
             data = stream.packets(due)
             if self._hole and due.slot == 0:
                 data = data[: HOLE * PACKET] + data[2 * HOLE * PACKET :]
-            send(data)
+            middle = stream.middle if self._waits else 0
+            if middle:
+                send(data[:middle])
+                self._ended.wait(self._waits)
+            send(data[middle:])
             return len(data) // PACKET
 
         self._showing.show(self._ended, send_picture)

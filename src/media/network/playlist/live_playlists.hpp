@@ -1,0 +1,47 @@
+// The playlists of a live stream on their way to FFmpeg's demuxer, which gets one again when it has changed.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <functional>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "media/ffmpeg/interrupt.hpp"
+#include "media/ffmpeg/ptr.hpp"
+#include "media/network/playlist/playlist.hpp"
+#include "media/network/playlist/reload_schedule.hpp"
+
+namespace freshframe::media {
+
+/// FFmpeg's demuxer asks for a playlist again after the length of its newest segment, and then each half of
+/// the target duration. So it is told that the newest segment is short, and asks at once. The wait is here,
+/// by a ReloadSchedule. One thread.
+class LivePlaylists {
+ public:
+  /// Opens the URL as FFmpeg does: 0 or its error.
+  using Open = std::function<int(AVIOContext*& io)>;
+
+  explicit LivePlaylists(Interrupt& interrupt) : interrupt_(interrupt) {}
+  LivePlaylists(const LivePlaylists&) = delete;
+  LivePlaylists& operator=(const LivePlaylists&) = delete;
+
+  /// An input that was opened, at `asked`. Remembers it if it is a playlist to which segments will be added.
+  /// 0 or FFmpeg's error. Throws std::bad_alloc.
+  [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked);
+  [[nodiscard]] bool knows(const std::string& url) const { return schedules_.contains(url); }
+  /// Waits for another answer than the last one. 0 or FFmpeg's error. Throws std::bad_alloc.
+  [[nodiscard]] int reload(const std::string& url, const Open& open, AVIOContext*& io);
+  /// Unix time of the first of these URLs that is a segment.
+  [[nodiscard]] std::optional<double> time_of(const std::vector<std::string>& urls) const;
+
+ private:
+  static constexpr std::size_t kMost = 32;
+
+  Interrupt& interrupt_;
+  std::optional<Playlist> first_;                    // that has segments
+  std::map<std::string, ReloadSchedule> schedules_;  // by URL
+};
+
+}  // namespace freshframe::media
