@@ -10,7 +10,7 @@
 #    Each crash counts for a day.
 # 2. The first crash has no consequence: all cameras start elsewhere at once.
 # 3. From the second crash on, an agent takes half of the suspects at most, until they have run for their
-#    trial. So each further crash halves them. Where two agents are there, nobody waits.
+#    trial. So each further crash halves them. Where two agents are there, no camera waits.
 # 4. A single suspect is the culprit. It is held: 1 s, doubling to 300 s. In a local fleet it then has an
 #    agent of its own, else it is tried where the fewest cameras are.
 # 5. A trial is twice as long as the camera ran when the agent crashed, 10 to 60 s.
