@@ -33,7 +33,7 @@ def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.F
     controller: Any = one_fleet._controller
     for each in readers:
         each.close()
-        controller.close_results(each._results)
+        controller.call(lambda each=each: controller.parts.readers.forget(each._results))
     for camera in one_fleet.stats().cameras:
         one_fleet.remove(camera)
     until(lambda: not one_fleet.stats().cameras, "the end of all cameras")
