@@ -88,16 +88,16 @@ def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluste
         controller: Any = fleet._controller
         place = fleet._place
         assert place is not None
-        times = controller.decisions.times
+        times = controller.decisions.state.times
         busy = replace(times, busy=-1.0, ask_after=0.5)
         place._more._times = busy
-        controller.decisions.times = busy
+        controller.decisions.state.times = busy
         fleet.add("more", fleet_builds.ticks, "ticks:0.05")
         until(lambda: len(requests()) == 1, lambda: f"the request: {fleet.stats()}")
         (request,) = requests()
         assert request["strategy"] == "STRICT_SPREAD"
         assert len(request["bundles"]) == 3  # the head, the machine, and one more
-        controller.decisions.times = times
+        controller.decisions.state.times = times
         node = cluster.add_node(**NODE, labels={"size": "small"})
         try:
             until_agents(fleet, 2)
