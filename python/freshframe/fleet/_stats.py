@@ -129,7 +129,7 @@ class FleetReaderStats:
         outbox_full: Dropped by a full outbox: the reader is too slow, or a result has more than 8 MiB.
         expired: Dropped because the reader had not pulled for 60 s, or, of a detached fleet, for
             ``orphan_after``, if that is longer.
-        fenced: Of an epoch that is over.
+        fenced: Of an epoch that is over, or of a camera that the controller does not know.
         lost_with_agent: Waited at an agent that died.
         waiting: On their way.
         unreported_possible: Starts of cameras that ended with the death of an agent: each may have made

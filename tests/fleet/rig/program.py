@@ -87,7 +87,7 @@ def _empty(fleet: ff.Fleet) -> dict[str, Any]:
 
     before = _wait(fleet, have_ended)
     for name in before.cameras:
-        with contextlib.suppress(ff.OptionError):  # it has gone by itself
+        with contextlib.suppress(ff.StateError):  # it has gone by itself
             fleet.remove(name)
     dropped = {name: camera.dropped for name, camera in before.cameras.items()}
     return _wait(fleet, are_gone).as_json() | {"dropped": dropped}

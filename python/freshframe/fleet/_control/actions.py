@@ -72,10 +72,9 @@ class Actions:
         parts = self._parts
         if not parts.builds.release(number):
             return
-        for link in parts.links:
-            if number in link.builds:
-                link.builds.discard(number)
-                parts.links.order(link, ForgetBuild(number))
+        for link in parts.links:  # an earlier controller may have sent it, too
+            link.builds.discard(number)
+            parts.links.order(link, ForgetBuild(number))
 
     # ---- agents
 

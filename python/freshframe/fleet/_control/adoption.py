@@ -38,8 +38,8 @@ class Adoption(Protocol):
     def report(self, link: Link, renewal: _wire.Renewal, now: float) -> list[Action] | None:
         """What follows from a renewal's list of runs. None: the agent is not adopted yet."""
 
-    def updated(self, number: int) -> None:
-        """A camera gets another build."""
+    def changed(self, number: int) -> None:
+        """A camera is new, or gets another build."""
 
     def ended(self, link: Link) -> None:
         """The end of an agent was seen."""
@@ -74,7 +74,7 @@ class NothingBefore:
         """Nothing."""
         return []
 
-    def updated(self, number: int) -> None:
+    def changed(self, number: int) -> None:
         """Nothing to do."""
 
     def ended(self, link: Link) -> None:

@@ -12,6 +12,7 @@ from .sent_builds import ForgottenBuildError
 
 NO_MODULES: Mapping[str, str] = MappingProxyType({})
 _MOST_UNUSED = 64  # functions that no camera has had yet
+_MOST_PAST = 64  # forgotten ones whose outputs are known: a camera's former run goes on for a while
 
 Pickles = tuple[bytes, ...]  # of the definitions before it, of the function, and of its modules' sources
 
@@ -26,6 +27,7 @@ class Builds:
         self._users: Counter[int] = Counter()  # cameras
         self._unused: dict[int, None] = {}  # the oldest first
         self._outputs: dict[int, list[str]] = {}  # of those that have started
+        self._past_outputs: dict[int, list[str]] = {}  # the same of the latest that were forgotten
         self._modules: dict[str, str] = {}  # digests of what agents import, by name; see own_modules.py
 
     def add(
@@ -82,7 +84,10 @@ class Builds:
         self._functions.pop(number, None)
         self._users.pop(number, None)
         self._unused.pop(number, None)
-        self._outputs.pop(number, None)
+        if number in self._outputs:
+            self._past_outputs[number] = self._outputs.pop(number)
+        while len(self._past_outputs) > _MOST_PAST:
+            del self._past_outputs[next(iter(self._past_outputs))]
 
     # ---- outputs
 
@@ -109,7 +114,8 @@ class Builds:
 
     def may_give(self, number: int, output: str) -> bool:
         """Whether a start of it may have given results of an output."""
-        return output in self._outputs.get(number, (output,))
+        outputs = self._outputs.get(number, self._past_outputs.get(number))
+        return outputs is None or output in outputs
 
     # ---- kept state
 

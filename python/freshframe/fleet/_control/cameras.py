@@ -51,7 +51,11 @@ class Cameras:
     def name_of(self, number: int) -> str:
         """A camera's name, also after its end while a reader may have results of it."""
         known = self._known.get(number)
-        return known.name if known is not None else self._gone[number]
+        return known.name if known is not None else self._gone.get(number, f"unknown camera {number}")
+
+    def has_name(self, number: int) -> bool:
+        """Whether results of it can be given to a reader."""
+        return number in self._known or number in self._gone
 
     def remove(self, number: int) -> Known:
         """It has ended."""

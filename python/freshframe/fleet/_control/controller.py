@@ -184,6 +184,7 @@ class Controller:
             number = parts.cameras.add(name, url, build)
             parts.builds.use(build)
             parts.decisions.add(Camera(number, name, dict(needs), exclusive), now)
+            parts.adoption.changed(number)
         parts.readers.check()
         parts.kept.change()
 
@@ -200,7 +201,7 @@ class Controller:
         self.actions.release_build(known.build)
         known.build = build
         known.url = known.url if url is None else url
-        parts.adoption.updated(number)
+        parts.adoption.changed(number)
         self.actions.do(parts.decisions.renew(number, boot_time()))
         parts.readers.check()
 
@@ -333,7 +334,7 @@ def _parts(setup: Setup, place: Place, kept: Kept, adoption: Adoption) -> Parts:
 
     decisions = Decisions(epochs.__next__, is_flushed, setup.times)
     notes = Notes(setup.name, decisions)
-    links = Links(loop, kept.term, notes)
+    links, cameras = Links(loop, kept.term, notes), Cameras()
     parts = Parts(
         name=setup.name,
         kept=kept,
@@ -344,7 +345,7 @@ def _parts(setup: Setup, place: Place, kept: Kept, adoption: Adoption) -> Parts:
         notes=notes,
         links=links,
         builds=builds,
-        cameras=Cameras(),
-        readers=Readers(kept.term, links, builds, lambda: loop.wake(hurry=False)),
+        cameras=cameras,
+        readers=Readers(kept, links, builds, cameras, lambda: loop.wake(hurry=False)),
     )
     return parts

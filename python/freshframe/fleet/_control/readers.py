@@ -11,6 +11,8 @@ from .. import _wire
 from .._decide.model import Run
 from .._read.results import Results
 from .builds import Builds
+from .cameras import Cameras
+from .kept import Kept
 from .link import Link
 from .links import Links
 
@@ -20,13 +22,17 @@ _AT_A_PULL = (500, 1 << 20)  # results, bytes
 class Readers:
     """With the controller's lock."""
 
-    def __init__(self, term: int, links: Links, builds: Builds, wants: Callable[[], None]) -> None:
+    def __init__(
+        self, kept: Kept, links: Links, builds: Builds, cameras: Cameras, wants: Callable[[], None]
+    ) -> None:
         """None yet. ``wants``: called by any thread when a reader has room again."""
-        self._term = term
+        self._kept = kept
         self._links = links
         self._builds = builds
+        self._cameras = cameras
         self._wants = wants
         self._all: dict[int, Results] = {}
+        self._untold: dict[int, int] = {}  # those that agents do not know, by the change that says so
         self._named: dict[str, Results] = {}
         self.next = 1  # number; none is given twice
         self.owes: Callable[[Results, str], bool] = lambda reader, agent: (
@@ -61,10 +67,20 @@ class Readers:
             self._check(known)
             return known
         reader = self.restore(self.next, output, name)
-        for link in self._links:
-            link.send(_wire.reader(self._term, reader.number, output))
+        self._untold[reader.number] = self._kept.change()
+        self._tell()
         self._check(reader)
         return reader
+
+    def _tell(self) -> None:
+        """Tells the agents of readers whose numbers the next controller would give to no other one."""
+        for number in [each for each, change in self._untold.items() if self._kept.is_written(change)]:
+            del self._untold[number]
+            for link in self._links:
+                self._tell_of(self._all[number], link)
+
+    def _tell_of(self, reader: Results, link: Link) -> None:
+        link.send(_wire.reader(self._kept.term, reader.number, reader.output))
 
     def restore(self, number: int, output: str, name: str | None) -> Results:
         """One of an earlier controller."""
@@ -78,16 +94,18 @@ class Readers:
     def forget(self, reader: Results) -> None:
         """It is closed for ever."""
         self._all.pop(reader.number, None)
+        self._untold.pop(reader.number, None)
         if self._named.get(reader.name or "") is reader:
             del self._named[reader.name or ""]
         for link in self._links:
             link.forget_reader(reader.number)
-            link.send(_wire.reader_gone(self._term, reader.number))
+            link.send(_wire.reader_gone(self._kept.term, reader.number))
 
     def introduce(self, link: Link) -> None:
-        """Tells an agent of all of them."""
+        """Tells an agent of all that agents may know."""
         for reader in self:
-            link.send(_wire.reader(self._term, reader.number, reader.output))
+            if reader.number not in self._untold:
+                self._tell_of(reader, link)
 
     def check(self) -> None:
         """Ends those of something that no build gives, once the outputs of all builds in use are known."""
@@ -103,8 +121,9 @@ class Readers:
 
     def pull(self) -> None:
         """Asks the agents for results, for all that have room."""
+        self._tell()
         for reader in self:
-            if reader.makes_room():
+            if reader.number not in self._untold and reader.makes_room():
                 for link in self._links:
                     self._pull(link, reader)
 
@@ -116,7 +135,7 @@ class Readers:
             return
         link.pending.add(number)
         link.pulls[number] = link.pulls.get(number, 0) + 1
-        link.send(_wire.pull(self._term, number, link.pulls[number], _AT_A_PULL))
+        link.send(_wire.pull(self._kept.term, number, link.pulls[number], _AT_A_PULL))
 
     def take(self, link: Link, batch: _wire.Batch) -> None:
         """A batch has come, perhaps for the second time."""
@@ -129,8 +148,13 @@ class Readers:
             return
         link.received[number] = batch.number
         link.pending.discard(number)
-        reader.push(batch, link.clock_offset)
+        reader.push(batch, link.clock_offset, self._without_name(batch))
         self.came(reader, link.name)
+
+    def _without_name(self, batch: _wire.Batch) -> set[int]:
+        """Cameras of a batch that this controller does not know. The store may have lost them."""
+        numbers = set(batch.results["camera"].tolist())
+        return {each for each in numbers if not self._cameras.has_name(each)}
 
     # ---- runs
 

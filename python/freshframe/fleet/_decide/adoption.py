@@ -60,7 +60,8 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
             up_since=now,
             seen_ended=not each["launched"],
         )
-        decisions.agents[each["name"]].note_load(1.0)  # takes none before it has reported
+        if each["launched"]:
+            decisions.agents[each["name"]].note_load(1.0)  # takes none before it has reported
         decisions.state.placed[each["name"]] = set()
     for each in cameras:
         fields = dict(each)

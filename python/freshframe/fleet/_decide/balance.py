@@ -47,8 +47,12 @@ class Balance:
 
     def pair(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
-    ) -> tuple[Agent, Agent] | None:
-        """The agents from and to which a camera is to move now, if one is: by load, then by late results."""
+    ) -> tuple[list[Agent], Agent] | None:
+        """Agents of which one is to give a camera to another one now, if so: by load, then by late results.
+
+        By load it is about machines: each agent of the full one may give a camera, and the agent with the
+        fewest of the empty one gets it.
+        """
         up = _that_take_any(agents)
         if len(up) < 2:
             self._loads.forget()
@@ -58,7 +62,13 @@ class Balance:
         by_age = self._ages.pair(up, self._times.rebalance_after, now)
         if by_age is not None and (count(by_age[0].name) < 2 or by_age[1].machine_load >= self._times.busy):
             by_age = None  # no other agent would be quicker
-        return (by_load or by_age) if now - self._moved >= self._times.rebalance_every else None
+        if now - self._moved < self._times.rebalance_every:
+            return None
+        if by_load is not None:
+            full, empty = (_beside(each, up) for each in by_load)
+            full.sort(key=lambda agent: agent.load, reverse=True)
+            return full, min(empty, key=lambda agent: count(agent.name))
+        return None if by_age is None else ([by_age[0]], by_age[1])
 
     def fuller(
         self, agents: Iterable[Agent], count: Callable[[str], int], now: float
@@ -87,6 +97,13 @@ class Balance:
     def moved(self, now: float) -> None:
         """A camera has begun to move."""
         self._moved = now
+
+
+def _beside(agent: Agent, up: list[Agent]) -> list[Agent]:
+    """The agents of its machine, itself too."""
+    if agent.machine is None:
+        return [agent]
+    return [each for each in up if each.machine is agent.machine]
 
 
 def _that_take_any(agents: Iterable[Agent]) -> list[Agent]:

@@ -158,10 +158,11 @@ class Consequences:
         pair = self._balance.pair(self._state.agents.values(), self._state.cameras_of, now)
         if pair is None:
             return
-        most, least = pair
-        for number in sorted(self._state.placed[most.name]):
+        full, least = pair
+        placed = self._state.placed
+        for most, number in [(each, number) for each in full for number in sorted(placed[each.name])]:
             camera = self._state.cameras[number]
-            if camera.state == "running" and placement.meets(least, camera):
+            if camera.state == "running" and not camera.exclusive and placement.meets(least, camera):
                 self._balance.moved(now)
                 self._state.note(
                     now, camera.name, f"moves from {most.name} to {least.name}, which has less to do"

@@ -20,6 +20,7 @@ class MoreMachines:
         self._rests_until = float("-inf")
         self._asked_with: int | None = None  # machines that were there when it asked
         self._calm_since: float | None = None
+        self._needs: list[tuple[tuple[str, str], ...]] = []  # with which it asks
 
     def wanted(self, waiting: Iterable[Needs], machines: int, now: float) -> list[dict[str, str]]:
         """The labels of each machine that the cluster should add. Empty: none.
@@ -36,7 +37,10 @@ class MoreMachines:
             self._withdraw(now + self._times.ask_again)
         else:
             self._look_for_calm(bool(needs), now)
-        return [dict(each) for each in needs or [()]] if self._asked_with is not None else []
+        if self._asked_with is None:
+            return []
+        self._needs = needs or self._needs  # while it is calm, the request is for the same machines
+        return [dict(each) for each in self._needs]
 
     def _look_for_need(self, is_needed: bool, machines: int, now: float) -> None:
         if not is_needed:

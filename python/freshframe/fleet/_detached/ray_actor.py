@@ -18,6 +18,7 @@ from .._machines.ray_connection import RayConnection
 from .._machines.ray_guard import patience_without_controller
 from .._machines.ray_place import RayPlace
 from .._machines.spread import Spread
+from .._machines.this_actor import end_this_actor
 from .cluster_state import Trouble
 from .controller import DetachedController
 from .ray_store import RayStore
@@ -72,10 +73,14 @@ class RayController:
         return os.getpid()
 
     def _shut_down(self) -> None:
-        self._place.close()
-        self._clients.close()
-        self._fleet.stop()
-        threading.Thread(target=_end_this_actor, daemon=True).start()
+        try:
+            self._place.close()
+            self._clients.close()
+            self._fleet.stop()
+        except OSError:  # nothing reads what it leaves there: a new fleet of this name begins anew
+            logger.exception("the state of fleet %r stays in the cluster's store", self._fleet.name)
+        finally:
+            threading.Thread(target=_end, daemon=True).start()
 
 
 def _is_restarted() -> bool:
@@ -105,8 +110,6 @@ def _try_again(trouble: Trouble, setup: Setup, error: Exception) -> None:
         os._exit(1)
 
 
-def _end_this_actor() -> None:
-    import ray  # noqa: PLC0415
-
+def _end() -> None:
     time.sleep(_SHORT)
-    ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
+    end_this_actor()

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Sequence
 
 from .guard import Guard
+from .this_actor import end_this_actor
 
 _ALONE = 600.0  # seconds
 
@@ -20,7 +21,7 @@ def patience_without_controller(orphan_after: float) -> float:
 
 
 class RayGuard:
-    """One process for each machine, with a guard for each of its agents. It lives as long as its process."""
+    """One process for each machine, with a guard for each of its agents. It ends with the last of them."""
 
     def __init__(
         self,
@@ -35,6 +36,8 @@ class RayGuard:
             Guard(address, token, station, orphan_after=orphan_after, outlives=outlives)
             for station in stations
         ]
+        self._serving = list(self._guards)  # those that were not told to leave
+        self._lock = threading.Lock()  # guards the list
         self._patience = patience_without_controller(orphan_after)
         self._threads = [
             threading.Thread(target=self._run, args=(guard,), name="guard", daemon=True)
@@ -44,14 +47,18 @@ class RayGuard:
             thread.start()
 
     def _run(self, guard: Guard) -> None:
-        guard.run(self._is_abandoned)
-        if self._is_abandoned():
-            import ray  # noqa: PLC0415
-
-            ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
+        try:
+            guard.run(self._is_abandoned)
+        finally:
+            with self._lock:
+                self._serving.remove(guard)
+                is_last = not self._serving
+        if is_last:
+            end_this_actor()
 
     def _is_abandoned(self) -> bool:
-        return all(guard.alone > self._patience for guard in self._guards)
+        with self._lock:
+            return all(guard.alone > self._patience for guard in self._serving)
 
     def is_there(self) -> bool:
         """That it was made."""

@@ -274,7 +274,8 @@ class RayPlace:
             self._watcher.join(2.0)
         self.controller.close()
         if self._connection.is_open:
-            self._request.withdraw()
+            with contextlib.suppress(Exception):  # the cluster may have gone
+                self._request.withdraw()
         for machine in self._machines.values() if self._connection.is_open else ():
             with contextlib.suppress(Exception):
                 self._ray.kill(machine.actor)

@@ -3,7 +3,6 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -49,9 +48,8 @@ class RayRequest:
         return True
 
     def withdraw(self) -> None:
-        """Asks no longer. Idempotent."""
-        group, self._group = self._group, None
+        """Asks no longer. Idempotent. What Ray raises leaves the request as it was, for the next attempt."""
+        if self._group is not None:
+            self._ray.util.remove_placement_group(self._group)
+            self._group = None
         self._asked = []
-        if group is not None:
-            with contextlib.suppress(Exception):  # the cluster may have gone
-                self._ray.util.remove_placement_group(group)

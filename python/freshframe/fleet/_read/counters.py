@@ -118,6 +118,11 @@ class Books:
         self._accepted += 1
         return ordinal - last - 1
 
+    def refuse(self) -> int:
+        """A result has arrived that nobody can use: -1."""
+        self._fenced += 1
+        return -1
+
     def note_again(self, records: Records, results: Records) -> None:
         """Of these results some may have been handed to an earlier controller: they are not counted twice."""
         for epoch, handed, camera in rows(records, "epoch", "handed", "camera"):

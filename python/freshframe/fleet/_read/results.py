@@ -64,14 +64,20 @@ class Results:
             self._starved = True  # before the second look: the user's thread may read all of it meanwhile
         return self.has_room
 
-    def push(self, batch: Batch, clock_offset: float = 0.0) -> None:
-        """``clock_offset``: by how much the clock of the agent's machine is ahead."""
+    def push(self, batch: Batch, clock_offset: float = 0.0, refused: Collection[int] = frozenset()) -> None:
+        """Takes the results of a batch.
+
+        Args:
+            batch: Of an agent.
+            clock_offset: By how much the clock of the agent's machine is ahead.
+            refused: Cameras whose results are counted as fenced, and thrown away.
+        """
         begin = 0
         with self.changed:
             self.books.note_all(batch.outboxes)
             receive, items, pickles = self.books.receive, self.items, batch.pickles
             for epoch, ordinal, seq, pts, captured, camera, size in rows(batch.results, *_RESULT):
-                missing = receive(camera, epoch, ordinal)
+                missing = receive(camera, epoch, ordinal) if camera not in refused else self.books.refuse()
                 if missing >= 0:
                     data = pickles[begin : begin + size]
                     at = captured - clock_offset

@@ -62,6 +62,13 @@ def test_exclusive_cameras_stay_where_they_are() -> None:
     assert world.placed() == {"agent0": 10, "agent1": 0}
 
 
+def test_exclusive_cameras_stay_though_the_load_is_uneven() -> None:
+    world, _ = started(2, 10, exclusive=True)
+    world.load = {"agent0": 0.8, "agent1": 0.1}
+    world.run(200)
+    assert world.placed() == {"agent0": 5, "agent1": 5}
+
+
 def test_a_few_cameras_more_are_no_reason_to_move() -> None:
     world, _ = started(2, 10)
     for camera in world.decisions.cameras.values():

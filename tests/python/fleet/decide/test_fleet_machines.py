@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from freshframe.fleet._control.lateness import Lateness
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Times
 from freshframe.fleet._decide.more_machines import MoreMachines
+from freshframe.fleet._machines.ray_request import RayRequest
 from freshframe.fleet._machines.spread import Spread
 from freshframe.fleet._wire import CAMERA
 
@@ -96,6 +98,40 @@ def test_agents_of_before_share_their_machine_again() -> None:
     following.heard("a.0", 101.0, 0.1)
     following.heard("a.1", 101.0, 0.2)
     assert first.machine_load == pytest.approx(0.3)
+
+
+def test_an_agent_of_before_that_is_down_leaves_its_machine_to_the_others() -> None:
+    world = cluster(("a", 2))
+    agents = world.decisions.agents.values()
+    kept = [{**adoption.agent_state(each), "launched": each.name == "a.0"} for each in agents]
+    following = World(0).decisions
+    adoption.restore(following, kept, [], 100.0)
+    assert following.agents["a.0"].machine_load == 1.0  # it has not reported
+    following.heard("a.0", 101.0, 0.1)
+    assert following.agents["a.0"].machine_load == pytest.approx(0.1)
+
+
+class Laden(World):
+    """Each camera takes 22 % of its machine."""
+
+    def hear(self) -> None:
+        self.load = {name: 0.22 * count for name, count in self.placed().items()}
+        super().hear()
+
+
+@pytest.mark.parametrize(("exclusive", "moved"), [(False, 1), (True, 0)])
+def test_machines_with_several_agents_get_the_same_load(exclusive: bool, moved: int) -> None:
+    world = Laden(0)
+    add_machine(world, "a", 4)
+    world.run(1)
+    world.add(4, exclusive=exclusive)
+    world.run(1)
+    assert set(world.placed().values()) == {1}
+    add_machine(world, "b", 2)
+    world.run(200)
+    placed = world.placed()
+    assert (placed["b.0"], placed["b.1"]) == (moved, moved)
+    assert sum(placed.values()) == 4
 
 
 # ---- late results
@@ -197,6 +233,38 @@ def test_a_machine_is_asked_for_by_the_labels_that_cameras_need() -> None:
     needs = [{"site": "north"}, {"gpu": "yes"}, {"site": "north"}]
     more.wanted(needs, 2, 0.0)
     assert more.wanted(needs, 2, 10.0) == [{"gpu": "yes"}, {"site": "north"}]
+
+
+def test_the_request_is_for_the_same_machines_while_they_are_not_needed() -> None:
+    more = MoreMachines(Times())
+    more.wanted([{"gpu": "yes"}], 2, 0.0)
+    asked = [more.wanted([{"gpu": "yes"}] if now < 15 else [], 2, float(now)) for now in range(10, 40)]
+    assert asked[0] == [{"gpu": "yes"}]
+    assert asked[-1] == []
+    assert [each for each in asked if each not in ([], [{"gpu": "yes"}])] == []
+
+
+def test_a_request_that_could_not_be_removed_is_removed_later() -> None:
+    groups: list[str] = []
+    troubles = ["the head does not answer"]
+
+    def make(bundles: Any, *, name: str, **options: Any) -> str:
+        groups.append(name)
+        return name
+
+    def remove(group: str) -> None:
+        if troubles:
+            raise RuntimeError(troubles.pop())
+        groups.remove(group)
+
+    util = SimpleNamespace(placement_group=make, remove_placement_group=remove)
+    request = RayRequest(SimpleNamespace(util=util), "yard")
+    assert request.ask(1, [{}])
+    with pytest.raises(RuntimeError, match="does not answer"):
+        request.ask(1, [])
+    assert groups == ["yard"]
+    assert request.ask(1, [])
+    assert (groups, request.ask(1, [])) == ([], False)
 
 
 def test_no_machine_is_asked_for_when_another_one_would_not_help() -> None:

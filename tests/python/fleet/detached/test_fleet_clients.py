@@ -34,13 +34,18 @@ EPOCH = 7 << 32
 yard = yard_fixture()
 
 
-def give(to: Results, *ordinals: int) -> None:
-    """As an agent's batch does."""
+def batch_of(reader: Results, *results: tuple[int, int]) -> _wire.Batch:
+    """(camera, ordinal)."""
     pickled = pickle.dumps(0, 5)
     data = (1).to_bytes(4, "little") + len(pickled).to_bytes(8, "little") + pickled
-    results = np.array([(EPOCH, each, each, 0.0, 0.0, 0, len(data)) for each in ordinals], _wire.RESULT)
-    outboxes = np.empty(0, _wire.OUTBOX)
-    to.push(_wire.Batch(to.number, 1, outboxes, results, memoryview(data * len(ordinals))))
+    records = [(EPOCH, each, each, 0.0, 0.0, camera, len(data)) for camera, each in results]
+    outboxes, pickles = np.empty(0, _wire.OUTBOX), memoryview(data * len(results))
+    return _wire.Batch(reader.number, 1, outboxes, np.array(records, _wire.RESULT), pickles)
+
+
+def give(to: Results, *ordinals: int) -> None:
+    """As an agent's batch does."""
+    to.push(batch_of(to, *((0, each) for each in ordinals)))
 
 
 def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yard: Yard) -> None:
@@ -94,6 +99,23 @@ def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard)
     yard.away = False
     with pytest.raises(ff.StateError, match=r"its program was away for more than 0.2 s. Open another one"):
         reader.get(50)
+
+
+def test_results_of_a_camera_that_the_controller_does_not_know_end_no_reader(yard: Yard) -> None:
+    """A store that was lost has forgotten cameras whose agents go on."""
+    parts = yard.parts
+    known = parts.cameras.add("cam", "x", 0)
+    remote = RemoteController("yard", yard.find)
+    reader = remote.open_reader("ticks", "log")
+    link: Any = SimpleNamespace(name="a", received={}, pulls={}, pending=set(), clock_offset=0.0)
+    batch = batch_of(yard.served().results, (7, 0), (known, 0), (7, 1), (known, 1))
+    yard.controller.controller.call(lambda: parts.readers.take(link, batch))
+    samples = [reader.get(50) for _ in range(2)]
+    assert [(each.camera, each.ordinal) for each in samples] == [("cam", 0), ("cam", 1)]
+    (counts,) = remote.stats().readers
+    assert (counts.delivered, counts.fenced, counts.waiting) == (2, 2, 0)
+    assert yard.controller.name_of(7) == "unknown camera 7"
+    remote.close()
 
 
 def test_a_reader_that_the_store_did_not_take_is_not_open_for_ever(

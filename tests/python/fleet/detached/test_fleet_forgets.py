@@ -17,6 +17,7 @@ from support import until
 import freshframe as ff
 from freshframe.fleet import _wire
 from freshframe.fleet._agent.process import _Agent
+from freshframe.fleet._control.builds import Builds
 from freshframe.fleet._control.sent_builds import ForgottenBuildError, SentBuilds
 from freshframe.fleet._detached.client.remote_controller import RemoteController
 from freshframe.fleet._detached.server.served_reader import ServedReader
@@ -106,11 +107,32 @@ def test_an_agent_forgets_its_builds() -> None:
     assert list(agent._builds) == [0, 4]
 
 
-def test_an_agent_of_before_is_told_which_builds_there_are() -> None:
+def test_the_outputs_of_builds_are_known_while_their_last_runs_may_go_on() -> None:
+    builds = Builds()
+
+    def add_and_release() -> int:
+        number = builds.add(b"", b"")
+        builds.use(number)
+        builds.learn(number, ["ticks"])
+        builds.release(number)
+        return number
+
+    number = add_and_release()
+    assert builds.outputs() == []
+    assert builds.may_give(number, "ticks")
+    assert not builds.may_give(number, "faces")
+    for _ in range(100):
+        add_and_release()
+    assert len(builds._past_outputs) == 64
+    assert builds.may_give(number, "faces")  # nobody knows any more
+
+
+def test_an_agent_of_before_is_told_which_builds_there_are_and_which_are_not_any_more() -> None:
     store = Memory()
     before = Yard(store)
     before.controller.place.add_node("a", "node", {})
     number = before.controller.controller.add_build(b"", b"")
+    before.controller.controller.add([("cam", "x", {})], number, False)
     before.controller.write_through()
     (key,) = [key for key in store.values if "/state/" in key]
     state: Any = pickle.loads(store.values[key])
@@ -140,7 +162,11 @@ def test_an_agent_of_before_is_told_which_builds_there_are() -> None:
             agent, heard = connect("agent"), b""
             while b"Mark" not in heard:
                 heard += agent.recv(1000)
-            order = _wire.order(yard.controller.kept.term, KeepBuilds([number]))
-            assert order in heard
+            term = yard.controller.kept.term
+            assert _wire.order(term, KeepBuilds([number])) in heard
+            yard.controller.controller.remove("cam")
+            forgets = _wire.order(term, ForgetBuild(number))
+            while forgets not in heard:
+                heard += agent.recv(1000)
     finally:
         yard.end()

@@ -201,9 +201,50 @@ def test_a_new_build_starts_once_the_next_controller_would_know_of_it(yard: Yard
     assert held(camera, boot_time()) == ""
     yard.store.fails = True
     controller.update("cam", builds[1], None)
-    assert "its new build must be written" in held(camera, boot_time())
+    assert "it must be written" in held(camera, boot_time())
     yard.store.fails = False
     until(lambda: held(camera, boot_time()) == "", "the write")
+
+
+def test_a_new_camera_starts_once_the_next_controller_would_know_of_it(yard: Yard) -> None:
+    """Else the next one could give its number to another camera, which would get its runs."""
+    controller = yard.controller.controller
+    build = controller.add_build(b"", b"")
+    yard.controller.write_through()
+    yard.place.add_node("a", "node", {})
+    with controller.lock:
+        controller.decisions.launched("a", boot_time())
+        controller.decisions.heard("a", boot_time() + 1000.0, 0.0)
+    yard.store.fails = True
+    controller.add([("gate", "x", {})], build, True)
+    gate = controller.decisions.cameras[0]
+    until(lambda: "it must be written to the cluster's store first" in gate.why, lambda: gate.why)
+    assert gate.starts == 0
+    yard.store.fails = False
+    until(lambda: gate.starts > 0, lambda: gate.why)
+    until(lambda: not yard.controller.adoption._changed, "nothing that waits")
+
+
+def test_agents_hear_of_a_reader_once_the_next_controller_would_know_of_it(yard: Yard) -> None:
+    """Else the next one could give its number to another reader."""
+    parts, sent = yard.parts, list[bytes]()
+    link: Any = SimpleNamespace(
+        name="a", send=sent.append, has_unsent=False, socket=None, waits_to_send=False
+    )
+    with parts.loop.lock:
+        parts.links._all["a"] = link
+    try:
+        yard.store.fails = True
+        number = yard.controller.open_for("key", "ticks", None).results.number
+        with parts.loop.lock:
+            parts.readers.introduce(link)
+            parts.readers.pull()
+        assert sent == []
+        yard.store.fails = False
+        until(lambda: sent == [_wire.reader(parts.kept.term, number, "ticks")], lambda: str(sent))
+    finally:
+        with parts.loop.lock:
+            del parts.links._all["a"]
 
 
 def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_launched(

@@ -19,11 +19,13 @@ class Head:
 
     def __init__(self) -> None:
         self.values: dict[str, bytes] = {}
+        self.puts: list[bytes] = []
         self.there = threading.Event()
         self.there.set()
 
     def put(self, key: str, value: bytes, *, overwrite: bool, namespace: bytes) -> bool:
         self.there.wait()
+        self.puts.append(value)
         known = key in self.values
         if overwrite or not known:
             self.values[key] = value
@@ -65,6 +67,7 @@ def test_a_call_of_a_store_that_does_not_answer_ends_and_the_next_ones_are_done_
     store._calls._timeout = 20
     patient.put("state", b"4")
     assert patient.get("state") == b"4"
+    assert head.puts == [b"1", b"2", b"4"]
 
 
 def test_errors_of_ray_are_errors_of_the_system(head: Head) -> None:

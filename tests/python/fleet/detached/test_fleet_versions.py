@@ -68,10 +68,18 @@ def test_it_drains_removes_and_shuts_down(yard: Yard, program: RemoteController)
     assert program.stats().name == "yard"
 
 
+def fleet_of(program: RemoteController) -> ff.Fleet:
+    """As Fleet.connect()."""
+    fleet = ff.Fleet.__new__(ff.Fleet)
+    fleet._begin(program)
+    return fleet
+
+
 @pytest.mark.parametrize(
     ("call", "not_this"),
     [
-        (lambda program: program.add_build(b"", b""), "add cameras"),
+        (lambda program: program.add_build(b"", b""), "add or update cameras"),
+        (lambda program: fleet_of(program).update("gate", max), "add or update cameras"),
         (lambda program: program.add([("door", "x", {})], 0, False), "add cameras"),
         (lambda program: program.update("gate", 0, None), "change the build of a camera"),
         (lambda program: program.open_reader("ticks"), "read results"),
@@ -108,7 +116,7 @@ def test_the_fleet_itself_refuses_what_needs_the_same_version(yard: Yard) -> Non
     greeting, answer, look = asked(yard, hello, ("add_build", b"", b""), ("look",))
     assert greeting == (None, {"version": ff.__version__})
     assert answer[0] == "StateError"
-    assert "and not add cameras" in answer[1]
+    assert "and not add or update cameras" in answer[1]
     assert look[1]["name"] == "yard"
 
 

@@ -5,12 +5,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 from rig.accounts import Entry, check_accounts, read_ledger
 from rig.counted_camera import CountedCameras, CountedRun, build_counted
+from rig.program import _keep_ledger
 from rig.rules import Result, Verdict
 
 import freshframe as ff
+from freshframe.fleet import FleetReader
+from freshframe.fleet._read.results import Results
+from freshframe.fleet._wire import OUTBOX
 
 FPS = 10.0
 RUNS = [CountedRun(3, 1, frames=6, ended=False), CountedRun(3, 2, frames=5, ended=True)]
@@ -113,3 +118,18 @@ def test_a_camera_counts_what_it_gives(tmp_path: Path) -> None:
     assert (counted.camera, counted.epoch, counted.ended) == (3, run.epoch, True)
     produced = sum(node.processed for node in pipeline.stats().nodes.values())
     assert counted.frames == produced
+
+
+def test_the_ledger_has_what_each_run_had_reported_at_its_end(tmp_path: Path) -> None:
+    results = Results(1, "counted")
+    reader = FleetReader(results, {0: "camera-3"}.__getitem__, lambda _: None)
+    _keep_ledger(reader, tmp_path / "ledger.jsonl")
+    epoch, reported, handed, waiting, camera = 1, 4, 3, 1, 0
+    results.note(np.array([(epoch, reported, 0, 0, 0, handed, waiting, camera, 1)], OUTBOX))
+    results.end_run((0, 1), lost=True)
+    results.end_run((0, 2), lost=False)
+    assert read_ledger(tmp_path / "ledger.jsonl") == {
+        (3, 1): Entry(4, lost=True),
+        (3, 2): Entry(0, lost=False),
+    }
+    assert results.totals().lost_with_agent == 1

@@ -31,6 +31,7 @@ BORDER = 1
 _NEEDS_THE_SAME = {
     "open": "read results",
     "pull": "read results",
+    "add_build": "add or update cameras",
     "update": "change the build of a camera",
 }
 MOST_RESULTS = 500  # in the answer to a pull

@@ -194,4 +194,4 @@ class RemoteController:
         self._closed = True
         self._channel.forget_in_child()
         for reader in self._readers:
-            reader._channel.forget_in_child()
+            reader.forget_in_child()

@@ -186,6 +186,10 @@ class RemoteReader(FleetReader):
                 self._back.clear()
                 self._ready = None
 
+    def forget_in_child(self) -> None:
+        """In a forked child: its copy would keep the connection open."""
+        self._channel.forget_in_child()
+
     def acknowledgement(self) -> tuple[str, int]:
         """The incarnation, and the serial up to which the program has been given everything."""
         with self._mark_lock:

@@ -49,7 +49,7 @@ class AgentsOfBefore:
         self._unmarked: set[str] = set()  # of these, those that are connected and have not reported
         self._started: dict[str, set[Run]] = {}  # runs of these, which the agent has said to run
         self._intended: dict[str, int] = {}  # agents to be launched, and the number of that change
-        self._updated: dict[int, int] = {}  # cameras with another build, and the number of that change
+        self._changed: dict[int, int] = {}  # the same of cameras that are new or have a new build
 
     def begin(self, parts: Parts) -> None:
         """Of this controller."""
@@ -83,9 +83,8 @@ class AgentsOfBefore:
         """Why a camera must not start now. Empty: it may."""
         if camera.exclusive and not self._is_sure:
             return "the cluster's store does not answer, and another controller may have been started"
-        if not self._kept.is_written(self._updated.get(camera.number, 0)):
-            return "its new build must be written to the cluster's store first"
-        self._updated.pop(camera.number, None)
+        if not self._kept.is_written(self._changed.get(camera.number, 0)):
+            return "it must be written to the cluster's store first"
         return adoption.why_held(camera, self._parts.decisions.times, self._left_over, self._restarted, at)
 
     def answered(self, runs: list[Run]) -> list[Run]:
@@ -112,17 +111,20 @@ class AgentsOfBefore:
         self._intended.pop(name, None)
         self._kept.change()
 
-    def updated(self, number: int) -> None:
-        """The next controller must know which of the camera's starts have the new build."""
-        self._updated = {
-            each: change for each, change in self._updated.items() if not self._kept.is_written(change)
-        }
-        self._updated[number] = self._kept.change()
+    def changed(self, number: int) -> None:
+        """The next controller must know the camera, and which of its starts have the new build.
+
+        It would give the number of a camera that it does not know to another one, whose runs would then be
+        this one's.
+        """
+        self._changed[number] = self._kept.change()
 
     def note_written(self) -> None:
-        """The store has more changes."""
-        if self._intended or self._updated:
-            self._parts.loop.wake()
+        """The store has more changes. Any thread."""
+        with self._parts.loop.lock:
+            is_written = self._kept.is_written
+            self._changed = {each: change for each, change in self._changed.items() if not is_written(change)}
+        self._parts.loop.wake()
 
     # ---- adoption
 
