@@ -7,7 +7,6 @@
 #include <exception>
 #include <utility>
 
-#include "gil_watch/stacks/tail_calls.hpp"
 #include "gil_watch/watch/task_state.hpp"
 #include "gil_watch/watch/wake_soon.hpp"
 #include <pthread.h>
@@ -289,24 +288,8 @@ void Watcher::name(Stall& stall, const Place& place) {
   if (stall.kind == StallKind::Collector) {
     stall.native = kCollection;
   } else {
-    learn_name(stall.native_frames);
     stall.native = name_culprit(stall.native_frames, names_);
   }
-}
-
-// A function that the interpreter's loop called has a name in `names_`, unless a named function ended with a
-// tail call to it.
-void Watcher::learn_name(std::span<const NativeFrame> chain) {
-  const auto above = above_interpreter(chain);
-  if (above.empty() || above.size() == chain.size()) return;
-  const NativeFrame& called = above.back();
-  if (called.guessed || called.library != chain[above.size()].library || names_.contains(called.function))
-    return;
-  // Every function calls the C API: operator.call, which ends with PyObject_Vectorcall, gives no name to it.
-  if (called.symbol.starts_with("Py") || called.symbol.starts_with("_Py")) return;
-  if (!asked_.insert(called.function).second) return;
-  const std::string name = name_of_jumper(called.function, names_);
-  if (!name.empty()) names_.emplace(called.function, name);
 }
 
 std::string Watcher::thread_name(const Suspect& suspect) {

@@ -8,11 +8,9 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <span>
 #include <string>
 #include <thread>
 #include <unordered_map>
-#include <unordered_set>
 
 #include "gil_watch/stacks/call_stack.hpp"
 #include "gil_watch/watch/culprit.hpp"
@@ -101,7 +99,6 @@ class Watcher {
   void tell_going(Clock::time_point now);
   Stall describe(const Suspect& suspect, Clock::time_point began, Clock::duration duration);
   void name(Stall& stall, const Place& place);
-  void learn_name(std::span<const NativeFrame> chain);
   std::string thread_name(const Suspect& suspect);
 
   const Target target_;
@@ -118,7 +115,6 @@ class Watcher {
   std::unique_ptr<CallStacks> stacks_;
   CallableNames names_;
   StackSample called_;
-  std::unordered_set<std::uintptr_t> asked_;  // functions whose names were searched for
   std::optional<Open> open_;
   Quiet quiet_;
   Clock::time_point last_look_;
