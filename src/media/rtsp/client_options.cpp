@@ -4,6 +4,9 @@
 
 #include "freshframe/error.hpp"
 
+#include <optional>
+#include <string>
+
 #include "core/ascii.hpp"
 
 extern "C" {
@@ -28,6 +31,10 @@ Client client_of(const std::string& value) {
   throw OptionError("options[\"rtsp\"] must be \"own\" or \"ffmpeg\", got \"" + value + "\"");
 }
 
+std::optional<long> receive_buffer_of(const std::string& name, const std::string& value) {
+  return name == "buffer_size" ? core::number_at(value, kLargestReceiveBuffer) : std::nullopt;
+}
+
 /// False: it is FFmpeg's.
 bool read_entry(const std::string& name, const std::string& value, ClientOptions& into) {
   if (name == kClientOption) {
@@ -38,8 +45,8 @@ bool read_entry(const std::string& name, const std::string& value, ClientOptions
     into.session.transport = Transport::TcpThenUdp;
   } else if (name == "user_agent" && value.find_first_of("\r\n") == std::string::npos) {
     into.session.user_agent = value;
-  } else if (name == "buffer_size" && core::number_at(value, kLargestReceiveBuffer)) {
-    into.session.receive_buffer = static_cast<int>(*core::number_at(value, kLargestReceiveBuffer));
+  } else if (const auto bytes = receive_buffer_of(name, value)) {
+    into.session.receive_buffer = static_cast<int>(*bytes);
   } else if (knows(avcodec_get_class(), name) && !knows(avformat_get_class(), name)) {
     into.decoder[name] = value;
   } else {
