@@ -118,6 +118,12 @@ void Outboxes::forget(Run run) {
 }
 
 void Outboxes::add_reader(std::uint32_t number, const std::string& output, BootTime now) {
+  const auto is_of_another = [&] {
+    const Lock lock(mutex_);
+    const auto known = readers_.find(number);
+    return known != readers_.end() && known->second.output != output;
+  };
+  if (is_of_another()) remove_reader(number);  // its controller was killed before it had kept the number
   const Lock lock(mutex_);
   const auto [place, added] = readers_.try_emplace(number);
   if (!added) return;

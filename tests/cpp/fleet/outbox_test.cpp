@@ -108,6 +108,24 @@ TEST(Outboxes, ThePullOfTheSameNumberRepeatsABatchAndTheNextAcknowledgesIt) {
   expect_balance(outboxes.records().now.at(0));
 }
 
+TEST(Outboxes, AReaderOfAnotherOutputTakesThePlaceOfTheOneThatHadItsNumber) {
+  Outboxes outboxes({});
+  const auto circles = outboxes.open({.epoch = 5, .camera = 0}, "circles");
+  const auto faces = outboxes.open({.epoch = 5, .camera = 0}, "faces");
+  outboxes.add_reader(1, "circles", 0s);
+  outboxes.put(*circles, result(0));
+  outboxes.add_reader(1, "circles", 0s);  // the same one
+  EXPECT_TRUE(outboxes.has(1));
+  outboxes.add_reader(1, "faces", 0s);
+  EXPECT_FALSE(outboxes.has(1));
+  EXPECT_FALSE(circles->is_wanted());
+  outboxes.put(*faces, result(1));
+  const auto batch =
+      parsed(outboxes.pull({.reader = 1, .batch = 1, .most_results = 9, .most_bytes = 1000}, 1s));
+  ASSERT_EQ(batch.results.size(), 1U);
+  EXPECT_EQ(batch.results[0].seq, 1);
+}
+
 TEST(Outboxes, ABatchServesAllCamerasInTurn) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
