@@ -38,6 +38,9 @@ constexpr const char* kStartOption = "live_start_index";
 /// Whether FFmpeg asks for a playlist again on the same connection. Then nobody else can tell it when to ask.
 constexpr const char* kPersistentOption = "http_persistent";
 
+/// Whether FFmpeg opens a segment before it has read the one before.
+constexpr const char* kMultipleOption = "http_multiple";
+
 /// No unnecessary probing. A user's own options take precedence.
 Dictionary with_defaults(const std::map<std::string, std::string>& given, const LiveUrl& url) {
   Dictionary result(given);
@@ -50,6 +53,7 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   if (url.scheme == "http" || url.scheme == "https") {
     set_default(kStartOption, "-1");
     set_default(kPersistentOption, "0");
+    set_default(kMultipleOption, "0");
   }
   return result;
 }
@@ -120,7 +124,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   opened_.install(*input, !options_.options.contains(kPersistentOption));
   const int opened = avformat_open_input(&input, target.c_str(), nullptr, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
-  for (const char* key : {kStartOption, kPersistentOption}) {
+  for (const char* key : {kStartOption, kPersistentOption, kMultipleOption}) {
     if (!options_.options.contains(key)) options.remove(key);  // it is no playlist
   }
   check_open();

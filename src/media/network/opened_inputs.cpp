@@ -38,6 +38,7 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
     ++reloads_;
     return playlists_.reload(url, again, io);
   }
+  playlists_.note_opened(url);
   const auto asked = std::chrono::steady_clock::now();
   const int result = open_(&input, &io, url.c_str(), flags, options);
   if (result < 0 || opened_.size() >= kMostOpened) return result;

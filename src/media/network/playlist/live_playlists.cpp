@@ -30,17 +30,30 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked)
   const auto text = take_text(io);
   if (!text) return AVERROR_INVALIDDATA;
   auto playlist = parse_playlist(*text);
-  const bool growing = is_growing(playlist) && schedules_.size() < kMost;
+  const bool growing = is_growing(playlist) && known_.size() < kMost;
   put_text(io, growing ? with_last_duration(*text, kShortLength) : *text);
-  if (growing) static_cast<void>(schedules_[url].note(answer_of(playlist, asked)));
+  if (growing) static_cast<void>(note(known_[url], playlist, asked));
   if (!first_ && !playlist.segments.empty()) first_ = std::move(playlist);
   return 0;
 }
 
+bool LivePlaylists::note(Known& known, const Playlist& playlist, TimePoint asked) {
+  const bool changed = known.schedule.note(answer_of(playlist, asked));
+  if (changed) {
+    known.newest = playlist.segments.back().uri;
+    known.is_read = false;
+  }
+  return changed;
+}
+
+void LivePlaylists::note_opened(const std::string& url) {
+  for (auto& [playlist, known] : known_) known.is_read = known.is_read || is_url_of(url, known.newest);
+}
+
 int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*& io) {
-  auto& schedule = schedules_.at(url);
+  auto& known = known_.at(url);
   for (;;) {
-    if (!interrupt_.wait_until(schedule.next())) return AVERROR_EXIT;
+    if (known.is_read && !interrupt_.wait_until(known.schedule.next())) return AVERROR_EXIT;
     const auto asked = std::chrono::steady_clock::now();
     if (const int result = open(io); result < 0) return result;
     IoPtr opened(std::exchange(io, nullptr));
@@ -48,7 +61,8 @@ int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*
     if (!text) return interrupt_.has_ended() ? AVERROR_EXIT : AVERROR_INVALIDDATA;
     const auto playlist = parse_playlist(*text);
     const bool growing = is_growing(playlist);
-    if (growing && !schedule.note(answer_of(playlist, asked))) continue;
+    const bool was_read = known.is_read;
+    if (growing && !note(known, playlist, asked) && was_read) continue;
     put_text(*opened, growing ? with_last_duration(*text, kShortLength) : *text);
     io = opened.release();
     return 0;

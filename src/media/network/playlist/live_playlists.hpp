@@ -30,8 +30,11 @@ class LivePlaylists {
   /// An input that was opened, at `asked`. Remembers it if it is a playlist to which segments will be added.
   /// 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked);
-  [[nodiscard]] bool knows(const std::string& url) const { return schedules_.contains(url); }
-  /// Waits for another answer than the last one. 0 or FFmpeg's error. Throws std::bad_alloc.
+  [[nodiscard]] bool knows(const std::string& url) const { return known_.contains(url); }
+  /// Another input was opened: perhaps a segment.
+  void note_opened(const std::string& url);
+  /// Waits for another answer than the last one, unless there are segments in that which were not opened: FFmpeg
+  /// asks before each segment. 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int reload(const std::string& url, const Open& open, AVIOContext*& io);
   /// Unix time of the first of these URLs that is a segment.
   [[nodiscard]] std::optional<double> time_of(const std::vector<std::string>& urls) const;
@@ -39,9 +42,17 @@ class LivePlaylists {
  private:
   static constexpr std::size_t kMost = 32;
 
+  struct Known {
+    ReloadSchedule schedule;
+    std::string newest = {};  // URI of its newest segment
+    bool is_read = false;     // this segment was opened
+  };
+
+  [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
+
   Interrupt& interrupt_;
-  std::optional<Playlist> first_;                    // that has segments
-  std::map<std::string, ReloadSchedule> schedules_;  // by URL
+  std::optional<Playlist> first_;       // that has segments
+  std::map<std::string, Known> known_;  // by URL
 };
 
 }  // namespace freshframe::media

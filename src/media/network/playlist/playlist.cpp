@@ -84,19 +84,18 @@ std::string_view without_dots(std::string_view uri) {
   return uri;
 }
 
-/// Whether the URL is that of the segment: "a/11.ts" is none of "1.ts".
-bool is_url_of(std::string_view url, std::string_view uri) {
-  uri = without_dots(uri);
-  if (uri.empty() || !url.ends_with(uri)) return false;
-  return url.size() == uri.size() || uri.front() == '/' || url[url.size() - uri.size() - 1] == '/';
-}
-
 /// Segments that are ranges of one file have the same URI.
 bool is_only_one(const Playlist& playlist, const std::string& uri) {
   return std::ranges::count(playlist.segments, uri, &Playlist::Segment::uri) == 1;
 }
 
 }  // namespace
+
+bool is_url_of(std::string_view url, std::string_view uri) {
+  uri = without_dots(uri);
+  if (uri.empty() || !url.ends_with(uri)) return false;
+  return url.size() == uri.size() || uri.front() == '/' || url[url.size() - uri.size() - 1] == '/';
+}
 
 std::optional<double> parse_date_time(std::string_view text) {
   Reader reader(text);

@@ -37,6 +37,9 @@ struct Playlist {
 /// none, or has no time zone.
 [[nodiscard]] std::optional<double> parse_date_time(std::string_view text);
 
+/// Whether the URL is that of a segment with this URI: "a/11.ts" is none of "1.ts".
+[[nodiscard]] bool is_url_of(std::string_view url, std::string_view uri);
+
 /// Of the first of these URLs that is a segment of the playlist and has a time.
 [[nodiscard]] std::optional<double> time_of_any(const Playlist& playlist,
                                                 const std::vector<std::string>& urls);
