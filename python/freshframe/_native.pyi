@@ -1351,7 +1351,7 @@ class FleetStream:
         Counts a result that no reader requests. False: it was captured after the end of the lease.
         """
 
-    def put(self, stamp: tuple, pickled: bytes) -> bool:
+    def put(self, stamp: tuple, parts: tuple) -> bool:
         """
         Adds a result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured after the end of the lease.
         """

@@ -65,6 +65,31 @@ fleet::AgentOptions options_of(const nb::dict& given) {
   return options;
 }
 
+std::vector<std::byte> joined(const nb::tuple& parts) {
+  std::vector<Py_buffer> views;
+  views.reserve(parts.size());
+  std::size_t size = 0;
+  std::vector<std::byte> bytes;
+  try {
+    for (const auto part : parts) {
+      Py_buffer view;
+      if (PyObject_GetBuffer(part.ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
+      views.push_back(view);
+      size += static_cast<std::size_t>(view.len);
+    }
+    bytes.reserve(size);
+    for (const auto& view : views) {
+      const auto* const begin = static_cast<const std::byte*>(view.buf);
+      bytes.insert(bytes.end(), begin, begin + view.len);
+    }
+  } catch (...) {
+    for (auto& view : views) PyBuffer_Release(&view);
+    throw;
+  }
+  for (auto& view : views) PyBuffer_Release(&view);
+  return bytes;
+}
+
 class PythonStream {
  public:
   PythonStream(std::shared_ptr<AgentEnd> end, std::shared_ptr<fleet::Outboxes::Stream> stream)
@@ -72,14 +97,14 @@ class PythonStream {
 
   [[nodiscard]] bool is_wanted() const { return stream_->is_wanted(); }
   bool note(double captured) { return end_->note(*stream_, time_point(captured)); }
-  bool put(const nb::tuple& stamp, const nb::bytes& bytes) {
+  /// `parts`: bytes and buffers, which are copied one behind the other.
+  bool put(const nb::tuple& stamp, const nb::tuple& parts) {
     const auto captured = nb::cast<double>(stamp[2]);
-    const auto* const begin = reinterpret_cast<const std::byte*>(bytes.c_str());
     return end_->put(*stream_, time_point(captured),
                      {.seq = nb::cast<std::int64_t>(stamp[0]),
                       .pts = nb::cast<double>(stamp[1]),
                       .time = nb::cast<double>(stamp[3]),
-                      .bytes = std::make_shared<const std::vector<std::byte>>(begin, begin + bytes.size())});
+                      .bytes = std::make_shared<const std::vector<std::byte>>(joined(parts))});
   }
 
  private:
@@ -166,9 +191,10 @@ void bind_agent(nb::module_& module) {
       .def_prop_ro("wanted", &PythonStream::is_wanted, "True if a reader requests its results.")
       .def("note", &PythonStream::note, nb::arg("captured"),
            "Counts a result that no reader requests. False: it was captured after the end of the lease.")
-      .def("put", &PythonStream::put, nb::arg("stamp"), nb::arg("pickled"),
-           "Adds a result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured "
-           "after the end of the lease.");
+      .def(
+          "put", &PythonStream::put, nb::arg("stamp"), nb::arg("parts"),
+          "Adds a result: its (seq, pts, captured, Unix time) and the parts of its pickle. False: it was captured "
+          "after the end of the lease.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
                           "An agent's end of the channel to its controller. Not an interface.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))

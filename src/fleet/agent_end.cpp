@@ -39,8 +39,8 @@ ByteWriter begin(Kind kind) {
   return writer;
 }
 
-std::shared_ptr<const Message> finish(const ByteWriter& writer) {
-  return finish_message({writer.bytes().begin(), writer.bytes().end()});
+std::shared_ptr<const Message> finish(ByteWriter& writer) {
+  return finish_message(writer.take());
 }
 
 template <class Record>

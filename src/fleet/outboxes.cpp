@@ -11,6 +11,8 @@
 namespace freshframe::fleet {
 namespace {
 
+constexpr std::size_t kBatchHead = 32;  // bytes, and some
+
 template <class Range, class Condition>
 void erase_where(Range& range, const Condition& condition) {
   range.erase(std::remove_if(range.begin(), range.end(), condition), range.end());
@@ -188,6 +190,8 @@ std::shared_ptr<const Message> Outboxes::make_batch_locked(Reader& reader, const
     if (outbox->size() > 0) reader.ready.push_back(outbox);  // behind the others
   }
   process::ByteWriter writer;
+  writer.reserve(kBatchHead + records.size() * sizeof(OutboxRecord) + taken.size() * sizeof(ResultRecord) +
+                 size);
   writer.put(std::uint32_t{0});  // the length
   writer.put(ToController::Batch);
   writer.put(pull.reader);
@@ -197,7 +201,7 @@ std::shared_ptr<const Message> Outboxes::make_batch_locked(Reader& reader, const
   for (const auto& record : records) writer.put(record);
   for (const auto& each : taken) writer.put(each.record);
   for (const auto& each : taken) writer.put_bytes(*each.bytes);
-  return finish_message({writer.bytes().begin(), writer.bytes().end()});
+  return finish_message(writer.take());
 }
 
 void Outboxes::expire(BootTime now) {

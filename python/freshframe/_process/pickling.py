@@ -24,6 +24,7 @@ import sys
 import threading
 import types
 import weakref
+from collections.abc import Sequence
 from typing import Any
 
 from .._errors import FreshframeError, OptionTypeError
@@ -273,12 +274,12 @@ def _attributes(value: Any) -> list[tuple[str, Any]]:
     ]
 
 
-def loads(parts: list[bytes | bytearray]) -> Any:
+def loads(parts: Sequence[bytes | bytearray | memoryview]) -> Any:
     """The value; its arrays lie in the buffers given, which they may write to."""
     return pickle.loads(parts[0], buffers=parts[1:])
 
 
-def opened(parts: list[bytes | bytearray], producer: str) -> Any:
+def opened(parts: Sequence[bytes | bytearray | memoryview], producer: str) -> Any:
     """As loads(), for a value on an edge.
 
     Raises:

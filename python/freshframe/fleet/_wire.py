@@ -52,6 +52,11 @@ def framed(*parts: bytes | memoryview) -> bytes:
     return b"".join((_LENGTH.pack(sum(map(len, parts))), *parts))
 
 
+def unframed(message: memoryview) -> memoryview:
+    """A message without its length."""
+    return message[_LENGTH.size :]
+
+
 def _message(kind: int, term: int, body: bytes) -> bytes:
     return framed(_HEAD.pack(kind, term), body)
 
@@ -69,7 +74,7 @@ def closed_reader_of(message: memoryview) -> int | None:
     return int(reader)
 
 
-def is_batch(framed_message: bytes) -> bool:
+def is_batch(framed_message: memoryview) -> bool:
     """Whether a message with its length before it is a Batch."""
     return framed_message[_LENGTH.size] == BATCH
 
@@ -171,11 +176,17 @@ def _records(data: memoryview, kind: np.dtype[Any], count: int) -> tuple[Records
 
 
 class MessageReader:
-    """Takes a stream apart."""
+    """Takes a stream apart.
+
+    A message that came whole is a view of what was received, and no copy of it. One that came in parts is
+    copied once, to where all of it has room.
+    """
 
     def __init__(self) -> None:
         """Nothing yet."""
-        self._data = bytearray()
+        self._head = b""  # of a message whose length is not known yet
+        self._begun: bytearray | None = None  # a message without its end, with its length before it
+        self._filled = 0  # bytes of that
 
     def add(self, data: bytes | memoryview) -> Iterator[memoryview]:
         """The messages that are whole now.
@@ -183,15 +194,60 @@ class MessageReader:
         Raises:
             ValueError: A length is impossible.
         """
-        self._data += data
-        begin = 0
-        while len(self._data) - begin >= 4:
-            size = int.from_bytes(self._data[begin : begin + 4], "little")
-            if not 0 < size <= _MOST:
-                raise ValueError(f"a message has {size} bytes")
-            if len(self._data) - begin < 4 + size:
-                break
-            # A copy: arrays keep it, and a buffer with views cannot grow.
-            yield memoryview(bytes(memoryview(self._data)[begin + 4 : begin + 4 + size]))
-            begin += 4 + size
-        del self._data[:begin]
+        for message in self.add_framed(data):
+            yield unframed(message)
+
+    def add_framed(self, data: bytes | memoryview) -> Iterator[memoryview]:
+        """The same with the length before each of them: for who forwards them.
+
+        Raises:
+            ValueError: A length is impossible.
+        """
+        rest = memoryview(data)
+        while rest:
+            if self._begun is None:
+                whole, rest = self._next(rest)
+            else:
+                whole, rest = self._fill(self._begun, rest)
+            if whole is not None:
+                yield whole
+
+    def room(self, least: int) -> memoryview | None:
+        """Where the rest of a message belongs that lacks so many bytes: then filled() follows, not add()."""
+        begun = self._begun
+        return (
+            None if begun is None or len(begun) - self._filled < least else memoryview(begun)[self._filled :]
+        )
+
+    def filled(self, size: int) -> Iterator[memoryview]:
+        """The message that is whole now, since so many bytes were written to its room()."""
+        self._filled += size
+        if self._begun is not None and self._filled == len(self._begun):
+            whole, self._begun = memoryview(self._begun), None
+            yield unframed(whole)
+
+    def _next(self, data: memoryview) -> tuple[memoryview | None, memoryview]:
+        """The first message of these bytes, if it is whole, and what follows it."""
+        if self._head:
+            data = memoryview(self._head + data)
+            self._head = b""
+        if len(data) < _LENGTH.size:
+            self._head = bytes(data)
+            return None, data[:0]
+        (size,) = _LENGTH.unpack_from(data)
+        if not 0 < size <= _MOST:
+            raise ValueError(f"a message has {size} bytes")
+        size += _LENGTH.size
+        if len(data) >= size:
+            return data[:size], data[size:]
+        self._begun, self._filled = bytearray(size), 0
+        return self._fill(self._begun, data)
+
+    def _fill(self, begun: bytearray, data: memoryview) -> tuple[memoryview | None, memoryview]:
+        part = data[: len(begun) - self._filled]
+        begun[self._filled : self._filled + len(part)] = part
+        self._filled += len(part)
+        if self._filled < len(begun):
+            return None, data[:0]
+        self._begun = None
+        return memoryview(begun), data[len(part) :]

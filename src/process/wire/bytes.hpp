@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <type_traits>
+#include <utility>
 #include <vector>
 
 namespace freshframe::process {
@@ -39,6 +40,10 @@ class ByteWriter {
     put_bytes(std::as_bytes(std::span(text)));
   }
   [[nodiscard]] std::span<const std::byte> bytes() const noexcept { return bytes_; }
+  /// Room for so many bytes in all, so that they are not copied while they come.
+  void reserve(std::size_t size) { bytes_.reserve(size); }
+  /// Leaves nothing.
+  [[nodiscard]] std::vector<std::byte> take() noexcept { return std::exchange(bytes_, {}); }
 
  private:
   std::vector<std::byte> bytes_;

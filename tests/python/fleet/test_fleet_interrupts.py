@@ -48,7 +48,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def filled() -> FleetReader:
     """A reader with some results of one camera."""
     reader = FleetReader(Results(1, "ticks"), lambda number: "cam", lambda results: None)
-    pickles = [packed(pickling.dumps(number)) for number in range(RESULTS)]
+    pickles = [b"".join(packed(pickling.dumps(number))) for number in range(RESULTS)]
     results = np.zeros(RESULTS, _wire.RESULT)
     results["epoch"], results["ordinal"] = 7, range(RESULTS)
     results["seq"], results["size_bytes"] = range(RESULTS), [len(each) for each in pickles]

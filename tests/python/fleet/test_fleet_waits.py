@@ -36,9 +36,7 @@ class Hasty(ff.Fleet):
         return Controller(setup, LocalPlace({**setup.options, "expire_after": EXPIRE_AFTER}))
 
 
-def test_results_that_nobody_fetches_expire_and_are_counted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_results_expire_and_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     with Hasty("local") as fleet:
         until_up(fleet)

@@ -46,8 +46,9 @@ class Outlet(Node[Any, None]):
                 "output of results, or one whose node makes bytes of them (a JPEG of sample.frame)"
             )
         result = packed(pickling.dumps(value, names=True))
-        if len(result) > LARGEST:
-            self._note_large(len(result))
+        size = sum(map(len, result))
+        if size > LARGEST:
+            self._note_large(size)
         stamp = (sample.seq, sample.pts, captured, time.time() - (time.monotonic() - captured))
         self._count(self._stream.put(stamp, result))
 
@@ -69,9 +70,9 @@ class Outlet(Node[Any, None]):
         self.too_large += 1
 
 
-def packed(parts: tuple[bytes | memoryview, ...]) -> bytes:
-    """The parts of a pickle in one."""
-    return b"".join((struct.pack(f"<I{len(parts)}Q", len(parts), *map(len, parts)), *parts))
+def packed(parts: tuple[bytes | memoryview, ...]) -> tuple[bytes | memoryview, ...]:
+    """The parts of a pickle behind their lengths."""
+    return struct.pack(f"<I{len(parts)}Q", len(parts), *map(len, parts)), *parts
 
 
 def add_outlet(pipeline: Pipeline, port: Any, stream: Any, output: str) -> Outlet:

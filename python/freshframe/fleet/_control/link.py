@@ -116,17 +116,22 @@ class Link:
         Raises:
             EOFError: The agent has closed its end.
         """
-        data: bytes | None = None
-        while self.socket is not None and (data is None or last or len(data) == _READ_AT_ONCE):
+        size = _READ_AT_ONCE
+        while self.socket is not None and (last or size == _READ_AT_ONCE):
+            data, room = b"", self._incoming.room(_READ_AT_ONCE)
             try:
-                data = self.socket.recv(_READ_AT_ONCE)
+                if room is None:
+                    data = self.socket.recv(_READ_AT_ONCE)
+                    size = len(data)
+                else:
+                    size = self.socket.recv_into(room)
             except BlockingIOError:
                 return
             except OSError:
-                data = b""
-            if not data:
+                size = 0
+            if not size:
                 raise EOFError
-            yield from self._incoming.add(data)
+            yield from self._incoming.add(data) if room is None else self._incoming.filled(size)
 
     # ---- runs
 

@@ -9,7 +9,7 @@ import socket
 from collections import deque
 
 from .. import _wire
-from .._wire import MessageReader, framed
+from .._wire import MessageReader
 
 _MOST_WAITING = 4 << 20  # bytes; beyond it nothing more is read
 _READ_AT_ONCE = 1 << 18  # bytes
@@ -29,7 +29,7 @@ class Relay:
         self._controller: socket.socket | None = None
         self._from_agent = MessageReader()
         self._from_controller = MessageReader()
-        self._up: deque[bytes] = deque()
+        self._up: deque[memoryview] = deque()
         self._up_bytes = 0
         self._sent = 0  # bytes of the first of them
         self._ended = False  # the agent has closed its end
@@ -90,26 +90,27 @@ class Relay:
             data = controller.recv(_READ_AT_ONCE)
             if not data:
                 raise ConnectionError("the controller has closed the agent's connection")
-            for message in self._from_controller.add(data):
+            for whole in self._from_controller.add_framed(data):
+                message = _wire.unframed(whole)
                 if (pull := _wire.pull_of(message)) is not None:
                     self.pulls[pull[0]] = pull[1]
                 elif (closed := _wire.closed_reader_of(message)) is not None:
                     self.pulls.pop(closed, None)
-                self._down += framed(message)
+                self._down += whole
 
     def _read_agent(self) -> None:
         with contextlib.suppress(BlockingIOError):
             data = self._agent.recv(_READ_AT_ONCE)
             self._ended = not data
-            for message in self._from_agent.add(data):
-                self._up.append(framed(message))
-                self._up_bytes += len(self._up[-1])
+            for whole in self._from_agent.add_framed(data):
+                self._up.append(whole)
+                self._up_bytes += len(whole)
 
     def _write_controller(self, controller: socket.socket) -> None:
         with contextlib.suppress(BlockingIOError):
             while self._up:
                 first = self._up[0]
-                self._sent += controller.send(memoryview(first)[self._sent :])
+                self._sent += controller.send(first[self._sent :])
                 if self._sent == len(first):
                     self._up.popleft()
                     self._up_bytes -= len(first)

@@ -54,15 +54,15 @@ class FleetSample:
         return time.time() - self.time
 
 
-def unpacked(data: memoryview) -> list[bytes | bytearray]:
+def unpacked(data: memoryview) -> list[memoryview | bytearray]:
     """The parts of a pickle; the large buffers are copies that may be written to."""
     (count,) = struct.unpack_from("<I", data)
     sizes = struct.unpack_from(f"<{count}Q", data, 4)
     begin = 4 + 8 * count
-    parts: list[bytes | bytearray] = []
+    parts: list[memoryview | bytearray] = []
     for size in sizes:
         part = data[begin : begin + size]
-        parts.append(bytearray(part) if parts else bytes(part))
+        parts.append(bytearray(part) if parts else part)
         begin += size
     return parts
 

@@ -1,0 +1,69 @@
+"""The streams between a controller and its agents are taken apart as they come."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import pytest
+
+from freshframe.fleet import _wire
+
+BODIES = [b"a", b"bc" * 3, bytes(range(256)) * 4, b"z" * 5]
+STREAM = b"".join(map(_wire.framed, BODIES))
+
+
+def taken_apart(*pieces: bytes) -> list[bytes]:
+    reader = _wire.MessageReader()
+    return [bytes(message) for piece in pieces for message in reader.add(piece)]
+
+
+@pytest.mark.parametrize("size", [1, 2, 3, 5, 7, 100, 1000, len(STREAM)])
+def test_messages_come_whole_however_their_stream_is_cut(size: int) -> None:
+    assert taken_apart(*(STREAM[at : at + size] for at in range(0, len(STREAM), size))) == BODIES
+
+
+def test_messages_come_whole_from_two_parts_cut_anywhere() -> None:
+    for at in range(len(STREAM) + 1):
+        assert taken_apart(STREAM[:at], STREAM[at:]) == BODIES
+
+
+def test_a_message_that_came_whole_is_not_copied() -> None:
+    first, second, *_ = _wire.MessageReader().add(STREAM)
+    assert first.obj is second.obj is STREAM
+
+
+def test_a_message_that_came_in_parts_is_left_alone_by_the_next_ones() -> None:
+    reader = _wire.MessageReader()
+    assert list(reader.add(STREAM[:600])) == BODIES[:2]
+    third, fourth = reader.add(STREAM[600:])
+    assert list(reader.add(STREAM)) == BODIES
+    assert [third, fourth] == BODIES[2:]
+
+
+def test_the_rest_of_a_large_message_is_received_where_it_belongs() -> None:
+    reader = _wire.MessageReader()
+    assert reader.room(1) is None
+    assert list(reader.add(STREAM[:600])) == BODIES[:2]
+    left = len(STREAM[600:]) - len(_wire.framed(BODIES[3]))
+    assert reader.room(left + 1) is None
+    room = reader.room(left)
+    assert room is not None
+    assert len(room) == left
+    room[:100] = STREAM[600:700]
+    assert list(reader.filled(100)) == []
+    room[100:] = STREAM[700 : 600 + left]
+    assert list(reader.filled(left - 100)) == BODIES[2:3]
+    assert reader.room(1) is None
+    assert list(reader.add(STREAM[600 + left :])) == BODIES[3:]
+
+
+def test_messages_are_forwarded_with_their_lengths() -> None:
+    reader = _wire.MessageReader()
+    pieces = [bytes(whole) for half in (STREAM[:9], STREAM[9:]) for whole in reader.add_framed(half)]
+    assert b"".join(pieces) == STREAM
+    assert [_wire.unframed(memoryview(piece)) for piece in pieces] == BODIES
+
+
+@pytest.mark.parametrize("size", [0, (64 << 20) + 1, 0xFFFFFFFF])
+def test_a_length_that_cannot_be_is_refused(size: int) -> None:
+    with pytest.raises(ValueError, match=f"a message has {size} bytes"):
+        taken_apart(STREAM + size.to_bytes(4, "little") + b"x")
