@@ -1353,7 +1353,7 @@ class FleetStream:
 
     def put(self, stamp: tuple, parts: tuple) -> bool:
         """
-        Adds a result: its (seq, pts, captured, Unix time) and its pickle. False: it was captured after the end of the lease.
+        Adds a result: its (seq, pts, captured, Unix time) and the parts of its pickle. False: it was captured after the end of the lease.
         """
 
 class FleetAgent:
