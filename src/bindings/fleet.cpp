@@ -191,10 +191,9 @@ void bind_agent(nb::module_& module) {
       .def_prop_ro("wanted", &PythonStream::is_wanted, "True if a reader requests its results.")
       .def("note", &PythonStream::note, nb::arg("captured"),
            "Counts a result that no reader requests. False: it was captured after the end of the lease.")
-      .def(
-          "put", &PythonStream::put, nb::arg("stamp"), nb::arg("parts"),
-          "Adds a result: its (seq, pts, captured, Unix time) and the parts of its pickle. False: it was captured "
-          "after the end of the lease.");
+      .def("put", &PythonStream::put, nb::arg("stamp"), nb::arg("parts"),
+           "Adds a result: its (seq, pts, captured, Unix time) and the parts of its pickle. False: it was "
+           "captured after the end of the lease.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
                           "An agent's end of the channel to its controller. Not an interface.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
