@@ -177,10 +177,13 @@ def test_the_command_line_finds_a_detached_fleet(
     assert state["cameras"]["cam"]["epoch"] == yard
     (south,) = [name for name, agent in state["agents"].items() if agent["labels"]["site"] == "south"]
     assert _cli.main(["fleet", "drain", south, "--ray", cluster.address, "--name", "yard"]) == 0
-    assert _cli.main(["fleet", "status", "--ray", cluster.address]) == 0
-    shown = capsys.readouterr().out
-    assert "fleet yard: 1 running" in shown
-    assert "draining" in shown
+
+    def shown() -> str:
+        assert _cli.main(["fleet", "status", "--ray", cluster.address]) == 0
+        return capsys.readouterr().out
+
+    until(lambda: "fleet yard: 1 running" in shown(), "the camera, which gives results")
+    assert "draining" in shown()
     assert _cli.main(["fleet", "status", "--ray", cluster.address, "--name", "nowhere"]) == 1
     assert (
         "there is no detached fleet 'nowhere' on this cluster; there are: 'yard'" in capsys.readouterr().err
@@ -309,7 +312,7 @@ print(fleet.stats().cameras["cam"].state in ("running", "waiting"))
 try:
     fleet.add("other", fleet_builds.ticks, "ticks:0.02")
 except ff.StateError as error:
-    print("and not add cameras" in str(error))
+    print("and not add or update cameras" in str(error))
 fleet.close()
 """
 
