@@ -310,7 +310,7 @@ def test_a_relay_forwards_whole_messages_and_gives_no_batch_twice() -> None:
         event = framed(b"\x03told")
         agent.sendall(event)
         relay.work()  # there is no agent: it is left where it is
-        relay._up.extend((batch(42), event))
+        relay._up.extend(map(memoryview, (batch(42), event)))
         relay._sent = 3
         relay.attach(ours_again)
         second.sendall(pull)
