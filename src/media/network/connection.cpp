@@ -65,16 +65,14 @@ std::optional<double> wall_clock_of(const AVPacket& packet) {
 }  // namespace
 
 LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
-                               std::optional<DetachedCall>& aside,
-                               const std::shared_ptr<core::SessionGate>& gate,
-                               std::shared_ptr<std::atomic<bool>> believes_stuffing)
+                               std::optional<DetachedCall>& aside, const Shared& shared)
     : url_(mask_passwords(url.text)),
       options_(options),
       book_(context.counters.source()),
       aside_(aside),
       deadline_(in(options.open_timeout)),
       stop_(context.stop),
-      input_(std::make_shared<LiveInput>(url, options, context.stop, gate, std::move(believes_stuffing))) {
+      input_(std::make_shared<LiveInput>(url, options, context.stop, shared.gate, shared.believes_stuffing)) {
   check_gate();
   const auto place = target(url);
   book_.enter(SourceState::Connecting);

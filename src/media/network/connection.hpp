@@ -24,11 +24,15 @@ namespace freshframe::media {
 /// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
 class LiveConnection final : public PacketConnection {
  public:
-  /// `gate` is asked before and after it connects; null: no gate. `believes_stuffing`: as for EarlyEnds.
+  /// Of all connections of a source.
+  struct Shared {
+    std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null: no gate
+    std::shared_ptr<std::atomic<bool>> believes_stuffing;  // as for EarlyEnds
+  };
+
   /// Throws SourceError, SourceTimeout, SourceRefused; after a stop a SourceError, which is ignored.
   LiveConnection(const LiveUrl& url, const OpenOptions& options, const Context& context,
-                 std::optional<DetachedCall>& aside, const std::shared_ptr<core::SessionGate>& gate,
-                 std::shared_ptr<std::atomic<bool>> believes_stuffing);
+                 std::optional<DetachedCall>& aside, const Shared& shared);
   LiveConnection(const LiveConnection&) = delete;
   LiveConnection& operator=(const LiveConnection&) = delete;
   ~LiveConnection() override;

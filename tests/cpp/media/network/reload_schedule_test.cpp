@@ -35,13 +35,15 @@ Reading read_of(const std::function<double(std::int64_t)>& ready, double segment
   ReloadSchedule schedule;
   Reading reading;
   std::int64_t newest = 0;
-  for (double now = join; now < until; now = std::max(now, seconds_of(schedule.next()))) {
+  double now = join;
+  while (now < until) {
     const double asked = now;
     now += kReply;
     while (ready(newest + 1) <= now) ++newest;
     reading.asked.push_back(asked);
     if (schedule.note({moment_at(asked), moment_at(now), newest, segment}))
       reading.late.push_back(now - ready(newest));
+    now = std::max(now, seconds_of(schedule.next()));
   }
   return reading;
 }
@@ -58,7 +60,8 @@ std::ptrdiff_t requests_between(const Reading& reading, double from, double to) 
 
 TEST(ReloadSchedule, FindsTheMomentsOfNewSegmentsWhereverItJoins) {
   for (const double segment : {1.0, 2.0, 6.0}) {
-    for (double part = 0.05; part < 1; part += 0.1) {
+    for (int tenth = 0; tenth < 10; ++tenth) {
+      const double part = 0.05 + tenth / 10.0;
       const double join = segment * (100 + part);
       const auto reading = read_of([&](std::int64_t n) { return segment * static_cast<double>(n); }, segment,
                                    join, join + 40 * segment);
