@@ -85,7 +85,7 @@ class AlternateStack {
 };
 
 void give_alternate_stack() noexcept {
-  static thread_local const AlternateStack stack;
+  static thread_local const AlternateStack alternate_stack;
 }
 
 /// Another thread has begun to say its words, and dies with this one.

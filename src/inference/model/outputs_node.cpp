@@ -1,6 +1,7 @@
 // The node that returns a model's outputs as a table of arrays.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
+#include "freshframe/forks.hpp"
 #include "freshframe/inference.hpp"
 #include "freshframe/native.hpp"
 
@@ -30,8 +31,12 @@ auto element_types() {
   return made;
 }
 
+struct ElementTypes {
+  std::array<native::Dtype, kOutputElements.size()> all = element_types();
+};
+
 const native::Dtype& dtype_of(Element element) {
-  static const auto types = element_types();
+  const auto& types = forks::ProcessWide<ElementTypes>::get().all;
   const auto* const found = std::ranges::find(kOutputElements, element);
   if (found == kOutputElements.end()) throw Error("an output has elements that arrays cannot hold");
   return types[static_cast<std::size_t>(found - kOutputElements.begin())];

@@ -2,15 +2,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/draw/trails.hpp"
 
+#include "freshframe/forks.hpp"
+
 #include <cmath>
 
 namespace freshframe::vision {
 namespace {
 
-// A deque without points has memory, so it is made when it is first asked for.
+struct NoTrail {
+  Trail trail;
+};
+
 const Trail& no_trail() {
-  static const Trail none;
-  return none;
+  return forks::ProcessWide<NoTrail>::get().trail;
 }
 
 }  // namespace

@@ -61,11 +61,12 @@ TEST(CircleAssociator, ASureCircleIsPreferredToADoubtfulOneThatIsNearer) {
 
 TEST(CircleAssociator, KeepsTheIdThroughAGapShorterThanMaxGap) {
   CircleAssociator tracker({.max_gap = 0.5});
-  double t = 0;
-  const auto at = [](double time) { return ball(100 + 200 * time, 150); };
-  for (; t < 0.3; t += kFrame) EXPECT_EQ(ids(tracker, t, {at(t)}), std::vector<std::int64_t>{1});
-  for (const double end = t + 0.4; t < end; t += kFrame) EXPECT_TRUE(ids(tracker, t, {}).empty());
-  EXPECT_EQ(ids(tracker, t, {at(t)}), std::vector<std::int64_t>{1});
+  const auto at = [](int frame) { return ball(100 + 200 * frame * kFrame, 150); };
+  int frame = 0;
+  for (; frame < 9; ++frame)
+    EXPECT_EQ(ids(tracker, frame * kFrame, {at(frame)}), std::vector<std::int64_t>{1});
+  for (; frame < 21; ++frame) EXPECT_TRUE(ids(tracker, frame * kFrame, {}).empty());
+  EXPECT_EQ(ids(tracker, frame * kFrame, {at(frame)}), std::vector<std::int64_t>{1});
 }
 
 TEST(CircleAssociator, GivesANewIdAfterAGapLongerThanMaxGap) {

@@ -79,6 +79,7 @@ Datagrams::Datagrams(const sockaddr_storage& peer, int buffer_size)
   const int family = peer.ss_family;
   for (int i = 0; i < kAttempts && reports_.descriptor() < 0; ++i) {
     auto first = bound(family, 0);
+    if (first.descriptor() < 0) continue;
     const int port = port_of(first.descriptor());
     auto second = bound(family, port ^ 1);
     if (second.descriptor() < 0) continue;

@@ -13,7 +13,7 @@ from ..._control.parts import Parts
 from ..._decide import adoption
 from ..._machines.guarded_place import GuardedPlace
 
-_FORMAT = 2  # of the state in the store
+_FORMAT = 3  # of the state in the store
 
 
 def state_of(
