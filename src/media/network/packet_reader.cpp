@@ -114,7 +114,12 @@ std::unique_ptr<PacketReader> reader_for(ReadingParts parts) {
 }
 
 bool has_ended(const DetachedCall& call, TimePoint deadline, const std::stop_token& stop) {
-  if (!call.wait(deadline, stop) && !call.wait(core::real_deadline(Seconds(kPatience)), {})) return false;
+  const auto within = [&](double seconds, const std::stop_token& by) {
+    return call.wait(core::real_deadline(Seconds(seconds)), by);
+  };
+  const bool in_time =
+      call.wait(deadline, stop) || (!stop.stop_requested() && within(kPatienceAtLimits, stop));
+  if (!in_time && !within(kPatience, {})) return false;
   call.check();
   return true;
 }
