@@ -130,6 +130,7 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
   has_whole_pictures_ = ends_.begin(*input_);
+  opened_.begin();
 }
 
 /// RTSP describes the streams in text, a transport stream in its tables, and a stream that was found by

@@ -29,7 +29,7 @@ int OpenedInputs::open(AVFormatContext* input, AVIOContext** io, const char* url
 
 int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::string& url, int flags,
                        AVDictionary** options) {
-  if (playlists_.knows(url)) {
+  if (is_open_ && playlists_.knows(url)) {
     const auto again = [&](AVIOContext*& made) {
       Dictionary same;
       if (options != nullptr && av_dict_copy(same.out(), *options, 0) < 0) throw std::bad_alloc();
@@ -51,7 +51,7 @@ int OpenedInputs::open(AVFormatContext& input, AVIOContext*& io, const std::stri
 /// The first call opens the stream. Later ones are a playlist's, whose input must be FFmpeg's own.
 int OpenedInputs::look_at(AVFormatContext& input, AVIOContext*& io, const std::string& url, TimePoint asked) {
   if (opened_.size() == 1 && ends_.put_filter(input, io)) return 0;
-  return waits_ ? playlists_.add(url, *io, asked) : 0;
+  return playlists_.add(url, *io, asked, waits_);
 }
 
 }  // namespace freshframe::media

@@ -24,6 +24,9 @@ class OpenedInputs {
 
   /// Before `input` is opened. `waits`: FFmpeg asks for a playlist again by opening it.
   void install(AVFormatContext& input, bool waits);
+  /// The stream is open. From now on, a playlist that is opened again is waited for: before, it is one that
+  /// another lists twice.
+  void begin() noexcept { is_open_ = true; }
   /// Unix time of the first segment that was opened; nullopt: its playlist does not have it.
   [[nodiscard]] std::optional<double> first_time() const { return playlists_.time_of(opened_); }
   /// How often a playlist has had new segments.
@@ -43,6 +46,7 @@ class OpenedInputs {
   EarlyEnds& ends_;
   LivePlaylists playlists_;
   bool waits_ = false;
+  bool is_open_ = false;
   Open open_ = nullptr;              // FFmpeg's own
   std::vector<std::string> opened_;  // the first URLs
   std::uint64_t reloads_ = 0;

@@ -167,8 +167,20 @@ def test_a_reader_that_joins_hls_late_in_a_segment_has_the_later_ones_in_time() 
         assert server.playlists <= 30
 
 
-def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are() -> None:
-    with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server, Watch(server.url) as camera:
+def test_a_playlist_that_another_lists_three_times_is_not_waited_for() -> None:
+    with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server:
+        server.stop_encoder()  # it would be waited for without an end
+        with Watch(server.master) as camera:
+            seen = camera.read(SEGMENT // 2)
+    assert steps(seen, LONG.count) == {1}
+
+
+@pytest.mark.parametrize("options", [{}, {"http_persistent": "1"}], ids=["", "persistent"])
+def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are(options: dict[str, str]) -> None:
+    with (
+        HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server,
+        Watch(server.url, options=options) as camera,
+    ):
         seen = camera.read(2 * SEGMENT)
         stats = camera.stats
         (newest,) = matched(seen[-1:], server.log)

@@ -25,12 +25,12 @@ ReloadSchedule::Answer answer_of(const Playlist& playlist, TimePoint asked) {
 
 }  // namespace
 
-int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked) {
+int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits) {
   if (!begins_with(io, "#EXTM3U")) return 0;
   const auto text = take_text(io);
   if (!text) return AVERROR_INVALIDDATA;
   auto playlist = parse_playlist(*text);
-  const bool growing = is_growing(playlist) && known_.size() < kMost;
+  const bool growing = waits && is_growing(playlist) && known_.size() < kMost;
   put_text(io, growing ? with_last_duration(*text, kShortLength) : *text);
   if (growing) static_cast<void>(note(known_[url], playlist, asked));
   if (!first_ && !playlist.segments.empty()) first_ = std::move(playlist);
@@ -50,15 +50,23 @@ void LivePlaylists::note_opened(const std::string& url) {
   for (auto& [playlist, known] : known_) known.is_read = known.is_read || is_url_of(url, known.newest);
 }
 
+int LivePlaylists::fail(Known& known) const {
+  known.schedule.note_failure(std::chrono::steady_clock::now());
+  known.has_failed = true;
+  return interrupt_.has_ended() ? AVERROR_EXIT : AVERROR_INVALIDDATA;
+}
+
 int LivePlaylists::reload(const std::string& url, const Open& open, AVIOContext*& io) {
   auto& known = known_.at(url);
   for (;;) {
-    if (known.is_read && !interrupt_.wait_until(known.schedule.next())) return AVERROR_EXIT;
+    if ((known.is_read || known.has_failed) && !interrupt_.wait_until(known.schedule.next()))
+      return AVERROR_EXIT;
     const auto asked = std::chrono::steady_clock::now();
     if (const int result = open(io); result < 0) return result;
     IoPtr opened(std::exchange(io, nullptr));
     const auto text = take_text(*opened);
-    if (!text) return interrupt_.has_ended() ? AVERROR_EXIT : AVERROR_INVALIDDATA;
+    if (!text || interrupt_.has_ended()) return fail(known);
+    known.has_failed = false;
     const auto playlist = parse_playlist(*text);
     const bool growing = is_growing(playlist);
     const bool was_read = known.is_read;

@@ -27,9 +27,9 @@ class LivePlaylists {
   LivePlaylists(const LivePlaylists&) = delete;
   LivePlaylists& operator=(const LivePlaylists&) = delete;
 
-  /// An input that was opened, at `asked`. Remembers it if it is a playlist to which segments will be added.
-  /// 0 or FFmpeg's error. Throws std::bad_alloc.
-  [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked);
+  /// An input that was opened, at `asked`. If it is a playlist to which segments will be added, remembers it
+  /// where `waits`: FFmpeg opens it again. 0 or FFmpeg's error. Throws std::bad_alloc.
+  [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits);
   [[nodiscard]] bool knows(const std::string& url) const { return known_.contains(url); }
   /// Another input was opened: perhaps a segment.
   void note_opened(const std::string& url);
@@ -46,8 +46,10 @@ class LivePlaylists {
     ReloadSchedule schedule;
     std::string newest = {};  // URI of its newest segment
     bool is_read = false;     // this segment was opened
+    bool has_failed = false;  // the last answer
   };
 
+  [[nodiscard]] int fail(Known& known) const;
   [[nodiscard]] static bool note(Known& known, const Playlist& playlist, TimePoint asked);
 
   Interrupt& interrupt_;

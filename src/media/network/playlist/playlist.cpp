@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <utility>
 
 #include "core/ascii.hpp"
 
@@ -132,6 +133,7 @@ Playlist parse_playlist(std::string_view text) {
   Playlist playlist;
   std::optional<double> time;  // of the next segment
   double seconds = 0;          // of its pictures
+  bool announced = false;      // as FFmpeg has it: another line is none
   while (!text.empty()) {
     const auto line = line_of(text);
     if (line.starts_with(kMaster)) {
@@ -140,13 +142,14 @@ Playlist parse_playlist(std::string_view text) {
       time = parse_date_time(line.substr(kTime.size()));
     } else if (line.starts_with(kDuration)) {
       seconds = duration(line.substr(kDuration.size()));
+      announced = true;
     } else if (line.starts_with(kFirst)) {
       playlist.first = core::number_at(line.substr(kFirst.size()), kMostNumber).value_or(0);
     } else if (line == kOver) {
       playlist.is_over = true;
     } else if (line == kDiscontinuity) {
       time.reset();
-    } else if (!line.empty() && line.front() != '#') {
+    } else if (!line.empty() && line.front() != '#' && std::exchange(announced, false)) {
       playlist.segments.push_back({std::string(line), time});
       playlist.seconds = seconds;
       if (time) *time += seconds;
@@ -167,8 +170,9 @@ std::string with_last_duration(std::string_view text, std::string_view seconds) 
 std::optional<double> time_of_any(const Playlist& playlist, const std::vector<std::string>& urls) {
   for (const auto& url : urls) {
     for (const auto& segment : playlist.segments) {
-      if (segment.time && is_url_of(url, segment.uri) && is_only_one(playlist, segment.uri))
-        return segment.time;
+      if (!segment.time || !is_url_of(url, segment.uri)) continue;
+      if (is_only_one(playlist, segment.uri)) return segment.time;
+      break;  // thousands of ranges of one file need not be counted for each of them
     }
   }
   return std::nullopt;

@@ -41,6 +41,10 @@ bool ReloadSchedule::note(const Answer& answer) {
   return true;
 }
 
+void ReloadSchedule::note_failure(TimePoint now) {
+  next_ = moved(now, (segment_ > 0 ? segment_ : 1) / 2);
+}
+
 void ReloadSchedule::begin(const Answer& answer) {
   if (segment_ <= 0) segment_ = 1;
   found_ = false;

@@ -30,6 +30,8 @@ class ReloadSchedule {
 
   /// Returns whether it differs from the one before.
   bool note(const Answer& answer);
+  /// No answer that can be used: asks again after half a segment.
+  void note_failure(TimePoint now);
   /// When to ask again; a past time: now.
   [[nodiscard]] TimePoint next() const noexcept { return next_; }
 

@@ -28,6 +28,7 @@ std::optional<std::string> take_text(AVIOContext& io) {
   for (;;) {
     const int count = avio_read(&io, part.data(), static_cast<int>(part.size()));
     if (count == 0 || count == AVERROR_EOF) return text;
+    if (count < 0 && !text.empty()) return text;  // FFmpeg's demuxer uses what has come, too
     if (count < 0 || text.size() > kMostText) return std::nullopt;
     text.append(reinterpret_cast<const char*>(part.data()), static_cast<std::size_t>(count));
   }
@@ -43,6 +44,7 @@ void put_text(AVIOContext& io, std::string_view text) {
   io.buffer_size = static_cast<int>(text.size() + 1);
   io.pos = static_cast<std::int64_t>(text.size());  // of buf_end
   io.eof_reached = 0;
+  io.error = 0;
 }
 
 }  // namespace freshframe::media

@@ -13,7 +13,8 @@ namespace freshframe::media {
 /// Whether it begins with these bytes, which can be read all the same. Blocks until they have come.
 [[nodiscard]] bool begins_with(AVIOContext& io, std::string_view bytes);
 
-/// All that is left in it; nullopt: it ended with an error, or is longer than any playlist.
+/// All that is left in it, until its end or an error; nullopt: there is nothing but an error, or more than in
+/// any playlist.
 [[nodiscard]] std::optional<std::string> take_text(AVIOContext& io);
 
 /// What is read from it next. It is still the input that FFmpeg has opened, with the URL to which the server

@@ -35,6 +35,18 @@ TEST(Playlist, TakesNoSegmentForAnother) {
   EXPECT_EQ(time_of_any(playlist, {"http://h/all.ts"}), std::nullopt) << "ranges of one file";
 }
 
+TEST(Playlist, HasNoSegmentThatIsNotAnnounced) {
+  const auto playlist = parse_playlist("#EXTM3U\na\n#EXTINF:2,\n1.ts\nb\n\nc\n");
+  ASSERT_EQ(playlist.segments.size(), 1U);
+  EXPECT_EQ(playlist.segments[0].uri, "1.ts");
+}
+
+TEST(Playlist, MayHaveManyRangesOfOneFile) {
+  std::string text = "#EXTM3U\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n";
+  for (int i = 0; i < 300'000; ++i) text += "#EXTINF:2,\nall.ts\n";
+  EXPECT_EQ(time_of_any(parse_playlist(text), {"http://h/all.ts"}), std::nullopt) << "soon";
+}
+
 TEST(Playlist, HasFiniteTimes) {
   for (const char* seconds : {"nan", "inf", "-3", "x", ""}) {
     const auto playlist =

@@ -107,5 +107,12 @@ TEST(ReloadSchedule, BeginsAnewWhenNumbersGoBack) {
   EXPECT_GT(schedule.next(), moment_at(3));
 }
 
+TEST(ReloadSchedule, AsksAgainHalfASegmentAfterAnAnswerThatIsNone) {
+  ReloadSchedule schedule;
+  EXPECT_TRUE(schedule.note({moment_at(0), moment_at(0), 70, 2}));
+  schedule.note_failure(moment_at(5));
+  EXPECT_NEAR(seconds_of(schedule.next()), 6, 1e-6);
+}
+
 }  // namespace
 }  // namespace freshframe::test

@@ -17,6 +17,7 @@ from rigs.live.truth.pictures.film import Film
 from rigs.live.truth.streams.ts import TsStream
 
 LISTED, KEPT = 5, 8  # segments
+MASTER = "#EXTM3U\n" + 3 * "#EXT-X-STREAM-INF:BANDWIDTH=1000000\nlive.m3u8\n"
 
 
 class HlsServer(Server):
@@ -53,6 +54,11 @@ class HlsServer(Server):
         return f"http://127.0.0.1:{self.port}/live.m3u8"
 
     @property
+    def master(self) -> str:
+        """Of a playlist that lists the other one three times, as for three groups of sound."""
+        return f"http://127.0.0.1:{self.port}/master.m3u8"
+
+    @property
     def phase(self) -> float:
         """The share of a segment that the camera has taken since the newest one could be had."""
         return (time.monotonic() - self._began) * self._fps / self._pictures % 1
@@ -72,18 +78,20 @@ class HlsServer(Server):
 
     def talk(self, connection: socket.socket) -> None:
         """Answers one request."""
-        wanted = re.match(r"GET /(?:live\.m3u8|(\d+)\.ts)", read_request(connection))
+        wanted = re.match(r"GET /(?:live\.m3u8|(master)\.m3u8|(\d+)\.ts)", read_request(connection))
         while not self.flowing.wait(0.05):
             if self._ended.is_set():
                 return
         self._make()
         with self._lock:
             kept = dict(self._segments)
-        if wanted and wanted[1] is None:
+        if wanted and wanted[1] is not None:
+            body, kind = MASTER.encode(), "application/vnd.apple.mpegurl"
+        elif wanted and wanted[2] is None:
             self.playlists += 1
             body, kind = self._playlist(sorted(kept)).encode(), "application/vnd.apple.mpegurl"
-        elif wanted and int(wanted[1]) in kept:
-            body, kind = kept[int(wanted[1])], "video/mp2t"
+        elif wanted and int(wanted[2]) in kept:
+            body, kind = kept[int(wanted[2])], "video/mp2t"
         else:
             connection.sendall(b"HTTP/1.0 404 Not Found\r\nContent-Length: 0\r\n\r\n")
             return

@@ -1,0 +1,134 @@
+// The playlists of a live stream on their way to FFmpeg's demuxer, from files in place of a server.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/network/playlist/live_playlists.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "media/network/playlist/text_io.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::media::live_playlists_test {
+namespace {
+
+using std::chrono::steady_clock;
+
+constexpr const char* kUrl = "http://h/live.m3u8";
+
+/// What comes from a connection: a text, and then an error of FFmpeg's.
+struct Source {
+  std::string text;
+  int end = AVERROR_EOF;
+};
+
+int read_source(void* opaque, std::uint8_t* to, int size) {
+  auto& source = *static_cast<Source*>(opaque);
+  if (source.text.empty()) return source.end;
+  const auto count = std::min(static_cast<std::size_t>(size), source.text.size());
+  std::memcpy(to, source.text.data(), count);
+  source.text.erase(0, count);
+  return static_cast<int>(count);
+}
+
+struct FreeSource {
+  void operator()(AVIOContext* io) const {
+    av_freep(&io->buffer);
+    avio_context_free(&io);
+  }
+};
+using SourceIo = std::unique_ptr<AVIOContext, FreeSource>;
+
+SourceIo io_of(Source& source) {
+  constexpr int kSize = 4096;
+  auto* buffer = static_cast<unsigned char*>(av_malloc(kSize));
+  return SourceIo(avio_alloc_context(buffer, kSize, 0, &source, &read_source, nullptr, nullptr));
+}
+
+std::string playlist_of(int first, int count) {
+  std::string text = "#EXTM3U\n#EXT-X-MEDIA-SEQUENCE:" + std::to_string(first) +
+                     "\n#EXT-X-PROGRAM-DATE-TIME:1970-01-01T00:01:00Z\n";
+  for (int i = first; i < first + count; ++i) text += "#EXTINF:20,\n" + std::to_string(i) + ".ts\n";
+  return text;
+}
+
+/// A playlist that FFmpeg opens again and again.
+class LivePlaylistsTest : public ::testing::Test {
+ protected:
+  ~LivePlaylistsTest() override { std::filesystem::remove(file_); }
+
+  [[nodiscard]] int add(const std::string& text, bool waits = true) {
+    Source source{text};
+    const auto io = io_of(source);
+    return playlists_.add(kUrl, *io, steady_clock::now(), waits);
+  }
+  /// 0 or FFmpeg's error, of a server whose answer this is.
+  [[nodiscard]] int reload(const std::string& text) {
+    std::ofstream(file_, std::ios::binary) << text;
+    AVIOContext* io = nullptr;
+    const int result = playlists_.reload(
+        kUrl, [&](AVIOContext*& made) { return avio_open(&made, file_.c_str(), AVIO_FLAG_READ); }, io);
+    IoPtr opened(io);
+    if (result >= 0) read_ = take_text(*opened).value_or("");
+    return result;
+  }
+
+  Interrupt interrupt_;
+  LivePlaylists playlists_{interrupt_};
+  std::string read_;  // by FFmpeg
+  const std::string file_ =
+      std::filesystem::temp_directory_path() /
+      ("freshframe_playlist_" + std::to_string(steady_clock::now().time_since_epoch().count()));
+};
+
+TEST_F(LivePlaylistsTest, AreNotWaitedForWhileTheyHaveUnreadSegments) {
+  interrupt_.arm(1);  // a segment lasts twenty
+  ASSERT_EQ(add(playlist_of(7, 1)), 0);
+  playlists_.note_opened("http://h/7.ts");
+  ASSERT_EQ(add(playlist_of(8, 3)), 0) << "three at once, as after a pause of the server";
+  for (const char* segment : {"http://h/8.ts", "http://h/9.ts", "http://h/10.ts"}) {
+    EXPECT_EQ(reload(playlist_of(8, 3)), 0) << "asked before " << segment;
+    EXPECT_TRUE(read_.ends_with("#EXTINF:0.01,\n10.ts\n"));
+    playlists_.note_opened(segment);
+  }
+  EXPECT_EQ(reload(playlist_of(8, 3)), AVERROR_EXIT) << "all were read: there is nothing until the limit";
+}
+
+TEST_F(LivePlaylistsTest, AreAskedForLaterAfterAnAnswerThatIsNone) {
+  interrupt_.arm(1);
+  ASSERT_EQ(add(playlist_of(7, 2)), 0);
+  EXPECT_EQ(reload(""), 0) << "no playlist, but an answer";
+  interrupt_.abandon();
+  interrupt_.look();  // as FFmpeg does
+  EXPECT_EQ(reload(playlist_of(7, 2)), AVERROR_EXIT) << "a text that an interruption has cut off is none";
+  interrupt_.arm(0.5);
+  EXPECT_EQ(reload(playlist_of(7, 2)), AVERROR_EXIT) << "not before half a segment";
+}
+
+TEST_F(LivePlaylistsTest, HaveTimesAlsoWhereFFmpegAsksByItself) {
+  ASSERT_EQ(add(playlist_of(7, 2), false), 0);
+  EXPECT_FALSE(playlists_.knows(kUrl));
+  EXPECT_EQ(playlists_.time_of({"http://h/8.ts"}), 80);
+}
+
+TEST(TextIo, UsesWhatHasComeBeforeAnError) {
+  Source cut{"#EXTM3U\n#EXTINF:2,\n1.ts\n", AVERROR(EIO)};
+  const auto io = io_of(cut);
+  ASSERT_TRUE(begins_with(*io, "#EXTM3U"));
+  const auto text = take_text(*io);
+  ASSERT_EQ(text, "#EXTM3U\n#EXTINF:2,\n1.ts\n");
+  put_text(*io, *text);
+  EXPECT_EQ(io->error, 0);
+  EXPECT_EQ(take_text(*io), text);
+  Source nothing{"", AVERROR(EIO)};
+  EXPECT_EQ(take_text(*io_of(nothing)), std::nullopt);
+}
+
+}  // namespace
+}  // namespace freshframe::media::live_playlists_test
