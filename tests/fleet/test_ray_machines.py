@@ -62,7 +62,7 @@ def test_a_machine_of_eight_has_two_agents_and_the_head_and_one_of_none_have_non
         reader = fleet.reader("ticks")
         until(lambda: reader.get(50).camera == "cam3", "results")
         assert {agent.cameras for agent in fleet.stats().agents.values()} == {2}
-        place: Any = fleet._place
+        place: Any = fleet._life.place
         assert {post.pid for post in place.place.guards._posts.values()} != {0}
         assert len({post.pid for post in place.place.guards._posts.values()}) == 1  # one process of Ray's
 
@@ -86,7 +86,7 @@ def test_a_busy_fleet_asks_for_a_machine_which_gets_cameras_when_it_joins(cluste
         until(lambda: fleet.stats().states() == {"running": 6}, lambda: f"cameras: {fleet.stats()}")
         assert requests() == []
         controller: Any = fleet._controller
-        place = fleet._place
+        place = fleet._life.place
         assert place is not None
         times = controller.decisions.state.times
         busy = replace(times, busy=-1.0, ask_after=0.5)

@@ -4,20 +4,19 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._closed_by_with import ClosedByWith
-from .._errors import OptionError, OptionTypeError, StateError, StopTimeout
-from . import _open_fleets, _specs
+from .._errors import OptionError, OptionTypeError
+from . import _on_cluster, _specs
 from ._control.controller import Controller
 from ._control.place import LocalPlace
 from ._control.sent_builds import SentBuilds
 from ._control.setup import Setup
-from ._desk import Desk
-from ._machines import ray_connection
+from ._emptying import wait_until_empty
+from ._life import Life
 from ._page import FleetPage
 from ._plan import plan_of
 from ._read.reader import FleetReader
@@ -28,9 +27,6 @@ if TYPE_CHECKING:
 
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
-
-_LOOK_EVERY = 0.05  # seconds
-_PATIENCE = 0.5  # seconds that a page waits for the state
 
 
 class Fleet(ClosedByWith):
@@ -107,25 +103,15 @@ class Fleet(ClosedByWith):
             runtime_env=runtime_env,
             detached=detached,
         )
-        if plan.detached:
-            from ._detached import ray_fleets  # noqa: PLC0415  (local fleets need nothing of Ray)
-
-            self._begin(ray_fleets.create(plan.where, plan.setup, plan.spread, plan.environment))
-        elif plan.is_local:
+        if plan.is_local:
             controller = self._make_controller(plan.setup)
             self._begin(controller, answers=self._answers())
             for agent, labels in plan.agents.items():
                 controller.add_agent(agent, labels)
+        elif plan.detached:
+            self._begin(_on_cluster.detached(plan))
         else:
-            from ._machines.ray_place import RayPlace  # noqa: PLC0415
-
-            place = RayPlace(
-                ray_connection.RayConnection(plan.where, plan.environment),
-                plan.setup.options,
-                lambda place: Controller(plan.setup, place),
-                spread=plan.spread,
-                host=plan.host,
-            )
+            place = _on_cluster.attached(plan)
             self._begin(place.controller, place, self._answers())
 
     @classmethod
@@ -148,10 +134,8 @@ class Fleet(ClosedByWith):
         name = _specs.checked_name("name", name)
         if _check.text("address", address) == "local":
             raise OptionError("a local fleet ends with its program: there is none to connect to")
-        from ._detached import ray_fleets  # noqa: PLC0415
-
         fleet = cls.__new__(cls)
-        fleet._begin(ray_fleets.attach(ray_connection.checked_address(address), name))
+        fleet._begin(_on_cluster.connected(name, address))
         return fleet
 
     @staticmethod
@@ -194,7 +178,7 @@ class Fleet(ClosedByWith):
             OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
             StateError: There is a camera of this name, or the fleet was closed.
         """
-        self._check_process()
+        self._life.check_process()
         spec = _specs.camera_spec(name, url, needs)
         _check.flag("exclusive", exclusive)
         self._builds.use(build, lambda number: self._controller.add([spec], number, exclusive))
@@ -223,7 +207,7 @@ class Fleet(ClosedByWith):
             OSError: The file cannot be read.
             StateError: There is a camera of one of the names, or the fleet was closed.
         """
-        self._check_process()
+        self._life.check_process()
         specs = _specs.camera_specs(cameras)
         _check.flag("exclusive", exclusive)
         self._builds.use(build, lambda number: self._controller.add(specs, number, exclusive))
@@ -246,7 +230,7 @@ class Fleet(ClosedByWith):
             OptionTypeError: An argument is of the wrong type, or ``build`` cannot go to another process.
             StateError: There is no such camera, or the fleet was closed.
         """
-        self._check_process()
+        self._life.check_process()
         _check.text("the name of a camera", name)
         if url is not None:
             _check.text(f"the url of {name!r}", url)
@@ -259,7 +243,7 @@ class Fleet(ClosedByWith):
             OptionTypeError: The name is no text.
             StateError: There is no such camera, or the fleet was closed.
         """
-        self._check_process()
+        self._life.check_process()
         self._controller.remove(_check.text("the name of a camera", name))
 
     def move(self, name: str, to: str) -> None:
@@ -270,7 +254,7 @@ class Fleet(ClosedByWith):
             StateError: There is no such camera or agent, the agent does not meet the camera's needs or takes
                 no cameras now, or the fleet was closed.
         """
-        self._check_process()
+        self._life.check_process()
         self._controller.move(
             _check.text("the name of a camera", name), _check.text("the name of an agent", to)
         )
@@ -290,19 +274,13 @@ class Fleet(ClosedByWith):
             StateError: There is no such agent, or the fleet was closed.
             StopTimeout: It has cameras after ``timeout`` seconds. They go on leaving.
         """
-        self._check_process()
+        self._life.check_process()
         agent = _check.text("the name of an agent", agent)
         if timeout is not None and not _check.number("timeout", timeout) >= 0:
             raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
         self._controller.drain(agent, True)
-        if timeout is None:
-            return
-        deadline = time.monotonic() + timeout
-        while self._controller.cameras_of(agent):
-            if time.monotonic() > deadline:
-                left = self._controller.cameras_of(agent)
-                raise StopTimeout(f"agent {agent!r} still has {left} cameras after {timeout:g} s", [agent])
-            time.sleep(_LOOK_EVERY)
+        if timeout is not None:
+            wait_until_empty(self._controller, agent, timeout)
 
     def resume(self, agent: str) -> None:
         """The opposite of drain(): the agent takes cameras again.
@@ -311,7 +289,7 @@ class Fleet(ClosedByWith):
             OptionTypeError: The name is no text.
             StateError: There is no such agent, or the fleet was closed.
         """
-        self._check_process()
+        self._life.check_process()
         self._controller.drain(_check.text("the name of an agent", agent), False)
 
     # ---- results
@@ -334,7 +312,7 @@ class Fleet(ClosedByWith):
             OptionTypeError: A name is no text.
             StateError: The fleet was closed, or a reader of this name is open or reads another output.
         """
-        self._check_process()
+        self._life.check_process()
         _check.text("the name of an output", output)
         if name is not None:
             _check.text("name", name)
@@ -346,7 +324,7 @@ class Fleet(ClosedByWith):
         Raises:
             StateError: This is a forked child of the program that made the fleet.
         """
-        self._check_process()
+        self._life.check_process()
         return self._controller.stats()
 
     def serve(self, *, host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> FleetPage:
@@ -370,12 +348,8 @@ class Fleet(ClosedByWith):
             OptionTypeError: An option is of the wrong type.
             StateError: The fleet was closed.
         """
-        self._check_process()
-        self._controller.check_open()
-        controller = self._controller
-        page = FleetPage(lambda: controller.stats(_PATIENCE), host, port, token, lambda: controller.ticked)
-        self._pages.append(page)
-        return page
+        self._life.check_process()
+        return self._life.serve(host, port, token)
 
     # ---- its life
 
@@ -387,18 +361,9 @@ class Fleet(ClosedByWith):
     ) -> None:
         """Instead of a constructor. `answers`: to the command line; None: it does not ask this program."""
         self._controller = controller
-        self._place = place
         self._builds = SentBuilds(controller.add_build)
-        self._desk: Desk | None = None
-        self._pid = os.getpid()
-        self._pages: list[FleetPage] = []
-        if answers is not None:
-            try:
-                self._desk = Desk(self.name, answers)
-            except BaseException:
-                self._end()
-                raise
-        _open_fleets.opened(self)
+        self._life = Life(controller, place)
+        self._life.begin(answers)  # answers need the life
 
     @property
     def name(self) -> str:
@@ -411,40 +376,14 @@ class Fleet(ClosedByWith):
         Raises:
             StateError: The controller of a detached fleet does not answer, or this program has closed it.
         """
-        self._check_process()
+        self._life.check_process()
         if not isinstance(self._controller, Controller):
             self._controller.shut_down()
         self.close()
 
     def close(self) -> None:
         """Stops all cameras and ends the agents. A detached fleet goes on: shutdown() ends it. Idempotent."""
-        if os.getpid() != self._pid:
-            return
-        pages, self._pages = self._pages, []
-        for page in pages:
-            page.close()
-        if self._desk is not None:
-            self._desk.close()
-        self._end()
-        _open_fleets.closed(self)
-
-    def _end(self) -> None:
-        if self._place is not None:
-            self._place.close()
-        else:
-            self._controller.close()
-
-    def _check_process(self) -> None:
-        if os.getpid() != self._pid:
-            raise StateError(
-                "the fleet belongs to the parent of this forked process: make a fleet after the fork"
-            )
-
-    def _forget_in_child(self) -> None:
-        """In a forked child."""
-        if self._desk is not None:
-            self._desk.forget_in_child()
-        self._controller.forget_in_child()
+        self._life.close()
 
     def __repr__(self) -> str:
         """Its name."""

@@ -10,17 +10,17 @@ from .._interpreter import fork
 from .._interpreter.log import logger
 
 if TYPE_CHECKING:
-    from ._fleet import Fleet
+    from ._life import Life
 
-_open: set[Fleet] = set()  # kept alive until they are closed
+_open: set[Life] = set()  # kept alive until they are closed
 
 
-def opened(fleet: Fleet) -> None:
+def opened(fleet: Life) -> None:
     """It has agents."""
     _open.add(fleet)
 
 
-def closed(fleet: Fleet) -> None:
+def closed(fleet: Life) -> None:
     """It has none any more."""
     _open.discard(fleet)
 
@@ -36,7 +36,7 @@ def _close_all() -> None:
 
 def _forget_in_child() -> None:
     for fleet in _open:
-        fleet._forget_in_child()
+        fleet.forget_in_child()
     _open.clear()
 
 

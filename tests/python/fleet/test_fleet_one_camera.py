@@ -22,7 +22,7 @@ from freshframe.fleet._url import cut
 
 pytestmark = pytest.mark.takes(40)
 
-LONG = 8192 + 100  # letters: with what is said of those that were left out
+LONG = 8192 + 100  # letters: with the note about those that were left out
 
 
 @pytest.fixture

@@ -36,8 +36,8 @@ def fleet(one_fleet: ff.Fleet) -> Iterator[ff.Fleet]:
 
 
 @pytest.fixture
-def nobody() -> Iterator[int]:
-    """A port at which nobody listens."""
+def closed_port() -> Iterator[int]:
+    """A port without a listener."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         yield taken.getsockname()[1]
@@ -79,8 +79,8 @@ def health(page: Any) -> tuple[int, str]:
             return error.code, error.read().decode()
 
 
-def test_a_camera_that_nobody_answers_for_is_away_and_says_why(fleet: ff.Fleet, nobody: int) -> None:
-    fleet.add("dead", fleet_builds.demo, f"rtsp://joe:secret@127.0.0.1:{nobody}/none")
+def test_a_camera_that_nobody_answers_for_is_away_and_says_why(fleet: ff.Fleet, closed_port: int) -> None:
+    fleet.add("dead", fleet_builds.demo, f"rtsp://joe:secret@127.0.0.1:{closed_port}/none")
     fleet.add("good", fleet_builds.demo, "demo:circles?size=64x48&fps=20")
     until_state(fleet, "good", "running")
     until_state(fleet, "dead", "away")
@@ -130,10 +130,10 @@ def test_what_a_side_branch_leaves_out_is_no_loss(fleet: ff.Fleet) -> None:
     assert fleet.stats().saturated() == {}
 
 
-def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, nobody: int) -> None:
+def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, closed_port: int) -> None:
     reader = fleet.reader("circles", name='the "log"')
     fleet.add('ga"rden', fleet_builds.demo, "demo:circles?size=64x48&fps=20")
-    fleet.add("dead", fleet_builds.demo, f"rtsp://127.0.0.1:{nobody}/none")
+    fleet.add("dead", fleet_builds.demo, f"rtsp://127.0.0.1:{closed_port}/none")
     reader.get(50)
     until_state(fleet, "dead", "away")
     with fleet.serve() as page, urllib.request.urlopen(page.url + "metrics", timeout=30) as answer:
@@ -190,5 +190,5 @@ def test_metrics_of_nothing_are_a_text() -> None:
 
 
 def test_an_agent_that_is_down_has_no_process() -> None:
-    """A number would be somebody else's, and 0 stands for the caller's whole group."""
+    """A number would belong to another process, and 0 stands for the caller's whole group."""
     assert agent_stats(Agent("north", {}), None, 0, 0.0).pid is None

@@ -1,4 +1,4 @@
-"""MPEG-TS, MJPEG and HLS, against a server that knows when its camera took each picture: ages, edge, death.
+"""MPEG-TS, MJPEG and HLS, against a server that logs when its camera took each picture: ages, edge, death.
 
 Nothing here bounds a duration: times are compared as shares of the frame interval or of a segment.
 """

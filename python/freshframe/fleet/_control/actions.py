@@ -1,4 +1,4 @@
-"""A controller carries out what is decided: agents are started and buried, and get their orders."""
+"""A controller carries out decisions: agents are started and buried, and get their orders."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

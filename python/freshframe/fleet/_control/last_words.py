@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 # src/fleet/records.hpp has the other side of it.
-_LAYOUT = struct.Struct("<IIQI4x")  # what it says, camera, epoch, number of the signal or exit status
+_LAYOUT = struct.Struct("<IIQI4x")  # kind of message, camera, epoch, number of the signal or exit status
 _FAULT, _IN_ORDER = 1, 2
 _ABOVE = 10  # the descriptors that a starting process gives to others
 

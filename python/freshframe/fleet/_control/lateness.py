@@ -10,12 +10,12 @@ import numpy as np
 from .._wire import Records
 
 _OVER = 10.0  # seconds
-_RENEWAL = 0.5  # seconds between two: so much later than the result an age may be told
+_RENEWAL = 0.5  # seconds between two: an age may be measured so long after the result
 _LEAST = 3  # ages, for one that was a hiccup
 
 
 class Lateness:
-    """A renewal tells an age that grows until the next result, so those count that gave one just now."""
+    """The age in a renewal grows until the next result, so only cameras with a new result count."""
 
     def __init__(self) -> None:
         """Nothing is known."""

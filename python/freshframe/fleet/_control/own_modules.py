@@ -1,4 +1,4 @@
-"""The program's own modules that a `build` needs: how they are told from those of another program."""
+"""The program's own modules that a `build` needs: how they differ from those of another program."""
 
 # SPDX-License-Identifier: Apache-2.0
 #
@@ -135,7 +135,7 @@ def _imports(source: str, name: str, is_package: bool) -> frozenset[str]:
 
 
 def _named_by(value: Any, seen: set[int]) -> Iterator[str]:
-    """Names of modules that a function, or what it is made of, refers to."""
+    """Names of modules that a function, or a part of it, refers to."""
     if id(value) in seen:
         return
     seen.add(id(value))

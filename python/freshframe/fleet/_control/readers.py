@@ -1,4 +1,4 @@
-"""A fleet's readers at its controller: what is pulled for them from the agents, and how their runs end."""
+"""A fleet's readers at its controller: the results that agents send to them, and how their runs end."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -73,7 +73,7 @@ class Readers:
         return reader
 
     def _tell(self) -> None:
-        """Tells the agents of readers whose numbers the next controller would give to no other one."""
+        """Sends the agents the readers whose numbers the next controller would give to no other one."""
         for number in [each for each, change in self._untold.items() if self._kept.is_written(change)]:
             del self._untold[number]
             for link in self._links:
@@ -102,7 +102,7 @@ class Readers:
             link.send(_wire.reader_gone(self._kept.term, reader.number))
 
     def introduce(self, link: Link) -> None:
-        """Tells an agent of all that agents may know."""
+        """Sends an agent all readers that agents may have."""
         for reader in self:
             if reader.number not in self._untold:
                 self._tell_of(reader, link)

@@ -1,4 +1,4 @@
-"""Calls that end in time, also when what they call does not."""
+"""Calls that end in time, also when the called function does not."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -38,7 +38,7 @@ class InTime:
         self._works = False
 
     def call(self, function: Callable[[], _T]) -> _T:
-        """What it returns or raises. One that has not begun in time is never called.
+        """Returns or raises as the function does. One that has not begun in time is never called.
 
         Raises:
             TimeoutError: It has not returned in time, and may do its work still, before any later call.

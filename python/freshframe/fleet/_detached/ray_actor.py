@@ -77,7 +77,7 @@ class RayController:
             self._place.close()
             self._clients.close()
             self._fleet.stop()
-        except OSError:  # nothing reads what it leaves there: a new fleet of this name begins anew
+        except OSError:  # nothing reads the state left there: a new fleet of this name has a state of its own
             logger.exception("the state of fleet %r stays in the cluster's store", self._fleet.name)
         finally:
             threading.Thread(target=_end, daemon=True).start()

@@ -36,7 +36,7 @@ class RayGuard:
             Guard(address, token, station, orphan_after=orphan_after, outlives=outlives)
             for station in stations
         ]
-        self._serving = list(self._guards)  # those that were not told to leave
+        self._serving = list(self._guards)  # those without an order to leave
         self._lock = threading.Lock()  # guards the list
         self._patience = patience_without_controller(orphan_after)
         self._threads = [

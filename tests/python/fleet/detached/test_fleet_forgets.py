@@ -124,7 +124,7 @@ def test_the_outputs_of_builds_are_known_while_their_last_runs_may_go_on() -> No
     for _ in range(100):
         add_and_release()
     assert len(builds._past_outputs) == 64
-    assert builds.may_give(number, "faces")  # nobody knows any more
+    assert builds.may_give(number, "faces")  # the outputs of this build are forgotten
 
 
 def test_an_agent_of_before_is_told_which_builds_there_are_and_which_are_not_any_more() -> None:

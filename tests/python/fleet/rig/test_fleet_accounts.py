@@ -93,7 +93,7 @@ def test_a_killed_agent_leaves_no_more_untold_than_it_makes_between_two_reports(
 
 
 def test_a_ledger_keeps_what_was_known_of_a_run(tmp_path: Path) -> None:
-    """A second end of the same run knows nothing."""
+    """A second end of the same run has no count."""
     path = tmp_path / "ledger.jsonl"
     path.write_text("[3, 1, 4, false]\n[3, 1, null, true]\n[3, 2, null, true]\n", encoding="utf-8")
     assert read_ledger(path) == {(3, 1): Entry(4, lost=False), (3, 2): Entry(0, lost=True)}

@@ -9,16 +9,16 @@ number in its pixels. On request it lies as real cameras do, and its network los
 | pictures/ film, encode | encoded pictures in decoding order; how they are made (PyAV) |
 | pictures/ units | NAL units and their fragments |
 | pace, log | pictures at their times; when they were sent |
-| network | what the network does with packets |
+| network | packets that the network loses, swaps and delays |
 | relay | a network that stands still, fills up or takes time, over TCP |
 | process | a server in a process of its own (`python -m rigs.live.truth`) |
 | rtsp/ rtp | packets and sender reports |
-| rtsp/ lies, manners, guard | what the camera says wrongly; how the session behaves; Basic and Digest |
+| rtsp/ lies, manners, guard | false words of the camera; how the session behaves; Basic and Digest |
 | rtsp/ wire, session, transport | requests and answers; one client's conversation; where its packets go |
 | rtsp/ sender, server | one client's pictures; the server |
-| streams/ showing | one film for all clients: what the servers below have in common |
+| streams/ showing | one film for all clients: the common part of the servers below |
 | streams/ ts, ts_server, hls_server, mjpeg_server | MPEG-TS over TCP and UDP, HLS, MJPEG over HTTP |
 | reading/ watch | reads a stream with freshframe |
-| reading/ judge | what a reader was shown of a network that loses packets, beside what was sent |
+| reading/ judge | compares a reader's pictures with the sent ones after losses |
 """
 # SPDX-License-Identifier: Apache-2.0

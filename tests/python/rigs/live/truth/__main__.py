@@ -45,7 +45,7 @@ class WrittenLog(SentLog):
 
 
 def conduct_of(path: str) -> tuple[Lies, Manners]:
-    """What the file says."""
+    """The lies and the manners in the file."""
     if path == "-":
         return Lies(), Manners()
     lies, manners = pickle.loads(Path(path).read_bytes())

@@ -26,7 +26,7 @@ class Network:
     close_after: int | None = None
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
-        """What is left of the packets of a picture, in the order in which it arrives; `count` came before."""
+        """The packets of a picture that arrive, in the order of their arrival; `count` came before."""
         if picture < self.lose_after:
             return packets
         kept = [

@@ -15,12 +15,12 @@ from rigs.live.truth.pictures.film import Film, Picture
 
 
 class Conduct(Protocol):
-    """What a server does now; each picture asks anew."""
+    """The present conduct of a server, read for each picture."""
 
     network: Network
     log: SentLog
     flowing: threading.Event  # cleared: nothing is sent
-    keeps: bool  # what is due meanwhile is sent afterwards; else never
+    keeps: bool  # pictures due meanwhile are sent afterwards; else never
     skip: int  # pictures at the start of a film that are left out
 
 

@@ -62,7 +62,7 @@ class TruthProcess:
         return f"{self.url.rpartition('/')[0]}/{name}/{fps:g}"
 
     def sent(self) -> SentLog:
-        """What it has sent until now."""
+        """The pictures that it has sent until now."""
         sent = []
         for line in self._log.read_text().splitlines(keepends=True):
             if line.endswith("\n"):  # the last one may not be written to its end

@@ -20,9 +20,9 @@ class Relay(Server):
 
     Attributes:
         reads: Cleared: nothing more is taken from the camera, whose socket fills up.
-        flows: Cleared: what was taken is kept.
+        flows: Cleared: the relay keeps the data that it has taken.
         delay: Seconds that each piece takes.
-        heard: What the camera sends is added to it; None: it is not kept.
+        heard: Collects the data that the camera sends; None: they are not kept.
     """
 
     def __init__(self, behind: int) -> None:

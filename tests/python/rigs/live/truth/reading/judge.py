@@ -1,4 +1,4 @@
-"""What a reader was shown of a stream whose network loses packets, beside what was sent."""
+"""Compares the pictures of a reader with those that a server sent through a network with losses."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from rigs.live.truth.reading.watch import Seen
 
 @dataclass(frozen=True)
 class Judgement:
-    """Pictures by what they were and what was said of them.
+    """Counts of pictures, by their state and by their marks.
 
     A picture is torn when its pixels do not show its own number: a part of it is of another one, or all is.
 
@@ -44,7 +44,7 @@ class Judgement:
 
 
 def judged(seen: Sequence[Seen], sent: Sequence[Sent], film: Film, fps: float) -> Judgement:
-    """Compares what one client was shown with what was sent to it. The first picture shown must be whole."""
+    """Compares a client's pictures with those that were sent to it. The first picture shown must be whole."""
     count = len(film.pictures)
     assert seen[0].number is not None
     first = next(one.place for one in sent if one.number == seen[0].number and not one.lost)

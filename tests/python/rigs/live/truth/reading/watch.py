@@ -90,6 +90,6 @@ def number_of(luma: npt.NDArray[np.uint8]) -> int | None:
 
 
 def matched(seen: list[Seen], log: SentLog) -> list[tuple[Seen, Sent]]:
-    """Each whole picture with what the server noted of it."""
+    """Each whole picture with its entry in the server's log."""
     found = [(one, log.find(one.number, one.now)) for one in seen if one.number is not None]
     return [(one, sent) for one, sent in found if sent is not None]

@@ -24,7 +24,7 @@ class Guard:
         schemes: Offered in this order, a header for each.
         qop: Digest asks for a count and a nonce of the client.
         stale_after: Requests after which a nonce is stale; 0: never.
-        realm: Told to the client.
+        realm: In the challenge to the client.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Guard:
         return lines
 
     def judge(self, verb: str, authorization: str, nonce: str) -> Answer:
-        """What the header Authorization of a request proves."""
+        """Checks the header Authorization of a request."""
         scheme, _, rest = authorization.partition(" ")
         if scheme.lower() == "basic" and "Basic" in self.schemes:
             wanted = base64.b64encode(f"{self.name}:{self.password}".encode()).decode()

@@ -53,7 +53,7 @@ class Lies:
         return last
 
     def between(self, count: int) -> bytes:
-        """What comes before the interleaved packet number `count`."""
+        """Bytes before the interleaved packet number `count`."""
         extra = b""
         if self.empty_line_each and count % self.empty_line_each == 0:
             extra += b"\r\n"

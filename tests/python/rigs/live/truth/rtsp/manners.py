@@ -1,4 +1,4 @@
-"""How a camera's session behaves: transports, credentials, time limits, what it describes."""
+"""How a camera's session behaves: transports, credentials, time limits, descriptions."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ class TruthServer(Server):
         """Sends nothing until resume().
 
         Args:
-            keep: What comes due meanwhile is sent afterwards, as by a network that stood still; else it is
+            keep: A picture due meanwhile is sent afterwards, as by a network that stood still; else it is
                 never sent, as by a camera that stood still.
         """
         self.keeps = keep

@@ -28,7 +28,7 @@ class Block:
 
 
 class Conversation:
-    """Reads what a client sends. A client that sends too much of what is neither is treated as gone."""
+    """Reads what a client sends. A client that sends too many other bytes is treated as gone."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
