@@ -143,17 +143,17 @@ def checked_spread(agents_per_machine: Any, on_head: Any, is_local: bool) -> Spr
         OptionError: The fleet is local, or a machine would have none or too many.
         OptionTypeError: An option is of the wrong type.
     """
-    if is_local and (agents_per_machine is not None or on_head is not None):
-        raise OptionError(
-            "agents_per_machine and on_head are for fleets on a cluster: a local fleet has agents=, "
-            f"got {agents_per_machine if on_head is None else on_head!r}"
-        )
     if agents_per_machine is not None:
         count = _check.integer("agents_per_machine", agents_per_machine)
         if not 0 < count <= _MOST_AGENTS:
             raise OptionError(f"a machine has 1 to {_MOST_AGENTS} agents, got agents_per_machine={count}")
     if on_head is not None:
         _check.flag("on_head", on_head)
+    if is_local and (agents_per_machine is not None or on_head is not None):
+        raise OptionError(
+            "agents_per_machine and on_head are for fleets on a cluster: a local fleet has agents=, "
+            f"got {agents_per_machine if on_head is None else on_head!r}"
+        )
     return Spread(agents_per_machine, on_head)
 
 
