@@ -56,11 +56,14 @@ Session::Session(Address address, SessionOptions options, Waiter& waiter, const 
       waiter_(waiter),
       clock_(clock) {}
 
-/// A connection that is closed with bytes in it is reset, and some servers lose the goodbye then.
+/// A connection that is closed with bytes in it is reset, and some servers lose the goodbye then. A camera with
+/// one session refuses the next one until it has answered; only after a stop there is none.
 Session::~Session() {
   constexpr const char* kMethod = "TEARDOWN";
   const auto deadline = core::real_deadline(options_.farewell);
-  if (!is_set_up_ || dialogue_->end(kMethod, control_, core::real_deadline(kAtOnce))) return;
+  const bool hurries = waiter_.is_over();
+  const auto here = hurries ? core::real_deadline(kAtOnce) : deadline;
+  if (!is_set_up_ || dialogue_->end(kMethod, control_, here) || !hurries) return;
   try {
     const DetachedCall aside(
         [dialogue = std::shared_ptr<Dialogue>(std::move(dialogue_)), url = control_, deadline,

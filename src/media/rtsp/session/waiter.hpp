@@ -28,6 +28,8 @@ class Waiter {
   [[nodiscard]] static bool wait_anyway(std::vector<pollfd>& sockets, TimePoint deadline);
   /// Throws Fault after a stop, and when the gate is closed.
   void check() const;
+  /// check() would throw.
+  [[nodiscard]] bool is_over() const { return stop_.stop_requested() || (gate_ && !gate_->is_open()); }
 
  private:
   const std::stop_token stop_;

@@ -38,7 +38,19 @@ TEST(RtspSession, PlaysTheVideoAndSaysGoodbye) {
   EXPECT_TRUE(requests[5].starts_with("TEARDOWN " + server.url() + " RTSP/1.0")) << requests[5];
 }
 
-TEST(RtspSession, DoesNotWaitForAServerThatIsSilentAtTheGoodbye) {
+TEST(RtspSession, EndsAtTheServerBeforeAnotherCanBegin) {
+  ScriptedServer server([](const std::string& request) {
+    constexpr std::chrono::milliseconds kSlow(30);  // as many cameras are at a goodbye
+    if (request.starts_with("TEARDOWN")) std::this_thread::sleep_for(kSlow);
+    return good_answer(request);
+  });
+  Viewer client(server.url(), {.farewell = Seconds(1000)});
+  client.open();
+  client.session.reset();
+  EXPECT_TRUE(client.server_side.expired());
+}
+
+TEST(RtspSession, DoesNotWaitAfterAStopForAServerThatIsSilentAtTheGoodbye) {
   std::atomic<bool> answers{false};
   ScriptedServer server([&](const std::string& request) {
     while (request.starts_with("TEARDOWN") && !answers) std::this_thread::yield();
@@ -46,6 +58,7 @@ TEST(RtspSession, DoesNotWaitForAServerThatIsSilentAtTheGoodbye) {
   });
   Viewer client(server.url(), {.farewell = Seconds(1000)});
   client.open();
+  client.stop.request_stop();
   client.session.reset();
   EXPECT_FALSE(client.server_side.expired()) << "the answer is waited for elsewhere";
   answers = true;
