@@ -33,8 +33,8 @@ class LivePlaylists {
   [[nodiscard]] bool knows(const std::string& url) const { return known_.contains(url); }
   /// Another input was opened: perhaps a segment.
   void note_opened(const std::string& url);
-  /// Waits for another answer than the last one, unless there are segments in that which were not opened: FFmpeg
-  /// asks before each segment. 0 or FFmpeg's error. Throws std::bad_alloc.
+  /// Waits for another answer than the last one, unless there are segments in that which were not opened:
+  /// FFmpeg asks before each segment. 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int reload(const std::string& url, const Open& open, AVIOContext*& io);
   /// Unix time of the first of these URLs that is a segment.
   [[nodiscard]] std::optional<double> time_of(const std::vector<std::string>& urls) const;

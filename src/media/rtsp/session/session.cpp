@@ -56,8 +56,8 @@ Session::Session(Address address, SessionOptions options, Waiter& waiter, const 
       waiter_(waiter),
       clock_(clock) {}
 
-/// A connection that is closed with bytes in it is reset, and some servers lose the goodbye then. A camera with
-/// one session refuses the next one until it has answered; only after a stop there is none.
+/// A connection that is closed with bytes in it is reset, and some servers lose the goodbye then. A camera
+/// with one session refuses the next one until it has answered. After a stop there is no next one.
 Session::~Session() {
   constexpr const char* kMethod = "TEARDOWN";
   const auto deadline = core::real_deadline(options_.farewell);

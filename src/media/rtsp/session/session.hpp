@@ -62,8 +62,8 @@ class Session {
           std::shared_ptr<const void> companion = nullptr);
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
-  /// Says goodbye to the server, and waits for the answer, for at most `farewell`. After a stop, another thread
-  /// does if it does not come at once: the caller has nothing to do with it.
+  /// Says goodbye to the server, and waits for the answer, for at most `farewell`. After a stop, another
+  /// thread does if it does not come at once: the caller has nothing to do with it.
   ~Session();
 
   /// From the connection to the answer to SETUP. Follows redirects. `choose` gives the number of the wanted
