@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <memory>
@@ -32,14 +31,14 @@ int read_source(void* opaque, std::uint8_t* to, int size) {
   auto& source = *static_cast<Source*>(opaque);
   if (source.text.empty()) return source.end;
   const auto count = std::min(static_cast<std::size_t>(size), source.text.size());
-  std::memcpy(to, source.text.data(), count);
+  std::ranges::copy_n(source.text.begin(), static_cast<std::ptrdiff_t>(count), to);
   source.text.erase(0, count);
   return static_cast<int>(count);
 }
 
 struct FreeSource {
   void operator()(AVIOContext* io) const {
-    av_freep(&io->buffer);
+    av_freep(static_cast<void*>(&io->buffer));
     avio_context_free(&io);
   }
 };
@@ -61,7 +60,7 @@ std::string playlist_of(int first, int count) {
 /// A playlist that FFmpeg opens again and again.
 class LivePlaylistsTest : public ::testing::Test {
  protected:
-  ~LivePlaylistsTest() override { std::filesystem::remove(file_); }
+  void TearDown() override { std::filesystem::remove(file_); }
 
   [[nodiscard]] int add(const std::string& text, bool waits = true) {
     Source source{text};
