@@ -30,7 +30,7 @@ class Loop:
         self.ended = threading.Event()  # set by the thread
         self._name = name
         self._thread: threading.Thread | None = None
-        self._requests: deque[Request] = deque()
+        self._requests: deque[Request[Any]] = deque()
         self._hurried = False  # a decision is due now
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
@@ -99,10 +99,7 @@ class Loop:
         with self.lock:
             if not request.done.is_set():
                 request.do()
-        if request.error is not None:
-            raise request.error
-        result: _T = request.result
-        return result
+        return request.outcome()
 
     def do_requests(self) -> None:
         """Those that wait. With the lock."""

@@ -8,22 +8,9 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from .._control.request import Request
+
 _T = TypeVar("_T")
-
-
-class _Job:
-    def __init__(self, job: Callable[[], Any]) -> None:
-        self._job = job
-        self.done = threading.Event()
-        self.result: Any = None
-        self.error: BaseException | None = None
-
-    def do(self) -> None:
-        try:
-            self.result = self._job()
-        except BaseException as error:
-            self.error = error
-        self.done.set()
 
 
 class InTime:
@@ -33,7 +20,7 @@ class InTime:
         """``timeout``: seconds for a call, and for those before it."""
         self._timeout = timeout
         self._name = name
-        self._jobs: deque[_Job] = deque()
+        self._jobs: deque[Request[Any]] = deque()
         self._lock = threading.Lock()
         self._works = False
 
@@ -43,7 +30,7 @@ class InTime:
         Raises:
             TimeoutError: It has not returned in time, and may do its work still, before any later call.
         """
-        job = _Job(function)
+        job = Request(function, catches=BaseException)
         with self._lock:
             self._jobs.append(job)
             if not self._works:
@@ -54,10 +41,7 @@ class InTime:
                 if job in self._jobs:
                     self._jobs.remove(job)
             raise TimeoutError(f"no answer within {self._timeout:g} s")
-        if job.error is not None:
-            raise job.error
-        result: _T = job.result
-        return result
+        return job.outcome()
 
     def _work(self) -> None:
         while True:

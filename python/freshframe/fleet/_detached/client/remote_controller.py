@@ -56,7 +56,7 @@ class RemoteController:
         self._closed = False
         self._over = False  # the fleet has ended
         self._stats: FleetStats | None = None
-        self._requests: queue.SimpleQueue[Request | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Request[Any] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
         self._thread.start()
         try:
@@ -87,9 +87,7 @@ class RemoteController:
                 raise StateError(f"the controller has not answered within {wait:g} s")
             if not self._thread.is_alive():
                 raise StateError("this program has closed its connection to the fleet")
-        if request.error is not None:
-            raise request.error
-        return request.result
+        return request.outcome()
 
     # ---- as Controller
 
