@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from . import patience, placement
 from .balance import Balance
 from .fleet_state import FleetState
@@ -159,29 +161,29 @@ class Consequences:
         if pair is None:
             return
         full, least = pair
-        placed = self._state.placed
-        for most, number in [(each, number) for each in full for number in sorted(placed[each.name])]:
-            camera = self._state.cameras[number]
-            if camera.state == "running" and not camera.exclusive and placement.meets(least, camera):
-                self._balance.moved(now)
-                self._state.note(
-                    now, camera.name, f"moves from {most.name} to {least.name}, which has less to do"
-                )
-                actions += self.move(camera, least.name, now)
-                return
+        found = next(((each, camera) for each in full for camera in self._movable(each, least)), None)
+        if found is None:
+            return
+        most, camera = found
+        self._balance.moved(now)
+        self._state.note(now, camera.name, f"moves from {most.name} to {least.name}, which has less to do")
+        actions += self.move(camera, least.name, now)
 
     def _fill(self, now: float, actions: list[Action]) -> None:
         """One more camera for an agent that has too few, of an agent with fewer than four on their way."""
-        placed = {
-            name: len(cameras) for name, cameras in self._state.placed.items()
-        }  # without those that leave
+        # Without those that leave.
+        placed = {name: len(cameras) for name, cameras in self._state.placed.items()}
         for most, least in self._balance.fuller(self._state.agents.values(), placed.__getitem__, now):
             if self._state.handovers.under_way(most.name) >= self._state.times.closing_at_once:
                 continue
-            for number in sorted(self._state.placed[most.name]):
-                camera = self._state.cameras[number]
-                if camera.state != "running" or camera.exclusive or camera.company:
-                    continue
-                if placement.meets(least, camera):
+            for camera in self._movable(most, least):
+                if not camera.company:
                     actions += self.move(camera, least.name, now)
                     return
+
+    def _movable(self, most: Agent, least: Agent) -> Iterator[Camera]:
+        """The cameras that may go from one agent to the other to even out their work."""
+        for number in sorted(self._state.placed[most.name]):
+            camera = self._state.cameras[number]
+            if camera.state == "running" and not camera.exclusive and placement.meets(least, camera):
+                yield camera
