@@ -4,8 +4,10 @@
 
 #include <array>
 #include <cstddef>
+#include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -65,28 +67,31 @@ fleet::AgentOptions options_of(const nb::dict& given) {
   return options;
 }
 
-std::vector<std::byte> joined(const nb::tuple& parts) {
-  std::vector<Py_buffer> views;
-  views.reserve(parts.size());
-  std::size_t size = 0;
-  std::vector<std::byte> bytes;
-  try {
-    for (const auto part : parts) {
-      Py_buffer view;
-      if (PyObject_GetBuffer(part.ptr(), &view, PyBUF_SIMPLE) != 0) throw nb::python_error();
-      views.push_back(view);
-      size += static_cast<std::size_t>(view.len);
-    }
-    bytes.reserve(size);
-    for (const auto& view : views) {
-      const auto* const begin = static_cast<const std::byte*>(view.buf);
-      bytes.insert(bytes.end(), begin, begin + view.len);
-    }
-  } catch (...) {
-    for (auto& view : views) PyBuffer_Release(&view);
-    throw;
+// The bytes of an object, which does not change its size meanwhile.
+class ByteView {
+ public:
+  explicit ByteView(nb::handle object) {
+    if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) throw nb::python_error();
   }
-  for (auto& view : views) PyBuffer_Release(&view);
+  ByteView(const ByteView&) = delete;
+  ByteView& operator=(const ByteView&) = delete;
+  ~ByteView() { PyBuffer_Release(&buffer_); }
+
+  [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
+    return {static_cast<const std::byte*>(buffer_.buf), static_cast<std::size_t>(buffer_.len)};
+  }
+
+ private:
+  Py_buffer buffer_{};
+};
+
+std::vector<std::byte> joined(const nb::tuple& parts) {
+  std::deque<ByteView> views;
+  std::size_t size = 0;
+  for (const auto part : parts) size += views.emplace_back(part).bytes().size();
+  std::vector<std::byte> bytes;
+  bytes.reserve(size);
+  for (const auto& view : views) bytes.insert(bytes.end(), view.bytes().begin(), view.bytes().end());
   return bytes;
 }
 
