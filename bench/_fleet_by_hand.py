@@ -1,6 +1,6 @@
 """A fleet as one writes it by hand: cameras on processes of multiprocessing, started again when they die.
 
-Each process has a thread for each of its cameras and sends what they give in batches. The program reads all
+Each process has a thread for each of its cameras and sends their results in batches. The program reads all
 of them. Nothing is counted, no camera moves, and a process that hangs is not found.
 """
 
@@ -46,7 +46,7 @@ def watch_all(cameras: Mapping[str, str]) -> queue.SimpleQueue[Item]:
 
 
 def batch_of(results: queue.SimpleQueue[Item], timeout: float | None = None) -> list[Item]:
-    """What comes within GATHER of the first one; empty: nothing came."""
+    """The results within GATHER of the first one; empty: there was none."""
     try:
         batch = [results.get(timeout=timeout)]
     except queue.Empty:

@@ -9,7 +9,7 @@
 // the run's slot to it, at most 4,096 ns, before it builds and starts a camera. What a crash finds there
 // names the run. A thread without a slot (a pool that the process made before its first camera, a thread with
 // realtime priority) names none. A thread that outlives its run (of a pool that a library made when a camera
-// first used it, and that others use, too) names a run that is over, which accuses nobody. While its run
+// first used it, and that others use, too) names a run that is over, which accuses no camera. While its run
 // lives, it is not told from a decoder's thread.
 //
 // Note [Alternate stacks]

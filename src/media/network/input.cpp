@@ -35,7 +35,7 @@ constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,cr
 /// Of playlists, where FFmpeg would begin three segments before the newest one.
 constexpr const char* kStartOption = "live_start_index";
 
-/// Whether FFmpeg asks for a playlist again on the same connection. Then nobody else can tell it when to ask.
+/// Whether FFmpeg asks for a playlist again on the same connection. Then freshframe cannot choose the moment.
 constexpr const char* kPersistentOption = "http_persistent";
 
 /// Whether FFmpeg opens a segment before it has read the one before.

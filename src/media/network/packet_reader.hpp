@@ -16,7 +16,7 @@
 namespace freshframe::media {
 
 /// Seconds after a stop until a detached call is left behind. Most calls end at once. FFmpeg's own waits end
-/// up to 0.1 s later, for which nobody needs to wait.
+/// up to 0.1 s later, and a stop does not wait for them.
 inline constexpr double kPatience = 0.005;
 
 /// After a limit, so that FFmpeg says why it has waited.

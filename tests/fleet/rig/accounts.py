@@ -27,7 +27,7 @@ _Run = tuple[int, int]  # camera, epoch
 
 @dataclass(frozen=True)
 class Entry:
-    """What the fleet knew of a run at its end."""
+    """The fleet's knowledge of a run at its end."""
 
     reported: int
     lost: bool  # it ended with its agent
@@ -56,9 +56,9 @@ def check_accounts(
 
     Args:
         verdict: Gets the findings and figures.
-        runs: What the cameras have counted.
+        runs: The counts of the cameras.
         results: Of these cameras, as they were read.
-        ledger: What the fleet has known of each run.
+        ledger: The fleet's knowledge of each run.
         counters: The reader's, and `dropped` and `unreported_possible`.
         fps: Frames a second of each camera.
     """

@@ -13,7 +13,7 @@
 namespace freshframe::media {
 
 /// Of MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1). Without a length a demuxer looks for the
-/// line that begins the next picture. What is no JPEG goes on as it came, and so does all that follows.
+/// line that begins the next picture. Bytes that are no JPEG pass unchanged, and so does all that follows.
 class MultipartFilter final : public ByteFilter {
  public:
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
@@ -21,7 +21,7 @@ class MultipartFilter final : public ByteFilter {
 
  private:
   enum class State : std::uint8_t {
-    Head,     // of a part, or what is before it
+    Head,     // of a part, or the text before it
     Body,     // with a known length
     Picture,  // without one
     Through
