@@ -30,6 +30,9 @@ class Clock {
 
   [[nodiscard]] virtual TimePoint now() const = 0;
 
+  /// Unix time in seconds at `time`, as this machine's wall clock is set now.
+  [[nodiscard]] virtual double unix_time(TimePoint time) const;
+
   /// Waits on `condition` until `ready()` or until `deadline`; returns ready(). `lock` is held on return.
   virtual bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,
                           TimePoint deadline, const std::function<bool()>& ready) const = 0;
@@ -46,15 +49,20 @@ class Clock {
 class SimulatedClock final : public Clock {
  public:
   [[nodiscard]] TimePoint now() const override;
+  /// The time of the clock itself, unless set_wall_clock() was called.
+  [[nodiscard]] double unix_time(TimePoint time) const override;
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, TimePoint deadline,
                   const std::function<bool()>& ready) const override;
 
   void advance(Seconds by);
+  /// Sets the wall clock: `unix_seconds` is the time now.
+  void set_wall_clock(double unix_seconds);
   /// Blocks until at least `count` threads wait on this clock, so that a test can rely on their waiting.
   void wait_for_sleepers(int count) const;
 
  private:
   std::atomic<std::chrono::steady_clock::rep> now_{0};
+  std::atomic<double> unix_at_zero_{0};
   mutable std::atomic<int> sleepers_{0};
 };
 

@@ -50,6 +50,8 @@ struct SourceItem {
   TimePoint captured{};                  // of the pipeline's clock; default: now
   std::optional<std::int64_t> seq = {};  // default: the next number; a device that lost frames skips theirs
   std::shared_ptr<const std::string> path = {};  // of the file, where each sample has one of its own
+  Utc utc =
+      {};  // wall time of the capture; default: of a live source this machine's at `captured`, else none
 };
 
 /// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
@@ -270,8 +272,12 @@ class Source : public SourceBase {
   std::optional<SourceItem<Emitted>> read_any(const Context& context) final {
     auto item = read(context);
     if (!item) return std::nullopt;
-    return SourceItem<Emitted>{detail::to_emitted<Out>(std::move(item->value)), item->pts, item->captured,
-                               item->seq, std::move(item->path)};
+    return SourceItem<Emitted>{detail::to_emitted<Out>(std::move(item->value)),
+                               item->pts,
+                               item->captured,
+                               item->seq,
+                               std::move(item->path),
+                               item->utc};
   }
 };
 

@@ -4,6 +4,7 @@
 
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
+#include "freshframe/utc.hpp"
 
 #include <atomic>
 #include <concepts>
@@ -147,6 +148,7 @@ struct Stamp {
   int source = -1;       // index of the source node, see Pipeline::node_name()
   bool damaged = false;  // its frame is, see Frame::damaged()
   std::shared_ptr<const std::string> path = {};  // of the file, for a picture of a sequence; else null
+  Utc utc = {};                                  // wall time of the capture
 };
 
 /// The engine's own, untyped sample. `value` empty means that `frame` is the value.

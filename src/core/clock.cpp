@@ -36,6 +36,11 @@ std::chrono::steady_clock::duration to_duration(Seconds seconds) noexcept {
   return std::chrono::duration_cast<Duration>(seconds);
 }
 
+double Clock::unix_time(TimePoint time) const {
+  const auto wall = std::chrono::system_clock::now().time_since_epoch();
+  return (Seconds(wall) - Seconds(now() - time)).count();
+}
+
 bool Clock::sleep_until(TimePoint deadline, const std::stop_token& stop) const {
   std::mutex mutex;
   std::condition_variable condition;
@@ -61,6 +66,14 @@ std::shared_ptr<const Clock> Clock::real() {
 
 TimePoint SimulatedClock::now() const {
   return TimePoint(std::chrono::steady_clock::duration(now_.load(std::memory_order_acquire)));
+}
+
+double SimulatedClock::unix_time(TimePoint time) const {
+  return unix_at_zero_.load(std::memory_order_acquire) + Seconds(time.time_since_epoch()).count();
+}
+
+void SimulatedClock::set_wall_clock(double unix_seconds) {
+  unix_at_zero_.store(unix_seconds - Seconds(now().time_since_epoch()).count(), std::memory_order_release);
 }
 
 bool SimulatedClock::wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition,

@@ -174,6 +174,8 @@ class Runner {
   void check_seq(const SourceItem<Emitted>& item) const;
   /// The item's, at most `now`; logs a clock that is another one.
   [[nodiscard]] TimePoint captured_of(const SourceItem<Emitted>& item, TimePoint now);
+  /// The item's, or of a live source this machine's at `captured`.
+  [[nodiscard]] Utc utc_of(const SourceItem<Emitted>& item, TimePoint captured) const;
   /// Room for one more frame: waits (file) or counts a drop (live).
   bool admit();
   [[nodiscard]] bool anyone_looks() const noexcept;

@@ -67,7 +67,8 @@ bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
   FrameAccess::attach(frame, core_.budget());
   const auto captured = captured_of(item, now);
   const bool damaged = frame.damaged();
-  send({{seq, item.pts, captured, index_, damaged, std::move(item.path)},
+  const auto utc = utc_of(item, captured);
+  send({{seq, item.pts, captured, index_, damaged, std::move(item.path), utc},
         std::move(frame),
         std::move(item.value.value),
         0,
@@ -97,6 +98,11 @@ TimePoint Runner::captured_of(const SourceItem<Emitted>& item, TimePoint now) {
                                "CLOCK_MONOTONIC, as time.monotonic() is");
   }
   return std::min(item.captured, now);
+}
+
+Utc Runner::utc_of(const SourceItem<Emitted>& item, TimePoint captured) const {
+  if (item.utc.from != UtcFrom::None || !source_->live()) return item.utc;
+  return {.seconds = core_.clock()->unix_time(captured), .from = UtcFrom::Arrival};
 }
 
 bool Runner::admit() {

@@ -76,6 +76,10 @@ void put(ByteWriter& writer, const Stamp& stamp) {
   writer.put(static_cast<std::uint8_t>(stamp.damaged ? 1 : 0));
   writer.put(static_cast<std::uint8_t>(stamp.path ? 1 : 0));
   if (stamp.path) writer.put_text(*stamp.path);
+  writer.put(stamp.utc.from);
+  if (stamp.utc.from == UtcFrom::None) return;
+  writer.put(stamp.utc.seconds);
+  writer.put(stamp.utc.error);
 }
 
 Stamp get_stamp(ByteReader& reader) {
@@ -86,6 +90,10 @@ Stamp get_stamp(ByteReader& reader) {
   stamp.source = reader.get<int>();
   stamp.damaged = reader.get_flag("a flag");
   if (reader.get_flag("a flag")) stamp.path = std::make_shared<const std::string>(reader.get_text());
+  stamp.utc.from = reader.get_enum(UtcFrom::Camera, "the clock of a wall time");
+  if (stamp.utc.from == UtcFrom::None) return stamp;
+  stamp.utc.seconds = reader.get<double>();
+  stamp.utc.error = reader.get<float>();
   return stamp;
 }
 

@@ -24,7 +24,8 @@ RequestMessage request() {
                    .captured = TimePoint(TimePoint::duration(99)),
                    .source = 1,
                    .damaged = true,
-                   .path = std::make_shared<const std::string>("a.png")};
+                   .path = std::make_shared<const std::string>("a.png"),
+                   .utc = {.seconds = 1.75e9, .error = 0.125F, .from = UtcFrom::Camera}};
   message.forms.push_back(
       {{.width = 5, .height = 3, .format = PixelFormat::Nv12}, {{1, 64, 64}, {1, 512, 64}}});
   message.value = {.kind = 1, .parts = {3}, .bytes = std::as_bytes(std::span("abc", 3))};
@@ -48,6 +49,9 @@ TEST(Messages, ARequestArrivesAsItWasSent) {
   EXPECT_EQ(got.stamp.captured, TimePoint(TimePoint::duration(99)));
   EXPECT_TRUE(got.stamp.damaged);
   EXPECT_EQ(*got.stamp.path, "a.png");
+  EXPECT_EQ(got.stamp.utc.seconds, 1.75e9);
+  EXPECT_EQ(got.stamp.utc.error, 0.125F);
+  EXPECT_EQ(got.stamp.utc.from, UtcFrom::Camera);
   EXPECT_EQ(got.dropped, 5U);
   ASSERT_EQ(got.forms.size(), 1U);
   EXPECT_EQ(got.forms[0].format, request().forms[0].format);

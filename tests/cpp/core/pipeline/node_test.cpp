@@ -72,6 +72,51 @@ TEST(Stamp, CapturedIsNeverInTheFutureAndIsNowWhenTheSourceDoesNotSay) {
   EXPECT_EQ(reader.get()->stamp.captured, clock->now());
 }
 
+TEST(Stamp, ALiveSourceThatGivesNoWallTimeHasThatOfTheArrival) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  clock->advance(Seconds{100});
+  clock->set_wall_clock(1'700'000'000.5);
+  Feed<int> feed;
+  CheckedPipeline pipeline(clock);
+  auto reader = pipeline.reader(pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.start();
+  feed.push(0, clock->now() - std::chrono::milliseconds{250});
+  const auto utc = reader.get()->stamp.utc;
+  EXPECT_EQ(utc.from, UtcFrom::Arrival);
+  EXPECT_EQ(utc.seconds, 1'700'000'000.25);
+  EXPECT_EQ(utc.error, Utc::kUnknown);
+  clock->set_wall_clock(1'600'000'000);  // somebody has set this machine's clock
+  feed.push(1, clock->now());
+  EXPECT_EQ(reader.get()->stamp.utc.seconds, 1'600'000'000);
+}
+
+TEST(Stamp, AWallTimeOfTheSourceStaysAndAFileHasNone) {
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(
+      make_source<int>({.read = [n = 0](const Context&) mutable -> std::optional<SourceItem<int>> {
+        if (n == 2) return std::nullopt;
+        SourceItem<int> item{.value = n};
+        if (n++ == 1) item.utc = {.seconds = 12.5, .error = 0.001F, .from = UtcFrom::Camera};
+        return item;
+      }}));
+  pipeline.add(collect_into<int>(seen), pipeline.add(pass_on<int>(), source));
+  (void)pipeline.run();
+  const auto samples = seen.all();
+  EXPECT_EQ(samples[0].stamp.utc.from, UtcFrom::None);
+  EXPECT_EQ(samples[1].stamp.utc.from, UtcFrom::Camera);
+  EXPECT_EQ(samples[1].stamp.utc.seconds, 12.5);
+  EXPECT_EQ(samples[1].stamp.utc.error, 0.001F);
+}
+
+TEST(Utc, ItsClocksHaveNames) {
+  EXPECT_EQ(to_string(UtcFrom::None), "none");
+  EXPECT_EQ(to_string(UtcFrom::Arrival), "arrival");
+  EXPECT_EQ(to_string(UtcFrom::File), "file");
+  EXPECT_EQ(to_string(UtcFrom::Device), "device");
+  EXPECT_EQ(to_string(UtcFrom::Camera), "camera");
+}
+
 TEST(Stamp, IsInheritedByEverythingComputedFromTheSample) {
   const auto clock = std::make_shared<SimulatedClock>();
   clock->advance(Seconds{100});
