@@ -25,6 +25,7 @@ export const STATES = {
 
 export const CAUSES = {
   queue_full: "the queue was full",
+  removed: "its edge was removed",
   no_waiter: "the consumer was busy and the queue keeps nothing",
   skipped: "the reader took a newer sample",
   stale: "older than max_age when its turn came",

@@ -109,6 +109,9 @@ class NodeBase {
   /// No sample has arrived until idle_at(). Only below live sources, and not for nodes with a batch: a file's
   /// samples may take any time.
   virtual void idle(const Context& /*context*/) {}
+  /// Nothing more comes of the source with this number (Stamp::source), which is never used again: the node
+  /// can drop what it keeps for it. On its own thread, between two calls.
+  virtual void source_gone(int /*source*/) {}
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
   virtual void close() {}
 };

@@ -46,9 +46,9 @@ inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, Named
                                             NamedQueue{"LOSSLESS", kLossless},
                                             NamedQueue{"RECORDING", kRecording}};
 
-/// Why a sample on an edge was not delivered.
-enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop };
-inline constexpr int kDropCauses = 5;
+/// Why a sample on an edge was not delivered. Removed: the edge was removed, or its source.
+enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop, Removed };
+inline constexpr int kDropCauses = 6;
 
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
 /// a stop ended the worker process. Repeated: the server has sent it before. Lost: the network has lost it,

@@ -10,7 +10,7 @@ from .._graph.queue import Queue
 from .._interpreter import fork
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
-DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop"]
+DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop", "removed"]
 NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop", "repeated", "lost"]
 WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[

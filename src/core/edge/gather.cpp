@@ -10,13 +10,37 @@ namespace freshframe::core {
 
 bool Inbox::gathered_locked(const Batch& batch) const {
   if (closed_ || closes_soon_) return closed_;
-  std::size_t waiting = 0;
-  std::size_t room = 0;
-  for (const auto& lane : lanes_) {
-    waiting += lane->size;
-    if (!lane->ended) room += lane->ring.size() - lane->size;
+  return queued_ >= static_cast<std::size_t>(batch.size) || room_ == 0;
+}
+
+void Inbox::expect_locked(Lane& lane, bool expected) {
+  if (lane.expected == expected) return;
+  lane.expected = expected;
+  const auto room = lane.ring.size() - lane.size;
+  expected ? room_ += room : room_ -= room;
+}
+
+void Inbox::hear_locked(Lane& lane, TimePoint now) {
+  constexpr int kWeight = 8;  // the mean's memory, in batches
+  if (lane.heard && !lane.silent && now > *lane.heard) {
+    const auto gap = now - *lane.heard;
+    lane.interval =
+        lane.interval == TimePoint::duration{} ? gap : lane.interval + (gap - lane.interval) / kWeight;
   }
-  return waiting >= static_cast<std::size_t>(batch.size) || room == 0;
+  lane.silent = false;
+  lane.heard = now;
+}
+
+void Inbox::leave_out_silent_locked(TimePoint now, const Batch& batch) {
+  constexpr int kIntervals = 3;
+  const auto wait = to_duration(Seconds(batch.max_wait));
+  if (wait <= TimePoint::duration{}) return;
+  for (Lane* const lane : lanes_) {
+    if (!lane->expected || lane->size > 0) continue;
+    if (lane->heard && now - *lane->heard < std::max(wait, kIntervals * lane->interval)) continue;
+    lane->silent = true;
+    expect_locked(*lane, false);
+  }
 }
 
 void Inbox::expect_close() {
@@ -27,13 +51,16 @@ void Inbox::expect_close() {
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                                std::optional<TimePoint>& gather_until, Aftermath& after) {
   if (is_over_locked()) return Taken::Ended;
+  if (!gone_.empty()) return Taken::SourceGone;
   while (any_waits_locked()) {  // again if all waiting samples were stale
     if (!gathered_locked(batch)) {
       const auto now = clock_->now();
       if (!gather_until) gather_until = now + to_duration(Seconds(batch.max_wait));
       if (now < *gather_until) return Taken::Nothing;
+      leave_out_silent_locked(now, batch);
     }
     AnySample sample;
+    after.gathered_at = clock_->now();
     while (samples.size() < static_cast<std::size_t>(batch.size) &&
            take_locked(sample, false, after) == Taken::Sample) {
       if (!after.events.empty()) after.absorbed.push_back({samples.size(), std::move(after.events)});
@@ -44,7 +71,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
     if (!samples.empty()) return Taken::Sample;
   }
   gather_until.reset();
-  return nothing_locked();
+  return gone_.empty() ? nothing_locked() : Taken::SourceGone;
 }
 
 Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const Aftermath& after) {
@@ -53,10 +80,11 @@ Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const Af
     value = value.get()->with_events_of(events);
   }
   if (taken != Taken::Sample) return taken;
-  taken_at_ = clock_->now();
+  taken_at_ = *after.gathered_at;
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    ages_[after.edges[i]]->add(Seconds(taken_at_ - samples[i].stamp.captured).count(), taken_at_);
+    after.edges[i]->age.add(Seconds(taken_at_ - samples[i].stamp.captured).count(), taken_at_);
   }
+  finishing_.store(false, std::memory_order_release);
   return taken;
 }
 
@@ -73,9 +101,13 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch) {
       lock.lock();
     }
     if (gather_until) {
-      const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) { return gathered_locked(batch); };
+      const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) {
+        return gathered_locked(batch) || !gone_.empty();
+      };
       consumer_asleep_ = true;
+      gather_size_ = static_cast<std::size_t>(batch.size);
       ready_.wait_until(mutex_, *clock_, *gather_until, gathered);
+      gather_size_ = 0;
       consumer_asleep_ = false;
     } else {
       const auto ready = [this, closed = closed_]()

@@ -21,35 +21,6 @@ std::int64_t picture_bytes(const AnySample& sample) noexcept {
 Inbox::Inbox(std::string consumer, std::shared_ptr<const Clock> clock)
     : consumer_(std::move(consumer)), clock_(std::move(clock)) {}
 
-int Inbox::add_edge(EdgeOptions options) {
-  const auto index = options_.size();
-  const auto count = std::max<std::size_t>(1, options.sources.size());
-  const Lock lock(mutex_);
-  lanes_of_.push_back({lanes_.size(), count});
-  for (std::size_t i = 0; i < count; ++i) {
-    auto lane = std::make_unique<Lane>();
-    lane->edge = index;
-    lane->queue = options.queue;
-    if (options.max_age) lane->max_age = to_duration(Seconds(*options.max_age));
-    lane->ring.resize(static_cast<std::size_t>(std::max(1, options.queue.depth)));
-    lane->arrivals.resize(lane->ring.size());
-    lanes_.push_back(std::move(lane));
-  }
-  reported_.push_back(false);
-  options_.push_back(std::move(options));
-  ages_.push_back(std::make_unique<Timings>());
-  return static_cast<int>(index);
-}
-
-Inbox::Lane& Inbox::lane_of(std::size_t edge, const AnySample& sample) {
-  const auto [first, count] = lanes_of_[edge];
-  if (count == 1) return *lanes_[first];
-  const auto& sources = options_[edge].sources;
-  const auto found = std::lower_bound(sources.begin(), sources.end(), sample.stamp.source);
-  const auto lane = static_cast<std::size_t>(found - sources.begin());
-  return *lanes_[first + std::min(lane, count - 1)];
-}
-
 void Inbox::set_ready_hook(std::function<void()> hook) {
   auto next = hook ? std::make_shared<const std::function<void()>>(std::move(hook)) : nullptr;
   const Lock lock(mutex_);
@@ -62,6 +33,9 @@ AnySample Inbox::pop_locked(Lane& lane) {
   if (lane.queue.max_bytes) lane.bytes -= picture_bytes(sample);
   lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
   --lane.size;
+  --queued_;
+  if (lane.expected) ++room_;
+  if (lane.size == 0) update_ready_locked(lane);
   return sample;
 }
 
@@ -70,6 +44,7 @@ AnySample Inbox::evict_locked(Lane& lane, DropCause cause) {
   auto sample = pop_locked(lane);
   drop_locked(lane, cause);
   lane.kept.keep(arrival, sample);
+  if (lane.size == 0) update_ready_locked(lane);
   return sample;
 }
 
@@ -78,12 +53,16 @@ void Inbox::push_locked(Lane& lane, AnySample&& sample) {
   if (slot >= lane.ring.size()) slot -= lane.ring.size();
   if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
   lane.ring[slot] = std::move(sample);
-  lane.arrivals[slot] = lane.passed_in;
+  lane.arrivals[slot] = lane.counts.passed_in;
+  if (!lane.expected && !lane.ended) expect_locked(lane, true);
   ++lane.size;
+  ++queued_;
+  if (lane.expected) --room_;
+  update_ready_locked(lane);
 }
 
 bool Inbox::full_locked(const Lane& lane, const AnySample& next) {
-  if (full_locked(lane)) return true;
+  if (lane.full()) return true;
   if (lane.size == 0) return false;
   const auto& queue = lane.queue;
   if (queue.max_bytes && lane.bytes + picture_bytes(next) > *queue.max_bytes) return true;
@@ -93,7 +72,7 @@ bool Inbox::full_locked(const Lane& lane, const AnySample& next) {
 }
 
 void Inbox::drop_locked(Lane& lane, DropCause cause) {
-  ++lane.drops[static_cast<std::size_t>(cause)];
+  ++lane.counts.drops[static_cast<std::size_t>(cause)];
   ++lane.dropped_since;
 }
 
@@ -110,8 +89,9 @@ void Inbox::moved_locked() noexcept {
 }
 
 void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) {
-  const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) { return closed_ || !full_locked(lane); };
+  const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) { return closed_ || lane.edge->gone || !lane.full(); };
   if (ready()) return;
+  lane.producer_waits = true;
   const auto began = AdaptiveSpin::Clock::now();
   const bool sleeps = !lane.spin.worth_it() || !wait_awake_locked(ready);
   if (sleeps) {
@@ -121,18 +101,22 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) {
     lane.producer_asleep = false;
     blocked.store(false, std::memory_order_relaxed);
   }
+  lane.producer_waits = false;
   lane.spin.waited(AdaptiveSpin::Clock::now() - began, sleeps);
 }
 
 // Unless the sample went in, `sample` still holds it.
 Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked) {
-  if (lane.queue.blocks()) wait_for_room_locked(lane, blocked);
-  ++lane.passed_in;  // after the wait, during which others may read the counters
+  if (lane.queue.blocks()) {
+    wait_for_room_locked(lane, blocked);
+    if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
+  }
+  ++lane.counts.passed_in;  // after the wait, during which others may read the counters
   if (closed_) {
     drop_locked(lane, DropCause::Stop);
     // Of a producer that the stop found waiting for room, or at work on its last sample.
     if (!is_over_locked()) {
-      lane.kept.keep(lane.passed_in, sample);
+      lane.kept.keep(lane.counts.passed_in, sample);
     } else if (hands_over_) {
       lane.kept.lose(sample);
     }
@@ -140,7 +124,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   }
   if (lane.queue.depth == 0 && (!waiting_ || any_waits_locked())) {
     drop_locked(lane, DropCause::NoWaiter);
-    lane.kept.keep(lane.passed_in, sample);
+    lane.kept.keep(lane.counts.passed_in, sample);
     return Admitted::Dropped;
   }
   if (full_locked(lane, sample)) return Admitted::Full;
@@ -148,8 +132,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   return Admitted::In;
 }
 
-void Inbox::put(int edge_index, AnySample&& sample, std::atomic<bool>& blocked) {
-  const auto index = static_cast<std::size_t>(edge_index);
+void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked) {
   if (drops_frames_) sample.frame = {};
   bool wake = false;
   bool first_drop = false;
@@ -159,11 +142,17 @@ void Inbox::put(int edge_index, AnySample&& sample, std::atomic<bool>& blocked) 
   {
     lock_soon(mutex_);
     const Lock lock(mutex_, std::adopt_lock);
-    Lane& lane = lane_of(index, sample);
+    if (edge.gone) return;
+    Lane* const found = lane_of(edge, sample);
+    if (found == nullptr) {  // its source was removed
+      ++edge.past.passed_in;
+      ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];
+      return;
+    }
+    Lane& lane = *found;
     auto admitted = admit_locked(lane, sample, blocked);
     if (admitted == Admitted::Full) {  // the policy drops
-      first_drop = !reported_[index];
-      reported_[index] = true;
+      first_drop = !std::exchange(edge.reported, true);
       if (lane.queue.when_full == WhenFull::DropOldest) {
         evicted = evict_locked(lane, DropCause::QueueFull);
         while (full_locked(lane, sample))  // by seconds or bytes
@@ -172,43 +161,25 @@ void Inbox::put(int edge_index, AnySample&& sample, std::atomic<bool>& blocked) 
         admitted = Admitted::In;
       } else {
         drop_locked(lane, DropCause::QueueFull);
-        lane.kept.keep(lane.passed_in, sample);
+        lane.kept.keep(lane.counts.passed_in, sample);
       }
     }
     const bool in = admitted == Admitted::In;
-    wake = in && consumer_asleep_;
+    wake = in && consumer_asleep_ && (gather_size_ == 0 || queued_ >= gather_size_ || room_ == 0);
     if (in) moved_locked();
     if (in && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
-  if (first_drop) report_first_drop(options_[index]);
+  if (first_drop) report_first_drop(edge.options);
 }
 
-bool Inbox::would_wait(int edge_index) const {
-  const auto index = static_cast<std::size_t>(edge_index);
-  if (!options_[index].queue.blocks()) return false;
+bool Inbox::would_wait(const Edge& edge) const {
+  if (!edge.options.queue.blocks()) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
-  if (closed_) return false;
-  const auto [first, count] = lanes_of_[index];
-  for (auto i = first; i < first + count; ++i) {
-    if (full_locked(*lanes_[i])) return true;
-  }
-  return false;
-}
-
-void Inbox::end(int edge_index) {
-  std::shared_ptr<const std::function<void()>> hook;
-  {
-    const Lock lock(mutex_);
-    const auto [first, count] = lanes_of_[static_cast<std::size_t>(edge_index)];
-    for (auto i = first; i < first + count; ++i) lanes_[i]->ended = true;
-    moved_locked();
-    hook = hook_;
-  }
-  ready_.notify_all();
-  if (hook) (*hook)();
+  if (closed_ || edge.gone) return false;
+  return std::any_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->full(); });
 }
 
 void Inbox::close() {
@@ -219,12 +190,13 @@ void Inbox::close() {
     closed_ = true;
     drained_by_ = TimePoint::min();
     moved_locked();
-    for (auto& lane : lanes_) {
+    for (Lane* const lane : lanes_) {
       while (lane->size > 0) {
         dropped.push_back(pop_locked(*lane));
         drop_locked(*lane, DropCause::Stop);
       }
       hands_over_ ? lane->kept.lose_all(dropped) : lane->kept.clear(dropped);
+      update_ready_locked(*lane);
       lane->room.notify_all();
     }
     hook = hook_;
@@ -242,7 +214,7 @@ void Inbox::close_but_for_events(TimePoint deadline) {
     hands_over_ = true;
     moved_locked();
     end_lanes_without_events_locked();
-    for (auto& lane : lanes_) {
+    for (Lane* const lane : lanes_) {
       while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
       lane->room.notify_all();
     }
@@ -259,24 +231,15 @@ void Inbox::close_for_new(TimePoint deadline) {
     hands_over_ = true;
     moved_locked();
     end_lanes_without_events_locked();
-    for (auto& lane : lanes_) lane->room.notify_all();
+    for (Lane* const lane : lanes_) lane->room.notify_all();
   }
   ready_.notify_all();
 }
 
 void Inbox::end_lanes_without_events_locked() {
-  for (auto& lane : lanes_) {
-    if (!options_[lane->edge].events) lane->ended = true;
+  for (const auto& edge : edges_) {
+    if (!edge->options.events) end_edge_locked(*edge);
   }
-}
-
-bool Inbox::all_ended_locked() const {
-  return std::all_of(lanes_.begin(), lanes_.end(), [](const auto& lane) { return lane->ended; });
-}
-
-bool Inbox::any_waits_locked() const {
-  return std::any_of(lanes_.begin(), lanes_.end(),
-                     [](const auto& lane) { return lane->size > 0 || lane->owes_events(); });
 }
 
 bool Inbox::ended() const {

@@ -9,7 +9,6 @@
 #include "freshframe/sample.hpp"
 #include "freshframe/stats.hpp"
 
-#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -20,20 +19,42 @@
 #include <vector>
 
 #include "core/edge/adaptive_spin.hpp"
-#include "core/edge/kept_events.hpp"
+#include "core/edge/edge.hpp"
 
 namespace freshframe::core {
 
-/// The result of a wait.
-enum class Taken : std::uint8_t { Sample, Nothing, Ended };
+/// The result of a wait. SourceGone: take_gone() tells which; only for a consumer that asked for it.
+enum class Taken : std::uint8_t { Sample, Nothing, Ended, SourceGone };
+
+/// A source of which nothing more comes.
+struct GoneSource {
+  int source = -1;
+  Change upto = 0;  // the end holds for streams that this change or an earlier one began
+};
 
 /// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
-/// one consumer thread calls take(), take_batch() or one of their kind. close() and stats() from any thread.
+/// one consumer thread calls take(), take_batch() or one of their kind. Everything else from any thread: edges
+/// come and go while samples flow. A producer keeps the inbox: it may be inside it when its consumer is gone.
 ///
 /// Note [Lanes]
 /// Results of several cameras arrive at an edge in bursts: one batch puts one sample of each. A queue for all
 /// of them would let the last camera evict the others. So an edge that several sources can reach has a lane
 /// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
+///
+/// Note [The end of a source]
+/// The end of a source travels through the graph behind its samples. A node whose lanes of that source have all
+/// ended and are empty is told on its own thread, after its last call, and then ends the source on its outputs.
+/// So below a merge a lane ends with its source and not with the merge, a batch waits for no camera that has
+/// ended, and nodes can drop what they keep for one. Lanes do not appear with the first sample, or a node would
+/// be told the end while samples are still on another way to it: add_source() begins the streams of all edges
+/// below a new connection, those of the last nodes first, before its first sample. Each has the number of the
+/// change, and an end says up to which change it holds: the late end of an earlier connection does not end the
+/// stream of a later one.
+///
+/// Note [Silent lanes]
+/// A batch waits for lanes that are not full. One that has been silent for max(max_wait, three times its mean
+/// interval) is not waited for until its next sample: else a camera that is away would make every batch last
+/// max_wait, and the others would lose their samples meanwhile.
 ///
 /// Note [Balance]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
 /// Samples that are dropped are destroyed after it is released: freeing a picture may take long. A last
@@ -41,23 +62,26 @@ enum class Taken : std::uint8_t { Sample, Nothing, Ended };
 /// and `delivered` count it.
 class Inbox {
  public:
-  struct EdgeOptions {
-    int parent = -1;
-    std::string parent_name;
-    Queue queue;
-    std::optional<double> max_age = {};  // seconds
-    std::vector<int> sources = {};       // that can reach the edge, in rising order; none or one: one lane
-    std::string only = {};               // the source that the edge is limited to; empty: none
-    bool events = false;                 // the parent's type has events
-    std::string way_to_be_faster = {};   // of a recorder; empty: not known
-  };
+  using EdgeOptions = core::EdgeOptions;
 
   Inbox(std::string consumer, std::shared_ptr<const Clock> clock);
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
 
-  /// Before any thread uses the inbox. Returns the edge's index.
-  int add_edge(EdgeOptions options);
+  EdgeRef add_edge(EdgeOptions options);
+  /// The edge takes nothing more. Its waiting samples are dropped with cause `removed`, as is the one of a
+  /// producer that waits for room there, which returns at once. Returns the edge's last counts.
+  EdgeStats remove_edge(const EdgeRef& edge);
+  /// Begins the stream of a source on an edge, or begins it again, with the number of the change.
+  void add_source(Edge& edge, int source, Change change);
+  /// Drops the waiting samples of a source with cause `removed`.
+  void drop_source(int source);
+  /// Whether the inbox has no end as long as it has no edges, or none that is open.
+  void stay_open(bool stays);
+  /// Before any thread uses the inbox: take() and its kind return SourceGone.
+  void report_gone_sources() noexcept { reports_gone_ = true; }
+  /// Of the consumer's thread, after SourceGone.
+  [[nodiscard]] std::vector<GoneSource> take_gone();
   /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread
   /// drops.
   void drop_frames() noexcept { drops_frames_ = true; }
@@ -68,12 +92,14 @@ class Inbox {
 
   /// Offers a sample, which may stay with the caller when it is dropped. On a full blocking edge it waits,
   /// with `blocked` set meanwhile.
-  void put(int edge, AnySample&& sample, std::atomic<bool>& blocked);
+  void put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked);
   /// Whether put() would wait for room. For the edge's producer, which alone fills the edge: No stays true
   /// until its next put().
-  [[nodiscard]] bool would_wait(int edge) const;
+  [[nodiscard]] bool would_wait(const Edge& edge) const;
   /// No more samples will be put on this edge.
-  void end(int edge);
+  void end(Edge& edge);
+  /// No more samples of this source will be put on this edge, unless a later change begins its stream again.
+  void end(Edge& edge, int source, Change upto);
   /// close() will follow: the end of a source that a stop has ended completes no batch.
   void expect_close();
   /// Drops the waiting samples with cause `stop`. Later samples are dropped too, and put() never waits again.
@@ -105,7 +131,7 @@ class Inbox {
 
   [[nodiscard]] bool ended() const;
   [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
-  [[nodiscard]] const std::vector<EdgeOptions>& edges() const noexcept { return options_; }
+  [[nodiscard]] std::vector<EdgeOptions> edges() const;
 
   [[nodiscard]] std::vector<EdgeStats> stats(Span span = Span::WholeRun) const;
   [[nodiscard]] std::uint64_t delivered() const;
@@ -113,44 +139,37 @@ class Inbox {
   [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
 
  private:
-  struct Lane {
-    std::size_t edge = 0;  // that it is a part of
-    Queue queue;
-    std::optional<TimePoint::duration> max_age;
-    std::vector<AnySample> ring;
-    std::vector<std::uint64_t> arrivals;  // of the samples in the ring: passed_in when each came
-    std::size_t head = 0;
-    std::size_t size = 0;
-    std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
-    bool ended = false;
-    std::uint64_t passed_in = 0;
-    std::uint64_t delivered = 0;
-    std::array<std::uint64_t, kDropCauses> drops{};
-    std::uint64_t dropped_since = 0;  // since the last delivered sample
-    KeptEvents kept;
-    AdaptiveSpin spin;  // the producer's
-    bool producer_asleep = false;
-    Condition room;
-
-    /// The stream has ended, but events have not passed.
-    [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
-  };
-
-  /// The lanes of one edge; fixed before the threads start.
-  struct Lanes {
-    std::size_t first = 0;
-    std::size_t count = 1;
-  };
-
-  [[nodiscard]] static bool full_locked(const Lane& lane) { return lane.size >= lane.ring.size(); }
-  /// As full_locked(), also by the queue's bounds in seconds and bytes.
+  /// As Lane::full(), also by the queue's bounds in seconds and bytes.
   [[nodiscard]] static bool full_locked(const Lane& lane, const AnySample& next);
-  static AnySample pop_locked(Lane& lane);
+  AnySample pop_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
   /// Pops the oldest sample and counts its drop; its events stay.
-  static AnySample evict_locked(Lane& lane, DropCause cause);
-  static void push_locked(Lane& lane, AnySample&& sample);
+  AnySample evict_locked(Lane& lane, DropCause cause) FRESHFRAME_REQUIRES(mutex_);
+  void push_locked(Lane& lane, AnySample&& sample) FRESHFRAME_REQUIRES(mutex_);
   static void drop_locked(Lane& lane, DropCause cause);
-  [[nodiscard]] Lane& lane_of(std::size_t edge, const AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
+  /// Null: the edge has none for the sample.
+  [[nodiscard]] static Lane* lane_of(const Edge& edge, const AnySample& sample);
+
+  // ---- lanes come and go
+  void add_lane_locked(Edge& edge, int source, Change change) FRESHFRAME_REQUIRES(mutex_);
+  /// Forgets lanes, which their edge has no more, or of an edge that goes.
+  void number_lanes_locked() FRESHFRAME_REQUIRES(mutex_);
+  void end_lane_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
+  void end_edge_locked(Edge& edge) FRESHFRAME_REQUIRES(mutex_);
+  /// After each change of what can be taken from the lane.
+  void update_ready_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
+  /// Whether a batch waits for the lane.
+  void expect_locked(Lane& lane, bool expected) FRESHFRAME_REQUIRES(mutex_);
+  /// The lanes of sources of which nothing more comes go.
+  void retire_locked() FRESHFRAME_REQUIRES(mutex_);
+  void retire_source_locked(int source) FRESHFRAME_REQUIRES(mutex_);
+  void drop_waiting_locked(Lane& lane, DropCause cause, std::vector<AnySample>& dropped)
+      FRESHFRAME_REQUIRES(mutex_);
+  /// See Note [Silent lanes].
+  void leave_out_silent_locked(TimePoint now, const Batch& batch) FRESHFRAME_REQUIRES(mutex_);
+  void hear_locked(Lane& lane, TimePoint now) FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] EdgeStats counts_locked(const Edge& edge) const FRESHFRAME_REQUIRES(mutex_);
+  void describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint now) const;
+
   /// Releases the mutex for a moment, or until a sample moves; returns ready().
   bool wait_awake_locked(const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
   bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
@@ -167,11 +186,12 @@ class Inbox {
   };
   /// The work that remains after a take, once the mutex is free.
   struct Aftermath {
-    std::vector<AnySample> dropped;   // destroyed then
-    std::size_t edge = 0;             // that the sample came from
-    std::vector<std::size_t> edges;   // the same, of each sample of a batch
-    std::vector<ValueRef> events;     // that the sample absorbs
-    std::vector<Absorbing> absorbed;  // the same, of the samples of a batch that absorb any
+    std::vector<AnySample> dropped;             // destroyed then
+    Edge* edge = nullptr;                       // that the sample came from
+    std::vector<Edge*> edges;                   // the same, of each sample of a batch
+    std::vector<ValueRef> events;               // that the sample absorbs
+    std::vector<Absorbing> absorbed;            // the same, of the samples of a batch that absorb any
+    std::optional<TimePoint> gathered_at = {};  // of a batch
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
   /// Without a wait: the next sample, or the newest.
@@ -180,7 +200,7 @@ class Inbox {
   Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
   /// The result of take_locked() when nothing was taken.
   [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) { return ready_lanes_ > 0; }
   /// Whether the batch cannot grow by a further wait.
   [[nodiscard]] bool gathered_locked(const Batch& batch) const FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
@@ -190,12 +210,16 @@ class Inbox {
   Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const Aftermath& after);
   [[nodiscard]] bool stale_locked(const Lane& lane, const AnySample& sample) const;
   /// `arrival`: its number on the lane.
-  void deliver_locked(std::size_t index, AnySample& sample, std::uint64_t arrival, Aftermath& after)
+  void deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival, Aftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
   /// The next sample of a lane that passes; the older ones are dropped. False: there is none.
-  bool take_from_locked(std::size_t index, AnySample& sample, bool newest, Aftermath& after)
+  bool take_from_locked(Lane& lane, AnySample& sample, bool newest, Aftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_);
+  /// The next lane in turn from which something can be taken; there must be one.
+  [[nodiscard]] Lane& next_ready_locked() FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_) {
+    return open_edges_ == 0 && (closed_ || !stays_open_);
+  }
   /// The lanes whose parent may still put samples with events stay open until it ends.
   void end_lanes_without_events_locked() FRESHFRAME_REQUIRES(mutex_);
   /// After a stop: whether one more call of the consumer would end in time.
@@ -205,24 +229,38 @@ class Inbox {
   }
   /// The end of a wait that began as `was_closed` says: a sample, the end, or a stop.
   [[nodiscard]] bool may_go_on_locked(bool was_closed) const FRESHFRAME_REQUIRES(mutex_) {
-    return closed_ != was_closed || all_ended_locked() || any_waits_locked();
+    return closed_ != was_closed || all_ended_locked() || any_waits_locked() || !gone_.empty();
   }
   void report_first_drop(const EdgeOptions& edge) const;
 
+  static constexpr std::size_t kCacheLine = 64;
+
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;
-  std::vector<EdgeOptions> options_;            // fixed before the threads start
-  std::vector<Lanes> lanes_of_;                 // of each edge; fixed before the threads start
-  std::vector<std::unique_ptr<Timings>> ages_;  // fixed before the threads start; written by the consumer
-  bool drops_frames_ = false;                   // fixed before the threads start
-  TimePoint taken_at_ = TimePoint::min();       // the consumer's
-  const Timings* call_times_ = nullptr;         // fixed before the threads start
+  bool drops_frames_ = false;              // fixed before the threads start
+  bool reports_gone_ = false;              // fixed before the threads start
+  const Timings* call_times_ = nullptr;    // fixed before the threads start
+  TimePoint taken_at_ = TimePoint::min();  // the consumer's
   std::atomic<bool> has_hook_{false};
-  std::atomic<std::uint32_t> moves_{0};  // written with the mutex, read without it
+  // Written with the mutex, read without it by threads that wait and spin: on a cache line of its own, or each
+  // of their reads would take the mutex's line from the thread that holds it.
+  alignas(kCacheLine) std::atomic<std::uint32_t> moves_{0};
 
-  mutable Mutex mutex_;
-  std::vector<std::unique_ptr<Lane>> lanes_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::vector<bool> reported_ FRESHFRAME_GUARDED_BY(mutex_);  // for each edge: its first drop was logged
+  alignas(kCacheLine) mutable Mutex mutex_;
+  std::vector<EdgeRef> edges_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::vector<Lane*> lanes_ FRESHFRAME_GUARDED_BY(mutex_);               // of all edges
+  std::vector<std::uint64_t> ready_bits_ FRESHFRAME_GUARDED_BY(mutex_);  // of each lane: Lane::ready
+  std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // that have not ended
+  std::size_t queued_ FRESHFRAME_GUARDED_BY(mutex_) = 0;      // samples in all lanes
+  std::size_t room_ FRESHFRAME_GUARDED_BY(mutex_) = 0;        // for more, in the lanes that a batch waits for
+  bool stays_open_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  std::vector<int> finished_ FRESHFRAME_GUARDED_BY(mutex_);     // sources of lanes that ended and are empty
+  std::vector<GoneSource> gone_ FRESHFRAME_GUARDED_BY(mutex_);  // to be told to the consumer
+  // Removed while the consumer may still record an age there; see finishing_.
+  std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::atomic<bool> finishing_{false};  // set with the mutex, cleared without it: the consumer records an age
+  std::size_t gather_size_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the consumer waits for so many samples
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // the next lane of the round-robin
   bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()

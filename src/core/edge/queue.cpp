@@ -44,6 +44,8 @@ std::string_view to_string(DropCause cause) noexcept {
       return "stale";
     case DropCause::Stop:
       return "stop";
+    case DropCause::Removed:
+      return "removed";
   }
   return "?";
 }

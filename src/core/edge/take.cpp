@@ -1,6 +1,7 @@
 // The consumer's side of an inbox: which sample is the next, and the wait for it.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <bit>
 #include <utility>
 
 #include "core/edge/inbox.hpp"
@@ -12,15 +13,18 @@ bool Inbox::stale_locked(const Lane& lane, const AnySample& sample) const {
   return lane.max_age && clock_->now() - sample.stamp.captured > *lane.max_age;
 }
 
-void Inbox::deliver_locked(std::size_t index, AnySample& sample, std::uint64_t arrival, Aftermath& after) {
-  Lane& lane = *lanes_[index];
-  ++lane.delivered;
+void Inbox::deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival, Aftermath& after) {
+  ++lane.counts.delivered;
   sample.dropped = std::exchange(lane.dropped_since, 0);
   after.edge = lane.edge;
+  finishing_.store(true, std::memory_order_relaxed);
   after.events.clear();
-  if (!lane.kept.empty() && sample.value)
+  if (!lane.kept.empty() && sample.value) {
     lane.kept.move_older(arrival, sample.value.get()->type(), after.events, after.dropped);
-  next_lane_ = index + 1 == lanes_.size() ? 0 : index + 1;
+    update_ready_locked(lane);
+  }
+  if (after.gathered_at) hear_locked(lane, *after.gathered_at);
+  next_lane_ = lane.index + 1 == lanes_.size() ? 0 : lane.index + 1;
 }
 
 Taken Inbox::nothing_locked() const {
@@ -33,8 +37,7 @@ bool Inbox::has_time_locked() const {
   return now + to_duration(Seconds(call_times_->quantiles(Span::Recent, now).p99)) <= drained_by_;
 }
 
-bool Inbox::take_from_locked(std::size_t index, AnySample& sample, bool newest, Aftermath& after) {
-  Lane& lane = *lanes_[index];
+bool Inbox::take_from_locked(Lane& lane, AnySample& sample, bool newest, Aftermath& after) {
   while (lane.size > 0) {
     if (newest && lane.size > 1) {
       after.dropped.push_back(evict_locked(lane, DropCause::Skipped));
@@ -43,40 +46,56 @@ bool Inbox::take_from_locked(std::size_t index, AnySample& sample, bool newest, 
     } else {
       const auto arrival = lane.arrivals[lane.head];
       sample = pop_locked(lane);
-      deliver_locked(index, sample, arrival, after);
+      deliver_locked(lane, sample, arrival, after);
       return true;
     }
   }
   if (!lane.owes_events()) return false;
   if (closed_ && !has_time_locked()) {
     lane.kept.lose_all(after.dropped);
+    update_ready_locked(lane);
     return false;
   }
   const auto arrival = lane.kept.take_newest(sample);
-  ++lane.passed_in;
-  deliver_locked(index, sample, arrival, after);
+  ++lane.counts.passed_in;
+  deliver_locked(lane, sample, arrival, after);
+  update_ready_locked(lane);
   return true;
+}
+
+Lane& Inbox::next_ready_locked() {
+  constexpr std::size_t kBits = 64;
+  auto word = next_lane_ / kBits;
+  auto bits = ready_bits_[word] & (~std::uint64_t{0} << (next_lane_ % kBits));
+  while (bits == 0) {
+    word = word + 1 == ready_bits_.size() ? 0 : word + 1;
+    bits = ready_bits_[word];
+  }
+  return *lanes_[word * kBits + static_cast<std::size_t>(std::countr_zero(bits))];
 }
 
 Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
   if (is_over_locked()) return Taken::Ended;
-  for (std::size_t step = 0; step < lanes_.size(); ++step) {
-    const auto index = (next_lane_ + step) % lanes_.size();
-    Lane& lane = *lanes_[index];
-    const bool was_full = full_locked(lane);
-    const bool found = take_from_locked(index, sample, newest, after);
+  if (!gone_.empty()) return Taken::SourceGone;
+  bool found = false;
+  while (!found && ready_lanes_ > 0) {
+    Lane& lane = next_ready_locked();
+    const bool was_full = lane.full();
+    found = take_from_locked(lane, sample, newest, after);
     if (was_full) moved_locked();
     if (was_full && lane.producer_asleep) lane.room.notify_one();
-    if (found) return Taken::Sample;
   }
-  return nothing_locked();
+  if (!finished_.empty()) retire_locked();
+  if (found) return Taken::Sample;
+  return gone_.empty() ? nothing_locked() : Taken::SourceGone;
 }
 
 Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after) {
   if (!after.events.empty()) sample.value = sample.value.get()->with_events_of(after.events);
   if (taken != Taken::Sample) return taken;
   taken_at_ = clock_->now();
-  ages_[after.edge]->add(Seconds(taken_at_ - sample.stamp.captured).count(), taken_at_);
+  after.edge->age.add(Seconds(taken_at_ - sample.stamp.captured).count(), taken_at_);
+  finishing_.store(false, std::memory_order_release);
   return taken;
 }
 

@@ -1,5 +1,6 @@
 // The statistics of an inbox: its edges' counters, and which one is full.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -10,50 +11,73 @@
 
 namespace freshframe::core {
 
+EdgeStats Inbox::counts_locked(const Edge& edge) const {
+  EdgeStats result;
+  const auto add = [&](const EdgeCounts& counts) {
+    result.passed_in += counts.passed_in;
+    result.delivered += counts.delivered;
+    result.events_lost += counts.events_lost;
+    for (std::size_t cause = 0; cause < counts.drops.size(); ++cause) {
+      if (counts.drops[cause] == 0) continue;
+      result.drops[static_cast<DropCause>(cause)] += counts.drops[cause];
+      result.dropped += counts.drops[cause];
+    }
+  };
+  add(edge.past);
+  for (const auto& lane : edge.lanes) {
+    add(lane->counts);
+    result.waiting += lane->size;
+    result.events_lost += lane->kept.lost();
+  }
+  result.sources = std::max<std::size_t>(1, edge.ended ? edge.options.sources.size() : edge.lanes.size());
+  return result;
+}
+
+void Inbox::describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint now) const {
+  stats.parent = edge.options.parent_name;
+  stats.child = consumer_;
+  stats.queue = edge.options.queue;
+  stats.only = edge.options.only;
+  const auto age = edge.age.quantiles(span, now);
+  stats.age_p50 = age.p50;
+  stats.age_p99 = age.p99;
+}
+
 std::vector<EdgeStats> Inbox::stats(Span span) const {
-  std::vector<EdgeStats> result(options_.size());
+  std::vector<EdgeRef> edges;
+  std::vector<EdgeStats> result;
   {
     const Lock lock(mutex_);
-    for (const auto& each : lanes_) {
-      const Lane& lane = *each;
-      auto& edge = result[lane.edge];
-      edge.passed_in += lane.passed_in;
-      edge.delivered += lane.delivered;
-      edge.waiting += lane.size;
-      edge.events_lost += lane.kept.lost();
-      for (std::size_t cause = 0; cause < lane.drops.size(); ++cause) {
-        if (lane.drops[cause] == 0) continue;
-        edge.drops[static_cast<DropCause>(cause)] += lane.drops[cause];
-        edge.dropped += lane.drops[cause];
-      }
-    }
+    edges = edges_;
+    for (const auto& edge : edges) result.push_back(counts_locked(*edge));
   }
   const auto now = clock_->now();
-  for (std::size_t i = 0; i < options_.size(); ++i) {
-    result[i].parent = options_[i].parent_name;
-    result[i].child = consumer_;
-    result[i].queue = options_[i].queue;
-    result[i].sources = lanes_of_[i].count;
-    result[i].only = options_[i].only;
-    const auto age = ages_[i]->quantiles(span, now);
-    result[i].age_p50 = age.p50;
-    result[i].age_p99 = age.p99;
-  }
+  for (std::size_t i = 0; i < edges.size(); ++i) describe(*edges[i], result[i], span, now);
+  return result;
+}
+
+std::vector<Inbox::EdgeOptions> Inbox::edges() const {
+  const Lock lock(mutex_);
+  std::vector<EdgeOptions> result;
+  for (const auto& edge : edges_) result.push_back(edge->options);
   return result;
 }
 
 std::uint64_t Inbox::delivered() const {
   const Lock lock(mutex_);
   std::uint64_t sum = 0;
-  for (const auto& lane : lanes_) sum += lane->delivered;
+  for (const auto& edge : edges_) {
+    sum += edge->past.delivered;
+    for (const auto& lane : edge->lanes) sum += lane->counts.delivered;
+  }
   return sum;
 }
 
 std::optional<std::string> Inbox::full_blocking_parent() const {
   const Lock lock(mutex_);
   if (closed_) return std::nullopt;
-  for (const auto& lane : lanes_) {
-    if (lane->queue.blocks() && full_locked(*lane)) return options_[lane->edge].parent_name;
+  for (const Lane* const lane : lanes_) {
+    if (lane->queue.blocks() && lane->full()) return lane->edge->options.parent_name;
   }
   return std::nullopt;
 }

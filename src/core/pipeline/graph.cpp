@@ -66,11 +66,11 @@ void Graph::connect(Inbox& inbox, const Wires& wires, const NodeBase* node) {
   for (const auto& wire : wires) {
     auto& parent = runner(wire.parent);
     const auto queue = resolve_queue(wire, inbox.consumer(), recorder);
-    const int edge = inbox.add_edge(
+    auto edge = inbox.add_edge(
         {wire.parent, parent.name(), queue, wire.max_age, sources_of({wire.parent, wire.source}),
          wire.source >= 0 ? runner(wire.source).name() : std::string(), has_events(parent.node()),
-         recorder ? node->way_to_be_faster() : std::string()});
-    parent.connect(inbox, edge, wire.source);
+         recorder ? node->way_to_be_faster() : std::string(), wire.source});
+    parent.connect(inbox, std::move(edge), wire.source);
   }
 }
 

@@ -64,6 +64,7 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_,
                name_} {
   inbox_.set_call_times(durations_);
+  inbox_.report_gone_sources();
 }
 
 Runner* Runner::current() noexcept {
@@ -147,8 +148,13 @@ bool Runner::take_or_idle(AnySample& sample) {
   for (;;) {
     set_state(NodeState::Waiting);
     const auto taken = inbox_.take(sample, node_->idle_at().value_or(TimePoint::max()));
-    if (taken != Taken::Nothing) return taken == Taken::Sample;
-    if (!idle_step()) return false;
+    if (taken == Taken::SourceGone) {
+      end_gone_sources();
+    } else if (taken != Taken::Nothing) {
+      return taken == Taken::Sample;
+    } else if (!idle_step()) {
+      return false;
+    }
   }
 }
 
@@ -235,17 +241,39 @@ void Runner::source_loop() {
 
 bool Runner::take(AnySample& sample) {
   set_state(NodeState::Waiting);
-  const auto taken = inbox_.take(sample, TimePoint::max());
+  auto taken = inbox_.take(sample, TimePoint::max());
+  for (; taken == Taken::SourceGone; taken = inbox_.take(sample, TimePoint::max())) end_gone_sources();
   return taken == Taken::Sample;
 }
 
 bool Runner::try_take(AnySample& sample) {
-  return inbox_.try_take(sample) == Taken::Sample;
+  auto taken = inbox_.try_take(sample);
+  for (; taken == Taken::SourceGone; taken = inbox_.try_take(sample)) end_gone_sources();
+  return taken == Taken::Sample;
 }
 
 bool Runner::take_batch(std::vector<AnySample>& samples) {
   set_state(NodeState::Waiting);
-  return inbox_.take_batch(samples, *batch_) == Taken::Sample;
+  auto taken = inbox_.take_batch(samples, *batch_);
+  for (; taken == Taken::SourceGone; taken = inbox_.take_batch(samples, *batch_)) end_gone_sources();
+  return taken == Taken::Sample;
+}
+
+void Runner::end_gone_sources() {
+  for (const auto& gone : inbox_.take_gone()) {
+    try {
+      node_->source_gone(gone.source);
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+    }
+    end_source(gone);
+  }
+}
+
+void Runner::end_source(const GoneSource& gone) {
+  for (const auto& output : outputs_) output.inbox->end(*output.edge, gone.source, gone.upto);
 }
 
 /// The others wait for the end of this node, also when there is no memory for a line of the log.
@@ -290,7 +318,7 @@ void Runner::close_step() {
   });
   inbox_.close();
   log_at_the_end([&] { report_lost_events(); });
-  for (const auto& output : outputs_) output.inbox->end(output.edge);
+  for (const auto& output : outputs_) output.inbox->end(*output.edge);
   current_runner = nullptr;
   closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);

@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/edge/inbox.hpp"
@@ -80,6 +81,8 @@ class Runner {
                   std::string traceback = {});
   /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
+  /// Tells the children that nothing more comes of a source.
+  void end_source(const GoneSource& gone);
   /// Closes the node and its edges; the last step, always taken.
   void close_step();
 
@@ -97,7 +100,9 @@ class Runner {
   // ---- wiring, before the threads start
   void set_live(bool live) noexcept { live_ = live; }
   /// `source`: the only one whose samples go there; -1: all do.
-  void connect(Inbox& inbox, int edge, int source) { outputs_.push_back({&inbox, edge, source}); }
+  void connect(Inbox& inbox, EdgeRef edge, int source) {
+    outputs_.push_back({&inbox, std::move(edge), source});
+  }
   /// A child that takes certain types while this node has no output type, and the types; none: no such child.
   struct Demand {
     std::vector<const TypeInfo*> types;
@@ -146,7 +151,7 @@ class Runner {
  private:
   struct OutputEdge {
     Inbox* inbox;
-    int edge;
+    EdgeRef edge;
     int source;
   };
 
@@ -157,6 +162,8 @@ class Runner {
   void node_loop();
   void batch_loop();
   void source_loop();
+  /// The node is told of the sources of which nothing more comes, and so are its children.
+  void end_gone_sources();
   bool process_one(const AnySample& sample);
   /// take() with the node's idle() meanwhile.
   bool take_or_idle(AnySample& sample);

@@ -15,7 +15,7 @@ namespace freshframe::core {
 
 bool Runner::would_wait() const {
   return std::any_of(outputs_.begin(), outputs_.end(),
-                     [](const OutputEdge& output) { return output.inbox->would_wait(output.edge); });
+                     [](const OutputEdge& output) { return output.inbox->would_wait(*output.edge); });
 }
 
 // Another source may use up the present room of the budget, so every frame that needs room might wait.
@@ -125,9 +125,9 @@ void Runner::send(AnySample&& sample) {
     // NOLINTNEXTLINE(bugprone-use-after-move): the last turn of the loop moves it
     if (source >= 0 && source != sample.stamp.source) continue;
     if (i + 1 == outputs_.size()) {
-      inbox->put(edge, std::move(sample), blocked_);
+      inbox->put(*edge, std::move(sample), blocked_);
     } else {
-      inbox->put(edge, AnySample(sample), blocked_);
+      inbox->put(*edge, AnySample(sample), blocked_);
     }
   }
 }

@@ -59,6 +59,7 @@ class Crew {
   // ---- samples
   void take_samples();
   core::Taken take(std::vector<AnySample>& samples);
+  core::Taken take_now(std::vector<AnySample>& samples);
   /// Samples of one call.
   [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();

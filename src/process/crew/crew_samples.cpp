@@ -38,6 +38,14 @@ std::size_t Crew::most_given() const {
 }
 
 core::Taken Crew::take(std::vector<AnySample>& samples) {
+  auto taken = take_now(samples);
+  for (; taken == core::Taken::SourceGone; taken = take_now(samples)) {
+    for (const auto& gone : runner_.inbox().take_gone()) emitter_.end(gone);
+  }
+  return taken;
+}
+
+core::Taken Crew::take_now(std::vector<AnySample>& samples) {
   if (const auto& batch = runner_.batch())
     return runner_.inbox().try_take_batch(samples, *batch, gather_until_);
   const auto taken = runner_.inbox().try_take(samples.emplace_back());

@@ -15,12 +15,15 @@ Emitter::~Emitter() {
 
 std::uint64_t Emitter::take_ticket() {
   outstanding_.fetch_add(1, std::memory_order_relaxed);
+  if (!ordered_) open_.insert(next_ticket_);
   return next_ticket_++;
 }
 
 void Emitter::offer(std::uint64_t ticket, Outcome outcome) {
   if (!ordered_) {
     pass_on(std::move(outcome));
+    open_.erase(ticket);
+    pass_ends();
     return;
   }
   early_.emplace(ticket, std::move(outcome));
@@ -31,14 +34,36 @@ void Emitter::offer(std::uint64_t ticket, Outcome outcome) {
   }
 }
 
+void Emitter::end(const core::GoneSource& gone) {
+  if (ordered_) {
+    offer(take_ticket(), {.from = {}, .gone = gone});
+    return;
+  }
+  ends_of_sources_.emplace_back(next_ticket_, gone);
+  pass_ends();
+}
+
+void Emitter::pass_ends() {
+  while (!ends_of_sources_.empty() && (open_.empty() || ends_of_sources_.front().first <= *open_.begin())) {
+    outstanding_.fetch_add(1, std::memory_order_relaxed);
+    pass_on({.from = {}, .gone = ends_of_sources_.front().second});
+    ends_of_sources_.pop_front();
+  }
+}
+
 void Emitter::pass_on(Outcome outcome) {
   if (outcome.processed) runner_.count_processed();
-  if (!outcome.output) {
+  if (outcome.gone && is_idle()) {
+    runner_.end_source(*outcome.gone);
+    done();
+    return;
+  }
+  if (!outcome.output && !outcome.gone) {
     done();
     return;
   }
   // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread emits.
-  if (is_idle() && !runner_.would_wait()) {
+  if (outcome.output && is_idle() && !runner_.would_wait()) {
     runner_.emit(*std::move(outcome.output), outcome.from);
     done();
     return;
@@ -65,7 +90,11 @@ void Emitter::run() {
     queue_.pop_front();
     busy_ = true;
     lock.unlock();
-    runner_.emit(*std::move(outcome.output), outcome.from);
+    if (outcome.gone) {
+      runner_.end_source(*outcome.gone);
+    } else {
+      runner_.emit(*std::move(outcome.output), outcome.from);
+    }
     outcome = {};
     done();
     bell_->ring();

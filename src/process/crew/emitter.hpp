@@ -12,18 +12,21 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
+#include <utility>
 
 #include "core/pipeline/runner.hpp"
 #include "process/crew/bell.hpp"
 
 namespace freshframe::process {
 
-/// The outcome of one sample that was taken. Without an output nothing is emitted.
+/// The outcome of one sample that was taken, or the end of a source. Without an output nothing is emitted.
 struct Outcome {
   AnySample from;
   std::optional<Emitted> output = {};
-  bool processed = false;  // counted as such when its turn has come
+  bool processed = false;                     // counted as such when its turn has come
+  std::optional<core::GoneSource> gone = {};  // behind the results of all samples that were taken before
 };
 
 /// Used by the control thread. A thread of its own, started when an edge is full for the first time, emits
@@ -38,6 +41,8 @@ class Emitter {
   /// One more sample was taken. Returns its place in the order.
   [[nodiscard]] std::uint64_t take_ticket();
   void offer(std::uint64_t ticket, Outcome outcome);
+  /// Nothing more comes of a source: its children learn it when all samples that have a ticket now are done.
+  void end(const core::GoneSource& gone);
   /// Samples that were taken and whose outcome has not been passed on yet.
   [[nodiscard]] std::size_t outstanding() const noexcept {
     return outstanding_.load(std::memory_order_acquire);
@@ -47,6 +52,8 @@ class Emitter {
 
  private:
   void pass_on(Outcome outcome);
+  /// Without an order: the ends of sources whose samples are all done.
+  void pass_ends();
   [[nodiscard]] bool is_idle();
   void run();
   void done() noexcept;
@@ -57,6 +64,10 @@ class Emitter {
   std::map<std::uint64_t, Outcome> early_;  // outcomes that wait for earlier ones; used by the control thread
   std::uint64_t next_ticket_ = 0;
   std::uint64_t next_out_ = 0;
+  // Without an order, used by the control thread: the tickets of samples that are not done, and the ends of
+  // sources that wait for those before them.
+  std::set<std::uint64_t> open_;
+  std::deque<std::pair<std::uint64_t, core::GoneSource>> ends_of_sources_;
   std::atomic<std::size_t> outstanding_{0};
 
   Mutex mutex_;

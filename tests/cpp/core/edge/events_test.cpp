@@ -67,7 +67,7 @@ struct OneEdge {
   explicit OneEdge(Queue queue, std::optional<double> max_age = {}) {
     edge = inbox.add_edge({0, "counter", queue, max_age});
   }
-  void put(AnySample sample) { inbox.put(edge, std::move(sample), blocked); }
+  void put(AnySample sample) { inbox.put(*edge, std::move(sample), blocked); }
   void take_all() {
     AnySample sample;
     while (inbox.try_take(sample) == Taken::Sample) consumer.see(sample);
@@ -76,7 +76,7 @@ struct OneEdge {
 
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
   Inbox inbox{"webhook", clock};
-  int edge = 0;
+  EdgeRef edge;
   std::atomic<bool> blocked{false};
   Consumer consumer;
 };
@@ -120,7 +120,7 @@ TEST(Events, OfTheLastSamplesPassAtTheEndAlthoughTheyWereDropped) {
   one.take_all();
   EXPECT_TRUE(one.consumer.states.empty());
   EXPECT_FALSE(one.inbox.ended());
-  one.inbox.end(one.edge);
+  one.inbox.end(*one.edge);
   EXPECT_FALSE(one.inbox.ended());
   one.take_all();
   EXPECT_EQ(one.consumer.states, States{1});
@@ -150,12 +150,12 @@ TEST(Events, OfStaleAndSkippedSamplesPass) {
 
 TEST(Events, OfOneSourceNeverPassWithASampleOfAnother) {
   Inbox inbox("webhook", std::make_shared<SimulatedClock>());
-  const int edge = inbox.add_edge({.parent_name = "counter", .queue = kLatest, .sources = {0, 1}});
+  const auto edge = inbox.add_edge({.parent_name = "counter", .queue = kLatest, .sources = {0, 1}});
   std::atomic<bool> blocked{false};
-  inbox.put(edge, counted(0, {1}, {}, 0), blocked);
-  inbox.put(edge, counted(0, {10}, {}, 1), blocked);
-  inbox.put(edge, counted(1, {2}, {}, 0), blocked);
-  inbox.put(edge, counted(1, {20}, {}, 1), blocked);
+  inbox.put(*edge, counted(0, {1}, {}, 0), blocked);
+  inbox.put(*edge, counted(0, {10}, {}, 1), blocked);
+  inbox.put(*edge, counted(1, {2}, {}, 0), blocked);
+  inbox.put(*edge, counted(1, {20}, {}, 1), blocked);
   std::vector<AnySample> samples;
   std::optional<TimePoint> until;
   ASSERT_EQ(inbox.try_take_batch(samples, Batch{2}, until), Taken::Sample);
@@ -175,7 +175,7 @@ TEST(Events, OnlyTheNewestOfTheKeptSamplesKeepsItsPicture) {
     sample.frame = frames.back();
     one.put(std::move(sample));
   }
-  one.inbox.end(one.edge);
+  one.inbox.end(*one.edge);
   AnySample sample;
   ASSERT_EQ(one.inbox.try_take(sample), Taken::Sample);
   EXPECT_EQ(sample.stamp.seq, 2);
@@ -188,7 +188,7 @@ TEST(Events, WithoutRoomAreCountedAsLost) {
   const auto count = static_cast<int>(KeptEvents::kMost) + 3;
   for (int i = 0; i < count; ++i) one.put(counted(i, {i}));
   EXPECT_EQ(one.inbox.stats().at(0).events_lost, 3U);
-  one.inbox.end(one.edge);
+  one.inbox.end(*one.edge);
   one.take_all();
   ASSERT_EQ(one.consumer.events.size(), KeptEvents::kMost);
   EXPECT_EQ(one.consumer.events.front(), 3);
@@ -215,15 +215,15 @@ TEST(Events, ThatWaitAtAStopPassInOneLastSampleAndNotAfterItsTime) {
 TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
   for (const Queue queue : {kLatest, kNext, Queue{1, WhenFull::Block}}) {
     Inbox inbox("webhook", std::make_shared<SimulatedClock>());
-    const int edge = inbox.add_edge({.parent_name = "counter", .queue = queue, .events = true});
+    const auto edge = inbox.add_edge({.parent_name = "counter", .queue = queue, .events = true});
     std::atomic<bool> blocked{false};
     inbox.close_but_for_events(TimePoint{} + to_duration(Seconds{2}));
     AnySample sample;
     EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);
-    inbox.put(edge, counted(0, {1}), blocked);
-    inbox.put(edge, counted(1, {2}), blocked);
+    inbox.put(*edge, counted(0, {1}), blocked);
+    inbox.put(*edge, counted(1, {2}), blocked);
     EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);
-    inbox.end(edge);
+    inbox.end(*edge);
     ASSERT_EQ(inbox.try_take(sample), Taken::Sample);
     EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{1, 2}));
     EXPECT_EQ(inbox.try_take(sample), Taken::Ended);
@@ -234,9 +234,9 @@ TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
 TEST(Events, OfAParentThatDoesNotEndInTheTimeOfAStopAreCountedAsLost) {
   const auto clock = std::make_shared<SimulatedClock>();
   Inbox inbox("webhook", clock);
-  const int edge = inbox.add_edge({.parent_name = "counter", .queue = kLatest, .events = true});
+  const auto edge = inbox.add_edge({.parent_name = "counter", .queue = kLatest, .events = true});
   std::atomic<bool> blocked{false};
-  inbox.put(edge, counted(0, {1}), blocked);
+  inbox.put(*edge, counted(0, {1}), blocked);
   inbox.close_but_for_events(clock->now() + to_duration(Seconds{2}));
   AnySample sample;
   {
@@ -247,8 +247,8 @@ TEST(Events, OfAParentThatDoesNotEndInTheTimeOfAStopAreCountedAsLost) {
     EXPECT_EQ(inbox.take(sample, TimePoint::max()), Taken::Ended);
   }
   inbox.close();
-  inbox.put(edge, counted(1, {2, 3}), blocked);
-  inbox.put(edge, counted(2, {}), blocked);
+  inbox.put(*edge, counted(1, {2, 3}), blocked);
+  inbox.put(*edge, counted(2, {}), blocked);
   EXPECT_EQ(inbox.stats().at(0).events_lost, 2U);
   expect_edge_books(inbox);
 }
@@ -283,7 +283,7 @@ void run_random(unsigned seed) {
     }
     if (below(50) == 0) one.take_all();
   }
-  one.inbox.end(one.edge);
+  one.inbox.end(*one.edge);
   one.take_all();
   EXPECT_TRUE(one.inbox.ended());
   ASSERT_EQ(one.consumer.events.size(), static_cast<std::size_t>(next_event))
@@ -299,14 +299,14 @@ TEST(Events, ArriveAtASlowNodeBesideAProducerOnAnotherThread) {
   constexpr int kSamples = kSanitized ? 4000 : 40000;
   for (const Queue queue : {kLatest, kNext, Queue{8, WhenFull::DropNewest}}) {
     Inbox inbox("webhook", Clock::real());
-    const int edge = inbox.add_edge({0, "counter", queue, {}});
+    const auto edge = inbox.add_edge({0, "counter", queue, {}});
     Consumer consumer;
     {
       const std::jthread producer([&] {
         std::atomic<bool> blocked{false};
         for (int i = 0; i < kSamples; ++i)
-          inbox.put(edge, counted(i, i % 7 == 0 ? Events{i / 7} : Events{}), blocked);
-        inbox.end(edge);
+          inbox.put(*edge, counted(i, i % 7 == 0 ? Events{i / 7} : Events{}), blocked);
+        inbox.end(*edge);
       });
       AnySample sample;
       while (inbox.take(sample, TimePoint::max()) == Taken::Sample) consumer.see(sample);

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -34,9 +35,10 @@ using Names = std::vector<std::pair<int, std::int64_t>>;
 // An inbox on a simulated clock, and a thread that gathers.
 struct Gathering {
   explicit Gathering(std::vector<Inbox::EdgeOptions> edges) {
-    for (auto& edge : edges) inbox.add_edge(std::move(edge));
+    for (auto& edge : edges) refs.push_back(inbox.add_edge(std::move(edge)));
   }
-  void put(int edge, AnySample sample) { inbox.put(edge, std::move(sample), blocked); }
+  void put(int edge, AnySample sample) { inbox.put(of(edge), std::move(sample), blocked); }
+  [[nodiscard]] Edge& of(int edge) { return *refs[static_cast<std::size_t>(edge)]; }
   void gather(Batch batch) {
     thread = std::jthread([this, batch] {
       taken = inbox.take_batch(samples, batch);
@@ -53,6 +55,7 @@ struct Gathering {
 
   std::shared_ptr<SimulatedClock> clock = std::make_shared<SimulatedClock>();
   Inbox inbox{"batch", clock};
+  std::vector<EdgeRef> refs;
   std::atomic<bool> blocked{false};
   std::atomic<bool> returned{false};
   std::vector<AnySample> samples;
@@ -92,8 +95,8 @@ TEST(Lanes, AFastSourceDoesNotEvictASlowOneAndBothAreServedInTurn) {
 TEST(Lanes, ABlockingEdgeHoldsItsDepthOfEachSource) {
   Gathering at({{0, "merge", Queue{1, WhenFull::Block}, {}, {0, 1}}});
   at.put(0, sample_of(0, 0));
-  EXPECT_TRUE(at.inbox.would_wait(0));  // for the next one of source 0
-  at.put(0, sample_of(1, 0));           // does not wait
+  EXPECT_TRUE(at.inbox.would_wait(at.of(0)));  // for the next one of source 0
+  at.put(0, sample_of(1, 0));                  // does not wait
   std::jthread producer([&] { at.put(0, sample_of(0, 1)); });
   wait_until([&] { return at.blocked.load(); });
   AnySample sample;
@@ -141,7 +144,7 @@ TEST(TakeBatch, WaitsForMoreByThePipelinesClock) {
 
 TEST(TakeBatch, IsCompleteWhenTheOpenEdgesCanHoldNoMore) {
   Gathering at({{0, "a", kLatest, {}}, {1, "b", kLatest, {}}, {2, "ended", kLatest, {}}});
-  at.inbox.end(2);
+  at.inbox.end(at.of(2));
   at.put(0, sample_of(0, 0));
   at.gather({.size = 8, .max_wait = 1000});
   at.clock->wait_for_sleepers(1);
@@ -159,7 +162,7 @@ TEST(TakeBatch, ReturnsTheLastOnesAtTheEnd) {
   at.put(0, sample_of(0, 1));
   at.gather({.size = 8, .max_wait = 1000});
   at.clock->wait_for_sleepers(1);
-  at.inbox.end(0);
+  at.inbox.end(at.of(0));
   EXPECT_EQ(at.join(), Taken::Sample);
   EXPECT_EQ(at.samples.size(), 2U);
   at.gather({.size = 8, .max_wait = 1000});
@@ -210,7 +213,7 @@ TEST(TakeBatch, WaitsOnWhenAllThatItGatheredIsStale) {
   at.clock->advance(Seconds{6});
   wait_until([&] { return drops_of(at.inbox.stats().at(0), DropCause::Stale) == 1; });
   at.put(0, sample_of(0, 1, at.clock->now()));
-  at.inbox.end(0);
+  at.inbox.end(at.of(0));
   EXPECT_EQ(at.join(), Taken::Sample);
   EXPECT_EQ(names(at.samples), (Names{{0, 1}}));
   EXPECT_EQ(at.samples.at(0).dropped, 1U);
@@ -234,18 +237,71 @@ TEST(TakeBatch, WithoutWaitingSaysWhenToComeAgain) {
   EXPECT_FALSE(until);
 }
 
+TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
+  Gathering at({{0, "a", kLatest, {}, {0}}, {1, "b", kLatest, {}, {1}}});
+  const Batch batch{.size = 2, .max_wait = 0.1};
+  std::optional<TimePoint> until;
+  const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };
+  at.put(0, sample_of(0, 0));
+  EXPECT_EQ(take(), Taken::Nothing);  // for b, which may be about to open
+  at.clock->advance(Seconds{0.2});
+  EXPECT_EQ(take(), Taken::Sample);
+  for (int seq = 1; seq < 5; ++seq) {
+    at.put(0, sample_of(0, seq));
+    EXPECT_EQ(take(), Taken::Sample);
+    EXPECT_EQ(names(at.samples), (Names{{0, seq}}));
+  }
+  at.put(1, sample_of(1, 0));
+  EXPECT_EQ(take(), Taken::Nothing);  // now for a
+  at.put(0, sample_of(0, 5));
+  EXPECT_EQ(take(), Taken::Sample);
+  at.put(0, sample_of(0, 6));
+  EXPECT_EQ(take(), Taken::Nothing);  // and for b again
+  at.put(1, sample_of(1, 1));
+  EXPECT_EQ(take(), Taken::Sample);
+  EXPECT_EQ(at.samples.size(), 2U);
+}
+
+TEST(TakeBatch, WaitsForALaneThatIsSilentForLessThanThreeOfItsIntervals) {
+  Gathering at({{0, "a", kLatest, {}, {0}}, {1, "b", kLatest, {}, {1}}});
+  const Batch batch{.size = 2, .max_wait = 0.1};
+  std::optional<TimePoint> until;
+  const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };
+  for (int seq = 0; seq < 4; ++seq) {  // both once a second
+    at.put(0, sample_of(0, seq));
+    at.put(1, sample_of(1, seq));
+    ASSERT_EQ(take(), Taken::Sample);
+    at.clock->advance(Seconds{1});
+  }
+  int waits = 0;  // of a alone, ten times a second
+  for (int i = 0; i < 40; ++i) {
+    at.put(0, sample_of(0, 4 + i));
+    if (take() == Taken::Nothing) {
+      ++waits;
+      at.clock->advance(Seconds{0.1});
+      ASSERT_EQ(take(), Taken::Sample);
+    } else {
+      at.clock->advance(Seconds{0.1});
+    }
+  }
+  EXPECT_EQ(waits, 20);  // from 1 s after the last sample of b until 3 s after it
+}
+
 TEST(TakeBatch, ProducersAndABatchConsumerLoseNothing) {
   constexpr int kEdges = 3;
   constexpr std::int64_t kSamples = kSanitized ? 2000 : 20000;
   Inbox inbox("batch", Clock::real());
-  for (int i = 0; i < kEdges; ++i) inbox.add_edge({i, "p", Queue{1 + 3 * i, WhenFull::Block}, {}});
+  std::vector<EdgeRef> edges;
+  for (int i = 0; i < kEdges; ++i)
+    edges.push_back(inbox.add_edge({i, "p", Queue{1 + 3 * i, WhenFull::Block}, {}}));
   std::int64_t next[kEdges] = {};
   {
     std::vector<std::jthread> producers;
-    for (int edge = 0; edge < kEdges; ++edge) {
-      producers.emplace_back([&inbox, edge] {
+    for (int source = 0; source < kEdges; ++source) {
+      producers.emplace_back([&inbox, &edges, source] {
+        auto& edge = *edges[static_cast<std::size_t>(source)];
         std::atomic<bool> blocked{false};
-        for (std::int64_t seq = 0; seq < kSamples; ++seq) inbox.put(edge, sample_of(edge, seq), blocked);
+        for (std::int64_t seq = 0; seq < kSamples; ++seq) inbox.put(edge, sample_of(source, seq), blocked);
         inbox.end(edge);
       });
     }

@@ -33,15 +33,15 @@ TEST(Inbox, AProducerThatMeetsTheCloseAfterATakeIsCountedOnce) {
   for (int round = 0; round < 300; ++round) {
     const auto clock = std::make_shared<SimulatedClock>();
     Inbox inbox("sink", clock);
-    const int edge = inbox.add_edge({0, "step", Queue{1, WhenFull::Block}, 1.0});
+    const auto edge = inbox.add_edge({0, "step", Queue{1, WhenFull::Block}, 1.0});
     std::atomic<bool> blocked{false};
     AnySample sample;
-    inbox.put(edge, sample_of(0, clock->now()), blocked);
+    inbox.put(*edge, sample_of(0, clock->now()), blocked);
     clock->advance(Seconds{5});
     EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);  // stale: one drop that the next sample will report
-    inbox.put(edge, sample_of(1, clock->now()), blocked);
+    inbox.put(*edge, sample_of(1, clock->now()), blocked);
     {
-      const std::jthread producer([&] { inbox.put(edge, sample_of(2, clock->now()), blocked); });
+      const std::jthread producer([&] { inbox.put(*edge, sample_of(2, clock->now()), blocked); });
       wait_until([&] { return blocked.load(); });
       EXPECT_EQ(inbox.try_take(sample), Taken::Sample);
       EXPECT_EQ(sample.dropped, 1U);
@@ -59,18 +59,21 @@ TEST(Inbox, OneProducerPerEdgeAndOneConsumerLoseNothing) {
   constexpr int kEdges = 3;
   constexpr int kSamples = kSanitized ? 2000 : 20000;
   Inbox inbox("merge", Clock::real());
+  std::vector<EdgeRef> edges;
   for (int i = 0; i < kEdges; ++i) {
-    inbox.add_edge({i, "parent " + std::to_string(i), Queue{1 + 3 * i, WhenFull::Block}, {}});
+    edges.push_back(
+        inbox.add_edge({i, "parent " + std::to_string(i), Queue{1 + 3 * i, WhenFull::Block}, {}}));
   }
   std::int64_t next[kEdges] = {};
   {
     std::vector<std::jthread> producers;
-    for (int edge = 0; edge < kEdges; ++edge) {
-      producers.emplace_back([&inbox, edge] {
+    for (int source = 0; source < kEdges; ++source) {
+      producers.emplace_back([&inbox, &edges, source] {
+        auto& edge = *edges[static_cast<std::size_t>(source)];
         std::atomic<bool> blocked{false};
         for (int i = 0; i < kSamples; ++i) {
           auto sample = sample_of(i);
-          sample.stamp.source = edge;
+          sample.stamp.source = source;
           inbox.put(edge, std::move(sample), blocked);
         }
         inbox.end(edge);

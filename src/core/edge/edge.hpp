@@ -1,0 +1,103 @@
+// An edge between a parent and the consumer of an inbox, and its lanes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
+#include "freshframe/queue.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/edge/adaptive_spin.hpp"
+#include "core/edge/kept_events.hpp"
+
+namespace freshframe::core {
+
+struct Edge;
+
+/// The number of a change of the graph, greater than that of every change before. See Note [The end of a
+/// source].
+using Change = std::int64_t;
+
+struct EdgeOptions {
+  int parent = -1;
+  std::string parent_name;
+  Queue queue;
+  std::optional<double> max_age = {};  // seconds
+  std::vector<int> sources = {};       // that can reach the edge now, in rising order; none: one lane for all
+  std::string only = {};               // the source that the edge is limited to; empty: none
+  bool events = false;                 // the parent's type has events
+  std::string way_to_be_faster = {};   // of a recorder; empty: not known
+  int only_source = -1;                // the number of `only`
+};
+
+/// The counters of a lane, or of those that an edge had before.
+struct EdgeCounts {
+  std::uint64_t passed_in = 0;
+  std::uint64_t delivered = 0;
+  std::array<std::uint64_t, kDropCauses> drops{};
+  std::uint64_t events_lost = 0;
+};
+
+/// The samples of one source, or of all, on one edge. Guarded by the inbox's mutex.
+struct Lane {
+  Edge* edge = nullptr;   // that it is a part of
+  int source = -1;        // -1: all that come
+  Change begun = 0;       // the change that began its stream, or began it again
+  Change reached = 0;     // the latest one that began the source's stream here, also on an edge that has gone
+  std::size_t index = 0;  // among the inbox's lanes
+  Queue queue;
+  std::optional<TimePoint::duration> max_age;
+  std::vector<AnySample> ring;
+  std::vector<std::uint64_t> arrivals;  // of the samples in the ring: passed_in when each came
+  std::size_t head = 0;
+  std::size_t size = 0;
+  std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
+  bool ended = false;
+  bool ready = false;  // something can be taken
+  EdgeCounts counts;
+  std::uint64_t dropped_since = 0;  // since the last delivered sample
+  KeptEvents kept;
+  AdaptiveSpin spin;  // the producer's
+  bool producer_waits = false;
+  bool producer_asleep = false;
+  Condition room;
+
+  // ---- of a consumer that gathers
+  bool expected = true;                 // its room counts: the lane has not ended and is not silent
+  bool silent = false;                  // it was left out, and no batch had a sample of it since
+  std::optional<TimePoint> heard = {};  // the last batch that had a sample of it
+  TimePoint::duration interval{};       // mean time between two such batches, without silences
+
+  /// The stream has ended, but events have not passed.
+  [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
+  [[nodiscard]] bool full() const noexcept { return size >= ring.size(); }
+};
+
+/// Made by Inbox::add_edge(). Producer and inbox keep it.
+struct Edge {
+  explicit Edge(EdgeOptions its_options) : options(std::move(its_options)) {}
+
+  const EdgeOptions options;
+  Timings age;  // written by the consumer
+
+  // ---- guarded by the inbox's mutex
+  std::vector<std::unique_ptr<Lane>> lanes;  // by source
+  EdgeCounts past;                           // of lanes that have gone
+  bool ended = false;                        // its producer puts nothing more
+  bool gone = false;                         // removed: it takes nothing more
+  bool reported = false;                     // its first drop was logged
+};
+
+using EdgeRef = std::shared_ptr<Edge>;
+
+}  // namespace freshframe::core
