@@ -29,7 +29,7 @@ A call holds the GIL unless its entry says "GIL: released". Everything here is a
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Pipelines": ("Pipeline", "Port", "stream", "Stream", "run_node", "stop_all"),
     "Samples and readers": (
-        *("Sample", "Reader", "Frame", "Circles", "Detections"),
+        *("Sample", "Stamp", "Reader", "Frame", "Circles", "Detections"),
         *("LineCounts", "ZoneCounts", "Crossing"),
     ),
     "Sources": (
@@ -38,7 +38,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Steps": (
         *("CircleDetector", "CircleTracker", "detect_circles", "OnnxDetector", "OnnxModel", "BoxTracker"),
-        *("LineCounter", "ZoneCounter", "Annotate", "Node", "Source", "Batch", "Process", "StopToken"),
+        *("LineCounter", "ZoneCounter", "Annotate", "Node", "Source", "stamped", "Batch", "Process"),
+        "StopToken",
     ),
     "Recorders": ("VideoFile", "ClipRecorder", "JsonLines", "Csv"),
     "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),

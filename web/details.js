@@ -197,6 +197,11 @@ function processesOf(node) {
   return node.workers.length === 1 ? " in its own process" : ` in ${node.workers.length} processes`;
 }
 
+function tickRows(node) {
+  if (!node.ticks && !node.ticks_missed) return [];
+  return [["calls of on_time()", `${format.count(node.ticks)}, ${format.count(node.ticks_missed)} missed`]];
+}
+
 // "8 × 120, 3 × 1": how many calls had how many samples; the most frequent first.
 function batchRows(node) {
   if (node.batches === undefined) return [];
@@ -257,6 +262,7 @@ function nodeRows(node) {
     ...inferenceRows(node),
     ...batchRows(node),
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
+    ...tickRows(node),
     ["errors", format.count(node.errors)],
     ["lost here", format.count(node.dropped)],
     ...causeRows(node),

@@ -32,10 +32,25 @@ struct Context {
   std::string_view node = {};  // its name in the pipeline; empty: it runs alone
 };
 
-/// The output of a node: a value, or a frame when `value` is empty.
+/// One result of a node: a value, or a frame when `value` is empty.
 struct Emitted {
   ValueRef value;
   Frame frame;
+  std::shared_ptr<const Stamp> like = {};  // of the sample that it belongs to; null: the one being processed
+};
+
+/// Takes the results of one call of a node, untyped. Valid during that call, on its thread.
+class AnyOut {
+ public:
+  AnyOut() = default;
+  AnyOut(const AnyOut&) = delete;
+  AnyOut& operator=(const AnyOut&) = delete;
+
+  /// As Out<T>.
+  virtual bool emit(Emitted result) = 0;
+
+ protected:
+  ~AnyOut() = default;
 };
 
 /// The output of a source. Each `seq` is greater than the one before, else the source ends with an error:
@@ -112,6 +127,22 @@ class NodeBase {
   /// Nothing more comes of the source with this number (Stamp::source), which is never used again: the node
   /// can drop what it keeps for it. On its own thread, between two calls.
   virtual void source_gone(int /*source*/) {}
+  /// True: process_out_any() is called instead of process_any(), and one sample may have any number of
+  /// results. The default queue of such a node's children blocks.
+  [[nodiscard]] virtual bool gives_several() const noexcept { return false; }
+  virtual void process_out_any(const AnySample& /*sample*/, AnyOut& /*out*/, const Context& /*context*/) {}
+  /// The period of on_time_any(), more than 0 s and at most a day; nullopt: it is never called. Asked once.
+  [[nodiscard]] virtual std::optional<Seconds> wake_every() const { return std::nullopt; }
+  /// Called between two samples, or while none comes, at the pipeline's start + k x wake_every(). A tick that
+  /// comes while a call lasts is late, and of several late ones only the last is called: the others are
+  /// counted as missed.
+  virtual void on_time_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
+  /// True: finish_any() is called.
+  [[nodiscard]] virtual bool finishes() const noexcept { return false; }
+  /// Called once before close(), when all parents have ended or the pipeline stops. Not after a failure.
+  virtual void finish_any(AnyOut& /*out*/, const Context& /*context*/) {}
+  /// The results of on_time_any() and finish_any() belong to no sample: they are a stream of the node's own.
+  [[nodiscard]] bool has_own_stream() const { return finishes() || wake_every().has_value(); }
   /// Called once if open() succeeded, also after a failure or stop. May throw: a sink that cannot flush.
   virtual void close() {}
 };
@@ -169,6 +200,33 @@ Sample<T> typed(const AnySample& sample) {
 
 }  // namespace detail
 
+/// Takes the results of one call of a node: `out(value)`. Valid during that call, on its thread. A full
+/// blocking edge makes the call wait. False: the pipeline stops, and the node returns as soon as it can.
+template <class T>
+class Out {
+ public:
+  explicit Out(AnyOut& out) noexcept : out_(out) {}
+
+  /// A result of the sample that is processed. Of on_time() and finish(): one of the node's own stream.
+  bool operator()(T value) { return out_.emit(detail::to_emitted<T>(std::move(value))); }
+  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than that of the
+  /// result before: throws Error. `frame`: the picture that the children get with a value.
+  bool operator()(T value, const Stamp& like, Frame frame = {}) {
+    auto result = detail::to_emitted<T>(std::move(value));
+    if (result.value) result.frame = std::move(frame);
+    result.like = std::make_shared<const Stamp>(like);
+    return out_.emit(std::move(result));
+  }
+  /// The same with an earlier sample's picture.
+  template <class In>
+  bool operator()(T value, const Sample<In>& like) {
+    return (*this)(std::move(value), like.stamp, like.frame);
+  }
+
+ private:
+  AnyOut& out_;
+};
+
 /// A processing step. Derive, implement process(), pass std::make_unique<Mine>() to Pipeline::add().
 template <class In, class Out>
 class Node : public NodeBase {
@@ -186,6 +244,59 @@ class Node : public NodeBase {
     auto out = process(detail::typed<In>(sample), context);
     if (!out) return std::nullopt;
     return detail::to_emitted<Out>(*std::move(out));
+  }
+};
+
+/// A processing step that gives any number of results per sample. Derive and implement process().
+template <class In, class Result>
+class OutNode : public NodeBase {
+ public:
+  using Input = In;
+  using Output = Result;
+
+  [[nodiscard]] const TypeInfo* input_type() const noexcept final { return type_of<In>(); }
+  [[nodiscard]] const TypeInfo* output_type() const noexcept final { return type_of<Result>(); }
+  [[nodiscard]] bool gives_several() const noexcept final { return true; }
+
+  /// Called by one thread at a time. Each result is on its way when `out` returns, also if an exception
+  /// follows.
+  virtual void process(const Sample<In>& sample, Out<Result>& out, const Context& context) = 0;
+
+  void process_out_any(const AnySample& sample, AnyOut& out, const Context& context) final {
+    Out<Result> typed(out);
+    process(detail::typed<In>(sample), typed, context);
+  }
+  std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) final {
+    throw StateError("gives several results per sample: it needs process_out_any()");
+  }
+};
+
+/// A node of any form with a clock: `class PerMinute : public Ticking<Node<Detections, int>>`.
+template <class Base>
+class Ticking : public Base {
+ public:
+  /// Seconds of the pipeline's clock; at most a day. Asked once.
+  [[nodiscard]] std::optional<Seconds> wake_every() const override = 0;
+  /// As NodeBase::on_time_any().
+  virtual void on_time(TimePoint now, Out<typename Base::Output>& out, const Context& context) = 0;
+
+  void on_time_any(TimePoint now, AnyOut& out, const Context& context) final {
+    Out<typename Base::Output> typed(out);
+    on_time(now, typed, context);
+  }
+};
+
+/// A node of any form with last results: `class Window : public Finishing<Node<Detections, int>>`.
+template <class Base>
+class Finishing : public Base {
+ public:
+  /// As NodeBase::finish_any().
+  virtual void finish(Out<typename Base::Output>& out, const Context& context) = 0;
+
+  [[nodiscard]] bool finishes() const noexcept final { return true; }
+  void finish_any(AnyOut& out, const Context& context) final {
+    Out<typename Base::Output> typed(out);
+    finish(typed, context);
   }
 };
 

@@ -34,16 +34,19 @@ enum class OnError : std::uint8_t { Stop, Skip };
 [[nodiscard]] OnError on_error_of(std::string_view name);
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
-/// below files only.
+/// below files only. Directly below a node of several results per sample it is a blocking one, for a
+/// recorder only below files: see docs/several-results.md.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
 /// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue
 /// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
+/// `source`: the name of the stream of a node's on_time() and finish(). Default: the node's name.
 struct AddOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
   OnError on_error = OnError::Stop;
   std::optional<double> max_age = {};
   std::optional<Batch> batch = {};
+  std::string source = {};
 };
 
 /// Options of Pipeline::reader().
@@ -86,6 +89,11 @@ struct Port {
   }
   [[nodiscard]] AnyPort any() const { return {node, source}; }
 };
+
+/// A node of one type of input.
+template <class N>
+concept Step = std::derived_from<N, Node<typename N::Input, typename N::Output>> ||
+               std::derived_from<N, OutNode<typename N::Input, typename N::Output>>;
 
 /// The verbs of a reader, untyped, for Reader<T> and bindings.
 namespace reader_verbs {
@@ -154,7 +162,7 @@ class Pipeline {
   }
   /// A wrong port type does not compile.
   template <class N>
-    requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
+    requires Step<N>
   Port<typename N::Output> add(std::unique_ptr<N> node, Port<typename N::Input> parent,
                                const AddOptions& options = {}) {
     const AnyPort parents[] = {parent.any()};
@@ -162,7 +170,7 @@ class Pipeline {
   }
   /// A merge: takes round-robin from the parents that have samples.
   template <class N>
-    requires std::derived_from<N, Node<typename N::Input, typename N::Output>>
+    requires Step<N>
   Port<typename N::Output> add(std::unique_ptr<N> node, const std::vector<Port<typename N::Input>>& parents,
                                const AddOptions& options = {}) {
     std::vector<AnyPort> all;

@@ -47,4 +47,43 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
   return results;
 }
 
+/// The same for a node of several results per sample.
+template <class In, class Result>
+std::vector<NodeResult<Result>> run_node(OutNode<In, Result>& node, const std::vector<In>& values,
+                                         double fps = 30) {
+  class Kept final : public AnyOut {
+   public:
+    Kept() = default;
+    ~Kept() = default;
+    bool emit(Emitted result) override {
+      const auto of = result.like ? result.like->seq : seq;
+      results.push_back({of, Sample<Result>({{}, result.frame, result.value}).value});
+      return true;
+    }
+    std::int64_t seq = 0;
+    std::vector<NodeResult<Result>> results;
+  };
+  const auto clock = Clock::real();
+  NodeCounters counters;
+  const Context context{std::stop_token(), *clock, counters};
+  Kept kept;
+  Out<Result> out(kept);
+  node.open(context);
+  try {
+    for (const auto& value : values) {
+      auto given = detail::to_emitted<In>(value);
+      node.process(Sample<In>({{kept.seq, static_cast<double>(kept.seq) / fps, clock->now(), 0},
+                               std::move(given.frame),
+                               std::move(given.value)}),
+                   out, context);
+      ++kept.seq;
+    }
+  } catch (...) {
+    node.close();
+    throw;
+  }
+  node.close();
+  return std::move(kept.results);
+}
+
 }  // namespace freshframe

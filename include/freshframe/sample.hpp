@@ -149,6 +149,7 @@ struct Stamp {
   bool damaged = false;  // its frame is, see Frame::damaged()
   std::shared_ptr<const std::string> path = {};  // of the file, for a picture of a sequence; else null
   Utc utc = {};                                  // wall time of the capture
+  int part = 0;  // number among the results that one node gave with this seq, from 0
 };
 
 /// The engine's own, untyped sample. `value` empty means that `frame` is the value.

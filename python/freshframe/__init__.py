@@ -32,10 +32,12 @@ from ._gil_watch import gil_state as _gil_state  # noqa: F401  (it sees later im
 from ._graph.nodes import Node, Source
 from ._graph.port import Port
 from ._graph.queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
+from ._graph.stamped import Stamped as _Stamped
+from ._graph.stamped import stamped
 from ._interpreter import late_names as _late_names
 from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
 from ._media.video import VideoFile, VideoSource, open, read_picture, write_picture
-from ._native import Frame, Reader, Sample, StopToken
+from ._native import Frame, Reader, Sample, Stamp, StopToken
 from ._pipeline import async_iterator as _async_iterator
 from ._pipeline.life import stop_all
 from ._pipeline.pipeline import Pipeline
@@ -80,6 +82,7 @@ _native.register_classes(
         "Circles": results.Circles,
         "Detections": results.Detections,
         "ReaderIterator": _async_iterator.ReaderIterator,
+        "Stamped": _Stamped,
         **{name: cls for name, cls in vars(_errors).items() if isinstance(cls, type)},
     }
 )
@@ -185,6 +188,7 @@ __all__ = [
     "SourceStats",
     "SourceTimeout",
     "Stalled",
+    "Stamp",
     "StateError",
     "Stats",
     "StopTimeout",
@@ -211,6 +215,7 @@ __all__ = [
     "results",
     "run_node",
     "show",
+    "stamped",
     "stop_all",
     "stream",
     "types",

@@ -165,6 +165,33 @@ class Frame:
     def _nbytes(self) -> int:
         """Bytes of this frame's memory, conversions included."""
 
+class Stamp:
+    """
+    The origin of a sample: its numbers, times and source. As ``sample.stamp`` it holds no frame, so a program may keep any number of them.
+    """
+
+    @property
+    def seq(self) -> int:
+        """As Sample.seq."""
+
+    @property
+    def part(self) -> int:
+        """As Sample.part."""
+
+    @property
+    def pts(self) -> float:
+        """As Sample.pts."""
+
+    @property
+    def captured(self) -> float:
+        """As Sample.captured."""
+
+    @property
+    def source(self) -> str:
+        """As Sample.source."""
+
+    def __repr__(self) -> str: ...
+
 T_co = TypeVar("T_co", covariant=True)
 
 class Sample(Generic[T_co]):
@@ -187,6 +214,18 @@ class Sample(Generic[T_co]):
     @property
     def seq(self) -> int:
         """Frame number at the source, from 0."""
+
+    @property
+    def part(self) -> int:
+        """
+        Number among the results that a node gave of the sample with this seq, from 0.
+        """
+
+    @property
+    def stamp(self) -> Stamp:
+        """
+        Its numbers, times and source, without value and frame, for stamped(like=).
+        """
 
     @property
     def pts(self) -> float:
@@ -280,7 +319,7 @@ class BatchPolicy:
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None) -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '') -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -507,6 +546,12 @@ class NodeStats:
     def dropped(self) -> int: ...
 
     @property
+    def ticks(self) -> int: ...
+
+    @property
+    def ticks_missed(self) -> int: ...
+
+    @property
     def drops(self) -> dict[NodeDropCause, int]: ...
 
     @property
@@ -712,10 +757,10 @@ class Reader(Generic[T_co]):
 
 class NodeDescription:
     """
-    A Python node's name, the kinds of its values and the file that it writes.
+    A Python node's name, the kinds of its values, the file that it writes, and what it gives besides one result per sample.
     """
 
-    def __init__(self, name: str, input: str, output: str, records_to: str | None = None) -> None: ...
+    def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, wake_every: float | None = None, finishes: bool = False) -> None: ...
 
 class StopToken:
     """The stop signal of a pipeline, which Source.read() receives."""

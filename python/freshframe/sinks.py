@@ -44,6 +44,7 @@ class _TextSink(Node[Any, None]):
 
     _refused: ClassVar[Mapping[str, str]]  # endings of names that promise another content, and what to do
     _writes_damaged: bool = False  # add() sets it: a source of the pipeline may mark frames as damaged
+    _writes_part: bool = False  # add() sets it: a node of the pipeline may give several results per sample
 
     def __init__(self, path: str | os.PathLike[str], *, complete: bool = False) -> None:
         self.path = _check.path("path", path)
@@ -95,7 +96,8 @@ class JsonLines(_TextSink):
     """Writes each sample as one line of JSON: `{"format": 2, "seq", "pts", "captured", "value"}`.
 
     With pictures in sequence as the source, each line also has `path`, the picture's file. If a source of the
-    pipeline is a network stream that marks its damaged frames, it has `damaged`, true or false.
+    pipeline is a network stream that marks its damaged frames, it has `damaged`, true or false. If a node of
+    the pipeline is a generator, it has `part` after `seq`, the number among the results with that seq.
 
     For `Circles` the last key is `circles`, a list of `{"id", "x", "y", "r", "confidence", "vx", "vy", "age",
     "track_confidence"}`. Positions are in pixels, where the centre of the top left pixel is (0, 0),
@@ -149,6 +151,7 @@ class JsonLines(_TextSink):
         record = {
             "format": _FORMAT,
             "seq": sample.seq,
+            **({"part": sample.part} if self._writes_part else {}),
             "pts": finite(sample.pts),
             "captured": finite(round(sample.captured, 6)),
             **({} if self._label is None else {"source": valid_text(self._label)}),
@@ -164,7 +167,9 @@ class Csv(_TextSink):
     """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
 
     With pictures in sequence as the source, the next column is `path`, the picture's file. If a source of the
-    pipeline is a network stream that marks its damaged frames, there is a column `damaged`, True or False.
+    pipeline is a network stream that marks its damaged frames, there is a column `damaged`, True or False. If
+    a node of the pipeline is a generator, the last one of them is `part`, the number among the results with
+    the same seq.
 
     `Circles` have one row per circle, with the columns `id`, `x`, `y`, `r`, `confidence`, `vx`, `vy`, `age`,
     `track_confidence`. A frame without circles has no row. Without a tracker its columns are empty.
@@ -231,6 +236,8 @@ class Csv(_TextSink):
             stamp += ("" if sample.path is None else valid_text(sample.path),)
         if self._writes_damaged:
             stamp += (sample.damaged,)
+        if self._writes_part:
+            stamp += (sample.part,)
         value = sample.value
         if isinstance(value, Circles):
             columns = CIRCLE_COLUMNS
@@ -266,7 +273,12 @@ class Csv(_TextSink):
             )
 
     def _stamp_columns(self) -> tuple[str, ...]:
-        return _STAMP_COLUMNS + ("path",) * self._with_path + ("damaged",) * self._writes_damaged
+        return (
+            _STAMP_COLUMNS
+            + ("path",) * self._with_path
+            + ("damaged",) * self._writes_damaged
+            + ("part",) * self._writes_part
+        )
 
     def _refuse_twice(self, columns: tuple[str, ...]) -> None:
         for name in self._stamp_columns():

@@ -38,6 +38,7 @@ void register_classes(const nb::dict& given) {
   known.read_timeout = keep("ReadTimeout");
   known.stalled = keep("Stalled");
   known.stop_timeout = keep("StopTimeout");
+  known.stamped = keep("Stamped");
   known.reader_iterator = keep("ReaderIterator");
 }
 
@@ -50,7 +51,7 @@ void forget_classes(gil::Held& held) {
        {&known.circles, &known.detections, &known.freshframe_error, &known.graph_error, &known.option_error,
         &known.option_type_error, &known.state_error, &known.source_error, &known.source_timeout,
         &known.node_error, &known.frames_held, &known.end_of_stream, &known.read_timeout, &known.stalled,
-        &known.stop_timeout, &known.reader_iterator}) {
+        &known.stop_timeout, &known.stamped, &known.reader_iterator}) {
     Py_CLEAR(*kept);
   }
   forget_pooled_circles(held);

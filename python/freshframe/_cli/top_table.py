@@ -174,7 +174,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         source = node["kind"] == "source"  # whose time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
-            "node": Text(node["name"] + _workers(node) + _provider(node) + _batches(node)),
+            "node": Text(node["name"] + _workers(node) + _provider(node) + _batches(node) + _ticks(node)),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
@@ -236,6 +236,11 @@ def _batches(node: dict[str, Any]) -> str:
     batches = node.get("batches", [])
     calls = sum(count for _, count in batches)
     return f" (batches of {sum(size * count for size, count in batches) / calls:.1f})" if calls else ""
+
+
+def _ticks(node: dict[str, Any]) -> str:
+    missed = node.get("ticks_missed", 0)
+    return f" ({missed} of {node['ticks'] + missed} ticks missed)" if missed else ""
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:

@@ -9,6 +9,7 @@ from typing import Any
 from .. import _native
 from .._errors import GraphError
 from . import value_types, wiring
+from .contract import contract_of
 from .nodes import Native, Node, Source
 from .port import Port, ends, value_type
 
@@ -92,11 +93,15 @@ class Graph:
         if isinstance(node, Native) and plan is None:
             return self._engine.add_native(node._handle, ends, options)
         is_source = isinstance(node, Source)
+        contract = contract_of(node)
         description = _native.NodeDescription(
             wiring.label(node),
             value_types.kind(hints[0]),
             value_types.kind(hints[1]),
             None if is_source else wiring.records_to(node),
+            contract.gives_several,
+            contract.wake_every,
+            contract.finishes,
         )
         if plan is not None:
             index = self._engine.add_process(description, ends, options, plan)

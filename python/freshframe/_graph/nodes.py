@@ -30,6 +30,8 @@ class Node(Generic[In, Out]):
             path that a source reads or another recorder writes. A recorder should replace an existing file
             with its first sample and not in open(). If a source cannot be opened, the file is then still
             there.
+        wake_every: Seconds between two calls of on_time(), at most a day; None: it has no clock. Read by
+            add().
 
     Example:
         >>> import freshframe as ff
@@ -41,13 +43,17 @@ class Node(Generic[In, Out]):
     """
 
     records_to: str | PathLike[str] | None = None
+    wake_every: float | None = None
     _when_run_ends: Callable[[bool], None] | None = None  # whether the run was complete
 
     def open(self) -> None:
         """Called once before the first sample."""
 
-    def process(self, sample: Sample[In], /) -> Out | None:
+    def process(self, sample: Sample[In], /) -> Out | Iterator[Out | None] | None:
         """Called once per sample, by one thread at a time.
+
+        A generator function gives any number of results: each yielded value is on its way when the generator
+        goes on. See stamped() for a result of an earlier sample.
 
         Args:
             sample: The parent's sample.
@@ -78,6 +84,34 @@ class Node(Generic[In, Out]):
             alone. If the call raises an exception, all of its samples fail.
         """
         raise NotImplementedError(f"{type(self).__name__} needs a method process_batch(self, samples)")
+
+    def on_time(self, now: float, /) -> Out | Iterator[Out | None] | None:
+        """Called every ``wake_every`` seconds, by the thread of process() and never beside it.
+
+        The times are a grid that begins with the pipeline. A call that comes due while process() works or
+        waits for a full edge is late. Of several late ones only the last takes place. The others are counted
+        as ``NodeStats.ticks_missed``.
+
+        Args:
+            now: ``time.monotonic()`` of the call.
+
+        Returns:
+            A value for the children, in a stream of the node's own (``add(source=)``): ``seq`` 0, 1, ...,
+            ``captured`` is the time of the grid, ``pts`` the seconds from the start to it. None emits
+            nothing. A generator function gives any number.
+        """
+        return None
+
+    def finish(self) -> Out | Iterator[Out | None] | None:
+        """Called once before close(), when all parents have ended or the pipeline stops.
+
+        Not after a failure. At a stop its results reach the recorders directly below the node. Other children
+        have stopped by then.
+
+        Returns:
+            As on_time().
+        """
+        return None
 
     def close(self) -> None:
         """Called once after the last sample if open() succeeded, even after a failure."""
@@ -157,7 +191,7 @@ class Native:
 class NativeNode(Native, Node[In, Out]):
     """A node that the engine runs on a native thread without the GIL."""
 
-    def process(self, sample: Sample[In], /) -> Out | None:
+    def process(self, sample: Sample[In], /) -> Out | Iterator[Out | None] | None:
         """Must not be called: the engine runs this node natively."""
         raise StateError(
             f"{type(self).__name__} is native: add() it to a pipeline instead of calling process()"

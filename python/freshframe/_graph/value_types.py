@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import _native
 from ..results import Circles
+from .contract import is_generator
 from .nodes import Native, Node, Source
 
 
@@ -29,13 +30,17 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
         first, result = next(iter(_without_return(hints).values()), Any), hints.get("return", Any)
         if in_batches:
             first, result = _entry(first), _entry(result)
+        elif is_generator(type(node).process):
+            result = _entry(result)
         if given[0] is Any:
             given = (_sample_value(first), given[1])
         if given[1] is Any:
             given = (given[0], _without_none(result))
         return given[0], given[1]
     wanted, given_by = _callable_types(node)
-    return (_entry(wanted), _without_none(_entry(given_by))) if batched else (wanted, given_by)
+    if batched:
+        return _entry(wanted), _without_none(_entry(given_by))
+    return wanted, _without_none(_entry(given_by)) if is_generator(node) else given_by
 
 
 def _entry(hint: Any) -> Any:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._interpreter import fork
+from .contract import check_contract, contract_of, is_generator
 from .nodes import Native, Node, Source
 from .queue import Queue
 
@@ -46,23 +47,7 @@ def check_node(node: Any, batch: Any = None) -> None:
         raise OptionTypeError(f"{wanted}, got a {type(node).__name__}; use freshframe.open(...)")
     if not isinstance(node, Node) and not callable(node):
         raise OptionTypeError(f"a node must be a Source, a Node or a callable, got {node!r}")
-    if not isinstance(node, Source) and any(inspect.isgeneratorfunction(each) for each in _calls(node)):
-        raise GraphError(
-            f"{label(node)!r} is a generator function: a node returns one value per sample, or None. Use "
-            "return instead of yield. Several results of one sample travel as one value, such as a list"
-        )
-    if inspect.iscoroutinefunction(node):
-        raise GraphError(
-            f"{label(node)!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
-            "with `async for` outside the graph"
-        )
-
-
-def _calls(node: Any) -> tuple[Any, ...]:
-    """What the engine may call with samples or values."""
-    if isinstance(node, Node):
-        return type(node).process, type(node).process_batch
-    return node, type(node).__call__ if callable(node) else None
+    check_contract(node, label(node))
 
 
 def _check_batch(node: Any, batch: Any) -> None:
@@ -73,6 +58,11 @@ def _check_batch(node: Any, batch: Any) -> None:
         raise OptionTypeError(f"batch must be a Batch, such as freshframe.Batch(8), or None; got {batch!r}")
     if isinstance(node, Source):
         raise GraphError(f"{label(node)!r} is a source and takes no batch: give batch= to the node below it")
+    if not isinstance(node, Node) and is_generator(node):
+        raise GraphError(
+            f"{label(node)!r} is a generator function and has a batch: it returns a list with one result per "
+            "sample. Several results per sample need a node without batch="
+        )
 
 
 def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:
@@ -127,9 +117,11 @@ def records_to(node: Any) -> str | None:
 
 
 def note_marks(node: Any, others: Iterable[Any]) -> None:
-    """A recorder of results writes which samples are damaged, if a source of its pipeline marks any."""
+    """A recorder of results writes which samples are damaged, and their parts, if its pipeline has such."""
     if hasattr(type(node), "_writes_damaged"):
-        node._writes_damaged = any(getattr(other, "_marks_damage", False) for other in others)
+        known = list(others)
+        node._writes_damaged = any(getattr(other, "_marks_damage", False) for other in known)
+        node._writes_part = any(contract_of(other).gives_several for other in known)
 
 
 def pipeline_name(name: Any) -> str:
@@ -152,7 +144,13 @@ def checked_name(name: Any) -> str:
 
 
 def options(
-    name: Any, node: str, queue: Any, on_error: Any, max_age: Any, batch: Batch | None = None
+    name: Any,
+    node: str,
+    queue: Any,
+    on_error: Any,
+    max_age: Any,
+    batch: Batch | None = None,
+    source: Any = None,
 ) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
@@ -160,4 +158,5 @@ def options(
         _check.text("on_error", on_error),
         None if max_age is None else _check.number("max_age", max_age),
         None if batch is None else batch._policy(),
+        "" if source is None else _check.text("source", source),
     )

@@ -85,6 +85,8 @@ def _node(node: _native.NodeStats) -> NodeStats:
         workers=tuple(_worker(worker) for worker in node.workers),
         batches=node.batches,
         inference=None if network is None else _inference(network),
+        ticks=node.ticks,
+        ticks_missed=node.ticks_missed,
     )
 
 

@@ -126,6 +126,8 @@ class NodeStats:
             interpreter's record of the GIL cannot be read, gil_hold is the processor time of such calls, and
             gil_wait has no waits within calls.
         errors: Exceptions.
+        ticks: Calls of on_time().
+        ticks_missed: Calls that were left out because the node was busy when they came due.
         dropped: Frames lost in this node: the sum of drops.
         drops: By cause; only causes that occurred.
         source: The connection of a video source; None for every other node.
@@ -157,6 +159,8 @@ class NodeStats:
     workers: tuple[WorkerStats, ...] = ()
     batches: dict[int, int] = field(default_factory=dict)
     inference: InferenceStats | None = None
+    ticks: int = 0
+    ticks_missed: int = 0
 
 
 @dataclass(frozen=True, slots=True)

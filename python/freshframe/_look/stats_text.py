@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .stats import EdgeStats, Report, Stats
+    from .stats import EdgeStats, NodeStats, Report, Stats
 
 _GAP = "  "
 
@@ -28,6 +28,11 @@ def _drops(dropped: int, causes: Mapping[Any, int]) -> str:
     if not dropped:
         return "0"
     return f"{dropped} ({', '.join(f'{cause} {count}' for cause, count in causes.items())})"
+
+
+def _ticks(node: NodeStats) -> str:
+    missed = node.ticks_missed
+    return f", {missed} of {node.ticks + missed} ticks missed" if missed else ""
 
 
 def _edge(edge: EdgeStats) -> str:
@@ -51,7 +56,7 @@ def stats_text(stats: Stats) -> str:
             _milliseconds(node.p50),
             _milliseconds(node.p99),
             str(node.errors),
-            _drops(node.dropped, node.drops),
+            _drops(node.dropped, node.drops) + _ticks(node),
         )
         for name, node in stats.nodes.items()
     ]

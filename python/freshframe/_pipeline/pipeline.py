@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
 
 from .. import _check, _native
@@ -89,6 +89,7 @@ class Pipeline(RunByWith):
         max_age: float | None = None,
         process: bool | Process = False,
         batch: Batch | None = None,
+        source: str | None = None,
     ) -> Port[U]: ...
     @overload
     def add(
@@ -102,6 +103,18 @@ class Pipeline(RunByWith):
         max_age: float | None = None,
         process: bool | Process = False,
         batch: Batch,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[T], Iterator[U | None]],
+        parent: Port[T] | Sequence[Port[T]],
+        *,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+        process: bool | Process = False,
     ) -> Port[U]: ...
     @overload
     def add(
@@ -126,6 +139,7 @@ class Pipeline(RunByWith):
         max_age: float | None = None,
         process: bool | Process = False,
         batch: Batch | None = None,
+        source: str | None = None,
     ) -> Port[Any]:
         """Adds a source, a node or a function to the graph.
 
@@ -134,7 +148,8 @@ class Pipeline(RunByWith):
             parent: The port whose samples it gets, or several (a merge, which takes from them in turn). With
                 samples of several sources a queue holds its depth for each source.
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
-            queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files.
+            queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files. Directly
+                below a generator function or method it blocks, so that its results stay together.
             on_error: "skip" continues after an exception and counts the sample as ``error``.
             max_age: Seconds; an older sample is dropped as ``stale`` when its turn comes. Only below live
                 sources.
@@ -143,6 +158,7 @@ class Pipeline(RunByWith):
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
                 function gets a list of values and returns a list of results. Its default queue below files
                 is then at least as deep as the batch.
+            source: The name of the stream that a node with on_time() or finish() begins. Default: its name.
 
         Raises:
             GraphError: This wiring is not possible.
@@ -158,7 +174,7 @@ class Pipeline(RunByWith):
         wiring.check_node(node, batch)
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
-        options = wiring.options(name, label, queue, on_error, max_age, batch)
+        options = wiring.options(name, label, queue, on_error, max_age, batch, source)
         when_run_ends = getattr(node, "_when_run_ends", None)
         if when_run_ends is not None and process is not False:
             raise OptionError(
@@ -177,7 +193,7 @@ class Pipeline(RunByWith):
 
         Args:
             *ports: The ports to read. Several have a queue each, and the reader takes from them in turn.
-            queue: Default: LATEST below a live source, LOSSLESS below files.
+            queue: Default: LATEST below a live source, LOSSLESS below files and directly below a generator.
             name: Default "reader".
             frames: False: samples come without their frame, so that keeping results keeps no pictures.
 

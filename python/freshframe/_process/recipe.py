@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
+from .._graph.contract import Contract, contract_of
 from .._graph.nodes import Native, Node
 from .._interpreter import start_folder
 from . import pickling
@@ -47,6 +48,7 @@ class Recipes:
         """
         options = checked(process, node)
         _check_batch(node, batch)
+        _check_contract(node)
         return partial(_plan, node, options, batch, self.definitions)
 
 
@@ -55,6 +57,14 @@ def _check_batch(node: Any, batch: Batch | None) -> None:
         raise GraphError(f"{wiring.label(node)!r} is native and cannot have both batch= and process=")
     if batch is not None and batch.size > _MOST_BATCH:
         raise OptionError(f"a batch with process= must be at most {_MOST_BATCH} samples, got {batch.size}")
+
+
+def _check_contract(node: Any) -> None:
+    if contract_of(node) != Contract():
+        raise GraphError(
+            f"{wiring.label(node)!r} is a generator, or has on_time() or finish(): it runs in this process "
+            "only, leave process= out"
+        )
 
 
 def _plan(

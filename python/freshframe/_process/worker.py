@@ -11,9 +11,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _native
-from .._errors import FreshframeError
+from .._errors import FreshframeError, OptionTypeError
 from .._graph.hints import hint
 from .._graph.nodes import checked_results
+from .._graph.stamped import Stamped
 from .._plugin.nodes import Travels
 from . import pickling
 from .error_text import named, traceback_of
@@ -35,6 +36,12 @@ def _fail(end: Any, what: str, error: BaseException) -> None:
     end.fail(what, (named(error) + hint(error), lines), parts)
 
 
+def _sendable(result: Any) -> Any:
+    if isinstance(result, Stamped):
+        raise OptionTypeError("stamped() has no effect in a worker process: leave process= out")
+    return result
+
+
 def _work(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
     while True:
         sample = end.receive()
@@ -43,7 +50,7 @@ def _work(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
         given = sample.value if takes_values else sample
         del sample
         try:
-            result = call(given)
+            result = _sendable(call(given))
             del given  # the reply returns the leases of dropped frames
             end.reply(result)
             del result
@@ -73,7 +80,7 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -
             try:
                 if isinstance(result, BaseException):
                     raise result
-                end.reply(result)
+                end.reply(_sendable(result))
                 del result
             except BaseException as error:  # as in _work()
                 result = None

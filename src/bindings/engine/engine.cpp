@@ -90,9 +90,12 @@ int Engine::clear(gil::Held& held, PyObject* self) {
 
 void Engine::prepare_start() {
   const auto& engine = core();
-  std::vector<std::string> names;
-  for (int i = 0; i < engine.node_count(); ++i) names.push_back(engine.runner(i).name());
-  *names_ = std::make_shared<const std::vector<std::string>>(std::move(names));
+  std::vector<NodeName> names;
+  for (int i = 0; i < engine.node_count(); ++i) {
+    const auto& runner = engine.runner(i);
+    names.push_back({runner.name(), runner.stream_name()});
+  }
+  *names_ = std::make_shared<const std::vector<NodeName>>(std::move(names));
   launcher_.store(std::this_thread::get_id(), std::memory_order_relaxed);
 }
 

@@ -8,7 +8,13 @@
 
 namespace freshframe::python {
 
+/// The names of one node.
+struct NodeName {
+  std::string node;
+  std::string stream;  // that begins there
+};
+
 /// By index; fixed when the pipeline starts, so its samples share them.
-using NodeNames = std::shared_ptr<const std::vector<std::string>>;
+using NodeNames = std::shared_ptr<const std::vector<NodeName>>;
 
 }  // namespace freshframe::python

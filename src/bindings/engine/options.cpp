@@ -58,11 +58,12 @@ void bind_options(nb::module_& module) {
       .def(
           "__init__",
           [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
-             const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch) {
-            new (self) AddOptions{name, queue, on_error_of(on_error), max_age, batch};
+             const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch,
+             const std::string& source) {
+            new (self) AddOptions{name, queue, on_error_of(on_error), max_age, batch, source};
           },
           nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
-          nb::arg("batch").none());
+          nb::arg("batch").none(), nb::arg("source") = "");
 }
 
 }  // namespace freshframe::python

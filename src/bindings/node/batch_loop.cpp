@@ -13,7 +13,7 @@
 namespace freshframe::python {
 namespace {
 
-using Outputs = std::vector<std::optional<Emitted>>;
+using Outputs = std::vector<std::optional<AnySample>>;
 
 // Passes the exception of a call that failed for all of `samples` to the engine.
 bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples) {
@@ -69,17 +69,18 @@ PyObject* call_batch(gil::Held& held, Loop& loop, std::span<const AnySample> sam
 
 // Emits the result of the first of `samples`.
 bool emit_outputs(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs) {
-  for (std::size_t i = 0; i < outputs->size(); ++i) emit_output(runner, (*samples)[i], (*outputs)[i]);
+  for (std::size_t i = 0; i < outputs->size(); ++i) send_output(runner, (*samples)[i], (*outputs)[i]);
   outputs->clear();
   return true;
 }
 
-// The same, then gathers the next batch, in one go without the GIL.
-bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs, FormatUse use,
-                     GilTurn* turn) {
+// The same, then gathers the next batch, in one go without the GIL. False: the end.
+bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs,
+                     core::Taken* taken, FormatUse use, GilTurn* turn) {
   emit_outputs(runner, samples, outputs);
   samples->clear();
-  if (!runner.take_batch(*samples)) {
+  *taken = runner.take_batch(*samples);
+  if (*taken == core::Taken::Ended) {
     turn->queue_to_leave();
     return false;
   }
@@ -92,13 +93,10 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
                   Outputs& outputs) {
   for (std::size_t i = 0; i < samples.size(); ++i) {
     PyObject* const item = PyTuple_GET_ITEM(results, static_cast<Py_ssize_t>(i));
-    std::optional<Emitted> output;
-    if (PyExceptionInstance_Check(item)) {
-      PyErr_SetObject(PyExceptionInstance_Class(item), item);
-    } else {
-      output = output_of(held, loop, item);
-    }
-    if (!output) {
+    std::optional<AnySample> output;
+    const bool is_error = PyExceptionInstance_Check(item);
+    if (is_error) PyErr_SetObject(PyExceptionInstance_Class(item), item);
+    if (is_error || !output_of(held, loop, item, samples[i], output)) {
       const auto taken = take_python_error(held);
       if (loop.runner.stops_on_error()) {  // the results before it are emitted first
         Py_DECREF(results);
@@ -115,11 +113,17 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
 
 }  // namespace
 
-void run_batches(gil::Held& held, Loop& loop) {
+bool run_batches(gil::Held& held, Loop& loop) {
   std::vector<AnySample> samples;
   Outputs outputs;
-  while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, FormatUse::next(&loop), &loop.turn)) {
+  auto taken = core::Taken::Nothing;
+  while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, &taken, FormatUse::next(&loop),
+                                       &loop.turn)) {
     gil::DeferredFree::instance().drain(held);
+    if (taken == core::Taken::Nothing) {
+      if (!run_tick(held, loop, samples.front(), outputs.emplace_back())) return false;
+      continue;
+    }
     loop.runner.begin_work();
     PyObject* const results = call_batch(held, loop, samples);
     if (loop.engine.forked()) {
@@ -129,8 +133,9 @@ void run_batches(gil::Held& held, Loop& loop) {
     loop.runner.end_batch(samples.size());
     const bool goes_on = results != nullptr ? take_results(held, loop, results, samples, outputs)
                                             : fail_batch(held, loop, samples);
-    if (!goes_on) return;
+    if (!goes_on) return false;
   }
+  return loop.runner.closed_cleanly();
 }
 
 }  // namespace freshframe::python

@@ -5,9 +5,12 @@
 #include "freshframe/vision.hpp"
 
 #include <cstddef>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
+#include "bindings/border/classes.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/read/sample.hpp"
 #include "bindings/results/value.hpp"
@@ -46,6 +49,12 @@ void leave_forked_child(const Loop& loop) {
   if (loop.engine.forked()) throw InForkedChild{};
 }
 
+void leave_forked_child(const Loop& loop, AnySample& sample) {
+  if (!loop.engine.forked()) return;
+  new AnySample(std::move(sample));  // never freed in the child
+  throw InForkedChild{};
+}
+
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   return raw_call(held, [&]() -> PyObject* {
     const auto& core = loop.engine.core();
@@ -72,21 +81,58 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   throw nb::type_error(text.c_str());
 }
 
-std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result) {
-  std::optional<Emitted> output(std::in_place);
-  if (result == Py_None) return output;
-  PyObject* converted = raw_call(held, [&] {
-    output = from_python(held, result, loop.runner.demand().types);
-    check_demand(loop, *output, result);
-    return Py_NewRef(Py_None);
-  });
-  if (converted == nullptr) output.reset();
-  Py_XDECREF(converted);
-  return output;
+namespace {
+
+// The value of ff.stamped(), with its stamp and frame.
+Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
+  const nb::object value = given.attr("value");
+  const nb::object like = given.attr("like");
+  const nb::object frame = given.attr("frame");
+  auto result = from_python(held, value, loop.runner.demand().types);
+  check_demand(loop, result, value);
+  Stamp stamp;
+  Frame picture;
+  if (nb::isinstance<PythonSample>(like)) {
+    const auto& sample = nb::inst_ptr<PythonSample>(like)->sample();
+    stamp = sample.stamp;
+    picture = sample.frame;
+  } else {
+    stamp = nb::cast<const PythonStamp&>(like).stamp;
+  }
+  if (!frame.is_none()) picture = nb::cast<Frame>(frame);
+  if (result.value) result.frame = std::move(picture);
+  result.like = std::make_shared<const Stamp>(std::move(stamp));
+  return result;
 }
 
-void emit_output(core::Runner& runner, AnySample& sample, std::optional<Emitted>& output) {
-  if (output && (output->value || output->frame)) runner.emit(*std::exchange(output, std::nullopt), sample);
+}  // namespace
+
+bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
+               std::optional<AnySample>& output) {
+  output.reset();
+  if (result == Py_None) return true;
+  PyObject* const converted = raw_call(held, [&] {
+    if (PyGen_CheckExact(result)) {
+      throw OptionTypeError(
+          "gave a generator object instead of its results: use yield, or yield from, in the body of the "
+          "function or method that add() gets, so that the engine knows that it gives several");
+    }
+    Emitted emitted;
+    if (Py_TYPE(result) == reinterpret_cast<PyTypeObject*>(classes().stamped)) {
+      emitted = stamped_result(held, loop, result);
+    } else {
+      emitted = from_python(held, result, loop.runner.demand().types);
+      check_demand(loop, emitted, result);
+    }
+    output = loop.runner.outlet().stamped(std::move(emitted), from);
+    return Py_NewRef(Py_None);
+  });
+  Py_XDECREF(converted);
+  return converted != nullptr;
+}
+
+void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySample>& output) {
+  if (output) runner.outlet().send(*std::exchange(output, std::nullopt));
   sample = {};
 }
 

@@ -32,10 +32,12 @@ struct Loop {
 };
 
 /// The loop of a node that takes samples one by one, of one that takes batches, of a source. Each returns
-/// when the node is to be closed.
-void run_samples(gil::Held& held, Loop& loop);
-void run_batches(gil::Held& held, Loop& loop);
+/// when the node is to be closed; the first two: whether it has not failed.
+bool run_samples(gil::Held& held, Loop& loop);
+bool run_batches(gil::Held& held, Loop& loop);
 void run_source(gil::Held& held, Loop& loop);
+/// Calls the node's finish().
+void run_finish(gil::Held& held, Loop& loop);
 
 /// Passes an exception to the engine; true: the node continues (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample);
@@ -46,6 +48,8 @@ bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
 /// whose locks may be held by threads that it does not have.
 struct InForkedChild {};
 void leave_forked_child(const Loop& loop);
+/// The same, and never frees the sample in the child.
+void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
@@ -54,11 +58,19 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
 /// Checked here, because a child's refusal would name the child and not the node that returned the wrong
 /// value.
 void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);
-/// The node's result for one sample; nullopt with an exception set when it is invalid. Without value and
-/// frame: nothing is emitted.
-std::optional<Emitted> output_of(gil::Held& held, Loop& loop, PyObject* result);
-/// Emits the result of `sample`, and drops the sample.
-void emit_output(core::Runner& runner, AnySample& sample, std::optional<Emitted>& output);
+/// A result of `from` as the sample that the children get; nullopt for None. False: it is invalid, with an
+/// exception set.
+bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& from,
+               std::optional<AnySample>& output);
+/// Sends the result of `sample`, and drops the sample.
+void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySample>& output);
+/// Takes over what a call of the node returned for `from`: the results of a generator are sent while it runs,
+/// a plain one becomes `output`. False: the node is to be closed. `is_sample`: a stop may end the generator,
+/// and an exception may be skipped.
+bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, bool is_sample,
+                 std::optional<AnySample>& output);
+/// The result of on_time() for a tick, as take_result().
+bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output);
 
 /// Runs `Step` on the runner without the GIL and meters how long the GIL was held before and waited for
 /// after.

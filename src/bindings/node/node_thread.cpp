@@ -31,6 +31,16 @@ bool close_step(core::Runner& runner) {
   return true;
 }
 
+bool begin_stream(core::Runner& runner) {
+  return runner.begin_stream();
+}
+
+void run_node_loop(gil::Held& held, Loop& loop) {
+  if (loop.runner.has_own_stream() && !without_gil<&begin_stream>(held, loop)) return;
+  const bool is_well = loop.runner.batch() ? run_batches(held, loop) : run_samples(held, loop);
+  if (is_well) run_finish(held, loop);
+}
+
 // open(), everything between, close().
 void run_opened(gil::Held& held, Loop& loop) {
   const bool hooks = !loop.takes_values;
@@ -39,7 +49,7 @@ void run_opened(gil::Held& held, Loop& loop) {
     if (loop.runner.is_source()) {
       run_source(held, loop);
     } else {
-      loop.runner.batch() ? run_batches(held, loop) : run_samples(held, loop);
+      run_node_loop(held, loop);
     }
   }
   loop.runner.set_state(NodeState::Working);

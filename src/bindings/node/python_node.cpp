@@ -40,15 +40,24 @@ int add_python_source(Engine& self, const NodeDescription& node, bool live, cons
 
 void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
   nb::class_<NodeDescription>(module, "NodeDescription", nb::is_final(),
-                              "A Python node's name, the kinds of its values and the file that it writes.")
+                              "A Python node's name, the kinds of its values, the file that it writes, and "
+                              "what it gives besides one result per sample.")
       .def(
           "__init__",
           [](NodeDescription* self, const std::string& name, const std::string& input,
-             const std::string& output, std::optional<std::string> records_to) {
-            new (self)
-                NodeDescription{name, type_of_kind(input), type_of_kind(output), std::move(records_to)};
+             const std::string& output, std::optional<std::string> records_to, bool gives_several,
+             std::optional<double> wake_every, bool finishes) {
+            new (self) NodeDescription{name,
+                                       type_of_kind(input),
+                                       type_of_kind(output),
+                                       std::move(records_to),
+                                       gives_several,
+                                       wake_every ? std::optional(Seconds(*wake_every)) : std::nullopt,
+                                       finishes};
           },
-          nb::arg("name"), nb::arg("input"), nb::arg("output"), nb::arg("records_to").none() = nb::none());
+          nb::arg("name"), nb::arg("input"), nb::arg("output"), nb::arg("records_to").none() = nb::none(),
+          nb::arg("gives_several") = false, nb::arg("wake_every").none() = nb::none(),
+          nb::arg("finishes") = false);
   engine
       .def("add_python", &add_python, nb::lock_self(), nb::arg("node"), nb::arg("parents"),
            nb::arg("options"), "Adds a place for a Python node; returns its index.")

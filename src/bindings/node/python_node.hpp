@@ -28,6 +28,9 @@ class PythonNode final : public NodeBase {
   [[nodiscard]] std::optional<std::string> records_to() const override { return description_.records_to; }
   [[nodiscard]] bool runs_outside() const noexcept override { return true; }
   [[nodiscard]] bool takes_batches() const noexcept override { return true; }  // Python checks that it does
+  [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
+  [[nodiscard]] std::optional<Seconds> wake_every() const override { return description_.wake_every; }
+  [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the loop calls the Python object
   }

@@ -18,58 +18,60 @@ PyObject* process_name() {
   return made_once<&make_process_name>();
 }
 
-// Calls the node; nullopt with an exception set when it failed.
-std::optional<Emitted> call(gil::Held& held, Loop& loop, const AnySample& sample) {
-  PyObject* given = argument(held, loop, sample);
-  if (given == nullptr) return std::nullopt;
-  PyObject* result = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
-                                       : PyObject_CallMethodOneArg(loop.node, process_name(), given);
+// Calls the node. Null: it failed, with an exception set.
+PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
+  PyObject* const given = argument(held, loop, sample);
+  if (given == nullptr) return nullptr;
+  PyObject* const result = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
+                                             : PyObject_CallMethodOneArg(loop.node, process_name(), given);
   Py_DECREF(given);
-  if (result == nullptr) return std::nullopt;
-  auto output = output_of(held, loop, result);
-  Py_DECREF(result);
-  return output;
+  return result;
 }
 
-// Emits the result of `sample` and takes the next one into it, in one step without the GIL.
-bool emit_and_take(core::Runner& runner, AnySample* sample, std::optional<Emitted>* output, FormatUse use,
-                   GilTurn* turn) {
-  emit_output(runner, *sample, *output);
-  if (!runner.take(*sample)) {
+// Sends the result of `sample` and takes the next one into it, in one step without the GIL. False: the end.
+bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySample>* output,
+                   core::Taken* taken, FormatUse use, GilTurn* turn) {
+  send_output(runner, *sample, *output);
+  *taken = runner.take(*sample);
+  if (*taken == core::Taken::Ended) {
     turn->queue_to_leave();
     return false;
   }
-  use.make(sample->frame);
+  if (*taken == core::Taken::Sample) use.make(sample->frame);
   return true;
 }
 
 // The same with the GIL held, when neither has to wait (see Note [The length of a turn]). False: take() on.
-bool go_on(Loop& loop, AnySample& sample, std::optional<Emitted>& output, FormatUse use) {
-  if (use.any() || !loop.turn.has_time() || loop.runner.would_wait()) return false;
-  emit_output(loop.runner, sample, output);
+bool go_on(Loop& loop, AnySample& sample, std::optional<AnySample>& output, FormatUse use) {
+  if (use.any() || !loop.turn.has_time() || loop.runner.outlet().would_wait()) return false;
+  send_output(loop.runner, sample, output);
   return loop.runner.try_take(sample);
 }
 
 }  // namespace
 
-void run_samples(gil::Held& held, Loop& loop) {
+bool run_samples(gil::Held& held, Loop& loop) {
   AnySample sample;
-  std::optional<Emitted> output;
+  std::optional<AnySample> output;
   while (true) {
     const auto use = FormatUse::next(&loop);
+    auto taken = core::Taken::Sample;
     if (!go_on(loop, sample, output, use) &&
-        !without_gil<&emit_and_take>(held, loop, &sample, &output, use, &loop.turn)) {
-      return;
+        !without_gil<&send_and_take>(held, loop, &sample, &output, &taken, use, &loop.turn)) {
+      return loop.runner.closed_cleanly();
     }
     gil::DeferredFree::instance().drain(held);
-    loop.runner.begin_work();
-    output = call(held, loop, sample);
-    if (loop.engine.forked()) {
-      new AnySample(std::move(sample));  // never freed in the child
-      throw InForkedChild{};
+    bool goes_on = false;
+    if (taken == core::Taken::Nothing) {
+      goes_on = run_tick(held, loop, sample, output);
+    } else {
+      loop.runner.begin_work();
+      PyObject* const result = call(held, loop, sample);
+      leave_forked_child(loop, sample);
+      goes_on = take_result(held, loop, result, sample, true, output);
+      loop.runner.end_work();
     }
-    loop.runner.end_work();
-    if (!output && !fail(held, loop, &sample)) return;
+    if (!goes_on) return false;
   }
 }
 

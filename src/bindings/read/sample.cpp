@@ -18,11 +18,11 @@ namespace freshframe::python {
 
 namespace {
 
-const std::string kUnknown;
+const NodeName kUnknown;
 
 }  // namespace
 
-const std::string& PythonSample::name_of(int node) const {
+const NodeName& PythonSample::name_of(int node) const {
   const auto index = static_cast<std::size_t>(node);
   return names_ && index < names_->size() ? (*names_)[index] : kUnknown;
 }
@@ -117,13 +117,40 @@ nb::object path_of(const PythonSample& self) {
 }
 
 std::string sample_text(const PythonSample& self) {
-  return "Sample(seq=" + std::to_string(self.sample().stamp.seq) + ", source='" + self.source() +
-         "', node='" + self.node() + "')";
+  const auto& stamp = self.sample().stamp;
+  const auto part = stamp.part == 0 ? std::string() : ", part=" + std::to_string(stamp.part);
+  return "Sample(seq=" + std::to_string(stamp.seq) + part + ", source='" + self.source() + "', node='" +
+         self.node() + "')";
+}
+
+std::string stamp_text(const PythonStamp& self) {
+  const auto part = self.stamp.part == 0 ? std::string() : ", part=" + std::to_string(self.stamp.part);
+  return "Stamp(seq=" + std::to_string(self.stamp.seq) + part + ", source='" + self.source + "')";
 }
 
 }  // namespace
 
+void bind_stamp(nb::module_& module) {
+  nb::class_<PythonStamp>(
+      module, "Stamp", nb::is_final(),
+      "The origin of a sample: its numbers, times and source. As ``sample.stamp`` it holds "
+      "no frame, so a program may keep any number of them.")
+      .def_prop_ro(
+          "seq", [](const PythonStamp& self) { return self.stamp.seq; }, "As Sample.seq.")
+      .def_prop_ro(
+          "part", [](const PythonStamp& self) { return self.stamp.part; }, "As Sample.part.")
+      .def_prop_ro(
+          "pts", [](const PythonStamp& self) { return self.stamp.pts; }, "As Sample.pts.")
+      .def_prop_ro(
+          "captured", [](const PythonStamp& self) { return seconds(self.stamp.captured); },
+          "As Sample.captured.")
+      .def_prop_ro(
+          "source", [](const PythonStamp& self) { return self.source; }, "As Sample.source.")
+      .def("__repr__", &stamp_text);
+}
+
 void bind_sample(nb::module_& module) {
+  bind_stamp(module);
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonSample::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
                                       {0, nullptr}};
@@ -146,6 +173,12 @@ void bind_sample(nb::module_& module) {
       .def_prop_ro(
           "seq", [](const PythonSample& self) { return self.sample().stamp.seq; },
           "Frame number at the source, from 0.")
+      .def_prop_ro(
+          "part", [](const PythonSample& self) { return self.sample().stamp.part; },
+          "Number among the results that a node gave of the sample with this seq, from 0.")
+      .def_prop_ro(
+          "stamp", [](const PythonSample& self) { return PythonStamp{self.sample().stamp, self.source()}; },
+          "Its numbers, times and source, without value and frame, for stamped(like=).")
       .def_prop_ro(
           "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },
           "Seconds in the source's own time.")

@@ -36,6 +36,7 @@ struct EdgeOptions {
   std::vector<int> sources = {};       // that can reach the edge now, in rising order; none: one lane for all
   std::string only = {};               // the source that the edge is limited to; empty: none
   bool events = false;                 // the parent's type has events
+  bool finishes = false;               // the parent may give last results after a stop
   std::string way_to_be_faster = {};   // of a recorder; empty: not known
   int only_source = -1;                // the number of `only`
 };

@@ -88,9 +88,9 @@ Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const Af
   return taken;
 }
 
-Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch) {
+Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch,
+                        std::optional<TimePoint>& gather_until, TimePoint deadline) {
   samples.clear();
-  std::optional<TimePoint> gather_until;
   Aftermath after;
   Lock lock(mutex_);
   auto taken = take_batch_locked(samples, batch, gather_until, after);
@@ -100,23 +100,26 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch) {
       after.dropped.clear();
       lock.lock();
     }
+    bool in_time = true;
     if (gather_until) {
       const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) {
         return gathered_locked(batch) || !gone_.empty();
       };
       consumer_asleep_ = true;
       gather_size_ = static_cast<std::size_t>(batch.size);
-      ready_.wait_until(mutex_, *clock_, *gather_until, gathered);
+      in_time = ready_.wait_until(mutex_, *clock_, std::min(deadline, *gather_until), gathered) ||
+                *gather_until <= deadline;
       gather_size_ = 0;
       consumer_asleep_ = false;
     } else {
       const auto ready = [this, closed = closed_]()
                              FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };
       waiting_ = true;
-      wait_for_sample_locked(closed_ ? drained_by_ : TimePoint::max(), ready);
+      in_time = wait_for_sample_locked(closed_ ? drained_by_ : deadline, ready) || closed_;
       waiting_ = false;
     }
     taken = take_batch_locked(samples, batch, gather_until, after);
+    if (!in_time) break;
   }
   lock.unlock();
   return finish_batch(taken, samples, after);

@@ -88,8 +88,10 @@ void Inbox::moved_locked() noexcept {
   moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) {
-  const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) { return closed_ || lane.edge->gone || !lane.full(); };
+void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is_last) {
+  const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
+    return refuses_locked(is_last) || lane.edge->gone || !lane.full();
+  };
   if (ready()) return;
   lane.producer_waits = true;
   const auto began = AdaptiveSpin::Clock::now();
@@ -106,13 +108,13 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) {
 }
 
 // Unless the sample went in, `sample` still holds it.
-Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked) {
+Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last) {
   if (lane.queue.blocks()) {
-    wait_for_room_locked(lane, blocked);
+    wait_for_room_locked(lane, blocked, is_last);
     if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;  // after the wait, during which others may read the counters
-  if (closed_) {
+  if (refuses_locked(is_last)) {
     drop_locked(lane, DropCause::Stop);
     // Of a producer that the stop found waiting for room, or at work on its last sample.
     if (!is_over_locked()) {
@@ -132,7 +134,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   return Admitted::In;
 }
 
-void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked) {
+void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last) {
   if (drops_frames_) sample.frame = {};
   bool wake = false;
   bool first_drop = false;
@@ -150,7 +152,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked) {
       return;
     }
     Lane& lane = *found;
-    auto admitted = admit_locked(lane, sample, blocked);
+    auto admitted = admit_locked(lane, sample, blocked, is_last);
     if (admitted == Admitted::Full) {  // the policy drops
       first_drop = !std::exchange(edge.reported, true);
       if (lane.queue.when_full == WhenFull::DropOldest) {
@@ -213,7 +215,7 @@ void Inbox::close_but_for_events(TimePoint deadline) {
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
     hands_over_ = true;
     moved_locked();
-    end_lanes_without_events_locked();
+    end_lanes_locked(false);
     for (Lane* const lane : lanes_) {
       while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
       lane->room.notify_all();
@@ -229,16 +231,18 @@ void Inbox::close_for_new(TimePoint deadline) {
     const Lock lock(mutex_);
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
     hands_over_ = true;
+    takes_last_ = true;
     moved_locked();
-    end_lanes_without_events_locked();
+    end_lanes_locked(true);
     for (Lane* const lane : lanes_) lane->room.notify_all();
   }
   ready_.notify_all();
 }
 
-void Inbox::end_lanes_without_events_locked() {
+void Inbox::end_lanes_locked(bool keep_last) {
   for (const auto& edge : edges_) {
-    if (!edge->options.events) end_edge_locked(*edge);
+    const auto& options = edge->options;
+    if (!options.events && !(keep_last && options.finishes)) end_edge_locked(*edge);
   }
 }
 

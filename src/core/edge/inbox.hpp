@@ -91,8 +91,8 @@ class Inbox {
   void set_ready_hook(std::function<void()> hook);
 
   /// Offers a sample, which may stay with the caller when it is dropped. On a full blocking edge it waits,
-  /// with `blocked` set meanwhile.
-  void put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked);
+  /// with `blocked` set meanwhile. `is_last`: a last result of the parent, which close_for_new() lets pass.
+  void put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last = false);
   /// Whether put() would wait for room. For the edge's producer, which alone fills the edge: No stays true
   /// until its next put().
   [[nodiscard]] bool would_wait(const Edge& edge) const;
@@ -104,7 +104,8 @@ class Inbox {
   void expect_close();
   /// Drops the waiting samples with cause `stop`. Later samples are dropped too, and put() never waits again.
   void close();
-  /// As close(), but the waiting samples can still be taken until `deadline`.
+  /// As close(), but the waiting samples can still be taken until `deadline`, and so can the last results of
+  /// parents that finish.
   void close_for_new(TimePoint deadline);
   /// As close(), but of each lane whose dropped samples have events a last sample can be taken, if the
   /// consumer's calls take so little time that it has ended by `deadline`.
@@ -117,10 +118,12 @@ class Inbox {
   Taken try_take(AnySample& sample);
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
   /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
-  /// or until the end or close(). Then they are taken in turn under one lock.
-  Taken take_batch(std::vector<AnySample>& samples, const Batch& batch);
+  /// or until the end or close(). Then they are taken in turn under one lock. Nothing: `deadline` came first;
+  /// the caller keeps `gather_until` between its calls.
+  Taken take_batch(std::vector<AnySample>& samples, const Batch& batch,
+                   std::optional<TimePoint>& gather_until, TimePoint deadline);
   /// As take_batch(), but never waits. Nothing: call again at `gather_until` at the latest, or, if that is
-  /// empty, when a sample has arrived. The caller keeps `gather_until` between its calls.
+  /// empty, when a sample has arrived.
   Taken try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
                        std::optional<TimePoint>& gather_until);
   /// Marks the consumer as waiting outside take() (event loop, poll), or as no longer waiting, so that a NEXT
@@ -175,10 +178,14 @@ class Inbox {
   bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
       FRESHFRAME_REQUIRES(mutex_);
   void moved_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
-  void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
+  void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is_last) FRESHFRAME_REQUIRES(mutex_);
   enum class Admitted : std::uint8_t { In, Dropped, Full };
-  Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked)
+  Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last)
       FRESHFRAME_REQUIRES(mutex_);
+  /// Whether a stop keeps a sample out.
+  [[nodiscard]] bool refuses_locked(bool is_last) const FRESHFRAME_REQUIRES(mutex_) {
+    return closed_ && !(is_last && takes_last_ && !is_over_locked());
+  }
   /// The events that one sample of a batch absorbs.
   struct Absorbing {
     std::size_t index = 0;
@@ -220,8 +227,9 @@ class Inbox {
   [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_) {
     return open_edges_ == 0 && (closed_ || !stays_open_);
   }
-  /// The lanes whose parent may still put samples with events stay open until it ends.
-  void end_lanes_without_events_locked() FRESHFRAME_REQUIRES(mutex_);
+  /// The edges whose parent may still put samples that pass stay open until it ends: those with events, and
+  /// with `keep_last` last results.
+  void end_lanes_locked(bool keep_last) FRESHFRAME_REQUIRES(mutex_);
   /// After a stop: whether one more call of the consumer would end in time.
   [[nodiscard]] bool has_time_locked() const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool is_over_locked() const FRESHFRAME_REQUIRES(mutex_) {
@@ -268,6 +276,7 @@ class Inbox {
   bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_
   bool closes_soon_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  bool takes_last_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // closed_, but last results pass in
   TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
       TimePoint::min();  // closed_, but waiting samples or their events can be taken
   bool hands_over_ FRESHFRAME_GUARDED_BY(mutex_) =

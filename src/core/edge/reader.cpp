@@ -65,8 +65,7 @@ void ReaderCore::check(Verb verb) const {
                      "get() or a for loop, or queue=LATEST");
   }
   if (verb == Verb::Latest && !why_lossless_.empty()) {
-    throw GraphError("reader '" + name() + "' is lossless because " + why_lossless_ +
-                     ": use poll(), realtime=True, or queue=LATEST");
+    throw GraphError("reader '" + name() + "' is lossless because " + why_lossless_);
   }
   if (frames_) check_held();
 }

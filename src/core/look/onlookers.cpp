@@ -49,7 +49,7 @@ GraphState PipelineCore::graph_state() const {
 
 std::string PipelineCore::view_name(const AnyPort& port) const {
   const Lock lock(building_);
-  const auto& sources = runner(port.node).sources();
+  const auto& sources = runner(port.node).outlet().sources();
   const auto found = std::ranges::find(sources, port.source);
   if (port.source < 0 || found == sources.end()) return runner(port.node).name();
   return graph_.views_of(port.node)[static_cast<std::size_t>(found - sources.begin())];
@@ -64,7 +64,7 @@ PictureTap& PipelineCore::tap_named(const std::string& port) {
     }
     const auto views = graph_.views_of(runner->index());
     const auto found = std::ranges::find(views, port);
-    if (found != views.end()) return runner->tap(static_cast<std::size_t>(found - views.begin()));
+    if (found != views.end()) return runner->outlet().tap(static_cast<std::size_t>(found - views.begin()));
     const AnyPort all[] = {runner->index()};
     if (named) graph_.check_one_source("a view of '" + port + "'", all);
   }

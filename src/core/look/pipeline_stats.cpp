@@ -120,6 +120,9 @@ std::string PipelineCore::describe() const {
       if (edges[i].queue.blocks() && graph_.is_live(parent)) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";
       }
+      if (!edges[i].queue.blocks() && runner(parent).gives_several()) {
+        out << "  [may drop some of the results that '" << edges[i].parent << "' gives of one sample]";
+      }
       out << "\n";
     }
   }

@@ -52,6 +52,8 @@ NodeStats Runner::stats(Span span) const {
   result.gil_hold = static_cast<double>(gil_hold_ns_.load(std::memory_order_relaxed)) / 1e9;
   result.errors = errors_.load(std::memory_order_relaxed);
   result.last_error = last_error();
+  result.ticks = ticks_called_.load(std::memory_order_relaxed);
+  result.ticks_missed = ticks_missed_.load(std::memory_order_relaxed);
   result.workers = node_->workers();
   const auto hands = static_cast<double>(std::max<std::size_t>(1, result.workers.size()));
   const auto busy = static_cast<double>(busy_ns_.load(std::memory_order_relaxed)) / 1e9;

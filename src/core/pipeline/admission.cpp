@@ -110,7 +110,7 @@ void Graph::check_one_source(const std::string& who, std::span<const AnyPort> pa
   constexpr std::size_t kNamed = 3;
   std::string names;
   for (std::size_t i = 0; i < std::min(kNamed, sources.size()); ++i) {
-    names += (i == 0 ? "'" : ", '") + runner(sources[i]).name() + "'";
+    names += (i == 0 ? "'" : ", '") + runner(sources[i]).stream_name() + "'";
   }
   if (sources.size() > kNamed) names += ", ...";
   throw GraphError(who + " shows the pictures of one source, but samples of " +
@@ -128,6 +128,31 @@ void Graph::check_batch(const NodeBase& node, const std::string& name, const Add
   if (options.queue && options.queue->depth == 0 && options.batch->size > 1) {
     throw GraphError("'" + name + "' has queue=NEXT, which hands over one sample at a time, and a batch of " +
                      std::to_string(options.batch->size) + ": use LATEST, or a batch of 1");
+  }
+}
+
+void Graph::check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const {
+  constexpr Seconds kDay{86'400};
+  if (const auto period = node.wake_every()) {
+    if (!(period->count() > 0) || *period > kDay) {
+      throw OptionError("wake_every of '" + name + "' must be more than 0 seconds and at most a day, got " +
+                        seconds_text(period->count()));
+    }
+    if (to_duration(*period).count() < 1) {
+      throw OptionError("wake_every of '" + name + "' must be at least a nanosecond");
+    }
+  }
+  if (node.is_source() && node.has_own_stream()) {
+    throw GraphError("'" + name + "' is a source: it has no on_time() and no finish(), its read() does both");
+  }
+  if (options.source.empty()) return;
+  if (!node.has_own_stream()) {
+    throw GraphError("'" + name + "' has source='" + options.source +
+                     "', but it begins no stream: it has neither on_time() nor finish()");
+  }
+  if (names_.contains(options.source) || options.source == options.name) {
+    throw GraphError("the name '" + options.source +
+                     "' is taken: streams, nodes and readers of a pipeline share one name space");
   }
 }
 
@@ -153,8 +178,11 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
   check_distinct(label, parents);
   check_queue(label, parents, options.queue, node->is_recorder());
   check_batch(*node, label, options);
+  check_stream(*node, label, options);
   if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
-  return take_name(options.name, node->default_name());
+  auto name = take_name(options.name, node->default_name());
+  if (!options.source.empty()) (void)take_name(options.source, {});
+  return name;
 }
 
 std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options) {

@@ -32,7 +32,12 @@ int Graph::add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents,
   } else {
     sources_.push_back(std::make_shared<const Sources>(sources_of(parents)));
   }
-  runner->set_sources(sources_.back());
+  if (runner->has_own_stream()) {
+    auto sources = *sources_.back();
+    sources.push_back(size());  // the greatest number so far
+    sources_.back() = std::make_shared<const Sources>(std::move(sources));
+  }
+  runner->outlet().set_sources(sources_.back());
   runners_.push_back(std::move(runner));
   wires_.push_back(std::move(wires));
   return size() - 1;
@@ -50,8 +55,9 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
 
 Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const {
   const bool live = is_live(wire.parent);
-  auto chosen = !live ? kLossless : recorder ? kRecording : kLatest;
-  if (!live) chosen.depth = std::max(chosen.depth, wire.depth);
+  const bool several = runner(wire.parent).gives_several();
+  auto chosen = live && recorder ? kRecording : live && !several ? kLatest : kLossless;
+  if (chosen.blocks()) chosen.depth = std::max(chosen.depth, several ? 2 * wire.depth : wire.depth);
   const auto queue = wire.queue.value_or(chosen);
   if (wire.max_age && !live) {
     throw GraphError("'" + consumer + "' has max_age, but '" + runner(wire.parent).name() +
@@ -68,19 +74,24 @@ void Graph::connect(Inbox& inbox, const Wires& wires, const NodeBase* node) {
     const auto queue = resolve_queue(wire, inbox.consumer(), recorder);
     auto edge = inbox.add_edge(
         {wire.parent, parent.name(), queue, wire.max_age, sources_of({wire.parent, wire.source}),
-         wire.source >= 0 ? runner(wire.source).name() : std::string(), has_events(parent.node()),
-         recorder ? node->way_to_be_faster() : std::string(), wire.source});
-    parent.connect(inbox, std::move(edge), wire.source);
+         wire.source >= 0 ? runner(wire.source).stream_name() : std::string(), has_events(parent.node()),
+         parent.node().finishes(), recorder ? node->way_to_be_faster() : std::string(), wire.source});
+    parent.outlet().connect(inbox, std::move(edge), wire.source);
   }
 }
 
 std::string Graph::why_lossless(const Wires& wires) const {
   for (const auto& wire : wires) {
     if (!resolve_queue(wire, {}, false).blocks()) continue;
-    if (wire.queue) return "its queue blocks";
+    if (wire.queue) return "its queue blocks: use poll(), realtime=True, or queue=LATEST";
+    if (is_live(wire.parent)) {
+      return "'" + runner(wire.parent).name() +
+             "' gives several results per sample, of which latest() would skip some: use poll(), get() or a "
+             "loop, or queue=LATEST";
+    }
     int node = wire.parent;
     while (!runner(node).is_source()) node = wires_[static_cast<std::size_t>(node)].front().parent;
-    return "'" + runner(node).name() + "' is a file";
+    return "'" + runner(node).name() + "' is a file: use poll(), realtime=True, or queue=LATEST";
   }
   return {};
 }
@@ -152,7 +163,7 @@ std::vector<std::string> Graph::views_of(int node) const {
   const auto& sources = *sources_[static_cast<std::size_t>(node)];
   if (sources.size() < 2) return {name};
   std::vector<std::string> views;
-  for (const int source : sources) views.push_back(name + ".of('" + runner(source).name() + "')");
+  for (const int source : sources) views.push_back(name + ".of('" + runner(source).stream_name() + "')");
   return views;
 }
 
@@ -161,15 +172,17 @@ int Graph::only_source(const AnyPort& port) const {
   const auto& named = *sources_[static_cast<std::size_t>(port.source)];
   const auto& there = *sources_[static_cast<std::size_t>(port.node)];
   const auto& name = runner(port.source).name();
-  if (named.size() != 1) {
+  // A node's own stream is the one that is of it. Those of the other sources are of them.
+  const int only = runner(port.source).has_own_stream() ? port.source : named.front();
+  if (named.size() != 1 && only != port.source) {
     throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
                      "' come from " + std::to_string(named.size()));
   }
-  if (!std::binary_search(there.begin(), there.end(), named.front())) {
+  if (!std::binary_search(there.begin(), there.end(), only)) {
     throw GraphError("no samples of '" + name + "' come out of '" + runner(port.node).name() +
                      "': of() needs a source of its samples");
   }
-  return named.front();
+  return only;
 }
 
 Graph::Sources Graph::sources_of(const AnyPort& port) const {

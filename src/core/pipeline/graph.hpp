@@ -26,7 +26,7 @@ class Graph {
     std::optional<Queue> queue;
     std::optional<double> max_age;
     int source = -1;  // the only one whose samples pass in; -1: all do
-    int depth = 0;    // least depth of a default queue that loses nothing
+    int depth = 0;    // the size of the consumer's batch, at least the depth of a queue that loses nothing
   };
   using Sources = std::vector<int>;  // numbers of source nodes, in rising order
   using Wires = std::vector<Wire>;
@@ -92,6 +92,7 @@ class Graph {
   [[nodiscard]] Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
   void find_live();
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
+  void check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   [[nodiscard]] Sources sources_of(std::span<const AnyPort> ports) const;
   /// `node`: nullptr for a reader.
   void connect(Inbox& inbox, const Wires& wires, const NodeBase* node);

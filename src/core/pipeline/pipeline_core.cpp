@@ -171,6 +171,12 @@ bool PipelineCore::wait_for_go() {
   return !stop_source_.stop_requested();
 }
 
+std::optional<TimePoint> PipelineCore::wait_for_start() {
+  const Lock lock(mutex_);
+  changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return go_ || stop_source_.stop_requested(); });
+  return go_ ? std::optional(began_) : std::nullopt;
+}
+
 void PipelineCore::arrive_opened() {
   const Lock lock(mutex_);
   if (++opened_ == node_count()) changed_.notify_all();  // not earlier: every source waits there, too
@@ -193,13 +199,15 @@ void PipelineCore::arrive_finished() {
 
 std::string PipelineCore::source_of(const Runner& runner, const FailedOn& where) const {
   const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
-  return source >= 0 ? this->runner(source).name() : runner.name();
+  return source >= 0 ? this->runner(source).stream_name() : runner.name();
 }
 
 std::string PipelineCore::failure_text(const Runner& runner, const std::string& what,
                                        const FailedOn& where) const {
   std::string text = "node '" + runner.name() + "' failed";
-  if (!where.samples.empty()) {
+  if (where.is_tick(runner.index())) {
+    text += " in on_time()";
+  } else if (!where.samples.empty()) {
     if (where.batch && where.samples.size() > 1) {
       text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
     } else {
@@ -219,7 +227,8 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
     for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
       batch.push_back({source_of(runner, {std::span(&sample, 1)}), sample.stamp.seq});
     }
-    const auto seq = where.samples.empty() ? -1 : where.samples.front().stamp.seq;
+    const bool has_sample = !where.samples.empty() && !where.is_tick(runner.index());
+    const auto seq = has_sample ? where.samples.front().stamp.seq : -1;
     error = std::make_exception_ptr(
         NodeError(failure_text(runner, what, where), {.node = runner.name(),
                                                       .seq = seq,

@@ -95,6 +95,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void arrive_opened();
   void arrive_finished();
   bool wait_for_go();
+  /// The time at which the sources began to read; nullopt: a stop came before.
+  std::optional<TimePoint> wait_for_start();
   [[nodiscard]] double uptime() const;
   [[nodiscard]] double average_rate(std::uint64_t count) const;
 

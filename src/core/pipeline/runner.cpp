@@ -4,6 +4,7 @@
 
 #include "freshframe/log.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <utility>
@@ -59,7 +60,12 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
       on_error_(options.on_error),
       batch_(options.batch),
+      stream_name_(options.source.empty() ? name_ : options.source),
+      wake_every_(node_->wake_every()),
+      gives_several_(node_->gives_several()),
+      has_own_stream_(wake_every_ || node_->finishes()),
       inbox_(name_, core.clock()),
+      outlet_(index, gives_several_, core.budget()),
       batch_sizes_(batch_ ? static_cast<std::size_t>(batch_->size) : 0),
       context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_,
                name_} {
@@ -77,7 +83,10 @@ void Runner::run() {
   try {
     const bool opened = open_step();
     arrived = true;
-    if (opened) source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+    if (opened && begin_stream()) {
+      const bool ended = source_ != nullptr ? source_loop() : batch_ ? batch_loop() : node_loop();
+      if (ended) finish_step();
+    }
   } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
     const Error error("ended its own thread");
     fail(std::make_exception_ptr(error), error.what(), nullptr);
@@ -132,30 +141,27 @@ bool Runner::open_step() {
   }
   set_state(NodeState::Waiting);
   core_.arrive_opened();
-  // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples.
-  return opened_ && (is_recorder() || !context_.stop.stop_requested());
+  // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples, and
+  // finish() is called.
+  return opened_ && (is_recorder() || has_own_stream_ || !context_.stop.stop_requested());
 }
 
-void Runner::node_loop() {
+bool Runner::node_loop() {
   AnySample sample;
-  while (live_ ? take_or_idle(sample) : take(sample)) {
-    if (!process_one(sample)) return;
+  for (;;) {
+    const auto taken = take(sample);
+    if (taken == Taken::Ended) return closed_cleanly();
+    const bool goes_on = taken == Taken::Nothing ? on_time(sample)
+                         : gives_several_        ? process_several(sample)
+                                                 : process_one(sample);
+    if (!goes_on) return false;
     sample = {};  // nothing is held while waiting
   }
 }
 
-bool Runner::take_or_idle(AnySample& sample) {
-  for (;;) {
-    set_state(NodeState::Waiting);
-    const auto taken = inbox_.take(sample, node_->idle_at().value_or(TimePoint::max()));
-    if (taken == Taken::SourceGone) {
-      end_gone_sources();
-    } else if (taken != Taken::Nothing) {
-      return taken == Taken::Sample;
-    } else if (!idle_step()) {
-      return false;
-    }
-  }
+bool Runner::fail_now(const AnySample* sample) {
+  const auto text = describe(std::current_exception());
+  return fail(std::current_exception(), text, sample);
 }
 
 bool Runner::idle_step() {
@@ -171,10 +177,12 @@ bool Runner::idle_step() {
   }
 }
 
-void Runner::batch_loop() {
+bool Runner::batch_loop() {
   std::vector<AnySample> samples;
-  while (take_batch(samples)) {
-    if (!process_batch(samples)) return;
+  for (;;) {
+    const auto taken = take_batch(samples);
+    if (taken == Taken::Ended) return true;
+    if (!(taken == Taken::Nothing ? on_time(samples.front()) : process_batch(samples))) return false;
     samples.clear();  // nothing is held while waiting
   }
 }
@@ -194,7 +202,7 @@ bool Runner::process_batch(std::span<const AnySample> samples) {
   }
   end_batch(samples.size());
   for (std::size_t i = 0; i < samples.size(); ++i) {
-    if (outputs[i]) emit(*std::move(outputs[i]), samples[i]);
+    if (outputs[i]) outlet_.emit(*std::move(outputs[i]), samples[i]);
   }
   return true;
 }
@@ -212,12 +220,12 @@ bool Runner::process_one(const AnySample& sample) {
     return fail(std::current_exception(), describe(std::current_exception()), &sample);
   }
   end_work();
-  if (output) emit(*std::move(output), sample);
+  if (output) outlet_.emit(*std::move(output), sample);
   return true;
 }
 
-void Runner::source_loop() {
-  if (!wait_for_go()) return;
+bool Runner::source_loop() {
+  if (!wait_for_go()) return false;
   while (!context_.stop.stop_requested()) {
     std::optional<SourceItem<Emitted>> item;
     const auto began = core_.clock()->now();
@@ -229,34 +237,56 @@ void Runner::source_loop() {
       throw;
     } catch (...) {
       fail(std::current_exception(), describe(std::current_exception()), nullptr);
-      return;
+      return false;
     }
-    if (!item) return;
+    if (!item) return true;
     const auto now = core_.clock()->now();
     const bool go_on = publish(*std::move(item), now);
     durations_.add(Seconds(now - began).count(), now);  // after the hand-over: not part of the age
-    if (!go_on) return;
+    if (!go_on) return true;
+  }
+  return true;
+}
+
+Taken Runner::take(AnySample& sample) {
+  set_state(NodeState::Waiting);
+  for (;;) {
+    if (take_tick(sample)) return Taken::Nothing;
+    const auto idle_at = live_ ? node_->idle_at().value_or(TimePoint::max()) : TimePoint::max();
+    const auto taken = inbox_.take(sample, std::min(idle_at, next_wake()));
+    if (taken == Taken::SourceGone) {
+      end_gone_sources();
+      continue;
+    }
+    if (taken != Taken::Nothing) return taken;
+    if (core_.clock()->now() < idle_at) continue;
+    if (!idle_step()) return Taken::Ended;
+    set_state(NodeState::Waiting);
   }
 }
 
-bool Runner::take(AnySample& sample) {
-  set_state(NodeState::Waiting);
-  auto taken = inbox_.take(sample, TimePoint::max());
-  for (; taken == Taken::SourceGone; taken = inbox_.take(sample, TimePoint::max())) end_gone_sources();
-  return taken == Taken::Sample;
-}
-
 bool Runner::try_take(AnySample& sample) {
+  if (ticks_ && core_.clock()->now() >= next_wake()) return false;
   auto taken = inbox_.try_take(sample);
   for (; taken == Taken::SourceGone; taken = inbox_.try_take(sample)) end_gone_sources();
   return taken == Taken::Sample;
 }
 
-bool Runner::take_batch(std::vector<AnySample>& samples) {
+Taken Runner::take_batch(std::vector<AnySample>& samples) {
   set_state(NodeState::Waiting);
-  auto taken = inbox_.take_batch(samples, *batch_);
-  for (; taken == Taken::SourceGone; taken = inbox_.take_batch(samples, *batch_)) end_gone_sources();
-  return taken == Taken::Sample;
+  for (;;) {
+    AnySample tick;
+    if (take_tick(tick)) {
+      samples.assign(1, std::move(tick));
+      return Taken::Nothing;
+    }
+    const auto taken = inbox_.take_batch(samples, *batch_, gather_until_, next_wake());
+    if (taken == Taken::SourceGone) {
+      end_gone_sources();
+    } else if (taken != Taken::Nothing) {
+      return taken;
+    }
+  }
 }
 
 void Runner::end_gone_sources() {
@@ -266,14 +296,15 @@ void Runner::end_gone_sources() {
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
-      fail(std::current_exception(), describe(std::current_exception()), nullptr);
+      fail_now(nullptr);
     }
     end_source(gone);
   }
 }
 
+// on_time() and finish() may still give results of the source: its stream then ends with the node's.
 void Runner::end_source(const GoneSource& gone) {
-  for (const auto& output : outputs_) output.inbox->end(*output.edge, gone.source, gone.upto);
+  if (!has_own_stream_) outlet_.end(gone);
 }
 
 /// The others wait for the end of this node, also when there is no memory for a line of the log.
@@ -318,7 +349,7 @@ void Runner::close_step() {
   });
   inbox_.close();
   log_at_the_end([&] { report_lost_events(); });
-  for (const auto& output : outputs_) output.inbox->end(*output.edge);
+  outlet_.end();
   current_runner = nullptr;
   closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);

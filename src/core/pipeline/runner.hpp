@@ -19,6 +19,8 @@
 
 #include "core/edge/inbox.hpp"
 #include "core/look/picture_tap.hpp"
+#include "core/pipeline/outlet.hpp"
+#include "core/pipeline/tick_grid.hpp"
 #include "core/pipeline/type_list.hpp"
 
 namespace freshframe::core {
@@ -29,11 +31,17 @@ class PipelineCore;
 struct FailedOn {
   std::span<const AnySample> samples;
   bool batch = false;
+
+  /// The call was on_time(): its sample stands for the tick.
+  [[nodiscard]] bool is_tick(int node) const noexcept {
+    return !samples.empty() && samples.front().stamp.source == node;
+  }
 };
 
 /// Runs one node. run() is the whole body of a native thread. A node that runs outside
-/// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), then take() and emit()
-/// or publish(), then close_step(); each from that one thread. stats() and requests from any thread.
+/// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), begin_stream(), then
+/// take() and outlet() or publish(), begin_last() and finish() if that is true, then close_step(); each from
+/// that one thread. stats() and requests from any thread.
 class Runner {
  public:
   Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
@@ -48,20 +56,31 @@ class Runner {
   void adopt_thread() noexcept;
   /// Opens the node and reports to the pipeline; false: it failed or was stopped, continue with close_step().
   bool open_step();
-  /// The next sample to process; false: no more.
-  bool take(AnySample& sample);
-  /// As take(), but never waits; also false when no sample has arrived yet.
+  /// A node with a stream of its own waits here until every node has opened, when its clock begins; false:
+  /// stopped before.
+  bool begin_stream();
+  /// The next sample to process. Nothing: on_time() is due instead, and `sample` stands for the tick: its
+  /// stamp is the one of the results.
+  Taken take(AnySample& sample);
+  /// True: it has taken a sample. Never waits; also false when on_time() is due.
   bool try_take(AnySample& sample);
-  /// Instead of take(), for a node with a batch: gathers up to batch()->size samples.
-  bool take_batch(std::vector<AnySample>& samples);
-  /// Whether emit() would wait for a full blocking edge. No stays true until this thread's next emit().
-  [[nodiscard]] bool would_wait() const;
+  /// Instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing: on_time() is
+  /// due, and `samples` has the one that stands for the tick.
+  Taken take_batch(std::vector<AnySample>& samples);
+  /// Where the results of this node go.
+  [[nodiscard]] Outlet& outlet() noexcept { return outlet_; }
+  [[nodiscard]] const Outlet& outlet() const noexcept { return outlet_; }
+  /// After the last sample: whether finish() is to be called, and the sample that its results belong to.
+  [[nodiscard]] std::optional<AnySample> begin_last();
+  /// Instead of end_work(), after on_time() and finish().
+  void end_tick() noexcept;
+  /// Within begin_work() and end_work(): the thread waits for its children, which is no work.
+  void pause_work() noexcept;
+  void resume_work() noexcept;
   /// Whether publish() might wait, for an edge or for room for `item`'s frame.
   [[nodiscard]] bool would_wait(const SourceItem<Emitted>& item) const;
   /// A source waits here until every node has opened; false: stopped.
   bool wait_for_go();
-  /// Sends the node's result of `from` to its children. May wait on a blocking edge.
-  void emit(Emitted output, const AnySample& from);
   /// Sends a source's item. False: the pipeline is stopping.
   bool publish(SourceItem<Emitted> item);
   /// For a node that works on several samples at once, instead of begin_work() and end_work(): one call has
@@ -72,7 +91,8 @@ class Runner {
   void count_batch(std::size_t samples) noexcept;
   /// Instead of end_work(), after a call that got `samples`.
   void end_batch(std::size_t samples) noexcept;
-  /// Reports that the node threw `cause` on `sample` (nullptr: outside process()); `what` is its text,
+  /// Reports that the node threw `cause` on `sample` (nullptr: outside process() and on_time(), the tick's
+  /// sample: in on_time()); `what` is its text,
   /// `traceback` where in the node's language. Returns true when the node continues (on_error = Skip).
   bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
             std::string traceback = {});
@@ -99,10 +119,6 @@ class Runner {
 
   // ---- wiring, before the threads start
   void set_live(bool live) noexcept { live_ = live; }
-  /// `source`: the only one whose samples go there; -1: all do.
-  void connect(Inbox& inbox, EdgeRef edge, int source) {
-    outputs_.push_back({&inbox, std::move(edge), source});
-  }
   /// A child that takes certain types while this node has no output type, and the types; none: no such child.
   struct Demand {
     std::vector<const TypeInfo*> types;
@@ -115,14 +131,13 @@ class Runner {
   [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return inbox_; }
 
-  /// The sources whose samples the node sends, in ascending order. Set before the first use.
-  void set_sources(std::shared_ptr<const std::vector<int>> sources);
-  [[nodiscard]] const std::vector<int>& sources() const noexcept { return *sources_; }
-  /// A tap for each of sources(); there is one at least.
-  [[nodiscard]] PictureTap& tap(std::size_t source) noexcept { return taps_[source]; }
   [[nodiscard]] NodeBase& node() noexcept { return *node_; }
   [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Of the stream that begins here, if one does (AddOptions::source).
+  [[nodiscard]] const std::string& stream_name() const noexcept { return stream_name_; }
+  [[nodiscard]] bool has_own_stream() const noexcept { return has_own_stream_; }
+  [[nodiscard]] bool gives_several() const noexcept { return gives_several_; }
   [[nodiscard]] int index() const noexcept { return index_; }
   [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
   [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
@@ -134,7 +149,7 @@ class Runner {
   [[nodiscard]] NodeStats stats(Span span) const;
   [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
-  [[nodiscard]] bool blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
+  [[nodiscard]] bool blocked() const noexcept { return outlet_.blocked(); }
   [[nodiscard]] std::uint64_t processed() const noexcept {
     return processed_.load(std::memory_order_relaxed);
   }
@@ -149,24 +164,28 @@ class Runner {
   [[nodiscard]] static Runner* current() noexcept;
 
  private:
-  struct OutputEdge {
-    Inbox* inbox;
-    EdgeRef edge;
-    int source;
-  };
-
   void fail_outside_node(std::exception_ptr cause) noexcept;
   void fail_closing(std::exception_ptr cause) noexcept;
   template <class Log>
   static void log_at_the_end(const Log& log) noexcept;
-  void node_loop();
-  void batch_loop();
-  void source_loop();
+  /// The loops return whether the node may finish().
+  bool node_loop();
+  bool batch_loop();
+  bool source_loop();
   /// The node is told of the sources of which nothing more comes, and so are its children.
   void end_gone_sources();
   bool process_one(const AnySample& sample);
-  /// take() with the node's idle() meanwhile.
-  bool take_or_idle(AnySample& sample);
+  bool process_several(const AnySample& sample);
+  /// Results of a native call, on their way while it lasts.
+  class Results;
+  /// The node's on_time(), whose results belong to `tick`.
+  bool on_time(const AnySample& tick);
+  void finish_step();
+  /// The tick that is due, if one is, in the form of a sample.
+  bool take_tick(AnySample& sample);
+  [[nodiscard]] AnySample own_sample(TimePoint at) const;
+  /// The deadline of a wait for a sample.
+  [[nodiscard]] TimePoint next_wake() const;
   bool idle_step();
   bool process_batch(std::span<const AnySample> samples);
   struct Failed {
@@ -175,7 +194,8 @@ class Runner {
     std::string traceback;
   };
   bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
-  void send(AnySample&& sample);
+  /// Of the exception that is being handled. `sample`: as above, or the tick.
+  bool fail_now(const AnySample* sample);
   bool publish(SourceItem<Emitted> item, TimePoint now);
   /// Throws Error when the item's number is not greater than that of the item before.
   void check_seq(const SourceItem<Emitted>& item) const;
@@ -185,8 +205,6 @@ class Runner {
   [[nodiscard]] Utc utc_of(const SourceItem<Emitted>& item, TimePoint captured) const;
   /// Room for one more frame: waits (file) or counts a drop (live).
   bool admit();
-  [[nodiscard]] bool anyone_looks() const noexcept;
-  [[nodiscard]] PictureTap& tap_of(const AnySample& sample) noexcept;
   void log_skipped(const std::string& text, const std::string& traceback);
   void log_skips(const std::string& latest) const;
   [[nodiscard]] std::string last_error() const;
@@ -209,28 +227,35 @@ class Runner {
   SourceBase* const source_;
   const OnError on_error_;
   const std::optional<Batch> batch_;
+  const std::string stream_name_;
+  const std::optional<Seconds> wake_every_;
+  const bool gives_several_;
+  const bool has_own_stream_;
   Inbox inbox_;
-  std::vector<OutputEdge> outputs_;
+  Outlet outlet_;
   Demand demand_;
-  std::shared_ptr<const std::vector<int>> sources_ = std::make_shared<const std::vector<int>>();
-  std::vector<PictureTap> taps_{1};
 
   bool live_ = false;    // below a live source
-  bool opened_ = false;  // the runner's thread only, as the next six
+  bool opened_ = false;  // the runner's thread only, as the next ten
+  TimePoint start_{};    // of the pipeline; set with a stream of its own
+  std::optional<TickGrid> ticks_;
+  std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
   std::optional<TimePoint> skip_logged_;
   std::uint64_t skips_unlogged_ = 0;
   std::int64_t next_seq_ = 0;
   bool clock_logged_ = false;
   TimePoint work_began_{};
+  TimePoint::duration worked_{};        // before the pause
   std::int64_t thread_time_at_go_ = 0;  // nanoseconds
 
   std::atomic<NodeState> state_{NodeState::Opening};
-  std::atomic<bool> blocked_{false};
   TimePoint closed_at_{};  // written before finished_ is set, read after it
   std::atomic<bool> finished_{false};
   std::atomic<bool> closed_cleanly_{true};
   std::atomic<bool> cut_short_{false};
   std::atomic<std::uint64_t> processed_{0};
+  std::atomic<std::uint64_t> ticks_called_{0};
+  std::atomic<std::uint64_t> ticks_missed_{0};
   std::vector<std::atomic<std::uint64_t>> batch_sizes_;  // calls with 1, 2, ... samples
   std::atomic<std::uint64_t> errors_{0};
   std::atomic<std::int64_t> busy_ns_{0};

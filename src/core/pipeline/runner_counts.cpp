@@ -28,11 +28,26 @@ void Runner::begin_work() noexcept {
 void Runner::begin_work(TimePoint at) noexcept {
   set_state(NodeState::Working);
   work_began_ = at;
+  worked_ = {};
+}
+
+void Runner::pause_work() noexcept {
+  worked_ += core_.clock()->now() - work_began_;
+}
+
+void Runner::resume_work() noexcept {
+  set_state(NodeState::Working);
+  work_began_ = core_.clock()->now();
+}
+
+void Runner::end_tick() noexcept {
+  add(busy_ns_, (worked_ + (core_.clock()->now() - work_began_)).count());
+  set_state(NodeState::Waiting);
 }
 
 void Runner::end_work() noexcept {
   const auto now = core_.clock()->now();
-  const auto spent = now - work_began_;
+  const auto spent = worked_ + (now - work_began_);
   durations_.add(Seconds(spent).count(), now);
   add(busy_ns_, spent.count());
   add(processed_, 1);

@@ -47,7 +47,7 @@ bool Runner::fail(Failed failed, std::span<const AnySample> samples, bool whole_
   if (goes_on) log_skipped(core_.failure_text(*this, what, where), traceback);
   core_.errors().add({.node = name_, .text = what, .traceback = traceback, .fatal = !goes_on});
   if (goes_on) {
-    counters_.drop(NodeDropCause::Error, samples.size());
+    if (!where.is_tick(index_)) counters_.drop(NodeDropCause::Error, samples.size());
     return true;
   }
   closed_cleanly_.store(false, std::memory_order_relaxed);

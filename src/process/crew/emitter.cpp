@@ -63,8 +63,8 @@ void Emitter::pass_on(Outcome outcome) {
     return;
   }
   // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread emits.
-  if (outcome.output && is_idle() && !runner_.would_wait()) {
-    runner_.emit(*std::move(outcome.output), outcome.from);
+  if (outcome.output && is_idle() && !runner_.outlet().would_wait()) {
+    runner_.outlet().emit(*std::move(outcome.output), outcome.from);
     done();
     return;
   }
@@ -93,7 +93,7 @@ void Emitter::run() {
     if (outcome.gone) {
       runner_.end_source(*outcome.gone);
     } else {
-      runner_.emit(*std::move(outcome.output), outcome.from);
+      runner_.outlet().emit(*std::move(outcome.output), outcome.from);
     }
     outcome = {};
     done();

@@ -26,6 +26,9 @@ struct NodeDescription {
   const TypeInfo* input = nullptr;
   const TypeInfo* output = nullptr;
   std::optional<std::string> records_to = {};
+  bool gives_several = false;
+  std::optional<Seconds> wake_every = {};
+  bool finishes = false;
 };
 
 /// Its embedder runs it: Crew(...).run() on a thread of its own. As long as it exists, pictures are made in
@@ -47,6 +50,9 @@ class ProcessNode final : public NodeBase {
     return true;
   }  // the embedder checks that it does
   [[nodiscard]] std::vector<WorkerStats> workers() const override { return board_.read(); }
+  [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
+  [[nodiscard]] std::optional<Seconds> wake_every() const override { return description_.wake_every; }
+  [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the workers do it
   }

@@ -22,7 +22,17 @@ BOX = [[0, 0, 10, 10]]
 # Callables that accept any value, or take none: their arguments have nothing to refuse.
 WITHOUT_ARGUMENTS = {"Node", "Source", "get_cmake_dir", "get_include"}
 # Made by the engine only; test_errors.py has them.
-NOT_MADE_BY_HAND = {"Dashboard", "Frame", "Port", "Reader", "Sample", "StopToken", "Stream", "VideoSource"}
+NOT_MADE_BY_HAND = {
+    "Dashboard",
+    "Frame",
+    "Port",
+    "Reader",
+    "Sample",
+    "Stamp",
+    "StopToken",
+    "Stream",
+    "VideoSource",
+}
 # Plain records, made by the engine or (Circles) by a detector.
 RECORDS = {
     "Circles",
@@ -151,6 +161,10 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     "probe": [lambda: ff.probe(THING), *each_option(ff.probe, "a.mp4")],
     "prometheus_collector": [lambda: ff.prometheus_collector(THING)],
     "read_picture": [lambda: ff.read_picture(THING), *each_option(ff.read_picture, "a.png")],
+    "stamped": [
+        lambda: ff.stamped(1, like=THING),
+        lambda: _with_reader(lambda reader: ff.stamped(1, like=reader.get(), frame=THING)),
+    ],
     "run_node": [
         lambda: ff.run_node(THING, []),
         lambda: ff.run_node(len, THING),

@@ -17,7 +17,7 @@ WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspec
 # Programs receive these and do not make them, or the example is a page of the documentation.
 WITHOUT = {
     *("Crossing", "LineCounts", "ZoneCounts", "VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
-    *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "StopToken", "Stream"),
+    *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
 }
 
 

@@ -127,6 +127,20 @@ def test_batches_of_several_cameras_and_back_to_one() -> None:
     assert lines[2].startswith("calls by their number of samples: {")
 
 
+def test_counts_per_period_also_those_of_the_last_one(tmp_path: Path) -> None:
+    out = tmp_path / "counts.jsonl"
+    lines = run("per_minute.py", "demo:circles", "--period", 0.2, "--windows", 3, "--out", out).splitlines()
+    assert [line.split()[0] for line in lines] == ["0.20", "0.40", "0.60"]
+    written = [json.loads(line) for line in out.read_text().splitlines()]
+    assert [record["seq"] for record in written] == list(range(len(written)))
+    assert len(written) >= 4  # with the rest of the last period
+
+
+def test_tracks_are_reported_with_the_stamp_of_their_frame() -> None:
+    lines = run("delayed_tracks.py", "demo:circles?frames=20&pace=0").splitlines()
+    assert [int(line.split()[1]) for line in lines] == list(range(20))
+
+
 def test_many_cameras_share_a_loop_and_none_starves() -> None:
     records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
     cameras = {record["camera"] for record in records}

@@ -32,6 +32,11 @@ std::vector<std::pair<int, std::int64_t>> names(const std::vector<AnySample>& sa
 }
 using Names = std::vector<std::pair<int, std::int64_t>>;
 
+Taken take_batch(Inbox& inbox, std::vector<AnySample>& samples, const Batch& batch) {
+  std::optional<TimePoint> until;
+  return inbox.take_batch(samples, batch, until, TimePoint::max());
+}
+
 // An inbox on a simulated clock, and a thread that gathers.
 struct Gathering {
   explicit Gathering(std::vector<Inbox::EdgeOptions> edges) {
@@ -41,7 +46,7 @@ struct Gathering {
   [[nodiscard]] Edge& of(int edge) { return *refs[static_cast<std::size_t>(edge)]; }
   void gather(Batch batch) {
     thread = std::jthread([this, batch] {
-      taken = inbox.take_batch(samples, batch);
+      taken = take_batch(inbox, samples, batch);
       returned.store(true);
     });
   }
@@ -121,11 +126,11 @@ TEST(TakeBatch, TakesNoMoreThanItsSizeAndGoesOnInTurn) {
     for (std::int64_t seq = 0; seq < 2; ++seq) at.put(edge, sample_of(edge, seq));
   }
   const Batch batch{.size = 2};
-  EXPECT_EQ(at.inbox.take_batch(at.samples, batch), Taken::Sample);
+  EXPECT_EQ(take_batch(at.inbox, at.samples, batch), Taken::Sample);
   EXPECT_EQ(names(at.samples), (Names{{0, 0}, {1, 0}}));
-  EXPECT_EQ(at.inbox.take_batch(at.samples, batch), Taken::Sample);
+  EXPECT_EQ(take_batch(at.inbox, at.samples, batch), Taken::Sample);
   EXPECT_EQ(names(at.samples), (Names{{2, 0}, {0, 1}}));
-  EXPECT_EQ(at.inbox.take_batch(at.samples, batch), Taken::Sample);
+  EXPECT_EQ(take_batch(at.inbox, at.samples, batch), Taken::Sample);
   EXPECT_EQ(names(at.samples), (Names{{1, 1}, {2, 1}}));
 }
 
@@ -306,7 +311,7 @@ TEST(TakeBatch, ProducersAndABatchConsumerLoseNothing) {
       });
     }
     std::vector<AnySample> samples;
-    while (inbox.take_batch(samples, {.size = 5, .max_wait = 1e-4}) == Taken::Sample) {
+    while (take_batch(inbox, samples, {.size = 5, .max_wait = 1e-4}) == Taken::Sample) {
       EXPECT_LE(samples.size(), 5U);
       for (const auto& sample : samples) EXPECT_EQ(sample.stamp.seq, next[sample.stamp.source]++);
     }

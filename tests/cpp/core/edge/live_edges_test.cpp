@@ -229,7 +229,9 @@ TEST(LiveEdges, RandomChangesBesideProducersAndConsumersLoseNothingUncounted) {
   });
   std::jthread batch([&] {
     std::vector<AnySample> samples;
-    while (inboxes[1].take_batch(samples, {.size = 4, .max_wait = 5e-4}) == Taken::Sample) samples.clear();
+    std::optional<TimePoint> until;
+    const Batch batch{.size = 4, .max_wait = 5e-4};
+    while (inboxes[1].take_batch(samples, batch, until, TimePoint::max()) == Taken::Sample) samples.clear();
   });
   struct Live {
     std::size_t producer;

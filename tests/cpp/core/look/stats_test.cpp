@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/stats.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <cstdint>
@@ -330,6 +331,9 @@ TEST(Stats, TheBooksBalanceInEverySnapshotWhileEverythingMoves) {
     }
   });
   for (int i = 0; i < (kSanitized ? 300 : 2000); ++i) expect_books(pipeline);
+  wait_until([&] {
+    return std::ranges::all_of(pipeline.stats().edges, [](const auto& edge) { return edge.passed_in > 0; });
+  });
   done = true;
   pipeline.stop();
   for (const EdgeStats& edge : pipeline.stats().edges) EXPECT_GT(edge.passed_in, 0U) << label(edge);

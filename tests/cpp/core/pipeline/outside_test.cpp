@@ -48,7 +48,7 @@ void run_outside(Runner& runner, int bad = -1) {
   runner.adopt_thread();
   if (runner.open_step()) {
     AnySample sample;
-    while (runner.take(sample)) {
+    while (runner.take(sample) == core::Taken::Sample) {
       const int value = *sample.value.as<int>();
       runner.begin_work();
       runner.end_work();
@@ -57,7 +57,7 @@ void run_outside(Runner& runner, int bad = -1) {
         if (!runner.fail(cause, "bad value", &sample)) break;
         continue;
       }
-      runner.emit({ValueRef::make<int>(10 * value), {}}, sample);
+      runner.outlet().emit({ValueRef::make<int>(10 * value), {}}, sample);
       sample = {};
     }
   }
@@ -144,14 +144,14 @@ TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
     runner.adopt_thread();
     if (runner.open_step()) {
       AnySample sample;
-      EXPECT_TRUE(runner.take(sample));
-      while (!runner.would_wait()) {
-        runner.emit({ValueRef::make<int>(emitted++), {}}, sample);
+      EXPECT_EQ(runner.take(sample), core::Taken::Sample);
+      while (!runner.outlet().would_wait()) {
+        runner.outlet().emit({ValueRef::make<int>(emitted++), {}}, sample);
         if (emitted == 1) gate.wait_entered(1);  // the consumer holds the first, its queue is empty
       }
       EXPECT_FALSE(runner.blocked());
       gate.open();
-      wait_until([&] { return !runner.would_wait(); });
+      wait_until([&] { return !runner.outlet().would_wait(); });
     }
     runner.close_step();
   });
@@ -179,7 +179,7 @@ TEST(Outside, ATakeThatDoesNotWaitGivesWhatIsThere) {
   EXPECT_EQ(*sample.value.as<int>(), 7);
   sample = {};
   feed.finish();
-  EXPECT_FALSE(runner.take(sample));
+  EXPECT_EQ(runner.take(sample), core::Taken::Ended);
   EXPECT_FALSE(runner.try_take(sample));  // at the end, too
   runner.close_step();
   EXPECT_TRUE(pipeline.wait());
@@ -240,7 +240,7 @@ TEST(Outside, StopIsHeededAndABusyEmbedderIsNamed) {
     runner.adopt_thread();
     if (runner.open_step()) {
       AnySample sample;
-      while (runner.take(sample)) gate.pass(core.stop_token());
+      while (runner.take(sample) == core::Taken::Sample) gate.pass(core.stop_token());
     }
     runner.close_step();
   });

@@ -1,4 +1,4 @@
-// The runner's outputs: a node's result or a source's item becomes a sample, which goes to every child.
+// The runner of a source: an item becomes a sample, which goes to every child.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
@@ -13,44 +13,9 @@
 
 namespace freshframe::core {
 
-bool Runner::would_wait() const {
-  return std::any_of(outputs_.begin(), outputs_.end(),
-                     [](const OutputEdge& output) { return output.inbox->would_wait(*output.edge); });
-}
-
 // Another source may use up the present room of the budget, so every frame that needs room might wait.
 bool Runner::would_wait(const SourceItem<Emitted>& item) const {
-  return (item.value.frame && !source_->live()) || would_wait();
-}
-
-void Runner::set_sources(std::shared_ptr<const std::vector<int>> sources) {
-  sources_ = std::move(sources);
-  taps_ = std::vector<PictureTap>(std::max<std::size_t>(1, sources_->size()));
-}
-
-bool Runner::anyone_looks() const noexcept {
-  return std::any_of(taps_.begin(), taps_.end(), [](const PictureTap& tap) { return tap.asked(); });
-}
-
-PictureTap& Runner::tap_of(const AnySample& sample) noexcept {
-  if (taps_.size() == 1) return taps_.front();
-  const auto found = std::lower_bound(sources_->begin(), sources_->end(), sample.stamp.source);
-  return taps_[std::min(static_cast<std::size_t>(found - sources_->begin()), taps_.size() - 1)];
-}
-
-void Runner::emit(Emitted output, const AnySample& from) {
-  if (outputs_.empty() && !anyone_looks()) return;
-  AnySample sample{from.stamp, {}, std::move(output.value), 0, index_};
-  const bool is_frame = !sample.value;
-  if (is_frame || output.frame) {
-    sample.frame = std::move(output.frame);
-  } else {
-    sample.frame = from.frame;
-  }
-  if (FrameAccess::is_loan(sample.frame)) sample.frame = FrameAccess::engine(sample.frame);
-  if (sample.stamp.damaged) sample.frame.mark_damaged();
-  if (is_frame) FrameAccess::attach(sample.frame, core_.budget());
-  send(std::move(sample));
+  return (item.value.frame && !source_->live()) || outlet_.would_wait();
 }
 
 bool Runner::publish(SourceItem<Emitted> item) {
@@ -68,11 +33,11 @@ bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
   const auto captured = captured_of(item, now);
   const bool damaged = frame.damaged();
   const auto utc = utc_of(item, captured);
-  send({{seq, item.pts, captured, index_, damaged, std::move(item.path), utc},
-        std::move(frame),
-        std::move(item.value.value),
-        0,
-        index_});
+  outlet_.send({{seq, item.pts, captured, index_, damaged, std::move(item.path), utc},
+                std::move(frame),
+                std::move(item.value.value),
+                0,
+                index_});
   count_rate(now);
   return !context_.stop.stop_requested();
 }
@@ -109,27 +74,13 @@ bool Runner::admit() {
   auto& budget = *core_.budget();
   if (budget.has_room()) return true;
   if (!source_->live()) {
-    blocked_.store(true, std::memory_order_relaxed);
+    outlet_.set_blocked(true);
     const bool room = budget.wait_for_room();
-    blocked_.store(false, std::memory_order_relaxed);
+    outlet_.set_blocked(false);
     if (room) return true;
   }
   counters_.drop(NodeDropCause::Pool);
   return false;
-}
-
-void Runner::send(AnySample&& sample) {
-  tap_of(sample).offer(sample);
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    const auto& [inbox, edge, source] = outputs_[i];
-    // NOLINTNEXTLINE(bugprone-use-after-move): the last turn of the loop moves it
-    if (source >= 0 && source != sample.stamp.source) continue;
-    if (i + 1 == outputs_.size()) {
-      inbox->put(*edge, std::move(sample), blocked_);
-    } else {
-      inbox->put(*edge, AnySample(sample), blocked_);
-    }
-  }
 }
 
 }  // namespace freshframe::core

@@ -1,0 +1,102 @@
+"""What a node gives besides one result per sample, read from its class before it runs."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import functools
+import inspect
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _check
+from .._errors import GraphError
+from .nodes import Native, Node, Source
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Of one node.
+
+    Attributes:
+        gives_several: process(), on_time() or finish() is a generator function.
+        wake_every: Seconds between two calls of on_time(); None: it has none.
+        finishes: It has finish().
+    """
+
+    gives_several: bool = False
+    wake_every: float | None = None
+    finishes: bool = False
+
+
+_PLAIN = Contract()
+
+
+def contract_of(node: Any) -> Contract:
+    """The contract of a checked node."""
+    if isinstance(node, Native | Source):
+        return _PLAIN
+    if not isinstance(node, Node):
+        return Contract(gives_several=is_generator(node))
+    cls = type(node)
+    methods = [cls.process, *(method for method in (_own(cls, "on_time"), _own(cls, "finish")) if method)]
+    period = node.wake_every
+    return Contract(
+        any(is_generator(method) for method in methods),
+        None if period is None else _check.number(f"wake_every of {cls.__name__}", period),
+        _own(cls, "finish") is not None,
+    )
+
+
+def check_contract(node: Any, label: str) -> None:
+    """Refuses what could never run.
+
+    Raises:
+        GraphError: A clock without on_time(), on_time() without a clock, or a generator where none can be.
+    """
+    if not isinstance(node, Node):
+        _check_function(node, label)
+        return
+    cls = type(node)
+    if isinstance(node, Native):
+        return
+    if isinstance(node, Source):
+        if node.wake_every is not None or _own(cls, "on_time") or _own(cls, "finish"):
+            raise GraphError(f"{label!r} is a source: read() does what on_time() and finish() would do")
+        return
+    if node.wake_every is not None and not _own(cls, "on_time"):
+        raise GraphError(f"{label!r} has wake_every, but no method on_time(self, now)")
+    if node.wake_every is None and _own(cls, "on_time"):
+        raise GraphError(f"{label!r} has on_time(), but no wake_every: set it to a number of seconds")
+    for method in (cls.process, cls.process_batch, _own(cls, "on_time"), _own(cls, "finish")):
+        _check_function(method, label)
+    if is_generator(cls.process_batch):
+        raise GraphError(
+            f"process_batch() of {label!r} is a generator function: it returns a list with one result per "
+            "sample. Several results per sample need process(), without batch="
+        )
+
+
+def _check_function(function: Any, label: str) -> None:
+    calls = _calls(function)
+    if any(inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call) for call in calls):
+        raise GraphError(
+            f"{label!r} is a coroutine function: nodes run on threads. Use a plain function, or read "
+            "with `async for` outside the graph"
+        )
+
+
+def is_generator(function: Any) -> bool:
+    """Whether a call of it returns a generator."""
+    return any(inspect.isgeneratorfunction(each) for each in _calls(function))
+
+
+def _calls(function: Any) -> tuple[Any, ...]:
+    while isinstance(function, functools.partial):
+        function = function.func
+    return function, getattr(type(function), "__call__", None)  # noqa: B004
+
+
+def _own(cls: type[Node[Any, Any]], name: str) -> Any:
+    """The method of that name, unless it is the one of Node."""
+    method = getattr(cls, name)
+    return None if method is getattr(Node, name) else method

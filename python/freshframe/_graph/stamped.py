@@ -1,0 +1,68 @@
+"""Results that belong to an earlier sample than the one that is processed."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from .. import _check, _native
+from .._errors import OptionError, OptionTypeError
+
+if TYPE_CHECKING:
+    from .._native import Frame, Sample, Stamp
+
+T = TypeVar("T")
+
+
+class Stamped:
+    """What stamped() returns. The engine takes it apart."""
+
+    __slots__ = ("frame", "like", "value")
+
+    def __init__(self, value: Any, like: Sample[Any] | Stamp, frame: Frame | None) -> None:
+        """Called by stamped()."""
+        self.value = value
+        self.like = like
+        self.frame = frame
+
+    def __repr__(self) -> str:
+        """Value and origin."""
+        return f"stamped({self.value!r}, like={self.like!r})"
+
+
+def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) -> T:
+    """A result with the stamp of an earlier sample, for a node to yield or return.
+
+    The children get the value with that sample's ``seq``, ``pts``, ``captured`` and ``source``. Within a
+    source results must not go backwards: a node that delays results delays all of them. In on_time() and
+    finish() it puts a result into the stream of that sample.
+
+    Args:
+        value: The result. The engine sends it without the stamp, so for type checkers the call returns it.
+        like: A sample that this node got, or its ``sample.stamp``, which holds no frame.
+        frame: The frame that the children get with the value. Default: that of the sample, none for a stamp.
+
+    Raises:
+        OptionError: ``value`` is a frame, and ``frame`` is given.
+        OptionTypeError: ``like`` is neither a Sample nor a Stamp, or ``frame`` is not a Frame.
+
+    Example:
+        >>> import freshframe as ff
+        >>> class Later(ff.Node[float, float]):
+        ...     def open(self):
+        ...         self.before = None
+        ...
+        ...     def process(self, sample, /):
+        ...         if self.before is not None:
+        ...             yield ff.stamped(self.before.value, like=self.before)
+        ...         self.before = sample
+        >>> [sample.seq for sample in ff.run_node(Later(), [1.0, 2.0, 3.0])]
+        [0, 1]
+    """
+    if not isinstance(like, _native.Sample | _native.Stamp):
+        raise OptionTypeError(f"like must be a Sample or its stamp, got {_check.shown(like)}")
+    if frame is not None and not isinstance(frame, _native.Frame):
+        raise OptionTypeError(f"frame must be a Frame or None, got {_check.shown(frame)}")
+    if frame is not None and isinstance(value, _native.Frame):
+        raise OptionError("the value is a frame: leave frame= out")
+    return cast("T", Stamped(value, like, frame))

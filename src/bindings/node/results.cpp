@@ -1,0 +1,113 @@
+// The results of one call of a Python node: a plain value, or those of a generator, which leave while it runs.
+// SPDX-License-Identifier: Apache-2.0
+#include <chrono>
+#include <optional>
+#include <utility>
+
+#include "bindings/border/classes.hpp"
+#include "bindings/border/made_once.hpp"
+#include "bindings/node/loop.hpp"
+
+namespace freshframe::python {
+namespace {
+
+PyObject* make_on_time_name() {
+  return PyUnicode_InternFromString("on_time");
+}
+
+bool send(core::Runner& runner, AnySample* output) {
+  runner.outlet().send(std::move(*output));
+  return true;
+}
+
+// With the GIL held, when that does not have to wait (see Note [The length of a turn]).
+void send_now(gil::Held& held, Loop& loop, AnySample& output) {
+  auto& outlet = loop.runner.outlet();
+  if (loop.turn.has_time() && !outlet.would_wait()) {
+    outlet.send(std::move(output));
+    return;
+  }
+  loop.runner.pause_work();
+  without_gil<&send>(held, loop, &output);
+  loop.runner.resume_work();
+  gil::DeferredFree::instance().drain(held);
+}
+
+bool check_returned(PyObject* value) {
+  const bool is_none = value == Py_None;
+  if (!is_none) {
+    PyErr_Format(classes().option_type_error,
+                 "a generator gives its results with yield; at its end it returned %R, which would be lost",
+                 value);
+  }
+  Py_DECREF(value);
+  return is_none;
+}
+
+// Runs the generator to its end, or until a stop that came after `may_stop`. False: with an exception set.
+bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& from, bool may_stop) {
+  while (true) {
+    PyObject* item = nullptr;
+    const auto state = PyIter_Send(generator, Py_None, &item);
+    leave_forked_child(loop, from);
+    if (state == PYGEN_ERROR) return false;
+    if (state == PYGEN_RETURN) return check_returned(item);
+    std::optional<AnySample> output;
+    const bool is_valid = output_of(held, loop, item, from, output);
+    Py_DECREF(item);
+    if (!is_valid) return false;
+    if (output) send_now(held, loop, *output);
+    if (may_stop && loop.runner.context().stop.stop_requested()) return true;
+  }
+}
+
+}  // namespace
+
+bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, bool is_sample,
+                 std::optional<AnySample>& output) {
+  const auto failed_on = is_sample ? &from : nullptr;
+  if (result == nullptr) return fail(held, loop, failed_on);
+  if (!loop.runner.gives_several() || !PyGen_CheckExact(result)) {
+    const bool is_valid = output_of(held, loop, result, from, output);
+    Py_DECREF(result);
+    return is_valid || fail(held, loop, failed_on);
+  }
+  // A sample that came after the stop, for its events, is processed to the end.
+  const bool may_stop = is_sample && !loop.runner.context().stop.stop_requested();
+  bool goes_on = run_generator(held, loop, result, from, may_stop) || fail(held, loop, failed_on);
+  // Its `finally` clauses run here and now, not where the last reference is dropped.
+  PyObject* const closed = PyObject_CallMethod(result, "close", nullptr);
+  leave_forked_child(loop, from);
+  if (closed == nullptr) goes_on = fail(held, loop, failed_on) && goes_on;
+  Py_XDECREF(closed);
+  Py_DECREF(result);
+  return goes_on;
+}
+
+bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output) {
+  loop.runner.begin_work();
+  const std::chrono::duration<double> now = loop.runner.context().clock.now().time_since_epoch();
+  PyObject* const given = PyFloat_FromDouble(now.count());
+  PyObject* const result = given == nullptr
+                               ? nullptr
+                               : PyObject_CallMethodOneArg(loop.node, made_once<&make_on_time_name>(), given);
+  Py_XDECREF(given);
+  leave_forked_child(loop, tick);
+  const bool goes_on = take_result(held, loop, result, tick, true, output);
+  loop.runner.end_tick();
+  return goes_on;
+}
+
+void run_finish(gil::Held& held, Loop& loop) {
+  auto last = loop.runner.begin_last();
+  if (!last) return;
+  loop.runner.begin_work();
+  PyObject* const result = PyObject_CallMethod(loop.node, "finish", nullptr);
+  leave_forked_child(loop, *last);
+  std::optional<AnySample> output;
+  take_result(held, loop, result, *last, false, output);
+  if (output) send_now(held, loop, *output);
+  loop.runner.end_tick();
+}
+
+}  // namespace freshframe::python

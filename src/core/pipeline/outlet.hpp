@@ -1,0 +1,99 @@
+// A node's way out: a result gets its stamp here, and goes to every child.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+#include "freshframe/sample.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "core/edge/inbox.hpp"
+#include "core/frame/frame_budget.hpp"
+#include "core/look/picture_tap.hpp"
+
+namespace freshframe::core {
+
+/// One for each node, in whatever home it runs. One thread at a time sends. blocked() and the taps: any
+/// thread.
+///
+/// Note [Order within a source]
+/// The results of a node have one order within a source: by (seq, part). A result usually has the stamp of the
+/// sample that it was made of, so their order is that of the samples. `part` numbers the results of one seq,
+/// where a node gives several. A plain result keeps the part of its sample. A result with the stamp of an
+/// earlier sample (Emitted::like) is refused when a later one has left already: a child could not tell which
+/// of the two is newer.
+class Outlet {
+ public:
+  /// `gives_several`: NodeBase::gives_several().
+  Outlet(int node, bool gives_several, std::shared_ptr<FrameBudget> budget)
+      : node_(node), gives_several_(gives_several), budget_(std::move(budget)) {}
+  Outlet(const Outlet&) = delete;
+  Outlet& operator=(const Outlet&) = delete;
+
+  // ---- wiring, before the threads start
+  /// `source`: the only one whose samples go there; -1: all do.
+  void connect(Inbox& inbox, EdgeRef edge, int source) {
+    outputs_.push_back({&inbox, std::move(edge), source});
+  }
+  /// The sources whose samples the node sends, in ascending order.
+  void set_sources(std::shared_ptr<const std::vector<int>> sources);
+  [[nodiscard]] const std::vector<int>& sources() const noexcept { return *sources_; }
+  /// A tap for each of sources(); there is one at least.
+  [[nodiscard]] PictureTap& tap(std::size_t source) noexcept { return taps_[source]; }
+
+  // ---- the node's thread
+  /// The sample that a result of `from` becomes. Throws Error when its stamp is not of this node's sources,
+  /// or goes backwards.
+  AnySample stamped(Emitted result, const AnySample& from);
+  /// Sends a sample to the children. Waits on full blocking edges.
+  void send(AnySample&& sample);
+  /// Both. Costs next to nothing while nobody gets the result.
+  void emit(Emitted result, const AnySample& from);
+  /// Whether send() would wait. No stays true until this thread's next send().
+  [[nodiscard]] bool would_wait() const;
+  /// The seq of the next sample of the node's own stream.
+  [[nodiscard]] std::int64_t next_own_seq() const { return places_[place_of(node_)].seq + 1; }
+  /// Last results follow: recorders take them after a stop, too.
+  void begin_last() noexcept { is_last_ = true; }
+  /// Ends the edges.
+  void end();
+  /// Tells the children that nothing more comes of a source.
+  void end(const GoneSource& gone);
+
+  /// The thread waits for room, on an edge or in the budget of frames.
+  [[nodiscard]] bool blocked() const noexcept { return blocked_.load(std::memory_order_relaxed); }
+  void set_blocked(bool blocked) noexcept { blocked_.store(blocked, std::memory_order_relaxed); }
+
+ private:
+  struct Output {
+    Inbox* inbox;
+    EdgeRef edge;
+    int source;
+  };
+  /// Where the results of one source have got to.
+  struct Place {
+    std::int64_t seq = -1;
+    int part = 0;
+  };
+
+  [[nodiscard]] bool anyone_looks() const noexcept;
+  /// The index of a source in sources(), or of the place after it.
+  [[nodiscard]] std::size_t place_of(int source) const noexcept;
+  void check(const Stamp& stamp) const;
+
+  const int node_;
+  const bool gives_several_;
+  const std::shared_ptr<FrameBudget> budget_;
+  std::vector<Output> outputs_;
+  std::shared_ptr<const std::vector<int>> sources_ = std::make_shared<const std::vector<int>>();
+  std::vector<PictureTap> taps_{1};
+  std::vector<Place> places_{1};  // of each source; the sending thread's
+  bool is_last_ = false;          // the sending thread's
+  std::atomic<bool> blocked_{false};
+};
+
+}  // namespace freshframe::core

@@ -1,0 +1,119 @@
+// Nodes of several results, with a clock or with last results: what a runner does besides one result per sample.
+// SPDX-License-Identifier: Apache-2.0
+#include <utility>
+
+#include "core/pipeline/own_counter.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/runner.hpp"
+#include <cxxabi.h>
+
+namespace freshframe::core {
+
+// A call's wait for its children is no work.
+class Runner::Results final : public AnyOut {
+ public:
+  Results(Runner& runner, const AnySample& from) : runner_(runner), from_(from) {}
+  Results(const Results&) = delete;
+  Results& operator=(const Results&) = delete;
+  ~Results() = default;
+
+  bool emit(Emitted result) override {
+    auto sample = runner_.outlet_.stamped(std::move(result), from_);
+    const bool waits = runner_.outlet_.would_wait();
+    if (waits) runner_.pause_work();
+    runner_.outlet_.send(std::move(sample));
+    if (waits) runner_.resume_work();
+    return !runner_.context_.stop.stop_requested();
+  }
+
+ private:
+  Runner& runner_;
+  const AnySample& from_;
+};
+
+bool Runner::begin_stream() {
+  if (!has_own_stream_) return true;
+  const auto start = core_.wait_for_start();
+  if (!start) return false;
+  start_ = *start;
+  if (wake_every_) ticks_.emplace(start_, to_duration(*wake_every_));
+  return true;
+}
+
+bool Runner::process_several(const AnySample& sample) {
+  begin_work(inbox_.taken_at());
+  Results results(*this, sample);
+  try {
+    expect_no_lock();
+    node_->process_out_any(sample, results, context_);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    end_work();
+    return fail_now(&sample);
+  }
+  end_work();
+  return true;
+}
+
+TimePoint Runner::next_wake() const {
+  return ticks_ && !context_.stop.stop_requested() ? ticks_->next() : TimePoint::max();
+}
+
+bool Runner::take_tick(AnySample& sample) {
+  if (!ticks_ || context_.stop.stop_requested()) return false;
+  const auto tick = ticks_->take(core_.clock()->now());
+  if (!tick) return false;
+  add(ticks_called_, 1);
+  add(ticks_missed_, tick->missed);
+  sample = own_sample(tick->at);
+  return true;
+}
+
+AnySample Runner::own_sample(TimePoint at) const {
+  AnySample sample;
+  sample.stamp = {outlet_.next_own_seq(), Seconds(at - start_).count(), at, index_};
+  sample.stamp.utc = {.seconds = core_.clock()->unix_time(at), .error = 0, .from = UtcFrom::Arrival};
+  sample.node = index_;
+  return sample;
+}
+
+bool Runner::on_time(const AnySample& tick) {
+  begin_work();
+  Results results(*this, tick);
+  try {
+    expect_no_lock();
+    node_->on_time_any(work_began_, results, context_);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    end_tick();
+    return fail_now(&tick);
+  }
+  end_tick();
+  return true;
+}
+
+std::optional<AnySample> Runner::begin_last() {
+  if (!node_->finishes() || core_.failure().due()) return std::nullopt;
+  outlet_.begin_last();
+  return own_sample(core_.clock()->now());
+}
+
+void Runner::finish_step() {
+  const auto last = begin_last();
+  if (!last) return;
+  begin_work();
+  Results results(*this, *last);
+  try {
+    expect_no_lock();
+    node_->finish_any(results, context_);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    fail_now(nullptr);
+  }
+  end_tick();
+}
+
+}  // namespace freshframe::core

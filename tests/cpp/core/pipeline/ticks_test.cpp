@@ -1,0 +1,413 @@
+// Nodes with a clock, and last results.
+// SPDX-License-Identifier: Apache-2.0
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <limits>
+#include <memory>
+#include <optional>
+#include <random>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline/tick_grid.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using namespace std::chrono_literals;
+
+struct ClockHooks {
+  Seconds period{1};
+  std::function<std::optional<int>(const Sample<int>&, const Context&)> process = {};
+  std::function<void(TimePoint, Out<int>&, const Context&)> on_time = {};
+  std::function<void(Out<int>&)> finish = {};
+  std::function<void()> close = {};
+};
+
+// Counts its samples; each tick gives the number since the one before, and the end gives the rest.
+class Clocked final : public Finishing<Ticking<Node<int, int>>> {
+ public:
+  explicit Clocked(ClockHooks hooks) : hooks_(std::move(hooks)) {}
+  [[nodiscard]] std::string default_name() const override { return "clocked"; }
+  [[nodiscard]] std::optional<Seconds> wake_every() const override { return hooks_.period; }
+  std::optional<int> process(const Sample<int>& sample, const Context& context) override {
+    ++count_;
+    return hooks_.process ? hooks_.process(sample, context) : std::nullopt;
+  }
+  void on_time(TimePoint now, Out<int>& out, const Context& context) override {
+    if (hooks_.on_time) return hooks_.on_time(now, out, context);
+    out(std::exchange(count_, 0));
+  }
+  void finish(Out<int>& out, const Context& /*context*/) override {
+    if (hooks_.finish) return hooks_.finish(out);
+    out(100 + count_);
+  }
+  void close() override {
+    if (hooks_.close) hooks_.close();
+  }
+
+ private:
+  ClockHooks hooks_;
+  int count_ = 0;
+};
+
+std::unique_ptr<Clocked> clocked(ClockHooks hooks = {}) {
+  return std::make_unique<Clocked>(std::move(hooks));
+}
+
+std::vector<int> values(const std::vector<Sample<int>>& samples) {
+  std::vector<int> result;
+  for (const auto& sample : samples) result.push_back(sample.value);
+  return result;
+}
+
+TEST(TickGrid, TakesTheLatestTickThatIsDueAndCountsTheOthers) {
+  core::TickGrid grid(TimePoint(100s), 10s);
+  EXPECT_FALSE(grid.take(TimePoint(109s)));
+  EXPECT_EQ(grid.next(), TimePoint(110s));
+  auto tick = grid.take(TimePoint(110s));
+  ASSERT_TRUE(tick);
+  EXPECT_EQ(tick->at, TimePoint(110s));
+  EXPECT_EQ(tick->missed, 0U);
+  EXPECT_FALSE(grid.take(TimePoint(119s)));
+  tick = grid.take(TimePoint(145s));
+  ASSERT_TRUE(tick);
+  EXPECT_EQ(tick->at, TimePoint(140s));
+  EXPECT_EQ(tick->missed, 2U);
+  EXPECT_EQ(grid.next(), TimePoint(150s));
+}
+
+TEST(TickGrid, LosesNoneUnderRandomSteps) {
+  for (unsigned seed = 0; seed < 200; ++seed) {
+    std::mt19937 random(seed);
+    const auto period = TimePoint::duration(std::uniform_int_distribution<std::int64_t>(1, 1000)(random));
+    const TimePoint start(
+        TimePoint::duration(std::uniform_int_distribution<std::int64_t>(0, 1 << 20)(random)));
+    core::TickGrid grid(start, period);
+    auto now = start;
+    std::uint64_t counted = 0;
+    for (int step = 0; step < 100; ++step) {
+      now += TimePoint::duration(std::uniform_int_distribution<std::int64_t>(0, 3000)(random));
+      if (const auto tick = grid.take(now)) {
+        counted += 1 + tick->missed;
+        EXPECT_LE(tick->at, now);
+        EXPECT_LT(now - tick->at, period);
+      }
+      EXPECT_EQ(counted, static_cast<std::uint64_t>((now - start) / period));
+      EXPECT_GT(grid.next(), now);
+    }
+  }
+}
+
+TEST(Ticks, GiveAStreamOfTheNodesOwnAlsoBeforeTheFirstSample) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  clock->advance(Seconds(1000));
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(clock);
+  const auto node = pipeline.add(clocked(), pipeline.add(feed_source(feed, Kind::Live)), {.queue = Queue{8}});
+  pipeline.add(collect_into<int>(seen), node, {.max_age = 0.5});
+  pipeline.start();
+  clock->wait_for_sleepers(1);
+  clock->advance(Seconds(1));
+  seen.wait_for(1);
+  feed.push_and_settle(5);
+  feed.push_and_settle(5);
+  wait_until([&] { return node_of(pipeline, "clocked").processed == 2; });
+  clock->wait_for_sleepers(1);
+  clock->advance(Seconds(1));
+  seen.wait_for(2);
+  const auto all = seen.all();
+  EXPECT_EQ(values(all), (std::vector{0, 2}));
+  EXPECT_EQ(all[0].stamp.seq, 0);
+  EXPECT_EQ(all[1].stamp.seq, 1);
+  EXPECT_DOUBLE_EQ(all[1].stamp.pts, 2);
+  EXPECT_EQ(all[1].stamp.captured, TimePoint(1002s));
+  EXPECT_EQ(all[1].stamp.source, node.node);
+  EXPECT_EQ(node_of(pipeline, "clocked").ticks, 2U);
+  EXPECT_EQ(node_of(pipeline, "clocked").processed, 2U);
+}
+
+TEST(Ticks, AfterAnHourOfSilenceAreFresh) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(clock);
+  const auto node =
+      pipeline.add(clocked({.period = Seconds(10)}), pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.add(collect_into<int>(seen), node, {.name = "alarm", .max_age = 1});
+  pipeline.start();
+  clock->wait_for_sleepers(1);
+  clock->advance(Seconds(3600));
+  seen.wait_for(1);
+  EXPECT_EQ(seen.all().front().stamp.captured, TimePoint(3600s));
+  EXPECT_EQ(drops_of(edge_of(pipeline, "clocked", "alarm"), DropCause::Stale), 0U);
+  EXPECT_EQ(node_of(pipeline, "clocked").ticks_missed, 359U);
+}
+
+TEST(Ticks, ComeBelowAParentThatNeverPauses) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  std::atomic<int> ticks{0};
+  CheckedPipeline pipeline(clock);
+  const auto source = pipeline.add(count_source(1'000'000'000));
+  const auto node = pipeline.add(clocked({.process =
+                                              [&](const Sample<int>& sample, const Context&) {
+                                                if (sample.value % 100 == 0) clock->advance(Seconds(1));
+                                                return std::optional<int>();
+                                              },
+                                          .on_time = [&](TimePoint, Out<int>&, const Context&) { ++ticks; }}),
+                                 source);
+  auto reader = pipeline.reader(node);
+  pipeline.start();
+  wait_until([&] { return ticks >= 20; });
+  pipeline.stop();
+  const auto stats = node_of(pipeline, "clocked");
+  EXPECT_EQ(stats.ticks_missed, 0U);
+  EXPECT_GE(stats.processed / 100 + 2, stats.ticks);
+}
+
+TEST(Ticks, ThatComeDueInACallAreLateAndMissedOnesAreCounted) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  Gate gate;
+  std::vector<TimePoint> at;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(clock);
+  const auto node = pipeline.add(clocked({.process =
+                                              [&](const Sample<int>&, const Context& context) {
+                                                gate.pass(context);
+                                                return std::optional<int>();
+                                              }}),
+                                 pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.add(collect_into<int>(seen), node);
+  pipeline.start();
+  feed.push(1);
+  gate.wait_entered(1);
+  clock->advance(Seconds(3.5));
+  gate.permit();
+  seen.wait_for(1);
+  EXPECT_EQ(seen.all().front().stamp.captured, TimePoint(3s));
+  const auto stats = node_of(pipeline, "clocked");
+  EXPECT_EQ(stats.ticks, 1U);
+  EXPECT_EQ(stats.ticks_missed, 2U);
+}
+
+TEST(Ticks, AreAsManyAsTheGridUnderRandomSteps) {
+  for (unsigned seed = 0; seed < 20; ++seed) {
+    std::mt19937 random(seed);
+    const auto clock = std::make_shared<SimulatedClock>();
+    Feed<int> feed;
+    CheckedPipeline pipeline(clock);
+    const auto node = pipeline.add(clocked({.on_time = [](TimePoint, Out<int>&, const Context&) {}}),
+                                   pipeline.add(feed_source(feed, Kind::Live)));
+    auto reader = pipeline.reader(node);
+    pipeline.start();
+    double passed = 0;
+    for (int step = 0; step < 30; ++step) {
+      if (random() % 2 == 0) feed.push_and_settle(step);
+      const double by = std::uniform_int_distribution<int>(0, 300)(random) / 128.0;
+      clock->advance(Seconds(by));
+      passed += by;
+    }
+    wait_until([&] {
+      const auto stats = node_of(pipeline, "clocked");
+      return stats.ticks + stats.ticks_missed == static_cast<std::uint64_t>(passed);
+    });
+  }
+}
+
+TEST(Ticks, FailInOnTime) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  for (const auto on_error : {OnError::Stop, OnError::Skip}) {
+    Feed<int> feed;
+    CheckedPipeline pipeline(clock);
+    const auto node = pipeline.add(
+        clocked({.on_time = [](TimePoint, Out<int>&, const Context&) { throw std::runtime_error("late"); }}),
+        pipeline.add(feed_source(feed, Kind::Live)), {.on_error = on_error});
+    auto reader = pipeline.reader(node);
+    pipeline.start();
+    clock->wait_for_sleepers(1);
+    clock->advance(Seconds(1));
+    if (on_error == OnError::Skip) {
+      wait_until([&] { return node_of(pipeline, "clocked").errors == 1; });
+      clock->wait_for_sleepers(1);
+      clock->advance(Seconds(1));
+      wait_until([&] { return node_of(pipeline, "clocked").errors == 2; });
+      EXPECT_EQ(node_of(pipeline, "clocked").dropped, 0U);
+    } else {
+      const auto message = message_of<NodeError>([&] { pipeline.wait(); });
+      EXPECT_EQ(message, "node 'clocked' failed in on_time(): late");
+    }
+  }
+}
+
+TEST(Ticks, OfANodeWithABatchComeWhileItGathers) {
+  class Batched final : public Ticking<BatchNode<int, int>> {
+   public:
+    [[nodiscard]] std::optional<Seconds> wake_every() const override { return Seconds(1); }
+    std::vector<std::optional<int>> process_batch(std::span<const Sample<int>> samples,
+                                                  const Context& /*context*/) override {
+      return std::vector<std::optional<int>>(samples.size(), static_cast<int>(samples.size()));
+    }
+    void on_time(TimePoint /*now*/, Out<int>& out, const Context& /*context*/) override { out(-1); }
+  };
+  const auto clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(clock);
+  const auto node = pipeline.add(std::make_unique<Batched>(), pipeline.add(feed_source(feed, Kind::Live)),
+                                 {.queue = Queue{8}, .batch = Batch{4, 2.5}});
+  pipeline.add(collect_into<int>(seen), node, {.queue = Queue{8}});
+  pipeline.start();
+  feed.push_and_settle(1);
+  clock->wait_for_sleepers(1);  // it gathers until 2.5
+  clock->advance(Seconds(1));
+  seen.wait_for(1);
+  clock->wait_for_sleepers(1);
+  clock->advance(Seconds(1));
+  seen.wait_for(2);
+  clock->wait_for_sleepers(1);
+  clock->advance(Seconds(0.5));
+  seen.wait_for(3);
+  EXPECT_EQ(values(seen.all()), (std::vector{-1, -1, 1}));
+}
+
+TEST(Ticks, NeedAPeriodBetweenZeroAndADay) {
+  for (const double wrong : {0.0, -1.0, 86'401.0, 1e-12, std::numeric_limits<double>::quiet_NaN(),
+                             std::numeric_limits<double>::infinity()}) {
+    CheckedPipeline pipeline;
+    const auto source = pipeline.add(count_source(1));
+    const auto message =
+        message_of<OptionError>([&] { pipeline.add(clocked({.period = Seconds(wrong)}), source); });
+    EXPECT_TRUE(contains(message, "wake_every of 'clocked' must be")) << message;
+  }
+}
+
+TEST(OwnStream, HasANameThatIsUnique) {
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(1), {.name = "camera"});
+  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.source = "camera"}); }),
+                       "the name 'camera' is taken"));
+  EXPECT_TRUE(
+      contains(message_of<GraphError>([&] { pipeline.add(pass_on<int>(), source, {.source = "other"}); }),
+               "it begins no stream"));
+  pipeline.add(clocked(), source, {.source = "counts"});
+  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.name = "counts"}); }),
+                       "the name 'counts' is taken"));
+  pipeline.run();
+}
+
+TEST(OwnStream, IsASourceForPortsBelow) {
+  Seen<Sample<int>> own;
+  Seen<Sample<int>> others;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(3));
+  const auto node =
+      pipeline.add(clocked({.process = [](const Sample<int>& sample,
+                                          const Context&) { return std::optional<int>(sample.value); }}),
+                   source);
+  const auto below = pipeline.add(pass_on<int>(), node);
+  pipeline.add(collect_into<int>(own), below.of(node));
+  pipeline.add(collect_into<int>(others), below.of(source));
+  EXPECT_TRUE(pipeline.run().complete);
+  EXPECT_EQ(values(own.all()), (std::vector{103}));
+  EXPECT_EQ(values(others.all()), (std::vector{0, 1, 2}));
+}
+
+TEST(Finish, ComesOnceAfterTheLastSampleAndBeforeClose) {
+  std::vector<std::string> calls;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto node = pipeline.add(clocked({.process =
+                                              [&](const Sample<int>&, const Context&) {
+                                                calls.emplace_back("process");
+                                                return std::optional<int>();
+                                              },
+                                          .finish =
+                                              [&](Out<int>& out) {
+                                                calls.emplace_back("finish");
+                                                out(1);
+                                                out(2);
+                                              },
+                                          .close = [&] { calls.emplace_back("close"); }}),
+                                 pipeline.add(count_source(2)));
+  pipeline.add(collect_into<int>(seen), node);
+  EXPECT_TRUE(pipeline.run().complete);
+  EXPECT_EQ(calls, (std::vector<std::string>{"process", "process", "finish", "close"}));
+  EXPECT_EQ(values(seen.all()), (std::vector{1, 2}));
+  EXPECT_EQ(seen.all()[1].stamp.part, 1);
+}
+
+/// A recorder that keeps what it writes.
+class Recorder final : public Node<int, Nothing> {
+ public:
+  explicit Recorder(Seen<Sample<int>>& seen) : seen_(seen) {}
+  [[nodiscard]] std::string default_name() const override { return "recorder"; }
+  [[nodiscard]] bool is_recorder() const override { return true; }
+  std::optional<Nothing> process(const Sample<int>& sample, const Context& /*context*/) override {
+    seen_.add(sample);
+    return std::nullopt;
+  }
+
+ private:
+  Seen<Sample<int>>& seen_;
+};
+
+TEST(Finish, ReachesTheRecordersDirectlyBelowAfterAStop) {
+  for (const auto& queue :
+       std::vector<std::optional<Queue>>{std::nullopt, kLossless, Queue{1, WhenFull::Block}}) {
+    Feed<int> feed;
+    Seen<Sample<int>> written;
+    Seen<Sample<int>> seen;
+    CheckedPipeline pipeline;
+    const auto node = pipeline.add(clocked({.finish =
+                                                [](Out<int>& out) {
+                                                  for (int i = 0; i < 20; ++i) out(i);
+                                                }}),
+                                   pipeline.add(feed_source(feed, Kind::Live)));
+    pipeline.add(std::make_unique<Recorder>(written), node, {.queue = queue});
+    pipeline.add(collect_into<int>(seen), node, {.name = "other"});
+    pipeline.start();
+    feed.push_and_settle(1);
+    pipeline.stop();
+    EXPECT_EQ(written.all().size(), 20U);
+    EXPECT_EQ(drops_of(edge_of(pipeline, "clocked", "other"), DropCause::Stop), 20U);
+  }
+}
+
+TEST(Finish, DoesNotComeAfterAFailure) {
+  std::atomic<int> finished{0};
+  CheckedPipeline pipeline;
+  const auto node =
+      pipeline.add(clocked({.process = [](const Sample<int>&, const Context&) -> std::optional<int> {
+                              throw std::runtime_error("broken");
+                            },
+                            .finish = [&](Out<int>& /*out*/) { ++finished; }}),
+                   pipeline.add(count_source(3)));
+  auto reader = pipeline.reader(node);
+  EXPECT_THROW(pipeline.run(), NodeError);
+  pipeline.stop();
+  EXPECT_EQ(finished, 0);
+}
+
+TEST(Finish, AStopHoldsARecorderNoLongerThanItsParents) {
+  Feed<int> feed;
+  Seen<Sample<int>> written;
+  const auto clock = std::make_shared<SimulatedClock>();  // stands still: a drain would never end
+  CheckedPipeline pipeline(clock);
+  const auto node = pipeline.add(clocked(), pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.add(std::make_unique<Recorder>(written), node);
+  pipeline.start();
+  pipeline.stop();
+  EXPECT_EQ(values(written.all()), (std::vector{100}));
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,412 @@
+"""Generators as nodes: several results per sample, delayed results, stops and exceptions in between."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import csv
+import functools
+import json
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Collect, Count, Gate, Pictures, Push, Ticker, check_books, edge, picture, run_node, until
+
+import freshframe as ff
+
+
+def twice(value: int) -> Iterator[int]:
+    yield 2 * value
+    yield 2 * value + 1
+
+
+class Tiles(ff.Node[int, tuple[int, int]]):
+    """Four results per sample."""
+
+    def process(self, sample: ff.Sample[int], /) -> Iterator[tuple[int, int]]:
+        for tile in range(4):
+            yield sample.value, tile
+
+
+def places(samples: list[ff.Sample[Any]]) -> list[tuple[int, int]]:
+    return [(sample.seq, sample.part) for sample in samples]
+
+
+def test_a_generator_function_gives_any_number_of_results() -> None:
+    samples = run_node(twice, [5, 7])
+    assert [sample.value for sample in samples] == [10, 11, 14, 15]
+    assert places(samples) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+
+
+def test_a_generator_method_gets_the_sample_and_may_give_nothing() -> None:
+    class Some(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> Iterator[int | None]:
+            for number in range(sample.value):
+                yield number if number != 1 else None
+
+    samples = run_node(Some(), [0, 3, 1])
+    assert [sample.value for sample in samples] == [0, 2, 0]
+    assert places(samples) == [(1, 0), (1, 1), (2, 0)]
+
+
+def test_a_partial_of_a_generator_function_is_one() -> None:
+    def times(factor: int, value: int) -> Iterator[int]:
+        yield factor * value
+
+    assert [s.value for s in run_node(functools.partial(times, 3), [2])] == [6]
+
+
+def test_a_plain_result_has_part_0() -> None:
+    assert places(run_node(lambda value: value, [1, 2])) == [(0, 0), (1, 0)]
+
+
+def test_ten_thousand_results_of_one_sample_all_arrive() -> None:
+    def many(value: int) -> Iterator[int]:
+        yield from range(value)
+
+    assert [s.value for s in run_node(many, [10_000])] == list(range(10_000))
+
+
+def test_the_results_of_frames_have_their_frame_and_may_be_frames() -> None:
+    def halves(frame: ff.Frame) -> Iterator[ff.Frame]:
+        for top in (0, 24):
+            yield ff.Frame.from_array(frame.luma[top : top + 24].copy(), "gray")
+
+    pipeline = ff.Pipeline()
+    pictures = pipeline.add(Pictures(3))
+    frames = pipeline.reader(pipeline.add(halves, pictures))
+    means = pipeline.reader(pipeline.add(Marks(), pictures))
+    with pipeline:
+        samples = list(frames)
+        seen = [(s.value.height, int(s.value.luma[0, 0])) for s in samples]
+        assert seen == [(24, n // 2) for n in range(6)]
+        assert [s.frame.width for s in means if s.frame] == [64] * 6
+
+
+class Marks(ff.Node[ff.Frame, int]):
+    def process(self, sample: ff.Sample[ff.Frame], /) -> Iterator[int]:
+        yield 1
+        yield 2
+
+
+# --- queues -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "queue",
+    [None, ff.LATEST, ff.NEXT, ff.LOSSLESS],
+    ids=["default", "latest", "next", "lossless"],
+)
+def test_the_results_of_a_sample_reach_a_slow_child_together_unless_it_has_asked_for_less(
+    queue: ff.Queue | None,
+) -> None:
+    seen: defaultdict[int, list[int]] = defaultdict(list)
+
+    class Slow(ff.Node[tuple[int, int], None]):
+        def process(self, sample: ff.Sample[tuple[int, int]], /) -> None:
+            number, tile = sample.value
+            seen[number].append(tile)
+            time.sleep(0.02)
+
+    pipeline = ff.Pipeline()
+    tiles = pipeline.add(Tiles(), pipeline.add(Ticker(0.01), name="camera"), name="tiles")
+    pipeline.add(Slow(), tiles, name="slow", queue=queue)
+    with pipeline:
+        until(lambda: sum(map(len, seen.values())) >= 20, "20 tiles")
+        text = str(pipeline)
+    by_name = queue in (ff.LATEST, ff.NEXT)
+    assert ("may drop some of the results that 'tiles' gives of one sample" in text) == by_name
+    whole = [n for n, tiles in sorted(seen.items())[:-3] if tiles == [0, 1, 2, 3]]
+    if by_name:
+        assert not whole
+        assert edge(pipeline, "slow").dropped
+    else:
+        assert len(whole) >= 2
+        assert whole == sorted(seen)[:-3]
+        assert edge(pipeline, "slow").drops.keys() <= {"stop"}
+        assert edge(pipeline, "tiles").drops["queue_full"]  # pictures are dropped whole, above
+    check_books(pipeline)
+
+
+def test_latest_below_a_generator_names_the_cure() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(twice, pipeline.add(Ticker()), name="tiles"))
+    text = r"'tiles' gives several .* use poll\(\), get\(\) or a loop, or queue=LATEST"
+    with pipeline, pytest.raises(ff.GraphError, match=text):
+        reader.latest()
+
+
+def test_a_recorder_writes_the_parts(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    port = pipeline.add(twice, pipeline.add(Count(2)))
+    pipeline.add(ff.JsonLines(tmp_path / "a.jsonl"), port)
+    pipeline.add(ff.Csv(tmp_path / "a.csv"), port)
+    pipeline.run()
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    written = [(line["seq"], line["part"], line["value"]) for line in lines]
+    assert written == [(0, 0, 0), (0, 1, 1), (1, 0, 2), (1, 1, 3)]
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    assert [(row["seq"], row["part"]) for row in rows] == [("0", "0"), ("0", "1"), ("1", "0"), ("1", "1")]
+
+
+def test_without_a_generator_no_part_is_written(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.JsonLines(tmp_path / "a.jsonl"), pipeline.add(Count(1)))
+    pipeline.run()
+    assert "part" not in json.loads((tmp_path / "a.jsonl").read_text())
+
+
+def test_a_box_tracker_keeps_its_ids_below_tiles() -> None:
+    def boxes(frame: ff.Frame) -> Iterator[ff.Detections]:
+        for i in range(4):
+            xyxy = np.array([[10 + 300 * i, 10, 60 + 300 * i, 60]], np.float32)
+            yield ff.Detections(xyxy, np.array([0.9], np.float32), np.array([0], np.int32))
+
+    pipeline = ff.Pipeline()
+    tracks = pipeline.reader(pipeline.add(ff.BoxTracker(), pipeline.add(boxes, pipeline.add(Pictures(30)))))
+    ids: set[int] = set()
+    with pipeline:
+        for sample in tracks:
+            if sample.value.tracker_id is not None:
+                ids.update(sample.value.tracker_id.tolist())
+    assert len(ids) == 4
+
+
+# --- exceptions ---------------------------------------------------------------------------------------------
+
+
+def test_results_before_an_exception_are_delivered_and_the_sample_is_an_error() -> None:
+    def breaks(value: int) -> Iterator[int]:
+        yield value
+        if value == 1:
+            raise ValueError("odd")
+        yield value
+
+    source = Push(live=False)
+    source.push(0, 1, 2)
+    source.end()
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(breaks, pipeline.add(source), on_error="skip", name="breaks"))
+    with pipeline:
+        assert [s.value for s in reader] == [0, 0, 1, 2, 2]
+    stats = pipeline.stats().nodes["breaks"]
+    assert (stats.processed, stats.drops) == (3, {"error": 1})
+
+
+def test_an_invalid_result_closes_the_generator_at_once() -> None:
+    closed: list[int] = []
+
+    class Later(ff.Node[int, int]):
+        first: ff.Stamp
+
+        def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
+            try:
+                if sample.seq == 0:
+                    self.first = sample.stamp
+                yield 2
+                if sample.seq == 1:
+                    yield ff.stamped(3, like=self.first)
+                yield 4
+            finally:
+                closed.append(threading.get_ident())
+
+    with pytest.raises(ff.NodeError, match="the stamp of sample 0 after one of sample 1") as raised:
+        run_node(Later(), [0, 1])
+    assert raised.value.seq == 1
+    assert len(set(closed)) == 1
+    assert threading.get_ident() not in closed
+
+
+def test_an_exception_of_finally_is_the_nodes_error() -> None:
+    def bad(value: int) -> Iterator[int]:
+        try:
+            yield value
+        finally:
+            raise ValueError("in finally")
+
+    with pytest.raises(ff.NodeError, match="in finally"):
+        run_node(bad, [1])
+
+
+def test_a_yield_in_finally_is_an_error_and_no_hang() -> None:
+    gate = Gate()
+
+    def bad(value: int) -> Iterator[int]:
+        try:
+            while True:
+                yield value
+        finally:
+            yield 2
+
+    pipeline = ff.Pipeline()
+    node = pipeline.add(bad, pipeline.add(Count(1)), name="bad")
+    pipeline.add(Collect(gate), node)
+    pipeline.start()
+    until(lambda: pipeline.stats().nodes["bad"].state == "blocked", "a full edge")
+    threading.Thread(target=gate.open).start()
+    pipeline.stop()
+    with pytest.raises(ff.NodeError, match="generator ignored GeneratorExit"):
+        pipeline.wait()
+
+
+def test_a_generator_that_returns_a_value_is_an_error() -> None:
+    def mixed(value: int) -> Generator[int, None, list[int]]:
+        yield value
+        return [value]
+
+    with pytest.raises(ff.NodeError, match=r"at its end it returned \[1\], which would be lost"):
+        run_node(mixed, [1])
+
+
+def test_a_plain_function_that_returns_a_generator_is_an_error_that_names_the_cure() -> None:
+    with pytest.raises(ff.NodeError, match="use yield, or yield from, in the body"):
+        run_node(lambda value: twice(value), [1])  # noqa: PLW0108  (a lambda is no generator function)
+
+
+def test_a_batch_takes_no_generator() -> None:
+    class Batched(ff.Node[int, int]):
+        def process_batch(self, samples: list[ff.Sample[int]], /) -> Any:
+            yield 1
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(1))
+    with pytest.raises(ff.GraphError, match="it returns a list with one result per sample"):
+        pipeline.add(Batched(), source, batch=ff.Batch(2))
+    with pytest.raises(ff.GraphError, match="is a generator function and has a batch"):
+        pipeline.add(twice, source, batch=ff.Batch(2))  # type: ignore[arg-type]
+
+
+def test_an_async_generator_is_no_node() -> None:
+    async def wrong(value: int) -> Any:
+        yield value
+
+    pipeline = ff.Pipeline()
+    with pytest.raises(ff.GraphError, match="is a coroutine function"):
+        pipeline.add(wrong, pipeline.add(Count(1)))
+
+
+# --- stops --------------------------------------------------------------------------------------------------
+
+
+def stop_in(node: Any, ready: Any) -> ff.Pipeline:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(node, pipeline.add(Count(1)), name="node"), queue=ff.LOSSLESS)
+    pipeline.start()
+    until(ready, "the generator to be there")
+    pipeline.stop()
+    return pipeline
+
+
+@pytest.mark.parametrize("where", ["blocked", "sleeping", "finally"])
+def test_a_stop_during_a_generator_runs_its_finally_once_on_the_nodes_thread(where: str) -> None:
+    for _ in range(70):
+        ended: list[str] = []
+        there = threading.Event()
+        gate = Gate()
+
+        def node(value: int, ended: list[str] = ended, there: threading.Event = there) -> Iterator[int]:
+            try:
+                for number in range(1_000_000):
+                    yield number
+                    if where == "finally" and number == 3:
+                        return
+                    if where == "sleeping":
+                        there.set()
+                        time.sleep(0.001)
+            finally:
+                if where == "finally":
+                    there.set()
+                    time.sleep(0.001)
+                ended.append(threading.current_thread().name)
+
+        pipeline = ff.Pipeline()
+        port = pipeline.add(node, pipeline.add(Count(1)), name="node")
+        sink = Collect(gate if where == "blocked" else None)
+        pipeline.add(sink, port, name="sink", queue=ff.LATEST if where == "sleeping" else None)
+        pipeline.start()
+        if where == "blocked":
+            until(lambda: pipeline.stats().nodes["node"].state == "blocked", "a full edge")  # noqa: B023
+            gate.open()
+        else:
+            assert there.wait(10)
+        pipeline.stop()
+        assert ended == ["node"]
+        check_books(pipeline)
+
+
+# --- delayed results ----------------------------------------------------------------------------------------
+
+
+class Delayed(ff.Node[ff.Frame, int]):
+    """A result three samples later, of the sample or of its stamp."""
+
+    def __init__(self, by_stamp: bool) -> None:
+        self.by_stamp = by_stamp
+        self.waiting: list[Any] = []
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> Iterator[int]:
+        self.waiting.append(sample.stamp if self.by_stamp else sample)
+        if len(self.waiting) > 3:
+            yield from self._oldest()
+
+    def finish(self) -> Iterator[int]:
+        while self.waiting:
+            yield from self._oldest()
+
+    def _oldest(self) -> Iterator[int]:
+        first = self.waiting.pop(0)
+        yield ff.stamped(first.seq * 10, like=first)
+
+
+@pytest.mark.parametrize("by_stamp", [False, True])
+def test_a_delayed_result_has_the_stamp_of_its_sample(by_stamp: bool) -> None:
+    samples = ff.run_node(Delayed(by_stamp), [ff.Frame.from_array(picture(n), "gray") for n in range(6)])
+    assert [(s.seq, s.value, s.source) for s in samples] == [(n, 10 * n, "values") for n in range(6)]
+    assert [s.pts for s in samples] == [n / 30 for n in range(6)]
+    for sample in samples:
+        if by_stamp:
+            assert sample.frame is None
+        else:
+            assert sample.frame is not None
+            assert int(sample.frame.luma[0, 0]) == sample.seq
+
+
+def test_stamped_gives_the_frame_that_it_was_given() -> None:
+    class One(ff.Node[ff.Frame, int]):
+        def process(self, sample: ff.Sample[ff.Frame], /) -> int:
+            small = ff.Frame.from_array(picture(9, (8, 8)), "gray")
+            return ff.stamped(1, like=sample.stamp, frame=small)
+
+    (sample,) = ff.run_node(One(), [ff.Frame.from_array(picture(1), "gray")])
+    assert sample.frame is not None
+    assert sample.frame.width == 8
+
+
+def test_stamped_refuses_what_it_cannot_use() -> None:
+    frame = ff.Frame.from_array(picture(1), "gray")
+    (sample,) = run_node(lambda value: value, [1])
+    with pytest.raises(ff.OptionTypeError, match="like must be a Sample or its stamp, got 3"):
+        ff.stamped(1, like=3)  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match="frame must be a Frame or None"):
+        ff.stamped(1, like=sample, frame=3)  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionError, match="leave frame= out"):
+        ff.stamped(frame, like=sample, frame=frame)
+    assert repr(ff.stamped(1, like=sample.stamp)) == "stamped(1, like=Stamp(seq=0, source='values'))"
+
+
+def test_a_stamp_says_what_the_sample_says() -> None:
+    samples = run_node(twice, [1])
+    stamp = samples[1].stamp
+    assert (stamp.seq, stamp.part, stamp.pts, stamp.captured, stamp.source) == (
+        0,
+        1,
+        samples[1].pts,
+        samples[1].captured,
+        "values",
+    )
+    assert repr(samples[1]) == "Sample(seq=0, part=1, source='values', node='twice')"

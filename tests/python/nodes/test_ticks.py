@@ -1,0 +1,329 @@
+"""Nodes with a clock, and last results."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import Collect, Count, Gate, Push, Ticker, check_books, edge, run_node, until
+
+import freshframe as ff
+
+
+class Window(ff.Node[Any, int]):
+    """The number of samples since the tick before."""
+
+    wake_every: float | None = 0.05
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def process(self, sample: ff.Sample[Any], /) -> None:
+        self.count += 1
+
+    def on_time(self, now: float, /) -> int:
+        count, self.count = self.count, 0
+        return count
+
+    def finish(self) -> int:
+        return 1000 + self.count
+
+
+def test_ticks_come_on_a_grid_in_a_stream_of_the_nodes_own() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(
+        pipeline.add(Window(), pipeline.add(Ticker(0.005)), name="window"), queue=ff.Queue(100)
+    )
+    with pipeline:
+        samples = [reader.get(timeout=10) for _ in range(5)]
+    assert [sample.seq for sample in samples] == list(range(5))
+    assert {(sample.source, sample.node, sample.frame) for sample in samples} == {("window", "window", None)}
+    numbers = [sample.pts / 0.05 for sample in samples]
+    assert numbers == pytest.approx([round(number) for number in numbers])
+    starts = [sample.captured - sample.pts for sample in samples]
+    assert starts == pytest.approx([starts[0]] * 5)
+    stats = pipeline.stats().nodes["window"]
+    assert stats.ticks >= 5
+
+
+def test_ticks_come_before_the_first_sample_and_pass_max_age() -> None:
+    pipeline = ff.Pipeline()
+    silent = pipeline.add(Push())
+    port = pipeline.add(lambda value: value, pipeline.add(Window(), silent, source="windows"), max_age=1.0)
+    reader = pipeline.reader(port)
+    with pipeline:
+        sample = reader.get(timeout=10)
+    assert sample.value == 0
+    assert sample.source == "windows"
+    assert sample.age < 10
+
+
+def test_ticks_come_below_a_parent_that_never_pauses() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Window(), pipeline.add(Count())))
+    with pipeline:
+        assert [reader.get(timeout=10).value > 0 for _ in range(3)] == [True] * 3
+
+
+def test_missed_ticks_are_counted_and_shown() -> None:
+    class Slow(Window):
+        def process(self, sample: ff.Sample[Any], /) -> None:
+            time.sleep(0.16)
+
+    source = Push()
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Slow(), pipeline.add(source), name="slow"), queue=ff.Queue(100))
+    with pipeline:
+        source.push(1)
+        until(lambda: pipeline.stats().nodes["slow"].ticks_missed >= 2, "missed ticks")
+        assert reader.get(timeout=10) is not None
+    assert " ticks missed" in str(pipeline.stats())
+
+
+def test_a_node_may_tick_in_batches() -> None:
+    class Batched(ff.Node[int, int]):
+        wake_every = 0.02
+
+        def process_batch(self, samples: list[ff.Sample[int]], /) -> list[int]:
+            return [sample.value for sample in samples]
+
+        def on_time(self, now: float, /) -> Iterator[int]:
+            yield -1
+            yield -2
+
+        def finish(self) -> int:
+            return -3
+
+    source = Push(live=False)
+    pipeline = ff.Pipeline()
+    port = pipeline.add(Batched(), pipeline.add(source), batch=ff.Batch(8, max_wait=0.1))
+    reader = pipeline.reader(port, queue=ff.Queue(1000, "block"))
+    with pipeline:
+        source.push(1, 2, 3)
+        until(lambda: pipeline.stats().nodes["Batched"].ticks >= 2, "two ticks")
+        source.end()
+        values = [sample.value for sample in reader]
+    assert [value for value in values if value > 0] == [1, 2, 3]
+    assert values.count(-1) == values.count(-2) >= 2
+    assert values.count(-3) == 1
+
+
+def test_on_time_may_give_a_result_to_the_stream_of_a_sample() -> None:
+    class Late(ff.Node[int, int]):
+        wake_every = 0.02
+        last: ff.Sample[int] | None = None
+
+        def process(self, sample: ff.Sample[int], /) -> None:
+            self.last = sample
+
+        def on_time(self, now: float, /) -> int | None:
+            if self.last is None:
+                return None
+            last, self.last = self.last, None
+            return ff.stamped(last.value, like=last)
+
+    source = Push()
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Late(), pipeline.add(source, name="camera")))
+    with pipeline:
+        source.push(7)
+        sample = reader.get(timeout=10)
+    assert (sample.source, sample.seq, sample.value) == ("camera", 0, 7)
+
+
+def test_an_exception_in_on_time_is_the_nodes_error() -> None:
+    class Bad(Window):
+        def on_time(self, now: float, /) -> int:
+            raise ValueError("no time")
+
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Bad(), pipeline.add(Push()), name="bad"))
+    with (
+        pipeline,
+        pytest.raises(ff.NodeError, match=r"node 'bad' failed in on_time\(\): ValueError: no time") as raised,
+    ):
+        reader.get(timeout=10)
+    assert raised.value.seq == -1
+
+
+def test_skipped_exceptions_in_on_time_lose_no_sample() -> None:
+    class Bad(Window):
+        def on_time(self, now: float, /) -> int:
+            raise ValueError("no time")
+
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(Bad(), pipeline.add(Push()), name="bad", on_error="skip"), queue=ff.LATEST)
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["bad"].errors >= 2, "two exceptions")
+    assert pipeline.stats().nodes["bad"].dropped == 0
+
+
+# --- the end ------------------------------------------------------------------------------------------------
+
+
+def test_finish_comes_after_the_last_sample_and_before_close() -> None:
+    calls: list[str] = []
+
+    class Logs(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> None:
+            calls.append("process")
+
+        def finish(self) -> Iterator[int]:
+            calls.append("finish")
+            yield 1
+            yield 2
+
+        def close(self) -> None:
+            calls.append("close")
+
+    samples = run_node(Logs(), [0, 0])
+    assert calls == ["process", "process", "finish", "close"]
+    assert [(s.seq, s.part, s.value, s.source) for s in samples] == [(0, 0, 1, "Logs"), (0, 1, 2, "Logs")]
+
+
+def test_the_last_window_of_a_camera_that_is_stopped_is_in_the_json_lines(tmp_path: Path) -> None:
+    for number in range(20):
+        path = tmp_path / f"{number}.jsonl"
+        pipeline = ff.Pipeline()
+        window = Window()
+        window.wake_every = 3600
+        pipeline.add(
+            ff.JsonLines(path),
+            pipeline.add(window, pipeline.add(Ticker(0.001), name="camera"), name="window"),
+        )
+        with pipeline:
+            until(lambda: window.count >= 3, "three samples")  # noqa: B023
+        lines = [json.loads(line) for line in path.read_text().splitlines()]
+        assert [line["value"] for line in lines] == [1000 + window.count]
+        check_books(pipeline)
+
+
+def test_finish_after_a_stop_counts_as_stop_on_other_edges() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Window(), pipeline.add(Push()), name="window"), name="sink")
+    with pipeline:
+        pass
+    assert edge(pipeline, "sink").drops.get("stop") == 1
+
+
+def test_finish_does_not_come_after_a_failure() -> None:
+    finished: list[int] = []
+
+    class Bad(Window):
+        def process(self, sample: ff.Sample[Any], /) -> None:
+            raise ValueError("broken")
+
+        def finish(self) -> int:
+            finished.append(1)
+            return 1
+
+    with pytest.raises(ff.NodeError, match="broken"):
+        run_node(Bad(), [1])
+    assert finished == []
+
+
+def test_a_failure_of_finish_is_the_nodes_error() -> None:
+    class Bad(Window):
+        def finish(self) -> int:
+            raise ValueError("at the end")
+
+    with pytest.raises(ff.NodeError, match="at the end"):
+        run_node(Bad(), [1])
+
+
+def test_finish_waits_for_room_at_the_end_of_a_file() -> None:
+    class Many(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> None:
+            return None
+
+        def finish(self) -> Iterator[int]:
+            yield from range(100)
+
+    gate, pipeline = Gate(), ff.Pipeline()
+    sink = Collect(gate)
+    pipeline.add(sink, pipeline.add(Many(), pipeline.add(Count(1)), name="many"))
+    pipeline.start()
+    until(lambda: pipeline.stats().nodes["many"].state == "blocked", "a full edge")
+    gate.open()
+    pipeline.wait()
+    assert len(sink.seen) == 100
+
+
+# --- refusals -----------------------------------------------------------------------------------------------
+
+
+def test_the_name_of_the_stream_is_unique_and_needs_one() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Count(1), name="camera")
+    with pytest.raises(ff.GraphError, match="the name 'camera' is taken"):
+        pipeline.add(Window(), camera, source="camera")
+    with pytest.raises(ff.GraphError, match="it begins no stream"):
+        pipeline.add(Collect(), camera, source="results")
+    with pytest.raises(ff.OptionTypeError, match="source must be"):
+        pipeline.add(Window(), camera, source=3)  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("period", "error", "text"),
+    [
+        (0, ff.OptionError, "wake_every of 'Window' must be more than 0 seconds"),
+        (-1, ff.OptionError, "must be more than 0 seconds"),
+        (86401, ff.OptionError, "at most a day"),
+        (float("nan"), ff.OptionError, "must be a finite number"),
+        ("1", ff.OptionTypeError, "wake_every of Window must be"),
+    ],
+)
+def test_a_period_is_between_zero_and_a_day(period: Any, error: type[Exception], text: str) -> None:
+    window = Window()
+    window.wake_every = period
+    pipeline = ff.Pipeline()
+    with pytest.raises(error, match=text):
+        pipeline.add(window, pipeline.add(Count(1)))
+
+
+def test_a_clock_without_on_time_and_on_time_without_a_clock_are_refused() -> None:
+    class NoMethod(ff.Node[int, None]):
+        wake_every = 1.0
+
+        def process(self, sample: ff.Sample[int], /) -> None: ...
+
+    class NoClock(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> None: ...
+
+        def on_time(self, now: float, /) -> int:
+            return 1
+
+    class Clocked(Count):
+        wake_every = 1.0
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(1))
+    with pytest.raises(ff.GraphError, match=r"has wake_every, but no method on_time\(self, now\)"):
+        pipeline.add(NoMethod(), source)
+    with pytest.raises(ff.GraphError, match=r"has on_time\(\), but no wake_every"):
+        pipeline.add(NoClock(), source)
+    with pytest.raises(ff.GraphError, match="is a source"):
+        pipeline.add(Clocked())
+
+
+def test_of_separates_the_nodes_own_stream() -> None:
+    class Both(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> int:
+            return sample.value
+
+        def finish(self) -> int:
+            return 100
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(3))
+    both = pipeline.add(Both(), source)
+    own = pipeline.reader(both.of(both), name="own")
+    others = pipeline.reader(both.of(source), name="others")
+    with pipeline:
+        assert [sample.value for sample in others] == [0, 1, 2]
+        assert [sample.value for sample in own] == [100]
