@@ -10,7 +10,7 @@
 
 #include "core/ascii.hpp"
 #include "media/masked_url.hpp"
-#include "media/network/url.hpp"
+#include "media/network/address/url.hpp"
 #include "media/pictures/picture_list.hpp"
 #include <sys/stat.h>
 #include <sys/sysmacros.h>

@@ -13,7 +13,7 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/live/stall_limit.hpp"
 #include "media/masked_url.hpp"
-#include "media/network/resolver.hpp"
+#include "media/network/address/resolver.hpp"
 #include "media/network/stream/key_gate.hpp"
 #include "media/network/stream_errors.hpp"
 

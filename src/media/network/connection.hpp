@@ -13,10 +13,10 @@
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/live/packet_interval.hpp"
 #include "media/network/detached_call.hpp"
-#include "media/network/input.hpp"
-#include "media/network/packet_connection.hpp"
-#include "media/network/packet_reader.hpp"
-#include "media/network/url.hpp"
+#include "media/network/input/input.hpp"
+#include "media/network/packets/packet_connection.hpp"
+#include "media/network/packets/packet_reader.hpp"
+#include "media/network/address/url.hpp"
 
 namespace freshframe::media {
 

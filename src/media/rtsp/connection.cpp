@@ -18,7 +18,7 @@
 #include "media/live/refused.hpp"
 #include "media/live/stall_limit.hpp"
 #include "media/masked_url.hpp"
-#include "media/network/resolver.hpp"
+#include "media/network/address/resolver.hpp"
 #include "media/network/stream_errors.hpp"
 #include "media/rtsp/protocol/address.hpp"
 #include <pthread.h>

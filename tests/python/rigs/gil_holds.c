@@ -3,6 +3,8 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <dlfcn.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +34,12 @@ __attribute__((noinline, visibility("default"))) double hold_burn(int ms) {
   return x + 1;
 }
 
+// Opens a FIFO for writing after so many ms, which ends the wait of its reader.
+__attribute__((visibility("default"))) void let_go(const char* path, int ms) {
+  usleep((useconds_t)ms * 1000);
+  close(open(path, O_WRONLY));
+}
+
 static PyObject* py_block(PyObject* module, PyObject* argument) {
   (void)module;
   return PyLong_FromLong(hold_block((int)PyLong_AsLong(argument)));
@@ -42,9 +50,16 @@ static PyObject* py_burn(PyObject* module, PyObject* argument) {
   return PyFloat_FromDouble(hold_burn((int)PyLong_AsLong(argument)));
 }
 
+// Waits in dlopen() where the path is that of a FIFO.
+static PyObject* py_load(PyObject* module, PyObject* argument) {
+  (void)module;
+  return PyBool_FromLong(dlopen(PyUnicode_AsUTF8(argument), RTLD_NOW) != NULL);
+}
+
 static PyMethodDef methods[] = {
     {"block", py_block, METH_O, "Sleeps for so many ms."},
     {"burn", py_burn, METH_O, "Computes for so many ms."},
+    {"load", py_load, METH_O, "Loads a library; whether it is one."},
     {NULL, NULL, 0, NULL},
 };
 

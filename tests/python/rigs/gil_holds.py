@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import ctypes
 import functools
 import importlib.machinery
@@ -17,7 +18,7 @@ import sysconfig
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -152,6 +153,38 @@ def call_sorted() -> None:
     sorted(numbers())
 
 
+@functools.cache
+def fifo() -> str:
+    """A FIFO with the name of an extension: who opens it waits for a writer."""
+    path = Path(str(library())).with_name(f"gil_fifo{sysconfig.get_config_var('EXT_SUFFIX')}")
+    os.mkfifo(path)
+    return str(path)
+
+
+@contextlib.contextmanager
+def written_later() -> Iterator[str]:
+    """A FIFO whose reader waits for HOLD_MS; the thread that ends the wait needs no GIL for it."""
+    let_go = ctypes.CDLL(str(library())).let_go
+    writer = threading.Thread(target=let_go, args=(fifo().encode(), HOLD_MS))
+    writer.start()
+    yield fifo()
+    writer.join()
+
+
+def call_import() -> None:
+    """Imports an extension whose file has yet to come."""
+    with written_later() as path, contextlib.suppress(ImportError):
+        spec = importlib.util.spec_from_file_location("gil_fifo", path)
+        assert spec is not None
+        importlib.util.module_from_spec(spec)
+
+
+def call_load() -> None:
+    """Loads a library in an extension."""
+    with written_later() as path:
+        assert not module().load(path)
+
+
 WAYS = {
     "ctypes-block": Way(call_ctypes_block, "LIB:hold_block", "call_ctypes_block", "blocked"),
     "ctypes-burn": Way(call_ctypes_burn, "LIB:hold_burn", "call_ctypes_burn", "cpu"),
@@ -159,6 +192,8 @@ WAYS = {
     "extension-block": Way(call_extension_block, "LIB:py_block", "call_extension_block", "blocked"),
     "extension-burn": Way(call_extension_burn, "LIB:py_burn", "call_extension_burn", "cpu"),
     "sorted": Way(call_sorted, "builtins:sorted", "call_sorted", "cpu"),
+    "import": Way(call_import, "_imp:create_dynamic", "create_module", "blocked"),
+    "dlopen": Way(call_load, "LIB:py_load", "call_load", "blocked"),
     "bytecode": Way(hog, None, "loop", "cpu"),
 }
 

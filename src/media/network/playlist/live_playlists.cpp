@@ -47,6 +47,13 @@ bool LivePlaylists::note(Known& known, const Playlist& playlist, TimePoint asked
 }
 
 void LivePlaylists::note_opened(const std::string& url) {
+  bool found = false;
+  for (auto& [playlist, known] : known_) {
+    if (!is_beside(url, playlist, known.newest)) continue;
+    known.is_read = true;
+    found = true;
+  }
+  if (found) return;
   for (auto& [playlist, known] : known_) known.is_read = known.is_read || is_url_of(url, known.newest);
 }
 

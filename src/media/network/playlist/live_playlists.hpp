@@ -31,7 +31,9 @@ class LivePlaylists {
   /// where `waits`: FFmpeg opens it again. 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits);
   [[nodiscard]] bool knows(const std::string& url) const { return known_.contains(url); }
-  /// Another input was opened: perhaps a segment.
+  /// Another input was opened: perhaps a segment. It is that of the playlist in whose folder it is, where
+  /// playlists of several folders have equal names for their segments. Of a redirected playlist, and of a
+  /// segment in a folder of its own, only the names are compared.
   void note_opened(const std::string& url);
   /// Waits for another answer than the last one, unless there are segments in that which were not opened:
   /// FFmpeg asks before each segment. 0 or FFmpeg's error. Throws std::bad_alloc.

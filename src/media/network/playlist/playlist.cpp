@@ -98,6 +98,13 @@ bool is_url_of(std::string_view url, std::string_view uri) {
   return url.size() == uri.size() || uri.front() == '/' || url[url.size() - uri.size() - 1] == '/';
 }
 
+bool is_beside(std::string_view url, std::string_view playlist, std::string_view uri) {
+  auto folder = playlist.substr(0, playlist.find_first_of("?#"));
+  folder = folder.substr(0, folder.rfind('/') + 1);
+  while (uri.starts_with("./")) uri.remove_prefix(2);
+  return url.size() == folder.size() + uri.size() && url.starts_with(folder) && url.ends_with(uri);
+}
+
 std::optional<double> parse_date_time(std::string_view text) {
   Reader reader(text);
   const auto year = reader.number(4);

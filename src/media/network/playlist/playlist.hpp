@@ -40,6 +40,10 @@ struct Playlist {
 /// Whether the URL is that of a segment with this URI: "a/11.ts" is none of "1.ts".
 [[nodiscard]] bool is_url_of(std::string_view url, std::string_view uri);
 
+/// Whether the URL is that of this URI in the playlist's own folder. A playlist that was redirected is in
+/// another folder than its URL says.
+[[nodiscard]] bool is_beside(std::string_view url, std::string_view playlist, std::string_view uri);
+
 /// Of the first of these URLs that is a segment of the playlist and has a time.
 [[nodiscard]] std::optional<double> time_of_any(const Playlist& playlist,
                                                 const std::vector<std::string>& urls);

@@ -62,17 +62,17 @@ class LivePlaylistsTest : public ::testing::Test {
  protected:
   void TearDown() override { std::filesystem::remove(file_); }
 
-  [[nodiscard]] int add(const std::string& text, bool waits = true) {
+  [[nodiscard]] int add(const std::string& text, bool waits = true, const std::string& url = kUrl) {
     Source source{text};
     const auto io = io_of(source);
-    return playlists_.add(kUrl, *io, steady_clock::now(), waits);
+    return playlists_.add(url, *io, steady_clock::now(), waits);
   }
   /// 0 or FFmpeg's error, of a server whose answer this is.
-  [[nodiscard]] int reload(const std::string& text) {
+  [[nodiscard]] int reload(const std::string& text, const std::string& url = kUrl) {
     std::ofstream(file_, std::ios::binary) << text;
     AVIOContext* io = nullptr;
     const int result = playlists_.reload(
-        kUrl, [&](AVIOContext*& made) { return avio_open(&made, file_.c_str(), AVIO_FLAG_READ); }, io);
+        url, [&](AVIOContext*& made) { return avio_open(&made, file_.c_str(), AVIO_FLAG_READ); }, io);
     IoPtr opened(io);
     if (result >= 0) read_ = take_text(*opened).value_or("");
     return result;
@@ -97,6 +97,24 @@ TEST_F(LivePlaylistsTest, AreNotWaitedForWhileTheyHaveUnreadSegments) {
     playlists_.note_opened(segment);
   }
   EXPECT_EQ(reload(playlist_of(8, 3)), AVERROR_EXIT) << "all were read: there is nothing until the limit";
+}
+
+TEST_F(LivePlaylistsTest, WithEqualNamesOfSegmentsAreToldApartByTheirFolders) {
+  interrupt_.arm(1);
+  const std::string small = "http://h/small/live.m3u8?token=a/b";
+  const std::string large = "http://h/large/live.m3u8";
+  ASSERT_EQ(add(playlist_of(7, 2), true, small), 0);
+  ASSERT_EQ(add(playlist_of(7, 2), true, large), 0);
+  playlists_.note_opened("http://h/small/8.ts");
+  EXPECT_EQ(reload(playlist_of(7, 2), large), 0) << "its newest segment was not read";
+  EXPECT_EQ(reload(playlist_of(7, 2), small), AVERROR_EXIT) << "its newest segment was read";
+}
+
+TEST_F(LivePlaylistsTest, ThatWereRedirectedKnowTheirSegmentsByName) {
+  interrupt_.arm(1);
+  ASSERT_EQ(add(playlist_of(7, 2)), 0);
+  playlists_.note_opened("http://elsewhere/live/8.ts");
+  EXPECT_EQ(reload(playlist_of(7, 2)), AVERROR_EXIT);
 }
 
 TEST_F(LivePlaylistsTest, AreAskedForLaterAfterAnAnswerThatIsNone) {

@@ -1,6 +1,6 @@
 // The queue of packets that were read ahead.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/packet_queue.hpp"
+#include "media/network/packets/packet_queue.hpp"
 
 #include <atomic>
 #include <chrono>

@@ -1,6 +1,6 @@
 // The parts of a network source's URL that decide how it is opened.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/url.hpp"
+#include "media/network/address/url.hpp"
 
 #include <algorithm>
 #include <array>

@@ -1,7 +1,7 @@
 // All inputs that FFmpeg's demuxer opens: a stream's own gets its filter, a playlist is asked for when it has
 // changed.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/opened_inputs.hpp"
+#include "media/network/input/opened_inputs.hpp"
 
 #include <cerrno>
 #include <chrono>

@@ -1,6 +1,6 @@
 // FFmpeg's side of a network connection: opens the stream and reads its packets.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/input.hpp"
+#include "media/network/input/input.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
@@ -18,7 +18,7 @@
 #include "media/live/refused.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/stream_errors.hpp"
-#include "media/network/video_choice.hpp"
+#include "media/network/input/video_choice.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

@@ -1,6 +1,6 @@
 // Packets that were read ahead of their time, between the thread that reads a playlist and the source's own.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/packet_queue.hpp"
+#include "media/network/packets/packet_queue.hpp"
 
 #include <chrono>
 #include <utility>

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
-#include "media/network/rendition.hpp"
+#include "media/network/input/rendition.hpp"
 
 namespace freshframe::media {
 

@@ -10,8 +10,8 @@
 #include <stop_token>
 
 #include "media/network/detached_call.hpp"
-#include "media/network/input.hpp"
-#include "media/network/packet_queue.hpp"
+#include "media/network/input/input.hpp"
+#include "media/network/packets/packet_queue.hpp"
 
 namespace freshframe::media {
 

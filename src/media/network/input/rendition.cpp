@@ -1,6 +1,6 @@
 // Which of a stream's videos a user wants, where there are several.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/rendition.hpp"
+#include "media/network/input/rendition.hpp"
 
 #include <cstddef>
 #include <string_view>

@@ -1,7 +1,7 @@
 // Which of a stream's videos is read, where there are several: renditions of a playlist, cameras of one
 // multiplex.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/network/video_choice.hpp"
+#include "media/network/input/video_choice.hpp"
 
 #include <algorithm>
 #include <cstddef>
