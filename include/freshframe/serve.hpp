@@ -76,6 +76,9 @@ struct ServeOptions {
   std::optional<std::vector<std::string>> view = {};
   /// Empty: on a loopback address none is needed, and on any other address the server makes a random one.
   std::string token = {};
+  /// Permits pictures only, as a part of their URLs (?token=...). Empty: where a token is needed, the server
+  /// makes a random one.
+  std::string picture_token = {};
   ServeLimits limits = {};
   /// Seconds that a source may be without a connection before /healthz fails; nullopt: any time.
   std::optional<double> source_timeout = 30.0;
@@ -107,6 +110,8 @@ class Server {
   [[nodiscard]] const std::string& url() const noexcept { return urls().front(); }
   /// Where all addresses of the machine are served ("0.0.0.0"): one per address, then one with its name.
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
+  /// Of ServeOptions; empty: none is needed.
+  [[nodiscard]] const std::string& picture_token() const noexcept;
   /// Ends its threads and connections. Idempotent.
   void close();
   /// In the child of a fork: closes the descriptors of threads that do not exist there. The object must be

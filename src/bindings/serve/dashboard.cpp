@@ -26,7 +26,7 @@ namespace {
 
 std::vector<std::string> serve(Engine& self, const std::string& host, std::uint16_t port,
                                std::optional<std::vector<std::string>> view, const std::string& token,
-                               std::optional<double> source_timeout) {
+                               const std::string& picture_token, std::optional<double> source_timeout) {
   (void)self.core();  // refuses in a forked child
   if (self.server()) throw StateError("this pipeline is served already");
   self.server() =
@@ -34,6 +34,7 @@ std::vector<std::string> serve(Engine& self, const std::string& host, std::uint1
                                                                 .port = port,
                                                                 .view = std::move(view),
                                                                 .token = token,
+                                                                .picture_token = picture_token,
                                                                 .source_timeout = source_timeout,
                                                                 .gil_findings = &read_gil_findings});
   return self.server()->urls();
@@ -60,10 +61,14 @@ void forget_server(Engine& self) {
 void bind_serve(nb::class_<Engine>& engine) {
   engine
       .def("serve", &serve, nb::lock_self(), nb::arg("host"), nb::arg("port"), nb::arg("view").none(),
-           nb::arg("token"), nb::arg("source_timeout").none(),
+           nb::arg("token"), nb::arg("picture_token"), nb::arg("source_timeout").none(),
            "Starts the dashboard's server; returns its URLs.")
       .def("close_server", gil::entry<&close_server>, nb::lock_self(),
            "Ends the dashboard's server. GIL: released while waiting")
+      .def(
+          "picture_token",
+          [](Engine& self) { return self.server() ? self.server()->picture_token() : std::string(); },
+          nb::lock_self(), "The token for pictures of the dashboard; empty: none is needed.")
       .def("metrics", gil::entry<&metrics>, nb::lock_self(),
            "The text of /metrics for this pipeline. GIL: released")
       .def("forget_server", &forget_server, nb::lock_self(),

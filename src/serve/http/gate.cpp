@@ -109,8 +109,9 @@ std::optional<std::string> query_value(std::string_view query, std::string_view 
   return std::nullopt;
 }
 
-Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port)
+Gate::Gate(std::string token, bool loopback, const std::string& machine, unsigned port, std::string pictures)
     : token_(std::move(token)),
+      pictures_(std::move(pictures)),
       loopback_(loopback),
       machine_(core::lower_case(machine)),
       cookie_name_("freshframe_" + std::to_string(port)) {}

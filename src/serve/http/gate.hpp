@@ -38,10 +38,16 @@ class Gate {
  public:
   /// `loopback`: only this machine can reach the server. `machine`: its name, which is then also accepted as
   /// Host. With an empty token all requests are permitted.
-  Gate(std::string token, bool loopback, const std::string& machine, unsigned port);
+  /// `pictures`: the token for pictures alone; empty: there is none.
+  Gate(std::string token, bool loopback, const std::string& machine, unsigned port,
+       std::string pictures = {});
 
   [[nodiscard]] Verdict judge(const RequestHead& head) const;
   [[nodiscard]] bool is_token(std::string_view text) const noexcept;
+  /// Whether it permits pictures, and nothing else. It is in URLs, which end up in logs.
+  [[nodiscard]] bool is_picture_token(std::string_view text) const noexcept {
+    return !pictures_.empty() && equal_in_constant_time(text, pictures_);
+  }
   [[nodiscard]] bool wants_token() const noexcept { return !token_.empty(); }
   /// Cookies are shared by all ports of a machine, so the name contains the port.
   [[nodiscard]] const std::string& cookie_name() const noexcept { return cookie_name_; }
@@ -52,6 +58,7 @@ class Gate {
   [[nodiscard]] bool has_token(const RequestHead& head) const;
 
   std::string token_;
+  std::string pictures_;
   bool loopback_;
   std::string machine_;
   std::string cookie_name_;

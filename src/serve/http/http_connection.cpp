@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "serve/http/service.hpp"
+#include "serve/live/picture_stream.hpp"
 #include "serve/live/viewer.hpp"
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
@@ -120,7 +121,9 @@ void HttpConnection::on_request() {
     case Routed::To::Live:
       return become_viewer();
     case Routed::To::Picture:
-      return wait_for_picture(routed.port);
+      return wait_for_picture(std::move(routed));
+    case Routed::To::Stream:
+      return become_stream(routed);
   }
 }
 
@@ -131,8 +134,18 @@ void HttpConnection::become_viewer() {
   std::make_shared<Viewer>(service_, std::move(socket_))->start(parser_->release());
 }
 
-void HttpConnection::wait_for_picture(const std::string& port) {
-  waited_port_ = service_.hub().find(port);
+void HttpConnection::become_stream(const Routed& routed) {
+  if (service_.streams() >= PictureStream::kMost) {
+    return send(plain(503, "too many streams of pictures; close some, or ask for single pictures (.jpg)"), false);
+  }
+  const auto port = service_.hub().find(routed.port).value_or(0);  // the route has found it
+  std::make_shared<PictureStream>(service_, std::move(socket_), port, routed.wishes)
+      ->start(head_of_stream(routed.reply));
+}
+
+void HttpConnection::wait_for_picture(Routed routed) {
+  waited_port_ = service_.hub().find(routed.port);
+  picture_headers_ = std::move(routed.reply.headers);
   deadline_ = Clock::now() + kPictureTime;
   service_.hub().join(*this);
   const auto self = shared_from_this();
@@ -150,7 +163,8 @@ void HttpConnection::end_wait() {
 
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
   end_wait();
-  Reply reply{.type = "image/jpeg", .fixed = picture->jpeg, .keep = picture};
+  Reply reply{
+      .type = "image/jpeg", .fixed = picture->jpeg, .headers = picture_headers_, .keep = picture};
   send(std::move(reply), parser_->get().keep_alive());
 }
 

@@ -37,7 +37,8 @@ class HttpConnection final : public Connection,
   void on_head(const ErrorCode& error);
   void on_request();
   void become_viewer();
-  void wait_for_picture(const std::string& port);
+  void become_stream(const Routed& routed);
+  void wait_for_picture(Routed routed);
   void end_wait();
   void send(Reply reply, bool keep_alive);
   void finish();
@@ -56,6 +57,7 @@ class HttpConnection final : public Connection,
   std::optional<Parser> parser_;
   Time deadline_{};
   std::optional<std::size_t> waited_port_;        // of a requested picture
+  std::string picture_headers_;                   // of this picture
   std::shared_ptr<HttpConnection> waiting_self_;  // its only owner while it waits for one
   Reply reply_;                                   // that is being sent
   std::string head_;

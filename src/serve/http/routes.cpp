@@ -4,9 +4,12 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "serve/http/web_files.hpp"
+#include "serve/live/picture_hub.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/state_json.hpp"
 
@@ -17,6 +20,8 @@ constexpr std::string_view kJson = "application/json";
 constexpr std::string_view kHtml = "text/html; charset=utf-8";
 constexpr std::string_view kPicturePrefix = "/api/picture/";
 constexpr std::string_view kPictureSuffix = ".jpg";
+constexpr std::string_view kStreamSuffix = ".mjpg";
+constexpr std::string_view kStreamType = "multipart/x-mixed-replace; boundary=freshframe";
 
 // Only our own scripts and styles, no other resources, no frames of other pages, no referrer.
 constexpr std::string_view kProtection =
@@ -26,8 +31,11 @@ constexpr std::string_view kProtection =
     "X-Content-Type-Options: nosniff\r\n"
     "X-Frame-Options: DENY\r\n"
     "Referrer-Policy: no-referrer\r\n"
-    "Cross-Origin-Opener-Policy: same-origin\r\n"
-    "Cross-Origin-Resource-Policy: same-origin\r\n";
+    "Cross-Origin-Opener-Policy: same-origin\r\n";
+constexpr std::string_view kOnlyOurPages = "Cross-Origin-Resource-Policy: same-origin\r\n";
+// Pictures are for <img> in pages of other ports of this machine, and with their token in any page.
+constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
+constexpr std::string_view kAnyPage = "Cross-Origin-Resource-Policy: cross-origin\r\n";
 
 constexpr std::string_view kLoginPage =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>freshframe</title>"
@@ -105,12 +113,64 @@ Reply health(StateSource& source) {
   return plain(health.good ? 200 : 503, health.reason);
 }
 
-std::optional<std::string> picture_port(std::string_view path) {
-  if (!path.starts_with(kPicturePrefix) || !path.ends_with(kPictureSuffix)) return std::nullopt;
+std::optional<std::string> picture_port(std::string_view path, std::string_view suffix) {
+  if (!path.starts_with(kPicturePrefix) || !path.ends_with(suffix)) return std::nullopt;
   path.remove_prefix(kPicturePrefix.size());
-  if (path.size() < kPictureSuffix.size()) return std::nullopt;
-  path.remove_suffix(kPictureSuffix.size());
+  if (path.size() < suffix.size()) return std::nullopt;
+  path.remove_suffix(suffix.size());
   return percent_decoded(path, false);
+}
+
+/// A whole or a decimal number, such as "2.5"; nullopt: it is not there, or out of range.
+std::optional<double> number_in(std::string_view query, std::string_view name, double least, double most) {
+  const auto text = query_value(query, name);
+  double number = 0;
+  if (!text) return std::nullopt;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), number);
+  const bool whole = error == std::errc() && end == text->data() + text->size();
+  return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
+}
+
+/// Empty: the wishes can be met.
+std::string read_wishes(std::string_view query, StreamWishes& wishes) {
+  const bool has_fps = query_value(query, "fps").has_value();
+  const bool has_width = query_value(query, "width").has_value();
+  const auto fps = number_in(query, "fps", 1, StreamWishes::kMostPerSecond);
+  const auto width = number_in(query, "width", 64, PictureHub::kMaxWidth);
+  if (has_fps && !fps) return "fps must be a number from 1 to 15";
+  if (has_width && !width) return "width must be a number of pixels from 64 to 1920";
+  wishes.fps = fps.value_or(wishes.fps);
+  wishes.width = static_cast<int>(width.value_or(wishes.width));
+  return {};
+}
+
+/// nullopt: the path is that of no picture.
+std::optional<Routed> picture(std::string_view path, std::string_view query, StateSource& source) {
+  Routed routed{.to = Routed::To::Picture, .reply = {.headers = std::string(kPagesOfThisMachine)}};
+  auto port = picture_port(path, kPictureSuffix);
+  if (!port) {
+    port = picture_port(path, kStreamSuffix);
+    if (!port) return std::nullopt;
+    routed.to = Routed::To::Stream;
+    if (auto fault = read_wishes(query, routed.wishes); !fault.empty()) return Routed{.reply = plain(400, fault)};
+  }
+  if (!source.has_port(*port)) {
+    return Routed{.reply = plain(404, "no port with this name is served; serve(view=...) chooses the ports")};
+  }
+  routed.port = *std::move(port);
+  return routed;
+}
+
+/// What the token for pictures opens; nullopt: it is none, or opens nothing here.
+std::optional<Routed> picture_by_token(std::string_view path, std::string_view query, const Gate& gate,
+                                       StateSource& source) {
+  const auto token = query_value(query, "token");
+  if (!token || !gate.is_picture_token(*token)) return std::nullopt;
+  auto routed = picture(path, query, source);
+  if (!routed) return std::nullopt;
+  routed->permitted = true;
+  if (routed->to != Routed::To::Reply) routed->reply.headers = kAnyPage;
+  return routed;
 }
 
 std::optional<Reply> document(std::string_view path, const StateSource& source) {
@@ -121,17 +181,14 @@ std::optional<Reply> document(std::string_view path, const StateSource& source) 
   return reply;
 }
 
-Routed answer(std::string_view path, const RequestHead& head, StateSource& source) {
+Routed answer(std::string_view path, std::string_view query, const RequestHead& head, StateSource& source) {
   if (auto found = document(path, source)) return {.reply = *std::move(found)};
   if (path == "/api/state") return {.reply = {.type = kJson, .body = state_json(source.look(), false)}};
   if (path == "/api/live") return {.to = Routed::To::Live};
   if (path == "/metrics")
     return {.reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
   if (path == "/healthz") return {.reply = health(source)};
-  if (auto port = picture_port(path)) {
-    if (source.has_port(*port)) return {.to = Routed::To::Picture, .port = *std::move(port)};
-    return {.reply = plain(404, "no port with this name is served; serve(view=...) chooses the ports")};
-  }
+  if (auto found = picture(path, query, source)) return *std::move(found);
   if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
   return {.reply = plain(404, "there is nothing at this address; see /, /api/state, /metrics, /healthz")};
 }
@@ -152,10 +209,16 @@ std::string head_of(const Reply& reply, bool keep_alive) {
   if (reply.status != 304) head += "\r\nContent-Length: " + std::to_string(size);
   head += keep_alive ? "\r\n" : "\r\nConnection: close\r\n";
   head += kProtection;
+  if (reply.headers.find("Cross-Origin-Resource-Policy") == std::string::npos) head += kOnlyOurPages;
   if (reply.headers.find("Cache-Control") == std::string::npos) head += "Cache-Control: no-store\r\n";
   head += reply.headers;
   head += "\r\n";
   return head;
+}
+
+std::string head_of_stream(const Reply& reply) {
+  std::string head = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: no-store\r\nContent-Type: ";
+  return head.append(kStreamType).append("\r\n").append(kProtection).append(reply.headers).append("\r\n");
 }
 
 Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
@@ -175,6 +238,7 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
     case Verdict::WrongOrigin:
       return {.reply = plain(403, "pages of other sites may not use this server")};
     case Verdict::NoToken:
+      if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
       if (path == "/") {
         const auto token = query_value(query, "token");
         if (token && gate.is_token(*token)) return {.reply = let_in(gate)};
@@ -187,7 +251,8 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
       break;
   }
   if (path == "/" && gate.wants_token() && query_value(query, "token")) return {.reply = let_in(gate)};
-  auto routed = answer(path, head, source);
+  if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
+  auto routed = answer(path, query, head, source);
   routed.permitted = true;
   return routed;
 }

@@ -26,6 +26,8 @@ struct Reply {
   std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
 };
 
+/// The same for a stream of pictures, which has no length.
+[[nodiscard]] std::string head_of_stream(const Reply& reply);
 /// The start line, all headers and the empty line. Every answer carries the same protective headers.
 [[nodiscard]] std::string head_of(const Reply& reply, bool keep_alive);
 
@@ -44,11 +46,19 @@ class StateSource {
   [[nodiscard]] virtual std::string_view home() const = 0;
 };
 
+/// What the client of a stream of pictures has asked for.
+struct StreamWishes {
+  static constexpr double kMostPerSecond = 15;
+  double fps = 10;  // at most
+  int width = 960;  // pixels that it can show
+};
+
 struct Routed {
-  enum class To : std::uint8_t { Reply, Live, Picture };
+  enum class To : std::uint8_t { Reply, Live, Picture, Stream };
   To to = To::Reply;
-  Reply reply = {};
-  std::string port = {};   // of To::Picture
+  Reply reply = {};          // of To::Reply; of To::Picture and To::Stream only the headers
+  std::string port = {};     // of To::Picture and To::Stream
+  StreamWishes wishes = {};  // of To::Stream
   bool permitted = false;  // the Host and Origin are accepted, and the token, if needed, is right
 };
 

@@ -99,6 +99,7 @@ void run(net::io_context& io) {
 struct Server::Impl {
   std::unique_ptr<Service> service;
   std::vector<std::string> urls;
+  std::string picture_token;
   int listener = -1;
   std::thread thread;
 };
@@ -118,7 +119,10 @@ Server::Server(std::shared_ptr<core::PipelineCore> pipeline, ServeOptions option
     net::io_context probe;
     auto bound = listen_at(probe, {address, options.port});
     const auto endpoint = bound.local_endpoint();
-    Gate gate(token, address.is_loopback(), machine_name(), endpoint.port());
+    if (!token.empty()) {
+      impl_->picture_token = options.picture_token.empty() ? make_token() : options.picture_token;
+    }
+    Gate gate(token, address.is_loopback(), machine_name(), endpoint.port(), impl_->picture_token);
     auto service = std::make_unique<Service>(std::move(pipeline), std::move(options), std::move(gate));
     impl_->listener = bound.release();
     service->listen(net::ip::tcp::acceptor(service->io(), endpoint.protocol(), impl_->listener));
@@ -140,6 +144,10 @@ Server::~Server() {
 
 const std::vector<std::string>& Server::urls() const noexcept {
   return impl_->urls;
+}
+
+const std::string& Server::picture_token() const noexcept {
+  return impl_->picture_token;
 }
 
 void Server::close() {

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "serve/http/http_connection.hpp"
+#include "serve/live/picture_stream.hpp"
 #include "serve/live/viewer.hpp"
 #include "serve/state/state_json.hpp"
 
@@ -168,6 +169,19 @@ void Service::pump() {
 
 void Service::pump_soon() {
   net::post(io_, [this] { pump(); });
+}
+
+void Service::enter(PictureStream& stream) {
+  ++streams_;
+  connections_.insert(&stream);
+  hub_.join(stream);
+}
+
+void Service::leave(PictureStream& stream) {
+  --streams_;
+  hub_.leave(stream);
+  leave(static_cast<Connection&>(stream));
+  pump_soon();
 }
 
 void Service::enter(Viewer& viewer) {

@@ -23,6 +23,7 @@
 
 namespace freshframe::serve {
 
+class PictureStream;
 class Viewer;
 
 /// Used on the thread that runs `io()`, except for the constructor and the destructor: the thread must not
@@ -63,6 +64,10 @@ class Service final : public StateSource {
   void leave(Connection& connection);
   /// The connection has made a permitted request. False: there are too many.
   [[nodiscard]] bool make_known(Connection& connection);
+  /// Of pictures: how many there are.
+  [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
+  void enter(PictureStream& stream);
+  void leave(PictureStream& stream);
   void enter(Viewer& viewer);
   void leave(Viewer& viewer);
 
@@ -82,6 +87,7 @@ class Service final : public StateSource {
   std::unordered_set<Connection*> connections_;
   std::deque<Connection*> unknown_;  // connections without a permitted request, oldest first
   std::unordered_set<Viewer*> viewers_;
+  std::size_t streams_ = 0;
   Clock::time_point next_tick_{};
   net::ip::tcp::acceptor acceptor_{io_};
   net::steady_timer tick_timer_{io_};

@@ -1,0 +1,135 @@
+// The parts of multipart/x-mixed-replace, their pace and their end.
+// SPDX-License-Identifier: Apache-2.0
+#include "serve/live/picture_stream.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <chrono>
+#include <utility>
+
+#include "core/unit_text.hpp"
+#include "serve/http/service.hpp"
+
+namespace freshframe::serve {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr int kSocketBuffer = 64 << 10;             // bytes; the kernel doubles them
+constexpr auto kSilence = std::chrono::seconds(5);  // proxies cut connections that say nothing for longer
+
+// A browser shows a part when the boundary behind it has come, so each part ends with one.
+constexpr std::string_view kEnd = "\r\n--freshframe\r\n";
+
+std::string part_head(const LivePicture& picture, TimePoint now) {
+  const Seconds unix_time = std::chrono::system_clock::now().time_since_epoch();
+  const double captured = unix_time.count() - Seconds(now - picture.captured).count();
+  return "Content-Type: image/jpeg\r\nContent-Length: " + std::to_string(picture.jpeg.size()) +
+         "\r\nX-Timestamp: " + core::number_text(captured, std::chars_format::fixed, 3) + "\r\n\r\n";
+}
+
+}  // namespace
+
+PictureStream::PictureStream(Service& service, Socket socket, std::size_t port, StreamWishes wishes)
+    : service_(service),
+      socket_(std::move(socket)),
+      timer_(service.io()),
+      port_(port),
+      wishes_(wishes),
+      progress_(Clock::now()) {
+  service_.enter(*this);
+}
+
+PictureStream::~PictureStream() {
+  service_.leave(*this);
+}
+
+void PictureStream::start(std::string head) {
+  ErrorCode ignored;
+  (void)socket_.set_option(net::socket_base::send_buffer_size(kSocketBuffer), ignored);
+  head_ = std::move(head) + "--freshframe\r\n";
+  read();
+  write_some();
+}
+
+// The bytes are ignored, but their end is that of the stream.
+void PictureStream::read() {
+  socket_.async_read_some(net::buffer(ignored_),
+                          [self = shared_from_this()](const ErrorCode& error, std::size_t /*bytes*/) {
+                            if (error) return self->cut();
+                            self->read();
+                          });
+}
+
+void PictureStream::cut() {
+  ready_ = false;
+  timer_.cancel();
+  ErrorCode ignored;
+  (void)socket_.close(ignored);
+}
+
+void PictureStream::check(Time now) {
+  if (writing_) {
+    if (now - progress_ > to_duration(Seconds(service_.limits().write))) cut();
+  } else if (ready_ && newest_ && now - progress_ > kSilence) {
+    send(newest_);
+  }
+}
+
+void PictureStream::show(std::size_t /*port*/, const LivePictureRef& picture) {
+  last_ = picture->number;
+  newest_ = picture;
+  send(picture);
+}
+
+void PictureStream::send(const LivePictureRef& picture) {
+  const auto interval = std::chrono::duration_cast<Clock::duration>(Seconds(1.0 / wishes_.fps));
+  due_ = std::max(due_, Clock::now() - interval / 2) + interval;
+  ready_ = false;
+  picture_ = picture;
+  head_ = part_head(*picture, service_.core().clock()->now());
+  write_some();
+}
+
+void PictureStream::write_some() {
+  if (!std::exchange(writing_, true)) {
+    written_ = 0;
+    progress_ = Clock::now();
+  }
+  const std::string_view body = picture_ ? std::string_view(picture_->jpeg) : std::string_view();
+  const std::array<std::string_view, 3> parts = {head_, body, picture_ ? kEnd : std::string_view()};
+  std::array<net::const_buffer, 3> buffers;
+  std::size_t skip = written_;
+  for (std::size_t i = 0; i < parts.size(); ++i) {
+    const auto part = parts[i].substr(std::min(skip, parts[i].size()));
+    skip -= std::min(skip, parts[i].size());
+    buffers[i] = net::buffer(part.data(), part.size());
+  }
+  if (net::buffer_size(buffers) == 0) return on_written();
+  socket_.async_write_some(buffers,
+                           [self = shared_from_this()](const ErrorCode& error, std::size_t bytes) {
+                             if (error) return self->cut();
+                             self->written_ += bytes;
+                             self->progress_ = Clock::now();
+                             self->write_some();
+                           });
+}
+
+void PictureStream::on_written() {
+  writing_ = false;
+  picture_.reset();
+  if (Clock::now() >= due_) return become_ready();
+  timer_.expires_at(due_);
+  timer_.async_wait([weak = weak_from_this()](const ErrorCode& cancelled) {
+    const auto self = weak.lock();
+    if (!cancelled && self) self->become_ready();
+  });
+}
+
+void PictureStream::become_ready() {
+  ready_ = socket_.is_open();
+  service_.hub().serve(*this);
+  service_.pump();
+}
+
+}  // namespace freshframe::serve

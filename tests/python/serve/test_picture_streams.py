@@ -1,0 +1,184 @@
+"""/api/picture/NAME.mjpg: its parts, its pace, slow clients, and the token that opens pictures only."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from rigs.web_client import connect, request
+from support import until
+
+import freshframe as ff
+
+SCENE = "demo:circles?size=320x180&fps=30"
+
+
+class Parts:
+    """The parts of one stream, as a browser reads them."""
+
+    def __init__(self, url: str, *, buffer: int | None = None) -> None:
+        where = urlsplit(url)
+        if buffer is None:
+            self.sock = connect(url)
+        else:
+            self.sock = socket.socket()
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+            self.sock.connect((where.hostname, where.port))
+        target = f"{where.path}?{where.query}" if where.query else where.path
+        self.sock.sendall(f"GET {target} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
+        self.stream = self.sock.makefile("rb")
+        self.status = int(self.stream.readline().split()[1])
+        self.headers = self._headers()
+        if self.status == 200:
+            assert self.stream.readline() == b"--freshframe\r\n"
+
+    def _headers(self) -> dict[str, str]:
+        headers = {}
+        while line := self.stream.readline().strip():
+            name, _, value = line.decode().partition(": ")
+            headers[name] = value
+        return headers
+
+    def next(self) -> tuple[dict[str, str], bytes]:
+        """The next part with the boundary behind it."""
+        headers = self._headers()
+        jpeg = self.stream.read(int(headers["Content-Length"]))
+        assert self.stream.readline() == b"\r\n"
+        assert self.stream.readline() == b"--freshframe\r\n"
+        return headers, jpeg
+
+    def close(self) -> None:
+        self.stream.close()
+        self.sock.close()
+
+
+@contextlib.contextmanager
+def served(**options: Any) -> Iterator[ff.Dashboard]:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open(SCENE), name="front door")
+    with pipeline, pipeline.serve(**options) as dashboard:
+        yield dashboard
+
+
+def viewers(dashboard: ff.Dashboard) -> int:
+    views = request(dashboard.url, "/api/state").json()["views"]
+    return int(views[0]["viewers"])
+
+
+def test_each_part_is_a_picture_with_its_length_and_time_and_the_boundary_behind_it() -> None:
+    with served() as dashboard:
+        parts = Parts(dashboard.picture_url("front door", fps=15))
+        assert parts.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=freshframe"
+        times = []
+        for _ in range(4):
+            headers, jpeg = parts.next()
+            assert headers["Content-Type"] == "image/jpeg"
+            assert jpeg.startswith(b"\xff\xd8")
+            assert jpeg.endswith(b"\xff\xd9")
+            times.append(float(headers["X-Timestamp"]))
+        assert times == sorted(set(times))
+        assert abs(time.time() - times[-1]) < 50
+        until(lambda: viewers(dashboard) == 1, "the viewer is seen")
+        parts.close()
+        until(lambda: viewers(dashboard) == 0, "its end is seen")
+
+
+def test_a_stream_has_at_most_the_pictures_per_second_that_it_asks_for() -> None:
+    with served() as dashboard:
+        parts = Parts(dashboard.picture_url("front door", fps=2))
+        times = [float(parts.next()[0]["X-Timestamp"]) for _ in range(4)]
+        parts.close()
+    assert times[3] - times[0] >= 1.0  # three intervals of half a second, the first perhaps a half one
+
+
+def test_the_pictures_of_a_pipeline_that_has_ended_are_repeated() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("demo:circles?size=320x180&fps=30&frames=20"), name="cam")
+    with pipeline.serve() as dashboard:
+        parts = Parts(dashboard.picture_url("cam"))
+        pipeline.start()
+        first = parts.next()[1]
+        pipeline.wait()
+        seen = [parts.next()[1] for _ in range(3)]  # the last one once more after five seconds
+        assert seen[-1] == seen[-2] or len({first, *seen}) > 1
+        parts.close()
+    pipeline.stop()
+
+
+def test_a_slow_client_gets_the_newest_picture_and_slows_no_other() -> None:
+    with served() as dashboard:
+        slow = Parts(dashboard.picture_url("front door", fps=15), buffer=4096)
+        fast = Parts(dashboard.picture_url("front door", fps=15))
+        old = float(slow.next()[0]["X-Timestamp"])
+        for _ in range(60):  # four seconds at fifteen per second
+            newest = float(fast.next()[0]["X-Timestamp"])
+        in_between = 0
+        while float(slow.next()[0]["X-Timestamp"]) < newest:
+            in_between += 1
+        assert newest - old > 1
+        assert in_between < 55  # the others were never queued
+        slow.close()
+        fast.close()
+
+
+def test_there_are_at_most_thirty_two_streams() -> None:
+    with served() as dashboard:
+        url = dashboard.picture_url("front door")
+        many = [Parts(url) for _ in range(32)]
+        refused = Parts(url)
+        assert refused.status == 503
+        many.pop().close()
+        refused.close()
+
+        def one_more() -> bool:
+            again = Parts(url)
+            many.append(again)
+            return again.status == 200
+
+        until(one_more, "the place is free")
+        assert request(dashboard.url, "/healthz").status == 200
+        for each in many:
+            each.close()
+
+
+def test_the_token_of_a_picture_opens_pictures_and_nothing_else() -> None:
+    token = "a-token-of-this-test"
+    with served(host="0.0.0.0", token=token) as dashboard:
+        stream = dashboard.picture_url("front door")
+        still = dashboard.picture_url("front door", still=True)
+        assert token not in stream
+        parts = Parts(stream)
+        assert parts.headers["Cross-Origin-Resource-Policy"] == "cross-origin"
+        parts.next()
+        parts.close()
+        where = urlsplit(still)
+        answer = request(still, f"{where.path}?{where.query}")
+        assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
+        assert "set-cookie" not in answer.headers
+        for path in ("/", "/api/state", "/metrics", "/healthz"):
+            assert request(still, f"{path}?{where.query}").status == 401
+        own = where.query.partition("=")[2]
+        assert request(still, "/api/state", Authorization=f"Bearer {own}").status == 401
+        assert request(still, f"{where.path}?token={token}").status == 401  # URLs end up in logs
+        assert request(still, where.path).status == 401
+    with served(host="0.0.0.0", token=token) as dashboard:
+        assert urlsplit(dashboard.picture_url("front door")).query == where.query  # after a restart, too
+
+
+def test_wishes_and_ports_that_cannot_be_are_said() -> None:
+    with served() as dashboard:
+        base = "/api/picture/front%20door.mjpg"
+        for query in ("fps=0", "fps=16", "fps=fast", "width=10", "width=5000", "fps=1e400"):
+            assert request(dashboard.url, f"{base}?{query}").status == 400, query
+        assert request(dashboard.url, "/api/picture/back.mjpg").status == 404
+        for options in ({"fps": 0.5}, {"fps": 16}, {"width": 63}, {"width": 2000}):
+            with pytest.raises(ff.OptionError):
+                dashboard.picture_url("front door", **options)
+    with pytest.raises(ff.StateError, match="closed"):
+        dashboard.picture_url("front door")
