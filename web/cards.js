@@ -86,6 +86,13 @@ export function inferenceText(node) {
   return parts.join(" · ");
 }
 
+// What waits on disk, and since when.
+export function spoolText({ waiting, size_bytes, age, sent }) {
+  const parts = [`${format.count(waiting)} to send`, format.bytes(size_bytes)];
+  if (age > 0) parts.push(`oldest ${format.duration(age)}`);
+  return [...parts, `${format.count(sent)} sent`].join(" · ");
+}
+
 export function meanBatch(batches) {
   const calls = format.sum(batches.map(([, count]) => count));
   return format.sum(batches.map(([size, count]) => size * count)) / calls;
@@ -122,6 +129,7 @@ export class NodeCard {
     if (node.language === "python") this.gil = row(list, "GIL", "waited / held, of the last second");
     this.workers = el("p", { class: "workers num", hidden: node.workers === undefined });
     this.inference = el("p", { class: "workers num", hidden: node.inference === undefined });
+    this.spool = el("p", { class: "workers num", hidden: node.spool === undefined });
     this.alarm = el("p", { class: "alarm", hidden: true });
     this.element = el(
       "article",
@@ -139,6 +147,7 @@ export class NodeCard {
       list,
       this.workers,
       this.inference,
+      this.spool,
       this.alarm,
     );
   }
@@ -160,6 +169,7 @@ export class NodeCard {
     if (this.gil)
       text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
     if (node.inference !== undefined) text(this.inference, inferenceText(node));
+    if (node.spool !== undefined) text(this.spool, spoolText(node.spool));
     if (node.workers !== undefined) {
       text(this.workers, workersText(node.workers));
       attribute(this.workers, "title", node.workers.map(workerText).join("\n"));

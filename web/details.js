@@ -223,6 +223,19 @@ function inferenceRows(node) {
   ];
 }
 
+function spoolRows(node) {
+  if (node.spool === undefined) return [];
+  const { waiting, size_bytes, age, sending, sent, refused, expired, lost, failures, last_error } = node.spool;
+  return [
+    ["results to send", `${format.count(waiting)} · ${format.bytes(size_bytes)}`],
+    ["the oldest waits for", age > 0 ? format.duration(age) : "–"],
+    ["the present call takes", sending > 0 ? format.duration(sending) : "–"],
+    ["sent", format.count(sent)],
+    ["refused · expired · unreadable", [refused, expired, lost].map(format.count).join(" · ")],
+    ["calls that failed", format.count(failures) + (last_error ? ` · ${last_error}` : "")],
+  ];
+}
+
 const title = (item) => (item.parent !== undefined ? `${item.parent} → ${item.child}` : item.name);
 
 const causeRows = (item) =>
@@ -260,6 +273,7 @@ function nodeRows(node) {
     ["time per sample, 99th percentile", format.time(node.p99)],
     ...(node.language === "python" ? python : []),
     ...inferenceRows(node),
+    ...spoolRows(node),
     ...batchRows(node),
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
     ...tickRows(node),

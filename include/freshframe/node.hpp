@@ -109,6 +109,8 @@ class NodeBase {
   [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
   /// The provider and the speed of a neural network that the node runs; any thread.
   [[nodiscard]] virtual std::optional<InferenceStats> inference(Span /*span*/) const { return std::nullopt; }
+  /// What the node keeps on disk until a receiver has it; any thread.
+  [[nodiscard]] virtual std::optional<SpoolStats> spool() const { return std::nullopt; }
 
   virtual void open(const Context& /*context*/) {}
   /// nullopt: nothing is emitted.

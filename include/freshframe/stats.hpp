@@ -147,6 +147,20 @@ struct InferenceStats {
   double p99 = 0;
 };
 
+/// How a node that keeps results on disk sends them.
+struct SpoolStats {
+  std::uint64_t waiting = 0;     // results on disk that were not sent
+  std::uint64_t size_bytes = 0;  // on disk
+  double age = 0;                // seconds since the oldest result of the present batch came; 0: there is none
+  double sending = 0;            // seconds for which the present call of the user's function has run
+  std::uint64_t sent = 0;        // results
+  std::uint64_t refused = 0;     // results that the receiver will never take
+  std::uint64_t expired = 0;     // results that were too old, or made room for newer ones
+  std::uint64_t lost = 0;        // results that were on disk and could not be read
+  std::uint64_t failures = 0;    // calls of the user's function that have failed
+  std::string last_error;        // of these calls; empty: there was none
+};
+
 /// One node: its counters and times.
 struct NodeStats {
   std::string name;
@@ -167,6 +181,7 @@ struct NodeStats {
   std::uint64_t in_flight = 0;                   // taken by a node with workers, not finished or dropped yet
   std::vector<WorkerStats> workers;              // of nodes that run in worker processes
   std::optional<InferenceStats> inference;       // of nodes that compute a neural network
+  std::optional<SpoolStats> spool;               // of nodes that keep results on disk
   std::optional<SourceStats> source;             // of video sources
   std::string last_error;                        // the latest exception's text; empty: there was none
 };

@@ -81,6 +81,27 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
 };
 
+inline constexpr auto kSpoolFields = std::tuple{
+    StatsField{"waiting", &SpoolStats::waiting, "spool_waiting_results", "gauge",
+               "Results on disk that were not sent."},
+    StatsField{"size_bytes", &SpoolStats::size_bytes, "spool_bytes", "gauge",
+               "Bytes of the results on disk."},
+    StatsField{"age", &SpoolStats::age, "spool_age_seconds", "gauge",
+               "Seconds since the oldest result of the present batch came, 0 if there is none."},
+    StatsField{"sending", &SpoolStats::sending, "spool_sending_seconds", "gauge",
+               "Seconds for which the present call of the sending function has run, 0 if there is none."},
+    StatsField{"sent", &SpoolStats::sent, "spool_sent_total", "counter", "Results that were sent."},
+    StatsField{"refused", &SpoolStats::refused, "spool_refused_total", "counter",
+               "Results that the receiver refused for good."},
+    StatsField{"expired", &SpoolStats::expired, "spool_expired_total", "counter",
+               "Results that were too old, or made room for newer ones, before they were sent."},
+    StatsField{"lost", &SpoolStats::lost, "spool_lost_total", "counter",
+               "Results that were on disk and could not be read."},
+    StatsField{"failures", &SpoolStats::failures, "spool_failures_total", "counter",
+               "Calls of the sending function that have failed."},
+    StatsField{"last_error", &SpoolStats::last_error, "", "", ""},
+};
+
 inline constexpr auto kEdgeFields = std::tuple{
     StatsField{"passed_in", &EdgeStats::passed_in, "edge_passed_in_total", "counter",
                "Samples offered to the edge."},

@@ -55,6 +55,7 @@ if _typing.TYPE_CHECKING:
         Progress,
         Report,
         SourceStats,
+        SpoolStats,
         Stats,
         WorkerStats,
     )
@@ -68,6 +69,9 @@ if _typing.TYPE_CHECKING:
     from ._shortcuts.run_node import run_node
     from ._shortcuts.show import show
     from ._shortcuts.stream import Stream, stream
+    from ._spool.changes import Change, Changes
+    from ._spool.refused import Refused
+    from ._spool.spool import Spool
     from ._vision.box_tracker import BoxTracker
     from ._vision.circles import Annotate, CircleDetector, CircleTracker, detect_circles
     from ._vision.counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
@@ -106,6 +110,9 @@ _LATER = {
     "Fleet": "fleet",
     "MockCamera": "_media.mock_camera",
     "Process": "_process.options",
+    **dict.fromkeys(("Change", "Changes"), "_spool.changes"),
+    "Refused": "_spool.refused",
+    "Spool": "_spool.spool",
     "VideoInfo": "_media.video_info",
     "prometheus_collector": "_shortcuts.prometheus",
     "run_node": "_shortcuts.run_node",
@@ -119,6 +126,7 @@ _LATER = {
             "Progress",
             "Report",
             "SourceStats",
+            "SpoolStats",
             "Stats",
             "WorkerStats",
         ),
@@ -144,6 +152,8 @@ __all__ = [
     "Annotate",
     "Batch",
     "BoxTracker",
+    "Change",
+    "Changes",
     "CircleDetector",
     "CircleTracker",
     "Circles",
@@ -181,12 +191,15 @@ __all__ = [
     "Queue",
     "ReadTimeout",
     "Reader",
+    "Refused",
     "Report",
     "Sample",
     "Source",
     "SourceError",
     "SourceStats",
     "SourceTimeout",
+    "Spool",
+    "SpoolStats",
     "Stalled",
     "Stamp",
     "StateError",

@@ -14,15 +14,15 @@ import numpy as np
 from . import _check
 from ._errors import OptionError, StateError
 from ._graph.nodes import Node
-from ._sinks.plain import checked_key, finite, named_fields, plain, valid_text
+from ._sinks.plain import checked_key, named_fields, plain, valid_text
 from ._sinks.records import (
     BOX_COLUMNS,
     CIRCLE_COLUMNS,
     box_records,
     circle_records,
     data_columns,
-    full_box_records,
     rows_of,
+    sample_record,
 )
 from ._sinks.text_file import TextFile
 from ._sinks.whole_file import WholeFile
@@ -35,7 +35,6 @@ __all__ = ["Csv", "JsonLines"]
 
 _TABLES = {".parquet", ".feather", ".xlsx", ".xls", ".ods", ".sqlite", ".db", ".xml", ".yaml", ".npy", ".npz"}
 _VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
-_FORMAT = 2  # of a line; changes when a key changes its meaning
 _STAMP_COLUMNS = ("seq", "pts", "captured")
 
 
@@ -141,24 +140,9 @@ class JsonLines(_TextSink):
     def process(self, sample: Sample[Any]) -> None:
         """Writes one line."""
         file = self._opened()
-        value = sample.value
-        if isinstance(value, Circles):
-            key, content = "circles", circle_records(value)
-        elif isinstance(value, Detections):
-            key, content = "detections", full_box_records(value)
-        else:
-            key, content = "value", plain(value)
-        record = {
-            "format": _FORMAT,
-            "seq": sample.seq,
-            **({"part": sample.part} if self._writes_part else {}),
-            "pts": finite(sample.pts),
-            "captured": finite(round(sample.captured, 6)),
-            **({} if self._label is None else {"source": valid_text(self._label)}),
-            **({} if sample.path is None else {"path": valid_text(sample.path)}),
-            **({"damaged": sample.damaged} if self._writes_damaged else {}),
-            key: content,
-        }
+        record = sample_record(
+            sample, self._label, with_damaged=self._writes_damaged, with_part=self._writes_part
+        )
         text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
         file.write(text + "\n")
 

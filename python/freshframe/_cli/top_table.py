@@ -174,7 +174,9 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         source = node["kind"] == "source"  # whose time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
-            "node": Text(node["name"] + _workers(node) + _provider(node) + _batches(node) + _ticks(node)),
+            "node": Text(
+                node["name"] + _workers(node) + _provider(node) + _batches(node) + _spool(node) + _ticks(node)
+            ),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
@@ -231,6 +233,15 @@ def _provider(node: dict[str, Any]) -> str:
     return "" if inference is None else f" ({inference['provider']} {_time(inference['p50'])})"
 
 
+def _spool(node: dict[str, Any]) -> str:
+    """What waits on disk, and for how long."""
+    spool = node.get("spool")
+    if spool is None:
+        return ""
+    age = f", oldest {_time(spool['age'])}" if spool["age"] else ""
+    return f" ({spool['waiting']} to send{age})"
+
+
 def _batches(node: dict[str, Any]) -> str:
     """The mean number of samples in a call."""
     batches = node.get("batches", [])
@@ -241,6 +252,9 @@ def _batches(node: dict[str, Any]) -> str:
 def _ticks(node: dict[str, Any]) -> str:
     missed = node.get("ticks_missed", 0)
     return f" ({missed} of {node['ticks'] + missed} ticks missed)" if missed else ""
+
+
+_ABOUT = (_workers, _provider, _batches, _spool, _ticks)
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:

@@ -110,6 +110,7 @@ class Graph:
         if is_source:
             index = self._engine.add_python_source(description, bool(node.live), ends, options)
         else:
-            index = self._engine.add_python(description, ends, options)
+            counters = getattr(node, "_spool_counters", None)  # of a Spool
+            index = self._engine.add_python(description, ends, options, counters)
         self.in_python.append((index, node, not isinstance(node, Node)))
         return index

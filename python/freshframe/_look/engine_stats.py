@@ -18,6 +18,7 @@ from .stats import (
     PoolStats,
     Report,
     SourceStats,
+    SpoolStats,
     Stats,
     WorkerStats,
 )
@@ -65,8 +66,23 @@ def _inference(network: _native.InferenceStats) -> InferenceStats:
     )
 
 
+def _spool(spool: _native.SpoolStats) -> SpoolStats:
+    return SpoolStats(
+        waiting=spool.waiting,
+        size_bytes=spool.size_bytes,
+        age=spool.age,
+        sending=spool.sending,
+        sent=spool.sent,
+        refused=spool.refused,
+        expired=spool.expired,
+        lost=spool.lost,
+        failures=spool.failures,
+        last_error=spool.last_error,
+    )
+
+
 def _node(node: _native.NodeStats) -> NodeStats:
-    source, network = node.source, node.inference
+    source, network, spool = node.source, node.inference, node.spool
     return NodeStats(
         state=node.state,
         processed=node.processed,
@@ -87,6 +103,7 @@ def _node(node: _native.NodeStats) -> NodeStats:
         inference=None if network is None else _inference(network),
         ticks=node.ticks,
         ticks_missed=node.ticks_missed,
+        spool=None if spool is None else _spool(spool),
     )
 
 

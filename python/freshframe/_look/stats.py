@@ -106,6 +106,35 @@ class InferenceStats:
 
 
 @dataclass(frozen=True, slots=True)
+class SpoolStats:
+    """What a Spool keeps on disk, and how it sends it.
+
+    Attributes:
+        waiting: Results on disk that were not sent.
+        size_bytes: Bytes of the results on disk.
+        age: Seconds since the oldest result of the present batch came; 0 when nothing is to be sent.
+        sending: Seconds for which the present call of `send` has run; 0 when none runs.
+        sent: Results for which `send` has returned, in this run as all that follow.
+        refused: Results that were put aside because `send` has raised Refused.
+        expired: Results that were older than ``max_age``, or made room for newer ones, before they were sent.
+        lost: Results that were on disk and could not be read.
+        failures: Calls of `send` that have raised another exception.
+        last_error: Class and message of the latest one; "" when there was none.
+    """
+
+    waiting: int
+    size_bytes: int
+    age: float
+    sending: float
+    sent: int
+    refused: int
+    expired: int
+    lost: int
+    failures: int
+    last_error: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStats:
     """One node.
 
@@ -140,6 +169,7 @@ class NodeStats:
             then seconds per call.
         inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
             for every other node.
+        spool: What a Spool keeps on disk; None for every other node.
     """
 
     state: NodeState
@@ -161,6 +191,7 @@ class NodeStats:
     inference: InferenceStats | None = None
     ticks: int = 0
     ticks_missed: int = 0
+    spool: SpoolStats | None = None
 
 
 @dataclass(frozen=True, slots=True)

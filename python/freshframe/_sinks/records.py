@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,11 +14,50 @@ from .._errors import OptionError, OptionTypeError
 from ..results import Circles, Detections
 from .plain import checked_key, finite, finite_parts, plain, valid_text
 
+if TYPE_CHECKING:
+    from .._native import Sample
+
+FORMAT = 2  # of a record of a sample; changes when a key changes its meaning
 _TAIL_COLUMNS = ("confidence", "vx", "vy", "age", "track_confidence")
 CIRCLE_COLUMNS: tuple[str, ...] = ("id", "x", "y", "r", *_TAIL_COLUMNS)
 BOX_COLUMNS = ("id", "class_id", "x1", "y1", "x2", "y2", *_TAIL_COLUMNS, "class")
 # Positions are accurate to about a hundredth of a pixel. More digits of float32 would only double the files.
 _DECIMALS = 3
+
+
+def sample_record(
+    sample: Sample[Any], source: str | None, *, with_damaged: bool, with_part: bool
+) -> dict[str, Any]:
+    """A sample in the types of JSON, as JsonLines writes it.
+
+    Args:
+        sample: The sample.
+        source: The name of its source, if the record is to have it.
+        with_damaged: Whether the record has the key `damaged`.
+        with_part: Whether it has the key `part`.
+
+    Raises:
+        OptionError: Its value has a form that cannot be written.
+        TypeError: A part of its value cannot be written.
+    """
+    value = sample.value
+    if isinstance(value, Circles):
+        key, content = "circles", circle_records(value)
+    elif isinstance(value, Detections):
+        key, content = "detections", full_box_records(value)
+    else:
+        key, content = "value", plain(value)
+    return {
+        "format": FORMAT,
+        "seq": sample.seq,
+        **({"part": sample.part} if with_part else {}),
+        "pts": finite(sample.pts),
+        "captured": finite(round(sample.captured, 6)),
+        **({} if source is None else {"source": valid_text(source)}),
+        **({} if sample.path is None else {"path": valid_text(sample.path)}),
+        **({"damaged": sample.damaged} if with_damaged else {}),
+        key: content,
+    }
 
 
 def circle_records(circles: Circles) -> list[dict[str, Any]]:

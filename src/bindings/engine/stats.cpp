@@ -66,6 +66,8 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("runs", &InferenceStats::runs)
       .def_ro("p50", &InferenceStats::p50)
       .def_ro("p99", &InferenceStats::p99);
+  nb::class_<SpoolStats> spool(module, "SpoolStats", nb::is_final());
+  add_fields(spool, kSpoolFields);
   nb::class_<NodeStats> node(module, "NodeStats", nb::is_final());
   node.def_ro("name", &NodeStats::name).def_prop_ro("state", &state_of<NodeStats>);
   add_fields(node, kNodeFields);
@@ -74,6 +76,7 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("in_flight", &NodeStats::in_flight)
       .def_ro("workers", &NodeStats::workers)
       .def_ro("inference", &NodeStats::inference)
+      .def_ro("spool", &NodeStats::spool)
       .def_ro("source", &NodeStats::source)
       .def_ro("last_error", &NodeStats::last_error);
 }

@@ -16,6 +16,7 @@
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/shared_ptr.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
@@ -26,8 +27,10 @@ namespace {
 
 using process::NodeDescription;
 
-int add_python(Engine& self, NodeDescription node, const Parents& parents, const AddOptions& options) {
-  return self.core().add(std::make_unique<PythonNode>(std::move(node)), any_ports(parents), options);
+int add_python(Engine& self, NodeDescription node, const Parents& parents, const AddOptions& options,
+               std::shared_ptr<SpoolCounters> spool) {
+  return self.core().add(std::make_unique<PythonNode>(std::move(node), std::move(spool)), any_ports(parents),
+                         options);
 }
 
 int add_python_source(Engine& self, const NodeDescription& node, bool live, const Parents& parents,
@@ -60,10 +63,12 @@ void bind_python_nodes(nb::module_& module, nb::class_<Engine>& engine) {
           nb::arg("finishes") = false);
   engine
       .def("add_python", &add_python, nb::lock_self(), nb::arg("node"), nb::arg("parents"),
-           nb::arg("options"), "Adds a place for a Python node; returns its index.")
+           nb::arg("options"), nb::arg("spool").none() = nb::none(),
+           "Adds a place for a Python node; returns its index.")
       .def("add_python_source", &add_python_source, nb::lock_self(), nb::arg("node"), nb::arg("live"),
            nb::arg("parents"), nb::arg("options"), "Adds a place for a Python source; returns its index.");
   bind_stop_token(module);
+  bind_spool_counters(module);
   bind_node_thread(module);
 }
 

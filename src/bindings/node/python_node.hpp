@@ -6,10 +6,12 @@
 
 #include "freshframe/node.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "bindings/node/spool_counters.hpp"
 #include "core/pipeline/runner.hpp"
 #include "process/crew/process_node.hpp"
 
@@ -21,7 +23,9 @@ namespace freshframe::python {
 /// loop on its own thread, so the garbage collector sees every reference.
 class PythonNode final : public NodeBase {
  public:
-  explicit PythonNode(process::NodeDescription description) : description_(std::move(description)) {}
+  /// `spool`: the counters of a Spool; null: it is none.
+  PythonNode(process::NodeDescription description, std::shared_ptr<const SpoolCounters> spool)
+      : description_(std::move(description)), spool_(std::move(spool)) {}
   [[nodiscard]] std::string default_name() const override { return description_.name; }
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
@@ -31,12 +35,16 @@ class PythonNode final : public NodeBase {
   [[nodiscard]] bool gives_several() const noexcept override { return description_.gives_several; }
   [[nodiscard]] std::optional<Seconds> wake_every() const override { return description_.wake_every; }
   [[nodiscard]] bool finishes() const noexcept override { return description_.finishes; }
+  [[nodiscard]] std::optional<SpoolStats> spool() const override {
+    return spool_ ? std::optional(spool_->get()) : std::nullopt;
+  }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the loop calls the Python object
   }
 
  private:
   process::NodeDescription description_;
+  std::shared_ptr<const SpoolCounters> spool_;
 };
 
 class PythonSource final : public SourceBase {

@@ -60,6 +60,7 @@ NodeStats Runner::stats(Span span) const {
   // A worker's next call is sent before its present one is back, so two of them may overlap.
   result.busy = uptime > 0 ? std::min(1.0, busy / hands / uptime) : 0;
   result.inference = node_->inference(span);
+  result.spool = node_->spool();
   for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {
     if (const auto count = batch_sizes_[i].load(std::memory_order_relaxed); count > 0)
       result.batches[static_cast<int>(i) + 1] = count;

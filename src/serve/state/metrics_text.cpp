@@ -271,6 +271,15 @@ void write_workers(MetricsWriter& out, const Stats& stats) {
   write_each_worker(out, stats, &WorkerStats::cpu);
 }
 
+void write_spools(MetricsWriter& out, const Stats& stats) {
+  if (std::ranges::none_of(stats.nodes, [](const auto& node) { return node.spool.has_value(); })) return;
+  write_fields(out, kSpoolFields, [&](const auto& sample) {
+    for (const auto& node : stats.nodes) {
+      if (node.spool) sample({{"node", node.name}}, *node.spool);
+    }
+  });
+}
+
 void write_inference(MetricsWriter& out, const Stats& stats) {
   const auto each = [&](const char* name, const char* type, const char* help, const auto& value) {
     out.begin(name, type, help);
@@ -304,6 +313,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   write_drops(out, stats);
   write_workers(out, stats);
   write_inference(out, stats);
+  write_spools(out, stats);
   if (seen.gil.watching) {
     write_one(out, "gil_stalls_total", "counter",
               "Times that the process waited for the GIL for longer than the watch's threshold.",

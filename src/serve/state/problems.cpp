@@ -145,6 +145,17 @@ void add_edge_losses(std::vector<Problem>& out, const Snapshot& seen) {
   }
 }
 
+void add_spools(std::vector<Problem>& out, const Snapshot& seen) {
+  constexpr double kLate = 10;  // seconds: a receiver that is started again is there earlier
+  for (const auto& node : seen.graph.stats.nodes) {
+    if (!node.spool || node.spool->age < kLate || node.state == NodeState::Ended) continue;
+    auto text = counted(node.spool->waiting, "result") + " not sent, the oldest for " +
+                rounded_seconds(node.spool->age);
+    if (!node.spool->last_error.empty()) text += ": " + node.spool->last_error;
+    out.push_back({"spool", node.name, std::move(text)});
+  }
+}
+
 void add_stall(std::vector<Problem>& out, const Snapshot& seen) {
   if (seen.graph.phase != core::LifePhase::Running || seen.still < seen.still_limit) return;
   out.push_back({"stall", seen.pipeline, "no sample has moved for " + rounded_seconds(seen.still)});
@@ -160,6 +171,7 @@ std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
   add_gil(out, seen);
   add_edge_losses(out, seen);
   add_node_trouble(out, seen, log);
+  add_spools(out, seen);
   return out;
 }
 

@@ -31,7 +31,7 @@ struct Event {
 
 /// A present problem.
 struct Problem {
-  std::string kind;     // error, source, gil, loss, stall
+  std::string kind;     // error, source, gil, loss, stall, spool
   std::string subject;  // a node, or "parent -> child"
   std::string text;
 };

@@ -110,6 +110,14 @@ void write_inference(JsonWriter& json, const NodeStats& node) {
       .end_object();
 }
 
+// Of nodes that keep results on disk.
+void write_spool(JsonWriter& json, const NodeStats& node) {
+  if (!node.spool) return;
+  json.key("spool").begin_object();
+  write_fields(json, kSpoolFields, *node.spool);
+  json.end_object();
+}
+
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& node = seen.graph.stats.nodes[index];
   const auto& about = seen.graph.nodes[index];
@@ -136,6 +144,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   write_workers(json, node);
   write_batches(json, node);
   write_inference(json, node);
+  write_spool(json, node);
   const bool viewed = std::ranges::any_of(seen.views, [&](const auto& view) {
     return std::ranges::find(about.views, view.port) != about.views.end();
   });

@@ -1,0 +1,2 @@
+"""Results that are on disk before they are sent: the box, its writer, its sender, and the node."""
+# SPDX-License-Identifier: Apache-2.0

@@ -1,0 +1,158 @@
+"""The node that turns states into events: something has begun, something has ended."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from .. import _check
+from .._errors import OptionTypeError
+from .._graph.nodes import Node
+from .._graph.stamped import stamped
+
+if TYPE_CHECKING:
+    from .._native import Sample, Stamp
+
+T = TypeVar("T", contravariant=True)
+EndedBy = Literal["gone", "stop", "restart"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something has begun, or has ended. Times are Unix times in seconds.
+
+    Attributes:
+        key: What it is about, as the function of Changes has returned it.
+        began: When it was first seen.
+        ended: When it was last seen. None: it has begun.
+        told: When this was decided: at the first sight, or after the last one and the hold.
+        by: Why it ended: "gone" (it was not seen for the hold, or no sample came), "stop" (the pipeline has
+            ended), "restart" (a Spool has found it open after a crash). None: it has begun.
+    """
+
+    key: Any
+    began: float
+    ended: float | None
+    told: float
+    by: EndedBy | None = None
+
+
+@dataclass(slots=True)
+class _On:
+    """One key that is on: Unix times of the first and the last sight, and the stream's time of the last."""
+
+    began: float
+    seen: float
+    pts: float
+
+
+@dataclass(slots=True)
+class _Stream:
+    """The samples of one source."""
+
+    stamp: Stamp
+    offset: float  # Unix time at pts 0, where samples have no Unix time of their own
+    arrived: float = 0.0  # time.monotonic() of the last sample
+    now: float = 0.0  # Unix time of the last sample
+    on: dict[Hashable, _On] = field(default_factory=dict)
+
+
+class Changes(Node[T, Change]):
+    """Says when something begins and when it ends, from a stream of what is there now.
+
+    Every sample gives the set of keys that are on. A key that was off gives a `Change` at once. A key that is
+    not seen for `hold` seconds of the stream's time has ended, and so has every key of a source that sends no
+    sample for so long. When the pipeline ends or is stopped, all keys end. So each event that begins has
+    exactly one end, except where the program crashes or a node above fails: there a `Spool` below writes the
+    end at the next start.
+
+    Every source has keys of its own. Numbers of a tracker begin again with each start of the program, so use
+    names of zones as keys where people or other programs remember them.
+
+    Args:
+        key: Gets the value of a sample, and returns what is on now: a set, list or dict of keys. A key is
+            hashable, and a str or a number where a Spool is to write it.
+        hold: Seconds for which a key may be missing.
+
+    Raises:
+        OptionError: `hold` is not above 0.
+        OptionTypeError: An argument is of the wrong type. From process(), if `key` returns a str, or nothing
+            that can be iterated.
+
+    Example:
+        >>> import freshframe as ff
+        >>> seen = [{"yard"}, {"yard"}, set(), {"door"}]
+        >>> changes = ff.run_node(ff.Changes(lambda names: names, hold=0.01), seen)
+        >>> [(sample.value.key, sample.value.by) for sample in changes]
+        [('yard', None), ('yard', 'gone'), ('door', None), ('door', 'stop')]
+    """
+
+    def __init__(self, key: Callable[[T], Iterable[Hashable]], *, hold: float = 2.0) -> None:
+        """Nothing is on yet."""
+        if not callable(key):
+            raise OptionTypeError(
+                f"key must be a function that returns what is on, such as lambda zones: zones.inside; "
+                f"got {_check.shown(key)}"
+            )
+        self._key = key
+        self._hold = _check.positive_seconds("hold", hold)
+        self.wake_every = min(self._hold / 4, 3600.0)
+        self._streams: dict[str, _Stream] = {}
+
+    def process(self, sample: Sample[T], /) -> Iterator[Change]:
+        """Compares what is on with what was."""
+        stream = self._note(sample)
+        on = stream.on
+        for key in self._keys(sample.value):
+            known = on.get(key)
+            if known is None:
+                on[key] = _On(stream.now, stream.now, sample.pts)
+                yield Change(key, stream.now, None, stream.now)
+            else:
+                known.seen, known.pts = stream.now, sample.pts
+        for key in [key for key, one in on.items() if sample.pts - one.pts >= self._hold]:
+            yield _end(key, on.pop(key), stream.now, "gone")
+
+    def on_time(self, now: float, /) -> Iterator[Change]:
+        """Ends what was on at a source that has fallen silent."""
+        for stream in self._streams.values():
+            silent = now - stream.arrived
+            if silent >= self._hold:
+                yield from self._end_all(stream, stream.now + silent, "gone")
+
+    def finish(self) -> Iterator[Change]:
+        """Ends all that is on."""
+        now = time.monotonic()
+        for stream in self._streams.values():
+            yield from self._end_all(stream, stream.now + max(0.0, now - stream.arrived), "stop")
+
+    def _note(self, sample: Sample[T]) -> _Stream:
+        stream = self._streams.get(sample.source)
+        if stream is None:
+            captured = time.time() - (time.monotonic() - sample.captured)
+            stream = self._streams[sample.source] = _Stream(sample.stamp, captured - sample.pts)
+        stream.stamp = sample.stamp
+        stream.arrived = time.monotonic()
+        stream.now = round(stream.offset + sample.pts if sample.utc is None else sample.utc, 3)
+        return stream
+
+    def _keys(self, value: T) -> list[Hashable]:
+        keys: Any = self._key(value)
+        if isinstance(keys, str) or not isinstance(keys, Iterable):
+            raise OptionTypeError(
+                f"key must return a set of what is on, such as {{'yard'}}, got {_check.shown(keys)}"
+            )
+        return list(keys)
+
+    def _end_all(self, stream: _Stream, told: float, by: EndedBy) -> Iterator[Change]:
+        # In the stream of the samples, so that an end never overtakes the next beginning.
+        while stream.on:
+            key = next(iter(stream.on))
+            yield stamped(_end(key, stream.on.pop(key), told, by), like=stream.stamp)
+
+
+def _end(key: Hashable, one: _On, told: float, by: EndedBy) -> Change:
+    return Change(key, one.began, one.seen, round(told, 3), by)

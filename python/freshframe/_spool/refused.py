@@ -1,0 +1,76 @@
+"""What a receiver does not want: the exception that says so, and the file for such results."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from .. import _check
+from .._errors import FreshframeError, OptionError
+from .lines import Line, to_text
+
+_MOST_BYTES = 4 << 20
+
+
+class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
+    """A Spool's `send` raises it: the receiver will never take some of these events.
+
+    They are put into the file `refused.jsonl` of the spool's folder with the reason, and counted. `send` is
+    called again with the others, whether or not the receiver has taken them. Any other exception means that
+    none was sent, and that all of them are tried again.
+
+    Args:
+        indices: The places of these events in the list that `send` has got, from 0.
+        why: The reason.
+
+    Raises:
+        OptionError: No index is given, or one is negative.
+        OptionTypeError: An index is not a whole number, or the reason is no text.
+
+    Example:
+        >>> import freshframe as ff
+        >>> ff.Refused([2], "the topic is forbidden").indices
+        (2,)
+    """
+
+    def __init__(self, indices: Sequence[int], why: str = "the receiver has refused it") -> None:
+        """Checks the indices."""
+        self.indices = tuple(_check.integer("an index of Refused", index) for index in indices)
+        self.why = _check.text("why", why)
+        if not self.indices or min(self.indices) < 0:
+            raise OptionError(f"Refused needs the places of the events from 0, got {list(self.indices)}")
+        super().__init__(f"{len(self.indices)} events were refused: {why}")
+
+
+class RefusedFile:
+    """`refused.jsonl` of a folder. Above 4 MiB it becomes `refused.1.jsonl`, in place of an older one."""
+
+    def __init__(self, folder: str) -> None:
+        """Opens nothing yet."""
+        self._path = os.path.join(folder, "refused.jsonl")
+
+    def add(self, lines: Sequence[Line], why: str) -> None:
+        """Writes the lines and syncs them.
+
+        Raises:
+            OSError: The disk is full, or fails.
+        """
+        head = f'{{"refused":{to_text(why)},"at":{time.time():.3f},'
+        data = "".join(head + line.text.decode(errors="replace")[1:] for line in lines).encode()
+        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        try:
+            size = os.fstat(fd).st_size
+            try:
+                written = 0
+                while written < len(data):
+                    written += os.write(fd, memoryview(data)[written:])
+                os.fdatasync(fd)
+            except OSError:
+                os.ftruncate(fd, size)
+                raise
+        finally:
+            os.close(fd)
+        if size + len(data) > _MOST_BYTES:
+            os.replace(self._path, self._path.removesuffix(".jsonl") + ".1.jsonl")

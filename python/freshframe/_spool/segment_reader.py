@@ -1,0 +1,45 @@
+"""The lines of one segment, as far as they are synced."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+from collections import deque
+
+_CHUNK = 256 << 10
+
+
+class SegmentReader:
+    """Reads a segment once, from its beginning. One thread at a time.
+
+    Attributes:
+        first: The number of its first line.
+    """
+
+    def __init__(self, path: str, first: int) -> None:
+        """Opens the segment.
+
+        Raises:
+            OSError: It is not there, or cannot be read. line() raises it, too.
+        """
+        self.first = first
+        self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._at = 0
+        self._lines: deque[bytes] = deque()
+        self._rest = b""
+
+    def __del__(self) -> None:
+        """Closes the file."""
+        if hasattr(self, "_fd"):
+            os.close(self._fd)
+
+    def line(self, size: int) -> bytes | None:
+        """The next line with its end; None: there is none in the first `size` bytes."""
+        while not self._lines:
+            chunk = os.pread(self._fd, min(_CHUNK, size - self._at), self._at) if self._at < size else b""
+            if not chunk:
+                return None
+            self._at += len(chunk)
+            *whole, self._rest = (self._rest + chunk).split(b"\n")
+            self._lines.extend(text + b"\n" for text in whole)
+        return self._lines.popleft()

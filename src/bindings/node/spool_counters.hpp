@@ -1,0 +1,50 @@
+// What a Spool, which is written in Python, brings to the statistics.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/gil.hpp"
+
+#include "freshframe/clock.hpp"
+#include "freshframe/stats.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include <nanobind/nanobind.h>
+
+namespace freshframe::python {
+
+/// The spool's threads write it with the GIL, any thread reads it.
+class SpoolCounters {
+ public:
+  /// `oldest`: Unix time of the oldest result of the present batch. `called`: monotonic time, in seconds, at
+  /// the beginning of the present call.
+  void set(SpoolStats stats, std::optional<double> oldest, std::optional<double> called) {
+    const std::lock_guard lock(mutex_);
+    stats_ = std::move(stats);
+    oldest_ = oldest;
+    called_ = called;
+  }
+  [[nodiscard]] SpoolStats get() const {
+    const Seconds unix_time = std::chrono::system_clock::now().time_since_epoch();
+    const Seconds monotonic = std::chrono::steady_clock::now().time_since_epoch();
+    const std::lock_guard lock(mutex_);
+    SpoolStats stats = stats_;
+    if (oldest_) stats.age = std::max(0.0, unix_time.count() - *oldest_);
+    if (called_) stats.sending = std::max(0.0, monotonic.count() - *called_);
+    return stats;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  SpoolStats stats_;              // guarded by mutex_, as the next ones
+  std::optional<double> oldest_;
+  std::optional<double> called_;
+};
+
+void bind_spool_counters(nanobind::module_& module);
+
+}  // namespace freshframe::python

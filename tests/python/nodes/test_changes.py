@@ -1,0 +1,148 @@
+"""Changes: each beginning has exactly one end, with the right times and the right reason."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.written import lines
+from support import Push
+
+import freshframe as ff
+
+
+def told(samples: list[ff.Sample[ff.Change]]) -> list[tuple[Any, str | None]]:
+    return [(sample.value.key, sample.value.by) for sample in samples]
+
+
+def run(source: Push, *, hold: float) -> list[ff.Sample[ff.Change]]:
+    """What Changes says of all values that were pushed, up to the end."""
+    source.end()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(ff.Changes(lambda names: names, hold=hold), pipeline.add(source, name="cam"))
+    reader = pipeline.reader(port)
+    with pipeline:
+        return list(reader)
+
+
+def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> None:
+    source = Push(live=False)
+    for n in range(10):  # 25 per second: 0.04 s between two
+        source.push({"yard"} if n < 4 else set())
+    changes = run(source, hold=0.1)
+    assert told(changes) == [("yard", None), ("yard", "gone")]
+    began, ended = (sample.value for sample in changes)
+    assert (began.ended, ended.began) == (None, began.began)
+    assert ended.ended - ended.began == pytest.approx(3 / 25, abs=2e-3)
+    assert ended.told - ended.ended == pytest.approx(3 / 25, abs=2e-3)  # the first sample 0.1 s later
+    assert [sample.seq for sample in changes] == [0, 6]
+
+
+def test_a_gap_shorter_than_the_hold_is_no_end() -> None:
+    source = Push(live=False)
+    source.push({"yard"}, set(), set(), {"yard"}, set())
+    assert told(run(source, hold=0.1)) == [("yard", None), ("yard", "stop")]
+
+
+def test_keys_are_of_their_source() -> None:
+    first, second = Push(live=False), Push(live=False)
+    for source in (first, second):
+        source.push({"yard"})
+        source.end()
+    pipeline = ff.Pipeline()
+    both = [pipeline.add(first, name="one"), pipeline.add(second, name="two")]
+    reader = pipeline.reader(pipeline.add(ff.Changes(lambda names: names), both))
+    with pipeline:
+        found = sorted((sample.source, sample.value.by or "") for sample in reader)
+    assert found == [("one", ""), ("one", "stop"), ("two", ""), ("two", "stop")]
+
+
+def test_a_source_that_falls_silent_has_nothing_on() -> None:
+    source = Push()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(ff.Changes(lambda names: names, hold=0.05), pipeline.add(source, name="cam"))
+    reader = pipeline.reader(port)
+    with pipeline:
+        source.push({"yard", "door"})
+        found = [reader.get() for _ in range(4)]
+        assert sorted((s.value.key, s.value.by or "") for s in found) == [
+            ("door", ""),
+            ("door", "gone"),
+            ("yard", ""),
+            ("yard", "gone"),
+        ]
+        assert all(s.source == "cam" for s in found)
+        assert all(s.value.told - s.value.ended >= 0.049 for s in found[2:])
+        source.push({"yard"})
+        again = reader.get()
+        assert (again.value.key, again.value.by) == ("yard", None)
+
+
+def test_a_stop_ends_all_that_is_on_in_the_file_of_a_recorder(tmp_path: Path) -> None:
+    source = Push()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(ff.Changes(lambda names: names, hold=60), pipeline.add(source))
+    pipeline.add(ff.JsonLines(tmp_path / "changes.jsonl"), port)
+    reader = pipeline.reader(port)
+    with pipeline:
+        source.push({"yard"})
+        assert reader.get().value.by is None
+    assert [line["value"]["by"] for line in lines(tmp_path / "changes.jsonl")] == [None, "stop"]
+
+
+def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path: Path) -> None:
+    def fail(names: set[str]) -> set[str]:
+        if "fire" in names:
+            raise ZeroDivisionError
+        return names
+
+    for values in (({"yard"}, {"fire"}), (set(),)):
+        source = Push(live=False)
+        source.push(*values)
+        source.end()
+        events: list[dict[str, Any]] = []
+        pipeline = ff.Pipeline()
+        changes = pipeline.add(
+            ff.Changes(lambda names: names, hold=60), pipeline.add(fail, pipeline.add(source, name="cam"))
+        )
+        pipeline.add(ff.Spool(tmp_path / "yard", events.extend, max_wait=0), changes)
+        if "fire" in values[-1]:
+            with pytest.raises(ff.NodeError):
+                pipeline.run()
+        else:
+            pipeline.run()
+    (end,) = [event for event in events if event["value"]["ended"] is not None]
+    assert (end["source"], end["value"]["key"], end["value"]["by"]) == ("cam", "yard", "restart")
+    assert end["value"]["ended"] <= end["value"]["told"]
+
+
+def test_keys_that_cannot_be_are_said() -> None:
+    source = Push(live=False)
+    source.push("yard")
+    with pytest.raises(ff.NodeError, match="key must return a set of what is on"):
+        run(source, hold=1)
+    with pytest.raises(ff.OptionError, match="hold must be more than 0"):
+        ff.Changes(lambda names: names, hold=0)
+    with pytest.raises(ff.OptionTypeError, match="key must be a function"):
+        ff.Changes("inside")  # type: ignore[arg-type]
+
+
+def test_a_camera_that_comes_and_goes_has_as_many_ends_as_beginnings() -> None:
+    source = Push()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(ff.Changes(lambda names: names, hold=0.02), pipeline.add(source))
+    reader = pipeline.reader(port)
+    found: list[ff.Change] = []
+    with pipeline:
+        for round_ in range(5):
+            source.push({"a", "b"} if round_ % 2 else {"a"})
+            wanted = len(found) + (4 if round_ % 2 else 2)
+            while len(found) < wanted:
+                found.append(reader.get().value)
+    on: set[Any] = set()
+    for change in found:
+        assert (change.key in on) == (change.by is not None)
+        (on.discard if change.by else on.add)(change.key)
+    assert not on

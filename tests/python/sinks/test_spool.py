@@ -1,0 +1,336 @@
+"""Spool: order, numbers, retries, refusals, the ends of a program, its statistics."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs.written import boxes, write
+from support import WATCHDOG, Push, program_environment, run_program, until
+
+import freshframe as ff
+
+
+class Receiver:
+    """A `send` that fails as it is told, and keeps what it takes."""
+
+    def __init__(self, *faults: BaseException) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.batches: list[list[int]] = []
+        self.faults = list(faults)
+
+    def __call__(self, events: list[dict[str, Any]]) -> None:
+        self.batches.append([event["n"] for event in events])
+        if self.faults:
+            raise self.faults.pop(0)
+        self.events += events
+
+    @property
+    def numbers(self) -> list[int]:
+        return [event["n"] for event in self.events]
+
+
+class Running:
+    """A pipeline of one spool below a source that the test feeds."""
+
+    def __init__(self, spool: ff.Spool) -> None:
+        self.source = Push()
+        self.pipeline = ff.Pipeline()
+        self.pipeline.add(spool, self.pipeline.add(self.source, name="values"), name="spool")
+
+    @property
+    def stats(self) -> ff.SpoolStats:
+        found = self.pipeline.stats().nodes["spool"].spool
+        assert found is not None
+        return found
+
+
+def test_results_arrive_in_order_with_numbers_that_go_on_after_a_restart(tmp_path: Path) -> None:
+    first, second = Receiver(), Receiver()
+    assert write(ff.Spool(tmp_path / "yard", first), "a", "b", "c").complete
+    assert write(ff.Spool(tmp_path / "yard", second), "d").complete
+    assert first.numbers == [1, 2, 3]
+    assert second.numbers == [4]
+    assert [event["value"] for event in first.events + second.events] == ["a", "b", "c", "d"]
+    assert {event["box"] for event in first.events + second.events} == {first.events[0]["box"]}
+    assert first.events[0]["source"] == "Push"
+    assert abs(first.events[0]["spooled"] - time.time()) < WATCHDOG
+
+
+def test_an_event_is_the_record_of_a_line(tmp_path: Path) -> None:
+    receiver = Receiver()
+    write(ff.Spool(tmp_path / "yard", receiver), boxes(2, depth=[1.5, 2.5]))
+    write(ff.JsonLines(tmp_path / "a.jsonl"), boxes(2, depth=[1.5, 2.5]))
+    event, line = receiver.events[0], json.loads((tmp_path / "a.jsonl").read_text())
+    own = {key: event.pop(key) for key in ("n", "box", "spooled", "source")}
+    assert own["n"] == 1
+    del event["captured"], line["captured"]
+    assert event == line
+
+
+def test_a_batch_that_fails_is_sent_again_with_the_same_borders(tmp_path: Path) -> None:
+    receiver = Receiver(OSError("away"), SystemExit("no end of the program"), ValueError("still away"))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=3, max_wait=WATCHDOG))
+    with running.pipeline:
+        running.source.push(*range(6))
+        until(lambda: len(receiver.events) == 6, "all arrive")
+        until(lambda: running.stats.sent == 6, "all are counted")
+        assert running.stats.failures == 3
+        assert running.stats.last_error == "ValueError: still away"
+    assert receiver.batches == [[1, 2, 3]] * 4 + [[4, 5, 6]]
+
+
+def test_events_wait_for_their_batch_for_a_while_only(tmp_path: Path) -> None:
+    receiver = Receiver()
+    running = Running(ff.Spool(tmp_path / "yard", receiver, max_wait=0.01))
+    with running.pipeline:
+        running.source.push("a")
+        until(lambda: receiver.numbers == [1], "one alone is sent")
+
+
+def test_send_may_change_its_events_and_gets_them_unchanged_again(tmp_path: Path) -> None:
+    seen: list[Any] = []
+
+    def send(events: list[dict[str, Any]]) -> None:
+        seen.append(events[0].pop("value"))
+        if len(seen) == 1:
+            raise OSError("away")
+
+    running = Running(ff.Spool(tmp_path / "yard", send, max_wait=0))
+    with running.pipeline:
+        running.source.push("a")
+        until(lambda: len(seen) == 2, "sent again")
+    assert seen == ["a", "a"]
+
+
+def test_refused_events_are_put_aside_and_the_others_are_sent(tmp_path: Path) -> None:
+    receiver = Receiver(ff.Refused([0, 2], "no such topic"))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=4, max_wait=WATCHDOG))
+    with running.pipeline:
+        running.source.push(*"abcd")
+        until(lambda: running.stats.sent == 2, "the others are sent")
+        assert (running.stats.refused, running.stats.failures, running.stats.waiting) == (2, 0, 0)
+    assert receiver.numbers == [2, 4]
+    aside = [json.loads(line) for line in (tmp_path / "yard" / "refused.jsonl").read_text().splitlines()]
+    assert [(line["n"], line["value"], line["refused"]) for line in aside] == [
+        (1, "a", "no such topic"),
+        (3, "c", "no such topic"),
+    ]
+
+
+def test_a_refusal_of_an_event_that_is_not_there_is_a_failure(tmp_path: Path) -> None:
+    receiver = Receiver(ff.Refused([1]))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, max_wait=0))
+    with running.pipeline:
+        running.source.push("a")
+        until(lambda: receiver.numbers == [1], "sent again")
+        until(lambda: running.stats.failures == 1, "counted")
+    assert "they count from 0" in running.stats.last_error
+
+
+def test_lines_of_json_are_not_parsed(tmp_path: Path) -> None:
+    seen: list[str] = []
+    write(ff.Spool(tmp_path / "yard", seen.extend, as_text=True), "a", "b")
+    assert [json.loads(line)["value"] for line in seen] == ["a", "b"]
+
+
+def test_results_are_kept_while_nothing_can_be_sent(tmp_path: Path) -> None:
+    away = Receiver(*(OSError("away") for _ in range(100)))
+    write(ff.Spool(tmp_path / "yard", away), *range(300))
+    there = Receiver()
+    write(ff.Spool(tmp_path / "yard", there), "last")
+    assert there.numbers == list(range(1, 302))
+
+
+def test_stop_does_not_wait_for_a_send_that_hangs(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    hangs, go_on = threading.Event(), threading.Event()
+
+    def send(events: list[Any]) -> None:
+        hangs.set()
+        assert go_on.wait(WATCHDOG)
+
+    running = Running(ff.Spool(tmp_path / "yard", send, max_wait=0, timeout=0.001))
+    with running.pipeline:
+        running.source.push("a")
+        assert hangs.wait(WATCHDOG)
+        until(lambda: running.stats.sending > 0, "the call is seen")
+        running.source.push("b")
+        until(lambda: "has not returned for 0.001 s" in caplog.text, "the call is told")
+    assert "send() still runs" in caplog.text
+    with pytest.raises(ff.NodeError, match="another Spool of this program"):
+        write(ff.Spool(tmp_path / "yard", send), "c")
+    go_on.set()
+    until(lambda: (tmp_path / "yard" / "sent").read_text().startswith(f"{1:020d}"), "it counts as sent")
+    until(lambda: "closed" in (tmp_path / "yard" / "sent").read_text(), "the folder is free")
+    receiver = Receiver()
+    write(ff.Spool(tmp_path / "yard", receiver), "c")
+    assert receiver.numbers == [2, 3]
+
+
+def test_two_programs_cannot_use_one_folder(tmp_path: Path) -> None:
+    running = Running(ff.Spool(tmp_path / "yard", Receiver()))
+    with running.pipeline:
+        ended = run_program(
+            """
+            import os, sys
+            import freshframe as ff
+            pipeline = ff.Pipeline()
+            pipeline.add(ff.Spool(sys.argv[1], print), pipeline.add(ff.open("demo:circles?frames=1")))
+            try:
+                pipeline.run()
+            except ff.NodeError as error:
+                print(error.__cause__)
+            """,
+            arguments=[str(tmp_path / "yard")],
+        )
+    assert re.search(r"the program with the pid \d+ uses the spool", ended.out), ended
+
+
+def test_values_that_are_no_json_are_an_error_that_names_them(tmp_path: Path) -> None:
+    with pytest.raises(ff.NodeError, match="cannot write a value of type object"):
+        write(ff.Spool(tmp_path / "yard", Receiver()), object())
+
+
+def test_what_cannot_be_is_said(tmp_path: Path) -> None:
+    def send(events: list[Any]) -> None:
+        raise AssertionError
+
+    for options, message in (
+        ({"batch": 0}, "batch must be 1 to 10000 events"),
+        ({"max_bytes": 10}, "max_bytes must be at least 65536"),
+        ({"max_age": 0}, "max_age must be more than 0 seconds"),
+        ({"max_wait": -1}, "max_wait must be at least 0 seconds"),
+        ({"timeout": 0}, "timeout must be more than 0 seconds"),
+    ):
+        with pytest.raises(ff.OptionError, match=message):
+            ff.Spool(tmp_path / "yard", send, **options)  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match="send must be a function"):
+        ff.Spool(tmp_path / "yard", "mqtt")  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionError, match="needs the places of the events"):
+        ff.Refused([])
+    (tmp_path / "file").touch()
+    with pytest.raises(ff.NodeError, match="needs a folder"):
+        write(ff.Spool(tmp_path / "file", send), 1)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "photo.jpg").touch()
+    with pytest.raises(ff.NodeError, match=r"has other files, such as 'photo\.jpg'"):
+        write(ff.Spool(tmp_path / "mine", send), 1)
+    with pytest.raises(ff.NodeError, match="No such file"):
+        write(ff.Spool(tmp_path / "missing" / "yard", send), 1)
+
+
+# --- kills --------------------------------------------------------------------------------------------------
+
+PROGRAM = """
+import os, random, sys, time
+import freshframe as ff
+folder, out, made = sys.argv[1:4]
+received = os.open(out, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+offered = os.open(made, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+def send(events):
+    if random.random() < 0.1:
+        raise OSError("away")
+    os.write(received, "".join(f"{e['n']} {e['value']}\\n" for e in events).encode())
+class Numbers(ff.Source[int]):
+    live = False
+    def read(self, stop, /):
+        n = int(sys.argv[4])
+        while True:
+            for _ in range(20):
+                yield n, n / 100
+                n += 1
+            os.write(offered, f"{n}\\n".encode())
+            if stop.wait(0.01):
+                return
+pipeline = ff.Pipeline()
+spool = ff.Spool(folder, send, max_wait=0.02)
+pipeline.add(spool, pipeline.add(Numbers()))
+pipeline.start()
+print("ready", flush=True)
+pipeline.wait()
+"""
+
+
+def test_kills_at_any_moment_lose_only_what_was_in_memory(tmp_path: Path) -> None:
+    folder, out, made = tmp_path / "yard", tmp_path / "out", tmp_path / "made"
+    made.touch()
+    kills, chance = 5, random.Random(1)
+    for _ in range(kills):
+        begin = made.read_text().split()[-1:] or ["0"]
+        child = subprocess.Popen(
+            [sys.executable, "-c", PROGRAM, str(folder), str(out), str(made), begin[0]],
+            env=program_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        time.sleep(0.1 + 0.3 * chance.random())  # the moment of the kill
+        child.send_signal(signal.SIGKILL)
+        _, said = child.communicate(timeout=WATCHDOG)
+        assert "NodeError" not in said
+    last = Receiver()
+    write(ff.Spool(folder, last), "end")
+    received = [line.split() for line in out.read_text().splitlines()]
+    numbers = [int(n) for n, _ in received]
+    assert len(numbers) > 100
+    kept: dict[int, str] = {}
+    largest, doubles = 0, 0
+    for n, value in received + [[str(event["n"]), str(event["value"])] for event in last.events]:
+        if int(n) <= largest:
+            doubles += 1
+            assert kept[int(n)] == value  # the same result
+            continue
+        assert int(n) == largest + 1  # no gap
+        largest, kept[int(n)] = int(n), value
+    assert doubles <= kills * 100  # a batch for each kill
+    values = [int(value) for value in kept.values() if value != "end"]
+    assert values == sorted(values)
+
+
+def test_an_event_that_has_begun_is_ended_after_a_crash(tmp_path: Path) -> None:
+    ended = run_program(
+        """
+        import os, signal, sys, time
+        import freshframe as ff
+        class Two(ff.Source[dict]):
+            live = False
+            def read(self, stop, /):
+                yield {"key": "yard", "began": 100.0}, 0
+                yield {"key": "door", "began": 101.0}, 1
+                yield {"key": "door", "began": 101.0, "ended": 102.0}, 2
+                stop.wait(60)
+        def send(events):
+            if events[-1]["n"] == 3:
+                os.kill(os.getpid(), signal.SIGKILL)
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.Spool(sys.argv[1], send), pipeline.add(Two(), name="camera"))
+        pipeline.run()
+        """,
+        arguments=[str(tmp_path / "yard")],
+    )
+    assert ended.code == -signal.SIGKILL
+    for _ in range(2):  # the first run ends it, the second one has nothing to end
+        receiver = Receiver()
+        write(ff.Spool(tmp_path / "yard", receiver), "next")
+        ends = [event for event in receiver.events if isinstance(event["value"], dict)][-1:]
+        if _ == 0:
+            (end,) = ends
+            assert end["source"] == "camera"
+            assert end["value"]["key"] == "yard"
+            assert end["value"]["by"] == "restart"
+            assert end["value"]["ended"] <= end["value"]["told"]
+            assert receiver.numbers == [1, 2, 3, 4, 5]
+        else:
+            assert ends == []
