@@ -3,16 +3,20 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 import os
 import re
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
-from support import WATCHDOG
+from rigs import receivers
+from support import WATCHDOG, until
 
 import freshframe as ff
 
@@ -235,3 +239,111 @@ def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
     assert json.loads(result)["seq"] >= 0
     assert '<img src="/picture.mjpg"' in "\n".join(page)
     assert "--port" in run("flask_page.py", "--help")
+
+
+# --- results to receivers -----------------------------------------------------------------------------------
+
+SCENE = "demo:circles?size=320x240&fps=30&frames=40"
+
+
+def test_the_web_hook_gets_signed_events_again_until_it_answers_well(tmp_path: Path) -> None:
+    with receivers.hook(503, 429) as server:
+        run("out/webhook.py", server.url, SCENE, "--spool", tmp_path / "box")
+        assert [event["n"] for event in server.events] == list(range(1, 41))
+        assert len({body for _, body in server.requests[:3]}) == 1
+        for headers, body in server.requests:
+            assert headers["X-Signature"] == "sha256=" + hmac.new(b"", body, hashlib.sha256).hexdigest()
+
+
+def test_what_the_web_hook_refuses_is_put_aside(tmp_path: Path) -> None:
+    with receivers.hook(400) as server:
+        complaints = subprocess.run(
+            [sys.executable, EXAMPLES / "out/webhook.py", server.url, SCENE, "--spool", tmp_path / "box"],
+            check=True,
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            timeout=WATCHDOG,
+        ).stderr
+    assert "the server answered 400" in complaints
+    aside = [json.loads(line) for line in (tmp_path / "box" / "refused.jsonl").read_text().splitlines()]
+    assert [event["n"] for event in aside] + [event["n"] for event in server.events] == list(range(1, 41))
+
+
+def test_events_are_at_the_mqtt_broker(tmp_path: Path) -> None:
+    mqtt = pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
+    if receivers.mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
+    got: list[dict[str, object]] = []
+    with receivers.broker(tmp_path) as port:
+        listener = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        ready = threading.Event()
+        listener.on_subscribe = lambda *_: ready.set()
+        listener.on_message = lambda _client, _data, message: got.append(json.loads(message.payload))
+        listener.connect("127.0.0.1", port)
+        listener.subscribe("yard/camera", qos=1)
+        listener.loop_start()
+        assert ready.wait(WATCHDOG)
+        run("out/mqtt.py", "127.0.0.1", "yard", SCENE, "--port", port, "--spool", tmp_path / "box")
+        until(lambda: len(got) == 40, lambda: f"{len(got)} of 40 messages")
+        listener.disconnect()
+        listener.loop_stop()
+    assert [event["n"] for event in got] == list(range(1, 41))
+
+
+def test_events_are_rows_of_the_data_base_once(tmp_path: Path) -> None:
+    psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed")
+    if receivers.postgres() is None:
+        pytest.skip("PostgreSQL is not installed")
+    box = tmp_path / "box"
+    with receivers.database(tmp_path) as url:
+        run("out/postgres.py", url, SCENE, "--spool", box)
+        (box / "sent").unlink()  # as after a crash: all are sent again
+        run("out/postgres.py", url, SCENE, "--spool", box)
+        with psycopg.connect(url) as database:
+            rows = database.execute("select n, event->>'n' from events order by n").fetchall()
+    assert [(n, int(text)) for n, text in rows] == [(n, n) for n in range(1, 81)]
+
+
+def test_events_are_rows_of_parquet_files(tmp_path: Path) -> None:
+    parquet = pytest.importorskip("pyarrow.parquet", reason="pyarrow is not installed")
+    run("out/parquet.py", tmp_path / "files", SCENE, "--spool", tmp_path / "box")
+    files = list((tmp_path / "files").iterdir())
+    assert [path.suffix for path in files] == [".parquet"]
+    assert set(parquet.read_table(files[0])["n"].to_pylist()) <= set(range(1, 41))
+
+
+def test_home_assistant_finds_the_zones_and_knows_when_the_program_is_gone(tmp_path: Path) -> None:
+    mqtt = pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
+    if receivers.mosquitto() is None:
+        pytest.skip("mosquitto is not installed")
+    kept: dict[str, str] = {}
+    states: list[str] = []
+
+    def note(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+        kept[message.topic] = message.payload.decode()
+        if message.topic.endswith("/state"):
+            states.append(kept[message.topic])
+
+    with receivers.broker(tmp_path) as port:
+        listener = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+        listener.on_message = note
+        listener.connect("127.0.0.1", port)
+        listener.subscribe("#", qos=1)
+        listener.loop_start()
+        arguments = ["127.0.0.1", SCENE, "--port", port, "--spool", tmp_path / "box"]
+        run("out/home_assistant.py", *arguments)
+        until(lambda: kept.get("freshframe/available") == "offline", "it says goodbye")
+        described = json.loads(kept["homeassistant/binary_sensor/freshframe_left/config"])
+        assert described["state_topic"] == "freshframe/left/state"
+        assert (kept["freshframe/left/state"], kept["freshframe/right/state"]) == ("OFF", "OFF")
+        assert "ON" in states
+        killed = subprocess.Popen(
+            [sys.executable, EXAMPLES / "out/home_assistant.py", *map(str, arguments)], env=ENVIRONMENT
+        )
+        until(lambda: kept.get("freshframe/available") == "online", "it is there")
+        killed.kill()
+        killed.wait()
+        until(lambda: kept.get("freshframe/available") == "offline", "the broker says that it is gone")
+        listener.disconnect()
+        listener.loop_stop()

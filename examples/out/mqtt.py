@@ -1,0 +1,91 @@
+"""Results to an MQTT broker: each is published with QoS 1, and counts as sent when the broker has it.
+
+pip install paho-mqtt
+python mqtt.py broker.local yard                        # the built-in scene, to the topic yard/camera
+python mqtt.py broker.local yard rtsp://cam1.local/stream
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import threading
+from typing import Any
+
+import paho.mqtt.client as mqtt
+
+import freshframe as ff
+
+PATIENCE = 10  # seconds for the broker to answer
+
+
+class Mqtt:
+    """Publishes events to TOPIC/SOURCE.
+
+    paho would keep what it could not send in its own memory, and send it later, behind newer events. So a
+    client that has failed is thrown away, and the spool sends the batch again.
+    """
+
+    def __init__(self, host: str, port: int, topic: str) -> None:
+        self._address = (host, port)
+        self._topic = topic
+        self._client: mqtt.Client | None = None
+
+    def __call__(self, events: list[dict[str, Any]]) -> None:
+        """Returns when the broker has acknowledged all events."""
+        try:
+            client = self._connected()
+            sent = [
+                client.publish(f"{self._topic}/{event['source']}", json.dumps(event), qos=1)
+                for event in events
+            ]
+            for message in sent:
+                message.wait_for_publish(PATIENCE)
+                if not message.is_published():
+                    raise TimeoutError(f"the broker has not acknowledged a message for {PATIENCE} s")
+        except BaseException:
+            self.close()
+            raise
+
+    def _connected(self) -> mqtt.Client:
+        if self._client is None:
+            client = self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
+            # client.username_pw_set("user", "password"); client.tls_set()
+            welcome = threading.Event()
+            client.on_connect = lambda *_: welcome.set()
+            client.connect(*self._address)
+            client.loop_start()
+            if not welcome.wait(PATIENCE):
+                raise TimeoutError(f"the broker has not answered for {PATIENCE} s")
+        return self._client
+
+    def close(self) -> None:
+        """Forgets the connection."""
+        client, self._client = self._client, None
+        if client is not None:
+            with contextlib.suppress(Exception):
+                client.disconnect()
+            client.loop_stop()
+
+
+def main() -> None:
+    """Publishes the circles of a source until Ctrl-C, or its end."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("host")
+    parser.add_argument("topic")
+    parser.add_argument("source", nargs="?", default="demo:circles?fps=10", help="default: %(default)s")
+    parser.add_argument("--port", type=int, default=1883, help="default: %(default)s")
+    parser.add_argument("--spool", default="outgoing", help="the folder, default: %(default)s")
+    options = parser.parse_args()
+    send = Mqtt(options.host, options.port, options.topic)
+    pipeline = ff.Pipeline()
+    circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(options.source), name="camera"))
+    pipeline.add(ff.Spool(options.spool, send), circles)
+    pipeline.run()
+    send.close()
+
+
+if __name__ == "__main__":
+    main()

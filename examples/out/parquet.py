@@ -1,0 +1,60 @@
+"""Results to Parquet files: one for each batch, which appears only when it is complete.
+
+pip install pyarrow
+python parquet.py folder                                # with the built-in scene
+python parquet.py folder rtsp://cam1.local/stream
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+
+import freshframe as ff
+
+
+class Parquet:
+    """Writes BOX-FIRST.parquet with one row per circle. A batch that comes twice replaces its file."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def __call__(self, events: list[dict[str, Any]]) -> None:
+        """Returns when the file is on the disk under its name."""
+        rows = [
+            {key: event[key] for key in ("n", "source", "seq", "pts", "spooled")} | circle
+            for event in events
+            for circle in event["circles"]
+        ]
+        path = self._folder / f"{events[0]['box']}-{events[0]['n']:012d}.parquet"
+        part = path.with_suffix(".part")
+        with part.open("wb") as file:
+            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+
+
+def main() -> None:
+    """Writes the circles of a source until Ctrl-C, or its end."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("source", nargs="?", default="demo:circles?fps=10", help="default: %(default)s")
+    parser.add_argument("--spool", default="outgoing", help="the folder, default: %(default)s")
+    options = parser.parse_args()
+    pipeline = ff.Pipeline()
+    circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(options.source), name="camera"))
+    # A file for ten minutes of 10 pictures per second.
+    pipeline.add(ff.Spool(options.spool, Parquet(options.folder), batch=6000, max_wait=600), circles)
+    pipeline.run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""Receivers of results for the recipes of examples/out: a web server, an MQTT broker, a data base."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from support import WATCHDOG
+
+
+def free_port() -> int:
+    """A port that nothing listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:
+    """Until the server accepts connections."""
+    deadline = time.monotonic() + WATCHDOG
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:  # noqa: PERF203
+            assert server.poll() is None, "the server has ended"
+            assert time.monotonic() < deadline, "the server does not listen"
+            time.sleep(0.02)
+        else:
+            return
+
+
+class Hook(http.server.ThreadingHTTPServer):
+    """Takes POSTs. The first ones get the given answers."""
+
+    def __init__(self, *answers: int) -> None:
+        self.events: list[dict[str, Any]] = []
+        self.requests: list[tuple[dict[str, str], bytes]] = []
+        self.answers = list(answers)
+        super().__init__(("127.0.0.1", 0), _Post)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+
+class _Post(http.server.BaseHTTPRequestHandler):
+    server: Hook
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.server.requests.append((dict(self.headers), body))
+        answer = self.server.answers.pop(0) if self.server.answers else 204
+        if answer < 300:
+            self.server.events += json.loads(body)["events"]
+        self.send_response(answer)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@contextlib.contextmanager
+def hook(*answers: int) -> Iterator[Hook]:
+    """A web server on a thread of its own."""
+    with Hook(*answers) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def mosquitto() -> str | None:
+    """The broker's program."""
+    return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+
+
+@contextlib.contextmanager
+def broker(folder: Path) -> Iterator[int]:
+    """Mosquitto on a port of its own."""
+    port = free_port()
+    config = folder / "mosquitto.conf"
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
+    server = subprocess.Popen(
+        [str(mosquitto()), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        wait_for_port(port, server)
+        yield port
+    finally:
+        server.kill()
+        server.wait()
+
+
+def postgres() -> Path | None:
+    """The folder of PostgreSQL's programs, if it can be started: root must become another user for it."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
+    if not folders:
+        return None
+    if os.geteuid() == 0:
+        try:
+            pwd.getpwnam("postgres")
+        except KeyError:
+            return None
+    return folders[-1]
+
+
+@contextlib.contextmanager
+def database(folder: Path) -> Iterator[str]:
+    """A PostgreSQL server of its own; its URL."""
+    programs = postgres()
+    assert programs is not None
+    place = folder / "pg"
+    place.mkdir()
+    as_root = os.geteuid() == 0
+    if as_root:
+        shutil.chown(place, "postgres")
+        for parent in [folder, *folder.parents]:
+            if parent.stat().st_uid == 0 and parent != Path("/"):
+                parent.chmod(parent.stat().st_mode | 0o011)
+    run: dict[str, Any] = {"user": "postgres"} if as_root else {}
+    data = place / "data"
+    made = [str(programs / "initdb"), "-D", str(data), "-U", "test", "-A", "trust", "--no-sync"]
+    subprocess.run(made, check=True, stdout=subprocess.DEVNULL, cwd=place, **run)
+    port = free_port()
+    server = subprocess.Popen(
+        [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", "", "-h", "127.0.0.1"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=place,
+        **run,
+    )
+    try:
+        wait_for_port(port, server)
+        yield f"postgresql://test@127.0.0.1:{port}/postgres"
+    finally:
+        server.terminate()
+        server.wait()
