@@ -50,14 +50,24 @@ def _keep_ledger(reader: Any, path: Path) -> None:
     end_run = results.end_run
 
     def noted(run: tuple[int, int], *, lost: bool, **others: bool) -> None:
-        page = results.books._pages.get(run)
-        line = [camera_number(reader._name_of(run[0])), run[1], None if page is None else page.reported, lost]
+        line = [camera_number(reader._name_of(run[0])), run[1], results.books.reported(run), lost]
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         end_run(run, lost=lost, **others)
 
     path.touch()
     results.end_run = noted
+
+
+def _fleet(options: dict[str, Any]) -> ff.Fleet:
+    """A local one, or a connection to a detached one whose processes the rig has."""
+    if not options["yard"]:
+        return ff.Fleet("local", agents=options["agents"])
+    from rigs.fleet.detached import TOKEN, address, connect  # noqa: PLC0415
+
+    from freshframe.fleet._detached.client.channel import Endpoint  # noqa: PLC0415
+
+    return connect(lambda: Endpoint(*address(options["yard"]), TOKEN))
 
 
 def _answer(fleet: ff.Fleet, command: list[Any]) -> object:
@@ -105,7 +115,7 @@ def main() -> None:
     options = json.loads(sys.argv[1])
     exclusive, urls, counted = set(options["exclusive"]), options["urls"], options["counted"]
     folder = Path(options["folder"])
-    with ff.Fleet("local", agents=options["agents"]) as fleet:
+    with _fleet(options) as fleet:
         readers = {
             output: fleet.reader(output) for output in (("stamps", "counted") if counted else ("stamps",))
         }
@@ -113,7 +123,7 @@ def main() -> None:
             threading.Thread(target=_keep, args=(reader, folder / f"{output}.jsonl"))
             for output, reader in readers.items()
         ]
-        if counted:
+        if counted and not options["yard"]:
             _keep_ledger(readers["counted"], folder / "ledger.jsonl")
         for keeper in keepers:
             keeper.start()
@@ -125,6 +135,8 @@ def main() -> None:
             print(json.dumps(_answer(fleet, json.loads(line))), flush=True)
             if json.loads(line)[0] == "end":
                 break
+        if options["yard"]:
+            fleet.shutdown()
     for keeper in keepers:
         keeper.join()
 

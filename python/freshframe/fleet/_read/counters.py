@@ -98,6 +98,11 @@ class Books:
         """Those with a record."""
         return list(self._pages)
 
+    def reported(self, run: Run) -> int | None:
+        """Results of a run, by its newest record. None: there is no record, or it has ended."""
+        page = self._pages.get(run)
+        return None if page is None else page.reported
+
     def is_flushed(self, run: Run) -> bool:
         """Whether nothing waits in this run's outbox."""
         page = self._pages.get(run)

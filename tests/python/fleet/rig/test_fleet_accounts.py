@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rig.accounts import Entry, check_accounts, read_ledger
+from rig.accounts import Entry, check_accounts, check_accounts_of_detached, read_ledger
 from rig.counted_camera import CountedCameras, CountedRun, build_counted
 from rig.program import _keep_ledger
 from rig.rules import Result, Verdict
@@ -133,3 +133,24 @@ def test_the_ledger_has_what_each_run_had_reported_at_its_end(tmp_path: Path) ->
         (3, 2): Entry(0, lost=False),
     }
     assert results.totals().lost_with_agent == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "text"),
+    [
+        ({}, None),
+        (
+            {"outbox_full": 0, "fenced": 0, "lost_with_agent": 0},
+            "2 frames of runs that ended in order were not",
+        ),
+        ({"expired": 3}, "7 frames are counted, 6 are missing"),
+        ({"unreported_possible": 0}, "1 runs ended with their agents, 0 are told"),
+    ],
+)
+def test_the_account_of_a_detached_fleet_needs_no_ledger(changes: dict[str, int], text: str | None) -> None:
+    """Frames of a run whose agent was killed may be untold, others may not."""
+    verdict = Verdict()
+    check_accounts_of_detached(verdict, RUNS, READ, COUNTERS | changes)
+    assert [finding.text[: len(text or "")] for finding in verdict.findings] == (
+        [] if text is None else [text]
+    )

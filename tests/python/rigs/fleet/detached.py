@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -26,6 +27,9 @@ _GUARD = (
 )
 
 
+AWAY = "store.away"  # while a file of this name is beside the store, it does not answer
+
+
 class FolderStore:
     """A store whose keys are files."""
 
@@ -33,7 +37,12 @@ class FolderStore:
         self._folder = Path(folder)
         self._folder.mkdir(exist_ok=True)
 
+    def _answer(self) -> None:
+        if (self._folder.parent / AWAY).exists():
+            raise OSError("the store does not answer")
+
     def _path(self, key: str) -> Path:
+        self._answer()
         return self._folder / quote(key, safe="")
 
     def create(self, key: str, value: bytes) -> bool:
@@ -58,6 +67,7 @@ class FolderStore:
         self._path(key).unlink(missing_ok=True)
 
     def keys(self, prefix: str) -> list[str]:
+        self._answer()
         return sorted(key for each in os.listdir(self._folder) if (key := unquote(each)).startswith(prefix))
 
 
@@ -110,6 +120,13 @@ def address(folder: str) -> tuple[str, int]:
     return host, port
 
 
+def connect(find: Callable[[], Endpoint]) -> ff.Fleet:
+    """As Fleet.connect()."""
+    fleet = ff.Fleet.__new__(ff.Fleet)
+    fleet._begin(RemoteController("yard", find))
+    return fleet
+
+
 class Yard:
     """The processes of a detached fleet."""
 
@@ -147,9 +164,7 @@ class Yard:
 
     def connect(self) -> ff.Fleet:
         """As Fleet.connect()."""
-        fleet = ff.Fleet.__new__(ff.Fleet)
-        fleet._begin(RemoteController("yard", self.find))
-        return fleet
+        return connect(self.find)
 
     def end(self) -> None:
         for each in (self.controller, *self.guards.values()):
