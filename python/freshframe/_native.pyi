@@ -1387,19 +1387,20 @@ class Pages:
 class FleetStream:
     """One output of one run of a camera, on an agent. Not an interface."""
 
+    def outlet(self, output: str) -> NodeHandle:
+        """The node that takes the results of the output with this name."""
+
     @property
-    def wanted(self) -> bool:
-        """True if a reader requests its results."""
+    def kept(self) -> int:
+        """Results that reached the outboxes, or that no reader wanted."""
 
-    def note(self, captured: float) -> bool:
-        """
-        Counts a result that no reader requests. False: it was captured after the end of the lease.
-        """
+    @property
+    def refused(self) -> int:
+        """Results that were captured after the end of the lease."""
 
-    def put(self, stamp: tuple, parts: tuple) -> bool:
-        """
-        Adds a result: its (seq, pts, captured, Unix time) and the parts of its pickle. False: it was captured after the end of the lease.
-        """
+    @property
+    def too_large(self) -> int:
+        """Of those that were kept: results that no outbox takes."""
 
 class FleetAgent:
     """An agent's end of the channel to its controller. Not an interface."""
@@ -1457,6 +1458,11 @@ def fleet_records() -> dict:
 
 def leave_gate() -> None:
     """Undoes enter_gate()."""
+
+def fleet_value(data: memoryview, producer: str) -> Any:
+    """
+    The value of a camera's result. Raises FreshframeError if it cannot be unpickled here.
+    """
 
 class FleetChild:
     """An agent's process, for the guard that starts it. Not an interface."""

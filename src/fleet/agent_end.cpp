@@ -156,8 +156,7 @@ void AgentEnd::run() {
         for (auto& message : std::exchange(told_, {})) outgoing_.add(std::move(message));
       }
       if (!outgoing_.write_to(socket_.get())) return end();
-      wait(next_time(now));
-      if (!read_socket()) return end();
+      if (wait(next_time(now)) && !read_socket()) return end();
     }
   } catch (const std::exception&) {  // an invalid message, or no memory: the controller is not trusted
     end();
@@ -190,7 +189,8 @@ BootTime AgentEnd::next_time(BootTime now) {
   return std::max(next, now);
 }
 
-void AgentEnd::wait(BootTime until) {
+/// Whether the socket has something to be read.
+bool AgentEnd::wait(BootTime until) {
   pollfd watched[] = {
       {socket_.get(), static_cast<short>(POLLIN | (outgoing_.empty() ? 0 : POLLOUT)), 0},
       {bell_.get(), POLLIN, 0},
@@ -198,10 +198,12 @@ void AgentEnd::wait(BootTime until) {
   const auto rest = std::max(until - boot_now(), BootTime(0));
   const timespec time{static_cast<time_t>(rest.count() / 1'000'000'000),
                       static_cast<long>(rest.count() % 1'000'000'000)};
-  if (::ppoll(watched, 2, &time, nullptr) > 0 && watched[1].revents != 0) {
+  if (::ppoll(watched, 2, &time, nullptr) <= 0) return false;
+  if (watched[1].revents != 0) {
     std::uint64_t count = 0;
     static_cast<void>(::read(bell_.get(), &count, sizeof count));
   }
+  return watched[0].revents != 0;
 }
 
 /// False: the controller has ended.
@@ -215,6 +217,7 @@ bool AgentEnd::read_socket() {
     }
     incoming_.add(std::span<const std::byte>(buffer_).first(static_cast<std::size_t>(got)));
     for (auto message = incoming_.next(); !message.empty(); message = incoming_.next()) take(message);
+    if (static_cast<std::size_t>(got) < buffer_.size()) return true;  // the next wait() finds what follows
   }
 }
 

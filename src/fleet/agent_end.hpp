@@ -78,7 +78,7 @@ class AgentEnd {
 
  private:
   void run();
-  void wait(BootTime until);
+  [[nodiscard]] bool wait(BootTime until);
   [[nodiscard]] bool read_socket();
   void take(std::span<const std::byte> message);
   void take_answer(process::ByteReader& reader);

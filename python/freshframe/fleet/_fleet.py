@@ -11,9 +11,9 @@ from .. import _check
 from .._closed_by_with import ClosedByWith
 from .._errors import OptionError, OptionTypeError
 from . import _on_cluster, _specs
+from ._control.builds.sent_builds import SentBuilds
 from ._control.controller import Controller
 from ._control.place import LocalPlace
-from ._control.sent_builds import SentBuilds
 from ._control.setup import Setup
 from ._emptying import wait_until_empty
 from ._life import Life

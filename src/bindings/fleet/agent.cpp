@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cstddef>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <span>
@@ -16,6 +15,9 @@
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/engine/engine.hpp"
+#include "bindings/engine/node_handle.hpp"
+#include "bindings/fleet/outlet.hpp"
+#include "bindings/fleet/results.hpp"
 #include "bindings/parts.hpp"
 #include "core/session_gate.hpp"
 #include "fleet/agent_end.hpp"
@@ -25,6 +27,7 @@
 #include "process/life/child.hpp"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/unique_ptr.h>
 
 namespace nb = nanobind;
 
@@ -47,10 +50,6 @@ BootTime time_of(nb::handle seconds) {
   return std::chrono::duration_cast<BootTime>(Seconds(nb::cast<double>(seconds)));
 }
 
-TimePoint time_point(double seconds) {
-  return TimePoint(to_duration(Seconds(seconds)));
-}
-
 fleet::AgentOptions options_of(const nb::dict& given) {
   fleet::AgentOptions options;
   if (given.contains("lease")) {
@@ -67,54 +66,20 @@ fleet::AgentOptions options_of(const nb::dict& given) {
   return options;
 }
 
-// The bytes of an object, which does not change its size meanwhile.
-class ByteView {
- public:
-  explicit ByteView(nb::handle object) {
-    if (PyObject_GetBuffer(object.ptr(), &buffer_, PyBUF_SIMPLE) != 0) throw nb::python_error();
-  }
-  ByteView(const ByteView&) = delete;
-  ByteView& operator=(const ByteView&) = delete;
-  ~ByteView() { PyBuffer_Release(&buffer_); }
-
-  [[nodiscard]] std::span<const std::byte> bytes() const noexcept {
-    return {static_cast<const std::byte*>(buffer_.buf), static_cast<std::size_t>(buffer_.len)};
-  }
-
- private:
-  Py_buffer buffer_{};
-};
-
-std::vector<std::byte> joined(const nb::tuple& parts) {
-  std::deque<ByteView> views;
-  std::size_t size = 0;
-  for (const auto part : parts) size += views.emplace_back(part).bytes().size();
-  std::vector<std::byte> bytes;
-  bytes.reserve(size);
-  for (const auto& view : views) bytes.insert(bytes.end(), view.bytes().begin(), view.bytes().end());
-  return bytes;
-}
-
 class PythonStream {
  public:
   PythonStream(std::shared_ptr<AgentEnd> end, std::shared_ptr<fleet::Outboxes::Stream> stream)
       : end_(std::move(end)), stream_(std::move(stream)) {}
 
-  [[nodiscard]] bool is_wanted() const { return stream_->is_wanted(); }
-  bool note(double captured) { return end_->note(*stream_, time_point(captured)); }
-  /// `parts`: bytes and buffers, which are copied one behind the other.
-  bool put(const nb::tuple& stamp, const nb::tuple& parts) {
-    const auto captured = nb::cast<double>(stamp[2]);
-    return end_->put(*stream_, time_point(captured),
-                     {.seq = nb::cast<std::int64_t>(stamp[0]),
-                      .pts = nb::cast<double>(stamp[1]),
-                      .time = nb::cast<double>(stamp[3]),
-                      .bytes = std::make_shared<const std::vector<std::byte>>(joined(parts))});
+  [[nodiscard]] const OutletCounts& counts() const noexcept { return *counts_; }
+  [[nodiscard]] std::unique_ptr<NodeHandle> outlet(const std::string& output) const {
+    return handle_of(std::make_unique<FleetOutlet>(end_, stream_, counts_, output));
   }
 
  private:
   std::shared_ptr<AgentEnd> end_;
   std::shared_ptr<fleet::Outboxes::Stream> stream_;
+  std::shared_ptr<OutletCounts> counts_ = std::make_shared<OutletCounts>();
 };
 
 class PythonAgent {
@@ -193,12 +158,17 @@ nb::dict fleet_records() {
 void bind_agent(nb::module_& module) {
   nb::class_<PythonStream>(module, "FleetStream", nb::is_final(),
                            "One output of one run of a camera, on an agent. Not an interface.")
-      .def_prop_ro("wanted", &PythonStream::is_wanted, "True if a reader requests its results.")
-      .def("note", &PythonStream::note, nb::arg("captured"),
-           "Counts a result that no reader requests. False: it was captured after the end of the lease.")
-      .def("put", &PythonStream::put, nb::arg("stamp"), nb::arg("parts"),
-           "Adds a result: its (seq, pts, captured, Unix time) and the parts of its pickle. False: it was "
-           "captured after the end of the lease.");
+      .def("outlet", &PythonStream::outlet, nb::arg("output"),
+           "The node that takes the results of the output with this name.")
+      .def_prop_ro(
+          "kept", [](const PythonStream& self) { return self.counts().kept.load(); },
+          "Results that reached the outboxes, or that no reader wanted.")
+      .def_prop_ro(
+          "refused", [](const PythonStream& self) { return self.counts().refused.load(); },
+          "Results that were captured after the end of the lease.")
+      .def_prop_ro(
+          "too_large", [](const PythonStream& self) { return self.counts().too_large.load(); },
+          "Of those that were kept: results that no outbox takes.");
   nb::class_<PythonAgent>(module, "FleetAgent", nb::is_final(),
                           "An agent's end of the channel to its controller. Not an interface.")
       .def(nb::init<int, int, const nb::dict&>(), nb::arg("socket"), nb::arg("parent"), nb::arg("options"))
@@ -267,6 +237,7 @@ void bind_agent_process(nb::module_& module) {
 void bind_fleet(nb::module_& module) {
   bind_agent(module);
   bind_agent_process(module);
+  bind_fleet_results(module);
   nb::class_<process::Child>(module, "FleetChild", nb::is_final(),
                              "An agent's process, for the guard that starts it. Not an interface.")
       .def_prop_ro("pid", &process::Child::pid, "The process ID; 0 once reap() has returned the end.")

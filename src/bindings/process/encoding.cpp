@@ -29,7 +29,7 @@ using process::EncodedValue;
 using process::ProtocolError;
 using process::ReceivedValue;
 
-enum Kind : std::uint8_t { Pickle = 1, CircleRows, Float, DetectionRows };
+enum Kind : std::uint8_t { Pickle = kPickle, CircleRows, Float, DetectionRows };
 
 template <class T>
 std::span<const std::byte> bytes_of(const std::vector<T>& values) {
@@ -159,10 +159,13 @@ EncodedValue encode_pickle(gil::Held& held, nb::handle parts) {
   return encoded;
 }
 
-EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t knows) {
+EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t knows, Receiver receiver) {
   const nb::object object = to_python(held, value);
+  const auto dumps = [&](const nb::object& what) {
+    return pickling("dumps")(what, knows, nb::arg("names") = receiver == Receiver::Fleet);
+  };
   if (const auto* found = value.as<Detections>()) {
-    auto data = encode_pickle(held, pickling("dumps")(object.attr("data"), knows));
+    auto data = encode_pickle(held, dumps(object.attr("data")));
     auto encoded = encode_detections(value, *found);
     encoded.parts.insert(encoded.parts.end(), data.parts.begin(), data.parts.end());
     encoded.keeps =
@@ -171,7 +174,7 @@ EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t
     return encoded;
   }
   if (PyFloat_CheckExact(object.ptr())) return encode_float(PyFloat_AS_DOUBLE(object.ptr()));
-  return encode_pickle(held, pickling("dumps")(object, knows));
+  return encode_pickle(held, dumps(object));
 }
 
 ValueRef decode(ReceivedValue value, const Producer& producer) {

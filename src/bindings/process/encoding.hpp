@@ -16,6 +16,11 @@
 
 namespace freshframe::python {
 
+inline constexpr std::uint8_t kPickle = 1;  // the kind of a value that is a pickle
+
+/// Who gets a pickle. In a fleet, classes of modules that were sent go by their names (pickling.by_name).
+enum class Receiver : std::uint8_t { Process, Fleet };
+
 /// Whether encode() needs the GIL.
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
 /// Of a value that does not need the GIL.
@@ -23,7 +28,8 @@ namespace freshframe::python {
 /// `knows` is that of the receiver's Definitions in _process/pickling.py, and 0 for this process's parent.
 /// Raises the errors of pickling.
 [[nodiscard]] process::EncodedValue encode_python(gil::Held& held, const ValueRef& value,
-                                                  std::uint64_t knows = 0);
+                                                  std::uint64_t knows = 0,
+                                                  Receiver receiver = Receiver::Process);
 [[nodiscard]] process::EncodedValue encode_pickle(gil::Held& held, nanobind::handle parts);
 /// Throws process::ProtocolError for invalid bytes.
 [[nodiscard]] ValueRef decode(process::ReceivedValue value, const Producer& producer);

@@ -15,7 +15,7 @@ from rigs.fleet.checks import is_alive, until_state
 from support import run_program, until
 
 import freshframe as ff
-from freshframe.fleet._control.link import Link
+from freshframe.fleet._control.agents.link import Link
 
 
 @pytest.fixture(autouse=True)

@@ -21,16 +21,15 @@ import numpy as np
 import pytest
 from rigs.fleet import builds as fleet_builds
 from rigs.fleet.checks import process_of, shared_fleet, until_state
+from rigs.fleet.packed import packed
 from support import Gate, run_program, until
 
 import freshframe as ff
-from freshframe._process import pickling
 from freshframe.fleet import FleetReader, _wire
-from freshframe.fleet._agent.outlet import packed
 from freshframe.fleet._agent.threads import Crew
 from freshframe.fleet._control.agent_logs import AgentLogs
-from freshframe.fleet._control.cores import usable_cores
-from freshframe.fleet._control.link import Link
+from freshframe.fleet._control.agents.cores import usable_cores
+from freshframe.fleet._control.agents.link import Link
 from freshframe.fleet._read import reader as reader_module
 from freshframe.fleet._read.results import Results
 
@@ -48,7 +47,7 @@ def state_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def filled() -> FleetReader:
     """A reader with some results of one camera."""
     reader = FleetReader(Results(1, "ticks"), lambda number: "cam", lambda results: None)
-    pickles = [b"".join(packed(pickling.dumps(number))) for number in range(RESULTS)]
+    pickles = [packed(number) for number in range(RESULTS)]
     results = np.zeros(RESULTS, _wire.RESULT)
     results["epoch"], results["ordinal"] = 7, range(RESULTS)
     results["seq"], results["size_bytes"] = range(RESULTS), [len(each) for each in pickles]

@@ -3,79 +3,42 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import logging
-import struct
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from ..._errors import GraphError
-from ..._graph.nodes import Node
+from ... import _native
+from ..._graph.nodes import NativeNode
 from ..._graph.queue import Queue
-from ..._native import Frame
 from ..._pipeline.pipeline import Pipeline, is_live
-from ..._process import pickling
 from .._wire import loss_name
 
-LARGEST = 8 << 20  # bytes of a result: an outbox takes none that is larger
-_QUEUE = Queue(64, "drop_oldest")  # before a live output's pickling
+_QUEUE = Queue(64, "drop_oldest")  # before a live output's outlet
 
 
-class Outlet(Node[Any, None]):
-    """Puts the results of an output into the outboxes of its readers."""
+class Outlet(NativeNode[Any, None]):
+    """Puts the results of an output into the outboxes of its readers, and counts them."""
 
-    def __init__(self, stream: Any, output: str) -> None:
+    _freshframe_types = (Any, None)
+
+    def __init__(self, stream: _native.FleetStream, output: str) -> None:
+        self._handle = stream.outlet(output)
         self._stream = stream
-        self._output = output
-        self.name_in_pipeline = f"fleet {output}"
-        self.kept = 0  # they reached the outboxes, or no reader wanted them
-        self.refused = 0  # captured after the lease's end
-        self.too_large = 0  # of those that were kept: every reader counts them as outbox_full
+        self._name = self._handle.default_name
 
-    def process(self, sample: Any) -> None:
-        """One result."""
-        captured = sample.captured
-        if not self._stream.wanted:
-            self._count(self._stream.note(captured))
-            return
-        value = sample.value
-        if isinstance(value, Frame):
-            raise GraphError(
-                f"the output {self._output!r} gives frames, and pictures stay on their machine; give an "
-                "output of results, or one whose node makes bytes of them (a JPEG of sample.frame)"
-            )
-        result = packed(pickling.dumps(value, names=True))
-        size = sum(map(len, result))
-        if size > LARGEST:
-            self._note_large(size)
-        stamp = (sample.seq, sample.pts, captured, time.time() - (time.monotonic() - captured))
-        self._count(self._stream.put(stamp, result))
+    @property
+    def name_in_pipeline(self) -> str:
+        """Says which output it is of; src/fleet/pipeline_look.cpp knows how it begins."""
+        return self._name
 
-    def _count(self, taken: bool) -> None:
-        if taken:
-            self.kept += 1
-        else:
-            self.refused += 1
-
-    def _note_large(self, size: int) -> None:
-        if self.too_large == 0:
-            logging.getLogger("freshframe").warning(
-                "output %r gives results of %.1f MiB: those above %d MiB reach no reader, and each reader "
-                "counts them as outbox_full",
-                self._output,
-                size / 2**20,
-                LARGEST >> 20,
-            )
-        self.too_large += 1
+    @property
+    def counts(self) -> Counter[str]:
+        """Of its results: those that were kept, those after the lease's end, and those that are too large."""
+        stream = self._stream
+        return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 
 
-def packed(parts: tuple[bytes | memoryview, ...]) -> tuple[bytes | memoryview, ...]:
-    """The parts of a pickle behind their lengths."""
-    return struct.pack(f"<I{len(parts)}Q", len(parts), *map(len, parts)), *parts
-
-
-def add_outlet(pipeline: Pipeline, port: Any, stream: Any, output: str) -> Outlet:
+def add_outlet(pipeline: Pipeline, port: Any, stream: _native.FleetStream, output: str) -> Outlet:
     """Gives a pipeline the end of one of its outputs."""
     outlet = Outlet(stream, output)
     queue = _QUEUE if is_live(pipeline) else None
@@ -87,7 +50,7 @@ def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
     """Their counts by now."""
     counts: Counter[str] = Counter()
     for outlet in outlets:
-        counts.update(kept=outlet.kept, refused=outlet.refused, too_large=outlet.too_large)
+        counts.update(outlet.counts)
     return counts
 
 

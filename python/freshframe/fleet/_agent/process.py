@@ -20,7 +20,7 @@ from ... import _native
 from ..._errors import FreshframeError, StopTimeout
 from ..._pipeline.pipeline import engine_of
 from ..._process.worker_log import log_to_parent
-from .._control.crashes import IN_ORDER
+from .._control.agents.crashes import IN_ORDER
 from .._messages import (
     Alive,
     Build,
@@ -46,7 +46,7 @@ from .._messages import (
 from .._url import cut, masked, resolved
 from .beat import begin_beat
 from .built import checked
-from .outlet import add_outlet, final_counts_of
+from .outlet import add_outlet, counts_of, final_counts_of
 from .received_build import ReceivedBuild
 from .run import Run, hangs, text_of
 from .sent_modules import SentModules
@@ -317,7 +317,7 @@ class _Agent:
 
     def _tell_losses(self, run: Run) -> None:
         """Of what renewals do not have."""
-        counts = Counter(too_large=sum(outlet.too_large for outlet in run.outlets))
+        counts = Counter(too_large=counts_of(run.outlets)["too_large"])
         if run.running and counts != run.reported:
             run.reported = counts
             self._tell(Counts(run.key, dict(counts)))

@@ -11,9 +11,9 @@ from .. import _wire
 from .._decide.decisions import Action
 from .._messages import Build, ForgetBuild, Levels, Start, Stop
 from . import snapshot
-from .clock import boot_time
-from .link import Link
+from .agents.link import Link
 from .parts import Parts
+from .thread.clock import boot_time
 
 
 class Actions:

@@ -10,26 +10,27 @@ from typing import TypeVar
 
 from ..._errors import StateError
 from .._decide.decisions import Camera, Decisions, Run
+from .._decide.fleet_state import FleetState
 from .._read.reader import FleetReader
 from .._read.results import Results
 from .._stats import FleetStats
 from . import snapshot
 from .actions import Actions
-from .adoption import Adoption, NothingBefore
-from .builds import Builds
+from .agents.links import Links
+from .builds.builds import Builds
 from .cameras import Cameras
-from .clock import boot_time
 from .hearing import Hearing
-from .kept import Kept
+from .kept.adoption import Adoption, NothingBefore
+from .kept.kept import Kept
+from .kept.state_file import StateFile
 from .life import Life
-from .links import Links
-from .loop import Loop
 from .notes import Notes
 from .parts import Parts
 from .place import Place
 from .readers import Readers
 from .setup import Setup
-from .state_file import StateFile
+from .thread.clock import boot_time
+from .thread.loop import Loop
 
 _T = TypeVar("_T")
 
@@ -332,7 +333,7 @@ def _parts(setup: Setup, place: Place, kept: Kept, adoption: Adoption) -> Parts:
     def is_flushed(run: Run) -> bool:
         return parts.readers.is_flushed(run)
 
-    decisions = Decisions(epochs.__next__, is_flushed, setup.times)
+    decisions = Decisions(FleetState(epochs.__next__, is_flushed, setup.times))
     notes = Notes(setup.name, decisions)
     links, cameras = Links(loop, kept.term, notes), Cameras()
     parts = Parts(

@@ -9,9 +9,9 @@ from .. import _wire
 from .._messages import Alive, Closed, Counts, Ended, Event, Failed, Hangs, Log, Marked, Started
 from .._url import cut
 from .actions import Actions
-from .clock import boot_time
-from .link import Link
+from .agents.link import Link
 from .parts import Parts
+from .thread.clock import boot_time
 
 
 class Hearing:

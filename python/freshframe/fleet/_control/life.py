@@ -7,9 +7,9 @@ import time
 
 from .._messages import End
 from .actions import Actions
-from .clock import boot_time
-from .loop import TICK
 from .parts import Parts
+from .thread.clock import boot_time
+from .thread.loop import TICK
 
 _END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
 

@@ -6,15 +6,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .._decide.decisions import Decisions
-from .adoption import Adoption
-from .builds import Builds
+from .agents.links import Links
+from .builds.builds import Builds
 from .cameras import Cameras
-from .kept import Kept
-from .links import Links
-from .loop import Loop
+from .kept.adoption import Adoption
+from .kept.kept import Kept
 from .notes import Notes
 from .place import Place
 from .readers import Readers
+from .thread.loop import Loop
 
 
 @dataclass

@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._messages import Event
-from .link import Link
+from .agents.link import Link
 
 if TYPE_CHECKING:
     from .._decide.decisions import Decisions
     from .actions import Actions
-    from .links import Links
+    from .agents.links import Links
 
 _T = TypeVar("_T")
 

@@ -10,11 +10,11 @@ from ..._errors import StateError
 from .. import _wire
 from .._decide.model import Run
 from .._read.results import Results
-from .builds import Builds
+from .agents.link import Link
+from .agents.links import Links
+from .builds.builds import Builds
 from .cameras import Cameras
-from .kept import Kept
-from .link import Link
-from .links import Links
+from .kept.kept import Kept
 
 _AT_A_PULL = (500, 1 << 20)  # results, bytes
 

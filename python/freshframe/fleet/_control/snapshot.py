@@ -10,9 +10,9 @@ from .._read.results import Results
 from .._stats import AgentStats, CameraStats, FleetReaderStats, FleetStats, ShownState
 from .._url import masked
 from .._wire import LOSSES, loss_name
-from .clock import boot_time
+from .agents.link import Link
 from .counts import CAUSES, CameraCounts
-from .link import Link
+from .thread.clock import boot_time
 
 if TYPE_CHECKING:
     from .parts import Parts

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from . import patience
 from .consequences import Consequences
@@ -17,14 +17,9 @@ __all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions"
 class Decisions:
     """The actions that follow from calls and events."""
 
-    def __init__(
-        self,
-        next_epoch: Callable[[], int],
-        is_flushed: Callable[[Run], bool] = lambda run: True,
-        times: Times | None = None,
-    ) -> None:
-        """Of a fleet without agents and cameras; the arguments are those of its state."""
-        self.state = FleetState(next_epoch, is_flushed, times)
+    def __init__(self, state: FleetState) -> None:
+        """Of a fleet."""
+        self.state = state
         self.agents = self.state.agents
         self.cameras = self.state.cameras
         self.events = self.state.events

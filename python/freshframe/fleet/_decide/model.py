@@ -128,7 +128,7 @@ class Camera:
     retry_at: float = 0.0
     wanted: str | None = None  # move(): the agent to go to
     removed: bool = False
-    crashes: int = 0  # of its agents, in a row; see _suspects.py for this and the next three
+    crashes: int = 0  # of its agents, in a row; see suspects.py for this and the next three
     trial: float = 0.0  # seconds that it has to run to be cleared
     company: int = 0  # how many suspects may be on trial with it at one agent, itself too; 0: no limit
     holds: int = 0

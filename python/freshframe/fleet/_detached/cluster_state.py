@@ -37,6 +37,12 @@ class ClusterState:
     agent gets an epoch of it, and epochs need no store.
     """
 
+    # Note [Late writes]
+    # The next controller takes its term first and reads the state then. This one writes first and looks at
+    # the terms then. So where it finds no newer term, the next controller reads what it has written. A write
+    # after which there is a newer term may have come too late: it does not count, and nothing that follows
+    # from it is done. The store does one call after the other, as Ray's head does.
+
     def __init__(self, name: str, store: Store) -> None:
         """Takes the next term.
 
@@ -64,13 +70,21 @@ class ClusterState:
         """Whether no other controller has begun since."""
         return max(self._terms(), default=self.term) <= self.term
 
-    def write(self, state: bytes) -> None:
-        """Stores the state, then removes those of older controllers."""
+    def write(self, state: bytes) -> bool:
+        """Stores the state, then removes those of older controllers.
+
+        Returns:
+            Whether the next controller will read it. False: it has begun, and may have read an older state.
+        """
         self._store.put(self._key("state", self.term), state)
-        for term in self._terms():
+        terms = self._terms()
+        if max(terms, default=self.term) > self.term:
+            return False
+        for term in terms:
             if term < self.term:
                 self._store.delete(self._key("state", term))
                 self._store.delete(self._key("term", term))
+        return True
 
     def build_key(self, number: int) -> str:
         """Of a function that agents get; an earlier controller may have left another one of this number."""

@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from .._control.request import Request
+from .._control.thread.request import Request
 
 _T = TypeVar("_T")
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .._control.clock import boot_time
+from .._control.thread.clock import boot_time
 from .cluster_state import ClusterState
 
 _LOOK_EVERY = 1.0  # seconds between two looks at the term
@@ -15,11 +15,12 @@ _LOOK_EVERY = 1.0  # seconds between two looks at the term
 class StateWriter:
     """Changes have numbers. One is written when the store has the state of its moment."""
 
-    def __init__(self, write: Callable[[], None], *, superseded: Callable[[], None]) -> None:
+    def __init__(self, write: Callable[[], bool], *, superseded: Callable[[], None]) -> None:
         """Changes may come before it is started.
 
         Args:
-            write: Writes the state; raises OSError when the store does not answer.
+            write: Writes the state; raises OSError when the store does not answer. False: another controller
+                has taken over, and may not have read it.
             superseded: Called when another controller has taken over.
         """
         self._write = write
@@ -69,8 +70,9 @@ class StateWriter:
                     self._superseded()
                     return
                 self.looked_at = now
-                if written < changes:
-                    self._write()
+                if written < changes and not self._write():
+                    self._superseded()
+                    return
             except OSError:
                 self.on_error()
                 with self._changed:

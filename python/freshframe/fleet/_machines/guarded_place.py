@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import FreshframeError
-from .._control.clock import boot_time
-from .._control.last_words import Words
-from .._control.link import Link
+from .._control.agents.last_words import Words
+from .._control.agents.link import Link
+from .._control.thread.clock import boot_time
 from .._messages import Event, Failed
 from .guards import FarLink, Guards, Post
 

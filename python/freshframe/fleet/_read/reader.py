@@ -6,17 +6,15 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
-import struct
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ... import _check
+from ... import _check, _native
 from ..._closed_by_with import ClosedByWith
 from ..._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
-from ..._process import pickling
 from .results import Item, Results
 
 _SLICE = 0.05  # seconds between two looks for signals
@@ -52,19 +50,6 @@ class FleetSample:
     def age(self) -> float:
         """Seconds since the capture."""
         return time.time() - self.time
-
-
-def unpacked(data: memoryview) -> list[memoryview | bytearray]:
-    """The parts of a pickle; the large buffers are copies that may be written to."""
-    (count,) = struct.unpack_from("<I", data)
-    sizes = struct.unpack_from(f"<{count}Q", data, 4)
-    begin = 4 + 8 * count
-    parts: list[memoryview | bytearray] = []
-    for size in sizes:
-        part = data[begin : begin + size]
-        parts.append(bytearray(part) if parts else part)
-        begin += size
-    return parts
 
 
 class FleetReader(ClosedByWith):
@@ -119,7 +104,7 @@ class FleetReader(ClosedByWith):
             camera, epoch, seq, pts, captured, missing, ordinal, data = item = items[0]
             name = self._name_of(camera)
             try:
-                value = pickling.opened(unpacked(data), name)
+                value = _native.fleet_value(data, name)
             except Exception:
                 items.popleft()  # the next one may be better
                 raise

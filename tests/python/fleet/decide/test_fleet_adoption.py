@@ -12,6 +12,7 @@ import pytest
 
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Action, Agent, Camera, Decisions
+from freshframe.fleet._decide.fleet_state import FleetState
 from freshframe.fleet._decide.model import Former
 from freshframe.fleet._machines.relay import Relay
 from freshframe.fleet._read.counters import Books
@@ -27,7 +28,7 @@ class Restarted:
         numbers = itertools.count(TERM << 32)
         self.now = 0.0
         self.left_over = {"a", "b"}
-        self.decisions = Decisions(lambda: next(numbers))
+        self.decisions = Decisions(FleetState(lambda: next(numbers)))
         self.decisions.state.holds = lambda camera, at: adoption.why_held(
             camera, self.decisions.times, self.left_over, 0.0, at
         )
@@ -248,7 +249,7 @@ def test_a_former_run_that_has_ended_meanwhile_is_forgotten_by_the_next_controll
 
 def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
     agent = Agent("a", {"site": "north"}, draining=True, deaths=3, deaths_in_row=2)
-    decisions = Decisions(lambda: 1)
+    decisions = Decisions(FleetState(lambda: 1))
     adoption.restore(decisions, [{**adoption.agent_state(agent), "launched": True}], [], 0.0)
     restored = decisions.agents["a"]
     assert (restored.labels, restored.draining) == ({"site": "north"}, True)

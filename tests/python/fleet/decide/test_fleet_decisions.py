@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from freshframe.fleet._control.state_file import StateFile
+from freshframe.fleet._control.kept.state_file import StateFile
 from freshframe.fleet._decide.decisions import Action, Camera, Decisions, Run, Times
+from freshframe.fleet._decide.fleet_state import FleetState
 
 
 class World:
@@ -23,7 +24,7 @@ class World:
         self.epochs = itertools.count(1)
         self.unflushed: set[Run] = set()
         self.decisions = Decisions(
-            lambda: next(self.epochs), lambda run: run not in self.unflushed, times or Times()
+            FleetState(lambda: next(self.epochs), lambda run: run not in self.unflushed, times)
         )
         self.done: list[Action] = []
         self.silent: set[str] = set()

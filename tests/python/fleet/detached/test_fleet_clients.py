@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 import signal
 import socket
 import threading
@@ -14,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from rigs.fleet.packed import packed
 from rigs.fleet.yard import Yard, yard_fixture
 from support import until
 
@@ -36,8 +36,7 @@ yard = yard_fixture()
 
 def batch_of(reader: Results, *results: tuple[int, int]) -> _wire.Batch:
     """(camera, ordinal)."""
-    pickled = pickle.dumps(0, 5)
-    data = (1).to_bytes(4, "little") + len(pickled).to_bytes(8, "little") + pickled
+    data = packed(0)
     records = [(EPOCH, each, each, 0.0, 0.0, camera, len(data)) for camera, each in results]
     outboxes, pickles = np.empty(0, _wire.OUTBOX), memoryview(data * len(results))
     return _wire.Batch(reader.number, 1, outboxes, np.array(records, _wire.RESULT), pickles)

@@ -17,8 +17,8 @@ from support import until
 import freshframe as ff
 from freshframe.fleet import _wire
 from freshframe.fleet._agent.process import _Agent
-from freshframe.fleet._control.builds import Builds
-from freshframe.fleet._control.sent_builds import ForgottenBuildError, SentBuilds
+from freshframe.fleet._control.builds.builds import Builds
+from freshframe.fleet._control.builds.sent_builds import ForgottenBuildError, SentBuilds
 from freshframe.fleet._detached.client.remote_controller import RemoteController
 from freshframe.fleet._detached.server.served_reader import ServedReader
 from freshframe.fleet._machines.handshake import introduce
@@ -121,6 +121,9 @@ def test_the_outputs_of_builds_are_known_while_their_last_runs_may_go_on() -> No
     assert builds.outputs() == []
     assert builds.may_give(number, "ticks")
     assert not builds.may_give(number, "faces")
+    after_a_restart = Builds()
+    after_a_restart.restore(builds.state(), {})
+    assert not after_a_restart.may_give(number, "faces")
     for _ in range(100):
         add_and_release()
     assert len(builds._past_outputs) == 64

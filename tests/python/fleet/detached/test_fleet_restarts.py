@@ -21,9 +21,9 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
-from freshframe.fleet._control.clock import boot_time
-from freshframe.fleet._control.lateness import Lateness
+from freshframe.fleet._control.agents.lateness import Lateness
 from freshframe.fleet._control.setup import Setup
+from freshframe.fleet._control.thread.clock import boot_time
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Agent, Camera, Times
 from freshframe.fleet._detached import ray_actor
@@ -57,6 +57,33 @@ def test_a_build_of_a_controller_that_was_killed_is_not_taken_for_the_next_ones(
         second.end()
 
 
+def test_a_write_that_the_next_controller_may_have_missed_does_not_count(yard: Yard) -> None:
+    store, kept, put = yard.store, yard.controller.kept, yard.store.put
+    build = yard.controller.controller.add_build(b"", b"of the state that the next one reads")
+    yard.controller.write_through()
+    following: list[ClusterState] = []
+
+    def put_late(key: str, value: bytes) -> None:
+        if "/state/" in key and not following:
+            following.append(ClusterState("yard", store))
+        put(key, value)
+
+    def forget_build() -> int:
+        yard.parts.builds.use(build)
+        yard.parts.builds.release(build)
+        return kept.change()
+
+    store.put = put_late  # type: ignore[method-assign]
+    change = yard.controller.controller.call(forget_build)
+    thread = kept._writer._thread
+    assert thread is not None
+    thread.join()  # another controller has taken over
+    assert not kept.is_written(change)
+    assert following[0].before is not None
+    (key,) = pickle.loads(following[0].before)["builds"].values()
+    assert following[0].read_build(key) is not None
+
+
 @pytest.fixture
 def leave_behind() -> Iterator[Callable[..., Yard]]:
     """Makes a controller that finds this state of an earlier one."""
@@ -84,7 +111,7 @@ def test_a_state_in_the_format_of_another_version_is_refused() -> None:
     store = Memory()
     ClusterState("yard", store).write(pickle.dumps({"next": (0, 1)}))
     yard = Yard(store)
-    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 3"):
+    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 4"):
         yard.controller.restore()
     yard.end()
 
@@ -376,6 +403,7 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
             "builds of cameras": {
                 "next": 2,
                 "outputs": {0: ["ticks"], 1: ["ticks", "faces"]},
+                "past outputs": {},
                 "modules": {},
             }
         },

@@ -7,7 +7,7 @@ from collections import deque
 
 import numpy as np
 
-from .._wire import Records
+from ..._wire import Records
 
 _OVER = 10.0  # seconds
 _RENEWAL = 0.5  # seconds between two: an age may be measured so long after the result

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from ... import _native
-from .._messages import Run
-from .._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
+from .... import _native
+from ..._messages import Run
+from ..._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
 from .cores import usable_cores
 from .crashes import is_crash, kills_for_memory
 from .last_words import LastWordsPage, Words

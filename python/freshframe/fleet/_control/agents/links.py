@@ -6,11 +6,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from .. import _wire
-from .._messages import Order
+from ... import _wire
+from ..._messages import Order
+from ..notes import Notes
+from ..thread.loop import Loop
 from .link import Link
-from .loop import Loop
-from .notes import Notes
 
 
 class Links:

@@ -125,7 +125,12 @@ class Builds:
 
     def state(self) -> dict[str, Any]:
         """For the next controller, but for the functions."""
-        return {"next": self._next, "outputs": dict(self._outputs), "modules": dict(self._modules)}
+        return {
+            "next": self._next,
+            "outputs": dict(self._outputs),
+            "past outputs": dict(self._past_outputs),
+            "modules": dict(self._modules),
+        }
 
     def restore(self, state: Mapping[str, Any], functions: Mapping[int, Pickles]) -> None:
         """Of an earlier controller. Its cameras use() them again."""
@@ -133,4 +138,5 @@ class Builds:
         self._functions = dict(functions)
         self._unused = dict.fromkeys(functions)
         self._outputs = dict(state["outputs"])
+        self._past_outputs = dict(state["past outputs"])
         self._modules = dict(state["modules"])

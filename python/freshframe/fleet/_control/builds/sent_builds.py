@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..._errors import FreshframeError, OptionTypeError
-from ..._process import pickling
-from .. import _specs
+from ...._errors import FreshframeError, OptionTypeError
+from ...._process import pickling
+from ... import _specs
 from .own_modules import modules_of, specs_of
 
 _MOST_KNOWN = 64  # builds whose functions are kept

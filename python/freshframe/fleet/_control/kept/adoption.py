@@ -5,13 +5,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from .. import _wire
-from .._decide.model import Action, Camera, Run
-from .._messages import Event
-from .link import Link
+from ... import _wire
+from ..._decide.model import Action, Camera, Run
+from ..._messages import Event
+from ..agents.link import Link
 
 if TYPE_CHECKING:
-    from .parts import Parts
+    from ..parts import Parts
 
 
 class Adoption(Protocol):

@@ -11,7 +11,7 @@ import re
 import time
 from pathlib import Path
 
-from ..._errors import FreshframeError, StateError
+from ...._errors import FreshframeError, StateError
 
 _FORMAT = 1  # of the file
 _MADE_UP = re.compile(r"local-\d+-\d+")  # names of fleets that got none

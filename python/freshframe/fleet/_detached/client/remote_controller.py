@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ...._errors import FreshframeError, StateError
-from ..._control.clock import boot_time
-from ..._control.request import Request
+from ..._control.thread.clock import boot_time
+from ..._control.thread.request import Request
 from ..._read.reader import FleetReader
 from ..._read.results import Results
 from ..._stats import FleetStats

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...._process.worker_log import log_levels
-from ..._control.clock import boot_time
-from ..._control.link import UNKNOWN, Link
+from ..._control.agents.link import UNKNOWN, Link
 from ..._control.parts import Parts
+from ..._control.thread.clock import boot_time
 from ..._decide import adoption
 from ..._decide.model import Action, Camera, Run
 from ..._machines.guarded_place import GuardedPlace

@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from ...._errors import StateError
-from ..._control.builds import Pickles
-from ..._control.clock import boot_time
+from ..._control.builds.builds import Pickles
+from ..._control.thread.clock import boot_time
 from ..cluster_state import ClusterState, Store
 from ..state_writer import StateWriter
 
@@ -90,20 +90,22 @@ class ClusterKept:
             for number, pickled in functions.items()
         }
 
-    def _write(self) -> None:
+    def _write(self) -> bool:
         state, functions = self._snapshot()
         keys = {number: self._keys.get(number) or self._cluster.build_key(number) for number in functions}
         for number, key in keys.items():
             if number not in self._keys:
                 self._cluster.write_build(key, pickle.dumps(functions[number], 5))
                 self._keys[number] = key
-        self._cluster.write(pickle.dumps({**state, "builds": keys}, 5))
+        if not self._cluster.write(pickle.dumps({**state, "builds": keys}, 5)):
+            return False
         for number in [each for each in self._keys if each not in keys]:  # no state names them any more
             self._cluster.forget_build(self._keys[number])
             del self._keys[number]
         if not self._is_swept:
             self._cluster.forget_builds_but(set(self._keys.values()))
             self._is_swept = True
+        return True
 
     def stop(self) -> None:
         """Writes no more, and leaves nothing in the store."""

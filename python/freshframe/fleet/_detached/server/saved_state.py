@@ -7,13 +7,13 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from ...._errors import StateError
-from ..._control.builds import Pickles
-from ..._control.clock import boot_time
+from ..._control.builds.builds import Pickles
 from ..._control.parts import Parts
+from ..._control.thread.clock import boot_time
 from ..._decide import adoption
 from ..._machines.guarded_place import GuardedPlace
 
-_FORMAT = 3  # of the state in the store
+_FORMAT = 4  # of the state in the store
 
 
 def state_of(
