@@ -35,12 +35,13 @@ _FIELDS = _native.fleet_records()
 CAMERA = np.dtype(_FIELDS["camera"])
 OUTBOX = np.dtype(_FIELDS["outbox"])
 RESULT = np.dtype(_FIELDS["result"])
+# Records.tolist() gives tuples in these orders, a few of them ten times as fast as field by field.
+_IN_ORDER = (
+    (OUTBOX, ("epoch", "reported", "full", "expired", "fenced", "handed", "waiting", "camera", "reader")),
+    (RESULT, ("epoch", "ordinal", "seq", "pts", "time", "camera", "size_bytes")),
+)
+assert all(kind.names == names for kind, names in _IN_ORDER)
 Records = npt.NDArray[Any]
-
-
-def rows(records: Records, *names: str) -> Iterator[tuple[Any, ...]]:
-    """The named fields of each record, as Python's numbers: much faster than NumPy's records."""
-    return zip(*(records[name].tolist() for name in names), strict=True)
 
 
 _LENGTH = struct.Struct("<I")

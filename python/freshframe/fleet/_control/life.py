@@ -58,6 +58,7 @@ class Life:
         parts.readers.pull()
         parts.links.flush()
         parts.cpu = time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
+        parts.readers.announce()
 
     def close(self) -> None:
         """Stops all cameras and agents. Idempotent."""
@@ -85,6 +86,7 @@ class Life:
                 parts.loop.do_requests()
                 parts.readers.pull()
                 parts.links.flush()
+                parts.readers.announce()
                 for link in parts.links:
                     if late or parts.decisions.agents[link.name].state == "ending":
                         link.kill()

@@ -156,6 +156,11 @@ class Readers:
         numbers = set(batch.results["camera"].tolist())
         return {each for each in numbers if not self._cameras.has_name(each)}
 
+    def announce(self) -> None:
+        """Wakes those for which results have arrived."""
+        for reader in self:
+            reader.announce()
+
     # ---- runs
 
     def is_flushed(self, run: Run) -> bool:

@@ -6,10 +6,9 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from .._wire import Records, rows
+from .._wire import Records
 
 Run = tuple[int, int]  # camera number, epoch
-_OUTBOX = ("epoch", "reported", "full", "expired", "fenced", "handed", "waiting", "camera")
 
 
 @dataclass(slots=True)
@@ -62,7 +61,7 @@ class Books:
 
     def note_all(self, records: Records) -> None:
         """Records of outboxes, of any age."""
-        for epoch, reported, full, expired, fenced, handed, waiting, camera in rows(records, *_OUTBOX):
+        for epoch, reported, full, expired, fenced, handed, waiting, camera, _ in records.tolist():
             progress = reported + full + expired + fenced + handed  # grows with each event
             page = self._pages.get((camera, epoch))
             if page is None:
@@ -130,7 +129,7 @@ class Books:
 
     def note_again(self, records: Records, results: Records) -> None:
         """Of these results some may have been handed to an earlier controller: they are not counted twice."""
-        for epoch, handed, camera in rows(records, "epoch", "handed", "camera"):
+        for epoch, *_, handed, _, camera, _ in records.tolist() if self._before else ():
             if handed <= self._before.get((camera, epoch), -1):
                 again = (results["camera"] == camera) & (results["epoch"] == epoch)
                 self._given_before -= int(again.sum())

@@ -7,11 +7,10 @@ import threading
 from collections import deque
 from collections.abc import Callable, Collection
 
-from .._wire import Batch, Records, rows
+from .._wire import Batch, Records
 from .counters import Books, Run, Totals
 
 MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
-_RESULT = ("epoch", "ordinal", "seq", "pts", "time", "camera", "size_bytes")
 
 # Camera, epoch, seq, pts, time of the capture, missing before it, ordinal, pickle.
 Item = tuple[int, int, int, float, float, int, int, memoryview]
@@ -50,6 +49,7 @@ class Results:
         self.taken: Callable[[], int] = lambda: 0  # results that are no items any more and were not delivered
         self._wants = wants
         self._starved = False  # nothing was pulled, as there was no room
+        self._has_news = False  # results have arrived since the reader was woken
 
     # ---- the controller's side
 
@@ -65,7 +65,7 @@ class Results:
         return self.has_room
 
     def push(self, batch: Batch, clock_offset: float = 0.0, refused: Collection[int] = frozenset()) -> None:
-        """Takes the results of a batch.
+        """Takes the results of a batch. The reader does not hear of them before announce().
 
         Args:
             batch: Of an agent.
@@ -76,7 +76,7 @@ class Results:
         with self.changed:
             self.books.note_all(batch.outboxes)
             receive, items, pickles = self.books.receive, self.items, batch.pickles
-            for epoch, ordinal, seq, pts, captured, camera, size in rows(batch.results, *_RESULT):
+            for epoch, ordinal, seq, pts, captured, camera, size in batch.results.tolist():
                 missing = receive(camera, epoch, ordinal) if camera not in refused else self.books.refuse()
                 if missing >= 0:
                     data = pickles[begin : begin + size]
@@ -84,7 +84,17 @@ class Results:
                     items.append((camera, epoch, seq, pts, at, missing, ordinal, data))
                 begin += size
             self.books.note_again(batch.outboxes, batch.results)
-            self.changed.notify_all()
+            self._has_news = True
+
+    def announce(self) -> None:
+        """Wakes the reader if results have arrived.
+
+        To be called before a wait, since the reader wants the GIL at once.
+        """
+        if self._has_news:
+            self._has_news = False
+            with self.changed:
+                self.changed.notify_all()
 
     def note(self, records: Records) -> None:
         """Records of outboxes."""

@@ -24,7 +24,7 @@ from .crashes import is_crash, kills_for_memory
 from .last_words import LastWordsPage, Words
 from .lateness import Lateness
 
-_READ_AT_ONCE = 1 << 18  # bytes
+_READ_AT_ONCE = 1 << 16  # bytes: malloc() would ask the system for more
 _LOSSES_OVER = 10.0  # seconds
 _CLOCK_SAMPLES = 20  # renewals: ten seconds
 UNKNOWN = -1  # the build of a start that an earlier controller did not write down
