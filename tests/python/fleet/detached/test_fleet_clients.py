@@ -56,7 +56,7 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
     results = yard.served().results
     lost: list[Any] = []
     pull = threading.Thread(
-        target=lambda: lost.extend(clients._do_pull(first, "key", incarnation, 0, 500, 1.0)[3])
+        target=lambda: lost.extend(clients._do_pull(first, "key", incarnation, 0, 500, 1.0).result[3])
     )
     pull.start()
     waiters: Any = results.changed
@@ -64,7 +64,7 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
     clients._do_open(second, "key", "ticks", None, True)
     give(results, 0, 1, 2)
     pull.join()
-    _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0)
+    _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0).result
     assert lost == []
     assert (serial, [item[6] for item in items]) == (1, [0, 1, 2])
 

@@ -99,6 +99,9 @@ class Channel:
             patience: Seconds in which it tries to connect again.
             again: Whether it is asked again when the connection is lost before the answer has come.
 
+        Returns:
+            What the controller gives. To "pull": that, and the bytes of the results one after the other.
+
         Raises:
             FreshframeError: As the controller says.
             StateError: The same, or the controller does not answer, or there is no such fleet.
@@ -191,7 +194,9 @@ class Channel:
             if not data:
                 raise ConnectionError("the controller has closed the connection")
             for message in list(self._incoming.add(data)):
-                error, result = pickle.loads(message)
+                error, result, *size = pickle.loads(message)
+                if size:
+                    return result, message[len(message) - size[0] :]
                 if error is not None:
                     kind = _ERRORS.get(error, getattr(_errors, error, FreshframeError))
                     raise kind(result)

@@ -107,7 +107,7 @@ class RemoteReader(FleetReader):
         most = MOST_RESULTS if self.results.has_room else 0
         wait = LONGEST_PULL if serial == self._serial else 0.0
         try:
-            end, names, first, items = self._channel.ask(
+            (end, names, first, heads), data = self._channel.ask(
                 "pull", self.key, incarnation, serial, most, wait, timeout=_TIMEOUT, patience=0, again=False
             )
         except FreshframeError:
@@ -116,7 +116,7 @@ class RemoteReader(FleetReader):
             self._open()  # the connection was lost: the results on their way come again
             return True
         self._note_names(names)
-        self._take(first, items)
+        self._take(first, heads, data)
         if end is not None:
             self.results.finish(*end)
         return end is None
@@ -145,14 +145,16 @@ class RemoteReader(FleetReader):
             time.sleep(look)
             look *= 2
 
-    def _take(self, first: int, items: list[tuple[Any, ...]]) -> None:
+    def _take(self, first: int, heads: list[tuple[Any, ...]], data: memoryview) -> None:
         with self.results.changed:
             if self.results.closed and self.name is not None:
                 return
-            for serial, item in enumerate(items, first):
+            begin = end = 0
+            for serial, head in enumerate(heads, first):
+                camera, epoch, seq, pts, captured, missing, ordinal, size = head
+                begin, end = end, end + size
                 if serial <= self._serial:
                     continue
-                camera, epoch, seq, pts, captured, missing, ordinal, data = item
                 knows = self.results.books.knows(camera, epoch)
                 own = self.results.books.receive(camera, epoch, ordinal)
                 if own >= 0:
@@ -166,7 +168,7 @@ class RemoteReader(FleetReader):
                             captured,
                             own if knows else missing,
                             ordinal,
-                            memoryview(data),
+                            data[begin:end],
                         )
                     )
                 self._serial = serial

@@ -48,6 +48,22 @@ class _Seat:
     lost_at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class _WithData:
+    """A result, and bytes that follow it as they are: a pickle would be two copies more."""
+
+    result: Any
+    data: list[memoryview]
+
+
+def _message(error: str | None, result: Any) -> bytes:
+    """An answer; Channel has the other side of it."""
+    if not isinstance(result, _WithData):
+        return framed(pickle.dumps((error, result), 5))
+    size = sum(map(len, result.data))
+    return framed(pickle.dumps((error, result.result, size), 5), *result.data)
+
+
 class Clients:
     """Each connection is served by the thread that brings it."""
 
@@ -97,7 +113,7 @@ class Clients:
                     answer = "StateError", refusal(__version__, other, what)
                 else:
                     answer = self._answer(connection, what, *arguments)
-                connection.sendall(framed(pickle.dumps(answer, 5)))
+                connection.sendall(_message(*answer))
 
     def _answer(self, connection: socket.socket, what: str, *arguments: Any) -> tuple[str | None, Any]:
         """The name of an error and its text, or None and a result."""
@@ -168,12 +184,9 @@ class Clients:
             else (0, [])
         )
         names = {item[0]: self._fleet.name_of(item[0]) for item in items}
-        return (
-            reader.end() if not items else None,
-            names,
-            first,
-            [(*item[:-1], bytes(item[-1])) for item in items],
-        )
+        heads = [(*item[:-1], len(item[-1])) for item in items]
+        end = reader.end() if not items else None
+        return _WithData((end, names, first, heads), [item[-1] for item in items])
 
     def _turn_of(self, connection: socket.socket, key: str) -> int:
         """0: the reader's program has another connection by now."""
