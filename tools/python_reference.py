@@ -47,6 +47,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "Source",
             "stamped",
             "Batch",
+            "Join",
             "Process",
         ),
         "StopToken",
@@ -55,6 +56,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),
     "Statistics and the dashboard": (
         *("Stats", "NodeStats", "EdgeStats", "SourceStats", "WorkerStats", "InferenceStats", "SpoolStats"),
+        *("JoinStats",),
         *("PoolStats", "Report", "Progress", "Dashboard", "show", "prometheus_collector"),
     ),
     "Fleets": ("Fleet",),

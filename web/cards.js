@@ -93,6 +93,30 @@ export function spoolText({ waiting, size_bytes, age, sent }) {
   return [...parts, `${format.count(sent)} sent`].join(" · ");
 }
 
+// "812 sets · 14 partial · spread 3.1 / 7.8 ms · waits 12 / 38 ms · unmatched 31": the sets of a join.
+export function joinText(join) {
+  const parts = [plural(join.sets, "set")];
+  if (join.partial > 0) parts.push(`${format.count(join.partial)} partial`);
+  if (join.by !== "seq") parts.push(`spread ${format.range(join.spread_p50, join.spread_p99)}`);
+  parts.push(`waits ${format.range(join.wait_p50, join.wait_p99)}`);
+  for (const kind of ["unmatched", "late"]) {
+    const number = format.sum(join.parents.map((parent) => parent[kind]));
+    if (number > 0) parts.push(`${format.count(number)} ${kind}`);
+  }
+  return parts.join(" · ");
+}
+
+// "right: 31 unmatched, 2 late, nearest 4.1 ms later": one parent of a join.
+export function joinParentText(join, parent) {
+  const parts = [`${format.count(parent.unmatched)} unmatched`, `${format.count(parent.late)} late`];
+  if (parent.nearest !== null) {
+    const far = Math.abs(parent.nearest);
+    const amount = join.by === "seq" ? format.count(far) : format.time(far);
+    parts.push(`nearest ${amount} ${parent.nearest < 0 ? "earlier" : "later"}`);
+  }
+  return parts.join(", ");
+}
+
 export function meanBatch(batches) {
   const calls = format.sum(batches.map(([, count]) => count));
   return format.sum(batches.map(([size, count]) => size * count)) / calls;
@@ -130,6 +154,7 @@ export class NodeCard {
     this.workers = el("p", { class: "workers num", hidden: node.workers === undefined });
     this.inference = el("p", { class: "workers num", hidden: node.inference === undefined });
     this.spool = el("p", { class: "workers num", hidden: node.spool === undefined });
+    this.join = el("p", { class: "workers num", hidden: node.join === undefined });
     this.alarm = el("p", { class: "alarm", hidden: true });
     this.element = el(
       "article",
@@ -148,6 +173,7 @@ export class NodeCard {
       this.workers,
       this.inference,
       this.spool,
+      this.join,
       this.alarm,
     );
   }
@@ -170,6 +196,11 @@ export class NodeCard {
       text(this.gil, `${format.percent(node.gil_wait_rate)} / ${format.percent(node.gil_hold_rate)}`);
     if (node.inference !== undefined) text(this.inference, inferenceText(node));
     if (node.spool !== undefined) text(this.spool, spoolText(node.spool));
+    if (node.join !== undefined) {
+      text(this.join, joinText(node.join));
+      const parents = node.join.parents.map((one) => `${one.parent}: ${joinParentText(node.join, one)}`);
+      attribute(this.join, "title", parents.join("\n"));
+    }
     if (node.workers !== undefined) {
       text(this.workers, workersText(node.workers));
       attribute(this.workers, "title", node.workers.map(workerText).join("\n"));

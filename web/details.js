@@ -1,7 +1,7 @@
 // All numbers of one node or edge, with charts; a drawer beside the graph, the whole screen on a phone.
 // SPDX-License-Identifier: Apache-2.0
 
-import { linesOf, meanBatch, plural, stateText, workerText } from "./cards.js";
+import { joinParentText, linesOf, meanBatch, plural, stateText, workerText } from "./cards.js";
 import { chart } from "./charts.js";
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
@@ -236,6 +236,18 @@ function spoolRows(node) {
   ];
 }
 
+function joinRows(node) {
+  if (node.join === undefined) return [];
+  const { by, sets, partial, spread_p50, spread_p99, wait_p50, wait_p99, parents } = node.join;
+  return [
+    [`sets, joined by ${by}`, format.count(sets)],
+    ["partial sets", format.count(partial)],
+    ["spread of a set, median / 99th percentile", format.range(spread_p50, spread_p99)],
+    ["wait for a set, median / 99th percentile", format.range(wait_p50, wait_p99)],
+    ...parents.map((one) => [`joins ${one.parent}`, joinParentText(node.join, one)]),
+  ];
+}
+
 const title = (item) => (item.parent !== undefined ? `${item.parent} → ${item.child}` : item.name);
 
 const causeRows = (item) =>
@@ -275,6 +287,7 @@ function nodeRows(node) {
     ...inferenceRows(node),
     ...spoolRows(node),
     ...batchRows(node),
+    ...joinRows(node),
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
     ...tickRows(node),
     ["errors", format.count(node.errors)],

@@ -4,9 +4,24 @@
 import { byId, el, text } from "./dom.js";
 
 const SHOWN = 4; // lines; the rest can be opened
-const TITLES = { source: "source away", error: "error", gil: "GIL", loss: "frames lost", stall: "stalled", spool: "not sent" };
+const TITLES = {
+  source: "source away",
+  error: "error",
+  gil: "GIL",
+  loss: "frames lost",
+  join: "no sets",
+  stall: "stalled",
+  spool: "not sent",
+};
 
-const STATES = { error: "errors", gil: "holds the GIL", loss: "loses frames", stall: "stalled", spool: "cannot send" };
+const STATES = {
+  error: "errors",
+  gil: "holds the GIL",
+  loss: "loses frames",
+  join: "makes no sets",
+  stall: "stalled",
+  spool: "cannot send",
+};
 
 // A state's problems by subject: a node's name, or "parent->child".
 export function bySubject(problems) {

@@ -69,6 +69,12 @@ struct SourceItem {
       {};  // wall time of the capture; default: of a live source this machine's at `captured`, else none
 };
 
+/// An input of a node that takes the sets of a join.
+struct JoinInput {
+  const TypeInfo* type = nullptr;  // nullptr: any
+  bool may_miss = false;           // in a partial set
+};
+
 /// The untyped node that the engine runs: open(), then process() once per sample, then close(), all on one
 /// thread. Owned by its pipeline. Every exception becomes a NodeError, except a SourceError.
 class NodeBase {
@@ -103,6 +109,11 @@ class NodeBase {
   [[nodiscard]] virtual bool needs_one_source() const noexcept { return false; }
   /// True: process_batch_any() takes several samples at once, as AddOptions::batch needs it.
   [[nodiscard]] virtual bool takes_batches() const noexcept { return false; }
+  /// True: its samples may be the sets of a join (Joined), as AddOptions::join needs it.
+  [[nodiscard]] virtual bool takes_sets() const noexcept { return false; }
+  /// The inputs of a node that takes nothing but sets, in the order of its parents; none: any number of any
+  /// type.
+  [[nodiscard]] virtual std::vector<JoinInput> set_types() const { return {}; }
   /// True: the embedder runs this node on a thread of its own, through its Runner's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.

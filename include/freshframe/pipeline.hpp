@@ -4,6 +4,8 @@
 
 #include "freshframe/batch.hpp"
 #include "freshframe/clock.hpp"
+#include "freshframe/join.hpp"
+#include "freshframe/join_node.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/queue.hpp"
 #include "freshframe/sample.hpp"
@@ -18,6 +20,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 namespace freshframe::core {
@@ -40,6 +43,8 @@ enum class OnError : std::uint8_t { Stop, Skip };
 /// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue
 /// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
 /// `source`: the name of the stream of a node's on_time() and finish(). Default: the node's name.
+/// `join`: the node, which must take sets (JoinNode), gets a sample of each parent. Its default queue below
+/// live sources is kJoining.
 struct AddOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
@@ -47,13 +52,15 @@ struct AddOptions {
   std::optional<double> max_age = {};
   std::optional<Batch> batch = {};
   std::string source = {};
+  std::optional<Join> join = {};
 };
 
 /// Options of Pipeline::reader().
 struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
-  bool frames = true;  // false: samples come without their frame
+  bool frames = true;             // false: samples come without their frame
+  std::optional<Join> join = {};  // the values are Joined
 };
 
 /// Called about every 50 ms by the waiting thread. Its exception ends the wait. An embedder handles signals
@@ -192,6 +199,18 @@ class Pipeline {
     for (const auto& parent : parents) all.push_back(parent.any());
     return {add_any(std::move(node), all, options)};
   }
+  /// A join, with `options.join`. A wrong port type does not compile.
+  template <class N, class... In>
+    requires(N::template kTakesSet<In...>)
+  Port<typename N::Output> add(std::unique_ptr<N> node, const std::tuple<Port<In>...>& parents,
+                               const AddOptions& options) {
+    return {add_any(std::move(node), any_ports(parents), options)};
+  }
+  /// A reader of sets, with `options.join`.
+  template <class... T>
+  Reader<Joined> reader(const std::tuple<Port<T>...>& ports, const ReaderOptions& options) {
+    return Reader<Joined>(reader_any(any_ports(ports), options));
+  }
   template <class T>
   Reader<T> reader(Port<T> port, const ReaderOptions& options = {}) {
     const AnyPort parents[] = {port.any()};
@@ -229,6 +248,11 @@ class Pipeline {
 
  private:
   friend class core::PipelineAccess;
+
+  template <class... T>
+  static std::vector<AnyPort> any_ports(const std::tuple<Port<T>...>& ports) {
+    return std::apply([](const auto&... port) { return std::vector<AnyPort>{port.any()...}; }, ports);
+  }
 
   std::shared_ptr<core::PipelineCore> core_;
 };

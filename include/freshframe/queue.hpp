@@ -35,6 +35,10 @@ inline constexpr Queue kLossless{8, WhenFull::Block};
 /// Two seconds for a recorder to catch up, in at most 256 MiB. The waiting samples are written.
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
+/// Of a join below a live source: the samples of one parent that wait for those of the others. The join's
+/// `wait` bounds it in time.
+inline constexpr Queue kJoining{32, WhenFull::DropOldest};
+
 /// A predefined queue.
 struct NamedQueue {
   std::string_view name;
@@ -46,9 +50,21 @@ inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, Named
                                             NamedQueue{"LOSSLESS", kLossless},
                                             NamedQueue{"RECORDING", kRecording}};
 
-/// Why a sample on an edge was not delivered. Removed: the edge was removed, or its source.
-enum class DropCause : std::uint8_t { QueueFull, NoWaiter, Skipped, Stale, Stop, Removed };
-inline constexpr int kDropCauses = 6;
+/// Why a sample on an edge was not delivered. Removed: the edge was removed, or its source. On an edge of a join:
+/// Unmatched: no samples of the other parents belong to it. Late: they had been given up before it came.
+/// NoClock: it has no usable wall clock.
+enum class DropCause : std::uint8_t {
+  QueueFull,
+  NoWaiter,
+  Skipped,
+  Stale,
+  Unmatched,
+  Late,
+  NoClock,
+  Stop,
+  Removed
+};
+inline constexpr int kDropCauses = 9;
 
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
 /// a stop ended the worker process. Repeated: the server has sent it before. Lost: the network has lost it,

@@ -4,6 +4,7 @@
 
 #include "freshframe/clock.hpp"
 #include "freshframe/frame.hpp"
+#include "freshframe/join.hpp"
 #include "freshframe/mutex.hpp"
 #include "freshframe/queue.hpp"
 
@@ -114,6 +115,7 @@ struct EdgeStats {
   Queue queue;              // of each source that can reach the edge
   std::size_t sources = 1;  // that can; `waiting` is at most queue.depth * sources
   std::string only;         // the source that the edge is limited to (Port::of()); empty: no limit
+  bool joined = false;      // its samples become parts of sets
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
@@ -161,6 +163,29 @@ struct SpoolStats {
   std::string last_error;        // of these calls; empty: there was none
 };
 
+/// One parent of a join.
+struct JoinParentStats {
+  std::string parent;
+  std::uint64_t unmatched = 0;  // samples that were in no set
+  std::uint64_t late = 0;       // samples whose set had been given up before they came
+  /// Median of how many seconds (numbers, with JoinBy::Seq) later than the reference's sample its nearest
+  /// one was; negative: earlier. nullopt: of the reference itself, and as long as there is none.
+  std::optional<double> nearest = {};
+};
+
+/// The sets of a node with a join.
+struct JoinStats {
+  JoinBy by = JoinBy::Captured;
+  std::uint64_t sets = 0;     // complete ones
+  std::uint64_t partial = 0;  // the others
+  double spread_p50 = 0;      // seconds between the least and the greatest time of a set
+  double spread_p99 = 0;
+  double wait_p50 = 0;  // seconds from the arrival of the first sample of a set to the set
+  double wait_p99 = 0;
+  std::vector<JoinParentStats> parents;  // in their order; the first is the reference
+  std::string trouble;  // why there has been no complete set for ten seconds or more; empty: there has
+};
+
 /// One node: its counters and times.
 struct NodeStats {
   std::string name;
@@ -182,6 +207,7 @@ struct NodeStats {
   std::vector<WorkerStats> workers;              // of nodes that run in worker processes
   std::optional<InferenceStats> inference;       // of nodes that compute a neural network
   std::optional<SpoolStats> spool;               // of nodes that keep results on disk
+  std::optional<JoinStats> join;                 // of nodes with a join
   std::optional<SourceStats> source;             // of video sources
   std::string last_error;                        // the latest exception's text; empty: there was none
 };

@@ -50,6 +50,22 @@ inline constexpr auto kNodeFields = std::tuple{
                "Calls of on_time() that were left out because the node was busy."},
 };
 
+inline constexpr auto kJoinFields = std::tuple{
+    StatsField{"sets", &JoinStats::sets, "join_sets_total", "counter", "Complete sets of the join."},
+    StatsField{"partial", &JoinStats::partial, "join_partial_sets_total", "counter",
+               "Sets of the join that lacked a sample."},
+    StatsField{"spread_p50", &JoinStats::spread_p50, "join_spread_p50_seconds", "gauge",
+               "Median of the seconds between the least and the greatest time of a set, over the last ten "
+               "seconds."},
+    StatsField{"spread_p99", &JoinStats::spread_p99, "join_spread_p99_seconds", "gauge",
+               "99th percentile of the same."},
+    StatsField{"wait_p50", &JoinStats::wait_p50, "join_wait_p50_seconds", "gauge",
+               "Median of the seconds from the arrival of a set's first sample to the set, over the last ten "
+               "seconds."},
+    StatsField{"wait_p99", &JoinStats::wait_p99, "join_wait_p99_seconds", "gauge",
+               "99th percentile of the same."},
+};
+
 inline constexpr auto kSourceFields = std::tuple{
     StatsField{"outages", &SourceStats::outages, "source_outages_total", "counter",
                "How often the source was without a connection."},

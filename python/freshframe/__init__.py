@@ -46,10 +46,12 @@ from .results import Circles, Detections
 if _typing.TYPE_CHECKING:
     from . import demo, fleet, gil, native, numeric, types
     from ._graph.batch import Batch
+    from ._graph.join import Join
     from ._look.dashboard import Dashboard
     from ._look.stats import (
         EdgeStats,
         InferenceStats,
+        JoinStats,
         NodeStats,
         PoolStats,
         Progress,
@@ -108,6 +110,7 @@ _LATER = {
     "ClipRecorder": "_media.clip_recorder",
     "Dashboard": "_look.dashboard",
     "Fleet": "fleet",
+    "Join": "_graph.join",
     "MockCamera": "_media.mock_camera",
     "Process": "_process.options",
     **dict.fromkeys(("Change", "Changes"), "_spool.changes"),
@@ -121,6 +124,7 @@ _LATER = {
         (
             "EdgeStats",
             "InferenceStats",
+            "JoinStats",
             "NodeStats",
             "PoolStats",
             "Progress",
@@ -170,6 +174,8 @@ __all__ = [
     "FreshframeError",
     "GraphError",
     "InferenceStats",
+    "Join",
+    "JoinStats",
     "JsonLines",
     "LineCounter",
     "LineCounts",

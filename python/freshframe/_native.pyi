@@ -252,6 +252,12 @@ class Sample(Generic[T_co]):
         """
 
     @property
+    def parts(self, /) -> tuple[Sample[Any] | None, ...]:
+        """
+        Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` has their values, and all else is that of the first. Of other samples: ().
+        """
+
+    @property
     def path(self, /) -> str | None:
         """Path of this picture in an image sequence; None for other sources."""
 
@@ -315,6 +321,11 @@ class BatchPolicy:
     """The engine's form of a Batch."""
 
     def __init__(self, size: int, max_wait: float) -> None: ...
+
+class JoinPolicy:
+    """The engine's form of a Join."""
+
+    def __init__(self, within: float | None, wait: float | None, by: str | None, partial: bool) -> None: ...
 
 class AddOptions:
     """Options of Pipeline.add()."""
@@ -403,7 +414,7 @@ class Engine:
 
     def progress(self) -> ProgressTick: ...
 
-    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool) -> Reader:
+    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool, join: JoinPolicy | None) -> Reader:
         """Adds a reader."""
 
     def add_python(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
@@ -511,6 +522,47 @@ class InferenceStats:
     @property
     def p99(self) -> float: ...
 
+class JoinParentStats:
+    @property
+    def parent(self) -> str: ...
+
+    @property
+    def unmatched(self) -> int: ...
+
+    @property
+    def late(self) -> int: ...
+
+    @property
+    def nearest(self) -> float | None: ...
+
+class JoinStats:
+    @property
+    def by(self) -> str: ...
+
+    @property
+    def sets(self) -> int: ...
+
+    @property
+    def partial(self) -> int: ...
+
+    @property
+    def spread_p50(self) -> float: ...
+
+    @property
+    def spread_p99(self) -> float: ...
+
+    @property
+    def wait_p50(self) -> float: ...
+
+    @property
+    def wait_p99(self) -> float: ...
+
+    @property
+    def parents(self) -> list[JoinParentStats]: ...
+
+    @property
+    def trouble(self) -> str: ...
+
 class NodeStats:
     @property
     def name(self) -> str: ...
@@ -565,6 +617,9 @@ class NodeStats:
 
     @property
     def inference(self) -> InferenceStats | None: ...
+
+    @property
+    def join(self) -> JoinStats | None: ...
 
     @property
     def source(self) -> SourceStats | None: ...
@@ -748,6 +803,11 @@ class Reader(Generic[T_co]):
 
     def _reset_wake(self) -> None:
         """Called before _take(), so that a later sample wakes the event loop."""
+
+    def _look_within(self) -> float | None:
+        """
+        Seconds after which _take() may have a partial set although nothing wakes the event loop; None: it has none.
+        """
 
     def _check_stalled(self) -> None:
         """Raises Stalled if a further wait cannot succeed."""

@@ -23,6 +23,12 @@ Loss loss_of(DropCause cause) noexcept {
       return Loss::Skipped;
     case DropCause::Stale:
       return Loss::Stale;
+    case DropCause::Unmatched:
+      return Loss::Unmatched;
+    case DropCause::Late:
+      return Loss::Late;
+    case DropCause::NoClock:
+      return Loss::NoClock;
     case DropCause::Removed:  // with a part of the camera's graph, which its program took out
     case DropCause::Stop:
       break;

@@ -29,6 +29,9 @@ enum class Loss : std::uint8_t {
   NoWaiter,
   Skipped,
   Stale,
+  Unmatched,
+  Late,
+  NoClock,
   Stop,
   Device,
   Decode,
@@ -38,7 +41,7 @@ enum class Loss : std::uint8_t {
   Repeated,
   Lost
 };
-inline constexpr int kLosses = 12;
+inline constexpr int kLosses = 15;
 
 /// Of a camera that an agent runs.
 struct CameraRecord {
@@ -54,7 +57,7 @@ struct CameraRecord {
   std::uint32_t camera = 0;
   std::uint32_t sessions = 0;  // open at the camera, of sources with a gate
 };
-static_assert(sizeof(CameraRecord) == 168);
+static_assert(sizeof(CameraRecord) == 192);
 
 /// Of an outbox; always reported == full + expired + fenced + handed + waiting.
 struct OutboxRecord {

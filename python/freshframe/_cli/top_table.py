@@ -175,7 +175,13 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         word, style = _state(node)
         cells: dict[str, str | Text] = {
             "node": Text(
-                node["name"] + _workers(node) + _provider(node) + _batches(node) + _spool(node) + _ticks(node)
+                node["name"]
+                + _workers(node)
+                + _provider(node)
+                + _batches(node)
+                + _spool(node)
+                + _ticks(node)
+                + _sets(node)
             ),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
@@ -254,7 +260,17 @@ def _ticks(node: dict[str, Any]) -> str:
     return f" ({missed} of {node['ticks'] + missed} ticks missed)" if missed else ""
 
 
-_ABOUT = (_workers, _provider, _batches, _spool, _ticks)
+def _sets(node: dict[str, Any]) -> str:
+    """The sets of a join, their spread and how long they waited."""
+    join = node.get("join")
+    if join is None:
+        return ""
+    partial = f" and {join['partial']} partial" if join["partial"] else ""
+    spread = "" if join["by"] == "seq" else f", spread {_time(join['spread_p50'])}"
+    return f" ({join['sets']}{partial} sets{spread}, waits {_time(join['wait_p50'])})"
+
+
+_ABOUT = (_workers, _provider, _batches, _spool, _ticks, _sets)
 
 
 def _state(node: dict[str, Any]) -> tuple[str, str]:

@@ -14,8 +14,9 @@ from .nodes import Native, Node, Source
 from .port import Port, ends, value_type
 
 
-def _check_types(node: Any, wanted: Any, ports: Sequence[Port[Any]]) -> None:
-    for port in ports:
+def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) -> None:
+    """The type that the node takes from each port."""
+    for port, wanted in zip(ports, types, strict=True):
         given = value_type(port)
         if not value_types.fits(given, wanted):
             raise GraphError(
@@ -53,6 +54,7 @@ class Graph:
         options: _native.AddOptions,
         *,
         batched: bool,
+        joined: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
         """Adds a checked node below ``ports``; returns its port.
@@ -62,6 +64,7 @@ class Graph:
             ports: Its parents.
             options: Of add(), checked.
             batched: Whether it gets lists of samples.
+            joined: Whether it gets sets of samples.
             plan: Makes what its worker processes are started with; None: it runs in this process.
 
         Raises:
@@ -70,8 +73,13 @@ class Graph:
             OptionTypeError: An option is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.
         """
-        hints = value_types.node_types(node, batched=batched)
-        _check_types(node, hints[0], ports)
+        if joined:
+            wanted, given = value_types.set_types(node, len(ports))
+            hints = (Any, given)
+        else:
+            hints = value_types.node_types(node, batched=batched)
+            wanted = (hints[0],) * len(ports)
+        _check_types(node, wanted, ports)
         wiring.claim(node)
         wiring.note_marks(node, self._kept)
         try:

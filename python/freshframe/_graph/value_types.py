@@ -9,6 +9,7 @@ import typing
 from typing import Any
 
 from .. import _native
+from .._errors import GraphError
 from ..results import Circles
 from .contract import is_generator
 from .nodes import Native, Node, Source
@@ -41,6 +42,38 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
     if batched:
         return _entry(wanted), _without_none(_entry(given_by))
     return wanted, _without_none(_entry(given_by)) if is_generator(node) else given_by
+
+
+def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
+    """(inputs, output) of a node or callable that gets the sets of a join with ``count`` parents.
+
+    Raises:
+        GraphError: A callable cannot be called with so many values.
+    """
+    if isinstance(node, Node):
+        whole, given = node_types(node)
+        members = typing.get_args(whole) if typing.get_origin(whole) is tuple else ()
+        return (tuple(map(_without_none, members)) if len(members) == count else (Any,) * count), given
+    target = node if inspect.isroutine(node) else getattr(node, "__call__", node)  # noqa: B004
+    hints = _hints(target)
+    try:
+        signature = inspect.signature(node)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return (Any,) * count, Any
+    try:
+        signature.bind(*range(count))
+    except TypeError as error:
+        name = getattr(node, "__name__", type(node).__name__)
+        raise GraphError(
+            f"{name!r} cannot be called with {count} values, one of each parent of its join: {error}"
+        ) from None
+    names = [
+        each.name
+        for each in signature.parameters.values()
+        if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)
+    ]
+    wanted = [_without_none(hints.get(name, Any)) for name in names[:count]]
+    return (*wanted, *[Any] * (count - len(wanted))), _without_none(hints.get("return", Any))
 
 
 def _entry(hint: Any) -> Any:

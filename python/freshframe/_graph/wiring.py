@@ -18,6 +18,7 @@ from .queue import Queue
 
 if TYPE_CHECKING:
     from .batch import Batch
+    from .join import Join
 
 
 def label(node: Any) -> str:
@@ -74,6 +75,38 @@ def _check_methods(cls: type[Node[Any, Any]], batch: Any) -> None:
         )
     if cls.process is Node.process and not in_batches:
         raise GraphError(f"{cls.__name__} has no method process(self, sample): a Node needs one")
+
+
+def check_join(node: Any, join: Any, batch: Any, process: Any) -> None:
+    """Checks ``join=`` of a node.
+
+    Raises:
+        GraphError: This node cannot have a join.
+        OptionTypeError: It is not a Join.
+    """
+    checked_join(join)
+    if isinstance(node, Source):
+        raise GraphError(f"{label(node)!r} is a source and takes no join: give join= to the node below it")
+    if batch is not None:
+        raise GraphError(f"{label(node)!r} has join= and batch=: it gets either sets or several samples")
+    if process is not False:
+        raise GraphError(
+            f"{label(node)!r} has join= and process=: a worker process takes no sets yet. Leave process= "
+            "out, or join in a function that returns what the worker needs, and add the node with process= "
+            "below it"
+        )
+
+
+def checked_join(join: Any) -> Join | None:
+    with fork.loading():
+        from .join import Join as Known  # noqa: PLC0415  (few programs have joins)
+
+    if join is not None and not isinstance(join, Known):
+        raise OptionTypeError(
+            f"join must be a Join, such as freshframe.Join(within=0.01, wait=0.1), or None; "
+            f"got {_check.shown(join)}"
+        )
+    return join
 
 
 def claim(node: Any) -> None:
@@ -151,6 +184,7 @@ def options(
     max_age: Any,
     batch: Batch | None = None,
     source: Any = None,
+    join: Join | None = None,
 ) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
@@ -159,4 +193,5 @@ def options(
         None if max_age is None else _check.number("max_age", max_age),
         None if batch is None else batch._policy(),
         "" if source is None else _check.text("source", source),
+        None if join is None else join._policy(),
     )

@@ -13,6 +13,7 @@ from .stats import (
     GilCulprit,
     GilStats,
     InferenceStats,
+    JoinStats,
     Nodes,
     NodeStats,
     PoolStats,
@@ -81,8 +82,24 @@ def _spool(spool: _native.SpoolStats) -> SpoolStats:
     )
 
 
+def _join(join: _native.JoinStats) -> JoinStats:
+    return JoinStats(
+        by=join.by,
+        sets=join.sets,
+        partial=join.partial,
+        unmatched={parent.parent: parent.unmatched for parent in join.parents},
+        late={parent.parent: parent.late for parent in join.parents},
+        spread_p50=join.spread_p50,
+        spread_p99=join.spread_p99,
+        wait_p50=join.wait_p50,
+        wait_p99=join.wait_p99,
+        nearest={parent.parent: parent.nearest for parent in join.parents[1:]},
+        trouble=join.trouble,
+    )
+
+
 def _node(node: _native.NodeStats) -> NodeStats:
-    source, network, spool = node.source, node.inference, node.spool
+    source, network, spool, join = node.source, node.inference, node.spool, node.join
     return NodeStats(
         state=node.state,
         processed=node.processed,
@@ -104,6 +121,7 @@ def _node(node: _native.NodeStats) -> NodeStats:
         ticks=node.ticks,
         ticks_missed=node.ticks_missed,
         spool=None if spool is None else _spool(spool),
+        join=None if join is None else _join(join),
     )
 
 

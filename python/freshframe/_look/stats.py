@@ -6,11 +6,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from .._graph.join import JoinBy
 from .._graph.queue import Queue
 from .._interpreter import fork
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
-DropCause = Literal["queue_full", "no_waiter", "skipped", "stale", "stop", "removed"]
+DropCause = Literal[
+    "queue_full", "no_waiter", "skipped", "stale", "unmatched", "late", "no_clock", "stop", "removed"
+]
 NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop", "repeated", "lost"]
 WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[
@@ -135,6 +138,44 @@ class SpoolStats:
 
 
 @dataclass(frozen=True, slots=True)
+class JoinStats:
+    """The sets of a node with ``join=``. Quantiles are over the time of NodeStats.p50.
+
+    The samples of each parent are counted by its edge: ``passed_in`` is the sum of those that were in a set
+    (``delivered``), of those that were in none (``unmatched`` and ``late``), of the other drops and of those
+    that wait.
+
+    Attributes:
+        by: The time that it compares: "captured", "pts", "seq" or "utc".
+        sets: Complete sets.
+        partial: Sets that lacked a sample; only with ``partial=True``.
+        unmatched: Samples that found no partners, by parent.
+        late: Samples whose set had been given up before they came, by parent. A longer ``wait`` would have
+            had them.
+        spread_p50: Median of the seconds between the earliest and the latest time of a set.
+        spread_p99: 99th percentile of the same.
+        wait_p50: Median of the seconds from the arrival of a set's first sample to the set.
+        wait_p99: 99th percentile of the same.
+        nearest: Of each parent but the first: median of how many seconds (with "seq": numbers) later than
+            the reference's sample its nearest one was, over the latest reference samples. Negative: earlier.
+            None as long as it has sent nothing. Clocks that differ show here.
+        trouble: Why there has been no complete set for ten seconds or more; "" otherwise.
+    """
+
+    by: JoinBy
+    sets: int
+    partial: int
+    unmatched: dict[str, int]
+    late: dict[str, int]
+    spread_p50: float
+    spread_p99: float
+    wait_p50: float
+    wait_p99: float
+    nearest: dict[str, float | None]
+    trouble: str
+
+
+@dataclass(frozen=True, slots=True)
 class NodeStats:
     """One node.
 
@@ -170,6 +211,7 @@ class NodeStats:
         inference: For an OnnxDetector or OnnxModel: the provider and the times of its neural network. None
             for every other node.
         spool: What a Spool keeps on disk; None for every other node.
+        join: Of a node with ``join=``: its sets. None for every other node.
     """
 
     state: NodeState
@@ -192,6 +234,7 @@ class NodeStats:
     ticks: int = 0
     ticks_missed: int = 0
     spool: SpoolStats | None = None
+    join: JoinStats | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .stats import EdgeStats, NodeStats, Report, Stats
+    from .stats import EdgeStats, JoinStats, NodeStats, Report, Stats
 
 _GAP = "  "
 
@@ -43,6 +43,21 @@ def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.2f}"
 
 
+def _join(name: str, join: JoinStats) -> str:
+    partial = f" and {join.partial} partial" if join.partial else ""
+    far = [f"{parent} {near:+.3f} s" for parent, near in join.nearest.items() if near is not None]
+    spread = [
+        f"spread {_milliseconds(join.spread_p50)} / {_milliseconds(join.spread_p99)} ms",
+        *(["nearest " + ", ".join(far)] if far else []),
+    ]
+    return (
+        f"join {name!r} by {join.by}: {join.sets}{partial} sets, waits {_milliseconds(join.wait_p50)} / "
+        f"{_milliseconds(join.wait_p99)} ms"
+        + "".join(f", {part}" for part in (spread if join.by != "seq" else []))
+        + (f": {join.trouble}" if join.trouble else "")
+    )
+
+
 def stats_text(stats: Stats) -> str:
     """One line for each node and each edge."""
     nodes = [("node", "state", "processed", "fps", "busy", "p50 ms", "p99 ms", "errors", "dropped")]
@@ -76,6 +91,7 @@ def stats_text(stats: Stats) -> str:
     lines = [f"up {stats.uptime:.2f} s", *_table(nodes)]
     if stats.edges:
         lines += _table(edges)
+    lines += [_join(name, node.join) for name, node in stats.nodes.items() if node.join is not None]
     lines += [f"last error of {name!r}: {n.last_error}" for name, n in stats.nodes.items() if n.last_error]
     return "\n".join(lines)
 

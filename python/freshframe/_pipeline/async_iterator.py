@@ -77,6 +77,8 @@ class ReaderIterator:
             if not ready.done():
                 ready.set_result(None)
 
+        within = self._reader._look_within()
+        look = None if within is None else loop.call_later(within, wake)
         loop.add_reader(self._fd, wake)
         self._check_later(loop, ready)
         _awaited.add(self._reader)
@@ -84,6 +86,8 @@ class ReaderIterator:
             await ready
         finally:
             self._check.cancel()
+            if look is not None:
+                look.cancel()
             _awaited.discard(self._reader)
             self._reader._arm(False)
             loop.remove_reader(self._fd)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from .._graph.batch import Batch
+    from .._graph.join import Join
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
     from .._native import Reader
@@ -31,6 +32,10 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 U = TypeVar("U")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
 
 
 class Pipeline(RunByWith):
@@ -128,6 +133,54 @@ class Pipeline(RunByWith):
         max_age: float | None = None,
         process: bool | Process = False,
     ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[A, B], U | None] | Node[tuple[A, B], U],
+        parent: tuple[Port[A], Port[B]],
+        *,
+        join: Join,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[A, B, C], U | None] | Node[tuple[A, B, C], U],
+        parent: tuple[Port[A], Port[B], Port[C]],
+        *,
+        join: Join,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[[A, B, C, D], U | None] | Node[tuple[A, B, C, D], U],
+        parent: tuple[Port[A], Port[B], Port[C], Port[D]],
+        *,
+        join: Join,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+    ) -> Port[U]: ...
+    @overload
+    def add(
+        self,
+        node: Callable[..., U | None] | Node[Any, U],
+        parent: list[Port[Any]],
+        *,
+        join: Join,
+        name: str | None = None,
+        queue: Queue | None = None,
+        on_error: Literal["stop", "skip"] = "stop",
+        max_age: float | None = None,
+    ) -> Port[U]: ...
     def add(
         self,
         node: Any,
@@ -140,6 +193,7 @@ class Pipeline(RunByWith):
         process: bool | Process = False,
         batch: Batch | None = None,
         source: str | None = None,
+        join: Join | None = None,
     ) -> Port[Any]:
         """Adds a source, a node or a function to the graph.
 
@@ -159,6 +213,9 @@ class Pipeline(RunByWith):
                 function gets a list of values and returns a list of results. Its default queue below files
                 is then at least as deep as the batch.
             source: The name of the stream that a node with on_time() or finish() begins. Default: its name.
+            join: The node gets a sample of each parent that belong together: a function of as many arguments
+                their values, in the order of the parents. Its default queue below live sources is
+                ``Queue(32)``. Types of a tuple of two to four ports are checked by type checkers.
 
         Raises:
             GraphError: This wiring is not possible.
@@ -172,30 +229,91 @@ class Pipeline(RunByWith):
 
             node = adopted(node)
         wiring.check_node(node, batch)
+        if join is not None:
+            wiring.check_join(node, join, batch, process)
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
-        options = wiring.options(name, label, queue, on_error, max_age, batch, source)
+        options = wiring.options(name, label, queue, on_error, max_age, batch, source, join)
         when_run_ends = getattr(node, "_when_run_ends", None)
         if when_run_ends is not None and process is not False:
             raise OptionError(
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
         plan = None if process is False else self._worker_plans.of(node, process, batch)
-        port = self._graph.add(node, ports, options, batched=batch is not None, plan=plan)
+        port = self._graph.add(
+            node, ports, options, batched=batch is not None, joined=join is not None, plan=plan
+        )
         if when_run_ends is not None:
             self._when_run_ends.append(when_run_ends)
         return port
 
+    @overload
     def reader(
         self, *ports: Port[T], queue: Queue | None = None, name: str | None = None, frames: bool = True
-    ) -> Reader[T]:
+    ) -> Reader[T]: ...
+    @overload
+    def reader(
+        self,
+        ports: tuple[Port[A], Port[B]],
+        /,
+        *,
+        join: Join,
+        queue: Queue | None = None,
+        name: str | None = None,
+        frames: bool = True,
+    ) -> Reader[tuple[A, B]]: ...
+    @overload
+    def reader(
+        self,
+        ports: tuple[Port[A], Port[B], Port[C]],
+        /,
+        *,
+        join: Join,
+        queue: Queue | None = None,
+        name: str | None = None,
+        frames: bool = True,
+    ) -> Reader[tuple[A, B, C]]: ...
+    @overload
+    def reader(
+        self,
+        ports: tuple[Port[A], Port[B], Port[C], Port[D]],
+        /,
+        *,
+        join: Join,
+        queue: Queue | None = None,
+        name: str | None = None,
+        frames: bool = True,
+    ) -> Reader[tuple[A, B, C, D]]: ...
+    @overload
+    def reader(
+        self,
+        ports: list[Port[T]],
+        /,
+        *,
+        join: Join,
+        queue: Queue | None = None,
+        name: str | None = None,
+        frames: bool = True,
+    ) -> Reader[tuple[T, ...]]: ...
+    def reader(
+        self,
+        *ports: Any,
+        queue: Queue | None = None,
+        name: str | None = None,
+        frames: bool = True,
+        join: Join | None = None,
+    ) -> Reader[Any]:
         """Makes a reader: a consumer outside the graph that pulls.
 
         Args:
-            *ports: The ports to read. Several have a queue each, and the reader takes from them in turn.
+            *ports: The ports to read. Several have a queue each, and the reader takes from them in turn. With
+                ``join``: one list or tuple of ports.
             queue: Default: LATEST below a live source, LOSSLESS below files and directly below a generator.
             name: Default "reader".
             frames: False: samples come without their frame, so that keeping results keeps no pictures.
+            join: The reader gives sets of samples that belong together: ``sample.value`` is the tuple of
+                their values, and ``sample.parts`` has the samples. Its default queue below live sources is
+                ``Queue(32)``.
 
         Raises:
             GraphError: This wiring is not possible.
@@ -204,7 +322,15 @@ class Pipeline(RunByWith):
             StateError: The pipeline was started before.
         """
         label = wiring.checked_name(name) or "reader"
-        if len(ports) == 1 and isinstance(ports[0], list | tuple):
+        if join is not None:
+            wiring.checked_join(join)
+            if len(ports) != 1 or not isinstance(ports[0], list | tuple):
+                raise OptionTypeError(
+                    "reader() with join= takes its ports as one list, reader([a, b], join=...), got "
+                    f"{len(ports)} arguments"
+                )
+            ports = tuple(ports[0])
+        elif len(ports) == 1 and isinstance(ports[0], list | tuple):
             raise OptionTypeError(
                 "reader() takes each port as an argument of its own, reader(a, b), got a list"
             )
@@ -213,6 +339,7 @@ class Pipeline(RunByWith):
             wiring.policy(queue, label),
             name or "",
             _check.flag("frames", frames),
+            None if join is None else join._policy(),
         )
 
     # ---- life

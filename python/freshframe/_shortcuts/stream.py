@@ -46,7 +46,8 @@ class Stream(Generic[T_co]):
 
     def __init__(self, source: Source[Any], nodes: tuple[Any, ...], options: _Options) -> None:
         """Called by freshframe.stream()."""
-        wiring.options(None, "", None, options.on_error, None)  # checked here, because there may be no node
+        # Checked here, because there may be no node.
+        wiring.options(None, "", None, options.on_error, None)
         self.pipeline = Pipeline(options.name, max_held_bytes=options.max_held_bytes)
         port: Port[Any] = self.pipeline.add(source)
         for node in nodes:

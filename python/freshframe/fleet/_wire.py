@@ -21,7 +21,7 @@ _MOST = 64 << 20  # bytes of a message
 
 # Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
 LOSSES = (
-    *("queue_full", "no_waiter", "skipped", "stale", "stop"),  # on edges
+    *("queue_full", "no_waiter", "skipped", "stale", "unmatched", "late", "no_clock", "stop"),  # on edges
     *("device", "decode", "pool", "error", "worker", "repeated", "lost"),  # in nodes
 )
 

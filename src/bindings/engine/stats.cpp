@@ -68,6 +68,15 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("p99", &InferenceStats::p99);
   nb::class_<SpoolStats> spool(module, "SpoolStats", nb::is_final());
   add_fields(spool, kSpoolFields);
+  nb::class_<JoinParentStats>(module, "JoinParentStats", nb::is_final())
+      .def_ro("parent", &JoinParentStats::parent)
+      .def_ro("unmatched", &JoinParentStats::unmatched)
+      .def_ro("late", &JoinParentStats::late)
+      .def_ro("nearest", &JoinParentStats::nearest);
+  nb::class_<JoinStats> join(module, "JoinStats", nb::is_final());
+  join.def_prop_ro("by", [](const JoinStats& self) { return to_string(self.by); });
+  add_fields(join, kJoinFields);
+  join.def_ro("parents", &JoinStats::parents).def_ro("trouble", &JoinStats::trouble);
   nb::class_<NodeStats> node(module, "NodeStats", nb::is_final());
   node.def_ro("name", &NodeStats::name).def_prop_ro("state", &state_of<NodeStats>);
   add_fields(node, kNodeFields);
@@ -77,6 +86,7 @@ void bind_node_stats(nb::module_& module) {
       .def_ro("workers", &NodeStats::workers)
       .def_ro("inference", &NodeStats::inference)
       .def_ro("spool", &NodeStats::spool)
+      .def_ro("join", &NodeStats::join)
       .def_ro("source", &NodeStats::source)
       .def_ro("last_error", &NodeStats::last_error);
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/frame/format_use.hpp"
 
+#include "freshframe/join_node.hpp"
+
 #include <exception>
 #include <utility>
 
@@ -46,6 +48,14 @@ void FormatUse::make(const Frame& frame) const noexcept {
     }
     if ((bits_ & kPacked) != 0) static_cast<void>(frame.packed());
   } catch (const std::exception&) {  // Python gets the exception at its own request
+  }
+}
+
+void FormatUse::make(const AnySample& sample) const noexcept {
+  const auto* const set = any() ? sample.value.as<Joined>() : nullptr;
+  if (set == nullptr) return make(sample.frame);
+  for (const auto& part : set->parts) {
+    if (part) make(part->frame);
   }
 }
 

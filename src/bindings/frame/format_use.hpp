@@ -5,6 +5,7 @@
 #include "freshframe/gil.hpp"
 
 #include "freshframe/frame.hpp"
+#include "freshframe/sample.hpp"
 
 #include <cstdint>
 
@@ -28,6 +29,8 @@ class FormatUse {
   [[nodiscard]] bool any() const noexcept { return bits_ != 0; }
   /// Makes these formats of `frame`, where they are not there yet. Without the GIL.
   void make(const Frame& frame) const noexcept;
+  /// The same of a sample's frame; of a set, of the frame of each part.
+  void make(const AnySample& sample) const noexcept;
 
  private:
   std::uint8_t bits_ = 0;  // one per PixelFormat, and kPacked

@@ -14,7 +14,7 @@
 #include "bindings/border/raw_call.hpp"
 #include "bindings/read/sample.hpp"
 #include "bindings/results/value.hpp"
-#include "core/frame/frame_access.hpp"
+#include "core/join/set_loan.hpp"
 
 namespace nb = nanobind;
 
@@ -60,12 +60,14 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
     const auto& core = loop.engine.core();
     const auto holder = core::Graph::holder_of(static_cast<std::size_t>(loop.runner.index()));
     core.budget()->check_held(holder, core.options().max_held_bytes);
-    auto given = sample;
-    given.frame = core::FrameAccess::loan(given.frame, holder);
-    auto object = make_sample(std::move(given), *loop.engine.names());
+    auto object = make_sample(core::on_loan(sample, holder), *loop.engine.names());
     if (loop.takes_values) object = object.attr("value");
     return object.release().ptr();
   });
+}
+
+PyObject* call_function(const Loop& loop, PyObject* given) {
+  return loop.runner.joins() ? PyObject_CallObject(loop.node, given) : PyObject_CallOneArg(loop.node, given);
 }
 
 void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {

@@ -55,6 +55,8 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 PyObject* call_if_there(PyObject* object, const char* name);
 /// The node's argument: a Sample or a value. Null with an exception set when it cannot be made.
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
+/// Calls a function with the value that argument() made: with a join it gets the members of the set.
+PyObject* call_function(const Loop& loop, PyObject* given);
 /// Checked here, because a child's refusal would name the child and not the node that returned the wrong
 /// value.
 void check_demand(const Loop& loop, const Emitted& output, nanobind::handle given);

@@ -38,6 +38,7 @@ class PythonNode final : public NodeBase {
   [[nodiscard]] std::optional<SpoolStats> spool() const override {
     return spool_ ? std::optional(spool_->get()) : std::nullopt;
   }
+  [[nodiscard]] bool takes_sets() const noexcept override { return true; }
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the loop calls the Python object
   }

@@ -22,7 +22,7 @@ PyObject* process_name() {
 PyObject* call(gil::Held& held, Loop& loop, const AnySample& sample) {
   PyObject* const given = argument(held, loop, sample);
   if (given == nullptr) return nullptr;
-  PyObject* const result = loop.takes_values ? PyObject_CallOneArg(loop.node, given)
+  PyObject* const result = loop.takes_values ? call_function(loop, given)
                                              : PyObject_CallMethodOneArg(loop.node, process_name(), given);
   Py_DECREF(given);
   return result;
@@ -37,7 +37,7 @@ bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySam
     turn->queue_to_leave();
     return false;
   }
-  if (*taken == core::Taken::Sample) use.make(sample->frame);
+  if (*taken == core::Taken::Sample) use.make(*sample);
   return true;
 }
 

@@ -93,7 +93,7 @@ PyObject* PythonReader::wait(gil::Held& held, double timeout, FormatUse use) {
       held,
       [](core::ReaderCore* core, TimePoint until, FormatUse ahead) {
         auto sample = core->wait_until(until);
-        if (sample) ahead.make(sample->frame);
+        if (sample) ahead.make(*sample);
         return sample;
       },
       core_.get(), deadline, use));
@@ -232,8 +232,9 @@ PyObject* latest(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
 }
 
 PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queue> queue,
-                        const std::string& name, bool frames) {
-  return {self.core().add_reader(any_ports(parents), {name, queue, frames}), self.names(), nb::find(self)};
+                        const std::string& name, bool frames, std::optional<Join> join) {
+  return {self.core().add_reader(any_ports(parents), {name, queue, frames, join}), self.names(),
+          nb::find(self)};
 }
 
 PyObject* iterate(PyObject* self) {
@@ -272,7 +273,7 @@ PyMethodDef* reader_methods() {
 
 void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
   engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("queue").none(),
-             nb::arg("name"), nb::arg("frames"), "Adds a reader.");
+             nb::arg("name"), nb::arg("frames"), nb::arg("join").none(), "Adds a reader.");
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
                                       {Py_tp_iter, reinterpret_cast<void*>(&iterate)},
@@ -307,6 +308,10 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
       .def("_wake_fd", &PythonReader::wake_fd, "The file descriptor that wakes the event loop.")
       .def("_reset_wake", &PythonReader::reset_wake,
            "Called before _take(), so that a later sample wakes the event loop.")
+      .def(
+          "_look_within", &PythonReader::look_within,
+          "Seconds after which _take() may have a partial set although nothing wakes the event loop; None: it "
+          "has none.")
       .def("_check_stalled", &PythonReader::check_stalled, "Raises Stalled if a further wait cannot succeed.")
       .def("_arm", &PythonReader::arm, nb::arg("waits"),
            "Enables wake-ups before the event loop waits, and disables them after.");

@@ -50,6 +50,11 @@ class PythonReader {
   void reset_wake();
   /// Called before a wait on the descriptor: a NEXT queue then delivers its sample.
   void arm(bool waits);
+  /// For a wait on the descriptor: the seconds after which to look for a set of a join that is due then.
+  [[nodiscard]] std::optional<double> look_within() const {
+    const auto within = core_->inbox().look_within();
+    return within ? std::optional(within->count()) : std::nullopt;
+  }
   /// For a wait on the descriptor: throws Stalled when a further wait would be in vain.
   void check_stalled();
   [[nodiscard]] const ForkGuard& guard() const noexcept { return guard_; }

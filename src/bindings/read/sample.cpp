@@ -2,7 +2,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/read/sample.hpp"
 
+#include "freshframe/join_node.hpp"
+
 #include <chrono>
+#include <cstddef>
 #include <utility>
 
 #include "bindings/border/raw_call.hpp"
@@ -43,14 +46,44 @@ nb::object kept(nb::handle self, nb::object& member, const Make& make) {
   return member;
 }
 
+template <class Make>
+nb::object tuple_of(std::size_t size, const Make& make) {
+  auto tuple = nb::steal(PyTuple_New(static_cast<Py_ssize_t>(size)));
+  if (!tuple.is_valid()) throw nb::python_error();
+  for (std::size_t i = 0; i < size; ++i) {
+    PyTuple_SET_ITEM(tuple.ptr(), static_cast<Py_ssize_t>(i), make(i).release().ptr());
+  }
+  return tuple;
+}
+
 }  // namespace
 
 nb::object PythonSample::frame(nb::handle self) {
   return kept(self, frame_, [&] { return sample_.frame ? nb::cast(sample_.frame) : nb::none(); });
 }
 
+nb::object PythonSample::parts(nb::handle self) {
+  return kept(self, parts_, [&]() -> nb::object {
+    const auto* const set = sample_.value.as<Joined>();
+    return tuple_of(set == nullptr ? 0 : set->parts.size(), [&](std::size_t i) {
+      const auto& part = set->parts[i];
+      return part ? make_sample(*part, names_) : nb::none();
+    });
+  });
+}
+
 nb::object PythonSample::value(gil::Held& held, nb::handle self) {
-  return kept(self, value_, [&] { return sample_.value ? to_python(held, sample_.value) : frame(self); });
+  return kept(self, value_, [&]() -> nb::object {
+    if (!sample_.value) return frame(self);
+    if (const auto* const set = sample_.value.as<Joined>()) {
+      const auto members = parts(self);
+      return tuple_of(set->parts.size(), [&](std::size_t i) {
+        const nb::handle part = PyTuple_GET_ITEM(members.ptr(), static_cast<Py_ssize_t>(i));
+        return part.is_none() ? nb::none() : nb::inst_ptr<PythonSample>(part)->value(held, part);
+      });
+    }
+    return to_python(held, sample_.value);
+  });
 }
 
 bool PythonSample::renew([[maybe_unused]] nb::handle only, [[maybe_unused]] AnySample& sample,
@@ -60,6 +93,7 @@ bool PythonSample::renew([[maybe_unused]] nb::handle only, [[maybe_unused]] AnyS
   auto* self = nb::inst_ptr<PythonSample>(only);
   if (self->names_ != names) return false;
   const AnySample before = std::exchange(self->sample_, std::move(sample));
+  const nb::object parts = std::move(self->parts_);
   const nb::object value = std::move(self->value_);  // released after the members are empty
   const nb::object frame = std::move(self->frame_);
   return true;
@@ -74,11 +108,13 @@ int PythonSample::traverse(PyObject* self, visitproc visit, void* arg) noexcept 
   const auto* sample = nb::inst_ptr<PythonSample>(self);
   Py_VISIT(sample->value_.ptr());
   Py_VISIT(sample->frame_.ptr());
+  Py_VISIT(sample->parts_.ptr());
   return 0;
 }
 
 int PythonSample::clear(PyObject* self) noexcept {
   auto* sample = nb::inst_ptr<PythonSample>(self);
+  const nb::object parts = std::move(sample->parts_);
   const nb::object value = std::move(sample->value_);  // released after the members are empty
   const nb::object frame = std::move(sample->frame_);
   return 0;
@@ -191,6 +227,12 @@ void bind_sample(nb::module_& module) {
       .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
       .def_prop_ro("node", &PythonSample::node,
                    "Name of the node that sent this sample. It identifies the parent in a merge.")
+      .def_prop_ro(
+          "parts",
+          [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->parts(self); },
+          nb::sig("def parts(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
+          "Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` "
+          "has their values, and all else is that of the first. Of other samples: ().")
       .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
                    "Path of this picture in an image sequence; None for other sources.")
       .def_prop_ro(

@@ -26,6 +26,8 @@ class PythonSample {
   /// `self` is its Python object. Any number of threads at once: all get the same object.
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
+  /// Of a set: a tuple with a Sample, or None, for each parent. Of every other sample: ().
+  nanobind::object parts(nanobind::handle self);
 
   /// Becomes another sample if `only` is the only reference to a Python Sample; false: it is not.
   static bool renew(nanobind::handle only, AnySample& sample, const NodeNames& names);
@@ -40,6 +42,7 @@ class PythonSample {
   NodeNames names_;
   nanobind::object value_;
   nanobind::object frame_;
+  nanobind::object parts_;
 };
 
 /// The object behind a Python Stamp.

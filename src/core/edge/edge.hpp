@@ -39,6 +39,7 @@ struct EdgeOptions {
   bool finishes = false;               // the parent may give last results after a stop
   std::string way_to_be_faster = {};   // of a recorder; empty: not known
   int only_source = -1;                // the number of `only`
+  bool joined = false;                 // of a join: one lane for all that comes
 };
 
 /// The counters of a lane, or of those that an edge had before.
@@ -62,7 +63,9 @@ struct Lane {
   std::vector<std::uint64_t> arrivals;  // of the samples in the ring: passed_in when each came
   std::size_t head = 0;
   std::size_t size = 0;
-  std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
+  std::size_t in_sets = 0;  // of a join: samples that wait in a set
+  std::size_t spare = 0;    // of a join: places of the ring beyond the queue's depth
+  std::int64_t bytes = 0;   // of the waiting pictures; counted only if the queue has a bound in bytes
   bool ended = false;
   bool ready = false;  // something can be taken
   EdgeCounts counts;
@@ -81,7 +84,7 @@ struct Lane {
 
   /// The stream has ended, but events have not passed.
   [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
-  [[nodiscard]] bool full() const noexcept { return size >= ring.size(); }
+  [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }
 };
 
 /// Made by Inbox::add_edge(). Producer and inbox keep it.
@@ -97,6 +100,7 @@ struct Edge {
   bool ended = false;                        // its producer puts nothing more
   bool gone = false;                         // removed: it takes nothing more
   bool reported = false;                     // its first drop was logged
+  std::size_t part = 0;                      // of a join: its place among the parents
 };
 
 using EdgeRef = std::shared_ptr<Edge>;

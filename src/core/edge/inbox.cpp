@@ -136,6 +136,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
 
 void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last) {
   if (drops_frames_) sample.frame = {};
+  if (joins_) return put_part(edge, std::move(sample), blocked);
   bool wake = false;
   bool first_drop = false;
   std::shared_ptr<const std::function<void()>> hook;
@@ -192,6 +193,7 @@ void Inbox::close() {
     closed_ = true;
     drained_by_ = TimePoint::min();
     moved_locked();
+    if (joins_) drop_parts_locked(true, dropped);
     for (Lane* const lane : lanes_) {
       while (lane->size > 0) {
         dropped.push_back(pop_locked(*lane));
@@ -216,6 +218,7 @@ void Inbox::close_but_for_events(TimePoint deadline) {
     hands_over_ = true;
     moved_locked();
     end_lanes_locked(false);
+    if (joins_) drop_parts_locked(true, dropped);
     for (Lane* const lane : lanes_) {
       while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
       lane->room.notify_all();
@@ -227,6 +230,7 @@ void Inbox::close_but_for_events(TimePoint deadline) {
 }
 
 void Inbox::close_for_new(TimePoint deadline) {
+  std::vector<AnySample> dropped;
   {
     const Lock lock(mutex_);
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
@@ -234,6 +238,7 @@ void Inbox::close_for_new(TimePoint deadline) {
     takes_last_ = true;
     moved_locked();
     end_lanes_locked(true);
+    if (joins_) drop_parts_locked(false, dropped);
     for (Lane* const lane : lanes_) lane->room.notify_all();
   }
   ready_.notify_all();
@@ -242,7 +247,7 @@ void Inbox::close_for_new(TimePoint deadline) {
 void Inbox::end_lanes_locked(bool keep_last) {
   for (const auto& edge : edges_) {
     const auto& options = edge->options;
-    if (!options.events && !(keep_last && options.finishes)) end_edge_locked(*edge);
+    if (joins_ || (!options.events && !(keep_last && options.finishes))) end_edge_locked(*edge);
   }
 }
 
@@ -260,8 +265,8 @@ void Inbox::report_first_drop(const EdgeOptions& edge) const {
                                                               : edge.way_to_be_faster));
     return;
   }
-  const bool by_choice =
-      edge.queue == kLatest;  // a consumer of the newest sample needs no warning about the others
+  const bool by_choice =  // a consumer of the newest sample needs no warning about the others
+      edge.queue == kLatest || (joins_ && edge.queue.when_full == WhenFull::DropOldest);
   log(by_choice ? LogLevel::Info : LogLevel::Warning, which + "the consumer is slower than its source");
 }
 

@@ -20,6 +20,7 @@
 
 #include "core/edge/adaptive_spin.hpp"
 #include "core/edge/edge.hpp"
+#include "core/join/join_sets.hpp"
 
 namespace freshframe::core {
 
@@ -35,6 +36,7 @@ struct GoneSource {
 /// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
 /// one consumer thread calls take(), take_batch() or one of their kind. Everything else from any thread: edges
 /// come and go while samples flow. A producer keeps the inbox: it may be inside it when its consumer is gone.
+/// With a join (see Note [Sets]) the samples that take() and its kind give are sets: their value is a Joined.
 ///
 /// Note [Lanes]
 /// Results of several cameras arrive at an edge in bursts: one batch puts one sample of each. A queue for all
@@ -82,6 +84,9 @@ class Inbox {
   void report_gone_sources() noexcept { reports_gone_ = true; }
   /// Of the consumer's thread, after SourceGone.
   [[nodiscard]] std::vector<GoneSource> take_gone();
+  /// After the last add_edge(), and before any thread uses the inbox: its consumer takes sets. The first edge
+  /// is that of the reference. All edges are `joined`.
+  void join(const JoinRules& rules);
   /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread
   /// drops.
   void drop_frames() noexcept { drops_frames_ = true; }
@@ -133,11 +138,23 @@ class Inbox {
   Taken take_newest(AnySample& sample);
 
   [[nodiscard]] bool ended() const;
+  [[nodiscard]] bool joins() const noexcept { return joins_; }
   [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
   [[nodiscard]] std::vector<EdgeOptions> edges() const;
 
   [[nodiscard]] std::vector<EdgeStats> stats(Span span = Span::WholeRun) const;
   [[nodiscard]] std::uint64_t delivered() const;
+  /// For a consumer that waits outside take(): a set may be due so many seconds from now, although nothing
+  /// calls the ready hook. nullopt: no set is ever due without it.
+  [[nodiscard]] std::optional<Seconds> look_within() const;
+  /// nullopt: it has no join.
+  [[nodiscard]] std::optional<JoinStats> join_stats(Span span) const;
+  /// The parents of a join whose edges wait for each other: one is full and blocks, the other is empty.
+  struct Starved {
+    std::string full;
+    std::string empty;
+  };
+  [[nodiscard]] std::optional<Starved> starved_join() const;
   /// The parent's name of a full blocking edge that is still open, if there is one.
   [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
 
@@ -193,12 +210,13 @@ class Inbox {
   };
   /// The work that remains after a take, once the mutex is free.
   struct Aftermath {
-    std::vector<AnySample> dropped;             // destroyed then
-    Edge* edge = nullptr;                       // that the sample came from
-    std::vector<Edge*> edges;                   // the same, of each sample of a batch
-    std::vector<ValueRef> events;               // that the sample absorbs
-    std::vector<Absorbing> absorbed;            // the same, of the samples of a batch that absorb any
-    std::optional<TimePoint> gathered_at = {};  // of a batch
+    std::vector<AnySample> dropped;   // destroyed then
+    Edge* edge = nullptr;             // that the sample came from
+    std::vector<Edge*> edges;         // the same, of each sample of a batch, each part of a set
+    std::vector<ValueRef> events;     // that the sample absorbs
+    std::vector<Absorbing> absorbed;  // the same, of the samples of a batch or set that absorb any
+    std::vector<std::optional<AnySample>> parts;  // of a set
+    std::optional<TimePoint> gathered_at = {};    // of a batch
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
   /// Without a wait: the next sample, or the newest.
@@ -207,7 +225,9 @@ class Inbox {
   Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
   /// The result of take_locked() when nothing was taken.
   [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) { return ready_lanes_ > 0; }
+  [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
+    return joins_ ? !sets_->ready.empty() : ready_lanes_ > 0;
+  }
   /// Whether the batch cannot grow by a further wait.
   [[nodiscard]] bool gathered_locked(const Batch& batch) const FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
@@ -241,12 +261,44 @@ class Inbox {
   }
   void report_first_drop(const EdgeOptions& edge) const;
 
+  // ---- with a join; see Note [Sets]
+  [[nodiscard]] Lane& part_lane_locked(std::size_t part) const FRESHFRAME_REQUIRES(mutex_) {
+    return *sets_->edges[part]->lanes.front();
+  }
+  void put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked);
+  /// False: the sample was dropped.
+  bool admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
+                         std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
+  /// False: its time is not known, and it was dropped.
+  bool take_clock_locked(Lane& lane, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
+  void apply_decisions_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  void made_room_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
+  void drop_old_sets_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  /// The oldest of those that wait for the consumer.
+  void drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  /// After a stop: the samples that wait for their set, and the sets.
+  void drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  void end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  /// An edge is about to be removed: the sets go, and its samples are in none any more.
+  void forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  Taken take_set_locked(bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
+  void deliver_set_locked(Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
+  Taken finish_set(Taken taken, AnySample& sample, Aftermath& after);
+  Taken take_set(AnySample& sample, TimePoint deadline);
+  Taken take_set_now(AnySample& sample, bool newest);
+  /// When a consumer that waits has to look again.
+  [[nodiscard]] TimePoint next_look_locked() const FRESHFRAME_REQUIRES(mutex_);
+  /// Says that there has been no complete set for a while, and how far apart the samples are; empty: there was.
+  [[nodiscard]] std::string fruitless_locked(TimePoint now) const FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] std::string fruitless_text_locked(TimePoint now) const FRESHFRAME_REQUIRES(mutex_);
+
   static constexpr std::size_t kCacheLine = 64;
 
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;
   bool drops_frames_ = false;              // fixed before the threads start
   bool reports_gone_ = false;              // fixed before the threads start
+  bool joins_ = false;                     // fixed before the threads start
   const Timings* call_times_ = nullptr;    // fixed before the threads start
   TimePoint taken_at_ = TimePoint::min();  // the consumer's
   std::atomic<bool> has_hook_{false};
@@ -256,6 +308,7 @@ class Inbox {
 
   alignas(kCacheLine) mutable Mutex mutex_;
   std::vector<EdgeRef> edges_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::unique_ptr<JoinSets> sets_ FRESHFRAME_GUARDED_BY(mutex_);         // null: it has no join
   std::vector<Lane*> lanes_ FRESHFRAME_GUARDED_BY(mutex_);               // of all edges
   std::vector<std::uint64_t> ready_bits_ FRESHFRAME_GUARDED_BY(mutex_);  // of each lane: Lane::ready
   std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;

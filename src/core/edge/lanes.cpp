@@ -16,8 +16,11 @@ EdgeRef Inbox::add_edge(EdgeOptions options) {
   const Lock lock(mutex_);
   edges_.push_back(edge);
   ++open_edges_;
-  if (edge->options.sources.empty()) add_lane_locked(*edge, -1, 0);
-  for (const int source : edge->options.sources) add_lane_locked(*edge, source, 0);
+  if (edge->options.sources.empty() || edge->options.joined) {
+    add_lane_locked(*edge, -1, 0);
+  } else {
+    for (const int source : edge->options.sources) add_lane_locked(*edge, source, 0);
+  }
   number_lanes_locked();
   return edge;
 }
@@ -31,7 +34,8 @@ void Inbox::add_lane_locked(Edge& edge, int source, Change change) {
   lane->reached = change;
   lane->queue = queue;
   if (edge.options.max_age) lane->max_age = to_duration(Seconds(*edge.options.max_age));
-  lane->ring.resize(static_cast<std::size_t>(std::max(1, queue.depth)));
+  lane->spare = edge.options.joined ? 1 : 0;  // the newest comes in before the oldest is dropped
+  lane->ring.resize(static_cast<std::size_t>(std::max(1, queue.depth)) + lane->spare);
   lane->arrivals.resize(lane->ring.size());
   room_ += lane->ring.size();
   const auto place = std::lower_bound(edge.lanes.begin(), edge.lanes.end(), source,
@@ -138,6 +142,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
   {
     const Lock lock(mutex_);
     if (edge->gone) return {};
+    if (joins_) forget_part_locked(*edge, dropped);
     end_edge_locked(*edge);
     edge->gone = true;
     std::vector<GoneSource> left;
@@ -152,6 +157,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
       lane->room.notify_all();
       if (lane->source >= 0) left.push_back({lane->source, lane->reached});
     }
+    if (joins_) end_part_locked(*edge, dropped);
     stats = counts_locked(*edge);
     std::erase(edges_, edge);
     number_lanes_locked();
@@ -178,7 +184,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
 
 void Inbox::add_source(Edge& edge, int source, Change change) {
   const Lock lock(mutex_);
-  if (edge.gone || edge.ended) return;
+  if (edge.gone || edge.ended || edge.options.joined) return;
   if (edge.options.only_source >= 0 && edge.options.only_source != source) return;
   const auto found = std::find_if(edge.lanes.begin(), edge.lanes.end(),
                                   [&](const auto& lane) { return lane->source == source; });
@@ -228,11 +234,13 @@ std::vector<GoneSource> Inbox::take_gone() {
 }
 
 void Inbox::end(Edge& edge) {
+  std::vector<AnySample> dropped;  // destroyed without the mutex
   std::shared_ptr<const std::function<void()>> hook;
   {
     const Lock lock(mutex_);
     if (edge.gone) return;
     end_edge_locked(edge);
+    if (joins_) end_part_locked(edge, dropped);
     retire_locked();
     moved_locked();
     hook = hook_;
@@ -242,6 +250,7 @@ void Inbox::end(Edge& edge) {
 }
 
 void Inbox::end(Edge& edge, int source, Change upto) {
+  if (edge.options.joined) return end(edge);  // all that comes is of this source
   std::shared_ptr<const std::function<void()>> hook;
   {
     const Lock lock(mutex_);

@@ -42,6 +42,12 @@ std::string_view to_string(DropCause cause) noexcept {
       return "skipped";
     case DropCause::Stale:
       return "stale";
+    case DropCause::Unmatched:
+      return "unmatched";
+    case DropCause::Late:
+      return "late";
+    case DropCause::NoClock:
+      return "no_clock";
     case DropCause::Stop:
       return "stop";
     case DropCause::Removed:

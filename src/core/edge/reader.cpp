@@ -9,7 +9,7 @@
 #include <chrono>
 #include <utility>
 
-#include "core/frame/frame_access.hpp"
+#include "core/join/set_loan.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/unit_text.hpp"
 
@@ -81,8 +81,7 @@ void ReaderCore::check_held() const {
 }
 
 AnySample ReaderCore::hand_over(AnySample sample) const {
-  if (sample.frame) sample.frame = FrameAccess::loan(sample.frame, holder_);
-  return sample;
+  return on_loan(std::move(sample), holder_);
 }
 
 std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {

@@ -100,6 +100,7 @@ Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after)
 }
 
 Taken Inbox::take(AnySample& sample, TimePoint deadline) {
+  if (joins_) return take_set(sample, deadline);
   Aftermath after;
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);
@@ -151,6 +152,7 @@ Taken Inbox::take_newest(AnySample& sample) {
 }
 
 Taken Inbox::take_now(AnySample& sample, bool newest) {
+  if (joins_) return take_set_now(sample, newest);
   Aftermath after;
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);

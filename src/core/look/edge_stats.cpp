@@ -26,7 +26,7 @@ EdgeStats Inbox::counts_locked(const Edge& edge) const {
   add(edge.past);
   for (const auto& lane : edge.lanes) {
     add(lane->counts);
-    result.waiting += lane->size;
+    result.waiting += lane->size + lane->in_sets;
     result.events_lost += lane->kept.lost();
   }
   result.sources = std::max<std::size_t>(1, edge.ended ? edge.options.sources.size() : edge.lanes.size());
@@ -38,6 +38,7 @@ void Inbox::describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint no
   stats.child = consumer_;
   stats.queue = edge.options.queue;
   stats.only = edge.options.only;
+  stats.joined = edge.options.joined;
   const auto age = edge.age.quantiles(span, now);
   stats.age_p50 = age.p50;
   stats.age_p99 = age.p99;

@@ -1,6 +1,7 @@
 // Snapshots of a pipeline, for programs and for people.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <cstddef>
 #include <sstream>
 #include <utility>
 
@@ -33,6 +34,9 @@ Stats PipelineCore::stats_locked(Span span) const {
   Stats result;
   for (const auto& runner : graph_.runners()) result.nodes.push_back(runner->stats(span));
   if (started()) {  // before, start() may be wiring the edges on another thread
+    for (int i = 0; i < graph_.size(); ++i) {
+      result.nodes[static_cast<std::size_t>(i)].join = graph_.runner(i).inbox().join_stats(span);
+    }
     for (const auto* inbox : graph_.inboxes()) {
       for (auto& edge : inbox->stats(span)) result.edges.push_back(std::move(edge));
     }

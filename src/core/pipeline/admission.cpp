@@ -176,6 +176,8 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
   }
   check_parents(node, label, parents);
   check_distinct(label, parents);
+  check_set_node(*node, label, parents, options);
+  if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, node->is_recorder());
   check_batch(*node, label, options);
   check_stream(*node, label, options);
@@ -190,6 +192,7 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
   check_parents(nullptr, label, parents);
   check_distinct(label, parents);
+  if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
     if (!options.frames && runner(parent.node).node().output_type() == type_of<Frame>()) {

@@ -23,10 +23,15 @@ int Graph::add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents,
   Wires wires;
   const int depth = options.batch ? options.batch->size : 0;
   for (const auto& parent : parents) {
-    wires.push_back({parent.node, options.queue, options.max_age, only_source(parent), depth});
+    wires.push_back(
+        {parent.node, options.queue, options.max_age, only_source(parent), depth, options.join.has_value()});
   }
+  joins_.emplace_back();
+  if (options.join) joins_.back() = resolve_join(runner->name(), parents, *options.join, options.queue);
   if (runner->is_source()) {
     sources_.push_back(std::make_shared<const Sources>(1, size()));
+  } else if (options.join) {
+    sources_.push_back(std::make_shared<const Sources>(sources_of(parents[0])));  // of the reference
   } else if (parents.size() == 1 && parents[0].source < 0) {
     sources_.push_back(sources_[static_cast<std::size_t>(parents[0].node)]);  // shared by a chain
   } else {
@@ -47,7 +52,12 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
                        const ReaderOptions& options) {
   Wires wires;
   for (const auto& parent : parents) {
-    wires.push_back({parent.node, options.queue, std::nullopt, only_source(parent)});
+    wires.push_back(
+        {parent.node, options.queue, std::nullopt, only_source(parent), 0, options.join.has_value()});
+  }
+  reader_joins_.emplace_back();
+  if (options.join) {
+    reader_joins_.back() = resolve_join(reader->name(), parents, *options.join, options.queue);
   }
   readers_.push_back(std::move(reader));
   reader_wires_.push_back(std::move(wires));
@@ -56,7 +66,10 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
 Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const {
   const bool live = is_live(wire.parent);
   const bool several = runner(wire.parent).gives_several();
-  auto chosen = live && recorder ? kRecording : live && !several ? kLatest : kLossless;
+  auto chosen = live && wire.joined ? kJoining
+                : live && recorder  ? kRecording
+                : live && !several  ? kLatest
+                                    : kLossless;
   if (chosen.blocks()) chosen.depth = std::max(chosen.depth, several ? 2 * wire.depth : wire.depth);
   const auto queue = wire.queue.value_or(chosen);
   if (wire.max_age && !live) {
@@ -75,7 +88,8 @@ void Graph::connect(Inbox& inbox, const Wires& wires, const NodeBase* node) {
     auto edge = inbox.add_edge(
         {wire.parent, parent.name(), queue, wire.max_age, sources_of({wire.parent, wire.source}),
          wire.source >= 0 ? runner(wire.source).stream_name() : std::string(), has_events(parent.node()),
-         parent.node().finishes(), recorder ? node->way_to_be_faster() : std::string(), wire.source});
+         parent.node().finishes(), recorder ? node->way_to_be_faster() : std::string(), wire.source,
+         wire.joined});
     parent.outlet().connect(inbox, std::move(edge), wire.source);
   }
 }
@@ -119,6 +133,7 @@ void Graph::connect_nodes() {
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     runners_[i]->set_live(live_[i]);
     connect(runners_[i]->inbox(), wires_[i], &runners_[i]->node());
+    if (joins_[i]) runners_[i]->inbox().join(*joins_[i]);
     const auto inputs = runners_[i]->node().input_types();
     if (inputs.empty() || runners_[i]->node().runs_outside()) continue;
     for (const auto& wire : wires_[i]) {
@@ -131,6 +146,7 @@ void Graph::connect_nodes() {
 void Graph::connect_readers() {
   for (std::size_t i = 0; i < readers_.size(); ++i) {
     connect(readers_[i]->inbox(), reader_wires_[i], nullptr);
+    if (reader_joins_[i]) readers_[i]->inbox().join(*reader_joins_[i]);
     readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]), holder_of(runners_.size() + i));
   }
 }

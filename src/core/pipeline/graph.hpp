@@ -27,6 +27,7 @@ class Graph {
     std::optional<double> max_age;
     int source = -1;  // the only one whose samples pass in; -1: all do
     int depth = 0;    // the size of the consumer's batch, at least the depth of a queue that loses nothing
+    bool joined = false;
   };
   using Sources = std::vector<int>;  // numbers of source nodes, in rising order
   using Wires = std::vector<Wire>;
@@ -74,6 +75,8 @@ class Graph {
   [[nodiscard]] static std::uint16_t holder_of(std::size_t consumer);
   /// Samples that edges have delivered.
   [[nodiscard]] std::uint64_t delivered() const;
+  /// A join below files whose parents wait for each other, and what to do, as text.
+  [[nodiscard]] std::optional<std::string> starved_join() const;
   /// A full edge that blocks its producer, as text.
   [[nodiscard]] std::optional<std::string> full_edge() const;
   /// The nodes that a reader's samples come through.
@@ -93,6 +96,14 @@ class Graph {
   void find_live();
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
   void check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const;
+  /// Throws GraphError when the node takes no sets, or takes nothing else and has no join.
+  void check_set_node(const NodeBase& node, const std::string& name, std::span<const AnyPort> parents,
+                      const AddOptions& options) const;
+  /// Throws GraphError for a join that these parents cannot have.
+  [[nodiscard]] JoinRules resolve_join(const std::string& name, std::span<const AnyPort> parents,
+                                       const Join& join, const std::optional<Queue>& queue) const;
+  /// Before find_live().
+  [[nodiscard]] bool comes_from_live(int node) const;
   [[nodiscard]] Sources sources_of(std::span<const AnyPort> ports) const;
   /// `node`: nullptr for a reader.
   void connect(Inbox& inbox, const Wires& wires, const NodeBase* node);
@@ -103,9 +114,11 @@ class Graph {
   void find_ancestors(int node, std::set<int>& found) const;
 
   std::vector<std::unique_ptr<Runner>> runners_;
-  std::vector<Wires> wires_;  // of each runner
+  std::vector<Wires> wires_;                     // of each runner
+  std::vector<std::optional<JoinRules>> joins_;  // of each runner
   std::vector<std::shared_ptr<ReaderCore>> readers_;
   std::vector<Wires> reader_wires_;
+  std::vector<std::optional<JoinRules>> reader_joins_;
   std::vector<bool> live_;
   std::vector<std::shared_ptr<const Sources>> sources_;  // of each runner
   std::set<std::string> names_;

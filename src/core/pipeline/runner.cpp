@@ -371,10 +371,12 @@ void Runner::report_recording() const {
   std::uint64_t lost = 0;
   for (const auto& edge : inbox_.stats()) {
     if (edge.queue == kLatest || edge.queue == kNext) continue;  // made to drop samples
-    const auto found = edge.drops.find(DropCause::Stop);
-    const auto after_stop = found != edge.drops.end() ? found->second : 0;
-    wanted += edge.passed_in - after_stop;
-    lost += edge.dropped - after_stop + edge.waiting;
+    std::uint64_t unwanted = 0;                                  // after the stop, or in no set of a join
+    for (const auto& [cause, count] : edge.drops) {
+      if (cause != DropCause::QueueFull && cause != DropCause::Stale) unwanted += count;
+    }
+    wanted += edge.passed_in - unwanted;
+    lost += edge.dropped - unwanted + edge.waiting;
   }
   if (lost == 0) return;
   const auto path = node_->records_to();

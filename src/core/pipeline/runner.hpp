@@ -141,6 +141,8 @@ class Runner {
   [[nodiscard]] int index() const noexcept { return index_; }
   [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
   [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
+  /// Its samples are the sets of a join. Once wired.
+  [[nodiscard]] bool joins() const noexcept { return inbox_.joins(); }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ == OnError::Stop; }
   [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
   [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }

@@ -46,6 +46,7 @@ void PipelineCore::throw_stalled(const std::string& why) const {
 void PipelineCore::check_stalled() {
   if (!stands_still()) return;
   failure_->rethrow_if_failed();
+  if (const auto join = graph_.starved_join()) throw_stalled(*join);
   if (const auto edge = graph_.full_edge()) {
     throw_stalled(*edge + ", and its queue blocks. Read it, close() it, or give it another queue");
   }
@@ -75,6 +76,7 @@ void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
     }
     return;
   }
+  if (const auto join = graph_.starved_join()) throw_stalled(*join);
   check_budget_stalled();
 }
 

@@ -156,6 +156,13 @@ void add_spools(std::vector<Problem>& out, const Snapshot& seen) {
   }
 }
 
+void add_joins(std::vector<Problem>& out, const Snapshot& seen) {
+  if (seen.graph.phase != core::LifePhase::Running) return;
+  for (const auto& node : seen.graph.stats.nodes) {
+    if (node.join && !node.join->trouble.empty()) out.push_back({"join", node.name, node.join->trouble});
+  }
+}
+
 void add_stall(std::vector<Problem>& out, const Snapshot& seen) {
   if (seen.graph.phase != core::LifePhase::Running || seen.still < seen.still_limit) return;
   out.push_back({"stall", seen.pipeline, "no sample has moved for " + rounded_seconds(seen.still)});
@@ -169,6 +176,7 @@ std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
   add_stall(out, seen);
   add_sources(out, seen);
   add_gil(out, seen);
+  add_joins(out, seen);
   add_edge_losses(out, seen);
   add_node_trouble(out, seen, log);
   add_spools(out, seen);

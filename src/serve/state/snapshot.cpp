@@ -91,6 +91,7 @@ Health health_of(const Snapshot& seen) {
 
 std::uint64_t lost_on(const EdgeStats& edge) {
   if (edge.queue == kLatest || edge.queue == kNext) return 0;
+  if (edge.joined && edge.queue.when_full == WhenFull::DropOldest) return 0;  // the newest set waits
   const auto found = edge.drops.find(DropCause::QueueFull);
   return found != edge.drops.end() ? found->second : 0;
 }

@@ -118,6 +118,24 @@ void write_spool(JsonWriter& json, const NodeStats& node) {
   json.end_object();
 }
 
+// Of nodes with a join.
+void write_join(JsonWriter& json, const NodeStats& node) {
+  if (!node.join) return;
+  const auto& join = *node.join;
+  json.key("join").begin_object().member("by", freshframe::to_string(join.by));
+  write_fields(json, kJoinFields, join);
+  json.key("parents").begin_array();
+  for (const auto& parent : join.parents) {
+    json.begin_object()
+        .member("parent", std::string_view(parent.parent))
+        .member("unmatched", parent.unmatched)
+        .member("late", parent.late)
+        .member("nearest", parent.nearest)
+        .end_object();
+  }
+  json.end_array().end_object();
+}
+
 void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& node = seen.graph.stats.nodes[index];
   const auto& about = seen.graph.nodes[index];
@@ -145,6 +163,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   write_batches(json, node);
   write_inference(json, node);
   write_spool(json, node);
+  write_join(json, node);
   const bool viewed = std::ranges::any_of(seen.views, [&](const auto& view) {
     return std::ranges::find(about.views, view.port) != about.views.end();
   });

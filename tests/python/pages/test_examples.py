@@ -145,6 +145,16 @@ def test_tracks_are_reported_with_the_stamp_of_their_frame() -> None:
     assert [int(line.split()[1]) for line in lines] == list(range(20))
 
 
+def test_a_stereo_pair_goes_on_while_one_camera_is_silent() -> None:
+    counts, sets = run("stereo.py").splitlines()
+    found = re.match(r"(\d+) pairs, (\d+) pictures of the left camera alone", counts)
+    assert found is not None
+    pairs, alone = map(int, found.groups())
+    assert pairs >= 50
+    assert alone >= 30
+    assert sets.startswith(f"sets: {pairs} complete, {alone} partial; unmatched: {{'left': 0")
+
+
 def test_many_cameras_share_a_loop_and_none_starves() -> None:
     records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
     cameras = {record["camera"] for record in records}

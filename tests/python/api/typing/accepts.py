@@ -33,6 +33,26 @@ class Count(ff.Node[ff.Circles, int]):
         return len(sample.value.xyr)
 
 
+def fuse(frame: ff.Frame, circles: ff.Circles | None) -> str | None:
+    return None if circles is None else str(frame.width)
+
+
+class Fuse(ff.Node[tuple[ff.Frame, ff.Circles], int]):
+    def process(self, sample: ff.Sample[tuple[ff.Frame, ff.Circles]]) -> int:
+        assert_type(sample.value, tuple[ff.Frame, ff.Circles])
+        assert_type(sample.parts, tuple[ff.Sample[Any] | None, ...])
+        return 1
+
+
+def joins(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], circles: ff.Port[ff.Circles]) -> None:
+    join = ff.Join(within=0.01, wait=0.1)
+    assert_type(pipeline.add(fuse, (frames, circles), join=join), ff.Port[str])
+    assert_type(pipeline.add(Fuse(), (frames, circles), join=join, name="fuse"), ff.Port[int])
+    assert_type(pipeline.add(lambda *views: len(views), [frames, frames], join=join), ff.Port[int])
+    assert_type(pipeline.reader((frames, circles), join=join), ff.Reader[tuple[ff.Frame, ff.Circles]])
+    assert_type(pipeline.reader([frames, frames], join=join), ff.Reader[tuple[ff.Frame, ...]])
+
+
 class Numbers(ff.Source[int]):
     live = False
 

@@ -11,6 +11,10 @@ def takes_circles(circles: ff.Circles) -> int:
     return len(circles.xyr)
 
 
+def both(frame: ff.Frame, circles: ff.Circles) -> int:
+    return len(circles.xyr)
+
+
 def build() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(0))
@@ -18,13 +22,16 @@ def build() -> None:
     reader = pipeline.reader(circles)
 
     print(ff.Pipelinx, FleetRedear)  # type: ignore[attr-defined]  # Pipeline
-    pipeline.add(ff.CircleTracker(), circles)  # type: ignore[call-overload]  # takes frames, gets circles
-    pipeline.add(takes_circles, camera)  # type: ignore[call-overload]  # takes circles, gets frames
+    pipeline.add(ff.CircleTracker(), circles)  # type: ignore[misc]  # takes frames, gets circles
+    pipeline.add(takes_circles, camera)  # type: ignore[arg-type]  # takes circles, gets frames
     pipeline.add(ff.CircleTracker())  # type: ignore[call-overload]  # a node without a parent
-    pipeline.add(ff.open(0), camera)  # type: ignore[call-overload]  # a source with a parent
-    pipeline.add(ff.CircleTracker, camera)  # type: ignore[call-overload]  # a class, not an instance
+    pipeline.add(ff.open(0), camera)  # type: ignore[misc]  # a source with a parent
+    pipeline.add(ff.CircleTracker, camera)  # type: ignore[arg-type]  # a class, not an instance
     pipeline.add(ff.CircleTracker(), camera, on_error="ignore")  # type: ignore[call-overload]  # no such choice
     pipeline.add(ff.CircleTracker(), camera, queue=1)  # type: ignore[call-overload]  # a number is no queue
+    pipeline.add(both, (circles, camera), join=ff.Join())  # type: ignore[arg-type]  # the other way round
+    pipeline.add(both, (camera, circles), join=0.1)  # type: ignore[call-overload]  # a number is no join
+    pipeline.reader(camera, circles, join=ff.Join())  # type: ignore[call-overload]  # one list or tuple is wanted
     print(reader.latest().value)  # type: ignore[union-attr]  # may be None
     print(reader.get().value.xyxy)  # type: ignore[attr-defined]  # circles have xyr
     reader.get().seq = 3  # type: ignore[misc]  # read-only

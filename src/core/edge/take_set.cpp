@@ -1,0 +1,355 @@
+// The consumer's side of an inbox with a join: how its lanes' samples become sets, and taking a set.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <utility>
+
+#include "core/edge/inbox.hpp"
+#include "core/edge/lock_soon.hpp"
+#include "core/unit_text.hpp"
+
+namespace freshframe::core {
+
+// Note [Sets]
+// The joiner decides when a sample arrives, and sets wait in JoinSets::ready. A part of one still counts as
+// waiting on its edge, and takes up room there (Lane::in_sets), until the consumer takes the set. A consumer
+// that is too slow finds the sets of the last `wait` seconds, and the newest one in any case. So `wait` bounds
+// the age of sets, too. The older ones are dropped as `queue_full`. A blocking queue drops none.
+//
+// No timer is needed for the end of a sample's wait. A consumer that waits looks again after `wait` seconds at
+// the latest, which is before the end of each sample that arrives meanwhile.
+
+void Inbox::join(const JoinRules& rules) {
+  Joiner::Options options{.within = rules.within,
+                          .wait = rules.wait ? std::optional(Seconds(*rules.wait)) : std::nullopt,
+                          .partial = rules.partial};
+  const Lock lock(mutex_);
+  for (const auto& edge : edges_) {
+    edge->part = options.rooms.size();
+    const auto& queue = edge->options.queue;
+    options.rooms.push_back({.depth = queue.depth, .drops_oldest = queue.when_full == WhenFull::DropOldest});
+  }
+  sets_ = std::make_unique<JoinSets>(rules, std::move(options));
+  sets_->edges = edges_;
+  joins_ = true;
+}
+
+bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
+                              std::atomic<bool>& blocked) {
+  if (lane.queue.blocks()) {
+    wait_for_room_locked(lane, blocked);
+    if (lane.edge->gone) return false;  // counted by remove_edge()
+  }
+  ++lane.counts.passed_in;
+  if (closed_) {
+    drop_locked(lane, DropCause::Stop);
+    lane.kept.lose(sample);
+    return false;
+  }
+  while (lane.full() && lane.queue.when_full == WhenFull::DropOldest && !sets_->ready.empty()) {
+    drop_set_locked(DropCause::QueueFull, dropped);
+  }
+  if (lane.full() && lane.queue.when_full == WhenFull::DropNewest) {
+    drop_locked(lane, DropCause::QueueFull);
+    lane.kept.keep(lane.counts.passed_in, sample);
+    return false;
+  }
+  return true;
+}
+
+bool Inbox::take_clock_locked(Lane& lane, AnySample& sample) {
+  auto& without = sets_->without_clock[lane.edge->part];
+  without.reset();
+  if (has_time(sample.stamp, sets_->rules)) return true;
+  without = sample.stamp.utc;
+  drop_locked(lane, DropCause::NoClock);
+  lane.kept.keep(lane.counts.passed_in, sample);
+  return false;
+}
+
+void Inbox::put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked) {
+  bool wake = false;
+  std::shared_ptr<const std::function<void()>> hook;
+  std::vector<AnySample> dropped;  // destroyed without the mutex
+  std::string report;
+  bool first_drop = false;
+  {
+    lock_soon(mutex_);
+    const Lock lock(mutex_, std::adopt_lock);
+    if (edge.gone) return;
+    Lane& lane = *edge.lanes.front();
+    const auto before = sets_->ready.size();
+    if (admit_part_locked(lane, sample, dropped, blocked)) {
+      const auto now = clock_->now();
+      if (take_clock_locked(lane, sample)) {
+        const double time = time_of(sample.stamp, sets_->rules.by);
+        push_locked(lane, std::move(sample));
+        sets_->joiner.put(edge.part, time, now);
+      } else {
+        sets_->joiner.advance(now);
+      }
+      apply_decisions_locked(dropped);
+      if (!sets_->fruitless_since) sets_->fruitless_since = now;
+      if (!sets_->reported) report = fruitless_locked(now);
+      if (!report.empty()) sets_->reported = true;
+    }
+    first_drop = !edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0;
+    if (first_drop) edge.reported = true;
+    const bool made = sets_->ready.size() > before;
+    wake = made && consumer_asleep_;
+    if (made) moved_locked();
+    if (made && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+  }
+  if (wake) ready_.notify_one();
+  if (hook) (*hook)();
+  if (first_drop) report_first_drop(edge.options);
+  if (!report.empty()) log(LogLevel::Warning, "join '" + consumer_ + "': " + report);
+}
+
+void Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
+  for (const auto& decision : sets_->joiner.decisions()) {
+    if (decision.members == 0) {
+      Lane& lane = part_lane_locked(decision.parent);
+      dropped.push_back(evict_locked(lane, decision.cause));
+      made_room_locked(lane);
+      continue;
+    }
+    sets_->count(decision);
+    JoinSets::Set set{.parts = {}, .arrivals = {}, .decided = decision.at};
+    set.parts.resize(sets_->edges.size());
+    set.arrivals.resize(sets_->edges.size());
+    for (std::size_t i = 0; i < sets_->edges.size(); ++i) {
+      if ((decision.members >> i & 1U) == 0) continue;
+      Lane& lane = part_lane_locked(i);
+      set.arrivals[i] = lane.arrivals[lane.head];
+      set.parts[i] = pop_locked(lane);
+      ++lane.in_sets;
+    }
+    sets_->ready.push_back(std::move(set));
+  }
+  sets_->joiner.clear_decisions();
+  drop_old_sets_locked(dropped);
+}
+
+void Inbox::made_room_locked(Lane& lane) {
+  if (!lane.producer_asleep && !lane.queue.blocks()) return;
+  moved_locked();
+  if (lane.producer_asleep) lane.room.notify_one();
+}
+
+void Inbox::drop_old_sets_locked(std::vector<AnySample>& dropped) {
+  const auto& wait = sets_->rules.wait;
+  if (!wait || sets_->edges.front()->options.queue.when_full != WhenFull::DropOldest) return;
+  const auto oldest = clock_->now() - to_duration(Seconds(*wait));
+  while (sets_->ready.size() > 1 && sets_->ready.front().decided < oldest) {
+    drop_set_locked(DropCause::QueueFull, dropped);
+  }
+}
+
+void Inbox::drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) {
+  auto set = std::move(sets_->ready.front());
+  sets_->ready.pop_front();
+  for (std::size_t i = 0; i < set.parts.size(); ++i) {
+    if (!set.parts[i]) continue;
+    Lane& lane = part_lane_locked(i);
+    --lane.in_sets;
+    drop_locked(lane, cause);
+    lane.kept.keep(set.arrivals[i], *set.parts[i]);
+    dropped.push_back(*std::move(set.parts[i]));
+    made_room_locked(lane);
+  }
+}
+
+void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
+  sets_->joiner.clear();
+  for (auto& lane : lanes_) {
+    while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
+  }
+  while (sets_too && !sets_->ready.empty()) drop_set_locked(DropCause::Stop, dropped);
+}
+
+void Inbox::end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) {
+  if (closed_) return;
+  sets_->joiner.end(edge.part, clock_->now());
+  apply_decisions_locked(dropped);
+}
+
+void Inbox::forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped) {
+  while (!sets_->ready.empty()) drop_set_locked(DropCause::Removed, dropped);
+  sets_->joiner.forget(edge.part);
+}
+
+Taken Inbox::take_set_locked(bool newest, Aftermath& after) {
+  if (is_over_locked()) return Taken::Ended;
+  if (!closed_) {
+    sets_->joiner.advance(clock_->now());
+    apply_decisions_locked(after.dropped);
+  }
+  while (!sets_->ready.empty()) {
+    const auto& oldest = sets_->ready.front();
+    if (newest && sets_->ready.size() > 1) {
+      drop_set_locked(DropCause::Skipped, after.dropped);
+    } else if (stale_locked(part_lane_locked(0), *oldest.parts.front())) {
+      drop_set_locked(DropCause::Stale, after.dropped);
+    } else {
+      deliver_set_locked(after);
+      return Taken::Sample;
+    }
+  }
+  if (!all_ended_locked()) return nothing_locked();
+  for (auto& lane : lanes_) lane->kept.lose_all(after.dropped);  // no set can take them along
+  return Taken::Ended;
+}
+
+void Inbox::deliver_set_locked(Aftermath& after) {
+  auto set = std::move(sets_->ready.front());
+  sets_->ready.pop_front();
+  for (std::size_t i = 0; i < set.parts.size(); ++i) {
+    if (!set.parts[i]) continue;
+    Lane& lane = part_lane_locked(i);
+    --lane.in_sets;
+    deliver_locked(lane, *set.parts[i], set.arrivals[i], after);
+    after.edges.push_back(lane.edge);
+    if (!after.events.empty()) after.absorbed.push_back({i, std::move(after.events)});
+    made_room_locked(lane);
+  }
+  after.events.clear();
+  after.parts = std::move(set.parts);
+}
+
+Taken Inbox::finish_set(Taken taken, AnySample& sample, Aftermath& after) {
+  if (taken != Taken::Sample) return taken;
+  taken_at_ = clock_->now();
+  for (const auto& [index, events] : after.absorbed) {
+    auto& value = after.parts[index]->value;
+    value = value.get()->with_events_of(events);
+  }
+  auto edge = after.edges.begin();
+  for (const auto& part : after.parts) {
+    if (part) (*edge++)->age.add(Seconds(taken_at_ - part->stamp.captured).count(), taken_at_);
+  }
+  finishing_.store(false, std::memory_order_release);
+  const auto& reference = *after.parts.front();
+  sample = {reference.stamp, reference.frame, {}, reference.dropped, reference.node};
+  sample.value = ValueRef::make<Joined>(Joined{std::move(after.parts)});
+  return taken;
+}
+
+TimePoint Inbox::next_look_locked() const {
+  if (!sets_->rules.wait || closed_) return TimePoint::max();
+  const auto soon = clock_->now() + to_duration(Seconds(*sets_->rules.wait));
+  return std::min(soon, sets_->joiner.next_time().value_or(soon));
+}
+
+std::optional<Seconds> Inbox::look_within() const {
+  if (!joins_) return std::nullopt;
+  const Lock lock(mutex_);
+  if (!sets_->rules.partial || !sets_->rules.wait || closed_) return std::nullopt;
+  return Seconds(next_look_locked() - clock_->now());
+}
+
+Taken Inbox::take_set(AnySample& sample, TimePoint deadline) {
+  Aftermath after;
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
+  auto taken = take_set_locked(false, after);
+  while (taken == Taken::Nothing) {
+    if (!after.dropped.empty()) {  // their pictures are freed before a wait, which may be long
+      lock.unlock();
+      after.dropped.clear();
+      lock.lock();
+    }
+    waiting_ = true;
+    const auto ready = [this, closed = closed_]()
+                           FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };
+    const auto limit = closed_ ? std::min(deadline, drained_by_) : deadline;
+    const auto until = std::min(limit, next_look_locked());
+    const bool in_time = wait_for_sample_locked(until, ready);
+    waiting_ = false;
+    taken = take_set_locked(false, after);
+    if (!in_time && until == limit) break;
+  }
+  lock.unlock();
+  return finish_set(taken, sample, after);
+}
+
+Taken Inbox::take_set_now(AnySample& sample, bool newest) {
+  Aftermath after;
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
+  const auto taken = take_set_locked(newest, after);
+  lock.unlock();
+  return finish_set(taken, sample, after);
+}
+
+// Users of other systems miss this message most: nothing comes, and nothing says why.
+std::string Inbox::fruitless_locked(TimePoint now) const {
+  constexpr Seconds kPatience{10};
+  const auto& sets = *sets_;
+  if (!sets.rules.wait || !sets.fruitless_since) return {};
+  if (now - *sets.fruitless_since < to_duration(kPatience)) return {};
+  std::string far;
+  const auto name_of = [&](std::size_t i) { return sets.edges[i]->options.parent_name; };
+  for (std::size_t i = 0; i < sets.edges.size(); ++i) {
+    const auto& without = sets.without_clock[i];
+    if (!without) continue;
+    far += (far.empty() ? "" : ", ") + why_no_clock(name_of(i), *without, sets.rules);
+  }
+  if (!far.empty()) return fruitless_text_locked(now) + ": " + far;
+  for (std::size_t i = 1; i < sets.edges.size(); ++i) {
+    const auto nearest = sets.joiner.nearest(i);
+    const auto name = name_of(i);
+    if (!nearest) {
+      far += (far.empty() ? "" : ", ") + ("'" + name + "' sends nothing");
+    } else if (std::abs(*nearest) > sets.rules.within) {
+      const bool is_time = sets.rules.by != JoinBy::Seq;
+      far += (far.empty() ? "" : ", ") + ("the nearest samples of '" + name + "' are ") +
+             (is_time ? seconds_text(std::abs(*nearest)) : std::to_string(std::llround(std::abs(*nearest)))) +
+             (*nearest > 0 ? " later" : " earlier");
+    }
+  }
+  if (far.empty()) return {};
+  return fruitless_text_locked(now) + ": beside those of '" + name_of(0) + "', " + far;
+}
+
+std::string Inbox::fruitless_text_locked(TimePoint now) const {
+  return "no complete set for " +
+         std::to_string(std::lround(Seconds(now - *sets_->fruitless_since).count())) + " s by " +
+         std::string(to_string(sets_->rules.by));
+}
+
+std::optional<JoinStats> Inbox::join_stats(Span span) const {
+  if (!joins_) return std::nullopt;
+  const Lock lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& edge : sets_->edges) names.push_back(edge->options.parent_name);
+  const auto now = clock_->now();
+  auto result = sets_->stats(names, span, now);
+  if (!closed_ && !all_ended_locked()) result.trouble = fruitless_locked(now);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto& drops = part_lane_locked(i).counts.drops;
+    result.parents[i].unmatched = drops[static_cast<std::size_t>(DropCause::Unmatched)];
+    result.parents[i].late = drops[static_cast<std::size_t>(DropCause::Late)];
+  }
+  return result;
+}
+
+std::optional<Inbox::Starved> Inbox::starved_join() const {
+  if (!joins_) return std::nullopt;
+  const Lock lock(mutex_);
+  if (closed_ || !sets_->ready.empty()) return std::nullopt;
+  const Edge* full = nullptr;
+  const Edge* empty = nullptr;
+  for (const auto& edge : sets_->edges) {
+    const Lane& lane = *edge->lanes.front();
+    if (lane.queue.blocks() && lane.full()) full = edge.get();
+    if (lane.size == 0 && !lane.ended) empty = edge.get();
+  }
+  if (full == nullptr || empty == nullptr) return std::nullopt;
+  return Starved{full->options.parent_name, empty->options.parent_name};
+}
+
+}  // namespace freshframe::core

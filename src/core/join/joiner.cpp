@@ -1,0 +1,282 @@
+// The rules of the join, in the order of Note [Rules of the join].
+// SPDX-License-Identifier: Apache-2.0
+#include "core/join/joiner.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace freshframe::core {
+namespace {
+
+// Seconds by which times may differ beyond `within`: the difference of two doubles has a rounding error.
+constexpr double kRounding = 1e-9;
+constexpr double kSilentIntervals = 3;
+constexpr double kSmoothing = 0.1;
+
+}  // namespace
+
+Joiner::Joiner(Options options)
+    : within_(options.within + kRounding),
+      wait_(options.wait ? std::optional(to_duration(*options.wait)) : std::nullopt),
+      absent_after_(options.wait ? options.wait->count() : std::numeric_limits<double>::infinity()),
+      partial_(options.partial) {
+  inputs_.resize(options.rooms.size());
+  for (std::size_t i = 0; i < inputs_.size(); ++i) inputs_[i].room = options.rooms[i];
+}
+
+void Joiner::put(std::size_t parent, double time, TimePoint now) {
+  advance(now);
+  auto& input = inputs_[parent];
+  if (input.last_arrival) {
+    const double gap = Seconds(now - *input.last_arrival).count();
+    input.mean_interval += (gap - input.mean_interval) * (input.mean_interval > 0 ? kSmoothing : 1);
+  }
+  input.last_arrival = now;
+  if (input.last_time && time < *input.last_time) {  // J7
+    drop(parent, now, input.waiting.size());
+    given_up_.reset();
+  }
+  input.last_time = time;
+  if (input.full() && input.room.drops_oldest) {
+    input.waiting.pop_front();
+    decisions_.push_back(
+        {.parent = static_cast<std::uint8_t>(parent), .cause = DropCause::QueueFull, .at = now});
+  }
+  const bool late = parent > 0 && given_up_ && std::abs(time - *given_up_) <= within_;
+  input.waiting.push_back({time, now, late});
+  decide(now);
+}
+
+void Joiner::end(std::size_t parent, TimePoint now) {
+  advance(now);
+  inputs_[parent].ended = true;
+  decide(now);
+}
+
+std::optional<TimePoint> Joiner::next_time() const {
+  std::optional<TimePoint> first;
+  if (!wait_) return first;
+  for (const auto& input : inputs_) {
+    if (input.waiting.empty()) continue;
+    const auto due = input.waiting.front().arrival + *wait_;
+    if (!first || due < *first) first = due;
+  }
+  return first;
+}
+
+void Joiner::advance(TimePoint now) {
+  for (auto due = next_time(); due && *due <= now; due = next_time()) {
+    expire(*due);
+    decide(*due);
+  }
+}
+
+void Joiner::clear() noexcept {
+  for (auto& input : inputs_) input.waiting.clear();
+  decisions_.clear();
+}
+
+void Joiner::decide(TimePoint now) {
+  if (!born_) born_ = now;
+  for (;;) {
+    const auto stale = decide_stale(now);
+    if (stale == Stale::Waits) return;
+    if (stale == Stale::Decided) continue;
+    const bool all = std::ranges::none_of(inputs_, [](const Input& each) { return each.waiting.empty(); });
+    if (all) {
+      if (!wait_ && !certain()) return;
+      take_set(now);
+    } else if (!decide_missing(now)) {
+      return;
+    }
+  }
+}
+
+Joiner::Stale Joiner::decide_stale(TimePoint now) {
+  auto greatest = -std::numeric_limits<double>::infinity();
+  for (const auto& input : inputs_) {
+    if (!input.waiting.empty()) greatest = std::max(greatest, input.waiting.front().time);
+  }
+  std::optional<std::size_t> oldest;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const auto& waiting = inputs_[i].waiting;
+    if (waiting.empty() || waiting.front().time >= greatest - within_) continue;
+    if (!oldest || waiting.front().time < inputs_[*oldest].waiting.front().time) oldest = i;
+  }
+  if (!oldest) return Stale::None;
+  if (*oldest == 0 && partial_) {
+    if (!wait_ && !certain()) return Stale::Waits;
+    take_partial(now);
+  } else {
+    drop(*oldest, now);
+  }
+  return Stale::Decided;
+}
+
+bool Joiner::decide_missing(TimePoint now) {
+  const auto missing = [](const Input& input) { return input.waiting.empty(); };
+  if (std::ranges::all_of(inputs_, missing)) return false;
+  const auto& reference = inputs_.front();
+  if (partial_ && !missing(reference) && std::ranges::all_of(inputs_, [&](const Input& input) {
+        return !missing(input) || absent(input, now);
+      })) {
+    if (!wait_ && !certain()) return false;
+    take_partial(now);
+    return true;
+  }
+  const bool over = std::ranges::any_of(inputs_, [&](const Input& input) {
+    return missing(input) && input.ended && (!partial_ || &input == &reference);
+  });
+  if (!over) return false;
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (!missing(inputs_[i])) drop(i, now);
+  }
+  return true;
+}
+
+void Joiner::expire(TimePoint now) {
+  std::size_t first = inputs_.size();
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    const auto& waiting = inputs_[i].waiting;
+    if (waiting.empty()) continue;
+    if (first == inputs_.size() || waiting.front().arrival < inputs_[first].waiting.front().arrival) {
+      first = i;
+    }
+  }
+  const auto& reference = inputs_.front().waiting;
+  const bool its_set = partial_ && !reference.empty() &&
+                       std::abs(reference.front().time - inputs_[first].waiting.front().time) <= within_;
+  its_set ? take_partial(now) : drop(first, now);
+}
+
+bool Joiner::absent(const Input& input, TimePoint now) const {
+  if (input.ended) return true;
+  const double silent = Seconds(now - input.last_arrival.value_or(*born_)).count();
+  return silent > std::max(absent_after_, kSilentIntervals * input.mean_interval);
+}
+
+bool Joiner::certain() const {
+  const double reference = inputs_.front().waiting.front().time;
+  return std::all_of(inputs_.begin() + 1, inputs_.end(), [&](const Input& input) {
+    return input.ended || input.full() || (!input.waiting.empty() && input.waiting.back().time >= reference);
+  });
+}
+
+// Each parent but the reference moves on to its next waiting sample while that makes the spread smaller, or
+// leaves it and comes nearer to the reference.
+Joiner::Steps Joiner::choose() const {
+  Steps steps{};
+  std::array<double, kMostParents> picks{};
+  const auto count = inputs_.size();
+  for (std::size_t i = 0; i < count; ++i) picks[i] = inputs_[i].waiting.front().time;
+  const auto spread = [&] {
+    const auto [least, greatest] = std::minmax_element(picks.begin(), picks.begin() + count);
+    return *greatest - *least;
+  };
+  const double reference = picks.front();
+  for (bool moved = true; std::exchange(moved, false);) {
+    for (std::size_t i = 1; i < count; ++i) {
+      if (steps[i] + 1 >= inputs_[i].waiting.size()) continue;
+      const double before = spread();
+      const double old = std::exchange(picks[i], inputs_[i].waiting[steps[i] + 1].time);
+      const double after = spread();
+      const bool nearer = std::abs(picks[i] - reference) < std::abs(old - reference);
+      if (after < before || (after == before && nearer)) {
+        ++steps[i];
+        moved = true;
+      } else {
+        picks[i] = old;
+      }
+    }
+  }
+  return steps;
+}
+
+void Joiner::take_set(TimePoint now) {
+  const auto steps = choose();
+  for (std::size_t i = 0; i < inputs_.size(); ++i) drop(i, now, steps[i]);
+  push_set(static_cast<std::uint16_t>((1U << inputs_.size()) - 1), now);
+}
+
+void Joiner::take_partial(TimePoint now) {
+  const double reference = inputs_.front().waiting.front().time;
+  std::uint16_t members = 1;
+  double low = reference;
+  double high = reference;
+  for (std::size_t i = 1; i < inputs_.size(); ++i) {
+    const auto& waiting = inputs_[i].waiting;
+    auto best = waiting.end();
+    for (auto item = waiting.begin(); item != waiting.end(); ++item) {
+      if (std::max(high, item->time) - std::min(low, item->time) > within_) continue;
+      if (best == waiting.end() || std::abs(item->time - reference) < std::abs(best->time - reference)) {
+        best = item;
+      }
+    }
+    if (best == waiting.end()) continue;
+    low = std::min(low, best->time);
+    high = std::max(high, best->time);
+    drop(i, now, static_cast<std::size_t>(best - waiting.begin()));
+    members = static_cast<std::uint16_t>(members | (1U << i));
+  }
+  given_up_ = reference;
+  push_set(members, now);
+}
+
+void Joiner::push_set(std::uint16_t members, TimePoint now) {
+  note_nearest(inputs_.front().waiting.front().time);
+  auto least = std::numeric_limits<double>::infinity();
+  auto greatest = -least;
+  auto first = TimePoint::max();
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if ((members >> i & 1U) == 0) continue;
+    auto& waiting = inputs_[i].waiting;
+    const auto& item = waiting.front();
+    least = std::min(least, item.time);
+    greatest = std::max(greatest, item.time);
+    first = std::min(first, item.arrival);
+    waiting.pop_front();
+  }
+  decisions_.push_back(
+      {.members = members, .at = now, .spread = greatest - least, .waited = Seconds(now - first)});
+}
+
+void Joiner::drop(std::size_t parent, TimePoint now, std::size_t count) {
+  auto& waiting = inputs_[parent].waiting;
+  for (std::size_t i = 0; i < count; ++i) {
+    const auto item = waiting.front();
+    if (parent == 0) {
+      note_nearest(item.time);
+      given_up_ = item.time;
+    }
+    waiting.pop_front();
+    decisions_.push_back({.parent = static_cast<std::uint8_t>(parent),
+                          .cause = item.late && wait_ ? DropCause::Late : DropCause::Unmatched,
+                          .at = now});
+  }
+}
+
+// Of a parent whose samples have all gone, the newest one counts: it may be an hour away.
+void Joiner::note_nearest(double reference) {
+  for (std::size_t i = 1; i < inputs_.size(); ++i) {
+    auto& input = inputs_[i];
+    if (!input.last_time) continue;
+    double nearest = *input.last_time - reference;
+    for (const auto& item : input.waiting) {
+      if (std::abs(item.time - reference) < std::abs(nearest)) nearest = item.time - reference;
+    }
+    input.nearest.add(nearest);
+  }
+}
+
+std::optional<double> Joiner::nearest(std::size_t parent) const {
+  const auto& recent = inputs_[parent].nearest;
+  auto values = recent.values;
+  const auto count = std::min(recent.count, Recent::kMost);
+  if (count == 0) return std::nullopt;
+  const auto middle = values.begin() + static_cast<std::ptrdiff_t>(count / 2);
+  std::nth_element(values.begin(), middle, values.begin() + static_cast<std::ptrdiff_t>(count));
+  return *middle;
+}
+
+}  // namespace freshframe::core

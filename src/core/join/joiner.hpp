@@ -1,0 +1,154 @@
+// The decisions of a join: which samples of several parents belong together, and which find no partner.
+// SPDX-License-Identifier: Apache-2.0
+//
+// An exact greedy matching without look-ahead: each set is made as soon as its last member arrives. By an
+// exchange argument (replace any first set of an optimum by the earliest possible one) it finds as many sets
+// as an offline optimum that sees all samples, as long as no member comes later than `wait`. ROS's
+// ApproximateTime (message_filters) instead waits until no nearer sample can come, which adds up to two
+// intervals to the age of a set.
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/queue.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <vector>
+
+namespace freshframe::core {
+
+/// Gets the arrivals of each parent and the time, and decides. It holds no samples: its owner keeps those of
+/// each parent in a queue and applies the decisions in their order. Not thread-safe.
+///
+/// Note [Rules of the join]
+/// J1  Parent 0 is the reference. Each of its samples has one fate: a set, a partial set or a drop.
+/// J2  T is the greatest time among the oldest waiting samples of the parents. One that is older than
+///     T - within can be in no set any more and is dropped at once.
+/// J3  When all parents have a waiting sample and J2 drops none, the oldest ones are a set. A later sample
+///     that waits already takes the place of an older one if it makes the spread smaller.
+/// J4  No sample waits longer than `wait` after its own arrival. Then its set is decided with the samples
+///     that are there: a partial set if that is allowed and its reference waits, else a drop.
+/// J5  With `partial`, a parent that has ended, or has been silent for longer than max(wait, 3 x its mean
+///     interval), is not waited for until its next sample. Without it, all samples are dropped at once when
+///     a parent has ended.
+/// J6  A sample whose reference was decided before it came has the cause `late` when it is dropped at last.
+/// J7  A full queue that drops its oldest sample does so. When a parent's times go back, its waiting samples
+///     are dropped, and nothing of the old times is remembered.
+/// J8  Ties: of two samples that are equally near the earlier one, of equal times the lower parent.
+/// Without `wait` (below files) the results must not depend on the time of arrival. There a set also waits
+/// until each parent has a sample at or after the reference's time, has a full queue, or has ended. So J3
+/// chooses among all samples that can be nearest.
+class Joiner {
+ public:
+  static constexpr std::size_t kMostParents = 16;
+
+  struct Room {
+    int depth = 0;             // of the parent's queue; 0: no bound
+    bool drops_oldest = true;  // else its owner puts nothing into a full queue
+  };
+  struct Options {
+    double within = 0;                 // greatest difference between the times of a set
+    std::optional<Seconds> wait = {};  // nullopt: without limit
+    bool partial = false;
+    std::vector<Room> rooms = {};  // one for each parent: 2 to kMostParents
+  };
+
+  /// Either the oldest sample of `parent` is dropped, or the oldest ones of `members` leave as a set.
+  struct Decision {
+    std::uint16_t members = 0;  // a bit for each parent of the set; 0: a drop
+    std::uint8_t parent = 0;    // of the dropped sample
+    DropCause cause = DropCause::Unmatched;
+    TimePoint at{};
+    double spread = 0;  // of the set: between its least and its greatest time
+    Seconds waited{0};  // of the set: since the arrival of its first member
+  };
+
+  explicit Joiner(Options options);
+
+  /// A sample of `parent` with this time has arrived. `now` never goes back from call to call.
+  void put(std::size_t parent, double time, TimePoint now);
+  /// No more samples of `parent` will arrive.
+  void end(std::size_t parent, TimePoint now);
+  /// Decides what is due until `now`.
+  void advance(TimePoint now);
+  /// When advance() has the next decision to make; nullopt: not before the next put() or end().
+  [[nodiscard]] std::optional<TimePoint> next_time() const;
+  /// The waiting samples of `parent` go without a decision.
+  void forget(std::size_t parent) noexcept { inputs_[parent].waiting.clear(); }
+  /// All waiting samples go without a decision, as after close().
+  void clear() noexcept;
+
+  /// The decisions that were not taken yet, in their order. clear_decisions() takes them.
+  [[nodiscard]] std::span<const Decision> decisions() const noexcept { return decisions_; }
+  void clear_decisions() noexcept { decisions_.clear(); }
+
+  [[nodiscard]] std::size_t parents() const noexcept { return inputs_.size(); }
+  [[nodiscard]] std::size_t waiting(std::size_t parent) const { return inputs_[parent].waiting.size(); }
+  [[nodiscard]] bool is_whole(const Decision& set) const noexcept {
+    return set.members == (1U << inputs_.size()) - 1;
+  }
+  /// Median of how much later the nearest sample of `parent` was than the reference's, over the latest
+  /// reference samples; negative: earlier. nullopt: there is none.
+  [[nodiscard]] std::optional<double> nearest(std::size_t parent) const;
+
+ private:
+  struct Item {
+    double time = 0;
+    TimePoint arrival{};
+    bool late = false;
+  };
+  /// The latest of a series of numbers.
+  struct Recent {
+    static constexpr std::size_t kMost = 64;
+    std::array<double, kMost> values{};
+    std::size_t count = 0;
+
+    void add(double value) noexcept { values[count++ % kMost] = value; }
+  };
+  struct Input {
+    Room room;
+    std::deque<Item> waiting;
+    bool ended = false;
+    std::optional<TimePoint> last_arrival;
+    std::optional<double> last_time;
+    double mean_interval = 0;  // seconds between arrivals, smoothed
+    Recent nearest;
+
+    [[nodiscard]] bool full() const noexcept {
+      return room.depth > 0 && waiting.size() >= static_cast<std::size_t>(room.depth);
+    }
+  };
+  using Steps = std::array<std::size_t, kMostParents>;
+
+  void decide(TimePoint now);
+  /// J2 and what follows from it; false: nothing is stale.
+  enum class Stale : std::uint8_t { None, Decided, Waits };
+  Stale decide_stale(TimePoint now);
+  /// With a parent that has no sample; false: wait.
+  bool decide_missing(TimePoint now);
+  void expire(TimePoint now);
+  [[nodiscard]] bool absent(const Input& input, TimePoint now) const;
+  /// Whether no nearer sample can come.
+  [[nodiscard]] bool certain() const;
+  [[nodiscard]] Steps choose() const;
+  void take_set(TimePoint now);
+  void take_partial(TimePoint now);
+  void drop(std::size_t parent, TimePoint now, std::size_t count = 1);
+  void push_set(std::uint16_t members, TimePoint now);
+  void note_nearest(double reference);
+
+  const double within_;
+  const std::optional<TimePoint::duration> wait_;
+  const double absent_after_;  // seconds
+  const bool partial_;
+  std::vector<Input> inputs_;
+  std::vector<Decision> decisions_;
+  std::optional<TimePoint> born_;   // the first decision
+  std::optional<double> given_up_;  // time of the latest reference that was decided without a whole set
+};
+
+}  // namespace freshframe::core

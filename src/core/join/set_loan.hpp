@@ -1,0 +1,28 @@
+// A sample on its way out of the engine: its frame, and those of a set's parts, are on loan.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/join_node.hpp"
+#include "freshframe/sample.hpp"
+
+#include <cstdint>
+#include <utility>
+
+#include "core/frame/frame_access.hpp"
+
+namespace freshframe::core {
+
+/// `holder`: the number of the node or reader that gets it.
+[[nodiscard]] inline AnySample on_loan(AnySample sample, std::uint16_t holder) {
+  if (sample.frame) sample.frame = FrameAccess::loan(sample.frame, holder);
+  if (const auto* const set = sample.value.as<Joined>()) {
+    auto parts = set->parts;
+    for (auto& part : parts) {
+      if (part && part->frame) part->frame = FrameAccess::loan(part->frame, holder);
+    }
+    sample.value = ValueRef::make<Joined>(Joined{std::move(parts)});
+  }
+  return sample;
+}
+
+}  // namespace freshframe::core

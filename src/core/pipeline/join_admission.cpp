@@ -1,0 +1,127 @@
+// The checks of a join, and the choice of what its options leave open.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+
+#include "core/pipeline/graph.hpp"
+
+namespace freshframe::core {
+namespace {
+
+std::string quoted(const std::string& name) {
+  return "'" + name + "'";
+}
+
+void check_join_queue(const std::string& name, const std::optional<Queue>& queue) {
+  if (!queue) return;
+  if (!queue->blocks() && queue->depth < 2) {
+    throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
+                     ": its samples wait there for each other. Leave queue out, or use Queue(8) or more");
+  }
+  if (queue->max_seconds || queue->max_bytes) {
+    throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
+                     ": the join's wait bounds its queues in time. Leave max_seconds and max_bytes out");
+  }
+}
+
+}  // namespace
+
+bool Graph::comes_from_live(int node) const {
+  if (const auto* source = runner(node).source(); source != nullptr) return source->live();
+  return std::ranges::any_of(wires_of(node), [&](const Wire& wire) { return comes_from_live(wire.parent); });
+}
+
+void Graph::check_set_node(const NodeBase& node, const std::string& name, std::span<const AnyPort> parents,
+                           const AddOptions& options) const {
+  const auto inputs = node.set_types();
+  if (!options.join) {
+    if (inputs.empty()) return;
+    throw GraphError(quoted(name) + " takes the sets of a join: add it with one");
+  }
+  if (node.is_source()) throw GraphError(quoted(name) + " is a source and takes no join");
+  if (options.batch) {
+    throw GraphError(quoted(name) + " has a batch and a join: it gets either several samples or sets");
+  }
+  if (!node.takes_sets()) {
+    throw GraphError(
+        quoted(name) +
+        " takes one sample at a time, and a join gives it one of each parent. Join in a function "
+        "of several arguments or a JoinNode, and add it below that");
+  }
+  if (inputs.empty()) return;
+  if (inputs.size() != parents.size()) {
+    throw GraphError(quoted(name) + " joins " + std::to_string(inputs.size()) + " parents, got " +
+                     std::to_string(parents.size()));
+  }
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const auto& parent = runner(parents[i].node);
+    const auto* output = parent.node().output_type();
+    if (inputs[i].type != nullptr && output != nullptr && inputs[i].type != output) {
+      throw GraphError(quoted(name) + " takes " + std::string(inputs[i].type->name) + " as number " +
+                       std::to_string(i + 1) + ", but its parent " + quoted(parent.name()) + " gives " +
+                       std::string(output->name));
+    }
+    if (options.join->partial && i > 0 && !inputs[i].may_miss) {
+      throw GraphError(quoted(name) + " has a join with partial, in whose sets the sample of " +
+                       quoted(parent.name()) + " may be missing: its input must be a std::optional");
+    }
+  }
+}
+
+JoinRules Graph::resolve_join(const std::string& name, std::span<const AnyPort> parents, const Join& join,
+                              const std::optional<Queue>& queue) const {
+  validate(join);
+  check_join_queue(name, queue);
+  if (parents.size() < 2 || parents.size() > kMostJoined) {
+    throw GraphError(quoted(name) + " has a join, which takes 2 to " + std::to_string(kMostJoined) +
+                     " parents, got " + std::to_string(parents.size()));
+  }
+  bool live = false;
+  for (const auto& parent : parents) {
+    const auto& port = runner(parent.node).name();
+    if (const auto count = sources_of(parent).size(); count != 1) {
+      throw GraphError(quoted(name) + " has a join, whose parents have one source each, but samples of " +
+                       std::to_string(count) + " sources come out of " + quoted(port) +
+                       ": choose one with port.of(camera)");
+    }
+    live = live || comes_from_live(parent.node);
+  }
+  const bool one_source = sources_of(parents).size() == 1;
+  const auto by = join.by.value_or(one_source ? JoinBy::Seq : live ? JoinBy::Captured : JoinBy::Pts);
+  if (by == JoinBy::Seq && join.within) {
+    throw GraphError(quoted(name) +
+                     " joins results of one source, which it matches by their seq: leave "
+                     "within out, or choose another time with by=");
+  }
+  if (by != JoinBy::Seq && !join.within) {
+    throw GraphError(quoted(name) + " joins by " + std::string(to_string(by)) +
+                     " and needs within=, the seconds by which the times of a set may differ");
+  }
+  if (live && !join.wait) {
+    throw GraphError(quoted(name) +
+                     " joins samples of live sources and needs wait=, the seconds that a "
+                     "sample waits for the others of its set");
+  }
+  return {by, join.within.value_or(0), join.wait, join.partial};
+}
+
+std::optional<std::string> Graph::starved_join() const {
+  for (const auto& reader : readers_) {  // an unread one may be the reason
+    if (!reader->inbox().joins() && reader->inbox().full_blocking_parent()) return std::nullopt;
+  }
+  for (const auto* inbox : inboxes()) {
+    const auto starved = inbox->starved_join();
+    if (!starved) continue;
+    return "join " + quoted(inbox->consumer()) + " waits for a sample of " + quoted(starved->empty) +
+           ", while its queue of " + quoted(starved->full) +
+           " is full. Below files it waits without limit: if " + quoted(starved->empty) +
+           " leaves samples out, give Join(wait=...) or a longer queue, or let it give a value for each "
+           "sample";
+  }
+  return std::nullopt;
+}
+
+}  // namespace freshframe::core

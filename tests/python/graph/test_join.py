@@ -1,0 +1,318 @@
+"""Joins: functions, nodes and readers of sets, what is missing, what is refused, what is counted."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import weakref
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Count, Push, edge, until
+
+import freshframe as ff
+
+
+class Paced(ff.Source[int]):
+    """A file of ``count`` numbers whose times are those of ``rate`` per second."""
+
+    live = False
+
+    def __init__(self, count: int, rate: float, offset: float = 0.0) -> None:
+        self.count, self.rate, self.offset = count, rate, offset
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        for number in range(self.count):
+            yield number, self.offset + number / self.rate
+
+
+def double(value: int) -> int:
+    return 2 * value
+
+
+def add(left: int, right: int) -> int:
+    return left + right
+
+
+def test_a_function_gets_the_values_of_each_set() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(30), name="source")
+    total = pipeline.add(add, [source, pipeline.add(double, source)], join=ff.Join())
+    reader = pipeline.reader(total)
+    with pipeline:
+        samples = list(reader)
+    assert [(s.seq, s.value, s.source) for s in samples] == [(n, 3 * n, "source") for n in range(30)]
+    stats = pipeline.stats().nodes["add"].join
+    assert stats is not None
+    assert (stats.by, stats.sets, stats.partial) == ("seq", 30, 0)
+    assert stats.unmatched == {"source": 0, "double": 0}
+
+
+def test_a_node_gets_a_sample_with_all_parts() -> None:
+    seen: list[Any] = []
+
+    class Keep(ff.Node[tuple[int, int], None]):
+        def process(self, sample: ff.Sample[tuple[int, int]], /) -> None:
+            parts = [part and (part.source, part.value) for part in sample.parts]
+            seen.append((sample.seq, sample.pts, sample.value, parts))
+
+    pipeline = ff.Pipeline()
+    left = pipeline.add(Paced(3, 10), name="left")
+    right = pipeline.add(Paced(3, 10, 0.01), name="right")
+    pipeline.add(Keep(), (left, right), join=ff.Join(within=0.02))
+    assert pipeline.run().complete
+    assert seen == [(n, n / 10, (n, n), [("left", n), ("right", n)]) for n in range(3)]
+
+
+def test_a_reader_gives_tuples_and_frames_of_all_parts() -> None:
+    pipeline = ff.Pipeline()
+    cameras = [pipeline.add(ff.open(f"demo:circles?frames=5&seed={n}"), name=f"cam{n}") for n in range(3)]
+    reader = pipeline.reader(cameras, join=ff.Join(within=0.001, wait=20, by="pts"))
+    with pipeline:
+        samples = list(reader)
+    assert len(samples) == 5
+    last = samples[-1]
+    assert isinstance(last.value, tuple)
+    assert [part.source for part in last.parts if part is not None] == ["cam0", "cam1", "cam2"]
+    frames = [part.frame for part in last.parts if part is not None]
+    assert last.value == tuple(frames)
+    assert last.frame is not None
+    assert np.array_equal(last.frame.luma, last.value[0].luma)
+    assert not np.array_equal(last.value[0].luma, last.value[1].luma)
+
+
+def test_a_sample_that_is_no_set_has_no_parts() -> None:
+    for sample in ff.stream(Count(1)):
+        assert sample.parts == ()
+
+
+def test_sets_of_files_are_the_same_in_each_run() -> None:
+    def run() -> list[tuple[int, int]]:
+        pipeline = ff.Pipeline()
+        ports = pipeline.add(Paced(50, 25), name="slow"), pipeline.add(Paced(390, 200), name="fast")
+        reader = pipeline.reader(ports, join=ff.Join(within=0.02))
+        with pipeline:
+            return [sample.value for sample in reader]
+
+    first = run()
+    assert first[:3] == [(0, 0), (1, 8), (2, 16)]  # the nearest
+    assert all(run() == first for _ in range(9))
+
+
+def test_files_of_different_length_end_and_say_what_found_no_partner() -> None:
+    pipeline = ff.Pipeline()
+    ports = [pipeline.add(Paced(20, 10), name="long"), pipeline.add(Paced(5, 10), name="short")]
+    pipeline.add(add, ports, join=ff.Join(within=0.01))
+    report = pipeline.run()
+    assert not report.complete
+    assert report.nodes["add"].processed == 5
+    assert any("unmatched 15" in loss for loss in report.losses)
+
+
+def test_a_silent_camera_holds_up_no_other() -> None:
+    pipeline, left, right = ff.Pipeline(), Push(), Push()
+    ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
+    join = ff.Join(within=0.05, wait=0.1, by="pts", partial=True)
+    reader = pipeline.reader(ports, join=join)
+    with pipeline:
+        for number in range(3):
+            now = time.monotonic()
+            left.push_stamped(f"l{number}", number, now)
+            right.push_stamped(f"r{number}", number + 0.01, now)
+            assert reader.get(timeout=20).value == (f"l{number}", f"r{number}")
+        for number in range(3, 6):
+            left.push_stamped(f"l{number}", number, time.monotonic())
+            sample = reader.get(timeout=20)
+            assert sample.value == (f"l{number}", None)
+            assert sample.parts[1] is None
+        right.push_stamped("r6", 6, time.monotonic())
+        until(lambda: edge(pipeline, "reader", "right").waiting == 1, "the right camera to be back")
+        left.push_stamped("l6", 6, time.monotonic())
+        assert reader.get(timeout=20).value == ("l6", "r6")
+
+
+def test_without_partial_a_silent_camera_means_no_sets_and_counted_drops() -> None:
+    pipeline, left, right = ff.Pipeline(), Push(), Push()
+    ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
+    pipeline.add(lambda a, b: (a, b), ports, name="pair", join=ff.Join(within=0.05, wait=0.01, by="pts"))
+    with pipeline:
+        for number in range(5):
+            left.push_stamped(number, number, time.monotonic())
+        until(lambda: edge(pipeline, "pair", "left").drops.get("unmatched") == 5, "all to be given up")
+        stats = pipeline.stats().nodes["pair"].join
+        assert stats is not None
+        assert stats.unmatched == {"left": 5, "right": 0}
+        assert stats.nearest == {"right": None}
+
+
+def test_an_event_loop_is_woken_for_a_partial_set() -> None:
+    async def first(reader: ff.Reader[Any]) -> Any:
+        async for sample in reader:
+            return sample.value
+        return None
+
+    pipeline, left, right = ff.Pipeline(), Push(), Push()
+    ports = [pipeline.add(left), pipeline.add(right)]
+    reader = pipeline.reader(ports, join=ff.Join(within=0.05, wait=0.05, by="pts", partial=True))
+    with pipeline:
+        left.push("alone")
+        assert asyncio.run(asyncio.wait_for(first(reader), 20)) == ("alone", None)
+
+
+def test_latest_gives_the_newest_set() -> None:
+    pipeline, left, right = ff.Pipeline(), Push(), Push()
+    ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
+    reader = pipeline.reader(ports, join=ff.Join(within=0.01, wait=10, by="pts"))
+    with pipeline:
+        for number in range(4):
+            left.push_stamped(number, number, time.monotonic())
+            right.push_stamped(number, number, time.monotonic())
+        until(lambda: edge(pipeline, "reader", "right").waiting == 4, "all to arrive")
+        until(lambda: edge(pipeline, "reader", "left").waiting == 4, "all to arrive")
+        newest = reader.latest()
+        assert newest is not None
+        assert newest.value == (3, 3)
+        assert reader.latest() is newest
+    assert edge(pipeline, "reader", "left").drops == {"skipped": 3}
+
+
+def test_an_exception_names_the_reference_and_skip_goes_on() -> None:
+    def fails(left: int, right: int) -> int:
+        if left == 3:
+            raise ValueError("three")
+        return left
+
+    for on_error in ("stop", "skip"):
+        pipeline = ff.Pipeline()
+        source = pipeline.add(Count(6), name="source")
+        ports = [source, pipeline.add(double, source)]
+        reader = pipeline.reader(pipeline.add(fails, ports, join=ff.Join(), on_error=on_error))
+        with pipeline:
+            if on_error == "skip":
+                assert [sample.value for sample in reader] == [0, 1, 2, 4, 5]
+            else:
+                with pytest.raises(ff.NodeError, match=r"'fails' failed on sample 3 of 'source'.*three"):
+                    list(reader)
+
+
+def test_parts_are_collected_with_their_sample() -> None:
+    class Thing:
+        pass
+
+    def thing(value: int) -> Thing:
+        return Thing()
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(1))
+    reader = pipeline.reader([source, pipeline.add(thing, source)], join=ff.Join())
+    with pipeline:
+        sample = reader.get(timeout=20)
+        gone = weakref.ref(sample.value[1])
+        part = sample.parts[1]
+        assert part is not None
+        assert part.value is sample.value[1]
+    del sample, part, reader, pipeline, source
+    gc.collect()
+    assert gone() is None
+
+
+def test_frames_of_parts_are_counted_as_held() -> None:
+    pipeline = ff.Pipeline(max_held_bytes=1)
+    ports = [pipeline.add(ff.open(f"demo:circles?frames=50&seed={n}")) for n in range(2)]
+    reader = pipeline.reader(ports, join=ff.Join(within=0.001, wait=20, by="pts"))
+    with pipeline:
+        kept = reader.get(timeout=20).value[1]
+        with pytest.raises(ff.FramesHeld):
+            list(reader)
+    assert kept.width
+
+
+def wrong(left: int) -> int:
+    return left
+
+
+@pytest.mark.parametrize(
+    ("node", "options", "said"),
+    [
+        (add, {"join": ff.Join()}, "joins by pts and needs within="),
+        (add, {"join": 0.1}, "join must be a Join"),
+        (wrong, {"join": ff.Join(within=1)}, "'wrong' cannot be called with 2 values"),
+        (add, {"join": ff.Join(within=1), "batch": ff.Batch(2)}, "has join= and batch="),
+        (add, {"join": ff.Join(within=1), "process": True}, "a worker process takes no sets yet"),
+        (add, {"join": ff.Join(within=1), "queue": ff.LATEST}, "Leave queue out"),
+        (add, {"join": ff.Join(within=1), "queue": ff.NEXT}, "Leave queue out"),
+        (add, {"join": ff.Join(within=1), "queue": ff.Queue(8, max_seconds=1)}, "Leave max_seconds"),
+        (ff.CircleTracker(), {"join": ff.Join(within=1)}, "takes one sample at a time"),
+    ],
+)
+def test_what_cannot_be_joined_is_refused(node: Any, options: dict[str, Any], said: str) -> None:
+    pipeline = ff.Pipeline()
+    kind = ff.CircleTracker if isinstance(node, ff.Node) else Count
+    sources: list[ff.Port[Any]] = [
+        pipeline.add(ff.open("demo:circles") if kind is ff.CircleTracker else Count(1)) for _ in range(2)
+    ]
+    with pytest.raises(ff.FreshframeError, match=said.replace("(", r"\(").replace(")", r"\)")):
+        pipeline.add(node, sources, **options)
+
+
+def test_a_live_source_needs_a_wait_and_one_camera_for_each_parent() -> None:
+    pipeline = ff.Pipeline()
+    cameras = [pipeline.add(ff.MockCamera(), name=f"cam{n}") for n in range(2)]
+    with pytest.raises(ff.GraphError, match="needs wait="):
+        pipeline.reader(cameras, join=ff.Join(within=0.1))
+    both = pipeline.add(lambda frame: 1, cameras, name="both")
+    with pytest.raises(ff.GraphError, match=r"port\.of\(camera\)"):
+        pipeline.reader([cameras[0], both], join=ff.Join(within=0.1, wait=1))
+    pipeline.reader([cameras[0], both.of(cameras[1])], join=ff.Join(within=0.1, wait=1))
+    with pytest.raises(ff.OptionTypeError, match="as one list"):
+        pipeline.reader(*cameras, join=ff.Join(within=0.1, wait=1))  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"within": -1}, "within of a join must be at least 0"),
+        ({"wait": 0}, "wait of a join must be more than 0"),
+        ({"by": "time"}, "by of a join must be one of captured, pts, seq, utc"),
+        ({"by": "seq", "within": 0.1}, "leave within out"),
+        ({"partial": 1}, "partial of a join must be True or False"),
+        ({"within": "1"}, "within of a join must be a number"),
+    ],
+)
+def test_wrong_options_of_a_join_are_said(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ff.FreshframeError, match=said):
+        ff.Join(**options)
+
+
+def test_types_are_checked_by_position() -> None:
+    def pictures(left: ff.Frame, right: ff.Circles) -> int:
+        return 0
+
+    pipeline = ff.Pipeline()
+    left = pipeline.add(ff.open("demo:circles"))
+    circles = pipeline.add(ff.CircleTracker(), left)
+    pipeline.add(pictures, (left, circles), join=ff.Join(wait=1))
+    with pytest.raises(ff.GraphError, match="takes Frame, but its parent 'CircleTracker' gives Circles"):
+        pipeline.add(pictures, [circles, left], join=ff.Join())
+
+
+def test_a_branch_that_filters_stalls_and_the_message_says_what_to_do() -> None:
+    def rare(value: int) -> int | None:
+        return value if value == 40 else None
+
+    pipeline = ff.Pipeline(stall_timeout=0.3)
+    source = pipeline.add(Count(100), name="source")
+    pipeline.add(add, [source, pipeline.add(rare, source)], join=ff.Join())
+    with pytest.raises(ff.Stalled, match=r"waits for a sample of 'rare'.*Join\(wait="):
+        pipeline.run()
+
+
+def test_print_of_the_statistics_has_a_line_for_the_join() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(4))
+    pipeline.add(add, [source, pipeline.add(double, source)], join=ff.Join())
+    assert "join 'add' by seq: 4 sets" in str(pipeline.run())
