@@ -175,13 +175,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         word, style = _state(node)
         cells: dict[str, str | Text] = {
             "node": Text(
-                node["name"]
-                + _workers(node)
-                + _provider(node)
-                + _batches(node)
-                + _spool(node)
-                + _ticks(node)
-                + _sets(node)
+                node["name"] + "".join(about(node) for about in _ABOUT)
             ),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
