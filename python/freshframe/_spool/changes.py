@@ -54,7 +54,7 @@ class _Stream:
     """The samples of one source."""
 
     stamp: Stamp
-    offset: float  # Unix time at pts 0, where samples have no Unix time of their own
+    offset: float  # Unix time at pts 0
     arrived: float = 0.0  # time.monotonic() of the last sample
     now: float = 0.0  # Unix time of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
@@ -136,7 +136,7 @@ class Changes(Node[T, Change]):
             stream = self._streams[sample.source] = _Stream(sample.stamp, captured - sample.pts)
         stream.stamp = sample.stamp
         stream.arrived = time.monotonic()
-        stream.now = round(stream.offset + sample.pts if sample.utc is None else sample.utc, 3)
+        stream.now = round(stream.offset + sample.pts, 3)
         return stream
 
     def _keys(self, value: T) -> list[Hashable]:

@@ -12,11 +12,11 @@
 
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/live/packet_interval.hpp"
+#include "media/network/address/url.hpp"
 #include "media/network/detached_call.hpp"
 #include "media/network/input/input.hpp"
 #include "media/network/packets/packet_connection.hpp"
 #include "media/network/packets/packet_reader.hpp"
-#include "media/network/address/url.hpp"
 
 namespace freshframe::media {
 

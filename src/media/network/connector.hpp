@@ -10,9 +10,9 @@
 #include <string>
 
 #include "core/session_gate.hpp"
+#include "media/network/address/url.hpp"
 #include "media/network/detached_call.hpp"
 #include "media/network/packets/packet_connection.hpp"
-#include "media/network/address/url.hpp"
 #include "media/rtsp/client_choice.hpp"
 #include "media/rtsp/connection.hpp"
 

@@ -14,6 +14,7 @@
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/arrival_line.hpp"
 #include "media/live/reconnecting_source.hpp"
+#include "media/network/address/url.hpp"
 #include "media/network/connector.hpp"
 #include "media/network/packets/packet_connection.hpp"
 #include "media/network/stream/fruitless.hpp"
@@ -21,7 +22,6 @@
 #include "media/network/stream/key_gate.hpp"
 #include "media/network/stream/live_timeline.hpp"
 #include "media/network/stream/repeated_packets.hpp"
-#include "media/network/address/url.hpp"
 
 namespace freshframe::media {
 

@@ -136,7 +136,8 @@ void HttpConnection::become_viewer() {
 
 void HttpConnection::become_stream(const Routed& routed) {
   if (service_.streams() >= PictureStream::kMost) {
-    return send(plain(503, "too many streams of pictures; close some, or ask for single pictures (.jpg)"), false);
+    return send(plain(503, "too many streams of pictures; close some, or ask for single pictures (.jpg)"),
+                false);
   }
   const auto port = service_.hub().find(routed.port).value_or(0);  // the route has found it
   std::make_shared<PictureStream>(service_, std::move(socket_), port, routed.wishes)
@@ -163,8 +164,7 @@ void HttpConnection::end_wait() {
 
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
   end_wait();
-  Reply reply{
-      .type = "image/jpeg", .fixed = picture->jpeg, .headers = picture_headers_, .keep = picture};
+  Reply reply{.type = "image/jpeg", .fixed = picture->jpeg, .headers = picture_headers_, .keep = picture};
   send(std::move(reply), parser_->get().keep_alive());
 }
 

@@ -59,7 +59,7 @@ struct Routed {
   Reply reply = {};          // of To::Reply; of To::Picture and To::Stream only the headers
   std::string port = {};     // of To::Picture and To::Stream
   StreamWishes wishes = {};  // of To::Stream
-  bool permitted = false;  // the Host and Origin are accepted, and the token, if needed, is right
+  bool permitted = false;    // the Host and Origin are accepted, and the token, if needed, is right
 };
 
 [[nodiscard]] Routed route(const RequestHead& head, const Gate& gate, StateSource& source);

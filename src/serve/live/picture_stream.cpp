@@ -106,13 +106,12 @@ void PictureStream::write_some() {
     buffers[i] = net::buffer(part.data(), part.size());
   }
   if (net::buffer_size(buffers) == 0) return on_written();
-  socket_.async_write_some(buffers,
-                           [self = shared_from_this()](const ErrorCode& error, std::size_t bytes) {
-                             if (error) return self->cut();
-                             self->written_ += bytes;
-                             self->progress_ = Clock::now();
-                             self->write_some();
-                           });
+  socket_.async_write_some(buffers, [self = shared_from_this()](const ErrorCode& error, std::size_t bytes) {
+    if (error) return self->cut();
+    self->written_ += bytes;
+    self->progress_ = Clock::now();
+    self->write_some();
+  });
 }
 
 void PictureStream::on_written() {

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from rigs.written import lines
-from support import Push
+from support import Push, until
 
 import freshframe as ff
 
@@ -98,21 +98,27 @@ def test_a_failed_parent_leaves_the_end_to_the_next_start_of_the_spool(tmp_path:
             raise ZeroDivisionError
         return names
 
-    for values in (({"yard"}, {"fire"}), (set(),)):
-        source = Push(live=False)
-        source.push(*values)
-        source.end()
-        events: list[dict[str, Any]] = []
-        pipeline = ff.Pipeline()
-        changes = pipeline.add(
-            ff.Changes(lambda names: names, hold=60), pipeline.add(fail, pipeline.add(source, name="cam"))
-        )
+    def add_to(pipeline: ff.Pipeline, source: Push) -> None:
+        failing = pipeline.add(fail, pipeline.add(source, name="cam"))
+        changes = pipeline.add(ff.Changes(lambda names: names, hold=60), failing)
         pipeline.add(ff.Spool(tmp_path / "yard", events.extend, max_wait=0), changes)
-        if "fire" in values[-1]:
-            with pytest.raises(ff.NodeError):
-                pipeline.run()
-        else:
-            pipeline.run()
+
+    events: list[dict[str, Any]] = []
+    first, second = ff.Pipeline(), ff.Pipeline()
+    source = Push(live=False)
+    add_to(first, source)
+    first.start()
+    source.push({"yard"})
+    until(lambda: events, "it has begun")
+    source.push({"fire"})
+    with pytest.raises(ff.NodeError):
+        first.wait()
+    first.stop()
+    assert [event["value"]["ended"] for event in events] == [None]
+    source = Push(live=False)
+    source.end()
+    add_to(second, source)
+    second.run()
     (end,) = [event for event in events if event["value"]["ended"] is not None]
     assert (end["source"], end["value"]["key"], end["value"]["by"]) == ("cam", "yard", "restart")
     assert end["value"]["ended"] <= end["value"]["told"]

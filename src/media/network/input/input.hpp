@@ -18,10 +18,10 @@
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
+#include "media/network/address/url.hpp"
 #include "media/network/filter/early_ends.hpp"
 #include "media/network/input/opened_inputs.hpp"
 #include "media/network/playlist/program_time.hpp"
-#include "media/network/address/url.hpp"
 
 namespace freshframe::media {
 
