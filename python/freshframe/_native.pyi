@@ -14,6 +14,7 @@ import numpy.typing
 from numpy.typing import NDArray
 from typing_extensions import CapsuleType
 
+from freshframe._graph.join import JoinBy
 from freshframe._graph.queue import WhenFull
 from freshframe._look.stats import (
     DropCause,
@@ -330,7 +331,7 @@ class JoinPolicy:
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '') -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '', join: JoinPolicy | None = None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -537,7 +538,7 @@ class JoinParentStats:
 
 class JoinStats:
     @property
-    def by(self) -> str: ...
+    def by(self) -> JoinBy: ...
 
     @property
     def sets(self) -> int: ...

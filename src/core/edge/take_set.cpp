@@ -40,7 +40,7 @@ void Inbox::join(const JoinRules& rules) {
 bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
                               std::atomic<bool>& blocked) {
   if (lane.queue.blocks()) {
-    wait_for_room_locked(lane, blocked);
+    wait_for_room_locked(lane, blocked, false);
     if (lane.edge->gone) return false;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;
