@@ -174,9 +174,7 @@ def _nodes(state: dict[str, Any], narrow: bool) -> Table:
         source = node["kind"] == "source"  # whose time would be the camera's interval
         word, style = _state(node)
         cells: dict[str, str | Text] = {
-            "node": Text(
-                node["name"] + "".join(about(node) for about in _ABOUT)
-            ),
+            "node": Text(node["name"] + "".join(about(node) for about in _ABOUT)),
             "state": Text(word, style=style),
             "fps": f"{node['fps']:.1f}",
             "busy": f"{node['busy'] or 0:.0%}",
