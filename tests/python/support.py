@@ -231,8 +231,9 @@ def kill_group(process: subprocess.Popen[str]) -> None:
 
 
 def program_environment() -> dict[str, str]:
-    """For programs that import the package and the tests' modules."""
-    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(Path(ff.__file__).parents[1]), str(TESTS)])}
+    """For programs that import the package, the tests' modules and what this program was given."""
+    paths = [str(Path(ff.__file__).parents[1]), str(TESTS), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, paths))}
 
 
 def run_program(code: str, *, signals: Sequence[signal.Signals] = (), arguments: Sequence[str] = ()) -> Ended:

@@ -45,13 +45,16 @@ class Books:
     # Note [Earlier controllers]
     # A run that began under an earlier controller (its epoch has an older term) may have handed results over
     # before. The program has acknowledged these, but for those of the latest batch, which comes again. So
-    # what its first record calls handed counts as delivered, less the results that come again.
+    # what its first record calls handed counts as delivered, less the results that come again. A run that has
+    # ended together with its controller has no record any more. The program tells how many results it was
+    # given in all, and the difference counts as reported and delivered.
 
     def __init__(self, term: int = 0) -> None:
         """Nothing yet. `term`: of the controller, if there were others before it."""
         self._term = term
         self._before: dict[Run, int] = {}  # handed to an earlier controller
         self._given_before = 0
+        self._told = 0  # results that the program was given, as it has told
         self._pages: dict[Run, _Page] = {}
         self._closed = Totals()  # of runs that are over
         self._accepted = 0
@@ -74,6 +77,10 @@ class Books:
             page.progress = progress
             page.reported, page.full, page.expired = reported, full, expired
             page.fenced, page.handed, page.waiting = fenced, handed, waiting
+
+    def note_delivered(self, count: int) -> None:
+        """The program was given so many results in all."""
+        self._told = max(self._told, count)
 
     def end(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """There are no more records of this run. The results that wait there are lost with its agent.
@@ -169,6 +176,9 @@ class Books:
             unreported_possible=closed.unreported_possible,
             repeated=self._repeated,
         )
+        without_record = max(0, self._told - totals.delivered)
+        totals.delivered += without_record
+        totals.reported += without_record
         for page in self._pages.values():
             totals.reported += page.reported
             totals.outbox_full += page.full

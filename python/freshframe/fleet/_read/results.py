@@ -101,6 +101,11 @@ class Results:
         with self.changed:
             self.books.note_all(records)
 
+    def note_delivered(self, count: int) -> None:
+        """As Books.note_delivered()."""
+        with self.changed:
+            self.books.note_delivered(count)
+
     def end_run(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """As Books.end()."""
         with self.changed:

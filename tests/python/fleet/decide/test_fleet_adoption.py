@@ -285,6 +285,17 @@ def test_results_that_come_again_to_a_new_controller_are_counted_once(renewal_fi
     assert totals.repeated == 0
 
 
+def test_what_the_program_was_given_counts_when_its_run_has_ended_together_with_the_controller() -> None:
+    books = Books(TERM)
+    books.note_delivered(20)  # 8 of them of a run that has a record
+    take(books, outbox(9, 8, 1), results(5, 6, 7))
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.waiting) == (21, 20, 1)
+    take(books, outbox(24, 24, 0), results(*range(8, 24)))
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.waiting) == (24, 24, 0)
+
+
 def batch(number: int) -> bytes:
     return framed(struct.pack("<BIQ", BATCH, 1, number) + b"results")
 

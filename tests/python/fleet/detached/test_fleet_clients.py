@@ -52,11 +52,11 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
     second: Any = SimpleNamespace()
     clients, controller = yard.clients, yard.parts
     controller.cameras.add("cam", "x", 0)
-    incarnation, _ = clients._do_open(first, "key", "ticks", None, False)
+    incarnation, _, _ = clients._do_open(first, "key", "ticks", None, False)
     results = yard.served().results
     lost: list[Any] = []
     pull = threading.Thread(
-        target=lambda: lost.extend(clients._do_pull(first, "key", incarnation, 0, 500, 1.0).result[3])
+        target=lambda: lost.extend(clients._do_pull(first, "key", incarnation, 0, 0, 500, 1.0).result[3])
     )
     pull.start()
     waiters: Any = results.changed
@@ -64,7 +64,7 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
     clients._do_open(second, "key", "ticks", None, True)
     give(results, 0, 1, 2)
     pull.join()
-    _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 500, 1.0).result
+    _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 0, 500, 1.0).result
     assert lost == []
     assert (serial, [item[6] for item in items]) == (1, [0, 1, 2])
 
@@ -136,7 +136,7 @@ def test_other_readers_go_on_while_one_waits_for_the_store(
     yard: Yard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     other: Any = SimpleNamespace()
-    incarnation, _ = yard.clients._do_open(other, "other", "ticks", None, False)
+    incarnation, _, _ = yard.clients._do_open(other, "other", "ticks", None, False)
     goes_on, waits = threading.Event(), threading.Event()
 
     def write_through() -> None:
@@ -151,7 +151,7 @@ def test_other_readers_go_on_while_one_waits_for_the_store(
     try:
         assert yard.clients._lock.acquire(timeout=1)
         yard.clients._lock.release()
-        assert yard.clients._acknowledge("other", incarnation, 0) is not None
+        assert yard.clients._acknowledge("other", incarnation, 0, 0) is not None
     finally:
         goes_on.set()
         opening.join()

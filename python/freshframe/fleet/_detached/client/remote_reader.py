@@ -48,6 +48,7 @@ class RemoteReader(FleetReader):
         self._serial = 0  # of the latest that has come
         self._acknowledged = 0
         self._accepted = 0
+        self._delivered_before = 0  # to earlier programs that had a reader of this name
         self._marks: deque[tuple[int, int]] = deque()
         self._mark_lock = threading.Lock()
         self._opened = threading.Event()
@@ -84,7 +85,7 @@ class RemoteReader(FleetReader):
             self._channel.close()
 
     def _open(self, patience: float = _FOREVER) -> None:
-        incarnation, serial = self._channel.ask(
+        incarnation, serial, delivered = self._channel.ask(
             "open",
             self.key,
             self.output,
@@ -93,6 +94,8 @@ class RemoteReader(FleetReader):
             timeout=_TIMEOUT,
             patience=patience,
         )
+        if self._incarnation == "":
+            self._delivered_before = delivered
         if incarnation != self._incarnation:
             with self._mark_lock:
                 self._incarnation = incarnation
@@ -103,12 +106,21 @@ class RemoteReader(FleetReader):
         """Acknowledges and fetches; false: there will be no more."""
         if not self._channel.is_open:
             self._open()
-        incarnation, serial = self._wait_until_given()
+        incarnation, serial, delivered = self._wait_until_given()
         most = MOST_RESULTS if self.results.has_room else 0
         wait = LONGEST_PULL if serial == self._serial else 0.0
         try:
             (end, names, first, heads), data = self._channel.ask(
-                "pull", self.key, incarnation, serial, most, wait, timeout=_TIMEOUT, patience=0, again=False
+                "pull",
+                self.key,
+                incarnation,
+                serial,
+                delivered,
+                most,
+                wait,
+                timeout=_TIMEOUT,
+                patience=0,
+                again=False,
             )
         except FreshframeError:
             if self._channel.is_open:
@@ -135,13 +147,13 @@ class RemoteReader(FleetReader):
             del self._camera_names[camera]
         self.results.forget(old)
 
-    def _wait_until_given(self) -> tuple[str, int]:
+    def _wait_until_given(self) -> tuple[str, int, int]:
         """The acknowledgement: of everything, if the program takes it at once."""
         look = _SHORTEST_LOOK
         while True:
-            incarnation, serial = self.acknowledgement()
-            if serial == self._serial or look > _LONGEST_LOOK or self.results.closed:
-                return incarnation, serial
+            acknowledgement = self.acknowledgement()
+            if acknowledgement[1] == self._serial or look > _LONGEST_LOOK or self.results.closed:
+                return acknowledgement
             time.sleep(look)
             look *= 2
 
@@ -192,8 +204,11 @@ class RemoteReader(FleetReader):
         """In a forked child: its copy would keep the connection open."""
         self._channel.forget_in_child()
 
-    def acknowledgement(self) -> tuple[str, int]:
-        """The incarnation, and the serial up to which the program has been given everything."""
+    def acknowledgement(self) -> tuple[str, int, int]:
+        """The incarnation, and the serial up to which the program has been given everything.
+
+        Last, how many results programs have been given by this reader, under all controllers.
+        """
         with self._mark_lock:
             # The order matters: results only leave meanwhile, so this may count one too many as not given.
             left = len(self.results.items) + len(self._back)
@@ -205,4 +220,4 @@ class RemoteReader(FleetReader):
             given = self._accepted - left
             while self._marks and self._marks[0][0] <= given:
                 self._acknowledged = self._marks.popleft()[1]
-            return self._incarnation, self._acknowledged
+            return self._incarnation, self._acknowledged, self._delivered_before + max(0, given)

@@ -127,9 +127,9 @@ class Clients:
         except (FreshframeError, KeyError) as error:
             return type(error).__name__, str(error)
 
-    def _do_stats(self, _: socket.socket, acknowledged: dict[str, tuple[str, int]]) -> Any:
-        for key, (incarnation, serial) in acknowledged.items():
-            self._acknowledge(key, incarnation, serial)
+    def _do_stats(self, _: socket.socket, acknowledged: dict[str, tuple[str, int, int]]) -> Any:
+        for key, acknowledgement in acknowledged.items():
+            self._acknowledge(key, *acknowledgement)
         return self._fleet.controller.stats(_STATS_TIMEOUT)
 
     def _do_look(self, _: socket.socket) -> dict[str, Any]:
@@ -143,8 +143,11 @@ class Clients:
 
     def _do_open(
         self, connection: socket.socket, key: str, output: str, name: str | None, again: bool
-    ) -> tuple[str, int]:
-        """The incarnation of the reader and the serial that was acknowledged; ``again``: it was open."""
+    ) -> tuple[str, int, int]:
+        """The incarnation of the reader, the serial that was acknowledged, how many results were delivered.
+
+        ``again``: it was open.
+        """
         with self._lock:
             seat = self._seats.get(key)
             is_new = seat is None
@@ -158,7 +161,8 @@ class Clients:
                 seat = self._seats[key] = _Seat(self._fleet.open_for(key, output, name), connection)
             seat.connection = connection
             seat.turn = seat.reader.rewind()
-            opened = seat.reader.incarnation, seat.reader.acknowledged
+            delivered = seat.reader.results.totals().delivered
+            opened = seat.reader.incarnation, seat.reader.acknowledged, delivered
         if is_new:
             self._fleet.write_through()
         return opened
@@ -171,10 +175,17 @@ class Clients:
                 self._fleet.leave(key, seat.reader)
 
     def _do_pull(
-        self, connection: socket.socket, key: str, incarnation: str, serial: int, most: int, wait: float
+        self,
+        connection: socket.socket,
+        key: str,
+        incarnation: str,
+        serial: int,
+        delivered: int,
+        most: int,
+        wait: float,
     ) -> Any:
         """Acknowledges, then waits for results: the end, names of cameras, the first's serial, results."""
-        reader = self._acknowledge(key, incarnation, serial)
+        reader = self._acknowledge(key, incarnation, serial, delivered)
         turn = self._turn_of(connection, key)
         if reader is None:
             raise StateError("the reader was closed")
@@ -194,20 +205,21 @@ class Clients:
             seat = self._seats.get(key)
             return seat.turn if seat is not None and seat.connection is connection else 0
 
-    def _do_close(self, _: socket.socket, key: str, incarnation: str, serial: int) -> None:
-        reader = self._acknowledge(key, incarnation, serial)
+    def _do_close(self, _: socket.socket, key: str, incarnation: str, serial: int, delivered: int) -> None:
+        reader = self._acknowledge(key, incarnation, serial, delivered)
         with self._lock:
             self._seats.pop(key, None)
         if reader is not None:
             self._fleet.leave(key, reader)
 
-    def _acknowledge(self, key: str, incarnation: str, serial: int) -> ServedReader | None:
+    def _acknowledge(self, key: str, incarnation: str, serial: int, delivered: int) -> ServedReader | None:
         with self._lock:
             seat = self._seats.get(key)
             if seat is None:
                 return None
             if seat.reader.incarnation == incarnation:
                 seat.reader.acknowledge(serial)
+            seat.reader.results.note_delivered(delivered)
             return seat.reader
 
     def _leave(self, connection: socket.socket) -> None:
