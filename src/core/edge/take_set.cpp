@@ -118,9 +118,9 @@ void Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
       continue;
     }
     sets_->count(decision);
-    JoinSets::Set set{.parts = {}, .arrivals = {}, .decided = decision.at};
+    JoinSets::Set set;
+    set.decided = decision.at;
     set.parts.resize(sets_->edges.size());
-    set.arrivals.resize(sets_->edges.size());
     for (std::size_t i = 0; i < sets_->edges.size(); ++i) {
       if ((decision.members >> i & 1U) == 0) continue;
       Lane& lane = part_lane_locked(i);
@@ -142,7 +142,9 @@ void Inbox::made_room_locked(Lane& lane) {
 
 void Inbox::drop_old_sets_locked(std::vector<AnySample>& dropped) {
   const auto& wait = sets_->rules.wait;
-  if (!wait || sets_->edges.front()->options.queue.when_full != WhenFull::DropOldest) return;
+  if (sets_->ready.size() < 2 || !wait ||
+      sets_->edges.front()->options.queue.when_full != WhenFull::DropOldest)
+    return;
   const auto oldest = clock_->now() - to_duration(Seconds(*wait));
   while (sets_->ready.size() > 1 && sets_->ready.front().decided < oldest) {
     drop_set_locked(DropCause::QueueFull, dropped);
@@ -184,10 +186,11 @@ void Inbox::forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped
 
 Taken Inbox::take_set_locked(bool newest, Aftermath& after) {
   if (is_over_locked()) return Taken::Ended;
-  if (!closed_) {
+  if (!closed_ && sets_->ready.empty()) {
     sets_->joiner.advance(clock_->now());
     apply_decisions_locked(after.dropped);
   }
+  drop_old_sets_locked(after.dropped);
   while (!sets_->ready.empty()) {
     const auto& oldest = sets_->ready.front();
     if (newest && sets_->ready.size() > 1) {

@@ -8,6 +8,7 @@
 #include "freshframe/sample.hpp"
 #include "freshframe/stats.hpp"
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
@@ -40,7 +41,7 @@ struct JoinRules {
 struct JoinSets {
   struct Set {
     std::vector<std::optional<AnySample>> parts;
-    std::vector<std::uint64_t> arrivals;  // of each part, its number on its lane
+    std::array<std::uint64_t, kMostJoined> arrivals{};  // of each part, its number on its lane
     TimePoint decided{};
   };
 
