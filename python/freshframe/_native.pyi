@@ -418,7 +418,7 @@ class Engine:
     def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool, join: JoinPolicy | None) -> Reader:
         """Adds a reader."""
 
-    def add_python(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
+    def add_python(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, spool: SpoolCounters | None = None) -> int:
         """Adds a place for a Python node; returns its index."""
 
     def add_python_source(self, node: NodeDescription, live: bool, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
@@ -427,11 +427,14 @@ class Engine:
     def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
         """Adds a place for a node in worker processes; returns its index."""
 
-    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, source_timeout: float | None) -> list[str]:
+    def serve(self, host: str, port: int, view: Sequence[str] | None, token: str, picture_token: str, source_timeout: float | None) -> list[str]:
         """Starts the dashboard's server; returns its URLs."""
 
     def close_server(self) -> None:
         """Ends the dashboard's server. GIL: released while waiting"""
+
+    def picture_token(self) -> str:
+        """The token for pictures of the dashboard; empty: none is needed."""
 
     def metrics(self) -> str:
         """The text of /metrics for this pipeline. GIL: released"""
@@ -522,6 +525,37 @@ class InferenceStats:
 
     @property
     def p99(self) -> float: ...
+
+class SpoolStats:
+    @property
+    def waiting(self) -> int: ...
+
+    @property
+    def size_bytes(self) -> int: ...
+
+    @property
+    def age(self) -> float: ...
+
+    @property
+    def sending(self) -> float: ...
+
+    @property
+    def sent(self) -> int: ...
+
+    @property
+    def refused(self) -> int: ...
+
+    @property
+    def expired(self) -> int: ...
+
+    @property
+    def lost(self) -> int: ...
+
+    @property
+    def failures(self) -> int: ...
+
+    @property
+    def last_error(self) -> str: ...
 
 class JoinParentStats:
     @property
@@ -618,6 +652,9 @@ class NodeStats:
 
     @property
     def inference(self) -> InferenceStats | None: ...
+
+    @property
+    def spool(self) -> SpoolStats | None: ...
 
     @property
     def join(self) -> JoinStats | None: ...
@@ -837,6 +874,14 @@ class StopToken:
         """
         Sleeps for `seconds`, or until the pipeline stops; returns `stopped`. Use it instead of time.sleep(). GIL: released while waiting
         """
+
+class SpoolCounters:
+    """What a Spool brings to the statistics, the page and the metrics."""
+
+    def __init__(self) -> None: ...
+
+    def set(self, *, waiting: int, size_bytes: int, oldest: float | None, sent: int, refused: int, expired: int, lost: int, failures: int, called: float | None, last_error: str) -> None:
+        """Replaces all counters."""
 
 def run_node(engine: Engine, index: int, node: Any, takes_values: bool, /) -> None:
     """The body of a Python node's thread. GIL: released while waiting"""

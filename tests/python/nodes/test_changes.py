@@ -35,6 +35,7 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
     assert told(changes) == [("yard", None), ("yard", "gone")]
     began, ended = (sample.value for sample in changes)
     assert (began.ended, ended.began) == (None, began.began)
+    assert ended.ended is not None
     assert ended.ended - ended.began == pytest.approx(3 / 25, abs=2e-3)
     assert ended.told - ended.ended == pytest.approx(3 / 25, abs=2e-3)  # the first sample 0.1 s later
     assert [sample.seq for sample in changes] == [0, 6]
@@ -74,7 +75,7 @@ def test_a_source_that_falls_silent_has_nothing_on() -> None:
             ("yard", "gone"),
         ]
         assert all(s.source == "cam" for s in found)
-        assert all(s.value.told - s.value.ended >= 0.049 for s in found[2:])
+        assert all(s.value.ended is not None and s.value.told - s.value.ended >= 0.049 for s in found[2:])
         source.push({"yard"})
         again = reader.get()
         assert (again.value.key, again.value.by) == ("yard", None)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rigs import receivers
@@ -332,7 +333,7 @@ def test_home_assistant_finds_the_zones_and_knows_when_the_program_is_gone(tmp_p
     kept: dict[str, str] = {}
     states: list[str] = []
 
-    def note(_client: object, _data: object, message: mqtt.MQTTMessage) -> None:
+    def note(_client: object, _data: object, message: Any) -> None:
         kept[message.topic] = message.payload.decode()
         if message.topic.endswith("/state"):
             states.append(kept[message.topic])
