@@ -134,7 +134,8 @@ def costs(outcome: Result, folder: Path, rounds: int, seconds: float) -> None:
                 },
                 cost,
                 GOAL_US if name == "Spool, as_text" else None,
-                spread(us["nothing"], us["nothing again"]),
+                spread=spread(us["nothing"], us["nothing again"]),
+                scale=median(us["nothing"]),
             )
         )
 

@@ -110,12 +110,14 @@ class Way:
             ``LIB`` stands for the library's file name.
         function: The Python function that it should name.
         state: The state that it should say.
+        system_call: In which the thread waits, where it is blocked.
     """
 
     run: Callable[[], object]
     native: str | None
     function: str
     state: str
+    system_call: str = "clock_nanosleep"
 
     @property
     def expected(self) -> str | None:
@@ -192,8 +194,8 @@ WAYS = {
     "extension-block": Way(call_extension_block, "LIB:py_block", "call_extension_block", "blocked"),
     "extension-burn": Way(call_extension_burn, "LIB:py_burn", "call_extension_burn", "cpu"),
     "sorted": Way(call_sorted, "builtins:sorted", "call_sorted", "cpu"),
-    "import": Way(call_import, "_imp:create_dynamic", "create_module", "blocked"),
-    "dlopen": Way(call_load, "LIB:py_load", "call_load", "blocked"),
+    "import": Way(call_import, "_imp:create_dynamic", "create_module", "blocked", "openat"),
+    "dlopen": Way(call_load, "LIB:py_load", "call_load", "blocked", "openat"),
     "bytecode": Way(hog, None, "loop", "cpu"),
 }
 

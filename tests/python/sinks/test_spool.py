@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.web_client import request
 from rigs.written import boxes, write
 from support import WATCHDOG, Push, program_environment, run_program, until
 
@@ -175,6 +176,24 @@ def test_stop_does_not_wait_for_a_send_that_hangs(tmp_path: Path, caplog: pytest
     receiver = Receiver()
     write(ff.Spool(tmp_path / "yard", receiver), "c")
     assert receiver.numbers == [2, 3]
+
+
+def test_the_page_and_the_metrics_have_what_waits(tmp_path: Path) -> None:
+    receiver = Receiver(*(OSError("away") for _ in range(1000)))
+    running = Running(ff.Spool(tmp_path / "yard", receiver, batch=2, max_wait=0))
+    with running.pipeline, running.pipeline.serve() as dashboard:
+        running.source.push(*"abc")
+        until(lambda: running.stats.waiting == 3 and running.stats.failures > 0, "all wait")
+        node = request(dashboard.url, "/api/state").json()["nodes"][1]
+        assert node["spool"]["waiting"] == 3
+        assert node["spool"]["age"] > 0
+        assert node["spool"]["last_error"] == "OSError: away"
+        text = request(dashboard.url, "/metrics").text
+        assert re.search(r'^freshframe_spool_waiting_results\{.*node="spool"\} 3$', text, re.MULTILINE)
+        assert re.search(r'^freshframe_spool_age_seconds\{.*node="spool"\} [0-9.]+$', text, re.MULTILINE)
+        receiver.faults.clear()
+        until(lambda: running.stats.sent == 3, "all are sent")
+        assert running.stats.age == 0
 
 
 def test_two_programs_cannot_use_one_folder(tmp_path: Path) -> None:
