@@ -56,7 +56,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),
     "Statistics and the dashboard": (
         *("Stats", "NodeStats", "EdgeStats", "SourceStats", "WorkerStats", "InferenceStats", "SpoolStats"),
-        *("JoinStats",),
+        *("JoinStats", "SourceClock"),
         *("PoolStats", "Report", "Progress", "Dashboard", "show", "prometheus_collector"),
     ),
     "Fleets": ("Fleet",),

@@ -30,10 +30,17 @@ export function lostText(node) {
   return lost.join(" · ");
 }
 
+// Drops per second, without those of max_rate.
+function fallingOf(edge) {
+  const others = Object.entries(edge.drop_rate).filter(([cause]) => cause !== "rate");
+  return format.sum(others.map(([, number]) => number));
+}
+
 // What an edge drops, in one line.
 export function dropText(edge) {
-  const falling = format.sum(Object.values(edge.drop_rate));
+  const falling = fallingOf(edge);
   if (edge.lost > 0) return `${format.count(edge.lost)} lost`;
+  if (falling === 0 && edge.queue.max_rate != null) return `at most ${edge.queue.max_rate}/s by design`;
   const design = dropsByDesign(edge.queue) ? designSentence(edge) : "";
   if (design !== "") return design;
   if (falling > 0) return `${format.rate(falling)}/s dropped`;
@@ -43,8 +50,7 @@ export function dropText(edge) {
 // Losing is an alarm, dropping by design is not.
 export function edgeState(edge, alarmed) {
   if (alarmed) return "losing";
-  const falling = format.sum(Object.values(edge.drop_rate));
-  if (falling > 0) return "dropping";
+  if (fallingOf(edge) > 0) return "dropping";
   const pressed =
     edge.queue.blocks && edge.queue.depth > 0 && edge.waiting >= roomOf(edge.queue);
   if (pressed) return "full";

@@ -6,6 +6,7 @@ import { byId, el, text } from "./dom.js";
 const SHOWN = 4; // lines; the rest can be opened
 const TITLES = {
   source: "source away",
+  clock: "clock off",
   error: "error",
   gil: "GIL",
   loss: "frames lost",
@@ -15,6 +16,7 @@ const TITLES = {
 };
 
 const STATES = {
+  clock: "clock off",
   error: "errors",
   gil: "holds the GIL",
   loss: "loses frames",

@@ -13,10 +13,21 @@ const COLUMNS = [
   ["returns", "num", "outages that ended"],
   ["stalls", "num", "number of times without data on an open connection"],
   ["behind", "num", "time by which frames arrive later than the earliest ones did"],
+  ["clock", "num", "the camera's clock minus this machine's, its drift, and the reports that say so"],
   ["delay", "num", "frames that the decoder held back"],
   ["packets lost", "num", "packets of RTP that have not come, and the jitter of those that have"],
   ["lost", "num", "frames lost in the device or in the decoder"],
 ];
+
+// "+12 ms · 3 ppm · 12 reports"
+function clockText(source) {
+  if (source.clock_offset == null) return format.time(null);
+  const sign = source.clock_offset < 0 ? "-" : "+";
+  const parts = [sign + format.time(Math.abs(source.clock_offset))];
+  if (source.clock_reports > 2) parts.push(`${Math.round(source.clock_drift)} ppm`);
+  parts.push(`${format.count(source.clock_reports)} reports`);
+  return parts.join(" · ");
+}
 
 class SourceRow {
   constructor(node) {
@@ -41,6 +52,7 @@ class SourceRow {
       format.count(source.reconnects),
       format.count(source.stalls),
       format.time(source.behind),
+      clockText(source),
       format.count(source.decoder_delay),
       source.packets ? `${format.count(source.packets_lost)} · ${format.time(source.jitter)}` : format.count(null),
       format.count(node.dropped),

@@ -33,6 +33,7 @@ export const CAUSES = {
   late: "it came after the join had given its set up",
   no_clock: "it has no usable wall clock",
   stop: "the pipeline or the reader had stopped",
+  rate: "between two ticks of max_rate, by design",
   device: "lost by the device",
   decode: "could not be decoded",
   pool: "no picture memory was free",
@@ -75,10 +76,11 @@ export const policyName = (queue) => queue.name ?? queue.when_full.replaceAll("_
 
 export function policySentence(queue) {
   const name = queue.name ? `${queue.name}: ` : "";
-  if (queue.depth === 0)
-    return `${name}keeps nothing; the consumer takes only a sample that arrives while it waits`;
   const each = (queue.sources ?? 1) > 1 ? ` of each of ${queue.sources} sources` : "";
-  return `${name}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
+  const rate = queue.max_rate == null ? "" : `at most ${queue.max_rate} samples per second pass${each}; `;
+  if (queue.depth === 0)
+    return `${name}${rate}keeps nothing; the consumer takes only a sample that arrives while it waits`;
+  return `${name}${rate}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }
 
 // A node's state in one word. It does not say what the thread does now, which changes with every sample.

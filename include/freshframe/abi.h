@@ -117,6 +117,15 @@ typedef struct freshframe_value {
                                    that it refuses. Null in values that the engine gives. */
 } freshframe_value;
 
+/* The clock that a wall time is of. */
+enum freshframe_utc_from {
+  FRESHFRAME_UTC_NONE = 0,    /* there is no wall time */
+  FRESHFRAME_UTC_ARRIVAL = 1, /* this machine's, when the packet arrived */
+  FRESHFRAME_UTC_FILE = 2,    /* the file's creation time plus pts */
+  FRESHFRAME_UTC_DEVICE = 3,  /* this machine's, when the device took the picture */
+  FRESHFRAME_UTC_CAMERA = 4   /* the camera's own */
+};
+
 /* The origin of a sample: number, times and source. */
 typedef struct freshframe_stamp {
   uint64_t size; /* sizeof(freshframe_stamp) */
@@ -132,6 +141,14 @@ typedef struct freshframe_stamp {
   /* 1: a part of its picture, or of one that it was predicted from, was lost on the way or could not be
    * decoded. An engine that does not know this has 0, and so has a source. */
   int32_t damaged;
+  /* Since 0.2. An engine that does not know these three has a smaller `size`.
+   * Unix time of the capture in seconds; of no meaning where `utc_from` is FRESHFRAME_UTC_NONE. */
+  double utc;
+  /* Seconds: half the width of what is known of `utc`, as that clock goes; infinity: not known. At least 0. */
+  double utc_error;
+  /* freshframe_utc_from. A source may leave FRESHFRAME_UTC_NONE: if it is live, the engine gives the time of arrival. */
+  int32_t utc_from;
+  int32_t reserved; /* 0 */
 } freshframe_stamp;
 
 /* The input of a node; everything in it is valid during the call. */

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -73,6 +74,8 @@ struct BatchSample {
   bool operator==(const BatchSample&) const = default;
 };
 
+struct AnySample;  // sample.hpp
+
 /// The parts of a NodeError, which its functions describe.
 struct NodeFailure {
   std::string node;
@@ -80,6 +83,8 @@ struct NodeFailure {
   std::string source;
   std::exception_ptr cause;
   std::vector<BatchSample> batch;
+  std::shared_ptr<const AnySample> sample = {};
+  std::shared_ptr<const std::vector<std::string>> nodes = {};
 };
 
 /// A node threw. `cause()` is the original exception.
@@ -91,7 +96,9 @@ class NodeError : public Error {
         seq_(failure.seq),
         source_(std::move(failure.source)),
         cause_(std::move(failure.cause)),
-        batch_(std::move(failure.batch)) {}
+        batch_(std::move(failure.batch)),
+        sample_(std::move(failure.sample)),
+        nodes_(std::move(failure.nodes)) {}
 
   [[nodiscard]] const std::string& node() const noexcept { return node_; }
   [[nodiscard]] std::int64_t seq() const noexcept { return seq_; }
@@ -100,6 +107,12 @@ class NodeError : public Error {
   /// The samples of the call that failed as a whole; the first one is seq() of source(). Empty outside
   /// batches.
   [[nodiscard]] const std::vector<BatchSample>& batch() const noexcept { return batch_; }
+  /// The sample that it failed on, with its frame; of a batch the first one. Null outside process().
+  [[nodiscard]] const std::shared_ptr<const AnySample>& sample() const noexcept { return sample_; }
+  /// The names of the pipeline's nodes, which the sample has as numbers. Null outside process().
+  [[nodiscard]] const std::shared_ptr<const std::vector<std::string>>& nodes() const noexcept {
+    return nodes_;
+  }
 
  private:
   std::string node_;
@@ -107,6 +120,8 @@ class NodeError : public Error {
   std::string source_;
   std::exception_ptr cause_;
   std::vector<BatchSample> batch_;
+  std::shared_ptr<const AnySample> sample_;
+  std::shared_ptr<const std::vector<std::string>> nodes_;
 };
 
 /// More picture memory is on loan outside the engine than Pipeline::Options::max_held_bytes allows.

@@ -40,8 +40,13 @@ struct OpenOptions {
   std::optional<bool> reconnect = {};  // of a live source; default: true
   bool must_open = false;  // of a live source: without its first frame it fails, as without `reconnect`
   Damaged damaged = Damaged::Mark;  // of a network stream
+  /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
+  /// (-0.02: it takes a picture 20 ms before it says so).
+  double clock_offset = 0;
   bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
   bool realtime = false;  // a file plays at its own speed and is live; a live source always is
+  /// false: what an http:// or https:// URL names is finite and is read like a file. Default: whether it is a file.
+  std::optional<bool> live = {};
   /// Of a network stream with several videos: "best", "worst", "720p" (the best of at most so many rows), or
   /// its number in VideoInfo::renditions.
   std::string rendition = "best";

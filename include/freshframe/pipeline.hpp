@@ -40,6 +40,8 @@ enum class OnError : std::uint8_t { Stop, Skip };
 /// below files only. Directly below a node of several results per sample it is a blocking one, for a
 /// recorder only below files: see docs/several-results.md.
 /// `max_age` (seconds, live only): an older sample is dropped as `stale` when its turn comes.
+/// `max_rate`: at most so many samples per second and source pass, evenly by `captured` below live sources, by `pts`
+/// below files. The others are dropped as `rate`.
 /// `batch`: the node, which must take batches (BatchNode), gets several samples per call. Its default queue
 /// is then at least as deep as the batch below files; below live sources it is LATEST, of each source.
 /// `source`: the name of the stream of a node's on_time() and finish(). Default: the node's name.
@@ -53,14 +55,16 @@ struct AddOptions {
   std::optional<Batch> batch = {};
   std::string source = {};
   std::optional<Join> join = {};
+  std::optional<double> max_rate = {};
 };
 
 /// Options of Pipeline::reader().
 struct ReaderOptions {
   std::string name = {};
   std::optional<Queue> queue = {};
-  bool frames = true;             // false: samples come without their frame
-  std::optional<Join> join = {};  // the values are Joined
+  bool frames = true;                   // false: samples come without their frame
+  std::optional<Join> join = {};        // the values are Joined
+  std::optional<double> max_rate = {};  // samples per second and source; not with a join
 };
 
 /// Called about every 50 ms by the waiting thread. Its exception ends the wait. An embedder handles signals

@@ -52,7 +52,7 @@ inline constexpr std::array kNamedQueues = {NamedQueue{"LATEST", kLatest}, Named
 
 /// Why a sample on an edge was not delivered. Removed: the edge was removed, or its source. On an edge of a join:
 /// Unmatched: no samples of the other parents belong to it. Late: they had been given up before it came.
-/// NoClock: it has no usable wall clock.
+/// NoClock: it has no usable wall clock. Rate: by design, the edge has a `max_rate`.
 enum class DropCause : std::uint8_t {
   QueueFull,
   NoWaiter,
@@ -62,15 +62,27 @@ enum class DropCause : std::uint8_t {
   Late,
   NoClock,
   Stop,
-  Removed
+  Removed,
+  Rate
 };
-inline constexpr int kDropCauses = 9;
+inline constexpr int kDropCauses = 10;
 
 /// Why a node lost a frame before it reached an edge. Worker: its worker process died or took too long. Stop:
 /// a stop ended the worker process. Repeated: the server has sent it before. Lost: the network has lost it,
-/// or so much of it, or of one that it refers to, that it is not wanted.
-enum class NodeDropCause : std::uint8_t { Device, Decode, Pool, Error, Worker, Stop, Repeated, Lost };
-inline constexpr int kNodeDropCauses = 8;
+/// or so much of it, or of one that it refers to, that it is not wanted. NotDecoded: by design, the decoder was asked to
+/// leave it out (FFmpeg's option skip_frame).
+enum class NodeDropCause : std::uint8_t {
+  Device,
+  Decode,
+  Pool,
+  Error,
+  Worker,
+  Stop,
+  Repeated,
+  Lost,
+  NotDecoded
+};
+inline constexpr int kNodeDropCauses = 9;
 
 [[nodiscard]] std::string_view to_string(WhenFull when_full) noexcept;
 [[nodiscard]] std::string_view to_string(DropCause cause) noexcept;

@@ -97,10 +97,18 @@ struct SourceStats {
   int decoder_delay = 0;           // frames that the decoder held back at the last frame
   /// Seconds by which its frames arrive later than the earliest ones did, by the stream's own times,
   /// smoothed.
-  std::optional<double> behind;      // nullopt: the stream has no times
-  std::optional<double> wall_clock;  // Unix time at pts 0, in seconds, if the server sends it (RTCP)
-  std::uint64_t packets = 0;         // of RTP that have come (RTSP, read by freshframe itself)
-  std::uint64_t packets_lost = 0;    // that have not come
+  std::optional<double> behind;  // nullopt: the stream has no times
+  /// The camera's clock by its sender reports (RTCP); nullopt: none has come. The offset is the camera's time minus
+  /// this machine's, in seconds, less the time for which pictures are on their way; the drift is that of the
+  /// camera's clock against its stream's time, in parts per million; the residual is the largest distance of a report
+  /// from the line through all of them, in seconds.
+  std::optional<double> clock_offset;
+  std::optional<double> clock_drift;
+  std::optional<double> clock_residual;
+  std::uint64_t clock_reports = 0;  // that the line goes through
+  std::uint64_t clock_steps = 0;    // how often the camera's clock was set
+  std::uint64_t packets = 0;        // of RTP that have come (RTSP, read by freshframe itself)
+  std::uint64_t packets_lost = 0;   // that have not come
   std::uint64_t packets_late = 0;   // that came after the wait for them had ended; they are in `packets`, too
   double jitter = 0;                // mean deviation of the packets' intervals, in seconds (RFC 3550)
   std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
@@ -111,11 +119,12 @@ struct SourceStats {
 /// One edge: its queue and its counters.
 struct EdgeStats {
   std::string parent;
-  std::string child;        // a node or a reader
-  Queue queue;              // of each source that can reach the edge
-  std::size_t sources = 1;  // that can; `waiting` is at most queue.depth * sources
-  std::string only;         // the source that the edge is limited to (Port::of()); empty: no limit
-  bool joined = false;      // its samples become parts of sets
+  std::string child;               // a node or a reader
+  Queue queue;                     // of each source that can reach the edge
+  std::size_t sources = 1;         // that can; `waiting` is at most queue.depth * sources
+  std::string only;                // the source that the edge is limited to (Port::of()); empty: no limit
+  bool joined = false;             // its samples become parts of sets
+  std::optional<double> max_rate;  // samples per second of each source; nullopt: no limit
   std::uint64_t passed_in = 0;
   std::uint64_t delivered = 0;
   std::uint64_t waiting = 0;
@@ -268,7 +277,15 @@ class SourceCounters {
   void set_decoder_delay(int frames);
   void set_behind(std::optional<double> seconds);
   void set_packets(const Packets& packets);
-  void set_wall_clock(std::optional<double> seconds);
+  /// As in SourceStats.
+  struct Clock {
+    double offset = 0;
+    double drift = 0;
+    double residual = 0;
+    std::uint64_t reports = 0;
+  };
+  void set_clock(const std::optional<Clock>& clock);
+  void count_clock_step();
   [[nodiscard]] SourceStats snapshot(TimePoint now) const;
 
  private:

@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._native import Sample
 
 
 class FreshframeError(Exception):
@@ -55,12 +58,20 @@ class NodeError(FreshframeError, RuntimeError):
         source: Name of the source that the sample came from.
         batch: Source and seq of every sample of a call that failed as a whole, of a node with ``batch=``; the
             first one is ``source`` and ``seq``.
+        sample: The sample that it failed on, with its frame:
+            ``write_picture(error.sample.frame, "failed.png")``. Of a call that failed as a whole the first
+            one; None outside ``process()``, and in a copy that was pickled.
     """
 
     node: str = ""
     seq: int = -1
     source: str = ""
     batch: tuple[tuple[str, int], ...] = ()
+    sample: Sample[Any] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Without the sample, whose picture is shared memory of this process."""
+        return type(self), self.args, {name: value for name, value in vars(self).items() if name != "sample"}
 
 
 class FramesHeld(FreshframeError, MemoryError):

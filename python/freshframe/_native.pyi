@@ -239,6 +239,24 @@ class Sample(Generic[T_co]):
         """
 
     @property
+    def utc(self, /) -> float | None:
+        """
+        Unix time of the capture in seconds, by the clock that `utc_from` names. None if that is "none".
+        """
+
+    @property
+    def utc_error(self) -> float:
+        """
+        Half the width in seconds of what is known of `utc`, as that clock goes; inf if nothing is known.
+        """
+
+    @property
+    def utc_from(self, /) -> Literal['none', 'arrival', 'file', 'device', 'camera']:
+        """
+        The clock of `utc`: the camera's own ("camera"), this machine's when the device took the picture ("device") or when the packet arrived ("arrival"), the file's creation time plus pts ("file"), or "none".
+        """
+
+    @property
     def damaged(self) -> bool:
         """The frame that the value was made from is damaged, see Frame.damaged."""
 
@@ -331,7 +349,7 @@ class JoinPolicy:
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '', join: JoinPolicy | None = None) -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
@@ -415,7 +433,7 @@ class Engine:
 
     def progress(self) -> ProgressTick: ...
 
-    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool, join: JoinPolicy | None) -> Reader:
+    def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool, join: JoinPolicy | None, max_rate: float | None) -> Reader:
         """Adds a reader."""
 
     def add_python(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, spool: SpoolCounters | None = None) -> int:
@@ -468,7 +486,19 @@ class SourceStats:
     def behind(self) -> float | None: ...
 
     @property
-    def wall_clock(self) -> float | None: ...
+    def clock_offset(self) -> float | None: ...
+
+    @property
+    def clock_drift(self) -> float | None: ...
+
+    @property
+    def clock_residual(self) -> float | None: ...
+
+    @property
+    def clock_reports(self) -> int: ...
+
+    @property
+    def clock_steps(self) -> int: ...
 
     @property
     def packets(self) -> int: ...
@@ -681,6 +711,9 @@ class EdgeStats:
     @property
     def only(self) -> str:
         """The source that the edge is limited to; empty: no limit."""
+
+    @property
+    def max_rate(self) -> float | None: ...
 
     @property
     def passed_in(self) -> int: ...
@@ -1045,6 +1078,12 @@ class OpenOptions:
     def damaged(self, arg: str, /) -> None: ...
 
     @property
+    def clock_offset(self) -> float: ...
+
+    @clock_offset.setter
+    def clock_offset(self, arg: float, /) -> None: ...
+
+    @property
     def loop(self) -> bool: ...
 
     @loop.setter
@@ -1055,6 +1094,12 @@ class OpenOptions:
 
     @realtime.setter
     def realtime(self, arg: bool, /) -> None: ...
+
+    @property
+    def live(self) -> bool | None: ...
+
+    @live.setter
+    def live(self, arg: bool | None, /) -> None: ...
 
     @property
     def rendition(self) -> str: ...

@@ -23,6 +23,7 @@ from ._sinks.records import (
     data_columns,
     rows_of,
     sample_record,
+    wall_time,
 )
 from ._sinks.text_file import TextFile
 from ._sinks.whole_file import WholeFile
@@ -36,6 +37,7 @@ __all__ = ["Csv", "JsonLines"]
 _TABLES = {".parquet", ".feather", ".xlsx", ".xls", ".ods", ".sqlite", ".db", ".xml", ".yaml", ".npy", ".npz"}
 _VIDEOS = {".mp4", ".mkv", ".webm", ".mov", ".avi"}
 _STAMP_COLUMNS = ("seq", "pts", "captured")
+_UTC_COLUMNS = ("utc", "utc_error", "utc_from")
 
 
 class _TextSink(Node[Any, None]):
@@ -94,6 +96,9 @@ class _TextSink(Node[Any, None]):
 class JsonLines(_TextSink):
     """Writes each sample as one line of JSON: `{"format": 2, "seq", "pts", "captured", "value"}`.
 
+    Below a live source, and a file with a creation time, each line also has `utc`, `utc_error` (null: not
+    known) and `utc_from` of its sample, after `captured`.
+
     With pictures in sequence as the source, each line also has `path`, the picture's file. If a source of the
     pipeline is a network stream that marks its damaged frames, it has `damaged`, true or false. If a node of
     the pipeline is a generator, it has `part` after `seq`, the number among the results with that seq.
@@ -150,6 +155,9 @@ class JsonLines(_TextSink):
 class Csv(_TextSink):
     """Writes a table with a header line; every row begins with `seq`, `pts` and `captured` of its sample.
 
+    If the first sample has a wall time, as below a live source, the columns `utc`, `utc_error` and `utc_from`
+    follow. They are empty for samples without one.
+
     With pictures in sequence as the source, the next column is `path`, the picture's file. If a source of the
     pipeline is a network stream that marks its damaged frames, there is a column `damaged`, True or False. If
     a node of the pipeline is a generator, the last one of them is `part`, the number among the results with
@@ -202,7 +210,7 @@ class Csv(_TextSink):
         self._writer = csv.writer(_LineFeeds(self._opened()), lineterminator="\r\n")
         self._columns: tuple[str, ...] | None = None
         self._columns_without_rows: tuple[str, ...] | None = None
-        self._with_path = False
+        self._with_path = self._with_utc = False
 
     def close(self) -> None:
         """Writes the header if there was no row, then the buffered rows, and closes the file."""
@@ -216,6 +224,9 @@ class Csv(_TextSink):
         stamp: tuple[Any, ...] = (sample.seq, sample.pts, round(sample.captured, 6))
         if self._columns is None:
             self._with_path = sample.path is not None
+            self._with_utc = sample.utc is not None
+        if self._with_utc:
+            stamp += tuple(wall_time(sample).values()) or ("", "", "")
         if self._with_path:
             stamp += ("" if sample.path is None else valid_text(sample.path),)
         if self._writes_damaged:
@@ -259,6 +270,7 @@ class Csv(_TextSink):
     def _stamp_columns(self) -> tuple[str, ...]:
         return (
             _STAMP_COLUMNS
+            + _UTC_COLUMNS * self._with_utc
             + ("path",) * self._with_path
             + ("damaged",) * self._writes_damaged
             + ("part",) * self._writes_part

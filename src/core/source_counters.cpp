@@ -102,9 +102,17 @@ void SourceCounters::set_packets(const Packets& packets) {
   stats_.marker_faults = packets.marker_faults;
 }
 
-void SourceCounters::set_wall_clock(std::optional<double> seconds) {
+void SourceCounters::set_clock(const std::optional<Clock>& clock) {
   const Lock lock(mutex_);
-  stats_.wall_clock = seconds;
+  stats_.clock_offset = clock ? std::optional(clock->offset) : std::nullopt;
+  stats_.clock_drift = clock ? std::optional(clock->drift) : std::nullopt;
+  stats_.clock_residual = clock ? std::optional(clock->residual) : std::nullopt;
+  stats_.clock_reports = clock ? clock->reports : 0;
+}
+
+void SourceCounters::count_clock_step() {
+  const Lock lock(mutex_);
+  ++stats_.clock_steps;
 }
 
 SourceStats SourceCounters::snapshot(TimePoint now) const {

@@ -3,6 +3,7 @@
 #include "fleet/pipeline_look.hpp"
 
 #include <cstddef>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -13,7 +14,8 @@ namespace {
 
 constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/outlet.py
 
-Loss loss_of(DropCause cause) noexcept {
+/// nullopt: it is no loss, the edge has a max_rate.
+std::optional<Loss> loss_of(DropCause cause) noexcept {
   switch (cause) {
     case DropCause::QueueFull:
       return Loss::QueueFull;
@@ -29,6 +31,8 @@ Loss loss_of(DropCause cause) noexcept {
       return Loss::Late;
     case DropCause::NoClock:
       return Loss::NoClock;
+    case DropCause::Rate:
+      return std::nullopt;
     case DropCause::Removed:  // with a part of the camera's graph, which its program took out
     case DropCause::Stop:
       break;
@@ -36,7 +40,8 @@ Loss loss_of(DropCause cause) noexcept {
   return Loss::Stop;
 }
 
-Loss loss_of(NodeDropCause cause) noexcept {
+/// nullopt: it is no loss, the decoder was asked to leave frames out.
+std::optional<Loss> loss_of(NodeDropCause cause) noexcept {
   switch (cause) {
     case NodeDropCause::Device:
       return Loss::Device;
@@ -52,6 +57,8 @@ Loss loss_of(NodeDropCause cause) noexcept {
       return Loss::Repeated;
     case NodeDropCause::Lost:
       return Loss::Lost;
+    case NodeDropCause::NotDecoded:
+      return std::nullopt;
     case NodeDropCause::Stop:
       break;
   }
@@ -77,8 +84,10 @@ void see_node(PipelineLook& look, const core::Runner& runner) {
   std::uint64_t lost = 0;
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
+    const auto loss = loss_of(cause);
+    if (!loss) continue;
     const auto count = runner.counters().drops(cause);
-    add(look, loss_of(cause), count);
+    add(look, *loss, count);
     lost += count;
   }
   if (runner.is_source()) {
@@ -87,7 +96,9 @@ void see_node(PipelineLook& look, const core::Runner& runner) {
     return;
   }
   for (const auto& edge : runner.inbox().stats()) {
-    for (const auto& [cause, count] : edge.drops) add(look, loss_of(cause), count);
+    for (const auto& [cause, count] : edge.drops) {
+      if (const auto loss = loss_of(cause)) add(look, *loss, count);
+    }
   }
 }
 

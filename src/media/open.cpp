@@ -94,6 +94,9 @@ void check(const OpenOptions& options) {
     refuse("rendition", R"("best", "worst", a height such as "720p", or a number from 0)",
            '"' + options.rendition + '"');
   }
+  if (!std::isfinite(options.clock_offset)) {
+    refuse("clock_offset", "a finite number of seconds", options.clock_offset);
+  }
   check_range(options);
   check_entries(options.options);
 }
@@ -113,7 +116,7 @@ std::unique_ptr<VideoSource> checked_demo(const std::string& url, const OpenOpti
   return source;
 }
 
-void check_live(const std::string& url, const OpenOptions& options) {
+void check_clean(const std::string& url) {
   const bool clean =
       std::all_of(url.begin(), url.end(), [](unsigned char c) { return c > ' ' && c != 0x7F; });
   if (!clean) {  // not shown: a password with a space in it could not be masked
@@ -125,6 +128,10 @@ void check_live(const std::string& url, const OpenOptions& options) {
     throw OptionError("the URL of a network stream has " + std::to_string(url.size()) +
                       " bytes; FFmpeg would cut it off after 4095 and request another URL");
   }
+}
+
+void check_live(const std::string& url, const OpenOptions& options) {
+  check_clean(url);
   if (options.fps || options.start || options.end) {
     throw OptionError(
         "'" + mask_passwords(url) +
@@ -133,6 +140,24 @@ void check_live(const std::string& url, const OpenOptions& options) {
   }
   if (LiveUrl(url).host.empty() && LiveUrl(url).scheme != "udp") {
     throw OptionError("'" + mask_passwords(url) + "' names no host; write it as \"rtsp://host:554/path\"");
+  }
+}
+
+/// Only what is behind HTTP may be a file or a stream.
+void check_live_option(const std::string& url, UrlKind kind, const OpenOptions& options) {
+  if (!options.live) return;
+  const auto scheme = kind == UrlKind::Live ? LiveUrl(url).scheme : std::string();
+  if (scheme != "http" && scheme != "https") {
+    throw OptionError(
+        "'" + mask_passwords(url) +
+        "' is not behind HTTP: live is for http:// and https:// URLs, which may name a stream or a "
+        "file; realtime=True makes a local file live");
+  }
+  if (*options.live) return;
+  check_clean(url);
+  if (options.reconnect || options.rendition != OpenOptions().rendition) {
+    throw OptionError("'" + mask_passwords(url) +
+                      "' is read like a file with live=False: reconnect and rendition are for live sources");
   }
 }
 
@@ -152,6 +177,9 @@ Damaged damaged_of(std::string_view name) {
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
   const auto kind = url_kind(url);
   check(options);
+  check_live_option(url, kind, options);
+  if (kind == UrlKind::Live && !options.live.value_or(true))
+    return std::make_unique<FileSource>(url, options);
   if (kind == UrlKind::Live) {
     check_live(url, options);
     return std::make_unique<LiveSource>(url, options);

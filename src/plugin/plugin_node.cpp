@@ -51,6 +51,18 @@ void check(const freshframe_stamp& stamp) {
     throw Error("gave the capture time " + std::to_string(stamp.captured_ns) +
                 " ns; it must be of CLOCK_MONOTONIC, or 0");
   }
+  if (stamp.utc_from < FRESHFRAME_UTC_NONE || stamp.utc_from > FRESHFRAME_UTC_CAMERA) {
+    throw Error("gave the utc_from " + std::to_string(stamp.utc_from) +
+                "; it must be one of freshframe_utc_from");
+  }
+  if (stamp.utc_from == FRESHFRAME_UTC_NONE) return;
+  if (!std::isfinite(stamp.utc)) throw Error("gave a utc that is not finite");
+  if (!(stamp.utc_error >= 0)) throw Error("gave a utc_error that is not a number from 0");
+}
+
+Utc utc_of(const freshframe_stamp& stamp) {
+  if (stamp.utc_from == FRESHFRAME_UTC_NONE) return {};
+  return {stamp.utc, static_cast<float>(stamp.utc_error), static_cast<UtcFrom>(stamp.utc_from)};
 }
 
 // Of version 1: up to and with close().
@@ -239,7 +251,11 @@ std::optional<Emitted> Instance::process(const AnySample& sample) {
                                std::chrono::nanoseconds(sample.stamp.captured.time_since_epoch()).count(),
                                sample.dropped,
                                sample.stamp.source,
-                               sample.stamp.damaged ? 1 : 0};
+                               sample.stamp.damaged ? 1 : 0,
+                               sample.stamp.utc.seconds,
+                               sample.stamp.utc.error,
+                               static_cast<std::int32_t>(sample.stamp.utc.from),
+                               0};
   const std::unique_ptr<Lent, decltype([](Lent* lent) { lent->clear(); })> lent(&lent_);
   lent->frame.frame = sample.frame;
   input_->to_c(sample, *lent);
@@ -253,7 +269,10 @@ std::optional<Emitted> Instance::process(const AnySample& sample) {
 }
 
 std::optional<SourceItem<Emitted>> Instance::read() {
-  freshframe_stamp stamp{sizeof(freshframe_stamp), -1, 0, 0, 0, 0, 0};
+  freshframe_stamp stamp{};
+  stamp.size = sizeof stamp;
+  stamp.seq = -1;
+  stamp.utc_error = Utc::kUnknown;
   freshframe_value value{};
   value.size = sizeof value;
   ErrorText error;
@@ -264,6 +283,7 @@ std::optional<SourceItem<Emitted>> Instance::read() {
   SourceItem<Emitted> item{*std::move(output), stamp.pts,
                            TimePoint(std::chrono::nanoseconds(stamp.captured_ns))};
   if (stamp.seq >= 0) item.seq = stamp.seq;
+  item.utc = utc_of(stamp);
   return item;
 }
 

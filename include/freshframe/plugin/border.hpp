@@ -8,6 +8,7 @@
 #include "freshframe/plugin/options.hpp"
 #include "freshframe/plugin/table.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <exception>
@@ -106,6 +107,23 @@ std::int32_t give(T value, freshframe_value* out) {
   }
 }
 
+// An engine of before 0.2 has no wall times: its stamp is smaller.
+inline bool has_utc(const freshframe_stamp& stamp) {
+  return stamp.size >= offsetof(freshframe_stamp, reserved);
+}
+
+inline Utc utc_of(const freshframe_stamp& stamp) {
+  if (!has_utc(stamp)) return {};
+  return {stamp.utc, stamp.utc_error, static_cast<UtcFrom>(stamp.utc_from)};
+}
+
+inline void give_utc(const Utc& utc, freshframe_stamp& stamp) {
+  if (!has_utc(stamp)) return;
+  stamp.utc = utc.seconds;
+  stamp.utc_error = utc.error;
+  stamp.utc_from = static_cast<std::int32_t>(utc.from);
+}
+
 // The functions of a node's table.
 template <class Class>
 struct Shim {
@@ -143,10 +161,10 @@ struct Shim {
         const In value = value_of<In>(host, *sample->value);
         const Frame frame(host, sample->frame);
         const auto& stamp = *sample->stamp;
-        const Sample<In> given{
-            {stamp.seq, stamp.pts, stamp.captured_ns, stamp.dropped, stamp.source, stamp.damaged != 0},
-            value,
-            frame};
+        const Sample<In> given{{stamp.seq, stamp.pts, stamp.captured_ns, stamp.dropped, stamp.source,
+                                stamp.damaged != 0, utc_of(stamp)},
+                               value,
+                               frame};
         std::optional<Out> result = node.process(given, node.freshframe_context);
         return result ? give<Out>(std::move(*result), out) : 0;
       });
@@ -164,6 +182,7 @@ struct Shim {
         stamp->pts = item->pts;
         stamp->captured_ns = item->captured_ns;
         stamp->seq = item->seq;
+        give_utc(item->utc, *stamp);
         return give<Out>(std::move(item->value), out);
       });
     } else {

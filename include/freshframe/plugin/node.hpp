@@ -2,10 +2,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/abi.h"
 #include "freshframe/plugin/context.hpp"
 #include "freshframe/plugin/frame.hpp"
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 
 namespace freshframe::plugin {
@@ -13,6 +15,22 @@ inline namespace v1 {
 
 /// Output of a sink.
 struct Nothing {};
+
+/// The clock that a wall time is of, see abi.h.
+enum class UtcFrom : std::int32_t {
+  None = FRESHFRAME_UTC_NONE,
+  Arrival = FRESHFRAME_UTC_ARRIVAL,
+  File = FRESHFRAME_UTC_FILE,
+  Device = FRESHFRAME_UTC_DEVICE,
+  Camera = FRESHFRAME_UTC_CAMERA
+};
+
+/// The wall time at which a picture was taken.
+struct Utc {
+  double seconds = 0;                                      // Unix time; 0 if `from` is None
+  double error = std::numeric_limits<double>::infinity();  // seconds: half the width of what is known
+  UtcFrom from = UtcFrom::None;
+};
 
 /// The origin of a sample: number, times and source.
 struct Stamp {
@@ -22,6 +40,7 @@ struct Stamp {
   std::uint64_t dropped = 0;     // samples dropped on this edge since the previous one
   int source = -1;               // index of the source node
   bool damaged = false;          // a part of its picture was lost on the way, see abi.h
+  Utc utc = {};                  // wall time of the capture
 };
 
 /// The input of a node. Valid during the call.
@@ -41,7 +60,8 @@ struct Item {
   double pts = 0;                // seconds in the source's own time
   std::int64_t captured_ns = 0;  // CLOCK_MONOTONIC, when the device or the network handed it over; 0: now
   std::int64_t seq =
-      -1;  // the number at its source, from 0, with gaps for what a device lost; -1: the next one
+      -1;        // the number at its source, from 0, with gaps for what a device lost; -1: the next one
+  Utc utc = {};  // wall time of the capture; none: of a live source the engine gives that of the arrival
 };
 
 namespace detail {

@@ -91,6 +91,7 @@ def shortfalls(stats: ff.Stats, *, stopped_below: Collection[str] = ()) -> list[
         missing = dict(edge.drops)
         if edge.parent in stopped_below:
             missing.pop("stop", None)
+        missing.pop("rate", None)  # by design
         if missing:
             lines.append(
                 f"{sum(missing.values())} of {edge.passed_in} frames were dropped between {edge.parent} and "

@@ -126,7 +126,7 @@ def _edges(state: dict[str, Any], narrow: bool) -> Table:
         causes = edge["drop_rate"] if falling > 0 else edge["drops"]
         cells: dict[str, str | Text] = {
             "edge": Text(f"{_parent(edge)} → {edge['child']}"),
-            "queue": Text(_queue_name(queue)),
+            "queue": Text(_queue_name(queue) + _rate(queue)),
             "per s": f"{edge['rate']:.1f}",
             "drop/s": Text(f"{falling:.1f}", style=style),
             "dropped": Text(str(edge["dropped"]), style=style),
@@ -152,6 +152,11 @@ def _queue_name(queue: dict[str, Any]) -> str:
     """Queue(...) is long, so only its policy is shown; another column has its depth."""
     name = str(queue.get("name") or queue["when_full"])
     return str(queue["when_full"]).replace("drop_", "") if name.startswith("Queue(") else name
+
+
+def _rate(queue: dict[str, Any]) -> str:
+    rate = queue.get("max_rate")
+    return "" if rate is None else f" {rate:g}/s"
 
 
 def _nodes(state: dict[str, Any], narrow: bool) -> Table:
@@ -197,7 +202,8 @@ def _is_stream(node: dict[str, Any]) -> bool:
 
 def _streams(state: dict[str, Any], narrow: bool) -> Table:
     table = _table(
-        ["stream", "behind", "jitter", "packets", "lost", "delay", "outages", "returns", "stalls"], narrow
+        ["stream", "behind", "clock", "jitter", "packets", "lost", "delay", "outages", "returns", "stalls"],
+        narrow,
     )
     for node in filter(_is_stream, state["nodes"]):
         source = node["source"]
@@ -205,6 +211,7 @@ def _streams(state: dict[str, Any], narrow: bool) -> Table:
         table.add_row(
             Text(node["name"]),
             _time(source.get("behind")),
+            _clock(source.get("clock_offset")),
             _time(source["jitter"] if packets else None),
             str(packets) if packets else "-",
             _count(source["packets_lost"]) if packets else "-",
@@ -296,6 +303,14 @@ def _count(number: int) -> Text:
 
 def _share(rate: float | None) -> str:
     return "" if rate is None else f"{rate:.0%}"
+
+
+def _clock(offset: float | None) -> Text:
+    """How far the camera's clock is ahead of this machine's."""
+    if offset is None:
+        return Text("-")
+    size = f"{offset * 1e3:+.0f} ms" if abs(offset) < 1 else f"{offset:+.1f} s"
+    return Text(size, style="red" if abs(offset) >= 1 else "")
 
 
 def _time(seconds: float | None) -> str:

@@ -7,7 +7,7 @@ from .._native import Frame, Sample
 
 # What a Sample has and a value has not.
 _OF_SAMPLES = frozenset(
-    {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path"}
+    {"value", "frame", "seq", "pts", "captured", "source", "node", "dropped", "age", "path", "utc"}
 )
 _READ_ONLY = ("assignment destination is read-only", "provided NumPy array marked as readonly")
 _NO_ARRAY = "Expected Ptr<cv::UMat>"

@@ -176,6 +176,10 @@ def checked_name(name: Any) -> str:
     return "" if name is None else _check.text("name", name)
 
 
+def rate(max_rate: Any) -> float | None:
+    return None if max_rate is None else _check.number("max_rate", max_rate)
+
+
 def options(
     name: Any,
     node: str,
@@ -185,6 +189,7 @@ def options(
     batch: Batch | None = None,
     source: Any = None,
     join: Join | None = None,
+    max_rate: Any = None,
 ) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
@@ -194,4 +199,5 @@ def options(
         None if batch is None else batch._policy(),
         "" if source is None else _check.text("source", source),
         None if join is None else join._policy(),
+        rate(max_rate),
     )

@@ -72,9 +72,10 @@ def _box(name: str, state: str, place: tuple[int, int]) -> str:
 def _edge(edge: EdgeStats, places: dict[str, tuple[int, int]]) -> str:
     (left, top), (right, bottom) = places[edge.parent], places[edge.child]
     x, y, end, to = left + _WIDTH, top + _HEIGHT // 2, right, bottom + _HEIGHT // 2
+    rate = "" if edge.max_rate is None else f", at most {edge.max_rate:g}/s"
     dropped = f", {edge.dropped} dropped" if edge.dropped else ""
     bend = f"M{x} {y}C{x + _GAP // 2} {y} {end - _GAP // 2} {to} {end} {to}"
     return (
         f'<path class="edge" d="{bend}"/><text class="small" text-anchor="end" x="{end - 6}" '
-        f'y="{to - 5}">{escape(queue.shown(edge.queue))}{dropped}</text>'
+        f'y="{to - 5}">{escape(queue.shown(edge.queue))}{rate}{dropped}</text>'
     )

@@ -18,11 +18,19 @@ from .stats import (
     NodeStats,
     PoolStats,
     Report,
+    SourceClock,
     SourceStats,
     SpoolStats,
     Stats,
     WorkerStats,
 )
+
+
+def _clock(source: _native.SourceStats) -> SourceClock | None:
+    offset, drift, residual = source.clock_offset, source.clock_drift, source.clock_residual
+    if offset is None or drift is None or residual is None:
+        return None
+    return SourceClock(offset, drift, residual, source.clock_reports, source.clock_steps)
 
 
 def _source(source: _native.SourceStats) -> SourceStats:
@@ -35,7 +43,7 @@ def _source(source: _native.SourceStats) -> SourceStats:
         size_changes=source.size_changes,
         decoder_delay=source.decoder_delay,
         behind=source.behind,
-        wall_clock=source.wall_clock,
+        clock=_clock(source),
         packets=source.packets,
         packets_lost=source.packets_lost,
         packets_late=source.packets_late,
@@ -140,6 +148,7 @@ def _edge(edge: _native.EdgeStats) -> EdgeStats:
         drops=edge.drops,
         sources=edge.sources,
         only=edge.only or None,
+        max_rate=edge.max_rate,
     )
 
 

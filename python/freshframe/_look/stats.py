@@ -12,13 +12,35 @@ from .._interpreter import fork
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal[
-    "queue_full", "no_waiter", "skipped", "stale", "unmatched", "late", "no_clock", "stop", "removed"
+    "queue_full", "no_waiter", "skipped", "stale", "unmatched", "late", "no_clock", "stop", "removed", "rate"
 ]
-NodeDropCause = Literal["device", "decode", "pool", "error", "worker", "stop", "repeated", "lost"]
+NodeDropCause = Literal[
+    "device", "decode", "pool", "error", "worker", "stop", "repeated", "lost", "not_decoded"
+]
 WorkerState = Literal["starting", "idle", "working", "resting", "closing", "ended"]
 SourceState = Literal[
     "connecting", "resolving", "waiting_key_frame", "reading", "stalled", "backing_off", "closing", "closed"
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceClock:
+    """The clock of a network camera, by its sender reports (RTCP): the one of `Sample.utc`.
+
+    Attributes:
+        offset: The camera's time minus this machine's in seconds, less the time for which pictures are on
+            their way. A camera that is more than a second off is named on the dashboard.
+        drift: Drift of the camera's clock against its stream's own time, in parts per million.
+        residual: The largest distance of a report from the line through all of them, in seconds.
+        reports: Number of reports of the last minute that the line goes through.
+        steps: Number of times that the camera's clock was set, over all connections.
+    """
+
+    offset: float
+    drift: float
+    residual: float
+    reports: int
+    steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +62,8 @@ class SourceStats:
         decoder_delay: Frames that the decoder held back when it returned the last frame.
         behind: Seconds by which frames arrive later than the earliest ones of the last ten minutes did, by
             the stream's own times, over the last two seconds. None for a stream without times.
-        wall_clock: Unix time at pts 0 in seconds, if the server sends it (RTCP, HLS). Add a sample's pts.
+        clock: The camera's clock by its sender reports; None before the first one, and for sources without
+            any.
         packets: Packets of RTP that have come. This and the next three are of RTSP that freshframe reads.
         packets_lost: Packets that have not come.
         packets_late: Packets that came after the wait for them had ended. They are among ``packets``, too.
@@ -58,7 +81,7 @@ class SourceStats:
     size_changes: int
     decoder_delay: int
     behind: float | None
-    wall_clock: float | None
+    clock: SourceClock | None
     packets: int
     packets_lost: int
     packets_late: int
@@ -256,6 +279,7 @@ class EdgeStats:
         drops: By cause; only causes that happened.
         sources: Number of sources that can reach the edge: at most ``queue.depth * sources`` samples wait.
         only: The source that the edge is limited to by ``port.of(source)``; None: no limit.
+        max_rate: Samples per second that may pass, of each source; None: no limit.
     """
 
     parent: str
@@ -271,6 +295,7 @@ class EdgeStats:
     drops: dict[DropCause, int]
     sources: int = 1
     only: str | None = None
+    max_rate: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

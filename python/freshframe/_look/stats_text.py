@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .stats import EdgeStats, JoinStats, NodeStats, Report, Stats
+    from .stats import EdgeStats, JoinStats, NodeStats, Report, SourceClock, Stats
 
 _GAP = "  "
 
@@ -58,6 +58,13 @@ def _join(name: str, join: JoinStats) -> str:
     )
 
 
+def _clock(clock: SourceClock) -> str:
+    size = f"{abs(clock.offset):.1f} s" if abs(clock.offset) >= 1 else f"{abs(clock.offset) * 1000:.1f} ms"
+    order = "behind" if clock.offset < 0 else "ahead of"
+    within = f"{clock.reports} reports that are within {clock.residual * 1000:.1f} ms"
+    return f"{size} {order} this machine's, by {within}"
+
+
 def stats_text(stats: Stats) -> str:
     """One line for each node and each edge."""
     nodes = [("node", "state", "processed", "fps", "busy", "p50 ms", "p99 ms", "errors", "dropped")]
@@ -92,6 +99,11 @@ def stats_text(stats: Stats) -> str:
     if stats.edges:
         lines += _table(edges)
     lines += [_join(name, node.join) for name, node in stats.nodes.items() if node.join is not None]
+    lines += [
+        f"clock of {name!r}: {_clock(n.source.clock)}"
+        for name, n in stats.nodes.items()
+        if n.source and n.source.clock
+    ]
     lines += [f"last error of {name!r}: {n.last_error}" for name, n in stats.nodes.items() if n.last_error]
     return "\n".join(lines)
 
@@ -103,7 +115,7 @@ def losses(report: Report) -> tuple[str, ...]:
     found = [
         f"the edge {_edge(edge)} dropped {_drops(edge.dropped, edge.drops)} of {edge.passed_in} samples"
         for edge in report.edges
-        if edge.dropped
+        if edge.dropped != edge.drops.get("rate", 0)
     ]
     found += [
         f"the edge {_edge(edge)} lost the events of {edge.events_lost} samples"

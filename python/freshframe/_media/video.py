@@ -77,8 +77,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     read_timeout: float = 5.0,
     reconnect: bool | None = None,
     damaged: Literal["mark", "hold"] = "mark",
+    clock_offset: float = 0.0,
     loop: bool = False,
     realtime: bool = False,
+    live: bool | None = None,
     rendition: str | int = "best",
     decoder_threads: int | None = None,
     options: Mapping[str, str] | None = None,
@@ -111,10 +113,15 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             predicted from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops
             them, up to the next frame that can be decoded whole; its state is "waiting_key_frame" until then.
             Has no effect on other sources.
+        clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
+            known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
             a stream.
         realtime: A file plays at its own speed and is live, like a camera. Has no effect on a camera or a
             stream.
+        live: False: the video behind an ``http://`` or ``https://`` URL is finite and is read like a file.
+            Nothing is dropped, its end is the end, and after a lost connection reading continues at the same
+            byte, or is a SourceError. None: network streams are live, files are not.
         rendition: Of a network stream with several videos (renditions of a playlist, cameras of one
             multiplex): ``"best"``, the one with the largest pictures, ``"worst"``, ``"720p"``, the best of at
             most so many rows, or its number in ``source.info.renditions``, which ``freshframe probe`` prints.
@@ -140,8 +147,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.read_timeout = _check.number("read_timeout", read_timeout)
     chosen.reconnect = None if reconnect is None else _check.flag("reconnect", reconnect)
     chosen.damaged = _check.text("damaged", damaged)
+    chosen.clock_offset = _check.number("clock_offset", clock_offset)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)
+    chosen.live = None if live is None else _check.flag("live", live)
     chosen.rendition = _rendition(rendition)
     chosen.decoder_threads = _count("decoder_threads", decoder_threads)
     chosen.options = ffmpeg_options("open()", options)
@@ -167,7 +176,8 @@ def open_once(
 def _source(url: Any, chosen: _native.OpenOptions) -> VideoSource:
     text = _url(url)
     handle = _native.make_video_source(text, chosen)
-    return VideoSource(handle, handle.live, marks_damage=chosen.damaged == "mark" and _is_stream(text))
+    marks = chosen.damaged == "mark" and chosen.live is not False and _is_stream(text)
+    return VideoSource(handle, handle.live, marks_damage=marks)
 
 
 def _is_stream(url: str) -> bool:

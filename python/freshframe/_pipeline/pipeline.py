@@ -92,6 +92,7 @@ class Pipeline(RunByWith):
         queue: Queue | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
+        max_rate: float | None = None,
         process: bool | Process = False,
         batch: Batch | None = None,
         source: str | None = None,
@@ -106,6 +107,7 @@ class Pipeline(RunByWith):
         queue: Queue | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
+        max_rate: float | None = None,
         process: bool | Process = False,
         batch: Batch,
     ) -> Port[U]: ...
@@ -131,6 +133,7 @@ class Pipeline(RunByWith):
         queue: Queue | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
+        max_rate: float | None = None,
         process: bool | Process = False,
     ) -> Port[U]: ...
     @overload
@@ -181,7 +184,7 @@ class Pipeline(RunByWith):
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
-    def add(
+    def add(  # noqa: PLR0913  (options after the subject, by name)
         self,
         node: Any,
         parent: Any = None,
@@ -190,6 +193,7 @@ class Pipeline(RunByWith):
         queue: Queue | None = None,
         on_error: Literal["stop", "skip"] = "stop",
         max_age: float | None = None,
+        max_rate: float | None = None,
         process: bool | Process = False,
         batch: Batch | None = None,
         source: str | None = None,
@@ -207,6 +211,8 @@ class Pipeline(RunByWith):
             on_error: "skip" continues after an exception and counts the sample as ``error``.
             max_age: Seconds; an older sample is dropped as ``stale`` when its turn comes. Only below live
                 sources.
+            max_rate: At most so many samples per second of each source pass, evenly by `captured` (below
+                files by `pts`). The others are dropped as ``rate``.
             process: True: a copy of the node runs in a worker process, on a core of its own. A Process also
                 has the number of workers and their limits of time and memory.
             batch: The node's ``process_batch(samples)`` gets up to ``batch.size`` samples per call; a
@@ -233,7 +239,7 @@ class Pipeline(RunByWith):
             wiring.check_join(node, join, batch, process)
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
-        options = wiring.options(name, label, queue, on_error, max_age, batch, source, join)
+        options = wiring.options(name, label, queue, on_error, max_age, batch, source, join, max_rate)
         when_run_ends = getattr(node, "_when_run_ends", None)
         if when_run_ends is not None and process is not False:
             raise OptionError(
@@ -249,7 +255,12 @@ class Pipeline(RunByWith):
 
     @overload
     def reader(
-        self, *ports: Port[T], queue: Queue | None = None, name: str | None = None, frames: bool = True
+        self,
+        *ports: Port[T],
+        queue: Queue | None = None,
+        name: str | None = None,
+        frames: bool = True,
+        max_rate: float | None = None,
     ) -> Reader[T]: ...
     @overload
     def reader(
@@ -302,6 +313,7 @@ class Pipeline(RunByWith):
         name: str | None = None,
         frames: bool = True,
         join: Join | None = None,
+        max_rate: float | None = None,
     ) -> Reader[Any]:
         """Makes a reader: a consumer outside the graph that pulls.
 
@@ -314,6 +326,7 @@ class Pipeline(RunByWith):
             join: The reader gives sets of samples that belong together: ``sample.value`` is the tuple of
                 their values, and ``sample.parts`` has the samples. Its default queue below live sources is
                 ``Queue(32)``.
+            max_rate: As for add(). Not with a join.
 
         Raises:
             GraphError: This wiring is not possible.
@@ -340,6 +353,7 @@ class Pipeline(RunByWith):
             name or "",
             _check.flag("frames", frames),
             None if join is None else join._policy(),
+            wiring.rate(max_rate),
         )
 
     # ---- life

@@ -54,10 +54,19 @@ def sample_record(
         "pts": finite(sample.pts),
         "captured": finite(round(sample.captured, 6)),
         **({} if source is None else {"source": valid_text(source)}),
+        **wall_time(sample),
         **({} if sample.path is None else {"path": valid_text(sample.path)}),
         **({"damaged": sample.damaged} if with_damaged else {}),
         key: content,
     }
+
+
+def wall_time(sample: Sample[Any]) -> dict[str, Any]:
+    """The keys of a sample's wall time; {} if it has none."""
+    if sample.utc is None:
+        return {}
+    error = finite(round(sample.utc_error, 6))
+    return {"utc": round(sample.utc, 6), "utc_error": error, "utc_from": sample.utc_from}
 
 
 def circle_records(circles: Circles) -> list[dict[str, Any]]:

@@ -21,6 +21,9 @@ Classes& classes() noexcept {
 
 namespace {
 
+// Set once, while the package is imported.
+constinit SampleMaker sample_maker = nullptr;
+
 // `type` is null once the package was unloaded, late in the interpreter's exit.
 nb::object make(PyObject* type, const std::string& text) {
   return nb::handle(type != nullptr ? type : PyExc_RuntimeError)(python_text(text));
@@ -85,6 +88,7 @@ void raise_node_error(gil::Held& held, const NodeError& error) {
   object.attr("seq") = error.seq();
   object.attr("source") = python_text(error.source());
   object.attr("batch") = batch_of(error);
+  if (error.sample() && sample_maker != nullptr) object.attr("sample") = sample_maker(error);
   PyException_SetCause(object.ptr(), cause_of(held, error.cause()).release().ptr());
   raise(object);
 }
@@ -257,6 +261,10 @@ void translate(gil::Held& held, const std::exception_ptr* error) {
 }
 
 }  // namespace
+
+void set_sample_maker(SampleMaker make) noexcept {
+  sample_maker = make;
+}
 
 void register_exception_translator() {
   nb::register_exception_translator([](const std::exception_ptr& error, void* /*unused*/) {

@@ -56,6 +56,9 @@ struct TakenError {
 void name_source(gil::Held& held, const gil::Ref& error, const std::string& source);
 /// Sets the Python exception that `error` is or corresponds to.
 void set_python_error(gil::Held& held, const std::exception_ptr& error);
+/// Makes the Python Sample of an error that has one.
+using SampleMaker = nanobind::object (*)(const NodeError& error);
+void set_sample_maker(SampleMaker make) noexcept;
 /// Lets nanobind use set_python_error() for the engine's exceptions.
 void register_exception_translator();
 

@@ -97,7 +97,8 @@ void bind_edge_stats(nb::module_& module) {
       .def_ro("child", &EdgeStats::child)
       .def_ro("queue", &EdgeStats::queue)
       .def_ro("sources", &EdgeStats::sources)
-      .def_ro("only", &EdgeStats::only, "The source that the edge is limited to; empty: no limit.");
+      .def_ro("only", &EdgeStats::only, "The source that the edge is limited to; empty: no limit.")
+      .def_ro("max_rate", &EdgeStats::max_rate);
   add_fields(edge, kEdgeFields);
   edge.def_prop_ro("drops", &drops_of<EdgeStats>);
 }

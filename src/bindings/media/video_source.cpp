@@ -65,8 +65,10 @@ void bind_open_options(nb::module_& module) {
           "damaged", [](const OpenOptions& self) { return std::string(to_string(self.damaged)); },
           [](OpenOptions& self, const std::string& name) { self.damaged = damaged_of(name); },
           "\"mark\" or \"hold\".")
+      .def_rw("clock_offset", &OpenOptions::clock_offset)
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)
+      .def_rw("live", &OpenOptions::live)
       .def_rw("rendition", &OpenOptions::rendition)
       .def_rw("decoder_threads", &OpenOptions::decoder_threads)
       .def_rw("options", &OpenOptions::options);

@@ -232,8 +232,9 @@ PyObject* latest(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
 }
 
 PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queue> queue,
-                        const std::string& name, bool frames, std::optional<Join> join) {
-  return {self.core().add_reader(any_ports(parents), {name, queue, frames, join}), self.names(),
+                        const std::string& name, bool frames, std::optional<Join> join,
+                        std::optional<double> max_rate) {
+  return {self.core().add_reader(any_ports(parents), {name, queue, frames, join, max_rate}), self.names(),
           nb::find(self)};
 }
 
@@ -273,7 +274,8 @@ PyMethodDef* reader_methods() {
 
 void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
   engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("queue").none(),
-             nb::arg("name"), nb::arg("frames"), nb::arg("join").none(), "Adds a reader.");
+             nb::arg("name"), nb::arg("frames"), nb::arg("join").none(), nb::arg("max_rate").none(),
+             "Adds a reader.");
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
                                       {Py_tp_iter, reinterpret_cast<void*>(&iterate)},

@@ -6,13 +6,18 @@
 
 #include <chrono>
 #include <cstddef>
+#include <memory>
+#include <string_view>
 #include <utility>
+#include <vector>
 
+#include "bindings/border/errors.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/value.hpp"
 
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 #include <nanobind/typing.h>
 
 namespace nb = nanobind;
@@ -140,6 +145,15 @@ PyObject* value_of(gil::Held& held, PyObject* self, void* /*unused*/) {
 PyGetSetDef value_getter = {"value", gil::entry<&value_of>, nullptr, "The value; made at first use and kept.",
                             nullptr};
 
+nb::object utc_of(const PythonSample& self) {
+  const auto& utc = self.sample().stamp.utc;
+  return utc.from == UtcFrom::None ? nb::none() : nb::object(nb::float_(utc.seconds));
+}
+
+std::string_view utc_from_of(const PythonSample& self) {
+  return to_string(self.sample().stamp.utc.from);
+}
+
 nb::object path_of(const PythonSample& self) {
   const auto& path = self.sample().stamp.path;
   if (!path) return nb::none();
@@ -166,6 +180,19 @@ std::string stamp_text(const PythonStamp& self) {
 
 }  // namespace
 
+namespace {
+
+// Of a NodeError that has one.
+nb::object failed_sample(const NodeError& error) {
+  auto names = std::make_shared<std::vector<NodeName>>();
+  for (const auto& name : *error.nodes()) names->push_back({name, name});
+  const auto source = static_cast<std::size_t>(error.sample()->stamp.source);
+  if (source < names->size()) (*names)[source].stream = error.source();
+  return make_sample(*error.sample(), names);
+}
+
+}  // namespace
+
 void bind_stamp(nb::module_& module) {
   nb::class_<PythonStamp>(
       module, "Stamp", nb::is_final(),
@@ -187,6 +214,7 @@ void bind_stamp(nb::module_& module) {
 
 void bind_sample(nb::module_& module) {
   bind_stamp(module);
+  set_sample_maker(&failed_sample);
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonSample::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonSample::clear)},
                                       {0, nullptr}};
@@ -221,6 +249,20 @@ void bind_sample(nb::module_& module) {
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
           "time.monotonic() when the device, file or network delivered the packet.")
+      .def_prop_ro("utc", &utc_of, nb::sig("def utc(self, /) -> float | None"),
+                   "Unix time of the capture in seconds, by the clock that `utc_from` names. None if that is "
+                   "\"none\".")
+      .def_prop_ro(
+          "utc_error", [](const PythonSample& self) { return double{self.sample().stamp.utc.error}; },
+          "Half the width in seconds of what is known of `utc`, as that clock goes; inf if nothing is "
+          "known.")
+      .def_prop_ro(
+          "utc_from", &utc_from_of,
+          nb::sig("def utc_from(self, /) -> "
+                  "typing.Literal['none', 'arrival', 'file', 'device', 'camera']"),
+          "The clock of `utc`: the camera's own (\"camera\"), this machine's when the device took the "
+          "picture (\"device\") or when the packet arrived (\"arrival\"), the file's creation time plus pts "
+          "(\"file\"), or \"none\".")
       .def_prop_ro(
           "damaged", [](const PythonSample& self) { return self.sample().stamp.damaged; },
           "The frame that the value was made from is damaged, see Frame.damaged.")

@@ -19,6 +19,7 @@
 
 #include "core/edge/adaptive_spin.hpp"
 #include "core/edge/kept_events.hpp"
+#include "core/edge/rate.hpp"
 
 namespace freshframe::core {
 
@@ -32,14 +33,16 @@ struct EdgeOptions {
   int parent = -1;
   std::string parent_name;
   Queue queue;
-  std::optional<double> max_age = {};  // seconds
-  std::vector<int> sources = {};       // that can reach the edge now, in rising order; none: one lane for all
-  std::string only = {};               // the source that the edge is limited to; empty: none
-  bool events = false;                 // the parent's type has events
-  bool finishes = false;               // the parent may give last results after a stop
-  std::string way_to_be_faster = {};   // of a recorder; empty: not known
-  int only_source = -1;                // the number of `only`
-  bool joined = false;                 // of a join: one lane for all that comes
+  std::optional<double> max_age = {};   // seconds
+  std::optional<double> max_rate = {};  // samples per second, of each source
+  std::vector<int> by_pts = {};         // those of the sources whose rate goes by pts, not by `captured`
+  std::vector<int> sources = {};      // that can reach the edge now, in rising order; none: one lane for all
+  std::string only = {};              // the source that the edge is limited to; empty: none
+  bool events = false;                // the parent's type has events
+  bool finishes = false;              // the parent may give last results after a stop
+  std::string way_to_be_faster = {};  // of a recorder; empty: not known
+  int only_source = -1;               // the number of `only`
+  bool joined = false;                // of a join: one lane for all that comes
 };
 
 /// The counters of a lane, or of those that an edge had before.
@@ -59,6 +62,8 @@ struct Lane {
   std::size_t index = 0;  // among the inbox's lanes
   Queue queue;
   std::optional<TimePoint::duration> max_age;
+  std::optional<Rate> rate;
+  bool by_pts = false;  // the rate's time
   std::vector<AnySample> ring;
   std::vector<std::uint64_t> arrivals;  // of the samples in the ring: passed_in when each came
   std::size_t head = 0;
@@ -82,6 +87,11 @@ struct Lane {
   std::optional<TimePoint> heard = {};  // the last batch that had a sample of it
   TimePoint::duration interval{};       // mean time between two such batches, without silences
 
+  /// A tick of the rate is used up when the consumer takes the sample, which a newer one may replace before; in a
+  /// deeper queue when the sample comes.
+  [[nodiscard]] bool ticks_when_taken() const noexcept {
+    return queue.depth <= 1 && queue.when_full == WhenFull::DropOldest;
+  }
   /// The stream has ended, but events have not passed.
   [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
   [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }

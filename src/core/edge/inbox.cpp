@@ -107,8 +107,27 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is
   lane.spin.waited(AdaptiveSpin::Clock::now() - began, sleeps);
 }
 
+double Inbox::rate_time(const Lane& lane, const AnySample& sample) noexcept {
+  return lane.by_pts ? sample.stamp.pts : Seconds(sample.stamp.captured.time_since_epoch()).count();
+}
+
+DropCause Inbox::replaced_locked(Lane& lane, const AnySample& next) noexcept {
+  const bool by_rate = lane.rate && lane.ticks_when_taken() && !lane.rate->misses(rate_time(lane, next));
+  return by_rate ? DropCause::Rate : DropCause::QueueFull;
+}
+
 // Unless the sample went in, `sample` still holds it.
 Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last) {
+  if (lane.rate && !closed_) {
+    const auto time = rate_time(lane, sample);
+    if (!lane.rate->is_due(time)) {
+      ++lane.counts.passed_in;
+      drop_locked(lane, DropCause::Rate);
+      lane.kept.keep(lane.counts.passed_in, sample);
+      return Admitted::Dropped;
+    }
+    if (!lane.ticks_when_taken()) lane.rate->use(time);
+  }
   if (lane.queue.blocks()) {
     wait_for_room_locked(lane, blocked, is_last);
     if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
@@ -155,9 +174,11 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
     Lane& lane = *found;
     auto admitted = admit_locked(lane, sample, blocked, is_last);
     if (admitted == Admitted::Full) {  // the policy drops
-      first_drop = !std::exchange(edge.reported, true);
+      first_drop = !edge.reported;
       if (lane.queue.when_full == WhenFull::DropOldest) {
-        evicted = evict_locked(lane, DropCause::QueueFull);
+        const auto cause = replaced_locked(lane, sample);
+        first_drop = first_drop && cause == DropCause::QueueFull;
+        evicted = evict_locked(lane, cause);
         while (full_locked(lane, sample))  // by seconds or bytes
           more_evicted.push_back(evict_locked(lane, DropCause::QueueFull));
         push_locked(lane, std::move(sample));
@@ -166,6 +187,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
         drop_locked(lane, DropCause::QueueFull);
         lane.kept.keep(lane.counts.passed_in, sample);
       }
+      edge.reported = edge.reported || first_drop;
     }
     const bool in = admitted == Admitted::In;
     wake = in && consumer_asleep_ && (gather_size_ == 0 || queued_ >= gather_size_ || room_ == 0);

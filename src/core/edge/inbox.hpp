@@ -235,6 +235,9 @@ class Inbox {
       FRESHFRAME_REQUIRES(mutex_);
   /// As finish_take(), for a batch.
   Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const Aftermath& after);
+  [[nodiscard]] static double rate_time(const Lane& lane, const AnySample& sample) noexcept;
+  /// The cause of the drop of a waiting sample that `next` replaces.
+  [[nodiscard]] static DropCause replaced_locked(Lane& lane, const AnySample& next) noexcept;
   [[nodiscard]] bool stale_locked(const Lane& lane, const AnySample& sample) const;
   /// `arrival`: its number on the lane.
   void deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival, Aftermath& after)

@@ -34,6 +34,8 @@ void Inbox::add_lane_locked(Edge& edge, int source, Change change) {
   lane->reached = change;
   lane->queue = queue;
   if (edge.options.max_age) lane->max_age = to_duration(Seconds(*edge.options.max_age));
+  if (edge.options.max_rate) lane->rate.emplace(*edge.options.max_rate);
+  lane->by_pts = std::ranges::find(edge.options.by_pts, source) != edge.options.by_pts.end();
   lane->spare = edge.options.joined ? 1 : 0;  // the newest comes in before the oldest is dropped
   lane->ring.resize(static_cast<std::size_t>(std::max(1, queue.depth)) + lane->spare);
   lane->arrivals.resize(lane->ring.size());

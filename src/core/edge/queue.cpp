@@ -52,6 +52,8 @@ std::string_view to_string(DropCause cause) noexcept {
       return "stop";
     case DropCause::Removed:
       return "removed";
+    case DropCause::Rate:
+      return "rate";
   }
   return "?";
 }
@@ -74,6 +76,8 @@ std::string_view to_string(NodeDropCause cause) noexcept {
       return "repeated";
     case NodeDropCause::Lost:
       return "lost";
+    case NodeDropCause::NotDecoded:
+      return "not_decoded";
   }
   return "?";
 }

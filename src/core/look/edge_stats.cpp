@@ -39,6 +39,7 @@ void Inbox::describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint no
   stats.queue = edge.options.queue;
   stats.only = edge.options.only;
   stats.joined = edge.options.joined;
+  stats.max_rate = edge.options.max_rate;
   const auto age = edge.age.quantiles(span, now);
   stats.age_p50 = age.p50;
   stats.age_p99 = age.p99;

@@ -1,11 +1,13 @@
 // Snapshots of a pipeline, for programs and for people.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <charconv>
 #include <cstddef>
 #include <sstream>
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/unit_text.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -21,6 +23,12 @@ void count_in_flight(Stats& stats) {
     const auto done = node.processed + node.dropped;
     node.in_flight = taken > done ? taken - done : 0;
   }
+}
+
+template <class Stats, class Cause>
+std::uint64_t dropped_by(const Stats& stats, Cause cause) {
+  const auto found = stats.drops.find(cause);
+  return found == stats.drops.end() ? 0 : found->second;
 }
 
 }  // namespace
@@ -53,10 +61,11 @@ Report PipelineCore::report() const {
   Report result;
   result.stats = stats_locked(Span::WholeRun);
   result.elapsed = result.stats.uptime;
-  const bool edges_kept_all = std::all_of(result.stats.edges.begin(), result.stats.edges.end(),
-                                          [](const auto& edge) { return edge.dropped == 0; });
-  const bool nodes_kept_all = std::all_of(result.stats.nodes.begin(), result.stats.nodes.end(),
-                                          [](const auto& node) { return node.dropped == 0; });
+  const bool edges_kept_all = std::ranges::all_of(
+      result.stats.edges, [](const auto& edge) { return edge.dropped == dropped_by(edge, DropCause::Rate); });
+  const bool nodes_kept_all = std::ranges::all_of(result.stats.nodes, [](const auto& node) {
+    return node.dropped == dropped_by(node, NodeDropCause::NotDecoded);
+  });
   const bool whole = std::ranges::all_of(
       graph_.runners(), [](const auto& runner) { return runner->closed_cleanly() && !runner->cut_short(); });
   result.complete = ended() && edges_kept_all && nodes_kept_all && whole && !failure_->failed();
@@ -78,10 +87,14 @@ std::optional<std::int64_t> PipelineCore::total() const {
 
 namespace {
 
+std::string rate_text(const std::optional<double>& max_rate) {
+  return max_rate ? ", at most " + number_text(*max_rate, std::chars_format::general, 6) + "/s" : "";
+}
+
 void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
   out << "  " << edge.parent;
   if (!edge.only.empty()) out << ".of('" << edge.only << "')";
-  out << " -> " << edge.child << "  " << to_string(edge.queue);
+  out << " -> " << edge.child << "  " << to_string(edge.queue) << rate_text(edge.max_rate);
   if (!wired) return;
   if (edge.sources > 1) out << " x " << edge.sources << " sources";
   out << "  in " << edge.passed_in << ", delivered " << edge.delivered << ", waiting " << edge.waiting
@@ -107,7 +120,8 @@ std::string PipelineCore::describe() const {
         out << "  " << runner(wire.parent).name();
         if (wire.source >= 0) out << ".of('" << runner(wire.source).name() << "')";
         out << " -> " << child << "  "
-            << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()") << "\n";
+            << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()")
+            << rate_text(wire.max_rate) << "\n";
       }
     };
     for (std::size_t i = 0; i < graph_.runners().size(); ++i)

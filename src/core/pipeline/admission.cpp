@@ -3,6 +3,8 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
 #include <cstddef>
 #include <filesystem>
 #include <iterator>
@@ -104,6 +106,19 @@ void Graph::check_queue(const std::string& name, std::span<const AnyPort> parent
   }
 }
 
+void Graph::check_rate(const std::string& name, const std::optional<double>& max_rate, bool joins) {
+  if (!max_rate) return;
+  if (!(*max_rate > 0) || !std::isfinite(*max_rate)) {
+    throw OptionError("max_rate of '" + name + "' must be more than 0 samples per second, got " +
+                      number_text(*max_rate, std::chars_format::general, 6));
+  }
+  if (joins) {
+    throw GraphError("'" + name +
+                     "' has a join and max_rate, which would pass samples of its parents that do not belong "
+                     "together: give max_rate to a node or reader below the join");
+  }
+}
+
 void Graph::check_one_source(const std::string& who, std::span<const AnyPort> parents) const {
   const auto sources = sources_of(parents);
   if (sources.size() < 2) return;
@@ -166,14 +181,15 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
   if (!node->is_source() && parents.empty()) {
     throw GraphError("'" + label + "' takes samples and needs a parent: add(node, parent)");
   }
-  if (node->is_source() && (options.queue || options.max_age)) {
+  if (node->is_source() && (options.queue || options.max_age || options.max_rate)) {
     throw GraphError("'" + label +
-                     "' is a source and has no queue: give queue= and max_age= to its children");
+                     "' is a source and has no queue: give queue=, max_age= and max_rate= to its children");
   }
   if (options.max_age && !(*options.max_age > 0)) {
     throw OptionError("max_age of '" + label + "' must be more than 0 seconds, got " +
                       seconds_text(*options.max_age));
   }
+  check_rate(label, options.max_rate, options.join.has_value());
   check_parents(node, label, parents);
   check_distinct(label, parents);
   check_set_node(*node, label, parents, options);
@@ -190,6 +206,7 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
 std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options) {
   const auto label = options.name.empty() ? std::string("reader") : options.name;
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
+  check_rate(label, options.max_rate, options.join.has_value());
   check_parents(nullptr, label, parents);
   check_distinct(label, parents);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);

@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <string>
 #include <utility>
@@ -23,8 +24,8 @@ int Graph::add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents,
   Wires wires;
   const int depth = options.batch ? options.batch->size : 0;
   for (const auto& parent : parents) {
-    wires.push_back(
-        {parent.node, options.queue, options.max_age, only_source(parent), depth, options.join.has_value()});
+    wires.push_back({parent.node, options.queue, options.max_age, only_source(parent), depth,
+                     options.join.has_value(), options.max_rate});
   }
   joins_.emplace_back();
   if (options.join) joins_.back() = resolve_join(runner->name(), parents, *options.join, options.queue);
@@ -52,8 +53,8 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
                        const ReaderOptions& options) {
   Wires wires;
   for (const auto& parent : parents) {
-    wires.push_back(
-        {parent.node, options.queue, std::nullopt, only_source(parent), 0, options.join.has_value()});
+    wires.push_back({parent.node, options.queue, std::nullopt, only_source(parent), 0,
+                     options.join.has_value(), options.max_rate});
   }
   reader_joins_.emplace_back();
   if (options.join) {
@@ -85,13 +86,29 @@ void Graph::connect(Inbox& inbox, const Wires& wires, const NodeBase* node) {
   for (const auto& wire : wires) {
     auto& parent = runner(wire.parent);
     const auto queue = resolve_queue(wire, inbox.consumer(), recorder);
-    auto edge = inbox.add_edge(
-        {wire.parent, parent.name(), queue, wire.max_age, sources_of({wire.parent, wire.source}),
-         wire.source >= 0 ? runner(wire.source).stream_name() : std::string(), has_events(parent.node()),
-         parent.node().finishes(), recorder ? node->way_to_be_faster() : std::string(), wire.source,
-         wire.joined});
+    auto sources = sources_of({wire.parent, wire.source});
+    auto files = files_of(sources);
+    auto edge = inbox.add_edge({.parent = wire.parent,
+                                .parent_name = parent.name(),
+                                .queue = queue,
+                                .max_age = wire.max_age,
+                                .max_rate = wire.max_rate,
+                                .by_pts = std::move(files),
+                                .sources = std::move(sources),
+                                .only = wire.source >= 0 ? runner(wire.source).stream_name() : std::string(),
+                                .events = has_events(parent.node()),
+                                .finishes = parent.node().finishes(),
+                                .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
+                                .only_source = wire.source,
+                                .joined = wire.joined});
     parent.outlet().connect(inbox, std::move(edge), wire.source);
   }
+}
+
+Graph::Sources Graph::files_of(const Sources& sources) const {
+  Sources files;
+  std::ranges::copy_if(sources, std::back_inserter(files), [&](int source) { return !is_live(source); });
+  return files;
 }
 
 std::string Graph::why_lossless(const Wires& wires) const {

@@ -28,6 +28,7 @@ class Graph {
     int source = -1;  // the only one whose samples pass in; -1: all do
     int depth = 0;    // the size of the consumer's batch, at least the depth of a queue that loses nothing
     bool joined = false;
+    std::optional<double> max_rate = {};
   };
   using Sources = std::vector<int>;  // numbers of source nodes, in rising order
   using Wires = std::vector<Wire>;
@@ -90,6 +91,7 @@ class Graph {
   void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;
   void check_queue(const std::string& name, std::span<const AnyPort> parents,
                    const std::optional<Queue>& queue, bool recorder) const;
+  static void check_rate(const std::string& name, const std::optional<double>& max_rate, bool joins);
   /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
   void check_recordings() const;
   [[nodiscard]] Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
@@ -105,6 +107,8 @@ class Graph {
   /// Before find_live().
   [[nodiscard]] bool comes_from_live(int node) const;
   [[nodiscard]] Sources sources_of(std::span<const AnyPort> ports) const;
+  /// The sources that are not live.
+  [[nodiscard]] Sources files_of(const Sources& sources) const;
   /// `node`: nullptr for a reader.
   void connect(Inbox& inbox, const Wires& wires, const NodeBase* node);
   void connect_nodes();

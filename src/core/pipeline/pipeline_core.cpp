@@ -227,14 +227,16 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
     for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
       batch.push_back({source_of(runner, {std::span(&sample, 1)}), sample.stamp.seq});
     }
-    const bool has_sample = !where.samples.empty() && !where.is_tick(runner.index());
-    const auto seq = has_sample ? where.samples.front().stamp.seq : -1;
-    error = std::make_exception_ptr(
-        NodeError(failure_text(runner, what, where), {.node = runner.name(),
-                                                      .seq = seq,
-                                                      .source = source_of(runner, where),
-                                                      .cause = std::move(cause),
-                                                      .batch = std::move(batch)}));
+    NodeFailure failure{.node = runner.name(),
+                        .source = source_of(runner, where),
+                        .cause = std::move(cause),
+                        .batch = std::move(batch)};
+    if (!where.samples.empty() && !where.is_tick(runner.index())) {
+      failure.seq = where.samples.front().stamp.seq;
+      failure.sample = std::make_shared<const AnySample>(where.samples.front());
+      failure.nodes = node_names();
+    }
+    error = std::make_exception_ptr(NodeError(failure_text(runner, what, where), std::move(failure)));
   }
   // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
   const bool delivers_rest = runner.is_source() && !is_starting();
@@ -247,6 +249,12 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
   }
   if (first && failure_hook_) failure_hook_();
   return first;
+}
+
+std::shared_ptr<const std::vector<std::string>> PipelineCore::node_names() const {
+  std::vector<std::string> names;
+  for (const auto& runner : graph_.runners()) names.push_back(runner->name());
+  return std::make_shared<const std::vector<std::string>>(std::move(names));
 }
 
 bool PipelineCore::is_starting() const {

@@ -87,6 +87,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
   /// True: the first failure of the pipeline, which the next call of a verb throws.
   bool fail(Runner& runner, std::exception_ptr cause, const std::string& what, const FailedOn& where);
+  [[nodiscard]] std::shared_ptr<const std::vector<std::string>> node_names() const;
   /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
   [[nodiscard]] std::string failure_text(const Runner& runner, const std::string& what,
                                          const FailedOn& where) const;

@@ -371,7 +371,7 @@ void Runner::report_recording() const {
   std::uint64_t lost = 0;
   for (const auto& edge : inbox_.stats()) {
     if (edge.queue == kLatest || edge.queue == kNext) continue;  // made to drop samples
-    std::uint64_t unwanted = 0;                                  // after the stop, or in no set of a join
+    std::uint64_t unwanted = 0;  // after the stop, in no set of a join, or by design
     for (const auto& [cause, count] : edge.drops) {
       if (cause != DropCause::QueueFull && cause != DropCause::Stale) unwanted += count;
     }

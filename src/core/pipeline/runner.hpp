@@ -207,7 +207,7 @@ class Runner {
   [[nodiscard]] Utc utc_of(const SourceItem<Emitted>& item, TimePoint captured) const;
   /// Room for one more frame: waits (file) or counts a drop (live).
   bool admit();
-  void log_skipped(const std::string& text, const std::string& traceback);
+  void log_skipped(const std::string& failure, double pts, const std::string& traceback);
   void log_skips(const std::string& latest) const;
   [[nodiscard]] std::string last_error() const;
   /// Warns when a recorder lost samples.

@@ -3,11 +3,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
 
+#include <charconv>
 #include <string>
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/runner.hpp"
+#include "core/unit_text.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -44,7 +46,7 @@ bool Runner::fail(Failed failed, std::span<const AnySample> samples, bool whole_
   }
   const bool goes_on = !samples.empty() && on_error_ == OnError::Skip;
   const FailedOn where{samples, whole_batch};
-  if (goes_on) log_skipped(core_.failure_text(*this, what, where), traceback);
+  if (goes_on) log_skipped(core_.failure_text(*this, what, where), samples.front().stamp.pts, traceback);
   core_.errors().add({.node = name_, .text = what, .traceback = traceback, .fatal = !goes_on});
   if (goes_on) {
     if (!where.is_tick(index_)) counters_.drop(NodeDropCause::Error, samples.size());
@@ -57,7 +59,8 @@ bool Runner::fail(Failed failed, std::span<const AnySample> samples, bool whole_
 }
 
 // The first failure with its traceback, then one line a minute: a node may fail on every sample.
-void Runner::log_skipped(const std::string& text, const std::string& traceback) {
+void Runner::log_skipped(const std::string& failure, double pts, const std::string& traceback) {
+  const auto text = failure + " (pts " + number_text(pts, std::chars_format::fixed, 3) + " s)";
   constexpr Seconds kEvery{60};
   const auto now = core_.clock()->now();
   if (!skip_logged_) {

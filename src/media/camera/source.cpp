@@ -12,6 +12,8 @@
 
 #include "media/camera/fault.hpp"
 #include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/options.hpp"
+#include "media/live/device_time.hpp"
 #include "media/live/refused.hpp"
 #include "media/live/stall_limit.hpp"
 #include <linux/videodev2.h>
@@ -196,10 +198,11 @@ V4l2Source::Arrival V4l2Source::arrive(const V4l2Capture::Buffer& buffer, const 
   // A time of day, or of another machine, cannot be used. Some drivers stamp a frame or two ahead.
   constexpr std::chrono::seconds kTolerance(1);
   const auto taken = buffer.timestamp.value_or(now);
-  const auto time = taken < began_ - kTolerance || taken > now + kTolerance ? now : taken;
+  const bool usable = taken >= began_ - kTolerance && taken <= now + kTolerance;
+  const auto time = usable ? taken : now;
   if (!first_time_) first_time_ = time;
   last_pts_ = std::max(last_pts_, Seconds(time - *first_time_).count());
-  return {next_seq_++, last_pts_, std::min(time, now)};
+  return {next_seq_++, last_pts_, std::min(time, now), usable && buffer.timestamp};
 }
 
 void V4l2Source::send(const Arrival& arrival, const Context& context) {
@@ -232,7 +235,11 @@ std::optional<SourceItem<Frame>> V4l2Source::decoded(const Context& context) {
     }
     if (decoder_->is_damaged(*spare_)) context.counters.drop(NodeDropCause::Decode);
     const auto seq = spare_->pts;
-    while (in_decoder_.size() > 1 && in_decoder_.front().seq < seq) in_decoder_.pop_front();
+    const bool leaves_out = leaves_frames_out(options_.decoder);
+    while (in_decoder_.size() > 1 && in_decoder_.front().seq < seq) {
+      in_decoder_.pop_front();
+      if (leaves_out) context.counters.drop(NodeDropCause::NotDecoded);
+    }
     Arrival arrival{next_seq_ - 1, last_pts_, Decoder::captured_of(*spare_)};
     if (!in_decoder_.empty()) {
       arrival = in_decoder_.front();
@@ -248,7 +255,12 @@ SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const
   delivering_ = true;
   note_frame(context);
   note_size({frame.width(), frame.height()}, context);
-  return {.value = std::move(frame), .pts = arrival.pts, .captured = arrival.captured, .seq = arrival.seq};
+  return {
+      .value = std::move(frame),
+      .pts = arrival.pts,
+      .captured = arrival.captured,
+      .seq = arrival.seq,
+      .utc = arrival.stamped ? utc_of_device(context.clock, arrival.captured, options_.clock_offset) : Utc{}};
 }
 
 }  // namespace freshframe::media

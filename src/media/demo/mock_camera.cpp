@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
+#include "media/live/device_time.hpp"
 #include "media/live/pacer.hpp"
 
 namespace freshframe {
@@ -59,7 +60,8 @@ std::optional<SourceItem<Frame>> MockCamera::read(const Context& context) {
   return SourceItem<Frame>{.value = impl_->picture,
                            .pts = static_cast<double>(tick->n) / impl_->fps,
                            .captured = tick->due,
-                           .seq = tick->n};
+                           .seq = tick->n,
+                           .utc = media::utc_of_device(context.clock, tick->due)};
 }
 
 }  // namespace freshframe

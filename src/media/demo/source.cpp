@@ -10,6 +10,7 @@
 #include "media/demo/paint.hpp"
 #include "media/demo/scene.hpp"
 #include "media/demo/url.hpp"
+#include "media/live/device_time.hpp"
 #include "media/live/pacer.hpp"
 
 namespace freshframe::media {
@@ -51,7 +52,9 @@ class DemoSource final : public VideoSource {
       const auto tick = pacer_.next(context.clock, context.stop);
       if (!tick) return std::nullopt;
       if (tick->missed > 0) context.counters.drop(NodeDropCause::Device, tick->missed);
-      return item(tick->n, tick->due);
+      auto paced = item(tick->n, tick->due);
+      paced.utc = utc_of_device(context.clock, tick->due);
+      return paced;
     }
     if (context.stop.stop_requested() || (options_.frames && unpaced_ >= *options_.frames))
       return std::nullopt;

@@ -36,4 +36,9 @@ void check_known(const std::map<std::string, std::string>& options, const std::s
       EINVAL);
 }
 
+bool leaves_frames_out(const std::map<std::string, std::string>& options) {
+  const auto found = options.find("skip_frame");
+  return found != options.end() && found->second != "none" && found->second != "default";
+}
+
 }  // namespace freshframe::media

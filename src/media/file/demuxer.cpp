@@ -1,4 +1,4 @@
-// Reads the packets of one video stream from a local file.
+// Reads the packets of one video stream from a file, which is local or behind HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/demuxer.hpp"
 
@@ -19,6 +19,7 @@
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/read/probing.hpp"
+#include "media/network/playlist/playlist.hpp"
 #include <sys/stat.h>
 
 namespace freshframe::media {
@@ -78,7 +79,9 @@ bool is_text(const AVFormatContext& input) {
 Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
     : settings_(std::move(settings)), interrupt_(settings_.stop) {
   install_ffmpeg_log();
-  if (const auto fault = path_fault(settings_.path)) fail(fault->why, fault->code);
+  if (const auto fault = settings_.remote ? std::nullopt : path_fault(settings_.path)) {
+    fail(fault->why, fault->code);
+  }
   const FfmpegErrorCapture errors;
   interrupt_.arm(settings_.open_timeout);
   Dictionary again = options.copy();
@@ -101,12 +104,15 @@ Demuxer::Demuxer(DemuxerSettings settings, Dictionary& options)
   interrupt_.disarm();
 }
 
+/// The prefix keeps a name such as "http:x" or "concat:a" a name.
+std::string Demuxer::address() const {
+  return settings_.remote ? settings_.path : "file:" + settings_.path;
+}
+
 void Demuxer::open_file(Dictionary& options) {
   AVIOContext* io = nullptr;
   const auto callback = interrupt_.callback();
-  // The prefix keeps a name such as "http:x" or "concat:a" a name.
-  const int result =
-      avio_open2(&io, ("file:" + settings_.path).c_str(), AVIO_FLAG_READ, &callback, options.out());
+  const int result = avio_open2(&io, address().c_str(), AVIO_FLAG_READ, &callback, options.out());
   io_.reset(io);
   check_interrupt("opened", settings_.open_timeout);
   if (result < 0) fail(ffmpeg_text(result), ffmpeg_errno(result));
@@ -135,7 +141,7 @@ void Demuxer::open_container(Dictionary& options) {
   if (input == nullptr) throw std::bad_alloc();
   if ((format->flags & AVFMT_NOFILE) == 0) input->pb = io_.get();
   input->interrupt_callback = interrupt_.callback();
-  const int opened = avformat_open_input(&input, ("file:" + settings_.path).c_str(), format, options.out());
+  const int opened = avformat_open_input(&input, address().c_str(), format, options.out());
   input_.reset(input);  // null after a failure: FFmpeg has freed it
   check_interrupt("opened", settings_.open_timeout);
   if (opened < 0) fail("it is damaged, cut off or not a video: " + ffmpeg_text(opened), ffmpeg_errno(opened));
@@ -283,6 +289,15 @@ std::optional<double> Demuxer::duration() const {
   }
   if (input_->duration != AV_NOPTS_VALUE && input_->duration > 0) {
     return static_cast<double>(input_->duration) / AV_TIME_BASE;
+  }
+  return std::nullopt;
+}
+
+std::optional<double> Demuxer::creation_time() const {
+  for (const AVDictionary* metadata : {input_->metadata, stream_->metadata}) {
+    const auto* entry = av_dict_get(metadata, "creation_time", nullptr, 0);
+    const auto time = entry != nullptr ? parse_date_time(entry->value) : std::nullopt;
+    if (time && *time > 0) return time;  // 0 of MP4 is the year 1904
   }
   return std::nullopt;
 }

@@ -1,4 +1,4 @@
-// Reads the packets of one video stream from a local file.
+// Reads the packets of one video stream from a file, which is local or behind HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -19,7 +19,8 @@ inline constexpr double kDefaultFps = 25;  // FFmpeg's own for pictures
 /// The arguments for opening a file.
 struct DemuxerSettings {
   std::string url;                                     // as given, password masked: for messages
-  std::string path;                                    // of the file
+  std::string path;                                    // of the file; a URL: it is behind HTTP
+  bool remote = false;                                 // it is
   double open_timeout = 5;                             // seconds
   double read_timeout = 5;                             // seconds
   std::stop_token stop = {};                           // of the pipeline
@@ -57,6 +58,8 @@ class Demuxer {
   /// Frames per second from the container or the codec.
   [[nodiscard]] std::optional<double> fps() const;
   [[nodiscard]] std::optional<double> duration() const;  // seconds
+  /// Unix time of the recording, as its device wrote it: of its beginning or end, in UTC or local time.
+  [[nodiscard]] std::optional<double> creation_time() const;
   /// A longer interval between two frames, in seconds, is FFmpeg's mistake: in a stream with discontinuities
   /// it treats times before the first frame as wrapped, 26.5 hours later.
   [[nodiscard]] double largest_leap() const noexcept;
@@ -75,6 +78,7 @@ class Demuxer {
 
  private:
   void open_file(Dictionary& options);
+  [[nodiscard]] std::string address() const;
   [[nodiscard]] const AVInputFormat* choose_format(Dictionary& options);
   void open_container(Dictionary& options);
   void find_streams();

@@ -1,4 +1,4 @@
-// Decodes a local video file or picture.
+// Decodes a video file or picture, which is local or behind HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/file/file_source.hpp"
 
@@ -14,7 +14,9 @@
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/options.hpp"
 #include "media/masked_url.hpp"
+#include "media/network/address/url.hpp"
 #include "media/source_url.hpp"
 
 extern "C" {
@@ -38,10 +40,27 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
 }  // namespace
 
 FileSource::FileSource(std::string url, OpenOptions options, Begin begin)
-    : url_(std::move(url)), options_(std::move(options)), begin_(begin), maker_(wanted_size(options_)) {}
+    : url_(std::move(url)),
+      remote_(url_kind(url_) == UrlKind::Live),
+      options_(std::move(options)),
+      begin_(begin),
+      maker_(wanted_size(options_)) {}
 
 std::optional<std::string> FileSource::reads_from() const {
-  return local_path(url_);
+  return remote_ ? std::nullopt : std::optional(local_path(url_));
+}
+
+/// The user's. Behind HTTP, FFmpeg connects again where the connection is lost before the end, and asks for the rest
+/// by a range of bytes; where the server gives none, reading fails.
+Dictionary FileSource::reader_options() const {
+  Dictionary options(options_.options);
+  if (!remote_) return options;
+  const auto set_default = [&](const char* name, const char* value) {
+    if (!options_.options.contains(name)) options.set(name, value);
+  };
+  set_default("protocol_whitelist", "http,https,httpproxy,tcp,tls,crypto");
+  set_default("reconnect", "1");
+  return options;
 }
 
 std::string FileSource::url() const {
@@ -67,6 +86,7 @@ void FileSource::begin(const Context& context) {
   open_parts(context);
   step_ = 1 / options_.fps.value_or(demuxer_->fps().value_or(kDefaultFps));
   frame_times_.emplace(step_, demuxer_->largest_leap());
+  created_ = demuxer_->creation_time();
   first_ = first_frame(context);
   first_number_ = first_->seq.value_or(0);
   describe(*first_->frame);
@@ -94,12 +114,13 @@ void FileSource::start_open_deadline() {
 }
 
 void FileSource::open_parts(const Context& context) {
-  Dictionary options(options_.options);
+  auto options = reader_options();
   const auto masked = url();
   decoder_.reset();
   demuxer_.reset();
   demuxer_.emplace(DemuxerSettings{.url = masked,
-                                   .path = local_path(url_),
+                                   .path = remote_ ? LiveUrl(url_).text : local_path(url_),
+                                   .remote = remote_,
                                    .open_timeout = options_.open_timeout,
                                    .read_timeout = options_.read_timeout,
                                    .stop = context.stop,
@@ -108,6 +129,7 @@ void FileSource::open_parts(const Context& context) {
                    options);
   file_times_.emplace(step_, demuxer_->largest_leap());
   const FfmpegErrorCapture errors;
+  if (leaves_frames_out(options_.options)) left_out_.emplace();
   try {
     maker_.set_turn(turn_of(demuxer_->stream()));
     decoder_.emplace(demuxer_->stream(), decoder_settings(options_, demuxer_->is_picture()), options);
@@ -156,7 +178,26 @@ std::optional<SourceItem<Frame>> FileSource::read(const Context& context) {
   // adds no age.
   const TimePoint captured = options_.realtime ? due_ : std::max(Decoder::captured_of(*frame), *started_);
   if (sizes_.changes_with({frame->width, frame->height})) context.counters.source().count_size_change();
-  return SourceItem<Frame>{maker_.make(std::move(frame)), placed->pts, captured, placed->seq};
+  const auto number = number_of(*placed);
+  return SourceItem<Frame>{.value = maker_.make(std::move(frame)),
+                           .pts = placed->pts,
+                           .captured = captured,
+                           .seq = number,
+                           .utc = utc_of(*placed)};
+}
+
+/// A device may mean the end of the recording, or its local time: to the second at best.
+Utc FileSource::utc_of(const Placed& placed) const {
+  if (!created_) return {};
+  return {.seconds = *created_ + placed.time + options_.clock_offset, .error = 1, .from = UtcFrom::File};
+}
+
+/// nullopt: the next one.
+std::optional<std::int64_t> FileSource::number_of(const Placed& placed) {
+  if (!left_out_) return placed.seq;
+  const auto number = placed.seq.value_or(next_number_ + placed.left_out);
+  next_number_ = number + 1;
+  return number;
 }
 
 std::optional<FileSource::Placed> FileSource::pull_placed(const Context& context) {
@@ -178,6 +219,7 @@ AvFramePtr FileSource::pull(const Context& context) {
     switch (decoder_->receive(*spare_)) {
       case Decoder::Result::Frame:
         ++frames_in_pass_;
+        if (left_out_) count_left_out(left_out_->take(spare_->best_effort_timestamp), context);
         open_deadline_.reset();
         if (decoder_->is_damaged(*spare_)) count_damage(context);
         return std::move(spare_);
@@ -214,6 +256,9 @@ bool FileSource::feed(const Context& context) {
   if (result == Demuxer::Result::Damaged || demuxer_->complained()) count_damage(context);
   if (result == Demuxer::Result::Damaged) return true;
   count_sent(*packet_);
+  if (left_out_ && packet_->pts != AV_NOPTS_VALUE && (packet_->flags & AV_PKT_FLAG_DISCARD) == 0) {
+    left_out_->send(packet_->pts);
+  }
   if (!decoder_->send(*packet_, context.clock.now())) count_damage(context);
   av_packet_unref(packet_.get());
   return true;
@@ -237,6 +282,12 @@ Demuxer::Result FileSource::next_packet() {
 void FileSource::count_damage(const Context& context) {
   ++damaged_;
   if (!seeking_) context.counters.drop(NodeDropCause::Decode);
+}
+
+void FileSource::count_left_out(std::size_t frames, const Context& context) {
+  if (seeking_) return;
+  context.counters.drop(NodeDropCause::NotDecoded, frames);
+  left_out_before_ += static_cast<std::int64_t>(frames);
 }
 
 /// With `realtime`. False: stopped.
@@ -293,6 +344,7 @@ void FileSource::count_sent(const AVPacket& packet) {
 
 /// A decoder drops frames in silence where a damaged file puts them out of order.
 void FileSource::count_undecoded(const Context& context) {
+  if (left_out_) return count_left_out(left_out_->finish(), context);
   const auto codec = demuxer_->stream().codecpar->codec_id;
   const bool one_each = codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC;  // a packet for each frame
   const bool comparable = one_each && demuxer_->has_whole_frames() && !info_.interlaced.value_or(false) &&

@@ -1,9 +1,10 @@
-// Decodes a local video file or picture.
+// Decodes a video file or picture, which is local or behind HTTP.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
 #include "freshframe/media.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <deque>
 #include <exception>
@@ -14,6 +15,7 @@
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/file/demuxer.hpp"
+#include "media/file/left_out.hpp"
 #include "media/file/start_scan.hpp"
 #include "media/file/timeline.hpp"
 
@@ -29,6 +31,7 @@ class FileSource final : public VideoSource {
     Showing  // the last whose pts is at or before `start`, as a player shows it
   };
 
+  /// An http:// or https:// URL is that of a file behind HTTP.
   FileSource(std::string url, OpenOptions options, Begin begin = Begin::At);
 
   [[nodiscard]] std::string url() const override;
@@ -48,6 +51,8 @@ class FileSource final : public VideoSource {
     AvFramePtr frame;
     double pts = 0;
     std::optional<std::int64_t> seq = {};  // if it is not the next number
+    std::int64_t left_out = 0;             // frames before it
+    double time = 0;                       // in the file
   };
 
   void begin(const Context& context);
@@ -76,11 +81,17 @@ class FileSource final : public VideoSource {
   void count_cut_off(const Context& context);
   void count_sent(const AVPacket& packet);
   void count_undecoded(const Context& context);
+  void count_left_out(std::size_t frames, const Context& context);
+  [[nodiscard]] std::optional<std::int64_t> number_of(const Placed& placed);
+  [[nodiscard]] Utc utc_of(const Placed& placed) const;
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   [[nodiscard]] std::int64_t wanted_ticks() const;
   [[nodiscard]] double tolerance() const;
 
+  [[nodiscard]] Dictionary reader_options() const;
+
   std::string url_;
+  bool remote_;  // behind HTTP
   OpenOptions options_;
   Begin begin_;
   VideoInfo info_;
@@ -105,6 +116,10 @@ class FileSource final : public VideoSource {
   std::int64_t frames_in_pass_ = 0;         // since open() or the last loop
   std::int64_t sent_in_pass_ = 0;           // packets of frames, see count_undecoded()
   std::optional<std::int64_t> first_sent_;  // the pts of the first of them
+  std::optional<double> created_;           // Unix time of the file's time 0
+  std::optional<LeftOut> left_out_;         // if the decoder was asked to leave frames out
+  std::int64_t left_out_before_ = 0;        // the next frame
+  std::int64_t next_number_ = 0;            // of that frame, with left_out_
   std::int64_t passes_ = 0;                 // repetitions by `loop`
   std::int64_t damaged_ = 0;
   bool ended_ = false;

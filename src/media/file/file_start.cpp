@@ -97,7 +97,7 @@ FileSource::Placed FileSource::place(AvFramePtr frame, double time, std::optiona
          << " to end=" << *options_.end << "; the next one is at " << time << " s";
     throw SourceError(text.str(), url(), EINVAL);
   }
-  return {std::move(frame), frame_times_->place(time), number};
+  return {std::move(frame), frame_times_->place(time), number, std::exchange(left_out_before_, 0), time};
 }
 
 void FileSource::fail_start(double last) const {

@@ -19,6 +19,7 @@ constexpr double kSmoothing = 2.0;     // seconds of pictures
 }  // namespace
 
 TimePoint ArrivalLine::place(double pts, TimePoint arrived) {
+  begins_ = false;
   begin_where_it_jumps(pts, arrived);
   if (clock_is_slow_) return arrived;
   newest_pts_ = std::max(newest_pts_, pts);
@@ -62,6 +63,7 @@ void ArrivalLine::begin_where_it_jumps(double pts, TimePoint arrived) {
 }
 
 void ArrivalLine::begin(double pts, TimePoint arrived) {
+  begins_ = true;
   origin_ = arrived;
   first_pts_ = newest_pts_ = last_pts_ = pts;
   minima_.clear();

@@ -21,6 +21,8 @@ class ArrivalLine {
  public:
   /// The time at which a picture that has arrived would have done so without delay: never after `arrived`.
   TimePoint place(double pts, TimePoint arrived);
+  /// The last picture began the line: it is the first one, or the stream's times have jumped before it.
+  [[nodiscard]] bool begins() const noexcept { return begins_; }
   /// Seconds by which the pictures of the last two seconds were late, on average; nullopt: none has arrived.
   [[nodiscard]] std::optional<double> behind() const noexcept { return behind_; }
   /// The stream's times start again.
@@ -51,6 +53,7 @@ class ArrivalLine {
   std::optional<double> behind_;
   std::optional<TimePoint> too_late_;  // when the pictures seemed to be later than can be
   bool clock_is_slow_ = false;
+  bool begins_ = false;
 };
 
 }  // namespace freshframe::media

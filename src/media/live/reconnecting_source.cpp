@@ -94,7 +94,7 @@ void ReconnectingSource::lose(const std::string& doing, const std::exception& er
   const bool first = !book.is_lost();
   book.lose(last_packet_, why);
   book.enter(SourceState::BackingOff);
-  book.set_wall_clock(std::nullopt);
+  book.set_clock(std::nullopt);
   book.set_behind(std::nullopt);
   report_outage(why, first, context.clock.now());
   disconnect();  // last: a driver may take long to release the device

@@ -6,6 +6,7 @@
 
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <cstring>
 #include <utility>
 
@@ -48,8 +49,13 @@ PictureNotes notes_of(const AVPacket& packet, AVCodecID codec) {
           .refresh = alone ? Refresh::All : other};
 }
 
-/// RTCP sender reports: FFmpeg attaches the time of the first packet after each.
-std::optional<double> wall_clock_of(const AVPacket& packet) {
+/// The codecs of RTSP whose packets FFmpeg's parser joins to pictures.
+bool is_parsed(AVCodecID codec) {
+  return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
+}
+
+/// By the last sender report of RTCP.
+std::optional<double> wall_time_of(const AVPacket& packet) {
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   std::size_t size = 0;
 #else
@@ -79,6 +85,7 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   check_open(!aside_ ||
              aside_->wait(deadline_, stop_));  // an earlier attempt may still wait for a name server
   open(place);
+  producer_times_ = ProducerTimes(is_parsed(decoder().context().codec_id));
   reader_ = reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_});
   interval_.begin(context.clock.now());
 }
@@ -127,9 +134,15 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     av_packet_move_ref(&packet, read->packet.get());
     return PacketNotes{.arrived = context.clock.now() - (std::chrono::steady_clock::now() - read->arrived),
                        .can_begin = is_key(packet, decoder().context().codec_id),
-                       .wall_clock = read->program_time ? read->program_time : wall_clock_of(packet),
+                       .program_time = read->program_time,
+                       .report = producer_times_.add(input_->seconds(packet.pts), wall_time_of(packet)),
                        .picture = take_notes(packet, read->picture)};
   }
+}
+
+/// FFmpeg (up to 7.1) does not know that the timestamps of RTP have 32 bits.
+double LiveConnection::wrap() const {
+  return std::ldexp(input_->seconds(1).value_or(0), 32);
 }
 
 /// `known`: of a packet that FFmpeg's parser has not seen.

@@ -17,6 +17,7 @@
 #include "media/network/input/input.hpp"
 #include "media/network/packets/packet_connection.hpp"
 #include "media/network/packets/packet_reader.hpp"
+#include "media/network/stream/producer_times.hpp"
 
 namespace freshframe::media {
 
@@ -47,6 +48,7 @@ class LiveConnection final : public PacketConnection {
   }
   [[nodiscard]] bool is_timeless() const override { return input_->is_timeless(); }
   [[nodiscard]] bool is_bursty() const override { return input_->is_bursty(); }
+  [[nodiscard]] double wrap() const override;
 
  private:
   [[nodiscard]] std::string target(const LiveUrl& url);
@@ -67,6 +69,7 @@ class LiveConnection final : public PacketConnection {
   const std::stop_token stop_;
   std::shared_ptr<LiveInput> input_;  // shared with the detached call
   std::unique_ptr<PacketReader> reader_;
+  ProducerTimes producer_times_;
   bool after_loss_ = false;  // a packet could not be read
   int damaged_in_row_ = 0;
   PacketInterval interval_;

@@ -3,12 +3,14 @@
 #include "media/network/live_source.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
 
 #include <algorithm>
 #include <cerrno>
-#include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <exception>
+#include <iomanip>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -24,9 +26,7 @@ extern "C" {
 namespace freshframe::media {
 namespace {
 
-double unix_now() {
-  return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
-}
+constexpr float kPlaylistError = 0.001F;  // seconds: playlists usually say milliseconds
 
 }  // namespace
 
@@ -36,7 +36,8 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       masked_(mask_passwords(url_.text)),
       options_(std::move(options)),
       connector_(url_, options_, core::gate_of_thread()),
-      maker_(wanted_size(options_)) {}
+      maker_(wanted_size(options_)),
+      leaves_out_(leaves_frames_out(options_.options)) {}
 
 std::string LiveSource::url() const {
   return masked_;
@@ -58,6 +59,7 @@ void LiveSource::connect(const Context& context) {
   key_gate_ = KeyGate(key_patience(connection_->decoder().context().codec_id));
   fruitless_.begin(context.clock.now());
   maker_.set_turn(connection_->turn());
+  clock_ = CameraClock(connection_->wrap());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // Otherwise no frame was decoded yet: the first one tells.
   if (!info_known_ && !connection_->info().pixel_format.empty()) {
@@ -71,7 +73,7 @@ void LiveSource::disconnect() {
   lost_ = nullptr;
   timeline_.restart();
   line_.restart();
-  wall_offset_.reset();
+  program_offset_.reset();
 }
 
 std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
@@ -144,14 +146,19 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
     if (!packet.torn) damage_.lose();
     count_undecoded(context);
   }
-  if (taken || connection_->counts_pictures()) held_.add(packet);
+  if (taken || counts_pictures()) held_.add(packet);
   if (key_gate_.gives_up(notes.arrived)) connection_->decoder().show_incomplete();
   check_fruitful(notes.arrived);
 }
 
 /// A picture may come all the same. Where pictures are counted, this one is when a later one has come.
 void LiveSource::count_undecoded(const Context& context) {
-  if (key_gate_.has_begun() && !connection_->counts_pictures()) context.counters.drop(NodeDropCause::Decode);
+  if (key_gate_.has_begun() && !counts_pictures()) context.counters.drop(NodeDropCause::Decode);
+}
+
+/// Also where the decoder leaves frames out: then each packet is a picture that gives a frame or none.
+bool LiveSource::counts_pictures() const {
+  return leaves_out_ || connection_->counts_pictures();
 }
 
 /// Throws SourceError when the decoder has made no picture for too long.
@@ -176,19 +183,55 @@ TimePoint LiveSource::note_times(const PacketNotes& notes, const Context& contex
     note_packet(notes.arrived);
   }
   if (!time) return notes.arrived;
-  if (notes.wall_clock) {
-    wall_offset_ = *notes.wall_clock - *time;
-  } else if (connection_->is_bursty()) {
-    wall_offset_.reset();  // behind a discontinuity of a playlist
-  }
   const TimePoint captured = line_.place(*time, notes.arrived);
+  note_clock(notes, *time, context);
   if (!has_program_time()) context.counters.source().set_behind(line_.behind());
   return captured;
 }
 
+/// Times that jump are those of another clock, whose reports are still to come.
+void LiveSource::note_clock(const PacketNotes& notes, double time, const Context& context) {
+  if (notes.program_time) {
+    program_offset_ = *notes.program_time - time;
+  } else {
+    program_offset_.reset();  // also behind a discontinuity of a playlist
+  }
+  if (line_.begins()) clock_.restart();
+  if (!notes.report) return;
+  const auto step = clock_.add(*notes.report);
+  if (!step) return;
+  context.counters.source().count_clock_step();
+  std::ostringstream text;
+  text << title() << " has set its clock " << (*step > 0 ? "forward" : "back") << " by " << std::fixed
+       << std::setprecision(3) << std::abs(*step) << " s";
+  log(LogLevel::Warning, text.str());
+}
+
+/// Of a picture with this time of the stream. None: the engine gives it the time of its arrival.
+Utc LiveSource::utc_of(std::optional<double> time, TimePoint captured, const Context& context) {
+  auto& book = context.counters.source();
+  auto utc = time ? clock_.at(*time) : std::nullopt;
+  if (!utc && time && program_offset_) {
+    utc = {.seconds = *program_offset_ + *time, .error = kPlaylistError, .from = UtcFrom::Camera};
+  }
+  if (!utc) {
+    book.set_clock(std::nullopt);
+    return {};
+  }
+  utc->seconds += options_.clock_offset;
+  if (const auto state = clock_.state()) {
+    constexpr double kPerMillion = 1e6;
+    book.set_clock({{.offset = utc->seconds - context.clock.unix_time(captured),
+                     .drift = kPerMillion * state->drift,
+                     .residual = state->residual,
+                     .reports = state->reports}});
+  }
+  return *utc;
+}
+
 /// A playlist's own times say how old its pictures are.
 bool LiveSource::has_program_time() const {
-  return wall_offset_ && connection_->is_bursty();
+  return program_offset_.has_value();
 }
 
 bool LiveSource::is_repeated(std::optional<double> time) const {
@@ -214,8 +257,11 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
     return std::nullopt;
   }
   const double pts = timeline_.place(time, captured);
-  if (wall_offset_ && time) book.set_wall_clock(*wall_offset_ + *time - pts);
-  if (has_program_time() && time) book.set_behind(std::max(0.0, unix_now() - *wall_offset_ - *time));
+  const auto utc = utc_of(time, captured, context);
+  if (has_program_time() && time) {
+    const double now = context.clock.unix_time(context.clock.now());
+    book.set_behind(std::max(0.0, now - *program_offset_ - *time));
+  }
   note_size({frame->width, frame->height}, context);
   const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
   auto made = make(maker_, std::move(frame), context);
@@ -227,7 +273,8 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
     made->mark_damaged();
     book.count_damaged();
   }
-  return SourceItem<Frame>{*std::move(made), pts, captured, seq_};
+  return SourceItem<Frame>{
+      .value = *std::move(made), .pts = pts, .captured = captured, .seq = seq_, .utc = utc};
 }
 
 /// What is known of a frame. Pictures before it that will not come are counted, and have taken numbers.
@@ -242,9 +289,9 @@ HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& c
   }
   ++seq_;
   // As with the packets before the first key picture, those that its decoder leaves out are no losses.
-  if (!connection_->counts_pictures() || !std::exchange(has_frame_, true)) return notes;
+  if (!counts_pictures() || !std::exchange(has_frame_, true)) return notes;
   context.counters.drop(NodeDropCause::Lost, notes.missing);
-  context.counters.drop(NodeDropCause::Decode, notes.failed);
+  context.counters.drop(leaves_out_ ? NodeDropCause::NotDecoded : NodeDropCause::Decode, notes.failed);
   seq_ += static_cast<std::int64_t>(notes.missing + notes.dropped + notes.failed);
   return notes;
 }

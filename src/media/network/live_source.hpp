@@ -13,6 +13,7 @@
 
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/arrival_line.hpp"
+#include "media/live/camera_clock.hpp"
 #include "media/live/reconnecting_source.hpp"
 #include "media/network/address/url.hpp"
 #include "media/network/connector.hpp"
@@ -51,8 +52,11 @@ class LiveSource final : public ReconnectingSource {
   [[nodiscard]] bool feed(const Context& context);
   void decode(const PacketNotes& notes, const Context& context);
   void count_undecoded(const Context& context);
+  [[nodiscard]] bool counts_pictures() const;
   void check_fruitful(TimePoint arrived);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
+  void note_clock(const PacketNotes& notes, double time, const Context& context);
+  [[nodiscard]] Utc utc_of(std::optional<double> time, TimePoint captured, const Context& context);
   [[nodiscard]] bool has_program_time() const;
   [[nodiscard]] bool is_repeated(std::optional<double> time) const;
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
@@ -78,11 +82,13 @@ class LiveSource final : public ReconnectingSource {
   Damage damage_;           // of this connection
   bool has_frame_ = false;  // of this connection
   std::int64_t seq_ = -1;   // of the last frame
+  const bool leaves_out_;   // the decoder was asked to leave frames out
   FruitlessPackets fruitless_;
   RepeatedPackets repeated_;
   std::optional<double>
-      repeated_until_;                 // the time of the last packet that an earlier connection has brought
-  std::optional<double> wall_offset_;  // Unix time of the stream's time 0
+      repeated_until_;  // the time of the last packet that an earlier connection has brought
+  std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
+  CameraClock clock_;                     // of this connection
 };
 
 }  // namespace freshframe::media

@@ -209,7 +209,7 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
   av_packet_move_ref(&packet, picture->packet.get());
   return PacketNotes{.arrived = picture->arrived,
                      .can_begin = picture->key,
-                     .wall_clock = picture->wall_time,
+                     .report = picture->report,
                      .picture = picture->notes,
                      .missing = picture->missing,
                      .dropped = picture->dropped,

@@ -122,7 +122,7 @@ void EventLog::follow_edges(const Snapshot& seen) {
   const auto& edges = seen.graph.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
     for (const auto& [cause, count] : edges[i].drops) {
-      if (cause == DropCause::Stop) continue;
+      if (cause == DropCause::Stop || cause == DropCause::Rate) continue;
       auto& told = drops_[{i, cause}];
       if (count <= told) continue;
       const auto more = count - std::exchange(told, count);
@@ -154,6 +154,9 @@ void EventLog::follow_sources(const Snapshot& seen) {
     if (now.reconnects > before.reconnects || now.reconnects == now.outages) {
       before.outage_seconds = now.outage_seconds;
     }
+    if (now.clock_steps > before.clock_steps)
+      add(seen.time, "clock", node.name, "the camera's clock was set");
+    before.clock_steps = now.clock_steps;
     before.stalls = now.stalls;
     before.outages = now.outages;
     before.reconnects = now.reconnects;

@@ -33,6 +33,7 @@ class EventLog {
   struct SourceSeen {
     std::uint64_t outages = 0;
     std::uint64_t reconnects = 0;
+    std::uint64_t clock_steps = 0;
     std::uint64_t stalls = 0;
     double outage_seconds = 0;
   };

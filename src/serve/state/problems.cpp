@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <cstddef>
+#include <cstdlib>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +18,7 @@ namespace {
 
 constexpr double kShownFor = 10;     // seconds after the newest error or loss
 constexpr double kAway = 2;          // seconds: a reconnection takes less
+constexpr double kClockOff = 1;      // seconds between a camera's clock and this machine's
 constexpr double kLongStall = 0.25;  // seconds, of a current one
 constexpr double kStalledShare = 0.1;
 constexpr double kHoldShare = 0.8;       // of the last second
@@ -54,6 +56,7 @@ std::string_view place_of(NodeDropCause cause) {
       return " that the server had sent before";
     case NodeDropCause::Lost:
       return " by the network";
+    case NodeDropCause::NotDecoded:
     case NodeDropCause::Error:
       break;
   }
@@ -65,7 +68,7 @@ std::string lost_frames(const NodeStats& node) {
   std::string text = "lost";
   const char* separator = " ";
   for (const auto& [cause, count] : node.drops) {
-    if (cause == NodeDropCause::Error) continue;
+    if (cause == NodeDropCause::Error || cause == NodeDropCause::NotDecoded) continue;
     text += separator + counted(count, "frame") + std::string(place_of(cause));
     separator = ", ";
   }
@@ -95,6 +98,28 @@ void add_sources(std::vector<Problem>& out, const Snapshot& seen) {
     auto text = "no frames for " + rounded_seconds(*seen.away[i]);
     if (!node.source->last_error.empty()) text += ": " + node.source->last_error;
     out.push_back({"source", node.name, std::move(text)});
+  }
+}
+
+// "3,612 s"
+std::string grouped_seconds(double seconds) {
+  auto digits = std::to_string(std::llround(seconds));
+  for (auto place = static_cast<std::ptrdiff_t>(digits.size()) - 3; place > 0; place -= 3) {
+    digits.insert(static_cast<std::size_t>(place), ",");
+  }
+  return digits + " s";
+}
+
+void add_clocks(std::vector<Problem>& out, const Snapshot& seen) {
+  for (const auto& node : seen.graph.stats.nodes) {
+    if (seen.graph.phase != core::LifePhase::Running || !node.source || !node.source->clock_offset) continue;
+    const double offset = *node.source->clock_offset;
+    if (std::abs(offset) < kClockOff) continue;
+    const double size = std::abs(offset);
+    const auto text = size < 10 ? rounded_seconds(size) : grouped_seconds(size);
+    out.push_back({"clock", node.name,
+                   "its clock is " + text + (offset < 0 ? " behind" : " ahead of") +
+                       " this machine's: set the camera's time (NTP), or give open() a clock_offset"});
   }
 }
 
@@ -175,6 +200,7 @@ std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
   add_error(out, seen);
   add_stall(out, seen);
   add_sources(out, seen);
+  add_clocks(out, seen);
   add_gil(out, seen);
   add_joins(out, seen);
   add_edge_losses(out, seen);

@@ -32,8 +32,11 @@ bool is_away(SourceState state) {
 
 // An error's samples are reported as errors.
 std::uint64_t frames_lost(const NodeStats& node) {
-  const auto found = node.drops.find(NodeDropCause::Error);
-  return node.dropped - (found != node.drops.end() ? found->second : 0);
+  std::uint64_t others = 0;  // which have a line of their own, or are by design
+  for (const auto cause : {NodeDropCause::Error, NodeDropCause::NotDecoded}) {
+    if (const auto found = node.drops.find(cause); found != node.drops.end()) others += found->second;
+  }
+  return node.dropped - others;
 }
 
 // The newest point. A later node or edge has no points before its first one.

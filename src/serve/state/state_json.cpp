@@ -185,6 +185,7 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
       .member("when_full", freshframe::to_string(edge.queue.when_full))
       .member("blocks", edge.queue.blocks())
       .member("name", std::string_view(freshframe::to_string(edge.queue)))
+      .member("max_rate", edge.max_rate)
       .end_object();
   write_fields(json, kEdgeFields, edge);
   json.member("lost", lost_on(edge));

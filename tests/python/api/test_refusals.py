@@ -46,6 +46,7 @@ RECORDS = {
     "Probe",
     "Progress",
     "Report",
+    "SourceClock",
     "SourceStats",
     "Stats",
     "VideoInfo",
@@ -186,10 +187,13 @@ METHODS: dict[str, Callable[[], object]] = {
     "Pipeline.add, parent": lambda: ff.Pipeline().add(print, THING),
     **{
         f"Pipeline.add, {name}": partial(_added, **{name: THING})
-        for name in ("name", "queue", "on_error", "max_age", "process")
+        for name in ("name", "queue", "on_error", "max_age", "max_rate", "process")
     },
     "Pipeline.reader": lambda: ff.Pipeline().reader(THING),
-    **{f"Pipeline.reader, {name}": partial(_read, **{name: THING}) for name in ("queue", "name", "frames")},
+    **{
+        f"Pipeline.reader, {name}": partial(_read, **{name: THING})
+        for name in ("queue", "name", "frames", "max_rate")
+    },
     "Pipeline.wait": lambda: ff.Pipeline().wait(THING),
     "Pipeline.stop": lambda: ff.Pipeline().stop(THING),
     "Pipeline.run, progress": lambda: ff.Pipeline().run(progress=THING),
@@ -288,6 +292,8 @@ def test_each_error_survives_pickling_with_its_attributes(error: type[ff.Freshfr
     again = pickle.loads(pickle.dumps(raised))
     assert type(again) is error
     assert str(again) == str(raised)
+    if error is ff.NodeError:
+        wanted["sample"] = None  # its picture is memory of this process
     assert {name: getattr(again, name) for name in wanted} == wanted
     if isinstance(again, ff.SourceError):
         assert again.errno == 111

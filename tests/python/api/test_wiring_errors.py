@@ -130,6 +130,26 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         ff.OptionError,
         r"max_age",
     ),
+    "max_rate of zero": (
+        lambda p, c: p.add(Collect(), c, max_rate=0),
+        ff.OptionError,
+        r"max_rate of 'Collect' must be more than 0 samples per second, got 0",
+    ),
+    "max_rate of a reader that is negative": (
+        lambda p, c: p.reader(c, max_rate=-2.5),
+        ff.OptionError,
+        r"max_rate of 'reader' must be more than 0 samples per second, got -2.5",
+    ),
+    "max_rate of a join": (
+        lambda p, c: p.reader([c, p.add(Push())], join=ff.Join(0.1), max_rate=5),
+        ff.GraphError,
+        r"'reader' has a join and max_rate.*below the join",
+    ),
+    "max_rate that is infinite": (
+        lambda p, c: p.add(Collect(), c, max_rate=float("inf")),
+        ff.OptionError,
+        r"max_rate must be a finite number, got inf",
+    ),
     "an unknown option": (lambda p, c: p.add(Collect(), c, depth=3), TypeError, r"depth"),
 }
 

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import time
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from support import Collect, Count, Gate, Push, check_books, edge, until
@@ -182,6 +185,46 @@ def test_a_sample_older_than_max_age_is_dropped_as_stale() -> None:
         until(lambda: collect.seen, "the fresh sample")
         assert [value for _, value in collect.seen] == ["fresh"]
         assert edge(pipeline, "Collect").drops == {"stale": 1}
+
+
+def pushed_at(times: list[float], **options: Any) -> tuple[ff.Pipeline, ff.Reader[Any]]:
+    """A live source with samples that were captured at these times, seconds after a moment in the past."""
+    pipeline, source = ff.Pipeline(), Push()
+    reader = pipeline.reader(pipeline.add(source), queue=ff.Queue(1000, "drop_newest"), **options)
+    pipeline.start()
+    began = time.monotonic() - 1000
+    for at in times:
+        source.push_stamped(at, 0.0, began + at)
+    source.end()
+    return pipeline, reader
+
+
+def test_a_rate_passes_samples_evenly_by_the_time_of_their_capture() -> None:
+    pipeline, reader = pushed_at([n / 14 for n in range(14 * 20)], max_rate=5)
+    with pipeline:
+        times = [sample.value for sample in reader]
+    assert len(times) == 100
+    assert all(abs(later - one - 0.2) <= 1 / 14 for one, later in itertools.pairwise(times))
+    assert edge(pipeline, "reader").drops == {"rate": 180}
+    assert edge(pipeline, "reader").max_rate == 5
+    assert "at most 5/s" in str(pipeline)
+
+
+@pytest.mark.parametrize("delay", [0, 0.002], ids=["fast", "slow"])
+def test_a_rate_below_a_file_goes_by_pts_and_leaves_the_run_complete(delay: float) -> None:
+    class Slow(Count):
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            for number in range(120):
+                time.sleep(delay)
+                yield number, number / 30
+
+    pipeline, collect = ff.Pipeline(), Collect()
+    pipeline.add(collect, pipeline.add(Slow()), max_rate=7.5)
+    report = pipeline.run()
+    assert [value for _, value in collect.seen] == list(range(0, 120, 4))
+    assert report.complete
+    assert report.losses == ()
+    assert edge(pipeline, "Collect").drops == {"rate": 90}
 
 
 def test_a_sample_says_how_many_were_dropped_before_it_on_its_edge() -> None:

@@ -98,12 +98,12 @@ def test_a_live_playlist_is_shown_at_its_own_pace() -> None:
 def test_rtcp_gives_the_servers_wall_clock() -> None:
     with RtspServer(clip("h264")) as server, Camera(server.url) as camera:
         camera.read(2)
-        camera.wait(lambda stats: stats.wall_clock is not None, "a sender report")
-        (sample,) = camera.read()
-        stats = camera.stats
+        camera.wait(lambda stats: stats.clock is not None, "a sender report")
+        sample = camera.read(2)[1]
         now = time.time()
-    assert stats.wall_clock is not None
-    assert now - 30 < stats.wall_clock + sample.pts < now + 1
+    assert sample.utc_from == "camera"
+    assert sample.utc is not None
+    assert now - 30 < sample.utc < now + 1
 
 
 def test_a_stop_ends_the_session_at_the_server() -> None:

@@ -281,17 +281,3 @@ def test_packets_that_change_places_are_put_in_order() -> None:
     ):
         seen = camera.read(30)
     assert numbers(seen) == list(range(30))
-
-
-def test_the_wall_clock_is_that_of_the_sender_reports(transport: dict[str, str]) -> None:
-    offset = time.time() - time.monotonic()
-    with (
-        TruthServer(film(SHAPES["h264"]), fps=SLOW) as server,
-        Watch(server.url, options=transport) as camera,
-    ):
-        camera.read(8)
-        seen = camera.read(3)
-        clock = camera.stats.wall_clock
-    assert clock is not None
-    off = [(clock + one.pts - sent.due - offset) * SLOW for one, sent in matched(seen, server.log)]
-    assert abs(statistics.median(off)) <= HONEST

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +46,42 @@ class Stamps : public ff::Source<double> {
   std::size_t next_ = 0;
 };
 FRESHFRAME_NODE(Stamps, "stamps");
+
+// Gives a wall time of the kind that its option says; none for 0.
+class Walls : public ff::Source<double> {
+ public:
+  explicit Walls(const ff::Options& options)
+      : from_(static_cast<int>(options.get("from", 0.0))), utc_(options.get("utc", 0.0)),
+        error_(options.get("error", 0.0)) {}
+  std::optional<ff::Item<double>> read(ff::Context&) override {
+    if (done_) return std::nullopt;
+    done_ = true;
+    ff::Item<double> item{0.0};
+    item.utc = {utc_, error_, static_cast<ff::UtcFrom>(from_)};
+    return item;
+  }
+
+ private:
+  int from_;
+  double utc_;
+  double error_;
+  bool done_ = false;
+};
+FRESHFRAME_NODE(Walls, "walls");
+
+// The wall time of its sample, its error, or its clock.
+class Seen : public ff::Node<double, double> {
+ public:
+  explicit Seen(const ff::Options& options) : what_(static_cast<int>(options.get("what", 0.0))) {}
+  std::optional<double> process(const ff::Sample<double>& sample, ff::Context&) override {
+    const auto& utc = sample.stamp.utc;
+    return what_ == 0 ? utc.seconds : what_ == 1 ? utc.error : static_cast<double>(utc.from);
+  }
+
+ private:
+  int what_;
+};
+FRESHFRAME_NODE(Seen, "seen");
 """
 
 
@@ -80,6 +117,42 @@ def test_capture_times_may_go_back(plugin: Path, caplog: pytest.LogCaptureFixtur
         first, second = samples(ff.native.node(plugin, "stamps", numbers=[0, 1], ages=[100, 300]))
     assert second.captured < first.captured
     assert "capture time" not in caplog.text
+
+
+def test_a_wall_time_crosses_the_border_in_both_directions(plugin: Path) -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(ff.native.node(plugin, "walls", **{"from": 4, "utc": 1.75e9, "error": 0.25}))
+    readers = [
+        pipeline.reader(pipeline.add(ff.native.node(plugin, "seen", what=what), source)) for what in range(3)
+    ]
+    with pipeline:
+        given = [reader.get() for reader in readers]
+    assert [sample.value for sample in given] == [1.75e9, 0.25, 4]
+    assert {(sample.utc, sample.utc_error, sample.utc_from) for sample in given} == {(1.75e9, 0.25, "camera")}
+
+
+def test_a_live_plugin_without_a_wall_time_has_that_of_the_arrival(plugin: Path) -> None:
+    before = time.time()
+    (sample,) = samples(ff.native.node(plugin, "walls"))
+    assert sample.utc_from == "arrival"
+    assert sample.utc_error == math.inf
+    assert sample.utc is not None
+    assert before - 0.001 <= sample.utc <= time.time() + 0.001
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        ({"from": 5}, "the utc_from 5; it must be one of freshframe_utc_from"),
+        ({"from": -1}, "the utc_from -1; it must be one of freshframe_utc_from"),
+        ({"from": 4, "utc": math.inf}, "a utc that is not finite"),
+        ({"from": 4, "error": -0.5}, "a utc_error that is not a number from 0"),
+        ({"from": 4, "error": math.nan}, "a utc_error that is not a number from 0"),
+    ],
+)
+def test_a_wall_time_that_cannot_be_is_an_error(plugin: Path, options: dict[str, float], text: str) -> None:
+    with pytest.raises(ff.NodeError, match=rf"'walls' failed: gave {text}"):
+        samples(ff.native.node(plugin, "walls", **options))
 
 
 class Wrong(ff.Source[float]):

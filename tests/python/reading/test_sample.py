@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import datetime
+import math
 import time
+from pathlib import Path
 
 import pytest
 from rigs.pushed import pushed
@@ -33,6 +36,24 @@ def test_captured_defaults_to_the_time_when_the_source_gave_the_value() -> None:
         source.push("a")
         captured = reader.get().captured
         assert before <= captured <= time.monotonic()
+
+
+def test_a_live_source_has_the_wall_time_of_the_arrival() -> None:
+    pipeline, source, reader = pushed()
+    with pipeline:
+        source.push_stamped("value", 0.0, time.monotonic() - 2)
+        sample = reader.get()
+    assert sample.utc is not None
+    assert sample.utc - time.time() == pytest.approx(sample.captured - time.monotonic(), abs=0.001)
+    assert (sample.utc_from, sample.utc_error) == ("arrival", math.inf)
+
+
+def test_a_file_without_a_wall_time_has_none() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Pictures(1)))
+    with pipeline:
+        sample = reader.get()
+    assert (sample.utc, sample.utc_error, sample.utc_from) == (None, math.inf, "none")
 
 
 def test_the_value_of_a_sample_is_made_once() -> None:
@@ -68,7 +89,7 @@ def test_a_sample_cannot_be_changed() -> None:
     with pipeline:
         source.push("a")
         sample = reader.get()
-        for name in ("value", "seq", "pts", "captured", "source", "frame", "dropped", "age"):
+        for name in ("value", "seq", "pts", "captured", "source", "frame", "dropped", "age", "utc"):
             with pytest.raises(AttributeError):
                 setattr(sample, name, 1)
 
@@ -80,3 +101,24 @@ def test_a_reader_without_frames_delivers_the_value_and_no_frame() -> None:
     with pipeline:
         assert [(s.value, s.frame) for s in without] == [(64, None)] * 3
         assert all(s.frame is not None for s in with_frames)
+
+
+def test_a_file_with_a_creation_time_has_it_plus_pts(tmp_path: Path) -> None:
+    av = pytest.importorskip("av")
+    for name in ("clip.mp4", "clip.mkv"):
+        with av.open(str(tmp_path / name), "w") as container:
+            container.metadata["creation_time"] = "2026-01-02T03:04:05Z"
+            stream = container.add_stream("mpeg4", rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            for _ in range(5):
+                container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+            container.mux(stream.encode())
+        pipeline = ff.Pipeline()
+        clip = ff.open(tmp_path / name, loop=True, clock_offset=0.5)
+        reader = pipeline.reader(pipeline.add(clip))
+        began = datetime.datetime(2026, 1, 2, 3, 4, 5, tzinfo=datetime.timezone.utc).timestamp()
+        with pipeline:
+            samples = [reader.get() for _ in range(8)]
+        assert {(sample.utc_from, sample.utc_error) for sample in samples} == {("file", 1.0)}
+        times = [sample.utc - began - 0.5 for sample in samples if sample.utc is not None]
+        assert times == pytest.approx([0, 0.04, 0.08, 0.12, 0.16, 0, 0.04, 0.08], abs=1e-5)

@@ -20,6 +20,8 @@ def test_the_books_balance_in_every_snapshot_while_everything_moves() -> None:
     pipeline.add(Collect(), [camera, step])
     pipeline.add(lambda value: value, camera, queue=ff.NEXT, name="next")
     pipeline.add(lambda value: value, camera, queue=ff.Queue(5, "drop_newest"), max_age=0.001, name="aged")
+    pipeline.add(lambda value: value, camera, max_rate=1000, name="newest")
+    pipeline.add(lambda value: value, camera, queue=ff.Queue(5), max_rate=1000, name="rated")
     readers = [pipeline.reader(step), pipeline.reader(step, queue=ff.Queue(4))]
     with pipeline:
         for _ in range(300):
@@ -244,7 +246,7 @@ def test_a_video_source_has_counters_of_its_connection_and_no_other_node_does() 
     assert source is not None
     assert (source.state, source.outages, source.outage_seconds, source.stalls) == ("closed", 0, 0.0, 0)
     assert (source.size_changes, source.decoder_delay, source.last_error) == (0, 0, "")
-    assert source.wall_clock is None
+    assert source.clock is None
 
 
 def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 from rigs.written import COLUMNS, TRACKED, UNTRACKED, Point, Reading, boxes, circles, lines, table, write
+from support import Push
 
 import freshframe as ff
 
@@ -165,3 +166,23 @@ def test_text_that_is_not_utf_8_is_mended(tmp_path: Path, sink: type[Any]) -> No
     else:
         (row,) = table(path)
         assert [row["a\ufffd"], row["c"], row["d"]] == ["b\ufffd.jpg", '["\ufffd"]', '["d\ufffd"]']
+
+
+@pytest.mark.parametrize("process", [False, True], ids=["", "process"])
+def test_both_sinks_write_the_wall_time_below_a_live_source(tmp_path: Path, process: bool) -> None:
+    pipeline, source = ff.Pipeline(), Push()
+    samples = pipeline.add(source)
+    for sink in (ff.JsonLines(tmp_path / "out.jsonl"), ff.Csv(tmp_path / "out.csv")):
+        pipeline.add(sink, samples, process=process, queue=ff.Queue(4))
+    reader = pipeline.reader(samples, queue=ff.Queue(4))
+    with pipeline:
+        source.push(1)
+        sample = reader.get()
+        source.end()
+        pipeline.wait()
+    (record,), (row,) = lines(tmp_path / "out.jsonl"), table(tmp_path / "out.csv")
+    assert list(record)[1:-1] == ["seq", "pts", "captured", "utc", "utc_error", "utc_from"]
+    assert list(row)[:-1] == list(record)[1:-1]
+    assert record["utc"] == pytest.approx(sample.utc, abs=1e-6)
+    assert (record["utc_error"], record["utc_from"]) == (None, "arrival")
+    assert (float(row["utc"]), row["utc_error"], row["utc_from"]) == (record["utc"], "", "arrival")

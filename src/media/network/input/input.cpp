@@ -49,7 +49,11 @@ Dictionary with_defaults(const std::map<std::string, std::string>& given, const 
   };
   set_default("protocol_whitelist", kProtocols);
   set_default("fpsprobesize", "0");
-  if (url.scheme == "rtsp") set_default("rtsp_flags", "prefer_tcp");
+  if (url.scheme == "rtsp") {
+    set_default("rtsp_flags", "prefer_tcp");
+    set_default("allowed_media_types",
+                "video");  // with audio, FFmpeg shifts the times at the first sender report
+  }
   if (url.scheme == "http" || url.scheme == "https") {
     set_default(kStartOption, "-1");
     set_default(kPersistentOption, "0");

@@ -11,6 +11,7 @@
 
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
+#include "media/live/camera_clock.hpp"
 #include "media/network/stream/damage.hpp"
 
 namespace freshframe::media {
@@ -19,9 +20,10 @@ namespace freshframe::media {
 struct PacketNotes {
   TimePoint arrived{};     // its first byte, by the context's clock
   bool can_begin = false;  // decoding can begin with it: a key picture
-  /// Unix time of this packet by the server's clock, in seconds, if the server has sent it (RTCP sender
-  /// reports).
-  std::optional<double> wall_clock = {};
+  /// Unix time of this packet by the playlist, in seconds, if that has it.
+  std::optional<double> program_time = {};
+  /// A report of the camera's clock since the packet before (RTCP).
+  std::optional<CameraClock::Report> report = {};
   PictureNotes picture = {};
   std::uint64_t missing = 0;      // pictures before it of which nothing has come
   std::uint64_t dropped = 0;      // pictures before it that have come and were dropped, and counted
@@ -60,6 +62,8 @@ class PacketConnection {
   [[nodiscard]] virtual bool is_timeless() const = 0;
   /// A playlist (HLS): it arrives in bursts, and a new connection begins with what the last one has brought.
   [[nodiscard]] virtual bool is_bursty() const = 0;
+  /// Seconds after which the times in its reports may begin again; 0: they do not.
+  [[nodiscard]] virtual double wrap() const { return 0; }
   /// Each packet is a picture, and it is known how many did not come.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
 };

@@ -95,7 +95,7 @@ void PictureMaker::note_time(const RtpPacket& packet, TimePoint arrived) {
 void PictureMaker::finish() {
   if (last_timestamp_) ticks_ += static_cast<std::int32_t>(timestamp_ - *last_timestamp_);
   last_timestamp_ = timestamp_;
-  if (report_ && !has_report_ticks_) note_report(*report_);
+  if (first_report_) note_report(*std::exchange(first_report_, std::nullopt));
   taken_ = 0;
   if (std::exchange(too_large_, false)) {
     ++oversized_;
@@ -115,7 +115,7 @@ Picture PictureMaker::take_picture() {
   bytes_ = std::exchange(next_sets_, {});
   picture.packet->pts = ticks_;
   if (picture.key) picture.packet->flags |= AV_PKT_FLAG_KEY;
-  picture.wall_time = wall_time();
+  picture.report = std::exchange(report_, std::nullopt);
   picture.notes = take_notes();
   picture.missing = missing_.add(ticks_, std::exchange(lost_, 0));
   picture.by_marker = ends_.believes_markers();
@@ -138,15 +138,13 @@ PictureNotes PictureMaker::take_notes() {
 
 /// Timestamps wrap, and a report may be old: its distance to the next picture is small.
 void PictureMaker::note_report(const SenderReport& report) {
-  report_ = report;
-  has_report_ticks_ = last_timestamp_.has_value();
-  if (!last_timestamp_) return;
-  report_ticks_ = ticks_ + static_cast<std::int32_t>(report.timestamp - *last_timestamp_);
-}
-
-std::optional<double> PictureMaker::wall_time() const {
-  if (!report_ || !report_->wall_time) return std::nullopt;
-  return *report_->wall_time + static_cast<double>(ticks_ - report_ticks_) / clock_;
+  if (!report.wall_time) return;
+  if (!last_timestamp_) {
+    first_report_ = report;
+    return;
+  }
+  const auto ticks = ticks_ + static_cast<std::int32_t>(report.timestamp - *last_timestamp_);
+  report_ = {.time = static_cast<double>(ticks) / clock_, .utc = *report.wall_time};
 }
 
 }  // namespace freshframe::media::rtsp

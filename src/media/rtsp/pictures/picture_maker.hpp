@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/live/camera_clock.hpp"
 #include "media/network/stream/damage.hpp"
 #include "media/rtsp/packets/payload.hpp"
 #include "media/rtsp/packets/rtcp.hpp"
@@ -21,10 +22,10 @@
 namespace freshframe::media::rtsp {
 
 struct Picture {
-  AvPacketPtr packet;                 // its pts is in ticks of RTP, and never wraps
-  TimePoint arrived{};                // of its first packet
-  bool key = false;                   // decoding can begin with it
-  std::optional<double> wall_time{};  // Unix time by the sender's clock
+  AvPacketPtr packet;                           // its pts is in ticks of RTP, and never wraps
+  TimePoint arrived{};                          // of its first packet
+  bool key = false;                             // decoding can begin with it
+  std::optional<CameraClock::Report> report{};  // of the sender's clock, since the picture before
   PictureNotes notes{};
   std::uint64_t missing = 0;  // pictures before it of which no packet has come
   std::uint64_t dropped = 0;  // pictures before it that have come and were dropped
@@ -65,7 +66,6 @@ class PictureMaker {
   void finish();
   [[nodiscard]] Picture take_picture();
   [[nodiscard]] PictureNotes take_notes();
-  [[nodiscard]] std::optional<double> wall_time() const;
 
   const Codec codec_;
   const int clock_;
@@ -73,10 +73,9 @@ class PictureMaker {
   MissingPictures missing_;
   Depacketiser& depacketiser_;
   const OnPicture on_picture_;
-  std::optional<SenderReport> report_;
-  std::int64_t report_ticks_ = 0;  // its timestamp without wraps
-  bool has_report_ticks_ = false;
-  int layers_ = 0;  // the highest temporal layer that has come
+  std::optional<SenderReport> first_report_;   // before the first picture
+  std::optional<CameraClock::Report> report_;  // since the last picture that was given
+  int layers_ = 0;                             // the highest temporal layer that has come
 
   // The open picture.
   std::vector<std::uint8_t> bytes_;

@@ -41,6 +41,10 @@ TEST(NodeFailure, TellsNodeNumberSourceAndKeepsTheOriginalException) {
   EXPECT_EQ(error.node(), "boom");
   EXPECT_EQ(error.seq(), 3);
   EXPECT_EQ(error.source(), "clip");
+  ASSERT_TRUE(error.sample());
+  EXPECT_EQ(error.sample()->stamp.seq, 3);
+  EXPECT_EQ(*error.sample()->value.as<int>(), 3);
+  EXPECT_EQ(error.nodes()->at(static_cast<std::size_t>(error.sample()->stamp.source)), "clip");
   EXPECT_THROW(std::rethrow_exception(error.cause()), std::out_of_range);
   const std::string what = error.what();
   for (const char* part : {"boom", "3", "clip", "division by 3"}) EXPECT_TRUE(contains(what, part)) << what;

@@ -101,12 +101,13 @@ TEST(CameraSource, GivesEveryBufferBackAtOnceThoughItsFramesAreKept) {
 }
 
 /// Reads three pictures. Each counts as captured when it is read.
-void expect_three_as_they_arrive(CameraRig& rig) {
+void expect_three_as_they_arrive(CameraRig& rig, UtcFrom from) {
   for (int i = 0; i < 3; ++i) {
     const auto item = rig.source->read(rig.context);
     ASSERT_TRUE(item);
     EXPECT_EQ(item->captured, rig.clock.now());
     EXPECT_NEAR(item->pts, i / 30.0, 1e-5);
+    EXPECT_EQ(item->utc.from, from);
   }
 }
 
@@ -114,7 +115,7 @@ TEST(CameraSource, IsNeverAheadOfTheClockThoughTheDriverIs) {
   CameraRig rig;
   rig.camera.pictures(3, {.timestamp_error = 0.028});
   rig.open();
-  expect_three_as_they_arrive(rig);
+  expect_three_as_they_arrive(rig, UtcFrom::Device);
 }
 
 TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
@@ -123,7 +124,7 @@ TEST(CameraSource, TakesTheTimeOfArrivalWhereTheDriversIsOfNoUse) {
     if (!tells) rig.camera.timestamp_type = V4L2_BUF_FLAG_TIMESTAMP_UNKNOWN;
     rig.camera.pictures(3, {.timestamp_error = 1.7e9});  // a time of day
     rig.open();
-    expect_three_as_they_arrive(rig);
+    expect_three_as_they_arrive(rig, UtcFrom::None);  // the engine gives that of the arrival
   }
 }
 
@@ -137,6 +138,8 @@ TEST(CameraSource, TellsTheTrueAgeOfWhatWaitedInTheDriver) {
   const auto item = rig.source->read(rig.context);
   ASSERT_TRUE(item);
   EXPECT_NEAR(Seconds(rig.clock.now() - item->captured).count(), 20, 1e-3);
+  EXPECT_EQ(item->utc.from, UtcFrom::Device);
+  EXPECT_NEAR(rig.clock.unix_time(rig.clock.now()) - item->utc.seconds, 20, 1e-3);
 }
 
 TEST(CameraSource, PtsNeverGoesBack) {

@@ -39,6 +39,8 @@ TEST(MockCamera, EmitsTheSamePictureAtItsRate) {
     EXPECT_EQ(item->seq, n);
     EXPECT_DOUBLE_EQ(item->pts, static_cast<double>(n) / 20);
     EXPECT_NEAR(rig.since_start(item->captured), static_cast<double>(n) / 20, 1e-9);
+    EXPECT_EQ(item->utc.from, UtcFrom::Device);
+    EXPECT_EQ(item->utc.seconds, rig.clock.unix_time(item->captured));
     rig.clock.advance(Seconds(0.05));
   }
   EXPECT_EQ(rig.missed(), 0U);

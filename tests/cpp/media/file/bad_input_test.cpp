@@ -178,6 +178,29 @@ TEST(MediaBadInputs, KnownFfmpegOptionsReachReaderAndDecoder) {
   EXPECT_EQ(played.numbers, counting(1)) << "only the key frame is decoded";
 }
 
+TEST(LeavingFramesOut, IsCountedAndTheNumbersAreThoseOfTheSource) {
+  const Folder folder;
+  const auto path = write_video(folder.file("clip.mp4"), 40, {.codec = "mpeg4", .options = {{"g", "12"}}});
+  for (const bool loop : {false, true}) {
+    Hand hand;
+    const auto source = open(path, {.loop = loop, .options = {{"skip_frame", "nokey"}}});
+    source->open(hand.context());
+    std::vector<std::int64_t> numbers;
+    while (numbers.size() < 8) {
+      const auto item = source->read(hand.context());
+      if (!item) break;
+      numbers.push_back(item->seq.value_or(-1));
+      EXPECT_EQ(number_of(item->value), numbers.back() % 40);
+    }
+    std::vector<std::int64_t> wanted{0, 12, 24, 36};
+    if (loop) wanted.insert(wanted.end(), {40, 52, 64, 76});
+    EXPECT_EQ(numbers, wanted);
+    EXPECT_EQ(hand.counters.drops(NodeDropCause::NotDecoded), loop ? 69U : 36U);
+    EXPECT_EQ(hand.damaged(), 0U);
+    source->close();
+  }
+}
+
 TEST(MediaBadInputs, FpsIsForPicturesOnly) {
   const Folder folder;
   const auto path = write_video(folder.file("clip.mp4"), 3);

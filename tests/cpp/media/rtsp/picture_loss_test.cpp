@@ -116,8 +116,11 @@ TEST(PictureLoss, InTheQueueIsToldByTheNextPicture) {
 TEST(PictureLoss, DoesNotShiftTheSendersTime) {
   Joining joining;
   std::vector<double> times;
-  PictureMaker maker({.believes_markers = true}, joining,
-                     [&](const Picture& picture) { times.push_back(picture.wall_time.value_or(0)); });
+  CameraClock clock;
+  PictureMaker maker({.believes_markers = true}, joining, [&](const Picture& picture) {
+    if (picture.report) static_cast<void>(clock.add(*picture.report));
+    times.push_back(clock.at(static_cast<double>(picture.packet->pts) / 90000).value_or(Utc()).seconds);
+  });
   const Octets slice{0x41, 0x9A};
   maker.note_report({.timestamp = 90000, .wall_time = 1000.0});
   constexpr std::uint32_t kHour = 90000U * 3600;

@@ -131,10 +131,15 @@ TEST(PictureMaker, CountsTicksThatWrap) {
 TEST(PictureMaker, KnowsTheSendersTime) {
   Making made;
   made.add(90000, kIdr, true);
-  EXPECT_FALSE(made.pictures[0].wall_time);
+  EXPECT_FALSE(made.pictures[0].report);
   made.maker.note_report({.source = 1, .time = 0, .timestamp = 180000, .wall_time = 1000.0});
   made.add(90000 * 3, kSlice, true);
-  EXPECT_DOUBLE_EQ(made.pictures[1].wall_time.value_or(0), 1001.0);
+  made.add(90000 * 4, kSlice, true);
+  ASSERT_TRUE(made.pictures[1].report);
+  EXPECT_EQ(made.pictures[1].report->utc, 1000.0);
+  EXPECT_DOUBLE_EQ(made.pictures[1].report->time,
+                   static_cast<double>(made.pictures[1].packet->pts) / 90000 - 1);
+  EXPECT_FALSE(made.pictures[2].report) << "each report once";
 }
 
 TEST(PictureMaker, GivesUpAPictureThatDoesNotEnd) {

@@ -78,7 +78,7 @@ def ports_and_readers() -> None:
     camera = pipeline.add(ff.open(0, size=(640, 480)), name="camera")
     assert_type(camera, ff.Port[ff.Frame])
     assert_type(pipeline.add(ff.MockCamera("pepsi.png", fps=14)), ff.Port[ff.Frame])
-    circles = pipeline.add(ff.CircleTracker(radius=(8, 120)), camera, queue=ff.NEXT, max_age=0.1)
+    circles = pipeline.add(ff.CircleTracker(radius=(8, 120)), camera, queue=ff.NEXT, max_age=0.1, max_rate=5)
     assert_type(circles, ff.Port[ff.Circles])
     assert_type(pipeline.add(Count(), circles, on_error="skip"), ff.Port[int])
     assert_type(pipeline.add(brightness, camera), ff.Port[float])
@@ -90,7 +90,7 @@ def ports_and_readers() -> None:
     merged = pipeline.add(brightness, [camera, pipeline.add(ff.MockCamera("pepsi.png"))])
     assert_type(merged, ff.Port[float])
 
-    reader = pipeline.reader(circles, queue=ff.Queue(4), frames=False)
+    reader = pipeline.reader(circles, queue=ff.Queue(4), frames=False, max_rate=0.5)
     assert_type(reader, ff.Reader[ff.Circles])
     both = pipeline.reader(camera, camera)
     assert_type(both, ff.Reader[ff.Frame])

@@ -390,3 +390,18 @@ class StartsAGroup(ff.Node[Any, Any]):
         if self.then == "sleep":
             time.sleep(1000)
         return sample.value
+
+
+def refuses_2(frame: ff.Frame) -> int:
+    """Fails on the picture full of the value 2."""
+    level = int(frame.luma[0, 0])
+    if level == 2:
+        raise ValueError("it is 2")
+    return level
+
+
+class RefusesIn2s(ff.Node[ff.Frame, int]):
+    """The same, for a whole batch."""
+
+    def process_batch(self, samples: list[ff.Sample[ff.Frame]]) -> list[int]:
+        return [refuses_2(sample.value) for sample in samples]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any, NamedTuple
 
@@ -28,6 +29,7 @@ class Seen(NamedTuple):
         number: In its pixels; None: it is torn.
         seq: As the sample says.
         damaged: As the frame says.
+        utc: As the sample says, with `utc_error` and `utc_from`.
     """
 
     now: float
@@ -36,6 +38,9 @@ class Seen(NamedTuple):
     number: int | None
     seq: int = 0
     damaged: bool = False
+    utc: float | None = None
+    utc_error: float = math.inf
+    utc_from: str = "none"
 
 
 class Watch:
@@ -79,7 +84,10 @@ class Watch:
             sample = self._reader.get(timeout=WATCHDOG)
             now = time.monotonic()
             number = number_of(sample.value.luma)
-            seen.append(Seen(now, sample.captured, sample.pts, number, sample.seq, sample.value.damaged))
+            wall = (sample.utc, sample.utc_error, sample.utc_from)
+            seen.append(
+                Seen(now, sample.captured, sample.pts, number, sample.seq, sample.value.damaged, *wall)
+            )
         return seen
 
 

@@ -32,6 +32,8 @@ class Lies:
         channels: The interleaved channels of RTP and RTCP, whatever the client asked for.
         names_channels: The answer to SETUP names them.
         early: Pictures that are sent before PLAY is answered.
+        clock_ahead: Seconds by which the sender reports are ahead of this machine's clock.
+        clock_drift: Seconds per second of the stream by which they get further ahead.
     """
 
     markers: Markers = "true"
@@ -41,6 +43,12 @@ class Lies:
     channels: tuple[int, int] | None = None
     names_channels: bool = True
     early: int = 0
+    clock_ahead: float = 0.0
+    clock_drift: float = 0.0
+
+    def utc(self, true: float, since: float) -> float:
+        """The camera's wall time at a true one, so many seconds after the start of the stream."""
+        return true + self.clock_ahead + self.clock_drift * since
 
     def marked(self, piece: Piece, *, last: bool) -> bool:
         """Whether a packet has the marker bit; `last`: of its picture."""

@@ -73,4 +73,5 @@ class Sender:
         interval, now = self._speech.manners.report_interval, time.monotonic()
         if interval and now >= self._reported + interval:
             self._reported = now
-            self._transport.send(RTCP, [self._stream.report(due.place, time.time() - now + due.taken)])
+            unix = self._speech.lies.utc(time.time() - now + due.taken, due.place / self._fps)
+            self._transport.send(RTCP, [self._stream.report(due.place, unix)])

@@ -1,0 +1,55 @@
+// At most so many samples per second, evenly by their own times.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/edge/rate.hpp"
+
+#include <algorithm>
+
+namespace freshframe::core {
+namespace {
+
+constexpr double kOfNewest = 1.0 / 16;  // the share of the newest interval in the mean
+constexpr double kPause = 1;            // seconds; a longer interval than this and four ticks is a pause
+constexpr double kTicksOfPause = 4;
+constexpr double kReordered = 1;          // seconds; a time may be so much behind the last one
+constexpr double kPicturesReordered = 4;  // or so many pictures, if that is more
+
+}  // namespace
+
+void Rate::follow(double time) noexcept {
+  if (last_ && time < *last_ - std::max(kReordered, kPicturesReordered * mean_)) {
+    tick_.reset();
+    last_.reset();
+  }
+  const double interval = last_ ? time - *last_ : 0;
+  if (interval > 0 && interval < kTicksOfPause * step_ + kPause) {
+    mean_ = mean_ > 0 ? mean_ + (interval - mean_) * kOfNewest : interval;
+  }
+  last_ = last_ ? std::max(*last_, time) : time;
+}
+
+double Rate::earliness() const noexcept {
+  return std::min(mean_, step_) / 2;
+}
+
+bool Rate::is_due(double time) noexcept {
+  follow(time);
+  if (!tick_) tick_ = missed_ = time;
+  return time >= *tick_ - earliness();
+}
+
+double Rate::after(double tick, double time) const noexcept {
+  return std::max(tick, time - step_) + step_;
+}
+
+void Rate::use(double time) noexcept {
+  tick_ = after(tick_.value_or(time), time);
+  missed_ = std::max(*tick_, time + step_);  // a tick that is made up for is none that can be missed
+}
+
+bool Rate::misses(double time) noexcept {
+  if (time < missed_ + step_ - earliness()) return false;
+  missed_ = after(missed_, time);
+  return true;
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,40 @@
+// At most so many samples per second, evenly by their own times.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <optional>
+
+namespace freshframe::core {
+
+/// Which samples of one source pass an edge with `max_rate`. Ticks are 1 / rate seconds apart, and a sample passes
+/// when its tick has come. So that a source with jitter, and one whose rate is that of the edge, loses none by
+/// being early, a tick comes half of the source's mean interval before its time, at most half of its own interval.
+/// After a gap one tick is made up for at most, so no burst follows it. Not thread-safe.
+///
+/// Times are those of the source, in seconds. A time that is far behind the last one is of another clock and begins
+/// again; one that is a little behind is of a picture that is shown in another order.
+class Rate {
+ public:
+  explicit Rate(double rate) noexcept : step_(1 / rate) {}
+
+  /// Each sample in turn: whether its tick has come. The tick stays until use().
+  [[nodiscard]] bool is_due(double time) noexcept;
+  /// A sample of that time, for which is_due() was true, has passed.
+  void use(double time) noexcept;
+  /// A sample of `time`, for which is_due() is true, takes the place of one that waited for the consumer. True: the
+  /// consumer has missed a tick. False: only one of the two could have passed.
+  [[nodiscard]] bool misses(double time) noexcept;
+
+ private:
+  void follow(double time) noexcept;
+  [[nodiscard]] double earliness() const noexcept;
+  [[nodiscard]] double after(double tick, double time) const noexcept;
+
+  double step_;
+  std::optional<double> tick_;
+  std::optional<double> last_;  // the greatest time so far
+  double mean_ = 0;             // interval of the source; 0: not known
+  double missed_ = 0;           // as tick_, but missed ones have passed
+};
+
+}  // namespace freshframe::core

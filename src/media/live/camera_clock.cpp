@@ -1,0 +1,131 @@
+// Follows the clock of a camera by what its server says of the time.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/live/camera_clock.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+namespace freshframe::media {
+namespace {
+
+constexpr double kReportWindow = 60;        // seconds of reports
+constexpr std::size_t kMostPoints = 600;    // of a server that reports with each picture
+constexpr std::size_t kLine = 3;            // points that give a slope
+constexpr double kMostClockDrift = 500e-6;  // more than two clocks with quartzes differ by
+constexpr double kLeastTolerance = 0.02;    // seconds: a report may be so far off the line
+constexpr double kResiduals = 6;            // or so many times as far as the others
+constexpr double kLeastError = 0.0005;      // seconds
+constexpr double kOneReportError = 0.02;    // seconds: nothing has confirmed it
+constexpr double kUnknownDrift = 200e-6;    // before there is a slope
+constexpr double kSlopeError = 20e-6;       // of a slope
+constexpr std::size_t kMostDoubted = 5;     // in a row
+constexpr double kMostLeft = 1;             // seconds beside whole wraps
+
+}  // namespace
+
+CameraClock::Point CameraClock::point_of(const Report& report) const noexcept {
+  const double time = report.time - first_->time;
+  return {time, without_wraps(report.utc - first_->utc - time)};
+}
+
+double CameraClock::without_wraps(double seconds) const noexcept {
+  if (wrap_ <= 0) return seconds;
+  const double wraps = std::round(seconds / wrap_) * wrap_;
+  return std::abs(seconds - wraps) < kMostLeft ? seconds - wraps : seconds;
+}
+
+double CameraClock::off(const Point& point) const noexcept {
+  return point.later - (height_ + slope_ * point.time);
+}
+
+double CameraClock::tolerance() const noexcept {
+  return std::max(kLeastTolerance, kResiduals * residual_);
+}
+
+std::optional<double> CameraClock::add(const Report& report) {
+  if (!first_) {
+    begin({report});
+    return std::nullopt;
+  }
+  const auto point = point_of(report);
+  const double step = off(point);
+  if (std::abs(step) <= tolerance()) {
+    doubted_.clear();
+    use(point);
+    return std::nullopt;
+  }
+  const bool agrees = !doubted_.empty() && std::abs(step - off(point_of(doubted_.back()))) <= tolerance();
+  doubted_.push_back(report);
+  if (agrees) {
+    begin({doubted_[doubted_.size() - 2], report});
+    return step;
+  }
+  if (doubted_.size() >= kMostDoubted) begin(doubted_);
+  return std::nullopt;
+}
+
+void CameraClock::begin(const std::vector<Report>& reports) {
+  const auto kept = reports;  // may be the doubted ones
+  restart();
+  first_ = kept.front();
+  for (const auto& report : kept) use(point_of(report));
+}
+
+void CameraClock::restart() noexcept {
+  first_.reset();
+  doubted_.clear();
+  points_.clear();
+  slope_ = height_ = residual_ = 0;
+}
+
+void CameraClock::use(const Point& point) {
+  if (!points_.empty() && point.time <= points_.back().time) return;  // the same report again
+  points_.push_back(point);
+  while (points_.front().time < point.time - kReportWindow || points_.size() > kMostPoints)
+    points_.pop_front();
+  fit();
+}
+
+/// The line of least squares. Before there are enough points, the newest one alone.
+void CameraClock::fit() noexcept {
+  const auto count = static_cast<double>(points_.size());
+  double time = 0;
+  double later = 0;
+  for (const auto& point : points_) {
+    time += point.time / count;
+    later += point.later / count;
+  }
+  double along = 0;
+  double both = 0;
+  for (const auto& point : points_) {
+    along += (point.time - time) * (point.time - time);
+    both += (point.time - time) * (point.later - later);
+  }
+  const bool has_slope = points_.size() >= kLine && along > 0;
+  slope_ = has_slope ? std::clamp(both / along, -kMostClockDrift, kMostClockDrift) : 0;
+  height_ = has_slope ? later - slope_ * time : points_.back().later;
+  residual_ = 0;
+  for (const auto& point : points_) residual_ = std::max(residual_, std::abs(off(point)));
+}
+
+double CameraClock::error_at(double time) const noexcept {
+  const bool has_slope = points_.size() >= kLine;
+  const double since = std::max(0.0, time - points_.back().time);
+  const double drift = (has_slope ? kSlopeError : kUnknownDrift) * since;
+  return drift + std::max(points_.size() == 1 ? kOneReportError : kLeastError, 2 * residual_);
+}
+
+std::optional<Utc> CameraClock::at(double time) const noexcept {
+  if (!first_) return std::nullopt;
+  const double since = time - first_->time;
+  return Utc{.seconds = first_->utc + since + height_ + slope_ * since,
+             .error = static_cast<float>(error_at(since)),
+             .from = UtcFrom::Camera};
+}
+
+std::optional<CameraClock::State> CameraClock::state() const noexcept {
+  if (!first_) return std::nullopt;
+  return State{slope_, points_.size(), residual_};
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,70 @@
+// Follows the clock of a camera by what its server says of the time.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/utc.hpp"
+
+#include <cstddef>
+#include <deque>
+#include <optional>
+#include <vector>
+
+namespace freshframe::media {
+
+/// The wall time of a stream's pictures, from pairs of a time of the stream and the camera's wall time (sender
+/// reports of RTCP, RFC 3550, section 6.4.1). A line through the reports of the last minute follows the drift of the
+/// two clocks and takes out most of the noise of single reports.
+///
+/// A report that is far off the line is not used, unless the next one agrees with it: then the camera's clock was
+/// set, and the line begins again with the two. Where several in a row are far off and none agrees with another, the
+/// reports themselves are so inexact, and the line begins again with all of them. One thread, no I/O.
+class CameraClock {
+ public:
+  /// The camera's wall time, in Unix seconds, at a time of the stream, in seconds.
+  struct Report {
+    double time = 0;
+    double utc = 0;
+  };
+  struct State {
+    double drift = 0;         // seconds per second by which the wall clock is faster than the stream's
+    std::size_t reports = 0;  // that the line goes through
+    double residual = 0;      // the largest of them, in seconds
+  };
+
+  /// `wrap`: seconds after which the times of the stream begin again, which FFmpeg's reports of RTSP do not know;
+  /// 0: they do not.
+  explicit CameraClock(double wrap = 0) noexcept : wrap_(wrap) {}
+
+  /// Seconds by which the camera's clock was set, if that is known with this report.
+  std::optional<double> add(const Report& report);
+  /// The wall time of a picture; nullopt: no report has come yet.
+  [[nodiscard]] std::optional<Utc> at(double time) const noexcept;
+  [[nodiscard]] std::optional<State> state() const noexcept;
+  /// The stream's times begin again.
+  void restart() noexcept;
+
+ private:
+  struct Point {
+    double time = 0;   // since the first report
+    double later = 0;  // wall time - stream's time, since the first report's
+  };
+
+  [[nodiscard]] Point point_of(const Report& report) const noexcept;
+  [[nodiscard]] double off(const Point& point) const noexcept;
+  [[nodiscard]] double tolerance() const noexcept;
+  [[nodiscard]] double without_wraps(double seconds) const noexcept;
+  void begin(const std::vector<Report>& reports);
+  void use(const Point& point);
+  void fit() noexcept;
+  [[nodiscard]] double error_at(double time) const noexcept;
+
+  double wrap_;
+  std::optional<Report> first_;  // nullopt: none has come
+  std::deque<Point> points_;     // of the last minute
+  std::vector<Report> doubted_;  // in a row, far off the line; the next one decides
+  double slope_ = 0;
+  double height_ = 0;    // of the line at the first report
+  double residual_ = 0;  // the largest
+};
+
+}  // namespace freshframe::media

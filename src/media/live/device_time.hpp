@@ -1,0 +1,18 @@
+// The wall time of a picture that a device of this machine has stamped with the monotonic clock.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/utc.hpp"
+
+namespace freshframe::media {
+
+/// The two clocks are not read at the same moment, and drivers stamp in microseconds.
+inline constexpr float kDeviceTimeError = 1e-5F;
+
+/// `offset`: seconds that are added.
+[[nodiscard]] inline Utc utc_of_device(const Clock& clock, TimePoint taken, double offset = 0) {
+  return {.seconds = clock.unix_time(taken) + offset, .error = kDeviceTimeError, .from = UtcFrom::Device};
+}
+
+}  // namespace freshframe::media

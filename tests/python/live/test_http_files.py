@@ -1,0 +1,139 @@
+"""`open(url, live=False)`: a finite video behind HTTP is read like a file."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import Collect
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(20)
+
+FRAMES = 90
+
+
+@pytest.fixture(scope="module")
+def movie(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("http") / "movie.mp4"
+    pipeline = ff.Pipeline()
+    scene = pipeline.add(ff.open(f"demo:circles?fps=25&frames={FRAMES}&pace=0&size=320x240"))
+    pipeline.add(ff.VideoFile(path, codec="mpeg4", quality=2), scene)
+    assert pipeline.run().complete
+    return path.read_bytes()
+
+
+class Files:
+    """Serves one file, and cuts the first answers off after so many bytes.
+
+    Attributes:
+        cuts: Bytes of the next answers; further ones are whole.
+        ranges: Requests for a part are answered; else each has the file from its beginning.
+        asked: The first byte of each request.
+    """
+
+    def __init__(self, content: bytes, *, cuts: tuple[int, ...] = (), ranges: bool = True) -> None:
+        self.content, self.cuts, self.ranges = content, list(cuts), ranges
+        self.asked: list[int] = []
+
+    def answer(self, request: http.server.BaseHTTPRequestHandler) -> None:
+        wanted = re.match(r"bytes=(\d+)-", request.headers.get("Range", ""))
+        first = int(wanted[1]) if wanted and self.ranges else 0
+        self.asked.append(first)
+        body = self.content[first:]
+        request.send_response(206 if wanted and self.ranges else 200)
+        request.send_header("Content-Length", str(len(body)))
+        if self.ranges:
+            request.send_header("Accept-Ranges", "bytes")
+            request.send_header("Content-Range", f"bytes {first}-{len(self.content) - 1}/{len(self.content)}")
+        request.end_headers()
+        with contextlib.suppress(OSError):
+            request.wfile.write(body[: self.cuts.pop(0)] if self.cuts else body)
+
+
+@contextlib.contextmanager
+def serving(files: Files) -> Iterator[str]:
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            files.answer(self)
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            """Nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/movie.mp4"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def read(url: str, **options: object) -> tuple[ff.Report, list[int]]:
+    pipeline, collect = ff.Pipeline(), Collect()
+    source = ff.open(url, live=False, **options)  # type: ignore[arg-type]
+    assert not source.live
+    pipeline.add(collect, pipeline.add(source, name="movie"))
+    report = pipeline.run()
+    return report, [seq for seq, _ in collect.seen]
+
+
+def test_every_frame_comes_without_loss_and_the_end_is_the_end(movie: bytes) -> None:
+    with serving(Files(movie)) as url:
+        report, seen = read(url)
+    assert report.complete
+    assert seen == list(range(FRAMES))
+    assert report.edges[0].queue == ff.LOSSLESS
+
+
+def test_a_lost_connection_continues_at_the_same_byte(movie: bytes) -> None:
+    files = Files(movie)
+    with serving(files) as url:
+        files.cuts = [len(movie) // 3, len(movie) // 3]
+        report, seen = read(url)
+    assert report.complete
+    assert seen == list(range(FRAMES))
+    assert len([first for first in files.asked if first]) >= 2
+
+
+def test_a_lost_connection_to_a_server_without_ranges_is_an_error(movie: bytes) -> None:
+    files = Files(movie, cuts=(len(movie) // 2,), ranges=False)
+    with serving(files) as url, pytest.raises(ff.SourceError) as caught:
+        read(url)
+    assert "movie.mp4" in str(caught.value)
+
+
+def test_a_part_and_a_repetition_work_as_for_a_file(movie: bytes) -> None:
+    with serving(Files(movie)) as url:
+        report, seen = read(url, start=1.0, end=2.0)
+    assert seen == list(range(25, 50))
+    assert report.complete
+
+
+def test_a_server_that_is_not_there_is_an_error_at_start() -> None:
+    with serving(Files(b"")) as url:
+        pass
+    with pytest.raises(ff.SourceError, match="cannot open"):
+        read(url)
+
+
+@pytest.mark.parametrize("url", ["clip.mp4", "rtsp://127.0.0.1/a", "0", "demo:circles"])
+@pytest.mark.parametrize("live", [False, True])
+def test_it_is_for_http_only(url: str, live: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ff.OptionError, match=r"live is for http:// and https:// URLs"):
+        ff.open(url, live=live)
+
+
+def test_what_is_for_live_sources_is_refused_with_it() -> None:
+    with pytest.raises(ff.OptionError, match="reconnect and rendition are for live sources"):
+        ff.open("http://127.0.0.1/a.mp4", live=False, reconnect=True)
