@@ -61,8 +61,9 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
     }
     AnySample sample;
     after.gathered_at = clock_->now();
-    while (samples.size() < static_cast<std::size_t>(batch.size) &&
-           take_locked(sample, false, after) == Taken::Sample) {
+    // A source whose last sample is in the batch has gone: the consumer is told after its call.
+    while (samples.size() < static_cast<std::size_t>(batch.size) && !is_over_locked() &&
+           take_next_locked(sample, false, after)) {
       if (!after.events.empty()) after.absorbed.push_back({samples.size(), std::move(after.events)});
       samples.push_back(std::move(sample));
       after.edges.push_back(after.edge);

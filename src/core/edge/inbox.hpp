@@ -219,6 +219,8 @@ class Inbox {
     std::optional<TimePoint> gathered_at = {};    // of a batch
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
+  /// The next sample, also when a source has gone that the consumer has not been told yet.
+  bool take_next_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
   /// Without a wait: the next sample, or the newest.
   Taken take_now(AnySample& sample, bool newest);
   /// Joins the events that a sample absorbs, and records its age; without the mutex.

@@ -75,9 +75,7 @@ Lane& Inbox::next_ready_locked() {
   return *lanes_[word * kBits + static_cast<std::size_t>(std::countr_zero(bits))];
 }
 
-Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
-  if (is_over_locked()) return Taken::Ended;
-  if (!gone_.empty()) return Taken::SourceGone;
+bool Inbox::take_next_locked(AnySample& sample, bool newest, Aftermath& after) {
   bool found = false;
   while (!found && ready_lanes_ > 0) {
     Lane& lane = next_ready_locked();
@@ -87,7 +85,13 @@ Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
     if (was_full && lane.producer_asleep) lane.room.notify_one();
   }
   if (!finished_.empty()) retire_locked();
-  if (found) return Taken::Sample;
+  return found;
+}
+
+Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
+  if (is_over_locked()) return Taken::Ended;
+  if (!gone_.empty()) return Taken::SourceGone;
+  if (take_next_locked(sample, newest, after)) return Taken::Sample;
   return gone_.empty() ? nothing_locked() : Taken::SourceGone;
 }
 

@@ -106,6 +106,21 @@ TEST(SourceEnds, EndTheEdgeThatIsLimitedToTheSource) {
   EXPECT_EQ(at.take(), Taken::Ended);
 }
 
+TEST(SourceEnds, DoNotDivideTheLastBatch) {
+  LiveBox at;
+  const auto edge = at.edge({0, 1, 2, 3, 4, 5, 6, 7});
+  for (int source = 0; source < 8; ++source) {
+    at.put(edge, source);
+    at.inbox.end(*edge, source, 0);
+  }
+  std::optional<TimePoint> until;
+  std::vector<AnySample> samples;
+  EXPECT_EQ(at.inbox.try_take_batch(samples, {.size = 8}, until), Taken::Sample);
+  EXPECT_EQ(samples.size(), 8U);
+  EXPECT_EQ(at.inbox.try_take_batch(samples, {.size = 8}, until), Taken::SourceGone);
+  EXPECT_EQ(at.gone().size(), 8U);
+}
+
 TEST(SourceEnds, LetABatchGoOnWithTheOthers) {
   LiveBox at;
   const auto edge = at.edge({3, 5});
@@ -223,15 +238,20 @@ TEST(LiveEdges, RandomChangesBesideProducersAndConsumersLoseNothingUncounted) {
   std::vector<std::unique_ptr<ChangingProducer>> producers;
   for (std::size_t i = 0; i < kProducers; ++i)
     producers.push_back(std::make_unique<ChangingProducer>(static_cast<int>(i)));
+  std::atomic<std::uint64_t> taken{0};  // by the consumers, where the books say delivered
+  std::uint64_t delivered = 0;
   std::jthread one([&] {
     AnySample sample;
-    while (inboxes[0].take(sample, TimePoint::max()) == Taken::Sample) sample = {};
+    for (; inboxes[0].take(sample, TimePoint::max()) == Taken::Sample; sample = {}) ++taken;
   });
   std::jthread batch([&] {
     std::vector<AnySample> samples;
     std::optional<TimePoint> until;
     const Batch batch{.size = 4, .max_wait = 5e-4};
-    while (inboxes[1].take_batch(samples, batch, until, TimePoint::max()) == Taken::Sample) samples.clear();
+    while (inboxes[1].take_batch(samples, batch, until, TimePoint::max()) == Taken::Sample) {
+      taken += samples.size();
+      samples.clear();
+    }
   });
   struct Live {
     std::size_t producer;
@@ -241,7 +261,9 @@ TEST(LiveEdges, RandomChangesBesideProducersAndConsumersLoseNothingUncounted) {
   const auto below = [&](std::size_t most) { return static_cast<std::size_t>(random() % most); };
   std::vector<Live> live;
   const auto remove = [&](const Live& each) {
-    expect_balanced_edge(each.output.inbox->remove_edge(each.output.edge));
+    const auto books = each.output.inbox->remove_edge(each.output.edge);
+    expect_balanced_edge(books);
+    delivered += books.delivered;
     producers[each.producer]->change([&](auto& outputs) {
       std::erase_if(outputs, [&](const auto& output) { return output.edge == each.output.edge; });
     });
@@ -269,6 +291,10 @@ TEST(LiveEdges, RandomChangesBesideProducersAndConsumersLoseNothingUncounted) {
   for (const auto& each : live) remove(each);
   for (auto& producer : producers) producer->stop();
   for (auto& inbox : inboxes) inbox.close();
+  one.join();
+  batch.join();
+  EXPECT_EQ(delivered, taken);
+  EXPECT_GT(taken, 0U);
 }
 
 }  // namespace
