@@ -41,6 +41,7 @@ RECORDS = {
     "LineCounts",
     "Measured",
     "InferenceStats",
+    "JoinStats",
     "NodeStats",
     "PoolStats",
     "Probe",
@@ -154,6 +155,12 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Process(env=THING),
     ],
     "Batch": [lambda: ff.Batch(THING), lambda: ff.Batch(1, THING)],
+    "Join": [
+        lambda: ff.Join(THING),
+        lambda: ff.Join(wait=THING),
+        lambda: ff.Join(by=THING),
+        lambda: ff.Join(partial=THING),
+    ],
     "Queue": [lambda: ff.Queue(THING), lambda: ff.Queue(1, THING)],
     "BoxTracker": each_option(ff.BoxTracker),
     "VideoFile": [lambda: ff.VideoFile(THING), *each_option(ff.VideoFile, "a.mp4")],
@@ -284,7 +291,7 @@ ERRORS = [
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)
 def test_each_error_survives_pickling_with_its_attributes(error: type[ff.FreshframeError]) -> None:
     raised = error("the wanted value, the given one")
-    wanted = {name: f"any {name}" for name in getattr(error, "__annotations__", {})}
+    wanted: dict[str, str | None] = {name: f"any {name}" for name in getattr(error, "__annotations__", {})}
     for name, value in wanted.items():
         setattr(raised, name, value)
     if isinstance(raised, ff.SourceError):
