@@ -39,6 +39,7 @@ export const CAUSES = {
   pool: "no picture memory was free",
   error: "the node raised an exception",
   worker: "its worker process died or took too long",
+  not_decoded: "the decoder was asked to leave it out, by design",
 };
 
 // Of worker processes.

@@ -28,6 +28,7 @@ class PassingClock final : public Clock {
   PassingClock(SimulatedClock& clock, FakeCamera& camera) : clock_(clock), camera_(camera) {}
 
   [[nodiscard]] TimePoint now() const override { return clock_.now(); }
+  [[nodiscard]] double unix_time(TimePoint time) const override { return clock_.unix_time(time); }
   bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& /*condition*/,
                   TimePoint deadline, const std::function<bool()>& ready) const override {
     lock.unlock();  // the stop wants it
