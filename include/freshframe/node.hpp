@@ -214,7 +214,7 @@ Sample<T> typed(const AnySample& sample) {
 }  // namespace detail
 
 /// Takes the results of one call of a node: `out(value)`. Valid during that call, on its thread. A full
-/// blocking edge makes the call wait. False: the pipeline stops, and the node returns as soon as it can.
+/// blocking edge makes the call wait. False: the pipeline stops, return soon. Always true in finish().
 template <class T>
 class Out {
  public:

@@ -203,7 +203,7 @@ bool Inbox::would_wait(const Edge& edge) const {
   if (!edge.options.queue.blocks()) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
-  if (closed_ || edge.gone) return false;
+  if (edge.gone || (closed_ && !(takes_last_ && !is_over_locked()))) return false;
   return std::any_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->full(); });
 }
 

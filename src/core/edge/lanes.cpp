@@ -252,7 +252,10 @@ void Inbox::end(Edge& edge) {
 }
 
 void Inbox::end(Edge& edge, int source, Change upto) {
-  if (edge.options.joined) return end(edge);  // all that comes is of this source
+  if (edge.options.joined) {  // all that comes is of one source
+    if (edge.options.only_source < 0 || edge.options.only_source == source) end(edge);
+    return;
+  }
   std::shared_ptr<const std::function<void()>> hook;
   {
     const Lock lock(mutex_);

@@ -49,7 +49,10 @@ void Outlet::check(const Stamp& stamp) const {
 
 AnySample Outlet::stamped(Emitted result, const AnySample& from) {
   const Stamp& stamp = result.like ? *result.like : from.stamp;
-  if (result.like) check(stamp);
+  if (result.like) {
+    check(stamp);
+    delays_ = true;
+  }
   AnySample sample{stamp, {}, std::move(result.value), 0, node_};
   auto& place = places_[place_of(stamp.source)];
   if (gives_several_ || result.like || stamp.source == node_)
@@ -91,7 +94,10 @@ void Outlet::end() {
 }
 
 void Outlet::end(const GoneSource& gone) {
-  for (const auto& output : outputs_) output.inbox->end(*output.edge, gone.source, gone.upto);
+  for (const auto& output : outputs_) {
+    const bool comes = output.source < 0 || output.source == gone.source;
+    if (comes) output.inbox->end(*output.edge, gone.source, gone.upto);
+  }
 }
 
 }  // namespace freshframe::core

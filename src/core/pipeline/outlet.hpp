@@ -59,6 +59,9 @@ class Outlet {
   [[nodiscard]] std::int64_t next_own_seq() const { return places_[place_of(node_)].seq + 1; }
   /// Last results follow: recorders take them after a stop, too.
   void begin_last() noexcept { is_last_ = true; }
+  [[nodiscard]] bool is_last() const noexcept { return is_last_; }
+  /// Whether results had stamps of earlier samples, so that more of them may follow the end of their source.
+  [[nodiscard]] bool delays() const noexcept { return delays_; }
   /// Ends the edges.
   void end();
   /// Tells the children that nothing more comes of a source.
@@ -93,6 +96,7 @@ class Outlet {
   std::vector<PictureTap> taps_{1};
   std::vector<Place> places_{1};  // of each source; the sending thread's
   bool is_last_ = false;          // the sending thread's
+  bool delays_ = false;           // the sending thread's
   std::atomic<bool> blocked_{false};
 };
 

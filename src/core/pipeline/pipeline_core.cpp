@@ -6,6 +6,7 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <ranges>
 #include <typeinfo>
 #include <utility>
 
@@ -340,7 +341,8 @@ void PipelineCore::request_stop(Seconds timeout) {
   {
     std::unique_lock building(building_, std::defer_lock);
     if (!started()) building.lock();
-    for (auto& runner : graph_.runners()) {
+    // Children first: what a parent gives in its finish() finds them closed.
+    for (auto& runner : std::views::reverse(graph_.runners())) {
       if (runner->is_recorder()) {
         runner->inbox().close_for_new(drained_by);
       } else {

@@ -251,6 +251,16 @@ bool Runner::source_loop() {
 Taken Runner::take(AnySample& sample) {
   set_state(NodeState::Waiting);
   for (;;) {
+    if (std::exchange(was_tick_,
+                      false)) {  // a waiting sample is next: a tick may take longer than its period
+      const auto taken = inbox_.try_take(sample);
+      was_tick_ = taken == Taken::SourceGone;
+      if (was_tick_) {
+        end_gone_sources();
+        continue;
+      }
+      if (taken != Taken::Nothing) return taken;
+    }
     if (take_tick(sample)) return Taken::Nothing;
     const auto idle_at = live_ ? node_->idle_at().value_or(TimePoint::max()) : TimePoint::max();
     const auto taken = inbox_.take(sample, std::min(idle_at, next_wake()));
@@ -275,6 +285,15 @@ bool Runner::try_take(AnySample& sample) {
 Taken Runner::take_batch(std::vector<AnySample>& samples) {
   set_state(NodeState::Waiting);
   for (;;) {
+    if (std::exchange(was_tick_, false)) {  // as in take()
+      const auto taken = inbox_.try_take_batch(samples, *batch_, gather_until_);
+      was_tick_ = taken == Taken::SourceGone;
+      if (was_tick_) {
+        end_gone_sources();
+        continue;
+      }
+      if (taken != Taken::Nothing) return taken;
+    }
     AnySample tick;
     if (take_tick(tick)) {
       samples.assign(1, std::move(tick));
@@ -302,9 +321,9 @@ void Runner::end_gone_sources() {
   }
 }
 
-// on_time() and finish() may still give results of the source: its stream then ends with the node's.
+// on_time(), finish() and a node that delays its results may still give results of the source: its stream then ends with the node's.
 void Runner::end_source(const GoneSource& gone) {
-  if (!has_own_stream_) outlet_.end(gone);
+  if (!has_own_stream_ && !outlet_.delays()) outlet_.end(gone);
 }
 
 /// The others wait for the end of this node, also when there is no memory for a line of the log.

@@ -241,6 +241,7 @@ class Runner {
   bool opened_ = false;  // the runner's thread only, as the next ten
   TimePoint start_{};    // of the pipeline; set with a stream of its own
   std::optional<TickGrid> ticks_;
+  bool was_tick_ = false;                  // of the last take
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
   std::optional<TimePoint> skip_logged_;
   std::uint64_t skips_unlogged_ = 0;

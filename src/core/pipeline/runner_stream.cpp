@@ -23,7 +23,7 @@ class Runner::Results final : public AnyOut {
     if (waits) runner_.pause_work();
     runner_.outlet_.send(std::move(sample));
     if (waits) runner_.resume_work();
-    return !runner_.context_.stop.stop_requested();
+    return runner_.outlet_.is_last() || !runner_.context_.stop.stop_requested();
   }
 
  private:
@@ -66,6 +66,7 @@ bool Runner::take_tick(AnySample& sample) {
   if (!tick) return false;
   add(ticks_called_, 1);
   add(ticks_missed_, tick->missed);
+  was_tick_ = true;
   sample = own_sample(tick->at);
   return true;
 }

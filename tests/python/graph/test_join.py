@@ -52,6 +52,23 @@ def test_a_function_gets_the_values_of_each_set() -> None:
     assert stats.unmatched == {"source": 0, "double": 0}
 
 
+def test_the_end_of_another_source_of_a_shared_node_ends_no_part() -> None:
+    door, yard = Push(), Push()
+    pipeline = ff.Pipeline()
+    doors = pipeline.add(door, name="door")
+    people = pipeline.add(double, [doors, pipeline.add(yard, name="yard")], queue=ff.Queue(32))
+    seen = pipeline.reader(people, name="seen", queue=ff.Queue(32))
+    reader = pipeline.reader([people.of(doors), doors], join=ff.Join())
+    with pipeline:
+        yard.push(0)
+        assert seen.get(timeout=10).value == 0
+        yard.end()
+        until(lambda: pipeline.stats().nodes["yard"].state == "ended", "the end of yard")
+        for number in range(1, 20):
+            door.push(number)
+            assert reader.get(timeout=10).value == (2 * number, number)
+
+
 def test_a_node_gets_a_sample_with_all_parts() -> None:
     seen: list[Any] = []
 

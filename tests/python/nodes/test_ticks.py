@@ -203,6 +203,24 @@ def test_the_last_window_of_a_camera_that_is_stopped_is_in_the_json_lines(tmp_pa
         check_books(pipeline)
 
 
+def test_last_results_wait_for_a_recorder_after_a_stop(tmp_path: Path) -> None:
+    class Flush(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> int:
+            return sample.value
+
+        def finish(self) -> Iterator[int]:
+            yield from range(-100, 0)
+
+    path = tmp_path / "last.jsonl"
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.JsonLines(path), pipeline.add(Flush(), pipeline.add(Count(10**9)), name="flush"))
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["flush"].processed > 20, "samples")
+    values = [json.loads(line)["value"] for line in path.read_text().splitlines()]
+    assert values[-100:] == list(range(-100, 0))
+    check_books(pipeline)
+
+
 def test_finish_after_a_stop_counts_as_stop_on_other_edges() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(Window(), pipeline.add(Push()), name="window"), name="sink")

@@ -163,7 +163,8 @@ void Dialogue::read(const OnPacket& on_packet) {
   if (closed) throw Fault(Trouble::Lost, "the server ended the stream or closed the connection", ECONNRESET);
 }
 
-bool Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline) noexcept {
+bool Dialogue::end(std::string_view method, const std::string& url, TimePoint deadline,
+                   const Waiter* waiter) noexcept {
   try {
     if (farewell_ == 0) farewell_ = send(method, url, {});
     do {
@@ -173,7 +174,9 @@ bool Dialogue::end(std::string_view method, const std::string& url, TimePoint de
         farewell_ = send(method, url, {});
       }
       std::vector<pollfd> sockets{link_.interest()};
-      if (!Waiter::wait_anyway(sockets, deadline)) return false;
+      const bool ready =
+          waiter ? waiter->wait_or_stop(sockets, deadline) : Waiter::wait_anyway(sockets, deadline);
+      if (!ready) return false;
       link_.flush();
       if (link_.read(reader_) == Link::Read::Closed) return true;
     } while (std::chrono::steady_clock::now() < deadline);

@@ -55,8 +55,10 @@ class Dialogue {
   /// The packets that came during ask(), once.
   [[nodiscard]] std::deque<Early> take_early() { return std::move(early_); }
   /// Says goodbye once, and waits for the answer. True: the server has answered or closed the connection.
-  /// False: it has not by the real time `deadline`; another call waits on. Does not use the clock.
-  [[nodiscard]] bool end(std::string_view method, const std::string& url, TimePoint deadline) noexcept;
+  /// False: it has not by the real time `deadline`, or before the stop of `waiter`, if there is one; another
+  /// call waits on. Does not use the clock.
+  [[nodiscard]] bool end(std::string_view method, const std::string& url, TimePoint deadline,
+                         const Waiter* waiter = nullptr) noexcept;
 
   [[nodiscard]] const Link& link() const noexcept { return link_; }
   [[nodiscard]] StreamReader& reader() noexcept { return reader_; }

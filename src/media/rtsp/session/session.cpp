@@ -61,9 +61,9 @@ Session::Session(Address address, SessionOptions options, Waiter& waiter, const 
 Session::~Session() {
   constexpr const char* kMethod = "TEARDOWN";
   const auto deadline = core::real_deadline(options_.farewell);
-  const bool hurries = waiter_.is_over();
-  const auto here = hurries ? core::real_deadline(kAtOnce) : deadline;
-  if (!is_set_up_ || dialogue_->end(kMethod, control_, here) || !hurries) return;
+  if (!is_set_up_ || dialogue_->end(kMethod, control_, deadline, &waiter_) || !waiter_.is_over()) return;
+  const auto at_once = std::min(deadline, core::real_deadline(kAtOnce));  // the stop came now or before
+  if (dialogue_->end(kMethod, control_, at_once)) return;
   try {
     const DetachedCall aside(
         [dialogue = std::shared_ptr<Dialogue>(std::move(dialogue_)), url = control_, deadline,

@@ -38,6 +38,16 @@ bool Waiter::wait(std::vector<pollfd>& sockets, TimePoint deadline) {
   return ready;
 }
 
+bool Waiter::wait_or_stop(std::vector<pollfd>& sockets, TimePoint deadline) const {
+  sockets.push_back({stopped_.descriptor(), POLLIN, 0});
+  bool ready = false;
+  while (!ready && !is_over() && std::chrono::steady_clock::now() < deadline) {
+    ready = poll_until(sockets, deadline, gate_ ? kGateTurn : kLongestTurn);
+  }
+  sockets.pop_back();
+  return ready && !is_over();
+}
+
 bool Waiter::wait_anyway(std::vector<pollfd>& sockets, TimePoint deadline) {
   return poll_until(sockets, deadline, kLongestTurn);
 }

@@ -24,7 +24,9 @@ class Waiter {
 
   /// False: the deadline has passed. Throws Fault after a stop, and when the gate is closed.
   [[nodiscard]] bool wait(std::vector<pollfd>& sockets, TimePoint deadline);
-  /// The same whether or not there was a stop: for the farewell.
+  /// The same without a Fault: false also after a stop.
+  [[nodiscard]] bool wait_or_stop(std::vector<pollfd>& sockets, TimePoint deadline) const;
+  /// The same whether or not there was a stop.
   [[nodiscard]] static bool wait_anyway(std::vector<pollfd>& sockets, TimePoint deadline);
   /// Throws Fault after a stop, and when the gate is closed.
   void check() const;

@@ -247,8 +247,8 @@ TEST(LiveEdges, RandomChangesBesideProducersAndConsumersLoseNothingUncounted) {
   std::jthread batch([&] {
     std::vector<AnySample> samples;
     std::optional<TimePoint> until;
-    const Batch batch{.size = 4, .max_wait = 5e-4};
-    while (inboxes[1].take_batch(samples, batch, until, TimePoint::max()) == Taken::Sample) {
+    const Batch gathering{.size = 4, .max_wait = 5e-4};
+    while (inboxes[1].take_batch(samples, gathering, until, TimePoint::max()) == Taken::Sample) {
       taken += samples.size();
       samples.clear();
     }

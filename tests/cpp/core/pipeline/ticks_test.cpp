@@ -360,6 +360,28 @@ class Recorder final : public Node<int, Nothing> {
   Seen<Sample<int>>& seen_;
 };
 
+TEST(Ticks, LeaveRoomForSamplesIfTheyTakeLongerThanTheirPeriod) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(clock);
+  int ticks = 0;
+  const auto node = pipeline.add(clocked({.process =
+                                              [&](const Sample<int>& sample, const Context&) {
+                                                clock->advance(Seconds(2));
+                                                return std::optional(sample.value);
+                                              },
+                                          .on_time =
+                                              [&](TimePoint, Out<int>&, const Context&) {
+                                                clock->advance(Seconds(2));
+                                                if (++ticks > 100) throw std::runtime_error("no sample");
+                                              },
+                                          .finish = [](Out<int>&) {}}),
+                                 pipeline.add(count_source(3)));
+  pipeline.add(collect_into<int>(seen), node);
+  EXPECT_TRUE(pipeline.run().complete);
+  EXPECT_EQ(values(seen.all()), (std::vector{0, 1, 2}));
+}
+
 TEST(Finish, ReachesTheRecordersDirectlyBelowAfterAStop) {
   for (const auto& queue :
        std::vector<std::optional<Queue>>{std::nullopt, kLossless, Queue{1, WhenFull::Block}}) {
@@ -369,7 +391,8 @@ TEST(Finish, ReachesTheRecordersDirectlyBelowAfterAStop) {
     CheckedPipeline pipeline;
     const auto node = pipeline.add(clocked({.finish =
                                                 [](Out<int>& out) {
-                                                  for (int i = 0; i < 20; ++i) out(i);
+                                                  for (int i = 0; i < 20 && out(i); ++i) {
+                                                  }
                                                 }}),
                                    pipeline.add(feed_source(feed, Kind::Live)));
     pipeline.add(std::make_unique<Recorder>(written), node, {.queue = queue});

@@ -65,6 +65,23 @@ TEST(RtspSession, DoesNotWaitAfterAStopForAServerThatIsSilentAtTheGoodbye) {
   client.leave();
 }
 
+TEST(RtspSession, DoesNotWaitForASilentServerAfterAStopThatComesDuringTheGoodbye) {
+  std::stop_source* stop = nullptr;
+  std::atomic<bool> answers{false};
+  ScriptedServer server([&](const std::string& request) {
+    if (request.starts_with("TEARDOWN")) stop->request_stop();  // the goodbye has been said
+    while (request.starts_with("TEARDOWN") && !answers) std::this_thread::yield();
+    return good_answer(request);
+  });
+  Viewer client(server.url(), {.farewell = Seconds(1000)});
+  stop = &client.stop;
+  client.open();
+  client.session.reset();
+  EXPECT_FALSE(client.server_side.expired()) << "the answer is waited for elsewhere";
+  answers = true;
+  client.leave();
+}
+
 TEST(RtspSession, TakesTheChannelsThatTheServerChooses) {
   ScriptedServer server([](const std::string& request) {
     if (request.starts_with("SETUP")) {
