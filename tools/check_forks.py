@@ -22,7 +22,8 @@ else:
     import tomli as tomllib
 
 MUTEX = re.compile(
-    r"^\s*(?:alignas\(\w+\) )?(?:mutable |static |inline )*(?:std::(?:\w+_)?mutex|std::once_flag|(?:freshframe::)?Mutex)\s+"
+    r"^\s*(?:alignas\(\w+\) )?(?:mutable |static |inline )*"
+    r"(?:std::(?:\w+_)?mutex|std::once_flag|(?:freshframe::)?Mutex)\s+"
     r"(\w+)\s*(?:\{[^}]*\})?;"
 )
 HOLD = re.compile(r"(?:ForkHold|forks::Hold<[\w:]+>)\s+\w+\{(\w+)")
