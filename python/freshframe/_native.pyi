@@ -1000,6 +1000,9 @@ class WorkerEnd:
         Answers the first sample without an answer. GIL: released while copying
         """
 
+    def reply_all(self, results: list) -> None:
+        """The same with all results of a call. GIL: released while copying"""
+
     def fail(self, what: str, texts: tuple[str, str], parts: object | None) -> None:
         """
         Reports that the node raised: on a "sample", in a whole "call", or "outside" of both.

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _native
 from .._errors import GraphError, OptionError, OptionTypeError
 from .._graph import wiring
-from .._graph.contract import Contract, contract_of
+from .._graph.contract import contract_of
 from .._graph.nodes import Native, Node
 from .._interpreter import start_folder
 from . import pickling
@@ -48,7 +48,7 @@ class Recipes:
         """
         options = checked(process, node)
         _check_batch(node, batch)
-        _check_contract(node)
+        _check_contract(node, options)
         return partial(_plan, node, options, batch, self.definitions)
 
 
@@ -59,11 +59,13 @@ def _check_batch(node: Any, batch: Batch | None) -> None:
         raise OptionError(f"a batch with process= must be at most {_MOST_BATCH} samples, got {batch.size}")
 
 
-def _check_contract(node: Any) -> None:
-    if contract_of(node) != Contract():
+def _check_contract(node: Any, options: Process) -> None:
+    contract = contract_of(node)
+    if options.workers > 1 and (contract.finishes or contract.wake_every is not None):
+        method = "finish()" if contract.wake_every is None else "on_time()"
         raise GraphError(
-            f"{wiring.label(node)!r} is a generator, or has on_time() or finish(): it runs in this process "
-            "only, leave process= out"
+            f"{wiring.label(node)!r} has {method} and {options.workers} workers, each of which has seen a "
+            f"part of the samples: with one worker {method} speaks for all of them"
         )
 
 
@@ -84,6 +86,8 @@ def _plan(
         "definitions": known,
         "takes_values": not isinstance(node, Node),
         "in_batches": batch is not None,
+        "gives_several": contract_of(node).gives_several,
+        "alone": options.workers == 1,
         "levels": log_levels(),
     }
     plan.start_with(

@@ -3,15 +3,18 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import faulthandler
 import pickle
 import signal
 import threading
+import time
+import types
 from collections.abc import Callable
 from typing import Any
 
 from .. import _native
-from .._errors import FreshframeError, OptionTypeError
+from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError
 from .._graph.hints import hint
 from .._graph.nodes import checked_results
 from .._graph.stamped import Stamped
@@ -21,6 +24,7 @@ from .error_text import named, traceback_of
 from .worker_log import ToParent, log_to_parent
 
 _SOCKET = 3
+MOST_RESULTS = 1000  # of a call: the engine's bound
 _MOST_TRACEBACK = 12_000  # characters; its end is the most useful part
 
 
@@ -36,30 +40,82 @@ def _fail(end: Any, what: str, error: BaseException) -> None:
     end.fail(what, (named(error) + hint(error), lines), parts)
 
 
-def _sendable(result: Any) -> Any:
-    if isinstance(result, Stamped):
-        raise OptionTypeError("stamped() has no effect in a worker process: leave process= out")
-    return result
+class _Replies:
+    """Sends what the calls of one node return."""
+
+    def __init__(self, end: Any, node: Any, task: dict[str, Any]) -> None:
+        self._end = end
+        self._node = node
+        self._gives_several: bool = task["gives_several"]
+        self._alone: bool = task["alone"]
+
+    def call_named(self, method: str) -> None:
+        """Calls on_time() or finish()."""
+        arguments = (time.monotonic(),) if method == "on_time" else ()
+        self.send(getattr(self._node, method)(*arguments))
+
+    def send(self, result: Any) -> None:
+        """Sends the results of a call together."""
+        if isinstance(result, types.GeneratorType) and self._gives_several:
+            self._end.reply_all([self._checked(each) for each in _all(result)])
+        else:
+            self._end.reply(self._checked(result))
+
+    def _checked(self, result: Any) -> Any:
+        if isinstance(result, types.GeneratorType):
+            raise OptionTypeError(
+                "gave a generator object instead of its results: use yield, or yield from, in the body of "
+                "the function or method that add() gets"
+            )
+        if isinstance(result, Stamped) and not self._alone:
+            raise GraphError("stamped() needs one worker: several finish their samples in any order")
+        return result
 
 
-def _work(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
+def _all(generator: types.GeneratorType[Any, None, Any]) -> list[Any]:
+    """The results of a generator, which is closed whatever happens."""
+    results: list[Any] = []
+    with contextlib.closing(generator):
+        while True:
+            try:
+                result = next(generator)
+            except StopIteration as end:
+                if end.value is not None:
+                    raise OptionTypeError(
+                        "a generator gives its results with yield; at its end it returned "
+                        f"{end.value!r}, which would be lost"
+                    ) from None
+                return results
+            if result is not None:
+                results.append(result)
+            if len(results) > MOST_RESULTS:
+                raise OptionError(
+                    f"a call in a worker process may give {MOST_RESULTS} results at most, because they leave "
+                    "together: leave process= out, or give them in fewer values"
+                )
+
+
+def _work(end: Any, call: Callable[[Any], Any], takes_values: bool, replies: _Replies) -> None:
     while True:
         sample = end.receive()
         if sample is None:
             return
-        given = sample.value if takes_values else sample
-        del sample
         try:
-            result = _sendable(call(given))
+            if isinstance(sample, str):
+                replies.call_named(sample)
+                continue
+            given = sample.value if takes_values else sample
+            del sample
+            result = call(given)
             del given  # the reply returns the leases of dropped frames
-            end.reply(result)
+            replies.send(result)
             del result
         except BaseException as error:  # sys.exit(), too: a worker ends by its parent's order only
-            given = None
+            given = sample = None
             _fail(end, "sample", error)
 
 
-def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -> None:
+def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool, replies: _Replies) -> None:
     what = "a function with a batch" if takes_values else "process_batch()"
     while True:
         samples = end.receive_batch()
@@ -67,6 +123,9 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -
             return
         count = len(samples)
         try:
+            if isinstance(samples[0], str):
+                replies.call_named(samples[0])
+                continue
             given = [sample.value for sample in samples] if takes_values else samples
             del samples
             results = list(checked_results(call(given), count, what))
@@ -80,7 +139,7 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool) -
             try:
                 if isinstance(result, BaseException):
                     raise result
-                end.reply(_sendable(result))
+                replies.send(result)
                 del result
             except BaseException as error:  # as in _work()
                 result = None
@@ -104,10 +163,12 @@ def _run(end: Any, task: dict[str, Any], name: str, logs: ToParent) -> None:
         _fail(end, "outside", error)
         _wait_for_end(end)
     if opened:
+        takes_values = task["takes_values"]
+        replies = _Replies(end, node, task)
         if task["in_batches"]:
-            _work_in_batches(end, node if task["takes_values"] else node.process_batch, task["takes_values"])
+            _work_in_batches(end, node if takes_values else node.process_batch, takes_values, replies)
         else:
-            _work(end, node if task["takes_values"] else node.process, task["takes_values"])
+            _work(end, node if takes_values else node.process, takes_values, replies)
         if not task["takes_values"]:
             try:
                 node.close()

@@ -92,18 +92,11 @@ Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
   const nb::object frame = given.attr("frame");
   auto result = from_python(held, value, loop.runner.demand().types);
   check_demand(loop, result, value);
-  Stamp stamp;
   Frame picture;
-  if (nb::isinstance<PythonSample>(like)) {
-    const auto& sample = nb::inst_ptr<PythonSample>(like)->sample();
-    stamp = sample.stamp;
-    picture = sample.frame;
-  } else {
-    stamp = nb::cast<const PythonStamp&>(like).stamp;
-  }
+  if (nb::isinstance<PythonSample>(like)) picture = nb::inst_ptr<PythonSample>(like)->sample().frame;
   if (!frame.is_none()) picture = nb::cast<Frame>(frame);
   if (result.value) result.frame = std::move(picture);
-  result.like = std::make_shared<const Stamp>(std::move(stamp));
+  result.like = std::make_shared<const Stamp>(stamp_of(like));
   return result;
 }
 

@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/border/classes.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/parts.hpp"
@@ -30,6 +31,8 @@ inline constexpr bool python_free<process::WorkerRequest> = true;
 // Its bytes are kept by references that die through the deferred queue.
 template <>
 inline constexpr bool python_free<process::EncodedValue> = true;
+template <>
+inline constexpr bool python_free<process::WorkerResult> = true;
 
 }  // namespace freshframe::gil
 
@@ -57,7 +60,10 @@ nb::tuple init(PythonWorkerEnd& self) {
                         init.node);
 }
 
+// The sample, or the name of another method that is to be called.
 nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
+  if (request.call == process::Call::OnTime) return nb::str("on_time");
+  if (request.call == process::Call::Finish) return nb::str("finish");
   if (request.value.kind() != process::kNoValue) {
     request.sample.value = decode(std::move(request.value), {"the parent process"});
   }
@@ -93,22 +99,45 @@ nb::object receive_batch(gil::Held& held, PythonWorkerEnd& self) {
   return samples;
 }
 
-void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
-  if (result.is_none()) {
-    self.end.reply_nothing();
-    return;
+process::WorkerResult result_of(gil::Held& held, nb::handle given) {
+  process::WorkerResult result;
+  nb::object value = nb::borrow(given);
+  if (Py_TYPE(given.ptr()) == reinterpret_cast<PyTypeObject*>(classes().stamped)) {
+    result.like = stamp_of(given.attr("like"));
+    if (!given.attr("frame").is_none()) {
+      throw OptionError(
+          "stamped(frame=) cannot leave a worker process: give the frame as the value, or leave process= out");
+    }
+    value = given.attr("value");
   }
-  const auto output = from_python(held, result);
-  if (!output.value) {
-    gil::release(
-        held, [](WorkerEnd* end, const Frame& frame) { end->reply_frame(frame); }, &self.end, output.frame);
-    return;
+  auto output = from_python(held, value);
+  if (output.value) {
+    result.value =
+        needs_python(output.value) ? encode_python(held, output.value) : encode_native(output.value);
+  } else {
+    result.frame = std::move(output.frame);
   }
-  const auto encoded =
-      needs_python(output.value) ? encode_python(held, output.value) : encode_native(output.value);
+  return result;
+}
+
+void send_all(gil::Held& held, PythonWorkerEnd& self, const std::vector<process::WorkerResult>& results) {
   gil::release(
-      held, [](WorkerEnd* end, const process::EncodedValue& value) { end->reply_value(value); }, &self.end,
-      encoded);
+      held, [](WorkerEnd* end, const std::vector<process::WorkerResult>& all) { end->reply_all(all); },
+      &self.end, results);
+}
+
+void reply(gil::Held& held, PythonWorkerEnd& self, nb::handle result) {
+  std::vector<process::WorkerResult> results;
+  if (!result.is_none()) results.push_back(result_of(held, result));
+  send_all(held, self, results);
+}
+
+void reply_all(gil::Held& held, PythonWorkerEnd& self, const nb::list& given) {
+  std::vector<process::WorkerResult> results;
+  for (const nb::handle result : given) {
+    if (!result.is_none()) results.push_back(result_of(held, result));
+  }
+  send_all(held, self, results);
 }
 
 void report_failure(gil::Held& held, PythonWorkerEnd& self, const std::string& what,
@@ -133,6 +162,8 @@ void bind_worker_end(nb::module_& module) {
            "The samples of the next call; None after the last one. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),
            "Answers the first sample without an answer. GIL: released while copying")
+      .def("reply_all", gil::entry<&reply_all>, nb::arg("results"),
+           "The same with all results of a call. GIL: released while copying")
       .def("fail", gil::entry<&report_failure>, nb::arg("what"), nb::arg("texts"), nb::arg("parts").none(),
            "Reports that the node raised: on a \"sample\", in a whole \"call\", or \"outside\" of both.")
       .def_prop_ro(

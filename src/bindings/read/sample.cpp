@@ -125,6 +125,11 @@ int PythonSample::clear(PyObject* self) noexcept {
   return 0;
 }
 
+const Stamp& stamp_of(nb::handle given) {
+  if (nb::isinstance<PythonSample>(given)) return nb::inst_ptr<PythonSample>(given)->sample().stamp;
+  return nb::cast<const PythonStamp&>(given).stamp;
+}
+
 nb::object make_sample(AnySample sample, const NodeNames& names) {
   return nb::cast(PythonSample(std::move(sample), names));
 }

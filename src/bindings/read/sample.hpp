@@ -51,6 +51,9 @@ struct PythonStamp {
   std::string source;
 };
 
+/// Of a Python Sample or Stamp.
+[[nodiscard]] const Stamp& stamp_of(nanobind::handle given);
+
 [[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);
 
 }  // namespace freshframe::python

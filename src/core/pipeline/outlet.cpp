@@ -51,7 +51,7 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
   const Stamp& stamp = result.like ? *result.like : from.stamp;
   if (result.like) {
     check(stamp);
-    delays_ = true;
+    delays_.store(true, std::memory_order_relaxed);
   }
   AnySample sample{stamp, {}, std::move(result.value), 0, node_};
   auto& place = places_[place_of(stamp.source)];
@@ -77,14 +77,15 @@ void Outlet::emit(Emitted result, const AnySample& from) {
 
 void Outlet::send(AnySample&& sample) {
   taps_[place_of(sample.stamp.source)].offer(sample);
+  const bool is_last = is_last_.load(std::memory_order_relaxed);
   for (std::size_t i = 0; i < outputs_.size(); ++i) {
     const auto& [inbox, edge, source] = outputs_[i];
     // NOLINTNEXTLINE(bugprone-use-after-move): the last turn of the loop moves it
     if (source >= 0 && source != sample.stamp.source) continue;
     if (i + 1 == outputs_.size()) {
-      inbox->put(*edge, std::move(sample), blocked_, is_last_);
+      inbox->put(*edge, std::move(sample), blocked_, is_last);
     } else {
-      inbox->put(*edge, AnySample(sample), blocked_, is_last_);
+      inbox->put(*edge, AnySample(sample), blocked_, is_last);
     }
   }
 }

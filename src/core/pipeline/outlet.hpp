@@ -17,8 +17,8 @@
 
 namespace freshframe::core {
 
-/// One for each node, in whatever home it runs. One thread at a time sends. blocked() and the taps: any
-/// thread.
+/// One for each node, in whatever home it runs. One thread stamps, one at a time sends. blocked() and the taps:
+/// any thread.
 ///
 /// Note [Order within a source]
 /// The results of a node have one order within a source: by (seq, part). A result usually has the stamp of the
@@ -58,10 +58,10 @@ class Outlet {
   /// The seq of the next sample of the node's own stream.
   [[nodiscard]] std::int64_t next_own_seq() const { return places_[place_of(node_)].seq + 1; }
   /// Last results follow: recorders take them after a stop, too.
-  void begin_last() noexcept { is_last_ = true; }
-  [[nodiscard]] bool is_last() const noexcept { return is_last_; }
+  void begin_last() noexcept { is_last_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool is_last() const noexcept { return is_last_.load(std::memory_order_relaxed); }
   /// Whether results had stamps of earlier samples, so that more of them may follow the end of their source.
-  [[nodiscard]] bool delays() const noexcept { return delays_; }
+  [[nodiscard]] bool delays() const noexcept { return delays_.load(std::memory_order_relaxed); }
   /// Ends the edges.
   void end();
   /// Tells the children that nothing more comes of a source.
@@ -94,9 +94,9 @@ class Outlet {
   std::vector<Output> outputs_;
   std::shared_ptr<const std::vector<int>> sources_ = std::make_shared<const std::vector<int>>();
   std::vector<PictureTap> taps_{1};
-  std::vector<Place> places_{1};  // of each source; the sending thread's
-  bool is_last_ = false;          // the sending thread's
-  bool delays_ = false;           // the sending thread's
+  std::vector<Place> places_{1};  // of each source; the stamping thread's
+  std::atomic<bool> is_last_{false};
+  std::atomic<bool> delays_{false};
   std::atomic<bool> blocked_{false};
 };
 

@@ -62,6 +62,10 @@ class Runner {
   /// The next sample to process. Nothing: on_time() is due instead, and `sample` stands for the tick: its
   /// stamp is the one of the results.
   Taken take(AnySample& sample);
+  /// For a host with a wait of its own: the tick that is due, if one is, in the form of a sample, and the time
+  /// of the next one.
+  bool take_tick(AnySample& sample);
+  [[nodiscard]] TimePoint next_wake() const;
   /// True: it has taken a sample. Never waits; also false when on_time() is due.
   bool try_take(AnySample& sample);
   /// Instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing: on_time() is
@@ -183,11 +187,7 @@ class Runner {
   /// The node's on_time(), whose results belong to `tick`.
   bool on_time(const AnySample& tick);
   void finish_step();
-  /// The tick that is due, if one is, in the form of a sample.
-  bool take_tick(AnySample& sample);
   [[nodiscard]] AnySample own_sample(TimePoint at) const;
-  /// The deadline of a wait for a sample.
-  [[nodiscard]] TimePoint next_wake() const;
   bool idle_step();
   bool process_batch(std::span<const AnySample> samples);
   struct Failed {

@@ -33,7 +33,8 @@ Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
       node_(dynamic_cast<ProcessNode&>(runner.node())),
       embedder_(embedder),
       options_(node_.options()),
-      emitter_(runner, options_.ordered, bell_),
+      emitter_(runner, options_.ordered, bell_,
+               [this](const auto& error, const AnySample& from) { refuse(error, from); }),
       deaths_(options_.restarts, options_.restart_window) {}
 
 void Crew::run() {
@@ -47,7 +48,7 @@ void Crew::run() {
     fail_all(error.what());
   }
   opening_ = false;
-  const bool goes = runner_.open_step() && !failed_;
+  const bool goes = runner_.open_step() && !failed_ && runner_.begin_stream();
   if (!goes) begin_end();
   bell_->ring();  // for samples that arrived without a ring while the workers opened
   while (!all_ended()) step();
@@ -95,7 +96,7 @@ void Crew::step() {
   if (core_.stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
   on_time(time);
   if (!opening_ && !ending_ && !failed_) take_samples();
-  if (!opening_ && !ending_ && (input_ended_ || failed_)) begin_end();
+  if (!opening_ && !ending_ && (failed_ || (input_ended_ && finished()))) begin_end();
 }
 
 void Crew::poll_all() {
@@ -143,6 +144,7 @@ TimePoint Crew::next_time(TimePoint time) const {
     }
   }
   if (gather_until_ && armed_) earlier(gather_until_);
+  if (armed_) earlier(runner_.next_wake());
   if (stop_seen_) {
     const auto deadline = node_.kill_by().value_or(*stop_seen_ + kStopTime);
     if (deadline > time) earlier(deadline);
@@ -232,12 +234,16 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   const bool stops = stop_seen_.has_value();
   const bool was_at_work = !seat.jobs.empty();
   if (was_at_work) {
+    const auto call = seat.jobs.front().call;
     const auto& stamp = seat.jobs.front().sample.stamp;
-    const auto& source = stamp.source >= 0 ? core_.runner(stamp.source).name() : runner_.name();
+    const auto& source = stamp.source >= 0 ? core_.runner(stamp.source).stream_name() : runner_.name();
     const auto many = seat.jobs.size() > 1
                           ? " a batch of " + std::to_string(seat.jobs.size()) + " samples that begins with"
                           : std::string();
-    text += " (on" + many + " sample " + std::to_string(stamp.seq) + " of '" + source + "')";
+    text += call == Call::OnTime ? " (in on_time())"
+            : call == Call::Finish
+                ? " (in finish())"
+                : " (on" + many + " sample " + std::to_string(stamp.seq) + " of '" + source + "')";
     drop_jobs(seat, stops ? NodeDropCause::Stop : NodeDropCause::Worker);
   }
   const bool was_starting = seat.state == WorkerState::Starting;

@@ -63,7 +63,11 @@ class Crew {
   /// Samples of one call.
   [[nodiscard]] std::size_t most_given() const;
   [[nodiscard]] Seat* idle_seat();
-  void give(Seat& seat, std::vector<AnySample> samples);
+  void give(Seat& seat, std::vector<AnySample> samples, Call call = Call::Process);
+  /// Calls on_time() when it is due. True: the seat has it.
+  bool give_tick(Seat& seat);
+  /// After the last sample: calls finish(). False: it has to wait for the worker, or has begun.
+  bool finished();
   /// A job to be sent to a worker.
   struct Parcel {
     RequestMessage message;
@@ -75,7 +79,7 @@ class Crew {
   [[nodiscard]] ValueMessage place_value(Job& job, EncodedValue& encoded, PlacedFrame& placed,
                                          std::size_t most_inline) const;
   void fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
-                   const std::string& traceback = {});
+                   const std::string& traceback = {}, Call call = Call::Process);
   void drop_jobs(Seat& seat, NodeDropCause cause);
 
   // ---- messages
@@ -84,8 +88,11 @@ class Crew {
   void opened(Seat& seat);
   void reply(Seat& seat, const ReplyMessage& message);
   void failed(Seat& seat, const FailedMessage& message);
+  /// False: more results of the call follow.
+  bool keep_result(const Seat& seat, Job& job, const ReplyMessage& message);
   [[nodiscard]] std::optional<Emitted> output_of(const Seat& seat, const ReplyMessage& message);
   void check_demand(const Emitted& output) const;
+  void refuse(const std::exception_ptr& error, const AnySample& from);
   void fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error);
   /// Ends the first job of the seat.
   void end_job(Seat& seat, std::span<const std::uint64_t> released);
@@ -107,6 +114,7 @@ class Crew {
   bool opening_ = true;     // start() waits
   bool failed_ = false;
   bool input_ended_ = false;
+  bool finish_given_ = false;
   bool ending_ = false;  // idle workers close
   std::optional<TimePoint> stop_seen_;
   TimePoint tidied_{};

@@ -60,6 +60,7 @@ void Crew::take_samples() {
     auto* const seat = idle_seat();
     wants = seat != nullptr && emitter_.outstanding() < most;
     if (!wants) break;
+    if (give_tick(*seat)) continue;
     std::vector<AnySample> samples;
     bell_->want_samples(true);  // before the check: later samples ring
     const auto taken = take(samples);
@@ -77,11 +78,35 @@ void Crew::take_samples() {
   if (wants) bell_->ring_for_sample();  // one may have arrived between the check and this
 }
 
-void Crew::give(Seat& seat, std::vector<AnySample> samples) {
+bool Crew::give_tick(Seat& seat) {
+  AnySample tick;
+  if (!runner_.take_tick(tick)) return false;
+  std::vector<AnySample> samples;
+  samples.push_back(std::move(tick));
+  give(seat, std::move(samples), Call::OnTime);
+  return true;
+}
+
+// A node that finishes has one worker.
+bool Crew::finished() {
+  auto& seat = *seats_.front();
+  if (finish_given_) return seat.jobs.empty();
+  const bool is_stopping = stop_seen_.has_value();
+  if (seat.state == WorkerState::Working || (seat.state != WorkerState::Idle && !is_stopping)) return false;
+  finish_given_ = true;
+  auto last = seat.state == WorkerState::Idle ? runner_.begin_last() : std::nullopt;
+  if (!last) return true;
+  std::vector<AnySample> samples;
+  samples.push_back(*std::move(last));
+  give(seat, std::move(samples), Call::Finish);
+  return seat.jobs.empty();
+}
+
+void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
   const auto most_inline = samples.size() == 1 ? kMostInline : kMostInline / (2 * samples.size());
   std::vector<Parcel> parcels;
   for (auto& sample : samples) {
-    Job job{std::move(sample), emitter_.take_ticket(), ++next_id_};
+    Job job{.sample = std::move(sample), .ticket = emitter_.take_ticket(), .id = ++next_id_, .call = call};
     try {
       parcels.push_back(pack(job, most_inline));
     } catch (const std::exception& error) {  // of the message, not of the worker
@@ -102,6 +127,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   Parcel parcel;
   auto& message = parcel.message;
   message.id = job.id;
+  message.call = job.call;
   message.stamp = job.sample.stamp;
   message.node = job.sample.node;
   message.dropped = job.sample.dropped;
@@ -236,25 +262,43 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   if (seat.jobs.empty() || message.id != seat.jobs.front().id)
     throw ProtocolError("a reply to a sample that it does not have");
   seat.check_held(message.released, 1);
-  auto output = output_of(seat, message);
   auto& job = seat.jobs.front();
-  auto outcome = Outcome{job.sample, std::move(output), true};
+  if (!keep_result(seat, job, message)) return;
+  const auto call = job.call;
+  auto outcome = Outcome{job.sample, std::move(job.results), call == Call::Process};
   const auto ticket = job.ticket;
   count_call(seat);
   end_job(seat, message.released);
-  if (outcome.output) {
-    try {
-      check_demand(*outcome.output);
-    } catch (const std::exception& error) {
-      outcome.processed = false;
-      outcome.output.reset();
-      fail_sample(std::current_exception(), error.what(), outcome.from);
-    }
+  try {
+    for (const auto& result : outcome.results) check_demand(result);
+  } catch (const std::exception& error) {
+    outcome.processed = false;
+    outcome.results.clear();
+    fail_sample(std::current_exception(), error.what(), outcome.from, {}, call);
   }
-  ++seat.samples;
+  if (call == Call::Process) ++seat.samples;
   seat.back_off.reset();
   after_job(seat);  // the receiver of the result may read the worker's statistics
   emitter_.offer(ticket, std::move(outcome));
+}
+
+// Only all results of a call together leave: a worker that dies within it has given none.
+bool Crew::keep_result(const Seat& seat, Job& job, const ReplyMessage& message) {
+  if (job.more ? message.more + 1 != *job.more : false) throw ProtocolError("a result is missing");
+  if (auto output = output_of(seat, message)) {
+    if (message.like) output->like = std::make_shared<const Stamp>(*message.like);
+    job.results.push_back(*std::move(output));
+  }
+  job.more = message.more;
+  return message.more == 0;
+}
+
+void Crew::refuse(const std::exception_ptr& error, const AnySample& from) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const std::exception& known) {
+    fail_sample(error, known.what(), from);
+  }
 }
 
 std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& message) {
@@ -269,9 +313,11 @@ std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& mes
     }
     case ResultKind::Picture: {
       Picture layout{message.picture, {}};
-      seat.check_results(core::lay_out(layout, nullptr));  // before memory is allocated for it
+      seat.check_results(message.offset,
+                         core::lay_out(layout, nullptr));  // before memory is allocated for it
       FrameBuilder builder(message.picture);
-      seat.read_results(std::as_writable_bytes(std::span(builder.plane(0), builder.size_bytes())));
+      seat.read_results(message.offset,
+                        std::as_writable_bytes(std::span(builder.plane(0), builder.size_bytes())));
       return Emitted{{}, std::move(builder).publish(embedder_.pixel_ops())};
     }
     case ResultKind::Value:
@@ -302,7 +348,7 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 
 // With the first result of a call: the time after it is the sending of the others.
 void Crew::count_call(const Seat& seat) {
-  if (seat.jobs.size() != seat.given) return;
+  if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
   runner_.count_call(now() - seat.jobs.front().sent);
   runner_.count_batch(seat.given);
 }
@@ -338,6 +384,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   seat.check_held(message.released, message.whole && runner_.batch() ? seat.jobs.size() : 1);
   const auto sample = seat.jobs.front().sample;
   const auto ticket = seat.jobs.front().ticket;
+  const auto call = seat.jobs.front().call;
   count_call(seat);
   const auto error = options_.skips_errors ? std::make_exception_ptr(Error(message.text)) : cause();
   if (message.whole && runner_.batch()) {
@@ -345,16 +392,16 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
     return;
   }
   end_job(seat, message.released);
-  fail_sample(error, message.text, sample, message.traceback);
+  fail_sample(error, message.text, sample, message.traceback, call);
   emitter_.offer(ticket, {sample});
   after_job(seat);
 }
 
 // Counts the sample as an error. If the node does not continue after an error, the crew has failed.
 void Crew::fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
-                       const std::string& traceback) {
-  if (runner_.fail(std::move(error), text, &sample, traceback)) return;
-  runner_.context().counters.drop(NodeDropCause::Error);
+                       const std::string& traceback, Call call) {
+  if (runner_.fail(std::move(error), text, call == Call::Finish ? nullptr : &sample, traceback)) return;
+  if (call == Call::Process) runner_.context().counters.drop(NodeDropCause::Error);
   failed_ = true;
 }
 
@@ -378,7 +425,7 @@ void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::except
 
 void Crew::drop_jobs(Seat& seat, NodeDropCause cause) {
   for (auto& job : std::exchange(seat.jobs, {})) {
-    runner_.context().counters.drop(cause);
+    if (job.call == Call::Process) runner_.context().counters.drop(cause);
     emitter_.offer(job.ticket, {job.sample});
   }
 }

@@ -2,12 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "process/crew/emitter.hpp"
 
+#include "freshframe/error.hpp"
+
 #include <utility>
 
 namespace freshframe::process {
 
-Emitter::Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell)
-    : runner_(runner), ordered_(ordered), bell_(std::move(bell)) {}
+Emitter::Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell, Refuse refuse)
+    : runner_(runner), ordered_(ordered), bell_(std::move(bell)), refuse_(std::move(refuse)) {}
 
 Emitter::~Emitter() {
   finish();
@@ -51,26 +53,44 @@ void Emitter::pass_ends() {
   }
 }
 
+std::vector<AnySample> Emitter::stamped(Outcome& outcome) {
+  std::vector<AnySample> samples;
+  for (auto& result : outcome.results) {
+    try {
+      samples.push_back(runner_.outlet().stamped(std::move(result), outcome.from));
+    } catch (const Error&) {
+      outcome.processed = false;
+      refuse_(std::current_exception(), outcome.from);
+      break;
+    }
+  }
+  return samples;
+}
+
+void Emitter::send(Leaving& leaving) {
+  for (auto& sample : leaving.samples) runner_.outlet().send(std::move(sample));
+  leaving.samples.clear();
+  if (leaving.gone) runner_.end_source(*leaving.gone);
+}
+
 void Emitter::pass_on(Outcome outcome) {
+  Leaving leaving{stamped(outcome), outcome.gone};
+  auto& samples = leaving.samples;
   if (outcome.processed) runner_.count_processed();
-  if (outcome.gone && is_idle()) {
-    runner_.end_source(*outcome.gone);
-    done();
-    return;
+  outcome.from = {};
+  // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread sends.
+  while (!samples.empty() && is_idle() && !runner_.outlet().would_wait()) {
+    runner_.outlet().send(std::move(samples.front()));
+    samples.erase(samples.begin());
   }
-  if (!outcome.output && !outcome.gone) {
-    done();
-    return;
-  }
-  // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread emits.
-  if (outcome.output && is_idle() && !runner_.outlet().would_wait()) {
-    runner_.outlet().emit(*std::move(outcome.output), outcome.from);
+  if (samples.empty() && (!leaving.gone || is_idle())) {
+    send(leaving);
     done();
     return;
   }
   {
     const Lock lock(mutex_);
-    queue_.push_back(std::move(outcome));
+    queue_.push_back(std::move(leaving));
   }
   if (!thread_.joinable()) thread_ = std::thread([this] { run(); });
   changed_.notify_one();
@@ -86,16 +106,11 @@ void Emitter::run() {
   while (true) {
     changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return !queue_.empty() || ends_; });
     if (queue_.empty()) return;
-    auto outcome = std::move(queue_.front());
+    auto leaving = std::move(queue_.front());
     queue_.pop_front();
     busy_ = true;
     lock.unlock();
-    if (outcome.gone) {
-      runner_.end_source(*outcome.gone);
-    } else {
-      runner_.outlet().emit(*std::move(outcome.output), outcome.from);
-    }
-    outcome = {};
+    send(leaving);
     done();
     bell_->ring();
     lock.lock();

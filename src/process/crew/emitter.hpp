@@ -9,22 +9,25 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <exception>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "core/pipeline/runner.hpp"
 #include "process/crew/bell.hpp"
 
 namespace freshframe::process {
 
-/// The outcome of one sample that was taken, or the end of a source. Without an output nothing is emitted.
+/// The outcome of one sample that was taken, or the end of a source.
 struct Outcome {
   AnySample from;
-  std::optional<Emitted> output = {};
+  std::vector<Emitted> results = {};
   bool processed = false;                     // counted as such when its turn has come
   std::optional<core::GoneSource> gone = {};  // behind the results of all samples that were taken before
 };
@@ -33,7 +36,9 @@ struct Outcome {
 /// the results that would wait.
 class Emitter {
  public:
-  Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell);
+  /// `refuse` is told of a result that goes backwards, by the control thread.
+  using Refuse = std::function<void(const std::exception_ptr& error, const AnySample& from)>;
+  Emitter(core::Runner& runner, bool ordered, std::shared_ptr<Bell> bell, Refuse refuse);
   Emitter(const Emitter&) = delete;
   Emitter& operator=(const Emitter&) = delete;
   ~Emitter();
@@ -54,6 +59,14 @@ class Emitter {
   void pass_on(Outcome outcome);
   /// Without an order: the ends of sources whose samples are all done.
   void pass_ends();
+  /// The samples that the results become; those before one that is refused.
+  [[nodiscard]] std::vector<AnySample> stamped(Outcome& outcome);
+  /// The results of an outcome, or the end of a source.
+  struct Leaving {
+    std::vector<AnySample> samples;
+    std::optional<core::GoneSource> gone;
+  };
+  void send(Leaving& leaving);
   [[nodiscard]] bool is_idle();
   void run();
   void done() noexcept;
@@ -61,6 +74,7 @@ class Emitter {
   core::Runner& runner_;
   const bool ordered_;
   const std::shared_ptr<Bell> bell_;
+  const Refuse refuse_;
   std::map<std::uint64_t, Outcome> early_;  // outcomes that wait for earlier ones; used by the control thread
   std::uint64_t next_ticket_ = 0;
   std::uint64_t next_out_ = 0;
@@ -72,7 +86,7 @@ class Emitter {
 
   Mutex mutex_;
   Condition changed_;
-  std::deque<Outcome> queue_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::deque<Leaving> queue_ FRESHFRAME_GUARDED_BY(mutex_);
   bool busy_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool ends_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   std::thread thread_;  // the control thread's

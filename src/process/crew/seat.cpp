@@ -156,17 +156,18 @@ void Seat::give_memory(std::uint64_t bytes) {
 
 ReceivedValue Seat::receive(const ValueMessage& message) const {
   ReceivedValue value(message, message.shared ? results_size_ : kMostInline);
-  if (message.shared) read_results(value.bytes());
+  if (message.shared) read_results(message.offset, value.bytes());
   return value;
 }
 
-void Seat::check_results(std::uint64_t bytes) const {
-  check_within(0, bytes, results_size_, "a result");
+void Seat::check_results(std::uint64_t offset, std::uint64_t bytes) const {
+  check_within(offset, bytes, results_size_, "a result");
 }
 
-void Seat::read_results(std::span<std::byte> into) const {
-  check_results(into.size());
-  if (!into.empty() && !read_file(results_.get(), into)) throw ProtocolError("a result cannot be read");
+void Seat::read_results(std::uint64_t offset, std::span<std::byte> into) const {
+  check_results(offset, into.size());
+  if (!into.empty() && !read_file(results_.get(), into, offset))
+    throw ProtocolError("a result cannot be read");
 }
 
 void Seat::check_held(std::span<const std::uint64_t> leases, std::size_t answered) const {

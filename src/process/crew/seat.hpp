@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/node.hpp"
 #include "freshframe/sample.hpp"
 #include "freshframe/stats.hpp"
 
@@ -23,6 +24,7 @@
 #include "process/life/child.hpp"
 #include "process/memory/slab_pool.hpp"
 #include "process/wire/channel.hpp"
+#include "process/wire/messages.hpp"
 #include "process/wire/value.hpp"
 
 namespace freshframe::process {
@@ -35,6 +37,9 @@ struct Job {
   std::uint64_t lease = 0;
   TimePoint sent{};
   std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // of a large value
+  Call call = Call::Process;          // of another one the sample stands for the tick, or for the end
+  std::vector<Emitted> results = {};  // those that came, while more of the call follow
+  std::optional<std::uint32_t> more = {};
 };
 
 /// Used by the control thread. All resources of a process end with it: its socket, its leases, its memory for
@@ -71,9 +76,9 @@ class Seat {
   /// A value that the worker has sent.
   [[nodiscard]] ReceivedValue receive(const ValueMessage& message) const;
   /// Throws ProtocolError when the result memory is smaller.
-  void check_results(std::uint64_t bytes) const;
-  /// The first bytes of the result memory; throws ProtocolError when it is smaller.
-  void read_results(std::span<std::byte> into) const;
+  void check_results(std::uint64_t offset, std::uint64_t bytes) const;
+  /// Bytes of the result memory; throws ProtocolError when it is smaller.
+  void read_results(std::uint64_t offset, std::span<std::byte> into) const;
 
   // ---- leases
   /// The job's picture is no longer the worker's input, but the worker may still hold it.

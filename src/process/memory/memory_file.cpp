@@ -65,8 +65,8 @@ Descriptor make_message_file(std::span<const std::byte> bytes) {
   return file;
 }
 
-bool read_file(int file, std::span<std::byte> into) noexcept {
-  off_t offset = 0;
+bool read_file(int file, std::span<std::byte> into, std::uint64_t at) noexcept {
+  auto offset = static_cast<off_t>(at);
   while (!into.empty()) {
     const auto got = ::pread(file, into.data(), into.size(), offset);
     if (got < 0 && errno == EINTR) continue;

@@ -74,6 +74,7 @@ void put(ByteWriter& writer, const Stamp& stamp) {
   writer.put(stamp.captured.time_since_epoch().count());
   writer.put(stamp.source);
   writer.put(static_cast<std::uint8_t>(stamp.damaged ? 1 : 0));
+  writer.put(stamp.part);
   writer.put(static_cast<std::uint8_t>(stamp.path ? 1 : 0));
   if (stamp.path) writer.put_text(*stamp.path);
   writer.put(stamp.utc.from);
@@ -89,6 +90,7 @@ Stamp get_stamp(ByteReader& reader) {
   stamp.captured = TimePoint(TimePoint::duration(reader.get<TimePoint::rep>()));
   stamp.source = reader.get<int>();
   stamp.damaged = reader.get_flag("a flag");
+  stamp.part = reader.get<int>();
   if (reader.get_flag("a flag")) stamp.path = std::make_shared<const std::string>(reader.get_text());
   stamp.utc.from = reader.get_enum(UtcFrom::Camera, "the clock of a wall time");
   if (stamp.utc.from == UtcFrom::None) return stamp;
@@ -200,6 +202,7 @@ ByteWriter write(const SlabGoneMessage& message) {
 ByteWriter write(const RequestMessage& message) {
   auto writer = begin(ToWorker::Request);
   writer.put(message.id);
+  writer.put(message.call);
   writer.put(message.lease);
   put(writer, message.stamp);
   writer.put(message.node);
@@ -249,6 +252,7 @@ SlabGoneMessage read_slab_gone(ByteReader& reader) {
 RequestMessage read_request(ByteReader& reader) {
   RequestMessage message;
   message.id = reader.get<std::uint64_t>();
+  message.call = reader.get_enum(Call::Finish, "the method of a call");
   message.lease = reader.get<std::uint64_t>();
   message.stamp = get_stamp(reader);
   message.node = reader.get<int>();
@@ -286,6 +290,9 @@ ByteWriter write(const NeedMessage& message) {
 ByteWriter write(const ReplyMessage& message) {
   auto writer = begin(ToParent::Reply);
   writer.put(message.id);
+  writer.put(message.more);
+  writer.put(static_cast<std::uint8_t>(message.like ? 1 : 0));
+  if (message.like) put(writer, *message.like);
   put_numbers(writer, message.released);
   writer.put(message.kind);
   switch (message.kind) {
@@ -296,6 +303,7 @@ ByteWriter write(const ReplyMessage& message) {
       break;
     case ResultKind::Picture:
       put(writer, message.picture);
+      writer.put(message.offset);
       break;
     case ResultKind::Value:
       put(writer, message.value);
@@ -356,6 +364,8 @@ NeedMessage read_need(ByteReader& reader) {
 ReplyMessage read_reply(ByteReader& reader) {
   ReplyMessage message;
   message.id = reader.get<std::uint64_t>();
+  message.more = reader.get_up_to<std::uint32_t>(kMostResultsOfCall - 1, "the number of results");
+  if (reader.get_flag("a flag")) message.like = get_stamp(reader);
   message.released = get_numbers(reader);
   message.kind = reader.get_enum(ResultKind::Value, "the kind of a result");
   switch (message.kind) {
@@ -366,6 +376,7 @@ ReplyMessage read_reply(ByteReader& reader) {
       break;
     case ResultKind::Picture:
       message.picture = get_format(reader);
+      message.offset = reader.get_up_to<std::uint64_t>(kMostBytes, "a picture's offset");
       break;
     case ResultKind::Value:
       message.value = get_value(reader);

@@ -19,10 +19,11 @@ namespace freshframe::process {
 
 /// Largest value in bytes within the message itself. Larger ones go through shared memory.
 inline constexpr std::size_t kMostInline = std::size_t{64} << 10;
-inline constexpr std::size_t kMostParts = 1000;     // of a value
-inline constexpr std::size_t kMostReleased = 1000;  // leases in one message
-inline constexpr std::size_t kMostText = 16 << 10;  // bytes of an exception's text or traceback
-inline constexpr std::uint8_t kNoValue = 0;         // a value's kind: there is none
+inline constexpr std::size_t kMostParts = 1000;          // of a value
+inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
+inline constexpr std::size_t kMostResultsOfCall = 1000;  // of one call
+inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
+inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: there is none
 
 enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
@@ -41,13 +42,13 @@ struct PictureMessage {
 };
 
 /// A value's bytes: of one kind, in several parts. They follow the message or are in shared memory: in a
-/// slab's slot (to a worker) or at the start of the worker's result memory (to the parent).
+/// slab's slot (to a worker) or in the worker's result memory (to the parent).
 struct ValueMessage {
   std::uint8_t kind = kNoValue;
   std::vector<std::uint64_t> parts;  // sizes
   bool shared = false;
   std::uint32_t slab = 0;                 // if shared, to a worker
-  std::uint64_t offset = 0;               // the same
+  std::uint64_t offset = 0;               // if shared
   std::span<const std::byte> bytes = {};  // if not shared
 
   [[nodiscard]] std::uint64_t size() const noexcept;
@@ -65,8 +66,11 @@ struct SlabMessage {
 struct SlabGoneMessage {
   std::uint32_t id = 0;
 };
+/// The method that a worker is to call.
+enum class Call : std::uint8_t { Process, OnTime, Finish };
 struct RequestMessage {
   std::uint64_t id = 0;
+  Call call = Call::Process;
   std::uint64_t lease = 0;  // of the picture; 0: the sample has none
   Stamp stamp;
   int node = -1;
@@ -87,11 +91,16 @@ struct NeedMessage {
   std::uint64_t bytes = 0;
 };
 enum class ResultKind : std::uint8_t { Nothing, Input, Picture, Value };
+/// One result of a call. `more` results of the same call follow, and are laid out behind this one in the result
+/// memory. Only together they count.
 struct ReplyMessage {
   std::uint64_t id = 0;
+  std::uint32_t more = 0;
+  std::optional<Stamp> like;  // of the sample that it belongs to; nothing: the one of the request
   ResultKind kind = ResultKind::Nothing;
   PixelFormat form = PixelFormat::Gray;  // Input: the form of the input frame
   PictureFormat picture;                 // Picture: in the layout of a FrameBuilder, in the result memory
+  std::uint64_t offset = 0;              // Picture
   ValueMessage value;                    // Value
   std::vector<std::uint64_t> released;
 };

@@ -160,6 +160,7 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
   pending.input = frame_of(message);
   for (const auto& form : message.forms) pending.sent.push_back(form.format.format);
   request->id = message.id;
+  request->call = message.call;
   request->more = message.more;
   request->sample = AnySample{message.stamp, pending.input, {}, message.dropped, message.node};
   got = true;
@@ -266,53 +267,90 @@ std::vector<std::uint64_t> WorkerEnd::end_request() {
   return pending_.empty() ? leases_->take_released() : std::vector<std::uint64_t>();
 }
 
-void WorkerEnd::reply(ReplyMessage message) {
-  message.id = first_pending().id;
-  message.released = end_request();
-  send(write(message));
-  if (pending_.empty()) leases_->end_work();
-}
-
 void WorkerEnd::reply_nothing() {
-  reply({});
+  reply_all({});
 }
 
 void WorkerEnd::reply_frame(const Frame& frame) {
-  ReplyMessage message;
-  auto& [id, input, sent] = first_pending();
-  const bool is_input = input && frame.shares(input);
-  if (is_input && std::find(sent.begin(), sent.end(), frame.format()) != sent.end()) {
-    message.kind = ResultKind::Input;
-    message.form = frame.format();
-    reply(std::move(message));
-    return;
-  }
-  input = {};
-  message.kind = ResultKind::Picture;
-  message.picture = frame.picture_format();
-  MutablePicture copy(message.picture);
-  need(core::lay_out(copy, nullptr));
-  core::lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data()));
-  if (!basic_pixel_ops().convert(frame.picture(), copy)) throw Error("cannot copy a picture");
-  reply(std::move(message));
+  const WorkerResult result{{}, frame, {}};
+  reply_all({&result, 1});
 }
 
 void WorkerEnd::reply_value(const EncodedValue& value) {
+  const WorkerResult result{value, {}, {}};
+  reply_all({&result, 1});
+}
+
+ReplyMessage WorkerEnd::describe(const WorkerResult& result, std::uint64_t& end) {
+  constexpr std::uint64_t kAlignment = 64;
   ReplyMessage message;
-  message.kind = ResultKind::Value;
-  message.value = {.kind = value.kind, .parts = value.sizes()};
-  const auto size = value.size();
-  std::vector<std::byte> joined;
-  message.value.shared = size > kMostInline;
-  if (message.value.shared) {
-    need(size);
-    value.copy_to(results_.data());
+  message.like = result.like;
+  std::uint64_t bytes = 0;
+  if (result.value.kind != kNoValue) {
+    message.kind = ResultKind::Value;
+    message.value = {.kind = result.value.kind, .parts = result.value.sizes()};
+    message.value.shared = result.value.size() > kMostInline;
+    message.value.offset = end;
+    if (message.value.shared) bytes = result.value.size();
   } else {
-    joined.resize(size);
-    value.copy_to(joined.data());
-    message.value.bytes = joined;
+    const auto& [id, input, sent] = first_pending();
+    const bool is_input = input && result.frame.shares(input);
+    if (is_input && std::find(sent.begin(), sent.end(), result.frame.format()) != sent.end()) {
+      message.kind = ResultKind::Input;
+      message.form = result.frame.format();
+    } else {
+      message.kind = ResultKind::Picture;
+      message.picture = result.frame.picture_format();
+      message.offset = end;
+      MutablePicture copy(message.picture);
+      bytes = core::lay_out(copy, nullptr);
+    }
   }
-  reply(std::move(message));
+  end += (bytes + kAlignment - 1) / kAlignment * kAlignment;
+  return message;
+}
+
+void WorkerEnd::put_shared(const ReplyMessage& message, const WorkerResult& result) {
+  if (message.kind == ResultKind::Value) {
+    if (message.value.shared) result.value.copy_to(results_.data() + message.value.offset);
+    return;
+  }
+  if (message.kind != ResultKind::Picture) return;
+  MutablePicture copy(message.picture);
+  core::lay_out(copy, reinterpret_cast<std::uint8_t*>(results_.data() + message.offset));
+  if (!basic_pixel_ops().convert(result.frame.picture(), copy)) throw Error("cannot copy a picture");
+}
+
+void WorkerEnd::reply_all(std::span<const WorkerResult> results) {
+  const auto id = first_pending().id;
+  if (results.size() > kMostResultsOfCall) {
+    throw Error("gave " + std::to_string(results.size()) +
+                " results of one call; a worker process may give " + std::to_string(kMostResultsOfCall) +
+                " at most");
+  }
+  std::vector<ReplyMessage> messages;
+  std::uint64_t shared = 0;
+  for (const auto& result : results) messages.push_back(describe(result, shared));
+  if (messages.empty()) messages.emplace_back();
+  if (shared > 0) {
+    first_pending().input = {};
+    need(shared);
+    for (std::size_t i = 0; i < results.size(); ++i) put_shared(messages[i], results[i]);
+  }
+  std::vector<std::byte> joined;
+  for (std::size_t i = 0; i < messages.size(); ++i) {
+    auto& message = messages[i];
+    message.id = id;
+    message.more = static_cast<std::uint32_t>(messages.size() - i - 1);
+    if (message.kind == ResultKind::Value && !message.value.shared) {
+      joined.resize(results[i].value.size());
+      results[i].value.copy_to(joined.data());
+      message.value.bytes = joined;
+    }
+    if (message.more == 0) message.released = end_request();
+    send(write(message));
+  }
+  if (pending_.empty()) leases_->end_work();
 }
 
 void WorkerEnd::fail(Failed what, const std::string& text, const std::string& traceback,

@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -30,9 +31,17 @@ struct WorkerInit {
   std::string node;                // the name of this worker's node
 };
 
+/// One result of a call: a value, or a frame where the value is of kind kNoValue.
+struct WorkerResult {
+  EncodedValue value;
+  Frame frame;
+  std::optional<Stamp> like;  // of the sample that it belongs to; nothing: the one of the request
+};
+
 /// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none.
 struct WorkerRequest {
   std::uint64_t id = 0;
+  Call call = Call::Process;  // of another one the sample has a stamp only
   AnySample sample;
   ReceivedValue value;
   std::uint32_t more = 0;  // requests of the same call, which follow
@@ -62,6 +71,8 @@ class WorkerEnd {
   void reply_nothing();
   void reply_frame(const Frame& frame);
   void reply_value(const EncodedValue& value);
+  /// With all results of the call at once, at most kMostResultsOfCall.
+  void reply_all(std::span<const WorkerResult> results);
   /// The call that failed: open() or close(), the node on the first request without an answer, or on all of
   /// them.
   enum class Failed : std::uint8_t { Outside, Request, Call };
@@ -85,7 +96,10 @@ class WorkerEnd {
   void need(std::uint64_t bytes);
   void send(const ByteWriter& message);
   [[noreturn]] void throw_parent_ended();
-  void reply(ReplyMessage message);
+  /// The message for one result, whose bytes in the result memory begin at `end`, which moves behind them.
+  [[nodiscard]] ReplyMessage describe(const WorkerResult& result, std::uint64_t& end);
+  /// Copies a result to its place in the result memory.
+  void put_shared(const ReplyMessage& message, const WorkerResult& result);
   /// Drops the first request. Returns the leases for its answer.
   std::vector<std::uint64_t> end_request();
 

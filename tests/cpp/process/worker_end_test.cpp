@@ -136,8 +136,39 @@ TEST(WorkerEnd, CopiesAPictureOfItsOwnIntoMemoryOfTheParent) {
   EXPECT_EQ(pixels[99], std::byte{77});
 }
 
+TEST(WorkerEnd, LaysTheResultsOfACallOneBehindTheOther) {
+  AskedWorker ends;
+  const std::vector<std::byte> large(kMostInline + 1, std::byte{7});
+  const std::vector<std::byte> small(10, std::byte{8});
+  std::vector<WorkerResult> results(3);
+  results[0].value = {1, {large}, {}};
+  results[1].value = {1, {small}, {}};
+  results[1].like = Stamp{.seq = 3, .part = 4};
+  results[2].value = {1, {large}, {}};
+  std::jthread worker([&] { ends.worker.reply_all(results); });
+  const auto needed = ends.answer(ToParent::Need, &read_need).bytes;
+  EXPECT_GE(needed, 2 * large.size());
+  const auto memory = make_memory_file("results", static_cast<std::size_t>(needed));
+  seal(memory, Sealed::Size);
+  const int file = memory.get();
+  ASSERT_EQ(ends.parent.send(write(MemoryMessage{needed, {}}).bytes(), {&file, 1}), Channel::Sent::Yes);
+  for (const std::uint32_t more : {2U, 1U, 0U}) {
+    const auto reply = ends.answer(ToParent::Reply, &read_reply);
+    EXPECT_EQ(reply.more, more);
+    EXPECT_EQ(reply.value.shared, more != 1);
+    EXPECT_EQ(reply.like.has_value(), more == 1);
+    if (reply.like) {
+      EXPECT_EQ(reply.like->part, 4);
+    }
+    if (!reply.value.shared) continue;
+    std::vector<std::byte> bytes(large.size());
+    ASSERT_TRUE(read_file(file, bytes, reply.value.offset));
+    EXPECT_EQ(bytes, large);
+  }
+}
+
 TEST(WorkerEnd, FailsWithTheParentsReasonWhenThereIsNoMemory) {
-  Ends ends;
+  AskedWorker ends;
   std::jthread parent([&] {
     (void)ends.answer(ToParent::Need, &read_need);
     ASSERT_EQ(ends.parent.send(write(MemoryMessage{0, "too much"}).bytes()), Channel::Sent::Yes);

@@ -1,5 +1,6 @@
 // Nodes with a clock, and last results.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -197,6 +198,32 @@ TEST(Ticks, ThatComeDueInACallAreLateAndMissedOnesAreCounted) {
   const auto stats = node_of(pipeline, "clocked");
   EXPECT_EQ(stats.ticks, 1U);
   EXPECT_EQ(stats.ticks_missed, 2U);
+}
+
+TEST(Ticks, ThatComeDueAtAFullEdgeAreLateAndMissedOnesAreCounted) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  Gate gate;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(clock);
+  const auto node =
+      pipeline.add(clocked({.process = [](const Sample<int>& sample,
+                                          const Context&) { return std::optional<int>(sample.value); }}),
+                   pipeline.add(feed_source(feed, Kind::Live)), {.queue = Queue{8}});
+  pipeline.add(collect_behind(gate, seen), node, {.queue = Queue{1, WhenFull::Block}});
+  pipeline.start();
+  for (int i = 0; i < 3; ++i) feed.push_and_settle(-1);  // one is held, one waits, the third has no room
+  wait_until([&] { return node_of(pipeline, "clocked").state == NodeState::Blocked; });
+  clock->advance(Seconds(2.5));
+  gate.open();
+  seen.wait_for(4);
+  const auto all = seen.all();
+  const auto tick = std::ranges::find_if(all, [](const auto& sample) { return sample.value >= 0; });
+  ASSERT_NE(tick, all.end());
+  EXPECT_EQ(tick->value, 3);  // the samples before it
+  EXPECT_EQ(tick->stamp.captured, TimePoint(2s));
+  EXPECT_EQ(node_of(pipeline, "clocked").ticks, 1U);
+  EXPECT_EQ(node_of(pipeline, "clocked").ticks_missed, 1U);
 }
 
 TEST(Ticks, AreAsManyAsTheGridUnderRandomSteps) {

@@ -1,0 +1,310 @@
+"""The same contract in every home of a Python node: a thread, a worker process, batches in both."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from support import Count, Pictures, Push, check_books, until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(20)
+
+HOMES: dict[str, dict[str, Any]] = {
+    "thread": {},
+    "process": {"process": True},
+    "batch": {"batch": ff.Batch(3, max_wait=0.01)},
+    "batch in a process": {"batch": ff.Batch(3, max_wait=0.01), "process": True},
+}
+EVERY = pytest.mark.parametrize("home", HOMES)
+ONE_BY_ONE = pytest.mark.parametrize("home", ["thread", "process"])
+
+
+def run(node: Any, values: list[Any], home: str, **options: Any) -> list[ff.Sample[Any]]:
+    source = Push(live=False)
+    source.push(*values)
+    source.end()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(node, pipeline.add(source, name="values"), name="node", **HOMES[home], **options)
+    reader = pipeline.reader(port, queue=ff.Queue(10_000, "block"))
+    with pipeline:
+        samples = list(reader)
+    check_books(pipeline)
+    return samples
+
+
+class Several(ff.Node[int, int]):
+    """As many results as the value says."""
+
+    def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
+        for number in range(sample.value):
+            yield 10 * sample.value + number
+
+
+class Delayed(ff.Node[Any, Any]):
+    """One sample later; the last one at the end. In every home."""
+
+    def open(self) -> None:
+        self.waiting: list[ff.Sample[Any]] = []
+
+    def process(self, sample: ff.Sample[Any], /) -> Any:
+        self.waiting.append(sample)
+        if len(self.waiting) < 2:
+            return None
+        before = self.waiting.pop(0)
+        return ff.stamped(before.value, like=before.stamp)
+
+    def process_batch(self, samples: list[ff.Sample[Any]], /) -> list[Any]:
+        return [self.process(sample) for sample in samples]
+
+    def finish(self) -> Any:
+        (last,) = self.waiting
+        return ff.stamped(last.value, like=last)
+
+
+class Window(ff.Node[Any, int]):
+    wake_every = 0.05
+
+    def open(self) -> None:
+        self.count = 0
+
+    def process(self, sample: ff.Sample[Any], /) -> None:
+        self.count += 1
+
+    def process_batch(self, samples: list[ff.Sample[Any]], /) -> list[None]:
+        self.count += len(samples)
+        return [None] * len(samples)
+
+    def on_time(self, now: float, /) -> int:
+        assert abs(now - time.monotonic()) < 10
+        count, self.count = self.count, 0
+        return count
+
+    def finish(self) -> Iterator[int]:
+        yield 1000 + self.count
+        yield os.getpid()
+
+
+class Backwards(Delayed):
+    def process(self, sample: ff.Sample[Any], /) -> Any:
+        if sample.seq == 0:
+            self.first = sample.stamp
+        return sample.value if sample.seq < 4 else ff.stamped(0, like=self.first)
+
+    def finish(self) -> Any:
+        return None
+
+
+class Fails(ff.Node[int, int]):
+    """Two results, and an exception between them."""
+
+    def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
+        yield sample.value
+        if sample.value == 1:
+            raise ValueError("odd")
+        yield sample.value
+
+
+class FailsAtTheEnd(Delayed):
+    def finish(self) -> Any:
+        raise ValueError("at the end")
+
+
+class FailsInTime(Window):
+    def on_time(self, now: float, /) -> int:
+        raise ValueError("no time")
+
+
+@ONE_BY_ONE
+def test_a_sample_has_any_number_of_results_in_their_order(home: str) -> None:
+    samples = run(Several(), [2, 0, 1000, 1], home)
+    assert [(s.seq, s.part, s.value) for s in samples] == [
+        *((0, part, 20 + part) for part in range(2)),
+        *((2, part, 10_000 + part) for part in range(1000)),
+        (3, 0, 10),
+    ]
+
+
+@EVERY
+def test_a_delayed_result_has_the_stamp_of_its_sample(home: str) -> None:
+    samples = run(Delayed(), [5, 6, 7, 8, 9], home)
+    assert [(s.seq, s.part, s.value, s.source) for s in samples] == [
+        (n, 0, n + 5, "values") for n in range(5)
+    ]
+
+
+@EVERY
+def test_a_result_that_goes_backwards_is_an_error_that_names_both(home: str) -> None:
+    with pytest.raises(ff.NodeError, match="the stamp of sample 0 after one of sample 3"):
+        run(Backwards(), [5, 6, 7, 8, 9], home)
+
+
+@EVERY
+def test_the_end_gives_last_results_in_a_stream_of_the_nodes_own(home: str) -> None:
+    class Long(Window):
+        wake_every = 3600.0
+
+    samples = run(Long(), list(range(7)), home, source="windows")
+    assert [(s.seq, s.part, s.source) for s in samples] == [(0, 0, "windows"), (0, 1, "windows")]
+    assert samples[0].value == 1007
+    assert (samples[1].value == os.getpid()) == ("process" not in home)
+
+
+@EVERY
+def test_ticks_come_while_nothing_else_does(home: str) -> None:
+    pipeline = ff.Pipeline()
+    source = Push()
+    window = pipeline.add(Window(), pipeline.add(source), name="window", queue=ff.Queue(8), **HOMES[home])
+    reader = pipeline.reader(window, queue=ff.Queue(1000))
+    with pipeline:
+        first = reader.get(timeout=30)
+        source.push(1, 2, 3)
+        seen = 0
+        while seen < 3:
+            seen += reader.get(timeout=30).value
+    assert first.value == 0
+    assert first.source == "window"
+    assert first.pts / 0.05 == pytest.approx(round(first.pts / 0.05))
+    stats = pipeline.stats().nodes["window"]
+    assert stats.ticks >= 2
+    assert stats.processed <= 3
+    check_books(pipeline)
+
+
+@ONE_BY_ONE
+def test_an_exception_after_a_result_is_an_error_of_the_sample(home: str) -> None:
+    samples = run(Fails(), [0, 1, 2], home, on_error="skip")
+    before = [1] if home == "thread" else []  # a worker's results leave together
+    assert [s.value for s in samples] == [0, 0, *before, 2, 2]
+
+
+@EVERY
+def test_an_exception_in_finish_is_the_nodes_error(home: str) -> None:
+    with pytest.raises(ff.NodeError, match="at the end"):
+        run(FailsAtTheEnd(), [1, 2], home)
+
+
+@EVERY
+def test_an_exception_in_on_time_is_the_nodes_error_or_skipped(home: str) -> None:
+    pipeline = ff.Pipeline()
+    window = pipeline.add(FailsInTime(), pipeline.add(Push()), name="window", **HOMES[home])
+    reader = pipeline.reader(window)
+    with pipeline, pytest.raises(ff.NodeError, match=r"failed in on_time\(\): ValueError: no time"):
+        reader.get(timeout=30)
+    pipeline = ff.Pipeline()
+    window = pipeline.add(FailsInTime(), pipeline.add(Push()), name="window", on_error="skip", **HOMES[home])
+    pipeline.reader(window)
+    with pipeline:
+        until(lambda: pipeline.stats().nodes["window"].errors >= 2, "two exceptions")
+    assert pipeline.stats().nodes["window"].dropped == 0
+
+
+@EVERY
+def test_the_last_window_reaches_the_recorder_when_a_live_pipeline_stops(home: str, tmp_path: Any) -> None:
+    class Long(Window):
+        wake_every = 3600.0
+
+        def finish(self) -> int:  # type: ignore[override]
+            return 1000 + self.count
+
+    pipeline = ff.Pipeline()
+    source = Push()
+    window = pipeline.add(Long(), pipeline.add(source), name="window", queue=ff.Queue(8), **HOMES[home])
+    pipeline.add(ff.JsonLines(tmp_path / "windows.jsonl"), window)
+    with pipeline:
+        source.push(1, 2, 3)
+        until(lambda: pipeline.stats().nodes["window"].processed == 3, "three samples")
+    assert '"value":1003' in (tmp_path / "windows.jsonl").read_text()
+    check_books(pipeline)
+
+
+# --- worker processes only ----------------------------------------------------------------------------------
+
+
+def test_large_results_and_frames_of_a_call_arrive_whole() -> None:
+    class Large(ff.Node[ff.Frame, Any]):
+        def process(self, sample: ff.Sample[ff.Frame], /) -> Iterator[Any]:
+            for number in range(5):
+                yield np.full(100_000, number, np.uint8)
+                yield ff.Frame.from_array(np.full((48, 64), number, np.uint8), "gray")
+                yield sample.value
+                yield number
+
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Large(), pipeline.add(Pictures(3)), process=True))
+    with pipeline:
+        samples = list(reader)
+    assert len(samples) == 60
+    for sample in samples:
+        number, kind = divmod(sample.part, 4)
+        if kind == 0:
+            assert sample.value.tolist() == [number] * 100_000
+        elif kind == 1:
+            assert int(sample.value.luma[0, 0]) == number
+        elif kind == 2:
+            assert int(sample.value.luma[0, 0]) == sample.seq
+        else:
+            assert sample.value == number
+
+
+def test_more_than_1000_results_of_a_call_are_an_error() -> None:
+    with pytest.raises(ff.NodeError, match="may give 1000 results at most"):
+        run(Several(), [1001], "process")
+
+
+class DiesInTheMiddle(ff.Node[int, int]):
+    """Kills its process after 50 of 100 results of every third sample."""
+
+    def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
+        for number in range(100):
+            if number == 50 and sample.value % 3 == 2:
+                os.kill(os.getpid(), signal.SIGKILL)
+            yield number
+
+
+def test_a_worker_that_dies_in_the_middle_of_a_call_has_given_nothing() -> None:
+    pipeline = ff.Pipeline()
+    options = ff.Process(restarts=1000)
+    port = pipeline.add(DiesInTheMiddle(), pipeline.add(Count(9)), name="node", process=options)
+    reader = pipeline.reader(port)
+    with pipeline:
+        seqs = [sample.seq for sample in reader]
+    assert seqs == [seq for seq in range(9) if seq % 3 != 2 for _ in range(100)]
+    assert pipeline.stats().nodes["node"].drops == {"worker": 3}
+    check_books(pipeline)
+
+
+def test_workers_share_the_samples_so_on_time_and_finish_need_one_of_them() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(1))
+    with pytest.raises(ff.GraphError, match=r"has on_time\(\) and 3 workers, each of which has seen a part"):
+        pipeline.add(Window(), source, process=ff.Process(workers=3))
+    with pytest.raises(ff.GraphError, match=r"has finish\(\) and 2 workers"):
+        pipeline.add(Delayed(), source, process=ff.Process(workers=2))
+
+
+def test_several_workers_keep_the_order_of_the_results() -> None:
+    pipeline = ff.Pipeline()
+    port = pipeline.add(Several(), pipeline.add(Count(30)), process=ff.Process(workers=2))
+    reader = pipeline.reader(port)
+    with pipeline:
+        places = [(sample.seq, sample.part) for sample in reader]
+    assert places == [(seq, part) for seq in range(30) for part in range(seq)]
+
+
+def test_stamped_with_several_workers_is_an_error() -> None:
+    class Stamps(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int], /) -> int:
+            return ff.stamped(1, like=sample)
+
+    pipeline = ff.Pipeline()
+    pipeline.reader(pipeline.add(Stamps(), pipeline.add(Count(3)), process=ff.Process(workers=2)))
+    with pipeline, pytest.raises(ff.NodeError, match=r"stamped\(\) needs one worker"):
+        pipeline.wait(30)
