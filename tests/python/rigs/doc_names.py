@@ -21,13 +21,18 @@ __all__ = [
     "cam2",
     "cam3",
     "camera",
+    "depth",
     "drawn",
     "ff",
+    "left",
     "np",
     "open_sensor",
     "picture",
     "pipeline",
     "prometheus_client",
+    "right",
+    "send",
+    "tracked",
     "work",
 ]
 
@@ -38,6 +43,9 @@ drawn: ff.Port[ff.Frame]
 cam1: ff.Port[ff.Frame]
 cam2: ff.Port[ff.Frame]
 cam3: ff.Port[ff.Frame]
+left: ff.Port[ff.Frame]
+right: ff.Port[ff.Frame]
+tracked: ff.Port[ff.Detections]
 picture: Any  # a NumPy array
 
 
@@ -58,3 +66,10 @@ def open_sensor() -> AbstractContextManager[_Sensor]:
 
 
 def work(picture: Any) -> None: ...
+
+
+def depth(left: ff.Frame, right: ff.Frame) -> float:
+    raise NotImplementedError
+
+
+def send(events: list[dict[str, Any]]) -> None: ...
