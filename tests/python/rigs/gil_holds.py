@@ -194,7 +194,7 @@ WAYS = {
     "extension-block": Way(call_extension_block, "LIB:py_block", "call_extension_block", "blocked"),
     "extension-burn": Way(call_extension_burn, "LIB:py_burn", "call_extension_burn", "cpu"),
     "sorted": Way(call_sorted, "builtins:sorted", "call_sorted", "cpu"),
-    "import": Way(call_import, "_imp:create_dynamic", "create_module", "blocked", "openat"),
+    "import": Way(call_import, "_imp:create_dynamic", "_call_with_frames_removed", "blocked", "openat"),
     "dlopen": Way(call_load, "LIB:py_load", "call_load", "blocked", "openat"),
     "bytecode": Way(hog, None, "loop", "cpu"),
 }
