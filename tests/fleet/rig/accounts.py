@@ -88,12 +88,10 @@ def check_accounts(
             f"{uncounted} frames of runs that ended in order are in no outbox, {counters['dropped']} are "
             "counted as dropped",
         )
-    if killed > counters["unreported_possible"]:
-        verdict.fail(
-            "account",
-            None,
-            f"{killed} runs ended with their agents, {counters['unreported_possible']} are told",
-        )
+    possible = counters["unreported_possible"]
+    if killed > possible:
+        text = f"{killed} runs ended with their agents, {possible} are counted as possible"
+        verdict.fail("account", None, text)
     counted = counters["dropped"] + sum(counters[name] for name in _LOSSES)
     total = sum(made.values())
     if total != len(results) + counted + untold:
@@ -120,7 +118,7 @@ def check_accounts_of_detached(
 
     The runs whose agents lived on have no untold frames: each was read or is counted. The counters do not say
     which run a frame was of, so they are compared with all of these together, and then with all runs. A
-    counter has nothing that was not made. Each killed run is told as unreported.
+    counter has nothing that was not made. Each killed run is counted as one with unreported results.
     """
     read = Counter((result.camera, result.epoch) for result in results)
     _check_origin(verdict, results, {(run.camera, run.epoch): run.frames for run in runs})
@@ -134,8 +132,9 @@ def check_accounts_of_detached(
     if counted > missing + missing_of_killed:
         text = f"{counted} frames are counted, {missing + missing_of_killed} are missing"
         verdict.fail("account", None, text)
-    if len(killed) > counters["unreported_possible"]:
-        text = f"{len(killed)} runs ended with their agents, {counters['unreported_possible']} are told"
+    possible = counters["unreported_possible"]
+    if len(killed) > possible:
+        text = f"{len(killed)} runs ended with their agents, {possible} are counted as possible"
         verdict.fail("account", None, text)
     verdict.figures |= {
         "counted_cameras_frames_made": sum(run.frames for run in runs),

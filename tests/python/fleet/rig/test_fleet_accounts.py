@@ -89,7 +89,7 @@ def test_a_killed_agent_leaves_no_more_untold_than_it_makes_between_two_reports(
     [finding] = verdict_of(many).findings
     assert "36 frames were never reported" in finding.text
     [finding] = verdict_of(counters={"unreported_possible": 0}).findings
-    assert "1 runs ended with their agents, 0 are told" in finding.text
+    assert "1 runs ended with their agents, 0 are counted as possible" in finding.text
 
 
 def test_a_ledger_keeps_what_was_known_of_a_run(tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_the_ledger_has_what_each_run_had_reported_at_its_end(tmp_path: Path) ->
             "2 frames of runs that ended in order were not",
         ),
         ({"expired": 3}, "7 frames are counted, 6 are missing"),
-        ({"unreported_possible": 0}, "1 runs ended with their agents, 0 are told"),
+        ({"unreported_possible": 0}, "1 runs ended with their agents, 0 are counted as possible"),
     ],
 )
 def test_the_account_of_a_detached_fleet_needs_no_ledger(changes: dict[str, int], text: str | None) -> None:

@@ -59,20 +59,20 @@ class SentBuilds:
             before, pickled = self._definitions.pickle(build)
         except Exception as error:
             raise OptionTypeError(
-                f"build cannot go to another process: {pickling.culprit(build, error)}. Make what it "
-                "needs inside of it"
+                f"build cannot go to another process: {pickling.culprit(build, error)}. Create "
+                "such objects inside of build"
             ) from error
-        _check_size("build", len(before) + len(pickled), "Load what is large inside of it")
+        _check_size("build", len(before) + len(pickled), "Load large objects inside of build")
         modules = modules_of(build)
         digests = {name: module.digest for name, module in modules.items()}
         number = self._send(before, pickled, digests, b"")
         if number < 0:
             sources = {each.name: (each.path, each.is_package, each.source) for each in modules.values()}
             sent = pickle.dumps(dict(sorted(sources.items())), 5)
-            _check_size("the source of build's modules", len(sent), "Keep what is large in other files")
+            _check_size("the source of build's modules", len(sent), "Keep large data in other files")
             number = self._send(before, pickled, digests, sent)
         while len(self._known) >= _MOST_KNOWN:
-            del self._known[next(iter(self._known))]  # it is sent again when it comes again
+            del self._known[next(iter(self._known))]  # its next use sends it again
         self._known[id(build)] = _Known(build, number, list(modules), specs_of(modules))
         return number
 
