@@ -22,6 +22,7 @@ _LOOK_EVERY = 0.05  # seconds
 _RESTART_AFTER = 0.5  # seconds
 _END_TIMEOUT = 30.0  # seconds for a controller that has a successor
 _ORPHAN_AFTER = 300.0  # seconds that agents live without a controller
+_GRACE = 60.0  # seconds in which a program without a connection keeps its readers
 
 
 class KeptYard:
@@ -33,7 +34,8 @@ class KeptYard:
         self.folder = folder
         self._lock = threading.Lock()
         self._ended = threading.Event()
-        self._yard = Yard(folder, tuple(f"node{number}" for number in range(agents)), _ORPHAN_AFTER)
+        nodes = tuple(f"node{number}" for number in range(agents))
+        self._yard = Yard(folder, nodes, _ORPHAN_AFTER, _GRACE)
         self._watch = threading.Thread(target=self._restart, name="controller's restarts", daemon=True)
         self._watch.start()
 

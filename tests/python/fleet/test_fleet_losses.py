@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -178,3 +179,15 @@ def test_a_batch_that_fails_gives_its_results_back(fleet: ff.Fleet, monkeypatch:
     balance(fleet)
     batch = next(reader.batches(100, max_wait=50, arrow=False))
     assert [sample.seq for sample in batch] == list(range(100))
+
+
+def test_an_agent_may_have_many_pipelines_that_their_builds_do_not_name(
+    fleet: ff.Fleet, caplog: pytest.LogCaptureFixture
+) -> None:
+    cameras = {f"cam{n}": "ticks:0.5" for n in range(10 * len(fleet.stats().agents))}
+    fleet.add_many(cameras, fleet_builds.ticks)
+    until(lambda: fleet.stats().states() == {"running": len(cameras)}, "all cameras")
+    controller: Any = fleet._controller
+    controller.parts.notes.log(logging.WARNING, "freshframe", "behind what agents have logged")
+    until(lambda: any("behind what" in each.getMessage() for each in caplog.records), "the log")
+    assert [each.getMessage() for each in caplog.records if "pipelines" in each.getMessage()] == []

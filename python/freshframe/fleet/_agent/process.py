@@ -230,6 +230,7 @@ class _Agent:
         if run.hung:
             return []
         pipeline, outputs = checked(made)
+        pipeline.name = run.start_name  # an agent has many, which a program would have by mistake
         for output, port in outputs.items():
             stream = self._end.open_stream(*run.key, output)
             run.outlets.append(add_outlet(pipeline, port, stream, output))

@@ -46,6 +46,11 @@ class Run:
         """Camera and epoch."""
         return self.camera, self.epoch
 
+    @property
+    def start_name(self) -> str:
+        """Which start it is, for messages about its pipeline."""
+        return f"{self.name}, start {self.epoch & 0xFFFFFFFF}"
+
     def shown(self, text: str) -> str:
         """A text of bearable length without the passwords of its URL."""
         text = cut(text)

@@ -23,7 +23,7 @@ from freshframe.fleet._detached.client.remote_controller import RemoteController
 TOKEN = bytes(range(32))
 _GUARD = (
     "import sys; from rigs.fleet.detached import guard; guard(*sys.argv[1:])",
-    "import sys; from rigs.fleet.detached import controller; controller(sys.argv[1], sys.argv[2:])",
+    "import sys; from rigs.fleet.detached import controller; controller(sys.argv[1], float(sys.argv[2]), sys.argv[3:])",
 )
 
 
@@ -71,8 +71,11 @@ class FolderStore:
         return sorted(key for each in os.listdir(self._folder) if (key := unquote(each)).startswith(prefix))
 
 
-def controller(folder: str, nodes: list[str]) -> None:
-    """The process of a controller, until the fleet is shut down."""
+def controller(folder: str, grace: float, nodes: list[str]) -> None:
+    """The process of a controller, until the fleet is shut down.
+
+    ``grace``: seconds in which a program without a connection keeps its readers.
+    """
     from freshframe.fleet._control.setup import Setup  # noqa: PLC0415
     from freshframe.fleet._decide.model import Times  # noqa: PLC0415
     from freshframe.fleet._detached.controller import DetachedController  # noqa: PLC0415
@@ -89,7 +92,7 @@ def controller(folder: str, nodes: list[str]) -> None:
         ended.set()
 
     controller.restore()
-    clients = Clients(controller, shut_down, grace=0.5)
+    clients = Clients(controller, shut_down, grace=grace)
     place.guards.on_client = clients.serve
     for node in nodes:
         place.add_node(node, node, {"site": node})
@@ -131,9 +134,14 @@ class Yard:
     """The processes of a detached fleet."""
 
     def __init__(
-        self, folder: Path, nodes: tuple[str, ...] = ("north", "south"), orphan_after: float = 30.0
+        self,
+        folder: Path,
+        nodes: tuple[str, ...] = ("north", "south"),
+        orphan_after: float = 30.0,
+        grace: float = 0.5,
     ) -> None:
         self.folder = folder
+        self.grace = grace
         self.nodes = nodes
         self.guards: dict[str, subprocess.Popen[bytes]] = {}
         self.start_controller()
@@ -142,7 +150,7 @@ class Yard:
             self.guards[node] = self._start(_GUARD[0], node, str(orphan_after))
 
     def start_controller(self) -> None:
-        self.controller = self._start(_GUARD[1], *self.nodes)
+        self.controller = self._start(_GUARD[1], str(self.grace), *self.nodes)
 
     def restart_controller(self) -> None:
         """As Ray restarts its actor."""
