@@ -23,7 +23,7 @@ from freshframe.fleet._detached.client.remote_controller import RemoteController
 TOKEN = bytes(range(32))
 _GUARD = (
     "import sys; from rigs.fleet.detached import guard; guard(*sys.argv[1:])",
-    "import sys; from rigs.fleet.detached import controller; controller(sys.argv[1], float(sys.argv[2]), sys.argv[3:])",
+    "import sys; from rigs.fleet.detached import controller; controller(*sys.argv[1:])",
 )
 
 
@@ -71,7 +71,7 @@ class FolderStore:
         return sorted(key for each in os.listdir(self._folder) if (key := unquote(each)).startswith(prefix))
 
 
-def controller(folder: str, grace: float, nodes: list[str]) -> None:
+def controller(folder: str, grace: str, *nodes: str) -> None:
     """The process of a controller, until the fleet is shut down.
 
     ``grace``: seconds in which a program without a connection keeps its readers.
@@ -92,7 +92,7 @@ def controller(folder: str, grace: float, nodes: list[str]) -> None:
         ended.set()
 
     controller.restore()
-    clients = Clients(controller, shut_down, grace=grace)
+    clients = Clients(controller, shut_down, grace=float(grace))
     place.guards.on_client = clients.serve
     for node in nodes:
         place.add_node(node, node, {"site": node})
