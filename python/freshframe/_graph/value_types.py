@@ -11,7 +11,7 @@ from typing import Any
 from .. import _native
 from .._errors import GraphError
 from ..results import Circles
-from .contract import is_generator
+from .contract import contract_of, is_generator
 from .nodes import Native, Node, Source
 
 
@@ -35,7 +35,7 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
             result = _entry(result)
         if given[0] is Any:
             given = (_sample_value(first), given[1])
-        if given[1] is Any:
+        if given[1] is Any and not (result is type(None) and _has_own_results(node)):
             given = (given[0], _without_none(result))
         return given[0], given[1]
     wanted, given_by = _callable_types(node)
@@ -74,6 +74,11 @@ def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
     ]
     wanted = [_without_none(hints.get(name, Any)) for name in names[:count]]
     return (*wanted, *[Any] * (count - len(wanted))), _without_none(hints.get("return", Any))
+
+
+def _has_own_results(node: Any) -> bool:
+    contract = contract_of(node)
+    return contract.finishes or contract.wake_every is not None
 
 
 def _entry(hint: Any) -> Any:

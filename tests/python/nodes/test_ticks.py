@@ -345,3 +345,19 @@ def test_of_separates_the_nodes_own_stream() -> None:
     with pipeline:
         assert [sample.value for sample in others] == [0, 1, 2]
         assert [sample.value for sample in own] == [100]
+
+
+def test_a_node_whose_process_gives_nothing_is_no_sink_if_its_clock_does() -> None:
+    class Bare(ff.Node):  # type: ignore[type-arg]
+        wake_every = 0.02
+
+        def process(self, sample: ff.Sample[int], /) -> None:
+            return None
+
+        def on_time(self, now: float, /) -> int:
+            return 7
+
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Bare(), pipeline.add(Push())))
+    with pipeline:
+        assert reader.get(timeout=10).value == 7
