@@ -183,13 +183,9 @@ std::string stamp_text(const PythonStamp& self) {
   return "Stamp(seq=" + std::to_string(self.stamp.seq) + part + ", source='" + self.source + "')";
 }
 
-}  // namespace
-
-namespace {
-
 // Of a NodeError that has one.
 nb::object failed_sample(const NodeError& error) {
-  auto names = std::make_shared<std::vector<NodeName>>();
+  const auto names = std::make_shared<std::vector<NodeName>>();
   for (const auto& name : *error.nodes()) names->push_back({name, name});
   const auto source = static_cast<std::size_t>(error.sample()->stamp.source);
   if (source < names->size()) (*names)[source].stream = error.source();
@@ -215,6 +211,24 @@ void bind_stamp(nb::module_& module) {
       .def_prop_ro(
           "source", [](const PythonStamp& self) { return self.source; }, "As Sample.source.")
       .def("__repr__", &stamp_text);
+}
+
+void bind_wall_time(nb::class_<PythonSample>& sample) {
+  sample
+      .def_prop_ro("utc", &utc_of, nb::sig("def utc(self, /) -> float | None"),
+                   "Unix time of the capture in seconds, by the clock that `utc_from` names. None if that is "
+                   "\"none\".")
+      .def_prop_ro(
+          "utc_error", [](const PythonSample& self) { return double{self.sample().stamp.utc.error}; },
+          "Half the width in seconds of what is known of `utc`, as that clock goes; inf if nothing is "
+          "known.")
+      .def_prop_ro(
+          "utc_from", &utc_from_of,
+          nb::sig("def utc_from(self, /) -> "
+                  "typing.Literal['none', 'arrival', 'file', 'device', 'camera']"),
+          "The clock of `utc`: the camera's own (\"camera\"), this machine's when the device took the "
+          "picture (\"device\") or when the packet arrived (\"arrival\"), the file's creation time plus pts "
+          "(\"file\"), or \"none\".");
 }
 
 void bind_sample(nb::module_& module) {
@@ -253,21 +267,9 @@ void bind_sample(nb::module_& module) {
           "Seconds in the source's own time.")
       .def_prop_ro(
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
-          "time.monotonic() when the device, file or network delivered the packet.")
-      .def_prop_ro("utc", &utc_of, nb::sig("def utc(self, /) -> float | None"),
-                   "Unix time of the capture in seconds, by the clock that `utc_from` names. None if that is "
-                   "\"none\".")
-      .def_prop_ro(
-          "utc_error", [](const PythonSample& self) { return double{self.sample().stamp.utc.error}; },
-          "Half the width in seconds of what is known of `utc`, as that clock goes; inf if nothing is "
-          "known.")
-      .def_prop_ro(
-          "utc_from", &utc_from_of,
-          nb::sig("def utc_from(self, /) -> "
-                  "typing.Literal['none', 'arrival', 'file', 'device', 'camera']"),
-          "The clock of `utc`: the camera's own (\"camera\"), this machine's when the device took the "
-          "picture (\"device\") or when the packet arrived (\"arrival\"), the file's creation time plus pts "
-          "(\"file\"), or \"none\".")
+          "time.monotonic() when the device, file or network delivered the packet.");
+  bind_wall_time(sample);
+  sample
       .def_prop_ro(
           "damaged", [](const PythonSample& self) { return self.sample().stamp.damaged; },
           "The frame that the value was made from is damaged, see Frame.damaged.")

@@ -296,7 +296,8 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
     }
     AnySample tick;
     if (take_tick(tick)) {
-      samples.assign(1, std::move(tick));
+      samples.clear();
+      samples.push_back(std::move(tick));
       return Taken::Nothing;
     }
     const auto taken = inbox_.take_batch(samples, *batch_, gather_until_, next_wake());

@@ -64,11 +64,10 @@ std::optional<double> CameraClock::add(const Report& report) {
   return std::nullopt;
 }
 
-void CameraClock::begin(const std::vector<Report>& reports) {
-  const auto kept = reports;  // may be the doubted ones
+void CameraClock::begin(std::vector<Report> reports) {
   restart();
-  first_ = kept.front();
-  for (const auto& report : kept) use(point_of(report));
+  first_ = reports.front();
+  for (const auto& report : reports) use(point_of(report));
 }
 
 void CameraClock::restart() noexcept {

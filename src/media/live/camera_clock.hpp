@@ -53,7 +53,7 @@ class CameraClock {
   [[nodiscard]] double off(const Point& point) const noexcept;
   [[nodiscard]] double tolerance() const noexcept;
   [[nodiscard]] double without_wraps(double seconds) const noexcept;
-  void begin(const std::vector<Report>& reports);
+  void begin(std::vector<Report> reports);
   void use(const Point& point);
   void fit() noexcept;
   [[nodiscard]] double error_at(double time) const noexcept;

@@ -61,8 +61,10 @@ TEST(Messages, ARequestArrivesAsItWasSent) {
 }
 
 TEST(Messages, AReplyArrivesAsItWasSent) {
-  ReplyMessage message{
-      .id = 9, .kind = ResultKind::Picture, .form = {}, .picture = {}, .value = {}, .released = {1, 2}};
+  ReplyMessage message;
+  message.id = 9;
+  message.kind = ResultKind::Picture;
+  message.released = {1, 2};
   message.picture = {.width = 4, .height = 2, .format = PixelFormat::Rgb};
   const auto got = again(message, &read_reply);
   EXPECT_EQ(got.id, 9U);

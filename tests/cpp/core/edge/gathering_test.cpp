@@ -69,7 +69,7 @@ struct Gathering {
 };
 
 TEST(Lanes, ABurstOfResultsOfSeveralSourcesLeavesTheNewestOfEach) {
-  Gathering at({{0, "detector", kLatest, {}, {3, 4, 7}}});
+  Gathering at({{.parent = 0, .parent_name = "detector", .queue = kLatest, .sources = {3, 4, 7}}});
   for (std::int64_t seq = 0; seq < 5; ++seq) {
     for (const int source : {3, 4, 7}) at.put(0, sample_of(source, seq));
   }
@@ -88,7 +88,8 @@ TEST(Lanes, ABurstOfResultsOfSeveralSourcesLeavesTheNewestOfEach) {
 }
 
 TEST(Lanes, AFastSourceDoesNotEvictASlowOneAndBothAreServedInTurn) {
-  Gathering at({{0, "merge", Queue{2, WhenFull::DropOldest}, {}, {0, 1}}});
+  Gathering at(
+      {{.parent = 0, .parent_name = "merge", .queue = Queue{2, WhenFull::DropOldest}, .sources = {0, 1}}});
   at.put(0, sample_of(1, 100));
   for (std::int64_t seq = 0; seq < 9; ++seq) at.put(0, sample_of(0, seq));
   at.put(0, sample_of(1, 101));
@@ -98,7 +99,8 @@ TEST(Lanes, AFastSourceDoesNotEvictASlowOneAndBothAreServedInTurn) {
 }
 
 TEST(Lanes, ABlockingEdgeHoldsItsDepthOfEachSource) {
-  Gathering at({{0, "merge", Queue{1, WhenFull::Block}, {}, {0, 1}}});
+  Gathering at(
+      {{.parent = 0, .parent_name = "merge", .queue = Queue{1, WhenFull::Block}, .sources = {0, 1}}});
   at.put(0, sample_of(0, 0));
   EXPECT_TRUE(at.inbox.would_wait(at.of(0)));  // for the next one of source 0
   at.put(0, sample_of(1, 0));                  // does not wait
@@ -243,7 +245,8 @@ TEST(TakeBatch, WithoutWaitingSaysWhenToComeAgain) {
 }
 
 TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
-  Gathering at({{0, "a", kLatest, {}, {0}}, {1, "b", kLatest, {}, {1}}});
+  Gathering at({{.parent = 0, .parent_name = "a", .queue = kLatest, .sources = {0}},
+                {.parent = 1, .parent_name = "b", .queue = kLatest, .sources = {1}}});
   const Batch batch{.size = 2, .max_wait = 0.1};
   std::optional<TimePoint> until;
   const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };
@@ -268,7 +271,8 @@ TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
 }
 
 TEST(TakeBatch, WaitsForALaneThatIsSilentForLessThanThreeOfItsIntervals) {
-  Gathering at({{0, "a", kLatest, {}, {0}}, {1, "b", kLatest, {}, {1}}});
+  Gathering at({{.parent = 0, .parent_name = "a", .queue = kLatest, .sources = {0}},
+                {.parent = 1, .parent_name = "b", .queue = kLatest, .sources = {1}}});
   const Batch batch{.size = 2, .max_wait = 0.1};
   std::optional<TimePoint> until;
   const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };

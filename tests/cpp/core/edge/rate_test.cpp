@@ -187,7 +187,7 @@ struct RatedEdge {
   EdgeStats stats() {
     Stats all;
     all.edges = inbox.stats();
-    expect_books(all);
+    test::expect_books(all);
     return all.edges.at(0);
   }
 

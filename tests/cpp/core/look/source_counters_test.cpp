@@ -12,24 +12,24 @@
 namespace freshframe::test {
 namespace {
 
-TimePoint at(double seconds) {
+TimePoint moment(double seconds) {
   return TimePoint{} + to_duration(Seconds(seconds));
 }
 
 TEST(SourceCounters, AnOutageLastsFromTheLastPacketToTheNextFrameHoweverOftenItFailsBetween) {
   SourceCounters book;
-  book.lose(at(10), "refused");
-  book.lose(at(12), "timed out");
-  EXPECT_EQ(book.snapshot(at(13)).outages, 1U);
-  EXPECT_NEAR(book.snapshot(at(13)).outage_seconds, 3.0, 1e-9);
-  EXPECT_EQ(book.snapshot(at(13)).last_error, "timed out");
-  EXPECT_EQ(book.snapshot(at(13)).reconnects, 0U);
+  book.lose(moment(10), "refused");
+  book.lose(moment(12), "timed out");
+  EXPECT_EQ(book.snapshot(moment(13)).outages, 1U);
+  EXPECT_NEAR(book.snapshot(moment(13)).outage_seconds, 3.0, 1e-9);
+  EXPECT_EQ(book.snapshot(moment(13)).last_error, "timed out");
+  EXPECT_EQ(book.snapshot(moment(13)).reconnects, 0U);
   EXPECT_TRUE(book.is_lost());
-  EXPECT_NEAR(book.recover(at(15)).value(), 5.0, 1e-9);
-  EXPECT_FALSE(book.recover(at(16)).has_value());
+  EXPECT_NEAR(book.recover(moment(15)).value(), 5.0, 1e-9);
+  EXPECT_FALSE(book.recover(moment(16)).has_value());
   EXPECT_FALSE(book.is_lost());
-  book.lose(at(20), "end of file");
-  const SourceStats stats = book.snapshot(at(21));
+  book.lose(moment(20), "end of file");
+  const SourceStats stats = book.snapshot(moment(21));
   EXPECT_EQ(stats.outages, 2U);
   EXPECT_EQ(stats.reconnects, 1U);
   EXPECT_NEAR(stats.outage_seconds, 6.0, 1e-9);
@@ -47,7 +47,7 @@ TEST(SourceCounters, AStallIsCountedOnceAndGoesBackToWhatWasBefore) {
   EXPECT_EQ(book.state(), SourceState::Stalled);
   book.flow();
   EXPECT_EQ(book.state(), SourceState::WaitingKeyFrame);
-  EXPECT_EQ(book.snapshot(at(0)).stalls, 1U);
+  EXPECT_EQ(book.snapshot(moment(0)).stalls, 1U);
 }
 
 TEST(SourceCounters, HasPublicNames) {

@@ -158,10 +158,10 @@ TEST(CameraClock, ReportsThatAreAllInexactAreUsedAllTheSame) {
 }
 
 TEST(CameraClock, WholeWrapsOfTheStreamsTimeAreTakenOut) {
-  constexpr double kWrap = 4294967296.0 / 90000;
-  CameraClock clock(kWrap);
+  constexpr double kStreamWrap = 4294967296.0 / 90000;
+  CameraClock clock(kStreamWrap);
   for (int i = 0; i < 10; ++i) {
-    const double wrong = i == 6 || i == 7 ? kWrap : i == 8 ? -2 * kWrap : 0;
+    const double wrong = i == 6 || i == 7 ? kStreamWrap : i == 8 ? -2 * kStreamWrap : 0;
     EXPECT_FALSE(clock.add({5.0 * i, kUnix + 5.0 * i + wrong}));
   }
   EXPECT_NEAR(clock.at(50)->seconds, kUnix + 50, 1e-5);
