@@ -183,7 +183,7 @@ class Runner {
   bool process_one(const AnySample& sample);
   bool process_several(const AnySample& sample);
   /// Results of a native call, on their way while it lasts.
-  class Results;
+  class Results;  // NOLINT(cppcoreguidelines-virtual-class-destructor): it is final
   /// The node's on_time(), whose results belong to `tick`.
   bool on_time(const AnySample& tick);
   void finish_step();

@@ -152,7 +152,7 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
     port = picture_port(path, kStreamSuffix);
     if (!port) return std::nullopt;
     routed.to = Routed::To::Stream;
-    if (auto fault = read_wishes(query, routed.wishes); !fault.empty())
+    if (const auto fault = read_wishes(query, routed.wishes); !fault.empty())
       return Routed{.reply = plain(400, fault)};
   }
   if (!source.has_port(*port)) {

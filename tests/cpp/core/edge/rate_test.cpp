@@ -111,7 +111,7 @@ TEST(Rate, IsEvenAndWhatWasAskedForOfSourcesOfManyKinds) {
                                                             {{25, 600, 0.01, 0.05}, 24, 0.04},
                                                             {{60, 600, 0.005}, 1, 0.001},
                                                             {{10, 600, 0.005}, 30, 0}}) {
-    std::mt19937_64 random(5);
+    std::mt19937_64 random(5);  // NOLINT(bugprone-random-generator-seed): the same numbers in every run
     const auto times = times_of(camera, random);
     const auto out = passed(times, rate);
     EXPECT_LE(error_of(times, out, rate), error) << camera.fps << " -> " << rate;
@@ -120,7 +120,7 @@ TEST(Rate, IsEvenAndWhatWasAskedForOfSourcesOfManyKinds) {
 }
 
 TEST(Rate, HoldsForAThousandRandomSources) {
-  std::mt19937_64 random(1);
+  std::mt19937_64 random(1);  // NOLINT(bugprone-random-generator-seed): the same numbers in every run
   std::uniform_real_distribution<double> any(0, 1);
   for (int i = 0; i < 1000; ++i) {
     const double fps = 3 + 117 * any(random);
@@ -137,7 +137,7 @@ TEST(Rate, HoldsForAThousandRandomSources) {
 }
 
 TEST(Rate, MakesUpForOneTickAfterAGapAtMost) {
-  std::mt19937_64 random(2);
+  std::mt19937_64 random(2);  // NOLINT(bugprone-random-generator-seed): the same numbers in every run
   auto times = times_of({30, 60, 0.002}, random);
   std::erase_if(times, [](double t) { return (t > 10 && t < 20) || (t > 30 && t < 30.3); });
   const auto out = passed(times, 5);

@@ -154,7 +154,7 @@ TEST(Join, AConsumerThatWaitsGetsAPartialSetAtTheEndOfTheWait) {
 }
 
 TEST(Join, AConsumerOutsideKnowsWhenToLookForAPartialSet) {
-  TwoCameras whole(kByPts);
+  const TwoCameras whole(kByPts);
   EXPECT_FALSE(whole.inbox.look_within());
   TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01, .wait = 0.05, .partial = true});
   EXPECT_NEAR(cameras.inbox.look_within()->count(), 0.05, 1e-9);

@@ -177,7 +177,7 @@ TEST(DelayedResults, ThatGoBackwardsAreAnErrorThatNamesBoth) {
                                    if (sample.value == 3) out(0, before[1]);
                                  }),
                                  pipeline.add(count_source(5)));
-  auto reader = pipeline.reader(node);
+  const auto reader = pipeline.reader(node);
   pipeline.start();
   const auto message = message_of<NodeError>([&] { pipeline.wait(); });
   EXPECT_TRUE(contains(message, "the stamp of sample 1 after one of sample 3")) << message;
@@ -192,7 +192,7 @@ TEST(DelayedResults, OfASourceThatDoesNotComeThereAreAnError) {
                                    out(0, stamp);
                                  }),
                                  pipeline.add(count_source(5)));
-  auto reader = pipeline.reader(node);
+  const auto reader = pipeline.reader(node);
   pipeline.start();
   const auto message = message_of<NodeError>([&] { pipeline.wait(); });
   EXPECT_TRUE(contains(message, "of a source whose samples do not come here")) << message;

@@ -165,7 +165,7 @@ TEST(Ticks, ComeBelowAParentThatNeverPauses) {
                                               },
                                           .on_time = [&](TimePoint, Out<int>&, const Context&) { ++ticks; }}),
                                  source);
-  auto reader = pipeline.reader(node);
+  const auto reader = pipeline.reader(node);
   pipeline.start();
   wait_until([&] { return ticks >= 20; });
   pipeline.stop();
@@ -178,7 +178,6 @@ TEST(Ticks, ThatComeDueInACallAreLateAndMissedOnesAreCounted) {
   const auto clock = std::make_shared<SimulatedClock>();
   Feed<int> feed;
   Gate gate;
-  std::vector<TimePoint> at;
   Seen<Sample<int>> seen;
   CheckedPipeline pipeline(clock);
   const auto node = pipeline.add(clocked({.process =
@@ -234,7 +233,7 @@ TEST(Ticks, AreAsManyAsTheGridUnderRandomSteps) {
     CheckedPipeline pipeline(clock);
     const auto node = pipeline.add(clocked({.on_time = [](TimePoint, Out<int>&, const Context&) {}}),
                                    pipeline.add(feed_source(feed, Kind::Live)));
-    auto reader = pipeline.reader(node);
+    const auto reader = pipeline.reader(node);
     pipeline.start();
     double passed = 0;
     for (int step = 0; step < 30; ++step) {
@@ -258,7 +257,7 @@ TEST(Ticks, FailInOnTime) {
     const auto node = pipeline.add(
         clocked({.on_time = [](TimePoint, Out<int>&, const Context&) { throw std::runtime_error("late"); }}),
         pipeline.add(feed_source(feed, Kind::Live)), {.on_error = on_error});
-    auto reader = pipeline.reader(node);
+    const auto reader = pipeline.reader(node);
     pipeline.start();
     clock->wait_for_sleepers(1);
     clock->advance(Seconds(1));
@@ -441,7 +440,7 @@ TEST(Finish, DoesNotComeAfterAFailure) {
                             },
                             .finish = [&](Out<int>& /*out*/) { ++finished; }}),
                    pipeline.add(count_source(3)));
-  auto reader = pipeline.reader(node);
+  const auto reader = pipeline.reader(node);
   EXPECT_THROW(pipeline.run(), NodeError);
   pipeline.stop();
   EXPECT_EQ(finished, 0);

@@ -49,7 +49,9 @@ Seen follow(const Camera& camera, CameraClock& clock, double seconds, const std:
   int number = 0;
   double next = 0.5;
   std::optional<double> last;
-  for (double time = 0; time < seconds; time += kInterval) {
+  const auto looks = static_cast<int>(std::ceil(seconds / kInterval));
+  for (int look = 0; look < looks; ++look) {
+    const double time = look * kInterval;
     if (time >= next) {
       const bool is_bad = std::ranges::find(bad, number++) != bad.end();
       const auto step = clock.add({time, camera.utc(time) + noise(random) + (is_bad ? 0.5 : 0)});
