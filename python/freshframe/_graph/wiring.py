@@ -185,6 +185,8 @@ def options(
     batch: Batch | None = None,
     source: Any = None,
     join: Join | None = None,
+    *,
+    merge: bool = False,
 ) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
@@ -194,4 +196,5 @@ def options(
         None if batch is None else batch._policy(),
         "" if source is None else _check.text("source", source),
         None if join is None else join._policy(),
+        merge,
     )

@@ -69,11 +69,12 @@ void bind_options(nb::module_& module) {
           "__init__",
           [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
              const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch,
-             const std::string& source, std::optional<Join> join) {
-            new (self) AddOptions{name, queue, on_error_of(on_error), max_age, batch, source, join};
+             const std::string& source, std::optional<Join> join, bool merge) {
+            new (self) AddOptions{name, queue, on_error_of(on_error), max_age, batch, source, join, merge};
           },
           nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
-          nb::arg("batch").none(), nb::arg("source") = "", nb::arg("join").none() = nb::none());
+          nb::arg("batch").none(), nb::arg("source") = "", nb::arg("join").none() = nb::none(),
+          nb::arg("merge") = false);
 }
 
 }  // namespace freshframe::python

@@ -25,9 +25,12 @@ const NodeName kUnknown;
 
 }  // namespace
 
-const NodeName& PythonSample::name_of(int node) const {
-  const auto index = static_cast<std::size_t>(node);
-  return names_ && index < names_->size() ? (*names_)[index] : kUnknown;
+const std::string& PythonSample::source() const {
+  return names_ ? names_->stream_of(sample_.stamp.source) : kUnknown;
+}
+
+const std::string& PythonSample::node() const {
+  return names_ ? names_->of(sample_.node) : kUnknown;
 }
 
 namespace {

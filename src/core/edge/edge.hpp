@@ -40,6 +40,7 @@ struct EdgeOptions {
   std::string way_to_be_faster = {};   // of a recorder; empty: not known
   int only_source = -1;                // the number of `only`
   bool joined = false;                 // of a join: one lane for all that comes
+  std::int64_t number = -1;            // of the edge in its graph
 };
 
 /// The counters of a lane, or of those that an edge had before.

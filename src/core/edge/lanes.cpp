@@ -17,21 +17,21 @@ EdgeRef Inbox::add_edge(EdgeOptions options) {
   edges_.push_back(edge);
   ++open_edges_;
   if (edge->options.sources.empty() || edge->options.joined) {
-    add_lane_locked(*edge, -1, 0);
+    add_lane_locked(*edge, -1, 0, 0);
   } else {
-    for (const int source : edge->options.sources) add_lane_locked(*edge, source, 0);
+    for (const int source : edge->options.sources) add_lane_locked(*edge, source, 0, 0);
   }
   number_lanes_locked();
   return edge;
 }
 
-void Inbox::add_lane_locked(Edge& edge, int source, Change change) {
+void Inbox::add_lane_locked(Edge& edge, int source, Change begun, Change reached) {
   auto lane = std::make_unique<Lane>();
   const auto& queue = edge.options.queue;
   lane->edge = &edge;
   lane->source = source;
-  lane->begun = change;
-  lane->reached = change;
+  lane->begun = begun;
+  lane->reached = reached;
   lane->queue = queue;
   if (edge.options.max_age) lane->max_age = to_duration(Seconds(*edge.options.max_age));
   lane->spare = edge.options.joined ? 1 : 0;  // the newest comes in before the oldest is dropped
@@ -182,23 +182,28 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
   return stats;
 }
 
-void Inbox::add_source(Edge& edge, int source, Change change) {
+void Inbox::add_source(Edge& edge, int source, Change begun, Change reached) {
   const Lock lock(mutex_);
   if (edge.gone || edge.ended || edge.options.joined) return;
   if (edge.options.only_source >= 0 && edge.options.only_source != source) return;
   const auto found = std::find_if(edge.lanes.begin(), edge.lanes.end(),
                                   [&](const auto& lane) { return lane->source == source; });
   if (found == edge.lanes.end()) {
-    add_lane_locked(edge, source, change);
+    add_lane_locked(edge, source, begun, reached);
     number_lanes_locked();
     return;
   }
   Lane& lane = **found;
-  lane.begun = std::max(lane.begun, change);
-  lane.reached = std::max(lane.reached, change);
+  lane.begun = std::max(lane.begun, begun);
+  lane.reached = std::max(lane.reached, reached);
   if (!std::exchange(lane.ended, false)) return;
   expect_locked(lane, true);
   update_ready_locked(lane);
+}
+
+bool Inbox::is_empty(const Edge& edge) const {
+  const Lock lock(mutex_);
+  return std::none_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->ready; });
 }
 
 void Inbox::drop_source(int source) {

@@ -51,6 +51,11 @@ void Graph::check_parents(const NodeBase* node, const std::string& name,
     if (parent.node < 0 || parent.node >= size() || parent.source >= size()) {
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
     }
+    for (const int each : {parent.node, parent.source}) {
+      if (each >= 0 && (!has(each) || runner(each).removal() != nullptr)) {
+        throw StateError("a parent of '" + name + "' was removed");
+      }
+    }
     (void)sources_of(parent);
     const auto& from = *runners_[static_cast<std::size_t>(parent.node)];
     const auto* output = from.node().output_type();
@@ -163,7 +168,7 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
     throw GraphError("'" + label + "' is a source and takes no parent, got " +
                      std::to_string(parents.size()));
   }
-  if (!node->is_source() && parents.empty()) {
+  if (!node->is_source() && parents.empty() && !options.merge) {
     throw GraphError("'" + label + "' takes samples and needs a parent: add(node, parent)");
   }
   if (node->is_source() && (options.queue || options.max_age)) {
@@ -204,10 +209,10 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
 }
 
 void Graph::check_recordings() const {
-  for (const auto& recorder : runners_) {
+  for (const auto& recorder : runners()) {
     const auto path = recorder->node().records_to();
     if (!path) continue;
-    for (const auto& other : runners_) {
+    for (const auto& other : runners()) {
       const auto* source = std::as_const(*other).source();
       if (source != nullptr && same_file(*path, source->reads_from())) {
         throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +

@@ -43,6 +43,7 @@ RECORDS = {
     "InferenceStats",
     "NodeStats",
     "PoolStats",
+    "RemovedStats",
     "Probe",
     "Progress",
     "Report",
