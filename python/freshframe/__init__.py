@@ -28,7 +28,7 @@ from ._errors import (
     StateError,
     StopTimeout,
 )
-from ._gil_watch import gil_state as _gil_state  # noqa: F401  (it sees later imports)
+from ._interpreter import gil_state as _gil_state  # noqa: F401  (it sees later imports)
 from ._graph.nodes import Node, Source
 from ._graph.port import Port
 from ._graph.queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue

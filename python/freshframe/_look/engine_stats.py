@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import _native
-from .._gil_watch import gil_state
+from .._interpreter import gil_state
 from .._graph.queue import Queue
 from .stats import (
     EdgeStats,

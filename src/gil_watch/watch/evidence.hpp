@@ -41,6 +41,8 @@ class Suspect {
   [[nodiscard]] const std::vector<PythonFrame>& python() const;
   /// The part of a stall, which lasted for `wall`, in which it waited for a processor.
   [[nodiscard]] Clock::duration delayed(Clock::duration wall) const;
+  /// The part of a stall, which lasted for `wall`, in which it had a processor.
+  [[nodiscard]] Clock::duration computed(Clock::duration wall) const;
 
  private:
   void count_movement(const HolderWatch& gil, const TaskState& state);
