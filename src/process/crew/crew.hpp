@@ -115,7 +115,8 @@ class Crew {
   bool failed_ = false;
   bool input_ended_ = false;
   bool finish_given_ = false;
-  bool ending_ = false;  // idle workers close
+  bool gave_tick_ = false;  // and no sample since
+  bool ending_ = false;     // idle workers close
   std::optional<TimePoint> stop_seen_;
   TimePoint tidied_{};
   std::size_t oom_kills_ = 0;

@@ -60,7 +60,8 @@ void Crew::take_samples() {
     auto* const seat = idle_seat();
     wants = seat != nullptr && emitter_.outstanding() < most;
     if (!wants) break;
-    if (give_tick(*seat)) continue;
+    // After a tick a waiting sample is next: a tick may take longer than its period.
+    if (!std::exchange(gave_tick_, false) && give_tick(*seat)) continue;
     std::vector<AnySample> samples;
     bell_->want_samples(true);  // before the check: later samples ring
     const auto taken = take(samples);
@@ -69,6 +70,7 @@ void Crew::take_samples() {
       continue;
     }
     input_ended_ = taken == core::Taken::Ended;
+    if (!input_ended_ && give_tick(*seat)) continue;
     break;
   }
   bell_->want_samples(wants);
@@ -84,6 +86,7 @@ bool Crew::give_tick(Seat& seat) {
   std::vector<AnySample> samples;
   samples.push_back(std::move(tick));
   give(seat, std::move(samples), Call::OnTime);
+  gave_tick_ = true;
   return true;
 }
 

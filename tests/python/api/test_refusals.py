@@ -35,6 +35,7 @@ NOT_MADE_BY_HAND = {
 }
 # Plain records, made by the engine or (Circles) by a detector.
 RECORDS = {
+    "Change",
     "Circles",
     "Crossing",
     "EdgeStats",
@@ -49,6 +50,7 @@ RECORDS = {
     "Report",
     "SourceClock",
     "SourceStats",
+    "SpoolStats",
     "Stats",
     "VideoInfo",
     "WorkerStats",
@@ -160,6 +162,12 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Join(wait=THING),
         lambda: ff.Join(by=THING),
         lambda: ff.Join(partial=THING),
+    ],
+    "Changes": [lambda: ff.Changes(THING), lambda: ff.Changes(len, hold=THING)],
+    "Spool": [
+        lambda: ff.Spool(THING, print),
+        lambda: ff.Spool("box", THING),
+        *each_option(ff.Spool, "box", print),
     ],
     "Queue": [lambda: ff.Queue(THING), lambda: ff.Queue(1, THING)],
     "BoxTracker": each_option(ff.BoxTracker),

@@ -109,7 +109,7 @@ def test_top_shows_how_late_a_stream_is_and_what_it_lost() -> None:
     with console.capture() as shown:
         console.print(page(state, None))
     (line,) = (line for line in shown.get().splitlines() if line.startswith("gate") and "1.25 s" in line)
-    assert line.split()[3:] == ["3.0", "ms", "4000", "17", "0", "0", "0", "0"]
+    assert line.split()[3:] == ["-", "3.0", "ms", "4000", "17", "0", "0", "0", "0"]
 
 
 def test_top_writes_the_state_as_json(freshframe: Command) -> None:

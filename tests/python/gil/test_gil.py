@@ -75,6 +75,7 @@ LETTING_GO = {
     "WorkerEnd.receive",
     "WorkerEnd.receive_batch",
     "WorkerEnd.reply",
+    "WorkerEnd.reply_all",
     "sum",
     "update_box_tracker",
     "update_circle_tracker",

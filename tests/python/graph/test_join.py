@@ -58,7 +58,7 @@ def test_the_end_of_another_source_of_a_shared_node_ends_no_part() -> None:
     doors = pipeline.add(door, name="door")
     people = pipeline.add(double, [doors, pipeline.add(yard, name="yard")], queue=ff.Queue(32))
     seen = pipeline.reader(people, name="seen", queue=ff.Queue(32))
-    reader = pipeline.reader([people.of(doors), doors], join=ff.Join())
+    reader = pipeline.reader([people.of(doors), doors], join=ff.Join(wait=10))
     with pipeline:
         yard.push(0)
         assert seen.get(timeout=10).value == 0

@@ -122,6 +122,22 @@ class FailsInTime(Window):
         raise ValueError("no time")
 
 
+class Slow(Window):
+    """A tick takes longer than its period."""
+
+    wake_every = 0.01
+
+    def on_time(self, now: float, /) -> int:
+        time.sleep(0.02)
+        return super().on_time(now)
+
+
+@EVERY
+def test_ticks_that_take_longer_than_their_period_leave_room_for_samples(home: str) -> None:
+    samples = run(Slow(), list(range(20)), home)
+    assert sum(s.value % 1000 for s in samples[:-1]) == 20
+
+
 @ONE_BY_ONE
 def test_a_sample_has_any_number_of_results_in_their_order(home: str) -> None:
     samples = run(Several(), [2, 0, 1000, 1], home)

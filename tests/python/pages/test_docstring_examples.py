@@ -18,6 +18,7 @@ WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspec
 WITHOUT = {
     *("Crossing", "LineCounts", "ZoneCounts", "VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
     *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
+    *("Change", "SourceClock"),
 }
 
 

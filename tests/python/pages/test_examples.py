@@ -256,6 +256,7 @@ def test_a_flask_page_shows_pictures_and_the_newest_result() -> None:
 # --- results to receivers -----------------------------------------------------------------------------------
 
 SCENE = "demo:circles?size=320x240&fps=30&frames=40"
+AT_ONCE = SCENE + "&pace=0"  # as a file: no frame is dropped
 
 
 def test_the_web_hook_gets_signed_events_again_until_it_answers_well(tmp_path: Path) -> None:
@@ -270,7 +271,7 @@ def test_the_web_hook_gets_signed_events_again_until_it_answers_well(tmp_path: P
 
 def test_what_the_web_hook_refuses_is_put_aside(tmp_path: Path) -> None:
     with receivers.hook(400) as server:
-        run("out/webhook.py", server.url, SCENE, "--spool", tmp_path / "box", told="the server answered 400")
+        run("out/webhook.py", server.url, AT_ONCE, "--spool", tmp_path / "box", told="the server answered 400")
     aside = [json.loads(line) for line in (tmp_path / "box" / "refused.jsonl").read_text().splitlines()]
     assert [event["n"] for event in aside] + [event["n"] for event in server.events] == list(range(1, 41))
 
@@ -302,9 +303,9 @@ def test_events_are_rows_of_the_data_base_once(tmp_path: Path) -> None:
         pytest.skip("PostgreSQL is not installed")
     box = tmp_path / "box"
     with receivers.database(tmp_path) as url:
-        run("out/postgres.py", url, SCENE, "--spool", box)
+        run("out/postgres.py", url, AT_ONCE, "--spool", box)
         (box / "sent").unlink()  # as after a crash: all are sent again
-        run("out/postgres.py", url, SCENE, "--spool", box)
+        run("out/postgres.py", url, AT_ONCE, "--spool", box)
         with psycopg.connect(url) as database:
             rows = database.execute("select n, event->>'n' from events order by n").fetchall()
     assert [(n, int(text)) for n, text in rows] == [(n, n) for n in range(1, 81)]

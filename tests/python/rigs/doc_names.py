@@ -32,7 +32,7 @@ __all__ = [
     "prometheus_client",
     "right",
     "send",
-    "tracked",
+    "persons",
     "work",
 ]
 
@@ -45,7 +45,7 @@ cam2: ff.Port[ff.Frame]
 cam3: ff.Port[ff.Frame]
 left: ff.Port[ff.Frame]
 right: ff.Port[ff.Frame]
-tracked: ff.Port[ff.Detections]
+persons: ff.Port[ff.Detections]
 picture: Any  # a NumPy array
 
 

@@ -9,6 +9,7 @@ import logging
 import os
 import resource
 import signal
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -153,7 +154,7 @@ def fails_later(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
 def unpicklable(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     pipeline = ff.Pipeline()
     source = pipeline.add(Ticks(0.01))
-    return pipeline, {"ticks": pipeline.add(lambda number: (number for _ in "a"), source)}
+    return pipeline, {"ticks": pipeline.add(lambda number: threading.Lock(), source)}
 
 
 def holds_the_gil(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
