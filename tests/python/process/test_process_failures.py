@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import signal
@@ -209,7 +210,7 @@ def test_a_result_beyond_the_limit_is_refused() -> None:
         run_node(process_nodes.shared_array, [1], process=ff.Process(memory="256MiB"))
 
 
-def test_the_error_of_a_node_that_keeps_every_frame_says_so() -> None:
+def test_the_error_of_a_node_that_keeps_every_frame_says_so(pipelines: list[ff.Pipeline]) -> None:
     pipeline = ff.Pipeline(max_held_bytes=10 << 20)
     pipeline.add(
         process_nodes.KeepsFrames(), pipeline.add(Pictures(1000, size=(640, 480))), process=True, name="n"
@@ -217,6 +218,9 @@ def test_the_error_of_a_node_that_keeps_every_frame_says_so() -> None:
     with pytest.raises(ff.NodeError, match="node 'n' gets no more frames") as info:
         pipeline.run()
     assert type(info.value.__cause__) is ff.FramesHeld
+    pipelines.clear()
+    del info, pipeline  # both have the failed sample
+    gc.collect()
 
 
 def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:

@@ -27,12 +27,12 @@ __all__ = [
     "left",
     "np",
     "open_sensor",
+    "persons",
     "picture",
     "pipeline",
     "prometheus_client",
     "right",
     "send",
-    "persons",
     "work",
 ]
 

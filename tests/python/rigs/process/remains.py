@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -52,7 +51,6 @@ def nothing_is_left() -> Iterator[None]:
     run_node(process_nodes.double, [1], process=True)  # descriptors that are opened once
     before = descriptors(), children()
     yield
-    gc.collect()  # the error of a node has the failed sample, and an error that a test keeps is a cycle
     until(
         lambda: descriptors() <= before[0] and children() <= before[1],
         lambda: f"the end of {descriptors() - before[0]}, {children() - before[1]}",
