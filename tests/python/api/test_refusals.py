@@ -163,7 +163,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Join(by=THING),
         lambda: ff.Join(partial=THING),
     ],
-    "Changes": [lambda: ff.Changes(THING), lambda: ff.Changes(len, hold=THING)],
+    "Changes": [lambda: ff.Changes(THING), lambda: ff.Changes(list, hold=THING)],
     "Spool": [
         lambda: ff.Spool(THING, print),
         lambda: ff.Spool("box", THING),

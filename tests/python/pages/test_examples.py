@@ -287,7 +287,7 @@ def test_events_are_at_the_mqtt_broker(tmp_path: Path) -> None:
     mqtt = pytest.importorskip("paho.mqtt.client", reason="paho-mqtt is not installed")
     if receivers.mosquitto() is None:
         pytest.skip("mosquitto is not installed")
-    got: list[dict[str, object]] = []
+    got: list[dict[str, int]] = []
     with receivers.broker(tmp_path) as port:
         listener = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
         ready = threading.Event()
