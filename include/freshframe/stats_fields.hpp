@@ -55,13 +55,11 @@ inline constexpr auto kJoinFields = std::tuple{
     StatsField{"partial", &JoinStats::partial, "join_partial_sets_total", "counter",
                "Sets of the join that lacked a sample."},
     StatsField{"spread_p50", &JoinStats::spread_p50, "join_spread_p50_seconds", "gauge",
-               "Median of the seconds between the least and the greatest time of a set, over the last ten "
-               "seconds."},
+               "Median of the seconds between the least and the greatest time of a set."},
     StatsField{"spread_p99", &JoinStats::spread_p99, "join_spread_p99_seconds", "gauge",
                "99th percentile of the same."},
     StatsField{"wait_p50", &JoinStats::wait_p50, "join_wait_p50_seconds", "gauge",
-               "Median of the seconds from the arrival of a set's first sample to the set, over the last ten "
-               "seconds."},
+               "Median of the seconds from the arrival of a set's first sample to the set."},
     StatsField{"wait_p99", &JoinStats::wait_p99, "join_wait_p99_seconds", "gauge",
                "99th percentile of the same."},
 };

@@ -272,7 +272,7 @@ std::optional<SourceItem<Emitted>> Instance::read() {
   freshframe_stamp stamp{};
   stamp.size = sizeof stamp;
   stamp.seq = -1;
-  stamp.utc_error = double{Utc::kUnknown};
+  stamp.utc_error = static_cast<double>(Utc::kUnknown);
   freshframe_value value{};
   value.size = sizeof value;
   ErrorText error;

@@ -231,6 +231,36 @@ void bind_wall_time(nb::class_<PythonSample>& sample) {
           "(\"file\"), or \"none\".");
 }
 
+void bind_origin(nb::class_<PythonSample>& sample) {
+  sample
+      .def_prop_ro(
+          "damaged", [](const PythonSample& self) { return self.sample().stamp.damaged; },
+          "The frame that the value was made from is damaged, see Frame.damaged.")
+      .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
+      .def_prop_ro("node", &PythonSample::node,
+                   "Name of the node that sent this sample. It identifies the parent in a merge.")
+      .def_prop_ro(
+          "parts",
+          [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->parts(self); },
+          nb::sig("def parts(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
+          "Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` "
+          "has their values, and all else is that of the first. Of other samples: ().")
+      .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
+                   "Path of this picture in an image sequence; None for other sources.")
+      .def_prop_ro(
+          "dropped", [](const PythonSample& self) { return self.sample().dropped; },
+          "Samples dropped on this edge since the previous one.")
+      .def_prop_ro(
+          "age",
+          [](const PythonSample& self) {
+            const auto now = std::chrono::steady_clock::now();
+            return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
+          },
+          "Seconds since `captured`.")
+      .def("__reduce__", &refuse_sample_pickle, "Raises OptionTypeError: a Sample cannot be pickled.")
+      .def("__repr__", &sample_text);
+}
+
 void bind_sample(nb::module_& module) {
   bind_stamp(module);
   set_sample_maker(&failed_sample);
@@ -269,33 +299,7 @@ void bind_sample(nb::module_& module) {
           "captured", [](const PythonSample& self) { return seconds(self.sample().stamp.captured); },
           "time.monotonic() when the device, file or network delivered the packet.");
   bind_wall_time(sample);
-  sample
-      .def_prop_ro(
-          "damaged", [](const PythonSample& self) { return self.sample().stamp.damaged; },
-          "The frame that the value was made from is damaged, see Frame.damaged.")
-      .def_prop_ro("source", &PythonSample::source, "Name of the source node.")
-      .def_prop_ro("node", &PythonSample::node,
-                   "Name of the node that sent this sample. It identifies the parent in a merge.")
-      .def_prop_ro(
-          "parts",
-          [](nb::handle_t<PythonSample> self) { return nb::inst_ptr<PythonSample>(self)->parts(self); },
-          nb::sig("def parts(self, /) -> tuple[Sample[typing.Any] | None, ...]"),
-          "Of a set of a join: its samples, in the order of the parents, and None where one is missing. `value` "
-          "has their values, and all else is that of the first. Of other samples: ().")
-      .def_prop_ro("path", &path_of, nb::sig("def path(self, /) -> str | None"),
-                   "Path of this picture in an image sequence; None for other sources.")
-      .def_prop_ro(
-          "dropped", [](const PythonSample& self) { return self.sample().dropped; },
-          "Samples dropped on this edge since the previous one.")
-      .def_prop_ro(
-          "age",
-          [](const PythonSample& self) {
-            const auto now = std::chrono::steady_clock::now();
-            return std::chrono::duration<double>(now - self.sample().stamp.captured).count();
-          },
-          "Seconds since `captured`.")
-      .def("__reduce__", &refuse_sample_pickle, "Raises OptionTypeError: a Sample cannot be pickled.")
-      .def("__repr__", &sample_text);
+  bind_origin(sample);
 }
 
 }  // namespace freshframe::python
