@@ -195,7 +195,7 @@ def test_a_camera_that_fails_says_why_and_is_tried_again(fleet: ff.Fleet) -> Non
         fleet_builds.returns_nothing: r"build must return \(pipeline, outputs\), got NoneType",
         fleet_builds.frames: "pictures stay on their machine",
         fleet_builds.fails_later: "burnt out",
-        fleet_builds.unpicklable: "generator",
+        fleet_builds.unpicklable: "a lock cannot go to another process",
     }
     for build in wanted:
         fleet.add(getattr(build, "__name__", ""), build, "rtsp://me:secret@host/x")
