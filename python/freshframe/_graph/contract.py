@@ -18,14 +18,21 @@ class Contract:
     """Of one node.
 
     Attributes:
-        gives_several: process(), on_time() or finish() is a generator function.
+        gives_several: process() is a generator function, so the default queue of its children blocks.
         wake_every: Seconds between two calls of on_time(); None: it has none.
         finishes: It has finish().
+        generates: process(), on_time() or finish() is a generator function, so its results may have parts.
     """
 
     gives_several: bool = False
     wake_every: float | None = None
     finishes: bool = False
+    generates: bool = False
+
+    @property
+    def has_own_stream(self) -> bool:
+        """Whether it gives results that belong to no sample."""
+        return self.finishes or self.wake_every is not None
 
 
 _PLAIN = Contract()
@@ -36,14 +43,15 @@ def contract_of(node: Any) -> Contract:
     if isinstance(node, Native | Source):
         return _PLAIN
     if not isinstance(node, Node):
-        return Contract(gives_several=is_generator(node))
+        several = is_generator(node)
+        return Contract(gives_several=several, generates=several)
     cls = type(node)
-    methods = [cls.process, *(method for method in (_own(cls, "on_time"), _own(cls, "finish")) if method)]
     period = node.wake_every
     return Contract(
-        any(is_generator(method) for method in methods),
+        is_generator(cls.process),
         None if period is None else _check.number(f"wake_every of {cls.__name__}", period),
         _own(cls, "finish") is not None,
+        any(is_generator(method) for method in (cls.process, cls.on_time, cls.finish)),
     )
 
 

@@ -105,8 +105,9 @@ class Node(Generic[In, Out]):
     def finish(self) -> Out | Iterator[Out | None] | None:
         """Called once before close(), when all parents have ended or the pipeline stops.
 
-        Not after a failure. At a stop its results reach the recorders directly below the node. Other children
-        have stopped by then.
+        Not after a failure of a node of the pipeline, unless ``on_error="skip"`` has skipped it. After that
+        of a source it is, behind the samples that were read. At a stop its results reach the recorders
+        directly below the node. Other children have stopped by then.
 
         Returns:
             As on_time().

@@ -39,12 +39,14 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
 
     Args:
         value: The result. The engine sends it without the stamp, so for type checkers the call returns it.
+            None stays None, which emits nothing.
         like: A sample that this node got, or its ``sample.stamp``, which holds no frame.
         frame: The frame that the children get with the value. Default: that of the sample, none for a stamp.
 
     Raises:
         OptionError: ``value`` is a frame, and ``frame`` is given.
-        OptionTypeError: ``like`` is neither a Sample nor a Stamp, or ``frame`` is not a Frame.
+        OptionTypeError: ``like`` is neither a Sample nor a Stamp, ``frame`` is not a Frame, or ``value`` is
+            a result of stamped() already.
 
     Example:
         >>> import freshframe as ff
@@ -65,4 +67,6 @@ def stamped(value: T, *, like: Sample[Any] | Stamp, frame: Frame | None = None) 
         raise OptionTypeError(f"frame must be a Frame or None, got {_check.shown(frame)}")
     if frame is not None and isinstance(value, _native.Frame):
         raise OptionError("the value is a frame: leave frame= out")
-    return cast("T", Stamped(value, like, frame))
+    if isinstance(value, Stamped):
+        raise OptionTypeError(f"the value has a stamp already: stamp it once, got {_check.shown(value)}")
+    return value if value is None else cast("T", Stamped(value, like, frame))

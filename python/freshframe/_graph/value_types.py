@@ -77,8 +77,7 @@ def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
 
 
 def _has_own_results(node: Any) -> bool:
-    contract = contract_of(node)
-    return contract.finishes or contract.wake_every is not None
+    return contract_of(node).has_own_stream
 
 
 def _entry(hint: Any) -> Any:

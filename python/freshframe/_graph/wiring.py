@@ -150,11 +150,16 @@ def records_to(node: Any) -> str | None:
 
 
 def note_marks(node: Any, others: Iterable[Any]) -> None:
-    """A recorder of results writes which samples are damaged, and their parts, if its pipeline has such."""
+    """A recorder of results writes what tells the samples of its pipeline apart.
+
+    Which are damaged, their parts, and their source if nodes have streams of their own.
+    """
     if hasattr(type(node), "_writes_damaged"):
         known = list(others)
         node._writes_damaged = any(getattr(other, "_marks_damage", False) for other in known)
-        node._writes_part = any(contract_of(other).gives_several for other in known)
+        contracts = [contract_of(other) for other in known]
+        node._writes_part = any(contract.generates for contract in contracts)
+        node._writes_source = any(contract.has_own_stream for contract in contracts)
 
 
 def pipeline_name(name: Any) -> str:

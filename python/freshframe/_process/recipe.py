@@ -61,7 +61,7 @@ def _check_batch(node: Any, batch: Batch | None) -> None:
 
 def _check_contract(node: Any, options: Process) -> None:
     contract = contract_of(node)
-    if options.workers > 1 and (contract.finishes or contract.wake_every is not None):
+    if options.workers > 1 and contract.has_own_stream:
         method = "finish()" if contract.wake_every is None else "on_time()"
         raise GraphError(
             f"{wiring.label(node)!r} has {method} and {options.workers} workers, each of which has seen a "

@@ -52,11 +52,14 @@ class _Replies:
     def call_named(self, method: str) -> None:
         """Calls on_time() or finish()."""
         arguments = (time.monotonic(),) if method == "on_time" else ()
-        self.send(getattr(self._node, method)(*arguments))
+        self._send(getattr(self._node, method)(*arguments), several=True)
 
     def send(self, result: Any) -> None:
-        """Sends the results of a call together."""
-        if isinstance(result, types.GeneratorType) and self._gives_several:
+        """Sends the results of a call with a sample together."""
+        self._send(result, several=self._gives_several)
+
+    def _send(self, result: Any, *, several: bool) -> None:
+        if several and isinstance(result, types.GeneratorType):
             self._end.reply_all([self._checked(each) for each in _all(result)])
         else:
             self._end.reply(self._checked(result))

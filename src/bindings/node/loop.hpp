@@ -6,6 +6,7 @@
 
 #include "freshframe/node.hpp"
 
+#include <cstdint>
 #include <optional>
 
 #include "bindings/border/errors.hpp"
@@ -67,9 +68,10 @@ bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& f
 /// Sends the result of `sample`, and drops the sample.
 void send_output(core::Runner& runner, AnySample& sample, std::optional<AnySample>& output);
 /// Takes over what a call of the node returned for `from`: the results of a generator are sent while it runs,
-/// a plain one becomes `output`. False: the node is to be closed. `is_sample`: a stop may end the generator,
-/// and an exception may be skipped.
-bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, bool is_sample,
+/// a plain one becomes `output`. False: the node is to be closed. A stop may end a generator, and an exception
+/// may be skipped, except those of finish(). Of process() a generator is refused unless the node gives several.
+enum class Called : std::uint8_t { Process, OnTime, Finish };
+bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, Called called,
                  std::optional<AnySample>& output);
 /// The result of on_time() for a tick, as take_result().
 bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output);

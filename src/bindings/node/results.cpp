@@ -61,27 +61,51 @@ bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& 
   }
 }
 
+// Its `finally` clauses run here and now, not where the last reference is dropped. An exception of theirs
+// follows the one that is set, as after a statement `raise`. False: with an exception set.
+bool close_generator(Loop& loop, PyObject* generator, AnySample& from, bool is_valid) {
+  PyObject *type = nullptr, *before = nullptr, *traceback = nullptr;
+  if (!is_valid) {
+    PyErr_Fetch(&type, &before, &traceback);
+    PyErr_NormalizeException(&type, &before, &traceback);
+    if (traceback != nullptr) PyException_SetTraceback(before, traceback);
+  }
+  PyObject* const closed = PyObject_CallMethod(generator, "close", nullptr);
+  leave_forked_child(loop, from);
+  Py_XDECREF(closed);
+  if (is_valid) return closed != nullptr;
+  if (closed != nullptr) {
+    PyErr_Restore(type, before, traceback);
+    return false;
+  }
+  PyObject *later_type = nullptr, *later = nullptr, *later_traceback = nullptr;
+  PyErr_Fetch(&later_type, &later, &later_traceback);
+  PyErr_NormalizeException(&later_type, &later, &later_traceback);
+  PyException_SetContext(later, before);  // takes the reference
+  Py_XDECREF(type);
+  Py_XDECREF(traceback);
+  PyErr_Restore(later_type, later, later_traceback);
+  return false;
+}
+
 }  // namespace
 
-bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, bool is_sample,
+bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, Called called,
                  std::optional<AnySample>& output) {
-  const auto failed_on = is_sample ? &from : nullptr;
+  const auto failed_on = called == Called::Finish ? nullptr : &from;
   if (result == nullptr) return fail(held, loop, failed_on);
-  if (!loop.runner.gives_several() || !PyGen_CheckExact(result)) {
+  const bool gives_several = called != Called::Process || loop.runner.gives_several();
+  if (!gives_several || !PyGen_CheckExact(result)) {
     const bool is_valid = output_of(held, loop, result, from, output);
     Py_DECREF(result);
     return is_valid || fail(held, loop, failed_on);
   }
   // A sample that came after the stop, for its events, is processed to the end.
-  const bool may_stop = is_sample && !loop.runner.context().stop.stop_requested();
-  bool goes_on = run_generator(held, loop, result, from, may_stop) || fail(held, loop, failed_on);
-  // Its `finally` clauses run here and now, not where the last reference is dropped.
-  PyObject* const closed = PyObject_CallMethod(result, "close", nullptr);
-  leave_forked_child(loop, from);
-  if (closed == nullptr) goes_on = fail(held, loop, failed_on) && goes_on;
-  Py_XDECREF(closed);
+  const bool may_stop = called != Called::Finish && !loop.runner.context().stop.stop_requested();
+  const bool is_valid = run_generator(held, loop, result, from, may_stop);
+  const bool is_closed = close_generator(loop, result, from, is_valid);
   Py_DECREF(result);
-  return goes_on;
+  return is_closed || fail(held, loop, failed_on);
 }
 
 bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output) {
@@ -93,7 +117,7 @@ bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySam
                                : PyObject_CallMethodOneArg(loop.node, made_once<&make_on_time_name>(), given);
   Py_XDECREF(given);
   leave_forked_child(loop, tick);
-  const bool goes_on = take_result(held, loop, result, tick, true, output);
+  const bool goes_on = take_result(held, loop, result, tick, Called::OnTime, output);
   loop.runner.end_tick();
   return goes_on;
 }
@@ -105,7 +129,7 @@ void run_finish(gil::Held& held, Loop& loop) {
   PyObject* const result = PyObject_CallMethod(loop.node, "finish", nullptr);
   leave_forked_child(loop, *last);
   std::optional<AnySample> output;
-  take_result(held, loop, result, *last, false, output);
+  take_result(held, loop, result, *last, Called::Finish, output);
   if (output) send_now(held, loop, *output);
   loop.runner.end_tick();
 }

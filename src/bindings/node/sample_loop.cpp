@@ -68,7 +68,7 @@ bool run_samples(gil::Held& held, Loop& loop) {
       loop.runner.begin_work();
       PyObject* const result = call(held, loop, sample);
       leave_forked_child(loop, sample);
-      goes_on = take_result(held, loop, result, sample, true, output);
+      goes_on = take_result(held, loop, result, sample, Called::Process, output);
       loop.runner.end_work();
     }
     if (!goes_on) return false;

@@ -56,7 +56,7 @@ core::Taken Crew::take_now(std::vector<AnySample>& samples) {
 void Crew::take_samples() {
   const auto most = 2 * seats_.size() * most_given();
   bool wants = false;
-  while (!failed_) {
+  while (!failed_ && !finish_given_) {  // no tick after finish()
     auto* const seat = idle_seat();
     wants = seat != nullptr && emitter_.outstanding() < most;
     if (!wants) break;

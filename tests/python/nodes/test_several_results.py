@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import csv
 import functools
+import gc
+import inspect
 import json
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -154,11 +156,38 @@ def test_a_recorder_writes_the_parts(tmp_path: Path) -> None:
     assert [(row["seq"], row["part"]) for row in rows] == [("0", "0"), ("0", "1"), ("1", "0"), ("1", "1")]
 
 
+@pytest.mark.parametrize("home", [{}, {"process": True}], ids=["thread", "process"])
+def test_a_recorder_writes_whose_stream_a_sample_is_of(tmp_path: Path, home: dict[str, Any]) -> None:
+    class Sums(ff.Node[int, int]):
+        sum = 0
+
+        def process(self, sample: ff.Sample[int], /) -> int:
+            self.sum += sample.value
+            return sample.value
+
+        def finish(self) -> Iterator[int]:
+            yield self.sum
+            yield -1
+
+    pipeline = ff.Pipeline()
+    port = pipeline.add(Sums(), pipeline.add(Count(2), name="camera"), source="sums", **home)
+    pipeline.add(ff.JsonLines(tmp_path / "a.jsonl"), port)
+    pipeline.add(ff.Csv(tmp_path / "a.csv"), port)
+    pipeline.run()
+    wanted = [("camera", 0, 0, 0), ("camera", 1, 0, 1), ("sums", 0, 0, 1), ("sums", 0, 1, -1)]
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    # Two streams are served in turn, so only their own order is sure.
+    assert sorted((line["source"], line["seq"], line["part"], line["value"]) for line in lines) == wanted
+    rows = list(csv.DictReader((tmp_path / "a.csv").read_text().splitlines()))
+    written = [(row["source"], int(row["seq"]), int(row["part"]), int(row["value"])) for row in rows]
+    assert sorted(written) == wanted
+
+
 def test_without_a_generator_no_part_is_written(tmp_path: Path) -> None:
     pipeline = ff.Pipeline()
     pipeline.add(ff.JsonLines(tmp_path / "a.jsonl"), pipeline.add(Count(1)))
     pipeline.run()
-    assert "part" not in json.loads((tmp_path / "a.jsonl").read_text())
+    assert json.loads((tmp_path / "a.jsonl").read_text()).keys().isdisjoint({"part", "source"})
 
 
 def test_a_box_tracker_keeps_its_ids_below_tiles() -> None:
@@ -198,28 +227,63 @@ def test_results_before_an_exception_are_delivered_and_the_sample_is_an_error() 
     assert (stats.processed, stats.drops) == (3, {"error": 1})
 
 
-def test_an_invalid_result_closes_the_generator_at_once() -> None:
-    closed: list[int] = []
+class GoesBack(ff.Node[int, int]):
+    """The second sample's result has the stamp of the first one, after one of its own."""
 
-    class Later(ff.Node[int, int]):
-        first: ff.Stamp
+    def __init__(self, when_closed: Callable[[], None]) -> None:
+        self.when_closed = when_closed
+        self.kept: list[Any] = []  # the generators, as a debugger may hold them: no reference count ends them
 
-        def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
-            try:
-                if sample.seq == 0:
-                    self.first = sample.stamp
-                yield 2
-                if sample.seq == 1:
-                    yield ff.stamped(3, like=self.first)
-                yield 4
-            finally:
-                closed.append(threading.get_ident())
+    def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
+        frame = inspect.currentframe()
+        self.kept += [
+            each for each in gc.get_objects() if inspect.isgenerator(each) and each.gi_frame is frame
+        ]
+        try:
+            yield sample.value
+            if sample.seq == 0:
+                self.first = sample.stamp
+            else:
+                yield ff.stamped(0, like=self.first)
+        finally:
+            if sample.seq == 1:
+                self.when_closed()
 
+
+def test_an_invalid_result_closes_the_generator_at_once_on_its_own_thread() -> None:
+    closed: list[str] = []
+    node = GoesBack(lambda: closed.append(threading.current_thread().name))
+    source = Push()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(node, pipeline.add(source), name="node", on_error="skip", queue=ff.Queue(2))
+    pipeline.reader(port)
+    with pipeline:
+        source.push(1, 2)
+        until(lambda: pipeline.stats().nodes["node"].errors == 1, "the error")
+        assert closed == ["node"]
+    assert len(node.kept) == 2
     with pytest.raises(ff.NodeError, match="the stamp of sample 0 after one of sample 1") as raised:
-        run_node(Later(), [0, 1])
+        run_node(GoesBack(lambda: None), [0, 1])
     assert raised.value.seq == 1
-    assert len(set(closed)) == 1
-    assert threading.get_ident() not in closed
+
+
+def test_a_sample_is_one_error_though_its_generators_finally_fails_too() -> None:
+    def fail() -> None:
+        raise ValueError("in finally")
+
+    pipeline = ff.Pipeline()
+    pipeline.reader(
+        pipeline.add(GoesBack(fail), pipeline.add(Count(2)), name="node", on_error="skip"),
+        queue=ff.Queue(10),
+    )
+    pipeline.run()
+    stats = pipeline.stats().nodes["node"]
+    assert (stats.processed, stats.errors, stats.drops) == (2, 1, {"error": 1})
+    assert "in finally" in str(stats.last_error)
+    with pytest.raises(ff.NodeError, match="in finally") as raised:
+        run_node(GoesBack(fail), [0, 0])
+    assert raised.value.__cause__ is not None
+    assert "after one of sample 1" in str(raised.value.__cause__.__context__)
 
 
 def test_an_exception_of_finally_is_the_nodes_error() -> None:
@@ -396,7 +460,38 @@ def test_stamped_refuses_what_it_cannot_use() -> None:
         ff.stamped(1, like=sample, frame=3)  # type: ignore[arg-type]
     with pytest.raises(ff.OptionError, match="leave frame= out"):
         ff.stamped(frame, like=sample, frame=frame)
+    with pytest.raises(ff.OptionTypeError, match="the value has a stamp already"):
+        ff.stamped(ff.stamped(1, like=sample), like=sample)
     assert repr(ff.stamped(1, like=sample.stamp)) == "stamped(1, like=Stamp(seq=0, source='values'))"
+
+
+def test_stamped_none_emits_nothing_as_none_does() -> None:
+    class Some(ff.Node[int, Any]):
+        def process(self, sample: ff.Sample[int], /) -> Iterator[Any]:
+            yield ff.stamped(None, like=sample)
+            yield ff.stamped(sample.value, like=sample)
+
+    assert [s.value for s in run_node(Some(), [1, 2])] == [1, 2]
+
+
+def test_only_process_decides_whether_the_queues_below_block() -> None:
+    class Last(ff.Node[int, int]):
+        wake_every = 60.0
+
+        def process(self, sample: ff.Sample[int], /) -> int:
+            return sample.value
+
+        def on_time(self, now: float, /) -> Iterator[int]:
+            yield -1
+
+        def finish(self) -> Iterator[int]:
+            yield -2
+
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Last(), pipeline.add(Ticker())), name="reader")
+    with pipeline:
+        until(lambda: reader.latest() is not None, "a sample")
+        assert edge(pipeline, "reader").queue == ff.LATEST
 
 
 def test_a_stamp_says_what_the_sample_says() -> None:

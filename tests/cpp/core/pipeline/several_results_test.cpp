@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -222,6 +223,36 @@ TEST(SeveralResults, OfANodeAloneHaveTheSeqOfTheirValue) {
   EXPECT_EQ(results[1].seq, 0);
   EXPECT_EQ(results[1].value, 21);
   EXPECT_EQ(results[2].seq, 2);
+}
+
+class Sum final : public Finishing<Node<int, int>> {
+ public:
+  std::optional<int> process(const Sample<int>& sample, const Context& /*context*/) override {
+    sum_ += sample.value;
+    return std::nullopt;
+  }
+  void finish(Out<int>& out, const Context& /*context*/) override {
+    EXPECT_FALSE(closed);
+    out(sum_);
+    if (sum_ < 0) throw std::runtime_error("negative");
+  }
+  void close() override { closed = true; }
+  bool closed = false;
+
+ private:
+  int sum_ = 0;
+};
+
+TEST(SeveralResults, OfANodeAloneIncludeTheLastOnes) {
+  Sum node;
+  const auto results = freshframe::run_node<int, int>(node, {2, 0, 1});
+  ASSERT_EQ(results.size(), 1U);
+  EXPECT_EQ(results[0].seq, -1);
+  EXPECT_EQ(results[0].value, 3);
+  EXPECT_TRUE(node.closed);
+  Sum bad;
+  EXPECT_THROW((freshframe::run_node<int, int>(bad, {-1})), std::runtime_error);
+  EXPECT_TRUE(bad.closed);
 }
 
 }  // namespace
