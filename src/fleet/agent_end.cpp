@@ -231,7 +231,7 @@ bool AgentEnd::is_of_this_term(ByteReader& reader) {
 
 void AgentEnd::take(std::span<const std::byte> message) {
   ByteReader reader(message);
-  const auto kind = reader.get_enum(ToAgent::Forget, "the kind of a message");
+  const auto kind = reader.get_enum(ToAgent::Kept, "the kind of a message");
   if (!is_of_this_term(reader)) return;
   switch (kind) {
     case ToAgent::Answer:
@@ -264,6 +264,8 @@ void AgentEnd::take(std::span<const std::byte> message) {
     }
     case ToAgent::Forget:
       return outboxes_.forget(get_run(reader));
+    case ToAgent::Kept:
+      return outboxes_.drop_last_records(get_run(reader));
   }
   throw process::ProtocolError("there is no message of kind 0");
 }

@@ -119,6 +119,12 @@ void Outboxes::forget(Run run) {
   }
 }
 
+void Outboxes::drop_last_records(Run run) {
+  const Lock lock(mutex_);
+  erase_where(last_records_,
+              [&](const auto& record) { return record.camera == run.camera && record.epoch == run.epoch; });
+}
+
 void Outboxes::add_reader(std::uint32_t number, const std::string& output, BootTime now) {
   const auto is_of_another = [&] {
     const Lock lock(mutex_);
@@ -220,7 +226,7 @@ void Outboxes::expire(BootTime now) {
 Outboxes::Records Outboxes::records() {
   const Lock lock(mutex_);
   Records records;
-  records.last = std::exchange(last_records_, {});
+  records.last = last_records_;
   for (const auto& [number, reader] : readers_) {
     for (const auto& outbox : reader.all) records.now.push_back(outbox->record());
   }

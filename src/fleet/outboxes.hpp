@@ -61,8 +61,10 @@ class Outboxes {
   bool put(Stream& stream, const Result& result);
   /// No more results are added. The waiting ones can be pulled until forget().
   void close(Run run);
-  /// Drops the waiting results of a run, as fenced. Its records are in the next records() for the last time.
+  /// Drops the waiting results of a run, as fenced. Each records() has its last records until they are kept.
   void forget(Run run);
+  /// The next controller, too, would know them.
+  void drop_last_records(Run run);
 
   void add_reader(std::uint32_t reader, const std::string& output, BootTime now);
   void remove_reader(std::uint32_t reader);
@@ -73,7 +75,7 @@ class Outboxes {
   /// Drops the results for readers that have not pulled for long.
   void expire(BootTime now);
   struct Records {
-    std::vector<OutboxRecord> last;  // of removed outboxes; reported once
+    std::vector<OutboxRecord> last;  // of removed outboxes, until drop_last_records()
     std::vector<OutboxRecord> now;
   };
   [[nodiscard]] Records records();

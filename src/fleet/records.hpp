@@ -12,7 +12,15 @@ namespace freshframe::fleet {
 /// First byte of a message to the controller.
 enum class ToController : std::uint8_t { Renewal = 1, Batch = 2, Event = 3 };
 /// First byte of a message to an agent.
-enum class ToAgent : std::uint8_t { Answer = 1, Order = 2, Reader = 3, ReaderGone = 4, Pull = 5, Forget = 6 };
+enum class ToAgent : std::uint8_t {
+  Answer = 1,
+  Order = 2,
+  Reader = 3,
+  ReaderGone = 4,
+  Pull = 5,
+  Forget = 6,
+  Kept = 7
+};
 
 /// One start of a camera.
 struct Run {

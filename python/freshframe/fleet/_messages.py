@@ -57,10 +57,11 @@ class Closed:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """The losses of a run's outputs so far, by cause."""
+    """The losses of a run's outputs so far, by cause. Those of a run that has ended are answered."""
 
     run: Run
     counts: Mapping[str, int]
+    last: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +137,13 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
+class CountsKept:
+    """The next controller, too, would know the last counts of a run."""
+
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
 class Mark:
     """Is answered with Marked."""
 
@@ -147,4 +155,4 @@ class End:
     """The agent closes all cameras and ends."""
 
 
-Order = Levels | Build | ForgetBuild | KeepBuilds | Start | Stop | Mark | End
+Order = Levels | Build | ForgetBuild | KeepBuilds | Start | Stop | CountsKept | Mark | End

@@ -16,7 +16,7 @@ from .. import _native
 from ._messages import Event, Order
 
 RENEWAL, BATCH, EVENT = 1, 2, 3  # to the controller
-_ANSWER, _ORDER, _READER, READER_GONE, PULL, _FORGET = range(1, 7)  # to an agent
+_ANSWER, _ORDER, _READER, READER_GONE, PULL, _FORGET, _KEPT = range(1, 8)  # to an agent
 _MOST = 64 << 20  # bytes of a message
 
 # Why a pipeline of an agent has lost a frame or a result, in the order of a camera's record.
@@ -116,6 +116,11 @@ def pull(term: int, number: int, batch: int, most: tuple[int, int]) -> bytes:
 def forget(term: int, run: tuple[int, int]) -> bytes:
     """The outboxes of a run end."""
     return _message(_FORGET, term, struct.pack("<QI", run[1], run[0]))
+
+
+def kept(term: int, run: tuple[int, int]) -> bytes:
+    """The next controller, too, would know the last records of these outboxes."""
+    return _message(_KEPT, term, struct.pack("<QI", run[1], run[0]))
 
 
 @dataclass(slots=True)

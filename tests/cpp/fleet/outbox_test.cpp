@@ -213,7 +213,7 @@ TEST(Outboxes, AReaderThatDoesNotPullExpiresUntilItPulls) {
   EXPECT_EQ(parsed(outboxes.pull(pull, 61s)).results.at(0).ordinal, 2U);
 }
 
-TEST(Outboxes, WhatIsForgottenIsFencedAndToldOnce) {
+TEST(Outboxes, WhatIsForgottenIsFencedAndToldUntilItIsKept) {
   Outboxes outboxes({});
   outboxes.add_reader(1, "tracks", 0s);
   const auto stream = outboxes.open(kSentRun, "tracks");
@@ -227,6 +227,10 @@ TEST(Outboxes, WhatIsForgottenIsFencedAndToldOnce) {
   EXPECT_EQ(records.last[0].fenced, 1U);
   expect_balance(records.last[0]);
   EXPECT_TRUE(records.now.empty());
+  EXPECT_EQ(outboxes.records().last.size(), 1U);  // the controller that has heard it may have been killed
+  outboxes.drop_last_records({.epoch = kSentRun.epoch + 1, .camera = kSentRun.camera});
+  EXPECT_EQ(outboxes.records().last.size(), 1U);
+  outboxes.drop_last_records(kSentRun);
   EXPECT_TRUE(outboxes.records().last.empty());
 }
 

@@ -40,8 +40,8 @@ class CheckOptions:
         fps: Frames a second of each camera.
         faults: How many, one after the other.
         seed: Chooses them.
-        folder: Where the logs go: sessions.jsonl, stamps.jsonl, counted.jsonl, ledger.jsonl, faults.log, and
-            the counts of cameras in counts/.
+        folder: Where the logs go: sessions.jsonl, stamps.jsonl, counted.jsonl, ledger.jsonl, faults.log,
+            stats.json, and the counts of cameras in counts/.
         detached: The fleet is a detached one, and faults hit its controller, too.
     """
 
@@ -191,6 +191,7 @@ def run_check(options: CheckOptions, say: Callable[[str], None]) -> Verdict:
                     say(f"{number:>4}/{options.faults}  {time.monotonic() - began:6.0f} s  {line}")
             cameras.counting.end()
             stats = program.ask(["end"])
+    (options.folder / "stats.json").write_text(json.dumps(stats, indent=1), encoding="utf-8")
     results.read()
     verdict = _judged(options, results, stats)
     for text in late:

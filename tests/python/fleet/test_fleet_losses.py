@@ -93,9 +93,16 @@ def test_counts_of_starts_add_up_and_late_ones_change_nothing() -> None:
     counts.tell(9, {"kept": 1, "stopped": 2})
     counts.tell(7, {"kept": 100})  # a camera that moves has two runs for a while
     assert counts.totals(9, {}) == {"kept": 101, "queue_full": 3, "stopped": 2}
-    counts.tell(11, {"kept": 1})
+    for epoch in range(10, 16):
+        counts.tell(epoch, {"kept": 1, "skipped": 0})
+    assert counts.totals(15, {}) == {"kept": 107, "queue_full": 3, "stopped": 2}
+    counts = CameraCounts(counts.state)
+    counts.tell(7, {"kept": 101})  # an agent repeats it to the next controller
+    counts.tell(16, {"kept": 1})
     counts.tell(7, {"kept": 200})
-    assert counts.totals(11, {}) == {"kept": 102, "queue_full": 3, "stopped": 2}
+    counts.tell(5, {"kept": 200})
+    counts = CameraCounts(counts.state)
+    assert counts.totals(16, {"kept": 5}) == {"kept": 113, "queue_full": 3, "stopped": 2}
 
 
 def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:

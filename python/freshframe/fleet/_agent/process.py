@@ -18,7 +18,7 @@ from typing import Any
 
 from ... import _native
 from ..._errors import FreshframeError, StopTimeout
-from ..._pipeline.pipeline import engine_of
+from ..._pipeline.pipeline import Pipeline, engine_of
 from ..._process.worker_log import log_to_parent
 from .._control.agents.crashes import IN_ORDER
 from .._messages import (
@@ -26,6 +26,7 @@ from .._messages import (
     Build,
     Closed,
     Counts,
+    CountsKept,
     End,
     Ended,
     EndOfRun,
@@ -68,6 +69,7 @@ class _Agent:
         self._runs: dict[tuple[int, int], Run] = {}
         self._hung: dict[int, Run] = {}  # by camera: a build of it has not returned yet
         self._lock = threading.RLock()  # a log line may come at any moment
+        self._last_counts: dict[tuple[int, int], Counts] = {}  # of runs that have ended, until they are kept
         self._builds: dict[int, ReceivedBuild] = {}
         # By their sources, while a build has them.
         self._versions: weakref.WeakValueDictionary[bytes, SentModules] = weakref.WeakValueDictionary()
@@ -117,8 +119,11 @@ class _Agent:
                 self._start(order)
             case Stop(run):
                 self._stop(run)
+            case CountsKept(run):
+                with self._lock:
+                    self._last_counts.pop(run, None)
             case Mark(term):
-                self._tell_started()
+                self._tell_again()
                 self._tell(Marked(term))
 
     def _sent_modules(self, sources: bytes) -> SentModules | None:
@@ -130,12 +135,15 @@ class _Agent:
             modules = self._versions[sources] = SentModules(pickle.loads(sources))
         return modules
 
-    def _tell_started(self) -> None:
-        """Once more: the controller of before may have ended with the news."""
+    def _tell_again(self) -> None:
+        """The controller of before may have ended with the news."""
         with self._lock:
             runs = [run for run in self._runs.values() if run.running and run.outputs]
+            last_counts = list(self._last_counts.values())
         for run in runs:
             self._tell(Started(run.key, run.outputs))
+        for counts in last_counts:
+            self._tell(counts)
 
     # ---- start
 
@@ -287,10 +295,16 @@ class _Agent:
             self._runs.pop(run.key, None)
         if run.pipeline is not None:
             try:  # the end is sent also when the counts fail
-                self._tell(Counts(run.key, dict(final_counts_of(run.pipeline, run.outlets))))
+                self._tell_last_counts(run, run.pipeline)
             except Exception:
                 logging.getLogger("freshframe").exception("camera %r: its counts", run.name)
         self._tell(event)
+
+    def _tell_last_counts(self, run: Run, pipeline: Pipeline) -> None:
+        counts = Counts(run.key, dict(final_counts_of(pipeline, run.outlets)), last=True)
+        with self._lock:
+            self._last_counts[run.key] = counts
+        self._tell(counts)
 
     def _look(self) -> None:
         """Finds pipelines that have ended by themselves, starts that hang, and losses."""

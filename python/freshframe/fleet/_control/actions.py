@@ -110,6 +110,7 @@ class Actions:
         if link.socket is not None:
             parts.links.read(link, last=True)
         parts.links.remove(link)
+        parts.receipts.forget(link)
         why = str(link.child.reap() or "ended")
         words = link.last_words()
         parts.readers.lose(link)

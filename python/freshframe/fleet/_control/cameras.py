@@ -81,7 +81,10 @@ class Cameras:
         """For the next controller."""
         return {
             "next": self._next,
-            "known": {number: (each.name, each.url, each.build) for number, each in self._known.items()},
+            "known": {
+                number: (each.name, each.url, each.build, each.counts.state)
+                for number, each in self._known.items()
+            },
             "gone": dict(self._gone),
         }
 
@@ -89,6 +92,9 @@ class Cameras:
         """Of an earlier controller. The builds of all cameras."""
         self._next = state["next"]
         self._gone = dict(state["gone"])
-        self._known = {number: Known(*each) for number, each in state["known"].items()}
+        self._known = {
+            number: Known(name, url, build, CameraCounts(counts))
+            for number, (name, url, build, counts) in state["known"].items()
+        }
         self._numbers = {each.name: number for number, each in self._known.items()}
         return [each.build for each in self._known.values()]

@@ -17,6 +17,7 @@ from .._stats import FleetStats
 from . import snapshot
 from .actions import Actions
 from .agents.links import Links
+from .agents.receipts import Receipts
 from .builds.builds import Builds
 from .cameras import Cameras
 from .hearing import Hearing
@@ -335,7 +336,7 @@ def _parts(setup: Setup, place: Place, kept: Kept, adoption: Adoption) -> Parts:
 
     decisions = Decisions(FleetState(epochs.__next__, is_flushed, setup.times))
     notes = Notes(setup.name, decisions)
-    links, cameras = Links(loop, kept.term, notes), Cameras()
+    links, cameras, receipts = Links(loop, kept.term, notes), Cameras(), Receipts(kept)
     parts = Parts(
         name=setup.name,
         kept=kept,
@@ -347,6 +348,7 @@ def _parts(setup: Setup, place: Place, kept: Kept, adoption: Adoption) -> Parts:
         links=links,
         builds=builds,
         cameras=cameras,
-        readers=Readers(kept, links, builds, cameras, lambda: loop.wake(hurry=False)),
+        readers=Readers(kept, links, builds, cameras, receipts, lambda: loop.wake(hurry=False)),
+        receipts=receipts,
     )
     return parts

@@ -8,29 +8,42 @@ from collections.abc import Mapping
 
 from .._wire import LOSSES, loss_name
 
-_STARTS = 2  # whose counts may still grow
+_STARTS = 8  # whose counts may still grow or come once more
 CAUSES = (*map(loss_name, LOSSES), "refused", "failed")
+
+# The sums of the finished starts, the newest of these, the counts of the others by start.
+State = tuple[dict[str, int], int, dict[int, dict[str, int]]]
 
 
 class CameraCounts:
-    """Of one camera: its finished starts, and the latest counts of the newest two, since it may be moving."""
+    """Of one camera: its finished starts, and the latest counts of the newest ones.
 
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self._finished: Counter[str] = Counter()
-        self._told: dict[int, Counter[str]] = {}  # by epoch, in their order
+    A camera that moves has two runs for a while, and agents repeat the last counts of a run to the next
+    controller.
+    """
+
+    def __init__(self, kept: State = ({}, -1, {})) -> None:
+        """``kept``: the ``state`` of an earlier controller's."""
+        self._finished: Counter[str] = Counter(kept[0])
+        self._newest_finished = kept[1]
+        self._told = {epoch: Counter(counts) for epoch, counts in kept[2].items()}
+
+    @property
+    def state(self) -> State:
+        """For the next controller."""
+        told = {epoch: dict(+counts) for epoch, counts in self._told.items()}  # those above 0
+        return dict(self._finished), self._newest_finished, told
 
     def tell(self, epoch: int, counts: Mapping[str, int]) -> None:
-        """The counts of a start by now. Those of one before the newest two are final."""
-        if epoch not in self._told:
-            if self._told and epoch < max(self._told):
-                return
-            self._told[epoch] = Counter()
-        if len(self._told) > _STARTS:
-            self._finished.update(self._told.pop(min(self._told)))
-        told = self._told[epoch]
+        """The counts of a start by now. Those of one before the newest eight are final."""
+        if epoch <= self._newest_finished:
+            return
+        told = self._told.setdefault(epoch, Counter())
         for name, count in counts.items():
             told[name] = max(told[name], count)
+        if len(self._told) > _STARTS:
+            self._newest_finished = min(self._told)
+            self._finished.update(self._told.pop(self._newest_finished))
 
     def totals(self, epoch: int, counts: Mapping[str, int]) -> Counter[str]:
         """Of all starts; ``counts``: further counts of the present one."""

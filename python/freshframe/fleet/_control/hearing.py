@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _wire
-from .._messages import Alive, Closed, Counts, Ended, Event, Failed, Hangs, Log, Marked, Started
+from .._messages import Alive, Closed, Counts, CountsKept, Ended, Event, Failed, Hangs, Log, Marked, Started
 from .._url import cut
 from .actions import Actions
 from .agents.link import Link
@@ -34,8 +34,7 @@ class Hearing:
     def renew(self, link: Link, message: _wire.Renewal, now: float) -> None:
         """An agent asks for its lease. The message has the records of its cameras and outboxes."""
         parts = self._parts
-        for record in message.last:
-            parts.readers.end_outbox(record)
+        parts.readers.end_outboxes(link, message.last)
         adopted = parts.adoption.report(link, message, now)
         if adopted is None:
             parts.place.renewed(link)
@@ -78,10 +77,12 @@ class Hearing:
             case Closed(run):
                 do(decisions.closed(run, now))
                 parts.kept.change()
-            case Counts((number, epoch), counts):
+            case Counts((number, epoch), counts, last):
                 known = parts.cameras.get(number)
                 if known is not None:
                     known.counts.tell(epoch, counts)
+                if last:
+                    parts.receipts.owe(link, _wire.order(parts.kept.term, CountsKept((number, epoch))))
             case Log(level, name, text):
                 parts.notes.log(level, name, f"{link.name}: {cut(text)}")
             case Alive() | Marked():

@@ -56,6 +56,7 @@ class Life:
             self._actions.do(parts.decisions.tick(now))
             parts.notes.take()
         parts.readers.pull()
+        parts.receipts.send()
         parts.links.flush()
         parts.cpu = time.clock_gettime(time.CLOCK_THREAD_CPUTIME_ID)
         parts.readers.announce()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from .._decide.decisions import Decisions
 from .agents.links import Links
+from .agents.receipts import Receipts
 from .builds.builds import Builds
 from .cameras import Cameras
 from .kept.adoption import Adoption
@@ -32,6 +33,7 @@ class Parts:
     builds: Builds
     cameras: Cameras
     readers: Readers
+    receipts: Receipts
     is_closing: bool = False  # the fleet was closed
     failure: str | None = None  # of the thread
     cluster_trouble: str = ""  # why nothing is heard of the machines

@@ -4,14 +4,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from typing import Any
 
 from ..._errors import StateError
 from .. import _wire
 from .._decide.model import Run
 from .._read.results import Results
+from .._wire import Records
 from .agents.link import Link
 from .agents.links import Links
+from .agents.receipts import Receipts
 from .builds.builds import Builds
 from .cameras import Cameras
 from .kept.kept import Kept
@@ -23,13 +24,20 @@ class Readers:
     """With the controller's lock."""
 
     def __init__(
-        self, kept: Kept, links: Links, builds: Builds, cameras: Cameras, wants: Callable[[], None]
+        self,
+        kept: Kept,
+        links: Links,
+        builds: Builds,
+        cameras: Cameras,
+        receipts: Receipts,
+        wants: Callable[[], None],
     ) -> None:
         """None yet. ``wants``: called by any thread when a reader has room again."""
         self._kept = kept
         self._links = links
         self._builds = builds
         self._cameras = cameras
+        self._receipts = receipts
         self._wants = wants
         self._all: dict[int, Results] = {}
         self._untold: dict[int, int] = {}  # those that agents do not know, by the change that says so
@@ -148,7 +156,10 @@ class Readers:
             return
         link.received[number] = batch.number
         link.pending.discard(number)
+        refused = reader.books.refused
         reader.push(batch, link.clock_offset, self._without_name(batch))
+        if reader.books.refused > refused:
+            self._kept.change()
         self.came(reader, link.name)
 
     def _without_name(self, batch: _wire.Batch) -> set[int]:
@@ -187,12 +198,21 @@ class Readers:
             if len(mine):
                 reader.note(mine)
 
-    def end_outbox(self, record: Any) -> None:
-        """The last record of an outbox."""
-        reader = self.get(int(record["reader"]))
-        if reader is not None:
-            reader.note(record.reshape(1))
-            reader.end_run((int(record["camera"]), int(record["epoch"])), lost=False)
+    def end_outboxes(self, link: Link, records: Records) -> None:
+        """The last records of outboxes. An agent repeats them until the next controller would know them."""
+        is_new: dict[Run, bool] = {}
+        repeated: dict[int, set[Run]] = {}
+        for record in records:
+            run = int(record["camera"]), int(record["epoch"])
+            reader = self.get(int(record["reader"]))
+            counts = reader is not None and reader.end_outbox(run, record.reshape(1), link.name)
+            is_new[run] = is_new.get(run, False) or counts
+            repeated.setdefault(int(record["reader"]), set()).add(run)
+        for run, new in is_new.items():
+            answer = self._receipts.owe if new else self._receipts.repeat
+            answer(link, _wire.kept(self._kept.term, run))
+        for reader in self:
+            reader.keep_ended(link.name, repeated.get(reader.number, ()))
 
     def lose(self, link: Link) -> None:
         """The results of an agent's runs. This controller may never have heard of those of an earlier one."""
@@ -202,6 +222,7 @@ class Readers:
                 build = link.runs.get(run)
                 unreported = build is not None and self._builds.may_give(build, reader.output)
                 reader.end_run(run, lost=True, unreported=unreported)
+            reader.keep_ended(link.name, ())
 
     def cameras(self) -> set[int]:
         """Numbers of the cameras whose results wait here."""

@@ -97,7 +97,7 @@ class DetachedController:
 
     def _restore_reader(self, kept: Mapping[str, Any]) -> None:
         results = self._parts.readers.restore(kept["number"], kept["output"], kept["name"])
-        results.books.restore(kept["closed"])
+        results.books.restore(kept["closed"], kept["ended"], kept["refused"])
         served = self._serve(results)
         if kept["key"] is not None:
             self._keys[kept["key"]] = results.number

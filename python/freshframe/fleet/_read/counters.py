@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from .._wire import Records
@@ -47,18 +47,27 @@ class Books:
     # before. The program has acknowledged these, but for those of the latest batch, which comes again. So
     # what its first record calls handed counts as delivered, less the results that come again. A run that has
     # ended together with its controller has no record any more. The program tells how many results it was
-    # given in all, and the difference counts as reported and delivered.
+    # given in all, and the difference counts as reported and delivered. What an earlier controller has
+    # refused of the handed results is kept with its sums. Where the program was given still fewer than were
+    # handed over, these were refused later, or by the program: they are fenced, too.
+    #
+    # An agent repeats the last record of a run until the next controller, too, would know it. The runs that
+    # were counted are kept together with their sums until it does not repeat them any more. A batch that
+    # comes again may have an older record of such a run.
 
     def __init__(self, term: int = 0) -> None:
         """Nothing yet. `term`: of the controller, if there were others before it."""
         self._term = term
         self._before: dict[Run, int] = {}  # handed to an earlier controller
         self._given_before = 0
-        self._told = 0  # results that the program was given, as it has told
+        self._ended: dict[Run, tuple[str, int]] = {}  # the agents that repeat their records; results handed
+        self._ended_before: set[Run] = set()  # all that began under an earlier controller
+        self._told: int | None = None  # results that the program was given, as it has told
         self._pages: dict[Run, _Page] = {}
         self._closed = Totals()  # of runs that are over
         self._accepted = 0
-        self._fenced = 0
+        self._fenced = 0  # results that were handed over and refused
+        self._fenced_before = 0  # the same by earlier controllers
         self._repeated = 0
         self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
 
@@ -68,6 +77,8 @@ class Books:
             progress = reported + full + expired + fenced + handed  # grows with each event
             page = self._pages.get((camera, epoch))
             if page is None:
+                if (camera, epoch) in self._ended_before:
+                    continue
                 page = self._pages[camera, epoch] = _Page()
                 if epoch >> 32 < self._term and (camera, epoch) not in self._before:
                     self._before[camera, epoch] = handed
@@ -80,7 +91,7 @@ class Books:
 
     def note_delivered(self, count: int) -> None:
         """The program was given so many results in all."""
-        self._told = max(self._told, count)
+        self._told = max(self._told or 0, count)
 
     def end(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """There are no more records of this run. The results that wait there are lost with its agent.
@@ -88,6 +99,8 @@ class Books:
         ``unreported``: it may have had results here, and no record of them has come.
         """
         page = self._pages.pop(run, None)
+        if run[1] >> 32 < self._term:
+            self._ended_before.add(run)
         if page is None:
             self._closed.unreported_possible += unreported
             return
@@ -99,6 +112,20 @@ class Books:
         closed.fenced += page.fenced
         closed.lost_with_agent += page.waiting
         closed.unreported_possible += lost
+
+    def end_outbox(self, run: Run, record: Records, agent: str) -> bool:
+        """Its last record. False: it was counted before."""
+        if run in self._ended:
+            return False
+        self.note_all(record)
+        self._ended[run] = agent, int(record["handed"][0])
+        self.end(run, lost=False)
+        return True
+
+    def keep_ended(self, agent: str, runs: Collection[Run]) -> None:
+        """The runs whose last records an agent repeats: it repeats no others."""
+        for run in [run for run, (name, _) in self._ended.items() if name == agent and run not in runs]:
+            del self._ended[run]
 
     def runs(self) -> list[Run]:
         """Those with a record."""
@@ -146,10 +173,24 @@ class Books:
         """The sums of the runs that are over."""
         return {name: getattr(self._closed, name) for name in Totals.__slots__}
 
-    def restore(self, closed: dict[str, int]) -> None:
-        """The ``closed`` of an earlier controller."""
+    @property
+    def ended(self) -> dict[Run, tuple[str, int]]:
+        """The runs in these sums whose last records may come once more: their agents, and results handed."""
+        return dict(self._ended)
+
+    @property
+    def refused(self) -> int:
+        """Results that were handed over and belong to an epoch that is over, or to no camera."""
+        return self._fenced_before + self._fenced
+
+    def restore(self, closed: dict[str, int], ended: Mapping[Run, tuple[str, int]], refused: int) -> None:
+        """The ``closed``, ``ended`` and ``refused`` of an earlier controller."""
+        self._fenced_before = refused
         self._closed = Totals(**closed)
         self._given_before += self._closed.delivered
+        self._ended = dict(ended)
+        self._ended_before.update(ended)
+        self._before |= {run: handed for run, (_, handed) in ended.items()}
 
     def forget(self, cameras: Collection[int]) -> None:
         """No result of these cameras will come any more."""
@@ -157,6 +198,7 @@ class Books:
             self._last.pop(camera, None)
         for run in [run for run in self._before if run[0] in cameras]:
             del self._before[run]
+        self._ended_before = {run for run in self._ended_before if run[0] not in cameras}
 
     def knows(self, camera: int, epoch: int) -> bool:
         """Whether a result of this start has arrived before."""
@@ -167,18 +209,21 @@ class Books:
         closed = self._closed
         totals = Totals(
             reported=closed.reported,
-            delivered=self._accepted + self._given_before - buffered,
+            delivered=self._accepted + self._given_before - self._fenced_before - buffered,
             outbox_full=closed.outbox_full,
             expired=closed.expired,
-            fenced=closed.fenced + self._fenced,
+            fenced=closed.fenced + self.refused,
             lost_with_agent=closed.lost_with_agent,
             waiting=buffered,
             unreported_possible=closed.unreported_possible,
             repeated=self._repeated,
         )
-        without_record = max(0, self._told - totals.delivered)
-        totals.delivered += without_record
-        totals.reported += without_record
+        if self._told is not None:
+            without_record = max(0, self._told - totals.delivered)
+            refused_before = max(0, totals.delivered - self._told)
+            totals.delivered = self._told
+            totals.reported += without_record
+            totals.fenced += refused_before
         for page in self._pages.values():
             totals.reported += page.reported
             totals.outbox_full += page.full

@@ -101,15 +101,20 @@ class Results:
         with self.changed:
             self.books.note_all(records)
 
-    def note_delivered(self, count: int) -> None:
-        """As Books.note_delivered()."""
-        with self.changed:
-            self.books.note_delivered(count)
-
     def end_run(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """As Books.end()."""
         with self.changed:
             self.books.end(run, lost=lost, unreported=unreported)
+
+    def end_outbox(self, run: Run, record: Records, agent: str) -> bool:
+        """As Books.end_outbox()."""
+        with self.changed:
+            return self.books.end_outbox(run, record, agent)
+
+    def keep_ended(self, agent: str, runs: Collection[Run]) -> None:
+        """As Books.keep_ended()."""
+        with self.changed:
+            self.books.keep_ended(agent, runs)
 
     def is_flushed(self, run: Run) -> bool:
         """Whether nothing waits in this run's outbox."""

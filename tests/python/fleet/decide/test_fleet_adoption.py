@@ -256,9 +256,9 @@ def test_the_marks_of_agents_are_kept_for_the_next_controller() -> None:
     assert (restored.deaths, restored.deaths_in_row) == (3, 2)
 
 
-def outbox(reported: int, handed: int, waiting: int) -> Records:
+def outbox(reported: int, handed: int, waiting: int, fenced: int = 0) -> Records:
     epoch, camera, reader = (TERM - 1) << 32, 0, 1
-    return np.array([(epoch, reported, 0, 0, 0, handed, waiting, camera, reader)], OUTBOX)
+    return np.array([(epoch, reported, 0, 0, fenced, handed, waiting, camera, reader)], OUTBOX)
 
 
 def results(*ordinals: int) -> Records:
@@ -292,8 +292,70 @@ def test_what_the_program_was_given_counts_when_its_run_has_ended_together_with_
     totals = books.totals(0)
     assert (totals.reported, totals.delivered, totals.waiting) == (21, 20, 1)
     take(books, outbox(24, 24, 0), results(*range(8, 24)))
+    totals = books.totals(16)
+    assert (totals.reported, totals.delivered, totals.waiting) == (36, 20, 16)
+    books.note_delivered(36)
     totals = books.totals(0)
-    assert (totals.reported, totals.delivered, totals.waiting) == (24, 24, 0)
+    assert (totals.reported, totals.delivered, totals.waiting) == (36, 36, 0)
+
+
+RUN = (0, (TERM - 1) << 32)
+
+
+def following(books: Books, term: int) -> Books:
+    """Those of the next controller."""
+    books_of_next = Books(term)
+    books_of_next.restore(books.closed, books.ended, books.refused)
+    return books_of_next
+
+
+def test_the_last_record_of_a_run_counts_once_however_often_and_to_whomever_it_comes() -> None:
+    first = Books(TERM - 1)
+    take(first, outbox(9, 8, 1), results(*range(8)))
+    assert first.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
+    assert not first.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
+    second = following(first, TERM)
+    take(second, outbox(8, 8, 0), results(5, 6, 7))  # of a batch that the program had not acknowledged
+    assert not second.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
+    for books in (first, second):
+        totals = books.totals(0)
+        assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (9, 8, 1, 0)
+    second.keep_ended("b", ())  # that one never had it
+    assert list(second.ended) == [RUN]
+    second.keep_ended("a", [RUN])
+    assert list(second.ended) == [RUN]
+    second.keep_ended("a", ())
+    assert second.ended == {}
+
+
+def test_a_last_record_that_a_controller_had_not_kept_is_counted_by_the_next() -> None:
+    second = following(Books(TERM - 1), TERM)
+    assert second.end_outbox(RUN, outbox(9, 8, 0, fenced=1), "a")
+    take(second, outbox(8, 8, 0), results(5, 6, 7))
+    totals = second.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (9, 8, 1, 0)
+
+
+def test_results_that_an_earlier_controller_has_refused_were_not_delivered() -> None:
+    first = Books(TERM - 1)
+    assert first.receive(0, RUN[1] + 1, 0) == 0  # of the next run
+    take(first, outbox(3, 3, 0), results(0, 1, 2))
+    assert (first.totals(0).delivered, first.totals(0).fenced) == (1, 3)
+    second = following(first, TERM)
+    second.note_all(outbox(3, 3, 0))
+    assert (second.totals(0).delivered, second.totals(0).fenced) == (0, 3)
+    second.note_delivered(1)  # its run has ended together with the controller
+    totals = second.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced) == (4, 1, 3)
+
+
+def test_what_was_handed_over_and_the_program_was_not_given_is_fenced() -> None:
+    """The controller that has refused it was killed before that was kept."""
+    books = Books(TERM)
+    books.note_all(outbox(8, 8, 0))
+    books.note_delivered(6)
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced) == (8, 6, 2)
 
 
 def batch(number: int) -> bytes:

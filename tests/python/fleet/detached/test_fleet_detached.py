@@ -17,7 +17,7 @@ import pytest
 from rigs.fleet import builds as fleet_builds
 from rigs.fleet.checks import balance, is_alive, process_of, until_state, until_up
 from rigs.fleet.counting_server import CountingServer
-from rigs.fleet.detached import Yard
+from rigs.fleet.detached import AWAY, Yard
 from support import program_environment, until
 
 import freshframe as ff
@@ -278,6 +278,42 @@ def test_a_controller_that_is_killed_and_restarted_adopts_its_agents_and_loses_n
         fleet.shutdown()
     mortal.controller.wait()
     assert not list((mortal.folder / "store").iterdir())
+
+
+@pytest.mark.parametrize("is_kept", [True, False])
+def test_losses_of_a_camera_are_known_to_the_next_controller(mortal: Yard, is_kept: bool) -> None:
+    """Either it was kept, or the agent repeats it."""
+    frames = 5000
+    with mortal.connect() as fleet, fleet.reader("ticks") as reader:
+        fleet.add("cam", fleet_builds.bursts_once_there_is, f"{mortal.folder / 'go'}:{frames}")
+        until_state(fleet, "cam", "waiting")
+        away = mortal.folder / AWAY
+        if not is_kept:
+            away.touch()
+        (mortal.folder / "go").touch()
+        until_state(fleet, "cam", "ended")
+        before = fleet.stats().cameras["cam"]
+        assert before.kept + before.dropped == before.produced == frames
+        assert before.dropped > 0
+        until(lambda: fleet.stats().readers[0].reported == before.kept, "the reports")
+        mortal.controller.kill()
+        mortal.controller.wait()
+        away.unlink(missing_ok=True)
+        mortal.start_controller()
+        until(lambda: fleet.stats().cameras["cam"].produced == frames, lambda: str(fleet.stats()))
+        after = fleet.stats().cameras["cam"]
+        assert (after.kept, after.drops) == (before.kept, before.drops)
+
+        samples: list[FleetSample] = []
+
+        def all_is_read_or_fenced() -> bool:
+            with contextlib.suppress(ff.ReadTimeout):
+                samples.append(reader.get(0.2))
+            counts = fleet.stats().readers[0]
+            return counts.reported == before.kept == len(samples) + counts.fenced
+
+        until(all_is_read_or_fenced, lambda: str(fleet.stats().readers[0]))
+        assert fleet.stats().readers[0].delivered == len(samples) > 0
 
 
 def test_an_update_goes_on_when_the_controller_is_killed_in_its_midst(mortal: Yard) -> None:

@@ -50,7 +50,7 @@ def test_removed_cameras_leave_nothing_behind_unless_a_result_of_them_waits(yard
         controller.add([(f"cam{number}", "x", {})], build, False)
         give(reader, number)
         if reads:
-            reader.acknowledge(number + 1)
+            reader.acknowledge(number + 1, number + 1)
         if number % 100 == 0:
             yard.controller.write_through()
         controller.remove(f"cam{number}")

@@ -21,7 +21,10 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
+from freshframe.fleet._control.actions import Actions
 from freshframe.fleet._control.agents.lateness import Lateness
+from freshframe.fleet._control.counts import CameraCounts
+from freshframe.fleet._control.hearing import Hearing
 from freshframe.fleet._control.setup import Setup
 from freshframe.fleet._control.thread.clock import boot_time
 from freshframe.fleet._decide import adoption
@@ -32,6 +35,7 @@ from freshframe.fleet._detached.controller import DetachedController
 from freshframe.fleet._detached.server import agents_of_before
 from freshframe.fleet._machines.handshake import introduce, message
 from freshframe.fleet._machines.ray_place import RayPlace
+from freshframe.fleet._messages import Counts, CountsKept
 from freshframe.fleet._read.counters import Books
 
 pytestmark = pytest.mark.network
@@ -111,14 +115,15 @@ def test_a_state_in_the_format_of_another_version_is_refused() -> None:
     store = Memory()
     ClusterState("yard", store).write(pickle.dumps({"next": (0, 1)}))
     yard = Yard(store)
-    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 4"):
+    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 5"):
         yard.controller.restore()
     yard.end()
 
 
 def test_a_reader_that_its_program_has_just_left_is_not_restored(leave_behind: Callable[..., Yard]) -> None:
-    nobody = {"number": 1, "output": "ticks", "name": None, "key": None, "closed": {}}
-    named = {"number": 2, "output": "ticks", "name": "log", "key": None, "closed": {}}
+    sums = {"closed": {}, "ended": {}, "refused": 0}
+    nobody = {"number": 1, "output": "ticks", "name": None, "key": None, **sums}
+    named = {"number": 2, "output": "ticks", "name": "log", "key": None, **sums}
     assert [each.number for each in leave_behind(readers=[nobody, named]).parts.readers] == [2]
 
 
@@ -274,6 +279,49 @@ def test_agents_hear_of_a_reader_once_the_next_controller_would_know_of_it(yard:
             del parts.links._all["a"]
 
 
+class HeardAgent:
+    """The controller's end of its connection."""
+
+    name = "a"
+
+    def __init__(self, send: Callable[[bytes], None]) -> None:
+        self.send = send
+
+
+def test_an_agent_keeps_what_it_said_of_a_run_that_has_ended_until_the_next_controller_would_know_it(
+    yard: Yard,
+) -> None:
+    controller, parts, sent = yard.controller.controller, yard.parts, list[bytes]()
+    controller.add([("cam", "x", {})], controller.add_build(b"", b""), False)
+    number = yard.controller.open_for("key", "ticks", "log").results.number
+    run = (0, parts.kept.term << 32 | 1)
+    yard.place.add_node("a", "node", {})
+    link: Any = HeardAgent(sent.append)
+    counts = Counts(run, {"frames": 12, "kept": 9, "queue_full": 3, "skipped": 0}, last=True)
+    record = np.array([(run[1], 9, 0, 0, 2, 7, 0, run[0], number)], _wire.OUTBOX)
+    yard.store.fails = True
+    with parts.loop.lock:
+        Hearing(parts, Actions(parts)).hear(link, counts, boot_time())
+        parts.readers.end_outboxes(link, record)
+        parts.readers.end_outboxes(link, record)
+        parts.receipts.send()
+        assert sent == []
+    yard.store.fails = False
+    receipts = {_wire.order(parts.kept.term, CountsKept(run)), _wire.kept(parts.kept.term, run)}
+    until(lambda: set(sent) == receipts, lambda: str(sent))
+    following = Yard(yard.store, restored=True)
+    try:
+        with following.parts.loop.lock:
+            following.parts.readers.end_outboxes(link, record)  # the receipt was lost
+            assert sent[2:] == [_wire.kept(following.parts.kept.term, run)]
+        stats = following.controller.controller.stats()
+        assert (stats.cameras["cam"].produced, stats.cameras["cam"].drops) == (12, {"queue_full": 3})
+        (reader,) = stats.readers
+        assert (reader.reported, reader.delivered, reader.fenced) == (9, 7, 2)
+    finally:
+        following.end()
+
+
 def test_an_agent_that_an_earlier_controller_wanted_to_launch_is_looked_for_and_launched(
     leave_behind: Callable[..., Yard],
 ) -> None:
@@ -383,6 +431,9 @@ def test_machines_are_watched_on_after_a_sweep_that_failed() -> None:
     assert (place.sweeps, place._failures) == (2, 2)
 
 
+NONE = CameraCounts().state
+
+
 def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_as_possible(
     leave_behind: Callable[..., Yard],
 ) -> None:
@@ -392,13 +443,16 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
         for number in range(2)
     ]
     readers = [
-        {"number": number, "output": output, "name": output, "key": None, "closed": Books().closed}
+        {
+            **{"number": number, "output": output, "name": output, "key": None},
+            **{"closed": Books().closed, "ended": {}, "refused": 0},
+        }
         for number, output in enumerate(("ticks", "faces"), 1)
     ]
     controller = leave_behind(
         cameras=cameras,
         readers=readers,
-        addresses={"next": 2, "known": {0: ("0", "x", 0), 1: ("1", "x", 1)}, "gone": {}},
+        addresses={"next": 2, "known": {0: ("0", "x", 0, NONE), 1: ("1", "x", 1, NONE)}, "gone": {}},
         **{
             "builds of cameras": {
                 "next": 2,

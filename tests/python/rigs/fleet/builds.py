@@ -12,6 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import freshframe as ff
@@ -87,6 +88,26 @@ class Burst(ff.Source[int]):
 def bursts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     pipeline = ff.Pipeline()
     return pipeline, {"ticks": pipeline.add(Burst(int(url)))}
+
+
+class LateBurst(Burst):
+    """The same once there is a file."""
+
+    def __init__(self, path: str, count: int) -> None:
+        super().__init__(count)
+        self.path = Path(path)
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        while not self.path.exists():
+            if stop.wait(0.02):
+                return
+        yield from super().read(stop)
+
+
+def bursts_once_there_is(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    path, _, count = url.rpartition(":")
+    pipeline = ff.Pipeline()
+    return pipeline, {"ticks": pipeline.add(LateBurst(path, int(count)))}
 
 
 def sizes(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:

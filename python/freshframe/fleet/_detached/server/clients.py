@@ -217,10 +217,9 @@ class Clients:
             seat = self._seats.get(key)
             if seat is None:
                 return None
-            if seat.reader.incarnation == incarnation:
-                seat.reader.acknowledge(serial)
-            seat.reader.results.note_delivered(delivered)
-            return seat.reader
+            reader = seat.reader
+            reader.acknowledge(serial if reader.incarnation == incarnation else 0, delivered)
+            return reader
 
     def _leave(self, connection: socket.socket) -> None:
         with self._lock:

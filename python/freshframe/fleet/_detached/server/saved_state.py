@@ -13,7 +13,7 @@ from ..._control.thread.clock import boot_time
 from ..._decide import adoption
 from ..._machines.guarded_place import GuardedPlace
 
-_FORMAT = 4  # of the state in the store
+_FORMAT = 5  # of the state in the store
 
 
 def state_of(
@@ -55,6 +55,8 @@ def state_of(
                 "name": reader.name,
                 "key": next((key for key, each in keys.items() if each == reader.number), None),
                 "closed": reader.books.closed,
+                "ended": reader.books.ended,
+                "refused": reader.books.refused,
             }
             for reader in parts.readers
         ],

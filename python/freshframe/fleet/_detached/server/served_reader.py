@@ -38,10 +38,11 @@ class ServedReader:
             self.results.changed.notify_all()
             return self._turn
 
-    def acknowledge(self, serial: int) -> None:
-        """The program has been given all results up to this one."""
+    def acknowledge(self, serial: int, delivered: int) -> None:
+        """The program has been given all results up to this one, and so many in all."""
         items = self.results.items
         with self.results.changed:
+            self.results.books.note_delivered(delivered)
             before = len(items)
             while self.acknowledged < serial and items:
                 items.popleft()
