@@ -160,7 +160,7 @@ def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_envir
         with pytest.raises(ff.StateError, match=r"give runtime_env to its ray.init\(\)"):
             ff.Fleet(cluster.address, runtime_env={"working_dir": str(folder)})
         fleet.add("cam", only_here.build, "x")
-        until(lambda: fleet.stats().cameras["cam"].state == "failed", "the failure")
+        until(lambda: fleet.stats().cameras["cam"].state == "failed", lambda: str(fleet.stats()))
         assert "runtime_env={'working_dir': '.'}" in fleet.stats().cameras["cam"].why
     with ff.Fleet(cluster.address, on_head=True, runtime_env={"working_dir": str(folder)}) as fleet:
         fleet.add("cam", only_here.build, "x")

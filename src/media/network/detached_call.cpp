@@ -11,6 +11,8 @@
 #include <condition_variable>
 #include <cstdlib>
 #include <exception>
+#include <functional>
+#include <iterator>
 #include <mutex>
 #include <utility>
 #include <vector>
@@ -34,35 +36,40 @@ class LeftThreads {
     threads_.push_back(std::move(thread));
   }
 
-  [[nodiscard]] bool have_ended() const {
+  /// A call has ended, which may be one of these.
+  void note_end() {
     const std::lock_guard lock(mutex_);
-    return std::ranges::all_of(
-        threads_, [](const LeftThread& one) { return one.ended->load(std::memory_order_acquire); });
+    changed_.notify_all();
+  }
+
+  void wait_for_all(std::chrono::nanoseconds longest) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, longest, [this] { return std::ranges::all_of(threads_, has_ended); });
   }
 
   void join_ended() {
-    const std::lock_guard lock(mutex_);
-    const auto first = std::partition(threads_.begin(), threads_.end(), [](const LeftThread& one) {
-      return !one.ended->load(std::memory_order_acquire);
-    });
-    std::for_each(first, threads_.end(), [](LeftThread& one) { one.thread.join(); });
-    threads_.erase(first, threads_.end());
+    std::vector<LeftThread> ended;
+    {
+      const std::lock_guard lock(mutex_);
+      const auto first = std::partition(threads_.begin(), threads_.end(), std::not_fn(has_ended));
+      std::move(first, threads_.end(), std::back_inserter(ended));
+      threads_.erase(first, threads_.end());
+    }
+    for (auto& one : ended) one.thread.join();  // without the lock, which note_end() takes
   }
 
  private:
-  mutable std::mutex mutex_;
+  static bool has_ended(const LeftThread& one) { return one.ended->load(std::memory_order_acquire); }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
   std::vector<LeftThread> threads_;  // guarded by mutex_
 };
 
 /// The process ends. Libraries that a call may be using, such as those of TLS, are taken down next, and most
 /// calls end within this time.
 void wait_for_left_calls() {
-  constexpr auto kLongest = std::chrono::milliseconds(150);
-  const auto deadline = std::chrono::steady_clock::now() + kLongest;
-  const auto& left = forks::PerProcess<LeftThreads>::get();
-  while (!left.have_ended() && std::chrono::steady_clock::now() < deadline) {
-    std::this_thread::sleep_for(std::chrono::milliseconds(1));
-  }
+  forks::PerProcess<LeftThreads>::get().wait_for_all(std::chrono::milliseconds(150));
 }
 
 void wait_for_left_calls_at_exit() {
@@ -77,12 +84,15 @@ struct DetachedCall::Shared {
   std::condition_variable_any changed;
   bool done = false;               // guarded by mutex
   std::exception_ptr failure;      // guarded by mutex
-  std::atomic<bool> ended{false};  // the thread's last action
+  std::atomic<bool> ended{false};  // the thread has nothing left but to tell so
 };
 
 /// Also when pthread_exit() in the job unwinds the thread (see Note [Forced unwinding] in core).
 struct DetachedCall::Ended {
-  ~Ended() { shared.ended.store(true, std::memory_order_release); }
+  ~Ended() {
+    shared.ended.store(true, std::memory_order_release);
+    forks::PerProcess<LeftThreads>::get().note_end();
+  }
   Shared& shared;
 };
 

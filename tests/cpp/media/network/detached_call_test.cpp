@@ -7,14 +7,19 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <stop_token>
 #include <thread>
 
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
 #include <pthread.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 namespace freshframe::test {
 
@@ -91,6 +96,34 @@ TEST(DetachedCall, ACallThatIsLeftBehindKeepsItsDataAndEndsAlone) {
   job->gate.request_stop();
   wait_until([&] { return job.use_count() == 1; });
   join_ended_calls();
+}
+
+std::stop_source gate_at_exit;
+
+TEST(DetachedCall, AnExitWaitsForACallThatIsLeftBehind) {
+  void* const page = ::mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  auto* const has_ended = new (page) std::atomic<bool>(false);
+  const int pid = ::fork();
+  if (pid == 0) {
+    const auto job = std::make_shared<Job>();
+    job->gate = gate_at_exit;
+    {
+      const DetachedCall call([job, has_ended] {
+        job->block();
+        std::this_thread::sleep_for(std::chrono::milliseconds(20));
+        *has_ended = true;
+      });
+      wait_until([&] { return job->begun.load(); });
+    }
+    static_cast<void>(std::atexit([] { gate_at_exit.request_stop(); }));  // before the wait
+    std::exit(0);  // NOLINT(concurrency-mt-unsafe): as a program does
+  }
+  int status = -1;
+  EXPECT_EQ(::waitpid(pid, &status, 0), pid);
+  EXPECT_EQ(status, 0);
+  EXPECT_TRUE(*has_ended);
+  ::munmap(page, 1);
 }
 
 }  // namespace
