@@ -112,6 +112,7 @@ class Box:
         self._lost = 0
         self._in_flight = 0  # results that take() has returned and done() has not ended
         self._reader: SegmentReader | None = None
+        self._ahead: Line | None = None  # that was read, and is the next one
         self._broken = False  # the newest segment: its last write may be torn
         self._fd = -1
         self._cursor = Cursor(self.folder)
@@ -248,10 +249,39 @@ class Box:
                 self._remove_oldest()
 
     def expire_before(self, oldest: float) -> None:
-        """Deletes the segments whose last result came before this Unix time. Those in the newest one stay."""
+        """Results that came before this Unix time expire, on the thread of commit().
+
+        A segment is deleted when its last result has expired. Behind the newest one an empty one begins.
+
+        Raises:
+            OSError: There is no room for an empty segment.
+        """
         with self._guard:
             while len(self._segments) > 1 and self._last_written(self._segments[0]) < oldest:
                 self._remove_oldest()
+            self._skip_before(oldest)
+            newest = self._segments[-1] if self._segments else None
+            is_old = (
+                newest is not None
+                and newest.first < self.next == self._taken + 1
+                and not self._in_flight
+                and self._last_written(newest) < oldest
+            )
+        if is_old:
+            self._begin_segment(b"")
+
+    def _skip_before(self, oldest: float) -> None:
+        while self._taken < self.next - 1:
+            line = self._next_line()
+            if line is None:
+                continue
+            if line.spooled >= oldest:
+                self._ahead = line
+                self._taken = line.n - 1
+                break
+            self._expired += 1
+        if not self._in_flight and self._taken > self._sent:
+            self._end_taken()
 
     def _remove_oldest(self) -> None:
         self._expire_to(self._segments[1].first)
@@ -324,6 +354,10 @@ class Box:
 
     def _next_line(self) -> Line | None:
         """None: none was found here; the next call looks further."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead.n == self._taken + 1:
+            self._taken = ahead.n
+            return ahead
         index = max(0, sum(segment.first <= self._taken + 1 for segment in self._segments) - 1)
         segment = self._segments[index]
         end = self._segments[index + 1].first if index + 1 < len(self._segments) else self.next

@@ -22,7 +22,7 @@ EndedBy = Literal["gone", "stop", "restart"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something has begun, or has ended. Times are Unix times in seconds.
+    """Something has begun, or has ended. Times are Unix times in seconds, by `utc` of the samples.
 
     Attributes:
         key: What it is about, as the function of Changes has returned it.
@@ -54,7 +54,7 @@ class _Stream:
     """The samples of one source."""
 
     stamp: Stamp
-    offset: float  # Unix time at pts 0
+    offset: float  # Unix time at pts 0, for samples without `utc`
     arrived: float = 0.0  # time.monotonic() of the last sample
     now: float = 0.0  # Unix time of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
@@ -68,6 +68,9 @@ class Changes(Node[T, Change]):
     sample for so long. When the pipeline ends or is stopped, all keys end. So each event that begins has
     exactly one end, except where the program crashes or a node above fails: there a `Spool` below writes the
     end at the next start.
+
+    Times are `sample.utc`, so those of a file are of its recording if it says when that was. Without `utc`
+    they follow from the time at which the first sample of the source came, and `pts`.
 
     Every source has keys of its own. Numbers of a tracker begin again with each start of the program, so use
     names of zones as keys where people or other programs remember them.
@@ -112,7 +115,8 @@ class Changes(Node[T, Change]):
                 on[key] = _On(stream.now, stream.now, sample.pts)
                 yield Change(key, stream.now, None, stream.now)
             else:
-                known.seen, known.pts = stream.now, sample.pts
+                # Wall clocks are set at times, and nothing ends before it has begun.
+                known.seen, known.pts = max(known.seen, stream.now), sample.pts
         for key in [key for key, one in on.items() if sample.pts - one.pts >= self._hold]:
             yield _end(key, on.pop(key), stream.now, "gone")
 
@@ -136,7 +140,7 @@ class Changes(Node[T, Change]):
             stream = self._streams[sample.source] = _Stream(sample.stamp, captured - sample.pts)
         stream.stamp = sample.stamp
         stream.arrived = time.monotonic()
-        stream.now = round(stream.offset + sample.pts, 3)
+        stream.now = round(stream.offset + sample.pts if sample.utc is None else sample.utc, 3)
         return stream
 
     def _keys(self, value: T) -> list[Hashable]:
@@ -155,4 +159,4 @@ class Changes(Node[T, Change]):
 
 
 def _end(key: Hashable, one: _On, told: float, by: EndedBy) -> Change:
-    return Change(key, one.began, one.seen, round(told, 3), by)
+    return Change(key, one.began, one.seen, max(one.seen, round(told, 3)), by)

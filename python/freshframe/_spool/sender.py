@@ -220,8 +220,6 @@ class Sender:
 
     def _wait(self, seconds: float) -> bool:
         """After a failure; False: the thread ends."""
-        if self._how.max_age is not None:
-            self._box.expire_before(self._oldest_allowed())
         with self._changed:
             return not self._changed.wait_for(lambda: self.ends, seconds)
 

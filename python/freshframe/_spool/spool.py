@@ -57,7 +57,8 @@ class Spool(Node[Any, None]):
         max_wait: Seconds for which an event waits until its batch is full.
         max_bytes: Size of the folder's segments, at least 64 KiB. When it is exceeded, or when the disk is
             full, the oldest events expire, and are counted.
-        max_age: Seconds after which an event that was not sent expires, by the system's clock. None: never.
+        max_age: Seconds after which an event that was not sent expires, by the system's clock, and after
+            which no event stays in the folder, but those that `send` has at that time. None: never.
         timeout: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
         as_text: `send` gets each event as a line of JSON, which spares the time to parse it.
 
@@ -126,7 +127,7 @@ class Spool(Node[Any, None]):
         """Opens the folder, or makes it, and begins to send what is in it."""
         self._box = Box(self.folder, self._max_bytes)
         self._sender = Sender(self._box, self._how, self._publish)
-        self._writer = Writer(self._box, self._note_commit)
+        self._writer = Writer(self._box, self._note_commit, self._how.max_age)
         self._sender.start()
 
     def process(self, sample: Sample[Any]) -> None:

@@ -1,11 +1,16 @@
 // Snapshots of a pipeline, for programs and for people.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
 #include <sstream>
+#include <string>
 #include <utility>
+#include <vector>
 
+#include "core/look/lossy_edges.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/unit_text.hpp"
 
@@ -109,6 +114,21 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
 
 }  // namespace
 
+void PipelineCore::tell_of_lossy_edges() const {
+  std::vector<std::string> lines;
+  {
+    const Lock building(building_);
+    for (const auto& edge : lossy_edges(graph_)) {
+      const auto& child = std::as_const(runner(edge.child));
+      const auto options = child.inbox().edges().at(edge.index);
+      lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) + " below '" +
+                      options.parent_name + "', and may drop events that '" + edge.recorder +
+                      "' should get: give it a queue such as RECORDING, or no max_age and max_rate");
+    }
+  }
+  for (const auto& line : lines) log(LogLevel::Warning, line);
+}
+
 std::string PipelineCore::describe() const {
   const Lock building(building_);
   std::ostringstream out;
@@ -130,10 +150,16 @@ std::string PipelineCore::describe() const {
       wires(graph_.readers()[i]->name(), graph_.wires_of_reader(i));
     return out.str();
   }
+  const auto lossy = lossy_edges(graph_);
   for (const auto* inbox : graph_.inboxes()) {
     const auto edges = inbox->stats();
     for (std::size_t i = 0; i < edges.size(); ++i) {
       describe_edge(out, edges[i], true);
+      for (const auto& edge : lossy) {
+        if (edge.index == i && &std::as_const(runner(edge.child)).inbox() == inbox) {
+          out << "  [may drop events that '" << edge.recorder << "' should get]";
+        }
+      }
       const int parent = inbox->edges()[i].parent;
       if (edges[i].queue.blocks() && graph_.is_live(parent)) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";

@@ -159,6 +159,7 @@ bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
 }
 
 void PipelineCore::go() {
+  tell_of_lossy_edges();
   const Lock lock(mutex_);
   if (phase_ == Phase::Starting) phase_ = Phase::Running;
   began_ = clock()->now();

@@ -114,6 +114,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   PictureTap& open_tap(const std::string& port, PictureTap::Hook hook);
   void close_tap(PictureTap& tap);
   [[nodiscard]] std::string describe() const;
+  /// Logs the edges that may drop events above a recorder.
+  void tell_of_lossy_edges() const;
   /// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
   [[nodiscard]] int only_source(const AnyPort& port) const;
   /// The name of a port for open_tap().

@@ -22,6 +22,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kMaxHead = 8192;                  // bytes of a request's line and headers
 constexpr std::size_t kMaxBuffer = 2 * kMaxHead;        // with the bytes after them
 constexpr auto kPictureTime = std::chrono::seconds(2);  // for a picture to arrive
+constexpr auto kNextTime = std::chrono::seconds(10);    // for another one than the client has
 constexpr auto kLingerTime = std::chrono::seconds(1);   // for the peer to read the last answer
 
 std::string_view view_of(boost::beast::string_view text) {
@@ -67,10 +68,11 @@ void HttpConnection::check(Time now) {
   if (now < deadline_) return;
   if (waited_port_) {
     end_wait();
-    send(plain(503,
-               "no picture arrived within 2 s: the pipeline does not run, or no sample reaches this port"),
-         parser_->get().keep_alive());
-    return;
+    return send(after_ ? Reply{.status = 204, .headers = std::move(picture_headers_)}
+                       : plain(503,
+                               "no picture arrived within 2 s: the pipeline does not run, or no sample "
+                               "reaches this port"),
+                parser_->get().keep_alive());
   }
   cut();
 }
@@ -147,7 +149,8 @@ void HttpConnection::become_stream(const Routed& routed) {
 void HttpConnection::wait_for_picture(Routed routed) {
   waited_port_ = service_.hub().find(routed.port);
   picture_headers_ = std::move(routed.reply.headers);
-  deadline_ = Clock::now() + kPictureTime;
+  after_ = routed.wish.after;
+  deadline_ = Clock::now() + (after_ ? kNextTime : kPictureTime);
   service_.hub().join(*this);
   const auto self = shared_from_this();
   waiting_self_ = self;  // nothing is pending on the socket meanwhile
@@ -163,7 +166,10 @@ void HttpConnection::end_wait() {
 }
 
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
+  if (after_ == picture->seq) return;
   end_wait();
+  picture_headers_ += "X-Seq: " + std::to_string(picture->seq) +
+                      "\r\nX-Timestamp: " + capture_text(*picture, service_.core().clock()->now()) + "\r\n";
   Reply reply{.type = "image/jpeg", .fixed = picture->jpeg, .headers = picture_headers_, .keep = picture};
   send(std::move(reply), parser_->get().keep_alive());
 }

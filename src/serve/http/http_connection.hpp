@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -58,6 +59,7 @@ class HttpConnection final : public Connection,
   Time deadline_{};
   std::optional<std::size_t> waited_port_;        // of a requested picture
   std::string picture_headers_;                   // of this picture
+  std::optional<std::int64_t> after_;             // the seq of the one that the client has
   std::shared_ptr<HttpConnection> waiting_self_;  // its only owner while it waits for one
   Reply reply_;                                   // that is being sent
   std::string head_;

@@ -36,6 +36,8 @@ constexpr std::string_view kOnlyOurPages = "Cross-Origin-Resource-Policy: same-o
 // Pictures are for <img> in pages of other ports of this machine, and with their token in any page.
 constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
 constexpr std::string_view kAnyPage = "Cross-Origin-Resource-Policy: cross-origin\r\n";
+constexpr std::string_view kAnyScript =
+    "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: X-Seq, X-Timestamp\r\n";
 
 constexpr std::string_view kLoginPage =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>freshframe</title>"
@@ -54,6 +56,8 @@ std::string_view phrase_of(unsigned status) {
   switch (status) {
     case 200:
       return "OK";
+    case 204:
+      return "No Content";
     case 303:
       return "See Other";
     case 304:
@@ -144,6 +148,18 @@ std::string read_wishes(std::string_view query, StreamWishes& wishes) {
   return {};
 }
 
+/// Empty: the wish can be met.
+std::string read_wish(std::string_view query, PictureWish& wish) {
+  const auto text = query_value(query, "after");
+  if (!text) return {};
+  std::int64_t after = 0;
+  const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), after);
+  if (error != std::errc() || end != text->data() + text->size())
+    return "after must be a whole number: the X-Seq of the picture that you have";
+  wish.after = after;
+  return {};
+}
+
 /// nullopt: the path is that of no picture.
 std::optional<Routed> picture(std::string_view path, std::string_view query, StateSource& source) {
   Routed routed{.to = Routed::To::Picture, .reply = {.headers = std::string(kPagesOfThisMachine)}};
@@ -152,9 +168,10 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
     port = picture_port(path, kStreamSuffix);
     if (!port) return std::nullopt;
     routed.to = Routed::To::Stream;
-    if (const auto fault = read_wishes(query, routed.wishes); !fault.empty())
-      return Routed{.reply = plain(400, fault)};
   }
+  const auto fault =
+      routed.to == Routed::To::Stream ? read_wishes(query, routed.wishes) : read_wish(query, routed.wish);
+  if (!fault.empty()) return Routed{.reply = plain(400, fault)};
   if (!source.has_port(*port)) {
     return Routed{.reply = plain(404, "no port with this name is served; serve(view=...) chooses the ports")};
   }
@@ -170,7 +187,10 @@ std::optional<Routed> picture_by_token(std::string_view path, std::string_view q
   auto routed = picture(path, query, source);
   if (!routed) return std::nullopt;
   routed->permitted = true;
-  if (routed->to != Routed::To::Reply) routed->reply.headers = kAnyPage;
+  if (routed->to == Routed::To::Reply) return routed;
+  routed->reply.headers = kAnyPage;
+  // A script reads the number of the picture for its next request.
+  if (routed->to == Routed::To::Picture) routed->reply.headers += kAnyScript;
   return routed;
 }
 
@@ -207,7 +227,7 @@ std::string head_of(const Reply& reply, bool keep_alive) {
   head += phrase_of(reply.status);
   head += "\r\nContent-Type: ";
   head += reply.type;
-  if (reply.status != 304) head += "\r\nContent-Length: " + std::to_string(size);
+  if (reply.status != 204 && reply.status != 304) head += "\r\nContent-Length: " + std::to_string(size);
   head += keep_alive ? "\r\n" : "\r\nConnection: close\r\n";
   head += kProtection;
   if (reply.headers.find("Cross-Origin-Resource-Policy") == std::string::npos) head += kOnlyOurPages;
@@ -237,6 +257,9 @@ Routed route(const RequestHead& head, const Gate& gate, StateSource& source) {
     case Verdict::WrongHost:
       return {.reply = plain(403, "this server answers to its address and to localhost, not to other names")};
     case Verdict::WrongOrigin:
+      if (gate.wants_token()) {  // the URL of a picture has a secret, which no strange page knows
+        if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);
+      }
       return {.reply = plain(403, "pages of other sites may not use this server")};
     case Verdict::NoToken:
       if (auto found = picture_by_token(path, query, gate, source)) return *std::move(found);

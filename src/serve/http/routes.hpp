@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -53,12 +54,18 @@ struct StreamWishes {
   int width = 960;  // pixels that it can show
 };
 
+/// What the client of a single picture has asked for.
+struct PictureWish {
+  std::optional<std::int64_t> after = {};  // it has the picture with this seq
+};
+
 struct Routed {
   enum class To : std::uint8_t { Reply, Live, Picture, Stream };
   To to = To::Reply;
   Reply reply = {};          // of To::Reply; of To::Picture and To::Stream only the headers
   std::string port = {};     // of To::Picture and To::Stream
   StreamWishes wishes = {};  // of To::Stream
+  PictureWish wish = {};     // of To::Picture
   bool permitted = false;    // the Host and Origin are accepted, and the token, if needed, is right
 };
 

@@ -7,9 +7,11 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <exception>
 #include <utility>
 
+#include "core/unit_text.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 #include "serve/http/threads.hpp"
 
@@ -33,6 +35,12 @@ int step_up(int width) {
 }
 
 }  // namespace
+
+std::string capture_text(const LivePicture& picture, TimePoint now) {
+  const Seconds unix_time = std::chrono::system_clock::now().time_since_epoch();
+  const double captured = unix_time.count() - Seconds(now - picture.captured).count();
+  return core::number_text(captured, std::chars_format::fixed, 3);
+}
 
 PictureHub::PictureHub(std::shared_ptr<core::PipelineCore> core,
                        std::function<void(std::function<void()>)> post)

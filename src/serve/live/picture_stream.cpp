@@ -3,11 +3,9 @@
 #include "serve/live/picture_stream.hpp"
 
 #include <algorithm>
-#include <charconv>
 #include <chrono>
 #include <utility>
 
-#include "core/unit_text.hpp"
 #include "serve/http/service.hpp"
 
 namespace freshframe::serve {
@@ -22,10 +20,8 @@ constexpr auto kSilence = std::chrono::seconds(5);  // proxies cut connections t
 constexpr std::string_view kEnd = "\r\n--freshframe\r\n";
 
 std::string part_head(const LivePicture& picture, TimePoint now) {
-  const Seconds unix_time = std::chrono::system_clock::now().time_since_epoch();
-  const double captured = unix_time.count() - Seconds(now - picture.captured).count();
   return "Content-Type: image/jpeg\r\nContent-Length: " + std::to_string(picture.jpeg.size()) +
-         "\r\nX-Timestamp: " + core::number_text(captured, std::chars_format::fixed, 3) + "\r\n\r\n";
+         "\r\nX-Timestamp: " + capture_text(picture, now) + "\r\n\r\n";
 }
 
 }  // namespace

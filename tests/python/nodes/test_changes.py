@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -39,6 +41,36 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
     assert ended.ended - ended.began == pytest.approx(3 / 25, abs=2e-3)
     assert ended.told - ended.ended == pytest.approx(3 / 25, abs=2e-3)  # the first sample 0.1 s later
     assert [sample.seq for sample in changes] == [0, 6]
+
+
+def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.Change]:
+    """What a node with a hold of a second says of samples with pts, utc and value."""
+    node = ff.Changes(lambda names: names, hold=1.0)
+    found: list[ff.Change] = []
+    for pts, utc, value in samples:
+        sample: Any = SimpleNamespace(
+            source="cam", stamp=None, pts=pts, utc=utc, captured=time.monotonic(), value=value
+        )
+        found += node.process(sample)
+    return found
+
+
+def test_times_are_the_wall_times_of_the_samples() -> None:
+    began, ended = changes_of((5.0, 1e9, {"yard"}), (5.5, 1e9 + 0.5, {"yard"}), (7.0, 1e9 + 2, set()))
+    assert (began.began, began.ended, began.told) == (1e9, None, 1e9)
+    assert (ended.began, ended.ended, ended.told) == (1e9, 1e9 + 0.5, 1e9 + 2)
+
+
+def test_a_wall_clock_that_is_set_back_ends_nothing_before_it_has_begun() -> None:
+    _, ended = changes_of((0.0, 1e9, {"yard"}), (0.5, 1e9 - 60, {"yard"}), (2.0, 1e9 - 58, set()))
+    assert ended.began == ended.ended == ended.told == 1e9
+
+
+def test_without_a_wall_time_the_first_sample_and_pts_give_it() -> None:
+    before = time.time()
+    began, ended = changes_of((5.0, None, {"yard"}), (7.0, None, set()))
+    assert before - 0.001 <= began.began <= time.time() + 0.001
+    assert ended.told - ended.began == pytest.approx(2, abs=2e-3)
 
 
 def test_a_gap_shorter_than_the_hold_is_no_end() -> None:

@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import socket
+import subprocess
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -12,7 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from rigs.web_client import connect, request
-from support import until
+from support import WATCHDOG, until
 
 import freshframe as ff
 
@@ -169,6 +171,66 @@ def test_the_token_of_a_picture_opens_pictures_and_nothing_else() -> None:
         assert request(still, where.path).status == 401
     with served(host="0.0.0.0", token=token) as dashboard:
         assert urlsplit(dashboard.picture_url("front door")).query == where.query  # after a restart, too
+
+
+def test_ffmpeg_reads_a_stream() -> None:
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        pytest.skip("ffmpeg is not installed")
+    with served() as dashboard:
+        url = dashboard.picture_url("front door", fps=15, width=320)
+        command = [ffmpeg, "-v", "error", "-i", url, "-frames:v", "10", "-f", "framehash", "-"]
+        ended = subprocess.run(command, check=False, capture_output=True, text=True, timeout=WATCHDOG)
+    assert ended.returncode == 0, ended.stderr
+    pictures = [line.split()[-1] for line in ended.stdout.splitlines() if not line.startswith("#")]
+    assert len(pictures) == 10
+    assert len(set(pictures)) > 5
+
+
+def test_a_picture_after_the_one_that_a_page_has() -> None:
+    with served() as dashboard:
+        base = "/api/picture/front%20door.jpg"
+        first = request(dashboard.url, base)
+        newest = int(first.headers["x-seq"])
+        assert abs(time.time() - float(first.headers["x-timestamp"])) < 50
+        for _ in range(5):
+            answer = request(dashboard.url, f"{base}?after={newest}")
+            assert (answer.status, answer.headers["content-type"]) == (200, "image/jpeg")
+            assert int(answer.headers["x-seq"]) > newest
+            newest = int(answer.headers["x-seq"])
+        assert request(dashboard.url, f"{base}?after=1000000").status == 200  # of a program before this one
+        for after in ("", "new", "1.5", "99999999999999999999"):
+            assert request(dashboard.url, f"{base}?after={after}").status == 400, after
+
+
+def test_a_page_waits_for_a_picture_that_does_not_come_and_asks_again() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.open("demo:circles?size=320x180&fps=30&frames=20"), name="cam")
+    with pipeline.serve() as dashboard:
+        pipeline.start()
+        seq = int(request(dashboard.url, "/api/picture/cam.jpg").headers["x-seq"])
+        pipeline.wait()
+        while (last := request(dashboard.url, f"/api/picture/cam.jpg?after={seq}")).status == 200:
+            seq = int(last.headers["x-seq"])
+        assert (last.status, last.body) == (204, b"")
+        assert "content-length" not in last.headers
+    pipeline.stop()
+
+
+def test_a_script_of_another_page_reads_pictures_with_their_token_only() -> None:
+    with served(host="0.0.0.0", token="a-token-of-this-test") as dashboard:
+        still = dashboard.picture_url("front door", still=True)
+        where = urlsplit(still)
+        origin = {"Origin": "http://wall.example"}
+        answer = request(still, f"{where.path}?{where.query}", **origin)
+        assert answer.status == 200
+        assert answer.headers["access-control-allow-origin"] == "*"
+        assert "X-Seq" in answer.headers["access-control-expose-headers"]
+        assert request(still, where.path, **origin).status == 403
+        assert request(still, f"/api/state?{where.query}", **origin).status == 403
+    with served() as dashboard:
+        answer = request(dashboard.url, "/api/picture/front%20door.jpg", **origin)
+        assert answer.status == 403
 
 
 def test_wishes_and_ports_that_cannot_be_are_said() -> None:

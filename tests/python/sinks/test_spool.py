@@ -196,6 +196,69 @@ def test_the_page_and_the_metrics_have_what_waits(tmp_path: Path) -> None:
         assert running.stats.age == 0
 
 
+def lossy(pipeline: ff.Pipeline) -> list[str]:
+    return [line.split("  ")[1] for line in str(pipeline).splitlines() if "may drop events that" in line]
+
+
+def test_an_edge_that_may_drop_events_above_a_spool_is_shown_and_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    def grown(change: ff.Change) -> ff.Change:
+        return change
+
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Push(), name="cam")
+    changes = pipeline.add(ff.Changes(lambda names: names), camera, name="changes")
+    first = pipeline.add(grown, changes, name="first")  # blocking, because it is below a generator
+    second = pipeline.add(grown, first, name="second")  # LATEST
+    pipeline.add(ff.Spool(tmp_path / "box", lambda events: None), second, name="spool")
+    pipeline.reader(second)
+    with pipeline:
+        assert lossy(pipeline) == ["first -> second"]
+    told = "'second' has LATEST below 'first', and may drop events that 'spool' should get"
+    until(lambda: told in caplog.text, "it is logged")
+
+
+def test_edges_that_keep_events_or_drop_only_states_are_not_marked(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?size=320x180")))
+    counts = pipeline.add(ff.LineCounter((160, 0), (160, 180)), circles)
+    pipeline.add(ff.Spool(tmp_path / "direct", lambda events: None), counts)
+    only = pipeline.add(
+        lambda value: value, counts, name="only"
+    )  # its edge keeps the events of what it drops
+    pipeline.add(ff.Spool(tmp_path / "below", lambda events: None), only)
+    many = pipeline.add(lambda value: value, circles, name="many")  # no events: a newer state says all
+    pipeline.add(ff.Spool(tmp_path / "states", lambda events: None), many)
+    with pipeline:
+        assert lossy(pipeline) == []
+
+
+def test_results_that_are_too_old_expire_while_a_send_hangs(tmp_path: Path) -> None:
+    go_on, called = threading.Event(), threading.Event()
+
+    def send(events: list[dict[str, Any]]) -> None:
+        called.set()
+        go_on.wait()
+
+    source = Push()
+    pipeline = ff.Pipeline()
+    spool = ff.Spool(tmp_path / "box", send, batch=1, max_wait=0, max_age=0.2)
+    pipeline.add(spool, pipeline.add(source), name="spool")
+    with pipeline:
+        source.push(1)
+        assert called.wait(WATCHDOG)
+        source.push(2, 3)
+
+        def expired() -> int:
+            counters = pipeline.stats().nodes["spool"].spool
+            assert counters is not None
+            return counters.expired
+
+        until(lambda: expired() == 2, "both are too old")
+        go_on.set()
+
+
 def test_two_programs_cannot_use_one_folder(tmp_path: Path) -> None:
     running = Running(ff.Spool(tmp_path / "yard", Receiver()))
     with running.pipeline:

@@ -7,6 +7,8 @@ import errno
 import json
 import os
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -230,6 +232,90 @@ def test_old_segments_are_deleted_while_nothing_is_sent(
     assert len(list((tmp_path / "box").glob("*.jsonl"))) == 1
     assert box.held().expired + len(drain(box)) == 50
     box.close(complete=True)
+
+
+def test_old_results_of_the_newest_segment_expire_and_leave_the_disk_when_it_has_no_other(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "box"
+    box = small_box(folder, 8 << 20)
+    began = {"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}}
+    box.commit([*records(1, 4), to_text(began)], NOW)
+    box.commit(records(6, 5), NOW + 100)
+    (segment,) = folder.glob("*.jsonl")
+    box.expire_before(NOW + 50)
+    assert (box.held().expired, box.held().waiting) == (5, 5)
+    assert segment.exists()
+    os.utime(segment, (NOW + 100, NOW + 100))
+    box.expire_before(NOW + 200)
+    assert (box.held().expired, box.held().waiting) == (10, 0)
+    (empty,) = folder.glob("*.jsonl")
+    assert empty.name == "000000000000011.jsonl"
+    box.commit(records(11, 2), NOW + 300)
+    assert drain(box) == [11, 12]
+    box.close(complete=False)
+    again = small_box(folder)
+    assert again.next == 13
+    assert len(again.first_records) == 1  # the end of what began before all that was deleted
+    again.close(complete=True)
+
+
+def test_results_that_send_has_are_not_expired_and_the_next_ones_are_found(tmp_path: Path) -> None:
+    box = small_box(tmp_path / "box", 8 << 20)
+    box.commit(records(1, 6), NOW)
+    box.commit(records(7, 4), NOW + 100)
+    assert [line.n for line in box.take(3, 0)] == [1, 2, 3]
+    box.expire_before(NOW + 50)
+    box.expire_before(NOW + 50)
+    assert (box.held().expired, box.held().waiting) == (3, 7)
+    box.done(3)
+    assert drain(box) == [7, 8, 9, 10]
+    assert box.held().lost == 0
+    box.close(complete=True)
+
+
+SMALL_DISK = """
+import json, subprocess, sys
+from freshframe._spool.box import Box
+folder = sys.argv[1]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
+box = Box(folder + "/box", 1 << 30)
+for first in range(1, 20_001, 20):
+    texts = [json.dumps({"value": n, "text": "x" * 200}) for n in range(first, first + 20)]
+    while True:
+        try:
+            box.commit(texts, 1e9)
+            break
+        except OSError:
+            assert box.make_room()
+numbers = []
+while lines := box.take(100, 0):
+    numbers += [line.n for line in lines]
+    box.done(len(lines))
+held = box.held()
+box.commit(['{"value":0}'], 1e9)  # there is room again
+numbers += [line.n for line in box.take(1, 0)]
+print(json.dumps({"expired": held.expired, "lost": held.lost, "numbers": numbers}))
+"""
+
+
+def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(tmp_path: Path) -> None:
+    """In a name space of its own, so that the file system goes with the process."""
+    space = ["unshare", "--mount", "--map-root-user"]
+    if shutil.which("unshare") is None or subprocess.run([*space, "true"], check=False).returncode != 0:
+        pytest.skip("no name space for a file system of its own")
+    ended = subprocess.run(
+        [*space, sys.executable, "-c", SMALL_DISK, str(tmp_path)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
+    )
+    assert ended.returncode == 0, ended.stderr
+    found = json.loads(ended.stdout)
+    assert found["lost"] == 0
+    assert found["expired"] > 0
+    assert found["numbers"] == list(range(found["expired"] + 1, 20_002))
 
 
 def test_a_run_that_was_not_closed_is_told_with_its_last_number(

@@ -1,0 +1,64 @@
+// A walk down the graph for the nodes whose results may have events, and up from its recorders.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/look/lossy_edges.hpp"
+
+#include "freshframe/queue.hpp"
+#include "freshframe/sample.hpp"
+
+#include <algorithm>
+
+namespace freshframe::core {
+namespace {
+
+/// Whether the results of each node may have events: those of a counter, the several results of a generator, and
+/// what a program's own nodes make of these.
+std::vector<bool> nodes_with_events(const Graph& graph) {
+  std::vector<bool> has;
+  for (int i = 0; i < graph.size(); ++i) {  // parents come before their children
+    const auto& runner = graph.runner(i);
+    const auto* const type = runner.node().output_type();
+    const auto& wires = graph.wires_of(i);
+    const bool takes = std::ranges::any_of(
+        wires, [&](const auto& wire) { return has[static_cast<std::size_t>(wire.parent)]; });
+    has.push_back((type != nullptr && type->events) || runner.gives_several() || (takes && type == nullptr));
+  }
+  return has;
+}
+
+/// For each node the name of a recorder that it leads to, or is; empty: none.
+std::vector<std::string> recorders_below(const Graph& graph) {
+  std::vector<std::string> below(static_cast<std::size_t>(graph.size()));
+  for (int i = graph.size() - 1; i >= 0; --i) {
+    auto& name = below[static_cast<std::size_t>(i)];
+    if (graph.runner(i).is_recorder()) name = graph.runner(i).name();
+    if (name.empty()) continue;
+    for (const auto& wire : graph.wires_of(i)) below[static_cast<std::size_t>(wire.parent)] = name;
+  }
+  return below;
+}
+
+bool drops(const EdgeOptions& edge, bool to_recorder) {
+  if (edge.max_age || edge.max_rate) return true;
+  return !edge.queue.blocks() && (!to_recorder || edge.queue.depth <= 1);
+}
+
+}  // namespace
+
+std::vector<LossyEdge> lossy_edges(const Graph& graph) {
+  const auto with_events = nodes_with_events(graph);
+  const auto recorders = recorders_below(graph);
+  std::vector<LossyEdge> found;
+  for (int child = 0; child < graph.size(); ++child) {
+    const auto& recorder = recorders[static_cast<std::size_t>(child)];
+    if (recorder.empty()) continue;
+    const auto edges = graph.runner(child).inbox().edges();
+    for (std::size_t i = 0; i < edges.size(); ++i) {
+      const bool carries = !edges[i].events && with_events[static_cast<std::size_t>(edges[i].parent)];
+      if (carries && drops(edges[i], graph.runner(child).is_recorder()))
+        found.push_back({child, i, recorder});
+    }
+  }
+  return found;
+}
+
+}  // namespace freshframe::core
