@@ -4,7 +4,7 @@ python people_counting.py [--ray] [SECONDS]
 
 The cameras are demo scenes whose circles stand for people. For real ones give CAMERAS their URLs, and let
 `build` track the boxes of a model: `ff.BoxTracker()` after `ff.OnnxDetector("people.onnx")`. With --ray the
-agents are on the Ray cluster that RAY_ADDRESS names, one on each machine.
+agents are on the Ray cluster that RAY_ADDRESS names, one for each four CPUs of its machines.
 
 A counter lives in its camera's pipeline and begins at 0 with each start of the camera, which is a new epoch.
 So the sums are kept here, by camera and epoch: they survive the death of an agent.

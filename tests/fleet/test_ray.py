@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,7 +21,7 @@ pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes 
 from ray_clusters import add_node
 from rigs.fleet import builds as fleet_builds
 from rigs.fleet.checks import balance, is_alive, process_of
-from support import until
+from support import program_environment, until
 
 import freshframe as ff
 from freshframe.fleet import FleetReader, FleetSample
@@ -141,6 +142,20 @@ def test_two_fleets_share_a_cluster(watch: Watch, cluster: Any) -> None:
         balance(other)
     watch.fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
     watch.until_results({"cam": 0})
+
+
+def test_people_are_counted_on_twelve_cameras_of_a_cluster(cluster: Any, tmp_path: Path) -> None:
+    """The example, whose functions are those of a main program."""
+    environment = program_environment() | {"RAY_ADDRESS": cluster.address, "XDG_STATE_HOME": str(tmp_path)}
+    example = Path(__file__).parents[2] / "examples" / "people_counting.py"
+    command = [sys.executable, str(example), "--ray", "3"]
+    out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
+    doors = re.findall(r"^door\d\d: (\d+) in, (\d+) out, (\d+) frames", out, re.MULTILINE)
+    assert len(doors) == 12
+    came, went, frames = ([int(each) for each in column] for column in zip(*doors, strict=True))
+    assert min(frames) > 0
+    assert f"all: {sum(came)} in, {sum(went)} out" in out
+    assert sum(came) + sum(went) > 0
 
 
 def test_a_build_that_only_the_program_can_import_travels_with_the_runtime_environment(

@@ -17,12 +17,12 @@ from .._stats import FleetStats
 from . import snapshot
 from .actions import Actions
 from .agents.links import Links
-from .agents.receipts import Receipts
 from .builds.builds import Builds
 from .cameras import Cameras
 from .hearing import Hearing
 from .kept.adoption import Adoption, NothingBefore
 from .kept.kept import Kept
+from .kept.receipts import Receipts
 from .kept.state_file import StateFile
 from .life import Life
 from .notes import Notes

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 from .._decide.decisions import Decisions
 from .agents.links import Links
-from .agents.receipts import Receipts
 from .builds.builds import Builds
 from .cameras import Cameras
 from .kept.adoption import Adoption
 from .kept.kept import Kept
+from .kept.receipts import Receipts
 from .notes import Notes
 from .place import Place
 from .readers import Readers

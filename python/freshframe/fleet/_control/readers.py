@@ -12,10 +12,10 @@ from .._read.results import Results
 from .._wire import Records
 from .agents.link import Link
 from .agents.links import Links
-from .agents.receipts import Receipts
 from .builds.builds import Builds
 from .cameras import Cameras
 from .kept.kept import Kept
+from .kept.receipts import Receipts
 
 _AT_A_PULL = (500, 1 << 20)  # results, bytes
 

@@ -3,8 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from ..kept.kept import Kept
-from .link import Link
+from ..agents.link import Link
+from .kept import Kept
 
 
 class Receipts:
