@@ -3,9 +3,9 @@
 100 cameras at 5 frames per second, 300 at 2 and 1,000 at 1, demo cameras of 160x120 with a circle tracker, on
 two processes. Per size: processor time of the program and its processes for a result, the results' ages,
 memory, and the seconds until each camera has given one. The fleet is measured twice per round, as A and as A
-again.
-With --ray also a fleet on a Ray cluster of two nodes on this machine, and actors by hand on the same
-cluster; that needs Ray in this Python: ./dev test-fleet makes an environment with it.
+again. With --cameras only the size of so many.
+With --ray also a fleet on a Ray cluster of two nodes on this machine, and actors by hand on the same cluster.
+That needs Ray in this Python: ./dev test-fleet makes an environment with it.
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -55,7 +55,9 @@ class InAFleet:
 
     def __init__(self, urls: Mapping[str, str], where: str = "local") -> None:
         """Starts it."""
-        self._fleet = ff.Fleet("local", agents=PROCESSES) if where == "local" else ff.Fleet(where)
+        self._fleet = (
+            ff.Fleet("local", agents=PROCESSES) if where == "local" else ff.Fleet(where, on_head=True)
+        )
         while len(self._fleet.stats().agents) < PROCESSES:
             time.sleep(0.01)
         wait_until_up(self._fleet)
@@ -170,13 +172,13 @@ def add_rows(result: Result, size: str, runs: Mapping[str, list[Figures]]) -> No
 def main() -> None:
     """Command line."""
     flags = {"ray": "also on a Ray cluster of two nodes on this machine; result: fleet_scale_ray.json"}
-    options = arguments(__doc__, "fleet_scale", flags=flags, seconds=8, rounds=2)
+    options = arguments(__doc__, "fleet_scale", flags=flags, seconds=8, rounds=2, cameras=0)
     settings = {"processes": PROCESSES, "rounds": options.rounds, "seconds": options.seconds}
     result = Result("fleet_scale", "many cameras of 160x120 with a circle tracker", settings)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["XDG_STATE_HOME"] = folder
         with kinds_of(options.ray) as kinds:
-            for count, fps in SIZES:
+            for count, fps in [size for size in SIZES if options.cameras in (0, size[0])]:
                 runs = take_turns(
                     {
                         name: partial(measured, begin, count, fps, options.seconds)

@@ -17,11 +17,8 @@ import pytest
 pytest.importorskip("ray", reason="Ray is not installed: ./dev test-fleet makes an environment with it")
 
 from ray_clusters import new_cluster
-from rigs.fleet import builds as fleet_builds
 from rigs.fleet.checks import is_alive
-from support import until
-
-import freshframe as ff
+from support import program_environment, until
 
 pytestmark = [
     pytest.mark.network,
@@ -61,8 +58,7 @@ def test_cameras_run_on_without_the_head_and_it_is_told(
 ) -> None:
     monkeypatch.setenv("RAY_gcs_rpc_server_reconnect_timeout_s", str(RECONNECT))
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
-    packages = [str(Path(ff.__file__).parents[1]), str(Path(fleet_builds.__file__).parent)]
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(packages))
+    monkeypatch.setenv("PYTHONPATH", program_environment()["PYTHONPATH"])
     with new_cluster() as cluster:
         program = subprocess.Popen(
             [sys.executable, "-c", _PROGRAM, cluster.address], stdout=subprocess.PIPE, text=True
