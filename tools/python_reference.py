@@ -52,7 +52,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         ),
         "StopToken",
     ),
-    "Recorders": ("VideoFile", "ClipRecorder", "JsonLines", "Csv", "Spool", "Change"),
+    "Recorders": ("VideoFile", "Keep", "Segment", "ClipRecorder", "JsonLines", "Csv", "Spool", "Change"),
     "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),
     "Statistics and the dashboard": (
         *("Stats", "NodeStats", "EdgeStats", "SourceStats", "WorkerStats", "InferenceStats", "SpoolStats"),

@@ -11,6 +11,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace freshframe {
@@ -142,6 +143,27 @@ enum class EncoderSpeed : std::uint8_t { Slow, Medium, Fast, Fastest };
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] EncoderSpeed encoder_speed_of(std::string_view name);
 
+/// Which finished segments of a recording stay on the disk: as long as no limit is passed. At least one is given.
+/// Otherwise the oldest goes, before the limit is passed, and one at a time.
+struct Keep {
+  std::optional<double> days = {};               // age against the newest segment, above 0
+  std::optional<std::uint64_t> bytes = {};       // of all segments, with the open one, on the disk
+  std::optional<std::uint64_t> free_bytes = {};  // that the disk should have left
+};
+
+/// A finished segment of a recording.
+struct Segment {
+  std::string path;
+  double pts = 0;                        // of its first frame, in the source's own seconds
+  double last_pts = 0;                   // of its last frame
+  std::optional<double> first_utc = {};  // Unix time of its first frame (Stamp::utc)
+  std::optional<double> last_utc = {};   // Unix time of its last frame
+  std::uint64_t bytes = 0;               // length of the file
+  std::uint64_t frames = 0;
+  std::vector<std::pair<double, double>> gaps =
+      {};  // (pts, pts): no frame for more than a second between them
+};
+
 /// Options of VideoFile.
 struct VideoFileOptions {
   std::string codec = {};  // "h264", "h265", "vp9", "av1" ..., or FFmpeg's name of an encoder; "auto", the
@@ -151,7 +173,10 @@ struct VideoFileOptions {
   EncoderSpeed speed = EncoderSpeed::Fast;
   int threads = 2;                                  // of the encoder
   std::map<std::string, std::string> options = {};  // passed to encoder and muxer; an unknown one is an error
-  std::optional<double> segment = {};  // seconds per file; the name then needs a number, "out_%05d.mp4"
+  std::optional<double> segment = {};  // seconds per file; the name then needs a number, "out_%05d.mp4", or a
+                                       // time, "{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4" (UTC)
+  std::optional<Keep> keep = {};       // of segments; default: all stay
+  bool reports_segments = false;       // next_segment() gives them
 };
 
 /// Writes frames to a video file. The file's name determines the container. Each frame has its pts, counted
@@ -165,8 +190,8 @@ struct VideoFileOptions {
 /// encoder has up to 3 s to give its last frames; those that it does not give are counted as `stop`.
 ///
 /// With `segment` a file ends before the frame that is `segment` seconds after its first one, and the next
-/// file begins with that frame. Numbering continues after the highest existing number, so no file is
-/// replaced.
+/// file begins with that frame. Numbering continues after the highest existing number, and a name without a
+/// number that is taken becomes "..._2.mp4", so no file is replaced. The first file is made with the first frame.
 ///
 /// The constructor throws OptionError for an unsupported codec or container. open() throws Error when the
 /// file cannot be written, process() for a frame that does not fit, close() when the end cannot be written.
@@ -174,6 +199,9 @@ class VideoFile final : public Node<Frame, Nothing> {
  public:
   explicit VideoFile(std::string path, const VideoFileOptions& options = {});
   ~VideoFile() override;
+  /// With reports_segments: waits for the next finished segment. nullopt: the recorder is closed, and all were
+  /// given. Any thread but the pipeline's own; only while the node is open or behind that.
+  [[nodiscard]] std::optional<Segment> next_segment();
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] std::optional<std::string> records_to() const override;
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }

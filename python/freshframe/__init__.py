@@ -64,6 +64,7 @@ if _typing.TYPE_CHECKING:
     )
     from ._media.clip_recorder import ClipRecorder
     from ._media.mock_camera import MockCamera
+    from ._media.segments import Keep, Segment
     from ._media.video_info import VideoInfo
     from ._plugin.headers import get_cmake_dir, get_include
     from ._process.options import Process
@@ -115,6 +116,7 @@ _LATER = {
     "MockCamera": "_media.mock_camera",
     "Process": "_process.options",
     **dict.fromkeys(("Change", "Changes"), "_spool.changes"),
+    **dict.fromkeys(("Keep", "Segment"), "_media.segments"),
     "Refused": "_spool.refused",
     "Spool": "_spool.spool",
     "VideoInfo": "_media.video_info",
@@ -179,6 +181,7 @@ __all__ = [
     "Join",
     "JoinStats",
     "JsonLines",
+    "Keep",
     "LineCounter",
     "LineCounts",
     "Measured",
@@ -202,6 +205,7 @@ __all__ = [
     "Refused",
     "Report",
     "Sample",
+    "Segment",
     "Source",
     "SourceClock",
     "SourceError",

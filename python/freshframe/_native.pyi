@@ -1273,7 +1273,12 @@ def read_picture(path: str, at: float | None) -> Frame:
 def write_picture(frame: Frame, path: str) -> None:
     """GIL: released"""
 
-def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None) -> NodeHandle: ...
+def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None, keep: tuple[float | None, int | None, int | None] | None, reports_segments: bool) -> NodeHandle: ...
+
+def next_segment(recorder: NodeHandle) -> object:
+    """
+    Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting
+    """
 
 def video_file_codec(path: str, codec: str) -> str:
     """The codec of a file that make_video_file() accepts."""

@@ -31,9 +31,10 @@ class Graph:
     Attributes:
         in_python: Index, node and "is a function" of each node that runs on a Python thread.
         in_processes: The indices of those that run in worker processes.
+        beside: Index and body of each thread that runs beside a native node, from its opening to its close.
     """
 
-    __slots__ = ("_engine", "_kept", "in_processes", "in_python")
+    __slots__ = ("_engine", "_kept", "beside", "in_processes", "in_python")
 
     def __init__(self, engine: _native.Engine) -> None:
         """Of a new engine."""
@@ -41,6 +42,7 @@ class Graph:
         self._kept: list[Any] = []  # every node lives as long as its pipeline
         self.in_python: list[tuple[int, Any, bool]] = []
         self.in_processes: list[int] = []
+        self.beside: list[tuple[int, Callable[[], None]]] = []
 
     @property
     def live(self) -> bool:
@@ -99,7 +101,11 @@ class Graph:
         plan: _native.ProcessPlan | None,
     ) -> int:
         if isinstance(node, Native) and plan is None:
-            return self._engine.add_native(node._handle, ends, options)
+            index = self._engine.add_native(node._handle, ends, options)
+            body = getattr(node, "_beside", None)
+            if body is not None:
+                self.beside.append((index, body))
+            return index
         is_source = isinstance(node, Source)
         contract = contract_of(node)
         description = _native.NodeDescription(

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numbers
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 from .. import _check, _native
@@ -15,6 +15,7 @@ from .._interpreter import fork
 
 if TYPE_CHECKING:
     from .._native import Frame
+    from .segments import Keep, Segment
     from .video_info import VideoInfo
 
 
@@ -260,6 +261,32 @@ def encoding(who: str, codec: str | None, quality: int, speed: Speed, options: A
     }
 
 
+def _limits(keep: Any) -> tuple[float | None, int | None, int | None]:
+    with fork.loading():
+        from .segments import limits  # noqa: PLC0415  (few programs delete)
+
+    return limits(keep)
+
+
+def _report(
+    recorder: VideoFile, on_segment: Callable[[Segment], object], segment: float | None
+) -> Callable[[], None]:
+    """The body of the thread that calls ``on_segment``."""
+    if not callable(on_segment):
+        raise OptionTypeError(
+            f"on_segment of a video file must be callable with a Segment, or None; got "
+            f"{_check.shown(on_segment)}"
+        )
+    if segment is None:
+        raise OptionError(
+            "on_segment of a video file is for segments, and segment, their length, is not given"
+        )
+    with fork.loading():
+        from .segments import report_segments  # noqa: PLC0415  (few programs ask for it)
+
+    return lambda: report_segments(recorder._handle, str(recorder.records_to), on_segment)
+
+
 class VideoFile(NativeNode["Frame", None]):
     """Writes frames to a video file, each at its pts. The name's suffix determines the container. Native.
 
@@ -281,8 +308,15 @@ class VideoFile(NativeNode["Frame", None]):
         options: Options for FFmpeg's encoder and muxer; an unknown one is an error. They are the encoder's
             own, so they depend on the codec. They precede ``quality`` and ``speed``.
         segment: Length of a file in seconds, at least 1: the video continues in the next file. The name then
-            contains a number, such as "out_%05d.mp4". The first number is one above the highest existing
-            one, or 1, so no file is replaced.
+            contains a number, such as "out_%05d.mp4", a time, such as
+            "rec/{time:%Y-%m-%d}/{time:%H-%M-%S}.mp4", or both. The first number is one above the highest
+            existing one, or 1. The time is that of the computer's clock in UTC when the file begins, and a
+            name without a number that is taken gets "_2". So no file is replaced. Folders with a time in
+            their names are made.
+        keep: Which finished segments stay on the disk. None: all of them.
+        on_segment: Called with a Segment when one is finished, in their order, on a thread of its own with
+            the GIL held: a slow call delays no recording. The thread waits for segments without the GIL.
+            An exception is logged, and the next segment follows. The end of the pipeline waits 1 s for it.
 
     The first frame replaces an existing file. Encoded frames are in the file after a second and can be
     played, even if the process is killed or the disk is full. A pause of the source that the container has no
@@ -315,15 +349,22 @@ class VideoFile(NativeNode["Frame", None]):
         speed: Speed = "fast",
         options: Mapping[str, str] | None = None,
         segment: float | None = None,
+        keep: Keep | None = None,
+        on_segment: Callable[[Segment], object] | None = None,
     ) -> None:
         """Checks the options. The first frame creates the file."""
         self.records_to = _check.path("path", path)
         chosen = encoding("VideoFile()", codec, quality, speed, options)
+        limits = None if keep is None else _limits(keep)
+        if on_segment is not None:
+            self._beside = _report(self, on_segment, segment)
         self._handle = _native.make_video_file(
             self.records_to,
             chosen,
             None if fps is None else _check.number("fps", fps),
             None if segment is None else _check.number("segment", segment),
+            limits,
+            on_segment is not None,
         )
         self._codec = _native.video_file_codec(self.records_to, chosen["codec"])
 

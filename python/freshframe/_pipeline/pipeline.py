@@ -382,6 +382,7 @@ class Pipeline(RunByWith):
             if launched or not isinstance(error, FreshframeError):  # another start() may have launched it
                 self._stop_quietly()
             raise
+        self._runners.start_beside(self._graph)
         return self
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -444,6 +445,7 @@ class Pipeline(RunByWith):
             self._stop_quietly()
             self._end_run(False)
             raise
+        self._runners.join_beside()
         report = observation.report(self._engine)
         self._end_run(report.complete)
         return report

@@ -15,12 +15,13 @@ from . import life
 class Runners:
     """Threads whose body is the engine's own loop; each ends when its node has closed."""
 
-    __slots__ = ("_engine", "_threads")
+    __slots__ = ("_beside", "_engine", "_threads")
 
     def __init__(self, engine: _native.Engine) -> None:
         """No threads yet."""
         self._engine = engine
         self._threads: list[threading.Thread] = []
+        self._beside: list[threading.Thread] = []
 
     def start(self, graph: Graph, definitions: object) -> None:
         """Starts the threads of all nodes that need one.
@@ -34,15 +35,29 @@ class Runners:
         for index in graph.in_processes:
             self._start(index, _native.run_process, self._engine, index, definitions)
 
-    def _start(self, index: int, body: Callable[..., object], *arguments: Any) -> None:
+    def start_beside(self, graph: Graph) -> None:
+        """Starts the threads beside native nodes, which have all opened."""
+        for index, body in graph.beside:
+            self._beside.append(self._start(index, body))
+
+    def _start(self, index: int, body: Callable[..., object], *arguments: Any) -> threading.Thread:
         name = self._engine.node_name(index)
         thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
         self._threads.append(thread)
         thread.start()
         life.keep_thread(thread)
+        return thread
+
+    def join_beside(self) -> None:
+        """Waits for the last calls beside native nodes that have closed, at most a second for each."""
+        _join(self._beside)
 
     def join(self) -> None:
         """Waits for the ends of threads whose work is done. Only the interpreter's own clean-up remains."""
-        for thread in self._threads:
-            if thread.ident is not None and thread is not threading.current_thread():
-                thread.join(1.0)
+        _join(self._threads)
+
+
+def _join(threads: list[threading.Thread]) -> None:
+    for thread in threads:
+        if thread.ident is not None and thread is not threading.current_thread():
+            thread.join(1.0)

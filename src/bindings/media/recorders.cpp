@@ -5,10 +5,12 @@
 #include "freshframe/media.hpp"
 
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "bindings/engine/node_handle.hpp"
@@ -17,12 +19,18 @@
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
 template <>
 inline constexpr bool freshframe::gil::python_free<freshframe::ClipRecorder> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<freshframe::VideoFile> = true;
+template <>
+inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
 
 namespace nb = nanobind;
 
@@ -40,11 +48,22 @@ Options encoding(const nb::dict& given) {
   return options;
 }
 
+/// Days, bytes and free bytes, which the package has checked.
+using KeepLimits =
+    std::tuple<std::optional<double>, std::optional<std::uint64_t>, std::optional<std::uint64_t>>;
+
+// NOLINTNEXTLINE(readability-function-size): the options of one call
 std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
-                                            std::optional<double> fps, std::optional<double> segment) {
+                                            std::optional<double> fps, std::optional<double> segment,
+                                            const std::optional<KeepLimits>& keep, bool reports_segments) {
   auto options = encoding<VideoFileOptions>(given);
   options.fps = fps;
   options.segment = segment;
+  options.reports_segments = reports_segments;
+  if (keep) {
+    const auto& [days, bytes, free_bytes] = *keep;
+    options.keep = Keep{.days = days, .bytes = bytes, .free_bytes = free_bytes};
+  }
   return handle_of(std::make_unique<VideoFile>(path, options));
 }
 
@@ -71,11 +90,24 @@ void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path,
       &clip_recorder(self), path, at);
 }
 
+/// The arguments of the package's class Segment.
+nb::object next_segment(gil::Held& held, const NodeHandle& self) {
+  self.guard.check("the VideoFile");
+  auto* const file = &node_as<VideoFile>(self, "a video file");
+  const auto found = gil::release(held, [](VideoFile* recorder) { return recorder->next_segment(); }, file);
+  if (!found) return nb::none();
+  return nb::make_tuple(found->path, found->pts, found->last_pts, found->first_utc, found->last_utc,
+                        found->bytes, found->frames, nb::tuple(nb::cast(found->gaps)));
+}
+
 }  // namespace
 
 void bind_recorders(nb::module_& module) {
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
-             nb::arg("segment").none());
+             nb::arg("segment").none(), nb::arg("keep").none(), nb::arg("reports_segments"));
+  module.def(
+      "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
+      "Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting");
   module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
              "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),

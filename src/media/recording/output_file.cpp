@@ -18,12 +18,27 @@
 namespace freshframe::media {
 
 int OutputFile::write(void* opaque, WrittenByte* data, int size) noexcept {
-  const auto& file = *static_cast<OutputFile*>(opaque);
+  auto& file = *static_cast<OutputFile*>(opaque);
   if (file.cut_) return AVERROR(EIO);
-  const int error = transfer_whole(static_cast<std::size_t>(size), [&](std::size_t done, std::size_t left) {
-    return ::write(file.descriptor_.get(), data + done, left);
-  });
+  const int error = file.write_all(data, static_cast<std::size_t>(size));
   return error == 0 ? size : AVERROR(error);
+}
+
+/// Returns the number of the error, or 0.
+int OutputFile::write_all(const std::uint8_t* data, std::size_t size) noexcept {
+  std::size_t written = 0;
+  const auto part = [&](std::size_t /*done*/, std::size_t /*left*/) {
+    const auto moved = ::write(descriptor_.get(), data + written, size - written);
+    if (moved > 0) written += static_cast<std::size_t>(moved);
+    return moved;
+  };
+  const int error = transfer_whole(size, part);
+  if (error == 0 || !has_room_after(error)) return error;
+  return transfer_whole(size - written, part);
+}
+
+bool OutputFile::has_room_after(int error) noexcept {
+  return (error == ENOSPC || error == EDQUOT) && room_ != nullptr && room_->after_full();
 }
 
 std::int64_t OutputFile::seek(void* opaque, std::int64_t offset, int whence) noexcept {
@@ -34,7 +49,7 @@ std::int64_t OutputFile::seek(void* opaque, std::int64_t offset, int whence) noe
   return position < 0 ? AVERROR(errno) : position;
 }
 
-OutputFile::OutputFile(std::string path) : path_(std::move(path)) {
+OutputFile::OutputFile(std::string path, DiskRoom* room) : path_(std::move(path)), room_(room) {
   open();
   struct stat status{};
   if (::fstat(descriptor_.get(), &status) != 0) fail(errno, "create");
@@ -49,6 +64,8 @@ void OutputFile::open() {
   constexpr mode_t kMode = 0666;
   constexpr int kFlags = O_RDWR | O_CREAT | O_CLOEXEC;
   descriptor_.reset(::open(path_.c_str(), kFlags | O_EXCL, kMode));
+  if (descriptor_.get() < 0 && has_room_after(errno))
+    descriptor_.reset(::open(path_.c_str(), kFlags | O_EXCL, kMode));
   created_ = descriptor_.get() >= 0;
   if (!created_) descriptor_.reset(::open(path_.c_str(), kFlags, kMode));
   readable_ = descriptor_.get() >= 0;

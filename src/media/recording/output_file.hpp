@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "media/ffmpeg/ptr.hpp"
+#include "media/recording/disk_room.hpp"
 #include "media/recording/write_claim.hpp"
 #include <unistd.h>
 
@@ -26,8 +27,9 @@ using WrittenByte = std::uint8_t;
 class OutputFile {
  public:
   /// Opens the file, creates it unless it exists, and does not change it. Throws Error, also when another
-  /// OutputFile of this process is open for it.
-  explicit OutputFile(std::string path);
+  /// OutputFile of this process is open for it. `room`: asked once per write that finds the disk full; it
+  /// outlives the file.
+  explicit OutputFile(std::string path, DiskRoom* room = nullptr);
   OutputFile(const OutputFile&) = delete;
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
@@ -90,7 +92,11 @@ class OutputFile {
   void remove_unused() noexcept;
   [[noreturn]] void fail(int error, const char* doing) const;
 
+  [[nodiscard]] int write_all(const std::uint8_t* data, std::size_t size) noexcept;
+  [[nodiscard]] bool has_room_after(int error) noexcept;
+
   std::string path_;
+  DiskRoom* room_;
   Descriptor descriptor_;
   bool created_ = false;
   bool began_ = false;

@@ -163,6 +163,7 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.Join(by=THING),
         lambda: ff.Join(partial=THING),
     ],
+    "Keep": [lambda: ff.Keep(THING), lambda: ff.Keep(bytes=THING), lambda: ff.Keep(free_bytes=THING)],
     "Changes": [lambda: ff.Changes(THING), lambda: ff.Changes(list, hold=THING)],
     "Spool": [
         lambda: ff.Spool(THING, print),

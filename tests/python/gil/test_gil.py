@@ -68,6 +68,7 @@ LETTING_GO = {
     "onnx_runtime",
     "OnnxModel.run",
     "mean",
+    "next_segment",
     "read_picture",
     "run_node",
     "run_process",

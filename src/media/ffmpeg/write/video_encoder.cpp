@@ -20,8 +20,8 @@ void check_video_file(const std::string& path, const VideoFileOptions& options) 
   check_encoding("'" + path + "'", *container, options);
 }
 
-VideoEncoder::VideoEncoder(const std::string& path, const VideoFileOptions& options)
-    : muxer_(path), encoder_("'" + path + "'", muxer_.container(), options) {}
+VideoEncoder::VideoEncoder(const std::string& path, const VideoFileOptions& options, DiskRoom* room)
+    : muxer_(path, room), encoder_("'" + path + "'", muxer_.container(), options) {}
 
 void VideoEncoder::start(const Frame& first, double fps) {
   const FfmpegErrorCapture errors;

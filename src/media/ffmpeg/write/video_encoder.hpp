@@ -20,8 +20,8 @@ void check_video_file(const std::string& path, const VideoFileOptions& options);
 /// file.
 class VideoEncoder {
  public:
-  /// Creates the file unless it exists; start() replaces its content.
-  VideoEncoder(const std::string& path, const VideoFileOptions& options);
+  /// Creates the file unless it exists; start() replaces its content. `room`: see VideoMuxer.
+  VideoEncoder(const std::string& path, const VideoFileOptions& options, DiskRoom* room = nullptr);
 
   [[nodiscard]] bool started() const noexcept { return encoder_.started(); }
   [[nodiscard]] bool had_content() const noexcept { return muxer_.had_content(); }

@@ -40,7 +40,8 @@ double longest_pause(const AVOutputFormat& container, AVRational time_base) {
   return kOfTicks;
 }
 
-VideoMuxer::VideoMuxer(std::string path) : path_(std::move(path)), file_(path_) {
+VideoMuxer::VideoMuxer(std::string path, DiskRoom* room)
+    : path_(std::move(path)), room_(room), file_(path_, room) {
   AVFormatContext* output = nullptr;
   check(avformat_alloc_output_context2(&output, find_container(path_), nullptr, path_.c_str()), "create");
   output_.reset(output);
@@ -115,6 +116,7 @@ void VideoMuxer::put_last() {
 
 void VideoMuxer::flush() {
   if (failed_ || !started_) return;
+  if (room_ != nullptr) room_->before_flush();
   flushed_ = Real::now();
   if (last_) flushed_dts_ = last_->dts;
   if (fragmented_) {

@@ -29,8 +29,8 @@ namespace freshframe::media {
 /// One thread. All throw Error naming the file.
 class VideoMuxer {
  public:
-  /// Opens the file without changing it.
-  explicit VideoMuxer(std::string path);
+  /// Opens the file without changing it. `room` is asked before each flush; it outlives the muxer.
+  explicit VideoMuxer(std::string path, DiskRoom* room = nullptr);
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
@@ -58,6 +58,7 @@ class VideoMuxer {
   void check(int result, const char* doing);
 
   std::string path_;
+  DiskRoom* room_;
   OutputFile file_;  // outlives output_, which writes to it
   OutputPtr output_;
   bool started_ = false;

@@ -1,0 +1,255 @@
+// Deletes the oldest segments of one recorder before its limits are passed.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/recording/segments/retention.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <exception>
+#include <utility>
+
+#include "core/unit_text.hpp"
+
+namespace freshframe::media {
+namespace {
+
+constexpr double kDay = 86400;
+constexpr double kHour = 3600;
+constexpr std::uint64_t kLeastReserve = 64 << 10;
+constexpr std::chrono::seconds kLongestWait{2};  // of the recorder, for a deletion
+constexpr std::chrono::seconds kPeriod{10};      // while nothing is recorded, the disk may fill up
+
+}  // namespace
+
+void check_keep(const Keep& limits) {
+  if (!limits.days && !limits.bytes && !limits.free_bytes)
+    throw OptionError("keep of a video file needs a limit: days, bytes or free_bytes");
+  if (limits.days && !(*limits.days > 0)) {
+    throw OptionError("days of keep must be above 0, got " +
+                      core::number_text(*limits.days, std::chars_format::general, 6));
+  }
+  if ((limits.bytes && *limits.bytes == 0) || (limits.free_bytes && *limits.free_bytes == 0))
+    throw OptionError("bytes and free_bytes of keep must be at least 1, got 0");
+}
+
+Retention::Retention(const SegmentPattern& pattern, const Keep& limits, MachineClocks clocks)
+    : files_(pattern),
+      shown_(pattern.base()),
+      limits_(limits),
+      clock_(std::move(clocks)),
+      reserve_(kLeastReserve),
+      thread_([this] { run(); }) {}
+
+Retention::~Retention() {
+  {
+    const Lock lock(mutex_);
+    ends_ = true;
+    asked_.notify_all();
+  }
+  thread_.join();
+}
+
+void Retention::run() {
+  const Lock lock(mutex_);
+  look_around();
+  if (const auto newest = list_.newest(); newest && *newest > clock_.wall() + 60) {
+    no_age_until_ = clock_.running() + kDay;
+    if (limits_.days)
+      lines_.push_back("the clock is behind the newest segment in '" + shown_ +
+                       "': for a day none is deleted by its age");
+  }
+  while (!ends_) {
+    const auto asked = asks_;
+    note_clock();
+    if (clock_.running() - looked_ >= kHour) look_around();
+    delete_passed();
+    log_lines();
+    answers_ = std::max(answers_, asked);
+    done_.notify_all();
+    asked_.wait_until(
+        mutex_, *Clock::real(), Clock::real()->now() + kPeriod,
+        [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) { return ends_ || asks_ != asked; });
+  }
+  answers_ = asks_;
+  done_.notify_all();
+  log_lines();
+}
+
+/// Without the mutex.
+void Retention::log_lines() {
+  const auto lines = std::exchange(lines_, {});
+  mutex_.unlock();
+  for (const auto& line : lines) log(LogLevel::Warning, line);
+  mutex_.lock();
+}
+
+/// Reads the folders without the mutex.
+void Retention::look_around() {
+  looked_ = clock_.running();
+  mutex_.unlock();
+  std::vector<OwnFile> found;
+  try {
+    found = files_.scan();
+  } catch (const std::exception&) {  // out of memory: what is known stays known
+    mutex_.lock();
+    has_looked_ = true;
+    return;
+  }
+  mutex_.lock();
+  std::erase_if(found, [this](const OwnFile& file) FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) {
+    return file.name == open_;
+  });
+  list_.merge(std::move(found));
+  has_looked_ = true;
+}
+
+void Retention::note_clock() {
+  const double step = clock_.step();
+  if (no_age_until_ && clock_.running() >= *no_age_until_) no_age_until_.reset();
+  if (step == 0) return;
+  list_.shift(step);
+  no_age_until_ = clock_.running() + kDay;
+  if (!limits_.days) return;
+  lines_.push_back("the clock was set by " + core::seconds_text(step) + ": for a day no segment in '" +
+                   shown_ + "' is deleted by its age");
+}
+
+void Retention::measure_open() {
+  const auto file = open_.empty() ? std::nullopt : files_.look(open_);
+  const auto bytes = file ? file->bytes : 0;
+  const auto growth = bytes > open_bytes_ ? bytes - open_bytes_ : 0;
+  reserve_ = std::max(reserve_, growth + growth / 4);
+  open_bytes_ = bytes;
+}
+
+DiskUse Retention::use(std::uint64_t reserve) const {
+  return {.open_bytes = open_bytes_,
+          .reserve = reserve,
+          .free = limits_.free_bytes ? files_.free_bytes() : std::nullopt,
+          .by_age = !no_age_until_};
+}
+
+bool Retention::is_over(std::uint64_t reserve) const {
+  const char* const limit = list_.passed(limits_, use(reserve));
+  return limit != nullptr && limit != std::string_view("days");
+}
+
+void Retention::delete_passed() {
+  if (std::exchange(is_full_, false) && !delete_oldest("a full disk")) return;
+  while (!ends_) {
+    const char* const limit = list_.passed(limits_, use(2 * reserve_));
+    if (limit == nullptr || !delete_oldest(limit)) break;
+  }
+  if (list_.oldest() == nullptr && is_over(0)) {
+    tell(told_stuck_, "the limits of keep are passed in '" + shown_ +
+                          "', and no segment is left that may be deleted: the open one, and those with a "
+                          ".keep file, stay. The recording goes on");
+  }
+}
+
+bool Retention::delete_oldest(const char* limit) {
+  const auto before = deleted_;
+  while (deleted_ == before && !ends_) {
+    const auto* const oldest = list_.oldest();
+    if (oldest == nullptr) return false;
+    take_removal(OwnFile(*oldest), limit);
+  }
+  return true;
+}
+
+/// Deletes the file without the mutex.
+void Retention::take_removal(const OwnFile& file, const char* limit) {
+  mutex_.unlock();
+  auto removal = OwnFiles::Removal::Foreign;
+  std::string refused;
+  try {
+    removal = files_.remove(file.name);
+  } catch (const std::exception& error) {
+    refused = error.what();
+  }
+  if (removal == OwnFiles::Removal::Done) {
+    log(LogLevel::Info, "deleted the segment '" + shown_ + "/" + file.name + "', " +
+                            core::measured_mebibytes_text(file.bytes) + ": " + limit);
+  }
+  mutex_.lock();
+  if (!refused.empty()) tell(told_refused_, refused + "; keep tries it again in an hour");
+  if (removal == OwnFiles::Removal::Done) ++deleted_;
+  if (removal == OwnFiles::Removal::Done || removal == OwnFiles::Removal::Gone) {
+    list_.forget(file.name);
+  } else {
+    list_.leave(file.name);
+  }
+}
+
+/// At most once an hour.
+void Retention::tell(std::optional<double>& told, const std::string& line) {
+  const double now = clock_.running();
+  if (told && now - *told < kHour) return;
+  told = now;
+  lines_.push_back(line);
+}
+
+void Retention::begin(const std::string& name) {
+  const Lock lock(mutex_);
+  open_ = name;
+  open_bytes_ = 0;
+  list_.forget(name);
+}
+
+std::uint64_t Retention::ask() {
+  asked_.notify_all();
+  return ++asks_;
+}
+
+void Retention::wait_for(std::uint64_t asked) {
+  done_.wait_until(mutex_, *Clock::real(), Clock::real()->now() + kLongestWait,
+                   [&]() FRESHFRAME_THREAD_SAFETY(no_thread_safety_analysis) { return answers_ >= asked; });
+}
+
+void Retention::finish() noexcept {
+  try {
+    const Lock lock(mutex_);
+    note_clock();
+    if (const auto file = open_.empty() ? std::nullopt : files_.look(open_)) list_.add(*file);
+    open_.clear();
+    open_bytes_ = 0;
+    static_cast<void>(ask());
+  } catch (const std::exception&) {  // out of memory: the next scan finds it
+  }
+}
+
+void Retention::before_flush() noexcept {
+  try {
+    const Lock lock(mutex_);
+    measure_open();
+    const auto asked = ask();
+    if (!has_looked_ || (is_over(reserve_) && list_.oldest() != nullptr)) wait_for(asked);
+  } catch (const std::exception&) {  // out of memory: the next flush asks again
+  }
+}
+
+bool Retention::after_full() noexcept {
+  try {
+    const Lock lock(mutex_);
+    const auto before = deleted_;
+    is_full_ = true;
+    wait_for(ask());
+    return deleted_ > before;
+  } catch (const std::exception&) {
+    return false;
+  }
+}
+
+void Retention::catch_up() {
+  const Lock lock(mutex_);
+  wait_for(ask());
+}
+
+std::uint64_t Retention::finished_bytes() const {
+  const Lock lock(mutex_);
+  return list_.bytes();
+}
+
+}  // namespace freshframe::media
