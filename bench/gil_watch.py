@@ -26,24 +26,12 @@ from typing import Any
 HERE = Path(__file__).resolve()
 sys.path.insert(0, str(HERE.parents[1] / "tests" / "python"))
 
+from _beside import beside  # noqa: E402
 from rigs import gil_holds  # noqa: E402
 
 from freshframe import gil  # noqa: E402
 
 LOOP = 5_000_000  # turns of the busy loop, about 0.2 s
-
-
-@contextlib.contextmanager
-def beside(processes: int) -> Iterator[None]:
-    """So many processes that compute, at normal priority."""
-    code = "import os; os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))\nwhile True: pass"
-    running = [subprocess.Popen([sys.executable, "-c", code]) for _ in range(processes)]
-    try:
-        yield
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
 
 
 def count_named(calls: int, processes: int) -> list[dict[str, Any]]:

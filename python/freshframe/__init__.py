@@ -28,12 +28,12 @@ from ._errors import (
     StateError,
     StopTimeout,
 )
-from ._gil_watch import gil_state as _gil_state  # noqa: F401  (it sees later imports)
 from ._graph.nodes import Node, Source
 from ._graph.port import Port
 from ._graph.queue import LATEST, LOSSLESS, NEXT, RECORDING, Queue
 from ._graph.stamped import Stamped as _Stamped
 from ._graph.stamped import stamped
+from ._interpreter import gil_state as _gil_state  # noqa: F401  (it sees later imports)
 from ._interpreter import late_names as _late_names
 from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
 from ._media.video import VideoFile, VideoSource, open, read_picture, write_picture

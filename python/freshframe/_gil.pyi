@@ -28,9 +28,9 @@ class Watch:
     The watcher thread and the data that it shares with the probe's thread.
     """
 
-    def __init__(self, threshold: float, period: float = 0.0, timer_only: bool = False) -> None:
+    def __init__(self, threshold: float, period: float = 0.0, timer_only: bool = False, calls_only: bool = False) -> None:
         """
-        Both times are in seconds. A period of 0 is derived from the threshold. timer_only does not use the kernel's sampling.
+        Both times are in seconds. A period of 0 is derived from the threshold. timer_only does not use the kernel's sampling. With calls_only bytecode is never a stall, and a call that computes counts with its processor time.
         """
 
     def start(self, ignored: int, libraries: Sequence[str] = []) -> None:
@@ -61,6 +61,21 @@ class Watch:
 
     def abandon(self) -> None:
         """Drops the threads in the child of a fork, where they do not exist."""
+
+    def set_threshold(self, seconds: float) -> None:
+        """From now on; it also sets the time between two observations."""
+
+    def settle(self, timeout: float) -> int | None:
+        """
+        Waits until the stall that is open now has been handed to serve(), at most `timeout` seconds. Returns the number of all stalls so far that serve() returns, or None after the timeout.
+
+        GIL: released while waiting
+        """
+
+    def blind_until(self) -> float:
+        """
+        time.monotonic() at the end of the latest time without an observation that was as long as the threshold; 0: there was none.
+        """
 
     def lost(self) -> int:
         """

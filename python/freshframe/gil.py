@@ -10,27 +10,26 @@ limits.
 from __future__ import annotations
 
 import atexit
-import re
-import sys
 import threading
 from collections import deque
 from collections.abc import Callable
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from . import _native
 from ._errors import OptionError, OptionTypeError, StateError
-from ._gil_watch.code_places import LIBRARIES, function_name, names
+from ._gil_watch.code_places import names
+from ._gil_watch.interpreter import Unsupported, native_module
+from ._gil_watch.running import RawStall, Running, of_process
 from ._gil_watch.stalls import GilStall, stall_of
 from ._interpreter import fork
 from ._interpreter.log import logger
 from ._look import engine_stats
+from ._look.culprits import culprits_of
 from ._look.stats import GilCulprit, GilStats
 
 if TYPE_CHECKING:
     from typing_extensions import Self
-
-    from . import _gil
 
 __all__ = ["GilCulprit", "GilStall", "GilStats", "GilWatch", "watch"]
 
@@ -67,8 +66,9 @@ class GilWatch:
         self._complained = False
         self._guard = threading.Lock()
         self._stalls: deque[GilStall] = deque(maxlen=keep)  # guarded by _guard
-        self._native: _gil.Watch | None = None
-        self._thread: threading.Thread | None = None
+        self._used = False
+        self._running: Running | None = None
+        self._leave: Callable[[], None] | None = None  # ends the listening to another package's watch
 
     def __enter__(self) -> Self:
         """Starts it.
@@ -78,26 +78,25 @@ class GilWatch:
         GIL: released while waiting.
         """
         global _active  # noqa: PLW0603
-        native = _supported_module()
+        try:
+            native = native_module(fork.loading())
+        except Unsupported as error:
+            raise StateError(str(error)) from error
         with _lock:
-            if self._native is not None:
+            if self._used:
                 raise StateError("this GIL watch was used before; make another one with watch()")
             if _active is not None:
                 raise StateError("a GIL watch is active already; a process has one at a time")
-            self._native = native.Watch(self.threshold, **self._options)
-            self._thread = threading.Thread(target=self._serve, name="freshframe gil probe", daemon=True)
-            ready = threading.Event()
-            self._ready = ready
-            self._thread.start()
-            try:
-                ready.wait()
-                self._native.start(self._thread.ident or 0, list(LIBRARIES))
-            except BaseException:
-                self._native.stop()  # ends the thread in serve()
-                raise
+            self._used = True
+            others = of_process()
+            if others is None:
+                self._running = Running(native, self.threshold, self._options)
+                self._running.listen(self.threshold, self._take)
+                _native.set_gil_findings(native.findings())
+            else:
+                self._leave = others.listen(self.threshold, self._take)
             _active = self
             engine_stats.watch = self._totals
-            _native.set_gil_findings(native.findings())
         return self
 
     def __exit__(
@@ -114,11 +113,11 @@ class GilWatch:
                 return
             _active = None
             engine_stats.watch = None
-        assert self._native is not None
-        self._native.stop()
-        if self._thread is not None and self._thread is not threading.current_thread():
-            self._thread.join()
-        self.dropped += self._native.lost()
+        if self._leave is not None:
+            self._leave()
+        if self._running is not None:
+            self._running.stop()
+            self.dropped += self._running.lost
 
     @property
     def active(self) -> bool:
@@ -133,8 +132,9 @@ class GilWatch:
 
     def summary(self) -> list[GilCulprit]:
         """The culprits, the one with the most seconds first."""
-        native = self._native
-        return [] if native is None else [GilCulprit(*culprit) for culprit in native.summary()[2]]
+        if self._running is None:
+            return culprits_of(self.stalls)
+        return [GilCulprit(*culprit) for culprit in self._running.summary()[2]]
 
     def table(self) -> str:
         """The summary as a table of text."""
@@ -148,18 +148,14 @@ class GilWatch:
         return "\n".join(lines)
 
     def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:
-        assert self._native is not None
-        stalls, stalled, worst = self._native.summary(_SHOWN)
+        if self._running is None:
+            seen = self.stalls
+            return len(seen), sum(stall.duration for stall in seen), tuple(culprits_of(seen)[:_SHOWN])
+        stalls, stalled, worst = self._running.summary(_SHOWN)
         return stalls, stalled, tuple(GilCulprit(*culprit) for culprit in worst)
 
-    def _serve(self) -> None:
-        assert self._native is not None
-        self._ready.set()
-        while (stalls := self._native.serve()) is not None:
-            for raw in stalls:
-                self._take(stall_of(raw))
-
-    def _take(self, stall: GilStall) -> None:
+    def _take(self, raw: RawStall) -> None:
+        stall = stall_of(raw)
         with self._guard:
             if len(self._stalls) == self._stalls.maxlen:
                 self.dropped += 1
@@ -177,8 +173,8 @@ class GilWatch:
 
     def _forget_threads(self) -> None:
         self._guard = threading.Lock()
-        if self._native is not None:
-            self._native.abandon()
+        if self._running is not None:
+            self._running.abandon()
 
 
 def _check_threshold(threshold: object) -> None:
@@ -201,6 +197,9 @@ def watch(
     longer stall. It is named when the interval is longer than the threshold, or when several such threads
     together keep a third one waiting. The watch then names the thread that held the GIL for most of the time.
 
+    Beside the watch of the distribution gil-budget, such as in a test under ``pytest --gil-budget``, it
+    reports that watch's stalls, of which none is of bytecode.
+
     Args:
         threshold: Seconds, 0.001 to 60; shorter stalls are not reported.
         on_stall: Called with each GilStall on the watch's own thread. While it runs, the ends of further
@@ -221,51 +220,6 @@ def watch(
 
 def _time(seconds: float) -> str:
     return f"{seconds:.2f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
-
-
-# ---- supported interpreters
-
-
-def _refuse(reason: str) -> StateError:
-    version = sys.version.split()[0]
-    return StateError(
-        f"the GIL watch is not supported on this interpreter ({sys.implementation.name} {version} on "
-        f"{sys.platform}): {reason}. It works on Linux with CPython 3.10 to 3.15"
-    )
-
-
-def _supported_module() -> Any:
-    """Loads the native module and proves that it reads this interpreter's records correctly."""
-    if sys.implementation.name != "cpython" or sys.platform != "linux":
-        raise _refuse("it reads CPython's own records")
-    try:
-        with fork.loading():
-            from . import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
-    except ImportError as error:
-        raise StateError(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
-    if reason := _gil.unsupported():
-        raise _refuse(reason)
-    if not _same_frames(_gil.frames_now(), sys._getframe()):  # both mean this very line
-        raise _refuse("its frames are laid out differently from those that this module was compiled for")
-    return _gil
-
-
-def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> bool:
-    """Whether the frames that were read from memory are those that Python returns."""
-    for file, function, line in found:
-        if frame is None:
-            return False
-        code = frame.f_code
-        names = (_readable(code.co_filename), _readable(function_name(code)))
-        if (file, function, line) != (*names, frame.f_lineno):
-            return False
-        frame = frame.f_back
-    return bool(found)
-
-
-def _readable(text: str) -> str:
-    """In the native part's form: an invalid character, such as an undecodable byte of a path, is U+FFFD."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
 # ---- exit and fork

@@ -18,7 +18,7 @@ from support import Gate, check_books, until
 
 import freshframe as ff
 from freshframe._cli import main
-from freshframe._gil_watch import gil_state
+from freshframe._interpreter import gil_state
 
 
 def threads() -> dict[int, str]:

@@ -116,11 +116,11 @@ def bill(origin: Origin, files: dict[str, bytes], wheel_version: str) -> dict[st
     }
 
 
-def with_licences(metadata: str, names: list[str]) -> str:
+def with_licences(metadata: str, names: list[str], expression: str = EXPRESSION) -> str:
     """METADATA with the expression of all that is inside, and a line per text."""
     head, separator, body = metadata.partition("\n\n")
     lines = [
-        f"License-Expression: {EXPRESSION}" if x.startswith("License-Expression:") else x
+        f"License-Expression: {expression}" if x.startswith("License-Expression:") else x
         for x in head.split("\n")
     ]
     return "\n".join([*lines, *(f"License-File: {name}" for name in names)]) + separator + body

@@ -18,7 +18,7 @@ import numpy as np
 
 import freshframe as ff
 from freshframe import _native
-from freshframe._gil_watch import gil_state
+from freshframe._interpreter import gil_state
 
 from .messages import Messages
 from .outcome import ExitCode

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from freshframe import gil
-from freshframe._gil_watch import gil_state
+from freshframe._interpreter import gil_state
 
 from .gil_pauses import Pause, Pauses, gil_record
 from .messages import Messages

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any, Literal
 
-from freshframe._gil_watch import gil_state
 from freshframe._gil_watch.code_places import LIBRARIES, function_name, place
+from freshframe._interpreter import gil_state
 
 _DEEPEST = 64  # calls that are kept of a stack
 

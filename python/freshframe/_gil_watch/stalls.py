@@ -27,6 +27,8 @@ class GilStall:
         share: Seconds of the duration in which this thread held the GIL. Other threads held it for the rest.
         delayed: Seconds in which this thread held the GIL and waited for a processor, because other threads
             and programs had them all. They are not in ``duration``. 0 where the kernel does not count them.
+        computed: Seconds of the duration in which this thread had a processor. In the rest it waited in the
+            kernel, or the watch itself was late.
         cause: "call": it was within one call of native code; "collector": the garbage collector ran, which no
             code had called; "bytecode": it ran Python code.
         native: ``library:symbol`` of the native function that Python had called, demangled, such as
@@ -49,6 +51,7 @@ class GilStall:
     native_id: int
     share: float
     delayed: float
+    computed: float
     cause: Cause
     native: str | None
     native_stack: tuple[str, ...]
@@ -73,7 +76,7 @@ def _thread_name(native_id: int, known: str) -> str:
 
 def stall_of(raw: tuple[Any, ...]) -> GilStall:
     duration, started, thread, python_id, native_id, native, chain, frames, blocked, call, *rest = raw
-    share, program, cause, delayed = rest
+    share, program, cause, delayed, computed = rest
     python = tuple(place(frame) for frame in frames)
     return GilStall(
         duration=duration,
@@ -83,6 +86,7 @@ def stall_of(raw: tuple[Any, ...]) -> GilStall:
         native_id=native_id,
         share=share,
         delayed=delayed,
+        computed=computed,
         cause=cause,
         native=native,
         native_stack=chain,

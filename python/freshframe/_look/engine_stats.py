@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from .. import _native
-from .._gil_watch import gil_state
 from .._graph.queue import Queue
+from .._interpreter import gil_state
 from .stats import (
     EdgeStats,
     GilCulprit,

@@ -89,11 +89,14 @@ int line_of(Held& /*held*/, const nb::bytes& table, int first_line, std::size_t 
 
 class Watch {
  public:
-  Watch(double threshold, double period, bool timer_only)
-      : options_{
-            .threshold = to_duration(threshold), .period = to_duration(period), .timer_only = timer_only},
-        watcher_(std::make_unique<Watcher>(
-            find_target(), options_, [this](Stall&& stall) { keep(std::move(stall)); },
+  Watch(double threshold, double period, bool timer_only, bool calls_only)
+      : watcher_(std::make_unique<Watcher>(
+            find_target(),
+            WatchOptions{.threshold = to_duration(threshold),
+                         .period = to_duration(period),
+                         .timer_only = timer_only,
+                         .calls_only = calls_only},
+            [this](Stall&& stall) { keep(std::move(stall)); },
             [this](Stall&& stall) {
               name_program(stall);
               Findings::instance().going_on(stall);
@@ -147,6 +150,16 @@ class Watch {
     found.culprits.resize(std::min(most, found.culprits.size()));
     return found;
   }
+  void set_threshold(double seconds) { watcher_->set_threshold(to_duration(seconds)); }
+  [[nodiscard]] double blind_until() const {
+    return std::chrono::duration<double>(watcher_->blind_until().time_since_epoch()).count();
+  }
+  [[nodiscard]] bool has_open_stall() const { return watcher_->has_open_stall(); }
+  [[nodiscard]] bool settle(double timeout) const { return watcher_->settle(to_duration(timeout)); }
+  std::size_t kept() const {
+    const std::lock_guard lock(mutex_);
+    return kept_;
+  }
   std::size_t lost() const {
     const std::lock_guard lock(mutex_);
     return lost_ + (watcher_ ? static_cast<std::size_t>(watcher_->lost()) : 0);
@@ -182,15 +195,16 @@ class Watch {
         return;
       }
       pending_.push_back(std::move(stall));
+      ++kept_;
     }
     watcher_->probe().wake();
   }
 
-  WatchOptions options_;
   pid_t pid_ = ::getpid();
   mutable std::mutex mutex_;
   forks::Hold<std::mutex> hold_{mutex_};
   std::deque<Stall> pending_;                 // guarded by mutex_
+  std::size_t kept_ = 0;                      // guarded by mutex_; all stalls for Python so far
   std::size_t lost_ = 0;                      // guarded by mutex_
   std::optional<Findings::Summary> summary_;  // guarded by mutex_; of a watch that has ended
   std::vector<std::string> libraries_;        // folders; fixed before the watcher's thread starts
@@ -217,7 +231,7 @@ Watcher::ThreadNames thread_names() {
 void Watch::taken(Held& /*held*/) {
   const Clock::time_point now = Clock::now();
   Probe& probe = watcher_->probe();
-  if (now - probe.waiting_since() >= options_.threshold / 4) watcher_->name_threads(thread_names());
+  if (now - probe.waiting_since() >= watcher_->threshold() / 4) watcher_->name_threads(thread_names());
   probe.taken(now);
 }
 
@@ -250,12 +264,12 @@ nb::tuple to_tuple(const Stall& stall) {
     python.append(nb::make_tuple(to_text(frame.file), frame.line, to_text(frame.function)));
   }
   constexpr std::array kKinds{"call", "collector", "bytecode"};  // of StallKind
-  return nb::make_tuple(seconds(stall.duration), seconds(stall.began.time_since_epoch()),
-                        to_text(stall.thread), stall.python_id, static_cast<long>(stall.native_id),
-                        to_text_or_none(stall.native), nb::tuple(native), nb::tuple(python), stall.blocked,
-                        stall.system_call, seconds(stall.share),
-                        stall.program ? nb::object(to_text(place_of(*stall.program))) : nb::none(),
-                        kKinds.at(static_cast<std::size_t>(stall.kind)), seconds(stall.delayed));
+  return nb::make_tuple(
+      seconds(stall.duration), seconds(stall.began.time_since_epoch()), to_text(stall.thread),
+      stall.python_id, static_cast<long>(stall.native_id), to_text_or_none(stall.native), nb::tuple(native),
+      nb::tuple(python), stall.blocked, stall.system_call, seconds(stall.share),
+      stall.program ? nb::object(to_text(place_of(*stall.program))) : nb::none(),
+      kKinds.at(static_cast<std::size_t>(stall.kind)), seconds(stall.delayed), seconds(stall.computed));
 }
 
 }  // namespace
@@ -308,6 +322,25 @@ std::size_t lost(Held& /*held*/, Watch& self) {
   return self.lost();
 }
 
+void set_threshold(Held& /*held*/, Watch& self, double seconds) {
+  if (!self.abandoned()) self.set_threshold(seconds);
+}
+
+// Without an open stall nothing is released: the caller is between two tests of thousands.
+std::optional<std::size_t> settle(Held& held, Watch& self, double timeout) {
+  if (self.abandoned()) return 0;
+  if (self.has_open_stall()) {
+    const bool settled = release(
+        held, [](const Watch* watch, double seconds) { return watch->settle(seconds); }, &self, timeout);
+    if (!settled) return std::nullopt;
+  }
+  return self.kept();
+}
+
+double blind_until(Held& /*held*/, Watch& self) {
+  return self.abandoned() ? 0 : self.blind_until();
+}
+
 nb::capsule findings(Held& /*held*/) {
   static const FindingsTable table{[](const FindingsSink* sink) { Findings::instance().read(*sink); }};
   return {&table, kFindingsCapsule};
@@ -330,10 +363,11 @@ NB_MODULE(_gil, module) {
              "The findings of the watch for native code: a capsule of FindingsTable.");
   nb::class_<Watch>(module, "Watch",
                     "The watcher thread and the data that it shares with the probe's thread.")
-      .def(nb::init<double, double, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
-           nb::arg("timer_only") = false,
+      .def(nb::init<double, double, bool, bool>(), nb::arg("threshold"), nb::arg("period") = 0.0,
+           nb::arg("timer_only") = false, nb::arg("calls_only") = false,
            "Both times are in seconds. A period of 0 is derived from the threshold. timer_only does not "
-           "use the kernel's sampling.")
+           "use the kernel's sampling. With calls_only bytecode is never a stall, and a call that computes "
+           "counts with its processor time.")
       .def(
           "start",
           [](Watch& self, unsigned long ignored, std::vector<std::string> libraries) {
@@ -357,6 +391,19 @@ NB_MODULE(_gil, module) {
       .def(
           "abandon", [](Watch& self) { return entry<&abandon>(self); },
           "Drops the threads in the child of a fork, where they do not exist.")
+      .def(
+          "set_threshold", [](Watch& self, double seconds) { return entry<&set_threshold>(self, seconds); },
+          nb::arg("seconds"), "From now on; it also sets the time between two observations.")
+      .def(
+          "settle", [](Watch& self, double timeout) { return entry<&settle>(self, timeout); },
+          nb::arg("timeout"),
+          "Waits until the stall that is open now has been handed to serve(), at most `timeout` seconds. "
+          "Returns the number of all stalls so far that serve() returns, or None after the timeout."
+          "\n\nGIL: released while waiting")
+      .def(
+          "blind_until", [](Watch& self) { return entry<&blind_until>(self); },
+          "time.monotonic() at the end of the latest time without an observation that was as long as the "
+          "threshold; 0: there was none.")
       .def(
           "lost", [](Watch& self) { return entry<&lost>(self); },
           "The number of stalls that were dropped, because Python did not fetch them or memory was short.");

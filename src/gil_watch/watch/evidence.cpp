@@ -106,4 +106,9 @@ Clock::duration Suspect::delayed(Clock::duration wall) const {
   return std::clamp(std::min(queued, idle), Clock::duration(), wall);
 }
 
+Clock::duration Suspect::computed(Clock::duration wall) const {
+  const Clock::duration computed = times_.computed - first_times_.computed;
+  return std::clamp(computed, Clock::duration(), wall - delayed(wall));
+}
+
 }  // namespace freshframe::gil

@@ -33,6 +33,8 @@ class Suspect {
   /// Whether a sample on the CPU is awaited without which the stall has no native name.
   [[nodiscard]] bool is_unnamed() const { return awaiting_ && places_.present().computing.empty(); }
 
+  /// How often it was seen at the place of the look before, and had computed or was blocked meanwhile.
+  [[nodiscard]] int still_looks() const { return still_looks_; }
   /// It ran bytecode all the time: no C function caused the stall.
   [[nodiscard]] bool runs_bytecode() const { return moved_looks_ > still_looks_; }
   /// The place where it was for the longest time.
@@ -41,6 +43,8 @@ class Suspect {
   [[nodiscard]] const std::vector<PythonFrame>& python() const;
   /// The part of a stall, which lasted for `wall`, in which it waited for a processor.
   [[nodiscard]] Clock::duration delayed(Clock::duration wall) const;
+  /// The part of a stall, which lasted for `wall`, in which it had a processor.
+  [[nodiscard]] Clock::duration computed(Clock::duration wall) const;
 
  private:
   void count_movement(const HolderWatch& gil, const TaskState& state);

@@ -72,4 +72,16 @@ bool HolderWatch::look(Clock::time_point now) {
   return true;
 }
 
+void HolderWatch::look_closer(Clock::time_point now) {
+  constexpr int kReadings = 12;
+  for (int i = 0; i < kReadings && turn_; ++i) {
+    const PlaceMark mark = frames_.mark(turn_.holder.state);
+    if (mark == turn_.mark) continue;
+    turn_.moved = true;
+    turn_.mark = mark;
+    turn_.still_since = now;
+    return;
+  }
+}
+
 }  // namespace freshframe::gil

@@ -59,6 +59,9 @@ class HolderWatch {
 
   /// Observes once. False: the GIL's record cannot be read.
   bool look(Clock::time_point now);
+  /// Observes the holder of the last look several times within some microseconds. Two observations of a short
+  /// loop that are milliseconds apart may well find the same place.
+  void look_closer(Clock::time_point now);
 
   [[nodiscard]] const Turn& turn() const { return turn_; }
   /// For the holder of the last look.

@@ -24,6 +24,7 @@ struct Stall {
   Clock::time_point began;
   Clock::duration duration{};  // without `delayed`
   Clock::duration delayed{};   // the time that the named thread waited for a processor while it held the GIL
+  Clock::duration computed{};  // the time in which the named thread had a processor, within `duration`
   Clock::duration share{};     // the time that the named thread held it, without `delayed`
   StallKind kind = StallKind::Call;
   unsigned long python_id = 0;  // threading.get_ident()

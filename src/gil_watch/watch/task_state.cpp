@@ -144,12 +144,15 @@ clockid_t cpu_clock(pid_t thread) {
   return static_cast<clockid_t>(~static_cast<unsigned>(thread) << 3U | 6U);
 }
 
+std::chrono::nanoseconds computed_time(pid_t thread) {
+  timespec time{};
+  if (::clock_gettime(cpu_clock(thread), &time) != 0) return {};
+  return std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+}
+
 // schedstat has the processor time, too, but only up to the last tick of a thread that runs.
 TaskTimes task_times(pid_t thread) {
-  TaskTimes times;
-  timespec time{};
-  if (::clock_gettime(cpu_clock(thread), &time) == 0)
-    times.computed = std::chrono::seconds(time.tv_sec) + std::chrono::nanoseconds(time.tv_nsec);
+  TaskTimes times{.computed = computed_time(thread), .queued = {}};
   const std::string text = read_task_file(thread, "schedstat");  // "COMPUTED QUEUED TURNS"
   const std::size_t space = text.find(' ');
   if (space != std::string::npos)

@@ -26,12 +26,9 @@ constexpr int kBeatThresholds = 5;
 // So many changes of the holder between two beats mean that threads take turns; a beat itself causes two.
 constexpr unsigned long kBeatSwitches = 6;
 
-WatchOptions completed(WatchOptions options) {
-  if (options.period == Clock::duration::zero()) {
-    options.period = std::clamp<Clock::duration>(options.threshold / 5, microseconds(500), milliseconds(5));
-  }
-  return options;
-}
+// A watch that reports calls only believes so many observations of one place, at least. A busy machine may leave
+// it fewer.
+constexpr int kFewestLooks = 2;
 
 // Blocks all signals in this thread for its life.
 class NoSignals {
@@ -53,10 +50,11 @@ class NoSignals {
 
 Watcher::Watcher(const Target& target, const WatchOptions& options, OnStall on_stall, OnStall on_going)
     : target_(target),
-      options_(completed(options)),
+      options_(options),
       on_stall_(std::move(on_stall)),
       on_going_(std::move(on_going)),
-      gil_(target) {}
+      gil_(target),
+      threshold_(options.threshold.count()) {}
 
 Watcher::~Watcher() {
   stop();
@@ -83,6 +81,34 @@ void Watcher::abandon() {
   sampler_.abandon();
 }
 
+Clock::duration Watcher::patience() const {
+  return threshold() * kAskPercent / 100;
+}
+
+Clock::duration Watcher::period() const {
+  if (options_.period != Clock::duration::zero()) return options_.period;
+  return std::clamp<Clock::duration>(threshold() / 5, microseconds(500), milliseconds(5));
+}
+
+bool Watcher::settle(Clock::duration timeout) const {
+  if (!has_open_stall()) return true;
+  constexpr microseconds kStep{200};
+  const std::uint64_t before = closed_.load(std::memory_order_acquire);
+  const Clock::time_point until = Clock::now() + timeout;
+  while (has_open_stall() && closed_.load(std::memory_order_acquire) == before) {
+    if (Clock::now() >= until) return false;
+    std::this_thread::sleep_for(kStep);
+  }
+  return true;
+}
+
+Clock::time_point Watcher::blind_until() const {
+  const Clock::time_point looked(Clock::duration(looked_at_.load(std::memory_order_relaxed)));
+  const Clock::time_point now = Clock::now();
+  if (looked != Clock::time_point() && now - looked >= threshold()) return now;
+  return Clock::time_point(Clock::duration(blind_until_.load(std::memory_order_relaxed)));
+}
+
 void Watcher::name_threads(ThreadNames names) {
   const std::lock_guard lock(names_mutex_);
   constexpr std::size_t kMost = 1000;
@@ -105,13 +131,13 @@ void Watcher::run() {
     look_or_lose();
     // While a name is missing, the next look may bring it before the call ends.
     const bool unnamed = open_ && std::ranges::any_of(open_->suspects, &Suspect::is_unnamed);
-    std::this_thread::sleep_for(unnamed ? options_.period / 4 : options_.period);
+    std::this_thread::sleep_for(unnamed ? period() / 4 : period());
   }
   // A stall that has just ended: the probe reports its duration within moments.
   constexpr int kLastLooks = 10;
   for (int i = 0; i < kLastLooks && open_; ++i) {
     look_or_lose();
-    std::this_thread::sleep_for(options_.period / 2);
+    std::this_thread::sleep_for(period() / 2);
   }
   if (open_) close_or_lose();
   sampler_.release();
@@ -138,6 +164,7 @@ void Watcher::close_or_lose() {
 void Watcher::lose() {
   sampler_.disarm();
   open_.reset();
+  has_open_.store(false, std::memory_order_release);
   lost_.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -145,7 +172,10 @@ void Watcher::look() {
   const Clock::time_point now = Clock::now();
   const Clock::duration step = last_look_ == Clock::time_point() ? Clock::duration() : now - last_look_;
   last_look_ = now;
+  looked_at_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  if (step >= threshold()) blind_until_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
   if (!gil_.look(now)) return;
+  if (options_.calls_only && (open_ || stuck_since() <= now - patience())) gil_.look_closer(now);
   if (open_) {
     follow(now, step);
   } else {
@@ -157,36 +187,45 @@ void Watcher::look() {
 Clock::time_point Watcher::stuck_since() const {
   const Turn& turn = gil_.turn();
   if (!turn) return Clock::time_point::max();
-  return gil_.interval() < options_.threshold ? turn.still_since : turn.first_seen;
+  return options_.calls_only || gil_.interval() < threshold() ? turn.still_since : turn.first_seen;
 }
 
 void Watcher::consider(Clock::time_point now) {
-  const Clock::duration patience = options_.threshold * kAskPercent / 100;
   const Clock::time_point stuck = stuck_since();
   const Clock::time_point waiting = probe_.waiting_since();
   remember_times();
-  if (waiting != Clock::time_point() && now - waiting >= patience) {
+  const bool others_wait = waiting != Clock::time_point() && now - waiting >= patience();
+  if (others_wait && !options_.calls_only) {
     open(std::min(waiting, stuck), now);
-  } else if (stuck <= now - patience) {
+  } else if (stuck <= now - patience()) {
     probe_.ask();
     open(stuck, now);
-  } else if (now - last_beat_ >= options_.threshold * kBeatThresholds) {
+  } else if (now - last_beat_ >= threshold() * kBeatThresholds) {
     if (gil_.switches() - beat_switches_ >= kBeatSwitches) probe_.ask();
     last_beat_ = now;
     beat_switches_ = gil_.switches();
   }
 }
 
-// A holder that has not moved since the look before may be at the begin of a stall.
+// A holder that is at a new place may be at the begin of a stall. Its processor time is read at once. The other
+// time costs more, so it is read when the holder is still there at the next look.
 void Watcher::remember_times() {
   const Turn& turn = gil_.turn();
-  const bool still = turn && turn.seen_before && !turn.moved;
-  if (!still || (quiet_.holder == turn.holder.native_id && quiet_.since == turn.still_since)) return;
-  quiet_ = {
-      .holder = turn.holder.native_id, .since = turn.still_since, .times = task_times(turn.holder.native_id)};
+  if (!turn) return;
+  const pid_t holder = turn.holder.native_id;
+  if (quiet_.holder != holder || quiet_.since != turn.still_since) {
+    quiet_ = {.holder = holder,
+              .since = turn.still_since,
+              .times = {.computed = computed_time(holder), .queued = {}},
+              .complete = false};
+  } else if (!quiet_.complete) {
+    quiet_.times.queued = task_times(holder).queued;
+    quiet_.complete = true;
+  }
 }
 
 void Watcher::open(Clock::time_point began, Clock::time_point now) {
+  has_open_.store(true, std::memory_order_release);
   open_ = Open{.began = began, .number = gil_.turn().number, .suspects = {}, .told = {}};
   follow(now, now - began);
 }
@@ -200,7 +239,7 @@ void Watcher::follow(Clock::time_point now, Clock::duration step) {
   const Turn& turn = gil_.turn();
   const bool waiting = probe_.waiting_since() != Clock::time_point();
   const bool over = !turn || turn.number != open_->number || stuck_since() > open_->began;
-  if (!waiting && over) {
+  if (over && (options_.calls_only || !waiting)) {
     close(now);
     return;
   }
@@ -215,13 +254,13 @@ void Watcher::tell_going(Clock::time_point now) {
   constexpr milliseconds kLong{100};
   constexpr milliseconds kAgain{200};
   const Clock::duration duration = now - open_->began;
-  if (!on_going_ || duration < std::max<Clock::duration>(kLong, options_.threshold)) return;
+  if (!on_going_ || duration < std::max<Clock::duration>(kLong, threshold())) return;
   if (now - open_->told < kAgain) return;
   open_->told = now;
   const auto worst = std::ranges::max_element(open_->suspects, {}, &Suspect::had);
   if (worst->had() < duration / 2) return;
   Stall stall = describe(*worst, open_->began, duration);
-  if (stall.duration >= options_.threshold) on_going_(std::move(stall));
+  if (stall.duration >= threshold()) on_going_(std::move(stall));
 }
 
 Suspect& Watcher::suspect_of(const Holder& holder) {
@@ -229,7 +268,8 @@ Suspect& Watcher::suspect_of(const Holder& holder) {
   const auto known =
       std::ranges::find(suspects, holder.native_id, [](const Suspect& s) { return s.holder().native_id; });
   if (known != suspects.end()) return *known;
-  const bool quiet = quiet_.holder == holder.native_id && quiet_.since == gil_.turn().still_since;
+  const bool quiet =
+      quiet_.complete && quiet_.holder == holder.native_id && quiet_.since == gil_.turn().still_since;
   return suspects.emplace_back(holder, quiet ? quiet_.times : task_times(holder.native_id));
 }
 
@@ -239,16 +279,34 @@ void Watcher::close(Clock::time_point end) {
   for (Suspect& suspect : stall.suspects) suspect.end(sampler_);
   sampler_.disarm();
   last_beat_ = end;
-  const Clock::duration duration = end - stall.began;
-  if (duration < options_.threshold || stall.suspects.empty()) return;
-  const auto worst = std::ranges::max_element(stall.suspects, {}, &Suspect::had);
+  report(stall.suspects, stall.began, end);
+  closed_.fetch_add(1, std::memory_order_release);
+  has_open_.store(false, std::memory_order_release);
+}
+
+void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Clock::time_point end) {
+  const Clock::duration duration = end - began;
+  if (duration < threshold() || suspects.empty()) return;
+  const auto worst = std::ranges::max_element(suspects, {}, &Suspect::had);
   Clock::duration had{};
-  for (const Suspect& suspect : stall.suspects) had += suspect.had();
+  for (const Suspect& suspect : suspects) had += suspect.had();
   // When the GIL was free for most of the time, the probe waited for a processor and not for the GIL.
   if (had < duration / 2) return;
   // A holder that waited for a processor kept the GIL because of other programs.
-  if (duration - worst->delayed(duration) < options_.threshold) return;
-  on_stall_(describe(*worst, stall.began, duration));
+  if (own_time(*worst, duration) < threshold()) return;
+  if (options_.calls_only && worst->runs_bytecode()) return;
+  if (options_.calls_only && !worst->place().blocked() && worst->still_looks() < kFewestLooks) {
+    blind_until_.store(end.time_since_epoch().count(), std::memory_order_relaxed);
+    return;
+  }
+  on_stall_(describe(*worst, began, duration));
+}
+
+// Without the waits for a processor. Those of a thread that computed are known better: all that is not its
+// processor time, since the wait that goes on is in no count of the kernel's.
+Clock::duration Watcher::own_time(const Suspect& suspect, Clock::duration duration) const {
+  if (options_.calls_only && !suspect.place().blocked()) return suspect.computed(duration);
+  return duration - suspect.delayed(duration);
 }
 
 Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::duration duration) {
@@ -257,6 +315,7 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   stall.began = began;
   stall.delayed = suspect.delayed(duration);
   stall.duration = duration - stall.delayed;
+  stall.computed = suspect.computed(duration);
   // Its waits for a processor are spread over the time in which it had the GIL.
   const double part = std::min(1.0, std::chrono::duration<double>(suspect.had()) / duration);
   stall.share = std::chrono::duration_cast<Clock::duration>(part * stall.duration);

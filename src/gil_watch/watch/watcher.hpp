@@ -27,6 +27,10 @@ struct WatchOptions {
   Clock::duration period{};
   /// Does not use the kernel's sampling, as if it were not permitted.
   bool timer_only = false;
+  /// Reports calls only, each with the time that it takes itself: bytecode that moves is never a stall, also
+  /// where the switch interval is longer than the threshold, and a call that computes counts with its
+  /// processor time.
+  bool calls_only = false;
 };
 
 /// Reports every time that the GIL was unavailable for longer than the threshold.
@@ -60,6 +64,21 @@ class Watcher {
   void abandon();
 
   [[nodiscard]] Probe& probe() { return probe_; }
+  /// From the next observation on. It also sets the time between two observations.
+  void set_threshold(Clock::duration threshold) {
+    threshold_.store(threshold.count(), std::memory_order_relaxed);
+  }
+  [[nodiscard]] Clock::duration threshold() const {
+    return Clock::duration(threshold_.load(std::memory_order_relaxed));
+  }
+  /// Waits until the stall that is open now, if one is, has been reported. Without one it only reads an
+  /// atomic. False: it took longer than `timeout`. The caller does not hold the GIL, since the end of a stall
+  /// is seen by a thread that asks for it.
+  [[nodiscard]] bool settle(Clock::duration timeout) const;
+  [[nodiscard]] bool has_open_stall() const { return has_open_.load(std::memory_order_acquire); }
+  /// The end of the latest time without an observation that was as long as the threshold: the watch got no
+  /// processor and may have missed a stall. Now, if it is such a time; zero, if there was none.
+  [[nodiscard]] Clock::time_point blind_until() const;
   /// Stalls that were lost for lack of memory.
   [[nodiscard]] std::uint64_t lost() const { return lost_.load(std::memory_order_relaxed); }
 
@@ -82,6 +101,7 @@ class Watcher {
     pid_t holder = 0;
     Clock::time_point since;
     TaskTimes times;
+    bool complete = false;  // `times.queued` was read
   };
 
   void run();
@@ -94,6 +114,10 @@ class Watcher {
   void follow(Clock::time_point now, Clock::duration step);
   void open(Clock::time_point began, Clock::time_point now);
   void close(Clock::time_point end);
+  void report(std::vector<Suspect>& suspects, Clock::time_point began, Clock::time_point end);
+  [[nodiscard]] Clock::duration period() const;
+  [[nodiscard]] Clock::duration patience() const;
+  [[nodiscard]] Clock::duration own_time(const Suspect& suspect, Clock::duration duration) const;
   [[nodiscard]] Clock::time_point stuck_since() const;
   Suspect& suspect_of(const Holder& holder);
   void tell_going(Clock::time_point now);
@@ -121,6 +145,11 @@ class Watcher {
   Clock::time_point last_beat_;
   unsigned long beat_switches_ = 0;
 
+  std::atomic<Clock::rep> threshold_;
+  std::atomic<Clock::rep> blind_until_{0};
+  std::atomic<Clock::rep> looked_at_{0};
+  std::atomic<bool> has_open_{false};
+  std::atomic<std::uint64_t> closed_{0};  // stalls, reported or not
   std::atomic<std::uint64_t> lost_{0};
   std::atomic<bool> stopping_{false};
   std::atomic<bool> looking_{false};

@@ -14,7 +14,7 @@ from support import run_program
 
 import freshframe as ff
 from freshframe import _native
-from freshframe._gil_watch import gil_state
+from freshframe._interpreter import gil_state
 
 PYTHON_CMAKE = Path(__file__).resolve().parents[3] / "cmake" / "python.cmake"
 free_threaded = pytest.mark.skipif(not gil_state.FREE_THREADED, reason="this Python has a GIL")
@@ -85,7 +85,7 @@ def imports(folder: Path, code: str, name: str, first: str, then: str) -> list[o
         import {then}
         import freshframe as ff
         gil = ff.Pipeline().stats().gil
-        print(json.dumps([gil.enabled, list(gil.enabled_by), ff._gil_watch.gil_state.summary()]))
+        print(json.dumps([gil.enabled, list(gil.enabled_by), ff._interpreter.gil_state.summary()]))
     """)
     assert ended.code == 0, ended.err
     found: list[object] = json.loads(ended.out)

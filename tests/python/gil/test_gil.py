@@ -48,6 +48,7 @@ LETTING_GO = {
     "StopToken.wait",
     "Pages.close",
     "Watch.serve",
+    "Watch.settle",
     "Watch.start",
     "Watch.stop",
     "absdiff_mean",

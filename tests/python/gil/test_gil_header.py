@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from support import Ended, run_program, until
 
-from freshframe._gil_watch import gil_state
+from freshframe._interpreter import gil_state
 
 MODULES = Path(__file__).parents[2] / "gil/modules"
 LIES = {

@@ -14,7 +14,7 @@ import pytest
 from support import WATCHDOG, run_program
 
 from freshframe._cli.gil_pauses import Pause, Pauses
-from freshframe._gil_watch import gil_state
+from freshframe._interpreter import gil_state
 
 HERE = str(Path(__file__))
 

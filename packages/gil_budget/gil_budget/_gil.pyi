@@ -1,0 +1,1 @@
+../../../python/freshframe/_gil.pyi

@@ -1,0 +1,63 @@
+"""The baseline: names that may hold the GIL for longer than the budget, and for how long.
+
+A line is a time and a name: ``50ms mypackage._core.so:parse``. Neither tests nor lines of code are in it, and
+the times are steps, so that two runs of the same code write the same file.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..limits import LimitError, seconds_of
+
+_STEPS_MS = (10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 20_000, 60_000)
+
+_HEAD = """\
+# Holds of the GIL that were there before, and how long each may take: `pytest --gil-baseline FILE`.
+# Delete a line when its hold is gone. --gil-write-baseline FILE adds further runs: the longest counts.
+"""
+
+
+class BaselineError(ValueError):
+    """The file is missing or not one."""
+
+
+def step_of(seconds: float) -> float:
+    """The smallest step that is not shorter, in seconds."""
+    return next((step / 1e3 for step in _STEPS_MS if step / 1e3 >= seconds), _STEPS_MS[-1] / 1e3)
+
+
+def read(path: Path) -> dict[str, float]:
+    """Seconds by name.
+
+    Raises:
+        BaselineError: The file cannot be read, or a line is none.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BaselineError(f"cannot read the baseline {str(path)!r}: {error}") from error
+    found = {}
+    for number, line in enumerate(lines, 1):
+        if not line.strip() or line.startswith("#"):
+            continue
+        limit, _, name = line.partition(" ")
+        try:
+            found[name.strip()] = seconds_of(limit)
+        except LimitError as error:
+            raise BaselineError(f"{path}:{number}: expected a time and a name: {error}") from error
+        if not name.strip():
+            raise BaselineError(f"{path}:{number}: expected a time and a name, got {line!r}")
+    return found
+
+
+def write(path: Path, longest: Mapping[str, float]) -> dict[str, float]:
+    """Adds a run's holds to the file, which need not exist; returns what is in it now."""
+    entries = read(path) if path.exists() else {}
+    for name, seconds in longest.items():
+        entries[name] = max(step_of(seconds), entries.get(name, 0.0))
+    lines = [f"{seconds * 1e3:g}ms {name}\n" for name, seconds in sorted(entries.items())]
+    path.write_text(_HEAD + "".join(lines), encoding="utf-8")
+    return entries

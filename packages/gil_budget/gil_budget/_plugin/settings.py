@@ -1,0 +1,95 @@
+"""What a run of pytest was told about the budget."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from ..holds import COUNTED, KINDS
+from ..limits import LimitError, seconds_of
+from ..verdict import Verdict
+from . import baseline
+
+MARKED = "marked"
+OFF = "off"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Of one run.
+
+    Attributes:
+        limit: Seconds of tests without a marker; None: only marked tests have a budget.
+        verdict: What counts.
+        baseline: The file; None: without one.
+    """
+
+    limit: float | None
+    verdict: Verdict
+    baseline: Path | None
+    report_only: bool
+    confirm: bool
+    strict: bool
+    write: Path | None
+    report: Path | None
+
+    @classmethod
+    def of(cls, config: pytest.Config) -> Settings | None:
+        """Reads options and settings; None: the budget is off. A mistake ends the run with its text."""
+        budget = config.getoption("--gil-budget") or config.getini("gil_budget")
+        if budget == OFF:
+            return None
+        file = config.getoption("--gil-baseline")
+        if file is None and config.getini("gil_budget_baseline"):
+            file = str(config.rootpath / config.getini("gil_budget_baseline"))
+        path = None if file is None else Path(file)
+        write = config.getoption("--gil-write-baseline")
+        try:
+            steps = {} if path is None or (write and not path.exists()) else baseline.read(path)
+            return cls(
+                limit=None if budget == MARKED else seconds_of(budget),
+                verdict=Verdict(
+                    count=_kinds(config.getoption("--gil-count")),
+                    allow=(*config.getini("gil_budget_allow"), *config.getoption("--gil-allow")),
+                    baseline=steps,
+                ),
+                baseline=path,
+                report_only=config.getoption("--gil-report-only") or bool(write),
+                confirm=config.getoption("--gil-confirm"),
+                strict=config.getoption("--gil-baseline-strict"),
+                write=_path(write),
+                report=_path(config.getoption("--gil-report")),
+            )
+        except (LimitError, baseline.BaselineError) as error:
+            raise pytest.UsageError(f"gil-budget: {error}") from error
+
+    def limit_of(self, item: pytest.Item) -> float | None:
+        """Seconds that a test may hold the GIL; None: it has no budget."""
+        marker = item.get_closest_marker("gil_budget")
+        if marker is None:
+            return self.limit
+        if len(marker.args) != 1 or marker.kwargs:
+            raise pytest.UsageError(f'gil-budget: {item.nodeid}: the marker takes one limit, such as "20ms"')
+        if marker.args[0] is None:
+            return None
+        try:
+            return seconds_of(marker.args[0])
+        except LimitError as error:
+            raise pytest.UsageError(f"gil-budget: {item.nodeid}: {error}") from error
+
+
+def _kinds(text: str | None) -> tuple[str, ...]:
+    if text is None:
+        return COUNTED
+    kinds = tuple(kind.strip() for kind in text.split(","))
+    for kind in kinds:
+        if kind not in KINDS:
+            raise LimitError(f"--gil-count must name some of {', '.join(KINDS)}, got {kind!r}")
+    return kinds
+
+
+def _path(text: str | None) -> Path | None:
+    return None if text is None else Path(text)

@@ -1,0 +1,108 @@
+"""Holds of the GIL: what kind they are, and how much of their time is their own."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+from ._gil_watch.stalls import GilStall
+from .limits import milliseconds
+
+Kind = Literal["call", "freeing", "collector", "import"]
+
+COUNTED: tuple[Kind, ...] = ("call", "freeing")
+"""The kinds that a budget counts unless told otherwise: a collection is as long as the heap is large, and an
+import reads files."""
+
+KINDS: tuple[Kind, ...] = ("call", "freeing", "collector", "import")
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One thread had the GIL and stayed at one place of its bytecode.
+
+    Attributes:
+        seconds: Its own time: the processor time of a call that computed; of one that waited in the kernel,
+            the time from its beginning to its end less the thread's waits for a processor. The watch looks
+            five times within the limit, so up to a fifth of the limit at the beginning may be missing.
+        lasted: Seconds from its beginning to its end on the clock.
+        started: time.monotonic() of its beginning.
+        kind: "call"; "freeing": an object was freed; "collector": the garbage collector ran, which no code
+            had called; "import": a module was imported.
+        native: The native function that Python had called, as ``library:symbol`` or ``module:name``. None
+            when no sample was taken that is certainly of this call.
+        python: ``file:line:function`` that called it.
+        program: The nearest ``file:line:function`` outside of the standard library and of installed packages.
+        thread: Name of the thread.
+        native_id: Its threading.get_native_id().
+        system_call: The system call in which it waited. None when it computed.
+    """
+
+    seconds: float
+    lasted: float
+    started: float
+    kind: Kind
+    native: str | None
+    python: str | None
+    program: str | None
+    thread: str
+    native_id: int
+    system_call: str | None
+
+    @property
+    def name(self) -> str | None:
+        """What a baseline and a list of allowed names know it by: no line, no path. None: it has no name."""
+        if self.native is not None:
+            return self.native
+        place = self.program or self.python
+        if place is None:
+            return None
+        file, _, function = place.rsplit(":", 2)
+        return f"{os.path.basename(file)}:{function}"
+
+    @property
+    def ended(self) -> float:
+        """time.monotonic() of its end."""
+        return self.started + self.lasted
+
+    def __str__(self) -> str:
+        """One line: ``40.2 ms blocked in clock_nanosleep: libc.so.6:usleep, called at test_a.py:7:test``."""
+        doing = f"blocked in {self.system_call}" if self.system_call else "computing"
+        kind = "" if self.kind == "call" else f" ({self.kind})"
+        text = f"{milliseconds(self.seconds)} {doing}{kind}: {self.name or 'not named'}"
+        if self.python is not None and self.native is not None:
+            text += f", called at {self.python}"
+        if self.program not in (None, self.python):
+            text += f", from {self.program}"
+        return text
+
+
+def hold_of(stall: GilStall) -> Hold | None:
+    """The hold of a stall; None of bytecode that ran, which lets go of the GIL by itself."""
+    if stall.cause == "bytecode":
+        return None
+    blocked = stall.state == "blocked"
+    return Hold(
+        seconds=stall.duration if blocked else min(stall.duration, stall.computed),
+        lasted=stall.duration + stall.delayed,
+        started=stall.started,
+        kind=_kind_of(stall),
+        native=stall.native,
+        python=stall.python,
+        program=stall.program,
+        thread=stall.thread,
+        native_id=stall.native_id,
+        system_call=stall.system_call if blocked else None,
+    )
+
+
+def _kind_of(stall: GilStall) -> Kind:
+    if stall.cause == "collector":
+        return "collector"
+    if any(frame.startswith("<frozen importlib") for frame in stall.python_stack):
+        return "import"
+    if stall.native is not None and stall.native.endswith("_dealloc"):
+        return "freeing"
+    return "call"

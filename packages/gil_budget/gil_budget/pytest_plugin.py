@@ -1,0 +1,82 @@
+"""The plugin's options. Without --gil-budget, or gil_budget in the settings of pytest, it does nothing."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from ._plugin.settings import Settings
+
+_MARKER = (
+    "gil_budget(limit): the longest time for which this test may hold the GIL, such as '20ms'. None: any. "
+    "Without --gil-budget it has no effect."
+)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the command line, and of pytest's settings."""
+    group = parser.getgroup("gil budget", "a budget for the time in which a test holds the GIL")
+    group.addoption(
+        "--gil-budget",
+        metavar="LIMIT",
+        help="fail a test that holds the GIL for so long, such as 10ms; 'marked': only tests with the marker "
+        "gil_budget; 'off': no test, whatever the settings say",
+    )
+    group.addoption(
+        "--gil-report-only", action="store_true", help="print what is over the budget, and fail nothing"
+    )
+    group.addoption(
+        "--gil-confirm",
+        action="store_true",
+        help="run a test over its budget again; only what is over both times fails",
+    )
+    group.addoption(
+        "--gil-count",
+        metavar="KINDS",
+        help="the kinds that count, with commas, of call, freeing, collector, import (default: call,freeing)",
+    )
+    group.addoption(
+        "--gil-allow",
+        metavar="PATTERN",
+        action="append",
+        default=[],
+        help="names that may hold the GIL as long as they like, such as 'json:*'; may be given several times",
+    )
+    group.addoption("--gil-baseline", metavar="FILE", help="names that may take longer, with their times")
+    group.addoption("--gil-write-baseline", metavar="FILE", help="write this run's holds into a baseline")
+    group.addoption(
+        "--gil-baseline-strict",
+        action="store_true",
+        help="fail a full run when the baseline has names that were in none of the last runs",
+    )
+    group.addoption("--gil-report", metavar="FILE", help="write all holds into a JSON file")
+    parser.addini("gil_budget", "as --gil-budget", default="")
+    parser.addini("gil_budget_baseline", "as --gil-baseline, from the root folder", default="")
+    parser.addini("gil_budget_allow", "as --gil-allow", type="linelist", default=[])
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """The marker; with a budget, the parts that measure and report."""
+    config.addinivalue_line("markers", _MARKER)
+    if not (config.getoption("--gil-budget") or config.getini("gil_budget")):
+        return
+    from ._plugin.settings import Settings  # noqa: PLC0415  (every run of pytest loads this file)
+
+    settings = Settings.of(config)
+    if settings is not None:
+        _register(config, settings)
+
+
+def _register(config: pytest.Config, settings: Settings) -> None:
+    from ._plugin.measuring import Measuring  # noqa: PLC0415
+    from ._plugin.summary import Summary  # noqa: PLC0415
+
+    is_worker = hasattr(config, "workerinput")
+    distributes = config.pluginmanager.hasplugin("dsession") and not is_worker
+    if not distributes:
+        config.pluginmanager.register(Measuring(config, settings), "gil-budget-measuring")
+    if not is_worker:
+        config.pluginmanager.register(Summary(config, settings), "gil-budget-summary")

@@ -1,0 +1,121 @@
+"""Windows of the process's one watch: each hears of the holds while it is open."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Callable
+
+from ._gil_watch.interpreter import native_module
+from ._gil_watch.running import RawStall, Running, of_process
+from ._gil_watch.stalls import stall_of
+from .holds import Hold, hold_of
+from .limits import MOST
+
+LONGEST_SETTLE = 0.25
+"""Seconds. Longer than a late watch took on a machine with twice as many busy processes as processors."""
+
+_lock = threading.Lock()
+_own: Running | None = None  # the watch that this package started; guarded by _lock
+_users = 0  # open windows on it; guarded by _lock
+
+
+class Window:
+    """Hears of all holds of at least a limit, in all threads. Thread-safe."""
+
+    def __init__(self, limit: float, take: Callable[[Hold], object]) -> None:
+        """Opens it. The process's first window starts the watch: 10 to 30 ms.
+
+        Args:
+            limit: Seconds.
+            take: Called with each Hold, on the watch's thread.
+
+        Raises:
+            Unsupported: There can be no watch on this interpreter.
+        GIL: released while waiting.
+        """
+        self._take = take
+        self._running = _begin()
+        self._leave = self._running.listen(limit, self._hear)
+        self._process = os.getpid()
+        self._open = True
+
+    def set_limit(self, limit: float) -> None:
+        """From the next look of the watch on."""
+        leave = self._leave
+        self._leave = self._running.listen(limit, self._hear)
+        leave()
+
+    def settle(self, timeout: float = LONGEST_SETTLE) -> bool:
+        """Waits until `take` has had all holds that have ended. False: not within the timeout.
+
+        GIL: released while waiting.
+        """
+        if os.getpid() != self._process:  # a forked child, which is not watched
+            return True
+        return self._running is of_process() and self._running.settle(timeout)
+
+    def saw_all_since(self, moment: float) -> bool:
+        """Whether the watch looked all the time since a time.monotonic().
+
+        False: it got no processor for as long as the limit, and may have missed a hold.
+        """
+        return os.getpid() != self._process or self._running.saw_all_since(moment)
+
+    def close(self) -> None:
+        """The last window ends the watch. The second time nothing happens. GIL: released while waiting."""
+        if not self._open or os.getpid() != self._process:
+            return
+        self._open = False
+        self._leave()
+        _end(self._running)
+
+    def _hear(self, raw: RawStall) -> None:
+        hold = hold_of(stall_of(raw))
+        if hold is not None:
+            self._take(hold)
+
+
+def _begin() -> Running:
+    global _own, _users  # noqa: PLW0603
+    native = native_module()
+    with _lock:
+        running = of_process()
+        if running is None:
+            # Each window has its limit; without one nothing is as long as this.
+            running = _own = Running(native, MOST, {"calls_only": True})
+            _users = 0
+        if running is _own:
+            _users += 1
+        return running
+
+
+def _end(running: Running) -> None:
+    global _own, _users  # noqa: PLW0603
+    with _lock:
+        if running is not _own:
+            return
+        _users -= 1
+        if _users == 0:
+            _own = None
+            running.stop()
+
+
+def _forked() -> None:
+    """The child has none of the watch's threads."""
+    global _lock, _own, _users  # noqa: PLW0603
+    _lock = threading.Lock()
+    if _own is not None:
+        _own.abandon()
+    _own, _users = None, 0
+
+
+os.register_at_fork(after_in_child=_forked)
+
+
+@atexit.register
+def _stop_at_exit() -> None:
+    if _own is not None:
+        _own.stop()

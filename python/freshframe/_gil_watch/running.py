@@ -1,0 +1,139 @@
+"""The one native watch of a process: its threads, and those who listen to it.
+
+freshframe and gil-budget may be loaded into one process. Reading the interpreter's records twice would double
+the cost, so whichever starts its watch second listens to the first one's.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from .code_places import LIBRARIES
+
+if TYPE_CHECKING:
+    from .. import _gil
+
+RawStall = tuple[Any, ...]
+"""What the native watch returns; stalls.stall_of() reads it."""
+
+# The attribute of `sys` under which both distributions find the process's watch. A change of Running's
+# methods or of RawStall changes the number.
+_NAME = "_gil_watch_1"
+
+
+def of_process() -> Running | None:
+    """The watch that runs in this process, whichever distribution started it."""
+    return getattr(sys, _NAME, None)
+
+
+class Running:
+    """A native watch and the Python thread that asks for the GIL on its behalf. Thread-safe."""
+
+    def __init__(self, native: Any, threshold: float, options: dict[str, Any]) -> None:
+        """Starts it. `native`: the module, from interpreter.native_module(). GIL: released while waiting."""
+        self._native: _gil.Watch = native.Watch(threshold, **options)
+        self._own_threshold = threshold
+        self._changed = threading.Condition()
+        self._served = 0  # stalls that all listeners have had; guarded by _changed
+        self._listeners: dict[object, tuple[float, Callable[[RawStall], None]]] = {}  # guarded by _changed
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._serve, name="freshframe gil probe", daemon=True)
+        self._thread.start()
+        try:
+            self._ready.wait()
+            self._native.start(self._thread.ident or 0, list(LIBRARIES))
+        except BaseException:
+            self._native.stop()  # ends the thread in serve()
+            raise
+        setattr(sys, _NAME, self)
+
+    def listen(self, threshold: float, take: Callable[[RawStall], None]) -> Callable[[], None]:
+        """Calls `take` with each stall of `threshold` seconds or more, on the watch's thread.
+
+        A shorter threshold than the watch's own makes the watch look closer as long as it listens.
+
+        Returns:
+            The function that ends it.
+        """
+        key = object()
+        with self._changed:
+            self._listeners[key] = (threshold, take)
+            self._look_closely_enough()
+
+        def leave() -> None:
+            with self._changed:
+                if self._listeners.pop(key, None) is not None:
+                    self._look_closely_enough()
+
+        return leave
+
+    def settle(self, timeout: float) -> bool:
+        """Waits until the stalls that have ended are with the listeners.
+
+        Where no stall is open and none is on its way this reads two numbers.
+
+        Returns:
+            Whether they are; False: not within `timeout` seconds.
+        GIL: released while waiting.
+        """
+        kept = self._native.settle(timeout)
+        if kept is None:
+            return False
+        if kept <= self._served:
+            return True
+        with self._changed:
+            return self._changed.wait_for(lambda: self._served >= kept, timeout)
+
+    def saw_all_since(self, moment: float) -> bool:
+        """Whether it looked all the time since a time.monotonic().
+
+        False: it got no processor for as long as the threshold, and may have missed a stall.
+        """
+        return self._native.blind_until() < moment
+
+    def stop(self) -> None:
+        """Ends the threads; the second time nothing happens. GIL: released while waiting."""
+        if of_process() is self:
+            delattr(sys, _NAME)
+        self._native.stop()
+        if self._thread is not threading.current_thread():
+            self._thread.join()
+
+    def abandon(self) -> None:
+        """In a forked child, where the threads do not exist."""
+        if of_process() is self:
+            delattr(sys, _NAME)
+        self._changed = threading.Condition()
+        self._listeners = {}
+        self._native.abandon()
+
+    @property
+    def lost(self) -> int:
+        """The number of stalls for which there was no time or memory."""
+        return self._native.lost()
+
+    def summary(self, most: int | None = None) -> tuple[int, float, list[tuple[Any, ...]]]:
+        """The number of stalls, their seconds, and the culprits, the worst first."""
+        return self._native.summary() if most is None else self._native.summary(most)
+
+    def _look_closely_enough(self) -> None:
+        self._native.set_threshold(
+            min([self._own_threshold, *(limit for limit, _ in self._listeners.values())])
+        )
+
+    def _serve(self) -> None:
+        self._ready.set()
+        while (stalls := self._native.serve()) is not None:
+            with self._changed:
+                listeners = list(self._listeners.values())
+            for raw in stalls:
+                for threshold, take in listeners:
+                    if raw[0] >= threshold:
+                        take(raw)
+            with self._changed:
+                self._served += len(stalls)
+                self._changed.notify_all()

@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# Makes dist/gil_budget-*-manylinux_2_34_*.whl for one Python, with the libraries of the watch: gil_budget.sh [PYTHON]
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
+
+python=${1:-python3}
+work=$PWD/build/gil_budget
+platform=manylinux_2_34_$(uname -m)
+
+# The tools that freshframe's wheel is made with, in an environment of the Python that the wheel is for.
+tag=$("$python" -c 'import sys; print("cp%d%d" % sys.version_info[:2])')
+tools=$work/tools-$tag
+wanted=$(sed -n '/^wheel = \[/,/^\]/p; /^build = \[/p' pyproject.toml; "$python" --version)
+if [ "$(cat "$tools/.stamp" 2>/dev/null)" != "$wanted" ]; then
+  "$python" -m venv --clear "$tools"
+  "$tools/bin/pip" install --quiet --upgrade "pip==26.3"
+  "$tools/bin/pip" install --quiet --group build --group wheel
+  echo "$wanted" >"$tools/.stamp"
+fi
+export PATH=$tools/bin:$PATH VIRTUAL_ENV=$tools PIP_DISABLE_PIP_VERSION_CHECK=1
+
+rm -rf "$work/raw" "$work/repaired"
+mkdir -p dist
+cc -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
+CMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" \
+  CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion" \
+  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed -Wl,--gc-sections" \
+  pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/raw" packages/gil_budget
+auditwheel repair --plat "$platform" --only-plat --strip --wheel-dir "$work/repaired" "$work"/raw/*.whl >"$work/auditwheel.log" 2>&1 ||
+  { cat "$work/auditwheel.log" >&2; exit 1; }
+wheel=$(python tools/wheel/gil_budget_notices.py "$work"/repaired/*.whl --into dist)
+echo "$wheel: $(stat -c %s "$wheel") bytes"
+tools/wheel/gil_budget_prove.sh "$wheel" "$python"
