@@ -57,7 +57,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Statistics and the dashboard": (
         *("Stats", "NodeStats", "EdgeStats", "SourceStats", "WorkerStats", "InferenceStats", "SpoolStats"),
         *("JoinStats", "SourceClock"),
-        *("PoolStats", "Report", "Progress", "Dashboard", "show", "prometheus_collector"),
+        *("PoolStats", "RemovedStats", "Report", "Progress", "Dashboard", "show", "prometheus_collector"),
     ),
     "Fleets": ("Fleet",),
     "Native code": ("native", "get_include", "get_cmake_dir"),

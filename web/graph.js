@@ -43,7 +43,7 @@ export class Graph {
   update(state, ticked) {
     this.#state = state;
     const key = JSON.stringify([
-      state.nodes.map((node) => [node.name, node.language, node.kind]),
+      state.nodes.map((node) => [node.number, node.name, node.language, node.kind]),
       state.edges.map((edge) => [edge.parent, edge.child, edge.queue]),
     ]);
     const fresh = key !== this.#key;

@@ -41,14 +41,16 @@ export class History {
     const most = state.edges.length > LARGE ? SHORTER : HOUR;
     const missed = Math.min(most, steps - 1);
     const push = (all, items, readers) => {
+      const known = new Map(all.map((series) => [series.number, series]));
       items.forEach((item, index) => {
-        all[index] ??= {};
+        all[index] = known.get(item.number) ?? { number: item.number };
         for (const [key, read] of Object.entries(readers)) {
           const points = (all[index][key] ??= []);
           points.push(...Array(missed).fill(null), read(item));
           if (points.length > most) points.splice(0, points.length - most);
         }
       });
+      all.length = items.length;
     };
     push(this.#edges, state.edges, EDGE);
     push(this.#nodes, state.nodes, NODE);

@@ -56,6 +56,23 @@ struct AddOptions {
   std::string source = {};
   std::optional<Join> join = {};
   std::optional<double> max_rate = {};
+  /// The parents are a list, which may be empty: connect() can add more while the pipeline runs. A merge
+  /// without parents is live and stays until remove() or stop().
+  bool merge = false;
+};
+
+/// Options of Pipeline::connect(), as those of add().
+struct ConnectOptions {
+  std::optional<Queue> queue = {};
+  std::optional<double> max_age = {};
+  std::optional<double> max_rate = {};
+};
+
+/// Options of Pipeline::remove(). `drain`: the sources end, and all that they have sent is processed, as at the
+/// end of a stream. Else only recorders write their waiting samples, and the others are dropped as `removed`.
+struct RemoveOptions {
+  bool drain = false;
+  Seconds timeout{5};
 };
 
 /// Options of Pipeline::reader().
@@ -137,6 +154,7 @@ class Reader {
   }
   [[nodiscard]] bool ended() const { return reader_verbs::ended(*core_); }
   void close() { reader_verbs::close(*core_); }
+  [[nodiscard]] const std::shared_ptr<core::ReaderCore>& core() const noexcept { return core_; }
 
  private:
   static std::optional<Sample<T>> typed(std::optional<AnySample> sample) {
@@ -147,9 +165,9 @@ class Reader {
   std::shared_ptr<core::ReaderCore> core_;
 };
 
-/// A graph of nodes, each on a thread of its own. Runs once. Thread-safe: stop(), stats(), wait() from any
-/// thread; add() and reader() from one thread, before start(). The destructor stops and joins; nodes that are
-/// still busy after 5 s are named in the log and left behind.
+/// A graph of nodes, each on a thread of its own. Runs once. Thread-safe. add(), reader(), connect(),
+/// disconnect() and remove() change the graph before start() and while it runs. The destructor stops and joins;
+/// nodes that are still busy after 5 s are named in the log and left behind.
 class Pipeline {
  public:
   /// Options of a whole pipeline.
@@ -158,6 +176,7 @@ class Pipeline {
     std::optional<double> stall_timeout = 5.0;  // seconds; nullopt: never
     std::size_t max_held_bytes = std::size_t{1} << 30;
     std::shared_ptr<const Clock> clock = Clock::real();
+    bool keep_running = false;  // it does not end with its last source, and may begin without any node
   };
 
   Pipeline();
@@ -186,7 +205,9 @@ class Pipeline {
                                const AddOptions& options = {}) {
     std::vector<AnyPort> all;
     for (const auto& parent : parents) all.push_back(parent.any());
-    return {add_any(std::move(node), all, options)};
+    auto as_merge = options;
+    as_merge.merge = true;
+    return {add_any(std::move(node), all, as_merge)};
   }
   /// The same for a node that takes several types.
   template <class N, class In>
@@ -201,7 +222,9 @@ class Pipeline {
                                const AddOptions& options = {}) {
     std::vector<AnyPort> all;
     for (const auto& parent : parents) all.push_back(parent.any());
-    return {add_any(std::move(node), all, options)};
+    auto as_merge = options;
+    as_merge.merge = true;
+    return {add_any(std::move(node), all, as_merge)};
   }
   /// A join, with `options.join`. A wrong port type does not compile.
   template <class N, class... In>
@@ -226,6 +249,35 @@ class Pipeline {
     for (const auto& port : ports) all.push_back(port.any());
     return Reader<T>(reader_any(all, options));
   }
+
+  /// One more edge into a node that was added with a list of parents. While the pipeline runs it gets the
+  /// samples from the next one on. Throws GraphError.
+  template <class In, class Out>
+  void connect(Port<In> parent, Port<Out> child, const ConnectOptions& options = {}) {
+    connect_any(parent.any(), child.node, options);
+  }
+  /// Takes that edge away. Its waiting samples are dropped as `removed`.
+  template <class In, class Out>
+  void disconnect(Port<In> parent, Port<Out> child) {
+    disconnect_any(parent.any(), child.node);
+  }
+  /// Ends a node of a running pipeline and all nodes below it that no source reaches without it; merges stay.
+  /// Returns the last statistics of all that went, or nothing when it was removed before. Throws the failure of
+  /// a close(), and StopTimeout with the nodes that are still busy, which end by themselves. On a node's own
+  /// thread it only asks.
+  template <class T>
+  Stats remove(Port<T> port, const RemoveOptions& options = {}) {
+    return remove_any(port.node, options);
+  }
+  /// Closes a reader and forgets it.
+  template <class T>
+  void remove(const Reader<T>& reader) {
+    remove_any(reader.core());
+  }
+  Stats remove_any(int node, const RemoveOptions& options);
+  void remove_any(const std::shared_ptr<core::ReaderCore>& reader);
+  void connect_any(const AnyPort& parent, int child, const ConnectOptions& options);
+  void disconnect_any(const AnyPort& parent, int child);
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.
   int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, const AddOptions& options);

@@ -118,6 +118,7 @@ struct SourceStats {
 
 /// One edge: its queue and its counters.
 struct EdgeStats {
+  std::int64_t number = -1;  // of the edge, never used again
   std::string parent;
   std::string child;               // a node or a reader
   Queue queue;                     // of each source that can reach the edge
@@ -197,6 +198,7 @@ struct JoinStats {
 
 /// One node: its counters and times.
 struct NodeStats {
+  int number = -1;  // Stamp::source of a source's samples; never used again, as a name may be
   std::string name;
   NodeState state = NodeState::Opening;
   std::uint64_t processed = 0;  // samples that process() or read() finished
@@ -228,12 +230,27 @@ struct PoolStats {
   FramePool::Stats memory;
 };
 
+/// The sums of the nodes and edges that were removed while the pipeline ran, so that totals never fall.
+struct RemovedStats {
+  std::uint64_t nodes = 0;
+  std::uint64_t frames = 0;     // that its sources delivered
+  std::uint64_t processed = 0;  // of the other nodes
+  std::uint64_t errors = 0;
+  std::map<NodeDropCause, std::uint64_t> node_drops;
+  std::uint64_t edges = 0;
+  std::uint64_t passed_in = 0;
+  std::uint64_t delivered = 0;
+  std::uint64_t dropped = 0;  // on edges
+  std::map<DropCause, std::uint64_t> drops;
+};
+
 /// A snapshot of a whole pipeline: Pipeline::stats(). Its quantiles (p50, p99) are those of the last ten
 /// seconds while the pipeline runs, and of the whole run after its end. Those of a Report are of the whole
 /// run.
 struct Stats {
   std::vector<NodeStats> nodes;
   std::vector<EdgeStats> edges;
+  RemovedStats removed;
   double uptime = 0;  // seconds since start(), until the end
   std::size_t held_bytes = 0;
   PoolStats pool;

@@ -215,6 +215,7 @@ class CircleTracker final : public Node<Frame, Circles> {
   /// ascending (a step back ends all tracks). Each source has tracks of its own.
   [[nodiscard]] Circles update(const Frame& frame, double time, int source = 0);
   std::optional<Circles> process(const Sample<Frame>& sample, const Context& context) override;
+  void source_gone(int source) override;
 
  private:
   struct Impl;
@@ -231,6 +232,7 @@ class BoxTracker final : public Node<Detections, Detections> {
   /// ascending (a step back ends all tracks). Each source has tracks of its own.
   [[nodiscard]] Detections update(const Detections& found, double time, int source = 0);
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
+  void source_gone(int source) override;
 
  private:
   struct Impl;
@@ -300,6 +302,7 @@ class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
   [[nodiscard]] LineCounts update(const Detections& tracks, double time, int source = 0);
   std::optional<LineCounts> process(const Sample<Circles>& sample, const Context& context) override;
   std::optional<LineCounts> process(const Sample<Detections>& sample, const Context& context) override;
+  void source_gone(int source) override;
 
  private:
   struct Impl;
@@ -341,6 +344,7 @@ class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
   [[nodiscard]] ZoneCounts update(const Detections& tracks, double time, int source = 0);
   std::optional<ZoneCounts> process(const Sample<Circles>& sample, const Context& context) override;
   std::optional<ZoneCounts> process(const Sample<Detections>& sample, const Context& context) override;
+  void source_gone(int source) override;
 
  private:
   struct Impl;
@@ -374,6 +378,7 @@ class Annotate final : public NodeBase {
   [[nodiscard]] std::vector<const TypeInfo*> input_types() const override;
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return type_of<Frame>(); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& context) override;
+  void source_gone(int source) override;
   /// Draws one picture, for programs without a pipeline. `value` is one of the four types. `time` in seconds,
   /// for trails; nullopt: without trails.
   [[nodiscard]] Frame draw(const Frame& frame, const ValueRef& value, std::optional<double> time = {});

@@ -7,6 +7,7 @@ from collections.abc import (
     Mapping,
     Sequence
 )
+import types
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
 import numpy
@@ -349,17 +350,23 @@ class JoinPolicy:
 class AddOptions:
     """Options of Pipeline.add()."""
 
-    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None) -> None: ...
+    def __init__(self, name: str, queue: QueuePolicy | None, on_error: str, max_age: float | None, batch: BatchPolicy | None, source: str = '', join: JoinPolicy | None = None, max_rate: float | None = None, merge: bool = False) -> None: ...
 
 class Engine:
     """The native part of a Pipeline."""
 
-    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int) -> None: ...
+    def __init__(self, name: str, stall_timeout: float | None, max_held_bytes: int, keep_running: bool = False) -> None: ...
 
     def start(self, start_outside: Callable[[], None], /) -> None:
         """
         Starts the native threads, calls start_outside and waits until every node has opened. Then the sources begin to deliver. GIL: released while waiting
         """
+
+    finish_add: types.MethodDescriptorType = ...
+
+    give_up_add: types.MethodDescriptorType = ...
+
+    remove: types.MethodDescriptorType = ...
 
     def wait(self, seconds: float | None, /) -> bool:
         """
@@ -375,6 +382,18 @@ class Engine:
         """
         True if every thread ends within the time. Does not handle signals. GIL: released while waiting
         """
+
+    def connect(self, parent: tuple[int, int], child: int, queue: QueuePolicy | None, max_age: float | None, max_rate: float | None) -> None:
+        """One more edge into a merge."""
+
+    def disconnect(self, parent: tuple[int, int], child: int) -> None:
+        """Takes an edge into a merge away."""
+
+    def node_numbers(self) -> list[int]:
+        """The numbers of the nodes that were not removed."""
+
+    def note_launcher(self) -> None:
+        """The calling thread is about to start a node's thread."""
 
     def add_native(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
         """Adds a native node; returns its index."""
@@ -435,6 +454,9 @@ class Engine:
 
     def reader(self, parents: Sequence[tuple[int, int]], queue: QueuePolicy | None, name: str, frames: bool, join: JoinPolicy | None, max_rate: float | None) -> Reader:
         """Adds a reader."""
+
+    def remove_reader(self, reader: Reader) -> None:
+        """Closes a reader and forgets it."""
 
     def add_python(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, spool: SpoolCounters | None = None) -> int:
         """Adds a place for a Python node; returns its index."""
@@ -630,6 +652,9 @@ class JoinStats:
 
 class NodeStats:
     @property
+    def number(self) -> int: ...
+
+    @property
     def name(self) -> str: ...
 
     @property
@@ -755,12 +780,46 @@ class PoolStats:
     @property
     def idle_bytes(self) -> int: ...
 
+class RemovedStats:
+    @property
+    def nodes(self) -> int: ...
+
+    @property
+    def frames(self) -> int: ...
+
+    @property
+    def processed(self) -> int: ...
+
+    @property
+    def errors(self) -> int: ...
+
+    @property
+    def edges(self) -> int: ...
+
+    @property
+    def passed_in(self) -> int: ...
+
+    @property
+    def delivered(self) -> int: ...
+
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def drops(self) -> dict[str, int]: ...
+
+    @property
+    def node_drops(self) -> dict[str, int]: ...
+
 class Stats:
     @property
     def nodes(self) -> list[NodeStats]: ...
 
     @property
     def edges(self) -> list[EdgeStats]: ...
+
+    @property
+    def removed(self) -> RemovedStats: ...
 
     @property
     def uptime(self) -> float: ...

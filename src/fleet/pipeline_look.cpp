@@ -102,14 +102,22 @@ void see_node(PipelineLook& look, const core::Runner& runner) {
   }
 }
 
-/// Of the nodes that the fleet's outlets add up from. Parents have lower numbers than their children.
-std::vector<bool> on_the_way(const core::PipelineCore& pipeline) {
-  std::vector<bool> nodes(static_cast<std::size_t>(pipeline.node_count()), false);
-  for (int i = pipeline.node_count() - 1; i >= 0; --i) {
-    const auto& runner = pipeline.runner(i);
-    if (!nodes.at(static_cast<std::size_t>(i)) && !runner.name().starts_with(kOutlet)) continue;
-    nodes.at(static_cast<std::size_t>(i)) = true;
-    for (const auto& edge : runner.inbox().edges()) nodes.at(static_cast<std::size_t>(edge.parent)) = true;
+using Runners = std::vector<std::shared_ptr<core::Runner>>;
+
+void find_on_the_way(const core::Runner& node, const Runners& all, std::set<int>& found) {
+  if (!found.insert(node.index()).second) return;
+  for (const auto& edge : node.inbox().edges()) {
+    const auto parent =
+        std::ranges::find_if(all, [&](const auto& each) { return each->index() == edge.parent; });
+    if (parent != all.end()) find_on_the_way(**parent, all, found);
+  }
+}
+
+/// The numbers of the nodes that the fleet's outlets add up from.
+std::set<int> on_the_way(const Runners& all) {
+  std::set<int> nodes;
+  for (const auto& node : all) {
+    if (node->name().starts_with(kOutlet)) find_on_the_way(*node, all, nodes);
   }
   return nodes;
 }
@@ -118,9 +126,10 @@ std::vector<bool> on_the_way(const core::PipelineCore& pipeline) {
 
 PipelineLook look_at(const core::PipelineCore& pipeline) {
   PipelineLook look;
-  const auto nodes = on_the_way(pipeline);
-  for (int i = 0; i < pipeline.node_count(); ++i) {
-    if (nodes.at(static_cast<std::size_t>(i))) see_node(look, pipeline.runner(i));
+  const auto all = pipeline.runners();
+  const auto nodes = on_the_way(all);
+  for (const auto& node : all) {
+    if (nodes.contains(node->index())) see_node(look, *node);
   }
   return look;
 }

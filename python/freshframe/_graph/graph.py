@@ -29,9 +29,9 @@ class Graph:
     """The nodes of one pipeline.
 
     Attributes:
-        in_python: Index, node and "is a function" of each node that runs on a Python thread.
+        in_python: Node and "is a function" of each node that runs on a Python thread, by index.
         in_processes: The indices of those that run in worker processes.
-        beside: Index and body of each thread that runs beside a native node, from its opening to its close.
+        beside: By index, the body of each thread that runs beside a native node, until its close.
     """
 
     __slots__ = ("_engine", "_kept", "beside", "in_processes", "in_python")
@@ -39,15 +39,15 @@ class Graph:
     def __init__(self, engine: _native.Engine) -> None:
         """Of a new engine."""
         self._engine = engine
-        self._kept: list[Any] = []  # every node lives as long as its pipeline
-        self.in_python: list[tuple[int, Any, bool]] = []
-        self.in_processes: list[int] = []
-        self.beside: list[tuple[int, Callable[[], None]]] = []
+        self._kept: dict[int, Any] = {}  # every node lives as long as it is in its pipeline
+        self.in_python: dict[int, tuple[Any, bool]] = {}
+        self.in_processes: set[int] = set()
+        self.beside: dict[int, Callable[[], None]] = {}
 
     @property
     def live(self) -> bool:
         """Whether none of its sources can wait."""
-        return all(node.live for node in self._kept if hasattr(node, "live"))
+        return all(node.live for node in self._kept.values() if hasattr(node, "live"))
 
     def add(
         self,
@@ -83,14 +83,28 @@ class Graph:
             wanted = (hints[0],) * len(ports)
         _check_types(node, wanted, ports)
         wiring.claim(node)
-        wiring.note_marks(node, self._kept)
+        wiring.note_marks(node, list(self._kept.values()))
         try:
             index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
         except BaseException:
             wiring.release(node)
             raise
-        self._kept.append(node)
+        self._kept[index] = node
         return Port(self._engine, index, node, hints[1])
+
+    def forget_removed(self) -> None:
+        """Nodes may have been removed."""
+        for index in self._kept.keys() - set(self._engine.node_numbers()):
+            self.forget(index)
+
+    def forget(self, index: int) -> None:
+        """A node was removed, or could not be added."""
+        node = self._kept.pop(index, None)
+        self.in_python.pop(index, None)
+        self.in_processes.discard(index)
+        self.beside.pop(index, None)
+        if node is not None and not self._engine.started:
+            wiring.release(node)
 
     def _give_to_engine(
         self,
@@ -104,7 +118,7 @@ class Graph:
             index = self._engine.add_native(node._handle, ends, options)
             body = getattr(node, "_beside", None)
             if body is not None:
-                self.beside.append((index, body))
+                self.beside[index] = body
             return index
         is_source = isinstance(node, Source)
         contract = contract_of(node)
@@ -119,12 +133,12 @@ class Graph:
         )
         if plan is not None:
             index = self._engine.add_process(description, ends, options, plan)
-            self.in_processes.append(index)
+            self.in_processes.add(index)
             return index
         if is_source:
             index = self._engine.add_python_source(description, bool(node.live), ends, options)
         else:
             counters = getattr(node, "_spool_counters", None)  # of a Spool
             index = self._engine.add_python(description, ends, options, counters)
-        self.in_python.append((index, node, not isinstance(node, Node)))
+        self.in_python[index] = (node, not isinstance(node, Node))
         return index

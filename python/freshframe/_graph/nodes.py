@@ -102,6 +102,13 @@ class Node(Generic[In, Out]):
         """
         return None
 
+    def source_gone(self, name: str, /) -> None:
+        """Nothing more comes of this source: the node can drop what it keeps for it.
+
+        Called on the node's own thread, before its next sample or its close(). A later source of the same
+        name is another one.
+        """
+
     def finish(self) -> Out | Iterator[Out | None] | None:
         """Called once before close(), when all parents have ended or the pipeline stops.
 

@@ -93,6 +93,11 @@ def view_name(port: Port[Any]) -> str:
     return port._engine.view_name(port._index, port._only)
 
 
+def index_of(port: Port[Any]) -> int:
+    """The number of its node."""
+    return port._index
+
+
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
     """Ports in the engine's form: the number of the node, and that of the only source or -1."""
     return [(port._index, port._only) for port in ports]

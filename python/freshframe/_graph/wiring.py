@@ -195,6 +195,8 @@ def options(
     source: Any = None,
     join: Join | None = None,
     max_rate: Any = None,
+    *,
+    merge: bool = False,
 ) -> _native.AddOptions:
     return _native.AddOptions(
         checked_name(name),
@@ -205,4 +207,5 @@ def options(
         "" if source is None else _check.text("source", source),
         None if join is None else join._policy(),
         rate(max_rate),
+        merge,
     )

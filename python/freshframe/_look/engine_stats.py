@@ -17,6 +17,7 @@ from .stats import (
     Nodes,
     NodeStats,
     PoolStats,
+    RemovedStats,
     Report,
     SourceClock,
     SourceStats,
@@ -152,6 +153,21 @@ def _edge(edge: _native.EdgeStats) -> EdgeStats:
     )
 
 
+def _removed(removed: _native.RemovedStats) -> RemovedStats:
+    return RemovedStats(
+        nodes=removed.nodes,
+        frames=removed.frames,
+        processed=removed.processed,
+        errors=removed.errors,
+        edges=removed.edges,
+        passed_in=removed.passed_in,
+        delivered=removed.delivered,
+        dropped=removed.dropped,
+        drops=removed.drops,
+        node_drops=removed.node_drops,
+    )
+
+
 def _pool(pool: _native.PoolStats) -> PoolStats:
     return PoolStats(
         bound=pool.bound,
@@ -165,7 +181,7 @@ def _pool(pool: _native.PoolStats) -> PoolStats:
 # The findings of an active freshframe.gil.watch(), which sets this: stalls, seconds, the worst culprits.
 watch: Callable[[], tuple[int, float, tuple[GilCulprit, ...]]] | None = None
 
-_Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats]
+_Fields = tuple[dict[str, NodeStats], list[EdgeStats], GilStats, float, int, PoolStats, RemovedStats]
 
 
 def _fields(stats: _native.Stats) -> _Fields:
@@ -182,7 +198,7 @@ def _fields(stats: _native.Stats) -> _Fields:
         gil_state.enabled(),
         gil_state.enabled_by(),
     )
-    return nodes, edges, gil, stats.uptime, stats.held_bytes, _pool(stats.pool)
+    return nodes, edges, gil, stats.uptime, stats.held_bytes, _pool(stats.pool), _removed(stats.removed)
 
 
 def make_stats(stats: _native.Stats) -> Stats:

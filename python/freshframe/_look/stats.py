@@ -366,6 +366,35 @@ class PoolStats:
     idle_bytes: int
 
 
+@dataclass(frozen=True, slots=True)
+class RemovedStats:
+    """The sums of what was removed from a running pipeline, so that totals never fall.
+
+    Attributes:
+        nodes: Nodes that were removed.
+        frames: Samples that the sources among them delivered.
+        processed: Samples that the other nodes finished.
+        errors: Exceptions.
+        edges: Edges that went, by remove() and disconnect().
+        passed_in: Samples that came to them.
+        delivered: Samples that their consumers took.
+        dropped: Samples that they dropped.
+        drops: The same by cause.
+        node_drops: Frames lost in the nodes, by cause.
+    """
+
+    nodes: int
+    frames: int
+    processed: int
+    errors: int
+    edges: int
+    passed_in: int
+    delivered: int
+    dropped: int
+    drops: dict[str, int]
+    node_drops: dict[str, int]
+
+
 class Nodes(dict[str, NodeStats]):
     """The nodes' statistics by name. A name that is not there is an error with the names that are."""
 
@@ -385,6 +414,7 @@ class Stats:
         uptime: Seconds since start(), until the end.
         held_by_python_bytes: Picture memory held only outside the engine.
         pool: Picture memory of the engine.
+        removed: The sums of what was removed while it ran.
     """
 
     nodes: dict[str, NodeStats]
@@ -393,6 +423,7 @@ class Stats:
     uptime: float
     held_by_python_bytes: int
     pool: PoolStats
+    removed: RemovedStats
 
     def __str__(self) -> str:
         """A line for each node and each edge."""

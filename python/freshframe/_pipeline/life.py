@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from .. import _check, _native
-from .._errors import StopTimeout
+from .._errors import StateError, StopTimeout
 from .._interpreter import exit_hooks, fork, log
 from .._interpreter.log import logger
 from . import unraised
@@ -38,6 +38,7 @@ _lock = threading.RLock()
 _running: dict[_native.Engine, Running] = {}
 _leaving: set[_native.Engine] = set()  # of _running, stopped by their own loop
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
+_exiting = False
 
 
 def keep(started: Running) -> None:
@@ -77,9 +78,17 @@ def leave(engine: _native.Engine) -> None:
     engine.request_stop()
 
 
-def keep_thread(thread: threading.Thread) -> None:
-    """A Python node's thread has started; the exit waits for it."""
+def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
+    """Starts a Python node's thread; the exit waits for it.
+
+    Raises:
+        StateError: The interpreter exits: a thread that begins now could not get the GIL any more.
+    """
     with _lock:
+        if _exiting:
+            raise StateError("the interpreter exits: no node can be started any more")
+        engine.note_launcher()
+        thread.start()
         _threads.add(thread)
 
 
@@ -182,6 +191,9 @@ fork.in_child(_forked)
 
 @atexit.register
 def _stop_all() -> None:
+    global _exiting  # noqa: PLW0603
+    with _lock:
+        _exiting = True
     pipelines = _all_running()
     for pipeline in pipelines:
         pipeline.engine.request_stop()

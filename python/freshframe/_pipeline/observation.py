@@ -23,6 +23,16 @@ def stats(engine: _native.Engine) -> Stats:
     return make_stats(engine.stats())
 
 
+def books(removed: _native.Stats) -> Stats | None:
+    """The last statistics of what remove() has removed; None: nothing."""
+    if not removed.nodes and not removed.edges:
+        return None
+    with fork.loading():
+        from .._look.engine_stats import make_stats  # noqa: PLC0415
+
+    return make_stats(removed)
+
+
 def report(engine: _native.Engine) -> Report:
     """The report of a run that has ended."""
     with fork.loading():

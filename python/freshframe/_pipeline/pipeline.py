@@ -11,7 +11,7 @@ from .._errors import FreshframeError, OptionError, OptionTypeError, StopTimeout
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._graph.nodes import Node, Source
-from .._graph.port import Port, ends, parents
+from .._graph.port import Port, ends, index_of, parents
 from .._graph.queue import Queue
 from .._interpreter import fork, log
 from .._interpreter.log import logger
@@ -46,9 +46,11 @@ class Pipeline(RunByWith):
         stall_timeout: Seconds without movement after which run() and wait() raise Stalled; None: never.
         max_held_bytes: Bytes of picture memory that Python may hold outside the engine before reading a
             sample raises FramesHeld.
+        keep_running: It does not end with its last source, and may start without any. run() and wait() then
+            return after stop() only.
 
-    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe: stop(),
-    stats(), wait() and serve() from any thread; add() and reader() before start(), from one thread.
+    ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe. add(),
+    reader(), connect(), disconnect() and remove() change the graph before start() and while it runs.
 
     Example:
         >>> import freshframe as ff
@@ -63,14 +65,24 @@ class Pipeline(RunByWith):
     """
 
     def __init__(
-        self, name: str = "pipeline", *, stall_timeout: float | None = 5.0, max_held_bytes: int = 1 << 30
+        self,
+        name: str = "pipeline",
+        *,
+        stall_timeout: float | None = 5.0,
+        max_held_bytes: int = 1 << 30,
+        keep_running: bool = False,
     ) -> None:
         """Makes an empty graph. No thread runs yet."""
         self.name = wiring.pipeline_name(name)
         if stall_timeout is not None:
             stall_timeout = _check.number("stall_timeout", stall_timeout)
         life.forget_ended()
-        self._engine = _native.Engine(name, stall_timeout, wiring.max_held_bytes(max_held_bytes))
+        self._engine = _native.Engine(
+            name,
+            stall_timeout,
+            wiring.max_held_bytes(max_held_bytes),
+            _check.flag("keep_running", keep_running),
+        )
         self._engine.call_at_end(life.forget_ended)
         self._graph = Graph(self._engine)
         self._worker_plans = WorkerPlans()
@@ -203,8 +215,9 @@ class Pipeline(RunByWith):
 
         Args:
             node: A Source, a Node, or a callable that takes a value and returns one (None emits nothing).
-            parent: The port whose samples it gets, or several (a merge, which takes from them in turn). With
-                samples of several sources a queue holds its depth for each source.
+            parent: The port whose samples it gets, or a list (a merge, which takes from them in turn, and to
+                which connect() can add more). With samples of several sources a queue holds its depth for
+                each source. A merge without parents, ``[]``, is live and stays until remove() or stop().
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files. Directly
                 below a generator function or method it blocks, so that its results stay together.
@@ -227,7 +240,14 @@ class Pipeline(RunByWith):
             GraphError: This wiring is not possible.
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type, or the node cannot go to another process.
-            StateError: The pipeline was started before.
+            StateError: The pipeline has ended or was stopped.
+            SourceError: The source could not be opened (while the pipeline runs).
+            NodeError: The node's open() failed (while the pipeline runs).
+
+        While the pipeline runs, add() returns when the node has opened, and then connects it; after an
+        exception the graph is as before. A source that cannot wait begins to read at once. It may take as
+        long as the source's ``open_timeout``: a service calls it from a thread.
+        GIL: released while waiting.
         """
         if hasattr(type(node), "__freshframe_node__"):
             with fork.loading():
@@ -239,7 +259,18 @@ class Pipeline(RunByWith):
             wiring.check_join(node, join, batch, process)
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
-        options = wiring.options(name, label, queue, on_error, max_age, batch, source, join, max_rate)
+        options = wiring.options(
+            name,
+            label,
+            queue,
+            on_error,
+            max_age,
+            batch,
+            source,
+            join,
+            max_rate,
+            merge=join is None and parent is not None and not isinstance(parent, Port),
+        )
         when_run_ends = getattr(node, "_when_run_ends", None)
         if when_run_ends is not None and process is not False:
             raise OptionError(
@@ -249,9 +280,114 @@ class Pipeline(RunByWith):
         port = self._graph.add(
             node, ports, options, batched=batch is not None, joined=join is not None, plan=plan
         )
+        if self._engine.started:
+            self._finish_add(port)
         if when_run_ends is not None:
             self._when_run_ends.append(when_run_ends)
         return port
+
+    def _finish_add(self, port: Port[Any]) -> None:
+        index = index_of(port)
+        try:
+            try:
+                self._runners.start_one(self._graph, index, self._worker_plans.definitions)
+            except BaseException:
+                self._engine.give_up_add(index)
+                raise
+            self._engine.finish_add(index)
+            self._runners.start_one_beside(self._graph, index)
+        except BaseException:
+            self._graph.forget(index)
+            raise
+
+    def connect(
+        self,
+        parent: Port[T],
+        child: Port[Any],
+        *,
+        queue: Queue | None = None,
+        max_age: float | None = None,
+        max_rate: float | None = None,
+    ) -> None:
+        """Adds an edge into a node that was added with a list of parents; before start() and while it runs.
+
+        The node gets the parent's samples from the next one on.
+
+        Args:
+            parent: The port whose samples go there.
+            child: The port of the node, such as a detector for all cameras that was added with ``[]``.
+            queue: As in add().
+            max_age: As in add().
+            max_rate: As in add().
+
+        Raises:
+            GraphError: The node was not added with a list, takes another type, gets these samples already, is
+                above the parent, or the samples of several sources would come to a node that takes one.
+            StateError: One of the nodes was removed, or the pipeline has ended.
+        """
+        source, target = (
+            parents([parent], "connect", self._engine)[0],
+            parents([child], "connect", self._engine)[0],
+        )
+        self._engine.connect(
+            ends([source])[0],
+            index_of(target),
+            wiring.policy(queue, target.name),
+            None if max_age is None else _check.number("max_age", max_age),
+            wiring.rate(max_rate),
+        )
+
+    def disconnect(self, parent: Port[Any], child: Port[Any]) -> None:
+        """Takes away an edge that connect() or add() with a list has made.
+
+        Its waiting samples are dropped as ``removed``. The node stays, also without any edge.
+
+        Raises:
+            GraphError: There is no such edge, or the node was not added with a list.
+            StateError: One of the nodes was removed, or the pipeline has ended.
+        """
+        source, target = (
+            parents([parent], "disconnect", self._engine)[0],
+            parents([child], "disconnect", self._engine)[0],
+        )
+        self._engine.disconnect(ends([source])[0], index_of(target))
+
+    def remove(
+        self, part: Port[Any] | Reader[Any], *, drain: bool = False, timeout: float = 5.0
+    ) -> Stats | None:
+        """Ends a node while the pipeline runs, with all nodes below it that no source reaches without it.
+
+        A source is closed. Recorders below it write their waiting samples and close their files; other
+        waiting samples are dropped as ``removed``. A node that was added with a list of parents stays, as do
+        the readers, which get the end of their stream when their last parent has gone. Then the names are
+        free again. Numbers are never used again: nothing continues the tracks of what was removed.
+
+        Args:
+            part: The port of the node, or a reader.
+            drain: The sources end, and all that they have sent is processed, as at the end of a stream.
+            timeout: Seconds.
+
+        Returns:
+            The last statistics of all nodes and edges that went. None for a reader, for a node that was
+            removed before, and on a node's own thread, where it only asks.
+
+        Raises:
+            GraphError: It belongs to another pipeline.
+            NodeError: A node failed while it closed.
+            StateError: The pipeline does not run.
+            StopTimeout: Nodes are still busy after ``timeout`` seconds; they end by themselves.
+        GIL: released while waiting.
+        """
+        if isinstance(part, _native.Reader):
+            self._engine.remove_reader(part)
+            return None
+        port = parents([part], "remove", self._engine)[0]
+        limit = _check.timeout(timeout)
+        try:
+            books = self._engine.remove(index_of(port), _check.flag("drain", drain), limit)
+        finally:
+            self._graph.forget_removed()
+        return observation.books(books)
 
     @overload
     def reader(
@@ -332,7 +468,9 @@ class Pipeline(RunByWith):
             GraphError: This wiring is not possible.
             OptionError: An option is out of range.
             OptionTypeError: An argument is of the wrong type.
-            StateError: The pipeline was started before.
+            StateError: The pipeline has ended or was stopped.
+
+        While the pipeline runs, a reader begins with the next sample.
         """
         label = wiring.checked_name(name) or "reader"
         if join is not None:

@@ -30,22 +30,35 @@ class Runners:
             graph: The nodes.
             definitions: The classes that the results of worker processes need; None: there are none.
         """
-        for index, node, takes_values in graph.in_python:
+        for index in sorted([*graph.in_python, *graph.in_processes]):
+            self.start_one(graph, index, definitions)
+
+    def start_one(self, graph: Graph, index: int, definitions: object) -> None:
+        """Starts the thread of one node, if it needs one here."""
+        if index in graph.in_python:
+            node, takes_values = graph.in_python[index]
             self._start(index, _native.run_node, self._engine, index, node, takes_values)
-        for index in graph.in_processes:
+        elif index in graph.in_processes:
             self._start(index, _native.run_process, self._engine, index, definitions)
 
     def start_beside(self, graph: Graph) -> None:
         """Starts the threads beside native nodes, which have all opened."""
-        for index, body in graph.beside:
+        for index in list(graph.beside):
+            self.start_one_beside(graph, index)
+
+    def start_one_beside(self, graph: Graph, index: int) -> None:
+        """The same for one node, if it has one."""
+        body = graph.beside.get(index)
+        if body is not None:
+            self._beside = [each for each in self._beside if each.is_alive()]
             self._beside.append(self._start(index, body))
 
     def _start(self, index: int, body: Callable[..., object], *arguments: Any) -> threading.Thread:
         name = self._engine.node_name(index)
+        self._threads = [each for each in self._threads if each.is_alive() or each.ident is None]
         thread = threading.Thread(target=body, args=arguments, name=name, daemon=True)
         self._threads.append(thread)
-        thread.start()
-        life.keep_thread(thread)
+        life.start_thread(thread, self._engine)
         return thread
 
     def join_beside(self) -> None:
@@ -58,6 +71,6 @@ class Runners:
 
 
 def _join(threads: list[threading.Thread]) -> None:
-    for thread in threads:
+    for thread in list(threads):
         if thread.ident is not None and thread is not threading.current_thread():
             thread.join(1.0)

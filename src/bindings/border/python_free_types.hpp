@@ -10,6 +10,7 @@
 #include "freshframe/node.hpp"
 #include "freshframe/serve.hpp"
 
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -35,6 +36,10 @@ template <>
 inline constexpr bool python_free<SourceItem<Emitted>> = true;
 template <>
 inline constexpr bool python_free<core::Runner> = true;
+template <>
+inline constexpr bool python_free<std::shared_ptr<core::Runner>> = true;
+template <>
+inline constexpr bool python_free<Stats> = true;
 template <>
 inline constexpr bool python_free<core::ReaderCore> = true;
 template <>

@@ -64,12 +64,12 @@ bool Engine::begin(int index) {
   return begun_.insert(index).second;
 }
 
-std::vector<core::Runner*> Engine::claim_threadless() {
-  std::vector<core::Runner*> claimed;
+std::vector<std::shared_ptr<core::Runner>> Engine::claim_threadless() {
+  std::vector<std::shared_ptr<core::Runner>> claimed;
   if (!core_->started()) return claimed;
-  for (int i = 0; i < core_->node_count(); ++i) {
-    auto& runner = core_->runner(i);
-    if (runner.node().runs_outside() && !runner.finished() && begin(i)) claimed.push_back(&runner);
+  for (auto& runner : core_->runners()) {
+    if (runner->node().runs_outside() && !runner->finished() && begin(runner->index()))
+      claimed.push_back(std::move(runner));
   }
   return claimed;
 }
@@ -86,17 +86,6 @@ int Engine::clear(gil::Held& held, PyObject* self) {
   const auto* engine = nb::inst_ptr<Engine>(self);
   if (engine->failure_) engine->failure_->clear(held);
   return 0;
-}
-
-void Engine::prepare_start() {
-  const auto& engine = core();
-  std::vector<NodeName> names;
-  for (int i = 0; i < engine.node_count(); ++i) {
-    const auto& runner = engine.runner(i);
-    names.push_back({runner.name(), runner.stream_name()});
-  }
-  *names_ = std::make_shared<const std::vector<NodeName>>(std::move(names));
-  launcher_.store(std::this_thread::get_id(), std::memory_order_relaxed);
 }
 
 std::vector<AnyPort> any_ports(const Parents& parents) {
@@ -118,6 +107,7 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const A
     const int index = self.core().add(std::move(handle.node), any_ports(parents), options);
     handle.added = node;
     handle.owner = self.shared_core();
+    handle.runner = self.core().runner(index);
     return index;
   } catch (...) {  // a traceback may keep the handle
     if (handle.node) native::unclaim(*handle.node);
@@ -130,14 +120,15 @@ void request_stop_within(gil::Held& held, Engine& self, double seconds) {
   const auto threadless = self.claim_threadless();
   gil::release(
       held,
-      [](core::PipelineCore* target, std::span<core::Runner* const> without_thread, double limit) {
+      [](core::PipelineCore* target, std::span<const std::shared_ptr<core::Runner>> without_thread,
+         double limit) {
         target->request_stop(Seconds(limit));
-        for (auto* runner : without_thread) {
+        for (const auto& runner : without_thread) {
           runner->open_step();  // after a stop it opens nothing
           runner->close_step();
         }
       },
-      core, std::span<core::Runner* const>(threadless), seconds);
+      core, std::span<const std::shared_ptr<core::Runner>>(threadless), seconds);
 }
 
 void request_stop(gil::Held& held, Engine& self) {
@@ -172,7 +163,7 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
         [](gil::Released& released, Engine* owner, core::PipelineCore* core, const gil::Ref& call) {
           const auto start_threads = [&] {
             gil::acquire(released, [&](gil::Held& again) {
-              owner->prepare_start();  // here, where only one of several start() calls arrives
+              owner->note_launcher();  // here, where only one of several start() calls arrives
               PyObject* const result = PyObject_CallNoArgs(call.get(again));
               if (result == nullptr) std::rethrow_exception(take_python_error(again).error);
               Py_DECREF(result);
@@ -182,6 +173,50 @@ PyObject* start(gil::Held& held, PyObject* self, PyObject* start_outside) {
         },
         &engine, &engine.core(), callable);
     Py_RETURN_NONE;
+  });
+}
+
+// The second step of an add() while the pipeline runs; None: it does not run.
+PyObject* finish_add(gil::Held& held, PyObject* self, PyObject* index) {
+  return raw_call(held, [&]() -> PyObject* {
+    const int node = static_cast<int>(PyLong_AsLong(index));
+    gil::release(
+        held,
+        [](gil::Released& released, core::PipelineCore* core, int added) {
+          core->finish_add(added, [&] { look_for_signals(released); });
+        },
+        &engine_of(self).core(), node);
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
+  return raw_call(held, [&]() -> PyObject* {
+    const int node = static_cast<int>(PyLong_AsLong(index));
+    auto& engine = engine_of(self);
+    if (!engine.begin(node)) Py_RETURN_NONE;
+    gil::release(
+        held, [](core::PipelineCore* core, int added) { core->give_up_add(added); }, &engine.core(), node);
+    Py_RETURN_NONE;
+  });
+}
+
+PyObject* remove(gil::Held& held, PyObject* self, PyObject* args) {
+  int node = 0;
+  int drain = 0;
+  double timeout = 0;
+  if (PyArg_ParseTuple(args, "ipd:remove", &node, &drain, &timeout) == 0) return nullptr;
+  return raw_call(held, [&]() -> PyObject* {
+    Stats books;
+    gil::release(
+        held,
+        [](gil::Released& released, core::PipelineCore* core, int index, bool drains, double limit,
+           Stats* into) {
+          *into = core->remove(index, {.drain = drains, .timeout = Seconds(limit)},
+                               [&] { look_for_signals(released); });
+        },
+        &engine_of(self).core(), node, drain != 0, timeout, &books);
+    return nb::cast(std::move(books)).release().ptr();
   });
 }
 
@@ -206,8 +241,8 @@ void limit_stop(Engine& engine, double seconds) {
   const auto time = core::real_deadline(Seconds(std::clamp(seconds - kRest, 0.0, kLongest)));
   auto& core = engine.core();
   if (!core.started()) return;
-  for (int i = 0; i < core.node_count(); ++i) {
-    if (auto* const node = dynamic_cast<process::ProcessNode*>(&core.runner(i).node())) node->kill_by(time);
+  for (const auto& runner : core.runners()) {
+    if (auto* const node = dynamic_cast<process::ProcessNode*>(&runner->node())) node->kill_by(time);
   }
 }
 
@@ -244,6 +279,15 @@ PyMethodDef* engine_methods() {
       {"start", gil::entry<&start>, METH_O,
        "start($self, start_outside, /)\n--\n\nStarts the native threads, calls start_outside and waits "
        "until every node has opened. Then the sources begin to deliver. GIL: released while waiting"},
+      {"finish_add", gil::entry<&finish_add>, METH_O,
+       "finish_add($self, index, /)\n--\n\nWaits until a node that was added while the pipeline runs has "
+       "opened, and connects it. GIL: released while waiting"},
+      {"give_up_add", gil::entry<&give_up_add>, METH_O,
+       "give_up_add($self, index, /)\n--\n\nInstead of finish_add(), for a node without a thread. GIL: "
+       "released"},
+      {"remove", gil::entry<&remove>, METH_VARARGS,
+       "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
+       "last statistics. GIL: released while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
        "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
        "the failure of the pipeline. GIL: released while waiting"},
@@ -294,11 +338,38 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def(
           "__init__",
           [](Engine* self, const std::string& name, std::optional<double> stall_timeout,
-             std::size_t max_held_bytes) {
-            new (self)
-                Engine({.name = name, .stall_timeout = stall_timeout, .max_held_bytes = max_held_bytes});
+             std::size_t max_held_bytes, bool keep_running) {
+            new (self) Engine({.name = name,
+                               .stall_timeout = stall_timeout,
+                               .max_held_bytes = max_held_bytes,
+                               .keep_running = keep_running});
           },
-          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"))
+          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"),
+          nb::arg("keep_running") = false)
+      .def(
+          "connect",
+          [](Engine& self, std::pair<int, int> parent, int child, std::optional<Queue> queue,
+             std::optional<double> max_age, std::optional<double> max_rate) {
+            self.core().connect({parent.first, parent.second}, child,
+                                {.queue = queue, .max_age = max_age, .max_rate = max_rate});
+          },
+          nb::arg("parent"), nb::arg("child"), nb::arg("queue").none(), nb::arg("max_age").none(),
+          nb::arg("max_rate").none(), "One more edge into a merge.")
+      .def(
+          "disconnect",
+          [](Engine& self, std::pair<int, int> parent, int child) {
+            self.core().disconnect({parent.first, parent.second}, child);
+          },
+          nb::arg("parent"), nb::arg("child"), "Takes an edge into a merge away.")
+      .def(
+          "node_numbers",
+          [](const Engine& self) {
+            std::vector<int> numbers;
+            for (const auto& runner : self.core().runners()) numbers.push_back(runner->index());
+            return numbers;
+          },
+          "The numbers of the nodes that were not removed.")
+      .def("note_launcher", &Engine::note_launcher, "The calling thread is about to start a node's thread.")
       .def("add_native", &add_native, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
            nb::arg("options"), "Adds a native node; returns its index.")
       .def(
@@ -311,7 +382,7 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
           [](const Engine& self, int node, int only) { return self.core().view_name({node, only}); },
           nb::arg("node"), nb::arg("only"), "A port's name in the list of views.")
       .def(
-          "node_name", [](const Engine& self, int index) { return self.core().runner(index).name(); },
+          "node_name", [](const Engine& self, int index) { return self.core().names()->of(index); },
           nb::arg("index"))
       .def(
           "raise_unraised", [](Engine& self) { self.core().failure().rethrow_if_unthrown(); },

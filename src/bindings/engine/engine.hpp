@@ -33,8 +33,7 @@ void wake_log();
 class Engine {
  public:
   explicit Engine(Pipeline::Options options)
-      : core_(std::make_shared<core::PipelineCore>(std::move(options))),
-        names_(std::make_shared<NodeNames>()) {
+      : core_(std::make_shared<core::PipelineCore>(std::move(options))), names_(core_->names()) {
     core_->set_failure_hook([] { wake_log(); });
   }
   Engine(const Engine&) = delete;
@@ -46,12 +45,12 @@ class Engine {
     guard_.check("this pipeline");
     return *core_;
   }
-  [[nodiscard]] const std::shared_ptr<NodeNames>& names() const noexcept { return names_; }
+  [[nodiscard]] const NodeNames& names() const noexcept { return names_; }
   [[nodiscard]] bool forked() const noexcept { return guard_.forked(); }
   /// For objects that must outlive this one.
   [[nodiscard]] const std::shared_ptr<core::PipelineCore>& shared_core() const noexcept { return core_; }
-  /// Once, before the first node opens: records the nodes' names and the calling thread.
-  void prepare_start();
+  /// Records the calling thread: it is about to start threads of nodes.
+  void note_launcher() noexcept { launcher_.store(std::this_thread::get_id(), std::memory_order_relaxed); }
   /// The exception that ended the pipeline; the first one stays. For any thread with the GIL.
   void keep_failure(SharedError error) {
     const std::lock_guard lock(failure_mutex_);
@@ -69,14 +68,14 @@ class Engine {
   /// True once for each node: for its own thread, or for claim_threadless().
   bool begin(int index);
   /// The Python nodes whose threads have not started: a stop ends them, and their threads then do nothing.
-  std::vector<core::Runner*> claim_threadless();
+  std::vector<std::shared_ptr<core::Runner>> claim_threadless();
 
   static int traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg);
   static int clear(gil::Held& held, PyObject* self);
 
  private:
   std::shared_ptr<core::PipelineCore> core_;
-  std::shared_ptr<NodeNames> names_;
+  NodeNames names_;
   std::unique_ptr<Server> server_;
   std::unique_ptr<Metrics> metrics_;
   // The garbage collector reads it without the mutex: all threads that could change it are stopped then.

@@ -3,18 +3,12 @@
 #pragma once
 
 #include <memory>
-#include <string>
-#include <vector>
+
+#include "core/pipeline/name_table.hpp"
 
 namespace freshframe::python {
 
-/// The names of one node.
-struct NodeName {
-  std::string node;
-  std::string stream;  // that begins there
-};
-
-/// By index; fixed when the pipeline starts, so its samples share them.
-using NodeNames = std::shared_ptr<const std::vector<NodeName>>;
+/// By number; the samples of a pipeline share it.
+using NodeNames = std::shared_ptr<const core::NameTable>;
 
 }  // namespace freshframe::python

@@ -69,12 +69,14 @@ void bind_options(nb::module_& module) {
           "__init__",
           [](AddOptions* self, const std::string& name, std::optional<Queue> queue,
              const std::string& on_error, std::optional<double> max_age, std::optional<Batch> batch,
-             const std::string& source, std::optional<Join> join, std::optional<double> max_rate) {
-            new (self) AddOptions{name, queue, on_error_of(on_error), max_age, batch, source, join, max_rate};
+             const std::string& source, std::optional<Join> join, std::optional<double> max_rate,
+             bool merge) {
+            new (self)
+                AddOptions{name, queue, on_error_of(on_error), max_age, batch, source, join, max_rate, merge};
           },
           nb::arg("name"), nb::arg("queue").none(), nb::arg("on_error"), nb::arg("max_age").none(),
           nb::arg("batch").none(), nb::arg("source") = "", nb::arg("join").none() = nb::none(),
-          nb::arg("max_rate").none() = nb::none());
+          nb::arg("max_rate").none() = nb::none(), nb::arg("merge") = false);
 }
 
 }  // namespace freshframe::python

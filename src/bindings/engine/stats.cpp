@@ -78,7 +78,9 @@ void bind_node_stats(nb::module_& module) {
   add_fields(join, kJoinFields);
   join.def_ro("parents", &JoinStats::parents).def_ro("trouble", &JoinStats::trouble);
   nb::class_<NodeStats> node(module, "NodeStats", nb::is_final());
-  node.def_ro("name", &NodeStats::name).def_prop_ro("state", &state_of<NodeStats>);
+  node.def_ro("number", &NodeStats::number)
+      .def_ro("name", &NodeStats::name)
+      .def_prop_ro("state", &state_of<NodeStats>);
   add_fields(node, kNodeFields);
   node.def_prop_ro("drops", &drops_of<NodeStats>)
       .def_ro("batches", &NodeStats::batches)
@@ -110,9 +112,25 @@ void bind_whole(nb::module_& module) {
       .def_prop_ro("allocated", [](const PoolStats& self) { return self.memory.allocated; })
       .def_prop_ro("reused", [](const PoolStats& self) { return self.memory.reused; })
       .def_prop_ro("idle_bytes", [](const PoolStats& self) { return self.memory.idle_bytes; });
+  nb::class_<RemovedStats>(module, "RemovedStats", nb::is_final())
+      .def_ro("nodes", &RemovedStats::nodes)
+      .def_ro("frames", &RemovedStats::frames)
+      .def_ro("processed", &RemovedStats::processed)
+      .def_ro("errors", &RemovedStats::errors)
+      .def_ro("edges", &RemovedStats::edges)
+      .def_ro("passed_in", &RemovedStats::passed_in)
+      .def_ro("delivered", &RemovedStats::delivered)
+      .def_ro("dropped", &RemovedStats::dropped)
+      .def_prop_ro("drops", &drops_of<RemovedStats>)
+      .def_prop_ro("node_drops", [](const RemovedStats& self) {
+        nb::typed<nb::dict, nb::str, int> result;
+        for (const auto& [cause, count] : self.node_drops) result[nb::cast(to_string(cause))] = count;
+        return result;
+      });
   nb::class_<Stats>(module, "Stats", nb::is_final())
       .def_ro("nodes", &Stats::nodes)
       .def_ro("edges", &Stats::edges)
+      .def_ro("removed", &Stats::removed)
       .def_ro("uptime", &Stats::uptime)
       .def_ro("held_bytes", &Stats::held_bytes)
       .def_ro("pool", &Stats::pool);
@@ -131,8 +149,8 @@ ProgressTick progress(const Engine& self) {
   const auto& core = self.core();
   ProgressTick tick;
   tick.total = core.total();
-  for (int i = 0; i < core.node_count(); ++i) {
-    if (core.runner(i).is_source()) tick.done += core.runner(i).processed();
+  for (const auto& runner : core.runners()) {
+    if (runner->is_source()) tick.done += runner->processed();
   }
   for (const auto& edge : core.stats().edges) tick.dropped += edge.dropped;
   return tick;

@@ -12,6 +12,7 @@
 
 #include "bindings/border/classes.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/node/python_node.hpp"
 #include "bindings/read/sample.hpp"
 #include "bindings/results/value.hpp"
 #include "core/join/set_loan.hpp"
@@ -45,6 +46,20 @@ PyObject* call_if_there(PyObject* object, const char* name) {
   return result;
 }
 
+bool tell_gone(gil::Held& held, Loop& loop) {
+  auto* const node = dynamic_cast<PythonNode*>(&loop.runner.node());
+  if (node == nullptr || !node->any_gone()) return true;
+  for (const int source : node->take_gone()) {
+    if (loop.takes_values || PyObject_HasAttrString(loop.node, "source_gone") == 0) continue;
+    const auto& name = loop.engine.names()->stream_of(source);
+    PyObject* const result = PyObject_CallMethod(loop.node, "source_gone", "s", name.c_str());
+    leave_forked_child(loop);
+    Py_XDECREF(result);
+    if (result == nullptr && !fail(held, loop, nullptr)) return false;
+  }
+  return true;
+}
+
 void leave_forked_child(const Loop& loop) {
   if (loop.engine.forked()) throw InForkedChild{};
 }
@@ -58,9 +73,9 @@ void leave_forked_child(const Loop& loop, AnySample& sample) {
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   return raw_call(held, [&]() -> PyObject* {
     const auto& core = loop.engine.core();
-    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(loop.runner.index()));
+    const auto holder = loop.runner.holder();
     core.budget()->check_held(holder, core.options().max_held_bytes);
-    auto object = make_sample(core::on_loan(sample, holder), *loop.engine.names());
+    auto object = make_sample(core::on_loan(sample, holder), loop.engine.names());
     if (loop.takes_values) object = object.attr("value");
     return object.release().ptr();
   });

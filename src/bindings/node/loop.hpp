@@ -54,6 +54,9 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
+/// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
+/// does not continue.
+bool tell_gone(gil::Held& held, Loop& loop);
 /// The node's argument: a Sample or a value. Null with an exception set when it cannot be made.
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
 /// Calls a function with the value that argument() made: with a join it gets the members of the set.

@@ -53,6 +53,7 @@ void run_opened(gil::Held& held, Loop& loop) {
     }
   }
   loop.runner.set_state(NodeState::Working);
+  if (opened) tell_gone(held, loop);
   if (hooks && opened) call_hook(held, loop, "close");
 }
 
@@ -75,7 +76,9 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     if (!owner.begin(index)) return Py_NewRef(Py_None);
-    Loop loop{owner, owner.core().runner(index), node, takes_values != 0};
+    const auto kept = owner.core().runner(index);
+    if (!kept) return Py_NewRef(Py_None);
+    Loop loop{owner, *kept, node, takes_values != 0};
     auto& runner = loop.runner;
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);

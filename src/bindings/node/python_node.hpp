@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "bindings/node/spool_counters.hpp"
 #include "core/pipeline/runner.hpp"
@@ -42,10 +43,15 @@ class PythonNode final : public NodeBase {
   std::optional<Emitted> process_any(const AnySample& /*sample*/, const Context& /*context*/) override {
     return std::nullopt;  // never called: the loop calls the Python object
   }
+  /// Kept for the loop, which tells the Python object before its next call. On the node's thread.
+  void source_gone(int source) override { gone_.push_back(source); }
+  [[nodiscard]] std::vector<int> take_gone() noexcept { return std::exchange(gone_, {}); }
+  [[nodiscard]] bool any_gone() const noexcept { return !gone_.empty(); }
 
  private:
   process::NodeDescription description_;
   std::shared_ptr<const SpoolCounters> spool_;
+  std::vector<int> gone_;
 };
 
 class PythonSource final : public SourceBase {

@@ -85,9 +85,7 @@ std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObje
 
 PyObject* open_iterator(gil::Held& held, Loop& loop) {
   PyObject* token = raw_call(held, [&] {
-    return nb::cast(StopToken{loop.engine.core().source_stop_token(), loop.engine.core().clock()})
-        .release()
-        .ptr();
+    return nb::cast(StopToken{loop.runner.stop_token(), loop.engine.core().clock()}).release().ptr();
   });
   if (token == nullptr) return nullptr;
   PyObject* iterable = PyObject_CallMethod(loop.node, "read", "(O)", token);

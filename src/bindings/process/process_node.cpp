@@ -155,7 +155,9 @@ PyObject* run_process(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     if (!owner.begin(index)) return Py_NewRef(Py_None);
-    auto& runner = owner.core().runner(index);
+    const auto kept = owner.core().runner(index);
+    if (!kept) return Py_NewRef(Py_None);
+    auto& runner = *kept;
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);
       return Py_NewRef(Py_None);

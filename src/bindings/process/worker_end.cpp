@@ -53,9 +53,9 @@ struct PythonWorkerEnd {
 nb::tuple init(PythonWorkerEnd& self) {
   self.end.hello(FRESHFRAME_VERSION);
   auto init = self.end.init();
-  std::vector<NodeName> names;
-  for (const auto& name : init.names) names.push_back({name, name});
-  self.names = std::make_shared<const std::vector<NodeName>>(std::move(names));
+  auto names = std::make_shared<core::NameTable>();
+  for (auto& name : init.names) names->add(name, name);
+  self.names = std::move(names);
   return nb::make_tuple(nb::bytes(init.payload.data(), init.payload.size()), init.stacks.release(),
                         init.node);
 }

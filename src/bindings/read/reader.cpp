@@ -59,7 +59,7 @@ PythonReader::~PythonReader() {
 
 nb::object PythonReader::keep(AnySample sample) {
   FormatUse::next(core_.get());
-  if (!PythonSample::renew(last_, sample, *names_)) last_ = make_sample(std::move(sample), *names_);
+  if (!PythonSample::renew(last_, sample, names_)) last_ = make_sample(std::move(sample), names_);
   return last_;
 }
 
@@ -276,6 +276,9 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
   engine.def("reader", &add_reader, nb::lock_self(), nb::arg("parents"), nb::arg("queue").none(),
              nb::arg("name"), nb::arg("frames"), nb::arg("join").none(), nb::arg("max_rate").none(),
              "Adds a reader.");
+  engine.def(
+      "remove_reader", [](Engine& self, PythonReader& reader) { self.core().remove(reader.core()); },
+      nb::arg("reader"), "Closes a reader and forgets it.");
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},
                                       {Py_tp_iter, reinterpret_cast<void*>(&iterate)},

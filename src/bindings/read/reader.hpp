@@ -25,8 +25,7 @@ namespace freshframe::python {
 class PythonReader {
  public:
   /// `engine` is the Python object: it keeps the exception that this reader may have to raise.
-  PythonReader(std::shared_ptr<core::ReaderCore> core, std::shared_ptr<NodeNames> names,
-               nanobind::object engine)
+  PythonReader(std::shared_ptr<core::ReaderCore> core, NodeNames names, nanobind::object engine)
       : core_(std::move(core)), names_(std::move(names)), engine_(std::move(engine)) {}
   PythonReader(PythonReader&&) noexcept = default;
   ~PythonReader();
@@ -43,6 +42,7 @@ class PythonReader {
     return core_->ended();
   }
   void close();
+  [[nodiscard]] const std::shared_ptr<core::ReaderCore>& core() const noexcept { return core_; }
   [[nodiscard]] const std::string& name() const { return core_->name(); }
   /// A file descriptor that becomes readable when poll() may return a sample.
   [[nodiscard]] int wake_fd();
@@ -70,7 +70,7 @@ class PythonReader {
   void stop_after_interrupt(gil::Held& held);
 
   std::shared_ptr<core::ReaderCore> core_;
-  std::shared_ptr<NodeNames> names_;  // filled when the pipeline starts
+  NodeNames names_;
   nanobind::object engine_;
   nanobind::object last_;
   std::shared_ptr<core::WakeUp> wake_up_;

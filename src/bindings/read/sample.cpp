@@ -26,13 +26,16 @@ namespace freshframe::python {
 
 namespace {
 
-const NodeName kUnknown;
+const std::string kUnknown;
 
 }  // namespace
 
-const NodeName& PythonSample::name_of(int node) const {
-  const auto index = static_cast<std::size_t>(node);
-  return names_ && index < names_->size() ? (*names_)[index] : kUnknown;
+const std::string& PythonSample::source() const {
+  return names_ ? names_->stream_of(sample_.stamp.source) : kUnknown;
+}
+
+const std::string& PythonSample::node() const {
+  return names_ ? names_->of(sample_.node) : kUnknown;
 }
 
 namespace {
@@ -185,10 +188,9 @@ std::string stamp_text(const PythonStamp& self) {
 
 // Of a NodeError that has one.
 nb::object failed_sample(const NodeError& error) {
-  const auto names = std::make_shared<std::vector<NodeName>>();
-  for (const auto& name : *error.nodes()) names->push_back({name, name});
-  const auto source = static_cast<std::size_t>(error.sample()->stamp.source);
-  if (source < names->size()) (*names)[source].stream = error.source();
+  const auto names = std::make_shared<core::NameTable>();
+  const int source = error.sample()->stamp.source;
+  for (const auto& name : *error.nodes()) names->add(name, names->size() == source ? error.source() : name);
   return make_sample(*error.sample(), names);
 }
 

@@ -21,8 +21,8 @@ class PythonSample {
   PythonSample(AnySample sample, NodeNames names) : sample_(std::move(sample)), names_(std::move(names)) {}
 
   [[nodiscard]] const AnySample& sample() const noexcept { return sample_; }
-  [[nodiscard]] const std::string& source() const { return name_of(sample_.stamp.source).stream; }
-  [[nodiscard]] const std::string& node() const { return name_of(sample_.node).node; }
+  [[nodiscard]] const std::string& source() const;
+  [[nodiscard]] const std::string& node() const;
   /// `self` is its Python object. Any number of threads at once: all get the same object.
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
@@ -36,8 +36,6 @@ class PythonSample {
   static int clear(PyObject* self) noexcept;
 
  private:
-  [[nodiscard]] const NodeName& name_of(int node) const;
-
   AnySample sample_;
   NodeNames names_;
   nanobind::object value_;

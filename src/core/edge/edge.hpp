@@ -43,6 +43,15 @@ struct EdgeOptions {
   std::string way_to_be_faster = {};  // of a recorder; empty: not known
   int only_source = -1;               // the number of `only`
   bool joined = false;                // of a join: one lane for all that comes
+  std::int64_t number = -1;           // of the edge in its graph
+};
+
+/// The stream of a source on an edge, or its next one.
+struct SourceStream {
+  int source = -1;
+  Change begun = 0;     // ends from this change on end it
+  Change reached = 0;   // its own end holds for streams that this change or an earlier one began
+  bool by_pts = false;  // the time of its rate
 };
 
 /// The counters of a lane, or of those that an edge had before.

@@ -134,7 +134,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   }
   ++lane.counts.passed_in;  // after the wait, during which others may read the counters
   if (refuses_locked(is_last)) {
-    drop_locked(lane, DropCause::Stop);
+    drop_locked(lane, close_cause_);
     // Of a producer that the stop found waiting for room, or at work on its last sample.
     if (!is_over_locked()) {
       lane.kept.keep(lane.counts.passed_in, sample);
@@ -207,6 +207,11 @@ bool Inbox::would_wait(const Edge& edge) const {
   return std::any_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->full(); });
 }
 
+void Inbox::drop_as(DropCause cause) {
+  const Lock lock(mutex_);
+  close_cause_ = cause;
+}
+
 void Inbox::close() {
   std::vector<AnySample> dropped;
   std::shared_ptr<const std::function<void()>> hook;
@@ -219,7 +224,7 @@ void Inbox::close() {
     for (Lane* const lane : lanes_) {
       while (lane->size > 0) {
         dropped.push_back(pop_locked(*lane));
-        drop_locked(*lane, DropCause::Stop);
+        drop_locked(*lane, close_cause_);
       }
       hands_over_ ? lane->kept.lose_all(dropped) : lane->kept.clear(dropped);
       update_ready_locked(*lane);
@@ -242,7 +247,7 @@ void Inbox::close_but_for_events(TimePoint deadline) {
     end_lanes_locked(false);
     if (joins_) drop_parts_locked(true, dropped);
     for (Lane* const lane : lanes_) {
-      while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
+      while (lane->size > 0) dropped.push_back(evict_locked(*lane, close_cause_));
       lane->room.notify_all();
     }
     hook = hook_;

@@ -74,8 +74,9 @@ class Inbox {
   /// The edge takes nothing more. Its waiting samples are dropped with cause `removed`, as is the one of a
   /// producer that waits for room there, which returns at once. Returns the edge's last counts.
   EdgeStats remove_edge(const EdgeRef& edge);
-  /// Begins the stream of a source on an edge, or begins it again, with the number of the change.
-  void add_source(Edge& edge, int source, Change change);
+  [[nodiscard]] bool is_empty(const Edge& edge) const;
+  /// Begins the stream of a source on an edge, or begins it again.
+  void add_source(Edge& edge, const SourceStream& stream);
   /// Drops the waiting samples of a source with cause `removed`.
   void drop_source(int source);
   /// Whether the inbox has no end as long as it has no edges, or none that is open.
@@ -105,6 +106,8 @@ class Inbox {
   void end(Edge& edge);
   /// No more samples of this source will be put on this edge, unless a later change begins its stream again.
   void end(Edge& edge, int source, Change upto);
+  /// The cause of what a close drops; `stop` unless it was told.
+  void drop_as(DropCause cause);
   /// close() will follow: the end of a source that a stop has ended completes no batch.
   void expect_close();
   /// Drops the waiting samples with cause `stop`. Later samples are dropped too, and put() never waits again.
@@ -142,6 +145,8 @@ class Inbox {
   [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
   [[nodiscard]] std::vector<EdgeOptions> edges() const;
 
+  /// The frames that its edges can hold.
+  [[nodiscard]] std::int64_t frame_bound() const;
   [[nodiscard]] std::vector<EdgeStats> stats(Span span = Span::WholeRun) const;
   [[nodiscard]] std::uint64_t delivered() const;
   /// For a consumer that waits outside take(): a set may be due so many seconds from now, although nothing
@@ -170,7 +175,7 @@ class Inbox {
   [[nodiscard]] static Lane* lane_of(const Edge& edge, const AnySample& sample);
 
   // ---- lanes come and go
-  void add_lane_locked(Edge& edge, int source, Change change) FRESHFRAME_REQUIRES(mutex_);
+  void add_lane_locked(Edge& edge, const SourceStream& stream) FRESHFRAME_REQUIRES(mutex_);
   /// Forgets lanes, which their edge has no more, or of an edge that goes.
   void number_lanes_locked() FRESHFRAME_REQUIRES(mutex_);
   void end_lane_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
@@ -335,6 +340,7 @@ class Inbox {
   bool closes_soon_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool takes_last_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // closed_, but last results pass in
+  DropCause close_cause_ FRESHFRAME_GUARDED_BY(mutex_) = DropCause::Stop;
   TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
       TimePoint::min();  // closed_, but waiting samples or their events can be taken
   bool hands_over_ FRESHFRAME_GUARDED_BY(mutex_) =

@@ -17,30 +17,31 @@ EdgeRef Inbox::add_edge(EdgeOptions options) {
   edges_.push_back(edge);
   ++open_edges_;
   if (edge->options.sources.empty() || edge->options.joined) {
-    add_lane_locked(*edge, -1, 0);
+    add_lane_locked(*edge, {});
   } else {
-    for (const int source : edge->options.sources) add_lane_locked(*edge, source, 0);
+    for (const int source : edge->options.sources) add_lane_locked(*edge, {.source = source});
   }
   number_lanes_locked();
   return edge;
 }
 
-void Inbox::add_lane_locked(Edge& edge, int source, Change change) {
+void Inbox::add_lane_locked(Edge& edge, const SourceStream& stream) {
   auto lane = std::make_unique<Lane>();
   const auto& queue = edge.options.queue;
   lane->edge = &edge;
-  lane->source = source;
-  lane->begun = change;
-  lane->reached = change;
+  lane->source = stream.source;
+  lane->begun = stream.begun;
+  lane->reached = stream.reached;
   lane->queue = queue;
   if (edge.options.max_age) lane->max_age = to_duration(Seconds(*edge.options.max_age));
   if (edge.options.max_rate) lane->rate.emplace(*edge.options.max_rate);
-  lane->by_pts = std::ranges::find(edge.options.by_pts, source) != edge.options.by_pts.end();
+  lane->by_pts =
+      stream.by_pts || std::ranges::find(edge.options.by_pts, stream.source) != edge.options.by_pts.end();
   lane->spare = edge.options.joined ? 1 : 0;  // the newest comes in before the oldest is dropped
   lane->ring.resize(static_cast<std::size_t>(std::max(1, queue.depth)) + lane->spare);
   lane->arrivals.resize(lane->ring.size());
   room_ += lane->ring.size();
-  const auto place = std::lower_bound(edge.lanes.begin(), edge.lanes.end(), source,
+  const auto place = std::lower_bound(edge.lanes.begin(), edge.lanes.end(), stream.source,
                                       [](const auto& each, int of) { return each->source < of; });
   edge.lanes.insert(place, std::move(lane));
 }
@@ -184,23 +185,29 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
   return stats;
 }
 
-void Inbox::add_source(Edge& edge, int source, Change change) {
+void Inbox::add_source(Edge& edge, const SourceStream& stream) {
+  const int source = stream.source;
   const Lock lock(mutex_);
   if (edge.gone || edge.ended || edge.options.joined) return;
   if (edge.options.only_source >= 0 && edge.options.only_source != source) return;
   const auto found = std::find_if(edge.lanes.begin(), edge.lanes.end(),
                                   [&](const auto& lane) { return lane->source == source; });
   if (found == edge.lanes.end()) {
-    add_lane_locked(edge, source, change);
+    add_lane_locked(edge, stream);
     number_lanes_locked();
     return;
   }
   Lane& lane = **found;
-  lane.begun = std::max(lane.begun, change);
-  lane.reached = std::max(lane.reached, change);
+  lane.begun = std::max(lane.begun, stream.begun);
+  lane.reached = std::max(lane.reached, stream.reached);
   if (!std::exchange(lane.ended, false)) return;
   expect_locked(lane, true);
   update_ready_locked(lane);
+}
+
+bool Inbox::is_empty(const Edge& edge) const {
+  const Lock lock(mutex_);
+  return std::none_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->ready; });
 }
 
 void Inbox::drop_source(int source) {

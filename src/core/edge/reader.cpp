@@ -40,14 +40,15 @@ class ReaderCore::ExclusiveUse {
 };
 
 ReaderCore::ReaderCore(std::string name, bool frames, ReaderContext context)
-    : frames_(frames), context_(std::move(context)), inbox_(std::move(name), context_.clock) {
-  if (!frames_) inbox_.drop_frames();
+    : frames_(frames),
+      context_(std::move(context)),
+      inbox_(std::make_shared<Inbox>(std::move(name), context_.clock)) {
+  if (!frames_) inbox_->drop_frames();
 }
 
-void ReaderCore::resolve_verbs(std::string why_lossless, std::uint16_t holder) {
-  holder_ = holder;
+void ReaderCore::resolve_verbs(std::string why_lossless) {
   why_lossless_ = std::move(why_lossless);
-  for (const auto& edge : inbox_.edges()) {
+  for (const auto& edge : inbox_->edges()) {
     if (edge.queue.depth == 0) next_ = true;
   }
 }
@@ -98,7 +99,7 @@ std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {
 std::optional<AnySample> ReaderCore::newest() {
   check(Verb::Latest);
   AnySample sample;
-  const auto taken = inbox_.take_newest(sample);
+  const auto taken = inbox_->take_newest(sample);
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
   if (context_.failure->failed()) check_stalled();  // poll() never waits, so no other code checks
@@ -120,7 +121,7 @@ std::optional<AnySample> ReaderCore::poll(Keep keep) {
   const ExclusiveUse use(*this);
   check(Verb::Poll);
   AnySample sample;
-  const auto taken = inbox_.try_take(sample);
+  const auto taken = inbox_->try_take(sample);
   auto result = finish(taken, std::move(sample));
   if (result && keep == Keep::Last) last_ = result;
   return result;
@@ -130,7 +131,7 @@ std::optional<AnySample> ReaderCore::wait_until(TimePoint deadline, Keep keep) {
   const ExclusiveUse use(*this);
   check(Verb::Get);
   AnySample sample;
-  const auto taken = inbox_.take(sample, deadline);
+  const auto taken = inbox_->take(sample, deadline);
   auto result = finish(taken, std::move(sample));
   if (result && keep == Keep::Last) last_ = result;
   return result;

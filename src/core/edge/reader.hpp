@@ -61,16 +61,25 @@ class ReaderCore {
   /// True at the first call only.
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
 
-  [[nodiscard]] bool ended() const { return inbox_.ended(); }
-  void close() { inbox_.close(); }
+  [[nodiscard]] bool ended() const { return inbox_->ended(); }
+  void close() {
+    inbox_->close();
+    closed_.store(true, std::memory_order_relaxed);
+  }
+  /// By its user, and not by the end of the pipeline.
+  [[nodiscard]] bool closed() const noexcept { return closed_.load(std::memory_order_relaxed); }
   void rethrow_failure() const { context_.failure->rethrow_if_failed(); }
 
-  [[nodiscard]] const std::string& name() const noexcept { return inbox_.consumer(); }
-  [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
+  [[nodiscard]] const std::string& name() const noexcept { return inbox_->consumer(); }
+  [[nodiscard]] Inbox& inbox() const noexcept { return *inbox_; }
+  [[nodiscard]] const std::shared_ptr<Inbox>& shared_inbox() const noexcept { return inbox_; }
   [[nodiscard]] const Clock& clock() const noexcept { return *context_.clock; }
-  /// At start(), once the edges exist. `why_lossless`: the reason to refuse latest(); empty: it is allowed.
-  /// `holder`: its number among the holders of loans.
-  void resolve_verbs(std::string why_lossless, std::uint16_t holder);
+  /// Once the edges exist, before the first verb. `why_lossless`: the reason to refuse latest(); empty: it is
+  /// allowed.
+  void resolve_verbs(std::string why_lossless);
+  /// Its number among the holders of loans. Before the first verb.
+  void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
+  [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
 
  private:
   class ExclusiveUse;
@@ -84,13 +93,14 @@ class ReaderCore {
 
   const bool frames_;
   const ReaderContext context_;
-  Inbox inbox_;
+  const std::shared_ptr<Inbox> inbox_;
   std::optional<AnySample> last_;  // only the thread that uses the reader
-  std::string why_lossless_;       // fixed at start()
-  std::uint16_t holder_ = 0;       // fixed at start()
-  bool next_ = false;              // fixed at start()
+  std::string why_lossless_;       // fixed before the first verb, as the next two
+  std::uint16_t holder_ = 0;
+  bool next_ = false;
   mutable std::atomic<bool> warned_held_{false};
   std::atomic<bool> in_use_{false};
+  std::atomic<bool> closed_{false};
   std::atomic<bool> was_read_{false};
   std::atomic<std::thread::id> last_thread_{};
   std::atomic<bool> warned_unread_{false};

@@ -17,18 +17,28 @@ std::size_t FrameBudget::held_bytes() const noexcept {
   return static_cast<std::size_t>(std::max<std::ptrdiff_t>(0, held_bytes_.load(std::memory_order_relaxed)));
 }
 
-bool FrameBudget::wait_for_room() {
+bool FrameBudget::wait_for_room(const std::stop_token& stopped) {
   if (has_room()) return true;
+  const std::stop_callback wake(stopped, [this] {
+    const Lock lock(mutex_);
+    room_.notify_all();
+  });
   const Lock lock(mutex_);
   waiters_.fetch_add(
       1);  // before the predicate reads `published_`: unpublish() writes it, then reads `waiters_`
-  room_.wait(mutex_, [&] { return has_room() || stopped_.load(); });
+  room_.wait(mutex_, [&] { return has_room() || stopped_.load() || stopped.stop_requested(); });
   waiters_.fetch_sub(1);
   return has_room();
 }
 
 void FrameBudget::stop() noexcept {
   stopped_.store(true);
+  const Lock lock(mutex_);
+  room_.notify_all();
+}
+
+void FrameBudget::set_bound(int frames) noexcept {
+  bound_.store(frames);
   const Lock lock(mutex_);
   room_.notify_all();
 }
@@ -46,23 +56,47 @@ void FrameBudget::unpublish() noexcept {
   room_.notify_all();
 }
 
-void FrameBudget::set_holders(std::vector<std::string> names) {
-  names.resize(std::min<std::size_t>(names.size(), std::numeric_limits<std::uint16_t>::max()));
-  lent_ = std::make_unique<std::atomic<int>[]>(names.size());
-  names_ = std::move(names);
+std::uint16_t FrameBudget::add_holder(std::string name) {
+  const Lock lock(mutex_);
+  const auto free = std::ranges::find_if(
+      removed_, [this](std::uint16_t holder) { return lent(holder).load(std::memory_order_relaxed) == 0; });
+  if (free != removed_.end()) {
+    const auto holder = *free;
+    removed_.erase(free);
+    names_[holder - 1U] = std::move(name);
+    return holder;
+  }
+  if (names_.size() == std::numeric_limits<std::uint16_t>::max()) return 0;
+  auto& chunk = lent_[names_.size() / kChunk];
+  if (!chunk) chunk = std::make_unique<Lent>();
+  names_.push_back(std::move(name));
+  holders_.store(static_cast<std::uint16_t>(names_.size()), std::memory_order_release);
+  return static_cast<std::uint16_t>(names_.size());
+}
+
+void FrameBudget::remove_holder(std::uint16_t holder) {
+  if (holder == 0) return;
+  const Lock lock(mutex_);
+  removed_.push_back(holder);
 }
 
 std::uint16_t FrameBudget::greatest_holder() const noexcept {
   std::uint16_t greatest = 0;
   int most = 0;
-  for (std::size_t i = 0; i < names_.size(); ++i) {
-    const int lent = lent_[i].load(std::memory_order_relaxed);
-    if (lent > most) {
-      greatest = static_cast<std::uint16_t>(i + 1);
-      most = lent;
-    }
+  const auto holders = holders_.load(std::memory_order_acquire);
+  for (std::uint32_t each = 1; each <= holders; ++each) {
+    const auto holder = static_cast<std::uint16_t>(each);
+    const int handles = lent(holder).load(std::memory_order_relaxed);
+    if (handles <= most) continue;
+    greatest = holder;
+    most = handles;
   }
   return greatest;
+}
+
+std::string FrameBudget::name_of(std::uint16_t holder) const {
+  const Lock lock(mutex_);
+  return names_[holder - 1U];
 }
 
 void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
@@ -70,13 +104,13 @@ void FrameBudget::check_held(std::uint16_t holder, std::size_t limit) const {
   if (held <= limit) return;
   const auto greatest = greatest_holder();
   const bool known = knows(holder) && greatest != 0;
-  const auto lent = [&](std::uint16_t of) { return lent_[of - 1U].load(std::memory_order_relaxed); };
-  if (known && lent(holder) < lent(greatest) && held / 2 <= limit) return;
-  std::string text = (knows(holder) ? names_[holder - 1U] : std::string("this consumer")) +
+  const auto handles = [&](std::uint16_t of) { return lent(of).load(std::memory_order_relaxed); };
+  if (known && handles(holder) < handles(greatest) && held / 2 <= limit) return;
+  std::string text = (knows(holder) ? name_of(holder) : std::string("this consumer")) +
                      " gets no more frames: " + measured_mebibytes_text(held) +
                      " of pictures are held outside the engine, the limit is " +
                      measured_mebibytes_text(limit);
-  if (greatest != 0) text += "; most are held by " + names_[greatest - 1U];
+  if (greatest != 0) text += "; most are held by " + name_of(greatest);
   throw FramesHeld(text + ". Release frames, read with frames=False, or raise max_held_bytes");
 }
 

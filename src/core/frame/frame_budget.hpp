@@ -4,10 +4,12 @@
 
 #include "freshframe/mutex.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -16,7 +18,7 @@ namespace freshframe::core {
 /// Thread-safe. Sources ask it for room before they publish; see "Frames and memory" in docs/queues.md.
 class FrameBudget {
  public:
-  void set_bound(int frames) noexcept { bound_.store(frames); }
+  void set_bound(int frames) noexcept;
   /// Room for more, or fewer, than the graph itself needs.
   void extend(int frames) noexcept;
   [[nodiscard]] int bound() const noexcept {
@@ -26,18 +28,19 @@ class FrameBudget {
   [[nodiscard]] std::size_t held_bytes() const noexcept;
 
   [[nodiscard]] bool has_room() const noexcept { return published_.load() < bound_.load() + extra_.load(); }
-  /// Waits until has_room() or stop(); returns has_room().
-  bool wait_for_room();
+  /// Waits until has_room(), stop(), or `stopped` (a node's own stop); returns has_room().
+  bool wait_for_room(const std::stop_token& stopped = {});
   void stop() noexcept;
 
-  /// Names the possible holders of loans, such as "node 'x'": number 1 is the first. Once, before the first
-  /// loan.
-  void set_holders(std::vector<std::string> names);
+  /// Names one more possible holder of loans, such as "node 'x'". Returns its number; 0: there are too many.
+  std::uint16_t add_holder(std::string name);
+  /// The holder gets no more loans. Its number is given to another one when the last of its loans is back.
+  void remove_holder(std::uint16_t holder);
   [[nodiscard]] bool knows(std::uint16_t holder) const noexcept {
-    return holder > 0 && holder <= names_.size();
+    return holder > 0 && holder <= holders_.load(std::memory_order_acquire);
   }
   void lend(std::uint16_t holder, int handles) noexcept {
-    lent_[holder - 1U].fetch_add(handles, std::memory_order_relaxed);
+    lent(holder).fetch_add(handles, std::memory_order_relaxed);
   }
   /// Throws FramesHeld when more than `limit` bytes are on loan and `holder` holds most of them, so that the
   /// others continue. Above twice the limit it throws for every holder.
@@ -48,17 +51,26 @@ class FrameBudget {
   void charge(std::ptrdiff_t bytes) noexcept { held_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
 
  private:
-  [[nodiscard]] std::uint16_t greatest_holder() const noexcept;
+  static constexpr std::size_t kChunk = 256;
+  using Lent = std::array<std::atomic<int>, kChunk>;  // handles, of each holder
 
-  std::vector<std::string> names_;            // fixed before the first loan
-  std::unique_ptr<std::atomic<int>[]> lent_;  // handles, of each
+  [[nodiscard]] std::atomic<int>& lent(std::uint16_t holder) const noexcept {
+    return (*lent_[(holder - 1U) / kChunk])[(holder - 1U) % kChunk];
+  }
+  [[nodiscard]] std::uint16_t greatest_holder() const noexcept;
+  [[nodiscard]] std::string name_of(std::uint16_t holder) const;
+
+  std::array<std::unique_ptr<Lent>, 256> lent_;  // each made before `holders_` reaches it, and never moved
+  std::atomic<std::uint16_t> holders_{0};
   std::atomic<int> bound_{1 << 30};
   std::atomic<int> extra_{0};
   std::atomic<int> published_{0};
   std::atomic<std::ptrdiff_t> held_bytes_{0};
   std::atomic<int> waiters_{0};
   std::atomic<bool> stopped_{false};
-  Mutex mutex_;
+  mutable Mutex mutex_;
+  std::vector<std::string> names_ FRESHFRAME_GUARDED_BY(mutex_);      // of the holders
+  std::vector<std::uint16_t> removed_ FRESHFRAME_GUARDED_BY(mutex_);  // their numbers can be used again
   Condition room_;
 };
 

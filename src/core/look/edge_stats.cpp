@@ -34,6 +34,7 @@ EdgeStats Inbox::counts_locked(const Edge& edge) const {
 }
 
 void Inbox::describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint now) const {
+  stats.number = edge.options.number;
   stats.parent = edge.options.parent_name;
   stats.child = consumer_;
   stats.queue = edge.options.queue;
@@ -63,6 +64,17 @@ std::vector<Inbox::EdgeOptions> Inbox::edges() const {
   std::vector<EdgeOptions> result;
   for (const auto& edge : edges_) result.push_back(edge->options);
   return result;
+}
+
+std::int64_t Inbox::frame_bound() const {
+  const Lock lock(mutex_);
+  std::int64_t bound = 0;
+  for (const auto& edge : edges_) {
+    const auto lanes = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge->lanes.size()));
+    bound += edge->options.queue.depth * lanes + 1;
+    if (edge->options.events) bound += lanes;  // see KeptEvents
+  }
+  return bound;
 }
 
 std::uint64_t Inbox::delivered() const {

@@ -6,21 +6,28 @@
 #include "freshframe/sample.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace freshframe::core {
 namespace {
 
 /// Whether the results of each node may have events: those of a counter, the several results of a generator, and
-/// what a program's own nodes make of these.
+/// what a program's own nodes make of these. A node may have a parent of a greater number, by connect().
 std::vector<bool> nodes_with_events(const Graph& graph) {
-  std::vector<bool> has;
-  for (int i = 0; i < graph.size(); ++i) {  // parents come before their children
-    const auto& runner = graph.runner(i);
-    const auto* const type = runner.node().output_type();
-    const auto& wires = graph.wires_of(i);
-    const bool takes = std::ranges::any_of(
-        wires, [&](const auto& wire) { return has[static_cast<std::size_t>(wire.parent)]; });
-    has.push_back((type != nullptr && type->events) || runner.gives_several() || (takes && type == nullptr));
+  std::vector<bool> has(static_cast<std::size_t>(graph.size()), false);
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto& runner : graph.runners()) {
+      const auto index = static_cast<std::size_t>(runner->index());
+      const auto* const type = std::as_const(*runner).node().output_type();
+      const bool takes = std::ranges::any_of(graph.wires_of(runner->index()), [&](const auto& wire) {
+        return has[static_cast<std::size_t>(wire.parent)];
+      });
+      if (has[index] ||
+          !((type != nullptr && type->events) || runner->gives_several() || (takes && type == nullptr)))
+        continue;
+      has[index] = more = true;
+    }
   }
   return has;
 }
@@ -28,11 +35,19 @@ std::vector<bool> nodes_with_events(const Graph& graph) {
 /// For each node the name of a recorder that it leads to, or is; empty: none.
 std::vector<std::string> recorders_below(const Graph& graph) {
   std::vector<std::string> below(static_cast<std::size_t>(graph.size()));
-  for (int i = graph.size() - 1; i >= 0; --i) {
-    auto& name = below[static_cast<std::size_t>(i)];
-    if (graph.runner(i).is_recorder()) name = graph.runner(i).name();
-    if (name.empty()) continue;
-    for (const auto& wire : graph.wires_of(i)) below[static_cast<std::size_t>(wire.parent)] = name;
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto& runner : graph.runners()) {
+      auto& name = below[static_cast<std::size_t>(runner->index())];
+      if (name.empty() && runner->is_recorder()) name = runner->name();
+      if (name.empty()) continue;
+      for (const auto& wire : graph.wires_of(runner->index())) {
+        auto& above = below[static_cast<std::size_t>(wire.parent)];
+        if (!above.empty()) continue;
+        above = name;
+        more = true;
+      }
+    }
   }
   return below;
 }
@@ -48,14 +63,14 @@ std::vector<LossyEdge> lossy_edges(const Graph& graph) {
   const auto with_events = nodes_with_events(graph);
   const auto recorders = recorders_below(graph);
   std::vector<LossyEdge> found;
-  for (int child = 0; child < graph.size(); ++child) {
+  for (const auto& runner : graph.runners()) {
+    const int child = runner->index();
     const auto& recorder = recorders[static_cast<std::size_t>(child)];
     if (recorder.empty()) continue;
-    const auto edges = graph.runner(child).inbox().edges();
+    const auto edges = std::as_const(*runner).inbox().edges();
     for (std::size_t i = 0; i < edges.size(); ++i) {
       const bool carries = !edges[i].events && with_events[static_cast<std::size_t>(edges[i].parent)];
-      if (carries && drops(edges[i], graph.runner(child).is_recorder()))
-        found.push_back({child, i, recorder});
+      if (carries && drops(edges[i], runner->is_recorder())) found.push_back({child, i, recorder});
     }
   }
   return found;

@@ -49,13 +49,16 @@ GraphState PipelineCore::graph_state() const {
 
 std::string PipelineCore::view_name(const AnyPort& port) const {
   const Lock lock(building_);
-  const auto& sources = runner(port.node).outlet().sources();
+  if (!graph_.has(port.node)) return names_->of(port.node);
+  const auto views = graph_.views_of(port.node);
+  const auto& sources = graph_.sources_of_node(port.node);
   const auto found = std::ranges::find(sources, port.source);
-  if (port.source < 0 || found == sources.end()) return runner(port.node).name();
-  return graph_.views_of(port.node)[static_cast<std::size_t>(found - sources.begin())];
+  if (port.source < 0 || found == sources.end() || views.size() != sources.size())
+    return names_->of(port.node);
+  return views[static_cast<std::size_t>(found - sources.begin())];
 }
 
-PictureTap& PipelineCore::tap_named(const std::string& port) {
+std::shared_ptr<PictureTap> PipelineCore::tap_named(const std::string& port) {
   for (const auto& runner : graph_.runners()) {
     const bool named = runner->name() == port;
     if (!named && !port.starts_with(runner->name())) continue;
@@ -64,25 +67,31 @@ PictureTap& PipelineCore::tap_named(const std::string& port) {
     }
     const auto views = graph_.views_of(runner->index());
     const auto found = std::ranges::find(views, port);
-    if (found != views.end()) return runner->outlet().tap(static_cast<std::size_t>(found - views.begin()));
+    if (found != views.end()) {
+      const auto& sources = graph_.sources_of_node(runner->index());
+      const bool of_all = views.size() != sources.size() || views.front() == runner->name();
+      return runner->outlet().tap(of_all ? -1 : sources[static_cast<std::size_t>(found - views.begin())]);
+    }
     const AnyPort all[] = {runner->index()};
     if (named) graph_.check_one_source("a view of '" + port + "'", all);
   }
   throw OptionError("there is no node '" + port + "' to view");
 }
 
-PictureTap& PipelineCore::open_tap(const std::string& port, PictureTap::Hook hook) {
+std::shared_ptr<PictureTap> PipelineCore::open_tap(const std::string& port, PictureTap::Hook hook) {
   const Lock lock(building_);
-  auto& tap = tap_named(port);
-  if (tap.connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
-  tap.connect(std::move(hook));
+  auto tap = tap_named(port);
+  if (tap->connected()) throw StateError("the pictures of '" + port + "' are being viewed already");
+  tap->connect(std::move(hook));
   budget_->extend(1);
   return tap;
 }
 
-void PipelineCore::close_tap(PictureTap& tap) {
-  tap.disconnect();
+void PipelineCore::close_tap(const std::shared_ptr<PictureTap>& tap) {
+  tap->disconnect();
   budget_->extend(-1);
+  const Lock lock(building_);
+  for (const auto& runner : graph_.runners()) runner->outlet().forget_tap(*tap);
 }
 
 }  // namespace freshframe::core

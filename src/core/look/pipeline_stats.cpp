@@ -45,16 +45,18 @@ Stats PipelineCore::stats() const {
 
 Stats PipelineCore::stats_locked(Span span) const {
   Stats result;
-  for (const auto& runner : graph_.runners()) result.nodes.push_back(runner->stats(span));
-  if (started()) {  // before, start() may be wiring the edges on another thread
-    for (int i = 0; i < graph_.size(); ++i) {
-      result.nodes[static_cast<std::size_t>(i)].join = graph_.runner(i).inbox().join_stats(span);
-    }
+  for (const auto& runner : graph_.runners()) {
+    result.nodes.push_back(runner->stats(span));
+    // Before the start another thread may be wiring the edges.
+    if (started()) result.nodes.back().join = std::as_const(*runner).inbox().join_stats(span);
+  }
+  if (started()) {
     for (const auto* inbox : graph_.inboxes()) {
       for (auto& edge : inbox->stats(span)) result.edges.push_back(std::move(edge));
     }
   }
   count_in_flight(result);
+  result.removed = removed_;
   result.uptime = uptime();
   result.held_bytes = budget_->held_bytes();
   result.pool = {budget_->bound(), budget_->published(), FramePool::shared().stats()};
@@ -73,7 +75,10 @@ Report PipelineCore::report() const {
   });
   const bool whole = std::ranges::all_of(
       graph_.runners(), [](const auto& runner) { return runner->closed_cleanly() && !runner->cut_short(); });
-  result.complete = ended() && edges_kept_all && nodes_kept_all && whole && !failure_->failed();
+  const bool removed_kept_all = removed_.dropped == 0 && removed_.node_drops.empty();
+  result.complete =
+      ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole && !failure_->failed();
+  result.frames = removed_.frames;
   for (const auto& runner : graph_.runners()) {
     if (runner->is_source()) result.frames += runner->processed();
   }
@@ -119,7 +124,7 @@ void PipelineCore::tell_of_lossy_edges() const {
   {
     const Lock building(building_);
     for (const auto& edge : lossy_edges(graph_)) {
-      const auto& child = std::as_const(runner(edge.child));
+      const auto& child = std::as_const(graph_.runner(edge.child));
       const auto options = child.inbox().edges().at(edge.index);
       lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) + " below '" +
                       options.parent_name + "', and may drop events that '" + edge.recorder +
@@ -132,13 +137,13 @@ void PipelineCore::tell_of_lossy_edges() const {
 std::string PipelineCore::describe() const {
   const Lock building(building_);
   std::ostringstream out;
-  out << "pipeline '" << options_.name << "': " << node_count() << " nodes, " << graph_.readers().size()
-      << " readers\n";
+  out << "pipeline '" << options_.name << "': " << graph_.runners().size() << " nodes, "
+      << graph_.readers().size() << " readers\n";
   if (!started()) {
     const auto wires = [&](const std::string& child, const Graph::Wires& list) {
       for (const auto& wire : list) {
-        out << "  " << runner(wire.parent).name();
-        if (wire.source >= 0) out << ".of('" << runner(wire.source).name() << "')";
+        out << "  " << names_->of(wire.parent);
+        if (wire.source >= 0) out << ".of('" << names_->of(wire.source) << "')";
         out << " -> " << child << "  "
             << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()")
             << rate_text(wire.max_rate) << "\n";
@@ -153,18 +158,19 @@ std::string PipelineCore::describe() const {
   const auto lossy = lossy_edges(graph_);
   for (const auto* inbox : graph_.inboxes()) {
     const auto edges = inbox->stats();
-    for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto options = inbox->edges();
+    for (std::size_t i = 0; i < std::min(edges.size(), options.size()); ++i) {
       describe_edge(out, edges[i], true);
       for (const auto& edge : lossy) {
-        if (edge.index == i && &std::as_const(runner(edge.child)).inbox() == inbox) {
+        if (edge.index == i && &std::as_const(graph_.runner(edge.child)).inbox() == inbox) {
           out << "  [may drop events that '" << edge.recorder << "' should get]";
         }
       }
-      const int parent = inbox->edges()[i].parent;
-      if (edges[i].queue.blocks() && graph_.is_live(parent)) {
+      const int parent = options[i].parent;
+      if (edges[i].queue.blocks() && graph_.has(parent) && graph_.is_live(parent)) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";
       }
-      if (!edges[i].queue.blocks() && runner(parent).gives_several()) {
+      if (!edges[i].queue.blocks() && graph_.has(parent) && graph_.runner(parent).gives_several()) {
         out << "  [may drop some of the results that '" << edges[i].parent << "' gives of one sample]";
       }
       out << "\n";

@@ -39,6 +39,7 @@ std::string Runner::last_error() const {
 
 NodeStats Runner::stats(Span span) const {
   NodeStats result;
+  result.number = index_;
   result.name = name_;
   result.state = blocked() ? NodeState::Blocked : state();
   result.processed = processed();

@@ -53,6 +53,11 @@ void Graph::check_parents(const NodeBase* node, const std::string& name,
     if (parent.node < 0 || parent.node >= size() || parent.source >= size()) {
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
     }
+    for (const int each : {parent.node, parent.source}) {
+      if (each >= 0 && (!has(each) || runner(each).removal() != nullptr)) {
+        throw StateError("a parent of '" + name + "' was removed");
+      }
+    }
     (void)sources_of(parent);
     const auto& from = *runners_[static_cast<std::size_t>(parent.node)];
     const auto* output = from.node().output_type();
@@ -106,7 +111,11 @@ void Graph::check_queue(const std::string& name, std::span<const AnyPort> parent
   }
 }
 
-void Graph::check_rate(const std::string& name, const std::optional<double>& max_rate, bool joins) {
+void Graph::check_edge(const std::string& name, const std::optional<double>& max_age,
+                       const std::optional<double>& max_rate, bool joins) {
+  if (max_age && !(*max_age > 0)) {
+    throw OptionError("max_age of '" + name + "' must be more than 0 seconds, got " + seconds_text(*max_age));
+  }
   if (!max_rate) return;
   if (!(*max_rate > 0) || !std::isfinite(*max_rate)) {
     throw OptionError("max_rate of '" + name + "' must be more than 0 samples per second, got " +
@@ -178,18 +187,14 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
     throw GraphError("'" + label + "' is a source and takes no parent, got " +
                      std::to_string(parents.size()));
   }
-  if (!node->is_source() && parents.empty()) {
+  if (!node->is_source() && parents.empty() && !options.merge) {
     throw GraphError("'" + label + "' takes samples and needs a parent: add(node, parent)");
   }
   if (node->is_source() && (options.queue || options.max_age || options.max_rate)) {
     throw GraphError("'" + label +
                      "' is a source and has no queue: give queue=, max_age= and max_rate= to its children");
   }
-  if (options.max_age && !(*options.max_age > 0)) {
-    throw OptionError("max_age of '" + label + "' must be more than 0 seconds, got " +
-                      seconds_text(*options.max_age));
-  }
-  check_rate(label, options.max_rate, options.join.has_value());
+  check_edge(label, options.max_age, options.max_rate, options.join.has_value());
   check_parents(node, label, parents);
   check_distinct(label, parents);
   check_set_node(*node, label, parents, options);
@@ -206,7 +211,7 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
 std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options) {
   const auto label = options.name.empty() ? std::string("reader") : options.name;
   if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
-  check_rate(label, options.max_rate, options.join.has_value());
+  check_edge(label, {}, options.max_rate, options.join.has_value());
   check_parents(nullptr, label, parents);
   check_distinct(label, parents);
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
@@ -221,10 +226,10 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
 }
 
 void Graph::check_recordings() const {
-  for (const auto& recorder : runners_) {
+  for (const auto& recorder : runners()) {
     const auto path = recorder->node().records_to();
     if (!path) continue;
-    for (const auto& other : runners_) {
+    for (const auto& other : runners()) {
       const auto* source = std::as_const(*other).source();
       if (source != nullptr && same_file(*path, source->reads_from())) {
         throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +

@@ -20,7 +20,7 @@ bool has_events(const NodeBase& node) {
 
 }  // namespace
 
-int Graph::add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options) {
+int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options) {
   Wires wires;
   const int depth = options.batch ? options.batch->size : 0;
   for (const auto& parent : parents) {
@@ -43,9 +43,14 @@ int Graph::add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents,
     sources.push_back(size());  // the greatest number so far
     sources_.back() = std::make_shared<const Sources>(std::move(sources));
   }
-  runner->outlet().set_sources(sources_.back());
+  runner->outlet().outputs().set_sources(sources_.back());
   runners_.push_back(std::move(runner));
   wires_.push_back(std::move(wires));
+  merges_.push_back(options.merge);
+  open_.push_back(options.merge && parents.empty());
+  live_.push_back(false);
+  reached_.emplace_back();
+  runners_.back()->inbox().stay_open(open_.back());
   return size() - 1;
 }
 
@@ -81,28 +86,47 @@ Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool r
   return queue;
 }
 
-void Graph::connect(Inbox& inbox, const Wires& wires, const NodeBase* node) {
+Change Graph::reached(int node, int source) const {
+  const auto& streams = reached_[static_cast<std::size_t>(node)];
+  const auto found = streams.find(source);
+  return found != streams.end() ? found->second : 0;
+}
+
+EdgeRef Graph::connect(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) {
   const bool recorder = node != nullptr && node->is_recorder();
-  for (const auto& wire : wires) {
-    auto& parent = runner(wire.parent);
-    const auto queue = resolve_queue(wire, inbox.consumer(), recorder);
-    auto sources = sources_of({wire.parent, wire.source});
-    auto files = files_of(sources);
-    auto edge = inbox.add_edge({.parent = wire.parent,
-                                .parent_name = parent.name(),
-                                .queue = queue,
-                                .max_age = wire.max_age,
-                                .max_rate = wire.max_rate,
-                                .by_pts = std::move(files),
-                                .sources = std::move(sources),
-                                .only = wire.source >= 0 ? runner(wire.source).stream_name() : std::string(),
-                                .events = has_events(parent.node()),
-                                .finishes = parent.node().finishes(),
-                                .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
-                                .only_source = wire.source,
-                                .joined = wire.joined});
-    parent.outlet().connect(inbox, std::move(edge), wire.source);
+  auto& parent = runner(wire.parent);
+  auto sources = sources_of({wire.parent, wire.source});
+  auto files = files_of(sources);
+  auto edge = inbox->add_edge({.parent = wire.parent,
+                               .parent_name = parent.name(),
+                               .queue = resolve_queue(wire, inbox->consumer(), recorder),
+                               .max_age = wire.max_age,
+                               .max_rate = wire.max_rate,
+                               .by_pts = std::move(files),
+                               .sources = std::move(sources),
+                               .only = wire.source >= 0 ? runner(wire.source).stream_name() : std::string(),
+                               .events = has_events(parent.node()),
+                               .finishes = parent.node().finishes(),
+                               .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
+                               .only_source = wire.source,
+                               .joined = wire.joined,
+                               .number = edges_++});
+  for (const int source : edge->options.sources) {
+    inbox->add_source(*edge, {.source = source,
+                              .begun = reached(wire.parent, source),
+                              .reached = change_,
+                              .by_pts = !is_live(source)});
   }
+  Demand demand;
+  if (node != nullptr && !node->runs_outside() && parent.node().output_type() == nullptr) {
+    demand = {node->input_types(), inbox->consumer()};
+  }
+  parent.outlet().outputs().add({inbox, edge, wire.source}, std::move(demand));
+  return edge;
+}
+
+void Graph::connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node) {
+  for (auto& wire : wires) wire.edge = connect(inbox, wire, node);
 }
 
 Graph::Sources Graph::files_of(const Sources& sources) const {
@@ -120,23 +144,74 @@ std::string Graph::why_lossless(const Wires& wires) const {
              "' gives several results per sample, of which latest() would skip some: use poll(), get() or a "
              "loop, or queue=LATEST";
     }
-    int node = wire.parent;
-    while (!runner(node).is_source()) node = wires_[static_cast<std::size_t>(node)].front().parent;
-    return "'" + runner(node).name() + "' is a file: use poll(), realtime=True, or queue=LATEST";
+    auto file = runner(wire.parent).name();
+    for (const int source : sources_of({wire.parent, wire.source})) {
+      if (!has(source) || !runner(source).is_source()) continue;
+      file = runner(source).name();
+      break;
+    }
+    return "'" + file + "' is a file: use poll(), realtime=True, or queue=LATEST";
   }
   return {};
 }
 
 void Graph::find_live() {
-  live_.assign(runners_.size(), false);
-  for (std::size_t i = 0; i < runners_.size(); ++i) {  // parents come before their children
-    if (const auto* source = runners_[i]->source(); source != nullptr) live_[i] = source->live();
-    for (const auto& wire : wires_[i]) live_[i] = live_[i] || is_live(wire.parent);
+  std::vector<bool> known(runners_.size(), false);
+  for (int i = 0; i < size(); ++i) {
+    if (has(i)) find_live(i, known);
   }
 }
 
-void Graph::wire() {
-  if (runners_.empty()) throw GraphError("there is nothing to run: add() a source first");
+// An open merge is live: cameras may come, and nothing below it may hold them up.
+void Graph::find_live(int node, std::vector<bool>& known) {
+  const auto index = static_cast<std::size_t>(node);
+  if (known[index]) return;
+  known[index] = true;
+  const auto* const source = std::as_const(*runners_[index]).source();
+  bool live = open_[index] || (source != nullptr && source->live());
+  for (const auto& wire : wires_[index]) {
+    if (!has(wire.parent)) continue;
+    find_live(wire.parent, known);
+    live = live || live_[static_cast<std::size_t>(wire.parent)];
+  }
+  live_[index] = live;
+}
+
+void Graph::find_sources() {
+  std::vector<bool> known(runners_.size(), false);
+  for (int i = 0; i < size(); ++i) {
+    if (has(i)) find_sources(i, known);
+  }
+}
+
+void Graph::find_sources(int node, std::vector<bool>& known) {
+  const auto index = static_cast<std::size_t>(node);
+  if (known[index]) return;
+  known[index] = true;
+  if (runners_[index]->is_source()) return;
+  std::set<int> all;
+  for (const auto& wire : wires_[index]) {
+    if (!has(wire.parent)) continue;
+    find_sources(wire.parent, known);
+    for (const int source : *sources_[static_cast<std::size_t>(wire.parent)]) {
+      if (wire.source < 0 || wire.source == source) all.insert(source);
+    }
+  }
+  if (runners_[index]->has_own_stream()) all.insert(node);
+  if (std::ranges::equal(all, *sources_[index])) return;
+  sources_[index] = std::make_shared<const Sources>(all.begin(), all.end());
+  runners_[index]->outlet().outputs().set_sources(sources_[index]);
+}
+
+std::vector<std::shared_ptr<Runner>> Graph::runners() const {
+  std::vector<std::shared_ptr<Runner>> there;
+  std::ranges::copy_if(runners_, std::back_inserter(there),
+                       [](const auto& runner) { return runner != nullptr; });
+  return there;
+}
+
+void Graph::wire(bool may_be_empty) {
+  if (runners_.empty() && !may_be_empty) throw GraphError("there is nothing to run: add() a source first");
   find_live();
   for (std::size_t i = 0; i < runners_.size(); ++i) {  // all refusals come before the first connection
     for (const auto& wire : wires_[i]) (void)resolve_queue(wire, runners_[i]->name(), false);
@@ -144,57 +219,49 @@ void Graph::wire() {
   check_recordings();
   connect_nodes();
   connect_readers();
+  wired_ = true;
 }
 
 void Graph::connect_nodes() {
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     runners_[i]->set_live(live_[i]);
-    connect(runners_[i]->inbox(), wires_[i], &runners_[i]->node());
+    connect(runners_[i]->shared_inbox(), wires_[i], &runners_[i]->node());
     if (joins_[i]) runners_[i]->inbox().join(*joins_[i]);
-    const auto inputs = runners_[i]->node().input_types();
-    if (inputs.empty() || runners_[i]->node().runs_outside()) continue;
-    for (const auto& wire : wires_[i]) {
-      auto& parent = runner(wire.parent);
-      if (parent.node().output_type() == nullptr) parent.set_demand({inputs, runners_[i]->name()});
-    }
   }
 }
 
 void Graph::connect_readers() {
   for (std::size_t i = 0; i < readers_.size(); ++i) {
-    connect(readers_[i]->inbox(), reader_wires_[i], nullptr);
+    connect(readers_[i]->shared_inbox(), reader_wires_[i], nullptr);
     if (reader_joins_[i]) readers_[i]->inbox().join(*reader_joins_[i]);
-    readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]), holder_of(runners_.size() + i));
+    readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]));
   }
 }
 
 std::vector<const Inbox*> Graph::inboxes() const {
   std::vector<const Inbox*> all;
-  for (const auto& runner : runners_) all.push_back(&std::as_const(*runner).inbox());
+  for (const auto& runner : runners_) {
+    if (runner) all.push_back(&std::as_const(*runner).inbox());
+  }
   for (const auto& reader : readers_) all.push_back(&reader->inbox());
   return all;
 }
 
 int Graph::frame_bound() const {
   constexpr int kSlack = 4;  // a source's current frame, a decoder's delay, a frame on its way to Python
-  std::int64_t bound = size() + kSlack;
-  for (const auto* inbox : inboxes()) {
-    for (const auto& edge : inbox->edges()) {
-      const auto sources = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge.sources.size()));
-      bound += edge.queue.depth * sources + 1;
-      if (edge.events) bound += sources;  // see KeptEvents
-    }
+  std::int64_t bound = kSlack;
+  for (const auto& node : runners()) {
+    ++bound;
+    if (const auto& batch = node->batch()) bound += batch->size - 1;
   }
-  for (const auto& runner : runners_) {
-    if (const auto& batch = runner->batch()) bound += batch->size - 1;
-  }
+  for (const auto* inbox : inboxes()) bound += inbox->frame_bound();
   return static_cast<int>(std::min<std::int64_t>(bound, std::numeric_limits<int>::max()));
 }
 
 std::vector<std::string> Graph::views_of(int node) const {
   const auto& name = runner(node).name();
   const auto& sources = *sources_[static_cast<std::size_t>(node)];
-  if (sources.size() < 2) return {name};
+  if (sources.size() < 2 && !open_[static_cast<std::size_t>(node)]) return {name};
   std::vector<std::string> views;
   for (const int source : sources) views.push_back(name + ".of('" + runner(source).stream_name() + "')");
   return views;
@@ -232,18 +299,6 @@ Graph::Sources Graph::sources_of(std::span<const AnyPort> ports) const {
   return {all.begin(), all.end()};
 }
 
-std::vector<std::string> Graph::holders() const {
-  std::vector<std::string> holders;
-  for (const auto& runner : runners_) holders.push_back("node '" + runner->name() + "'");
-  for (const auto& reader : readers_) holders.push_back("reader '" + reader->name() + "'");
-  return holders;
-}
-
-std::uint16_t Graph::holder_of(std::size_t consumer) {
-  return static_cast<std::uint16_t>(
-      std::min<std::size_t>(consumer + 1, std::numeric_limits<std::uint16_t>::max()));
-}
-
 std::uint64_t Graph::delivered() const {
   std::uint64_t sum = 0;
   for (const auto* inbox : inboxes()) sum += inbox->delivered();
@@ -263,7 +318,7 @@ std::optional<std::string> Graph::full_edge() const {
 }
 
 void Graph::find_ancestors(int node, std::set<int>& found) const {
-  if (!found.insert(node).second) return;
+  if (!has(node) || !found.insert(node).second) return;
   for (const auto& wire : wires_of(node)) find_ancestors(wire.parent, found);
 }
 
@@ -273,6 +328,7 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
     if (readers_[i].get() != &reader) continue;
     Sources given;
     for (const auto& wire : reader_wires_[i]) {
+      if (!has(wire.parent)) continue;
       find_ancestors(wire.parent, nodes);
       const auto sources = sources_of({wire.parent, wire.source});
       given.insert(given.end(), sources.begin(), sources.end());
@@ -287,7 +343,7 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
 std::optional<std::int64_t> Graph::total() const {
   std::int64_t sum = 0;
   for (const auto& runner : runners_) {
-    const auto* source = std::as_const(*runner).source();
+    const auto* source = runner ? std::as_const(*runner).source() : nullptr;
     if (source == nullptr) continue;
     const auto total = source->total();
     if (!total) return std::nullopt;

@@ -18,7 +18,8 @@
 
 namespace freshframe::core {
 
-/// Not thread-safe; fixed once wire() has returned. Parents have lower numbers than their children.
+/// Not thread-safe. Nodes and edges come and go after wire(), too. The number of a node is never used again; its
+/// place in the lists stays empty. A node that was added later may be a parent of an earlier one.
 class Graph {
  public:
   struct Wire {
@@ -29,6 +30,7 @@ class Graph {
     int depth = 0;    // the size of the consumer's batch, at least the depth of a queue that loses nothing
     bool joined = false;
     std::optional<double> max_rate = {};
+    EdgeRef edge = {};  // once connected
   };
   using Sources = std::vector<int>;  // numbers of source nodes, in rising order
   using Wires = std::vector<Wire>;
@@ -39,19 +41,50 @@ class Graph {
   /// The same for a reader.
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// A node that was admitted; returns its number.
-  int add(std::unique_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
+  int add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
   void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
                   const ReaderOptions& options);
-  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection.
-  void wire();
+  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. `may_be_empty`: a
+  /// graph without nodes can run.
+  void wire(bool may_be_empty);
+  [[nodiscard]] bool wired() const noexcept { return wired_; }
+
+  // ---- while it runs
+  /// Whether the parents of a node that is about to be connected are all there.
+  [[nodiscard]] bool has_parents(int index) const;
+  /// Connects a node, or a reader, that was added after wire(). Throws GraphError.
+  void connect_late(int index);
+  void connect_late(const ReaderCore& reader);
+  /// One more edge into a merge. Throws GraphError when it is not possible, before any change.
+  void connect(const AnyPort& parent, int child, const ConnectOptions& options);
+  /// Takes the edge away and returns its last counts. Throws GraphError when there is none.
+  EdgeStats disconnect(const AnyPort& parent, int child);
+  /// A node and all nodes that no source reaches without it, in the order of their numbers.
+  [[nodiscard]] std::vector<int> with_all_below(int index) const;
+  /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
+  /// Returns the last counts of the edges that went.
+  std::vector<EdgeStats> cut(const std::vector<int>& nodes, bool drains);
+  /// Forgets a node that has closed, and its edges, whose last counts it returns.
+  std::vector<EdgeStats> forget(int index);
+  std::vector<EdgeStats> forget(const ReaderCore& reader);
+  /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile.
+  std::vector<EdgeStats> sweep();
+  /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
+  void check_recordings() const;
 
   // ---- the parts
+  /// The number of the next node.
   [[nodiscard]] int size() const noexcept { return static_cast<int>(runners_.size()); }
-  [[nodiscard]] Runner& runner(int index) { return *runners_.at(static_cast<std::size_t>(index)); }
-  [[nodiscard]] const Runner& runner(int index) const {
-    return *runners_.at(static_cast<std::size_t>(index));
+  [[nodiscard]] bool has(int index) const noexcept {
+    return index >= 0 && index < size() && runners_[static_cast<std::size_t>(index)] != nullptr;
   }
-  [[nodiscard]] const std::vector<std::unique_ptr<Runner>>& runners() const noexcept { return runners_; }
+  /// It must be there.
+  [[nodiscard]] Runner& runner(int index) const { return *runners_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] std::shared_ptr<Runner> shared_runner(int index) const {
+    return has(index) ? runners_[static_cast<std::size_t>(index)] : nullptr;
+  }
+  /// Those that are there, in the order of their numbers.
+  [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
   [[nodiscard]] const std::vector<std::shared_ptr<ReaderCore>>& readers() const noexcept { return readers_; }
   [[nodiscard]] const Wires& wires_of(int index) const { return wires_.at(static_cast<std::size_t>(index)); }
   [[nodiscard]] const Wires& wires_of_reader(std::size_t index) const { return reader_wires_.at(index); }
@@ -64,16 +97,16 @@ class Graph {
   void check_one_source(const std::string& who, std::span<const AnyPort> parents) const;
   /// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
   [[nodiscard]] std::vector<std::string> views_of(int node) const;
+  /// The sources whose samples the node sends, in ascending order.
+  [[nodiscard]] const Sources& sources_of_node(int node) const {
+    return *sources_[static_cast<std::size_t>(node)];
+  }
   /// The number of the source that a port is limited to; -1: it is not. Throws as sources_of().
   [[nodiscard]] int only_source(const AnyPort& port) const;
 
   // ---- questions about the whole, once wired
   /// The frames that its edges and nodes can use at once.
   [[nodiscard]] int frame_bound() const;
-  /// The possible holders of loans, by the number that holder_of() returns.
-  [[nodiscard]] std::vector<std::string> holders() const;
-  /// Number of a node or, after all nodes, a reader among the holders of loans.
-  [[nodiscard]] static std::uint16_t holder_of(std::size_t consumer);
   /// Samples that edges have delivered.
   [[nodiscard]] std::uint64_t delivered() const;
   /// A join below files whose parents wait for each other, and what to do, as text.
@@ -91,9 +124,9 @@ class Graph {
   void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;
   void check_queue(const std::string& name, std::span<const AnyPort> parents,
                    const std::optional<Queue>& queue, bool recorder) const;
-  static void check_rate(const std::string& name, const std::optional<double>& max_rate, bool joins);
-  /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
-  void check_recordings() const;
+  /// Throws OptionError, or GraphError for a rate on a join's edges.
+  static void check_edge(const std::string& name, const std::optional<double>& max_age,
+                         const std::optional<double>& max_rate, bool joins);
   [[nodiscard]] Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
   void find_live();
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
@@ -110,16 +143,40 @@ class Graph {
   /// The sources that are not live.
   [[nodiscard]] Sources files_of(const Sources& sources) const;
   /// `node`: nullptr for a reader.
-  void connect(Inbox& inbox, const Wires& wires, const NodeBase* node);
+  void connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node);
+  EdgeRef connect(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node);
   void connect_nodes();
   void connect_readers();
   /// The reason why a reader behind these wires cannot have latest(); empty: it can.
   [[nodiscard]] std::string why_lossless(const Wires& wires) const;
   void find_ancestors(int node, std::set<int>& found) const;
+  [[nodiscard]] Wires& wires_at(int index) { return wires_[static_cast<std::size_t>(index)]; }
+  void check_connection(const AnyPort& parent, int child) const;
+  /// The streams of these sources begin at the outputs of a node: on all edges below, the deepest first.
+  void begin_below(int node, const Sources& sources, Change change);
+  void find_sources();
+  void find_sources(int node, std::vector<bool>& known);
+  void find_live(int node, std::vector<bool>& known);
+  /// Takes one edge away. `inbox`: of its consumer.
+  EdgeStats take_away(Wire& wire, Inbox& inbox);
 
-  std::vector<std::unique_ptr<Runner>> runners_;
-  std::vector<Wires> wires_;                     // of each runner
-  std::vector<std::optional<JoinRules>> joins_;  // of each runner
+  std::vector<std::shared_ptr<Runner>> runners_;  // by number; null: it was removed
+  std::vector<Wires> wires_;                      // of each runner
+  std::vector<std::optional<JoinRules>> joins_;   // of each runner
+  std::vector<bool> merges_;                      // of each runner: it was added with a list of parents
+  std::vector<bool> open_;                        // of each runner: with an empty one
+  bool wired_ = false;
+  Change change_ = 0;
+  // Of each runner: the change that began the stream of each source there last; none: start() did. Its end of that
+  // source holds up to this change.
+  std::vector<std::map<int, Change>> reached_;
+  [[nodiscard]] Change reached(int node, int source) const;
+  struct Drained {
+    std::shared_ptr<Inbox> inbox;
+    EdgeRef edge;
+  };
+  std::vector<Drained> drained_;
+  std::int64_t edges_ = 0;  // the number of the next edge
   std::vector<std::shared_ptr<ReaderCore>> readers_;
   std::vector<Wires> reader_wires_;
   std::vector<std::optional<JoinRules>> reader_joins_;

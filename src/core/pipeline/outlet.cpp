@@ -12,34 +12,57 @@
 
 namespace freshframe::core {
 
-void Outlet::set_sources(std::shared_ptr<const std::vector<int>> sources) {
-  sources_ = std::move(sources);
-  const auto count = std::max<std::size_t>(1, sources_->size());
-  taps_ = std::vector<PictureTap>(count);
-  places_ = std::vector<Place>(count);
+// A place keeps its address as long as its source.
+Outlet::Place& Outlet::place_of(int source) {
+  if (last_place_ == nullptr || last_source_ != source) {
+    last_place_ = &places_[source];
+    last_source_ = source;
+  }
+  return *last_place_;
 }
 
-std::size_t Outlet::place_of(int source) const noexcept {
-  if (places_.size() == 1) return 0;
-  const auto found = std::lower_bound(sources_->begin(), sources_->end(), source);
-  return std::min(static_cast<std::size_t>(found - sources_->begin()), places_.size() - 1);
+bool Outlet::would_wait() {
+  const auto& edges = outputs_.list().edges;
+  return std::any_of(edges.begin(), edges.end(),
+                     [](const OutputEdge& output) { return output.inbox->would_wait(*output.edge); });
 }
 
-bool Outlet::would_wait() const {
-  return std::any_of(outputs_.begin(), outputs_.end(),
-                     [](const Output& output) { return output.inbox->would_wait(*output.edge); });
+std::shared_ptr<PictureTap> Outlet::tap(int source) {
+  const Lock lock(taps_mutex_);
+  const auto found = std::ranges::find(taps_, source, &Tapped::source);
+  if (found != taps_.end()) return found->tap;
+  tap_count_.fetch_add(1, std::memory_order_relaxed);
+  return taps_.emplace_back(Tapped{source, std::make_shared<PictureTap>()}).tap;
 }
 
-bool Outlet::anyone_looks() const noexcept {
-  return std::any_of(taps_.begin(), taps_.end(), [](const PictureTap& tap) { return tap.asked(); });
+void Outlet::forget_tap(const PictureTap& tap) {
+  std::shared_ptr<PictureTap> kept;  // destroyed without the mutex
+  const Lock lock(taps_mutex_);
+  const auto found = std::ranges::find_if(taps_, [&](const auto& each) { return each.tap.get() == &tap; });
+  if (found == taps_.end()) return;
+  kept = std::move(found->tap);
+  taps_.erase(found);
+  tap_count_.fetch_sub(1, std::memory_order_relaxed);
 }
 
-void Outlet::check(const Stamp& stamp) const {
-  if (!std::binary_search(sources_->begin(), sources_->end(), stamp.source)) {
+void Outlet::offer_to_taps(const AnySample& sample) {
+  std::vector<std::shared_ptr<PictureTap>> asked;
+  {
+    const Lock lock(taps_mutex_);
+    for (const auto& [source, tap] : taps_) {
+      if (source < 0 || source == sample.stamp.source) asked.push_back(tap);
+    }
+  }
+  for (const auto& tap : asked) tap->offer(sample);
+}
+
+void Outlet::check(const Stamp& stamp) {
+  const auto& sources = *outputs_.list().sources;
+  if (!std::binary_search(sources.begin(), sources.end(), stamp.source)) {
     throw Error("gave a result with the stamp of sample " + std::to_string(stamp.seq) +
                 " of a source whose samples do not come here: like= takes a sample that this node got");
   }
-  const auto& place = places_[place_of(stamp.source)];
+  const auto& place = place_of(stamp.source);
   if (stamp.seq >= place.seq) return;
   throw Error(
       "gave a result with the stamp of sample " + std::to_string(stamp.seq) + " after one of sample " +
@@ -54,7 +77,7 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
     delays_.store(true, std::memory_order_relaxed);
   }
   AnySample sample{stamp, {}, std::move(result.value), 0, node_};
-  auto& place = places_[place_of(stamp.source)];
+  auto& place = place_of(stamp.source);
   if (gives_several_ || result.like || stamp.source == node_)
     sample.stamp.part = stamp.seq == place.seq ? place.part + 1 : 0;
   place = {stamp.seq, sample.stamp.part};
@@ -71,18 +94,19 @@ AnySample Outlet::stamped(Emitted result, const AnySample& from) {
 }
 
 void Outlet::emit(Emitted result, const AnySample& from) {
-  if (outputs_.empty() && !result.like && !anyone_looks()) return;
+  if (!result.like && outputs_.list().edges.empty() && !anyone_looks()) return;
   send(stamped(std::move(result), from));
 }
 
 void Outlet::send(AnySample&& sample) {
-  taps_[place_of(sample.stamp.source)].offer(sample);
+  if (anyone_looks()) offer_to_taps(sample);
   const bool is_last = is_last_.load(std::memory_order_relaxed);
-  for (std::size_t i = 0; i < outputs_.size(); ++i) {
-    const auto& [inbox, edge, source] = outputs_[i];
+  const auto& edges = outputs_.list().edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& [inbox, edge, source] = edges[i];
     // NOLINTNEXTLINE(bugprone-use-after-move): the last turn of the loop moves it
     if (source >= 0 && source != sample.stamp.source) continue;
-    if (i + 1 == outputs_.size()) {
+    if (i + 1 == edges.size()) {
       inbox->put(*edge, std::move(sample), blocked_, is_last);
     } else {
       inbox->put(*edge, AnySample(sample), blocked_, is_last);
@@ -91,14 +115,17 @@ void Outlet::send(AnySample&& sample) {
 }
 
 void Outlet::end() {
-  for (const auto& output : outputs_) output.inbox->end(*output.edge);
+  const auto newest = outputs_.newest();  // keeps the list, which another thread may replace
+  for (const auto& output : newest->edges) output.inbox->end(*output.edge);
 }
 
 void Outlet::end(const GoneSource& gone) {
-  for (const auto& output : outputs_) {
+  for (const auto& output : outputs_.list().edges) {
     const bool comes = output.source < 0 || output.source == gone.source;
     if (comes) output.inbox->end(*output.edge, gone.source, gone.upto);
   }
+  if (last_source_ == gone.source) last_place_ = nullptr;
+  places_.erase(gone.source);
 }
 
 }  // namespace freshframe::core

@@ -2,11 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/mutex.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/sample.hpp"
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -14,6 +16,7 @@
 #include "core/edge/inbox.hpp"
 #include "core/frame/frame_budget.hpp"
 #include "core/look/picture_tap.hpp"
+#include "core/pipeline/outputs.hpp"
 
 namespace freshframe::core {
 
@@ -34,16 +37,12 @@ class Outlet {
   Outlet(const Outlet&) = delete;
   Outlet& operator=(const Outlet&) = delete;
 
-  // ---- wiring, before the threads start
-  /// `source`: the only one whose samples go there; -1: all do.
-  void connect(Inbox& inbox, EdgeRef edge, int source) {
-    outputs_.push_back({&inbox, std::move(edge), source});
-  }
-  /// The sources whose samples the node sends, in ascending order.
-  void set_sources(std::shared_ptr<const std::vector<int>> sources);
-  [[nodiscard]] const std::vector<int>& sources() const noexcept { return *sources_; }
-  /// A tap for each of sources(); there is one at least.
-  [[nodiscard]] PictureTap& tap(std::size_t source) noexcept { return taps_[source]; }
+  // ---- any thread
+  /// The edges to the children.
+  [[nodiscard]] Outputs& outputs() noexcept { return outputs_; }
+  /// A tap for the pictures of one source, or of all (-1).
+  [[nodiscard]] std::shared_ptr<PictureTap> tap(int source);
+  void forget_tap(const PictureTap& tap);
 
   // ---- the node's thread
   /// The sample that a result of `from` becomes. Throws Error when its stamp is not of this node's sources,
@@ -54,9 +53,9 @@ class Outlet {
   /// Both. Costs next to nothing while nobody gets the result.
   void emit(Emitted result, const AnySample& from);
   /// Whether send() would wait. No stays true until this thread's next send().
-  [[nodiscard]] bool would_wait() const;
+  [[nodiscard]] bool would_wait();
   /// The seq of the next sample of the node's own stream.
-  [[nodiscard]] std::int64_t next_own_seq() const { return places_[place_of(node_)].seq + 1; }
+  [[nodiscard]] std::int64_t next_own_seq() { return place_of(node_).seq + 1; }
   /// Last results follow: recorders take them after a stop, too.
   void begin_last() noexcept { is_last_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_last() const noexcept { return is_last_.load(std::memory_order_relaxed); }
@@ -72,29 +71,31 @@ class Outlet {
   void set_blocked(bool blocked) noexcept { blocked_.store(blocked, std::memory_order_relaxed); }
 
  private:
-  struct Output {
-    Inbox* inbox;
-    EdgeRef edge;
-    int source;
-  };
   /// Where the results of one source have got to.
   struct Place {
     std::int64_t seq = -1;
     int part = 0;
   };
 
-  [[nodiscard]] bool anyone_looks() const noexcept;
-  /// The index of a source in sources(), or of the place after it.
-  [[nodiscard]] std::size_t place_of(int source) const noexcept;
-  void check(const Stamp& stamp) const;
+  [[nodiscard]] bool anyone_looks() const noexcept { return tap_count_.load(std::memory_order_relaxed) > 0; }
+  void offer_to_taps(const AnySample& sample);
+  [[nodiscard]] Place& place_of(int source);
+  void check(const Stamp& stamp);
 
   const int node_;
   const bool gives_several_;
   const std::shared_ptr<FrameBudget> budget_;
-  std::vector<Output> outputs_;
-  std::shared_ptr<const std::vector<int>> sources_ = std::make_shared<const std::vector<int>>();
-  std::vector<PictureTap> taps_{1};
-  std::vector<Place> places_{1};  // of each source; the stamping thread's
+  Outputs outputs_;
+  struct Tapped {
+    int source;
+    std::shared_ptr<PictureTap> tap;
+  };
+  Mutex taps_mutex_;
+  std::vector<Tapped> taps_ FRESHFRAME_GUARDED_BY(taps_mutex_);
+  std::atomic<int> tap_count_{0};
+  std::map<int, Place> places_;  // of each source; the stamping thread's, as the next two
+  int last_source_ = -1;         // its place is the next
+  Place* last_place_ = nullptr;
   std::atomic<bool> is_last_{false};
   std::atomic<bool> delays_{false};
   std::atomic<bool> blocked_{false};

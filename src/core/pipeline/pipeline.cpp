@@ -89,12 +89,30 @@ Pipeline::~Pipeline() {
 
 int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents,
                       const AddOptions& options) {
-  return core_->add(std::move(node), parents, options);
+  const int index = core_->add(std::move(node), parents, options);
+  core_->finish_add(index);
+  return index;
 }
 
 std::shared_ptr<core::ReaderCore> Pipeline::reader_any(std::span<const AnyPort> parents,
                                                        const ReaderOptions& options) {
   return core_->add_reader(parents, options);
+}
+
+Stats Pipeline::remove_any(int node, const RemoveOptions& options) {
+  return core_->remove(node, options);
+}
+
+void Pipeline::remove_any(const std::shared_ptr<core::ReaderCore>& reader) {
+  core_->remove(reader);
+}
+
+void Pipeline::connect_any(const AnyPort& parent, int child, const ConnectOptions& options) {
+  core_->connect(parent, child, options);
+}
+
+void Pipeline::disconnect_any(const AnyPort& parent, int child) {
+  core_->disconnect(parent, child);
 }
 
 void Pipeline::start(const Embedder& embedder) {
@@ -128,7 +146,7 @@ Report Pipeline::report() const {
   return core_->report();
 }
 std::string Pipeline::node_name(int index) const {
-  return core_->runner(index).name();
+  return core_->names()->of(index);
 }
 std::string Pipeline::to_string() const {
   return core_->describe();

@@ -50,34 +50,6 @@ PipelineCore::~PipelineCore() {
   join(Seconds::max());
 }
 
-void PipelineCore::check_building(const char* verb) const {
-  const Lock lock(mutex_);
-  if (phase_ != Phase::Building) {
-    throw StateError(std::string(verb) + " after start(): build the whole graph first; a pipeline runs once");
-  }
-}
-
-int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
-                      const AddOptions& options) {
-  const Lock lock(building_);
-  check_building("add()");
-  const auto name = graph_.admit(node.get(), parents, options);
-  auto runner = std::make_unique<Runner>(*this, node_count(), name, std::move(node), options);
-  return graph_.add(std::move(runner), parents, options);
-}
-
-std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const AnyPort> parents,
-                                                     const ReaderOptions& options) {
-  const Lock lock(building_);
-  check_building("reader()");
-  const auto name = graph_.admit_reader(parents, options);
-  auto reader = std::make_shared<ReaderCore>(
-      name, options.frames,
-      ReaderContext{clock(), failure_, budget_, started_, options_.max_held_bytes, weak_from_this()});
-  graph_.add_reader(reader, parents, options);
-  return reader;
-}
-
 void PipelineCore::start(const Embedder& embedder) {
   launch();  // a refusal stops nothing: another start() may have launched it
   try {
@@ -106,12 +78,13 @@ void PipelineCore::launch() {
         throw StateError("start() was called before: a pipeline runs once, build a new one");
       }
     }
-    graph_.wire();
-    budget_->set_holders(graph_.holders());
+    graph_.wire(options_.keep_running);
     budget_->set_bound(graph_.frame_bound());
+    for (const auto& runner : graph_.runners()) runner->set_connected();
     const Lock lock(mutex_);
     if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline started");
     phase_ = Phase::Starting;
+    to_open_ = living_ = graph_.size();
     began_ = clock()->now();
     last_moved_ = Real::now();
   }
@@ -120,13 +93,19 @@ void PipelineCore::launch() {
 }
 
 void PipelineCore::spawn() {
-  std::vector<std::jthread> threads;
-  const auto& runners = graph_.runners();
+  std::vector<Thread> threads;
+  std::vector<std::shared_ptr<Runner>> runners;
+  {
+    const Lock building(building_);
+    runners = graph_.runners();
+  }
+  std::erase_if(runners, [](const auto& runner) { return runner->is_late(); });
   threads.reserve(runners.size());
   auto next = runners.begin();
   try {
     for (; next != runners.end(); ++next) {
-      if (!(*next)->node().runs_outside()) threads.emplace_back([&runner = **next] { runner.run(); });
+      if (!(*next)->node().runs_outside())
+        threads.push_back({*next, std::jthread([runner = *next] { runner->run(); })});
     }
   } catch (const std::exception& error) {  // the machine has no more threads
     request_stop();
@@ -138,7 +117,7 @@ void PipelineCore::spawn() {
     throw Error("cannot start the thread of node '" + (*next)->name() + "': " + error.what());
   }
   const Lock lock(mutex_);
-  threads_ = std::move(threads);
+  for (auto& thread : threads) threads_.push_back(std::move(thread));
 }
 
 bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
@@ -146,7 +125,7 @@ bool PipelineCore::wait_opened(std::optional<Seconds> timeout) {
   {
     const Lock lock(mutex_);
     const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-      return opened_ == node_count() || failure_->failed() || stop_source_.stop_requested();
+      return to_open_ == 0 || failure_->failed() || stop_source_.stop_requested();
     };
     if (!changed_.wait_until(mutex_, *Clock::real(), deadline, ready)) return false;
   }
@@ -167,33 +146,48 @@ void PipelineCore::go() {
   changed_.notify_all();
 }
 
-bool PipelineCore::wait_for_go() {
+bool PipelineCore::wait_for_go(Runner& runner) {
+  const auto stopped = runner.stop_token();
+  const std::stop_callback wake(stopped, [this] {
+    const Lock lock(mutex_);
+    changed_.notify_all();
+  });
   const Lock lock(mutex_);
-  changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return go_ || stop_source_.stop_requested(); });
-  return !stop_source_.stop_requested();
+  changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    return (go_ && runner.connected()) || stop_source_.stop_requested() || stopped.stop_requested();
+  });
+  return !stop_source_.stop_requested() && !stopped.stop_requested();
 }
 
-std::optional<TimePoint> PipelineCore::wait_for_start() {
+std::optional<TimePoint> PipelineCore::wait_for_start(Runner& runner) {
+  const bool goes = wait_for_go(runner);
   const Lock lock(mutex_);
-  changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return go_ || stop_source_.stop_requested(); });
-  return go_ ? std::optional(began_) : std::nullopt;
+  return goes || (go_ && runner.connected()) ? std::optional(began_) : std::nullopt;
 }
 
-void PipelineCore::arrive_opened() {
+void PipelineCore::arrive_opened(Runner& runner) {
   const Lock lock(mutex_);
-  if (++opened_ == node_count()) changed_.notify_all();  // not earlier: every source waits there, too
+  if (runner.is_late() || --to_open_ == 0)
+    changed_.notify_all();  // not earlier: every source waits there, too
 }
 
-void PipelineCore::arrive_finished() {
+bool PipelineCore::end_locked() {
+  if (phase_ == Phase::Ended || phase_ == Phase::Building || living_ > 0 || adding_ > 0) return false;
+  if (options_.keep_running && !stop_source_.stop_requested() && !failure_->failed()) return false;
+  phase_ = Phase::Ended;
+  ended_at_ = clock()->now();
+  changed_.notify_all();
+  return true;
+}
+
+void PipelineCore::arrive_finished(Runner& runner) {
+  if (runner.removal() != nullptr) forget(runner);
   bool last = false;
   {
     const Lock lock(mutex_);
-    last = ++finished_ == node_count();
-    if (last) {
-      phase_ = Phase::Ended;
-      ended_at_ = clock()->now();
-      changed_.notify_all();
-    }
+    --living_;
+    last = end_locked();
+    changed_.notify_all();
   }
   expect_no_lock();
   if (last && end_hook_) end_hook_();
@@ -201,7 +195,7 @@ void PipelineCore::arrive_finished() {
 
 std::string PipelineCore::source_of(const Runner& runner, const FailedOn& where) const {
   const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
-  return source >= 0 ? this->runner(source).stream_name() : runner.name();
+  return source >= 0 ? names_->stream_of(source) : runner.name();
 }
 
 std::string PipelineCore::failure_text(const Runner& runner, const std::string& what,
@@ -236,9 +230,19 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
     if (!where.samples.empty() && !where.is_tick(runner.index())) {
       failure.seq = where.samples.front().stamp.seq;
       failure.sample = std::make_shared<const AnySample>(where.samples.front());
-      failure.nodes = node_names();
+      failure.nodes = std::make_shared<const std::vector<std::string>>(names_->all());
     }
     error = std::make_exception_ptr(NodeError(failure_text(runner, what, where), std::move(failure)));
+  }
+  auto removal = runner.removal();
+  if (!removal && runner.is_late() && !runner.connected()) {
+    removal = std::make_shared<Removal>();
+    runner.set_removal(removal);
+  }
+  if (removal) {  // the failure is remove()'s, or add()'s
+    const Lock lock(mutex_);
+    if (!removal->error) removal->error = std::move(error);
+    return true;
   }
   // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
   const bool delivers_rest = runner.is_source() && !is_starting();
@@ -251,12 +255,6 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
   }
   if (first && failure_hook_) failure_hook_();
   return first;
-}
-
-std::shared_ptr<const std::vector<std::string>> PipelineCore::node_names() const {
-  std::vector<std::string> names;
-  for (const auto& runner : graph_.runners()) names.push_back(runner->name());
-  return std::make_shared<const std::vector<std::string>>(std::move(names));
 }
 
 bool PipelineCore::is_starting() const {
@@ -327,12 +325,8 @@ void PipelineCore::request_stop(Seconds timeout) {
     stopped_early_ |= phase_ != Phase::Ended;
     if (phase_ == Phase::Building) phase_ = Phase::Ended;
   }
-  {
-    std::unique_lock building(building_, std::defer_lock);
-    if (!started()) building.lock();  // add() may run; later the lists are fixed
-    for (auto& runner : graph_.runners()) {
-      if (runner->batch() && !runner->is_recorder()) runner->inbox().expect_close();
-    }
+  for (const auto& runner : runners()) {
+    if (runner->batch() && !runner->is_recorder()) runner->inbox().expect_close();
   }
   source_stop_.request_stop();
   budget_->stop();
@@ -340,27 +334,33 @@ void PipelineCore::request_stop(Seconds timeout) {
   const auto drained_by = now + to_duration(kDrainTime);
   const auto events_by = now + to_duration(timeout * kHandOverShare);
   {
-    std::unique_lock building(building_, std::defer_lock);
-    if (!started()) building.lock();
+    const Lock building(
+        building_);  // a later add() is refused, or its node finds the stop when it is connected
     // Children first: what a parent gives in its finish() finds them closed.
-    for (auto& runner : std::views::reverse(graph_.runners())) {
+    const auto nodes = graph_.runners();
+    for (const auto& runner : std::views::reverse(nodes)) {
       if (runner->is_recorder()) {
         runner->inbox().close_for_new(drained_by);
       } else {
         runner->inbox().close_but_for_events(events_by);
       }
     }
-    for (auto& reader : graph_.readers()) reader->inbox().close();
+    for (const auto& reader : graph_.readers()) reader->inbox().close();
   }
   stop_source_.request_stop();  // after the inboxes: a node that it wakes takes no further sample
-  const Lock lock(mutex_);
-  changed_.notify_all();
+  bool last = false;
+  {
+    const Lock lock(mutex_);
+    last = end_locked();
+    changed_.notify_all();
+  }
+  if (last && end_hook_) end_hook_();
 }
 
 bool PipelineCore::join(Seconds timeout) {
   const auto deadline =
       timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout);
-  std::vector<std::jthread> finished;
+  std::vector<Thread> finished;
   {
     const Lock lock(mutex_);
     const auto ended = [&]() FRESHFRAME_REQUIRES(mutex_) { return phase_ == Phase::Ended; };

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -25,11 +26,20 @@
 #include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
 #include "core/pipeline/graph.hpp"
+#include "core/pipeline/name_table.hpp"
+#include "core/pipeline/removal.hpp"
 
 namespace freshframe::core {
 
 /// Thread-safe as Pipeline says. Lock order: mutex_ is never held while an inbox's mutex, a node or a
 /// callback is entered.
+///
+/// Note [Changes while it runs]
+/// The graph is changed and read with building_, which is never held while anything is waited for: an open(), a
+/// close(), a thread, the GIL. So add() registers a node, lets go, waits until it has opened, and connects it in
+/// a second step; and remove() takes edges away, asks the nodes to end, lets go and waits. A node is forgotten
+/// by its own thread, as its last step. Nodes are kept by whoever uses them: a reference from runner() may be
+/// the last one.
 class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
  public:
   explicit PipelineCore(Pipeline::Options options);
@@ -37,10 +47,22 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   PipelineCore& operator=(const PipelineCore&) = delete;
   ~PipelineCore();
 
-  // ---- building, one thread
-  /// Takes the node over only when it returns.
+  // ---- building, any thread
+  /// Takes the node over only when it returns. While the pipeline runs, the node's thread begins to open it (an
+  /// embedder starts the thread of its own node), and finish_add() must follow.
   int add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents, const AddOptions& options);
+  /// Waits until the node has opened, and connects it. Before start() it does nothing. Throws the failure of
+  /// open(), or the exception of `look`: then the graph is as before.
+  void finish_add(int index, const Look& look = {});
+  /// Instead of finish_add(), for a node whose thread could not be started.
+  void give_up_add(int index);
   std::shared_ptr<ReaderCore> add_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
+  void connect(const AnyPort& parent, int child, const ConnectOptions& options);
+  void disconnect(const AnyPort& parent, int child);
+  /// Ends the node and all nodes below it that no source reaches without it; see Pipeline::remove(). Returns
+  /// their last statistics. On a node's own thread it only asks, and returns nothing.
+  Stats remove(int index, const RemoveOptions& options, const Look& look = {});
+  void remove(const std::shared_ptr<ReaderCore>& reader);
 
   // ---- life
   /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
@@ -87,17 +109,16 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
   /// True: the first failure of the pipeline, which the next call of a verb throws.
   bool fail(Runner& runner, std::exception_ptr cause, const std::string& what, const FailedOn& where);
-  [[nodiscard]] std::shared_ptr<const std::vector<std::string>> node_names() const;
   /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
   [[nodiscard]] std::string failure_text(const Runner& runner, const std::string& what,
                                          const FailedOn& where) const;
   /// An embedder cannot run one of its nodes: start() throws `error`.
   void refuse(std::exception_ptr error);
-  void arrive_opened();
-  void arrive_finished();
-  bool wait_for_go();
-  /// The time at which the sources began to read; nullopt: a stop came before.
-  std::optional<TimePoint> wait_for_start();
+  void arrive_opened(Runner& runner);
+  void arrive_finished(Runner& runner);
+  bool wait_for_go(Runner& runner);
+  /// The time at which the sources began to read, once the runner is connected; nullopt: a stop came before.
+  std::optional<TimePoint> wait_for_start(Runner& runner);
   [[nodiscard]] double uptime() const;
   [[nodiscard]] double average_rate(std::uint64_t count) const;
 
@@ -111,8 +132,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
   /// frame. Throws OptionError for another name, GraphError for a sink and for a node of several sources,
   /// StateError when it is taken. Any thread.
-  PictureTap& open_tap(const std::string& port, PictureTap::Hook hook);
-  void close_tap(PictureTap& tap);
+  std::shared_ptr<PictureTap> open_tap(const std::string& port, PictureTap::Hook hook);
+  void close_tap(const std::shared_ptr<PictureTap>& tap);
   [[nodiscard]] std::string describe() const;
   /// Logs the edges that may drop events above a recorder.
   void tell_of_lossy_edges() const;
@@ -121,9 +142,12 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// The name of a port for open_tap().
   [[nodiscard]] std::string view_name(const AnyPort& port) const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
-  [[nodiscard]] Runner& runner(int index) { return graph_.runner(index); }
-  [[nodiscard]] const Runner& runner(int index) const { return graph_.runner(index); }
-  [[nodiscard]] int node_count() const noexcept { return graph_.size(); }
+  /// Null: it was removed, or there was none.
+  [[nodiscard]] std::shared_ptr<Runner> runner(int index) const;
+  /// Those that are there, in the order of their numbers.
+  [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
+  /// The names of all nodes, also of those that were removed.
+  [[nodiscard]] const std::shared_ptr<NameTable>& names() const noexcept { return names_; }
   [[nodiscard]] Failure& failure() const noexcept { return *failure_; }
   /// Total number of samples, if every source knows its own.
   [[nodiscard]] std::optional<std::int64_t> total() const;
@@ -132,12 +156,31 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
 
   [[noreturn]] void throw_still_busy(Seconds timeout) const;
-  [[nodiscard]] PictureTap& tap_named(const std::string& port);
+  [[nodiscard]] std::shared_ptr<PictureTap> tap_named(const std::string& port);
   [[nodiscard]] std::string source_of(const Runner& runner, const FailedOn& where) const;
   [[nodiscard]] bool is_starting() const;
   [[nodiscard]] Stats stats_locked(Span span) const;
-  void check_building(const char* verb) const;
+  /// Throws StateError when the pipeline takes no changes any more. True: it runs.
+  bool check_changes(const char* verb) const;
   void spawn();
+  void spawn_late(const std::shared_ptr<Runner>& runner);
+  /// Joins the threads of nodes that have gone.
+  void sweep_threads();
+  /// With building_: forgets what nothing needs any more.
+  void sweep();
+  /// With building_: the number of frames that the engine may hold.
+  void update_bound();
+  /// With building_: the sums of edges that went.
+  void count_removed(std::vector<EdgeStats> edges);
+  /// A node that has closed and is being removed leaves the graph.
+  void forget(Runner& runner);
+  /// With mutex_: the end, when no node lives and none is being added.
+  [[nodiscard]] bool end_locked() FRESHFRAME_REQUIRES(mutex_);
+  void end_add();
+  /// The node of an add() that is to be finished; null: there is none.
+  [[nodiscard]] std::shared_ptr<Runner> take_pending(int index);
+  void ask_to_end(const std::vector<int>& nodes, const std::shared_ptr<Removal>& removal, bool drains);
+  void wait_removed(const std::shared_ptr<Removal>& removal, Seconds timeout, const Look& look);
   [[nodiscard]] bool anyone_busy() const;
   /// Whether nothing has moved for stall_timeout.
   [[nodiscard]] bool stands_still();
@@ -156,7 +199,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   // Held while the graph is built and wired, and while another thread iterates over it. Locked before every
   // other mutex.
   mutable Mutex building_{LockRank::Graph};
-  Graph graph_;  // fixed once launched
+  Graph graph_;
+  RemovedStats removed_;
+  const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
   std::function<void()> end_hook_;
   std::function<void()> failure_hook_;
 
@@ -164,14 +209,21 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   Condition changed_;
   Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
   bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
-  int opened_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  int finished_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // of the nodes that start() launched
+  int living_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // nodes that have not finished
+  int adding_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // calls of add() that wait
   bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   TimePoint began_ FRESHFRAME_GUARDED_BY(mutex_){};
   TimePoint ended_at_ FRESHFRAME_GUARDED_BY(mutex_){};
   std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::chrono::steady_clock::time_point last_moved_ FRESHFRAME_GUARDED_BY(mutex_){};
-  std::vector<std::jthread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
+  // Nodes between add() and finish_add(): one that fails may leave the graph before finish_add() looks.
+  std::map<int, std::shared_ptr<Runner>> pending_ FRESHFRAME_GUARDED_BY(mutex_);
+  struct Thread {
+    std::shared_ptr<Runner> runner;
+    std::jthread thread;
+  };
+  std::vector<Thread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
 };
 
 }  // namespace freshframe::core

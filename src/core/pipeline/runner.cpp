@@ -64,13 +64,14 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       wake_every_(node_->wake_every()),
       gives_several_(node_->gives_several()),
       has_own_stream_(wake_every_ || node_->finishes()),
-      inbox_(name_, core.clock()),
+      inbox_(std::make_shared<Inbox>(name_, core.clock())),
       outlet_(index, gives_several_, core.budget()),
       batch_sizes_(batch_ ? static_cast<std::size_t>(batch_->size) : 0),
-      context_{source_ != nullptr ? core.source_stop_token() : core.stop_token(), *core.clock(), counters_,
-               name_} {
-  inbox_.set_call_times(durations_);
-  inbox_.report_gone_sources();
+      context_{stop_.get_token(), *core.clock(), counters_, name_},
+      chained_(source_ != nullptr ? core.source_stop_token() : core.stop_token(),
+               [this] { stop_.request_stop(); }) {
+  inbox_->set_call_times(durations_);
+  inbox_->report_gone_sources();
 }
 
 Runner* Runner::current() noexcept {
@@ -90,12 +91,12 @@ void Runner::run() {
   } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
     const Error error("ended its own thread");
     fail(std::make_exception_ptr(error), error.what(), nullptr);
-    if (!arrived) core_.arrive_opened();
+    if (!arrived) core_.arrive_opened(*this);
     close_step();
     throw;
   } catch (...) {  // a step of the engine itself, out of memory: the pipeline ends, not the program
     fail_outside_node(std::current_exception());
-    if (!arrived) core_.arrive_opened();
+    if (!arrived) core_.arrive_opened(*this);
   }
   close_step();
 }
@@ -140,7 +141,8 @@ bool Runner::open_step() {
     if (!was_stopped) fail(std::current_exception(), describe(std::current_exception()), nullptr);
   }
   set_state(NodeState::Waiting);
-  core_.arrive_opened();
+  opening_.store(opened_ ? Opening::Opened : Opening::Failed, std::memory_order_release);
+  core_.arrive_opened(*this);
   // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples, and
   // finish() is called.
   return opened_ && (is_recorder() || has_own_stream_ || !context_.stop.stop_requested());
@@ -189,7 +191,7 @@ bool Runner::batch_loop() {
 
 bool Runner::process_batch(std::span<const AnySample> samples) {
   std::vector<std::optional<Emitted>> outputs;
-  begin_work(inbox_.taken_at());
+  begin_work(inbox_->taken_at());
   try {
     expect_no_lock();
     outputs = node_->process_batch_any(samples, context_);
@@ -209,7 +211,7 @@ bool Runner::process_batch(std::span<const AnySample> samples) {
 
 bool Runner::process_one(const AnySample& sample) {
   std::optional<Emitted> output;
-  begin_work(inbox_.taken_at());
+  begin_work(inbox_->taken_at());
   try {
     expect_no_lock();
     output = node_->process_any(sample, context_);
@@ -253,7 +255,7 @@ Taken Runner::take(AnySample& sample) {
   for (;;) {
     if (std::exchange(was_tick_,
                       false)) {  // a waiting sample is next: a tick may take longer than its period
-      const auto taken = inbox_.try_take(sample);
+      const auto taken = inbox_->try_take(sample);
       was_tick_ = taken == Taken::SourceGone;
       if (was_tick_) {
         end_gone_sources();
@@ -263,7 +265,7 @@ Taken Runner::take(AnySample& sample) {
     }
     if (take_tick(sample)) return Taken::Nothing;
     const auto idle_at = live_ ? node_->idle_at().value_or(TimePoint::max()) : TimePoint::max();
-    const auto taken = inbox_.take(sample, std::min(idle_at, next_wake()));
+    const auto taken = inbox_->take(sample, std::min(idle_at, next_wake()));
     if (taken == Taken::SourceGone) {
       end_gone_sources();
       continue;
@@ -277,8 +279,8 @@ Taken Runner::take(AnySample& sample) {
 
 bool Runner::try_take(AnySample& sample) {
   if (ticks_ && core_.clock()->now() >= next_wake()) return false;
-  auto taken = inbox_.try_take(sample);
-  for (; taken == Taken::SourceGone; taken = inbox_.try_take(sample)) end_gone_sources();
+  auto taken = inbox_->try_take(sample);
+  for (; taken == Taken::SourceGone; taken = inbox_->try_take(sample)) end_gone_sources();
   return taken == Taken::Sample;
 }
 
@@ -286,7 +288,7 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
   set_state(NodeState::Waiting);
   for (;;) {
     if (std::exchange(was_tick_, false)) {  // as in take()
-      const auto taken = inbox_.try_take_batch(samples, *batch_, gather_until_);
+      const auto taken = inbox_->try_take_batch(samples, *batch_, gather_until_);
       was_tick_ = taken == Taken::SourceGone;
       if (was_tick_) {
         end_gone_sources();
@@ -300,7 +302,7 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
       samples.push_back(std::move(tick));
       return Taken::Nothing;
     }
-    const auto taken = inbox_.take_batch(samples, *batch_, gather_until_, next_wake());
+    const auto taken = inbox_->take_batch(samples, *batch_, gather_until_, next_wake());
     if (taken == Taken::SourceGone) {
       end_gone_sources();
     } else if (taken != Taken::Nothing) {
@@ -310,7 +312,7 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
 }
 
 void Runner::end_gone_sources() {
-  for (const auto& gone : inbox_.take_gone()) {
+  for (const auto& gone : inbox_->take_gone()) {
     try {
       node_->source_gone(gone.source);
     } catch (const abi::__forced_unwind&) {
@@ -367,18 +369,28 @@ void Runner::close_step() {
   log_at_the_end([&] {
     if (closed_cleanly()) report_recording();
   });
-  inbox_.close();
+  inbox_->close();
   log_at_the_end([&] { report_lost_events(); });
   outlet_.end();
   current_runner = nullptr;
   closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);
-  core_.arrive_finished();
+  core_.arrive_finished(*this);
+}
+
+void Runner::set_removal(std::shared_ptr<Removal> removal) {
+  const Lock lock(removal_mutex_);
+  removal_ = std::move(removal);
+}
+
+std::shared_ptr<Removal> Runner::removal() const {
+  const Lock lock(removal_mutex_);
+  return removal_;
 }
 
 void Runner::report_lost_events() const {
   std::uint64_t lost = 0;
-  for (const auto& edge : inbox_.stats()) lost += edge.events_lost;
+  for (const auto& edge : inbox_->stats()) lost += edge.events_lost;
   if (lost == 0) return;
   log(LogLevel::Warning,
       "node '" + name_ + "' was too slow for the events of " + std::to_string(lost) +
@@ -389,7 +401,7 @@ void Runner::report_recording() const {
   if (!is_recorder()) return;
   std::uint64_t wanted = 0;
   std::uint64_t lost = 0;
-  for (const auto& edge : inbox_.stats()) {
+  for (const auto& edge : inbox_->stats()) {
     if (edge.queue == kLatest || edge.queue == kNext) continue;  // made to drop samples
     std::uint64_t unwanted = 0;  // after the stop, in no set of a join, or by design
     for (const auto& [cause, count] : edge.drops) {

@@ -10,9 +10,11 @@
 #include <atomic>
 #include <cstdint>
 #include <exception>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <utility>
 #include <vector>
@@ -21,11 +23,11 @@
 #include "core/look/picture_tap.hpp"
 #include "core/pipeline/outlet.hpp"
 #include "core/pipeline/tick_grid.hpp"
-#include "core/pipeline/type_list.hpp"
 
 namespace freshframe::core {
 
 class PipelineCore;
+struct Removal;
 
 /// The samples of a call that failed; none: outside process(). `batch`: one call had all of them.
 struct FailedOn {
@@ -82,7 +84,7 @@ class Runner {
   void pause_work() noexcept;
   void resume_work() noexcept;
   /// Whether publish() might wait, for an edge or for room for `item`'s frame.
-  [[nodiscard]] bool would_wait(const SourceItem<Emitted>& item) const;
+  [[nodiscard]] bool would_wait(const SourceItem<Emitted>& item);
   /// A source waits here until every node has opened; false: stopped.
   bool wait_for_go();
   /// Sends a source's item. False: the pipeline is stopping.
@@ -121,19 +123,40 @@ class Runner {
   /// As end_work(), after a read() that returned an item: publish() counts it.
   void end_read() noexcept;
 
-  // ---- wiring, before the threads start
-  void set_live(bool live) noexcept { live_ = live; }
-  /// A child that takes certain types while this node has no output type, and the types; none: no such child.
-  struct Demand {
-    std::vector<const TypeInfo*> types;
-    std::string child;
+  // ---- wiring
+  /// Before its thread takes the first sample.
+  void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
+  using Demand = core::Demand;
+  /// The demand of the child that was added last. The node's thread.
+  [[nodiscard]] const Demand& demand() { return outlet_.outputs().list().demand; }
+  [[nodiscard]] Inbox& inbox() noexcept { return *inbox_; }
+  [[nodiscard]] const Inbox& inbox() const noexcept { return *inbox_; }
+  [[nodiscard]] const std::shared_ptr<Inbox>& shared_inbox() const noexcept { return inbox_; }
+  /// Its number among the holders of loans.
+  void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
+  [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
 
-    [[nodiscard]] bool allows(const TypeInfo* type) const noexcept { return takes(types, type); }
-  };
-  void set_demand(Demand demand) { demand_ = std::move(demand); }
-  [[nodiscard]] const Demand& demand() const noexcept { return demand_; }
-  [[nodiscard]] Inbox& inbox() noexcept { return inbox_; }
-  [[nodiscard]] const Inbox& inbox() const noexcept { return inbox_; }
+  // ---- a node that comes or goes while the pipeline runs
+  /// Before its thread starts: a failure of its open() is add()'s, and a source reads nothing before
+  /// connected().
+  void set_late() noexcept { late_ = true; }
+  [[nodiscard]] bool is_late() const noexcept { return late_; }
+  /// add() has given it its edges.
+  void set_connected() noexcept { connected_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool connected() const noexcept { return connected_.load(std::memory_order_acquire); }
+  /// It is being added or removed: its failure does not end the pipeline.
+  [[nodiscard]] bool is_outside_the_run() const { return (late_ && !connected()) || removal() != nullptr; }
+  enum class Opening : std::uint8_t { Open, Opened, Failed };
+  [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
+  /// Its part of a removal. `removal` is the caller's; null: it is not being removed.
+  void set_removal(std::shared_ptr<Removal> removal);
+  [[nodiscard]] std::shared_ptr<Removal> removal() const;
+  /// It has left the graph.
+  void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
+  /// Ends its waits and its source's reads.
+  void request_stop() { stop_.request_stop(); }
+  [[nodiscard]] std::stop_token stop_token() const noexcept { return context_.stop; }
 
   [[nodiscard]] NodeBase& node() noexcept { return *node_; }
   [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
@@ -146,7 +169,7 @@ class Runner {
   [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
   [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
   /// Its samples are the sets of a join. Once wired.
-  [[nodiscard]] bool joins() const noexcept { return inbox_.joins(); }
+  [[nodiscard]] bool joins() const noexcept { return inbox_->joins(); }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ == OnError::Stop; }
   [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
   [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
@@ -187,7 +210,7 @@ class Runner {
   /// The node's on_time(), whose results belong to `tick`.
   bool on_time(const AnySample& tick);
   void finish_step();
-  [[nodiscard]] AnySample own_sample(TimePoint at) const;
+  [[nodiscard]] AnySample own_sample(TimePoint at);
   bool idle_step();
   bool process_batch(std::span<const AnySample> samples);
   struct Failed {
@@ -233,13 +256,19 @@ class Runner {
   const std::optional<Seconds> wake_every_;
   const bool gives_several_;
   const bool has_own_stream_;
-  Inbox inbox_;
+  const std::shared_ptr<Inbox> inbox_;
   Outlet outlet_;
-  Demand demand_;
+  mutable Mutex removal_mutex_;
+  std::shared_ptr<Removal> removal_ FRESHFRAME_GUARDED_BY(removal_mutex_);
+  std::uint16_t holder_ = 0;  // fixed before its thread starts, as the next
+  bool late_ = false;
+  std::atomic<bool> connected_{false};
+  std::atomic<bool> forgotten_{false};
+  std::atomic<Opening> opening_{Opening::Open};
 
-  bool live_ = false;    // below a live source
-  bool opened_ = false;  // the runner's thread only, as the next ten
-  TimePoint start_{};    // of the pipeline; set with a stream of its own
+  std::atomic<bool> live_{false};  // below a live source
+  bool opened_ = false;            // the runner's thread only, as the next ten
+  TimePoint start_{};              // of the pipeline; set with a stream of its own
   std::optional<TickGrid> ticks_;
   bool was_tick_ = false;                  // of the last take
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
@@ -273,8 +302,11 @@ class Runner {
   std::string last_error_ FRESHFRAME_GUARDED_BY(error_mutex_);
   Timings durations_;
   NodeCounters counters_;
-  // Made once: copying a stop token writes to memory that all runners share.
+  std::stop_source stop_;
+  // Made once: copying a stop token writes to memory that all threads share.
   const Context context_;
+  // The pipeline's stop is also the node's. Last: it may fire at once.
+  const std::stop_callback<std::function<void()>> chained_;
 };
 
 }  // namespace freshframe::core

@@ -126,7 +126,7 @@ void Runner::count_thread_time() noexcept {
 }
 
 bool Runner::wait_for_go() {
-  const bool go = core_.wait_for_go();
+  const bool go = core_.wait_for_go(*this);
   thread_time_at_go_ = thread_time();
   return go;
 }

@@ -13,8 +13,7 @@
 
 namespace freshframe::core {
 
-// Another source may use up the present room of the budget, so every frame that needs room might wait.
-bool Runner::would_wait(const SourceItem<Emitted>& item) const {
+bool Runner::would_wait(const SourceItem<Emitted>& item) {
   return (item.value.frame && !source_->live()) || outlet_.would_wait();
 }
 
@@ -75,7 +74,7 @@ bool Runner::admit() {
   if (budget.has_room()) return true;
   if (!source_->live()) {
     outlet_.set_blocked(true);
-    const bool room = budget.wait_for_room();
+    const bool room = budget.wait_for_room(context_.stop);
     outlet_.set_blocked(false);
     if (room) return true;
   }

@@ -33,7 +33,7 @@ class Runner::Results final : public AnyOut {
 
 bool Runner::begin_stream() {
   if (!has_own_stream_) return true;
-  const auto start = core_.wait_for_start();
+  const auto start = core_.wait_for_start(*this);
   if (!start) return false;
   start_ = *start;
   if (wake_every_) ticks_.emplace(start_, to_duration(*wake_every_));
@@ -41,7 +41,7 @@ bool Runner::begin_stream() {
 }
 
 bool Runner::process_several(const AnySample& sample) {
-  begin_work(inbox_.taken_at());
+  begin_work(inbox_->taken_at());
   Results results(*this, sample);
   try {
     expect_no_lock();
@@ -71,7 +71,7 @@ bool Runner::take_tick(AnySample& sample) {
   return true;
 }
 
-AnySample Runner::own_sample(TimePoint at) const {
+AnySample Runner::own_sample(TimePoint at) {
   AnySample sample;
   sample.stamp = {outlet_.next_own_seq(), Seconds(at - start_).count(), at, index_};
   sample.stamp.utc = {.seconds = core_.clock()->unix_time(at), .error = 0, .from = UtcFrom::Arrival};

@@ -14,7 +14,7 @@ namespace freshframe::core {
 
 bool PipelineCore::anyone_busy() const {
   const bool failed = failure_->failed();
-  return std::ranges::any_of(graph_.runners(), [failed](const auto& runner) {
+  return std::ranges::any_of(runners(), [failed](const auto& runner) {
     if (failed && runner->is_source()) return false;  // its current read does not matter
     const auto state = runner->state();
     const bool in_call =
@@ -26,7 +26,10 @@ bool PipelineCore::anyone_busy() const {
 bool PipelineCore::stands_still() {
   constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
   if (!options_.stall_timeout && !failure_->failed()) return false;
-  const auto moved = graph_.delivered();
+  const auto moved = [this] {
+    const Lock building(building_);
+    return graph_.delivered();
+  }();
   const bool busy = anyone_busy();
   const Lock lock(mutex_);
   if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
@@ -46,8 +49,12 @@ void PipelineCore::throw_stalled(const std::string& why) const {
 void PipelineCore::check_stalled() {
   if (!stands_still()) return;
   failure_->rethrow_if_failed();
-  if (const auto join = graph_.starved_join()) throw_stalled(*join);
-  if (const auto edge = graph_.full_edge()) {
+  const auto [join, edge] = [this] {
+    const Lock building(building_);
+    return std::pair(graph_.starved_join(), graph_.full_edge());
+  }();
+  if (join) throw_stalled(*join);
+  if (edge) {
     throw_stalled(*edge + ", and its queue blocks. Read it, close() it, or give it another queue");
   }
   check_budget_stalled();
@@ -62,7 +69,11 @@ void PipelineCore::check_budget_stalled() const {
 void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
   if (!stands_still()) return;
   failure_->rethrow_if_failed();
-  for (const auto& reader : graph_.readers()) {
+  const auto readers = [this] {
+    const Lock building(building_);
+    return graph_.readers();
+  }();
+  for (const auto& reader : readers) {
     if (reader.get() == &waiting || !reader->inbox().full_blocking_parent()) continue;
     const auto text = "the queue of reader '" + reader->name() + "' is full and blocks";
     if (!reader->was_read() || reader->read_by_this_thread()) {
@@ -76,14 +87,24 @@ void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
     }
     return;
   }
-  if (const auto join = graph_.starved_join()) throw_stalled(*join);
+  const auto join = [this] {
+    const Lock building(building_);
+    return graph_.starved_join();
+  }();
+  if (join) throw_stalled(*join);
   check_budget_stalled();
 }
 
 std::string PipelineCore::trouble_of_sources(const ReaderCore& reader) const {
   std::string text;
-  for (const int node : graph_.ancestors_of(reader)) {
-    const auto stats = runner(node).stats(Span::Recent);
+  const auto ancestors = [&] {
+    const Lock building(building_);
+    return graph_.ancestors_of(reader);
+  }();
+  for (const int node : ancestors) {
+    const auto there = runner(node);
+    if (!there) continue;
+    const auto stats = there->stats(Span::Recent);
     if (!stats.source || stats.source->state == SourceState::Reading) continue;
     text += (text.empty() ? "; source '" : ", source '") + stats.name + "' is " +
             std::string(freshframe::to_string(stats.source->state));

@@ -39,7 +39,7 @@ Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
 
 void Crew::run() {
   node_.attach(bell_);
-  const std::stop_callback on_stop(core_.stop_token(), [bell = bell_] { bell->ring(); });
+  const std::stop_callback on_stop(runner_.stop_token(), [bell = bell_] { bell->ring(); });
   runner_.inbox().set_ready_hook([bell = bell_] { bell->ring_for_sample(); });
   oom_kills_ = oom_kills();
   try {
@@ -55,6 +55,7 @@ void Crew::run() {
   runner_.inbox().set_ready_hook({});
   emitter_.finish();
   seats_.clear();
+  core_.budget()->extend(-extended_by_);
   node_.attach(nullptr);
   runner_.close_step();
 }
@@ -63,16 +64,17 @@ void Crew::run() {
 void Crew::open() {
   if (core_.clock() != Clock::real()) throw Error("worker processes need the real clock");
   payload_ = make_message_file(node_.recipe().payload);
-  for (int i = 0; i < core_.node_count(); ++i) names_.push_back(core_.runner(i).name());
-  core_.budget()->extend((2 * options_.workers - 1) * static_cast<int>(most_given()));
+  for (int i = 0; i < core_.names()->size(); ++i) names_.push_back(core_.names()->of(i));
+  extended_by_ = (2 * options_.workers - 1) * static_cast<int>(most_given());
+  core_.budget()->extend(extended_by_);
   for (int i = 0; i < options_.workers; ++i) {
     seats_.push_back(std::make_unique<Seat>(static_cast<std::size_t>(i), node_.recipe(), options_));
   }
   for (auto& seat : seats_) {
-    if (core_.stop_token().stop_requested()) return;
+    if (runner_.stop_token().stop_requested()) return;
     start(*seat);
   }
-  while (opened_ < seats_.size() && !failed_ && !core_.stop_token().stop_requested()) step();
+  while (opened_ < seats_.size() && !failed_ && !runner_.stop_token().stop_requested()) step();
 }
 
 bool Crew::all_ended() const {
@@ -93,7 +95,7 @@ void Crew::show(Seat& seat) {
 void Crew::step() {
   poll_all();
   const auto time = now();
-  if (core_.stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
+  if (runner_.stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
   on_time(time);
   if (!opening_ && !ending_ && !failed_) take_samples();
   if (!opening_ && !ending_ && (failed_ || (input_ended_ && finished()))) begin_end();
@@ -236,7 +238,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   if (was_at_work) {
     const auto call = seat.jobs.front().call;
     const auto& stamp = seat.jobs.front().sample.stamp;
-    const auto& source = stamp.source >= 0 ? core_.runner(stamp.source).stream_name() : runner_.name();
+    const auto& source = stamp.source >= 0 ? core_.names()->stream_of(stamp.source) : runner_.name();
     const auto many = seat.jobs.size() > 1
                           ? " a batch of " + std::to_string(seat.jobs.size()) + " samples that begins with"
                           : std::string();

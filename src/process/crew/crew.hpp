@@ -122,6 +122,7 @@ class Crew {
   std::size_t oom_kills_ = 0;
   std::uint64_t next_id_ = 0;
   bool armed_ = false;
+  int extended_by_ = 0;                    // frames, the pipeline's bound
   std::optional<TimePoint> gather_until_;  // of the batch that is being gathered
 };
 

@@ -136,7 +136,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   message.dropped = job.sample.dropped;
   PlacedFrame placed;
   if (job.sample.frame) {
-    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(runner_.index()));
+    const auto holder = runner_.holder();
     core_.budget()->check_held(holder, core_.options().max_held_bytes);
     placed = place(job.sample.frame, SlabPool::shared());
     message.forms = placed.forms;
@@ -342,7 +342,7 @@ void Crew::check_demand(const Emitted& output) const {
 void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   const auto lease = seat.jobs.front().lease;
   if (lease != 0) {
-    const auto holder = core::Graph::holder_of(static_cast<std::size_t>(runner_.index()));
+    const auto holder = runner_.holder();
     seat.lend(lease, core::FrameAccess::loan(seat.jobs.front().sample.frame, holder));
   }
   seat.jobs.pop_front();

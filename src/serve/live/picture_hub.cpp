@@ -53,7 +53,7 @@ PictureHub::~PictureHub() {
   }
   caught_->changed.notify_all();
   if (encoder_.joinable()) encoder_.join();
-  for (auto& port : ports_) core_->close_tap(*port.tap);
+  for (auto& port : ports_) core_->close_tap(port.tap);
 }
 
 void PictureHub::add_port(const std::string& name) {
@@ -68,7 +68,7 @@ void PictureHub::add_port(const std::string& name) {
     queue->changed.notify_one();
   };
   try {
-    port.tap = &core_->open_tap(name, hook);
+    port.tap = core_->open_tap(name, hook);
   } catch (const Error&) {
     ports_.pop_back();
     throw;

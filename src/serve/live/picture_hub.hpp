@@ -103,7 +103,7 @@ class PictureHub {
   struct Port {
     std::size_t index = 0;
     std::string name;
-    core::PictureTap* tap = nullptr;
+    std::shared_ptr<core::PictureTap> tap;
     bool busy = false;  // requested, received or being encoded
     Time due{};
     std::uint64_t encoded = 0;

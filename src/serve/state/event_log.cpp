@@ -65,7 +65,25 @@ std::string EventLog::error_of(const std::string& node) const {
   return found != errors_.end() ? found->second.line : std::string();
 }
 
+// A name may be used again, by a node with another number.
+void EventLog::forget_removed(const Snapshot& seen) {
+  std::map<std::string, int> numbers;
+  for (const auto& node : seen.graph.stats.nodes) numbers[node.name] = node.number;
+  for (const auto& [name, number] : numbers_) {
+    const auto now = numbers.find(name);
+    if (now != numbers.end() && now->second == number) continue;
+    errors_.erase(name);
+    sources_.erase(name);
+  }
+  numbers_ = std::move(numbers);
+  std::erase_if(drops_, [&](const auto& each) {
+    return std::ranges::find(seen.graph.stats.edges, each.first.first, &EdgeStats::number) ==
+           seen.graph.stats.edges.end();
+  });
+}
+
 void EventLog::follow(const Snapshot& seen, const core::PipelineCore& core) {
+  forget_removed(seen);
   follow_edges(seen);
   follow_sources(seen);
   follow_stall(seen);
@@ -122,8 +140,8 @@ void EventLog::follow_edges(const Snapshot& seen) {
   const auto& edges = seen.graph.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
     for (const auto& [cause, count] : edges[i].drops) {
-      if (cause == DropCause::Stop || cause == DropCause::Rate) continue;
-      auto& told = drops_[{i, cause}];
+      if (cause == DropCause::Stop || cause == DropCause::Rate || cause == DropCause::Removed) continue;
+      auto& told = drops_[{edges[i].number, cause}];
       if (count <= told) continue;
       const auto more = count - std::exchange(told, count);
       const std::string name(to_string(cause));

@@ -56,6 +56,7 @@ class EventLog {
   void add(double time, std::string_view kind, const std::string& subject, std::string text,
            const Repeated& repeated);
   void make_room();
+  void forget_removed(const Snapshot& seen);
   void follow_phase(const Snapshot& seen);
   void follow_errors(const Snapshot& seen, const core::PipelineCore& core);
   void follow_edges(const Snapshot& seen);
@@ -67,9 +68,11 @@ class EventLog {
   std::uint64_t count_ = 0;
   std::optional<core::LifePhase> phase_;
   std::uint64_t last_error_ = 0;
-  std::map<std::string, NodeErrors> errors_;                          // by node
-  std::map<std::pair<std::size_t, DropCause>, std::uint64_t> drops_;  // that were reported, by edge and cause
+  std::map<std::string, NodeErrors> errors_;  // by node
+  std::map<std::pair<std::int64_t, DropCause>, std::uint64_t>
+      drops_;  // that were reported, by edge and cause
   std::map<std::string, SourceSeen> sources_;
+  std::map<std::string, int> numbers_;  // of the nodes by name
   bool stalled_ = false;
   std::optional<std::uint64_t> last_gil_stall_;  // none before the first sample
 };

@@ -3,6 +3,7 @@
 #include "serve/state/sampler.hpp"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 namespace freshframe::serve {
@@ -39,6 +40,35 @@ std::uint64_t frames_lost(const NodeStats& node) {
   return node.dropped - others;
 }
 
+template <class Item>
+std::vector<std::int64_t> numbers_of(const std::vector<Item>& items) {
+  std::vector<std::int64_t> numbers;
+  for (const auto& item : items) numbers.push_back(item.number);
+  return numbers;
+}
+
+// What was kept of each item, in the order of the present ones: nodes and edges come and go.
+template <class Kept>
+void realign(std::vector<Kept>& kept, const std::vector<std::int64_t>& before,
+             const std::vector<std::int64_t>& now) {
+  std::map<std::int64_t, Kept> old;
+  for (std::size_t i = 0; i < std::min(kept.size(), before.size()); ++i)
+    old.emplace(before[i], std::move(kept[i]));
+  kept.clear();
+  for (const auto number : now) {
+    const auto found = old.find(number);
+    kept.push_back(found != old.end() ? std::move(found->second) : Kept{});
+  }
+}
+
+// The item with that number; null: it was not there.
+template <class Item>
+const Item* same(const std::vector<Item>& items, const Item& item, std::size_t likely) {
+  if (likely < items.size() && items[likely].number == item.number) return &items[likely];
+  const auto found = std::ranges::find(items, item.number, &Item::number);
+  return found != items.end() ? &*found : nullptr;
+}
+
 // The newest point. A later node or edge has no points before its first one.
 void extend(Series& series, std::optional<double> point, std::size_t points) {
   while (series.size() + 1 < points) series.emplace_back();
@@ -61,6 +91,7 @@ void Sampler::look(Time now, GilFindings gil) {
   const auto before = std::exchange(seen_.graph, core_->graph_state()).stats;
   seen_.error = core_->errors().first_fatal();
   seen_.gil = std::move(gil);
+  follow_changes();
   compute_rates(now);
   follow_trouble(before);
   follow_sources(now);
@@ -70,12 +101,26 @@ void Sampler::look(Time now, GilFindings gil) {
   events_.follow(seen_, *core_);
 }
 
+void Sampler::follow_changes() {
+  auto nodes = numbers_of(seen_.graph.stats.nodes);
+  auto edges = numbers_of(seen_.graph.stats.edges);
+  if (nodes != nodes_) {
+    realign(seen_.trouble, nodes_, nodes);
+    realign(away_since_, nodes_, nodes);
+    realign(history_.node_fps, nodes_, nodes);
+    nodes_ = std::move(nodes);
+  }
+  if (edges != edges_) {
+    realign(seen_.loss_times, edges_, edges);
+    realign(history_.edges, edges_, edges);
+    edges_ = std::move(edges);
+  }
+  history_.node_numbers = nodes_;
+  history_.edge_numbers = edges_;
+}
+
 void Sampler::compute_rates(Time now) {
   const auto& stats = seen_.graph.stats;
-  if (!looks_.empty() && (looks_.back().stats.edges.size() != stats.edges.size() ||
-                          looks_.back().stats.nodes.size() != stats.nodes.size())) {
-    looks_.clear();  // the graph grew, or it was started
-  }
   constexpr auto kApart = std::chrono::milliseconds(50);  // for any number of requests
   if (looks_.empty() || now - looks_.back().at >= kApart) looks_.push_back({now, stats});
   while (looks_.size() > 2 && now - looks_[1].at >= std::chrono::seconds(1)) looks_.pop_front();
@@ -86,15 +131,19 @@ void Sampler::compute_rates(Time now) {
   if (span <= 0) return;
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
     const auto& node = stats.nodes[i];
-    const auto& old = before.nodes[i];
+    const auto* const found = same(before.nodes, node, i);
+    if (found == nullptr) continue;  // it is new
+    const auto& old = *found;
     seen_.node_rates[i] = {static_cast<double>(node.processed - old.processed) / span,
                            rates_of(node.drops, old.drops, span), (node.gil_wait - old.gil_wait) / span,
                            (node.gil_hold - old.gil_hold) / span};
   }
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
-    seen_.edge_rates[i].delivered = static_cast<double>(edge.delivered - before.edges[i].delivered) / span;
-    seen_.edge_rates[i].drops = rates_of(edge.drops, before.edges[i].drops, span);
+    const auto* const old = same(before.edges, edge, i);
+    if (old == nullptr) continue;
+    seen_.edge_rates[i].delivered = static_cast<double>(edge.delivered - old->delivered) / span;
+    seen_.edge_rates[i].drops = rates_of(edge.drops, old->drops, span);
   }
 }
 
@@ -106,13 +155,15 @@ void Sampler::follow_trouble(const Stats& before) {
   for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
     const auto& node = stats.nodes[i];
     const NodeStats none;
-    const auto& old = i < before.nodes.size() ? before.nodes[i] : none;
+    const auto* const found = same(before.nodes, node, i);
+    const auto& old = found != nullptr ? *found : none;
     auto& trouble = seen_.trouble[i];
     if (grew(node.errors, old.errors)) trouble.error = seen_.time;
     if (grew(frames_lost(node), frames_lost(old))) trouble.loss = seen_.time;
   }
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
-    const auto old = i < before.edges.size() ? lost_on(before.edges[i]) : 0;
+    const auto* const found = same(before.edges, stats.edges[i], i);
+    const auto old = found != nullptr ? lost_on(*found) : 0;
     if (grew(lost_on(stats.edges[i]), old)) seen_.loss_times[i] = seen_.time;
   }
 }

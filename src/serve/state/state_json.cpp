@@ -141,6 +141,7 @@ void write_node(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& about = seen.graph.nodes[index];
   json.begin_object()
       .member("name", std::string_view(node.name))
+      .member("number", node.number)
       .member("kind", to_string(about.kind))
       .member("language", about.outside ? "python" : "native")
       .member("state", freshframe::to_string(node.state));
@@ -174,6 +175,7 @@ void write_edge(JsonWriter& json, const Snapshot& seen, std::size_t index) {
   const auto& edge = seen.graph.stats.edges[index];
   const auto& readers = seen.graph.readers;
   json.begin_object()
+      .member("number", edge.number)
       .member("parent", std::string_view(edge.parent))
       .member("child", std::string_view(edge.child))
       .member("only", std::string_view(edge.only))
@@ -325,8 +327,9 @@ std::string history_json(const History& history) {
   JsonWriter json;
   json.begin_object().member("type", "history").member("interval", 1.0).member("time", history.time);
   json.key("edges").begin_array();
-  for (const auto& series : history.edges) {
-    json.begin_object();
+  for (std::size_t i = 0; i < history.edges.size(); ++i) {
+    const auto& series = history.edges[i];
+    json.begin_object().member("number", history.edge_numbers[i]);
     write_series(json, "rate", series.rate);
     write_series(json, "dropped", series.dropped);
     write_series(json, "waiting", series.waiting);
@@ -334,9 +337,9 @@ std::string history_json(const History& history) {
     json.end_object();
   }
   json.end_array().key("nodes").begin_array();
-  for (const auto& fps : history.node_fps) {
-    json.begin_object();
-    write_series(json, "fps", fps);
+  for (std::size_t i = 0; i < history.node_fps.size(); ++i) {
+    json.begin_object().member("number", history.node_numbers[i]);
+    write_series(json, "fps", history.node_fps[i]);
     json.end_object();
   }
   json.end_array().end_object();

@@ -146,6 +146,10 @@ void LineCounts::absorb(std::span<const LineCounts* const> older) {
 LineCounter::LineCounter(const LineCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 LineCounter::~LineCounter() = default;
 
+void LineCounter::source_gone(int source) {
+  impl_->sources.erase(source);
+}
+
 LineCounts LineCounter::update(const Circles& found, double time, int source) {
   return impl_->update(found, time, source);
 }

@@ -129,6 +129,10 @@ void ZoneCounts::absorb(std::span<const ZoneCounts* const> older) {
 ZoneCounter::ZoneCounter(const ZoneCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 ZoneCounter::~ZoneCounter() = default;
 
+void ZoneCounter::source_gone(int source) {
+  impl_->sources.erase(source);
+}
+
 ZoneCounts ZoneCounter::update(const Circles& found, double time, int source) {
   return impl_->update(found, time, source);
 }

@@ -216,6 +216,10 @@ std::vector<const TypeInfo*> Annotate::input_types() const {
   return {type_of<Circles>(), type_of<Detections>(), type_of<LineCounts>(), type_of<ZoneCounts>()};
 }
 
+void Annotate::source_gone(int source) {
+  impl_->trails.forget(source);
+}
+
 std::optional<Emitted> Annotate::process_any(const AnySample& sample, const Context& /*context*/) {
   return Emitted{{}, impl_->drawn(sample.frame, sample.value, {sample.stamp.pts, sample.stamp.source})};
 }

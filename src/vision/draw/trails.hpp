@@ -31,6 +31,7 @@ class Trails {
   /// The point of a box is its middle. Points are in pixels counted from the centre of the top left one, as
   /// for circles.
   void add(const Detections& found, int source, double pts);
+  void forget(int source) { sources_.erase(source); }
   /// Empty when the id was not seen.
   [[nodiscard]] const Trail& of(int source, std::int64_t id) const;
 

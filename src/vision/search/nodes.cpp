@@ -46,6 +46,10 @@ struct CircleTracker::Impl {
 CircleTracker::CircleTracker(const CircleTrackerOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 CircleTracker::~CircleTracker() = default;
 
+void CircleTracker::source_gone(int source) {
+  impl_->sources.erase(source);
+}
+
 Circles CircleTracker::update(const Frame& frame, double time, int source_number) {
   Impl::Source& source = impl_->of_source(source_number);
   source.tracks.advance(time);

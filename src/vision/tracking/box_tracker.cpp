@@ -27,6 +27,10 @@ BoxTracker::BoxTracker(const BoxTrackerOptions& options) : impl_(std::make_uniqu
 }
 BoxTracker::~BoxTracker() = default;
 
+void BoxTracker::source_gone(int source) {
+  impl_->sources.erase(source);
+}
+
 Detections BoxTracker::update(const Detections& found, double time, int source) {
   auto tracked = impl_->of_source(source).update(time, found.boxes);
   Detections result{.boxes = {},

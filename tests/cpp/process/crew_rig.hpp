@@ -103,7 +103,7 @@ class Rig {
   void start() {
     pipeline.start({.start_outside = [this] {
       thread_ = std::jthread([this] {
-        auto& runner = core::PipelineAccess::core(pipeline)->runner(index_);
+        auto& runner = *core::PipelineAccess::core(pipeline)->runner(index_);
         runner.adopt_thread();
         Crew(*core::PipelineAccess::core(pipeline), runner, embedder_).run();
       });

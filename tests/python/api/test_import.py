@@ -60,6 +60,7 @@ PUBLIC = [
     "SourceStats",
     "EdgeStats",
     "PoolStats",
+    "RemovedStats",
     "Report",
     "Progress",
 ]

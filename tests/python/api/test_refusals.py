@@ -45,6 +45,7 @@ RECORDS = {
     "JoinStats",
     "NodeStats",
     "PoolStats",
+    "RemovedStats",
     "Probe",
     "Progress",
     "Report",

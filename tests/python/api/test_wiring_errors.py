@@ -64,7 +64,6 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         ff.OptionTypeError,
         r"(?i)port.*(str|'cam')",
     ),
-    "no parents in a list": (lambda p, c: p.add(Collect(), []), ff.GraphError, r"'Collect'.*parent"),
     "something else in a list of parents": (
         lambda p, c: p.add(Collect(), [c, 3]),
         ff.OptionTypeError,

@@ -290,9 +290,9 @@ def test_a_pipeline_runs_once() -> None:
     pipeline.run()
     with pytest.raises(ff.StateError, match="once"):
         pipeline.start()
-    with pytest.raises(ff.StateError, match="start"):
+    with pytest.raises(ff.StateError, match="after the end"):
         pipeline.add(double, port)
-    with pytest.raises(ff.StateError, match="start"):
+    with pytest.raises(ff.StateError, match="after the end"):
         pipeline.reader(port)
 
 

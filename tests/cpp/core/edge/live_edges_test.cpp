@@ -86,7 +86,7 @@ TEST(SourceEnds, WaitForAllWaysOfTheSource) {
 TEST(SourceEnds, OfAnEarlierChangeDoNotEndAStreamThatALaterOneBegan) {
   LiveBox at;
   const auto edge = at.edge({3});
-  at.inbox.add_source(*edge, 3, 2);
+  at.inbox.add_source(*edge, {.source = 3, .begun = 2, .reached = 2});
   at.inbox.end(*edge, 3, 1);
   EXPECT_EQ(at.take(), Taken::Nothing);
   at.put(edge, 3);

@@ -26,7 +26,8 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   CheckedPipeline pipeline;
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   std::atomic<int> caught{0};
-  auto& tap = PipelineAccess::core(pipeline)->open_tap("cam", [&] { ++caught; });
+  const auto kept = PipelineAccess::core(pipeline)->open_tap("cam", [&] { ++caught; });
+  auto& tap = *kept;
   pipeline.start();
   feed.push_and_settle(gray_frame(1));
   EXPECT_EQ(caught, 0);
@@ -46,7 +47,7 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   EXPECT_EQ(caught, 2);
   tap.cancel();
   EXPECT_FALSE(tap.take());
-  PipelineAccess::core(pipeline)->close_tap(tap);
+  PipelineAccess::core(pipeline)->close_tap(kept);
 }
 
 TEST(PictureTap, SeesWhatANodeWithoutChildrenSends) {
@@ -55,13 +56,14 @@ TEST(PictureTap, SeesWhatANodeWithoutChildrenSends) {
   const auto port = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   pipeline.add(pass_on<Frame>(), port, {.name = "last"});
   std::atomic<int> caught{0};
-  auto& tap = PipelineAccess::core(pipeline)->open_tap("last", [&] { ++caught; });
+  const auto kept = PipelineAccess::core(pipeline)->open_tap("last", [&] { ++caught; });
+  auto& tap = *kept;
   tap.ask();
   pipeline.start();
   feed.push(gray_frame(7));
   wait_until([&] { return caught == 1; });
   EXPECT_EQ(tap.take()->frame.luma().row(0)[0], 7);
-  PipelineAccess::core(pipeline)->close_tap(tap);
+  PipelineAccess::core(pipeline)->close_tap(kept);
 }
 
 TEST(PictureTap, CallsItsHookWithoutALock) {
@@ -69,14 +71,14 @@ TEST(PictureTap, CallsItsHookWithoutALock) {
   CheckedPipeline pipeline;
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   std::atomic<int> taken{0};
-  PictureTap* tap = nullptr;
-  tap = &PipelineAccess::core(pipeline)->open_tap("cam", [&] { taken = tap->take() ? 1 : -1; });
+  std::shared_ptr<PictureTap> tap;
+  tap = PipelineAccess::core(pipeline)->open_tap("cam", [&] { taken = tap->take() ? 1 : -1; });
   tap->ask();
   pipeline.start();
   feed.push(gray_frame(7));
   wait_until([&] { return taken != 0; });
   EXPECT_EQ(taken, 1);
-  PipelineAccess::core(pipeline)->close_tap(*tap);
+  PipelineAccess::core(pipeline)->close_tap(tap);
 }
 
 TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
@@ -84,16 +86,16 @@ TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
   CheckedPipeline pipeline;
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   auto& core = *PipelineAccess::core(pipeline);
-  auto* tap = &core.open_tap("cam", [] {});
+  auto tap = core.open_tap("cam", [] {});
   EXPECT_TRUE(contains(message_of<StateError>([&] { core.open_tap("cam", [] {}); }), "being viewed already"));
   EXPECT_TRUE(contains(message_of<OptionError>([&] { core.open_tap("cat", [] {}); }), "no node 'cat'"));
   pipeline.start();
   const int bound = pipeline.stats().pool.bound;
-  core.close_tap(*tap);
+  core.close_tap(tap);
   EXPECT_EQ(pipeline.stats().pool.bound, bound - 1);
-  tap = &core.open_tap("cam", [] {});
+  tap = core.open_tap("cam", [] {});
   EXPECT_EQ(pipeline.stats().pool.bound, bound);
-  core.close_tap(*tap);
+  core.close_tap(tap);
 }
 
 TEST(GraphState, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {

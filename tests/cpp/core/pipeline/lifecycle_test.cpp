@@ -38,7 +38,7 @@ std::string told_without_memory(std::size_t consumer) {
   const auto source = pipeline.add(feed_source(feed, Kind::File));
   const auto first = pipeline.add(pass_on<int>(), source);
   const std::array nodes{first.node, pipeline.add(pass_on<int>(), first).node};
-  auto& inbox = core::PipelineAccess::core(pipeline)->runner(nodes.at(consumer)).inbox();
+  auto& inbox = core::PipelineAccess::core(pipeline)->runner(nodes.at(consumer))->inbox();
   std::atomic<bool> has_memory{false};
   inbox.set_ready_hook([&] {
     if (!has_memory.exchange(true)) throw std::bad_alloc();
@@ -63,11 +63,12 @@ TEST(Lifecycle, StopBeforeStartEndsItForGood) {
   EXPECT_THROW(pipeline.start(), StateError);
 }
 
-TEST(Lifecycle, AddAndReaderAfterStartAreStateErrors) {
+TEST(Lifecycle, AddAndReaderAfterTheEndAreStateErrors) {
   Feed<int> feed;
   CheckedPipeline pipeline;
   const auto source = pipeline.add(feed_source(feed, Kind::Live));
   pipeline.start();
+  pipeline.stop();
   EXPECT_THROW(pipeline.add(pass_on<int>(), source), StateError);
   EXPECT_THROW(pipeline.add(feed_source(feed, Kind::Live)), StateError);
   EXPECT_THROW((void)pipeline.reader(source), StateError);

@@ -71,7 +71,7 @@ TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
   pipeline.add(collect_into<int>(seen), Port<int>{outside});
   std::jthread thread;
   pipeline.start({.start_outside = [&] {
-    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->runner(outside)); });
+    thread = std::jthread([&] { run_outside(*core::PipelineAccess::core(pipeline)->runner(outside)); });
   }});
   EXPECT_TRUE(pipeline.wait());
   EXPECT_TRUE(pipeline.report().complete);
@@ -89,7 +89,7 @@ TEST(Outside, AnExceptionOfTheEmbeddersEndsTheStartAndStopsEverything) {
   const int outside = add_outside(pipeline, pipeline.add(count_source(5)));
   EXPECT_THROW(pipeline.start({.start_outside = [] { throw Interrupted(); }}), Interrupted);
   EXPECT_THROW(pipeline.stop(Seconds{0}), StopTimeout) << "its node has not ended";
-  run_outside(core::PipelineAccess::core(pipeline)->runner(outside));
+  run_outside(*core::PipelineAccess::core(pipeline)->runner(outside));
   pipeline.stop();
   EXPECT_EQ(node_of(pipeline, "source").processed, 0U);
 }
@@ -103,7 +103,7 @@ TEST(Outside, ALookEndsAWaitOfEveryKindAndOnlyTheWait) {
   std::jthread thread;
   const auto interrupt = [] { throw Interrupted(); };
   const auto start_outside = [&] {
-    thread = std::jthread([&] { run_outside(core::PipelineAccess::core(pipeline)->runner(outside)); });
+    thread = std::jthread([&] { run_outside(*core::PipelineAccess::core(pipeline)->runner(outside)); });
   };
   pipeline.start({.start_outside = start_outside, .look = [] {}});
   gate.wait_entered(1);
@@ -122,7 +122,7 @@ TEST(Outside, WaitOpenedRunsOutOfTimeUntilTheEmbedderHasOpenedItsNode) {
   core.launch();
   EXPECT_FALSE(core.wait_opened(Seconds{0.01}));
   EXPECT_EQ(node_of(pipeline, "source").processed, 0U);  // no sample is sent before
-  const std::jthread thread([&] { run_outside(core.runner(outside)); });
+  const std::jthread thread([&] { run_outside(*core.runner(outside)); });
   EXPECT_TRUE(core.wait_opened(std::nullopt));
   core.go();
   EXPECT_TRUE(pipeline.wait());
@@ -140,7 +140,7 @@ TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
   core.launch();
   int emitted = 0;
   const std::jthread thread([&] {
-    auto& runner = core.runner(outside);
+    auto& runner = *core.runner(outside);
     runner.adopt_thread();
     if (runner.open_step()) {
       AnySample sample;
@@ -167,7 +167,7 @@ TEST(Outside, ATakeThatDoesNotWaitGivesWhatIsThere) {
   const int outside = add_outside(pipeline, pipeline.add(feed_source(feed, Kind::File)));
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  auto& runner = core.runner(outside);
+  auto& runner = *core.runner(outside);
   runner.adopt_thread();
   ASSERT_TRUE(runner.open_step());
   core.wait_opened(std::nullopt);
@@ -191,7 +191,7 @@ TEST(Outside, AFailureThatTheEmbedderReportsReachesTheCaller) {
       add_outside(pipeline, pipeline.add(count_source(50), {.name = "clip"}), {.name = "python"});
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  const std::jthread thread([&] { run_outside(core.runner(outside), 7); });
+  const std::jthread thread([&] { run_outside(*core.runner(outside), 7); });
   core.wait_opened(std::nullopt);
   core.go();
   try {
@@ -211,7 +211,7 @@ TEST(Outside, SkipCountsWhatTheEmbedderReports) {
       add_outside(pipeline, pipeline.add(count_source(50)), {.name = "python", .on_error = OnError::Skip});
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  const std::jthread thread([&] { run_outside(core.runner(outside), 7); });
+  const std::jthread thread([&] { run_outside(*core.runner(outside), 7); });
   core.wait_opened(std::nullopt);
   core.go();
   EXPECT_TRUE(pipeline.wait());
@@ -224,7 +224,7 @@ TEST(Outside, AnOpenThatFailsFailsTheStart) {
   const int outside = pipeline.add_any(std::make_unique<OutsideNode>(true), parents, {.name = "python"});
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
-  const std::jthread thread([&] { run_outside(core.runner(outside)); });
+  const std::jthread thread([&] { run_outside(*core.runner(outside)); });
   EXPECT_THROW((void)core.wait_opened(std::nullopt), NodeError);
 }
 
@@ -236,7 +236,7 @@ TEST(Outside, StopIsHeededAndABusyEmbedderIsNamed) {
   auto& core = *core::PipelineAccess::core(pipeline);
   core.launch();
   const std::jthread thread([&] {
-    auto& runner = core.runner(outside);
+    auto& runner = *core.runner(outside);
     runner.adopt_thread();
     if (runner.open_step()) {
       AnySample sample;

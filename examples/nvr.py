@@ -1,0 +1,88 @@
+"""A recorder whose cameras come and go over HTTP: segments of each, one detector for all, one page.
+
+pip install fastapi uvicorn
+python nvr.py                   # the API on http://127.0.0.1:8000/docs, the page on port 8081
+curl -X POST 'localhost:8000/cameras/door?url=demo:circles'
+curl -X DELETE localhost:8000/cameras/door
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+
+
+class Recorder:
+    """The pipeline of the service. Its methods are called from any thread."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.pipeline = ff.Pipeline("nvr", keep_running=True)  # runs without a camera, too
+        # One node for all cameras, as ff.OnnxDetector with batch=ff.Batch(8) could be. [] has no parents yet.
+        self.circles = self.pipeline.add(ff.CircleTracker(), [], name="circles")
+        self.pipeline.add(ff.JsonLines(folder / "circles.jsonl"), self.circles)
+        self.cameras: dict[str, ff.Port[ff.Frame]] = {}
+
+    def add(self, name: str, url: str) -> None:
+        """Returns when the camera has answered; one that is away is added, and tries again and again."""
+        camera = self.pipeline.add(ff.open(url), name=name)
+        self.pipeline.connect(camera, self.circles)
+        self.pipeline.add(ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment=60), camera)
+        self.cameras[name] = camera
+
+    def remove(self, name: str) -> int:
+        """The camera and its recorder end, and its file is whole; the others run on. Returns its frames."""
+        books = self.pipeline.remove(self.cameras.pop(name))
+        return 0 if books is None else books.nodes[name].processed
+
+
+def make_app(recorder: Recorder) -> Any:
+    """The HTTP API. FastAPI runs a plain def in a thread, where add() may wait for the camera."""
+    from fastapi import FastAPI, HTTPException  # noqa: PLC0415  (only the service needs it)
+
+    app = FastAPI()
+
+    def cameras() -> dict[str, float]:
+        nodes = recorder.pipeline.stats().nodes
+        return {name: nodes[name].fps for name in list(recorder.cameras) if name in nodes}
+
+    def add(name: str, url: str) -> None:
+        try:
+            recorder.add(name, url)
+        except (ff.GraphError, ff.SourceError) as error:  # the name is taken, or the URL cannot be
+            raise HTTPException(409, str(error)) from error
+
+    def remove(name: str) -> dict[str, int]:
+        if name not in recorder.cameras:
+            raise HTTPException(404, f"no camera {name!r}")
+        return {"frames": recorder.remove(name)}
+
+    app.add_api_route("/cameras", cameras, methods=["GET"])
+    app.add_api_route("/cameras/{name}", add, methods=["POST"])
+    app.add_api_route("/cameras/{name}", remove, methods=["DELETE"])
+    return app
+
+
+def main() -> None:
+    """Serves until Ctrl-C."""
+    import uvicorn  # noqa: PLC0415
+
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--folder", type=Path, default=Path("recordings"))
+    parser.add_argument("--port", type=int, default=8000)
+    options = parser.parse_args()
+    options.folder.mkdir(exist_ok=True)
+    recorder = Recorder(options.folder)
+    print(recorder.pipeline.serve(port=8081).url)
+    with recorder.pipeline:
+        uvicorn.run(make_app(recorder), port=options.port)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,21 @@
+// A removal that is under way.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/stats.hpp"
+
+#include <cstddef>
+#include <exception>
+#include <set>
+#include <string>
+
+namespace freshframe::core {
+
+/// Shared by the call of remove() and the nodes that it removes. Guarded by the pipeline's mutex.
+struct Removal {
+  std::set<std::string> closing;  // the nodes that have not closed yet
+  Stats books;                    // the last statistics of those that have
+  std::exception_ptr error = {};  // the first of their failures
+};
+
+}  // namespace freshframe::core

@@ -1,0 +1,305 @@
+// Nodes, readers and edges that come and go while the pipeline runs.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/pipeline.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <random>
+#include <set>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+Pipeline::Options kept_running() {
+  Pipeline::Options options;
+  options.keep_running = true;
+  return options;
+}
+
+// A live source of 0, 1, 2, ... without a pause.
+std::unique_ptr<FunctionSource<int>> busy_source() {
+  return make_source<int>(
+      {.live = true, .read = [next = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
+         if (context.stop.stop_requested()) return std::nullopt;
+         std::this_thread::sleep_for(std::chrono::microseconds(50));
+         return SourceItem<int>{next++, 0, context.clock.now()};
+       }});
+}
+
+// A node that is told which sources have gone.
+class TellsGone final : public Node<int, int> {
+ public:
+  explicit TellsGone(Seen<int>& gone) : gone_(gone) {}
+  std::optional<int> process(const Sample<int>& sample, const Context& /*context*/) override {
+    return sample.value;
+  }
+  void source_gone(int source) override { gone_.add(source); }
+
+ private:
+  Seen<int>& gone_;
+};
+
+std::vector<Port<int>> no_parents() {
+  return {};
+}
+
+TEST(LiveGraph, CamerasComeToAMergeWithoutParentsAndGo) {
+  Feed<int> first;
+  Feed<int> second;
+  Seen<Sample<int>> seen;
+  Seen<int> gone;
+  CheckedPipeline pipeline(kept_running());
+  const auto people = pipeline.add(std::make_unique<TellsGone>(gone), no_parents(), {.name = "people"});
+  pipeline.add(collect_into<int>(seen), people, {.name = "sink"});
+  pipeline.start();
+  const auto door = pipeline.add(feed_source(first, Kind::Live), {.name = "door"});
+  pipeline.connect(door, people);
+  first.push(1);
+  seen.wait_for(1);
+  const auto books = pipeline.remove(door);
+  ASSERT_EQ(books.nodes.size(), 1U);
+  EXPECT_EQ(books.nodes[0].name, "door");
+  EXPECT_EQ(books.nodes[0].processed, 1U);
+  ASSERT_EQ(books.edges.size(), 1U);
+  EXPECT_EQ(books.edges[0].delivered, 1U);
+  gone.wait_for(1);
+  EXPECT_EQ(gone.all().at(0), door.node);
+  const auto again = pipeline.add(feed_source(second, Kind::Live), {.name = "door"});  // the name is free
+  EXPECT_NE(again.node, door.node);                                                    // the number is not
+  pipeline.connect(again, people);
+  second.push(2);
+  seen.wait_for(2);
+  EXPECT_EQ(seen.all()[1].stamp.source, again.node);
+  EXPECT_EQ(pipeline.stats().removed.frames, 1U);
+  EXPECT_EQ(pipeline.stats().removed.delivered, 1U);
+  EXPECT_TRUE(pipeline.remove(door).nodes.empty());  // once more: nothing is left to do
+}
+
+TEST(LiveGraph, AFailureOfOpenIsTheAddersAndTheRestRunsOn) {
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.add(collect_into<int>(seen), cam, {.name = "sink"});
+  pipeline.start();
+  for (int round = 0; round < 3; ++round) {  // the name stays free
+    const auto text = message_of<NodeError>([&] {
+      pipeline.add(
+          make_node<int, int>({.process = [](const auto&, const auto&) { return std::optional<int>(); },
+                               .open = [](const Context&) { throw Error("no such model"); }}),
+          cam, {.name = "late"});
+    });
+    EXPECT_TRUE(contains(text, "no such model")) << text;
+  }
+  feed.push(1);
+  seen.wait_for(1);
+  EXPECT_EQ(pipeline.stats().nodes.size(), 2U);
+}
+
+TEST(LiveGraph, WhatOneSourceReachesGoesWithItAndAMergeStays) {
+  Feed<int> one;
+  Feed<int> two;
+  Seen<Sample<int>> seen;
+  std::atomic<int> closed{0};
+  CheckedPipeline pipeline(kept_running());
+  const auto people = pipeline.add(pass_on<int>(), no_parents(), {.name = "people"});
+  pipeline.add(collect_into<int>(seen), people, {.name = "all"});
+  pipeline.start();
+  const auto door = pipeline.add(feed_source(one, Kind::Live), {.name = "door"});
+  const auto yard = pipeline.add(feed_source(two, Kind::Live), {.name = "yard"});
+  pipeline.connect(door, people);
+  pipeline.connect(yard, people);
+  const auto node = [&] {
+    return make_node<int, int>(NodeHooks<int, int>{
+        .process = [](const Sample<int>& sample, const Context&) { return std::optional<int>(sample.value); },
+        .close = [&] { ++closed; }});
+  };
+  const auto tracks = pipeline.add(node(), people.of(door), {.name = "tracks"});
+  pipeline.add(node(), tracks, {.name = "counter"});
+  const auto reader = pipeline.reader(people);
+  const auto books = pipeline.remove(door);
+  EXPECT_EQ(closed, 2);
+  std::set<std::string> names;
+  for (const auto& each : books.nodes) names.insert(each.name);
+  EXPECT_EQ(names, (std::set<std::string>{"counter", "door", "tracks"}));
+  two.push(7);
+  seen.wait_for(1);
+  EXPECT_FALSE(reader.ended());
+  EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.add(node(), tracks); }), "was removed"));
+}
+
+TEST(LiveGraph, ARemovalDoesNotWaitForAProducerThatIsBlockedElsewhere) {
+  for (int round = 0; round < 50; ++round) {
+    CheckedPipeline pipeline;
+    const auto cam = pipeline.add(busy_source(), {.name = "cam"});
+    const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
+    const auto unread = pipeline.reader(step, {.name = "unread", .queue = Queue{1, WhenFull::Block}});
+    Seen<Sample<int>> seen;
+    const auto sink = pipeline.add(collect_into<int>(seen), step, {.name = "sink"});
+    pipeline.start();
+    wait_until([&] { return node_of(pipeline, "step").state == NodeState::Blocked; });
+    EXPECT_EQ(pipeline.remove(sink).nodes.size(), 1U);
+    pipeline.remove(unread);
+    wait_until([&] { return node_of(pipeline, "step").state != NodeState::Blocked; });
+  }
+}
+
+TEST(LiveGraph, NodesMayRemoveEachOtherAndThemselves) {
+  for (int round = 0; round < 100; ++round) {
+    Pipeline pipeline(kept_running());
+    Port<int> ports[2];
+    std::atomic<bool> ready{false};
+    const auto remover = [&](int other) {
+      return make_node<int, int>([&, other](const Sample<int>& sample, const Context&) {
+        if (ready) pipeline.remove(ports[other]);
+        return std::optional<int>(sample.value);
+      });
+    };
+    const auto cam = pipeline.add(busy_source(), {.name = "cam"});
+    ports[0] = pipeline.add(remover(1), cam, {.name = "one"});
+    ports[1] = pipeline.add(remover(round % 2), cam, {.name = "two"});
+    pipeline.start();
+    ready = true;
+    wait_until([&] { return pipeline.stats().removed.nodes >= 1; });
+    pipeline.stop();
+  }
+}
+
+TEST(LiveGraph, WithoutANodeItRunsUntilTheStop) {
+  CheckedPipeline pipeline(kept_running());
+  pipeline.start();
+  EXPECT_FALSE(pipeline.wait(Seconds{0.05}));
+  std::jthread stopper([&] { pipeline.stop(); });
+  EXPECT_TRUE(pipeline.wait());
+  EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.add(busy_source()); }), "after the end"));
+}
+
+TEST(LiveGraph, DrainedSamplesAreProcessed) {
+  Feed<int> feed;
+  Gate gate(false);
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(kept_running());
+  const auto merge = pipeline.add(collect_behind<int>(gate, seen), no_parents(), {.name = "merge"});
+  pipeline.start();
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.connect(cam, merge, {.queue = Queue{4}});
+  for (int i = 0; i < 3; ++i) feed.push_and_settle(i);
+  pipeline.remove(cam, {.drain = true});
+  gate.open();
+  seen.wait_for(3);
+  EXPECT_EQ(seqs(seen.all()), (std::vector<std::int64_t>{0, 1, 2}));
+}
+
+TEST(LiveGraph, RefusesWiringThatCannotBe) {
+  Feed<int> feed;
+  Feed<int> file;
+  CheckedPipeline pipeline(kept_running());
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
+  const auto open = pipeline.add(pass_on<int>(), no_parents(), {.name = "open"});
+  const auto below = pipeline.add(pass_on<int>(), std::vector<Port<int>>{open}, {.name = "below"});
+  const auto of_files = pipeline.add(
+      pass_on<int>(), std::vector<Port<int>>{pipeline.add(feed_source(file, Kind::File), {.name = "file"})},
+      {.name = "of_files"});
+  pipeline.start();
+  const auto refused = [&](Port<int> parent, Port<int> child) {
+    return message_of<GraphError>([&] { pipeline.connect(parent, child); });
+  };
+  EXPECT_TRUE(contains(refused(cam, step), "add it with a list"));
+  EXPECT_TRUE(contains(refused(below, open), "circle"));
+  EXPECT_TRUE(contains(refused(cam, of_files), "below files"));
+  pipeline.connect(cam, open);
+  EXPECT_TRUE(contains(refused(cam, open), "already"));
+  pipeline.disconnect(cam, open);
+  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.disconnect(cam, open); }), "not connected"));
+  file.finish();
+}
+
+TEST(LiveGraph, RandomChangesKeepTheBooks) {
+  extend_watchdog(120);
+  constexpr int kChanges = kSanitized ? 300 : 1500;
+  CheckedPipeline pipeline(kept_running());
+  std::atomic<std::uint64_t> results{0};
+  const auto count = [&] {
+    return make_node<int, int>([&](const Sample<int>& sample, const Context&) {
+      ++results;
+      return std::optional<int>(sample.value);
+    });
+  };
+  const auto merge = pipeline.add(count(), no_parents(), {.name = "merge"});
+  const auto second = pipeline.add(count(), std::vector<Port<int>>{merge}, {.name = "second"});
+  const auto all = pipeline.reader(second, {.name = "all"});
+  pipeline.start();
+  std::atomic<bool> done{false};
+  std::jthread looker([&] {
+    std::uint64_t before = 0;
+    while (!done) {
+      const auto stats = pipeline.stats();
+      for (const auto& edge : stats.edges)
+        EXPECT_EQ(edge.passed_in, edge.delivered + edge.dropped + edge.waiting) << label(edge);
+      auto total = stats.removed.passed_in;
+      EXPECT_EQ(total, stats.removed.delivered + stats.removed.dropped);
+      for (const auto& edge : stats.edges) total += edge.passed_in;
+      EXPECT_GE(total, before);
+      before = total;
+    }
+  });
+  std::jthread consumer([&] {
+    auto reader = all;
+    while (!done) (void)reader.latest();
+  });
+  std::mt19937 random(7);
+  const auto below = [&](std::size_t most) { return static_cast<std::size_t>(random() % most); };
+  struct Camera {
+    Port<int> port;
+    bool connected = false;
+  };
+  std::vector<Camera> cameras;
+  std::vector<Reader<int>> readers;
+  for (int change = 0; change < kChanges; ++change) {
+    const auto choice = below(10);
+    if (cameras.empty() || (choice < 3 && cameras.size() < 8)) {
+      cameras.push_back({pipeline.add(busy_source(), {.name = "cam" + std::to_string(cameras.size())})});
+      std::set<std::string> names;
+    } else if (choice < 5) {
+      auto& camera = cameras[below(cameras.size())];
+      camera.connected ? pipeline.disconnect(camera.port, merge) : pipeline.connect(camera.port, merge);
+      camera.connected = !camera.connected;
+    } else if (choice < 6) {
+      const auto& camera = cameras[below(cameras.size())];
+      pipeline.add(count(), camera.port);
+    } else if (choice < 7) {
+      const auto& camera = cameras[below(cameras.size())];
+      readers.push_back(pipeline.reader(camera.port, {.queue = Queue{1, WhenFull::DropNewest}}));
+    } else if (choice < 8 && !readers.empty()) {
+      pipeline.remove(readers.back());
+      readers.pop_back();
+    } else {
+      const auto index = cameras.size() - 1;
+      pipeline.remove(cameras[index].port, {.drain = below(4) == 0});
+      cameras.pop_back();
+    }
+  }
+  while (!cameras.empty()) {
+    pipeline.remove(cameras.back().port);
+    cameras.pop_back();
+  }
+  done = true;
+  looker.join();
+  EXPECT_GT(results, 0U);
+  EXPECT_EQ(pipeline.stats().nodes.size(), 2U);
+}
+
+}  // namespace
+}  // namespace freshframe::test

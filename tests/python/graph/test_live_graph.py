@@ -1,0 +1,251 @@
+"""Nodes, readers and edges that come and go while a pipeline runs; ends of sources, silent cameras."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from support import Push, check_books, edge, until
+
+import freshframe as ff
+
+
+class Ticking(ff.Source[int]):
+    """``count`` numbers at ``fps``, then it stays silent until the stop or ends."""
+
+    live = True
+
+    def __init__(self, count: int, fps: float, *, stays: bool = False) -> None:
+        self.count, self.fps, self.stays = count, fps, stays
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        begin = time.monotonic()
+        for i in range(self.count):
+            if stop.wait(max(0.0, begin + i / self.fps - time.monotonic())):
+                return
+            yield i, i / self.fps
+        if self.stays:
+            stop.wait(60)
+
+
+class Notes(ff.Node[int, int]):
+    """Passes values on, and notes the sources that it was told have gone."""
+
+    def __init__(self) -> None:
+        self.gone: list[str] = []
+        self.closed = False
+
+    def process(self, sample: ff.Sample[int]) -> int:
+        return sample.value
+
+    def source_gone(self, name: str) -> None:
+        self.gone.append(name)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def _same(values: list[int]) -> list[int]:
+    return list(values)
+
+
+def test_a_batch_below_a_merge_does_not_wait_for_a_camera_that_has_ended() -> None:
+    pipeline = ff.Pipeline()
+    cameras = [pipeline.add(Ticking(count, 50), name=f"cam{count}") for count in (60, 5)]
+    first = pipeline.add(_same, cameras, name="first", batch=ff.Batch(2, max_wait=0.3))
+    second = pipeline.add(_same, first, name="second", batch=ff.Batch(2, max_wait=0.3))
+    reader = pipeline.reader(second, queue=ff.Queue(100))
+    with pipeline.start():
+        seen = [(sample.source, sample.value) for sample in reader]
+        stats = pipeline.stats()
+    assert stats.nodes["second"].processed == len(seen)
+    assert len(seen) >= 60  # of 65; 18 where each call waits
+
+
+def test_a_camera_that_is_away_does_not_hold_up_the_batches_of_the_others() -> None:
+    pipeline = ff.Pipeline()
+    cameras = [
+        pipeline.add(Ticking(count, 30, stays=count == 0), name=f"cam{i}")
+        for i, count in enumerate((90, 90, 0))
+    ]
+    batch = pipeline.add(_same, cameras, name="batch", batch=ff.Batch(3, max_wait=0.1))
+    reader = pipeline.reader(batch, queue=ff.Queue(300))
+    counts = {"cam0": 0, "cam1": 0}
+    with pipeline.start():
+        while sum(counts.values()) < 2 * 80:  # 80 of 90; 24 of 90 where each batch waits
+            counts[reader.get(timeout=20).source] += 1
+
+
+def test_cameras_come_to_a_merge_without_parents_and_go() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    notes = Notes()
+    people = pipeline.add(notes, [], name="people")
+    reader = pipeline.reader(people)
+    with pipeline.start():
+        numbers = set()
+        for value in range(5):
+            source: Push = Push()
+            door = pipeline.add(source, name="door")
+            pipeline.connect(door, people)
+            recorder = Notes()
+            pipeline.add(recorder, door, name="recorder")
+            source.push(value)
+            sample = reader.get(timeout=20)
+            assert (sample.source, sample.value) == ("door", value)
+            numbers.add(door._index)
+            books = pipeline.remove(door)
+            assert books is not None
+            assert set(books.nodes) == {"door", "recorder"}
+            assert books.nodes["door"].processed == 1
+            assert recorder.closed
+            check_books(pipeline)
+        assert len(numbers) == 5
+        until(lambda: notes.gone in (["door"] * 4, ["door"] * 5), "told")
+        assert set(pipeline.stats().nodes) == {"people"}
+        assert pipeline.stats().removed.frames == 5
+        assert pipeline.stats().removed.nodes == 10
+        assert pipeline.remove(door) is None
+        with pytest.raises(ff.StateError, match="removed"):
+            pipeline.add(Notes(), door)
+
+
+def test_a_failing_open_is_raised_by_add_and_the_rest_runs_on() -> None:
+    class Fails(ff.Node[int, int]):
+        def open(self) -> None:
+            raise OSError("no such model")
+
+        def process(self, sample: ff.Sample[int]) -> int:
+            return sample.value
+
+    source: Push = Push()
+    pipeline = ff.Pipeline()
+    cam = pipeline.add(source, name="cam")
+    reader = pipeline.reader(cam)
+    with pipeline.start():
+        for _ in range(3):
+            with pytest.raises(ff.NodeError, match="no such model") as caught:
+                pipeline.add(Fails(), cam, name="late")
+            assert isinstance(caught.value.__cause__, OSError)
+        with pytest.raises(ff.SourceError):
+            pipeline.add(ff.open("no_such_file.mp4"))
+        source.push(1)
+        assert reader.get(timeout=20).value == 1
+        assert set(pipeline.stats().nodes) == {"cam"}
+
+
+def test_readers_come_and_go() -> None:
+    source: Push = Push()
+    pipeline = ff.Pipeline()
+    cam = pipeline.add(source, name="cam")
+    with pipeline.start():
+        for value in range(4):
+            reader = pipeline.reader(cam, name="late")
+            source.push(value)
+            assert reader.get(timeout=20).value == value
+            pipeline.remove(reader)
+        assert pipeline.stats().edges == []
+        assert pipeline.stats().removed.delivered == 4
+
+
+def test_a_reader_of_a_removed_camera_gets_the_end_of_its_stream() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        source: Push = Push()
+        cam = pipeline.add(source, name="cam")
+        reader = pipeline.reader(cam, queue=ff.Queue(4))
+        source.push(1)
+        until(lambda: edge(pipeline, "reader").waiting == 1, "a sample")
+        remover = threading.Thread(target=pipeline.remove, args=(cam,))
+        remover.start()
+        assert [sample.value for sample in reader] == [1]
+        remover.join()
+
+
+def test_verbs_after_the_end_are_refused() -> None:
+    pipeline = ff.Pipeline()
+    cam = pipeline.add(Ticking(1, 100), name="cam")
+    merge = pipeline.add(Notes(), [cam], name="merge")
+    with pytest.raises(ff.StateError, match="before start"):
+        pipeline.remove(cam)
+    pipeline.run()
+    calls: list[Any] = [
+        lambda: pipeline.add(Notes(), cam),
+        lambda: pipeline.reader(cam),
+        lambda: pipeline.connect(cam, merge),
+        lambda: pipeline.disconnect(cam, merge),
+        lambda: pipeline.remove(cam),
+    ]
+    for call in calls:
+        with pytest.raises(ff.StateError, match="after the end"):
+            call()
+
+
+def test_many_threads_add_and_remove_cameras() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.01))
+    reader = pipeline.reader(people)
+    failures: list[BaseException] = []
+    barrier = threading.Barrier(4)
+
+    def service(number: int) -> None:
+        try:
+            barrier.wait()
+            for _ in range(8):
+                cam = pipeline.add(Ticking(10**6, 200), name=f"cam{number}")
+                pipeline.connect(cam, people)
+                pipeline.add(lambda value: value, people.of(cam))
+                pipeline.remove(cam)
+        except BaseException as error:
+            failures.append(error)
+
+    with pipeline.start():
+        before = threading.active_count()
+        services = [threading.Thread(target=service, args=(i,)) for i in range(4)]
+        for each in services:
+            each.start()
+        reader.latest()
+        for each in services:
+            each.join()
+        assert not failures
+        check_books(pipeline)
+        assert set(pipeline.stats().nodes) == {"people"}
+        until(lambda: threading.active_count() <= before, "threads of removed nodes end")
+
+
+def test_stop_goes_ahead_of_an_add_that_waits() -> None:
+    class Slow(ff.Source[int]):
+        live = True
+        opening = threading.Event()
+        go = threading.Event()
+
+        def open(self) -> None:
+            self.opening.set()
+            self.go.wait(30)
+
+        def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            stop.wait(60)
+            yield from ()
+
+    pipeline = ff.Pipeline(keep_running=True)
+    pipeline.start()
+    raised: list[BaseException] = []
+
+    def add() -> None:
+        try:
+            pipeline.add(Slow())
+        except ff.StateError as error:
+            raised.append(error)
+
+    adder = threading.Thread(target=add)
+    adder.start()
+    Slow.opening.wait(30)
+    stopper = threading.Thread(target=pipeline.stop)
+    stopper.start()
+    Slow.go.set()
+    adder.join()
+    stopper.join()
+    assert len(raised) == 1
