@@ -10,6 +10,7 @@ curl -X DELETE localhost:8000/cameras/door
 from __future__ import annotations
 
 import argparse
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -75,13 +76,18 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--folder", type=Path, default=Path("recordings"))
-    parser.add_argument("--port", type=int, default=8000)
+    parser.add_argument("--port", type=int, default=8000, help="of the API")
+    parser.add_argument("--page", type=int, default=8081, help="port of the page")
+    parser.add_argument("--seconds", type=float, help="end after that time")
     options = parser.parse_args()
     options.folder.mkdir(exist_ok=True)
     recorder = Recorder(options.folder)
-    print(recorder.pipeline.serve(port=8081).url)
+    server = uvicorn.Server(uvicorn.Config(make_app(recorder), port=options.port, log_level="warning"))
+    if options.seconds is not None:
+        threading.Timer(options.seconds, lambda: setattr(server, "should_exit", True)).start()
+    print(recorder.pipeline.serve(port=options.page).url)
     with recorder.pipeline:
-        uvicorn.run(make_app(recorder), port=options.port)
+        server.run()
 
 
 if __name__ == "__main__":

@@ -157,6 +157,13 @@ def test_a_stereo_pair_goes_on_while_one_camera_is_silent() -> None:
     assert sets.startswith(f"sets: {pairs} complete, {alone} partial; unmatched: {{'left': 0")
 
 
+def test_the_recorder_of_cameras_that_come_and_go_serves(tmp_path: Path) -> None:
+    pytest.importorskip("fastapi")  # test_nvr.py uses its API
+    pytest.importorskip("uvicorn")
+    out = run("nvr.py", "--seconds", 1, "--port", 0, "--page", 0, "--folder", tmp_path)
+    assert out.startswith("http://")
+
+
 def test_many_cameras_share_a_loop_and_none_starves() -> None:
     records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
     cameras = {record["camera"] for record in records}
