@@ -27,7 +27,7 @@ def watch(camera: str, url: str, results: queue.SimpleQueue[Item]) -> None:
     """Reads a camera for ever."""
     while True:
         try:
-            pipeline = ff.Pipeline()
+            pipeline = ff.Pipeline(name=camera)
             reader = pipeline.reader(pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url))))
             with pipeline.start():
                 for sample in reader:

@@ -208,6 +208,7 @@ def ray_cluster() -> Iterator[Nodes]:
     # Both are read when Ray is imported.
     os.environ["RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER"] = "0"
     os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    import ray  # noqa: PLC0415
     from ray.cluster_utils import Cluster  # noqa: PLC0415
 
     node = {"num_cpus": 1, "object_store_memory": 80 << 20, "node_ip_address": "127.0.0.1"}
@@ -215,6 +216,7 @@ def ray_cluster() -> Iterator[Nodes]:
     try:
         yield Nodes(cluster, node)
     finally:
+        ray.shutdown()  # this program's connection
         cluster.shutdown()
 
 
