@@ -27,14 +27,18 @@ struct End {
   int status = 0;
 };
 
-/// What a forked child leaves that keeps its last words and then does something. `page`: as it finds it.
-End end_of(const std::function<void()>& deed, const LastWords& found = {}) {
+using Handler = void (*)(int);
+
+/// What a forked child leaves that keeps its last words and then does something. `found`: the page as it finds it.
+/// `before`: its handler of SIGSEGV until then. That of a sanitizer would end it with a status of its own.
+End end_of(const std::function<void()>& deed, const LastWords& found = {}, Handler before = SIG_DFL) {
   const process::Descriptor page(::memfd_create("last words", MFD_CLOEXEC));
   EXPECT_EQ(::pwrite(page.get(), &found, sizeof found, 0), static_cast<ssize_t>(sizeof found));
   const int pid = ::fork();
   if (pid == 0) {
     const rlimit none{0, 0};
     ::setrlimit(RLIMIT_CORE, &none);
+    ::signal(SIGSEGV, before);
     keep_last_words(process::Descriptor(::dup(page.get())));
     deed();
     ::_exit(0);
@@ -164,13 +168,12 @@ TEST(LastWords, OfTwoThreadsThatCrashAtOnceTheFirstHasItsSay) {
 }
 
 TEST(LastWords, TheHandlerOfBeforeIsCalled) {
-  const auto before = ::signal(SIGSEGV, [](int) { ::_exit(42); });
-  const auto end = end_of([] {
+  const auto crashes = [] {
     open_slot(kOne);
     enter_run(kOne);
     crash();
-  });
-  ::signal(SIGSEGV, before);
+  };
+  const auto end = end_of(crashes, {}, [](int) { ::_exit(42); });
   EXPECT_EQ(WEXITSTATUS(end.status), 42);
   EXPECT_EQ(end.words.camera, kOne.camera);
 }
