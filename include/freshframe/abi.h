@@ -8,8 +8,8 @@
  * - Memory is freed by the side that allocated it. No exception crosses. Text is UTF-8 and ends with a zero byte.
  * - A function that can fail returns a negative number and writes a text into the freshframe_error that it was given.
  * - Types go by name: "frame", "circles", "detections", "float64", "array" and "table".
- * - No function of a node is called with Python's GIL held, except for destroy(), and constructors of an extension's
- *   own class.
+ * - No function of a node is called with Python's GIL held, except for destroy(), wake_every(), and constructors of an
+ *   extension's own class.
  */
 #ifndef FRESHFRAME_ABI_H
 #define FRESHFRAME_ABI_H
@@ -148,7 +148,8 @@ typedef struct freshframe_stamp {
   double utc_error;
   /* freshframe_utc_from. A source may leave FRESHFRAME_UTC_NONE: if it is live, the engine gives the time of arrival. */
   int32_t utc_from;
-  int32_t reserved; /* 0 */
+  /* Number among the results that one node gave with this seq, from 0. A source and a stamp given to emit() leave 0. */
+  int32_t part;
 } freshframe_stamp;
 
 /* The input of a node; everything in it is valid during the call. */
@@ -247,10 +248,25 @@ typedef struct freshframe_host {
   void (*release_frame)(void* self, freshframe_frame* frame);
 } freshframe_host;
 
+/* The way out of a node of several results. Valid during the call that it was given to, on its thread. */
+typedef struct freshframe_outlet {
+  uint64_t size; /* sizeof(freshframe_outlet) */
+  void* self;    /* first argument of `emit` */
+  /* Sends a result to the children, and waits while a blocking queue of theirs is full. Takes over what `value` holds,
+   * whatever it returns. 1: go on; 0: the pipeline stops, return soon (never within finish()); negative: refused, return
+   * soon. The engine then fails the call with a text of its own.
+   * like   null: the result belongs to the sample of the call; within on_time() and finish() to a stream of the node's
+   *        own. Else the stamp of an earlier sample of this node, whose seq must not be less than that of the result
+   *        before with the same source.
+   * frame  with `like`: the frame that the children get with the value; null: none. It stays the caller's. */
+  int32_t (*emit)(void* self, const freshframe_value* value, const freshframe_stamp* like,
+                  const freshframe_frame* frame);
+} freshframe_outlet;
+
 /* ---- functions of a node -------------------------------------------------------------------------------------- */
 
-/* One kind of node: exported as FRESHFRAME_NODE_SYMBOL(name). open(), process() or read(), and close() are called by
- * one thread, one at a time; create() by the thread that makes the node; destroy() by any thread. */
+/* One kind of node: exported as FRESHFRAME_NODE_SYMBOL(name). open(), process(), process_out() or read(), on_time(),
+ * finish() and close() are called by one thread, one at a time; create() by the thread that makes the node; destroy() by any thread. */
 typedef struct freshframe_node {
   uint64_t size;      /* sizeof(freshframe_node) */
   uint64_t version;   /* FRESHFRAME_ABI_VERSION that the plugin was compiled with */
@@ -266,7 +282,7 @@ typedef struct freshframe_node {
   void (*destroy)(void* self);
   /* Required. Before the first sample. `host` is valid until destroy(). 0, or negative. */
   int32_t (*open)(void* self, const freshframe_host* host, freshframe_error* error);
-  /* Required unless it is a source. 1: `out` is filled; 0: nothing is emitted; negative: an error. `out` has its size
+  /* Required unless it is a source, or has process_out. 1: `out` is filled; 0: nothing is emitted; negative: an error. `out` has its size
    * set and is otherwise zero. The memory that `out->release` frees must stay valid until that call. */
   int32_t (*process)(void* self, const freshframe_sample* sample, freshframe_value* out,
                      freshframe_error* error);
@@ -279,6 +295,22 @@ typedef struct freshframe_node {
    * `samples`: of freshframe_sample; `outs`: of freshframe_value, as many; bit i of `given`: out i is filled. */
   int32_t (*process_batch)(void* self, freshframe_array samples, freshframe_array outs, uint64_t* given,
                            freshframe_error* error);
+
+  /* Since 0.2, none of a source. An engine that does not know these four has a smaller table: it calls process(), and
+   * refuses a node that has only process_out().
+   * Instead of process(): any number of results, each by outlet->emit(). 0, or negative. The default queues below such a
+   * node block. */
+  int32_t (*process_out)(void* self, const freshframe_sample* sample, const freshframe_outlet* outlet,
+                         freshframe_error* error);
+  /* Seconds between two calls of on_time(), more than 0 and at most a day; asked once, when the node has been made. Both
+   * or none of the two is null. */
+  double (*wake_every)(void* self);
+  /* Between two samples, or while none comes, at the pipeline's start + k x wake_every(). Of several late calls only the
+   * last takes place. `now_ns`: of the pipeline's clock. 0, or negative. */
+  int32_t (*on_time)(void* self, int64_t now_ns, const freshframe_outlet* outlet, freshframe_error* error);
+  /* Once before close(), when all parents have ended or the pipeline stops; not after a failure of a node. May be null.
+   * 0, or negative. */
+  int32_t (*finish)(void* self, const freshframe_outlet* outlet, freshframe_error* error);
 } freshframe_node;
 
 /* An extension module's own class as a node: the capsule "freshframe.node.1" of its method __freshframe_node__() points at

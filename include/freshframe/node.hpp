@@ -152,7 +152,8 @@ class NodeBase {
   virtual void on_time_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
   /// True: finish_any() is called.
   [[nodiscard]] virtual bool finishes() const noexcept { return false; }
-  /// Called once before close(), when all parents have ended or the pipeline stops. Not after a failure.
+  /// Called once before close(), when all parents have ended or the pipeline stops. Not after a failure of a
+  /// node that was not skipped.
   virtual void finish_any(AnyOut& /*out*/, const Context& /*context*/) {}
   /// The results of on_time_any() and finish_any() belong to no sample: they are a stream of the node's own.
   [[nodiscard]] bool has_own_stream() const { return finishes() || wake_every().has_value(); }

@@ -306,6 +306,18 @@ class NodeHandle:
         """True for a source that cannot wait."""
 
     @property
+    def gives_several(self) -> bool:
+        """True if one sample may have any number of results."""
+
+    @property
+    def wake_every(self) -> float | None:
+        """Seconds between two calls of its on_time(); None: it has none."""
+
+    @property
+    def finishes(self) -> bool:
+        """True if it has finish()."""
+
+    @property
     def default_name(self) -> str:
         """The node's name if add(name=) is not given."""
 
@@ -1565,6 +1577,15 @@ class LoneNode:
         """GIL: released"""
 
     def process(self, sample: Sample) -> Any:
+        """GIL: released"""
+
+    def process_out(self, sample: Sample) -> list[Any]:
+        """GIL: released"""
+
+    def on_time(self) -> list[Any]:
+        """GIL: released"""
+
+    def finish(self) -> list[Any]:
         """GIL: released"""
 
     def close(self) -> None:

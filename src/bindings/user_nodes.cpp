@@ -15,12 +15,14 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/border/classes.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/read/sample.hpp"
 #include "bindings/results/value.hpp"
+#include "process/wire/messages.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -51,6 +53,18 @@ struct LoneNode {
                      : now == State::Busy   ? "this node is busy in a call on another thread"
                                             : "this node is open already");
   }
+  /// Runs a call of the open node.
+  template <class Body>
+  void busy(const Body& body) {
+    enter(State::Open, State::Busy);
+    try {
+      body();
+    } catch (...) {
+      state = State::Open;
+      throw;
+    }
+    state = State::Open;
+  }
 
   std::unique_ptr<NodeBase> node;
   const std::string name;  // in its pipeline; empty: none
@@ -67,6 +81,8 @@ namespace freshframe::gil {
 
 template <>
 inline constexpr bool python_free<python::LoneNode> = true;
+template <>
+inline constexpr bool python_free<std::vector<Emitted>> = true;
 // Its Python objects are released through the deferred queue.
 template <>
 inline constexpr bool python_free<NodeBase> = true;
@@ -178,25 +194,71 @@ void open_lone(gil::Held& held, LoneNode& self) {
       &self);
 }
 
+nb::object as_object(gil::Held& held, const Emitted& result) {
+  const auto frame = [&] { return result.frame ? nb::cast(result.frame.keep()) : nb::none(); };
+  const auto value = result.value ? to_python(held, result.value) : frame();
+  if (!result.like) return value;
+  return nb::borrow(classes().stamped)(value, PythonStamp{*result.like, {}},
+                                       result.value ? frame() : nb::none());
+}
+
 nb::object process_lone(gil::Held& held, LoneNode& self, const PythonSample& sample) {
   auto given = sample.sample();
   std::optional<Emitted> output;
   gil::release(
       held,
       [](LoneNode* lone, const AnySample& from, std::optional<Emitted>* into) {
-        lone->enter(LoneNode::State::Open, LoneNode::State::Busy);
-        try {
-          *into = lone->node->process_any(from, lone->context);
-        } catch (...) {
-          lone->state = LoneNode::State::Open;
-          throw;
-        }
-        lone->state = LoneNode::State::Open;
+        lone->busy([&] { *into = lone->node->process_any(from, lone->context); });
       },
       &self, given, &output);
-  if (!output) return nb::none();
-  if (output->value) return to_python(held, output->value);
-  return nb::cast(output->frame.keep());
+  return output ? as_object(held, *output) : nb::none();
+}
+
+// Keeps the results of a call, one more than a worker process sends: it then says so.
+class Kept final : public AnyOut {
+ public:
+  explicit Kept(std::vector<Emitted>& results) : results_(results) {}
+  bool emit(Emitted result) override {
+    results_.push_back(std::move(result));
+    return results_.size() <= process::kMostResultsOfCall;
+  }
+
+ private:
+  std::vector<Emitted>& results_;
+};
+
+enum class Call : std::uint8_t { Process, OnTime, Finish };
+
+// The results of `call` as a list. `sample`: of process().
+nb::object call_lone(gil::Held& held, LoneNode& self, Call call, const AnySample& sample) {
+  std::vector<Emitted> kept;
+  gil::release(
+      held,
+      [](LoneNode* lone, Call wanted, const AnySample& from, std::vector<Emitted>* into) {
+        Kept out(*into);
+        lone->busy([&] {
+          auto& node = *lone->node;
+          if (wanted == Call::Process) return node.process_out_any(from, out, lone->context);
+          if (wanted == Call::OnTime) return node.on_time_any(lone->clock->now(), out, lone->context);
+          node.finish_any(out, lone->context);
+        });
+      },
+      &self, call, sample, &kept);
+  nb::list results;
+  for (const auto& result : kept) results.append(as_object(held, result));
+  return results;
+}
+
+nb::object process_out_lone(gil::Held& held, LoneNode& self, const PythonSample& sample) {
+  return call_lone(held, self, Call::Process, AnySample(sample.sample()));
+}
+
+nb::object on_time_lone(gil::Held& held, LoneNode& self) {
+  return call_lone(held, self, Call::OnTime, {});
+}
+
+nb::object finish_lone(gil::Held& held, LoneNode& self) {
+  return call_lone(held, self, Call::Finish, {});
 }
 
 void close_lone(gil::Held& held, LoneNode& self) {
@@ -242,6 +304,12 @@ void bind_user_nodes(nb::module_& module) {
       .def("open", gil::entry<&open_lone>, "GIL: released")
       .def("process", gil::entry<&process_lone>, nb::arg("sample"),
            nb::sig("def process(self, sample: Sample) -> typing.Any"), "GIL: released")
+      .def("process_out", gil::entry<&process_out_lone>, nb::arg("sample"),
+           nb::sig("def process_out(self, sample: Sample) -> list[typing.Any]"), "GIL: released")
+      .def("on_time", gil::entry<&on_time_lone>, nb::sig("def on_time(self) -> list[typing.Any]"),
+           "GIL: released")
+      .def("finish", gil::entry<&finish_lone>, nb::sig("def finish(self) -> list[typing.Any]"),
+           "GIL: released")
       .def("close", gil::entry<&close_lone>, "GIL: released");
 }
 

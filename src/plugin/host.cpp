@@ -283,4 +283,11 @@ Frame Host::take(freshframe_frame* given) const {
   return core::FrameAccess::engine(owned->frame);
 }
 
+Frame Host::seen(const freshframe_frame& given) {
+  if (given.builder) throw Error("gave the result the frame of make_frame() that is not given out yet");
+  if (!given.frame)
+    throw Error("gave the result a frame that it was lent for an earlier call: keep_frame() keeps one");
+  return core::FrameAccess::engine(given.frame);
+}
+
 }  // namespace freshframe::plugin

@@ -9,6 +9,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <exception>
+#include <memory>
 #include <string>
 #include <utility>
 
@@ -65,6 +67,23 @@ Utc utc_of(const freshframe_stamp& stamp) {
   return {stamp.utc, static_cast<float>(stamp.utc_error), static_cast<UtcFrom>(stamp.utc_from)};
 }
 
+// The stamp of an earlier sample, that a result is to have. Whether the node got it, the engine's outlet checks.
+Stamp earlier(const freshframe_stamp& given) {
+  constexpr std::uint64_t kLeast = offsetof(freshframe_stamp, utc);  // of version 1
+  if (given.size < kLeast) {
+    throw Error("gave emit() a stamp of " + std::to_string(given.size) +
+                " bytes: its `size` must be sizeof(freshframe_stamp)");
+  }
+  const auto known = known_part<freshframe_stamp>(&given, given.size);
+  check(known);
+  return {.seq = known.seq,
+          .pts = known.pts,
+          .captured = TimePoint(std::chrono::nanoseconds(known.captured_ns)),
+          .source = known.source,
+          .damaged = known.damaged != 0,
+          .utc = utc_of(known)};
+}
+
 // Of version 1: up to and with close().
 constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
 
@@ -108,13 +127,22 @@ class PluginNode final : public NodeBase, public NamesTypes {
   }
   void open(const Context& context) override { instance_->open(context); }
   std::optional<Emitted> process_any(const AnySample& sample, const Context& /*context*/) override {
-    const auto* type = sample.value ? sample.value.get()->type() : type_of<Frame>();
-    if (type != input_type()) {  // only possible below a node without an output type
-      throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
-                       std::string(type->name));
-    }
+    check_type(sample);
     return instance_->process(sample);
   }
+  [[nodiscard]] bool gives_several() const noexcept override {
+    return instance_->table().process_out != nullptr;
+  }
+  void process_out_any(const AnySample& sample, AnyOut& out, const Context& /*context*/) override {
+    check_type(sample);
+    instance_->process(sample, out);
+  }
+  [[nodiscard]] std::optional<Seconds> wake_every() const override { return instance_->wake_every(); }
+  void on_time_any(TimePoint now, AnyOut& out, const Context& /*context*/) override {
+    instance_->on_time(now, out);
+  }
+  [[nodiscard]] bool finishes() const noexcept override { return instance_->table().finish != nullptr; }
+  void finish_any(AnyOut& out, const Context& /*context*/) override { instance_->finish(out); }
   void close() override { instance_->close(); }
 
   [[nodiscard]] native::NodeTypes types() const override { return names_of(*instance_); }
@@ -122,6 +150,13 @@ class PluginNode final : public NodeBase, public NamesTypes {
   void unclaim() noexcept override { instance_->unclaim(); }
 
  private:
+  void check_type(const AnySample& sample) const {
+    const auto* type = sample.value ? sample.value.get()->type() : type_of<Frame>();
+    if (type == input_type()) return;  // else below a node without an output type
+    throw GraphError("takes " + std::string(instance_->input()->name) + ", but its parent gave " +
+                     std::string(type->name));
+  }
+
   std::unique_ptr<Instance> instance_;
 };
 
@@ -175,10 +210,16 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
   require(table.destroy != nullptr, "destroy");
   require(table.open != nullptr, "open");
   if (table.input != nullptr) {
-    require(table.process != nullptr, "process");
+    require(table.process != nullptr || table.process_out != nullptr, "process");
+    if (table.wake_every != nullptr) require(table.on_time != nullptr, "on_time");
+    if (table.on_time != nullptr) require(table.wake_every != nullptr, "wake_every");
   } else {
     require(table.read != nullptr, "read");
     require(table.output != nullptr, "output");
+    if (table.process_out != nullptr || table.on_time != nullptr || table.finish != nullptr) {
+      throw OptionError(what +
+                        " is a source: read() does what process_out(), on_time() and finish() would do");
+    }
   }
   (void)type_named(table.input, what, "input");
   (void)type_named(table.output, what, "output");
@@ -190,6 +231,8 @@ Instance::Instance(const freshframe_node& table, Object object, const PixelOps& 
       object_(std::move(object)),
       input_(type_named(table.input, table.name, "input")),
       output_(type_named(table.output, table.name, "output")),
+      wake_every_(table.wake_every != nullptr ? std::optional(Seconds(table.wake_every(object_.self)))
+                                              : std::nullopt),
       host_(ops) {
   lent_.frame.is_lent = true;
   lent_.value.size = sizeof(freshframe_value);
@@ -226,6 +269,60 @@ void Instance::open(const Context& context) {
   throw Error(error.text("open", code));
 }
 
+// Behind the freshframe_outlet of one call.
+class Instance::Outlet {
+ public:
+  Outlet(Instance& instance, AnyOut& out) : instance_(instance), out_(out) {}
+  Outlet(const Outlet&) = delete;
+  Outlet& operator=(const Outlet&) = delete;
+  ~Outlet() = default;
+
+  [[nodiscard]] const freshframe_outlet* table() const noexcept { return &table_; }
+  void rethrow_refusal() const {
+    if (refusal_) std::rethrow_exception(refusal_);
+  }
+
+ private:
+  static std::int32_t emit(void* self, const freshframe_value* value, const freshframe_stamp* like,
+                           const freshframe_frame* frame) noexcept {
+    auto& outlet = *static_cast<Outlet*>(self);
+    try {
+      return outlet.emit(value, like, frame) ? 1 : 0;
+    } catch (...) {
+      if (!outlet.refusal_) outlet.refusal_ = std::current_exception();
+      return -1;
+    }
+  }
+  bool emit(const freshframe_value* value, const freshframe_stamp* like, const freshframe_frame* frame) {
+    if (value == nullptr || value->size < sizeof(std::uint64_t) + sizeof(char*)) {
+      throw Error("gave emit() no whole freshframe_value: its `size` must be sizeof(freshframe_value)");
+    }
+    auto result = instance_.taken(known_part<freshframe_value>(value, value->size));
+    if (like != nullptr) {
+      result.like = std::make_shared<const Stamp>(earlier(*like));
+      if (frame != nullptr && result.value) result.frame = Host::seen(*frame);
+    }
+    return out_.emit(std::move(result));
+  }
+
+  Instance& instance_;
+  AnyOut& out_;
+  std::exception_ptr refusal_;
+  const freshframe_outlet table_{sizeof(freshframe_outlet), this, &Outlet::emit};
+};
+
+template <class Call>
+void Instance::call_with_outlet(const char* function, AnyOut& out, const Call& call) {
+  Outlet outlet(*this, out);
+  ErrorText error;
+  const std::int32_t code = call(outlet.table(), error.get());
+  outlet.rethrow_refusal();
+  if (code < 0) throw Error(error.text(function, code));
+  if (code > 0) {
+    throw Error(std::string(function) + "() returned " + std::to_string(code) + "; it must be 0 or negative");
+  }
+}
+
 std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
                                         const freshframe_value& value, ErrorText& error) {
   if (code < 0) throw Error(error.text(function, code));
@@ -235,6 +332,10 @@ std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
     throw Error(std::string(function) + "() returned " + std::to_string(code) +
                 "; it must be 1, 0 or negative");
   }
+  return taken(value);
+}
+
+Emitted Instance::taken(const freshframe_value& value) {
   if (output_ == nullptr || value.type == nullptr || output_->name != value.type) {
     if (value.release != nullptr) value.release(value.owner);
     if (value.frame != nullptr) (void)host_.take(value.frame);
@@ -244,7 +345,8 @@ std::optional<Emitted> Instance::result(const char* function, std::int32_t code,
   return output_->from_c(value, host_);
 }
 
-std::optional<Emitted> Instance::process(const AnySample& sample) {
+template <class Call>
+auto Instance::shown(const AnySample& sample, const Call& call) {
   const freshframe_stamp stamp{sizeof(freshframe_stamp),
                                sample.stamp.seq,
                                sample.stamp.pts,
@@ -255,17 +357,44 @@ std::optional<Emitted> Instance::process(const AnySample& sample) {
                                sample.stamp.utc.seconds,
                                sample.stamp.utc.error,
                                static_cast<std::int32_t>(sample.stamp.utc.from),
-                               0};
+                               sample.stamp.part};
   const std::unique_ptr<Lent, decltype([](Lent* lent) { lent->clear(); })> lent(&lent_);
   lent->frame.frame = sample.frame;
   input_->to_c(sample, *lent);
   const freshframe_sample given{sizeof(freshframe_sample), &stamp, &lent->value,
                                 sample.frame ? &lent->frame : nullptr};
-  freshframe_value value{};
-  value.size = sizeof value;
-  ErrorText error;
-  const auto code = table_.process(object_.self, &given, &value, error.get());
-  return result("process", code, value, error);
+  return call(given);
+}
+
+std::optional<Emitted> Instance::process(const AnySample& sample) {
+  return shown(sample, [&](const freshframe_sample& given) {
+    freshframe_value value{};
+    value.size = sizeof value;
+    ErrorText error;
+    const auto code = table_.process(object_.self, &given, &value, error.get());
+    return result("process", code, value, error);
+  });
+}
+
+void Instance::process(const AnySample& sample, AnyOut& out) {
+  shown(sample, [&](const freshframe_sample& given) {
+    call_with_outlet("process_out", out, [&](const freshframe_outlet* outlet, freshframe_error* error) {
+      return table_.process_out(object_.self, &given, outlet, error);
+    });
+  });
+}
+
+void Instance::on_time(TimePoint now, AnyOut& out) {
+  const auto now_ns = std::chrono::nanoseconds(now.time_since_epoch()).count();
+  call_with_outlet("on_time", out, [&](const freshframe_outlet* outlet, freshframe_error* error) {
+    return table_.on_time(object_.self, now_ns, outlet, error);
+  });
+}
+
+void Instance::finish(AnyOut& out) {
+  call_with_outlet("finish", out, [&](const freshframe_outlet* outlet, freshframe_error* error) {
+    return table_.finish(object_.self, outlet, error);
+  });
 }
 
 std::optional<SourceItem<Emitted>> Instance::read() {

@@ -38,6 +38,7 @@ class Instance {
   [[nodiscard]] const freshframe_node& table() const noexcept { return table_; }
   [[nodiscard]] const Type* input() const noexcept { return input_; }
   [[nodiscard]] const Type* output() const noexcept { return output_; }
+  [[nodiscard]] std::optional<Seconds> wake_every() const noexcept { return wake_every_; }
 
   /// Takes the object for a pipeline. Throws GraphError when another has it.
   void claim();
@@ -45,13 +46,26 @@ class Instance {
   void unclaim() noexcept;
   void open(const Context& context);
   std::optional<Emitted> process(const AnySample& sample);
+  /// process_out(), on_time() and finish() of the table.
+  void process(const AnySample& sample, AnyOut& out);
+  void on_time(TimePoint now, AnyOut& out);
+  void finish(AnyOut& out);
   std::optional<SourceItem<Emitted>> read();
   void close();
 
  private:
+  class Outlet;
+  /// Shows the sample to `call(freshframe_sample)`, for as long as that lasts.
+  template <class Call>
+  auto shown(const AnySample& sample, const Call& call);
+  /// Calls `call(outlet, error)`, which is `function` of the table; throws what the outlet has refused.
+  template <class Call>
+  void call_with_outlet(const char* function, AnyOut& out, const Call& call);
   /// Nothing when `code` is 0; throws when it is negative.
   std::optional<Emitted> result(const char* function, std::int32_t code, const freshframe_value& value,
                                 ErrorText& error);
+  /// Takes over a value of the plugin's. Throws Error when it is not of the promised type.
+  Emitted taken(const freshframe_value& value);
 
   const freshframe_node table_;
   const Object object_;
@@ -59,6 +73,7 @@ class Instance {
   bool was_opened_ = false;
   const Type* const input_;
   const Type* const output_;
+  const std::optional<Seconds> wake_every_;
   Host host_;
   Lent lent_;  // to process()
 };

@@ -109,7 +109,7 @@ std::int32_t give(T value, freshframe_value* out) {
 
 // An engine of before 0.2 has no wall times: its stamp is smaller.
 inline bool has_utc(const freshframe_stamp& stamp) {
-  return stamp.size >= offsetof(freshframe_stamp, reserved);
+  return stamp.size >= offsetof(freshframe_stamp, part);
 }
 
 inline Utc utc_of(const freshframe_stamp& stamp) {
@@ -124,12 +124,54 @@ inline void give_utc(const Utc& utc, freshframe_stamp& stamp) {
   stamp.utc_from = static_cast<std::int32_t>(utc.from);
 }
 
+inline Stamp stamp_of(const freshframe_stamp& stamp) {
+  return {stamp.seq,    stamp.pts,          stamp.captured_ns, stamp.dropped,
+          stamp.source, stamp.damaged != 0, utc_of(stamp),     has_utc(stamp) ? stamp.part : 0};
+}
+
+inline freshframe_stamp c_stamp(const Stamp& stamp) {
+  return {sizeof(freshframe_stamp),
+          stamp.seq,
+          stamp.pts,
+          stamp.captured_ns,
+          0,
+          stamp.source,
+          stamp.damaged ? 1 : 0,
+          stamp.utc.seconds,
+          stamp.utc.error,
+          static_cast<std::int32_t>(stamp.utc.from),
+          0};
+}
+
+// The engine's outlet for one call. A refusal ends the call by an exception. The engine knows its reason.
+template <class T>
+class BorderOut final : public Out<T> {
+ public:
+  explicit BorderOut(const freshframe_outlet* outlet) : outlet_(outlet) {}
+
+ private:
+  bool emit(T value, const Stamp* like, const Frame* frame) override {
+    freshframe_value given{};
+    given.size = sizeof given;
+    if (give<T>(std::move(value), &given) == 0) return true;  // Nothing
+    freshframe_stamp stamp{};
+    if (like != nullptr) stamp = c_stamp(*like);
+    const auto code = outlet_->emit(outlet_->self, &given, like != nullptr ? &stamp : nullptr,
+                                    frame != nullptr ? frame->handle() : nullptr);
+    if (code < 0) throw std::runtime_error("the engine refused a result");
+    return code != 0;
+  }
+
+  const freshframe_outlet* outlet_;
+};
+
 // The functions of a node's table.
 template <class Class>
 struct Shim {
   using In = typename Class::Input;
-  using Out = typename Class::Output;
+  using Result = typename Class::Output;
   static constexpr bool kIsSource = std::is_same_v<In, Nothing>;
+  static constexpr bool kGivesOne = !kIsSource && !Class::freshframe_several;
 
   static void* create(const freshframe_options* options, freshframe_error* error) noexcept {
     Class* made = nullptr;
@@ -154,22 +196,68 @@ struct Shim {
   }
   static std::int32_t process(void* self, const freshframe_sample* sample, freshframe_value* out,
                               freshframe_error* error) noexcept {
-    if constexpr (!kIsSource) {
+    if constexpr (kGivesOne) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
         const auto* const host = node.freshframe_context.host();
         const In value = value_of<In>(host, *sample->value);
         const Frame frame(host, sample->frame);
-        const auto& stamp = *sample->stamp;
-        const Sample<In> given{{stamp.seq, stamp.pts, stamp.captured_ns, stamp.dropped, stamp.source,
-                                stamp.damaged != 0, utc_of(stamp)},
-                               value,
-                               frame};
-        std::optional<Out> result = node.process(given, node.freshframe_context);
-        return result ? give<Out>(std::move(*result), out) : 0;
+        const Sample<In> given{stamp_of(*sample->stamp), value, frame};
+        std::optional<Result> result = node.process(given, node.freshframe_context);
+        return result ? give<Result>(std::move(*result), out) : 0;
       });
     } else {
       return (void)self, (void)sample, (void)out, (void)error, -1;
+    }
+  }
+  static std::int32_t process_out(void* self, const freshframe_sample* sample,
+                                  const freshframe_outlet* outlet, freshframe_error* error) noexcept {
+    if constexpr (Class::freshframe_several) {
+      auto& node = *static_cast<Class*>(self);
+      return guarded(error, [&]() -> std::int32_t {
+        const auto* const host = node.freshframe_context.host();
+        const In value = value_of<In>(host, *sample->value);
+        const Frame frame(host, sample->frame);
+        const Sample<In> given{stamp_of(*sample->stamp), value, frame};
+        BorderOut<Result> out(outlet);
+        return node.process(given, out, node.freshframe_context), 0;
+      });
+    } else {
+      return (void)self, (void)sample, (void)outlet, (void)error, -1;
+    }
+  }
+  static double wake_every(void* self) noexcept {
+    if constexpr (Class::freshframe_ticks) {
+      double seconds = 0;  // refused by the engine
+      char text[1];
+      freshframe_error error{sizeof error, text, sizeof text};
+      guarded(&error, [&] { return seconds = static_cast<Class*>(self)->wake_every(), 0; });
+      return seconds;
+    } else {
+      return (void)self, 0;
+    }
+  }
+  static std::int32_t on_time(void* self, std::int64_t now_ns, const freshframe_outlet* outlet,
+                              freshframe_error* error) noexcept {
+    if constexpr (Class::freshframe_ticks) {
+      auto& node = *static_cast<Class*>(self);
+      return guarded(error, [&]() -> std::int32_t {
+        BorderOut<Result> out(outlet);
+        return node.on_time(static_cast<double>(now_ns) * 1e-9, out, node.freshframe_context), 0;
+      });
+    } else {
+      return (void)self, (void)now_ns, (void)outlet, (void)error, -1;
+    }
+  }
+  static std::int32_t finish(void* self, const freshframe_outlet* outlet, freshframe_error* error) noexcept {
+    if constexpr (Class::freshframe_finishes) {
+      auto& node = *static_cast<Class*>(self);
+      return guarded(error, [&]() -> std::int32_t {
+        BorderOut<Result> out(outlet);
+        return node.finish(out, node.freshframe_context), 0;
+      });
+    } else {
+      return (void)self, (void)outlet, (void)error, -1;
     }
   }
   static std::int32_t read(void* self, freshframe_value* out, freshframe_stamp* stamp,
@@ -177,13 +265,13 @@ struct Shim {
     if constexpr (kIsSource) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
-        std::optional<Item<Out>> item = node.read(node.freshframe_context);
+        std::optional<Item<Result>> item = node.read(node.freshframe_context);
         if (!item) return 0;
         stamp->pts = item->pts;
         stamp->captured_ns = item->captured_ns;
         stamp->seq = item->seq;
         give_utc(item->utc, *stamp);
-        return give<Out>(std::move(item->value), out);
+        return give<Result>(std::move(item->value), out);
       });
     } else {
       return (void)self, (void)out, (void)stamp, (void)error, -1;
@@ -228,10 +316,14 @@ template <class Class>
             &Shim::create,
             &Shim::destroy,
             &Shim::open,
-            Shim::kIsSource ? nullptr : &Shim::process,
+            Shim::kGivesOne ? &Shim::process : nullptr,
             Shim::kIsSource ? &Shim::read : nullptr,
             &Shim::close,
-            nullptr};
+            nullptr,
+            Class::freshframe_several ? &Shim::process_out : nullptr,
+            Class::freshframe_ticks ? &Shim::wake_every : nullptr,
+            Class::freshframe_ticks ? &Shim::on_time : nullptr,
+            Class::freshframe_finishes ? &Shim::finish : nullptr};
   } else {
     return {};
   }

@@ -37,6 +37,8 @@ class Frame {
   }
 
   [[nodiscard]] explicit operator bool() const noexcept { return frame_ != nullptr; }
+  /// For the border.
+  [[nodiscard]] const freshframe_frame* handle() const noexcept { return frame_; }
   /// As decoded.
   [[nodiscard]] Picture picture() const { return shown(nullptr); }
   /// In another format, converted once and shared by all users. Throws std::runtime_error.

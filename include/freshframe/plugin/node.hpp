@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <limits>
 #include <optional>
+#include <utility>
 
 namespace freshframe::plugin {
 inline namespace v1 {
@@ -41,6 +42,7 @@ struct Stamp {
   int source = -1;               // index of the source node
   bool damaged = false;          // a part of its picture was lost on the way, see abi.h
   Utc utc = {};                  // wall time of the capture
+  int part = 0;                  // number among the results that one node gave with this seq
 };
 
 /// The input of a node. Valid during the call.
@@ -64,9 +66,32 @@ struct Item {
   Utc utc = {};  // wall time of the capture; none: of a live source the engine gives that of the arrival
 };
 
+/// Takes the results of one call of a node: `out(value)`. Valid during that call, on its thread. A full
+/// blocking queue makes the call wait. False: the pipeline stops, return soon; never in finish().
+template <class T>
+class Out {
+ public:
+  virtual ~Out() = default;
+
+  /// A result of the sample that is processed. In on_time() and finish(): one of the node's own stream.
+  bool operator()(T value) { return emit(std::move(value), nullptr, nullptr); }
+  /// A result with the stamp of an earlier sample. Within a source a `seq` must not be less than that of the
+  /// result before: throws. `frame`: the picture that the children get with a value.
+  bool operator()(T value, const Stamp& like) { return emit(std::move(value), &like, nullptr); }
+  bool operator()(T value, const Stamp& like, const Frame& frame) {
+    return emit(std::move(value), &like, &frame);
+  }
+
+ private:
+  virtual bool emit(T value, const Stamp* like, const Frame* frame) = 0;
+};
+
 namespace detail {
 
 struct Attached {
+  static constexpr bool freshframe_several = false;
+  static constexpr bool freshframe_ticks = false;
+  static constexpr bool freshframe_finishes = false;
   Context freshframe_context;
   std::int32_t freshframe_taken = 0;  // freshframe_object::taken, of an extension's own class
 };
@@ -86,6 +111,44 @@ class Node : public detail::Attached {
   virtual std::optional<Out> process(const Sample<In>& sample, Context& context) = 0;
   /// Once after a successful open(), also after a failure.
   virtual void close() {}
+};
+
+/// A step that gives any number of results per sample. The default queues below it block, so that the results
+/// of a sample stay together.
+template <class In, class Result>
+class OutNode : public detail::Attached {
+ public:
+  using Input = In;
+  using Output = Result;
+  static constexpr bool freshframe_several = true;
+  virtual ~OutNode() = default;
+  virtual void open(Context& /*context*/) {}
+  /// Each result is on its way when `out` returns, also if an exception follows, which fails the sample.
+  virtual void process(const Sample<In>& sample, Out<Result>& out, Context& context) = 0;
+  /// Once after a successful open(), also after a failure.
+  virtual void close() {}
+};
+
+/// A step of either form with a clock: `class PerMinute : public Ticking<Node<Detections, double>>`.
+template <class Base>
+class Ticking : public Base {
+ public:
+  static constexpr bool freshframe_ticks = true;
+  /// Seconds of the pipeline's clock, more than 0 and at most a day. Asked once, when the node
+  /// has been made.
+  [[nodiscard]] virtual double wake_every() const = 0;
+  /// Between two samples, or while none comes, at the pipeline's start + k x wake_every(). Of several late
+  /// calls only the last takes place. `now`: Context::now().
+  virtual void on_time(double now, Out<typename Base::Output>& out, Context& context) = 0;
+};
+
+/// A step of either form with last results: `class Window : public Finishing<Node<Detections, double>>`.
+template <class Base>
+class Finishing : public Base {
+ public:
+  static constexpr bool freshframe_finishes = true;
+  /// Once before close(), when all parents have ended or the pipeline stops. Not after a failure of a node.
+  virtual void finish(Out<typename Base::Output>& out, Context& context) = 0;
 };
 
 /// A node without input. `static constexpr bool live = false` in the class: it can wait for a full edge.

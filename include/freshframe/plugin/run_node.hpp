@@ -80,10 +80,10 @@ class GivenOptions {
 };
 
 /// The output of a node for one value.
-template <class Out>
+template <class T>
 struct NodeResult {
-  std::int64_t seq = 0;  // of the value, from 0
-  Out value;
+  std::int64_t seq = 0;  // of the value, from 0; -1: of finish()
+  T value;
 };
 
 namespace [[gnu::visibility("hidden")]] detail {
@@ -222,33 +222,68 @@ class LoneHost {
   return std::move(frame).publish();
 }
 
-/// Calls open(), process() for each value in turn, and close(), all on this thread. Returns the emitted
-/// values. Value `seq` has the pts seq / `fps`. The node's exceptions propagate. Frames are available in
-/// their own format or as their luma: no colours are converted. Context::wait() returns at once, and the log
-/// goes to std::clog.
-template <class In, class Out>
-std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>& values, double fps = 30) {
-  Context context;
-  context.attach(detail::LoneHost::table());
+namespace detail {
+
+// Keeps the results of a node alone.
+template <class T>
+class KeptOut final : public Out<T> {
+ public:
+  std::int64_t seq = 0;
+  std::vector<NodeResult<T>> results;
+
+ private:
+  bool emit(T value, const Stamp* like, const Frame* /*frame*/) override {
+    results.push_back({like != nullptr ? like->seq : seq, std::move(value)});
+    return true;
+  }
+};
+
+// Calls open(), `process(sample, kept)` for each value, finish() and close().
+template <class Class, class In, class Result, class Process>
+std::vector<NodeResult<Result>> run_alone(Class& node, Context& context, const std::vector<In>& values,
+                                          double fps, const Process& process) {
+  context.attach(LoneHost::table());
   node.open(context);
-  std::vector<NodeResult<Out>> results;
+  KeptOut<Result> kept;
   try {
     const Frame none;
-    std::int64_t seq = 0;
     for (const auto& value : values) {
       const Frame* frame = &none;
       if constexpr (std::is_same_v<In, Frame>) frame = &value;
-      const double pts = static_cast<double>(seq) / fps;
-      const Sample<In> sample{{seq, pts, context.host()->now_ns(context.host()->self), 0, 0}, value, *frame};
-      if (auto out = node.process(sample, context)) results.push_back({seq, *std::move(out)});
-      ++seq;
+      const double pts = static_cast<double>(kept.seq) / fps;
+      const auto now_ns = context.host()->now_ns(context.host()->self);
+      process(Sample<In>{{kept.seq, pts, now_ns, 0, 0}, value, *frame}, kept);
+      ++kept.seq;
     }
+    kept.seq = -1;
+    if constexpr (Class::freshframe_finishes) node.finish(kept, context);
   } catch (...) {
     node.close();
     throw;
   }
   node.close();
-  return results;
+  return std::move(kept.results);
+}
+
+}  // namespace detail
+
+/// Calls open(), process() for each value in turn, finish() if the class has it, and close(), all on this
+/// thread. Returns the emitted values. Value `seq` has the pts seq / `fps`, and so have its results. Those of
+/// finish() have seq -1. on_time() is not called. The node's exceptions propagate. Frames are available in
+/// their own format or as their luma: no colours are converted. Context::wait() returns at once, and the log
+/// goes to std::clog.
+template <class Class, class In = typename Class::Input, class Result = typename Class::Output>
+std::vector<NodeResult<Result>> run_node(Class& node, const std::vector<In>& values, double fps = 30) {
+  Context context;
+  return detail::run_alone<Class, In, Result>(node, context, values, fps,
+                                              [&](const Sample<In>& sample, detail::KeptOut<Result>& kept) {
+                                                if constexpr (Class::freshframe_several) {
+                                                  Out<Result>& out = kept;
+                                                  node.process(sample, out, context);
+                                                } else if (auto result = node.process(sample, context)) {
+                                                  kept.results.push_back({kept.seq, *std::move(result)});
+                                                }
+                                              });
 }
 
 /// The same for a source: reads up to `most` items. Throws std::logic_error for a `seq` that is not greater

@@ -41,7 +41,7 @@ _PLAIN = Contract()
 def contract_of(node: Any) -> Contract:
     """The contract of a checked node."""
     if isinstance(node, Native | Source):
-        return _PLAIN
+        return getattr(node, "_freshframe_contract", _PLAIN)
     if not isinstance(node, Node):
         several = is_generator(node)
         return Contract(gives_several=several, generates=several)

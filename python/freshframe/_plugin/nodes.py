@@ -3,11 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from .. import _native
 from .._errors import OptionTypeError, StateError
+from .._graph.contract import Contract
 from .._graph.nodes import NativeNode, NativeSource
 from .._interpreter import fork
 from ..results import Circles, Detections
@@ -22,6 +23,7 @@ class Travels(NativeNode[Any, Any]):
     _freshframe_types: tuple[Any, Any]
     _make: Callable[[], _native.NodeHandle]
     _recipe: Recipe | None
+    _freshframe_contract = Contract()
     _lone: _native.LoneNode
     _freshframe_name = ""  # in its pipeline, where a worker process runs it
 
@@ -88,7 +90,27 @@ class Plugin(Travels):
         """Called by plugin()."""
         self._recipe = recipe
         self._freshframe_label, self._freshframe_types = _described(handle)
+        self._freshframe_contract = Contract(
+            handle.gives_several,
+            handle.wake_every,
+            handle.finishes,
+            handle.gives_several or handle.finishes or handle.wake_every is not None,
+        )
         self._handle = handle
+
+    def process(self, sample: _native.Sample[Any], /) -> Any:
+        """For a worker process. GIL: released."""
+        if self._freshframe_contract.gives_several:
+            return _each(self._opened().process_out(sample))
+        return super().process(sample)
+
+    def on_time(self, now: float, /) -> Iterator[Any]:
+        """For a worker process. GIL: released."""
+        return _each(self._opened().on_time())
+
+    def finish(self) -> Iterator[Any]:
+        """For a worker process. GIL: released."""
+        return _each(self._opened().finish())
 
 
 class PluginSource(NativeSource[Any]):
@@ -119,6 +141,11 @@ def plugin(make: Callable[[], _native.NodeHandle], recipe: Recipe) -> Plugin | P
 def adopted(node: Any) -> Plugin | PluginSource:
     """The node of an extension's object that has ``__freshframe_node__``."""
     return plugin(lambda: _native.adopt_node(node, node.__freshframe_node__()), (adopted, (node,), {}))
+
+
+def _each(results: list[Any]) -> Iterator[Any]:
+    """As a node in Python gives several."""
+    yield from results
 
 
 def _made_again(recipe: Recipe) -> Any:

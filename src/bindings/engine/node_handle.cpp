@@ -2,8 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "bindings/engine/node_handle.hpp"
 
+#include <optional>
+
 #include "bindings/parts.hpp"
 
+#include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 
 namespace nb = nanobind;
@@ -22,6 +25,19 @@ void bind_node_handle(nb::module_& module) {
             return source != nullptr && source->live();
           },
           "True for a source that cannot wait.")
+      .def_prop_ro(
+          "gives_several", [](const NodeHandle& self) { return self.get().gives_several(); },
+          "True if one sample may have any number of results.")
+      .def_prop_ro(
+          "wake_every",
+          [](const NodeHandle& self) {
+            const auto period = self.get().wake_every();
+            return period ? std::optional(period->count()) : std::nullopt;
+          },
+          "Seconds between two calls of its on_time(); None: it has none.")
+      .def_prop_ro(
+          "finishes", [](const NodeHandle& self) { return self.get().finishes(); },
+          "True if it has finish().")
       .def_prop_ro(
           "default_name", [](const NodeHandle& self) { return self.get().default_name(); },
           "The node's name if add(name=) is not given.");

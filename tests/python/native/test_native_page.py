@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 from rigs.native_code import compiled
-from support import run_program
+from support import picture, run_program
+
+import freshframe as ff
 
 PAGE = (Path(__file__).parents[3] / "docs/native-nodes.md").read_text(encoding="utf-8")
 
@@ -47,8 +49,22 @@ def test_the_class_is_built_and_run(tmp_path: Path) -> None:
     assert printed(programs("python")[3], tmp_path) == []
 
 
+def test_the_classes_of_several_results_are_built_and_run(tmp_path: Path) -> None:
+    library = compiled(tmp_path, programs("cpp")[1], language="c++", name="several")
+    frames = [ff.Frame.from_array(picture(number, (64, 128)), "gray") for number in range(2)]
+    tiles = ff.run_node(ff.native.node(library, "tiles"), frames)
+    assert [(sample.seq, sample.part, sample.value) for sample in tiles] == [
+        (0, 0, 0),
+        (0, 1, 0),
+        (1, 0, 1),
+        (1, 1, 1),
+    ]
+    (last,) = ff.run_node(ff.native.node(library, "per_minute"), frames)
+    assert (last.source, last.value) == ("per_minute", 2)
+
+
 def test_the_class_is_tested_without_the_engine(tmp_path: Path) -> None:
-    include, _, body = programs("cpp")[2].partition("\n\n")
+    include, _, body = programs("cpp")[3].partition("\n\n")
     check = f'#include <cassert>\nextern "C" void check() {{\n{body}}}\n'
     library = compiled(tmp_path, f"{programs('cpp')[0]}{include}\n{check}", language="c++", name="alone")
     ended = run_program(f"import ctypes\nctypes.CDLL({str(library)!r}).check()")

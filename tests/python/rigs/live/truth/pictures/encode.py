@@ -18,7 +18,7 @@ from rigs.live.truth.pictures.units import Codec, split
 
 av = pytest.importorskip("av", reason="needs PyAV, which encodes the pictures of the truth server")
 
-ENCODERS = {"h264": "libx264", "h265": "libx265", "mjpeg": "mjpeg"}
+ENCODERS = {"h264": "libx264", "h265": "libx265", "mjpeg": "mjpeg", "vp8": "libvpx"}
 RATE = 30  # of the encoder's bit rate; a server sends the pictures at any rate
 NOISE = 24  # levels from the darkest to the brightest
 
@@ -28,7 +28,7 @@ class Shape:
     """What a film is made of.
 
     Attributes:
-        codec: "h264", "h265" or "mjpeg", whose pictures are all key pictures.
+        codec: "h264", "h265", "vp8" or "mjpeg", whose pictures are all key pictures.
         count: Pictures.
         size: Pixels.
         key_interval: Pictures from one key picture to the next.
@@ -87,13 +87,15 @@ def film(shape: Shape) -> Film:
 
 
 def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
-    return (packet,) if codec == "mjpeg" else tuple(split(packet))
+    return (packet,) if codec in ("mjpeg", "vp8") else tuple(split(packet))
 
 
 def _options(shape: Shape) -> dict[str, str]:
     """Without threads, look-ahead and scene cuts; parameter sets before each key picture."""
     if shape.codec == "mjpeg":
         return {}
+    if shape.codec == "vp8":
+        return {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "g": str(shape.key_interval)}
     keys = (
         f"keyint={shape.key_interval}:min-keyint={shape.key_interval}:scenecut=0:open-gop=0:repeat-headers=1"
     )

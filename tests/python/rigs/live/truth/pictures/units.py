@@ -1,16 +1,18 @@
-"""NAL units of H.264 and H.265: how a picture is cut into them, and they into RTP payloads.
+"""NAL units of H.264 and H.265, pictures of VP8: how they are cut into RTP payloads.
 
-Payloads: RFC 6184 5.6 and 5.8 (single unit, FU-A), RFC 7798 4.4.1 and 4.4.3 (single unit, FU).
+Payloads: RFC 6184 5.6 and 5.8 (single unit, FU-A), RFC 7798 4.4.1 and 4.4.3 (single unit, FU),
+RFC 7741 4.2 (VP8).
 """
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-Codec = Literal["h264", "h265", "mjpeg"]
+Codec = Literal["h264", "h265", "mjpeg", "vp8"]
 MOST = 1400  # bytes of a payload
 FU_A, FU = 28, 49
 # Coded slices, by table 7-1 of either standard, without H.264's partitions, which cameras do not send.
@@ -62,6 +64,8 @@ class Piece:
 
 def pieces(unit: bytes, codec: Codec, most: int = MOST) -> list[Piece]:
     """The payloads that carry a unit."""
+    if codec == "vp8":
+        return list(_vp8_pieces(unit, most))
     of_slice = is_slice(unit, codec)
     if len(unit) <= most:
         return [Piece(unit, True, of_slice)]
@@ -79,3 +83,9 @@ def pieces(unit: bytes, codec: Codec, most: int = MOST) -> list[Piece]:
             head = bytes((unit[0] & 0xE0 | FU_A, flags))
         made.append(Piece(head + part, last, of_slice))
     return made
+
+
+def _vp8_pieces(picture: bytes, most: int) -> Iterator[Piece]:
+    for begin in range(0, len(picture), most - 1):
+        part = picture[begin : begin + most - 1]
+        yield Piece(bytes([0x00 if begin else 0x10]) + part, begin + len(part) == len(picture), True)

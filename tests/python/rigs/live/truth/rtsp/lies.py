@@ -33,6 +33,7 @@ class Lies:
         names_channels: The answer to SETUP names them.
         early: Pictures that are sent before PLAY is answered.
         clock_ahead: Seconds by which the sender reports are ahead of this machine's clock.
+        report_noise: Seconds by which each report is off, at random and to either side.
         clock_drift: Seconds per second of the stream by which they get further ahead.
     """
 
@@ -45,6 +46,7 @@ class Lies:
     early: int = 0
     clock_ahead: float = 0.0
     clock_drift: float = 0.0
+    report_noise: float = 0.0
 
     def utc(self, true: float, since: float) -> float:
         """The camera's wall time at a true one, so many seconds after the start of the stream."""

@@ -27,6 +27,7 @@ class Manners:
         report_interval: Seconds between two sender reports; 0: none.
         takes_pli: The description asks for reports of lost pictures (RFC 4585).
         alive: The requests that renew the time limit; None: whatever comes.
+        describes_audio: The description has a track of sound. Who sets it up instead gets no picture.
         location: Where DESCRIBE is redirected to; None: nowhere.
     """
 
@@ -44,4 +45,5 @@ class Manners:
     report_interval: float = 1.0
     takes_pli: bool = False
     alive: tuple[str, ...] | None = None
+    describes_audio: bool = False
     location: str | None = None

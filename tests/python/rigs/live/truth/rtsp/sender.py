@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 import threading
 import time
 from typing import Protocol
@@ -74,4 +75,5 @@ class Sender:
         if interval and now >= self._reported + interval:
             self._reported = now
             unix = self._speech.lies.utc(time.time() - now + due.taken, due.place / self._fps)
-            self._transport.send(RTCP, [self._stream.report(due.place, unix)])
+            noise = self._speech.lies.report_noise * random.Random(due.place).uniform(-1, 1)
+            self._transport.send(RTCP, [self._stream.report(due.place, unix + noise)])

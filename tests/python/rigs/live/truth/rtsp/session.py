@@ -216,7 +216,7 @@ def description(film: Film, manners: Manners) -> str:
     if film.codec == "h264":
         parameters = ["packetization-mode=1"]
         parameters += [f"sprop-parameter-sets={named['sps']},{named['pps']}"] if named else []
-    else:
+    else:  # VP8 has none
         parameters = [f"sprop-{name}={named[name]}" for name in ("vps", "sps", "pps") if named]
     lines = [
         "v=0",
@@ -230,5 +230,10 @@ def description(film: Film, manners: Manners) -> str:
         *([f"a=fmtp:{PAYLOAD_TYPE} {';'.join(parameters)}"] if parameters else []),
         *([f"a=rtcp-fb:{PAYLOAD_TYPE} nack pli"] if manners.takes_pli else []),
         f"a=control:{TRACK}",
+        *(
+            ["m=audio 0 RTP/AVP 0", "a=rtpmap:0 PCMU/8000", "a=control:audio"]
+            if manners.describes_audio
+            else []
+        ),
     ]
     return "\r\n".join(lines) + "\r\n"
