@@ -76,6 +76,11 @@ class OnnxDetector final : public BatchNode<Frame, Detections> {
                                                        const Context& context) override;
   void close() override;
 
+  /// Options that may change while the node works; the next picture has them. Thread-safe. Throw OptionError for
+  /// an impossible value, and change nothing then.
+  void set_confidence(float confidence);
+  void set_classes(const std::vector<std::string>& classes);
+
   /// The layout that was recognised, and the reason.
   struct Description {
     std::string layout;

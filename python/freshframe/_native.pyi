@@ -1551,6 +1551,12 @@ class OnnxDescription:
 def make_onnx_detector(model: OnnxModel, options: OnnxDetectorOptions) -> NodeHandle:
     """GIL: released"""
 
+def set_onnx_confidence(node: NodeHandle, confidence: float) -> None:
+    """The next picture has it."""
+
+def set_onnx_classes(node: NodeHandle, classes: Sequence[str]) -> None:
+    """The next picture has them."""
+
 def describe_onnx_detector(node: NodeHandle) -> OnnxDescription: ...
 
 def make_function_node(address: int, keep: object, options: dict[str, Any]) -> NodeHandle:

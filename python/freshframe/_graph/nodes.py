@@ -187,7 +187,8 @@ class Native:
         Raises:
             AttributeError: The name is public.
         """
-        if not name.startswith("_") and hasattr(self, "_handle"):
+        settable = getattr(getattr(type(self), name, None), "fset", None) is not None
+        if not name.startswith("_") and not settable and hasattr(self, "_handle"):
             cls = type(self).__name__
             raise AttributeError(
                 f"cannot set {name!r}: a {cls} is native and its options are fixed at construction; "

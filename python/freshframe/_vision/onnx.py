@@ -217,6 +217,9 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             up to one pixel before. A picture that does not contain it fails.
 
     Attributes:
+        confidence: As above. It and ``classes`` may be set while the node works: the next picture has the new
+            value. An impossible one raises and changes nothing.
+        classes: As above.
         names: Names of the classes; None when they are not known.
         layout: The layout of the outputs.
         why: The reason for the layout.
@@ -260,7 +263,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         options = _native.OnnxDetectorOptions()
         options.confidence = _share("confidence", confidence)
         options.iou = _share("iou", iou)
-        options.classes = [] if classes is None else _texts("classes", classes)
+        wanted = None if classes is None else tuple(_texts("classes", classes))
+        options.classes = list(wanted or ())
         options.names = [] if names is None else _names(names)
         options.layout = "" if layout is None else _check.text("layout", layout)
         options.size = _size(size)
@@ -270,6 +274,29 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
+        self._confidence, self._classes = options.confidence, wanted
+
+    @property
+    def confidence(self) -> float:
+        """Only boxes above it are reported, 0 to 1. A new value holds from the next picture on."""
+        return self._confidence
+
+    @confidence.setter
+    def confidence(self, value: float) -> None:
+        value = _share("confidence", value)
+        _native.set_onnx_confidence(self._handle, value)
+        self._confidence = value
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """Only these classes are reported; None: all. A new value holds from the next picture on."""
+        return self._classes
+
+    @classes.setter
+    def classes(self, value: Sequence[str] | None) -> None:
+        wanted = None if value is None else tuple(_texts("classes", value))
+        _native.set_onnx_classes(self._handle, list(wanted or ()))
+        self._classes = wanted
 
     @property
     def names(self) -> tuple[str, ...] | None:

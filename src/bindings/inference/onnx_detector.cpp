@@ -73,6 +73,18 @@ void bind_onnx_detector(nb::module_& module) {
   module.def("make_onnx_detector", gil::entry<&make_detector>, nb::arg("model"), nb::arg("options"),
              "GIL: released");
   module.def(
+      "set_onnx_confidence",
+      [](const NodeHandle& self, float confidence) {
+        node_as<OnnxDetector>(self, "an OnnxDetector").set_confidence(confidence);
+      },
+      nb::arg("node"), nb::arg("confidence"), "The next picture has it.");
+  module.def(
+      "set_onnx_classes",
+      [](const NodeHandle& self, const std::vector<std::string>& classes) {
+        node_as<OnnxDetector>(self, "an OnnxDetector").set_classes(classes);
+      },
+      nb::arg("node"), nb::arg("classes"), "The next picture has them.");
+  module.def(
       "describe_onnx_detector",
       [](const NodeHandle& self) {
         return node_as<const OnnxDetector>(self, "an OnnxDetector").description();

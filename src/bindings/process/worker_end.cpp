@@ -47,7 +47,7 @@ struct PythonWorkerEnd {
       : end(process::Descriptor(socket), parent, freshframe::pixel_ops()) {}
 
   WorkerEnd end;
-  NodeNames names;
+  std::shared_ptr<core::NameTable> names;
 };
 
 nb::tuple init(PythonWorkerEnd& self) {
@@ -62,6 +62,7 @@ nb::tuple init(PythonWorkerEnd& self) {
 
 // The sample, or the name of another method that is to be called.
 nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
+  for (auto& node : self.end.take_new_nodes()) self.names->add(std::move(node.name), std::move(node.stream));
   if (request.call == process::Call::OnTime) return nb::str("on_time");
   if (request.call == process::Call::Finish) return nb::str("finish");
   if (request.value.kind() != process::kNoValue) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/inference.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -103,7 +104,7 @@ struct OnnxDetector::Impl {
   [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index,
                                  const FramePart& of) const {
     Detections found;
-    found.boxes = inference::boxes_in_picture(how, run.views(index), form, run.placements[index], decoding);
+    found.boxes = inference::boxes_in_picture(how, run.views(index), form, run.placements[index], options());
     for (auto& box : found.boxes) {
       box.x1 += static_cast<float>(of.x);
       box.x2 += static_cast<float>(of.x);
@@ -118,7 +119,7 @@ struct OnnxDetector::Impl {
   // the first picture.
   void try_out(const inference::PictureRun& run) const {
     try {
-      static_cast<void>(inference::boxes_in_picture(how, run.views(0), form, run.placements[0], decoding));
+      static_cast<void>(inference::boxes_in_picture(how, run.views(0), form, run.placements[0], options()));
     } catch (const Error& error) {
       throw OptionError("cannot detect with '" + session->path() + "': " + error.what());
     }
@@ -163,7 +164,14 @@ struct OnnxDetector::Impl {
   inference::Session::Origin origin;
   int threads;
   Recognised how;
-  inference::DecodeOptions decoding;
+  // Copied for each picture, some bytes and a bit per class.
+  [[nodiscard]] inference::DecodeOptions options() const {
+    const Lock lock(mutex);
+    return decoding;
+  }
+
+  mutable Mutex mutex;
+  inference::DecodeOptions decoding FRESHFRAME_GUARDED_BY(mutex);
   std::optional<Region> roi;
   ClassNames names;
   std::size_t fixed;  // pictures that the file takes in a run; 0: any number
@@ -189,9 +197,12 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
   impl_ = std::make_unique<Impl>(session, form);
   impl_->how = how;
   impl_->roi = options.roi;
-  impl_->decoding = {.confidence = options.confidence,
-                     .iou = options.iou,
-                     .wanted = mask_of(options.classes, how, session->path())};
+  {
+    const Lock lock(impl_->mutex);
+    impl_->decoding = {.confidence = options.confidence,
+                       .iou = options.iou,
+                       .wanted = mask_of(options.classes, how, session->path())};
+  }
   if (!how.names.empty()) impl_->names = std::make_shared<const std::vector<std::string>>(how.names);
   impl_->try_out(empty);
   const bool pays = options.tensor_batches.value_or(session->provider() != "cpu");
@@ -199,6 +210,18 @@ OnnxDetector::OnnxDetector(const OnnxModel& model, const OnnxDetectorOptions& op
 }
 
 OnnxDetector::~OnnxDetector() = default;
+
+void OnnxDetector::set_confidence(float confidence) {
+  check_share("confidence", confidence);
+  const Lock lock(impl_->mutex);
+  impl_->decoding.confidence = confidence;
+}
+
+void OnnxDetector::set_classes(const std::vector<std::string>& classes) {
+  auto wanted = mask_of(classes, impl_->how, impl_->origin.path);
+  const Lock lock(impl_->mutex);
+  impl_->decoding.wanted = std::move(wanted);
+}
 
 std::vector<std::optional<Detections>> OnnxDetector::process_batch(std::span<const Sample<Frame>> samples,
                                                                    const Context& context) {

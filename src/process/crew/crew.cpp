@@ -64,7 +64,6 @@ void Crew::run() {
 void Crew::open() {
   if (core_.clock() != Clock::real()) throw Error("worker processes need the real clock");
   payload_ = make_message_file(node_.recipe().payload);
-  for (int i = 0; i < core_.names()->size(); ++i) names_.push_back(core_.names()->of(i));
   extended_by_ = (2 * options_.workers - 1) * static_cast<int>(most_given());
   core_.budget()->extend(extended_by_);
   for (int i = 0; i < options_.workers; ++i) {
@@ -207,7 +206,7 @@ void Crew::begin_end() {
 
 void Crew::start(Seat& seat) {
   try {
-    seat.start(payload_.get(), names_, runner_.name());
+    seat.start(payload_.get(), core_.names()->all(), runner_.name());
   } catch (const Error& error) {
     seat.clear();
     if (opening_) throw;

@@ -106,7 +106,6 @@ class Crew {
   const CrewOptions& options_;
   const std::shared_ptr<Bell> bell_ = std::make_shared<Bell>();
   Descriptor payload_;
-  std::vector<std::string> names_;  // of the pipeline's nodes
   std::vector<std::unique_ptr<Seat>> seats_;
   Emitter emitter_;
   Deaths deaths_;

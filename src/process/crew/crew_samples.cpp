@@ -160,6 +160,11 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
   for (auto& job : seat.jobs) job.sent = time;
   seat.announce_gone(SlabPool::shared());
   auto sent = Channel::Sent::Yes;
+  const auto& names = *core_.names();
+  for (; seat.names < static_cast<std::size_t>(names.size()) && sent == Channel::Sent::Yes; ++seat.names) {
+    const auto number = static_cast<int>(seat.names);  // a camera that came later
+    sent = seat.send(write(NodeMessage{names.of(number), names.stream_of(number)}));
+  }
   for (std::size_t i = 0; i < parcels.size() && sent == Channel::Sent::Yes; ++i) {
     auto& [message, inline_value, slabs] = parcels[i];
     message.more = static_cast<std::uint32_t>(parcels.size() - i - 1);

@@ -39,7 +39,7 @@ Descriptor make_dump_file() {
 Seat::Seat(std::size_t number, const Recipe& recipe, const CrewOptions& options)
     : number_(number), recipe_(recipe), options_(options) {}
 
-void Seat::start(int payload, const std::vector<std::string>& names, const std::string& node) {
+void Seat::start(int payload, const std::vector<std::string>& all_names, const std::string& node) {
   auto [ours, theirs] = Channel::make_pair();
   dump_ = make_dump_file();
   child_ = Child({.arguments = recipe_.arguments,
@@ -49,9 +49,10 @@ void Seat::start(int payload, const std::vector<std::string>& names, const std::
   channel_.emplace(std::move(ours), false);
   stream_ended = has_opened = closed = cut_off = false;
   ++starts;
+  names = all_names.size();
   state = WorkerState::Starting;
   const int files[] = {payload, dump_.get()};
-  send(write(InitMessage{recipe_.payload.size(), names, node}), files);
+  send(write(InitMessage{recipe_.payload.size(), all_names, node}), files);
 }
 
 void Seat::clear() {

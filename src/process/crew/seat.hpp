@@ -51,9 +51,9 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // ---- the process
-  /// Starts it and sends it its task. `payload` is the recipe's payload as a file, `names` are the nodes'
-  /// names, `node` is the name of its own. Throws Error.
-  void start(int payload, const std::vector<std::string>& names, const std::string& node);
+  /// Starts it and sends it its task. `payload` is the recipe's payload as a file, `all_names` are the
+  /// nodes', `node` is the name of its own. Throws Error.
+  void start(int payload, const std::vector<std::string>& all_names, const std::string& node);
   /// The way in which the process ended, once; nothing: it runs, or there is none.
   std::optional<ChildEnd> reap() noexcept { return child_.reap(); }
   /// Frees everything after the end of the process, except the job.
@@ -116,6 +116,7 @@ class Seat {
   bool cut_off = false;     // killed because the time for a stop was over
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
+  std::size_t names = 0;  // of the pipeline's nodes that the worker knows
 
  private:
   const std::size_t number_;

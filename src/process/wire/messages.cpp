@@ -193,6 +193,13 @@ ByteWriter write(const SlabMessage& message) {
   return writer;
 }
 
+ByteWriter write(const NodeMessage& message) {
+  auto writer = begin(ToWorker::Node);
+  writer.put_text(message.name);
+  writer.put_text(message.stream);
+  return writer;
+}
+
 ByteWriter write(const SlabGoneMessage& message) {
   auto writer = begin(ToWorker::SlabGone);
   writer.put(message.id);
@@ -223,7 +230,7 @@ ByteWriter write(const MemoryMessage& message) {
 
 ToWorker read_to_worker(ByteReader& reader) {
   const auto kind = reader.get<std::uint8_t>();
-  if (kind < 1 || kind > static_cast<std::uint8_t>(ToWorker::Memory)) {
+  if (kind < 1 || kind > static_cast<std::uint8_t>(ToWorker::Node)) {
     throw ProtocolError("there is no message of kind " + std::to_string(kind));
   }
   return static_cast<ToWorker>(kind);
@@ -235,6 +242,13 @@ InitMessage read_init(ByteReader& reader) {
   const auto count = reader.get<std::uint32_t>();
   for (std::uint32_t i = 0; i < count; ++i) message.names.push_back(reader.get_text());
   message.node = reader.get_text();
+  return ended(reader, std::move(message));
+}
+
+NodeMessage read_node(ByteReader& reader) {
+  NodeMessage message;
+  message.name = reader.get_text();
+  message.stream = reader.get_text();
   return ended(reader, std::move(message));
 }
 

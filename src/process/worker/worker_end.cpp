@@ -145,6 +145,9 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
     case ToWorker::Memory:
       take_memory(read_memory(reader));
       return;
+    case ToWorker::Node:
+      new_nodes_.push_back(read_node(reader));
+      return;
     case ToWorker::Init:
       throw ProtocolError("a second begin");
     case ToWorker::Request:

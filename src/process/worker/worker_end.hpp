@@ -66,6 +66,9 @@ class WorkerEnd {
   /// A call threw because the parent process has ended.
   [[nodiscard]] bool parent_ended() const noexcept { return parent_ended_; }
 
+  /// The nodes that came to the pipeline since the last call, in the order of their numbers.
+  [[nodiscard]] std::vector<NodeMessage> take_new_nodes() noexcept { return std::exchange(new_nodes_, {}); }
+
   /// Answers the first request without an answer; throws Error when there is none. The request's own frame is
   /// returned by reference, another one is copied.
   void reply_nothing();
@@ -117,6 +120,7 @@ class WorkerEnd {
   };
   /// Throws Error: there is none.
   Pending& first_pending();
+  std::vector<NodeMessage> new_nodes_;
   std::deque<Pending> pending_;  // requests without an answer
   bool ended_ = false;
   bool parent_ended_ = false;

@@ -258,6 +258,26 @@ void write_memory(MetricsWriter& out, const Stats& stats) {
   write_one(out, "pool_idle_bytes", "gauge", "Picture memory kept for reuse.", pool.memory.idle_bytes);
 }
 
+// The series of a node go with it. These keep the sums, so that no total falls.
+void write_removed(MetricsWriter& out, const RemovedStats& removed) {
+  write_one(out, "removed_nodes_total", "counter", "Nodes that were removed while the pipeline ran.",
+            removed.nodes);
+  write_one(out, "removed_frames_total", "counter", "Samples that removed sources had delivered.",
+            removed.frames);
+  write_one(out, "removed_processed_total", "counter", "Samples that removed nodes had finished.",
+            removed.processed);
+  write_one(out, "removed_errors_total", "counter", "Exceptions of removed nodes.", removed.errors);
+  write_one(out, "removed_passed_in_total", "counter", "Samples that had come to removed edges.",
+            removed.passed_in);
+  write_one(out, "removed_delivered_total", "counter", "Samples that removed edges had delivered.",
+            removed.delivered);
+  out.begin("removed_dropped_total", "counter", "Samples dropped on removed edges, by cause.");
+  for (int i = 0; i < kDropCauses; ++i) {
+    out.sample({{"cause", freshframe::to_string(static_cast<DropCause>(i))}},
+               count_of<DropCause>(removed.drops, i));
+  }
+}
+
 void write_viewers(MetricsWriter& out, const Snapshot& seen) {
   write_one(out, "viewers", "gauge", "Browsers and programs that watch the pipeline live.", seen.viewers);
   out.begin("view_encoded_total", "counter", "Pictures of the port that were encoded for viewers.");
@@ -325,6 +345,7 @@ std::string metrics_text(const Snapshot& seen, Viewers viewers) {
   out.sample({{"version", FRESHFRAME_VERSION}}, 1);
   write_states(out, seen);
   write_memory(out, stats);
+  write_removed(out, stats.removed);
   write_nodes(out, stats);
   write_batches(out, seen.graph.stats);
   write_away(out, seen);

@@ -47,6 +47,7 @@ RECORDS = {
     "PoolStats",
     "RemovedStats",
     "Probe",
+    "Segment",
     "Progress",
     "Report",
     "SourceClock",

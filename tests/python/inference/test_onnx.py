@@ -225,3 +225,30 @@ def test_stop_ends_a_computation_under_way(tmp_path: Path) -> None:
     assert stats.nodes[port.name].errors == 0
     for edge in stats.edges:
         assert edge.passed_in == edge.delivered + edge.dropped + edge.waiting
+
+
+def _classes(found: ff.Detections) -> set[str]:
+    return set() if found.class_name is None else set(found.class_name)
+
+
+def test_a_detectors_options_change_while_it_works() -> None:
+    detector = ff.OnnxDetector(ff.demo.shapes_model(), confidence=0.1)
+    pipeline = ff.Pipeline()
+    found = pipeline.add(detector, pipeline.add(ff.open("demo:shapes?fps=30&size=640x360")), name="found")
+    reader = pipeline.reader(found)
+    with pipeline.start():
+        until(lambda: len(reader.get(timeout=20).value) > 0, "shapes")
+        detector.confidence = 1.0
+        until(lambda: len(reader.get(timeout=20).value) == 0, "none is certain")
+        for wrong in (1.5, -0.1, float("nan")):
+            with pytest.raises(ff.OptionError):
+                detector.confidence = wrong
+        assert detector.confidence == 1.0
+        detector.confidence = 0.1
+        names = detector.names
+        assert names is not None
+        detector.classes = names[:1]
+        until(lambda: _classes(reader.get(timeout=20).value) == {names[0]}, "one class")
+        with pytest.raises(ff.OptionError):
+            detector.classes = ["no such class"]
+        assert detector.classes == names[:1]

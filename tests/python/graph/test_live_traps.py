@@ -1,0 +1,210 @@
+"""Graphs that change: the faults that users of other engines have reported, each as a test."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support import Push, check_books, until
+
+import freshframe as ff
+
+
+class Camera(ff.Source[int]):
+    """Numbers without an end, 200 a second."""
+
+    live = True
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        number = 0
+        while not stop.wait(0.005):
+            yield number, number / 200
+            number += 1
+
+
+class Silent(ff.Source[int]):
+    """Opens and gives nothing."""
+
+    live = True
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        stop.wait(600)
+        yield from ()
+
+
+def _same(values: list[int]) -> list[int]:
+    return list(values)
+
+
+def _alike(value: int) -> int:
+    return value
+
+
+def _next_of(reader: ff.Reader[int], source: str) -> int:
+    while True:
+        sample = reader.get(timeout=20)
+        if sample.source == source:
+            return sample.value
+
+
+def test_a_camera_that_is_removed_and_added_again_at_once_runs() -> None:
+    """insight-platform/Savant#1194: four ways to hang for ever."""
+    pipeline = ff.Pipeline(keep_running=True)
+    people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.01))
+    reader = pipeline.reader(people, queue=ff.Queue(64))
+    with pipeline.start():
+        door = pipeline.add(Camera(), name="door")
+        pipeline.connect(door, people)
+        for _ in range(30):
+            pipeline.remove(door)
+            door = pipeline.add(Camera(), name="door")
+            pipeline.connect(door, people)
+            _next_of(reader, "door")
+        check_books(pipeline)
+
+
+def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
+    """NVIDIA/DeepStream#68: a camera that was added gives no frame, and soon the whole application stands."""
+    pipeline = ff.Pipeline(keep_running=True, stall_timeout=1.0)
+    people = pipeline.add(_same, [], name="people", batch=ff.Batch(4, max_wait=0.05))
+    reader = pipeline.reader(people)
+    with pipeline.start():
+        pipeline.connect(pipeline.add(Camera(), name="door"), people)
+        for i in range(3):
+            pipeline.connect(pipeline.add(Silent(), name=f"silent{i}"), people)
+        first = _next_of(reader, "door")
+        end = time.monotonic() + 2.5  # longer than the time after which a pipeline counts as stalled
+        while time.monotonic() < end:
+            latest = _next_of(reader, "door")
+        assert latest > first
+
+
+def test_the_end_of_one_stream_leaves_the_others() -> None:
+    """deepstream_python_apps#10: the others freeze when one ends without an end of its stream."""
+    pipeline = ff.Pipeline(keep_running=True)
+    people = pipeline.add(_same, [], name="people", batch=ff.Batch(2, max_wait=5.0))
+    reader = pipeline.reader(people)
+    ends = Push()
+    with pipeline.start():
+        pipeline.connect(pipeline.add(Camera(), name="door"), people)
+        pipeline.connect(pipeline.add(ends, name="ends"), people)
+        ends.push(1)
+        ends.end()
+        for _ in range(20):
+            _next_of(reader, "door")
+
+
+def test_a_change_touches_no_other_camera() -> None:
+    """Motion-Project/motion#695: adding a camera reconnects all."""
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        door = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="door")
+        reader = pipeline.reader(door, queue=ff.Queue(256))
+        number = reader.get(timeout=20).seq
+        for i in range(10):
+            yard = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name=f"yard{i}")
+            pipeline.remove(yard)
+        until(lambda: reader.get(timeout=20).seq > number + 10, "frames")
+        source = pipeline.stats().nodes["door"].source
+        assert source is None or source.reconnects == 0
+        (edge,) = [edge for edge in pipeline.stats().edges if edge.parent == "door"]
+        assert edge.dropped == 0
+
+
+def test_an_edge_that_went_can_come_again() -> None:
+    """Savant#1164: the pad of a removed camera stays linked, and the next one cannot link."""
+    pipeline = ff.Pipeline(keep_running=True)
+    people = pipeline.add(_alike, [], name="people")
+    reader = pipeline.reader(people)
+    with pipeline.start():
+        door = pipeline.add(Camera(), name="door")
+        for _ in range(50):
+            pipeline.connect(door, people)
+            _next_of(reader, "door")
+            pipeline.disconnect(door, people)
+        check_books(pipeline)
+
+
+def test_the_file_of_a_removed_recorder_is_whole(tmp_path: Path) -> None:
+    """dynamic-gstreamer-pipelines-cookbook#1: the end of the stream for a removed file sink is forgotten."""
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        door = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="door")
+        for i in range(3):
+            path = tmp_path / f"{i}.mp4"
+            recorder = pipeline.add(ff.VideoFile(path), door, name="recorder")
+            until(lambda: pipeline.stats().nodes["recorder"].processed > 5, "frames")
+            books = pipeline.remove(recorder)
+            assert books is not None
+            assert sum(1 for _ in ff.stream(ff.open(path))) == books.nodes["recorder"].processed
+
+
+def test_a_merge_whose_last_edge_goes_while_the_others_have_ended_goes_on() -> None:
+    """nnstreamer#4886: unlinking the last awaited pad leaves the join without an end."""
+    pipeline = ff.Pipeline(keep_running=True)
+    people = pipeline.add(_alike, [], name="people")
+    reader = pipeline.reader(people)
+    ends = Push()
+    with pipeline.start():
+        pipeline.connect(pipeline.add(ends, name="ends"), people)
+        door = pipeline.add(Camera(), name="door")
+        pipeline.connect(door, people)
+        ends.push(1)
+        ends.end()
+        _next_of(reader, "door")
+        pipeline.disconnect(door, people)
+        pipeline.connect(door, people)
+        _next_of(reader, "door")
+
+
+def test_the_last_camera_goes_and_another_comes() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    people = pipeline.add(_alike, [], name="people")
+    reader = pipeline.reader(people)
+    with pipeline.start():
+        for name in ("door", "yard", "door"):
+            camera = pipeline.add(Camera(), name=name)
+            pipeline.connect(camera, people)
+            _next_of(reader, name)
+            pipeline.remove(camera)
+        assert set(pipeline.stats().nodes) == {"people"}
+
+
+def test_a_reader_that_nobody_keeps_goes_with_the_next_change() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        door = pipeline.add(Camera(), name="door")
+        for _ in range(20):
+            reader = pipeline.reader(door)
+            reader.get(timeout=20)
+            reader.close()
+        pipeline.remove(pipeline.add(lambda value: value, door, name="step"))
+        until(lambda: len(pipeline.stats().edges) <= 1, "edges of closed readers have gone")
+
+
+@pytest.mark.parametrize("others", [1, 3])
+def test_stop_beside_adds_and_removals_ends(others: int) -> None:
+    for _ in range(20):
+        pipeline = ff.Pipeline(keep_running=True)
+        pipeline.start()
+        barrier = threading.Barrier(others + 1)
+
+        def change(barrier: threading.Barrier = barrier, pipeline: ff.Pipeline = pipeline) -> None:
+            barrier.wait()
+            try:
+                while True:
+                    pipeline.remove(pipeline.add(Camera()))
+            except ff.StateError:
+                pass
+
+        threads = [threading.Thread(target=change) for _ in range(others)]
+        for thread in threads:
+            thread.start()
+        barrier.wait()
+        pipeline.stop()
+        for thread in threads:
+            thread.join()
