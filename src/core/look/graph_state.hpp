@@ -19,6 +19,7 @@ struct GraphNode {
   bool outside = false;  // run by the embedder: a Python node
   bool sends_frames = false;
   std::vector<std::string> views;  // names of its ports, of one source each
+  bool live = false;               // it is a live source, or below one
 };
 
 /// Taken in one step, so that `nodes` and `stats.nodes` are the same nodes in the same order.

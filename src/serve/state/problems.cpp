@@ -206,6 +206,7 @@ std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
   add_edge_losses(out, seen);
   add_node_trouble(out, seen, log);
   add_spools(out, seen);
+  out.insert(out.end(), seen.findings.begin(), seen.findings.end());
   return out;
 }
 

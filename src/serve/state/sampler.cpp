@@ -98,6 +98,8 @@ void Sampler::look(Time now, GilFindings gil) {
   follow_stalls(now);
   follow_movement(now);
   extend_history(now);
+  findings_.follow(seen_.graph, now);
+  seen_.findings = findings_.present();
   events_.follow(seen_, *core_);
 }
 

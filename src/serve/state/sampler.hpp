@@ -12,6 +12,7 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 #include "serve/state/event_log.hpp"
+#include "serve/state/findings.hpp"
 #include "serve/state/snapshot.hpp"
 
 namespace freshframe::serve {
@@ -54,6 +55,7 @@ class Sampler {
   Snapshot seen_;
   History history_;
   EventLog events_;
+  Findings findings_;
   std::deque<Look> looks_;       // of the last second and one before
   std::deque<Stalled> stalled_;  // of the last seconds and one before
   std::vector<std::optional<Time>> away_since_;

@@ -31,7 +31,7 @@ struct Event {
 
 /// A present problem.
 struct Problem {
-  std::string kind;     // error, source, gil, loss, stall, spool
+  std::string kind;     // error, source, gil, loss, stall, spool, unread, blocked, queue, stale, worker
   std::string subject;  // a node, or "parent -> child"
   std::string text;
 };
@@ -73,9 +73,10 @@ struct Snapshot {
   std::optional<double> away_limit;      // seconds; longer is unhealthy
   std::optional<core::ErrorNote> error;  // the error that ended the pipeline
   GilFindings gil;
-  double gil_stalled_share = 0;  // of the last seconds: stalls that have ended
-  double still = 0;              // seconds since a sample moved
-  double still_limit = 0;        // seconds after which that is a stall
+  double gil_stalled_share = 0;   // of the last seconds: stalls that have ended
+  double still = 0;               // seconds since a sample moved
+  double still_limit = 0;         // seconds after which that is a stall
+  std::vector<Problem> findings;  // of the last windows of some seconds
   std::vector<ViewInfo> views;
   std::size_t viewers = 0;
 };
