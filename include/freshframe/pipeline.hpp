@@ -31,10 +31,18 @@ class PipelineCore;    // src/core/pipeline/pipeline_core.hpp
 
 namespace freshframe {
 
-/// The effect of an exception in a node: it ends the pipeline, or it drops the sample and is counted.
-enum class OnError : std::uint8_t { Stop, Skip };
-/// "stop" or "skip". Throws OptionError for another name.
+/// The effect of an exception in a node. Stop: it ends the pipeline. Skip: the sample is dropped and counted.
+/// Remove: the node goes with all nodes below it that no source reaches without it, as by remove(), and the rest
+/// runs on; Pipeline::failures() has it.
+enum class OnError : std::uint8_t { Stop, Skip, Remove };
+/// "stop", "skip" or "remove". Throws OptionError for another name.
 [[nodiscard]] OnError on_error_of(std::string_view name);
+
+/// A node that was removed because it failed (OnError::Remove).
+struct RemovedFailure {
+  std::string node;
+  std::string text;  // "node 'x' failed on sample 3 of 'cam': ..."
+};
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
 /// below files only. Directly below a node of several results per sample it is a blocking one, for a
@@ -274,6 +282,18 @@ class Pipeline {
   void remove(const Reader<T>& reader) {
     remove_any(reader.core());
   }
+  /// Another node takes the place of a running one: a new model, another address of a camera. It opens on a thread
+  /// of its own while the old one works. Then the old one finishes its call, the new one takes over its edges, name
+  /// and counters, and the old one closes. Nothing is lost on edges that lose nothing. A source goes on with the
+  /// numbers and times of the one before. Both must be native and of the same types; recorders are refused. Throws
+  /// GraphError, StateError, and the failure of the new one's open(), after which the old one works on. Of the
+  /// old one's close(), too. On a node's own thread it does not wait for the change.
+  template <class T, class N>
+    requires std::derived_from<N, NodeBase>
+  void replace(Port<T> port, std::unique_ptr<N> node) {
+    replace_any(port.node, std::move(node));
+  }
+  void replace_any(int index, std::unique_ptr<NodeBase> node);
   Stats remove_any(int node, const RemoveOptions& options);
   void remove_any(const std::shared_ptr<core::ReaderCore>& reader);
   void connect_any(const AnyPort& parent, int child, const ConnectOptions& options);
@@ -298,6 +318,8 @@ class Pipeline {
 
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
+  /// Of nodes that were removed because they failed, in their order.
+  [[nodiscard]] std::vector<RemovedFailure> failures() const;
   [[nodiscard]] std::string node_name(int index) const;
   /// The graph as text, one edge per line with policy and counts.
   [[nodiscard]] std::string to_string() const;

@@ -36,11 +36,11 @@ def run(options: Any, messages: Messages) -> ExitCode:
             with pipeline, _display(messages, pipeline.name) as show:
                 pipeline.run(progress=show)
     except BaseException:
-        report = make_report(engine_of(pipeline).report())
+        report = make_report(engine_of(pipeline))
         if report.frames > 0:
             _summarise(report, pipeline.name, options, messages)
         raise
-    report = make_report(engine_of(pipeline).report())
+    report = make_report(engine_of(pipeline))
     _summarise(report, pipeline.name, options, messages)
     lossless = all(blocks(edge.queue) for edge in report.edges)
     if lossless and not report.complete:

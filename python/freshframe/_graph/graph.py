@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _native
-from .._errors import GraphError
+from .._errors import GraphError, StateError
 from . import value_types, wiring
 from .contract import contract_of
 from .nodes import Native, Node, Source
-from .port import Port, ends, value_type
+from .port import Port, ends, index_of, value_type
+from .slot import Slot
 
 
 def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) -> None:
@@ -25,11 +26,34 @@ def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) ->
             )
 
 
+def _check_alike(name: str, slot: Slot, node: Any) -> None:
+    """The other nodes see no difference between the two."""
+    if slot.joined:
+        raise GraphError(f"{name!r} has a join and cannot be replaced: remove() it and add() the other")
+    if slot.takes_values is isinstance(node, Node):
+        raise GraphError(
+            f"{name!r} cannot be replaced: a Node takes the place of a Node, a function of a function"
+        )
+    old, new = (value_types.node_types(each, batched=slot.batched) for each in (slot.node, node))
+    if not value_types.fits(old[0], new[0]) or not value_types.fits(new[1], old[1]):
+        raise GraphError(
+            f"{name!r} takes {value_types.name(old[0])} and gives {value_types.name(old[1])}, but the node "
+            f"in its place takes {value_types.name(new[0])} and gives {value_types.name(new[1])}"
+        )
+    before, after = contract_of(slot.node), contract_of(node)
+    if (before.gives_several, before.wake_every, before.finishes) != (
+        after.gives_several,
+        after.wake_every,
+        after.finishes,
+    ):
+        raise GraphError(f"{name!r} cannot be replaced by a node with another yield, on_time() or finish()")
+
+
 class Graph:
     """The nodes of one pipeline.
 
     Attributes:
-        in_python: Node and "is a function" of each node that runs on a Python thread, by index.
+        in_python: The place of each node that runs on a Python thread, by index.
         in_processes: The indices of those that run in worker processes.
         beside: By index, the body of each thread that runs beside a native node, until its close.
     """
@@ -40,7 +64,7 @@ class Graph:
         """Of a new engine."""
         self._engine = engine
         self._kept: dict[int, Any] = {}  # every node lives as long as it is in its pipeline
-        self.in_python: dict[int, tuple[Any, bool]] = {}
+        self.in_python: dict[int, Slot] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
@@ -90,7 +114,51 @@ class Graph:
             wiring.release(node)
             raise
         self._kept[index] = node
+        if index in self.in_python:
+            self.in_python[index].batched, self.in_python[index].joined = batched, joined
         return Port(self._engine, index, node, hints[1])
+
+    def replace(self, port: Port[Any], node: Any) -> None:
+        """Another node takes the place of a running one, see Pipeline.replace()."""
+        index = index_of(port)
+        old = self._kept.get(index)
+        if old is None:
+            raise StateError(f"{port.name!r} was removed")
+        if index in self.in_processes:
+            raise GraphError(
+                f"{port.name!r} works in other processes and cannot be replaced: remove() it and add() the "
+                "other"
+            )
+        if isinstance(old, Native) and isinstance(node, Native):
+            self._engine.replace_native(index, node._handle)
+        elif isinstance(old, Native | Source) or isinstance(node, Native | Source):
+            raise GraphError(
+                f"{port.name!r} cannot be replaced by this {wiring.label(node)}: a native node takes the "
+                "place of a native one, and a Node or function in Python that of another. remove() it and "
+                "add() the other"
+            )
+        else:
+            self._replace_python(port, index, node)
+        self._kept[index] = node
+
+    def _replace_python(self, port: Port[Any], index: int, node: Any) -> None:
+        slot = self.in_python[index]
+        _check_alike(port.name, slot, node)
+        wiring.claim(node)
+        try:
+            if not slot.takes_values:
+                node.open()
+            offer = slot.offer(node, port.name)
+        except BaseException:
+            wiring.release(node)
+            raise
+        self._engine.wake(index)
+        if self._engine.on_node_thread:
+            return
+        while not offer.done.wait(0.05):
+            pass  # a signal's handler runs between two waits
+        if offer.error is not None:
+            raise offer.error
 
     def forget_removed(self) -> None:
         """Nodes may have been removed."""
@@ -140,5 +208,7 @@ class Graph:
         else:
             counters = getattr(node, "_spool_counters", None)  # of a Spool
             index = self._engine.add_python(description, ends, options, counters)
-        self.in_python[index] = (node, not isinstance(node, Node))
+        self.in_python[index] = Slot(
+            node, takes_values=not isinstance(node, Node), batched=False, joined=False
+        )
         return index

@@ -206,6 +206,8 @@ def make_stats(stats: _native.Stats) -> Stats:
     return Stats(*_fields(stats))
 
 
-def make_report(report: _native.Report) -> Report:
-    """Makes a Report of the engine's."""
-    return Report(*_fields(report.stats), report.complete, report.elapsed, report.frames)
+def make_report(engine: _native.Engine) -> Report:
+    """Makes a Report of a run that has ended."""
+    report = engine.report()
+    fields = _fields(report.stats)
+    return Report(*fields, report.complete, report.elapsed, report.frames, tuple(engine.failures()))

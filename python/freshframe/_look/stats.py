@@ -442,11 +442,13 @@ class Report(Stats):
             False after a stop(), also of a live source. ``losses`` has the reasons.
         elapsed: Seconds.
         frames: Samples that sources delivered.
+        failures: A sentence for each node that was removed because it failed (``on_error="remove"``).
     """
 
     complete: bool
     elapsed: float
     frames: int
+    failures: tuple[str, ...]
 
     @property
     def losses(self) -> tuple[str, ...]:

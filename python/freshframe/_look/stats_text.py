@@ -122,6 +122,7 @@ def losses(report: Report) -> tuple[str, ...]:
         for edge in report.edges
         if edge.events_lost
     ]
+    found += report.failures
     for name, node in report.nodes.items():
         if node.dropped:
             found.append(f"{name!r} lost {_drops(node.dropped, node.drops)} samples")

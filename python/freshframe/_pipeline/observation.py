@@ -38,7 +38,7 @@ def report(engine: _native.Engine) -> Report:
     with fork.loading():
         from .._look.engine_stats import make_report  # noqa: PLC0415
 
-    return make_report(engine.report())
+    return make_report(engine)
 
 
 def wait_with_progress(

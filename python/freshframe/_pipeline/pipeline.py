@@ -50,7 +50,7 @@ class Pipeline(RunByWith):
             return after stop() only.
 
     ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe. add(),
-    reader(), connect(), disconnect() and remove() change the graph before start() and while it runs.
+    reader(), connect(), disconnect(), replace() and remove() change the graph while it runs.
 
     Example:
         >>> import freshframe as ff
@@ -102,7 +102,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -117,7 +117,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -131,7 +131,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         process: bool | Process = False,
     ) -> Port[U]: ...
@@ -143,7 +143,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -157,7 +157,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     @overload
@@ -169,7 +169,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     @overload
@@ -181,7 +181,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     @overload
@@ -193,7 +193,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     def add(  # noqa: PLR0913  (options after the subject, by name)
@@ -203,7 +203,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -221,7 +221,9 @@ class Pipeline(RunByWith):
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files. Directly
                 below a generator function or method it blocks, so that its results stay together.
-            on_error: "skip" continues after an exception and counts the sample as ``error``.
+            on_error: "skip" continues after an exception and counts the sample as ``error``. "remove" takes
+                the node out, with the nodes below it that no source reaches without it, and the rest runs on:
+                ``report.failures`` has it.
             max_age: Seconds; an older sample is dropped as ``stale`` when its turn comes. Only below live
                 sources.
             max_rate: At most so many samples per second of each source pass, evenly by `captured` (below
@@ -351,6 +353,41 @@ class Pipeline(RunByWith):
             parents([child], "disconnect", self._engine)[0],
         )
         self._engine.disconnect(ends([source])[0], index_of(target))
+
+    def replace(self, port: Port[Any], node: Any) -> None:
+        """Another node takes the place of a running one: a new model, another address of a camera.
+
+        It opens while the old one works. Then the old one finishes its call, the new one takes over its
+        edges, name and counters, and the old one closes. Nothing is lost on edges that lose nothing, and the
+        nodes below see no difference. A source goes on with the numbers and times of the one before, as after
+        a reconnection.
+
+        Args:
+            port: The port of the node.
+            node: A native node for a native one, a Node in Python for another, a function for a function. It
+                takes and gives the same types. Recorders, sources in Python, joins and nodes in worker
+                processes cannot be replaced: remove() them and add() the other.
+
+        Raises:
+            GraphError: The two are not alike.
+            StateError: The node was removed or has ended, or the pipeline does not run.
+            NodeError: A native node's open() failed, and the old one works on; or the old one's close().
+            SourceError: The new source could not be opened, and the old one works on.
+
+        open() of a node in Python runs on the calling thread, and its exception is raised as it is. On a
+        node's own thread replace() does not wait for the change.
+        GIL: released while waiting.
+        """
+        if not isinstance(port, Port):
+            raise OptionTypeError(f"replace() needs a port that add() returned, got {_check.shown(port)}")
+        (own,) = parents([port], "replace", self._engine)
+        if hasattr(type(node), "__freshframe_node__"):
+            with fork.loading():
+                from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
+
+            node = adopted(node)
+        wiring.check_node(node, None)
+        self._graph.replace(own, node)
 
     def remove(
         self, part: Port[Any] | Reader[Any], *, drain: bool = False, timeout: float = 5.0

@@ -39,6 +39,8 @@ inline constexpr bool python_free<core::Runner> = true;
 template <>
 inline constexpr bool python_free<std::shared_ptr<core::Runner>> = true;
 template <>
+inline constexpr bool python_free<std::shared_ptr<NodeBase>> = true;
+template <>
 inline constexpr bool python_free<Stats> = true;
 template <>
 inline constexpr bool python_free<core::ReaderCore> = true;

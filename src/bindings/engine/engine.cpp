@@ -68,7 +68,7 @@ std::vector<std::shared_ptr<core::Runner>> Engine::claim_threadless() {
   std::vector<std::shared_ptr<core::Runner>> claimed;
   if (!core_->started()) return claimed;
   for (auto& runner : core_->runners()) {
-    if (runner->node().runs_outside() && !runner->finished() && begin(runner->index()))
+    if (runner->runs_outside() && !runner->finished() && begin(runner->index()))
       claimed.push_back(std::move(runner));
   }
   return claimed;
@@ -105,9 +105,8 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const A
   native::claim(*node);
   try {
     const int index = self.core().add(std::move(handle.node), any_ports(parents), options);
-    handle.added = node;
+    if (const auto runner = self.core().runner(index)) handle.added = runner->shared_node();
     handle.owner = self.shared_core();
-    handle.runner = self.core().runner(index);
     return index;
   } catch (...) {  // a traceback may keep the handle
     if (handle.node) native::unclaim(*handle.node);
@@ -220,6 +219,29 @@ PyObject* remove(gil::Held& held, PyObject* self, PyObject* args) {
   });
 }
 
+// Another native node takes the place of a running one.
+PyObject* replace_native(gil::Held& held, PyObject* self, PyObject* args) {
+  int index = 0;
+  PyObject* given = nullptr;
+  if (PyArg_ParseTuple(args, "iO:replace_native", &index, &given) == 0) return nullptr;
+  return raw_call(held, [&]() -> PyObject* {
+    auto& handle = *nb::inst_ptr<NodeHandle>(given);
+    if (!handle.node) throw GraphError("this node belongs to a pipeline already: make a second one");
+    native::claim(*handle.node);
+    const std::shared_ptr<NodeBase> node = std::move(handle.node);
+    handle.added = node;
+    handle.owner = engine_of(self).shared_core();
+    gil::release(
+        held,
+        [](gil::Released& released, core::PipelineCore* core, int place,
+           const std::shared_ptr<NodeBase>& next) {
+          core->replace(place, next, [&] { look_for_signals(released); });
+        },
+        handle.owner.get(), index, node);
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
   return raw_call(held, [&]() -> PyObject* {
     const double seconds = seconds_of(timeout);
@@ -242,6 +264,7 @@ void limit_stop(Engine& engine, double seconds) {
   auto& core = engine.core();
   if (!core.started()) return;
   for (const auto& runner : core.runners()) {
+    if (!runner->runs_outside()) continue;
     if (auto* const node = dynamic_cast<process::ProcessNode*>(&runner->node())) node->kill_by(time);
   }
 }
@@ -288,6 +311,9 @@ PyMethodDef* engine_methods() {
       {"remove", gil::entry<&remove>, METH_VARARGS,
        "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
        "last statistics. GIL: released while waiting"},
+      {"replace_native", gil::entry<&replace_native>, METH_VARARGS,
+       "replace_native($self, index, node, /)\n--\n\nA native node takes the place of another. GIL: released "
+       "while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
        "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
        "the failure of the pipeline. GIL: released while waiting"},
@@ -369,6 +395,18 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
             return numbers;
           },
           "The numbers of the nodes that were not removed.")
+      .def(
+          "wake", [](Engine& self, int index) { self.core().wake_for_replacement(index); }, nb::arg("index"),
+          "A Python node's thread looks for the node that takes its place.")
+      .def_prop_ro("on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); })
+      .def(
+          "failures",
+          [](const Engine& self) {
+            std::vector<std::string> texts;
+            for (auto& failure : self.core().failures()) texts.push_back(std::move(failure.text));
+            return texts;
+          },
+          "A text for each node that was removed because it failed.")
       .def("note_launcher", &Engine::note_launcher, "The calling thread is about to start a node's thread.")
       .def("add_native", &add_native, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
            nb::arg("options"), "Adds a native node; returns its index.")

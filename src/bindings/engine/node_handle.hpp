@@ -17,12 +17,15 @@ namespace freshframe::python {
 /// A native node before it is added; add() takes it out, once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
-  NodeBase* added = nullptr;  // the node in the graph, for its properties
+  std::shared_ptr<NodeBase> added = {};  // the node in the graph, or that has left it, for its properties
   std::shared_ptr<core::PipelineCore> owner = {};
-  std::shared_ptr<core::Runner> runner = {};  // keeps it, also after its removal
   ForkGuard guard = {};
 
-  [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }
+  [[nodiscard]] NodeBase& get() const {
+    if (node) return *node;
+    if (!added) throw StateError("this node could not be added: make another one");
+    return *added;
+  }
 };
 
 /// The handle of a new node.

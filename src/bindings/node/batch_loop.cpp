@@ -121,6 +121,7 @@ bool run_batches(gil::Held& held, Loop& loop) {
                                        &loop.turn)) {
     gil::DeferredFree::instance().drain(held);
     if (!tell_gone(held, loop)) return false;
+    if (taken == core::Taken::SourceGone) continue;
     if (taken == core::Taken::Nothing) {
       if (!run_tick(held, loop, samples.front(), outputs.emplace_back())) return false;
       continue;

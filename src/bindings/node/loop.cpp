@@ -46,10 +46,22 @@ PyObject* call_if_there(PyObject* object, const char* name) {
   return result;
 }
 
+bool take_node(Loop& loop, const char* method) {
+  PyObject* const node = PyObject_CallMethod(loop.slot, method, nullptr);
+  if (node == nullptr) return false;
+  loop.node = node;
+  Py_DECREF(node);  // the slot keeps it
+  return true;
+}
+
 bool tell_gone(gil::Held& held, Loop& loop) {
-  auto* const node = dynamic_cast<PythonNode*>(&loop.runner.node());
-  if (node == nullptr || !node->any_gone()) return true;
-  for (const int source : node->take_gone()) {
+  if (loop.native == nullptr || !loop.native->any_gone()) return true;
+  for (const int source : loop.native->take_gone()) {
+    if (source < 0) {  // see Runner::return_gone()
+      if (!take_node(loop, "swap") && !fail(held, loop, nullptr)) return false;
+      leave_forked_child(loop);
+      continue;
+    }
     if (loop.takes_values || PyObject_HasAttrString(loop.node, "source_gone") == 0) continue;
     const auto& name = loop.engine.names()->stream_of(source);
     PyObject* const result = PyObject_CallMethod(loop.node, "source_gone", "s", name.c_str());

@@ -19,6 +19,8 @@
 
 namespace freshframe::python {
 
+class PythonNode;
+
 // Note [No Python object lives across a wait]
 // While a loop waits it owns no nb::object: an unwind at finalisation (see gil.hpp) would run its destructor
 // without the GIL. What must live across is a borrowed argument of the Python frame below, or native.
@@ -27,8 +29,10 @@ namespace freshframe::python {
 struct Loop {
   Engine& engine;
   core::Runner& runner;
-  PyObject* node;     // borrowed from the caller
+  PyObject* slot;     // borrowed from the caller; keeps the node
   bool takes_values;  // a function: it gets the value, not the sample
+  PyObject* node = nullptr;
+  PythonNode* native = nullptr;  // of a source: null
   GilTurn turn{};
 };
 
@@ -54,6 +58,8 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
+/// The node that the slot holds, which another one may have replaced. False: with an exception set.
+bool take_node(Loop& loop, const char* method);
 /// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
 /// does not continue.
 bool tell_gone(gil::Held& held, Loop& loop);

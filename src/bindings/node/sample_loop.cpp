@@ -62,6 +62,7 @@ bool run_samples(gil::Held& held, Loop& loop) {
     }
     gil::DeferredFree::instance().drain(held);
     if (!tell_gone(held, loop)) return false;
+    if (taken == core::Taken::SourceGone) continue;
     bool goes_on = false;
     if (taken == core::Taken::Nothing) {
       goes_on = run_tick(held, loop, sample, output);

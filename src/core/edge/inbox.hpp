@@ -83,6 +83,8 @@ class Inbox {
   void stay_open(bool stays);
   /// Before any thread uses the inbox: take() and its kind return SourceGone.
   void report_gone_sources() noexcept { reports_gone_ = true; }
+  /// Its consumer gets SourceGone, and the source -1.
+  void wake();
   /// Of the consumer's thread, after SourceGone.
   [[nodiscard]] std::vector<GoneSource> take_gone();
   /// After the last add_edge(), and before any thread uses the inbox: its consumer takes sets. The first edge

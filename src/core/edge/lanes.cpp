@@ -237,6 +237,18 @@ void Inbox::stay_open(bool stays) {
   ready_.notify_all();
 }
 
+void Inbox::wake() {
+  std::shared_ptr<const std::function<void()>> hook;
+  {
+    const Lock lock(mutex_);
+    gone_.push_back({});
+    moved_locked();
+    hook = hook_;
+  }
+  ready_.notify_all();
+  if (hook) (*hook)();
+}
+
 std::vector<GoneSource> Inbox::take_gone() {
   const Lock lock(mutex_);
   return std::exchange(gone_, {});

@@ -75,7 +75,7 @@ Report PipelineCore::report() const {
   });
   const bool whole = std::ranges::all_of(
       graph_.runners(), [](const auto& runner) { return runner->closed_cleanly() && !runner->cut_short(); });
-  const bool removed_kept_all = removed_.dropped == 0 && removed_.node_drops.empty();
+  const bool removed_kept_all = removed_.dropped == 0 && removed_.node_drops.empty() && failures_.empty();
   result.complete =
       ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole && !failure_->failed();
   result.frames = removed_.frames;
@@ -83,6 +83,11 @@ Report PipelineCore::report() const {
     if (runner->is_source()) result.frames += runner->processed();
   }
   return result;
+}
+
+std::vector<RemovedFailure> PipelineCore::failures() const {
+  const Lock building(building_);
+  return failures_;
 }
 
 int PipelineCore::only_source(const AnyPort& port) const {

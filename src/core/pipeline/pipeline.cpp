@@ -21,7 +21,8 @@ namespace freshframe {
 OnError on_error_of(std::string_view name) {
   if (name == "stop") return OnError::Stop;
   if (name == "skip") return OnError::Skip;
-  throw OptionError("on_error must be one of stop, skip, got '" + std::string(name) + "'");
+  if (name == "remove") return OnError::Remove;
+  throw OptionError("on_error must be one of stop, skip, remove, got '" + std::string(name) + "'");
 }
 
 std::optional<AnySample> reader_verbs::latest(core::ReaderCore& reader) {
@@ -107,6 +108,10 @@ void Pipeline::remove_any(const std::shared_ptr<core::ReaderCore>& reader) {
   core_->remove(reader);
 }
 
+void Pipeline::replace_any(int index, std::unique_ptr<NodeBase> node) {
+  core_->replace(index, std::move(node));
+}
+
 void Pipeline::connect_any(const AnyPort& parent, int child, const ConnectOptions& options) {
   core_->connect(parent, child, options);
 }
@@ -144,6 +149,10 @@ Stats Pipeline::stats() const {
 }
 Report Pipeline::report() const {
   return core_->report();
+}
+
+std::vector<RemovedFailure> Pipeline::failures() const {
+  return core_->failures();
 }
 std::string Pipeline::node_name(int index) const {
   return core_->names()->of(index);

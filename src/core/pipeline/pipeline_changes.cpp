@@ -66,7 +66,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
       const Lock building(building_);
       graph_.check_recordings();
     }
-    if (!runner->node().runs_outside()) spawn_late(runner);
+    if (!runner->runs_outside()) spawn_late(runner);
   } catch (...) {
     give_up_add(runner->index());
     throw;
@@ -326,6 +326,16 @@ Stats PipelineCore::remove(int index, const RemoveOptions& options, const Look& 
   const Lock lock(mutex_);
   if (removal->error) std::rethrow_exception(removal->error);
   return removal->books;
+}
+
+void PipelineCore::remove_failed(const Runner& runner, std::string text) {
+  std::vector<int> nodes;
+  {
+    const Lock building(building_);
+    failures_.push_back({runner.name(), std::move(text)});
+    nodes = graph_.with_all_below(runner.index());
+  }
+  ask_to_end(nodes, std::make_shared<Removal>(), false);
 }
 
 void PipelineCore::wait_removed(const std::shared_ptr<Removal>& removal, Seconds timeout, const Look& look) {

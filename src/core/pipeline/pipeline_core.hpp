@@ -28,6 +28,7 @@
 #include "core/pipeline/graph.hpp"
 #include "core/pipeline/name_table.hpp"
 #include "core/pipeline/removal.hpp"
+#include "core/pipeline/successor.hpp"
 
 namespace freshframe::core {
 
@@ -63,6 +64,10 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// their last statistics. On a node's own thread it only asks, and returns nothing.
   Stats remove(int index, const RemoveOptions& options, const Look& look = {});
   void remove(const std::shared_ptr<ReaderCore>& reader);
+  /// Another node takes the place of this one, see Pipeline::replace().
+  void replace(int index, const std::shared_ptr<NodeBase>& node, const Look& look = {});
+  /// The same for a node of an embedder, whose thread is woken: it gets source_gone(-1).
+  void wake_for_replacement(int index);
 
   // ---- life
   /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
@@ -102,6 +107,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void set_failure_hook(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
   // ---- for runners
+  void place(Runner& runner, Successor& successor);
+  void end_replacement(Runner& runner, Successor& successor, Successor::State state,
+                       std::exception_ptr error);
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
@@ -125,6 +133,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   // ---- observation
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
+  [[nodiscard]] std::vector<RemovedFailure> failures() const;
   /// From any thread, even while another one builds the graph.
   [[nodiscard]] GraphState graph_state() const;
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
@@ -155,6 +164,12 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
 
+  void open_successor(Runner& runner, Successor& successor);
+  [[nodiscard]] bool is_opened(const Successor& successor) const;
+  void close_unplaced(Successor& successor);
+  /// The error that the program gets for `cause`.
+  [[nodiscard]] std::exception_ptr error_of(const Runner& runner, std::exception_ptr cause,
+                                            const std::string& what, const FailedOn& where) const;
   [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] std::shared_ptr<PictureTap> tap_named(const std::string& port);
   [[nodiscard]] std::string source_of(const Runner& runner, const FailedOn& where) const;
@@ -180,6 +195,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// The node of an add() that is to be finished; null: there is none.
   [[nodiscard]] std::shared_ptr<Runner> take_pending(int index);
   void ask_to_end(const std::vector<int>& nodes, const std::shared_ptr<Removal>& removal, bool drains);
+  /// Of a node with OnError::Remove, on its thread.
+  void remove_failed(const Runner& runner, std::string text);
   void wait_removed(const std::shared_ptr<Removal>& removal, Seconds timeout, const Look& look);
   [[nodiscard]] bool anyone_busy() const;
   /// Whether nothing has moved for stall_timeout.
@@ -201,6 +218,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   mutable Mutex building_{LockRank::Graph};
   Graph graph_;
   RemovedStats removed_;
+  std::vector<RemovedFailure> failures_;
   const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
   std::function<void()> end_hook_;
   std::function<void()> failure_hook_;

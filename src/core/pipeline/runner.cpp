@@ -11,6 +11,7 @@
 
 #include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/successor.hpp"
 #include "core/thread_begin.hpp"
 #include <cxxabi.h>
 #include <pthread.h>
@@ -58,6 +59,7 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       name_(std::move(name)),
       node_(std::move(node)),
       source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
+      runs_outside_(node_->runs_outside()),
       on_error_(options.on_error),
       batch_(options.batch),
       stream_name_(options.source.empty() ? name_ : options.source),
@@ -72,6 +74,8 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
                [this] { stop_.request_stop(); }) {
   inbox_->set_call_times(durations_);
   inbox_->report_gone_sources();
+  if (source_ != nullptr)
+    reading_ = std::make_shared<Reading>(stop_.get_token(), *core.clock(), counters_, name_);
 }
 
 Runner* Runner::current() noexcept {
@@ -128,7 +132,8 @@ bool Runner::open_step() {
     if (!context_.stop.stop_requested()) {
       counters_.source().enter(SourceState::Connecting);
       expect_no_lock();
-      node_->open(context_);
+      const auto own = reading();
+      node_->open(own ? own->context : context_);
       opened_ = true;
       // A source that still waits for its key frame, or backs off, has set its state itself.
       auto& book = counters_.source();
@@ -229,18 +234,23 @@ bool Runner::process_one(const AnySample& sample) {
 bool Runner::source_loop() {
   if (!wait_for_go()) return false;
   while (!context_.stop.stop_requested()) {
+    if (is_replaced()) take_successor();
+    const auto own = reading();
     std::optional<SourceItem<Emitted>> item;
     const auto began = core_.clock()->now();
     try {
       expect_no_lock();
-      item = source_->read_any(context_);
+      item = source_->read_any(own->context);
+      if (item && was_replaced_) continue_stream(*item);
       if (item) check_seq(*item);
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
+      if (is_replaced()) continue;
       fail(std::current_exception(), describe(std::current_exception()), nullptr);
       return false;
     }
+    if (!item && is_replaced()) continue;
     if (!item) return true;
     const auto now = core_.clock()->now();
     const bool go_on = publish(*std::move(item), now);
@@ -268,6 +278,7 @@ Taken Runner::take(AnySample& sample) {
     const auto taken = inbox_->take(sample, std::min(idle_at, next_wake()));
     if (taken == Taken::SourceGone) {
       end_gone_sources();
+      if (returns_gone_) return taken;
       continue;
     }
     if (taken != Taken::Nothing) return taken;
@@ -280,7 +291,7 @@ Taken Runner::take(AnySample& sample) {
 bool Runner::try_take(AnySample& sample) {
   if (ticks_ && core_.clock()->now() >= next_wake()) return false;
   auto taken = inbox_->try_take(sample);
-  for (; taken == Taken::SourceGone; taken = inbox_->try_take(sample)) end_gone_sources();
+  for (; taken == Taken::SourceGone && !returns_gone_; taken = inbox_->try_take(sample)) end_gone_sources();
   return taken == Taken::Sample;
 }
 
@@ -303,16 +314,18 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
       return Taken::Nothing;
     }
     const auto taken = inbox_->take_batch(samples, *batch_, gather_until_, next_wake());
-    if (taken == Taken::SourceGone) {
-      end_gone_sources();
-    } else if (taken != Taken::Nothing) {
-      return taken;
-    }
+    if (taken == Taken::SourceGone) end_gone_sources();
+    if (taken == Taken::SourceGone ? returns_gone_ : taken != Taken::Nothing) return taken;
   }
 }
 
 void Runner::end_gone_sources() {
   for (const auto& gone : inbox_->take_gone()) {
+    const bool is_wake = gone.source < 0;  // see Inbox::wake()
+    if (is_wake && !runs_outside_) {
+      take_successor();
+      continue;
+    }
     try {
       node_->source_gone(gone.source);
     } catch (const abi::__forced_unwind&) {
@@ -320,7 +333,7 @@ void Runner::end_gone_sources() {
     } catch (...) {
       fail_now(nullptr);
     }
-    end_source(gone);
+    if (!is_wake) end_source(gone);
   }
 }
 
@@ -364,6 +377,7 @@ void Runner::close_step() {
     }
     if (source_ != nullptr) count_thread_time();
   }
+  leave_successor();
   counters_.source().enter(SourceState::Closed);
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
   log_at_the_end([&] {

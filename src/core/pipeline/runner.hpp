@@ -27,7 +27,9 @@
 namespace freshframe::core {
 
 class PipelineCore;
+struct Reading;
 struct Removal;
+struct Successor;
 
 /// The samples of a call that failed; none: outside process(). `batch`: one call had all of them.
 struct FailedOn {
@@ -70,6 +72,9 @@ class Runner {
   [[nodiscard]] TimePoint next_wake() const;
   /// True: it has taken a sample. Never waits; also false when on_time() is due.
   bool try_take(AnySample& sample);
+  /// Before the first take(): it and take_batch() return SourceGone after source_gone(), also of -1: a successor
+  /// is there.
+  void return_gone() noexcept { returns_gone_ = true; }
   /// Instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing: on_time() is
   /// due, and `samples` has the one that stands for the tick.
   Taken take_batch(std::vector<AnySample>& samples);
@@ -158,8 +163,20 @@ class Runner {
   void request_stop() { stop_.request_stop(); }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return context_.stop; }
 
+  // ---- another node takes its place while the pipeline runs
+  /// False: it has ended, or is being replaced already.
+  bool begin_replacement(const std::shared_ptr<Successor>& successor);
+  void end_replacement();
+  /// The successor has opened: it takes over after the present call.
+  void call_successor();
+  /// With the graph's lock, on the runner's thread: `node` gets the one that was here.
+  void place(std::shared_ptr<NodeBase>& node) noexcept;
+
+  /// On the runner's thread, or with the graph's lock: another one may take its place.
   [[nodiscard]] NodeBase& node() noexcept { return *node_; }
   [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
+  [[nodiscard]] const std::shared_ptr<NodeBase>& shared_node() const noexcept { return node_; }
+  [[nodiscard]] bool runs_outside() const noexcept { return runs_outside_; }
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Of the stream that begins here, if one does (AddOptions::source).
   [[nodiscard]] const std::string& stream_name() const noexcept { return stream_name_; }
@@ -170,7 +187,8 @@ class Runner {
   [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
   /// Its samples are the sets of a join. Once wired.
   [[nodiscard]] bool joins() const noexcept { return inbox_->joins(); }
-  [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ == OnError::Stop; }
+  [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ != OnError::Skip; }
+  [[nodiscard]] bool removes_itself() const noexcept { return on_error_ == OnError::Remove; }
   [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
   [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
   [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
@@ -203,6 +221,12 @@ class Runner {
   bool source_loop();
   /// The node is told of the sources of which nothing more comes, and so are its children.
   void end_gone_sources();
+  [[nodiscard]] std::shared_ptr<Reading> reading() const;
+  /// Whether another source waits for the end of this one's call.
+  [[nodiscard]] bool is_replaced() const noexcept;
+  void take_successor();
+  void leave_successor();
+  void continue_stream(SourceItem<Emitted>& item);
   bool process_one(const AnySample& sample);
   bool process_several(const AnySample& sample);
   /// Results of a native call, on their way while it lasts.
@@ -248,8 +272,9 @@ class Runner {
   PipelineCore& core_;
   const int index_;
   const std::string name_;
-  const std::unique_ptr<NodeBase> node_;
-  SourceBase* const source_;
+  std::shared_ptr<NodeBase> node_;  // changed with the graph's lock, as the next
+  SourceBase* source_;
+  const bool runs_outside_;
   const OnError on_error_;
   const std::optional<Batch> batch_;
   const std::string stream_name_;
@@ -258,6 +283,11 @@ class Runner {
   const bool has_own_stream_;
   const std::shared_ptr<Inbox> inbox_;
   Outlet outlet_;
+  mutable Mutex successor_mutex_;
+  std::shared_ptr<Successor> successor_ FRESHFRAME_GUARDED_BY(successor_mutex_);
+  std::shared_ptr<Reading> reading_ FRESHFRAME_GUARDED_BY(successor_mutex_);  // null: it is no source
+  bool takes_no_successor_ FRESHFRAME_GUARDED_BY(successor_mutex_) = false;
+  std::atomic<bool> has_successor_{false};
   mutable Mutex removal_mutex_;
   std::shared_ptr<Removal> removal_ FRESHFRAME_GUARDED_BY(removal_mutex_);
   std::uint16_t holder_ = 0;  // fixed before its thread starts, as the next
@@ -275,6 +305,13 @@ class Runner {
   std::optional<TimePoint> skip_logged_;
   std::uint64_t skips_unlogged_ = 0;
   std::int64_t next_seq_ = 0;
+  double last_pts_ = 0;  // of a source, as the next six
+  TimePoint last_captured_{};
+  std::int64_t seq_base_ = 0;  // is added to its numbers and times: it follows another source
+  double pts_base_ = 0;
+  bool was_replaced_ = false;
+  bool follows_ = false;  // it has delivered nothing yet
+  bool returns_gone_ = false;
   bool clock_logged_ = false;
   TimePoint work_began_{};
   TimePoint::duration worked_{};        // before the pause

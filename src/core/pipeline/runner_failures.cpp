@@ -47,8 +47,10 @@ bool Runner::fail(Failed failed, std::span<const AnySample> samples, bool whole_
   const bool goes_on = !samples.empty() && on_error_ == OnError::Skip;
   const FailedOn where{samples, whole_batch};
   if (goes_on) log_skipped(core_.failure_text(*this, what, where), samples.front().stamp.pts, traceback);
-  core_.errors().add(
-      {.node = name_, .text = what, .traceback = traceback, .fatal = !goes_on && !is_outside_the_run()});
+  core_.errors().add({.node = name_,
+                      .text = what,
+                      .traceback = traceback,
+                      .fatal = !goes_on && on_error_ != OnError::Remove && !is_outside_the_run()});
   if (goes_on) {
     if (!where.is_tick(index_)) counters_.drop(NodeDropCause::Error, samples.size());
     return true;

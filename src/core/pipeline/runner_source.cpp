@@ -30,6 +30,8 @@ bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
   if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
   FrameAccess::attach(frame, core_.budget());
   const auto captured = captured_of(item, now);
+  last_pts_ = item.pts;
+  last_captured_ = captured;
   const bool damaged = frame.damaged();
   const auto utc = utc_of(item, captured);
   outlet_.send({{seq, item.pts, captured, index_, damaged, std::move(item.path), utc},

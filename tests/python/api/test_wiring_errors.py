@@ -116,7 +116,7 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
     "an unknown on_error": (
         lambda p, c: p.add(Collect(), c, on_error="ignore"),
         ff.OptionError,
-        r"stop.*skip",
+        r"stop.*skip.*remove",
     ),
     "max_age of zero": (lambda p, c: p.add(Collect(), c, max_age=0), ff.OptionError, r"max_age.*more than 0"),
     "max_age that is negative": (
