@@ -292,6 +292,7 @@ def test_losses_of_a_camera_are_known_to_the_next_controller(mortal: Yard, is_ke
             away.touch()
         (mortal.folder / "go").touch()
         until_state(fleet, "cam", "ended")
+        (mortal.folder / "go").unlink()  # a controller that does not know of the end starts it once more
         before = fleet.stats().cameras["cam"]
         assert before.kept + before.dropped == before.produced == frames
         assert before.dropped > 0
@@ -312,7 +313,10 @@ def test_losses_of_a_camera_are_known_to_the_next_controller(mortal: Yard, is_ke
             counts = fleet.stats().readers[0]
             return counts.reported == before.kept == len(samples) + counts.fenced
 
-        until(all_is_read_or_fenced, lambda: str(fleet.stats().readers[0]))
+        until(
+            all_is_read_or_fenced,
+            lambda: f"{before.kept} kept, {len(samples)} read, {fleet.stats().readers[0]}",
+        )
         assert fleet.stats().readers[0].delivered == len(samples) > 0
 
 
