@@ -29,7 +29,7 @@ A call holds the GIL unless its entry says "GIL: released". Everything here is a
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Pipelines": ("Pipeline", "Port", "stream", "Stream", "run_node", "stop_all"),
     "Samples and readers": (
-        *("Sample", "Stamp", "Reader", "Frame", "Circles", "Detections"),
+        *("Sample", "Stamp", "Reader", "Frame", "Packet", "Circles", "Detections"),
         *("LineCounts", "ZoneCounts", "Crossing"),
     ),
     "Sources": (

@@ -37,7 +37,7 @@ from ._interpreter import gil_state as _gil_state  # noqa: F401  (it sees later 
 from ._interpreter import late_names as _late_names
 from ._interpreter import start_folder as _start_folder  # noqa: F401  (before the program may change its directory)
 from ._media.video import VideoFile, VideoSource, open, read_picture, write_picture
-from ._native import Frame, Reader, Sample, Stamp, StopToken
+from ._native import Frame, Packet, Reader, Sample, Stamp, StopToken
 from ._pipeline import async_iterator as _async_iterator
 from ._pipeline.life import stop_all
 from ._pipeline.pipeline import Pipeline
@@ -195,6 +195,7 @@ __all__ = [
     "OnnxModel",
     "OptionError",
     "OptionTypeError",
+    "Packet",
     "Pipeline",
     "PoolStats",
     "Port",

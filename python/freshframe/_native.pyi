@@ -1344,7 +1344,65 @@ def read_picture(path: str, at: float | None) -> Frame:
 def write_picture(frame: Frame, path: str) -> None:
     """GIL: released"""
 
-def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None, keep: tuple[float | None, int | None, int | None] | None, reports_segments: bool) -> NodeHandle: ...
+class Packet:
+    """
+    One encoded picture, as the camera has sent it.
+
+    A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. Samples of ``camera.packets`` have it as their value, in the order of decoding.
+    """
+
+    @property
+    def data(self, /) -> memoryview:
+        """The bytes, as a read-only memoryview without a copy."""
+
+    @property
+    def pts(self) -> float:
+        """Seconds at which the picture is shown, as those of its frame."""
+
+    @property
+    def dts(self) -> float:
+        """Seconds at which it is decoded: rising, at most pts."""
+
+    @property
+    def duration(self) -> float:
+        """Seconds; 0.0: unknown."""
+
+    @property
+    def key(self) -> bool:
+        """True: decoding can begin with it."""
+
+    @property
+    def codec(self) -> str:
+        """FFmpeg's name: "h264", "hevc", "mjpeg", ..."""
+
+    @property
+    def format(self) -> str:
+        """
+        "annexb": units with start codes, "avcc": units with lengths, "raw": neither.
+        """
+
+    @property
+    def size(self, /) -> tuple[int, int]:
+        """Width and height in pixels; 0: unknown."""
+
+    @property
+    def extradata(self) -> bytes:
+        """The parameter sets of the stream, in its format."""
+
+    def __len__(self) -> int: ...
+
+    def __repr__(self) -> str: ...
+
+def make_packet_source(node: NodeHandle) -> NodeHandle:
+    """
+    The source that emits the packets of a video source; once, before the start.
+    """
+
+def take_frames(node: NodeHandle, wanted: bool) -> None:
+    """Whether anybody takes frames of this video source."""
+
+def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None, keep: tuple[float | None, int | None, int | None] | None, reports_segments: bool, copies: bool) -> NodeHandle:
+    """`copies`: it takes packets and encodes nothing."""
 
 def next_segment(recorder: NodeHandle) -> object:
     """

@@ -44,6 +44,18 @@ class Graph:
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
+    def settle(self) -> None:
+        """The pipeline starts: its graph is complete."""
+        for node in self._kept.values():
+            if hasattr(node, "_settle"):
+                node._settle()
+
+    def ask_for_all_frames(self) -> None:
+        """A page may show any of them."""
+        for node in self._kept.values():
+            if hasattr(node, "_ask_for_frames"):
+                node._ask_for_frames()
+
     @property
     def live(self) -> bool:
         """Whether none of its sources can wait."""
@@ -82,6 +94,14 @@ class Graph:
             hints = value_types.node_types(node, batched=batched)
             wanted = (hints[0],) * len(ports)
         _check_types(node, wanted, ports)
+        has_packets = any(value_type(port) is _native.Packet for port in ports)
+        if has_packets and hasattr(node, "_take_packets"):
+            node._take_packets()
+        if has_packets and plan is not None:
+            raise GraphError(
+                f"{wiring.label(node)!r} takes packets, which do not go to worker processes: leave "
+                "process= out"
+            )
         wiring.claim(node)
         wiring.note_marks(node, list(self._kept.values()))
         try:

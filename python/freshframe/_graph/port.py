@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from .. import _check, _native
-from .._errors import GraphError, OptionTypeError
-from . import value_types
+from .._errors import GraphError, OptionTypeError, StateError
+from . import value_types, wiring
 from .nodes import Node, Source
+from .queue import RECORDING, Queue, shown
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -67,6 +68,35 @@ class Port(Generic[T_co]):
             raise GraphError(f"{self!r} has no samples of {source.name!r}")
         return Port(self._engine, self._index, self.node, self._type, only=only)
 
+    @property
+    def packets(self) -> Port[_native.Packet]:
+        """The second output of a camera: its encoded pictures, as it has sent them.
+
+        A port of a source of its own, ``"name.packets"``, whose samples are in the order of decoding. Their
+        ``pts`` and ``captured`` are those of the frames. If only packets are asked for, no frame is decoded.
+
+        Raises:
+            GraphError: The port is not that of a source, or its source has no packets.
+            StateError: The pipeline was started before.
+        """
+        node = self.node
+        if not hasattr(node, "_packets"):
+            raise GraphError(
+                f"{self.name!r} has no packets: they come from a network stream that freshframe.open() reads"
+            )
+        if node._packet_port is None:
+            if self._engine.started:
+                raise StateError(
+                    f"the packets of {self.name!r} have no port yet, and the pipeline runs: ask for "
+                    f"{self.name}.packets before the start"
+                )
+            source = node._packets()
+            settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
+            index = self._engine.add_native(source._handle, [], settings)
+            node._packet_port = Port(self._engine, index, source, _native.Packet)
+        port: Port[_native.Packet] = node._packet_port
+        return port
+
     def __repr__(self) -> str:
         """Name and type."""
         only = "" if self._only == _ALL else f", of={self._engine.node_name(self._only)!r}"
@@ -88,6 +118,26 @@ def value_type(port: Port[Any]) -> Any:
     return port._type
 
 
+def queue_below(ports: Sequence[Port[Any]], queue: Any, label: str, **limits: Any) -> Any:
+    """The queue below these ports: one of packets drops none before others that need it.
+
+    Raises:
+        GraphError: It would.
+    """
+    if not any(port._type is _native.Packet for port in ports):
+        return queue
+    given = [name for name, value in limits.items() if value is not None]
+    if isinstance(queue, Queue) and queue.when_full == "drop_oldest":
+        given.append(shown(queue))
+    if given:
+        raise GraphError(
+            f"{label!r} takes packets, and {given[0]} would leave some out that others refer to: use "
+            "RECORDING, the default, and go on at the next packet that has key=True where sample.dropped is "
+            "above 0"
+        )
+    return RECORDING if queue is None else queue
+
+
 def view_name(port: Port[Any]) -> str:
     """Its name in the dashboard's list of views."""
     return port._engine.view_name(port._index, port._only)
@@ -100,6 +150,9 @@ def index_of(port: Port[Any]) -> int:
 
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
     """Ports in the engine's form: the number of the node, and that of the only source or -1."""
+    for port in ports:
+        if hasattr(port.node, "_ask_for_frames"):
+            port.node._ask_for_frames()
     return [(port._index, port._only) for port in ports]
 
 

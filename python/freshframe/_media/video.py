@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import numbers
 import os
 from collections.abc import Callable, Mapping
@@ -28,6 +29,8 @@ class VideoSource(NativeSource["Frame"]):
         """Called by freshframe.open()."""
         self.live = live
         self._marks_damage = marks_damage
+        self._frames_asked = False  # by a node, a reader or a page
+        self._packet_port: Any = None
         self._handle = handle
 
     def __repr__(self) -> str:
@@ -38,6 +41,21 @@ class VideoSource(NativeSource["Frame"]):
     def url(self) -> str:
         """The URL with its password masked."""
         return _native.video_url(self._handle)
+
+    def _packets(self) -> PacketSource:
+        """The source of its packets, for Port.packets."""
+        return PacketSource(self)
+
+    def _settle(self) -> None:
+        """The pipeline starts: without anybody who takes frames, none is decoded."""
+        if self._packet_port is not None and not self._frames_asked:
+            _native.take_frames(self._handle, False)
+
+    def _ask_for_frames(self) -> None:
+        """A node, a reader or a page takes frames."""
+        if self._packet_port is not None and not self._frames_asked:
+            _native.take_frames(self._handle, True)
+        self._frames_asked = True
 
     @property
     def info(self) -> VideoInfo:
@@ -287,10 +305,23 @@ def _report(
     return lambda: report_segments(recorder._handle, str(recorder.records_to), on_segment)
 
 
-class VideoFile(NativeNode["Frame", None]):
+class PacketSource(NativeSource["Packet"]):
+    """The source behind ``camera.packets``."""
+
+    _freshframe_types = (None, _native.Packet)
+
+    def __init__(self, camera: VideoSource) -> None:
+        """Called by Port.packets."""
+        self.live = camera.live
+        self._handle = _native.make_packet_source(camera._handle)
+
+
+class VideoFile(NativeNode["Frame | Packet", None]):
     """Writes frames to a video file, each at its pts. The name's suffix determines the container. Native.
 
     It takes the frames of one source. Below a node with several sources, add it to ``port.of(camera)``.
+    Below ``camera.packets`` it writes what the camera has sent, bit for bit, and encodes nothing: ``codec``,
+    ``fps``, ``quality`` and ``speed`` have no effect. A file begins at a key picture, as does each segment.
 
     Args:
         path: For example "out.mp4".
@@ -337,7 +368,7 @@ class VideoFile(NativeNode["Frame", None]):
         True
     """
 
-    _freshframe_types = (_native.Frame, None)
+    _freshframe_types = (_native.Frame | _native.Packet, None)
 
     def __init__(
         self,
@@ -358,7 +389,8 @@ class VideoFile(NativeNode["Frame", None]):
         limits = None if keep is None else _limits(keep)
         if on_segment is not None:
             self._beside = _report(self, on_segment, segment)
-        self._handle = _native.make_video_file(
+        self._make = functools.partial(
+            _native.make_video_file,
             self.records_to,
             chosen,
             None if fps is None else _check.number("fps", fps),
@@ -366,7 +398,13 @@ class VideoFile(NativeNode["Frame", None]):
             limits,
             on_segment is not None,
         )
+        self._handle = self._make(False)
         self._codec = _native.video_file_codec(self.records_to, chosen["codec"])
+
+    def _take_packets(self) -> None:
+        """It is about to be added below packets: it copies."""
+        if not self._handle.added:
+            self._handle = self._make(True)
 
     @property
     def codec(self) -> str:

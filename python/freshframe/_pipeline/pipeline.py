@@ -11,7 +11,7 @@ from .._errors import FreshframeError, OptionError, OptionTypeError, StopTimeout
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._graph.nodes import Node, Source
-from .._graph.port import Port, ends, index_of, parents
+from .._graph.port import Port, ends, index_of, parents, queue_below
 from .._graph.queue import Queue
 from .._interpreter import fork, log
 from .._interpreter.log import logger
@@ -259,6 +259,7 @@ class Pipeline(RunByWith):
             wiring.check_join(node, join, batch, process)
         label = wiring.label(node)
         ports = parents(parent, label, self._engine)
+        queue = queue_below(ports, queue, label, max_age=max_age, max_rate=max_rate)
         options = wiring.options(
             name,
             label,
@@ -487,7 +488,7 @@ class Pipeline(RunByWith):
             )
         return self._engine.reader(
             ends(parents(list(ports), label, self._engine)),
-            wiring.policy(queue, label),
+            wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate), label),
             name or "",
             _check.flag("frames", frames),
             None if join is None else join._policy(),
@@ -514,6 +515,7 @@ class Pipeline(RunByWith):
             life.keep(life.Running(self.name, self._engine, self.stop))
             self._runners.start(self._graph, self._worker_plans.definitions)
 
+        self._graph.settle()
         try:
             self._engine.start(start_outside)
         except BaseException as error:  # also from a signal handler, at any point
@@ -652,6 +654,7 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
+        self._graph.ask_for_all_frames()
         return observation.serve(self._engine, host, port, view, token, source_timeout)
 
     @property

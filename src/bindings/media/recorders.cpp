@@ -3,6 +3,7 @@
 #include "freshframe/gil.hpp"
 
 #include "freshframe/media.hpp"
+#include "freshframe/packet_nodes.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -14,6 +15,7 @@
 #include <utility>
 
 #include "bindings/engine/node_handle.hpp"
+#include "bindings/media/packet.hpp"
 #include "bindings/parts.hpp"
 #include "media/recording/video_file_codec.hpp"
 
@@ -28,7 +30,7 @@
 template <>
 inline constexpr bool freshframe::gil::python_free<freshframe::ClipRecorder> = true;
 template <>
-inline constexpr bool freshframe::gil::python_free<freshframe::VideoFile> = true;
+inline constexpr bool freshframe::gil::python_free<freshframe::NodeBase> = true;
 template <>
 inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
 
@@ -55,7 +57,8 @@ using KeepLimits =
 // NOLINTNEXTLINE(readability-function-size): the options of one call
 std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::dict& given,
                                             std::optional<double> fps, std::optional<double> segment,
-                                            const std::optional<KeepLimits>& keep, bool reports_segments) {
+                                            const std::optional<KeepLimits>& keep, bool reports_segments,
+                                            bool copies) {
   auto options = encoding<VideoFileOptions>(given);
   options.fps = fps;
   options.segment = segment;
@@ -64,6 +67,7 @@ std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::d
     const auto& [days, bytes, free_bytes] = *keep;
     options.keep = Keep{.days = days, .bytes = bytes, .free_bytes = free_bytes};
   }
+  if (copies) return handle_of(std::make_unique<PacketFile>(path, options));
   return handle_of(std::make_unique<VideoFile>(path, options));
 }
 
@@ -90,21 +94,43 @@ void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path,
       &clip_recorder(self), path, at);
 }
 
+std::optional<Segment> next_segment_of(NodeBase* recorder) {
+  if (auto* const packets = dynamic_cast<PacketFile*>(recorder)) return packets->next_segment();
+  if (auto* const frames = dynamic_cast<VideoFile*>(recorder)) return frames->next_segment();
+  throw OptionTypeError("not a video file");
+}
+
 /// The arguments of the package's class Segment.
 nb::object next_segment(gil::Held& held, const NodeHandle& self) {
   self.guard.check("the VideoFile");
-  auto* const file = &node_as<VideoFile>(self, "a video file");
-  const auto found = gil::release(held, [](VideoFile* recorder) { return recorder->next_segment(); }, file);
+  auto* const file = &self.get();
+  const auto found = gil::release(held, &next_segment_of, file);
   if (!found) return nb::none();
   return nb::make_tuple(found->path, found->pts, found->last_pts, found->first_utc, found->last_utc,
                         found->bytes, found->frames, nb::tuple(nb::cast(found->gaps)));
 }
 
+VideoSource& camera_of(const NodeHandle& self) {
+  return node_as<VideoSource>(self, "a video source");
+}
+
+void bind_packets(nb::module_& module) {
+  bind_packet(module);
+  module.def(
+      "make_packet_source", [](const NodeHandle& self) { return handle_of(packets_of(camera_of(self))); },
+      nb::arg("node"), "The source that emits the packets of a video source; once, before the start.");
+  module.def(
+      "take_frames", [](const NodeHandle& self, bool wanted) { take_frames(camera_of(self), wanted); },
+      nb::arg("node"), nb::arg("wanted"), "Whether anybody takes frames of this video source.");
+}
+
 }  // namespace
 
 void bind_recorders(nb::module_& module) {
+  bind_packets(module);
   module.def("make_video_file", &make_video_file, nb::arg("path"), nb::arg("encoding"), nb::arg("fps").none(),
-             nb::arg("segment").none(), nb::arg("keep").none(), nb::arg("reports_segments"));
+             nb::arg("segment").none(), nb::arg("keep").none(), nb::arg("reports_segments"),
+             nb::arg("copies"), "`copies`: it takes packets and encodes nothing.");
   module.def(
       "next_segment", gil::entry<&next_segment>, nb::arg("recorder"),
       "Waits for the next finished segment. None: the recorder is closed. GIL: released while waiting");

@@ -3,6 +3,7 @@
 #include "bindings/results/value.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/packet.hpp"
 #include "freshframe/vision.hpp"
 
 #include <cstddef>
@@ -101,6 +102,7 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
   if (const auto* line = value.as<LineCounts>()) return counts_to_python(held, *line);
   if (const auto* zone = value.as<ZoneCounts>()) return counts_to_python(held, *zone);
   if (const auto* number = value.as<double>()) return nb::cast(*number);
+  if (const auto* packet = value.as<Packet>()) return nb::cast(*packet);
   if (const auto* pickled = value.as<Pickled>()) return pickled->body->open(held);
   if (const auto* table = native::table_in(value)) return table_to_python(held, value, *table);
   throw Error("a value of type " + std::string(value.get()->type()->name) + " has no Python form");

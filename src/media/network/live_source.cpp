@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <exception>
 #include <iomanip>
+#include <new>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -18,6 +19,7 @@
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/masked_url.hpp"
+#include "media/packets/packet_source.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -60,6 +62,7 @@ void LiveSource::connect(const Context& context) {
   fruitless_.begin(context.clock.now());
   maker_.set_turn(connection_->turn());
   clock_ = CameraClock(connection_->wrap());
+  if (tap_) connect_packets();
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // Otherwise no frame was decoded yet: the first one tells.
   if (!info_known_ && !connection_->info().pixel_format.empty()) {
@@ -67,7 +70,14 @@ void LiveSource::connect(const Context& context) {
   }
 }
 
+std::unique_ptr<Source<Packet>> LiveSource::packets() {
+  if (tap_) throw GraphError("the packets of " + title() + " have a node already");
+  tap_ = std::make_shared<PacketTap>();
+  return std::make_unique<PacketSource>(tap_, live());
+}
+
 void LiveSource::disconnect() {
+  if (tap_) pass_on(completion_.finish());
   connection_.reset();
   connector_.note_end();
   lost_ = nullptr;
@@ -121,19 +131,60 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   if (!notes) return false;
+  if (!decodes_) {
+    note_undecoded(*notes, context);
+    return true;
+  }
   // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
   if (key_gate_.passes(notes->can_begin, notes->arrived)) {
     decode(*notes, context);
   } else {
-    static_cast<void>(note_times(*notes, context));
+    hand_over(*notes, note_times(*notes, context));
   }
   av_packet_unref(packet_.get());
   return true;
 }
 
+void LiveSource::connect_packets() {
+  const CodecParametersPtr known(avcodec_parameters_alloc());
+  if (!known) throw std::bad_alloc();
+  if (avcodec_parameters_from_context(known.get(), &connection_->decoder().context()) < 0)
+    throw Error("cannot read the parameters of " + title());
+  completion_.connect(*known);
+}
+
+/// packet_ to the node that emits packets, if there is one.
+void LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
+  if (!tap_) return;
+  const auto time = connection_->seconds(packet_->pts);
+  if (is_repeated(time)) return;  // an earlier connection has brought it
+  pass_on(completion_.add(*packet_, notes.can_begin, time, captured));
+}
+
+void LiveSource::pass_on(std::vector<PacketCompletion::Completed> completed) {
+  for (auto& each : completed) tap_->put(std::move(each));
+}
+
+/// packet_ when nobody takes frames. The source reads from the first key packet on.
+void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
+  hand_over(notes, note_times(notes, context));
+  av_packet_unref(packet_.get());
+  if (!notes.can_begin || !completion_.stream()) return;
+  const auto& stream = *completion_.stream();
+  note_size({stream.width, stream.height}, context);
+  note_frame(context);
+  connector_.note_frame();
+  if (std::exchange(info_known_, true)) return;
+  auto info = connection_->info();
+  info.width = stream.width;
+  info.height = stream.height;
+  set_info(std::move(info));
+}
+
 /// Gives packet_ to the decoder. Throws SourceError when it makes no pictures of any, as of another codec's.
 void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
+  hand_over(notes, captured);
   note_ends(notes.ends_by);
   const HeldPackets::Packet packet{.captured = captured,
                                    .time = connection_->seconds(packet_->pts),
@@ -323,6 +374,7 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
 
 void LiveSource::close() {
   ReconnectingSource::close();
+  if (tap_) tap_->close();
   connector_.close();
   spare_.reset();
   packet_.reset();

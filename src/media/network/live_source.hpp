@@ -4,12 +4,14 @@
 
 #include "freshframe/media.hpp"
 
+#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/arrival_line.hpp"
@@ -23,15 +25,20 @@
 #include "media/network/stream/key_gate.hpp"
 #include "media/network/stream/live_timeline.hpp"
 #include "media/network/stream/repeated_packets.hpp"
+#include "media/packets/packet_camera.hpp"
+#include "media/packets/packet_completion.hpp"
+#include "media/packets/packet_tap.hpp"
 
 namespace freshframe::media {
 
-class LiveSource final : public ReconnectingSource {
+class LiveSource final : public ReconnectingSource, public PacketCamera {
  public:
   LiveSource(std::string url, OpenOptions options);
 
   [[nodiscard]] std::string url() const override;
 
+  [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
+  void take_frames(bool wanted) override { decodes_ = wanted; }
   void open(const Context& context) override;
   void close() override;
 
@@ -51,6 +58,10 @@ class LiveSource final : public ReconnectingSource {
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   void decode(const PacketNotes& notes, const Context& context);
+  void connect_packets();
+  void hand_over(const PacketNotes& notes, TimePoint captured);
+  void pass_on(std::vector<PacketCompletion::Completed> completed);
+  void note_undecoded(const PacketNotes& notes, const Context& context);
   void count_undecoded(const Context& context);
   [[nodiscard]] bool counts_pictures() const;
   void check_fruitful(TimePoint arrived);
@@ -89,6 +100,9 @@ class LiveSource final : public ReconnectingSource {
       repeated_until_;  // the time of the last packet that an earlier connection has brought
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
   CameraClock clock_;                     // of this connection
+  std::shared_ptr<PacketTap> tap_;        // null: nobody takes packets
+  PacketCompletion completion_;           // of packets for tap_
+  std::atomic<bool> decodes_{true};       // false: nobody takes frames
 };
 
 }  // namespace freshframe::media

@@ -25,6 +25,7 @@ WITHOUT_ARGUMENTS = {"Node", "Source", "get_cmake_dir", "get_include"}
 NOT_MADE_BY_HAND = {
     "Dashboard",
     "Frame",
+    "Packet",
     "Port",
     "Reader",
     "Sample",
@@ -50,6 +51,7 @@ RECORDS = {
     "Segment",
     "Progress",
     "Report",
+    "Segment",
     "SourceClock",
     "SourceStats",
     "SpoolStats",

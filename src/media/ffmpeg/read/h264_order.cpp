@@ -161,11 +161,28 @@ std::optional<int> reordered_in(std::span<const std::uint8_t> unit) {
   return static_cast<int>(reordered);
 }
 
+/// In parameter sets with start codes. Nothing if there are several sequence parameter sets.
+std::optional<int> reordered_in_annexb(std::span<const std::uint8_t> sets) {
+  constexpr std::uint8_t kSequenceSet = 7;
+  constexpr std::array<std::uint8_t, 3> kStartCode{0, 0, 1};
+  std::optional<int> found;
+  auto code = std::search(sets.begin(), sets.end(), kStartCode.begin(), kStartCode.end());
+  for (int count = 0; code != sets.end();) {
+    const auto unit = code + kStartCode.size();
+    code = std::search(unit, sets.end(), kStartCode.begin(), kStartCode.end());
+    if (unit == sets.end() || (*unit & 0x1FU) != kSequenceSet) continue;
+    if (++count > 1) return std::nullopt;
+    found = reordered_in({unit, code});
+  }
+  return found;
+}
+
 }  // namespace
 
 std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc) {
   constexpr std::size_t kHead = 8;
   constexpr std::uint8_t kSequence = 7;
+  if (!avcc.empty() && avcc[0] == 0) return reordered_in_annexb(avcc);
   if (avcc.size() <= kHead || avcc[0] != 1) return std::nullopt;
   if ((avcc[5] & 0x1FU) != 1) return std::nullopt;  // several: each frame selects one
   const auto length = std::size_t{avcc[6]} << 8U | avcc[7];

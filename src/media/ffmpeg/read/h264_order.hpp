@@ -9,8 +9,8 @@
 namespace freshframe::media {
 
 /// The number of frames that a decoder has to hold back to return them in display order, from `avcc`, the
-/// configuration record of a container (ISO/IEC 14496-15, 5.3.3.1). Nothing if the record does not contain
-/// it, is damaged, or allows fields: FFmpeg then derives the number from the frames themselves.
+/// configuration record of a container (ISO/IEC 14496-15, 5.3.3.1), or parameter sets with start codes. Nothing
+/// if they do not contain it, is damaged, or allows fields: FFmpeg then derives the number from the frames themselves.
 [[nodiscard]] std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc);
 
 }  // namespace freshframe::media

@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-void check_video_file(const std::string& path, const VideoFileOptions& options) {
+void check_video_container(const std::string& path) {
   install_ffmpeg_log();
   const AVOutputFormat* container = find_container(path);
   if (container == nullptr || container->video_codec == AV_CODEC_ID_NONE ||
@@ -17,6 +17,11 @@ void check_video_file(const std::string& path, const VideoFileOptions& options) 
                       "': its name must end in a video container's suffix, "
                       "such as .mp4, .mkv, .mov, .avi or .ts");
   }
+}
+
+void check_video_file(const std::string& path, const VideoFileOptions& options) {
+  check_video_container(path);
+  const AVOutputFormat* container = find_container(path);
   check_encoding("'" + path + "'", *container, options);
 }
 

@@ -13,6 +13,8 @@
 
 namespace freshframe::media {
 
+/// Throws OptionError for a name whose suffix is that of no video container.
+void check_video_container(const std::string& path);
 /// Throws OptionError when the name or the options cannot make a video file, before anything is written.
 void check_video_file(const std::string& path, const VideoFileOptions& options);
 

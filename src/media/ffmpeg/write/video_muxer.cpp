@@ -49,11 +49,19 @@ VideoMuxer::VideoMuxer(std::string path, DiskRoom* room)
 }
 
 int VideoMuxer::start(const AVCodecContext& codec, Dictionary& options) {
+  const CodecParametersPtr parameters(avcodec_parameters_alloc());
+  if (!parameters) return AVERROR(ENOMEM);
+  const int result = avcodec_parameters_from_context(parameters.get(), &codec);
+  return result < 0 ? result : start(*parameters, codec.time_base, codec.framerate, options);
+}
+
+int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
+                      Dictionary& options) {
   AVStream* stream = avformat_new_stream(output_.get(), nullptr);
   if (stream == nullptr) return AVERROR(ENOMEM);
-  stream->time_base = codec.time_base;
-  stream->avg_frame_rate = codec.framerate;
-  int result = avcodec_parameters_from_context(stream->codecpar, &codec);
+  stream->time_base = time_base;
+  stream->avg_frame_rate = rate;
+  int result = avcodec_parameters_copy(stream->codecpar, &codec);
   if (result < 0) return result;
   fragmented_ = is_mp4(container()) && av_dict_get(*options.out(), "movflags", nullptr, 0) == nullptr;
   // delay_moov: the edit list depends on the times of the first fragment.
@@ -84,7 +92,9 @@ void VideoMuxer::write(AVPacket& packet, AVRational time_base) {
     last_step_ = last_->duration = next->dts - last_->dts;
     put(*last_);
   } else {
-    last_step_ = av_rescale_q(1, av_inv_q(stream.avg_frame_rate), stream.time_base);
+    const bool known = stream.avg_frame_rate.num > 0;
+    last_step_ = known ? av_rescale_q(1, av_inv_q(stream.avg_frame_rate), stream.time_base)
+                       : std::max<std::int64_t>(1, next->duration);
     flushed_dts_ = next->dts;
   }
   last_ = std::move(next);

@@ -37,6 +37,9 @@ class VideoMuxer {
   /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the
   /// stream, and a file that is new is removed at finish().
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
+  /// The same for packets that no encoder of this process makes. `rate`: 0/1 if it is not known.
+  [[nodiscard]] int start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
+                          Dictionary& options);
   /// `packet` has times in the codec's time base.
   void write(AVPacket& packet, AVRational time_base);
   /// Passes all packets but the last to the operating system, before a wait for the next one.

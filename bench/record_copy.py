@@ -1,0 +1,109 @@
+"""What recording a camera costs: its own packets copied, `ffmpeg -c copy`, and encoding again.
+
+An RTSP server in a process of its own sends H.264 of 1280x720 at 25 fps to each recorder. The processor time
+of each recorder's process, all threads, is taken between two moments while it records, so its start does not
+count. The three take turns.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from _measure import ROOT, Result, Row, arguments, median, spread, take_turns
+
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+
+from rigs.live.media import encode
+
+WARM = 3.0  # seconds before the first moment
+RECORD = """
+import sys, time, freshframe as ff
+pipeline = ff.Pipeline()
+camera = pipeline.add(ff.open(sys.argv[1]))
+pipeline.add(ff.VideoFile(sys.argv[2]), camera.packets if sys.argv[3] == "copy" else camera)
+with pipeline.start():
+    time.sleep(float(sys.argv[4]))
+"""
+
+
+def processor_seconds(pid: int) -> float:
+    """Of a process, all threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def share(command: list[str], seconds: float) -> float:
+    """Of one core, while it records."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        time.sleep(WARM)
+        first, began = processor_seconds(process.pid), time.monotonic()
+        time.sleep(seconds)
+        return (processor_seconds(process.pid) - first) / (time.monotonic() - began)
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def main() -> None:
+    """Command line."""
+    options = arguments(__doc__, "record_copy", rounds=2, seconds=8)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        film = encode("h264", 250, size=(1280, 720), options={"preset": "veryfast", "g": "50"})
+        film.save(folder / "clip")
+        server = subprocess.Popen(
+            [sys.executable, "-m", "rigs.live.servers", "rtsp", str(folder / "clip")],
+            cwd=ROOT / "tests" / "python",
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        assert server.stdout is not None
+        url = f"rtsp://127.0.0.1:{int(server.stdout.readline())}/live"
+        length = str(WARM + options.seconds + 5)
+
+        def ours(how: str) -> float:
+            path = str(folder / f"{how}.mp4")
+            return share([sys.executable, "-c", RECORD, url, path, how, length], options.seconds)
+
+        def by_ffmpeg() -> float:
+            command = ["ffmpeg", "-y", "-rtsp_transport", "tcp", "-i", url, "-c", "copy"]
+            return share([*command, "-t", length, str(folder / "ffmpeg.mp4")], options.seconds)
+
+        try:
+            runs = take_turns(
+                {
+                    "ffmpeg": by_ffmpeg,
+                    "copy": lambda: ours("copy"),
+                    "encode": lambda: ours("encode"),
+                    "ffmpeg again": by_ffmpeg,
+                },
+                options.rounds,
+            )
+        finally:
+            server.terminate()
+            server.wait(20)
+    restless = spread(runs["ffmpeg"], runs["ffmpeg again"])
+    shares = {kind: median(values) for kind, values in runs.items()}
+    outcome = Result(
+        "record_copy",
+        "processor time of a recorder of one camera, 720p at 25 fps",
+        {"rounds": options.rounds, "seconds": options.seconds},
+    )
+    figures = {f"{kind}_%": 100 * value for kind, value in shares.items()}
+    beside = shares["copy"] / shares["ffmpeg"]
+    outcome.add(Row("copy beside ffmpeg", figures, beside, goal=1.3, spread=restless))
+    outcome.add(
+        Row("copy beside encoding", {}, shares["copy"] / shares["encode"], goal=0.05, spread=restless)
+    )
+    outcome.keep(options.out)
+
+
+if __name__ == "__main__":
+    main()

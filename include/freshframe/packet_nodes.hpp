@@ -1,0 +1,53 @@
+// The packets of a camera as a source of their own, and the recorder that writes them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+#include "freshframe/packet.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace freshframe {
+
+/// The source of the packets that `camera` reads, as the camera has sent them, for the same pipeline. It ends with
+/// the camera's source. One per source, before the start. Throws GraphError for a source that is no live network
+/// stream, and for a second call.
+[[nodiscard]] std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera);
+/// False: nobody takes frames of a source whose packets are taken, so none is decoded. True again: from the next key
+/// picture on. Any thread. Throws GraphError as packets_of().
+void take_frames(VideoSource& camera, bool wanted);
+
+/// Writes a camera's own packets to a file, or to segments, as VideoFile writes frames: the same names, limits and
+/// reports. Nothing is decoded or encoded: the file has the camera's own pictures, bit for bit. It begins at a key
+/// picture, and a segment at the first one that is `segment` seconds after the begin of the last. Where packets
+/// were dropped, the recording goes on at the next key picture. New parameters, such as another size, begin the
+/// next segment, or "out_2.mp4".
+///
+/// The constructor throws OptionError. process() throws Error for a codec that the container cannot hold as players
+/// know it, which names those that can, and when the file cannot be written.
+class PacketFile final : public Node<Packet, Nothing> {
+ public:
+  /// Of the options those of an encoder have no effect: codec, fps, quality, speed, threads.
+  explicit PacketFile(std::string path, const VideoFileOptions& options = {});
+  ~PacketFile() override;
+
+  /// As VideoFile::next_segment().
+  [[nodiscard]] std::optional<Segment> next_segment();
+  [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
+  [[nodiscard]] std::optional<std::string> records_to() const override;
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  [[nodiscard]] std::string way_to_be_faster() const override { return "give it a faster disk"; }
+  void open(const Context& context) override;
+  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
+  [[nodiscard]] std::optional<TimePoint> idle_at() const override;
+  void idle(const Context& context) override;
+  void close() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe

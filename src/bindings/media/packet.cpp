@@ -1,0 +1,72 @@
+// The class Packet: encoded pictures as Python sees them, without a copy of their bytes.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/gil.hpp"
+
+#include "bindings/media/packet.hpp"
+
+#include "freshframe/packet.hpp"
+
+#include <string>
+#include <utility>
+
+#include <nanobind/nanobind.h>
+#include <nanobind/stl/string.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+int packet_buffer(PyObject* self, Py_buffer* view, int flags) noexcept {
+  const auto& data = nb::inst_ptr<Packet>(self)->data;
+  auto* const bytes = const_cast<std::uint8_t*>(data.data());
+  return PyBuffer_FillInfo(view, self, bytes, static_cast<Py_ssize_t>(data.size()), 1, flags);
+}
+
+nb::object view_of(nb::handle self) {
+  auto view = nb::steal(PyMemoryView_FromObject(self.ptr()));
+  if (!view.is_valid()) throw nb::python_error();
+  return view;
+}
+
+std::string shown(const Packet& self) {
+  return "<Packet " + self.stream->codec + ", " + std::to_string(self.data.size()) + " bytes, pts " +
+         std::to_string(self.pts) + (self.key ? ", key>" : ">");
+}
+
+}  // namespace
+
+void bind_packet(nb::module_& module) {
+  static const PyType_Slot slots[] = {{Py_bf_getbuffer, reinterpret_cast<void*>(&packet_buffer)},
+                                      {0, nullptr}};
+  nb::class_<Packet>(module, "Packet", nb::type_slots(slots), nb::is_final(),
+                     "One encoded picture, as the camera has sent it.\n\n"
+                     "A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. Samples of "
+                     "``camera.packets`` have it as their value, in the order of decoding.")
+      .def_prop_ro("data", &view_of, nb::sig("def data(self, /) -> memoryview"),
+                   "The bytes, as a read-only memoryview without a copy.")
+      .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as those of its frame.")
+      .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
+      .def_ro("duration", &Packet::duration, "Seconds; 0.0: unknown.")
+      .def_ro("key", &Packet::key, "True: decoding can begin with it.")
+      .def_prop_ro(
+          "codec", [](const Packet& self) { return self.stream->codec; },
+          "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")
+      .def_prop_ro(
+          "format", [](const Packet& self) { return self.stream->format; },
+          "\"annexb\": units with start codes, \"avcc\": units with lengths, \"raw\": neither.")
+      .def_prop_ro(
+          "size", [](const Packet& self) { return nb::make_tuple(self.stream->width, self.stream->height); },
+          nb::sig("def size(self, /) -> tuple[int, int]"), "Width and height in pixels; 0: unknown.")
+      .def_prop_ro(
+          "extradata",
+          [](const Packet& self) {
+            const auto& sets = self.stream->extradata;
+            return nb::bytes(reinterpret_cast<const char*>(sets.data()), sets.size());
+          },
+          "The parameter sets of the stream, in its format.")
+      .def("__len__", [](const Packet& self) { return self.data.size(); })
+      .def("__repr__", &shown);
+}
+
+}  // namespace freshframe::python

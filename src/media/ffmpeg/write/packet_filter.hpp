@@ -1,0 +1,33 @@
+// Changes packets so that a container can hold them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+#include "media/ffmpeg/ptr.hpp"
+
+extern "C" {
+#include <libavcodec/bsf.h>
+}
+
+namespace freshframe::media {
+
+/// A transport stream has the parameter sets before each key picture: many cameras send them once, or only in
+/// their description, and FFmpeg's muxer inserts them before IDR pictures only. Other containers have them in
+/// their header. One thread.
+class PacketFilter {
+ public:
+  /// Throws Error.
+  PacketFilter(const AVOutputFormat& container, const AVCodecParameters& parameters);
+
+  /// Throws Error.
+  void apply(AVPacket& packet);
+
+ private:
+  struct FreeFilter {
+    void operator()(AVBSFContext* filter) const noexcept { av_bsf_free(&filter); }
+  };
+  std::unique_ptr<AVBSFContext, FreeFilter> filter_;  // null: nothing is changed
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,61 @@
+// Which containers can hold a camera's own packets.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/packets/containers.hpp"
+
+#include <algorithm>
+#include <array>
+#include <initializer_list>
+#include <string_view>
+
+namespace freshframe::media {
+namespace {
+
+struct Container {
+  std::string_view suffix;
+  std::string_view name;  // FFmpeg's
+};
+
+constexpr std::array<Container, 6> kContainers{{{".mp4", "mp4"},
+                                                {".mov", "mov"},
+                                                {".mkv", "matroska"},
+                                                {".webm", "webm"},
+                                                {".ts", "mpegts"},
+                                                {".avi", "avi"}}};
+
+bool is_one_of(AVCodecID codec, std::initializer_list<AVCodecID> known) {
+  return std::ranges::find(known, codec) != known.end();
+}
+
+bool holds(std::string_view container, AVCodecID codec, bool reordered) {
+  if (container == "matroska") return true;
+  if (container == "mp4") {
+    return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1,
+                             AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
+  }
+  if (container == "mov")
+    return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
+  if (container == "webm") return is_one_of(codec, {AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1});
+  if (container == "mpegts")
+    return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4});
+  // No times: pictures that are shown in another order than stored would be late.
+  if (container == "avi")
+    return !reordered && is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
+  return false;
+}
+
+}  // namespace
+
+bool holds_packets(const AVOutputFormat& container, AVCodecID codec, bool reordered) {
+  return holds(container.name, codec, reordered);
+}
+
+std::string containers_of(AVCodecID codec, bool reordered) {
+  std::string text;
+  for (const auto& container : kContainers) {
+    if (!holds(container.name, codec, reordered)) continue;
+    text += (text.empty() ? "" : ", ") + std::string(container.suffix);
+  }
+  return text;
+}
+
+}  // namespace freshframe::media

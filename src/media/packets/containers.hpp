@@ -1,0 +1,20 @@
+// Which containers can hold a camera's own packets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+extern "C" {
+#include <libavcodec/codec_id.h>
+#include <libavformat/avformat.h>
+}
+
+namespace freshframe::media {
+
+/// FFmpeg's muxers also take what no player finds again: a transport stream with VP9 has private data. This
+/// table says what common players show.
+[[nodiscard]] bool holds_packets(const AVOutputFormat& container, AVCodecID codec, bool reordered);
+/// "'.mp4', '.mov', '.mkv'": the suffixes of the containers that do.
+[[nodiscard]] std::string containers_of(AVCodecID codec, bool reordered);
+
+}  // namespace freshframe::media

@@ -1,0 +1,102 @@
+// Completes the packets of a live stream.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/packets/packet_completion.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <new>
+#include <utility>
+
+namespace freshframe::media {
+namespace {
+
+constexpr std::size_t kReorderWindow = 16;      // pictures: no codec reorders more
+constexpr double kUsualStep = 1.0 / 25;  // seconds
+
+}  // namespace
+
+void PacketCompletion::connect(const AVCodecParameters& known) {
+  reader_.emplace(known);
+  stream_ = nullptr;
+  times_.reset();
+  waiting_.clear();
+  begun_ = false;
+  timeline_.restart();
+}
+
+std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& packet, bool key,
+                                                               std::optional<double> time,
+                                                               TimePoint captured) {
+  if (!begun_ && !key) return {};
+  begun_ = true;
+  std::vector<Completed> ready;
+  if (auto stream = key ? reader_->read(packet) : nullptr) {
+    if (stream_) ready = finish();
+    stream_ = std::move(stream);
+    times_.reset();
+    const auto& parameters = parameters_of(*stream_);
+    if (parameters.depth_is_known) times_.emplace(parameters.depth);
+  }
+  AvPacketPtr own(av_packet_clone(&packet));
+  if (!own) throw std::bad_alloc();
+  av_packet_free_side_data(own.get());  // of the demuxer: muxers would write it
+  waiting_.push_back({.packet = std::move(own), .key = key, .time = time, .captured = captured});
+  const bool lacks_time = !waiting_.front().time && waiting_.size() == 1 && !ready.empty();
+  if (lacks_time || (!times_ && waiting_.size() < kReorderWindow)) return ready;
+  for (auto& each : complete_waiting()) ready.push_back(std::move(each));
+  return ready;
+}
+
+std::vector<PacketCompletion::Completed> PacketCompletion::finish() {
+  return complete_waiting();
+}
+
+/// How many pictures that are decoded before another one are shown behind it, at most.
+int PacketCompletion::depth_of_waiting() const {
+  std::ptrdiff_t depth = 0;
+  for (auto one = waiting_.begin(); one != waiting_.end(); ++one) {
+    if (!one->time) continue;
+    depth = std::max(depth, std::count_if(waiting_.begin(), one, [&](const Waiting& other) {
+                       return other.time && *other.time > *one->time;
+                     }));
+  }
+  return static_cast<int>(depth);
+}
+
+/// FFmpeg's RTSP gives the first packet no time.
+void PacketCompletion::guess_first_time() {
+  if (waiting_.size() < 2 || waiting_.front().time) return;
+  std::optional<double> next;
+  for (const auto& each : waiting_) {
+    if (each.time) next = std::min(next.value_or(*each.time), *each.time);
+  }
+  if (next) waiting_.front().time = *next - kUsualStep;
+}
+
+std::vector<PacketCompletion::Completed> PacketCompletion::complete_waiting() {
+  guess_first_time();
+  if (!times_) times_.emplace(depth_of_waiting());
+  std::vector<Completed> ready;
+  for (auto& each : waiting_) ready.push_back(complete(each));
+  waiting_.clear();
+  return ready;
+}
+
+PacketCompletion::Completed PacketCompletion::complete(Waiting& waiting) {
+  const double pts = timeline_.place(waiting.time, waiting.captured);
+  const double step = pts - last_pts_;
+  last_pts_ = pts;
+  Completed result;
+  auto& packet = result.packet;
+  packet.data = {waiting.packet->data, static_cast<std::size_t>(std::max(0, waiting.packet->size))};
+  packet.pts = pts;
+  packet.dts = times_->next(pts);
+  packet.duration = step > 0 && step < 1 ? step : 0;
+  packet.key = waiting.key;
+  packet.stream = stream_;
+  packet.owner = std::shared_ptr<const AVPacket>(std::move(waiting.packet));
+  result.captured = waiting.captured;
+  return result;
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,68 @@
+// Completes the packets of a live stream, so that every consumer gets what a container needs.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/packet.hpp"
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "media/ffmpeg/ptr.hpp"
+#include "media/packets/decode_times.hpp"
+#include "media/packets/packet_timeline.hpp"
+#include "media/packets/parameters.hpp"
+
+namespace freshframe::media {
+
+/// Note [What a camera does not say]
+/// A stream over RTSP has neither size nor decoding times, often no time on its first packet, and its parameter
+/// sets in the description, in the key packets, or in both. Muxers take none of that. So the source completes
+/// each packet once: the parameters are those of the newest key packet, the decoding times are the sorted
+/// presentation times (DecodeTimes). The number of pictures that are reordered stands in the H.264 sequence
+/// parameter set. Where it does not, it is read off the first 16 pictures, which wait for that once.
+///
+/// One thread.
+class PacketCompletion {
+ public:
+  struct Completed {
+    Packet packet;
+    TimePoint captured{};
+  };
+
+  /// A new connection: its stream may be another one, and packets begin at a key picture.
+  void connect(const AVCodecParameters& known);
+  /// `key`: decoding can begin with it. `time`: seconds of the stream at which it is shown. Returns the packets
+  /// that are complete now, in the order of decoding.
+  [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, bool key, std::optional<double> time,
+                                           TimePoint captured);
+  /// No more packets of this connection: the rest.
+  [[nodiscard]] std::vector<Completed> finish();
+  /// Of the newest key packet; null: there was none yet.
+  [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept { return stream_; }
+
+ private:
+  struct Waiting {
+    AvPacketPtr packet;
+    bool key = false;
+    std::optional<double> time;
+    TimePoint captured{};
+  };
+
+  [[nodiscard]] std::vector<Completed> complete_waiting();
+  [[nodiscard]] int depth_of_waiting() const;
+  void guess_first_time();
+  [[nodiscard]] Completed complete(Waiting& waiting);
+
+  std::optional<ParametersReader> reader_;
+  std::shared_ptr<const PacketStream> stream_;
+  std::optional<DecodeTimes> times_;  // nullopt: the depth is not known yet
+  PacketTimeline timeline_;
+  std::deque<Waiting> waiting_;
+  bool begun_ = false;  // of this connection
+  double last_pts_ = 0;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,171 @@
+// The parameters of a stream of packets.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/packets/parameters.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+#include <span>
+#include <utility>
+
+#include "media/ffmpeg/read/h264_order.hpp"
+
+extern "C" {
+#include <libavcodec/bsf.h>
+}
+
+namespace freshframe::media {
+namespace {
+
+constexpr int kMostDepth = 16;  // of H.264 and H.265: the largest buffer of decoded pictures
+
+struct FreeFilter {
+  void operator()(AVBSFContext* filter) const noexcept { av_bsf_free(&filter); }
+};
+using FilterPtr = std::unique_ptr<AVBSFContext, FreeFilter>;
+
+CodecParametersPtr copy_of(const AVCodecParameters& parameters) {
+  CodecParametersPtr copy(avcodec_parameters_alloc());
+  if (!copy || avcodec_parameters_copy(copy.get(), &parameters) < 0) throw std::bad_alloc();
+  copy->codec_tag = 0;  // the container's own
+  return copy;
+}
+
+std::span<const std::uint8_t> extradata_of(const AVCodecParameters& parameters) {
+  return {parameters.extradata, static_cast<std::size_t>(std::max(0, parameters.extradata_size))};
+}
+
+void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std::size_t size) {
+  auto* const copy = static_cast<std::uint8_t*>(av_mallocz(size + AV_INPUT_BUFFER_PADDING_SIZE));
+  if (copy == nullptr) throw std::bad_alloc();
+  std::memcpy(copy, data, size);
+  av_freep(static_cast<void*>(&parameters.extradata));
+  parameters.extradata = copy;
+  parameters.extradata_size = static_cast<int>(size);
+}
+
+/// The parameter sets in the packet replace those that are known.
+void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
+  const AVBitStreamFilter* const kind = av_bsf_get_by_name("extract_extradata");
+  AVBSFContext* raw = nullptr;
+  if (kind == nullptr || av_bsf_alloc(kind, &raw) < 0) return;
+  const FilterPtr filter(raw);
+  if (avcodec_parameters_copy(filter->par_in, &parameters) < 0 || av_bsf_init(filter.get()) < 0)
+    return;  // this codec has no sets
+  const AvPacketPtr copy(av_packet_clone(&key));
+  if (!copy) throw std::bad_alloc();
+  if (av_bsf_send_packet(filter.get(), copy.get()) < 0 || av_bsf_receive_packet(filter.get(), copy.get()) < 0)
+    return;
+  std::size_t size = 0;
+  const auto* const sets = av_packet_get_side_data(copy.get(), AV_PKT_DATA_NEW_EXTRADATA, &size);
+  if (sets != nullptr && size > 0) set_extradata(parameters, sets, size);
+}
+
+/// Size and order as FFmpeg's parser reads them from the packet.
+void take_size(AVCodecParameters& parameters, const AVPacket& key) {
+  const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
+  const ParserPtr parser(av_parser_init(parameters.codec_id));
+  if (codec == nullptr || !parser) return;
+  const auto context = make_codec(codec);
+  if (avcodec_parameters_to_context(context.get(), &parameters) < 0) return;
+  parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
+  std::uint8_t* out = nullptr;
+  int size = 0;
+  av_parser_parse2(parser.get(), context.get(), &out, &size, key.data, key.size, key.pts, key.dts, 0);
+  const int width = context->width > 0 ? context->width : parser->width;
+  const int height = context->height > 0 ? context->height : parser->height;
+  if (width <= 0 || height <= 0) return;
+  parameters.width = width;
+  parameters.height = height;
+  if (context->profile != FF_PROFILE_UNKNOWN) parameters.profile = context->profile;
+  if (context->level != FF_LEVEL_UNKNOWN) parameters.level = context->level;
+  if (parser->format >= 0 && parameters.format < 0) parameters.format = parser->format;
+}
+
+/// The number of H.265 is that of an opened decoder (ITU-T H.265, 7.4.3.2.1: sps_max_num_reorder_pics).
+std::optional<int> opened_depth(const AVCodecParameters& parameters) {
+  const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
+  if (codec == nullptr) return std::nullopt;
+  const auto context = make_codec(codec);
+  if (avcodec_parameters_to_context(context.get(), &parameters) < 0) return std::nullopt;
+  context->thread_count = 1;
+  if (avcodec_open2(context.get(), codec, nullptr) < 0) return std::nullopt;
+  return std::clamp(context->has_b_frames, 0, kMostDepth);
+}
+
+StreamParameters with_depth(CodecParametersPtr codec) {
+  StreamParameters result;
+  switch (codec->codec_id) {
+    case AV_CODEC_ID_H264:
+      if (const auto depth = h264_reordered_frames(extradata_of(*codec))) {
+        result.depth = *depth;
+      } else {
+        result.depth_is_known = codec->profile == FF_PROFILE_H264_BASELINE ||
+                                codec->profile == FF_PROFILE_H264_CONSTRAINED_BASELINE;
+        result.depth = result.depth_is_known ? 0 : kMostDepth;
+      }
+      break;
+    case AV_CODEC_ID_HEVC: {
+      const auto depth = opened_depth(*codec);
+      result.depth = depth.value_or(kMostDepth);
+      result.depth_is_known = depth.has_value();
+      break;
+    }
+    case AV_CODEC_ID_MPEG4:
+    case AV_CODEC_ID_MPEG1VIDEO:
+    case AV_CODEC_ID_MPEG2VIDEO:
+      result.depth = 1;  // one picture, the next reference
+      break;
+    default:
+      break;
+  }
+  result.codec = std::move(codec);
+  return result;
+}
+
+std::string format_of(const AVCodecParameters& parameters) {
+  if (parameters.codec_id != AV_CODEC_ID_H264 && parameters.codec_id != AV_CODEC_ID_HEVC) return "raw";
+  return parameters.extradata_size > 0 && parameters.extradata[0] == 1 ? "avcc" : "annexb";
+}
+
+bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
+  return a.codec_id == b.codec_id && a.width == b.width && a.height == b.height &&
+         std::ranges::equal(extradata_of(a), extradata_of(b));
+}
+
+}  // namespace
+
+ParametersReader::ParametersReader(const AVCodecParameters& known) : known_(copy_of(known)) {}
+
+CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
+  auto parameters = copy_of(*known_);
+  take_sets(*parameters, key);
+  take_size(*parameters, key);
+  return parameters;
+}
+
+std::shared_ptr<const PacketStream> ParametersReader::read(const AVPacket& key) {
+  auto codec = completed(key);
+  if (current_ && equal(*codec, *parameters_of(*current_).codec)) return nullptr;
+  auto stream = std::make_shared<PacketStream>();
+  const char* const name = avcodec_get_name(codec->codec_id);
+  stream->codec = name;
+  stream->format = format_of(*codec);
+  stream->width = codec->width;
+  stream->height = codec->height;
+  const auto sets = extradata_of(*codec);
+  stream->extradata.assign(sets.begin(), sets.end());
+  stream->native = std::make_shared<const StreamParameters>(with_depth(std::move(codec)));
+  current_ = stream;
+  return stream;
+}
+
+const StreamParameters& parameters_of(const PacketStream& stream) {
+  return *static_cast<const StreamParameters*>(stream.native.get());
+}
+
+const AVPacket& native_packet(const Packet& packet) {
+  return *static_cast<const AVPacket*>(packet.owner.get());
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,42 @@
+// The parameters of a stream of packets: size, parameter sets, order.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/packet.hpp"
+
+#include <memory>
+
+#include "media/ffmpeg/ptr.hpp"
+
+namespace freshframe::media {
+
+/// What a muxer or decoder has to know of a stream. Immutable.
+struct StreamParameters {
+  CodecParametersPtr codec;
+  int depth = 0;               // pictures that a decoder holds back
+  bool depth_is_known = true;  // false: an upper limit of what the stream may need
+};
+
+/// Completes what a connection knows of its stream from the stream's own key packets: RTSP has neither the size
+/// nor, often, the parameter sets. One thread.
+class ParametersReader {
+ public:
+  /// `known`: as the demuxer or the server's description has them.
+  explicit ParametersReader(const AVCodecParameters& known);
+
+  /// Reads a key packet. Null: nothing has changed since the last call that returned something.
+  [[nodiscard]] std::shared_ptr<const PacketStream> read(const AVPacket& key);
+
+ private:
+  [[nodiscard]] CodecParametersPtr completed(const AVPacket& key) const;
+
+  CodecParametersPtr known_;
+  std::shared_ptr<const PacketStream> current_;
+};
+
+/// FFmpeg's side of a stream.
+[[nodiscard]] const StreamParameters& parameters_of(const PacketStream& stream);
+/// FFmpeg's packet behind a packet; its times are the demuxer's, not the packet's.
+[[nodiscard]] const AVPacket& native_packet(const Packet& packet);
+
+}  // namespace freshframe::media

@@ -1,0 +1,93 @@
+// The sink that writes a camera's own packets to files.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+#include "freshframe/packet_nodes.hpp"
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/ffmpeg/write/video_encoder.hpp"
+#include "media/recording/packet_recording.hpp"
+#include "media/recording/recording_files.hpp"
+
+namespace freshframe {
+namespace {
+
+/// Of an encoder nothing is wanted: such an option would have no effect.
+VideoFileOptions without_encoder(const VideoFileOptions& options) {
+  return {.options = options.options,
+          .segment = options.segment,
+          .keep = options.keep,
+          .reports_segments = options.reports_segments};
+}
+
+}  // namespace
+
+struct PacketFile::Impl {
+  Impl(std::string path, const VideoFileOptions& wanted)
+      : options(without_encoder(wanted)), files(std::move(path), options) {
+    media::check_video_container(files.path());
+  }
+
+  VideoFileOptions options;
+  media::RecordingFiles files;  // outlives recording
+  media::PacketRecording recording{files, options};
+  std::optional<TimePoint> written;  // when the last packet was
+  std::exception_ptr failure;        // of a flush while the source is away
+};
+
+PacketFile::PacketFile(std::string path, const VideoFileOptions& options)
+    : impl_(std::make_unique<Impl>(std::move(path), options)) {}
+
+PacketFile::~PacketFile() = default;
+
+std::optional<Segment> PacketFile::next_segment() {
+  return impl_->files.next_segment();
+}
+
+std::optional<std::string> PacketFile::records_to() const {
+  return impl_->files.path();
+}
+
+void PacketFile::open(const Context& context) {
+  impl_->files.open(context, [](const std::string& name) { const media::VideoMuxer tried(name); });
+}
+
+std::optional<Nothing> PacketFile::process(const Sample<Packet>& sample, const Context& context) {
+  if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
+  impl_->recording.write(sample, context);
+  impl_->written = context.clock.now();
+  return std::nullopt;
+}
+
+std::optional<TimePoint> PacketFile::idle_at() const {
+  if (!impl_->written) return std::nullopt;
+  return *impl_->written + to_duration(Seconds(media::kPause));
+}
+
+/// A process that is killed while the camera is away loses no packet that came before.
+void PacketFile::idle(const Context& /*context*/) {
+  impl_->written.reset();
+  try {
+    impl_->recording.pause();
+  } catch (const std::exception&) {
+    impl_->failure = std::current_exception();
+  }
+}
+
+void PacketFile::close() {
+  struct Closed {
+    ~Closed() { files.close(); }
+    media::RecordingFiles& files;
+  };
+  const Closed closed{impl_->files};
+  if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
+  if (!impl_->recording.has_begun())
+    log(LogLevel::Warning, "no packet was written: '" + impl_->files.path() + "' was not made");
+  impl_->recording.finish();
+}
+
+}  // namespace freshframe

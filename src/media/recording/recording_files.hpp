@@ -1,0 +1,64 @@
+// The files of one recorder, one after the other: their names, their limits, and who is told of them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "media/recording/disk_room.hpp"
+#include "media/recording/segments/finished_segments.hpp"
+#include "media/recording/segments/pattern_claim.hpp"
+#include "media/recording/segments/retention.hpp"
+#include "media/recording/segments/segment_facts.hpp"
+#include "media/recording/segments/segment_names.hpp"
+
+namespace freshframe::media {
+
+/// One thread, except next_segment().
+class RecordingFiles {
+ public:
+  /// Throws OptionError for a path or options that do not suit each other.
+  RecordingFiles(std::string path, const VideoFileOptions& options);
+
+  /// As given: of segments the pattern.
+  [[nodiscard]] const std::string& path() const noexcept { return path_; }
+  /// The path of the newest file; empty: there was none.
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  /// Seconds of a segment; nullopt: the recording is one file.
+  [[nodiscard]] const std::optional<double>& segment() const noexcept { return segment_; }
+
+  /// The pipeline starts. `make` makes a file of that path and removes it again, or throws. Throws Error where a
+  /// segment could not be written.
+  void open(const Context& context, const std::function<void(const std::string&)>& make);
+  /// `make` makes the next file.
+  void begin(const std::function<void(const std::string&, DiskRoom*)>& make);
+  /// A picture that goes into the file.
+  void note(const Stamp& stamp) { facts_.note(stamp); }
+  /// The file ends: `end` closes it. It is reported if it has pictures and `end` does not throw.
+  void end(bool has_pictures, const std::function<void()>& end);
+  /// No more files.
+  void close() noexcept;
+  /// As VideoFile::next_segment().
+  [[nodiscard]] std::optional<Segment> next_segment() { return finished_.next(); }
+
+ private:
+  [[nodiscard]] double now() const { return clock_->unix_time(clock_->now()); }
+
+  std::string path_;
+  std::string name_;
+  std::optional<double> segment_;
+  std::optional<Keep> keep_;
+  bool reports_;
+  std::optional<SegmentNames> names_;  // of segments
+  const Clock* clock_ = nullptr;
+  SegmentFacts facts_;
+  FinishedSegments finished_;
+  std::optional<PatternClaim> claim_;
+  std::unique_ptr<Retention> retention_;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,196 @@
+// A camera's own packets in files: each unit is that of the stream, none is missing, and all pictures decode.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/media.hpp"
+#include "freshframe/packet_nodes.hpp"
+
+#include <algorithm>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cpp/media/files.hpp"
+#include "cpp/media/network/live_server.hpp"
+#include "cpp/support.hpp"
+#include "media/ffmpeg/write/video_codec.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr int kCopied = 60;
+
+/// A transport stream of numbered frames with a key picture each second.
+Bytes streamed(const Folder& folder, const std::string& codec, std::map<std::string, std::string> options) {
+  const auto path =
+      write_video(folder.file("stream.ts"), kCopied, {.codec = codec, .options = std::move(options)});
+  return read_bytes(path);
+}
+
+/// What a live source gives of the bytes: packets, and frames if they are asked for.
+struct Received {
+  std::vector<AnySample> packets;
+  std::vector<double> frames;  // their pts
+};
+
+Received received(const Bytes& bytes, bool with_frames = true) {
+  const ByteServer server(bytes);
+  Hand hand;
+  Received result;
+  const auto source = open(server.url(), {.reconnect = false});
+  const auto packets = packets_of(*source);
+  if (!with_frames) take_frames(*source, false);
+  source->open(hand.context());
+  try {
+    while (const auto frame = source->read(hand.context())) result.frames.push_back(frame->pts);
+  } catch (const SourceError&) {  // the end of a live stream
+  }
+  source->close();
+  while (auto item = packets->read(hand.context())) {
+    AnySample sample;
+    sample.stamp.pts = item->pts;
+    sample.value = ValueRef::make<Packet>(std::move(item->value));
+    result.packets.push_back(std::move(sample));
+  }
+  return result;
+}
+
+void copy_into(const std::string& path, const std::vector<AnySample>& packets,
+               const VideoFileOptions& options = {}) {
+  Hand hand;
+  PacketFile file(path, options);
+  file.open(hand.context());
+  for (const auto& each : packets) static_cast<void>(file.process(Sample<Packet>(each), hand.context()));
+  file.close();
+}
+
+/// The coded slices of an H.264 file, without start codes and lengths.
+std::vector<std::vector<std::uint8_t>> slices(const std::string& path) {
+  AVFormatContext* raw = nullptr;
+  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
+  const InputPtr input(raw);
+  require(avformat_find_stream_info(raw, nullptr));
+  const auto& parameters = *raw->streams[0]->codecpar;
+  const bool lengths = parameters.extradata_size > 0 && parameters.extradata[0] == 1;
+  std::vector<std::vector<std::uint8_t>> found;
+  const auto packet = make_av_packet();
+  const auto add = [&](const std::uint8_t* begin, const std::uint8_t* end) {
+    while (end > begin && end[-1] == 0) --end;
+    if (begin < end && (*begin & 31) >= 1 && (*begin & 31) <= 5) found.emplace_back(begin, end);
+  };
+  while (av_read_frame(raw, packet.get()) >= 0) {
+    const auto* const data = packet->data;
+    const auto* const end = data + packet->size;
+    if (lengths) {
+      for (const auto* at = data; at + 4 <= end;) {
+        const auto size =
+            std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
+        add(at + 4, at + 4 + size);
+        at += 4 + size;
+      }
+    } else {
+      constexpr std::uint8_t kCode[3] = {0, 0, 1};
+      for (const auto* at = std::search(data, end, kCode, kCode + 3); at != end;) {
+        const auto* const next = std::search(at + 3, end, kCode, kCode + 3);
+        add(at + 3, next);
+        at = next;
+      }
+    }
+    av_packet_unref(packet.get());
+  }
+  return found;
+}
+
+class PacketCopies : public testing::TestWithParam<const char*> {};
+
+TEST_P(PacketCopies, HaveEachUnitOfTheStreamOnce) {
+  if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
+  for (const bool reordered : {false, true}) {
+    const Folder folder;
+    const auto bytes =
+        streamed(folder, "h264", {{"g", "20"}, {"bf", reordered ? "3" : "0"}, {"b_strategy", "0"}});
+    const auto packets = received(bytes, false).packets;
+    ASSERT_EQ(packets.size(), static_cast<std::size_t>(kCopied)) << reordered;
+    const auto path = folder.file(std::string("copy.") + GetParam());
+    copy_into(path, packets);
+    EXPECT_EQ(slices(path), slices(folder.file("stream.ts"))) << reordered;
+    const auto played = play(path);
+    EXPECT_EQ(played.numbers, counting(kCopied)) << reordered;
+    EXPECT_EQ(played.damaged, 0U);
+    for (int n = 0; n < kCopied; ++n)
+      EXPECT_NEAR(played.pts[static_cast<std::size_t>(n)], n / 25.0, 0.002) << n;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Containers, PacketCopies, testing::Values("mp4", "mov", "mkv", "ts"));
+
+TEST(Packets, HaveTheTimesOfTheirFramesAndRisingDecodingTimes) {
+  const Folder folder;
+  const auto both = received(streamed(folder, "mpeg4", {{"g", "20"}}));
+  ASSERT_EQ(both.packets.size(), static_cast<std::size_t>(kCopied));
+  std::vector<double> shown;
+  double last = -100;
+  for (const auto& sample : both.packets) {
+    const auto& packet = *sample.value.as<Packet>();
+    EXPECT_GT(packet.dts, last);
+    EXPECT_LE(packet.dts, packet.pts);
+    last = packet.dts;
+    shown.push_back(packet.pts);
+  }
+  std::ranges::sort(shown);
+  EXPECT_EQ(shown, both.frames);
+  EXPECT_TRUE(both.packets[0].value.as<Packet>()->key);
+  EXPECT_FALSE(both.packets[1].value.as<Packet>()->key);
+  EXPECT_TRUE(both.packets[20].value.as<Packet>()->key);
+  EXPECT_EQ(both.packets[0].value.as<Packet>()->stream->width, kWidth);
+  EXPECT_EQ(both.packets[0].value.as<Packet>()->stream->codec, "mpeg4");
+}
+
+TEST(Packets, OfASourceWithoutFramesGiveNoFrame) {
+  const Folder folder;
+  const auto only = received(streamed(folder, "mpeg4", {}), false);
+  EXPECT_EQ(only.packets.size(), static_cast<std::size_t>(kCopied));
+  EXPECT_TRUE(only.frames.empty());
+}
+
+TEST(Packets, InSegmentsAreCutAtKeyPicturesAndEachIsInOneFile) {
+  const Folder folder;
+  const auto packets = received(streamed(folder, "mpeg4", {{"g", "20"}}), false).packets;
+  copy_into(folder.file("a_%d.mkv"), packets, {.segment = 1.0});
+  EXPECT_EQ(play(folder.file("a_1.mkv")).numbers.size(), 40U);  // the first key picture behind 1 s
+  const auto second = play(folder.file("a_2.mkv"));
+  EXPECT_EQ(second.numbers.size(), 20U);
+  EXPECT_EQ(second.numbers.front(), 40);
+  EXPECT_NEAR(second.pts.front(), 0, 0.001);
+}
+
+TEST(Packets, BehindAGapGoOnAtAKeyPicture) {
+  const Folder folder;
+  auto packets = received(streamed(folder, "mpeg4", {{"g", "20"}}), false).packets;
+  packets.erase(packets.begin() + 10, packets.begin() + 13);
+  packets[10].dropped = 3;
+  copy_into(folder.file("a.mkv"), packets);
+  const auto played = play(folder.file("a.mkv"));
+  EXPECT_EQ(played.numbers.size(), 10U + 40U);
+  EXPECT_EQ(played.damaged, 0U);
+  EXPECT_NEAR(played.pts[10], 20 / 25.0, 0.002);
+}
+
+TEST(Packets, ThatTheContainerCannotHoldAreRefusedWithThoseThatCan) {
+  const Folder folder;
+  const auto packets = received(streamed(folder, "mpeg2", {}), false).packets;
+  ASSERT_FALSE(packets.empty());
+  const auto text = message_of<Error>([&] { copy_into(folder.file("a.mp4"), packets); });
+  EXPECT_TRUE(contains(text, "mpeg2video")) << text;
+  EXPECT_TRUE(contains(text, ".mkv, .ts")) << text;
+}
+
+TEST(Packets, OfAFileAreRefused) {
+  EXPECT_THROW(static_cast<void>(packets_of(*open("a.mp4"))), GraphError);
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,80 @@
+"""camera.packets: what a camera has sent, in Python and in files."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from rigs.live.camera import PATIENT, clip
+from rigs.live.rtsp import RtspServer
+from support import WATCHDOG, until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(10)
+
+
+def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        assert camera.packets is camera.packets
+        assert camera.packets.name == "door.packets"
+        pipeline.add(ff.VideoFile(tmp_path / "a_%d.mp4", segment=1), camera.packets)
+        with pipeline.start():
+            until((tmp_path / "a_2.mp4").exists, lambda: "no second segment")
+            stats = pipeline.stats()
+        assert stats.nodes["door"].processed == 0
+        source = stats.nodes["door"].source
+        assert source is not None
+        assert source.state == "reading"
+        assert stats.nodes["door.packets"].processed > 0
+    pts = [sample.pts for sample in ff.stream(ff.open(tmp_path / "a_1.mp4"))]
+    assert len(pts) > 5
+    assert pts[0] == 0
+
+
+def test_packets_and_frames_of_one_picture_have_the_same_times() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT))
+        frames = pipeline.reader(camera, queue=ff.Queue(300, "drop_newest"))
+        packets = pipeline.reader(camera.packets)
+        with pipeline.start():
+            seen = {sample.pts: sample.captured for sample in (frames.get(WATCHDOG) for _ in range(20))}
+            sent = [packets.get(WATCHDOG) for _ in range(20)]
+    first = sent[0].value
+    assert first.key
+    assert first.codec == "h264"
+    assert first.format == "annexb"
+    assert first.size == (160, 120)
+    assert len(first.extradata) > 0
+    assert bytes(first.data)[:3] in (b"\0\0\0", b"\0\0\1")
+    assert first.data.readonly
+    assert len(first) == len(first.data)
+    assert {sample.pts: sample.captured for sample in sent} == seen
+
+
+def look_at(packet: ff.Packet) -> int:
+    return len(packet)
+
+
+def test_what_would_damage_packets_is_refused(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a"))
+    with pytest.raises(ff.GraphError, match="LATEST would leave some out"):
+        pipeline.add(look_at, camera.packets, queue=ff.LATEST)
+    with pytest.raises(ff.GraphError, match="max_rate"):
+        pipeline.reader(camera.packets, max_rate=5)
+    with pytest.raises(ff.GraphError, match="max_age"):
+        pipeline.add(ff.VideoFile(tmp_path / "a.mp4"), camera.packets, max_age=1)
+    with pytest.raises(ff.GraphError, match="takes Frame"):
+        pipeline.add(ff.CircleDetector(), camera.packets)
+    with pytest.raises(ff.GraphError, match="worker processes"):
+        pipeline.add(look_at, camera.packets, process=True)
+    for url in ("demo:circles", str(tmp_path / "a.mp4")):
+        with pytest.raises(ff.GraphError, match="has no packets"):
+            _ = pipeline.add(ff.open(url)).packets
+    with pytest.raises(ff.GraphError, match="has no packets"):
+        _ = pipeline.add(ff.CircleDetector(), camera).packets
