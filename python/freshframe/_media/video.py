@@ -15,7 +15,7 @@ from .._graph.nodes import NativeNode, NativeSource
 from .._interpreter import fork
 
 if TYPE_CHECKING:
-    from .._native import Frame
+    from .._native import Frame, Packet  # noqa: F401  (in strings)
     from .segments import Keep, Segment
     from .video_info import VideoInfo
 

@@ -70,7 +70,7 @@ def test_what_would_damage_packets_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ff.GraphError, match="max_age"):
         pipeline.add(ff.VideoFile(tmp_path / "a.mp4"), camera.packets, max_age=1)
     with pytest.raises(ff.GraphError, match="takes Frame"):
-        pipeline.add(ff.CircleDetector(), camera.packets)
+        pipeline.add(ff.CircleDetector(), camera.packets)  # type: ignore[misc]
     with pytest.raises(ff.GraphError, match="worker processes"):
         pipeline.add(look_at, camera.packets, process=True)
     for url in ("demo:circles", str(tmp_path / "a.mp4")):
