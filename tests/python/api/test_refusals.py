@@ -51,7 +51,6 @@ RECORDS = {
     "Segment",
     "Progress",
     "Report",
-    "Segment",
     "SourceClock",
     "SourceStats",
     "SpoolStats",
