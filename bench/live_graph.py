@@ -138,7 +138,8 @@ def ages_beside_changes(seconds: float, rounds: int) -> tuple[list[float], list[
                     pass
                 end, seen = time.monotonic() + seconds, []
                 while time.monotonic() < end:
-                    seen.append((time.monotonic() - reader.get().captured) * MS)
+                    captured = reader.get().captured
+                    seen.append((time.monotonic() - captured) * MS)
                 ages.append(quantile(sorted(seen), 0.99))
         stop.set()
         go.set()
