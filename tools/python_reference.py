@@ -30,14 +30,23 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Pipelines": ("Pipeline", "Port", "stream", "Stream", "run_node", "stop_all"),
     "Samples and readers": (
         *("Sample", "Stamp", "Reader", "Frame", "Packet", "Circles", "Detections"),
-        *("LineCounts", "ZoneCounts", "Crossing"),
+        *("LineCounts", "ZoneCounts", "Crossing", "Visit"),
     ),
     "Sources": (
         *("open", "probe", "read_picture", "write_picture"),
         *("VideoSource", "VideoInfo", "Probe", "Measured", "MockCamera"),
     ),
     "Steps": (
-        *("CircleDetector", "CircleTracker", "detect_circles", "OnnxDetector", "OnnxModel", "BoxTracker"),
+        *(
+            "CircleDetector",
+            "CircleTracker",
+            "detect_circles",
+            "OnnxDetector",
+            "OnnxModel",
+            "BoxTracker",
+            "Ground",
+            "inside",
+        ),
         *(
             "LineCounter",
             "ZoneCounter",

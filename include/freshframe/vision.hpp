@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/data_column.hpp"
 #include "freshframe/node.hpp"
 #include "freshframe/region.hpp"
 
@@ -136,7 +137,8 @@ using ClassNames = std::shared_ptr<const std::vector<std::string>>;
   return std::to_string(class_id);
 }
 
-/// Further columns that a program in another language has for its boxes. Only the bindings read them.
+/// Columns of a program in another language that have no native form, such as objects. Only the bindings read
+/// them.
 struct FurtherColumns {
   FurtherColumns() = default;
   FurtherColumns(const FurtherColumns&) = delete;
@@ -153,12 +155,21 @@ struct Detections {
   std::vector<TrackInfo> tracks = {};
   bool tracked = false;  // made by a tracker, even when there is no box
   TrackColumns columns = {};
+  std::vector<DataColumn> data = {};  // each with a row for each box
   std::shared_ptr<const FurtherColumns> further = {};
   /// Each box's row of `further`. nullopt: row i belongs to box i.
   std::optional<std::vector<std::int64_t>> rows = {};
 };
 template <>
 inline constexpr std::string_view kTypeName<Detections> = "Detections";
+
+class Ground;  // in freshframe/ground.hpp
+
+/// The size of a picture in pixels; 0: not known.
+struct PictureSize {
+  int width = 0;
+  int height = 0;
+};
 
 /// Options of BoxTracker.
 struct BoxTrackerOptions {
@@ -167,6 +178,9 @@ struct BoxTrackerOptions {
   /// Least overlap (intersection over union) of a track's predicted box and the box that continues it. If the
   /// prediction is uncertain, both are first enlarged by the uncertainty.
   float iou = 0.3F;
+  /// The plane that the objects stand on. With it, results have the columns place, ground_velocity, speed and
+  /// speed_error.
+  std::shared_ptr<const Ground> ground = {};
 };
 
 /// A tracker's result for the boxes of one picture: those whose track is confirmed, by ascending id.
@@ -229,8 +243,10 @@ class BoxTracker final : public Node<Detections, Detections> {
   ~BoxTracker() override;
   [[nodiscard]] std::string default_name() const override { return "BoxTracker"; }
   /// The boxes of one picture that have an identity, for programs without a pipeline. `time` in seconds,
-  /// ascending (a step back ends all tracks). Each source has tracks of its own.
-  [[nodiscard]] Detections update(const Detections& found, double time, int source = 0);
+  /// ascending (a step back ends all tracks). Each source has tracks of its own. `size`: of the picture, in
+  /// which a box at the edge is cut off: with a ground it has no foot.
+  [[nodiscard]] Detections update(const Detections& found, double time, int source = 0,
+                                  PictureSize size = {});
   std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
   void source_gone(int source) override;
 
@@ -315,6 +331,21 @@ struct ZoneCounterOptions {
   Anchor anchor = Anchor::Center;
   std::optional<float> margin = {};  // as of LineCounterOptions
   double max_gap = 1;                // seconds for which an unseen object stays inside
+  /// Seconds of a visit after which an object loiters: by the name of its class (as class_name() gives it),
+  /// and of all other classes. Without a value none does.
+  std::map<std::string, double> loiter_of = {};
+  std::optional<double> loiter = {};
+};
+
+/// One stay of an object in a zone. Times are the samples' pts, in seconds.
+struct Visit {
+  enum class End : std::uint8_t { Left, Lost };
+  std::int64_t id = 0;
+  int class_id = 0;
+  double entered = 0;  // the crossing of the border, or the first sight if that was inside
+  double ended = 0;    // the last sight inside
+  End how = End::Left;
+  [[nodiscard]] double dwell() const noexcept { return ended - entered; }
 };
 
 /// The objects in a zone, and the crossings of its border since the start.
@@ -322,11 +353,20 @@ struct ZoneCounts {
   std::vector<Point> corners = {};
   std::int64_t entered = 0;  // an object that is first seen inside has not entered
   std::int64_t left = 0;
+  std::int64_t appeared = 0;              // objects that were first seen inside
+  std::int64_t lost = 0;                  // objects that were inside when they were last seen
   std::vector<std::int64_t> inside = {};  // ids, ascending
-  std::vector<Crossing> crossings = {};   // events, as of LineCounts
+  /// Seconds from the begin of the visit of each id of `inside` to its last sight.
+  std::vector<double> seconds = {};
+  std::vector<std::int64_t> loitering = {};  // ids of `inside` that are there for longer than `loiter`
+  std::vector<Crossing> crossings = {};      // events, as of LineCounts
+  std::vector<Visit> visits = {};            // events: visits that have ended
+  std::vector<std::int64_t> loitered = {};   // events: ids that have begun to loiter
   std::variant<Circles, Detections> tracks = {};
 
-  [[nodiscard]] bool has_events() const noexcept { return !crossings.empty(); }
+  [[nodiscard]] bool has_events() const noexcept {
+    return !crossings.empty() || !visits.empty() || !loitered.empty();
+  }
   void absorb(std::span<const ZoneCounts* const> older);
 };
 template <>

@@ -79,7 +79,16 @@ if _typing.TYPE_CHECKING:
     from ._spool.spool import Spool
     from ._vision.box_tracker import BoxTracker
     from ._vision.circles import Annotate, CircleDetector, CircleTracker, detect_circles
-    from ._vision.counting import Crossing, LineCounter, LineCounts, ZoneCounter, ZoneCounts
+    from ._vision.counting import (
+        Crossing,
+        LineCounter,
+        LineCounts,
+        Visit,
+        ZoneCounter,
+        ZoneCounts,
+        inside,
+    )
+    from ._vision.ground import Ground
     from ._vision.onnx import OnnxDetector, OnnxModel
     from .fleet import Fleet
     from .sinks import Csv, JsonLines
@@ -100,7 +109,8 @@ _native.register_classes(
 _MODULES = ("demo", "fleet", "gil", "native", "numeric", "types")
 _LATER = {
     **dict.fromkeys(
-        ("Crossing", "LineCounter", "LineCounts", "ZoneCounter", "ZoneCounts"), "_vision.counting"
+        ("Crossing", "LineCounter", "LineCounts", "Visit", "ZoneCounter", "ZoneCounts", "inside"),
+        "_vision.counting",
     ),
     **dict.fromkeys(("Annotate", "CircleDetector", "CircleTracker", "detect_circles"), "_vision.circles"),
     **dict.fromkeys(("Csv", "JsonLines"), "sinks"),
@@ -110,6 +120,7 @@ _LATER = {
     **dict.fromkeys(("get_cmake_dir", "get_include"), "_plugin.headers"),
     "Batch": "_graph.batch",
     "BoxTracker": "_vision.box_tracker",
+    "Ground": "_vision.ground",
     "ClipRecorder": "_media.clip_recorder",
     "Dashboard": "_look.dashboard",
     "Fleet": "fleet",
@@ -179,6 +190,7 @@ __all__ = [
     "FramesHeld",
     "FreshframeError",
     "GraphError",
+    "Ground",
     "InferenceStats",
     "Join",
     "JoinStats",
@@ -227,6 +239,7 @@ __all__ = [
     "VideoFile",
     "VideoInfo",
     "VideoSource",
+    "Visit",
     "WorkerStats",
     "ZoneCounter",
     "ZoneCounts",
@@ -236,6 +249,7 @@ __all__ = [
     "get_cmake_dir",
     "get_include",
     "gil",
+    "inside",
     "native",
     "numeric",
     "open",

@@ -1475,14 +1475,25 @@ def make_circle_tracker(radius: tuple[float, float], max_circles: int, max_gap: 
 def update_circle_tracker(tracker: NodeHandle, image: Any, time: float) -> freshframe.results.Circles:
     """GIL: released"""
 
-def make_box_tracker(max_gap: float, min_confidence: float, iou: float) -> NodeHandle: ...
+class GroundHandle:
+    """A plane, for ff.Ground."""
 
-def update_box_tracker(tracker: NodeHandle, detections: Any, time: float) -> freshframe.results.Detections:
+    def places(self, pixels: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
+        """GIL: held"""
+
+    @property
+    def residual(self) -> float: ...
+
+def make_ground(picture: Sequence[tuple[float, float]], metres: Sequence[tuple[float, float]], click_error: float, acceleration: float) -> GroundHandle: ...
+
+def make_box_tracker(max_gap: float, min_confidence: float, iou: float, ground: GroundHandle | None) -> NodeHandle: ...
+
+def update_box_tracker(tracker: NodeHandle, detections: Any, time: float, size: tuple[int, int]) -> freshframe.results.Detections:
     """GIL: released for a hundred boxes or more, held otherwise"""
 
 def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None) -> NodeHandle: ...
 
-def make_zone_counter(corners: Sequence[tuple[float, float]], anchor: str, margin: float | None, max_gap: float) -> NodeHandle: ...
+def make_zone_counter(corners: Sequence[tuple[float, float]], anchor: str, margin: float | None, max_gap: float, loiter: float | None, loiter_of: Mapping[str, float]) -> NodeHandle: ...
 
 def update_line_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
 

@@ -9,6 +9,7 @@ from typing import Any
 from .. import _check, _native
 from .._graph.nodes import NativeNode
 from ..results import Detections
+from .ground import Ground, handle_of
 
 
 class BoxTracker(NativeNode[Detections, Detections]):
@@ -31,6 +32,16 @@ class BoxTracker(NativeNode[Detections, Detections]):
         iou: Minimum overlap (intersection over union) of the predicted box and the box that continues the
             track, 0 to 1. Where the prediction is uncertain (new tracks, after dropped frames), both boxes
             are first enlarged by that uncertainty.
+        ground: The plane that the objects stand on. Then ``data`` of the result has the columns
+
+            - ``place`` (n, 2) float32, metres: where the middle of the box's lower edge stands
+            - ``ground_velocity`` (n, 2) float32 and ``speed`` (n,) float32, metres per second
+            - ``speed_error`` (n,) float32: the standard deviation of ``speed``
+
+            They are of a filter in metres for each track, not of single steps. NaN: the place is above the
+            horizon or near to it, or the object has been seen for less than 0.5 s or four times. A box that
+            is cut off by the lower edge or a side of the picture has no foot, and one whose foot is covered
+            has none for up to a second: meanwhile the prediction goes on.
 
     Raises:
         OptionError: An option is out of range.
@@ -49,21 +60,30 @@ class BoxTracker(NativeNode[Detections, Detections]):
 
     _freshframe_types = (Detections, Detections)
 
-    def __init__(self, *, max_gap: float = 1.0, min_confidence: float = 0.1, iou: float = 0.3) -> None:
+    def __init__(
+        self,
+        *,
+        max_gap: float = 1.0,
+        min_confidence: float = 0.1,
+        iou: float = 0.3,
+        ground: Ground | None = None,
+    ) -> None:
         """Checks the options. There are no tracks yet."""
         self._handle = _native.make_box_tracker(
             _check.number("max_gap", max_gap),
             _check.number("min_confidence", min_confidence),
             _check.number("iou", iou),
+            handle_of(ground),
         )
         self._updating = threading.Lock()
 
-    def update(self, detections: Any, *, time: float) -> Detections:
+    def update(self, detections: Any, *, time: float, size: tuple[int, int] | None = None) -> Detections:
         """Tracks the boxes of one picture, for programs without a pipeline.
 
         Args:
             detections: The boxes, as Detections or supervision's Detections.
             time: Seconds, ascending; a step back starts all tracks again.
+            size: Width and height of the picture. With `ground`, boxes at its edges have no foot.
 
         Returns:
             The boxes of confirmed tracks, by ascending ``tracker_id``.
@@ -75,5 +95,6 @@ class BoxTracker(NativeNode[Detections, Detections]):
         GIL: released for 100 boxes or more.
         """
         seconds = _check.number("time", time)
+        width, height = (0, 0) if size is None else _check.pair("size (width, height)", size)
         with self._updating:
-            return _native.update_box_tracker(self._handle, detections, seconds)
+            return _native.update_box_tracker(self._handle, detections, seconds, (int(width), int(height)))

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "bindings/results/class_names.hpp"
+#include "bindings/results/data_columns.hpp"
 #include "bindings/results/detections.hpp"
 #include "bindings/results/pickled.hpp"
 #include "bindings/results/value.hpp"
@@ -80,34 +81,38 @@ ValueRef decode_circles(const ReceivedValue& value) {
   return ValueRef::make<Circles>(std::move(circles));
 }
 
-// Flags, boxes, ids, tracks and names; then, where there are further columns, a pickle of these.
-constexpr std::size_t kPlainParts = 5;
+// Flags, boxes, ids, tracks, names and native columns; then, where there are others, a pickle of these.
+constexpr std::size_t kPlainParts = 6;
+constexpr std::size_t kFlags = 5;
 
 EncodedValue encode_detections(const ValueRef& value, const Detections& found) {
   struct Kept {
     ValueRef value;
     std::vector<std::uint8_t> flags;
     std::vector<std::byte> names;
+    std::vector<std::byte> columns;
   };
   const auto kept = std::make_shared<Kept>();
   const auto& known = found.columns;
   kept->value = value;
   kept->flags = {found.tracked, known.velocity, known.age, known.track_confidence, found.names != nullptr};
   kept->names = names_to_bytes(found.names);
+  kept->columns = columns_to_bytes(found.data);
   return {Kind::DetectionRows,
           {bytes_of(kept->flags), bytes_of(found.boxes), bytes_of(found.ids), bytes_of(found.tracks),
-           std::span(std::as_const(kept->names))},
+           std::span(std::as_const(kept->names)), std::span(std::as_const(kept->columns))},
           kept};
 }
 
 ValueRef decode_detections(ReceivedValue value, const Producer& producer) {
   const auto parts = value.parts();
-  if (parts.size() < kPlainParts || parts[0].size() != kPlainParts) {
+  if (parts.size() < kPlainParts || parts[0].size() != kFlags) {
     throw ProtocolError("detections in an unknown form");
   }
   Detections found;
   found.boxes = take_rows<Detection>(parts, found, "detections");
   if (parts[0][4] != std::byte{0}) found.names = names_from_bytes(parts[4]);
+  found.data = columns_from_bytes(parts[5], found.boxes.size());
   if (parts.size() > kPlainParts) {
     auto further = std::make_shared<PythonColumns>();
     further->data = std::make_shared<PickledBytes>(std::move(value), producer, kPlainParts);
@@ -165,7 +170,13 @@ EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t
     return pickling("dumps")(what, knows, nb::arg("names") = receiver == Receiver::Fleet);
   };
   if (const auto* found = value.as<Detections>()) {
-    auto data = encode_pickle(held, dumps(object.attr("data")));
+    nb::dict others;
+    for (const nb::handle item : object.attr("data").attr("items")()) {
+      std::string name;
+      if (!nb::try_cast(item[0], name, false) || find_column(found->data, name) == nullptr)
+        others[item[0]] = item[1];
+    }
+    auto data = encode_pickle(held, dumps(others));
     auto encoded = encode_detections(value, *found);
     encoded.parts.insert(encoded.parts.end(), data.parts.begin(), data.parts.end());
     encoded.keeps =

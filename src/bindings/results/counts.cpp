@@ -15,6 +15,7 @@
 #include "bindings/results/value.hpp"
 
 #include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
 #include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
@@ -59,6 +60,37 @@ std::vector<Crossing> crossings_of(nb::handle object) {
   return crossings;
 }
 
+nb::tuple visits_to_python(const std::vector<Visit>& visits) {
+  nb::list list;
+  if (visits.empty()) return nb::tuple(list);
+  const auto type = python_class("Visit");
+  for (const auto& each : visits) {
+    list.append(type(each.id, each.class_id, each.entered, each.ended,
+                     each.how == Visit::End::Left ? "left" : "lost"));
+  }
+  return nb::tuple(list);
+}
+
+std::vector<Visit> visits_of(nb::handle object) {
+  std::vector<Visit> visits;
+  for (const nb::handle each : nb::iter(object)) {
+    visits.push_back(
+        {.id = nb::cast<std::int64_t>(each.attr("tracker_id")),
+         .class_id = nb::cast<int>(each.attr("class_id")),
+         .entered = nb::cast<double>(each.attr("entered")),
+         .ended = nb::cast<double>(each.attr("ended")),
+         .how = nb::cast<std::string>(each.attr("how")) == "left" ? Visit::End::Left : Visit::End::Lost});
+  }
+  return visits;
+}
+
+template <class T>
+nb::tuple numbers_to_python(const std::vector<T>& numbers) {
+  nb::list list;
+  for (const auto number : numbers) list.append(number);
+  return nb::tuple(list);
+}
+
 nb::object tracks_to_python(gil::Held& held, const Tracks& tracks) {
   return std::visit(
       [&](const auto& found) {
@@ -98,11 +130,11 @@ nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
 nb::object counts_to_python(gil::Held& held, const ZoneCounts& counts) {
   nb::list corners;
   for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
-  nb::list inside;
-  for (const auto id : counts.inside) inside.append(id);
-  return python_class("ZoneCounts")(nb::tuple(corners), counts.entered, counts.left, nb::tuple(inside),
-                                    crossings_to_python(counts.crossings),
-                                    tracks_to_python(held, counts.tracks));
+  return python_class("ZoneCounts")(
+      nb::tuple(corners), counts.entered, counts.left, numbers_to_python(counts.inside),
+      crossings_to_python(counts.crossings), counts.appeared, counts.lost, numbers_to_python(counts.seconds),
+      numbers_to_python(counts.loitering), visits_to_python(counts.visits),
+      numbers_to_python(counts.loitered), tracks_to_python(held, counts.tracks));
 }
 
 ValueRef counts_from_python(gil::Held& held, nb::handle object) {
@@ -122,7 +154,13 @@ ValueRef counts_from_python(gil::Held& held, nb::handle object) {
       counts.corners.push_back({x, y});
     counts.entered = nb::cast<std::int64_t>(object.attr("entered"));
     counts.left = nb::cast<std::int64_t>(object.attr("left"));
+    counts.appeared = nb::cast<std::int64_t>(object.attr("appeared"));
+    counts.lost = nb::cast<std::int64_t>(object.attr("lost"));
     counts.inside = nb::cast<std::vector<std::int64_t>>(object.attr("inside"));
+    counts.seconds = nb::cast<std::vector<double>>(object.attr("seconds"));
+    counts.loitering = nb::cast<std::vector<std::int64_t>>(object.attr("loitering"));
+    counts.visits = visits_of(object.attr("visits"));
+    counts.loitered = nb::cast<std::vector<std::int64_t>>(object.attr("loitered"));
     counts.crossings = crossings_of(object.attr("crossings"));
     counts.tracks = tracks_of(held, object.attr("tracks"));
     return ValueRef::make<ZoneCounts>(std::move(counts));

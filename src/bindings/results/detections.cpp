@@ -13,6 +13,7 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/made_once.hpp"
 #include "bindings/results/class_names.hpp"
+#include "bindings/results/data_columns.hpp"
 #include "bindings/results/result_memory.hpp"
 #include "bindings/results/slots.hpp"
 
@@ -49,16 +50,23 @@ nb::object made_of(Columns columns) {
   return make_slotted(detections_type(), made_once<&detections_slot_offsets>(), std::move(columns));
 }
 
-// The further columns of the remaining boxes.
+// The further columns of the remaining boxes: the native ones, then those of Python's objects.
 nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory& memory) {
   nb::dict data;
+  for (const auto& column : found.data)
+    data[nb::str(column.name.data(), column.name.size())] =
+        column_to_python(memory, column, found.boxes.size());
   const auto* const python = dynamic_cast<const PythonColumns*>(found.further.get());
   if (python == nullptr || !python->has_data) return data;
   nb::object given =
       python->data ? python->data->open(held) : nb::object(nb::borrow(python->boxes.get(held)).attr("data"));
-  if (!found.rows) return given;
-  const auto rows = memory.array({.number = Column::Number::Int64}, found.rows->data(), found.rows->size());
-  for (const nb::handle item : given.attr("items")()) data[item[0]] = item[1][rows];
+  nb::object rows = nb::none();
+  if (found.rows)
+    rows = memory.array({.number = Column::Number::Int64}, found.rows->data(), found.rows->size());
+  for (const nb::handle item : given.attr("items")()) {
+    if (data.contains(item[0])) continue;
+    data[item[0]] = found.rows ? nb::object(item[1][rows]) : nb::object(item[1]);
+  }
   return data;
 }
 
@@ -104,7 +112,8 @@ void take_tracks(nb::handle object, std::size_t count, Detections& found) {
 nb::object detections_to_python(gil::Held& held, const ValueRef& value, const Detections& found) {
   if (!found.rows) {
     const auto* const python = dynamic_cast<const PythonColumns*>(found.further.get());
-    if (python != nullptr && !python->data) return nb::borrow(python->boxes.get(held));
+    if (python != nullptr && !python->data && python->native == found.data.size())
+      return nb::borrow(python->boxes.get(held));
   }
   const ResultMemory memory(held, value);
   const auto count = found.boxes.size();
@@ -159,7 +168,15 @@ Detections detections_from_python(gil::Held& held, nb::handle object) {
   found.names = names_from_python(held, object.attr("names"));
   auto further = std::make_shared<PythonColumns>();
   further->boxes = gil::Ref(held, object.ptr());
-  further->has_data = nb::len(nb::object(object.attr("data"))) > 0;
+  for (const nb::handle item : object.attr("data").attr("items")()) {
+    auto column = column_from_python(item[0], item[1], count);
+    if (column) {
+      found.data.push_back(*std::move(column));
+    } else {
+      further->has_data = true;
+    }
+  }
+  further->native = found.data.size();
   found.further = std::move(further);
   return found;
 }

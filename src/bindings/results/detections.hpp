@@ -7,6 +7,7 @@
 #include "freshframe/sample.hpp"
 #include "freshframe/vision.hpp"
 
+#include <cstddef>
 #include <memory>
 
 #include "bindings/results/pickled.hpp"
@@ -15,12 +16,13 @@
 
 namespace freshframe::python {
 
-/// The `data` of boxes that a program made in Python: the Detections themselves, or their `data` alone, as
-/// another process has pickled it.
+/// The columns of `data` of boxes that a program made in Python: the Detections themselves, or what of `data`
+/// has no native form, as another process has pickled it.
 struct PythonColumns final : FurtherColumns {
   gil::Ref boxes;
   std::shared_ptr<PickledBytes> data;
-  bool has_data = false;
+  bool has_data = false;   // there are columns without a native form
+  std::size_t native = 0;  // the others, which were copied
 };
 
 /// `found` belongs to `value`; the arrays are read-only views of it. An unchanged object from Python is

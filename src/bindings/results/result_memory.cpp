@@ -53,7 +53,7 @@ PyTypeObject* make_exporter_type() {
 // Kept for the life of the process.
 struct NumPyTypes {
   PyObject* ndarray;
-  std::array<PyObject*, 3> dtypes;  // by Column::Number
+  std::array<PyObject*, 5> dtypes;  // by Column::Number
 
   static NumPyTypes find() {
     const auto module = nb::module_::import_("numpy");
@@ -61,12 +61,20 @@ struct NumPyTypes {
       return nb::object(module.attr("dtype")(name)).release().ptr();
     };
     return {nb::object(module.attr("ndarray")).release().ptr(),
-            {dtype("float32"), dtype("int64"), dtype("int32")}};
+            {dtype("float32"), dtype("int64"), dtype("int32"), dtype("float64"), dtype("bool")}};
   }
 };
 
 Py_ssize_t bytes_of(Column::Number number) {
-  return number == Column::Number::Int64 ? sizeof(std::int64_t) : sizeof(float);
+  switch (number) {
+    case Column::Number::Int64:
+    case Column::Number::Float64:
+      return sizeof(std::int64_t);
+    case Column::Number::Bool:
+      return 1;
+    default:
+      return sizeof(float);
+  }
 }
 
 nb::object tuple_of(Py_ssize_t first, Py_ssize_t second, bool both) {

@@ -14,7 +14,7 @@ namespace freshframe::python {
 
 /// One column of a table of rows: `width` numbers from `first` on, in each of `rows` rows. 0: a 1-D array.
 struct Column {
-  enum class Number { Float32, Int64, Int32 };
+  enum class Number { Float32, Int64, Int32, Float64, Bool };
   Number number = Number::Float32;
   Py_ssize_t first = 0;
   Py_ssize_t width = 0;

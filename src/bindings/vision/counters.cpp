@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@
 #include "bindings/results/counts.hpp"
 #include "bindings/vision/tracks.hpp"
 
+#include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
@@ -44,9 +46,15 @@ std::unique_ptr<NodeHandle> make_line_counter(Place start, Place end, const std:
 }
 
 std::unique_ptr<NodeHandle> make_zone_counter(const std::vector<Place>& corners, const std::string& anchor,
-                                              std::optional<float> margin, double max_gap) {
-  ZoneCounterOptions options{
-      .corners = {}, .anchor = anchor_of(anchor), .margin = margin, .max_gap = max_gap};
+                                              std::optional<float> margin, double max_gap,
+                                              std::optional<double> loiter,
+                                              const std::map<std::string, double>& loiter_of) {
+  ZoneCounterOptions options{.corners = {},
+                             .anchor = anchor_of(anchor),
+                             .margin = margin,
+                             .max_gap = max_gap,
+                             .loiter_of = loiter_of,
+                             .loiter = loiter};
   for (const auto& [x, y] : corners) options.corners.push_back({x, y});
   return handle_of(std::make_unique<ZoneCounter>(options));
 }
@@ -72,7 +80,7 @@ void bind_counters(nb::module_& module) {
   module.def("make_line_counter", &make_line_counter, nb::arg("start"), nb::arg("end"), nb::arg("anchor"),
              nb::arg("margin").none());
   module.def("make_zone_counter", &make_zone_counter, nb::arg("corners"), nb::arg("anchor"),
-             nb::arg("margin").none(), nb::arg("max_gap"));
+             nb::arg("margin").none(), nb::arg("max_gap"), nb::arg("loiter").none(), nb::arg("loiter_of"));
   module.def("update_line_counter", gil::entry<&update_counter<LineCounter>>, nb::arg("counter"),
              nb::arg("tracks").none(), nb::arg("time"),
              nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, time: float) -> "

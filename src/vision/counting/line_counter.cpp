@@ -140,7 +140,7 @@ void LineCounter::Impl::cross(const State& from, State& to, const Sighting& seen
 }
 
 void LineCounts::absorb(std::span<const LineCounts* const> older) {
-  vision::absorb_crossings(*this, older);
+  vision::absorb_events(*this, older, &LineCounts::crossings);
 }
 
 LineCounter::LineCounter(const LineCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}

@@ -67,13 +67,14 @@ void check_tracked(const char* who, const Found& found) {
               "CircleTracker before it");
 }
 
-/// Puts the crossings of older counts before those of `counts`.
-template <class Counts>
-void absorb_crossings(Counts& counts, std::span<const Counts* const> older) {
-  std::vector<Crossing> all;
-  for (const auto* each : older) all.insert(all.end(), each->crossings.begin(), each->crossings.end());
-  all.insert(all.end(), counts.crossings.begin(), counts.crossings.end());
-  counts.crossings = std::move(all);
+/// Puts the events of older counts before those of `counts`. `events`: the member that has them.
+template <class Counts, class Event>
+void absorb_events(Counts& counts, std::span<const Counts* const> older,
+                   std::vector<Event> Counts::* events) {
+  std::vector<Event> all;
+  for (const auto* each : older) all.insert(all.end(), (each->*events).begin(), (each->*events).end());
+  all.insert(all.end(), (counts.*events).begin(), (counts.*events).end());
+  counts.*events = std::move(all);
 }
 
 template <class Number>
@@ -99,13 +100,15 @@ inline void check_point(const char* who, const Point& point) {
 template <class State>
 class Sightings {
  public:
+  /// `forgotten`: seconds after which an object that is not seen is forgotten, at the earliest.
+  explicit Sightings(double forgotten = 600) : forgotten_(forgotten) {}
   /// Advances to the time of the next picture, seconds. A step back drops all states; counts continue.
   void advance(double pts) {
     if (!std::isfinite(pts)) throw Error("pts must be a number of seconds, got infinity or nan");
     if (pts < now_) states_.clear();
     now_ = pts;
     if (states_.size() < room_) return;
-    std::erase_if(states_, [&](const auto& each) { return pts - each.second.seen > kForgotten; });
+    std::erase_if(states_, [&](const auto& each) { return pts - each.second.seen > forgotten_; });
     room_ = std::max(kRoom, 2 * states_.size());
   }
   /// Null: not seen before.
@@ -114,13 +117,13 @@ class Sightings {
     return found == states_.end() ? nullptr : &found->second;
   }
   void add(std::int64_t id, const State& state) { states_.emplace(id, state); }
-  [[nodiscard]] const std::map<std::int64_t, State>& all() const noexcept { return states_; }
+  [[nodiscard]] std::map<std::int64_t, State>& all() noexcept { return states_; }
   [[nodiscard]] double now() const noexcept { return now_; }
 
  private:
-  static constexpr double kForgotten = 600;  // seconds
   static constexpr std::size_t kRoom = 1024;
 
+  double forgotten_;
   double now_ = -1e300;
   std::size_t room_ = kRoom;
   std::map<std::int64_t, State> states_;

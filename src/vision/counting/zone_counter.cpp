@@ -31,6 +31,12 @@ struct ZoneState {
   double y = 0;
   double depth = 0;  // pixels from the border, positive inside
   int side = 0;      // the side where it was last seen clearly: 1 inside, -1 outside, 0 none
+  int class_id = 0;
+  bool gone = false;   // its visit has ended because it was not seen: it is seen as if for the first time
+  double entered = 0;  // of the visit that lasts, while it is inside
+  bool loiters = false;
+
+  [[nodiscard]] bool is_inside() const noexcept { return !gone && (side == 0 ? depth > 0 : side > 0); }
 };
 
 struct ZoneCounted {
@@ -43,6 +49,8 @@ struct ZoneCounted {
 struct ZoneCounter::Impl {
   explicit Impl(const ZoneCounterOptions& given) : options(given), zone(given.corners) {
     vision::check_margin("ZoneCounter", given.margin);
+    check_loiter(given.loiter);
+    for (const auto& [name, seconds] : given.loiter_of) check_loiter(seconds);
     if (given.max_gap > 0 && given.max_gap <= kMostGap) return;
     std::ostringstream text;
     text << "ZoneCounter needs max_gap of more than 0 and at most " << kMostGap << " seconds, got "
@@ -52,28 +60,60 @@ struct ZoneCounter::Impl {
 
   ZoneCounted& of_source(int source) {
     const auto [entry, is_new] = sources.try_emplace(source);
-    if (is_new) entry->second.counts.corners = options.corners;
+    if (is_new) {
+      entry->second.things = vision::Sightings<ZoneState>(std::max(600.0, 2 * options.max_gap));
+      entry->second.counts.corners = options.corners;
+    }
     return entry->second;
+  }
+
+  static void check_loiter(const std::optional<double>& seconds) {
+    if (!seconds || (*seconds > 0 && *seconds <= kMostGap)) return;
+    std::ostringstream text;
+    text << "ZoneCounter needs loiter of more than 0 and at most " << kMostGap << " seconds, got "
+         << *seconds;
+    throw OptionError(text.str());
   }
 
   template <class Found>
   ZoneCounts update(const Found& found, double pts, int source) {
     vision::check_tracked("ZoneCounter", found);
     auto& [things, counts] = of_source(source);
-    things.advance(pts);
     counts.crossings.clear();
+    counts.visits.clear();
+    counts.loitered.clear();
+    if (pts < things.now()) lose(things, counts, things.now() + 2 * options.max_gap);  // nobody stays
+    things.advance(pts);
+    lose(things, counts, pts);
     for (std::size_t i = 0; i < vision::count_of(found); ++i)
       see(things, counts, vision::sighting(found, i, options.anchor));
     auto result = counts;
-    for (const auto& [id, state] : things.all()) {
-      const bool inside = state.side == 0 ? state.depth > 0 : state.side > 0;
-      if (inside && pts - state.seen <= options.max_gap) result.inside.push_back(id);
+    for (auto& [id, state] : things.all()) {
+      if (!state.is_inside()) continue;
+      const double seconds = state.seen - state.entered;
+      result.inside.push_back(id);
+      result.seconds.push_back(seconds);
+      const auto limit = limit_of(found, state.class_id);
+      if (!limit || seconds < *limit) continue;
+      result.loitering.push_back(id);
+      if (!std::exchange(state.loiters, true)) result.loitered.push_back(id);
     }
     result.tracks = found;
     return result;
   }
 
+  [[nodiscard]] std::optional<double> limit_of(const Circles& /*found*/, int /*class_id*/) const {
+    return options.loiter;
+  }
+  [[nodiscard]] std::optional<double> limit_of(const Detections& found, int class_id) const {
+    if (options.loiter_of.empty()) return options.loiter;
+    const auto limit = options.loiter_of.find(class_name(found.names, class_id));
+    return limit == options.loiter_of.end() ? options.loiter : limit->second;
+  }
+
   void see(vision::Sightings<ZoneState>& things, ZoneCounts& counts, const Sighting& seen) const;
+  /// Ends the visits of objects that were not seen for max_gap.
+  void lose(vision::Sightings<ZoneState>& things, ZoneCounts& counts, double pts) const;
 
   ZoneCounterOptions options;
   vision::Polygon zone;
@@ -81,28 +121,69 @@ struct ZoneCounter::Impl {
   vision::Placement placement;
 };
 
+void ZoneCounter::Impl::lose(vision::Sightings<ZoneState>& things, ZoneCounts& counts, double pts) const {
+  for (auto& [id, state] : things.all()) {
+    if (!state.is_inside() || pts - state.seen <= options.max_gap) continue;
+    state.gone = true;
+    if (state.side == 0) continue;  // on the border ever since: it has not visited
+    counts.lost += 1;
+    counts.visits.push_back({.id = id,
+                             .class_id = state.class_id,
+                             .entered = state.entered,
+                             .ended = state.seen,
+                             .how = Visit::End::Lost});
+  }
+}
+
 void ZoneCounter::Impl::see(vision::Sightings<ZoneState>& things, ZoneCounts& counts,
                             const Sighting& seen) const {
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
-  ZoneState now{.seen = things.now(), .x = seen.x, .y = seen.y, .depth = zone.depth(seen.x, seen.y)};
+  ZoneState now{.seen = things.now(),
+                .x = seen.x,
+                .y = seen.y,
+                .depth = zone.depth(seen.x, seen.y),
+                .class_id = seen.class_id,
+                .entered = things.now()};
   const double margin = vision::margin_of(options.margin, seen);
   const bool clear = std::abs(now.depth) > margin;
   const int side = now.depth > 0 ? 1 : -1;
   ZoneState* const before = things.find(seen.id);
-  if (before == nullptr) {
+  const bool has_left = before != nullptr && before->gone && before->side > 0 && clear && side < 0;
+  if (before == nullptr || (before->gone && !has_left)) {
     now.side = clear ? side : 0;
-    things.add(seen.id, now);
+    counts.appeared += now.side > 0;
+    if (before != nullptr) {
+      *before = now;
+    } else {
+      things.add(seen.id, now);
+    }
     return;
   }
   now.side = clear ? side : before->side;
+  now.entered = before->entered;
+  now.loiters = before->loiters;
+  counts.appeared += before->side == 0 && now.side > 0;
   const auto count = [&](bool enters, double share) {
     (enters ? counts.entered : counts.left) += 1;
+    const double at = before->seen + share * (now.seen - before->seen);
+    if (enters) {
+      now.entered = at;
+      now.loiters = false;
+    } else if (before->gone) {
+      counts.lost -= 1;  // its visit has been told
+    } else {
+      counts.visits.push_back({.id = seen.id,
+                               .class_id = seen.class_id,
+                               .entered = now.entered,
+                               .ended = std::max(now.entered, before->seen),
+                               .how = Visit::End::Left});
+    }
     counts.crossings.push_back({.id = seen.id,
                                 .class_id = seen.class_id,
                                 .forward = enters,
                                 .at = {static_cast<float>(before->x + share * (now.x - before->x)),
                                        static_cast<float>(before->y + share * (now.y - before->y))},
-                                .pts = before->seen + share * (now.seen - before->seen)});
+                                .pts = at});
   };
   if (clear && before->side != 0) {
     const auto borders = zone.crossings(before->x, before->y, now.x, now.y);
@@ -123,7 +204,9 @@ void ZoneCounter::Impl::see(vision::Sightings<ZoneState>& things, ZoneCounts& co
 }
 
 void ZoneCounts::absorb(std::span<const ZoneCounts* const> older) {
-  vision::absorb_crossings(*this, older);
+  vision::absorb_events(*this, older, &ZoneCounts::crossings);
+  vision::absorb_events(*this, older, &ZoneCounts::visits);
+  vision::absorb_events(*this, older, &ZoneCounts::loitered);
 }
 
 ZoneCounter::ZoneCounter(const ZoneCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}

@@ -1,23 +1,109 @@
 // The node that gives boxes identities.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/data_column.hpp"
+#include "freshframe/ground.hpp"
 #include "freshframe/vision.hpp"
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "vision/ground/foot_motion.hpp"
+#include "vision/tracking/box_motion.hpp"
+
 namespace freshframe {
 
-struct BoxTracker::Impl {
-  BoxTrackerOptions options;
-  std::map<int, BoxAssociator> sources;
+namespace {
 
-  BoxAssociator& of_source(int number) {
+using vision::Foot;
+using vision::FootMotion;
+
+constexpr double kLeastNoise = 2;       // pixels: standard deviation of a measured lower edge, at least
+constexpr double kNoiseOfSize = 0.01;   // and of the box's size (side of a square of the same area)
+constexpr double kEdgesOfMiddle = 1.4;  // the middle of two edges is so much more exact than one
+constexpr float kAtEdge = 1;            // pixels from the picture's edge within which a box is cut off
+
+/// nullopt: the picture's edge cuts off the box's lower end, or one of its sides.
+std::optional<Foot> foot_of(const Detection& box, const PictureSize& size) {
+  if (size.height > 0 && box.y2 >= static_cast<float>(size.height) - kAtEdge) return std::nullopt;
+  const bool beside = size.width > 0 && box.x2 >= static_cast<float>(size.width) - kAtEdge;
+  if (beside || (size.width > 0 && box.x1 <= kAtEdge)) return std::nullopt;
+  const double width = double{box.x2} - box.x1;
+  const double height = double{box.y2} - box.y1;
+  const double noise = std::max(kLeastNoise, kNoiseOfSize * std::sqrt(std::max(0.0, width * height)));
+  return Foot{.u = (double{box.x1} + box.x2) / 2,
+              .v = box.y2,
+              .sigma_u = noise / kEdgesOfMiddle,
+              .sigma_v = noise,
+              .height = height};
+}
+
+/// The motion on the ground of each track of one source.
+class Feet {
+ public:
+  /// Adds the columns of the ground.
+  void take(const BoxTrackerOptions& options, double time, const PictureSize& size, Detections& found) {
+    const Ground& ground = *options.ground;
+    if (time < now_) motions_.clear();
+    now_ = time;
+    std::erase_if(motions_, [&](const auto& each) {
+      return time - each.second.seen > vision::BoxTracks::kBlindGaps * options.max_gap;  // so has the track
+    });
+    std::vector<float> place;
+    std::vector<float> velocity;
+    std::vector<float> speed;
+    std::vector<float> error;
+    for (std::size_t i = 0; i < found.boxes.size(); ++i) {
+      auto& [motion, seen] = motions_[found.ids[i]];
+      seen = time;
+      if (const auto foot = foot_of(found.boxes[i], size)) motion.see(ground, time, *foot);
+      const auto now = motion.at(ground, time);
+      for (const double each : {now.place.x, now.place.y}) place.push_back(static_cast<float>(each));
+      for (const double each : {now.velocity_x, now.velocity_y}) velocity.push_back(static_cast<float>(each));
+      speed.push_back(static_cast<float>(now.speed));
+      error.push_back(static_cast<float>(now.speed_error));
+    }
+    put(found, {"place", std::move(place), {2}});
+    put(found, {"ground_velocity", std::move(velocity), {2}});
+    put(found, {"speed", std::move(speed), {}});
+    put(found, {"speed_error", std::move(error), {}});
+  }
+
+ private:
+  struct Known {
+    FootMotion motion;
+    double seen = 0;
+  };
+
+  static void put(Detections& found, DataColumn column) {
+    std::erase_if(found.data, [&](const DataColumn& each) { return each.name == column.name; });
+    found.data.push_back(std::move(column));
+  }
+
+  double now_ = 0;
+  std::map<std::int64_t, Known> motions_;
+};
+
+}  // namespace
+
+struct BoxTracker::Impl {
+  struct OfSource {
+    BoxAssociator tracks;
+    Feet feet;
+  };
+
+  BoxTrackerOptions options;
+  std::map<int, OfSource> sources;
+
+  OfSource& of_source(int number) {
     const auto known = sources.find(number);
     if (known != sources.end()) return known->second;
-    return sources.emplace(number, BoxAssociator(options)).first->second;
+    return sources.emplace(number, OfSource{BoxAssociator(options), {}}).first->second;
   }
 };
 
@@ -31,14 +117,16 @@ void BoxTracker::source_gone(int source) {
   impl_->sources.erase(source);
 }
 
-Detections BoxTracker::update(const Detections& found, double time, int source) {
-  auto tracked = impl_->of_source(source).update(time, found.boxes);
+Detections BoxTracker::update(const Detections& found, double time, int source, PictureSize size) {
+  auto& [tracks, feet] = impl_->of_source(source);
+  auto tracked = tracks.update(time, found.boxes);
   Detections result{.boxes = {},
                     .names = found.names,
                     .ids = std::move(tracked.ids),
                     .tracks = std::move(tracked.tracks),
                     .tracked = true,
                     .further = found.further};
+  for (const auto& column : found.data) result.data.push_back(column.select(tracked.rows));
   result.boxes.reserve(tracked.rows.size());
   for (auto& row : tracked.rows) {
     const auto index = static_cast<std::size_t>(row);
@@ -46,11 +134,14 @@ Detections BoxTracker::update(const Detections& found, double time, int source) 
     if (found.rows) row = found.rows->at(index);
   }
   result.rows = std::move(tracked.rows);
+  if (impl_->options.ground) feet.take(impl_->options, time, size, result);
   return result;
 }
 
 std::optional<Detections> BoxTracker::process(const Sample<Detections>& sample, const Context& /*context*/) {
-  return update(sample.value, sample.stamp.pts, sample.stamp.source);
+  PictureSize size;
+  if (sample.frame) size = {sample.frame.width(), sample.frame.height()};
+  return update(sample.value, sample.stamp.pts, sample.stamp.source, size);
 }
 
 }  // namespace freshframe

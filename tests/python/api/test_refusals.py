@@ -35,6 +35,7 @@ NOT_MADE_BY_HAND = {
     "VideoSource",
 }
 # Plain records, made by the engine or (Circles) by a detector.
+SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
 RECORDS = {
     "Change",
     "Circles",
@@ -58,6 +59,8 @@ RECORDS = {
     "VideoInfo",
     "WorkerStats",
     "ZoneCounts",
+    "Segment",
+    "Visit",
 }
 FRAME = ff.Frame.from_array(GRAY, "gray")
 
@@ -140,6 +143,17 @@ CALLS: dict[str, list[Callable[[], object]]] = {
         lambda: ff.LineCounter(THING, (9, 9)),
         lambda: ff.LineCounter((0, 0), THING),
         *each_option(ff.LineCounter, (0, 0), (9, 9)),
+    ],
+    "inside": [
+        lambda: ff.inside(THING, SQUARE),
+        lambda: ff.inside(ff.Detections(BOX, [1], [0]), THING),
+        lambda: ff.inside(ff.Detections(BOX, [1], [0]), SQUARE, anchor=THING),
+    ],
+    "Ground": [
+        lambda: ff.Ground(picture=THING, metres=SQUARE),
+        lambda: ff.Ground(picture=SQUARE, metres=THING),
+        lambda: ff.Ground(picture=SQUARE, metres=SQUARE, click_error=THING),
+        lambda: ff.Ground(picture=SQUARE, metres=SQUARE, acceleration=THING),
     ],
     "ZoneCounter": [lambda: ff.ZoneCounter(THING), *each_option(ff.ZoneCounter, [(0, 0), (9, 0), (9, 9)])],
     "MockCamera": [lambda: ff.MockCamera(THING), lambda: ff.MockCamera(GRAY, THING)],

@@ -16,9 +16,10 @@ PUBLIC = {name: getattr(ff, name) for name in ff.__all__}
 WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspect.getdoc(what) or ""))
 # Programs receive these and do not make them, or the example is a page of the documentation.
 WITHOUT = {
-    *("Crossing", "LineCounts", "ZoneCounts", "VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
+    *("Crossing", "LineCounts", "Visit", "ZoneCounts"),
+    *("VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
     *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
-    *("Change", "SourceClock"),
+    *("Change", "Segment", "SourceClock"),
 }
 
 

@@ -142,6 +142,15 @@ def test_counts_per_period_also_those_of_the_last_one(tmp_path: Path) -> None:
     assert len(written) >= 4  # with the rest of the last period
 
 
+def test_things_in_a_zone_have_a_time_and_a_speed() -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    out = run("time_in_zone.py", "demo:shapes?size=640x360&fps=30&frames=150&pace=0")
+    visits = re.findall(r"^ *[\d.]+ s: \w+ #\d+ (?:left|lost) after [\d.]+ s$", out, re.MULTILINE)
+    means = re.findall(r"^\w+: (\d+) visits, [\d.]+ s in the mean$", out, re.MULTILINE)
+    assert len(visits) == sum(map(int, means))
+    assert re.search(r"loiters, at [\d.]+ m/s$", out, re.MULTILINE)
+
+
 def test_tracks_are_reported_with_the_stamp_of_their_frame() -> None:
     lines = run("delayed_tracks.py", "demo:circles?frames=20&pace=0").splitlines()
     assert [int(line.split()[1]) for line in lines] == list(range(20))

@@ -73,6 +73,31 @@ def test_a_thing_that_is_new_beyond_the_line_has_not_crossed() -> None:
     assert counter.update(at((50, 180), ids=[2]), time=0.1).forward == 0
 
 
+def test_objects_of_one_result_are_inside_as_for_the_zone() -> None:
+    corners = [(100.0, 60.0), (220.0, 60.0), (160.0, 120.0), (220.0, 180.0), (100.0, 180.0)]
+    chance = np.random.default_rng(2)
+    boxes = at(*((float(x), float(y)) for x, y in chance.uniform(50, 250, (300, 2))))
+    for anchor in ("center", "bottom"):
+        zone = ff.ZoneCounter(corners, anchor=anchor, margin=0)  # type: ignore[arg-type]
+        ids = zone.update(boxes, time=0).inside
+        assert boxes.tracker_id is not None
+        found = ff.inside(boxes, corners, anchor=anchor)  # type: ignore[arg-type]
+        assert boxes.tracker_id[found].tolist() == list(ids)
+        assert 20 < found.sum() < 200
+    circles = ff.Circles(np.array([[150, 100, 30], [150, 90, 10]], np.float32), np.ones(2, np.float32))
+    assert ff.inside(circles, corners).tolist() == [True, True]
+    assert ff.inside(circles, corners, anchor="bottom").tolist() == [True, True]
+    assert ff.inside(circles, [(0, 0), (300, 0), (300, 110), (0, 110)], anchor="bottom").tolist() == [
+        False,
+        True,
+    ]
+    assert ff.inside(boxes[[]], corners).shape == (0,)
+    with pytest.raises(ff.OptionError, match="at least 3"):
+        ff.inside(boxes, corners[:2])
+    with pytest.raises(ff.OptionError, match="anchor must be"):
+        ff.inside(boxes, corners, anchor="top")  # type: ignore[arg-type]
+
+
 def test_after_a_step_back_in_time_all_things_are_new_and_counts_go_on() -> None:
     counter = ff.LineCounter(*LINE)
     walk(counter, (50, 60), (50, 180))

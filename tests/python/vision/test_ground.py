@@ -1,0 +1,227 @@
+"""Ground: places and speeds in metres, of boxes that a camera with known optics sees of things that move."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import freshframe as ff
+
+WIDTH, HEIGHT = 1280, 720
+CLICKED = [(-3.5, 12.0), (3.5, 12.0), (3.5, 55.0), (-3.5, 55.0), (0.0, 20.0), (0.0, 35.0)]
+
+
+class Camera:
+    """Six metres above the ground, 12 degrees down, f = 1000 px."""
+
+    focal, height, down = 1000.0, 6.0, math.radians(12)
+
+    def pixel(self, x: float, y: float, z: float = 0.0) -> tuple[float, float]:
+        """Of a place: x to the right, y ahead, z up."""
+        depth = y * math.cos(self.down) + (self.height - z) * math.sin(self.down)
+        below = (self.height - z) * math.cos(self.down) - y * math.sin(self.down)
+        return WIDTH / 2 + self.focal * x / depth, HEIGHT / 2 + self.focal * below / depth
+
+    def box(self, x: float, y: float, size: tuple[float, float] = (1.8, 1.5)) -> npt.NDArray[np.float64]:
+        """Of a flat thing that stands at a place and faces the camera."""
+        wide, high = size
+        corners = [self.pixel(x + dx, y, z) for dx in (-wide / 2, wide / 2) for z in (0, high)]
+        xs, ys = zip(*corners, strict=True)
+        return np.array([min(xs), min(ys), max(xs), max(ys)])
+
+
+CAMERA = Camera()
+
+
+def ground(points: int = 6, off: float = 0.0, seed: int = 0, **options: float) -> ff.Ground:
+    """From that many points, each of which was clicked with an error."""
+    chance = np.random.default_rng(seed)
+    picture = [tuple(np.array(CAMERA.pixel(x, y)) + chance.normal(0, off, 2)) for x, y in CLICKED[:points]]
+    return ff.Ground(picture=picture, metres=CLICKED[:points], click_error=max(off, 0.01), **options)
+
+
+@dataclass
+class Seen:
+    """A sample: the truth and the tracker's columns."""
+
+    age: float
+    y: float
+    true_speed: float
+    speed: float
+    error: float
+    place: npt.NDArray[np.float32]
+
+
+def drive(
+    road: ff.Ground,
+    speed: float,
+    *,
+    fps: float = 30,
+    dropped: float = 0.0,
+    noise: float = 2.0,
+    brake: float = 0.0,
+    start: float = 60.0,
+    seconds: float = 20.0,
+    cover: tuple[float, float] = (0, 0),
+    seed: int = 0,
+) -> Iterator[Seen]:
+    """A thing that comes nearer, from 60 to 10 metres."""
+    chance = np.random.default_rng(seed)
+    tracker = ff.BoxTracker(ground=road)
+    y, time = start, 0.0
+    while y >= 10 and time < seconds:
+        if chance.random() >= dropped:
+            box = CAMERA.box(1.75, y) + chance.normal(0, noise, 4)
+            if cover[0] <= y <= cover[1]:
+                box[3] -= 0.33 * (box[3] - box[1])
+            tracks = tracker.update(ff.Detections([box], [0.9], [0]), time=time, size=(WIDTH, HEIGHT))
+            if len(tracks):
+                data = tracks.data
+                yield Seen(
+                    time, y, speed, float(data["speed"][0]), float(data["speed_error"][0]), data["place"][0]
+                )
+        time += 1 / fps
+        speed = max(0.0, speed - brake / fps)
+        y -= speed / fps
+
+
+def errors(seen: Iterator[Seen]) -> npt.NDArray[np.float64]:
+    """Relative errors of the speed from the first second on, in percent."""
+    return np.array([100 * abs(one.speed - one.true_speed) / one.true_speed for one in seen if one.age >= 1])
+
+
+def test_points_are_at_their_places() -> None:
+    road = ground()
+    places = road.places([CAMERA.pixel(x, y) for x, y in CLICKED])
+    np.testing.assert_allclose(places, CLICKED, atol=1e-4)
+    np.testing.assert_allclose(road.places([CAMERA.pixel(1, 30)]), [(1, 30)], atol=1e-3)
+    assert "6 points, which agree within" in str(road)
+    assert str(ground(4)) == "Ground of 4 points: not checked"
+    assert ground(4).residual == 0
+
+
+def test_nothing_is_at_the_horizon_or_above_it() -> None:
+    horizon = HEIGHT / 2 - CAMERA.focal * math.tan(CAMERA.down)
+    places = ground().places([(640, horizon + 11), (640, horizon + 9), (640, horizon - 50), (100, 0)])
+    assert np.isfinite(places).all(axis=1).tolist() == [True, False, False, False]
+
+
+@pytest.mark.parametrize(
+    ("fps", "dropped"), [(5, 0), (5, 0.5), (15, 0), (15, 0.8), (30, 0), (30, 0.5), (60, 0), (60, 0.8)]
+)
+@pytest.mark.parametrize("speed", [10, 14, 25])
+def test_a_steady_speed_is_right_at_every_rate(speed: float, fps: float, dropped: float) -> None:
+    found = np.concatenate(
+        [errors(drive(ground(), speed, fps=fps, dropped=dropped, seed=seed)) for seed in range(12)]
+    )
+    assert np.mean(np.isnan(found)) < 0.7  # of five frames per second, tracks are short
+    assert np.nanmedian(found) <= 3
+    assert np.nanpercentile(found, 90) <= 9
+
+
+def test_the_error_of_the_speed_is_known() -> None:
+    for speed in (1.4, 5, 14):
+        seen = [
+            one
+            for seed in range(6)
+            for one in drive(ground(), speed, fps=15, seed=seed, noise=1)
+            if one.age >= 1
+        ]
+        inside = np.mean([abs(one.speed - one.true_speed) <= 2 * one.error for one in seen])
+        assert inside >= 0.9, speed
+
+
+def test_the_error_of_the_clicks_is_part_of_it() -> None:
+    misses = 0
+    for seed in range(40):
+        last = [*drive(ground(6, 3.0, seed), 14, noise=0.5, seed=seed)][-1]
+        misses += abs(last.speed - last.true_speed) > 2 * last.error
+    assert misses <= 8
+    exact = [*drive(ground(), 14, noise=0.5)][-1]
+    rough = [*drive(ground(6, 3.0), 14, noise=0.5)][-1]
+    assert rough.error > 1.5 * exact.error
+
+
+def test_a_thing_that_stands_has_no_speed() -> None:
+    seen = [one for one in drive(ground(), 0, seconds=10, fps=15, start=60) if one.age >= 2]
+    assert np.percentile([one.speed for one in seen], 90) <= 0.8
+
+
+def test_braking_is_seen_within_a_second() -> None:
+    late = [
+        abs(one.speed - one.true_speed)
+        for seed in range(4)
+        for one in drive(ground(), 14, brake=3, seed=seed, seconds=4.5)
+        if one.age >= 1
+    ]
+    assert np.percentile(late, 90) <= 2.2
+
+
+def test_a_covered_foot_is_no_jump() -> None:
+    plain = [one for one in drive(ground(), 14, noise=1)]
+    hidden = [one for one in drive(ground(), 14, noise=1, cover=(30, 38))]
+    assert max(abs(one.speed - 14) for one in hidden if one.y < 45) < 2
+    assert len(plain) == len(hidden)
+
+
+def test_a_box_that_the_picture_cuts_off_has_no_foot() -> None:
+    def ends(size: tuple[int, int] | None) -> float:
+        tracker = ff.BoxTracker(ground=ground())
+        speed = math.nan
+        for n in range(60):
+            box = CAMERA.box(0, 40 - 14 * n / 30)
+            box[1::2] = box[1::2].clip(0, HEIGHT - 380)  # a smaller picture
+            tracks = tracker.update(ff.Detections([box], [0.9], [0]), time=n / 30, size=size)
+            speed = float(tracks.data["speed"][0])
+        return speed
+
+    assert ends((WIDTH, HEIGHT - 380)) == pytest.approx(14, abs=0.5)
+    assert not abs(ends(None) - 14) < 1
+
+
+def test_before_half_a_second_there_is_a_place_and_no_speed() -> None:
+    for one in drive(ground(), 14, noise=0):
+        assert one.place == pytest.approx([1.75, one.y], abs=0.5)
+        assert math.isfinite(one.speed) == math.isfinite(one.error)
+        assert math.isnan(one.speed) == (one.age < 0.499)
+        if one.age > 1:
+            break
+
+
+def test_velocity_stays_in_pixels_and_tracks_have_their_own_filters() -> None:
+    tracker = ff.BoxTracker(ground=ground())
+    for n in range(60):
+        boxes = [CAMERA.box(-1.75, 50 - 10 * n / 30), CAMERA.box(1.75, 20 + 5 * n / 30)]
+        tracks = tracker.update(ff.Detections(boxes, [0.9, 0.9], [0, 0]), time=n / 30)
+    np.testing.assert_allclose(tracks.data["speed"], [10, 5], rtol=0.05)
+    np.testing.assert_allclose(tracks.data["ground_velocity"], [[0, -10], [0, 5]], atol=0.5)
+    assert tracks.velocity is not None
+    assert abs(tracks.velocity[0, 1]) > 10
+    assert {name: column.dtype for name, column in tracks.data.items()} == dict.fromkeys(
+        ("place", "ground_velocity", "speed", "speed_error"), np.dtype(np.float32)
+    )
+
+
+def test_points_that_give_no_plane_are_said() -> None:
+    square = [(100.0, 100.0), (300.0, 100.0), (300.0, 300.0), (100.0, 300.0)]
+    metres = [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+    with pytest.raises(ff.OptionError, match="needs 4 to 1000 points"):
+        ff.Ground(picture=square[:3], metres=metres[:3])
+    with pytest.raises(ff.OptionError, match="a place in metres for each"):
+        ff.Ground(picture=square, metres=metres[:3])
+    with pytest.raises(ff.OptionError, match="on a line"):
+        ff.Ground(picture=[(n, n) for n in range(4)], metres=metres)
+    with pytest.raises(ff.OptionError, match="the same order"):
+        ff.Ground(picture=square, metres=[metres[1], metres[0], metres[2], metres[3]])
+    with pytest.raises(ff.OptionError, match="contradict each other"):
+        ff.Ground(picture=[*square, (200, 200)], metres=[*metres, (0.9, 0.1)])
+    with pytest.raises(ff.OptionError, match="click_error"):
+        ff.Ground(picture=square, metres=metres, click_error=-1)
+    with pytest.raises(ff.OptionTypeError, match=r"ground must be an ff\.Ground"):
+        ff.BoxTracker(ground="road")  # type: ignore[arg-type]
