@@ -59,7 +59,6 @@ RECORDS = {
     "VideoInfo",
     "WorkerStats",
     "ZoneCounts",
-    "Segment",
     "Visit",
 }
 FRAME = ff.Frame.from_array(GRAY, "gray")

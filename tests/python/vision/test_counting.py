@@ -78,10 +78,10 @@ def test_objects_of_one_result_are_inside_as_for_the_zone() -> None:
     chance = np.random.default_rng(2)
     boxes = at(*((float(x), float(y)) for x, y in chance.uniform(50, 250, (300, 2))))
     for anchor in ("center", "bottom"):
-        zone = ff.ZoneCounter(corners, anchor=anchor, margin=0)  # type: ignore[arg-type]
+        zone = ff.ZoneCounter(corners, anchor=anchor, margin=0)
         ids = zone.update(boxes, time=0).inside
         assert boxes.tracker_id is not None
-        found = ff.inside(boxes, corners, anchor=anchor)  # type: ignore[arg-type]
+        found = ff.inside(boxes, corners, anchor=anchor)
         assert boxes.tracker_id[found].tolist() == list(ids)
         assert 20 < found.sum() < 200
     circles = ff.Circles(np.array([[150, 100, 30], [150, 90, 10]], np.float32), np.ones(2, np.float32))
