@@ -27,23 +27,35 @@ class CameraCounts:
         self._finished: Counter[str] = Counter(kept[0])
         self._newest_finished = kept[1]
         self._told = {epoch: Counter(counts) for epoch, counts in kept[2].items()}
+        self._kept: dict[int, dict[str, int]] = {}  # for state: those that have not grown since
+        self._state: State | None = None  # None: something has changed since
 
     @property
     def state(self) -> State:
-        """For the next controller."""
-        told = {epoch: dict(+counts) for epoch, counts in self._told.items()}  # those above 0
-        return dict(self._finished), self._newest_finished, told
+        """For the next controller. It is asked for with each change of the fleet, so it must cost little."""
+        if self._state is None:
+            for epoch in self._told.keys() - self._kept.keys():
+                self._kept[epoch] = dict(+self._told[epoch])  # those above 0
+            self._state = dict(self._finished), self._newest_finished, dict(self._kept)
+        return self._state
 
     def tell(self, epoch: int, counts: Mapping[str, int]) -> None:
         """The counts of a start by now. Those of one before the newest eight are final."""
         if epoch <= self._newest_finished:
             return
-        told = self._told.setdefault(epoch, Counter())
+        told = self._told.get(epoch)
+        if told is None:
+            told = self._told[epoch] = Counter()
+            self._state = None
         for name, count in counts.items():
-            told[name] = max(told[name], count)
+            if count > told[name]:
+                told[name] = count
+                self._kept.pop(epoch, None)
+                self._state = None
         if len(self._told) > _STARTS:
             self._newest_finished = min(self._told)
             self._finished.update(self._told.pop(self._newest_finished))
+            self._kept.pop(self._newest_finished, None)
 
     def totals(self, epoch: int, counts: Mapping[str, int]) -> Counter[str]:
         """Of all starts; ``counts``: further counts of the present one."""

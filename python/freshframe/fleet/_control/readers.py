@@ -158,7 +158,9 @@ class Readers:
         link.pending.discard(number)
         refused = reader.books.refused
         reader.push(batch, link.clock_offset, self._without_name(batch))
-        if reader.books.refused > refused:
+        if reader.books.expects_repeats:
+            reader.settle(link.all_runs())
+        if reader.books.refused != refused:
             self._kept.change()
         self.came(reader, link.name)
 

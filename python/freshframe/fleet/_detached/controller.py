@@ -98,6 +98,7 @@ class DetachedController:
     def _restore_reader(self, kept: Mapping[str, Any]) -> None:
         results = self._parts.readers.restore(kept["number"], kept["output"], kept["name"])
         results.books.restore(kept["closed"], kept["ended"], kept["refused"])
+        results.books.told_is_all = kept["told is all"]
         served = self._serve(results)
         if kept["key"] is not None:
             self._keys[kept["key"]] = results.number

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from .._wire import Records
@@ -48,8 +48,12 @@ class Books:
     # what its first record calls handed counts as delivered, less the results that come again. A run that has
     # ended together with its controller has no record any more. The program tells how many results it was
     # given in all, and the difference counts as reported and delivered. What an earlier controller has
-    # refused of the handed results is kept with its sums. Where the program was given still fewer than were
-    # handed over, these were refused later, or by the program: they are fenced, too.
+    # refused of a run's handed results is kept, and counts when a record of the run has come. Where the
+    # program was given still fewer than were handed over, the others come again, and so they wait. Once each
+    # agent's latest batch has come, they do not: they were refused later, or by the program, and are fenced.
+    #
+    # A program that opens a named reader tells how many results its controller knew to be delivered, and
+    # those that it was given. If records of earlier controllers' runs had not come by then, it tells too few.
     #
     # An agent repeats the last record of a run until the next controller, too, would know it. The runs that
     # were counted are kept together with their sums until it does not repeat them any more. A batch that
@@ -62,12 +66,15 @@ class Books:
         self._given_before = 0
         self._ended: dict[Run, tuple[str, int]] = {}  # the agents that repeat their records; results handed
         self._ended_before: set[Run] = set()  # all that began under an earlier controller
+        self._unrepeated: set[Run] = set()  # runs of before whose latest batch may come again
+        self._is_restored = False
         self._told: int | None = None  # results that the program was given, as it has told
+        self.told_is_all = True  # by all controllers; else it may have been given more
         self._pages: dict[Run, _Page] = {}
         self._closed = Totals()  # of runs that are over
         self._accepted = 0
-        self._fenced = 0  # results that were handed over and refused
-        self._fenced_before = 0  # the same by earlier controllers
+        self._fenced = 0  # results that were handed over and refused, of runs that are not over
+        self._refused: dict[Run, int] = {}  # the same by run, also by earlier controllers
         self._repeated = 0
         self._last: dict[int, tuple[int, int]] = {}  # by camera: epoch and ordinal of the latest result
 
@@ -81,8 +88,11 @@ class Books:
                     continue
                 page = self._pages[camera, epoch] = _Page()
                 if epoch >> 32 < self._term and (camera, epoch) not in self._before:
+                    refused = self._refused.get((camera, epoch), 0)
                     self._before[camera, epoch] = handed
-                    self._given_before += handed
+                    self._given_before += handed - refused
+                    self._fenced += refused
+                    self._unrepeated.add((camera, epoch))
             elif progress < page.progress:
                 continue  # an older one, which was kept
             page.progress = progress
@@ -93,23 +103,36 @@ class Books:
         """The program was given so many results in all."""
         self._told = max(self._told or 0, count)
 
+    def note_opened(self, *, again: bool) -> None:
+        """A program opens the reader, and adds what it is given to the sum that it gets now.
+
+        ``again``: it adds to an older sum, and others may have been given results since.
+        """
+        if again or (self._is_restored and self._told is None):
+            self.told_is_all = False
+
     def end(self, run: Run, *, lost: bool, unreported: bool = False) -> None:
         """There are no more records of this run. The results that wait there are lost with its agent.
 
         ``unreported``: it may have had results here, and no record of them has come.
         """
         page = self._pages.pop(run, None)
+        refused = self._refused.get(run, 0)
+        if run not in self._ended:
+            self._refused.pop(run, None)
+        self._unrepeated.discard(run)
         if run[1] >> 32 < self._term:
             self._ended_before.add(run)
         if page is None:
             self._closed.unreported_possible += unreported
             return
+        self._fenced -= refused
         closed = self._closed
         closed.reported += page.reported
-        closed.delivered += page.handed
+        closed.delivered += page.handed - refused
         closed.outbox_full += page.full
         closed.expired += page.expired
-        closed.fenced += page.fenced
+        closed.fenced += page.fenced + refused
         closed.lost_with_agent += page.waiting
         closed.unreported_possible += lost
 
@@ -126,6 +149,7 @@ class Books:
         """The runs whose last records an agent repeats: it repeats no others."""
         for run in [run for run, (name, _) in self._ended.items() if name == agent and run not in runs]:
             del self._ended[run]
+            self._refused.pop(run, None)
 
     def runs(self) -> list[Run]:
         """Those with a record."""
@@ -145,8 +169,7 @@ class Books:
         """A result has arrived. How many are missing before it; -1: it must not be delivered."""
         last_epoch, last = self._last.get(camera, (-1, -1))
         if epoch < last_epoch:
-            self._fenced += 1
-            return -1
+            return self.refuse(camera, epoch)
         if epoch > last_epoch:
             last = -1 if (camera, epoch) not in self._before else ordinal - 1
         elif ordinal <= last:
@@ -156,17 +179,43 @@ class Books:
         self._accepted += 1
         return ordinal - last - 1
 
-    def refuse(self) -> int:
+    def refuse(self, camera: int, epoch: int) -> int:
         """A result has arrived that nobody can use: -1."""
-        self._fenced += 1
+        self._count_refused((camera, epoch), 1)
         return -1
 
+    def _count_refused(self, run: Run, count: int) -> None:
+        if run in self._pages or run not in self._ended:
+            self._fenced += count
+        else:
+            self._closed.delivered -= count
+            self._closed.fenced += count
+        self._refused[run] = self._refused.get(run, 0) + count
+        if not self._refused[run]:
+            del self._refused[run]
+
     def note_again(self, records: Records, results: Records) -> None:
-        """Of these results some may have been handed to an earlier controller: they are not counted twice."""
+        """Of these results some may have been handed to an earlier controller: they are not counted twice.
+
+        To be called before they are received.
+        """
         for epoch, *_, handed, _, camera, _ in records.tolist() if self._before else ():
-            if handed <= self._before.get((camera, epoch), -1):
-                again = (results["camera"] == camera) & (results["epoch"] == epoch)
-                self._given_before -= int(again.sum())
+            run = camera, epoch
+            if handed <= self._before.get(run, -1):
+                again = int(((results["camera"] == camera) & (results["epoch"] == epoch)).sum())
+                refused = min(again, self._refused.get(run, 0))  # the last ones of a run
+                self._count_refused(run, -refused)
+                self._given_before -= again - refused
+            self._unrepeated.discard(run)
+
+    @property
+    def expects_repeats(self) -> bool:
+        """Whether batches may come that an earlier controller has got."""
+        return bool(self._unrepeated)
+
+    def settle(self, runs: Iterable[Run]) -> None:
+        """A batch of their agent has come: none that an earlier controller has got will follow."""
+        self._unrepeated.difference_update(runs)
 
     @property
     def closed(self) -> dict[str, int]:
@@ -179,13 +228,19 @@ class Books:
         return dict(self._ended)
 
     @property
-    def refused(self) -> int:
-        """Results that were handed over and belong to an epoch that is over, or to no camera."""
-        return self._fenced_before + self._fenced
+    def refused(self) -> dict[Run, int]:
+        """Results that were handed over and belong to an epoch that is over, or to no camera.
 
-    def restore(self, closed: dict[str, int], ended: Mapping[Run, tuple[str, int]], refused: int) -> None:
+        Those of runs that are over are in ``closed``, and here only if they may come once more.
+        """
+        return dict(self._refused)
+
+    def restore(
+        self, closed: dict[str, int], ended: Mapping[Run, tuple[str, int]], refused: Mapping[Run, int]
+    ) -> None:
         """The ``closed``, ``ended`` and ``refused`` of an earlier controller."""
-        self._fenced_before = refused
+        self._is_restored = True
+        self._refused = dict(refused)
         self._closed = Totals(**closed)
         self._given_before += self._closed.delivered
         self._ended = dict(ended)
@@ -198,6 +253,8 @@ class Books:
             self._last.pop(camera, None)
         for run in [run for run in self._before if run[0] in cameras]:
             del self._before[run]
+        self._unrepeated = {run for run in self._unrepeated if run[0] not in cameras}
+        self._refused = {run: each for run, each in self._refused.items() if run[0] not in cameras}
         self._ended_before = {run for run in self._ended_before if run[0] not in cameras}
 
     def knows(self, camera: int, epoch: int) -> bool:
@@ -209,21 +266,16 @@ class Books:
         closed = self._closed
         totals = Totals(
             reported=closed.reported,
-            delivered=self._accepted + self._given_before - self._fenced_before - buffered,
+            delivered=self._accepted + self._given_before - buffered,
             outbox_full=closed.outbox_full,
             expired=closed.expired,
-            fenced=closed.fenced + self.refused,
+            fenced=closed.fenced + self._fenced,
             lost_with_agent=closed.lost_with_agent,
             waiting=buffered,
             unreported_possible=closed.unreported_possible,
             repeated=self._repeated,
         )
-        if self._told is not None:
-            without_record = max(0, self._told - totals.delivered)
-            refused_before = max(0, totals.delivered - self._told)
-            totals.delivered = self._told
-            totals.reported += without_record
-            totals.fenced += refused_before
+        self._compare_with_told(totals)
         for page in self._pages.values():
             totals.reported += page.reported
             totals.outbox_full += page.full
@@ -231,3 +283,16 @@ class Books:
             totals.fenced += page.fenced
             totals.waiting += page.waiting
         return totals
+
+    def _compare_with_told(self, totals: Totals) -> None:
+        if self._told is None:
+            return
+        without_record = max(0, self._told - totals.delivered)
+        totals.reported += without_record
+        totals.delivered += without_record
+        not_given = totals.delivered - self._told if self.told_is_all else 0
+        totals.delivered -= not_given
+        if self._unrepeated:
+            totals.waiting += not_given
+        else:
+            totals.fenced += not_given

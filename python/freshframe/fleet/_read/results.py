@@ -75,15 +75,16 @@ class Results:
         begin = 0
         with self.changed:
             self.books.note_all(batch.outboxes)
+            self.books.note_again(batch.outboxes, batch.results)
             receive, items, pickles = self.books.receive, self.items, batch.pickles
             for epoch, ordinal, seq, pts, captured, camera, size in batch.results.tolist():
-                missing = receive(camera, epoch, ordinal) if camera not in refused else self.books.refuse()
+                usable = camera not in refused
+                missing = receive(camera, epoch, ordinal) if usable else self.books.refuse(camera, epoch)
                 if missing >= 0:
                     data = pickles[begin : begin + size]
                     at = captured - clock_offset
                     items.append((camera, epoch, seq, pts, at, missing, ordinal, data))
                 begin += size
-            self.books.note_again(batch.outboxes, batch.results)
             self._has_news = True
 
     def announce(self) -> None:
@@ -115,6 +116,17 @@ class Results:
         """As Books.keep_ended()."""
         with self.changed:
             self.books.keep_ended(agent, runs)
+
+    def settle(self, runs: Collection[Run]) -> None:
+        """As Books.settle()."""
+        with self.changed:
+            self.books.settle(runs)
+
+    def opened(self, *, again: bool) -> int:
+        """A program opens it, as in Books.note_opened(). The results that were delivered before."""
+        with self.changed:
+            self.books.note_opened(again=again)
+            return self.books.totals(len(self.items) + self.taken()).delivered
 
     def is_flushed(self, run: Run) -> bool:
         """Whether nothing waits in this run's outbox."""

@@ -267,9 +267,9 @@ def results(*ordinals: int) -> Records:
 
 def take(books: Books, records: Records, batch: Records) -> None:
     books.note_all(records)
+    books.note_again(records, batch)
     for each in batch:
         books.receive(0, int(each["epoch"]), int(each["ordinal"]))
-    books.note_again(records, batch)
 
 
 @pytest.mark.parametrize("renewal_first", [False, True])
@@ -306,6 +306,7 @@ def following(books: Books, term: int) -> Books:
     """Those of the next controller."""
     books_of_next = Books(term)
     books_of_next.restore(books.closed, books.ended, books.refused)
+    books_of_next.told_is_all = books.told_is_all
     return books_of_next
 
 
@@ -354,8 +355,99 @@ def test_what_was_handed_over_and_the_program_was_not_given_is_fenced() -> None:
     books = Books(TERM)
     books.note_all(outbox(8, 8, 0))
     books.note_delivered(6)
+    books.settle([RUN])  # what their agent sends now is new
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (8, 6, 2, 0)
+
+
+def test_results_that_will_come_again_wait_and_are_not_fenced_meanwhile() -> None:
+    books = following(Books(TERM - 1), TERM)
+    books.note_delivered(5)
+    books.note_all(outbox(8, 8, 0))
+    assert books.expects_repeats
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (8, 5, 0, 3)
+    take(books, outbox(8, 8, 0), results(5, 6, 7))
+    assert not books.expects_repeats
+    totals = books.totals(3)
+    assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (8, 5, 0, 3)
+    books.note_delivered(8)
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (8, 8, 0, 0)
+
+
+def test_a_run_that_ends_before_its_batch_comes_again_has_no_results_that_wait() -> None:
+    books = following(Books(TERM - 1), TERM)
+    books.note_delivered(5)
+    books.note_all(outbox(8, 8, 0))
+    books.end(RUN, lost=True)
+    totals = books.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (8, 5, 3, 0)
+
+
+def test_what_an_earlier_program_was_given_counts_though_its_records_come_behind_the_next_program() -> None:
+    second = following(Books(TERM - 1), TERM)
+    second.note_opened(again=False)  # the other program has gone together with the controller
+    second.note_all(outbox(1000, 1000, 0))
+    take(second, outbox(1005, 1005, 0), results(*range(1000, 1005)))
+    second.note_delivered(5)  # with the 0 that were known when it opened the reader
+    third = following(second, TERM + 1)
+    third.note_all(outbox(1005, 1005, 0))
+    third.settle([RUN])
+    third.note_delivered(5)  # it goes on
+    for books in (second, third):
+        totals = books.totals(0)
+        assert (totals.reported, totals.delivered, totals.fenced) == (1005, 1005, 0)
+
+
+def test_a_program_that_opens_a_reader_after_one_that_went_on_tells_all() -> None:
+    books = following(Books(TERM - 1), TERM)
+    books.note_all(outbox(8, 8, 0))
+    books.settle([RUN])
+    books.note_delivered(6)
+    books.note_opened(again=False)
+    books.note_delivered(6)
     totals = books.totals(0)
     assert (totals.reported, totals.delivered, totals.fenced) == (8, 6, 2)
+
+
+def test_refused_results_count_together_with_the_record_of_their_run() -> None:
+    first = Books(TERM - 1)
+    first.receive(0, RUN[1] + 1, 0)
+    take(first, outbox(3, 3, 0), results(0, 1, 2))
+    second = following(first, TERM)
+    totals = second.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced) == (0, 0, 0)
+    second.note_all(outbox(3, 3, 0))
+    totals = second.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced) == (3, 0, 3)
+    second.end(RUN, lost=False)
+    third = following(second, TERM + 1)
+    totals = third.totals(0)
+    assert (totals.reported, totals.delivered, totals.fenced) == (3, 0, 3)
+    assert third.refused == {}
+
+
+@pytest.mark.parametrize("has_ended", [False, True])
+@pytest.mark.parametrize("is_refused_again", [False, True])
+def test_refused_results_that_come_again_count_once(has_ended: bool, is_refused_again: bool) -> None:
+    first = Books(TERM - 1)
+    take(first, outbox(5, 5, 0), results(*range(5)))
+    first.receive(0, RUN[1] + 1, 0)
+    take(first, outbox(8, 8, 0), results(5, 6, 7))
+    if has_ended:
+        first.end_outbox(RUN, outbox(8, 8, 0), "a")
+    second = following(first, TERM)
+    if is_refused_again:
+        second.receive(0, RUN[1] + 1, 1)
+    take(second, outbox(8, 8, 0), results(5, 6, 7))
+    third = following(second, TERM + 1)
+    third.note_all(outbox(8, 8, 0))
+    for books, others in ((second, int(is_refused_again)), (third, 0)):
+        totals = books.totals(others)  # of the next run
+        delivered = 5 if is_refused_again else 8
+        fenced = 8 - delivered
+        assert (totals.reported, totals.delivered, totals.fenced) == (8, delivered, fenced)
 
 
 def batch(number: int) -> bytes:

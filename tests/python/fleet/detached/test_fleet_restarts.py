@@ -115,16 +115,36 @@ def test_a_state_in_the_format_of_another_version_is_refused() -> None:
     store = Memory()
     ClusterState("yard", store).write(pickle.dumps({"next": (0, 1)}))
     yard = Yard(store)
-    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 5"):
+    with pytest.raises(ff.StateError, match="has the format None, and this freshframe reads 6"):
         yard.controller.restore()
     yard.end()
 
 
 def test_a_reader_that_its_program_has_just_left_is_not_restored(leave_behind: Callable[..., Yard]) -> None:
-    sums = {"closed": {}, "ended": {}, "refused": 0}
+    sums = {"closed": {}, "ended": {}, "refused": {}, "told is all": True}
     nobody = {"number": 1, "output": "ticks", "name": None, "key": None, **sums}
     named = {"number": 2, "output": "ticks", "name": "log", "key": None, **sums}
     assert [each.number for each in leave_behind(readers=[nobody, named]).parts.readers] == [2]
+
+
+@pytest.mark.parametrize("key_before", [None, "of a program that was killed"])
+def test_what_a_killed_program_was_given_counts_when_the_next_one_opens_its_reader_before_the_agents_come(
+    leave_behind: Callable[..., Yard], key_before: str | None
+) -> None:
+    sums = {"closed": Books().closed, "ended": {}, "refused": {}, "told is all": True}
+    left = leave_behind(readers=[{"number": 2, "output": "ticks", "name": "log", "key": key_before, **sums}])
+    clients, (reader,) = left.clients, left.parts.readers
+    program: Any = object()
+    incarnation, _, delivered = clients._do_open(program, "key", "ticks", "log", False)
+    assert delivered == 0
+    reader.note(np.array([(5, 1005, 0, 0, 0, 1000, 5, 0, 2)], _wire.OUTBOX))
+    reader.note(np.array([(5, 1005, 0, 0, 0, 1005, 0, 0, 2)], _wire.OUTBOX))
+    data = np.array([(5, each, each, 0.0, 0.0, 0, 1) for each in range(1000, 1005)], _wire.RESULT)
+    reader.push(_wire.Batch(2, 1, np.empty(0, _wire.OUTBOX), data, memoryview(b"xxxxx")))
+    clients._acknowledge("key", incarnation, 5, 5)
+    totals = reader.totals()
+    assert (totals.reported, totals.delivered, totals.fenced, totals.waiting) == (1005, 1005, 0, 0)
+    assert not reader.books.told_is_all, "the next controller must know"
 
 
 def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
@@ -445,7 +465,7 @@ def test_results_of_a_run_that_ended_while_there_was_no_controller_are_counted_a
     readers = [
         {
             **{"number": number, "output": output, "name": output, "key": None},
-            **{"closed": Books().closed, "ended": {}, "refused": 0},
+            **{"closed": Books().closed, "ended": {}, "refused": {}, "told is all": True},
         }
         for number, output in enumerate(("ticks", "faces"), 1)
     ]

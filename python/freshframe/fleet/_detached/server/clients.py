@@ -159,9 +159,11 @@ class Clients:
                     )
                 self._vacate(name)
                 seat = self._seats[key] = _Seat(self._fleet.open_for(key, output, name), connection)
+                delivered = seat.reader.results.opened(again=again)
+            else:
+                delivered = seat.reader.results.totals().delivered
             seat.connection = connection
             seat.turn = seat.reader.rewind()
-            delivered = seat.reader.results.totals().delivered
             opened = seat.reader.incarnation, seat.reader.acknowledged, delivered
         if is_new:
             self._fleet.write_through()

@@ -13,7 +13,7 @@ from ..._control.thread.clock import boot_time
 from ..._decide import adoption
 from ..._machines.guarded_place import GuardedPlace
 
-_FORMAT = 5  # of the state in the store
+_FORMAT = 6  # of the state in the store
 
 
 def state_of(
@@ -57,6 +57,7 @@ def state_of(
                 "closed": reader.books.closed,
                 "ended": reader.books.ended,
                 "refused": reader.books.refused,
+                "told is all": reader.books.told_is_all,
             }
             for reader in parts.readers
         ],
