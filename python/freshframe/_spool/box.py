@@ -55,10 +55,11 @@ class Box:
 
     Note [Spool's folder]: each segment has the number of its first line in its name and begins with a head
     (the box's id, the events that are open), so the newest segment alone says how to go on, and no other one
-    is needed. It is never deleted while it does. A line is numbered when it is written, and read only when it
-    is synced: a power cut takes nothing that a receiver has seen. The last lines of the newest segment that
-    cannot be read, such as zeros after a power cut, were not synced and are cut off. Deleting a segment needs
-    no room on a full disk, nor does the cursor, which is written in place.
+    is needed. While it does it is neither deleted nor written anew: what follows is appended. A line is
+    numbered when it is written, and read only when it is synced: a power cut takes nothing that a receiver
+    has seen. The last lines of the newest segment that cannot be read, such as zeros after a power cut, were
+    not synced and are cut off. Deleting a segment needs no room on a full disk, nor does the cursor, which is
+    written in place.
     """
 
     first_records: list[str]  # to be written first: the ends of events that a killed program has left open
@@ -78,6 +79,7 @@ class Box:
         self.folder = folder
         self._max_bytes = max_bytes
         self._segment_bytes = 0  # at which the next segment begins
+        self._first_commit = 0.0  # Unix time of the newest segment's first line
         folders.make_folder(folder)
         folders.warn_of_network(folder)
         self._lock = folders.FolderLock(folder)
@@ -121,9 +123,9 @@ class Box:
         self.id = content.box if content else before.box or secrets.token_hex(6)
         self.next = max(before.n + 1, least)
         self.events = content.events if content else OpenEvents()
+        self.last_commit = os.stat(self._path(self._segments[-1])).st_mtime if self._segments else time.time()
         if content:
             self._continue(content)
-        self.last_commit = os.stat(self._path(self._segments[-1])).st_mtime if self._segments else time.time()
         oldest = self._segments[0].first if self._segments else self.next
         known = before.n if before.box == self.id else oldest - 1
         self._sent = max(known, oldest - 1)
@@ -170,7 +172,11 @@ class Box:
         """
         lines = [line_text(self.next + i, self.id, now, record) for i, record in enumerate(records)]
         data = "".join(lines).encode()
-        if self._fd < 0 or self._broken or self._segments[-1].size >= self._segment_bytes:
+        if self._fd < 0:
+            self._begin_segment(data)
+        elif self._segments[-1].first == self.next:  # nothing else has its head
+            self._append_first(data)
+        elif self._broken or self._segments[-1].size >= self._segment_bytes:
             self._begin_segment(data)
         else:
             self._append(data)
@@ -178,9 +184,19 @@ class Box:
             if '"began":' in record:
                 self.events.note(json.loads(record))
         with self._guard:
+            if self._segments[-1].first == self.next:
+                self._first_commit = now
             self.next += len(records)
             self.last_commit = now
         self._expire_by_size()
+
+    def _append_first(self, data: bytes) -> None:
+        """Appends to a head, behind which a write may have failed."""
+        self._segment_bytes = self._fitting_segment()
+        if self._broken:
+            os.ftruncate(self._fd, self._segments[-1].size)
+        self._append(data)
+        self._broken = False
 
     def _append(self, data: bytes) -> None:
         newest = self._segments[-1]
@@ -213,16 +229,12 @@ class Box:
             folders.sync_folder(self.folder)
         except OSError:
             os.close(fd)
-            if not (self._segments and self._segments[-1].first == self.next):
-                os.unlink(path)
+            os.unlink(path)
             raise
         before, self._fd = self._fd, fd
         if before >= 0:
             os.close(before)
         with self._guard:
-            if self._segments and self._segments[-1].first == self.next:
-                self._segments.pop()  # it had no line
-                self._reader = None
             self._segments.append(Segment(self.next, len(whole)))
         self._broken = False
         self._remove_sent()
@@ -248,10 +260,14 @@ class Box:
             while len(self._segments) > 1 and self._size() > self._max_bytes:
                 self._remove_oldest()
 
-    def expire_before(self, oldest: float) -> None:
+    def expire_before(self, oldest: float, full_before: float = 0.0) -> None:
         """Results that came before this Unix time expire, on the thread of commit().
 
         A segment is deleted when its last result has expired. Behind the newest one an empty one begins.
+
+        Args:
+            oldest: Unix time.
+            full_before: Unix time; a segment whose first result came before it gets no further one.
 
         Raises:
             OSError: There is no room for an empty segment.
@@ -267,8 +283,12 @@ class Box:
                 and not self._in_flight
                 and self._last_written(newest) < oldest
             )
+        if self._first_commit < full_before:
+            self._segment_bytes = 0
         if is_old:
             self._begin_segment(b"")
+            # A restart takes this for the time of the last write.
+            os.utime(self._fd, (self.last_commit, self.last_commit))
 
     def _skip_before(self, oldest: float) -> None:
         while self._taken < self.next - 1:

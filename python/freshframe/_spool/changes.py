@@ -22,7 +22,9 @@ EndedBy = Literal["gone", "stop", "restart"]
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Something has begun, or has ended. Times are Unix times in seconds, by `utc` of the samples.
+    """Something has begun, or has ended. Times are Unix times in seconds.
+
+    `began` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
 
     Attributes:
         key: What it is about, as the function of Changes has returned it.
@@ -42,11 +44,18 @@ class Change:
 
 @dataclass(slots=True)
 class _On:
-    """One key that is on: Unix times of the first and the last sight, and the stream's time of the last."""
+    """One key that is on: the Unix time of its first sight, and the stream's times of the first and the last.
+
+    The clock of `utc` may change while it is on, with a connection or when it is set. The stream's does not.
+    """
 
     began: float
-    seen: float
-    pts: float
+    first: float
+    last: float
+
+    def at(self, pts: float) -> float:
+        """The Unix time by the clock with which it began."""
+        return round(self.began + pts - self.first, 3)
 
 
 @dataclass(slots=True)
@@ -57,6 +66,7 @@ class _Stream:
     offset: float  # Unix time at pts 0, for samples without `utc`
     arrived: float = 0.0  # time.monotonic() of the last sample
     now: float = 0.0  # Unix time of the last sample
+    pts: float = 0.0  # of the last sample
     on: dict[Hashable, _On] = field(default_factory=dict)
 
 
@@ -69,8 +79,9 @@ class Changes(Node[T, Change]):
     exactly one end, except where the program crashes or a node above fails: there a `Spool` below writes the
     end at the next start.
 
-    Times are `sample.utc`, so those of a file are of its recording if it says when that was. Without `utc`
-    they follow from the time at which the first sample of the source came, and `pts`.
+    A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
+    Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
+    length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
 
     Every source has keys of its own. Numbers of a tracker begin again with each start of the program, so use
     names of zones as keys where people or other programs remember them.
@@ -112,33 +123,32 @@ class Changes(Node[T, Change]):
         for key in self._keys(sample.value):
             known = on.get(key)
             if known is None:
-                on[key] = _On(stream.now, stream.now, sample.pts)
+                on[key] = _On(stream.now, sample.pts, sample.pts)
                 yield Change(key, stream.now, None, stream.now)
             else:
-                # Wall clocks are set at times, and nothing ends before it has begun.
-                known.seen, known.pts = max(known.seen, stream.now), sample.pts
-        for key in [key for key, one in on.items() if sample.pts - one.pts >= self._hold]:
-            yield _end(key, on.pop(key), stream.now, "gone")
+                known.last = sample.pts
+        for key in [key for key, one in on.items() if sample.pts - one.last >= self._hold]:
+            yield _end(key, on.pop(key), sample.pts, "gone")
 
     def on_time(self, now: float, /) -> Iterator[Change]:
         """Ends what was on at a source that has fallen silent."""
         for stream in self._streams.values():
             silent = now - stream.arrived
             if silent >= self._hold:
-                yield from self._end_all(stream, stream.now + silent, "gone")
+                yield from self._end_all(stream, stream.pts + silent, "gone")
 
     def finish(self) -> Iterator[Change]:
         """Ends all that is on."""
         now = time.monotonic()
         for stream in self._streams.values():
-            yield from self._end_all(stream, stream.now + max(0.0, now - stream.arrived), "stop")
+            yield from self._end_all(stream, stream.pts + max(0.0, now - stream.arrived), "stop")
 
     def _note(self, sample: Sample[T]) -> _Stream:
         stream = self._streams.get(sample.source)
         if stream is None:
             captured = time.time() - (time.monotonic() - sample.captured)
             stream = self._streams[sample.source] = _Stream(sample.stamp, captured - sample.pts)
-        stream.stamp = sample.stamp
+        stream.stamp, stream.pts = sample.stamp, sample.pts
         stream.arrived = time.monotonic()
         stream.now = round(stream.offset + sample.pts if sample.utc is None else sample.utc, 3)
         return stream
@@ -151,12 +161,13 @@ class Changes(Node[T, Change]):
             )
         return list(keys)
 
-    def _end_all(self, stream: _Stream, told: float, by: EndedBy) -> Iterator[Change]:
+    def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[Change]:
         # In the stream of the samples, so that an end never overtakes the next beginning.
         while stream.on:
             key = next(iter(stream.on))
-            yield stamped(_end(key, stream.on.pop(key), told, by), like=stream.stamp)
+            yield stamped(_end(key, stream.on.pop(key), now, by), like=stream.stamp)
 
 
-def _end(key: Hashable, one: _On, told: float, by: EndedBy) -> Change:
-    return Change(key, one.began, one.seen, max(one.seen, round(told, 3)), by)
+def _end(key: Hashable, one: _On, now: float, by: EndedBy) -> Change:
+    """`now`: in the stream's time."""
+    return Change(key, one.began, one.at(one.last), one.at(now), by)

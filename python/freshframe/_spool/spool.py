@@ -57,8 +57,9 @@ class Spool(Node[Any, None]):
         max_wait: Seconds for which an event waits until its batch is full.
         max_bytes: Size of the folder's segments, at least 64 KiB. When it is exceeded, or when the disk is
             full, the oldest events expire, and are counted.
-        max_age: Seconds after which an event that was not sent expires, by the system's clock, and after
-            which no event stays in the folder, but those that `send` has at that time. None: never.
+        max_age: Seconds after which an event that was not sent expires, by the system's clock. Its file is
+            deleted at most half of that later, unless `send` has one of its events. `refused.jsonl` stays,
+            and so does the beginning of an event that has not ended. None: never.
         timeout: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
         as_text: `send` gets each event as a line of JSON, which spares the time to parse it.
 

@@ -90,8 +90,9 @@ class Writer:
         if self._max_age is None or self._pause is None or time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + self._pause
+        now = time.time()
         with contextlib.suppress(OSError):  # there will be another look
-            self._box.expire_before(time.time() - self._max_age)
+            self._box.expire_before(now - self._max_age, now - self._max_age / 4)
         self._on_commit()
 
     def _commit(self, records: list[str]) -> bool:

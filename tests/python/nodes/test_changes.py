@@ -61,9 +61,19 @@ def test_times_are_the_wall_times_of_the_samples() -> None:
     assert (ended.began, ended.ended, ended.told) == (1e9, 1e9 + 0.5, 1e9 + 2)
 
 
-def test_a_wall_clock_that_is_set_back_ends_nothing_before_it_has_begun() -> None:
-    _, ended = changes_of((0.0, 1e9, {"yard"}), (0.5, 1e9 - 60, {"yard"}), (2.0, 1e9 - 58, set()))
-    assert ended.began == ended.ended == ended.told == 1e9
+@pytest.mark.parametrize("ahead", [3612.0, -3600.0])
+def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float) -> None:
+    """As behind a connection, when the camera's clock is known, or when somebody sets a clock."""
+    first, ended, second, _ = changes_of(
+        (1.0, 1e9 + 1, {"yard"}),
+        (10.0, 1e9 + 10 + ahead, {"yard"}),
+        (12.0, 1e9 + 12 + ahead, set()),
+        (13.0, 1e9 + 13 + ahead, {"yard"}),
+        (20.0, 1e9 + 20 + ahead, set()),
+    )
+    assert first.began == 1e9 + 1
+    assert (ended.began, ended.ended, ended.told) == (1e9 + 1, 1e9 + 10, 1e9 + 12)
+    assert second.began == 1e9 + 13 + ahead
 
 
 def test_without_a_wall_time_the_first_sample_and_pts_give_it() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
+from support import WATCHDOG
 
 from freshframe._spool import box as boxes
 from freshframe._spool.box import Box
@@ -274,6 +276,98 @@ def test_results_that_send_has_are_not_expired_and_the_next_ones_are_found(tmp_p
     box.close(complete=True)
 
 
+@pytest.mark.parametrize("sends", [False, True])
+def test_no_event_stays_long_behind_its_age_while_others_keep_coming(tmp_path: Path, sends: bool) -> None:
+    box = small_box(tmp_path / "box", 8 << 20)
+    age, every = 3600.0, 300.0
+    for n in range(100):
+        now = NOW + n * every
+        box.commit(records(box.next, 1), now)
+        newest = max((tmp_path / "box").glob("*.jsonl"))
+        os.utime(newest, (now, now))
+        if sends:
+            drain(box)
+        box.expire_before(now - age, now - age / 4)
+        text = "".join(path.read_text() for path in (tmp_path / "box").glob("*.jsonl"))
+        oldest = min(float(found) for found in re.findall(r'"spooled":([0-9.]+)', text))
+        assert oldest >= now - 1.5 * age
+    if not sends:
+        assert box.held().waiting == 13  # those of the last hour
+    box.close(complete=True)
+
+
+def left_open(folder: Path) -> Box:
+    """A box that has nothing but a head, with one event that has not ended."""
+    box = small_box(folder, 8 << 20)
+    began = {"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}}
+    box.commit([to_text(began)], NOW)
+    (segment,) = folder.glob("*.jsonl")
+    os.utime(segment, (NOW, NOW))
+    box.expire_before(NOW + 1)
+    assert [path.name for path in folder.glob("*.jsonl")] == ["000000000000002.jsonl"]
+    return box
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_a_full_disk_does_not_forget_the_events_that_are_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_restarted: bool
+) -> None:
+    write = os.write
+
+    def write_some(fd: int, data: memoryview) -> int:
+        room.append(room.pop() // 2)
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(fd, data[: room[0]])
+
+    folder = tmp_path / "box"
+    box = left_open(folder)
+    if is_restarted:
+        box.close(complete=False)
+        box = small_box(folder, 8 << 20)
+    monkeypatch.setattr(os, "write", write_some)
+    for _ in range(3):
+        room = [40]
+        with pytest.raises(OSError, match="No space"):
+            box.commit(records(box.next, 5), NOW)
+        assert not box.make_room()
+        killed = tmp_path / "killed"
+        shutil.copytree(folder, killed)
+        again = small_box(killed)
+        assert len(again.first_records) == 1
+        again.close(complete=False)
+        shutil.rmtree(killed)
+    monkeypatch.undo()
+    box.commit(records(box.next, 5), NOW)
+    assert drain(box) == [2, 3, 4, 5, 6]
+    assert box.held().lost == 0
+    box.close(complete=True)
+
+
+def test_a_restart_behind_a_quiet_time_ends_what_is_open_at_the_last_write(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    left_open(tmp_path / "box").close(complete=False)
+    again = small_box(tmp_path / "box")
+    (end,) = again.first_records
+    assert json.loads(end)["value"]["ended"] == NOW
+    assert time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(NOW)) in caplog.text
+    again.close(complete=True)
+
+
+def test_a_torn_end_that_is_cut_off_does_not_change_the_time_of_the_last_write(tmp_path: Path) -> None:
+    box = small_box(tmp_path / "box")
+    box.commit(records(1, 1), NOW)
+    box.close(complete=False)
+    (segment,) = (tmp_path / "box").glob("*.jsonl")
+    with segment.open("ab") as file:
+        file.write(b'{"n":2,')
+    os.utime(segment, (NOW, NOW))
+    again = small_box(tmp_path / "box")
+    assert again.last_commit == NOW
+    again.close(complete=True)
+
+
 SMALL_DISK = """
 import json, subprocess, sys
 from freshframe._spool.box import Box
@@ -302,13 +396,17 @@ print(json.dumps({"expired": held.expired, "lost": held.lost, "numbers": numbers
 def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(tmp_path: Path) -> None:
     """In a name space of its own, so that the file system goes with the process."""
     space = ["unshare", "--mount", "--map-root-user"]
-    if shutil.which("unshare") is None or subprocess.run([*space, "true"], check=False).returncode != 0:
+    if (
+        shutil.which("unshare") is None
+        or subprocess.run([*space, "true"], check=False, timeout=WATCHDOG).returncode != 0
+    ):
         pytest.skip("no name space for a file system of its own")
     ended = subprocess.run(
         [*space, sys.executable, "-c", SMALL_DISK, str(tmp_path)],
         check=False,
         capture_output=True,
         text=True,
+        timeout=WATCHDOG,
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert ended.returncode == 0, ended.stderr
