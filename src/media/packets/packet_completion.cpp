@@ -10,8 +10,8 @@
 namespace freshframe::media {
 namespace {
 
-constexpr std::size_t kReorderWindow = 16;      // pictures: no codec reorders more
-constexpr double kUsualStep = 1.0 / 25;  // seconds
+constexpr std::size_t kReorderWindow = 16;  // pictures: no codec reorders more
+constexpr double kUsualStep = 1.0 / 25;     // seconds
 
 }  // namespace
 
