@@ -94,6 +94,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is
   };
   if (ready()) return;
   lane.producer_waits = true;
+  ++waiting_producers_;
   const auto began = AdaptiveSpin::Clock::now();
   const bool sleeps = !lane.spin.worth_it() || !wait_awake_locked(ready);
   if (sleeps) {
@@ -104,6 +105,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is
     blocked.store(false, std::memory_order_relaxed);
   }
   lane.producer_waits = false;
+  if (!lane.edge->gone) --waiting_producers_;
   lane.spin.waited(AdaptiveSpin::Clock::now() - began, sleeps);
 }
 

@@ -255,7 +255,8 @@ class Inbox {
   /// The next lane in turn from which something can be taken; there must be one.
   [[nodiscard]] Lane& next_ready_locked() FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_) {
-    return open_edges_ == 0 && (closed_ || !stays_open_);
+    return open_edges_ == 0 && (closed_ || (!stays_open_ && waiting_producers_ == 0));
+  /// A producer that waits for room on an edge that was ended meanwhile still puts its sample.
   }
   /// The edges whose parent may still put samples that pass stay open until it ends: those with events, and
   /// with `keep_last` last results.
@@ -322,9 +323,10 @@ class Inbox {
   std::vector<Lane*> lanes_ FRESHFRAME_GUARDED_BY(mutex_);               // of all edges
   std::vector<std::uint64_t> ready_bits_ FRESHFRAME_GUARDED_BY(mutex_);  // of each lane: Lane::ready
   std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // that have not ended
-  std::size_t queued_ FRESHFRAME_GUARDED_BY(mutex_) = 0;      // samples in all lanes
-  std::size_t room_ FRESHFRAME_GUARDED_BY(mutex_) = 0;        // for more, in the lanes that a batch waits for
+  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;         // that have not ended
+  std::size_t waiting_producers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // for room, on edges that are not gone
+  std::size_t queued_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // samples in all lanes
+  std::size_t room_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // for more, in the lanes that a batch waits for
   bool stays_open_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   std::vector<int> finished_ FRESHFRAME_GUARDED_BY(mutex_);     // sources of lanes that ended and are empty
   std::vector<GoneSource> gone_ FRESHFRAME_GUARDED_BY(mutex_);  // to be told to the consumer

@@ -110,7 +110,7 @@ void Inbox::retire_source_locked(int source) {
   bool any = false;
   for (const Lane* const lane : lanes_) {
     if (!is_of(lane)) continue;
-    if (!lane->ended || lane->ready) return;
+    if (!lane->ended || lane->ready || lane->producer_waits) return;  // one that waits still puts its sample
     gone.upto = std::max(gone.upto, lane->reached);
     any = true;
   }
@@ -154,6 +154,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
       lane->kept.lose_all(dropped);
       update_ready_locked(*lane);
       if (lane->producer_waits) {  // it finds the edge gone, and counts nothing
+        --waiting_producers_;
         ++lane->counts.passed_in;
         drop_locked(*lane, DropCause::Removed);
       }

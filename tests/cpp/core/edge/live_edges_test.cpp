@@ -187,6 +187,29 @@ TEST(LiveEdges, ARemovalWakesTheProducerThatWaitsThereAndCountsItsSample) {
   }
 }
 
+TEST(LiveEdges, AnEndWaitsForTheSampleOfAProducerThatWaitsForRoom) {
+  for (int round = 0; round < 100; ++round) {
+    LiveBox at;
+    const auto edge = at.edge({1}, Queue{1, WhenFull::Block});
+    at.put(edge, 1);
+    std::jthread producer([&] { at.put(edge, 1, 1); });
+    wait_until([&] { return at.blocked.load(); });
+    at.inbox.end(*edge);
+    std::vector<std::int64_t> seqs;
+    auto taken = at.inbox.take(at.sample, TimePoint::max());
+    for (; taken == Taken::Sample; taken = at.inbox.take(at.sample, TimePoint::max()))
+      seqs.push_back(at.sample.stamp.seq);
+    EXPECT_EQ(taken, Taken::SourceGone);
+    producer.join();
+    EXPECT_EQ(at.gone(), (std::vector<int>{1}));
+    EXPECT_EQ(seqs, (std::vector<std::int64_t>{0, 1}));
+    EXPECT_EQ(at.take(), Taken::Ended);
+    const auto books = at.inbox.remove_edge(edge);
+    EXPECT_EQ(books.delivered, 2U);
+    expect_balanced_edge(books);
+  }
+}
+
 // ---- random changes
 
 struct ChangingOutput {
