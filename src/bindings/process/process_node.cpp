@@ -79,7 +79,8 @@ class PythonEmbedder final : public process::Embedder {
 
   ValueRef decode(process::ReceivedValue value, const std::string& producer) override {
     auto decoded = python::decode(std::move(value), {producer, run_.definitions});
-    const auto& wanted = run_.runner->demand().types;
+    const auto newest = run_.runner->outlet().outputs().newest();  // the emitter's thread may be sending
+    const auto& wanted = newest->demand.types;
     if (wanted.empty() || decoded.as<Pickled>() == nullptr) return decoded;
     with_gil([&](gil::Held& held) {  // a native child takes arrays, tables or Detections
       if (auto output = from_python(held, to_python(held, decoded), wanted); output.value)

@@ -57,7 +57,8 @@ void Outlet::offer_to_taps(const AnySample& sample) {
 }
 
 void Outlet::check(const Stamp& stamp) {
-  const auto& sources = *outputs_.list().sources;
+  const auto sources_now = outputs_.newest()->sources;  // list() is the sending thread's
+  const auto& sources = *sources_now;
   if (!std::binary_search(sources.begin(), sources.end(), stamp.source)) {
     throw Error("gave a result with the stamp of sample " + std::to_string(stamp.seq) +
                 " of a source whose samples do not come here: like= takes a sample that this node got");
@@ -120,12 +121,16 @@ void Outlet::end() {
 }
 
 void Outlet::end(const GoneSource& gone) {
-  for (const auto& output : outputs_.list().edges) {
+  const auto newest = outputs_.newest();
+  for (const auto& output : newest->edges) {
     const bool comes = output.source < 0 || output.source == gone.source;
     if (comes) output.inbox->end(*output.edge, gone.source, gone.upto);
   }
-  if (last_source_ == gone.source) last_place_ = nullptr;
-  places_.erase(gone.source);
+}
+
+void Outlet::forget_place(int source) {
+  if (last_source_ == source) last_place_ = nullptr;
+  places_.erase(source);
 }
 
 }  // namespace freshframe::core

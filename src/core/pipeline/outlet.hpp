@@ -20,8 +20,8 @@
 
 namespace freshframe::core {
 
-/// One for each node, in whatever home it runs. One thread stamps, one at a time sends. blocked() and the taps:
-/// any thread.
+/// One for each node, in whatever home it runs. One thread stamps; one at a time sends, which may be another
+/// one. blocked() and the taps: any thread.
 ///
 /// Note [Order within a source]
 /// The results of a node have one order within a source: by (seq, part). A result usually has the stamp of the
@@ -44,18 +44,22 @@ class Outlet {
   [[nodiscard]] std::shared_ptr<PictureTap> tap(int source);
   void forget_tap(const PictureTap& tap);
 
-  // ---- the node's thread
+  // ---- the thread that stamps
   /// The sample that a result of `from` becomes. Throws Error when its stamp is not of this node's sources,
   /// or goes backwards.
   AnySample stamped(Emitted result, const AnySample& from);
+  /// The seq of the next sample of the node's own stream.
+  [[nodiscard]] std::int64_t next_own_seq() { return place_of(node_).seq + 1; }
+  /// No result of the source will be stamped any more.
+  void forget_place(int source);
+
+  // ---- the thread that sends
   /// Sends a sample to the children. Waits on full blocking edges.
   void send(AnySample&& sample);
   /// Both. Costs next to nothing while nobody gets the result.
   void emit(Emitted result, const AnySample& from);
   /// Whether send() would wait. No stays true until this thread's next send().
   [[nodiscard]] bool would_wait();
-  /// The seq of the next sample of the node's own stream.
-  [[nodiscard]] std::int64_t next_own_seq() { return place_of(node_).seq + 1; }
   /// Last results follow: recorders take them after a stop, too.
   void begin_last() noexcept { is_last_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool is_last() const noexcept { return is_last_.load(std::memory_order_relaxed); }
@@ -63,7 +67,7 @@ class Outlet {
   [[nodiscard]] bool delays() const noexcept { return delays_.load(std::memory_order_relaxed); }
   /// Ends the edges.
   void end();
-  /// Tells the children that nothing more comes of a source.
+  /// Tells the children that nothing more comes of a source. Any thread, after the last send() of it.
   void end(const GoneSource& gone);
 
   /// The thread waits for room, on an edge or in the budget of frames.

@@ -324,9 +324,16 @@ void Runner::end_gone_sources() {
   }
 }
 
-// on_time(), finish() and a node that delays its results may still give results of the source: its stream then ends with the node's.
+// on_time(), finish() and a node that delays its results may still give results of the source: its stream then
+// ends with the node's.
+bool Runner::end_stamps(const GoneSource& gone) {
+  if ((has_own_stream_ || outlet_.delays())) return false;
+  outlet_.forget_place(gone.source);
+  return true;
+}
+
 void Runner::end_source(const GoneSource& gone) {
-  if (!has_own_stream_ && !outlet_.delays()) outlet_.end(gone);
+  if (end_stamps(gone)) outlet_.end(gone);
 }
 
 /// The others wait for the end of this node, also when there is no memory for a line of the log.

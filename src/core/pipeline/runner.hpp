@@ -107,8 +107,11 @@ class Runner {
                   std::string traceback = {});
   /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
   [[nodiscard]] bool wants_traceback(const AnySample* sample) const;
-  /// Tells the children that nothing more comes of a source.
+  /// Tells the children that nothing more comes of a source, if that is so.
   void end_source(const GoneSource& gone);
+  /// The first half of end_source(), for a node whose results are stamped on one thread and sent on another:
+  /// true: outlet().end() follows, behind what was stamped before.
+  [[nodiscard]] bool end_stamps(const GoneSource& gone);
   /// Closes the node and its edges; the last step, always taken.
   void close_step();
 
@@ -127,7 +130,7 @@ class Runner {
   /// Before its thread takes the first sample.
   void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
   using Demand = core::Demand;
-  /// The demand of the child that was added last. The node's thread.
+  /// The demand of the child that was added last. The thread that sends.
   [[nodiscard]] const Demand& demand() { return outlet_.outputs().list().demand; }
   [[nodiscard]] Inbox& inbox() noexcept { return *inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return *inbox_; }

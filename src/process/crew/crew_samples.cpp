@@ -336,7 +336,8 @@ std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& mes
 
 // As the loop of an in-process node: a child's refusal would name the child.
 void Crew::check_demand(const Emitted& output) const {
-  const auto& demand = runner_.demand();
+  const auto newest = runner_.outlet().outputs().newest();  // the emitter's thread may be sending
+  const auto& demand = newest->demand;
   const auto* const type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
   throw OptionTypeError("gave " + std::string(type->name) + ", but its child '" + demand.child + "' takes " +

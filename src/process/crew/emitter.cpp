@@ -70,11 +70,12 @@ std::vector<AnySample> Emitter::stamped(Outcome& outcome) {
 void Emitter::send(Leaving& leaving) {
   for (auto& sample : leaving.samples) runner_.outlet().send(std::move(sample));
   leaving.samples.clear();
-  if (leaving.gone) runner_.end_source(*leaving.gone);
+  if (leaving.gone) runner_.outlet().end(*leaving.gone);
 }
 
 void Emitter::pass_on(Outcome outcome) {
-  Leaving leaving{stamped(outcome), outcome.gone};
+  Leaving leaving{stamped(outcome), {}};
+  if (outcome.gone && runner_.end_stamps(*outcome.gone)) leaving.gone = outcome.gone;
   auto& samples = leaving.samples;
   if (outcome.processed) runner_.count_processed();
   outcome.from = {};

@@ -46,6 +46,23 @@ TEST(Crew, EndsWithItsInput) {
   EXPECT_EQ(rig.worker().state, WorkerState::Ended);
 }
 
+// Under AddressSanitizer: the thread that sends keeps its list of edges while it waits on one of them.
+TEST(Crew, TakesResultsWhileEarlierOnesWaitAndReadersCome) {
+  Rig rig;
+  rig.start();
+  const int full = kLossless.depth;
+  Texts all;
+  for (int i = 0; i <= full + 1; ++i) all.push_back(std::to_string(i));
+  for (int i = 0; i <= full; ++i) rig.feed.push(all.at(static_cast<std::size_t>(i)));
+  wait_until([&] { return rig.stats().state == NodeState::Blocked; });
+  auto late = rig.pipeline.reader(rig.port());
+  rig.feed.push(all.back());
+  wait_until([&] { return rig.worker().samples == all.size(); });
+  rig.feed.finish();
+  EXPECT_EQ(rig.rest(), all);
+  EXPECT_EQ(late.get(Seconds{60}).value().value, all.back());
+}
+
 TEST(Crew, EmitsNothingForNothing) {
   Rig rig;
   rig.start();

@@ -126,6 +126,7 @@ class Rig {
   void push(std::initializer_list<T> values) {
     for (const auto& value : values) feed.push(value);
   }
+  [[nodiscard]] Port<T> port() const { return Port<T>{index_}; }
   T get() { return reader->get(Seconds{60}).value().value; }
   std::vector<T> rest() {
     std::vector<T> found;
