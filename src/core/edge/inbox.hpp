@@ -85,8 +85,10 @@ class Inbox {
   void report_gone_sources() noexcept { reports_gone_ = true; }
   /// Of the consumer's thread, after SourceGone.
   [[nodiscard]] std::vector<GoneSource> take_gone();
-  /// After the last add_edge(), and before any thread uses the inbox: its consumer takes sets. The first edge
-  /// is that of the reference. All edges are `joined`.
+  /// Before any thread uses the inbox: its consumer takes sets, of which there are none before join().
+  void expect_join() noexcept { joins_ = true; }
+  /// After expect_join() and the last add_edge(), and before the first sample. The first edge is that of the
+  /// reference. All edges are `joined`.
   void join(const JoinRules& rules);
   /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread
   /// drops.
@@ -233,7 +235,7 @@ class Inbox {
   /// The result of take_locked() when nothing was taken.
   [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
-    return joins_ ? !sets_->ready.empty() : ready_lanes_ > 0;
+    return joins_ ? sets_ && !sets_->ready.empty() : ready_lanes_ > 0;
   }
   /// Whether the batch cannot grow by a further wait.
   [[nodiscard]] bool gathered_locked(const Batch& batch) const FRESHFRAME_REQUIRES(mutex_);
@@ -254,9 +256,9 @@ class Inbox {
       FRESHFRAME_REQUIRES(mutex_);
   /// The next lane in turn from which something can be taken; there must be one.
   [[nodiscard]] Lane& next_ready_locked() FRESHFRAME_REQUIRES(mutex_);
+  /// A producer that waits for room on an edge that was ended meanwhile still puts its sample.
   [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_) {
     return open_edges_ == 0 && (closed_ || (!stays_open_ && waiting_producers_ == 0));
-  /// A producer that waits for room on an edge that was ended meanwhile still puts its sample.
   }
   /// The edges whose parent may still put samples that pass stay open until it ends: those with events, and
   /// with `keep_last` last results.
@@ -319,7 +321,7 @@ class Inbox {
 
   alignas(kCacheLine) mutable Mutex mutex_;
   std::vector<EdgeRef> edges_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::unique_ptr<JoinSets> sets_ FRESHFRAME_GUARDED_BY(mutex_);         // null: it has no join
+  std::unique_ptr<JoinSets> sets_ FRESHFRAME_GUARDED_BY(mutex_);         // null: it has no join, or not yet
   std::vector<Lane*> lanes_ FRESHFRAME_GUARDED_BY(mutex_);               // of all edges
   std::vector<std::uint64_t> ready_bits_ FRESHFRAME_GUARDED_BY(mutex_);  // of each lane: Lane::ready
   std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;

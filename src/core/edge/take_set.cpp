@@ -26,15 +26,19 @@ void Inbox::join(const JoinRules& rules) {
   Joiner::Options options{.within = rules.within,
                           .wait = rules.wait ? std::optional(Seconds(*rules.wait)) : std::nullopt,
                           .partial = rules.partial};
-  const Lock lock(mutex_);
-  for (const auto& edge : edges_) {
-    edge->part = options.rooms.size();
-    const auto& queue = edge->options.queue;
-    options.rooms.push_back({.depth = queue.depth, .drops_oldest = queue.when_full == WhenFull::DropOldest});
+  {
+    const Lock lock(mutex_);
+    for (const auto& edge : edges_) {
+      edge->part = options.rooms.size();
+      const auto& queue = edge->options.queue;
+      options.rooms.push_back(
+          {.depth = queue.depth, .drops_oldest = queue.when_full == WhenFull::DropOldest});
+    }
+    sets_ = std::make_unique<JoinSets>(rules, std::move(options));
+    sets_->edges = edges_;
+    moved_locked();
   }
-  sets_ = std::make_unique<JoinSets>(rules, std::move(options));
-  sets_->edges = edges_;
-  joins_ = true;
+  ready_.notify_all();  // from now on its consumer looks at the times
 }
 
 bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
@@ -166,6 +170,7 @@ void Inbox::drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) {
 }
 
 void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
+  if (!sets_) return;
   sets_->joiner.clear();
   for (auto& lane : lanes_) {
     while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
@@ -186,6 +191,7 @@ void Inbox::forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped
 
 Taken Inbox::take_set_locked(bool newest, Aftermath& after) {
   if (is_over_locked()) return Taken::Ended;
+  if (!sets_) return nothing_locked();
   if (!closed_ && sets_->ready.empty()) {
     sets_->joiner.advance(clock_->now());
     apply_decisions_locked(after.dropped);
@@ -242,7 +248,7 @@ Taken Inbox::finish_set(Taken taken, AnySample& sample, Aftermath& after) {
 }
 
 TimePoint Inbox::next_look_locked() const {
-  if (!sets_->rules.wait || closed_) return TimePoint::max();
+  if (!sets_ || !sets_->rules.wait || closed_) return TimePoint::max();
   const auto soon = clock_->now() + to_duration(Seconds(*sets_->rules.wait));
   return std::min(soon, sets_->joiner.next_time().value_or(soon));
 }
@@ -250,7 +256,7 @@ TimePoint Inbox::next_look_locked() const {
 std::optional<Seconds> Inbox::look_within() const {
   if (!joins_) return std::nullopt;
   const Lock lock(mutex_);
-  if (!sets_->rules.partial || !sets_->rules.wait || closed_) return std::nullopt;
+  if (!sets_ || !sets_->rules.partial || !sets_->rules.wait || closed_) return std::nullopt;
   return Seconds(next_look_locked() - clock_->now());
 }
 
@@ -266,8 +272,9 @@ Taken Inbox::take_set(AnySample& sample, TimePoint deadline) {
       lock.lock();
     }
     waiting_ = true;
-    const auto ready = [this, closed = closed_]()
-                           FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };
+    const auto ready = [this, closed = closed_, joins = sets_ != nullptr]() FRESHFRAME_REQUIRES(mutex_) {
+      return may_go_on_locked(closed) || joins != (sets_ != nullptr);
+    };
     const auto limit = closed_ ? std::min(deadline, drained_by_) : deadline;
     const auto until = std::min(limit, next_look_locked());
     const bool in_time = wait_for_sample_locked(until, ready);
@@ -327,6 +334,7 @@ std::string Inbox::fruitless_text_locked(TimePoint now) const {
 std::optional<JoinStats> Inbox::join_stats(Span span) const {
   if (!joins_) return std::nullopt;
   const Lock lock(mutex_);
+  if (!sets_) return std::nullopt;
   std::vector<std::string> names;
   for (const auto& edge : sets_->edges) names.push_back(edge->options.parent_name);
   const auto now = clock_->now();
@@ -343,7 +351,7 @@ std::optional<JoinStats> Inbox::join_stats(Span span) const {
 std::optional<Inbox::Starved> Inbox::starved_join() const {
   if (!joins_) return std::nullopt;
   const Lock lock(mutex_);
-  if (closed_ || !sets_->ready.empty()) return std::nullopt;
+  if (!sets_ || closed_ || !sets_->ready.empty()) return std::nullopt;
   const Edge* full = nullptr;
   const Edge* empty = nullptr;
   for (const auto& edge : sets_->edges) {

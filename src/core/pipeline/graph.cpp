@@ -46,11 +46,12 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   runner->outlet().outputs().set_sources(sources_.back());
   runners_.push_back(std::move(runner));
   wires_.push_back(std::move(wires));
-  merges_.push_back(options.merge);
+  merges_.push_back(options.merge && !options.join);
   open_.push_back(options.merge && parents.empty());
   live_.push_back(false);
   reached_.emplace_back();
   runners_.back()->inbox().stay_open(open_.back());
+  if (options.join) runners_.back()->inbox().expect_join();
   return size() - 1;
 }
 
@@ -64,6 +65,7 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
   reader_joins_.emplace_back();
   if (options.join) {
     reader_joins_.back() = resolve_join(reader->name(), parents, *options.join, options.queue);
+    reader->inbox().expect_join();
   }
   readers_.push_back(std::move(reader));
   reader_wires_.push_back(std::move(wires));
@@ -92,7 +94,7 @@ Change Graph::reached(int node, int source) const {
   return found != streams.end() ? found->second : 0;
 }
 
-EdgeRef Graph::connect(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) {
+EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) {
   const bool recorder = node != nullptr && node->is_recorder();
   auto& parent = runner(wire.parent);
   auto sources = sources_of({wire.parent, wire.source});
@@ -117,16 +119,24 @@ EdgeRef Graph::connect(const std::shared_ptr<Inbox>& inbox, const Wire& wire, co
                               .reached = change_,
                               .by_pts = !is_live(source)});
   }
+  return edge;
+}
+
+void Graph::open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) {
+  auto& parent = runner(wire.parent);
   Demand demand;
   if (node != nullptr && !node->runs_outside() && parent.node().output_type() == nullptr) {
     demand = {node->input_types(), inbox->consumer()};
   }
-  parent.outlet().outputs().add({inbox, edge, wire.source}, std::move(demand));
-  return edge;
+  parent.outlet().outputs().add({inbox, wire.edge, wire.source}, std::move(demand));
 }
 
-void Graph::connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node) {
-  for (auto& wire : wires) wire.edge = connect(inbox, wire, node);
+// No sample comes before the join knows all its edges.
+void Graph::connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node,
+                    const std::optional<JoinRules>& join) {
+  for (auto& wire : wires) wire.edge = make_edge(inbox, wire, node);
+  if (join) inbox->join(*join);
+  for (const auto& wire : wires) open_edge(inbox, wire, node);
 }
 
 Graph::Sources Graph::files_of(const Sources& sources) const {
@@ -225,15 +235,13 @@ void Graph::wire(bool may_be_empty) {
 void Graph::connect_nodes() {
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     runners_[i]->set_live(live_[i]);
-    connect(runners_[i]->shared_inbox(), wires_[i], &runners_[i]->node());
-    if (joins_[i]) runners_[i]->inbox().join(*joins_[i]);
+    connect(runners_[i]->shared_inbox(), wires_[i], &runners_[i]->node(), joins_[i]);
   }
 }
 
 void Graph::connect_readers() {
   for (std::size_t i = 0; i < readers_.size(); ++i) {
-    connect(readers_[i]->shared_inbox(), reader_wires_[i], nullptr);
-    if (reader_joins_[i]) readers_[i]->inbox().join(*reader_joins_[i]);
+    connect(readers_[i]->shared_inbox(), reader_wires_[i], nullptr, reader_joins_[i]);
     readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]));
   }
 }

@@ -143,8 +143,11 @@ class Graph {
   /// The sources that are not live.
   [[nodiscard]] Sources files_of(const Sources& sources) const;
   /// `node`: nullptr for a reader.
-  void connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node);
-  EdgeRef connect(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node);
+  void connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node,
+               const std::optional<JoinRules>& join);
+  /// An edge at its consumer, and its beginning at the parent.
+  EdgeRef make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node);
+  void open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node);
   void connect_nodes();
   void connect_readers();
   /// The reason why a reader behind these wires cannot have latest(); empty: it can.
@@ -152,6 +155,8 @@ class Graph {
   void find_ancestors(int node, std::set<int>& found) const;
   [[nodiscard]] Wires& wires_at(int index) { return wires_[static_cast<std::size_t>(index)]; }
   void check_connection(const AnyPort& parent, int child) const;
+  /// A node or reader that takes the samples of one source and gets those of several; empty: there is none.
+  [[nodiscard]] std::string takes_one_source() const;
   /// The streams of these sources begin at the outputs of a node: on all edges below, the deepest first.
   void begin_below(int node, const Sources& sources, Change change);
   void find_sources();

@@ -28,8 +28,7 @@ void Graph::connect_late(int index) {
   find_sources();
   node.set_live(live_[static_cast<std::size_t>(index)]);
   for (const int source : sources_of_node(index)) reached_[static_cast<std::size_t>(index)][source] = change_;
-  connect(node.shared_inbox(), wires_at(index), &node.node());
-  if (const auto& join = joins_[static_cast<std::size_t>(index)]) node.inbox().join(*join);
+  connect(node.shared_inbox(), wires_at(index), &node.node(), joins_[static_cast<std::size_t>(index)]);
   node.inbox().stay_open(open_[static_cast<std::size_t>(index)]);
 }
 
@@ -38,8 +37,7 @@ void Graph::connect_late(const ReaderCore& reader) {
     if (readers_[i].get() != &reader) continue;
     find_live();
     ++change_;
-    connect(readers_[i]->shared_inbox(), reader_wires_[i], nullptr);
-    if (reader_joins_[i]) readers_[i]->inbox().join(*reader_joins_[i]);
+    connect(readers_[i]->shared_inbox(), reader_wires_[i], nullptr, reader_joins_[i]);
     readers_[i]->resolve_verbs(why_lossless(reader_wires_[i]));
   }
 }
@@ -48,6 +46,10 @@ void Graph::check_connection(const AnyPort& parent, int child) const {
   if (!has(child) || runner(child).removal() != nullptr)
     throw StateError("the node to connect to was removed");
   const auto& node = runner(child);
+  if (joins_[static_cast<std::size_t>(child)]) {
+    throw GraphError("'" + node.name() +
+                     "' joins its parents and takes no other: remove() it and add another join");
+  }
   if (!merges_[static_cast<std::size_t>(child)]) {
     throw GraphError("'" + node.name() +
                      "' was added with one parent and takes no other: add it with a list, [" +
@@ -91,30 +93,40 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
             .source = only_source(parent),
             .depth = node.batch() ? node.batch()->size : 0,
             .max_rate = options.max_rate};
-  if (!wired_) {
-    wires_at(child).push_back(std::move(wire));
-    find_sources();
-    return;
-  }
-  (void)resolve_queue(wire, node.name(), node.is_recorder());
-  ++change_;
-  // The nodes below that show one source only must not get a second one. Found before any change.
+  if (wired_) (void)resolve_queue(wire, node.name(), node.is_recorder());
   auto& wires = wires_at(child);
   wires.push_back(wire);
   find_sources();
-  for (int i = 0; i < size(); ++i) {
-    if (!has(i) || !runner(i).node().needs_one_source() || sources_of_node(i).size() < 2) continue;
+  if (const auto whose = takes_one_source(); !whose.empty()) {
     wires.pop_back();
     find_sources();
-    throw GraphError("'" + runner(i).name() + "', below '" + node.name() +
+    throw GraphError(whose + ", below '" + node.name() +
                      "', takes the samples of one source: choose one for it with port.of(camera) before '" +
                      runner(parent.node).name() + "' is connected");
   }
+  if (!wired_) return;
+  ++change_;
   begin_below(child, sources_of(parent), change_);
   for (const int source : sources_of(parent)) reached_[static_cast<std::size_t>(child)][source] = change_;
   node.inbox().stay_open(true);
-  wires.back().edge = connect(node.shared_inbox(), wire, &node.node());
+  wires.back().edge = make_edge(node.shared_inbox(), wire, &node.node());
+  open_edge(node.shared_inbox(), wires.back(), &node.node());
   node.inbox().stay_open(open_[static_cast<std::size_t>(child)]);
+}
+
+std::string Graph::takes_one_source() const {
+  const auto joins_several = [&](const Wire& wire) {
+    return wire.joined && wire.source < 0 && has(wire.parent) && sources_of_node(wire.parent).size() > 1;
+  };
+  for (int i = 0; i < size(); ++i) {
+    if (!has(i)) continue;
+    const bool shows_several = runner(i).node().needs_one_source() && sources_of_node(i).size() > 1;
+    if (shows_several || std::ranges::any_of(wires_of(i), joins_several)) return "'" + runner(i).name() + "'";
+  }
+  for (std::size_t i = 0; i < readers_.size(); ++i) {
+    if (std::ranges::any_of(reader_wires_[i], joins_several)) return "reader '" + readers_[i]->name() + "'";
+  }
+  return {};
 }
 
 // The deepest first: a node is not told that a source has gone while its samples are on another way to it.

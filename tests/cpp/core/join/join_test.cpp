@@ -31,6 +31,7 @@ class TwoCameras {
     for (const auto* name : {"left", "right"}) {
       edges.push_back(inbox.add_edge({.parent_name = name, .queue = queue, .joined = true}));
     }
+    inbox.expect_join();
     inbox.join(rules);
   }
   TwoCameras(const TwoCameras&) = delete;

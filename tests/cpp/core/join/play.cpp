@@ -36,6 +36,7 @@ class Player {
                                         .queue = {depth},
                                         .joined = true}));
     }
+    inbox_.expect_join();
     inbox_.join(rules);
   }
 

@@ -1,0 +1,127 @@
+// Joins that are added while the pipeline runs, and what may be connected above them.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+#include "freshframe/pipeline.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/edge/inbox.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using core::EdgeRef;
+using core::Inbox;
+using core::Taken;
+
+Pipeline::Options kept_running() {
+  Pipeline::Options options;
+  options.keep_running = true;
+  return options;
+}
+
+// A live source of 0, 1, 2, ... almost without a pause.
+std::unique_ptr<FunctionSource<int>> busy_source() {
+  return make_source<int>(
+      {.live = true, .read = [next = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
+         if (context.stop.stop_requested()) return std::nullopt;
+         std::this_thread::sleep_for(std::chrono::microseconds(20));
+         return SourceItem<int>{next++, 0, context.clock.now()};
+       }});
+}
+
+class Difference final : public JoinNode<int, int, int> {
+ public:
+  std::optional<int> process(const Sample<int>& a, const Sample<int>& b, const Context&) override {
+    return a.value - b.value;
+  }
+};
+
+TEST(LiveJoin, ANodeThatIsAddedBesideSamplesGetsSetsOnly) {
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(busy_source(), {.name = "cam"});
+  const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
+  pipeline.start();
+  for (int round = 0; round < 50; ++round) {
+    const auto difference = pipeline.add(std::make_unique<Difference>(), std::tuple{cam, step},
+                                         {.name = "difference", .join = Join{.wait = 1}});
+    auto reader = pipeline.reader(difference, {.queue = Queue{4}});
+    EXPECT_EQ(reader.get(Seconds{30}).value().value, 0);
+    const auto stats = node_of(pipeline, "difference");
+    ASSERT_TRUE(stats.join);
+    EXPECT_GT(stats.join->sets, 0U);
+    pipeline.remove(difference);
+  }
+}
+
+TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(busy_source(), {.name = "cam"});
+  const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
+  pipeline.start();
+  for (int round = 0; round < 50; ++round) {
+    auto reader = pipeline.reader(std::tuple{cam, step}, {.join = Join{.wait = 1}});
+    const auto set = reader.get(Seconds{30}).value().value;
+    ASSERT_EQ(set.parts.size(), 2U);
+    EXPECT_EQ(set.parts[0]->stamp.seq, set.parts[1]->stamp.seq);
+    pipeline.remove(reader);
+  }
+}
+
+TEST(LiveJoin, RefusesASecondSourceAboveIt) {
+  Feed<int> feed;
+  for (const bool is_late : {false, true}) {
+    CheckedPipeline pipeline(kept_running());
+    const auto door = pipeline.add(feed_source(feed, Kind::Live), {.name = "door"});
+    const auto yard = pipeline.add(feed_source(feed, Kind::Live), {.name = "yard"});
+    const auto people = pipeline.add(pass_on<int>(), std::vector<Port<int>>{door}, {.name = "people"});
+    const auto difference = pipeline.add(std::make_unique<Difference>(), std::tuple{door, people},
+                                         {.name = "difference", .join = Join{.wait = 1}});
+    const auto refused = [&](Port<int> child) {
+      return message_of<GraphError>([&] { pipeline.connect(yard, child); });
+    };
+    if (is_late) pipeline.start();
+    EXPECT_TRUE(contains(refused(people), "'difference', below 'people', takes the samples of one source"));
+    EXPECT_TRUE(contains(refused(difference), "'difference' joins its parents and takes no other"));
+    if (!is_late) continue;
+    pipeline.remove(difference);
+    const auto pairs = pipeline.reader(std::tuple{door, people}, {.name = "pairs", .join = Join{.wait = 1}});
+    EXPECT_TRUE(contains(refused(people), "reader 'pairs', below 'people'"));
+    pipeline.remove(pairs);
+    pipeline.connect(yard, people);
+  }
+}
+
+TEST(LiveJoin, AConsumerThatWaitsSinceBeforeTheJoinLooksAtTheTimes) {
+  for (int round = 0; round < 20; ++round) {
+    Inbox inbox("pair", Clock::real());
+    inbox.expect_join();
+    inbox.stay_open(true);
+    AnySample set;
+    std::jthread consumer([&] { EXPECT_EQ(inbox.take(set, TimePoint::max()), Taken::Sample); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));  // it usually waits then
+    const EdgeRef edges[] = {inbox.add_edge({.parent_name = "left", .queue = kJoining, .joined = true}),
+                             inbox.add_edge({.parent_name = "right", .queue = kJoining, .joined = true})};
+    inbox.join({.within = 0.1, .wait = 0.01, .partial = true});
+    std::atomic<bool> blocked{false};
+    AnySample sample{{0, 0, Clock::real()->now(), 0}, {}, ValueRef::make<int>(1), 0};
+    inbox.put(*edges[0], std::move(sample), blocked);
+    consumer.join();
+    EXPECT_FALSE(set.value.as<Joined>()->parts.at(1));
+  }
+}
+
+}  // namespace
+}  // namespace freshframe::test
