@@ -37,6 +37,7 @@ bool Runner::begin_stream() {
   if (!start) return false;
   start_ = *start;
   if (wake_every_) ticks_.emplace(start_, to_duration(*wake_every_));
+  if (ticks_ && late_) (void)ticks_->take(core_.clock()->now());  // those before it was added are not missed
   return true;
 }
 

@@ -153,6 +153,23 @@ TEST(Ticks, AfterAnHourOfSilenceAreFresh) {
   EXPECT_EQ(node_of(pipeline, "clocked").ticks_missed, 359U);
 }
 
+TEST(Ticks, BeforeALateNodeWasAddedAreNotMissed) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(clock);
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live));
+  pipeline.start();
+  clock->advance(Seconds(3600.5));
+  const auto node = pipeline.add(clocked(), cam);
+  pipeline.add(collect_into<int>(seen), node);
+  clock->wait_for_sleepers(1);
+  clock->advance(Seconds(0.5));
+  seen.wait_for(1);
+  EXPECT_EQ(seen.all().front().stamp.captured, TimePoint(3601s));
+  EXPECT_EQ(node_of(pipeline, "clocked").ticks_missed, 0U);
+}
+
 TEST(Ticks, ComeBelowAParentThatNeverPauses) {
   const auto clock = std::make_shared<SimulatedClock>();
   std::atomic<int> ticks{0};
