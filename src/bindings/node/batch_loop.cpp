@@ -22,7 +22,7 @@ bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples)
       loop.runner.wants_traceback(&samples.front()) ? traceback_text(held, *taken.object) : std::string();
   const auto text = taken.text + hint_text(held, *taken.object);
   const bool goes_on = loop.runner.fail_batch(taken.error, text, samples, std::move(traceback));
-  if (!goes_on) loop.engine.keep_failure(taken.object);
+  if (!goes_on && !loop.runner.is_outside_the_run()) loop.engine.keep_failure(taken.object);
   return goes_on;
 }
 

@@ -26,7 +26,7 @@ bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample*
   auto traceback = loop.runner.wants_traceback(sample) ? traceback_text(held, *taken.object) : std::string();
   const auto text = taken.text + hint_text(held, *taken.object);
   const bool goes_on = loop.runner.fail(taken.error, text, sample, std::move(traceback));
-  if (!goes_on) loop.engine.keep_failure(taken.object);
+  if (!goes_on && !loop.runner.is_outside_the_run()) loop.engine.keep_failure(taken.object);
   return goes_on;
 }
 

@@ -94,7 +94,7 @@ class PythonEmbedder final : public process::Embedder {
     with_gil([&](gil::Held& held) {
       const auto object = exception_of(held, failure.error, failure.text, failure.traceback);
       const auto shared = std::make_shared<gil::Ref>(held, object.ptr());
-      run_.engine->keep_failure(shared);
+      if (!run_.runner->is_outside_the_run()) run_.engine->keep_failure(shared);
       cause = std::make_exception_ptr(RaisedByPython(shared, failure.text));
     });
     return cause;
@@ -121,7 +121,7 @@ class PythonEmbedder final : public process::Embedder {
       } catch (nb::python_error& error) {
         error.restore();
         const auto taken = take_python_error(held);
-        run_.engine->keep_failure(taken.object);
+        if (!run_.runner->is_outside_the_run()) run_.engine->keep_failure(taken.object);
         raised = taken.error;
       }
     });

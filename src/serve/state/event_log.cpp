@@ -75,6 +75,8 @@ void EventLog::forget_removed(const Snapshot& seen) {
     errors_.erase(name);
     sources_.erase(name);
   }
+  // One that failed while it was added may have come and gone between two snapshots.
+  std::erase_if(errors_, [&](const auto& each) { return !numbers.contains(each.first); });
   numbers_ = std::move(numbers);
   std::erase_if(drops_, [&](const auto& each) {
     return std::ranges::find(seen.graph.stats.edges, each.first.first, &EdgeStats::number) ==

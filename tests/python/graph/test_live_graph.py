@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -136,6 +138,32 @@ def test_a_failing_open_is_raised_by_add_and_the_rest_runs_on() -> None:
         source.push(1)
         assert reader.get(timeout=20).value == 1
         assert set(pipeline.stats().nodes) == {"cam"}
+
+
+def test_a_failed_add_leaves_nothing_of_its_exception() -> None:
+    class NoModelError(Exception):
+        pass
+
+    class Fails(ff.Node[int, int]):
+        def open(self) -> None:
+            raise NoModelError
+
+        def process(self, sample: ff.Sample[int]) -> int:
+            return sample.value
+
+    def add() -> weakref.ref[BaseException]:
+        try:
+            pipeline.add(Fails(), cam)
+        except ff.NodeError as error:
+            assert error.__cause__ is not None
+            return weakref.ref(error.__cause__)
+        pytest.fail("add() did not throw")
+
+    pipeline = ff.Pipeline()
+    cam = pipeline.add(Push(), name="cam")
+    with pipeline.start():
+        failed = add()
+        until(lambda: gc.collect() >= 0 and failed() is None)
 
 
 def test_readers_come_and_go() -> None:
