@@ -75,7 +75,10 @@ Report PipelineCore::report() const {
   });
   const bool whole = std::ranges::all_of(
       graph_.runners(), [](const auto& runner) { return runner->closed_cleanly() && !runner->cut_short(); });
-  const bool removed_kept_all = removed_.dropped == 0 && removed_.node_drops.empty();
+  const bool removed_kept_all = removed_whole_ && removed_.dropped == dropped_by(removed_, DropCause::Rate) &&
+                                std::ranges::all_of(removed_.node_drops, [](const auto& drop) {
+                                  return drop.first == NodeDropCause::NotDecoded;
+                                });
   result.complete =
       ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole && !failure_->failed();
   result.frames = removed_.frames;

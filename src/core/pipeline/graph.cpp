@@ -50,6 +50,7 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   open_.push_back(options.merge && parents.empty());
   live_.push_back(false);
   reached_.emplace_back();
+  kept_ends_.emplace_back();
   runners_.back()->inbox().stay_open(open_.back());
   if (options.join) runners_.back()->inbox().expect_join();
   return size() - 1;

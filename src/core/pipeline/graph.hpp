@@ -69,6 +69,9 @@ class Graph {
   std::vector<EdgeStats> forget(const ReaderCore& reader);
   /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile.
   std::vector<EdgeStats> sweep();
+  /// A node has been told that nothing more comes of a source, but may give results of it until the source is
+  /// removed: its outputs then get the end. False: it is being removed.
+  bool keep_end(int node, const GoneSource& gone);
   /// Throws GraphError when a recorder's file is read by a source or written by another recorder.
   void check_recordings() const;
 
@@ -159,6 +162,8 @@ class Graph {
   [[nodiscard]] std::string takes_one_source() const;
   /// The streams of these sources begin at the outputs of a node: on all edges below, the deepest first.
   void begin_below(int node, const Sources& sources, Change change);
+  /// A source is being forgotten.
+  void pass_kept_ends(int source);
   void find_sources();
   void find_sources(int node, std::vector<bool>& known);
   void find_live(int node, std::vector<bool>& known);
@@ -175,6 +180,7 @@ class Graph {
   // Of each runner: the change that began the stream of each source there last; none: start() did. Its end of that
   // source holds up to this change.
   std::vector<std::map<int, Change>> reached_;
+  std::vector<std::map<int, Change>> kept_ends_;  // of each runner: see keep_end()
   [[nodiscard]] Change reached(int node, int source) const;
   struct Drained {
     std::shared_ptr<Inbox> inbox;

@@ -257,9 +257,27 @@ std::vector<EdgeStats> Graph::sweep() {
   return books;
 }
 
+bool Graph::keep_end(int node, const GoneSource& gone) {
+  if (!has(gone.source) || runner(gone.source).removal() != nullptr) return false;
+  kept_ends_[static_cast<std::size_t>(node)][gone.source] = gone.upto;
+  return true;
+}
+
+void Graph::pass_kept_ends(int source) {
+  for (int i = 0; i < size(); ++i) {
+    auto& kept = kept_ends_[static_cast<std::size_t>(i)];
+    const auto found = kept.find(source);
+    if (found == kept.end()) continue;
+    if (has(i)) runner(i).outlet().end({source, found->second});
+    kept.erase(found);
+  }
+}
+
 std::vector<EdgeStats> Graph::forget(int index) {
   std::vector<EdgeStats> books;
   const auto place = static_cast<std::size_t>(index);
+  pass_kept_ends(index);
+  kept_ends_[place].clear();
   for (auto& wire : wires_[place]) {
     if (wire.edge) books.push_back(take_away(wire, runner(index).inbox()));
   }

@@ -232,6 +232,11 @@ void PipelineCore::count_removed(std::vector<EdgeStats> edges) {
   }
 }
 
+bool PipelineCore::keep_end(int node, const GoneSource& gone) {
+  const Lock building(building_);
+  return graph_.keep_end(node, gone);
+}
+
 void PipelineCore::forget(Runner& runner) {
   const auto removal = runner.removal();
   std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
@@ -246,6 +251,8 @@ void PipelineCore::forget(Runner& runner) {
     budget_->remove_holder(runner.holder());
     ++removed_.nodes;
     removed_.errors += books.errors;
+    const bool cut_short = runner.is_source() && !runner.source()->live() && runner.cut_short();
+    removed_whole_ = removed_whole_ && runner.closed_cleanly() && !cut_short;
     (runner.is_source() ? removed_.frames : removed_.processed) += books.processed;
     for (const auto& [cause, count] : books.drops) removed_.node_drops[cause] += count;
     count_removed(edges);

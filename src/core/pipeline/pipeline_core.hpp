@@ -116,6 +116,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void refuse(std::exception_ptr error);
   void arrive_opened(Runner& runner);
   void arrive_finished(Runner& runner);
+  /// See Graph::keep_end().
+  bool keep_end(int node, const GoneSource& gone);
   bool wait_for_go(Runner& runner);
   /// The time at which the sources began to read, once the runner is connected; nullopt: a stop came before.
   std::optional<TimePoint> wait_for_start(Runner& runner);
@@ -201,6 +203,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   mutable Mutex building_{LockRank::Graph};
   Graph graph_;
   RemovedStats removed_;
+  bool removed_whole_ = true;  // what was removed had not failed, and its files had been read to their ends
   const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
   std::function<void()> end_hook_;
   std::function<void()> failure_hook_;

@@ -325,9 +325,9 @@ void Runner::end_gone_sources() {
 }
 
 // on_time(), finish() and a node that delays its results may still give results of the source: its stream then
-// ends with the node's.
+// ends when it is removed, or with the node's.
 bool Runner::end_stamps(const GoneSource& gone) {
-  if ((has_own_stream_ || outlet_.delays())) return false;
+  if ((has_own_stream_ || outlet_.delays()) && core_.keep_end(index_, gone)) return false;
   outlet_.forget_place(gone.source);
   return true;
 }
