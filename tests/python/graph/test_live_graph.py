@@ -152,18 +152,16 @@ def test_a_failed_add_leaves_nothing_of_its_exception() -> None:
             return sample.value
 
     def add() -> weakref.ref[BaseException]:
-        try:
+        with pytest.raises(ff.NodeError) as caught:
             pipeline.add(Fails(), cam)
-        except ff.NodeError as error:
-            assert error.__cause__ is not None
-            return weakref.ref(error.__cause__)
-        pytest.fail("add() did not throw")
+        assert caught.value.__cause__ is not None
+        return weakref.ref(caught.value.__cause__)
 
     pipeline = ff.Pipeline()
     cam = pipeline.add(Push(), name="cam")
     with pipeline.start():
         failed = add()
-        until(lambda: gc.collect() >= 0 and failed() is None)
+        until(lambda: gc.collect() >= 0 and failed() is None, "the end of the exception")
 
 
 def test_readers_come_and_go() -> None:

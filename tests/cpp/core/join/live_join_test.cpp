@@ -26,14 +26,14 @@ using core::EdgeRef;
 using core::Inbox;
 using core::Taken;
 
-Pipeline::Options kept_running() {
+Pipeline::Options joins_kept_running() {
   Pipeline::Options options;
   options.keep_running = true;
   return options;
 }
 
 // A live source of 0, 1, 2, ... almost without a pause.
-std::unique_ptr<FunctionSource<int>> busy_source() {
+std::unique_ptr<FunctionSource<int>> quick_camera() {
   return make_source<int>(
       {.live = true, .read = [next = 0](const Context& context) mutable -> std::optional<SourceItem<int>> {
          if (context.stop.stop_requested()) return std::nullopt;
@@ -51,7 +51,7 @@ class Difference final : public JoinNode<int, int, int> {
 
 TEST(LiveJoin, ANodeThatIsAddedBesideSamplesGetsSetsOnly) {
   CheckedPipeline pipeline;
-  const auto cam = pipeline.add(busy_source(), {.name = "cam"});
+  const auto cam = pipeline.add(quick_camera(), {.name = "cam"});
   const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
   pipeline.start();
   for (int round = 0; round < 50; ++round) {
@@ -68,7 +68,7 @@ TEST(LiveJoin, ANodeThatIsAddedBesideSamplesGetsSetsOnly) {
 
 TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
   CheckedPipeline pipeline;
-  const auto cam = pipeline.add(busy_source(), {.name = "cam"});
+  const auto cam = pipeline.add(quick_camera(), {.name = "cam"});
   const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
   pipeline.start();
   for (int round = 0; round < 50; ++round) {
@@ -83,7 +83,7 @@ TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
 TEST(LiveJoin, RefusesASecondSourceAboveIt) {
   Feed<int> feed;
   for (const bool is_late : {false, true}) {
-    CheckedPipeline pipeline(kept_running());
+    CheckedPipeline pipeline(joins_kept_running());
     const auto door = pipeline.add(feed_source(feed, Kind::Live), {.name = "door"});
     const auto yard = pipeline.add(feed_source(feed, Kind::Live), {.name = "yard"});
     const auto people = pipeline.add(pass_on<int>(), std::vector<Port<int>>{door}, {.name = "people"});

@@ -18,7 +18,7 @@
 namespace freshframe::test {
 namespace {
 
-Pipeline::Options kept_running() {
+Pipeline::Options without_end() {
   Pipeline::Options options;
   options.keep_running = true;
   return options;
@@ -87,7 +87,7 @@ class WithLastResults final : public Finishing<Node<int, int>> {
 
 TEST(LiveSources, LeaveNoStreamBelowANodeThatFinishes) {
   Seen<Sample<int>> seen;
-  CheckedPipeline pipeline(kept_running());
+  CheckedPipeline pipeline(without_end());
   const auto all =
       pipeline.add(std::make_unique<WithLastResults>(), std::vector<Port<int>>{}, {.name = "all"});
   pipeline.add(collect_into<int>(seen), all, {.name = "sink"});
