@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from .. import _check
 from .._errors import FreshframeError, OptionError
@@ -42,6 +43,10 @@ class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
         if not self.indices or min(self.indices) < 0:
             raise OptionError(f"Refused needs the places of the events from 0, got {list(self.indices)}")
         super().__init__(f"{len(self.indices)} events were refused: {why}")
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickles the arguments. An exception is otherwise made again of its text."""
+        return type(self), (self.indices, self.why)
 
 
 class RefusedFile:

@@ -93,7 +93,7 @@ nb::object update_box_tracker(gil::Held& held, NodeHandle& self, nb::handle give
 
 void bind_box_tracker(nb::module_& module) {
   nb::class_<GroundHandle>(module, "GroundHandle", "A plane, for ff.Ground.")
-      .def("places", &ground_places, nb::arg("pixels"), "GIL: held")
+      .def("places", &ground_places, nb::arg("pixels"), "The places of pixels, (n, 2) float64, in metres.")
       .def_prop_ro("residual", [](const GroundHandle& self) { return self.ground->residual(); });
   module.def("make_ground", &make_ground, nb::arg("picture"), nb::arg("metres"), nb::arg("click_error"),
              nb::arg("acceleration"));

@@ -64,9 +64,18 @@ RECORDS = {
 FRAME = ff.Frame.from_array(GRAY, "gray")
 
 
+PUBLIC = [getattr(ff, name) for name in sorted(ff.__all__)]
 ERRORS = [
-    error for error in vars(ff).values() if inspect.isclass(error) and issubclass(error, ff.FreshframeError)
+    each
+    for each in PUBLIC
+    if inspect.isclass(each) and issubclass(each, ff.FreshframeError) and each is not ff.Refused
 ]
+
+
+def test_a_refusal_survives_pickling() -> None:
+    again = pickle.loads(pickle.dumps(ff.Refused([2, 3], "too large")))
+    assert (again.indices, again.why, str(again)) == ((2, 3), "too large", "2 events were refused: too large")
+
 
 
 def _added(**arguments: Any) -> object:

@@ -27,8 +27,11 @@ MODULES = ("freshframe._gil", "freshframe._lab", "freshframe._native", "freshfra
 # Native functions that let the GIL go; all others hold it.
 LETTING_GO = {
     "Engine.close_server",
+    "Engine.finish_add",
+    "Engine.give_up_add",
     "Engine.join",
     "Engine.metrics",
+    "Engine.remove",
     "Engine.request_stop",
     "Engine.start",
     "Engine.stop",
@@ -42,8 +45,11 @@ LETTING_GO = {
     "Frame.rgb",
     "Frame.to",
     "LoneNode.close",
+    "LoneNode.finish",
+    "LoneNode.on_time",
     "LoneNode.open",
     "LoneNode.process",
+    "LoneNode.process_out",
     "Reader.get",
     "StopToken.wait",
     "Pages.close",

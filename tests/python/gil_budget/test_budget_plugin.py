@@ -89,7 +89,10 @@ def test_recursion():
 
 
 def test_bytecode_is_never_over_a_budget_whatever_the_switch_interval(tmp_path: Path) -> None:
-    done = run(tmp_path, QUIET, budget="20ms")
+    for _ in range(10):  # again when the watch got no processor: it cannot tell bytecode then
+        done = run(tmp_path, QUIET, budget="20ms")
+        if not done.report.get("blind"):
+            break
     assert done.code == 0, done.text
     assert done.over == set()
 

@@ -120,7 +120,7 @@ FRESHFRAME_EXPORT const longer freshframe_node_1_newer = {
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The nodes above."""
-    return compiled(tmp_path_factory.mktemp("liar"), CODE)
+    return compiled(tmp_path_factory.mktemp("liar"), CODE, "-Wno-missing-field-initializers")
 
 
 def value(library: Path, name: str = "liar", **options: Any) -> Any:

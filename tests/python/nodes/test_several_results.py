@@ -13,6 +13,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
+from types import GeneratorType
 from typing import Any
 
 import numpy as np
@@ -237,7 +238,7 @@ class GoesBack(ff.Node[int, int]):
     def process(self, sample: ff.Sample[int], /) -> Iterator[int]:
         frame = inspect.currentframe()
         self.kept += [
-            each for each in gc.get_objects() if inspect.isgenerator(each) and each.gi_frame is frame
+            each for each in gc.get_objects() if type(each) is GeneratorType and each.gi_frame is frame
         ]
         try:
             yield sample.value

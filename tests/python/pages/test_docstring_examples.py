@@ -19,7 +19,7 @@ WITHOUT = {
     *("Crossing", "LineCounts", "Visit", "ZoneCounts"),
     *("VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
     *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
-    *("Change", "Segment", "SourceClock"),
+    *("Change", "Packet", "Segment", "SourceClock"),
 }
 
 

@@ -16,7 +16,9 @@ __all__ = [
     "AsyncIterator",
     "Detector",
     "Iterator",
+    "add_names",
     "annotated",
+    "boxes",
     "cam1",
     "cam2",
     "cam3",
@@ -24,16 +26,20 @@ __all__ = [
     "depth",
     "drawn",
     "ff",
+    "keys",
     "left",
     "np",
+    "only_new",
     "open_sensor",
     "persons",
     "picture",
     "pipeline",
     "prometheus_client",
     "right",
+    "road",
     "send",
     "work",
+    "zone",
 ]
 
 pipeline: ff.Pipeline
@@ -46,6 +52,9 @@ cam3: ff.Port[ff.Frame]
 left: ff.Port[ff.Frame]
 right: ff.Port[ff.Frame]
 persons: ff.Port[ff.Detections]
+boxes: ff.Port[ff.Detections]
+zone: Any
+road: ff.Ground
 picture: Any  # a NumPy array
 
 
@@ -73,3 +82,13 @@ def depth(left: ff.Frame, right: ff.Frame) -> float:
 
 
 def send(events: list[dict[str, Any]]) -> None: ...
+
+
+def keys(detections: ff.Detections) -> list[int]:
+    raise NotImplementedError
+
+
+def add_names(event: Any) -> Any: ...
+
+
+def only_new(event: Any) -> Any: ...

@@ -14,10 +14,14 @@ PACKAGE = Path(ff.__file__).parent
 NEVER_FORKED = ("_cli", "fleet")
 
 
+# The second is a caller's fork.loading().
+HELD = ("fork.loading()", "loading or nullcontext()")
+
+
 def unheld(node: ast.AST, inside: bool = False) -> Iterator[ast.Import | ast.ImportFrom]:
     """The import statements within functions that are not below ``with fork.loading():``."""
     for part in ast.iter_child_nodes(node):
-        if isinstance(part, ast.With) and ast.unparse(part.items[0]) == "fork.loading()":
+        if isinstance(part, ast.With) and ast.unparse(part.items[0]) in HELD:
             continue
         if isinstance(part, ast.Import | ast.ImportFrom) and inside:
             yield part
