@@ -292,10 +292,10 @@ class Pipeline(RunByWith):
         try:
             try:
                 self._runners.start_one(self._graph, index, self._worker_plans.definitions)
-            except BaseException:
+                self._engine.finish_add(index)
+            except BaseException:  # also from a signal handler, between the two
                 self._engine.give_up_add(index)
                 raise
-            self._engine.finish_add(index)
             self._runners.start_one_beside(self._graph, index)
         except BaseException:
             self._graph.forget(index)

@@ -104,13 +104,16 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const A
   auto* const node = handle.node.get();
   native::claim(*node);
   try {
-    const int index = self.core().add(std::move(handle.node), any_ports(parents), options);
-    handle.added = node;
+    // The handle keeps the node from then on, also when add() fails later or the node leaves at once.
     handle.owner = self.shared_core();
-    handle.runner = self.core().runner(index);
-    return index;
+    handle.added = node;
+    return self.core().add(std::move(handle.node), any_ports(parents), options, &handle.runner);
   } catch (...) {  // a traceback may keep the handle
-    if (handle.node) native::unclaim(*handle.node);
+    if (handle.node) {
+      native::unclaim(*handle.node);
+      handle.added = nullptr;
+      handle.owner.reset();
+    }
     throw;
   }
 }
@@ -194,9 +197,15 @@ PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
   return raw_call(held, [&]() -> PyObject* {
     const int node = static_cast<int>(PyLong_AsLong(index));
     auto& engine = engine_of(self);
-    if (!engine.begin(node)) Py_RETURN_NONE;
+    const auto runner = engine.core().runner(node);
+    const bool threadless =
+        runner && engine.core().is_adding(node) && runner->node().runs_outside() && engine.begin(node);
     gil::release(
-        held, [](core::PipelineCore* core, int added) { core->give_up_add(added); }, &engine.core(), node);
+        held,
+        [](core::PipelineCore* core, int added, bool has_no_thread) {
+          has_no_thread ? core->give_up_add(added) : core->abandon_add(added);
+        },
+        &engine.core(), node, threadless);
     Py_RETURN_NONE;
   });
 }
@@ -283,7 +292,7 @@ PyMethodDef* engine_methods() {
        "finish_add($self, index, /)\n--\n\nWaits until a node that was added while the pipeline runs has "
        "opened, and connects it. GIL: released while waiting"},
       {"give_up_add", gil::entry<&give_up_add>, METH_O,
-       "give_up_add($self, index, /)\n--\n\nInstead of finish_add(), for a node without a thread. GIL: "
+       "give_up_add($self, index, /)\n--\n\nInstead of finish_add(), or after it. GIL: "
        "released"},
       {"remove", gil::entry<&remove>, METH_VARARGS,
        "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "

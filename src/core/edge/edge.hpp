@@ -118,6 +118,7 @@ struct Edge {
   EdgeCounts past;                           // of lanes that have gone
   bool ended = false;                        // its producer puts nothing more
   bool gone = false;                         // removed: it takes nothing more
+  bool closing = false;                      // what waits can be taken, and nothing more comes in
   bool reported = false;                     // its first drop was logged
   std::size_t part = 0;                      // of a join: its place among the parents
 };

@@ -90,7 +90,7 @@ void Inbox::moved_locked() noexcept {
 
 void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is_last) {
   const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-    return refuses_locked(is_last) || lane.edge->gone || !lane.full();
+    return refuses_locked(is_last) || lane.edge->gone || lane.edge->closing || !lane.full();
   };
   if (ready()) return;
   lane.producer_waits = true;
@@ -135,6 +135,11 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
     if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;  // after the wait, during which others may read the counters
+  if (lane.edge->closing && !closed_) {
+    drop_locked(lane, DropCause::Removed);
+    lane.kept.keep(lane.counts.passed_in, sample);
+    return Admitted::Dropped;
+  }
   if (refuses_locked(is_last)) {
     drop_locked(lane, close_cause_);
     // Of a producer that the stop found waiting for room, or at work on its last sample.
@@ -193,8 +198,9 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
     }
     const bool in = admitted == Admitted::In;
     wake = in && consumer_asleep_ && (gather_size_ == 0 || queued_ >= gather_size_ || room_ == 0);
+    if (edge.closing) wake = consumer_asleep_;  // it may have waited for this producer
     if (in) moved_locked();
-    if (in && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+    if ((in || edge.closing) && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
@@ -205,7 +211,7 @@ bool Inbox::would_wait(const Edge& edge) const {
   if (!edge.options.queue.blocks()) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
-  if (edge.gone || (closed_ && !(takes_last_ && !is_over_locked()))) return false;
+  if (edge.gone || edge.closing || (closed_ && !(takes_last_ && !is_over_locked()))) return false;
   return std::any_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->full(); });
 }
 

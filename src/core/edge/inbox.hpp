@@ -74,7 +74,11 @@ class Inbox {
   /// The edge takes nothing more. Its waiting samples are dropped with cause `removed`, as is the one of a
   /// producer that waits for room there, which returns at once. Returns the edge's last counts.
   EdgeStats remove_edge(const EdgeRef& edge);
-  [[nodiscard]] bool is_empty(const Edge& edge) const;
+  /// The edge has ended, and nothing waits on it.
+  [[nodiscard]] bool is_over(const Edge& edge) const;
+  /// The edge takes nothing more: later samples, and the one of a producer that waits for room there, are dropped
+  /// with cause `removed`. Waiting samples can still be taken; end() follows.
+  void close_edge(Edge& edge);
   /// Begins the stream of a source on an edge, or begins it again.
   void add_source(Edge& edge, const SourceStream& stream);
   /// Drops the waiting samples of a source with cause `removed`.

@@ -206,9 +206,17 @@ void Inbox::add_source(Edge& edge, const SourceStream& stream) {
   update_ready_locked(lane);
 }
 
-bool Inbox::is_empty(const Edge& edge) const {
+bool Inbox::is_over(const Edge& edge) const {
   const Lock lock(mutex_);
-  return std::none_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->ready; });
+  return edge.ended &&
+         std::none_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->ready; });
+}
+
+void Inbox::close_edge(Edge& edge) {
+  const Lock lock(mutex_);
+  edge.closing = true;
+  moved_locked();
+  for (const auto& lane : edge.lanes) lane->room.notify_all();
 }
 
 void Inbox::drop_source(int source) {

@@ -48,8 +48,8 @@ bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySamp
     if (lane.edge->gone) return false;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;
-  if (closed_) {
-    drop_locked(lane, DropCause::Stop);
+  if (closed_ || lane.edge->closing) {
+    drop_locked(lane, closed_ ? DropCause::Stop : DropCause::Removed);
     lane.kept.lose(sample);
     return false;
   }

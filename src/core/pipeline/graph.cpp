@@ -179,7 +179,8 @@ void Graph::find_live(int node, std::vector<bool>& known) {
   if (known[index]) return;
   known[index] = true;
   const auto* const source = std::as_const(*runners_[index]).source();
-  bool live = open_[index] || (source != nullptr && source->live());
+  // And a merge that was above live sources stays what it was without them.
+  bool live = open_[index] || (merges_[index] && live_[index]) || (source != nullptr && source->live());
   for (const auto& wire : wires_[index]) {
     if (!has(wire.parent)) continue;
     find_live(wire.parent, known);
@@ -278,6 +279,8 @@ std::vector<std::string> Graph::views_of(int node) const {
 
 int Graph::only_source(const AnyPort& port) const {
   if (port.source < 0) return -1;
+  if (!has(port.node) || !has(port.source))
+    throw StateError("the node or the source of this port was removed");
   const auto& named = *sources_[static_cast<std::size_t>(port.source)];
   const auto& there = *sources_[static_cast<std::size_t>(port.node)];
   const auto& name = runner(port.source).name();
@@ -297,6 +300,13 @@ int Graph::only_source(const AnyPort& port) const {
 Graph::Sources Graph::sources_of(const AnyPort& port) const {
   const int only = only_source(port);
   return only >= 0 ? Sources{only} : *sources_[static_cast<std::size_t>(port.node)];
+}
+
+Graph::Sources Graph::sources_on(const Wire& wire) const {
+  if (!has(wire.parent)) return {};
+  const auto& sources = sources_of_node(wire.parent);
+  if (wire.source < 0) return sources;
+  return std::ranges::binary_search(sources, wire.source) ? Sources{wire.source} : Sources{};
 }
 
 Graph::Sources Graph::sources_of(std::span<const AnyPort> ports) const {
@@ -339,7 +349,7 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
     for (const auto& wire : reader_wires_[i]) {
       if (!has(wire.parent)) continue;
       find_ancestors(wire.parent, nodes);
-      const auto sources = sources_of({wire.parent, wire.source});
+      const auto sources = sources_on(wire);
       given.insert(given.end(), sources.begin(), sources.end());
     }
     std::erase_if(nodes, [&](int node) {  // sources that its ports leave out

@@ -64,6 +64,8 @@ class Graph {
   /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
   /// Returns the last counts of the edges that went.
   std::vector<EdgeStats> cut(const std::vector<int>& nodes, bool drains);
+  /// Readers of these nodes keep what waits and get nothing more: a producer that waits there goes on.
+  void close_reader_edges(const std::vector<int>& nodes);
   /// Forgets a node that has closed, and its edges, whose last counts it returns.
   std::vector<EdgeStats> forget(int index);
   std::vector<EdgeStats> forget(const ReaderCore& reader);
@@ -143,6 +145,10 @@ class Graph {
   /// Before find_live().
   [[nodiscard]] bool comes_from_live(int node) const;
   [[nodiscard]] Sources sources_of(std::span<const AnyPort> ports) const;
+  /// Those whose samples come on an edge now; none once its parent or only source was removed.
+  [[nodiscard]] Sources sources_on(const Wire& wire) const;
+  /// Its parent, or only source, was removed or is being removed.
+  [[nodiscard]] bool is_leaving(const Wire& wire) const;
   /// The sources that are not live.
   [[nodiscard]] Sources files_of(const Sources& sources) const;
   /// `node`: nullptr for a reader.
@@ -183,6 +189,7 @@ class Graph {
   std::vector<std::map<int, Change>> kept_ends_;  // of each runner: see keep_end()
   [[nodiscard]] Change reached(int node, int source) const;
   struct Drained {
+    int parent;
     std::shared_ptr<Inbox> inbox;
     EdgeRef edge;
   };

@@ -14,10 +14,12 @@
 namespace freshframe::core {
 
 bool Graph::has_parents(int index) const {
-  return std::ranges::all_of(wires_of(index), [this](const Wire& wire) {
-    return has(wire.parent) && runner(wire.parent).removal() == nullptr &&
-           (wire.source < 0 || (has(wire.source) && runner(wire.source).removal() == nullptr));
-  });
+  return std::ranges::none_of(wires_of(index), [this](const Wire& wire) { return is_leaving(wire); });
+}
+
+bool Graph::is_leaving(const Wire& wire) const {
+  const auto leaves = [this](int node) { return !has(node) || runner(node).removal() != nullptr; };
+  return leaves(wire.parent) || (wire.source >= 0 && leaves(wire.source));
 }
 
 void Graph::connect_late(int index) {
@@ -65,7 +67,7 @@ void Graph::check_connection(const AnyPort& parent, int child) const {
   }
   const auto sources = sources_of(parent);
   for (const auto& wire : wires_of(child)) {
-    const auto there = sources_of({wire.parent, wire.source});
+    const auto there = sources_on(wire);
     const bool shared = wire.parent == parent.node && std::ranges::any_of(sources, [&](int source) {
                           return std::ranges::binary_search(there, source);
                         });
@@ -224,8 +226,15 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
         runner(wire.parent).outlet().outputs().remove(wire.edge);
         inbox.end(*wire.edge);
       }
-    } else if (!drains && std::ranges::any_of(wires_at(i), goes)) {  // else they end with their producer
-      inbox.stay_open(true);                                         // a merge without edges has not ended
+    } else if (runner(i).removal() != nullptr) {  // its edges were ended when its own removal began
+      continue;
+    } else if (drains) {  // they end with their producer, and a merge goes on without edges
+      const bool is_merge = merges_[static_cast<std::size_t>(i)];
+      const auto leaves = [this](const Wire& wire) { return is_leaving(wire); };
+      if (is_merge && std::ranges::any_of(wires_at(i), goes) && std::ranges::all_of(wires_at(i), leaves))
+        inbox.stay_open(true);
+    } else if (std::ranges::any_of(wires_at(i), goes)) {
+      inbox.stay_open(true);  // a merge without edges has not ended
       for (auto& wire : wires_at(i)) {
         if (goes(wire) && wire.edge) books.push_back(take_away(wire, inbox));
       }
@@ -241,16 +250,27 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
     for (auto& wire : reader_wires_[i]) {  // of a source that goes, below a node that stays
       if (!goes(wire) || going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
       runner(wire.parent).outlet().outputs().remove(wire.edge);
+      readers_[i]->inbox().close_edge(*wire.edge);
       readers_[i]->inbox().end(*wire.edge);
     }
   }
   return books;
 }
 
+void Graph::close_reader_edges(const std::vector<int>& nodes) {
+  for (std::size_t i = 0; i < readers_.size(); ++i) {
+    for (const auto& wire : reader_wires_[i]) {
+      if (wire.edge && std::ranges::find(nodes, wire.parent) != nodes.end())
+        readers_[i]->inbox().close_edge(*wire.edge);
+    }
+  }
+}
+
 std::vector<EdgeStats> Graph::sweep() {
   std::vector<EdgeStats> books;
   std::erase_if(drained_, [&](const Drained& each) {
-    if (!each.inbox->is_empty(*each.edge)) return false;
+    if (!each.inbox->is_over(*each.edge)) return false;
+    if (has(each.parent)) runner(each.parent).outlet().outputs().remove(each.edge);
     books.push_back(each.inbox->remove_edge(each.edge));
     return true;
   });
@@ -283,12 +303,17 @@ std::vector<EdgeStats> Graph::forget(int index) {
   }
   for (int i = 0; i < size(); ++i) {  // edges to nodes that stay, whose waiting samples are still processed
     if (!has(i) || i == index) continue;
-    const auto from_it = [index](const Wire& wire) { return wire.parent == index; };
+    const bool goes = runner(i).removal() != nullptr;  // and then takes its edges away itself
+    const auto from_it = [&](const Wire& wire) {
+      return wire.parent == index || (wire.source == index && !goes);
+    };
     if (std::ranges::none_of(wires_at(i), from_it)) continue;
     const bool is_merge = merges_[static_cast<std::size_t>(i)];
-    if (is_merge && std::ranges::all_of(wires_at(i), from_it)) runner(i).inbox().stay_open(true);
+    const auto leaves = [this](const Wire& wire) { return is_leaving(wire); };
+    if (is_merge && runner(i).removal() == nullptr && std::ranges::all_of(wires_at(i), leaves))
+      runner(i).inbox().stay_open(true);
     for (const auto& wire : wires_at(i)) {
-      if (from_it(wire) && wire.edge) drained_.push_back({runner(i).shared_inbox(), wire.edge});
+      if (from_it(wire) && wire.edge) drained_.push_back({wire.parent, runner(i).shared_inbox(), wire.edge});
     }
     std::erase_if(wires_at(i), from_it);
   }

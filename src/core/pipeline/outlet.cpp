@@ -57,9 +57,10 @@ void Outlet::offer_to_taps(const AnySample& sample) {
 }
 
 void Outlet::check(const Stamp& stamp) {
-  const auto sources_now = outputs_.newest()->sources;  // list() is the sending thread's
-  const auto& sources = *sources_now;
-  if (!std::binary_search(sources.begin(), sources.end(), stamp.source)) {
+  const auto list = outputs_.newest();  // list() is the sending thread's
+  const auto& sources = *list->sources;
+  if (!std::binary_search(sources.begin(), sources.end(), stamp.source) &&
+      std::ranges::find(list->left, stamp.source) == list->left.end()) {
     throw Error("gave a result with the stamp of sample " + std::to_string(stamp.seq) +
                 " of a source whose samples do not come here: like= takes a sample that this node got");
   }
@@ -116,11 +117,12 @@ void Outlet::send(AnySample&& sample) {
 }
 
 void Outlet::end() {
-  const auto newest = outputs_.newest();  // keeps the list, which another thread may replace
+  const auto newest = outputs_.end();  // keeps the list, which another thread may replace
   for (const auto& output : newest->edges) output.inbox->end(*output.edge);
 }
 
 void Outlet::end(const GoneSource& gone) {
+  outputs_.end(gone);  // before: an edge that comes meanwhile is in the list, or ends itself
   const auto newest = outputs_.newest();
   for (const auto& output : newest->edges) {
     const bool comes = output.source < 0 || output.source == gone.source;

@@ -4,10 +4,14 @@
 
 #include "freshframe/mutex.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
+#include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -39,22 +43,53 @@ struct Demand {
 /// for room on another edge: the edge itself is marked (Inbox::remove_edge()), and takes nothing more.
 class Outputs {
  public:
+  static constexpr std::ptrdiff_t kMostLeft = 1024;
   struct List {
     std::vector<OutputEdge> edges;
     Demand demand;  // of the child that was added last
     std::shared_ptr<const std::vector<int>> sources = std::make_shared<const std::vector<int>>();
+    std::vector<int> left = {};       // the latest sources that went: results may still have their stamps
+    std::map<int, Change> gone = {};  // sources whose end was passed on, and the change up to which it holds
+    bool ended = false;               // the node sends nothing more
   };
 
   // ---- any thread
-  void add(OutputEdge edge, Demand demand) {
+  /// An edge of which nothing more can come, since the node or the edge's only source has ended, ends at once.
+  void add(const OutputEdge& edge, Demand demand) {
+    bool ended = false;
+    std::optional<Change> upto;
     change([&](List& list) {
-      list.edges.push_back(std::move(edge));
+      list.edges.push_back(edge);
       if (!demand.types.empty()) list.demand = std::move(demand);
+      ended = list.ended;
+      const auto gone = list.gone.find(edge.source);
+      if (gone != list.gone.end()) upto = gone->second;
     });
+    if (ended) {
+      edge.inbox->end(*edge.edge);
+    } else if (upto) {
+      edge.inbox->end(*edge.edge, edge.source, *upto);
+    }
   }
   /// The sources whose samples the node sends, in ascending order.
   void set_sources(std::shared_ptr<const std::vector<int>> sources) {
-    change([&](List& list) { list.sources = std::move(sources); });
+    change([&](List& list) {
+      list.left.insert(list.left.end(), list.sources->begin(), list.sources->end());
+      list.sources = std::move(sources);
+      const auto comes = [&](int source) { return std::ranges::binary_search(*list.sources, source); };
+      std::erase_if(list.left, comes);
+      if (std::ssize(list.left) > kMostLeft) list.left.erase(list.left.begin(), list.left.end() - kMostLeft);
+      std::erase_if(list.gone, [&](const auto& each) { return !comes(each.first); });
+    });
+  }
+  /// Nothing more comes of a source, unless a later change begins its stream again.
+  void end(const GoneSource& gone) {
+    change([&](List& list) { list.gone[gone.source] = gone.upto; });
+  }
+  /// The node sends nothing more. The edges that it has had so far are the caller's to end.
+  [[nodiscard]] std::shared_ptr<const List> end() {
+    change([](List& list) { list.ended = true; });
+    return newest();
   }
   void remove(const EdgeRef& edge) {
     change(

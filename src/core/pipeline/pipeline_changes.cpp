@@ -22,7 +22,7 @@ using Watch = std::chrono::steady_clock;
 
 bool PipelineCore::check_changes(const char* verb) const {
   const Lock lock(mutex_);
-  if (phase_ == Phase::Ended || stop_source_.stop_requested()) {
+  if (phase_ == Phase::Ended || stopping_ || stop_source_.stop_requested()) {
     throw StateError(std::string(verb) +
                      " after the end of the pipeline: a pipeline runs once, build a new one");
   }
@@ -40,7 +40,7 @@ std::vector<std::shared_ptr<Runner>> PipelineCore::runners() const {
 }
 
 int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
-                      const AddOptions& options) {
+                      const AddOptions& options, std::shared_ptr<Runner>* made) {
   sweep_threads();
   std::shared_ptr<Runner> runner;
   bool late = false;
@@ -50,6 +50,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
     if (late) sweep();
     const auto name = graph_.admit(node.get(), parents, options);
     runner = std::make_shared<Runner>(*this, graph_.size(), name, std::move(node), options);
+    if (made != nullptr) *made = runner;
     runner->set_holder(budget_->add_holder("node '" + name + "'"));
     graph_.add(runner, parents, options);
     names_->add(name, runner->stream_name());
@@ -87,10 +88,25 @@ void PipelineCore::spawn_late(const std::shared_ptr<Runner>& runner) {
 void PipelineCore::give_up_add(int index) {
   const auto given_up = take_pending(index);
   if (!given_up) return;
-  given_up->set_removal(std::make_shared<Removal>());
+  const auto removal = std::make_shared<Removal>();
+  removal->awaited = false;
+  given_up->set_removal(removal);
   given_up->request_stop();
   given_up->open_step();  // after a stop it opens nothing
   given_up->close_step();
+  end_add();
+}
+
+bool PipelineCore::is_adding(int index) const {
+  const Lock lock(mutex_);
+  return pending_.contains(index);
+}
+
+void PipelineCore::abandon_add(int index) {
+  if (!take_pending(index)) return;
+  const auto removal = std::make_shared<Removal>();
+  removal->awaited = false;
+  ask_to_end(index, removal, false);
   end_add();
 }
 
@@ -118,23 +134,18 @@ void PipelineCore::finish_add(int index, const Look& look) {
   if (!added) return;  // before start()
   const auto removal = std::make_shared<Removal>();
   const auto give_up = [&] {
-    ask_to_end({index}, removal, false);
+    removal->awaited = false;
+    ask_to_end(index, removal, false);
     end_add();
   };
   const auto opened = [&] { return added->opening() != Runner::Opening::Open; };
   try {
-    while (!opened()) {
-      {
-        const Lock lock(mutex_);
-        changed_.wait_until(mutex_, *Clock::real(), Watch::now() + to_duration(kLookSlice), opened);
-      }
-      if (!opened() && look) look();
-    }
+    wait_looking(opened, look);
   } catch (...) {
     give_up();
     throw;
   }
-  const auto failed = added->removal();  // also of an embedder's node, which opens before the engine's part
+  auto failed = added->removal();  // also of an embedder's node, which opens before the engine's part
   if (added->opening() == Runner::Opening::Opened && !failed) {
     try {
       const Lock building(building_);
@@ -142,31 +153,51 @@ void PipelineCore::finish_add(int index, const Look& look) {
       if (!graph_.has_parents(index)) {
         throw StateError("a parent of '" + added->name() + "' was removed while the node opened");
       }
-      graph_.connect_late(index);
-      update_bound();
-      added->set_connected();
+      added->set_connected();  // a failure from here on is the pipeline's
+      failed = added->removal();
+      if (!failed) {
+        graph_.connect_late(index);
+        update_bound();
+      }
     } catch (...) {
       give_up();
       throw;
     }
-    {
-      const Lock lock(mutex_);
-      changed_.notify_all();
+    if (!failed) {
+      {
+        const Lock lock(mutex_);
+        changed_.notify_all();
+      }
+      end_add();
+      return;
     }
-    end_add();
-    return;
   }
-  {
-    const Lock lock(mutex_);  // its thread is about to close
-    changed_.wait(mutex_, [&] { return failed ? added->forgotten() : added->finished(); });
+  try {  // its thread is about to close
+    wait_looking([&] { return failed ? added->forgotten() : added->finished(); }, look);
+  } catch (...) {
+    end_add();
+    throw;
   }
   sweep_threads();
   end_add();
   if (failed) {
-    const Lock lock(mutex_);
-    if (failed->error) std::rethrow_exception(failed->error);
+    {
+      const Lock lock(mutex_);
+      if (failed->error) std::rethrow_exception(failed->error);
+    }
+    throw StateError("'" + added->name() + "', or a parent of it, was removed while it was added");
   }
   throw StateError("stop() was called while '" + added->name() + "' was added");
+}
+
+void PipelineCore::wait_looking(const std::function<bool()>& over, const Look& look) {
+  while (!over()) {
+    {
+      const Lock lock(mutex_);
+      changed_.wait_until(mutex_, *Clock::real(), Watch::now() + to_duration(kLookSlice), over);
+    }
+    if (!over() && look) look();
+  }
 }
 
 std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const AnyPort> parents,
@@ -263,15 +294,23 @@ void PipelineCore::forget(Runner& runner) {
   }
 }
 
-void PipelineCore::ask_to_end(const std::vector<int>& nodes, const std::shared_ptr<Removal>& removal,
-                              bool drains) {
-  std::vector<std::shared_ptr<Runner>> going;
-  std::vector<std::shared_ptr<Runner>> over;
+// All in one step: a node that came below between the choice and the cut would be left over.
+PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<Removal>& removal,
+                                               bool drains) {
+  Runners going;
+  Runners before;  // of another removal, which may drain them where this one does not
+  Runners over;
   {
     const Lock building(building_);
-    for (const int node : nodes) {
+    std::vector<int> there;
+    for (const int node : graph_.with_all_below(index)) {
       auto runner = graph_.shared_runner(node);
-      if (!runner || runner->removal() != nullptr) continue;
+      if (!runner) continue;
+      there.push_back(node);
+      if (runner->removal() != nullptr) {
+        before.push_back(std::move(runner));
+        continue;
+      }
       {
         const Lock lock(mutex_);
         removal->closing.insert(runner->name());
@@ -280,9 +319,8 @@ void PipelineCore::ask_to_end(const std::vector<int>& nodes, const std::shared_p
       if (runner->finished()) over.push_back(runner);
       going.push_back(std::move(runner));
     }
-    std::vector<int> there;
-    for (const auto& runner : going) there.push_back(runner->index());
     auto edges = graph_.cut(there, drains);
+    if (!drains) graph_.close_reader_edges(there);
     {
       const Lock lock(mutex_);
       for (const auto& edge : edges) {
@@ -290,29 +328,40 @@ void PipelineCore::ask_to_end(const std::vector<int>& nodes, const std::shared_p
       }
     }
     count_removed(std::move(edges));
-    const auto now = clock()->now();
     for (const auto& runner : going) {
-      if (runner->is_source() || drains) continue;
-      auto& inbox = runner->inbox();
-      inbox.drop_as(DropCause::Removed);
-      if (runner->is_recorder()) {
-        inbox.close_for_new(now + to_duration(kDrainTime));
-      } else {
-        inbox.close_but_for_events(now + to_duration(kStopTime * kHandOverShare));
-      }
+      if (!drains || !runner->connected()) close_input(*runner);  // without edges it would have no end
+    }
+    for (const auto& runner : before) {
+      if (!drains) close_input(*runner);
     }
   }
   for (const auto& runner : going) {
-    if (runner->is_source() || !drains) runner->request_stop();
+    if (runner->is_source() || !drains || !runner->connected()) runner->request_stop();
+  }
+  for (const auto& runner : before) {
+    if (!drains) runner->request_stop();
   }
   for (const auto& runner : over) forget(*runner);  // it had ended before
   const Lock lock(mutex_);
   changed_.notify_all();
+  return before;
+}
+
+void PipelineCore::close_input(Runner& runner) const {
+  if (runner.is_source()) return;
+  const auto now = clock()->now();
+  auto& inbox = runner.inbox();
+  inbox.drop_as(DropCause::Removed);
+  if (runner.is_recorder()) {
+    inbox.close_for_new(now + to_duration(kDrainTime));
+  } else {
+    inbox.close_but_for_events(now + to_duration(kStopTime * kHandOverShare));
+  }
 }
 
 Stats PipelineCore::remove(int index, const RemoveOptions& options, const Look& look) {
-  const auto removal = std::make_shared<Removal>();
-  std::vector<int> nodes;
+  auto removal = std::make_shared<Removal>();
+  std::shared_ptr<Removal> earlier;  // that is under way: its statistics are also this call's
   {
     const Lock building(building_);
     if (!check_changes("remove()")) {
@@ -320,31 +369,42 @@ Stats PipelineCore::remove(int index, const RemoveOptions& options, const Look& 
     }
     if (index < 0 || index >= graph_.size()) throw GraphError("remove() needs a port of this pipeline");
     const auto runner = graph_.shared_runner(index);
-    if (runner && runner->is_late() && !runner->connected()) {
+    if (!runner) return {};  // it was removed before
+    if (runner->is_late() && !runner->connected()) {
       throw StateError("'" + runner->name() + "' is still being added");
     }
-    if (runner) nodes = graph_.with_all_below(index);
+    earlier = runner->removal();
   }
-  if (nodes.empty()) return {};  // it was removed before
-  ask_to_end(nodes, removal, options.drain);
-  if (called_from_runner()) return {};
-  wait_removed(removal, options.timeout, look);
+  const bool waits = !called_from_runner();
+  removal->awaited = waits;
+  const auto before = ask_to_end(index, removal, options.drain);
+  if (!waits) return {};
+  wait_removed(removal, before, options.timeout, look);
   sweep_threads();
+  if (earlier) removal = std::move(earlier);
   const Lock lock(mutex_);
   if (removal->error) std::rethrow_exception(removal->error);
   return removal->books;
 }
 
-void PipelineCore::wait_removed(const std::shared_ptr<Removal>& removal, Seconds timeout, const Look& look) {
+void PipelineCore::wait_removed(const std::shared_ptr<Removal>& removal, const Runners& before,
+                                Seconds timeout, const Look& look) {
   const auto deadline = Watch::now() + to_duration(timeout);
   while (true) {
     {
       const Lock lock(mutex_);
       const auto until = std::min(deadline, Watch::now() + to_duration(kLookSlice));
-      const auto closed = [&]() FRESHFRAME_REQUIRES(mutex_) { return removal->closing.empty(); };
+      const auto closed = [&]() FRESHFRAME_REQUIRES(mutex_) {
+        return removal->closing.empty() &&
+               std::ranges::all_of(before, [](const auto& runner) { return runner->forgotten(); });
+      };
       if (changed_.wait_until(mutex_, *Clock::real(), until, closed)) return;
       if (Watch::now() >= deadline) {
+        removal->awaited = false;
         std::vector<std::string> nodes(removal->closing.begin(), removal->closing.end());
+        for (const auto& runner : before) {
+          if (!runner->forgotten()) nodes.push_back(runner->name());
+        }
         std::string list;
         for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
         throw StopTimeout("still busy " + seconds_text(timeout.count()) + " after remove(): " + list,

@@ -87,8 +87,9 @@ void PipelineCore::launch() {
     to_open_ = living_ = graph_.size();
     began_ = clock()->now();
     last_moved_ = Real::now();
+    started_->store(true,
+                    std::memory_order_release);  // an add() from here on is late, and its caller can tell
   }
-  started_->store(true, std::memory_order_release);
   spawn();
 }
 
@@ -242,7 +243,7 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
   if (removal) {  // the failure is remove()'s, or add()'s
     const Lock lock(mutex_);
     if (!removal->error) removal->error = std::move(error);
-    return true;
+    return removal->awaited;
   }
   // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
   const bool delivers_rest = runner.is_source() && !is_starting();
@@ -323,6 +324,7 @@ void PipelineCore::request_stop(Seconds timeout) {
   {
     const Lock lock(mutex_);
     stopped_early_ |= phase_ != Phase::Ended;
+    stopping_ = true;  // a change is refused, or was made before the inboxes are closed
     if (phase_ == Phase::Building) phase_ = Phase::Ended;
   }
   for (const auto& runner : runners()) {

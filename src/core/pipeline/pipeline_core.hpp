@@ -50,12 +50,18 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   // ---- building, any thread
   /// Takes the node over only when it returns. While the pipeline runs, the node's thread begins to open it (an
   /// embedder starts the thread of its own node), and finish_add() must follow.
-  int add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents, const AddOptions& options);
+  /// `made` gets the runner as soon as it has the node.
+  int add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents, const AddOptions& options,
+          std::shared_ptr<Runner>* made = nullptr);
   /// Waits until the node has opened, and connects it. Before start() it does nothing. Throws the failure of
   /// open(), or the exception of `look`: then the graph is as before.
   void finish_add(int index, const Look& look = {});
   /// Instead of finish_add(), for a node whose thread could not be started.
   void give_up_add(int index);
+  /// Instead of finish_add(), for a node whose thread runs. Nothing after finish_add().
+  void abandon_add(int index);
+  /// Whether finish_add() is still to come.
+  [[nodiscard]] bool is_adding(int index) const;
   std::shared_ptr<ReaderCore> add_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   void connect(const AnyPort& parent, int child, const ConnectOptions& options);
   void disconnect(const AnyPort& parent, int child);
@@ -181,8 +187,16 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void end_add();
   /// The node of an add() that is to be finished; null: there is none.
   [[nodiscard]] std::shared_ptr<Runner> take_pending(int index);
-  void ask_to_end(const std::vector<int>& nodes, const std::shared_ptr<Removal>& removal, bool drains);
-  void wait_removed(const std::shared_ptr<Removal>& removal, Seconds timeout, const Look& look);
+  using Runners = std::vector<std::shared_ptr<Runner>>;
+  /// Asks a node and those below it. Returns those of them that another removal has asked before.
+  Runners ask_to_end(int index, const std::shared_ptr<Removal>& removal, bool drains);
+  /// With building_: nothing more comes into a node that is being removed without a drain.
+  void close_input(Runner& runner) const;
+  /// `before`: as ask_to_end() returned them.
+  void wait_removed(const std::shared_ptr<Removal>& removal, const Runners& before, Seconds timeout,
+                    const Look& look);
+  /// Waits in slices; `look` is called between them.
+  void wait_looking(const std::function<bool()>& over, const Look& look);
   [[nodiscard]] bool anyone_busy() const;
   /// Whether nothing has moved for stall_timeout.
   [[nodiscard]] bool stands_still();
@@ -211,6 +225,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   mutable Mutex mutex_;
   Condition changed_;
   Phase phase_ FRESHFRAME_GUARDED_BY(mutex_) = Phase::Building;
+  bool stopping_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // a stop was requested: no change any more
   bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
   int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // of the nodes that start() launched
   int living_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // nodes that have not finished

@@ -16,6 +16,7 @@ struct Removal {
   std::set<std::string> closing;  // the nodes that have not closed yet
   Stats books;                    // the last statistics of those that have
   std::exception_ptr error = {};  // the first of their failures
+  bool awaited = true;            // a call waits for it, and throws the error; else failures are logged
 };
 
 }  // namespace freshframe::core

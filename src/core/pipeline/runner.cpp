@@ -379,7 +379,7 @@ void Runner::close_step() {
   inbox_->close();
   log_at_the_end([&] { report_lost_events(); });
   outlet_.end();
-  current_runner = nullptr;
+  if (current_runner == this) current_runner = nullptr;  // it may be closed on another thread
   closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);
   core_.arrive_finished(*this);

@@ -135,6 +135,10 @@ def test_a_failing_open_is_raised_by_add_and_the_rest_runs_on() -> None:
             assert isinstance(caught.value.__cause__, OSError)
         with pytest.raises(ff.SourceError):
             pipeline.add(ff.open("no_such_file.mp4"))
+        failed = ff.open("no_such_file.mp4")
+        for error in (ff.SourceError, ff.GraphError):  # a node is added once
+            with pytest.raises(error):
+                pipeline.add(failed)
         source.push(1)
         assert reader.get(timeout=20).value == 1
         assert set(pipeline.stats().nodes) == {"cam"}
@@ -258,8 +262,16 @@ def test_stop_goes_ahead_of_an_add_that_waits() -> None:
             yield from ()
 
     pipeline = ff.Pipeline(keep_running=True)
+    merge = pipeline.add(Notes(), [], name="merge")
     pipeline.start()
     raised: list[BaseException] = []
+
+    def stops() -> bool:
+        try:
+            pipeline.reader(merge).close()
+        except ff.StateError:
+            return True
+        return False
 
     def add() -> None:
         try:
@@ -272,6 +284,8 @@ def test_stop_goes_ahead_of_an_add_that_waits() -> None:
     Slow.opening.wait(30)
     stopper = threading.Thread(target=pipeline.stop)
     stopper.start()
+    until(stops, "the stop")  # while the node still opens
+    assert adder.is_alive()
     Slow.go.set()
     adder.join()
     stopper.join()

@@ -201,6 +201,116 @@ TEST(LiveGraph, DrainedSamplesAreProcessed) {
   EXPECT_EQ(seqs(seen.all()), (std::vector<std::int64_t>{0, 1, 2}));
 }
 
+TEST(LiveGraph, EdgesThatComeBelowAnEndedNodeEndAtOnce) {
+  CheckedPipeline pipeline(kept_running());
+  Feed<int> feed;
+  const auto file = pipeline.add(count_source(3), {.name = "file"});
+  const auto cam = pipeline.add(feed_source(feed, Kind::File), {.name = "other"});
+  const auto both = pipeline.add(pass_on<int>(), std::vector<Port<int>>{file, cam}, {.name = "both"});
+  pipeline.start();
+  wait_until([&] { return node_of(pipeline, "file").state == NodeState::Ended; });
+  EXPECT_FALSE(pipeline.reader(file).get(Seconds{20}));
+  pipeline.add(pass_on<int>(), file, {.name = "late"});
+  wait_until([&] { return node_of(pipeline, "late").state == NodeState::Ended; });
+  auto of_file = pipeline.reader(both.of(file));  // which has ended above a merge that goes on
+  wait_until([&] { return of_file.ended(); });
+  feed.finish();
+}
+
+TEST(LiveGraph, ASourceThatIsBlockedAtAnUnreadReaderIsRemoved) {
+  CheckedPipeline pipeline(kept_running());
+  const auto cam = pipeline.add(count_source(1'000'000), {.name = "cam"});
+  const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
+  auto first = pipeline.reader(cam, {.queue = Queue{1, WhenFull::Block}});
+  auto second = pipeline.reader(step, {.queue = Queue{1, WhenFull::Block}});
+  pipeline.start();
+  wait_until([&] { return node_of(pipeline, "cam").state == NodeState::Blocked; });
+  EXPECT_EQ(pipeline.remove(cam).nodes.size(), 2U);
+  EXPECT_TRUE(first.get(Seconds{20}));  // what waited can be read
+  EXPECT_FALSE(first.get(Seconds{20}));
+}
+
+TEST(LiveGraph, AMergeOfOneCameraGoesOnWithoutItAndGetsAnother) {
+  for (const bool drain : {false, true}) {
+    Feed<int> one;
+    Feed<int> two;
+    Seen<Sample<int>> seen;
+    CheckedPipeline pipeline(kept_running());
+    const auto first = pipeline.add(feed_source(one, Kind::Live), {.name = "first"});
+    const auto merge =
+        pipeline.add(collect_into<int>(seen), std::vector<Port<int>>{first}, {.name = "merge"});
+    pipeline.start();
+    one.push(1);
+    seen.wait_for(1);
+    pipeline.remove(first, {.drain = drain});
+    const auto second = pipeline.add(feed_source(two, Kind::Live), {.name = "second"});
+    pipeline.connect(second, merge);
+    two.push(2);
+    seen.wait_for(2);
+  }
+}
+
+TEST(LiveGraph, PortsOfARemovedSourceAreRefused) {
+  for (const bool drain : {false, true}) {
+    Feed<int> one;
+    Feed<int> two;
+    CheckedPipeline pipeline(kept_running());
+    const auto door = pipeline.add(feed_source(one, Kind::Live), {.name = "door"});
+    const auto yard = pipeline.add(feed_source(two, Kind::Live), {.name = "yard"});
+    const auto people = pipeline.add(pass_on<int>(), std::vector<Port<int>>{door, yard}, {.name = "people"});
+    const auto wall = pipeline.add(pass_on<int>(), std::vector<Port<int>>{people.of(door)}, {.name = "wall"});
+    auto reader = pipeline.reader(std::vector<Port<int>>{people.of(door), people.of(yard)});
+    pipeline.start();
+    pipeline.remove(door, {.drain = drain});
+    EXPECT_THROW(pipeline.disconnect(people.of(door), wall), StateError);
+    EXPECT_THROW((void)reader.get(Seconds{0.01}), ReadTimeout);
+    pipeline.connect(people.of(yard), wall);
+    two.push(1);
+    EXPECT_EQ(reader.get(Seconds{20})->value, 1);
+  }
+}
+
+TEST(LiveGraph, ADrainDoesNotWaitForAChildThatIsBeingAdded) {
+  Feed<int> feed;
+  Gate opening(false);
+  std::atomic<bool> begun{false};
+  CheckedPipeline pipeline(kept_running());
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.start();
+  std::jthread adder([&] {
+    const auto text = message_of<StateError>([&] {
+      pipeline.add(
+          make_node<int, int>({.process = [](const auto&, const auto&) { return std::optional<int>(); },
+                               .open =
+                                   [&](const Context& context) {
+                                     begun = true;
+                                     opening.pass(context);
+                                   }}),
+          cam, {.name = "child"});
+    });
+    EXPECT_TRUE(contains(text, "removed")) << text;
+  });
+  wait_until([&] { return begun.load(); });
+  std::jthread remover([&] { pipeline.remove(cam, {.drain = true, .timeout = Seconds{60}}); });
+  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  opening.open();
+  remover.join();
+  adder.join();
+  EXPECT_EQ(pipeline.stats().nodes.size(), 0U);
+}
+
+TEST(LiveGraph, ASecondRemovalWithoutADrainEndsADrainThatLasts) {
+  CheckedPipeline pipeline(kept_running());
+  const auto cam = pipeline.add(busy_source(), {.name = "cam"});
+  const auto step = pipeline.add(pass_on<int>(), cam, {.name = "step"});
+  const auto unread = pipeline.reader(step, {.name = "unread", .queue = Queue{1, WhenFull::Block}});
+  pipeline.start();
+  wait_until([&] { return node_of(pipeline, "step").state == NodeState::Blocked; });
+  EXPECT_THROW(pipeline.remove(step, {.drain = true, .timeout = Seconds{0.01}}), StopTimeout);
+  EXPECT_EQ(pipeline.remove(step).nodes.size(), 1U);
+  EXPECT_EQ(pipeline.stats().nodes.size(), 1U);
+}
+
 TEST(LiveGraph, RefusesWiringThatCannotBe) {
   Feed<int> feed;
   Feed<int> file;
