@@ -77,7 +77,6 @@ def test_a_refusal_survives_pickling() -> None:
     assert (again.indices, again.why, str(again)) == ((2, 3), "too large", "2 events were refused: too large")
 
 
-
 def _added(**arguments: Any) -> object:
     pipeline = ff.Pipeline()
     return pipeline.add(lambda value: value, pipeline.add(Push()), **arguments)
