@@ -64,19 +64,6 @@ RECORDS = {
 FRAME = ff.Frame.from_array(GRAY, "gray")
 
 
-PUBLIC = [getattr(ff, name) for name in sorted(ff.__all__)]
-ERRORS = [
-    each
-    for each in PUBLIC
-    if inspect.isclass(each) and issubclass(each, ff.FreshframeError) and each is not ff.Refused
-]
-
-
-def test_a_refusal_survives_pickling() -> None:
-    again = pickle.loads(pickle.dumps(ff.Refused([2, 3], "too large")))
-    assert (again.indices, again.why, str(again)) == ((2, 3), "too large", "2 events were refused: too large")
-
-
 def _added(**arguments: Any) -> object:
     pipeline = ff.Pipeline()
     return pipeline.add(lambda value: value, pipeline.add(Push()), **arguments)
@@ -316,9 +303,17 @@ def test_a_method_refuses_an_object_of_another_type(name: str) -> None:
         METHODS[name]()
 
 
+PUBLIC = [getattr(ff, name) for name in sorted(ff.__all__)]
 ERRORS = [
-    error for error in vars(ff).values() if inspect.isclass(error) and issubclass(error, ff.FreshframeError)
+    each
+    for each in PUBLIC
+    if inspect.isclass(each) and issubclass(each, ff.FreshframeError) and each is not ff.Refused
 ]
+
+
+def test_a_refusal_survives_pickling() -> None:
+    again = pickle.loads(pickle.dumps(ff.Refused([2, 3], "too large")))
+    assert (again.indices, again.why, str(again)) == ((2, 3), "too large", "2 events were refused: too large")
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.__name__)

@@ -52,7 +52,7 @@ cam3: ff.Port[ff.Frame]
 left: ff.Port[ff.Frame]
 right: ff.Port[ff.Frame]
 persons: ff.Port[ff.Detections]
-boxes: ff.Port[ff.Detections]
+boxes: Any
 zone: Any
 road: ff.Ground
 picture: Any  # a NumPy array
