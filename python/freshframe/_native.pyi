@@ -1479,7 +1479,7 @@ class GroundHandle:
     """A plane, for ff.Ground."""
 
     def places(self, pixels: Sequence[tuple[float, float]]) -> list[tuple[float, float]]:
-        """GIL: held"""
+        """The places of pixels, (n, 2) float64, in metres."""
 
     @property
     def residual(self) -> float: ...
