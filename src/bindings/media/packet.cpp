@@ -23,13 +23,13 @@ int packet_buffer(PyObject* self, Py_buffer* view, int flags) noexcept {
   return PyBuffer_FillInfo(view, self, bytes, static_cast<Py_ssize_t>(data.size()), 1, flags);
 }
 
-nb::object view_of(nb::handle self) {
+nb::object packet_view(nb::handle self) {
   auto view = nb::steal(PyMemoryView_FromObject(self.ptr()));
   if (!view.is_valid()) throw nb::python_error();
   return view;
 }
 
-std::string shown(const Packet& self) {
+std::string text_of_packet(const Packet& self) {
   return "<Packet " + self.stream->codec + ", " + std::to_string(self.data.size()) + " bytes, pts " +
          std::to_string(self.pts) + (self.key ? ", key>" : ">");
 }
@@ -43,7 +43,7 @@ void bind_packet(nb::module_& module) {
                      "One encoded picture, as the camera has sent it.\n\n"
                      "A bytes-like object: ``bytes(packet)`` copies, ``packet.data`` does not. Samples of "
                      "``camera.packets`` have it as their value, in the order of decoding.")
-      .def_prop_ro("data", &view_of, nb::sig("def data(self, /) -> memoryview"),
+      .def_prop_ro("data", &packet_view, nb::sig("def data(self, /) -> memoryview"),
                    "The bytes, as a read-only memoryview without a copy.")
       .def_ro("pts", &Packet::pts, "Seconds at which the picture is shown, as those of its frame.")
       .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
@@ -66,7 +66,7 @@ void bind_packet(nb::module_& module) {
           },
           "The parameter sets of the stream, in its format.")
       .def("__len__", [](const Packet& self) { return self.data.size(); })
-      .def("__repr__", &shown);
+      .def("__repr__", &text_of_packet);
 }
 
 }  // namespace freshframe::python
