@@ -77,7 +77,7 @@ std::unique_ptr<Source<Packet>> LiveSource::packets() {
 }
 
 void LiveSource::disconnect() {
-  if (tap_) pass_on(completion_.finish());
+  if (tap_) pass_on(completion_.complete_waiting());
   connection_.reset();
   connector_.note_end();
   lost_ = nullptr;
@@ -307,7 +307,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
     if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyFrame);
     return std::nullopt;
   }
-  const double pts = timeline_.place(time, captured);
+  const double pts = timeline_.place_rising(time, captured);
   const auto utc = utc_of(time, captured, context);
   if (has_program_time() && time) {
     const double now = context.clock.unix_time(context.clock.now());

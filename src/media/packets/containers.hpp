@@ -14,7 +14,7 @@ namespace freshframe::media {
 /// FFmpeg's muxers also take what no player finds again: a transport stream with VP9 has private data. This
 /// table says what common players show.
 [[nodiscard]] bool holds_packets(const AVOutputFormat& container, AVCodecID codec, bool reordered);
-/// "'.mp4', '.mov', '.mkv'": the suffixes of the containers that do.
+/// The suffixes of the containers that do: ".mp4, .mov, .mkv".
 [[nodiscard]] std::string containers_of(AVCodecID codec, bool reordered);
 
 }  // namespace freshframe::media

@@ -31,7 +31,7 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
   begun_ = true;
   std::vector<Completed> ready;
   if (auto stream = key ? reader_->read(packet) : nullptr) {
-    if (stream_) ready = finish();
+    if (stream_) ready = complete_waiting();
     stream_ = std::move(stream);
     times_.reset();
     const auto& parameters = parameters_of(*stream_);
@@ -45,10 +45,6 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
   if (lacks_time || (!times_ && waiting_.size() < kReorderWindow)) return ready;
   for (auto& each : complete_waiting()) ready.push_back(std::move(each));
   return ready;
-}
-
-std::vector<PacketCompletion::Completed> PacketCompletion::finish() {
-  return complete_waiting();
 }
 
 /// How many pictures that are decoded before another one are shown behind it, at most.

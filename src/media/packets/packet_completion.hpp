@@ -12,7 +12,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 #include "media/packets/decode_times.hpp"
-#include "media/packets/packet_timeline.hpp"
+#include "media/live/live_timeline.hpp"
 #include "media/packets/parameters.hpp"
 
 namespace freshframe::media {
@@ -39,7 +39,7 @@ class PacketCompletion {
   [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, bool key, std::optional<double> time,
                                            TimePoint captured);
   /// No more packets of this connection: the rest.
-  [[nodiscard]] std::vector<Completed> finish();
+  [[nodiscard]] std::vector<Completed> complete_waiting();
   /// Of the newest key packet; null: there was none yet.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept { return stream_; }
 
@@ -51,7 +51,6 @@ class PacketCompletion {
     TimePoint captured{};
   };
 
-  [[nodiscard]] std::vector<Completed> complete_waiting();
   [[nodiscard]] int depth_of_waiting() const;
   void guess_first_time();
   [[nodiscard]] Completed complete(Waiting& waiting);
@@ -59,7 +58,7 @@ class PacketCompletion {
   std::optional<ParametersReader> reader_;
   std::shared_ptr<const PacketStream> stream_;
   std::optional<DecodeTimes> times_;  // nullopt: the depth is not known yet
-  PacketTimeline timeline_;
+  LiveTimeline timeline_;
   std::deque<Waiting> waiting_;
   bool begun_ = false;  // of this connection
   double last_pts_ = 0;

@@ -32,6 +32,13 @@ struct PacketFile::Impl {
     media::check_video_container(files.path());
   }
 
+  void finish() {
+    if (failure) std::rethrow_exception(std::exchange(failure, nullptr));
+    if (!recording.has_begun())
+      log(LogLevel::Warning, "no packet was written: '" + files.path() + "' was not made");
+    recording.finish();
+  }
+
   VideoFileOptions options;
   media::RecordingFiles files;  // outlives recording
   media::PacketRecording recording{files, options};
@@ -79,15 +86,7 @@ void PacketFile::idle(const Context& /*context*/) {
 }
 
 void PacketFile::close() {
-  struct Closed {
-    ~Closed() { files.close(); }
-    media::RecordingFiles& files;
-  };
-  const Closed closed{impl_->files};
-  if (impl_->failure) std::rethrow_exception(std::exchange(impl_->failure, nullptr));
-  if (!impl_->recording.has_begun())
-    log(LogLevel::Warning, "no packet was written: '" + impl_->files.path() + "' was not made");
-  impl_->recording.finish();
+  impl_->files.close([this] { impl_->finish(); });
 }
 
 }  // namespace freshframe

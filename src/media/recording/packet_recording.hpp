@@ -47,7 +47,6 @@ class PacketRecording {
   double newest_ = 0;                           // dts of the newest packet
   bool waits_for_key_ = true;
   bool ever_ = false;
-  bool told_long_key_ = false;
 };
 
 }  // namespace freshframe::media

@@ -130,6 +130,16 @@ void RecordingFiles::end(bool has_pictures, const std::function<void()>& end) {
   }
 }
 
+void RecordingFiles::close(const std::function<void()>& finish) {
+  try {
+    finish();
+  } catch (...) {
+    close();
+    throw;
+  }
+  close();
+}
+
 void RecordingFiles::close() noexcept {
   retention_.reset();
   claim_.reset();

@@ -40,12 +40,13 @@ class RecordingFiles {
   void note(const Stamp& stamp) { facts_.note(stamp); }
   /// The file ends: `end` closes it. It is reported if it has pictures and `end` does not throw.
   void end(bool has_pictures, const std::function<void()>& end);
-  /// No more files.
-  void close() noexcept;
+  /// No more files: `finish` ends the last one. They are closed also when it throws.
+  void close(const std::function<void()>& finish);
   /// As VideoFile::next_segment().
   [[nodiscard]] std::optional<Segment> next_segment() { return finished_.next(); }
 
  private:
+  void close() noexcept;
   [[nodiscard]] double now() const { return clock_->unix_time(clock_->now()); }
 
   std::string path_;

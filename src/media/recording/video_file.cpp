@@ -135,15 +135,6 @@ struct VideoFile::Impl {
                                files.name() + "' within 3 s after the stop: they are not in the file");
   }
 
-  void close() {
-    struct Closed {
-      ~Closed() { files.close(); }
-      RecordingFiles& files;
-    };
-    const Closed closed{files};
-    finish();
-  }
-
   VideoFileOptions options;
   RecordingFiles files;  // outlives encoder
   std::optional<double> fps = options.fps;
@@ -194,7 +185,7 @@ void VideoFile::idle(const Context& /*context*/) {
 }
 
 void VideoFile::close() {
-  impl_->close();
+  impl_->files.close([this] { impl_->finish(); });
 }
 
 std::optional<Segment> VideoFile::next_segment() {

@@ -15,7 +15,7 @@
 #include "media/live/back_off.hpp"
 #include "media/network/address/resolver.hpp"
 #include "media/network/address/url.hpp"
-#include "media/network/stream/live_timeline.hpp"
+#include "media/live/live_timeline.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
@@ -146,27 +146,34 @@ TEST(BackOff, TwoSourcesDoNotComeBackTogether) {
 
 TEST(LiveTimeline, TheFirstFrameLiesAtZeroAndTheOthersAtTheStreamsDistances) {
   LiveTimeline times;
-  EXPECT_EQ(times.place(95440.0, at(7)), 0.0);
-  EXPECT_NEAR(times.place(95440.04, at(7.5)), 0.04, 1e-6);
-  EXPECT_NEAR(times.place(95440.02, at(7.6)), 0.04, 1e-6);  // a little back: held
+  EXPECT_EQ(times.place_rising(95440.0, at(7)), 0.0);
+  EXPECT_NEAR(times.place_rising(95440.04, at(7.5)), 0.04, 1e-6);
+  EXPECT_NEAR(times.place_rising(95440.02, at(7.6)), 0.04, 1e-6);  // a little back: held
 }
 
 TEST(LiveTimeline, AMissingTimeIsTheTimeOfArrival) {
   LiveTimeline times;
-  EXPECT_EQ(times.place(std::nullopt, at(7)), 0.0);
-  EXPECT_NEAR(times.place(std::nullopt, at(7.1)), 0.1, 1e-9);
-  EXPECT_NEAR(times.place(1000.0, at(7.2)), 0.2, 1e-9);  // RTSP's first has none
-  EXPECT_NEAR(times.place(1000.5, at(7.3)), 0.7, 1e-9);
+  EXPECT_EQ(times.place_rising(std::nullopt, at(7)), 0.0);
+  EXPECT_NEAR(times.place_rising(std::nullopt, at(7.1)), 0.1, 1e-9);
+  EXPECT_NEAR(times.place_rising(1000.0, at(7.2)), 0.2, 1e-9);  // RTSP's first has none
+  EXPECT_NEAR(times.place_rising(1000.5, at(7.3)), 0.7, 1e-9);
 }
 
 TEST(LiveTimeline, AWrapAJumpAndAReconnectAreAsLongAsTheyWereInArrivals) {
   LiveTimeline times;
-  times.place(95443.0, at(0));
-  EXPECT_NEAR(times.place(0.02, at(0.04)), 0.04, 1e-6);     // wrapped
-  EXPECT_NEAR(times.place(5000.0, at(0.08)), 0.08, 1e-6);   // jumped ahead
-  EXPECT_NEAR(times.place(5000.04, at(3.08)), 0.12, 1e-6);  // held up on the way: no jump
+  times.place_rising(95443.0, at(0));
+  EXPECT_NEAR(times.place_rising(0.02, at(0.04)), 0.04, 1e-6);     // wrapped
+  EXPECT_NEAR(times.place_rising(5000.0, at(0.08)), 0.08, 1e-6);   // jumped ahead
+  EXPECT_NEAR(times.place_rising(5000.04, at(3.08)), 0.12, 1e-6);  // held up on the way: no jump
   times.restart();
-  EXPECT_NEAR(times.place(17.0, at(13.08)), 10.12, 1e-6);
+  EXPECT_NEAR(times.place_rising(17.0, at(13.08)), 10.12, 1e-6);
+}
+
+TEST(LiveTimeline, PlacesAPacketBeforeThoseOfEarlierCallsThatAreShownLater) {
+  LiveTimeline times;
+  EXPECT_EQ(times.place(100.0, at(7)), 0.0);
+  EXPECT_NEAR(times.place(100.12, at(7.04)), 0.12, 1e-9);
+  EXPECT_NEAR(times.place(100.04, at(7.08)), 0.04, 1e-9);
 }
 
 }  // namespace
