@@ -4,38 +4,23 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from _measure import Result, Row, arguments, quantile
+from _measure import ROOT, Result, Row, arguments, quantile
 
 import freshframe as ff
 
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+
+from rigs.ticking import Ticking
+
 SMALL = "demo:circles?fps=30&size=160x120&balls=1"
 MS = 1e3
-
-
-class Ticking(ff.Source[int]):
-    """``count`` numbers at ``fps``, then it ends, or is silent until the stop."""
-
-    live = True
-
-    def __init__(self, count: int, fps: float, *, stays: bool = False) -> None:
-        """Not begun."""
-        self.count, self.fps, self.stays = count, fps, stays
-
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
-        """On a grid of time."""
-        begin = time.monotonic()
-        for i in range(self.count):
-            if stop.wait(max(0.0, begin + i / self.fps - time.monotonic())):
-                return
-            yield i, i / self.fps
-        if self.stays:
-            stop.wait(600)
 
 
 def same(values: list[Any]) -> list[Any]:

@@ -1,38 +1,20 @@
-"""Nodes, readers and edges that come and go while a pipeline runs; ends of sources, silent cameras."""
+"""Nodes, readers and edges that come and go while a pipeline runs."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import gc
 import threading
-import time
 import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from rigs.process.nodes import Stamps
+from rigs.ticking import Ticking
 from support import Push, check_books, edge, until
 
 import freshframe as ff
-
-
-class Ticking(ff.Source[int]):
-    """``count`` numbers at ``fps``, then it stays silent until the stop or ends."""
-
-    live = True
-
-    def __init__(self, count: int, fps: float, *, stays: bool = False) -> None:
-        self.count, self.fps, self.stays = count, fps, stays
-
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
-        begin = time.monotonic()
-        for i in range(self.count):
-            if stop.wait(max(0.0, begin + i / self.fps - time.monotonic())):
-                return
-            yield i, i / self.fps
-        if self.stays:
-            stop.wait(60)
 
 
 class Notes(ff.Node[int, int]):
@@ -54,33 +36,6 @@ class Notes(ff.Node[int, int]):
 
 def _same(values: list[int]) -> list[int]:
     return list(values)
-
-
-def test_a_batch_below_a_merge_does_not_wait_for_a_camera_that_has_ended() -> None:
-    pipeline = ff.Pipeline()
-    cameras = [pipeline.add(Ticking(count, 50), name=f"cam{count}") for count in (60, 5)]
-    first = pipeline.add(_same, cameras, name="first", batch=ff.Batch(2, max_wait=0.3))
-    second = pipeline.add(_same, first, name="second", batch=ff.Batch(2, max_wait=0.3))
-    reader = pipeline.reader(second, queue=ff.Queue(100))
-    with pipeline.start():
-        seen = [(sample.source, sample.value) for sample in reader]
-        stats = pipeline.stats()
-    assert stats.nodes["second"].processed == len(seen)
-    assert len(seen) >= 30  # of 65 or a few less; 18 where each call waits
-
-
-def test_a_camera_that_is_away_does_not_hold_up_the_batches_of_the_others() -> None:
-    pipeline = ff.Pipeline()
-    cameras = [
-        pipeline.add(Ticking(count, 30, stays=count == 0), name=f"cam{i}")
-        for i, count in enumerate((90, 90, 0))
-    ]
-    batch = pipeline.add(_same, cameras, name="batch", batch=ff.Batch(3, max_wait=0.1))
-    reader = pipeline.reader(batch, queue=ff.Queue(300))
-    counts = {"cam0": 0, "cam1": 0}
-    with pipeline.start():
-        while sum(counts.values()) < 2 * 80:  # 80 of 90; 24 of 90 where each batch waits
-            counts[reader.get(timeout=20).source] += 1
 
 
 def test_cameras_come_to_a_merge_without_parents_and_go() -> None:

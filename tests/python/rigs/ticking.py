@@ -1,0 +1,29 @@
+"""A live source of numbers at an even pace."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+
+import freshframe as ff
+
+
+class Ticking(ff.Source[int]):
+    """``count`` numbers at ``fps``; then it ends, or stays silent until the stop."""
+
+    live = True
+
+    def __init__(self, count: int, fps: float, *, stays: bool = False) -> None:
+        """Not begun."""
+        self.count, self.fps, self.stays = count, fps, stays
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        """On a grid of time."""
+        begin = time.monotonic()
+        for i in range(self.count):
+            if stop.wait(max(0.0, begin + i / self.fps - time.monotonic())):
+                return
+            yield i, i / self.fps
+        if self.stays:
+            stop.wait(60)
