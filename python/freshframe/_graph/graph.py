@@ -11,7 +11,7 @@ from .._errors import GraphError
 from . import value_types, wiring
 from .contract import contract_of
 from .nodes import Native, Node, Source
-from .port import Port, ends, value_type
+from .port import Port, ends, have_packets, value_type
 
 
 def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) -> None:
@@ -94,7 +94,7 @@ class Graph:
             hints = value_types.node_types(node, batched=batched)
             wanted = (hints[0],) * len(ports)
         _check_types(node, wanted, ports)
-        has_packets = any(value_type(port) is _native.Packet for port in ports)
+        has_packets = have_packets(ports)
         if has_packets and hasattr(node, "_take_packets"):
             node._take_packets()
         if has_packets and plan is not None:

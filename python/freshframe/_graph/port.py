@@ -118,13 +118,18 @@ def value_type(port: Port[Any]) -> Any:
     return port._type
 
 
+def have_packets(ports: Sequence[Port[Any]]) -> bool:
+    """Whether one of them gives the packets of a camera."""
+    return any(value_type(port) is _native.Packet for port in ports)
+
+
 def queue_below(ports: Sequence[Port[Any]], queue: Any, label: str, **limits: Any) -> Any:
     """The queue below these ports: one of packets drops none before others that need it.
 
     Raises:
         GraphError: It would.
     """
-    if not any(port._type is _native.Packet for port in ports):
+    if not have_packets(ports):
         return queue
     given = [name for name, value in limits.items() if value is not None]
     if isinstance(queue, Queue) and queue.when_full == "drop_oldest":
