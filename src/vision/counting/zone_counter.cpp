@@ -44,6 +44,60 @@ struct ZoneCounted {
   ZoneCounts counts;
 };
 
+// The straight way of an object between two sightings that are both clear of the border. It counts where the way
+// crosses the border.
+class ZoneStep {
+ public:
+  ZoneStep(std::int64_t id, const ZoneState& before, ZoneState& now, ZoneCounts& counts)
+      : id_(id), before_(before), now_(now), counts_(counts) {}
+
+  void count(const vision::Polygon& zone, double margin) {
+    const auto borders = zone.crossings(before_.x, before_.y, now_.x, now_.y);
+    if (before_.side != now_.side) {
+      cross(now_.side > 0, borders.empty() ? 1 : borders.back());
+      return;
+    }
+    // Through the zone, or out of it and back.
+    for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
+      const double middle = (borders[i] + borders[i + 1]) / 2;
+      if (-now_.side * zone.depth(x_at(middle), y_at(middle)) <= margin) continue;
+      cross(now_.side < 0, borders[i]);
+      cross(now_.side > 0, borders[i + 1]);
+    }
+  }
+
+ private:
+  [[nodiscard]] double x_at(double share) const { return before_.x + share * (now_.x - before_.x); }
+  [[nodiscard]] double y_at(double share) const { return before_.y + share * (now_.y - before_.y); }
+
+  void cross(bool enters, double share) {
+    (enters ? counts_.entered : counts_.left) += 1;
+    const double at = before_.seen + share * (now_.seen - before_.seen);
+    if (enters) {
+      now_.entered = at;
+      now_.loiters = false;
+    } else if (before_.gone) {
+      counts_.lost -= 1;  // its visit has been told
+    } else {
+      counts_.visits.push_back({.id = id_,
+                                .class_id = now_.class_id,
+                                .entered = now_.entered,
+                                .ended = std::max(now_.entered, before_.seen),
+                                .how = Visit::End::Left});
+    }
+    counts_.crossings.push_back({.id = id_,
+                                 .class_id = now_.class_id,
+                                 .forward = enters,
+                                 .at = {static_cast<float>(x_at(share)), static_cast<float>(y_at(share))},
+                                 .pts = at});
+  }
+
+  std::int64_t id_;
+  const ZoneState& before_;
+  ZoneState& now_;
+  ZoneCounts& counts_;
+};
+
 }  // namespace
 
 struct ZoneCounter::Impl {
@@ -163,43 +217,7 @@ void ZoneCounter::Impl::see(vision::Sightings<ZoneState>& things, ZoneCounts& co
   now.entered = before->entered;
   now.loiters = before->loiters;
   counts.appeared += before->side == 0 && now.side > 0;
-  const auto count = [&](bool enters, double share) {
-    (enters ? counts.entered : counts.left) += 1;
-    const double at = before->seen + share * (now.seen - before->seen);
-    if (enters) {
-      now.entered = at;
-      now.loiters = false;
-    } else if (before->gone) {
-      counts.lost -= 1;  // its visit has been told
-    } else {
-      counts.visits.push_back({.id = seen.id,
-                               .class_id = seen.class_id,
-                               .entered = now.entered,
-                               .ended = std::max(now.entered, before->seen),
-                               .how = Visit::End::Left});
-    }
-    counts.crossings.push_back({.id = seen.id,
-                                .class_id = seen.class_id,
-                                .forward = enters,
-                                .at = {static_cast<float>(before->x + share * (now.x - before->x)),
-                                       static_cast<float>(before->y + share * (now.y - before->y))},
-                                .pts = at});
-  };
-  if (clear && before->side != 0) {
-    const auto borders = zone.crossings(before->x, before->y, now.x, now.y);
-    if (before->side != side) {
-      count(side > 0, borders.empty() ? 1 : borders.back());
-    } else {  // through the zone, or out of it and back, between two sightings
-      for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
-        const double middle = (borders[i] + borders[i + 1]) / 2;
-        const double depth =
-            zone.depth(before->x + middle * (now.x - before->x), before->y + middle * (now.y - before->y));
-        if (-side * depth <= margin) continue;
-        count(side < 0, borders[i]);
-        count(side > 0, borders[i + 1]);
-      }
-    }
-  }
+  if (clear && before->side != 0) ZoneStep{seen.id, *before, now, counts}.count(zone, margin);
   *before = now;
 }
 
