@@ -196,7 +196,7 @@ void open_lone(gil::Held& held, LoneNode& self) {
 
 nb::object as_object(gil::Held& held, const Emitted& result) {
   const auto frame = [&] { return result.frame ? nb::cast(result.frame.keep()) : nb::none(); };
-  const auto value = result.value ? to_python(held, result.value) : frame();
+  auto value = result.value ? to_python(held, result.value) : frame();
   if (!result.like) return value;
   return nb::borrow(classes().stamped)(value, PythonStamp{*result.like, {}},
                                        result.value ? frame() : nb::none());

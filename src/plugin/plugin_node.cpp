@@ -313,7 +313,7 @@ class Instance::Outlet {
 
 template <class Call>
 void Instance::call_with_outlet(const char* function, AnyOut& out, const Call& call) {
-  Outlet outlet(*this, out);
+  Outlet outlet(*this, out);  // NOLINT(misc-const-correctness): emit() changes it through its table
   ErrorText error;
   const std::int32_t code = call(outlet.table(), error.get());
   outlet.rethrow_refusal();

@@ -171,7 +171,7 @@ struct Shim {
   using In = typename Class::Input;
   using Result = typename Class::Output;
   static constexpr bool kIsSource = std::is_same_v<In, Nothing>;
-  static constexpr bool kGivesOne = !kIsSource && !Class::freshframe_several;
+  static constexpr bool kGivesOne = !kIsSource && !Class::kFreshframeSeveral;
 
   static void* create(const freshframe_options* options, freshframe_error* error) noexcept {
     Class* made = nullptr;
@@ -212,7 +212,7 @@ struct Shim {
   }
   static std::int32_t process_out(void* self, const freshframe_sample* sample,
                                   const freshframe_outlet* outlet, freshframe_error* error) noexcept {
-    if constexpr (Class::freshframe_several) {
+    if constexpr (Class::kFreshframeSeveral) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
         const auto* const host = node.freshframe_context.host();
@@ -227,7 +227,7 @@ struct Shim {
     }
   }
   static double wake_every(void* self) noexcept {
-    if constexpr (Class::freshframe_ticks) {
+    if constexpr (Class::kFreshframeTicks) {
       double seconds = 0;  // refused by the engine
       char text[1];
       freshframe_error error{sizeof error, text, sizeof text};
@@ -239,7 +239,7 @@ struct Shim {
   }
   static std::int32_t on_time(void* self, std::int64_t now_ns, const freshframe_outlet* outlet,
                               freshframe_error* error) noexcept {
-    if constexpr (Class::freshframe_ticks) {
+    if constexpr (Class::kFreshframeTicks) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
         BorderOut<Result> out(outlet);
@@ -250,7 +250,7 @@ struct Shim {
     }
   }
   static std::int32_t finish(void* self, const freshframe_outlet* outlet, freshframe_error* error) noexcept {
-    if constexpr (Class::freshframe_finishes) {
+    if constexpr (Class::kFreshframeFinishes) {
       auto& node = *static_cast<Class*>(self);
       return guarded(error, [&]() -> std::int32_t {
         BorderOut<Result> out(outlet);
@@ -320,10 +320,10 @@ template <class Class>
             Shim::kIsSource ? &Shim::read : nullptr,
             &Shim::close,
             nullptr,
-            Class::freshframe_several ? &Shim::process_out : nullptr,
-            Class::freshframe_ticks ? &Shim::wake_every : nullptr,
-            Class::freshframe_ticks ? &Shim::on_time : nullptr,
-            Class::freshframe_finishes ? &Shim::finish : nullptr};
+            Class::kFreshframeSeveral ? &Shim::process_out : nullptr,
+            Class::kFreshframeTicks ? &Shim::wake_every : nullptr,
+            Class::kFreshframeTicks ? &Shim::on_time : nullptr,
+            Class::kFreshframeFinishes ? &Shim::finish : nullptr};
   } else {
     return {};
   }

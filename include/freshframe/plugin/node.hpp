@@ -89,9 +89,9 @@ class Out {
 namespace detail {
 
 struct Attached {
-  static constexpr bool freshframe_several = false;
-  static constexpr bool freshframe_ticks = false;
-  static constexpr bool freshframe_finishes = false;
+  static constexpr bool kFreshframeSeveral = false;
+  static constexpr bool kFreshframeTicks = false;
+  static constexpr bool kFreshframeFinishes = false;
   Context freshframe_context;
   std::int32_t freshframe_taken = 0;  // freshframe_object::taken, of an extension's own class
 };
@@ -120,7 +120,7 @@ class OutNode : public detail::Attached {
  public:
   using Input = In;
   using Output = Result;
-  static constexpr bool freshframe_several = true;
+  static constexpr bool kFreshframeSeveral = true;
   virtual ~OutNode() = default;
   virtual void open(Context& /*context*/) {}
   /// Each result is on its way when `out` returns, also if an exception follows, which fails the sample.
@@ -133,7 +133,7 @@ class OutNode : public detail::Attached {
 template <class Base>
 class Ticking : public Base {
  public:
-  static constexpr bool freshframe_ticks = true;
+  static constexpr bool kFreshframeTicks = true;
   /// Seconds of the pipeline's clock, more than 0 and at most a day. Asked once, when the node
   /// has been made.
   [[nodiscard]] virtual double wake_every() const = 0;
@@ -146,7 +146,7 @@ class Ticking : public Base {
 template <class Base>
 class Finishing : public Base {
  public:
-  static constexpr bool freshframe_finishes = true;
+  static constexpr bool kFreshframeFinishes = true;
   /// Once before close(), when all parents have ended or the pipeline stops. Not after a failure of a node.
   virtual void finish(Out<typename Base::Output>& out, Context& context) = 0;
 };

@@ -256,7 +256,7 @@ std::vector<NodeResult<Result>> run_alone(Class& node, Context& context, const s
       ++kept.seq;
     }
     kept.seq = -1;
-    if constexpr (Class::freshframe_finishes) node.finish(kept, context);
+    if constexpr (Class::kFreshframeFinishes) node.finish(kept, context);
   } catch (...) {
     node.close();
     throw;
@@ -277,7 +277,7 @@ std::vector<NodeResult<Result>> run_node(Class& node, const std::vector<In>& val
   Context context;
   return detail::run_alone<Class, In, Result>(node, context, values, fps,
                                               [&](const Sample<In>& sample, detail::KeptOut<Result>& kept) {
-                                                if constexpr (Class::freshframe_several) {
+                                                if constexpr (Class::kFreshframeSeveral) {
                                                   Out<Result>& out = kept;
                                                   node.process(sample, out, context);
                                                 } else if (auto result = node.process(sample, context)) {

@@ -170,7 +170,7 @@ EncodedValue encode_python(gil::Held& held, const ValueRef& value, std::uint64_t
     return pickling("dumps")(what, knows, nb::arg("names") = receiver == Receiver::Fleet);
   };
   if (const auto* found = value.as<Detections>()) {
-    nb::dict others;
+    const nb::dict others;
     for (const nb::handle item : object.attr("data").attr("items")()) {
       std::string name;
       if (!nb::try_cast(item[0], name, false) || find_column(found->data, name) == nullptr)

@@ -121,7 +121,7 @@ Values read_values(Source& source, std::size_t kind, std::size_t count) {
 }  // namespace
 
 nb::object column_to_python(const ResultMemory& memory, const DataColumn& column, std::size_t rows) {
-  const auto flat = [&]() -> nb::object {
+  auto flat = [&]() -> nb::object {
     if (const auto* texts = std::get_if<std::vector<std::string>>(&column.values)) {
       nb::list list;
       for (const auto& text : *texts) list.append(text);

@@ -58,7 +58,7 @@ nb::object data_of(gil::Held& held, const Detections& found, const ResultMemory&
         column_to_python(memory, column, found.boxes.size());
   const auto* const python = dynamic_cast<const PythonColumns*>(found.further.get());
   if (python == nullptr || !python->has_data) return data;
-  nb::object given =
+  const nb::object given =
       python->data ? python->data->open(held) : nb::object(nb::borrow(python->boxes.get(held)).attr("data"));
   nb::object rows = nb::none();
   if (found.rows)

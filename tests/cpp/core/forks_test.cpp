@@ -84,7 +84,7 @@ void expect_a_fork_waits_for(M& mutex, Part&& /*hold*/) {
   std::atomic<bool> locked{false};
   std::atomic<bool> forking{false};
   std::atomic<bool> over{false};
-  std::jthread holder([&] {
+  const std::jthread holder([&] {
     {
       const std::lock_guard lock(mutex);
       locked = true;
@@ -157,7 +157,7 @@ TEST(InheritedFrame, AChildConvertsAFrameThatAnotherThreadWasConverting) {
   FrameBuilder builder({.width = 4, .height = 2, .format = PixelFormat::Bgr});
   builder.plane(0)[0] = 7;
   const Frame frame = std::move(builder).publish(ops);
-  std::jthread other([frame] { (void)frame.to(PixelFormat::Gray); });
+  const std::jthread other([frame] { (void)frame.to(PixelFormat::Gray); });
   while (!ops.begun) std::this_thread::yield();
   EXPECT_TRUE(child_does([&] { return frame.to(PixelFormat::Gray).planes()[0].data[0] == 7; }));
   ops.is_open = true;

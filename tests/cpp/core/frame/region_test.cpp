@@ -70,7 +70,7 @@ TEST(Region, HasTheBytesOfEachPlane) {
 }
 
 TEST(Region, KeepsThePictureAndTheMatrixOfTheWholeOne) {
-  auto part = part_of(frame_of(PixelFormat::I420, 64, 800), {0, 0, 64, 100}).frame;
+  const auto part = part_of(frame_of(PixelFormat::I420, 64, 800), {0, 0, 64, 100}).frame;
   EXPECT_EQ(part.luma().row(99)[63], level(0, 63, 99));  // the whole one's handle is gone
   EXPECT_EQ(part.picture_format().space, ColorSpace::Bt709);
 }

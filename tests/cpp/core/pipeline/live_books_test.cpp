@@ -93,12 +93,12 @@ TEST(LiveSources, LeaveNoStreamBelowANodeThatFinishes) {
   pipeline.add(collect_into<int>(seen), all, {.name = "sink"});
   pipeline.start();
   const auto before = edge_of(pipeline, "all", "sink").sources;
-  for (int round = 0; round < 3; ++round) {
+  for (std::size_t round = 0; round < 3; ++round) {
     Feed<int> feed;
     const auto camera = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
     pipeline.connect(camera, all);
-    feed.push(round);
-    seen.wait_for(static_cast<std::size_t>(round + 1));
+    feed.push(static_cast<int>(round));
+    seen.wait_for(round + 1);
     if (round == 1) pipeline.disconnect(camera, all);  // its end usually comes before its removal
     pipeline.remove(camera);
     wait_until([&] { return edge_of(pipeline, "all", "sink").sources == before; });
