@@ -395,6 +395,28 @@ class Engine:
         True if every thread ends within the time. Does not handle signals. GIL: released while waiting
         """
 
+    def request_stop(self) -> None:
+        """Requests every node to stop; does not wait. GIL: released"""
+
+    def call_at_end(self, callback: Callable) -> None: ...
+
+    def busy_nodes(self) -> list[str]: ...
+
+    @property
+    def started(self) -> bool: ...
+
+    @property
+    def ended(self) -> bool: ...
+
+    @property
+    def failed(self) -> bool: ...
+
+    @property
+    def forked(self) -> bool:
+        """True in a child of the process that created it."""
+
+    def describe(self) -> str: ...
+
     def connect(self, parent: tuple[int, int], child: int, queue: QueuePolicy | None, max_age: float | None, max_rate: float | None) -> None:
         """One more edge into a merge."""
 
@@ -435,28 +457,6 @@ class Engine:
         """
         time.monotonic() of a failure that no call has raised and no report has; None: there is none.
         """
-
-    def request_stop(self) -> None:
-        """Requests every node to stop; does not wait. GIL: released"""
-
-    def call_at_end(self, callback: Callable) -> None: ...
-
-    def busy_nodes(self) -> list[str]: ...
-
-    @property
-    def started(self) -> bool: ...
-
-    @property
-    def ended(self) -> bool: ...
-
-    @property
-    def failed(self) -> bool: ...
-
-    @property
-    def forked(self) -> bool:
-        """True in a child of the process that created it."""
-
-    def describe(self) -> str: ...
 
     def stats(self) -> Stats: ...
 

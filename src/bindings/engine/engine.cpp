@@ -335,26 +335,11 @@ void forget_end_callback() {
   Py_XDECREF(end_callback.exchange(nullptr));
 }
 
-nb::class_<Engine> bind_engine(nb::module_& module) {
-  static const PyType_Slot slots[] = {
-      {Py_tp_methods, engine_methods()},
-      {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
-      {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
-      {0, nullptr}};
-  nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
-                            nb::is_weak_referenceable(), "The native part of a Pipeline.");
+namespace {
+
+// The graph: its nodes and the edges between them.
+void bind_graph(nb::class_<Engine>& engine) {
   engine
-      .def(
-          "__init__",
-          [](Engine* self, const std::string& name, std::optional<double> stall_timeout,
-             std::size_t max_held_bytes, bool keep_running) {
-            new (self) Engine({.name = name,
-                               .stall_timeout = stall_timeout,
-                               .max_held_bytes = max_held_bytes,
-                               .keep_running = keep_running});
-          },
-          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"),
-          nb::arg("keep_running") = false)
       .def(
           "connect",
           [](Engine& self, std::pair<int, int> parent, int child, std::optional<Queue> queue,
@@ -392,7 +377,12 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
           nb::arg("node"), nb::arg("only"), "A port's name in the list of views.")
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().names()->of(index); },
-          nb::arg("index"))
+          nb::arg("index"));
+}
+
+// Failures that a call is yet to raise.
+void bind_failures(nb::class_<Engine>& engine) {
+  engine
       .def(
           "raise_unraised", [](Engine& self) { self.core().failure().rethrow_if_unthrown(); },
           "Raises the failure of the pipeline, unless a call has raised it already.")
@@ -410,7 +400,31 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
             if (!since) return std::nullopt;
             return std::chrono::duration<double>(since->time_since_epoch()).count();
           },
-          "time.monotonic() of a failure that no call has raised and no report has; None: there is none.")
+          "time.monotonic() of a failure that no call has raised and no report has; None: there is none.");
+}
+
+}  // namespace
+
+nb::class_<Engine> bind_engine(nb::module_& module) {
+  static const PyType_Slot slots[] = {
+      {Py_tp_methods, engine_methods()},
+      {Py_tp_traverse, reinterpret_cast<void*>(gil::entry<&Engine::traverse>)},
+      {Py_tp_clear, reinterpret_cast<void*>(gil::entry<&Engine::clear>)},
+      {0, nullptr}};
+  nb::class_<Engine> engine(module, "Engine", nb::type_slots(slots), nb::is_final(),
+                            nb::is_weak_referenceable(), "The native part of a Pipeline.");
+  engine
+      .def(
+          "__init__",
+          [](Engine* self, const std::string& name, std::optional<double> stall_timeout,
+             std::size_t max_held_bytes, bool keep_running) {
+            new (self) Engine({.name = name,
+                               .stall_timeout = stall_timeout,
+                               .max_held_bytes = max_held_bytes,
+                               .keep_running = keep_running});
+          },
+          nb::arg("name"), nb::arg("stall_timeout").none(), nb::arg("max_held_bytes"),
+          nb::arg("keep_running") = false)
       .def("request_stop", gil::entry<&request_stop>,
            "Requests every node to stop; does not wait. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
@@ -420,6 +434,8 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })
       .def_prop_ro("forked", &Engine::forked, "True in a child of the process that created it.")
       .def("describe", [](const Engine& self) { return self.core().describe(); });
+  bind_graph(engine);
+  bind_failures(engine);
   return engine;
 }
 

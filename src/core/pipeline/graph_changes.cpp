@@ -89,12 +89,12 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
   auto& node = runner(child);
   check_edge(node.name(), options.max_age, options.max_rate, false);
   check_queue(node.name(), parents, options.queue, node.is_recorder());
-  Wire wire{.parent = parent.node,
-            .queue = options.queue,
-            .max_age = options.max_age,
-            .source = only_source(parent),
-            .depth = node.batch() ? node.batch()->size : 0,
-            .max_rate = options.max_rate};
+  const Wire wire{.parent = parent.node,
+                  .queue = options.queue,
+                  .max_age = options.max_age,
+                  .source = only_source(parent),
+                  .depth = node.batch() ? node.batch()->size : 0,
+                  .max_rate = options.max_rate};
   if (wired_) (void)resolve_queue(wire, node.name(), node.is_recorder());
   auto& wires = wires_at(child);
   wires.push_back(wire);

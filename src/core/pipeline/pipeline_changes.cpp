@@ -232,9 +232,9 @@ void PipelineCore::connect(const AnyPort& parent, int child, const ConnectOption
 void PipelineCore::disconnect(const AnyPort& parent, int child) {
   const Lock building(building_);
   check_changes("disconnect()");
-  auto books = graph_.disconnect(parent, child);
+  const auto books = graph_.disconnect(parent, child);
   update_bound();
-  count_removed({std::move(books)});
+  count_removed({books});
 }
 
 // Edges of nodes that have gone, once they are empty, and readers that their program has closed.
@@ -252,7 +252,7 @@ void PipelineCore::update_bound() {
   if (graph_.wired()) budget_->set_bound(graph_.frame_bound());
 }
 
-void PipelineCore::count_removed(std::vector<EdgeStats> edges) {
+void PipelineCore::count_removed(const std::vector<EdgeStats>& edges) {
   for (const auto& edge : edges) {
     if (edge.parent.empty()) continue;  // it had gone before
     ++removed_.edges;
@@ -319,7 +319,7 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
       if (runner->finished()) over.push_back(runner);
       going.push_back(std::move(runner));
     }
-    auto edges = graph_.cut(there, drains);
+    const auto edges = graph_.cut(there, drains);
     if (!drains) graph_.close_reader_edges(there);
     {
       const Lock lock(mutex_);
@@ -327,7 +327,7 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
         if (!edge.parent.empty()) removal->books.edges.push_back(edge);
       }
     }
-    count_removed(std::move(edges));
+    count_removed(edges);
     for (const auto& runner : going) {
       if (!drains || !runner->connected()) close_input(*runner);  // without edges it would have no end
     }

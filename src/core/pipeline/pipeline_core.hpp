@@ -179,7 +179,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// With building_: the number of frames that the engine may hold.
   void update_bound();
   /// With building_: the sums of edges that went.
-  void count_removed(std::vector<EdgeStats> edges);
+  void count_removed(const std::vector<EdgeStats>& edges);
   /// A node that has closed and is being removed leaves the graph.
   void forget(Runner& runner);
   /// With mutex_: the end, when no node lives and none is being added.
