@@ -174,9 +174,13 @@ void Graph::check_stream(const NodeBase& node, const std::string& name, const Ad
     throw GraphError("'" + name + "' has source='" + options.source +
                      "', but it begins no stream: it has neither on_time() nor finish()");
   }
-  if (names_.contains(options.source) || options.source == options.name) {
+  if (names_.contains(options.source)) {
     throw GraphError("the name '" + options.source +
                      "' is taken: streams, nodes and readers of a pipeline share one name space");
+  }
+  if (options.source == name) {
+    throw GraphError("source='" + name +
+                     "' is the node's own name, which its stream has anyway: leave source out");
   }
 }
 
@@ -203,9 +207,9 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
   check_batch(*node, label, options);
   check_stream(*node, label, options);
   if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
-  auto name = take_name(options.name, node->default_name());
-  if (!options.source.empty()) (void)take_name(options.source, {});
-  return name;
+  auto name = options.name.empty() ? std::string() : take_name(options.name, {});
+  if (!options.source.empty()) (void)take_name(options.source, {});  // a default name gives way to it
+  return name.empty() ? take_name({}, node->default_name()) : name;
 }
 
 std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options) {

@@ -349,6 +349,28 @@ TEST(OwnStream, HasANameThatIsUnique) {
   pipeline.run();
 }
 
+TEST(OwnStream, WhoseNameIsRefusedLeavesTheNodesNameFree) {
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(1));
+  const auto name = clocked()->default_name();
+  const auto refused = [&](AddOptions options) {
+    return message_of<GraphError>([&] { pipeline.add(clocked(), source, std::move(options)); });
+  };
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_TRUE(contains(refused({.source = name}), "is the node's own name"));
+    EXPECT_TRUE(contains(refused({.name = "a", .source = "a"}), "is the node's own name"));
+  }
+  pipeline.add(clocked(), source);
+  pipeline.add(clocked(), source, {.source = name + "_2"});
+  pipeline.add(clocked(), source, {.name = "a"});
+  EXPECT_TRUE(contains(refused({.source = name}), "is taken"));
+  const auto report = pipeline.run();
+  for (const auto& wanted : {name, name + "_3", std::string("a")}) {
+    EXPECT_TRUE(std::ranges::any_of(report.stats.nodes, [&](const auto& node) { return node.name == wanted; }))
+        << wanted;
+  }
+}
+
 TEST(OwnStream, IsASourceForPortsBelow) {
   Seen<Sample<int>> own;
   Seen<Sample<int>> others;
