@@ -40,6 +40,7 @@ Outbox::Taken Outbox::take() {
   taken.record = {.epoch = record_.epoch,
                   .ordinal = first.ordinal,
                   .seq = first.result.seq,
+                  .part = first.result.part,
                   .pts = first.result.pts,
                   .time = first.result.time,
                   .camera = record_.camera,

@@ -13,6 +13,7 @@ namespace freshframe::fleet {
 
 struct Result {
   std::int64_t seq = 0;
+  std::int64_t part = 0;
   double pts = 0;
   double time = 0;
   std::shared_ptr<const std::vector<std::byte>> bytes;  // shared by the outboxes of several readers

@@ -98,11 +98,12 @@ struct ResultRecord {
   std::uint64_t epoch = 0;
   std::uint64_t ordinal = 0;
   std::int64_t seq = 0;
+  std::int64_t part = 0;
   double pts = 0;
   double time = 0;  // Unix, of the capture
   std::uint32_t camera = 0;
   std::uint32_t size_bytes = 0;
 };
-static_assert(sizeof(ResultRecord) == 48);
+static_assert(sizeof(ResultRecord) == 56);
 
 }  // namespace freshframe::fleet

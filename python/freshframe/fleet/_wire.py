@@ -38,7 +38,7 @@ RESULT = np.dtype(_FIELDS["result"])
 # Records.tolist() gives tuples in these orders, a few of them ten times as fast as field by field.
 _IN_ORDER = (
     (OUTBOX, ("epoch", "reported", "full", "expired", "fenced", "handed", "waiting", "camera", "reader")),
-    (RESULT, ("epoch", "ordinal", "seq", "pts", "time", "camera", "size_bytes")),
+    (RESULT, ("epoch", "ordinal", "seq", "part", "pts", "time", "camera", "size_bytes")),
 )
 assert all(kind.names == names for kind, names in _IN_ORDER)
 Records = npt.NDArray[Any]

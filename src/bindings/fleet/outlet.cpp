@@ -41,9 +41,12 @@ bool FleetOutlet::put(const AnySample& sample) {
   const auto bytes = std::make_shared<const std::vector<std::byte>>(result_bytes(sample.value));
   if (bytes->size() > kLargest) note_large(bytes->size());
   const auto& stamp = sample.stamp;
-  return end_->put(
-      *stream_, stamp.captured,
-      {.seq = stamp.seq, .pts = stamp.pts, .time = unix_time_of(stamp.captured), .bytes = bytes});
+  return end_->put(*stream_, stamp.captured,
+                   {.seq = stamp.seq,
+                    .part = stamp.part,
+                    .pts = stamp.pts,
+                    .time = unix_time_of(stamp.captured),
+                    .bytes = bytes});
 }
 
 void FleetOutlet::note_large(std::size_t size) {

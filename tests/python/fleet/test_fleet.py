@@ -53,6 +53,15 @@ def take(reader: FleetReader, count: int) -> list[FleetSample]:
     return [reader.get(50) for _ in range(count)]
 
 
+def test_results_of_a_generator_have_their_part(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("parts")
+    fleet.add("cam", fleet_builds.parts, "ticks:0.01")
+    samples = take(reader, 15)
+    assert [sample.part for sample in samples] == [0, 1, 2] * 5
+    assert [sample.value for sample in samples] == [sample.seq for sample in samples]
+    assert {sample.seq for sample in samples[::3]} == {sample.seq for sample in samples[2::3]}
+
+
 def test_results_of_all_cameras_arrive_once_each_in_order(fleet: ff.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add_many({f"cam{n}": "ticks:0.01" for n in range(6)}, fleet_builds.ticks)

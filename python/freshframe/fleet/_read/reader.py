@@ -35,6 +35,7 @@ class FleetSample:
         value: The result.
         dropped: Results of this epoch that are missing since the one before.
         ordinal: Number of the result among those of this epoch that were offered to this reader, from 0.
+        part: Number among the results that a node gave of this frame, from 0: of a generator's. 0 for others.
     """
 
     camera: str
@@ -45,6 +46,7 @@ class FleetSample:
     value: Any
     dropped: int
     ordinal: int
+    part: int = 0
 
     @property
     def age(self) -> float:
@@ -101,14 +103,15 @@ class FleetReader(ClosedByWith):
         if self._ready is None:
             if not items:
                 return
-            camera, epoch, seq, pts, captured, missing, ordinal, data = item = items[0]
+            camera, epoch, seq, part, pts, captured, missing, ordinal, data = item = items[0]
             name = self._name_of(camera)
             try:
                 value = _native.fleet_value(data, name)
             except Exception:
                 items.popleft()  # the next one may be better
                 raise
-            self._ready = item, FleetSample(name, epoch, seq, pts, captured, value, missing, ordinal)
+            sample = FleetSample(name, epoch, seq, pts, captured, value, missing, ordinal, part)
+            self._ready = item, sample
         items.popleft()
         self._results.left()
 

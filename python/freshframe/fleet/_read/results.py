@@ -12,8 +12,8 @@ from .counters import Books, Run, Totals
 
 MOST_BUFFERED = 1000  # results that wait here; beyond it they wait at the agents
 
-# Camera, epoch, seq, pts, time of the capture, missing before it, ordinal, pickle.
-Item = tuple[int, int, int, float, float, int, int, memoryview]
+# Camera, epoch, seq, part, pts, time of the capture, missing before it, ordinal, pickle.
+Item = tuple[int, int, int, int, float, float, int, int, memoryview]
 
 
 class Results:
@@ -77,13 +77,13 @@ class Results:
             self.books.note_all(batch.outboxes)
             self.books.note_again(batch.outboxes, batch.results)
             receive, items, pickles = self.books.receive, self.items, batch.pickles
-            for epoch, ordinal, seq, pts, captured, camera, size in batch.results.tolist():
+            for epoch, ordinal, seq, part, pts, captured, camera, size in batch.results.tolist():
                 usable = camera not in refused
                 missing = receive(camera, epoch, ordinal) if usable else self.books.refuse(camera, epoch)
                 if missing >= 0:
                     data = pickles[begin : begin + size]
                     at = captured - clock_offset
-                    items.append((camera, epoch, seq, pts, at, missing, ordinal, data))
+                    items.append((camera, epoch, seq, part, pts, at, missing, ordinal, data))
                 begin += size
             self._has_news = True
 

@@ -262,7 +262,7 @@ def outbox(reported: int, handed: int, waiting: int, fenced: int = 0) -> Records
 
 
 def results(*ordinals: int) -> Records:
-    return np.array([((TERM - 1) << 32, each, each, 0.0, 0.0, 0, 1) for each in ordinals], RESULT)
+    return np.array([((TERM - 1) << 32, each, each, 0, 0.0, 0.0, 0, 1) for each in ordinals], RESULT)
 
 
 def take(books: Books, records: Records, batch: Records) -> None:

@@ -37,7 +37,7 @@ yard = yard_fixture()
 def batch_of(reader: Results, *results: tuple[int, int]) -> _wire.Batch:
     """(camera, ordinal)."""
     data = packed(0)
-    records = [(EPOCH, each, each, 0.0, 0.0, camera, len(data)) for camera, each in results]
+    records = [(EPOCH, each, each, 0, 0.0, 0.0, camera, len(data)) for camera, each in results]
     outboxes, pickles = np.empty(0, _wire.OUTBOX), memoryview(data * len(results))
     return _wire.Batch(reader.number, 1, outboxes, np.array(records, _wire.RESULT), pickles)
 
@@ -66,7 +66,7 @@ def test_results_are_not_given_to_a_connection_that_another_one_has_followed(yar
     pull.join()
     _, _, serial, items = clients._do_pull(second, "key", incarnation, 0, 0, 500, 1.0).result
     assert lost == []
-    assert (serial, [item[6] for item in items]) == (1, [0, 1, 2])
+    assert (serial, [item[7] for item in items]) == (1, [0, 1, 2])
 
 
 def test_a_reader_wakes_the_controller_once_when_it_has_room_again() -> None:

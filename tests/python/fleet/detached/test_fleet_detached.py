@@ -106,6 +106,15 @@ def test_a_named_reader_goes_on_in_another_program_with_what_was_not_given(
     again.close()
 
 
+def test_results_of_a_generator_have_their_part(fleet: ff.Fleet) -> None:
+    reader = fleet.reader("parts")
+    fleet.add("cam", fleet_builds.parts, "ticks:0.01")
+    samples = read(reader, 15)
+    assert [sample.part for sample in samples] == [0, 1, 2] * 5
+    assert {sample.seq for sample in samples[::3]} == {sample.seq for sample in samples[2::3]}
+    reader.close()
+
+
 _VICTIM = """
 import sys
 from rigs.fleet.detached import Yard

@@ -32,7 +32,7 @@ yard = yard_fixture()
 def give(reader: ServedReader, camera: int) -> None:
     """A result of a camera."""
     data = pickle.dumps(0, 5)
-    results = np.array([(7 << 32, 0, 0, 0.0, 0.0, camera, len(data))], _wire.RESULT)
+    results = np.array([(7 << 32, 0, 0, 0, 0.0, 0.0, camera, len(data))], _wire.RESULT)
     reader.results.push(_wire.Batch(1, 1, np.empty(0, _wire.OUTBOX), results, memoryview(data)))
 
 

@@ -139,7 +139,7 @@ def test_what_a_killed_program_was_given_counts_when_the_next_one_opens_its_read
     assert delivered == 0
     reader.note(np.array([(5, 1005, 0, 0, 0, 1000, 5, 0, 2)], _wire.OUTBOX))
     reader.note(np.array([(5, 1005, 0, 0, 0, 1005, 0, 0, 2)], _wire.OUTBOX))
-    data = np.array([(5, each, each, 0.0, 0.0, 0, 1) for each in range(1000, 1005)], _wire.RESULT)
+    data = np.array([(5, each, each, 0, 0.0, 0.0, 0, 1) for each in range(1000, 1005)], _wire.RESULT)
     reader.push(_wire.Batch(2, 1, np.empty(0, _wire.OUTBOX), data, memoryview(b"xxxxx")))
     clients._acknowledge("key", incarnation, 5, 5)
     totals = reader.totals()

@@ -44,6 +44,16 @@ def ticks(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     return pipeline, {"ticks": source}
 
 
+def parts_of(number: int) -> Iterator[int]:
+    yield from (number, number, number)
+
+
+def parts(url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
+    """As ticks(), with three results of each tick."""
+    pipeline, outputs = ticks(url)
+    return pipeline, {"parts": pipeline.add(parts_of, outputs["ticks"])}
+
+
 def ticks_after(path: str, url: str) -> tuple[ff.Pipeline, dict[str, ff.Port[Any]]]:
     """As ticks(), once there is this file."""
     while not os.path.exists(path):

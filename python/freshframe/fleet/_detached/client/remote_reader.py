@@ -163,7 +163,7 @@ class RemoteReader(FleetReader):
                 return
             begin = end = 0
             for serial, head in enumerate(heads, first):
-                camera, epoch, seq, pts, captured, missing, ordinal, size = head
+                camera, epoch, seq, part, pts, captured, missing, ordinal, size = head
                 begin, end = end, end + size
                 if serial <= self._serial:
                     continue
@@ -176,6 +176,7 @@ class RemoteReader(FleetReader):
                             camera,
                             epoch,
                             seq,
+                            part,
                             pts,
                             captured,
                             own if knows else missing,
