@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <utility>
 
 namespace freshframe::media {
 namespace {
@@ -20,18 +21,21 @@ constexpr double kUnknownDrift = 200e-6;    // before there is a slope
 constexpr double kSlopeError = 20e-6;       // of a slope
 constexpr std::size_t kMostDoubted = 5;     // in a row
 constexpr double kMostLeft = 1;             // seconds beside whole wraps
+constexpr double kPlausible = 0.25;         // of a wrap, between the camera's clock and this machine's
 
 }  // namespace
 
 CameraClock::Point CameraClock::point_of(const Report& report) const noexcept {
   const double time = report.time - first_->time;
-  return {time, without_wraps(report.utc - first_->utc - time)};
+  return {time, report.utc - first_->utc - time};
 }
 
-double CameraClock::without_wraps(double seconds) const noexcept {
-  if (wrap_ <= 0) return seconds;
+/// Seconds of whole wraps by which a report differs from the first one.
+double CameraClock::wraps_in(const Report& report) const noexcept {
+  if (wrap_ <= 0) return 0;
+  const double seconds = point_of(report).later;
   const double wraps = std::round(seconds / wrap_) * wrap_;
-  return std::abs(seconds - wraps) < kMostLeft ? seconds - wraps : seconds;
+  return std::abs(seconds - wraps) < kMostLeft ? wraps : 0;
 }
 
 double CameraClock::off(const Point& point) const noexcept {
@@ -42,14 +46,17 @@ double CameraClock::tolerance() const noexcept {
   return std::max(kLeastTolerance, kResiduals * residual_);
 }
 
-std::optional<double> CameraClock::add(const Report& report) {
-  if (!first_) {
-    begin({report});
+std::optional<double> CameraClock::add(const Report& given, double now) {
+  const double wraps = first_ ? wraps_in(given) : 0;
+  if (!first_ || (!sure_ && wraps != 0)) {
+    begin_at(given, now);
     return std::nullopt;
   }
+  const Report report{given.time, given.utc - wraps};
   const auto point = point_of(report);
   const double step = off(point);
   if (std::abs(step) <= tolerance()) {
+    sure_ = sure_ || report.time > first_->time;
     doubted_.clear();
     use(point);
     return std::nullopt;
@@ -58,10 +65,16 @@ std::optional<double> CameraClock::add(const Report& report) {
   doubted_.push_back(report);
   if (agrees) {
     begin({doubted_[doubted_.size() - 2], report});
-    return step;
+    return std::exchange(sure_, true) ? std::optional(step) : std::nullopt;
   }
   if (doubted_.size() >= kMostDoubted) begin(doubted_);
   return std::nullopt;
+}
+
+/// See Note [Wraps of RTP's time].
+void CameraClock::begin_at(const Report& report, double now) {
+  begin({report});
+  sure_ = wrap_ <= 0 || std::abs(report.utc - now) < kPlausible * wrap_;
 }
 
 void CameraClock::begin(std::vector<Report> reports) {
@@ -115,7 +128,7 @@ double CameraClock::error_at(double time) const noexcept {
 }
 
 std::optional<Utc> CameraClock::at(double time) const noexcept {
-  if (!first_) return std::nullopt;
+  if (!first_ || !sure_) return std::nullopt;
   const double since = time - first_->time;
   return Utc{.seconds = first_->utc + since + height_ + slope_ * since,
              .error = static_cast<float>(error_at(since)),
@@ -123,7 +136,7 @@ std::optional<Utc> CameraClock::at(double time) const noexcept {
 }
 
 std::optional<CameraClock::State> CameraClock::state() const noexcept {
-  if (!first_) return std::nullopt;
+  if (!first_ || !sure_) return std::nullopt;
   return State{slope_, points_.size(), residual_};
 }
 

@@ -249,7 +249,7 @@ void LiveSource::note_clock(const PacketNotes& notes, double time, const Context
   }
   if (line_.begins()) clock_.restart();
   if (!notes.report) return;
-  const auto step = clock_.add(*notes.report);
+  const auto step = clock_.add(*notes.report, context.clock.unix_time(notes.arrived));
   if (!step) return;
   context.counters.source().count_clock_step();
   std::ostringstream text;

@@ -18,6 +18,7 @@ namespace {
 
 constexpr double kUnix = 1'700'000'000;
 constexpr double kInterval = 1.0 / 30;
+constexpr double kStreamWrap = 4294967296.0 / 90000;
 
 // A camera whose clock, at a time of its stream, is `kUnix` + time + drift * time + what it was set by.
 struct Camera {
@@ -54,7 +55,7 @@ Seen follow(const Camera& camera, CameraClock& clock, double seconds, const std:
     const double time = look * kInterval;
     if (time >= next) {
       const bool is_bad = std::ranges::find(bad, number++) != bad.end();
-      const auto step = clock.add({time, camera.utc(time) + noise(random) + (is_bad ? 0.5 : 0)});
+      const auto step = clock.add({time, camera.utc(time) + noise(random) + (is_bad ? 0.5 : 0)}, camera.utc(time));
       if (step) seen.steps.push_back(*step);
       next = time + pause(random);
     }
@@ -83,7 +84,7 @@ TEST(CameraClock, KnowsNothingBeforeTheFirstReport) {
   CameraClock clock;
   EXPECT_FALSE(clock.at(0));
   EXPECT_FALSE(clock.state());
-  EXPECT_FALSE(clock.add({10, kUnix}));
+  EXPECT_FALSE(clock.add({10, kUnix}, kUnix));
   ASSERT_TRUE(clock.at(9));
   EXPECT_DOUBLE_EQ(clock.at(9)->seconds, kUnix - 1);  // also of pictures before it
   EXPECT_EQ(clock.state()->reports, 1U);
@@ -160,25 +161,65 @@ TEST(CameraClock, ReportsThatAreAllInexactAreUsedAllTheSame) {
 }
 
 TEST(CameraClock, WholeWrapsOfTheStreamsTimeAreTakenOut) {
-  constexpr double kStreamWrap = 4294967296.0 / 90000;
   CameraClock clock(kStreamWrap);
   for (int i = 0; i < 10; ++i) {
     const double wrong = i == 6 || i == 7 ? kStreamWrap : i == 8 ? -2 * kStreamWrap : 0;
-    EXPECT_FALSE(clock.add({5.0 * i, kUnix + 5.0 * i + wrong}));
+    EXPECT_FALSE(clock.add({5.0 * i, kUnix + 5.0 * i + wrong}, kUnix + 5.0 * i));
   }
   EXPECT_NEAR(clock.at(50)->seconds, kUnix + 50, 1e-5);
   EXPECT_EQ(clock.state()->reports, 10U);
 }
 
+// Reports every 5 s. The first one is wrong by `wrong`; the camera is `ahead` of this machine.
+std::vector<std::optional<double>> errors_of_first_reports(double wrong, double ahead) {
+  CameraClock clock(kStreamWrap);
+  std::vector<std::optional<double>> errors;
+  for (int i = 0; i < 5; ++i) {
+    const double time = 5.0 * i;
+    const double utc = kUnix + ahead + time;
+    EXPECT_FALSE(clock.add({time, utc + (i == 0 ? wrong : 0)}, kUnix + time + 0.1)) << "no step";
+    const auto found = clock.at(time + 1);
+    EXPECT_EQ(clock.state().has_value(), found.has_value());
+    errors.push_back(found ? std::optional(std::round((found->seconds - utc - 1) * 1e3) / 1e3)
+                           : std::nullopt);
+  }
+  return errors;
+}
+
+TEST(CameraClock, AFirstReportThatIsWrongByAWrapGivesNoTime) {
+  const std::vector<std::optional<double>> later = {std::nullopt, 0, 0, 0, 0};
+  for (const double wrong : {-kStreamWrap, kStreamWrap}) {
+    EXPECT_EQ(errors_of_first_reports(wrong, 0), later) << wrong;
+    EXPECT_EQ(errors_of_first_reports(wrong, 3612), later) << wrong;
+  }
+}
+
+TEST(CameraClock, ACameraThatIsReallyFarOffIsBelievedWithTheSecondReport) {
+  EXPECT_EQ(errors_of_first_reports(0, 3612), (std::vector<std::optional<double>>{0, 0, 0, 0, 0}));
+  for (const double ahead : {-8 * 3600.0, -kStreamWrap, 1e9}) {
+    const auto errors = errors_of_first_reports(0, ahead);
+    EXPECT_EQ(errors, (std::vector<std::optional<double>>{std::nullopt, 0, 0, 0, 0})) << ahead;
+  }
+}
+
+TEST(CameraClock, ThatIsSetAfterAWrapKeepsNoneOfIt) {
+  CameraClock clock(kStreamWrap);
+  for (int i = 0; i < 3; ++i) EXPECT_FALSE(clock.add({5.0 * i, kUnix + 5.0 * i}, kUnix + 5.0 * i));
+  constexpr double kSet = 0.5;
+  EXPECT_FALSE(clock.add({15, kUnix + 15 + kSet - kStreamWrap}, kUnix + 15));
+  EXPECT_NEAR(clock.add({20, kUnix + 20 + kSet}, kUnix + 20).value_or(0), kSet, 1e-3);
+  EXPECT_NEAR(clock.at(25)->seconds, kUnix + 25 + kSet, 1e-3);
+}
+
 TEST(CameraClock, AnOldReportThatComesAgainIsNotCountedTwice) {
   CameraClock clock;
-  for (int i = 0; i < 5; ++i) EXPECT_FALSE(clock.add({1, kUnix}));
+  for (int i = 0; i < 5; ++i) EXPECT_FALSE(clock.add({1, kUnix}, kUnix));
   EXPECT_EQ(clock.state()->reports, 1U);
 }
 
 TEST(CameraClock, KeepsTheReportsOfAMinute) {
   CameraClock clock;
-  for (int i = 0; i < 300; ++i) EXPECT_FALSE(clock.add({static_cast<double>(i), kUnix + i}));
+  for (int i = 0; i < 300; ++i) EXPECT_FALSE(clock.add({static_cast<double>(i), kUnix + i}, kUnix + i));
   EXPECT_EQ(clock.state()->reports, 61U);
   clock.restart();
   EXPECT_FALSE(clock.at(300));

@@ -118,7 +118,7 @@ TEST(PictureLoss, DoesNotShiftTheSendersTime) {
   std::vector<double> times;
   CameraClock clock;
   PictureMaker maker({.believes_markers = true}, joining, [&](const Picture& picture) {
-    if (picture.report) static_cast<void>(clock.add(*picture.report));
+    if (picture.report) static_cast<void>(clock.add(*picture.report, picture.report->utc));
     times.push_back(clock.at(static_cast<double>(picture.packet->pts) / 90000).value_or(Utc()).seconds);
   });
   const Octets slice{0x41, 0x9A};
