@@ -207,7 +207,7 @@ std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents,
   check_batch(*node, label, options);
   check_stream(*node, label, options);
   if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
-  auto name = options.name.empty() ? std::string() : take_name(options.name, {});
+  const auto name = options.name.empty() ? std::string() : take_name(options.name, {});
   if (!options.source.empty()) (void)take_name(options.source, {});  // a default name gives way to it
   return name.empty() ? take_name({}, node->default_name()) : name;
 }

@@ -353,8 +353,8 @@ TEST(OwnStream, WhoseNameIsRefusedLeavesTheNodesNameFree) {
   CheckedPipeline pipeline;
   const auto source = pipeline.add(count_source(1));
   const auto name = clocked()->default_name();
-  const auto refused = [&](AddOptions options) {
-    return message_of<GraphError>([&] { pipeline.add(clocked(), source, std::move(options)); });
+  const auto refused = [&](const AddOptions& options) {
+    return message_of<GraphError>([&] { pipeline.add(clocked(), source, options); });
   };
   for (int attempt = 0; attempt < 2; ++attempt) {
     EXPECT_TRUE(contains(refused({.source = name}), "is the node's own name"));
