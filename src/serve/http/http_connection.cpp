@@ -153,14 +153,28 @@ void HttpConnection::wait_for_picture(Routed routed) {
   deadline_ = Clock::now() + (after_ ? kNextTime : kPictureTime);
   service_.hub().join(*this);
   const auto self = shared_from_this();
-  waiting_self_ = self;  // nothing is pending on the socket meanwhile
+  waiting_self_ = self;
+  watch_peer();
   service_.hub().serve(*this);
   service_.pump();
+}
+
+void HttpConnection::watch_peer() {
+  socket_.async_wait(Socket::wait_read, [self = shared_from_this()](const ErrorCode& error) {
+    if (error || !self->waited_port_) return;
+    std::array<char, 1> next{};
+    ErrorCode failed;
+    (void)self->socket_.receive(net::buffer(next), Socket::message_peek, failed);
+    if (failed == net::error::would_block) return self->watch_peer();
+    if (failed) self->cut();  // else it has sent its next request, which can wait
+  });
 }
 
 void HttpConnection::end_wait() {
   if (!waited_port_) return;
   waited_port_.reset();
+  ErrorCode ignored;
+  (void)socket_.cancel(ignored);  // watch_peer()
   service_.hub().leave(*this);
   service_.pump_soon();
 }

@@ -41,6 +41,8 @@ class HttpConnection final : public Connection,
   void become_stream(const Routed& routed);
   void wait_for_picture(Routed routed);
   void end_wait();
+  /// While nothing is read or sent, so that a peer that has gone does not hold its place.
+  void watch_peer();
   void send(Reply reply, bool keep_alive);
   void finish();
   void drain();
@@ -60,7 +62,7 @@ class HttpConnection final : public Connection,
   std::optional<std::size_t> waited_port_;        // of a requested picture
   std::string picture_headers_;                   // of this picture
   std::optional<std::int64_t> after_;             // the seq of the one that the client has
-  std::shared_ptr<HttpConnection> waiting_self_;  // its only owner while it waits for one
+  std::shared_ptr<HttpConnection> waiting_self_;  // owns it while it waits for one
   Reply reply_;                                   // that is being sent
   std::string head_;
 };

@@ -7,11 +7,13 @@ import contextlib
 import shutil
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from rigs.web_client import connect, request
 from support import WATCHDOG, until
@@ -215,6 +217,40 @@ def test_a_page_waits_for_a_picture_that_does_not_come_and_asks_again() -> None:
         assert (last.status, last.body) == (204, b"")
         assert "content-length" not in last.headers
     pipeline.stop()
+
+
+class OnePicture(ff.Source[ff.Frame]):
+    """Gives a picture when the test says so, and no other one."""
+
+    live = True
+
+    def __init__(self) -> None:
+        self.go = threading.Event()
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
+        assert self.go.wait(WATCHDOG)
+        yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), 0.0
+        stop.wait(WATCHDOG)
+
+
+def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_back() -> None:
+    pipeline = ff.Pipeline()
+    source = OnePicture()
+    pipeline.add(source, name="cam")
+    path = "/api/picture/cam.jpg"
+    with pipeline.serve() as dashboard, pipeline.start():
+        with connect(dashboard.url) as first:
+            first.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+            source.go.set()
+            assert first.recv(12) == b"HTTP/1.1 200"
+        seq = request(dashboard.url, path).headers["x-seq"]
+        wait = f"GET {path}?after={seq} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+        with connect(dashboard.url) as gone, connect(dashboard.url) as stays:
+            gone.sendall(wait)
+            gone.shutdown(socket.SHUT_WR)
+            stays.sendall(wait + wait)  # its next request waits too
+            assert gone.recv(12) == b""
+            assert stays.recv(12) == b"HTTP/1.1 204"
 
 
 def test_a_script_of_another_page_reads_pictures_with_their_token_only() -> None:
