@@ -1,4 +1,4 @@
-// The packets of a camera as a source of their own, and the recorder that writes them.
+// The packets of a camera as a source of their own, and the recorders that write them.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace freshframe {
 
@@ -37,6 +38,39 @@ class PacketFile final : public Node<Packet, Nothing> {
   [[nodiscard]] std::optional<Segment> next_segment();
   [[nodiscard]] std::string default_name() const override { return "VideoFile"; }
   [[nodiscard]] std::optional<std::string> records_to() const override;
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  [[nodiscard]] std::string way_to_be_faster() const override { return "give it a faster disk"; }
+  void open(const Context& context) override;
+  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
+  [[nodiscard]] std::optional<TimePoint> idle_at() const override;
+  void idle(const Context& context) override;
+  void close() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Writes clips of events, as ClipRecorder does, of a camera's own packets: nothing is decoded or encoded. A clip
+/// begins with the camera's last key picture before its `before` seconds, so it is longer by up to the camera's
+/// interval of key pictures; the log says by how much. It has all packets from there on. Where packets were dropped,
+/// clips go on at the next key picture. New parameters, such as another size, end the clips.
+///
+/// The constructor throws OptionError. process() throws Error for a clip that cannot be written. Other clips
+/// continue.
+class PacketClips final : public Node<Packet, Nothing> {
+ public:
+  /// Of the options those of an encoder have no effect: codec, quality, speed, threads.
+  explicit PacketClips(const ClipOptions& options = {});
+  ~PacketClips() override;
+
+  /// As ClipRecorder::save(). Throws Error for a container that cannot hold the camera's codec, once that is known.
+  void save(const std::string& path, std::optional<double> at = {});
+  /// As ClipRecorder::writing().
+  [[nodiscard]] std::vector<std::string> writing() const;
+
+  [[nodiscard]] std::string default_name() const override { return "ClipRecorder"; }
+  [[nodiscard]] bool is_recorder() const override { return true; }
   [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
   [[nodiscard]] std::string way_to_be_faster() const override { return "give it a faster disk"; }
   void open(const Context& context) override;

@@ -1412,7 +1412,8 @@ def next_segment(recorder: NodeHandle) -> object:
 def video_file_codec(path: str, codec: str) -> str:
     """The codec of a file that make_video_file() accepts."""
 
-def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict) -> NodeHandle: ...
+def make_clip_recorder(before: float, after: float, max_bytes: int, encoding: dict, copies: bool) -> NodeHandle:
+    """`copies`: it takes packets and encodes nothing."""
 
 def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:
     """GIL: released"""

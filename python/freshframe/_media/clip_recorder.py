@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,14 +14,18 @@ from .._graph.nodes import NativeNode
 from .video import Speed, encoding
 
 if TYPE_CHECKING:
-    from .._native import Frame  # noqa: F401  (in strings)
+    from .._native import Frame, Packet  # noqa: F401  (in strings)
 
 
-class ClipRecorder(NativeNode["Frame", None]):
+class ClipRecorder(NativeNode["Frame | Packet", None]):
     """Keeps the last seconds of a stream and writes clips of events, with the seconds before and after.
 
     The recorder encodes all the time, once for all clips, so ``save()`` costs no encoding. It makes a key
     frame each second, and a clip begins with the last key frame before its ``before`` seconds. Native.
+
+    Below ``camera.packets`` it keeps and writes what the camera has sent, and encodes nothing: ``codec``,
+    ``quality`` and ``speed`` have no effect. A clip then begins with the camera's last key picture before its
+    ``before`` seconds. The log says by how much that is earlier.
 
     When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
     and the held frames are dropped. When a live source has given no frame for 10 s, a clip ends at its time,
@@ -50,7 +55,7 @@ class ClipRecorder(NativeNode["Frame", None]):
         ...     clips.save("event.mp4")
     """
 
-    _freshframe_types = (_native.Frame, None)
+    _freshframe_types = (_native.Frame | _native.Packet, None)
 
     def __init__(
         self,
@@ -66,12 +71,19 @@ class ClipRecorder(NativeNode["Frame", None]):
         """Checks the options. Nothing is encoded yet."""
         if _check.integer("max_bytes", max_bytes, bits=64) < 1:
             raise OptionError(f"max_bytes of clips must be at least 1, got {max_bytes}")
-        self._handle = _native.make_clip_recorder(
+        self._make = functools.partial(
+            _native.make_clip_recorder,
             _check.number("before", before),
             _check.number("after", after),
             max_bytes,
             encoding("ClipRecorder()", codec, quality, speed, options),
         )
+        self._handle = self._make(False)
+
+    def _take_packets(self) -> None:
+        """It is about to be added below packets: it copies."""
+        if not self._handle.added:
+            self._handle = self._make(True)
 
     def save(self, path: str | os.PathLike[str], *, at: float | None = None) -> None:
         """Writes the clip of an event to a file, from any thread. Does not wait for the end of the clip.
@@ -80,7 +92,7 @@ class ClipRecorder(NativeNode["Frame", None]):
         when the first frame is written.
 
         Args:
-            path: A name that ends in .mp4, .mov or .mkv.
+            path: A name that ends in .mp4, .mov or .mkv; .webm too, of packets.
             at: The time of the event, in seconds, as the ``pts`` of a sample. Default: now. The clip has the
                 frames of its time that are still in memory. If there are none, a WARNING says so, and the
                 file stays as it is.
@@ -88,7 +100,8 @@ class ClipRecorder(NativeNode["Frame", None]):
         Raises:
             OptionError: The name has another suffix, or ``at`` is not a finite number.
             StateError: The pipeline is not running, or it runs in the parent of this forked process.
-            FreshframeError: The file cannot be created, or another recorder of this process writes it.
+            FreshframeError: The file cannot be created, another recorder of this process writes it, or it
+                cannot hold the codec of the camera's packets.
         GIL: released.
         """
         _native.save_clip(

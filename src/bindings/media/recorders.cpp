@@ -28,8 +28,6 @@
 #include <nanobind/stl/vector.h>
 
 template <>
-inline constexpr bool freshframe::gil::python_free<freshframe::ClipRecorder> = true;
-template <>
 inline constexpr bool freshframe::gil::python_free<freshframe::NodeBase> = true;
 template <>
 inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
@@ -72,26 +70,36 @@ std::unique_ptr<NodeHandle> make_video_file(const std::string& path, const nb::d
 }
 
 std::unique_ptr<NodeHandle> make_clip_recorder(double before, double after, std::size_t max_bytes,
-                                               const nb::dict& given) {
+                                               const nb::dict& given, bool copies) {
   auto options = encoding<ClipOptions>(given);
   options.before = before;
   options.after = after;
   options.max_bytes = max_bytes;
+  if (copies) return handle_of(std::make_unique<PacketClips>(options));
   return handle_of(std::make_unique<ClipRecorder>(std::move(options)));
 }
 
-ClipRecorder& clip_recorder(const NodeHandle& self) {
-  self.guard.check("the ClipRecorder");
-  return node_as<ClipRecorder>(self, "a clip recorder");
+/// Calls `deed` with the ClipRecorder or PacketClips.
+template <class Deed>
+auto with_clips(NodeBase* recorder, const Deed& deed) {
+  if (auto* const packets = dynamic_cast<PacketClips*>(recorder)) return deed(*packets);
+  if (auto* const frames = dynamic_cast<ClipRecorder*>(recorder)) return deed(*frames);
+  throw OptionTypeError("not a clip recorder");
+}
+
+void save_in(NodeBase* recorder, const std::string& path, std::optional<double> at) {
+  with_clips(recorder, [&](auto& clips) { clips.save(path, at); });
 }
 
 void save_clip(gil::Held& held, const NodeHandle& self, const std::string& path, std::optional<double> at) {
-  gil::release(
-      held,
-      [](ClipRecorder* recorder, const std::string& name, std::optional<double> event) {
-        recorder->save(name, event);
-      },
-      &clip_recorder(self), path, at);
+  self.guard.check("the ClipRecorder");
+  auto* const recorder = &self.get();
+  gil::release(held, &save_in, recorder, path, at);
+}
+
+std::vector<std::string> clips_in_writing(const NodeHandle& self) {
+  self.guard.check("the ClipRecorder");
+  return with_clips(&self.get(), [](const auto& clips) { return clips.writing(); });
 }
 
 std::optional<Segment> next_segment_of(NodeBase* recorder) {
@@ -137,12 +145,11 @@ void bind_recorders(nb::module_& module) {
   module.def("video_file_codec", &media::video_file_codec, nb::arg("path"), nb::arg("codec"),
              "The codec of a file that make_video_file() accepts.");
   module.def("make_clip_recorder", &make_clip_recorder, nb::arg("before"), nb::arg("after"),
-             nb::arg("max_bytes"), nb::arg("encoding"));
+             nb::arg("max_bytes"), nb::arg("encoding"), nb::arg("copies"),
+             "`copies`: it takes packets and encodes nothing.");
   module.def("save_clip", gil::entry<&save_clip>, nb::arg("recorder"), nb::arg("path"), nb::arg("at").none(),
              "GIL: released");
-  module.def(
-      "clips_in_writing", [](const NodeHandle& self) { return clip_recorder(self).writing(); },
-      nb::arg("recorder"));
+  module.def("clips_in_writing", &clips_in_writing, nb::arg("recorder"));
 }
 
 }  // namespace freshframe::python

@@ -2,10 +2,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/packets/containers.hpp"
 
+#include "freshframe/error.hpp"
+
 #include <algorithm>
 #include <array>
 #include <initializer_list>
 #include <string_view>
+
+#include "media/packets/parameters.hpp"
 
 namespace freshframe::media {
 namespace {
@@ -56,6 +60,17 @@ std::string containers_of(AVCodecID codec, bool reordered) {
     text += (text.empty() ? "" : ", ") + std::string(container.suffix);
   }
   return text;
+}
+
+void check_container(const std::string& path, const PacketStream& stream) {
+  const auto& parameters = parameters_of(stream);
+  const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
+  const bool reordered = parameters.depth > 0;
+  if (holds_packets(container, parameters.codec->codec_id, reordered)) return;
+  throw Error("cannot write '" + path + "': a " + container.name + " file cannot hold the camera's own " +
+              stream.codec + (reordered ? " with pictures out of order" : "") +
+              ", as players know it; names that end in " +
+              containers_of(parameters.codec->codec_id, reordered) + " can");
 }
 
 }  // namespace freshframe::media

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/packet.hpp"
+
 #include <string>
 
 extern "C" {
@@ -16,5 +18,9 @@ namespace freshframe::media {
 [[nodiscard]] bool holds_packets(const AVOutputFormat& container, AVCodecID codec, bool reordered);
 /// The suffixes of the containers that do: ".mp4, .mov, .mkv".
 [[nodiscard]] std::string containers_of(AVCodecID codec, bool reordered);
+
+/// Throws Error when players would not find packets of this stream in a file of this name: it says which containers
+/// can hold them.
+void check_container(const std::string& path, const PacketStream& stream);
 
 }  // namespace freshframe::media

@@ -11,8 +11,8 @@
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
-#include "media/packets/decode_times.hpp"
 #include "media/live/live_timeline.hpp"
+#include "media/packets/decode_times.hpp"
 #include "media/packets/parameters.hpp"
 
 namespace freshframe::media {

@@ -160,6 +160,10 @@ std::shared_ptr<const PacketStream> ParametersReader::read(const AVPacket& key) 
   return stream;
 }
 
+bool is_same_stream(const PacketStream& a, const PacketStream& b) {
+  return &a == &b || equal(*parameters_of(a).codec, *parameters_of(b).codec);
+}
+
 const StreamParameters& parameters_of(const PacketStream& stream) {
   return *static_cast<const StreamParameters*>(stream.native.get());
 }

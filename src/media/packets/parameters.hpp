@@ -34,6 +34,8 @@ class ParametersReader {
   std::shared_ptr<const PacketStream> current_;
 };
 
+/// One decoder or file can have the packets of both.
+[[nodiscard]] bool is_same_stream(const PacketStream& a, const PacketStream& b);
 /// FFmpeg's side of a stream.
 [[nodiscard]] const StreamParameters& parameters_of(const PacketStream& stream);
 /// FFmpeg's packet behind a packet; its times are the demuxer's, not the packet's.

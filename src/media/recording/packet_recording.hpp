@@ -12,6 +12,7 @@
 
 #include "media/ffmpeg/write/packet_filter.hpp"
 #include "media/ffmpeg/write/video_muxer.hpp"
+#include "media/packets/packet_ticks.hpp"
 #include "media/recording/recording_files.hpp"
 
 namespace freshframe::media {
@@ -30,11 +31,10 @@ class PacketRecording {
   void pause();
   /// Ends the file, if there is one.
   void finish();
-  [[nodiscard]] bool has_begun() const noexcept { return ever_; }
+  [[nodiscard]] bool has_begun() const noexcept { return stream_ != nullptr; }
 
  private:
   void begin(const Packet& key);
-  void check_container(const Packet& key) const;
   [[nodiscard]] bool begins_new_file(const Packet& packet) const;
   void put(const Packet& packet);
 
@@ -43,10 +43,10 @@ class PacketRecording {
   std::unique_ptr<VideoMuxer> muxer_;
   std::optional<PacketFilter> filter_;
   std::shared_ptr<const PacketStream> stream_;  // of the file
+  std::optional<PacketTicks> ticks_;            // of the file
   double first_ = 0;                            // pts of the file's first packet
   double newest_ = 0;                           // dts of the newest packet
   bool waits_for_key_ = true;
-  bool ever_ = false;
 };
 
 }  // namespace freshframe::media

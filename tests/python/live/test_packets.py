@@ -78,3 +78,23 @@ def test_what_would_damage_packets_is_refused(tmp_path: Path) -> None:
             _ = pipeline.add(ff.open(url)).packets
     with pytest.raises(ff.GraphError, match="has no packets"):
         _ = pipeline.add(ff.CircleDetector(), camera).packets
+
+
+def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+        clips = ff.ClipRecorder(before=0.5, after=0.5)
+        pipeline.add(clips, camera.packets)
+        with pipeline.start():
+            until(lambda: pipeline.stats().nodes["door.packets"].processed > 30, lambda: "no packets")
+            with pytest.raises(ff.OptionError, match=r"\.mp4, \.mov, \.mkv or \.webm"):
+                clips.save(tmp_path / "a.ts")
+            with pytest.raises(ff.FreshframeError, match="cannot hold the camera's own h264"):
+                clips.save(tmp_path / "a.webm")
+            clips.save(tmp_path / "a.mp4")
+            until(lambda: not clips.writing, lambda: "the clip does not end")
+            assert pipeline.stats().nodes["door"].processed == 0
+    pts = [sample.pts for sample in ff.stream(ff.open(tmp_path / "a.mp4"))]
+    assert pts[0] == 0
+    assert pts[-1] >= 0.9

@@ -34,6 +34,8 @@ class VideoMuxer {
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
+  /// Of its ticks, once started.
+  [[nodiscard]] AVRational time_base() const noexcept { return output_->streams[0]->time_base; }
   /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the
   /// stream, and a file that is new is removed at finish().
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);

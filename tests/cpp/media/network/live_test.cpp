@@ -13,9 +13,9 @@
 
 #include "cpp/support.hpp"
 #include "media/live/back_off.hpp"
+#include "media/live/live_timeline.hpp"
 #include "media/network/address/resolver.hpp"
 #include "media/network/address/url.hpp"
-#include "media/live/live_timeline.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

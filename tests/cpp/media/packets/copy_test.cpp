@@ -5,58 +5,17 @@
 #include "freshframe/packet_nodes.hpp"
 
 #include <algorithm>
-#include <cstdint>
-#include <memory>
-#include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "cpp/media/files.hpp"
-#include "cpp/media/network/live_server.hpp"
+#include "cpp/media/packets/packet_rig.hpp"
 #include "cpp/support.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
 namespace {
-
-constexpr int kCopied = 60;
-
-/// A transport stream of numbered frames with a key picture each second.
-Bytes streamed(const Folder& folder, const std::string& codec, std::map<std::string, std::string> options) {
-  const auto path =
-      write_video(folder.file("stream.ts"), kCopied, {.codec = codec, .options = std::move(options)});
-  return read_bytes(path);
-}
-
-/// What a live source gives of the bytes: packets, and frames if they are asked for.
-struct Received {
-  std::vector<AnySample> packets;
-  std::vector<double> frames;  // their pts
-};
-
-Received received(const Bytes& bytes, bool with_frames = true) {
-  const ByteServer server(bytes);
-  Hand hand;
-  Received result;
-  const auto source = open(server.url(), {.reconnect = false});
-  const auto packets = packets_of(*source);
-  if (!with_frames) take_frames(*source, false);
-  source->open(hand.context());
-  try {
-    while (const auto frame = source->read(hand.context())) result.frames.push_back(frame->pts);
-  } catch (const SourceError&) {  // the end of a live stream
-  }
-  source->close();
-  while (auto item = packets->read(hand.context())) {
-    AnySample sample;
-    sample.stamp.pts = item->pts;
-    sample.value = ValueRef::make<Packet>(std::move(item->value));
-    result.packets.push_back(std::move(sample));
-  }
-  return result;
-}
 
 void copy_into(const std::string& path, const std::vector<AnySample>& packets,
                const VideoFileOptions& options = {}) {
@@ -65,43 +24,6 @@ void copy_into(const std::string& path, const std::vector<AnySample>& packets,
   file.open(hand.context());
   for (const auto& each : packets) static_cast<void>(file.process(Sample<Packet>(each), hand.context()));
   file.close();
-}
-
-/// The coded slices of an H.264 file, without start codes and lengths.
-std::vector<std::vector<std::uint8_t>> slices(const std::string& path) {
-  AVFormatContext* raw = nullptr;
-  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
-  const InputPtr input(raw);
-  require(avformat_find_stream_info(raw, nullptr));
-  const auto& parameters = *raw->streams[0]->codecpar;
-  const bool lengths = parameters.extradata_size > 0 && parameters.extradata[0] == 1;
-  std::vector<std::vector<std::uint8_t>> found;
-  const auto packet = make_av_packet();
-  const auto add = [&](const std::uint8_t* begin, const std::uint8_t* end) {
-    while (end > begin && end[-1] == 0) --end;
-    if (begin < end && (*begin & 31) >= 1 && (*begin & 31) <= 5) found.emplace_back(begin, end);
-  };
-  while (av_read_frame(raw, packet.get()) >= 0) {
-    const auto* const data = packet->data;
-    const auto* const end = data + packet->size;
-    if (lengths) {
-      for (const auto* at = data; at + 4 <= end;) {
-        const auto size =
-            std::uint32_t{at[0]} << 24 | std::uint32_t{at[1]} << 16 | std::uint32_t{at[2]} << 8 | at[3];
-        add(at + 4, at + 4 + size);
-        at += 4 + size;
-      }
-    } else {
-      constexpr std::uint8_t kCode[3] = {0, 0, 1};
-      for (const auto* at = std::search(data, end, kCode, kCode + 3); at != end;) {
-        const auto* const next = std::search(at + 3, end, kCode, kCode + 3);
-        add(at + 3, next);
-        at = next;
-      }
-    }
-    av_packet_unref(packet.get());
-  }
-  return found;
 }
 
 class PacketCopies : public testing::TestWithParam<const char*> {};

@@ -1,6 +1,6 @@
 // One clip that is being written.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/clip.hpp"
+#include "media/recording/clips/clip.hpp"
 
 #include "freshframe/error.hpp"
 
@@ -8,6 +8,7 @@
 #include <new>
 
 #include "media/ffmpeg/error.hpp"
+#include "media/packets/containers.hpp"
 
 namespace freshframe::media {
 
@@ -16,15 +17,18 @@ void Clip::extend(std::int64_t from, std::int64_t to) {
   to_ = std::max(to_, to);
 }
 
-bool Clip::begin(const AVCodecContext& codec, const Dictionary& options, const PacketRing& ring) {
+bool Clip::begin(const ClipStream& stream, const PacketRing& ring) {
   const AVPacket* key = ring.key_before(from_);
   if (key == nullptr || key->pts > to_) return false;
-  auto own = options.copy();
-  const int result = muxer_.start(codec, own);
+  if (stream.camera) check_container(path_, *stream.camera);
+  auto own = stream.options.copy();
+  const int result = muxer_.start(*stream.codec, stream.time_base, stream.rate, own);
   if (result < 0) throw Error("cannot create '" + path_ + "': " + ffmpeg_text(result));
   begun_ = true;
-  time_base_ = codec.time_base;
+  time_base_ = stream.time_base;
+  keeps_all_ = stream.camera != nullptr;
   first_ = key->pts;
+  early_ = from_ - first_;
   taken_ = key->dts - 1;
   return true;
 }
@@ -38,7 +42,7 @@ bool Clip::take(const AVPacket& packet) {
   if (packet.dts > to_ || (is_key(packet) && packet.pts > to_)) return false;
   taken_ = packet.dts;
   // A frame that is shown before the first key frame, but stored after it, may need frames from before it.
-  if (packet.pts < first_) return true;
+  if (packet.pts < first_ && !keeps_all_) return true;
   const AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
   own->pts -= first_;

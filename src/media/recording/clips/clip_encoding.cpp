@@ -1,8 +1,12 @@
 // The encoding of frames for clips, which must suit the files of several containers.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/clip_encoding.hpp"
+#include "media/recording/clips/clip_encoding.hpp"
 
 #include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <string_view>
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
@@ -46,6 +50,13 @@ void check_clip_name(const std::string& path, const ClipOptions& options) {
   if (apart && surely_holds(*container, codec->id)) return;
   throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov or .mkv" +
                     (apart ? ", for " + std::string(container->name) + " cannot hold " + name : ""));
+}
+
+void check_packet_clip_name(const std::string& path) {
+  constexpr std::array<std::string_view, 4> kApart{"mp4", "mov", "matroska", "webm"};  // headers apart
+  const AVOutputFormat* container = find_container(path);
+  if (container != nullptr && std::ranges::find(kApart, container->name) != kApart.end()) return;
+  throw OptionError("cannot write clip '" + path + "': its name must end in .mp4, .mov, .mkv or .webm");
 }
 
 }  // namespace freshframe::media

@@ -1,13 +1,16 @@
 // The clips that a program has asked for.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/clip_orders.hpp"
+#include "media/recording/clips/clip_orders.hpp"
 
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <system_error>
 #include <utility>
+
+#include "media/packets/containers.hpp"
 
 namespace freshframe::media {
 
@@ -23,11 +26,13 @@ void ClipOrders::begin() {
 }
 
 void ClipOrders::save(const std::string& path, std::optional<double> at) {
+  if (at && !std::isfinite(*at)) throw OptionError("at must be a pts in seconds, got " + std::to_string(*at));
   const ClipFile file(path);
   const Lock alone(opening_);  // two calls for one file open it once
   {
     const Lock lock(mutex_);
     check_running(path);
+    if (camera_) check_container(path, *camera_);
     if (is_written(file)) {
       orders_.push_back({file, at, nullptr});
       return;
@@ -38,6 +43,11 @@ void ClipOrders::save(const std::string& path, std::optional<double> at) {
   check_running(path);
   writing_.push_back(file);
   orders_.push_back({file, at, std::move(clip)});
+}
+
+void ClipOrders::set_camera(std::shared_ptr<const PacketStream> camera) {
+  const Lock lock(mutex_);
+  camera_ = std::move(camera);
 }
 
 void ClipOrders::check_running(const std::string& path) const {

@@ -18,4 +18,7 @@ namespace freshframe::media {
 /// Throws OptionError when a file of this name cannot hold such a clip.
 void check_clip_name(const std::string& path, const ClipOptions& options);
 
+/// The same for a clip of a camera's own packets, whose codec is not known yet.
+void check_packet_clip_name(const std::string& path);
+
 }  // namespace freshframe::media

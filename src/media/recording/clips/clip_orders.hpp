@@ -4,6 +4,7 @@
 
 #include "freshframe/media.hpp"
 #include "freshframe/mutex.hpp"
+#include "freshframe/packet.hpp"
 
 #include <filesystem>
 #include <memory>
@@ -11,7 +12,7 @@
 #include <string>
 #include <vector>
 
-#include "media/recording/clip.hpp"
+#include "media/recording/clips/clip.hpp"
 
 namespace freshframe::media {
 
@@ -36,12 +37,15 @@ class ClipOrders {
  public:
   /// save() works from here on.
   void begin();
-  /// Opens the file, unless it is being written, and adds an order. Throws Error, StateError.
+  /// Opens the file, unless it is being written, and adds an order. Throws OptionError for an `at`
+  /// that is no time, Error, StateError.
   void save(const std::string& path, std::optional<double> at);
   /// The paths of the files that are being written.
   [[nodiscard]] std::vector<std::string> paths() const;
 
   // The recorder's thread.
+  /// Clips are of a camera's own packets, which not every container holds: save() refuses the others.
+  void set_camera(std::shared_ptr<const PacketStream> camera);
   [[nodiscard]] std::vector<ClipOrder> take();
   /// Only those for this file.
   [[nodiscard]] std::vector<ClipOrder> take(const ClipFile& file);
@@ -62,6 +66,7 @@ class ClipOrders {
   mutable Mutex mutex_;
   std::vector<ClipOrder> orders_ FRESHFRAME_GUARDED_BY(mutex_);
   std::vector<ClipFile> writing_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::shared_ptr<const PacketStream> camera_ FRESHFRAME_GUARDED_BY(mutex_);
   bool running_ FRESHFRAME_GUARDED_BY(mutex_) = false;
 };
 

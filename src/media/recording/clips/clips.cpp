@@ -1,0 +1,223 @@
+// The clips of a recorder.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/recording/clips/clips.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <utility>
+
+#include "core/unit_text.hpp"
+#include "media/ffmpeg/log.hpp"
+#include "media/ffmpeg/write/frame_encoder.hpp"
+
+namespace freshframe::media {
+namespace {
+
+constexpr double kLongestAround = 24 * 3600;  // seconds before or after an event
+constexpr double kLongestGap = 6 * 3600;      // seconds between two frames: MP4 has 31 bits for the ticks
+constexpr Seconds kIdleInterval{1};           // between two looks at the clips while no frame arrives
+constexpr double kFarthest = 1e12;            // seconds from the first frame: as ticks they fit into 64 bits
+
+void check_seconds(const char* name, double seconds) {
+  if (seconds >= 0 && seconds <= kLongestAround) return;
+  throw OptionError(std::string(name) + " of a clip must be 0 to 86400 seconds, got " +
+                    core::seconds_text(seconds));
+}
+
+std::string with_decimals(const char* format, double first, double second = 0) {
+  std::array<char, 80> text{};
+  std::snprintf(text.data(), text.size(), format, first, second);
+  return text.data();
+}
+
+}  // namespace
+
+Clips::Clips(const ClipOptions& options)
+    : before_(options.before), after_(options.after), ring_(options.before, options.max_bytes) {
+  install_ffmpeg_log();
+  check_seconds("before", before_);
+  check_seconds("after", after_);
+  if (options.max_bytes == 0) throw OptionError("max_bytes of clips must be above 0, got 0");
+}
+
+void Clips::begin(ClipStream stream) {
+  ring_.begin(stream.time_base);
+  newest_ = stream.first_pts;
+  orders_.set_camera(stream.camera);
+  stream_ = std::move(stream);
+}
+
+std::string Clips::why_over(double pts) const {
+  return pts - newest_ > kLongestGap ? "there was no frame for " + core::seconds_text(pts - newest_)
+                                     : std::string();
+}
+
+void Clips::add(const AVPacket& packet) {
+  if (!ring_.push(packet) && !std::exchange(short_told_, true)) {
+    log(LogLevel::Warning, "clips begin only " + core::seconds_text(ring_.span()) +
+                               " before their event, not " + core::seconds_text(before_) +
+                               ": max_bytes holds no more. Raise max_bytes, or lower the quality");
+  }
+  each_clip([this](Clip& clip) { return go_on(clip); });
+}
+
+/// False: the clip is over.
+bool Clips::go_on(Clip& clip) {
+  if (!clip.begun()) {
+    if (ring_.newest() < clip.from()) return true;  // the encoder has not reached it
+    while (!clip.begin(*stream_, ring_)) {
+      if (!made_longer(clip)) return false;
+    }
+  }
+  while (!clip.follow(ring_)) {
+    if (!made_longer(clip)) return false;
+  }
+  return true;
+}
+
+/// Executes the waiting orders for a clip that is about to end. False: there are none.
+bool Clips::made_longer(Clip& clip) {
+  const auto meant = orders_.take(ClipFile(clip.path()));
+  for (const auto& order : meant) extend(clip, order);
+  return !meant.empty();
+}
+
+void Clips::extend(Clip& clip, const ClipOrder& order) const {
+  const double event = order.at.value_or(newest_);
+  clip.extend(tick(event - before_), tick(event + after_));
+}
+
+/// Calls `keeps` for each clip and ends those for which it is false, or throws.
+void Clips::each_clip(const std::function<bool(Clip&)>& keeps) {
+  std::erase_if(clips_, [&](Writing& one) {
+    bool kept = false;
+    keep_failure([&] {
+      kept = keeps(*one.clip);
+      if (!kept) end_clip(*one.clip);
+    });
+    if (kept) return false;
+    one.clip.reset();  // closes the file
+    orders_.forget(one.file);
+    return true;
+  });
+}
+
+void Clips::end_clip(Clip& clip) const {
+  clip.finish();
+  if (!clip.begun()) return tell_empty(clip);
+  const double early = seconds(clip.early());
+  log(LogLevel::Info,
+      "clip '" + clip.path() + "' is written" +
+          (early > 0 ? with_decimals(
+                           ": the key picture with which it begins is %.2f s earlier than asked for", early)
+                     : ""));
+}
+
+void Clips::tell_empty(const Clip& clip) const {
+  log(LogLevel::Warning, "clip '" + clip.path() + "' was not written: " + why_empty(clip) + "; the file " +
+                             (clip.had_content() ? "keeps its old content" : "was not made"));
+}
+
+std::string Clips::why_empty(const Clip& clip) const {
+  if (!stream_ || ring_.newest() == INT64_MIN) return "no frame is in memory";
+  const double last = pts_of(ring_.newest());
+  constexpr const char* kRange = "pts %.1f to %.1f s";
+  return "it is of " + with_decimals(kRange, pts_of(clip.from()), pts_of(clip.to())) +
+         ", and the frames in memory are of " + with_decimals(kRange, last - ring_.span(), last);
+}
+
+void Clips::keep_failure(const std::function<void()>& deed) {
+  try {
+    deed();
+  } catch (const std::exception& error) {
+    if (failure_) {
+      log(LogLevel::Error, error.what());
+    } else {
+      failure_ = std::current_exception();
+    }
+  }
+}
+
+void Clips::throw_failure() {
+  if (failure_) std::rethrow_exception(std::exchange(failure_, nullptr));
+}
+
+void Clips::take_orders() {
+  if (!stream_) return;
+  auto taken = orders_.take();
+  if (taken.empty()) return;
+  for (auto& order : taken) {
+    try {
+      obey(order);
+    } catch (...) {
+      orders_.forget(order.file);
+      keep_failure([] { throw; });
+    }
+  }
+  each_clip([this](Clip& clip) { return go_on(clip); });
+}
+
+void Clips::obey(ClipOrder& order) {
+  for (const auto& [file, clip] : clips_) {
+    if (file == order.file) return extend(*clip, order);
+  }
+  if (!order.clip) order.clip = std::make_unique<Clip>(order.file.path);  // the earlier one has ended
+  extend(*order.clip, order);
+  clips_.push_back({order.file, std::move(order.clip)});
+}
+
+void Clips::end_stream() {
+  if (!stream_) return;
+  take_orders();
+  each_clip([](Clip&) { return false; });
+  stream_.reset();
+}
+
+void Clips::idle(const Clock& clock, const std::function<void()>& before_pause) {
+  const auto away = Seconds(clock.now() - *arrived_).count();
+  if (away >= kPause && !std::exchange(paused_, true)) {
+    before_pause();
+    each_clip([](Clip& clip) {
+      clip.flush();
+      return true;
+    });
+  }
+  take_orders();
+  if (stream_ && paused_)
+    each_clip([now = tick(newest_ + away)](const Clip& clip) { return clip.to() >= now; });
+  woke_ = clock.now();
+}
+
+std::optional<TimePoint> Clips::idle_at() const {
+  if (!arrived_) return std::nullopt;
+  return std::max(*arrived_, woke_) + to_duration(kIdleInterval);
+}
+
+void Clips::finish() {
+  stream_.reset();
+  ring_.begin({1, 1});                         // its packets: the recorder may live long after its pipeline
+  for (const auto& order : orders_.clear()) {  // there was no frame
+    if (order.clip) tell_empty(*order.clip);
+  }
+  throw_failure();
+}
+
+std::int64_t Clips::tick(double pts) const {
+  const double from_first = std::clamp(pts - stream_->first_pts, -kFarthest, kFarthest);
+  return std::llround(from_first / av_q2d(stream_->time_base));
+}
+
+double Clips::seconds(std::int64_t ticks) const {
+  return static_cast<double>(ticks) * av_q2d(stream_->time_base);
+}
+
+double Clips::pts_of(std::int64_t tick) const {
+  return stream_->first_pts + seconds(tick);
+}
+
+}  // namespace freshframe::media
