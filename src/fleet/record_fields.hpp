@@ -61,10 +61,10 @@ inline constexpr std::array kOutboxFields{
     FRESHFRAME_RECORD_FIELD(OutboxRecord, waiting), FRESHFRAME_RECORD_FIELD(OutboxRecord, camera),
     FRESHFRAME_RECORD_FIELD(OutboxRecord, reader)};
 inline constexpr std::array kResultFields{
-    FRESHFRAME_RECORD_FIELD(ResultRecord, epoch),     FRESHFRAME_RECORD_FIELD(ResultRecord, ordinal),
-    FRESHFRAME_RECORD_FIELD(ResultRecord, seq),       FRESHFRAME_RECORD_FIELD(ResultRecord, part),
-    FRESHFRAME_RECORD_FIELD(ResultRecord, pts),       FRESHFRAME_RECORD_FIELD(ResultRecord, time),
-    FRESHFRAME_RECORD_FIELD(ResultRecord, camera),    FRESHFRAME_RECORD_FIELD(ResultRecord, size_bytes)};
+    FRESHFRAME_RECORD_FIELD(ResultRecord, epoch),  FRESHFRAME_RECORD_FIELD(ResultRecord, ordinal),
+    FRESHFRAME_RECORD_FIELD(ResultRecord, seq),    FRESHFRAME_RECORD_FIELD(ResultRecord, part),
+    FRESHFRAME_RECORD_FIELD(ResultRecord, pts),    FRESHFRAME_RECORD_FIELD(ResultRecord, time),
+    FRESHFRAME_RECORD_FIELD(ResultRecord, camera), FRESHFRAME_RECORD_FIELD(ResultRecord, size_bytes)};
 
 #undef FRESHFRAME_RECORD_FIELD
 

@@ -366,8 +366,9 @@ TEST(OwnStream, WhoseNameIsRefusedLeavesTheNodesNameFree) {
   EXPECT_TRUE(contains(refused({.source = name}), "is taken"));
   const auto report = pipeline.run();
   for (const auto& wanted : {name, name + "_3", std::string("a")}) {
-    EXPECT_TRUE(std::ranges::any_of(report.stats.nodes, [&](const auto& node) { return node.name == wanted; }))
-        << wanted;
+    EXPECT_TRUE(std::ranges::any_of(report.stats.nodes, [&](const auto& node) {
+      return node.name == wanted;
+    })) << wanted;
   }
 }
 

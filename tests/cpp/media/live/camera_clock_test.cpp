@@ -55,7 +55,8 @@ Seen follow(const Camera& camera, CameraClock& clock, double seconds, const std:
     const double time = look * kInterval;
     if (time >= next) {
       const bool is_bad = std::ranges::find(bad, number++) != bad.end();
-      const auto step = clock.add({time, camera.utc(time) + noise(random) + (is_bad ? 0.5 : 0)}, camera.utc(time));
+      const auto step =
+          clock.add({time, camera.utc(time) + noise(random) + (is_bad ? 0.5 : 0)}, camera.utc(time));
       if (step) seen.steps.push_back(*step);
       next = time + pause(random);
     }
