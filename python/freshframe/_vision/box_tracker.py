@@ -38,7 +38,7 @@ class BoxTracker(NativeNode[Detections, Detections]):
             - ``ground_velocity`` (n, 2) float32 and ``speed`` (n,) float32, metres per second
             - ``speed_error`` (n,) float32: the standard deviation of ``speed``
 
-            They are of a filter in metres for each track, not of single steps. NaN: the place is above the
+            They are of two filters in metres for each track, not of single steps. NaN: the place is above the
             horizon or near to it, or the object has been seen for less than 0.5 s or four times. A box that
             is cut off by the lower edge or a side of the picture has no foot, and one whose foot is covered
             has none for up to a second: meanwhile the prediction goes on.

@@ -29,8 +29,9 @@ class Ground:
         picture: (x, y) in pixels, four or more, which must not all lie on a line.
         metres: (x, y) of the same points on the ground, in the same order, from any origin.
         click_error: Pixels: the standard deviation of a coordinate of `picture`, 0 to 1000.
-        acceleration: How much the objects' velocity changes: its standard deviation after a second, in metres
-            per second; above 0. 0.7 is right for cars, 0.3 for people. A smaller one is steadier and later.
+        acceleration: How much the objects' velocity changes, in metres per second and root second; above 0.
+            0.7 is right for cars, 0.3 for people. A smaller one is steadier and later. An object that
+            brakes or starts is expected to do so by 1.9 times as many metres per second squared.
 
     Raises:
         OptionError: A number is out of range, the points give no plane, or five or more contradict each other

@@ -4,8 +4,9 @@
 
 #include "freshframe/ground.hpp"
 
-#include <array>
 #include <optional>
+
+#include "vision/ground/two_motions.hpp"
 
 namespace freshframe::vision {
 
@@ -27,9 +28,8 @@ struct GroundTrack {
   double speed_error = 0;  // standard deviation
 };
 
-/// A Kalman filter in metres with continuous white acceleration (Y. Bar-Shalom, X. Li, T. Kirubarajan,
-/// "Estimation with Applications to Tracking and Navigation", 2001, 6.2.2). The covariance of a measured foot is
-/// that of its pixels through the homography's Jacobian at that pixel.
+/// A filter in metres. The covariance of a measured foot is that of its pixels through the homography's Jacobian at
+/// that pixel.
 ///
 /// A foot that is far above the predicted one is covered: a barrier hides it, and the box ends higher. It is no
 /// measurement for up to a second; then the filter begins again.
@@ -40,20 +40,14 @@ class FootMotion {
   [[nodiscard]] GroundTrack at(const Ground& ground, double time) const;
 
  private:
-  using Vector = std::array<double, 4>;  // x, y, velocity x and y
-  using Matrix = std::array<std::array<double, 4>, 4>;
+  [[nodiscard]] bool is_covered(const Ground& ground, const Belief& expected, const Foot& foot) const;
+  void begin(const Ground& ground, const Place& place, const PlaceNoise& noise, double time);
 
-  void predict(double dt, double acceleration, Vector& state, Matrix& covariance) const;
-  [[nodiscard]] bool is_covered(const Ground& ground, double time, const Foot& foot) const;
-  void begin(const Ground::Spot& spot, const std::array<double, 3>& noise, double time);
-
-  bool begun_ = false;
   double first_ = 0;  // seconds: the first measurement
   double last_ = 0;   // seconds: the last one
   int hits_ = 0;
   std::optional<double> covered_since_;
-  Vector state_{};
-  Matrix covariance_{};
+  std::optional<TwoMotions> motions_;
 };
 
 }  // namespace freshframe::vision

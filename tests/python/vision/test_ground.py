@@ -83,8 +83,14 @@ def drive(
             tracks = tracker.update(ff.Detections([box], [0.9], [0]), time=time, size=(WIDTH, HEIGHT))
             if len(tracks):
                 data = tracks.data
+                assert tracks.age is not None
                 yield Seen(
-                    time, y, speed, float(data["speed"][0]), float(data["speed_error"][0]), data["place"][0]
+                    float(tracks.age[0]),
+                    y,
+                    speed,
+                    float(data["speed"][0]),
+                    float(data["speed_error"][0]),
+                    data["place"][0],
                 )
         time += 1 / fps
         speed = max(0.0, speed - brake / fps)
@@ -112,17 +118,56 @@ def test_nothing_is_at_the_horizon_or_above_it() -> None:
     assert np.isfinite(places).all(axis=1).tolist() == [True, False, False, False]
 
 
-@pytest.mark.parametrize(
-    ("fps", "dropped"), [(5, 0), (5, 0.5), (15, 0), (15, 0.8), (30, 0), (30, 0.5), (60, 0), (60, 0.8)]
-)
+def least_squares(speed: float, *, fps: float, dropped: float, seed: int) -> Iterator[float]:
+    """Errors in percent of a line through all boxes so far, whose noise is known: the best that can be known."""
+    chance = np.random.default_rng(seed)
+    times: list[float] = []
+    feet: list[tuple[float, float]] = []
+    guess = np.array([1.75, 60.0, 0.0, -speed])
+    for step in range(int(50 / speed * fps)):
+        if chance.random() < dropped:
+            continue
+        times.append(step / fps)
+        left, _, right, low = CAMERA.box(1.75, 60 - speed * times[-1]) + chance.normal(0, 2.0, 4)
+        feet.append(((left + right) / 2 * math.sqrt(2), low))
+        if times[-1] < 1 or len(times) < 4:
+            continue
+        for _ in range(5):  # Gauss and Newton
+            here = seen_from(guess, times)
+            slopes = [(seen_from(guess + 1e-5 * axis, times) - here) / 1e-5 for axis in np.eye(4)]
+            guess = guess + np.linalg.lstsq(np.stack(slopes, axis=1), np.ravel(feet) - here, rcond=None)[0]
+        yield 100 * abs(float(np.hypot(*guess[2:])) - speed) / speed
+
+
+def seen_from(line: npt.NDArray[np.float64], times: list[float]) -> npt.NDArray[np.float64]:
+    """The pixels of a place that moves evenly, with x in units of the noise of y."""
+    pixels = [CAMERA.pixel(line[0] + time * line[2], line[1] + time * line[3]) for time in times]
+    return np.ravel([(u * math.sqrt(2), v) for u, v in pixels])
+
+
+RATES = [(5, 0), (5, 0.5), (15, 0), (15, 0.5), (15, 0.8), (30, 0), (30, 0.5), (30, 0.8), (60, 0), (60, 0.8)]
+
+
+@pytest.mark.parametrize(("fps", "dropped"), RATES)
 @pytest.mark.parametrize("speed", [10, 14, 25])
 def test_a_steady_speed_is_right_at_every_rate(speed: float, fps: float, dropped: float) -> None:
     found = np.concatenate(
-        [errors(drive(ground(), speed, fps=fps, dropped=dropped, seed=seed)) for seed in range(12)]
+        [errors(drive(ground(), speed, fps=fps, dropped=dropped, seed=seed)) for seed in range(24)]
     )
-    assert np.mean(np.isnan(found)) < 0.7  # of five frames per second, tracks are short
-    assert np.nanmedian(found) <= 3
-    assert np.nanpercentile(found, 90) <= 9
+    few = fps * (1 - dropped) < 7  # pictures per second
+    assert np.mean(np.isnan(found)) < 0.25  # of a fast thing in few pictures, tracks are short
+    assert np.nanmedian(found) <= (2.4 if few else 1.5)
+    assert np.nanpercentile(found, 90) <= (10.5 if few else 6.8)
+
+
+@pytest.mark.parametrize(("fps", "dropped"), [(5, 0), (15, 0.8)])
+def test_with_few_pictures_no_estimate_is_much_better(fps: float, dropped: float) -> None:
+    ours, best = [], []
+    for seed in range(24):
+        ours += [*errors(drive(ground(), 10, fps=fps, dropped=dropped, seed=seed))]
+        best += [*least_squares(10, fps=fps, dropped=dropped, seed=seed)]
+    assert np.percentile(best, 90) > 6.5
+    assert np.nanpercentile(ours, 90) <= 1.35 * np.percentile(best, 90)
 
 
 def test_the_error_of_the_speed_is_known() -> None:
@@ -150,24 +195,32 @@ def test_the_error_of_the_clicks_is_part_of_it() -> None:
 
 def test_a_thing_that_stands_has_no_speed() -> None:
     seen = [one for one in drive(ground(), 0, seconds=10, fps=15, start=60) if one.age >= 2]
-    assert np.percentile([one.speed for one in seen], 90) <= 0.8
+    assert np.percentile([one.speed for one in seen], 90) <= 0.5
 
 
 def test_braking_is_seen_within_a_second() -> None:
-    late = [
-        abs(one.speed - one.true_speed)
-        for seed in range(4)
+    seen = [
+        one
+        for seed in range(16)
         for one in drive(ground(), 14, brake=3, seed=seed, seconds=4.5)
         if one.age >= 1
     ]
-    assert np.percentile(late, 90) <= 2.2
+    wrong = np.array([abs(one.speed - one.true_speed) for one in seen])
+    assert np.median(wrong) <= 0.5
+    assert np.percentile(wrong, 90) <= 1.35
+    assert np.mean(wrong <= 2 * np.array([one.error for one in seen])) >= 0.85
 
 
 def test_a_covered_foot_is_no_jump() -> None:
+    wrong = [
+        abs(one.speed - 14)
+        for seed in range(8)
+        for one in drive(ground(), 14, cover=(30, 40), seed=seed)
+        if 22 < one.y < 40
+    ]
+    assert np.percentile(wrong, 90) <= 1
     plain = [one for one in drive(ground(), 14, noise=1)]
-    hidden = [one for one in drive(ground(), 14, noise=1, cover=(30, 38))]
-    assert max(abs(one.speed - 14) for one in hidden if one.y < 45) < 2
-    assert len(plain) == len(hidden)
+    assert len(plain) == len([*drive(ground(), 14, noise=1, cover=(30, 38))])
 
 
 def test_a_box_that_the_picture_cuts_off_has_no_foot() -> None:
