@@ -125,13 +125,13 @@ bool run_batches(gil::Held& held, Loop& loop) {
       if (!run_tick(held, loop, samples.front(), outputs.emplace_back())) return false;
       continue;
     }
-    loop.runner.begin_work();
+    loop.runner.begin_call(samples.front());
     PyObject* const results = call_batch(held, loop, samples);
     if (loop.engine.forked()) {
       new std::vector<AnySample>(std::move(samples));  // never freed in the child
       throw InForkedChild{};
     }
-    loop.runner.end_batch(samples.size());
+    loop.runner.end_batch(samples);
     const bool goes_on = results != nullptr ? take_results(held, loop, results, samples, outputs)
                                             : fail_batch(held, loop, samples);
     if (!goes_on) return false;

@@ -66,7 +66,7 @@ bool run_samples(gil::Held& held, Loop& loop) {
     if (taken == core::Taken::Nothing) {
       goes_on = run_tick(held, loop, sample, output);
     } else {
-      loop.runner.begin_work();
+      loop.runner.begin_call(sample);
       PyObject* const result = call(held, loop, sample);
       leave_forked_child(loop, sample);
       goes_on = take_result(held, loop, result, sample, Called::Process, output);

@@ -61,6 +61,8 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
     }
     AnySample sample;
     after.gathered_at = clock_->now();
+    const auto waited = Seconds(batch.max_wait);
+    gathered_for_ = gather_until ? Seconds(*after.gathered_at - *gather_until) + waited : Seconds{};
     // A source whose last sample is in the batch has gone: the consumer is told after its call.
     while (samples.size() < static_cast<std::size_t>(batch.size) && !is_over_locked() &&
            take_next_locked(sample, false, after)) {

@@ -12,6 +12,8 @@
 namespace freshframe::core {
 namespace {
 
+thread_local std::chrono::nanoseconds waited_so_far{};
+
 std::int64_t picture_bytes(const AnySample& sample) noexcept {
   return sample.frame ? static_cast<std::int64_t>(sample.frame.size_bytes()) : 0;
 }
@@ -106,7 +108,13 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is
   }
   lane.producer_waits = false;
   if (!lane.edge->gone) --waiting_producers_;
-  lane.spin.waited(AdaptiveSpin::Clock::now() - began, sleeps);
+  const auto time = AdaptiveSpin::Clock::now() - began;
+  lane.spin.waited(time, sleeps);
+  waited_so_far += time;
+}
+
+std::chrono::nanoseconds Inbox::waited_for_room() noexcept {
+  return waited_so_far;
 }
 
 double Inbox::rate_time(const Lane& lane, const AnySample& sample) noexcept {

@@ -10,6 +10,7 @@
 #include "freshframe/stats.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -129,6 +130,10 @@ class Inbox {
   Taken take(AnySample& sample, TimePoint deadline);
   /// The end of the last call that took something. Of the consumer's thread.
   [[nodiscard]] TimePoint taken_at() const noexcept { return taken_at_; }
+  /// For how long the batch that was taken last had been gathering. Of the consumer's thread.
+  [[nodiscard]] Seconds gathered_for() const noexcept { return gathered_for_; }
+  /// The time for which the calling thread has waited for room on any edge, all in all.
+  [[nodiscard]] static std::chrono::nanoseconds waited_for_room() noexcept;
   Taken try_take(AnySample& sample);
   /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
   /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
@@ -317,7 +322,8 @@ class Inbox {
   bool reports_gone_ = false;              // fixed before the threads start
   bool joins_ = false;                     // fixed before the threads start
   const Timings* call_times_ = nullptr;    // fixed before the threads start
-  TimePoint taken_at_ = TimePoint::min();  // the consumer's
+  TimePoint taken_at_ = TimePoint::min();  // the consumer's, as the next
+  Seconds gathered_for_{};
   std::atomic<bool> has_hook_{false};
   // Written with the mutex, read without it by threads that wait and spin: on a cache line of its own, or each
   // of their reads would take the mutex's line from the thread that holds it.

@@ -81,7 +81,11 @@ void ReaderCore::check_held() const {
   }
 }
 
-AnySample ReaderCore::hand_over(AnySample sample) const {
+AnySample ReaderCore::hand_over(AnySample sample) {
+  auto call = Call::of(CallKey::of(sample));
+  call.taken = inbox_->taken_at();
+  call.done = call.taken;
+  calls_.add(call);
   return on_loan(std::move(sample), holder_);
 }
 

@@ -13,6 +13,7 @@
 #include "core/edge/inbox.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
+#include "core/why/call_ring.hpp"
 
 namespace freshframe::core {
 
@@ -80,6 +81,8 @@ class ReaderCore {
   /// Its number among the holders of loans. Before the first verb.
   void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
   [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
+  /// The samples that it has taken of late, see Call.
+  [[nodiscard]] const CallRing& calls() const noexcept { return calls_; }
 
  private:
   class ExclusiveUse;
@@ -88,12 +91,13 @@ class ReaderCore {
   std::optional<AnySample> newest();
   void check(Verb verb) const;
   void check_held() const;
-  AnySample hand_over(AnySample sample) const;
+  AnySample hand_over(AnySample sample);
   std::optional<AnySample> finish(Taken taken, AnySample sample);
 
   const bool frames_;
   const ReaderContext context_;
   const std::shared_ptr<Inbox> inbox_;
+  CallRing calls_;
   std::optional<AnySample> last_;  // only the thread that uses the reader
   std::string why_lossless_;       // fixed before the first verb, as the next two
   std::uint16_t holder_ = 0;

@@ -4,6 +4,7 @@
 
 #include "freshframe/mutex.hpp"
 #include "freshframe/pipeline.hpp"
+#include "freshframe/why.hpp"
 
 #include <atomic>
 #include <cstdint>
@@ -135,6 +136,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] Report report() const;
   /// From any thread, even while another one builds the graph.
   [[nodiscard]] GraphState graph_state() const;
+  /// The age of the samples of the last seconds, taken apart.
+  [[nodiscard]] std::vector<Age> ages(Seconds latest) const;
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
   /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one

@@ -191,7 +191,7 @@ bool Runner::batch_loop() {
 
 bool Runner::process_batch(std::span<const AnySample> samples) {
   std::vector<std::optional<Emitted>> outputs;
-  begin_work(inbox_->taken_at());
+  begin_call(samples.front(), inbox_->taken_at());
   try {
     expect_no_lock();
     outputs = node_->process_batch_any(samples, context_);
@@ -199,10 +199,10 @@ bool Runner::process_batch(std::span<const AnySample> samples) {
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
-    end_batch(samples.size());
+    end_batch(samples);
     return fail_batch(std::current_exception(), describe(std::current_exception()), samples);
   }
-  end_batch(samples.size());
+  end_batch(samples);
   for (std::size_t i = 0; i < samples.size(); ++i) {
     if (outputs[i]) outlet_.emit(*std::move(outputs[i]), samples[i]);
   }
@@ -211,7 +211,7 @@ bool Runner::process_batch(std::span<const AnySample> samples) {
 
 bool Runner::process_one(const AnySample& sample) {
   std::optional<Emitted> output;
-  begin_work(inbox_->taken_at());
+  begin_call(sample, inbox_->taken_at());
   try {
     expect_no_lock();
     output = node_->process_any(sample, context_);

@@ -23,6 +23,7 @@
 #include "core/look/picture_tap.hpp"
 #include "core/pipeline/outlet.hpp"
 #include "core/pipeline/tick_grid.hpp"
+#include "core/why/call_ring.hpp"
 
 namespace freshframe::core {
 
@@ -89,14 +90,14 @@ class Runner {
   bool wait_for_go();
   /// Sends a source's item. False: the pipeline is stopping.
   bool publish(SourceItem<Emitted> item);
-  /// For a node that works on several samples at once, instead of begin_work() and end_work(): one call has
-  /// taken `spent`; one sample is finished.
-  void count_call(Seconds spent) noexcept;
-  void count_processed() noexcept;
+  /// For a node that works on several samples at once, instead of begin_call() and end_work(): one call has
+  /// taken `spent`, until `now`; one sample is finished and leaves, see Call.
+  void count_call(Seconds spent, TimePoint now) noexcept;
+  void count_processed(const Call& call) noexcept;
   /// One call got `samples`; for nodes with a batch.
   void count_batch(std::size_t samples) noexcept;
   /// Instead of end_work(), after a call that got `samples`.
-  void end_batch(std::size_t samples) noexcept;
+  void end_batch(std::span<const AnySample> samples) noexcept;
   /// Reports that the node threw `cause` on `sample` (nullptr: outside process() and on_time(), the tick's
   /// sample: in on_time()); `what` is its text,
   /// `traceback` where in the node's language. Returns true when the node continues (on_error = Skip).
@@ -118,10 +119,16 @@ class Runner {
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   /// Adds to the seconds that the node waited for, and held, its language's lock.
   void meter_gil(double waited, double held) noexcept;
-  /// Marks the beginning and the end of one process() or read() call.
+  /// The same of the wait before a call, and of the waits within the calls since.
+  void begin_gil_turn(double waited) noexcept;
+  void end_gil_turn(double waited, double held) noexcept;
+  /// Marks the beginning of one read(), on_time() or finish() call.
   void begin_work() noexcept;
   /// The same at a known time: reading the clock costs as much as taking a lock.
   void begin_work(TimePoint at) noexcept;
+  /// Marks the beginning and the end of a process() call. The sample was taken last.
+  void begin_call(const AnySample& sample) noexcept;
+  void begin_call(const AnySample& sample, TimePoint at) noexcept;
   void end_work() noexcept;
   /// As end_work(), after a read() that returned an item: publish() counts it.
   void end_read() noexcept;
@@ -186,6 +193,8 @@ class Runner {
     return processed_.load(std::memory_order_relaxed);
   }
   [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
+  /// The calls of the last time, see Call.
+  [[nodiscard]] const CallRing& calls() const noexcept { return calls_; }
   /// The end of a source whose stream a stop has ended.
   [[nodiscard]] bool cut_short() const noexcept { return cut_short_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool closed_cleanly() const noexcept {
@@ -242,6 +251,8 @@ class Runner {
   void report_lost_events() const;
   void count_rate(TimePoint now) noexcept;
   void begin_rate(TimePoint now) noexcept;
+  /// Of the call that ends.
+  void record_call(const CallKey& key, TimePoint done) noexcept;
   /// Of a source: its thread's processor time.
   void count_thread_time() noexcept;
   [[nodiscard]] double rate(TimePoint now) const noexcept;
@@ -279,6 +290,10 @@ class Runner {
   std::uint64_t skips_unlogged_ = 0;
   std::int64_t next_seq_ = 0;
   bool clock_logged_ = false;
+  CallKey call_;  // the present one, as the next two
+  TimePoint call_began_{};
+  float gil_before_ = 0;         // seconds
+  bool called_in_turn_ = false;  // in the present turn with the GIL a call was recorded
   TimePoint work_began_{};
   TimePoint::duration worked_{};        // before the pause
   std::int64_t thread_time_at_go_ = 0;  // nanoseconds
@@ -305,6 +320,7 @@ class Runner {
   std::string last_error_ FRESHFRAME_GUARDED_BY(error_mutex_);
   Timings durations_;
   NodeCounters counters_;
+  CallRing calls_;
   std::stop_source stop_;
   // Made once: copying a stop token writes to memory that all threads share.
   const Context context_;

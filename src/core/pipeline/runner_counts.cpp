@@ -31,6 +31,28 @@ void Runner::begin_work(TimePoint at) noexcept {
   worked_ = {};
 }
 
+void Runner::begin_call(const AnySample& sample) noexcept {
+  begin_call(sample, core_.clock()->now());
+}
+
+void Runner::begin_call(const AnySample& sample, TimePoint at) noexcept {
+  call_ = CallKey::of(sample);
+  call_began_ = at;
+  begin_work(at);
+}
+
+void Runner::record_call(const CallKey& key, TimePoint done) noexcept {
+  auto call = Call::of(key);
+  call.taken = inbox_->taken_at();
+  call.done = done;
+  call.start = static_cast<float>(Seconds(call_began_ - call.taken).count());
+  call.gil_before = gil_before_;
+  call.gathered = static_cast<float>(inbox_->gathered_for().count());
+  call.waited = Inbox::waited_for_room().count();
+  calls_.add(call);
+  called_in_turn_ = true;
+}
+
 void Runner::pause_work() noexcept {
   worked_ += core_.clock()->now() - work_began_;
 }
@@ -52,17 +74,23 @@ void Runner::end_work() noexcept {
   add(busy_ns_, spent.count());
   add(processed_, 1);
   count_rate(now);
+  record_call(call_, now);
+  gil_before_ = 0;
   set_state(NodeState::Waiting);
 }
 
-void Runner::end_batch(std::size_t samples) noexcept {
+void Runner::end_batch(std::span<const AnySample> samples) noexcept {
   const auto now = core_.clock()->now();
   const auto spent = now - work_began_;
   durations_.add(Seconds(spent).count(), now);
   add(busy_ns_, spent.count());
-  add(processed_, samples);
-  for (std::size_t i = 0; i < samples; ++i) count_rate(now);
-  count_batch(samples);
+  add(processed_, samples.size());
+  for (const auto& sample : samples) {
+    count_rate(now);
+    record_call(CallKey::of(sample), now);
+  }
+  gil_before_ = 0;
+  count_batch(samples.size());
   set_state(NodeState::Waiting);
 }
 
@@ -70,14 +98,18 @@ void Runner::count_batch(std::size_t samples) noexcept {
   if (samples > 0 && samples <= batch_sizes_.size()) add(batch_sizes_[samples - 1], 1);
 }
 
-void Runner::count_call(Seconds spent) noexcept {
-  durations_.add(spent.count(), core_.clock()->now());
+void Runner::count_call(Seconds spent, TimePoint now) noexcept {
+  durations_.add(spent.count(), now);
   add(busy_ns_, nanoseconds(spent.count()));
 }
 
-void Runner::count_processed() noexcept {
+void Runner::count_processed(const Call& call) noexcept {
+  const auto now = core_.clock()->now();
   add(processed_, 1);
-  count_rate(core_.clock()->now());
+  count_rate(now);
+  auto left = call;
+  left.order = static_cast<float>(Seconds(now - call.done).count());
+  calls_.add(left);
 }
 
 void Runner::end_read() noexcept {
@@ -89,6 +121,17 @@ void Runner::end_read() noexcept {
 void Runner::meter_gil(double waited, double held) noexcept {
   gil_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
   gil_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
+}
+
+void Runner::begin_gil_turn(double waited) noexcept {
+  meter_gil(waited, 0);
+  gil_before_ = static_cast<float>(waited);
+  called_in_turn_ = false;
+}
+
+void Runner::end_gil_turn(double waited, double held) noexcept {
+  meter_gil(waited, held);
+  if (waited > 0 && called_in_turn_) calls_.add_gil(waited);
 }
 
 // A window begins with a sample, which it does not count. A stream that was quiet begins a new one, so that

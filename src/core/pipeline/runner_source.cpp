@@ -32,6 +32,11 @@ bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
   const auto captured = captured_of(item, now);
   const bool damaged = frame.damaged();
   const auto utc = utc_of(item, captured);
+  auto call = Call::of({.seq = seq, .source = index_, .part = 0, .from = index_});
+  call.taken = captured;
+  call.done = now;
+  call.waited = Inbox::waited_for_room().count();
+  calls_.add(call);
   outlet_.send({{seq, item.pts, captured, index_, damaged, std::move(item.path), utc},
                 std::move(frame),
                 std::move(item.value.value),

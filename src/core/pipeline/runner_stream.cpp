@@ -42,7 +42,7 @@ bool Runner::begin_stream() {
 }
 
 bool Runner::process_several(const AnySample& sample) {
-  begin_work(inbox_->taken_at());
+  begin_call(sample, inbox_->taken_at());
   Results results(*this, sample);
   try {
     expect_no_lock();

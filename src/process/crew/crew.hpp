@@ -96,7 +96,7 @@ class Crew {
   void fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error);
   /// Ends the first job of the seat.
   void end_job(Seat& seat, std::span<const std::uint64_t> released);
-  void count_call(const Seat& seat);
+  void count_call(const Seat& seat, TimePoint time);
   void after_job(Seat& seat);
 
   core::PipelineCore& core_;

@@ -21,6 +21,15 @@ constexpr auto kCloseTime = std::chrono::seconds(5);  // from "closed" to the pr
 constexpr auto kStreamTime =
     std::chrono::seconds(1);  // from the socket's end, which is usually that of the process
 
+core::Call recorded(const Job& job, TimePoint done) {
+  auto call = core::Call::of(core::CallKey::of(job.sample));
+  call.taken = job.taken;
+  call.done = done;
+  call.start = static_cast<float>(Seconds(job.sent - job.taken).count());
+  call.gathered = static_cast<float>(job.gathered.count());
+  return call;
+}
+
 }  // namespace
 
 // ---- to the workers
@@ -109,7 +118,12 @@ void Crew::give(Seat& seat, std::vector<AnySample> samples, Call call) {
   const auto most_inline = samples.size() == 1 ? kMostInline : kMostInline / (2 * samples.size());
   std::vector<Parcel> parcels;
   for (auto& sample : samples) {
-    Job job{.sample = std::move(sample), .ticket = emitter_.take_ticket(), .id = ++next_id_, .call = call};
+    Job job{.sample = std::move(sample),
+            .ticket = emitter_.take_ticket(),
+            .id = ++next_id_,
+            .taken = runner_.inbox().taken_at(),
+            .gathered = runner_.inbox().gathered_for(),
+            .call = call};
     try {
       parcels.push_back(pack(job, most_inline));
     } catch (const std::exception& error) {  // of the message, not of the worker
@@ -275,7 +289,9 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   const auto call = job.call;
   auto outcome = Outcome{job.sample, std::move(job.results), call == Call::Process};
   const auto ticket = job.ticket;
-  count_call(seat);
+  const auto time = now();
+  outcome.call = recorded(job, time);
+  count_call(seat, time);
   end_job(seat, message.released);
   try {
     for (const auto& result : outcome.results) check_demand(result);
@@ -356,9 +372,9 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 }
 
 // With the first result of a call: the time after it is the sending of the others.
-void Crew::count_call(const Seat& seat) {
+void Crew::count_call(const Seat& seat, TimePoint time) {
   if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
-  runner_.count_call(now() - seat.jobs.front().sent);
+  runner_.count_call(time - seat.jobs.front().sent, time);
   runner_.count_batch(seat.given);
 }
 
@@ -394,7 +410,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   const auto sample = seat.jobs.front().sample;
   const auto ticket = seat.jobs.front().ticket;
   const auto call = seat.jobs.front().call;
-  count_call(seat);
+  count_call(seat, now());
   const auto error = options_.skips_errors ? std::make_exception_ptr(Error(message.text)) : cause();
   if (message.whole && runner_.batch()) {
     fail_call(seat, message, error);

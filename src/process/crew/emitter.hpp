@@ -30,6 +30,7 @@ struct Outcome {
   std::vector<Emitted> results = {};
   bool processed = false;                     // counted as such when its turn has come
   std::optional<core::GoneSource> gone = {};  // behind the results of all samples that were taken before
+  core::Call call = {};                       // if it was processed
 };
 
 /// Used by the control thread. A thread of its own, started when an edge is full for the first time, emits

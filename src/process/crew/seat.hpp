@@ -35,6 +35,8 @@ struct Job {
   std::uint64_t ticket = 0;  // its place in the order
   std::uint64_t id = 0;
   std::uint64_t lease = 0;
+  TimePoint taken{};
+  Seconds gathered{};
   TimePoint sent{};
   std::unique_ptr<std::uint8_t, std::function<void(std::uint8_t*)>> slot = {};  // of a large value
   Call call = Call::Process;          // of another one the sample stands for the tick, or for the end

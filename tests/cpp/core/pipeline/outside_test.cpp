@@ -50,7 +50,7 @@ void run_outside(Runner& runner, int bad = -1) {
     AnySample sample;
     while (runner.take(sample) == core::Taken::Sample) {
       const int value = *sample.value.as<int>();
-      runner.begin_work();
+      runner.begin_call(sample);
       runner.end_work();
       if (value == bad) {
         const auto cause = std::make_exception_ptr(std::range_error("bad value"));

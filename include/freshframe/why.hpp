@@ -1,0 +1,69 @@
+// Why samples are old: the parts of their age, and findings with a remedy.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace freshframe {
+
+/// What a sample's time was spent on.
+enum class AgeKind : std::uint8_t {
+  Source,  // in the source, from `captured` until the sample was published: decoding, conversion
+  Room,    // a node's results waited for room at its children
+  Queue,   // in the queue before a node or reader
+  Worker,  // in the queue before a node whose workers were busy
+  Batch,   // in the queue before a node, until the batch was full or its time was over
+  Set,     // in the queue before a node with a join, until its set was there
+  Gil,     // a node's thread waited for the GIL, before its call and within it
+  Start,   // a node had the sample, and its call had not begun: conversion to the format that it asks for
+  Call,    // in a node's call
+  Order    // a worker's result waited for those of earlier samples
+};
+[[nodiscard]] std::string_view to_string(AgeKind kind) noexcept;
+
+/// One part of an age.
+struct AgePart {
+  AgeKind kind = AgeKind::Call;
+  std::string node;   // where: a node or a reader
+  double mean = 0;    // seconds, over all samples
+  double oldest = 0;  // seconds, over the oldest twentieth of them
+};
+
+/// The age of the samples that a reader or a sink got within some seconds, taken apart. A reader's ends when it takes a
+/// sample, that of a sink with its call. All times are means of the same samples, so the parts add up to the age; those
+/// of medians do not.
+struct Age {
+  std::string consumer;
+  bool is_reader = false;
+  std::size_t samples = 0;          // that the means are made of
+  std::size_t unknown = 0;          // others, whose way is not known any more, or that began in a node
+  double seconds = 0;               // the length of the time that was looked at
+  double interval = 0;              // seconds between two samples
+  double mean = 0;                  // seconds
+  double oldest = 0;                // seconds, of the oldest twentieth
+  std::vector<AgePart> parts = {};  // along the way
+};
+
+/// A cause of old or lost samples that the counters prove, and what to do.
+struct Finding {
+  std::string kind;     // unread, blocked, queue, batch, gil, processors, bursts, stale, worker
+  std::string subject;  // a node, a reader, or "parent -> child"
+  std::string text;     // a sentence or two; the subject may be its subject
+  std::string remedy;   // a sentence
+  std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
+};
+
+/// The answer of Pipeline::why().
+struct Why {
+  std::vector<Finding> findings;  // the worst first
+  std::vector<Age> ages;          // of each reader and sink
+  double watched = 0;             // seconds for which findings have been looked for
+  double needed = 0;              // seconds until the first can be there; 0: it could be
+};
+
+}  // namespace freshframe

@@ -1,0 +1,86 @@
+// The latest calls of a node, or takes of a reader: when a sample was taken, and what its time was spent on.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/sample.hpp"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+namespace freshframe::core {
+
+/// Which sample it was, and which node had sent it. Nodes are known by their numbers, which are never used again.
+struct CallKey {
+  std::int64_t seq = 0;
+  std::int32_t source = -1;
+  std::int32_t part = 0;
+  std::int32_t from = -1;
+
+  [[nodiscard]] static CallKey of(const AnySample& sample) noexcept {
+    return {sample.stamp.seq, sample.stamp.source, sample.stamp.part, sample.node};
+  }
+};
+
+/// One call of one sample. All times were read for other purposes: a record reads no clock. Durations are in seconds.
+struct Call {
+  std::int64_t seq = 0;
+  std::int32_t source = -1;
+  std::int32_t part = 0;
+  std::int32_t from = -1;
+  float gathered = 0;       // for which its batch had been gathering when it was taken
+  TimePoint taken{};        // from the queue; of a source: captured
+  TimePoint done{};         // the end of the call; of a source: its publication; of a reader: as `taken`
+  std::int64_t waited = 0;  // nanoseconds for which the thread had waited for room until `done`, all in all
+  float start = 0;          // from `taken` to the call
+  float gil_before = 0;     // of `start`: the wait for the GIL
+  float gil_within = 0;     // of the call: the wait for the GIL
+  float order = 0;          // from `done` until the results of earlier samples had left
+
+  [[nodiscard]] static Call of(const CallKey& key) noexcept {
+    Call call;
+    call.seq = key.seq;
+    call.source = key.source;
+    call.part = key.part;
+    call.from = key.from;
+    return call;
+  }
+};
+static_assert(sizeof(Call) == 64);
+
+/// One thread adds, any thread reads. Bounded by number, so that a node of a thousand samples per second costs no more
+/// memory than another one; what was never used is never touched.
+///
+/// Note [Records without a lock]
+/// The writer stores the words of a record and then the count. A reader copies records, and then drops those that the
+/// writer may have begun to overwrite: a word of a newer record makes the count before it visible, too.
+class CallRing {
+ public:
+  static constexpr std::size_t kCalls = 4096;
+
+  CallRing();
+
+  void add(const Call& call) noexcept;
+  /// The call that was added last has waited so many seconds for the GIL. The thread that adds.
+  void add_gil(double seconds) noexcept;
+  /// Those that are still there, the oldest first.
+  [[nodiscard]] std::vector<Call> calls() const;
+  /// Those that were done at `since` or later.
+  [[nodiscard]] std::vector<Call> calls(TimePoint since) const;
+
+ private:
+  static constexpr std::size_t kWords = sizeof(Call) / sizeof(std::uint64_t);
+  using Words = std::array<std::uint64_t, kWords>;
+
+  [[nodiscard]] Call read(std::uint64_t number) const noexcept;
+
+  const std::unique_ptr<Words[]>
+      words_;  // NOLINT(modernize-avoid-c-arrays): its pages stay untouched until they are used
+  std::atomic<std::uint64_t> count_{0};
+};
+
+}  // namespace freshframe::core
