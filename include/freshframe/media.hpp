@@ -29,6 +29,14 @@ enum class Damaged : std::uint8_t { Mark, Hold };
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] Damaged damaged_of(std::string_view name);
 
+/// What a live network stream decodes. Keys: its key pictures only, each at once, and everything while wake() lasts.
+/// The others are counted as `not_decoded`, and have their numbers.
+enum class Decode : std::uint8_t { All, Keys };
+/// "all" or "keys".
+[[nodiscard]] std::string_view to_string(Decode decode) noexcept;
+/// The inverse of to_string(). Throws OptionError for another name.
+[[nodiscard]] Decode decode_of(std::string_view name);
+
 /// Options of the sources that open() makes.
 struct OpenOptions {
   std::optional<int> width = {};  // scaled to width x height, both or none
@@ -41,6 +49,7 @@ struct OpenOptions {
   std::optional<bool> reconnect = {};  // of a live source; default: true
   bool must_open = false;  // of a live source: without its first frame it fails, as without `reconnect`
   Damaged damaged = Damaged::Mark;  // of a network stream
+  Decode decode = Decode::All;      // of a live network stream
   /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
   /// (-0.02: it takes a picture 20 ms before it says so).
   double clock_offset = 0;

@@ -20,6 +20,12 @@ namespace freshframe {
 /// picture on. Any thread. Throws GraphError as packets_of().
 void take_frames(VideoSource& camera, bool wanted);
 
+/// Wakes a source that was opened with Decode::Keys: everything from its last key picture on is decoded, and the newest
+/// frame comes with the next packet, followed by all others. For `seconds` after the last call, 0 to 86400, or until
+/// the frame with the pts `until`: one of them. A call never shortens what an earlier one has asked for. Any thread.
+/// Throws OptionError, and GraphError for a source that does not sleep.
+void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> until = {});
+
 /// Writes a camera's own packets to a file, or to segments, as VideoFile writes frames: the same names, limits and
 /// reports. Nothing is decoded or encoded: the file has the camera's own pictures, bit for bit. It begins at a key
 /// picture, and a segment at the first one that is `segment` seconds after the begin of the last. Where packets

@@ -1152,6 +1152,13 @@ class OpenOptions:
     def damaged(self, arg: str, /) -> None: ...
 
     @property
+    def decode(self) -> str:
+        """"all" or "keys"."""
+
+    @decode.setter
+    def decode(self, arg: str, /) -> None: ...
+
+    @property
     def clock_offset(self) -> float: ...
 
     @clock_offset.setter
@@ -1400,6 +1407,9 @@ def make_packet_source(node: NodeHandle) -> NodeHandle:
 
 def take_frames(node: NodeHandle, wanted: bool) -> None:
     """Whether anybody takes frames of this video source."""
+
+def wake(node: NodeHandle, seconds: float | None, until: float | None) -> None:
+    """Wakes a video source that was opened with decode="keys"."""
 
 def make_video_file(path: str, encoding: dict, fps: float | None, segment: float | None, keep: tuple[float | None, int | None, int | None] | None, reports_segments: bool, copies: bool) -> NodeHandle:
     """`copies`: it takes packets and encodes nothing."""

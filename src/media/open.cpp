@@ -174,10 +174,26 @@ Damaged damaged_of(std::string_view name) {
   throw OptionError("damaged must be \"mark\" or \"hold\", got \"" + std::string(name) + "\"");
 }
 
+std::string_view to_string(Decode decode) noexcept {
+  return decode == Decode::Keys ? "keys" : "all";
+}
+
+Decode decode_of(std::string_view name) {
+  for (const auto each : {Decode::All, Decode::Keys}) {
+    if (to_string(each) == name) return each;
+  }
+  throw OptionError("decode must be \"all\" or \"keys\", got \"" + std::string(name) + "\"");
+}
+
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
   const auto kind = url_kind(url);
   check(options);
   check_live_option(url, kind, options);
+  if (options.decode == Decode::Keys && (kind != UrlKind::Live || !options.live.value_or(true))) {
+    throw OptionError("'" + mask_passwords(url) +
+                      "' is no live network stream: decode=\"keys\" is for those; of a file, "
+                      "options={\"skip_frame\": \"nokey\"} decodes the key pictures only");
+  }
   if (kind == UrlKind::Live && !options.live.value_or(true))
     return std::make_unique<FileSource>(url, options);
   if (kind == UrlKind::Live) {

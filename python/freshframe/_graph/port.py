@@ -97,6 +97,31 @@ class Port(Generic[T_co]):
         port: Port[_native.Packet] = node._packet_port
         return port
 
+    def wake(self, seconds: float | None = None, *, until: float | None = None) -> None:
+        """Wakes a camera that ``open(..., decode="keys")`` has made: it decodes everything for a while.
+
+        Decoding begins with the camera's last key picture, whose packets are kept. So the next packet gives
+        the newest frame, without waiting for another key picture, and all frames follow it. From any thread.
+        A call never shortens what an earlier one has asked for.
+
+        Args:
+            seconds: For so long from now, above 0 and at most 86400.
+            until: Up to the frame with this ``pts``. Give one of the two.
+
+        Raises:
+            GraphError: The port is not that of a source that sleeps.
+            OptionError: None or both are given, or ``seconds`` is out of range.
+            OptionTypeError: An argument is of the wrong type.
+        """
+        if not hasattr(self.node, "_wake"):
+            raise GraphError(
+                f"{self.name!r} does not sleep: wake() is for a camera that open(decode='keys') made"
+            )
+        self.node._wake(
+            None if seconds is None else _check.number("seconds", seconds),
+            None if until is None else _check.number("until", until),
+        )
+
     def __repr__(self) -> str:
         """Name and type."""
         only = "" if self._only == _ALL else f", of={self._engine.node_name(self._only)!r}"

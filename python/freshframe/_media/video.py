@@ -46,6 +46,10 @@ class VideoSource(NativeSource["Frame"]):
         """The source of its packets, for Port.packets."""
         return PacketSource(self)
 
+    def _wake(self, seconds: float | None, until: float | None) -> None:
+        """For Port.wake."""
+        _native.wake(self._handle, seconds, until)
+
     def _settle(self) -> None:
         """The pipeline starts: without anybody who takes frames, none is decoded."""
         if self._packet_port is not None and not self._frames_asked:
@@ -96,6 +100,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     read_timeout: float = 5.0,
     reconnect: bool | None = None,
     damaged: Literal["mark", "hold"] = "mark",
+    decode: Literal["all", "keys"] = "all",
     clock_offset: float = 0.0,
     loop: bool = False,
     realtime: bool = False,
@@ -132,6 +137,9 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             predicted from such a frame. "mark": it delivers them, with ``frame.damaged``. "hold": it drops
             them, up to the next frame that can be decoded whole; its state is "waiting_key_frame" until then.
             Has no effect on other sources.
+        decode: What a live network stream decodes. "keys": its key pictures only, each as soon as it comes,
+            and everything while ``camera.wake()`` lasts. The other pictures are counted as ``not_decoded``,
+            and ``seq`` counts them. A camera that sends no key pictures is an error then.
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
             known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
@@ -166,6 +174,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.read_timeout = _check.number("read_timeout", read_timeout)
     chosen.reconnect = None if reconnect is None else _check.flag("reconnect", reconnect)
     chosen.damaged = _check.text("damaged", damaged)
+    chosen.decode = _check.text("decode", decode)
     chosen.clock_offset = _check.number("clock_offset", clock_offset)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)

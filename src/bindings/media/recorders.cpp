@@ -130,6 +130,13 @@ void bind_packets(nb::module_& module) {
   module.def(
       "take_frames", [](const NodeHandle& self, bool wanted) { take_frames(camera_of(self), wanted); },
       nb::arg("node"), nb::arg("wanted"), "Whether anybody takes frames of this video source.");
+  module.def(
+      "wake",
+      [](const NodeHandle& self, std::optional<double> seconds, std::optional<double> until) {
+        wake(camera_of(self), seconds, until);
+      },
+      nb::arg("node"), nb::arg("seconds").none(), nb::arg("until").none(),
+      "Wakes a video source that was opened with decode=\"keys\".");
 }
 
 }  // namespace

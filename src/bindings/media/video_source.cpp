@@ -65,6 +65,10 @@ void bind_open_options(nb::module_& module) {
           "damaged", [](const OpenOptions& self) { return std::string(to_string(self.damaged)); },
           [](OpenOptions& self, const std::string& name) { self.damaged = damaged_of(name); },
           "\"mark\" or \"hold\".")
+      .def_prop_rw(
+          "decode", [](const OpenOptions& self) { return std::string(to_string(self.decode)); },
+          [](OpenOptions& self, const std::string& name) { self.decode = decode_of(name); },
+          "\"all\" or \"keys\".")
       .def_rw("clock_offset", &OpenOptions::clock_offset)
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)

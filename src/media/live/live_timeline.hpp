@@ -37,12 +37,14 @@ class LiveTimeline {
     return newest_;
   }
 
+  /// The largest pts so far.
+  [[nodiscard]] double newest() const noexcept { return newest_; }
   /// The source's clock starts again (after a reconnect).
   void restart() noexcept { shift_.reset(); }
 
  private:
   bool begun_ = false;
-  double newest_ = 0;  // the largest pts so far
+  double newest_ = 0;
   TimePoint last_captured_{};
   std::optional<double> shift_;  // from the stream's time to ours
 };

@@ -8,10 +8,8 @@
 #include <algorithm>
 #include <cerrno>
 #include <cmath>
-#include <cstddef>
 #include <exception>
 #include <iomanip>
-#include <new>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -19,7 +17,6 @@
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/options.hpp"
 #include "media/masked_url.hpp"
-#include "media/packets/packet_source.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>
@@ -39,7 +36,8 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       options_(std::move(options)),
       connector_(url_, options_, core::gate_of_thread()),
       maker_(wanted_size(options_)),
-      leaves_out_(leaves_frames_out(options_.options)) {}
+      leaves_out_(leaves_frames_out(options_.options) || options_.decode == Decode::Keys),
+      decoding_(options_.decode == Decode::Keys) {}
 
 std::string LiveSource::url() const {
   return masked_;
@@ -62,7 +60,8 @@ void LiveSource::connect(const Context& context) {
   fruitless_.begin(context.clock.now());
   maker_.set_turn(connection_->turn());
   clock_ = CameraClock(connection_->wrap());
-  if (tap_) connect_packets();
+  decoding_.connect();
+  packets_.connect(connection_->decoder().context());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // Otherwise no frame was decoded yet: the first one tells.
   if (!info_known_ && !connection_->info().pixel_format.empty()) {
@@ -71,13 +70,18 @@ void LiveSource::connect(const Context& context) {
 }
 
 std::unique_ptr<Source<Packet>> LiveSource::packets() {
-  if (tap_) throw GraphError("the packets of " + title() + " have a node already");
-  tap_ = std::make_shared<PacketTap>();
-  return std::make_unique<PacketSource>(tap_, live());
+  return packets_.node(title(), live());
+}
+
+void LiveSource::wake(std::optional<double> seconds, std::optional<double> until) {
+  if (!decoding_.sleeps())
+    throw GraphError(title() + " does not sleep: wake() is for sources that open() with decode=\"keys\"");
+  if (until) limit_.wake_until(*until);
+  if (seconds) limit_.wake_for(Seconds(*seconds));
 }
 
 void LiveSource::disconnect() {
-  if (tap_) pass_on(completion_.complete_waiting());
+  packets_.disconnect();
   connection_.reset();
   connector_.note_end();
   lost_ = nullptr;
@@ -98,10 +102,9 @@ std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
 }
 
 AvFramePtr LiveSource::pull(const Context& context) {
-  auto& decoder = connection_->decoder();
   while (!context.stop.stop_requested()) {
     if (!spare_) spare_ = make_av_frame();
-    switch (decoder.receive(*spare_)) {
+    switch (decoding_.receive(connection_->decoder(), *spare_)) {
       case Decoder::Result::Frame:
         fruitless_.begin(context.clock.now());
         key_gate_.note_picture();
@@ -127,7 +130,7 @@ bool LiveSource::feed(const Context& context) {
     notes = connection_->next(*packet_, context);
   } catch (const SourceError&) {
     lost_ = std::current_exception();
-    connection_->decoder().finish();
+    decoding_.finish(connection_->decoder());
     return true;
   }
   if (!notes) return false;
@@ -145,32 +148,18 @@ bool LiveSource::feed(const Context& context) {
   return true;
 }
 
-void LiveSource::connect_packets() {
-  const CodecParametersPtr known(avcodec_parameters_alloc());
-  if (!known) throw std::bad_alloc();
-  if (avcodec_parameters_from_context(known.get(), &connection_->decoder().context()) < 0)
-    throw Error("cannot read the parameters of " + title());
-  completion_.connect(*known);
-}
-
-/// packet_ to the node that emits packets, if there is one.
+/// packet_ to the node that emits packets, unless an earlier connection has brought it.
 void LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
-  if (!tap_) return;
   const auto time = connection_->seconds(packet_->pts);
-  if (is_repeated(time)) return;  // an earlier connection has brought it
-  pass_on(completion_.add(*packet_, notes.can_begin, time, captured));
-}
-
-void LiveSource::pass_on(std::vector<PacketCompletion::Completed> completed) {
-  for (auto& each : completed) tap_->put(std::move(each));
+  if (!is_repeated(time)) packets_.add(*packet_, notes.can_begin, time, captured);
 }
 
 /// packet_ when nobody takes frames. The source reads from the first key packet on.
 void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
   hand_over(notes, note_times(notes, context));
   av_packet_unref(packet_.get());
-  if (!notes.can_begin || !completion_.stream()) return;
-  const auto& stream = *completion_.stream();
+  if (!notes.can_begin || !packets_.stream()) return;
+  const auto& stream = *packets_.stream();
   note_size({stream.width, stream.height}, context);
   note_frame(context);
   connector_.note_frame();
@@ -192,14 +181,31 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
                                    .damaged = damage_.add(notes.picture, notes.arrived),
                                    .missing = notes.missing,
                                    .dropped = notes.dropped};
-  const bool taken = connection_->decoder().send(*packet_, captured);
-  if (!taken) {
+  const bool awake = decoding_.sleeps() && limit_.is_awake(context.clock.now(), timeline_.newest());
+  const auto taken = decoding_.send(connection_->decoder(), *packet_, captured, notes.can_begin, awake);
+  if (taken == false) {
     if (!packet.torn) damage_.lose();
     count_undecoded(context);
   }
-  if (taken || counts_pictures()) held_.add(packet);
-  if (key_gate_.gives_up(notes.arrived)) connection_->decoder().show_incomplete();
-  check_fruitful(notes.arrived);
+  if (taken.value_or(true) || counts_pictures()) held_.add(packet);
+  if (key_gate_.gives_up(notes.arrived)) show_without_key();
+  if (taken) check_fruitful(notes.arrived);
+  if (decoding_.has_overflowed()) {
+    log(LogLevel::Warning, title() +
+                               " has sent 16 MiB since its last key picture: wake() waits for the next "
+                               "one; set a shorter interval of key pictures in the camera");
+  }
+}
+
+/// Pictures with gaps are better than none, where all are decoded.
+void LiveSource::show_without_key() {
+  if (decoding_.sleeps()) {
+    throw SourceError("lost '" + masked_ +
+                          "': it sends no key pictures, so decode=\"keys\" shows nothing: "
+                          "use decode=\"all\", or set an interval of key pictures in the camera",
+                      masked_, EBADMSG);
+  }
+  connection_->decoder().show_incomplete();
 }
 
 /// A picture may come all the same. Where pictures are counted, this one is when a later one has come.
@@ -374,7 +380,7 @@ void LiveSource::note_info(const Frame& made, const FirstFrame& first) {
 
 void LiveSource::close() {
   ReconnectingSource::close();
-  if (tap_) tap_->close();
+  packets_.close();
   connector_.close();
   spare_.reset();
   packet_.reset();

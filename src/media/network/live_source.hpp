@@ -11,7 +11,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/arrival_line.hpp"
@@ -23,11 +22,12 @@
 #include "media/network/packets/packet_connection.hpp"
 #include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
+#include "media/network/stream/key_decoding.hpp"
 #include "media/network/stream/key_gate.hpp"
 #include "media/network/stream/repeated_packets.hpp"
+#include "media/network/stream/wake_limit.hpp"
 #include "media/packets/packet_camera.hpp"
-#include "media/packets/packet_completion.hpp"
-#include "media/packets/packet_tap.hpp"
+#include "media/packets/packet_output.hpp"
 
 namespace freshframe::media {
 
@@ -39,6 +39,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
 
   [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
   void take_frames(bool wanted) override { decodes_ = wanted; }
+  void wake(std::optional<double> seconds, std::optional<double> until) override;
   void open(const Context& context) override;
   void close() override;
 
@@ -58,12 +59,11 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   void decode(const PacketNotes& notes, const Context& context);
-  void connect_packets();
   void hand_over(const PacketNotes& notes, TimePoint captured);
-  void pass_on(std::vector<PacketCompletion::Completed> completed);
   void note_undecoded(const PacketNotes& notes, const Context& context);
   void count_undecoded(const Context& context);
   [[nodiscard]] bool counts_pictures() const;
+  void show_without_key();
   void check_fruitful(TimePoint arrived);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
   void note_clock(const PacketNotes& notes, double time, const Context& context);
@@ -94,15 +94,16 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   bool has_frame_ = false;  // of this connection
   std::int64_t seq_ = -1;   // of the last frame
   const bool leaves_out_;   // the decoder was asked to leave frames out
+  KeyDecoding decoding_;
+  WakeLimit limit_;
   FruitlessPackets fruitless_;
   RepeatedPackets repeated_;
   std::optional<double>
       repeated_until_;  // the time of the last packet that an earlier connection has brought
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
   CameraClock clock_;                     // of this connection
-  std::shared_ptr<PacketTap> tap_;        // null: nobody takes packets
-  PacketCompletion completion_;           // of packets for tap_
-  std::atomic<bool> decodes_{true};       // false: nobody takes frames
+  PacketOutput packets_;
+  std::atomic<bool> decodes_{true};  // false: nobody takes frames
 };
 
 }  // namespace freshframe::media

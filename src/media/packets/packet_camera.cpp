@@ -4,6 +4,11 @@
 
 #include "freshframe/error.hpp"
 
+#include <cmath>
+#include <string>
+
+#include "core/unit_text.hpp"
+
 namespace freshframe {
 namespace {
 
@@ -21,6 +26,18 @@ std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera) {
 
 void take_frames(VideoSource& camera, bool wanted) {
   packet_camera(camera).take_frames(wanted);
+}
+
+void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> until) {
+  constexpr double kLongestWake = 24 * 3600;
+  if (seconds.has_value() == until.has_value())
+    throw OptionError("wake() takes seconds, or until, which is a pts: one of them");
+  if (seconds && !(*seconds > 0 && *seconds <= kLongestWake))
+    throw OptionError("seconds of wake() must be above 0 and at most 86400, got " +
+                      core::seconds_text(*seconds));
+  if (until && !std::isfinite(*until))
+    throw OptionError("until of wake() must be a pts in seconds, got " + std::to_string(*until));
+  packet_camera(camera).wake(seconds, until);
 }
 
 }  // namespace freshframe

@@ -5,6 +5,7 @@
 #include "freshframe/packet_nodes.hpp"
 
 #include <memory>
+#include <optional>
 
 namespace freshframe::media {
 
@@ -20,6 +21,8 @@ class PacketCamera {
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
   /// As freshframe::take_frames().
   virtual void take_frames(bool wanted) = 0;
+  /// As freshframe::wake() and wake_until().
+  virtual void wake(std::optional<double> seconds, std::optional<double> until) = 0;
 };
 
 }  // namespace freshframe::media

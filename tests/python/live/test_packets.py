@@ -98,3 +98,42 @@ def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
     pts = [sample.pts for sample in ff.stream(ff.open(tmp_path / "a.mp4"))]
     assert pts[0] == 0
     assert pts[-1] >= 0.9
+
+
+def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
+    with RtspServer(clip("h264")) as server:  # a key picture each 10
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, decode="keys", **PATIENT), name="door")
+        reader = pipeline.reader(camera, queue=ff.Queue(300, "drop_newest"))
+        pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
+        with pipeline.start():
+            asleep = [reader.get(WATCHDOG).seq for _ in range(4)]
+            camera.wake(WATCHDOG)
+            awake = [reader.get(WATCHDOG).seq for _ in range(20)]
+            recorded = pipeline.stats().nodes["door.packets"].processed
+            not_decoded = pipeline.stats().nodes["door"].drops["not_decoded"]
+    assert [seq % 10 for seq in asleep] == [0, 0, 0, 0]
+    assert [b - a for a, b in zip(awake[-15:], awake[-14:], strict=False)] == [1] * 14
+    assert awake == sorted(set(awake))
+    assert recorded >= awake[-1]
+    assert not_decoded >= 27
+
+
+def test_what_cannot_sleep_is_refused(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    with pytest.raises(ff.OptionError, match='decode must be "all" or "keys", got "some"'):
+        ff.open("rtsp://127.0.0.1:9/a", decode="some")  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionError, match="no live network stream"):
+        ff.open(tmp_path / "a.mp4", decode="keys")
+    awake = pipeline.add(ff.open("rtsp://127.0.0.1:9/a"))
+    with pytest.raises(ff.GraphError, match="does not sleep"):
+        awake.wake(1)
+    with pytest.raises(ff.GraphError, match="does not sleep"):
+        pipeline.add(ff.CircleDetector(), awake).wake(1)
+    camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a", decode="keys"))
+    with pytest.raises(ff.OptionError, match="one of them"):
+        camera.wake()
+    with pytest.raises(ff.OptionError, match="at most 86400"):
+        camera.wake(-1)
+    camera.wake(1)
+    camera.wake(until=5)

@@ -5,6 +5,7 @@
 #include "freshframe/error.hpp"
 
 #include <cstdint>
+#include <new>
 #include <string>
 
 #include "media/ffmpeg/error.hpp"
@@ -37,27 +38,44 @@ Decoder::Decoder(const AVStream& stream, const DecoderSettings& settings, Dictio
     : Decoder(*stream.codecpar, stream.time_base, settings, options) {}
 
 Decoder::Decoder(const AVCodecParameters& parameters, AVRational time_base, const DecoderSettings& settings,
-                 Dictionary& options) {
-  const AVCodec* codec = avcodec_find_decoder(parameters.codec_id);
-  const std::string name = avcodec_get_name(parameters.codec_id);
+                 Dictionary& options)
+    : parameters_(avcodec_parameters_alloc()),
+      time_base_(time_base),
+      settings_(settings),
+      options_(options.copy()) {
+  if (!parameters_ || avcodec_parameters_copy(parameters_.get(), &parameters) < 0) throw std::bad_alloc();
+  set_up();
+  open(options);
+}
+
+void Decoder::set_up() {
+  const AVCodec* codec = avcodec_find_decoder(parameters_->codec_id);
+  const std::string name = avcodec_get_name(parameters_->codec_id);
   if (codec == nullptr) throw Error("this build of FFmpeg has no decoder for " + name);
   codec_ = make_codec(codec);
-  int result = avcodec_parameters_to_context(codec_.get(), &parameters);
+  const int result = avcodec_parameters_to_context(codec_.get(), parameters_.get());
   if (result < 0) throw Error("the decoder for " + name + " refused the stream: " + ffmpeg_text(result));
-  codec_->pkt_timebase = time_base;
-  codec_->thread_count = settings.threads;
-  codec_->thread_type = settings.low_delay ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
-  if (settings.low_delay && keeps_order_at_low_delay(parameters.codec_id)) {
+  codec_->pkt_timebase = time_base_;
+  codec_->thread_count = settings_.threads;
+  codec_->thread_type = settings_.low_delay ? FF_THREAD_SLICE : FF_THREAD_FRAME | FF_THREAD_SLICE;
+  if (settings_.low_delay && keeps_order_at_low_delay(parameters_->codec_id)) {
     codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
   }
   codec_->max_pixels = kMostPixels;
-  if (settings.strict) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_BUFFER | AV_EF_EXPLODE;
+  if (settings_.strict) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_BUFFER | AV_EF_EXPLODE;
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   codec_->flags |= AV_CODEC_FLAG_COPY_OPAQUE;
 #endif
   decode_into_pool(*codec_);
-  result = avcodec_open2(codec_.get(), codec, options.out());
-  if (result < 0) throw Error("the decoder for " + name + " could not be opened: " + ffmpeg_text(result));
+}
+
+void Decoder::open(Dictionary& options) {
+  const int result = avcodec_open2(codec_.get(), codec_->codec, options.out());
+  if (result < 0) {
+    throw Error("the decoder for " + std::string(avcodec_get_name(parameters_->codec_id)) +
+                " could not be opened: " + ffmpeg_text(result));
+  }
+  open_ = true;
 }
 
 std::string Decoder::most_pixels(const std::map<std::string, std::string>& options) {
@@ -67,6 +85,10 @@ std::string Decoder::most_pixels(const std::map<std::string, std::string>& optio
 
 bool Decoder::send(AVPacket& packet, TimePoint captured) {
   if (packet.size == 0) return false;  // to FFmpeg a packet without data is the end of the stream
+  if (!open_) {
+    auto options = options_.copy();
+    open(options);
+  }
   const std::int64_t ticks = captured.time_since_epoch().count();
 #if LIBAVCODEC_VERSION_MAJOR >= 60
   packet.opaque = reinterpret_cast<void*>(static_cast<std::intptr_t>(ticks));
@@ -102,6 +124,13 @@ std::string Decoder::failure() const {
 
 void Decoder::restart() {
   avcodec_flush_buffers(codec_.get());
+  finishing_ = false;
+  failures_in_row_ = 0;
+}
+
+void Decoder::rest() {
+  set_up();
+  open_ = false;
   finishing_ = false;
   failures_in_row_ = 0;
 }

@@ -21,7 +21,8 @@ struct DecoderSettings {
   bool strict = false;
 };
 
-/// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket.
+/// One decoder. One thread calls it; libav adds its own. Alternate send() and receive() until NeedsPacket. At rest
+/// nothing but send() and context() may be called.
 class Decoder {
  public:
   enum class Result { Frame, NeedsPacket, Damaged, End };
@@ -48,6 +49,8 @@ class Decoder {
   [[nodiscard]] std::string failure() const;
   /// After End or a seek: ready for packets again.
   void restart();
+  /// Gives its memory back, with all that it holds: the next send() opens it again, and may throw Error then.
+  void rest();
 
   /// The time at which the packet of this frame was read, as given to send().
   [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
@@ -62,7 +65,15 @@ class Decoder {
   [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
 
  private:
+  void set_up();
+  void open(Dictionary& options);
+
+  CodecParametersPtr parameters_;
+  const AVRational time_base_;
+  const DecoderSettings settings_;
+  Dictionary options_;  // as given: each opening uses a copy
   CodecPtr codec_;
+  bool open_ = false;
   bool finishing_ = false;
   int failures_in_row_ = 0;
   int last_failure_ = 0;  // FFmpeg's code
