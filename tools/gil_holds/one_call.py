@@ -16,9 +16,10 @@ import threading
 import time
 from dataclasses import asdict, dataclass
 
-from calls import CALLS, Prepared
+from calls import CALLS
 from gil_budget.holds import Hold
 from gil_budget.windows import Window
+from row import Prepared
 
 ROUNDS = 7
 REPEATED = 3  # so many rounds may be repeated

@@ -11,6 +11,7 @@ from typing import Any
 SHORTEST = 0.002  # seconds: what the watch can tell from nothing
 LIMIT = 0.01  # seconds: the default budget of gil-budget
 WITNESS = 0.2  # so far the two witnesses may be apart
+SPARE = 2 * SHORTEST  # seconds: for which the second one may be silent besides, where a call lets go
 
 HEAD = """\
 # GIL holds of well known calls
@@ -47,7 +48,9 @@ within {witness:.0f} %, or the row is left out. The garbage collector is off, an
 ms. A round in which the measured thread waited for a processor for more than 2 % of its time and 1 ms is
 repeated, and after three of them nothing is written.
 
-Shorter holds than 2 ms are not told from nothing: the row says that the call lets go of the GIL.
+Shorter holds than 2 ms are not told from nothing: the row says that the call lets go of the GIL. Then the
+second witness was never silent for longer than {witness:.0f} % of the call's time and {spare:.0f} ms: a call
+that lets go keeps other threads from the processor for a moment, too. Such a row may have many short holds.
 
 {left_out}
 """
@@ -91,7 +94,7 @@ class Row:
     def lets_go(self) -> bool:
         """No hold that could be measured."""
         silence = median(one["silence"] for one in self.rounds)
-        return self.hold < SHORTEST and silence < WITNESS * self.wall + 2 * SHORTEST
+        return self.hold < SHORTEST and silence < WITNESS * self.wall + SPARE
 
     def why_not(self) -> str | None:
         """Why the row is left out; None: it is not."""
@@ -130,7 +133,11 @@ def page_of(results: dict[str, Any]) -> str:
     left_out = "No row was left out.\n" if not left else "Left out: " + ". ".join(left) + ".\n"
     head = HEAD.format(rounds=len(rows[0].rounds))
     tail = TAIL.format(
-        machine=results["machine"], date=results["date"], witness=WITNESS * 100, left_out=left_out
+        machine=results["machine"],
+        date=results["date"],
+        witness=WITNESS * 100,
+        spare=SPARE * 1e3,
+        left_out=left_out,
     )
     return head + "\n".join(lines) + "\n" + tail
 

@@ -1,0 +1,37 @@
+"""One row of docs/gil-holds.md."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+MEGABYTE = "MB"
+OBJECTS = "100,000 objects"
+
+Prepared = Callable[[], object]
+
+
+@dataclass(frozen=True)
+class Call:
+    """One row.
+
+    Attributes:
+        package: Its name on the package index; "CPython" for the standard library.
+        text: The call with its input, as the page shows it.
+        prepare: Makes the input and returns what is measured.
+        amount: Of the input, in `unit`.
+        objects: Its result consists of Python objects, or it reads them. No other thread may run meanwhile.
+    """
+
+    package: str
+    text: str
+    prepare: Callable[[], Prepared]
+    amount: float
+    unit: str = MEGABYTE
+    objects: bool = False
+
+    @property
+    def modules(self) -> str:
+        """What must be installed; empty for the standard library."""
+        return "" if self.package == "CPython" else self.package
