@@ -13,6 +13,15 @@ const TITLES = {
   join: "no sets",
   stall: "stalled",
   spool: "not sent",
+  unread: "not read",
+  worker: "workers die",
+  blocked: "blocked",
+  stale: "too old",
+  queue: "deep queue",
+  batch: "batches wait",
+  gil_wait: "waits for GIL",
+  processors: "processors full",
+  bursts: "bursts",
 };
 
 const STATES = {
@@ -40,7 +49,10 @@ export function stateBeside(alarms, state, otherwise) {
   return told ?? otherwise;
 }
 
-export const textsOf = (alarms) => alarms.map((problem) => problem.text);
+// A finding also says what to do.
+const wordsOf = ({ text: words, remedy }) => (remedy ? `${words} ${remedy}` : words);
+
+export const textsOf = (alarms) => alarms.map(wordsOf);
 
 export class Problems {
   #lines = [];
@@ -59,7 +71,7 @@ export class Problems {
     this.#list.hidden = problems.length === 0;
     const key = problems.map(({ kind, subject }) => `${kind} ${subject}`).join("\n");
     if (key !== this.#key) this.#build(problems, key);
-    problems.forEach((problem, index) => text(this.#lines[index].words, problem.text));
+    problems.forEach((problem, index) => text(this.#lines[index].words, wordsOf(problem)));
   }
 
   #build(problems, key) {

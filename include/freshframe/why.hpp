@@ -39,6 +39,7 @@ struct AgePart {
 /// of medians do not.
 struct Age {
   std::string consumer;
+  std::vector<std::string> sources = {};  // that its samples came from
   bool is_reader = false;
   std::size_t samples = 0;          // that the means are made of
   std::size_t unknown = 0;          // others, whose way is not known any more, or that began in a node
@@ -51,19 +52,32 @@ struct Age {
 
 /// A cause of old or lost samples that the counters prove, and what to do.
 struct Finding {
-  std::string kind;     // unread, blocked, queue, batch, gil, processors, bursts, stale, worker
+  std::string kind;     // unread, worker, blocked, stale, queue, batch, gil_wait, processors, bursts
   std::string subject;  // a node, a reader, or "parent -> child"
   std::string text;     // a sentence or two; the subject may be its subject
   std::string remedy;   // a sentence
   std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
 };
 
-/// The answer of Pipeline::why().
+/// The answer of why().
 struct Why {
   std::vector<Finding> findings;  // the worst first
   std::vector<Age> ages;          // of each reader and sink
-  double watched = 0;             // seconds for which findings have been looked for
-  double needed = 0;              // seconds until the first can be there; 0: it could be
+  bool runs = false;              // findings are of a pipeline that runs
+  double watched = 0;             // seconds for which causes have been looked for
+  double needed = 0;              // seconds until the first can be proven; 0: it could be now
 };
+
+class Pipeline;
+
+/// Why samples are old: the parts of their age within the last ten seconds, and the causes that were proven. Without a
+/// dashboard the first call begins to look for causes, four times per second on a thread of its own; the first is proven
+/// after 20 seconds at the earliest. Any thread.
+[[nodiscard]] Why why(const Pipeline& pipeline);
+
+/// "SUBJECT: TEXT REMEDY"
+[[nodiscard]] std::string to_string(const Finding& finding);
+/// All of it, in lines: the findings, then each age with its parts.
+[[nodiscard]] std::string to_string(const Why& why);
 
 }  // namespace freshframe

@@ -63,6 +63,7 @@ if _typing.TYPE_CHECKING:
         Stats,
         WorkerStats,
     )
+    from ._look.why import Age, AgePart, Finding, Why
     from ._media.clip_recorder import ClipRecorder
     from ._media.mock_camera import MockCamera
     from ._media.segments import Keep, Segment
@@ -121,6 +122,7 @@ _LATER = {
     "Batch": "_graph.batch",
     "BoxTracker": "_vision.box_tracker",
     "Ground": "_vision.ground",
+    **dict.fromkeys(("Age", "AgePart", "Finding", "Why"), "_look.why"),
     "ClipRecorder": "_media.clip_recorder",
     "Dashboard": "_look.dashboard",
     "Fleet": "fleet",
@@ -170,6 +172,8 @@ __all__ = [
     "LOSSLESS",
     "NEXT",
     "RECORDING",
+    "Age",
+    "AgePart",
     "Annotate",
     "Batch",
     "BoxTracker",
@@ -185,6 +189,7 @@ __all__ = [
     "Detections",
     "EdgeStats",
     "EndOfStream",
+    "Finding",
     "Fleet",
     "Frame",
     "FramesHeld",
@@ -240,6 +245,7 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "Visit",
+    "Why",
     "WorkerStats",
     "ZoneCounter",
     "ZoneCounts",

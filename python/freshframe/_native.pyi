@@ -395,6 +395,11 @@ class Engine:
         True if every thread ends within the time. Does not handle signals. GIL: released while waiting
         """
 
+    def why(self) -> Why:
+        """
+        The parts of the age of samples, and causes that were proven. GIL: released
+        """
+
     def request_stop(self) -> None:
         """Requests every node to stop; does not wait. GIL: released"""
 
@@ -864,6 +869,85 @@ class ProgressTick:
 
     @property
     def dropped(self) -> int: ...
+
+class AgePart:
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def mean(self) -> float: ...
+
+    @property
+    def oldest(self) -> float: ...
+
+class Age:
+    @property
+    def consumer(self) -> str: ...
+
+    @property
+    def sources(self) -> list[str]: ...
+
+    @property
+    def is_reader(self) -> bool: ...
+
+    @property
+    def samples(self) -> int: ...
+
+    @property
+    def unknown(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    @property
+    def interval(self) -> float: ...
+
+    @property
+    def mean(self) -> float: ...
+
+    @property
+    def oldest(self) -> float: ...
+
+    @property
+    def parts(self) -> list[AgePart]: ...
+
+class Finding:
+    @property
+    def kind(self) -> str: ...
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
+
+    @property
+    def remedy(self) -> str: ...
+
+    @property
+    def evidence(self) -> dict[str, float]: ...
+
+class Why:
+    @property
+    def findings(self) -> list[Finding]: ...
+
+    @property
+    def ages(self) -> list[Age]: ...
+
+    @property
+    def runs(self) -> bool: ...
+
+    @property
+    def watched(self) -> float: ...
+
+    @property
+    def needed(self) -> float: ...
+
+    @property
+    def text(self) -> str: ...
 
 class Reader(Generic[T_co]):
     """

@@ -91,6 +91,7 @@ NB_MODULE(_native, module) {
   bind_options(module);
   auto engine = bind_engine(module);
   bind_stats(module, engine);
+  bind_why(module);
   bind_reader(module, engine);
   bind_python_nodes(module, engine);
   bind_processes(module, engine);

@@ -20,6 +20,7 @@ void bind_frame_display(nanobind::class_<Frame>& frame);
 void bind_node_handle(nanobind::module_& module);
 void bind_options(nanobind::module_& module);
 void bind_stats(nanobind::module_& module, nanobind::class_<Engine>& engine);
+void bind_why(nanobind::module_& module);
 
 // ---- read, node, process
 void bind_sample(nanobind::module_& module);

@@ -14,6 +14,7 @@ from typing import Any
 import freshframe as ff
 
 from .fleet_verbs import add_verbs
+from .look_options import add_top_options, add_why_options
 from .option_values import count, dimensions, moment, port, radius, rate, seconds, share, source
 
 _SOURCE = (
@@ -39,6 +40,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _view(commands)
     _app(commands)
     _top(commands)
+    _why(commands)
     _demo(commands)
     _probe(commands)
     _devices(commands)
@@ -74,8 +76,8 @@ def _check_command(parser: argparse.ArgumentParser, names: list[str], arguments:
 
 
 def _split_at_dashes(arguments: Sequence[str]) -> tuple[Sequence[str], list[str]]:
-    """For `run`: the arguments before and after `--`."""
-    if "run" not in arguments[:1] or "--" not in arguments:
+    """For `run` and `why`: the arguments before and after `--`."""
+    if not {"run", "why"}.intersection(arguments[:1]) or "--" not in arguments:
         return arguments, []
     at = list(arguments).index("--")
     return arguments[:at], list(arguments[at + 1 :])
@@ -269,13 +271,18 @@ def _top(commands: Any) -> None:
         "show a running pipeline in the terminal, the most drops first",
         "  freshframe top http://127.0.0.1:8080\n  freshframe top 8080 --json | jq .edges",
     )
-    parser.add_argument(
-        "url", metavar="URL", help="URL of the dashboard, as serve() returns it; or host:port, or a port"
+    add_top_options(parser)
+
+
+def _why(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "why",
+        "say why the samples of a pipeline are old or lost, and what helps",
+        "  freshframe why http://127.0.0.1:8080\n  freshframe why app.py --for 1m",
     )
-    parser.add_argument(
-        "--every", type=seconds, default=1.0, metavar="TIME", help="time between two readings (default 1s)"
-    )
-    parser.add_argument("--once", action="store_true", help="read once, then end")
+    add_why_options(parser)
+    parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
 
 
 def _demo(commands: Any) -> None:

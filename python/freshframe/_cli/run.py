@@ -25,7 +25,7 @@ from .summary import shortfalls
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the pipeline that the file builds until it ends, and prints a summary."""
-    path, name = _split(options.app)
+    path, name = split(options.app)
     try:
         pipeline = pipeline_of(loaded(path, options.arguments), path, name)
     except AppError as failure:
@@ -76,8 +76,8 @@ def _display(
     return progress_display(label=label)
 
 
-def _split(app: str) -> tuple[Path, str]:
-    """The file and the name in `app.py:name`."""
+def split(app: str) -> tuple[Path, str]:
+    """The file and the name in `app.py:name`. Raises UsageError."""
     file, colon, name = app.removesuffix("()").rpartition(":")
     if not colon or not name.isidentifier():
         file, name = app, "pipeline"

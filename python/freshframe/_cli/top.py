@@ -38,12 +38,10 @@ class Target:
     """The dashboard of a pipeline.
 
     Attributes:
-        url: The URL of its state.
-        shown: The URL for messages, without the token.
+        shown: The URL without the token.
         token: The token, or "".
     """
 
-    url: str
     shown: str
     token: str
 
@@ -60,8 +58,7 @@ class Target:
         if not usable or " " in parts.netloc:
             raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {text!r}")
         token = urllib.parse.parse_qs(parts.query).get("token", [""])[0]
-        base = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
-        return cls(f"{base}/api/state", base, token)
+        return cls(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", token)
 
     def state(self) -> dict[str, Any]:
         """Fetches the state.
@@ -70,7 +67,16 @@ class Target:
             UsageError: The server refuses.
             UnreachableError: There is no such server.
         """
-        request = urllib.request.Request(self.url, headers={"Accept": "application/json"})
+        state = self.fetched("/api/state")
+        if missing := _SHOWN.difference(state):
+            raise UnreachableError(
+                f"no dashboard at {self.shown}: its state lacks {', '.join(sorted(missing))}"
+            )
+        return state
+
+    def fetched(self, path: str) -> dict[str, Any]:
+        """Fetches an object of this version's schema. Raises as state()."""
+        request = urllib.request.Request(f"{self.shown}{path}", headers={"Accept": "application/json"})
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
@@ -93,10 +99,6 @@ class Target:
             found = state.get("schema") if isinstance(state, dict) else None
             raise UnreachableError(
                 f"no dashboard of this version at {self.shown}: expected schema {_SCHEMA}, got {found}"
-            )
-        if missing := _SHOWN.difference(state):
-            raise UnreachableError(
-                f"no dashboard at {self.shown}: its state lacks {', '.join(sorted(missing))}"
             )
         return state
 

@@ -81,7 +81,8 @@ def _head(state: dict[str, Any]) -> Text:
 
 def _problem(problem: dict[str, Any]) -> Text:
     subject = problem["subject"].replace("->", " → ")
-    return Text.assemble((f"{subject}: ", "bold red"), (problem["text"], "red"))
+    words = f"{problem['text']} {problem.get('remedy', '')}".rstrip()
+    return Text.assemble((f"{subject}: ", "bold red"), (words, "red"))
 
 
 def _error(error: dict[str, Any]) -> Text:

@@ -13,6 +13,7 @@ from .._interpreter import fork
 if TYPE_CHECKING:
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
+    from .._look.why import Why
 
 
 def stats(engine: _native.Engine) -> Stats:
@@ -21,6 +22,14 @@ def stats(engine: _native.Engine) -> Stats:
         from .._look.engine_stats import make_stats  # noqa: PLC0415
 
     return make_stats(engine.stats())
+
+
+def why(engine: _native.Engine) -> Why:
+    """As Pipeline.why()."""
+    with fork.loading():
+        from .._look.why import make_why  # noqa: PLC0415
+
+    return make_why(engine.why())
 
 
 def books(removed: _native.Stats) -> Stats | None:

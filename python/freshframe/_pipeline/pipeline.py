@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from .._graph.join import Join
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
+    from .._look.why import Why
     from .._native import Reader
     from .._process.options import Process
 
@@ -665,6 +666,33 @@ class Pipeline(RunByWith):
     def stats(self) -> Stats:
         """A snapshot; never blocks the pipeline, works after stop()."""
         return observation.stats(self._engine)
+
+    def why(self) -> Why:
+        """Why samples are old or lost: the parts of their age, and proven causes with a remedy.
+
+        The ages are those of the samples that readers and sinks got in the last ten seconds. Causes are
+        looked for by a dashboard, or else from the first call of this method on, four times per second on a
+        native thread. A cause is shown when two windows of five seconds in a row have proven it, and no
+        window counts in the first ten seconds of a run, after a change of the graph or after an outage. So
+        call it again after 20 seconds, or serve the pipeline.
+
+        Returns:
+            The answer; ``print(pipeline.why())`` shows it in sentences. Without samples it has no ages.
+
+        GIL: released while the records are joined.
+
+        Example:
+            >>> import freshframe as ff
+            >>> pipeline = ff.Pipeline()
+            >>> camera = pipeline.add(ff.open("demo:circles?fps=50&frames=20"), name="camera")
+            >>> reader = pipeline.reader(camera, name="reader")
+            >>> with pipeline:
+            ...     samples = [sample for sample in reader]
+            >>> [age] = pipeline.why().ages
+            >>> age.consumer, age.samples == len(samples), age.mean > 0
+            ('reader', True, True)
+        """
+        return observation.why(self._engine)
 
     def __str__(self) -> str:
         """The graph as text, one edge per line with policy and counts."""

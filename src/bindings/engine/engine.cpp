@@ -306,6 +306,8 @@ PyMethodDef* engine_methods() {
       {"join", gil::entry<&join>, METH_O,
        "join($self, seconds, /)\n--\n\nTrue if every thread ends within the time. Does not handle signals. "
        "GIL: released while waiting"},
+      {"why", gil::entry<&engine_why>, METH_NOARGS,
+       "why($self, /)\n--\n\nThe parts of the age of samples, and causes that were proven. GIL: released"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }

@@ -91,6 +91,9 @@ class Engine {
 using Parents = std::vector<std::pair<int, int>>;
 [[nodiscard]] std::vector<AnyPort> any_ports(const Parents& parents);
 
+/// Engine.why().
+PyObject* engine_why(gil::Held& held, PyObject* self, PyObject* no_arguments);
+
 /// Drops the callback of Engine.call_at_end().
 void forget_end_callback();
 

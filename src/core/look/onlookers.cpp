@@ -41,7 +41,8 @@ GraphState PipelineCore::graph_state() const {
   for (const auto& runner : graph_.runners()) {
     const auto& node = std::as_const(*runner).node();
     result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>(),
-                            graph_.views_of(runner->index()), started() && graph_.is_live(runner->index())});
+                            graph_.views_of(runner->index()), started() && graph_.is_live(runner->index()),
+                            runner->batch() ? runner->batch()->size : 0});
   }
   for (const auto& reader : graph_.readers()) result.readers.push_back(reader->name());
   return result;

@@ -12,6 +12,7 @@
 
 #include "core/drain_time.hpp"
 #include "core/unit_text.hpp"
+#include "core/why/observer.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -39,7 +40,8 @@ std::exception_ptr named_source_error(const std::exception_ptr& error, const std
 
 }  // namespace
 
-PipelineCore::PipelineCore(Pipeline::Options options) : options_(std::move(options)) {
+PipelineCore::PipelineCore(Pipeline::Options options)
+    : options_(std::move(options)), observer_(std::make_unique<Observer>(*this)) {
   if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
     throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
   }

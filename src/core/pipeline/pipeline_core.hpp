@@ -32,6 +32,10 @@
 
 namespace freshframe::core {
 
+class Observer;
+struct Pace;
+struct RunQueue;
+
 /// Thread-safe as Pipeline says. Lock order: mutex_ is never held while an inbox's mutex, a node or a
 /// callback is entered.
 ///
@@ -138,6 +142,10 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] GraphState graph_state() const;
   /// The age of the samples of the last seconds, taken apart.
   [[nodiscard]] std::vector<Age> ages(Seconds latest) const;
+  /// How evenly the sources have given their samples.
+  [[nodiscard]] std::map<std::string, Pace> paces(Seconds latest) const;
+  [[nodiscard]] RunQueue run_queue() const;
+  [[nodiscard]] Observer& observer() noexcept { return *observer_; }
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
   /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
@@ -245,6 +253,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
     std::jthread thread;
   };
   std::vector<Thread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
+  const std::unique_ptr<Observer> observer_;  // the last: it reads all others
 };
 
 }  // namespace freshframe::core

@@ -14,6 +14,7 @@
 #include "core/thread_begin.hpp"
 #include <cxxabi.h>
 #include <pthread.h>
+#include <unistd.h>
 
 namespace freshframe::core {
 namespace {
@@ -119,6 +120,7 @@ void Runner::adopt_thread() noexcept {
   name_.copy(short_name.data(), kThreadNameLength);
   pthread_setname_np(pthread_self(), short_name.data());
   begin_thread();
+  thread_id_.store(gettid(), std::memory_order_relaxed);
   current_runner = this;
   set_state(NodeState::Opening);
 }

@@ -195,6 +195,8 @@ class Runner {
   [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
   /// The calls of the last time, see Call.
   [[nodiscard]] const CallRing& calls() const noexcept { return calls_; }
+  /// The kernel's number of its thread; 0: it has not started.
+  [[nodiscard]] int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
   /// The end of a source whose stream a stop has ended.
   [[nodiscard]] bool cut_short() const noexcept { return cut_short_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool closed_cleanly() const noexcept {
@@ -321,6 +323,7 @@ class Runner {
   Timings durations_;
   NodeCounters counters_;
   CallRing calls_;
+  std::atomic<int> thread_id_{0};
   std::stop_source stop_;
   // Made once: copying a stop token writes to memory that all threads share.
   const Context context_;

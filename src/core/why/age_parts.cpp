@@ -182,6 +182,7 @@ void add_means(Age& age, const Stops& stops, std::span<const Walked> samples) {
   for (auto sum = sums.rbegin(); sum != sums.rend(); ++sum) {
     const auto& [key, times] = *sum;
     const double mean = times.first / count;
+    if (key.first == AgeKind::Source) age.sources.push_back(stops.at(key.second).name);
     if (std::abs(mean) < kNothing) continue;
     age.parts.push_back(
         {key.first, stops.at(key.second).name, mean, times.second / static_cast<double>(oldest)});

@@ -1,11 +1,16 @@
 // The records of a pipeline's nodes and readers.
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
+#include <map>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/why/age_parts.hpp"
+#include "core/why/rules.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -57,7 +62,41 @@ struct Rings {
   }
 };
 
+Pace pace_of(const std::vector<Call>& calls) {
+  Pace pace{.samples = calls.size()};
+  if (calls.size() < 2) return pace;
+  std::vector<double> intervals;
+  for (std::size_t i = 1; i < calls.size(); ++i)
+    intervals.push_back(Seconds(calls[i].done - calls[i - 1].done).count());
+  pace.mean = Seconds(calls.back().done - calls.front().done).count() / static_cast<double>(intervals.size());
+  const auto middle = intervals.begin() + static_cast<std::ptrdiff_t>(intervals.size() / 2);
+  std::ranges::nth_element(intervals, middle);
+  pace.median = *middle;
+  return pace;
+}
+
 }  // namespace
+
+std::map<std::string, Pace> PipelineCore::paces(Seconds latest) const {
+  const auto since = clock()->now() - to_duration(latest);
+  std::map<std::string, Pace> out;
+  for (const auto& runner : runners()) {
+    if (runner->is_source()) out[runner->name()] = pace_of(runner->calls().calls(since));
+  }
+  return out;
+}
+
+RunQueue PipelineCore::run_queue() const {
+  std::vector<int> processes;
+  std::map<int, int> threads;
+  for (const auto& runner : runners()) {
+    threads[runner->index()] = runner->thread_id();
+    for (const auto& worker : runner->node().workers()) processes.push_back(worker.pid);
+  }
+  auto out = read_run_queue(processes);
+  out.node_threads = std::move(threads);
+  return out;
+}
 
 std::vector<Age> PipelineCore::ages(Seconds latest) const {
   Rings rings;

@@ -10,21 +10,21 @@
 
 namespace freshframe::media {
 
-/// What a muxer or decoder has to know of a stream. Immutable.
+/// The parameters that a muxer or decoder needs. Immutable.
 struct StreamParameters {
   CodecParametersPtr codec;
   int depth = 0;               // pictures that a decoder holds back
   bool depth_is_known = true;  // false: an upper limit of what the stream may need
 };
 
-/// Completes what a connection knows of its stream from the stream's own key packets: RTSP has neither the size
-/// nor, often, the parameter sets. One thread.
+/// Completes the parameters of a connection with those in its key packets: RTSP gives no size, and often no parameter
+/// sets. One thread.
 class ParametersReader {
  public:
   /// `known`: as the demuxer or the server's description has them.
   explicit ParametersReader(const AVCodecParameters& known);
 
-  /// Reads a key packet. Null: nothing has changed since the last call that returned something.
+  /// Reads a key packet. Null: the parameters have not changed since the last call that returned any.
   [[nodiscard]] std::shared_ptr<const PacketStream> read(const AVPacket& key);
 
  private:

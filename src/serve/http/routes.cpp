@@ -205,13 +205,15 @@ std::optional<Reply> document(std::string_view path, const StateSource& source) 
 Routed answer(std::string_view path, std::string_view query, const RequestHead& head, StateSource& source) {
   if (auto found = document(path, source)) return {.reply = *std::move(found)};
   if (path == "/api/state") return {.reply = {.type = kJson, .body = state_json(source.look(), false)}};
+  if (path == "/api/why") return {.reply = {.type = kJson, .body = why_json(source.look().why())}};
   if (path == "/api/live") return {.to = Routed::To::Live};
   if (path == "/metrics")
     return {.reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
   if (path == "/healthz") return {.reply = health(source)};
   if (auto found = picture(path, query, source)) return *std::move(found);
   if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
-  return {.reply = plain(404, "there is nothing at this address; see /, /api/state, /metrics, /healthz")};
+  return {.reply = plain(
+              404, "there is nothing at this address; see /, /api/state, /api/why, /metrics, /healthz")};
 }
 
 }  // namespace

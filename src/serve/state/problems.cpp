@@ -206,7 +206,8 @@ std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
   add_edge_losses(out, seen);
   add_node_trouble(out, seen, log);
   add_spools(out, seen);
-  out.insert(out.end(), seen.findings.begin(), seen.findings.end());
+  for (const auto& finding : seen.findings)
+    out.push_back({finding.kind, finding.subject, finding.text, finding.remedy});
   return out;
 }
 

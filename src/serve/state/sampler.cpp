@@ -6,6 +6,8 @@
 #include <map>
 #include <utility>
 
+#include "core/why/observer.hpp"
+
 namespace freshframe::serve {
 namespace {
 
@@ -86,6 +88,10 @@ Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double>
   seen_.still_limit = core_->options().stall_timeout.value_or(kDefaultLimit);
 }
 
+Why Sampler::why() const {
+  return core_->observer().why();
+}
+
 void Sampler::look(Time now, GilFindings gil) {
   seen_.time = unix_time();
   const auto before = std::exchange(seen_.graph, core_->graph_state()).stats;
@@ -98,8 +104,8 @@ void Sampler::look(Time now, GilFindings gil) {
   follow_stalls(now);
   follow_movement(now);
   extend_history(now);
-  findings_.follow(seen_.graph, now);
-  seen_.findings = findings_.present();
+  core_->observer().follow(seen_.graph);
+  seen_.findings = core_->observer().findings();
   events_.follow(seen_, *core_);
 }
 

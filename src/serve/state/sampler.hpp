@@ -12,7 +12,6 @@
 
 #include "core/pipeline/pipeline_core.hpp"
 #include "serve/state/event_log.hpp"
-#include "serve/state/findings.hpp"
 #include "serve/state/snapshot.hpp"
 
 namespace freshframe::serve {
@@ -31,6 +30,7 @@ class Sampler {
   [[nodiscard]] Snapshot& seen() noexcept { return seen_; }
   [[nodiscard]] const History& history() const noexcept { return history_; }
   [[nodiscard]] const EventLog& events() const noexcept { return events_; }
+  [[nodiscard]] Why why() const;
 
  private:
   struct Look {
@@ -55,7 +55,6 @@ class Sampler {
   Snapshot seen_;
   History history_;
   EventLog events_;
-  Findings findings_;
   std::deque<Look> looks_;       // of the last second and one before
   std::deque<Stalled> stalled_;  // of the last seconds and one before
   std::vector<std::optional<Time>> away_since_;

@@ -71,10 +71,6 @@ std::string_view to_string(core::NodeKind kind) noexcept {
   return "?";
 }
 
-std::string edge_name(const EdgeStats& edge) {
-  return edge.parent + "->" + edge.child;
-}
-
 Health health_of(const Snapshot& seen) {
   switch (seen.graph.phase) {
     case core::LifePhase::Failed:

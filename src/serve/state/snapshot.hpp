@@ -15,6 +15,7 @@
 
 #include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
+#include "core/why/rules.hpp"
 
 namespace freshframe::serve {
 
@@ -31,9 +32,10 @@ struct Event {
 
 /// A present problem.
 struct Problem {
-  std::string kind;     // error, source, gil, loss, stall, spool, unread, blocked, queue, stale, worker
+  std::string kind;     // error, source, clock, gil, loss, stall, spool, join, or that of a finding
   std::string subject;  // a node, or "parent -> child"
   std::string text;
+  std::string remedy = {};  // of a finding
 };
 
 /// Per second, over the last one.
@@ -76,7 +78,7 @@ struct Snapshot {
   double gil_stalled_share = 0;   // of the last seconds: stalls that have ended
   double still = 0;               // seconds since a sample moved
   double still_limit = 0;         // seconds after which that is a stall
-  std::vector<Problem> findings;  // of the last windows of some seconds
+  std::vector<Finding> findings;  // of the last windows of some seconds
   std::vector<ViewInfo> views;
   std::size_t viewers = 0;
 };
@@ -119,6 +121,6 @@ struct Health {
 [[nodiscard]] inline std::optional<double> measured(double quantile) {
   return quantile > 0 ? std::optional(quantile) : std::nullopt;
 }
-[[nodiscard]] std::string edge_name(const EdgeStats& edge);
+using core::edge_name;
 
 }  // namespace freshframe::serve

@@ -275,10 +275,44 @@ void write_problems(JsonWriter& json, const Sampler& sampler) {
     json.begin_object()
         .member("kind", std::string_view(problem.kind))
         .member("subject", std::string_view(problem.subject))
-        .member("text", std::string_view(problem.text))
-        .end_object();
+        .member("text", std::string_view(problem.text));
+    if (!problem.remedy.empty()) json.member("remedy", std::string_view(problem.remedy));
+    json.end_object();
   }
   json.end_array();
+}
+
+void write_finding(JsonWriter& json, const Finding& finding) {
+  json.begin_object()
+      .member("kind", std::string_view(finding.kind))
+      .member("subject", std::string_view(finding.subject))
+      .member("text", std::string_view(finding.text))
+      .member("remedy", std::string_view(finding.remedy));
+  json.key("evidence").begin_object();
+  for (const auto& [name, number] : finding.evidence) json.member(name, number);
+  json.end_object().end_object();
+}
+
+void write_age(JsonWriter& json, const Age& age) {
+  json.begin_object()
+      .member("consumer", std::string_view(age.consumer))
+      .member("reader", age.is_reader)
+      .member("samples", age.samples)
+      .member("unknown", age.unknown)
+      .member("seconds", age.seconds)
+      .member("interval", age.interval)
+      .member("mean", age.mean)
+      .member("oldest", age.oldest);
+  json.key("parts").begin_array();
+  for (const auto& part : age.parts) {
+    json.begin_object()
+        .member("kind", to_string(part.kind))
+        .member("node", std::string_view(part.node))
+        .member("mean", part.mean)
+        .member("oldest", part.oldest)
+        .end_object();
+  }
+  json.end_array().end_object();
 }
 
 void write_series(JsonWriter& json, std::string_view key, const Series& points) {
@@ -320,6 +354,23 @@ std::string state_json(const Sampler& sampler, bool typed) {
   write_problems(json, sampler);
   write_events(json, sampler.events());
   json.end_object();
+  return std::move(json).take();
+}
+
+std::string why_json(const Why& why) {
+  JsonWriter json;
+  json.begin_object()
+      .member("schema", kSchema)
+      .member("version", FRESHFRAME_VERSION)
+      .member("text", std::string_view(to_string(why)))
+      .member("runs", why.runs)
+      .member("watched", why.watched)
+      .member("needed", why.needed);
+  json.key("findings").begin_array();
+  for (const auto& finding : why.findings) write_finding(json, finding);
+  json.end_array().key("ages").begin_array();
+  for (const auto& age : why.ages) write_age(json, age);
+  json.end_array().end_object();
   return std::move(json).take();
 }
 

@@ -43,7 +43,7 @@ def served(**options: Any) -> tuple[ff.Pipeline, str]:
 )
 def test_top_takes_what_serve_returned(text: str, url: str, token: str) -> None:
     target = Target.of(text)
-    assert (target.url, target.token) == (url, token)
+    assert (f"{target.shown}/api/state", target.token) == (url, token)
     assert "token" not in target.shown
 
 

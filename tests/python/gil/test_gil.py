@@ -36,6 +36,7 @@ LETTING_GO = {
     "Engine.start",
     "Engine.stop",
     "Engine.wait",
+    "Engine.why",
     "FleetAgent.next_order",
     "Frame.array",
     "Frame.bgr",

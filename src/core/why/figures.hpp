@@ -1,0 +1,47 @@
+// Numbers in the sentences of findings.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/unit_text.hpp"
+
+namespace freshframe::core {
+
+[[nodiscard]] inline std::string fixed_text(double value, int digits = 0) {
+  return number_text(value, std::chars_format::fixed, digits);
+}
+
+/// "67 ms", "0.4 ms", "2.4 s"
+[[nodiscard]] inline std::string time_text(double seconds) {
+  if (seconds >= 1) return fixed_text(seconds, 1) + " s";
+  return fixed_text(seconds * 1e3, std::abs(seconds) < 0.01 ? 1 : 0) + " ms";
+}
+
+/// "226 of the 281 ms"
+[[nodiscard]] inline std::string share_text(double part, double whole) {
+  if (whole >= 1) return fixed_text(part, 1) + " of the " + fixed_text(whole, 1) + " s";
+  return fixed_text(part * 1e3) + " of the " + fixed_text(whole * 1e3) + " ms";
+}
+
+[[nodiscard]] inline std::string percent_text(double share) {
+  return fixed_text(100 * std::min(1.0, share)) + " %";
+}
+
+/// "A", "A and B", "A, B and C"
+[[nodiscard]] inline std::string listed(const std::vector<std::string>& names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const std::string_view before = i == 0 ? "" : i + 1 == names.size() ? " and " : ", ";
+    text += std::string(before) + names[i];
+  }
+  return text;
+}
+
+}  // namespace freshframe::core

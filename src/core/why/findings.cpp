@@ -1,0 +1,188 @@
+// The windows of findings: which are judged, and how long a finding stays.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/why/findings.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+namespace freshframe::core {
+namespace {
+
+using std::chrono::duration;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr seconds kWindow{5};
+constexpr seconds kQuiet{10};        // after a start, a change of the graph or an outage
+constexpr milliseconds kApart{150};  // between two looks: a page may ask at any time
+constexpr int kFewestLooks = 15;     // of a window; with fewer the machine was too busy to judge
+constexpr int kWindowsUntilShown = 2;
+constexpr int kWindowsUntilGone = 3;
+constexpr double kStays = 0.7;    // of a threshold: as long as it is above, a finding stays
+constexpr double kClearly = 1.2;  // explains so much more: it becomes the first
+
+// What stands still, what is lost, and then the causes of age.
+int rank_of(std::string_view kind) {
+  constexpr std::array<std::string_view, 4> kFirst = {"unread", "worker", "blocked", "stale"};
+  return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
+}
+
+bool is_full(const EdgeStats& edge) {
+  return edge.queue.blocks() && edge.waiting > 0 &&
+         edge.waiting >= static_cast<std::uint64_t>(edge.queue.depth);
+}
+
+bool same_graph(const Stats& a, const Stats& b) {
+  const auto same_node = [](const NodeStats& x, const NodeStats& y) { return x.number == y.number; };
+  const auto same_edge = [](const EdgeStats& x, const EdgeStats& y) {
+    return x.number == y.number && x.queue == y.queue;
+  };
+  return std::ranges::equal(a.nodes, b.nodes, same_node) && std::ranges::equal(a.edges, b.edges, same_edge);
+}
+
+bool has_outage(const Stats& now, const Stats& before) {
+  for (std::size_t i = 0; i < now.nodes.size(); ++i) {
+    const auto& source = now.nodes[i].source;
+    if (!source) continue;
+    const auto& old = before.nodes[i].source;
+    if (old && source->outages != old->outages) return true;
+    if (source->state == SourceState::BackingOff || source->state == SourceState::Stalled) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+bool Findings::Known::is_shown() const noexcept {
+  return with >= kWindowsUntilShown;
+}
+
+void Findings::follow(const GraphState& seen, Time now) {
+  if (seen.phase != LifePhase::Running) {
+    quiet_until_.reset();
+    window_.reset();
+    known_.clear();
+    first_.reset();
+    return;
+  }
+  if (!quiet_until_) quiet_until_ = now + kQuiet;
+  if (window_ && (!same_graph(window_->before, seen.stats) || has_outage(seen.stats, window_->before))) {
+    window_.reset();
+    quiet_until_ = now + kQuiet;
+  }
+  if (now < *quiet_until_) return;
+  if (!window_) return begin(seen, now);
+  if (now - window_->looked < kApart) return;
+  window_->looked = now;
+  count(seen);
+  if (now - window_->began < kWindow) return;
+  if (window_->looks >= kFewestLooks) judge(seen, duration<double>(now - window_->began).count());
+  begin(seen, now);
+}
+
+void Findings::begin(const GraphState& seen, Time now) {
+  window_ = Window{.began = now,
+                   .looked = now,
+                   .looks = 0,
+                   .before = seen.stats,
+                   .edges = std::vector<Window::EdgeSums>(seen.stats.edges.size()),
+                   .blocked = std::vector<int>(seen.stats.nodes.size()),
+                   .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue()};
+}
+
+void Findings::count(const GraphState& seen) {
+  ++window_->looks;
+  for (std::size_t i = 0; i < seen.stats.edges.size(); ++i) {
+    const auto& edge = seen.stats.edges[i];
+    window_->edges[i].waiting += static_cast<double>(edge.waiting);
+    if (is_full(edge)) ++window_->edges[i].full;
+  }
+  for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
+    if (seen.stats.nodes[i].state == NodeState::Blocked) ++window_->blocked[i];
+  }
+}
+
+void Findings::judge(const GraphState& seen, double seconds) {
+  const Scene scene{.seen = seen,
+                    .window = *window_,
+                    .seconds = seconds,
+                    .ages = witness_.ages ? witness_.ages() : std::vector<Age>(),
+                    .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
+                    .paces = witness_.paces ? witness_.paces() : std::map<std::string, Pace>(),
+                    .bar = [this](double threshold, std::string_view kind, const std::string& subject) {
+                      return bar(threshold, kind, subject);
+                    }};
+  Causes causes;
+  for (const auto find : {&find_unread, &find_blocked, &find_deep_queues, &find_stale, &find_workers,
+                          &find_empty_batches, &find_gil_waits, &find_full_processors, &find_bursts}) {
+    find(scene, causes);
+  }
+  remember(std::move(causes));
+  choose_first();
+}
+
+void Findings::remember(Causes&& causes) {
+  for (auto& [key, cause] : causes) {
+    auto& known = known_[key];
+    known.cause = std::move(cause);
+    known.without = 0;
+    ++known.with;
+  }
+  for (auto& [key, known] : known_) {
+    if (!causes.contains(key)) ++known.without;
+  }
+  std::erase_if(known_, [](const auto& entry) {
+    const auto& known = entry.second;
+    return known.without >= (known.is_shown() ? kWindowsUntilGone : 1);
+  });
+}
+
+void Findings::choose_first() {
+  const auto old = first_ ? known_.find(*first_) : known_.end();
+  const bool stays = old != known_.end() && old->second.is_shown();
+  if (!stays) first_.reset();
+  const Known* best = stays ? &old->second : nullptr;
+  for (const auto& [key, known] : known_) {
+    if (!known.is_shown()) continue;
+    const int rank = rank_of(key.first);
+    const int best_rank = best != nullptr ? rank_of(best->cause.finding.kind) : rank + 1;
+    const double needed = best == nullptr ? 0 : best->cause.explains * (stays ? kClearly : 1);
+    if (rank > best_rank || (rank == best_rank && known.cause.explains <= needed)) continue;
+    best = &known;
+    first_ = key;
+  }
+}
+
+std::vector<Finding> Findings::present() const {
+  std::vector<const Known*> shown;
+  for (const auto& [key, known] : known_) {
+    if (known.is_shown()) shown.push_back(&known);
+  }
+  std::ranges::stable_sort(shown, [&](const Known* a, const Known* b) {
+    const auto& [x, y] = std::pair(&a->cause, &b->cause);
+    const bool first = first_ && *first_ == FindingKey(x->finding.kind, x->finding.subject);
+    const bool second = first_ && *first_ == FindingKey(y->finding.kind, y->finding.subject);
+    if (first != second) return first;
+    const int left = rank_of(x->finding.kind);
+    const int right = rank_of(y->finding.kind);
+    return left != right ? left < right : x->explains > y->explains;
+  });
+  std::vector<Finding> out;
+  for (const auto* each : shown) out.push_back(each->cause.finding);
+  return out;
+}
+
+std::optional<Findings::Time> Findings::earliest() const {
+  if (!quiet_until_) return std::nullopt;
+  static_assert(kUntilFirst == kQuiet + kWindowsUntilShown * kWindow);
+  return *quiet_until_ + kWindowsUntilShown * kWindow;
+}
+
+double Findings::bar(double threshold, std::string_view kind, const std::string& subject) const {
+  const auto known = known_.find({std::string(kind), subject});
+  return known != known_.end() && known->second.is_shown() ? kStays * threshold : threshold;
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,103 @@
+// The thread that looks, and the answer of why().
+// SPDX-License-Identifier: Apache-2.0
+#include "core/why/observer.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include <pthread.h>
+
+namespace freshframe::core {
+namespace {
+
+using std::chrono::duration;
+
+constexpr std::chrono::milliseconds kPeriod{250};  // between two looks
+constexpr std::chrono::seconds kForgotten{2};      // without a look: the watch has ended
+constexpr Seconds kLatest{10};                     // of which the ages are
+
+}  // namespace
+
+Observer::Observer(const PipelineCore& core)
+    : core_(core),
+      findings_({.ages = [&core] { return core.ages(kLatest); },
+                 .run_queue = [&core] { return core.run_queue(); },
+                 .paces = [&core] { return core.paces(kLatest); }}) {}
+
+Observer::~Observer() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  changed_.notify_one();
+  if (thread_.joinable()) thread_.join();
+}
+
+void Observer::note(const GraphState& seen, Time now) {
+  findings_.follow(seen, now);
+  looked_ = now;
+  if (seen.phase != LifePhase::Running) {
+    since_.reset();
+  } else if (!since_) {
+    since_ = now;
+  }
+}
+
+void Observer::follow(const GraphState& seen) {
+  const std::lock_guard lock(mutex_);
+  note(seen, std::chrono::steady_clock::now());
+}
+
+bool Observer::is_watched(Time now) const {
+  return running_ || (looked_ && now - *looked_ < kForgotten);
+}
+
+std::vector<Finding> Observer::findings() const {
+  const std::lock_guard lock(mutex_);
+  return findings_.present();
+}
+
+// The thread ends by itself soon after the pipeline.
+void Observer::run() {
+  pthread_setname_np(pthread_self(), "ff why");
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    lock.unlock();
+    const auto seen = core_.graph_state();
+    lock.lock();
+    note(seen, std::chrono::steady_clock::now());
+    if (seen.phase != LifePhase::Running) break;
+    changed_.wait_for(lock, kPeriod, [&] { return stopping_; });
+  }
+  running_ = false;
+}
+
+Why Observer::why() {
+  Why answer;
+  answer.ages = core_.ages(kLatest);
+  const bool runs = core_.graph_state().phase == LifePhase::Running;
+  const std::lock_guard lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  if (runs && !is_watched(now) && !stopping_) {
+    if (thread_.joinable()) thread_.join();  // it has ended: it sets running_ last
+    findings_ = Findings(findings_.witness());
+    since_ = now;
+    running_ = true;
+    thread_ = std::thread([this] { run(); });
+  }
+  answer.findings = findings_.present();
+  answer.runs = runs;
+  if (since_) answer.watched = duration<double>(now - *since_).count();
+  const auto earliest = findings_.earliest();
+  const auto needed = earliest ? duration<double>(*earliest - now) : duration<double>(Findings::kUntilFirst);
+  if (runs) answer.needed = std::max(0.0, needed.count());
+  return answer;
+}
+
+}  // namespace freshframe::core
+
+freshframe::Why freshframe::why(const Pipeline& pipeline) {
+  return core::PipelineAccess::core(pipeline)->observer().why();
+}

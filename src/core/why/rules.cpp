@@ -1,0 +1,157 @@
+// The rules that counters alone prove. Each has a threshold that separated planted programs from healthy ones.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/why/rules.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+
+#include "core/why/figures.hpp"
+#include "core/why/growth.hpp"
+
+namespace freshframe::core {
+namespace {
+
+constexpr double kWaiting = 2;          // samples that wait on average in a queue that drops
+constexpr double kShortestWait = 0.05;  // seconds
+constexpr double kBlocked = 0.5;        // of the time
+constexpr double kStale = 0.5;          // of the samples
+
+std::uint64_t restarts_of(const NodeStats& node) {
+  std::uint64_t sum = 0;
+  for (const auto& worker : node.workers) sum += worker.restarts;
+  return sum;
+}
+
+// How long a child's samples waited in its queue, and how old they were.
+struct Waits {
+  double wait = 0;
+  double age = 0;
+};
+
+// Of the records; without them by Little's law: the mean of the waiting samples, divided by the rate at which they
+// leave, is their mean wait.
+Waits waits_of(const Scene& scene, std::size_t edge, double waiting, std::uint64_t left) {
+  const auto& stats = scene.seen.stats.edges[edge];
+  const auto share = largest_share(scene, stats.child, {AgeKind::Queue, AgeKind::Worker});
+  if (share.age != nullptr && share.age->samples >= kFewestSamples) return {share.time, share.age->mean};
+  return {waiting * scene.seconds / static_cast<double>(left), stats.age_p50};
+}
+
+}  // namespace
+
+// A reader that blocks, was full at every look, and took nothing.
+void find_unread(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& edge = edges[i];
+    if (scene.window.edges[i].full < scene.window.looks) continue;
+    if (edge.delivered != scene.window.before.edges[i].delivered) continue;
+    if (std::ranges::find(scene.seen.readers, edge.child) == scene.seen.readers.end()) continue;
+    Finding finding{.kind = "unread",
+                    .subject = edge.child,
+                    .text = "is not read: " + std::to_string(edge.waiting) + " samples wait, and " +
+                            edge.parent + " waits for room.",
+                    .remedy = "Read it, close it, or give it queue=LATEST.",
+                    .evidence = {{"waiting", static_cast<double>(edge.waiting)}}};
+    out[{"unread", edge.child}] = {std::move(finding)};
+  }
+}
+
+// A node below a live source that waits for room most of the time. The cause is the child whose queue is full.
+void find_blocked(const Scene& scene, Causes& out) {
+  const auto& stats = scene.seen.stats;
+  for (std::size_t n = 0; n < stats.nodes.size(); ++n) {
+    const auto& name = stats.nodes[n].name;
+    const double share = static_cast<double>(scene.window.blocked[n]) / scene.window.looks;
+    if (!scene.seen.nodes[n].live || share < scene.bar(kBlocked, "blocked", name)) continue;
+    const EdgeStats* fullest = nullptr;
+    int most = 0;
+    for (std::size_t i = 0; i < stats.edges.size(); ++i) {
+      if (stats.edges[i].parent != name || scene.window.edges[i].full <= most) continue;
+      fullest = &stats.edges[i];
+      most = scene.window.edges[i].full;
+    }
+    if (!fullest || out.contains({"unread", fullest->child})) continue;
+    Finding finding{
+        .kind = "blocked",
+        .subject = name,
+        .text = "waits " + percent_text(share) + " of the time until " + fullest->child +
+                " has room, below a live source.",
+        .remedy = "Give " + fullest->child + " queue=LATEST, or make it faster: workers=, process=.",
+        .evidence = {{"blocked_share", share}}};
+    out[{"blocked", name}] = {std::move(finding)};
+  }
+}
+
+void find_deep_queues(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& edge = edges[i];
+    const auto& before = scene.window.before.edges[i];
+    if (edge.queue.blocks() || edge.queue.depth < 2 || edge.queue == kRecording || edge.joined) continue;
+    const auto dropped = grown(edge, before, DropCause::QueueFull);
+    const auto delivered = grown(edge.delivered, before.delivered);
+    const auto passed = grown(edge.passed_in, before.passed_in);
+    const auto left = delivered + (edge.queue.when_full == WhenFull::DropOldest ? dropped : 0);
+    if (dropped == 0 || delivered == 0 || passed < kFewestSamples) continue;
+    const double waiting = scene.window.edges[i].waiting / scene.window.looks;
+    const auto subject = edge_name(edge);
+    const auto [wait, age] = waits_of(scene, i, waiting, left);
+    const double interval = scene.seconds / static_cast<double>(passed);
+    const double shortest = std::max(kShortestWait, 2 * interval);
+    if (waiting < scene.bar(kWaiting, "queue", subject) || wait < scene.bar(shortest, "queue", subject))
+      continue;
+    if (wait < scene.bar(kShareOfAge, "queue", subject) * age) continue;
+    const double taken = scene.seconds / static_cast<double>(delivered);
+    Finding finding{
+        .kind = "queue",
+        .subject = subject,
+        .text = "samples wait " + (age > wait ? share_text(wait, age) + " of their age" : time_text(wait)) +
+                " in the queue of " + std::to_string(edge.queue.depth) + " before " + edge.child +
+                ": it holds " + fixed_text(waiting, 1) + ", for " + edge.child + " takes one each " +
+                time_text(taken) + ", and one comes each " + time_text(interval) + ".",
+        .remedy = "queue=LATEST has the same rate without this wait.",
+        .evidence = {
+            {"wait", wait}, {"age", age}, {"waiting", waiting}, {"interval", interval}, {"taken", taken}}};
+    out[{"queue", subject}] = {std::move(finding), wait};
+  }
+}
+
+void find_stale(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& before = scene.window.before.edges[i];
+    const auto stale = grown(edges[i], before, DropCause::Stale);
+    const auto delivered = grown(edges[i].delivered, before.delivered);
+    const auto subject = edge_name(edges[i]);
+    if (stale + delivered < kFewestSamples) continue;
+    const double share = static_cast<double>(stale) / static_cast<double>(stale + delivered);
+    if (share <= scene.bar(kStale, "stale", subject)) continue;
+    Finding finding{.kind = "stale",
+                    .subject = subject,
+                    .text = percent_text(share) + " of the samples are older than max_age when " +
+                            edges[i].child + " could take them.",
+                    .remedy = "A longer max_age lets them through; faster nodes before it make them younger.",
+                    .evidence = {{"stale_share", share}}};
+    out[{"stale", subject}] = {std::move(finding)};
+  }
+}
+
+void find_workers(const Scene& scene, Causes& out) {
+  const auto& nodes = scene.seen.stats.nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto restarts = restarts_of(nodes[i]);
+    const auto count = grown(restarts, restarts_of(scene.window.before.nodes[i]));
+    if (count == 0) continue;
+    Finding finding{.kind = "worker",
+                    .subject = nodes[i].name,
+                    .text = "its worker processes die again and again: " + std::to_string(restarts) +
+                            " starts in place of dead ones so far.",
+                    .remedy = "The log has the cause of each.",
+                    .evidence = {{"restarts", static_cast<double>(restarts)}}};
+    out[{"worker", nodes[i].name}] = {std::move(finding)};
+  }
+}
+
+}  // namespace freshframe::core

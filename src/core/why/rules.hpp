@@ -1,0 +1,97 @@
+// The rules of findings: each takes what some seconds have shown, and names a cause if there is one.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/stats.hpp"
+#include "freshframe/why.hpp"
+
+#include <chrono>
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/look/graph_state.hpp"
+#include "core/why/run_queue.hpp"
+
+namespace freshframe::core {
+
+/// How evenly a source gives its samples: intervals in seconds.
+struct Pace {
+  std::size_t samples = 0;
+  double mean = 0;
+  double median = 0;
+};
+
+/// What costs more than the counters, and is only read when a window begins or ends. Each may be empty.
+struct Witness {
+  std::function<std::vector<Age>()> ages;  // of the last ten seconds
+  std::function<RunQueue()> run_queue;
+  std::function<std::map<std::string, Pace>()> paces;  // by the name of the source
+};
+
+/// The looks of a window, and the counters at its beginning.
+struct Window {
+  struct EdgeSums {
+    double waiting = 0;  // summed over the looks
+    int full = 0;        // looks at which it had no room
+  };
+
+  std::chrono::steady_clock::time_point began;
+  std::chrono::steady_clock::time_point looked;
+  int looks = 0;
+  Stats before;
+  std::vector<EdgeSums> edges;  // as before.edges
+  std::vector<int> blocked;     // as before.nodes: looks at which the node waited for room
+  RunQueue run_queue;
+};
+
+/// One window that is over.
+struct Scene {
+  const GraphState& seen;
+  const Window& window;
+  double seconds;
+  std::vector<Age> ages;
+  RunQueue run_queue;
+  std::map<std::string, Pace> paces;
+  /// A threshold: lower for a finding that is shown already.
+  std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;
+};
+
+/// A finding, and how many seconds of the mean age it explains.
+struct Cause {
+  Finding finding;
+  double explains = 0;
+};
+using FindingKey = std::pair<std::string, std::string>;  // kind and subject
+using Causes = std::map<FindingKey, Cause>;
+
+void find_unread(const Scene& scene, Causes& out);
+void find_blocked(const Scene& scene, Causes& out);
+void find_deep_queues(const Scene& scene, Causes& out);
+void find_stale(const Scene& scene, Causes& out);
+void find_workers(const Scene& scene, Causes& out);
+void find_empty_batches(const Scene& scene, Causes& out);
+void find_gil_waits(const Scene& scene, Causes& out);
+void find_full_processors(const Scene& scene, Causes& out);
+void find_bursts(const Scene& scene, Causes& out);
+
+/// In the order of the graph's names: "parent->child".
+[[nodiscard]] std::string edge_name(const EdgeStats& edge);
+
+/// The age of which parts of some kinds, of one node or of all (""), are the largest share.
+struct AgeShare {
+  double time = 0;           // seconds
+  const Age* age = nullptr;  // null: there are no such parts
+};
+[[nodiscard]] AgeShare largest_share(const Scene& scene, std::string_view node,
+                                     const std::vector<AgeKind>& kinds);
+/// Of one age.
+[[nodiscard]] double part_of(const Age& age, AgeKind kind, std::string_view node);
+
+constexpr double kShareOfAge = 1.0 / 3;     // that a cause explains
+constexpr std::size_t kFewestSamples = 30;  // that prove anything
+
+}  // namespace freshframe::core

@@ -1,0 +1,275 @@
+// The rules that need the parts of the age: batches, the GIL, processors, bursts.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/why/figures.hpp"
+#include "core/why/growth.hpp"
+#include "core/why/rules.hpp"
+
+namespace freshframe::core {
+namespace {
+
+constexpr double kBatchWait = 1.5;     // waits for the batch, in calls
+constexpr double kBatchBusy = 0.8;     // a busier node fills no batch because it is slow
+constexpr double kFullBatches = 0.05;  // of the calls
+constexpr double kGilWait = 0.05;      // of the time, of one node
+constexpr double kOwnHold = 0.2;       // of the time: a node that holds the GIL so long is named
+constexpr double kProcessors = 1.0;    // threads that are ready to run and wait, on average
+constexpr double kBurst = 5;           // the mean interval over the median
+constexpr double kLostInBursts = 0.5;  // of the samples
+constexpr double kIdleChild = 0.5;     // busy share: it had time for more
+// A wait for the GIL or for a processor is wrong even if it is short, other than that in a queue.
+constexpr double kShortestPause = 0.02;  // seconds
+constexpr double kShortestGather = 0.05;
+
+bool is_proven(const Age* age) {
+  return age != nullptr && age->samples >= kFewestSamples;
+}
+
+double batches_of(const NodeStats& node, int at_least) {
+  std::uint64_t count = 0;
+  for (const auto& [size, calls] : node.batches) count += size >= at_least ? calls : 0;
+  return static_cast<double>(count);
+}
+
+int largest_batch(const NodeStats& now, const NodeStats& before) {
+  int largest = 0;
+  for (const auto& [size, calls] : now.batches) {
+    const auto found = before.batches.find(size);
+    if (calls > (found != before.batches.end() ? found->second : 0)) largest = size;
+  }
+  return largest;
+}
+
+std::size_t index_of(const Scene& scene, const std::string& node) {
+  const auto& nodes = scene.seen.stats.nodes;
+  return static_cast<std::size_t>(std::ranges::find(nodes, node, &NodeStats::name) - nodes.begin());
+}
+
+// The nodes along an age's way, each once.
+std::vector<std::string> nodes_of(const Age& age) {
+  auto out = age.sources;
+  for (const auto& part : age.parts) {
+    if (std::ranges::find(out, part.node) == out.end()) out.push_back(part.node);
+  }
+  return out;
+}
+
+double gil_share(const Scene& scene, std::size_t node, double NodeStats::* counter) {
+  const auto& nodes = scene.seen.stats.nodes;
+  return (nodes[node].*counter - scene.window.before.nodes[node].*counter) / scene.seconds;
+}
+
+// Who holds the GIL, as far as nodes do.
+std::string holders_text(const Scene& scene) {
+  std::vector<std::string> names;
+  double sum = 0;
+  for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
+    const double share = gil_share(scene, i, &NodeStats::gil_hold);
+    sum += share;
+    if (share < kOwnHold) continue;
+    names.push_back(scene.seen.stats.nodes[i].name + " holds it " + percent_text(share) + " of the time");
+  }
+  if (!names.empty()) return " " + listed(names) + ".";
+  return " The nodes hold it only " + percent_text(sum) + " of the time: another thread of the program does.";
+}
+
+}  // namespace
+
+std::string edge_name(const EdgeStats& edge) {
+  return edge.parent + "->" + edge.child;
+}
+
+double part_of(const Age& age, AgeKind kind, std::string_view node) {
+  double sum = 0;
+  for (const auto& part : age.parts) {
+    if (part.kind == kind && (node.empty() || part.node == node)) sum += part.mean;
+  }
+  return sum;
+}
+
+AgeShare largest_share(const Scene& scene, std::string_view node, const std::vector<AgeKind>& kinds) {
+  AgeShare out;
+  double share = 0;
+  for (const auto& age : scene.ages) {
+    double time = 0;
+    for (const auto kind : kinds) time += part_of(age, kind, node);
+    if (age.mean <= 0 || time / age.mean <= share) continue;
+    share = time / age.mean;
+    out = {time, &age};
+  }
+  return out;
+}
+
+// Samples wait for others that do not come.
+void find_empty_batches(const Scene& scene, Causes& out) {
+  const auto& stats = scene.seen.stats;
+  for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
+    const int size = scene.seen.nodes[i].batch;
+    const auto& node = stats.nodes[i];
+    const auto& before = scene.window.before.nodes[i];
+    if (size < 2) continue;
+    const double calls = batches_of(node, 1) - batches_of(before, 1);
+    const double full = batches_of(node, size) - batches_of(before, size);
+    if (calls == 0 || full > kFullBatches * calls) continue;
+    if (busy_share(node, stats.uptime, before, scene.window.before.uptime) >= kBatchBusy) continue;
+    const auto [wait, age] = largest_share(scene, node.name, {AgeKind::Batch});
+    if (!is_proven(age) || wait < scene.bar(kShortestGather, "batch", node.name)) continue;
+    if (wait < scene.bar(kShareOfAge, "batch", node.name) * age->mean) continue;
+    const double call = part_of(*age, AgeKind::Call, node.name) + part_of(*age, AgeKind::Gil, node.name);
+    if (wait < scene.bar(kBatchWait, "batch", node.name) * call) continue;
+    const int largest = largest_batch(node, before);
+    Finding finding{.kind = "batch",
+                    .subject = node.name,
+                    .text = "waits for batches of " + std::to_string(size) +
+                            (full > 0 ? std::string(" that hardly ever fill")
+                                      : " that never fill, " + std::to_string(largest) + " at most") +
+                            ": samples wait " + share_text(wait, age->mean) + " of their age for it.",
+                    .remedy = "Give it a smaller batch, such as Batch(" +
+                              std::to_string(std::max(1, largest / 2)) + "), or a shorter max_wait.",
+                    .evidence = {{"wait", wait},
+                                 {"age", age->mean},
+                                 {"call", call},
+                                 {"size", static_cast<double>(size)},
+                                 {"largest", static_cast<double>(largest)}}};
+    out[{"batch", node.name}] = {std::move(finding), wait};
+  }
+}
+
+// One finding for each way, at the node that waits longest.
+void find_gil_waits(const Scene& scene, Causes& out) {
+  for (const auto& age : scene.ages) {
+    const double wait = part_of(age, AgeKind::Gil, "");
+    if (!is_proven(&age)) continue;
+    std::vector<std::string> waiting;
+    std::string subject;
+    double longest = 0;
+    double share = 0;
+    for (const auto& name : nodes_of(age)) {
+      const auto node = index_of(scene, name);
+      if (node == scene.seen.stats.nodes.size()) continue;
+      const double of_time = gil_share(scene, node, &NodeStats::gil_wait);
+      share = std::max(share, of_time);
+      if (of_time < kGilWait) continue;
+      waiting.push_back(name);
+      if (const double time = part_of(age, AgeKind::Gil, name); time > longest) {
+        longest = time;
+        subject = name;
+      }
+    }
+    if (subject.empty() || share < scene.bar(kGilWait, "gil_wait", subject)) continue;
+    if (wait < scene.bar(kShortestPause, "gil_wait", subject)) continue;
+    if (wait < scene.bar(kShareOfAge, "gil_wait", subject) * age.mean) continue;
+    if (const auto known = out.find({"gil_wait", subject});
+        known != out.end() && known->second.explains >= wait)
+      continue;
+    const bool several = waiting.size() > 1;
+    Finding finding{
+        .kind = "gil_wait",
+        .subject = subject,
+        .text = (several ? listed(waiting) + " wait" : std::string("waits")) + " for the GIL for " +
+                share_text(wait, age.mean) + " that samples are old at " + age.consumer + "." +
+                holders_text(scene),
+        .remedy =
+            "ff.gil.watch() names the function that holds it; a node that computes in Python has a "
+            "GIL of its own with process=True.",
+        .evidence = {{"wait", wait}, {"age", age.mean}, {"gil_wait_share", share}}};
+    out[{"gil_wait", subject}] = {std::move(finding), wait};
+  }
+}
+
+void find_full_processors(const Scene& scene, Causes& out) {
+  const auto& stats = scene.seen.stats;
+  const double all = scene.run_queue.of_all(scene.window.run_queue) / scene.seconds;
+  for (const auto& age : scene.ages) {
+    if (!is_proven(&age) || all < scene.bar(kProcessors, "processors", age.consumer)) continue;
+    double wait = 0;
+    for (const auto& name : nodes_of(age)) {
+      const auto node = index_of(scene, name);
+      if (node == stats.nodes.size()) continue;
+      const auto count = grown(stats.nodes[node].processed, scene.window.before.nodes[node].processed);
+      if (count == 0) continue;
+      const double delay = scene.run_queue.of_node(scene.window.run_queue, stats.nodes[node].number);
+      wait += delay / static_cast<double>(count);
+    }
+    wait = std::min(wait, age.mean);
+    if (wait < scene.bar(kShortestPause, "processors", age.consumer)) continue;
+    if (wait < scene.bar(kShareOfAge, "processors", age.consumer) * age.mean) continue;
+    Finding finding{.kind = "processors",
+                    .subject = age.consumer,
+                    .text = "the processors are full: on average " + fixed_text(all, 1) +
+                            " threads of this program are ready to run and wait for one, and samples wait " +
+                            share_text(wait, age.mean) + " of their age for it.",
+                    .remedy = "Run fewer nodes at once, or give them max_rate=. More workers make it worse.",
+                    .evidence = {{"threads", all}, {"wait", wait}, {"age", age.mean}}};
+    out[{"processors", age.consumer}] = {std::move(finding), wait};
+  }
+}
+
+namespace {
+
+// The share of a source's samples that a child lost although it had time for them; 0: none such child.
+double lost_in_bursts(const Scene& scene, const std::string& source) {
+  const auto& stats = scene.seen.stats;
+  double worst = 0;
+  for (std::size_t i = 0; i < stats.edges.size(); ++i) {
+    const auto& edge = stats.edges[i];
+    const auto& before = scene.window.before.edges[i];
+    const auto child = index_of(scene, edge.child);
+    if (edge.parent != source || child == stats.nodes.size()) continue;
+    if (busy_share(stats.nodes[child], stats.uptime, scene.window.before.nodes[child],
+                   scene.window.before.uptime) > kIdleChild) {
+      continue;
+    }
+    const auto passed = grown(edge.passed_in, before.passed_in);
+    if (passed < kFewestSamples) continue;
+    const auto lost = grown(edge, before, DropCause::QueueFull);
+    worst = std::max(worst, static_cast<double>(lost) / static_cast<double>(passed));
+  }
+  return worst;
+}
+
+}  // namespace
+
+void find_bursts(const Scene& scene, Causes& out) {
+  for (const auto& [source, pace] : scene.paces) {
+    const auto index = index_of(scene, source);
+    if (index == scene.seen.nodes.size() || !scene.seen.nodes[index].live) continue;
+    if (pace.samples < kFewestSamples || pace.median <= 0) continue;
+    const double ratio = pace.mean / pace.median;
+    if (ratio < scene.bar(kBurst, "bursts", source)) continue;
+    AgeShare worst;
+    for (const auto& age : scene.ages) {
+      const bool of_source = std::ranges::find(age.sources, source) != age.sources.end();
+      const double wait = part_of(age, AgeKind::Queue, "") + part_of(age, AgeKind::Worker, "");
+      if (of_source && is_proven(&age) && wait >= worst.time) worst = {wait, &age};
+    }
+    const bool waits = worst.age != nullptr && worst.time >= scene.bar(kShortestPause, "bursts", source) &&
+                       worst.time >= scene.bar(kShareOfAge, "bursts", source) * worst.age->mean;
+    const double lost = lost_in_bursts(scene, source);
+    if (!waits && lost < scene.bar(kLostInBursts, "bursts", source)) continue;
+    const auto effect =
+        waits ? "samples wait " + share_text(worst.time, worst.age->mean) + " of their age in queues"
+              : percent_text(lost) + " of them are lost, although its child has time for more";
+    Finding finding{
+        .kind = "bursts",
+        .subject = source,
+        .text = "gives its samples in bursts, on average one each " + time_text(pace.mean) +
+                ", but half of them within " + time_text(pace.median) + " of the one before: " + effect + ".",
+        .remedy = waits ? "A source that gives them evenly, such as RTSP instead of HLS, has no such wait."
+                        : "A queue such as Queue(8) keeps more of a burst; a source that gives them evenly, "
+                          "such as RTSP instead of HLS, has none.",
+        .evidence = {{"interval", pace.mean},
+                     {"interval_median", pace.median},
+                     {"wait", worst.time},
+                     {"lost_share", lost}}};
+    out[{"bursts", source}] = {std::move(finding), waits ? worst.time : 0};
+  }
+}
+
+}  // namespace freshframe::core

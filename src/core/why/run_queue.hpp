@@ -1,0 +1,23 @@
+// For how long threads were ready to run and had no processor.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <map>
+#include <vector>
+
+namespace freshframe::core {
+
+/// Seconds since the beginning of each thread, by its number in the kernel. Two snapshots can be subtracted.
+struct RunQueue {
+  std::map<int, double> waited;     // empty: the kernel does not tell (gVisor, CONFIG_SCHED_INFO off)
+  std::map<int, int> node_threads;  // by the number of the node
+
+  /// Since `before`, of the threads that are in both: of a node, and of all.
+  [[nodiscard]] double of_node(const RunQueue& before, int node) const;
+  [[nodiscard]] double of_all(const RunQueue& before) const;
+};
+
+/// The threads of this process and of others, read from /proc/PID/task/TID/schedstat: 5 microseconds per thread.
+[[nodiscard]] RunQueue read_run_queue(const std::vector<int>& other_processes);
+
+}  // namespace freshframe::core

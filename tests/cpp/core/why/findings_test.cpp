@@ -1,0 +1,408 @@
+// Findings: each rule with a planted cause, its threshold, and the windows that it needs.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/why/findings.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::core {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr milliseconds kLook{250};
+
+// cam -> X -> reader, looked at four times per second of a clock that only the test moves.
+class FindingsTest : public testing::Test {
+ protected:
+  FindingsTest() {
+    seen_.phase = LifePhase::Running;
+    for (const auto* name : {"cam", "X"}) {
+      NodeStats node;
+      node.number = static_cast<int>(seen_.stats.nodes.size());
+      node.name = name;
+      node.state = NodeState::Working;
+      seen_.stats.nodes.push_back(node);
+      GraphNode kind;
+      kind.live = true;
+      seen_.nodes.push_back(kind);
+    }
+    seen_.readers = {"reader"};
+    seen_.stats.edges.resize(2);
+    into_x().parent = "cam";
+    into_x().child = "X";
+    into_x().queue = {8, WhenFull::DropOldest};
+    to_reader().parent = "X";
+    to_reader().child = "reader";
+    to_reader().queue = kLossless;
+    into_x().number = 0;
+    to_reader().number = 1;
+    ages_ = {{.consumer = "reader", .sources = {"cam"}, .is_reader = true, .samples = 300}};
+  }
+
+  Age& age() { return ages_.front(); }
+  // Samples that are so old at the reader, of it so many seconds for one thing.
+  void spend(double whole, AgeKind kind, const std::string& node, double time) {
+    age().mean = whole;
+    age().parts = {{kind, node, time, time}, {AgeKind::Call, "X", whole - time, whole - time}};
+  }
+
+  NodeStats& cam() { return seen_.stats.nodes[0]; }
+  NodeStats& x() { return seen_.stats.nodes[1]; }
+  EdgeStats& into_x() { return seen_.stats.edges[0]; }
+  EdgeStats& to_reader() { return seen_.stats.edges[1]; }
+
+  // A look, again and again; `step` is what happens between two.
+  void run(std::chrono::seconds time, const std::function<void()>& step = [] {}) {
+    for (milliseconds passed{}; passed < time; passed += kLook) {
+      step();
+      now_ += kLook;
+      findings_.follow(seen_, now_);
+    }
+  }
+
+  // 30 samples per second come, `taken` are taken, `waiting` wait.
+  std::function<void()> overflow(std::uint64_t waiting = 8, double taken = 20) {
+    return [this, waiting, taken] {
+      into_x().passed_in += 30;
+      into_x().delivered += static_cast<std::uint64_t>(taken);
+      into_x().drops[DropCause::QueueFull] += 30 - static_cast<std::uint64_t>(taken);
+      into_x().waiting = waiting;
+    };
+  }
+
+  [[nodiscard]] std::vector<std::string> kinds() const {
+    std::vector<std::string> out;
+    for (const auto& one : findings_.present()) out.push_back(one.kind + " " + one.subject);
+    return out;
+  }
+  using Kinds = std::vector<std::string>;
+
+  GraphState seen_;
+  std::vector<Age> ages_;
+  RunQueue run_queue_;
+  std::map<std::string, Pace> paces_;
+  Findings findings_{{.ages = [this] { return ages_; },
+                      .run_queue = [this] { return run_queue_; },
+                      .paces = [this] { return paces_; }}};
+  Findings::Time now_{std::chrono::hours(1)};
+};
+
+TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
+  ages_.clear();
+  into_x().age_p50 = 0.09;
+  run(std::chrono::seconds(25), overflow());
+  ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
+  // 8 wait, and 120 leave per second: four steps with 30 in it.
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "samples wait 67 of the 90 ms of their age in the queue of 8 before X: it holds 8.0, for X takes one each "
+      "12 ms, and one comes each 8.3 ms.");
+  EXPECT_EQ(findings_.present()[0].remedy, "queue=LATEST has the same rate without this wait.");
+  EXPECT_NEAR(findings_.present()[0].evidence.at("wait"), .067, .001);
+}
+
+TEST_F(FindingsTest, TheRecordsOfTheSamplesSayHowLongTheyWaitInAQueue) {
+  spend(.281, AgeKind::Queue, "X", .226);
+  run(std::chrono::seconds(25), overflow());
+  ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
+  EXPECT_TRUE(findings_.present()[0].text.starts_with("samples wait 226 of the 281 ms of their age"));
+}
+
+TEST_F(FindingsTest, NothingIsSaidInTheFirstTenSecondsNorOfOneWindow) {
+  ages_.clear();
+  run(std::chrono::seconds(19), overflow());
+  EXPECT_EQ(kinds(), Kinds());
+  run(std::chrono::seconds(3), overflow());
+  EXPECT_EQ(kinds().size(), 1U);
+}
+
+TEST_F(FindingsTest, AFindingGoesAfterThreeWindowsWithoutIt) {
+  ages_.clear();
+  run(std::chrono::seconds(25), overflow());
+  into_x().waiting = 0;
+  run(std::chrono::seconds(12));
+  EXPECT_EQ(kinds().size(), 1U);
+  run(std::chrono::seconds(8));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, AQueueThatDropsNothingOrHasRoomOrIsLatestIsNone) {
+  run(std::chrono::seconds(30), [this] {
+    into_x().passed_in += 30;
+    into_x().delivered += 30;
+    into_x().waiting = 8;
+  });
+  EXPECT_EQ(kinds(), Kinds());
+  run(std::chrono::seconds(30), overflow(1));
+  EXPECT_EQ(kinds(), Kinds());
+  into_x().queue = kLatest;
+  run(std::chrono::seconds(40), overflow());
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, AWaitThatIsASmallPartOfTheAgeIsNone) {
+  ages_.clear();
+  into_x().age_p50 = 2;
+  run(std::chrono::seconds(30), overflow());
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, AReaderThatBlocksAndIsNotReadIsTheCauseAndNotTheNodeThatWaitsForIt) {
+  to_reader().waiting = 8;
+  x().state = NodeState::Blocked;
+  run(std::chrono::seconds(25));
+  ASSERT_EQ(kinds(), Kinds{"unread reader"});
+  EXPECT_EQ(findings_.present()[0].text, "is not read: 8 samples wait, and X waits for room.");
+  EXPECT_EQ(findings_.present()[0].remedy, "Read it, close it, or give it queue=LATEST.");
+}
+
+TEST_F(FindingsTest, ASlowReaderThatIsReadIsNotUnread) {
+  to_reader().waiting = 8;
+  int looks = 0;
+  run(std::chrono::seconds(25), [&] { to_reader().delivered += ++looks % 10 == 0 ? 1 : 0; });
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, ANodeBelowALiveSourceThatWaitsForAChildMostOfTheTimeIsNamed) {
+  to_reader().waiting = 8;
+  int looks = 0;
+  const auto blocked = [&] {
+    ++looks;
+    x().state = looks % 4 == 0 ? NodeState::Working : NodeState::Blocked;
+    to_reader().delivered += 1;
+  };
+  run(std::chrono::seconds(25), blocked);
+  ASSERT_EQ(kinds(), Kinds{"blocked X"});
+  EXPECT_TRUE(findings_.present()[0].text.starts_with("waits 75 % of the time until reader has room"))
+      << findings_.present()[0].text;
+  seen_.nodes[1].live = false;  // below a file that is right
+  run(std::chrono::seconds(25), blocked);
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, AMaxAgeThatDropsMoreThanItLetsThroughIsNamed) {
+  run(std::chrono::seconds(25), [this] {
+    to_reader().delivered += 1;
+    to_reader().drops[DropCause::Stale] += 3;
+  });
+  ASSERT_EQ(kinds(), Kinds{"stale X->reader"});
+  EXPECT_TRUE(
+      findings_.present()[0].text.starts_with("75 % of the samples are older than max_age when reader"));
+}
+
+TEST_F(FindingsTest, WorkersThatDieInTwoWindowsAreNamedAndOneThatDiedOnceIsNot) {
+  x().workers.resize(1);
+  run(std::chrono::seconds(12));
+  x().workers[0].restarts = 1;
+  run(std::chrono::seconds(15));
+  EXPECT_EQ(kinds(), Kinds());
+  int looks = 0;
+  run(std::chrono::seconds(15), [&] { x().workers[0].restarts += ++looks % 8 == 0 ? 1 : 0; });
+  EXPECT_EQ(kinds(), Kinds{"worker X"});
+}
+
+TEST_F(FindingsTest, AnOutageAndAChangeOfTheGraphBeginAnew) {
+  ages_.clear();
+  cam().source.emplace();
+  cam().source->state = SourceState::Reading;
+  run(std::chrono::seconds(19), overflow());
+  cam().source->outages = 1;
+  run(std::chrono::seconds(15), overflow());
+  EXPECT_EQ(kinds(), Kinds());
+  into_x().queue.depth = 9;
+  run(std::chrono::seconds(15), overflow());
+  EXPECT_EQ(kinds(), Kinds());
+  run(std::chrono::seconds(10), overflow());
+  EXPECT_EQ(kinds().size(), 1U);
+}
+
+TEST_F(FindingsTest, AWindowWithFewLooksIsNotJudgedAndAnEndForgetsAll) {
+  ages_.clear();
+  for (int i = 0; i < 30; ++i) {
+    overflow()();
+    now_ += std::chrono::seconds(1);
+    findings_.follow(seen_, now_);
+  }
+  EXPECT_EQ(kinds(), Kinds());
+  run(std::chrono::seconds(25), overflow());
+  EXPECT_EQ(kinds().size(), 1U);
+  seen_.phase = LifePhase::Ended;
+  findings_.follow(seen_, now_);
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+// ---- the rules of ages
+
+class BatchFinding : public FindingsTest {
+ protected:
+  BatchFinding() {
+    seen_.nodes[1].batch = 8;
+    spend(.121, AgeKind::Batch, "X", .100);
+  }
+  // A call of seven for each look.
+  std::function<void()> calls(int size = 7) {
+    return [this, size] {
+      ++x().batches[size];
+      seen_.stats.uptime += .25;
+    };
+  }
+};
+
+TEST_F(BatchFinding, NamesABatchThatNeverFills) {
+  run(std::chrono::seconds(25), calls());
+  ASSERT_EQ(kinds(), Kinds{"batch X"});
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "waits for batches of 8 that never fill, 7 at most: samples wait 100 of the 121 ms of their age for it.");
+}
+
+TEST_F(BatchFinding, SaysNothingOfBatchesThatFillNorOfABusyNode) {
+  run(std::chrono::seconds(30), calls(8));
+  EXPECT_EQ(kinds(), Kinds());
+  x().busy = .9;
+  run(std::chrono::seconds(30), calls());
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(BatchFinding, SaysNothingOfAShortWaitBesideTheCall) {
+  spend(.121, AgeKind::Batch, "X", .060);  // as long as the call
+  run(std::chrono::seconds(30), calls());
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+class GilFinding : public FindingsTest {
+ protected:
+  // Of each second.
+  void wait(double share, double held_by_x = 0) {
+    run(std::chrono::seconds(25), [this, share, held_by_x] {
+      x().gil_wait += .25 * share;
+      x().gil_hold += .25 * held_by_x;
+    });
+  }
+};
+
+TEST_F(GilFinding, NamesTheNodeThatWaitsAndWhoHoldsTheGil) {
+  spend(.046, AgeKind::Gil, "X", .026);
+  wait(.4);
+  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "waits for the GIL for 26 of the 46 ms that samples are old at reader. The nodes hold it only 0 % of the "
+      "time: another thread of the program does.");
+}
+
+TEST_F(GilFinding, NamesANodeThatHoldsIt) {
+  spend(.046, AgeKind::Gil, "X", .026);
+  wait(.4, .5);
+  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
+  EXPECT_TRUE(findings_.present()[0].text.ends_with("X holds it 50 % of the time."));
+}
+
+TEST_F(GilFinding, SaysNothingOfASmallShareOfTheTimeOrOfTheAge) {
+  spend(.046, AgeKind::Gil, "X", .026);
+  wait(.04);
+  EXPECT_EQ(kinds(), Kinds());
+  spend(.100, AgeKind::Gil, "X", .030);
+  wait(.4);
+  EXPECT_EQ(kinds(), Kinds());
+  spend(.018, AgeKind::Gil, "X", .015);  // too short
+  wait(.4);
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(GilFinding, NeedsThirtySamples) {
+  spend(.046, AgeKind::Gil, "X", .026);
+  age().samples = 29;
+  wait(.4);
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+class ProcessorFinding : public FindingsTest {
+ protected:
+  // Threads wait for a processor so many seconds per second; that of X, which has ten samples, one half.
+  void wait(double all, double of_x) {
+    run_queue_.node_threads = {{1, 101}};
+    run(std::chrono::seconds(25), [this, all, of_x] {
+      run_queue_.waited[101] += .25 * of_x;
+      run_queue_.waited[102] += .25 * (all - of_x);
+      x().processed += 10;
+    });
+  }
+};
+
+TEST_F(ProcessorFinding, NamesFullProcessors) {
+  spend(.060, AgeKind::Call, "X", .060);
+  wait(4, 1);  // 25 ms of each sample
+  ASSERT_EQ(kinds(), Kinds{"processors reader"});
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "the processors are full: on average 4.0 threads of this program are ready to run and wait for one, and "
+      "samples wait 25 of the 60 ms of their age for it.");
+}
+
+TEST_F(ProcessorFinding, SaysNothingOfOneThreadThatWaitsOrOfThreadsBesideTheWay) {
+  spend(.060, AgeKind::Call, "X", .060);
+  wait(.9, .9);
+  EXPECT_EQ(kinds(), Kinds());
+  wait(4, .1);
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, BurstsAreNamedIfTheirSamplesWait) {
+  paces_["cam"] = {.samples = 150, .mean = .033, .median = .0016};
+  spend(.040, AgeKind::Queue, "X", .030);
+  run(std::chrono::seconds(25));
+  ASSERT_EQ(kinds(), Kinds{"bursts cam"});
+  spend(.040, AgeKind::Queue, "X", .001);
+  run(std::chrono::seconds(25));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, BurstsAreNamedIfTheirSamplesAreLostAlthoughThereIsTime) {
+  paces_["cam"] = {.samples = 150, .mean = .033, .median = .0016};
+  into_x().queue = kLatest;
+  run(std::chrono::seconds(25), overflow(0, 2));
+  EXPECT_EQ(kinds(), Kinds{"bursts cam"});
+  paces_["cam"].median = .030;
+  run(std::chrono::seconds(25), overflow(0, 2));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+// ---- their order
+
+TEST_F(FindingsTest, WhatStandsStillIsFirstAndThenWhatExplainsMostOfTheAge) {
+  spend(.300, AgeKind::Queue, "X", .200);
+  age().parts.push_back({AgeKind::Gil, "X", .100, .100});
+  to_reader().waiting = 8;
+  run(std::chrono::seconds(25), [&, step = overflow()] {
+    step();
+    x().gil_wait += .1;
+  });
+  EXPECT_EQ(kinds(), (Kinds{"unread reader", "queue cam->X", "gil_wait X"}));
+}
+
+TEST_F(FindingsTest, TheFirstOneStaysSoUntilAnotherExplainsClearlyMore) {
+  const auto explain = [&](double queue, double gil) {
+    spend(.300, AgeKind::Queue, "X", queue);
+    age().parts.push_back({AgeKind::Gil, "X", gil, gil});
+    run(std::chrono::seconds(15), [&, step = overflow()] {
+      step();
+      x().gil_wait += .1;
+    });
+    return kinds().front();
+  };
+  run(std::chrono::seconds(10));
+  EXPECT_EQ(explain(.120, .110), "queue cam->X");
+  EXPECT_EQ(explain(.110, .120), "queue cam->X");
+  EXPECT_EQ(explain(.110, .140), "gil_wait X");
+}
+
+}  // namespace
+}  // namespace freshframe::core
