@@ -18,6 +18,7 @@ from typing import Any
 
 import pytest
 from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.pictures.units import Codec
 from rigs.live.truth.reading.watch import Seen, Watch, matched
 from rigs.live.truth.rtsp.lies import Lies
 from rigs.live.truth.rtsp.manners import Manners
@@ -84,13 +85,16 @@ def test_through_ffmpegs_rtsp_it_is_the_same_also_where_rtps_times_wrap(shape: S
     assert worst(found) <= 0.005
 
 
-def test_vp8_has_the_cameras_clock_too() -> None:
-    shape = Shape("vp8", size=(320, 176))
+@pytest.mark.parametrize("codec", ["vp8", "mjpeg"])
+@pytest.mark.parametrize("options", [{}, FFMPEG], ids=["default", "tcp"])
+def test_vp8_and_mjpeg_have_the_cameras_clock_too(codec: Codec, options: dict[str, str]) -> None:
+    shape = Shape(codec, size=(320, 176))
     with (
         TruthServer(film(shape), fps=FPS, manners=OFTEN) as server,
-        Watch(server.url, options=FFMPEG) as camera,
+        Watch(server.url, options=options) as camera,
     ):
         seen = camera.read(round(3.5 * FPS))  # beyond the wrap of RTP's times
+        assert camera.source.info.client == ("ffmpeg" if options else "freshframe")
     found = errors(seen, server)
     assert len(found) >= len(seen) / 2
     assert worst(found) <= CLOSE

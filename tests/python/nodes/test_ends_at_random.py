@@ -20,7 +20,9 @@ import freshframe as ff
 
 pytestmark = pytest.mark.takes(20)
 
-TIMES = pytest.mark.parametrize("times", [20, pytest.param(1000, marks=pytest.mark.full)])
+TIMES = pytest.mark.parametrize(
+    "times", [20, pytest.param(1000, marks=[pytest.mark.full, pytest.mark.timeout(1800)])]
+)
 RESULTS = 100  # of a call
 
 
@@ -108,12 +110,11 @@ def test_a_worker_that_is_killed_at_any_moment_has_given_all_results_of_a_call_o
         thread = threading.Thread(target=read)
         thread.start()
         for _ in range(times):
-            until(lambda: living(pipeline, killed), "the next worker")
+            pid = until_one_works(pipeline, killed)
             time.sleep(chance.uniform(0, 0.01))
-            if pid := living(pipeline, killed):
-                killed.add(pid)
-                os.kill(pid, signal.SIGKILL)
-        until(lambda: living(pipeline, killed), "the last worker")
+            killed.add(pid)
+            os.kill(pid, signal.SIGKILL)
+        until_one_works(pipeline, killed)
         pipeline.stop()
         assert over.wait(60)
         thread.join()
@@ -124,7 +125,14 @@ def test_a_worker_that_is_killed_at_any_moment_has_given_all_results_of_a_call_o
     check_books(pipeline)
 
 
-def living(pipeline: ff.Pipeline, killed: set[int]) -> int:
-    """The worker's process, unless there is none yet; 0."""
-    (one,) = pipeline.stats().nodes["node"].workers
-    return one.pid if one.pid > 0 and one.pid not in killed else 0
+def until_one_works(pipeline: ff.Pipeline, killed: set[int]) -> int:
+    """The process of the next worker, which has finished a sample and is at work on others."""
+
+    def worker() -> ff.WorkerStats:
+        (one,) = pipeline.stats().nodes["node"].workers
+        return one
+
+    until(lambda: worker().pid > 0 and worker().pid not in killed, "the next worker")
+    pid, before = worker().pid, worker().samples
+    until(lambda: worker().samples > before, "a sample of it")
+    return pid

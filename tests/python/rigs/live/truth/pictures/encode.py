@@ -93,7 +93,7 @@ def _units(packet: bytes, codec: Codec) -> tuple[bytes, ...]:
 def _options(shape: Shape) -> dict[str, str]:
     """Without threads, look-ahead and scene cuts; parameter sets before each key picture."""
     if shape.codec == "mjpeg":
-        return {}
+        return {"huffman": "default", "threads": "1"}  # RTP sends no tables of its own; no restart markers
     if shape.codec == "vp8":
         return {"deadline": "realtime", "cpu-used": "8", "lag-in-frames": "0", "g": str(shape.key_interval)}
     keys = (

@@ -1,7 +1,7 @@
-"""NAL units of H.264 and H.265, pictures of VP8: how they are cut into RTP payloads.
+"""NAL units of H.264 and H.265, pictures of VP8 and JPEG: how they are cut into RTP payloads.
 
 Payloads: RFC 6184 5.6 and 5.8 (single unit, FU-A), RFC 7798 4.4.1 and 4.4.3 (single unit, FU),
-RFC 7741 4.2 (VP8).
+RFC 7741 4.2 (VP8), RFC 2435 3.1 (JPEG).
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -66,6 +66,8 @@ def pieces(unit: bytes, codec: Codec, most: int = MOST) -> list[Piece]:
     """The payloads that carry a unit."""
     if codec == "vp8":
         return list(_vp8_pieces(unit, most))
+    if codec == "mjpeg":
+        return list(_jpeg_pieces(unit, most))
     of_slice = is_slice(unit, codec)
     if len(unit) <= most:
         return [Piece(unit, True, of_slice)]
@@ -89,3 +91,25 @@ def _vp8_pieces(picture: bytes, most: int) -> Iterator[Piece]:
     for begin in range(0, len(picture), most - 1):
         part = picture[begin : begin + most - 1]
         yield Piece(bytes([0x00 if begin else 0x10]) + part, begin + len(part) == len(picture), True)
+
+
+def _jpeg_pieces(picture: bytes, most: int) -> Iterator[Piece]:
+    """Of a baseline JPEG in 4:2:0 with the usual Huffman tables, which the receiver knows."""
+    tables, width, height, place, marker = b"", 0, 0, 2, 0
+    while marker != 0xDA:  # the scan's header
+        marker, length = picture[place + 1], int.from_bytes(picture[place + 2 : place + 4], "big")
+        body = picture[place + 4 : place + 2 + length]
+        if marker == 0xDB:  # quantization
+            tables += b"".join(body[begin + 1 : begin + 65] for begin in range(0, len(body), 65))
+        elif marker == 0xC0:  # the frame's header
+            height, width = (int.from_bytes(body[begin : begin + 2], "big") for begin in (1, 3))
+        place += 2 + length
+    scan = picture[place : picture.rindex(b"\xff\xd9")]
+    told = b"\0\0" + len(tables).to_bytes(2, "big") + tables
+    begin = 0
+    while begin < len(scan):
+        head = b"\0" + begin.to_bytes(3, "big") + bytes((1, 255, width // 8, height // 8))
+        head += told if begin == 0 else b""
+        part = scan[begin : begin + most - len(head)]
+        begin += len(part)
+        yield Piece(head + part, begin == len(scan), True)

@@ -216,7 +216,7 @@ def description(film: Film, manners: Manners) -> str:
     if film.codec == "h264":
         parameters = ["packetization-mode=1"]
         parameters += [f"sprop-parameter-sets={named['sps']},{named['pps']}"] if named else []
-    else:  # VP8 has none
+    else:  # VP8 and JPEG have none
         parameters = [f"sprop-{name}={named[name]}" for name in ("vps", "sps", "pps") if named]
     lines = [
         "v=0",
@@ -226,7 +226,7 @@ def description(film: Film, manners: Manners) -> str:
         "t=0 0",
         "a=control:*",
         f"m=video 0 RTP/AVP {PAYLOAD_TYPE}",
-        f"a=rtpmap:{PAYLOAD_TYPE} {film.codec.upper()}/{CLOCK}",
+        f"a=rtpmap:{PAYLOAD_TYPE} {'JPEG' if film.codec == 'mjpeg' else film.codec.upper()}/{CLOCK}",
         *([f"a=fmtp:{PAYLOAD_TYPE} {';'.join(parameters)}"] if parameters else []),
         *([f"a=rtcp-fb:{PAYLOAD_TYPE} nack pli"] if manners.takes_pli else []),
         f"a=control:{TRACK}",
