@@ -66,7 +66,10 @@ double pair_ns(Kind kind) {
                                     .queue = freshframe::kJoining,
                                     .joined = kind == Kind::Join}));
   }
-  if (kind == Kind::Join) inbox.join({.by = freshframe::JoinBy::Pts, .within = 0.0001, .wait = 0.05});
+  if (kind == Kind::Join) {
+    inbox.expect_join();
+    inbox.join({.by = freshframe::JoinBy::Pts, .within = 0.0001, .wait = 0.05});
+  }
   const auto value = freshframe::ValueRef::make<int>(0);
   std::atomic<bool> blocked{false};
   freshframe::AnySample taken;

@@ -226,10 +226,11 @@ class Inbox {
   };
   /// The work that remains after a take, once the mutex is free.
   struct Aftermath {
-    std::vector<AnySample> dropped;   // destroyed then
-    Edge* edge = nullptr;             // that the sample came from
-    std::vector<Edge*> edges;         // the same, of each sample of a batch, each part of a set
-    std::vector<ValueRef> events;     // that the sample absorbs
+    std::vector<AnySample> dropped;                 // destroyed then
+    Edge* edge = nullptr;                           // that the sample came from
+    std::vector<Edge*> edges;                       // the same, of each sample of a batch
+    const std::vector<EdgeRef>* parents = nullptr;  // of a set; they do not change after join()
+    std::vector<ValueRef> events;                   // that the sample absorbs
     std::vector<Absorbing> absorbed;  // the same, of the samples of a batch or set that absorb any
     std::vector<std::optional<AnySample>> parts;  // of a set
     std::optional<TimePoint> gathered_at = {};    // of a batch

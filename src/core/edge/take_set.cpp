@@ -221,11 +221,11 @@ void Inbox::deliver_set_locked(Aftermath& after) {
     Lane& lane = part_lane_locked(i);
     --lane.in_sets;
     deliver_locked(lane, *set.parts[i], set.arrivals[i], after);
-    after.edges.push_back(lane.edge);
     if (!after.events.empty()) after.absorbed.push_back({i, std::move(after.events)});
     made_room_locked(lane);
   }
   after.events.clear();
+  after.parents = &sets_->edges;
   after.parts = std::move(set.parts);
 }
 
@@ -236,9 +236,9 @@ Taken Inbox::finish_set(Taken taken, AnySample& sample, Aftermath& after) {
     auto& value = after.parts[index]->value;
     value = value.get()->with_events_of(events);
   }
-  auto edge = after.edges.begin();
-  for (const auto& part : after.parts) {
-    if (part) (*edge++)->age.add(Seconds(taken_at_ - part->stamp.captured).count(), taken_at_);
+  for (std::size_t i = 0; i < after.parts.size(); ++i) {
+    const auto& part = after.parts[i];
+    if (part) (*after.parents)[i]->age.add(Seconds(taken_at_ - part->stamp.captured).count(), taken_at_);
   }
   finishing_.store(false, std::memory_order_release);
   const auto& reference = *after.parts.front();

@@ -7,6 +7,13 @@
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
+namespace {
+
+bool has_own_clock(const Utc& utc) noexcept {
+  return utc.from == UtcFrom::Camera || utc.from == UtcFrom::Device;
+}
+
+}  // namespace
 
 double time_of(const Stamp& stamp, JoinBy by) noexcept {
   switch (by) {
@@ -24,14 +31,11 @@ double time_of(const Stamp& stamp, JoinBy by) noexcept {
 
 bool has_time(const Stamp& stamp, const JoinRules& rules) noexcept {
   if (rules.by != JoinBy::Utc) return true;
-  const auto& utc = stamp.utc;
-  const bool of_its_own = utc.from == UtcFrom::Camera || utc.from == UtcFrom::Device;
-  return of_its_own && static_cast<double>(utc.error) <= rules.within;
+  return has_own_clock(stamp.utc) && static_cast<double>(stamp.utc.error) <= rules.within;
 }
 
 std::string why_no_clock(const std::string& parent, const Utc& utc, const JoinRules& rules) {
-  const bool of_its_own = utc.from == UtcFrom::Camera || utc.from == UtcFrom::Device;
-  if (of_its_own) {
+  if (has_own_clock(utc)) {
     return "the wall time of '" + parent + "' is known to " + seconds_text(static_cast<double>(utc.error)) +
            ", which is more than within=" + seconds_text(rules.within);
   }

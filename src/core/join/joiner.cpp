@@ -81,11 +81,12 @@ void Joiner::clear() noexcept {
 void Joiner::decide(TimePoint now) {
   if (!born_) born_ = now;
   for (;;) {
-    const auto stale = decide_stale(now);
+    const auto missing = std::ranges::count_if(inputs_, &Input::is_missing);
+    if (missing == std::ssize(inputs_)) return;
+    const auto stale = missing == std::ssize(inputs_) - 1 ? Stale::None : decide_stale(now);
     if (stale == Stale::Waits) return;
     if (stale == Stale::Decided) continue;
-    const bool all = std::ranges::none_of(inputs_, [](const Input& each) { return each.waiting.empty(); });
-    if (all) {
+    if (missing == 0) {
       if (!wait_ && !certain()) return;
       take_set(now);
     } else if (!decide_missing(now)) {
@@ -116,22 +117,20 @@ Joiner::Stale Joiner::decide_stale(TimePoint now) {
 }
 
 bool Joiner::decide_missing(TimePoint now) {
-  const auto missing = [](const Input& input) { return input.waiting.empty(); };
-  if (std::ranges::all_of(inputs_, missing)) return false;
   const auto& reference = inputs_.front();
-  if (partial_ && !missing(reference) && std::ranges::all_of(inputs_, [&](const Input& input) {
-        return !missing(input) || absent(input, now);
+  if (partial_ && !reference.is_missing() && std::ranges::all_of(inputs_, [&](const Input& input) {
+        return !input.is_missing() || absent(input, now);
       })) {
     if (!wait_ && !certain()) return false;
     take_partial(now);
     return true;
   }
   const bool over = std::ranges::any_of(inputs_, [&](const Input& input) {
-    return missing(input) && input.ended && (!partial_ || &input == &reference);
+    return input.is_missing() && input.ended && (!partial_ || &input == &reference);
   });
   if (!over) return false;
   for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    if (!missing(inputs_[i])) drop(i, now);
+    if (!inputs_[i].is_missing()) drop(i, now);
   }
   return true;
 }
@@ -168,6 +167,7 @@ bool Joiner::certain() const {
 // leaves it and comes nearer to the reference.
 Joiner::Steps Joiner::choose() const {
   Steps steps{};
+  if (std::ranges::none_of(inputs_, [](const Input& each) { return each.waiting.size() > 1; })) return steps;
   std::array<double, kMostParents> picks{};
   const auto count = inputs_.size();
   for (std::size_t i = 0; i < count; ++i) picks[i] = inputs_[i].waiting.front().time;

@@ -118,6 +118,7 @@ class Joiner {
     double mean_interval = 0;  // seconds between arrivals, smoothed
     Recent nearest;
 
+    [[nodiscard]] bool is_missing() const noexcept { return waiting.empty(); }
     [[nodiscard]] bool full() const noexcept {
       return room.depth > 0 && waiting.size() >= static_cast<std::size_t>(room.depth);
     }
@@ -128,7 +129,7 @@ class Joiner {
   /// J2 and what follows from it; false: nothing is stale.
   enum class Stale : std::uint8_t { None, Decided, Waits };
   Stale decide_stale(TimePoint now);
-  /// With a parent that has no sample; false: wait.
+  /// With a parent that has no sample and another that has; false: wait.
   bool decide_missing(TimePoint now);
   void expire(TimePoint now);
   [[nodiscard]] bool absent(const Input& input, TimePoint now) const;
