@@ -10,7 +10,8 @@ namespace {
 constexpr double kOfNewest = 1.0 / 16;  // the share of the newest interval in the mean
 constexpr double kPause = 1;            // seconds; a longer interval than this and four ticks is a pause
 constexpr double kTicksOfPause = 4;
-constexpr double kReordered = 1;          // seconds; a time may be so much behind the last one
+constexpr double kIntervalsMadeUp = 4;  // at 20 % of loss the rate is within 0.5 %; 2 leave 2 %, 1 leaves 5 %
+constexpr double kReordered = 1;        // seconds; a time may be so much behind the last one
 constexpr double kPicturesReordered = 4;  // or so many pictures, if that is more
 
 }  // namespace
@@ -37,18 +38,19 @@ bool Rate::is_due(double time) noexcept {
   return time >= *tick_ - earliness();
 }
 
-double Rate::after(double tick, double time) const noexcept {
-  return std::max(tick, time - step_) + step_;
+/// Seconds of ticks that pass after a gap.
+double Rate::made_up() const noexcept {
+  return std::max(step_, kIntervalsMadeUp * mean_);
 }
 
 void Rate::use(double time) noexcept {
-  tick_ = after(tick_.value_or(time), time);
+  tick_ = std::max(tick_.value_or(time), time - made_up()) + step_;
   missed_ = std::max(*tick_, time + step_);  // a tick that is made up for is none that can be missed
 }
 
 bool Rate::misses(double time) noexcept {
   if (time < missed_ + step_ - earliness()) return false;
-  missed_ = after(missed_, time);
+  missed_ = std::max(missed_, time - step_) + step_;
   return true;
 }
 

@@ -9,7 +9,9 @@ namespace freshframe::core {
 /// Which samples of one source pass an edge with `max_rate`. Ticks are 1 / rate seconds apart, and a sample passes
 /// when its tick has come. So that a source with jitter, and one whose rate is that of the edge, loses none by
 /// being early, a tick comes half of the source's mean interval before its time, at most half of its own interval.
-/// After a gap one tick is made up for at most, so no burst follows it. Not thread-safe.
+/// After a gap the ticks of four intervals of the source are made up for, and one tick at least. So the losses of a
+/// source whose rate is little above that of the edge do not lower it, and no burst follows a long gap. Not
+/// thread-safe.
 ///
 /// Times are those of the source, in seconds. A time that is far behind the last one is of another clock and begins
 /// again; one that is a little behind is of a picture that is shown in another order.
@@ -28,7 +30,7 @@ class Rate {
  private:
   void follow(double time) noexcept;
   [[nodiscard]] double earliness() const noexcept;
-  [[nodiscard]] double after(double tick, double time) const noexcept;
+  [[nodiscard]] double made_up() const noexcept;
 
   double step_;
   std::optional<double> tick_;

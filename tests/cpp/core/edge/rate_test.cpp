@@ -56,7 +56,7 @@ Times passed(const Times& times, double rate) {
 }
 
 // The definition, in other words: a sample passes when t >= tick - min(half the source's mean interval, 1 / (2 rate));
-// then tick = max(tick, t - 1 / rate) + 1 / rate.
+// then tick = max(tick, t - max(1 / rate, 4 mean intervals)) + 1 / rate.
 Times defined(const Times& times, double rate) {
   const double step = 1 / rate;
   std::optional<double> tick;
@@ -68,7 +68,7 @@ Times defined(const Times& times, double rate) {
     last = t;
     if (!tick) tick = t;
     if (t < *tick - std::min(mean.value_or(0) / 2, step / 2)) continue;
-    tick = std::max(*tick, t - step) + step;
+    tick = std::max(*tick, t - std::max(step, 4 * mean.value_or(0))) + step;
     out.push_back(t);
   }
   return out;
@@ -108,14 +108,16 @@ TEST(Rate, IsEvenAndWhatWasAskedForOfSourcesOfManyKinds) {
                                                             {{30, 600, 0.003}, 29.97, 0.001},
                                                             {{30, 600, 0.003}, 25, 0.001},
                                                             {{30, 600, 0.003}, 15, 0.001},
-                                                            {{25, 600, 0.01, 0.05}, 24, 0.04},
+                                                            {{25, 600, 0.01, 0.05}, 24, 0.001},
+                                                            {{30, 600, 0.003, 0.2}, 20, 0.005},
                                                             {{60, 600, 0.005}, 1, 0.001},
                                                             {{10, 600, 0.005}, 30, 0}}) {
     std::mt19937_64 random(5);  // NOLINT(bugprone-random-generator-seed): the same numbers in every run
     const auto times = times_of(camera, random);
     const auto out = passed(times, rate);
     EXPECT_LE(error_of(times, out, rate), error) << camera.fps << " -> " << rate;
-    EXPECT_LE(unevenness(times, out, rate), 1.5) << camera.fps << " -> " << rate;
+    const double most = camera.loss > 0.1 ? 2.5 : 1.5;  // of the losses themselves
+    EXPECT_LE(unevenness(times, out, rate), most) << camera.fps << " -> " << rate;
   }
 }
 
@@ -125,12 +127,12 @@ TEST(Rate, HoldsForAThousandRandomSources) {
   for (int i = 0; i < 1000; ++i) {
     const double fps = 3 + 117 * any(random);
     const double rate = 0.2 + 59.8 * any(random);
-    const Camera camera{fps, 120, 0.2 * any(random) / fps, i % 2 == 0 ? 0 : 0.1 * any(random)};
+    const Camera camera{fps, 120, 0.2 * any(random) / fps, i % 2 == 0 ? 0 : 0.2 * any(random)};
     const auto times = times_of(camera, random);
     const auto out = passed(times, rate);
     ASSERT_EQ(out, defined(times, rate)) << i;
     const bool is_easy = rate <= 0.9 * fps * (1 - camera.loss);
-    const double bound = !is_easy ? 0.04 : camera.loss > 0 ? 0.015 : 0.005;
+    const double bound = is_easy ? 0.005 : 0.04;
     EXPECT_LE(error_of(times, out, rate), bound)
         << fps << " -> " << rate << ", jitter " << camera.jitter << ", loss " << camera.loss;
   }
