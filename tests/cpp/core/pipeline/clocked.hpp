@@ -1,0 +1,62 @@
+// A node with a clock and last results, which a test makes of functions.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freshframe::test {
+
+/// What a Clocked does, where it is not the usual.
+struct ClockHooks {
+  Seconds period{1};
+  std::function<std::optional<int>(const Sample<int>&, const Context&)> process = {};
+  std::function<void(TimePoint, Out<int>&, const Context&)> on_time = {};
+  std::function<void(Out<int>&)> finish = {};
+  std::function<void()> close = {};
+};
+
+/// Counts its samples; each tick gives the number since the one before, and the end gives the rest.
+class Clocked final : public Finishing<Ticking<Node<int, int>>> {
+ public:
+  explicit Clocked(ClockHooks hooks) : hooks_(std::move(hooks)) {}
+  [[nodiscard]] std::string default_name() const override { return "clocked"; }
+  [[nodiscard]] std::optional<Seconds> wake_every() const override { return hooks_.period; }
+  std::optional<int> process(const Sample<int>& sample, const Context& context) override {
+    ++count_;
+    return hooks_.process ? hooks_.process(sample, context) : std::nullopt;
+  }
+  void on_time(TimePoint now, Out<int>& out, const Context& context) override {
+    if (hooks_.on_time) return hooks_.on_time(now, out, context);
+    out(std::exchange(count_, 0));
+  }
+  void finish(Out<int>& out, const Context& /*context*/) override {
+    if (hooks_.finish) return hooks_.finish(out);
+    out(100 + count_);
+  }
+  void close() override {
+    if (hooks_.close) hooks_.close();
+  }
+
+ private:
+  ClockHooks hooks_;
+  int count_ = 0;
+};
+
+inline std::unique_ptr<Clocked> clocked(ClockHooks hooks = {}) {
+  return std::make_unique<Clocked>(std::move(hooks));
+}
+
+inline std::vector<int> values(const std::vector<Sample<int>>& samples) {
+  std::vector<int> result;
+  for (const auto& sample : samples) result.push_back(sample.value);
+  return result;
+}
+
+}  // namespace freshframe::test

@@ -1,0 +1,163 @@
+// Last results of a node, and the stream of its own that they and its ticks belong to.
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <atomic>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "cpp/core/pipeline/clocked.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+TEST(OwnStream, HasANameThatIsUnique) {
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(1), {.name = "camera"});
+  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.source = "camera"}); }),
+                       "the name 'camera' is taken"));
+  EXPECT_TRUE(
+      contains(message_of<GraphError>([&] { pipeline.add(pass_on<int>(), source, {.source = "other"}); }),
+               "it begins no stream"));
+  pipeline.add(clocked(), source, {.source = "counts"});
+  EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.add(clocked(), source, {.name = "counts"}); }),
+                       "the name 'counts' is taken"));
+  pipeline.run();
+}
+
+TEST(OwnStream, WhoseNameIsRefusedLeavesTheNodesNameFree) {
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(1));
+  const auto name = clocked()->default_name();
+  const auto refused = [&](const AddOptions& options) {
+    return message_of<GraphError>([&] { pipeline.add(clocked(), source, options); });
+  };
+  for (int attempt = 0; attempt < 2; ++attempt) {
+    EXPECT_TRUE(contains(refused({.source = name}), "is the node's own name"));
+    EXPECT_TRUE(contains(refused({.name = "a", .source = "a"}), "is the node's own name"));
+  }
+  pipeline.add(clocked(), source);
+  pipeline.add(clocked(), source, {.source = name + "_2"});
+  pipeline.add(clocked(), source, {.name = "a"});
+  EXPECT_TRUE(contains(refused({.source = name}), "is taken"));
+  const auto report = pipeline.run();
+  for (const auto& wanted : {name, name + "_3", std::string("a")}) {
+    EXPECT_TRUE(std::ranges::any_of(report.stats.nodes, [&](const auto& node) {
+      return node.name == wanted;
+    })) << wanted;
+  }
+}
+
+TEST(OwnStream, IsASourceForPortsBelow) {
+  Seen<Sample<int>> own;
+  Seen<Sample<int>> others;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(count_source(3));
+  const auto node =
+      pipeline.add(clocked({.process = [](const Sample<int>& sample,
+                                          const Context&) { return std::optional<int>(sample.value); }}),
+                   source);
+  const auto below = pipeline.add(pass_on<int>(), node);
+  pipeline.add(collect_into<int>(own), below.of(node));
+  pipeline.add(collect_into<int>(others), below.of(source));
+  EXPECT_TRUE(pipeline.run().complete);
+  EXPECT_EQ(values(own.all()), (std::vector{103}));
+  EXPECT_EQ(values(others.all()), (std::vector{0, 1, 2}));
+}
+
+TEST(Finish, ComesOnceAfterTheLastSampleAndBeforeClose) {
+  std::vector<std::string> calls;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto node = pipeline.add(clocked({.process =
+                                              [&](const Sample<int>&, const Context&) {
+                                                calls.emplace_back("process");
+                                                return std::optional<int>();
+                                              },
+                                          .finish =
+                                              [&](Out<int>& out) {
+                                                calls.emplace_back("finish");
+                                                out(1);
+                                                out(2);
+                                              },
+                                          .close = [&] { calls.emplace_back("close"); }}),
+                                 pipeline.add(count_source(2)));
+  pipeline.add(collect_into<int>(seen), node);
+  EXPECT_TRUE(pipeline.run().complete);
+  EXPECT_EQ(calls, (std::vector<std::string>{"process", "process", "finish", "close"}));
+  EXPECT_EQ(values(seen.all()), (std::vector{1, 2}));
+  EXPECT_EQ(seen.all()[1].stamp.part, 1);
+}
+
+/// A recorder that keeps what it writes.
+class Recorder final : public Node<int, Nothing> {
+ public:
+  explicit Recorder(Seen<Sample<int>>& seen) : seen_(seen) {}
+  [[nodiscard]] std::string default_name() const override { return "recorder"; }
+  [[nodiscard]] bool is_recorder() const override { return true; }
+  std::optional<Nothing> process(const Sample<int>& sample, const Context& /*context*/) override {
+    seen_.add(sample);
+    return std::nullopt;
+  }
+
+ private:
+  Seen<Sample<int>>& seen_;
+};
+
+TEST(Finish, ReachesTheRecordersDirectlyBelowAfterAStop) {
+  for (const auto& queue :
+       std::vector<std::optional<Queue>>{std::nullopt, kLossless, Queue{1, WhenFull::Block}}) {
+    Feed<int> feed;
+    Seen<Sample<int>> written;
+    Seen<Sample<int>> seen;
+    CheckedPipeline pipeline;
+    const auto node = pipeline.add(clocked({.finish =
+                                                [](Out<int>& out) {
+                                                  for (int i = 0; i < 20 && out(i); ++i) {
+                                                  }
+                                                }}),
+                                   pipeline.add(feed_source(feed, Kind::Live)));
+    pipeline.add(std::make_unique<Recorder>(written), node, {.queue = queue});
+    pipeline.add(collect_into<int>(seen), node, {.name = "other"});
+    pipeline.start();
+    feed.push_and_settle(1);
+    pipeline.stop();
+    EXPECT_EQ(written.all().size(), 20U);
+    EXPECT_EQ(drops_of(edge_of(pipeline, "clocked", "other"), DropCause::Stop), 20U);
+  }
+}
+
+TEST(Finish, DoesNotComeAfterAFailure) {
+  std::atomic<int> finished{0};
+  CheckedPipeline pipeline;
+  const auto node =
+      pipeline.add(clocked({.process = [](const Sample<int>&, const Context&) -> std::optional<int> {
+                              throw std::runtime_error("broken");
+                            },
+                            .finish = [&](Out<int>& /*out*/) { ++finished; }}),
+                   pipeline.add(count_source(3)));
+  const auto reader = pipeline.reader(node);
+  EXPECT_THROW(pipeline.run(), NodeError);
+  pipeline.stop();
+  EXPECT_EQ(finished, 0);
+}
+
+TEST(Finish, AStopHoldsARecorderNoLongerThanItsParents) {
+  Feed<int> feed;
+  Seen<Sample<int>> written;
+  const auto clock = std::make_shared<SimulatedClock>();  // stands still: a drain would never end
+  CheckedPipeline pipeline(clock);
+  const auto node = pipeline.add(clocked(), pipeline.add(feed_source(feed, Kind::Live)));
+  pipeline.add(std::make_unique<Recorder>(written), node);
+  pipeline.start();
+  pipeline.stop();
+  EXPECT_EQ(values(written.all()), (std::vector{100}));
+}
+
+}  // namespace
+}  // namespace freshframe::test
