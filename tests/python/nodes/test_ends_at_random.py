@@ -125,14 +125,15 @@ def test_a_worker_that_is_killed_at_any_moment_has_given_all_results_of_a_call_o
     check_books(pipeline)
 
 
+def worker(pipeline: ff.Pipeline) -> ff.WorkerStats:
+    (one,) = pipeline.stats().nodes["node"].workers
+    return one
+
+
 def until_one_works(pipeline: ff.Pipeline, killed: set[int]) -> int:
     """The process of the next worker, which has finished a sample and is at work on others."""
 
-    def worker() -> ff.WorkerStats:
-        (one,) = pipeline.stats().nodes["node"].workers
-        return one
-
-    until(lambda: worker().pid > 0 and worker().pid not in killed, "the next worker")
-    pid, before = worker().pid, worker().samples
-    until(lambda: worker().samples > before, "a sample of it")
-    return pid
+    while not (one := worker(pipeline)).pid or one.pid in killed:
+        until(lambda: worker(pipeline).pid not in killed | {0}, "the next worker")
+    until(lambda: worker(pipeline).samples > one.samples, "a sample of it")
+    return one.pid  # never 0, which would be this process group
