@@ -29,6 +29,7 @@ FPS = 30.0
 GOAL, TROUBLED_GOAL = 2.0, 5.0  # milliseconds
 TCP, UDP = {"rtsp_transport": "tcp"}, {"rtsp_transport": "udp"}
 FFMPEG = TCP | {"rtsp": "ffmpeg"}
+EIGHTS = (320, 176)  # the sizes of JPEG's blocks
 
 
 @dataclass
@@ -65,6 +66,10 @@ CASES = [
     Case("H.264 with B-frames", Shape(b_frames=2)),
     Case("H.265 over TCP", Shape("h265")),
     Case("H.265 over UDP", Shape("h265"), UDP),
+    Case("VP8 over TCP", Shape("vp8", size=EIGHTS)),
+    Case("MJPEG over TCP", Shape("mjpeg", size=EIGHTS)),
+    Case("VP8 through FFmpeg's RTSP", Shape("vp8", size=EIGHTS), FFMPEG, goal=TROUBLED_GOAL),
+    Case("MJPEG through FFmpeg's RTSP", Shape("mjpeg", size=EIGHTS), FFMPEG, goal=TROUBLED_GOAL),
     Case("H.264 through FFmpeg's RTSP", options=FFMPEG, goal=TROUBLED_GOAL),
     Case("H.265 through FFmpeg's RTSP", Shape("h265"), FFMPEG, goal=TROUBLED_GOAL),
     Case("a camera 3,612 s behind that drifts by 200 ppm", lies=Lies(clock_ahead=-3612, clock_drift=200e-6)),
