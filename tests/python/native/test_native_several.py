@@ -13,6 +13,7 @@ import freshframe as ff
 
 CODE = """
 #include <freshframe/abi.h>
+#include <stddef.h>
 #include <string.h>
 
 static const freshframe_host* host;
@@ -89,8 +90,18 @@ static int32_t finish(void* self, const freshframe_outlet* out, freshframe_error
 }
 static double every(void* self) { (void)self; return 1; }
 
-#define HEAD .size = sizeof(freshframe_node), .version = FRESHFRAME_ABI_VERSION, .output = "float64", \\
+/* Of a plugin that knows nothing of process_out() and what follows. */
+static int32_t plain(void* self, const freshframe_sample* sample, freshframe_value* out,
+                     freshframe_error* error) {
+  (void)self, (void)error;
+  *out = number((double)sample->stamp->seq);
+  return 1;
+}
+
+#define FUNCTIONS .version = FRESHFRAME_ABI_VERSION, .output = "float64", \\
     .create = create, .destroy = destroy, .open = open_
+#define HEAD .size = sizeof(freshframe_node), FUNCTIONS
+#define OLD .size = offsetof(freshframe_node, process_out), FUNCTIONS
 #define NODE(symbol, ...) FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_##symbol = { \\
     HEAD, .name = #symbol, __VA_ARGS__}
 NODE(delayed, .input = "frame", .process_out = delayed, .close = close_);
@@ -100,6 +111,10 @@ NODE(two, .input = "frame", .process_out = two);
 NODE(nothing, .input = "frame");
 NODE(half, .input = "frame", .process_out = two, .wake_every = every);
 NODE(source, .read = read_, .finish = finish);
+FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_older = {
+    OLD, .name = "older", .input = "frame", .process = plain, .wake_every = every, .finish = finish};
+FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_newer = {
+    OLD, .name = "newer", .input = "frame", .process_out = delayed};
 """
 
 
@@ -116,6 +131,11 @@ def test_a_result_may_have_the_stamp_and_the_frame_of_an_earlier_sample(library:
     samples = run_node(ff.native.node(library, "delayed"), frames(3))
     assert [(s.seq, s.part, s.value) for s in samples] == [(0, 0, 0), (0, 1, 1), (0, 2, 2)]
     assert [s.frame and int(s.frame.luma[0, 0]) for s in samples] == [0, 0, 0]
+
+
+def test_a_plugin_of_an_older_header_runs_and_nothing_behind_its_table_is_read(library: Path) -> None:
+    samples = run_node(ff.native.node(library, "older"), frames(3))
+    assert [(s.seq, s.part, s.value) for s in samples] == [(0, 0, 0), (1, 0, 1), (2, 0, 2)]
 
 
 @pytest.mark.parametrize(
@@ -137,6 +157,7 @@ def test_a_refused_result_fails_the_call_whatever_the_plugin_says(
     ("name", "text"),
     [
         ("nothing", "has no function 'process', which is required"),
+        ("newer", "has no function 'process', which is required"),  # as an engine sees it that knows less
         ("half", "has no function 'on_time', which is required"),
         ("source", r"is a source: read\(\) does what process_out\(\), on_time\(\) and finish\(\) would do"),
     ],

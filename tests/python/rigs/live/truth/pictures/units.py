@@ -104,6 +104,7 @@ def _jpeg_pieces(picture: bytes, most: int) -> Iterator[Piece]:
         elif marker == 0xC0:  # the frame's header
             height, width = (int.from_bytes(body[begin : begin + 2], "big") for begin in (1, 3))
         place += 2 + length
+    tables = tables if len(tables) == 128 else 2 * tables  # luma's and chroma's may be one
     scan = picture[place : picture.rindex(b"\xff\xd9")]
     told = b"\0\0" + len(tables).to_bytes(2, "big") + tables
     begin = 0
