@@ -37,10 +37,13 @@ NOT_MADE_BY_HAND = {
 # Plain records, made by the engine or (Circles) by a detector.
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
 RECORDS = {
+    "Age",
+    "AgePart",
     "Change",
     "Circles",
     "Crossing",
     "EdgeStats",
+    "Finding",
     "LineCounts",
     "Measured",
     "InferenceStats",
@@ -57,6 +60,7 @@ RECORDS = {
     "SpoolStats",
     "Stats",
     "VideoInfo",
+    "Why",
     "WorkerStats",
     "ZoneCounts",
     "Visit",

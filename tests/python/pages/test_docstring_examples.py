@@ -20,6 +20,7 @@ WITHOUT = {
     *("VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
     *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
     *("Change", "Packet", "Segment", "SourceClock"),
+    *("Age", "AgePart", "Finding", "Why"),
 }
 
 
