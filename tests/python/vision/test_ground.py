@@ -119,7 +119,7 @@ def test_nothing_is_at_the_horizon_or_above_it() -> None:
 
 
 def least_squares(speed: float, *, fps: float, dropped: float, seed: int) -> Iterator[float]:
-    """Errors in percent of a line through all boxes so far, whose noise is known: the best that can be known."""
+    """Errors in percent of a line through all boxes so far, with their noise known: the least possible."""
     chance = np.random.default_rng(seed)
     times: list[float] = []
     feet: list[tuple[float, float]] = []
