@@ -175,6 +175,8 @@ class Graph {
   void find_live(int node, std::vector<bool>& known);
   /// Takes one edge away. `inbox`: of its consumer.
   EdgeStats take_away(Wire& wire, Inbox& inbox);
+  void end_edge(const Wire& wire, Inbox& inbox);
+  void keep_merge_open(int index);
 
   std::vector<std::shared_ptr<Runner>> runners_;  // by number; null: it was removed
   std::vector<Wires> wires_;                      // of each runner

@@ -26,9 +26,9 @@
 #include "core/frame/frame_budget.hpp"
 #include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
+#include "core/pipeline/changes/removal.hpp"
 #include "core/pipeline/graph.hpp"
 #include "core/pipeline/name_table.hpp"
-#include "core/pipeline/removal.hpp"
 
 namespace freshframe::core {
 
@@ -196,6 +196,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// With mutex_: the end, when no node lives and none is being added.
   [[nodiscard]] bool end_locked() FRESHFRAME_REQUIRES(mutex_);
   void end_add();
+  void undo_add(int index);
+  bool connect_opened(Runner& added);
+  [[noreturn]] void throw_not_added(Runner& added, const Look& look);
   /// The node of an add() that is to be finished; null: there is none.
   [[nodiscard]] std::shared_ptr<Runner> take_pending(int index);
   using Runners = std::vector<std::shared_ptr<Runner>>;

@@ -1,0 +1,222 @@
+// Nodes, edges and readers are added: before the start and while the pipeline runs.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
+#include <string>
+#include <utility>
+
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe::core {
+namespace {
+
+constexpr Seconds kLookSlice{0.05};  // of a wait, between two looks
+
+}  // namespace
+
+bool PipelineCore::check_changes(const char* verb) const {
+  const Lock lock(mutex_);
+  if (phase_ == Phase::Ended || stopping_ || stop_source_.stop_requested()) {
+    throw StateError(std::string(verb) +
+                     " after the end of the pipeline: a pipeline runs once, build a new one");
+  }
+  return phase_ != Phase::Building;
+}
+
+int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
+                      const AddOptions& options, std::shared_ptr<Runner>* made) {
+  sweep_threads();
+  std::shared_ptr<Runner> runner;
+  bool late = false;
+  {
+    const Lock building(building_);
+    late = check_changes("add()");
+    if (late) sweep();
+    const auto name = graph_.admit(node.get(), parents, options);
+    runner = std::make_shared<Runner>(*this, graph_.size(), name, std::move(node), options);
+    if (made != nullptr) *made = runner;
+    runner->set_holder(budget_->add_holder("node '" + name + "'"));
+    graph_.add(runner, parents, options);
+    names_->add(name, runner->stream_name());
+    if (!late) return runner->index();
+    runner->set_late();
+    runner->inbox().stay_open(true);  // it has no edges yet
+    const Lock lock(mutex_);
+    ++living_;
+    ++adding_;
+    pending_.emplace(runner->index(), runner);
+  }
+  try {
+    {
+      const Lock building(building_);
+      graph_.check_recordings();
+    }
+    if (!runner->node().runs_outside()) spawn_late(runner);
+  } catch (...) {
+    give_up_add(runner->index());
+    throw;
+  }
+  return runner->index();
+}
+
+void PipelineCore::spawn_late(const std::shared_ptr<Runner>& runner) {
+  try {
+    std::jthread thread([runner] { runner->run(); });
+    const Lock lock(mutex_);
+    threads_.push_back({runner, std::move(thread)});
+  } catch (const std::exception& error) {  // the machine has no more threads
+    throw Error("cannot start the thread of node '" + runner->name() + "': " + error.what());
+  }
+}
+
+void PipelineCore::give_up_add(int index) {
+  const auto given_up = take_pending(index);
+  if (!given_up) return;
+  const auto removal = std::make_shared<Removal>();
+  removal->awaited = false;
+  given_up->set_removal(removal);
+  given_up->request_stop();
+  given_up->open_step();  // after a stop it opens nothing
+  given_up->close_step();
+  end_add();
+}
+
+bool PipelineCore::is_adding(int index) const {
+  const Lock lock(mutex_);
+  return pending_.contains(index);
+}
+
+void PipelineCore::abandon_add(int index) {
+  if (take_pending(index)) undo_add(index);
+}
+
+// The node ends by itself, and its failures are logged.
+void PipelineCore::undo_add(int index) {
+  const auto removal = std::make_shared<Removal>();
+  removal->awaited = false;
+  ask_to_end(index, removal, false);
+  end_add();
+}
+
+std::shared_ptr<Runner> PipelineCore::take_pending(int index) {
+  const Lock lock(mutex_);
+  const auto found = pending_.find(index);
+  if (found == pending_.end()) return nullptr;
+  auto runner = std::move(found->second);
+  pending_.erase(found);
+  return runner;
+}
+
+void PipelineCore::end_add() {
+  bool last = false;
+  {
+    const Lock lock(mutex_);
+    --adding_;
+    last = end_locked();
+  }
+  if (last && end_hook_) end_hook_();
+}
+
+void PipelineCore::finish_add(int index, const Look& look) {
+  const auto added = take_pending(index);
+  if (!added) return;  // before start()
+  try {
+    wait_looking([&] { return added->opening() != Runner::Opening::Open; }, look);
+    if (connect_opened(*added)) return;
+  } catch (...) {
+    undo_add(index);
+    throw;
+  }
+  throw_not_added(*added, look);
+}
+
+// False: it did not open, or is being removed.
+bool PipelineCore::connect_opened(Runner& added) {
+  if (added.opening() != Runner::Opening::Opened || added.removal() != nullptr) return false;
+  {
+    const Lock building(building_);
+    check_changes("add()");
+    if (!graph_.has_parents(added.index())) {
+      throw StateError("a parent of '" + added.name() + "' was removed while the node opened");
+    }
+    added.set_connected();  // a failure from here on is the pipeline's
+    if (added.removal() != nullptr) return false;
+    graph_.connect_late(added.index());
+    update_bound();
+  }
+  {
+    const Lock lock(mutex_);
+    changed_.notify_all();
+  }
+  end_add();
+  return true;
+}
+
+// Its thread is about to close.
+void PipelineCore::throw_not_added(Runner& added, const Look& look) {
+  const auto removal = added.removal();  // also of an embedder's node, which opens before the engine's part
+  try {
+    wait_looking([&] { return removal ? added.forgotten() : added.finished(); }, look);
+  } catch (...) {
+    end_add();
+    throw;
+  }
+  sweep_threads();
+  end_add();
+  if (!removal) throw StateError("stop() was called while '" + added.name() + "' was added");
+  {
+    const Lock lock(mutex_);
+    if (removal->error) std::rethrow_exception(removal->error);
+  }
+  throw StateError("'" + added.name() + "', or a parent of it, was removed while it was added");
+}
+
+void PipelineCore::wait_looking(const std::function<bool()>& over, const Look& look) {
+  while (!over()) {
+    {
+      const Lock lock(mutex_);
+      changed_.wait_until(mutex_, *Clock::real(), std::chrono::steady_clock::now() + to_duration(kLookSlice),
+                          over);
+    }
+    if (!over() && look) look();
+  }
+}
+
+std::shared_ptr<ReaderCore> PipelineCore::add_reader(std::span<const AnyPort> parents,
+                                                     const ReaderOptions& options) {
+  const Lock lock(building_);
+  const bool late = check_changes("reader()");
+  const auto name = graph_.admit_reader(parents, options);
+  auto reader = std::make_shared<ReaderCore>(
+      name, options.frames,
+      ReaderContext{clock(), failure_, budget_, started_, options_.max_held_bytes, weak_from_this()});
+  reader->set_holder(budget_->add_holder("reader '" + name + "'"));
+  graph_.add_reader(reader, parents, options);
+  if (!late) return reader;
+  sweep();
+  try {
+    graph_.connect_late(*reader);
+  } catch (...) {
+    graph_.forget(*reader);
+    throw;
+  }
+  update_bound();
+  return reader;
+}
+
+void PipelineCore::connect(const AnyPort& parent, int child, const ConnectOptions& options) {
+  const Lock building(building_);
+  check_changes("connect()");
+  graph_.connect(parent, child, options);
+  update_bound();
+}
+
+void PipelineCore::disconnect(const AnyPort& parent, int child) {
+  const Lock building(building_);
+  check_changes("disconnect()");
+  const auto books = graph_.disconnect(parent, child);
+  update_bound();
+  count_removed({books});
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,106 @@
+// The effects of a failure: the pipeline ends, or the call that adds or removes the node throws it.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
+#include <memory>
+#include <span>
+#include <string>
+#include <typeinfo>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe::core {
+namespace {
+
+// A source's own error with the source's name in it, or nullptr when `error` is of another kind. Never
+// beneath a Python call: it only inspects an exception that was caught before.
+std::exception_ptr named_source_error(const std::exception_ptr& error, const std::string& source) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const SourceError& known) {
+    if (typeid(known) == typeid(SourceTimeout)) {
+      return std::make_exception_ptr(SourceTimeout(known.what(), known.url(), known.code(), source));
+    }
+    if (typeid(known) == typeid(SourceError)) {
+      return std::make_exception_ptr(SourceError(known.what(), known.url(), known.code(), source));
+    }
+    return error;
+  } catch (...) {
+    return nullptr;
+  }
+}
+
+}  // namespace
+
+std::string PipelineCore::source_of(const Runner& runner, const FailedOn& where) const {
+  const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
+  return source >= 0 ? names_->stream_of(source) : runner.name();
+}
+
+std::string PipelineCore::failure_text(const Runner& runner, const std::string& what,
+                                       const FailedOn& where) const {
+  std::string text = "node '" + runner.name() + "' failed";
+  if (where.is_tick(runner.index())) {
+    text += " in on_time()";
+  } else if (!where.samples.empty()) {
+    if (where.batch && where.samples.size() > 1) {
+      text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
+    } else {
+      text += " on";
+    }
+    text += " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
+            source_of(runner, where) + "'";
+  }
+  return text + ": " + what;
+}
+
+bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
+                        const FailedOn& where) {
+  auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr;
+  if (!error) {
+    std::vector<BatchSample> batch;
+    for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
+      batch.push_back({source_of(runner, {std::span(&sample, 1)}), sample.stamp.seq});
+    }
+    NodeFailure failure{.node = runner.name(),
+                        .source = source_of(runner, where),
+                        .cause = std::move(cause),
+                        .batch = std::move(batch)};
+    if (!where.samples.empty() && !where.is_tick(runner.index())) {
+      failure.seq = where.samples.front().stamp.seq;
+      failure.sample = std::make_shared<const AnySample>(where.samples.front());
+      failure.nodes = std::make_shared<const std::vector<std::string>>(names_->all());
+    }
+    error = std::make_exception_ptr(NodeError(failure_text(runner, what, where), std::move(failure)));
+  }
+  auto removal = runner.removal();
+  if (!removal && runner.is_late() && !runner.connected()) {
+    removal = std::make_shared<Removal>();
+    runner.set_removal(removal);
+  }
+  if (removal) {  // the failure is remove()'s, or add()'s
+    const Lock lock(mutex_);
+    if (!removal->error) removal->error = std::move(error);
+    return removal->awaited;
+  }
+  // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
+  const bool delivers_rest = runner.is_source() && !is_starting();
+  const bool first =
+      failure_->set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);
+  if (delivers_rest) {
+    source_stop_.request_stop();
+  } else {
+    request_stop();
+  }
+  if (first && failure_hook_) failure_hook_();
+  return first;
+}
+
+void PipelineCore::refuse(std::exception_ptr error) {
+  failure_->set(std::move(error));
+  request_stop();
+}
+
+}  // namespace freshframe::core
