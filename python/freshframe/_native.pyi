@@ -428,6 +428,15 @@ class Engine:
     def disconnect(self, parent: tuple[int, int], child: int) -> None:
         """Takes an edge into a merge away."""
 
+    def added_from(self, first: int) -> list[int]:
+        """
+        The nodes from this number on that this thread has added and not finished.
+        """
+
+    @property
+    def next_number(self) -> int:
+        """The number of the next node."""
+
     def node_numbers(self) -> list[int]:
         """The numbers of the nodes that were not removed."""
 

@@ -126,6 +126,7 @@ class JsonLines(_TextSink):
             most.
         complete: True: the file appears when `run()` returns a report that is complete, and has all lines
             then. Until then a hidden file in its folder has them, and a file of this name stays as it is.
+            A sink that remove() takes away before leaves no file.
 
     Raises:
         OptionError: The path ends as a file of another kind.

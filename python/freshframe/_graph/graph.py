@@ -25,6 +25,12 @@ def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) ->
             )
 
 
+def _end_of_run(node: Any, is_complete: bool) -> None:
+    end = getattr(node, "_when_run_ends", None)
+    if end is not None:
+        end(is_complete)
+
+
 class Graph:
     """The nodes of one pipeline.
 
@@ -55,6 +61,11 @@ class Graph:
         for node in self._kept.values():
             if hasattr(node, "_ask_for_frames"):
                 node._ask_for_frames()
+
+    def end_run(self, is_complete: bool) -> None:
+        """The run has ended: recorders keep their files, or do not."""
+        for node in list(self._kept.values()):
+            _end_of_run(node, is_complete)
 
     @property
     def live(self) -> bool:
@@ -123,7 +134,11 @@ class Graph:
         self.in_python.pop(index, None)
         self.in_processes.discard(index)
         self.beside.pop(index, None)
-        if node is not None and not self._engine.started:
+        if node is None:
+            return
+        if self._engine.started:
+            _end_of_run(node, False)
+        else:
             wiring.release(node)
 
     def _give_to_engine(

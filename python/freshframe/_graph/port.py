@@ -215,3 +215,8 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
         if not belongs_to(port, engine):
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
     return list(ports)
+
+
+def own_port(given: Any, label: str, engine: _native.Engine) -> Port[Any]:
+    """The same of exactly one."""
+    return parents([given], label, engine)[0]

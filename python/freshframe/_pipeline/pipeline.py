@@ -11,11 +11,12 @@ from .._errors import FreshframeError, OptionError, OptionTypeError, StopTimeout
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._graph.nodes import Node, Source
-from .._graph.port import Port, ends, index_of, parents, queue_below
+from .._graph.port import Port, ends, parents, queue_below
 from .._graph.queue import Queue
 from .._interpreter import fork, log
 from .._interpreter.log import logger
 from . import life, observation
+from .changes import Changes
 from .run_by_with import RunByWith
 from .runners import Runners
 from .worker_plans import WorkerPlans
@@ -88,8 +89,8 @@ class Pipeline(RunByWith):
         self._graph = Graph(self._engine)
         self._worker_plans = WorkerPlans()
         self._runners = Runners(self._engine)
+        self._changes = Changes(self._engine, self._graph, self._runners, self._worker_plans)
         self._has_run = False
-        self._when_run_ends: list[Callable[[bool], None]] = []  # of recorders
 
     # ---- building
 
@@ -273,34 +274,14 @@ class Pipeline(RunByWith):
             max_rate,
             merge=join is None and parent is not None and not isinstance(parent, Port),
         )
-        when_run_ends = getattr(node, "_when_run_ends", None)
-        if when_run_ends is not None and process is not False:
+        if getattr(node, "_when_run_ends", None) is not None and process is not False:
             raise OptionError(
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
         plan = None if process is False else self._worker_plans.of(node, process, batch)
-        port = self._graph.add(
+        return self._changes.add(
             node, ports, options, batched=batch is not None, joined=join is not None, plan=plan
         )
-        if self._engine.started:
-            self._finish_add(port)
-        if when_run_ends is not None:
-            self._when_run_ends.append(when_run_ends)
-        return port
-
-    def _finish_add(self, port: Port[Any]) -> None:
-        index = index_of(port)
-        try:
-            try:
-                self._runners.start_one(self._graph, index, self._worker_plans.definitions)
-                self._engine.finish_add(index)
-            except BaseException:  # also from a signal handler, between the two
-                self._engine.give_up_add(index)
-                raise
-            self._runners.start_one_beside(self._graph, index)
-        except BaseException:
-            self._graph.forget(index)
-            raise
 
     def connect(
         self,
@@ -327,17 +308,7 @@ class Pipeline(RunByWith):
                 above the parent, or the samples of several sources would come to a node that takes one.
             StateError: One of the nodes was removed, or the pipeline has ended.
         """
-        source, target = (
-            parents([parent], "connect", self._engine)[0],
-            parents([child], "connect", self._engine)[0],
-        )
-        self._engine.connect(
-            ends([source])[0],
-            index_of(target),
-            wiring.policy(queue, target.name),
-            None if max_age is None else _check.number("max_age", max_age),
-            wiring.rate(max_rate),
-        )
+        self._changes.connect(parent, child, queue, max_age, max_rate)
 
     def disconnect(self, parent: Port[Any], child: Port[Any]) -> None:
         """Takes away an edge that connect() or add() with a list has made.
@@ -348,11 +319,7 @@ class Pipeline(RunByWith):
             GraphError: There is no such edge, or the node was not added with a list.
             StateError: One of the nodes was removed, or the pipeline has ended.
         """
-        source, target = (
-            parents([parent], "disconnect", self._engine)[0],
-            parents([child], "disconnect", self._engine)[0],
-        )
-        self._engine.disconnect(ends([source])[0], index_of(target))
+        self._changes.disconnect(parent, child)
 
     def remove(
         self, part: Port[Any] | Reader[Any], *, drain: bool = False, timeout: float = 5.0
@@ -383,13 +350,7 @@ class Pipeline(RunByWith):
         if isinstance(part, _native.Reader):
             self._engine.remove_reader(part)
             return None
-        port = parents([part], "remove", self._engine)[0]
-        limit = _check.timeout(timeout)
-        try:
-            books = self._engine.remove(index_of(port), _check.flag("drain", drain), limit)
-        finally:
-            self._graph.forget_removed()
-        return observation.books(books)
+        return self._changes.remove(part, _check.flag("drain", drain), _check.timeout(timeout))
 
     @overload
     def reader(
@@ -584,16 +545,12 @@ class Pipeline(RunByWith):
                 observation.wait_with_progress(self._engine, self.wait, progress, progress_interval)
         except BaseException:
             self._stop_quietly()
-            self._end_run(False)
+            self._graph.end_run(False)
             raise
         self._runners.join_beside()
         report = observation.report(self._engine)
-        self._end_run(report.complete)
+        self._graph.end_run(report.complete)
         return report
-
-    def _end_run(self, is_complete: bool) -> None:
-        for end in self._when_run_ends:
-            end(is_complete)
 
     def stop(self, timeout: float = 5.0) -> None:
         """Stops the pipeline and waits until its threads have ended. Idempotent, from any thread.

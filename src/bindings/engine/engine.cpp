@@ -59,16 +59,11 @@ Engine::~Engine() {
   core::let_go(std::move(core_));
 }
 
-bool Engine::begin(int index) {
-  const std::lock_guard lock(begun_mutex_);
-  return begun_.insert(index).second;
-}
-
 std::vector<std::shared_ptr<core::Runner>> Engine::claim_threadless() {
   std::vector<std::shared_ptr<core::Runner>> claimed;
   if (!core_->started()) return claimed;
   for (auto& runner : core_->runners()) {
-    if (runner->node().runs_outside() && !runner->finished() && begin(runner->index()))
+    if (runner->node().runs_outside() && !runner->finished() && runner->claim())
       claimed.push_back(std::move(runner));
   }
   return claimed;
@@ -199,7 +194,7 @@ PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
     auto& engine = engine_of(self);
     const auto runner = engine.core().runner(node);
     const bool threadless =
-        runner && engine.core().is_adding(node) && runner->node().runs_outside() && engine.begin(node);
+        runner && engine.core().is_adding(node) && runner->node().runs_outside() && runner->claim();
     gil::release(
         held,
         [](core::PipelineCore* core, int added, bool has_no_thread) {
@@ -292,8 +287,8 @@ PyMethodDef* engine_methods() {
        "finish_add($self, index, /)\n--\n\nWaits until a node that was added while the pipeline runs has "
        "opened, and connects it. GIL: released while waiting"},
       {"give_up_add", gil::entry<&give_up_add>, METH_O,
-       "give_up_add($self, index, /)\n--\n\nInstead of finish_add(), or after it. GIL: "
-       "released"},
+       "give_up_add($self, index, /)\n--\n\nInstead of finish_add(); or after it: the node is removed. "
+       "GIL: released"},
       {"remove", gil::entry<&remove>, METH_VARARGS,
        "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
        "last statistics. GIL: released while waiting"},
@@ -357,6 +352,12 @@ void bind_graph(nb::class_<Engine>& engine) {
             self.core().disconnect({parent.first, parent.second}, child);
           },
           nb::arg("parent"), nb::arg("child"), "Takes an edge into a merge away.")
+      .def(
+          "added_from", [](const Engine& self, int first) { return self.core().added_from(first); },
+          nb::arg("first"), "The nodes from this number on that this thread has added and not finished.")
+      .def_prop_ro(
+          "next_number", [](const Engine& self) { return self.core().next_number(); },
+          "The number of the next node.")
       .def(
           "node_numbers",
           [](const Engine& self) {

@@ -10,7 +10,6 @@
 #include <atomic>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <string>
 #include <thread>
 #include <utility>
@@ -65,8 +64,6 @@ class Engine {
   [[nodiscard]] bool launched_by_this_thread() const noexcept {
     return launcher_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
-  /// True once for each node: for its own thread, or for claim_threadless().
-  bool begin(int index);
   /// The Python nodes whose threads have not started: a stop ends them, and their threads then do nothing.
   std::vector<std::shared_ptr<core::Runner>> claim_threadless();
 
@@ -82,8 +79,6 @@ class Engine {
   std::mutex failure_mutex_;
   SharedError failure_;  // guarded by failure_mutex_
   std::atomic<std::thread::id> launcher_{};
-  std::mutex begun_mutex_;
-  std::set<int> begun_;  // guarded by begun_mutex_
   ForkGuard guard_;
 };
 

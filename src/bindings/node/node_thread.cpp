@@ -75,9 +75,8 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   if (PyArg_ParseTuple(args, "OiOp:run_node", &engine, &index, &node, &takes_values) == 0) return nullptr;
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
-    if (!owner.begin(index)) return Py_NewRef(Py_None);
     const auto kept = owner.core().runner(index);
-    if (!kept) return Py_NewRef(Py_None);
+    if (!kept || !kept->claim()) return Py_NewRef(Py_None);
     Loop loop{owner, *kept, node, takes_values != 0};
     auto& runner = loop.runner;
     if (owner.launched_by_this_thread()) {

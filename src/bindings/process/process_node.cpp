@@ -155,9 +155,8 @@ PyObject* run_process(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   if (PyArg_ParseTuple(args, "OiO:run_process", &engine, &index, &definitions) == 0) return nullptr;
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
-    if (!owner.begin(index)) return Py_NewRef(Py_None);
     const auto kept = owner.core().runner(index);
-    if (!kept) return Py_NewRef(Py_None);
+    if (!kept || !kept->claim()) return Py_NewRef(Py_None);
     auto& runner = *kept;
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);

@@ -63,10 +63,14 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void finish_add(int index, const Look& look = {});
   /// Instead of finish_add(), for a node whose thread could not be started.
   void give_up_add(int index);
-  /// Instead of finish_add(), for a node whose thread runs. Nothing after finish_add().
+  /// Instead of finish_add(), for a node whose thread runs; or after it: then the node is removed.
   void abandon_add(int index);
   /// Whether finish_add() is still to come.
   [[nodiscard]] bool is_adding(int index) const;
+  /// The nodes from number `first` on that this thread has added and not finished.
+  [[nodiscard]] std::vector<int> added_from(int first) const;
+  /// The number of the next node.
+  [[nodiscard]] int next_number() const;
   std::shared_ptr<ReaderCore> add_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   void connect(const AnyPort& parent, int child, const ConnectOptions& options);
   void disconnect(const AnyPort& parent, int child);
@@ -196,7 +200,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// With mutex_: the end, when no node lives and none is being added.
   [[nodiscard]] bool end_locked() FRESHFRAME_REQUIRES(mutex_);
   void end_add();
-  void undo_add(int index);
+  void undo_add(Runner& added);
   bool connect_opened(Runner& added);
   [[noreturn]] void throw_not_added(Runner& added, const Look& look);
   /// The node of an add() that is to be finished; null: there is none.
@@ -250,7 +254,11 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::chrono::steady_clock::time_point last_moved_ FRESHFRAME_GUARDED_BY(mutex_){};
   // Nodes between add() and finish_add(): one that fails may leave the graph before finish_add() looks.
-  std::map<int, std::shared_ptr<Runner>> pending_ FRESHFRAME_GUARDED_BY(mutex_);
+  struct Pending {
+    std::shared_ptr<Runner> runner;
+    std::thread::id adder;
+  };
+  std::map<int, Pending> pending_ FRESHFRAME_GUARDED_BY(mutex_);
   struct Thread {
     std::shared_ptr<Runner> runner;
     std::jthread thread;

@@ -75,12 +75,12 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
     }
     error = std::make_exception_ptr(NodeError(failure_text(runner, what, where), std::move(failure)));
   }
-  auto removal = runner.removal();
-  if (!removal && runner.is_late() && !runner.connected()) {
-    removal = std::make_shared<Removal>();
-    runner.set_removal(removal);
+  const auto removal = runner.removal();
+  if (runner.is_late() && !runner.connected()) {  // the failure is add()'s
+    if (!removal) runner.set_removal(std::make_shared<Removal>());
+    return runner.keep_for_add(std::move(error));
   }
-  if (removal) {  // the failure is remove()'s, or add()'s
+  if (removal) {  // the failure is remove()'s
     const Lock lock(mutex_);
     if (!removal->error) removal->error = std::move(error);
     return removal->awaited;

@@ -397,6 +397,25 @@ std::shared_ptr<Removal> Runner::removal() const {
   return removal_;
 }
 
+bool Runner::keep_for_add(std::exception_ptr error) {
+  const Lock lock(removal_mutex_);
+  if (add_was_left_) return false;
+  if (!add_failure_) add_failure_ = std::move(error);
+  return true;
+}
+
+std::exception_ptr Runner::take_add_failure() {
+  const Lock lock(removal_mutex_);
+  return std::exchange(add_failure_, nullptr);
+}
+
+void Runner::leave_add() {
+  std::exception_ptr unseen;  // destroyed without the mutex
+  const Lock lock(removal_mutex_);
+  add_was_left_ = true;
+  unseen = std::exchange(add_failure_, nullptr);
+}
+
 void Runner::report_lost_events() const {
   std::uint64_t lost = 0;
   for (const auto& edge : inbox_->stats()) lost += edge.events_lost;

@@ -160,6 +160,12 @@ class Runner {
   [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
   /// Its part of a removal. `removal` is the caller's; null: it is not being removed.
   void set_removal(std::shared_ptr<Removal> removal);
+  /// Its failure while it is being added, which add() throws. False: no add() waits for it any more.
+  bool keep_for_add(std::exception_ptr error);
+  /// Null: none, or it was taken before.
+  [[nodiscard]] std::exception_ptr take_add_failure();
+  /// No add() waits for it any more.
+  void leave_add();
   [[nodiscard]] std::shared_ptr<Removal> removal() const;
   /// It has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }
@@ -202,6 +208,9 @@ class Runner {
   [[nodiscard]] bool closed_cleanly() const noexcept {
     return closed_cleanly_.load(std::memory_order_relaxed);
   }
+
+  /// For an embedder. True once: for the thread of its node, or for a call that ends the node without one.
+  bool claim() noexcept { return !claimed_.exchange(true); }
 
   /// The runner whose thread this is, or nullptr.
   [[nodiscard]] static Runner* current() noexcept;
@@ -276,10 +285,13 @@ class Runner {
   Outlet outlet_;
   mutable Mutex removal_mutex_;
   std::shared_ptr<Removal> removal_ FRESHFRAME_GUARDED_BY(removal_mutex_);
+  std::exception_ptr add_failure_ FRESHFRAME_GUARDED_BY(removal_mutex_);
+  bool add_was_left_ FRESHFRAME_GUARDED_BY(removal_mutex_) = false;
   std::uint16_t holder_ = 0;  // fixed before its thread starts, as the next
   bool late_ = false;
   std::atomic<bool> connected_{false};
   std::atomic<bool> forgotten_{false};
+  std::atomic<bool> claimed_{false};
   std::atomic<Opening> opening_{Opening::Open};
 
   std::atomic<bool> live_{false};  // below a live source

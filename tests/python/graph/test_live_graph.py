@@ -7,6 +7,7 @@ import gc
 import threading
 import weakref
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -272,3 +273,55 @@ def test_a_rate_holds_on_an_edge_that_comes_while_it_runs() -> None:
         until(lambda: pipeline.stats().nodes["cam"].processed == 200, "all were sent")
         drops = edge(pipeline, "merge").drops
         assert 150 <= drops["rate"] < 200
+
+
+@pytest.mark.parametrize("late", [False, True])
+def test_an_interrupt_at_any_point_of_an_add_leaves_the_graph_as_before(
+    monkeypatch: pytest.MonkeyPatch, late: bool
+) -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        door = pipeline.add(Push(), name="door")
+        changes = pipeline._changes
+        place, verb = (changes._engine, "finish_add") if late else (changes._graph, "add")
+        called = getattr(place, verb)
+
+        def interrupted(*arguments: Any, **options: Any) -> None:
+            called(*arguments, **options)
+            raise KeyboardInterrupt
+
+        stand_in = _With(place, verb, interrupted)
+        monkeypatch.setattr(changes, "_engine" if late else "_graph", stand_in)
+        node = Notes()
+        with pytest.raises(KeyboardInterrupt):
+            pipeline.add(node, door, name="step")
+        monkeypatch.undo()
+        until(lambda: set(pipeline.stats().nodes) == {"door"}, "the end of the node")
+        again = Notes()
+        pipeline.add(again, door, name="step")
+        check_books(pipeline)
+
+
+class _With:
+    """Another object, but for one method."""
+
+    def __init__(self, other: Any, name: str, method: Any) -> None:
+        self._other, self._name, self._method = other, name, method
+
+    def __getattr__(self, name: str) -> Any:
+        return self._method if name == self._name else getattr(self._other, name)
+
+
+def test_a_sink_of_a_complete_file_that_is_removed_leaves_none_behind(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    source: Push = Push()
+    door = pipeline.add(source, name="door")
+    with pipeline.start():
+        kept = len(pipeline._graph._kept)
+        lines = pipeline.add(ff.JsonLines(tmp_path / "door.jsonl", complete=True), door, name="lines")
+        source.push(1)
+        until(lambda: pipeline.stats().nodes["lines"].processed == 1, "the line")
+        assert len(list(tmp_path.iterdir())) == 1
+        pipeline.remove(lines)
+        assert not list(tmp_path.iterdir())
+        assert len(pipeline._graph._kept) == kept

@@ -12,6 +12,12 @@ namespace {
 
 constexpr Seconds kLookSlice{0.05};  // of a wait, between two looks
 
+std::shared_ptr<Removal> unawaited_removal() {
+  auto removal = std::make_shared<Removal>();
+  removal->awaited = false;
+  return removal;
+}
+
 }  // namespace
 
 bool PipelineCore::check_changes(const char* verb) const {
@@ -44,7 +50,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
     const Lock lock(mutex_);
     ++living_;
     ++adding_;
-    pending_.emplace(runner->index(), runner);
+    pending_.emplace(runner->index(), Pending{runner, std::this_thread::get_id()});
   }
   try {
     {
@@ -72,9 +78,8 @@ void PipelineCore::spawn_late(const std::shared_ptr<Runner>& runner) {
 void PipelineCore::give_up_add(int index) {
   const auto given_up = take_pending(index);
   if (!given_up) return;
-  const auto removal = std::make_shared<Removal>();
-  removal->awaited = false;
-  given_up->set_removal(removal);
+  given_up->leave_add();
+  given_up->set_removal(unawaited_removal());
   given_up->request_stop();
   given_up->open_step();  // after a stop it opens nothing
   given_up->close_step();
@@ -86,15 +91,32 @@ bool PipelineCore::is_adding(int index) const {
   return pending_.contains(index);
 }
 
+std::vector<int> PipelineCore::added_from(int first) const {
+  const Lock lock(mutex_);
+  std::vector<int> added;
+  for (auto each = pending_.lower_bound(first); each != pending_.end(); ++each) {
+    if (each->second.adder == std::this_thread::get_id()) added.push_back(each->first);
+  }
+  return added;
+}
+
+int PipelineCore::next_number() const {
+  const Lock building(building_);
+  return graph_.size();
+}
+
 void PipelineCore::abandon_add(int index) {
-  if (take_pending(index)) undo_add(index);
+  if (const auto added = take_pending(index)) {
+    undo_add(*added);
+  } else if (const auto there = runner(index); there && there->connected()) {
+    ask_to_end(index, unawaited_removal(), false);  // it was added, and its program will never learn of it
+  }
 }
 
 // The node ends by itself, and its failures are logged.
-void PipelineCore::undo_add(int index) {
-  const auto removal = std::make_shared<Removal>();
-  removal->awaited = false;
-  ask_to_end(index, removal, false);
+void PipelineCore::undo_add(Runner& added) {
+  added.leave_add();
+  ask_to_end(added.index(), unawaited_removal(), false);
   end_add();
 }
 
@@ -102,7 +124,7 @@ std::shared_ptr<Runner> PipelineCore::take_pending(int index) {
   const Lock lock(mutex_);
   const auto found = pending_.find(index);
   if (found == pending_.end()) return nullptr;
-  auto runner = std::move(found->second);
+  auto runner = std::move(found->second.runner);
   pending_.erase(found);
   return runner;
 }
@@ -124,7 +146,7 @@ void PipelineCore::finish_add(int index, const Look& look) {
     wait_looking([&] { return added->opening() != Runner::Opening::Open; }, look);
     if (connect_opened(*added)) return;
   } catch (...) {
-    undo_add(index);
+    undo_add(*added);
     throw;
   }
   throw_not_added(*added, look);
@@ -158,16 +180,14 @@ void PipelineCore::throw_not_added(Runner& added, const Look& look) {
   try {
     wait_looking([&] { return removal ? added.forgotten() : added.finished(); }, look);
   } catch (...) {
+    added.leave_add();
     end_add();
     throw;
   }
   sweep_threads();
   end_add();
+  if (const auto error = added.take_add_failure()) std::rethrow_exception(error);
   if (!removal) throw StateError("stop() was called while '" + added.name() + "' was added");
-  {
-    const Lock lock(mutex_);
-    if (removal->error) std::rethrow_exception(removal->error);
-  }
   throw StateError("'" + added.name() + "', or a parent of it, was removed while it was added");
 }
 

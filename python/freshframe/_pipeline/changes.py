@@ -1,0 +1,102 @@
+"""The changes of a pipeline's graph: before the start, and while it runs."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import _check, _native
+from .._graph import wiring
+from .._graph.graph import Graph
+from .._graph.port import Port, ends, index_of, own_port
+from . import observation
+
+if TYPE_CHECKING:
+    from .._graph.queue import Queue
+    from .._look.stats import Stats
+    from .runners import Runners
+    from .worker_plans import WorkerPlans
+
+
+class Changes:
+    """What Pipeline's verbs do with checked options. Thread-safe."""
+
+    __slots__ = ("_engine", "_graph", "_plans", "_runners")
+
+    def __init__(self, engine: _native.Engine, graph: Graph, runners: Runners, plans: WorkerPlans) -> None:
+        """Of one pipeline."""
+        self._engine = engine
+        self._graph = graph
+        self._runners = runners
+        self._plans = plans
+
+    def add(
+        self,
+        node: Any,
+        ports: Sequence[Port[Any]],
+        options: _native.AddOptions,
+        *,
+        batched: bool,
+        joined: bool,
+        plan: Callable[[], _native.ProcessPlan] | None,
+    ) -> Port[Any]:
+        """As Graph.add(). While the pipeline runs, it also starts the node and waits until it has opened."""
+        first = self._engine.next_number
+        try:
+            port = self._graph.add(node, ports, options, batched=batched, joined=joined, plan=plan)
+            if self._engine.started:
+                self._finish_add(index_of(port))
+        except BaseException:  # also from a signal handler, at any point
+            for index in self._engine.added_from(first):
+                self._give_up(index)
+            raise
+        return port
+
+    def _finish_add(self, index: int) -> None:
+        try:
+            self._runners.start_one(self._graph, index, self._plans.definitions)
+            self._engine.finish_add(index)
+            self._runners.start_one_beside(self._graph, index)
+        except BaseException:
+            self._give_up(index)
+            raise
+
+    def _give_up(self, index: int) -> None:
+        self._engine.give_up_add(index)
+        self._graph.forget(index)
+
+    def connect(
+        self,
+        parent: Any,
+        child: Any,
+        queue: Queue | None,
+        max_age: float | None,
+        max_rate: float | None,
+    ) -> None:
+        """As Pipeline.connect()."""
+        source, target = self._both(parent, child, "connect")
+        self._engine.connect(
+            ends([source])[0],
+            index_of(target),
+            wiring.policy(queue, target.name),
+            None if max_age is None else _check.number("max_age", max_age),
+            wiring.rate(max_rate),
+        )
+
+    def disconnect(self, parent: Any, child: Any) -> None:
+        """As Pipeline.disconnect()."""
+        source, target = self._both(parent, child, "disconnect")
+        self._engine.disconnect(ends([source])[0], index_of(target))
+
+    def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
+        """As Pipeline.remove(), of a port."""
+        port = own_port(part, "remove", self._engine)
+        try:
+            books = self._engine.remove(index_of(port), drain, timeout)
+        finally:
+            self._graph.forget_removed()
+        return observation.books(books)
+
+    def _both(self, parent: Any, child: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
+        return own_port(parent, verb, self._engine), own_port(child, verb, self._engine)
