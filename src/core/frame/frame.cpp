@@ -47,7 +47,7 @@ core::FrameBody::FrameBody(const Picture& picture, std::size_t size, std::functi
 // parent reads it.
 core::FrameBody::~FrameBody() {
   if (budget) {
-    if (counted) budget->unpublish();
+    if (counted) budget->unpublish(generation);
     if (charged > 0) budget->charge(-static_cast<std::ptrdiff_t>(charged));
   }
   if (release) release();
@@ -152,7 +152,11 @@ void core::FrameBody::settle() noexcept {
   }
   if (held != counted) {
     counted = held;
-    held ? budget->publish() : budget->unpublish();
+    if (held) {
+      generation = budget->publish();
+    } else {
+      budget->unpublish(generation);
+    }
   }
 }
 

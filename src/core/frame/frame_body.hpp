@@ -72,8 +72,9 @@ struct FrameBody {
 
   Mutex budget_mutex{LockRank::Place};
   std::shared_ptr<FrameBudget> budget FRESHFRAME_GUARDED_BY(budget_mutex);
-  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;     // in budget's published frames
-  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // bytes in budget's loans
+  bool counted FRESHFRAME_GUARDED_BY(budget_mutex) = false;         // in budget's published frames
+  std::uint8_t generation FRESHFRAME_GUARDED_BY(budget_mutex) = 0;  // there
+  std::size_t charged FRESHFRAME_GUARDED_BY(budget_mutex) = 0;      // bytes in budget's loans
 
  private:
   /// convert_mutex; of a frame that a parent of this process has made, one of this process.

@@ -38,9 +38,21 @@ void FrameBudget::stop() noexcept {
 }
 
 void FrameBudget::set_bound(int frames) noexcept {
-  bound_.store(frames);
   const Lock lock(mutex_);
+  keep_share_locked(bound_.load() - frames);
+  bound_.store(frames);
   room_.notify_all();
+}
+
+void FrameBudget::keep_share_locked(int frames) noexcept {
+  if (frames <= 0) return;
+  const auto generation = generation_.load();
+  if (published_[generation ^ 1U].load() > 0) {
+    left_.fetch_add(frames);
+    return;
+  }
+  left_.store(frames);
+  generation_.store(generation ^ 1U);
 }
 
 void FrameBudget::extend(int frames) noexcept {
@@ -49,8 +61,8 @@ void FrameBudget::extend(int frames) noexcept {
   room_.notify_all();
 }
 
-void FrameBudget::unpublish() noexcept {
-  published_.fetch_sub(1);
+void FrameBudget::unpublish(std::uint8_t generation) noexcept {
+  published_[generation].fetch_sub(1);
   if (waiters_.load() == 0) return;
   const Lock lock(mutex_);
   room_.notify_all();

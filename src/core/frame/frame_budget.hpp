@@ -4,6 +4,7 @@
 
 #include "freshframe/mutex.hpp"
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstddef>
@@ -16,18 +17,22 @@
 namespace freshframe::core {
 
 /// Thread-safe. Sources ask it for room before they publish; see "Frames and memory" in docs/queues.md.
+///
+/// Note [Kept shares]
+/// An edge or node that is removed takes its share of the bound along, but frames that it let pass may still be
+/// held, by a node that keeps them or a reader that is not read. They would use up the room of the others. So a
+/// share that went stays as long as frames of the time before are held, one place for each. Frames are counted
+/// in two generations: when the bound falls and none of the older generation is left, a new one begins.
 class FrameBudget {
  public:
   void set_bound(int frames) noexcept;
-  /// Room for more, or fewer, than the graph itself needs.
+  /// Room for more, or fewer, than the graph itself needs. Who gives room back has freed its frames.
   void extend(int frames) noexcept;
-  [[nodiscard]] int bound() const noexcept {
-    return bound_.load(std::memory_order_relaxed) + extra_.load(std::memory_order_relaxed);
-  }
-  [[nodiscard]] int published() const noexcept { return published_.load(std::memory_order_relaxed); }
+  [[nodiscard]] int bound() const noexcept { return bound_.load() + extra_.load() + kept(); }
+  [[nodiscard]] int published() const noexcept { return published_[0].load() + published_[1].load(); }
   [[nodiscard]] std::size_t held_bytes() const noexcept;
 
-  [[nodiscard]] bool has_room() const noexcept { return published_.load() < bound_.load() + extra_.load(); }
+  [[nodiscard]] bool has_room() const noexcept { return published() < bound(); }
   /// Waits until has_room(), stop(), or `stopped` (a node's own stop); returns has_room().
   bool wait_for_room(const std::stop_token& stopped = {});
   void stop() noexcept;
@@ -46,8 +51,13 @@ class FrameBudget {
   /// others continue. Above twice the limit it throws for every holder.
   void check_held(std::uint16_t holder, std::size_t limit) const;
 
-  void publish() noexcept { published_.fetch_add(1); }
-  void unpublish() noexcept;
+  /// Returns the frame's generation.
+  std::uint8_t publish() noexcept {
+    const auto generation = generation_.load(std::memory_order_relaxed);
+    published_[generation].fetch_add(1);
+    return generation;
+  }
+  void unpublish(std::uint8_t generation) noexcept;
   void charge(std::ptrdiff_t bytes) noexcept { held_bytes_.fetch_add(bytes, std::memory_order_relaxed); }
 
  private:
@@ -57,6 +67,12 @@ class FrameBudget {
   [[nodiscard]] std::atomic<int>& lent(std::uint16_t holder) const noexcept {
     return (*lent_[(holder - 1U) / kChunk])[(holder - 1U) % kChunk];
   }
+  /// See Note [Kept shares].
+  [[nodiscard]] int kept() const noexcept {
+    const int left = left_.load(std::memory_order_relaxed);
+    return left == 0 ? 0 : std::min(left, published_[generation_.load() ^ 1U].load());
+  }
+  void keep_share_locked(int frames) noexcept FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] std::uint16_t greatest_holder() const noexcept;
   [[nodiscard]] std::string name_of(std::uint16_t holder) const;
 
@@ -64,7 +80,9 @@ class FrameBudget {
   std::atomic<std::uint16_t> holders_{0};
   std::atomic<int> bound_{1 << 30};
   std::atomic<int> extra_{0};
-  std::atomic<int> published_{0};
+  std::array<std::atomic<int>, 2> published_{};  // by generation
+  std::atomic<std::uint8_t> generation_{0};      // of the frames that come; written with mutex_, as the next
+  std::atomic<int> left_{0};                     // what has gone from the bound since the older one
   std::atomic<std::ptrdiff_t> held_bytes_{0};
   std::atomic<int> waiters_{0};
   std::atomic<bool> stopped_{false};

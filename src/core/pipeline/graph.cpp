@@ -271,7 +271,8 @@ int Graph::frame_bound() const {
 std::vector<std::string> Graph::views_of(int node) const {
   const auto& name = runner(node).name();
   const auto& sources = *sources_[static_cast<std::size_t>(node)];
-  if (sources.size() < 2 && !open_[static_cast<std::size_t>(node)]) return {name};
+  // Those of a merge are the same with one camera: another one may come.
+  if (sources.size() < 2 && !merges_[static_cast<std::size_t>(node)]) return {name};
   std::vector<std::string> views;
   for (const int source : sources) views.push_back(name + ".of('" + runner(source).stream_name() + "')");
   return views;

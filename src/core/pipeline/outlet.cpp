@@ -64,12 +64,22 @@ void Outlet::check(const Stamp& stamp) {
     throw Error("gave a result with the stamp of sample " + std::to_string(stamp.seq) +
                 " of a source whose samples do not come here: like= takes a sample that this node got");
   }
+  drop_old_places(*list);
   const auto& place = place_of(stamp.source);
   if (stamp.seq >= place.seq) return;
   throw Error(
       "gave a result with the stamp of sample " + std::to_string(stamp.seq) + " after one of sample " +
       std::to_string(place.seq) +
       " of the same source, but a stream does not go backwards: delay all results of a node, or none");
+}
+
+void Outlet::drop_old_places(const Outputs::List& list) {
+  if (places_.size() <= list.sources->size() + list.left.size()) return;
+  std::erase_if(places_, [&](const auto& each) {
+    return !std::ranges::binary_search(*list.sources, each.first) &&
+           std::ranges::find(list.left, each.first) == list.left.end();
+  });
+  last_place_ = nullptr;
 }
 
 AnySample Outlet::stamped(Emitted result, const AnySample& from) {

@@ -85,6 +85,8 @@ class Outlet {
   void offer_to_taps(const AnySample& sample);
   [[nodiscard]] Place& place_of(int source);
   void check(const Stamp& stamp);
+  /// Late results of sources that have gone make places again.
+  void drop_old_places(const Outputs::List& list);
 
   const int node_;
   const bool gives_several_;

@@ -115,6 +115,32 @@ TEST(FrameBudget, ConvertingAFrameOnLoanAddsToTheHeldBytes) {
   EXPECT_EQ(budget->published(), 0);
 }
 
+// See Note [Kept shares].
+TEST(FrameBudget, AShareThatWentStaysAsLongAsFramesOfItsTimeAreHeld) {
+  const auto budget = budget_of(6);
+  const auto frames = [&](std::size_t count) {
+    std::vector<Frame> made;
+    for (std::size_t i = 0; i < count; ++i)
+      core::FrameAccess::attach(made.emplace_back(gray_frame(1)), budget);
+    return made;
+  };
+  auto old = frames(4);
+  budget->set_bound(2);
+  EXPECT_EQ(budget->bound(), 2 + 4);  // the others have their two places
+  const auto newer = frames(2);
+  EXPECT_FALSE(budget->has_room());
+  old.resize(1);
+  EXPECT_EQ(budget->bound(), 2 + 1);
+  EXPECT_FALSE(budget->has_room());
+  budget->set_bound(1);  // a second share goes while a frame of the first is held
+  EXPECT_EQ(budget->bound(), 1 + 1);
+  old.clear();
+  EXPECT_EQ(budget->bound(), 1);
+  budget->set_bound(8);
+  budget->set_bound(1);
+  EXPECT_EQ(budget->bound(), 1 + 2);  // those that came after the first share went
+}
+
 TEST(FrameBudget, AFrameKeepsItsFirstBudget) {
   const auto first = budget_of(2);
   const auto second = budget_of(2);

@@ -14,6 +14,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/pipeline_access.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+#include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -105,6 +108,68 @@ TEST(LiveGraph, AFailureOfOpenIsTheAddersAndTheRestRunsOn) {
   feed.push(1);
   seen.wait_for(1);
   EXPECT_EQ(pipeline.stats().nodes.size(), 2U);
+}
+
+TEST(LiveGraph, AFailureOfOpenIsNotThrownByARemovalOfTheParent) {
+  Feed<int> feed;
+  Gate opening(false);
+  std::atomic<bool> begun{false};
+  CheckedPipeline pipeline(kept_running());
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.start();
+  const std::jthread adder([&] {
+    const auto text = message_of<NodeError>([&] {
+      pipeline.add(
+          make_node<int, int>({.process = [](const auto&, const auto&) { return std::optional<int>(); },
+                               .open =
+                                   [&](const Context& context) {
+                                     begun = true;
+                                     opening.pass(context);
+                                     throw Error("no such model");
+                                   }}),
+          cam, {.name = "child"});
+    });
+    EXPECT_TRUE(contains(text, "no such model")) << text;
+  });
+  wait_until([&] { return begun.load(); });
+  const std::jthread remover([&] { EXPECT_EQ(pipeline.remove(cam).nodes.size(), 2U); });
+  wait_until([&] { return pipeline.stats().removed.nodes == 1; });
+  opening.open();
+}
+
+TEST(LiveGraph, AShareOfTheBoundStaysAsLongAsFramesOfTheCameraAreHeld) {
+  Feed<Frame> one;
+  Feed<Frame> two;
+  Seen<Sample<Frame>> hoard;
+  CheckedPipeline pipeline(kept_running());
+  const auto merge = pipeline.add(collect_into<Frame>(hoard), std::vector<Port<Frame>>{}, {.name = "merge"});
+  pipeline.start();
+  const auto first = pipeline.add(feed_source(one, Kind::Live), {.name = "first"});
+  const auto second = pipeline.add(feed_source(two, Kind::Live), {.name = "second"});
+  pipeline.connect(second, merge);
+  const int without = pipeline.stats().pool.bound;
+  pipeline.connect(first, merge);
+  one.push_and_settle(gray_frame(1));
+  hoard.wait_for(1);
+  const int with = pipeline.stats().pool.bound;
+  pipeline.remove(first);
+  EXPECT_EQ(pipeline.stats().pool.bound, without - 1 + 1);  // without the node `first`, with its frame
+  EXPECT_GT(with, without);
+  hoard.clear();
+  EXPECT_EQ(pipeline.stats().pool.bound, without - 1);
+}
+
+TEST(LiveGraph, AViewOfAMergeKeepsItsNameWhenTheSecondCameraComes) {
+  Feed<int> one;
+  Feed<int> two;
+  CheckedPipeline pipeline(kept_running());
+  const auto door = pipeline.add(feed_source(one, Kind::Live), {.name = "door"});
+  const auto people = pipeline.add(pass_on<int>(), std::vector<Port<int>>{door}, {.name = "people"});
+  pipeline.start();
+  const auto views = [&] { return core::PipelineAccess::core(pipeline)->graph_state().nodes.at(1).views; };
+  EXPECT_EQ(views(), (std::vector<std::string>{"people.of('door')"}));
+  pipeline.connect(pipeline.add(feed_source(two, Kind::Live), {.name = "yard"}), people);
+  EXPECT_EQ(views(), (std::vector<std::string>{"people.of('door')", "people.of('yard')"}));
 }
 
 TEST(LiveGraph, WhatOneSourceReachesGoesWithItAndAMergeStays) {
