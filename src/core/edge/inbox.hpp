@@ -294,7 +294,8 @@ class Inbox {
                          std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
   /// False: its time is not known, and it was dropped.
   bool take_clock_locked(Lane& lane, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
-  void apply_decisions_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  /// Whether a set was made.
+  bool apply_decisions_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   void made_room_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
   void drop_old_sets_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   /// The oldest of those that wait for the consumer.

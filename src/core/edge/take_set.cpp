@@ -85,7 +85,7 @@ void Inbox::put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked)
     const Lock lock(mutex_, std::adopt_lock);
     if (edge.gone) return;
     Lane& lane = *edge.lanes.front();
-    const auto before = sets_->ready.size();
+    bool news = false;  // for the consumer
     if (admit_part_locked(lane, sample, dropped, blocked)) {
       const auto now = clock_->now();
       if (take_clock_locked(lane, sample)) {
@@ -95,17 +95,17 @@ void Inbox::put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked)
       } else {
         sets_->joiner.advance(now);
       }
-      apply_decisions_locked(dropped);
+      news = apply_decisions_locked(dropped);
       if (!sets_->fruitless_since) sets_->fruitless_since = now;
       if (!sets_->reported) report = fruitless_locked(now);
       if (!report.empty()) sets_->reported = true;
     }
     first_drop = !edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0;
     if (first_drop) edge.reported = true;
-    const bool made = sets_->ready.size() > before;
-    wake = made && consumer_asleep_;
-    if (made) moved_locked();
-    if (made && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+    news = news || edge.closing;  // the consumer may have waited for this producer
+    wake = news && consumer_asleep_;
+    if (news) moved_locked();
+    if (news && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
@@ -113,7 +113,8 @@ void Inbox::put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked)
   if (!report.empty()) log(LogLevel::Warning, "join '" + consumer_ + "': " + report);
 }
 
-void Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
+bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
+  bool made = false;
   for (const auto& decision : sets_->joiner.decisions()) {
     if (decision.members == 0) {
       Lane& lane = part_lane_locked(decision.parent);
@@ -121,6 +122,7 @@ void Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
       made_room_locked(lane);
       continue;
     }
+    made = true;
     sets_->count(decision);
     JoinSets::Set set;
     set.decided = decision.at;
@@ -136,6 +138,7 @@ void Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
   }
   sets_->joiner.clear_decisions();
   drop_old_sets_locked(dropped);
+  return made;
 }
 
 void Inbox::made_room_locked(Lane& lane) {

@@ -1,8 +1,11 @@
 // Joins in an inbox: sets and the samples that wait, queues, ends, stops, counters.
 // SPDX-License-Identifier: Apache-2.0
+#include <array>
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -21,8 +24,9 @@ using core::Taken;
 /// An inbox with a join of two parents, by pts, and its clock.
 class TwoCameras {
  public:
-  explicit TwoCameras(const JoinRules& rules, Queue queue = kJoining)
-      : clock(std::make_shared<SimulatedClock>()), inbox("pair", clock) {
+  explicit TwoCameras(const JoinRules& rules, Queue queue = kJoining,
+                      std::shared_ptr<const Clock> of_inbox = nullptr)
+      : clock(std::make_shared<SimulatedClock>()), inbox("pair", of_inbox ? std::move(of_inbox) : clock) {
     for (const auto* name : {"left", "right"}) {
       edges.push_back(inbox.add_edge({.parent_name = name, .queue = queue, .joined = true}));
     }
@@ -37,13 +41,14 @@ class TwoCameras {
     expect_books(stats);
   }
 
-  TwoCameras& put(int parent, double time) {
+  TwoCameras& put(int parent, double time) { return put(parent, time, blocked); }
+  TwoCameras& put(int parent, double time, std::atomic<bool>& waits) {
     AnySample sample;
     sample.stamp.pts = time;
     sample.stamp.captured = clock->now();
     sample.stamp.source = parent;
     sample.value = ValueRef::make<int>(parent);
-    inbox.put(edge(parent), std::move(sample), blocked);
+    inbox.put(edge(parent), std::move(sample), waits);
     return *this;
   }
   /// The times of the next set; empty: there is none.
@@ -226,6 +231,67 @@ TEST(Join, AProducerWaitsForRoomInABlockingQueueUntilASetIsTaken) {
   EXPECT_EQ(cameras.take(), (std::vector{0.0, 0.0}));
   producer.join();
   EXPECT_EQ(cameras.inbox.stats()[0].waiting, 2U);
+}
+
+TEST(Join, ASetOfProducersThatWaitedForRoomWakesItsConsumer) {
+  TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01}, Queue{1, WhenFull::Block});
+  cameras.put(0, 0).put(1, 0);
+  std::array<std::atomic<bool>, 2> waits{};
+  {
+    std::vector<std::jthread> producers;
+    for (int parent = 0; parent < 2; ++parent) {
+      producers.emplace_back(
+          [&, parent] { cameras.put(parent, 1, waits.at(static_cast<std::size_t>(parent))); });
+    }
+    for (const auto& each : waits) wait_until([&] { return each.load(); });
+    std::atomic<int> calls{0};
+    cameras.inbox.set_ready_hook([&] { ++calls; });
+    EXPECT_EQ(cameras.take(), (std::vector{0.0, 0.0}));
+    producers.clear();
+    EXPECT_EQ(calls, 1);
+    cameras.inbox.set_ready_hook({});
+  }
+  EXPECT_EQ(cameras.take(), (std::vector{1.0, 1.0}));
+}
+
+TEST(Join, AProducerOnAnEdgeThatClosesWakesTheConsumerThatMayHaveWaitedForIt) {
+  TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01}, Queue{1, WhenFull::Block});
+  cameras.put(0, 0);
+  std::jthread producer([&] { cameras.put(0, 1); });
+  wait_until([&] { return cameras.blocked.load(); });
+  std::atomic<int> calls{0};
+  cameras.inbox.set_ready_hook([&] { ++calls; });
+  cameras.inbox.close_edge(cameras.edge(0));
+  producer.join();
+  EXPECT_EQ(calls, 1);
+  cameras.inbox.set_ready_hook({});
+}
+
+// take(TimePoint::max()) looks at nothing again on its own: a wake-up that is lost ends no wait.
+TEST(Join, AConsumerThatWaitsWithoutLimitGetsEverySetOfProducersThatWaitForRoom) {
+  constexpr int kSets = 3000;
+  TwoCameras cameras({.by = JoinBy::Pts, .within = 0.001}, Queue{1, WhenFull::Block}, Clock::real());
+  std::vector<std::jthread> producers;
+  std::array<std::atomic<bool>, 2> waits{};
+  for (int parent = 0; parent < 2; ++parent) {
+    producers.emplace_back([&, parent] {
+      for (int k = 0; k < kSets; ++k)
+        cameras.put(parent, k / 100.0, waits.at(static_cast<std::size_t>(parent)));
+      cameras.inbox.end(cameras.edge(parent));
+    });
+  }
+  std::atomic<int> taken{0};
+  std::jthread consumer([&] {
+    AnySample set;
+    while (cameras.inbox.take(set, TimePoint::max()) == Taken::Sample) ++taken;
+  });
+  bool all = false;
+  for (int slices = 0; slices < 1000 && !all; ++slices) {  // ten seconds
+    std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    all = taken == kSets;
+  }
+  cameras.inbox.close();
+  EXPECT_TRUE(all) << "the consumer stood still after " << taken << " sets";
 }
 
 TEST(Join, NoSetForTenSecondsIsTroubleWithTheDistance) {
