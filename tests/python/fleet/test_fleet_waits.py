@@ -74,10 +74,15 @@ def yard(tmp_path: Path) -> Iterator[Yard]:
 
 
 def pause(yard: Yard, fleet: ff.Fleet, *, until_all_end: bool) -> float:
-    """Stops the controller for half of the time, or until its agents have ended. How long that took."""
-    pids = [process_of(fleet, agent) for agent in fleet.stats().agents]
+    """Stops the controller for half of the time, or until its agents have ended.
+
+    Returns:
+        Seconds since the renewals before that, at most: agents may have renewed once more.
+    """
+    agents = fleet.stats().agents
+    pids = [process_of(fleet, agent) for agent in agents]
+    began = time.monotonic() - max(agent.silent for agent in agents.values())
     os.kill(yard.controller.pid, signal.SIGSTOP)
-    began = time.monotonic()
     try:
         if until_all_end:
             until(lambda: not any(map(is_alive, pids)), "the end of the agents")
@@ -105,7 +110,7 @@ def test_agents_go_on_without_their_controller_for_as_long_as_they_may(yard: Yar
             name: agent.pid for name, agent in before.agents.items()
         }
         assert [camera.starts for camera in during.cameras.values()] == [1, 1]
-        assert pause(yard, fleet, until_all_end=True) >= ORPHAN_AFTER - 1.0  # it has renewed just before
+        assert pause(yard, fleet, until_all_end=True) >= ORPHAN_AFTER - 1.0  # the agent counts from when it sent its renewal
         until_up(fleet)
         epochs = {name: camera.epoch for name, camera in during.cameras.items()}
         while epochs:

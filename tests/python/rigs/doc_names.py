@@ -24,6 +24,7 @@ __all__ = [
     "cam3",
     "camera",
     "depth",
+    "detector",
     "drawn",
     "ff",
     "keys",
@@ -52,6 +53,7 @@ cam3: ff.Port[ff.Frame]
 left: ff.Port[ff.Frame]
 right: ff.Port[ff.Frame]
 persons: ff.Port[ff.Detections]
+detector: ff.Node[ff.Frame, ff.Detections]
 boxes: Any
 zone: Any
 road: ff.Ground

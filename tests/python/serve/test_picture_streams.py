@@ -219,31 +219,32 @@ def test_a_page_waits_for_a_picture_that_does_not_come_and_asks_again() -> None:
     pipeline.stop()
 
 
-class OnePicture(ff.Source[ff.Frame]):
-    """Gives a picture when the test says so, and no other one."""
+class PicturesUntilSeen(ff.Source[ff.Frame]):
+    """Gives a picture each 20 ms, and none after `seen` is set: the server may open its view of them late."""
 
     live = True
 
     def __init__(self) -> None:
-        self.go = threading.Event()
+        self.seen = threading.Event()
+        self.given = 0
 
     def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
-        assert self.go.wait(WATCHDOG)
-        yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), 0.0
+        while not self.seen.wait(0.02):
+            self.given += 1
+            yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), time.time()
         stop.wait(WATCHDOG)
 
 
 def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_back() -> None:
     pipeline = ff.Pipeline()
-    source = OnePicture()
+    source = PicturesUntilSeen()
     pipeline.add(source, name="cam")
     path = "/api/picture/cam.jpg"
     with pipeline.serve() as dashboard, pipeline.start():
-        with connect(dashboard.url) as first:
-            first.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
-            source.go.set()
-            assert first.recv(12) == b"HTTP/1.1 200"
-        seq = request(dashboard.url, path).headers["x-seq"]
+        until(lambda: request(dashboard.url, path).status == 200, "a picture")
+        source.seen.set()
+        until(lambda: int(request(dashboard.url, path).headers["x-seq"]) == source.given - 1, "the last picture")
+        seq = source.given - 1
         wait = f"GET {path}?after={seq} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         with connect(dashboard.url) as gone, connect(dashboard.url) as stays:
             gone.sendall(wait)
