@@ -110,7 +110,8 @@ def test_agents_go_on_without_their_controller_for_as_long_as_they_may(yard: Yar
             name: agent.pid for name, agent in before.agents.items()
         }
         assert [camera.starts for camera in during.cameras.values()] == [1, 1]
-        assert pause(yard, fleet, until_all_end=True) >= ORPHAN_AFTER - 1.0  # the agent counts from when it sent its renewal
+        # An agent counts from the time at which it sent its renewal.
+        assert pause(yard, fleet, until_all_end=True) >= ORPHAN_AFTER - 1.0
         until_up(fleet)
         epochs = {name: camera.epoch for name, camera in during.cameras.items()}
         while epochs:

@@ -226,12 +226,14 @@ class PicturesUntilSeen(ff.Source[ff.Frame]):
 
     def __init__(self) -> None:
         self.seen = threading.Event()
+        self.ended = threading.Event()
         self.given = 0
 
     def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
         while not self.seen.wait(0.02):
             self.given += 1
             yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), time.time()
+        self.ended.set()
         stop.wait(WATCHDOG)
 
 
@@ -243,8 +245,9 @@ def test_a_client_that_has_gone_while_it_waits_for_a_picture_gives_its_place_bac
     with pipeline.serve() as dashboard, pipeline.start():
         until(lambda: request(dashboard.url, path).status == 200, "a picture")
         source.seen.set()
-        until(lambda: int(request(dashboard.url, path).headers["x-seq"]) == source.given - 1, "the last picture")
+        assert source.ended.wait(WATCHDOG)
         seq = source.given - 1
+        until(lambda: int(request(dashboard.url, path).headers["x-seq"]) == seq, "the last picture")
         wait = f"GET {path}?after={seq} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
         with connect(dashboard.url) as gone, connect(dashboard.url) as stays:
             gone.sendall(wait)
