@@ -28,6 +28,7 @@ from .lines import (
 )
 from .recovery import read_folder
 from .segment_reader import SegmentReader
+from .spare import Spare
 
 SEGMENT_BYTES = 4 << 20
 _LEAST_SEGMENT = 4096
@@ -59,7 +60,8 @@ class Box:
     numbered when it is written, and read only when it is synced: a power cut takes nothing that a receiver
     has seen. The last lines of the newest segment that cannot be read, such as zeros after a power cut, were
     not synced and are cut off. Deleting a segment needs no room on a full disk, nor does the cursor, which is
-    written in place.
+    written in place. The newest segment alone knows the events that are open, so it is deleted only behind
+    another one; a spare file holds the room for the head of that one.
     """
 
     first_records: list[str]  # to be written first: the ends of events that a killed program has left open
@@ -117,6 +119,7 @@ class Box:
         self._ahead: Line | None = None  # that was read, and is the next one
         self._broken = False  # the newest segment: its last write may be torn
         self._fd = -1
+        self._spare = Spare(self.folder)
         self._cursor = Cursor(self.folder)
         before = self._cursor.before
         self._segments, content, least = read_folder(self.folder)
@@ -183,6 +186,8 @@ class Box:
         for record in records:
             if '"began":' in record:
                 self.events.note(json.loads(record))
+        if self.events.records:
+            self._spare.keep()
         with self._guard:
             if self._segments[-1].first == self.next:
                 self._first_commit = now
@@ -221,7 +226,8 @@ class Box:
     def _begin_segment(self, data: bytes) -> None:
         self._segment_bytes = self._fitting_segment()
         path = folders.segment_path(self.folder, self.next)
-        whole = head_text(self.id, self.next, self.events).encode() + data
+        head = head_text(self.id, self.next, self.events).encode()
+        whole = head + data
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             _write(fd, whole)
@@ -238,9 +244,27 @@ class Box:
             self._segments.append(Segment(self.next, len(whole)))
         self._broken = False
         self._remove_sent()
+        if self.events.records:
+            self._spare.keep(2 * len(head))
+
+    def _begin_empty_segment(self) -> None:
+        self._begin_segment(b"")
+        # A restart takes this for the time of the last write.
+        os.utime(self._fd, (self.last_commit, self.last_commit))
 
     def make_room(self) -> bool:
-        """Deletes the oldest results because the disk is full; False: nothing is left to delete."""
+        """Deletes the oldest results because the disk is full; False: nothing is left to delete.
+
+        Raises:
+            OSError: There is no room for the head of a segment, without which nothing can be deleted.
+        """
+        if self.events.records and len(self._segments) == 1 and self._segments[0].first < self.next:
+            self._spare.give_up()
+            self._begin_empty_segment()
+            with self._guard:
+                if len(self._segments) > 1:
+                    self._remove_oldest()
+            return True
         with self._guard:
             if len(self._segments) > 1:
                 self._remove_oldest()
@@ -286,9 +310,7 @@ class Box:
         if self._first_commit < full_before:
             self._segment_bytes = 0
         if is_old:
-            self._begin_segment(b"")
-            # A restart takes this for the time of the last write.
-            os.utime(self._fd, (self.last_commit, self.last_commit))
+            self._begin_empty_segment()
 
     def _skip_before(self, oldest: float) -> None:
         while self._taken < self.next - 1:

@@ -14,7 +14,7 @@ from .._errors import OptionError, StateError
 from .._interpreter.log import logger
 
 _SEGMENT = re.compile(r"(\d{15})\.jsonl")
-_OURS = re.compile(r"\d{15}\.jsonl|lock|sent|refused(\.1)?\.jsonl")
+_OURS = re.compile(r"\d{15}\.jsonl|lock|sent|spare|refused(\.1)?\.jsonl")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "fuse.sshfs", "fuse.glusterfs"}
 
 _taken: set[tuple[int, int]] = set()  # device and inode of the folders that this process has locked

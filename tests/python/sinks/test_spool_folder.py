@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support import WATCHDOG
@@ -393,8 +394,56 @@ print(json.dumps({"expired": held.expired, "lost": held.lost, "numbers": numbers
 """
 
 
-def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(tmp_path: Path) -> None:
-    """In a name space of its own, so that the file system goes with the process."""
+FULL_DISK = """
+import itertools, json, os, shutil, subprocess, sys
+from freshframe._spool.box import Box
+from freshframe._spool.lines import to_text
+
+disk = sys.argv[1] + "/disk"
+os.mkdir(disk)
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", disk], check=True)
+box = Box(disk + "/box", 1 << 30)
+box.commit([to_text({"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}})], 1e9)
+numbers = itertools.count()
+open_ends = []
+unlink = os.unlink
+
+def unlink_and_look(path):
+    for change in (lambda: None, lambda: unlink(path)):
+        change()
+        killed = f"{sys.argv[1]}/killed-{next(numbers)}"
+        shutil.copytree(disk + "/box", killed)
+        again = Box(killed, 1 << 30)
+        open_ends.append(len(again.first_records))
+        again.close(complete=False)
+
+with open(disk + "/of others", "wb", buffering=0) as other:
+    try:
+        while True:
+            other.write(bytes(4096))
+    except OSError:
+        pass
+os.unlink = unlink_and_look
+made_room = 0
+for _ in range(100):
+    while True:
+        try:
+            box.commit([json.dumps({"text": "x" * 1000})], 1e9)
+            break
+        except OSError:
+            assert box.make_room()
+            made_room += 1
+held = box.held()
+kept = []
+while lines := box.take(100, 0):
+    kept += [line.n for line in lines]
+    box.done(len(lines))
+print(json.dumps({"open": open_ends, "made": made_room, "expired": held.expired, "kept": kept}))
+"""
+
+
+def on_a_disk_of_its_own(script: str, folder: Path) -> Any:
+    """What the script prints, in a name space of its own, so that its file systems go with the process."""
     space = ["unshare", "--mount", "--map-root-user"]
     if (
         shutil.which("unshare") is None
@@ -402,7 +451,7 @@ def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(
     ):
         pytest.skip("no name space for a file system of its own")
     ended = subprocess.run(
-        [*space, sys.executable, "-c", SMALL_DISK, str(tmp_path)],
+        [*space, sys.executable, "-c", script, str(folder)],
         check=False,
         capture_output=True,
         text=True,
@@ -410,10 +459,21 @@ def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)},
     )
     assert ended.returncode == 0, ended.stderr
-    found = json.loads(ended.stdout)
+    return json.loads(ended.stdout)
+
+
+def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(tmp_path: Path) -> None:
+    found = on_a_disk_of_its_own(SMALL_DISK, tmp_path)
     assert found["lost"] == 0
     assert found["expired"] > 0
     assert found["numbers"] == list(range(found["expired"] + 1, 20_002))
+
+
+def test_a_full_disk_gives_the_only_segment_up_behind_a_head_with_the_open_events(tmp_path: Path) -> None:
+    found = on_a_disk_of_its_own(FULL_DISK, tmp_path)
+    assert found["made"] > 0
+    assert set(found["open"]) == {1}
+    assert found["kept"] == list(range(found["expired"] + 1, 102))
 
 
 def test_a_run_that_was_not_closed_is_told_with_its_last_number(
