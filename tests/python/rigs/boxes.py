@@ -1,0 +1,48 @@
+"""Boxes of a Spool that are filled and emptied by hand."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+from freshframe._spool.box import Box
+from freshframe._spool.lines import to_text
+
+NOW = 1_700_000_000.0
+
+
+def records(first: int, count: int, size: int = 10) -> list[str]:
+    return [to_text({"value": n, "text": "x" * size}) for n in range(first, first + count)]
+
+
+def fill(box: Box, count: int, per_commit: int = 10, size: int = 10) -> None:
+    for n in range(0, count, per_commit):
+        box.commit(records(box.next, min(per_commit, count - n), size), time.time())
+
+
+def drain(box: Box, batch: int = 7) -> list[int]:
+    numbers: list[int] = []
+    while lines := box.take(batch, 0):
+        numbers += [line.n for line in lines]
+        assert all(json.loads(line.text)["n"] == line.n for line in lines)
+        box.done(len(lines))
+    return numbers
+
+
+def small_box(path: Path, max_bytes: int = 64 << 10) -> Box:
+    return Box(str(path), max_bytes)
+
+
+def left_open(folder: Path) -> Box:
+    """A box that has nothing but a head, with one event that has not ended."""
+    box = small_box(folder, 8 << 20)
+    began = {"source": "cam", "value": {"key": "yard", "began": 1.0, "ended": None}}
+    box.commit([to_text(began)], NOW)
+    (segment,) = folder.glob("*.jsonl")
+    os.utime(segment, (NOW, NOW))
+    box.expire_before(NOW + 1)
+    assert [path.name for path in folder.glob("*.jsonl")] == ["000000000000002.jsonl"]
+    return box
