@@ -174,7 +174,7 @@ def test_a_second_sigint_ends_at_once() -> None:
         import sys, time
         import freshframe as ff
         from freshframe import _cli
-        from freshframe._cli import track_run
+        from freshframe._cli.track import track_run
 
         class Stubborn(track_run.Tally):
             def process(self, sample):

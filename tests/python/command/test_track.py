@@ -13,8 +13,8 @@ import pytest
 from rigs.command_line import FRAMES, LIVE, SCENE, records
 
 import freshframe as ff
-from freshframe._cli import track_run
 from freshframe._cli.summary import Tally
+from freshframe._cli.track import track_run
 
 
 def test_track_writes_one_line_per_frame_of_a_file_in_order(

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from support import WATCHDOG, run_program
 
-from freshframe._cli.gil_pauses import Pause, Pauses
+from freshframe._cli.gil.pauses import Pause, Pauses
 from freshframe._interpreter import gil_state
 
 HERE = str(Path(__file__))
@@ -48,7 +48,7 @@ def test_a_fork_is_named() -> None:
     ended = run_program("""
         import os, warnings
         warnings.simplefilter("ignore")
-        from freshframe._cli.gil_pauses import Pauses
+        from freshframe._cli.gil.pauses import Pauses
         with Pauses(0.0, lambda pause: pause.cause == "fork" and print(pause)):
             child = os.fork()
             if child == 0:

@@ -13,11 +13,11 @@ from typing import Any
 import freshframe as ff
 from freshframe._look.progress import progress_display
 
-from .dashboard import serve_if_asked
-from .messages import Messages
-from .outcome import ExitCode, UsageError, explain
-from .parser import QUOTES
-from .summary import never_opened, shortfalls, summarise
+from ..dashboard import serve_if_asked
+from ..messages import Messages
+from ..outcome import ExitCode, UsageError, explain
+from ..parser import QUOTES
+from ..summary import never_opened, shortfalls, summarise
 from .track_run import TrackRun
 
 _TEXT_SUFFIXES = (".jsonl", ".csv")

@@ -22,9 +22,9 @@ from typing import IO, Any
 from freshframe import gil
 from freshframe._interpreter import gil_state
 
-from .gil_pauses import Pause, Pauses, gil_record
-from .messages import Messages
-from .outcome import ExitCode, Interrupted, TimedOut, UsageError
+from ..messages import Messages
+from ..outcome import ExitCode, Interrupted, TimedOut, UsageError
+from .pauses import Pause, Pauses, gil_record
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

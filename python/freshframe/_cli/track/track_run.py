@@ -12,8 +12,8 @@ from typing import Any
 
 import freshframe as ff
 
-from .outcome import UsageError, watched
-from .summary import Tally
+from ..outcome import UsageError, watched
+from ..summary import Tally
 
 _TICK = 0.1  # seconds between two checks of a running pipeline
 
