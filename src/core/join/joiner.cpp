@@ -80,22 +80,21 @@ void Joiner::clear() noexcept {
 
 void Joiner::decide(TimePoint now) {
   if (!born_) born_ = now;
-  for (;;) {
-    const auto missing = std::ranges::count_if(inputs_, &Input::is_missing);
-    if (missing == std::ssize(inputs_)) return;
-    const auto stale = missing == std::ssize(inputs_) - 1 ? Stale::None : decide_stale(now);
-    if (stale == Stale::Waits) return;
-    if (stale == Stale::Decided) continue;
-    if (missing == 0) {
-      if (!wait_ && !certain()) return;
-      take_set(now);
-    } else if (!decide_missing(now)) {
-      return;
-    }
+  while (!std::ranges::all_of(inputs_, &Input::is_missing)) {
+    if (!(partial_ ? decide_partial(now) : decide_whole(now))) return;
   }
 }
 
-Joiner::Stale Joiner::decide_stale(TimePoint now) {
+bool Joiner::decide_whole(TimePoint now) {
+  const auto missing = std::ranges::count_if(inputs_, &Input::is_missing);
+  if (missing < std::ssize(inputs_) - 1 && drop_stale(now)) return true;
+  if (missing > 0) return drop_all_after_an_end(now);
+  if (!wait_ && !certain()) return false;
+  take_set(now, {});
+  return true;
+}
+
+bool Joiner::drop_stale(TimePoint now) {
   auto greatest = -std::numeric_limits<double>::infinity();
   for (const auto& input : inputs_) {
     if (!input.waiting.empty()) greatest = std::max(greatest, input.waiting.front().time);
@@ -106,33 +105,54 @@ Joiner::Stale Joiner::decide_stale(TimePoint now) {
     if (waiting.empty() || waiting.front().time >= greatest - within_) continue;
     if (!oldest || waiting.front().time < inputs_[*oldest].waiting.front().time) oldest = i;
   }
-  if (!oldest) return Stale::None;
-  if (*oldest == 0 && partial_) {
-    if (!wait_ && !certain()) return Stale::Waits;
-    take_partial(now);
-  } else {
-    drop(*oldest, now);
-  }
-  return Stale::Decided;
+  if (oldest) drop(*oldest, now);
+  return oldest.has_value();
 }
 
-bool Joiner::decide_missing(TimePoint now) {
-  const auto& reference = inputs_.front();
-  if (partial_ && !reference.is_missing() && std::ranges::all_of(inputs_, [&](const Input& input) {
-        return !input.is_missing() || absent(input, now);
-      })) {
-    if (!wait_ && !certain()) return false;
-    take_partial(now);
-    return true;
-  }
-  const bool over = std::ranges::any_of(inputs_, [&](const Input& input) {
-    return input.is_missing() && input.ended && (!partial_ || &input == &reference);
-  });
-  if (!over) return false;
-  for (std::size_t i = 0; i < inputs_.size(); ++i) {
-    if (!inputs_[i].is_missing()) drop(i, now);
-  }
+bool Joiner::drop_all_after_an_end(TimePoint now) {
+  if (std::ranges::none_of(inputs_, [](const Input& each) { return each.is_missing() && each.ended; }))
+    return false;
+  drop_all(now);
   return true;
+}
+
+bool Joiner::decide_partial(TimePoint now) {
+  const auto& reference = inputs_.front();
+  if (reference.is_missing()) {
+    if (reference.ended) drop_all(now);
+    return reference.ended;
+  }
+  const double oldest = reference.waiting.front().time - within_;
+  for (std::size_t i = 1; i < inputs_.size(); ++i) {
+    while (!inputs_[i].is_missing() && inputs_[i].waiting.front().time < oldest) drop(i, now);
+  }
+  if (!wait_ && !certain()) return false;
+  const auto steps = steps_to_whole();
+  bool is_whole = steps.has_value();
+  for (std::size_t i = 1; i < inputs_.size(); ++i) {
+    if ((steps ? (*steps)[i] : 0) < inputs_[i].waiting.size()) continue;
+    if (wait_ && !absent(inputs_[i], now)) return false;
+    is_whole = false;
+  }
+  is_whole ? take_set(now, *steps) : take_partial(now);
+  return true;
+}
+
+std::optional<Joiner::Steps> Joiner::steps_to_whole() const {
+  Steps steps{};
+  const double reference = inputs_.front().waiting.front().time;
+  double greatest = reference;
+  for (bool moved = true; std::exchange(moved, false);) {
+    for (std::size_t i = 1; i < inputs_.size(); ++i) {
+      const auto& waiting = inputs_[i].waiting;
+      while (steps[i] < waiting.size() && waiting[steps[i]].time < greatest - within_) ++steps[i];
+      if (steps[i] == waiting.size() || waiting[steps[i]].time <= greatest) continue;
+      greatest = waiting[steps[i]].time;
+      moved = true;
+    }
+    if (reference < greatest - within_) return std::nullopt;
+  }
+  return steps;
 }
 
 void Joiner::expire(TimePoint now) {
@@ -144,9 +164,10 @@ void Joiner::expire(TimePoint now) {
       first = i;
     }
   }
-  const auto& reference = inputs_.front().waiting;
-  const bool its_set = partial_ && !reference.empty() &&
-                       std::abs(reference.front().time - inputs_[first].waiting.front().time) <= within_;
+  const double time = inputs_[first].waiting.front().time;
+  const bool its_set = partial_ && std::ranges::any_of(inputs_.front().waiting, [&](const Item& reference) {
+                         return std::abs(reference.time - time) <= within_;
+                       });
   its_set ? take_partial(now) : drop(first, now);
 }
 
@@ -165,12 +186,11 @@ bool Joiner::certain() const {
 
 // Each parent but the reference moves on to its next waiting sample while that makes the spread smaller, or
 // leaves it and comes nearer to the reference.
-Joiner::Steps Joiner::choose() const {
-  Steps steps{};
+Joiner::Steps Joiner::choose(Steps steps) const {
   if (std::ranges::none_of(inputs_, [](const Input& each) { return each.waiting.size() > 1; })) return steps;
   std::array<double, kMostParents> picks{};
   const auto count = inputs_.size();
-  for (std::size_t i = 0; i < count; ++i) picks[i] = inputs_[i].waiting.front().time;
+  for (std::size_t i = 0; i < count; ++i) picks[i] = inputs_[i].waiting[steps[i]].time;
   const auto spread = [&] {
     const auto [least, greatest] = std::minmax_element(picks.begin(), picks.begin() + count);
     return *greatest - *least;
@@ -194,8 +214,8 @@ Joiner::Steps Joiner::choose() const {
   return steps;
 }
 
-void Joiner::take_set(TimePoint now) {
-  const auto steps = choose();
+void Joiner::take_set(TimePoint now, const Steps& from) {
+  const auto steps = choose(from);
   for (std::size_t i = 0; i < inputs_.size(); ++i) drop(i, now, steps[i]);
   push_set(static_cast<std::uint16_t>((1U << inputs_.size()) - 1), now);
 }
@@ -240,6 +260,12 @@ void Joiner::push_set(std::uint16_t members, TimePoint now) {
   }
   decisions_.push_back(
       {.members = members, .at = now, .spread = greatest - least, .waited = Seconds(now - first)});
+}
+
+void Joiner::drop_all(TimePoint now) {
+  for (std::size_t i = 0; i < inputs_.size(); ++i) {
+    if (!inputs_[i].is_missing()) drop(i, now);
+  }
 }
 
 void Joiner::drop(std::size_t parent, TimePoint now, std::size_t count) {

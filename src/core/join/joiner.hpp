@@ -27,21 +27,24 @@ namespace freshframe::core {
 /// Note [Rules of the join]
 /// J1  Parent 0 is the reference. Each of its samples has one fate: a set, a partial set or a drop.
 /// J2  T is the greatest time among the oldest waiting samples of the parents. One that is older than
-///     T - within can be in no set any more and is dropped at once.
-/// J3  When all parents have a waiting sample and J2 drops none, the oldest ones are a set. A later sample
-///     that waits already takes the place of an older one if it makes the spread smaller.
+///     T - within can be in no whole set any more. Without `partial` it is dropped at once. With it, it may be
+///     in the partial set of its reference: a sample goes when it is older than the reference's oldest one by
+///     more than `within`, and waits when the reference has none.
+/// J3  When all parents have a waiting sample that J2 leaves, these are a set. A later sample that waits
+///     already takes the place of an older one if it makes the spread smaller.
 /// J4  No sample waits longer than `wait` after its own arrival. Then its set is decided with the samples
 ///     that are there: a partial set if that is allowed and its reference waits, else a drop.
 /// J5  With `partial`, a parent that has ended, or has been silent for longer than max(wait, 3 x its mean
-///     interval), is not waited for until its next sample. Without it, all samples are dropped at once when
-///     a parent has ended.
+///     interval), is not waited for until its next sample. So a partial set is made when each other parent has
+///     a sample or is not waited for, and they are no whole set. Without it, all samples are dropped at once
+///     when a parent has ended.
 /// J6  A sample whose reference was decided before it came has the cause `late` when it is dropped at last.
 /// J7  A full queue that drops its oldest sample does so. When a parent's times go back, its waiting samples
 ///     are dropped, and nothing of the old times is remembered.
 /// J8  Ties: of two samples that are equally near the earlier one, of equal times the lower parent.
 /// Without `wait` (below files) the results must not depend on the time of arrival. There a set also waits
 /// until each parent has a sample at or after the reference's time, has a full queue, or has ended. So J3
-/// chooses among all samples that can be nearest.
+/// chooses among all samples that can be nearest. J7 does depend on it where the times of a parent go back.
 class Joiner {
  public:
   static constexpr std::size_t kMostParents = 16;
@@ -123,22 +126,27 @@ class Joiner {
       return room.depth > 0 && waiting.size() >= static_cast<std::size_t>(room.depth);
     }
   };
-  using Steps = std::array<std::size_t, kMostParents>;
 
   void decide(TimePoint now);
-  /// J2 and what follows from it; false: nothing is stale.
-  enum class Stale : std::uint8_t { None, Decided, Waits };
-  Stale decide_stale(TimePoint now);
-  /// With a parent that has no sample and another that has; false: wait.
-  bool decide_missing(TimePoint now);
+  // Each returns whether anything was decided; false: wait. There is a waiting sample.
+  bool decide_whole(TimePoint now);
+  bool decide_partial(TimePoint now);
+  bool drop_stale(TimePoint now);
+  bool drop_all_after_an_end(TimePoint now);
+  /// How many waiting samples of each parent J2 leaves out for a whole set with the reference's oldest one, all
+  /// of them where the next one is not there yet. nullopt: there can be none.
+  using Steps = std::array<std::size_t, kMostParents>;
+  [[nodiscard]] std::optional<Steps> steps_to_whole() const;
   void expire(TimePoint now);
   [[nodiscard]] bool absent(const Input& input, TimePoint now) const;
   /// Whether no nearer sample can come.
   [[nodiscard]] bool certain() const;
-  [[nodiscard]] Steps choose() const;
-  void take_set(TimePoint now);
+  [[nodiscard]] Steps choose(Steps from) const;
+  void take_set(TimePoint now, const Steps& from);
   void take_partial(TimePoint now);
   void drop(std::size_t parent, TimePoint now, std::size_t count = 1);
+  /// The oldest one of each parent.
+  void drop_all(TimePoint now);
   void push_set(std::uint16_t members, TimePoint now);
   void note_nearest(double reference);
 

@@ -98,42 +98,76 @@ class Join:
                 self.given_up = item.time
 
     def decide(self, now: float) -> None:
-        """Applies J2, J3 and J5 until nothing changes."""
+        """Applies J2, J3 and J5 until they wait for a sample."""
         if self.born is None:
             self.born = now
         while any(self.queues):
-            if not (self.decide_stale(now) or self.decide_heads(now)):
+            if not (self.decide_partial(now) if self.partial else self.decide_whole(now)):
                 return
 
-    def decide_stale(self, now: float) -> bool:
+    def decide_whole(self, now: float) -> bool:
+        """Without partial sets."""
+        if self.drop_stale():
+            return True
+        missing = [i for i in self.parents if not self.queues[i]]
+        if not missing:
+            self.take_set(now, [0] * len(self.queues))
+            return True
+        if any(self.ended[i] for i in missing):
+            self.drop_heads()
+            return True
+        return False
+
+    def decide_partial(self, now: float) -> bool:
+        """With partial sets: the reference's oldest sample looks for its partners."""
+        if not self.queues[0]:
+            if self.ended[0]:
+                self.drop_heads()
+            return self.ended[0]
+        reference = self.queues[0][0].time
+        for i, queue in enumerate(self.queues):
+            if queue and queue[0].time < reference - self.within:
+                self.drop(i)
+                return True
+        left_out = self.left_out_of_whole()
+        missing = [
+            i for i, queue in enumerate(self.queues) if len(queue) == (0 if left_out is None else left_out[i])
+        ]
+        if not all(self.absent(i, now) for i in missing):
+            return False
+        if left_out is None or missing:
+            self.take_partial(now)
+        else:
+            self.take_set(now, left_out)
+        return True
+
+    def left_out_of_whole(self) -> list[int] | None:
+        """How many samples of each parent are too old for a whole set; None: so is the reference's oldest."""
+        times = [[item.time for item in queue] for queue in self.queues]
+        while True:
+            oldest = max(each[0] for each in times if each) - self.within
+            if times[0][0] < oldest:
+                return None
+            left = [[time for time in each if time >= oldest] for each in times]
+            if left == times:
+                return [len(queue) - len(each) for queue, each in zip(self.queues, times, strict=True)]
+            times = [times[0], *left[1:]]
+
+    def drop_heads(self) -> None:
+        """The oldest sample of each parent."""
+        for i in self.parents:
+            if self.queues[i]:
+                self.drop(i)
+
+    def drop_stale(self) -> bool:
         """J2."""
         heads = [queue[0] for queue in self.queues if queue]
         newest = max(item.time for item in heads)
         stale = [item for item in heads if item.time < newest - self.within]
         if not stale:
             return False
-        item = min(stale, key=lambda item: (item.time, item.parent))
-        if item.parent == 0 and self.partial:
-            self.take_partial(now)
-        else:
-            self.drop(item.parent)
+        self.drop(min(stale, key=lambda item: (item.time, item.parent)).parent)
         return True
-
-    def decide_heads(self, now: float) -> bool:
-        """J3 and J5."""
-        missing = [i for i in self.parents if not self.queues[i]]
-        if not missing:
-            self.take_set(now)
-            return True
-        if self.partial and 0 not in missing and all(self.absent(i, now) for i in missing):
-            self.take_partial(now)
-            return True
-        if any(self.ended[i] and (i == 0 or not self.partial) for i in missing):
-            for i in self.parents:
-                if self.queues[i]:
-                    self.drop(i)
-            return True
-        return False
 
     def absent(self, parent: int, now: float) -> bool:
         """J5."""
@@ -145,16 +179,14 @@ class Join:
     def expire(self, now: float) -> None:
         """J4."""
         item = min((queue[0] for queue in self.queues if queue), key=lambda item: (item.arrival, item.parent))
-        reference = self.queues[0][0] if self.queues[0] else None
-        if self.partial and reference is not None and abs(reference.time - item.time) <= self.within:
+        if self.partial and any(abs(each.time - item.time) <= self.within for each in self.queues[0]):
             self.take_partial(now)
         else:
             self.drop(item.parent)
 
-    def choose(self) -> list[int]:
-        """How many samples each parent skips, so that the spread becomes smaller."""
-        picks = [queue[0].time for queue in self.queues]
-        steps = [0] * len(picks)
+    def choose(self, steps: list[int]) -> list[int]:
+        """How many samples each parent skips, at least these, so that the spread becomes smaller."""
+        picks = [queue[step].time for queue, step in zip(self.queues, steps, strict=True)]
         moved = True
         while moved:
             moved = False
@@ -170,10 +202,10 @@ class Join:
                     steps[i] += 1
         return steps
 
-    def take_set(self, now: float) -> None:
+    def take_set(self, now: float, left_out: list[int]) -> None:
         """Of all parents."""
         members: list[Item | None] = []
-        for i, skipped in enumerate(self.choose()):
+        for i, skipped in enumerate(self.choose(left_out)):
             self.drop(i, skipped)
             members.append(self.queues[i].popleft())
         self.add_set(members, now)
