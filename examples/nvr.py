@@ -1,5 +1,7 @@
 """A recorder whose cameras come and go over HTTP: segments of each, one detector for all, one page.
 
+What a network camera sends is copied into its files.
+
 pip install fastapi uvicorn
 python nvr.py                   # the API on http://127.0.0.1:8000/docs, the page on port 8081
 curl -X POST 'localhost:8000/cameras/door?url=demo:circles'
@@ -32,13 +34,22 @@ class Recorder:
         """Returns when the camera has answered; one that is away is added, and tries again and again."""
         camera = self.pipeline.add(ff.open(url), name=name)
         self.pipeline.connect(camera, self.circles)
-        self.pipeline.add(ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment=60), camera)
+        recorder = ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment=60)
+        self.pipeline.add(recorder, recorded(camera), name=f"{name}.file")
         self.cameras[name] = camera
 
     def remove(self, name: str) -> int:
         """The camera and its recorder end, and its file is whole; the others run on. Returns its frames."""
         books = self.pipeline.remove(self.cameras.pop(name))
         return 0 if books is None else books.nodes[name].processed
+
+
+def recorded(camera: ff.Port[ff.Frame]) -> ff.Port[Any]:
+    """The packets of a network camera, which need no encoder; else the frames."""
+    try:
+        return camera.packets
+    except ff.GraphError:
+        return camera
 
 
 def make_app(recorder: Recorder) -> Any:

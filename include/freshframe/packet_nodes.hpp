@@ -13,8 +13,8 @@
 namespace freshframe {
 
 /// The source of the packets that `camera` reads, as the camera has sent them, for the same pipeline. It ends with
-/// the camera's source. One per source, before the start. Throws GraphError for a source that is no live network
-/// stream, and for a second call.
+/// the camera's source. One per source; while it reads, packets begin at the next key picture. Throws GraphError for a
+/// source that is no live network stream, and for a second call.
 [[nodiscard]] std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera);
 /// False: nobody takes frames of a source whose packets are taken, so none is decoded. True again: from the next key
 /// picture on. Any thread. Throws GraphError as packets_of().

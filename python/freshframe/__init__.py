@@ -66,6 +66,7 @@ if _typing.TYPE_CHECKING:
     from ._look.why import Age, AgePart, Finding, Why
     from ._media.clip_recorder import ClipRecorder
     from ._media.mock_camera import MockCamera
+    from ._media.publish import Publish, PublishStats
     from ._media.segments import Keep, Segment
     from ._media.video_info import VideoInfo
     from ._plugin.headers import get_cmake_dir, get_include
@@ -131,6 +132,7 @@ _LATER = {
     "Process": "_process.options",
     **dict.fromkeys(("Change", "Changes"), "_spool.changes"),
     **dict.fromkeys(("Keep", "Segment"), "_media.segments"),
+    **dict.fromkeys(("Publish", "PublishStats"), "_media.publish"),
     "Refused": "_spool.refused",
     "Spool": "_spool.spool",
     "VideoInfo": "_media.video_info",
@@ -219,6 +221,8 @@ __all__ = [
     "Probe",
     "Process",
     "Progress",
+    "Publish",
+    "PublishStats",
     "Queue",
     "ReadTimeout",
     "Reader",

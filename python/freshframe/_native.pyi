@@ -1523,6 +1523,14 @@ def save_clip(recorder: NodeHandle, path: str, at: float | None) -> None:
 
 def clips_in_writing(recorder: NodeHandle) -> list[str]: ...
 
+def make_publish(url: str, options: dict, copies: bool) -> NodeHandle:
+    """`copies`: it takes packets and encodes nothing."""
+
+def publish_stats(node: NodeHandle) -> tuple[str, int, int, int, int, str]: ...
+
+def publish_url(node: NodeHandle) -> str:
+    """With its password masked."""
+
 class DemoCircle:
     """One circle of demo:circles."""
 

@@ -34,6 +34,7 @@ void bind_video_source(nanobind::module_& module);
 void bind_cameras(nanobind::module_& module);
 void bind_pictures(nanobind::module_& module);
 void bind_recorders(nanobind::module_& module);
+void bind_publish(nanobind::module_& module);
 void bind_demo_truth(nanobind::module_& module);
 void bind_circle_nodes(nanobind::module_& module);
 void bind_box_tracker(nanobind::module_& module);

@@ -113,6 +113,11 @@ class Graph:
                 f"{wiring.label(node)!r} takes packets, which do not go to worker processes: leave "
                 "process= out"
             )
+        if hasattr(node, "_needs_live") and not self.live:
+            raise GraphError(
+                f"{wiring.label(node)!r} would send a file as fast as it is read: open the file with "
+                "realtime=True"
+            )
         wiring.claim(node)
         wiring.note_marks(node, list(self._kept.values()))
         try:

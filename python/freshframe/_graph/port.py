@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from .. import _check, _native
-from .._errors import GraphError, OptionTypeError, StateError
+from .._errors import GraphError, OptionTypeError
 from . import value_types, wiring
 from .nodes import Node, Source
 from .queue import RECORDING, Queue, shown
@@ -77,7 +77,7 @@ class Port(Generic[T_co]):
 
         Raises:
             GraphError: The port is not that of a source, or its source has no packets.
-            StateError: The pipeline was started before.
+            StateError: The pipeline has ended.
         """
         node = self.node
         if not hasattr(node, "_packets"):
@@ -85,14 +85,15 @@ class Port(Generic[T_co]):
                 f"{self.name!r} has no packets: they come from a network stream that freshframe.open() reads"
             )
         if node._packet_port is None:
-            if self._engine.started:
-                raise StateError(
-                    f"the packets of {self.name!r} have no port yet, and the pipeline runs: ask for "
-                    f"{self.name}.packets before the start"
-                )
             source = node._packets()
             settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
             index = self._engine.add_native(source._handle, [], settings)
+            try:
+                if self._engine.started:
+                    self._engine.finish_add(index)
+            except BaseException:
+                self._engine.give_up_add(index)
+                raise
             node._packet_port = Port(self._engine, index, source, _native.Packet)
         port: Port[_native.Packet] = node._packet_port
         return port
@@ -166,6 +167,12 @@ def queue_below(ports: Sequence[Port[Any]], queue: Any, label: str, **limits: An
             "above 0"
         )
     return RECORDING if queue is None else queue
+
+
+def packets_of(port: Port[Any]) -> Port[Any] | None:
+    """The port of its node's packets, if that was asked for."""
+    packets: Port[Any] | None = getattr(port.node, "_packet_port", None)
+    return packets if packets is not port else None
 
 
 def view_name(port: Port[Any]) -> str:

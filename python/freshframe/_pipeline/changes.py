@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._graph import wiring
 from .._graph.graph import Graph
-from .._graph.port import Port, ends, index_of, own_port
+from .._graph.port import Port, ends, index_of, own_port, packets_of
 from . import observation
 
 if TYPE_CHECKING:
@@ -94,6 +94,8 @@ class Changes:
         port = own_port(part, "remove", self._engine)
         try:
             books = self._engine.remove(index_of(port), drain, timeout)
+            if (packets := packets_of(port)) is not None:
+                self._engine.remove(index_of(packets), drain, timeout)
         finally:
             self._graph.forget_removed()
         return observation.books(books)

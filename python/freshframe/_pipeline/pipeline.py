@@ -329,7 +329,8 @@ class Pipeline(RunByWith):
         A source is closed. Recorders below it write their waiting samples and close their files; other
         waiting samples are dropped as ``removed``. A node that was added with a list of parents stays, as do
         the readers, which get the end of their stream when their last parent has gone. Then the names are
-        free again. Numbers are never used again: nothing continues the tracks of what was removed.
+        free again. Numbers are never used again: nothing continues the tracks of what was removed. With a
+        camera goes the port of its packets.
 
         Args:
             part: The port of the node, or a reader.

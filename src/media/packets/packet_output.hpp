@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <atomic>
 #include <memory>
 #include <new>
 #include <optional>
@@ -17,36 +18,32 @@
 
 namespace freshframe::media {
 
-/// Without node() it does nothing. The source's thread, except node().
+/// Without node() it does nothing. The source's thread, except node(), which may come while the source reads: packets
+/// begin at the next key picture then.
 class PacketOutput {
  public:
-  /// The node that emits the packets, once, before the source opens. `title`: the source's, for messages. Throws
-  /// GraphError.
+  /// The node that emits the packets, once. `title`: the source's, for messages. Throws GraphError.
   [[nodiscard]] std::unique_ptr<Source<Packet>> node(const std::string& title, bool live) {
-    if (tap_) throw GraphError("the packets of " + title + " have a node already");
-    tap_ = std::make_shared<PacketTap>();
+    if (wanted_.exchange(true)) throw GraphError("the packets of " + title + " have a node already");
     return std::make_unique<PacketSource>(tap_, live);
   }
 
   /// A new connection, whose packets this decoder takes.
   void connect(const AVCodecContext& decoder) {
-    if (!tap_) return;
     const CodecParametersPtr known(avcodec_parameters_alloc());
     if (!known || avcodec_parameters_from_context(known.get(), &decoder) < 0) throw std::bad_alloc();
     completion_.connect(*known);
   }
   /// As PacketCompletion::add().
   void add(const AVPacket& packet, bool key, std::optional<double> time, TimePoint captured) {
-    if (tap_) pass_on(completion_.add(packet, key, time, captured));
+    if (wanted_) pass_on(completion_.add(packet, key, time, captured));
   }
   /// The connection has ended.
   void disconnect() {
-    if (tap_) pass_on(completion_.complete_waiting());
+    if (wanted_) pass_on(completion_.complete_waiting());
   }
   /// No more packets.
-  void close() {
-    if (tap_) tap_->close();
-  }
+  void close() { tap_->close(); }
   /// Of the newest key packet; null: there was none yet.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept {
     return completion_.stream();
@@ -57,7 +54,8 @@ class PacketOutput {
     for (auto& each : completed) tap_->put(std::move(each));
   }
 
-  std::shared_ptr<PacketTap> tap_;  // null: nobody takes packets
+  const std::shared_ptr<PacketTap> tap_ = std::make_shared<PacketTap>();
+  std::atomic<bool> wanted_{false};
   PacketCompletion completion_;
 };
 

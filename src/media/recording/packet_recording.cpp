@@ -23,7 +23,7 @@ void PacketRecording::write(const Sample<Packet>& sample, const Context& context
                                files_.path() + "': it goes on at the next key picture");
   }
   if (waits_for_key_ && !packet.key) {
-    context.counters.drop(NodeDropCause::Lost);
+    if (stream_) context.counters.drop(NodeDropCause::Lost);  // else it belongs to the start
     return;
   }
   waits_for_key_ = false;

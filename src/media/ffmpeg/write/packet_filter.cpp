@@ -23,9 +23,10 @@ void check_filter(int result) {
 }  // namespace
 
 PacketFilter::PacketFilter(const AVOutputFormat& container, const AVCodecParameters& parameters) {
+  const std::string_view name = container.name;
   const bool has_sets = parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
   const bool is_annexb = parameters.extradata_size > 0 && parameters.extradata[0] != 1;
-  if (std::string_view(container.name) != "mpegts" || !has_sets || !is_annexb) return;
+  if ((name != "mpegts" && name != "rtsp") || !has_sets || !is_annexb) return;
   const AVBitStreamFilter* const kind = av_bsf_get_by_name("dump_extra");
   if (kind == nullptr)
     throw Error("the installed FFmpeg has no filter dump_extra, which a .ts of packets needs");

@@ -33,7 +33,7 @@ struct PacketClips::Impl {
                                  " packets did not reach the clips: they go on at the next key picture");
     }
     if (waits_for_key && !packet.key) {
-      context->counters.drop(NodeDropCause::Lost);
+      if (stream) context->counters.drop(NodeDropCause::Lost);  // else it belongs to the start
       return;
     }
     waits_for_key = false;

@@ -1,0 +1,178 @@
+"""Sixty cameras that sleep, ten of them woken, beside ten whose pictures are all decoded.
+
+An RTSP server in a process of its own sends H.264 of 1280x720 at 15 fps, with a key picture each 2 seconds,
+to all cameras of a program. The processor time of the program and of the server are taken apart. A Python
+function gets every frame. The program with decode="all" has ten cameras: sixty are more than two cores can
+decode.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from _measure import ROOT, Result, Row, arguments, median
+from record_copy import processor_seconds
+
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+
+from rigs.live.media import encode
+
+CAMERAS = 60
+WOKEN = 10
+FPS = 15
+PROGRAM = """
+import json, resource, sys, time, freshframe as ff
+from pathlib import Path
+
+port, decode, count, woken, seconds = sys.argv[1], sys.argv[2], *map(int, sys.argv[3:5]), float(sys.argv[5])
+pipeline = ff.Pipeline()
+ages, first, woke = [], {}, {}
+
+
+class Note(ff.Node[ff.Frame, None]):
+    def process(self, sample: ff.Sample[ff.Frame]) -> None:
+        now = time.monotonic()
+        if sample.source in woke:
+            first.setdefault(sample.source, now - woke[sample.source])
+            ages.append(now - sample.captured)
+
+
+cameras = [
+    pipeline.add(ff.open(f"rtsp://127.0.0.1:{port}/{n}", decode=decode), name=f"{n}") for n in range(count)
+]
+node = pipeline.add(Note(), cameras, queue=ff.Queue(64, "drop_oldest"))
+
+
+def memory() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+def phase() -> None:
+    print(json.dumps({"cpu": time.process_time(), "at": time.monotonic(), "memory": memory()}), flush=True)
+    sys.stdin.readline()
+
+
+before = memory()
+with pipeline.start():
+    time.sleep(4)
+    phase()
+    time.sleep(seconds)
+    phase()
+    for n in range(woken):
+        woke[f"{n}"] = time.monotonic()
+        if decode == "keys":
+            cameras[n].wake(seconds + 60)
+    time.sleep(2)
+    phase()
+    del ages[:]
+    time.sleep(seconds)
+    phase()
+    stats = pipeline.stats()
+    drops = [stats.nodes[f"{n}"].drops for n in range(count)]
+lost = sum(value for one in drops for cause, value in one.items() if cause != "not_decoded")
+print(json.dumps({"ages": ages, "first": list(first.values()), "before": before, "lost": lost}), flush=True)
+"""
+
+
+def run(server: subprocess.Popen[str], port: int, decode: str, count: int, seconds: float) -> dict[str, Any]:
+    """The figures of one program."""
+    command = [sys.executable, "-c", PROGRAM, str(port), decode, str(count), str(WOKEN), str(seconds)]
+    program = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdin is not None
+    assert program.stdout is not None
+    phases = []
+    for _ in range(4):
+        found = json.loads(program.stdout.readline())
+        found["server"] = processor_seconds(server.pid)
+        phases.append(found)
+        program.stdin.write("\n")
+        program.stdin.flush()
+    last: dict[str, Any] = json.loads(program.stdout.readline())
+    program.wait(30)
+    for name, (a, b) in {"asleep": (0, 1), "woken": (2, 3)}.items():
+        length = phases[b]["at"] - phases[a]["at"]
+        last[name] = (phases[b]["cpu"] - phases[a]["cpu"]) / length
+        last[f"{name} server"] = (phases[b]["server"] - phases[a]["server"]) / length
+    last["memory"] = (phases[1]["memory"] - last["before"]) / count
+    return last
+
+
+def main() -> None:
+    """Command line."""
+    options = arguments(__doc__, "sleeping", rounds=1, seconds=10)
+    with tempfile.TemporaryDirectory() as name:
+        clip = Path(name) / "clip"
+        settings = {"preset": "veryfast", "g": str(2 * FPS), "b": "1500k"}
+        encode("h264", 10 * FPS, size=(1280, 720), options=settings).save(clip)
+        server = subprocess.Popen(
+            [sys.executable, str(ROOT / "bench" / "_many_rtsp.py"), str(clip), str(FPS)],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert server.stdout is not None
+            port = int(server.stdout.readline())
+            every = run(server, port, "all", WOKEN, options.seconds)
+            keys = run(server, port, "keys", CAMERAS, options.seconds)
+        finally:
+            server.kill()
+            server.wait()
+    outcome = Result(
+        "sleeping",
+        f"{CAMERAS} cameras of 720p at {FPS} fps that sleep, {WOKEN} of them woken",
+        {"seconds": options.seconds},
+    )
+    share = keys["asleep"] / CAMERAS
+    outcome.add(
+        Row(
+            "a camera asleep beside decode=all",
+            {
+                "asleep_%_of_a_core": 100 * share,
+                "all_%_of_a_core": 100 * every["asleep"] / WOKEN,
+                "asleep_MB": keys["memory"],
+                "all_MB": every["memory"],
+            },
+            share / (every["asleep"] / WOKEN),
+            goal=0.15,
+        )
+    )
+    outcome.add(
+        Row(
+            "cores of all",
+            {
+                "asleep": keys["asleep"],
+                "server": keys["asleep server"],
+                "ten_woken": keys["woken"],
+                "server_then": keys["woken server"],
+                "lost": keys["lost"],
+            },
+            keys["woken"] + keys["woken server"],
+            goal=2.0,
+        )
+    )
+    ages = sorted(keys["ages"])
+    outcome.add(
+        Row(
+            "age of a woken camera's frames",
+            {
+                "p50_ms": 1000 * median(ages),
+                "p99_ms": 1000 * ages[int(0.99 * (len(ages) - 1))],
+                "all_p50_ms": 1000 * median(every["ages"]),
+                "wake_to_frame_p50_ms": 1000 * median(keys["first"]),
+                "wake_to_frame_most_ms": 1000 * max(keys["first"]),
+            },
+            1000 * median(ages),
+            goal=100,
+        )
+    )
+    outcome.keep(options.out)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+// Nodes that publish a stream to a media server: encoded frames, or a camera's own packets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/media.hpp"
+#include "freshframe/packet.hpp"
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace freshframe {
+
+struct PublishOptions {
+  std::string codec = "auto";  // of frames: the first of those of the target that FFmpeg can encode
+  int quality = 23;            // of frames: 0 (lossless) to 51
+  EncoderSpeed speed = EncoderSpeed::Fastest;
+  double key_interval = 2;  // seconds between key pictures of frames, 0.1 to 60
+  int threads = 1;          // of the encoder
+  double max_age = 1;       // seconds: older pictures are not sent any more, 0.1 to 60
+  double timeout = 5;       // seconds to connect, and for each packet
+  std::map<std::string, std::string> options = {};  // of the encoder; an unknown one is an error
+};
+
+/// Of a connection to a media server.
+enum class PublishState : std::uint8_t { WaitingKeyFrame, Connecting, Publishing, BackingOff, Closed };
+/// "waiting_key_frame", "connecting", ...
+[[nodiscard]] std::string_view to_string(PublishState state) noexcept;
+
+struct PublishStats {
+  PublishState state = PublishState::Closed;
+  std::uint64_t connections = 0;  // that were made
+  std::uint64_t sent = 0;         // packets
+  std::uint64_t away = 0;         // not sent: there was no connection, or no key picture since it was made
+  std::uint64_t slow = 0;         // not sent: the link was too slow for the stream
+  std::string error = {};  // why the last connection could not be made, or was lost; passwords are masked
+};
+
+/// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to
+/// "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame comes, and again after an
+/// outage with 0.5 to 10 s of back-off. A thread of its own sends, so the node delays nobody. What was not sent is
+/// counted as `lost`. A picture that is older than `max_age` is left out with all up to the newest key picture that
+/// is young enough, before it is put into packets: so players see no gap in the packets' numbers. The kernel's buffer
+/// is kept small, because seconds of video fit into the usual one.
+///
+/// The constructor throws OptionError for a URL or codec that is not possible.
+class Publish final : public Node<Frame, Nothing> {
+ public:
+  explicit Publish(const std::string& url, const PublishOptions& options = {});
+  ~Publish() override;
+
+  /// The URL with its password masked.
+  [[nodiscard]] const std::string& url() const noexcept;
+  /// Any thread.
+  [[nodiscard]] PublishStats stats() const;
+  [[nodiscard]] std::string default_name() const override { return "Publish"; }
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  void open(const Context& context) override;
+  std::optional<Nothing> process(const Sample<Frame>& sample, const Context& context) override;
+  void close() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Publishes a camera's own packets, as Publish does frames. Nothing is encoded: of the options only `max_age` and
+/// `timeout` have an effect. process() throws Error for a codec that the server's protocol does not take.
+class PacketPublish final : public Node<Packet, Nothing> {
+ public:
+  explicit PacketPublish(const std::string& url, const PublishOptions& options = {});
+  ~PacketPublish() override;
+
+  /// As those of Publish.
+  [[nodiscard]] const std::string& url() const noexcept;
+  [[nodiscard]] PublishStats stats() const;
+  [[nodiscard]] std::string default_name() const override { return "Publish"; }
+  [[nodiscard]] bool needs_one_source() const noexcept override { return true; }
+  void open(const Context& context) override;
+  std::optional<Nothing> process(const Sample<Packet>& sample, const Context& context) override;
+  void close() override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,124 @@
+"""Streams to media servers."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, cast
+
+from .. import _check, _native
+from .._graph.nodes import NativeNode
+from .video import Speed, encoding
+
+if TYPE_CHECKING:
+    from .._native import Frame, Packet  # noqa: F401  (in strings)
+
+State = Literal["waiting_key_frame", "connecting", "publishing", "backing_off", "closed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishStats:
+    """What a Publish has sent, and what not.
+
+    Attributes:
+        state: "waiting_key_frame", "connecting", "publishing", "backing_off" or "closed".
+        connections: That were made.
+        sent: Encoded pictures that were sent.
+        away: Pictures that were not sent because there was no connection, or no key picture since it was
+            made.
+        slow: Pictures that were not sent because the link was too slow: they were older than ``max_age``, or
+            a picture that they need was.
+        error: Why the last connection could not be made, or was lost; "": that has not happened.
+    """
+
+    state: State
+    connections: int
+    sent: int
+    away: int
+    slow: int
+    error: str
+
+
+class Publish(NativeNode["Frame | Packet", None]):
+    """Publishes a stream to a media server: frames, or what a camera has sent. Native.
+
+    Below a node it encodes the node's frames. Below ``camera.packets`` it sends the camera's own pictures:
+    ``codec``, ``quality``, ``speed``, ``key_interval`` and ``options`` have no effect. It connects when the
+    first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on a thread of its
+    own, so neither a slow server nor one that is away delays the pipeline. Pictures that were not sent are
+    counted as ``drops["lost"]`` of the node, and by their reason in ``stats()``.
+
+    A picture that is older than ``max_age`` is left out, with all up to the newest key picture that is young
+    enough. While there is no connection nothing is encoded.
+
+    Args:
+        url: "rtsp://host:8554/name" (over TCP), "rtmp://host/app/name", or for MPEG-TS "srt://host:port",
+            "udp://host:port" or "tcp://host:port". "rtsps://" and "rtmps://" are encrypted.
+        codec: As for VideoFile. "auto" takes the first that FFmpeg can encode of those that the servers know:
+            h264, vp8 and mpeg4 for RTSP, h264 for RTMP, h264 and mpeg4 for MPEG-TS.
+        quality: As for VideoFile.
+        speed: As for VideoFile.
+        key_interval: Seconds between two key pictures, 0.1 to 60: a viewer begins at one.
+        max_age: Seconds, 0.1 to 60.
+        timeout: Seconds to connect, and for each picture, 0.1 to 60. Afterwards the connection is lost.
+        options: Of FFmpeg's encoder; an unknown one is an error.
+
+    Raises:
+        OptionError: The URL or the codec is not possible, or an option is out of range.
+        OptionTypeError: An argument is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> camera = pipeline.add(ff.open("demo:circles?size=640x360"))
+        >>> drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera))
+        >>> publish = ff.Publish("rtsp://127.0.0.1:8554/drawn")
+        >>> port = pipeline.add(publish, drawn)
+        >>> publish.stats().state
+        'closed'
+    """
+
+    _freshframe_types = (_native.Frame | _native.Packet, None)
+    _needs_live = True
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        codec: str | None = "auto",
+        quality: int = 23,
+        speed: Speed = "fastest",
+        key_interval: float = 2.0,
+        max_age: float = 1.0,
+        timeout: float = 5.0,
+        options: Mapping[str, str] | None = None,
+    ) -> None:
+        """Checks the options. Nothing is connected yet."""
+        chosen = encoding("Publish()", codec, quality, speed, options) | {
+            "key_interval": _check.number("key_interval", key_interval),
+            "max_age": _check.number("max_age", max_age),
+            "timeout": _check.number("timeout", timeout),
+        }
+        self._make = functools.partial(_native.make_publish, _check.text("url", url), chosen)
+        self._handle = self._make(False)
+
+    def _take_packets(self) -> None:
+        """It is about to be added below packets: it copies."""
+        if not self._handle.added:
+            self._handle = self._make(True)
+
+    @property
+    def url(self) -> str:
+        """The URL with its password masked."""
+        return _native.publish_url(self._handle)
+
+    def stats(self) -> PublishStats:
+        """The state of its connection and its counters. From any thread."""
+        state, connections, sent, away, slow, error = _native.publish_stats(self._handle)
+        return PublishStats(cast("State", state), connections, sent, away, slow, error)
+
+    def __repr__(self) -> str:
+        """The URL with its password masked."""
+        return f"<Publish {self.url!r}>"

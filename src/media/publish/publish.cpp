@@ -1,0 +1,200 @@
+// The nodes that publish.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/publish.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <cmath>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/packets/parameters.hpp"
+#include "media/publish/sender.hpp"
+#include "media/recording/clips/clip_encoding.hpp"
+
+namespace freshframe {
+namespace {
+
+using media::FrameEncoder;
+using media::PublishSender;
+
+/// No pictures that wait for later ones.
+std::map<std::string, std::string> without_delay(const std::string& codec,
+                                                 std::map<std::string, std::string> options) {
+  if (codec == "h264" || codec == "h265" || codec == "libx264" || codec == "libx265") {
+    options.emplace("tune", "zerolatency");
+  } else {
+    options.emplace("bf", "0");
+  }
+  return options;
+}
+
+std::shared_ptr<const PacketStream> stream_of_encoder(const AVCodecContext& encoder) {
+  media::CodecParametersPtr codec(avcodec_parameters_alloc());
+  if (!codec || avcodec_parameters_from_context(codec.get(), &encoder) < 0) throw std::bad_alloc();
+  auto stream = std::make_shared<PacketStream>();
+  stream->codec = avcodec_get_name(codec->codec_id);
+  stream->width = codec->width;
+  stream->height = codec->height;
+  stream->native = std::make_shared<const media::StreamParameters>(media::StreamParameters{std::move(codec)});
+  return stream;
+}
+
+}  // namespace
+
+struct Publish::Impl {
+  Impl(const std::string& url, const PublishOptions& wanted) : options(wanted), sender(url, wanted) {
+    options.codec = sender.target().encoder(wanted.codec);
+    encoding = media::closed_groups({.codec = options.codec,
+                                     .quality = options.quality,
+                                     .speed = options.speed,
+                                     .threads = options.threads,
+                                     .options = without_delay(options.codec, options.options)});
+    media::check_encoding(what(), container(), encoding);
+  }
+
+  /// Of FFmpeg's muxers this one has the rules for encoders that all but a transport stream share.
+  [[nodiscard]] const AVOutputFormat& container() const {
+    return *av_guess_format(std::string_view(sender.target().format()) == "mpegts" ? "mpegts" : "matroska",
+                            nullptr, nullptr);
+  }
+  [[nodiscard]] std::string what() const { return "the stream for '" + sender.target().masked() + "'"; }
+
+  void write(const Frame& frame, const Stamp& stamp) {
+    if (!frame) throw Error("cannot publish: the sample has no frame");
+    if (!std::isfinite(stamp.pts)) throw Error("cannot publish: a frame's pts is not a number");
+    auto& queue = *sender.queue();
+    if (queue.drops_for_want_of_connection()) return;  // nothing is encoded for nobody
+    if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
+    if (!encoder) begin(frame, stamp.pts);
+    captured = stamp.captured;
+    const bool key = queue.wants_key() || stamp.pts >= next_key;
+    if (key) next_key = stamp.pts + options.key_interval;
+    encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
+  }
+
+  void begin(const Frame& first, double pts) {
+    encoder = std::make_unique<FrameEncoder>(what(), container(), encoding);
+    static_cast<void>(encoder->start(first, media::kFallbackFps));
+    stream = stream_of_encoder(encoder->codec());
+    next_key = pts;
+    first_pts = pts;
+  }
+
+  /// To the sender, with times in seconds.
+  void put(const AVPacket& encoded) {
+    media::AvPacketPtr own(av_packet_clone(&encoded));
+    if (!own) throw std::bad_alloc();
+    const double tick = av_q2d(encoder->codec().time_base);
+    Packet packet;
+    packet.data = {own->data, static_cast<std::size_t>(own->size)};
+    packet.pts = first_pts + static_cast<double>(own->pts) * tick;
+    packet.dts = first_pts + static_cast<double>(own->dts) * tick;
+    packet.key = (own->flags & AV_PKT_FLAG_KEY) != 0;
+    packet.stream = stream;
+    packet.owner = std::shared_ptr<const AVPacket>(std::move(own));
+    sender.queue()->put({.packet = std::move(packet), .captured = captured});
+  }
+
+  PublishOptions options;
+  VideoFileOptions encoding;
+  PublishSender sender;
+  std::unique_ptr<FrameEncoder> encoder;  // started
+  std::shared_ptr<const PacketStream> stream;
+  double first_pts = 0;
+  double next_key = 0;
+  TimePoint captured{};  // of the frame that is being encoded
+};
+
+Publish::Publish(const std::string& url, const PublishOptions& options)
+    : impl_(std::make_unique<Impl>(url, options)) {}
+
+Publish::~Publish() = default;
+
+const std::string& Publish::url() const noexcept {
+  return impl_->sender.target().masked();
+}
+
+PublishStats Publish::stats() const {
+  return impl_->sender.stats();
+}
+
+void Publish::open(const Context& context) {
+  impl_->sender.start(context);
+}
+
+std::optional<Nothing> Publish::process(const Sample<Frame>& sample, const Context& context) {
+  impl_->write(sample.value, sample.stamp);
+  impl_->sender.count_drops(context.counters);
+  return std::nullopt;
+}
+
+void Publish::close() {
+  impl_->sender.stop();
+  impl_->encoder.reset();
+}
+
+struct PacketPublish::Impl {
+  Impl(const std::string& url, const PublishOptions& options) : sender(url, options) {}
+
+  void write(const Sample<Packet>& sample, const Context& context) {
+    const auto& packet = sample.value;
+    if (sample.dropped > 0) waits_for_key = true;
+    check(*packet.stream);
+    if (waits_for_key && !packet.key) {
+      if (began) context.counters.drop(NodeDropCause::Lost);  // else it belongs to the start
+      return;
+    }
+    waits_for_key = false;
+    began = true;
+    sender.queue()->put({.packet = packet, .captured = sample.stamp.captured});
+  }
+
+  void check(const PacketStream& stream) {
+    if (&stream == checked) return;
+    const auto& target = sender.target();
+    if (!target.takes(media::parameters_of(stream).codec->codec_id)) {
+      throw Error("cannot publish to '" + target.masked() + "': " + target.url().scheme +
+                  " servers do not know the camera's " + stream.codec + "; they know " + target.codecs());
+    }
+    checked = &stream;
+  }
+
+  PublishSender sender;
+  const PacketStream* checked = nullptr;
+  bool waits_for_key = true;
+  bool began = false;
+};
+
+PacketPublish::PacketPublish(const std::string& url, const PublishOptions& options)
+    : impl_(std::make_unique<Impl>(url, options)) {}
+
+PacketPublish::~PacketPublish() = default;
+
+const std::string& PacketPublish::url() const noexcept {
+  return impl_->sender.target().masked();
+}
+
+PublishStats PacketPublish::stats() const {
+  return impl_->sender.stats();
+}
+
+void PacketPublish::open(const Context& context) {
+  impl_->sender.start(context);
+}
+
+std::optional<Nothing> PacketPublish::process(const Sample<Packet>& sample, const Context& context) {
+  impl_->write(sample, context);
+  impl_->sender.count_drops(context.counters);
+  return std::nullopt;
+}
+
+void PacketPublish::close() {
+  impl_->sender.stop();
+}
+
+}  // namespace freshframe

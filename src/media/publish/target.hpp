@@ -1,0 +1,37 @@
+// Where a stream is published to, and what can be published there.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "media/network/address/url.hpp"
+
+extern "C" {
+#include <libavcodec/codec_id.h>
+}
+
+namespace freshframe::media {
+
+class PublishTarget {
+ public:
+  /// Throws OptionError for a URL that is none of a media server, or that the installed FFmpeg has no protocol for.
+  explicit PublishTarget(const std::string& url);
+
+  [[nodiscard]] const LiveUrl& url() const noexcept { return url_; }
+  [[nodiscard]] const std::string& masked() const noexcept { return masked_; }
+  /// FFmpeg's muxer: "rtsp", "flv" or "mpegts".
+  [[nodiscard]] const char* format() const noexcept;
+  [[nodiscard]] int port() const noexcept { return port_; }  // 0: it is in no URL of this kind
+  [[nodiscard]] bool takes(AVCodecID codec) const;
+  /// "h264, hevc": what takes() accepts.
+  [[nodiscard]] std::string codecs() const;
+  /// The encoder for frames: `wanted`, or for "auto" the first that suits. Throws OptionError.
+  [[nodiscard]] std::string encoder(const std::string& wanted) const;
+
+ private:
+  LiveUrl url_;
+  std::string masked_;
+  int port_ = 0;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,199 @@
+"""Publish: frames and a camera's packets at media servers, which are slow, away, or come back."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import shutil
+import socket
+import subprocess
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from rigs.live.camera import PATIENT, clip
+from rigs.live.rtsp import RtspServer
+from support import WATCHDOG, until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(20)
+
+needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the program ffmpeg")
+
+
+def free_port() -> int:
+    with socket.socket() as end:
+        end.bind(("127.0.0.1", 0))
+        port: int = end.getsockname()[1]
+        return port
+
+
+@contextlib.contextmanager
+def listening(url: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A server of FFmpeg that writes one stream to a file."""
+    flags = ["-rtsp_flags", "listen"] if url.startswith("rtsp") else ["-listen", "1"]
+    if url.startswith(("tcp", "udp")):
+        flags = ["-f", "mpegts"]
+        url += "?listen" if url.startswith("tcp") else ""
+    command = ["ffmpeg", "-v", "error", "-y", *flags, "-i", url, "-c", "copy", "-f", "matroska"]
+    process = subprocess.Popen([*command, "-flush_packets", "1", str(path)], stdin=subprocess.DEVNULL)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+def has_content(path: Path) -> bool:
+    return path.exists() and path.stat().st_size > 20000
+
+
+@needs_ffmpeg
+@pytest.mark.parametrize("scheme", ["rtsp", "rtmp", "tcp"])
+def test_frames_are_published(scheme: str, tmp_path: Path) -> None:
+    url = f"{scheme}://127.0.0.1:{free_port()}" + ("" if scheme == "tcp" else "/live/a")
+    with listening(url, tmp_path / "a.mkv") as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"))
+        publish = ff.Publish(url, codec="h264" if scheme == "rtmp" else "auto", key_interval=0.5)
+        pipeline.add(publish, pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera)))
+        with pipeline.start():
+            until(lambda: has_content(tmp_path / "a.mkv"), lambda: f"nothing came: {publish.stats()}")
+            stats = publish.stats()
+        assert stats.state == "publishing"
+        assert stats.connections == 1
+        assert stats.sent > 20
+        assert publish.stats().state == "closed"
+        server.terminate()
+        server.wait(WATCHDOG)
+    pts = [sample.pts for sample in ff.stream(ff.open(tmp_path / "a.mkv"))]
+    assert len(pts) > 10
+
+
+@needs_ffmpeg
+def test_a_cameras_own_packets_are_published_without_decoding(tmp_path: Path) -> None:
+    url = f"rtsp://127.0.0.1:{free_port()}/live/a"
+    with RtspServer(clip("h264")) as camera_server, listening(url, tmp_path / "a.mkv") as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(camera_server.url, **PATIENT), name="door")
+        publish = ff.Publish(url)
+        pipeline.add(publish, camera.packets)
+        with pipeline.start():
+            until(lambda: publish.stats().sent > 60, lambda: f"nothing came: {publish.stats()}")
+            assert pipeline.stats().nodes["door"].processed == 0
+        server.terminate()
+        server.wait(WATCHDOG)
+    assert len([sample.pts for sample in ff.stream(ff.open(tmp_path / "a.mkv"))]) > 30
+
+
+@needs_ffmpeg
+def test_a_server_that_comes_late_and_goes_is_joined_again(tmp_path: Path) -> None:
+    url = f"tcp://127.0.0.1:{free_port()}"
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="scene")
+    publish = ff.Publish(url, key_interval=0.5)
+    pipeline.add(publish, camera, name="publish")
+    reader = pipeline.reader(camera)
+    with pipeline.start():
+        until(lambda: publish.stats().state == "backing_off", lambda: f"{publish.stats()}")
+        assert "127.0.0.1" in publish.stats().error
+        for name in ("a.mkv", "b.mkv"):
+            with listening(url, tmp_path / name):
+                until(
+                    functools.partial(has_content, tmp_path / name),
+                    lambda: f"nothing came: {publish.stats()}",
+                )
+            until(lambda: publish.stats().state != "publishing", lambda: f"{publish.stats()}")
+        stats = publish.stats()
+        reader.get(WATCHDOG)
+        lost = pipeline.stats().nodes["publish"].drops["lost"]
+    assert stats.connections == 2
+    assert stats.away > 0
+    assert lost > 0
+
+
+class Silent:
+    """A server that accepts, and reads nothing, or only so many bytes a second."""
+
+    def __init__(self, rate: int = 0) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        self.port = self.listener.getsockname()[1]
+        self.rate = rate
+        self.ended = threading.Event()
+        self.thread = threading.Thread(target=self.serve)
+        self.thread.start()
+
+    def serve(self) -> None:
+        self.listener.settimeout(0.1)
+        while not self.ended.is_set():
+            with contextlib.suppress(TimeoutError):
+                connection, _ = self.listener.accept()
+                with connection:
+                    while not self.ended.wait(0.05):
+                        if self.rate and not connection.recv(self.rate // 20):
+                            break
+
+    def close(self) -> None:
+        self.ended.set()
+        self.thread.join()
+        self.listener.close()
+
+
+def test_a_slow_server_delays_nobody_and_gets_young_pictures() -> None:
+    server = Silent(rate=20000)
+    try:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open("demo:circles?size=640x480&fps=30&balls=30"), name="scene")
+        publish = ff.Publish(
+            f"tcp://127.0.0.1:{server.port}", key_interval=0.5, quality=1, max_age=0.5, timeout=60
+        )
+        pipeline.add(publish, camera, name="publish")
+        reader = pipeline.reader(camera)
+        with pipeline.start():
+            until(lambda: publish.stats().slow > 30, lambda: f"{publish.stats()}")
+            before = pipeline.stats().nodes["scene"].processed
+            reader.get(WATCHDOG)
+            until(
+                lambda: pipeline.stats().nodes["scene"].processed > before + 10,
+                lambda: "the scene stands still",
+            )
+            assert publish.stats().connections == 1
+    finally:
+        server.close()
+
+
+def test_a_server_that_is_silent_is_left_and_a_stop_does_not_wait_for_it() -> None:
+    server = Silent()
+    try:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"))
+        publish = ff.Publish(f"rtsp://user:secret@127.0.0.1:{server.port}/a", timeout=0.5)
+        pipeline.add(publish, camera)
+        with pipeline.start():
+            until(lambda: publish.stats().error, lambda: f"{publish.stats()}")
+            until(lambda: publish.stats().state == "connecting", lambda: f"{publish.stats()}")
+        assert "secret" not in publish.stats().error
+        assert "user:***@" in publish.stats().error
+    finally:
+        server.close()
+
+
+def test_what_cannot_be_published_is_refused(tmp_path: Path) -> None:
+    for url in ("http://host/a", "a.mp4", "rtsp://", "udp://127.0.0.1"):
+        with pytest.raises(ff.OptionError, match="cannot publish to"):
+            ff.Publish(url)
+    with pytest.raises(ff.OptionError, match="rtmp servers do not know mpeg4"):
+        ff.Publish("rtmp://host/a/b", codec="mpeg4")
+    with pytest.raises(ff.OptionError, match=r"max_age of Publish must be 0\.1 to 60"):
+        ff.Publish("rtsp://host/a", max_age=0)
+    with pytest.raises(ff.OptionError, match="no option 'nonsense'"):
+        ff.Publish("rtsp://host/a", options={"nonsense": "1"})
+    pipeline = ff.Pipeline()
+    film = pipeline.add(ff.open(tmp_path / "a.mp4"))
+    with pytest.raises(ff.GraphError, match="realtime=True"):
+        pipeline.add(ff.Publish("rtsp://host/a"), film)
+    assert repr(ff.Publish("rtsp://u:pw@host/a")) == "<Publish 'rtsp://u:***@host/a'>"
