@@ -27,7 +27,7 @@ ZONES = {
 
 
 class HomeAssistant:
-    """Publishes what is on. The broker keeps the states, and says "offline" when this program has died."""
+    """Publishes the states that are on. The broker keeps the states, and says "offline" when this program has died."""
 
     def __init__(self, host: str, port: int, keys: list[str]) -> None:
         self._address = (host, port)
@@ -69,12 +69,12 @@ class HomeAssistant:
             if not welcome.wait(PATIENCE):
                 raise TimeoutError(f"the broker has not answered for {PATIENCE} s")
             self._publish_all(client, {config_topic(key): config(key) for key in self._states})
-            self._publish(client, self._states)  # all of them: what was retained may be of an older run
+            self._publish(client, self._states)  # all of them: retained ones may be of an older run
             self._publish_all(client, {AVAILABLE: "online"})
         return self._client
 
     def connect(self) -> None:
-        """Tells Home Assistant what there is, before anything happens. The spool tries again if it fails."""
+        """Announces the sensors to Home Assistant, before their first state. The spool tries again if it fails."""
         with contextlib.suppress(OSError):
             self._connected()
 

@@ -38,7 +38,7 @@ class RunGate final : public core::SessionGate {
   std::atomic<std::uint32_t> sessions_{0};
 };
 
-/// What is known of the pipeline of one run, by looks at it.
+/// The counts of the pipeline of one run, read from time to time.
 class Watched {
  public:
   void begin(std::shared_ptr<const core::PipelineCore> pipeline) noexcept { pipeline_ = std::move(pipeline); }
@@ -65,7 +65,7 @@ class Runs {
   explicit Runs(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
 
   void open(Run run, bool exclusive);
-  /// Its pipeline, which has started: records have what it does from now on.
+  /// Its pipeline, which has started: records have its counts from now on.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline);
   /// Looks at the pipelines that it has not looked at for a second.
   void look(BootTime now);
@@ -80,7 +80,7 @@ class Runs {
   [[nodiscard]] std::vector<Run> revoke(const std::set<Run>& allowed);
   [[nodiscard]] bool has_exclusive_session() const;
   [[nodiscard]] std::vector<CameraRecord> records() const;
-  /// What the cameras that are away have answered.
+  /// The last answers of the cameras that are away.
   struct Answer {
     Run run;
     std::string why;

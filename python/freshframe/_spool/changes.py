@@ -27,7 +27,7 @@ class Change:
     `began` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
 
     Attributes:
-        key: What it is about, as the function of Changes has returned it.
+        key: The key that the function of Changes has returned.
         began: When it was first seen.
         ended: When it was last seen. None: it has begun.
         told: When this was decided: at the first sight, or after the last one and the hold.
@@ -71,7 +71,7 @@ class _Stream:
 
 
 class Changes(Node[T, Change]):
-    """Says when something begins and when it ends, from a stream of what is there now.
+    """Says when something begins and when it ends, from a stream of the keys that are there now.
 
     Every sample gives the set of keys that are on. A key that was off gives a `Change` at once. A key that is
     not seen for `hold` seconds of the stream's time has ended, and so has every key of a source that sends no
@@ -87,7 +87,7 @@ class Changes(Node[T, Change]):
     names of zones as keys where people or other programs remember them.
 
     Args:
-        key: Gets the value of a sample, and returns what is on now: a set, list or dict of keys. A key is
+        key: Gets the value of a sample, and returns the keys that are on now: a set, list or dict. A key is
             hashable, and a str or a number where a Spool is to write it.
         hold: Seconds for which a key may be missing.
 
@@ -117,7 +117,7 @@ class Changes(Node[T, Change]):
         self._streams: dict[str, _Stream] = {}
 
     def process(self, sample: Sample[T], /) -> Iterator[Change]:
-        """Compares what is on with what was."""
+        """Compares the keys that are on with those of before."""
         stream = self._note(sample)
         on = stream.on
         for key in self._keys(sample.value):
@@ -131,7 +131,7 @@ class Changes(Node[T, Change]):
             yield _end(key, on.pop(key), sample.pts, "gone")
 
     def on_time(self, now: float, /) -> Iterator[Change]:
-        """Ends what was on at a source that has fallen silent."""
+        """Ends the keys of a source that has fallen silent."""
         for stream in self._streams.values():
             silent = now - stream.arrived
             if silent >= self._hold:

@@ -15,7 +15,7 @@ from support import Push, until
 import freshframe as ff
 
 
-def told(samples: list[ff.Sample[ff.Change]]) -> list[tuple[Any, str | None]]:
+def keys_and_causes(samples: list[ff.Sample[ff.Change]]) -> list[tuple[Any, str | None]]:
     return [(sample.value.key, sample.value.by) for sample in samples]
 
 
@@ -34,7 +34,7 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
     for n in range(10):  # 25 per second: 0.04 s between two
         source.push({"yard"} if n < 4 else set())
     changes = run(source, hold=0.1)
-    assert told(changes) == [("yard", None), ("yard", "gone")]
+    assert keys_and_causes(changes) == [("yard", None), ("yard", "gone")]
     began, ended = (sample.value for sample in changes)
     assert (began.ended, ended.began) == (None, began.began)
     assert ended.ended is not None
@@ -63,7 +63,7 @@ def test_times_are_the_wall_times_of_the_samples() -> None:
 
 @pytest.mark.parametrize("ahead", [3612.0, -3600.0])
 def test_the_length_is_right_when_utc_is_by_another_clock_meanwhile(ahead: float) -> None:
-    """As behind a connection, when the camera's clock is known, or when somebody sets a clock."""
+    """As behind a connection, when the camera's clock is known, or after a clock was set."""
     first, ended, second, _ = changes_of(
         (1.0, 1e9 + 1, {"yard"}),
         (10.0, 1e9 + 10 + ahead, {"yard"}),
@@ -86,7 +86,7 @@ def test_without_a_wall_time_the_first_sample_and_pts_give_it() -> None:
 def test_a_gap_shorter_than_the_hold_is_no_end() -> None:
     source = Push(live=False)
     source.push({"yard"}, set(), set(), {"yard"}, set())
-    assert told(run(source, hold=0.1)) == [("yard", None), ("yard", "stop")]
+    assert keys_and_causes(run(source, hold=0.1)) == [("yard", None), ("yard", "stop")]
 
 
 def test_keys_are_of_their_source() -> None:

@@ -27,7 +27,7 @@ struct ControlReport {
   std::vector<std::uint32_t> goodbyes;  // sources that have ended
 };
 
-/// One datagram of RTCP. What is not understood is left out.
+/// One datagram of RTCP. Parts of unknown types are left out.
 [[nodiscard]] ControlReport parse_rtcp(Bytes bytes);
 
 /// What a receiver reports of one source. One thread.

@@ -20,7 +20,7 @@ constexpr double kUnix = 1'700'000'000;
 constexpr double kInterval = 1.0 / 30;
 constexpr double kStreamWrap = 4294967296.0 / 90000;
 
-// A camera whose clock, at a time of its stream, is `kUnix` + time + drift * time + what it was set by.
+// A camera whose clock, at a time of its stream, is `kUnix` + time + drift * time + the sum of its settings.
 struct Camera {
   double drift = 0;
   double noise = 0;  // of a report, standard deviation in seconds
@@ -34,7 +34,7 @@ struct Camera {
 
 struct Seen {
   std::vector<double> errors;  // of each picture after the first report, with their sign
-  std::vector<double> bounds;  // what the clock says of them
+  std::vector<double> bounds;  // of their errors, as the clock gives them
   std::vector<double> steps;
   std::optional<double> followed;  // seconds after the clock was set until it was within 20 ms
   double least_advance = 1;        // of utc from picture to picture
@@ -158,7 +158,7 @@ TEST(CameraClock, ReportsThatAreAllInexactAreUsedAllTheSame) {
   const auto seen = follow({.noise = 0.2}, clock, 600);
   EXPECT_GE(clock.state()->reports, 5U);
   EXPECT_LE(std::abs(seen.errors.back()), 0.4);
-  EXPECT_GE(seen.bounds.back(), 0.1) << "what is not known is said";
+  EXPECT_GE(seen.bounds.back(), 0.1) << "the bound contains the unknown part";
 }
 
 TEST(CameraClock, WholeWrapsOfTheStreamsTimeAreTakenOut) {

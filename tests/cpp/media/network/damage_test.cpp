@@ -1,4 +1,4 @@
-// Which pictures of a live stream are damaged by what was lost.
+// Which pictures of a live stream are damaged by losses.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/stream/damage.hpp"
 
@@ -51,13 +51,13 @@ TEST(Damage, LastsFromALossToTheNextIdr) {
   EXPECT_EQ(judged("Ippp"), "----");
   EXPECT_EQ(judged("Ip!ppIpp"), "--xx---");
   EXPECT_EQ(judged("Ip_ppIpp"), "--xx---");
-  EXPECT_EQ(judged("Ip_Ipp"), "-----") << "what is lost before an IDR does not harm it";
+  EXPECT_EQ(judged("Ip_Ipp"), "-----") << "a loss before an IDR does not harm it";
   EXPECT_EQ(judged("Ip!IppIp"), "--xxx--") << "a torn IDR ends nothing";
 }
 
 TEST(Damage, OfAPictureToWhichNoOtherRefersIsItsOwn) {
   EXPECT_EQ(judged("Ip!bpb"), "--x--");
-  EXPECT_EQ(judged("Ip_bpb"), "--xxx") << "what was lost before it may have been one to which others refer";
+  EXPECT_EQ(judged("Ip_bpb"), "--xxx") << "the lost picture may have been a reference of others";
 }
 
 TEST(Damage, LastsUntilARecoveryPointIsReached) {

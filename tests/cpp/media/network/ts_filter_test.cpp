@@ -1,4 +1,4 @@
-// Where a transport stream's pictures end, and what the filter puts there.
+// Where a transport stream's pictures end, and the packets that the filter puts there.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/filter/ts_filter.hpp"
 
@@ -69,7 +69,7 @@ Data all(FilteredBytes& bytes) {
   return result;
 }
 
-/// What the filter makes of it, with '|' for each packet that it put in.
+/// The output of the filter, with '|' for each packet that it put in.
 std::string ends(TsFilter& filter, Sender& sender, const std::string& letters) {
   std::string text;
   for (const char letter : letters) {
@@ -147,7 +147,7 @@ TEST(TsFilter, EndsThePictureThatHasComeBeforeItWasAsked) {
   FilteredBytes out;
   filter.add(sender.packets("nnPpq"), at(0), out);
   static_cast<void>(all(out));
-  EXPECT_FALSE(filter.believes_stuffing()) << "nobody asked";
+  EXPECT_FALSE(filter.believes_stuffing()) << "before it is asked";
   filter.end_early(kPid, out);
   const auto end = all(out);
   ASSERT_EQ(end.size(), kTsPacketSize);

@@ -1,4 +1,4 @@
-// Packets of RTP and RTCP: their headers, their order, what is lost, and what is reported.
+// Packets of RTP and RTCP: their headers, their order, losses, and reports.
 // SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
 #include <optional>
