@@ -1,4 +1,4 @@
-"""How long things stay in a zone, and how fast they go: a table of the visits at the end.
+"""How long things stay in a zone, as labels in a video, and how fast they go: the visits as a table.
 
 python time_in_zone.py                                  # the built-in scene
 python time_in_zone.py rtsp://cam1.local/stream model.onnx
@@ -23,6 +23,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("source", nargs="?", default=SCENE, help="default: %(default)s")
     parser.add_argument("model", nargs="?", help="a detector's ONNX file; default: that of the scene")
+    parser.add_argument("--video", help="write the pictures with zone and seconds to this file")
     parser.add_argument("--loiter", type=float, default=2.0, help="seconds, default: %(default)s")
     options = parser.parse_args()
     pipeline = ff.Pipeline()
@@ -30,6 +31,9 @@ def main() -> None:
     boxes = pipeline.add(ff.OnnxDetector(options.model or ff.demo.shapes_model()), camera)
     tracks = pipeline.add(ff.BoxTracker(ground=FLOOR), boxes)
     zone = pipeline.add(ff.ZoneCounter(ZONE, anchor="bottom", loiter=options.loiter), tracks)
+    if options.video:
+        view = pipeline.add(ff.Annotate(labels="#{id} {dwell:.0f} s"), zone)
+        pipeline.add(ff.VideoFile(options.video), view)
     dwells: dict[str, list[float]] = defaultdict(list)
     with pipeline:
         for sample in pipeline.reader(zone):

@@ -30,7 +30,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     "Pipelines": ("Pipeline", "Port", "stream", "Stream", "run_node", "stop_all"),
     "Samples and readers": (
         *("Sample", "Stamp", "Reader", "Frame", "Packet", "Circles", "Detections"),
-        *("LineCounts", "ZoneCounts", "Crossing", "Visit"),
+        *("LineCounts", "ZoneCounts", "ZonesCounts", "Crossing", "Visit"),
     ),
     "Sources": (
         *("open", "probe", "read_picture", "write_picture"),
@@ -43,13 +43,19 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "detect_circles",
             "OnnxDetector",
             "OnnxModel",
+            "OnnxClassifier",
+            "Crops",
             "BoxTracker",
+            "BoxPredictor",
             "Ground",
             "inside",
+            "encode_masks",
+            "decode_masks",
         ),
         *(
             "LineCounter",
             "ZoneCounter",
+            "Zones",
             "Changes",
             "Annotate",
             "Node",

@@ -79,18 +79,15 @@ if _typing.TYPE_CHECKING:
     from ._spool.changes import Change, Changes
     from ._spool.refused import Refused
     from ._spool.spool import Spool
+    from ._vision.annotate import Annotate
+    from ._vision.box_predictor import BoxPredictor
     from ._vision.box_tracker import BoxTracker
-    from ._vision.circles import Annotate, CircleDetector, CircleTracker, detect_circles
-    from ._vision.counting import (
-        Crossing,
-        LineCounter,
-        LineCounts,
-        Visit,
-        ZoneCounter,
-        ZoneCounts,
-        inside,
-    )
+    from ._vision.circles import CircleDetector, CircleTracker, detect_circles
+    from ._vision.classifier import Crops, OnnxClassifier
+    from ._vision.counting import LineCounter, ZoneCounter, Zones, inside
+    from ._vision.counts import Crossing, LineCounts, Visit, ZoneCounts, ZonesCounts
     from ._vision.ground import Ground
+    from ._vision.masks import decode_masks, encode_masks
     from ._vision.onnx import OnnxDetector, OnnxModel
     from .fleet import Fleet
     from .sinks import Csv, JsonLines
@@ -110,18 +107,20 @@ _native.register_classes(
 
 _MODULES = ("demo", "fleet", "gil", "native", "numeric", "types")
 _LATER = {
-    **dict.fromkeys(
-        ("Crossing", "LineCounter", "LineCounts", "Visit", "ZoneCounter", "ZoneCounts", "inside"),
-        "_vision.counting",
-    ),
-    **dict.fromkeys(("Annotate", "CircleDetector", "CircleTracker", "detect_circles"), "_vision.circles"),
+    **dict.fromkeys(("LineCounter", "ZoneCounter", "Zones", "inside"), "_vision.counting"),
+    **dict.fromkeys(("Crossing", "LineCounts", "Visit", "ZoneCounts", "ZonesCounts"), "_vision.counts"),
+    **dict.fromkeys(("CircleDetector", "CircleTracker", "detect_circles"), "_vision.circles"),
     **dict.fromkeys(("Csv", "JsonLines"), "sinks"),
     **dict.fromkeys(("Measured", "Probe", "probe"), "_shortcuts.probe"),
     **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_vision.onnx"),
     **dict.fromkeys(("Stream", "stream"), "_shortcuts.stream"),
     **dict.fromkeys(("get_cmake_dir", "get_include"), "_plugin.headers"),
     "Batch": "_graph.batch",
+    "Annotate": "_vision.annotate",
+    "BoxPredictor": "_vision.box_predictor",
+    **dict.fromkeys(("Crops", "OnnxClassifier"), "_vision.classifier"),
     "BoxTracker": "_vision.box_tracker",
+    **dict.fromkeys(("decode_masks", "encode_masks"), "_vision.masks"),
     "Ground": "_vision.ground",
     **dict.fromkeys(("Age", "AgePart", "Finding", "Why"), "_look.why"),
     "ClipRecorder": "_media.clip_recorder",
@@ -178,6 +177,7 @@ __all__ = [
     "AgePart",
     "Annotate",
     "Batch",
+    "BoxPredictor",
     "BoxTracker",
     "Change",
     "Changes",
@@ -185,6 +185,7 @@ __all__ = [
     "CircleTracker",
     "Circles",
     "ClipRecorder",
+    "Crops",
     "Crossing",
     "Csv",
     "Dashboard",
@@ -210,6 +211,7 @@ __all__ = [
     "Node",
     "NodeError",
     "NodeStats",
+    "OnnxClassifier",
     "OnnxDetector",
     "OnnxModel",
     "OptionError",
@@ -253,8 +255,12 @@ __all__ = [
     "WorkerStats",
     "ZoneCounter",
     "ZoneCounts",
+    "Zones",
+    "ZonesCounts",
+    "decode_masks",
     "demo",
     "detect_circles",
+    "encode_masks",
     "fleet",
     "get_cmake_dir",
     "get_include",

@@ -52,6 +52,25 @@ class Frame:
         GIL: released
         """
 
+    def crops(self, boxes: Any, size: tuple[int, int], *, margin: float = 0.0) -> numpy.typing.NDArray[numpy.uint8]:
+        """
+        The parts of the picture within boxes, each scaled to one size: the batch of a second model.
+
+        The levels are those of cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and cut to the picture.
+
+        Args:
+            boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.
+            size: Width and height of a crop, 1 to 4096 pixels each.
+            margin: Added at each side of a box, as a share of its width or height, 0 to 10.
+
+        Returns:
+            (n, height, width, 3) uint8: blue, green, red. A box outside of the picture, or with NaN, is all zero.
+
+        Raises:
+            OptionError: The boxes have another shape, or a number is out of its range.
+        GIL: released
+        """
+
     @property
     def width(self) -> int:
         """Pixels."""
@@ -1603,15 +1622,31 @@ def make_box_tracker(max_gap: float, min_confidence: float, iou: float, ground: 
 def update_box_tracker(tracker: NodeHandle, detections: Any, time: float, size: tuple[int, int]) -> freshframe.results.Detections:
     """GIL: released for a hundred boxes or more, held otherwise"""
 
-def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None) -> NodeHandle: ...
+def make_box_predictor(max_age: float) -> NodeHandle: ...
 
-def make_zone_counter(corners: Sequence[tuple[float, float]], anchor: str, margin: float | None, max_gap: float, loiter: float | None, loiter_of: Mapping[str, float]) -> NodeHandle: ...
+class ZoneRules:
+    """The options that zones have in common."""
 
-def update_line_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
+def make_zone_rules(anchor: str, margin: float | None, max_gap: float, loiter: float | None, loiter_of: Mapping[str, float], relative: bool) -> ZoneRules: ...
 
-def update_zone_counter(counter: NodeHandle, tracks: Any, time: float) -> Any: ...
+def make_line_counter(start: tuple[float, float], end: tuple[float, float], anchor: str, margin: float | None, relative: bool) -> NodeHandle: ...
 
-def make_annotate(ids: bool, names: bool, confidences: bool | None, trail: float, line_width: float) -> NodeHandle: ...
+def make_zone_counter(corners: Sequence[tuple[float, float]], rules: ZoneRules) -> NodeHandle: ...
+
+def make_zones(zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> NodeHandle: ...
+
+def update_line_counter(counter: NodeHandle, tracks: Any, time: float, size: tuple[int, int]) -> Any: ...
+
+def update_zone_counter(counter: NodeHandle, tracks: Any, time: float, size: tuple[int, int]) -> Any: ...
+
+def update_zones(counter: NodeHandle, tracks: Any, time: float, size: tuple[int, int]) -> Any: ...
+
+class AnnotateRules:
+    """What Annotate writes and hides."""
+
+def make_annotate_rules(labels: str | None, caption: str, blur: Sequence[str], masks: bool, skeletons: bool) -> AnnotateRules: ...
+
+def make_annotate(ids: bool, names: bool, confidences: bool | None, trail: float, line_width: float, rules: AnnotateRules) -> NodeHandle: ...
 
 def annotate(node: NodeHandle, frame: Frame, found: Any, time: float | None) -> Frame:
     """A copy of the frame with the results drawn on it. GIL: released"""
@@ -1653,6 +1688,40 @@ def load_onnx(library: str, path: str, threads: int, provider: str) -> OnnxModel
 
 def onnx_runtime(library: str) -> tuple[str, list[str]]:
     """Version and providers of ONNX Runtime. GIL: released"""
+
+class OnnxClassifierOptions:
+    """Options of OnnxClassifier, at their defaults."""
+
+    def __init__(self) -> None: ...
+
+    @property
+    def column(self) -> str: ...
+
+    @column.setter
+    def column(self, arg: str, /) -> None: ...
+
+    @property
+    def names(self) -> list[str]: ...
+
+    @names.setter
+    def names(self, arg: Sequence[str], /) -> None: ...
+
+    @property
+    def size(self) -> tuple[int, int] | None: ...
+
+    @size.setter
+    def size(self, arg: tuple[int, int] | None, /) -> None: ...
+
+    @property
+    def middle(self) -> bool | None: ...
+
+    @middle.setter
+    def middle(self, arg: bool | None, /) -> None: ...
+
+    def set_crops(self, classes: Sequence[str], margin: float, growing: bool) -> None: ...
+
+def make_onnx_classifier(model: OnnxModel, options: OnnxClassifierOptions) -> NodeHandle:
+    """GIL: released"""
 
 class OnnxDetectorOptions:
     """Options of OnnxDetector, at their defaults."""

@@ -220,7 +220,8 @@ class Detections:
     def to_supervision(self) -> Any:
         """The same as supervision's Detections.
 
-        ``velocity``, ``age``, ``track_confidence`` and ``class_name`` are in its ``data``.
+        ``velocity``, ``age``, ``track_confidence`` and ``class_name`` are in its ``data``. The columns
+        ``mask`` and ``corners`` become its ``mask`` and ``xyxyxyxy``.
 
         Raises:
             ImportError: supervision is not installed.
@@ -228,13 +229,17 @@ class Detections:
         with fork.loading():
             import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
 
+            from ._vision.masks import columns_for_supervision  # noqa: PLC0415
+
         columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.class_name}
+        data, masks = columns_for_supervision(dict(self.data))
         return supervision.Detections(
             xyxy=self.xyxy,
+            mask=masks,
             confidence=self.confidence,
             class_id=self.class_id.astype(int),
             tracker_id=None if self.tracker_id is None else self.tracker_id.astype(int),
-            data={**self.data, **{name: column for name, column in columns.items() if column is not None}},
+            data={**data, **{name: column for name, column in columns.items() if column is not None}},
         )
 
     @classmethod
@@ -243,11 +248,13 @@ class Detections:
 
         ``names`` has those of ``data["class_name"]``: it lacks the classes that this picture does not show.
         Where one class_id has two names, or is negative or above 65535, names are None and the column stays
-        in ``data``. Masks are left out.
+        in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask`` and ``corners``.
         """
-        n = len(detections.xyxy)
-        given = detections
+        from ._vision.masks import columns_from_supervision  # noqa: PLC0415
+
+        n, given = len(detections.xyxy), detections
         data = {name: np.asarray(column) for name, column in given.data.items()}
+        data = columns_from_supervision(data, getattr(given, "mask", None))
         columns = {name: data.pop(name, None) for name in _TRACK_COLUMNS}
         class_id = np.zeros(n, np.int32) if given.class_id is None else np.asarray(given.class_id, np.int32)
         names = _names_seen(class_id, data.get("class_name"))

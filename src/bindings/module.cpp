@@ -68,6 +68,7 @@ void bind_native_nodes(nb::module_& module) {
   bind_demo_truth(module);
   bind_circle_nodes(module);
   bind_box_tracker(module);
+  bind_box_predictor(module);
   bind_counters(module);
   bind_annotate(module);
   bind_onnx_model(module);

@@ -14,6 +14,7 @@ class Engine;
 void bind_frame(nanobind::module_& module);
 /// The form for notebooks.
 void bind_frame_display(nanobind::class_<Frame>& frame);
+void bind_frame_crops(nanobind::class_<Frame>& frame);
 
 // ---- engine: its class, to which other parts add methods
 [[nodiscard]] nanobind::class_<Engine> bind_engine(nanobind::module_& module);
@@ -38,6 +39,7 @@ void bind_publish(nanobind::module_& module);
 void bind_demo_truth(nanobind::module_& module);
 void bind_circle_nodes(nanobind::module_& module);
 void bind_box_tracker(nanobind::module_& module);
+void bind_box_predictor(nanobind::module_& module);
 void bind_counters(nanobind::module_& module);
 void bind_annotate(nanobind::module_& module);
 void bind_onnx_model(nanobind::module_& module);

@@ -1,4 +1,4 @@
-"""The native nodes that find and track circles, the search of one picture, and Annotate."""
+"""The native nodes that find and track circles, and the search of one picture."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,14 +8,12 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import OptionError, OptionTypeError
+from .._errors import OptionError
 from .._graph.nodes import NativeNode
-from .._interpreter import fork
-from ..results import Circles, Detections
+from ..results import Circles
 
 if TYPE_CHECKING:
-    from .._native import Frame
-    from .counting import LineCounts, ZoneCounts  # noqa: F401  (in strings)
+    from .._native import Frame  # noqa: F401  (in strings)
 
 
 def _radius(radius: tuple[float, float]) -> tuple[float, float]:
@@ -189,84 +187,3 @@ def detect_circles(
         _check.number("min_confidence", min_confidence),
         _check.flag("concentric", concentric),
     )
-
-
-class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts", "Frame"]):
-    """Draws circles, boxes or counts with their labels and trails into a copy of each sample's frame. Native.
-
-    Takes Circles, Detections (also supervision's), or the counts of LineCounter and ZoneCounter, which it
-    draws with the line or the zone and the numbers. The copy has the frame's own format: a frame that was
-    decoded to I420 stays I420, so an encoder needs no conversion. A gray frame becomes I420, to show colours.
-
-    The colour of a circle depends on its id or, without one, on its confidence. The colour of a box depends
-    on its class. Lines and letters are larger in larger pictures. Labels have ASCII letters only: accents are
-    left out, and any other letter becomes an empty box.
-
-    Args:
-        ids: Label objects with their tracker_id.
-        names: Label boxes with the names of their classes, if these are known.
-        confidences: Label objects with their confidence; None: only boxes.
-        trail: Seconds of the path to draw behind a tracked object, at most 60; 0: no path.
-        line_width: Pixels, at most 100; 0: a width that fits the picture's size.
-
-    Raises:
-        OptionError: An option is out of range.
-        OptionTypeError: An option is of the wrong type.
-
-    Example:
-        >>> import freshframe as ff
-        >>> pipeline = ff.Pipeline()
-        >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=3")))
-        >>> drawn = pipeline.reader(pipeline.add(ff.Annotate(), tracked))
-        >>> with pipeline.start():
-        ...     next(iter(drawn)).value.bgr.shape
-        (720, 1280, 3)
-    """
-
-    def __init__(
-        self,
-        *,
-        ids: bool = True,
-        names: bool = True,
-        confidences: bool | None = None,
-        trail: float = 1.0,
-        line_width: float = 0.0,
-    ) -> None:
-        """Checks the options. There are no trails yet."""
-        self._handle = _native.make_annotate(
-            _check.flag("ids", ids),
-            _check.flag("names", names),
-            None if confidences is None else _check.flag("confidences", confidences),
-            _check.number("trail", trail),
-            _check.number("line_width", line_width),
-        )
-        self._updating = threading.Lock()
-
-    @property
-    def _freshframe_types(self) -> tuple[Any, Any]:
-        with fork.loading():
-            from .counting import LineCounts, ZoneCounts  # noqa: PLC0415  (few programs count)
-
-        return Circles | Detections | LineCounts | ZoneCounts, _native.Frame
-
-    def draw(self, frame: Frame, found: Any, *, time: float | None = None) -> Frame:
-        """Draws into a copy of one frame, for programs without a pipeline.
-
-        Args:
-            frame: The picture.
-            found: Circles, Detections (also supervision's), LineCounts or ZoneCounts.
-            time: Seconds, ascending, for the trails; None: without trails.
-
-        Raises:
-            StateError: This Annotate was added to a pipeline.
-            OptionTypeError: An argument is of another type.
-            OptionError: time is infinite or nan.
-        GIL: released.
-        """
-        if not isinstance(frame, _native.Frame):
-            raise OptionTypeError(
-                f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
-            )
-        seconds = None if time is None else _check.number("time", time)
-        with self._updating:
-            return _native.annotate(self._handle, frame, found, seconds)

@@ -1,11 +1,10 @@
-"""Counts of objects that cross a line or are in a zone: the native nodes and their results."""
+"""Counters of objects that cross a line or are in zones: the native nodes."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -15,123 +14,10 @@ from .. import _check, _native
 from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
 from ..results import Circles, Detections
-
-Place = tuple[float, float]
+from .counts import LineCounts, Place, ZoneCounts, ZonesCounts
 
 _LEAST_CORNERS = 3
 _MOST_CORNERS = 1000
-_UNRECORDED = {"recorded": False}  # JsonLines and Csv leave the field out
-
-
-@dataclass(frozen=True, slots=True)
-class Crossing:
-    """One object that crossed a line or the border of a zone.
-
-    Attributes:
-        tracker_id: Its identity.
-        class_id: Its class; 0 for circles.
-        forward: Its direction; for a zone True when it went in.
-        at: (x, y) in pixels: the place on the straight path between two positions of the object.
-        pts: Seconds: the time on that path.
-    """
-
-    tracker_id: int
-    class_id: int
-    forward: bool
-    at: Place
-    pts: float
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class LineCounts:
-    """The crossings of a line since the start. Compares by identity.
-
-    Attributes:
-        start: (x, y) in pixels, in the coordinates of the tracks.
-        end: The same.
-        forward: Number of crossings to the right, as seen from ``start`` towards ``end``: downwards for a
-            line drawn from left to right.
-        backward: Number of crossings in the other direction.
-        classes: (forward, backward) by the class's name, or by its class_id as a string where it has none;
-            empty for circles.
-        crossings: The crossings since the consumer's previous sample, in their order: found with this sample,
-            and with those that its edge has dropped since. Each consumer gets every crossing once.
-        tracks: The tracker's result, from which the counts were made.
-    """
-
-    start: Place
-    end: Place
-    forward: int
-    backward: int
-    classes: Mapping[str, tuple[int, int]]
-    crossings: tuple[Crossing, ...]
-    tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
-
-
-@dataclass(frozen=True, slots=True)
-class Visit:
-    """One stay of an object in a zone. Times are the samples' pts, in seconds.
-
-    Attributes:
-        tracker_id: The object.
-        class_id: Its class; 0 for circles.
-        entered: When it crossed the border, on the straight path between two sightings, or when it was first
-            seen, if that was inside.
-        ended: When it was last seen inside.
-        how: "left": it was seen outside afterwards. "lost": it was not seen for the zone's `max_gap`.
-    """
-
-    tracker_id: int
-    class_id: int
-    entered: float
-    ended: float
-    how: Literal["left", "lost"]
-
-    @property
-    def dwell(self) -> float:
-        """Its length in seconds."""
-        return self.ended - self.entered
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ZoneCounts:
-    """The objects in a zone, and the crossings of its border since the start. Compares by identity.
-
-    Attributes:
-        corners: (x, y) in pixels each, in the coordinates of the tracks.
-        entered: How often an object went in. One that is first seen inside has not entered.
-        left: How often an object went out.
-        inside: The ids of the objects that are inside now, ascending.
-        crossings: The crossings of the border since the consumer's previous sample, as of LineCounts.
-        appeared: How many objects were first seen inside.
-        lost: How many were last seen inside, `max_gap` ago or longer. One that is seen inside later counts as
-            new, and one that is seen outside as having left instead.
-            ``entered + appeared == left + lost + len(inside)``, less the objects that have stood on the
-            border since they were first seen.
-        seconds: For each id of `inside` the time from the begin of its visit to its last sight.
-        loitering: The ids of `inside` that have been inside for the zone's `loiter` seconds or longer.
-        visits: The visits that have ended since then.
-        loitered: The ids that have begun to loiter since then, once per visit.
-        tracks: The tracker's result, from which the counts were made.
-    """
-
-    corners: tuple[Place, ...]
-    entered: int
-    left: int
-    inside: tuple[int, ...]
-    crossings: tuple[Crossing, ...]
-    appeared: int
-    lost: int
-    seconds: tuple[float, ...]
-    loitering: tuple[int, ...]
-    visits: tuple[Visit, ...]
-    loitered: tuple[int, ...]
-    tracks: Circles | Detections = field(repr=False, metadata=_UNRECORDED)
-
-    @property
-    def dwell(self) -> dict[int, float]:
-        """The `seconds` of each id that is inside."""
-        return dict(zip(self.inside, self.seconds, strict=True))
 
 
 class LineCounter(NativeNode["Circles | Detections", LineCounts]):
@@ -149,10 +35,12 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         anchor: The point of an object that crosses: its "center", or the middle of its lower edge, "bottom".
         margin: Pixels. An object is on a side only when its anchor is farther from the line than this. None:
             a twentieth of the object's size, at least one pixel.
+        relative: Whether ``start`` and ``end`` are shares of the picture's width and height, 0 to 1, instead
+            of pixels. The counts have them in pixels.
 
     Raises:
         OptionError: A number is out of range, the line has no length, or its ends are shares of the picture
-            instead of pixels: all within 0 to 1 and not all whole numbers. A line outside of the picture is
+            without `relative`: all within 0 to 1 and not all whole numbers. A line outside of the picture is
             logged.
         OptionTypeError: An option is of the wrong type.
 
@@ -174,6 +62,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         *,
         anchor: Literal["center", "bottom"] = "center",
         margin: float | None = None,
+        relative: bool = False,
     ) -> None:
         """Checks the options. All counts are 0."""
         self._handle = _native.make_line_counter(
@@ -181,24 +70,28 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
             _check.pair("end (x, y)", end),
             _check.text("anchor", anchor),
             None if margin is None else _check.number("margin", margin),
+            _check.flag("relative", relative),
         )
         self._updating = threading.Lock()
 
-    def update(self, tracks: Circles | Detections, *, time: float) -> LineCounts:
+    def update(
+        self, tracks: Circles | Detections, *, time: float, size: tuple[int, int] | None = None
+    ) -> LineCounts:
         """The counts with the tracks of one more picture, for programs without a pipeline.
 
         Args:
             tracks: A tracker's result.
             time: Seconds, ascending; after a step back all objects are new, and the counts continue.
+            size: Width and height of the picture, which `relative` needs.
 
         Raises:
             StateError: This counter was added to a pipeline.
             OptionTypeError: ``tracks`` are of another type, or time is not a number.
-            FreshframeError: The tracks have no ids.
+            FreshframeError: The tracks have no ids, or the size is not known.
         """
         seconds = _check.number("time", time)
         with self._updating:
-            counts: LineCounts = _native.update_line_counter(self._handle, tracks, seconds)
+            counts: LineCounts = _native.update_line_counter(self._handle, tracks, seconds, _size(size))
         return counts
 
 
@@ -222,6 +115,7 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
         loiter: Seconds of a visit after which an object loiters: a number, or one for each name of a class,
             such as ``{"person": 15, "car": 120}`` (a class without a name has its number as name). None:
             none does.
+        relative: As of LineCounter: whether the corners are shares of the picture, 0 to 1.
 
     Raises:
         OptionError: A number is out of range, the edges cross, the zone has no area, or its corners are
@@ -248,24 +142,78 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
         margin: float | None = None,
         max_gap: float = 1.0,
         loiter: float | Mapping[str, float] | None = None,
+        relative: bool = False,
     ) -> None:
         """Checks the options. All counts are 0."""
-        by_class = isinstance(loiter, Mapping)
-        self._handle = _native.make_zone_counter(
-            _corners(corners),
-            _check.text("anchor", anchor),
-            None if margin is None else _check.number("margin", margin),
-            _check.number("max_gap", max_gap),
-            None if loiter is None or by_class else _check.number("loiter", loiter),
-            _loiter_of(loiter) if by_class else {},
-        )
+        places = _corners(corners)
+        self._handle = _native.make_zone_counter(places, _rules(anchor, margin, max_gap, loiter, relative))
         self._updating = threading.Lock()
 
-    def update(self, tracks: Circles | Detections, *, time: float) -> ZoneCounts:
+    def update(
+        self, tracks: Circles | Detections, *, time: float, size: tuple[int, int] | None = None
+    ) -> ZoneCounts:
         """As LineCounter.update()."""
         seconds = _check.number("time", time)
         with self._updating:
-            counts: ZoneCounts = _native.update_zone_counter(self._handle, tracks, seconds)
+            counts: ZoneCounts = _native.update_zone_counter(self._handle, tracks, seconds, _size(size))
+        return counts
+
+
+class Zones(NativeNode["Circles | Detections", ZonesCounts]):
+    """Counts tracks in several zones of a picture, each as a ZoneCounter does. Native.
+
+    Its value is a mapping of ZoneCounts by name, and Annotate draws all zones with their names. Zones may
+    overlap. Each source has counts of its own.
+
+    Args:
+        zones: The corners of each zone by its name, 1 to 1000 zones: ``json.load(file)`` of an object of
+            lists of pairs, for example.
+        anchor: As of ZoneCounter, of all zones, as are all that follow.
+        margin: As of ZoneCounter.
+        max_gap: As of ZoneCounter.
+        loiter: As of ZoneCounter.
+        relative: As of ZoneCounter.
+
+    Raises:
+        OptionError: As of ZoneCounter; the message names the zone.
+        OptionTypeError: An option is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=30")))
+        >>> zones = ff.Zones({"left": [(0, 0), (0.5, 0), (0.5, 1), (0, 1)]}, relative=True)
+        >>> counts = pipeline.reader(pipeline.add(zones, tracked))
+        >>> with pipeline.start():
+        ...     inside = [[len(zone.inside) for zone in sample.value.values()] for sample in counts]
+    """
+
+    _freshframe_types = (Circles | Detections, ZonesCounts)
+
+    def __init__(
+        self,
+        zones: Mapping[str, Sequence[Place]],
+        *,
+        anchor: Literal["center", "bottom"] = "center",
+        margin: float | None = None,
+        max_gap: float = 1.0,
+        loiter: float | Mapping[str, float] | None = None,
+        relative: bool = False,
+    ) -> None:
+        """Checks the options. All counts are 0."""
+        if not isinstance(zones, Mapping):
+            raise OptionTypeError(f"zones must map names to corners, got {_check.shown(zones)}")
+        named = [(_check.text("a zone's name", name), _corners(corners)) for name, corners in zones.items()]
+        self._handle = _native.make_zones(named, _rules(anchor, margin, max_gap, loiter, relative))
+        self._updating = threading.Lock()
+
+    def update(
+        self, tracks: Circles | Detections, *, time: float, size: tuple[int, int] | None = None
+    ) -> ZonesCounts:
+        """As LineCounter.update()."""
+        seconds = _check.number("time", time)
+        with self._updating:
+            counts: ZonesCounts = _native.update_zones(self._handle, tracks, seconds, _size(size))
         return counts
 
 
@@ -321,6 +269,25 @@ def _anchors(found: Any, anchor: str) -> npt.NDArray[np.float64]:
         raise OptionTypeError(f"inside takes Circles or Detections, got {_check.shown(found)}")
     left, top, right, bottom = found.xyxy.astype(np.float64).T
     return np.stack([(left + right) / 2, bottom if anchor == "bottom" else (top + bottom) / 2], axis=1)
+
+
+def _rules(
+    anchor: Any, margin: Any, max_gap: Any, loiter: float | Mapping[str, float] | None, relative: Any
+) -> _native.ZoneRules:
+    by_class = isinstance(loiter, Mapping)
+    return _native.make_zone_rules(
+        _check.text("anchor", anchor),
+        None if margin is None else _check.number("margin", margin),
+        _check.number("max_gap", max_gap),
+        None if loiter is None or by_class else _check.number("loiter", loiter),
+        _loiter_of(loiter) if by_class else {},
+        _check.flag("relative", relative),
+    )
+
+
+def _size(given: Any) -> tuple[int, int]:
+    width, height = (0, 0) if given is None else _check.pair("size (width, height)", given)
+    return int(width), int(height)
 
 
 def _loiter_of(given: Any) -> dict[str, float]:

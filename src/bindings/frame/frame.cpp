@@ -216,6 +216,7 @@ void bind_frame(nb::module_& module) {
       "An immutable, shared picture. Copying the object copies no pixels.\n\nHolding frames is safe: they "
       "are on loan, counted and bounded (Pipeline(max_held_bytes=)).");
   bind_frame_display(frame);
+  bind_frame_crops(frame);
   bind_properties(frame);
   bind_copies(frame);
   bind_protocols(frame);

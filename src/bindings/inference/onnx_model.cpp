@@ -162,6 +162,7 @@ void bind_onnx_model(nb::module_& module) {
   module.def("onnx_runtime", gil::entry<&runtime_of>, nb::arg("library"),
              nb::sig("def onnx_runtime(library: str) -> tuple[str, list[str]]"),
              "Version and providers of ONNX Runtime. GIL: released");
+  bind_onnx_classifier(module);
 }
 
 }  // namespace freshframe::python

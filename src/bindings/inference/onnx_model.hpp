@@ -11,6 +11,8 @@
 
 #include "bindings/border/fork_guard.hpp"
 
+#include <nanobind/nanobind.h>
+
 namespace freshframe::python {
 
 /// A loaded model; its threads belong to the process that loaded it.
@@ -31,6 +33,8 @@ class Model {
 
 /// Width and height in pixels of a model's input; empty: the model's own.
 using Sides = std::optional<std::pair<int, int>>;
+
+void bind_onnx_classifier(nanobind::module_& module);
 
 }  // namespace freshframe::python
 

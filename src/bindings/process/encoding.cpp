@@ -135,7 +135,8 @@ bool needs_python(const ValueRef& value) noexcept {
     return python != nullptr && python->has_data;
   }
   return value.as<PythonObject>() != nullptr || value.as<LineCounts>() != nullptr ||
-         value.as<ZoneCounts>() != nullptr || native::table_in(value) != nullptr;
+         value.as<ZoneCounts>() != nullptr || value.as<ZonesCounts>() != nullptr ||
+         native::table_in(value) != nullptr;
 }
 
 EncodedValue encode_native(const ValueRef& value) {

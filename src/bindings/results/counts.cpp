@@ -12,6 +12,8 @@
 #include <variant>
 #include <vector>
 
+#include "bindings/results/circles_pool.hpp"
+#include "bindings/results/detections.hpp"
 #include "bindings/results/value.hpp"
 
 #include <nanobind/stl/pair.h>
@@ -27,7 +29,7 @@ using Place = std::pair<float, float>;
 using Tracks = std::variant<Circles, Detections>;
 
 nb::object python_class(const char* name) {
-  return nb::module_::import_("freshframe._vision.counting").attr(name);
+  return nb::module_::import_("freshframe._vision.counts").attr(name);
 }
 
 nb::object point_to_python(const Point& point) {
@@ -92,12 +94,12 @@ nb::tuple numbers_to_python(const std::vector<T>& numbers) {
 }
 
 nb::object tracks_to_python(gil::Held& held, const Tracks& tracks) {
-  return std::visit(
-      [&](const auto& found) {
-        using Found = std::decay_t<decltype(found)>;
-        return to_python(held, ValueRef::make<Found>(found));
-      },
-      tracks);
+  if (const auto* const circles = std::get_if<Circles>(&tracks)) {
+    const auto value = ValueRef::make<Circles>(*circles);
+    return circles_to_python(held, value, *value.as<Circles>());
+  }
+  const auto value = ValueRef::make<Detections>(std::get<Detections>(tracks));
+  return detections_to_python(held, value, *value.as<Detections>());
 }
 
 Tracks tracks_of(gil::Held& held, nb::handle object) {
@@ -106,6 +108,34 @@ Tracks tracks_of(gil::Held& held, nb::handle object) {
   if (const auto* circles = output.value.as<Circles>()) return *circles;
   if (const auto* boxes = output.value.as<Detections>()) return *boxes;
   throw OptionTypeError("the tracks of counts must be Circles or Detections");
+}
+
+nb::object zone_to_python(const ZoneCounts& counts, const nb::object& tracks) {
+  nb::list corners;
+  for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
+  return python_class("ZoneCounts")(nb::tuple(corners), counts.entered, counts.left,
+                                    numbers_to_python(counts.inside), crossings_to_python(counts.crossings),
+                                    counts.appeared, counts.lost, numbers_to_python(counts.seconds),
+                                    numbers_to_python(counts.loitering), visits_to_python(counts.visits),
+                                    numbers_to_python(counts.loitered), tracks);
+}
+
+// Without the tracks.
+ZoneCounts zone_of(nb::handle object) {
+  ZoneCounts counts;
+  for (const auto& [x, y] : nb::cast<std::vector<Place>>(object.attr("corners")))
+    counts.corners.push_back({x, y});
+  counts.entered = nb::cast<std::int64_t>(object.attr("entered"));
+  counts.left = nb::cast<std::int64_t>(object.attr("left"));
+  counts.appeared = nb::cast<std::int64_t>(object.attr("appeared"));
+  counts.lost = nb::cast<std::int64_t>(object.attr("lost"));
+  counts.inside = nb::cast<std::vector<std::int64_t>>(object.attr("inside"));
+  counts.seconds = nb::cast<std::vector<double>>(object.attr("seconds"));
+  counts.loitering = nb::cast<std::vector<std::int64_t>>(object.attr("loitering"));
+  counts.visits = visits_of(object.attr("visits"));
+  counts.loitered = nb::cast<std::vector<std::int64_t>>(object.attr("loitered"));
+  counts.crossings = crossings_of(object.attr("crossings"));
+  return counts;
 }
 
 }  // namespace
@@ -128,13 +158,15 @@ nb::object counts_to_python(gil::Held& held, const LineCounts& counts) {
 }
 
 nb::object counts_to_python(gil::Held& held, const ZoneCounts& counts) {
-  nb::list corners;
-  for (const auto& corner : counts.corners) corners.append(point_to_python(corner));
-  return python_class("ZoneCounts")(
-      nb::tuple(corners), counts.entered, counts.left, numbers_to_python(counts.inside),
-      crossings_to_python(counts.crossings), counts.appeared, counts.lost, numbers_to_python(counts.seconds),
-      numbers_to_python(counts.loitering), visits_to_python(counts.visits),
-      numbers_to_python(counts.loitered), tracks_to_python(held, counts.tracks));
+  return zone_to_python(counts, tracks_to_python(held, counts.tracks));
+}
+
+nb::object counts_to_python(gil::Held& held, const ZonesCounts& counts) {
+  const auto tracks = tracks_to_python(held, counts.tracks);
+  nb::dict zones;
+  for (const auto& [name, zone] : counts.zones)
+    zones[nb::str(name.data(), name.size())] = zone_to_python(zone, tracks);
+  return python_class("ZonesCounts")(zones, tracks);
 }
 
 ValueRef counts_from_python(gil::Held& held, nb::handle object) {
@@ -149,21 +181,16 @@ ValueRef counts_from_python(gil::Held& held, nb::handle object) {
     return ValueRef::make<LineCounts>(std::move(counts));
   }
   if (nb::isinstance(object, python_class("ZoneCounts"))) {
-    ZoneCounts counts;
-    for (const auto& [x, y] : nb::cast<std::vector<Place>>(object.attr("corners")))
-      counts.corners.push_back({x, y});
-    counts.entered = nb::cast<std::int64_t>(object.attr("entered"));
-    counts.left = nb::cast<std::int64_t>(object.attr("left"));
-    counts.appeared = nb::cast<std::int64_t>(object.attr("appeared"));
-    counts.lost = nb::cast<std::int64_t>(object.attr("lost"));
-    counts.inside = nb::cast<std::vector<std::int64_t>>(object.attr("inside"));
-    counts.seconds = nb::cast<std::vector<double>>(object.attr("seconds"));
-    counts.loitering = nb::cast<std::vector<std::int64_t>>(object.attr("loitering"));
-    counts.visits = visits_of(object.attr("visits"));
-    counts.loitered = nb::cast<std::vector<std::int64_t>>(object.attr("loitered"));
-    counts.crossings = crossings_of(object.attr("crossings"));
+    auto counts = zone_of(object);
     counts.tracks = tracks_of(held, object.attr("tracks"));
     return ValueRef::make<ZoneCounts>(std::move(counts));
+  }
+  if (nb::isinstance(object, python_class("ZonesCounts"))) {
+    ZonesCounts counts;
+    for (const nb::handle item : object.attr("items")())
+      counts.zones.emplace_back(nb::cast<std::string>(item[0]), zone_of(item[1]));
+    counts.tracks = tracks_of(held, object.attr("tracks"));
+    return ValueRef::make<ZonesCounts>(std::move(counts));
   }
   return {};
 }

@@ -125,7 +125,8 @@ ValueRef wanted_from_python(gil::Held& held, nb::handle object, const TypeInfo* 
     const auto boxes = is_detections(object, false) ? nb::borrow(object) : detections_of_supervision(object);
     return boxes.is_valid() ? ValueRef::make<Detections>(detections_from_python(held, boxes)) : ValueRef();
   }
-  if (wanted == type_of<LineCounts>() || wanted == type_of<ZoneCounts>()) {
+  if (wanted == type_of<LineCounts>() || wanted == type_of<ZoneCounts>() ||
+      wanted == type_of<ZonesCounts>()) {
     return counts_from_python(held, object);
   }
   TableColumns columns(object);

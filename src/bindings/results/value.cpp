@@ -101,6 +101,7 @@ nb::object to_python(gil::Held& held, const ValueRef& value) {
   if (const auto* boxes = value.as<Detections>()) return detections_to_python(held, value, *boxes);
   if (const auto* line = value.as<LineCounts>()) return counts_to_python(held, *line);
   if (const auto* zone = value.as<ZoneCounts>()) return counts_to_python(held, *zone);
+  if (const auto* zones = value.as<ZonesCounts>()) return counts_to_python(held, *zones);
   if (const auto* number = value.as<double>()) return nb::cast(*number);
   if (const auto* packet = value.as<Packet>()) return nb::cast(*packet);
   if (const auto* pickled = value.as<Pickled>()) return pickled->body->open(held);

@@ -11,6 +11,8 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/node_handle.hpp"
@@ -24,6 +26,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
 #include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
 
 template <>
 inline constexpr bool freshframe::gil::python_free<freshframe::Annotate> = true;
@@ -33,10 +36,29 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
+/// Options of Annotate for Python.
+struct AnnotateRules {
+  AnnotateOptions options;
+};
+
+AnnotateRules make_annotate_rules(std::optional<std::string> labels, std::string caption,
+                                  std::vector<std::string> blur, bool masks, bool skeletons) {
+  return {{.masks = masks,
+           .skeletons = skeletons,
+           .labels = std::move(labels),
+           .caption = std::move(caption),
+           .blur = std::move(blur)}};
+}
+
 std::unique_ptr<NodeHandle> make_annotate(bool ids, bool names, std::optional<bool> confidences, double trail,
-                                          float line_width) {
-  return handle_of(std::make_unique<Annotate>(AnnotateOptions{
-      .ids = ids, .names = names, .confidences = confidences, .trail = trail, .line_width = line_width}));
+                                          float line_width, const AnnotateRules& rules) {
+  auto options = rules.options;
+  options.ids = ids;
+  options.names = names;
+  options.confidences = confidences;
+  options.trail = trail;
+  options.line_width = line_width;
+  return handle_of(std::make_unique<Annotate>(options));
 }
 
 Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle given,
@@ -72,8 +94,11 @@ nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<2>> text_mask(const std::string& t
 }  // namespace
 
 void bind_annotate(nb::module_& module) {
+  const nb::class_<AnnotateRules> rules(module, "AnnotateRules", "What Annotate writes and hides.");
+  module.def("make_annotate_rules", &make_annotate_rules, nb::arg("labels").none(), nb::arg("caption"),
+             nb::arg("blur"), nb::arg("masks"), nb::arg("skeletons"));
   module.def("make_annotate", &make_annotate, nb::arg("ids"), nb::arg("names"), nb::arg("confidences").none(),
-             nb::arg("trail"), nb::arg("line_width"));
+             nb::arg("trail"), nb::arg("line_width"), nb::arg("rules"));
   module.def("annotate", gil::entry<&annotate>, nb::arg("node"), nb::arg("frame"), nb::arg("found").none(),
              nb::arg("time").none(),
              nb::sig("def annotate(node: NodeHandle, frame: Frame, found: typing.Any, time: float | None) -> "

@@ -38,29 +38,51 @@ Anchor anchor_of(const std::string& name) {
 }
 
 std::unique_ptr<NodeHandle> make_line_counter(Place start, Place end, const std::string& anchor,
-                                              std::optional<float> margin) {
+                                              std::optional<float> margin, bool relative) {
   return handle_of(std::make_unique<LineCounter>(LineCounterOptions{.start = {start.first, start.second},
                                                                     .end = {end.first, end.second},
                                                                     .anchor = anchor_of(anchor),
-                                                                    .margin = margin}));
+                                                                    .margin = margin,
+                                                                    .relative = relative}));
 }
 
-std::unique_ptr<NodeHandle> make_zone_counter(const std::vector<Place>& corners, const std::string& anchor,
-                                              std::optional<float> margin, double max_gap,
-                                              std::optional<double> loiter,
-                                              const std::map<std::string, double>& loiter_of) {
-  ZoneCounterOptions options{.corners = {},
-                             .anchor = anchor_of(anchor),
-                             .margin = margin,
-                             .max_gap = max_gap,
-                             .loiter_of = loiter_of,
-                             .loiter = loiter};
+// What the zones of a node have in common.
+struct ZoneRules {
+  ZoneCounterOptions options;
+};
+
+ZoneRules make_zone_rules(const std::string& anchor, std::optional<float> margin, double max_gap,
+                          std::optional<double> loiter, const std::map<std::string, double>& loiter_of,
+                          bool relative) {
+  return {{.corners = {},
+           .anchor = anchor_of(anchor),
+           .margin = margin,
+           .max_gap = max_gap,
+           .loiter_of = loiter_of,
+           .loiter = loiter,
+           .relative = relative}};
+}
+
+ZoneCounterOptions zone_options(const std::vector<Place>& corners, const ZoneRules& rules) {
+  auto options = rules.options;
   for (const auto& [x, y] : corners) options.corners.push_back({x, y});
-  return handle_of(std::make_unique<ZoneCounter>(options));
+  return options;
+}
+
+std::unique_ptr<NodeHandle> make_zone_counter(const std::vector<Place>& corners, const ZoneRules& rules) {
+  return handle_of(std::make_unique<ZoneCounter>(zone_options(corners, rules)));
+}
+
+std::unique_ptr<NodeHandle> make_zones(const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
+                                       const ZoneRules& rules) {
+  std::vector<NamedZone> named;
+  for (const auto& [name, corners] : zones) named.push_back({name, zone_options(corners, rules)});
+  return handle_of(std::make_unique<Zones>(named));
 }
 
 template <class Counter>
-nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, double time) {
+nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, double time,
+                          std::pair<int, int> size) {
   auto& counter = lone_node<Counter>(self, "a counter", "update()");
   const auto value = tracks_from(held, given);
   if (!value) {
@@ -69,26 +91,34 @@ nb::object update_counter(gil::Held& held, NodeHandle& self, nb::handle given, d
         " takes Circles or Detections (freshframe's or supervision's), but update() got a " +
         Py_TYPE(given.ptr())->tp_name);
   }
+  const PictureSize picture{size.first, size.second};
   if (const auto* circles = value.as<Circles>())
-    return counts_to_python(held, counter.update(*circles, time));
-  return counts_to_python(held, counter.update(*value.as<Detections>(), time));
+    return counts_to_python(held, counter.update(*circles, time, 0, picture));
+  return counts_to_python(held, counter.update(*value.as<Detections>(), time, 0, picture));
 }
 
 }  // namespace
 
 void bind_counters(nb::module_& module) {
+  const nb::class_<ZoneRules> rules(module, "ZoneRules", "The options that zones have in common.");
+  module.def("make_zone_rules", &make_zone_rules, nb::arg("anchor"), nb::arg("margin").none(),
+             nb::arg("max_gap"), nb::arg("loiter").none(), nb::arg("loiter_of"), nb::arg("relative"));
   module.def("make_line_counter", &make_line_counter, nb::arg("start"), nb::arg("end"), nb::arg("anchor"),
-             nb::arg("margin").none());
-  module.def("make_zone_counter", &make_zone_counter, nb::arg("corners"), nb::arg("anchor"),
-             nb::arg("margin").none(), nb::arg("max_gap"), nb::arg("loiter").none(), nb::arg("loiter_of"));
+             nb::arg("margin").none(), nb::arg("relative"));
+  module.def("make_zone_counter", &make_zone_counter, nb::arg("corners"), nb::arg("rules"));
+  module.def("make_zones", &make_zones, nb::arg("zones"), nb::arg("rules"));
   module.def("update_line_counter", gil::entry<&update_counter<LineCounter>>, nb::arg("counter"),
-             nb::arg("tracks").none(), nb::arg("time"),
-             nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, time: float) -> "
-                     "typing.Any"));
+             nb::arg("tracks").none(), nb::arg("time"), nb::arg("size"),
+             nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, time: float, size: "
+                     "tuple[int, int]) -> typing.Any"));
   module.def("update_zone_counter", gil::entry<&update_counter<ZoneCounter>>, nb::arg("counter"),
-             nb::arg("tracks").none(), nb::arg("time"),
-             nb::sig("def update_zone_counter(counter: NodeHandle, tracks: typing.Any, time: float) -> "
-                     "typing.Any"));
+             nb::arg("tracks").none(), nb::arg("time"), nb::arg("size"),
+             nb::sig("def update_zone_counter(counter: NodeHandle, tracks: typing.Any, time: float, size: "
+                     "tuple[int, int]) -> typing.Any"));
+  module.def("update_zones", gil::entry<&update_counter<Zones>>, nb::arg("counter"), nb::arg("tracks").none(),
+             nb::arg("time"), nb::arg("size"),
+             nb::sig("def update_zones(counter: NodeHandle, tracks: typing.Any, time: float, size: "
+                     "tuple[int, int]) -> typing.Any"));
 }
 
 }  // namespace freshframe::python

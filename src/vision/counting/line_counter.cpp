@@ -3,8 +3,8 @@
 //
 // An object has crossed when it was seen clearly on one side and then clearly on the other, and its path
 // between the sightings went through the line. Neither depends on the number of pictures in between.
+#include "freshframe/counting.hpp"
 #include "freshframe/error.hpp"
-#include "freshframe/vision.hpp"
 
 #include <array>
 #include <cmath>
@@ -14,7 +14,7 @@
 #include <optional>
 #include <span>
 #include <sstream>
-#include <utility>
+#include <vector>
 
 #include "vision/counting/placement.hpp"
 #include "vision/counting/sightings.hpp"
@@ -34,10 +34,26 @@ struct State {
   Crossing latest{};
 };
 
+/// A line in pixels.
+struct Line {
+  Point start;
+  double dx = 0;
+  double dy = 0;
+  double length = 0;
+};
+
 struct Counted {
   vision::Sightings<State> things;
   LineCounts counts;
+  PictureSize size;
+  std::optional<Line> line;
 };
+
+Line line_between(const Point& start, const Point& end) {
+  const double dx = double{end.x} - start.x;
+  const double dy = double{end.y} - start.y;
+  return {start, dx, dy, std::hypot(dx, dy)};
+}
 
 }  // namespace
 
@@ -46,11 +62,13 @@ struct LineCounter::Impl {
     vision::check_point("LineCounter", given.start);
     vision::check_point("LineCounter", given.end);
     vision::check_margin("LineCounter", given.margin);
-    vision::refuse_shares("LineCounter", ends(), vision::OnePixel::Allowed);
-    dx = double{given.end.x} - given.start.x;
-    dy = double{given.end.y} - given.start.y;
-    length = std::hypot(dx, dy);
-    if (length >= 1) return;
+    if (given.relative) {
+      vision::check_shares("LineCounter", ends());
+    } else {
+      vision::refuse_shares("LineCounter", ends(), vision::OnePixel::Allowed);
+    }
+    const double least = given.relative ? kLeastShare : 1;
+    if (line_between(given.start, given.end).length >= least) return;
     std::ostringstream text;
     text << "LineCounter needs a line of at least one pixel, got one from (" << given.start.x << ", "
          << given.start.y << ") to (" << given.end.x << ", " << given.end.y << ")";
@@ -59,44 +77,55 @@ struct LineCounter::Impl {
 
   [[nodiscard]] std::array<Point, 2> ends() const { return {options.start, options.end}; }
 
-  Counted& of_source(int source) {
-    const auto [entry, is_new] = sources.try_emplace(source);
-    if (is_new) {
-      entry->second.counts.start = options.start;
-      entry->second.counts.end = options.end;
+  Counted& of_source(int source, PictureSize size) {
+    auto& of = sources[source];
+    auto& [things, counts, known, line] = of;
+    if (!line || (options.relative && (size.width != known.width || size.height != known.height))) {
+      const auto given = ends();
+      const auto pixels = options.relative ? vision::scaled("LineCounter", given, size)
+                                           : std::vector<Point>(given.begin(), given.end());
+      counts.start = pixels.front();
+      counts.end = pixels.back();
+      line = line_between(counts.start, counts.end);
+      known = size;
     }
-    return entry->second;
+    return of;
   }
 
   template <class Found>
-  LineCounts update(const Found& found, double pts, int source) {
+  LineCounts update(const Found& found, double pts, int source, PictureSize size) {
     vision::check_tracked("LineCounter", found);
-    auto& [things, counts] = of_source(source);
-    things.advance(pts);
-    counts.crossings.clear();
+    auto& of = of_source(source, size);
+    of.things.advance(pts);
+    of.counts.crossings.clear();
     for (std::size_t i = 0; i < vision::count_of(found); ++i)
-      see(things, counts, vision::sighting(found, i, options.anchor));
-    auto result = counts;
+      see(of, vision::sighting(found, i, options.anchor));
+    auto result = of.counts;
     result.tracks = found;
     return result;
   }
 
-  void see(vision::Sightings<State>& things, LineCounts& counts, const Sighting& seen) const;
-  void cross(const State& from, State& to, const Sighting& seen) const;
+  template <class Found>
+  LineCounts process(const Sample<Found>& sample, const Context& context) {
+    if (!options.relative) placement.see("line", ends(), sample.frame, sample.stamp.source, context);
+    return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
+  }
+
+  void see(Counted& of, const Sighting& seen) const;
+  static void cross(const Line& line, const State& from, State& to, const Sighting& seen);
+
+  static constexpr double kLeastShare = 1e-4;
 
   LineCounterOptions options;
-  double dx = 0;
-  double dy = 0;
-  double length = 0;
   std::map<int, Counted> sources;
   vision::Placement placement;
 };
 
-void LineCounter::Impl::see(vision::Sightings<State>& things, LineCounts& counts,
-                            const Sighting& seen) const {
+void LineCounter::Impl::see(Counted& of, const Sighting& seen) const {
+  auto& [things, counts, size, line] = of;
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
   State now{.seen = things.now(), .x = seen.x, .y = seen.y};
-  now.distance = (dx * (seen.y - options.start.y) - dy * (seen.x - options.start.x)) / length;
+  now.distance = (line->dx * (seen.y - line->start.y) - line->dy * (seen.x - line->start.x)) / line->length;
   const bool clear = std::abs(now.distance) > vision::margin_of(options.margin, seen);
   const int side = now.distance < 0 ? -1 : 1;
   State* const before = things.find(seen.id);
@@ -108,7 +137,7 @@ void LineCounter::Impl::see(vision::Sightings<State>& things, LineCounts& counts
   now.side = before->side;
   now.through = before->through;
   now.latest = before->latest;
-  cross(*before, now, seen);
+  cross(*line, *before, now, seen);
   if (clear) {
     if (now.side == -side && now.through == side) {
       (now.latest.forward ? counts.forward : counts.backward) += 1;
@@ -123,13 +152,14 @@ void LineCounter::Impl::see(vision::Sightings<State>& things, LineCounts& counts
 }
 
 // The path from one sighting to the next.
-void LineCounter::Impl::cross(const State& from, State& to, const Sighting& seen) const {
+void LineCounter::Impl::cross(const Line& line, const State& from, State& to, const Sighting& seen) {
   const bool forward = to.distance >= 0;
   if (forward == (from.distance >= 0)) return;
   const double share = from.distance / (from.distance - to.distance);
   const double x = from.x + share * (to.x - from.x);
   const double y = from.y + share * (to.y - from.y);
-  const double along = ((x - options.start.x) * dx + (y - options.start.y) * dy) / (length * length);
+  const double along =
+      ((x - line.start.x) * line.dx + (y - line.start.y) * line.dy) / (line.length * line.length);
   if (along < 0 || along > 1) return;
   to.through += forward ? 1 : -1;
   to.latest = {.id = seen.id,
@@ -150,19 +180,17 @@ void LineCounter::source_gone(int source) {
   impl_->sources.erase(source);
 }
 
-LineCounts LineCounter::update(const Circles& found, double time, int source) {
-  return impl_->update(found, time, source);
+LineCounts LineCounter::update(const Circles& found, double time, int source, PictureSize size) {
+  return impl_->update(found, time, source, size);
 }
-LineCounts LineCounter::update(const Detections& found, double time, int source) {
-  return impl_->update(found, time, source);
+LineCounts LineCounter::update(const Detections& found, double time, int source, PictureSize size) {
+  return impl_->update(found, time, source, size);
 }
 std::optional<LineCounts> LineCounter::process(const Sample<Circles>& sample, const Context& context) {
-  impl_->placement.see("line", impl_->ends(), sample.frame, sample.stamp.source, context);
-  return impl_->update(sample.value, sample.stamp.pts, sample.stamp.source);
+  return impl_->process(sample, context);
 }
 std::optional<LineCounts> LineCounter::process(const Sample<Detections>& sample, const Context& context) {
-  impl_->placement.see("line", impl_->ends(), sample.frame, sample.stamp.source, context);
-  return impl_->update(sample.value, sample.stamp.pts, sample.stamp.source);
+  return impl_->process(sample, context);
 }
 
 }  // namespace freshframe

@@ -22,8 +22,33 @@ void refuse_shares(const char* who, std::span<const Point> points, OnePixel one_
   if (!shares || (whole && one_pixel == OnePixel::Allowed)) return;
   std::ostringstream text;
   text << who << " needs coordinates in pixels, got shares of the picture, such as (" << points[0].x << ", "
-       << points[0].y << "): multiply x by its width and y by its height";
+       << points[0].y << "): give it relative=True";
   throw OptionError(text.str());
+}
+
+void check_shares(const char* who, std::span<const Point> points) {
+  for (const auto& [x, y] : points) {
+    if (x >= 0 && x <= 1 && y >= 0 && y <= 1) continue;
+    std::ostringstream text;
+    text << who << " with relative=True needs shares of the picture, 0 to 1, got (" << x << ", " << y << ")";
+    throw OptionError(text.str());
+  }
+}
+
+std::vector<Point> scaled(const char* who, std::span<const Point> shares, PictureSize size) {
+  if (size.width <= 0 || size.height <= 0) {
+    throw Error(std::string(who) +
+                " with relative=True needs the picture's size, but this sample has no frame (give update() "
+                "its size)");
+  }
+  std::vector<Point> points;
+  for (const auto& [x, y] : shares)
+    points.push_back({x * static_cast<float>(size.width), y * static_cast<float>(size.height)});
+  return points;
+}
+
+PictureSize size_of(const Frame& frame) {
+  return frame ? PictureSize{frame.width(), frame.height()} : PictureSize{};
 }
 
 void Placement::see(const char* what, std::span<const Point> points, const Frame& frame, int source,

@@ -11,7 +11,6 @@
 #include <string>
 #include <utility>
 
-#include "vision/counting/placement.hpp"
 #include "vision/counting/sightings.hpp"
 
 namespace freshframe::vision {
@@ -50,30 +49,28 @@ double area(const std::vector<Point>& corners) {
   return std::abs(twice) / 2;
 }
 
-void check(const std::vector<Point>& corners) {
+void check(const std::string& who, const std::vector<Point>& corners) {
   const auto count = corners.size();
   if (count < 3 || count > Polygon::kMostCorners) {
-    throw OptionError("ZoneCounter needs 3 to " + std::to_string(Polygon::kMostCorners) + " corners, got " +
+    throw OptionError(who + " needs 3 to " + std::to_string(Polygon::kMostCorners) + " corners, got " +
                       std::to_string(count));
   }
-  for (const auto& corner : corners) check_point("ZoneCounter", corner);
-  refuse_shares("ZoneCounter", corners, OnePixel::Refused);
+  for (const auto& corner : corners) check_point(who.c_str(), corner);
   for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = i + 2; j < count; ++j) {
       if (i == 0 && j == count - 1) continue;  // neighbours
       if (!meet(corners[i], corners[i + 1], corners[j], corners[(j + 1) % count])) continue;
-      throw OptionError(
-          "ZoneCounter needs corners in their order around the zone, but the edges from corner " +
-          std::to_string(i) + " and from corner " + std::to_string(j) + " cross");
+      throw OptionError(who + " needs corners in their order around the zone, but the edges from corner " +
+                        std::to_string(i) + " and from corner " + std::to_string(j) + " cross");
     }
   }
-  if (area(corners) < 1) throw OptionError("ZoneCounter needs a zone of at least one pixel of area");
+  if (area(corners) < 1) throw OptionError(who + " needs a zone of at least one pixel of area");
 }
 
 }  // namespace
 
-Polygon::Polygon(std::vector<Point> corners) : corners_(std::move(corners)) {
-  check(corners_);
+Polygon::Polygon(const char* who, std::vector<Point> corners) : corners_(std::move(corners)) {
+  check(who, corners_);
 }
 
 double Polygon::depth(double x, double y) const {

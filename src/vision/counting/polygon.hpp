@@ -2,7 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
-#include "freshframe/vision.hpp"
+#include "freshframe/results.hpp"
 
 #include <vector>
 
@@ -12,8 +12,8 @@ class Polygon {
  public:
   static constexpr std::size_t kMostCorners = 1000;
 
-  /// Throws OptionError unless these are the corners of one area, in order around it.
-  explicit Polygon(std::vector<Point> corners);
+  /// Throws OptionError unless these are the corners of one area, in order around it. `who`: for its message.
+  Polygon(const char* who, std::vector<Point> corners);
 
   /// Pixels to the border: positive inside, negative outside.
   [[nodiscard]] double depth(double x, double y) const;

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/counting.hpp"
 #include "freshframe/error.hpp"
-#include "freshframe/vision.hpp"
 
 #include <algorithm>
 #include <cmath>

@@ -3,8 +3,10 @@
 #include "freshframe/error.hpp"
 #include "freshframe/vision.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <iomanip>
 #include <memory>
 #include <optional>
@@ -16,7 +18,12 @@
 
 #include "vision/draw/canvas.hpp"
 #include "vision/draw/drawable_copy.hpp"
+#include "vision/draw/fields.hpp"
+#include "vision/draw/object_shapes.hpp"
+#include "vision/draw/pixelate.hpp"
+#include "vision/draw/run_lengths.hpp"
 #include "vision/draw/shapes.hpp"
+#include "vision/draw/text_template.hpp"
 #include "vision/draw/trails.hpp"
 
 namespace freshframe {
@@ -84,6 +91,40 @@ std::vector<Point> corners_of(const LineCounts& counts) {
 std::vector<Point> corners_of(const ZoneCounts& counts) {
   return counts.corners;
 }
+std::optional<vision::Dwells> dwells_in(const LineCounts& /*counts*/) {
+  return std::nullopt;
+}
+std::optional<vision::Dwells> dwells_in(const ZoneCounts& counts) {
+  return vision::dwells_of(counts);
+}
+
+Point middle_of(const std::vector<Point>& corners) {
+  Point middle;
+  for (const auto& corner : corners) {
+    middle.x += corner.x / static_cast<float>(corners.size());
+    middle.y += corner.y / static_cast<float>(corners.size());
+  }
+  return middle;
+}
+
+// The boxes that a value shows; null: none.
+const Detections* boxes_in(const ValueRef& value) {
+  if (const auto* boxes = value.as<Detections>()) return boxes;
+  if (const auto* line = value.as<LineCounts>()) return std::get_if<Detections>(&line->tracks);
+  if (const auto* zone = value.as<ZoneCounts>()) return std::get_if<Detections>(&zone->tracks);
+  if (const auto* zones = value.as<ZonesCounts>()) return std::get_if<Detections>(&zones->tracks);
+  return nullptr;
+}
+
+std::size_t count_in(const ValueRef& value) {
+  if (const auto* boxes = boxes_in(value)) return boxes->boxes.size();
+  const auto count = [](const auto* counts) {
+    const auto* const circles = counts == nullptr ? nullptr : std::get_if<Circles>(&counts->tracks);
+    return circles == nullptr ? std::size_t{0} : circles->circles.size();
+  };
+  if (const auto* circles = value.as<Circles>()) return circles->circles.size();
+  return count(value.as<LineCounts>()) + count(value.as<ZoneCounts>()) + count(value.as<ZonesCounts>());
+}
 
 template <class Found>
 void check_ids(const Found& found) {
@@ -100,26 +141,44 @@ struct Annotate::Impl {
   vision::Trails trails;
   vision::AnnotateCanvas canvas;
   vision::Labels labels;
+  std::optional<vision::TextTemplate> label_text;
+  vision::TextTemplate caption;
 
   // The time and the source of a picture; without a time there are no trails.
   struct When {
     std::optional<double> pts;
     int source = 0;
+    std::optional<double> utc = {};
+    std::int64_t seq = 0;
+    const vision::Dwells* dwells = nullptr;  // of the zones
   };
 
   Frame drawn(const Frame& frame, const ValueRef& value, const When& when);
   template <class Found>
   void draw(vision::AnnotatePen& pen, const Found& found, const When& when);
+  void draw_outlines(vision::AnnotatePen& pen, const Circles& found);
+  void draw_outlines(vision::AnnotatePen& pen, const Detections& found);
   template <class Counts>
   void draw_counts(vision::AnnotatePen& pen, const Counts& counts, const When& when);
+  void draw_zones(vision::AnnotatePen& pen, const ZonesCounts& counts, const When& when);
+  template <class Counts>
+  std::vector<Point> draw_border(vision::AnnotatePen& pen, const Counts& counts,
+                                 const std::variant<Circles, Detections>& tracks);
   void draw_numbers(vision::AnnotatePen& pen, const LineCounts& counts, const std::vector<Point>& ends);
   void draw_numbers(vision::AnnotatePen& pen, const ZoneCounts& counts, const std::vector<Point>& corners);
   template <class Found>
-  [[nodiscard]] std::string text(const Found& found, std::size_t index) const;
+  [[nodiscard]] std::string text(const Found& found, std::size_t index, const When& when) const;
+  void draw_caption(vision::AnnotatePen& pen, std::size_t count, const When& when);
+  void blur(const MutablePicture& picture, const Detections& found) const;
 };
 
 template <class Found>
-std::string Annotate::Impl::text(const Found& found, std::size_t index) const {
+std::string Annotate::Impl::text(const Found& found, std::size_t index, const When& when) const {
+  if (label_text) {
+    return label_text->fill(
+        [&](const std::string& name) { return vision::field_of(found, index, name, when.dwells); },
+        [&] { return vision::fields_of(found, when.dwells); });
+  }
   std::string text;
   const auto add = [&](const std::string& part) {
     if (!text.empty() && !part.empty()) text += ' ';
@@ -136,6 +195,8 @@ Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const Whe
     throw Error("Annotate needs the frame in which the objects were found, but this sample carries none");
   }
   FrameBuilder picture = vision::drawable_copy(frame);
+  if (const auto* boxes = boxes_in(value); boxes != nullptr && !options.blur.empty())
+    blur(picture.picture(), *boxes);
   canvas.begin(picture.picture());
   vision::AnnotatePen pen(canvas, options.line_width);
   if (const auto* circles = value.as<Circles>()) {
@@ -146,23 +207,82 @@ Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const Whe
     draw_counts(pen, *line, when);
   } else if (const auto* zone = value.as<ZoneCounts>()) {
     draw_counts(pen, *zone, when);
+  } else if (const auto* zones = value.as<ZonesCounts>()) {
+    draw_zones(pen, *zones, when);
   } else {  // only possible below a node without an output type
     throw GraphError(
-        "takes Circles, Detections, LineCounts or ZoneCounts, but its parent gave something else");
+        "takes Circles, Detections, LineCounts, ZoneCounts or ZonesCounts, but its parent gave something else");
   }
+  draw_caption(pen, count_in(value), when);
   return std::move(picture).publish(frame.ops());
+}
+
+void Annotate::Impl::draw_caption(vision::AnnotatePen& pen, std::size_t count, const When& when) {
+  if (caption.empty()) return;
+  const auto field = [&](const std::string& name) -> std::optional<vision::FieldValue> {
+    if (name == "pts") return when.pts ? vision::FieldValue(*when.pts) : vision::FieldValue();
+    if (name == "utc")
+      return when.utc ? vision::FieldValue(vision::WallTime{*when.utc}) : vision::FieldValue();
+    if (name == "seq") return when.seq;
+    if (name == "count") return static_cast<std::int64_t>(count);
+    return std::nullopt;
+  };
+  pen.caption(caption.fill(field, [] { return "pts, utc, seq and count"; }), kCountColor, labels);
+}
+
+// A name that is no class is an error: what it stands for would be seen.
+void Annotate::Impl::blur(const MutablePicture& picture, const Detections& found) const {
+  for (const auto& name : options.blur) {
+    if (!found.names || std::ranges::find(*found.names, name) != found.names->end()) continue;
+    const bool is_number =
+        !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
+    if (!is_number)
+      throw Error("Annotate is to blur '" + name + "', which is none of the detector's classes");
+  }
+  const vision::ObjectShapes shapes(found);
+  for (std::size_t i = 0; i < found.boxes.size(); ++i) {
+    const auto& box = found.boxes[i];
+    if (std::ranges::find(options.blur, class_name(found.names, box.class_id)) == options.blur.end())
+      continue;
+    const auto mask = shapes.mask(i, picture.format.width, picture.format.height);
+    vision::pixelate(picture, {box.x1, box.y1, box.x2, box.y2}, mask && mask->width > 0 ? &*mask : nullptr);
+  }
 }
 
 // The border below the objects, the numbers above them.
 template <class Counts>
 void Annotate::Impl::draw_counts(vision::AnnotatePen& pen, const Counts& counts, const When& when) {
+  const auto corners = draw_border(pen, counts, counts.tracks);
+  const auto dwells = dwells_in(counts);
+  auto now = when;
+  if (dwells) now.dwells = &*dwells;
+  std::visit([&](const auto& found) { draw(pen, found, now); }, counts.tracks);
+  draw_numbers(pen, counts, corners);
+}
+
+void Annotate::Impl::draw_zones(vision::AnnotatePen& pen, const ZonesCounts& counts, const When& when) {
+  std::vector<std::vector<Point>> corners;
+  for (const auto& [name, zone] : counts.zones) corners.push_back(draw_border(pen, zone, counts.tracks));
+  const auto dwells = vision::dwells_of(counts);
+  auto now = when;
+  now.dwells = &dwells;
+  std::visit([&](const auto& found) { draw(pen, found, now); }, counts.tracks);
+  for (std::size_t i = 0; i < corners.size(); ++i) {
+    const auto& [name, zone] = counts.zones[i];
+    pen.tag(middle_of(corners[i]), name + " " + std::to_string(zone.inside.size()), kCountColor, labels);
+  }
+}
+
+// The corners in the coordinates of circles.
+template <class Counts>
+std::vector<Point> Annotate::Impl::draw_border(vision::AnnotatePen& pen, const Counts& counts,
+                                               const std::variant<Circles, Detections>& tracks) {
   auto corners = corners_of(counts);
   // Coordinates of boxes count from the corner of a pixel, those of circles from its centre.
-  const float offset = std::holds_alternative<Detections>(counts.tracks) ? -0.5F : 0.0F;
+  const float offset = std::holds_alternative<Detections>(tracks) ? -0.5F : 0.0F;
   for (auto& corner : corners) corner = {corner.x + offset, corner.y + offset};
   pen.path(corners, corners.size() > 2, kCountColor);
-  std::visit([&](const auto& found) { draw(pen, found, when); }, counts.tracks);
-  draw_numbers(pen, counts, corners);
+  return corners;
 }
 
 // Each number is on the side to which the counted objects went.
@@ -182,12 +302,37 @@ void Annotate::Impl::draw_numbers(vision::AnnotatePen& pen, const LineCounts& co
 
 void Annotate::Impl::draw_numbers(vision::AnnotatePen& pen, const ZoneCounts& counts,
                                   const std::vector<Point>& corners) {
-  Point middle;
-  for (const auto& corner : corners) {
-    middle.x += corner.x / static_cast<float>(corners.size());
-    middle.y += corner.y / static_cast<float>(corners.size());
+  pen.tag(middle_of(corners), std::to_string(counts.inside.size()), kCountColor, labels);
+}
+
+void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Circles& found) {
+  for (std::size_t i = 0; i < found.circles.size(); ++i) pen.outline(found.circles[i], color_of(found, i));
+}
+
+// Masks, then boxes or corners, then key points.
+void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& found) {
+  const vision::ObjectShapes shapes(found);
+  for (std::size_t i = 0; options.masks && i < found.boxes.size(); ++i) {
+    if (const auto mask = shapes.mask(i, canvas.width(), canvas.height()))
+      pen.area(*mask, color_of(found, i));
   }
-  pen.tag(middle, std::to_string(counts.inside.size()), kCountColor, labels);
+  for (std::size_t i = 0; i < found.boxes.size(); ++i) {
+    const auto corners = shapes.corners(i);
+    if (corners.empty()) {
+      pen.outline(found.boxes[i], color_of(found, i));
+    } else {
+      pen.path(corners, true, color_of(found, i));
+    }
+    if (!options.skeletons) continue;
+    const auto points = shapes.key_points(i);
+    for (const auto& [from, to] : vision::bones_of(points.size())) {
+      if (points[from].seen && points[to].seen)
+        pen.path({points[from].at, points[to].at}, false, color_of(found, i));
+    }
+    for (const auto& point : points) {
+      if (point.seen) pen.dot(point.at, color_of(found, i));
+    }
+  }
 }
 
 template <class Found>
@@ -199,21 +344,29 @@ void Annotate::Impl::draw(vision::AnnotatePen& pen, const Found& found, const Wh
     for (std::size_t i = 0; i < things.size(); ++i)
       pen.trail(trails.of(when.source, found.ids[i]), options.trail, color_of(found, i));
   }
-  for (std::size_t i = 0; i < things.size(); ++i) pen.outline(things[i], color_of(found, i));
+  draw_outlines(pen, found);
   // Last, so that no line is drawn over a text.
   for (std::size_t i = 0; i < things.size(); ++i)
-    pen.label(things[i], text(found, i), color_of(found, i), labels);
+    pen.label(things[i], text(found, i, when), color_of(found, i), labels);
 }
 
 Annotate::Annotate(const AnnotateOptions& options) {
   check(options);
-  impl_ = std::make_unique<Impl>(Impl{options, vision::Trails(options.trail), {}, {}});
+  std::optional<vision::TextTemplate> label;
+  if (options.labels) label.emplace("Annotate(labels=)", *options.labels);
+  impl_ = std::make_unique<Impl>(Impl{options,
+                                      vision::Trails(options.trail),
+                                      {},
+                                      {},
+                                      std::move(label),
+                                      vision::TextTemplate("Annotate(caption=)", options.caption)});
 }
 
 Annotate::~Annotate() = default;
 
 std::vector<const TypeInfo*> Annotate::input_types() const {
-  return {type_of<Circles>(), type_of<Detections>(), type_of<LineCounts>(), type_of<ZoneCounts>()};
+  return {type_of<Circles>(), type_of<Detections>(), type_of<LineCounts>(), type_of<ZoneCounts>(),
+          type_of<ZonesCounts>()};
 }
 
 void Annotate::source_gone(int source) {
@@ -221,11 +374,14 @@ void Annotate::source_gone(int source) {
 }
 
 std::optional<Emitted> Annotate::process_any(const AnySample& sample, const Context& /*context*/) {
-  return Emitted{{}, impl_->drawn(sample.frame, sample.value, {sample.stamp.pts, sample.stamp.source})};
+  const auto& stamp = sample.stamp;
+  Impl::When when{.pts = stamp.pts, .source = stamp.source, .seq = stamp.seq};
+  if (stamp.utc.from != UtcFrom::None) when.utc = stamp.utc.seconds;
+  return Emitted{{}, impl_->drawn(sample.frame, sample.value, when)};
 }
 
 Frame Annotate::draw(const Frame& frame, const ValueRef& value, std::optional<double> time) {
-  return impl_->drawn(frame, value, {time, 0});
+  return impl_->drawn(frame, value, {.pts = time});
 }
 
 }  // namespace freshframe

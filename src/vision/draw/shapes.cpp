@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <iterator>
 #include <numbers>
+#include <utility>
 
 #include "vision/draw/letters.hpp"
 #include "vision/draw/rows.hpp"
@@ -170,6 +171,27 @@ void AnnotatePen::path(const std::vector<Point>& corners, bool closed, const Col
   canvas_.paint(kBlack, 0.55);
   draw(0.5 * line_);
   canvas_.paint(color);
+}
+
+void AnnotatePen::dot(const Point& at, const Color& color) {
+  if (!drawable(at)) return;
+  for (const auto& [radius, paint] : {std::pair(line_ + 1, kBlack), std::pair(line_, color)}) {
+    // A line as wide as the disc, around a circle of half its radius.
+    draw_rim(canvas_.mask(), {at.x, at.y, 0.5 * radius, 0.5 * radius});
+    canvas_.paint(paint, paint.r + paint.g + paint.b > 0 ? 1 : 0.55);
+  }
+}
+
+void AnnotatePen::area(const ObjectMask& mask, const Color& color) {
+  constexpr double kOpacity = 0.45;
+  if (mask.width == 0) return;
+  canvas_.mask().stamp(mask.bytes, mask.width, mask.left, mask.top);
+  canvas_.paint(color, kOpacity);
+}
+
+void AnnotatePen::caption(const std::string& text, const Color& color, Labels& labels) {
+  if (text.empty()) return;
+  put(label_of(text, labels), 0.5 * font_, 0.5 * font_, color);
 }
 
 void AnnotatePen::trail(const Trail& trail, double length, const Color& color) {

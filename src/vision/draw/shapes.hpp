@@ -10,6 +10,7 @@
 
 #include "vision/draw/canvas.hpp"
 #include "vision/draw/label.hpp"
+#include "vision/draw/run_lengths.hpp"
 #include "vision/draw/trails.hpp"
 
 namespace freshframe::vision {
@@ -30,6 +31,12 @@ class AnnotatePen {
   /// From corner to corner; `closed`: and back to the first one. Corners in pixels counted from the centre of
   /// the top left one.
   void path(const std::vector<Point>& corners, bool closed, const Color& color);
+  /// A filled disc; its radius is that of a line's width.
+  void dot(const Point& at, const Color& color);
+  /// Colours the object's pixels.
+  void area(const ObjectMask& mask, const Color& color);
+  /// A tag in the picture's upper left corner.
+  void caption(const std::string& text, const Color& color, Labels& labels);
   /// A tag whose middle is at a place.
   void tag(const Point& middle, const std::string& text, const Color& color, Labels& labels);
   /// `length`: seconds after which a point has faded.

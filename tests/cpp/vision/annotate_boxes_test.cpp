@@ -72,7 +72,7 @@ TEST(Annotate, TakesPortsOfBoxesAndOfCounts) {
   const AnyPort parents[] = {drawn.any()};
   EXPECT_TRUE(test::contains(
       test::message_of<GraphError>([&] { pipeline.add_any(std::make_unique<Annotate>(), parents, {}); }),
-      "takes Circles or Detections or LineCounts or ZoneCounts, but its parent 'Annotate' gives Frame"));
+      "takes Circles or Detections or LineCounts or ZoneCounts or ZonesCounts, but its parent 'Annotate' gives Frame"));
 }
 
 TEST(Letters, AreTheFontsOwnOrABox) {

@@ -64,6 +64,8 @@ RECORDS = {
     "Why",
     "WorkerStats",
     "ZoneCounts",
+    "ZonesCounts",
+    "Crops",
     "Visit",
 }
 FRAME = ff.Frame.from_array(GRAY, "gray")
@@ -189,6 +191,14 @@ CALLS: dict[str, list[Callable[[], object]]] = {
     "Queue": [lambda: ff.Queue(THING), lambda: ff.Queue(1, THING)],
     "BoxTracker": each_option(ff.BoxTracker),
     "Publish": [lambda: ff.Publish(THING), *each_option(ff.Publish, "rtsp://host/a")],
+    "BoxPredictor": each_option(ff.BoxPredictor),
+    "Zones": [lambda: ff.Zones(THING), *each_option(ff.Zones, {"a": [(0, 0), (9, 0), (9, 9)]})],
+    "OnnxClassifier": [lambda: ff.OnnxClassifier(THING), *each_option(ff.OnnxClassifier, "a.onnx")],
+    "encode_masks": [lambda: ff.encode_masks(THING)],
+    "decode_masks": [
+        lambda: ff.decode_masks(THING),
+        lambda: ff.decode_masks([""], THING),
+    ],
     "VideoFile": [lambda: ff.VideoFile(THING), *each_option(ff.VideoFile, "a.mp4")],
     "detect_circles": [lambda: ff.detect_circles(THING), *each_option(ff.detect_circles, GRAY)],
     "open": [lambda: ff.open(THING), *each_option(ff.open, "a.mp4")],

@@ -16,7 +16,8 @@ PUBLIC = {name: getattr(ff, name) for name in ff.__all__}
 WITH_EXAMPLE = sorted(name for name, what in PUBLIC.items() if ">>> " in (inspect.getdoc(what) or ""))
 # Programs receive these and do not make them, or the example is a page of the documentation.
 WITHOUT = {
-    *("Crossing", "LineCounts", "Visit", "ZoneCounts"),
+    *("Crossing", "LineCounts", "Visit", "ZoneCounts", "ZonesCounts"),
+    *("Crops", "OnnxClassifier"),
     *("VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
     *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
     *("Change", "Packet", "Segment", "SourceClock"),

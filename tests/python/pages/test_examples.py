@@ -142,13 +142,42 @@ def test_counts_per_period_also_those_of_the_last_one(tmp_path: Path) -> None:
     assert len(written) >= 4  # with the rest of the last period
 
 
-def test_things_in_a_zone_have_a_time_and_a_speed() -> None:
+def test_things_in_a_zone_have_a_time_and_a_speed(tmp_path: Path) -> None:
     pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
-    out = run("time_in_zone.py", "demo:shapes?size=640x360&fps=30&frames=150&pace=0")
+    video = tmp_path / "zone.mp4"
+    scene = "demo:shapes?size=640x360&fps=30&frames=150&pace=0"
+    out = run("time_in_zone.py", scene, "--video", video)
+    assert video.stat().st_size > 0
     visits = re.findall(r"^ *[\d.]+ s: \w+ #\d+ (?:left|lost) after [\d.]+ s$", out, re.MULTILINE)
     means = re.findall(r"^\w+: (\d+) visits, [\d.]+ s in the mean$", out, re.MULTILINE)
     assert len(visits) == sum(map(int, means))
     assert re.search(r"loiters, at [\d.]+ m/s$", out, re.MULTILINE)
+
+
+def test_things_are_counted_in_the_zones_of_a_file(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    zones, video = tmp_path / "zones.json", tmp_path / "counted.mp4"
+    left_half = [[0, 0], [320, 0], [320, 360], [0, 360]]
+    halves = {"left": left_half, "right": [[320 + x, y] for x, y in left_half]}
+    zones.write_text(json.dumps(halves))
+    # With this seed no shape is hidden, and so mistaken for a ball, in the seconds before.
+    scene = "demo:shapes?size=640x360&fps=30&frames=90&pace=0&seed=6"
+    out = run("count_people_in_zone.py", scene, zones, "--only", "ball", "--video", video)
+    lines = re.findall(r"^ *(\d) s: (\d+) left, (\d+) right$", out, re.MULTILINE)
+    assert [int(second) for second, _, _ in lines] == [0, 1, 2]
+    for second, *counted in lines:
+        balls = [shape for shape in ff.demo.demo_shapes(scene, 30 * int(second)) if shape.name == "ball"]
+        left = sum((ball.x1 + ball.x2) / 2 < 320 for ball in balls)
+        assert [int(count) for count in counted] == [left, len(balls) - left]
+    assert video.stat().st_size > 0
+
+
+def test_speeds_are_labels_in_a_video(tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+    video = tmp_path / "speeds.mp4"
+    out = run("speed_estimation.py", "demo:shapes?size=640x360&fps=30&frames=90&pace=0", "--video", video)
+    assert re.search(r"^ *1 s: #\d+ at \d+ km/h$", out, re.MULTILINE)
+    assert video.stat().st_size > 0
 
 
 def test_tracks_are_reported_with_the_stamp_of_their_frame() -> None:

@@ -39,6 +39,7 @@ __all__ = [
     "right",
     "road",
     "send",
+    "tracks",
     "work",
     "zone",
 ]
@@ -55,6 +56,7 @@ right: ff.Port[ff.Frame]
 persons: ff.Port[ff.Detections]
 detector: ff.Node[ff.Frame, ff.Detections]
 boxes: Any
+tracks: Any
 zone: Any
 road: ff.Ground
 picture: Any  # a NumPy array

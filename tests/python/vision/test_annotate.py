@@ -194,7 +194,7 @@ def test_what_cannot_be_drawn_is_refused() -> None:
 def test_the_error_of_a_wrong_parent_names_the_values_that_can_be_drawn() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:circles?pace=0&frames=1"), name="camera")
-    takes = "Circles or Detections or LineCounts or ZoneCounts"
+    takes = "Circles or Detections or LineCounts or ZoneCounts or ZonesCounts"
     message = f"'Annotate' takes {takes}, but its parent 'camera' gives Frame"
     with pytest.raises(ff.GraphError, match=message):
         pipeline.add(ff.Annotate(), camera)  # type: ignore[misc]

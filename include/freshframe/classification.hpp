@@ -1,0 +1,59 @@
+// A second model for each object of a detector: its class, as columns of the same boxes.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/inference.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/results.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace freshframe {
+
+/// Which objects a second model looks at, and how often.
+struct CropOptions {
+  /// Each: in each picture. Growing: once per track, and again when the view is twice as good as the best one so
+  /// far, at most six times. A view is as good as its area times its confidence, a quarter where the picture's edge
+  /// cuts it off. The result stays with the track.
+  enum class Looks : std::uint8_t { Each, Growing };
+
+  std::vector<std::string> classes = {};  // only boxes of these, by name; empty: all
+  float margin = 0;  // added at each side of a box, as a share of its width or height: 0 to 10
+  Looks looks = Looks::Each;
+};
+
+/// Options of OnnxClassifier.
+struct OnnxClassifierOptions {
+  std::string column = "kind";          // of the class's name; COLUMN_confidence has its probability
+  std::vector<std::string> names = {};  // of the classes, where the file has none
+  std::optional<std::pair<int, int>> size =
+      {};  // (width, height) of the input, where the file leaves it open
+  /// True: the middle square of a crop, as Ultralytics' classifiers are trained; false: all of it, stretched.
+  /// Default: by the file's metadata.
+  std::optional<bool> middle = {};
+  CropOptions crops = {};
+};
+
+/// Classifies the objects of a sample by crops of its frame, cut from the decoded planes, and adds two columns: the
+/// name of the class as text ("": not looked at) and its probability as float32 (NaN: not looked at). One thread.
+class OnnxClassifier final : public Node<Detections, Detections> {
+ public:
+  /// Runs the model once. Throws OptionError if its output is not one number per class.
+  OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options);
+  ~OnnxClassifier() override;
+  [[nodiscard]] std::string default_name() const override { return "OnnxClassifier"; }
+  [[nodiscard]] std::optional<InferenceStats> inference(Span span) const override;
+  std::optional<Detections> process(const Sample<Detections>& sample, const Context& context) override;
+  void source_gone(int source) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe

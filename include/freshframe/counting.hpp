@@ -1,0 +1,195 @@
+// Counters of tracks that cross a line or are in zones.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+#include "freshframe/results.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace freshframe {
+
+/// The point of an object that must cross a line or a border.
+enum class Anchor : std::uint8_t { Center, Bottom };
+
+/// One object that crossed a line or a zone's border.
+struct Crossing {
+  std::int64_t id = 0;
+  int class_id = 0;
+  bool forward = true;  // of a zone: into it
+  Point at = {};        // the place, on the straight path between two sightings
+  double pts = 0;       // the time on that path, in seconds
+};
+
+/// Options of LineCounter.
+struct LineCounterOptions {
+  Point start = {};
+  Point end = {};
+  Anchor anchor = Anchor::Center;
+  /// Pixels. An object is on a side of the line only when it is seen farther from it than this. nullopt: a
+  /// twentieth of the object's size, at least one pixel.
+  std::optional<float> margin = {};
+  bool relative = false;  // `start` and `end` are shares of the picture's width and height, 0 to 1
+};
+
+/// Numbers of crossings in both directions.
+struct DirectionCounts {
+  std::int64_t forward = 0;
+  std::int64_t backward = 0;
+};
+
+/// The crossings of a line since the start. Forward is to the right, seen from `start` towards `end`:
+/// downwards for a line drawn from left to right.
+struct LineCounts : DirectionCounts {
+  Point start = {};
+  Point end = {};
+  std::map<int, DirectionCounts> classes = {};  // by class_id
+  std::vector<Crossing> crossings = {};         // events: found with this sample or one that its edge dropped
+  std::variant<Circles, Detections> tracks = {};
+
+  [[nodiscard]] bool has_events() const noexcept { return !crossings.empty(); }
+  void absorb(std::span<const LineCounts* const> older);
+};
+template <>
+inline constexpr std::string_view kTypeName<LineCounts> = "LineCounts";
+
+/// Counts tracks that cross a line. An object has crossed when it was seen on one side and then on the other,
+/// and the straight path between the sightings goes through the line. So dropped pictures do not change the
+/// count. One count per source.
+class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
+ public:
+  /// Throws OptionError.
+  explicit LineCounter(const LineCounterOptions& options);
+  ~LineCounter() override;
+  [[nodiscard]] std::string default_name() const override { return "LineCounter"; }
+  /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
+  [[nodiscard]] LineCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
+  [[nodiscard]] LineCounts update(const Detections& tracks, double time, int source = 0,
+                                  PictureSize size = {});
+  std::optional<LineCounts> process(const Sample<Circles>& sample, const Context& context) override;
+  std::optional<LineCounts> process(const Sample<Detections>& sample, const Context& context) override;
+  void source_gone(int source) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// Options of ZoneCounter.
+struct ZoneCounterOptions {
+  std::vector<Point> corners = {};  // in order around the zone, 3 to 1000; edges must not cross
+  Anchor anchor = Anchor::Center;
+  std::optional<float> margin = {};  // as of LineCounterOptions
+  double max_gap = 1;                // seconds for which an unseen object stays inside
+  /// Seconds of a visit after which an object loiters: by the name of its class (as class_name() gives it),
+  /// and of all other classes. Without a value none does.
+  std::map<std::string, double> loiter_of = {};
+  std::optional<double> loiter = {};
+  bool relative = false;  // corners are shares of the picture's width and height, 0 to 1
+};
+
+/// One stay of an object in a zone. Times are the samples' pts, in seconds.
+struct Visit {
+  enum class End : std::uint8_t { Left, Lost };
+  std::int64_t id = 0;
+  int class_id = 0;
+  double entered = 0;  // the crossing of the border, or the first sight if that was inside
+  double ended = 0;    // the last sight inside
+  End how = End::Left;
+  [[nodiscard]] double dwell() const noexcept { return ended - entered; }
+};
+
+/// The objects in a zone, and the crossings of its border since the start.
+struct ZoneCounts {
+  std::vector<Point> corners = {};
+  std::int64_t entered = 0;  // an object that is first seen inside has not entered
+  std::int64_t left = 0;
+  std::int64_t appeared = 0;              // objects that were first seen inside
+  std::int64_t lost = 0;                  // objects that were inside when they were last seen
+  std::vector<std::int64_t> inside = {};  // ids, ascending
+  /// Seconds from the begin of the visit of each id of `inside` to its last sight.
+  std::vector<double> seconds = {};
+  std::vector<std::int64_t> loitering = {};  // ids of `inside` that are there for longer than `loiter`
+  std::vector<Crossing> crossings = {};      // events, as of LineCounts
+  std::vector<Visit> visits = {};            // events: visits that have ended
+  std::vector<std::int64_t> loitered = {};   // events: ids that have begun to loiter
+  std::variant<Circles, Detections> tracks = {};
+
+  [[nodiscard]] bool has_events() const noexcept {
+    return !crossings.empty() || !visits.empty() || !loitered.empty();
+  }
+  void absorb(std::span<const ZoneCounts* const> older);
+};
+template <>
+inline constexpr std::string_view kTypeName<ZoneCounts> = "ZoneCounts";
+
+/// Counts tracks in a zone. One count per source.
+class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
+ public:
+  /// Throws OptionError.
+  explicit ZoneCounter(const ZoneCounterOptions& options);
+  ~ZoneCounter() override;
+  [[nodiscard]] std::string default_name() const override { return "ZoneCounter"; }
+  /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
+  [[nodiscard]] ZoneCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
+  [[nodiscard]] ZoneCounts update(const Detections& tracks, double time, int source = 0,
+                                  PictureSize size = {});
+  std::optional<ZoneCounts> process(const Sample<Circles>& sample, const Context& context) override;
+  std::optional<ZoneCounts> process(const Sample<Detections>& sample, const Context& context) override;
+  void source_gone(int source) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+/// One of the zones of a Zones.
+struct NamedZone {
+  std::string name = {};
+  ZoneCounterOptions options = {};
+};
+
+/// The counts of several zones. Those of a zone have no tracks: they are here, once.
+struct ZonesCounts {
+  std::vector<std::pair<std::string, ZoneCounts>> zones = {};  // in their given order
+  std::variant<Circles, Detections> tracks = {};
+
+  [[nodiscard]] bool has_events() const noexcept;
+  void absorb(std::span<const ZonesCounts* const> older);
+};
+template <>
+inline constexpr std::string_view kTypeName<ZonesCounts> = "ZonesCounts";
+
+/// Counts tracks in several zones, each of which is as that of a ZoneCounter. One count per zone and source.
+class Zones final : public EitherNode<Circles, Detections, ZonesCounts> {
+ public:
+  static constexpr std::size_t kMost = 1000;
+
+  /// Throws OptionError.
+  explicit Zones(const std::vector<NamedZone>& zones);
+  ~Zones() override;
+  [[nodiscard]] std::string default_name() const override { return "Zones"; }
+  /// For programs without a pipeline, as ZoneCounter::update().
+  [[nodiscard]] ZonesCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
+  [[nodiscard]] ZonesCounts update(const Detections& tracks, double time, int source = 0,
+                                   PictureSize size = {});
+  std::optional<ZonesCounts> process(const Sample<Circles>& sample, const Context& context) override;
+  std::optional<ZonesCounts> process(const Sample<Detections>& sample, const Context& context) override;
+  void source_gone(int source) override;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace freshframe

@@ -1,0 +1,133 @@
+"""Annotate: the native node that draws results into pictures."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from .. import _check, _native
+from .._errors import OptionTypeError
+from .._graph.nodes import NativeNode
+from .._interpreter import fork
+from ..results import Circles, Detections
+
+if TYPE_CHECKING:
+    from .._native import Frame
+    from .counts import LineCounts, ZoneCounts, ZonesCounts  # noqa: F401  (in strings)
+
+
+class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | ZonesCounts", "Frame"]):
+    """Draws circles, boxes or counts with their labels and trails into a copy of each sample's frame. Native.
+
+    Takes Circles, Detections (also supervision's), or the counts of LineCounter, ZoneCounter and Zones, which
+    it draws with the line or the zones and the numbers. The copy has the frame's own format: a frame that was
+    decoded to I420 stays I420, so an encoder needs no conversion. A gray frame becomes I420, to show colours.
+
+    The colour of a circle depends on its id or, without one, on its confidence. The colour of a box depends
+    on its class. Lines and letters are larger in larger pictures. Labels have ASCII letters only: accents are
+    left out, and any other letter becomes an empty box.
+
+    Args:
+        ids: Label objects with their tracker_id.
+        names: Label boxes with the names of their classes, if these are known.
+        confidences: Label objects with their confidence; None: only boxes.
+        trail: Seconds of the path to draw behind a tracked object, at most 60; 0: no path.
+        line_width: Pixels, at most 100; 0: a width that fits the picture's size.
+        labels: Instead of ids, names and confidences: a text with fields in braces, such as ``"{class}
+            {speed:.0f} m/s {plate}"``. Fields are id, class, confidence, age, track_confidence, dwell (below
+            a zone) and each column of ``data`` with one value per box. After a colon stands Python's format
+            specification, of the forms [+][0][width][.precision][type] with the types d, e, f, g, % and s. A
+            field without a value (NaN, "") is left out, with the text up to the next field. "": no labels.
+        caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and
+            utc, whose format is that of strftime: ``"door {utc:%H:%M:%S}"``.
+        blur: Names of classes whose boxes (within their masks, where there are any) are made unrecognisable
+            by squares of one colour. It is done before anything is drawn.
+        masks: Whether to colour the masks of column ``mask`` (see encode_masks).
+        skeletons: Whether to draw the key points of column ``keypoints``: (n, k, 2) float32, or (n, k, 3)
+            with confidences, of which those of at least 0.5 are drawn. The 17 of COCO's persons are joined by
+            lines. Boxes with a column ``corners``, (n, 4, 2) float32, are drawn with these corners.
+
+    Raises:
+        OptionError: An option is out of range, or a text has a field or a format that cannot be.
+        OptionTypeError: An option is of the wrong type.
+
+    Example:
+        >>> import freshframe as ff
+        >>> pipeline = ff.Pipeline()
+        >>> tracked = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=3")))
+        >>> drawn = pipeline.reader(pipeline.add(ff.Annotate(), tracked))
+        >>> with pipeline.start():
+        ...     next(iter(drawn)).value.bgr.shape
+        (720, 1280, 3)
+    """
+
+    def __init__(
+        self,
+        *,
+        ids: bool = True,
+        names: bool = True,
+        confidences: bool | None = None,
+        trail: float = 1.0,
+        line_width: float = 0.0,
+        labels: str | None = None,
+        caption: str | None = None,
+        blur: Sequence[str] = (),
+        masks: bool = True,
+        skeletons: bool = True,
+    ) -> None:
+        """Checks the options. There are no trails yet."""
+        rules = _native.make_annotate_rules(
+            labels if labels is None or labels == "" else _check.text("labels", labels),
+            "" if caption is None else _check.text("caption", caption),
+            _names("blur", blur),
+            _check.flag("masks", masks),
+            _check.flag("skeletons", skeletons),
+        )
+        self._handle = _native.make_annotate(
+            _check.flag("ids", ids),
+            _check.flag("names", names),
+            None if confidences is None else _check.flag("confidences", confidences),
+            _check.number("trail", trail),
+            _check.number("line_width", line_width),
+            rules,
+        )
+        self._updating = threading.Lock()
+
+    @property
+    def _freshframe_types(self) -> tuple[Any, Any]:
+        with fork.loading():
+            from .counts import LineCounts, ZoneCounts, ZonesCounts  # noqa: PLC0415  (few programs count)
+
+        return Circles | Detections | LineCounts | ZoneCounts | ZonesCounts, _native.Frame
+
+    def draw(self, frame: Frame, found: Any, *, time: float | None = None) -> Frame:
+        """Draws into a copy of one frame, for programs without a pipeline.
+
+        Args:
+            frame: The picture.
+            found: Circles, Detections (also supervision's), LineCounts, ZoneCounts or ZonesCounts.
+            time: Seconds, ascending, for the trails; None: without trails.
+
+        Raises:
+            StateError: This Annotate was added to a pipeline.
+            OptionTypeError: An argument is of another type.
+            OptionError: time is infinite or nan.
+        GIL: released.
+        """
+        if not isinstance(frame, _native.Frame):
+            raise OptionTypeError(
+                f"draw() needs a Frame, as Frame.from_array() makes it, got {_check.shown(frame)}"
+            )
+        seconds = None if time is None else _check.number("time", time)
+        with self._updating:
+            return _native.annotate(self._handle, frame, found, seconds)
+
+
+def _names(option: str, given: Any) -> list[str]:
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        raise OptionTypeError(
+            f"{option} must be names of classes, such as ['face'], got {_check.shown(given)}"
+        )
+    return [_check.text(f"a name of {option}", name) for name in given]

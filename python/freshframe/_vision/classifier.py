@@ -1,0 +1,95 @@
+"""A second model for each object: its class, as columns of the same boxes."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .. import _check, _native
+from .._errors import OptionError, OptionTypeError
+from .._graph.nodes import NativeNode
+from ..results import Detections
+from .onnx import Provider, _load, _names, _size, _texts
+
+
+@dataclass(frozen=True, slots=True)
+class Crops:
+    """Which objects a second model looks at, and how often.
+
+    Attributes:
+        classes: Only boxes of these, by name; None: all.
+        margin: Added at each side of a box, as a share of its width or height, 0 to 10.
+        looks: "each": in each sample. "growing": once per track, and again when the view is twice as good as
+            the best one so far, at most six times. A view is as good as its area times its confidence, a
+            quarter of it where the picture's edge cuts it off. The result stays with the track.
+    """
+
+    classes: Sequence[str] | None = None
+    margin: float = 0.0
+    looks: Literal["each", "growing"] = "each"
+
+
+class OnnxClassifier(NativeNode[Detections, Detections]):
+    """Classifies each object by its crop of the frame, with a second model in an ONNX file. Native.
+
+    Crops are cut from the decoded planes and scaled in one pass, and run in batches of up to 32 where the
+    file takes any number. The result is the same boxes with two more columns in ``data``: the name of the
+    class as text ("": not looked at), and ``COLUMN_confidence``, its probability as float32 (NaN: not looked
+    at). ``Annotate(labels="{class} {kind}")`` draws them. It computes on one thread of the pipeline: while
+    it is busy, its LATEST edge drops whole samples, and those above it go on.
+
+    Args:
+        path: The .onnx file, with one output of a number per class: probabilities, or logits, of which
+            softmax is taken.
+        column: The name of the column.
+        crops: Which objects, and how often.
+        names: As of OnnxDetector: of the classes, where the file has none. Without any, numbers are the
+            names.
+        middle: True: the middle square of a crop, as Ultralytics' classifiers are trained. False: all of it,
+            stretched to the input. None: by the file's metadata.
+        threads: As of OnnxDetector.
+        provider: As of OnnxDetector.
+        size: As of OnnxDetector.
+
+    Raises:
+        ImportError: There is no ONNX Runtime.
+        OptionError: The file cannot be run or is no classifier, or an option is out of range.
+        OptionTypeError: An option is of the wrong type.
+
+    GIL: released while loading; the node never holds it.
+    """
+
+    _freshframe_types = (Detections, Detections)
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        column: str = "kind",
+        crops: Crops | None = None,
+        names: Sequence[str] | Mapping[int, str] | None = None,
+        middle: bool | None = None,
+        threads: int | None = None,
+        provider: Provider = "auto",
+        size: tuple[int, int] | None = None,
+    ) -> None:
+        """Loads the file with ONNX Runtime and runs it once."""
+        if crops is not None and not isinstance(crops, Crops):
+            raise OptionTypeError(f"crops must be ff.Crops or None, got {_check.shown(crops)}")
+        how = crops or Crops()
+        looks = _check.text("looks", how.looks)
+        if looks not in ("each", "growing"):
+            raise OptionError(f"looks must be 'each' or 'growing', got {looks!r}")
+        options = _native.OnnxClassifierOptions()
+        options.column = _check.text("column", column)
+        options.names = [] if names is None else _names(names)
+        options.size = _size(size)
+        options.middle = None if middle is None else _check.flag("middle", middle)
+        wanted = [] if how.classes is None else _texts("classes", how.classes)
+        options.set_crops(wanted, _check.number("margin", how.margin), looks == "growing")
+        self._path = _check.path("path", path)
+        model = _load(self._path, threads, provider)
+        self._handle = _native.make_onnx_classifier(model, options)

@@ -1,0 +1,167 @@
+"""Masks as a column of Detections: run lengths in a text."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _check
+from .._errors import OptionError, OptionTypeError
+
+_FORM = re.compile(r"(\d+)x(\d+):([0-o]*)")
+_FIRST = ord("0")
+
+
+def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
+    """Masks of whole pictures as texts, for the column ``mask`` of ``Detections.data``.
+
+    Each is "HEIGHTxWIDTH:COUNTS". The counts are COCO's compressed run lengths, as pycocotools has them. A
+    mask of 720p takes a few hundred letters instead of a megabyte. Annotate draws the column, and it passes
+    trackers, workers and files.
+
+    Args:
+        masks: (n, height, width) bool.
+
+    Returns:
+        (n,) str. An empty mask is "".
+
+    Raises:
+        OptionError: The array has another shape.
+        OptionTypeError: It is no array of bool.
+
+    Example:
+        >>> import numpy as np
+        >>> import freshframe as ff
+        >>> mask = np.zeros((1, 4, 6), bool)
+        >>> mask[0, 1:3, 2:4] = True
+        >>> texts = ff.encode_masks(mask)
+        >>> bool((ff.decode_masks(texts) == mask).all())
+        True
+    """
+    array = np.asarray(masks)
+    if array.dtype != np.bool_:
+        raise OptionTypeError(
+            f"masks must be an array of bool, got {_check.shown(masks)} ({array.dtype}): compare first"
+        )
+    if array.ndim != 3:
+        raise OptionError(f"masks must have the shape (n, height, width), got {array.shape}")
+    return np.array([_encoded(mask) for mask in array], np.str_).reshape(len(array))
+
+
+def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDArray[np.bool_]:
+    """The masks that encode_masks() has written.
+
+    Args:
+        texts: n texts, such as ``found.data["mask"]``.
+        size: Width and height of the picture. It is only needed where all texts are empty.
+
+    Returns:
+        (n, height, width) bool.
+
+    Raises:
+        OptionError: A text has another form, the sizes differ, or none is known.
+        OptionTypeError: An argument is of another type.
+    """
+    given = [_parsed(text) for text in _several(texts)]
+    sizes = {(height, width) for height, width, _ in given if height}
+    if size is not None:
+        width, height = _check.pair("size", size)
+        sizes.add((int(height), int(width)))
+    if len(sizes) != 1:
+        raise OptionError(f"masks must be of one size, got {sorted(sizes) or 'none: give size='}")
+    ((height, width),) = sizes
+    result = np.zeros((len(given), width, height), np.bool_)
+    for mask, (_, _, counts) in zip(result, given, strict=True):
+        ends = np.cumsum([*_counts(counts)], dtype=np.int64)
+        flat = mask.reshape(-1)
+        if len(ends) and ends[-1] > flat.size:
+            raise OptionError("the runs of a mask are longer than its picture")
+        for start, end in zip(ends[::2], ends[1::2], strict=False):
+            flat[start:end] = True
+    return np.ascontiguousarray(result.transpose(0, 2, 1))
+
+
+def columns_for_supervision(data: dict[str, Any]) -> tuple[dict[str, Any], Any]:
+    """The columns in supervision's names, and its masks or None."""
+    columns = dict(data)
+    if "corners" in columns:
+        columns["xyxyxyxy"] = columns.pop("corners")
+    texts = columns.get("mask")
+    if texts is None or not any(texts.tolist()):
+        return columns, None
+    return {name: column for name, column in columns.items() if name != "mask"}, decode_masks(texts)
+
+
+def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]:
+    """The columns in our names, with those that supervision has elsewhere."""
+    columns = dict(data)
+    if "xyxyxyxy" in columns:
+        columns["corners"] = np.asarray(columns.pop("xyxyxyxy"), np.float32)
+    if masks is not None:
+        columns["mask"] = encode_masks(np.asarray(masks, np.bool_))
+    return columns
+
+
+def _encoded(mask: npt.NDArray[np.bool_]) -> str:
+    if not mask.any():
+        return ""
+    flat = mask.ravel(order="F")
+    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
+    counts = np.diff([0, *changes.tolist(), flat.size]).tolist()
+    if flat[0]:
+        counts.insert(0, 0)
+    letters = []
+    for place, count in enumerate(counts):
+        rest = count - counts[place - 2] if place > 2 else count
+        while True:
+            bits, rest = rest & 0x1F, rest >> 5
+            more = rest != (-1 if bits & 0x10 else 0)
+            letters.append(chr(_FIRST + bits + 0x20 * more))
+            if not more:
+                break
+    return f"{mask.shape[0]}x{mask.shape[1]}:{''.join(letters)}"
+
+
+def _several(texts: Any) -> Iterable[Any]:
+    if isinstance(texts, str) or not isinstance(texts, Iterable):
+        raise OptionTypeError(f"masks must be several texts of encode_masks(), got {_check.shown(texts)}")
+    return texts
+
+
+def _parsed(text: Any) -> tuple[int, int, str]:
+    if not isinstance(text, str):
+        raise OptionTypeError(f"masks must be texts of encode_masks(), got {_check.shown(text)}")
+    if not text:
+        return 0, 0, ""
+    found = _FORM.fullmatch(text)
+    if found is None:
+        raise OptionError(f"a mask must have the form HEIGHTxWIDTH:COUNTS, got {text[:40]!r}")
+    return int(found[1]), int(found[2]), found[3]
+
+
+def _counts(letters: str) -> Iterator[int]:
+    """Runs outside and inside in turn."""
+    earlier: list[int] = []
+    number = shift = 0
+    for letter in letters:
+        bits = ord(letter) - _FIRST
+        number |= (bits & 0x1F) << shift
+        shift += 5
+        if bits & 0x20:
+            continue
+        if bits & 0x10:
+            number -= 1 << shift
+        if len(earlier) > 2:
+            number += earlier[-2]
+        if number < 0:
+            raise OptionError("a run of a mask has a negative length")
+        earlier.append(number)
+        yield number
+        number = shift = 0
+    if shift:
+        raise OptionError("the runs of a mask are cut short")

@@ -1,0 +1,101 @@
+// Parts of a frame as one array, for a second model.
+// SPDX-License-Identifier: Apache-2.0
+#include "inference/picture/crops.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "bindings/border/fork_guard.hpp"
+#include "bindings/border/python_free_types.hpp"
+#include "bindings/parts.hpp"
+
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/pair.h>
+
+namespace nb = nanobind;
+
+namespace freshframe::python {
+namespace {
+
+using Corners4 = nb::ndarray<const float, nb::shape<-1, 4>, nb::c_contig, nb::device::cpu>;
+using Bytes = std::vector<std::uint8_t>;
+
+constexpr std::size_t kLargestCrop = 4096;  // pixels of a side
+constexpr std::size_t kMostBytes = std::size_t{1} << 30;
+constexpr double kMostMargin = 10;
+
+std::vector<Detection> boxes_of(nb::handle given) {
+  const nb::object array = nb::module_::import_("numpy").attr("asarray")(
+      nb::hasattr(given, "xyxy") ? nb::object(given.attr("xyxy")) : nb::borrow(given), "float32");
+  Corners4 corners;
+  if (!nb::try_cast(array, corners)) {
+    const bool none = nb::cast<std::size_t>(array.attr("size")) == 0;
+    if (none) return {};
+    throw OptionError(
+        "crops() needs boxes as Detections or as an array of shape (n, 4): left, top, right, bottom");
+  }
+  std::vector<Detection> boxes;
+  for (std::size_t i = 0; i < corners.shape(0); ++i)
+    boxes.push_back({.x1 = corners(i, 0), .y1 = corners(i, 1), .x2 = corners(i, 2), .y2 = corners(i, 3)});
+  return boxes;
+}
+
+inference::CropForm form_of(std::pair<int, int> size, double margin, std::size_t count) {
+  const auto [width, height] = size;
+  const auto fits = [](int side) { return side >= 1 && static_cast<std::size_t>(side) <= kLargestCrop; };
+  if (!fits(width) || !fits(height)) {
+    throw OptionError("crops() needs a size of 1 to " + std::to_string(kLargestCrop) +
+                      " pixels a side, got (" + std::to_string(width) + ", " + std::to_string(height) + ")");
+  }
+  if (!(margin >= 0 && margin <= kMostMargin))
+    throw OptionError("crops() needs a margin of 0 to 10 box sizes");
+  const auto bytes = std::size_t{3} * static_cast<std::size_t>(width) * static_cast<std::size_t>(height);
+  if (count * bytes > kMostBytes)
+    throw OptionError("crops() gives at most a GiB: take fewer boxes, or a smaller size");
+  return {.width = width, .height = height, .margin = margin};
+}
+
+nb::object crops(gil::Held& held, const Frame& self, nb::handle given, std::pair<int, int> size,
+                 double margin) {
+  const auto boxes = boxes_of(given);
+  const auto form = form_of(size, margin, boxes.size());
+  const std::array<std::size_t, 4> shape = {boxes.size(), static_cast<std::size_t>(form.height),
+                                            static_cast<std::size_t>(form.width), 3};
+  auto pixels = std::make_unique<Bytes>(shape[0] * shape[1] * shape[2] * shape[3]);
+  gil::release(
+      held,
+      [](const Frame& frame, const std::vector<Detection>& of, const inference::CropForm& how,
+         std::uint8_t* out) { inference::crop_boxes(frame.to(PixelFormat::Bgr), of, how, out); },
+      of_this_process(self), boxes, form, pixels->data());
+  std::uint8_t* const data = pixels->data();
+  const nb::capsule owner(pixels.release(),
+                          [](void* object) noexcept { delete static_cast<Bytes*>(object); });
+  return nb::cast(nb::ndarray<nb::numpy, std::uint8_t, nb::ndim<4>>(data, shape.size(), shape.data(), owner));
+}
+
+}  // namespace
+
+void bind_frame_crops(nb::class_<Frame>& frame) {
+  frame.def(
+      "crops", gil::entry<&crops>, nb::arg("boxes").none(), nb::arg("size"), nb::kw_only(),
+      nb::arg("margin") = 0.0,
+      nb::sig("def crops(self, boxes: typing.Any, size: tuple[int, int], *, margin: float = 0.0) -> "
+              "numpy.typing.NDArray[numpy.uint8]"),
+      "The parts of the picture within boxes, each scaled to one size: the batch of a second model.\n\nThe levels are "
+      "those of cv2.resize of these parts of `bgr`. Boxes are rounded outwards to whole pixels and cut to the "
+      "picture.\n\nArgs:\n    boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.\n    size: "
+      "Width and height of a crop, 1 to 4096 pixels each.\n    margin: Added at each side of a box, as a share of its "
+      "width or height, 0 to 10.\n\nReturns:\n    (n, height, width, 3) uint8: blue, green, red. A box outside of the "
+      "picture, or with NaN, is all zero.\n\nRaises:\n    OptionError: The boxes have another shape, or a number is "
+      "out of its range.\nGIL: released");
+}
+
+}  // namespace freshframe::python

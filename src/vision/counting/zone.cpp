@@ -1,0 +1,198 @@
+// Visits and crossings of one zone.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/counting/zone.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <sstream>
+#include <utility>
+
+namespace freshframe::vision {
+namespace {
+
+constexpr double kMostGap = 1e6;            // seconds
+constexpr PictureSize kSquare{1000, 1000};  // to check shares without a picture
+
+void check_seconds(const std::string& who, const char* option, double seconds) {
+  if (seconds > 0 && seconds <= kMostGap) return;
+  std::ostringstream text;
+  text << who << " needs " << option << " of more than 0 and at most " << kMostGap << " seconds, got "
+       << seconds;
+  throw OptionError(text.str());
+}
+
+// The straight way of an object between two sightings that are both clear of the border. It counts where the way
+// crosses the border.
+class ZoneStep {
+ public:
+  ZoneStep(std::int64_t id, const ZoneState& before, ZoneState& now, ZoneCounts& counts)
+      : id_(id), before_(before), now_(now), counts_(counts) {}
+
+  void count(const Polygon& zone, double margin) {
+    const auto borders = zone.crossings(before_.x, before_.y, now_.x, now_.y);
+    if (before_.side != now_.side) {
+      cross(now_.side > 0, borders.empty() ? 1 : borders.back());
+      return;
+    }
+    // Through the zone, or out of it and back.
+    for (std::size_t i = 0; i + 1 < borders.size(); ++i) {
+      const double middle = (borders[i] + borders[i + 1]) / 2;
+      if (-now_.side * zone.depth(x_at(middle), y_at(middle)) <= margin) continue;
+      cross(now_.side < 0, borders[i]);
+      cross(now_.side > 0, borders[i + 1]);
+    }
+  }
+
+ private:
+  [[nodiscard]] double x_at(double share) const { return before_.x + share * (now_.x - before_.x); }
+  [[nodiscard]] double y_at(double share) const { return before_.y + share * (now_.y - before_.y); }
+
+  void cross(bool enters, double share) {
+    (enters ? counts_.entered : counts_.left) += 1;
+    const double at = before_.seen + share * (now_.seen - before_.seen);
+    if (enters) {
+      now_.entered = at;
+      now_.loiters = false;
+    } else if (before_.gone) {
+      counts_.lost -= 1;  // its visit has been told
+    } else {
+      counts_.visits.push_back({.id = id_,
+                                .class_id = now_.class_id,
+                                .entered = now_.entered,
+                                .ended = std::max(now_.entered, before_.seen),
+                                .how = Visit::End::Left});
+    }
+    counts_.crossings.push_back({.id = id_,
+                                 .class_id = now_.class_id,
+                                 .forward = enters,
+                                 .at = {static_cast<float>(x_at(share)), static_cast<float>(y_at(share))},
+                                 .pts = at});
+  }
+
+  std::int64_t id_;
+  const ZoneState& before_;
+  ZoneState& now_;
+  ZoneCounts& counts_;
+};
+
+}  // namespace
+
+Zone::Zone(std::string who, const ZoneCounterOptions& options) : who_(std::move(who)), options_(options) {
+  check_margin(who_.c_str(), options.margin);
+  if (options.loiter) check_seconds(who_, "loiter", *options.loiter);
+  for (const auto& [name, seconds] : options.loiter_of) check_seconds(who_, "loiter", seconds);
+  check_seconds(who_, "max_gap", options.max_gap);
+  if (options.relative) {
+    check_shares(who_.c_str(), options.corners);
+  } else if (!options.corners.empty()) {
+    refuse_shares(who_.c_str(), options.corners, OnePixel::Refused);
+  }
+  static_cast<void>(Polygon(who_.c_str(), corners_in(kSquare)));  // refuses bad corners now
+}
+
+std::vector<Point> Zone::corners_in(PictureSize size) const {
+  return options_.relative ? scaled(who_.c_str(), options_.corners, size) : options_.corners;
+}
+
+Zone::OfSource& Zone::of_source(int source, PictureSize size) {
+  auto& of = sources_[source];
+  const bool other_size = options_.relative && (size.width != of.size.width || size.height != of.size.height);
+  if (!of.area) of.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
+  if (!of.area || other_size) {
+    of.counts.corners = corners_in(size);
+    of.area.emplace(who_.c_str(), of.counts.corners);
+    of.size = size;
+  }
+  return of;
+}
+
+std::optional<double> Zone::limit_of(const Detections& found, int class_id) const {
+  if (options_.loiter_of.empty()) return options_.loiter;
+  const auto limit = options_.loiter_of.find(class_name(found.names, class_id));
+  return limit == options_.loiter_of.end() ? options_.loiter : limit->second;
+}
+
+void Zone::check_place(const Frame& frame, int source, const Context& context) {
+  if (!options_.relative) placement_.see("zone", options_.corners, frame, source, context);
+}
+
+template <class Found>
+ZoneCounts Zone::update(const Found& found, double pts, int source, PictureSize size) {
+  check_tracked(who_.c_str(), found);
+  auto& of = of_source(source, size);
+  of.counts.crossings.clear();
+  of.counts.visits.clear();
+  of.counts.loitered.clear();
+  if (pts < of.things.now()) lose(of, of.things.now() + 2 * options_.max_gap);  // nobody stays
+  of.things.advance(pts);
+  lose(of, pts);
+  for (std::size_t i = 0; i < count_of(found); ++i) see(of, sighting(found, i, options_.anchor));
+  auto result = of.counts;
+  for (auto& [id, state] : of.things.all()) {
+    if (!state.is_inside()) continue;
+    const double seconds = state.seen - state.entered;
+    result.inside.push_back(id);
+    result.seconds.push_back(seconds);
+    const auto limit = limit_of(found, state.class_id);
+    if (!limit || seconds < *limit) continue;
+    result.loitering.push_back(id);
+    if (!std::exchange(state.loiters, true)) result.loitered.push_back(id);
+  }
+  return result;
+}
+
+template ZoneCounts Zone::update(const Circles&, double, int, PictureSize);
+template ZoneCounts Zone::update(const Detections&, double, int, PictureSize);
+
+void Zone::lose(OfSource& of, double pts) const {
+  auto& counts = of.counts;
+  for (auto& [id, state] : of.things.all()) {
+    if (!state.is_inside() || pts - state.seen <= options_.max_gap) continue;
+    state.gone = true;
+    if (state.side == 0) continue;  // on the border ever since: it has not visited
+    counts.lost += 1;
+    counts.visits.push_back({.id = id,
+                             .class_id = state.class_id,
+                             .entered = state.entered,
+                             .ended = state.seen,
+                             .how = Visit::End::Lost});
+  }
+}
+
+void Zone::see(OfSource& of, const Sighting& seen) const {
+  auto& [things, counts, size, area] = of;
+  if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
+  ZoneState now{.seen = things.now(),
+                .x = seen.x,
+                .y = seen.y,
+                .depth = area->depth(seen.x, seen.y),
+                .class_id = seen.class_id,
+                .entered = things.now()};
+  const double margin = margin_of(options_.margin, seen);
+  const bool clear = std::abs(now.depth) > margin;
+  const int side = now.depth > 0 ? 1 : -1;
+  ZoneState* const before = things.find(seen.id);
+  const bool has_left = before != nullptr && before->gone && before->side > 0 && clear && side < 0;
+  if (before == nullptr || (before->gone && !has_left)) {
+    now.side = clear ? side : 0;
+    counts.appeared += now.side > 0;
+    if (before != nullptr) {
+      *before = now;
+    } else {
+      things.add(seen.id, now);
+    }
+    return;
+  }
+  now.side = clear ? side : before->side;
+  now.entered = before->entered;
+  now.loiters = before->loiters;
+  counts.appeared += before->side == 0 && now.side > 0;
+  if (clear && before->side != 0) ZoneStep{seen.id, *before, now, counts}.count(*area, margin);
+  *before = now;
+}
+
+}  // namespace freshframe::vision

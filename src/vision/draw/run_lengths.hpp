@@ -1,0 +1,31 @@
+// Masks as run lengths in a text.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+namespace freshframe::vision {
+
+/// The part of a picture within which an object's mask lies.
+struct ObjectMask {
+  int left = 0;
+  int top = 0;
+  int width = 0;  // 0: empty
+  int height = 0;
+  std::vector<std::uint8_t> bytes;  // 255 where the object is, else 0
+
+  [[nodiscard]] bool covers(int x, int y) const noexcept {
+    if (x < left || y < top || x >= left + width || y >= top + height) return false;
+    return bytes[static_cast<std::size_t>(y - top) * static_cast<std::size_t>(width) +
+                 static_cast<std::size_t>(x - left)] != 0;
+  }
+};
+
+/// A mask of a picture of this size: "HEIGHTxWIDTH:COUNTS", whose counts are those of COCO's compressed run lengths
+/// (T.-Y. Lin et al., "Microsoft COCO: Common Objects in Context", 2014; the format is that of its API's maskApi.h):
+/// down each column, runs outside and inside in turn. An empty text is an empty mask. Throws Error.
+[[nodiscard]] ObjectMask mask_of(std::string_view text, int width, int height);
+
+}  // namespace freshframe::vision

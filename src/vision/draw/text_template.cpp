@@ -1,0 +1,160 @@
+// Parsing at construction, formatting per row.
+// SPDX-License-Identifier: Apache-2.0
+#include "vision/draw/text_template.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <cmath>
+#include <cstddef>
+#include <cstdio>
+#include <ctime>
+#include <string_view>
+#include <utility>
+
+namespace freshframe::vision {
+namespace {
+
+constexpr int kMostLetters = 100;  // of a width or a precision
+constexpr std::string_view kTime = "utc";
+
+std::string padded(std::string text, int width, bool left) {
+  const auto wanted = static_cast<std::size_t>(width);
+  if (text.size() >= wanted) return text;
+  const std::string spaces(wanted - text.size(), ' ');
+  return left ? text + spaces : spaces + text;
+}
+
+std::string time_text(const WallTime& time, const std::string& format) {
+  const auto seconds = static_cast<std::time_t>(std::floor(time.seconds));
+  std::tm parts{};
+  gmtime_r(&seconds, &parts);
+  std::array<char, 256> text{};
+  const auto length =
+      std::strftime(text.data(), text.size(), format.empty() ? "%F %T" : format.c_str(), &parts);
+  return {text.data(), length};
+}
+
+bool has_value(const FieldValue& value) {
+  if (std::holds_alternative<std::monostate>(value)) return false;
+  if (const auto* number = std::get_if<double>(&value)) return std::isfinite(*number);
+  if (const auto* text = std::get_if<std::string>(&value)) return !text->empty();
+  return true;
+}
+
+}  // namespace
+
+TextTemplate::TextTemplate(std::string option, const std::string& text) : option_(std::move(option)) {
+  std::size_t i = 0;
+  while (i < text.size()) {
+    const char letter = text[i];
+    auto& literal = fields_.empty() ? head_ : fields_.back().behind;
+    const bool twice = i + 1 < text.size() && text[i + 1] == letter;
+    if (letter != '{' && letter != '}') {
+      literal += letter;
+      ++i;
+    } else if (twice) {
+      literal += letter;
+      i += 2;
+    } else {
+      const auto end = letter == '{' ? text.find('}', i) : std::string::npos;
+      if (end == std::string::npos)
+        throw OptionError(option_ + " has a single '" + letter + "' in '" + text +
+                          "': a brace as text is written twice");
+      fields_.push_back(field(text.substr(i + 1, end - i - 1)));
+      i = end + 1;
+    }
+  }
+}
+
+TextTemplate::Field TextTemplate::field(const std::string& inside) const {
+  const auto colon = inside.find(':');
+  Field result{.name = inside.substr(0, colon), .given = {}, .spec = {}, .behind = {}};
+  if (colon != std::string::npos) result.given = inside.substr(colon + 1);
+  if (result.name.empty())
+    throw OptionError(option_ + " needs a name in each pair of braces, got '{" + inside + "}'");
+  if (result.name != kTime) result.spec = parsed(result.name, result.given);
+  return result;
+}
+
+TextTemplate::Spec TextTemplate::parsed(const std::string& name, const std::string& given) const {
+  Spec spec;
+  std::size_t i = 0;
+  const auto digits = [&] {
+    int number = 0;
+    while (i < given.size() && std::isdigit(static_cast<unsigned char>(given[i])) != 0 &&
+           number <= kMostLetters)
+      number = 10 * number + (given[i++] - '0');
+    return number;
+  };
+  if (i < given.size() && given[i] == '+') {
+    spec.plus = true;
+    ++i;
+  }
+  if (i < given.size() && given[i] == '0') {
+    spec.zeros = true;
+    ++i;
+  }
+  spec.width = digits();
+  if (i < given.size() && given[i] == '.') {
+    ++i;
+    spec.precision = digits();
+  }
+  if (i < given.size() && std::string_view("defg%s").find(given[i]) != std::string_view::npos)
+    spec.type = given[i++];
+  if (i < given.size() || spec.width > kMostLetters || spec.precision > kMostLetters) {
+    throw OptionError(option_ + " has the format '" + given + "' in {" + name +
+                      "}, which is none of [+][0][width][.precision][d, e, f, g, % or s]");
+  }
+  return spec;
+}
+
+std::string TextTemplate::number(const Field& field, double value, bool whole) const {
+  const Spec& spec = field.spec;
+  if (spec.type == 's' || (spec.type == 'd' && !whole))
+    throw Error(option_ + " has the format '" + field.given + "' for {" + field.name +
+                "}, which is a number" + (whole ? "" : " with decimals"));
+  const bool percent = spec.type == '%';
+  const double shown = percent ? 100 * value : value;
+  std::array<char, 512> text{};
+  std::string format = spec.plus ? "%+" : "%";
+  if (spec.zeros) format += '0';
+  format += "*.*";
+  const char type = spec.type == 0 ? 'g' : spec.type;
+  format += percent ? 'f' : type == 'd' ? 'f' : type;
+  const int digits = type == 'd' ? 0 : spec.precision >= 0 ? spec.precision : 6;
+  const int width = percent ? std::max(0, spec.width - 1) : spec.width;
+  // The format is made of the parts above.
+  std::snprintf(text.data(), text.size(), format.c_str(), width, digits, shown);
+  return text.data() + std::string(percent ? "%" : "");
+}
+
+std::string TextTemplate::formatted(const Field& field, const FieldValue& value) const {
+  if (const auto* time = std::get_if<WallTime>(&value)) return time_text(*time, field.given);
+  if (const auto* whole = std::get_if<std::int64_t>(&value)) {
+    if (field.given.empty()) return std::to_string(*whole);
+    return number(field, static_cast<double>(*whole), true);
+  }
+  if (const auto* real = std::get_if<double>(&value)) return number(field, *real, false);
+  const auto& text = std::get<std::string>(value);
+  const Spec& spec = field.spec;
+  if (spec.plus || spec.zeros || (spec.type != 0 && spec.type != 's'))
+    throw Error(option_ + " has the format '" + field.given + "' for {" + field.name + "}, which is a text");
+  return padded(spec.precision >= 0 ? text.substr(0, static_cast<std::size_t>(spec.precision)) : text,
+                spec.width, true);
+}
+
+std::string TextTemplate::fill(const Lookup& lookup, const Known& known) const {
+  std::string text = head_;
+  for (const auto& field : fields_) {
+    const auto value = lookup(field.name);
+    if (!value) throw Error(option_ + " has a field {" + field.name + "}, but there are only " + known());
+    if (has_value(*value)) text += formatted(field, *value) + field.behind;
+  }
+  while (!text.empty() && text.back() == ' ') text.pop_back();
+  return text;
+}
+
+}  // namespace freshframe::vision

@@ -1,0 +1,64 @@
+// Texts with fields in braces, such as "{class} {speed:.0f} m/s".
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace freshframe::vision {
+
+/// Unix time in seconds.
+struct WallTime {
+  double seconds = 0;
+};
+
+/// The value of a field; std::monostate, NaN and an empty text: it has none in this row.
+using FieldValue = std::variant<std::monostate, std::int64_t, double, std::string, WallTime>;
+
+/// Fields and format specifications are those of Python's str.format(), of the forms [+][0][width][.precision][type]
+/// with the types d, e, f, g, % and s. That of a time is strftime()'s, in UTC. "{{" and "}}" are braces.
+class TextTemplate {
+ public:
+  /// nullopt: there is no such field.
+  using Lookup = std::function<std::optional<FieldValue>(const std::string& name)>;
+  /// The names that there are, for a message.
+  using Known = std::function<std::string()>;
+
+  /// `option`: its name, for messages. Throws OptionError.
+  TextTemplate(std::string option, const std::string& text);
+
+  /// A field without a value is left out, with the text between it and the next field. Spaces at the end are cut off.
+  /// Throws Error for a field that does not exist, and for a format that does not fit its value.
+  [[nodiscard]] std::string fill(const Lookup& lookup, const Known& known) const;
+  [[nodiscard]] bool empty() const noexcept { return head_.empty() && fields_.empty(); }
+
+ private:
+  struct Spec {
+    bool plus = false;
+    bool zeros = false;
+    int width = 0;
+    int precision = -1;
+    char type = 0;
+  };
+  struct Field {
+    std::string name;
+    std::string given;  // its specification
+    Spec spec;
+    std::string behind;  // the text up to the next field
+  };
+
+  [[nodiscard]] Field field(const std::string& inside) const;
+  [[nodiscard]] Spec parsed(const std::string& name, const std::string& given) const;
+  [[nodiscard]] std::string formatted(const Field& field, const FieldValue& value) const;
+  [[nodiscard]] std::string number(const Field& field, double value, bool whole) const;
+
+  std::string option_;
+  std::string head_;  // the text before the first field
+  std::vector<Field> fields_;
+};
+
+}  // namespace freshframe::vision

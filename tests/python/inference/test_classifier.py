@@ -1,0 +1,154 @@
+"""OnnxClassifier: a second model on the crops of a detector's boxes."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from rigs import onnx_files
+from support import Push
+
+import freshframe as ff
+
+pytest.importorskip("onnxruntime", reason="ONNX Runtime is not installed")
+
+SIDE = 32
+COLOURS = ("red", "green", "blue")
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model whose three logits are ten times the mean of each colour."""
+    file = onnx_files.OnnxFile(
+        inputs={"images": (("n", 3, SIDE, SIDE), "float32")},
+        outputs={"scores": (("n", 3), "float32")},
+        metadata={"names": str(dict(enumerate(COLOURS)))},
+    )
+    file.tensors.append(onnx_files.tensor("ten", np.array(10, np.float32)))
+    file.nodes.append(onnx_files.node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0))
+    file.nodes.append(onnx_files.node("Mul", ["means", "ten"], ["scores"]))
+    return file.save(tmp_path_factory.mktemp("model") / "colours.onnx")
+
+
+def picture(**boxes: tuple[int, int, int, int]) -> npt.NDArray[np.uint8]:
+    image = np.full((240, 320, 3), 128, np.uint8)
+    for name, (x0, y0, x1, y1) in boxes.items():
+        image[y0:y1, x0:x1] = {"red": (0, 0, 255), "green": (0, 255, 0), "blue": (255, 0, 0)}[name]
+    return image
+
+
+class Boxes(ff.Node[ff.Frame, ff.Detections]):
+    """The given boxes for each picture."""
+
+    def __init__(self, *results: ff.Detections) -> None:
+        self.results = list(results)
+
+    def process(self, sample: ff.Sample[ff.Frame]) -> ff.Detections:
+        """The next ones."""
+        return self.results[sample.seq % len(self.results)]
+
+
+def classified(
+    images: list[Any], results: list[ff.Detections], **options: Any
+) -> list[ff.Sample[ff.Detections]]:
+    source = Push(live=False)
+    source.push(*[ff.Frame.from_array(image) for image in images])
+    source.end()
+    pipeline = ff.Pipeline()
+    boxes = pipeline.add(Boxes(*results), pipeline.add(source))
+    reader = pipeline.reader(pipeline.add(ff.OnnxClassifier(**options), boxes))
+    with pipeline:
+        return [*reader]
+
+
+def found(*boxes: list[float], kinds: list[int] | None = None, ids: list[int] | None = None) -> ff.Detections:
+    n = len(boxes)
+    return ff.Detections(list(boxes), [0.9] * n, kinds or [0] * n, ids, names=["thing", "other"])
+
+
+def test_each_box_gets_a_class_and_its_probability(colours: Path) -> None:
+    image = picture(red=(10, 10, 60, 60), blue=(100, 20, 180, 100), green=(200, 100, 300, 220))
+    boxes = found([10, 10, 60, 60], [100, 20, 180, 100], [200, 100, 300, 220])
+    (sample,) = classified([image], [boxes], path=colours, column="colour")
+    assert sample.value.data["colour"].tolist() == ["red", "blue", "green"]
+    confidence = sample.value.data["colour_confidence"]
+    assert confidence.dtype == np.float32
+    np.testing.assert_allclose(confidence, 1 / (1 + 2 * np.exp(-10)), rtol=1e-3)  # softmax of 10, 0, 0
+    np.testing.assert_array_equal(sample.value.xyxy, boxes.xyxy)
+
+
+def test_more_boxes_than_a_run_takes_and_none(colours: Path) -> None:
+    image = picture(red=(0, 0, 320, 120), blue=(0, 120, 320, 240))
+    many = [[10.0 + n % 40, 130.0 * (n % 2) + 5, 60.0 + n, 130.0 * (n % 2) + 90] for n in range(75)]
+    first, second = classified([image, image], [found(*many), found()], path=colours)
+    assert first.value.data["kind"].tolist() == ["red", "blue"] * 37 + ["red"]
+    assert second.value.data["kind"].tolist() == []
+
+
+def test_other_classes_and_boxes_outside_are_not_looked_at(colours: Path) -> None:
+    image = picture(red=(10, 10, 60, 60))
+    boxes = found([10, 10, 60, 60], [10, 10, 60, 60], [400, 400, 500, 500], kinds=[0, 1, 0])
+    (sample,) = classified([image], [boxes], path=colours, crops=ff.Crops(classes=["thing"]))
+    assert sample.value.data["kind"].tolist() == ["red", "", ""]
+    assert np.isnan(sample.value.data["kind_confidence"]).tolist() == [False, True, True]
+
+
+def test_a_margin_and_the_middle_choose_the_part(colours: Path) -> None:
+    image = picture(green=(0, 0, 320, 240))
+    image[60:180, 100:220] = (0, 0, 255)
+    image[110:130, 100:220] = (255, 0, 0)  # a stripe
+    box = found([100, 60, 220, 180])
+    wide = found([0, 110, 320, 130])
+    (near,) = classified([image], [box], path=colours)
+    (far,) = classified([image], [box], path=colours, crops=ff.Crops(margin=0.9))
+    assert (near.value.data["kind"].tolist(), far.value.data["kind"].tolist()) == (["red"], ["green"])
+    (all_of_it,) = classified([image], [wide], path=colours)
+    (middle,) = classified([image], [wide], path=colours, middle=True)
+    assert (all_of_it.value.data["kind"].tolist(), middle.value.data["kind"].tolist()) == (
+        ["green"],
+        ["blue"],
+    )
+
+
+def test_growing_views_are_looked_at_when_they_are_twice_as_good(colours: Path) -> None:
+    images, results = [], []
+    for n in range(60):
+        side = 20 + 2 * n
+        images.append(picture(red=(40, 40, 200, 200)) if n else picture(blue=(40, 40, 200, 200)))
+        results.append(found([50, 50, 50 + side, 50 + side], ids=[7]))
+    samples = classified(images, results, path=colours, crops=ff.Crops(looks="growing"))
+    kinds = [sample.value.data["kind"][0] for sample in samples]
+    changed = kinds.index("red")
+    assert kinds == ["blue"] * changed + ["red"] * (60 - changed)
+    assert (20 + 2 * changed) ** 2 >= 2 * 20**2 > (20 + 2 * (changed - 1)) ** 2
+
+
+def test_a_result_stays_with_its_track(colours: Path) -> None:
+    red, plain = picture(red=(10, 10, 60, 60)), picture()
+    boxes = found([10, 10, 60, 60], ids=[3])
+    samples = classified([red, plain, plain], [boxes] * 3, path=colours, crops=ff.Crops(looks="growing"))
+    assert [sample.value.data["kind"][0] for sample in samples] == ["red"] * 3
+    each = classified([red, plain], [boxes] * 2, path=colours)
+    assert each[1].value.data["kind_confidence"][0] < 0.5
+
+
+def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
+    with pytest.raises(ff.OptionError, match="one output of a number per class"):
+        ff.OnnxClassifier(ff.demo.shapes_model())
+    with pytest.raises(ff.OptionError, match="and 2 names"):
+        ff.OnnxClassifier(colours, names=["a", "b"])
+    with pytest.raises(ff.OptionError, match="margin must be 0 to 10"):
+        ff.OnnxClassifier(colours, crops=ff.Crops(margin=-1))
+    with pytest.raises(ff.OptionError, match="looks must be"):
+        ff.OnnxClassifier(colours, crops=ff.Crops(looks="once"))  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match=r"ff\.Crops"):
+        ff.OnnxClassifier(colours, crops={"margin": 1})  # type: ignore[arg-type]
+    untracked = found([10, 10, 60, 60])
+    with pytest.raises(ff.NodeError, match="needs tracks: add a BoxTracker"):
+        classified([picture()], [untracked], path=colours, crops=ff.Crops(looks="growing"))
+    with pytest.raises(ff.NodeError, match="needs the frame of the boxes"):
+        ff.run_node(ff.OnnxClassifier(colours), [untracked])

@@ -1,0 +1,81 @@
+"""Predicted boxes for the frames between a detector's results."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import freshframe as ff
+
+
+def box_at(pts: float) -> list[float]:
+    return [40 + 120 * pts, 60.0, 80 + 120 * pts, 120.0]
+
+
+class Detector(ff.Node[ff.Frame, ff.Detections]):
+    """Sees a box that moves at 120 px/s, in every n-th picture until `end`."""
+
+    def __init__(self, every: int, end: float = 1e9) -> None:
+        self.every, self.end = every, end
+
+    def process(self, sample: ff.Sample[ff.Frame]) -> ff.Detections | None:
+        """One box, or none."""
+        if sample.seq % self.every or sample.pts > self.end:
+            return None
+        columns = {
+            "corners": np.array([[[0, 0], [9, 0], [9, 9], [0, 9]]], np.float32),
+            "mask": np.array([""]),
+        }
+        return ff.Detections([box_at(sample.pts)], [0.9], [0], data=columns)
+
+
+def predicted(detector: Detector, **options: Any) -> list[ff.Sample[ff.Detections]]:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
+    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(detector, camera))
+    reader = pipeline.reader(pipeline.add(ff.BoxPredictor(**options), [camera, tracks]))
+    with pipeline:
+        return [*reader]
+
+
+def test_there_is_a_result_for_each_frame_at_its_time() -> None:
+    samples = predicted(Detector(5))
+    assert [sample.seq for sample in samples] == list(range(60))
+    assert all(sample.frame is not None for sample in samples)
+    late = [sample for sample in samples if sample.pts > 1]
+    for sample in late:
+        assert len(sample.value) == 1
+        assert sample.value.tracker_id is not None
+        np.testing.assert_allclose(sample.value.xyxy[0], box_at(sample.pts), atol=4)
+    assert len({tuple(sample.value.xyxy[0].tolist()) for sample in late}) == len(late)  # none stands still
+
+
+def test_columns_move_with_their_boxes_and_masks_stay_out() -> None:
+    for sample in predicted(Detector(5)):
+        if len(sample.value) and sample.pts > 1:
+            moved = sample.value.data["corners"][0, 0]
+            age = moved[0] / 120
+            assert -0.2 < age < 0.4
+            assert ("mask" in sample.value.data) == (age == 0)
+
+
+def test_old_tracks_are_no_prediction() -> None:
+    samples = predicted(Detector(1, end=0.5), max_age=0.3)
+    seen = [sample.pts for sample in samples if len(sample.value)]
+    assert 0.5 < max(seen) < 0.9
+    assert samples[-1].value.tracker_id is not None
+
+
+def test_boxes_without_velocity_are_refused() -> None:
+    node = ff.BoxPredictor()
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:shapes?size=320x240&frames=9&pace=0"))
+    boxes = pipeline.add(Detector(1), camera)
+    pipeline.reader(pipeline.add(node, [camera, boxes]))
+    with pytest.raises(ff.NodeError, match="have no velocity: add a BoxTracker before it"):
+        pipeline.run()
+    with pytest.raises(ff.OptionError, match="max_age of more than 0"):
+        ff.BoxPredictor(max_age=0)

@@ -1,0 +1,219 @@
+"""Annotate: labels with fields, the caption, blur, and the columns that are drawn."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+import freshframe as ff
+
+SIZE = (320, 240)
+BOX = [100.0, 80.0, 220.0, 200.0]
+
+
+def boxes(**data: Any) -> ff.Detections:
+    return ff.Detections([BOX], [0.87], [1], [7], data=data, names=["cat", "dog"])
+
+
+def blank() -> ff.Frame:
+    return ff.Frame.from_array(np.full((SIZE[1], SIZE[0], 3), 90, np.uint8))
+
+
+def drawn(found: Any, **options: Any) -> npt.NDArray[np.uint8]:
+    return ff.Annotate(**options).draw(blank(), found, time=0).bgr
+
+
+def same(found: Any, labels: str, plain: str) -> bool:
+    """Whether a template gives the same picture as its result as plain text."""
+    return bool((drawn(found, labels=labels) == drawn(found, labels=plain)).all())
+
+
+@pytest.mark.parametrize(
+    ("labels", "plain"),
+    [
+        ("{class} {confidence:.2f}", "dog 0.87"),
+        ("#{id} {confidence:.0%}", "#7 87%"),
+        ("{speed:.0f} m/s", "13 m/s"),
+        ("{speed:05.1f}", "012.6"),
+        ("{number:+d}|{plate:.3}", "+42|B A"),
+        ("{sure} {{x}}", "1 {{x}}"),
+        ("{class} {nothing:.0f} m/s {plate}", "dog B AB 12"),
+        ("{class} {blank}", "dog"),
+        ("{number:4d}{plate}", "  42B AB 12"),
+    ],
+)
+def test_labels_are_texts_with_fields(labels: str, plain: str) -> None:
+    found = boxes(
+        speed=np.array([12.6], np.float32),
+        nothing=np.array([np.nan], np.float32),
+        number=np.array([42], np.int64),
+        sure=np.array([True]),
+        plate=np.array(["B AB 12"]),
+        blank=np.array([""]),
+    )
+    assert same(found, labels, plain)
+    assert not same(found, labels, plain + "!")
+
+
+def test_without_labels_there_is_only_the_box() -> None:
+    found = boxes()
+    assert (drawn(found, labels="") != drawn(found)).any()
+    assert (drawn(found, labels="") == drawn(found, ids=False, names=False, confidences=False)).all()
+
+
+def test_the_dwell_of_a_zone_is_a_field_below_it() -> None:
+    zone = ff.ZoneCounter([(0, 0), (320, 0), (320, 240), (0, 240)])
+    zone.update(boxes(), time=0)
+    counts = zone.update(boxes(), time=0.75)
+    assert same(counts, "{dwell:.2f} s", "0.75 s")
+    several = ff.Zones({"a": [(0, 0), (320, 0), (320, 240), (0, 240)], "b": [(0, 0), (9, 0), (9, 9)]})
+    several.update(boxes(), time=0)
+    assert same(several.update(boxes(), time=0.5), "{dwell:.1f}", "0.5")
+    with pytest.raises(
+        ff.FreshframeError, match=r"has a field \{dwell\}, but there are only id, class, .*age"
+    ):
+        drawn(boxes(), labels="{dwell}")
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("{plate", "a single '{'"),
+        ("plate}", "a single '}'"),
+        ("{}", "a name in each pair of braces"),
+        ("{id:>>}", "the format '>>' in {id}"),
+        ("{id:999d}", "the format '999d'"),
+        ("{id:n}", "which is none of"),
+    ],
+)
+def test_a_text_that_is_no_template_is_refused_at_once(labels: str, message: str) -> None:
+    with pytest.raises(ff.OptionError, match="labels") as caught:
+        ff.Annotate(labels=labels)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        ("{plate}", r"\{plate\}, but there are only id, class, confidence, age, track_confidence, speed$"),
+        ("{place}", r"\{place\}, but"),  # two values per box
+        ("{speed:d}", "a number with decimals"),
+        ("{class:.1f}", "which is a text"),
+    ],
+)
+def test_a_field_that_does_not_fit_is_said_at_the_first_sample(labels: str, message: str) -> None:
+    found = boxes(speed=np.array([1.5], np.float32), place=np.zeros((1, 2), np.float32))
+    with pytest.raises(ff.FreshframeError, match=message):
+        drawn(found, labels=labels)
+
+
+def test_a_caption_is_drawn_in_the_corner() -> None:
+    with_caption = drawn(boxes(), caption="door, {count} objects, {pts:.1f} s")
+    changed = np.argwhere((with_caption != drawn(boxes())).any(axis=2))
+    assert len(changed) > 50
+    assert changed.max(axis=0)[0] < 40
+    assert (with_caption == drawn(boxes(), caption="door, 1 objects, 0 s {utc:%H}")).mean() > 0.9
+    with pytest.raises(ff.FreshframeError, match="only pts, utc, seq and count"):
+        drawn(boxes(), caption="{speed}")
+
+
+@pytest.mark.parametrize("form", ["bgr", "rgb", "i420", "nv12", "i422", "i444"])
+def test_blurred_objects_are_squares_of_one_colour(form: str) -> None:
+    chance = np.random.default_rng(2)
+    noise = chance.integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+    frame = ff.Frame.from_array(noise).to(form)
+    plain = ff.Annotate(labels="", line_width=1, trail=0).draw(frame, boxes(), time=0)
+    hidden = ff.Annotate(labels="", line_width=1, trail=0, blur=["dog"]).draw(frame, boxes(), time=0)
+    left, top, right, bottom = (int(edge) for edge in BOX)
+    inside = np.s_[top + 4 : bottom - 4, left + 4 : right - 4]
+    assert hidden.format == form
+    assert hidden.luma[inside].std() < 0.4 * plain.luma[inside].std()
+    assert len(np.unique(hidden.luma[inside])) <= 100  # squares
+    outside = np.ones((SIZE[1], SIZE[0]), bool)
+    outside[top - 4 : bottom + 4, left - 4 : right + 4] = False
+    assert (hidden.luma[outside] == plain.luma[outside]).all()
+    other = ff.Annotate(labels="", line_width=1, trail=0, blur=["cat"]).draw(frame, boxes(), time=0)
+    assert (other.luma == plain.luma).all()
+
+
+def test_a_class_that_does_not_exist_cannot_be_blurred() -> None:
+    with pytest.raises(ff.FreshframeError, match="is to blur 'dgo', which is none of the detector's classes"):
+        drawn(boxes(), blur=["dgo"])
+    with pytest.raises(ff.OptionTypeError, match="blur must be names of classes"):
+        ff.Annotate(blur="dog")
+    unnamed = dataclasses.replace(boxes(), names=None)
+    assert (drawn(unnamed, blur=["1"]) == drawn(unnamed)).all()  # a plain picture stays plain
+
+
+def disc() -> npt.NDArray[np.bool_]:
+    y, x = np.mgrid[: SIZE[1], : SIZE[0]]
+    mask: npt.NDArray[np.bool_] = (x - 160) ** 2 + (y - 140) ** 2 < 50**2
+    return mask
+
+
+def test_masks_are_coloured_and_bound_the_blur() -> None:
+    found = boxes(mask=ff.encode_masks(disc()[None]))
+    changed = (drawn(found, labels="") != drawn(boxes(), labels="")).any(axis=2)
+    assert (changed & disc()).sum() > 0.97 * disc().sum()
+    assert not (changed & ~disc()).any()
+    assert (drawn(found, labels="", masks=False) == drawn(boxes(), labels="")).all()
+    noise = np.random.default_rng(3).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+    frame = ff.Frame.from_array(noise)
+    hidden = ff.Annotate(labels="", masks=False, blur=["dog"]).draw(frame, found)
+    plain = ff.Annotate(labels="", masks=False).draw(frame, found)
+    moved = (hidden.bgr != plain.bgr).any(axis=2)
+    assert moved[disc()].mean() > 0.9
+    assert not moved[~disc()].any()
+
+
+@pytest.mark.parametrize(
+    "text", ["oops", "240x320:", "120x160:00", "240x320:\x7f", "240x320:PP", "240x320:ooooooooo"]
+)
+def test_a_mask_that_is_none_is_said(text: str) -> None:
+    if text == "240x320:":
+        assert drawn(boxes(mask=np.array([text]))).shape == (240, 320, 3)  # no runs: empty
+        return
+    with pytest.raises(ff.FreshframeError, match="mask"):
+        drawn(boxes(mask=np.array([text])))
+
+
+def test_masks_survive_their_text() -> None:
+    chance = np.random.default_rng(4)
+    masks = chance.random((6, 33, 47)) < 0.3
+    masks[1] = False
+    masks[2] = True
+    masks[3, 0, 0] = True
+    texts = ff.encode_masks(masks)
+    assert texts[1] == ""
+    assert (ff.decode_masks(texts) == masks).all()
+    assert ff.decode_masks([""], size=(47, 33)).shape == (1, 33, 47)
+    for wrong in (["33x47:0", "3x4:0"], ["x"], [""], ["2x2:_"]):
+        with pytest.raises(ff.OptionError):
+            ff.decode_masks(wrong)
+
+
+def test_key_points_and_turned_boxes_are_drawn() -> None:
+    points = np.full((1, 17, 3), np.nan, np.float32)
+    points[0, 5] = [120, 100, 0.9]
+    points[0, 7] = [200, 100, 0.9]
+    points[0, 9] = [200, 180, 0.1]  # not seen
+    plain = drawn(boxes(), labels="")
+    changed = (drawn(boxes(keypoints=points), labels="") != plain).any(axis=2)
+    assert changed[100, 120:200].all()
+    assert not changed[120:, :].any()
+    assert (drawn(boxes(keypoints=points), labels="", skeletons=False) == plain).all()
+    five = points[:, :9, :2]
+    changed = (drawn(boxes(keypoints=five), labels="") != plain).any(axis=2)
+    assert changed[100, 120]
+    assert not changed[100, 150]  # no lines between points that are no person's
+    corners = np.array([[[160, 60], [220, 120], [160, 180], [100, 120]]], np.float32)
+    turned = drawn(boxes(corners=corners), labels="")
+    assert (turned[90, 130] != 90).any()
+    assert (turned[80, 100:110] == 90).all()  # not the upright box
+    with pytest.raises(ff.FreshframeError, match="'corners' and needs float32 of the shape"):
+        drawn(boxes(corners=np.zeros((1, 4), np.float32)))

@@ -1,0 +1,139 @@
+"""Several zones in one node, and lines and zones in shares of the picture."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.counting import ZONE, at
+from support import Push
+
+import freshframe as ff
+
+LEFT = [(0.0, 0.0), (150.0, 0.0), (150.0, 240.0), (0.0, 240.0)]
+any_zones: Any = ff.Zones
+
+
+def test_each_zone_counts_as_a_counter_of_its_own() -> None:
+    zones = ff.Zones({"middle": ZONE, "left": LEFT}, loiter=0.5)
+    alone = {"middle": ff.ZoneCounter(ZONE, loiter=0.5), "left": ff.ZoneCounter(LEFT, loiter=0.5)}
+    chance = np.random.default_rng(1)
+    place = np.array([[120.0, 120.0], [20.0, 20.0]])
+    for n in range(200):
+        place = (place + chance.normal(0, 12, (2, 2))).clip(0, 240)
+        tracks = at(*[tuple(each) for each in place.tolist()])
+        together = zones.update(tracks, time=n / 10)
+        assert list(together) == ["middle", "left"]
+        for name, counter in alone.items():
+            single = counter.update(tracks, time=n / 10)
+            counts = together[name]
+            for field in (
+                "corners",
+                "entered",
+                "left",
+                "inside",
+                "crossings",
+                "appeared",
+                "seconds",
+                "visits",
+            ):
+                assert getattr(counts, field) == getattr(single, field), (n, name, field)
+            assert counts.loitered == single.loitered
+            assert counts.tracks is together.tracks
+    assert together["middle"].entered > 3
+
+
+def test_a_file_has_the_zones_by_name(tmp_path: Path) -> None:
+    source = Push(live=False)
+    source.push(at((160, 120)), at((20, 20)))
+    source.end()
+    pipeline = ff.Pipeline()
+    counts = pipeline.add(ff.Zones({"till": ZONE, "left": LEFT}), pipeline.add(source))
+    pipeline.add(ff.JsonLines(tmp_path / "zones.jsonl"), counts)
+    pipeline.run()
+    records = [json.loads(line)["value"] for line in (tmp_path / "zones.jsonl").read_text().splitlines()]
+    assert [[len(record[name]["inside"]) for name in ("till", "left")] for record in records] == [
+        [1, 0],
+        [0, 1],
+    ]
+    assert [len(record["till"]["visits"]) for record in records] == [0, 1]
+
+
+def test_events_of_each_zone_pass_an_edge_that_drops() -> None:
+    source = Push(live=False)
+    inside, outside = at((160, 120)), at((20, 200))
+    source.push(*[inside, outside] * 20)
+    source.end()
+    pipeline = ff.Pipeline()
+    counts = pipeline.add(ff.Zones({"till": ZONE}), pipeline.add(source))
+    reader = pipeline.reader(counts, queue=ff.LATEST)
+    pipeline.start()
+    pipeline.wait()
+    samples = [*reader]
+    assert sum(len(sample.value["till"].visits) for sample in samples) == 20
+    assert len(samples) < 40
+
+
+def test_shares_are_those_of_each_sources_picture() -> None:
+    zone = ff.ZoneCounter([(0.25, 0.25), (0.75, 0.25), (0.75, 0.75), (0.25, 0.75)], relative=True)
+    counts = zone.update(at((160, 120)), time=0, size=(320, 240))
+    assert counts.corners == ((80, 60), (240, 60), (240, 180), (80, 180))
+    assert counts.inside == (1,)
+    larger = zone.update(at((160, 120)), time=1, size=(640, 480))
+    assert larger.corners[2] == (480, 360)
+    line = ff.LineCounter((0, 0.5), (1, 0.5), relative=True)
+    line.update(at((100, 100)), time=0, size=(320, 240))
+    crossed = line.update(at((100, 150)), time=1, size=(320, 240))
+    assert (crossed.start, crossed.end, crossed.forward) == ((0, 120), (320, 120), 1)
+
+
+def test_in_a_pipeline_the_size_is_that_of_the_frame() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=320x240&frames=5&pace=0"))
+    whole = {"all": [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]}
+    counts = pipeline.add(ff.Zones(whole, relative=True), pipeline.add(ff.CircleTracker(), camera))
+    reader = pipeline.reader(counts)
+    drawn = pipeline.reader(pipeline.add(ff.Annotate(), counts))
+    with pipeline:
+        last = [*reader][-1].value
+        assert last["all"].corners[2] == (320, 240)
+        assert len(last["all"].inside) == len(last.tracks) > 0
+        assert next(iter(drawn)).value.width == 320
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: ff.Zones({}), ff.OptionError, "1 to 1000 zones, got 0"),
+        (lambda: any_zones([ZONE]), ff.OptionTypeError, "must map names to corners"),
+        (
+            lambda: ff.Zones({"till": ZONE[:2]}),
+            ff.OptionError,
+            "the zone 'till' needs 3 to 1000 corners, got 2",
+        ),
+        (
+            lambda: ff.Zones({"till": ZONE}, relative=True),
+            ff.OptionError,
+            "needs shares of the picture, 0 to 1",
+        ),
+        (lambda: ff.ZoneCounter([(0, 0), (1, 0), (1, 1)]), ff.OptionError, "give it relative=True"),
+        (lambda: ff.LineCounter((0.1, 0.5), (0.1, 0.5), relative=True), ff.OptionError, "a line of at least"),
+    ],
+)
+def test_zones_that_cannot_be_are_named(make: Any, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        make()
+
+
+def test_shares_without_a_size_are_an_error_each_time() -> None:
+    for counter in (
+        ff.ZoneCounter([(0, 0), (0.5, 0), (0.5, 0.5)], relative=True),
+        ff.LineCounter((0, 0.5), (1, 0.5), relative=True),
+    ):
+        for _ in range(2):
+            with pytest.raises(ff.FreshframeError, match="needs the picture's size"):
+                counter.update(at((1, 1)), time=0)
