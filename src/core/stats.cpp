@@ -9,11 +9,12 @@
 namespace freshframe {
 namespace {
 
-constexpr double kUnit = 1.0 / 1.6e8;  // seconds; the first 16 buckets are one unit (6.25 ns) wide each
+constexpr double kUnits = 1.6e8;  // in a second; the first 16 buckets are one unit (6.25 ns) wide each
+constexpr double kUnit = 1.0 / kUnits;
 constexpr int kPerOctave = 16;
 
 int bucket_of(double seconds) noexcept {
-  const double units = std::clamp(seconds / kUnit, 0.0, 1.6e11);
+  const double units = std::clamp(seconds * kUnits, 0.0, 1.6e11);
   const auto value = static_cast<std::uint64_t>(units);
   if (value < kPerOctave) return static_cast<int>(value);
   const int shift = static_cast<int>(std::bit_width(value)) - 5;

@@ -49,7 +49,7 @@ void Inbox::expect_close() {
 }
 
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
-                               std::optional<TimePoint>& gather_until, Aftermath& after) {
+                               std::optional<TimePoint>& gather_until, BatchAftermath& after) {
   if (is_over_locked()) return Taken::Ended;
   if (!gone_.empty()) return Taken::SourceGone;
   while (any_waits_locked()) {  // again if all waiting samples were stale
@@ -60,15 +60,16 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
       leave_out_silent_locked(now, batch);
     }
     AnySample sample;
-    after.gathered_at = clock_->now();
+    after.latest.gathered_at = clock_->now();
     const auto waited = Seconds(batch.max_wait);
-    gathered_for_ = gather_until ? Seconds(*after.gathered_at - *gather_until) + waited : Seconds{};
+    gathered_for_ = gather_until ? Seconds(*after.latest.gathered_at - *gather_until) + waited : Seconds{};
     // A source whose last sample is in the batch has gone: the consumer is told after its call.
     while (samples.size() < static_cast<std::size_t>(batch.size) && !is_over_locked() &&
-           take_next_locked(sample, false, after)) {
-      if (!after.events.empty()) after.absorbed.push_back({samples.size(), std::move(after.events)});
+           take_next_locked(sample, false, after.latest)) {
+      if (!after.latest.events.empty())
+        after.absorbed.push_back({samples.size(), std::move(after.latest.events)});
       samples.push_back(std::move(sample));
-      after.edges.push_back(after.edge);
+      after.edges.push_back(after.latest.edge);
     }
     gather_until.reset();
     if (!samples.empty()) return Taken::Sample;
@@ -77,13 +78,13 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
   return gone_.empty() ? nothing_locked() : Taken::SourceGone;
 }
 
-Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const Aftermath& after) {
+Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after) {
   for (const auto& [index, events] : after.absorbed) {
     auto& value = samples[index].value;
     value = value.get()->with_events_of(events);
   }
   if (taken != Taken::Sample) return taken;
-  taken_at_ = *after.gathered_at;
+  taken_at_ = *after.latest.gathered_at;
   for (std::size_t i = 0; i < samples.size(); ++i) {
     after.edges[i]->age.add(Seconds(taken_at_ - samples[i].stamp.captured).count(), taken_at_);
   }
@@ -94,13 +95,14 @@ Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const Af
 Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch,
                         std::optional<TimePoint>& gather_until, TimePoint deadline) {
   samples.clear();
-  Aftermath after;
+  BatchAftermath after;
   Lock lock(mutex_);
   auto taken = take_batch_locked(samples, batch, gather_until, after);
   while (taken == Taken::Nothing) {
-    if (!after.dropped.empty()) {  // stale ones: their pictures are freed before a wait, which may be long
+    if (!after.latest.dropped
+             .empty()) {  // stale ones: their pictures are freed before a wait, which may be long
       lock.unlock();
-      after.dropped.clear();
+      after.latest.dropped.clear();
       lock.lock();
     }
     bool in_time = true;
@@ -131,7 +133,7 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch,
 Taken Inbox::try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
                             std::optional<TimePoint>& gather_until) {
   samples.clear();
-  Aftermath after;
+  BatchAftermath after;
   Lock lock(mutex_);
   const auto taken = take_batch_locked(samples, batch, gather_until, after);
   lock.unlock();

@@ -30,20 +30,20 @@ void Inbox::set_ready_hook(std::function<void()> hook) {
   hook_.swap(next);
 }
 
-AnySample Inbox::pop_locked(Lane& lane) {
-  auto sample = std::move(lane.ring[lane.head]);
+void Inbox::pop_locked(Lane& lane, AnySample& sample) {
+  sample = std::move(lane.ring[lane.head]);
   if (lane.queue.max_bytes) lane.bytes -= picture_bytes(sample);
   lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
   --lane.size;
   --queued_;
   if (lane.expected) ++room_;
   if (lane.size == 0) update_ready_locked(lane);
-  return sample;
 }
 
 AnySample Inbox::evict_locked(Lane& lane, DropCause cause) {
   const auto arrival = lane.arrivals[lane.head];
-  auto sample = pop_locked(lane);
+  AnySample sample;
+  pop_locked(lane, sample);
   drop_locked(lane, cause);
   lane.kept.keep(arrival, sample);
   if (lane.size == 0) update_ready_locked(lane);
@@ -174,7 +174,8 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
   bool wake = false;
   bool first_drop = false;
   std::shared_ptr<const std::function<void()>> hook;
-  AnySample evicted;  // destroyed without the mutex, as are those that the bound in bytes evicts
+  std::optional<AnySample>
+      evicted;  // destroyed without the mutex, as are those that the bound in bytes evicts
   std::vector<AnySample> more_evicted;
   {
     lock_soon(mutex_);
@@ -239,7 +240,7 @@ void Inbox::close() {
     if (joins_) drop_parts_locked(true, dropped);
     for (Lane* const lane : lanes_) {
       while (lane->size > 0) {
-        dropped.push_back(pop_locked(*lane));
+        pop_locked(*lane, dropped.emplace_back());
         drop_locked(*lane, close_cause_);
       }
       hands_over_ ? lane->kept.lose_all(dropped) : lane->kept.clear(dropped);

@@ -177,7 +177,7 @@ class Inbox {
  private:
   /// As Lane::full(), also by the queue's bounds in seconds and bytes.
   [[nodiscard]] static bool full_locked(const Lane& lane, const AnySample& next);
-  AnySample pop_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
+  void pop_locked(Lane& lane, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
   /// Pops the oldest sample and counts its drop; its events stay.
   AnySample evict_locked(Lane& lane, DropCause cause) FRESHFRAME_REQUIRES(mutex_);
   void push_locked(Lane& lane, AnySample&& sample) FRESHFRAME_REQUIRES(mutex_);
@@ -226,14 +226,21 @@ class Inbox {
   };
   /// The work that remains after a take, once the mutex is free.
   struct Aftermath {
-    std::vector<AnySample> dropped;                 // destroyed then
-    Edge* edge = nullptr;                           // that the sample came from
-    std::vector<Edge*> edges;                       // the same, of each sample of a batch
-    const std::vector<EdgeRef>* parents = nullptr;  // of a set; they do not change after join()
-    std::vector<ValueRef> events;                   // that the sample absorbs
-    std::vector<Absorbing> absorbed;  // the same, of the samples of a batch or set that absorb any
-    std::vector<std::optional<AnySample>> parts;  // of a set
-    std::optional<TimePoint> gathered_at = {};    // of a batch
+    std::vector<AnySample> dropped;             // destroyed then
+    Edge* edge = nullptr;                       // that the sample came from
+    std::vector<ValueRef> events;               // that the sample absorbs
+    std::optional<TimePoint> gathered_at = {};  // of a batch
+  };
+  struct BatchAftermath {
+    Aftermath latest;                 // of the sample that was taken last
+    std::vector<Edge*> edges;         // that the samples came from
+    std::vector<Absorbing> absorbed;  // of the samples that absorb any
+  };
+  struct SetAftermath {
+    Aftermath latest;                               // of the part that was taken last
+    std::vector<std::optional<AnySample>> parts;    // of the set
+    const std::vector<EdgeRef>* parents = nullptr;  // they do not change after join()
+    std::vector<Absorbing> absorbed;                // of the parts that absorb any
   };
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
   /// The next sample, also when a source has gone that the consumer has not been told yet.
@@ -250,10 +257,10 @@ class Inbox {
   /// Whether the batch cannot grow by a further wait.
   [[nodiscard]] bool gathered_locked(const Batch& batch) const FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
-                          std::optional<TimePoint>& gather_until, Aftermath& after)
+                          std::optional<TimePoint>& gather_until, BatchAftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
   /// As finish_take(), for a batch.
-  Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const Aftermath& after);
+  Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after);
   [[nodiscard]] static double rate_time(const Lane& lane, const AnySample& sample) noexcept;
   /// The cause of the drop of a waiting sample that `next` replaces.
   [[nodiscard]] static DropCause replaced_locked(Lane& lane, const AnySample& next) noexcept;
@@ -305,9 +312,9 @@ class Inbox {
   void end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   /// An edge is about to be removed: the sets go, and its samples are in none any more.
   void forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  Taken take_set_locked(bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  void deliver_set_locked(Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  Taken finish_set(Taken taken, AnySample& sample, Aftermath& after);
+  Taken take_set_locked(bool newest, SetAftermath& after) FRESHFRAME_REQUIRES(mutex_);
+  void deliver_set_locked(SetAftermath& after) FRESHFRAME_REQUIRES(mutex_);
+  Taken finish_set(Taken taken, AnySample& sample, SetAftermath& after);
   Taken take_set(AnySample& sample, TimePoint deadline);
   Taken take_set_now(AnySample& sample, bool newest);
   /// When a consumer that waits has to look again.

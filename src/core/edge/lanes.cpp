@@ -132,7 +132,7 @@ void Inbox::retire_source_locked(int source) {
 
 void Inbox::drop_waiting_locked(Lane& lane, DropCause cause, std::vector<AnySample>& dropped) {
   while (lane.size > 0) {
-    dropped.push_back(pop_locked(lane));
+    pop_locked(lane, dropped.emplace_back());
     drop_locked(lane, cause);
   }
 }

@@ -45,7 +45,7 @@ bool Inbox::take_from_locked(Lane& lane, AnySample& sample, bool newest, Afterma
       after.dropped.push_back(evict_locked(lane, DropCause::Stale));
     } else {
       const auto arrival = lane.arrivals[lane.head];
-      sample = pop_locked(lane);
+      pop_locked(lane, sample);
       if (lane.rate && lane.ticks_when_taken()) lane.rate->use(rate_time(lane, sample));
       deliver_locked(lane, sample, arrival, after);
       return true;

@@ -131,7 +131,7 @@ bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
       if ((decision.members >> i & 1U) == 0) continue;
       Lane& lane = part_lane_locked(i);
       set.arrivals[i] = lane.arrivals[lane.head];
-      set.parts[i] = pop_locked(lane);
+      pop_locked(lane, set.parts[i].emplace());
       ++lane.in_sets;
     }
     sets_->ready.push_back(std::move(set));
@@ -192,47 +192,47 @@ void Inbox::forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped
   sets_->joiner.forget(edge.part);
 }
 
-Taken Inbox::take_set_locked(bool newest, Aftermath& after) {
+Taken Inbox::take_set_locked(bool newest, SetAftermath& after) {
   if (is_over_locked()) return Taken::Ended;
   if (!sets_) return nothing_locked();
   if (!closed_ && sets_->ready.empty()) {
     sets_->joiner.advance(clock_->now());
-    apply_decisions_locked(after.dropped);
+    apply_decisions_locked(after.latest.dropped);
   }
-  drop_old_sets_locked(after.dropped);
+  drop_old_sets_locked(after.latest.dropped);
   while (!sets_->ready.empty()) {
     const auto& oldest = sets_->ready.front();
     if (newest && sets_->ready.size() > 1) {
-      drop_set_locked(DropCause::Skipped, after.dropped);
+      drop_set_locked(DropCause::Skipped, after.latest.dropped);
     } else if (stale_locked(part_lane_locked(0), *oldest.parts.front())) {
-      drop_set_locked(DropCause::Stale, after.dropped);
+      drop_set_locked(DropCause::Stale, after.latest.dropped);
     } else {
       deliver_set_locked(after);
       return Taken::Sample;
     }
   }
   if (!all_ended_locked()) return nothing_locked();
-  for (auto& lane : lanes_) lane->kept.lose_all(after.dropped);  // no set can take them along
+  for (auto& lane : lanes_) lane->kept.lose_all(after.latest.dropped);  // no set can take them along
   return Taken::Ended;
 }
 
-void Inbox::deliver_set_locked(Aftermath& after) {
+void Inbox::deliver_set_locked(SetAftermath& after) {
   auto set = std::move(sets_->ready.front());
   sets_->ready.pop_front();
   for (std::size_t i = 0; i < set.parts.size(); ++i) {
     if (!set.parts[i]) continue;
     Lane& lane = part_lane_locked(i);
     --lane.in_sets;
-    deliver_locked(lane, *set.parts[i], set.arrivals[i], after);
-    if (!after.events.empty()) after.absorbed.push_back({i, std::move(after.events)});
+    deliver_locked(lane, *set.parts[i], set.arrivals[i], after.latest);
+    if (!after.latest.events.empty()) after.absorbed.push_back({i, std::move(after.latest.events)});
     made_room_locked(lane);
   }
-  after.events.clear();
+  after.latest.events.clear();
   after.parents = &sets_->edges;
   after.parts = std::move(set.parts);
 }
 
-Taken Inbox::finish_set(Taken taken, AnySample& sample, Aftermath& after) {
+Taken Inbox::finish_set(Taken taken, AnySample& sample, SetAftermath& after) {
   if (taken != Taken::Sample) return taken;
   taken_at_ = clock_->now();
   for (const auto& [index, events] : after.absorbed) {
@@ -264,14 +264,14 @@ std::optional<Seconds> Inbox::look_within() const {
 }
 
 Taken Inbox::take_set(AnySample& sample, TimePoint deadline) {
-  Aftermath after;
+  SetAftermath after;
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);
   auto taken = take_set_locked(false, after);
   while (taken == Taken::Nothing) {
-    if (!after.dropped.empty()) {  // their pictures are freed before a wait, which may be long
+    if (!after.latest.dropped.empty()) {  // their pictures are freed before a wait, which may be long
       lock.unlock();
-      after.dropped.clear();
+      after.latest.dropped.clear();
       lock.lock();
     }
     waiting_ = true;
@@ -290,7 +290,7 @@ Taken Inbox::take_set(AnySample& sample, TimePoint deadline) {
 }
 
 Taken Inbox::take_set_now(AnySample& sample, bool newest) {
-  Aftermath after;
+  SetAftermath after;
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);
   const auto taken = take_set_locked(newest, after);

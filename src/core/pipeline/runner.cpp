@@ -150,6 +150,17 @@ bool Runner::open_step() {
   return opened_ && (is_recorder() || has_own_stream_ || !context_.stop.stop_requested());
 }
 
+namespace {
+
+// Nothing is held while waiting.
+void forget(AnySample& sample) noexcept {
+  sample.value = {};
+  sample.frame = {};
+  sample.stamp.path.reset();
+}
+
+}  // namespace
+
 bool Runner::node_loop() {
   AnySample sample;
   for (;;) {
@@ -159,7 +170,7 @@ bool Runner::node_loop() {
                          : gives_several_        ? process_several(sample)
                                                  : process_one(sample);
     if (!goes_on) return false;
-    sample = {};  // nothing is held while waiting
+    forget(sample);
   }
 }
 
@@ -231,25 +242,31 @@ bool Runner::process_one(const AnySample& sample) {
 bool Runner::source_loop() {
   if (!wait_for_go()) return false;
   while (!context_.stop.stop_requested()) {
-    std::optional<SourceItem<Emitted>> item;
     const auto began = core_.clock()->now();
-    try {
-      expect_no_lock();
-      item = source_->read_any(context_);
-      if (item) check_seq(*item);
-    } catch (const abi::__forced_unwind&) {
-      throw;
-    } catch (...) {
-      fail(std::current_exception(), describe(std::current_exception()), nullptr);
-      return false;
-    }
-    if (!item) return true;
+    bool failed = false;
+    auto item = read_item(failed);
+    if (!item) return !failed;
     const auto now = core_.clock()->now();
     const bool go_on = publish(*std::move(item), now);
     durations_.add(Seconds(now - began).count(), now);  // after the hand-over: not part of the age
     if (!go_on) return true;
   }
   return true;
+}
+
+std::optional<SourceItem<Emitted>> Runner::read_item(bool& failed) {
+  try {
+    expect_no_lock();
+    auto item = source_->read_any(context_);
+    if (item) check_seq(*item);
+    return item;
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    failed = true;
+    fail(std::current_exception(), describe(std::current_exception()), nullptr);
+    return std::nullopt;
+  }
 }
 
 Taken Runner::take(AnySample& sample) {
@@ -265,7 +282,7 @@ Taken Runner::take(AnySample& sample) {
       }
       if (taken != Taken::Nothing) return taken;
     }
-    if (take_tick(sample)) return Taken::Nothing;
+    if (ticks_ && take_tick(sample)) return Taken::Nothing;
     const auto idle_at = live_ ? node_->idle_at().value_or(TimePoint::max()) : TimePoint::max();
     const auto taken = inbox_->take(sample, std::min(idle_at, next_wake()));
     if (taken == Taken::SourceGone) {

@@ -224,6 +224,8 @@ class Runner {
   bool node_loop();
   bool batch_loop();
   bool source_loop();
+  /// Nothing: the source has ended, or it failed.
+  std::optional<SourceItem<Emitted>> read_item(bool& failed);
   /// The node is told of the sources of which nothing more comes, and so are its children.
   void end_gone_sources();
   bool process_one(const AnySample& sample);
@@ -244,7 +246,7 @@ class Runner {
   bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
   /// Of the exception that is being handled. `sample`: as above, or the tick.
   bool fail_now(const AnySample* sample);
-  bool publish(SourceItem<Emitted> item, TimePoint now);
+  bool publish(SourceItem<Emitted>&& item, TimePoint now);
   /// Throws Error when the item's number is not greater than that of the item before.
   void check_seq(const SourceItem<Emitted>& item) const;
   /// The item's, at most `now`; logs a clock that is another one.
@@ -262,6 +264,8 @@ class Runner {
   void report_lost_events() const;
   void count_rate(TimePoint now) noexcept;
   void begin_rate(TimePoint now) noexcept;
+  /// Of a sample that came a second or more after the one before, or that is the first.
+  [[nodiscard]] bool flows_after_pause(TimePoint now) const noexcept;
   /// Of the call that ends.
   void record_call(const CallKey& key, TimePoint done) noexcept;
   /// Of a source: its thread's processor time.

@@ -142,25 +142,32 @@ void Runner::begin_rate(TimePoint now) noexcept {
 }
 
 void Runner::count_rate(TimePoint now) noexcept {
-  // The second sample says how slow a stream is.
-  const bool second = rate_.load(std::memory_order_relaxed) == 0 &&
-                      rate_count_.load(std::memory_order_relaxed) == 0 &&
-                      rate_window_.load(std::memory_order_relaxed) != 0;
-  const bool flows = second || !is_quiet(now);
-  rate_latest_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
+  constexpr auto kWindow = TimePoint::duration(std::chrono::seconds(1)).count();
+  const auto at = now.time_since_epoch().count();
+  const auto window = rate_window_.load(std::memory_order_relaxed);
+  const auto latest = rate_latest_.load(std::memory_order_relaxed);
+  const bool flows = at - latest <= kWindow || flows_after_pause(now);
+  rate_latest_.store(at, std::memory_order_relaxed);
   if (!flows) {
     rate_.store(0, std::memory_order_relaxed);
     begin_rate(now);
     return;
   }
   add(rate_count_, 1);
-  const auto span =
-      Seconds(now - TimePoint(TimePoint::duration(rate_window_.load(std::memory_order_relaxed))));
-  if (span.count() < 1) return;
-  const auto rate = static_cast<double>(rate_count_.load(std::memory_order_relaxed)) / span.count();
-  rate_.store(rate, std::memory_order_relaxed);
+  if (at - window < kWindow) return;
+  const auto span = Seconds(TimePoint::duration(at - window)).count();
+  rate_.store(static_cast<double>(rate_count_.load(std::memory_order_relaxed)) / span,
+              std::memory_order_relaxed);
   begin_rate(now);
   if (source_ != nullptr) count_thread_time();
+}
+
+// The second sample says how slow a stream is.
+bool Runner::flows_after_pause(TimePoint now) const noexcept {
+  const bool second = rate_.load(std::memory_order_relaxed) == 0 &&
+                      rate_count_.load(std::memory_order_relaxed) == 0 &&
+                      rate_window_.load(std::memory_order_relaxed) != 0;
+  return second || !is_quiet(now);
 }
 
 // A source waits inside read(), so its share of work is its thread's processor time since the start.

@@ -21,7 +21,7 @@ bool Runner::publish(SourceItem<Emitted> item) {
   return publish(std::move(item), core_.clock()->now());
 }
 
-bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
+bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now) {
   const auto seq = item.seq.value_or(next_seq_);
   next_seq_ = seq + 1;
   add(processed_, 1);
@@ -37,11 +37,8 @@ bool Runner::publish(SourceItem<Emitted> item, TimePoint now) {
   call.done = now;
   call.waited = Inbox::waited_for_room().count();
   calls_.add(call);
-  outlet_.send({{seq, item.pts, captured, index_, damaged, std::move(item.path), utc},
-                std::move(frame),
-                std::move(item.value.value),
-                0,
-                index_});
+  Stamp stamp{seq, item.pts, captured, index_, damaged, std::move(item.path), utc, 0};
+  outlet_.send({std::move(stamp), std::move(frame), std::move(item.value.value), 0, index_});
   count_rate(now);
   return !context_.stop.stop_requested();
 }

@@ -3,40 +3,44 @@
 #include "core/why/call_ring.hpp"
 
 #include <algorithm>
-#include <bit>
 
 namespace freshframe::core {
 namespace {
 
-using CallWord = std::atomic_ref<std::uint64_t>;
+template <class T>
+T value_of(T& member) noexcept {
+  return std::atomic_ref<T>(member).load(std::memory_order_acquire);
+}
+
+TimePoint time_of(TimePoint::rep& member) noexcept {
+  return TimePoint(TimePoint::duration(value_of(member)));
+}
 
 }  // namespace
 
-CallRing::CallRing() : words_(std::make_unique_for_overwrite<Words[]>(kCalls)) {}
-
-void CallRing::add(const Call& call) noexcept {
-  const auto number = count_.load(std::memory_order_relaxed);
-  const auto from = std::bit_cast<Words>(call);
-  auto& slot = words_[number % kCalls];
-  for (std::size_t i = 0; i < kWords; ++i) CallWord(slot[i]).store(from[i], std::memory_order_release);
-  count_.store(number + 1, std::memory_order_release);
-}
+CallRing::CallRing() : records_(std::make_unique_for_overwrite<Record[]>(kCalls)) {}
 
 void CallRing::add_gil(double seconds) noexcept {
   const auto count = count_.load(std::memory_order_relaxed);
   if (count == 0) return;
-  auto call = read(count - 1);
-  call.gil_within += static_cast<float>(seconds);
-  constexpr auto kWord = offsetof(Call, gil_within) / sizeof(std::uint64_t);
-  CallWord(words_[(count - 1) % kCalls][kWord])
-      .store(std::bit_cast<Words>(call)[kWord], std::memory_order_release);
+  auto& within = records_[(count - 1) % kCalls].gil_within;
+  put(within, value_of(within) + static_cast<float>(seconds));
 }
 
 Call CallRing::read(std::uint64_t number) const noexcept {
-  Words words;
-  auto& slot = words_[number % kCalls];
-  for (std::size_t i = 0; i < kWords; ++i) words[i] = CallWord(slot[i]).load(std::memory_order_acquire);
-  return std::bit_cast<Call>(words);
+  auto& from = records_[number % kCalls];
+  return {.seq = value_of(from.seq),
+          .source = value_of(from.source),
+          .part = value_of(from.part),
+          .from = value_of(from.from),
+          .gathered = value_of(from.gathered),
+          .taken = time_of(from.taken),
+          .done = time_of(from.done),
+          .waited = value_of(from.waited),
+          .start = value_of(from.start),
+          .gil_before = value_of(from.gil_before),
+          .gil_within = value_of(from.gil_within),
+          .order = value_of(from.order)};
 }
 
 std::vector<Call> CallRing::calls() const {
