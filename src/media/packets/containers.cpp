@@ -19,18 +19,15 @@ struct Container {
   std::string_view name;  // FFmpeg's
 };
 
-constexpr std::array<Container, 6> kContainers{{{".mp4", "mp4"},
-                                                {".mov", "mov"},
-                                                {".mkv", "matroska"},
-                                                {".webm", "webm"},
-                                                {".ts", "mpegts"},
-                                                {".avi", "avi"}}};
+constexpr std::array<Container, 5> kContainers{
+    {{".mp4", "mp4"}, {".mov", "mov"}, {".mkv", "matroska"}, {".webm", "webm"}, {".ts", "mpegts"}}};
 
 bool is_one_of(AVCodecID codec, std::initializer_list<AVCodecID> known) {
   return std::ranges::find(known, codec) != known.end();
 }
 
-bool holds(std::string_view container, AVCodecID codec, bool reordered) {
+/// An AVI file has no times, and a camera's are not even.
+bool holds(std::string_view container, AVCodecID codec) {
   if (container == "matroska") return true;
   if (container == "mp4") {
     return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1,
@@ -41,22 +38,19 @@ bool holds(std::string_view container, AVCodecID codec, bool reordered) {
   if (container == "webm") return is_one_of(codec, {AV_CODEC_ID_VP8, AV_CODEC_ID_VP9, AV_CODEC_ID_AV1});
   if (container == "mpegts")
     return is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO, AV_CODEC_ID_MPEG4});
-  // No times: pictures that are shown in another order than stored would be late.
-  if (container == "avi")
-    return !reordered && is_one_of(codec, {AV_CODEC_ID_H264, AV_CODEC_ID_MPEG4, AV_CODEC_ID_MJPEG});
   return false;
 }
 
 }  // namespace
 
-bool holds_packets(const AVOutputFormat& container, AVCodecID codec, bool reordered) {
-  return holds(container.name, codec, reordered);
+bool holds_packets(const AVOutputFormat& container, AVCodecID codec) {
+  return holds(container.name, codec);
 }
 
-std::string containers_of(AVCodecID codec, bool reordered) {
+std::string containers_of(AVCodecID codec) {
   std::string text;
   for (const auto& container : kContainers) {
-    if (!holds(container.name, codec, reordered)) continue;
+    if (!holds(container.name, codec)) continue;
     text += (text.empty() ? "" : ", ") + std::string(container.suffix);
   }
   return text;
@@ -65,12 +59,10 @@ std::string containers_of(AVCodecID codec, bool reordered) {
 void check_container(const std::string& path, const PacketStream& stream) {
   const auto& parameters = parameters_of(stream);
   const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
-  const bool reordered = parameters.depth > 0;
-  if (holds_packets(container, parameters.codec->codec_id, reordered)) return;
+  if (holds_packets(container, parameters.codec->codec_id)) return;
   throw Error("cannot write '" + path + "': a " + container.name + " file cannot hold the camera's own " +
-              stream.codec + (reordered ? " with pictures out of order" : "") +
-              ", as players know it; names that end in " +
-              containers_of(parameters.codec->codec_id, reordered) + " can");
+              stream.codec + ", as players know it; names that end in " +
+              containers_of(parameters.codec->codec_id) + " can");
 }
 
 }  // namespace freshframe::media

@@ -15,9 +15,9 @@ namespace freshframe::media {
 
 /// FFmpeg's muxers also take what no player finds again: a transport stream with VP9 has private data. This
 /// table says what common players show.
-[[nodiscard]] bool holds_packets(const AVOutputFormat& container, AVCodecID codec, bool reordered);
+[[nodiscard]] bool holds_packets(const AVOutputFormat& container, AVCodecID codec);
 /// The suffixes of the containers that do: ".mp4, .mov, .mkv".
-[[nodiscard]] std::string containers_of(AVCodecID codec, bool reordered);
+[[nodiscard]] std::string containers_of(AVCodecID codec);
 
 /// Throws Error when players would not find packets of this stream in a file of this name: it says which containers
 /// can hold them.

@@ -3,10 +3,13 @@
 #include "media/packets/parameters.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstring>
+#include <ranges>
 #include <span>
 #include <utility>
+#include <vector>
 
 #include "media/ffmpeg/read/h264_order.hpp"
 
@@ -44,14 +47,20 @@ void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std:
   parameters.extradata_size = static_cast<int>(size);
 }
 
+bool supports(const AVBitStreamFilter& filter, AVCodecID codec) {
+  for (const auto* each = filter.codec_ids; each != nullptr && *each != AV_CODEC_ID_NONE; ++each) {
+    if (*each == codec) return true;
+  }
+  return false;
+}
+
 /// The parameter sets in the packet replace those that are known.
 void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
   const AVBitStreamFilter* const kind = av_bsf_get_by_name("extract_extradata");
   AVBSFContext* raw = nullptr;
-  if (kind == nullptr || av_bsf_alloc(kind, &raw) < 0) return;
+  if (kind == nullptr || !supports(*kind, parameters.codec_id) || av_bsf_alloc(kind, &raw) < 0) return;
   const FilterPtr filter(raw);
-  if (avcodec_parameters_copy(filter->par_in, &parameters) < 0 || av_bsf_init(filter.get()) < 0)
-    return;  // this codec has no sets
+  if (avcodec_parameters_copy(filter->par_in, &parameters) < 0 || av_bsf_init(filter.get()) < 0) return;
   const AvPacketPtr copy(av_packet_clone(&key));
   if (!copy) throw std::bad_alloc();
   if (av_bsf_send_packet(filter.get(), copy.get()) < 0 || av_bsf_receive_packet(filter.get(), copy.get()) < 0)
@@ -128,17 +137,35 @@ std::string format_of(const AVCodecParameters& parameters) {
   return parameters.extradata_size > 0 && parameters.extradata[0] == 1 ? "avcc" : "annexb";
 }
 
+/// Behind start codes, which have three or four bytes. Other extradata is one piece.
+std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_t> extradata) {
+  constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
+  std::vector<std::span<const std::uint8_t>> pieces;
+  auto found = std::ranges::search(extradata, kCode);
+  if (found.empty()) return {extradata};
+  while (!found.empty()) {
+    const auto rest = std::ranges::subrange(found.end(), extradata.end());
+    found = std::ranges::search(rest, kCode);
+    auto end = found.begin();
+    while (end != rest.begin() && end[-1] == 0) --end;
+    pieces.emplace_back(rest.begin(), end);
+  }
+  return pieces;
+}
+
 bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
   return a.codec_id == b.codec_id && a.width == b.width && a.height == b.height &&
-         std::ranges::equal(extradata_of(a), extradata_of(b));
+         std::ranges::equal(pieces_of(extradata_of(a)), pieces_of(extradata_of(b)),
+                            [](auto one, auto other) { return std::ranges::equal(one, other); });
 }
 
 }  // namespace
 
 ParametersReader::ParametersReader(const AVCodecParameters& known) : known_(copy_of(known)) {}
 
+/// Not each key picture has parameter sets: those of the last one are in use then.
 CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
-  auto parameters = copy_of(*known_);
+  auto parameters = copy_of(current_ ? *parameters_of(*current_).codec : *known_);
   take_sets(*parameters, key);
   take_size(*parameters, key);
   return parameters;

@@ -185,7 +185,13 @@ void VideoMuxer::add_index() {
 }
 
 void VideoMuxer::fail(int result, const char* doing) {
-  if (!std::exchange(failed_, true) && started_) file_.cut(safe_);
+  if (!std::exchange(failed_, true) && started_) {
+    if (safe_ > 0) {
+      file_.cut(safe_);
+    } else {
+      file_.abandon();
+    }
+  }
   throw Error("cannot " + std::string(doing) + " '" + path_ + "': " + ffmpeg_text(result));
 }
 

@@ -12,6 +12,7 @@
 #include "cpp/media/packets/packet_rig.hpp"
 #include "cpp/support.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
+#include "media/packets/parameters.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
@@ -48,6 +49,38 @@ TEST_P(PacketCopies, HaveEachUnitOfTheStreamOnce) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Containers, PacketCopies, testing::Values("mp4", "mov", "mkv", "ts"));
+
+/// A camera that sends its parameter sets at the start, and key pictures that are no IDR pictures without them.
+TEST(Packets, OfKeyPicturesWithoutParameterSetsStayInOneFile) {
+  if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
+  const Folder folder;
+  const auto bytes = streamed(
+      folder, "h264", {{"g", "20"}, {"bf", "2"}, {"x264-params", "open-gop=1"}, {"flags", "+global_header"}});
+  const auto packets = received(bytes, false).packets;
+  ASSERT_EQ(packets.size(), static_cast<std::size_t>(kCopied));
+  EXPECT_TRUE(packets[20].value.as<Packet>()->key || packets[18].value.as<Packet>()->key);
+  for (const char* const name : {"copy.mp4", "copy.ts"}) {
+    copy_into(folder.file(name), packets);
+    EXPECT_EQ(slices(folder.file(name)), slices(folder.file("stream.ts"))) << name;
+    EXPECT_EQ(play(folder.file(name)).numbers, counting(kCopied)) << name;
+  }
+}
+
+TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated) {
+  const auto stream_with = [](const std::vector<std::uint8_t>& sets) {
+    const media::CodecParametersPtr known(avcodec_parameters_alloc());
+    known->codec_id = AV_CODEC_ID_H264;
+    known->extradata = static_cast<std::uint8_t*>(av_mallocz(sets.size() + AV_INPUT_BUFFER_PADDING_SIZE));
+    known->extradata_size = static_cast<int>(sets.size());
+    std::ranges::copy(sets, known->extradata);
+    const auto packet = make_av_packet();
+    return media::ParametersReader(*known).read(*packet);
+  };
+  const auto first = stream_with({0, 0, 0, 1, 0x67, 66, 1, 2, 0, 0, 0, 1, 0x68, 5});
+  EXPECT_TRUE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2, 0, 0, 1, 0x68, 5, 0})));
+  EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2, 0, 0, 1, 0x68, 6})));
+  EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2})));
+}
 
 TEST(Packets, HaveTheTimesOfTheirFramesAndRisingDecodingTimes) {
   const Folder folder;
