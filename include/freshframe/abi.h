@@ -84,10 +84,17 @@ typedef struct freshframe_picture {
 /* A frame as the engine keeps it; freshframe_host has the functions that read it. */
 typedef struct freshframe_frame freshframe_frame;
 
+/* One entry of a column of text. */
+typedef struct freshframe_text {
+  const char* data; /* UTF-8 without a zero byte at its end; null only when `bytes` is 0 */
+  uint64_t bytes;
+} freshframe_text;
+
 /* A named array. */
 typedef struct freshframe_column {
   const char* name;   /* unique in its table, at most 1000 bytes; "" for the only column of an "array" */
-  const char* dtype;  /* "bool", "int8" to "int64", "uint8" to "uint64", "float32" or "float64" */
+  const char* dtype;  /* "bool", "int8" to "int64", "uint8" to "uint64", "float32" or "float64"; "text", of freshframe_text,
+                         only in further columns of "detections" */
   int32_t ndim;       /* 1 to 4; 0 to 4 for an "array" */
   int32_t reserved;   /* 0 */
   int64_t shape[4];   /* elements; the first ndim are used, the others are 0 */
@@ -101,6 +108,9 @@ typedef struct freshframe_column {
  *               age (n,) float32 and track_confidence (n,) float32 are optional
  * "detections": xyxy (n, 4) float32, confidence (n,) float32 and class_id (n,) int32; the tracker's columns are
  *               optional, as in "circles"
+ *               Of a node with FRESHFRAME_FURTHER_COLUMNS also those of Python's Detections.data, such as mask, keypoints,
+ *               corners and place: float32, float64, int32, int64, bool or text, 1 to 4 dimensions, a row for each box.
+ *               The engine leaves out those of Python objects and of more dimensions.
  *               Other columns are refused.
  * "array":      one column
  * "table":      any columns */
@@ -265,6 +275,11 @@ typedef struct freshframe_outlet {
 
 /* ---- functions of a node -------------------------------------------------------------------------------------- */
 
+/* What a node can do. */
+enum freshframe_node_flags {
+  FRESHFRAME_FURTHER_COLUMNS = 1 /* its "detections" have all columns that there are */
+};
+
 /* One kind of node: exported as FRESHFRAME_NODE_SYMBOL(name). open(), process(), process_out() or read(), on_time(),
  * finish() and close() are called by one thread, one at a time; create() by the thread that makes the node; destroy() by any thread. */
 typedef struct freshframe_node {
@@ -311,6 +326,9 @@ typedef struct freshframe_node {
   /* Once before close(), when all parents have ended or the pipeline stops; not after a failure of a node. May be null.
    * 0, or negative. */
   int32_t (*finish)(void* self, const freshframe_outlet* outlet, freshframe_error* error);
+  /* Since 0.2. Bits of freshframe_node_flags. An engine that does not know these has a smaller table, and gives and takes
+   * no further columns. */
+  uint64_t flags;
 } freshframe_node;
 
 /* An extension module's own class as a node: the capsule "freshframe.node.1" of its method __freshframe_node__() points at

@@ -94,6 +94,11 @@ const Type* type_named(const char* name, const std::string& what, const char* ro
                     "', which is not a type; the types are " + type_names());
 }
 
+const Type* type_in(const freshframe_node& table, const char* name, const char* role) {
+  const auto* const type = type_named(name, table.name, role);
+  return (table.flags & FRESHFRAME_FURTHER_COLUMNS) != 0 ? with_further_columns(type) : type;
+}
+
 // The symbol of a node: `size` 0 is unknown.
 void check_symbol(const Symbol& symbol, const std::string& what) {
   const bool is_table = symbol.kind != SymbolKind::Function &&
@@ -229,8 +234,8 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
 Instance::Instance(const freshframe_node& table, Object object, const PixelOps& ops)
     : table_(table),
       object_(std::move(object)),
-      input_(type_named(table.input, table.name, "input")),
-      output_(type_named(table.output, table.name, "output")),
+      input_(type_in(table, table.input, "input")),
+      output_(type_in(table, table.output, "output")),
       wake_every_(table.wake_every != nullptr ? std::optional(Seconds(table.wake_every(object_.self)))
                                               : std::nullopt),
       host_(ops) {

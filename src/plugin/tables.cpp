@@ -75,6 +75,19 @@ std::uint64_t extent(const Column& column) {
   return last;
 }
 
+std::uintptr_t alignment_of(const native::Dtype& type) {
+  return &type == &text_type() ? alignof(freshframe_text) : static_cast<std::uintptr_t>(type.size_bytes);
+}
+
+const native::Dtype& type_of_column(const Column& column, const char* name, TextColumns text) {
+  if (text == TextColumns::Taken && name == text_type().name) return text_type();
+  try {
+    return native::dtype(shortened(name));
+  } catch (const OptionError& error) {
+    refuse(column, std::string("is wrong: ") + error.what());
+  }
+}
+
 void check_memory(const Column& column) {
   bool empty = false;
   std::int64_t shown = column.type->size_bytes;  // bytes, sizes of 0 left out: as NumPy counts
@@ -91,8 +104,7 @@ void check_memory(const Column& column) {
   }
   if (empty) return;
   if (column.data == nullptr) refuse(column, "has elements but no data");
-  if (reinterpret_cast<std::uintptr_t>(column.data) % static_cast<std::uintptr_t>(column.type->size_bytes) !=
-      0) {
+  if (reinterpret_cast<std::uintptr_t>(column.data) % alignment_of(*column.type) != 0) {
     refuse(column, "is not aligned for " + std::string(column.type->name));
   }
   if (const auto needed = extent(column); needed > column.bytes) {
@@ -104,18 +116,14 @@ void check_memory(const Column& column) {
   }
 }
 
-Column checked_column(const freshframe_column& given) {
+Column checked_column(const freshframe_column& given, TextColumns text) {
   Column column;
   if (given.name == nullptr) throw Error("gave a table with a column that has no name");
   column.name = shortened(given.name, kMostName);
   if (::strnlen(given.name, kMostName + 1) > kMostName) refuse(column, "has a name of more than 1000 bytes");
   if (!core::is_utf8(given.name)) refuse(column, "has a name that is not UTF-8");
   if (given.dtype == nullptr) refuse(column, "has no dtype");
-  try {
-    column.type = &native::dtype(shortened(given.dtype));
-  } catch (const OptionError& error) {
-    refuse(column, std::string("is wrong: ") + error.what());
-  }
+  column.type = &type_of_column(column, given.dtype, text);
   if (given.ndim < 0 || given.ndim > static_cast<int>(kDimensions)) {
     refuse(column, "has " + std::to_string(given.ndim) + " dimensions; at most 4 are possible");
   }
@@ -135,7 +143,12 @@ Column checked_column(const freshframe_column& given) {
 
 }  // namespace
 
-Table checked_table(const freshframe_value& value) {
+const native::Dtype& text_type() noexcept {
+  static constexpr native::Dtype kText{"text", sizeof(freshframe_text)};
+  return kText;
+}
+
+Table checked_table(const freshframe_value& value, TextColumns text) {
   const auto& given = value.columns;
   if (given.count > kMostColumns) {
     throw Error("gave a table of " + std::to_string(given.count) + " columns; at most 1000 are possible");
@@ -147,7 +160,7 @@ Table checked_table(const freshframe_value& value) {
   Table table;
   for (std::uint64_t i = 0; i < given.count; ++i) {
     const auto* const at = static_cast<const std::byte*>(given.data) + i * given.element_size;
-    auto column = checked_column(known_part<freshframe_column>(at, sizeof(freshframe_column)));
+    auto column = checked_column(known_part<freshframe_column>(at, sizeof(freshframe_column)), text);
     for (const auto& other : table.columns) {
       if (other.name == column.name) refuse(column, "appears twice");
     }

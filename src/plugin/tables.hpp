@@ -5,6 +5,7 @@
 #include "freshframe/abi.h"
 #include "freshframe/native.hpp"
 
+#include <cstdint>
 #include <cstring>
 #include <string_view>
 #include <vector>
@@ -19,8 +20,14 @@ template <class T>
   return result;
 }
 
+/// Whether columns may hold freshframe_text.
+enum class TextColumns : std::uint8_t { Refused, Taken };
+
 /// The columns of a value. Throws Error that names the column and the fault. The result has no owner yet.
-[[nodiscard]] native::Table checked_table(const freshframe_value& value);
+[[nodiscard]] native::Table checked_table(const freshframe_value& value,
+                                          TextColumns text = TextColumns::Refused);
+/// The type of columns of freshframe_text, which only the C interface has.
+[[nodiscard]] const native::Dtype& text_type() noexcept;
 /// The column of that name with rows of `width` (0: one dimension); throws Error when it is missing, unless
 /// it may be.
 [[nodiscard]] const native::Column* column_of(const native::Table& table, const char* name, const char* type,

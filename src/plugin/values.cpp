@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "plugin/foreign_text.hpp"
+#include "plugin/further_columns.hpp"
 #include "plugin/tables.hpp"
 
 namespace freshframe::plugin {
@@ -20,6 +21,9 @@ namespace {
 
 using native::Column;
 using native::Table;
+
+constexpr std::string_view kColumnsOfBoxes =
+    "xyxy confidence class_id tracker_id velocity age track_confidence";
 
 // ---- to C
 
@@ -106,6 +110,13 @@ Table table_of(const Detections& found) {
 
 void detections_to_c(const AnySample& sample, Lent& lent) {
   lent.table = table_of(*sample.value.as<Detections>());
+  show_table(lent, lent.table);
+}
+
+void wide_detections_to_c(const AnySample& sample, Lent& lent) {
+  const auto& found = *sample.value.as<Detections>();
+  lent.table = table_of(found);
+  add_further_columns(found, kColumnsOfBoxes, lent);
   show_table(lent, lent.table);
 }
 
@@ -201,7 +212,6 @@ Circles circles_of(const Table& table) {
 
 Detections detections_of(const Table& table) {
   Detections found;
-  refuse_others(table, "xyxy confidence class_id tracker_id velocity age track_confidence");
   const auto xyxy = numbers<float>(*column_of(table, "xyxy", "float32", 4, true));
   const auto confidence = numbers<float>(*column_of(table, "confidence", "float32", 0, true));
   const auto class_id = numbers<std::int32_t>(*column_of(table, "class_id", "int32", 0, true));
@@ -215,7 +225,17 @@ Detections detections_of(const Table& table) {
 
 Emitted detections_from_c(const freshframe_value& value, const Host& /*host*/) {
   const Claim claim(value);
-  return {ValueRef::make<Detections>(detections_of(checked_table(value))), {}};
+  const auto table = checked_table(value);
+  refuse_others(table, kColumnsOfBoxes);
+  return {ValueRef::make<Detections>(detections_of(table)), {}};
+}
+
+Emitted wide_detections_from_c(const freshframe_value& value, const Host& /*host*/) {
+  const Claim claim(value);
+  const auto table = checked_table(value, TextColumns::Taken);
+  auto found = detections_of(table);
+  found.data = further_columns_of(table, kColumnsOfBoxes, found.boxes.size());
+  return {ValueRef::make<Detections>(std::move(found)), {}};
 }
 
 Emitted circles_from_c(const freshframe_value& value, const Host& /*host*/) {
@@ -234,6 +254,8 @@ struct Types {
       {"array", type_of<native::Array>(), &table_to_c, &array_from_c},
       {"table", type_of<Table>(), &table_to_c, &table_from_c},
   }};
+  const Type with_columns = {"detections", type_of<Detections>(), &wide_detections_to_c,
+                             &wide_detections_from_c};
 };
 
 const std::array<Type, 6>& types() noexcept {
@@ -246,6 +268,11 @@ const Type* find_type(std::string_view name) noexcept {
   const auto found =
       std::find_if(types().begin(), types().end(), [&](const Type& each) { return each.name == name; });
   return found == types().end() ? nullptr : &*found;
+}
+
+const Type* with_further_columns(const Type* type) noexcept {
+  const auto& wide = forks::ProcessWide<Types>::get().with_columns;
+  return type != nullptr && type->name == wide.name ? &wide : type;
 }
 
 std::string type_names() {

@@ -20,10 +20,12 @@ struct Lent {
   freshframe_frame frame{};                  // the target of value.frame
   std::vector<freshframe_column> columns{};  // the target of value.columns
   native::Table table{};
+  std::vector<std::vector<freshframe_text>> texts{};  // the targets of columns of text
 
   void clear() noexcept {
     frame.frame = {};
     table = {};
+    texts.clear();
     columns.clear();
   }
 };
@@ -39,6 +41,8 @@ struct Type {
 
 /// The type of that name; null: unknown.
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept;
+/// The same type with the further columns of "detections", for a node that knows them.
+[[nodiscard]] const Type* with_further_columns(const Type* type) noexcept;
 /// The names, for messages.
 [[nodiscard]] std::string type_names();
 

@@ -323,7 +323,8 @@ template <class Class>
             Class::kFreshframeSeveral ? &Shim::process_out : nullptr,
             Class::kFreshframeTicks ? &Shim::wake_every : nullptr,
             Class::kFreshframeTicks ? &Shim::on_time : nullptr,
-            Class::kFreshframeFinishes ? &Shim::finish : nullptr};
+            Class::kFreshframeFinishes ? &Shim::finish : nullptr,
+            FRESHFRAME_FURTHER_COLUMNS};
   } else {
     return {};
   }

@@ -12,6 +12,7 @@
 #include <memory>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -25,6 +26,8 @@ template <class T>
 constexpr const char* dtype_name() {
   if constexpr (std::is_same_v<T, bool>) {
     return "bool";
+  } else if constexpr (std::is_same_v<T, std::string_view>) {
+    return "text";
   } else if constexpr (std::is_floating_point_v<T>) {
     static_assert(sizeof(T) == 4 || sizeof(T) == 8, "float or double");
     return sizeof(T) == 4 ? "float32" : "float64";
@@ -37,15 +40,16 @@ constexpr const char* dtype_name() {
   }
 }
 
-/// The number types of columns.
+/// The types of columns.
 struct NumberType {
   const char* name;
   std::uint64_t size_bytes;
 };
 inline const NumberType& number_type(const char* name) {
-  static constexpr NumberType kTypes[] = {{"bool", 1},   {"int8", 1},    {"uint8", 1},  {"int16", 2},
-                                          {"uint16", 2}, {"int32", 4},   {"uint32", 4}, {"int64", 8},
-                                          {"uint64", 8}, {"float32", 4}, {"float64", 8}};
+  static constexpr NumberType kTypes[] = {{"bool", 1},    {"int8", 1},    {"uint8", 1},
+                                          {"int16", 2},   {"uint16", 2},  {"int32", 4},
+                                          {"uint32", 4},  {"int64", 8},   {"uint64", 8},
+                                          {"float32", 4}, {"float64", 8}, {"text", sizeof(freshframe_text)}};
   for (const auto& type : kTypes) {
     if (std::strcmp(type.name, name) == 0) return type;
   }
@@ -54,7 +58,7 @@ inline const NumberType& number_type(const char* name) {
 
 }  // namespace detail
 
-/// A column of a table, which must outlive it.
+/// A column of a table, which must outlive it. Of text, T is std::string_view.
 template <class T>
 class Column {
  public:
@@ -72,9 +76,16 @@ class Column {
     const std::array<std::int64_t, sizeof...(index)> at = {static_cast<std::int64_t>(index)...};
     std::int64_t offset = 0;
     for (std::size_t axis = 0; axis < at.size(); ++axis) offset += at[axis] * column_.strides[axis];
-    T value;
-    std::memcpy(&value, static_cast<const char*>(column_.data) + offset, sizeof value);
-    return value;
+    const auto* const place = static_cast<const char*>(column_.data) + offset;
+    if constexpr (std::is_same_v<T, std::string_view>) {
+      freshframe_text text;
+      std::memcpy(&text, place, sizeof text);
+      return {text.data, static_cast<std::size_t>(text.bytes)};
+    } else {
+      T value;
+      std::memcpy(&value, place, sizeof value);
+      return value;
+    }
   }
 
  private:
@@ -118,30 +129,20 @@ class Table {
   Table& add(std::string name, std::vector<T> values, std::initializer_list<std::int64_t> shape = {}) {
     static_assert(!std::is_same_v<T, bool>, "std::vector<bool> has no memory to show: use std::uint8_t");
     auto kept = std::make_shared<const std::vector<T>>(std::move(values));
-    Entry entry;
-    entry.name = std::move(name);
-    auto& column = entry.column;
-    column.dtype = detail::dtype_name<T>();
-    column.data = kept->empty() ? nullptr : kept->data();
-    column.bytes = kept->size() * sizeof(T);
-    const std::vector<std::int64_t> sizes =
-        shape.size() > 0 ? std::vector<std::int64_t>(shape)
-                         : std::vector<std::int64_t>{static_cast<std::int64_t>(kept->size())};
-    if (sizes.size() > 4) throw std::invalid_argument("a column has at most 4 dimensions");
-    column.ndim = static_cast<std::int32_t>(sizes.size());
-    auto stride = static_cast<std::int64_t>(sizeof(T));
-    for (std::size_t axis = sizes.size(); axis-- > 0;) {
-      column.shape[axis] = sizes[axis];
-      column.strides[axis] = stride;
-      stride *= sizes[axis];
-    }
-    if (stride != static_cast<std::int64_t>(column.bytes)) {
-      throw std::invalid_argument("column '" + entry.name + "' has " + std::to_string(kept->size()) +
-                                  " values, which do not fill its shape");
-    }
-    entry.memory = std::move(kept);
-    entries_.push_back(std::move(entry));
-    return *this;
+    const auto* const data = kept->data();
+    const auto count = kept->size();
+    return add_entry(std::move(name), detail::dtype_name<T>(), data, count, sizeof(T), shape,
+                     std::move(kept));
+  }
+  /// A column of text, UTF-8: only a further column of Detections.
+  Table& add(std::string name, std::vector<std::string> values,
+             std::initializer_list<std::int64_t> shape = {}) {
+    auto kept = std::make_shared<Texts>();
+    kept->strings = std::move(values);
+    for (const auto& text : kept->strings) kept->views.push_back({text.data(), text.size()});
+    const auto* const data = kept->views.data();
+    const auto count = kept->views.size();
+    return add_entry(std::move(name), "text", data, count, sizeof(freshframe_text), shape, std::move(kept));
   }
 
   [[nodiscard]] bool has(const char* name) const noexcept { return find(name) != nullptr; }
@@ -176,6 +177,10 @@ class Table {
   }
 
  private:
+  struct Texts {
+    std::vector<std::string> strings;
+    std::vector<freshframe_text> views;
+  };
   struct Entry {
     std::string name;
     freshframe_column column{};
@@ -196,8 +201,51 @@ class Table {
       column.data = copy->data();
       column.bytes = bytes;
       memory = std::move(copy);
+      if (std::strcmp(type.name, "text") == 0) take_over_texts(bytes / sizeof(freshframe_text));
+    }
+    // The texts that the copied column points at: of all places up to its end.
+    void take_over_texts(std::size_t count) {
+      auto texts = std::make_shared<Texts>();
+      texts->views.resize(count);
+      if (count > 0) std::memcpy(texts->views.data(), column.data, count * sizeof(freshframe_text));
+      texts->strings.reserve(count);  // their letters stay where they are
+      for (auto& view : texts->views) {
+        if (view.data == nullptr) continue;
+        texts->strings.emplace_back(view.data, static_cast<std::size_t>(view.bytes));
+        view.data = texts->strings.back().data();
+      }
+      column.data = texts->views.data();
+      memory = std::move(texts);
     }
   };
+
+  Table& add_entry(std::string name, const char* type, const void* data, std::size_t count, std::size_t size,
+                   std::initializer_list<std::int64_t> shape, std::shared_ptr<const void> memory) {
+    Entry entry;
+    entry.name = std::move(name);
+    auto& column = entry.column;
+    column.dtype = type;
+    column.data = count == 0 ? nullptr : data;
+    column.bytes = count * size;
+    const std::vector<std::int64_t> sizes = shape.size() > 0
+                                                ? std::vector<std::int64_t>(shape)
+                                                : std::vector<std::int64_t>{static_cast<std::int64_t>(count)};
+    if (sizes.size() > 4) throw std::invalid_argument("a column has at most 4 dimensions");
+    column.ndim = static_cast<std::int32_t>(sizes.size());
+    auto stride = static_cast<std::int64_t>(size);
+    for (std::size_t axis = sizes.size(); axis-- > 0;) {
+      column.shape[axis] = sizes[axis];
+      column.strides[axis] = stride;
+      stride *= sizes[axis];
+    }
+    if (stride != static_cast<std::int64_t>(column.bytes)) {
+      throw std::invalid_argument("column '" + entry.name + "' has " + std::to_string(count) +
+                                  " values, which do not fill its shape");
+    }
+    entry.memory = std::move(memory);
+    entries_.push_back(std::move(entry));
+    return *this;
+  }
 
   [[nodiscard]] const Entry* find(const char* name) const noexcept {
     for (const auto& entry : entries_) {
@@ -213,7 +261,8 @@ class Table {
 struct Circles : Table {
   using Table::Table;
 };
-/// xyxy (n, 4) float, confidence (n) float and class_id (n) std::int32_t; freshframe_value lists the others.
+/// xyxy (n, 4) float, confidence (n) float and class_id (n) std::int32_t; freshframe_value lists the others. A copy
+/// has the further columns, too, such as masks and key points.
 struct Detections : Table {
   using Table::Table;
 };

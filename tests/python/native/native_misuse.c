@@ -168,6 +168,16 @@ static int32_t boxes(void* object, const freshframe_sample* sample, freshframe_v
   if (is(self, "huge")) {
     for (int i = 0; i < 4; ++i) columns[i].shape[0] = INT64_C(1) << 40, columns[i].strides[0] = 0;
   }
+  if (is(self, "uint16")) columns[3].name = "size", columns[3].dtype = "uint16";
+  if (is(self, "short")) columns[3].name = "size", columns[3].shape[0] = 1;
+#ifdef FURTHER_COLUMNS /* which the first version of the header has not */
+  if (is(self, "latin-1 text") || is(self, "no text")) {
+    static freshframe_text texts[2];
+    texts[0].data = "caf\xe9", texts[0].bytes = is(self, "no text") ? 3 : 4;
+    texts[1].data = 0, texts[1].bytes = is(self, "no text") ? 4 : 0;
+    columns[3] = (freshframe_column){"size", "text", 1, 0, {2, 0, 0, 0}, {16, 0, 0, 0}, texts, sizeof texts};
+  }
+#endif
   memcpy(given, columns, sizeof given);
   out->type = "detections";
   out->columns.data = given;
@@ -186,6 +196,11 @@ FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_stamps = {
     HEAD, "stamps", 0, "float64", 0, 0, create, destroy, open_, 0, read_, close_, 0};
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_boxes = {
     HEAD, "boxes", "frame", "detections", 0, 0, create, destroy, open_, boxes, 0, close_, 0};
+#ifdef FURTHER_COLUMNS
+FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_wide = {
+    HEAD, "wide", "frame", "detections", 0, 0, create, destroy, open_, boxes, 0, close_, 0,
+    .flags = FRESHFRAME_FURTHER_COLUMNS};
+#endif
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_latin_1 = {
     HEAD, "caf\xe9", "frame", "float64", 0, 0, create, destroy, open_, process, 0, close_, 0};
 FRESHFRAME_EXPORT const freshframe_node freshframe_node_1_nameless = {

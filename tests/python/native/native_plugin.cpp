@@ -131,6 +131,25 @@ FRESHFRAME_NODE(Same<double>, "same_float64");
 FRESHFRAME_NODE(Same<ff::Circles>, "same_circles");
 FRESHFRAME_NODE(Same<ff::Detections>, "same_detections");
 FRESHFRAME_NODE(Same<ff::Array>, "same_array");
+
+// Passes boxes on, with one column more: what it has read of the columns of text and numbers.
+class Reads : public ff::Node<ff::Detections, ff::Detections> {
+ public:
+  std::optional<ff::Detections> process(const ff::Sample<ff::Detections>& sample, ff::Context&) override {
+    ff::Detections made = sample.value;
+    std::vector<std::string> read;
+    const auto rows = made.column<float>("confidence").size();
+    for (std::int64_t i = 0; i < rows; ++i) {
+      std::string text;
+      if (made.has("mask")) text += made.column<std::string_view>("mask")(i);
+      if (made.has("keypoints")) text += "|" + std::to_string(made.column<float>("keypoints")(i, 1, 2));
+      read.push_back(text);
+    }
+    made.add("read", std::move(read));
+    return made;
+  }
+};
+FRESHFRAME_NODE(Reads, "reads");
 FRESHFRAME_NODE(SameTable, "same_table");
 
 // Turns the luma over, in the engine's memory or, with own=True, in memory of its own.

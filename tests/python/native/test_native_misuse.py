@@ -37,7 +37,7 @@ freshframe_function checked = &first;
 @pytest.fixture(scope="module")
 def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The nodes."""
-    return compiled(tmp_path_factory.mktemp("misuse"), CODE, "-pthread")
+    return compiled(tmp_path_factory.mktemp("misuse"), CODE, "-pthread", "-DFURTHER_COLUMNS")
 
 
 def frames(count: int = 1) -> list[ff.Frame]:
@@ -121,6 +121,31 @@ def test_a_capture_in_the_future_is_one_of_now(library: Path) -> None:
 def test_columns_of_detections_are_checked(library: Path, how: str, text: str) -> None:
     with pytest.raises(ff.NodeError, match=rf"'boxes' failed.*column {text}"):
         values(ff.native.node(library, "boxes", how=how), frames())
+
+
+@pytest.mark.parametrize(
+    ("how", "text"),
+    [
+        ("uint16", "'size' must be float32, float64, int32, int64, bool or text, not uint16"),
+        ("short", "'size' must have a row for each of the 2 boxes"),
+        ("latin-1 text", "'size' has a text that is not UTF-8"),
+        ("no text", "'size' has a text without data"),
+        ("other rows", r"'velocity' must be float32 of shape \(2, 2\)"),
+    ],
+)
+def test_further_columns_are_checked(library: Path, how: str, text: str) -> None:
+    with pytest.raises(ff.NodeError, match=rf"'wide' failed.*column {text}"):
+        values(ff.native.node(library, "wide", how=how), frames())
+
+
+def test_only_a_node_that_says_so_gives_further_columns(library: Path) -> None:
+    (found,) = values(ff.native.node(library, "wide", how="another column"), frames())
+    assert found.data["size"].shape == (2, 2)
+
+
+def test_text_is_only_a_further_column(library: Path) -> None:
+    with pytest.raises(ff.NodeError, match=r"'boxes' failed.*column 'size' is wrong: dtype must be one of"):
+        values(ff.native.node(library, "boxes", how="latin-1 text"), frames())
 
 
 def test_detections_may_have_the_columns_of_a_tracker(library: Path) -> None:

@@ -103,6 +103,34 @@ def test_circles_and_detections_are_the_packages_own(plugin: Path) -> None:
     assert (found.velocity.tolist(), found.track_confidence.tolist()) == ([[5, 6]], [0.25])
 
 
+def test_further_columns_of_detections_cross_the_border(plugin: Path) -> None:
+    data = {
+        "mask": np.array(["48x64:0ä", ""]),
+        "keypoints": np.arange(12, dtype=np.float32).reshape(2, 2, 3),
+        "corners": np.ones((2, 4, 2), np.float32),
+        "share": np.array([0.5, np.nan]),
+        "number": np.array([1, -2], np.int64),
+        "small": np.array([3, -4], np.int32),
+        "sure": np.array([True, False]),
+        "words": np.array([["a", "b"], ["", "d"]]),
+    }
+    boxes = ff.Detections([[1, 2, 3, 4]] * 2, [0.5, 0.7], [7, 8], data=data)
+    (found,) = values(ff.native.node(plugin, "reads"), [boxes])
+    assert found.data["read"].tolist() == ["48x64:0ä|5.000000", "|11.000000"]
+    for name, column in data.items():
+        assert found.data[name].dtype.kind == column.dtype.kind, name
+        np.testing.assert_array_equal(found.data[name], column, name)
+    (none,) = values(ff.native.node(plugin, "reads"), [boxes[:0]])
+    assert none.data["keypoints"].shape == (0, 2, 3)
+    assert none.data["words"].shape == (0, 2)
+
+
+def test_columns_without_a_form_in_c_stay_out(plugin: Path) -> None:
+    data = {"deep": np.zeros((1, 2, 2, 2, 2), np.float32), "things": np.array([object()]), "n": np.array([1])}
+    (found,) = values(ff.native.node(plugin, "reads"), [ff.Detections([[1, 2, 3, 4]], [0.5], [7], data=data)])
+    assert set(found.data) == {"n", "read"}
+
+
 def test_numbers_arrays_and_mappings_of_python_reach_a_plugin(plugin: Path) -> None:
     assert values(ff.native.node(plugin, "same_float64"), [1.5, 2]) == [1.5, 2]
     (array,) = values(ff.native.node(plugin, "same_array"), [np.array([[1.0, 2], [3, 4]]).T])
