@@ -27,7 +27,10 @@ ZONES = {
 
 
 class HomeAssistant:
-    """Publishes the states that are on. The broker keeps the states, and says "offline" when this program has died."""
+    """Publishes the states that are on.
+
+    The broker keeps the states, and says "offline" when this program has died.
+    """
 
     def __init__(self, host: str, port: int, keys: list[str]) -> None:
         self._address = (host, port)
@@ -74,7 +77,7 @@ class HomeAssistant:
         return self._client
 
     def connect(self) -> None:
-        """Announces the sensors to Home Assistant, before their first state. The spool tries again if it fails."""
+        """Announces the sensors to Home Assistant, before their first state. The spool repeats a failed try."""
         with contextlib.suppress(OSError):
             self._connected()
 
