@@ -77,7 +77,7 @@ class HomeAssistant:
         return self._client
 
     def connect(self) -> None:
-        """Announces the sensors to Home Assistant, before their first state. The spool repeats a failed try."""
+        """Announces the sensors to Home Assistant, before their first state. The spool repeats failures."""
         with contextlib.suppress(OSError):
             self._connected()
 

@@ -246,7 +246,8 @@ class Detections:
     def from_supervision(cls, detections: Any) -> Detections:
         """Converts supervision's Detections; a missing confidence counts as 1, a missing class as 0.
 
-        ``names`` has those of ``data["class_name"]``: it lacks the classes that this picture does not show.
+        ``names`` has those of ``data["class_name"]``. It lacks the classes that this picture does not show,
+        and an empty last name says so.
         Where one class_id has two names, or is negative or above 65535, names are None and the column stays
         in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask`` and ``corners``.
         """
@@ -334,7 +335,7 @@ def _names_seen(class_id: npt.NDArray[np.int32], given: Any) -> tuple[str, ...] 
             or seen.setdefault(number, name) != name
         ):
             return None
-    return tuple(seen.get(number, "") for number in range(max(seen, default=-1) + 1))
+    return tuple(seen.get(number, "") for number in range(max(seen, default=-1) + 2))
 
 
 def _array(name: str, given: Any, kind: type) -> npt.NDArray[Any]:

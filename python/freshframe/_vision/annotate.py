@@ -37,7 +37,8 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
         line_width: Pixels, at most 100; 0: a width that fits the picture's size.
         labels: Instead of ids, names and confidences: a text with fields in braces, such as ``"{class}
             {speed:.0f} m/s {plate}"``. Fields are id, class, confidence, age, track_confidence, dwell (below
-            a zone) and each column of ``data`` with one value per box. After a colon stands Python's format
+            a zone) and each column of ``data`` with one value per box of float32, float64, int32, int64, bool
+            or text: convert others, which are Python's. After a colon stands Python's format
             specification, of the forms [+][0][width][.precision][type] with the types d, e, f, g, % and s. A
             field without a value (NaN, "") is left out, with the text up to the next field. "": no labels.
         caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and

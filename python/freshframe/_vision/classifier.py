@@ -38,8 +38,9 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
     Crops are cut from the decoded planes and scaled in one pass, and run in batches of up to 32 where the
     file takes any number. The result is the same boxes with two more columns in ``data``: the name of the
     class as text ("": not looked at), and ``COLUMN_confidence``, its probability as float32 (NaN: not looked
-    at). ``Annotate(labels="{class} {kind}")`` draws them. It computes on one thread of the pipeline: while
-    it is busy, its LATEST edge drops whole samples, and those above it go on.
+    at; 0: looked at, but the model gave NaN). ``Annotate(labels="{class} {kind}")`` draws them. It computes
+    on one thread of the pipeline: while it is busy, its LATEST edge drops whole samples, and those above it
+    go on. A class of ``crops`` that the detector does not have is an error.
 
     Args:
         path: The .onnx file, with one output of a number per class: probabilities, or logits, of which

@@ -286,8 +286,11 @@ def _rules(
 
 
 def _size(given: Any) -> tuple[int, int]:
-    width, height = (0, 0) if given is None else _check.pair("size (width, height)", given)
-    return int(width), int(height)
+    if given is None:
+        return 0, 0
+    _check.pair("size (width, height)", given)
+    width, height = (_check.integer("each number of size", each) for each in given)
+    return width, height
 
 
 def _loiter_of(given: Any) -> dict[str, float]:

@@ -13,8 +13,9 @@ import numpy.typing as npt
 from .. import _check
 from .._errors import OptionError, OptionTypeError
 
-_FORM = re.compile(r"(\d+)x(\d+):([0-o]*)")
+_FORM = re.compile(r"([0-9]{1,9})x([0-9]{1,9}):([0-o]*)")
 _FIRST = ord("0")
+_LONGEST_SIDE = 1 << 15  # pixels
 
 
 def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
@@ -70,20 +71,24 @@ def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> n
     given = [_parsed(text) for text in _several(texts)]
     sizes = {(height, width) for height, width, _ in given if height}
     if size is not None:
-        width, height = _check.pair("size", size)
-        sizes.add((int(height), int(width)))
+        sizes.add(_sides(size))
     if len(sizes) != 1:
         raise OptionError(f"masks must be of one size, got {sorted(sizes) or 'none: give size='}")
     ((height, width),) = sizes
-    result = np.zeros((len(given), width, height), np.bool_)
+    result = np.zeros((len(given), height, width), np.bool_)
     for mask, (_, _, counts) in zip(result, given, strict=True):
         ends = np.cumsum([*_counts(counts)], dtype=np.int64)
-        flat = mask.reshape(-1)
-        if len(ends) and ends[-1] > flat.size:
+        if len(ends) < 2:  # one run: nothing is inside
+            continue
+        if ends[-1] > mask.size:
             raise OptionError("the runs of a mask are longer than its picture")
-        for start, end in zip(ends[::2], ends[1::2], strict=False):
+        first, last = int(ends[0]) // height, -(int(ends[1::2][-1]) // -height)  # columns
+        part = np.zeros((last - first, height), np.bool_)
+        flat, begin = part.reshape(-1), first * height
+        for start, end in zip((ends[::2] - begin).tolist(), (ends[1::2] - begin).tolist(), strict=False):
             flat[start:end] = True
-    return np.ascontiguousarray(result.transpose(0, 2, 1))
+        mask[:, first:last] = part.T
+    return result
 
 
 def columns_for_supervision(data: dict[str, Any]) -> tuple[dict[str, Any], Any]:
@@ -108,13 +113,21 @@ def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]
 
 
 def _encoded(mask: npt.NDArray[np.bool_]) -> str:
-    if not mask.any():
+    columns = np.flatnonzero(mask.any(axis=0))
+    if not columns.size:
         return ""
-    flat = mask.ravel(order="F")
+    first, last = int(columns[0]), int(columns[-1]) + 1
+    flat = mask[:, first:last].ravel(order="F")
     changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
     counts = np.diff([0, *changes.tolist(), flat.size]).tolist()
     if flat[0]:
         counts.insert(0, 0)
+    height, width = mask.shape
+    counts[0] += first * height
+    if len(counts) % 2:  # the last run is outside
+        counts[-1] += (width - last) * height
+    elif width > last:
+        counts.append((width - last) * height)
     letters = []
     for place, count in enumerate(counts):
         rest = count - counts[place - 2] if place > 2 else count
@@ -141,7 +154,17 @@ def _parsed(text: Any) -> tuple[int, int, str]:
     found = _FORM.fullmatch(text)
     if found is None:
         raise OptionError(f"a mask must have the form HEIGHTxWIDTH:COUNTS, got {text[:40]!r}")
-    return int(found[1]), int(found[2]), found[3]
+    return *_sides((int(found[2]), int(found[1]))), found[3]
+
+
+def _sides(size: Any) -> tuple[int, int]:
+    """Height and width of (width, height)."""
+    if isinstance(size, str) or not hasattr(size, "__len__") or len(size) != 2:
+        raise OptionTypeError(f"size must be two numbers, got {_check.shown(size)}")
+    width, height = (_check.integer("each number of size", each) for each in size)
+    if not (0 < width <= _LONGEST_SIDE and 0 < height <= _LONGEST_SIDE):
+        raise OptionError(f"masks have sides of 1 to {_LONGEST_SIDE} pixels, got {width} x {height}")
+    return height, width
 
 
 def _counts(letters: str) -> Iterator[int]:
@@ -158,8 +181,8 @@ def _counts(letters: str) -> Iterator[int]:
             number -= 1 << shift
         if len(earlier) > 2:
             number += earlier[-2]
-        if number < 0:
-            raise OptionError("a run of a mask has a negative length")
+        if not 0 <= number <= _LONGEST_SIDE**2:
+            raise OptionError("a run of a mask is shorter than nothing or longer than any picture")
         earlier.append(number)
         yield number
         number = shift = 0

@@ -5,18 +5,22 @@
 #include "freshframe/region.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <map>
 #include <numeric>
+#include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 
 #include "inference/boxes/layout.hpp"
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
 #include "inference/model/views.hpp"
+#include "vision/class_choice.hpp"
 
 namespace freshframe {
 namespace {
@@ -27,6 +31,10 @@ constexpr std::size_t kMostCrops = 32;  // of a run
 constexpr float kMostMargin = 10;
 constexpr double kCutOff = 0.25;  // of the score of a view that the picture's edge cuts off
 constexpr int kLeastSide = 2;     // pixels of a crop
+// Of every box, or fields of labels. "track" would give track_confidence.
+constexpr std::array<std::string_view, 16> kOwnColumns = {
+    "id",       "tracker_id",       "track", "class", "class_id", "class_name", "confidence", "age",
+    "velocity", "track_confidence", "dwell", "xyxy",  "data",     "names",      "mask",       "corners"};
 
 std::vector<std::string> class_names(const inference::Session& session,
                                      const std::vector<std::string>& given) {
@@ -74,10 +82,11 @@ double score_of(const Detection& box, const Frame& frame) {
   return std::isfinite(score) ? score : 0;
 }
 
-// The index of the largest probability, and it.
-std::pair<std::size_t, float> best_of(std::span<const float> outputs) {
+// The index of the largest probability, and it; nullopt: the model gave NaN.
+std::optional<std::pair<std::size_t, float>> best_of(std::span<const float> outputs) {
   const auto best = std::ranges::max_element(outputs);
   const auto index = static_cast<std::size_t>(best - outputs.begin());
+  if (std::ranges::any_of(outputs, [](float each) { return std::isnan(each); })) return std::nullopt;
   double sum = 0;
   bool are_shares = true;
   for (const float each : outputs) {
@@ -85,10 +94,10 @@ std::pair<std::size_t, float> best_of(std::span<const float> outputs) {
     are_shares = are_shares && each >= 0;
   }
   constexpr double kRounding = 1e-2;
-  if (are_shares && std::abs(sum - 1) < kRounding) return {index, *best};
+  if (are_shares && std::abs(sum - 1) < kRounding) return std::pair(index, *best);
   double exponentials = 0;  // else these are logits
   for (const float each : outputs) exponentials += std::exp(double{each} - *best);
-  return {index, static_cast<float>(1 / exponentials)};
+  return std::pair(index, static_cast<float>(1 / exponentials));
 }
 
 }  // namespace
@@ -122,8 +131,7 @@ struct OnnxClassifier::Impl {
 
   [[nodiscard]] bool is_wanted(const Detections& found, std::size_t index) const {
     const auto& wanted = options.crops.classes;
-    return wanted.empty() ||
-           std::ranges::find(wanted, class_name(found.names, found.boxes[index].class_id)) != wanted.end();
+    return wanted.empty() || std::ranges::find(wanted, vision::class_of_box(found, index)) != wanted.end();
   }
 
   // The rows to look at, with their parts of the frame.
@@ -133,6 +141,8 @@ struct OnnxClassifier::Impl {
   };
   [[nodiscard]] std::vector<Crop> crops_of(const Detections& found, const Frame& frame, const Stamp& stamp) {
     const bool growing = options.crops.looks == CropOptions::Looks::Growing;
+    for (const auto& name : options.crops.classes)
+      vision::check_class("OnnxClassifier is to look at", name, found);
     auto& views = sources[stamp.source];
     views.advance(stamp.pts);
     std::vector<Crop> crops;
@@ -159,8 +169,11 @@ struct OnnxClassifier::Impl {
       run.widen();
       counters.add(run.seconds);
       for (std::size_t i = 0; i < some.size(); ++i) {
-        const auto [index, confidence] = best_of(run.views(i)[0].floats);
-        looked[some[i].row] = {index < names.size() ? names[index] : std::to_string(index), confidence};
+        auto& result = looked[some[i].row];
+        result = {.name = {}, .confidence = 0};  // looked at, and nothing seen
+        if (const auto best = best_of(run.views(i)[0].floats))
+          result = {best->first < names.size() ? names[best->first] : std::to_string(best->first),
+                    best->second};
       }
     }
     return true;
@@ -178,6 +191,10 @@ struct OnnxClassifier::Impl {
 
 OnnxClassifier::OnnxClassifier(const OnnxModel& model, const OnnxClassifierOptions& options) {
   if (options.column.empty()) throw OptionError("OnnxClassifier needs a name for its column");
+  if (std::ranges::find(kOwnColumns, options.column) != kOwnColumns.end()) {
+    throw OptionError("OnnxClassifier needs another name for its column than '" + options.column +
+                      "', which boxes have already");
+  }
   if (!(options.crops.margin >= 0 && options.crops.margin <= kMostMargin))
     throw OptionError("margin must be 0 to 10 box sizes, got " + std::to_string(options.crops.margin));
   impl_ = std::make_unique<Impl>(model, options);

@@ -15,6 +15,7 @@ namespace {
 
 constexpr int kColours = 3;
 constexpr float kOneLevel = 1.0F / 255;
+constexpr float kHalf = 0.5F;
 
 struct Cut {
   int left = 0;
@@ -60,8 +61,10 @@ void crop_boxes(const Frame& bgr, std::span<const Detection> boxes, const CropFo
       plane.row_bytes = kColours * cut->width;
       scale.fill(part, planes.data());
       for (std::size_t i = 0; i < pixels; ++i) {
-        for (std::size_t c = 0; c < kColours; ++c)
-          out[kColours * i + c] = static_cast<std::uint8_t>(std::lround(planes[c * pixels + i]));
+        for (std::size_t c = 0; c < kColours; ++c) {
+          const float level = planes[c * pixels + i] + kHalf;  // lround() is no vector instruction
+          out[kColours * i + c] = static_cast<std::uint8_t>(level);
+        }
       }
     } else {
       std::fill_n(out, kColours * pixels, std::uint8_t{0});

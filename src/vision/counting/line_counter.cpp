@@ -14,6 +14,7 @@
 #include <optional>
 #include <span>
 #include <sstream>
+#include <utility>
 #include <vector>
 
 #include "vision/counting/placement.hpp"
@@ -86,10 +87,28 @@ struct LineCounter::Impl {
                                            : std::vector<Point>(given.begin(), given.end());
       counts.start = pixels.front();
       counts.end = pixels.back();
+      const bool is_first = !line;
       line = line_between(counts.start, counts.end);
-      known = size;
+      const auto before = std::exchange(known, size);
+      if (!is_first)
+        move(of, static_cast<double>(size.width) / before.width,
+             static_cast<double>(size.height) / before.height);
     }
     return of;
+  }
+
+  // The same places in a picture of another size.
+  static void move(Counted& of, double by_x, double by_y) {
+    for (auto& [id, state] : of.things.all()) {
+      state.x *= by_x;
+      state.y *= by_y;
+      state.distance = distance_to(*of.line, state.x, state.y);
+      state.latest.at = {static_cast<float>(state.latest.at.x * by_x),
+                         static_cast<float>(state.latest.at.y * by_y)};
+    }
+  }
+  static double distance_to(const Line& line, double x, double y) {
+    return (line.dx * (y - line.start.y) - line.dy * (x - line.start.x)) / line.length;
   }
 
   template <class Found>
@@ -125,7 +144,7 @@ void LineCounter::Impl::see(Counted& of, const Sighting& seen) const {
   auto& [things, counts, size, line] = of;
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
   State now{.seen = things.now(), .x = seen.x, .y = seen.y};
-  now.distance = (line->dx * (seen.y - line->start.y) - line->dy * (seen.x - line->start.x)) / line->length;
+  now.distance = distance_to(*line, seen.x, seen.y);
   const bool clear = std::abs(now.distance) > vision::margin_of(options.margin, seen);
   const int side = now.distance < 0 ? -1 : 1;
   State* const before = things.find(seen.id);

@@ -101,11 +101,20 @@ std::vector<Point> Zone::corners_in(PictureSize size) const {
 Zone::OfSource& Zone::of_source(int source, PictureSize size) {
   auto& of = sources_[source];
   const bool other_size = options_.relative && (size.width != of.size.width || size.height != of.size.height);
-  if (!of.area) of.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
-  if (!of.area || other_size) {
-    of.counts.corners = corners_in(size);
-    of.area.emplace(who_.c_str(), of.counts.corners);
-    of.size = size;
+  if (of.area && !other_size) return of;
+  const bool is_first = !of.area;
+  of.counts.corners = corners_in(size);
+  of.area.emplace(who_.c_str(), of.counts.corners);
+  const auto before = std::exchange(of.size, size);
+  if (is_first) {
+    of.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
+    return of;
+  }
+  for (auto& [id, state] : of.things.all()) {  // the same places in the other picture
+    state.x *= static_cast<double>(size.width) / before.width;
+    state.y *= static_cast<double>(size.height) / before.height;
+    state.depth = of.area->depth(state.x, state.y);
+    note(of, id, state);
   }
   return of;
 }
@@ -132,8 +141,8 @@ ZoneCounts Zone::update(const Found& found, double pts, int source, PictureSize 
   lose(of, pts);
   for (std::size_t i = 0; i < count_of(found); ++i) see(of, sighting(found, i, options_.anchor));
   auto result = of.counts;
-  for (auto& [id, state] : of.things.all()) {
-    if (!state.is_inside()) continue;
+  for (const auto id : of.inside) {
+    auto& state = *of.things.find(id);
     const double seconds = state.seen - state.entered;
     result.inside.push_back(id);
     result.seconds.push_back(seconds);
@@ -150,8 +159,14 @@ template ZoneCounts Zone::update(const Detections&, double, int, PictureSize);
 
 void Zone::lose(OfSource& of, double pts) const {
   auto& counts = of.counts;
-  for (auto& [id, state] : of.things.all()) {
-    if (!state.is_inside() || pts - state.seen <= options_.max_gap) continue;
+  for (auto next = of.inside.begin(); next != of.inside.end();) {
+    const auto id = *next;
+    auto& state = *of.things.find(id);
+    if (pts - state.seen <= options_.max_gap) {
+      ++next;
+      continue;
+    }
+    next = of.inside.erase(next);
     state.gone = true;
     if (state.side == 0) continue;  // on the border ever since: it has not visited
     counts.lost += 1;
@@ -163,8 +178,16 @@ void Zone::lose(OfSource& of, double pts) const {
   }
 }
 
+void Zone::note(OfSource& of, std::int64_t id, const ZoneState& state) {
+  if (state.is_inside()) {
+    of.inside.insert(id);
+  } else {
+    of.inside.erase(id);
+  }
+}
+
 void Zone::see(OfSource& of, const Sighting& seen) const {
-  auto& [things, counts, size, area] = of;
+  auto& [things, inside, counts, size, area] = of;
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
   ZoneState now{.seen = things.now(),
                 .x = seen.x,
@@ -180,6 +203,7 @@ void Zone::see(OfSource& of, const Sighting& seen) const {
   if (before == nullptr || (before->gone && !has_left)) {
     now.side = clear ? side : 0;
     counts.appeared += now.side > 0;
+    note(of, seen.id, now);
     if (before != nullptr) {
       *before = now;
     } else {
@@ -192,6 +216,7 @@ void Zone::see(OfSource& of, const Sighting& seen) const {
   now.loiters = before->loiters;
   counts.appeared += before->side == 0 && now.side > 0;
   if (clear && before->side != 0) ZoneStep{seen.id, *before, now, counts}.count(*area, margin);
+  note(of, seen.id, now);
   *before = now;
 }
 

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -48,6 +49,7 @@ class Zone {
  private:
   struct OfSource {
     Sightings<ZoneState> things;
+    std::set<std::int64_t> inside;  // ids of `things` that are: most of a long time are not
     ZoneCounts counts;
     PictureSize size;
     std::optional<Polygon> area;
@@ -60,6 +62,7 @@ class Zone {
   }
   [[nodiscard]] std::optional<double> limit_of(const Detections& found, int class_id) const;
   void see(OfSource& of, const Sighting& seen) const;
+  static void note(OfSource& of, std::int64_t id, const ZoneState& state);
   /// Ends the visits of objects that were not seen for max_gap.
   void lose(OfSource& of, double pts) const;
 

@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "vision/class_choice.hpp"
 #include "vision/draw/canvas.hpp"
 #include "vision/draw/drawable_copy.hpp"
 #include "vision/draw/fields.hpp"
@@ -195,8 +196,11 @@ Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const Whe
     throw Error("Annotate needs the frame in which the objects were found, but this sample carries none");
   }
   FrameBuilder picture = vision::drawable_copy(frame);
-  if (const auto* boxes = boxes_in(value); boxes != nullptr && !options.blur.empty())
+  if (!options.blur.empty()) {
+    const auto* const boxes = boxes_in(value);
+    if (boxes == nullptr) throw Error("Annotate is to blur classes of boxes, but circles have no classes");
     blur(picture.picture(), *boxes);
+  }
   canvas.begin(picture.picture());
   vision::AnnotatePen pen(canvas, options.line_width);
   if (const auto* circles = value.as<Circles>()) {
@@ -230,20 +234,12 @@ void Annotate::Impl::draw_caption(vision::AnnotatePen& pen, std::size_t count, c
   pen.caption(caption.fill(field, [] { return "pts, utc, seq and count"; }), kCountColor, labels);
 }
 
-// A name that is no class is an error: what it stands for would be seen.
 void Annotate::Impl::blur(const MutablePicture& picture, const Detections& found) const {
-  for (const auto& name : options.blur) {
-    if (!found.names || std::ranges::find(*found.names, name) != found.names->end()) continue;
-    const bool is_number =
-        !name.empty() && std::ranges::all_of(name, [](char c) { return c >= '0' && c <= '9'; });
-    if (!is_number)
-      throw Error("Annotate is to blur '" + name + "', which is none of the detector's classes");
-  }
-  const vision::ObjectShapes shapes(found);
+  for (const auto& name : options.blur) vision::check_class("Annotate is to blur", name, found);
+  const vision::ObjectShapes shapes(found, {.masks = true});
   for (std::size_t i = 0; i < found.boxes.size(); ++i) {
     const auto& box = found.boxes[i];
-    if (std::ranges::find(options.blur, class_name(found.names, box.class_id)) == options.blur.end())
-      continue;
+    if (std::ranges::find(options.blur, vision::class_of_box(found, i)) == options.blur.end()) continue;
     const auto mask = shapes.mask(i, picture.format.width, picture.format.height);
     vision::pixelate(picture, {box.x1, box.y1, box.x2, box.y2}, mask && mask->width > 0 ? &*mask : nullptr);
   }
@@ -311,7 +307,8 @@ void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Circles& foun
 
 // Masks, then boxes or corners, then key points.
 void Annotate::Impl::draw_outlines(vision::AnnotatePen& pen, const Detections& found) {
-  const vision::ObjectShapes shapes(found);
+  const vision::ObjectShapes shapes(
+      found, {.masks = options.masks, .key_points = options.skeletons, .corners = true});
   for (std::size_t i = 0; options.masks && i < found.boxes.size(); ++i) {
     if (const auto mask = shapes.mask(i, canvas.width(), canvas.height()))
       pen.area(*mask, color_of(found, i));

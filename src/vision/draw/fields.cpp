@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "vision/class_choice.hpp"
+
 namespace freshframe::vision {
 namespace {
 
@@ -60,7 +62,7 @@ std::optional<FieldValue> field_of(const Circles& found, std::size_t index, cons
 
 std::optional<FieldValue> field_of(const Detections& found, std::size_t index, const std::string& name,
                                    const Dwells* dwells) {
-  if (name == "class") return class_name(found.names, found.boxes[index].class_id);
+  if (name == "class") return class_of_box(found, index);
   if (const auto* column = find_column(found.data, name); column != nullptr && column->shape.empty())
     return entry_of(*column, index);
   return common_field(found, index, found.boxes[index].confidence, name, dwells);

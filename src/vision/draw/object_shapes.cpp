@@ -17,13 +17,13 @@ constexpr float kToCentres = -0.5F;  // from the corner of the first pixel to it
 constexpr std::size_t kPersonPoints = 17;
 
 template <class Values>
-const DataColumn* column_of(const Detections& found, const char* name,
-                            bool (*fits)(const std::vector<std::size_t>&), const char* wanted) {
-  const auto* column = find_column(found.data, name);
+const DataColumn* drawn_column(const Detections& found, bool is_read, const char* name,
+                               bool (*fits)(const std::vector<std::size_t>&), const char* wanted) {
+  const auto* column = is_read && !found.boxes.empty() ? find_column(found.data, name) : nullptr;
   if (column == nullptr) return nullptr;
   if (std::holds_alternative<Values>(column->values) && fits(column->shape)) return column;
   throw Error(std::string("Annotate draws the column '") + name + "' and needs " + wanted +
-              ": give another column another name");
+              ", or give the column another name");
 }
 
 std::span<const float> row_of(const DataColumn& column, std::size_t index) {
@@ -33,16 +33,18 @@ std::span<const float> row_of(const DataColumn& column, std::size_t index) {
 
 }  // namespace
 
-ObjectShapes::ObjectShapes(const Detections& found)
-    : mask_(column_of<std::vector<std::string>>(
-          found, "mask", [](const auto& shape) { return shape.empty(); }, "texts of run lengths in it")),
-      key_points_(column_of<std::vector<float>>(
-          found, "keypoints",
+ObjectShapes::ObjectShapes(const Detections& found, const ShapeColumns& read)
+    : mask_(drawn_column<std::vector<std::string>>(
+          found, read.masks, "mask", [](const auto& shape) { return shape.empty(); },
+          "the texts of encode_masks() in it")),
+      key_points_(drawn_column<std::vector<float>>(
+          found, read.key_points, "keypoints",
           [](const auto& shape) { return shape.size() == 2 && (shape[1] == 2 || shape[1] == 3); },
-          "float32 of the shape (n, k, 2) or (n, k, 3) in it")),
-      corners_(column_of<std::vector<float>>(
-          found, "corners", [](const auto& shape) { return shape == std::vector<std::size_t>{4, 2}; },
-          "float32 of the shape (n, 4, 2) in it")) {}
+          "float32 of the shape (n, k, 2) or (n, k, 3) in it: convert it with astype(numpy.float32)")),
+      corners_(drawn_column<std::vector<float>>(
+          found, read.corners, "corners",
+          [](const auto& shape) { return shape == std::vector<std::size_t>{4, 2}; },
+          "float32 of the shape (n, 4, 2) in it: convert it with astype(numpy.float32)")) {}
 
 std::optional<ObjectMask> ObjectShapes::mask(std::size_t index, int width, int height) const {
   if (mask_ == nullptr) return std::nullopt;

@@ -19,11 +19,18 @@ struct KeyPoint {
   bool seen = false;
 };
 
+/// The columns that are read.
+struct ShapeColumns {
+  bool masks = false;
+  bool key_points = false;
+  bool corners = false;
+};
+
 /// Reads the columns of one result, each of which may be missing.
 class ObjectShapes {
  public:
-  /// Throws Error for a column of another form.
-  explicit ObjectShapes(const Detections& found);
+  /// Throws Error for a column of another form, unless there is no box: an empty column has any type.
+  ObjectShapes(const Detections& found, const ShapeColumns& read);
 
   /// Column `mask`: texts, see mask_of().
   [[nodiscard]] std::optional<ObjectMask> mask(std::size_t index, int width, int height) const;

@@ -71,7 +71,8 @@ void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* 
   const auto within = [](double place, int end) {
     return static_cast<int>(std::clamp(place, 0.0, static_cast<double>(end)));
   };
-  if (!std::isfinite(area.left + area.right + area.top + area.bottom)) return;
+  if (std::isnan(area.left) || std::isnan(area.right) || std::isnan(area.top) || std::isnan(area.bottom))
+    return;
   // Even places, so that squares of luma and chroma are the same.
   const int left = within(std::floor(area.left), format.width) / kEven * kEven;
   const int top = within(std::floor(area.top), format.height) / kEven * kEven;

@@ -108,11 +108,13 @@ void BoxPredictor::source_gone(int source) {
 std::optional<Detections> BoxPredictor::process(const Sample<Detections>& sample,
                                                 const Context& /*context*/) {
   const auto& found = sample.value;
-  if (found.tracks.size() != found.boxes.size() || !found.columns.velocity) {
+  if (!found.boxes.empty() && (found.tracks.size() != found.boxes.size() || !found.columns.velocity)) {
     throw Error(
         "BoxPredictor moves tracks, but this sample's boxes have no velocity: add a BoxTracker before it");
   }
-  impl_->sources[sample.stamp.source] = {sample.stamp.pts, found};
+  auto& newest = impl_->sources[sample.stamp.source];
+  newest = {sample.stamp.pts, found};
+  newest.tracks.tracked = true;  // also an empty result that a program made
   return std::nullopt;
 }
 

@@ -89,6 +89,19 @@ def test_more_boxes_than_a_run_takes_and_none(colours: Path) -> None:
     assert second.value.data["kind"].tolist() == []
 
 
+def test_a_model_that_gives_no_numbers_has_seen_nothing(tmp_path: Path) -> None:
+    file = onnx_files.OnnxFile(
+        inputs={"images": (("n", 3, SIDE, SIDE), "float32")}, outputs={"scores": (("n", 3), "float32")}
+    )
+    file.tensors.append(onnx_files.tensor("nan", np.array(np.nan, np.float32)))
+    file.nodes.append(onnx_files.node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0))
+    file.nodes.append(onnx_files.node("Mul", ["means", "nan"], ["scores"]))
+    path = file.save(tmp_path / "nan.onnx")
+    (sample,) = classified([picture()], [found([10, 10, 60, 60])], path=path)
+    assert sample.value.data["kind"].tolist() == [""]
+    assert sample.value.data["kind_confidence"].tolist() == [0]
+
+
 def test_other_classes_and_boxes_outside_are_not_looked_at(colours: Path) -> None:
     image = picture(red=(10, 10, 60, 60))
     boxes = found([10, 10, 60, 60], [10, 10, 60, 60], [400, 400, 500, 500], kinds=[0, 1, 0])
@@ -147,7 +160,12 @@ def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
         ff.OnnxClassifier(colours, crops=ff.Crops(looks="once"))  # type: ignore[arg-type]
     with pytest.raises(ff.OptionTypeError, match=r"ff\.Crops"):
         ff.OnnxClassifier(colours, crops={"margin": 1})  # type: ignore[arg-type]
+    for column in ("class", "track", "mask"):
+        with pytest.raises(ff.OptionError, match=f"another name for its column than '{column}'"):
+            ff.OnnxClassifier(colours, column=column)
     untracked = found([10, 10, 60, 60])
+    with pytest.raises(ff.NodeError, match=r"is to look at 'ring', which is none .*\(thing, other\)"):
+        classified([picture()], [untracked], path=colours, crops=ff.Crops(classes=["ring"]))
     with pytest.raises(ff.NodeError, match="needs tracks: add a BoxTracker"):
         classified([picture()], [untracked], path=colours, crops=ff.Crops(looks="growing"))
     with pytest.raises(ff.NodeError, match="needs the frame of the boxes"):

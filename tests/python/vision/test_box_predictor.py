@@ -69,6 +69,15 @@ def test_old_tracks_are_no_prediction() -> None:
     assert samples[-1].value.tracker_id is not None
 
 
+def test_a_result_without_boxes_needs_no_velocity() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:shapes?size=320x240&frames=9&pace=0"))
+    boxes = pipeline.add(lambda frame: ff.Detections([], [], []), camera)
+    reader = pipeline.reader(pipeline.add(ff.BoxPredictor(), [camera, boxes]))
+    with pipeline:
+        assert [len(sample.value) for sample in reader] == [0] * 9
+
+
 def test_boxes_without_velocity_are_refused() -> None:
     node = ff.BoxPredictor()
     pipeline = ff.Pipeline()

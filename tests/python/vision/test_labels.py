@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import dataclasses
+import types
 from typing import Any
 
 import numpy as np
@@ -148,6 +149,45 @@ def test_a_class_that_does_not_exist_cannot_be_blurred() -> None:
         ff.Annotate(blur="dog")
     unnamed = dataclasses.replace(boxes(), names=None)
     assert (drawn(unnamed, blur=["1"]) == drawn(unnamed)).all()  # a plain picture stays plain
+    with pytest.raises(
+        ff.FreshframeError, match="is to blur 'dog', but these boxes have no names of classes"
+    ):
+        drawn(unnamed, blur=["dog"])
+    with pytest.raises(ff.FreshframeError, match="is to blur '5', which is none"):
+        drawn(boxes(), blur=["5"])
+    with pytest.raises(ff.FreshframeError, match="circles have no classes"):
+        drawn(ff.detect_circles(np.zeros((48, 64), np.uint8)), blur=["dog"])
+    assert drawn(unnamed[:0], blur=["dog"]).shape == (240, 320, 3)  # nothing is seen
+
+
+def test_classes_of_supervision_are_blurred_by_their_names() -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+
+    def hidden(class_id: list[int], names: list[str]) -> list[bool]:
+        theirs = types.SimpleNamespace(
+            xyxy=np.array([[10.0, 10, 90, 90], [110, 110, 190, 190]]),
+            confidence=None,
+            class_id=np.array(class_id),
+            tracker_id=None,
+            data={"class_name": np.array(names)},
+        )
+        found = ff.Detections.from_supervision(theirs)
+        drawn = ff.Annotate(labels="", blur=["face"]).draw(ff.Frame.from_array(noise), found).bgr
+        return [
+            bool((drawn[y : y + 60, y : y + 60] != noise[y : y + 60, y : y + 60]).any()) for y in (20, 120)
+        ]
+
+    assert hidden([0, 0], ["car", "car"]) == [False, False]  # no face in this picture
+    assert hidden([0, 1], ["car", "face"]) == [False, True]
+    assert hidden([0, 0], ["face", "car"]) == [True, False]  # names that contradict each other
+
+
+def test_a_box_without_an_end_is_blurred_to_the_edge() -> None:
+    noise = np.random.default_rng(3).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
+    frame = ff.Frame.from_array(noise)
+    found = ff.Detections([[-np.inf, 0, np.inf, 240]], [0.9], [0], names=["face"])
+    hidden = ff.Annotate(labels="", blur=["face"]).draw(frame, found)
+    assert (hidden.bgr == noise).all(axis=2).mean() < 0.1
 
 
 def disc() -> npt.NDArray[np.bool_]:
@@ -182,12 +222,47 @@ def test_a_mask_that_is_none_is_said(text: str) -> None:
         drawn(boxes(mask=np.array([text])))
 
 
+def test_columns_of_a_picture_without_objects_have_any_type() -> None:
+    empty = ff.Detections(
+        [], [], [], [], data={name: np.array([]) for name in ("mask", "keypoints", "corners")}
+    )
+    assert (drawn(empty) == blank().bgr).all()
+
+
+def test_columns_that_are_not_drawn_may_have_another_form() -> None:
+    found = boxes(mask=np.array([1.5]), keypoints=np.zeros((1, 17, 3)))
+    plain = drawn(found, masks=False, skeletons=False)
+    assert (plain == drawn(boxes())).all()
+    with pytest.raises(ff.FreshframeError, match=r"'keypoints' .*astype\(numpy.float32\)"):
+        drawn(found, masks=False)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["99999999x99999999:0", "9999999999999999999999x6:0", "4x6:ooooooooooooo0", "4x6:o", "4x6:0@", "4x6:\n"],
+)
+def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
+    with pytest.raises(ff.OptionError, match="mask"):
+        ff.decode_masks([text])
+    for size in ((-6, 4), (0, 4)):
+        with pytest.raises(ff.OptionError, match="masks have sides of 1 to 32768"):
+            ff.decode_masks([""], size=size)
+    with pytest.raises(ff.OptionTypeError, match="each number of size must be a whole number"):
+        ff.decode_masks([""], size=(6.7, 4.2))  # type: ignore[arg-type]
+
+
 def test_masks_survive_their_text() -> None:
     chance = np.random.default_rng(4)
-    masks = chance.random((6, 33, 47)) < 0.3
+    masks = chance.random((9, 33, 47)) < 0.3
     masks[1] = False
     masks[2] = True
     masks[3, 0, 0] = True
+    masks[4:] = False
+    masks[4, 3:9, 5:8] = True
+    masks[5, -1, -1] = True
+    masks[6, 0, 0] = True
+    masks[7, :, 20:30] = True
+    masks[8, :, 40:] = True
     texts = ff.encode_masks(masks)
     assert texts[1] == ""
     assert (ff.decode_masks(texts) == masks).all()

@@ -137,3 +137,38 @@ def test_shares_without_a_size_are_an_error_each_time() -> None:
         for _ in range(2):
             with pytest.raises(ff.FreshframeError, match="needs the picture's size"):
                 counter.update(at((1, 1)), time=0)
+
+
+@pytest.mark.parametrize("place", [0.45, 0.8])
+def test_a_picture_of_another_size_moves_nothing_across_a_border(place: float) -> None:
+    middle = [(0.4, 0.0), (0.6, 0.0), (0.6, 1.0), (0.4, 1.0)]
+    zone = ff.ZoneCounter(middle, relative=True)
+    line = ff.LineCounter((0.5, 0), (0.5, 1), relative=True)
+    for number, (width, height) in enumerate([(640, 480)] * 3 + [(1280, 960)] * 3 + [(320, 480)] * 3):
+        tracks = at((place * width, 0.5 * height))
+        inside = zone.update(tracks, time=number / 30, size=(width, height))
+        crossed = line.update(tracks, time=number / 30, size=(width, height))
+    assert (inside.entered, inside.left, inside.lost) == (0, 0, 0)
+    assert inside.inside == ((1,) if place < 0.6 else ())
+    assert (crossed.forward, crossed.backward) == (0, 0)
+    after = line.update(at((320 - place * 320, 240)), time=0.4, size=(320, 480))
+    assert after.forward + after.backward == 1  # what crosses afterwards is counted
+
+
+def test_ids_that_were_outside_or_are_lost_are_inside_no_more() -> None:
+    zone = ff.ZoneCounter(ZONE, max_gap=0.5)
+    inside: list[tuple[int, ...]] = []
+    for number, places in enumerate(
+        [[(160, 120), (10, 10)], [(160, 120), (160, 100)], [(10, 10), (150, 100)], []]
+    ):
+        inside.append(zone.update(at(*places), time=number / 10).inside)
+    assert inside == [(1,), (1, 2), (2,), (2,)]
+    last = zone.update(at(), time=2)
+    assert (last.inside, last.lost, [visit.tracker_id for visit in last.visits]) == ((), 1, [2])
+    assert zone.update(at((160, 120)), time=0).inside == (1,)  # a step back forgets all
+
+
+def test_a_size_in_parts_of_a_pixel_is_refused() -> None:
+    zone = ff.ZoneCounter([(0, 0), (0.5, 0), (0.5, 0.5)], relative=True)
+    with pytest.raises(ff.OptionTypeError, match="each number of size must be a whole number"):
+        zone.update(at((1, 1)), time=0, size=(2.5, 3))  # type: ignore[arg-type]

@@ -1,0 +1,58 @@
+// Classes that an option chooses by name.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+#include "freshframe/results.hpp"
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace freshframe::vision {
+
+/// The classes' names as a column of texts, which boxes have instead of `names` where one class_id has two; null: none.
+inline const std::vector<std::string>* class_texts(const Detections& found) noexcept {
+  const auto* const column = found.names ? nullptr : find_column(found.data, "class_name");
+  if (column == nullptr || !column->shape.empty()) return nullptr;
+  const auto* const texts = std::get_if<std::vector<std::string>>(&column->values);
+  return texts != nullptr && texts->size() == found.boxes.size() ? texts : nullptr;
+}
+
+/// The name of a box's class, or its number.
+inline std::string class_of_box(const Detections& found, std::size_t index) {
+  const auto* const texts = class_texts(found);
+  return texts != nullptr ? (*texts)[index] : class_name(found.names, found.boxes[index].class_id);
+}
+
+/// Throws Error when no box can have the chosen class: a misspelled one would choose nothing, for ever. A class without
+/// a name is chosen by its number. `who`: the begin of the message. Without boxes nothing is known and nothing wrong; nor is it where the
+/// last name is empty, which says that there may be more.
+inline void check_class(const std::string& who, const std::string& chosen, const Detections& found) {
+  if (found.boxes.empty() || class_texts(found) != nullptr) return;
+  const bool is_number =
+      !chosen.empty() && std::ranges::all_of(chosen, [](char c) { return c >= '0' && c <= '9'; });
+  if (!found.names) {
+    if (is_number) return;
+    throw Error(who + " '" + chosen + "', but these boxes have no names of classes: give Detections names=");
+  }
+  const auto& names = *found.names;
+  if (!names.empty() && names.back().empty()) return;
+  if (std::ranges::any_of(names, [&](const auto& name) { return !name.empty() && name == chosen; })) return;
+  if (std::ranges::any_of(
+          found.boxes, [&](const Detection& box) { return class_name(found.names, box.class_id) == chosen; }))
+    return;
+  for (std::size_t i = 0; is_number && i < names.size(); ++i) {
+    if (names[i].empty() && chosen == std::to_string(i)) return;
+  }
+  constexpr std::size_t kMostShown = 10;
+  std::string known;
+  for (std::size_t i = 0; i < names.size() && i < kMostShown; ++i)
+    known += (known.empty() ? "" : ", ") + (names[i].empty() ? std::to_string(i) : names[i]);
+  if (names.size() > kMostShown) known += ", ...";
+  throw Error(who + " '" + chosen + "', which is none of the detector's classes (" + known + ")");
+}
+
+}  // namespace freshframe::vision
