@@ -30,12 +30,18 @@ CameraClock::Point CameraClock::point_of(const Report& report) const noexcept {
   return {time, report.utc - first_->utc - time};
 }
 
-/// Seconds of whole wraps by which a report differs from the first one.
+/// Seconds of whole wraps by which a report is off the line. Beside the first report the drift of half a day would
+/// count as well.
 double CameraClock::wraps_in(const Report& report) const noexcept {
   if (wrap_ <= 0) return 0;
-  const double seconds = point_of(report).later;
+  const double seconds = off(point_of(report));
   const double wraps = std::round(seconds / wrap_) * wrap_;
   return std::abs(seconds - wraps) < kMostLeft ? wraps : 0;
+}
+
+double CameraClock::utc_at(double time) const noexcept {
+  const double since = time - first_->time;
+  return first_->utc + since + height_ + slope_ * since;
 }
 
 double CameraClock::off(const Point& point) const noexcept {
@@ -67,7 +73,13 @@ std::optional<double> CameraClock::add(const Report& given, double now) {
     begin({doubted_[doubted_.size() - 2], report});
     return std::exchange(sure_, true) ? std::optional(step) : std::nullopt;
   }
-  if (doubted_.size() >= kMostDoubted) begin(doubted_);
+  if (doubted_.size() < kMostDoubted) return std::nullopt;
+  const double before = utc_at(report.time);
+  const auto latest = latest_;
+  begin(std::exchange(doubted_, {}));
+  const double moved = utc_at(report.time) - before;
+  if (std::exchange(sure_, true) && std::abs(moved) > tolerance()) return moved;
+  latest_ = latest;
   return std::nullopt;
 }
 
@@ -88,6 +100,7 @@ void CameraClock::restart() noexcept {
   doubted_.clear();
   points_.clear();
   slope_ = height_ = residual_ = 0;
+  latest_.reset();
 }
 
 void CameraClock::use(const Point& point) {
@@ -127,11 +140,13 @@ double CameraClock::error_at(double time) const noexcept {
   return drift + std::max(points_.size() == 1 ? kOneReportError : kLeastError, 2 * residual_);
 }
 
-std::optional<Utc> CameraClock::at(double time) const noexcept {
+std::optional<Utc> CameraClock::at(double time) noexcept {
   if (!first_ || !sure_) return std::nullopt;
-  const double since = time - first_->time;
-  return Utc{.seconds = first_->utc + since + height_ + slope_ * since,
-             .error = static_cast<float>(error_at(since)),
+  const double utc = utc_at(time);
+  const double earliest = latest_ && time >= latest_->time ? latest_->utc : utc;
+  if (!latest_ || time >= latest_->time) latest_ = Report{time, std::max(utc, earliest)};
+  return Utc{.seconds = std::max(utc, earliest),
+             .error = static_cast<float>(error_at(time - first_->time) + std::max(0.0, earliest - utc)),
              .from = UtcFrom::Camera};
 }
 

@@ -17,12 +17,14 @@ namespace freshframe::media {
 ///
 /// A report that is far off the line is not used, unless the next one agrees with it: then the camera's clock was
 /// set, and the line begins again with the two. Where several in a row are far off and none agrees with another, the
-/// reports themselves are so inexact, and the line begins again with all of them. One thread, no I/O.
+/// reports themselves are so inexact, and the line begins again with all of them. Between such steps, which add()
+/// returns, the times of later pictures are never earlier ones: where a report turns the line back, time stands
+/// still for so long. One thread, no I/O.
 ///
 /// Note [Wraps of RTP's time]
 /// FFmpeg computes a wall time from the last report without regard to the 32 bits of RTP's times. Where they have
 /// wrapped since then, it is wrong by a whole wrap (47,722 s at 90 kHz) until the next report. So whole wraps beside
-/// the earlier reports are taken out. The first report has none before it: if it is more than a quarter of a wrap
+/// the line through the earlier reports are taken out. The first report has none before it: if it is more than a quarter of a wrap
 /// from this machine's clock, there is no wall time until a second one is no wrap away from it. A camera whose clock
 /// is really so far off is believed then, too.
 class CameraClock {
@@ -42,11 +44,12 @@ class CameraClock {
   /// 0: they do not.
   explicit CameraClock(double wrap = 0) noexcept : wrap_(wrap) {}
 
-  /// Seconds by which the camera's clock was set, if that is known with this report. `now`: Unix time by this
+  /// Seconds by which the camera's clock was set, or by which a new line is off the old one, if that is known with
+  /// this report. `now`: Unix time by this
   /// machine's clock when it came.
   std::optional<double> add(const Report& report, double now);
   /// The wall time of a picture; nullopt: there is no report, or only a first one that may be wrong by a wrap.
-  [[nodiscard]] std::optional<Utc> at(double time) const noexcept;
+  [[nodiscard]] std::optional<Utc> at(double time) noexcept;
   [[nodiscard]] std::optional<State> state() const noexcept;
   /// The stream's times begin again.
   void restart() noexcept;
@@ -61,6 +64,8 @@ class CameraClock {
   [[nodiscard]] double off(const Point& point) const noexcept;
   [[nodiscard]] double tolerance() const noexcept;
   [[nodiscard]] double wraps_in(const Report& report) const noexcept;
+  /// By the line.
+  [[nodiscard]] double utc_at(double time) const noexcept;
   void begin_at(const Report& report, double now);
   void begin(std::vector<Report> reports);
   void use(const Point& point);
@@ -73,8 +78,9 @@ class CameraClock {
   std::deque<Point> points_;     // of the last minute
   std::vector<Report> doubted_;  // in a row, far off the line; the next one decides
   double slope_ = 0;
-  double height_ = 0;    // of the line at the first report
-  double residual_ = 0;  // the largest
+  double height_ = 0;             // of the line at the first report
+  double residual_ = 0;           // the largest
+  std::optional<Report> latest_;  // time that at() gave
 };
 
 }  // namespace freshframe::media

@@ -110,6 +110,41 @@ TEST(CameraClock, AveragesTheNoiseOfReportsAndFollowsTheDrift) {
   }
 }
 
+TEST(CameraClock, ReportsThatTurnTheLineBackDoNotTurnTheTimesOfPicturesBack) {
+  for (const double noise : {0.004, 0.008}) {
+    for (unsigned seed = 1; seed <= 30; ++seed) {
+      std::mt19937_64 random(seed);
+      std::uniform_real_distribution<double> off(-noise, noise);
+      CameraClock clock;
+      double last = 0;
+      for (int look = 0; look < 60 * 120; ++look) {  // a minute at 120 fps
+        const double time = look / 120.0;
+        if (look % 300 == 120) {
+          EXPECT_FALSE(clock.add({time, kUnix + time + off(random)}, kUnix + time));
+        }
+        const auto utc = clock.at(time);
+        if (!utc) continue;
+        ASSERT_GE(utc->seconds, last) << "noise " << noise << ", seed " << seed;
+        EXPECT_LE(std::abs(utc->seconds - kUnix - time), utc->error + noise);
+        last = utc->seconds;
+      }
+    }
+  }
+}
+
+TEST(CameraClock, ALineThatBeginsAgainWithReportsThatDoNotAgreeIsAStep) {
+  CameraClock clock;
+  for (int i = 0; i < 10; ++i) EXPECT_FALSE(clock.add({5.0 * i, kUnix + 5.0 * i}, kUnix + 5.0 * i));
+  const double before = clock.at(50)->seconds;
+  std::vector<double> steps;
+  for (const double off : {-1.0, -1.2, -1.5, -1.9, -2.4}) {
+    const double time = 50 + static_cast<double>(steps.size()) - off / 1000;
+    if (const auto step = clock.add({time, kUnix + time + off}, kUnix + time)) steps.push_back(*step);
+  }
+  const double moved = clock.at(50)->seconds - before;
+  EXPECT_TRUE(moved == 0 || (steps.size() == 1 && std::abs(moved - steps[0]) < 0.2)) << moved;
+}
+
 TEST(CameraClock, ItsErrorIsABoundOfTheTrueOne) {
   std::size_t outside = 0;
   std::size_t all = 0;
@@ -169,6 +204,23 @@ TEST(CameraClock, WholeWrapsOfTheStreamsTimeAreTakenOut) {
   }
   EXPECT_NEAR(clock.at(50)->seconds, kUnix + 50, 1e-5);
   EXPECT_EQ(clock.state()->reports, 10U);
+}
+
+TEST(CameraClock, AWrapIsTakenOutWhateverTheDriftOfHalfADayWas) {
+  for (const double drift : {0.0, 22e-6, 50e-6, -200e-6}) {
+    CameraClock clock(kStreamWrap);
+    const auto utc = [&](double time) { return kUnix + time * (1 + drift); };
+    double time = 0;
+    while (time < kStreamWrap) {
+      ASSERT_FALSE(clock.add({time, utc(time)}, kUnix + time));
+      time += 5;
+    }
+    for (const double later : {0.0, 5.0, 10.0}) {  // until the next report that FFmpeg has used
+      const double wrong = later < 10 ? kStreamWrap : 0.0;
+      EXPECT_FALSE(clock.add({time + later, utc(time + later) + wrong}, kUnix + time)) << drift;
+      EXPECT_NEAR(clock.at(time + later)->seconds, utc(time + later), 0.001) << drift;
+    }
+  }
 }
 
 // Reports every 5 s. The first one is wrong by `wrong`; the camera is `ahead` of this machine.
