@@ -104,6 +104,19 @@ def text(what: str, value: Any) -> str:
     return value
 
 
+def line(what: str, value: Any) -> str:
+    """A text that is not empty and has no control characters.
+
+    Raises:
+        OptionTypeError: It is not text.
+        OptionError: It is empty, or contains control characters or lone surrogates.
+    """
+    given = text(what, value)
+    if any(each < " " or each == "\x7f" for each in given):
+        raise OptionError(f"{what} must have no control characters, got {shown(value)}")
+    return given
+
+
 def path(what: str, value: Any) -> str:
     """A path as text.
 

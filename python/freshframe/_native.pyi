@@ -211,6 +211,9 @@ class Stamp:
     def source(self) -> str:
         """As Sample.source."""
 
+    def __reduce__(self) -> tuple:
+        """Raises OptionTypeError: a Stamp cannot be pickled."""
+
     def __repr__(self) -> str: ...
 
 T_co = TypeVar("T_co", covariant=True)

@@ -59,7 +59,8 @@ def check_contract(node: Any, label: str) -> None:
     """Refuses what could never run.
 
     Raises:
-        GraphError: A clock without on_time(), on_time() without a clock, or a generator where none can be.
+        GraphError: A clock without on_time(), on_time() without a clock, one of the methods is none, or a
+            generator where none can be.
     """
     if not isinstance(node, Node):
         _check_function(node, label)
@@ -71,6 +72,9 @@ def check_contract(node: Any, label: str) -> None:
         if node.wake_every is not None or _own(cls, "on_time") or _own(cls, "finish"):
             raise GraphError(f"{label!r} is a source: read() does what on_time() and finish() would do")
         return
+    for name in ("on_time", "finish"):
+        if not callable(getattr(cls, name)):
+            raise GraphError(f"{name} of {label!r} must be a method, got {_check.shown(getattr(cls, name))}")
     if node.wake_every is not None and not _own(cls, "on_time"):
         raise GraphError(f"{label!r} has wake_every, but no method on_time(self, now)")
     if node.wake_every is None and _own(cls, "on_time"):

@@ -204,7 +204,7 @@ def options(
         _check.text("on_error", on_error),
         None if max_age is None else _check.number("max_age", max_age),
         None if batch is None else batch._policy(),
-        "" if source is None else _check.text("source", source),
+        "" if source is None else _check.line("source", source),
         None if join is None else join._policy(),
         rate(max_rate),
         merge,

@@ -70,6 +70,11 @@ class _Replies:
                 "gave a generator object instead of its results: use yield, or yield from, in the body of "
                 "the function or method that add() gets"
             )
+        if type(result) in (list, tuple) and any(isinstance(each, Stamped) for each in result):
+            raise OptionTypeError(
+                f"gave a {type(result).__name__} with a result of stamped() in it: yield each of them, for a "
+                "list is one result"
+            )
         if isinstance(result, Stamped) and not self._alone:
             raise GraphError("stamped() needs one worker: several finish their samples in any order")
         return result

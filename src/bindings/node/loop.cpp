@@ -100,6 +100,20 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
 
 namespace {
 
+bool is_stamped(PyObject* given) {
+  return Py_TYPE(given) == reinterpret_cast<PyTypeObject*>(classes().stamped);
+}
+
+// Their stamps would be lost.
+void refuse_several_stamped(PyObject* result) {
+  if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result)) return;
+  for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
+    if (!is_stamped(PySequence_Fast_GET_ITEM(result, i))) continue;
+    throw OptionTypeError("gave a " + std::string(Py_TYPE(result)->tp_name) +
+                          " with a result of stamped() in it: yield each of them, for a list is one result");
+  }
+}
+
 // The value of ff.stamped(), with its stamp and frame.
 Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
   const nb::object value = given.attr("value");
@@ -111,7 +125,7 @@ Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
   if (nb::isinstance<PythonSample>(like)) picture = nb::inst_ptr<PythonSample>(like)->sample().frame;
   if (!frame.is_none()) picture = nb::cast<Frame>(frame);
   if (result.value) result.frame = std::move(picture);
-  result.like = std::make_shared<const Stamp>(stamp_of(like));
+  result.like = std::make_shared<const Stamp>(stamp_of(like, loop.engine.names()));
   return result;
 }
 
@@ -128,7 +142,8 @@ bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& f
           "function or method that add() gets, so that the engine knows that it gives several");
     }
     Emitted emitted;
-    if (Py_TYPE(result) == reinterpret_cast<PyTypeObject*>(classes().stamped)) {
+    refuse_several_stamped(result);
+    if (is_stamped(result)) {
       emitted = stamped_result(held, loop, result);
     } else {
       emitted = from_python(held, result, loop.runner.demand().types);

@@ -44,8 +44,16 @@ bool check_returned(PyObject* value) {
   return is_none;
 }
 
-// Runs the generator to its end, or until a stop that came after `may_stop`. False: with an exception set.
-bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& from, bool may_stop) {
+// Whether a stop ends the generator. One of finish() has the time that a stop leaves to last results.
+bool is_over(Loop& loop, Called called, bool was_stopping) {
+  if (called == Called::Finish) return !loop.runner.takes_last_results();
+  return !was_stopping && loop.runner.context().stop.stop_requested();
+}
+
+// Runs the generator to its end, or until is_over(). False: with an exception set.
+bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& from, Called called) {
+  // A sample that came after the stop, for its events, is processed to the end.
+  const bool was_stopping = loop.runner.context().stop.stop_requested();
   while (true) {
     PyObject* item = nullptr;
     const auto state = PyIter_Send(generator, Py_None, &item);
@@ -57,7 +65,7 @@ bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& 
     Py_DECREF(item);
     if (!is_valid) return false;
     if (output) send_now(held, loop, *output);
-    if (may_stop && loop.runner.context().stop.stop_requested()) return true;
+    if (is_over(loop, called, was_stopping)) return true;
   }
 }
 
@@ -92,20 +100,17 @@ bool close_generator(Loop& loop, PyObject* generator, AnySample& from, bool is_v
 
 bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, Called called,
                  std::optional<AnySample>& output) {
-  const auto failed_on = called == Called::Finish ? nullptr : &from;
-  if (result == nullptr) return fail(held, loop, failed_on);
+  if (result == nullptr) return fail(held, loop, &from);
   const bool gives_several = called != Called::Process || loop.runner.gives_several();
   if (!gives_several || !PyGen_CheckExact(result)) {
     const bool is_valid = output_of(held, loop, result, from, output);
     Py_DECREF(result);
-    return is_valid || fail(held, loop, failed_on);
+    return is_valid || fail(held, loop, &from);
   }
-  // A sample that came after the stop, for its events, is processed to the end.
-  const bool may_stop = called != Called::Finish && !loop.runner.context().stop.stop_requested();
-  const bool is_valid = run_generator(held, loop, result, from, may_stop);
+  const bool is_valid = run_generator(held, loop, result, from, called);
   const bool is_closed = close_generator(loop, result, from, is_valid);
   Py_DECREF(result);
-  return is_closed || fail(held, loop, failed_on);
+  return is_closed || fail(held, loop, &from);
 }
 
 bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output) {

@@ -133,6 +133,20 @@ const Stamp& stamp_of(nb::handle given) {
   return nb::cast<const PythonStamp&>(given).stamp;
 }
 
+const Stamp& stamp_of(nb::handle given, const NodeNames& names) {
+  const auto& theirs = nb::isinstance<PythonSample>(given) ? nb::inst_ptr<PythonSample>(given)->names()
+                                                           : nb::cast<const PythonStamp&>(given).names;
+  if (theirs && theirs != names) {
+    throw Error(
+        "gave a result with the stamp of a sample of another pipeline: like= takes a sample that this node got");
+  }
+  return stamp_of(given);
+}
+
+std::string PythonStamp::source() const {
+  return names ? names->stream_of(stamp.source) : std::string();
+}
+
 nb::object make_sample(AnySample sample, const NodeNames& names) {
   return nb::cast(PythonSample(std::move(sample), names));
 }
@@ -181,9 +195,15 @@ std::string sample_text(const PythonSample& self) {
          self.node() + "')";
 }
 
+[[noreturn]] nb::tuple refuse_stamp_pickle(const PythonStamp& /*self*/) {
+  throw OptionTypeError(
+      "a Stamp cannot be pickled: it belongs to its pipeline; send what is needed of it, such as stamp.source, "
+      "stamp.seq, stamp.part and stamp.pts");
+}
+
 std::string stamp_text(const PythonStamp& self) {
   const auto part = self.stamp.part == 0 ? std::string() : ", part=" + std::to_string(self.stamp.part);
-  return "Stamp(seq=" + std::to_string(self.stamp.seq) + part + ", source='" + self.source + "')";
+  return "Stamp(seq=" + std::to_string(self.stamp.seq) + part + ", source='" + self.source() + "')";
 }
 
 // Of a NodeError that has one.
@@ -211,7 +231,8 @@ void bind_stamp(nb::module_& module) {
           "captured", [](const PythonStamp& self) { return seconds(self.stamp.captured); },
           "As Sample.captured.")
       .def_prop_ro(
-          "source", [](const PythonStamp& self) { return self.source; }, "As Sample.source.")
+          "source", [](const PythonStamp& self) { return self.source(); }, "As Sample.source.")
+      .def("__reduce__", &refuse_stamp_pickle, "Raises OptionTypeError: a Stamp cannot be pickled.")
       .def("__repr__", &stamp_text);
 }
 
@@ -292,7 +313,7 @@ void bind_sample(nb::module_& module) {
           "part", [](const PythonSample& self) { return self.sample().stamp.part; },
           "Number among the results that a node gave of the sample with this seq, from 0.")
       .def_prop_ro(
-          "stamp", [](const PythonSample& self) { return PythonStamp{self.sample().stamp, self.source()}; },
+          "stamp", [](const PythonSample& self) { return PythonStamp{self.sample().stamp, self.names()}; },
           "Its numbers, times and source, without value and frame, for stamped(like=).")
       .def_prop_ro(
           "pts", [](const PythonSample& self) { return self.sample().stamp.pts; },

@@ -23,6 +23,7 @@ class PythonSample {
   [[nodiscard]] const AnySample& sample() const noexcept { return sample_; }
   [[nodiscard]] const std::string& source() const;
   [[nodiscard]] const std::string& node() const;
+  [[nodiscard]] const NodeNames& names() const noexcept { return names_; }
   /// `self` is its Python object. Any number of threads at once: all get the same object.
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
@@ -46,11 +47,15 @@ class PythonSample {
 /// The object behind a Python Stamp.
 struct PythonStamp {
   Stamp stamp;
-  std::string source;
+  NodeNames names;  // of its pipeline; null: unknown
+
+  [[nodiscard]] std::string source() const;
 };
 
 /// Of a Python Sample or Stamp.
 [[nodiscard]] const Stamp& stamp_of(nanobind::handle given);
+/// The same for stamped(like=). Throws Error if it is of another pipeline than `names`.
+[[nodiscard]] const Stamp& stamp_of(nanobind::handle given, const NodeNames& names);
 
 [[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);
 

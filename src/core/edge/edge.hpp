@@ -40,6 +40,7 @@ struct EdgeOptions {
   std::string only = {};              // the source that the edge is limited to; empty: none
   bool events = false;                // the parent's type has events
   bool finishes = false;              // the parent may give last results after a stop
+  bool recorded = false;              // its consumer is a recorder
   std::string way_to_be_faster = {};  // of a recorder; empty: not known
   int only_source = -1;               // the number of `only`
   bool joined = false;                // of a join: one lane for all that comes

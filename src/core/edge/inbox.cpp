@@ -90,9 +90,10 @@ void Inbox::moved_locked() noexcept {
   moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
-void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is_last) {
+void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const AnySample* last) {
   const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-    return refuses_locked(is_last) || lane.edge->gone || lane.edge->closing || !lane.full();
+    if (refuses_locked(last != nullptr) || lane.edge->gone || lane.edge->closing) return true;
+    return last != nullptr ? !full_locked(lane, *last) : !lane.full();
   };
   if (ready()) return;
   lane.producer_waits = true;
@@ -138,8 +139,8 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
     }
     if (!lane.ticks_when_taken()) lane.rate->use(time);
   }
-  if (lane.queue.blocks()) {
-    wait_for_room_locked(lane, blocked, is_last);
+  if (waits_when_full(*lane.edge, is_last)) {
+    wait_for_room_locked(lane, blocked, is_last ? &sample : nullptr);
     if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;  // after the wait, during which others may read the counters
@@ -216,12 +217,15 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
   if (first_drop) report_first_drop(edge.options);
 }
 
-bool Inbox::would_wait(const Edge& edge) const {
-  if (!edge.options.queue.blocks()) return false;
+bool Inbox::would_wait(const Edge& edge, bool is_last) const {
+  if (!waits_when_full(edge, is_last)) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
   if (edge.gone || edge.closing || (closed_ && !(takes_last_ && !is_over_locked()))) return false;
-  return std::any_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->full(); });
+  return std::ranges::any_of(edge.lanes, [&](const auto& lane) {
+    const bool is_bounded = lane->queue.max_seconds || lane->queue.max_bytes;
+    return lane->full() || (is_last && is_bounded && lane->size > 0);  // the bound is known with the sample
+  });
 }
 
 void Inbox::drop_as(DropCause cause) {

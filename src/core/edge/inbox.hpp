@@ -104,11 +104,12 @@ class Inbox {
   void set_ready_hook(std::function<void()> hook);
 
   /// Offers a sample, which may stay with the caller when it is dropped. On a full blocking edge it waits,
-  /// with `blocked` set meanwhile. `is_last`: a last result of the parent, which close_for_new() lets pass.
+  /// with `blocked` set meanwhile. `is_last`: a last result of the parent, which close_for_new() lets pass, and
+  /// which waits for room on every edge of a recorder: the parent's work is done.
   void put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last = false);
   /// Whether put() would wait for room. For the edge's producer, which alone fills the edge: No stays true
   /// until its next put().
-  [[nodiscard]] bool would_wait(const Edge& edge) const;
+  [[nodiscard]] bool would_wait(const Edge& edge, bool is_last = false) const;
   /// No more samples will be put on this edge.
   void end(Edge& edge);
   /// No more samples of this source will be put on this edge, unless a later change begins its stream again.
@@ -211,7 +212,12 @@ class Inbox {
   bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
       FRESHFRAME_REQUIRES(mutex_);
   void moved_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
-  void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, bool is_last) FRESHFRAME_REQUIRES(mutex_);
+  [[nodiscard]] static bool waits_when_full(const Edge& edge, bool is_last) noexcept {
+    return edge.options.queue.blocks() || (is_last && edge.options.recorded);
+  }
+  /// `last`: the sample, if it is a last result, which also waits for room by the bounds in seconds and bytes.
+  void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const AnySample* last)
+      FRESHFRAME_REQUIRES(mutex_);
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last)
       FRESHFRAME_REQUIRES(mutex_);
@@ -245,6 +251,9 @@ class Inbox {
   Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
   /// The next sample, also when a source has gone that the consumer has not been told yet.
   bool take_next_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
+  /// One wait of take(), after which it looks again; false: for the last time, the deadline has passed. `dropped`
+  /// are destroyed before.
+  bool wait_to_take_locked(std::vector<AnySample>& dropped, TimePoint deadline) FRESHFRAME_REQUIRES(mutex_);
   /// Without a wait: the next sample, or the newest.
   Taken take_now(AnySample& sample, bool newest);
   /// Joins the events that a sample absorbs, and records its age; without the mutex.
@@ -307,10 +316,13 @@ class Inbox {
   void drop_old_sets_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   /// The oldest of those that wait for the consumer.
   void drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
+  void drop_part_locked(JoinSets::Set& set, std::size_t part, DropCause cause,
+                        std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   /// After a stop: the samples that wait for their set, and the sets.
   void drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   void end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  /// An edge is about to be removed: the sets go, and its samples are in none any more.
+  /// An edge is about to be removed: its samples are in no set any more. The sets go too, unless they may be
+  /// partial.
   void forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   Taken take_set_locked(bool newest, SetAftermath& after) FRESHFRAME_REQUIRES(mutex_);
   void deliver_set_locked(SetAftermath& after) FRESHFRAME_REQUIRES(mutex_);

@@ -209,7 +209,7 @@ void Inbox::add_source(Edge& edge, const SourceStream& stream) {
 bool Inbox::is_over(const Edge& edge) const {
   const Lock lock(mutex_);
   return edge.ended &&
-         std::none_of(edge.lanes.begin(), edge.lanes.end(), [](const auto& lane) { return lane->ready; });
+         std::ranges::none_of(edge.lanes, [](const auto& lane) { return lane->ready || lane->in_sets > 0; });
 }
 
 void Inbox::close_edge(Edge& edge) {

@@ -79,7 +79,7 @@ bool Inbox::take_next_locked(AnySample& sample, bool newest, Aftermath& after) {
   bool found = false;
   while (!found && ready_lanes_ > 0) {
     Lane& lane = next_ready_locked();
-    const bool was_full = lane.full();
+    const bool was_full = lane.full() || lane.producer_asleep;
     found = take_from_locked(lane, sample, newest, after);
     if (was_full) moved_locked();
     if (was_full && lane.producer_asleep) lane.room.notify_one();
@@ -110,22 +110,29 @@ Taken Inbox::take(AnySample& sample, TimePoint deadline) {
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);
   auto taken = take_locked(sample, false, after);
-  while (taken == Taken::Nothing) {
-    if (!after.dropped.empty()) {  // stale ones: their pictures are freed before a wait, which may be long
-      lock.unlock();
-      after.dropped.clear();
-      lock.lock();
-    }
-    waiting_ = true;
-    const auto ready = [this, closed = closed_]()
-                           FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };
-    const bool in_time = wait_for_sample_locked(closed_ ? std::min(deadline, drained_by_) : deadline, ready);
-    waiting_ = false;
+  for (bool waits = true; waits && taken == Taken::Nothing;) {
+    waits = wait_to_take_locked(after.dropped, deadline);
     taken = take_locked(sample, false, after);
-    if (!in_time) break;
   }
   lock.unlock();
   return finish_take(taken, sample, after);
+}
+
+bool Inbox::wait_to_take_locked(std::vector<AnySample>& dropped, TimePoint deadline) {
+  if (!dropped.empty()) {  // their pictures are freed before a wait, which may be long
+    mutex_.unlock();
+    dropped.clear();
+    mutex_.lock();
+  }
+  waiting_ = true;
+  const auto ready = [this, closed = closed_, joins = sets_ != nullptr]() FRESHFRAME_REQUIRES(mutex_) {
+    return may_go_on_locked(closed) || joins != (sets_ != nullptr);
+  };
+  const auto limit = closed_ ? std::min(deadline, drained_by_) : deadline;
+  const auto until = std::min(limit, next_look_locked());
+  const bool in_time = wait_for_sample_locked(until, ready);
+  waiting_ = false;
+  return in_time || until < limit;
 }
 
 // Returns ready(); false: the deadline has passed.

@@ -44,7 +44,7 @@ void Inbox::join(const JoinRules& rules) {
 bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
                               std::atomic<bool>& blocked) {
   if (lane.queue.blocks()) {
-    wait_for_room_locked(lane, blocked, false);
+    wait_for_room_locked(lane, blocked, nullptr);
     if (lane.edge->gone) return false;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;
@@ -161,15 +161,7 @@ void Inbox::drop_old_sets_locked(std::vector<AnySample>& dropped) {
 void Inbox::drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) {
   auto set = std::move(sets_->ready.front());
   sets_->ready.pop_front();
-  for (std::size_t i = 0; i < set.parts.size(); ++i) {
-    if (!set.parts[i]) continue;
-    Lane& lane = part_lane_locked(i);
-    --lane.in_sets;
-    drop_locked(lane, cause);
-    lane.kept.keep(set.arrivals[i], *set.parts[i]);
-    dropped.push_back(*std::move(set.parts[i]));
-    made_room_locked(lane);
-  }
+  for (std::size_t i = 0; i < set.parts.size(); ++i) drop_part_locked(set, i, cause, dropped);
 }
 
 void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
@@ -188,8 +180,24 @@ void Inbox::end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) {
 }
 
 void Inbox::forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped) {
-  while (!sets_->ready.empty()) drop_set_locked(DropCause::Removed, dropped);
   sets_->joiner.forget(edge.part);
+  if (!sets_->rules.partial || edge.part == 0) {
+    while (!sets_->ready.empty()) drop_set_locked(DropCause::Removed, dropped);
+    return;
+  }
+  for (auto& set : sets_->ready) drop_part_locked(set, edge.part, DropCause::Removed, dropped);
+}
+
+void Inbox::drop_part_locked(JoinSets::Set& set, std::size_t part, DropCause cause,
+                             std::vector<AnySample>& dropped) {
+  auto& sample = set.parts[part];
+  if (!sample) return;
+  Lane& lane = part_lane_locked(part);
+  --lane.in_sets;
+  drop_locked(lane, cause);
+  lane.kept.keep(set.arrivals[part], *sample);
+  dropped.push_back(*std::exchange(sample, std::nullopt));
+  made_room_locked(lane);
 }
 
 Taken Inbox::take_set_locked(bool newest, SetAftermath& after) {
@@ -268,22 +276,9 @@ Taken Inbox::take_set(AnySample& sample, TimePoint deadline) {
   lock_soon(mutex_);
   Lock lock(mutex_, std::adopt_lock);
   auto taken = take_set_locked(false, after);
-  while (taken == Taken::Nothing) {
-    if (!after.latest.dropped.empty()) {  // their pictures are freed before a wait, which may be long
-      lock.unlock();
-      after.latest.dropped.clear();
-      lock.lock();
-    }
-    waiting_ = true;
-    const auto ready = [this, closed = closed_, joins = sets_ != nullptr]() FRESHFRAME_REQUIRES(mutex_) {
-      return may_go_on_locked(closed) || joins != (sets_ != nullptr);
-    };
-    const auto limit = closed_ ? std::min(deadline, drained_by_) : deadline;
-    const auto until = std::min(limit, next_look_locked());
-    const bool in_time = wait_for_sample_locked(until, ready);
-    waiting_ = false;
+  for (bool waits = true; waits && taken == Taken::Nothing;) {
+    waits = wait_to_take_locked(after.latest.dropped, deadline);
     taken = take_set_locked(false, after);
-    if (!in_time && until == limit) break;
   }
   lock.unlock();
   return finish_set(taken, sample, after);

@@ -30,7 +30,8 @@ void Joiner::put(std::size_t parent, double time, TimePoint now) {
   advance(now);
   auto& input = inputs_[parent];
   if (input.last_arrival) {
-    const double gap = Seconds(now - *input.last_arrival).count();
+    // A silence counts for no more than the time after which it was one.
+    const double gap = std::min(Seconds(now - *input.last_arrival).count(), patience(input));
     input.mean_interval += (gap - input.mean_interval) * (input.mean_interval > 0 ? kSmoothing : 1);
   }
   input.last_arrival = now;
@@ -174,7 +175,11 @@ void Joiner::expire(TimePoint now) {
 bool Joiner::absent(const Input& input, TimePoint now) const {
   if (input.ended) return true;
   const double silent = Seconds(now - input.last_arrival.value_or(*born_)).count();
-  return silent > std::max(absent_after_, kSilentIntervals * input.mean_interval);
+  return silent > patience(input);
+}
+
+double Joiner::patience(const Input& input) const noexcept {
+  return std::max(absent_after_, kSilentIntervals * input.mean_interval);
 }
 
 bool Joiner::certain() const {

@@ -118,7 +118,7 @@ class Joiner {
     bool ended = false;
     std::optional<TimePoint> last_arrival;
     std::optional<double> last_time;
-    double mean_interval = 0;  // seconds between arrivals, smoothed
+    double mean_interval = 0;  // seconds between arrivals, smoothed; silences count as long as patience()
     Recent nearest;
 
     [[nodiscard]] bool is_missing() const noexcept { return waiting.empty(); }
@@ -139,6 +139,8 @@ class Joiner {
   [[nodiscard]] std::optional<Steps> steps_to_whole() const;
   void expire(TimePoint now);
   [[nodiscard]] bool absent(const Input& input, TimePoint now) const;
+  /// Seconds for which a parent may be silent without being absent.
+  [[nodiscard]] double patience(const Input& input) const noexcept;
   /// Whether no nearer sample can come.
   [[nodiscard]] bool certain() const;
   [[nodiscard]] Steps choose(Steps from) const;

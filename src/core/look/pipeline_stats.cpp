@@ -120,6 +120,22 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
   if (!edge.drops.empty()) out << ")";
 }
 
+// What the line of an edge does not say of joins and of the streams that begin at nodes.
+std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptions& edge) {
+  std::string text;
+  if (edge.joined) {
+    const auto join = inbox.join_stats(Span::Recent);
+    text +=
+        "  [joined" + (join ? " by " + std::string(freshframe::to_string(join->by)) : std::string()) + "]";
+  }
+  const bool is_there = graph.has(edge.parent);
+  if (is_there && graph.runner(edge.parent).has_own_stream() &&
+      (edge.only_source < 0 || edge.only_source == edge.parent)) {
+    text += "  [with the node's own stream '" + graph.runner(edge.parent).stream_name() + "']";
+  }
+  return text;
+}
+
 }  // namespace
 
 void PipelineCore::tell_of_lossy_edges() const {
@@ -164,6 +180,7 @@ std::string PipelineCore::describe() const {
     const auto options = inbox->edges();
     for (std::size_t i = 0; i < std::min(edges.size(), options.size()); ++i) {
       describe_edge(out, edges[i], true);
+      out << streams_text(graph_, *inbox, options[i]);
       for (const auto& edge : lossy) {
         if (edge.index == i && &std::as_const(graph_.runner(edge.child)).inbox() == inbox) {
           out << "  [may drop events that '" << edge.recorder << "' should get]";

@@ -23,8 +23,9 @@ Outlet::Place& Outlet::place_of(int source) {
 
 bool Outlet::would_wait() {
   const auto& edges = outputs_.list().edges;
-  return std::any_of(edges.begin(), edges.end(),
-                     [](const OutputEdge& output) { return output.inbox->would_wait(*output.edge); });
+  return std::ranges::any_of(edges, [last = is_last()](const OutputEdge& output) {
+    return output.inbox->would_wait(*output.edge, last);
+  });
 }
 
 std::shared_ptr<PictureTap> Outlet::tap(int source) {

@@ -42,8 +42,8 @@ std::string PipelineCore::source_of(const Runner& runner, const FailedOn& where)
 std::string PipelineCore::failure_text(const Runner& runner, const std::string& what,
                                        const FailedOn& where) const {
   std::string text = "node '" + runner.name() + "' failed";
-  if (where.is_tick(runner.index())) {
-    text += " in on_time()";
+  if (where.is_own(runner.index())) {
+    text += runner.outlet().is_last() ? " in finish()" : " in on_time()";
   } else if (!where.samples.empty()) {
     if (where.batch && where.samples.size() > 1) {
       text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
@@ -68,7 +68,7 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
                         .source = source_of(runner, where),
                         .cause = std::move(cause),
                         .batch = std::move(batch)};
-    if (!where.samples.empty() && !where.is_tick(runner.index())) {
+    if (!where.samples.empty() && !where.is_own(runner.index())) {
       failure.seq = where.samples.front().stamp.seq;
       failure.sample = std::make_shared<const AnySample>(where.samples.front());
       failure.nodes = std::make_shared<const std::vector<std::string>>(names_->all());

@@ -30,13 +30,14 @@ namespace freshframe::core {
 class PipelineCore;
 struct Removal;
 
-/// The samples of a call that failed; none: outside process(). `batch`: one call had all of them.
+/// The samples of a call that failed; none: outside process(), on_time() and finish(). `batch`: one call had all
+/// of them.
 struct FailedOn {
   std::span<const AnySample> samples;
   bool batch = false;
 
-  /// The call was on_time(): its sample stands for the tick.
-  [[nodiscard]] bool is_tick(int node) const noexcept {
+  /// The call was on_time() or finish(): its sample stands for the tick or for the end.
+  [[nodiscard]] bool is_own(int node) const noexcept {
     return !samples.empty() && samples.front().stamp.source == node;
   }
 };
@@ -79,6 +80,8 @@ class Runner {
   [[nodiscard]] const Outlet& outlet() const noexcept { return outlet_; }
   /// After the last sample: whether finish() is to be called, and the sample that its results belong to.
   [[nodiscard]] std::optional<AnySample> begin_last();
+  /// Between the results of finish(): false when a stop leaves it no more time, and nothing takes them.
+  [[nodiscard]] bool takes_last_results();
   /// Instead of end_work(), after on_time() and finish().
   void end_tick() noexcept;
   /// Within begin_work() and end_work(): the thread waits for its children, which is no work.
@@ -98,8 +101,8 @@ class Runner {
   void count_batch(std::size_t samples) noexcept;
   /// Instead of end_work(), after a call that got `samples`.
   void end_batch(std::span<const AnySample> samples) noexcept;
-  /// Reports that the node threw `cause` on `sample` (nullptr: outside process() and on_time(), the tick's
-  /// sample: in on_time()); `what` is its text,
+  /// Reports that the node threw `cause` on `sample` (nullptr: outside of these calls; the tick's sample: in
+  /// on_time(), the one of begin_last(): in finish()); `what` is its text,
   /// `traceback` where in the node's language. Returns true when the node continues (on_error = Skip).
   bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
             std::string traceback = {});
@@ -299,10 +302,12 @@ class Runner {
   std::atomic<Opening> opening_{Opening::Open};
 
   std::atomic<bool> live_{false};  // below a live source
-  bool opened_ = false;            // the runner's thread only, as the next ten
+  bool opened_ = false;            // the runner's thread only, as the next twelve
   TimePoint start_{};              // of the pipeline; set with a stream of its own
   std::optional<TickGrid> ticks_;
   bool was_tick_ = false;                  // of the last take
+  std::optional<TimePoint> last_until_;    // see takes_last_results()
+  bool last_ended_ = false;                // by it
   std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
   std::optional<TimePoint> skip_logged_;
   std::uint64_t skips_unlogged_ = 0;

@@ -23,7 +23,8 @@ std::string with_traceback(std::string text, const std::string& traceback) {
 
 bool Runner::wants_traceback(const AnySample* sample) const {
   const bool first = errors_.load(std::memory_order_relaxed) == 0;
-  return first || sample == nullptr || on_error_ != OnError::Skip || core_.errors().has_time_for_traceback();
+  return first || sample == nullptr || outlet_.is_last() || on_error_ != OnError::Skip ||
+         core_.errors().has_time_for_traceback();
 }
 
 bool Runner::fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
@@ -44,13 +45,14 @@ bool Runner::fail(Failed failed, std::span<const AnySample> samples, bool whole_
     const Lock lock(error_mutex_);
     last_error_ = what;
   }
-  const bool goes_on = !samples.empty() && on_error_ == OnError::Skip;
   const FailedOn where{samples, whole_batch};
+  const bool in_finish = where.is_own(index_) && outlet_.is_last();
+  const bool goes_on = !samples.empty() && !in_finish && on_error_ == OnError::Skip;
   if (goes_on) log_skipped(core_.failure_text(*this, what, where), samples.front().stamp.pts, traceback);
   core_.errors().add(
       {.node = name_, .text = what, .traceback = traceback, .fatal = !goes_on && !is_outside_the_run()});
   if (goes_on) {
-    if (!where.is_tick(index_)) counters_.drop(NodeDropCause::Error, samples.size());
+    if (!where.is_own(index_)) counters_.drop(NodeDropCause::Error, samples.size());
     return true;
   }
   closed_cleanly_.store(false, std::memory_order_relaxed);

@@ -1,10 +1,14 @@
 // Nodes of several results, with a clock or with last results: what a runner does besides one result per sample.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
 #include <utility>
 
+#include "core/drain_time.hpp"
 #include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/runner.hpp"
+#include "core/unit_text.hpp"
 #include <cxxabi.h>
 
 namespace freshframe::core {
@@ -23,7 +27,7 @@ class Runner::Results final : public AnyOut {
     if (waits) runner_.pause_work();
     runner_.outlet_.send(std::move(sample));
     if (waits) runner_.resume_work();
-    return runner_.outlet_.is_last() || !runner_.context_.stop.stop_requested();
+    return runner_.outlet_.is_last() ? runner_.takes_last_results() : !runner_.context_.stop.stop_requested();
   }
 
  private:
@@ -75,7 +79,8 @@ bool Runner::take_tick(AnySample& sample) {
 AnySample Runner::own_sample(TimePoint at) {
   AnySample sample;
   sample.stamp = {outlet_.next_own_seq(), Seconds(at - start_).count(), at, index_};
-  sample.stamp.utc = {.seconds = core_.clock()->unix_time(at), .error = 0, .from = UtcFrom::Arrival};
+  sample.stamp.utc.seconds = core_.clock()->unix_time(at);
+  sample.stamp.utc.from = UtcFrom::Arrival;
   sample.node = index_;
   return sample;
 }
@@ -99,7 +104,21 @@ bool Runner::on_time(const AnySample& tick) {
 std::optional<AnySample> Runner::begin_last() {
   if (!node_->finishes() || core_.failure().due()) return std::nullopt;
   outlet_.begin_last();
+  (void)takes_last_results();  // the time that a stop leaves it has begun
   return own_sample(core_.clock()->now());
+}
+
+bool Runner::takes_last_results() {
+  if (!context_.stop.stop_requested()) return true;
+  const auto now = core_.clock()->now();
+  if (!last_until_) last_until_ = now + to_duration(kDrainTime);
+  if (now < *last_until_) return true;
+  if (!std::exchange(last_ended_, true)) {
+    log(LogLevel::Warning, "finish() of '" + name_ + "' still gives results " +
+                               seconds_text(kDrainTime.count()) +
+                               " after the stop: it is ended, because nothing takes them any more");
+  }
+  return false;
 }
 
 void Runner::finish_step() {
@@ -113,7 +132,7 @@ void Runner::finish_step() {
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
-    fail_now(nullptr);
+    fail_now(&*last);
   }
   end_tick();
 }

@@ -234,6 +234,7 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   const bool was_clean = seat.closed && end.kind == ChildEnd::Kind::Exited && end.code == 0;
   const bool stops = stop_seen_.has_value();
   const bool was_at_work = !seat.jobs.empty();
+  const bool owed_last = was_at_work && seat.jobs.front().call == Call::Finish && !seat.cut_off;
   if (was_at_work) {
     const auto call = seat.jobs.front().call;
     const auto& stamp = seat.jobs.front().sample.stamp;
@@ -251,11 +252,13 @@ void Crew::bury(Seat& seat, const ChildEnd& end) {
   const bool owed_close =
       seat.state == WorkerState::Closing && seat.has_opened && !seat.closed && !seat.cut_off;
   seat.clear();
-  if (was_ending || stops || failed_) {
+  if (was_ending || stops || failed_ || owed_last) {
     seat.state = WorkerState::Ended;
     const bool was_last_death = was_at_work && !stops && !deaths_.count(now());
     if (failed_ || was_clean) {
       // the pipeline has failed already, or the worker ended as it should
+    } else if (owed_last) {  // no other worker has what it had counted: as an exception of finish()
+      fail_all("its worker " + text);
     } else if (owed_close) {  // its close() may have had results to write: as an exception of close()
       fail_all("its worker " + text + " in its close()");
     } else if (was_last_death) {

@@ -411,7 +411,8 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   const auto ticket = seat.jobs.front().ticket;
   const auto call = seat.jobs.front().call;
   count_call(seat, now());
-  const auto error = options_.skips_errors ? std::make_exception_ptr(Error(message.text)) : cause();
+  const bool is_skipped = options_.skips_errors && call != Call::Finish;
+  const auto error = is_skipped ? std::make_exception_ptr(Error(message.text)) : cause();
   if (message.whole && runner_.batch()) {
     fail_call(seat, message, error);
     return;
@@ -425,7 +426,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
 // Counts the sample as an error. If the node does not continue after an error, the crew has failed.
 void Crew::fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                        const std::string& traceback, Call call) {
-  if (runner_.fail(std::move(error), text, call == Call::Finish ? nullptr : &sample, traceback)) return;
+  if (runner_.fail(std::move(error), text, &sample, traceback)) return;
   if (call == Call::Process) runner_.context().counters.drop(NodeDropCause::Error);
   failed_ = true;
 }
@@ -434,6 +435,7 @@ void Crew::fail_sample(std::exception_ptr error, const std::string& text, const 
 void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error) {
   std::vector<AnySample> samples;
   std::vector<std::uint64_t> tickets;
+  const auto call = seat.jobs.front().call;
   while (!seat.jobs.empty()) {
     samples.push_back(seat.jobs.front().sample);
     tickets.push_back(seat.jobs.front().ticket);
@@ -441,7 +443,7 @@ void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::except
     end_job(seat, last ? std::span<const std::uint64_t>(message.released) : std::span<const std::uint64_t>());
   }
   if (!runner_.fail_batch(error, message.text, samples, message.traceback)) {
-    runner_.context().counters.drop(NodeDropCause::Error, samples.size());
+    if (call == Call::Process) runner_.context().counters.drop(NodeDropCause::Error, samples.size());
     failed_ = true;
   }
   for (std::size_t i = 0; i < samples.size(); ++i) emitter_.offer(tickets[i], {std::move(samples[i])});

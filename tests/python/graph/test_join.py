@@ -333,3 +333,11 @@ def test_print_of_the_statistics_has_a_line_for_the_join() -> None:
     source = pipeline.add(Count(4))
     pipeline.add(add, [source, pipeline.add(double, source)], join=ff.Join())
     assert "join 'add' by seq: 4 sets" in str(pipeline.run())
+
+
+def test_print_of_the_pipeline_marks_the_edges_of_a_join() -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(4))
+    pipeline.add(add, [source, pipeline.add(double, source)], join=ff.Join())
+    pipeline.run()
+    assert str(pipeline).count("[joined by seq]") == 2

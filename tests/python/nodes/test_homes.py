@@ -219,9 +219,52 @@ def test_an_exception_after_a_result_is_an_error_of_the_sample(home: str) -> Non
 
 
 @EVERY
-def test_an_exception_in_finish_is_the_nodes_error(home: str) -> None:
-    with pytest.raises(ff.NodeError, match="at the end"):
-        run(FailsAtTheEnd, [1, 2], home)
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_an_exception_in_finish_is_the_nodes_error(home: str, on_error: Any) -> None:
+    with pytest.raises(ff.NodeError, match=r"^node 'node' failed in finish\(\): .*at the end") as info:
+        run(FailsAtTheEnd, [1, 2], home, on_error=on_error)
+    assert "plugin" in home or type(info.value.__cause__) is ValueError
+    assert (info.value.seq, info.value.sample) == (-1, None)
+
+
+class DiesAtTheEnd(Window):
+    def finish(self) -> Any:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+@pytest.mark.parametrize("home", ["process", "batch in a process"])
+def test_a_worker_that_dies_in_finish_is_the_nodes_error(home: str, stops: bool) -> None:
+    pipeline, source = ff.Pipeline(), Push()
+    node = pipeline.add(DiesAtTheEnd(3600.0), pipeline.add(source), name="node", **HOMES[home])
+    pipeline.reader(node)
+
+    def run_to_the_end() -> None:
+        with pipeline:
+            source.push(1)
+            until(lambda: pipeline.stats().nodes["node"].processed == 1, "the sample")
+            if not stops:
+                source.end()
+                pipeline.wait()
+
+    with pytest.raises(ff.NodeError, match=r"its worker died: killed by signal 9 .*\(in finish\(\)\)"):
+        run_to_the_end()
+    assert pipeline.stats().nodes["node"].drops == {}
+    check_books(pipeline)
+
+
+class DelaysInAList(Delayed):
+    def process(self, sample: ff.Sample[Any], /) -> Any:
+        return [ff.stamped(sample.value, like=sample)]
+
+    def finish(self) -> Any:
+        return None
+
+
+@pytest.mark.parametrize("home", ["thread", "process", "batch", "batch in a process"])
+def test_a_list_of_stamped_results_is_refused(home: str) -> None:
+    with pytest.raises(ff.NodeError, match=r"gave a list with a result of stamped\(\) in it: yield each"):
+        run(DelaysInAList, [1], home)
 
 
 @EVERY

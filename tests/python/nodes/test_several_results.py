@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import functools
 import json
+import pickle
 import time
 from collections import defaultdict
 from collections.abc import Iterator
@@ -263,6 +264,23 @@ def test_stamped_refuses_what_it_cannot_use() -> None:
     with pytest.raises(ff.OptionTypeError, match="the value has a stamp already"):
         ff.stamped(ff.stamped(1, like=sample), like=sample)
     assert repr(ff.stamped(1, like=sample.stamp)) == "stamped(1, like=Stamp(seq=0, source='values'))"
+
+
+@pytest.mark.parametrize("by_stamp", [False, True])
+def test_a_sample_of_another_pipeline_is_refused(by_stamp: bool) -> None:
+    (other,) = run_node(lambda value: value, [1])
+
+    def late(value: int) -> int:
+        return ff.stamped(value, like=other.stamp if by_stamp else other)
+
+    with pytest.raises(ff.NodeError, match="the stamp of a sample of another pipeline"):
+        run_node(late, [1])
+
+
+def test_a_stamp_says_why_it_cannot_be_pickled() -> None:
+    (sample,) = run_node(lambda value: value, [1])
+    with pytest.raises(ff.OptionTypeError, match=r"a Stamp cannot be pickled: .* stamp.source, stamp.seq"):
+        pickle.dumps(sample.stamp)
 
 
 def test_stamped_none_emits_nothing_as_none_does() -> None:

@@ -1,37 +1,18 @@
-"""Nodes with a clock, and last results."""
+"""Nodes with a clock."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
-import json
+import math
 import time
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-from support import Collect, Count, Gate, Push, Ticker, check_books, edge, run_node, until
+from rigs.windows import Window
+from support import Collect, Count, Push, Ticker, edge, run_node, until
 
 import freshframe as ff
-
-
-class Window(ff.Node[Any, int]):
-    """The number of samples since the tick before."""
-
-    wake_every: float | None = 0.05
-
-    def __init__(self) -> None:
-        self.count = 0
-
-    def process(self, sample: ff.Sample[Any], /) -> None:
-        self.count += 1
-
-    def on_time(self, now: float, /) -> int:
-        count, self.count = self.count, 0
-        return count
-
-    def finish(self) -> int:
-        return 1000 + self.count
 
 
 def test_ticks_come_on_a_grid_in_a_stream_of_the_nodes_own() -> None:
@@ -182,116 +163,35 @@ def test_skipped_exceptions_in_on_time_lose_no_sample() -> None:
     assert pipeline.stats().nodes["bad"].dropped == 0
 
 
-# --- the end ------------------------------------------------------------------------------------------------
-
-
-def test_finish_comes_after_the_last_sample_and_before_close() -> None:
-    calls: list[str] = []
-
-    class Logs(ff.Node[int, int]):
-        def process(self, sample: ff.Sample[int], /) -> None:
-            calls.append("process")
-
-        def finish(self) -> Iterator[int]:
-            calls.append("finish")
-            yield 1
-            yield 2
-
-        def close(self) -> None:
-            calls.append("close")
-
-    samples = run_node(Logs(), [0, 0])
-    assert calls == ["process", "process", "finish", "close"]
-    assert [(s.seq, s.part, s.value, s.source) for s in samples] == [(0, 0, 1, "Logs"), (0, 1, 2, "Logs")]
-
-
-def test_the_last_window_of_a_camera_that_is_stopped_is_in_the_json_lines(tmp_path: Path) -> None:
-    for number in range(20):
-        path = tmp_path / f"{number}.jsonl"
-        pipeline = ff.Pipeline()
-        window = Window()
-        window.wake_every = 3600
-        pipeline.add(
-            ff.JsonLines(path),
-            pipeline.add(window, pipeline.add(Ticker(0.001), name="camera"), name="window"),
-        )
-        with pipeline:
-            until(lambda: window.count >= 3, "three samples")  # noqa: B023
-        lines = [json.loads(line) for line in path.read_text().splitlines()]
-        assert [line["value"] for line in lines] == [1000 + window.count]
-        check_books(pipeline)
-
-
-def test_last_results_wait_for_a_recorder_after_a_stop(tmp_path: Path) -> None:
-    class Flush(ff.Node[int, int]):
-        def process(self, sample: ff.Sample[int], /) -> int:
-            return sample.value
-
-        def finish(self) -> Iterator[int]:
-            yield from range(-100, 0)
-
-    path = tmp_path / "last.jsonl"
-    pipeline = ff.Pipeline()
-    pipeline.add(ff.JsonLines(path), pipeline.add(Flush(), pipeline.add(Count(10**9)), name="flush"))
-    with pipeline:
-        until(lambda: pipeline.stats().nodes["flush"].processed > 20, "samples")
-    values = [json.loads(line)["value"] for line in path.read_text().splitlines()]
-    assert [value for value in values if value < 0] == list(range(-100, 0))
-    check_books(pipeline)
-
-
-def test_finish_after_a_stop_counts_as_stop_on_other_edges() -> None:
-    pipeline = ff.Pipeline()
-    pipeline.add(Collect(), pipeline.add(Window(), pipeline.add(Push()), name="window"), name="sink")
-    with pipeline:
-        pass
-    assert edge(pipeline, "sink").drops.get("stop") == 1
-
-
-def test_finish_does_not_come_after_a_failure() -> None:
-    finished: list[int] = []
-
-    class Bad(Window):
-        def process(self, sample: ff.Sample[Any], /) -> None:
-            raise ValueError("broken")
-
-        def finish(self) -> int:
-            finished.append(1)
-            return 1
-
-    with pytest.raises(ff.NodeError, match="broken"):
-        run_node(Bad(), [1])
-    assert finished == []
-
-
-def test_a_failure_of_finish_is_the_nodes_error() -> None:
-    class Bad(Window):
-        def finish(self) -> int:
-            raise ValueError("at the end")
-
-    with pytest.raises(ff.NodeError, match="at the end"):
-        run_node(Bad(), [1])
-
-
-def test_finish_waits_for_room_at_the_end_of_a_file() -> None:
-    class Many(ff.Node[int, int]):
-        def process(self, sample: ff.Sample[int], /) -> None:
-            return None
-
-        def finish(self) -> Iterator[int]:
-            yield from range(100)
-
-    gate, pipeline = Gate(), ff.Pipeline()
-    sink = Collect(gate)
-    pipeline.add(sink, pipeline.add(Many(), pipeline.add(Count(1)), name="many"))
-    pipeline.start()
-    until(lambda: pipeline.stats().nodes["many"].state == "blocked", "a full edge")
-    gate.open()
-    pipeline.wait()
-    assert len(sink.seen) == 100
-
-
 # --- refusals -----------------------------------------------------------------------------------------------
+
+
+def test_a_stream_of_a_nodes_own_has_the_time_of_this_machine() -> None:
+    sample = run_node(Window(), [1])[-1]
+    assert (sample.utc_from, sample.utc_error) == ("arrival", math.inf)
+
+
+@pytest.mark.parametrize("name", ["on_time", "finish"])
+def test_a_method_that_is_none_is_refused(name: str) -> None:
+    pipeline = ff.Pipeline()
+    wrong = type("Wrong", (Window,), {name: 3})
+    with pytest.raises(ff.GraphError, match=rf"{name} of 'Wrong' must be a method, got 3"):
+        pipeline.add(wrong(), pipeline.add(Count(1)))
+
+
+def test_the_name_of_the_stream_has_no_control_characters() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Count(1))
+    for name in ("a\nb", "a\0b", "a\x7f"):
+        with pytest.raises(ff.OptionError, match="source must have no control characters"):
+            pipeline.add(Window(), camera, source=name)
+
+
+def test_print_of_the_pipeline_names_the_streams_of_nodes() -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Window(), pipeline.add(Count(1)), source="minutes"))
+    pipeline.run()
+    assert "[with the node's own stream 'minutes']" in str(pipeline)
 
 
 def test_the_name_of_the_stream_is_unique_and_needs_one() -> None:

@@ -48,6 +48,12 @@ EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
   if (!has(child) || !has(parent.node)) throw StateError("a node to disconnect was removed");
   const auto index = static_cast<std::size_t>(child);
   auto& node = runner(child);
+  if (joins_[index]) {
+    throw GraphError(
+        "'" + node.name() +
+        "' joins its parents and cannot be disconnected from one: remove() it and add another join" +
+        (joins_[index]->partial ? ", or remove() the parent, whose place is then empty" : ""));
+  }
   if (!merges_[index]) {
     throw GraphError("'" + node.name() + "' was added with one parent and cannot be without it: remove() it");
   }
@@ -78,10 +84,13 @@ std::vector<int> Graph::with_all_below(int index) const {
     for (int i = 0; i < size(); ++i) {
       if (!has(i) || going.contains(i) || merges_[static_cast<std::size_t>(i)]) continue;
       const auto& wires = wires_of(i);
-      // A join cannot be without one of its parents.
-      const bool is_join = joins_[static_cast<std::size_t>(i)].has_value();
-      if (wires.empty() || !(is_join ? std::ranges::any_of(wires, goes) : std::ranges::all_of(wires, goes)))
-        continue;
+      if (wires.empty()) continue;
+      const auto& join = joins_[static_cast<std::size_t>(i)];
+      // A join cannot be without one of its parents, or, with partial sets, without its reference.
+      const bool ends = !join           ? std::ranges::all_of(wires, goes)
+                        : join->partial ? goes(wires.front())
+                                        : std::ranges::any_of(wires, goes);
+      if (!ends) continue;
       going.insert(i);
       more = true;
     }

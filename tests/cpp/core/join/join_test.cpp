@@ -189,6 +189,17 @@ TEST(Join, ARemovedParentTakesItsSetsAlong) {
   EXPECT_EQ(drops_of(left, DropCause::Unmatched), 2U);
 }
 
+TEST(Join, APartialSetThatWaitsOnlyLosesThePartOfARemovedParent) {
+  TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01, .wait = 0.05, .partial = true});
+  cameras.put(0, 1).put(1, 1).put(0, 2);
+  const auto last = cameras.inbox.remove_edge(cameras.edges[1]);
+  EXPECT_EQ(drops_of(last, DropCause::Removed), 1U);
+  EXPECT_EQ(cameras.take(), (std::vector{1.0, -1.0}));
+  EXPECT_EQ(cameras.take(), (std::vector{2.0, -1.0}));
+  cameras.put(0, 3);
+  EXPECT_EQ(cameras.take(), (std::vector{3.0, -1.0}));
+}
+
 TEST(Join, AStopDropsSetsAndSamplesThatWait) {
   TwoCameras cameras(kByPts);
   cameras.put(0, 1).put(1, 1).put(0, 2);
@@ -281,7 +292,7 @@ TEST(Join, AConsumerThatWaitsWithoutLimitGetsEverySetOfProducersThatWaitForRoom)
     });
   }
   std::atomic<int> taken{0};
-  std::jthread consumer([&] {
+  const std::jthread consumer([&] {
     AnySample set;
     while (cameras.inbox.take(set, TimePoint::max()) == Taken::Sample) ++taken;
   });

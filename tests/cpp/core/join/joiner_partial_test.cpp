@@ -55,6 +55,19 @@ TEST(PartialJoiner, ASilentParentIsBackWithItsNextSample) {
   EXPECT_GE(trial.counts[1].joined, 49);
 }
 
+TEST(PartialJoiner, AParentThatWasAwayForLongIsWaitedForNoLongerThanBefore) {
+  Trial trial({.partial = true});
+  const auto sends = [](int k) { return k < 30 || (k >= 330 && k < 335); };
+  for (int k = 0; k < 450; ++k) {
+    const double time = k / 30.0;
+    trial.put(0, time, time + 0.01);
+    if (sends(k)) trial.put(1, time, time + 0.012);
+  }
+  trial.finish();
+  EXPECT_EQ(trial.counts[0].joined, 450);
+  for (std::size_t k = 345; k < 450; ++k) EXPECT_EQ(trial.sets.at(k).waited, 0.0) << k;
+}
+
 // Three cameras of 30 fps, of which the last loses each tenth picture; the other one is `phase` from the
 // reference.
 Trial three_cameras_with_losses(double phase) {

@@ -80,6 +80,36 @@ TEST(LiveJoin, AReaderThatIsMadeBesideSamplesGetsSetsOnly) {
   }
 }
 
+class HowMany final : public JoinNode<int, std::optional<int>, int> {
+ public:
+  std::optional<int> process(const Sample<int>& /*left*/, const std::optional<Sample<int>>& right,
+                             const Context&) override {
+    return right ? 2 : 1;
+  }
+};
+
+TEST(LiveJoin, WithPartialSetsOutlivesAParentThatIsNotTheReference) {
+  for (const bool drains : {false, true}) {
+    CheckedPipeline pipeline(joins_kept_running());
+    const auto left = pipeline.add(quick_camera(), {.name = "left"});
+    const auto right = pipeline.add(quick_camera(), {.name = "right"});
+    const Join join{.within = 1000, .wait = 0.05, .by = JoinBy::Pts, .partial = true};
+    const auto node =
+        pipeline.add(std::make_unique<HowMany>(), std::tuple{left, right}, {.name = "both", .join = join});
+    auto reader = pipeline.reader(node, {.queue = Queue{4}});
+    pipeline.start();
+    while (reader.get(Seconds{30}).value().value != 2) {
+    }
+    pipeline.remove(right, {.drain = drains});
+    for (int k = 0; k < 200; ++k) (void)reader.get(Seconds{30});  // of sets that were made before
+    for (int k = 0; k < 20; ++k) EXPECT_EQ(reader.get(Seconds{30}).value().value, 1);
+    EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.disconnect(left, node); }),
+                         "'both' joins its parents and cannot be disconnected from one"));
+    pipeline.remove(left);
+    EXPECT_TRUE(pipeline.stats().nodes.empty());
+  }
+}
+
 TEST(LiveJoin, RefusesASecondSourceAboveIt) {
   Feed<int> feed;
   for (const bool is_late : {false, true}) {

@@ -2,10 +2,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cpp/core/pipeline/clocked.hpp"
@@ -129,6 +132,97 @@ TEST(Finish, ReachesTheRecordersDirectlyBelowAfterAStop) {
     pipeline.stop();
     EXPECT_EQ(written.all().size(), 20U);
     EXPECT_EQ(drops_of(edge_of(pipeline, "clocked", "other"), DropCause::Stop), 20U);
+  }
+}
+
+/// As Recorder, but its first call waits until the node above it waits for room or has given everything.
+class LateRecorder final : public Node<int, Nothing> {
+ public:
+  LateRecorder(Seen<Sample<int>>& seen, std::function<bool()> may_go_on)
+      : seen_(seen), may_go_on_(std::move(may_go_on)) {}
+  [[nodiscard]] std::string default_name() const override { return "recorder"; }
+  [[nodiscard]] bool is_recorder() const override { return true; }
+  std::optional<Nothing> process(const Sample<int>& sample, const Context& /*context*/) override {
+    wait_until(may_go_on_);
+    seen_.add(sample);
+    return std::nullopt;
+  }
+
+ private:
+  Seen<Sample<int>>& seen_;
+  std::function<bool()> may_go_on_;
+};
+
+TEST(Finish, WaitsForRoomAtARecorderThatIsSlower) {
+  constexpr int kResults = 2000;
+  for (const bool stops : {false, true}) {
+    Feed<int> feed;
+    Seen<Sample<int>> written;
+    std::atomic<bool> gave_all{false};
+    CheckedPipeline pipeline;
+    const auto node = pipeline.add(clocked({.finish =
+                                                [&](Out<int>& out) {
+                                                  for (int i = 0; i < kResults && out(i); ++i) {
+                                                  }
+                                                  gave_all = true;
+                                                }}),
+                                   pipeline.add(feed_source(feed, Kind::Live)));
+    pipeline.add(
+        std::make_unique<LateRecorder>(
+            written, [&] { return gave_all || node_of(pipeline, "clocked").state == NodeState::Blocked; }),
+        node);
+    pipeline.start();
+    feed.push_and_settle(1);
+    if (stops) {
+      pipeline.stop();
+    } else {
+      feed.finish();
+      pipeline.wait();
+    }
+    EXPECT_EQ(written.all().size(), static_cast<std::size_t>(kResults));
+    EXPECT_EQ(edge_of(pipeline, "clocked", "recorder").dropped, 0U);
+  }
+}
+
+TEST(Finish, ThatNeverEndsIsToldSoAfterTheTimeThatAStopLeavesIt) {
+  for (const bool stops_before : {false, true}) {
+    Feed<int> feed;
+    Seen<Sample<int>> written;
+    std::atomic<int> calls{0};
+    std::atomic<bool> ended{false};
+    const auto clock = std::make_shared<SimulatedClock>();
+    CheckedPipeline pipeline(clock);
+    const auto node = pipeline.add(clocked({.finish =
+                                                [&](Out<int>& out) {
+                                                  while (out(++calls)) {
+                                                    if (calls > 5000) return;
+                                                    if (stops_before) clock->advance(Seconds{0.1});
+                                                  }
+                                                  ended = true;
+                                                }}),
+                                   pipeline.add(feed_source(feed, Kind::Live)));
+    pipeline.add(collect_into<int>(written), node);
+    pipeline.start();
+    if (!stops_before) {
+      feed.finish();
+      pipeline.wait();
+      EXPECT_FALSE(ended);  // without a stop it has all the time that it wants
+      EXPECT_EQ(calls, 5001);
+      continue;
+    }
+    pipeline.stop();
+    EXPECT_TRUE(ended);
+    EXPECT_LE(calls, 22);
+  }
+}
+
+TEST(Finish, ItsFailureSaysWhereAndEndsTheRunAlsoWithSkip) {
+  for (const auto on_error : {OnError::Stop, OnError::Skip}) {
+    CheckedPipeline pipeline;
+    pipeline.add(clocked({.finish = [](Out<int>& /*out*/) { throw std::runtime_error("broken"); }}),
+                 pipeline.add(count_source(3)), {.on_error = on_error});
+    EXPECT_EQ(message_of<NodeError>([&] { pipeline.run(); }), "node 'clocked' failed in finish(): broken");
+    EXPECT_EQ(node_of(pipeline, "clocked").errors, 1U);
   }
 }
 
