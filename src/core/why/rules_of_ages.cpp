@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -106,38 +107,121 @@ AgeShare largest_share(const Scene& scene, std::string_view node, const std::vec
   return out;
 }
 
-// Samples wait for others that do not come.
-void find_empty_batches(const Scene& scene, Causes& out) {
+namespace {
+
+// A node of batches, hardly any of which is full although the node has time.
+struct EmptyBatches {
+  const NodeStats& node;
+  int size = 0;
+  int largest = 0;
+  double calls = 0;
+  double full = 0;
+
+  [[nodiscard]] std::string text() const {
+    return "waits for batches of " + std::to_string(size) +
+           (full > 0 ? std::string(" that hardly ever fill")
+                     : " that never fill, " + std::to_string(largest) + " at most") +
+           ": ";
+  }
+  [[nodiscard]] std::string smaller() const {
+    return "Batch(" + std::to_string(std::max(1, largest / 2)) + ")";
+  }
+  [[nodiscard]] Finding finding(std::string effect, std::string remedy) const {
+    return {.kind = "batch",
+            .subject = node.name,
+            .text = text() + std::move(effect),
+            .remedy = std::move(remedy),
+            .evidence = {{"size", static_cast<double>(size)}, {"largest", static_cast<double>(largest)}}};
+  }
+};
+
+std::optional<EmptyBatches> empty_batches(const Scene& scene, std::size_t i) {
   const auto& stats = scene.seen.stats;
-  for (std::size_t i = 0; i < stats.nodes.size(); ++i) {
-    const int size = scene.seen.nodes[i].batch;
-    const auto& node = stats.nodes[i];
-    const auto& before = scene.window.before.nodes[i];
-    if (size < 2) continue;
-    const double calls = batches_of(node, 1) - batches_of(before, 1);
-    const double full = batches_of(node, size) - batches_of(before, size);
-    if (calls == 0 || full > kFullBatches * calls) continue;
-    if (busy_share(node, stats.uptime, before, scene.window.before.uptime) >= kBatchBusy) continue;
-    const auto [wait, age] = largest_share(scene, node.name, {AgeKind::Batch});
-    if (!is_proven(age) || wait < scene.bar(kShortestGather, "batch", node.name)) continue;
-    if (wait < scene.bar(kShareOfAge, "batch", node.name) * age->mean) continue;
-    const double call = part_of(*age, AgeKind::Call, node.name) + part_of(*age, AgeKind::Gil, node.name);
-    if (wait < scene.bar(kBatchWait, "batch", node.name) * call) continue;
-    const int largest = largest_batch(node, before);
-    Finding finding{.kind = "batch",
-                    .subject = node.name,
-                    .text = "waits for batches of " + std::to_string(size) +
-                            (full > 0 ? std::string(" that hardly ever fill")
-                                      : " that never fill, " + std::to_string(largest) + " at most") +
-                            ": samples wait " + share_text(wait, age->mean) + " of their age for it.",
-                    .remedy = "Give it a smaller batch, such as Batch(" +
-                              std::to_string(std::max(1, largest / 2)) + "), or a shorter max_wait.",
-                    .evidence = {{"wait", wait},
-                                 {"age", age->mean},
-                                 {"call", call},
-                                 {"size", static_cast<double>(size)},
-                                 {"largest", static_cast<double>(largest)}}};
-    out[{"batch", node.name}] = {std::move(finding), wait};
+  const auto& before = scene.window.before.nodes[i];
+  EmptyBatches out{.node = stats.nodes[i], .size = scene.seen.nodes[i].batch};
+  if (out.size < 2) return std::nullopt;
+  out.calls = batches_of(out.node, 1) - batches_of(before, 1);
+  out.full = batches_of(out.node, out.size) - batches_of(before, out.size);
+  if (out.calls == 0 || out.full > kFullBatches * out.calls) return std::nullopt;
+  if (busy_share(out.node, stats.uptime, before, scene.window.before.uptime) >= kBatchBusy)
+    return std::nullopt;
+  out.largest = largest_batch(out.node, before);
+  return out;
+}
+
+std::size_t sources_through(const Scene& scene, const std::string& node) {
+  std::size_t most = 1;
+  for (const auto& age : scene.ages) {
+    const auto nodes = nodes_of(age);
+    if (std::ranges::find(nodes, node) != nodes.end()) most = std::max(most, age.sources.size());
+  }
+  return most;
+}
+
+bool has_time(const Scene& scene, const std::string& child) {
+  const auto& stats = scene.seen.stats;
+  const auto index = index_of(scene, child);
+  return index == stats.nodes.size() ||  // a reader
+         busy_share(stats.nodes[index], stats.uptime, scene.window.before.nodes[index],
+                    scene.window.before.uptime) <= kIdleChild;
+}
+
+struct LostShare {
+  double share = 0;
+  std::string child;
+};
+
+// The results of one call come at once. A child that takes at least one of each source after each call keeps up with
+// the node, and what it loses is lost because of the batch.
+LostShare lost_at_once(const Scene& scene, const EmptyBatches& batches) {
+  constexpr double kNearly = 0.9;  // the latest call's may not have been taken
+  const double least =
+      kNearly * batches.calls * static_cast<double>(sources_through(scene, batches.node.name));
+  LostShare worst;
+  for (std::size_t i = 0; i < scene.seen.stats.edges.size(); ++i) {
+    const auto& edge = scene.seen.stats.edges[i];
+    const auto& before = scene.window.before.edges[i];
+    if (edge.parent != batches.node.name || !has_time(scene, edge.child)) continue;
+    const auto passed = grown(edge.passed_in, before.passed_in);
+    if (passed < kFewestSamples || static_cast<double>(grown(edge.delivered, before.delivered)) < least)
+      continue;
+    const double share =
+        static_cast<double>(grown(edge, before, DropCause::QueueFull)) / static_cast<double>(passed);
+    if (share > worst.share) worst = {share, edge.child};
+  }
+  return worst;
+}
+
+}  // namespace
+
+// Samples wait for others that do not come, and their results come at once.
+void find_empty_batches(const Scene& scene, Causes& out) {
+  for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
+    const auto batches = empty_batches(scene, i);
+    if (!batches) continue;
+    const auto& name = batches->node.name;
+    const auto bar = [&](double threshold) { return scene.bar(threshold, "batch", name); };
+    const auto [wait, age] = largest_share(scene, name, {AgeKind::Batch});
+    const double call =
+        age == nullptr ? 0 : part_of(*age, AgeKind::Call, name) + part_of(*age, AgeKind::Gil, name);
+    if (is_proven(age) && wait >= bar(kShortestGather) && wait >= bar(kShareOfAge) * age->mean &&
+        wait >= bar(kBatchWait) * call) {
+      auto finding = batches->finding(
+          "samples wait " + share_text(wait, age->mean) + " of their age for it.",
+          "Give it a smaller batch, such as " + batches->smaller() + ", or a shorter max_wait.");
+      finding.evidence.insert({{"wait", wait}, {"age", age->mean}, {"call", call}});
+      out[{"batch", name}] = {std::move(finding), wait};
+      continue;
+    }
+    const auto lost = lost_at_once(scene, *batches);
+    if (lost.share < bar(kLostInBursts)) continue;
+    auto finding =
+        batches->finding(percent_text(lost.share) + " of its results are lost at " + lost.child +
+                             ", to which those of a call come at once.",
+                         "Give it a smaller batch, such as " + batches->smaller() + ", or " + lost.child +
+                             " a queue such as Queue(" + std::to_string(batches->size) + ").");
+    finding.evidence.insert({{"lost_share", lost.share}});
+    out[{"batch", name}] = {std::move(finding), 0};
   }
 }
 
@@ -220,12 +304,8 @@ double lost_in_bursts(const Scene& scene, const std::string& source) {
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
     const auto& before = scene.window.before.edges[i];
-    const auto child = index_of(scene, edge.child);
-    if (edge.parent != source || child == stats.nodes.size()) continue;
-    if (busy_share(stats.nodes[child], stats.uptime, scene.window.before.nodes[child],
-                   scene.window.before.uptime) > kIdleChild) {
-      continue;
-    }
+    if (edge.parent != source || index_of(scene, edge.child) == stats.nodes.size()) continue;
+    if (!has_time(scene, edge.child)) continue;
     const auto passed = grown(edge.passed_in, before.passed_in);
     if (passed < kFewestSamples) continue;
     const auto lost = grown(edge, before, DropCause::QueueFull);

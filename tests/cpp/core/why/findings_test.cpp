@@ -271,6 +271,40 @@ TEST_F(BatchFinding, SaysNothingOfBatchesThatFillNorOfABusyNode) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
+TEST_F(BatchFinding, NamesResultsThatComeAtOnceAndAreLost) {
+  spend(.040, AgeKind::Batch, "X", .015);  // of the last sample of a batch
+  const auto lose = [this](std::uint64_t taken) {
+    calls()();
+    to_reader().passed_in += 7;
+    to_reader().delivered += taken;
+    to_reader().drops[DropCause::QueueFull] += 7 - taken;
+  };
+  to_reader().queue = kLatest;
+  run(std::chrono::seconds(25), [&] { lose(1); });
+  ASSERT_EQ(kinds(), Kinds{"batch X"});
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "waits for batches of 8 that never fill, 7 at most: 86 % of its results are lost at reader, to which "
+      "those of a call come at once.");
+  EXPECT_EQ(findings_.present()[0].remedy,
+            "Give it a smaller batch, such as Batch(3), or reader a queue such as Queue(8).");
+  run(std::chrono::seconds(25), [&] { lose(5); });
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(BatchFinding, SaysNothingOfResultsThatASlowReaderLoses) {
+  spend(.040, AgeKind::Batch, "X", .015);
+  to_reader().queue = kLatest;
+  std::uint64_t looks = 0;
+  run(std::chrono::seconds(30), [&] {
+    calls()();
+    to_reader().passed_in += 7;
+    to_reader().delivered += ++looks % 5 == 0 ? 0 : 1;  // after four of five calls
+    to_reader().drops[DropCause::QueueFull] += looks % 5 == 0 ? 7 : 6;
+  });
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 TEST_F(BatchFinding, SaysNothingOfAShortWaitBesideTheCall) {
   spend(.121, AgeKind::Batch, "X", .060);  // as long as the call
   run(std::chrono::seconds(30), calls());
