@@ -37,6 +37,25 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
   if (!running_) gather_waiting(gil, *state);
 }
 
+// Whether its bytecode moves while it has a processor. One without a processor stands still, too, whatever it runs:
+// only readings between which its processor time grew are certain. A short loop may be found at the same place by
+// chance, so there are several. Beside one processor it never has it while this thread reads.
+Suspect::Movement Suspect::movement_while_running(const HolderWatch& gil) const {
+  constexpr int kReadings = 64;
+  constexpr int kEnough = 8;                    // at which it had run since the one before
+  constexpr std::chrono::microseconds kRan{1};  // some hundred instructions
+  auto before = computed_time(holder_.native_id);
+  int counted = 0;
+  for (int i = 0; i < kReadings; ++i) {
+    if (gil.frames().mark(holder_.state) != gil.turn().mark) return Movement::Moved;
+    const auto now = computed_time(holder_.native_id);
+    if (now - before < kRan) continue;
+    before = now;
+    if (++counted == kEnough) return Movement::Still;
+  }
+  return Movement::Unknown;
+}
+
 // Does it run bytecode, or is it inside one native call?
 void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
   const Turn& turn = gil.turn();
@@ -46,9 +65,13 @@ void Suspect::count_movement(const HolderWatch& gil, const TaskState& state) {
   const Clock::duration before = std::exchange(times_, task_times(holder_.native_id)).computed;
   if (moved) {
     ++moved_looks_;
-  } else if (!state.running || times_.computed - before > std::chrono::microseconds(50)) {
-    ++still_looks_;  // else it did not run: other threads had the processor
-  }
+  } else if (!state.running) {
+    ++still_looks_;
+  } else if (times_.computed - before > std::chrono::microseconds(50)) {
+    const auto movement = movement_while_running(gil);
+    ++(movement == Movement::Moved ? moved_looks_ : still_looks_);
+    if (movement == Movement::Still) ++certain_looks_;
+  }  // else it did not run: other threads had the processor
 }
 
 void Suspect::gather_frames(const HolderWatch& gil) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,6 +36,8 @@ class Suspect {
 
   /// How often it was seen at the place of the look before, and had computed or was blocked meanwhile.
   [[nodiscard]] int still_looks() const { return still_looks_; }
+  /// How often it stayed there while it was seen to compute.
+  [[nodiscard]] int certain_looks() const { return certain_looks_; }
   /// It ran bytecode all the time: no C function caused the stall.
   [[nodiscard]] bool runs_bytecode() const { return moved_looks_ > still_looks_; }
   /// The place where it was for the longest time.
@@ -48,6 +51,8 @@ class Suspect {
 
  private:
   void count_movement(const HolderWatch& gil, const TaskState& state);
+  enum class Movement : std::uint8_t { Moved, Still, Unknown };
+  [[nodiscard]] Movement movement_while_running(const HolderWatch& gil) const;
   void gather_frames(const HolderWatch& gil);
   void gather_computing(const HolderWatch& gil, CpuSampler& sampler);
   void gather_waiting(const HolderWatch& gil, const TaskState& state);
@@ -56,6 +61,7 @@ class Suspect {
   Clock::duration had_{};
   int moved_looks_ = 0;  // how often its bytecode had moved since the look before
   int still_looks_ = 0;
+  int certain_looks_ = 0;
   Places places_;
   std::vector<PythonFrame> deepest_;           // of all that were read
   bool awaiting_ = false;                      // a sample on the CPU

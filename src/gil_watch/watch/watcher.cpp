@@ -299,7 +299,24 @@ void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Cl
     blind_until_.store(end.time_since_epoch().count(), std::memory_order_relaxed);
     return;
   }
+  if (options_.calls_only && !worst->place().blocked() && worst->certain_looks() == 0) {
+    const auto of = activity_of(worst->place());
+    if (of == Activity::Unknown)
+      blind_until_.store(end.time_since_epoch().count(), std::memory_order_relaxed);
+    if (of != Activity::Call) return;
+  }
   on_stall_(describe(*worst, began, duration));
+}
+
+// Of a place where it was never seen to compute: one stack may be of a short call in a loop. A stack that ends in the interpreter's loop is of bytecode.
+Watcher::Activity Watcher::activity_of(const Place& place) {
+  const auto samples = place.samples();
+  const auto in_loop = [this](const StackSample* sample) {
+    const auto frames = stacks_->unwind(*sample);
+    return !frames.empty() && frames.front().loop;
+  };
+  if (std::ranges::any_of(samples, in_loop)) return Activity::Bytecode;
+  return std::ssize(samples) >= kFewestLooks ? Activity::Call : Activity::Unknown;
 }
 
 // Without the waits for a processor. Those of a thread that computed are known better: all that is not its

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import re
 import subprocess
@@ -74,6 +75,24 @@ def test_a_quiet_block_passes_and_leaves_no_watch() -> None:
         time.sleep(0.2)
     assert budget.over == []
     assert of_process() is None
+
+
+@needs_gil
+def test_a_tight_loop_of_bytecode_that_shares_its_processor_is_over_no_budget() -> None:
+    processors = os.sched_getaffinity(0)
+    shared = {min(processors)}
+    busy = [sys.executable, "-c", f"import os\nos.sched_setaffinity(0, {shared})\nwhile True: pass"]
+    with subprocess.Popen(busy) as other:
+        try:
+            with gil_budget.budget("5ms"):  # its threads keep all processors
+                os.sched_setaffinity(0, shared)  # of this thread
+                until_then = time.monotonic() + 10
+                while time.monotonic() < until_then:
+                    for _ in itertools.repeat(None, 200_000):  # few instructions, and no variable changes
+                        pass
+        finally:
+            os.sched_setaffinity(0, processors)
+            other.kill()
 
 
 @needs_gil
