@@ -19,7 +19,7 @@ struct PublishOptions {
   EncoderSpeed speed = EncoderSpeed::Fastest;
   double key_interval = 2;  // seconds between key pictures of frames, 0.1 to 60
   int threads = 1;          // of the encoder
-  double max_age = 1;       // seconds: older pictures are not sent any more, 0.1 to 60
+  double max_age = 1;       // seconds for which a picture may wait to be sent, 0.1 to 60
   double timeout = 5;       // seconds to connect, and for each packet
   std::map<std::string, std::string> options = {};  // of the encoder; an unknown one is an error
 };
@@ -41,7 +41,7 @@ struct PublishStats {
 /// Publishes to "rtsp://host:8554/name" (ANNOUNCE and RECORD, over TCP), "rtmp://host/app/name", or MPEG-TS to
 /// "srt://host:port", "udp://host:port" or "tcp://host:port". Connects when the first frame comes, and again after an
 /// outage with 0.5 to 10 s of back-off. A thread of its own sends, so the node delays nobody. What was not sent is
-/// counted as `lost`. A picture that is older than `max_age` is left out with all up to the newest key picture that
+/// counted as `lost`. A picture that has waited longer than `max_age` is left out with all up to the newest key picture that
 /// is young enough, before it is put into packets: so players see no gap in the packets' numbers. The kernel's buffer
 /// is kept small, because seconds of video fit into the usual one.
 ///

@@ -28,8 +28,8 @@ class PublishStats:
         sent: Encoded pictures that were sent.
         away: Pictures that were not sent because there was no connection, or no key picture since it was
             made.
-        slow: Pictures that were not sent because the link was too slow: they were older than ``max_age``, or
-            a picture that they need was.
+        slow: Pictures that were not sent because the link was too slow: they had waited longer than
+            ``max_age``, or a picture that they need had.
         error: Why the last connection could not be made, or was lost; "": that has not happened.
     """
 
@@ -50,8 +50,8 @@ class Publish(NativeNode["Frame | Packet", None]):
     own, so neither a slow server nor one that is away delays the pipeline. Pictures that were not sent are
     counted as ``drops["lost"]`` of the node, and by their reason in ``stats()``.
 
-    A picture that is older than ``max_age`` is left out, with all up to the newest key picture that is young
-    enough. While there is no connection nothing is encoded.
+    A picture that has waited longer than ``max_age`` is left out, with all up to the newest key picture that
+    has not. While there is no connection nothing is encoded.
 
     Args:
         url: "rtsp://host:8554/name" (over TCP), "rtmp://host/app/name", or for MPEG-TS "srt://host:port",
@@ -61,7 +61,7 @@ class Publish(NativeNode["Frame | Packet", None]):
         quality: As for VideoFile.
         speed: As for VideoFile.
         key_interval: Seconds between two key pictures, 0.1 to 60: a viewer begins at one.
-        max_age: Seconds, 0.1 to 60.
+        max_age: Seconds for which a picture may wait to be sent, 0.1 to 60.
         timeout: Seconds to connect, and for each picture, 0.1 to 60. Afterwards the connection is lost.
         options: Of FFmpeg's encoder; an unknown one is an error.
 

@@ -5,6 +5,7 @@
 #include "freshframe/clock.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 
 #include "media/live/plausible_step.hpp"
@@ -13,19 +14,25 @@ namespace freshframe::media {
 
 /// The first picture is at 0. If the stream has no time, or jumps, and after restart(), the time between two
 /// pictures is the time between their arrivals, so an outage has its real duration in pts. One thread.
+///
+/// The frames and the packets of a source have one each, since they come in different orders. They follow each
+/// other, so a picture has the same pts in both, whichever output began first or has rested.
 class LiveTimeline {
  public:
+  /// That of the source's other output; it lives as long.
+  void follow(const LiveTimeline& twin) noexcept { twin_ = &twin; }
   /// The pts of the picture that is shown at `time` of the stream. Packets come in the order of decoding, so it
   /// may be before those of earlier calls. nullopt: the stream has no times.
   double place(std::optional<double> time, TimePoint captured) {
+    if (twin_ != nullptr && has_rested()) join(*twin_);
     const double arrived = begun_ ? std::max(0.0, Seconds(captured - last_captured_).count()) : 0.0;
     const double expected = newest_ + arrived;
     begun_ = true;
     last_captured_ = captured;
     if (!time) return newest_ = expected;
-    if (!shift_ || *time + *shift_ < newest_ - kMostBack || *time + *shift_ > expected + kMostAhead) {
-      shift_ = expected - *time;
-      return newest_ = expected;
+    if (!fits(shift_, *time, expected)) {
+      const bool has_twin = twin_ != nullptr && fits(twin_->shift_, *time, expected);
+      shift_ = has_twin ? *twin_->shift_ : expected - *time;
     }
     const double pts = *time + *shift_;
     newest_ = std::max(newest_, pts);
@@ -33,18 +40,34 @@ class LiveTimeline {
   }
   /// The same for frames, which come in the order of their times: it never decreases.
   double place_rising(std::optional<double> time, TimePoint captured) {
-    place(time, captured);
-    return newest_;
+    return highest_ = std::max(highest_, place(time, captured));
   }
 
-  /// The largest pts so far.
-  [[nodiscard]] double newest() const noexcept { return newest_; }
+  /// The largest pts that place_rising() has returned.
+  [[nodiscard]] double highest() const noexcept { return highest_; }
   /// The source's clock starts again (after a reconnect).
   void restart() noexcept { shift_.reset(); }
 
  private:
+  static constexpr TimePoint::duration kRest = std::chrono::seconds(1);
+
+  [[nodiscard]] bool has_rested() const noexcept {
+    return twin_->begun_ && (!begun_ || twin_->last_captured_ > last_captured_ + kRest);
+  }
+  void join(const LiveTimeline& twin) noexcept {
+    begun_ = true;
+    newest_ = twin.newest_;
+    last_captured_ = twin.last_captured_;
+    shift_ = twin.shift_;
+  }
+  [[nodiscard]] bool fits(const std::optional<double>& shift, double time, double expected) const noexcept {
+    return shift && time + *shift >= newest_ - kMostBack && time + *shift <= expected + kMostAhead;
+  }
+
+  const LiveTimeline* twin_ = nullptr;
   bool begun_ = false;
   double newest_ = 0;
+  double highest_ = 0;
   TimePoint last_captured_{};
   std::optional<double> shift_;  // from the stream's time to ours
 };

@@ -37,7 +37,10 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       connector_(url_, options_, core::gate_of_thread()),
       maker_(wanted_size(options_)),
       leaves_out_(leaves_frames_out(options_.options) || options_.decode == Decode::Keys),
-      decoding_(options_.decode == Decode::Keys) {}
+      decoding_(options_.decode == Decode::Keys) {
+  timeline_.follow(packets_.timeline());
+  packets_.follow(timeline_);
+}
 
 std::string LiveSource::url() const {
   return masked_;
@@ -181,7 +184,7 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
                                    .damaged = damage_.add(notes.picture, notes.arrived),
                                    .missing = notes.missing,
                                    .dropped = notes.dropped};
-  const bool awake = decoding_.sleeps() && limit_.is_awake(context.clock.now(), timeline_.newest());
+  const bool awake = decoding_.sleeps() && limit_.is_awake(context.clock.now(), timeline_.highest());
   const auto taken = decoding_.send(connection_->decoder(), *packet_, captured, notes.can_begin, awake);
   if (taken == false) {
     if (!packet.torn) damage_.lose();

@@ -40,6 +40,8 @@ class PacketCompletion {
                                            TimePoint captured);
   /// No more packets of this connection: the rest.
   [[nodiscard]] std::vector<Completed> complete_waiting();
+  [[nodiscard]] const LiveTimeline& timeline() const noexcept { return timeline_; }
+  void follow(const LiveTimeline& frames) noexcept { timeline_.follow(frames); }
   /// Of the newest key packet; null: there was none yet.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept { return stream_; }
 

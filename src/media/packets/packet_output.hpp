@@ -42,6 +42,9 @@ class PacketOutput {
   void disconnect() {
     if (wanted_) pass_on(completion_.complete_waiting());
   }
+  /// Of the packets, and of the source's frames.
+  [[nodiscard]] const LiveTimeline& timeline() const noexcept { return completion_.timeline(); }
+  void follow(const LiveTimeline& frames) noexcept { completion_.follow(frames); }
   /// No more packets.
   void close() { tap_->close(); }
   /// Of the newest key packet; null: there was none yet.

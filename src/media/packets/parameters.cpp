@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "media/ffmpeg/read/h264_order.hpp"
+#include "media/packets/picture_form.hpp"
 
 extern "C" {
 #include <libavcodec/bsf.h>
@@ -54,8 +55,18 @@ bool supports(const AVBitStreamFilter& filter, AVCodecID codec) {
   return false;
 }
 
-/// The parameter sets in the packet replace those that are known.
+/// H.264 and H.265 with lengths in place of start codes: their sets are in the container's header.
+bool has_lengths(const AVCodecParameters& parameters) {
+  const bool of_units = parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
+  return of_units && parameters.extradata_size > 0 && parameters.extradata[0] == 1;
+}
+
+/// The parameter sets in the packet, or beside it, replace those that are known.
 void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
+  std::size_t new_size = 0;
+  const auto* const beside = av_packet_get_side_data(&key, AV_PKT_DATA_NEW_EXTRADATA, &new_size);
+  if (beside != nullptr && new_size > 0) set_extradata(parameters, beside, new_size);
+  if (has_lengths(parameters)) return;
   const AVBitStreamFilter* const kind = av_bsf_get_by_name("extract_extradata");
   AVBSFContext* raw = nullptr;
   if (kind == nullptr || !supports(*kind, parameters.codec_id) || av_bsf_alloc(kind, &raw) < 0) return;
@@ -72,6 +83,14 @@ void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
 
 /// Size and order as FFmpeg's parser reads them from the packet.
 void take_size(AVCodecParameters& parameters, const AVPacket& key) {
+  if (key.data == nullptr) return;
+  const std::span bytes(key.data, static_cast<std::size_t>(std::max(0, key.size)));
+  if (const auto form = picture_form(parameters.codec_id, bytes)) {
+    parameters.width = form->width;
+    parameters.height = form->height;
+    if (form->format != AV_PIX_FMT_NONE) parameters.format = form->format;
+    return;
+  }
   const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
   const ParserPtr parser(av_parser_init(parameters.codec_id));
   if (codec == nullptr || !parser) return;

@@ -71,7 +71,6 @@ struct Publish::Impl {
     if (queue.drops_for_want_of_connection()) return;  // nothing is encoded for nobody
     if (encoder && (!encoder->fits(frame) || stamp.pts <= encoder->last_pts())) encoder.reset();
     if (!encoder) begin(frame, stamp.pts);
-    captured = stamp.captured;
     const bool key = queue.wants_key() || stamp.pts >= next_key;
     if (key) next_key = stamp.pts + options.key_interval;
     encoder->encode(frame, stamp.pts, [this](AVPacket& packet) { put(packet); }, key);
@@ -97,17 +96,22 @@ struct Publish::Impl {
     packet.key = (own->flags & AV_PKT_FLAG_KEY) != 0;
     packet.stream = stream;
     packet.owner = std::shared_ptr<const AVPacket>(std::move(own));
-    sender.queue()->put({.packet = std::move(packet), .captured = captured});
+    sender.queue()->put(std::move(packet));
+  }
+
+  void stop() {
+    sender.stop();
+    if (counters != nullptr) sender.count_drops(*counters);
   }
 
   PublishOptions options;
   VideoFileOptions encoding;
   PublishSender sender;
+  NodeCounters* counters = nullptr;       // set by open()
   std::unique_ptr<FrameEncoder> encoder;  // started
   std::shared_ptr<const PacketStream> stream;
   double first_pts = 0;
   double next_key = 0;
-  TimePoint captured{};  // of the frame that is being encoded
 };
 
 Publish::Publish(const std::string& url, const PublishOptions& options)
@@ -124,6 +128,7 @@ PublishStats Publish::stats() const {
 }
 
 void Publish::open(const Context& context) {
+  impl_->counters = &context.counters;
   impl_->sender.start(context);
 }
 
@@ -134,7 +139,7 @@ std::optional<Nothing> Publish::process(const Sample<Frame>& sample, const Conte
 }
 
 void Publish::close() {
-  impl_->sender.stop();
+  impl_->stop();
   impl_->encoder.reset();
 }
 
@@ -151,7 +156,7 @@ struct PacketPublish::Impl {
     }
     waits_for_key = false;
     began = true;
-    sender.queue()->put({.packet = packet, .captured = sample.stamp.captured});
+    sender.queue()->put(packet);
   }
 
   void check(const PacketStream& stream) {
@@ -164,7 +169,13 @@ struct PacketPublish::Impl {
     checked = &stream;
   }
 
+  void stop() {
+    sender.stop();
+    if (counters != nullptr) sender.count_drops(*counters);
+  }
+
   PublishSender sender;
+  NodeCounters* counters = nullptr;  // set by open()
   const PacketStream* checked = nullptr;
   bool waits_for_key = true;
   bool began = false;
@@ -184,6 +195,7 @@ PublishStats PacketPublish::stats() const {
 }
 
 void PacketPublish::open(const Context& context) {
+  impl_->counters = &context.counters;
   impl_->sender.start(context);
 }
 
@@ -194,7 +206,7 @@ std::optional<Nothing> PacketPublish::process(const Sample<Packet>& sample, cons
 }
 
 void PacketPublish::close() {
-  impl_->sender.stop();
+  impl_->stop();
 }
 
 }  // namespace freshframe

@@ -6,19 +6,19 @@
 
 namespace freshframe::media {
 
-void PublishQueue::put(Item item) {
+void PublishQueue::put(Packet packet) {
   const Lock lock(mutex_);
   if (!keeps_) {
     ++dropped_.away;
     return;
   }
-  waits_for_key_ = waits_for_key_ && !item.packet.key;
+  waits_for_key_ = waits_for_key_ && !packet.key;
   if (waits_for_key_) {
     ++(is_slow_ ? dropped_.slow : dropped_.away);
     return;
   }
-  bytes_ += item.packet.data.size();
-  items_.push_back(std::move(item));
+  bytes_ += packet.data.size();
+  items_.push_back({.packet = std::move(packet), .since = clock_.now()});
   drop_old();
   changed_.notify_all();
 }
@@ -26,10 +26,10 @@ void PublishQueue::put(Item item) {
 void PublishQueue::drop_old() {
   if (items_.empty()) return;
   const auto oldest = clock_.now() - max_age_;
-  if (items_.front().captured >= oldest && bytes_ <= kMostBytes) return;
+  if (items_.front().since >= oldest && bytes_ <= kMostBytes) return;
   is_slow_ = connected_;
   for (std::size_t n = items_.size(); n-- > 1;) {
-    if (items_[n].packet.key && items_[n].captured >= oldest) return drop_first(n);
+    if (items_[n].packet.key && items_[n].since >= oldest) return drop_first(n);
   }
   drop_first(items_.size());
   waits_for_key_ = true;
@@ -117,6 +117,11 @@ void PublishQueue::put_back(Item item) {
   const Lock lock(mutex_);
   bytes_ += item.packet.data.size();
   items_.push_front(std::move(item));
+}
+
+void PublishQueue::count_unsent() {
+  const Lock lock(mutex_);
+  ++dropped_.away;
 }
 
 }  // namespace freshframe::media

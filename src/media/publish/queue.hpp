@@ -16,8 +16,8 @@
 namespace freshframe::media {
 
 /// Note [Young pictures]
-/// Over TCP an old picture is not lost, it comes late, and so do all that follow. So a picture that is older than
-/// `max_age` is not sent: all up to the newest key picture that is young enough are left out, or all that wait, and
+/// Over TCP an old picture is not lost, it comes late, and so do all that follow. So a picture that has waited longer
+/// than `max_age` is not sent: all up to the newest key picture that is young enough are left out, or all that wait, and
 /// what comes until the next key picture. This happens before a picture is cut into packets, so there is no gap
 /// in their numbers. While a connection is being made, young pictures wait for it; after a failure nothing waits.
 ///
@@ -26,7 +26,7 @@ class PublishQueue {
  public:
   struct Item {
     Packet packet;
-    TimePoint captured{};
+    TimePoint since{};  // when it was put
   };
   struct Dropped {
     std::uint64_t away = 0;  // no connection, or no key picture since then
@@ -37,7 +37,7 @@ class PublishQueue {
   PublishQueue(const Clock& clock, TimePoint::duration max_age) : clock_(clock), max_age_(max_age) {}
 
   // Any thread.
-  void put(Item item);
+  void put(Packet packet);
   /// A key picture is needed before anything can be sent.
   [[nodiscard]] bool wants_key() const;
   /// A picture that would be dropped for want of a connection. True: it was counted as that.
@@ -57,6 +57,8 @@ class PublishQueue {
   [[nodiscard]] std::optional<Item> take(const std::stop_token& stop);
   /// Is the next one again.
   void put_back(Item item);
+  /// The one that was taken was not sent: its connection was lost.
+  void count_unsent();
 
  private:
   void drop_old() FRESHFRAME_REQUIRES(mutex_);

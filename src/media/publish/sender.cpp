@@ -152,7 +152,12 @@ bool PublishSender::send(PublishConnection& connection, const std::stop_token& s
       queue_->put_back(std::move(*item));
       return true;
     }
-    connection.write(item->packet, options_.timeout);
+    try {
+      connection.write(item->packet, options_.timeout);
+    } catch (const std::exception&) {
+      queue_->count_unsent();
+      throw;
+    }
     back_off_.reset();
     note_rate(connection, item->packet);
     note_slow();
@@ -176,8 +181,9 @@ void PublishSender::note_rate(PublishConnection& connection, const Packet& packe
 void PublishSender::note_slow() {
   if (told_slow_ || queue_->dropped().slow == slow_before_) return;
   told_slow_ = true;
-  log(LogLevel::Warning, "the link to '" + target_.masked() +
-                             "' is too slow for this stream: pictures older than max_age are left out");
+  log(LogLevel::Warning,
+      "the link to '" + target_.masked() +
+          "' is too slow for this stream: pictures that have waited longer than max_age are left out");
 }
 
 void PublishSender::lose(const std::string& why) {

@@ -8,7 +8,9 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <optional>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "media/ffmpeg/write/video_codec.hpp"
@@ -54,13 +56,17 @@ std::vector<AVCodecID> codecs_of(std::string_view format) {
   return {AV_CODEC_ID_H264, AV_CODEC_ID_MPEG4, AV_CODEC_ID_HEVC, AV_CODEC_ID_MPEG2VIDEO};
 }
 
-/// Behind the host; 0: none.
-int port_in(const LiveUrl& url) {
-  const auto& text = url.text;
-  if (url.host_end >= text.size() || text[url.host_end] != ':') return 0;
+/// Behind the host. nullopt: none. Throws OptionError.
+std::optional<int> port_in(const LiveUrl& url, const std::string& masked) {
+  if (url.host_end >= url.text.size() || url.text[url.host_end] != ':') return std::nullopt;
+  const auto rest = std::string_view(url.text).substr(url.host_end + 1);
+  const auto text = rest.substr(0, rest.find_first_of("/?#"));
+  constexpr int kHighest = 65535;
   int port = 0;
-  std::from_chars(text.data() + url.host_end + 1, text.data() + text.size(), port);
-  return port;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  if (error == std::errc() && end == text.data() + text.size() && port >= 1 && port <= kHighest) return port;
+  throw OptionError("cannot publish to '" + masked + "': a port is a number from 1 to 65535, got '" +
+                    std::string(text) + "'");
 }
 
 }  // namespace
@@ -73,12 +79,15 @@ PublishTarget::PublishTarget(const std::string& url) : url_(url), masked_(mask_p
         "': the URL of a media server is rtsp://, rtsps://, rtmp://, rtmps://, srt://, udp:// or "
         "tcp:// with a host");
   }
+  if (std::ranges::any_of(url, [](char letter) { return letter >= 0 && letter <= ' '; })) {
+    throw OptionError("cannot publish to '" + masked_ +
+                      "': a URL has no spaces and no control characters: write %20 for a space");
+  }
   if (!has_protocol(url_.scheme)) {
     throw OptionError("cannot publish to '" + masked_ + "': the installed FFmpeg has no " + url_.scheme +
                       "; rtsp:// is in each");
   }
-  port_ = port_in(url_);
-  if (port_ == 0) port_ = protocol->port;
+  port_ = port_in(url_, masked_).value_or(protocol->port);
   if (port_ == 0)
     throw OptionError("cannot publish to '" + masked_ + "': the URL has no port, such as :9000");
 }

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rigs.live.camera import PATIENT, clip
@@ -54,6 +55,31 @@ def test_packets_and_frames_of_one_picture_have_the_same_times() -> None:
     assert first.data.readonly
     assert len(first) == len(first.data)
     assert {sample.pts: sample.captured for sample in sent} == seen
+
+
+@pytest.mark.parametrize("later", ["frames", "packets"])
+def test_an_output_that_is_asked_for_later_has_the_times_of_the_other(later: str) -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(server.url, **PATIENT))
+        wide = ff.Queue(300, "drop_newest")
+        first: ff.Reader[Any] = (
+            pipeline.reader(camera.packets) if later == "frames" else pipeline.reader(camera, queue=wide)
+        )
+        with pipeline.start():
+            times = {}
+            for _ in range(40):
+                sample = first.get(WATCHDOG)
+                times[sample.captured] = sample.pts
+            second: ff.Reader[Any] = (
+                pipeline.reader(camera, queue=wide) if later == "frames" else pipeline.reader(camera.packets)
+            )
+            found = [second.get(WATCHDOG) for _ in range(20)]
+            while max(times) < found[-1].captured:
+                sample = first.get(WATCHDOG)
+                times[sample.captured] = sample.pts
+    assert found[0].pts > 1
+    assert {sample.captured: sample.pts for sample in found}.items() <= times.items()
 
 
 def look_at(packet: ff.Packet) -> int:

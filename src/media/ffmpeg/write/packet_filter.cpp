@@ -24,7 +24,8 @@ void check_filter(int result) {
 
 PacketFilter::PacketFilter(const AVOutputFormat& container, const AVCodecParameters& parameters) {
   const std::string_view name = container.name;
-  const bool has_sets = parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC;
+  const bool has_sets = parameters.codec_id == AV_CODEC_ID_H264 || parameters.codec_id == AV_CODEC_ID_HEVC ||
+                        parameters.codec_id == AV_CODEC_ID_MPEG4;
   const bool is_annexb = parameters.extradata_size > 0 && parameters.extradata[0] != 1;
   if ((name != "mpegts" && name != "rtsp") || !has_sets || !is_annexb) return;
   const AVBitStreamFilter* const kind = av_bsf_get_by_name("dump_extra");

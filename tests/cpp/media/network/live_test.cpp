@@ -176,5 +176,52 @@ TEST(LiveTimeline, PlacesAPacketBeforeThoseOfEarlierCallsThatAreShownLater) {
   EXPECT_NEAR(times.place(100.04, at(7.08)), 0.04, 1e-9);
 }
 
+/// Frames and packets of a source: a picture has the same pts in both.
+struct TwoOutputs {
+  LiveTimeline packets;
+  LiveTimeline frames;
+  TwoOutputs() {
+    packets.follow(frames);
+    frames.follow(packets);
+  }
+};
+
+TEST(LiveTimeline, OfAnOutputThatBeginsLaterGoesOnWithTheOthers) {
+  for (const bool packets_first : {true, false}) {
+    TwoOutputs both;
+    auto& first = packets_first ? both.packets : both.frames;
+    auto& second = packets_first ? both.frames : both.packets;
+    for (int n = 0; n < 100; ++n) first.place(500 + n / 25.0, at(7 + n / 25.0));
+    EXPECT_NEAR(second.place_rising(503.88, at(10.88)), 3.88, 1e-6);
+    EXPECT_NEAR(first.place(504, at(11)), 4, 1e-6);
+    EXPECT_NEAR(second.place_rising(504, at(11)), 4, 1e-6);
+  }
+}
+
+TEST(LiveTimeline, OfAnOutputThatHasRestedGoesOnWithTheOthers) {
+  TwoOutputs both;
+  both.packets.place(500, at(0));
+  EXPECT_EQ(both.frames.place_rising(500, at(0)), 0);
+  for (int n = 1; n <= 20; ++n)
+    both.packets.place(500 + 0.99 * n * 60, at(n * 60));  // the camera's clock is slow
+  EXPECT_NEAR(both.frames.place_rising(500 + 0.99 * 1200, at(1200)),
+              both.packets.place(500 + 0.99 * 1200, at(1200)), 1e-6);
+}
+
+TEST(LiveTimeline, OfTwoOutputsHasOneShiftBehindAReconnectAndAJump) {
+  TwoOutputs both;
+  for (const double time : {500.0, 500.04}) {
+    both.packets.place(time, at(time - 500));
+    both.frames.place_rising(time, at(time - 500));
+  }
+  both.packets.restart();
+  both.frames.restart();
+  const double after_reconnect = both.frames.place_rising(17, at(3));
+  EXPECT_NEAR(both.packets.place(17, at(3.01)), after_reconnect, 1e-6);
+  const double after_jump = both.packets.place(4000, at(3.1));
+  EXPECT_NEAR(after_jump, 3.1, 0.02);
+  EXPECT_NEAR(both.frames.place_rising(4000, at(3.1)), after_jump, 1e-6);
+}
+
 }  // namespace
 }  // namespace freshframe::test

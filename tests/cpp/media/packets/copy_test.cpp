@@ -13,6 +13,7 @@
 #include "cpp/support.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include "media/packets/parameters.hpp"
+#include "media/packets/picture_form.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
@@ -80,6 +81,54 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
   EXPECT_TRUE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2, 0, 0, 1, 0x68, 5, 0})));
   EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2, 0, 0, 1, 0x68, 6})));
   EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2})));
+}
+
+TEST(Packets, WithLengthsKeepTheParameterSetsOfTheirContainer) {
+  const media::CodecParametersPtr known(avcodec_parameters_alloc());
+  known->codec_id = AV_CODEC_ID_H264;
+  const std::vector<std::uint8_t> sets{1, 66, 0, 30, 255, 225, 0, 0, 0};
+  known->extradata = static_cast<std::uint8_t*>(av_mallocz(sets.size() + AV_INPUT_BUFFER_PADDING_SIZE));
+  known->extradata_size = static_cast<int>(sets.size());
+  std::ranges::copy(sets, known->extradata);
+  const auto packet = make_av_packet();
+  ASSERT_EQ(av_new_packet(packet.get(), 0x167 + 4), 0);
+  std::fill_n(packet->data, packet->size, std::uint8_t{0x55});
+  std::ranges::copy(std::vector<std::uint8_t>{0, 0, 1, 0x67, 0x65},
+                    packet->data);  // a length, not a start code
+  const auto stream = media::ParametersReader(*known).read(*packet);
+  ASSERT_TRUE(stream);
+  EXPECT_EQ(stream->extradata, sets);
+  EXPECT_EQ(stream->format, "avcc");
+}
+
+TEST(Packets, HaveTheFormOfTheirPicturesWhereTheParserGivesNone) {
+  for (const char* const codec : {"mjpeg", "vp9"}) {
+    if (media::find_video_encoder(codec) == nullptr) continue;
+    const Folder folder;
+    const auto path = write_video(folder.file("a.mkv"), 3, {.codec = codec});
+    const auto packets = completed(path);
+    ASSERT_EQ(packets.size(), 3U) << codec;
+    const auto& packet = *packets[0].value.as<Packet>();
+    const auto& parameters = *media::parameters_of(*packet.stream).codec;
+    const auto form = media::picture_form(parameters.codec_id, packet.data);
+    ASSERT_TRUE(form) << codec;
+    EXPECT_EQ(std::pair(form->width, form->height), std::pair(kWidth, kHeight)) << codec;
+    if (parameters.codec_id == AV_CODEC_ID_VP9) {
+      EXPECT_EQ(form->format, AV_PIX_FMT_YUV420P);
+    }
+    for (std::size_t size = 0; size < std::min<std::size_t>(packet.data.size(), 40); ++size) {
+      static_cast<void>(
+          media::picture_form(parameters.codec_id, packet.data.first(size)));  // reads nothing behind it
+    }
+    EXPECT_FALSE(media::picture_form(AV_CODEC_ID_H264, packet.data));
+  }
+}
+
+TEST(Packets, OfMpeg4HaveTheirHeaderInATransportStream) {
+  const Folder folder;
+  const auto path = write_video(folder.file("a.mkv"), kCopied, {.codec = "mpeg4", .options = {{"g", "20"}}});
+  copy_into(folder.file("a.ts"), completed(path));
+  EXPECT_EQ(play(folder.file("a.ts")).numbers, counting(kCopied));
 }
 
 TEST(Packets, HaveTheTimesOfTheirFramesAndRisingDecodingTimes) {

@@ -33,7 +33,7 @@ struct Sending {
     packet.pts = packet.dts = next++;
     packet.key = key;
     packet.stream = stream;
-    queue.put({.packet = packet, .captured = clock.now()});
+    queue.put(packet);
     clock.advance(std::chrono::milliseconds(100));
   }
   /// A group of ten pictures.
@@ -141,7 +141,9 @@ TEST(PublishTargets, AreURLsOfServers) {
   EXPECT_EQ(PublishTarget("rtsp://user:pw@[::1]:8554/a").masked(), "rtsp://user:***@[::1]:8554/a");
   EXPECT_STREQ(PublishTarget("rtmp://host/app/key").format(), "flv");
   EXPECT_STREQ(PublishTarget("udp://127.0.0.1:9").format(), "mpegts");
-  for (const char* const url : {"http://host/a", "a.mp4", "rtsp://", "udp://127.0.0.1", "tcp://host/a"}) {
+  for (const char* const url : {"http://host/a", "a.mp4", "rtsp://", "udp://127.0.0.1", "tcp://host/a",
+                                "rtsp://host:0/a", "rtsp://host:99999/a", "rtsp://host:8554x/a",
+                                "rtsp://host:/a", "tcp://host:-5", "rtsp://host/a\r\nb", "rtsp://host/a b"}) {
     EXPECT_THROW(const PublishTarget refused(url), OptionError) << url;
   }
 }
