@@ -38,7 +38,10 @@ std::string with_decimals(const char* format, double first, double second = 0) {
 }  // namespace
 
 Clips::Clips(const ClipOptions& options)
-    : before_(options.before), after_(options.after), ring_(options.before, options.max_bytes) {
+    : before_(options.before),
+      after_(options.after),
+      max_bytes_(options.max_bytes),
+      ring_(options.before, options.max_bytes) {
   install_ffmpeg_log();
   check_seconds("before", before_);
   check_seconds("after", after_);
@@ -66,10 +69,24 @@ void Clips::add(const AVPacket& packet) {
   each_clip([this](Clip& clip) { return go_on(clip); });
 }
 
+std::uint64_t Clips::limit() {
+  const auto dropped = ring_.drop_what_is_above();
+  if (dropped == 0) return 0;
+  if (!std::exchange(endless_told_, true)) {
+    log(LogLevel::Warning,
+        "the camera has sent more than max_bytes, " + std::to_string(max_bytes_) +
+            " bytes, since its last key picture: clips can begin at the next one only. Set a "
+            "shorter interval of key pictures in the camera, or raise max_bytes");
+  }
+  const bool is_written = std::ranges::any_of(clips_, [](const Writing& one) { return one.clip->begun(); });
+  return is_written ? 0 : dropped;
+}
+
 /// False: the clip is over.
 bool Clips::go_on(Clip& clip) {
   if (!clip.begun()) {
-    if (ring_.newest() < clip.from()) return true;  // the encoder has not reached it
+    if (ring_.newest() < clip.from()) return true;                     // the encoder has not reached it
+    if (!ring_.has_key() && ring_.newest() <= clip.to()) return true;  // a key picture may come
     while (!clip.begin(*stream_, ring_)) {
       if (!made_longer(clip)) return false;
     }
@@ -124,7 +141,7 @@ void Clips::tell_empty(const Clip& clip) const {
 }
 
 std::string Clips::why_empty(const Clip& clip) const {
-  if (!stream_ || ring_.newest() == INT64_MIN) return "no frame is in memory";
+  if (!stream_ || !ring_.has_key()) return "no key picture is in memory";
   const double last = pts_of(ring_.newest());
   constexpr const char* kRange = "pts %.1f to %.1f s";
   return "it is of " + with_decimals(kRange, pts_of(clip.from()), pts_of(clip.to())) +

@@ -45,6 +45,9 @@ class Clips {
   void add(const AVPacket& packet);
   /// Begins and extends the clips that were asked for.
   void take_orders();
+  /// Keeps the memory below max_bytes, also of a camera that sends no second key picture. Clips that have begun go on,
+  /// others begin at the next key picture. Returns how many packets it has dropped that no clip has.
+  [[nodiscard]] std::uint64_t limit();
   /// All clips end: no packet of this stream follows.
   void end_stream();
 
@@ -81,6 +84,7 @@ class Clips {
 
   double before_;
   double after_;
+  std::size_t max_bytes_;
   std::optional<ClipStream> stream_;
   PacketRing ring_;
   std::vector<Writing> clips_;
@@ -89,6 +93,7 @@ class Clips {
   TimePoint woke_{};  // the last idle()
   bool paused_ = false;
   bool short_told_ = false;
+  bool endless_told_ = false;
   std::exception_ptr failure_;
   ClipOrders orders_;
 };

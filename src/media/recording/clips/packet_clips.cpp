@@ -43,6 +43,7 @@ struct PacketClips::Impl {
     clips.note(packet.pts);
     clips.add(*ticks->next(packet));
     clips.take_orders();
+    if (const auto lost = clips.limit(); lost > 0) context->counters.drop(NodeDropCause::Lost, lost);
     clips.throw_failure();
   }
 

@@ -30,6 +30,13 @@ bool PacketRing::push(const AVPacket& packet) {
   return enough;
 }
 
+std::size_t PacketRing::drop_what_is_above() {
+  if (packets_.empty() || (has_key() && bytes_ <= max_bytes_)) return 0;
+  const auto count = packets_.size();
+  drop_first(count);
+  return count;
+}
+
 std::size_t PacketRing::second_key() const noexcept {
   for (std::size_t i = 1; i < packets_.size(); ++i) {
     if (is_key(*packets_[i])) return i;
@@ -45,7 +52,7 @@ void PacketRing::drop_first(std::size_t count) {
 }
 
 const AVPacket* PacketRing::key_before(std::int64_t tick) const {
-  const AVPacket* key = packets_.empty() ? nullptr : packets_.front().get();
+  const AVPacket* key = has_key() ? packets_.front().get() : nullptr;
   bool reached = true;  // a frame at or after `tick` depends on this key frame
   for (const auto& packet : packets_) {
     if (is_key(*packet) && (packet->pts <= tick || !reached)) {

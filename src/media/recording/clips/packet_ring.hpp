@@ -25,8 +25,11 @@ class PacketRing {
   void begin(AVRational time_base);
   /// Keeps a reference to the packet. False: max_bytes did not suffice for the seconds.
   [[nodiscard]] bool push(const AVPacket& packet);
+  /// Drops everything where one group of pictures alone is above max_bytes, as it may never end, and then each packet
+  /// before the next key frame. Returns how many it has dropped.
+  std::size_t drop_what_is_above();
   /// The packet of the last key frame at or before `tick`, or else the first packet; the next key frame where
-  /// `tick` is in a pause of the stream before it. nullptr: the ring is empty.
+  /// `tick` is in a pause of the stream before it. nullptr: has_key() is false.
   [[nodiscard]] const AVPacket* key_before(std::int64_t tick) const;
   /// Calls `visit` for the packets whose dts is above `dts`, in the order of decoding, until it returns
   /// false. False: it did.
@@ -34,6 +37,8 @@ class PacketRing {
 
   /// The pts of the newest frame; INT64_MIN: the ring is empty.
   [[nodiscard]] std::int64_t newest() const noexcept { return packets_.empty() ? INT64_MIN : newest_; }
+  /// Whether it begins with a key frame. False: it is empty, or its packets depend on some that were dropped.
+  [[nodiscard]] bool has_key() const noexcept { return !packets_.empty() && is_key(*packets_.front()); }
   [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
   /// Seconds from the first to the newest frame.
   [[nodiscard]] double span() const noexcept;

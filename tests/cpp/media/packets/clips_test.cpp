@@ -14,6 +14,7 @@
 #include "cpp/media/packets/packet_rig.hpp"
 #include "media/ffmpeg/write/video_codec.hpp"
 #include "media/packets/packet_ticks.hpp"
+#include "media/recording/clips/packet_ring.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {
@@ -131,6 +132,33 @@ TEST(PacketClipFiles, GoOnAtAKeyPictureBehindAGap) {
   EXPECT_EQ(clipping.lost(), 7U);
 }
 
+TEST(PacketClipFiles, OfACameraWithoutASecondKeyPictureHoldNoMoreThanMaxBytes) {
+  const Folder folder;
+  const HeardLog heard;
+  auto packets = packets_with_keys(folder);
+  std::size_t group = 0;
+  for (std::size_t n = 0; n < packets.size(); ++n) {
+    auto& packet = const_cast<Packet&>(*packets[n].value.as<Packet>());
+    packet.key = n == 0 || n == 120;
+    if (n < 60) group += packet.data.size();
+  }
+  PacketClipping clipping({.before = 1, .after = 1, .max_bytes = group});
+  clipping.feed(packets, 0, 30);
+  clipping->save(folder.file("begun.mp4"), 60 / kPacketFps);
+  clipping.feed(packets, 30, 61);
+  EXPECT_EQ(heard.count(LogLevel::Warning, "since its last key picture"), 1);
+  clipping.feed(packets, 61, 100);
+  clipping->save(folder.file("waits.mp4"), 115 / kPacketFps);
+  clipping->save(folder.file("none.mp4"), 60 / kPacketFps);
+  clipping.feed(packets, 100, 160);
+  clipping.close();
+  EXPECT_EQ(play(folder.file("begun.mp4")).numbers, numbers_from(0, 87));
+  EXPECT_EQ(play(folder.file("waits.mp4")).numbers, numbers_from(120, 142));
+  EXPECT_EQ(heard.count(LogLevel::Warning, "none.mp4' was not written: no key picture is in memory"), 1);
+  EXPECT_EQ(heard.count(LogLevel::Warning, "since its last key picture"), 1);
+  EXPECT_EQ(clipping.lost(), 120U - 87U);
+}
+
 TEST(PacketClipFiles, EndWhereTheCameraSendsWithOtherParameters) {
   const Folder first;
   const Folder second;
@@ -183,6 +211,24 @@ TEST(PacketClipFiles, ThatCannotHoldTheCamerasCodecAreRefused) {
   clipping.feed(packets, 30, 60);
   clipping.close();
   EXPECT_EQ(play(folder.file("a.mkv")).numbers.size(), 60U);
+}
+
+TEST(PacketRing, OfAGroupThatDoesNotEndHoldsNoMoreThanMaxBytes) {
+  constexpr int kSize = 100;
+  PacketRing ring(1, 10 * kSize);
+  ring.begin({1, 25});
+  const auto packet = make_av_packet();
+  ASSERT_EQ(av_new_packet(packet.get(), kSize), 0);
+  std::size_t dropped = 0;
+  for (int n = 0; n < 250; ++n) {
+    packet->pts = packet->dts = n;
+    packet->flags = n % 200 == 0 ? AV_PKT_FLAG_KEY : 0;
+    static_cast<void>(ring.push(*packet));
+    dropped += ring.drop_what_is_above();
+    EXPECT_LE(ring.bytes(), std::size_t{10 * kSize});
+    EXPECT_EQ(ring.has_key(), n % 200 < 10) << n;
+  }
+  EXPECT_EQ(dropped, 250U);
 }
 
 TEST(PacketTicks, RiseWhereACameraRepeatsATime) {
