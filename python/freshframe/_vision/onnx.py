@@ -198,8 +198,9 @@ class OnnxDetector(NativeNode["Frame", Detections]):
     once. Other providers get a batch as one tensor, if the file leaves its first axis open.
 
     Args:
-        path: The .onnx file. Models for segmentation, poses and classification are refused: OnnxModel runs
-            them.
+        path: The .onnx file. A model for poses gives the column ``keypoints`` of ``data``: (n, k, 3) float32,
+            x, y and confidence, or (n, k, 2). Models for segmentation, turned boxes and classification are
+            refused: OnnxModel runs them.
         confidence: Only boxes above it are reported, 0 to 1.
         classes: Only these classes, by name; None: all.
         threads: As of OnnxModel.

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <string>
+#include <utility>
 
 #include "inference/boxes/best_classes.hpp"
 #include "inference/boxes/nms.hpp"
@@ -22,7 +23,7 @@ class Decoder {
           const DecodeOptions& options)
       : how_(how), outputs_(outputs), form_(form), options_(options) {}
 
-  std::vector<Detection> decode() {
+  std::vector<Candidate> decode() {
     switch (how_.layout) {
       case Layout::Yolov5:
         rows_with_objectness();
@@ -92,13 +93,14 @@ class Decoder {
   }
 
   // Corners in pixels of the input.
-  void add(const std::array<float, 4>& corners, float confidence, std::size_t id) {
+  void add(std::size_t row, const std::array<float, 4>& corners, float confidence, std::size_t id) {
     if (!(confidence > options_.confidence) || !is_wanted(id)) return;  // also false for NaN
     const auto is_number = [](float value) { return std::isfinite(value); };
     if (!std::ranges::all_of(corners, is_number) || !is_number(confidence)) return;
     if (!(corners[2] > corners[0]) || !(corners[3] > corners[1])) return;
     found_.push_back(
-        {corners[0], corners[1], corners[2], corners[3], std::min(confidence, 1.0F), static_cast<int>(id)});
+        {{corners[0], corners[1], corners[2], corners[3], std::min(confidence, 1.0F), static_cast<int>(id)},
+         row});
   }
 
   static std::array<float, 4> of_centre(float x, float y, float width, float height) {
@@ -124,31 +126,31 @@ class Decoder {
       const float* const row = table.row(i);
       if (!(row[4] > options_.confidence)) continue;
       const auto best = best_of(row + 5, classes());
-      add(of_centre(row[0], row[1], row[2], row[3]), row[4] * row[5 + best], best);
+      add(i, of_centre(row[0], row[1], row[2], row[3]), row[4] * row[5 + best], best);
     }
   }
 
   void columns() {
     const auto table = grid(0, 0);
-    if (table.rows != 4 + classes()) refuse(std::to_string(table.rows) + " rows");
+    if (table.rows != 4 + classes() + how_.further()) refuse(std::to_string(table.rows) + " rows");
     const std::size_t count = table.columns;
     const auto best = best_classes(table.row(4), classes(), count);
     for (std::size_t i = 0; i < count; ++i) {
       if (!(best.scores[i] > options_.confidence)) continue;
-      add(of_centre(table.row(0)[i], table.row(1)[i], table.row(2)[i], table.row(3)[i]), best.scores[i],
+      add(i, of_centre(table.row(0)[i], table.row(1)[i], table.row(2)[i], table.row(3)[i]), best.scores[i],
           static_cast<std::size_t>(best.classes[i]));
     }
   }
 
   void sixes() {
-    const auto table = grid(0, 6);
+    const auto table = grid(0, 6 + how_.further());
     for (std::size_t i = 0; i < table.rows; ++i) {
       const float* const row = table.row(i);
       constexpr float kMostClasses = 1e6F;
       if (!(row[5] >= 0 && row[5] < kMostClasses)) continue;
       const auto id = static_cast<std::size_t>(std::lround(row[5]));
       const bool is_end2end = how_.layout == Layout::End2end;
-      add(is_end2end ? std::array{row[0], row[1], row[2], row[3]} : of_shares(row), row[4], id);
+      add(i, is_end2end ? std::array{row[0], row[1], row[2], row[3]} : of_shares(row), row[4], id);
     }
   }
 
@@ -156,7 +158,7 @@ class Decoder {
     const auto table = grid(0, 4 + classes());
     for (std::size_t i = 0; i < table.rows; ++i) {
       const auto best = best_of(table.row(i) + 4, classes());
-      add(of_shares(table.row(i)), table.row(i)[4 + best], best);
+      add(i, of_shares(table.row(i)), table.row(i)[4 + best], best);
     }
   }
 
@@ -172,7 +174,7 @@ class Decoder {
     const auto [boxes, scores] = boxes_and_scores();
     for (std::size_t i = 0; i < boxes.rows; ++i) {
       const auto best = best_of(scores.row(i), classes());
-      add(of_shares(boxes.row(i)), 1 / (1 + std::exp(-scores.row(i)[best])), best);
+      add(i, of_shares(boxes.row(i)), 1 / (1 + std::exp(-scores.row(i)[best])), best);
     }
   }
 
@@ -183,7 +185,7 @@ class Decoder {
       const auto best = best_of(row, classes());
       float sum = 0;
       for (std::size_t k = 0; k < scores.columns; ++k) sum += std::exp(row[k] - row[best]);
-      add(of_shares(boxes.row(i)), 1 / sum, best);
+      add(i, of_shares(boxes.row(i)), 1 / sum, best);
     }
   }
 
@@ -199,7 +201,8 @@ class Decoder {
       const double label =
           whole ? static_cast<double>(labels.integers[i]) : static_cast<double>(labels.floats[i]);
       if (!(label >= 0 && label < 1e6)) continue;
-      add({row[0], row[1], row[2], row[3]}, scores.floats[i], static_cast<std::size_t>(std::llround(label)));
+      add(i, {row[0], row[1], row[2], row[3]}, scores.floats[i],
+          static_cast<std::size_t>(std::llround(label)));
     }
   }
 
@@ -212,7 +215,8 @@ class Decoder {
     for (std::size_t i = 0; i < boxes.rows; ++i) {
       const float* const box = boxes.row(i);
       const auto best = best_of(scores.row(i) + 1, classes());
-      add({box[0] * width, box[1] * height, box[2] * width, box[3] * height}, scores.row(i)[1 + best], best);
+      add(i, {box[0] * width, box[1] * height, box[2] * width, box[3] * height}, scores.row(i)[1 + best],
+          best);
     }
   }
 
@@ -220,44 +224,97 @@ class Decoder {
   std::span<const OutputView> outputs_;
   const InputForm& form_;
   const DecodeOptions& options_;
-  std::vector<Detection> found_;
+  std::vector<Candidate> found_;
 };
 
 // From pixels of the input to those of the picture.
-Detection in_picture(Detection box, const Placement& placement) {
-  const auto moved = [](double at, int start, double scale, int most) {
-    return static_cast<float>(std::clamp((at - start) / scale, 0.0, static_cast<double>(most)));
-  };
-  box.x1 = moved(box.x1, placement.left, placement.scale_x, placement.picture_width);
-  box.x2 = moved(box.x2, placement.left, placement.scale_x, placement.picture_width);
-  box.y1 = moved(box.y1, placement.top, placement.scale_y, placement.picture_height);
-  box.y2 = moved(box.y2, placement.top, placement.scale_y, placement.picture_height);
+float across(double x, const Placement& placement) {
+  return static_cast<float>(std::clamp((x - placement.left) / placement.scale_x, 0.0,
+                                       static_cast<double>(placement.picture_width)));
+}
+float down(double y, const Placement& placement) {
+  return static_cast<float>(std::clamp((y - placement.top) / placement.scale_y, 0.0,
+                                       static_cast<double>(placement.picture_height)));
+}
+
+Detection in_picture(const Candidate& found, const Placement& placement) {
+  Detection box = found;
+  box.x1 = across(box.x1, placement);
+  box.x2 = across(box.x2, placement);
+  box.y1 = down(box.y1, placement);
+  box.y2 = down(box.y2, placement);
   return box;
+}
+
+// The numbers of a row behind the box and its classes.
+class Further {
+ public:
+  Further(const Recognised& how, const OutputView& output)
+      : numbers_(output.floats), is_columns_(how.layout == Layout::Yolov8) {
+    const auto columns = static_cast<std::size_t>(output.shape.back());
+    first_ = is_columns_ ? (4 + static_cast<std::size_t>(how.classes)) * columns : 6;
+    step_ = columns;
+  }
+  [[nodiscard]] float at(std::size_t row, std::size_t k) const {
+    return numbers_[is_columns_ ? first_ + k * step_ + row : row * step_ + first_ + k];
+  }
+
+ private:
+  std::span<const float> numbers_;
+  bool is_columns_;
+  std::size_t first_ = 0;
+  std::size_t step_ = 0;
+};
+
+DataColumn key_points_of(const Recognised& how, const OutputView& output, const Placement& placement,
+                         std::span<const Candidate> found) {
+  const Further further(how, output);
+  std::vector<float> numbers;
+  for (const auto& each : found) {
+    for (std::size_t point = 0; point < how.key_points; ++point) {
+      const auto first = point * how.key_point_numbers;
+      numbers.push_back(across(further.at(each.row, first), placement));
+      numbers.push_back(down(further.at(each.row, first + 1), placement));
+      if (how.key_point_numbers > 2) numbers.push_back(further.at(each.row, first + 2));
+    }
+  }
+  return {"keypoints", std::move(numbers), {how.key_points, how.key_point_numbers}};
 }
 
 }  // namespace
 
 std::vector<Detection> decode(const Recognised& how, std::span<const OutputView> outputs,
                               const InputForm& form, const DecodeOptions& options) {
-  return Decoder(how, outputs, form, options).decode();
+  const auto found = Decoder(how, outputs, form, options).decode();
+  return {found.begin(), found.end()};
 }
 
 bool needs_suppression(Layout layout) noexcept {
   return layout == Layout::Yolov5 || layout == Layout::Yolov8 || layout == Layout::Ssd;
 }
 
+Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> outputs, const InputForm& form,
+                           const Placement& placement, const DecodeOptions& options) {
+  auto found = Decoder(how, outputs, form, options).decode();
+  if (needs_suppression(how.layout)) {
+    found = suppress(std::move(found), options.iou);
+  } else {
+    keep_surest(found);
+  }
+  std::erase_if(found, [&](const Candidate& each) {
+    const auto box = in_picture(each, placement);
+    return !(box.x2 > box.x1) || !(box.y2 > box.y1);
+  });
+  Decoded result;
+  for (const auto& each : found) result.boxes.push_back(in_picture(each, placement));
+  if (how.key_points > 0) result.columns.push_back(key_points_of(how, outputs[0], placement, found));
+  return result;
+}
+
 std::vector<Detection> boxes_in_picture(const Recognised& how, std::span<const OutputView> outputs,
                                         const InputForm& form, const Placement& placement,
                                         const DecodeOptions& options) {
-  auto boxes = decode(how, outputs, form, options);
-  if (needs_suppression(how.layout)) {
-    boxes = suppress(std::move(boxes), options.iou);
-  } else {
-    keep_surest(boxes);
-  }
-  for (auto& box : boxes) box = in_picture(box, placement);
-  std::erase_if(boxes, [](const Detection& box) { return !(box.x2 > box.x1) || !(box.y2 > box.y1); });
-  return boxes;
+  return decoded_in_picture(how, outputs, form, placement, options).boxes;
 }
 
 void apply_to(InputForm& form, Layout layout) {

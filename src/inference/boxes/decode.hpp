@@ -36,7 +36,16 @@ struct DecodeOptions {
 /// True: the model's output contains duplicates.
 [[nodiscard]] bool needs_suppression(Layout layout) noexcept;
 
-/// decode(), without duplicates, in pixels of the picture and within it; most confident first.
+/// Without duplicates, in pixels of the picture and within it; most confident first. Of a pose model with the column
+/// `keypoints`.
+struct Decoded {
+  std::vector<Detection> boxes;
+  std::vector<DataColumn> columns;
+};
+[[nodiscard]] Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> outputs,
+                                         const InputForm& form, const Placement& placement,
+                                         const DecodeOptions& options);
+/// The boxes of decoded_in_picture().
 [[nodiscard]] std::vector<Detection> boxes_in_picture(const Recognised& how,
                                                       std::span<const OutputView> outputs,
                                                       const InputForm& form, const Placement& placement,

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <cstdio>
 #include <utility>
 
 namespace freshframe::inference {
@@ -25,6 +26,7 @@ constexpr std::array<std::pair<Layout, std::string_view>, 9> kNames = {{{Layout:
 
 constexpr std::int64_t kMostRowsOfQueries = 1000;  // of models with queries instead of grids
 constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 joints of 3 numbers
+constexpr std::string_view kPoses = "pose";        // the task of metadata
 constexpr int kAnchors = 3;                        // per place in YOLOv5
 
 std::string all_names() {
@@ -58,6 +60,8 @@ class Recogniser {
   Recognised recognise() {
     refuse_other_tasks();
     Recognised result;
+    if (metadata("task") == kPoses) read_key_points(result);
+    further_ = static_cast<std::int64_t>(result.further());
     find_fits(result);
     const auto fit = choose();
     result.layout = fit.layout;
@@ -90,7 +94,8 @@ class Recogniser {
 
   void refuse_other_tasks() const {
     const auto task = metadata("task");
-    if (!task.empty() && task != "detect") refuse_task("a model for the task '" + task + "'");
+    if (!task.empty() && task != "detect" && task != kPoses)
+      refuse_task("a model for the task '" + task + "'");
     if (facts_.layout) return;
     const auto& outputs = facts_.outputs;
     if (outputs.size() == 1 && outputs[0].shape.size() == 2 && outputs[0].shape[1] > 6) {
@@ -99,6 +104,22 @@ class Recogniser {
     const bool has_masks =
         std::ranges::any_of(outputs, [](const auto& output) { return output.shape.size() == 4; });
     if (has_masks) refuse_task("a segmentation model by its output of four axes");
+  }
+
+  // kpt_shape: "[17, 3]".
+  void read_key_points(Recognised& result) const {
+    const auto text = metadata("kpt_shape");
+    int points = 0;
+    int numbers = 0;
+    int length = 0;
+    const bool is_read = std::sscanf(text.c_str(), " [ %4d , %1d ] %n", &points, &numbers, &length) == 2 &&
+                         static_cast<std::size_t>(length) == text.size();
+    if (!is_read || points < 1 || (numbers != 2 && numbers != 3)) {
+      refuse_task("a model for the task 'pose' whose kpt_shape is '" + text +
+                  "' and not of the form [key points, 2 or 3]");
+    }
+    result.key_points = static_cast<std::size_t>(points);
+    result.key_point_numbers = static_cast<std::size_t>(numbers);
   }
 
   /// The index of the output of that name.
@@ -128,6 +149,7 @@ class Recogniser {
     const auto predicted = output("pred_boxes");
     const auto logits = output("logits") ? output("logits") : output("pred_logits");
     if (facts_.outputs.size() == 1) return find_single();
+    if (further_ > 0) return;  // no other family has them
     if (const auto dets = output("dets"), labels = output("labels"); dets && labels) {
       if (!is_rows(*dets, 4) || !has_scores(*labels)) return;
       result.boxes = *dets;
@@ -166,7 +188,12 @@ class Recogniser {
     const auto columns = shape(0)[2];
     find_scanned(rows, columns);
     if (!fits_.empty() || rows > kMostRowsOfQueries) return;
-    if (columns == 6) {
+    if (further_ > 0) {
+      if (columns == 6 + further_) {
+        add(Layout::End2end, 0,
+            "x1, y1, x2, y2, confidence, class and " + std::to_string(further_) + " numbers of key points");
+      }
+    } else if (columns == 6) {
       find_sixes();
     } else if (columns > 4 && (facts_.layout || named_class_count() == columns - 4)) {
       add(Layout::Rtdetr, columns - 4,
@@ -192,12 +219,14 @@ class Recogniser {
       }
       const auto of = " for a grid of strides " + list + " on an input of " + std::to_string(facts_.width) +
                       "x" + std::to_string(facts_.height);
-      if (columns == places && rows > 4) {
-        add(Layout::Yolov8, rows - 4, std::to_string(columns) + " columns" + of);
+      if (columns == places && rows > 4 + further_) {
+        const auto points =
+            further_ > 0 ? ", with " + std::to_string(further_) + " numbers of key points" : "";
+        add(Layout::Yolov8, rows - 4 - further_, std::to_string(columns) + " columns" + of + points);
       }
       // Rows of six belong to models of one class, or to the families below: on 160x160 both have 300 rows.
       const bool is_six = columns == 6 && named_class_count() > 1 && !facts_.layout;
-      if (rows == kAnchors * places && columns > 5 && !is_six) {
+      if (rows == kAnchors * places && columns > 5 && !is_six && further_ == 0) {
         add(Layout::Yolov5, columns - 5, std::to_string(rows) + " rows, three" + of);
       }
     }
@@ -287,6 +316,7 @@ class Recogniser {
   const ModelFacts& facts_;
   std::optional<std::vector<std::string>> names_;
   std::vector<Fit> fits_;
+  std::int64_t further_ = 0;  // numbers of key points
 };
 
 }  // namespace

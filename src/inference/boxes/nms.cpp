@@ -21,16 +21,16 @@ bool cover_each_other(const Detection& a, const Detection& b, float iou) {
 
 }  // namespace
 
-void keep_surest(std::vector<Detection>& boxes, std::size_t most) {
-  std::ranges::stable_sort(boxes, std::ranges::greater(), &Detection::confidence);
+void keep_surest(std::vector<Candidate>& boxes, std::size_t most) {
+  std::ranges::stable_sort(boxes, std::ranges::greater(), &Candidate::confidence);
   if (boxes.size() > most) boxes.resize(most);
 }
 
-std::vector<Detection> suppress(std::vector<Detection> boxes, float iou) {
+std::vector<Candidate> suppress(std::vector<Candidate> boxes, float iou) {
   keep_surest(boxes, kMostCandidates);
-  std::vector<Detection> kept;
+  std::vector<Candidate> kept;
   for (const auto& box : boxes) {
-    const bool is_covered = std::ranges::any_of(kept, [&](const Detection& surer) {
+    const bool is_covered = std::ranges::any_of(kept, [&](const Candidate& surer) {
       return surer.class_id == box.class_id && cover_each_other(surer, box, iou);
     });
     if (is_covered) continue;

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
+#include <variant>
 
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
@@ -104,12 +105,24 @@ struct OnnxDetector::Impl {
   [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index,
                                  const FramePart& of) const {
     Detections found;
-    found.boxes = inference::boxes_in_picture(how, run.views(index), form, run.placements[index], options());
+    auto decoded =
+        inference::decoded_in_picture(how, run.views(index), form, run.placements[index], options());
+    found.boxes = std::move(decoded.boxes);
+    found.data = std::move(decoded.columns);
+    const auto x = static_cast<float>(of.x);
+    const auto y = static_cast<float>(of.y);
     for (auto& box : found.boxes) {
-      box.x1 += static_cast<float>(of.x);
-      box.x2 += static_cast<float>(of.x);
-      box.y1 += static_cast<float>(of.y);
-      box.y2 += static_cast<float>(of.y);
+      box.x1 += x;
+      box.x2 += x;
+      box.y1 += y;
+      box.y2 += y;
+    }
+    for (auto& column : found.data) {  // key points
+      auto& numbers = std::get<std::vector<float>>(column.values);
+      for (std::size_t i = 0; i + 1 < numbers.size(); i += column.shape[1]) {
+        numbers[i] += x;
+        numbers[i + 1] += y;
+      }
     }
     found.names = names;
     return found;

@@ -139,8 +139,10 @@ TEST(Decode, AnotherShapeThanBeforeIsAnError) {
 }
 
 TEST(Suppression, KeepsTheSurestOfEachClass) {
-  const std::vector<Detection> boxes = {
-      {0, 0, 10, 10, 0.6F, 0}, {1, 0, 11, 10, 0.9F, 0}, {0, 0, 10, 10, 0.5F, 1}, {20, 0, 30, 10, 0.7F, 0}};
+  const std::vector<Candidate> boxes = {{{0, 0, 10, 10, 0.6F, 0}},
+                                        {{1, 0, 11, 10, 0.9F, 0}},
+                                        {{0, 0, 10, 10, 0.5F, 1}},
+                                        {{20, 0, 30, 10, 0.7F, 0}}};
   const auto kept = suppress(boxes, 0.45F);
   ASSERT_EQ(kept.size(), 3U);
   EXPECT_FLOAT_EQ(kept[0].confidence, 0.9F);
@@ -150,15 +152,15 @@ TEST(Suppression, KeepsTheSurestOfEachClass) {
 }
 
 TEST(Suppression, OfEqualsTheFirstStays) {
-  const std::vector<Detection> boxes = {{2, 0, 12, 10, 0.5F, 0}, {0, 0, 10, 10, 0.5F, 0}};
+  const std::vector<Candidate> boxes = {{{2, 0, 12, 10, 0.5F, 0}}, {{0, 0, 10, 10, 0.5F, 0}}};
   EXPECT_FLOAT_EQ(suppress(boxes, 0.45F).at(0).x1, 2);
 }
 
 TEST(Suppression, GivesABoundedNumber) {
-  std::vector<Detection> boxes;
+  std::vector<Candidate> boxes;
   for (int i = 0; i < 1000; ++i) {
     const auto at = static_cast<float>(20 * i);
-    boxes.push_back({at, 0, at + 10, 10, 0.5F, 0});
+    boxes.push_back({{at, 0, at + 10, 10, 0.5F, 0}});
   }
   EXPECT_EQ(suppress(boxes, 0.45F).size(), kMostBoxes);
 }
