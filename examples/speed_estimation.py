@@ -1,7 +1,9 @@
 """How fast the cars of a road go, in km/h, as labels in a video.
 
-python speed_estimation.py                                  # the built-in scene
+python speed_estimation.py                                  # the built-in scene, whose things bounce
 python speed_estimation.py road.mp4 yolo11n.onnx            # measure ROAD and METRES in your picture
+
+Speeds are those of cars, which need some seconds to stop. For a second after a bounce, they are wrong.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -16,7 +18,7 @@ import freshframe as ff
 
 SCENE = "demo:shapes?size=640x360&fps=30&frames=300&pace=0"
 ROAD = [(0, 0), (640, 0), (640, 360), (0, 360)]  # corners of the road in the picture
-METRES = [(0, 0), (64, 0), (64, 36), (0, 36)]  # the same on the ground
+METRES = [(0, 0), (6.4, 0), (6.4, 3.6), (0, 3.6)]  # the same on the ground
 
 
 def with_kmh(tracks: ff.Detections) -> ff.Detections:

@@ -105,6 +105,8 @@ class Graph:
             hints = value_types.node_types(node, batched=batched)
             wanted = (hints[0],) * len(ports)
         _check_types(node, wanted, ports)
+        if hasattr(node, "_check_parents"):
+            node._check_parents([value_type(port) for port in ports])
         has_packets = have_packets(ports)
         if has_packets and hasattr(node, "_take_packets"):
             node._take_packets()

@@ -6,7 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _check, _native
+from .._errors import GraphError
 from .._graph.nodes import NativeNode
+from .._graph.value_types import fits
 from ..results import Detections
 
 
@@ -25,6 +27,7 @@ class BoxPredictor(NativeNode[Any, Detections]):
             newer ones the result has no boxes.
 
     Raises:
+        GraphError: add() has no frames or no boxes for it.
         OptionError: An option is out of range.
         OptionTypeError: An option is of the wrong type.
 
@@ -38,6 +41,15 @@ class BoxPredictor(NativeNode[Any, Detections]):
     """
 
     _freshframe_types = (_native.Frame | Detections, Detections)
+
+    def _check_parents(self, types: list[Any]) -> None:
+        """Without frames it gives nothing, and without tracks no box. Any type may be either."""
+        for wanted, what in ((_native.Frame, "a camera"), (Detections, "a tracker")):
+            if types and not any(fits(given, wanted) for given in types):
+                raise GraphError(
+                    "BoxPredictor needs the frames of a camera and the boxes of its tracker, and none of its "
+                    f"parents is {what}: add(ff.BoxPredictor(), [camera, tracks])"
+                )
 
     def __init__(self, *, max_age: float = 0.5) -> None:
         """Checks the option. There are no tracks yet."""

@@ -78,10 +78,10 @@ def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> n
     result = np.zeros((len(given), height, width), np.bool_)
     for mask, (_, _, counts) in zip(result, given, strict=True):
         ends = np.cumsum([*_counts(counts)], dtype=np.int64)
-        if len(ends) < 2:  # one run: nothing is inside
-            continue
-        if ends[-1] > mask.size:
+        if len(ends) and ends[-1] > mask.size:
             raise OptionError("the runs of a mask are longer than its picture")
+        if not len(ends[1:]):  # nothing is inside
+            continue
         first, last = int(ends[0]) // height, -(int(ends[1::2][-1]) // -height)  # columns
         part = np.zeros((last - first, height), np.bool_)
         flat, begin = part.reshape(-1), first * height

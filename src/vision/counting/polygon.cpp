@@ -57,6 +57,12 @@ void check(const std::string& who, const std::vector<Point>& corners) {
   }
   for (const auto& corner : corners) check_point(who.c_str(), corner);
   for (std::size_t i = 0; i < count; ++i) {
+    const auto next = (i + 1) % count;
+    if (corners[i].x != corners[next].x || corners[i].y != corners[next].y) continue;
+    throw OptionError(who + " needs each corner once, but corner " + std::to_string(std::max(i, next)) +
+                      " is corner " + std::to_string(std::min(i, next)) + " again: leave it out");
+  }
+  for (std::size_t i = 0; i < count; ++i) {
     for (std::size_t j = i + 2; j < count; ++j) {
       if (i == 0 && j == count - 1) continue;  // neighbours
       if (!meet(corners[i], corners[i + 1], corners[j], corners[(j + 1) % count])) continue;

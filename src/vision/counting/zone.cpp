@@ -11,6 +11,8 @@
 #include <sstream>
 #include <utility>
 
+#include "vision/class_choice.hpp"
+
 namespace freshframe::vision {
 namespace {
 
@@ -103,11 +105,14 @@ Zone::OfSource& Zone::of_source(int source, PictureSize size) {
   const bool other_size = options_.relative && (size.width != of.size.width || size.height != of.size.height);
   if (of.area && !other_size) return of;
   const bool is_first = !of.area;
-  of.counts.corners = corners_in(size);
-  of.area.emplace(who_.c_str(), of.counts.corners);
+  auto corners = corners_in(size);
+  of.area =
+      Polygon(who_.c_str(), corners);  // it throws for a zone of less than a pixel, and all stays as it was
+  of.counts.corners = std::move(corners);
   const auto before = std::exchange(of.size, size);
   if (is_first) {
     of.things = Sightings<ZoneState>(std::max(600.0, 2 * options_.max_gap));
+    of.inside.clear();
     return of;
   }
   for (auto& [id, state] : of.things.all()) {  // the same places in the other picture
@@ -125,6 +130,16 @@ std::optional<double> Zone::limit_of(const Detections& found, int class_id) cons
   return limit == options_.loiter_of.end() ? options_.loiter : limit->second;
 }
 
+void Zone::check_loiter(const Circles& /*found*/) const {
+  if (options_.loiter_of.empty()) return;
+  throw Error(who_ + " has loiter= for classes, but circles have none: give it one number of seconds");
+}
+
+void Zone::check_loiter(const Detections& found) const {
+  for (const auto& [name, seconds] : options_.loiter_of)
+    check_class(who_ + " has loiter= for the class", name, found);
+}
+
 void Zone::check_place(const Frame& frame, int source, const Context& context) {
   if (!options_.relative) placement_.see("zone", options_.corners, frame, source, context);
 }
@@ -132,13 +147,15 @@ void Zone::check_place(const Frame& frame, int source, const Context& context) {
 template <class Found>
 ZoneCounts Zone::update(const Found& found, double pts, int source, PictureSize size) {
   check_tracked(who_.c_str(), found);
+  check_loiter(found);
   auto& of = of_source(source, size);
   of.counts.crossings.clear();
   of.counts.visits.clear();
   of.counts.loitered.clear();
-  if (pts < of.things.now()) lose(of, of.things.now() + 2 * options_.max_gap);  // nobody stays
+  // Before advance(), which forgets those that were not seen for long. After a step back in time nobody stays.
+  const double now = of.things.now();
+  if (std::isfinite(pts)) lose(of, pts < now ? now + 2 * options_.max_gap : pts);
   of.things.advance(pts);
-  lose(of, pts);
   for (std::size_t i = 0; i < count_of(found); ++i) see(of, sighting(found, i, options_.anchor));
   auto result = of.counts;
   for (const auto id : of.inside) {

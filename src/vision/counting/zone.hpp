@@ -61,6 +61,9 @@ class Zone {
     return options_.loiter;
   }
   [[nodiscard]] std::optional<double> limit_of(const Detections& found, int class_id) const;
+  /// Throws Error for loiter_of with a class that no object can have.
+  void check_loiter(const Circles& found) const;
+  void check_loiter(const Detections& found) const;
   void see(OfSource& of, const Sighting& seen) const;
   static void note(OfSource& of, std::int64_t id, const ZoneState& state);
   /// Ends the visits of objects that were not seen for max_gap.

@@ -169,6 +169,7 @@ struct Annotate::Impl {
   void draw_numbers(vision::AnnotatePen& pen, const ZoneCounts& counts, const std::vector<Point>& corners);
   template <class Found>
   [[nodiscard]] std::string text(const Found& found, std::size_t index, const When& when) const;
+  [[nodiscard]] std::string caption_text(const When& when, std::size_t count) const;
   void draw_caption(vision::AnnotatePen& pen, std::size_t count, const When& when);
   void blur(const MutablePicture& picture, const Detections& found) const;
 };
@@ -221,8 +222,7 @@ Frame Annotate::Impl::drawn(const Frame& frame, const ValueRef& value, const Whe
   return std::move(picture).publish(frame.ops());
 }
 
-void Annotate::Impl::draw_caption(vision::AnnotatePen& pen, std::size_t count, const When& when) {
-  if (caption.empty()) return;
+std::string Annotate::Impl::caption_text(const When& when, std::size_t count) const {
   const auto field = [&](const std::string& name) -> std::optional<vision::FieldValue> {
     if (name == "pts") return when.pts ? vision::FieldValue(*when.pts) : vision::FieldValue();
     if (name == "utc")
@@ -231,7 +231,11 @@ void Annotate::Impl::draw_caption(vision::AnnotatePen& pen, std::size_t count, c
     if (name == "count") return static_cast<std::int64_t>(count);
     return std::nullopt;
   };
-  pen.caption(caption.fill(field, [] { return "pts, utc, seq and count"; }), kCountColor, labels);
+  return caption.fill(field, [] { return "pts, utc, seq and count"; });
+}
+
+void Annotate::Impl::draw_caption(vision::AnnotatePen& pen, std::size_t count, const When& when) {
+  if (!caption.empty()) pen.caption(caption_text(when, count), kCountColor, labels);
 }
 
 void Annotate::Impl::blur(const MutablePicture& picture, const Detections& found) const {
@@ -357,6 +361,11 @@ Annotate::Annotate(const AnnotateOptions& options) {
                                       {},
                                       std::move(label),
                                       vision::TextTemplate("Annotate(caption=)", options.caption)});
+  try {  // its fields are known now
+    static_cast<void>(impl_->caption_text({}, 0));
+  } catch (const Error& error) {
+    throw OptionError(error.what());
+  }
 }
 
 Annotate::~Annotate() = default;

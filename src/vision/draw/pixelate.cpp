@@ -10,7 +10,7 @@
 namespace freshframe::vision {
 namespace {
 
-constexpr int kAcross = 8;     // squares
+constexpr int kAcross = 3;     // squares: with eight, large letters can still be read
 constexpr int kLeastSide = 8;  // pixels of a square
 constexpr int kEven = 2;       // of a chroma sample, at most
 
@@ -78,7 +78,10 @@ void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* 
   const int top = within(std::floor(area.top), format.height) / kEven * kEven;
   const int right = within(std::ceil(area.right), format.width);
   const int bottom = within(std::ceil(area.bottom), format.height);
-  const int side = std::max(kLeastSide, std::min(right - left, bottom - top) / kAcross / kEven * kEven);
+  // Of the whole box, also where the picture cuts it off.
+  const double whole = std::min({area.right - area.left, area.bottom - area.top,
+                                 static_cast<double>(std::max(format.width, format.height))});
+  const int side = std::max(kLeastSide, static_cast<int>(std::ceil(whole / (kAcross * kEven))) * kEven);
   for (int y = top; y < bottom; y += side) {
     for (int x = left; x < right; x += side) {
       const Square square{x, y, std::min(x + side, right), std::min(y + side, bottom)};

@@ -9,7 +9,7 @@
 
 namespace freshframe::vision {
 
-/// Replaces squares of the area, eight or fewer across its shorter side, by their mean. `mask`: only its pixels
+/// Replaces squares of the area, three or fewer across its shorter side, by their mean. `mask`: only its pixels
 /// change; null: all of the area.
 void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* mask);
 

@@ -61,7 +61,7 @@ struct BoxPredictor::Impl {
   [[nodiscard]] Detections predicted(const Newest& newest, double pts) const {
     Detections result = newest.tracks;
     const auto seconds = static_cast<float>(pts - newest.pts);
-    if (seconds == 0) return result;
+    std::erase_if(result.data, [](const DataColumn& each) { return each.name == "mask"; });
     if (!result.rows) {  // no longer the object that a Python node gave
       result.rows.emplace(result.boxes.size());
       std::iota(result.rows->begin(), result.rows->end(), std::int64_t{0});
@@ -77,7 +77,6 @@ struct BoxPredictor::Impl {
       box.y2 += shift.y;
       track.age += seconds;
     }
-    std::erase_if(result.data, [](const DataColumn& each) { return each.name == "mask"; });
     for (auto& column : result.data) {
       if (column.name == "corners") move_points(column, 2, shifts);
       if (column.name == "keypoints" && column.shape.size() == 2)

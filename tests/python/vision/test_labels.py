@@ -239,7 +239,15 @@ def test_columns_that_are_not_drawn_may_have_another_form() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["99999999x99999999:0", "9999999999999999999999x6:0", "4x6:ooooooooooooo0", "4x6:o", "4x6:0@", "4x6:\n"],
+    [
+        "99999999x99999999:0",
+        "9999999999999999999999x6:0",
+        "4x6:ooooooooooooo0",
+        "48x64:V_;",
+        "4x6:o",
+        "4x6:0@",
+        "4x6:\n",
+    ],
 )
 def test_a_text_that_is_no_mask_is_refused(text: str) -> None:
     with pytest.raises(ff.OptionError, match="mask"):

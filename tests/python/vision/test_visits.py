@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 from rigs.counting import ZONE, at
 
@@ -149,3 +150,13 @@ def test_visits_survive_an_edge_that_drops_them_and_a_file_has_them() -> None:
     source = [at(INSIDE), at(OUTSIDE), at(INSIDE), at(OUTSIDE)]
     samples = ff.run_node(ff.ZoneCounter(ZONE), source)
     assert [len(sample.value.visits) for sample in samples] == [0, 1, 0, 1]
+
+
+def test_loiter_for_a_class_that_cannot_be_is_refused() -> None:
+    with pytest.raises(
+        ff.FreshframeError, match=r"loiter= for the class 'persn', which is none .*\(ball, car\)"
+    ):
+        Play(loiter={"persn": 15}).see(0.0, o1=INSIDE)
+    zone = ff.ZoneCounter(ZONE, loiter={"ball": 1})
+    with pytest.raises(ff.FreshframeError, match="circles have none"):
+        zone.update(ff.CircleTracker().update(np.zeros((48, 64), np.uint8), time=0), time=0)

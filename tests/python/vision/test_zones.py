@@ -121,6 +121,17 @@ def test_in_a_pipeline_the_size_is_that_of_the_frame() -> None:
             "needs shares of the picture, 0 to 1",
         ),
         (lambda: ff.ZoneCounter([(0, 0), (1, 0), (1, 1)]), ff.OptionError, "give it relative=True"),
+        (
+            lambda: ff.ZoneCounter([*ZONE, ZONE[0]]),
+            ff.OptionError,
+            "corner 4 is corner 0 again: leave it out",
+        ),
+        (
+            lambda: ff.inside(at((1, 1)), [(0, 0), (0.5, 0), (0.5, 1)]),
+            ff.OptionError,
+            "corners are in pixels",
+        ),
+        (lambda: ff.Annotate(caption="{nope}"), ff.OptionError, "there are only pts, utc, seq and count"),
         (lambda: ff.LineCounter((0.1, 0.5), (0.1, 0.5), relative=True), ff.OptionError, "a line of at least"),
     ],
 )
@@ -166,6 +177,21 @@ def test_ids_that_were_outside_or_are_lost_are_inside_no_more() -> None:
     last = zone.update(at(), time=2)
     assert (last.inside, last.lost, [visit.tracker_id for visit in last.visits]) == ((), 1, [2])
     assert zone.update(at((160, 120)), time=0).inside == (1,)  # a step back forgets all
+
+
+def test_a_long_time_without_sight_and_a_tiny_picture_lose_nothing_uncounted() -> None:
+    zone = ff.ZoneCounter(ZONE)
+    many = at(*[(160, 120)] * 1100)
+    assert len(zone.update(many, time=0).inside) == 1100
+    later = zone.update(at(), time=700)  # sights of more than ten minutes ago are forgotten
+    assert (later.inside, later.lost, len(later.visits)) == ((), 1100, 1100)
+    assert later.appeared == 1100
+    half = ff.ZoneCounter([(0, 0), (0.5, 0), (0.5, 1), (0, 1)], relative=True)
+    assert half.update(at((40, 40)), time=0, size=(640, 480)).inside == (1,)
+    with pytest.raises(ff.OptionError, match="at least one pixel of area"):
+        half.update(at((0, 0)), time=0.1, size=(1, 1))
+    assert half.update(at(), time=0.2, size=(640, 480)).inside == (1,)
+    assert half.update(at(), time=2, size=(640, 480)).lost == 1
 
 
 def test_a_size_in_parts_of_a_pixel_is_refused() -> None:
