@@ -94,7 +94,7 @@ void bind_frame_crops(nb::class_<Frame>& frame) {
       "picture.\n\nArgs:\n    boxes: n Detections, or (n, 4) numbers: left, top, right, bottom in pixels.\n    size: "
       "Width and height of a crop, 1 to 4096 pixels each.\n    margin: Added at each side of a box, as a share of its "
       "width or height, 0 to 10.\n\nReturns:\n    (n, height, width, 3) uint8: blue, green, red. A box outside of the "
-      "picture, or with NaN, is all zero.\n\nRaises:\n    OptionError: The boxes have another shape, or a number is "
+      "picture, or with NaN or infinity, is all zero.\n\nRaises:\n    OptionError: The boxes have another shape, or a number is "
       "out of its range.\nGIL: released");
 }
 

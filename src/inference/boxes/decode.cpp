@@ -238,7 +238,8 @@ float down(double y, const Placement& placement) {
 }
 
 Detection in_picture(const Candidate& found, const Placement& placement) {
-  Detection box = found;
+  const Detection& of_input = found;
+  auto box = of_input;
   box.x1 = across(box.x1, placement);
   box.x2 = across(box.x2, placement);
   box.y1 = down(box.y1, placement);

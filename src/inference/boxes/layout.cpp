@@ -8,7 +8,9 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <cstdio>
+#include <charconv>
+#include <optional>
+#include <system_error>
 #include <utility>
 
 namespace freshframe::inference {
@@ -48,6 +50,24 @@ struct Fit {
 std::string lower(std::string text) {
   std::ranges::transform(text, text.begin(), [](unsigned char letter) { return std::tolower(letter); });
   return text;
+}
+
+// "[17, 3]".
+std::optional<std::pair<int, int>> pair_in(std::string text) {
+  std::erase(text, ' ');
+  const auto comma = text.find(',');
+  if (text.size() < 2 || text.front() != '[' || text.back() != ']' || comma == std::string::npos)
+    return std::nullopt;
+  const auto number = [&](std::size_t first, std::size_t end) -> std::optional<int> {
+    int value = 0;
+    const auto read = std::from_chars(text.data() + first, text.data() + end, value);
+    if (read.ec != std::errc() || read.ptr != text.data() + end) return std::nullopt;
+    return value;
+  };
+  const auto first = number(1, comma);
+  const auto second = number(comma + 1, text.size() - 1);
+  if (!first || !second) return std::nullopt;
+  return std::pair(*first, *second);
 }
 
 class Recogniser {
@@ -106,20 +126,15 @@ class Recogniser {
     if (has_masks) refuse_task("a segmentation model by its output of four axes");
   }
 
-  // kpt_shape: "[17, 3]".
   void read_key_points(Recognised& result) const {
     const auto text = metadata("kpt_shape");
-    int points = 0;
-    int numbers = 0;
-    int length = 0;
-    const bool is_read = std::sscanf(text.c_str(), " [ %4d , %1d ] %n", &points, &numbers, &length) == 2 &&
-                         static_cast<std::size_t>(length) == text.size();
-    if (!is_read || points < 1 || (numbers != 2 && numbers != 3)) {
+    const auto numbers = pair_in(text).value_or(std::pair(0, 0));
+    if (numbers.first < 1 || (numbers.second != 2 && numbers.second != 3)) {
       refuse_task("a model for the task 'pose' whose kpt_shape is '" + text +
                   "' and not of the form [key points, 2 or 3]");
     }
-    result.key_points = static_cast<std::size_t>(points);
-    result.key_point_numbers = static_cast<std::size_t>(numbers);
+    result.key_points = static_cast<std::size_t>(numbers.first);
+    result.key_point_numbers = static_cast<std::size_t>(numbers.second);
   }
 
   /// The index of the output of that name.

@@ -126,7 +126,7 @@ struct LineCounter::Impl {
 
   template <class Found>
   LineCounts process(const Sample<Found>& sample, const Context& context) {
-    if (!options.relative) placement.see("line", ends(), sample.frame, sample.stamp.source, context);
+    if (!options.relative) placement.see("its line", ends(), sample.frame, sample.stamp.source, context);
     return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
   }
 

@@ -60,7 +60,7 @@ void Placement::see(const char* what, std::span<const Point> points, const Frame
   const auto height = static_cast<float>(frame.height());
   if (right.x >= 0 && left.x <= width && bottom.y >= 0 && top.y <= height) return;
   std::ostringstream text;
-  text << "'" << context.node << "' counts nothing: its " << what << " lies within x " << left.x << " to "
+  text << "'" << context.node << "' counts nothing: " << what << " lies within x " << left.x << " to "
        << right.x << " and y " << top.y << " to " << bottom.y << ", outside of the picture of "
        << frame.width() << "x" << frame.height() << " pixels";
   log(LogLevel::Warning, text.str());

@@ -28,7 +28,7 @@ void check_shares(const char* who, std::span<const Point> points);
 /// may be in the coordinates of another picture than the sample's frame, such as one that was cropped.
 class Placement {
  public:
-  /// `what`: "line" or "zone".
+  /// `what`: "its line", "its zone" or the name of one of several.
   void see(const char* what, std::span<const Point> points, const Frame& frame, int source,
            const Context& context);
 

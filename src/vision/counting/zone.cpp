@@ -141,7 +141,9 @@ void Zone::check_loiter(const Detections& found) const {
 }
 
 void Zone::check_place(const Frame& frame, int source, const Context& context) {
-  if (!options_.relative) placement_.see("zone", options_.corners, frame, source, context);
+  const bool is_one_of_several = who_.find('\'') != std::string::npos;
+  if (!options_.relative)
+    placement_.see(is_one_of_several ? who_.c_str() : "its zone", options_.corners, frame, source, context);
 }
 
 template <class Found>
