@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fractions
 import io
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,7 @@ def encode(
     size: tuple[int, int] = (160, 120),
     start: float = 0.0,
     options: dict[str, str] | None = None,
+    draw: Callable[[int, int, int], Any] = picture,
 ) -> Clip:
     """Encodes `count` frames: H.264 without reordering, a key frame each KEY_INTERVAL, or JPEG pictures.
 
@@ -43,6 +45,7 @@ def encode(
         size: Pixels.
         start: Seconds, of the first frame's timestamp.
         options: Of the encoder.
+        draw: Makes the picture of a number, a width and a height, as (h, w, 3) uint8.
     """
     width, height = size
     out = io.BytesIO()
@@ -65,7 +68,7 @@ def encode(
         if kind == "nut":
             frame = av.VideoFrame(width, height, "rgb4")
         else:
-            frame = av.VideoFrame.from_ndarray(picture(number, width, height), format="rgb24")
+            frame = av.VideoFrame.from_ndarray(draw(number, width, height), format="rgb24")
         frame.pts = number + round(start * FPS)
         frame.time_base = fractions.Fraction(1, FPS)
         packets += stream.encode(frame)
