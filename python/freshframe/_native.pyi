@@ -64,7 +64,7 @@ class Frame:
             margin: Added at each side of a box, as a share of its width or height, 0 to 10.
 
         Returns:
-            (n, height, width, 3) uint8: blue, green, red. A box outside of the picture, or with NaN, is all zero.
+            (n, height, width, 3) uint8: blue, green, red. A box outside of the picture, or with NaN or infinity, is all zero.
 
         Raises:
             OptionError: The boxes have another shape, or a number is out of its range.
