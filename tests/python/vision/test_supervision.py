@@ -47,7 +47,7 @@ def test_a_tracks_columns_and_names_travel_in_supervisions_data() -> None:
     ours = ff.Detections.from_supervision(theirs)
     assert ours.data == {}
     assert (ours.velocity is not None, ours.names is not None) == (True, True)
-    assert (ours.velocity.tolist(), ours.names) == ([[3, 4]], ("", "cup"))  # type: ignore[union-attr]
+    assert (ours.velocity.tolist(), ours.names) == ([[3, 4]], ("", "cup", ""))  # type: ignore[union-attr]
 
 
 def test_circles_become_boxes_around_them() -> None:
