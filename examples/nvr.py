@@ -32,10 +32,14 @@ class Recorder:
 
     def add(self, name: str, url: str) -> None:
         """Returns when the camera has answered; one that is away is added, and tries again and again."""
-        camera = self.pipeline.add(ff.open(url), name=name)
-        self.pipeline.connect(camera, self.circles)
         recorder = ff.VideoFile(self.folder / f"{name}_%05d.mp4", segment=60)
-        self.pipeline.add(recorder, recorded(camera), name=f"{name}.file")
+        camera = self.pipeline.add(ff.open(url), name=name)
+        try:
+            self.pipeline.connect(camera, self.circles)
+            self.pipeline.add(recorder, recorded(camera), name=f"{name}.file")
+        except ff.FreshframeError:  # all of it or nothing: an unrecorded camera would hold the name
+            self.pipeline.remove(camera)
+            raise
         self.cameras[name] = camera
 
     def remove(self, name: str) -> int:
@@ -65,7 +69,9 @@ def make_app(recorder: Recorder) -> Any:
     def add(name: str, url: str) -> None:
         try:
             recorder.add(name, url)
-        except (ff.GraphError, ff.SourceError) as error:  # the name is taken, or the URL cannot be
+        except ff.OptionError as error:  # the URL, or the name as that of a file, cannot be
+            raise HTTPException(422, str(error)) from error
+        except ff.FreshframeError as error:  # the name is taken, or the file cannot be written
             raise HTTPException(409, str(error)) from error
 
     def remove(name: str) -> dict[str, int]:

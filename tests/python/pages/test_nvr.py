@@ -60,6 +60,17 @@ def test_a_recorder_of_cameras_that_come_and_go(nvr: tuple[Any, Any], tmp_path: 
         assert sum(1 for _ in ff.stream(ff.open(video))) > 0
 
 
+def test_a_camera_that_cannot_be_recorded_is_taken_out_again(nvr: tuple[Any, Any], tmp_path: Path) -> None:
+    _, recorder = nvr
+    with pytest.raises(ff.OptionError, match="%d"):
+        recorder.add("no%d", "demo:circles")
+    recorder.pipeline.add(lambda frame: None, recorder.pipeline.add(ff.open("demo:circles")), name="door.file")
+    with pytest.raises(ff.GraphError, match=r"door\.file"):
+        recorder.add("door", "demo:circles")
+    assert recorder.cameras == {}
+    assert {"no%d", "door"}.isdisjoint(recorder.pipeline.stats().nodes)
+
+
 def test_the_http_api(nvr: tuple[Any, Any]) -> None:
     uvicorn = pytest.importorskip("uvicorn")
     pytest.importorskip("fastapi")
@@ -83,6 +94,11 @@ def test_the_http_api(nvr: tuple[Any, Any]) -> None:
         assert list(call("GET", "/cameras")) == ["door"]
         with pytest.raises(urllib.error.HTTPError, match="409"):
             call("POST", "/cameras/door?url=demo:circles")
+        for refused in ("no%25d?url=demo:circles", "yard?url=demo:what"):
+            with pytest.raises(urllib.error.HTTPError, match="422") as answer:
+                call("POST", f"/cameras/{refused}")
+            assert len(json.load(answer.value)["detail"]) > 0
+        assert list(call("GET", "/cameras")) == ["door"]
         until(_processed(recorder, "door", 1), "frames")
         assert call("DELETE", "/cameras/door")["frames"] > 0
         with pytest.raises(urllib.error.HTTPError, match="404"):
