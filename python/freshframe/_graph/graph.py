@@ -40,27 +40,30 @@ class Graph:
         beside: By index, the body of each thread that runs beside a native node, until its close.
     """
 
-    __slots__ = ("_engine", "_kept", "beside", "in_processes", "in_python")
+    __slots__ = ("_engine", "_is_shown", "_kept", "beside", "in_processes", "in_python")
 
     def __init__(self, engine: _native.Engine) -> None:
         """Of a new engine."""
         self._engine = engine
         self._kept: dict[int, Any] = {}  # every node lives as long as it is in its pipeline
+        self._is_shown = False  # on a page
         self.in_python: dict[int, tuple[Any, bool]] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
     def settle(self) -> None:
-        """The pipeline starts: its graph is complete."""
-        for node in self._kept.values():
+        """The pipeline starts, or its graph has changed."""
+        for index, node in list(self._kept.items()):
             if hasattr(node, "_settle"):
-                node._settle()
+                node._settle(self._engine, index)
 
-    def ask_for_all_frames(self) -> None:
-        """A page may show any of them."""
-        for node in self._kept.values():
-            if hasattr(node, "_ask_for_frames"):
-                node._ask_for_frames()
+    def show_all(self) -> None:
+        """A page may show the frames of any camera."""
+        self._is_shown = True
+        for node in list(self._kept.values()):
+            if hasattr(node, "_show"):
+                node._show()
+        self.settle()
 
     def end_run(self, is_complete: bool) -> None:
         """The run has ended: recorders keep their files, or do not."""
@@ -128,6 +131,8 @@ class Graph:
             wiring.release(node)
             raise
         self._kept[index] = node
+        if self._is_shown and hasattr(node, "_show"):
+            node._show()
         return Port(self._engine, index, node, hints[1])
 
     def forget_removed(self) -> None:

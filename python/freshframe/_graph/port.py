@@ -74,9 +74,10 @@ class Port(Generic[T_co]):
 
         A port of a source of its own, ``"name.packets"``, whose samples are in the order of decoding. Their
         ``pts`` and ``captured`` are those of the frames. If only packets are asked for, no frame is decoded.
+        When the port was removed, this gives a new one.
 
         Raises:
-            GraphError: The port is not that of a source, or its source has no packets.
+            GraphError: The port is not that of a source, its source has no packets, or it was removed.
             StateError: The pipeline has ended.
         """
         node = self.node
@@ -84,7 +85,9 @@ class Port(Generic[T_co]):
             raise GraphError(
                 f"{self.name!r} has no packets: they come from a network stream that freshframe.open() reads"
             )
-        if node._packet_port is None:
+        if node._packet_port is None or self._is_gone(node._packet_port):
+            if self._is_gone(self):
+                raise GraphError(f"{self.name!r} was removed, and its packets with it")
             source = node._packets()
             settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
             index = self._engine.add_native(source._handle, [], settings)
@@ -95,8 +98,13 @@ class Port(Generic[T_co]):
                 self._engine.give_up_add(index)
                 raise
             node._packet_port = Port(self._engine, index, source, _native.Packet)
+            if self._engine.started:
+                node._settle(self._engine, self._index)
         port: Port[_native.Packet] = node._packet_port
         return port
+
+    def _is_gone(self, port: Port[Any]) -> bool:
+        return port._index not in self._engine.node_numbers()
 
     def wake(self, seconds: float | None = None, *, until: float | None = None) -> None:
         """Wakes a camera that ``open(..., decode="keys")`` has made: it decodes everything for a while.

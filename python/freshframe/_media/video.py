@@ -6,6 +6,7 @@ from __future__ import annotations
 import functools
 import numbers
 import os
+import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -29,8 +30,10 @@ class VideoSource(NativeSource["Frame"]):
         """Called by freshframe.open()."""
         self.live = live
         self._marks_damage = marks_damage
-        self._frames_asked = False  # by a node, a reader or a page
+        self._frames_asked = False  # by a node or a reader, before the pipeline has started
+        self._is_shown = False  # on a page
         self._packet_port: Any = None
+        self._settling = threading.Lock()
         self._handle = handle
 
     def __repr__(self) -> str:
@@ -50,16 +53,24 @@ class VideoSource(NativeSource["Frame"]):
         """For Port.wake."""
         _native.wake(self._handle, seconds, until)
 
-    def _settle(self) -> None:
-        """The pipeline starts: without anybody who takes frames, none is decoded."""
-        if self._packet_port is not None and not self._frames_asked:
-            _native.take_frames(self._handle, False)
+    def _settle(self, engine: _native.Engine, index: int) -> None:
+        """The pipeline starts, or has changed: beside packets, frames that nobody takes are not decoded."""
+        with self._settling:  # the newest graph decides
+            if self._packet_port is None:
+                return
+            taken = self._is_shown or self._frames_asked
+            if engine.started:
+                name = engine.node_name(index)
+                taken = self._is_shown or any(edge.parent == name for edge in engine.stats().edges)
+            _native.take_frames(self._handle, taken)
 
     def _ask_for_frames(self) -> None:
-        """A node, a reader or a page takes frames."""
-        if self._packet_port is not None and not self._frames_asked:
-            _native.take_frames(self._handle, True)
+        """A node or a reader takes frames."""
         self._frames_asked = True
+
+    def _show(self) -> None:
+        """A page may show its frames."""
+        self._is_shown = True
 
     @property
     def info(self) -> VideoInfo:

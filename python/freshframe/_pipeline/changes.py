@@ -47,11 +47,17 @@ class Changes:
             port = self._graph.add(node, ports, options, batched=batched, joined=joined, plan=plan)
             if self._engine.started:
                 self._finish_add(index_of(port))
+                self.settle()
         except BaseException:  # also from a signal handler, at any point
             for index in self._engine.added_from(first):
                 self._give_up(index)
             raise
         return port
+
+    def settle(self) -> None:
+        """The graph has changed: cameras decode for those who take frames now."""
+        if self._engine.started:
+            self._graph.settle()
 
     def _finish_add(self, index: int) -> None:
         try:
@@ -83,11 +89,13 @@ class Changes:
             None if max_age is None else _check.number("max_age", max_age),
             wiring.rate(max_rate),
         )
+        self.settle()
 
     def disconnect(self, parent: Any, child: Any) -> None:
         """As Pipeline.disconnect()."""
         source, target = self._both(parent, child, "disconnect")
         self._engine.disconnect(ends([source])[0], index_of(target))
+        self.settle()
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""
@@ -98,6 +106,7 @@ class Changes:
                 self._engine.remove(index_of(packets), drain, timeout)
         finally:
             self._graph.forget_removed()
+            self.settle()
         return observation.books(books)
 
     def _both(self, parent: Any, child: Any, verb: str) -> tuple[Port[Any], Port[Any]]:

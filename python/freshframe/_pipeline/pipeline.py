@@ -350,6 +350,7 @@ class Pipeline(RunByWith):
         """
         if isinstance(part, _native.Reader):
             self._engine.remove_reader(part)
+            self._changes.settle()
             return None
         return self._changes.remove(part, _check.flag("drain", drain), _check.timeout(timeout))
 
@@ -449,7 +450,7 @@ class Pipeline(RunByWith):
             raise OptionTypeError(
                 "reader() takes each port as an argument of its own, reader(a, b), got a list"
             )
-        return self._engine.reader(
+        reader = self._engine.reader(
             ends(parents(list(ports), label, self._engine)),
             wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate), label),
             name or "",
@@ -457,6 +458,8 @@ class Pipeline(RunByWith):
             None if join is None else join._policy(),
             wiring.rate(max_rate),
         )
+        self._changes.settle()
+        return reader
 
     # ---- life
 
@@ -613,7 +616,7 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
-        self._graph.ask_for_all_frames()
+        self._graph.show_all()
         return observation.serve(self._engine, host, port, view, token, source_timeout)
 
     @property

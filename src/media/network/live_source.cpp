@@ -53,17 +53,12 @@ void LiveSource::open(const Context& context) {
 }
 
 void LiveSource::connect(const Context& context) {
-  held_.clear();
   repeated_.connect();
   repeated_until_.reset();
-  damage_ = Damage();
-  has_frame_ = false;
   connection_ = connector_.connect(context);
-  key_gate_ = KeyGate(key_patience(connection_->decoder().context().codec_id));
-  fruitless_.begin(context.clock.now());
+  forget_pictures(context.clock.now());
   maker_.set_turn(connection_->turn());
   clock_ = CameraClock(connection_->wrap());
-  decoding_.connect();
   packets_.connect(connection_->decoder().context());
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // Otherwise no frame was decoded yet: the first one tells.
@@ -126,6 +121,29 @@ AvFramePtr LiveSource::pull(const Context& context) {
   return nullptr;
 }
 
+/// The decoder begins at a key picture again.
+void LiveSource::forget_pictures(TimePoint now) {
+  is_decoding_ = false;
+  held_.clear();
+  damage_ = Damage();
+  has_frame_ = false;
+  key_gate_ = KeyGate(key_patience(connection_->decoder().context().codec_id));
+  fruitless_.begin(now);
+  decoding_.connect();
+}
+
+/// Nobody takes frames any more: those that the decoder holds are of nobody, and it goes on behind a gap.
+void LiveSource::pause_decoding(const Context& context) {
+  if (!is_decoding_) return;
+  forget_pictures(context.clock.now());
+  auto& decoder = connection_->decoder();
+  if (decoding_.sleeps()) {
+    decoder.rest();
+  } else {
+    decoder.restart();
+  }
+}
+
 /// Gives the decoder one packet, or the end when the connection is lost. False: stopped.
 bool LiveSource::feed(const Context& context) {
   std::optional<PacketNotes> notes;
@@ -138,9 +156,11 @@ bool LiveSource::feed(const Context& context) {
   }
   if (!notes) return false;
   if (!decodes_) {
+    pause_decoding(context);
     note_undecoded(*notes, context);
     return true;
   }
+  is_decoding_ = true;
   // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
   if (key_gate_.passes(notes->can_begin, notes->arrived)) {
     decode(*notes, context);

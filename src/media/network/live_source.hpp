@@ -59,6 +59,8 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   void decode(const PacketNotes& notes, const Context& context);
+  void forget_pictures(TimePoint now);
+  void pause_decoding(const Context& context);
   void hand_over(const PacketNotes& notes, TimePoint captured);
   void note_undecoded(const PacketNotes& notes, const Context& context);
   void count_undecoded(const Context& context);
@@ -104,6 +106,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   CameraClock clock_;                     // of this connection
   PacketOutput packets_;
   std::atomic<bool> decodes_{true};  // false: nobody takes frames
+  bool is_decoding_ = false;         // the decoder has got packets since it was new
 };
 
 }  // namespace freshframe::media

@@ -33,9 +33,7 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
   if (auto stream = key ? reader_->read(packet) : nullptr) {
     if (stream_) ready = complete_waiting();
     stream_ = std::move(stream);
-    times_.reset();
-    const auto& parameters = parameters_of(*stream_);
-    if (parameters.depth_is_known) times_.emplace(parameters.depth);
+    begin_times();
   }
   AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
@@ -45,6 +43,18 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
   if (lacks_time || (!times_ && waiting_.size() < kReorderWindow)) return ready;
   for (auto& each : complete_waiting()) ready.push_back(std::move(each));
   return ready;
+}
+
+void PacketCompletion::begin_again() {
+  begun_ = false;
+  waiting_.clear();
+  if (stream_) begin_times();
+}
+
+void PacketCompletion::begin_times() {
+  times_.reset();
+  const auto& parameters = parameters_of(*stream_);
+  if (parameters.depth_is_known) times_.emplace(parameters.depth);
 }
 
 /// How many pictures that are decoded before another one are shown behind it, at most.

@@ -38,6 +38,8 @@ class PacketCompletion {
   /// that are complete now, in the order of decoding.
   [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, bool key, std::optional<double> time,
                                            TimePoint captured);
+  /// The next packet is for others: from a key picture on, and without those that wait.
+  void begin_again();
   /// No more packets of this connection: the rest.
   [[nodiscard]] std::vector<Completed> complete_waiting();
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return timeline_; }
@@ -53,6 +55,7 @@ class PacketCompletion {
     TimePoint captured{};
   };
 
+  void begin_times();
   [[nodiscard]] int depth_of_waiting() const;
   void guess_first_time();
   [[nodiscard]] Completed complete(Waiting& waiting);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/error.hpp"
+#include "freshframe/mutex.hpp"
 
 #include <atomic>
 #include <memory>
@@ -22,9 +23,14 @@ namespace freshframe::media {
 /// begin at the next key picture then.
 class PacketOutput {
  public:
-  /// The node that emits the packets, once. `title`: the source's, for messages. Throws GraphError.
+  /// The node that emits the packets, and another one when that has closed. `title`: the source's, for messages.
+  /// Throws GraphError.
   [[nodiscard]] std::unique_ptr<Source<Packet>> node(const std::string& title, bool live) {
-    if (wanted_.exchange(true)) throw GraphError("the packets of " + title + " have a node already");
+    const Lock lock(mutex_);
+    if (tap_ && !tap_->is_left()) throw GraphError("the packets of " + title + " have a node already");
+    tap_ = std::make_shared<PacketTap>();
+    if (over_) tap_->close();
+    wanted_ = true;
     return std::make_unique<PacketSource>(tap_, live);
   }
 
@@ -36,7 +42,12 @@ class PacketOutput {
   }
   /// As PacketCompletion::add().
   void add(const AVPacket& packet, bool key, std::optional<double> time, TimePoint captured) {
-    if (wanted_) pass_on(completion_.add(packet, key, time, captured));
+    if (!wanted_) return;
+    if (auto tap = newest_tap(); tap != served_) {
+      served_ = std::move(tap);
+      completion_.begin_again();
+    }
+    pass_on(completion_.add(packet, key, time, captured));
   }
   /// The connection has ended.
   void disconnect() {
@@ -46,7 +57,11 @@ class PacketOutput {
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return completion_.timeline(); }
   void follow(const LiveTimeline& frames) noexcept { completion_.follow(frames); }
   /// No more packets.
-  void close() { tap_->close(); }
+  void close() {
+    const Lock lock(mutex_);
+    over_ = true;
+    if (tap_) tap_->close();
+  }
   /// Of the newest key packet; null: there was none yet.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept {
     return completion_.stream();
@@ -54,11 +69,20 @@ class PacketOutput {
 
  private:
   void pass_on(std::vector<PacketCompletion::Completed> completed) {
-    for (auto& each : completed) tap_->put(std::move(each));
+    for (auto& each : completed) {
+      if (served_) served_->put(std::move(each));
+    }
+  }
+  [[nodiscard]] std::shared_ptr<PacketTap> newest_tap() const {
+    const Lock lock(mutex_);
+    return tap_;
   }
 
-  const std::shared_ptr<PacketTap> tap_ = std::make_shared<PacketTap>();
+  mutable Mutex mutex_;
+  std::shared_ptr<PacketTap> tap_ FRESHFRAME_GUARDED_BY(mutex_);  // of the newest node
+  bool over_ FRESHFRAME_GUARDED_BY(mutex_) = false;               // no more packets
   std::atomic<bool> wanted_{false};
+  std::shared_ptr<PacketTap> served_;  // that completion_ has begun for
   PacketCompletion completion_;
 };
 

@@ -20,6 +20,9 @@ namespace freshframe::media {
 class PacketSource final : public Source<Packet> {
  public:
   PacketSource(std::shared_ptr<PacketTap> tap, bool live) : tap_(std::move(tap)), live_(live) {}
+  PacketSource(const PacketSource&) = delete;
+  PacketSource& operator=(const PacketSource&) = delete;
+  ~PacketSource() override { tap_->leave(); }
 
   [[nodiscard]] std::string default_name() const override { return "packets"; }
   [[nodiscard]] bool live() const noexcept override { return live_; }
@@ -31,6 +34,8 @@ class PacketSource final : public Source<Packet> {
     const double pts = item->packet.pts;
     return SourceItem<Packet>{.value = std::move(item->packet), .pts = pts, .captured = item->captured};
   }
+
+  void close() override { tap_->leave(); }
 
  private:
   std::shared_ptr<PacketTap> tap_;

@@ -37,6 +37,18 @@ void PacketTap::close() {
   changed_.notify_all();
 }
 
+void PacketTap::leave() {
+  const Lock lock(mutex_);
+  closed_ = left_ = true;
+  packets_.clear();
+  bytes_ = 0;
+}
+
+bool PacketTap::is_left() const {
+  const Lock lock(mutex_);
+  return left_;
+}
+
 std::optional<PacketCompletion::Completed> PacketTap::take(const std::stop_token& stop) {
   const std::stop_callback on_stop(stop, [this] {
     const Lock lock(mutex_);

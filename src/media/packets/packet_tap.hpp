@@ -26,6 +26,9 @@ class PacketTap {
   void put(PacketCompletion::Completed item);
   /// No more packets.
   void close();
+  /// Its node has closed: nobody takes what waits.
+  void leave();
+  [[nodiscard]] bool is_left() const;
   /// Waits. nullopt: it is closed and empty, or `stop` was requested.
   [[nodiscard]] std::optional<PacketCompletion::Completed> take(const std::stop_token& stop);
   /// Packets that were dropped since the last call.
@@ -41,6 +44,7 @@ class PacketTap {
   std::uint64_t dropped_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   bool waits_for_key_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  bool left_ FRESHFRAME_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace freshframe::media

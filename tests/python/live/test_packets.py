@@ -36,6 +36,131 @@ def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
     assert pts[0] == 0
 
 
+def _decoded(pipeline: ff.Pipeline) -> int:
+    return pipeline.stats().nodes["door"].processed
+
+
+def _rests(pipeline: ff.Pipeline) -> None:
+    """Waits until half a second of packets has come without a frame."""
+
+    def comes() -> bool:
+        frames, packets = _decoded(pipeline), pipeline.stats().nodes["door.packets"].processed
+        until(
+            lambda: pipeline.stats().nodes["door.packets"].processed >= packets + 15,
+            lambda: "no packets",
+        )
+        return _decoded(pipeline) == frames
+
+    until(comes, lambda: "the camera goes on decoding for nobody")
+
+
+def take(frame: ff.Frame) -> None:
+    """Nothing more."""
+
+
+def test_cameras_decode_while_somebody_takes_frames(tmp_path: Path) -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        with pipeline.start():
+            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+            until(lambda: _decoded(pipeline) > 0, lambda: "a camera without packets is decoded")
+            pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
+            _rests(pipeline)
+            keys: set[float] = set()
+            pipeline.add(Keys(keys), camera.packets)
+            merge: ff.Port[None] = pipeline.add(take, [], name="merge")
+            for _ in range(2):
+                seen: list[ff.Sample[ff.Frame]] = []
+                node = pipeline.add(Seen(seen), camera)
+                until(lambda: len(seen) > 20, lambda: "no frames")  # noqa: B023  (within this round)
+                pipeline.remove(node)
+                assert not any(sample.value.damaged for sample in seen)
+                assert seen[0].pts in keys  # not behind a gap
+                _rests(pipeline)
+            reader = pipeline.reader(camera)
+            reader.get(WATCHDOG)
+            pipeline.remove(reader)
+            _rests(pipeline)
+            pipeline.connect(camera, merge)
+            until(lambda: pipeline.stats().nodes["merge"].processed > 5, lambda: "no frames")
+            pipeline.disconnect(camera, merge)
+            _rests(pipeline)
+            with pytest.raises(ff.NodeError):
+                pipeline.add(Refuses(), camera)
+            _rests(pipeline)
+
+
+class Seen(ff.Node[ff.Frame, None]):
+    """Keeps its first samples."""
+
+    def __init__(self, seen: list[ff.Sample[ff.Frame]]) -> None:
+        self._seen = seen
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> None:
+        if len(self._seen) < 22:
+            self._seen.append(sample)
+
+
+class Keys(ff.Node[ff.Packet, None]):
+    """Notes the times of key pictures."""
+
+    def __init__(self, keys: set[float]) -> None:
+        self._keys = keys
+
+    def process(self, sample: ff.Sample[ff.Packet], /) -> None:
+        if sample.value.key:
+            self._keys.add(sample.pts)
+
+
+class Refuses(ff.Node[ff.Frame, None]):
+    """Cannot open."""
+
+    def open(self) -> None:
+        raise OSError
+
+    def process(self, sample: ff.Sample[ff.Frame], /) -> None:
+        """Never comes."""
+
+
+def test_a_camera_on_a_page_is_decoded() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        pipeline.serve(port=0)
+        with pipeline.start():
+            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+            packets = pipeline.reader(camera.packets)
+            packets.get(WATCHDOG)
+            frames = _decoded(pipeline)
+            until(lambda: _decoded(pipeline) > frames + 5, lambda: "no frames")
+
+
+def test_packets_are_asked_for_again_when_their_port_was_removed(tmp_path: Path) -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        with pipeline.start():
+            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+            for number in range(3):
+                port = camera.packets
+                assert port is camera.packets
+                pipeline.add(ff.VideoFile(tmp_path / f"{number}.mkv"), port, name="file")
+                until(lambda: pipeline.stats().nodes["file"].processed > 15, lambda: "no packets")
+                pipeline.remove(port)
+                assert "door.packets" not in pipeline.stats().nodes
+            packets = pipeline.reader(camera.packets)
+            assert packets.get(WATCHDOG).value.key
+            pipeline.remove(camera)
+            with pytest.raises(ff.GraphError, match="'door' was removed"):
+                _ = camera.packets
+    for number in range(3):
+        frames = [
+            (sample.pts, sample.value.damaged) for sample in ff.stream(ff.open(tmp_path / f"{number}.mkv"))
+        ]
+        assert len(frames) > 10
+        assert frames[0][0] == 0
+        assert frames[-1][0] < 0.2 * WATCHDOG
+        assert not any(damaged for _, damaged in frames)
+
+
 def test_packets_and_frames_of_one_picture_have_the_same_times() -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()

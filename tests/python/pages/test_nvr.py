@@ -64,7 +64,9 @@ def test_a_camera_that_cannot_be_recorded_is_taken_out_again(nvr: tuple[Any, Any
     _, recorder = nvr
     with pytest.raises(ff.OptionError, match="%d"):
         recorder.add("no%d", "demo:circles")
-    recorder.pipeline.add(lambda frame: None, recorder.pipeline.add(ff.open("demo:circles")), name="door.file")
+    recorder.pipeline.add(
+        lambda frame: None, recorder.pipeline.add(ff.open("demo:circles")), name="door.file"
+    )
     with pytest.raises(ff.GraphError, match=r"door\.file"):
         recorder.add("door", "demo:circles")
     assert recorder.cameras == {}
