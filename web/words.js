@@ -54,6 +54,7 @@ export const WORKER_STATES = {
 
 export const EVENTS = {
   start: "start",
+  change: "change",
   drop: "drop",
   loss: "loss",
   stall: "stall",

@@ -65,8 +65,9 @@ std::string EventLog::error_of(const std::string& node) const {
   return found != errors_.end() ? found->second.line : std::string();
 }
 
-// A name may be used again, by a node with another number.
-void EventLog::forget_removed(const Snapshot& seen) {
+// A name may be used again, by a node with another number. Before the start nodes come without events.
+void EventLog::follow_changes(const Snapshot& seen) {
+  const bool runs = phase_ == core::LifePhase::Running;
   std::map<std::string, int> numbers;
   for (const auto& node : seen.graph.stats.nodes) numbers[node.name] = node.number;
   for (const auto& [name, number] : numbers_) {
@@ -74,6 +75,13 @@ void EventLog::forget_removed(const Snapshot& seen) {
     if (now != numbers.end() && now->second == number) continue;
     errors_.erase(name);
     sources_.erase(name);
+    if (runs && now == numbers.end()) add(seen.time, "change", name, "the node was removed");
+  }
+  for (const auto& [name, number] : numbers) {
+    const auto before = numbers_.find(name);
+    if (!runs || (before != numbers_.end() && before->second == number)) continue;
+    const bool is_other = before != numbers_.end();
+    add(seen.time, "change", name, is_other ? "another node of this name was added" : "the node was added");
   }
   // One that failed while it was added may have come and gone between two snapshots.
   std::erase_if(errors_, [&](const auto& each) { return !numbers.contains(each.first); });
@@ -85,7 +93,7 @@ void EventLog::forget_removed(const Snapshot& seen) {
 }
 
 void EventLog::follow(const Snapshot& seen, const core::PipelineCore& core) {
-  forget_removed(seen);
+  follow_changes(seen);
   follow_edges(seen);
   follow_sources(seen);
   follow_stall(seen);

@@ -56,7 +56,7 @@ class EventLog {
   void add(double time, std::string_view kind, const std::string& subject, std::string text,
            const Repeated& repeated);
   void make_room();
-  void forget_removed(const Snapshot& seen);
+  void follow_changes(const Snapshot& seen);
   void follow_phase(const Snapshot& seen);
   void follow_errors(const Snapshot& seen, const core::PipelineCore& core);
   void follow_edges(const Snapshot& seen);

@@ -192,6 +192,22 @@ def test_errors_that_are_skipped_are_events() -> None:
     assert "fail_at_three" in errors[0]["text"]
 
 
+def test_nodes_that_come_and_go_while_the_pipeline_runs_are_events() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        url = pipeline.serve().url
+
+        def changes() -> list[tuple[str, str]]:
+            events = request(url, "/api/state").json()["events"]
+            return [(event["subject"], event["text"]) for event in events if event["kind"] == "change"]
+
+        until(lambda: request(url, "/api/state").json()["phase"] == "running", "a state of the running pipeline")
+        door = pipeline.add(ff.open(SCENE), name="door")
+        until(lambda: changes() == [("door", "the node was added")], "an event for the node")
+        pipeline.remove(door)
+        until(lambda: changes() == [("door", "the node was removed")], "an event for its removal")
+
+
 @pytest.mark.parametrize("on_error", ["skip", "stop"])
 def test_an_error_about_a_name_that_is_no_unicode_is_reported(on_error: Any) -> None:
     def fail(value: int) -> None:
