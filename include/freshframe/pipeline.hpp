@@ -31,9 +31,12 @@ class PipelineCore;    // src/core/pipeline/pipeline_core.hpp
 
 namespace freshframe {
 
-/// The effect of an exception in a node: it ends the pipeline, or it drops the sample and is counted.
-enum class OnError : std::uint8_t { Stop, Skip };
-/// "stop" or "skip". Throws OptionError for another name.
+/// The effect of an exception in a node. Stop: it ends the pipeline. Skip: the sample is dropped and counted.
+/// Remove: the node goes with all nodes below it that no source reaches without it, what it has given is
+/// processed, and the rest runs on; Report::failures has its text. A failure of open() at the start ends the
+/// pipeline in any case.
+enum class OnError : std::uint8_t { Stop, Skip, Remove };
+/// "stop", "skip" or "remove". Throws OptionError for another name.
 [[nodiscard]] OnError on_error_of(std::string_view name);
 
 /// Options of Pipeline::add(). `queue` empty: LATEST (a recorder: RECORDING) below a live source, LOSSLESS
@@ -166,8 +169,8 @@ class Reader {
 };
 
 /// A graph of nodes, each on a thread of its own. Runs once. Thread-safe. add(), reader(), connect(),
-/// disconnect() and remove() change the graph before start() and while it runs. The destructor stops and joins;
-/// nodes that are still busy after 5 s are named in the log and left behind.
+/// disconnect(), remove() and replace() change the graph while it runs, the first four also before start(). The
+/// destructor stops and joins; nodes that are still busy after 5 s are named in the log and left behind.
 class Pipeline {
  public:
   /// Options of a whole pipeline.
@@ -274,6 +277,19 @@ class Pipeline {
   void remove(const Reader<T>& reader) {
     remove_any(reader.core());
   }
+  /// Another node takes the place of a running one: a new model, another address of a camera. It opens on a
+  /// thread of its own while the old one works. When the old one's call has ended, the new one takes over its
+  /// edges, its name and its counters, and the old one closes on that thread. Edges that lose nothing lose
+  /// nothing. A source goes on with the numbers and times of the one before. Both must be native, of the same
+  /// types, and no recorders. Throws GraphError, StateError, the failure of the new one's open(), after which the
+  /// old one works on, and that of the old one's close(). On a node's own thread it only asks, and failures are
+  /// logged.
+  template <class T, class N>
+    requires(std::derived_from<N, NodeBase> && std::same_as<typename N::Output, T>)
+  void replace(Port<T> port, std::unique_ptr<N> node) {
+    replace_any(port.node, std::move(node));
+  }
+  void replace_any(int node, std::unique_ptr<NodeBase> next);
   Stats remove_any(int node, const RemoveOptions& options);
   void remove_any(const std::shared_ptr<core::ReaderCore>& reader);
   void connect_any(const AnyPort& parent, int child, const ConnectOptions& options);

@@ -261,8 +261,9 @@ struct Stats {
 struct Report {
   Stats stats;
   bool complete = false;
-  double elapsed = 0;        // seconds
-  std::uint64_t frames = 0;  // samples that sources delivered
+  double elapsed = 0;                 // seconds
+  std::uint64_t frames = 0;           // samples that sources delivered
+  std::vector<std::string> failures;  // of nodes that were removed because of them (OnError::Remove)
 };
 
 /// A video source's record of its connection. The source writes it, as does the engine when it opens and
@@ -294,6 +295,8 @@ class SourceCounters {
   void set_decoder_delay(int frames);
   void set_behind(std::optional<double> seconds);
   void set_packets(const Packets& packets);
+  /// Counts go on from those of the source whose place this one has taken.
+  void follow(const SourceStats& before);
   /// As in SourceStats.
   struct Clock {
     double offset = 0;
@@ -308,6 +311,7 @@ class SourceCounters {
  private:
   mutable Mutex mutex_;
   SourceStats stats_ FRESHFRAME_GUARDED_BY(mutex_);
+  Packets before_ FRESHFRAME_GUARDED_BY(mutex_);  // of sources in this place before
   SourceState before_stall_ FRESHFRAME_GUARDED_BY(mutex_) = SourceState::Reading;
   std::optional<TimePoint> lost_since_ FRESHFRAME_GUARDED_BY(mutex_);
 };

@@ -402,6 +402,8 @@ class Engine:
 
     remove: types.MethodDescriptorType = ...
 
+    replace: types.MethodDescriptorType = ...
+
     def wait(self, seconds: float | None, /) -> bool:
         """
         True if the pipeline ends within the time; None: no limit. Raises the failure of the pipeline. GIL: released while waiting
@@ -461,6 +463,18 @@ class Engine:
 
     def node_numbers(self) -> list[int]:
         """The numbers of the nodes that were not removed."""
+
+    def check_replaceable(self, index: int) -> None:
+        """Raises GraphError or StateError unless the node is at work."""
+
+    def wake(self, index: int) -> None:
+        """
+        The thread of a node in Python looks for the node that takes its place.
+        """
+
+    @property
+    def on_node_thread(self) -> bool:
+        """Whether the calling thread is that of one of its nodes."""
 
     def note_launcher(self) -> None:
         """The calling thread is about to start a node's thread."""
@@ -891,6 +905,9 @@ class Report:
     @property
     def frames(self) -> int: ...
 
+    @property
+    def failures(self) -> list[str]: ...
+
 class ProgressTick:
     @property
     def done(self) -> int: ...
@@ -1102,7 +1119,7 @@ class SpoolCounters:
     def set(self, *, waiting: int, size_bytes: int, oldest: float | None, sent: int, refused: int, expired: int, lost: int, failures: int, called: float | None, last_error: str) -> None:
         """Replaces all counters."""
 
-def run_node(engine: Engine, index: int, node: Any, takes_values: bool, /) -> None:
+def run_node(engine: Engine, index: int, slot: Any, takes_values: bool, /) -> None:
     """The body of a Python node's thread. GIL: released while waiting"""
 
 class ProcessPlan:

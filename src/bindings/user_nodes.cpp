@@ -41,7 +41,7 @@ struct LoneNode {
     if (!handle.node) throw StateError("this node belongs to a pipeline already");
     native::claim(*handle.node);  // a handle whose object has another pipeline keeps its node
     node = std::move(handle.node);
-    handle.added = node.get();
+    handle.added = node;
   }
 
   /// Throws StateError when it is not in `from`.
@@ -66,7 +66,7 @@ struct LoneNode {
     state = State::Open;
   }
 
-  std::unique_ptr<NodeBase> node;
+  std::shared_ptr<NodeBase> node;
   const std::string name;  // in its pipeline; empty: none
   std::atomic<State> state{State::Made};
   std::stop_source stop;

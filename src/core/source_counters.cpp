@@ -95,11 +95,32 @@ void SourceCounters::set_behind(std::optional<double> seconds) {
 
 void SourceCounters::set_packets(const Packets& packets) {
   const Lock lock(mutex_);
-  stats_.packets = packets.received;
-  stats_.packets_lost = packets.lost;
-  stats_.packets_late = packets.late;
+  stats_.packets = before_.received + packets.received;
+  stats_.packets_lost = before_.lost + packets.lost;
+  stats_.packets_late = before_.late + packets.late;
   stats_.jitter = packets.jitter;
-  stats_.marker_faults = packets.marker_faults;
+  stats_.marker_faults = before_.marker_faults + packets.marker_faults;
+}
+
+// An outage that lasts ends with the source.
+void SourceCounters::follow(const SourceStats& before) {
+  const Lock lock(mutex_);
+  stats_.outages += before.outages;
+  stats_.outage_seconds += before.outage_seconds;
+  stats_.reconnects += before.outages;
+  stats_.stalls += before.stalls;
+  stats_.size_changes += before.size_changes;
+  stats_.clock_steps += before.clock_steps;
+  stats_.damaged += before.damaged;
+  stats_.packets += before.packets;
+  stats_.packets_lost += before.packets_lost;
+  stats_.packets_late += before.packets_late;
+  stats_.marker_faults += before.marker_faults;
+  before_.received += before.packets;
+  before_.lost += before.packets_lost;
+  before_.late += before.packets_late;
+  before_.marker_faults += before.marker_faults;
+  if (stats_.last_error.empty()) stats_.last_error = before.last_error;
 }
 
 void SourceCounters::set_clock(const std::optional<Clock>& clock) {

@@ -7,11 +7,12 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from .. import _native
-from .._errors import GraphError
-from . import value_types, wiring
+from .._errors import GraphError, StateError
+from . import replacing, value_types, wiring
 from .contract import contract_of
 from .nodes import Native, Node, Source
-from .port import Port, ends, have_packets, value_type
+from .port import Port, ends, have_packets, index_of, value_type
+from .slot import Slot
 
 
 def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) -> None:
@@ -35,7 +36,7 @@ class Graph:
     """The nodes of one pipeline.
 
     Attributes:
-        in_python: Node and "is a function" of each node that runs on a Python thread, by index.
+        in_python: The place of each node that runs on a Python thread, by index.
         in_processes: The indices of those that run in worker processes.
         beside: By index, the body of each thread that runs beside a native node, until its close.
     """
@@ -47,7 +48,7 @@ class Graph:
         self._engine = engine
         self._kept: dict[int, Any] = {}  # every node lives as long as it is in its pipeline
         self._is_shown = False  # on a page
-        self.in_python: dict[int, tuple[Any, bool]] = {}
+        self.in_python: dict[int, Slot] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
@@ -133,7 +134,22 @@ class Graph:
         self._kept[index] = node
         if self._is_shown and hasattr(node, "_show"):
             node._show()
+        if index in self.in_python:
+            self.in_python[index].batched, self.in_python[index].joined = batched, joined
         return Port(self._engine, index, node, hints[1])
+
+    def replace(self, port: Port[Any], node: Any) -> None:
+        """A checked node takes the place of a running one, see Pipeline.replace()."""
+        index = index_of(port)
+        old = self._kept.get(index)
+        if old is None:
+            raise StateError(f"{port.name!r} was removed")
+        replacing.check(port.name, old, node, is_in_process=index in self.in_processes)
+        if isinstance(node, Native):
+            self._engine.replace(index, node._handle)
+        else:
+            replacing.replace(self._engine, index, port.name, self.in_python[index], node)
+        self._kept[index] = port.node = node
 
     def forget_removed(self) -> None:
         """Nodes may have been removed."""
@@ -187,5 +203,7 @@ class Graph:
         else:
             counters = getattr(node, "_spool_counters", None)  # of a Spool
             index = self._engine.add_python(description, ends, options, counters)
-        self.in_python[index] = (node, not isinstance(node, Node))
+        self.in_python[index] = Slot(
+            node, takes_values=not isinstance(node, Node), batched=False, joined=False
+        )
         return index

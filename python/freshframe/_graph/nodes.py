@@ -105,8 +105,7 @@ class Node(Generic[In, Out]):
     def source_gone(self, name: str, /) -> None:
         """Nothing more comes of this source: the node can drop what it keeps for it.
 
-        Called on the node's own thread, before its next sample or its close(). A later source of the same
-        name is another one.
+        Called on the node's own thread, between two samples. A later source of the same name is another one.
         """
 
     def finish(self) -> Out | Iterator[Out | None] | None:

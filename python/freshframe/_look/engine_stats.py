@@ -208,4 +208,5 @@ def make_stats(stats: _native.Stats) -> Stats:
 
 def make_report(report: _native.Report) -> Report:
     """Makes a Report of the engine's."""
-    return Report(*_fields(report.stats), report.complete, report.elapsed, report.frames)
+    fields = _fields(report.stats)
+    return Report(*fields, report.complete, report.elapsed, report.frames, tuple(report.failures))

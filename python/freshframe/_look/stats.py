@@ -442,11 +442,14 @@ class Report(Stats):
             False after a stop(), also of a live source. ``losses`` has the reasons.
         elapsed: Seconds.
         frames: Samples that sources delivered.
+        failures: The reasons of the last 100 nodes that were removed because they failed
+            (``on_error="remove"``).
     """
 
     complete: bool
     elapsed: float
     frames: int
+    failures: tuple[str, ...]
 
     @property
     def losses(self) -> tuple[str, ...]:

@@ -127,6 +127,7 @@ def losses(report: Report) -> tuple[str, ...]:
             found.append(f"{name!r} lost {_drops(node.dropped, node.drops)} samples")
         if node.state == "failed":
             found.append(f"{name!r} failed")
+    found += report.failures
     return tuple(found) or ("it was stopped before its sources had ended",)
 
 

@@ -97,6 +97,11 @@ class Changes:
         self._engine.disconnect(ends([source])[0], index_of(target))
         self.settle()
 
+    def replace(self, part: Any, node: Any) -> None:
+        """As Pipeline.replace(), of a checked node."""
+        port = own_port(part, "replace", self._engine)
+        self._graph.replace(port, node)
+
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""
         port = own_port(part, "remove", self._engine)

@@ -40,6 +40,16 @@ C = TypeVar("C")
 D = TypeVar("D")
 
 
+def _adopted(node: Any) -> Any:
+    """The node, or the one that an extension module's object implements."""
+    if not hasattr(type(node), "__freshframe_node__"):
+        return node
+    with fork.loading():
+        from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
+
+    return adopted(node)
+
+
 class Pipeline(RunByWith):
     """A graph of nodes, each on a thread of its own. Runs once.
 
@@ -52,7 +62,8 @@ class Pipeline(RunByWith):
             return after stop() only.
 
     ``with pipeline:`` and ``async with pipeline:`` start it and, at the end, stop it. Thread-safe. add(),
-    reader(), connect(), disconnect() and remove() change the graph before start() and while it runs.
+    reader(), connect(), disconnect(), remove() and replace() change the graph while it runs, the first
+    four also before start().
 
     Example:
         >>> import freshframe as ff
@@ -104,7 +115,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -119,7 +130,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -133,7 +144,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         process: bool | Process = False,
     ) -> Port[U]: ...
@@ -145,7 +156,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -159,7 +170,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     @overload
@@ -171,7 +182,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     @overload
@@ -183,7 +194,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     @overload
@@ -195,7 +206,7 @@ class Pipeline(RunByWith):
         join: Join,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
     ) -> Port[U]: ...
     def add(  # noqa: PLR0913  (options after the subject, by name)
@@ -205,7 +216,7 @@ class Pipeline(RunByWith):
         *,
         name: str | None = None,
         queue: Queue | None = None,
-        on_error: Literal["stop", "skip"] = "stop",
+        on_error: Literal["stop", "skip", "remove"] = "stop",
         max_age: float | None = None,
         max_rate: float | None = None,
         process: bool | Process = False,
@@ -223,7 +234,10 @@ class Pipeline(RunByWith):
             name: Default: the class's or function's name; ``_2``, ``_3`` when that is taken.
             queue: Default: LATEST (a recorder: RECORDING) below a live source, LOSSLESS below files. Directly
                 below a generator function or method it blocks, so that its results stay together.
-            on_error: "skip" continues after an exception and counts the sample as ``error``.
+            on_error: "skip" continues after an exception and counts the sample as ``error``. "remove" takes
+                the node out, with the nodes below it that no source reaches without it. What it has given is
+                processed, the rest runs on, and ``report.failures`` has the reason. A failure of open() at
+                the start ends the pipeline in any case.
             max_age: Seconds; an older sample is dropped as ``stale`` when its turn comes. Only below live
                 sources.
             max_rate: At most so many samples per second of each source pass, evenly by `captured` (below
@@ -251,11 +265,7 @@ class Pipeline(RunByWith):
         long as the source's ``open_timeout``: a service calls it from a thread.
         GIL: released while waiting.
         """
-        if hasattr(type(node), "__freshframe_node__"):
-            with fork.loading():
-                from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
-
-            node = adopted(node)
+        node = _adopted(node)
         wiring.check_node(node, batch)
         if join is not None:
             wiring.check_join(node, join, batch, process)
@@ -320,6 +330,35 @@ class Pipeline(RunByWith):
             StateError: One of the nodes was removed, or the pipeline has ended.
         """
         self._changes.disconnect(parent, child)
+
+    def replace(self, port: Port[Any], node: Any) -> None:
+        """Another node takes the place of a running one: a new model, another address of a camera.
+
+        It opens while the old one works. When the old one's call has ended, the new one takes over its edges,
+        its name and its counters, and the old one closes. Edges that lose nothing lose nothing, and the nodes
+        below see no difference. A source goes on with the numbers and times of the one before, as after a
+        reconnection.
+
+        Args:
+            port: The port of the node. Its ``node`` is the new one afterwards.
+            node: A native node, such as a detector or a camera, for a native one; a Node in Python for
+                another; a function for a function. It takes and gives the same types. Recorders, sources in
+                Python and nodes in worker processes cannot be replaced: remove() them and add() the other.
+
+        Raises:
+            GraphError: The two are not alike.
+            StateError: The node was removed or has ended, or the pipeline does not run.
+            NodeError: A native node's open() failed, and the old one works on; or the old one's close().
+            SourceError: The new source could not be opened, and the old one works on.
+
+        open() of a Node in Python runs on the calling thread, as does the other one's close(), and their
+        exceptions are raised as they are. Native nodes open and close on a thread of their own. On a
+        node's own thread replace() does not wait for the change.
+        GIL: released while waiting.
+        """
+        node = _adopted(node)
+        wiring.check_node(node)
+        self._changes.replace(port, node)
 
     def remove(
         self, part: Port[Any] | Reader[Any], *, drain: bool = False, timeout: float = 5.0

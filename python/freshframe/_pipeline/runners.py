@@ -9,7 +9,16 @@ from typing import Any
 
 from .. import _native
 from .._graph.graph import Graph
+from .._graph.slot import Slot
 from . import life
+
+
+def _run_node(engine: _native.Engine, index: int, slot: Slot) -> None:
+    try:
+        _native.run_node(engine, index, slot, slot.takes_values)
+    finally:
+        if not engine.forked:  # another thread may have held the slot's lock
+            slot.end()
 
 
 class Runners:
@@ -36,8 +45,7 @@ class Runners:
     def start_one(self, graph: Graph, index: int, definitions: object) -> None:
         """Starts the thread of one node, if it needs one here."""
         if index in graph.in_python:
-            node, takes_values = graph.in_python[index]
-            self._start(index, _native.run_node, self._engine, index, node, takes_values)
+            self._start(index, _run_node, self._engine, index, graph.in_python[index])
         elif index in graph.in_processes:
             self._start(index, _native.run_process, self._engine, index, definitions)
 

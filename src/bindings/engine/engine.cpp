@@ -20,6 +20,7 @@
 #include "bindings/border/raw_call.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
+#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/let_go.hpp"
 #include "core/real_deadline.hpp"
 #include "process/crew/process_node.hpp"
@@ -36,6 +37,9 @@ namespace freshframe::gil {
 // Its only Python object is a failure, which is a gil::Ref.
 template <>
 inline constexpr bool python_free<python::Engine> = true;
+// Of native nodes, whose Python objects die through the deferred queue.
+template <>
+inline constexpr bool python_free<core::Successor> = true;
 
 }  // namespace freshframe::gil
 
@@ -63,7 +67,7 @@ std::vector<std::shared_ptr<core::Runner>> Engine::claim_threadless() {
   std::vector<std::shared_ptr<core::Runner>> claimed;
   if (!core_->started()) return claimed;
   for (auto& runner : core_->runners()) {
-    if (runner->node().runs_outside() && !runner->finished() && runner->claim())
+    if (runner->runs_outside() && !runner->finished() && runner->claim())
       claimed.push_back(std::move(runner));
   }
   return claimed;
@@ -96,19 +100,19 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const A
     throw GraphError("this " + handle.get().default_name() +
                      " belongs to a pipeline already: make a second one");
   }
-  auto* const node = handle.node.get();
-  native::claim(*node);
-  try {
-    // The handle keeps the node from then on, also when add() fails later or the node leaves at once.
+  native::claim(*handle.node);
+  std::shared_ptr<core::Runner> runner;
+  // The handle keeps the node from then on, also when add() fails later or the node leaves at once.
+  const auto keep = [&] {
     handle.owner = self.shared_core();
-    handle.added = node;
-    return self.core().add(std::move(handle.node), any_ports(parents), options, &handle.runner);
+    handle.added = runner->node();
+  };
+  try {
+    const int index = self.core().add(std::move(handle.node), any_ports(parents), options, &runner);
+    keep();
+    return index;
   } catch (...) {  // a traceback may keep the handle
-    if (handle.node) {
-      native::unclaim(*handle.node);
-      handle.added = nullptr;
-      handle.owner.reset();
-    }
+    handle.node ? native::unclaim(*handle.node) : keep();
     throw;
   }
 }
@@ -194,7 +198,7 @@ PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
     auto& engine = engine_of(self);
     const auto runner = engine.core().runner(node);
     const bool threadless =
-        runner && engine.core().is_adding(node) && runner->node().runs_outside() && runner->claim();
+        runner && engine.core().is_adding(node) && runner->runs_outside() && runner->claim();
     gil::release(
         held,
         [](core::PipelineCore* core, int added, bool has_no_thread) {
@@ -224,6 +228,37 @@ PyObject* remove(gil::Held& held, PyObject* self, PyObject* args) {
   });
 }
 
+// Another native node takes the place of a running one.
+PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
+  int index = 0;
+  PyObject* given = nullptr;
+  if (PyArg_ParseTuple(args, "iO:replace", &index, &given) == 0) return nullptr;
+  return raw_call(held, [&]() -> PyObject* {
+    auto& handle = nb::cast<NodeHandle&>(nb::handle(given));
+    if (!handle.node) {
+      throw GraphError("this " + handle.get().default_name() +
+                       " belongs to a pipeline already: make a second one");
+    }
+    native::claim(*handle.node);
+    auto& core = engine_of(self).core();
+    std::shared_ptr<core::Successor> successor;
+    try {
+      successor = core.begin_replace(index, std::move(handle.node), &handle.added);
+    } catch (...) {
+      if (handle.node) native::unclaim(*handle.node);
+      throw;
+    }
+    handle.owner = engine_of(self).shared_core();
+    gil::release(
+        held,
+        [](gil::Released& released, core::PipelineCore* owner, core::Successor* next) {
+          owner->finish_replace(*next, [&] { look_for_signals(released); });
+        },
+        &core, successor.get());
+    Py_RETURN_NONE;
+  });
+}
+
 PyObject* wait(gil::Held& held, PyObject* self, PyObject* timeout) {
   return raw_call(held, [&]() -> PyObject* {
     const double seconds = seconds_of(timeout);
@@ -246,7 +281,8 @@ void limit_stop(Engine& engine, double seconds) {
   auto& core = engine.core();
   if (!core.started()) return;
   for (const auto& runner : core.runners()) {
-    if (auto* const node = dynamic_cast<process::ProcessNode*>(&runner->node())) node->kill_by(time);
+    const auto kept = runner->node();
+    if (auto* const node = dynamic_cast<process::ProcessNode*>(kept.get())) node->kill_by(time);
   }
 }
 
@@ -292,6 +328,9 @@ PyMethodDef* engine_methods() {
       {"remove", gil::entry<&remove>, METH_VARARGS,
        "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
        "last statistics. GIL: released while waiting"},
+      {"replace", gil::entry<&replace>, METH_VARARGS,
+       "replace($self, index, node, /)\n--\n\nA native node takes the place of a running one. GIL: released "
+       "while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
        "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
        "the failure of the pipeline. GIL: released while waiting"},
@@ -366,6 +405,15 @@ void bind_graph(nb::class_<Engine>& engine) {
             return numbers;
           },
           "The numbers of the nodes that were not removed.")
+      .def(
+          "check_replaceable", [](const Engine& self, int index) { self.core().check_replaceable(index); },
+          nb::arg("index"), "Raises GraphError or StateError unless the node is at work.")
+      .def(
+          "wake", [](Engine& self, int index) { self.core().wake(index); }, nb::arg("index"),
+          "The thread of a node in Python looks for the node that takes its place.")
+      .def_prop_ro(
+          "on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); },
+          "Whether the calling thread is that of one of its nodes.")
       .def("note_launcher", &Engine::note_launcher, "The calling thread is about to start a node's thread.")
       .def("add_native", &add_native, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
            nb::arg("options"), "Adds a native node; returns its index.")

@@ -17,9 +17,9 @@ namespace freshframe::python {
 /// A native node before it is added; add() takes it out, once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
-  NodeBase* added = nullptr;  // the node in the graph, for its properties
+  // The node in the graph, for its properties; also after it has left the graph, or another one has its place.
+  std::shared_ptr<NodeBase> added = {};
   std::shared_ptr<core::PipelineCore> owner = {};
-  std::shared_ptr<core::Runner> runner = {};  // keeps it, also after its removal
   ForkGuard guard = {};
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }

@@ -138,7 +138,8 @@ void bind_whole(nb::module_& module) {
       .def_ro("stats", &Report::stats)
       .def_ro("complete", &Report::complete)
       .def_ro("elapsed", &Report::elapsed)
-      .def_ro("frames", &Report::frames);
+      .def_ro("frames", &Report::frames)
+      .def_ro("failures", &Report::failures);
   nb::class_<ProgressTick>(module, "ProgressTick", nb::is_final())
       .def_ro("done", &ProgressTick::done)
       .def_ro("total", &ProgressTick::total)

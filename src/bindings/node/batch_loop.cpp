@@ -120,7 +120,10 @@ bool run_batches(gil::Held& held, Loop& loop) {
   while (without_gil<&emit_and_gather>(held, loop, &samples, &outputs, &taken, FormatUse::next(&loop),
                                        &loop.turn)) {
     gil::DeferredFree::instance().drain(held);
-    if (!tell_gone(held, loop)) return false;
+    if (taken == core::Taken::News) {
+      if (!look_at_news(held, loop)) return false;
+      continue;
+    }
     if (taken == core::Taken::Nothing) {
       if (!run_tick(held, loop, samples.front(), outputs.emplace_back())) return false;
       continue;

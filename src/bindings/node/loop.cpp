@@ -46,8 +46,22 @@ PyObject* call_if_there(PyObject* object, const char* name) {
   return result;
 }
 
+bool take_node(Loop& loop) {
+  PyObject* const node = PyObject_CallMethod(loop.slot, "take", nullptr);
+  if (node == nullptr) return false;
+  loop.node = node;
+  Py_DECREF(node);  // the slot keeps it
+  return true;
+}
+
+bool look_at_news(gil::Held& held, Loop& loop) {
+  if (!take_node(loop) && !fail(held, loop, nullptr)) return false;
+  return tell_gone(held, loop);
+}
+
 bool tell_gone(gil::Held& held, Loop& loop) {
-  auto* const node = dynamic_cast<PythonNode*>(&loop.runner.node());
+  const auto kept = loop.runner.node();
+  auto* const node = dynamic_cast<PythonNode*>(kept.get());
   if (node == nullptr || !node->any_gone()) return true;
   for (const int source : node->take_gone()) {
     if (loop.takes_values || PyObject_HasAttrString(loop.node, "source_gone") == 0) continue;

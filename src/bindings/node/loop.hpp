@@ -27,8 +27,9 @@ namespace freshframe::python {
 struct Loop {
   Engine& engine;
   core::Runner& runner;
-  PyObject* node;     // borrowed from the caller
-  bool takes_values;  // a function: it gets the value, not the sample
+  PyObject* slot;            // borrowed from the caller; keeps the node
+  bool takes_values;         // a function: it gets the value, not the sample
+  PyObject* node = nullptr;  // see take_node()
   GilTurn turn{};
 };
 
@@ -54,9 +55,13 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
+/// The node that works from now on: another one may have been put into the slot. False: with an exception set.
+bool take_node(Loop& loop);
 /// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
 /// does not continue.
 bool tell_gone(gil::Held& held, Loop& loop);
+/// Both, after Taken::News.
+bool look_at_news(gil::Held& held, Loop& loop);
 /// The node's argument: a Sample or a value. Null with an exception set when it cannot be made.
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);
 /// Calls a function with the value that argument() made: with a join it gets the members of the set.

@@ -69,16 +69,18 @@ PyObject* raise_in_forked_child(const std::string& node) {
 
 PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   PyObject* engine = nullptr;
-  PyObject* node = nullptr;
+  PyObject* slot = nullptr;
   int index = 0;
   int takes_values = 0;
-  if (PyArg_ParseTuple(args, "OiOp:run_node", &engine, &index, &node, &takes_values) == 0) return nullptr;
+  if (PyArg_ParseTuple(args, "OiOp:run_node", &engine, &index, &slot, &takes_values) == 0) return nullptr;
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     const auto kept = owner.core().runner(index);
     if (!kept || !kept->claim()) return Py_NewRef(Py_None);
-    Loop loop{owner, *kept, node, takes_values != 0};
+    Loop loop{owner, *kept, slot, takes_values != 0};
     auto& runner = loop.runner;
+    if (!take_node(loop)) throw nb::python_error();
+    runner.return_news();
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);
       return Py_NewRef(Py_None);
@@ -99,7 +101,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
 }
 
 PyMethodDef run_node_method = {"run_node", gil::entry<&run_node>, METH_VARARGS,
-                               "run_node(engine, index, node, takes_values)\n--\n\nThe body of a Python "
+                               "run_node(engine, index, slot, takes_values)\n--\n\nThe body of a Python "
                                "node's thread. GIL: released while waiting"};
 
 }  // namespace

@@ -61,7 +61,10 @@ bool run_samples(gil::Held& held, Loop& loop) {
       return loop.runner.closed_cleanly();
     }
     gil::DeferredFree::instance().drain(held);
-    if (!tell_gone(held, loop)) return false;
+    if (taken == core::Taken::News) {
+      if (!look_at_news(held, loop)) return false;
+      continue;
+    }
     bool goes_on = false;
     if (taken == core::Taken::Nothing) {
       goes_on = run_tick(held, loop, sample, output);

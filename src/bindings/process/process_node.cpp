@@ -68,7 +68,7 @@ class PythonEmbedder final : public process::Embedder {
   PythonEmbedder(gil::Released& released, ProcessRun run)
       : released_(released),
         run_(std::move(run)),
-        knows_(dynamic_cast<process::ProcessNode&>(run_.runner->node()).recipe().knows) {}
+        knows_(dynamic_cast<process::ProcessNode&>(*run_.runner->node()).recipe().knows) {}
 
   process::EncodedValue encode(const ValueRef& value) override {
     if (!needs_python(value)) return encode_native(value);

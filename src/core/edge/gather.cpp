@@ -51,7 +51,7 @@ void Inbox::expect_close() {
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                                std::optional<TimePoint>& gather_until, BatchAftermath& after) {
   if (is_over_locked()) return Taken::Ended;
-  if (!gone_.empty()) return Taken::SourceGone;
+  if (has_news_locked()) return Taken::News;
   while (any_waits_locked()) {  // again if all waiting samples were stale
     if (!gathered_locked(batch)) {
       const auto now = clock_->now();
@@ -75,7 +75,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
     if (!samples.empty()) return Taken::Sample;
   }
   gather_until.reset();
-  return gone_.empty() ? nothing_locked() : Taken::SourceGone;
+  return has_news_locked() ? Taken::News : nothing_locked();
 }
 
 Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after) {
@@ -108,7 +108,7 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch,
     bool in_time = true;
     if (gather_until) {
       const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) {
-        return gathered_locked(batch) || !gone_.empty();
+        return gathered_locked(batch) || has_news_locked();
       };
       consumer_asleep_ = true;
       gather_size_ = static_cast<std::size_t>(batch.size);

@@ -25,8 +25,9 @@
 
 namespace freshframe::core {
 
-/// The result of a wait. SourceGone: take_gone() tells which; only for a consumer that asked for it.
-enum class Taken : std::uint8_t { Sample, Nothing, Ended, SourceGone };
+/// The result of a wait. News: take_gone() tells of which sources nothing more comes, or wake() was called; only
+/// for a consumer that asked for it.
+enum class Taken : std::uint8_t { Sample, Nothing, Ended, News };
 
 /// A source of which nothing more comes.
 struct GoneSource {
@@ -86,9 +87,11 @@ class Inbox {
   void drop_source(int source);
   /// Whether the inbox has no end as long as it has no edges, or none that is open.
   void stay_open(bool stays);
-  /// Before any thread uses the inbox: take() and its kind return SourceGone.
+  /// Before any thread uses the inbox: take() and its kind return News.
   void report_gone_sources() noexcept { reports_gone_ = true; }
-  /// Of the consumer's thread, after SourceGone.
+  /// The consumer's next call, or the one in which it waits, returns News.
+  void wake();
+  /// Of the consumer's thread, after News.
   [[nodiscard]] std::vector<GoneSource> take_gone();
   /// Before any thread uses the inbox: its consumer takes sets, of which there are none before join().
   void expect_join() noexcept { joins_ = true; }
@@ -258,6 +261,7 @@ class Inbox {
   Taken take_now(AnySample& sample, bool newest);
   /// Joins the events that a sample absorbs, and records its age; without the mutex.
   Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
+  [[nodiscard]] bool has_news_locked() const FRESHFRAME_REQUIRES(mutex_) { return woken_ || !gone_.empty(); }
   /// The result of take_locked() when nothing was taken.
   [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
@@ -296,7 +300,7 @@ class Inbox {
   }
   /// The end of a wait that began as `was_closed` says: a sample, the end, or a stop.
   [[nodiscard]] bool may_go_on_locked(bool was_closed) const FRESHFRAME_REQUIRES(mutex_) {
-    return closed_ != was_closed || all_ended_locked() || any_waits_locked() || !gone_.empty();
+    return closed_ != was_closed || all_ended_locked() || any_waits_locked() || has_news_locked();
   }
   void report_first_drop(const EdgeOptions& edge) const;
 
@@ -363,6 +367,7 @@ class Inbox {
   bool stays_open_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   std::vector<int> finished_ FRESHFRAME_GUARDED_BY(mutex_);     // sources of lanes that ended and are empty
   std::vector<GoneSource> gone_ FRESHFRAME_GUARDED_BY(mutex_);  // to be told to the consumer
+  bool woken_ FRESHFRAME_GUARDED_BY(mutex_) = false;            // by wake()
   // Removed while the consumer may still record an age there; see finishing_.
   std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
   std::atomic<bool> finishing_{false};  // set with the mutex, cleared without it: the consumer records an age

@@ -246,8 +246,21 @@ void Inbox::stay_open(bool stays) {
   ready_.notify_all();
 }
 
+void Inbox::wake() {
+  std::shared_ptr<const std::function<void()>> hook;
+  {
+    const Lock lock(mutex_);
+    woken_ = true;
+    moved_locked();
+    hook = hook_;
+  }
+  ready_.notify_all();
+  if (hook) (*hook)();
+}
+
 std::vector<GoneSource> Inbox::take_gone() {
   const Lock lock(mutex_);
+  woken_ = false;
   return std::exchange(gone_, {});
 }
 

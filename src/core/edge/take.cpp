@@ -90,9 +90,9 @@ bool Inbox::take_next_locked(AnySample& sample, bool newest, Aftermath& after) {
 
 Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
   if (is_over_locked()) return Taken::Ended;
-  if (!gone_.empty()) return Taken::SourceGone;
+  if (has_news_locked()) return Taken::News;
   if (take_next_locked(sample, newest, after)) return Taken::Sample;
-  return gone_.empty() ? nothing_locked() : Taken::SourceGone;
+  return has_news_locked() ? Taken::News : nothing_locked();
 }
 
 Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after) {

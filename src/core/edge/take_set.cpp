@@ -202,6 +202,7 @@ void Inbox::drop_part_locked(JoinSets::Set& set, std::size_t part, DropCause cau
 
 Taken Inbox::take_set_locked(bool newest, SetAftermath& after) {
   if (is_over_locked()) return Taken::Ended;
+  if (has_news_locked()) return Taken::News;
   if (!sets_) return nothing_locked();
   if (!closed_ && sets_->ready.empty()) {
     sets_->joiner.advance(clock_->now());

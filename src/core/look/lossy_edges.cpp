@@ -19,7 +19,7 @@ std::vector<bool> nodes_with_events(const Graph& graph) {
     more = false;
     for (const auto& runner : graph.runners()) {
       const auto index = static_cast<std::size_t>(runner->index());
-      const auto* const type = std::as_const(*runner).node().output_type();
+      const auto* const type = runner->node()->output_type();
       const bool takes = std::ranges::any_of(graph.wires_of(runner->index()), [&](const auto& wire) {
         return has[static_cast<std::size_t>(wire.parent)];
       });

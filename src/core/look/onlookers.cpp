@@ -39,7 +39,8 @@ GraphState PipelineCore::graph_state() const {
   result.phase = life_phase();
   result.stats = stats_locked(ended() ? Span::WholeRun : Span::Recent);
   for (const auto& runner : graph_.runners()) {
-    const auto& node = std::as_const(*runner).node();
+    const auto kept = runner->node();
+    const auto& node = *kept;
     result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>(),
                             graph_.views_of(runner->index()), started() && graph_.is_live(runner->index()),
                             runner->batch() ? runner->batch()->size : 0});
@@ -63,7 +64,7 @@ std::shared_ptr<PictureTap> PipelineCore::tap_named(const std::string& port) {
   for (const auto& runner : graph_.runners()) {
     const bool named = runner->name() == port;
     if (!named && !port.starts_with(runner->name())) continue;
-    if (named && std::as_const(*runner).node().output_type() == type_of<Nothing>()) {
+    if (named && runner->node()->output_type() == type_of<Nothing>()) {
       throw GraphError("'" + port + "' is a sink and sends no pictures to view");
     }
     const auto views = graph_.views_of(runner->index());

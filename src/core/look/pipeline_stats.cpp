@@ -81,6 +81,7 @@ Report PipelineCore::report() const {
                                 });
   result.complete =
       ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole && !failure_->failed();
+  result.failures = failures_;
   result.frames = removed_.frames;
   for (const auto& runner : graph_.runners()) {
     if (runner->is_source()) result.frames += runner->processed();

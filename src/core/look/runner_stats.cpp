@@ -39,6 +39,7 @@ std::string Runner::last_error() const {
 
 NodeStats Runner::stats(Span span) const {
   NodeStats result;
+  const auto run = node_run();
   result.number = index_;
   result.name = name_;
   result.state = blocked() ? NodeState::Blocked : state();
@@ -55,23 +56,23 @@ NodeStats Runner::stats(Span span) const {
   result.last_error = last_error();
   result.ticks = ticks_called_.load(std::memory_order_relaxed);
   result.ticks_missed = ticks_missed_.load(std::memory_order_relaxed);
-  result.workers = node_->workers();
+  result.workers = run->node().workers();
   const auto hands = static_cast<double>(std::max<std::size_t>(1, result.workers.size()));
   const auto busy = static_cast<double>(busy_ns_.load(std::memory_order_relaxed)) / 1e9;
   // A worker's next call is sent before its present one is back, so two of them may overlap.
   result.busy = uptime > 0 ? std::min(1.0, busy / hands / uptime) : 0;
-  result.inference = node_->inference(span);
-  result.spool = node_->spool();
+  result.inference = run->node().inference(span);
+  result.spool = run->node().spool();
   for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {
     if (const auto count = batch_sizes_[i].load(std::memory_order_relaxed); count > 0)
       result.batches[static_cast<int>(i) + 1] = count;
   }
-  if (source_ != nullptr && source_->has_source_stats())
+  if (const auto* source = run->source(); source != nullptr && source->has_source_stats())
     // A failure of the server after the end is no outage of this source.
-    result.source = counters_.source().snapshot(finished() ? closed_at_ : now);
+    result.source = run->counters().source().snapshot(finished() ? closed_at_ : now);
   for (int i = 0; i < kNodeDropCauses; ++i) {
     const auto cause = static_cast<NodeDropCause>(i);
-    if (const auto count = counters_.drops(cause); count > 0) {
+    if (const auto count = run->counters().drops(cause); count > 0) {
       result.drops[cause] = count;
       result.dropped += count;
     }

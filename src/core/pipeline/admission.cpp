@@ -60,7 +60,7 @@ void Graph::check_parents(const NodeBase* node, const std::string& name,
     }
     (void)sources_of(parent);
     const auto& from = *runners_[static_cast<std::size_t>(parent.node)];
-    const auto* output = from.node().output_type();
+    const auto* output = from.node()->output_type();
     if (output == type_of<Nothing>()) {
       throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");
     }
@@ -97,7 +97,7 @@ void Graph::check_queue(const std::string& name, std::span<const AnyPort> parent
   }
   if (!queue->blocks()) return;
   for (const auto& parent : parents) {
-    const auto* source = runner(parent.node).source();
+    const auto source = runner(parent.node).source();
     if (source == nullptr || !source->live()) continue;
     const auto wrong = "'" + name + "' has a blocking queue directly below the live source '" +
                        runner(parent.node).name() + "', which cannot wait: ";
@@ -221,7 +221,7 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
   if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
   check_queue(label, parents, options.queue, false);
   for (const auto& parent : parents) {
-    if (!options.frames && runner(parent.node).node().output_type() == type_of<Frame>()) {
+    if (!options.frames && runner(parent.node).node()->output_type() == type_of<Frame>()) {
       throw GraphError("'" + label + "' has frames=False, but the values of '" + runner(parent.node).name() +
                        "' are frames: read them with frames=True");
     }
@@ -229,17 +229,25 @@ std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOp
   return take_name(options.name, "reader");
 }
 
+std::string Graph::writer_of(const std::optional<std::string>& path) const {
+  for (const auto& recorder : runners()) {
+    const auto written = recorder->node()->records_to();
+    if (written && same_file(*written, path)) return recorder->name();
+  }
+  return {};
+}
+
 void Graph::check_recordings() const {
   for (const auto& recorder : runners()) {
-    const auto path = recorder->node().records_to();
+    const auto path = recorder->node()->records_to();
     if (!path) continue;
     for (const auto& other : runners()) {
-      const auto* source = std::as_const(*other).source();
+      const auto source = other->source();
       if (source != nullptr && same_file(*path, source->reads_from())) {
         throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +
                          "' reads: give it another name than '" + *path + "'");
       }
-      if (other->index() < recorder->index() && same_file(*path, other->node().records_to())) {
+      if (other->index() < recorder->index() && same_file(*path, other->node()->records_to())) {
         throw GraphError("'" + other->name() + "' and '" + recorder->name() +
                          "' would write the same file '" + *path + "': give each its own");
       }

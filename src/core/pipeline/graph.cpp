@@ -108,8 +108,8 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
                                .by_pts = std::move(files),
                                .sources = std::move(sources),
                                .only = wire.source >= 0 ? runner(wire.source).stream_name() : std::string(),
-                               .events = has_events(parent.node()),
-                               .finishes = parent.node().finishes(),
+                               .events = has_events(*parent.node()),
+                               .finishes = parent.node()->finishes(),
                                .recorded = recorder,
                                .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
                                .only_source = wire.source,
@@ -127,7 +127,7 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
 void Graph::open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) {
   auto& parent = runner(wire.parent);
   Demand demand;
-  if (node != nullptr && !node->runs_outside() && parent.node().output_type() == nullptr) {
+  if (node != nullptr && !node->runs_outside() && parent.node()->output_type() == nullptr) {
     demand = {node->input_types(), inbox->consumer()};
   }
   parent.outlet().outputs().add({inbox, wire.edge, wire.source}, std::move(demand));
@@ -179,7 +179,7 @@ void Graph::find_live(int node, std::vector<bool>& known) {
   const auto index = static_cast<std::size_t>(node);
   if (known[index]) return;
   known[index] = true;
-  const auto* const source = std::as_const(*runners_[index]).source();
+  const auto source = runners_[index]->source();
   // And a merge that was above live sources stays what it was without them.
   bool live = open_[index] || (merges_[index] && live_[index]) || (source != nullptr && source->live());
   for (const auto& wire : wires_[index]) {
@@ -238,7 +238,7 @@ void Graph::wire(bool may_be_empty) {
 void Graph::connect_nodes() {
   for (std::size_t i = 0; i < runners_.size(); ++i) {
     runners_[i]->set_live(live_[i]);
-    connect(runners_[i]->shared_inbox(), wires_[i], &runners_[i]->node(), joins_[i]);
+    connect(runners_[i]->shared_inbox(), wires_[i], runners_[i]->node().get(), joins_[i]);
   }
 }
 
@@ -364,7 +364,7 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
 std::optional<std::int64_t> Graph::total() const {
   std::int64_t sum = 0;
   for (const auto& runner : runners_) {
-    const auto* source = runner ? std::as_const(*runner).source() : nullptr;
+    const auto source = runner ? runner->source() : nullptr;
     if (source == nullptr) continue;
     const auto total = source->total();
     if (!total) return std::nullopt;

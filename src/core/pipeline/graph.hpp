@@ -59,6 +59,9 @@ class Graph {
   void connect(const AnyPort& parent, int child, const ConnectOptions& options);
   /// Takes the edge away and returns its last counts. Throws GraphError when there is none.
   EdgeStats disconnect(const AnyPort& parent, int child);
+  /// The node whose place another one may take, or `next`. Throws GraphError, StateError.
+  [[nodiscard]] std::shared_ptr<Runner> replaceable(int index) const;
+  [[nodiscard]] std::shared_ptr<Runner> replaceable(int index, const NodeBase& next) const;
   /// A node and all nodes that no source reaches without it, in the order of their numbers.
   [[nodiscard]] std::vector<int> with_all_below(int index) const;
   /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
@@ -124,6 +127,8 @@ class Graph {
   [[nodiscard]] std::optional<std::int64_t> total() const;
 
  private:
+  /// The recorder of the file that a source would read; empty: there is none.
+  [[nodiscard]] std::string writer_of(const std::optional<std::string>& path) const;
   std::string take_name(const std::string& wanted, const std::string& fallback);
   void check_parents(const NodeBase* node, const std::string& name, std::span<const AnyPort> parents) const;
   void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;

@@ -30,7 +30,7 @@ void check_join_queue(const std::string& name, const std::optional<Queue>& queue
 }  // namespace
 
 bool Graph::comes_from_live(int node) const {
-  if (const auto* source = runner(node).source(); source != nullptr) return source->live();
+  if (const auto source = runner(node).source(); source != nullptr) return source->live();
   return std::ranges::any_of(wires_of(node), [&](const Wire& wire) { return comes_from_live(wire.parent); });
 }
 
@@ -58,7 +58,7 @@ void Graph::check_set_node(const NodeBase& node, const std::string& name, std::s
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
     const auto& parent = runner(parents[i].node);
-    const auto* output = parent.node().output_type();
+    const auto* output = parent.node()->output_type();
     if (inputs[i].type != nullptr && output != nullptr && inputs[i].type != output) {
       throw GraphError(quoted(name) + " takes " + std::string(inputs[i].type->name) + " as number " +
                        std::to_string(i + 1) + ", but its parent " + quoted(parent.name()) + " gives " +

@@ -21,7 +21,8 @@ namespace freshframe {
 OnError on_error_of(std::string_view name) {
   if (name == "stop") return OnError::Stop;
   if (name == "skip") return OnError::Skip;
-  throw OptionError("on_error must be one of stop, skip, got '" + std::string(name) + "'");
+  if (name == "remove") return OnError::Remove;
+  throw OptionError("on_error must be one of stop, skip, remove, got '" + std::string(name) + "'");
 }
 
 std::optional<AnySample> reader_verbs::latest(core::ReaderCore& reader) {
@@ -105,6 +106,10 @@ Stats Pipeline::remove_any(int node, const RemoveOptions& options) {
 
 void Pipeline::remove_any(const std::shared_ptr<core::ReaderCore>& reader) {
   core_->remove(reader);
+}
+
+void Pipeline::replace_any(int node, std::unique_ptr<NodeBase> next) {
+  core_->finish_replace(*core_->begin_replace(node, std::move(next)));
 }
 
 void Pipeline::connect_any(const AnyPort& parent, int child, const ConnectOptions& options) {

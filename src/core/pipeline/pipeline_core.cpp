@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "core/drain_time.hpp"
+#include "core/session_gate.hpp"
 #include "core/unit_text.hpp"
 #include "core/why/observer.hpp"
 
@@ -22,7 +23,7 @@ using Real = std::chrono::steady_clock;  // phases are timed by the machine's cl
 }  // namespace
 
 PipelineCore::PipelineCore(Pipeline::Options options)
-    : options_(std::move(options)), observer_(std::make_unique<Observer>(*this)) {
+    : options_(std::move(options)), gate_(gate_of_thread()), observer_(std::make_unique<Observer>(*this)) {
   if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
     throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
   }
@@ -88,13 +89,13 @@ void PipelineCore::spawn() {
   auto next = runners.begin();
   try {
     for (; next != runners.end(); ++next) {
-      if (!(*next)->node().runs_outside())
+      if (!(*next)->runs_outside())
         threads.push_back({*next, std::jthread([runner = *next] { runner->run(); })});
     }
   } catch (const std::exception& error) {  // the machine has no more threads
     request_stop();
     for (auto runner = runners.begin(); runner != runners.end(); ++runner) {
-      if (runner < next && !(*runner)->node().runs_outside()) continue;
+      if (runner < next && !(*runner)->runs_outside()) continue;
       (*runner)->open_step();  // opens nothing after a stop, and ends this one, which has no thread
       (*runner)->close_step();
     }
@@ -300,7 +301,7 @@ std::vector<std::string> PipelineCore::busy_nodes() const {
   const Lock building(building_);
   std::vector<std::string> names;
   for (const auto& runner : graph_.runners()) {
-    if (!runner->finished()) names.push_back(runner->name());
+    if (!runner->finished() || runner->is_replacing()) names.push_back(runner->name());
   }
   return names;
 }

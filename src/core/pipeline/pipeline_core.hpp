@@ -33,8 +33,10 @@
 namespace freshframe::core {
 
 class Observer;
+class SessionGate;
 struct Pace;
 struct RunQueue;
+struct Successor;
 
 /// Thread-safe as Pipeline says. Lock order: mutex_ is never held while an inbox's mutex, a node or a
 /// callback is entered.
@@ -78,6 +80,17 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// their last statistics. On a node's own thread it only asks, and returns nothing.
   Stats remove(int index, const RemoveOptions& options, const Look& look = {});
   void remove(const std::shared_ptr<ReaderCore>& reader);
+  /// Another node begins to take the place of a running one, see Pipeline::replace(); finish_replace() follows.
+  /// Takes the node over only when nothing speaks against it; `kept` gets it then.
+  std::shared_ptr<Successor> begin_replace(int index, std::unique_ptr<NodeBase>&& node,
+                                           std::shared_ptr<NodeBase>* kept = nullptr);
+  /// Waits until it has taken the place. Throws the failure of open(), or the exception of `look`: then the old
+  /// one works on, or the new one does.
+  void finish_replace(Successor& successor, const Look& look = {});
+  /// For a node of an embedder, which changes what stands behind it. Throws GraphError, StateError.
+  void check_replaceable(int index) const;
+  /// A thread that waits in Runner::take() returns, see Runner::return_news().
+  void wake(int index);
 
   // ---- life
   /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
@@ -119,9 +132,14 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   // ---- for runners
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
+  /// Of the thread that made the pipeline; all threads of its nodes have it. See session_gate.hpp.
+  [[nodiscard]] const std::shared_ptr<SessionGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
   /// Also true when another source has failed: read samples are delivered, and no more are read.
   [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
+  /// The successor's node takes the place, on the runner's thread; or the runner has ended before.
+  void place(Runner& runner, Successor& successor);
+  void refuse_successor(Successor& successor);
   /// True: the first failure of the pipeline, which the next call of a verb throws.
   bool fail(Runner& runner, std::exception_ptr cause, const std::string& what, const FailedOn& where);
   /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
@@ -178,6 +196,14 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
  private:
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
 
+  void run_replacement(const std::shared_ptr<Runner>& runner, const std::shared_ptr<Successor>& successor);
+  std::shared_ptr<NodeRun> wait_for_place(Runner& runner, const std::shared_ptr<Successor>& successor);
+  void finish_replacement(Successor& successor, std::exception_ptr error);
+  /// The error that the program gets for `cause`.
+  [[nodiscard]] std::exception_ptr error_of(const Runner& runner, std::exception_ptr cause,
+                                            const std::string& what, const FailedOn& where) const;
+  /// Of a node with OnError::Remove, on its thread.
+  void remove_failed(Runner& runner, std::string text);
   [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] std::shared_ptr<PictureTap> tap_named(const std::string& port);
   [[nodiscard]] std::string source_of(const Runner& runner, const FailedOn& where) const;
@@ -191,6 +217,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void sweep_threads();
   /// With building_: forgets what nothing needs any more.
   void sweep();
+  /// With building_: throws StateError unless the node is at work.
+  void check_at_work(const Runner& runner) const;
   /// With building_: the number of frames that the engine may hold.
   void update_bound();
   /// With building_: the sums of edges that went.
@@ -226,6 +254,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   const std::shared_ptr<Failure> failure_ = std::make_shared<Failure>();
   const std::shared_ptr<FrameBudget> budget_ = std::make_shared<FrameBudget>();
   const std::shared_ptr<std::atomic<bool>> started_ = std::make_shared<std::atomic<bool>>(false);
+  const std::shared_ptr<SessionGate> gate_;
   std::stop_source stop_source_;
   std::stop_source source_stop_;
 
@@ -235,6 +264,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   mutable Mutex building_{LockRank::Graph};
   Graph graph_;
   RemovedStats removed_;
+  std::vector<std::string> failures_;  // of nodes that were removed because of them
   bool removed_whole_ = true;  // what was removed had not failed, and its files had been read to their ends
   const std::shared_ptr<NameTable> names_ = std::make_shared<NameTable>();
   std::function<void()> end_hook_;
@@ -262,6 +292,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   struct Thread {
     std::shared_ptr<Runner> runner;
     std::jthread thread;
+    std::shared_ptr<const Successor> replacement = {};  // null: it is the runner's own
   };
   std::vector<Thread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
   const std::unique_ptr<Observer> observer_;  // the last: it reads all others

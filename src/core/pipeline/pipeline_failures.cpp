@@ -56,25 +56,32 @@ std::string PipelineCore::failure_text(const Runner& runner, const std::string& 
   return text + ": " + what;
 }
 
+std::exception_ptr PipelineCore::error_of(const Runner& runner, std::exception_ptr cause,
+                                          const std::string& what, const FailedOn& where) const {
+  if (auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr) return error;
+  std::vector<BatchSample> batch;
+  for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
+    batch.push_back({source_of(runner, {std::span(&sample, 1)}), sample.stamp.seq});
+  }
+  NodeFailure failure{.node = runner.name(),
+                      .source = source_of(runner, where),
+                      .cause = std::move(cause),
+                      .batch = std::move(batch)};
+  if (!where.samples.empty() && !where.is_own(runner.index())) {
+    failure.seq = where.samples.front().stamp.seq;
+    failure.sample = std::make_shared<const AnySample>(where.samples.front());
+    failure.nodes = std::make_shared<const std::vector<std::string>>(names_->all());
+  }
+  return std::make_exception_ptr(NodeError(failure_text(runner, what, where), std::move(failure)));
+}
+
 bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                         const FailedOn& where) {
-  auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr;
-  if (!error) {
-    std::vector<BatchSample> batch;
-    for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
-      batch.push_back({source_of(runner, {std::span(&sample, 1)}), sample.stamp.seq});
-    }
-    NodeFailure failure{.node = runner.name(),
-                        .source = source_of(runner, where),
-                        .cause = std::move(cause),
-                        .batch = std::move(batch)};
-    if (!where.samples.empty() && !where.is_own(runner.index())) {
-      failure.seq = where.samples.front().stamp.seq;
-      failure.sample = std::make_shared<const AnySample>(where.samples.front());
-      failure.nodes = std::make_shared<const std::vector<std::string>>(names_->all());
-    }
-    error = std::make_exception_ptr(NodeError(failure_text(runner, what, where), std::move(failure)));
+  if (runner.removes_itself() && runner.removal() == nullptr && runner.connected() && !is_starting()) {
+    remove_failed(runner, failure_text(runner, what, where));
+    return false;
   }
+  auto error = error_of(runner, std::move(cause), what, where);
   const auto removal = runner.removal();
   if (runner.is_late() && !runner.connected()) {  // the failure is add()'s
     if (!removal) runner.set_removal(std::make_shared<Removal>());

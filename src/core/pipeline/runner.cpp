@@ -11,6 +11,7 @@
 
 #include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include <cxxabi.h>
 #include <pthread.h>
@@ -57,8 +58,14 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
     : core_(core),
       index_(index),
       name_(std::move(name)),
-      node_(std::move(node)),
-      source_(node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr),
+      stop_token_(stop_.get_token()),
+      run_(std::make_shared<NodeRun>(std::move(node), name_, core.clock(), stop_token_)),
+      own_(run_.get()),
+      node_(&own_->node()),
+      source_(own_->source()),
+      is_source_(source_ != nullptr),
+      is_recorder_(node_->is_recorder()),
+      runs_outside_(node_->runs_outside()),
       on_error_(options.on_error),
       batch_(options.batch),
       stream_name_(options.source.empty() ? name_ : options.source),
@@ -68,7 +75,6 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       inbox_(std::make_shared<Inbox>(name_, core.clock())),
       outlet_(index, gives_several_, core.budget()),
       batch_sizes_(batch_ ? static_cast<std::size_t>(batch_->size) : 0),
-      context_{stop_.get_token(), *core.clock(), counters_, name_},
       chained_(source_ != nullptr ? core.source_stop_token() : core.stop_token(),
                [this] { stop_.request_stop(); }) {
   inbox_->set_call_times(durations_);
@@ -120,6 +126,7 @@ void Runner::adopt_thread() noexcept {
   name_.copy(short_name.data(), kThreadNameLength);
   pthread_setname_np(pthread_self(), short_name.data());
   begin_thread();
+  gate_of_thread() = core_.gate();
   thread_id_.store(gettid(), std::memory_order_relaxed);
   current_runner = this;
   set_state(NodeState::Opening);
@@ -127,19 +134,19 @@ void Runner::adopt_thread() noexcept {
 
 bool Runner::open_step() {
   try {
-    if (!context_.stop.stop_requested()) {
-      counters_.source().enter(SourceState::Connecting);
+    if (!stopping()) {
+      counters().source().enter(SourceState::Connecting);
       expect_no_lock();
-      node_->open(context_);
+      node_->open(context());
       opened_ = true;
       // A source that still waits for its key frame, or backs off, has set its state itself.
-      auto& book = counters_.source();
+      auto& book = counters().source();
       if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
     }
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
-    const bool was_stopped = context_.stop.stop_requested() && is_cancellation(std::current_exception());
+    const bool was_stopped = stopping() && is_cancellation(std::current_exception());
     if (!was_stopped) fail(std::current_exception(), describe(std::current_exception()), nullptr);
   }
   set_state(NodeState::Waiting);
@@ -147,7 +154,7 @@ bool Runner::open_step() {
   core_.arrive_opened(*this);
   // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples, and
   // finish() is called.
-  return opened_ && (is_recorder() || has_own_stream_ || !context_.stop.stop_requested());
+  return opened_ && (is_recorder() || has_own_stream_ || !stopping());
 }
 
 namespace {
@@ -183,7 +190,7 @@ bool Runner::idle_step() {
   set_state(NodeState::Working);
   try {
     expect_no_lock();
-    node_->idle(context_);
+    node_->idle(context());
     return true;
   } catch (const abi::__forced_unwind&) {
     throw;
@@ -207,7 +214,7 @@ bool Runner::process_batch(std::span<const AnySample> samples) {
   begin_call(samples.front(), inbox_->taken_at());
   try {
     expect_no_lock();
-    outputs = node_->process_batch_any(samples, context_);
+    outputs = node_->process_batch_any(samples, context());
     if (outputs.size() != samples.size()) throw Error("did not give one result per sample");
   } catch (const abi::__forced_unwind&) {
     throw;
@@ -227,7 +234,7 @@ bool Runner::process_one(const AnySample& sample) {
   begin_call(sample, inbox_->taken_at());
   try {
     expect_no_lock();
-    output = node_->process_any(sample, context_);
+    output = node_->process_any(sample, context());
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
@@ -241,10 +248,12 @@ bool Runner::process_one(const AnySample& sample) {
 
 bool Runner::source_loop() {
   if (!wait_for_go()) return false;
-  while (!context_.stop.stop_requested()) {
+  while (!stopping()) {
+    take_successor();
     const auto began = core_.clock()->now();
     bool failed = false;
     auto item = read_item(failed);
+    if (!item && !failed && take_successor()) continue;
     if (!item) return !failed;
     const auto now = core_.clock()->now();
     const bool go_on = publish(*std::move(item), now);
@@ -257,12 +266,14 @@ bool Runner::source_loop() {
 std::optional<SourceItem<Emitted>> Runner::read_item(bool& failed) {
   try {
     expect_no_lock();
-    auto item = source_->read_any(context_);
+    auto item = source_->read_any(context());
+    if (item && stream_.is_later) continue_stream(*item);
     if (item) check_seq(*item);
     return item;
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
+    if (own_->stop_requested() && has_successor_) return std::nullopt;  // its successor has ended the call
     failed = true;
     fail(std::current_exception(), describe(std::current_exception()), nullptr);
     return std::nullopt;
@@ -272,12 +283,13 @@ std::optional<SourceItem<Emitted>> Runner::read_item(bool& failed) {
 Taken Runner::take(AnySample& sample) {
   set_state(NodeState::Waiting);
   for (;;) {
+    if (std::exchange(has_news_, false)) return Taken::News;
     if (std::exchange(was_tick_,
                       false)) {  // a waiting sample is next: a tick may take longer than its period
       const auto taken = inbox_->try_take(sample);
-      was_tick_ = taken == Taken::SourceGone;
+      was_tick_ = taken == Taken::News;
       if (was_tick_) {
-        end_gone_sources();
+        look_at_news();
         continue;
       }
       if (taken != Taken::Nothing) return taken;
@@ -285,8 +297,8 @@ Taken Runner::take(AnySample& sample) {
     if (ticks_ && take_tick(sample)) return Taken::Nothing;
     const auto idle_at = live_ ? node_->idle_at().value_or(TimePoint::max()) : TimePoint::max();
     const auto taken = inbox_->take(sample, std::min(idle_at, next_wake()));
-    if (taken == Taken::SourceGone) {
-      end_gone_sources();
+    if (taken == Taken::News) {
+      look_at_news();
       continue;
     }
     if (taken != Taken::Nothing) return taken;
@@ -299,18 +311,22 @@ Taken Runner::take(AnySample& sample) {
 bool Runner::try_take(AnySample& sample) {
   if (ticks_ && core_.clock()->now() >= next_wake()) return false;
   auto taken = inbox_->try_take(sample);
-  for (; taken == Taken::SourceGone; taken = inbox_->try_take(sample)) end_gone_sources();
+  for (; taken == Taken::News; taken = inbox_->try_take(sample)) {
+    look_at_news();
+    if (has_news_) return false;  // take() tells
+  }
   return taken == Taken::Sample;
 }
 
 Taken Runner::take_batch(std::vector<AnySample>& samples) {
   set_state(NodeState::Waiting);
   for (;;) {
+    if (std::exchange(has_news_, false)) return Taken::News;
     if (std::exchange(was_tick_, false)) {  // as in take()
       const auto taken = inbox_->try_take_batch(samples, *batch_, gather_until_);
-      was_tick_ = taken == Taken::SourceGone;
+      was_tick_ = taken == Taken::News;
       if (was_tick_) {
-        end_gone_sources();
+        look_at_news();
         continue;
       }
       if (taken != Taken::Nothing) return taken;
@@ -322,16 +338,19 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
       return Taken::Nothing;
     }
     const auto taken = inbox_->take_batch(samples, *batch_, gather_until_, next_wake());
-    if (taken == Taken::SourceGone) {
-      end_gone_sources();
+    if (taken == Taken::News) {
+      look_at_news();
     } else if (taken != Taken::Nothing) {
       return taken;
     }
   }
 }
 
-void Runner::end_gone_sources() {
-  for (const auto& gone : inbox_->take_gone()) {
+void Runner::look_at_news() {
+  const auto all = inbox_->take_gone();
+  take_successor();
+  has_news_ = returns_news_;
+  for (const auto& gone : all) {
     try {
       node_->source_gone(gone.source);
     } catch (const abi::__forced_unwind&) {
@@ -373,13 +392,14 @@ void Runner::fail_closing(std::exception_ptr cause) noexcept {
 }
 
 void Runner::close_step() {
+  refuse_successor();
   log_at_the_end([&] {
     if (skips_unlogged_ > 0) log_skips(last_error());
   });
-  if (source_ != nullptr && context_.stop.stop_requested()) cut_short_.store(true, std::memory_order_relaxed);
+  if (is_source_ && stopping()) cut_short_.store(true, std::memory_order_relaxed);
   if (opened_) {
     set_state(NodeState::Working);
-    counters_.source().enter(SourceState::Closing);
+    counters().source().enter(SourceState::Closing);
     try {
       expect_no_lock();
       node_->close();
@@ -390,7 +410,7 @@ void Runner::close_step() {
     }
     if (source_ != nullptr) count_thread_time();
   }
-  counters_.source().enter(SourceState::Closed);
+  counters().source().enter(SourceState::Closed);
   set_state(closed_cleanly() ? NodeState::Ended : NodeState::Failed);
   log_at_the_end([&] {
     if (closed_cleanly()) report_recording();

@@ -21,6 +21,7 @@
 
 #include "core/edge/inbox.hpp"
 #include "core/look/picture_tap.hpp"
+#include "core/pipeline/node_run.hpp"
 #include "core/pipeline/outlet.hpp"
 #include "core/pipeline/tick_grid.hpp"
 #include "core/why/call_ring.hpp"
@@ -29,6 +30,7 @@ namespace freshframe::core {
 
 class PipelineCore;
 struct Removal;
+struct Successor;
 
 /// The samples of a call that failed; none: outside process(), on_time() and finish(). `batch`: one call had all
 /// of them.
@@ -72,6 +74,9 @@ class Runner {
   [[nodiscard]] TimePoint next_wake() const;
   /// True: it has taken a sample. Never waits; also false when on_time() is due.
   bool try_take(AnySample& sample);
+  /// Before the first take(): it and take_batch() return News after source_gone() and Inbox::wake(), for a host
+  /// that has something to do then.
+  void return_news() noexcept { returns_news_ = true; }
   /// Instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing: on_time() is
   /// due, and `samples` has the one that stands for the tick.
   Taken take_batch(std::vector<AnySample>& samples);
@@ -175,10 +180,23 @@ class Runner {
   [[nodiscard]] bool forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
   /// Ends its waits and its source's reads.
   void request_stop() { stop_.request_stop(); }
-  [[nodiscard]] std::stop_token stop_token() const noexcept { return context_.stop; }
+  [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_token_; }
 
-  [[nodiscard]] NodeBase& node() noexcept { return *node_; }
-  [[nodiscard]] const NodeBase& node() const noexcept { return *node_; }
+  // ---- another node takes its place; see Note [Replacing a node]
+  /// False: another replacement is under way.
+  bool begin_replacement() noexcept { return !replacing_.exchange(true); }
+  void end_replacement() noexcept { replacing_ = false; }
+  [[nodiscard]] bool is_replacing() const noexcept { return replacing_; }
+  /// It takes the place after the present call. False: this runner has ended.
+  bool offer(const std::shared_ptr<Successor>& successor);
+  /// False: it has taken the place, or is about to. A source is: the one that is there has been stopped.
+  bool withdraw(const std::shared_ptr<Successor>& successor);
+  /// On the runner's thread, with the graph's lock. Returns the node that was there.
+  std::shared_ptr<NodeRun> place(std::shared_ptr<NodeRun> next);
+
+  /// The node that has the place now, which is kept, also when another one takes the place.
+  [[nodiscard]] std::shared_ptr<const NodeRun> node_run() const;
+  [[nodiscard]] std::shared_ptr<NodeBase> node() const;
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
   /// Of the stream that begins here, if one does (AddOptions::source).
   [[nodiscard]] const std::string& stream_name() const noexcept { return stream_name_; }
@@ -189,11 +207,15 @@ class Runner {
   [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
   /// Its samples are the sets of a join. Once wired.
   [[nodiscard]] bool joins() const noexcept { return inbox_->joins(); }
-  [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ == OnError::Stop; }
-  [[nodiscard]] bool is_recorder() const { return node_->is_recorder(); }
-  [[nodiscard]] bool is_source() const noexcept { return source_ != nullptr; }
-  [[nodiscard]] const SourceBase* source() const noexcept { return source_; }
-  [[nodiscard]] const Context& context() const noexcept { return context_; }
+  [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ != OnError::Skip; }
+  [[nodiscard]] bool removes_itself() const noexcept { return on_error_ == OnError::Remove; }
+  [[nodiscard]] bool is_recorder() const noexcept { return is_recorder_; }
+  [[nodiscard]] bool runs_outside() const noexcept { return runs_outside_; }
+  [[nodiscard]] bool is_source() const noexcept { return is_source_; }
+  /// As node(); null: it is none.
+  [[nodiscard]] std::shared_ptr<const SourceBase> source() const;
+  /// Of the node that has the place. On the runner's thread.
+  [[nodiscard]] const Context& context() const noexcept { return own_->context(); }
   [[nodiscard]] NodeStats stats(Span span) const;
   [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
@@ -201,7 +223,6 @@ class Runner {
   [[nodiscard]] std::uint64_t processed() const noexcept {
     return processed_.load(std::memory_order_relaxed);
   }
-  [[nodiscard]] const NodeCounters& counters() const noexcept { return counters_; }
   /// The calls of the last time, see Call.
   [[nodiscard]] const CallRing& calls() const noexcept { return calls_; }
   /// The kernel's number of its thread; 0: it has not started.
@@ -229,8 +250,18 @@ class Runner {
   bool source_loop();
   /// Nothing: the source has ended, or it failed.
   std::optional<SourceItem<Emitted>> read_item(bool& failed);
-  /// The node is told of the sources of which nothing more comes, and so are its children.
-  void end_gone_sources();
+  /// Another node takes the place, and the node is told of the sources of which nothing more comes, and so are its
+  /// children.
+  void look_at_news();
+  /// True: another node has taken the place.
+  bool take_successor();
+  /// It has ended before its successor took the place.
+  void refuse_successor();
+  /// An item of a source that has taken the place of another.
+  void continue_stream(SourceItem<Emitted>& item);
+  void note_item(const SourceItem<Emitted>& item, TimePoint captured) noexcept;
+  [[nodiscard]] NodeCounters& counters() const noexcept { return own_->counters(); }
+  [[nodiscard]] bool stopping() const noexcept { return stop_token_.stop_requested(); }
   bool process_one(const AnySample& sample);
   bool process_several(const AnySample& sample);
   /// Results of a native call, on their way while it lasts.
@@ -280,8 +311,18 @@ class Runner {
   PipelineCore& core_;
   const int index_;
   const std::string name_;
-  const std::unique_ptr<NodeBase> node_;
-  SourceBase* const source_;
+  std::stop_source stop_;
+  const std::stop_token stop_token_;
+  mutable Mutex run_mutex_;
+  // Changed on the runner's thread, with the graph's lock: a thread that has that one may use the node without
+  // keeping it.
+  std::shared_ptr<NodeRun> run_ FRESHFRAME_GUARDED_BY(run_mutex_);
+  NodeRun* own_;  // the same, of the runner's thread, as the next two
+  NodeBase* node_;
+  SourceBase* source_;  // null: it is none
+  const bool is_source_;
+  const bool is_recorder_;
+  const bool runs_outside_;
   const OnError on_error_;
   const std::optional<Batch> batch_;
   const std::string stream_name_;
@@ -290,6 +331,11 @@ class Runner {
   const bool has_own_stream_;
   const std::shared_ptr<Inbox> inbox_;
   Outlet outlet_;
+  std::atomic<bool> replacing_{false};
+  std::atomic<bool> has_successor_{false};
+  mutable Mutex successor_mutex_;
+  std::shared_ptr<Successor> successor_ FRESHFRAME_GUARDED_BY(successor_mutex_);
+  bool takes_no_successor_ FRESHFRAME_GUARDED_BY(successor_mutex_) = false;
   mutable Mutex removal_mutex_;
   std::shared_ptr<Removal> removal_ FRESHFRAME_GUARDED_BY(removal_mutex_);
   std::exception_ptr add_failure_ FRESHFRAME_GUARDED_BY(removal_mutex_);
@@ -312,6 +358,21 @@ class Runner {
   std::optional<TimePoint> skip_logged_;
   std::uint64_t skips_unlogged_ = 0;
   std::int64_t next_seq_ = 0;
+  struct
+      Continued {  // of a source: its last item, and what is added to the items of one that follows another
+    double pts = 0;
+    double step = 0;  // between the last two
+    TimePoint captured{};
+    int width = 0;
+    int height = 0;
+    std::int64_t seq_base = 0;
+    double pts_base = 0;
+    bool is_later = false;  // it follows another
+    bool is_first = false;  // and has delivered nothing yet
+  };
+  Continued stream_;
+  bool returns_news_ = false;
+  bool has_news_ = false;  // for a host that did not wait
   bool clock_logged_ = false;
   CallKey call_;  // the present one, as the next two
   TimePoint call_began_{};
@@ -342,12 +403,8 @@ class Runner {
   mutable Mutex error_mutex_;
   std::string last_error_ FRESHFRAME_GUARDED_BY(error_mutex_);
   Timings durations_;
-  NodeCounters counters_;
   CallRing calls_;
   std::atomic<int> thread_id_{0};
-  std::stop_source stop_;
-  // Made once: copying a stop token writes to memory that all threads share.
-  const Context context_;
   // The pipeline's stop is also the node's. Last: it may fire at once.
   const std::stop_callback<std::function<void()>> chained_;
 };

@@ -159,7 +159,7 @@ void Runner::count_rate(TimePoint now) noexcept {
   rate_.store(static_cast<double>(rate_count_.load(std::memory_order_relaxed)) / span,
               std::memory_order_relaxed);
   begin_rate(now);
-  if (source_ != nullptr) count_thread_time();
+  if (is_source_) count_thread_time();
 }
 
 // The second sample says how slow a stream is.

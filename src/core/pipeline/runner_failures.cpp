@@ -49,10 +49,12 @@ bool Runner::fail(Failed failed, std::span<const AnySample> samples, bool whole_
   const bool in_finish = where.is_own(index_) && outlet_.is_last();
   const bool goes_on = !samples.empty() && !in_finish && on_error_ == OnError::Skip;
   if (goes_on) log_skipped(core_.failure_text(*this, what, where), samples.front().stamp.pts, traceback);
-  core_.errors().add(
-      {.node = name_, .text = what, .traceback = traceback, .fatal = !goes_on && !is_outside_the_run()});
+  core_.errors().add({.node = name_,
+                      .text = what,
+                      .traceback = traceback,
+                      .fatal = !goes_on && !removes_itself() && !is_outside_the_run()});
   if (goes_on) {
-    if (!where.is_own(index_)) counters_.drop(NodeDropCause::Error, samples.size());
+    if (!where.is_own(index_)) counters().drop(NodeDropCause::Error, samples.size());
     return true;
   }
   closed_cleanly_.store(false, std::memory_order_relaxed);

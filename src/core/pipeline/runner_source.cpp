@@ -25,11 +25,12 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now) {
   const auto seq = item.seq.value_or(next_seq_);
   next_seq_ = seq + 1;
   add(processed_, 1);
-  if (item.value.frame && !admit()) return !context_.stop.stop_requested();
+  if (item.value.frame && !admit()) return !stopping();
   auto& frame = item.value.frame;
   if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
   FrameAccess::attach(frame, core_.budget());
   const auto captured = captured_of(item, now);
+  note_item(item, captured);
   const bool damaged = frame.damaged();
   const auto utc = utc_of(item, captured);
   auto call = Call::of({.seq = seq, .source = index_, .part = 0, .from = index_});
@@ -40,7 +41,7 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now) {
   Stamp stamp{seq, item.pts, captured, index_, damaged, std::move(item.path), utc, 0};
   outlet_.send({std::move(stamp), std::move(frame), std::move(item.value.value), 0, index_});
   count_rate(now);
-  return !context_.stop.stop_requested();
+  return !stopping();
 }
 
 void Runner::check_seq(const SourceItem<Emitted>& item) const {
@@ -76,11 +77,11 @@ bool Runner::admit() {
   if (budget.has_room()) return true;
   if (!source_->live()) {
     outlet_.set_blocked(true);
-    const bool room = budget.wait_for_room(context_.stop);
+    const bool room = budget.wait_for_room(stop_token_);
     outlet_.set_blocked(false);
     if (room) return true;
   }
-  counters_.drop(NodeDropCause::Pool);
+  counters().drop(NodeDropCause::Pool);
   return false;
 }
 

@@ -27,7 +27,7 @@ class Runner::Results final : public AnyOut {
     if (waits) runner_.pause_work();
     runner_.outlet_.send(std::move(sample));
     if (waits) runner_.resume_work();
-    return runner_.outlet_.is_last() ? runner_.takes_last_results() : !runner_.context_.stop.stop_requested();
+    return runner_.outlet_.is_last() ? runner_.takes_last_results() : !runner_.stopping();
   }
 
  private:
@@ -50,7 +50,7 @@ bool Runner::process_several(const AnySample& sample) {
   Results results(*this, sample);
   try {
     expect_no_lock();
-    node_->process_out_any(sample, results, context_);
+    node_->process_out_any(sample, results, context());
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
@@ -62,11 +62,11 @@ bool Runner::process_several(const AnySample& sample) {
 }
 
 TimePoint Runner::next_wake() const {
-  return ticks_ && !context_.stop.stop_requested() ? ticks_->next() : TimePoint::max();
+  return ticks_ && !stopping() ? ticks_->next() : TimePoint::max();
 }
 
 bool Runner::take_tick(AnySample& sample) {
-  if (!ticks_ || context_.stop.stop_requested()) return false;
+  if (!ticks_ || stopping()) return false;
   const auto tick = ticks_->take(core_.clock()->now());
   if (!tick) return false;
   add(ticks_called_, 1);
@@ -90,7 +90,7 @@ bool Runner::on_time(const AnySample& tick) {
   Results results(*this, tick);
   try {
     expect_no_lock();
-    node_->on_time_any(work_began_, results, context_);
+    node_->on_time_any(work_began_, results, context());
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
@@ -109,7 +109,7 @@ std::optional<AnySample> Runner::begin_last() {
 }
 
 bool Runner::takes_last_results() {
-  if (!context_.stop.stop_requested()) return true;
+  if (!stopping()) return true;
   const auto now = core_.clock()->now();
   if (!last_until_) last_until_ = now + to_duration(kDrainTime);
   if (now < *last_until_) return true;
@@ -128,7 +128,7 @@ void Runner::finish_step() {
   Results results(*this, *last);
   try {
     expect_no_lock();
-    node_->finish_any(results, context_);
+    node_->finish_any(results, context());
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {

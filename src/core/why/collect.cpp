@@ -26,7 +26,7 @@ struct Rings {
     stop.name = runner->name();
     stop.is_source = runner->is_source();
     stop.is_end = !stop.is_source && runner->outlet().outputs().newest()->edges.empty();
-    stop.has_workers = !runner->node().workers().empty();
+    stop.has_workers = !runner->node()->workers().empty();
     stop.gathers = runner->batch().has_value();
     stop.joins = runner->joins();
     numbers[&runner->inbox()] = runner->index();
@@ -91,7 +91,7 @@ RunQueue PipelineCore::run_queue() const {
   std::map<int, int> threads;
   for (const auto& runner : runners()) {
     threads[runner->index()] = runner->thread_id();
-    for (const auto& worker : runner->node().workers()) processes.push_back(worker.pid);
+    for (const auto& worker : runner->node()->workers()) processes.push_back(worker.pid);
   }
   auto out = read_run_queue(processes);
   out.node_threads = std::move(threads);

@@ -36,6 +36,7 @@ Connector::Connector(const LiveUrl& url, OpenOptions options, std::shared_ptr<co
       choice_(client_for(url, own_options_)) {}
 
 std::unique_ptr<PacketConnection> Connector::connect(const Context& context) {
+  if (!gate_) gate_ = core::gate_of_thread();
   auto connection = choice_.is_own() ? connect_own(context) : connect_over_ffmpeg(context);
   is_connected_ = true;
   has_frame_ = false;

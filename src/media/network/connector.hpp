@@ -22,7 +22,7 @@ namespace freshframe::media {
 /// FFmpeg. One thread; outlives its connections.
 class Connector {
  public:
-  /// Throws OptionError for a wrong value of the option "rtsp".
+  /// `gate` null: that of the thread that connects. Throws OptionError for a wrong value of the option "rtsp".
   Connector(const LiveUrl& url, OpenOptions options, std::shared_ptr<core::SessionGate> gate);
 
   /// The options for FFmpeg.
@@ -43,7 +43,7 @@ class Connector {
   const LiveUrl url_;
   const OpenOptions own_options_;
   const OpenOptions options_;
-  const std::shared_ptr<core::SessionGate> gate_;
+  std::shared_ptr<core::SessionGate> gate_;  // null: none yet
   rtsp::ClientChoice choice_;
   rtsp::Memory memory_;
   bool is_connected_ = false;

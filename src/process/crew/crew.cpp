@@ -30,7 +30,7 @@ constexpr auto kTidyTime = std::chrono::seconds(1);
 Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
     : core_(core),
       runner_(runner),
-      node_(dynamic_cast<ProcessNode&>(runner.node())),
+      node_(dynamic_cast<ProcessNode&>(*runner.node())),
       embedder_(embedder),
       options_(node_.options()),
       emitter_(runner, options_.ordered, bell_,

@@ -48,7 +48,7 @@ std::size_t Crew::most_given() const {
 
 core::Taken Crew::take(std::vector<AnySample>& samples) {
   auto taken = take_now(samples);
-  for (; taken == core::Taken::SourceGone; taken = take_now(samples)) {
+  for (; taken == core::Taken::News; taken = take_now(samples)) {
     for (const auto& gone : runner_.inbox().take_gone()) emitter_.end(gone);
   }
   return taken;

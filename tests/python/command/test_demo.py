@@ -124,7 +124,9 @@ def measured(
     gil, pool = ff.gil.GilStats(0.1, 0.2), ff.PoolStats(10, 1, 10, 90, 0)
     removed = ff.RemovedStats(0, 0, 0, 0, 0, 0, 0, 0, {}, {})
     stats = ff.Stats(nodes, edges, gil, 15.0, 0, pool, removed)
-    report = ff.Report(nodes, edges, gil, 15.0, 0, pool, removed, complete=True, elapsed=3.0, frames=300)
+    report = ff.Report(
+        nodes, edges, gil, 15.0, 0, pool, removed, complete=True, elapsed=3.0, frames=300, failures=()
+    )
     game = Diary([0.0, 1 / 60, 2 / 60], [1e-6] * 3, [0.01] * 3, [], missed)
     return demo_report.Measured(
         seconds=15,

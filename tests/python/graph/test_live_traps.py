@@ -174,7 +174,7 @@ def test_the_last_camera_goes_and_another_comes() -> None:
         assert set(pipeline.stats().nodes) == {"people"}
 
 
-def test_a_reader_that_nobody_keeps_goes_with_the_next_change() -> None:
+def test_a_reader_that_the_program_has_dropped_goes_with_the_next_change() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     with pipeline.start():
         door = pipeline.add(Camera(), name="door")

@@ -201,7 +201,9 @@ def test_nodes_that_come_and_go_while_the_pipeline_runs_are_events() -> None:
             events = request(url, "/api/state").json()["events"]
             return [(event["subject"], event["text"]) for event in events if event["kind"] == "change"]
 
-        until(lambda: request(url, "/api/state").json()["phase"] == "running", "a state of the running pipeline")
+        until(
+            lambda: request(url, "/api/state").json()["phase"] == "running", "a state of the running pipeline"
+        )
         door = pipeline.add(ff.open(SCENE), name="door")
         until(lambda: changes() == [("door", "the node was added")], "an event for the node")
         pipeline.remove(door)

@@ -12,12 +12,6 @@ namespace {
 
 constexpr Seconds kLookSlice{0.05};  // of a wait, between two looks
 
-std::shared_ptr<Removal> unawaited_removal() {
-  auto removal = std::make_shared<Removal>();
-  removal->awaited = false;
-  return removal;
-}
-
 }  // namespace
 
 bool PipelineCore::check_changes(const char* verb) const {
@@ -57,7 +51,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
       const Lock building(building_);
       graph_.check_recordings();
     }
-    if (!runner->node().runs_outside()) spawn_late(runner);
+    if (!runner->runs_outside()) spawn_late(runner);
   } catch (...) {
     give_up_add(runner->index());
     throw;

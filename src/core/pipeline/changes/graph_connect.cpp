@@ -23,7 +23,7 @@ void Graph::connect_late(int index) {
   find_sources();
   node.set_live(live_[static_cast<std::size_t>(index)]);
   for (const int source : sources_of_node(index)) reached_[static_cast<std::size_t>(index)][source] = change_;
-  connect(node.shared_inbox(), wires_at(index), &node.node(), joins_[static_cast<std::size_t>(index)]);
+  connect(node.shared_inbox(), wires_at(index), node.node().get(), joins_[static_cast<std::size_t>(index)]);
   node.inbox().stay_open(open_[static_cast<std::size_t>(index)]);
 }
 
@@ -51,7 +51,7 @@ void Graph::check_connection(const AnyPort& parent, int child) const {
                      (has(parent.node) ? runner(parent.node).name() : std::string("parent")) + "]");
   }
   const AnyPort parents[] = {parent};
-  check_parents(&node.node(), node.name(), parents);
+  check_parents(node.node().get(), node.name(), parents);
   std::set<int> above;
   find_ancestors(parent.node, above);
   if (above.contains(child)) {
@@ -104,8 +104,8 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
   begin_below(child, sources_of(parent), change_);
   for (const int source : sources_of(parent)) reached_[static_cast<std::size_t>(child)][source] = change_;
   node.inbox().stay_open(true);
-  wires.back().edge = make_edge(node.shared_inbox(), wire, &node.node());
-  open_edge(node.shared_inbox(), wires.back(), &node.node());
+  wires.back().edge = make_edge(node.shared_inbox(), wire, node.node().get());
+  open_edge(node.shared_inbox(), wires.back(), node.node().get());
   node.inbox().stay_open(open_[static_cast<std::size_t>(child)]);
 }
 
@@ -115,7 +115,7 @@ std::string Graph::takes_one_source() const {
   };
   for (int i = 0; i < size(); ++i) {
     if (!has(i)) continue;
-    const bool shows_several = runner(i).node().needs_one_source() && sources_of_node(i).size() > 1;
+    const bool shows_several = runner(i).node()->needs_one_source() && sources_of_node(i).size() > 1;
     if (shows_several || std::ranges::any_of(wires_of(i), joins_several)) return "'" + runner(i).name() + "'";
   }
   for (std::size_t i = 0; i < readers_.size(); ++i) {

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <set>
 #include <string>
 
@@ -18,5 +19,12 @@ struct Removal {
   std::exception_ptr error = {};  // the first of their failures
   bool awaited = true;            // a call waits for it, and throws the error; else failures are logged
 };
+
+/// No call waits for it.
+[[nodiscard]] inline std::shared_ptr<Removal> unawaited_removal() {
+  auto removal = std::make_shared<Removal>();
+  removal->awaited = false;
+  return removal;
+}
 
 }  // namespace freshframe::core

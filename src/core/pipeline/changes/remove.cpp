@@ -3,11 +3,13 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
+#include <cstddef>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "core/drain_time.hpp"
+#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/unit_text.hpp"
 
@@ -15,7 +17,8 @@ namespace freshframe::core {
 namespace {
 
 using Watch = std::chrono::steady_clock;
-constexpr Seconds kSlice{0.05};  // of a wait, between two looks
+constexpr Seconds kSlice{0.05};             // of a wait, between two looks
+constexpr std::size_t kKeptFailures = 100;  // a service may run for years
 
 }  // namespace
 
@@ -129,6 +132,17 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
   return before;
 }
 
+// What it has given is processed.
+void PipelineCore::remove_failed(Runner& runner, std::string text) {
+  {
+    const Lock building(building_);
+    if (failures_.size() == kKeptFailures) failures_.erase(failures_.begin());
+    failures_.push_back(std::move(text));
+  }
+  runner.inbox().drop_as(DropCause::Removed);
+  ask_to_end(runner.index(), unawaited_removal(), true);
+}
+
 void PipelineCore::close_input(Runner& runner) const {
   if (runner.is_source()) return;
   const auto now = clock()->now();
@@ -207,8 +221,9 @@ void PipelineCore::sweep_threads() {
   std::vector<Thread> over;  // joined without the mutex
   const Lock lock(mutex_);
   for (auto& each : threads_) {
-    if (each.runner->forgotten() && each.runner->finished() &&
-        each.thread.get_id() != std::this_thread::get_id()) {
+    const bool is_over = each.replacement ? each.replacement->over.load()
+                                          : each.runner->forgotten() && each.runner->finished();
+    if (is_over && each.thread.get_id() != std::this_thread::get_id()) {
       over.push_back(std::move(each));
     }
   }

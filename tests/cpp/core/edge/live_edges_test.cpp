@@ -56,13 +56,13 @@ TEST(SourceEnds, AreToldBehindTheLastSample) {
   at.put(edge, 3);
   at.inbox.end(*edge, 3, 0);
   EXPECT_EQ(at.take(), Taken::Sample);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{3}));
   EXPECT_EQ(at.take(), Taken::Nothing);
   at.put(edge, 5);
   EXPECT_EQ(at.take(), Taken::Sample);
   at.inbox.end(*edge);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{5}));
   EXPECT_EQ(at.take(), Taken::Ended);
   const auto stats = at.inbox.stats().at(0);
@@ -79,7 +79,7 @@ TEST(SourceEnds, WaitForAllWaysOfTheSource) {
   at.put(merged, 3);
   at.inbox.end(*merged, 3, 0);
   EXPECT_EQ(at.take(), Taken::Sample);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{3}));
 }
 
@@ -92,7 +92,7 @@ TEST(SourceEnds, OfAnEarlierChangeDoNotEndAStreamThatALaterOneBegan) {
   at.put(edge, 3);
   EXPECT_EQ(at.take(), Taken::Sample);
   at.inbox.end(*edge, 3, 2);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.inbox.take_gone().at(0).upto, 2);
 }
 
@@ -101,7 +101,7 @@ TEST(SourceEnds, EndTheEdgeThatIsLimitedToTheSource) {
   const auto edge = at.inbox.add_edge(
       {.parent_name = "merge", .queue = kLatest, .sources = {3}, .only = "door", .only_source = 3});
   at.inbox.end(*edge, 3, 0);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{3}));
   EXPECT_EQ(at.take(), Taken::Ended);
 }
@@ -117,7 +117,7 @@ TEST(SourceEnds, DoNotDivideTheLastBatch) {
   std::vector<AnySample> samples;
   EXPECT_EQ(at.inbox.try_take_batch(samples, {.size = 8}, until), Taken::Sample);
   EXPECT_EQ(samples.size(), 8U);
-  EXPECT_EQ(at.inbox.try_take_batch(samples, {.size = 8}, until), Taken::SourceGone);
+  EXPECT_EQ(at.inbox.try_take_batch(samples, {.size = 8}, until), Taken::News);
   EXPECT_EQ(at.gone().size(), 8U);
 }
 
@@ -130,7 +130,7 @@ TEST(SourceEnds, LetABatchGoOnWithTheOthers) {
   at.put(edge, 3);
   EXPECT_EQ(at.inbox.try_take_batch(samples, batch, until), Taken::Nothing);
   at.inbox.end(*edge, 5, 0);
-  EXPECT_EQ(at.inbox.try_take_batch(samples, batch, until), Taken::SourceGone);
+  EXPECT_EQ(at.inbox.try_take_batch(samples, batch, until), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{5}));
   EXPECT_EQ(at.inbox.try_take_batch(samples, batch, until), Taken::Sample);
   EXPECT_EQ(samples.size(), 1U);
@@ -147,14 +147,14 @@ TEST(LiveEdges, ARemovedOneDropsItsSamplesAndTakesNothingMore) {
   EXPECT_EQ(drops_of(books, DropCause::Removed), 3U);
   expect_balanced_edge(books);
   at.put(goes, 2, 3);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{2}));
   EXPECT_EQ(at.take(), Taken::Sample);
   EXPECT_EQ(at.sample.stamp.source, 1);
   EXPECT_EQ(at.take(), Taken::Nothing);
   EXPECT_EQ(at.inbox.stats().size(), 1U);
   at.inbox.remove_edge(stays);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{1}));
   EXPECT_EQ(at.take(), Taken::Ended);
 }
@@ -165,7 +165,7 @@ TEST(LiveEdges, WithoutAnyAnInboxThatStaysOpenHasNoEndButTheClose) {
   EXPECT_EQ(at.take(), Taken::Nothing);
   const auto edge = at.edge({1});
   at.inbox.end(*edge);
-  EXPECT_EQ(at.take(), Taken::SourceGone);
+  EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{1}));
   EXPECT_EQ(at.take(), Taken::Nothing);
   EXPECT_FALSE(at.inbox.ended());
@@ -199,7 +199,7 @@ TEST(LiveEdges, AnEndWaitsForTheSampleOfAProducerThatWaitsForRoom) {
     auto taken = at.inbox.take(at.sample, TimePoint::max());
     for (; taken == Taken::Sample; taken = at.inbox.take(at.sample, TimePoint::max()))
       seqs.push_back(at.sample.stamp.seq);
-    EXPECT_EQ(taken, Taken::SourceGone);
+    EXPECT_EQ(taken, Taken::News);
     producer.join();
     EXPECT_EQ(at.gone(), (std::vector<int>{1}));
     EXPECT_EQ(seqs, (std::vector<std::int64_t>{0, 1}));

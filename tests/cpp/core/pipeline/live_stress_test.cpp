@@ -1,5 +1,5 @@
-// Random changes from two threads at once: cameras, files, joins, batches, nodes that fail, readers that are not
-// read. FRESHFRAME_TEST_FULL=1 makes 20,000 of them.
+// Random changes from two threads at once: cameras, files, joins, batches, nodes that fail or are replaced, readers
+// that are not read. FRESHFRAME_TEST_FULL=1 makes 20,000 of them.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"
@@ -88,11 +88,7 @@ struct ChurnedCamera {
 class Churn {
  public:
   explicit Churn(std::size_t changes) : late_(4 * changes + 100), late_batched_(4 * changes + 100) {
-    merge_ = pipeline_.add(make_node<int, int>([this](const Sample<int>& sample, const Context&) {
-                             late_.begin(sample.stamp.source);
-                             return std::optional<int>(sample.value);
-                           }),
-                           std::vector<Port<int>>{}, {.name = "merge"});
+    merge_ = pipeline_.add(merges(), std::vector<Port<int>>{}, {.name = "merge"});
     batched_ = pipeline_.add(std::make_unique<BatchTaker>(late_batched_), std::vector<Port<int>>{},
                              {.name = "batched", .batch = Batch{.size = 4, .max_wait = 0.002}});
     const auto below = pipeline_.add(counts(), std::vector<Port<int>>{merge_, batched_}, {.name = "below"});
@@ -107,7 +103,7 @@ class Churn {
   void change(std::mt19937& random) {
     const auto below = [&](std::size_t most) { return static_cast<std::size_t>(random() % most); };
     auto camera = any(random);
-    const auto choice = below(12);
+    const auto choice = below(14);
     if (!camera || (choice < 3 && count() < 10)) {
       add_camera(below(4) == 0, below(3) == 0);
       return;
@@ -117,24 +113,33 @@ class Churn {
         const auto child = below(2) == 0 ? merge_ : batched_;
         below(3) == 0 ? pipeline_.disconnect(camera->port, child) : pipeline_.connect(camera->port, child);
       } else if (choice < 7) {
-        add_child(camera->port, below(6));
+        add_child(camera->port, below(7));
       } else if (choice < 8) {
         add_reader(*camera, below(2) == 0);
       } else if (choice < 9) {
         remove_reader();
       } else if (choice < 10) {
         remove_child(random);
+      } else if (choice < 12) {
+        replace_any(*camera, below(4));
       } else {
         remove_camera(*camera);
       }
     } catch (const StateError&) {  // NOLINT(bugprone-empty-catch): the other thread has removed it
     } catch (const GraphError&) {  // NOLINT(bugprone-empty-catch): it is connected, or is not
+    } catch (const NodeError&) {   // NOLINT(bugprone-empty-catch): it failed while it was removed
     }
   }
 
   void remove_all() {
     std::mt19937 random(1);  // NOLINT(bugprone-random-generator-seed): the order does not matter
-    while (const auto camera = any(random)) remove_camera(*camera);
+    while (const auto camera = any(random)) {
+      try {
+        remove_camera(*camera);
+      } catch (const NodeError&) {  // NOLINT(bugprone-empty-catch): a node below it failed meanwhile
+        forget(*camera);
+      }
+    }
   }
 
  private:
@@ -143,6 +148,39 @@ class Churn {
       ++results_;
       return std::optional<int>(sample.value);
     });
+  }
+
+  std::unique_ptr<FunctionNode<int, int>> merges() {
+    return make_node<int, int>([this](const Sample<int>& sample, const Context&) {
+      late_.begin(sample.stamp.source);
+      return std::optional<int>(sample.value);
+    });
+  }
+
+  static std::unique_ptr<FunctionNode<int, int>> cannot_open() {
+    return make_node<int, int>({.process = [](const auto&, const auto&) { return std::optional<int>(); },
+                                .open = [](const Context&) { throw Error("cannot open"); }});
+  }
+
+  static auto reads(bool is_file) {
+    auto read = [next = 0, is_file](const Context& context) mutable -> std::optional<SourceItem<int>> {
+      if (context.stop.stop_requested() || (is_file && next == 100)) return std::nullopt;
+      std::this_thread::sleep_for(std::chrono::microseconds(50));
+      return SourceItem<int>{next++, 0, context.clock.now()};
+    };
+    return make_source<int>({.live = !is_file, .read = std::move(read)});
+  }
+
+  void replace_any(const ChurnedCamera& camera, std::size_t kind) {
+    if (kind == 0) {
+      pipeline_.replace(camera.port, reads(false));
+    } else if (kind == 1) {
+      pipeline_.replace(merge_, merges());
+    } else if (kind == 2) {
+      pipeline_.replace(batched_, std::make_unique<BatchTaker>(late_batched_));
+    } else {
+      EXPECT_THROW(pipeline_.replace(merge_, cannot_open()), Error);
+    }
   }
 
   std::optional<ChurnedCamera> any(std::mt19937& random) {
@@ -156,12 +194,7 @@ class Churn {
   }
 
   void add_camera(bool is_file, bool drains) {
-    auto read = [next = 0, is_file](const Context& context) mutable -> std::optional<SourceItem<int>> {
-      if (context.stop.stop_requested() || (is_file && next == 100)) return std::nullopt;
-      std::this_thread::sleep_for(std::chrono::microseconds(50));
-      return SourceItem<int>{next++, 0, context.clock.now()};
-    };
-    const auto port = pipeline_.add(make_source<int>({.live = !is_file, .read = std::move(read)}));
+    const auto port = pipeline_.add(reads(is_file));
     const std::lock_guard lock(mutex_);
     cameras_.push_back({port, drains, false});
   }
@@ -188,13 +221,15 @@ class Churn {
                               return std::optional<int>(sample.value);
                             }),
                             parent, {.queue = Queue{2, WhenFull::Block}});
+    } else if (kind == 5) {
+      child =
+          pipeline_.add(make_node<int, int>([left = 20](const Sample<int>& sample, const Context&) mutable {
+                          if (--left == 0) throw Error("enough");
+                          return std::optional<int>(sample.value);
+                        }),
+                        parent, {.on_error = OnError::Remove});
     } else {
-      EXPECT_THROW(
-          pipeline_.add(
-              make_node<int, int>({.process = [](const auto&, const auto&) { return std::optional<int>(); },
-                                   .open = [](const Context&) { throw Error("cannot open"); }}),
-              parent),
-          Error);
+      EXPECT_THROW(pipeline_.add(cannot_open(), parent), Error);
       return;
     }
     const std::lock_guard lock(mutex_);
@@ -238,6 +273,10 @@ class Churn {
       late_.removed(camera.port.node);
       late_batched_.removed(camera.port.node);
     }
+    forget(camera);
+  }
+
+  void forget(const ChurnedCamera& camera) {
     const std::lock_guard lock(mutex_);
     std::erase_if(cameras_, [&](const auto& each) { return each.port.node == camera.port.node; });
   }
