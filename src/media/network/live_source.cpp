@@ -212,11 +212,22 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   }
   if (taken.value_or(true) || counts_pictures()) held_.add(packet);
   if (key_gate_.gives_up(notes.arrived)) show_without_key();
-  if (taken) check_fruitful(notes.arrived);
+  if (taken) check_fruitful(notes.arrived, context);
+  warn_of_keys();
+}
+
+/// Where the camera's key pictures are not those that decode="keys" needs.
+void LiveSource::warn_of_keys() {
   if (decoding_.has_overflowed()) {
     log(LogLevel::Warning, title() +
                                " has sent 16 MiB since its last key picture: wake() waits for the next "
                                "one; set a shorter interval of key pictures in the camera");
+  }
+  if (decoding_.is_fruitless()) {
+    log(LogLevel::Warning, title() +
+                               " sends key pictures that cannot be decoded by themselves, as with intra "
+                               "refresh, so decode=\"keys\" shows nothing: use decode=\"all\", or switch "
+                               "intra refresh off in the camera. Its packets go on");
   }
 }
 
@@ -241,10 +252,16 @@ bool LiveSource::counts_pictures() const {
   return leaves_out_ || connection_->counts_pictures();
 }
 
-/// Throws SourceError when the decoder has made no picture for too long.
-void LiveSource::check_fruitful(TimePoint arrived) {
+/// Throws SourceError when the decoder has made no picture for too long. Key pictures without errors that give none
+/// by themselves are no fault of the connection.
+void LiveSource::check_fruitful(TimePoint arrived, const Context& context) {
   if (!key_gate_.has_begun() || !fruitless_.add(arrived, options_.read_timeout)) return;
   const auto why = connection_->decoder().failure();
+  if (decoding_.sleeps() && why.empty()) {
+    const auto notes = held_.give_up();
+    if (has_frame_) count_before(notes, context);
+    return fruitless_.begin(context.clock.now());
+  }
   std::ostringstream text;
   text << "lost '" << masked_ << "': for " << options_.read_timeout
        << " s nothing that it sends can be decoded" << (why.empty() ? "" : ": " + why);
@@ -369,11 +386,15 @@ HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& c
   }
   ++seq_;
   // As with the packets before the first key picture, those that its decoder leaves out are no losses.
-  if (!counts_pictures() || !std::exchange(has_frame_, true)) return notes;
+  if (counts_pictures() && std::exchange(has_frame_, true)) count_before(notes, context);
+  return notes;
+}
+
+/// Pictures before the next frame that will not come.
+void LiveSource::count_before(const HeldPackets::Taken& notes, const Context& context) {
   context.counters.drop(NodeDropCause::Lost, notes.missing);
   context.counters.drop(leaves_out_ ? NodeDropCause::NotDecoded : NodeDropCause::Decode, notes.failed);
   seq_ += static_cast<std::int64_t>(notes.missing + notes.dropped + notes.failed);
-  return notes;
 }
 
 void LiveSource::note_ends(std::string_view ends_by) {

@@ -66,7 +66,9 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   void count_undecoded(const Context& context);
   [[nodiscard]] bool counts_pictures() const;
   void show_without_key();
-  void check_fruitful(TimePoint arrived);
+  void check_fruitful(TimePoint arrived, const Context& context);
+  void warn_of_keys();
+  void count_before(const HeldPackets::Taken& notes, const Context& context);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
   void note_clock(const PacketNotes& notes, double time, const Context& context);
   [[nodiscard]] Utc utc_of(std::optional<double> time, TimePoint captured, const Context& context);

@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import itertools
+import logging
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rigs.live.camera import PATIENT, clip
+from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from support import WATCHDOG, until
 
@@ -268,6 +271,30 @@ def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
     assert awake == sorted(set(awake))
     assert recorded >= awake[-1]
     assert not_decoded >= 27
+
+
+def test_intra_refresh_is_a_warning_and_cuts_no_recording(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, logger="freshframe")
+    parts = encode("h264", options={"g": "5", "intra-refresh": "1"})  # parts of pictures are renewed
+    with RtspServer(parts) as server:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(
+            ff.open(server.url, decode="keys", **PATIENT | {"read_timeout": 1}), name="door"
+        )
+        packets = pipeline.reader(camera.packets)
+        pipeline.add(take, camera)
+        with pipeline.start():
+            sent = [packets.get(WATCHDOG) for _ in range(150)]  # 5 seconds
+            stats = pipeline.stats().nodes["door"]
+    assert sum(sample.value.key for sample in sent) > 20
+    assert max(b.pts - a.pts for a, b in itertools.pairwise(sent)) < 0.3
+    assert stats.source is not None
+    assert (stats.source.outages, stats.source.last_error) == (0, "")
+    assert stats.processed <= 1
+    warnings = [
+        record for record in caplog.records if "cannot be decoded by themselves" in record.getMessage()
+    ]
+    assert len(warnings) == 1
 
 
 def test_what_cannot_sleep_is_refused(tmp_path: Path) -> None:

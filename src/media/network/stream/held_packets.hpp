@@ -67,6 +67,14 @@ class HeldPackets {
     return taken;
   }
 
+  /// None of the pictures that are held will come.
+  Taken give_up() {
+    Taken taken;
+    for (const auto& one : held_) note(one.packet, false, taken);
+    clear();
+    return taken;
+  }
+
   void clear() noexcept {
     held_.clear();
     passed_.clear();

@@ -15,6 +15,7 @@ void KeyDecoding::connect() noexcept {
   passes_over_ = false;
   given_.reset();
   given_captured_ = {};
+  fruitless_ = 0;
 }
 
 std::optional<bool> KeyDecoding::send(Decoder& decoder, AVPacket& packet, TimePoint captured, bool key,
@@ -35,6 +36,7 @@ std::optional<bool> KeyDecoding::send(Decoder& decoder, AVPacket& packet, TimePo
     return true;
   }
   if (!key) return std::nullopt;
+  ++fruitless_;
   const bool taken = decoder.send(packet, captured);
   decoder.finish();
   state_ = State::Draining;
@@ -110,12 +112,18 @@ bool KeyDecoding::has_overflowed() noexcept {
   return std::exchange(overflowed_, false);
 }
 
+bool KeyDecoding::is_fruitless() noexcept {
+  constexpr int kMost = 3;  // and the newest, which may still give one
+  return fruitless_ > kMost && !std::exchange(fruitless_told_, true);
+}
+
 bool KeyDecoding::was_given(const AVFrame& frame) const noexcept {
   if (given_ && frame.best_effort_timestamp != AV_NOPTS_VALUE) return frame.best_effort_timestamp <= *given_;
   return Decoder::captured_of(frame) <= given_captured_;
 }
 
 void KeyDecoding::note_given(const AVFrame& frame) noexcept {
+  fruitless_ = 0;
   given_.reset();
   if (frame.best_effort_timestamp != AV_NOPTS_VALUE) given_ = frame.best_effort_timestamp;
   given_captured_ = Decoder::captured_of(frame);

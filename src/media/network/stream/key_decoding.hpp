@@ -41,6 +41,9 @@ class KeyDecoding {
   void finish(Decoder& decoder);
   /// The packets since the last key picture were more than kMostBytes: wake() waits for the next one. Once.
   [[nodiscard]] bool has_overflowed() noexcept;
+  /// Some key pictures in a row have given no picture by themselves, as those of a stream that renews its pictures in
+  /// parts. Once.
+  [[nodiscard]] bool is_fruitless() noexcept;
 
  private:
   enum class State : std::uint8_t { Asleep, Draining, Awake, Ending };
@@ -59,7 +62,9 @@ class KeyDecoding {
   std::deque<Kept> kept_;  // from the last key picture on; empty: there was none, or they were too many
   std::size_t bytes_ = 0;
   bool overflowed_ = false;
-  AvFramePtr newest_;  // of catching up, to be given
+  int fruitless_ = 0;            // key pictures since the last picture
+  bool fruitless_told_ = false;  // by is_fruitless()
+  AvFramePtr newest_;            // of catching up, to be given
   bool has_newest_ = false;
   bool passes_over_ = false;           // pictures that were given before the wake
   std::optional<std::int64_t> given_;  // the time of the last picture that was given, in ticks
