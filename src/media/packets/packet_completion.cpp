@@ -35,6 +35,10 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
     stream_ = std::move(stream);
     begin_times();
   }
+  if (!stream_) {  // the next key packet may have all parameter sets
+    begun_ = false;
+    return {};
+  }
   AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
   av_packet_free_side_data(own.get());  // of the demuxer: muxers would write it

@@ -48,6 +48,46 @@ void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std:
   parameters.extradata_size = static_cast<int>(size);
 }
 
+/// Behind start codes, which have three or four bytes. Other extradata is one piece.
+std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_t> extradata) {
+  constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
+  std::vector<std::span<const std::uint8_t>> pieces;
+  auto found = std::ranges::search(extradata, kCode);
+  if (found.empty()) return {extradata};
+  while (!found.empty()) {
+    const auto rest = std::ranges::subrange(found.end(), extradata.end());
+    found = std::ranges::search(rest, kCode);
+    auto end = found.begin();
+    while (end != rest.begin() && end[-1] == 0) --end;
+    pieces.emplace_back(rest.begin(), end);
+  }
+  return pieces;
+}
+
+/// Of a parameter set; the order in which they refer to each other is rising.
+int kind_of_set(AVCodecID codec, std::span<const std::uint8_t> set) {
+  if (set.empty()) return 0;
+  return codec == AV_CODEC_ID_H264 ? set[0] & 0x1F : set[0] >> 1 & 0x3F;
+}
+
+/// Where a packet of the sets was lost, those of its kind stay in use.
+std::vector<std::uint8_t> with_missing_kinds(AVCodecID codec, std::span<const std::uint8_t> found,
+                                             std::span<const std::uint8_t> known) {
+  const auto kind = [codec](auto set) { return kind_of_set(codec, set); };
+  auto sets = pieces_of(found);
+  const auto of_packet = sets;
+  for (const auto& set : pieces_of(known)) {
+    if (std::ranges::find(of_packet, kind(set), kind) == of_packet.end()) sets.push_back(set);
+  }
+  std::ranges::stable_sort(sets, {}, kind);
+  std::vector<std::uint8_t> bytes;
+  for (const auto& set : sets) {
+    bytes.insert(bytes.end(), {0, 0, 0, 1});
+    bytes.insert(bytes.end(), set.begin(), set.end());
+  }
+  return bytes;
+}
+
 bool supports(const AVBitStreamFilter& filter, AVCodecID codec) {
   for (const auto* each = filter.codec_ids; each != nullptr && *each != AV_CODEC_ID_NONE; ++each) {
     if (*each == codec) return true;
@@ -78,7 +118,11 @@ void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
     return;
   std::size_t size = 0;
   const auto* const sets = av_packet_get_side_data(copy.get(), AV_PKT_DATA_NEW_EXTRADATA, &size);
-  if (sets != nullptr && size > 0) set_extradata(parameters, sets, size);
+  if (sets == nullptr || size == 0) return;
+  if (parameters.codec_id != AV_CODEC_ID_H264 && parameters.codec_id != AV_CODEC_ID_HEVC)
+    return set_extradata(parameters, sets, size);
+  const auto all = with_missing_kinds(parameters.codec_id, {sets, size}, extradata_of(parameters));
+  set_extradata(parameters, all.data(), all.size());
 }
 
 /// Size and order as FFmpeg's parser reads them from the packet.
@@ -156,22 +200,6 @@ std::string format_of(const AVCodecParameters& parameters) {
   return parameters.extradata_size > 0 && parameters.extradata[0] == 1 ? "avcc" : "annexb";
 }
 
-/// Behind start codes, which have three or four bytes. Other extradata is one piece.
-std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_t> extradata) {
-  constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
-  std::vector<std::span<const std::uint8_t>> pieces;
-  auto found = std::ranges::search(extradata, kCode);
-  if (found.empty()) return {extradata};
-  while (!found.empty()) {
-    const auto rest = std::ranges::subrange(found.end(), extradata.end());
-    found = std::ranges::search(rest, kCode);
-    auto end = found.begin();
-    while (end != rest.begin() && end[-1] == 0) --end;
-    pieces.emplace_back(rest.begin(), end);
-  }
-  return pieces;
-}
-
 bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
   return a.codec_id == b.codec_id && a.width == b.width && a.height == b.height &&
          std::ranges::equal(pieces_of(extradata_of(a)), pieces_of(extradata_of(b)),
@@ -192,6 +220,8 @@ CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
 
 std::shared_ptr<const PacketStream> ParametersReader::read(const AVPacket& key) {
   auto codec = completed(key);
+  const bool has_sets = codec->codec_id == AV_CODEC_ID_H264 || codec->codec_id == AV_CODEC_ID_HEVC;
+  if (has_sets && codec->width <= 0) return nullptr;
   if (current_ && equal(*codec, *parameters_of(*current_).codec)) return nullptr;
   auto stream = std::make_shared<PacketStream>();
   const char* const name = avcodec_get_name(codec->codec_id);

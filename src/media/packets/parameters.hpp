@@ -24,7 +24,8 @@ class ParametersReader {
   /// `known`: as the demuxer or the server's description has them.
   explicit ParametersReader(const AVCodecParameters& known);
 
-  /// Reads a key packet. Null: the parameters have not changed since the last call that returned any.
+  /// Reads a key packet. Null: the parameters have not changed since the last call that returned any, or
+  /// its parameter sets are not complete, and none are known.
   [[nodiscard]] std::shared_ptr<const PacketStream> read(const AVPacket& key);
 
  private:

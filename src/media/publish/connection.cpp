@@ -163,6 +163,13 @@ void PublishConnection::write(const Packet& packet, double timeout) {
     failed_ = true;
     fail("go on publishing to", result);
   }
+  // FFmpeg's packetiser of JPEG logs what RTP cannot carry, such as other Huffman tables, and sends nothing.
+  const bool is_jpeg = parameters_of(*stream_).codec->codec_id == AV_CODEC_ID_MJPEG;
+  if (is_jpeg && !errors.cause().empty()) {
+    failed_ = true;
+    throw Error("cannot publish the pictures to '" + target_.masked() + "': " + errors.cause() +
+                "; publish frames, which are encoded");
+  }
 }
 
 void PublishConnection::fail(const std::string& doing, int result) const {

@@ -5,6 +5,7 @@
 #include "freshframe/packet_nodes.hpp"
 
 #include <algorithm>
+#include <array>
 #include <string>
 #include <vector>
 
@@ -71,6 +72,7 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
   const auto stream_with = [](const std::vector<std::uint8_t>& sets) {
     const media::CodecParametersPtr known(avcodec_parameters_alloc());
     known->codec_id = AV_CODEC_ID_H264;
+    known->width = known->height = 16;
     known->extradata = static_cast<std::uint8_t*>(av_mallocz(sets.size() + AV_INPUT_BUFFER_PADDING_SIZE));
     known->extradata_size = static_cast<int>(sets.size());
     std::ranges::copy(sets, known->extradata);
@@ -83,9 +85,68 @@ TEST(Packets, OfTwoConnectionsAreOneStreamHoweverTheirParameterSetsAreSeparated)
   EXPECT_FALSE(media::is_same_stream(*first, *stream_with({0, 0, 1, 0x67, 66, 1, 2})));
 }
 
+/// Without the units of one kind in the key pictures of which `drops` says so, as after a loss on the way.
+std::vector<AnySample> without_units(const std::string& path, unsigned kind, const std::vector<bool>& drops) {
+  PacketCompletion completion;
+  std::vector<AnySample> taken;
+  AVFormatContext* raw = nullptr;
+  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
+  const InputPtr input(raw);
+  const media::CodecParametersPtr known(avcodec_parameters_alloc());
+  known->codec_id = AV_CODEC_ID_H264;
+  known->codec_type = AVMEDIA_TYPE_VIDEO;
+  completion.connect(*known);
+  const auto packet = make_av_packet();
+  std::size_t keys = 0;
+  for (int n = 0; av_read_frame(raw, packet.get()) >= 0; ++n) {
+    const bool key = (packet->flags & AV_PKT_FLAG_KEY) != 0;
+    std::vector<std::uint8_t> bytes(packet->data, packet->data + packet->size);
+    if (key && drops.at(keys++)) {
+      const std::array<std::uint8_t, 4> code{0, 0, 1, static_cast<std::uint8_t>(0x60U | kind)};
+      const auto found = std::ranges::search(bytes, code);
+      EXPECT_FALSE(found.empty());
+      found.begin()[3] = 0x0C;  // filler data
+    }
+    const auto own = make_av_packet();
+    require(av_new_packet(own.get(), static_cast<int>(bytes.size())));
+    std::ranges::copy(bytes, own->data);
+    own->flags = packet->flags;
+    for (auto& each : completion.add(*own, key, n / 25.0, TimePoint{}))
+      taken.push_back(packet_sample(std::move(each.packet)));
+    av_packet_unref(packet.get());
+  }
+  for (auto& each : completion.complete_waiting()) taken.push_back(packet_sample(std::move(each.packet)));
+  return taken;
+}
+
+TEST(Packets, OfKeyPicturesWhoseParameterSetsWereLostStayInOneFile) {
+  if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
+  const Folder folder;
+  static_cast<void>(streamed(folder, "h264", {{"g", "20"}, {"bf", "0"}}));
+  for (const unsigned kind : {7U, 8U}) {
+    const auto packets = without_units(folder.file("stream.ts"), kind, {false, true, false});
+    ASSERT_EQ(packets.size(), static_cast<std::size_t>(kCopied));
+    const auto& first = *packets.front().value.as<Packet>();
+    EXPECT_TRUE(media::is_same_stream(*first.stream, *packets.back().value.as<Packet>()->stream)) << kind;
+    copy_into(folder.file("a.mp4"), packets);
+    EXPECT_EQ(play(folder.file("a.mp4")).numbers, counting(kCopied)) << kind;
+  }
+}
+
+TEST(Packets, BeginAtAKeyPictureWhoseParameterSetsAreThere) {
+  if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
+  const Folder folder;
+  static_cast<void>(streamed(folder, "h264", {{"g", "20"}, {"bf", "0"}}));
+  const auto packets = without_units(folder.file("stream.ts"), 7, {true, false, false});
+  ASSERT_EQ(packets.size(), static_cast<std::size_t>(kCopied - 20));
+  EXPECT_TRUE(packets.front().value.as<Packet>()->key);
+  EXPECT_EQ(packets.front().value.as<Packet>()->stream->width, kWidth);
+}
+
 TEST(Packets, WithLengthsKeepTheParameterSetsOfTheirContainer) {
   const media::CodecParametersPtr known(avcodec_parameters_alloc());
   known->codec_id = AV_CODEC_ID_H264;
+  known->width = known->height = 16;
   const std::vector<std::uint8_t> sets{1, 66, 0, 30, 255, 225, 0, 0, 0};
   known->extradata = static_cast<std::uint8_t*>(av_mallocz(sets.size() + AV_INPUT_BUFFER_PADDING_SIZE));
   known->extradata_size = static_cast<int>(sets.size());
