@@ -248,12 +248,12 @@ def inside(
     places = _corners(corners)
     if len(places) < _LEAST_CORNERS:
         raise OptionError(f"corners must be at least {_LEAST_CORNERS}, got {len(places)}")
+    at = _anchors(found, _check.text("anchor", anchor))
     if all(0 <= number <= 1 for place in places for number in place):
         raise OptionError(
             f"corners are in pixels, and all of {_check.shown(places)} are within one: multiply shares of "
             "the picture by its width and height"
         )
-    at = _anchors(found, _check.text("anchor", anchor))
     x, y = at[:, 0], at[:, 1]
     result = np.zeros(len(at), np.bool_)
     for (ax, ay), (bx, by) in zip(places, [*places[1:], places[0]], strict=True):
