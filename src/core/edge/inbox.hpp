@@ -162,7 +162,8 @@ class Inbox {
 
   /// The frames that its edges can hold.
   [[nodiscard]] std::int64_t frame_bound() const;
-  [[nodiscard]] std::vector<EdgeStats> stats(Span span = Span::WholeRun) const;
+  /// Without quantiles, which cost most, if `span` is empty.
+  [[nodiscard]] std::vector<EdgeStats> stats(std::optional<Span> span = Span::WholeRun) const;
   [[nodiscard]] std::uint64_t delivered() const;
   /// For a consumer that waits outside take(): a set may be due so many seconds from now, although nothing
   /// calls the ready hook. nullopt: no set is ever due without it.
@@ -208,7 +209,7 @@ class Inbox {
   void leave_out_silent_locked(TimePoint now, const Batch& batch) FRESHFRAME_REQUIRES(mutex_);
   void hear_locked(Lane& lane, TimePoint now) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] EdgeStats counts_locked(const Edge& edge) const FRESHFRAME_REQUIRES(mutex_);
-  void describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint now) const;
+  void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) const;
 
   /// Releases the mutex for a moment, or until a sample moves; returns ready().
   bool wait_awake_locked(const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);

@@ -33,7 +33,7 @@ EdgeStats Inbox::counts_locked(const Edge& edge) const {
   return result;
 }
 
-void Inbox::describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint now) const {
+void Inbox::describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) const {
   stats.number = edge.options.number;
   stats.parent = edge.options.parent_name;
   stats.child = consumer_;
@@ -41,12 +41,13 @@ void Inbox::describe(const Edge& edge, EdgeStats& stats, Span span, TimePoint no
   stats.only = edge.options.only;
   stats.joined = edge.options.joined;
   stats.max_rate = edge.options.max_rate;
-  const auto age = edge.age.quantiles(span, now);
+  if (!span) return;
+  const auto age = edge.age.quantiles(*span, now);
   stats.age_p50 = age.p50;
   stats.age_p99 = age.p99;
 }
 
-std::vector<EdgeStats> Inbox::stats(Span span) const {
+std::vector<EdgeStats> Inbox::stats(std::optional<Span> span) const {
   std::vector<EdgeRef> edges;
   std::vector<EdgeStats> result;
   {

@@ -33,11 +33,12 @@ LifePhase PipelineCore::life_phase() const {
   return stopped_early_ ? LifePhase::Stopped : LifePhase::Ended;
 }
 
-GraphState PipelineCore::graph_state() const {
+GraphState PipelineCore::graph_state(bool times) const {
   const Lock lock(building_);
   GraphState result;
   result.phase = life_phase();
-  result.stats = stats_locked(ended() ? Span::WholeRun : Span::Recent);
+  const auto span = ended() ? Span::WholeRun : Span::Recent;
+  result.stats = stats_locked(times ? std::optional(span) : std::nullopt);
   for (const auto& runner : graph_.runners()) {
     const auto kept = runner->node();
     const auto& node = *kept;

@@ -43,12 +43,12 @@ Stats PipelineCore::stats() const {
   return stats_locked(ended() ? Span::WholeRun : Span::Recent);
 }
 
-Stats PipelineCore::stats_locked(Span span) const {
+Stats PipelineCore::stats_locked(std::optional<Span> span) const {
   Stats result;
   for (const auto& runner : graph_.runners()) {
     result.nodes.push_back(runner->stats(span));
     // Before the start another thread may be wiring the edges.
-    if (started()) result.nodes.back().join = std::as_const(*runner).inbox().join_stats(span);
+    if (started() && span) result.nodes.back().join = std::as_const(*runner).inbox().join_stats(*span);
   }
   if (started()) {
     for (const auto* inbox : graph_.inboxes()) {

@@ -37,7 +37,7 @@ std::string Runner::last_error() const {
   return last_error_;
 }
 
-NodeStats Runner::stats(Span span) const {
+NodeStats Runner::stats(std::optional<Span> span) const {
   NodeStats result;
   const auto run = node_run();
   result.number = index_;
@@ -47,7 +47,7 @@ NodeStats Runner::stats(Span span) const {
   const auto uptime = core_.uptime();
   const auto now = core_.clock()->now();
   result.fps = finished() ? core_.average_rate(result.processed) : rate(now);
-  const auto duration = durations_.quantiles(span, now);
+  const auto duration = span ? durations_.quantiles(*span, now) : Histogram::Quantiles();
   result.p50 = duration.p50;
   result.p99 = duration.p99;
   result.gil_wait = static_cast<double>(gil_wait_ns_.load(std::memory_order_relaxed)) / 1e9;
@@ -61,7 +61,7 @@ NodeStats Runner::stats(Span span) const {
   const auto busy = static_cast<double>(busy_ns_.load(std::memory_order_relaxed)) / 1e9;
   // A worker's next call is sent before its present one is back, so two of them may overlap.
   result.busy = uptime > 0 ? std::min(1.0, busy / hands / uptime) : 0;
-  result.inference = run->node().inference(span);
+  result.inference = run->node().inference(span.value_or(Span::Recent));
   result.spool = run->node().spool();
   for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {
     if (const auto count = batch_sizes_[i].load(std::memory_order_relaxed); count > 0)

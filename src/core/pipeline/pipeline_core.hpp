@@ -161,7 +161,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] Stats stats() const;
   [[nodiscard]] Report report() const;
   /// From any thread, even while another one builds the graph.
-  [[nodiscard]] GraphState graph_state() const;
+  /// `times`: with the quantiles of its statistics, which cost most.
+  [[nodiscard]] GraphState graph_state(bool times = true) const;
   /// The age of the samples of the last seconds, taken apart.
   [[nodiscard]] std::vector<Age> ages(Seconds latest) const;
   /// How evenly the sources have given their samples.
@@ -208,7 +209,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::shared_ptr<PictureTap> tap_named(const std::string& port);
   [[nodiscard]] std::string source_of(const Runner& runner, const FailedOn& where) const;
   [[nodiscard]] bool is_starting() const;
-  [[nodiscard]] Stats stats_locked(Span span) const;
+  [[nodiscard]] Stats stats_locked(std::optional<Span> span) const;
   /// Throws StateError when the pipeline takes no changes any more. True: it runs.
   bool check_changes(const char* verb) const;
   void spawn();

@@ -216,7 +216,8 @@ class Runner {
   [[nodiscard]] std::shared_ptr<const SourceBase> source() const;
   /// Of the node that has the place. On the runner's thread.
   [[nodiscard]] const Context& context() const noexcept { return own_->context(); }
-  [[nodiscard]] NodeStats stats(Span span) const;
+  /// Without quantiles of its own if `span` is empty.
+  [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
   [[nodiscard]] NodeState state() const noexcept { return state_.load(std::memory_order_relaxed); }
   [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
   [[nodiscard]] bool blocked() const noexcept { return outlet_.blocked(); }

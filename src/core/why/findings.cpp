@@ -110,6 +110,7 @@ void Findings::judge(const GraphState& seen, double seconds) {
                     .seconds = seconds,
                     .ages = witness_.ages ? witness_.ages() : std::vector<Age>(),
                     .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
+                    .edge_ages = witness_.edge_ages ? witness_.edge_ages() : std::map<std::int64_t, double>(),
                     .paces = witness_.paces ? witness_.paces() : std::map<std::string, Pace>(),
                     .bar = [this](double threshold, std::string_view kind, const std::string& subject) {
                       return bar(threshold, kind, subject);

@@ -29,7 +29,7 @@ class Findings {
   explicit Findings(Witness witness = {}) : witness_(std::move(witness)) {}
   [[nodiscard]] const Witness& witness() const noexcept { return witness_; }
 
-  /// Several looks per second. `seen`: the state of the graph at `now`.
+  /// Several looks per second. `seen`: the state of the graph at `now`, of which no quantiles are used.
   void follow(const GraphState& seen, Time now);
   /// The worst first: what stands still, then what is lost, then by the share of the age that is explained. The first
   /// one stays so until another explains a fifth more.

@@ -3,6 +3,8 @@
 #include "core/why/observer.hpp"
 
 #include <algorithm>
+#include <cstdint>
+#include <map>
 #include <utility>
 
 #include "core/pipeline/pipeline_access.hpp"
@@ -18,12 +20,19 @@ constexpr std::chrono::milliseconds kPeriod{250};  // between two looks
 constexpr std::chrono::seconds kForgotten{2};      // without a look: the watch has ended
 constexpr Seconds kLatest{10};                     // of which the ages are
 
+std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
+  std::map<std::int64_t, double> out;
+  for (const auto& edge : core.stats().edges) out[edge.number] = edge.age_p50;
+  return out;
+}
+
 }  // namespace
 
 Observer::Observer(const PipelineCore& core)
     : core_(core),
       findings_({.ages = [&core] { return core.ages(kLatest); },
                  .run_queue = [&core] { return core.run_queue(); },
+                 .edge_ages = [&core] { return edge_ages(core); },
                  .paces = [&core] { return core.paces(kLatest); }}) {}
 
 Observer::~Observer() {
@@ -65,7 +74,7 @@ void Observer::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
-    const auto seen = core_.graph_state();
+    const auto seen = core_.graph_state(false);
     lock.lock();
     note(seen, std::chrono::steady_clock::now());
     if (seen.phase != LifePhase::Running) break;
@@ -77,7 +86,7 @@ void Observer::run() {
 Why Observer::why() {
   Why answer;
   answer.ages = core_.ages(kLatest);
-  const bool runs = core_.graph_state().phase == LifePhase::Running;
+  const bool runs = core_.graph_state(false).phase == LifePhase::Running;
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (runs && !is_watched(now) && !stopping_) {

@@ -35,7 +35,9 @@ Waits waits_of(const Scene& scene, std::size_t edge, double waiting, std::uint64
   const auto& stats = scene.seen.stats.edges[edge];
   const auto share = largest_share(scene, stats.child, {AgeKind::Queue, AgeKind::Worker});
   if (share.age != nullptr && share.age->samples >= kFewestSamples) return {share.time, share.age->mean};
-  return {waiting * scene.seconds / static_cast<double>(left), stats.age_p50};
+  const auto age = scene.edge_ages.find(stats.number);
+  return {waiting * scene.seconds / static_cast<double>(left),
+          age != scene.edge_ages.end() ? age->second : 0};
 }
 
 }  // namespace

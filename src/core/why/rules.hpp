@@ -6,6 +6,8 @@
 #include "freshframe/why.hpp"
 
 #include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <functional>
 #include <map>
 #include <string>
@@ -29,7 +31,8 @@ struct Pace {
 struct Witness {
   std::function<std::vector<Age>()> ages;  // of the last ten seconds
   std::function<RunQueue()> run_queue;
-  std::function<std::map<std::string, Pace>()> paces;  // by the name of the source
+  std::function<std::map<std::int64_t, double>()> edge_ages;  // the median at each edge, by its number
+  std::function<std::map<std::string, Pace>()> paces;         // by the name of the source
 };
 
 /// The looks of a window, and the counters at its beginning.
@@ -55,6 +58,7 @@ struct Scene {
   double seconds;
   std::vector<Age> ages;
   RunQueue run_queue;
+  std::map<std::int64_t, double> edge_ages;
   std::map<std::string, Pace> paces;
   /// A threshold: lower for a finding that is shown already.
   std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;

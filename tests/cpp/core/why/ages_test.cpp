@@ -111,7 +111,7 @@ TEST_F(Ages, KnowTheWaitForRoomOfTheParent) {
   cam().calls[1].waited = 30'000'000;
   a().calls = {record(0, 0, 35, 45)};
   reader().calls = {record(0, 1, 45, 45)};
-  auto seen = age();
+  const auto seen = age();
   EXPECT_NEAR(part_of(seen, AgeKind::Room, "cam"), .030, 1e-9);
   EXPECT_NEAR(part_of(seen, AgeKind::Queue, "A"), .005, 1e-9);
   a().after_room = {};  // it gets its samples before the edge that blocks

@@ -55,7 +55,7 @@ TEST(CallRing, AddsAWaitForTheGilToTheLatestCall) {
 TEST(CallRing, GivesNoRecordThatTheWriterIsChanging) {
   CallRing ring;
   std::atomic<bool> stop{false};
-  std::jthread writer([&] {
+  const std::jthread writer([&] {
     for (std::int64_t i = 0; !stop; ++i) ring.add(call_at(i));
   });
   std::size_t seen = 0;

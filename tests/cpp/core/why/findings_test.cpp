@@ -87,16 +87,18 @@ class FindingsTest : public testing::Test {
   GraphState seen_;
   std::vector<Age> ages_;
   RunQueue run_queue_;
+  std::map<std::int64_t, double> edge_ages_;
   std::map<std::string, Pace> paces_;
   Findings findings_{{.ages = [this] { return ages_; },
                       .run_queue = [this] { return run_queue_; },
+                      .edge_ages = [this] { return edge_ages_; },
                       .paces = [this] { return paces_; }}};
   Findings::Time now_{std::chrono::hours(1)};
 };
 
 TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
   ages_.clear();
-  into_x().age_p50 = 0.09;
+  edge_ages_[0] = 0.09;
   run(std::chrono::seconds(25), overflow());
   ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
   // 8 wait, and 120 leave per second: four steps with 30 in it.
@@ -149,7 +151,7 @@ TEST_F(FindingsTest, AQueueThatDropsNothingOrHasRoomOrIsLatestIsNone) {
 
 TEST_F(FindingsTest, AWaitThatIsASmallPartOfTheAgeIsNone) {
   ages_.clear();
-  into_x().age_p50 = 2;
+  edge_ages_[0] = 2;
   run(std::chrono::seconds(30), overflow());
   EXPECT_EQ(kinds(), Kinds());
 }
