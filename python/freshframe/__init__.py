@@ -64,6 +64,7 @@ if _typing.TYPE_CHECKING:
         WorkerStats,
     )
     from ._look.why import Age, AgePart, Finding, Why
+    from ._masks import decode_masks, encode_masks
     from ._media.clip_recorder import ClipRecorder
     from ._media.mock_camera import MockCamera
     from ._media.publish import Publish, PublishStats
@@ -87,7 +88,6 @@ if _typing.TYPE_CHECKING:
     from ._vision.counting import LineCounter, ZoneCounter, Zones, inside
     from ._vision.counts import Crossing, LineCounts, Visit, ZoneCounts, ZonesCounts
     from ._vision.ground import Ground
-    from ._vision.masks import decode_masks, encode_masks
     from ._vision.onnx import OnnxDetector, OnnxModel
     from .fleet import Fleet
     from .sinks import Csv, JsonLines
@@ -120,7 +120,7 @@ _LATER = {
     "BoxPredictor": "_vision.box_predictor",
     **dict.fromkeys(("Crops", "OnnxClassifier"), "_vision.classifier"),
     "BoxTracker": "_vision.box_tracker",
-    **dict.fromkeys(("decode_masks", "encode_masks"), "_vision.masks"),
+    **dict.fromkeys(("decode_masks", "encode_masks"), "_masks"),
     "Ground": "_vision.ground",
     **dict.fromkeys(("Age", "AgePart", "Finding", "Why"), "_look.why"),
     "ClipRecorder": "_media.clip_recorder",

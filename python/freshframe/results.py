@@ -13,6 +13,7 @@ import numpy.typing as npt
 from ._check import is_utf8
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import fork
+from ._masks import columns_for_supervision, columns_from_supervision
 
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""
@@ -229,8 +230,6 @@ class Detections:
         with fork.loading():
             import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
 
-            from ._vision.masks import columns_for_supervision  # noqa: PLC0415
-
         columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.class_name}
         data, masks = columns_for_supervision(dict(self.data))
         return supervision.Detections(
@@ -251,8 +250,6 @@ class Detections:
         Where one class_id has two names, or is negative or above 65535, names are None and the column stays
         in ``data``. ``mask`` and ``xyxyxyxy`` become the columns ``mask`` and ``corners``.
         """
-        from ._vision.masks import columns_from_supervision  # noqa: PLC0415
-
         n, given = len(detections.xyxy), detections
         data = {name: np.asarray(column) for name, column in given.data.items()}
         data = columns_from_supervision(data, getattr(given, "mask", None))

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import _check
-from .._errors import OptionError, OptionTypeError
+from . import _check
+from ._errors import OptionError, OptionTypeError
 
 _FORM = re.compile(r"([0-9]{1,9})x([0-9]{1,9}):([0-o]*)")
 _FIRST = ord("0")
