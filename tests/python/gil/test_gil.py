@@ -32,6 +32,7 @@ LETTING_GO = {
     "Engine.join",
     "Engine.metrics",
     "Engine.remove",
+    "Engine.replace",
     "Engine.request_stop",
     "Engine.start",
     "Engine.stop",

@@ -215,9 +215,9 @@ TEST(Replace, OnANodesOwnThreadItOnlyAsks) {
   pipeline.add(collect_into<int>(seen), step, {.name = "sink"});
   pipeline.start();
   int value = 0;
-  while (value < 20) {  // until the new one works
+  for (std::size_t results = 1; value < 20; ++results) {  // until the new one works
     feed.push(1);
-    seen.wait_for(seen.all().size() + 1);
+    seen.wait_for(results);
     value = seen.all().back().value;
   }
   EXPECT_EQ(value, 21);
