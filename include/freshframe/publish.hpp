@@ -13,6 +13,7 @@
 
 namespace freshframe {
 
+/// Options of a Publish.
 struct PublishOptions {
   std::string codec = "auto";  // of frames: the first of those of the target that FFmpeg can encode
   int quality = 23;            // of frames: 0 (lossless) to 51
@@ -29,6 +30,7 @@ enum class PublishState : std::uint8_t { WaitingKeyFrame, Connecting, Publishing
 /// "waiting_key_frame", "connecting", ...
 [[nodiscard]] std::string_view to_string(PublishState state) noexcept;
 
+/// State and counters of a Publish.
 struct PublishStats {
   PublishState state = PublishState::Closed;
   std::uint64_t connections = 0;  // that were made
