@@ -258,26 +258,29 @@ class Box:
         Raises:
             OSError: There is no room for the head of a segment, without which nothing can be deleted.
         """
-        if self.events.records and len(self._segments) == 1 and self._segments[0].first < self.next:
-            self._spare.give_up()
-            self._begin_empty_segment()
-            with self._guard:
-                if len(self._segments) > 1:
-                    self._remove_oldest()
-            return True
         with self._guard:
             if len(self._segments) > 1:
                 self._remove_oldest()
                 return True
             if not self._segments or self._segments[0].first == self.next:
                 return False
-            # The cursor holds the next number, and the box's id, until the next segment begins.
-            self._expire_to(self.next)
-            os.close(self._fd)
-            self._fd = -1
-            self._reader = None
-            self._delete(self._segments.pop())
-            return True
+            if not self.events.records:
+                self._remove_only()
+                return True
+        self._spare.give_up()
+        self._begin_empty_segment()
+        with self._guard:
+            if len(self._segments) > 1:  # else it was sent, and has gone
+                self._remove_oldest()
+        return True
+
+    def _remove_only(self) -> None:
+        """The cursor holds the next number, and the box's id, until the next segment begins."""
+        self._expire_to(self.next)
+        os.close(self._fd)
+        self._fd = -1
+        self._reader = None
+        self._delete(self._segments.pop())
 
     def _expire_by_size(self) -> None:
         with self._guard:
