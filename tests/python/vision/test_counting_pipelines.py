@@ -142,11 +142,12 @@ def test_a_stop_hands_over_the_crossings_that_wait() -> None:
 def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> None:
     sides = itertools.cycle([(50.0, 50.0), (50.0, 150.0)])
     pipeline, line = counted_live((at(next(sides)), n / 240) for n in itertools.count())
-    gate = threading.Event()
+    gate, at_work = threading.Event(), threading.Event()
     fast, slow = Crossings(), Crossings()
 
     def held(counts: ff.LineCounts) -> None:
         slow.seen += counts.crossings
+        at_work.set()
         gate.wait()
 
     pipeline.add(fast, line, name="fast")
@@ -157,6 +158,8 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
         gate.set()
 
     with pipeline:
+        assert at_work.wait(30)
+        until(lambda: pipeline.stats().nodes["line"].processed == 3, "a third sample")
         until(lambda: pipeline.stats().nodes["line"].state == "blocked", "a full queue")
         threading.Thread(target=let_go).start()
     assert len(fast.seen) == 2  # of three samples: one at work, one in the queue, one that waits
