@@ -96,7 +96,7 @@ void Connection::open(TimePoint deadline) {
   describe();
   order_.emplace(session_->over_udp());
   reception_.emplace(media_.clock);
-  maker_.emplace(PictureMaker::Stream{.codec = *codec_of(media_.encoding),
+  maker_.emplace(PictureMaker::Stream{.codec = codec_of(media_.encoding).value(),  // choose() takes no other
                                       .clock = media_.clock,
                                       .believes_markers = memory_.believes_markers,
                                       .rate = media_.rate},
