@@ -20,7 +20,7 @@
 #include "bindings/results/counts.hpp"
 #include "bindings/vision/tracks.hpp"
 #include "core/frame/frame_access.hpp"
-#include "vision/draw/label.hpp"
+#include "vision/draw/text/label.hpp"
 
 #include <nanobind/ndarray.h>
 #include <nanobind/stl/optional.h>

@@ -132,7 +132,7 @@ void LiveSource::forget_pictures(TimePoint now) {
   decoding_.connect();
 }
 
-/// Nobody takes frames any more: those that the decoder holds are of nobody, and it goes on behind a gap.
+/// Frames have no consumer any more: those that the decoder holds are dropped, and it goes on behind a gap.
 void LiveSource::pause_decoding(const Context& context) {
   if (!is_decoding_) return;
   forget_pictures(context.clock.now());
@@ -177,7 +177,7 @@ void LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
   if (!is_repeated(time)) packets_.add(*packet_, notes.can_begin, time, captured);
 }
 
-/// packet_ when nobody takes frames. The source reads from the first key packet on.
+/// packet_ while frames have no consumer. The source reads from the first key packet on.
 void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
   hand_over(notes, note_times(notes, context));
   av_packet_unref(packet_.get());

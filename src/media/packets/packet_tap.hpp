@@ -16,7 +16,7 @@
 namespace freshframe::media {
 
 /// A stream of packets is worth something from a key packet on. So when it is full it drops all that waits,
-/// and what comes until the next key packet. One thread puts, one takes.
+/// and the packets up to the next key packet. One thread puts, one takes.
 class PacketTap {
  public:
   static constexpr double kMostSeconds = 4;
@@ -26,7 +26,7 @@ class PacketTap {
   void put(PacketCompletion::Completed item);
   /// No more packets.
   void close();
-  /// Its node has closed: nobody takes what waits.
+  /// Its node has closed: the packets that wait are not taken.
   void leave();
   [[nodiscard]] bool is_left() const;
   /// Waits. nullopt: it is closed and empty, or `stop` was requested.

@@ -60,7 +60,7 @@ class ZoneStep {
       now_.entered = at;
       now_.loiters = false;
     } else if (before_.gone) {
-      counts_.lost -= 1;  // its visit has been told
+      counts_.lost -= 1;  // its visit has ended as lost before
     } else {
       counts_.visits.push_back({.id = id_,
                                 .class_id = now_.class_id,
@@ -154,7 +154,7 @@ ZoneCounts Zone::update(const Found& found, double pts, int source, PictureSize 
   of.counts.crossings.clear();
   of.counts.visits.clear();
   of.counts.loitered.clear();
-  // Before advance(), which forgets those that were not seen for long. After a step back in time nobody stays.
+  // Before advance(), which forgets those that were not seen for long. After a step back in time no object stays.
   const double now = of.things.now();
   if (std::isfinite(pts)) lose(of, pts < now ? now + 2 * options_.max_gap : pts);
   of.things.advance(pts);

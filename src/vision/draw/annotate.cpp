@@ -19,12 +19,12 @@
 #include "vision/class_choice.hpp"
 #include "vision/draw/canvas.hpp"
 #include "vision/draw/drawable_copy.hpp"
-#include "vision/draw/fields.hpp"
 #include "vision/draw/object_shapes.hpp"
 #include "vision/draw/pixelate.hpp"
 #include "vision/draw/run_lengths.hpp"
 #include "vision/draw/shapes.hpp"
-#include "vision/draw/text_template.hpp"
+#include "vision/draw/text/fields.hpp"
+#include "vision/draw/text/text_template.hpp"
 #include "vision/draw/trails.hpp"
 
 namespace freshframe {

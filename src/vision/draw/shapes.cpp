@@ -9,8 +9,8 @@
 #include <numbers>
 #include <utility>
 
-#include "vision/draw/letters.hpp"
 #include "vision/draw/rows.hpp"
+#include "vision/draw/text/letters.hpp"
 
 namespace freshframe::vision {
 namespace {

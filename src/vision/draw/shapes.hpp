@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "vision/draw/canvas.hpp"
-#include "vision/draw/label.hpp"
 #include "vision/draw/run_lengths.hpp"
+#include "vision/draw/text/label.hpp"
 #include "vision/draw/trails.hpp"
 
 namespace freshframe::vision {

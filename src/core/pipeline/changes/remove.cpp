@@ -1,4 +1,4 @@
-// Nodes and readers are removed, and what they leave is swept up.
+// Nodes and readers are removed, and their remains are swept up.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 

@@ -1,6 +1,6 @@
 // Labels through Cairo.
 // SPDX-License-Identifier: Apache-2.0
-#include "vision/draw/label.hpp"
+#include "vision/draw/text/label.hpp"
 
 #include "freshframe/error.hpp"
 

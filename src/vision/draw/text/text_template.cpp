@@ -1,6 +1,6 @@
 // Parsing at construction, formatting per row.
 // SPDX-License-Identifier: Apache-2.0
-#include "vision/draw/text_template.hpp"
+#include "vision/draw/text/text_template.hpp"
 
 #include "freshframe/error.hpp"
 

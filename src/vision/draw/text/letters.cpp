@@ -1,6 +1,6 @@
 // Letters that Cairo's own font lacks. It has ASCII.
 // SPDX-License-Identifier: Apache-2.0
-#include "vision/draw/letters.hpp"
+#include "vision/draw/text/letters.hpp"
 
 #include <algorithm>
 #include <array>

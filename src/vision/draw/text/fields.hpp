@@ -10,7 +10,7 @@
 #include <optional>
 #include <string>
 
-#include "vision/draw/text_template.hpp"
+#include "vision/draw/text/text_template.hpp"
 
 namespace freshframe::vision {
 

@@ -1,6 +1,6 @@
 // The fields that circles and boxes have in common, and the columns of boxes.
 // SPDX-License-Identifier: Apache-2.0
-#include "vision/draw/fields.hpp"
+#include "vision/draw/text/fields.hpp"
 
 #include <algorithm>
 #include <type_traits>
