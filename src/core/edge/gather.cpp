@@ -43,6 +43,16 @@ void Inbox::leave_out_silent_locked(TimePoint now, const Batch& batch) {
   }
 }
 
+bool Inbox::leave_out_unheard_locked() {
+  bool any = false;
+  for (Lane* const lane : lanes_) {
+    if (!lane->expected || lane->size > 0 || lane->heard) continue;
+    lane->silent = any = true;
+    expect_locked(*lane, false);
+  }
+  return any;
+}
+
 void Inbox::expect_close() {
   const Lock lock(mutex_);
   closes_soon_ = true;
@@ -50,13 +60,17 @@ void Inbox::expect_close() {
 
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                                std::optional<TimePoint>& gather_until, BatchAftermath& after) {
+  gathering_ = false;
   if (is_over_locked()) return Taken::Ended;
   if (has_news_locked()) return Taken::News;
   while (any_waits_locked()) {  // again if all waiting samples were stale
     if (!gathered_locked(batch)) {
       const auto now = clock_->now();
       if (!gather_until) gather_until = now + to_duration(Seconds(batch.max_wait));
-      if (now < *gather_until) return Taken::Nothing;
+      if (now < *gather_until) {
+        gathering_ = true;
+        return Taken::Nothing;
+      }
       leave_out_silent_locked(now, batch);
     }
     AnySample sample;
@@ -67,7 +81,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
     while (samples.size() < static_cast<std::size_t>(batch.size) && !is_over_locked() &&
            take_next_locked(sample, false, after.latest)) {
       if (!after.latest.events.empty())
-        after.absorbed.push_back({samples.size(), std::move(after.latest.events)});
+        after.absorbed.push_back({samples.size(), std::exchange(after.latest.events, {})});
       samples.push_back(std::move(sample));
       after.edges.push_back(after.latest.edge);
     }

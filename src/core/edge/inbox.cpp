@@ -174,6 +174,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
   if (joins_) return put_part(edge, std::move(sample), blocked);
   bool wake = false;
   bool first_drop = false;
+  bool hurries = false;  // a batch waited for a camera that is away
   std::shared_ptr<const std::function<void()>> hook;
   std::optional<AnySample>
       evicted;  // destroyed without the mutex, as are those that the bound in bytes evicts
@@ -191,6 +192,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
     Lane& lane = *found;
     auto admitted = admit_locked(lane, sample, blocked, is_last);
     if (admitted == Admitted::Full) {  // the policy drops
+      hurries = gathering_ && leave_out_unheard_locked();
       first_drop = !edge.reported;
       if (lane.queue.when_full == WhenFull::DropOldest) {
         const auto cause = replaced_locked(lane, sample);
@@ -207,10 +209,11 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
       edge.reported = edge.reported || first_drop;
     }
     const bool in = admitted == Admitted::In;
-    wake = in && consumer_asleep_ && (gather_size_ == 0 || queued_ >= gather_size_ || room_ == 0);
+    const bool moves = in || hurries;
+    wake = moves && consumer_asleep_ && (gather_size_ == 0 || queued_ >= gather_size_ || room_ == 0);
     if (edge.closing) wake = consumer_asleep_;  // it may have waited for this producer
-    if (in) moved_locked();
-    if ((in || edge.closing) && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+    if (moves) moved_locked();
+    if ((moves || edge.closing) && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
   if (wake) ready_.notify_one();
   if (hook) (*hook)();

@@ -58,7 +58,9 @@ struct GoneSource {
 /// Note [Silent lanes]
 /// A batch waits for lanes that are not full. One that has been silent for max(max_wait, three times its mean
 /// interval) is not waited for until its next sample: else a camera that is away would make every batch last
-/// max_wait, and the others would lose their samples meanwhile.
+/// max_wait, and the others would lose their samples meanwhile. One that has never had a sample is waited for until
+/// the wait would cost a sample of another: so the first batches after a start are full ones, and a camera that is
+/// away when it is connected costs the others at most one sample each.
 ///
 /// Note [Balance]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
 /// Samples that are dropped are destroyed after it is released: freeing a picture may take long. A last
@@ -207,6 +209,8 @@ class Inbox {
       FRESHFRAME_REQUIRES(mutex_);
   /// See Note [Silent lanes].
   void leave_out_silent_locked(TimePoint now, const Batch& batch) FRESHFRAME_REQUIRES(mutex_);
+  /// Lanes that have never had a sample; true: there was one. A batch is being gathered.
+  bool leave_out_unheard_locked() FRESHFRAME_REQUIRES(mutex_);
   void hear_locked(Lane& lane, TimePoint now) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] EdgeStats counts_locked(const Edge& edge) const FRESHFRAME_REQUIRES(mutex_);
   void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) const;
@@ -373,6 +377,7 @@ class Inbox {
   std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
   std::atomic<bool> finishing_{false};  // set with the mutex, cleared without it: the consumer records an age
   std::size_t gather_size_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the consumer waits for so many samples
+  bool gathering_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // samples wait until a batch is complete
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
   std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // the next lane of the round-robin
   bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()

@@ -169,8 +169,7 @@ std::string PipelineCore::describe() const {
             << rate_text(wire.max_rate) << "\n";
       }
     };
-    for (std::size_t i = 0; i < graph_.runners().size(); ++i)
-      wires(graph_.runners()[i]->name(), graph_.wires_of(static_cast<int>(i)));
+    for (const auto& runner : graph_.runners()) wires(runner->name(), graph_.wires_of(runner->index()));
     for (std::size_t i = 0; i < graph_.readers().size(); ++i)
       wires(graph_.readers()[i]->name(), graph_.wires_of_reader(i));
     return out.str();

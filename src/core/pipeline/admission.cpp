@@ -59,7 +59,7 @@ void Graph::check_parents(const NodeBase* node, const std::string& name,
       }
     }
     (void)sources_of(parent);
-    const auto& from = *runners_[static_cast<std::size_t>(parent.node)];
+    const auto& from = runner(parent.node);
     const auto* output = from.node()->output_type();
     if (output == type_of<Nothing>()) {
       throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");

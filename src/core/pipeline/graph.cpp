@@ -27,33 +27,31 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
     wires.push_back({parent.node, options.queue, options.max_age, only_source(parent), depth,
                      options.join.has_value(), options.max_rate});
   }
-  joins_.emplace_back();
-  if (options.join) joins_.back() = resolve_join(runner->name(), parents, *options.join, options.queue);
+  Place added;
+  if (options.join) added.join = resolve_join(runner->name(), parents, *options.join, options.queue);
   if (runner->is_source()) {
-    sources_.push_back(std::make_shared<const Sources>(1, size()));
+    added.sources = std::make_shared<const Sources>(1, size());
   } else if (options.join) {
-    sources_.push_back(std::make_shared<const Sources>(sources_of(parents[0])));  // of the reference
+    added.sources = std::make_shared<const Sources>(sources_of(parents[0]));  // of the reference
   } else if (parents.size() == 1 && parents[0].source < 0) {
-    sources_.push_back(sources_[static_cast<std::size_t>(parents[0].node)]);  // shared by a chain
+    added.sources = place(parents[0].node).sources;  // shared by a chain
   } else {
-    sources_.push_back(std::make_shared<const Sources>(sources_of(parents)));
+    added.sources = std::make_shared<const Sources>(sources_of(parents));
   }
   if (runner->has_own_stream()) {
-    auto sources = *sources_.back();
+    auto sources = *added.sources;
     sources.push_back(size());  // the greatest number so far
-    sources_.back() = std::make_shared<const Sources>(std::move(sources));
+    added.sources = std::make_shared<const Sources>(std::move(sources));
   }
-  runner->outlet().outputs().set_sources(sources_.back());
-  runners_.push_back(std::move(runner));
-  wires_.push_back(std::move(wires));
-  merges_.push_back(options.merge && !options.join);
-  open_.push_back(options.merge && parents.empty());
-  live_.push_back(false);
-  reached_.emplace_back();
-  kept_ends_.emplace_back();
-  runners_.back()->inbox().stay_open(open_.back());
-  if (options.join) runners_.back()->inbox().expect_join();
-  return size() - 1;
+  runner->outlet().outputs().set_sources(added.sources);
+  added.runner = std::move(runner);
+  added.wires = std::move(wires);
+  added.merge = options.merge && !options.join;
+  added.open = options.merge && parents.empty();
+  added.runner->inbox().stay_open(added.open);
+  if (options.join) added.runner->inbox().expect_join();
+  places_.emplace(next_, std::move(added));
+  return next_++;
 }
 
 void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
@@ -90,7 +88,7 @@ Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool r
 }
 
 Change Graph::reached(int node, int source) const {
-  const auto& streams = reached_[static_cast<std::size_t>(node)];
+  const auto& streams = place(node).reached;
   const auto found = streams.find(source);
   return found != streams.end() ? found->second : 0;
 }
@@ -168,66 +166,60 @@ std::string Graph::why_lossless(const Wires& wires) const {
 }
 
 void Graph::find_live() {
-  std::vector<bool> known(runners_.size(), false);
-  for (int i = 0; i < size(); ++i) {
-    if (has(i)) find_live(i, known);
-  }
+  std::set<int> known;
+  for (const auto& [number, each] : places_) find_live(number, known);
 }
 
 // An open merge is live: cameras may come, and nothing below it may hold them up.
-void Graph::find_live(int node, std::vector<bool>& known) {
-  const auto index = static_cast<std::size_t>(node);
-  if (known[index]) return;
-  known[index] = true;
-  const auto source = runners_[index]->source();
+void Graph::find_live(int node, std::set<int>& known) {
+  if (!known.insert(node).second) return;
+  auto& here = place(node);
+  const auto source = here.runner->source();
   // And a merge that was above live sources stays what it was without them.
-  bool live = open_[index] || (merges_[index] && live_[index]) || (source != nullptr && source->live());
-  for (const auto& wire : wires_[index]) {
+  bool live = here.open || (here.merge && here.live) || (source != nullptr && source->live());
+  for (const auto& wire : here.wires) {
     if (!has(wire.parent)) continue;
     find_live(wire.parent, known);
-    live = live || live_[static_cast<std::size_t>(wire.parent)];
+    live = live || is_live(wire.parent);
   }
-  live_[index] = live;
+  here.live = live;
 }
 
 void Graph::find_sources() {
-  std::vector<bool> known(runners_.size(), false);
-  for (int i = 0; i < size(); ++i) {
-    if (has(i)) find_sources(i, known);
-  }
+  std::set<int> known;
+  for (const auto& [number, each] : places_) find_sources(number, known);
 }
 
-void Graph::find_sources(int node, std::vector<bool>& known) {
-  const auto index = static_cast<std::size_t>(node);
-  if (known[index]) return;
-  known[index] = true;
-  if (runners_[index]->is_source()) return;
+void Graph::find_sources(int node, std::set<int>& known) {
+  if (!known.insert(node).second) return;
+  auto& here = place(node);
+  if (here.runner->is_source()) return;
   std::set<int> all;
-  for (const auto& wire : wires_[index]) {
+  for (const auto& wire : here.wires) {
     if (!has(wire.parent)) continue;
     find_sources(wire.parent, known);
-    for (const int source : *sources_[static_cast<std::size_t>(wire.parent)]) {
+    for (const int source : sources_of_node(wire.parent)) {
       if (wire.source < 0 || wire.source == source) all.insert(source);
     }
   }
-  if (runners_[index]->has_own_stream()) all.insert(node);
-  if (std::ranges::equal(all, *sources_[index])) return;
-  sources_[index] = std::make_shared<const Sources>(all.begin(), all.end());
-  runners_[index]->outlet().outputs().set_sources(sources_[index]);
+  if (here.runner->has_own_stream()) all.insert(node);
+  if (std::ranges::equal(all, *here.sources)) return;
+  here.sources = std::make_shared<const Sources>(all.begin(), all.end());
+  here.runner->outlet().outputs().set_sources(here.sources);
 }
 
 std::vector<std::shared_ptr<Runner>> Graph::runners() const {
   std::vector<std::shared_ptr<Runner>> there;
-  std::ranges::copy_if(runners_, std::back_inserter(there),
-                       [](const auto& runner) { return runner != nullptr; });
+  there.reserve(places_.size());
+  for (const auto& [number, each] : places_) there.push_back(each.runner);
   return there;
 }
 
 void Graph::wire(bool may_be_empty) {
-  if (runners_.empty() && !may_be_empty) throw GraphError("there is nothing to run: add() a source first");
+  if (places_.empty() && !may_be_empty) throw GraphError("there is nothing to run: add() a source first");
   find_live();
-  for (std::size_t i = 0; i < runners_.size(); ++i) {  // all refusals come before the first connection
-    for (const auto& wire : wires_[i]) (void)resolve_queue(wire, runners_[i]->name(), false);
+  for (const auto& [number, each] : places_) {  // all refusals come before the first connection
+    for (const auto& wire : each.wires) (void)resolve_queue(wire, each.runner->name(), false);
   }
   check_recordings();
   connect_nodes();
@@ -236,9 +228,9 @@ void Graph::wire(bool may_be_empty) {
 }
 
 void Graph::connect_nodes() {
-  for (std::size_t i = 0; i < runners_.size(); ++i) {
-    runners_[i]->set_live(live_[i]);
-    connect(runners_[i]->shared_inbox(), wires_[i], runners_[i]->node().get(), joins_[i]);
+  for (auto& [number, each] : places_) {
+    each.runner->set_live(each.live);
+    connect(each.runner->shared_inbox(), each.wires, each.runner->node().get(), each.join);
   }
 }
 
@@ -251,9 +243,7 @@ void Graph::connect_readers() {
 
 std::vector<const Inbox*> Graph::inboxes() const {
   std::vector<const Inbox*> all;
-  for (const auto& runner : runners_) {
-    if (runner) all.push_back(&std::as_const(*runner).inbox());
-  }
+  for (const auto& [number, each] : places_) all.push_back(&std::as_const(*each.runner).inbox());
   for (const auto& reader : readers_) all.push_back(&reader->inbox());
   return all;
 }
@@ -271,9 +261,9 @@ int Graph::frame_bound() const {
 
 std::vector<std::string> Graph::views_of(int node) const {
   const auto& name = runner(node).name();
-  const auto& sources = *sources_[static_cast<std::size_t>(node)];
+  const auto& sources = sources_of_node(node);
   // Those of a merge are the same with one camera: another one may come.
-  if (sources.size() < 2 && !merges_[static_cast<std::size_t>(node)]) return {name};
+  if (sources.size() < 2 && !place(node).merge) return {name};
   std::vector<std::string> views;
   for (const int source : sources) views.push_back(name + ".of('" + runner(source).stream_name() + "')");
   return views;
@@ -283,8 +273,8 @@ int Graph::only_source(const AnyPort& port) const {
   if (port.source < 0) return -1;
   if (!has(port.node) || !has(port.source))
     throw StateError("the node or the source of this port was removed");
-  const auto& named = *sources_[static_cast<std::size_t>(port.source)];
-  const auto& there = *sources_[static_cast<std::size_t>(port.node)];
+  const auto& named = sources_of_node(port.source);
+  const auto& there = sources_of_node(port.node);
   const auto& name = runner(port.source).name();
   // A node's own stream is the one that is of it. Those of the other sources are of them.
   const int only = runner(port.source).has_own_stream() ? port.source : named.front();
@@ -301,7 +291,8 @@ int Graph::only_source(const AnyPort& port) const {
 
 Graph::Sources Graph::sources_of(const AnyPort& port) const {
   const int only = only_source(port);
-  return only >= 0 ? Sources{only} : *sources_[static_cast<std::size_t>(port.node)];
+  if (only >= 0) return {only};
+  return has(port.node) ? sources_of_node(port.node) : Sources{};
 }
 
 Graph::Sources Graph::sources_on(const Wire& wire) const {
@@ -363,8 +354,8 @@ std::set<int> Graph::ancestors_of(const ReaderCore& reader) const {
 
 std::optional<std::int64_t> Graph::total() const {
   std::int64_t sum = 0;
-  for (const auto& runner : runners_) {
-    const auto source = runner ? runner->source() : nullptr;
+  for (const auto& [number, each] : places_) {
+    const auto source = each.runner->source();
     if (source == nullptr) continue;
     const auto total = source->total();
     if (!total) return std::nullopt;

@@ -18,8 +18,8 @@
 
 namespace freshframe::core {
 
-/// Not thread-safe. Nodes and edges come and go after wire(), too. The number of a node is never used again; its
-/// place in the lists stays empty. A node that was added later may be a parent of an earlier one.
+/// Not thread-safe. Nodes and edges come and go after wire(), too. The number of a node is never used again, and
+/// nothing is kept for it once the node has gone. A node that was added later may be a parent of an earlier one.
 class Graph {
  public:
   struct Wire {
@@ -82,22 +82,21 @@ class Graph {
 
   // ---- the parts
   /// The number of the next node.
-  [[nodiscard]] int size() const noexcept { return static_cast<int>(runners_.size()); }
-  [[nodiscard]] bool has(int index) const noexcept {
-    return index >= 0 && index < size() && runners_[static_cast<std::size_t>(index)] != nullptr;
-  }
+  [[nodiscard]] int size() const noexcept { return next_; }
+  [[nodiscard]] bool has(int index) const { return places_.contains(index); }
   /// It must be there.
-  [[nodiscard]] Runner& runner(int index) const { return *runners_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] Runner& runner(int index) const { return *place(index).runner; }
   [[nodiscard]] std::shared_ptr<Runner> shared_runner(int index) const {
-    return has(index) ? runners_[static_cast<std::size_t>(index)] : nullptr;
+    const auto found = places_.find(index);
+    return found != places_.end() ? found->second.runner : nullptr;
   }
   /// Those that are there, in the order of their numbers.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
   [[nodiscard]] const std::vector<std::shared_ptr<ReaderCore>>& readers() const noexcept { return readers_; }
-  [[nodiscard]] const Wires& wires_of(int index) const { return wires_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] const Wires& wires_of(int index) const { return place(index).wires; }
   [[nodiscard]] const Wires& wires_of_reader(std::size_t index) const { return reader_wires_.at(index); }
   /// Whether a live source feeds the node. Once wired.
-  [[nodiscard]] bool is_live(int index) const { return live_.at(static_cast<std::size_t>(index)); }
+  [[nodiscard]] bool is_live(int index) const { return place(index).live; }
   [[nodiscard]] std::vector<const Inbox*> inboxes() const;
   /// The sources whose samples come out of a port. Throws GraphError when its only source is not one of them.
   [[nodiscard]] Sources sources_of(const AnyPort& port) const;
@@ -106,9 +105,7 @@ class Graph {
   /// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
   [[nodiscard]] std::vector<std::string> views_of(int node) const;
   /// The sources whose samples the node sends, in ascending order.
-  [[nodiscard]] const Sources& sources_of_node(int node) const {
-    return *sources_[static_cast<std::size_t>(node)];
-  }
+  [[nodiscard]] const Sources& sources_of_node(int node) const { return *place(node).sources; }
   /// The number of the source that a port is limited to; -1: it is not. Throws as sources_of().
   [[nodiscard]] int only_source(const AnyPort& port) const;
 
@@ -127,6 +124,22 @@ class Graph {
   [[nodiscard]] std::optional<std::int64_t> total() const;
 
  private:
+  struct Place {  // of a node that is there
+    std::shared_ptr<Runner> runner;
+    Wires wires;
+    std::optional<JoinRules> join;
+    bool merge = false;  // it was added with a list of parents
+    bool open = false;   // with an empty one
+    bool live = false;
+    std::shared_ptr<const Sources> sources;
+    // The change that began the stream of each source there last; none: start() did. Its end of that source holds
+    // up to this change.
+    std::map<int, Change> reached;
+    std::map<int, Change> kept_ends;  // see keep_end()
+  };
+  [[nodiscard]] Place& place(int index) { return places_.at(index); }
+  [[nodiscard]] const Place& place(int index) const { return places_.at(index); }
+
   /// The recorder of the file that a source would read; empty: there is none.
   [[nodiscard]] std::string writer_of(const std::optional<std::string>& path) const;
   std::string take_name(const std::string& wanted, const std::string& fallback);
@@ -167,7 +180,6 @@ class Graph {
   /// The reason why a reader behind these wires cannot have latest(); empty: it can.
   [[nodiscard]] std::string why_lossless(const Wires& wires) const;
   void find_ancestors(int node, std::set<int>& found) const;
-  [[nodiscard]] Wires& wires_at(int index) { return wires_[static_cast<std::size_t>(index)]; }
   void check_connection(const AnyPort& parent, int child) const;
   /// A node or reader that takes the samples of one source and gets those of several; empty: there is none.
   [[nodiscard]] std::string takes_one_source() const;
@@ -176,25 +188,18 @@ class Graph {
   /// A source is being forgotten.
   void pass_kept_ends(int source);
   void find_sources();
-  void find_sources(int node, std::vector<bool>& known);
-  void find_live(int node, std::vector<bool>& known);
+  void find_sources(int node, std::set<int>& known);
+  void find_live(int node, std::set<int>& known);
   /// Takes one edge away. `inbox`: of its consumer.
   EdgeStats take_away(Wire& wire, Inbox& inbox);
   void end_edge(const Wire& wire, Inbox& inbox);
-  void keep_merge_open(int index);
+  void keep_merge_open(const Place& merge) const;
+  [[nodiscard]] Change reached(int node, int source) const;
 
-  std::vector<std::shared_ptr<Runner>> runners_;  // by number; null: it was removed
-  std::vector<Wires> wires_;                      // of each runner
-  std::vector<std::optional<JoinRules>> joins_;   // of each runner
-  std::vector<bool> merges_;                      // of each runner: it was added with a list of parents
-  std::vector<bool> open_;                        // of each runner: with an empty one
+  std::map<int, Place> places_;  // by number
+  int next_ = 0;                 // the number of the next node
   bool wired_ = false;
   Change change_ = 0;
-  // Of each runner: the change that began the stream of each source there last; none: start() did. Its end of that
-  // source holds up to this change.
-  std::vector<std::map<int, Change>> reached_;
-  std::vector<std::map<int, Change>> kept_ends_;  // of each runner: see keep_end()
-  [[nodiscard]] Change reached(int node, int source) const;
   struct Drained {
     int parent;
     std::shared_ptr<Inbox> inbox;
@@ -205,8 +210,6 @@ class Graph {
   std::vector<std::shared_ptr<ReaderCore>> readers_;
   std::vector<Wires> reader_wires_;
   std::vector<std::optional<JoinRules>> reader_joins_;
-  std::vector<bool> live_;
-  std::vector<std::shared_ptr<const Sources>> sources_;  // of each runner
   std::set<std::string> names_;
   std::map<std::string, int> numbered_;  // how often a default name was used
 };

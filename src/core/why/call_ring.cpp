@@ -3,6 +3,9 @@
 #include "core/why/call_ring.hpp"
 
 #include <algorithm>
+#include <new>
+
+#include <sys/mman.h>
 
 namespace freshframe::core {
 namespace {
@@ -18,7 +21,17 @@ TimePoint time_of(TimePoint::rep& member) noexcept {
 
 }  // namespace
 
-CallRing::CallRing() : records_(std::make_unique_for_overwrite<Record[]>(kCalls)) {}
+CallRing::CallRing()
+    : records_([] {
+        auto* const pages = ::mmap(nullptr, kCalls * sizeof(Record), PROT_READ | PROT_WRITE,
+                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (pages == MAP_FAILED) throw std::bad_alloc();
+        return static_cast<Record*>(pages);
+      }()) {}
+
+void CallRing::Unmap::operator()(Record* records) const noexcept {
+  ::munmap(records, kCalls * sizeof(Record));
+}
 
 void CallRing::add_gil(double seconds) noexcept {
   const auto count = count_.load(std::memory_order_relaxed);

@@ -52,7 +52,7 @@ struct Call {
 static_assert(sizeof(Call) == 64);
 
 /// One thread adds, any thread reads. Bounded by number, so that a node of a thousand samples per second costs no more
-/// memory than another one; what was never used is never touched.
+/// memory than another one; what was never used is never touched, and what was goes back to the machine with the ring.
 ///
 /// Note [Records without a lock]
 /// The writer stores the members of a record and then the count. A reader copies records, and then drops those that the
@@ -114,7 +114,11 @@ class CallRing {
   }
   [[nodiscard]] Call read(std::uint64_t number) const noexcept;
 
-  const std::unique_ptr<Record[]> records_;  // NOLINT(modernize-avoid-c-arrays): see Record
+  struct Unmap {
+    void operator()(Record* records) const noexcept;
+  };
+  // Pages of its own: from the heap, the rings of nodes that come and go would leave holes that small blocks pin.
+  const std::unique_ptr<Record[], Unmap> records_;  // NOLINT(modernize-avoid-c-arrays): see Record
   std::atomic<std::uint64_t> count_{0};
 };
 

@@ -148,15 +148,15 @@ void PipelineCore::finish_add(int index, const Look& look) {
 
 // False: it did not open, or is being removed.
 bool PipelineCore::connect_opened(Runner& added) {
-  if (added.opening() != Runner::Opening::Opened || added.removal() != nullptr) return false;
+  if (added.opening() != Runner::Opening::Opened) return false;
   {
     const Lock building(building_);
     check_changes("add()");
+    if (added.removal() != nullptr) return false;  // it may have left the graph already
     if (!graph_.has_parents(added.index())) {
       throw StateError("a parent of '" + added.name() + "' was removed while the node opened");
     }
     added.set_connected();  // a failure from here on is the pipeline's
-    if (added.removal() != nullptr) return false;
     graph_.connect_late(added.index());
     update_bound();
   }

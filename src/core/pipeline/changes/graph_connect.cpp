@@ -17,14 +17,15 @@ bool Graph::has_parents(int index) const {
 
 void Graph::connect_late(int index) {
   find_live();
-  auto& node = runner(index);
-  for (const auto& wire : wires_of(index)) (void)resolve_queue(wire, node.name(), false);
+  auto& late = place(index);
+  auto& node = *late.runner;
+  for (const auto& wire : late.wires) (void)resolve_queue(wire, node.name(), false);
   ++change_;
   find_sources();
-  node.set_live(live_[static_cast<std::size_t>(index)]);
-  for (const int source : sources_of_node(index)) reached_[static_cast<std::size_t>(index)][source] = change_;
-  connect(node.shared_inbox(), wires_at(index), node.node().get(), joins_[static_cast<std::size_t>(index)]);
-  node.inbox().stay_open(open_[static_cast<std::size_t>(index)]);
+  node.set_live(late.live);
+  for (const int source : *late.sources) late.reached[source] = change_;
+  connect(node.shared_inbox(), late.wires, node.node().get(), late.join);
+  node.inbox().stay_open(late.open);
 }
 
 void Graph::connect_late(const ReaderCore& reader) {
@@ -41,11 +42,11 @@ void Graph::check_connection(const AnyPort& parent, int child) const {
   if (!has(child) || runner(child).removal() != nullptr)
     throw StateError("the node to connect to was removed");
   const auto& node = runner(child);
-  if (joins_[static_cast<std::size_t>(child)]) {
+  if (place(child).join) {
     throw GraphError("'" + node.name() +
                      "' joins its parents and takes no other: remove() it and add another join");
   }
-  if (!merges_[static_cast<std::size_t>(child)]) {
+  if (!place(child).merge) {
     throw GraphError("'" + node.name() +
                      "' was added with one parent and takes no other: add it with a list, [" +
                      (has(parent.node) ? runner(parent.node).name() : std::string("parent")) + "]");
@@ -89,7 +90,8 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
                   .depth = node.batch() ? node.batch()->size : 0,
                   .max_rate = options.max_rate};
   if (wired_) (void)resolve_queue(wire, node.name(), node.is_recorder());
-  auto& wires = wires_at(child);
+  auto& merge = place(child);
+  auto& wires = merge.wires;
   wires.push_back(wire);
   find_sources();
   if (const auto whose = takes_one_source(); !whose.empty()) {
@@ -102,21 +104,21 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
   if (!wired_) return;
   ++change_;
   begin_below(child, sources_of(parent), change_);
-  for (const int source : sources_of(parent)) reached_[static_cast<std::size_t>(child)][source] = change_;
+  for (const int source : sources_of(parent)) merge.reached[source] = change_;
   node.inbox().stay_open(true);
   wires.back().edge = make_edge(node.shared_inbox(), wire, node.node().get());
   open_edge(node.shared_inbox(), wires.back(), node.node().get());
-  node.inbox().stay_open(open_[static_cast<std::size_t>(child)]);
+  node.inbox().stay_open(merge.open);
 }
 
 std::string Graph::takes_one_source() const {
   const auto joins_several = [&](const Wire& wire) {
     return wire.joined && wire.source < 0 && has(wire.parent) && sources_of_node(wire.parent).size() > 1;
   };
-  for (int i = 0; i < size(); ++i) {
-    if (!has(i)) continue;
-    const bool shows_several = runner(i).node()->needs_one_source() && sources_of_node(i).size() > 1;
-    if (shows_several || std::ranges::any_of(wires_of(i), joins_several)) return "'" + runner(i).name() + "'";
+  for (const auto& [number, each] : places_) {
+    const bool shows_several = each.runner->node()->needs_one_source() && each.sources->size() > 1;
+    if (shows_several || std::ranges::any_of(each.wires, joins_several))
+      return "'" + each.runner->name() + "'";
   }
   for (std::size_t i = 0; i < readers_.size(); ++i) {
     if (std::ranges::any_of(reader_wires_[i], joins_several)) return "reader '" + readers_[i]->name() + "'";
@@ -135,16 +137,15 @@ void Graph::begin_below(int node, const Sources& sources, Change change) {
     if (passing.empty()) return;
     if (consumer >= 0) {
       begin_below(consumer, passing, change);
-      for (const int source : passing) reached_[static_cast<std::size_t>(consumer)][source] = change;
+      for (const int source : passing) place(consumer).reached[source] = change;
     }
     for (const int source : passing) {
       inbox.add_source(*wire.edge,
                        {.source = source, .begun = change, .reached = change, .by_pts = !is_live(source)});
     }
   };
-  for (int i = 0; i < size(); ++i) {
-    if (!has(i)) continue;
-    for (auto& wire : wires_at(i)) begin(wire, runner(i).inbox(), i);
+  for (auto& [number, each] : places_) {
+    for (auto& wire : each.wires) begin(wire, each.runner->inbox(), number);
   }
   for (std::size_t i = 0; i < readers_.size(); ++i) {
     for (auto& wire : reader_wires_[i]) begin(wire, readers_[i]->inbox(), -1);

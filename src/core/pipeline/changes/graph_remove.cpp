@@ -38,26 +38,25 @@ void Graph::end_edge(const Wire& wire, Inbox& inbox) {
 }
 
 // A merge without edges has not ended.
-void Graph::keep_merge_open(int index) {
+void Graph::keep_merge_open(const Place& merge) const {
   const auto leaves = [this](const Wire& wire) { return is_leaving(wire); };
-  if (merges_[static_cast<std::size_t>(index)] && std::ranges::all_of(wires_of(index), leaves))
-    runner(index).inbox().stay_open(true);
+  if (merge.merge && std::ranges::all_of(merge.wires, leaves)) merge.runner->inbox().stay_open(true);
 }
 
 EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
   if (!has(child) || !has(parent.node)) throw StateError("a node to disconnect was removed");
-  const auto index = static_cast<std::size_t>(child);
-  auto& node = runner(child);
-  if (joins_[index]) {
+  auto& merge = place(child);
+  auto& node = *merge.runner;
+  if (merge.join) {
     throw GraphError(
         "'" + node.name() +
         "' joins its parents and cannot be disconnected from one: remove() it and add another join" +
-        (joins_[index]->partial ? ", or remove() the parent, whose place is then empty" : ""));
+        (merge.join->partial ? ", or remove() the parent, whose place is then empty" : ""));
   }
-  if (!merges_[index]) {
+  if (!merge.merge) {
     throw GraphError("'" + node.name() + "' was added with one parent and cannot be without it: remove() it");
   }
-  auto& wires = wires_[index];
+  auto& wires = merge.wires;
   const int source = only_source(parent);
   const auto found = std::ranges::find_if(
       wires, [&](const Wire& wire) { return wire.parent == parent.node && wire.source == source; });
@@ -81,17 +80,16 @@ std::vector<int> Graph::with_all_below(int index) const {
   const auto goes = [&](const Wire& wire) { return goes_with(wire, going); };
   for (bool more = true; more;) {
     more = false;
-    for (int i = 0; i < size(); ++i) {
-      if (!has(i) || going.contains(i) || merges_[static_cast<std::size_t>(i)]) continue;
-      const auto& wires = wires_of(i);
-      if (wires.empty()) continue;
-      const auto& join = joins_[static_cast<std::size_t>(i)];
+    for (const auto& [number, each] : places_) {
+      const auto& wires = each.wires;
+      if (going.contains(number) || each.merge || wires.empty()) continue;
+      const auto& join = each.join;
       // A join cannot be without one of its parents, or, with partial sets, without its reference.
       const bool ends = !join           ? std::ranges::all_of(wires, goes)
                         : join->partial ? goes(wires.front())
                                         : std::ranges::any_of(wires, goes);
       if (!ends) continue;
-      going.insert(i);
+      going.insert(number);
       more = true;
     }
   }
@@ -103,27 +101,26 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   std::vector<EdgeStats> books;
   ++change_;
   const auto goes = [&](const Wire& wire) { return goes_with(wire, going); };
-  for (int i = 0; i < size(); ++i) {
-    if (!has(i)) continue;
-    auto& inbox = runner(i).inbox();
-    if (going.contains(i)) {
-      for (auto& wire : wires_at(i)) {  // the edges from those that stay
+  for (auto& [number, each] : places_) {
+    auto& inbox = each.runner->inbox();
+    if (going.contains(number)) {
+      for (const auto& wire : each.wires) {  // the edges from those that stay
         if (going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
         end_edge(wire, inbox);
       }
-    } else if (runner(i).removal() != nullptr) {  // its edges were ended when its own removal began
+    } else if (each.runner->removal() != nullptr) {  // its edges were ended when its own removal began
       continue;
     } else if (drains) {  // they end with their producer, and a merge goes on without edges
-      if (std::ranges::any_of(wires_at(i), goes)) keep_merge_open(i);
-    } else if (std::ranges::any_of(wires_at(i), goes)) {
+      if (std::ranges::any_of(each.wires, goes)) keep_merge_open(each);
+    } else if (std::ranges::any_of(each.wires, goes)) {
       inbox.stay_open(true);  // a merge without edges has not ended
-      for (auto& wire : wires_at(i)) {
+      for (auto& wire : each.wires) {
         if (goes(wire) && wire.edge) books.push_back(take_away(wire, inbox));
       }
-      std::erase_if(wires_at(i), goes);
-      inbox.stay_open(wires_at(i).empty() || open_[static_cast<std::size_t>(i)]);
+      std::erase_if(each.wires, goes);
+      inbox.stay_open(each.wires.empty() || each.open);
     }
-    if (going.contains(i) || drains) continue;
+    if (going.contains(number) || drains) continue;
     for (const int node : nodes) {
       if (runner(node).is_source()) inbox.drop_source(node);
     }
@@ -159,50 +156,46 @@ std::vector<EdgeStats> Graph::sweep() {
 }
 
 bool Graph::keep_end(int node, const GoneSource& gone) {
-  if (!has(gone.source) || runner(gone.source).removal() != nullptr) return false;
-  kept_ends_[static_cast<std::size_t>(node)][gone.source] = gone.upto;
+  if (!has(node) || !has(gone.source) || runner(gone.source).removal() != nullptr) return false;
+  place(node).kept_ends[gone.source] = gone.upto;
   return true;
 }
 
 void Graph::pass_kept_ends(int source) {
-  for (int i = 0; i < size(); ++i) {
-    auto& kept = kept_ends_[static_cast<std::size_t>(i)];
-    const auto found = kept.find(source);
-    if (found == kept.end()) continue;
-    if (has(i)) runner(i).outlet().end({source, found->second});
-    kept.erase(found);
+  for (auto& [number, each] : places_) {
+    const auto found = each.kept_ends.find(source);
+    if (found == each.kept_ends.end()) continue;
+    each.runner->outlet().end({source, found->second});
+    each.kept_ends.erase(found);
   }
 }
 
 std::vector<EdgeStats> Graph::forget(int index) {
   std::vector<EdgeStats> books;
-  const auto place = static_cast<std::size_t>(index);
   pass_kept_ends(index);
-  kept_ends_[place].clear();
-  for (auto& wire : wires_[place]) {
-    if (wire.edge) books.push_back(take_away(wire, runner(index).inbox()));
+  auto& gone = place(index);
+  for (auto& wire : gone.wires) {
+    if (wire.edge) books.push_back(take_away(wire, gone.runner->inbox()));
   }
-  for (int i = 0; i < size(); ++i) {  // edges to nodes that stay, whose waiting samples are still processed
-    if (!has(i) || i == index) continue;
-    const bool goes = runner(i).removal() != nullptr;  // and then takes its edges away itself
+  for (auto& [number, each] :
+       places_) {  // edges to nodes that stay, whose waiting samples are still processed
+    if (number == index) continue;
+    const bool goes = each.runner->removal() != nullptr;  // and then takes its edges away itself
     const auto from_it = [&](const Wire& wire) {
       return wire.parent == index || (wire.source == index && !goes);
     };
-    if (std::ranges::none_of(wires_at(i), from_it)) continue;
-    if (runner(i).removal() == nullptr) keep_merge_open(i);
-    for (const auto& wire : wires_at(i)) {
-      if (from_it(wire) && wire.edge) drained_.push_back({wire.parent, runner(i).shared_inbox(), wire.edge});
+    if (std::ranges::none_of(each.wires, from_it)) continue;
+    if (!goes) keep_merge_open(each);
+    for (const auto& wire : each.wires) {
+      if (from_it(wire) && wire.edge)
+        drained_.push_back({wire.parent, each.runner->shared_inbox(), wire.edge});
     }
-    std::erase_if(wires_at(i), from_it);
+    std::erase_if(each.wires, from_it);
   }
-  names_.erase(runner(index).name());
-  names_.erase(runner(index).stream_name());
-  wires_[place].clear();
-  wires_[place].shrink_to_fit();
-  sources_[place] = std::make_shared<const Sources>();
-  runners_[place].reset();
-  reached_[place].clear();
-  for (auto& streams : reached_) streams.erase(index);
+  names_.erase(gone.runner->name());
+  names_.erase(gone.runner->stream_name());
+  places_.erase(index);
+  for (auto& [number, each] : places_) each.reached.erase(index);
   find_sources();
   find_live();
   std::ranges::move(sweep(), std::back_inserter(books));

@@ -84,7 +84,7 @@ std::shared_ptr<Runner> Graph::replaceable(int index, const NodeBase& next) cons
     if (!is_leaving(wire)) parents.emplace_back(wire.parent, wire.source);
   }
   AddOptions options;
-  if (const auto& rules = joins_[static_cast<std::size_t>(index)]) {
+  if (const auto& rules = place(index).join) {
     options.join = Join{};
     options.join->partial = rules->partial;
   }

@@ -270,6 +270,44 @@ TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
   EXPECT_EQ(at.samples.size(), 2U);
 }
 
+TEST(TakeBatch, ALaneThatNeverHadASampleCostsAnotherAtMostOne) {
+  for (const auto& queue : {kLatest, Queue{1, WhenFull::DropNewest}}) {
+    Gathering at({{.parent = 0, .parent_name = "a", .queue = queue, .sources = {0}},
+                  {.parent = 1, .parent_name = "b", .queue = queue, .sources = {1}}});
+    int told = 0;
+    at.inbox.set_ready_hook([&] { ++told; });
+    const Batch batch{.size = 2, .max_wait = 10};
+    std::optional<TimePoint> until;
+    const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };
+    at.put(0, sample_of(0, 0));
+    EXPECT_EQ(take(), Taken::Nothing);  // for b, which may be about to open
+    at.put(0, sample_of(0, 1));
+    EXPECT_EQ(told, 2);
+    EXPECT_EQ(take(), Taken::Sample);
+    EXPECT_EQ(at.samples.size(), 1U);
+    for (int seq = 2; seq < 5; ++seq) {
+      at.put(0, sample_of(0, seq));
+      EXPECT_EQ(take(), Taken::Sample);
+      EXPECT_EQ(names(at.samples), (Names{{0, seq}}));
+    }
+    EXPECT_EQ(at.inbox.stats().at(0).dropped, 1U);
+    at.put(1, sample_of(1, 0));
+    EXPECT_EQ(take(), Taken::Nothing);  // now for a, which was heard
+  }
+}
+
+TEST(TakeBatch, AConsumerThatWaitsForALaneThatNeverHadASampleIsWoken) {
+  Gathering at({{.parent = 0, .parent_name = "a", .queue = kLatest, .sources = {0}},
+                {.parent = 1, .parent_name = "b", .queue = kLatest, .sources = {1}}});
+  at.gather({.size = 2, .max_wait = 10});
+  std::int64_t seq = 0;
+  wait_until([&] {
+    if (!at.returned) at.put(0, sample_of(0, seq++));
+    return at.returned.load();
+  });
+  EXPECT_EQ(at.join(), Taken::Sample);
+}
+
 TEST(TakeBatch, WaitsForALaneThatIsSilentForLessThanThreeOfItsIntervals) {
   Gathering at({{.parent = 0, .parent_name = "a", .queue = kLatest, .sources = {0}},
                 {.parent = 1, .parent_name = "b", .queue = kLatest, .sources = {1}}});
