@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import _check
+from . import _check, _native
 from ._errors import OptionError, OptionTypeError
 
 _FORM = re.compile(r"([0-9]{1,9})x([0-9]{1,9}):([0-o]*)")
@@ -35,6 +35,8 @@ def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
         OptionError: The array has another shape.
         OptionTypeError: It is no array of bool.
 
+    GIL: released while it reads the masks.
+
     Example:
         >>> import numpy as np
         >>> import freshframe as ff
@@ -51,7 +53,7 @@ def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
         )
     if array.ndim != 3:
         raise OptionError(f"masks must have the shape (n, height, width), got {array.shape}")
-    return np.array([_encoded(mask) for mask in array], np.str_).reshape(len(array))
+    return np.array(_native.encode_masks(np.ascontiguousarray(array)), np.str_).reshape(len(array))
 
 
 def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> npt.NDArray[np.bool_]:
@@ -110,34 +112,6 @@ def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]
     if masks is not None:
         columns["mask"] = encode_masks(np.asarray(masks, np.bool_))
     return columns
-
-
-def _encoded(mask: npt.NDArray[np.bool_]) -> str:
-    columns = np.flatnonzero(mask.any(axis=0))
-    if not columns.size:
-        return ""
-    first, last = int(columns[0]), int(columns[-1]) + 1
-    flat = mask[:, first:last].ravel(order="F")
-    changes = np.flatnonzero(flat[1:] != flat[:-1]) + 1
-    counts = np.diff([0, *changes.tolist(), flat.size]).tolist()
-    if flat[0]:
-        counts.insert(0, 0)
-    height, width = mask.shape
-    counts[0] += first * height
-    if len(counts) % 2:  # the last run is outside
-        counts[-1] += (width - last) * height
-    elif width > last:
-        counts.append((width - last) * height)
-    letters = []
-    for place, count in enumerate(counts):
-        rest = count - counts[place - 2] if place > 2 else count
-        while True:
-            bits, rest = rest & 0x1F, rest >> 5
-            more = rest != (-1 if bits & 0x10 else 0)
-            letters.append(chr(_FIRST + bits + 0x20 * more))
-            if not more:
-                break
-    return f"{mask.shape[0]}x{mask.shape[1]}:{''.join(letters)}"
 
 
 def _several(texts: Any) -> Iterable[Any]:

@@ -1674,6 +1674,9 @@ def annotate(node: NodeHandle, frame: Frame, found: Any, time: float | None) -> 
 def text_mask(text: str, height: float) -> Annotated[NDArray[numpy.uint8], dict(shape=(None, None))]:
     """A line of anti-aliased text as the coverage of each pixel, 0 to 255."""
 
+def encode_masks(masks: Annotated[NDArray[numpy.bool_], dict(shape=(None, None, None), order='C', device='cpu', writable=False)]) -> list[str]:
+    """GIL: released"""
+
 class OnnxModel:
     """The core of freshframe.OnnxModel."""
 

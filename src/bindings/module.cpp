@@ -71,6 +71,7 @@ void bind_native_nodes(nb::module_& module) {
   bind_box_predictor(module);
   bind_counters(module);
   bind_annotate(module);
+  bind_masks(module);
   bind_onnx_model(module);
   bind_onnx_detector(module);
   bind_user_nodes(module);

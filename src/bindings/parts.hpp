@@ -42,6 +42,7 @@ void bind_box_tracker(nanobind::module_& module);
 void bind_box_predictor(nanobind::module_& module);
 void bind_counters(nanobind::module_& module);
 void bind_annotate(nanobind::module_& module);
+void bind_masks(nanobind::module_& module);
 void bind_onnx_model(nanobind::module_& module);
 void bind_onnx_detector(nanobind::module_& module);
 void bind_user_nodes(nanobind::module_& module);

@@ -198,9 +198,10 @@ class OnnxDetector(NativeNode["Frame", Detections]):
     once. Other providers get a batch as one tensor, if the file leaves its first axis open.
 
     Args:
-        path: The .onnx file. A model for poses gives the column ``keypoints`` of ``data``: (n, k, 3) float32,
-            x, y and confidence, or (n, k, 2). Models for segmentation, turned boxes and classification are
-            refused: OnnxModel runs them.
+        path: The .onnx file. Some models give a column of ``data``. Masks: ``mask``, (n,) texts of
+            encode_masks() of the whole picture, "" where empty. Turned boxes: ``corners``, (n, 4, 2) float32,
+            pixels, not cut off at the picture's edge. Poses: ``keypoints``, (n, k, 3) float32, x, y and
+            confidence, or (n, k, 2). Models for other tasks are refused: OnnxModel runs them.
         confidence: Only boxes above it are reported, 0 to 1.
         classes: Only these classes, by name; None: all.
         threads: As of OnnxModel.
@@ -209,7 +210,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
             columns of centre, size and scores), "end2end" (rows of corners, confidence and class),
             "rtdetr", "rtdetr6", "rfdetr", "detr", "boxes", "ssd".
         iou: Of boxes of one class that overlap more (intersection over union), only the most confident one
-            stays, 0 to 1; layouts without duplicates ignore it.
+            stays, 0 to 1; layouts without duplicates ignore it. For turned boxes it is ProbIoU.
         names: Names of the classes by class_id, where the file has none.
         size: (width, height) of the input, for a file that leaves it open.
         roi: (x0, y0, x1, y1) in pixels: only the columns from x0 up to, but not including, x1 and the rows

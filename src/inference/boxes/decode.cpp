@@ -12,7 +12,6 @@
 #include <utility>
 
 #include "inference/boxes/best_classes.hpp"
-#include "inference/boxes/nms.hpp"
 
 namespace freshframe::inference {
 namespace {
@@ -63,13 +62,8 @@ class Decoder {
     [[nodiscard]] const float* row(std::size_t i) const { return data + i * columns; }
   };
 
-  [[noreturn]] static void refuse(const std::string& what) {
-    throw Error("the model's outputs have changed their shape: " + what +
-                "; it must give the shapes that it gave when it was loaded");
-  }
-
   [[nodiscard]] const OutputView& output(std::size_t index) const {
-    if (index >= outputs_.size()) refuse("there are fewer of them");
+    if (index >= outputs_.size()) refuse_outputs("there are fewer of them");
     return outputs_[index];
   }
 
@@ -77,10 +71,10 @@ class Decoder {
     const auto& from = output(index);
     const auto axes = from.shape.size();
     if (axes < 2 || (axes == 3 && from.shape[0] != static_cast<std::int64_t>(from.pictures)) || axes > 3)
-      refuse("not two axes of one picture");
+      refuse_outputs("not two axes of one picture");
     const auto rows = static_cast<std::size_t>(from.shape[axes - 2]);
     const auto width = static_cast<std::size_t>(from.shape[axes - 1]);
-    if (columns != 0 && width != columns) refuse("rows of " + std::to_string(width) + " numbers");
+    if (columns != 0 && width != columns) refuse_outputs("rows of " + std::to_string(width) + " numbers");
     if (from.floats.size() != rows * width) {
       throw Error("the model's output " + std::to_string(index) +
                   " must be of float32, float16 or float64: export it with one of them");
@@ -100,7 +94,8 @@ class Decoder {
     if (!(corners[2] > corners[0]) || !(corners[3] > corners[1])) return;
     found_.push_back(
         {{corners[0], corners[1], corners[2], corners[3], std::min(confidence, 1.0F), static_cast<int>(id)},
-         row});
+         row,
+         0});
   }
 
   static std::array<float, 4> of_centre(float x, float y, float width, float height) {
@@ -121,7 +116,7 @@ class Decoder {
   [[nodiscard]] std::size_t classes() const { return static_cast<std::size_t>(how_.classes); }
 
   void rows_with_objectness() {
-    const auto table = grid(0, 5 + classes());
+    const auto table = grid(how_.boxes, 5 + classes());
     for (std::size_t i = 0; i < table.rows; ++i) {
       const float* const row = table.row(i);
       if (!(row[4] > options_.confidence)) continue;
@@ -131,8 +126,9 @@ class Decoder {
   }
 
   void columns() {
-    const auto table = grid(0, 0);
-    if (table.rows != 4 + classes() + how_.further()) refuse(std::to_string(table.rows) + " rows");
+    const auto table = grid(how_.boxes, 0);
+    if (table.rows != 4 + classes() + how_.head.numbers())
+      refuse_outputs(std::to_string(table.rows) + " rows");
     const std::size_t count = table.columns;
     const auto best = best_classes(table.row(4), classes(), count);
     for (std::size_t i = 0; i < count; ++i) {
@@ -142,20 +138,25 @@ class Decoder {
     }
   }
 
+  [[nodiscard]] std::array<float, 4> box_of_six(const float* row) const {
+    if (how_.layout == Layout::Rtdetr6) return of_shares(row);
+    if (how_.head.turned) return of_centre(row[0], row[1], row[2], row[3]);
+    return {row[0], row[1], row[2], row[3]};
+  }
+
   void sixes() {
-    const auto table = grid(0, 6 + how_.further());
+    const auto table = grid(how_.boxes, 6 + how_.head.numbers());
     for (std::size_t i = 0; i < table.rows; ++i) {
       const float* const row = table.row(i);
       constexpr float kMostClasses = 1e6F;
       if (!(row[5] >= 0 && row[5] < kMostClasses)) continue;
       const auto id = static_cast<std::size_t>(std::lround(row[5]));
-      const bool is_end2end = how_.layout == Layout::End2end;
-      add(i, is_end2end ? std::array{row[0], row[1], row[2], row[3]} : of_shares(row), row[4], id);
+      add(i, box_of_six(row), row[4], id);
     }
   }
 
   void queries() {
-    const auto table = grid(0, 4 + classes());
+    const auto table = grid(how_.boxes, 4 + classes());
     for (std::size_t i = 0; i < table.rows; ++i) {
       const auto best = best_of(table.row(i) + 4, classes());
       add(i, of_shares(table.row(i)), table.row(i)[4 + best], best);
@@ -165,8 +166,8 @@ class Decoder {
   [[nodiscard]] std::array<Grid, 2> boxes_and_scores() const {
     const auto boxes = grid(how_.boxes, 4);
     const auto scores = grid(how_.scores, 0);
-    if (boxes.rows != scores.rows) refuse("not as many scores as boxes");
-    if (scores.columns < classes()) refuse("rows of " + std::to_string(scores.columns) + " scores");
+    if (boxes.rows != scores.rows) refuse_outputs("not as many scores as boxes");
+    if (scores.columns < classes()) refuse_outputs("rows of " + std::to_string(scores.columns) + " scores");
     return {boxes, scores};
   }
 
@@ -193,9 +194,9 @@ class Decoder {
     const auto boxes = grid(how_.boxes, 4);
     const auto& scores = output(how_.scores);
     const auto& labels = output(how_.labels);
-    if (scores.floats.size() != boxes.rows) refuse("not as many scores as boxes");
+    if (scores.floats.size() != boxes.rows) refuse_outputs("not as many scores as boxes");
     const bool whole = labels.integers.size() == boxes.rows;
-    if (!whole && labels.floats.size() != boxes.rows) refuse("not as many labels as boxes");
+    if (!whole && labels.floats.size() != boxes.rows) refuse_outputs("not as many labels as boxes");
     for (std::size_t i = 0; i < boxes.rows; ++i) {
       const float* const row = boxes.row(i);
       const double label =
@@ -209,7 +210,7 @@ class Decoder {
   void corners_and_scores() {
     const auto boxes = grid(how_.boxes, 4);
     const auto scores = grid(how_.scores, 1 + classes());
-    if (boxes.rows != scores.rows) refuse("not as many scores as boxes");
+    if (boxes.rows != scores.rows) refuse_outputs("not as many scores as boxes");
     const auto width = static_cast<float>(form_.width);
     const auto height = static_cast<float>(form_.height);
     for (std::size_t i = 0; i < boxes.rows; ++i) {
@@ -227,95 +228,26 @@ class Decoder {
   std::vector<Candidate> found_;
 };
 
-// From pixels of the input to those of the picture.
-float across(double x, const Placement& placement) {
-  return static_cast<float>(std::clamp((x - placement.left) / placement.scale_x, 0.0,
-                                       static_cast<double>(placement.picture_width)));
-}
-float down(double y, const Placement& placement) {
-  return static_cast<float>(std::clamp((y - placement.top) / placement.scale_y, 0.0,
-                                       static_cast<double>(placement.picture_height)));
-}
-
-Detection in_picture(const Candidate& found, const Placement& placement) {
-  const Detection& of_input = found;
-  auto box = of_input;
-  box.x1 = across(box.x1, placement);
-  box.x2 = across(box.x2, placement);
-  box.y1 = down(box.y1, placement);
-  box.y2 = down(box.y2, placement);
-  return box;
-}
-
-// The numbers of a row behind the box and its classes.
-class Further {
- public:
-  Further(const Recognised& how, const OutputView& output)
-      : numbers_(output.floats), is_columns_(how.layout == Layout::Yolov8) {
-    const auto columns = static_cast<std::size_t>(output.shape.back());
-    first_ = is_columns_ ? (4 + static_cast<std::size_t>(how.classes)) * columns : 6;
-    step_ = columns;
-  }
-  [[nodiscard]] float at(std::size_t row, std::size_t k) const {
-    return numbers_[is_columns_ ? first_ + k * step_ + row : row * step_ + first_ + k];
-  }
-
- private:
-  std::span<const float> numbers_;
-  bool is_columns_;
-  std::size_t first_ = 0;
-  std::size_t step_ = 0;
-};
-
-DataColumn key_points_of(const Recognised& how, const OutputView& output, const Placement& placement,
-                         std::span<const Candidate> found) {
-  const Further further(how, output);
-  std::vector<float> numbers;
-  for (const auto& each : found) {
-    for (std::size_t point = 0; point < how.key_points; ++point) {
-      const auto first = point * how.key_point_numbers;
-      numbers.push_back(across(further.at(each.row, first), placement));
-      numbers.push_back(down(further.at(each.row, first + 1), placement));
-      if (how.key_point_numbers > 2) numbers.push_back(further.at(each.row, first + 2));
-    }
-  }
-  return {"keypoints", std::move(numbers), {how.key_points, how.key_point_numbers}};
-}
-
 }  // namespace
+
+std::vector<Candidate> candidates(const Recognised& how, std::span<const OutputView> outputs,
+                                  const InputForm& form, const DecodeOptions& options) {
+  return Decoder(how, outputs, form, options).decode();
+}
 
 std::vector<Detection> decode(const Recognised& how, std::span<const OutputView> outputs,
                               const InputForm& form, const DecodeOptions& options) {
-  const auto found = Decoder(how, outputs, form, options).decode();
+  const auto found = candidates(how, outputs, form, options);
   return {found.begin(), found.end()};
+}
+
+void refuse_outputs(const std::string& what) {
+  throw Error("the model's outputs have changed their shape: " + what +
+              "; it must give the shapes that it gave when it was loaded");
 }
 
 bool needs_suppression(Layout layout) noexcept {
   return layout == Layout::Yolov5 || layout == Layout::Yolov8 || layout == Layout::Ssd;
-}
-
-Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> outputs, const InputForm& form,
-                           const Placement& placement, const DecodeOptions& options) {
-  auto found = Decoder(how, outputs, form, options).decode();
-  if (needs_suppression(how.layout)) {
-    found = suppress(std::move(found), options.iou);
-  } else {
-    keep_surest(found);
-  }
-  std::erase_if(found, [&](const Candidate& each) {
-    const auto box = in_picture(each, placement);
-    return !(box.x2 > box.x1) || !(box.y2 > box.y1);
-  });
-  Decoded result;
-  for (const auto& each : found) result.boxes.push_back(in_picture(each, placement));
-  if (how.key_points > 0) result.columns.push_back(key_points_of(how, outputs[0], placement, found));
-  return result;
-}
-
-std::vector<Detection> boxes_in_picture(const Recognised& how, std::span<const OutputView> outputs,
-                                        const InputForm& form, const Placement& placement,
-                                        const DecodeOptions& options) {
-  return decoded_in_picture(how, outputs, form, placement, options).boxes;
 }
 
 void apply_to(InputForm& form, Layout layout) {

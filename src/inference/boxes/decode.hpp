@@ -7,9 +7,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "inference/boxes/layout.hpp"
+#include "inference/boxes/nms.hpp"
+#include "inference/boxes/picture_place.hpp"
 #include "inference/picture/letterbox.hpp"
 
 namespace freshframe::inference {
@@ -30,22 +33,27 @@ struct DecodeOptions {
 
 /// Boxes in pixels of the input, before the removal of duplicates. NaN gives no box. Throws Error when the
 /// outputs have other shapes than were recognised.
+[[nodiscard]] std::vector<Candidate> candidates(const Recognised& how, std::span<const OutputView> outputs,
+                                                const InputForm& form, const DecodeOptions& options);
+/// The boxes of candidates().
 [[nodiscard]] std::vector<Detection> decode(const Recognised& how, std::span<const OutputView> outputs,
                                             const InputForm& form, const DecodeOptions& options);
+
+/// Error that the outputs have changed their shape.
+[[noreturn]] void refuse_outputs(const std::string& what);
 
 /// True: the model's output contains duplicates.
 [[nodiscard]] bool needs_suppression(Layout layout) noexcept;
 
-/// Without duplicates, in pixels of the picture and within it; most confident first. Of a pose model with the column
-/// `keypoints`.
+/// Without duplicates, in pixels of the frame and within the picture; most confident first. With the column
+/// `keypoints`, `mask` or `corners` of the model's head.
 struct Decoded {
   std::vector<Detection> boxes;
   std::vector<DataColumn> columns;
 };
 [[nodiscard]] Decoded decoded_in_picture(const Recognised& how, std::span<const OutputView> outputs,
-                                         const InputForm& form, const Placement& placement,
-                                         const DecodeOptions& options);
-/// The boxes of decoded_in_picture().
+                                         const PicturePlace& place, const DecodeOptions& options);
+/// The boxes of decoded_in_picture(), of a picture that is the whole frame.
 [[nodiscard]] std::vector<Detection> boxes_in_picture(const Recognised& how,
                                                       std::span<const OutputView> outputs,
                                                       const InputForm& form, const Placement& placement,

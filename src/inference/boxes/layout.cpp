@@ -8,9 +8,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
-#include <charconv>
 #include <optional>
-#include <system_error>
 #include <utility>
 
 namespace freshframe::inference {
@@ -28,7 +26,6 @@ constexpr std::array<std::pair<Layout, std::string_view>, 9> kNames = {{{Layout:
 
 constexpr std::int64_t kMostRowsOfQueries = 1000;  // of models with queries instead of grids
 constexpr std::int64_t kPersonOfJoints = 56;       // 4 + 1 + 17 joints of 3 numbers
-constexpr std::string_view kPoses = "pose";        // the task of metadata
 constexpr int kAnchors = 3;                        // per place in YOLOv5
 
 std::string all_names() {
@@ -52,24 +49,6 @@ std::string lower(std::string text) {
   return text;
 }
 
-// "[17, 3]".
-std::optional<std::pair<int, int>> pair_in(std::string text) {
-  std::erase(text, ' ');
-  const auto comma = text.find(',');
-  if (text.size() < 2 || text.front() != '[' || text.back() != ']' || comma == std::string::npos)
-    return std::nullopt;
-  const auto number = [&](std::size_t first, std::size_t end) -> std::optional<int> {
-    int value = 0;
-    const auto read = std::from_chars(text.data() + first, text.data() + end, value);
-    if (read.ec != std::errc() || read.ptr != text.data() + end) return std::nullopt;
-    return value;
-  };
-  const auto first = number(1, comma);
-  const auto second = number(comma + 1, text.size() - 1);
-  if (!first || !second) return std::nullopt;
-  return std::pair(*first, *second);
-}
-
 class Recogniser {
  public:
   explicit Recogniser(const ModelFacts& facts) : facts_(facts) {
@@ -78,10 +57,10 @@ class Recogniser {
   }
 
   Recognised recognise() {
-    refuse_other_tasks();
     Recognised result;
-    if (metadata("task") == kPoses) read_key_points(result);
-    further_ = static_cast<std::int64_t>(result.further());
+    result.head = head_of(facts_);
+    further_ = static_cast<std::int64_t>(result.head.numbers());
+    numbers_ = result.head.described();
     find_fits(result);
     const auto fit = choose();
     result.layout = fit.layout;
@@ -105,37 +84,6 @@ class Recogniser {
 
   [[nodiscard]] std::string shown() const { return to_text(facts_.outputs); }
   [[nodiscard]] std::string file() const { return "'" + facts_.path + "'"; }
-
-  [[noreturn]] void refuse_task(const std::string& what) const {
-    throw OptionError(file() + " is " + what +
-                      ", and OnnxDetector takes models that find boxes; its outputs are " + shown() + ": " +
-                      std::string(kDecodeYourself));
-  }
-
-  void refuse_other_tasks() const {
-    const auto task = metadata("task");
-    if (!task.empty() && task != "detect" && task != kPoses)
-      refuse_task("a model for the task '" + task + "'");
-    if (facts_.layout) return;
-    const auto& outputs = facts_.outputs;
-    if (outputs.size() == 1 && outputs[0].shape.size() == 2 && outputs[0].shape[1] > 6) {
-      refuse_task("a classification model by its output");
-    }
-    const bool has_masks =
-        std::ranges::any_of(outputs, [](const auto& output) { return output.shape.size() == 4; });
-    if (has_masks) refuse_task("a segmentation model by its output of four axes");
-  }
-
-  void read_key_points(Recognised& result) const {
-    const auto text = metadata("kpt_shape");
-    const auto numbers = pair_in(text).value_or(std::pair(0, 0));
-    if (numbers.first < 1 || (numbers.second != 2 && numbers.second != 3)) {
-      refuse_task("a model for the task 'pose' whose kpt_shape is '" + text +
-                  "' and not of the form [key points, 2 or 3]");
-    }
-    result.key_points = static_cast<std::size_t>(numbers.first);
-    result.key_point_numbers = static_cast<std::size_t>(numbers.second);
-  }
 
   /// The index of the output of that name.
   [[nodiscard]] std::optional<std::size_t> output(std::string_view name) const {
@@ -163,7 +111,8 @@ class Recogniser {
     const auto scores = output("scores");
     const auto predicted = output("pred_boxes");
     const auto logits = output("logits") ? output("logits") : output("pred_logits");
-    if (facts_.outputs.size() == 1) return find_single();
+    if (result.head.coefficients > 0) result.boxes = result.head.masks == 0U ? 1 : 0;
+    if (facts_.outputs.size() == 1 || result.head.coefficients > 0) return find_single(result.boxes);
     if (further_ > 0) return;  // no other family has them
     if (const auto dets = output("dets"), labels = output("labels"); dets && labels) {
       if (!is_rows(*dets, 4) || !has_scores(*labels)) return;
@@ -197,16 +146,15 @@ class Recogniser {
     }
   }
 
-  void find_single() {
-    if (!is_rows(0)) return;
-    const auto rows = shape(0)[1];
-    const auto columns = shape(0)[2];
+  void find_single(std::size_t index) {
+    if (!is_rows(index)) return;
+    const auto rows = shape(index)[1];
+    const auto columns = shape(index)[2];
     find_scanned(rows, columns);
     if (!fits_.empty() || rows > kMostRowsOfQueries) return;
     if (further_ > 0) {
       if (columns == 6 + further_) {
-        add(Layout::End2end, 0,
-            "x1, y1, x2, y2, confidence, class and " + std::to_string(further_) + " numbers of key points");
+        add(Layout::End2end, 0, "a box, confidence, class and " + numbers_);
       }
     } else if (columns == 6) {
       find_sixes();
@@ -235,8 +183,7 @@ class Recogniser {
       const auto of = " for a grid of strides " + list + " on an input of " + std::to_string(facts_.width) +
                       "x" + std::to_string(facts_.height);
       if (columns == places && rows > 4 + further_) {
-        const auto points =
-            further_ > 0 ? ", with " + std::to_string(further_) + " numbers of key points" : "";
+        const auto points = numbers_.empty() ? "" : ", with " + numbers_;
         add(Layout::Yolov8, rows - 4 - further_, std::to_string(columns) + " columns" + of + points);
       }
       // Rows of six belong to models of one class, or to the families below: on 160x160 both have 300 rows.
@@ -331,7 +278,8 @@ class Recogniser {
   const ModelFacts& facts_;
   std::optional<std::vector<std::string>> names_;
   std::vector<Fit> fits_;
-  std::int64_t further_ = 0;  // numbers of key points
+  std::int64_t further_ = 0;  // numbers of the head
+  std::string numbers_;       // in words
 };
 
 }  // namespace

@@ -10,15 +10,17 @@
 #include <string_view>
 #include <vector>
 
+#include "inference/boxes/heads.hpp"
 #include "inference/runtime/session.hpp"
 
 namespace freshframe::inference {
 
 /// Boxes are in pixels of the input unless said otherwise.
 enum class Layout : std::uint8_t {
-  Yolov5,   // [1, n, 5 + classes]: centre x, centre y, width, height, objectness, a score per class
-  Yolov8,   // [1, 4 + classes, n]: the same without objectness, columns of rows
-  End2end,  // [1, n, 6]: x1, y1, x2, y2, confidence, class; without duplicates. Key points are behind it
+  Yolov5,  // [1, n, 5 + classes]: centre x, centre y, width, height, objectness, a score per class
+  Yolov8,  // [1, 4 + classes, n]: the same without objectness, columns of rows
+  End2end,  // [1, n, 6]: x1, y1, x2, y2, confidence, class; without duplicates. Numbers of a Head are behind it;
+            // with an angle the first four are centre and size
   Rtdetr,   // [1, n, 4 + classes]: centre and size in 0..1, a score per class
   Rtdetr6,  // [1, n, 6]: centre and size in 0..1, confidence, class
   Rfdetr,   // dets [1, n, 4]: centre and size in 0..1; labels [1, n, classes + 1]: logits, of which each is
@@ -52,12 +54,7 @@ struct Recognised {
   std::size_t boxes = 0;
   std::size_t scores = 0;
   std::size_t labels = 0;
-  // Of a pose model: behind the classes, so many key points of x, y and, if there are 3 numbers, a confidence.
-  std::size_t key_points = 0;
-  std::size_t key_point_numbers = 0;
-
-  /// Numbers of a row behind the box and its classes.
-  [[nodiscard]] std::size_t further() const noexcept { return key_points * key_point_numbers; }
+  Head head = {};
 };
 
 /// Throws OptionError if the file is no detector, or if none or more than one layout fits. The error shows

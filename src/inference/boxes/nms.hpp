@@ -12,9 +12,10 @@ namespace freshframe::inference {
 inline constexpr std::size_t kMostBoxes = 300;          // of a detector
 inline constexpr std::size_t kMostCandidates = 30'000;  // the most confident are considered
 
-/// A box with the row of the model's output that it was read from.
+/// A box with the row of the model's output that it was read from. A turned one is upright here, with its angle.
 struct Candidate : Detection {
   std::size_t row = 0;
+  float angle = 0;  // radians, clockwise in the picture
 };
 
 /// Greedy, class by class, as torchvision.ops.batched_nms. A box is removed when its overlap (intersection

@@ -7,7 +7,6 @@
 #include <algorithm>
 #include <cmath>
 #include <utility>
-#include <variant>
 
 #include "inference/model/inference_counters.hpp"
 #include "inference/model/picture_input.hpp"
@@ -102,28 +101,17 @@ struct OnnxDetector::Impl {
   }
 
   // The boxes of one picture of a run.
-  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index,
-                                 const FramePart& of) const {
+  [[nodiscard]] Detections boxes(const inference::PictureRun& run, std::size_t index, const FramePart& of,
+                                 const Frame& whole) const {
     Detections found;
-    auto decoded =
-        inference::decoded_in_picture(how, run.views(index), form, run.placements[index], options());
+    auto place = inference::PicturePlace::whole(form, run.placements[index]);
+    place.left = of.x;
+    place.top = of.y;
+    place.frame_width = whole.width();
+    place.frame_height = whole.height();
+    auto decoded = inference::decoded_in_picture(how, run.views(index), place, options());
     found.boxes = std::move(decoded.boxes);
     found.data = std::move(decoded.columns);
-    const auto x = static_cast<float>(of.x);
-    const auto y = static_cast<float>(of.y);
-    for (auto& box : found.boxes) {
-      box.x1 += x;
-      box.x2 += x;
-      box.y1 += y;
-      box.y2 += y;
-    }
-    for (auto& column : found.data) {  // key points
-      auto& numbers = std::get<std::vector<float>>(column.values);
-      for (std::size_t i = 0; i + 1 < numbers.size(); i += column.shape[1]) {
-        numbers[i] += x;
-        numbers[i + 1] += y;
-      }
-    }
     found.names = names;
     return found;
   }
@@ -147,7 +135,7 @@ struct OnnxDetector::Impl {
       if (run.stopped()) return;
       run.widen();
       counters.add(run.seconds);
-      results[i] = boxes(run, 0, given);
+      results[i] = boxes(run, 0, given, samples[i].value);
     });
     return results;
   }
@@ -167,7 +155,8 @@ struct OnnxDetector::Impl {
       if (run.stopped()) return results;
       run.widen();
       counters.add(run.seconds);
-      for (std::size_t i = 0; i < frames.size(); ++i) results[begin + i] = boxes(run, i, parts[i]);
+      for (std::size_t i = 0; i < frames.size(); ++i)
+        results[begin + i] = boxes(run, i, parts[i], samples[begin + i].value);
     }
     return results;
   }

@@ -67,6 +67,7 @@ LETTING_GO = {
     "cameras",
     "compute",
     "detect_circles",
+    "encode_masks",
     "Frame.jpeg",
     "context_switches",
     "fibonacci",

@@ -1,0 +1,42 @@
+// A mask as a text of run lengths.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace freshframe::inference {
+
+/// Writes a mask as "HEIGHTxWIDTH:COUNTS", with the counts of COCO's compressed run lengths (T.-Y. Lin et al.,
+/// "Microsoft COCO: Common Objects in Context", 2014; the format is that of its API's maskApi.h): down each column, runs
+/// outside and inside in turn.
+class MaskText {
+ public:
+  MaskText(int width, int height) : width_(width), height_(height) {}
+
+  /// From this pixel on, counted down the columns, the mask is on the other side. Called in ascending order; two calls
+  /// with one pixel change nothing.
+  void flip(std::int64_t pixel) {
+    if (!flips_.empty() && flips_.back() == pixel) {
+      flips_.pop_back();
+    } else {
+      flips_.push_back(pixel);
+    }
+  }
+  void flip(int column, int row) { flip(std::int64_t{column} * height_ + row); }
+
+  /// An empty mask is an empty text.
+  [[nodiscard]] std::string text() const;
+
+ private:
+  int width_;
+  int height_;
+  std::vector<std::int64_t> flips_;
+};
+
+/// The text of rows of `width` bytes, one after the other: 1 inside, 0 outside.
+[[nodiscard]] std::string text_of_mask(const std::uint8_t* mask, int width, int height);
+
+}  // namespace freshframe::inference
