@@ -29,6 +29,8 @@ struct Packet {
   double dts = 0;       // seconds: rising by the packets, at most pts
   double duration = 0;  // seconds; 0: unknown
   bool key = false;     // decoding can begin with it
+  /// A part of its picture, or of one that it was predicted from, was lost on its way here.
+  bool damaged = false;
   std::shared_ptr<const PacketStream> stream;
   std::shared_ptr<const void> owner = {};  // of data: FFmpeg's AVPacket
 };

@@ -16,8 +16,8 @@ namespace freshframe {
 /// the camera's source. One per source; while it reads, packets begin at the next key picture. Throws GraphError for a
 /// source that is no live network stream, and for a second call.
 [[nodiscard]] std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera);
-/// False: nobody takes frames of a source whose packets are taken, so none is decoded. True again: from the next key
-/// picture on. Any thread. Throws GraphError as packets_of().
+/// False: no node or reader takes frames of a source whose packets are taken, so none is decoded, except for the viewers
+/// of a page. True again: from the next key picture on. Any thread. Throws GraphError as packets_of().
 void take_frames(VideoSource& camera, bool wanted);
 
 /// Wakes a source that was opened with Decode::Keys: everything from its last key picture on is decoded, and the newest
@@ -32,11 +32,12 @@ void wake(VideoSource& camera, std::optional<double> seconds, std::optional<doub
 /// were dropped, the recording goes on at the next key picture. New parameters, such as another size, begin the
 /// next segment, or "out_2.mp4".
 ///
-/// The constructor throws OptionError. process() throws Error for a codec that the container cannot hold as players
-/// know it, which names those that can, and when the file cannot be written.
+/// The constructor throws OptionError. open() throws Error where the file could not be made. process() throws Error for
+/// a codec that the container cannot hold as players know it, which names those that can, and when the file cannot be
+/// written.
 class PacketFile final : public Node<Packet, Nothing> {
  public:
-  /// Of the options those of an encoder have no effect: codec, fps, quality, speed, threads.
+  /// Of the options those of an encoder are refused: codec, fps, quality, speed.
   explicit PacketFile(std::string path, const VideoFileOptions& options = {});
   ~PacketFile() override;
 
@@ -66,7 +67,7 @@ class PacketFile final : public Node<Packet, Nothing> {
 /// continue.
 class PacketClips final : public Node<Packet, Nothing> {
  public:
-  /// Of the options those of an encoder have no effect: codec, quality, speed, threads.
+  /// Of the options those of an encoder are refused: codec, quality, speed.
   explicit PacketClips(const ClipOptions& options = {});
   ~PacketClips() override;
 

@@ -112,7 +112,7 @@ struct SourceStats {
   std::uint64_t packets_late = 0;   // that came after the wait for them had ended; they are in `packets`, too
   double jitter = 0;                // mean deviation of the packets' intervals, in seconds (RFC 3550)
   std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
-  std::uint64_t damaged = 0;        // frames that were delivered with the mark Frame::damaged()
+  std::uint64_t damaged = 0;        // pictures that were delivered with the mark Stamp::damaged
   std::string last_error;           // the reason of the last or current outage; empty: there was none
 };
 

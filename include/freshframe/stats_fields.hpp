@@ -100,7 +100,7 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"marker_faults", &SourceStats::marker_faults, "source_marker_faults_total", "counter",
                "How often RTP's marker was on a packet that did not end its picture."},
     StatsField{"damaged", &SourceStats::damaged, "source_damaged_total", "counter",
-               "Frames that were delivered with the mark that a part of them was lost."},
+               "Frames, and packets that were not decoded, with the mark that a part was lost."},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
 };
 

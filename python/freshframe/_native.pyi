@@ -1511,6 +1511,12 @@ class Packet:
         """True: decoding can begin with it."""
 
     @property
+    def damaged(self) -> bool:
+        """
+        True: a part of its picture, or of one that it was predicted from, was lost on its way here.
+        """
+
+    @property
     def codec(self) -> str:
         """FFmpeg's name: "h264", "hevc", "mjpeg", ..."""
 

@@ -41,13 +41,12 @@ class Graph:
         beside: By index, the body of each thread that runs beside a native node, until its close.
     """
 
-    __slots__ = ("_engine", "_is_shown", "_kept", "beside", "in_processes", "in_python")
+    __slots__ = ("_engine", "_kept", "beside", "in_processes", "in_python")
 
     def __init__(self, engine: _native.Engine) -> None:
         """Of a new engine."""
         self._engine = engine
         self._kept: dict[int, Any] = {}  # every node lives as long as it is in its pipeline
-        self._is_shown = False  # on a page
         self.in_python: dict[int, Slot] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
@@ -57,14 +56,6 @@ class Graph:
         for index, node in list(self._kept.items()):
             if hasattr(node, "_settle"):
                 node._settle(self._engine, index)
-
-    def show_all(self) -> None:
-        """A page may show the frames of any camera."""
-        self._is_shown = True
-        for node in list(self._kept.values()):
-            if hasattr(node, "_show"):
-                node._show()
-        self.settle()
 
     def end_run(self, is_complete: bool) -> None:
         """The run has ended: recorders keep their files, or do not."""
@@ -132,8 +123,6 @@ class Graph:
             wiring.release(node)
             raise
         self._kept[index] = node
-        if self._is_shown and hasattr(node, "_show"):
-            node._show()
         if index in self.in_python:
             self.in_python[index].batched, self.in_python[index].joined = batched, joined
         return Port(self._engine, index, node, hints[1])

@@ -69,7 +69,8 @@ class SourceStats:
         packets_late: Packets that came after the wait for them had ended. They are among ``packets``, too.
         jitter: Mean deviation of the intervals between packets, in seconds (RFC 3550).
         marker_faults: How often RTP's marker was on a packet that did not end its picture.
-        damaged: Frames that were delivered with the mark ``Frame.damaged``.
+        damaged: Pictures that were delivered with the mark ``damaged``: frames, and packets of pictures that
+            were not decoded.
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
     """
 

@@ -23,9 +23,9 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
     The recorder encodes all the time, once for all clips, so ``save()`` costs no encoding. It makes a key
     frame each second, and a clip begins with the last key frame before its ``before`` seconds. Native.
 
-    Below ``camera.packets`` it keeps and writes what the camera has sent, and encodes nothing: ``codec``,
-    ``quality`` and ``speed`` have no effect. A clip then begins with the camera's last key picture before its
-    ``before`` seconds. The log says by how much that is earlier.
+    Below ``camera.packets`` it keeps and writes what the camera has sent, and encodes nothing: add()
+    refuses ``codec``, ``quality`` and ``speed``. A clip then begins with the camera's last key picture
+    before its ``before`` seconds. The log says by how much that is earlier.
 
     When the size or the colours of the frames change, or when there was no frame for 6 hours, open clips end
     and the held frames are dropped. When a live source has given no frame for 10 s, a clip ends at its time,

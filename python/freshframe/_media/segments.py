@@ -65,6 +65,8 @@ class Segment:
         last_utc: Unix time of its last frame; None: unknown.
         bytes: The length of the file.
         frames: How many it has.
+        damaged: How many of them have the mark ``sample.damaged``: a part of them, or of one before, was
+            lost.
         gaps: A tuple of ``(pts, pts)``: between these two successive frames is more than a second, and more
             than three times the usual distance.
     """
@@ -76,6 +78,7 @@ class Segment:
     last_utc: float | None
     bytes: int
     frames: int
+    damaged: int
     gaps: tuple[tuple[float, float], ...]
 
 

@@ -31,7 +31,6 @@ class VideoSource(NativeSource["Frame"]):
         self.live = live
         self._marks_damage = marks_damage
         self._frames_asked = False  # by a node or a reader, before the pipeline has started
-        self._is_shown = False  # on a page
         self._packet_port: Any = None
         self._settling = threading.Lock()
         self._handle = handle
@@ -54,23 +53,22 @@ class VideoSource(NativeSource["Frame"]):
         _native.wake(self._handle, seconds, until)
 
     def _settle(self, engine: _native.Engine, index: int) -> None:
-        """The pipeline starts, or has changed: beside packets, frames that nobody takes are not decoded."""
+        """The pipeline starts, or has changed: beside packets, frames that nobody takes are not decoded.
+
+        A page of serve() takes them while it has a viewer: the source sees that by itself.
+        """
         with self._settling:  # the newest graph decides
             if self._packet_port is None:
                 return
-            taken = self._is_shown or self._frames_asked
+            taken = self._frames_asked
             if engine.started:
                 name = engine.node_name(index)
-                taken = self._is_shown or any(edge.parent == name for edge in engine.stats().edges)
+                taken = any(edge.parent == name for edge in engine.stats().edges)
             _native.take_frames(self._handle, taken)
 
     def _ask_for_frames(self) -> None:
         """A node or a reader takes frames."""
         self._frames_asked = True
-
-    def _show(self) -> None:
-        """A page may show its frames."""
-        self._is_shown = True
 
     @property
     def info(self) -> VideoInfo:
@@ -340,8 +338,8 @@ class VideoFile(NativeNode["Frame | Packet", None]):
     """Writes frames to a video file, each at its pts. The name's suffix determines the container. Native.
 
     It takes the frames of one source. Below a node with several sources, add it to ``port.of(camera)``.
-    Below ``camera.packets`` it writes what the camera has sent, bit for bit, and encodes nothing: ``codec``,
-    ``fps``, ``quality`` and ``speed`` have no effect. A file begins at a key picture, as does each segment.
+    Below ``camera.packets`` it writes what the camera has sent, bit for bit, and encodes nothing: add()
+    refuses ``codec``, ``fps``, ``quality`` and ``speed``. A file and each segment begin at a key picture.
 
     Args:
         path: For example "out.mp4".

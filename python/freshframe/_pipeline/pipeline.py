@@ -655,7 +655,6 @@ class Pipeline(RunByWith):
             StateError: The pipeline is already served, with other arguments.
             FreshframeError: The port is taken or not permitted.
         """
-        self._graph.show_all()
         return observation.serve(self._engine, host, port, view, token, source_timeout)
 
     @property

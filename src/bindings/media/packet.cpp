@@ -49,6 +49,8 @@ void bind_packet(nb::module_& module) {
       .def_ro("dts", &Packet::dts, "Seconds at which it is decoded: rising, at most pts.")
       .def_ro("duration", &Packet::duration, "Seconds; 0.0: unknown.")
       .def_ro("key", &Packet::key, "True: decoding can begin with it.")
+      .def_ro("damaged", &Packet::damaged,
+              "True: a part of its picture, or of one that it was predicted from, was lost on its way here.")
       .def_prop_ro(
           "codec", [](const Packet& self) { return self.stream->codec; },
           "FFmpeg's name: \"h264\", \"hevc\", \"mjpeg\", ...")

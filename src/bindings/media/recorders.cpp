@@ -115,7 +115,7 @@ nb::object next_segment(gil::Held& held, const NodeHandle& self) {
   const auto found = gil::release(held, &next_segment_of, file);
   if (!found) return nb::none();
   return nb::make_tuple(found->path, found->pts, found->last_pts, found->first_utc, found->last_utc,
-                        found->bytes, found->frames, nb::tuple(nb::cast(found->gaps)));
+                        found->bytes, found->frames, found->damaged, nb::tuple(nb::cast(found->gaps)));
 }
 
 VideoSource& camera_of(const NodeHandle& self) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/look/watched_source.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe::core {
@@ -73,7 +74,9 @@ std::shared_ptr<PictureTap> PipelineCore::tap_named(const std::string& port) {
     if (found != views.end()) {
       const auto& sources = graph_.sources_of_node(runner->index());
       const bool of_all = views.size() != sources.size() || views.front() == runner->name();
-      return runner->outlet().tap(of_all ? -1 : sources[static_cast<std::size_t>(found - views.begin())]);
+      auto tap = runner->outlet().tap(of_all ? -1 : sources[static_cast<std::size_t>(found - views.begin())]);
+      if (auto* const source = dynamic_cast<WatchedSource*>(runner->node().get())) source->watch(tap);
+      return tap;
     }
     const AnyPort all[] = {runner->index()};
     if (named) graph_.check_one_source("a view of '" + port + "'", all);

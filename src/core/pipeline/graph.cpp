@@ -3,6 +3,7 @@
 #include "core/pipeline/graph.hpp"
 
 #include "freshframe/error.hpp"
+#include "freshframe/packet.hpp"
 
 #include <algorithm>
 #include <iterator>
@@ -147,6 +148,10 @@ Graph::Sources Graph::files_of(const Sources& sources) const {
 
 std::string Graph::why_lossless(const Wires& wires) const {
   for (const auto& wire : wires) {
+    if (runner(wire.parent).node()->output_type() == type_of<Packet>()) {
+      return "a packet of '" + runner(wire.parent).name() +
+             "' means nothing without those before it: use poll(), get() or a loop";
+    }
     if (!resolve_queue(wire, {}, false).blocks()) continue;
     if (wire.queue) return "its queue blocks: use poll(), realtime=True, or queue=LATEST";
     if (is_live(wire.parent)) {

@@ -1,6 +1,7 @@
 // The runner of a source: an item becomes a sample, which goes to every child.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/log.hpp"
+#include "freshframe/packet.hpp"
 
 #include <algorithm>
 #include <cmath>
@@ -12,6 +13,15 @@
 #include "core/pipeline/runner.hpp"
 
 namespace freshframe::core {
+namespace {
+
+/// A part of the picture was lost, whether it is decoded or not.
+bool is_damaged(const Emitted& item) {
+  const auto* const packet = item.value.as<Packet>();
+  return item.frame.damaged() || (packet != nullptr && packet->damaged);
+}
+
+}  // namespace
 
 bool Runner::would_wait(const SourceItem<Emitted>& item) {
   return (item.value.frame && !source_->live()) || outlet_.would_wait();
@@ -31,7 +41,7 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now) {
   FrameAccess::attach(frame, core_.budget());
   const auto captured = captured_of(item, now);
   note_item(item, captured);
-  const bool damaged = frame.damaged();
+  const bool damaged = is_damaged(item.value);
   const auto utc = utc_of(item, captured);
   auto call = Call::of({.seq = seq, .source = index_, .part = 0, .from = index_});
   call.taken = captured;

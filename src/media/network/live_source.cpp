@@ -57,6 +57,8 @@ void LiveSource::connect(const Context& context) {
   repeated_until_.reset();
   connection_ = connector_.connect(context);
   forget_pictures(context.clock.now());
+  sent_damage_ = Damage();
+  has_begun_ = false;
   maker_.set_turn(connection_->turn());
   clock_ = CameraClock(connection_->wrap());
   packets_.connect(connection_->decoder().context());
@@ -135,6 +137,8 @@ void LiveSource::forget_pictures(TimePoint now) {
 /// Frames have no consumer any more: those that the decoder holds are dropped, and it goes on behind a gap.
 void LiveSource::pause_decoding(const Context& context) {
   if (!is_decoding_) return;
+  const auto held = held_.give_up();
+  if (has_begun_) context.counters.drop(NodeDropCause::Lost, held.missing);
   forget_pictures(context.clock.now());
   auto& decoder = connection_->decoder();
   if (decoding_.sleeps()) {
@@ -155,7 +159,7 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   if (!notes) return false;
-  if (!decodes_) {
+  if (!decodes_ && !looks_.any(notes->arrived)) {
     pause_decoding(context);
     note_undecoded(*notes, context);
     return true;
@@ -165,23 +169,39 @@ bool LiveSource::feed(const Context& context) {
   if (key_gate_.passes(notes->can_begin, notes->arrived)) {
     decode(*notes, context);
   } else {
-    hand_over(*notes, note_times(*notes, context));
+    const bool damaged = hand_over(*notes, note_times(*notes, context));
+    count_undecoded_losses(*notes, damaged, context);
   }
   av_packet_unref(packet_.get());
   return true;
 }
 
-/// packet_ to the node that emits packets, unless an earlier connection has brought it.
-void LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
+/// packet_ to the node that emits packets, unless an earlier connection has brought it. Whether its picture is
+/// damaged.
+bool LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
   const auto time = connection_->seconds(packet_->pts);
-  if (!is_repeated(time)) packets_.add(*packet_, notes.can_begin, time, captured);
+  const bool damaged = sent_damage_.add(notes.picture, notes.arrived);
+  if (!is_repeated(time)) {
+    packets_.add(*packet_, {.key = notes.can_begin, .time = time, .captured = captured, .damaged = damaged});
+  }
+  return damaged;
+}
+
+/// Of a packet that is not decoded, and of the pictures before it. As of frames, those before the first picture
+/// belong to the start.
+void LiveSource::count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context) {
+  if (!has_begun_) return;
+  context.counters.drop(NodeDropCause::Lost, notes.missing);
+  if (damaged) context.counters.source().count_damaged();
 }
 
 /// packet_ while frames have no consumer. The source reads from the first key packet on.
 void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
-  hand_over(notes, note_times(notes, context));
+  const bool damaged = hand_over(notes, note_times(notes, context));
+  count_undecoded_losses(notes, damaged, context);
   av_packet_unref(packet_.get());
   if (!notes.can_begin || !packets_.stream()) return;
+  has_begun_ = true;
   const auto& stream = *packets_.stream();
   note_size({stream.width, stream.height}, context);
   note_frame(context);
@@ -196,7 +216,7 @@ void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context
 /// Gives packet_ to the decoder. Throws SourceError when it makes no pictures of any, as of another codec's.
 void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
-  hand_over(notes, captured);
+  const bool damaged = hand_over(notes, captured);
   note_ends(notes.ends_by);
   const HeldPackets::Packet packet{.captured = captured,
                                    .time = connection_->seconds(packet_->pts),
@@ -210,6 +230,7 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
     if (!packet.torn) damage_.lose();
     count_undecoded(context);
   }
+  if (!taken && has_begun_ && damaged) context.counters.source().count_damaged();
   if (taken.value_or(true) || counts_pictures()) held_.add(packet);
   if (key_gate_.gives_up(notes.arrived)) show_without_key();
   if (taken) check_fruitful(notes.arrived, context);
@@ -386,7 +407,13 @@ HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& c
   }
   ++seq_;
   // As with the packets before the first key picture, those that its decoder leaves out are no losses.
-  if (counts_pictures() && std::exchange(has_frame_, true)) count_before(notes, context);
+  const bool had_begun = std::exchange(has_begun_, true);
+  if (!counts_pictures()) return notes;
+  if (std::exchange(has_frame_, true)) {
+    count_before(notes, context);
+  } else if (had_begun) {
+    context.counters.drop(NodeDropCause::Lost, notes.missing);
+  }
   return notes;
 }
 

@@ -12,10 +12,12 @@
 #include <string>
 #include <string_view>
 
+#include "core/look/watched_source.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/arrival_line.hpp"
 #include "media/live/camera_clock.hpp"
 #include "media/live/live_timeline.hpp"
+#include "media/live/looks.hpp"
 #include "media/live/reconnecting_source.hpp"
 #include "media/network/address/url.hpp"
 #include "media/network/connector.hpp"
@@ -31,7 +33,7 @@
 
 namespace freshframe::media {
 
-class LiveSource final : public ReconnectingSource, public PacketCamera {
+class LiveSource final : public ReconnectingSource, public PacketCamera, public core::WatchedSource {
  public:
   LiveSource(std::string url, OpenOptions options);
 
@@ -40,6 +42,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
   void take_frames(bool wanted) override { decodes_ = wanted; }
   void wake(std::optional<double> seconds, std::optional<double> until) override;
+  void watch(const std::shared_ptr<const core::PictureTap>& tap) override { looks_.add(tap); }
   void open(const Context& context) override;
   void close() override;
 
@@ -61,8 +64,9 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   void decode(const PacketNotes& notes, const Context& context);
   void forget_pictures(TimePoint now);
   void pause_decoding(const Context& context);
-  void hand_over(const PacketNotes& notes, TimePoint captured);
+  [[nodiscard]] bool hand_over(const PacketNotes& notes, TimePoint captured);
   void note_undecoded(const PacketNotes& notes, const Context& context);
+  void count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context);
   void count_undecoded(const Context& context);
   [[nodiscard]] bool counts_pictures() const;
   void show_without_key();
@@ -94,7 +98,9 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   AvFramePtr spare_;     // for the next receive()
   KeyGate key_gate_{0};  // of this connection
   HeldPackets held_;
-  Damage damage_;           // of this connection
+  Damage damage_;           // of this connection, as the decoder has got it
+  Damage sent_damage_;      // of this connection's packets
+  bool has_begun_ = false;  // a frame, or a key packet that is not decoded, of this connection has come
   bool has_frame_ = false;  // of this connection
   std::int64_t seq_ = -1;   // of the last frame
   const bool leaves_out_;   // the decoder was asked to leave frames out
@@ -107,8 +113,9 @@ class LiveSource final : public ReconnectingSource, public PacketCamera {
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
   CameraClock clock_;                     // of this connection
   PacketOutput packets_;
-  std::atomic<bool> decodes_{true};  // false: nobody takes frames
-  bool is_decoding_ = false;         // the decoder has got packets since it was new
+  std::atomic<bool> decodes_{true};  // false: no node and no reader takes frames
+  Looks looks_;
+  bool is_decoding_ = false;  // the decoder has got packets since it was new
 };
 
 }  // namespace freshframe::media

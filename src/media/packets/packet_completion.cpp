@@ -24,13 +24,11 @@ void PacketCompletion::connect(const AVCodecParameters& known) {
   timeline_.restart();
 }
 
-std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& packet, bool key,
-                                                               std::optional<double> time,
-                                                               TimePoint captured) {
-  if (!begun_ && !key) return {};
+std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& packet, const About& about) {
+  if (!begun_ && !about.key) return {};
   begun_ = true;
   std::vector<Completed> ready;
-  if (auto stream = key ? reader_->read(packet) : nullptr) {
+  if (auto stream = about.key ? reader_->read(packet) : nullptr) {
     if (stream_) ready = complete_waiting();
     stream_ = std::move(stream);
     begin_times();
@@ -42,8 +40,8 @@ std::vector<PacketCompletion::Completed> PacketCompletion::add(const AVPacket& p
   AvPacketPtr own(av_packet_clone(&packet));
   if (!own) throw std::bad_alloc();
   av_packet_free_side_data(own.get());  // of the demuxer: muxers would write it
-  waiting_.push_back({.packet = std::move(own), .key = key, .time = time, .captured = captured});
-  const bool lacks_time = !waiting_.front().time && waiting_.size() == 1 && !ready.empty();
+  waiting_.push_back({.packet = std::move(own), .about = about});
+  const bool lacks_time = !waiting_.front().about.time && waiting_.size() == 1 && !ready.empty();
   if (lacks_time || (!times_ && waiting_.size() < kReorderWindow)) return ready;
   for (auto& each : complete_waiting()) ready.push_back(std::move(each));
   return ready;
@@ -65,9 +63,9 @@ void PacketCompletion::begin_times() {
 int PacketCompletion::depth_of_waiting() const {
   std::ptrdiff_t depth = 0;
   for (auto one = waiting_.begin(); one != waiting_.end(); ++one) {
-    if (!one->time) continue;
+    if (!one->about.time) continue;
     depth = std::max(depth, std::count_if(waiting_.begin(), one, [&](const Waiting& other) {
-                       return other.time && *other.time > *one->time;
+                       return other.about.time && *other.about.time > *one->about.time;
                      }));
   }
   return static_cast<int>(depth);
@@ -75,12 +73,12 @@ int PacketCompletion::depth_of_waiting() const {
 
 /// FFmpeg's RTSP gives the first packet no time.
 void PacketCompletion::guess_first_time() {
-  if (waiting_.size() < 2 || waiting_.front().time) return;
+  if (waiting_.size() < 2 || waiting_.front().about.time) return;
   std::optional<double> next;
   for (const auto& each : waiting_) {
-    if (each.time) next = std::min(next.value_or(*each.time), *each.time);
+    if (each.about.time) next = std::min(next.value_or(*each.about.time), *each.about.time);
   }
-  if (next) waiting_.front().time = *next - kUsualStep;
+  if (next) waiting_.front().about.time = *next - kUsualStep;
 }
 
 std::vector<PacketCompletion::Completed> PacketCompletion::complete_waiting() {
@@ -93,7 +91,7 @@ std::vector<PacketCompletion::Completed> PacketCompletion::complete_waiting() {
 }
 
 PacketCompletion::Completed PacketCompletion::complete(Waiting& waiting) {
-  const double pts = timeline_.place(waiting.time, waiting.captured);
+  const double pts = timeline_.place(waiting.about.time, waiting.about.captured);
   const double step = pts - last_pts_;
   last_pts_ = pts;
   Completed result;
@@ -102,10 +100,11 @@ PacketCompletion::Completed PacketCompletion::complete(Waiting& waiting) {
   packet.pts = pts;
   packet.dts = times_->next(pts);
   packet.duration = step > 0 && step < 1 ? step : 0;
-  packet.key = waiting.key;
+  packet.key = waiting.about.key;
+  packet.damaged = waiting.about.damaged;
   packet.stream = stream_;
   packet.owner = std::shared_ptr<const AVPacket>(std::move(waiting.packet));
-  result.captured = waiting.captured;
+  result.captured = waiting.about.captured;
   return result;
 }
 

@@ -31,13 +31,18 @@ class PacketCompletion {
     Packet packet;
     TimePoint captured{};
   };
+  /// What is known of a packet beside its bytes.
+  struct About {
+    bool key = false;                 // decoding can begin with it
+    std::optional<double> time = {};  // seconds of the stream at which it is shown
+    TimePoint captured{};
+    bool damaged = false;  // as in Packet
+  };
 
   /// A new connection: its stream may be another one, and packets begin at a key picture.
   void connect(const AVCodecParameters& known);
-  /// `key`: decoding can begin with it. `time`: seconds of the stream at which it is shown. Returns the packets
-  /// that are complete now, in the order of decoding.
-  [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, bool key, std::optional<double> time,
-                                           TimePoint captured);
+  /// Returns the packets that are complete now, in the order of decoding.
+  [[nodiscard]] std::vector<Completed> add(const AVPacket& packet, const About& about);
   /// The next packet is for others: from a key picture on, and without those that wait.
   void begin_again();
   /// No more packets of this connection: the rest.
@@ -50,9 +55,7 @@ class PacketCompletion {
  private:
   struct Waiting {
     AvPacketPtr packet;
-    bool key = false;
-    std::optional<double> time;
-    TimePoint captured{};
+    About about;
   };
 
   void begin_times();

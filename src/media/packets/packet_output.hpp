@@ -41,13 +41,13 @@ class PacketOutput {
     completion_.connect(*known);
   }
   /// As PacketCompletion::add().
-  void add(const AVPacket& packet, bool key, std::optional<double> time, TimePoint captured) {
+  void add(const AVPacket& packet, const PacketCompletion::About& about) {
     if (!wanted_) return;
     if (auto tap = newest_tap(); tap != served_) {
       served_ = std::move(tap);
       completion_.begin_again();
     }
-    pass_on(completion_.add(packet, key, time, captured));
+    pass_on(completion_.add(packet, about));
   }
   /// The connection has ended.
   void disconnect() {

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
+#include "media/packets/no_encoder.hpp"
 #include "media/packets/parameters.hpp"
 #include "media/publish/sender.hpp"
 #include "media/recording/clips/clip_encoding.hpp"
@@ -144,7 +145,9 @@ void Publish::close() {
 }
 
 struct PacketPublish::Impl {
-  Impl(const std::string& url, const PublishOptions& options) : sender(url, options) {}
+  Impl(const std::string& url, const PublishOptions& options) : sender(url, options) {
+    media::check_no_encoder(options, "a Publish below packets");
+  }
 
   void write(const Sample<Packet>& sample, const Context& context) {
     const auto& packet = sample.value;

@@ -5,8 +5,10 @@
 #include "freshframe/error.hpp"
 
 #include <cerrno>
+#include <filesystem>
 #include <memory>
 #include <new>
+#include <system_error>
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
@@ -152,7 +154,11 @@ int OutputFile::close() noexcept {
 }
 
 void OutputFile::fail(int error, const char* doing) const {
-  throw Error(std::string("cannot ") + doing + " '" + path_ + "': " + ffmpeg_text(AVERROR(error)));
+  const auto folder = std::filesystem::path(path_).parent_path();
+  std::error_code unknown;
+  const bool no_folder = error == ENOENT && !folder.empty() && !std::filesystem::exists(folder, unknown);
+  throw Error(std::string("cannot ") + doing + " '" + path_ + "': " + ffmpeg_text(AVERROR(error)) +
+              (no_folder ? ": make the folder '" + folder.string() + "' first" : ""));
 }
 
 }  // namespace freshframe::media

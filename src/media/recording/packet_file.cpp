@@ -5,18 +5,20 @@
 #include "freshframe/packet_nodes.hpp"
 
 #include <exception>
+#include <filesystem>
 #include <memory>
+#include <system_error>
 #include <utility>
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/ffmpeg/write/video_encoder.hpp"
+#include "media/packets/no_encoder.hpp"
 #include "media/recording/packet_recording.hpp"
 #include "media/recording/recording_files.hpp"
 
 namespace freshframe {
 namespace {
 
-/// Of an encoder nothing is wanted: such an option would have no effect.
 VideoFileOptions without_encoder(const VideoFileOptions& options) {
   return {.options = options.options,
           .segment = options.segment,
@@ -29,7 +31,22 @@ VideoFileOptions without_encoder(const VideoFileOptions& options) {
 struct PacketFile::Impl {
   Impl(std::string path, const VideoFileOptions& wanted)
       : options(without_encoder(wanted)), files(std::move(path), options) {
+    media::check_no_encoder(wanted, "a VideoFile below packets");
     media::check_video_container(files.path());
+  }
+
+  /// A file that could not be made is an error of the start, and not of a camera that comes in the night.
+  void check_file(const std::string& path) const {
+    std::error_code error;
+    const auto status = std::filesystem::status(path, error);
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) return;  // a pipe
+    const media::VideoMuxer tried(path);
+  }
+
+  void open(const Context& context) {
+    const auto check = [this](const std::string& name) { check_file(name); };
+    files.open(context, check);
+    if (!files.segment()) check(files.path());
   }
 
   void finish() {
@@ -60,7 +77,7 @@ std::optional<std::string> PacketFile::records_to() const {
 }
 
 void PacketFile::open(const Context& context) {
-  impl_->files.open(context, [](const std::string& name) { const media::VideoMuxer tried(name); });
+  impl_->open(context);
 }
 
 std::optional<Nothing> PacketFile::process(const Sample<Packet>& sample, const Context& context) {

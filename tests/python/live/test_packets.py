@@ -43,104 +43,6 @@ def test_packets_are_recorded_without_decoding(tmp_path: Path) -> None:
     assert pts[0] == 0
 
 
-def _decoded(pipeline: ff.Pipeline) -> int:
-    return pipeline.stats().nodes["door"].processed
-
-
-def _rests(pipeline: ff.Pipeline) -> None:
-    """Waits until half a second of packets has come without a frame."""
-
-    def comes() -> bool:
-        frames, packets = _decoded(pipeline), pipeline.stats().nodes["door.packets"].processed
-        until(
-            lambda: pipeline.stats().nodes["door.packets"].processed >= packets + 15,
-            lambda: "no packets",
-        )
-        return _decoded(pipeline) == frames
-
-    until(comes, lambda: "the camera goes on decoding for nobody")
-
-
-def take(frame: ff.Frame) -> None:
-    """Nothing more."""
-
-
-def test_cameras_decode_while_somebody_takes_frames(tmp_path: Path) -> None:
-    with RtspServer(clip("h264")) as server:
-        pipeline = ff.Pipeline(keep_running=True)
-        with pipeline.start():
-            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
-            until(lambda: _decoded(pipeline) > 0, lambda: "a camera without packets is decoded")
-            pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
-            _rests(pipeline)
-            keys: set[float] = set()
-            pipeline.add(Keys(keys), camera.packets)
-            merge: ff.Port[None] = pipeline.add(take, [], name="merge")
-            for _ in range(2):
-                seen: list[ff.Sample[ff.Frame]] = []
-                node = pipeline.add(Seen(seen), camera)
-                until(lambda: len(seen) > 20, lambda: "no frames")  # noqa: B023  (within this round)
-                pipeline.remove(node)
-                assert not any(sample.value.damaged for sample in seen)
-                assert seen[0].pts in keys  # not behind a gap
-                _rests(pipeline)
-            reader = pipeline.reader(camera)
-            reader.get(WATCHDOG)
-            pipeline.remove(reader)
-            _rests(pipeline)
-            pipeline.connect(camera, merge)
-            until(lambda: pipeline.stats().nodes["merge"].processed > 5, lambda: "no frames")
-            pipeline.disconnect(camera, merge)
-            _rests(pipeline)
-            with pytest.raises(ff.NodeError):
-                pipeline.add(Refuses(), camera)
-            _rests(pipeline)
-
-
-class Seen(ff.Node[ff.Frame, None]):
-    """Keeps its first samples."""
-
-    def __init__(self, seen: list[ff.Sample[ff.Frame]]) -> None:
-        self._seen = seen
-
-    def process(self, sample: ff.Sample[ff.Frame], /) -> None:
-        if len(self._seen) < 22:
-            self._seen.append(sample)
-
-
-class Keys(ff.Node[ff.Packet, None]):
-    """Notes the times of key pictures."""
-
-    def __init__(self, keys: set[float]) -> None:
-        self._keys = keys
-
-    def process(self, sample: ff.Sample[ff.Packet], /) -> None:
-        if sample.value.key:
-            self._keys.add(sample.pts)
-
-
-class Refuses(ff.Node[ff.Frame, None]):
-    """Cannot open."""
-
-    def open(self) -> None:
-        raise OSError
-
-    def process(self, sample: ff.Sample[ff.Frame], /) -> None:
-        """Never comes."""
-
-
-def test_a_camera_on_a_page_is_decoded() -> None:
-    with RtspServer(clip("h264")) as server:
-        pipeline = ff.Pipeline(keep_running=True)
-        pipeline.serve(port=0)
-        with pipeline.start():
-            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
-            packets = pipeline.reader(camera.packets)
-            packets.get(WATCHDOG)
-            frames = _decoded(pipeline)
-            until(lambda: _decoded(pipeline) > frames + 5, lambda: "no frames")
-
-
 def test_packets_are_asked_for_again_when_their_port_was_removed(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
@@ -238,6 +140,61 @@ def test_what_would_damage_packets_is_refused(tmp_path: Path) -> None:
         _ = pipeline.add(ff.CircleDetector(), camera).packets
 
 
+def test_what_means_nothing_below_packets_is_refused(tmp_path: Path) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a", **PATIENT), name="door")
+    nodes: dict[str, list[Any]] = {
+        "codec": [
+            ff.VideoFile(tmp_path / "a.mp4", codec="h264"),
+            ff.ClipRecorder(codec="h264"),
+            ff.Publish("rtsp://127.0.0.1:9/b", codec="h264"),
+        ],
+        "quality": [ff.VideoFile(tmp_path / "a.mp4", quality=30), ff.ClipRecorder(quality=30)],
+        "speed": [ff.VideoFile(tmp_path / "a.mp4", speed="slow")],
+        "fps": [ff.VideoFile(tmp_path / "a.mp4", fps=25)],
+        "key_interval": [ff.Publish("rtsp://127.0.0.1:9/b", key_interval=1)],
+    }
+    for option, given in nodes.items():
+        for node in given:
+            with pytest.raises(ff.OptionError, match=f"encodes nothing: leave {option} out, or give it"):
+                pipeline.add(node, camera.packets)
+            pipeline.add(node, camera)
+
+
+def test_a_file_that_cannot_be_made_is_an_error_of_the_start(tmp_path: Path) -> None:
+    for path in (tmp_path / "no" / "a.mp4", tmp_path / "no" / "a_%d.mp4"):
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a", **PATIENT), name="door")
+        segment = 5.0 if "%d" in path.name else None
+        pipeline.add(ff.VideoFile(path, segment=segment), camera.packets)
+        with pytest.raises(ff.NodeError, match=rf"no such file.*make the folder '{tmp_path / 'no'}' first"):
+            pipeline.start()
+
+
+def test_the_file_of_a_camera_that_never_comes_stays_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "old.mp4").write_bytes(b"old")
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("rtsp://127.0.0.1:9/a", **PATIENT), name="door")
+    pipeline.add(ff.VideoFile(tmp_path / "old.mp4"), camera.packets)
+    pipeline.add(ff.VideoFile(tmp_path / "new.mp4"), camera.packets)
+    with pipeline.start():
+        assert not (tmp_path / "new.mp4").exists()
+    assert (tmp_path / "old.mp4").read_bytes() == b"old"
+    assert not (tmp_path / "new.mp4").exists()
+
+
+def test_packets_have_no_latest() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline()
+        reader = pipeline.reader(pipeline.add(ff.open(server.url, **PATIENT), name="door").packets)
+        with pipeline.start():
+            with pytest.raises(
+                ff.GraphError, match=r"a packet of 'door.packets' means nothing without those before it"
+            ):
+                reader.latest()
+            assert reader.get(WATCHDOG).value.key
+
+
 def test_clips_of_packets_are_written_without_decoding(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline()
@@ -275,6 +232,10 @@ def test_a_camera_sleeps_and_wakes(tmp_path: Path) -> None:
     assert awake == sorted(set(awake))
     assert recorded >= awake[-1]
     assert not_decoded >= 27
+
+
+def take(frame: ff.Frame) -> None:
+    """Nothing more."""
 
 
 def test_intra_refresh_is_a_warning_and_cuts_no_recording(caplog: pytest.LogCaptureFixture) -> None:

@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "media/packets/no_encoder.hpp"
 #include "media/packets/packet_ticks.hpp"
 #include "media/packets/parameters.hpp"
 #include "media/recording/clips/clip_encoding.hpp"
@@ -21,7 +22,9 @@
 namespace freshframe {
 
 struct PacketClips::Impl {
-  explicit Impl(const ClipOptions& options) : clips(options), muxer_options(options.options) {}
+  explicit Impl(const ClipOptions& options) : clips(options), muxer_options(options.options) {
+    media::check_no_encoder(options, "a ClipRecorder below packets");
+  }
 
   void write(const Sample<Packet>& sample) {
     const auto& packet = sample.value;

@@ -22,6 +22,7 @@ class SegmentFacts {
       usual_ = step;
     }
     ++facts_.frames;
+    if (stamp.damaged) ++facts_.damaged;
     facts_.last_pts = stamp.pts;
     if (stamp.utc.from == UtcFrom::None) return;
     if (!facts_.first_utc) facts_.first_utc = stamp.utc.seconds;

@@ -111,7 +111,7 @@ std::vector<AnySample> without_units(const std::string& path, unsigned kind, con
     require(av_new_packet(own.get(), static_cast<int>(bytes.size())));
     std::ranges::copy(bytes, own->data);
     own->flags = packet->flags;
-    for (auto& each : completion.add(*own, key, n / 25.0, TimePoint{}))
+    for (auto& each : completion.add(*own, {.key = key, .time = n / 25.0}))
       taken.push_back(packet_sample(std::move(each.packet)));
     av_packet_unref(packet.get());
   }

@@ -34,6 +34,7 @@ inline Bytes streamed(const Folder& folder, const std::string& codec,
 inline AnySample packet_sample(Packet packet) {
   AnySample sample;
   sample.stamp.pts = packet.pts;
+  sample.stamp.damaged = packet.damaged;
   sample.value = ValueRef::make<Packet>(std::move(packet));
   return sample;
 }
@@ -54,7 +55,7 @@ inline std::vector<AnySample> completed(const std::string& path) {
   const auto packet = make_av_packet();
   while (av_read_frame(raw, packet.get()) >= 0) {
     const double time = static_cast<double>(packet->pts) * av_q2d(stream.time_base);
-    take(completion.add(*packet, (packet->flags & AV_PKT_FLAG_KEY) != 0, time, TimePoint{}));
+    take(completion.add(*packet, {.key = (packet->flags & AV_PKT_FLAG_KEY) != 0, .time = time}));
     av_packet_unref(packet.get());
   }
   take(completion.complete_waiting());

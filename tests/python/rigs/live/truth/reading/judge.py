@@ -54,7 +54,7 @@ def judged(seen: Sequence[Seen], sent: Sequence[Sent], film: Film, fps: float) -
         one.number not in {(place - back) % count for back in range(1 + _most_behind(seen, at))}
         for at, (one, place) in enumerate(zip(seen, places, strict=True))
     ]
-    harmed = _harmed(sent, film)
+    harmed = harmed_places(sent, film)
     marks = list(zip(seen, torn, places, strict=True))
     return Judgement(
         sent=places[-1] - places[0] + 1,  # the last one may not be in the log yet
@@ -79,7 +79,7 @@ def _most_behind(seen: Sequence[Seen], at: int) -> int:
     return 16 if at > 0 and seen[at].pts == seen[at - 1].pts else 0
 
 
-def _harmed(sent: Sequence[Sent], film: Film) -> set[int]:
+def harmed_places(sent: Sequence[Sent], film: Film) -> set[int]:
     """The places from each loss to the next whole IDR picture, in the order of decoding."""
     idr = {one.number for one in film.pictures if any(is_idr(unit, film.codec) for unit in one.units)}
     places, harmed = set(), False

@@ -1,0 +1,23 @@
+// A source that makes frames only while somebody takes them.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <memory>
+
+namespace freshframe::core {
+
+class PictureTap;
+
+/// Beside SourceBase. A page is no consumer in the graph, so such a source asks the taps of its pictures.
+class WatchedSource {
+ public:
+  WatchedSource() = default;
+  WatchedSource(const WatchedSource&) = delete;
+  WatchedSource& operator=(const WatchedSource&) = delete;
+  virtual ~WatchedSource() = default;
+
+  /// Its pictures may be asked for through this tap. Any thread.
+  virtual void watch(const std::shared_ptr<const PictureTap>& tap) = 0;
+};
+
+}  // namespace freshframe::core

@@ -1,0 +1,30 @@
+// Options that mean nothing below packets.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/error.hpp"
+
+#include <string>
+
+namespace freshframe::media {
+
+/// Throws OptionError where an option of an encoder is given: a camera's own packets are copied. `who`: the node.
+template <class Options>
+void check_no_encoder(const Options& given, const std::string& who) {
+  const Options usual;
+  std::string name;
+  if (given.speed != usual.speed) name = "speed";
+  if (given.quality != usual.quality) name = "quality";
+  if constexpr (requires { given.fps; }) {
+    if (given.fps) name = "fps";
+  }
+  if constexpr (requires { given.key_interval; }) {
+    if (given.key_interval != usual.key_interval) name = "key_interval";
+  }
+  if (!given.codec.empty() && given.codec != "auto") name = "codec";
+  if (name.empty()) return;
+  throw OptionError(who + " copies packets as the camera has sent them and encodes nothing: leave " + name +
+                    " out, or give it the camera's frames instead of its packets");
+}
+
+}  // namespace freshframe::media

@@ -1,0 +1,141 @@
+"""Loss below packets: what is lost is marked and counted the same, whether pictures are decoded or not.
+
+The truth server leaves packets out, the same in every run.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import pytest
+from rigs.live.camera import PATIENT
+from rigs.live.truth.log import Sent
+from rigs.live.truth.network import Network
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.reading.judge import harmed_places, lost_between
+from rigs.live.truth.rtsp.server import TruthServer
+from support import WATCHDOG, until
+
+import freshframe as ff
+
+pytestmark = pytest.mark.takes(30)
+
+FPS = 60.0
+LOSSY = range(8, 180)  # pictures
+LAST = 200
+SMALL = Shape("h264", bit_rate=300_000)  # many pictures of one packet
+
+
+@dataclass(frozen=True)
+class Lossy(Network):
+    """Loses packets of the pictures in LOSSY only."""
+
+    lose: float = 0.05
+
+    def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
+        """Without those that are lost."""
+        return super().arriving(packets, picture, count) if picture in LOSSY else packets
+
+
+class Read(NamedTuple):
+    """What a camera has told until all of LOSSY was over.
+
+    Attributes:
+        samples: Its packets.
+        stats: Of the camera's node.
+        sent: What the server says.
+    """
+
+    samples: list[ff.Sample[ff.Packet]]
+    stats: ff.NodeStats
+    sent: list[Sent]
+
+    @property
+    def lost(self) -> int:
+        """Pictures."""
+        return self.stats.drops.get("lost", 0)
+
+    @property
+    def source(self) -> ff.SourceStats:
+        """Of the camera."""
+        assert self.stats.source is not None
+        return self.stats.source
+
+    def place(self, sample: ff.Sample[ff.Packet]) -> int:
+        """Of the picture, in display order."""
+        return round((sample.pts - self.samples[0].pts) * FPS)
+
+
+def nothing(frame: ff.Frame) -> None:
+    """Only takes it."""
+
+
+def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.VideoFile | None = None) -> Read:
+    """`how`: "packets", "keys" (decoded, the others asleep), "all", or "changing" (decoded now and then)."""
+    with TruthServer(film(shape), fps=FPS, network=Lossy()) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        decode: Literal["keys", "all"] = "keys" if how == "keys" else "all"
+        camera = pipeline.add(ff.open(server.url, decode=decode, options=transport, **PATIENT), name="door")
+        packets = pipeline.reader(camera.packets)
+        if recorder is not None:
+            pipeline.add(recorder, camera.packets)
+        if how in ("keys", "all"):
+            pipeline.add(nothing, camera)
+        samples: list[ff.Sample[ff.Packet]] = []
+        node: ff.Port[Any] | None = None
+        with pipeline.start():
+            while not samples or (samples[-1].pts - samples[0].pts) * FPS < LAST:
+                samples.append(packets.get(WATCHDOG))
+                if how == "changing" and len(samples) % 40 == 20:
+                    node = pipeline.add(nothing, camera)
+                elif node is not None and len(samples) % 40 == 0:
+                    pipeline.remove(node)
+            until(
+                lambda: how == "packets" or pipeline.stats().nodes["door"].processed > 1,
+                lambda: "no frames",
+            )
+            stats = pipeline.stats().nodes["door"]
+            return Read(samples, stats, server.log.all())
+
+
+@pytest.mark.parametrize("shape", [SMALL, Shape("h264", slices=4), Shape("h265")], ids=str)
+def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, str]) -> None:
+    seen = read(shape, transport, "packets")
+    came = {seen.place(sample) for sample in seen.samples}
+    marked = {seen.place(sample) for sample in seen.samples if sample.damaged}
+    most = harmed_places(seen.sent, film(shape))
+    # A key picture that has lost no more than its parameter sets is whole: they are known.
+    keys = {seen.place(sample) for sample in seen.samples if sample.value.key}
+    but_keys = [one._replace(lost=0) if one.place in keys else one for one in seen.sent]
+    assert harmed_places(but_keys, film(shape)) & came <= marked <= most
+    assert len(marked) > 5
+    assert [sample.damaged for sample in seen.samples] == [sample.value.damaged for sample in seen.samples]
+    assert seen.source.damaged == len(marked)
+
+
+@pytest.mark.parametrize("how", ["keys", "all", "changing"])
+def test_lost_pictures_are_counted_the_same_with_and_without_a_decoder(
+    how: str, transport: dict[str, str]
+) -> None:
+    alone, beside = read(SMALL, transport, "packets"), read(SMALL, transport, how)
+    vanished = sum(one.lost == one.packets for one in alone.sent if one.place < LAST)
+    assert alone.stats.processed == 0
+    assert beside.stats.processed > 0
+    assert alone.lost == beside.lost == vanished > 0
+    assert alone.source.packets_lost == lost_between(alone.sent, 0, LAST) == beside.source.packets_lost
+    assert [sample.damaged for sample in alone.samples] == [sample.damaged for sample in beside.samples]
+
+
+def test_segments_say_how_many_of_their_pictures_are_damaged(tmp_path: Path) -> None:
+    told: list[ff.Segment] = []
+    recorder = ff.VideoFile(tmp_path / "a_%d.mkv", segment=1, on_segment=told.append)
+    seen = read(SMALL, {"rtsp_transport": "tcp"}, "packets", recorder=recorder)
+    until(lambda: len(told) > 3, lambda: "no segments")
+    for segment in told:
+        inside = [one for one in seen.samples if segment.pts <= one.pts <= segment.last_pts]
+        if inside[-1].pts < seen.samples[-1].pts:
+            assert segment.damaged == sum(one.damaged for one in inside)
+    assert any(segment.damaged for segment in told)
