@@ -13,8 +13,13 @@ bool PacketTap::is_full(const Packet& next) const {
 }
 
 void PacketTap::put(PacketCompletion::Completed item) {
+  if (keep(std::move(item))) changed_.notify_one();  // without the lock, which the thread that wakes wants
+}
+
+/// False: it is dropped.
+bool PacketTap::keep(PacketCompletion::Completed item) {
   const Lock lock(mutex_);
-  if (closed_) return;
+  if (closed_) return false;
   if (is_full(item.packet)) {
     dropped_ += packets_.size();
     packets_.clear();
@@ -24,11 +29,11 @@ void PacketTap::put(PacketCompletion::Completed item) {
   waits_for_key_ = waits_for_key_ && !item.packet.key;
   if (waits_for_key_) {
     ++dropped_;
-    return;
+    return false;
   }
   bytes_ += item.packet.data.size();
   packets_.push_back(std::move(item));
-  changed_.notify_one();
+  return true;
 }
 
 void PacketTap::close() {

@@ -35,6 +35,7 @@ class PacketTap {
   [[nodiscard]] std::uint64_t take_dropped();
 
  private:
+  [[nodiscard]] bool keep(PacketCompletion::Completed item);
   [[nodiscard]] bool is_full(const Packet& next) const FRESHFRAME_REQUIRES(mutex_);
 
   mutable Mutex mutex_;

@@ -252,6 +252,8 @@ void Connection::on_packet(Bytes bytes, TimePoint arrived) {
   const auto packet = parse_rtp(bytes);
   if (!packet || packet->payload_type != media_.payload_type) return;
   reception_->note_packet(packet->timestamp, arrived);
+  if (const auto lost = order_->pass(packet->sequence, packet->source, arrived))
+    return maker_->add(*packet, *lost, arrived);
   order_->add(bytes, packet->sequence, packet->source, arrived);
   make_pictures(arrived);
 }

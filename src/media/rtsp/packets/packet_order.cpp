@@ -20,6 +20,16 @@ constexpr Seconds kRelaxAfter{30};  // without a late packet the wait becomes sh
 
 }  // namespace
 
+std::optional<std::uint64_t> PacketOrder::pass(std::uint16_t sequence, std::uint32_t source, TimePoint now) {
+  if (source_ != source || !held_.empty() || sequence != static_cast<std::uint16_t>(next_))
+    return std::nullopt;
+  relax(now);
+  highest_ = std::max(highest_, next_);
+  ++next_;
+  ++counts_.received;
+  return std::exchange(lost_, 0);
+}
+
 void PacketOrder::add(Bytes bytes, std::uint16_t sequence, std::uint32_t source, TimePoint now) {
   if (source_ != source) begin(sequence, source);
   auto step = static_cast<int>(static_cast<std::uint16_t>(sequence - static_cast<std::uint16_t>(next_)));

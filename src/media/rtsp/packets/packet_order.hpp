@@ -33,6 +33,10 @@ class PacketOrder {
 
   explicit PacketOrder(bool waits) : waits_(waits) {}
 
+  /// The packet with this number, of this source (SSRC), if take() would give it at once: it is taken without being
+  /// kept, and this is its `lost`. nullopt: add() it.
+  [[nodiscard]] std::optional<std::uint64_t> pass(std::uint16_t sequence, std::uint32_t source,
+                                                  TimePoint now);
   /// A packet with this number, of this source (SSRC).
   void add(Bytes bytes, std::uint16_t sequence, std::uint32_t source, TimePoint now);
   /// The next packet in order; nullopt: none can be given yet.

@@ -29,8 +29,8 @@ std::optional<RtpPacket> parse_rtp(Bytes bytes) noexcept {
                    .payload = bytes.subspan(begin, bytes.size() - begin - padding)};
 }
 
-std::vector<std::uint8_t> plain_rtp(const RtpPacket& packet, std::uint16_t sequence) {
-  std::vector<std::uint8_t> bytes;
+void write_plain_rtp(const RtpPacket& packet, std::uint16_t sequence, std::vector<std::uint8_t>& bytes) {
+  bytes.clear();
   bytes.reserve(kRtpHeader + packet.payload.size());
   bytes.push_back(0x80);
   bytes.push_back(static_cast<std::uint8_t>((packet.marker ? kMarker : 0U) | packet.payload_type));
@@ -38,7 +38,6 @@ std::vector<std::uint8_t> plain_rtp(const RtpPacket& packet, std::uint16_t seque
   append_u32(bytes, packet.timestamp);
   append_u32(bytes, packet.source);
   bytes.insert(bytes.end(), packet.payload.begin(), packet.payload.end());
-  return bytes;
 }
 
 }  // namespace freshframe::media::rtsp

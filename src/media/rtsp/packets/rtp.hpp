@@ -23,8 +23,8 @@ struct RtpPacket {
 
 /// nullopt: it is no RTP, or its parts are longer than it is.
 [[nodiscard]] std::optional<RtpPacket> parse_rtp(Bytes bytes) noexcept;
-/// The same packet with the shortest header, and another number.
-[[nodiscard]] std::vector<std::uint8_t> plain_rtp(const RtpPacket& packet, std::uint16_t sequence);
+/// The same packet with the shortest header, and another number, in place of `bytes`.
+void write_plain_rtp(const RtpPacket& packet, std::uint16_t sequence, std::vector<std::uint8_t>& bytes);
 
 /// Big-endian numbers. `at` is inside.
 [[nodiscard]] inline std::uint16_t read_u16(Bytes bytes, std::size_t at) noexcept {

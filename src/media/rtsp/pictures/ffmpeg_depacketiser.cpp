@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/log.hpp"
@@ -111,8 +112,8 @@ class FfmpegDepacketiser final : public Depacketiser {
   void add(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) override {
     const FfmpegErrorCapture errors;
     sequence_ = static_cast<std::uint16_t>(sequence_ + (after_gap ? 2 : 1));
-    const auto plain = plain_rtp(packet, sequence_);
-    input_.give(plain);
+    write_plain_rtp(packet, sequence_, plain_);
+    input_.give(plain_);
     while (av_read_frame(format_.get(), packet_.get()) >= 0) {
       picture.insert(picture.end(), packet_->data, packet_->data + packet_->size);
       av_packet_unref(packet_.get());
@@ -129,6 +130,7 @@ class FfmpegDepacketiser final : public Depacketiser {
   InputPtr format_;
   AvPacketPtr packet_;
   std::uint16_t sequence_ = 0;
+  std::vector<std::uint8_t> plain_;  // the packet that FFmpeg reads
 };
 
 }  // namespace

@@ -105,14 +105,22 @@ void PictureMaker::finish() {
   if (!bytes_.empty()) return on_picture_(take_picture());
   static_cast<void>(take_notes());
   after_loss_ = true;
-  bytes_ = std::exchange(next_sets_, {});
+  begin_picture();
+}
+
+/// With parameter sets that came amid the picture before. The memory of an ordinary picture is used again.
+void PictureMaker::begin_picture() {
+  constexpr std::size_t kMostKept = 256U << 10U;
+  if (bytes_.capacity() > kMostKept) bytes_ = {};
+  bytes_.assign(next_sets_.begin(), next_sets_.end());
+  next_sets_.clear();
 }
 
 Picture PictureMaker::take_picture() {
   Picture picture{.packet = make_av_packet(), .arrived = arrived_, .key = facts_.can_begin()};
   if (av_new_packet(picture.packet.get(), static_cast<int>(bytes_.size())) < 0) throw std::bad_alloc();
   std::memcpy(picture.packet->data, bytes_.data(), bytes_.size());
-  bytes_ = std::exchange(next_sets_, {});
+  begin_picture();
   picture.packet->pts = ticks_;
   if (picture.key) picture.packet->flags |= AV_PKT_FLAG_KEY;
   picture.report = std::exchange(report_, std::nullopt);

@@ -64,6 +64,7 @@ class PictureMaker {
   void note_loss(const UnitFacts& facts, std::uint64_t lost);
   void note_facts(const UnitFacts& facts);
   void finish();
+  void begin_picture();
   [[nodiscard]] Picture take_picture();
   [[nodiscard]] PictureNotes take_notes();
 

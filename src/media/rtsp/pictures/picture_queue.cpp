@@ -16,7 +16,7 @@ std::size_t size_of(const Picture& picture) {
 }  // namespace
 
 std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
-  const std::lock_guard lock(mutex_);
+  std::unique_lock lock(mutex_);
   newest_ = std::chrono::steady_clock::now();
   if (waits_for_key_ && !picture.key && now - waits_since_ < kLongestForKey) {
     note_drop_locked(picture);
@@ -31,7 +31,8 @@ std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   const bool drops = (full || (waited > kLongestWait && has_key_locked())) && pictures_.size() > 1;
   const auto dropped = drops ? drop_locked() : 0;
   if (waits_for_key_) waits_since_ = now;
-  changed_.notify_one();
+  lock.unlock();
+  changed_.notify_one();  // without the lock, which the thread that wakes wants
   return dropped;
 }
 

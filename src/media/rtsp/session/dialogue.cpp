@@ -154,11 +154,11 @@ void Dialogue::read_rest(const OnPacket& on_packet) {
 void Dialogue::read(const OnPacket& on_packet) {
   constexpr int kMostReads = 16;  // then timers and the other sockets have their turn
   bool closed = false;
-  for (int i = 0; i < kMostReads && !closed; ++i) {
-    const auto got = link_.read(reader_);
-    if (got == Link::Read::Nothing) break;
+  auto got = Link::Read::Some;
+  for (int i = 0; i < kMostReads && got == Link::Read::Some; ++i) {
+    got = link_.read(reader_);
     closed = got == Link::Read::Closed;
-    read_rest(on_packet);
+    if (got != Link::Read::Nothing) read_rest(on_packet);
   }
   if (closed) throw Fault(Trouble::Lost, "the server ended the stream or closed the connection", ECONNRESET);
 }

@@ -99,8 +99,9 @@ Link::Read Link::read(StreamReader& reader) const {
   const auto room = reader.room(kPiece);
   const auto got = ::recv(descriptor(), room.data(), room.size(), 0);
   if (got > 0) {
-    reader.added(static_cast<std::size_t>(got));
-    return Read::Some;
+    const auto size = static_cast<std::size_t>(got);
+    reader.added(size);
+    return size < room.size() ? Read::All : Read::Some;
   }
   if (got == 0) return Read::Closed;
   if (errno == EAGAIN || errno == EINTR) return Read::Nothing;

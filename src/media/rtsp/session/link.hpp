@@ -41,7 +41,12 @@ class Socket {
 /// One thread at a time.
 class Link {
  public:
-  enum class Read { Some, Nothing, Closed };
+  enum class Read {
+    Some,  // and more may be there
+    All,   // that has come so far
+    Nothing,
+    Closed
+  };
 
   /// Tries the addresses one after the other, 0.25 s apart, and takes the first that accepts (RFC 8305).
   /// Throws Fault.

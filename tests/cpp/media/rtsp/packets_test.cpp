@@ -31,7 +31,9 @@ TEST(Rtp, ReadsAPacketWithEverythingInItsHeader) {
   EXPECT_EQ(packet->payload_type, 96);
   EXPECT_TRUE(packet->marker);
   EXPECT_EQ(Data(packet->payload.begin(), packet->payload.end()), (Data{0xAA, 0xBB}));
-  EXPECT_EQ(plain_rtp(*packet, 3), (Data{0x80, 0xE0, 0, 3, 0, 0, 0, 5, 0, 0, 0, 7, 0xAA, 0xBB}));
+  Data plain{1, 2, 3};
+  write_plain_rtp(*packet, 3, plain);
+  EXPECT_EQ(plain, (Data{0x80, 0xE0, 0, 3, 0, 0, 0, 5, 0, 0, 0, 7, 0xAA, 0xBB}));
 }
 
 TEST(Rtp, RefusesHeadersThatAreLongerThanThePacket) {
@@ -75,6 +77,29 @@ TEST(PacketOrder, GivesPacketsInOrderAndCountsGapsAtOnceOverTcp) {
   EXPECT_EQ(order.counts().received, 4);
   EXPECT_EQ(order.highest(), 0x10003);
   EXPECT_FALSE(order.due());
+}
+
+TEST(PacketOrder, PassesWhatIsNextAndNothingElse) {
+  PacketOrder order(true);
+  const auto pass = [&](int sequence, double now, std::uint32_t source = 7) {
+    return order.pass(static_cast<std::uint16_t>(sequence), source, at_second(now));
+  };
+  EXPECT_EQ(pass(65534, 0), std::nullopt);  // the source is not known
+  add(order, 65534, 0);
+  EXPECT_EQ(pass(65535, 0), std::nullopt);  // it waits
+  EXPECT_EQ(taken(order, 0), "254");
+  EXPECT_EQ(pass(65535, 0), 0);
+  EXPECT_EQ(pass(0, 0), 0);
+  EXPECT_EQ(pass(0, 0), std::nullopt);
+  EXPECT_EQ(pass(2, 0), std::nullopt);
+  EXPECT_EQ(pass(1, 0, 8), std::nullopt);
+  EXPECT_FALSE(order.due());
+  add(order, 2, 0);
+  EXPECT_EQ(taken(order, 1), "2!");
+  EXPECT_EQ(pass(3, 1), 0);
+  EXPECT_EQ(order.counts().received, 5);
+  EXPECT_EQ(order.counts().lost, 1);
+  EXPECT_EQ(order.highest(), 0x10003);
 }
 
 TEST(PacketOrder, WaitsForAMissingPacketOverUdp) {
