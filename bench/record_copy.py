@@ -1,14 +1,16 @@
-"""What recording a camera costs: its own packets copied, `ffmpeg -c copy`, and encoding again.
+"""What recording a camera costs: its own packets copied, `ffmpeg -c copy`, GStreamer, and encoding again.
 
 An RTSP server in a process of its own sends H.264 of 1280x720 at 30 fps and 4 Mbit/s to each recorder. The
 processor time of each recorder's process, all threads, is taken between two moments while it records, so its
-start does not count. The three take turns.
+start does not count. They take turns. GStreamer is left out where gst-launch-1.0 is not installed (Debian:
+gstreamer1.0-tools, gstreamer1.0-plugins-good, gstreamer1.0-plugins-bad).
 """
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -81,16 +83,22 @@ def main() -> None:
             command = ["ffmpeg", "-y", "-rtsp_transport", "tcp", "-i", url, "-c", "copy"]
             return share([*command, "-t", length, str(folder / "ffmpeg.mp4")], options.seconds)
 
+        def by_gstreamer() -> float:
+            source = ["rtspsrc", f"location={url}", "protocols=tcp", "latency=0"]
+            writer = ["h264parse", "!", "mp4mux", "!", "filesink", f"location={folder / 'gst.mp4'}"]
+            command = ["gst-launch-1.0", "-q", *source, "!", "rtph264depay", "!", *writer]
+            return share(command, options.seconds)
+
+        recorders = {
+            "ffmpeg": by_ffmpeg,
+            "copy": lambda: ours("copy"),
+            "encode": lambda: ours("encode"),
+            "ffmpeg again": by_ffmpeg,
+        }
+        if shutil.which("gst-launch-1.0"):
+            recorders["gstreamer"] = by_gstreamer
         try:
-            runs = take_turns(
-                {
-                    "ffmpeg": by_ffmpeg,
-                    "copy": lambda: ours("copy"),
-                    "encode": lambda: ours("encode"),
-                    "ffmpeg again": by_ffmpeg,
-                },
-                options.rounds,
-            )
+            runs = take_turns(recorders, options.rounds)
         finally:
             server.terminate()
             server.wait(20)
@@ -104,6 +112,9 @@ def main() -> None:
     figures = {f"{kind}_%": 100 * value for kind, value in shares.items()}
     beside = shares["copy"] / shares["ffmpeg"]
     outcome.add(Row("copy beside ffmpeg", figures, beside, goal=1.3, spread=restless))
+    if "gstreamer" in shares:
+        beside = shares["copy"] / shares["gstreamer"]
+        outcome.add(Row("copy beside gstreamer", {}, beside, goal=1.0, spread=restless))
     outcome.add(
         Row("copy beside encoding", {}, shares["copy"] / shares["encode"], goal=0.05, spread=restless)
     )

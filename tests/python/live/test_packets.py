@@ -5,8 +5,6 @@ from __future__ import annotations
 
 import itertools
 import logging
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +15,6 @@ from rigs.live.rtsp import RtspServer
 from support import WATCHDOG, until
 
 import freshframe as ff
-
-av = pytest.importorskip("av", reason="needs PyAV, which reads the packets of files")
 
 pytestmark = pytest.mark.takes(20)
 
@@ -280,53 +276,3 @@ def test_what_cannot_sleep_is_refused(tmp_path: Path) -> None:
         camera.wake(-1)
     camera.wake(1)
     camera.wake(until=5)
-
-
-RECORD = """
-import sys, freshframe as ff
-pipeline = ff.Pipeline()
-camera = pipeline.add(ff.open(sys.argv[1]))
-pipeline.add(ff.VideoFile(sys.argv[2]), camera.packets)
-pipeline.run()
-"""
-KINDS_OF_SETS = (7, 8, 9)  # of NAL units: parameter sets and delimiters, which containers change
-
-
-def slices(data: bytes, *, lengths: bool) -> list[bytes]:
-    """The NAL units of a picture that are the camera's own."""
-    found = []
-    while lengths and data:
-        size = int.from_bytes(data[:4], "big")
-        found.append(data[4 : 4 + size])
-        data = data[4 + size :]
-    pieces = [piece.rstrip(b"\0") for piece in (found or data.split(b"\0\0\1"))]
-    return [piece for piece in pieces if piece and piece[0] & 31 not in KINDS_OF_SETS]
-
-
-def pictures_of(path: Path) -> list[list[bytes]]:
-    """Those of a file that may still be written."""
-    try:
-        with av.open(path) as container:
-            stream = container.streams.video[0]
-            lengths = (stream.codec_context.extradata or b"")[:1] == b"\1"
-            return [
-                slices(bytes(packet), lengths=lengths) for packet in container.demux(stream) if packet.size
-            ]
-    except (av.FFmpegError, IndexError, FileNotFoundError):
-        return []
-
-
-@pytest.mark.parametrize("suffix", ["mp4", "mkv", "ts"])
-def test_a_killed_recorder_leaves_what_the_camera_has_sent(tmp_path: Path, suffix: str) -> None:
-    path = tmp_path / f"a.{suffix}"
-    sent = [slices(frame, lengths=False) for frame in clip("h264").frames]
-    with RtspServer(clip("h264")) as server:
-        child = subprocess.Popen([sys.executable, "-c", RECORD, server.url, str(path)])
-        try:
-            until(lambda: len(pictures_of(path)) > 40, lambda: f"{len(pictures_of(path))} pictures")
-        finally:
-            child.kill()
-            child.wait(WATCHDOG)
-    pictures = pictures_of(path)
-    assert pictures == (sent * 3)[: len(pictures)]
-    assert len([sample.pts for sample in ff.stream(ff.open(path))]) == len(pictures)

@@ -52,13 +52,15 @@ def has_content(path: Path) -> bool:
 
 
 @needs_ffmpeg
-@pytest.mark.parametrize("scheme", ["rtsp", "rtmp", "tcp"])
-def test_frames_are_published(scheme: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("scheme", "codec"), [("rtsp", "auto"), ("rtmp", "h264"), ("tcp", "auto"), ("tcp", "mpeg4")]
+)
+def test_frames_are_published(scheme: str, codec: str, tmp_path: Path) -> None:
     url = f"{scheme}://127.0.0.1:{free_port()}" + ("" if scheme == "tcp" else "/live/a")
     with listening(url, tmp_path / "a.mkv") as server:
         pipeline = ff.Pipeline()
         camera = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"))
-        publish = ff.Publish(url, codec="h264" if scheme == "rtmp" else "auto", key_interval=0.5)
+        publish = ff.Publish(url, codec=codec, key_interval=0.5)
         pipeline.add(publish, pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), camera)))
         with pipeline.start():
             until(lambda: has_content(tmp_path / "a.mkv"), lambda: f"nothing came: {publish.stats()}")
@@ -69,8 +71,34 @@ def test_frames_are_published(scheme: str, tmp_path: Path) -> None:
         assert publish.stats().state == "closed"
         server.terminate()
         server.wait(WATCHDOG)
-    pts = [sample.pts for sample in ff.stream(ff.open(tmp_path / "a.mkv"))]
+    film = ff.open(tmp_path / "a.mkv")
+    pts = [sample.pts for sample in ff.stream(film)]
     assert len(pts) > 10
+    assert codec in ("auto", film.info.codec)
+
+
+def test_mpeg4_in_a_transport_stream_is_published_received_and_recorded(tmp_path: Path) -> None:
+    url = f"udp://127.0.0.1:{free_port()}"
+    sender = ff.Pipeline()
+    scene = sender.add(ff.open("demo:circles?size=320x240&fps=30"))
+    sender.add(ff.Publish(url, codec="mpeg4", key_interval=0.5), scene)
+    receiver = ff.Pipeline()
+    camera = receiver.add(ff.open(url, **PATIENT), name="door")
+    names = ("a.mp4", "a.mkv", "a.ts")
+    for name in names:
+        receiver.add(ff.VideoFile(tmp_path / name), camera.packets, name=name)
+    packets = receiver.reader(camera.packets)
+    with sender.start(), receiver.start():
+        first = packets.get(WATCHDOG).value
+        assert (first.codec, first.key, first.size) == ("mpeg4", True, (320, 240))
+        until(
+            lambda: all(receiver.stats().nodes[name].processed > 60 for name in names),
+            lambda: f"{receiver.stats()}",
+        )
+        assert receiver.stats().nodes["door"].processed == 0
+    counts = {name: len(list(ff.stream(ff.open(tmp_path / name)))) for name in names}
+    assert min(counts.values()) > 60
+    assert len(set(counts.values())) == 1
 
 
 @needs_ffmpeg
