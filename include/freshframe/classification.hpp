@@ -18,9 +18,10 @@ namespace freshframe {
 /// Which objects a second model looks at, and how often.
 struct CropOptions {
   /// Each: in each picture. Growing: once per track, and again when the view is twice as good as the best one so
-  /// far, at most six times. A view is as good as its area times its confidence, a quarter where the picture's edge
-  /// cuts it off. The result stays with the track.
-  enum class Looks : std::uint8_t { Each, Growing };
+  /// far, at most six times. Best: at the best view of a track, when there was no better one for half a second; again
+  /// as for growing. A view is as good as its area times its confidence, a quarter where the picture's edge cuts it off
+  /// or a box that stands farther below covers a fifth of it. The result stays with the track.
+  enum class Looks : std::uint8_t { Each, Growing, Best };
 
   std::vector<std::string> classes = {};  // only boxes of these, by name; empty: all
   float margin = 0;  // added at each side of a box, as a share of its width or height: 0 to 10
@@ -40,7 +41,8 @@ struct OnnxClassifierOptions {
 };
 
 /// Classifies the objects of a sample by crops of its frame, cut from the decoded planes, and adds two columns: the
-/// name of the class as text ("": not looked at) and its probability as float32 (NaN: not looked at). One thread.
+/// name of the class as text ("": not looked at) and its probability as float32 (NaN: not looked at). With looks other
+/// than Each also COLUMN_pts, the time of the picture that was looked at, as float64 (NaN: none). One thread.
 class OnnxClassifier final : public Node<Detections, Detections> {
  public:
   /// Runs the model once. Throws OptionError if its output is not one number per class.

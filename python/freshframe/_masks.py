@@ -21,15 +21,15 @@ _LONGEST_SIDE = 1 << 15  # pixels
 def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
     """Masks of whole pictures as texts, for the column ``mask`` of ``Detections.data``.
 
-    Each is "HEIGHTxWIDTH:COUNTS". The counts are COCO's compressed run lengths, as pycocotools has them. A
-    mask of 720p takes a few hundred letters instead of a megabyte. Annotate draws the column, and it passes
-    trackers, workers and files.
+    Each is "HEIGHTxWIDTH:COUNTS". The counts are COCO's compressed run lengths, as pycocotools has them: an
+    empty mask has one. A mask of 720p takes a few hundred letters instead of a megabyte. Annotate draws the
+    column, and it passes trackers, workers and files.
 
     Args:
         masks: (n, height, width) bool.
 
     Returns:
-        (n,) str. An empty mask is "".
+        (n,) str.
 
     Raises:
         OptionError: The array has another shape.
@@ -60,8 +60,8 @@ def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> n
     """The masks that encode_masks() has written.
 
     Args:
-        texts: n texts, such as ``found.data["mask"]``.
-        size: Width and height of the picture. It is only needed where all texts are empty.
+        texts: n texts, such as ``found.data["mask"]``. "" is an empty mask, too.
+        size: Width and height of the picture. It is only needed where all texts are "".
 
     Returns:
         (n, height, width) bool.
@@ -74,9 +74,7 @@ def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> n
     sizes = {(height, width) for height, width, _ in given if height}
     if size is not None:
         sizes.add(_sides(size))
-    if len(sizes) != 1:
-        raise OptionError(f"masks must be of one size, got {sorted(sizes) or 'none: give size='}")
-    ((height, width),) = sizes
+    ((height, width),) = _one_size(sizes)
     result = np.zeros((len(given), height, width), np.bool_)
     for mask, (_, _, counts) in zip(result, given, strict=True):
         ends = np.cumsum([*_counts(counts)], dtype=np.int64)
@@ -93,15 +91,42 @@ def decode_masks(texts: Iterable[str], size: tuple[int, int] | None = None) -> n
     return result
 
 
-def columns_for_supervision(data: dict[str, Any]) -> tuple[dict[str, Any], Any]:
-    """The columns in supervision's names, and its masks or None."""
+def columns_for_supervision(data: dict[str, Any], compact: Any) -> tuple[dict[str, Any], Any]:
+    """The columns in supervision's names, and its masks or None.
+
+    Args:
+        data: The columns.
+        compact: supervision's CompactMask, or None where it has none: then masks are dense.
+    """
     columns = dict(data)
     if "corners" in columns:
         columns["xyxyxyxy"] = columns.pop("corners")
     texts = columns.get("mask")
-    if texts is None or not any(texts.tolist()):
+    if texts is None or not any(texts.tolist()):  # a text of no picture has no size
         return columns, None
-    return {name: column for name, column in columns.items() if name != "mask"}, decode_masks(texts)
+    rest = {name: column for name, column in columns.items() if name != "mask"}
+    return rest, decode_masks(texts) if compact is None else _compacted(texts, compact)
+
+
+def _compacted(texts: Iterable[str], compact: Any) -> Any:
+    """The masks as supervision's run lengths, each within the smallest box around it."""
+    given = [_parsed(text) for text in texts]
+    ((height, width),) = _one_size({(height, width) for height, width, _ in given if height})
+    runs, bounds = [], np.zeros((len(given), 4), np.int32)
+    for (_, _, counts), box in zip(given, bounds, strict=True):
+        lengths = list(_counts(counts)) or [height * width]
+        if (rest := height * width - sum(lengths)) < 0:
+            raise OptionError("the runs of a mask are longer than its picture")
+        lengths += [rest] if len(lengths) % 2 == 0 else [0, rest]
+        ends = np.cumsum(lengths)
+        begin, end = ends[:-1:2], ends[1::2] - 1
+        begin, end = begin[begin <= end], end[begin <= end]
+        if len(begin):
+            across = (begin // height != end // height).any()  # a run goes on in the next column
+            rows = (0, height - 1) if across else ((begin % height).min(), (end % height).max())
+            box[:] = begin[0] // height, rows[0], end[-1] // height, rows[1]
+        runs.append({"size": (height, width), "counts": lengths})
+    return compact.from_coco_rle(runs, bounds, image_shape=(height, width))
 
 
 def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]:
@@ -112,6 +137,12 @@ def columns_from_supervision(data: dict[str, Any], masks: Any) -> dict[str, Any]
     if masks is not None:
         columns["mask"] = encode_masks(np.asarray(masks, np.bool_))
     return columns
+
+
+def _one_size(sizes: set[tuple[int, int]]) -> set[tuple[int, int]]:
+    if len(sizes) != 1:
+        raise OptionError(f"masks must be of one size, got {sorted(sizes) or 'none: give size='}")
+    return sizes
 
 
 def _several(texts: Any) -> Iterable[Any]:

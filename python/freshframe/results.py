@@ -222,7 +222,8 @@ class Detections:
         """The same as supervision's Detections.
 
         ``velocity``, ``age``, ``track_confidence`` and ``class_name`` are in its ``data``. The columns
-        ``mask`` and ``corners`` become its ``mask`` and ``xyxyxyxy``.
+        ``mask`` and ``corners`` become its ``mask`` and ``xyxyxyxy``. Masks are its CompactMask, from its
+        version 0.28 on, else dense. A column ``mask`` of empty texts only stays in ``data``: it has no size.
 
         Raises:
             ImportError: supervision is not installed.
@@ -231,7 +232,7 @@ class Detections:
             import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
 
         columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.class_name}
-        data, masks = columns_for_supervision(dict(self.data))
+        data, masks = columns_for_supervision(dict(self.data), getattr(supervision, "CompactMask", None))
         return supervision.Detections(
             xyxy=self.xyxy,
             mask=masks,

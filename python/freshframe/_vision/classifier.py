@@ -23,13 +23,15 @@ class Crops:
         classes: Only boxes of these, by name; None: all.
         margin: Added at each side of a box, as a share of its width or height, 0 to 10.
         looks: "each": in each sample. "growing": once per track, and again when the view is twice as good as
-            the best one so far, at most six times. A view is as good as its area times its confidence, a
-            quarter of it where the picture's edge cuts it off. The result stays with the track.
+            the best one so far, at most six times. "best": at the best view of a track, of which a copy is
+            kept until there was no better one for half a second; again as for "growing". A view is as good as
+            its area times its confidence, a quarter of it where the picture's edge cuts it off or a box that
+            stands farther below covers a fifth of it. The result stays with the track.
     """
 
     classes: Sequence[str] | None = None
     margin: float = 0.0
-    looks: Literal["each", "growing"] = "each"
+    looks: Literal["each", "growing", "best"] = "each"
 
 
 class OnnxClassifier(NativeNode[Detections, Detections]):
@@ -38,9 +40,10 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
     Crops are cut from the decoded planes and scaled in one pass, and run in batches of up to 32 where the
     file takes any number. The result is the same boxes with two more columns in ``data``: the name of the
     class as text ("": not looked at), and ``COLUMN_confidence``, its probability as float32 (NaN: not looked
-    at; 0: looked at, but the model gave NaN). ``Annotate(labels="{class} {kind}")`` draws them. It computes
-    on one thread of the pipeline: while it is busy, its LATEST edge drops whole samples, and those above it
-    go on. A class of ``crops`` that the detector does not have is an error.
+    at; 0: looked at, but the model gave NaN). Where looks belong to tracks there is also ``COLUMN_pts``, the
+    time of the picture that was looked at, as float64. ``Annotate(labels="{class} {kind}")`` draws them. It
+    computes on one thread of the pipeline: while it is busy, its LATEST edge drops whole samples, and those
+    above it go on. A class of ``crops`` that the detector does not have is an error.
 
     Args:
         path: The .onnx file, with one output of a number per class: probabilities, or logits, of which
@@ -82,15 +85,15 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
             raise OptionTypeError(f"crops must be ff.Crops or None, got {_check.shown(crops)}")
         how = crops or Crops()
         looks = _check.text("looks", how.looks)
-        if looks not in ("each", "growing"):
-            raise OptionError(f"looks must be 'each' or 'growing', got {looks!r}")
+        if looks not in ("each", "growing", "best"):
+            raise OptionError(f"looks must be 'each', 'growing' or 'best', got {looks!r}")
         options = _native.OnnxClassifierOptions()
         options.column = _check.text("column", column)
         options.names = [] if names is None else _names(names)
         options.size = _size(size)
         options.middle = None if middle is None else _check.flag("middle", middle)
         wanted = [] if how.classes is None else _texts("classes", how.classes)
-        options.set_crops(wanted, _check.number("margin", how.margin), looks == "growing")
+        options.set_crops(wanted, _check.number("margin", how.margin), looks)
         self._path = _check.path("path", path)
         model = _load(self._path, threads, provider)
         self._handle = _native.make_onnx_classifier(model, options)

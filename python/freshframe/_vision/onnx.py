@@ -199,8 +199,8 @@ class OnnxDetector(NativeNode["Frame", Detections]):
 
     Args:
         path: The .onnx file. Some models give a column of ``data``. Masks: ``mask``, (n,) texts of
-            encode_masks() of the whole picture, "" where empty. Turned boxes: ``corners``, (n, 4, 2) float32,
-            pixels, not cut off at the picture's edge. Poses: ``keypoints``, (n, k, 3) float32, x, y and
+            encode_masks() of the whole picture. Turned boxes: ``corners``, (n, 4, 2) float32, pixels, not cut
+            off at the picture's edge. Poses: ``keypoints``, (n, k, 3) float32, x, y and
             confidence, or (n, k, 2). Models for other tasks are refused: OnnxModel runs them.
         confidence: Only boxes above it are reported, 0 to 1.
         classes: Only these classes, by name; None: all.

@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/string_view.h>
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
@@ -51,12 +53,14 @@ void bind_onnx_classifier(nb::module_& module) {
       .def_rw("middle", &Options::middle)
       .def(
           "set_crops",
-          [](Options& self, std::vector<std::string> classes, float margin, bool growing) {
+          [](Options& self, std::vector<std::string> classes, float margin, std::string_view looks) {
+            using Looks = CropOptions::Looks;
+            const auto of_tracks = looks == "best" ? Looks::Best : Looks::Growing;
             self.crops = {.classes = std::move(classes),
                           .margin = margin,
-                          .looks = growing ? CropOptions::Looks::Growing : CropOptions::Looks::Each};
+                          .looks = looks == "each" ? Looks::Each : of_tracks};
           },
-          nb::arg("classes"), nb::arg("margin"), nb::arg("growing"));
+          nb::arg("classes"), nb::arg("margin"), nb::arg("looks"));
   module.def("make_onnx_classifier", gil::entry<&make_classifier>, nb::arg("model"), nb::arg("options"),
              "GIL: released");
 }

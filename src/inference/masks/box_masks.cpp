@@ -49,7 +49,8 @@ std::string BoxMasks::of_plane(std::size_t plane) {
 }
 
 std::string BoxMasks::text(std::span<const float> weights, std::size_t plane, Pixels across, Pixels down) {
-  if (across.begin >= across.end || down.begin >= down.end) return {};
+  MaskText text(place_.frame_width, place_.frame_height);
+  if (across.begin >= across.end || down.begin >= down.end) return text.text();
   // The grid's columns and rows around these pixels.
   const auto before = [](double at) { return static_cast<int>(std::floor(at)); };
   const int left = before(across_.at(across.begin));
@@ -68,7 +69,6 @@ std::string BoxMasks::text(std::span<const float> weights, std::size_t plane, Pi
                  sums_);
     for (std::size_t x = 0; x < columns; ++x) turned_[x * rows + y] = sums_[x];
   }
-  MaskText text(place_.frame_width, place_.frame_height);
   for (int pixel = across.begin; pixel < across.end; ++pixel) {
     const double at = across_.at(pixel) - left;
     const auto first = std::min(static_cast<std::size_t>(at), columns - 1);

@@ -23,11 +23,10 @@ void write_count(std::int64_t number, std::string& text) {
 }  // namespace
 
 std::string MaskText::text() const {
-  if (flips_.empty()) return {};
   const auto end = std::int64_t{width_} * height_;
   std::vector<std::int64_t> counts(flips_.size() + 1);
   std::adjacent_difference(flips_.begin(), flips_.end(), counts.begin());
-  counts.back() = end - flips_.back();
+  counts.back() = flips_.empty() ? end : end - flips_.back();
   if (counts.back() == 0) counts.pop_back();
   std::string text = std::to_string(height_) + "x" + std::to_string(width_) + ":";
   for (std::size_t i = 0; i < counts.size(); ++i)

@@ -27,7 +27,7 @@ class MaskText {
   }
   void flip(int column, int row) { flip(std::int64_t{column} * height_ + row); }
 
-  /// An empty mask is an empty text.
+  /// An empty mask has one count.
   [[nodiscard]] std::string text() const;
 
  private:

@@ -9,6 +9,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <numeric>
 #include <optional>
@@ -29,7 +30,8 @@ using inference::Looked;
 
 constexpr std::size_t kMostCrops = 32;  // of a run
 constexpr float kMostMargin = 10;
-constexpr double kCutOff = 0.25;  // of the score of a view that the picture's edge cuts off
+constexpr double kPartly = 0.25;  // of the score of a view that is cut off or covered
+constexpr double kCovered = 0.2;  // of its area
 constexpr int kLeastSide = 2;     // pixels of a crop
 // Of every box, or fields of labels. "track" would give track_confidence.
 constexpr std::array<std::string_view, 16> kOwnColumns = {
@@ -73,13 +75,42 @@ std::optional<Region> region_of(const Detection& box, float margin, bool middle,
   return region;
 }
 
-double score_of(const Detection& box, const Frame& frame) {
-  const double area = std::max(0.0, double{box.x2} - box.x1) * std::max(0.0, double{box.y2} - box.y1);
+double area_of(const Detection& box) {
+  return std::max(0.0, double{box.x2} - box.x1) * std::max(0.0, double{box.y2} - box.y1);
+}
+
+// By a box whose lower edge is farther down: an object that stands nearer.
+bool is_covered(std::span<const Detection> boxes, std::size_t index) {
+  const auto& box = boxes[index];
+  return std::ranges::any_of(boxes, [&](const Detection& other) {
+    if (!(other.y2 > box.y2)) return false;
+    const Detection both{.x1 = std::max(box.x1, other.x1),
+                         .y1 = std::max(box.y1, other.y1),
+                         .x2 = std::min(box.x2, other.x2),
+                         .y2 = std::min(box.y2, other.y2)};
+    return area_of(both) > kCovered * area_of(box);
+  });
+}
+
+double score_of(std::span<const Detection> boxes, std::size_t index, const Frame& frame) {
+  const auto& box = boxes[index];
   const auto width = static_cast<float>(frame.width());
   const auto height = static_cast<float>(frame.height());
   const bool cut = box.x1 <= 1 || box.y1 <= 1 || box.x2 >= width - 1 || box.y2 >= height - 1;
-  const double score = area * box.confidence * (cut ? kCutOff : 1);
+  const double score = area_of(box) * box.confidence * (cut || is_covered(boxes, index) ? kPartly : 1);
   return std::isfinite(score) ? score : 0;
+}
+
+// Of its own memory: a part would keep the whole frame.
+Frame copy_of(const Frame& part) {
+  const Picture from = part.picture();
+  FrameBuilder copy(from.format);
+  for (int i = 0; i < from.format.plane_count(); ++i) {
+    const auto& plane = from.planes[static_cast<std::size_t>(i)];
+    for (int y = 0; y < plane.rows; ++y)
+      std::copy_n(plane.row(y), plane.row_bytes, copy.plane(i) + y * copy.stride(i));
+  }
+  return std::move(copy).publish();
 }
 
 // The index of the largest probability, and it; nullopt: the model gave NaN.
@@ -134,49 +165,94 @@ struct OnnxClassifier::Impl {
     return wanted.empty() || std::ranges::find(wanted, vision::class_of_box(found, index)) != wanted.end();
   }
 
-  // The rows to look at, with their parts of the frame.
+  // The boxes to look at, with their parts of the frame.
   struct Crop {
     std::size_t row = 0;
     FramePart part;
   };
-  [[nodiscard]] std::vector<Crop> crops_of(const Detections& found, const Frame& frame, const Stamp& stamp) {
-    const bool growing = options.crops.looks == CropOptions::Looks::Growing;
+  [[nodiscard]] std::vector<Crop> crops_of(const Detections& found, const Frame& frame) const {
     for (const auto& name : options.crops.classes)
       vision::check_class("OnnxClassifier is to look at", name, found);
-    auto& views = sources[stamp.source];
-    views.advance(stamp.pts);
     std::vector<Crop> crops;
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       if (!is_wanted(found, i)) continue;
       const auto region = region_of(found.boxes[i], options.crops.margin, middle, frame);
-      if (!region) continue;
-      if (growing && !views.take(found.ids[i], score_of(found.boxes[i], frame), stamp.pts)) continue;
-      crops.push_back({i, part_of(frame, *region)});
+      if (region) crops.push_back({i, part_of(frame, *region)});
     }
     return crops;
   }
 
-  // False: it was stopped.
-  bool classify(std::span<const Crop> crops, const Context& context, std::vector<Looked>& looked) {
+  // The views of tracks that are to be looked at now.
+  [[nodiscard]] std::vector<inference::View> views_of(const Detections& found,
+                                                      const Sample<Detections>& sample,
+                                                      inference::Views& views) const {
+    const double pts = sample.stamp.pts;
+    views.advance(pts);
+    std::vector<inference::View> now;
+    for (const auto& [row, part] : crops_of(found, sample.frame)) {
+      const auto id = found.ids[row];
+      const double score = score_of(found.boxes, row, sample.frame);
+      if (options.crops.looks == CropOptions::Looks::Best) {
+        views.offer(id, score, pts, [&crop = part.frame] { return copy_of(crop); });
+      } else if (views.take(id, score, pts)) {
+        now.push_back({id, pts, part.frame});
+      }
+    }
+    std::ranges::move(views.due(), std::back_inserter(now));
+    return now;
+  }
+
+  // nullopt: it was stopped.
+  std::optional<std::vector<Looked>> classify(std::span<const Frame* const> crops, const Context& context) {
     const auto fixed = inference::pictures_of(*session);
     const auto most = fixed != 0 ? fixed : kMostCrops;
+    std::vector<Looked> looked;
     for (std::size_t begin = 0; begin < crops.size(); begin += most) {
       const auto some = crops.subspan(begin, std::min(most, crops.size() - begin));
-      std::vector<const Frame*> frames;
-      for (const auto& crop : some) frames.push_back(&crop.part.frame);
-      auto run = runner.run(frames, context);
-      if (run.stopped()) return false;
+      auto run = runner.run(some, context);
+      if (run.stopped()) return std::nullopt;
       run.widen();
       counters.add(run.seconds);
       for (std::size_t i = 0; i < some.size(); ++i) {
-        auto& result = looked[some[i].row];
-        result = {.name = {}, .confidence = 0};  // looked at, and nothing seen
-        if (const auto best = best_of(run.views(i)[0].floats))
-          result = {best->first < names.size() ? names[best->first] : std::to_string(best->first),
-                    best->second};
+        auto& result =
+            looked.emplace_back(Looked{.name = {}, .confidence = 0});  // looked at, and nothing seen
+        if (const auto best = best_of(run.views(i)[0].floats)) {
+          result.name = best->first < names.size() ? names[best->first] : std::to_string(best->first);
+          result.confidence = best->second;
+        }
       }
     }
-    return true;
+    return looked;
+  }
+
+  // A result for each box; nullopt: it was stopped.
+  std::optional<std::vector<Looked>> each(const Detections& found, const Frame& frame,
+                                          const Context& context) {
+    const auto crops = crops_of(found, frame);
+    std::vector<const Frame*> frames;
+    for (const auto& crop : crops) frames.push_back(&crop.part.frame);
+    const auto looked = classify(frames, context);
+    if (!looked) return std::nullopt;
+    std::vector<Looked> results(found.boxes.size());
+    for (std::size_t i = 0; i < crops.size(); ++i) results[crops[i].row] = (*looked)[i];
+    return results;
+  }
+
+  std::optional<std::vector<Looked>> by_track(const Detections& found, const Sample<Detections>& sample,
+                                              const Context& context) {
+    auto& views = sources[sample.stamp.source];
+    const auto now = views_of(found, sample, views);
+    std::vector<const Frame*> frames;
+    for (const auto& view : now) frames.push_back(&view.crop);
+    auto looked = classify(frames, context);
+    if (!looked) return std::nullopt;
+    for (std::size_t i = 0; i < now.size(); ++i) {
+      (*looked)[i].pts = now[i].pts;
+      views.keep(now[i].id, (*looked)[i]);
+    }
+    std::vector<Looked> results;
+    for (const auto id : found.ids) results.push_back(views.of(id));
+    return results;
   }
 
   std::shared_ptr<const inference::Session> session;
@@ -212,22 +288,19 @@ void OnnxClassifier::source_gone(int source) {
 std::optional<Detections> OnnxClassifier::process(const Sample<Detections>& sample, const Context& context) {
   const auto& found = sample.value;
   if (!sample.frame) throw Error("OnnxClassifier needs the frame of the boxes, but this sample carries none");
-  const bool growing = impl_->options.crops.looks == CropOptions::Looks::Growing;
-  if (growing && found.ids.size() != found.boxes.size())
-    throw Error("OnnxClassifier with looks='growing' needs tracks: add a BoxTracker before it");
-  const auto crops = impl_->crops_of(found, sample.frame, sample.stamp);
-  std::vector<Looked> looked(found.boxes.size());
-  if (!impl_->classify(crops, context, looked)) return std::nullopt;
-  if (growing) {
-    auto& views = impl_->sources[sample.stamp.source];
-    for (const auto& crop : crops) views.keep(found.ids[crop.row], looked[crop.row]);
-    for (std::size_t i = 0; i < looked.size(); ++i) looked[i] = views.of(found.ids[i]);
-  }
+  const bool by_track = impl_->options.crops.looks != CropOptions::Looks::Each;
+  if (by_track && found.ids.size() != found.boxes.size())
+    throw Error("OnnxClassifier with looks='growing' or 'best' needs tracks: add a BoxTracker before it");
+  auto looked =
+      by_track ? impl_->by_track(found, sample, context) : impl_->each(found, sample.frame, context);
+  if (!looked) return std::nullopt;
   std::vector<std::string> names;
   std::vector<float> confidences;
-  for (auto& each : looked) {
+  std::vector<double> times;
+  for (auto& each : *looked) {
     names.push_back(std::move(each.name));
     confidences.push_back(each.confidence);
+    times.push_back(each.pts);
   }
   Detections result = found;
   if (!result.rows) {  // no longer the object that a Python node gave
@@ -240,6 +313,7 @@ std::optional<Detections> OnnxClassifier::process(const Sample<Detections>& samp
   };
   put({impl_->options.column, std::move(names), {}});
   put({impl_->options.column + "_confidence", std::move(confidences), {}});
+  if (by_track) put({impl_->options.column + "_pts", std::move(times), {}});
   return result;
 }
 

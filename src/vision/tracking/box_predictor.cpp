@@ -10,6 +10,7 @@
 #include <memory>
 #include <numeric>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -86,8 +87,19 @@ struct BoxPredictor::Impl {
     return result;
   }
 
+  // A camera's frames come before the tracks of the same frames.
+  void check_camera(int source) {
+    constexpr int kMost = 20;  // results
+    if (framed.contains(source) || framed.empty() || ++unframed[source] < kMost) return;
+    throw Error(
+        "BoxPredictor has tracks of one camera and frames of another, so no frame gets a box: give it the camera that "
+        "the tracker's boxes were found in");
+  }
+
   BoxPredictorOptions options;
   std::map<int, Newest> sources;
+  std::set<int> framed;         // sources of frames
+  std::map<int, int> unframed;  // tracks of sources without frames
 };
 
 BoxPredictor::BoxPredictor(const BoxPredictorOptions& options) : impl_(std::make_unique<Impl>()) {
@@ -102,6 +114,8 @@ BoxPredictor::~BoxPredictor() = default;
 
 void BoxPredictor::source_gone(int source) {
   impl_->sources.erase(source);
+  impl_->framed.erase(source);
+  impl_->unframed.erase(source);
 }
 
 std::optional<Detections> BoxPredictor::process(const Sample<Detections>& sample,
@@ -111,6 +125,7 @@ std::optional<Detections> BoxPredictor::process(const Sample<Detections>& sample
     throw Error(
         "BoxPredictor moves tracks, but this sample's boxes have no velocity: add a BoxTracker before it");
   }
+  impl_->check_camera(sample.stamp.source);
   auto& newest = impl_->sources[sample.stamp.source];
   newest = {sample.stamp.pts, found};
   newest.tracks.tracked = true;  // also an empty result that a program made
@@ -118,6 +133,7 @@ std::optional<Detections> BoxPredictor::process(const Sample<Detections>& sample
 }
 
 std::optional<Detections> BoxPredictor::process(const Sample<Frame>& sample, const Context& /*context*/) {
+  impl_->framed.insert(sample.stamp.source);
   const auto known = impl_->sources.find(sample.stamp.source);
   const double pts = sample.stamp.pts;
   if (known != impl_->sources.end() && std::abs(pts - known->second.pts) <= impl_->options.max_age)

@@ -149,6 +149,46 @@ def test_a_result_stays_with_its_track(colours: Path) -> None:
     assert each[1].value.data["kind_confidence"][0] < 0.5
 
 
+def walk(sides: list[int]) -> list[ff.Detections]:
+    """A track in a corner of its own, with boxes of these sides."""
+    return [found([40, 40, 40 + side, 40 + side], ids=[7]) for side in sides]
+
+
+def test_the_best_view_is_looked_at_when_it_stays_the_best(colours: Path) -> None:
+    """The 20th picture has the largest box, and shows it in red."""
+    sides = [40 + 6 * n for n in range(20)] + [80] * 40
+    images = [picture(**{"red" if n == 19 else "blue": (40, 40, 200, 200)}) for n in range(60)]
+    samples = classified(images, walk(sides), path=colours, crops=ff.Crops(looks="best"))
+    kinds = [sample.value.data["kind"][0] for sample in samples]
+    first = kinds.index("red")
+    assert kinds == [""] * first + ["red"] * (60 - first)
+    waited = samples[first].pts - samples[19].pts
+    assert 0.5 <= waited < 0.5 + 2 / 30
+    times = samples[-1].value.data["kind_pts"]
+    assert times.dtype == np.float64
+    assert times.tolist() == [pytest.approx(samples[19].pts)]
+    assert np.isnan(samples[0].value.data["kind_pts"]).all()
+
+
+def test_a_track_that_ends_is_looked_at_once_and_others_wait_for_none(colours: Path) -> None:
+    """Its result is there when the id comes back."""
+    images = [picture(red=(40, 40, 200, 200))] * 60
+    there, gone = found([40, 40, 120, 120], ids=[7]), found()
+    results = [there] * 10 + [gone] * 40 + [there] * 10
+    samples = classified(images, results, path=colours, crops=ff.Crops(looks="best"))
+    kinds = [sample.value.data["kind"].tolist() for sample in samples]
+    assert kinds == [[""]] * 10 + [[]] * 40 + [["red"]] * 10
+
+
+def test_a_covered_view_is_worth_a_quarter(colours: Path) -> None:
+    """The larger view of the track is behind a box that stands nearer: the smaller one is the best."""
+    images = [picture(**{"red" if n == 20 else "blue": (40, 40, 200, 200)}) for n in range(60)]
+    both = found([40, 40, 120, 120], [60, 60, 140, 160], ids=[7, 8])
+    results = [both] * 20 + [found([40, 40, 100, 100], ids=[7])] + [both] * 39
+    samples = classified(images, results, path=colours, crops=ff.Crops(looks="best"))
+    assert samples[-1].value.data["kind"].tolist() == ["red", "blue"]
+
+
 def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
     with pytest.raises(ff.OptionError, match="one output of a number per class"):
         ff.OnnxClassifier(ff.demo.shapes_model())

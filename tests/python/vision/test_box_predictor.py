@@ -98,3 +98,27 @@ def test_boxes_without_velocity_are_refused() -> None:
         pipeline.run()
     with pytest.raises(ff.OptionError, match="max_age of more than 0"):
         ff.BoxPredictor(max_age=0)
+
+
+def test_each_camera_has_its_own_boxes() -> None:
+    """One predictor of two cameras, of which one has no tracker."""
+    pipeline = ff.Pipeline()
+    one = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"), name="one")
+    two = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"), name="two")
+    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(Detector(1), one))
+    reader = pipeline.reader(pipeline.add(ff.BoxPredictor(), [one, two, tracks]))
+    with pipeline:
+        samples = [*reader]
+    seen = {name: [len(each.value) for each in samples if each.source == name] for name in ("one", "two")}
+    assert max(seen["one"]) == 1
+    assert set(seen["two"]) == {0}
+
+
+def test_tracks_of_another_camera_than_the_frames_are_an_error() -> None:
+    pipeline = ff.Pipeline()
+    one = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
+    two = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
+    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(Detector(1), two))
+    pipeline.reader(pipeline.add(ff.BoxPredictor(), [one, tracks]))
+    with pytest.raises(ff.NodeError, match="tracks of one camera and frames of another"):
+        pipeline.run()

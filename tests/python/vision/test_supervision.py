@@ -55,3 +55,78 @@ def test_circles_become_boxes_around_them() -> None:
     theirs = some.to_supervision()
     assert theirs.xyxy.tolist() == [[5.5, 15.5, 15.5, 25.5]]
     assert theirs.tracker_id.tolist() == [3]
+
+
+def masked(masks: np.ndarray) -> ff.Detections:
+    n = len(masks)
+    boxes = np.array([[10 * i, 5, 10 * i + 30, 40] for i in range(n)], np.float32)
+    return ff.Detections(boxes, [0.9] * n, [0] * n, data={"mask": ff.encode_masks(masks)})
+
+
+@pytest.mark.parametrize("compact", [True, False], ids=["compact", "dense"])
+def test_masks_are_those_of_supervision(compact: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also beyond their boxes, over a column's end, and where all are empty."""
+    if compact and not hasattr(supervision, "CompactMask"):
+        pytest.skip("supervision before 0.28")
+    if not compact:
+        monkeypatch.delattr(supervision, "CompactMask", raising=False)
+    chance = np.random.default_rng(2)
+    masks = np.zeros((6, 180, 240), bool)
+    masks[0, 3:50, 5:44] = True
+    masks[1] = chance.random((180, 240)) < 0.01
+    masks[2, :, 20:23] = True
+    masks[4, 179, 239] = masks[4, 0, 0] = True
+    masks[5] = True
+    some = masked(masks)
+    theirs = some.to_supervision()
+    assert type(theirs.mask).__name__ == ("CompactMask" if compact else "ndarray")
+    assert "mask" not in theirs.data
+    assert (np.asarray(theirs.mask) == masks).all()
+    assert (ff.decode_masks(ff.Detections.from_supervision(theirs).data["mask"]) == masks).all()
+    none = masked(np.zeros((2, 180, 240), bool)).to_supervision()
+    assert np.asarray(none.mask).shape == (2, 180, 240)
+    assert not np.asarray(none.mask).any()
+    merged = supervision.Detections.merge([theirs, none])
+    assert np.asarray(merged.mask).any(axis=(1, 2)).tolist() == [
+        True,
+        True,
+        True,
+        False,
+        True,
+        True,
+        False,
+        False,
+    ]
+
+
+def test_masks_without_a_size_stay_a_column() -> None:
+    box = np.array([[0, 0, 2, 2]], np.float32)
+    theirs = ff.Detections(box, [1], [0], data={"mask": np.array([""])}).to_supervision()
+    assert theirs.mask is None
+    assert theirs.data["mask"].tolist() == [""]
+
+
+def test_its_annotators_draw_in_a_node() -> None:
+    """The node of the page on drawing."""
+    ellipse = supervision.EllipseAnnotator()
+
+    class Draw(ff.Node[ff.Detections, ff.Frame]):
+        def process(self, sample: ff.Sample[ff.Detections], /) -> ff.Frame | None:
+            assert sample.frame is not None
+            found = sample.value.to_supervision()
+            picture = sample.frame.copy("bgr")
+            return ff.Frame.from_array(ellipse.annotate(picture, found), copy=False)
+
+    def detect(frame: ff.Frame) -> ff.Detections:
+        return ff.Detections([[20, 20, 90, 100]], [0.9], [0])
+
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?size=160x120&balls=0&frames=5&pace=0"))
+    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(detect, camera))
+    plain, drawn = pipeline.reader(camera), pipeline.reader(pipeline.add(Draw(), tracks))
+    with pipeline:
+        changed = [
+            (one.value.bgr != other.value.bgr).any(axis=2) for one, other in zip(plain, drawn, strict=True)
+        ]
+    assert len(changed) == 5
+    assert all(70 < rows.nonzero()[0].mean() < 110 for rows in changed)  # around the feet
