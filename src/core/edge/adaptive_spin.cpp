@@ -14,9 +14,17 @@ void relax_core() noexcept {
 #endif
 }
 
-void AdaptiveSpin::spin(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept {
-  const auto until = Clock::now() + kLongest;
-  while (moves.load(std::memory_order_relaxed) == seen && Clock::now() < until) relax_core();
+bool AdaptiveSpin::Spin::until_moved(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept {
+  for (; moves.load(std::memory_order_relaxed) == seen; relax_core()) {
+    if (looks_ < kWithoutClock) {
+      ++looks_;
+      continue;
+    }
+    now_ = Clock::now();
+    if (began_ == Clock::time_point{}) began_ = now_;
+    if (now_ - began_ >= kLongest) return false;
+  }
+  return true;
 }
 
 void AdaptiveSpin::waited(Clock::duration time, bool slept) noexcept {

@@ -11,8 +11,7 @@ namespace freshframe::core {
 /// Tells the core that this thread spins.
 void relax_core() noexcept;
 
-/// One side of an edge, in the order worth_it(), spin(), waited(). Guarded by the owner's mutex, except
-/// spin().
+/// One side of an edge, in the order worth_it(), a Spin, waited(). Guarded by the owner's mutex.
 ///
 /// Note [Adaptive spinning]
 /// Putting a thread to sleep and waking it costs both sides microseconds, more than everything else on an
@@ -27,10 +26,24 @@ class AdaptiveSpin {
   static constexpr std::chrono::microseconds kShort{40};    // a wait; a little more than two wake-ups
   static constexpr int kMostPatience = 64;
 
+  /// One spin, which may look at several moves. Not guarded.
+  class Spin {
+   public:
+    /// Spins until `moves` is no longer `seen`; false: the spin has lasted for kLongest.
+    [[nodiscard]] bool until_moved(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept;
+    /// Its duration; 0: it was too short for a reading of the clock, which takes as long as a short wait.
+    [[nodiscard]] Clock::duration time() const noexcept { return now_ - began_; }
+
+   private:
+    static constexpr int kWithoutClock = 16;  // looks, some hundred nanoseconds
+
+    int looks_ = 0;
+    Clock::time_point began_{};
+    Clock::time_point now_{};
+  };
+
   /// Whether the next wait begins with a spin.
   [[nodiscard]] bool worth_it() const noexcept { return short_waits_ >= patience_; }
-  /// Spins until `moves` is no longer `seen`, or for kLongest.
-  static void spin(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept;
   /// A wait has ended after `time`. `slept`: not during its spin.
   void waited(Clock::duration time, bool slept) noexcept;
 

@@ -63,6 +63,15 @@ struct EdgeCounts {
   std::uint64_t events_lost = 0;
 };
 
+/// The threads of both sides write with each sample: what they write lies apart from what they only read.
+inline constexpr std::size_t kCacheLine = 64;
+
+/// A sample in a queue. A whole number of cache lines: no two of them share one.
+struct alignas(kCacheLine) Queued {
+  AnySample sample;
+  std::uint64_t arrival = 0;  // passed_in when it came
+};
+
 /// The samples of one source, or of all, on one edge. Guarded by the inbox's mutex.
 struct Lane {
   Edge* edge = nullptr;   // that it is a part of
@@ -74,28 +83,28 @@ struct Lane {
   std::optional<TimePoint::duration> max_age;
   std::optional<Rate> rate;
   bool by_pts = false;  // the rate's time
-  std::vector<AnySample> ring;
-  std::vector<std::uint64_t> arrivals;  // of the samples in the ring: passed_in when each came
-  std::size_t head = 0;
-  std::size_t size = 0;
-  std::size_t in_sets = 0;  // of a join: samples that wait in a set
-  std::size_t spare = 0;    // of a join: places of the ring beyond the queue's depth
-  std::int64_t bytes = 0;   // of the waiting pictures; counted only if the queue has a bound in bytes
-  bool ended = false;
-  bool ready = false;  // something can be taken
-  EdgeCounts counts;
-  std::uint64_t dropped_since = 0;  // since the last delivered sample
+  std::vector<Queued> ring;
+  std::size_t spare = 0;   // of a join: places of the ring beyond the queue's depth
+  std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
   KeptEvents kept;
-  AdaptiveSpin spin;  // the producer's
-  bool producer_waits = false;
-  bool producer_asleep = false;
-  Condition room;
 
   // ---- of a consumer that gathers
-  bool expected = true;                 // its room counts: the lane has not ended and is not silent
-  bool silent = false;                  // it was left out, and no batch had a sample of it since
   std::optional<TimePoint> heard = {};  // the last batch that had a sample of it
   TimePoint::duration interval{};       // mean time between two such batches, without silences
+
+  // ---- written with each sample: one cache line with the first two counts
+  alignas(kCacheLine) std::size_t head = 0;
+  std::size_t size = 0;
+  std::size_t in_sets = 0;  // of a join: samples that wait in a set
+  AdaptiveSpin spin;        // the producer's
+  bool ended = false;
+  bool ready = false;  // something can be taken
+  bool producer_waits = false;
+  bool producer_asleep = false;     // and nobody has woken it
+  bool expected = true;             // by a consumer that gathers: the lane has not ended and is not silent
+  bool silent = false;              // it was left out, and no batch had a sample of it since
+  std::uint64_t dropped_since = 0;  // since the last delivered sample
+  EdgeCounts counts;
 
   /// A tick of the rate is used up when the consumer takes the sample, which a newer one may replace before; in a
   /// deeper queue when the sample comes.
@@ -121,6 +130,7 @@ struct Edge {
   bool gone = false;                         // removed: it takes nothing more
   bool closing = false;                      // what waits can be taken, and nothing more comes in
   bool reported = false;                     // its first drop was logged
+  Condition room;                            // its producer waits there
   std::size_t part = 0;                      // of a join: its place among the parents
 };
 

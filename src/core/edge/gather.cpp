@@ -93,6 +93,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
 }
 
 Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after) {
+  tell_producer(after.latest);
   for (const auto& [index, events] : after.absorbed) {
     auto& value = samples[index].value;
     value = value.get()->with_events_of(events);
@@ -124,12 +125,9 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch,
       const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) {
         return gathered_locked(batch) || has_news_locked();
       };
-      consumer_asleep_ = true;
       gather_size_ = static_cast<std::size_t>(batch.size);
-      in_time = ready_.wait_until(mutex_, *clock_, std::min(deadline, *gather_until), gathered) ||
-                *gather_until <= deadline;
+      in_time = sleep_locked(std::min(deadline, *gather_until), gathered) || *gather_until <= deadline;
       gather_size_ = 0;
-      consumer_asleep_ = false;
     } else {
       const auto ready = [this, closed = closed_]()
                              FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };

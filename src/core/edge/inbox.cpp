@@ -5,6 +5,7 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 #include "core/edge/lock_soon.hpp"
@@ -13,6 +14,12 @@ namespace freshframe::core {
 namespace {
 
 thread_local std::chrono::nanoseconds waited_so_far{};
+
+// As an assignment, at half the cost: `place` usually holds nothing.
+void move_to(AnySample& place, AnySample&& sample) noexcept {
+  std::destroy_at(&place);
+  std::construct_at(&place, std::move(sample));
+}
 
 std::int64_t picture_bytes(const AnySample& sample) noexcept {
   return sample.frame ? static_cast<std::int64_t>(sample.frame.size_bytes()) : 0;
@@ -31,7 +38,7 @@ void Inbox::set_ready_hook(std::function<void()> hook) {
 }
 
 void Inbox::pop_locked(Lane& lane, AnySample& sample) {
-  sample = std::move(lane.ring[lane.head]);
+  move_to(sample, std::move(lane.ring[lane.head].sample));
   if (lane.queue.max_bytes) lane.bytes -= picture_bytes(sample);
   lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
   --lane.size;
@@ -41,7 +48,7 @@ void Inbox::pop_locked(Lane& lane, AnySample& sample) {
 }
 
 AnySample Inbox::evict_locked(Lane& lane, DropCause cause) {
-  const auto arrival = lane.arrivals[lane.head];
+  const auto arrival = lane.ring[lane.head].arrival;
   AnySample sample;
   pop_locked(lane, sample);
   drop_locked(lane, cause);
@@ -54,8 +61,9 @@ void Inbox::push_locked(Lane& lane, AnySample&& sample) {
   auto slot = lane.head + lane.size;
   if (slot >= lane.ring.size()) slot -= lane.ring.size();
   if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
-  lane.ring[slot] = std::move(sample);
-  lane.arrivals[slot] = lane.counts.passed_in;
+  auto& place = lane.ring[slot];
+  move_to(place.sample, std::move(sample));
+  place.arrival = lane.counts.passed_in;
   if (!lane.expected && !lane.ended) expect_locked(lane, true);
   ++lane.size;
   ++queued_;
@@ -68,7 +76,7 @@ bool Inbox::full_locked(const Lane& lane, const AnySample& next) {
   if (lane.size == 0) return false;
   const auto& queue = lane.queue;
   if (queue.max_bytes && lane.bytes + picture_bytes(next) > *queue.max_bytes) return true;
-  const auto& oldest = lane.ring[lane.head];
+  const auto& oldest = lane.ring[lane.head].sample;
   return queue.max_seconds &&
          Seconds(next.stamp.captured - oldest.stamp.captured).count() > *queue.max_seconds;
 }
@@ -78,16 +86,14 @@ void Inbox::drop_locked(Lane& lane, DropCause cause) {
   ++lane.dropped_since;
 }
 
-bool Inbox::wait_awake_locked(const std::function<bool()>& ready) {
-  const auto seen = moves_.load(std::memory_order_relaxed);
-  mutex_.unlock();
-  AdaptiveSpin::spin(moves_, seen);
-  lock_soon(mutex_);
+bool Inbox::wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin) {
+  for (bool moves = true; moves && !ready();) {
+    const auto seen = moves_.load(std::memory_order_relaxed);
+    mutex_.unlock();
+    moves = spin.until_moved(moves_, seen);
+    lock_soon(mutex_);
+  }
   return ready();
-}
-
-void Inbox::moved_locked() noexcept {
-  moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
 }
 
 void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const AnySample* last) {
@@ -98,18 +104,21 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const A
   if (ready()) return;
   lane.producer_waits = true;
   ++waiting_producers_;
-  const auto began = AdaptiveSpin::Clock::now();
-  const bool sleeps = !lane.spin.worth_it() || !wait_awake_locked(ready);
+  AdaptiveSpin::Spin spin;
+  const bool sleeps = !lane.spin.worth_it() || !wait_awake_locked(ready, spin);
+  auto time = spin.time();
   if (sleeps) {
+    const auto began = AdaptiveSpin::Clock::now();
     blocked.store(true, std::memory_order_relaxed);
-    lane.producer_asleep = true;
-    lane.room.wait(mutex_, ready);
-    lane.producer_asleep = false;
+    lane.edge->room.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
+      lane.producer_asleep = !ready();  // again, when it was woken too early
+      return !lane.producer_asleep;
+    });
     blocked.store(false, std::memory_order_relaxed);
+    time += AdaptiveSpin::Clock::now() - began;
   }
   lane.producer_waits = false;
   if (!lane.edge->gone) --waiting_producers_;
-  const auto time = AdaptiveSpin::Clock::now() - began;
   lane.spin.waited(time, sleeps);
   waited_so_far += time;
 }
@@ -139,7 +148,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
     }
     if (!lane.ticks_when_taken()) lane.rate->use(time);
   }
-  if (waits_when_full(*lane.edge, is_last)) {
+  if (waits_when_full(*lane.edge, is_last) && (is_last || lane.full())) {
     wait_for_room_locked(lane, blocked, is_last ? &sample : nullptr);
     if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
   }
@@ -172,6 +181,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
 void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last) {
   if (drops_frames_) sample.frame = {};
   if (joins_) return put_part(edge, std::move(sample), blocked);
+  bool moves = false;
   bool wake = false;
   bool first_drop = false;
   bool hurries = false;  // a batch waited for a camera that is away
@@ -209,12 +219,13 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
       edge.reported = edge.reported || first_drop;
     }
     const bool in = admitted == Admitted::In;
-    const bool moves = in || hurries;
+    moves = in || hurries;
     wake = moves && consumer_asleep_ && (gather_size_ == 0 || queued_ >= gather_size_ || room_ == 0);
     if (edge.closing) wake = consumer_asleep_;  // it may have waited for this producer
-    if (moves) moved_locked();
+    if (wake) consumer_asleep_ = false;
     if ((moves || edge.closing) && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
+  if (moves) moved();
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
   if (first_drop) report_first_drop(edge.options);
@@ -243,7 +254,7 @@ void Inbox::close() {
     const Lock lock(mutex_);
     closed_ = true;
     drained_by_ = TimePoint::min();
-    moved_locked();
+    moved();
     if (joins_) drop_parts_locked(true, dropped);
     for (Lane* const lane : lanes_) {
       while (lane->size > 0) {
@@ -252,7 +263,7 @@ void Inbox::close() {
       }
       hands_over_ ? lane->kept.lose_all(dropped) : lane->kept.clear(dropped);
       update_ready_locked(*lane);
-      lane->room.notify_all();
+      lane->edge->room.notify_all();
     }
     hook = hook_;
   }
@@ -267,12 +278,12 @@ void Inbox::close_but_for_events(TimePoint deadline) {
     const Lock lock(mutex_);
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
     hands_over_ = true;
-    moved_locked();
+    moved();
     end_lanes_locked(false);
     if (joins_) drop_parts_locked(true, dropped);
     for (Lane* const lane : lanes_) {
       while (lane->size > 0) dropped.push_back(evict_locked(*lane, close_cause_));
-      lane->room.notify_all();
+      lane->edge->room.notify_all();
     }
     hook = hook_;
   }
@@ -287,10 +298,10 @@ void Inbox::close_for_new(TimePoint deadline) {
     if (!std::exchange(closed_, true)) drained_by_ = deadline;
     hands_over_ = true;
     takes_last_ = true;
-    moved_locked();
+    moved();
     end_lanes_locked(true);
     if (joins_) drop_parts_locked(false, dropped);
-    for (Lane* const lane : lanes_) lane->room.notify_all();
+    for (const auto& edge : edges_) edge->room.notify_all();
   }
   ready_.notify_all();
 }

@@ -215,11 +215,18 @@ class Inbox {
   [[nodiscard]] EdgeStats counts_locked(const Edge& edge) const FRESHFRAME_REQUIRES(mutex_);
   void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) const;
 
-  /// Releases the mutex for a moment, or until a sample moves; returns ready().
-  bool wait_awake_locked(const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
+  /// Releases the mutex while it spins; returns ready().
+  bool wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin)
+      FRESHFRAME_REQUIRES(mutex_);
   bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
       FRESHFRAME_REQUIRES(mutex_);
-  void moved_locked() noexcept FRESHFRAME_REQUIRES(mutex_);
+  /// Waits on ready_. Returns ready(); false: the deadline has passed.
+  bool sleep_locked(TimePoint deadline, const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
+  /// Tells threads that spin. With the mutex or after it: if two threads write the same number, one of those that
+  /// spin may miss it, and looks with the mutex before it sleeps.
+  void moved() noexcept {
+    moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
+  }
   [[nodiscard]] static bool waits_when_full(const Edge& edge, bool is_last) noexcept {
     return edge.options.queue.blocks() || (is_last && edge.options.recorded);
   }
@@ -244,6 +251,8 @@ class Inbox {
     Edge* edge = nullptr;                       // that the sample came from
     std::vector<ValueRef> events;               // that the sample absorbs
     std::optional<TimePoint> gathered_at = {};  // of a batch
+    bool made_room = false;                     // for which a producer may spin
+    Edge* wakes = nullptr;                      // whose producer sleeps
   };
   struct BatchAftermath {
     Aftermath latest;                 // of the sample that was taken last
@@ -264,6 +273,10 @@ class Inbox {
   bool wait_to_take_locked(std::vector<AnySample>& dropped, TimePoint deadline) FRESHFRAME_REQUIRES(mutex_);
   /// Without a wait: the next sample, or the newest.
   Taken take_now(AnySample& sample, bool newest);
+  /// The lane has room again, which its producer is told at once, or by tell_producer() if a sample was taken, which
+  /// keeps the edge.
+  void made_room_locked(Lane& lane, Aftermath* after) FRESHFRAME_REQUIRES(mutex_);
+  void tell_producer(const Aftermath& after) noexcept;
   /// Joins the events that a sample absorbs, and records its age; without the mutex.
   Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
   [[nodiscard]] bool has_news_locked() const FRESHFRAME_REQUIRES(mutex_) { return woken_ || !gone_.empty(); }
@@ -321,7 +334,6 @@ class Inbox {
   bool take_clock_locked(Lane& lane, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
   /// Whether a set was made.
   bool apply_decisions_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  void made_room_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
   void drop_old_sets_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
   /// The oldest of those that wait for the consumer.
   void drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
@@ -344,53 +356,55 @@ class Inbox {
   [[nodiscard]] std::string fruitless_locked(TimePoint now) const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] std::string fruitless_text_locked(TimePoint now) const FRESHFRAME_REQUIRES(mutex_);
 
-  static constexpr std::size_t kCacheLine = 64;
-
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;
-  bool drops_frames_ = false;              // fixed before the threads start
-  bool reports_gone_ = false;              // fixed before the threads start
-  bool joins_ = false;                     // fixed before the threads start
-  const Timings* call_times_ = nullptr;    // fixed before the threads start
-  TimePoint taken_at_ = TimePoint::min();  // the consumer's, as the next
-  Seconds gathered_for_{};
+  bool drops_frames_ = false;  // fixed before the threads start, as the next three
+  bool reports_gone_ = false;
+  bool joins_ = false;
+  const Timings* call_times_ = nullptr;
   std::atomic<bool> has_hook_{false};
-  // Written with the mutex, read without it by threads that wait and spin: on a cache line of its own, or each
-  // of their reads would take the mutex's line from the thread that holds it.
+  // The consumer's thread.
+  alignas(kCacheLine) TimePoint taken_at_ = TimePoint::min();
+  Seconds gathered_for_{};
+  std::atomic<bool> finishing_{false};  // set with the mutex, cleared without it: the consumer records an age
+  // Read without the mutex by threads that spin: on a cache line of its own, or each of their reads would take the
+  // mutex's line from the thread that holds it.
   alignas(kCacheLine) std::atomic<std::uint32_t> moves_{0};
 
+  // One cache line, which goes from thread to thread with each sample: the mutex, and what is written with it.
   alignas(kCacheLine) mutable Mutex mutex_;
-  std::vector<EdgeRef> edges_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::unique_ptr<JoinSets> sets_ FRESHFRAME_GUARDED_BY(mutex_);         // null: it has no join, or not yet
-  std::vector<Lane*> lanes_ FRESHFRAME_GUARDED_BY(mutex_);               // of all edges
-  std::vector<std::uint64_t> ready_bits_ FRESHFRAME_GUARDED_BY(mutex_);  // of each lane: Lane::ready
-  std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;         // that have not ended
-  std::size_t waiting_producers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // for room, on edges that are not gone
-  std::size_t queued_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // samples in all lanes
-  std::size_t room_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // for more, in the lanes that a batch waits for
-  bool stays_open_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  std::vector<int> finished_ FRESHFRAME_GUARDED_BY(mutex_);     // sources of lanes that ended and are empty
-  std::vector<GoneSource> gone_ FRESHFRAME_GUARDED_BY(mutex_);  // to be told to the consumer
+  std::size_t queued_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // samples in all lanes
+  std::size_t room_ FRESHFRAME_GUARDED_BY(mutex_) = 0;    // for more, in the lanes that a batch waits for
+  bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;    // the consumer is in take()
+  bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_, and nobody has woken it
   bool woken_ FRESHFRAME_GUARDED_BY(mutex_) = false;            // by wake()
-  // Removed while the consumer may still record an age there; see finishing_.
-  std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::atomic<bool> finishing_{false};  // set with the mutex, cleared without it: the consumer records an age
-  std::size_t gather_size_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the consumer waits for so many samples
-  bool gathering_ FRESHFRAME_GUARDED_BY(mutex_) = false;       // samples wait until a batch is complete
-  std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;     // the next lane of the round-robin
-  bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()
-  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);             // the consumer's
-  bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_
+  bool gathering_ FRESHFRAME_GUARDED_BY(mutex_) = false;        // samples wait until a batch is complete
   bool closes_soon_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool takes_last_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // closed_, but last results pass in
+  bool hands_over_ FRESHFRAME_GUARDED_BY(mutex_) =
+      false;  // a stop left it open for events: none goes uncounted
+  // Written when a lane becomes empty, and when it no longer is.
+  std::vector<Lane*> lanes_ FRESHFRAME_GUARDED_BY(mutex_);               // of all edges
+  std::vector<std::uint64_t> ready_bits_ FRESHFRAME_GUARDED_BY(mutex_);  // of each lane: Lane::ready
+  std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
+  std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the next lane of the round-robin
+  // Written by waits and changes only.
+  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);                  // the consumer's
+  std::size_t gather_size_ FRESHFRAME_GUARDED_BY(mutex_) = 0;        // the consumer waits for so many samples
+  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;         // that have not ended
+  bool stays_open_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  std::size_t waiting_producers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // for room, on edges that are not gone
+  std::vector<int> finished_ FRESHFRAME_GUARDED_BY(mutex_);     // sources of lanes that ended and are empty
+  std::vector<GoneSource> gone_ FRESHFRAME_GUARDED_BY(mutex_);  // to be told to the consumer
+  std::vector<EdgeRef> edges_ FRESHFRAME_GUARDED_BY(mutex_);
+  // Removed while the consumer may still record an age there; see finishing_.
+  std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
+  std::unique_ptr<JoinSets> sets_ FRESHFRAME_GUARDED_BY(mutex_);  // null: it has no join, or not yet
+  std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
   DropCause close_cause_ FRESHFRAME_GUARDED_BY(mutex_) = DropCause::Stop;
   TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
       TimePoint::min();  // closed_, but waiting samples or their events can be taken
-  bool hands_over_ FRESHFRAME_GUARDED_BY(mutex_) =
-      false;  // a stop left it open for events: none goes uncounted
   Condition ready_;
 };
 

@@ -39,7 +39,6 @@ void Inbox::add_lane_locked(Edge& edge, const SourceStream& stream) {
       stream.by_pts || std::ranges::find(edge.options.by_pts, stream.source) != edge.options.by_pts.end();
   lane->spare = edge.options.joined ? 1 : 0;  // the newest comes in before the oldest is dropped
   lane->ring.resize(static_cast<std::size_t>(std::max(1, queue.depth)) + lane->spare);
-  lane->arrivals.resize(lane->ring.size());
   room_ += lane->ring.size();
   const auto place = std::lower_bound(edge.lanes.begin(), edge.lanes.end(), stream.source,
                                       [](const auto& each, int of) { return each->source < of; });
@@ -158,9 +157,9 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
         ++lane->counts.passed_in;
         drop_locked(*lane, DropCause::Removed);
       }
-      lane->room.notify_all();
       if (lane->source >= 0) left.push_back({lane->source, lane->reached});
     }
+    edge->room.notify_all();
     if (joins_) end_part_locked(*edge, dropped);
     stats = counts_locked(*edge);
     std::erase(edges_, edge);
@@ -177,7 +176,7 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
     retire_locked();
     if (!finishing_.load(std::memory_order_acquire)) retired.swap(retired_);
     retired_.push_back(edge);
-    moved_locked();
+    moved();
     hook = hook_;
   }
   describe(*edge, stats, Span::WholeRun, clock_->now());
@@ -215,8 +214,8 @@ bool Inbox::is_over(const Edge& edge) const {
 void Inbox::close_edge(Edge& edge) {
   const Lock lock(mutex_);
   edge.closing = true;
-  moved_locked();
-  for (const auto& lane : edge.lanes) lane->room.notify_all();
+  moved();
+  edge.room.notify_all();
 }
 
 void Inbox::drop_source(int source) {
@@ -227,10 +226,10 @@ void Inbox::drop_source(int source) {
     for (Lane* const lane : lanes_) {
       if (lane->source != source) continue;
       drop_waiting_locked(*lane, DropCause::Removed, dropped);
-      lane->room.notify_all();
+      lane->edge->room.notify_all();
     }
     retire_locked();
-    moved_locked();
+    moved();
     hook = hook_;
   }
   ready_.notify_all();
@@ -241,7 +240,7 @@ void Inbox::stay_open(bool stays) {
   {
     const Lock lock(mutex_);
     stays_open_ = stays;
-    moved_locked();
+    moved();
   }
   ready_.notify_all();
 }
@@ -251,7 +250,7 @@ void Inbox::wake() {
   {
     const Lock lock(mutex_);
     woken_ = true;
-    moved_locked();
+    moved();
     hook = hook_;
   }
   ready_.notify_all();
@@ -273,7 +272,7 @@ void Inbox::end(Edge& edge) {
     end_edge_locked(edge);
     if (joins_) end_part_locked(edge, dropped);
     retire_locked();
-    moved_locked();
+    moved();
     hook = hook_;
   }
   ready_.notify_all();
@@ -297,7 +296,7 @@ void Inbox::end(Edge& edge, int source, Change upto) {
       end_lane_locked(**found);
     }
     retire_locked();
-    moved_locked();
+    moved();
     hook = hook_;
   }
   ready_.notify_all();

@@ -24,7 +24,8 @@ void Inbox::deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival,
     update_ready_locked(lane);
   }
   if (after.gathered_at) hear_locked(lane, *after.gathered_at);
-  next_lane_ = lane.index + 1 == lanes_.size() ? 0 : lane.index + 1;
+  const auto next = lane.index + 1 == lanes_.size() ? 0 : lane.index + 1;
+  if (next_lane_ != next) next_lane_ = next;
 }
 
 Taken Inbox::nothing_locked() const {
@@ -41,10 +42,10 @@ bool Inbox::take_from_locked(Lane& lane, AnySample& sample, bool newest, Afterma
   while (lane.size > 0) {
     if (newest && lane.size > 1) {
       after.dropped.push_back(evict_locked(lane, DropCause::Skipped));
-    } else if (stale_locked(lane, lane.ring[lane.head])) {
+    } else if (stale_locked(lane, lane.ring[lane.head].sample)) {
       after.dropped.push_back(evict_locked(lane, DropCause::Stale));
     } else {
-      const auto arrival = lane.arrivals[lane.head];
+      const auto arrival = lane.ring[lane.head].arrival;
       pop_locked(lane, sample);
       if (lane.rate && lane.ticks_when_taken()) lane.rate->use(rate_time(lane, sample));
       deliver_locked(lane, sample, arrival, after);
@@ -75,14 +76,32 @@ Lane& Inbox::next_ready_locked() {
   return *lanes_[word * kBits + static_cast<std::size_t>(std::countr_zero(bits))];
 }
 
+// A producer that wakes while the mutex is held would wait again, for it. It is told once: until it is awake, there is
+// room for it.
+void Inbox::made_room_locked(Lane& lane, Aftermath* after) {
+  const bool asleep = std::exchange(lane.producer_asleep, false);
+  if (after == nullptr || (asleep && after->wakes != nullptr)) {
+    moved();
+    if (asleep) lane.edge->room.notify_one();
+    return;
+  }
+  after->made_room = true;
+  if (asleep) after->wakes = lane.edge;
+}
+
+void Inbox::tell_producer(const Aftermath& after) noexcept {
+  if (!after.made_room) return;
+  moved();
+  if (after.wakes != nullptr) after.wakes->room.notify_one();
+}
+
 bool Inbox::take_next_locked(AnySample& sample, bool newest, Aftermath& after) {
   bool found = false;
   while (!found && ready_lanes_ > 0) {
     Lane& lane = next_ready_locked();
     const bool was_full = lane.full() || lane.producer_asleep;
     found = take_from_locked(lane, sample, newest, after);
-    if (was_full) moved_locked();
-    if (was_full && lane.producer_asleep) lane.room.notify_one();
+    if (was_full) made_room_locked(lane, found ? &after : nullptr);
   }
   if (!finished_.empty()) retire_locked();
   return found;
@@ -96,6 +115,7 @@ Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
 }
 
 Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after) {
+  tell_producer(after);
   if (!after.events.empty()) sample.value = sample.value.get()->with_events_of(after.events);
   if (taken != Taken::Sample) return taken;
   taken_at_ = clock_->now();
@@ -138,16 +158,26 @@ bool Inbox::wait_to_take_locked(std::vector<AnySample>& dropped, TimePoint deadl
 // Returns ready(); false: the deadline has passed.
 bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready) {
   if (deadline == TimePoint::min()) return ready();
-  const auto began = AdaptiveSpin::Clock::now();
-  const bool sleeps = !spin_.worth_it() || !wait_awake_locked(ready);
+  AdaptiveSpin::Spin spin;
+  const bool sleeps = !spin_.worth_it() || !wait_awake_locked(ready, spin);
+  auto time = spin.time();
   if (sleeps) {
-    consumer_asleep_ = true;
-    const bool in_time = ready() || ready_.wait_until(mutex_, *clock_, deadline, ready);
-    consumer_asleep_ = false;
-    if (!in_time) return false;
+    const auto began = AdaptiveSpin::Clock::now();
+    if (!sleep_locked(deadline, ready)) return false;
+    time += AdaptiveSpin::Clock::now() - began;
   }
-  spin_.waited(AdaptiveSpin::Clock::now() - began, sleeps);
+  spin_.waited(time, sleeps);
   return true;
+}
+
+bool Inbox::sleep_locked(TimePoint deadline, const std::function<bool()>& ready) {
+  const auto awake = [&]() FRESHFRAME_REQUIRES(mutex_) {
+    consumer_asleep_ = !ready();  // again, when it was woken too early
+    return !consumer_asleep_;
+  };
+  const bool in_time = awake() || ready_.wait_until(mutex_, *clock_, deadline, awake);
+  consumer_asleep_ = false;
+  return in_time;
 }
 
 void Inbox::arm(bool waits) {

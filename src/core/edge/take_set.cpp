@@ -36,7 +36,7 @@ void Inbox::join(const JoinRules& rules) {
     }
     sets_ = std::make_unique<JoinSets>(rules, std::move(options));
     sets_->edges = edges_;
-    moved_locked();
+    moved();
   }
   ready_.notify_all();  // from now on its consumer looks at the times
 }
@@ -103,8 +103,8 @@ void Inbox::put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked)
     first_drop = !edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0;
     if (first_drop) edge.reported = true;
     news = news || edge.closing;  // the consumer may have waited for this producer
-    wake = news && consumer_asleep_;
-    if (news) moved_locked();
+    wake = news && std::exchange(consumer_asleep_, false);
+    if (news) moved();
     if (news && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
   if (wake) ready_.notify_one();
@@ -119,7 +119,7 @@ bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
     if (decision.members == 0) {
       Lane& lane = part_lane_locked(decision.parent);
       dropped.push_back(evict_locked(lane, decision.cause));
-      made_room_locked(lane);
+      made_room_locked(lane, nullptr);
       continue;
     }
     made = true;
@@ -130,7 +130,7 @@ bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
     for (std::size_t i = 0; i < sets_->edges.size(); ++i) {
       if ((decision.members >> i & 1U) == 0) continue;
       Lane& lane = part_lane_locked(i);
-      set.arrivals[i] = lane.arrivals[lane.head];
+      set.arrivals[i] = lane.ring[lane.head].arrival;
       pop_locked(lane, set.parts[i].emplace());
       ++lane.in_sets;
     }
@@ -139,12 +139,6 @@ bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
   sets_->joiner.clear_decisions();
   drop_old_sets_locked(dropped);
   return made;
-}
-
-void Inbox::made_room_locked(Lane& lane) {
-  if (!lane.producer_asleep && !lane.queue.blocks()) return;
-  moved_locked();
-  if (lane.producer_asleep) lane.room.notify_one();
 }
 
 void Inbox::drop_old_sets_locked(std::vector<AnySample>& dropped) {
@@ -197,7 +191,7 @@ void Inbox::drop_part_locked(JoinSets::Set& set, std::size_t part, DropCause cau
   drop_locked(lane, cause);
   lane.kept.keep(set.arrivals[part], *sample);
   dropped.push_back(*std::exchange(sample, std::nullopt));
-  made_room_locked(lane);
+  made_room_locked(lane, nullptr);
 }
 
 Taken Inbox::take_set_locked(bool newest, SetAftermath& after) {
@@ -234,7 +228,7 @@ void Inbox::deliver_set_locked(SetAftermath& after) {
     --lane.in_sets;
     deliver_locked(lane, *set.parts[i], set.arrivals[i], after.latest);
     if (!after.latest.events.empty()) after.absorbed.push_back({i, std::move(after.latest.events)});
-    made_room_locked(lane);
+    made_room_locked(lane, &after.latest);
   }
   after.latest.events.clear();
   after.parents = &sets_->edges;
@@ -242,6 +236,7 @@ void Inbox::deliver_set_locked(SetAftermath& after) {
 }
 
 Taken Inbox::finish_set(Taken taken, AnySample& sample, SetAftermath& after) {
+  tell_producer(after.latest);
   if (taken != Taken::Sample) return taken;
   taken_at_ = clock_->now();
   for (const auto& [index, events] : after.absorbed) {

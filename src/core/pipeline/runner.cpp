@@ -248,17 +248,26 @@ bool Runner::process_one(const AnySample& sample) {
 
 bool Runner::source_loop() {
   if (!wait_for_go()) return false;
+  const auto& clock = *core_.clock();
+  auto began = clock.now();
+  auto waited = Inbox::waited_for_room();
   while (!stopping()) {
-    take_successor();
-    const auto began = core_.clock()->now();
+    if (take_successor()) began = clock.now();
     bool failed = false;
     auto item = read_item(failed);
-    if (!item && !failed && take_successor()) continue;
+    if (!item && !failed && take_successor()) {
+      began = clock.now();
+      continue;
+    }
     if (!item) return !failed;
-    const auto now = core_.clock()->now();
-    const bool go_on = publish(*std::move(item), now);
+    const auto now = clock.now();
+    const bool has_frame = static_cast<bool>(item->value.frame);
+    const bool go_on = publish(*std::move(item), now, waited);
     durations_.add(Seconds(now - began).count(), now);  // after the hand-over: not part of the age
     if (!go_on) return true;
+    // A hand-over of a value that does not wait takes as long as a few readings of the clock.
+    const auto waited_before = std::exchange(waited, Inbox::waited_for_room());
+    began = has_frame || waited != waited_before ? clock.now() : now;
   }
   return true;
 }

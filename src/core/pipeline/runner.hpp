@@ -8,6 +8,7 @@
 #include "freshframe/stats.hpp"
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -255,7 +256,8 @@ class Runner {
   /// children.
   void look_at_news();
   /// True: another node has taken the place.
-  bool take_successor();
+  bool take_successor() { return has_successor_.load(std::memory_order_acquire) && take_offered(); }
+  bool take_offered();
   /// It has ended before its successor took the place.
   void refuse_successor();
   /// An item of a source that has taken the place of another.
@@ -281,7 +283,8 @@ class Runner {
   bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
   /// Of the exception that is being handled. `sample`: as above, or the tick.
   bool fail_now(const AnySample* sample);
-  bool publish(SourceItem<Emitted>&& item, TimePoint now);
+  /// `waited`: Inbox::waited_for_room() until now.
+  bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
   /// Throws Error when the item's number is not greater than that of the item before.
   void check_seq(const SourceItem<Emitted>& item) const;
   /// The item's, at most `now`; logs a clock that is another one.

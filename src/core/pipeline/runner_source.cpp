@@ -23,22 +23,33 @@ bool is_damaged(const Emitted& item) {
 
 }  // namespace
 
+inline void Runner::note_item(const SourceItem<Emitted>& item, TimePoint captured) noexcept {
+  if (item.pts > stream_.pts) stream_.step = item.pts - stream_.pts;
+  stream_.pts = item.pts;
+  stream_.captured = captured;
+  if (!item.value.frame) return;
+  stream_.width = item.value.frame.width();
+  stream_.height = item.value.frame.height();
+}
+
 bool Runner::would_wait(const SourceItem<Emitted>& item) {
   return (item.value.frame && !source_->live()) || outlet_.would_wait();
 }
 
 bool Runner::publish(SourceItem<Emitted> item) {
-  return publish(std::move(item), core_.clock()->now());
+  return publish(std::move(item), core_.clock()->now(), Inbox::waited_for_room());
 }
 
-bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now) {
+bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited) {
   const auto seq = item.seq.value_or(next_seq_);
   next_seq_ = seq + 1;
   add(processed_, 1);
-  if (item.value.frame && !admit()) return !stopping();
   auto& frame = item.value.frame;
-  if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
-  FrameAccess::attach(frame, core_.budget());
+  if (frame) {
+    if (!admit()) return !stopping();
+    if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
+    FrameAccess::attach(frame, core_.budget());
+  }
   const auto captured = captured_of(item, now);
   note_item(item, captured);
   const bool damaged = is_damaged(item.value);
@@ -46,10 +57,12 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now) {
   auto call = Call::of({.seq = seq, .source = index_, .part = 0, .from = index_});
   call.taken = captured;
   call.done = now;
-  call.waited = Inbox::waited_for_room().count();
+  call.waited = waited.count();
   calls_.add(call);
-  Stamp stamp{seq, item.pts, captured, index_, damaged, std::move(item.path), utc, 0};
-  outlet_.send({std::move(stamp), std::move(frame), std::move(item.value.value), 0, index_});
+  outlet_.send({.stamp = {seq, item.pts, captured, index_, damaged, std::move(item.path), utc, 0},
+                .frame = std::move(frame),
+                .value = std::move(item.value.value),
+                .node = index_});
   count_rate(now);
   return !stopping();
 }

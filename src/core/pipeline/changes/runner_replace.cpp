@@ -51,8 +51,7 @@ bool Runner::withdraw(const std::shared_ptr<Successor>& successor) {
   return true;
 }
 
-bool Runner::take_successor() {
-  if (!has_successor_.load(std::memory_order_acquire)) return false;
+bool Runner::take_offered() {
   std::shared_ptr<Successor> successor;
   {
     const Lock lock(successor_mutex_);
@@ -109,15 +108,6 @@ void Runner::continue_stream(SourceItem<Emitted>& item) {
       counters().source().count_size_change();
   }
   item.pts += stream_.pts_base;
-}
-
-void Runner::note_item(const SourceItem<Emitted>& item, TimePoint captured) noexcept {
-  if (item.pts > stream_.pts) stream_.step = item.pts - stream_.pts;
-  stream_.pts = item.pts;
-  stream_.captured = captured;
-  if (!item.value.frame) return;
-  stream_.width = item.value.frame.width();
-  stream_.height = item.value.frame.height();
 }
 
 }  // namespace freshframe::core

@@ -59,10 +59,24 @@ TEST(AdaptiveSpin, OneSpinThatMetSomethingMakesUpForThoseInVain) {
 
 TEST(AdaptiveSpin, EndsAtOnceWhenSomethingHasMoved) {
   const std::atomic<std::uint32_t> moves{2};
+  AdaptiveSpin::Spin spin;
+  EXPECT_TRUE(spin.until_moved(moves, 1));
+  EXPECT_EQ(spin.time(), AdaptiveSpin::Clock::duration{});
   const auto began = AdaptiveSpin::Clock::now();
-  AdaptiveSpin::spin(moves, 2);
+  EXPECT_FALSE(spin.until_moved(moves, 2));
   EXPECT_GE(AdaptiveSpin::Clock::now() - began, AdaptiveSpin::kLongest);
-  AdaptiveSpin::spin(moves, 1);
+  EXPECT_GE(spin.time(), AdaptiveSpin::kLongest);
+  EXPECT_LE(spin.time(), AdaptiveSpin::Clock::now() - began);
+}
+
+TEST(AdaptiveSpin, MovesInBetweenMakeASpinNoLonger) {
+  const std::atomic<std::uint32_t> moves{2};
+  AdaptiveSpin::Spin spin;
+  ASSERT_FALSE(spin.until_moved(moves, 2));
+  EXPECT_TRUE(spin.until_moved(moves, 1));
+  const auto time = spin.time();
+  EXPECT_FALSE(spin.until_moved(moves, 2));  // its time was over
+  EXPECT_GT(spin.time(), time);
 }
 
 }  // namespace
