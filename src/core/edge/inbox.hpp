@@ -390,9 +390,9 @@ class Inbox {
   std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the next lane of the round-robin
   // Written by waits and changes only.
-  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);                  // the consumer's
-  std::size_t gather_size_ FRESHFRAME_GUARDED_BY(mutex_) = 0;        // the consumer waits for so many samples
-  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;         // that have not ended
+  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);            // the consumer's
+  std::size_t gather_size_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the consumer waits for so many samples
+  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;   // that have not ended
   bool stays_open_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   std::size_t waiting_producers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // for room, on edges that are not gone
   std::vector<int> finished_ FRESHFRAME_GUARDED_BY(mutex_);     // sources of lanes that ended and are empty

@@ -272,6 +272,8 @@ void find_full_processors(const Scene& scene, Causes& out) {
   const double all = scene.run_queue.of_all(scene.window.run_queue) / scene.seconds;
   for (const auto& age : scene.ages) {
     if (!is_proven(&age) || all < scene.bar(kProcessors, "processors", age.consumer)) continue;
+    // Of branches that meet at the reader a sample takes one: their calls are as many as its samples, or more.
+    const double samples = age.interval > 0 ? scene.seconds / age.interval : 0;
     double wait = 0;
     for (const auto& name : nodes_of(age)) {
       const auto node = index_of(scene, name);
@@ -279,7 +281,7 @@ void find_full_processors(const Scene& scene, Causes& out) {
       const auto count = grown(stats.nodes[node].processed, scene.window.before.nodes[node].processed);
       if (count == 0) continue;
       const double delay = scene.run_queue.of_node(scene.window.run_queue, stats.nodes[node].number);
-      wait += delay / static_cast<double>(count);
+      wait += delay / std::max(static_cast<double>(count), samples);
     }
     wait = std::min(wait, age.mean);
     if (wait < scene.bar(kShortestPause, "processors", age.consumer)) continue;

@@ -391,6 +391,13 @@ TEST_F(ProcessorFinding, SaysNothingOfOneThreadThatWaitsOrOfThreadsBesideTheWay)
   EXPECT_EQ(kinds(), Kinds());
 }
 
+TEST_F(ProcessorFinding, OfBranchesThatMeetASampleTakesOne) {
+  spend(.060, AgeKind::Call, "X", .060);
+  age().interval = 1.0 / 120;  // of which X gives a third: 8 ms of each sample
+  wait(4, 1);
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 TEST_F(FindingsTest, BurstsAreNamedIfTheirSamplesWait) {
   paces_["cam"] = {.samples = 150, .mean = .033, .median = .0016};
   spend(.040, AgeKind::Queue, "X", .030);
