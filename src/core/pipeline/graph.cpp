@@ -322,16 +322,20 @@ std::uint64_t Graph::delivered() const {
   return sum;
 }
 
+// A reader, or a node that does not wait for another full edge itself: the edges before it are full because of it.
 std::optional<std::string> Graph::full_edge() const {
-  for (const auto* inbox : inboxes()) {
-    if (const auto parent = inbox->full_blocking_parent()) {
-      const bool is_reader = std::any_of(readers_.begin(), readers_.end(),
-                                         [&](const auto& reader) { return &reader->inbox() == inbox; });
-      if (is_reader) return "reader '" + inbox->consumer() + "' is not read";
-      return "'" + inbox->consumer() + "' takes no samples from '" + *parent + "'";
-    }
+  for (const auto& reader : readers_) {
+    if (reader->inbox().full_blocking_parent()) return "reader '" + reader->name() + "' is not read";
   }
-  return std::nullopt;
+  std::optional<std::string> full;
+  for (const auto& [number, each] : places_) {
+    const auto& node = *each.runner;
+    const auto parent = node.inbox().full_blocking_parent();
+    if (!parent || (full && node.blocked())) continue;
+    full = "'" + node.name() + "' takes no samples from '" + *parent + "'";
+    if (!node.blocked()) break;
+  }
+  return full;
 }
 
 void Graph::find_ancestors(int node, std::set<int>& found) const {

@@ -192,6 +192,28 @@ def test_errors_that_are_skipped_are_events() -> None:
     assert "fail_at_three" in errors[0]["text"]
 
 
+def test_a_node_that_goes_because_it_failed_leaves_an_event_with_the_error() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    camera = pipeline.add(ff.open(SCENE), name="camera")
+
+    def broken(frame: ff.Frame) -> None:
+        raise ValueError("the model is broken")
+
+    with pipeline.start():
+        url = pipeline.serve().url
+        pipeline.add(broken, camera, name="picky", on_error="remove")
+
+        def errors() -> list[str]:
+            events = request(url, "/api/state").json()["events"]
+            return [
+                event["text"] for event in events if (event["kind"], event["subject"]) == ("error", "picky")
+            ]
+
+        until(lambda: "picky" not in pipeline.stats().nodes and errors() != [], "an event with the error")
+        assert "the model is broken" in errors()[-1]
+        assert errors()[-1].endswith('(on_error="remove": the node was removed)')
+
+
 def test_nodes_that_come_and_go_while_the_pipeline_runs_are_events() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     with pipeline.start():

@@ -134,6 +134,10 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
 
 // What it has given is processed.
 void PipelineCore::remove_failed(Runner& runner, std::string text) {
+  errors_.add({.node = runner.name(),
+               .text = text + " (on_error=\"remove\": the node was removed)",
+               .traceback = {},
+               .counted = false});  // its counters are gone before an observer sees them
   {
     const Lock building(building_);
     if (failures_.size() == kKeptFailures) failures_.erase(failures_.begin());

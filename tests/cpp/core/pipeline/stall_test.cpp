@@ -32,6 +32,15 @@ TEST(Stalled, NamesTheReaderThatNobodyReads) {
   EXPECT_EQ(reader.get()->value, 0);  // Stalled ends the wait, not the pipeline
 }
 
+TEST(Stalled, NamesTheReaderAndNotTheNodeThatWaitsForIt) {
+  CheckedPipeline pipeline(options_with(kStall));
+  const auto step = pipeline.add(pass_on<int>(), pipeline.add(count_source(100)));
+  const auto reader = pipeline.reader(step, {.name = "forgotten"});
+  pipeline.start();
+  const std::string message = message_of<Stalled>([&] { (void)pipeline.wait(); });
+  EXPECT_TRUE(contains(message, "reader 'forgotten' is not read")) << message;
+}
+
 TEST(Stalled, ComesWhenNodesKeepEveryFrameThatTheEngineMayHold) {
   Seen<Sample<Frame>> hoard;
   CheckedPipeline pipeline(options_with(kStall));
