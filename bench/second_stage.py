@@ -8,6 +8,9 @@ multiplications), both on the CPU. By hand: cv2.VideoCapture, cv2.resize, onnxru
 a crop of every box with cv2.resize, one run for all crops of a frame, softmax. freshframe: the nodes, with
 looks="each" (the same work), "growing" and "best" (each track a few times). Rounds alternate, "by hand" is
 measured twice: A/A is the difference.
+
+Then the rate and the age of a live detector's tracks at 30 pictures/s, without a second stage, with one of
+some 200 ms per run (looks="growing"), and without again. Each stage has one thread.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -33,17 +36,26 @@ FRAMES, ROUNDS, SIDE, KINDS = 120, 5, 96, 10
 CONFIDENCE, IOU = 0.25, 0.45
 
 
-def classifier(path: Path) -> Path:
-    """Four convolutions with stride 2, and a mean."""
+def classifier(path: Path, *, more: int = 0) -> Path:
+    """Four convolutions with stride 2, further ones behind the first of them, and a mean."""
     rng = np.random.default_rng(0)
     file = OnnxFile(
         inputs={"images": (("n", 3, SIDE, SIDE), "float32")}, outputs={"scores": (("n", KINDS), "float32")}
     )
     name, channels = "images", 3
-    for step, wider in enumerate((32, 64, 96, 128)):
+    layers = [(32, 2), *[(32, 1)] * more, (64, 2), (96, 2), (128, 2)]  # channels and stride
+    for step, (wider, stride) in enumerate(layers):
         weights = rng.normal(0, (2 / (9 * channels)) ** 0.5, (wider, channels, 3, 3)).astype(np.float32)
         file.tensors.append(tensor(f"w{step}", weights))
-        file.nodes.append(node("Conv", [name, f"w{step}"], [f"c{step}"], strides=[2, 2], pads=[1, 1, 1, 1]))
+        file.nodes.append(
+            node(
+                "Conv",
+                [name, f"w{step}"],
+                [f"c{step}"],
+                strides=[stride, stride],
+                pads=[1, 1, 1, 1],
+            )
+        )
         file.nodes.append(node("Relu", [f"c{step}"], [f"r{step}"]))
         name, channels = f"r{step}", wider
     file.tensors.append(tensor("last", rng.normal(0, 1, (channels, KINDS)).astype(np.float32)))
@@ -123,11 +135,40 @@ def nodes(video: Path, detector: str, kinds: Path, threads: int, looks: Any) -> 
     return time.perf_counter() - begun, frames, seen or len(views)
 
 
+def live(detector: str, kinds: Path | None, seconds: float) -> dict[str, float]:
+    """Results per second, quantiles of their ages, and the time of a run of the second stage."""
+    pipeline = ff.Pipeline()
+    source = pipeline.add(ff.open("demo:shapes?size=1280x720&shapes=20&fps=30&seed=2"))
+    boxes = pipeline.add(ff.OnnxDetector(detector, threads=1, provider="cpu"), source)
+    tracks = pipeline.add(ff.BoxTracker(), boxes)
+    if kinds:
+        stage = ff.OnnxClassifier(kinds, crops=ff.Crops(looks="growing"), threads=1, provider="cpu")
+        pipeline.reader(pipeline.add(stage, tracks, name="second"))
+    reader = pipeline.reader(tracks)
+    ages = []
+    with pipeline:
+        begun = time.perf_counter()
+        for sample in reader:
+            ages.append(sample.age * 1e3)
+            if (took := time.perf_counter() - begun) > seconds:
+                break
+        runs = pipeline.stats().nodes["second"].inference if kinds else None
+    return {
+        "per_second": len(ages) / took,
+        "age_p50_ms": float(np.quantile(ages, 0.5)),
+        "age_p99_ms": float(np.quantile(ages, 0.99)),
+        "run_p50_ms": runs.p50 * 1e3 if runs else 0,
+        "runs": runs.runs if runs else 0,
+    }
+
+
 def main() -> None:
     """Command line."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--out", type=Path)
     arguments.add_argument("--rounds", type=int, default=ROUNDS)
+    arguments.add_argument("--seconds", type=float, default=8.0, help="of each live run")
+    arguments.add_argument("--more", type=int, default=900, help="convolutions of the slow second stage")
     given = arguments.parse_args()
     threads = min(len(os.sched_getaffinity(0)), 4)
     with tempfile.TemporaryDirectory() as folder:
@@ -151,6 +192,11 @@ def main() -> None:
                 )
                 if turn:  # the first one warms up
                     times[name].append(made)
+        slow = classifier(Path(folder) / "slow.onnx", more=given.more)
+        beside = {
+            name: live(detector, file, given.seconds)
+            for name, file in (("without", None), ("slow second stage", slow), ("without, again", None))
+        }
     rates = {name: np.array([frames / took for took, frames, _ in made]) for name, made in times.items()}
     result = {
         name: {
@@ -166,8 +212,10 @@ def main() -> None:
             f"{name:15s} {row['frames_per_second']:7.1f} frames/s, {row['ratio']:.2f} x by hand, "
             f"{row['frames']} frames, {row['looks']} looks"
         )
+    for name, each in beside.items():
+        print(f"{name:18s} " + ", ".join(f"{key} {value:.1f}" for key, value in each.items()))
     if given.out:
-        given.out.write_text(json.dumps(result, indent=2) + "\n")
+        given.out.write_text(json.dumps({"file": result, "live": beside}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -38,7 +38,8 @@ std::string text_of(Input& input, int most) {
 }
 
 Given output_of(Input& input) {
-  constexpr std::array kNames = {"output0", "boxes", "scores", "labels", "dets", "pred_boxes", "logits", "x"};
+  constexpr std::array kNames = {"output0",    "boxes",  "scores", "labels", "dets",
+                                 "pred_boxes", "logits", "masks",  "x"};
   Given output;
   output.name = kNames[input.byte() % kNames.size()];
   std::size_t count = 1;
@@ -73,6 +74,7 @@ ModelFacts facts_of(Input& input, const std::vector<Given>& outputs) {
   facts.metadata["names"] = input.byte() % 2 == 0 ? text_of(input, 40) : "{0: 'a', 1: 'b'}";
   if (input.byte() % 4 == 0) facts.metadata["head"] = "RTDETRDecoder";
   if (input.byte() % 4 == 0) facts.metadata["end2end"] = "True";
+  if (input.byte() % 4 == 0) facts.metadata["task"] = input.byte() % 2 == 0 ? "segment" : "obb";
   if (input.byte() % 2 == 0) facts.layout = static_cast<Layout>(input.byte() % 9);
   return facts;
 }
