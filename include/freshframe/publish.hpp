@@ -68,8 +68,8 @@ class Publish final : public Node<Frame, Nothing> {
   std::unique_ptr<Impl> impl_;
 };
 
-/// Publishes a camera's own packets, as Publish does frames. Nothing is encoded: `codec`, `quality`, `speed` and
-/// `key_interval` are refused. process() throws Error for a codec that the server's protocol does not take.
+/// Publishes a camera's own packets, as Publish does frames. Nothing is encoded: `codec`, `quality`, `speed`,
+/// `key_interval` and `options` are refused. process() throws Error for a codec that the server's protocol does not take.
 class PacketPublish final : public Node<Packet, Nothing> {
  public:
   explicit PacketPublish(const std::string& url, const PublishOptions& options = {});

@@ -45,7 +45,7 @@ class Publish(NativeNode["Frame | Packet", None]):
     """Publishes a stream to a media server: frames, or what a camera has sent. Native.
 
     Below a node it encodes the node's frames. Below ``camera.packets`` it sends the camera's own pictures:
-    add() refuses ``codec``, ``quality``, ``speed`` and ``key_interval``. It connects when the
+    add() refuses ``codec``, ``quality``, ``speed``, ``key_interval`` and ``options``. It connects when the
     first picture comes, and again after an outage, with pauses of 0.5 to 10 s. It sends on a thread of its
     own, so neither a slow server nor one that is away delays the pipeline. Pictures that were not sent are
     counted as ``drops["lost"]`` of the node, and by their reason in ``stats()``.

@@ -159,7 +159,9 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   if (!notes) return false;
-  if (!decodes_ && !looks_.any(notes->arrived)) {
+  const bool decodes = decodes_ || looks_.any(notes->arrived);
+  connection_->set_patient(!decodes);
+  if (!decodes) {
     pause_decoding(context);
     note_undecoded(*notes, context);
     return true;

@@ -11,6 +11,10 @@
 
 #include "media/packets/parameters.hpp"
 
+extern "C" {
+#include <libavutil/opt.h>
+}
+
 namespace freshframe::media {
 namespace {
 
@@ -63,6 +67,21 @@ void check_container(const std::string& path, const PacketStream& stream) {
   throw Error("cannot write '" + path + "': a " + container.name + " file cannot hold the camera's own " +
               stream.codec + ", as players know it; names that end in " +
               containers_of(parameters.codec->codec_id) + " can");
+}
+
+void check_container_options(const std::string& path, const std::map<std::string, std::string>& options) {
+  const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
+  for (const auto& [name, value] : options) {
+    const auto* of_all = avformat_get_class();
+    const auto* own = container.priv_class;
+    const auto has = [&](const AVClass* of) {
+      return of != nullptr && av_opt_find(static_cast<void*>(&of), name.c_str(), nullptr, 0,
+                                          AV_OPT_SEARCH_FAKE_OBJ) != nullptr;
+    };
+    if (has(of_all) || has(own)) continue;
+    throw OptionError("cannot write '" + path + "': its container has no option '" + name +
+                      "', and packets have no encoder");
+  }
 }
 
 }  // namespace freshframe::media

@@ -4,6 +4,7 @@
 
 #include "freshframe/packet.hpp"
 
+#include <map>
 #include <string>
 
 extern "C" {
@@ -22,5 +23,9 @@ namespace freshframe::media {
 /// Throws Error when players would not find packets of this stream in a file of this name: it says which containers
 /// can hold them.
 void check_container(const std::string& path, const PacketStream& stream);
+
+/// Throws OptionError for an option that the container of this name does not have: below packets there is no encoder
+/// that could take it.
+void check_container_options(const std::string& path, const std::map<std::string, std::string>& options);
 
 }  // namespace freshframe::media

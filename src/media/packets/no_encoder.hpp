@@ -20,6 +20,7 @@ void check_no_encoder(const Options& given, const std::string& who) {
   }
   if constexpr (requires { given.key_interval; }) {
     if (given.key_interval != usual.key_interval) name = "key_interval";
+    if (!given.options.empty()) name = "options";
   }
   if (!given.codec.empty() && given.codec != "auto") name = "codec";
   if (name.empty()) return;

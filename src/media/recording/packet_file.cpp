@@ -12,6 +12,7 @@
 
 #include "media/ffmpeg/write/frame_encoder.hpp"
 #include "media/ffmpeg/write/video_encoder.hpp"
+#include "media/packets/containers.hpp"
 #include "media/packets/no_encoder.hpp"
 #include "media/recording/packet_recording.hpp"
 #include "media/recording/recording_files.hpp"
@@ -33,6 +34,7 @@ struct PacketFile::Impl {
       : options(without_encoder(wanted)), files(std::move(path), options) {
     media::check_no_encoder(wanted, "a VideoFile below packets");
     media::check_video_container(files.path());
+    media::check_container_options(files.path(), options.options);
   }
 
   /// A file that could not be made is an error of the start, and not of a camera that comes in the night.

@@ -58,6 +58,7 @@ class Connection final : public PacketConnection, private PacketSink {
   [[nodiscard]] bool is_timeless() const override { return false; }
   [[nodiscard]] bool is_bursty() const override { return false; }
   [[nodiscard]] bool counts_pictures() const override { return true; }
+  void set_patient(bool patient) noexcept override { pictures_.set_patient(patient); }
 
  private:
   void open(TimePoint deadline);

@@ -144,6 +144,7 @@ def test_clips_at_random_moments_have_what_the_camera_sent(shape: Shape, tmp_pat
 
 
 @pytest.mark.full
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
 def test_a_thousand_clips_have_what_the_camera_sent(shape: Shape, tmp_path: Path) -> None:
     for number in range(7):

@@ -99,5 +99,6 @@ def test_a_killed_recorder_leaves_what_the_camera_has_sent(tmp_path: Path) -> No
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1800)
 def test_a_recorder_that_is_killed_at_any_moment_leaves_what_the_camera_has_sent(tmp_path: Path) -> None:
     kill_often(tmp_path, 200)

@@ -149,12 +149,17 @@ def test_what_means_nothing_below_packets_is_refused(tmp_path: Path) -> None:
         "speed": [ff.VideoFile(tmp_path / "a.mp4", speed="slow")],
         "fps": [ff.VideoFile(tmp_path / "a.mp4", fps=25)],
         "key_interval": [ff.Publish("rtsp://127.0.0.1:9/b", key_interval=1)],
+        "options": [ff.Publish("rtsp://127.0.0.1:9/b", options={"tune": "film"})],
     }
     for option, given in nodes.items():
         for node in given:
             with pytest.raises(ff.OptionError, match=f"encodes nothing: leave {option} out, or give it"):
                 pipeline.add(node, camera.packets)
             pipeline.add(node, camera)
+    recorder = ff.VideoFile(tmp_path / "a.mp4", options={"preset": "slow"})
+    with pytest.raises(ff.OptionError, match="its container has no option 'preset'"):
+        pipeline.add(recorder, camera.packets)
+    pipeline.add(ff.VideoFile(tmp_path / "b.mp4", options={"movflags": "frag_keyframe"}), camera.packets)
 
 
 def test_a_file_that_cannot_be_made_is_an_error_of_the_start(tmp_path: Path) -> None:

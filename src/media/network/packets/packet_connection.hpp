@@ -64,6 +64,9 @@ class PacketConnection {
   [[nodiscard]] virtual bool is_bursty() const = 0;
   /// Seconds after which the times in its reports may begin again; 0: they do not.
   [[nodiscard]] virtual double wrap() const { return 0; }
+  /// Whether packets wait for next() as long as there is memory: those that are not decoded may be old, but none
+  /// may be missing. Else the old ones are dropped.
+  virtual void set_patient(bool /*patient*/) noexcept {}
   /// Each packet is a picture, and it is known how many did not come.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
 };

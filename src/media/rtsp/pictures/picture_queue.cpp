@@ -26,7 +26,8 @@ std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   tell_locked(picture);
   bytes_ += size_of(picture);
   pictures_.push_back(std::move(picture));
-  const auto waited = now - pictures_.front().arrived;
+  const auto waited =
+      patient_.load(std::memory_order_relaxed) ? Seconds(0) : Seconds(now - pictures_.front().arrived);
   const bool full = bytes_ > kMostBytes || pictures_.size() > kMostPictures || waited > kLongestWithoutKey;
   const bool drops = (full || (waited > kLongestWait && has_key_locked())) && pictures_.size() > 1;
   const auto dropped = drops ? drop_locked() : 0;

@@ -4,6 +4,7 @@
 
 #include "freshframe/clock.hpp"
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -20,11 +21,14 @@ namespace freshframe::media::rtsp {
 /// Bounded: when the decoder is more than a second behind, pictures are dropped up to the newest key picture,
 /// since the ones between refer to those that were dropped. Without a key picture they wait for up to 5 s or
 /// 32 MiB, because the next one may be far away. Then all are dropped, and those that follow up to a key
-/// picture, or for 3 s: a stream may have none. One thread puts, one takes.
+/// picture, or for 3 s: a stream may have none. A patient queue has the bound of 32 MiB only. One thread puts, one
+/// takes.
 class PictureQueue {
  public:
   /// `now`: by the clock of the pictures' arrivals. The number of pictures that were dropped.
   std::uint64_t put(Picture picture, TimePoint now);
+  /// The taker decodes nothing: a picture may be of any age. Any thread.
+  void set_patient(bool patient) noexcept { patient_.store(patient, std::memory_order_relaxed); }
   /// No picture follows; what waits can still be taken. `why` is thrown then.
   void end(std::exception_ptr why);
 
@@ -53,6 +57,7 @@ class PictureQueue {
   [[nodiscard]] bool has_key_locked() const;
   std::uint64_t drop_locked();
 
+  std::atomic<bool> patient_{false};
   mutable std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<Picture> pictures_;     // guarded by mutex_

@@ -247,6 +247,15 @@ TEST(PictureQueue, DropsUpToTheNewestKeyPictureWhenTheDecoderIsBehind) {
   EXPECT_EQ(waiting(queue), (std::vector<int>{3, 4, 5}));
 }
 
+TEST(PictureQueue, KeepsOldPicturesForATakerThatDecodesNothing) {
+  PictureQueue queue;
+  queue.set_patient(true);
+  for (const int i : {1, 2, 3, 4}) EXPECT_EQ(queue.put(picture_of(10, i == 3, i), moment(20 + i)), 0);
+  queue.set_patient(false);  // it decodes now, so it wants new ones
+  EXPECT_EQ(queue.put(picture_of(10, false, 25), moment(25)), 2);
+  EXPECT_EQ(waiting(queue), (std::vector<int>{3, 4, 25}));
+}
+
 TEST(PictureQueue, WaitsLongerWhereNoKeyPictureIsNearAndThenForTheNext) {
   PictureQueue queue;
   EXPECT_EQ(queue.put(picture_of(10, true, 0), moment(0)), 0);
