@@ -55,10 +55,10 @@ struct Rings {
     }
   }
 
-  void copy_calls() {
-    for (const auto& runner : runners) stops.at(runner->index()).calls = runner->calls().calls();
+  void copy_calls(TimePoint since) {
+    for (const auto& runner : runners) stops.at(runner->index()).calls = runner->calls().calls(since);
     for (std::size_t i = 0; i < readers.size(); ++i)
-      stops.at(-static_cast<int>(i) - 1).calls = readers[i]->calls().calls();
+      stops.at(-static_cast<int>(i) - 1).calls = readers[i]->calls().calls(since);
   }
 };
 
@@ -98,7 +98,10 @@ RunQueue PipelineCore::run_queue() const {
   return out;
 }
 
+// Most of a ring is older than anything on the way of the latest samples: it is only read if the way of one is unknown
+// without it.
 std::vector<Age> PipelineCore::ages(Seconds latest) const {
+  constexpr Seconds kUsualWay{10};
   Rings rings;
   {
     const Lock lock(building_);
@@ -106,9 +109,14 @@ std::vector<Age> PipelineCore::ages(Seconds latest) const {
     for (const auto& reader : graph_.readers()) rings.add(reader);
   }
   rings.find_blocking_edges();
-  rings.copy_calls();
-  const auto now = clock()->now();
-  return ages_of(rings.stops, now - to_duration(latest), now);
+  std::vector<Age> out;
+  for (const auto since : {clock()->now() - to_duration(latest + kUsualWay), TimePoint::min()}) {
+    rings.copy_calls(since);
+    const auto now = clock()->now();
+    out = ages_of(rings.stops, now - to_duration(latest), now);
+    if (std::ranges::none_of(out, [](const auto& age) { return age.unknown > 0; })) break;
+  }
+  return out;
 }
 
 }  // namespace freshframe::core

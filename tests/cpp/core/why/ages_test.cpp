@@ -209,17 +209,24 @@ class Lasts final : public Node<int, int> {
   const milliseconds time_;
 };
 
-TEST(AgesOfAPipeline, AreThoseOfItsCalls) {
+/// Of a sample whose call of B lasts so long.
+std::vector<Age> ages_below(milliseconds call_of_b) {
   const auto clock = std::make_shared<SimulatedClock>();
   clock->advance(Seconds(100));
   test::CheckedPipeline pipeline({.clock = clock});
   const auto cam = pipeline.add(std::make_unique<OldSource>(1), {.name = "cam"});
   const auto a = pipeline.add(std::make_unique<Lasts>(clock, milliseconds(10)), cam, {.name = "A"});
-  const auto b = pipeline.add(std::make_unique<Lasts>(clock, milliseconds(20)), a, {.name = "B"});
+  const auto b = pipeline.add(std::make_unique<Lasts>(clock, call_of_b), a, {.name = "B"});
   auto reader = pipeline.reader(b, {.name = "reader"});
   pipeline.start();
   (void)reader.get();
-  const auto ages = PipelineAccess::core(pipeline)->ages(Seconds(10));
+  auto ages = PipelineAccess::core(pipeline)->ages(Seconds(10));
+  pipeline.wait();
+  return ages;
+}
+
+TEST(AgesOfAPipeline, AreThoseOfItsCalls) {
+  const auto ages = ages_below(milliseconds(20));
   ASSERT_EQ(ages.size(), 1U);
   const auto& age = ages.front();
   EXPECT_EQ(age.samples, 1U);
@@ -227,7 +234,14 @@ TEST(AgesOfAPipeline, AreThoseOfItsCalls) {
   EXPECT_NEAR(part_of(age, AgeKind::Source, "cam"), .005, 1e-6);
   EXPECT_NEAR(part_of(age, AgeKind::Call, "A"), .010, 1e-6);
   EXPECT_NEAR(part_of(age, AgeKind::Call, "B"), .020, 1e-6);
-  pipeline.wait();
+}
+
+TEST(AgesOfAPipeline, AreKnownOfSamplesThatWereLongOnTheirWay) {
+  const auto ages = ages_below(milliseconds(100'000));
+  ASSERT_EQ(ages.size(), 1U);
+  EXPECT_EQ(ages.front().samples, 1U);
+  EXPECT_EQ(ages.front().unknown, 0U);
+  EXPECT_NEAR(part_of(ages.front(), AgeKind::Call, "A"), .010, 1e-6);
 }
 
 }  // namespace
