@@ -1,37 +1,16 @@
-// The run-queue delay of threads: the second number of their schedstat, in nanoseconds.
+// The run-queue delay of all threads of a process.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/why/run_queue.hpp"
 
-#include <array>
 #include <charconv>
-#include <cstdint>
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <string_view>
 #include <system_error>
 
-#include <fcntl.h>
-#include <unistd.h>
+#include "core/why/thread_times.hpp"
 
 namespace freshframe::core {
 namespace {
-
-std::optional<double> run_queue_delay(const std::filesystem::path& task) {
-  const int file = ::open((task / "schedstat").c_str(), O_RDONLY | O_CLOEXEC);
-  if (file < 0) return std::nullopt;
-  std::array<char, 128> bytes{};
-  const auto got = ::read(file, bytes.data(), bytes.size());
-  ::close(file);
-  if (got <= 0) return std::nullopt;
-  const std::string_view line(bytes.data(), static_cast<std::size_t>(got));
-  const auto space = line.find(' ');
-  if (space == std::string_view::npos) return std::nullopt;
-  std::uint64_t nanoseconds = 0;
-  const auto* const begin = line.data() + space + 1;
-  if (std::from_chars(begin, line.data() + line.size(), nanoseconds).ec != std::errc{}) return std::nullopt;
-  return static_cast<double>(nanoseconds) * 1e-9;
-}
 
 void add_tasks(const std::string& process, RunQueue& out) {
   std::error_code error;
@@ -41,7 +20,7 @@ void add_tasks(const std::string& process, RunQueue& out) {
     const auto name = each->path().filename().string();
     int thread = 0;
     if (std::from_chars(name.data(), name.data() + name.size(), thread).ec != std::errc{}) continue;
-    if (const auto delay = run_queue_delay(each->path())) out.waited[thread] = *delay;
+    if (const auto times = thread_times(each->path().string())) out.waited[thread] = times->waited;
   }
 }
 

@@ -13,6 +13,7 @@
 #include <optional>
 #include <utility>
 
+#include "core/processors.hpp"
 #include "core/utf8.hpp"
 #include "inference/runtime/half.hpp"
 
@@ -147,6 +148,11 @@ TensorInfo tensor_info(const Runtime& runtime, std::string name, ort::TypeInfo* 
 }
 
 }  // namespace
+
+int default_threads() {
+  constexpr int kMostThreads = 4;  // small models gain little beyond
+  return std::min(kMostThreads, core::usable_processors());
+}
 
 std::string_view element_name(Element element) noexcept {
   const auto* const kind = kind_of(element);

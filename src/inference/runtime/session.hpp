@@ -68,9 +68,6 @@ struct SessionOptions {
 
 /// min(4, processors that this process may use).
 [[nodiscard]] int default_threads();
-/// Processors that the affinity and the control groups allow, at least 1. `root`: the folder of /sys and
-/// /proc.
-[[nodiscard]] int usable_processors(const std::string& root = "");
 
 /// A loaded model. Thread-safe: several threads may run it at once.
 class Session {

@@ -1,18 +1,16 @@
-// The number of processors that this process may use: the minimum of its affinity and its control groups'
-// quotas.
+// The minimum of the process's affinity and of its control groups' quotas.
 // SPDX-License-Identifier: Apache-2.0
+#include "core/processors.hpp"
+
 #include <algorithm>
 #include <fstream>
 #include <optional>
 #include <string>
 
-#include "inference/runtime/session.hpp"
 #include <sched.h>
 
-namespace freshframe::inference {
+namespace freshframe::core {
 namespace {
-
-constexpr int kMostThreads = 4;  // of one run by default; small models gain little beyond
 
 int by_affinity() {
   cpu_set_t set;
@@ -59,8 +57,4 @@ int usable_processors(const std::string& root) {
   return std::max(1, static_cast<int>(least));
 }
 
-int default_threads() {
-  return std::min(kMostThreads, usable_processors());
-}
-
-}  // namespace freshframe::inference
+}  // namespace freshframe::core
