@@ -63,6 +63,7 @@ if _typing.TYPE_CHECKING:
         Stats,
         WorkerStats,
     )
+    from ._look.what_if import Interval, Outcome, WhatIf
     from ._look.why import Age, AgePart, Finding, Why
     from ._masks import decode_masks, encode_masks
     from ._media.clip_recorder import ClipRecorder
@@ -123,6 +124,7 @@ _LATER = {
     **dict.fromkeys(("decode_masks", "encode_masks"), "_masks"),
     "Ground": "_vision.ground",
     **dict.fromkeys(("Age", "AgePart", "Finding", "Why"), "_look.why"),
+    **dict.fromkeys(("Interval", "Outcome", "WhatIf"), "_look.what_if"),
     "ClipRecorder": "_media.clip_recorder",
     "Dashboard": "_look.dashboard",
     "Fleet": "fleet",
@@ -200,6 +202,7 @@ __all__ = [
     "GraphError",
     "Ground",
     "InferenceStats",
+    "Interval",
     "Join",
     "JoinStats",
     "JsonLines",
@@ -216,6 +219,7 @@ __all__ = [
     "OnnxModel",
     "OptionError",
     "OptionTypeError",
+    "Outcome",
     "Packet",
     "Pipeline",
     "PoolStats",
@@ -251,6 +255,7 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "Visit",
+    "WhatIf",
     "Why",
     "WorkerStats",
     "ZoneCounter",

@@ -424,6 +424,9 @@ class Engine:
         The parts of the age of samples, and causes that were proven. GIL: released
         """
 
+    def what_if(self, node: str, change: NodeChange, /) -> WhatIf:
+        """The effect of a change of one node. GIL: released"""
+
     def request_stop(self) -> None:
         """Requests every node to stop; does not wait. GIL: released"""
 
@@ -993,6 +996,82 @@ class Why:
 
     @property
     def needed(self) -> float: ...
+
+    @property
+    def text(self) -> str: ...
+
+class NodeChange:
+    """A change that what_if() asks for."""
+
+    def __init__(self, *, queue: QueuePolicy | None, max_age: float | None, max_rate: float | None, workers: int | None, batch: BatchPolicy | None, speed: float | None, rate: float | None) -> None: ...
+
+class Question:
+    """A question to what_if() as text: "NODE: queue=NEXT"."""
+
+    def __init__(self, text: str) -> None: ...
+
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def change(self) -> NodeChange: ...
+
+class Interval:
+    @property
+    def low(self) -> float: ...
+
+    @property
+    def middle(self) -> float: ...
+
+    @property
+    def high(self) -> float: ...
+
+class Outcome:
+    @property
+    def consumer(self) -> str: ...
+
+    @property
+    def is_reader(self) -> bool: ...
+
+    @property
+    def rate_now(self) -> float: ...
+
+    @property
+    def mean_now(self) -> float: ...
+
+    @property
+    def rate(self) -> Interval | None: ...
+
+    @property
+    def mean(self) -> Interval | None: ...
+
+    @property
+    def p50(self) -> Interval | None: ...
+
+    @property
+    def p99(self) -> Interval | None: ...
+
+    @property
+    def reason(self) -> str: ...
+
+class WhatIf:
+    @property
+    def node(self) -> str: ...
+
+    @property
+    def change(self) -> str: ...
+
+    @property
+    def reason(self) -> str: ...
+
+    @property
+    def outcomes(self) -> list[Outcome]: ...
+
+    @property
+    def calls(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
 
     @property
     def text(self) -> str: ...

@@ -9,6 +9,7 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/errors.hpp"
 #include "bindings/engine/engine.hpp"
+#include "bindings/engine/what_if.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/circles_pool.hpp"
 #include "bindings/results/class_names.hpp"
@@ -95,6 +96,7 @@ NB_MODULE(_native, module) {
   auto engine = bind_engine(module);
   bind_stats(module, engine);
   bind_why(module);
+  bind_what_if(module);
   bind_reader(module, engine);
   bind_python_nodes(module, engine);
   bind_processes(module, engine);

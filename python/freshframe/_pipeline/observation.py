@@ -13,6 +13,7 @@ from .._interpreter import fork
 if TYPE_CHECKING:
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
+    from .._look.what_if import WhatIf
     from .._look.why import Why
 
 
@@ -30,6 +31,14 @@ def why(engine: _native.Engine) -> Why:
         from .._look.why import make_why  # noqa: PLC0415
 
     return make_why(engine.why())
+
+
+def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
+    """As Pipeline.what_if()."""
+    with fork.loading():
+        from .._look import what_if as asked  # noqa: PLC0415
+
+    return asked.what_if(engine, node, **change)
 
 
 def books(removed: _native.Stats) -> Stats | None:

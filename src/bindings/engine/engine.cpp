@@ -19,6 +19,7 @@
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/engine/node_handle.hpp"
+#include "bindings/engine/what_if.hpp"
 #include "bindings/parts.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/let_go.hpp"
@@ -342,6 +343,8 @@ PyMethodDef* engine_methods() {
        "GIL: released while waiting"},
       {"why", gil::entry<&engine_why>, METH_NOARGS,
        "why($self, /)\n--\n\nThe parts of the age of samples, and causes that were proven. GIL: released"},
+      {"what_if", gil::entry<&engine_what_if>, METH_VARARGS,
+       "what_if($self, node, change, /)\n--\n\nThe effect of a change of one node. GIL: released"},
       {nullptr, nullptr, 0, nullptr}};
   return methods;
 }
