@@ -75,9 +75,10 @@ def make_app(recorder: Recorder) -> Any:
             raise HTTPException(409, str(error)) from error
 
     def remove(name: str) -> dict[str, int]:
-        if name not in recorder.cameras:
-            raise HTTPException(404, f"no camera {name!r}")
-        return {"frames": recorder.remove(name)}
+        try:
+            return {"frames": recorder.remove(name)}
+        except KeyError:  # of two calls at once the second one
+            raise HTTPException(404, f"no camera {name!r}") from None
 
     app.add_api_route("/cameras", cameras, methods=["GET"])
     app.add_api_route("/cameras/{name}", add, methods=["POST"])

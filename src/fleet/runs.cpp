@@ -30,6 +30,8 @@ bool Watched::is_due(BootTime now) const noexcept {
 
 void Watched::look(BootTime now) {
   auto seen = look_at(*pipeline_);
+  seen.frames = frames_.look(seen.frames);
+  for (std::size_t i = 0; i < seen.drops.size(); ++i) seen.drops[i] = drops_[i].look(seen.drops[i]);
   const auto passed = now - looked_;
   const auto frames = static_cast<double>(seen.frames - seen_.frames);
   if (looked_ != BootTime{}) {

@@ -5,6 +5,7 @@
 #include "freshframe/clock.hpp"
 #include "freshframe/mutex.hpp"
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <map>
@@ -38,6 +39,21 @@ class RunGate final : public core::SessionGate {
   std::atomic<std::uint32_t> sessions_{0};
 };
 
+/// A sum over the nodes of a pipeline that never falls, although nodes are removed.
+class RisingSum {
+ public:
+  /// What is shown for the sum over the nodes that are there.
+  std::uint64_t look(std::uint64_t there) noexcept {
+    if (there < there_) went_ += there_ - there;
+    there_ = there;
+    return there + went_;
+  }
+
+ private:
+  std::uint64_t there_ = 0;
+  std::uint64_t went_ = 0;
+};
+
 /// The counts of the pipeline of one run, read from time to time.
 class Watched {
  public:
@@ -53,6 +69,8 @@ class Watched {
  private:
   std::shared_ptr<const core::PipelineCore> pipeline_;
   PipelineLook seen_;
+  RisingSum frames_;
+  std::array<RisingSum, kLosses> drops_;
   BootTime looked_{};
   std::optional<BootTime> gave_;  // when the number of frames was last seen to grow
   std::optional<BootTime> away_;  // when it was first seen to be away

@@ -1,0 +1,48 @@
+// The counts of a run's pipeline whose nodes come and go.
+// SPDX-License-Identifier: Apache-2.0
+#include "fleet/runs.hpp"
+
+#include "core/pipeline/pipeline_access.hpp"
+#include "cpp/core/test_nodes.hpp"
+#include "cpp/support.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::fleet {
+namespace {
+
+using namespace std::chrono_literals;
+using test::CheckedPipeline;
+using test::Feed;
+
+TEST(RisingSum, KeepsWhatHasGone) {
+  RisingSum sum;
+  EXPECT_EQ(sum.look(5), 5U);
+  EXPECT_EQ(sum.look(8), 8U);
+  EXPECT_EQ(sum.look(2), 8U);
+  EXPECT_EQ(sum.look(3), 9U);
+  EXPECT_EQ(sum.look(0), 9U);
+}
+
+TEST(Watched, FramesStayAndTheRateIsNoneWhenANodeOnTheWayIsRemoved) {
+  Feed<int> feed;
+  CheckedPipeline pipeline;
+  const auto camera = pipeline.add(test::feed_source(feed, test::Kind::Live), {.name = "camera"});
+  const auto step = pipeline.add(test::pass_on<int>(), camera, {.name = "step"});
+  pipeline.add(test::pass_on<int>(), step, {.name = "fleet out"});
+  pipeline.start();
+  for (int i = 0; i < 5; ++i) feed.push_and_settle(i);
+  Watched watched;
+  watched.begin(core::PipelineAccess::core(pipeline));
+  CameraRecord record{};
+  watched.look(BootTime(10s));
+  watched.write_to(record, BootTime(10s));
+  EXPECT_EQ(record.frames, 5U);
+  pipeline.remove(step);
+  watched.look(BootTime(11s));
+  watched.write_to(record, BootTime(11s));
+  EXPECT_EQ(record.frames, 5U);
+  EXPECT_EQ(record.fps, 0);
+}
+
+}  // namespace
+}  // namespace freshframe::fleet
