@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+import itertools
 import os
 import sys
 import threading
@@ -192,6 +194,134 @@ def many_cameras(count: int) -> dict[str, Any]:
     }
 
 
+class CannotOpen(ff.Node[Any, Any]):
+    """Not even once."""
+
+    def open(self) -> None:
+        """Fails."""
+        raise OSError("no such model")
+
+    def process(self, sample: ff.Sample[Any]) -> Any:
+        """Never called."""
+        return sample.value
+
+
+class Slow(ff.Node[int, int]):
+    """A detector of 20 ms."""
+
+    def process(self, sample: ff.Sample[int]) -> int:
+        """Sleeps."""
+        time.sleep(0.02)
+        return sample.value
+
+
+class Paced(Ticking):
+    """A file at the pace of a camera: its edges lose nothing."""
+
+    live = False
+
+
+def replaced(source: ff.Source[int], swaps: int, *, join: bool = False) -> dict[str, float]:
+    """A detector at 30 Hz that is replaced ten times a second, each tenth time by one that cannot open."""
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(source, name="cam")
+    step = pipeline.add(Slow(), camera, name="step")
+    below = pipeline.add(lambda _, b: b, [camera, step], join=ff.Join(wait=1)) if join else step
+    reader = pipeline.reader(below, queue=ff.Queue(8, when_full="block"))
+    values, ages, times = [], [], []
+
+    def consume() -> None:
+        for sample in reader:
+            values.append(sample.value)
+            ages.append((time.monotonic() - sample.captured) * MS)
+
+    with pipeline.start():
+        consumer = threading.Thread(target=consume)
+        consumer.start()
+        for number in range(swaps):
+            time.sleep(0.1)
+            if number % 10 == 9:
+                with contextlib.suppress(OSError):
+                    pipeline.replace(step, CannotOpen())
+            else:
+                times.append(timed(partial(pipeline.replace, step, Slow()))[0])
+        consumer.join()
+        sent = pipeline.stats().nodes["cam"].processed
+    return {
+        "sent": sent,
+        "lost": sent - len(values),
+        "out_of_order": sum(a >= b for a, b in itertools.pairwise(values)),
+        "age_p99_ms": quantile(sorted(ages), 0.99),
+        "replace_p99_ms": quantile(sorted(times), 0.99) if times else 0.0,
+    }
+
+
+def replaced_camera(swaps: int) -> dict[str, float]:
+    """A camera at 30 Hz that is replaced ten times a second, each tenth time by one that cannot open."""
+    pipeline = ff.Pipeline()
+    url = SMALL + "&seed="
+    camera = pipeline.add(ff.open(url + "1"), name="cam")
+    reader = pipeline.reader(camera, queue=ff.Queue(8))
+    done = threading.Event()
+    seqs, gaps, times = [], [], []
+
+    def consume() -> None:
+        before = 0.0
+        while not done.is_set():
+            with contextlib.suppress(ff.ReadTimeout):
+                sample = reader.get(timeout=0.1)
+                if before:
+                    gaps.append((sample.captured - before) * MS)
+                before = sample.captured
+                seqs.append(sample.seq)
+
+    with pipeline.start():
+        consumer = threading.Thread(target=consume)
+        consumer.start()
+        for number in range(swaps):
+            time.sleep(0.1)
+            if number % 10 == 9:
+                with contextlib.suppress(ff.FreshframeError):
+                    pipeline.replace(camera, ff.open("rtsp://127.0.0.1:1/none", reconnect=False))
+            else:
+                times.append(timed(partial(pipeline.replace, camera, ff.open(url + str(number))))[0])
+        done.set()
+        consumer.join()
+    return {
+        "frames": len(seqs),
+        "lost": sum(b - a - 1 for a, b in itertools.pairwise(seqs)),
+        "out_of_order": sum(a >= b for a, b in itertools.pairwise(seqs)),
+        "gap_p99_ms": quantile(sorted(gaps), 0.99),
+        "replace_p99_ms": quantile(sorted(times), 0.99),
+    }
+
+
+def add_replacements(result: Result) -> None:
+    """The rows of replace()."""
+    swaps = 100
+    count = 30 * (swaps // 10 + 5)
+    alone = replaced(Paced(count, 30), 0)
+    shown = replaced(Paced(count, 30), swaps)
+    result.add(
+        Row(
+            "replace() of a 20 ms detector, lossless: lost, out of order",
+            shown,
+            shown["lost"] + shown["out_of_order"],
+            0,
+        )
+    )
+    more = shown["age_p99_ms"] - alone["age_p99_ms"]
+    result.add(Row("... age p99 more than without, ms", {"alone_ms": alone["age_p99_ms"], **shown}, more, 20))
+    shown = replaced(Ticking(count, 30), swaps)
+    result.add(Row("... LATEST: lost per replacement", shown, shown["lost"] / swaps, 1))
+    shown = replaced(Paced(count, 30), swaps, join=True)
+    result.add(Row("... above a join: lost, out of order", shown, shown["lost"] + shown["out_of_order"], 0))
+    shown = replaced_camera(swaps)
+    result.add(
+        Row("replace() of a camera: lost, out of order", shown, shown["lost"] + shown["out_of_order"], 0)
+    )
+
+
 def main() -> None:
     """Command line."""
     options = arguments(__doc__, "live_graph", seconds=4)
@@ -210,6 +340,7 @@ def main() -> None:
     ratio = middle[2] / middle[0]
     apart = max(middle[:2]) / min(middle[:2]) - 1
     result.add(Row("age p99 of another branch, ten changes a second", figures, ratio, 1.1, spread=apart))
+    add_replacements(result)
     many = many_cameras(1000)
     result.add(Row("1,000 cameras, seconds", many, many["seconds"], 60))
     wrong = many["starved"] + many["unbalanced"] + max(0, many["more_threads"]) + max(0, many["more_fds"])

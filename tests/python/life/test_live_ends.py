@@ -1,0 +1,137 @@
+"""The ends of a pipeline, of the interpreter and of nodes, while other threads change the graph."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import random
+import threading
+from typing import Any
+
+import pytest
+from rigs.ticking import Ticking
+from support import run_program
+
+import freshframe as ff
+
+CHURN = """
+import os, random, sys, threading, time, warnings
+import freshframe as ff
+from rigs.ticking import Ticking
+
+warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside threads
+pipeline = ff.Pipeline(keep_running=True)
+people = pipeline.add(lambda values: values, [], batch=ff.Batch(4))
+pipeline.start()
+
+def churn():
+    try:
+        while True:
+            cam = pipeline.add(random.choice([ff.open, Ticking_])("demo:circles?size=64x48"))
+            pipeline.connect(cam, people)
+            pipeline.add(lambda value: value, cam)
+            pipeline.remove(cam)
+    except ff.FreshframeError:  # the end
+        pass
+
+def Ticking_(url):
+    return Ticking(10**6, 200)
+
+threads = [threading.Thread(target=churn, daemon=True) for _ in range(2)]
+for each in threads:
+    each.start()
+time.sleep(float(sys.argv[1]))
+"""
+
+
+def _fail_soon(value: Any) -> Any:
+    if random.random() < 0.3:
+        raise RuntimeError("enough")
+    return value
+
+
+def _end_beside_changes() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    people: ff.Port[Any] = pipeline.add(lambda value: value, [], name="people")
+    barrier = threading.Barrier(3)
+
+    def change() -> None:
+        barrier.wait()
+        with contextlib.suppress(ff.StateError):
+            while True:
+                # The failing node takes itself out, with or beside what the other thread removes.
+                with contextlib.suppress(ff.GraphError, ff.NodeError):
+                    cam = pipeline.add(Ticking(10**6, 1000))
+                    pipeline.connect(cam, people)
+                    failing = pipeline.add(_fail_soon, cam, on_error="remove")
+                    pipeline.add(lambda value: value, failing)
+                    pipeline.remove(cam)
+
+    with pipeline.start():
+        threads = [threading.Thread(target=change) for _ in range(2)]
+        for each in threads:
+            each.start()
+        barrier.wait()
+        threading.Event().wait(random.random() / 50)
+        pipeline.stop()
+        for each in threads:
+            each.join()
+    stats = pipeline.stats()
+    assert stats.removed.passed_in == stats.removed.delivered + stats.removed.dropped
+
+
+def test_a_stop_beside_changes_and_failures_ends() -> None:
+    for _ in range(20):
+        _end_beside_changes()
+
+
+@pytest.mark.full
+def test_a_thousand_stops_beside_changes_and_failures_end() -> None:
+    for _ in range(1000):
+        _end_beside_changes()
+
+
+def _exit_beside_changes(rounds: int) -> None:
+    for number in range(rounds):
+        ended = run_program(CHURN, arguments=[str(0.2 * number / rounds)])
+        assert ended.code == 0, ended.err
+        assert "Fatal" not in ended.err
+        assert "Traceback" not in ended.err, ended.err
+
+
+def test_the_exit_of_the_interpreter_beside_changes_ends() -> None:
+    _exit_beside_changes(4)
+
+
+@pytest.mark.full
+def test_many_exits_of_the_interpreter_beside_changes_end() -> None:
+    _exit_beside_changes(200)
+
+
+def _fork_beside_changes(forks: int) -> None:
+    ended = run_program(
+        CHURN
+        + f"""
+for _ in range({forks}):
+    child = os.fork()
+    if child == 0:
+        try:
+            pipeline.add(Ticking(1, 1))
+        except ff.FreshframeError:
+            os._exit(0)
+        os._exit(1)
+    assert os.waitpid(child, 0)[1] == 0
+pipeline.stop()
+""",
+        arguments=["0.1"],
+    )
+    assert ended.code == 0, ended.err
+
+
+def test_forks_beside_changes_leave_both_processes_well() -> None:
+    _fork_beside_changes(30)
+
+
+@pytest.mark.full
+def test_a_thousand_forks_beside_changes_leave_both_processes_well() -> None:
+    _fork_beside_changes(1000)
