@@ -72,6 +72,9 @@ class LineCounter final : public EitherNode<Circles, Detections, LineCounts> {
   explicit LineCounter(const LineCounterOptions& options);
   ~LineCounter() override;
   [[nodiscard]] std::string default_name() const override { return "LineCounter"; }
+  /// Moves the line from the next sample on. The counts go on; no object crosses by the move. Any thread. Throws
+  /// OptionError, and nothing changes.
+  void set_line(const Point& start, const Point& end);
   /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
   [[nodiscard]] LineCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
   [[nodiscard]] LineCounts update(const Detections& tracks, double time, int source = 0,
@@ -140,6 +143,10 @@ class ZoneCounter final : public EitherNode<Circles, Detections, ZoneCounts> {
   explicit ZoneCounter(const ZoneCounterOptions& options);
   ~ZoneCounter() override;
   [[nodiscard]] std::string default_name() const override { return "ZoneCounter"; }
+  /// Moves the zone from the next sample on. The counts go on. By the move nothing enters or leaves: an object that it
+  /// puts inside has appeared, and the visit of one that it puts outside has ended as lost. Any thread. Throws
+  /// OptionError, and nothing changes.
+  void set_corners(std::vector<Point> corners);
   /// For programs without a pipeline, as BoxTracker::update(). `size`: of the picture, for `relative`.
   [[nodiscard]] ZoneCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
   [[nodiscard]] ZoneCounts update(const Detections& tracks, double time, int source = 0,
@@ -179,6 +186,9 @@ class Zones final : public EitherNode<Circles, Detections, ZonesCounts> {
   explicit Zones(const std::vector<NamedZone>& zones);
   ~Zones() override;
   [[nodiscard]] std::string default_name() const override { return "Zones"; }
+  /// Other zones from the next sample on. One whose name stays is moved as by ZoneCounter::set_corners(), and has its
+  /// new options. Any thread. Throws OptionError, and nothing changes.
+  void set_zones(const std::vector<NamedZone>& zones);
   /// For programs without a pipeline, as ZoneCounter::update().
   [[nodiscard]] ZonesCounts update(const Circles& tracks, double time, int source = 0, PictureSize size = {});
   [[nodiscard]] ZonesCounts update(const Detections& tracks, double time, int source = 0,

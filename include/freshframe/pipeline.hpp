@@ -264,6 +264,12 @@ class Pipeline {
   void disconnect(Port<In> parent, Port<Out> child) {
     disconnect_any(parent.any(), child.node);
   }
+  /// Changes Batch::max_wait of a node that was added with a batch, from its next batch on. Throws GraphError,
+  /// OptionError.
+  template <class T>
+  void set_max_wait(Port<T> port, double seconds) {
+    set_max_wait_any(port.node, seconds);
+  }
   /// Ends a node of a running pipeline and all nodes below it that no source reaches without it; merges stay.
   /// Returns the last statistics of all that went, or nothing when it was removed before. Throws the failure of
   /// a close(), and StopTimeout with the nodes that are still busy, which end by themselves. On a node's own
@@ -294,6 +300,7 @@ class Pipeline {
   void remove_any(const std::shared_ptr<core::ReaderCore>& reader);
   void connect_any(const AnyPort& parent, int child, const ConnectOptions& options);
   void disconnect_any(const AnyPort& parent, int child);
+  void set_max_wait_any(int node, double seconds);
 
   /// Untyped forms for embedders; types are checked here. Returns the node's index.
   int add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents, const AddOptions& options);

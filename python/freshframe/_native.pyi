@@ -485,6 +485,9 @@ class Engine:
     def add_native(self, node: NodeHandle, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
         """Adds a native node; returns its index."""
 
+    def set_max_wait(self, index: int, seconds: float) -> None:
+        """Of a node with a batch, from its next batch on."""
+
     def source_of(self, node: int, source: int) -> int:
         """
         The index of the only source upstream of `source`, which must be upstream of `node` too.
@@ -1270,7 +1273,9 @@ class WorkerEnd:
     def opened(self) -> None: ...
 
     def receive(self) -> object:
-        """The next sample; None after the last one. GIL: released while waiting"""
+        """
+        The next sample; None after the last one; a list of sources that are gone. GIL: released while waiting
+        """
 
     def receive_batch(self) -> object:
         """
@@ -1739,6 +1744,15 @@ def make_line_counter(start: tuple[float, float], end: tuple[float, float], anch
 def make_zone_counter(corners: Sequence[tuple[float, float]], rules: ZoneRules) -> NodeHandle: ...
 
 def make_zones(zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> NodeHandle: ...
+
+def set_line(counter: NodeHandle, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """The next sample has it."""
+
+def set_zone_corners(counter: NodeHandle, corners: Sequence[tuple[float, float]]) -> None:
+    """The next sample has them."""
+
+def set_zones(counter: NodeHandle, zones: Sequence[tuple[str, Sequence[tuple[float, float]]]], rules: ZoneRules) -> None:
+    """The next sample has them."""
 
 def update_line_counter(counter: NodeHandle, tracks: Any, time: float, size: tuple[int, int]) -> Any: ...
 

@@ -43,6 +43,8 @@ class Changes:
     ) -> Port[Any]:
         """As Graph.add(). While the pipeline runs, it also starts the node and waits until it has opened."""
         first = self._engine.next_number
+        if self._engine.started:
+            self._graph.forget_removed()  # nodes that have failed, and went by themselves
         try:
             port = self._graph.add(node, ports, options, batched=batched, joined=joined, plan=plan)
             if self._engine.started:
@@ -96,6 +98,11 @@ class Changes:
         source, target = self._both(parent, child, "disconnect")
         self._engine.disconnect(ends([source])[0], index_of(target))
         self.settle()
+
+    def set_max_wait(self, part: Any, seconds: Any) -> None:
+        """As Pipeline.set_max_wait()."""
+        port = own_port(part, "set_max_wait", self._engine)
+        self._engine.set_max_wait(index_of(port), _check.number("max_wait of a batch", seconds))
 
     def replace(self, part: Any, node: Any) -> None:
         """As Pipeline.replace(), of a checked node."""

@@ -332,6 +332,21 @@ class Pipeline(RunByWith):
         """
         self._changes.disconnect(parent, child)
 
+    def set_max_wait(self, port: Port[Any], seconds: float) -> None:
+        """Changes how long a node with a batch waits for more samples, from its next batch on.
+
+        Args:
+            port: The port of a node that was added with ``batch=``.
+            seconds: As ``max_wait`` of Batch.
+
+        Raises:
+            GraphError: The node has no batch, or belongs to another pipeline.
+            OptionError: It is negative or not finite.
+            OptionTypeError: It is not a number.
+            StateError: The node was removed, or the pipeline has ended.
+        """
+        self._changes.set_max_wait(port, seconds)
+
     def replace(self, port: Port[Any], node: Any) -> None:
         """Another node takes the place of a running one: a new model, another address of a camera.
 
@@ -366,11 +381,12 @@ class Pipeline(RunByWith):
     ) -> Stats | None:
         """Ends a node while the pipeline runs, with all nodes below it that no source reaches without it.
 
-        A source is closed. Recorders below it write their waiting samples and close their files; other
-        waiting samples are dropped as ``removed``. A node that was added with a list of parents stays, as do
-        the readers, which get the end of their stream when their last parent has gone. Then the names are
-        free again. Numbers are never used again: nothing continues the tracks of what was removed. With a
-        camera goes the port of its packets.
+        A join goes with any of its parents, one with ``partial=True`` with its first. A source is closed.
+        Recorders below it write their waiting samples and close their files; other waiting samples are
+        dropped as ``removed``. A node that was added with a list of parents stays, as do the readers, which
+        get the end of their stream when their last parent has gone. Then the names are free again. Numbers
+        are never used again: nothing continues the tracks of what was removed. With a camera goes the port
+        of its packets.
 
         Args:
             part: The port of the node, or a reader.

@@ -54,6 +54,17 @@ class _Replies:
         arguments = (time.monotonic(),) if method == "on_time" else ()
         self._send(getattr(self._node, method)(*arguments), several=True)
 
+    def tell_gone(self, sources: list[str]) -> None:
+        """Nothing more comes of these sources. Nothing is sent, unless the node raises."""
+        call = getattr(self._node, "source_gone", None)
+        if call is None:
+            return
+        for name in sources:
+            try:
+                call(name)
+            except BaseException as error:  # noqa: PERF203  (as in _work())
+                _fail(self._end, "outside", error)
+
     def send(self, result: Any) -> None:
         """Sends the results of a call with a sample together."""
         self._send(result, several=self._gives_several)
@@ -108,6 +119,9 @@ def _work(end: Any, call: Callable[[Any], Any], takes_values: bool, replies: _Re
         sample = end.receive()
         if sample is None:
             return
+        if isinstance(sample, list):
+            replies.tell_gone(sample)
+            continue
         try:
             if isinstance(sample, str):
                 replies.call_named(sample)
@@ -129,6 +143,9 @@ def _work_in_batches(end: Any, call: Callable[[Any], Any], takes_values: bool, r
         samples = end.receive_batch()
         if samples is None:
             return
+        if isinstance(samples[0], list):
+            replies.tell_gone(samples[0])
+            continue
         count = len(samples)
         try:
             if isinstance(samples[0], str):

@@ -38,6 +38,11 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         relative: Whether ``start`` and ``end`` are shares of the picture's width and height, 0 to 1, instead
             of pixels. The counts have them in pixels.
 
+    Attributes:
+        line: (start, end). It may be set while the node works: the next sample has the new line, and the
+            counts go on. The move itself is no crossing: an object is on the side on which it is seen next.
+            An impossible line raises, and changes nothing.
+
     Raises:
         OptionError: A number is out of range, the line has no length, or its ends are shares of the picture
             without `relative`: all within 0 to 1 and not all whole numbers. A line outside of the picture is
@@ -65,14 +70,30 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
         relative: bool = False,
     ) -> None:
         """Checks the options. All counts are 0."""
+        ends = _check.pair("start (x, y)", start), _check.pair("end (x, y)", end)
         self._handle = _native.make_line_counter(
-            _check.pair("start (x, y)", start),
-            _check.pair("end (x, y)", end),
+            *ends,
             _check.text("anchor", anchor),
             None if margin is None else _check.number("margin", margin),
             _check.flag("relative", relative),
         )
+        self._line = ends
         self._updating = threading.Lock()
+
+    @property
+    def line(self) -> tuple[Place, Place]:
+        """Its start and end. New ones hold from the next sample on."""
+        return self._line
+
+    @line.setter
+    def line(self, value: tuple[Place, Place]) -> None:
+        try:
+            start, end = value
+        except (TypeError, ValueError):
+            raise OptionTypeError(f"line must be (start, end), got {_check.shown(value)}") from None
+        ends = _check.pair("start (x, y)", start), _check.pair("end (x, y)", end)
+        _native.set_line(self._handle, *ends)
+        self._line = ends
 
     def update(
         self, tracks: Circles | Detections, *, time: float, size: tuple[int, int] | None = None
@@ -117,6 +138,12 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
             none does.
         relative: As of LineCounter: whether the corners are shares of the picture, 0 to 1.
 
+    Attributes:
+        corners: They may be set while the node works: the next sample has the new zone, and the counts go
+            on. By the move itself nothing enters or leaves: an object that it puts inside has appeared, and
+            the visit of one that it puts outside has ended as "lost". An impossible zone raises, and changes
+            nothing.
+
     Raises:
         OptionError: A number is out of range, the edges cross, the zone has no area, or its corners are
             shares of the picture, as of LineCounter.
@@ -147,7 +174,19 @@ class ZoneCounter(NativeNode["Circles | Detections", ZoneCounts]):
         """Checks the options. All counts are 0."""
         places = _corners(corners)
         self._handle = _native.make_zone_counter(places, _rules(anchor, margin, max_gap, loiter, relative))
+        self._corners = tuple(places)
         self._updating = threading.Lock()
+
+    @property
+    def corners(self) -> tuple[Place, ...]:
+        """The corners. New ones hold from the next sample on."""
+        return self._corners
+
+    @corners.setter
+    def corners(self, value: Sequence[Place]) -> None:
+        places = _corners(value)
+        _native.set_zone_corners(self._handle, places)
+        self._corners = tuple(places)
 
     def update(
         self, tracks: Circles | Detections, *, time: float, size: tuple[int, int] | None = None
@@ -173,6 +212,11 @@ class Zones(NativeNode["Circles | Detections", ZonesCounts]):
         max_gap: As of ZoneCounter.
         loiter: As of ZoneCounter.
         relative: As of ZoneCounter.
+
+    Attributes:
+        zones: They may be set while the node works: the next sample has the new zones. The counts of zones
+            whose names stay go on, as of ZoneCounter; new ones begin with 0. Impossible ones raise, and
+            change nothing.
 
     Raises:
         OptionError: As of ZoneCounter; the message names the zone.
@@ -201,11 +245,22 @@ class Zones(NativeNode["Circles | Detections", ZonesCounts]):
         relative: bool = False,
     ) -> None:
         """Checks the options. All counts are 0."""
-        if not isinstance(zones, Mapping):
-            raise OptionTypeError(f"zones must map names to corners, got {_check.shown(zones)}")
-        named = [(_check.text("a zone's name", name), _corners(corners)) for name, corners in zones.items()]
-        self._handle = _native.make_zones(named, _rules(anchor, margin, max_gap, loiter, relative))
+        named = _named(zones)
+        self._zone_rules = _rules(anchor, margin, max_gap, loiter, relative)
+        self._handle = _native.make_zones(named, self._zone_rules)
+        self._zones = named
         self._updating = threading.Lock()
+
+    @property
+    def zones(self) -> dict[str, tuple[Place, ...]]:
+        """The corners of each zone. New ones hold from the next sample on."""
+        return {name: tuple(corners) for name, corners in self._zones}
+
+    @zones.setter
+    def zones(self, value: Mapping[str, Sequence[Place]]) -> None:
+        named = _named(value)
+        _native.set_zones(self._handle, named, self._zone_rules)
+        self._zones = named
 
     def update(
         self, tracks: Circles | Detections, *, time: float, size: tuple[int, int] | None = None
@@ -300,6 +355,12 @@ def _size(given: Any) -> tuple[int, int]:
 
 def _loiter_of(given: Any) -> dict[str, float]:
     return {_check.text("a class of loiter", name): _check.number("loiter", s) for name, s in given.items()}
+
+
+def _named(zones: Any) -> list[tuple[str, list[Place]]]:
+    if not isinstance(zones, Mapping):
+        raise OptionTypeError(f"zones must map names to corners, got {_check.shown(zones)}")
+    return [(_check.text("a zone's name", name), _corners(corners)) for name, corners in zones.items()]
 
 
 def _corners(given: Any) -> list[Place]:

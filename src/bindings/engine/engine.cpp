@@ -421,6 +421,10 @@ void bind_graph(nb::class_<Engine>& engine) {
       .def("add_native", &add_native, nb::lock_self(), nb::arg("node").lock(), nb::arg("parents"),
            nb::arg("options"), "Adds a native node; returns its index.")
       .def(
+          "set_max_wait",
+          [](Engine& self, int index, double seconds) { self.core().set_max_wait(index, seconds); },
+          nb::arg("index"), nb::arg("seconds"), "Of a node with a batch, from its next batch on.")
+      .def(
           "source_of",
           [](const Engine& self, int node, int source) { return self.core().only_source({node, source}); },
           nb::arg("node"), nb::arg("source"),

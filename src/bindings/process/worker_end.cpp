@@ -19,6 +19,7 @@
 
 #include <nanobind/stl/pair.h>
 #include <nanobind/stl/string.h>
+#include <nanobind/stl/vector.h>
 
 namespace nb = nanobind;
 
@@ -53,16 +54,16 @@ struct PythonWorkerEnd {
 nb::tuple init(PythonWorkerEnd& self) {
   self.end.hello(FRESHFRAME_VERSION);
   auto init = self.end.init();
-  auto names = std::make_shared<core::NameTable>();
-  for (auto& name : init.names) names->add(name, name);
-  self.names = std::move(names);
+  self.names = std::make_shared<core::NameTable>();
   return nb::make_tuple(nb::bytes(init.payload.data(), init.payload.size()), init.stacks.release(),
                         init.node);
 }
 
-// The sample, or the name of another method that is to be called.
+// The sample, the name of another method that is to be called, or a list of the sources of which nothing more comes.
 nb::object sample_of(PythonWorkerEnd& self, WorkerRequest& request) {
-  for (auto& node : self.end.take_new_nodes()) self.names->add(std::move(node.name), std::move(node.stream));
+  for (auto& node : self.end.take_new_nodes())
+    self.names->add(node.number, std::move(node.name), std::move(node.stream));
+  if (!request.gone.empty()) return nb::cast(request.gone);
   if (request.call == process::Call::OnTime) return nb::str("on_time");
   if (request.call == process::Call::Finish) return nb::str("finish");
   if (request.value.kind() != process::kNoValue) {
@@ -157,8 +158,9 @@ void bind_worker_end(nb::module_& module) {
       .def(nb::init<int, int>(), nb::arg("socket"), nb::arg("parent"))
       .def("init", &init, "The worker's task, the descriptor for its stack dumps and the name of its node.")
       .def("opened", [](PythonWorkerEnd& self) { self.end.opened(); })
-      .def("receive", gil::entry<&receive>,
-           "The next sample; None after the last one. GIL: released while waiting")
+      .def(
+          "receive", gil::entry<&receive>,
+          "The next sample; None after the last one; a list of sources that are gone. GIL: released while waiting")
       .def("receive_batch", gil::entry<&receive_batch>,
            "The samples of the next call; None after the last one. GIL: released while waiting")
       .def("reply", gil::entry<&reply>, nb::arg("result").none(),

@@ -210,7 +210,11 @@ std::string stamp_text(const PythonStamp& self) {
 nb::object failed_sample(const NodeError& error) {
   const auto names = std::make_shared<core::NameTable>();
   const int source = error.sample()->stamp.source;
-  for (const auto& name : *error.nodes()) names->add(name, names->size() == source ? error.source() : name);
+  int number = 0;
+  for (const auto& name : *error.nodes()) {
+    names->add(number, name, number == source ? error.source() : name);
+    ++number;
+  }
   return make_sample(*error.sample(), names);
 }
 

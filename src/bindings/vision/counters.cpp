@@ -73,11 +73,29 @@ std::unique_ptr<NodeHandle> make_zone_counter(const std::vector<Place>& corners,
   return handle_of(std::make_unique<ZoneCounter>(zone_options(corners, rules)));
 }
 
-std::unique_ptr<NodeHandle> make_zones(const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
-                                       const ZoneRules& rules) {
+std::vector<NamedZone> named_zones(const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
+                                   const ZoneRules& rules) {
   std::vector<NamedZone> named;
   for (const auto& [name, corners] : zones) named.push_back({name, zone_options(corners, rules)});
-  return handle_of(std::make_unique<Zones>(named));
+  return named;
+}
+
+std::unique_ptr<NodeHandle> make_zones(const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
+                                       const ZoneRules& rules) {
+  return handle_of(std::make_unique<Zones>(named_zones(zones, rules)));
+}
+
+void set_line(const NodeHandle& self, Place start, Place end) {
+  node_as<LineCounter>(self, "a LineCounter").set_line({start.first, start.second}, {end.first, end.second});
+}
+
+void set_zone_corners(const NodeHandle& self, const std::vector<Place>& corners) {
+  node_as<ZoneCounter>(self, "a ZoneCounter").set_corners(zone_options(corners, {}).corners);
+}
+
+void set_zones(const NodeHandle& self, const std::vector<std::pair<std::string, std::vector<Place>>>& zones,
+               const ZoneRules& rules) {
+  node_as<Zones>(self, "a Zones").set_zones(named_zones(zones, rules));
 }
 
 template <class Counter>
@@ -107,6 +125,12 @@ void bind_counters(nb::module_& module) {
              nb::arg("margin").none(), nb::arg("relative"));
   module.def("make_zone_counter", &make_zone_counter, nb::arg("corners"), nb::arg("rules"));
   module.def("make_zones", &make_zones, nb::arg("zones"), nb::arg("rules"));
+  module.def("set_line", &set_line, nb::arg("counter"), nb::arg("start"), nb::arg("end"),
+             "The next sample has it.");
+  module.def("set_zone_corners", &set_zone_corners, nb::arg("counter"), nb::arg("corners"),
+             "The next sample has them.");
+  module.def("set_zones", &set_zones, nb::arg("counter"), nb::arg("zones"), nb::arg("rules"),
+             "The next sample has them.");
   module.def("update_line_counter", gil::entry<&update_counter<LineCounter>>, nb::arg("counter"),
              nb::arg("tracks").none(), nb::arg("time"), nb::arg("size"),
              nb::sig("def update_line_counter(counter: NodeHandle, tracks: typing.Any, time: float, size: "

@@ -120,6 +120,10 @@ void Pipeline::disconnect_any(const AnyPort& parent, int child) {
   core_->disconnect(parent, child);
 }
 
+void Pipeline::set_max_wait_any(int node, double seconds) {
+  core_->set_max_wait(node, seconds);
+}
+
 void Pipeline::start(const Embedder& embedder) {
   core_->start(embedder);
 }

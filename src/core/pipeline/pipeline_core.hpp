@@ -76,6 +76,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::shared_ptr<ReaderCore> add_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   void connect(const AnyPort& parent, int child, const ConnectOptions& options);
   void disconnect(const AnyPort& parent, int child);
+  /// Of a node with a batch, see Pipeline::set_max_wait().
+  void set_max_wait(int index, double seconds);
   /// Ends the node and all nodes below it that no source reaches without it; see Pipeline::remove(). Returns
   /// their last statistics. On a node's own thread it only asks, and returns nothing.
   Stats remove(int index, const RemoveOptions& options, const Look& look = {});

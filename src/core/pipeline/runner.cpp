@@ -68,6 +68,7 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       runs_outside_(node_->runs_outside()),
       on_error_(options.on_error),
       batch_(options.batch),
+      max_wait_(options.batch ? options.batch->max_wait : 0),
       stream_name_(options.source.empty() ? name_ : options.source),
       wake_every_(node_->wake_every()),
       gives_several_(node_->gives_several()),
@@ -332,7 +333,7 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
   for (;;) {
     if (std::exchange(has_news_, false)) return Taken::News;
     if (std::exchange(was_tick_, false)) {  // as in take()
-      const auto taken = inbox_->try_take_batch(samples, *batch_, gather_until_);
+      const auto taken = inbox_->try_take_batch(samples, next_batch(), gather_until_);
       was_tick_ = taken == Taken::News;
       if (was_tick_) {
         look_at_news();
@@ -346,7 +347,7 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
       samples.push_back(std::move(tick));
       return Taken::Nothing;
     }
-    const auto taken = inbox_->take_batch(samples, *batch_, gather_until_, next_wake());
+    const auto taken = inbox_->take_batch(samples, next_batch(), gather_until_, next_wake());
     if (taken == Taken::News) {
       look_at_news();
     } else if (taken != Taken::Nothing) {

@@ -205,7 +205,13 @@ class Runner {
   [[nodiscard]] bool gives_several() const noexcept { return gives_several_; }
   [[nodiscard]] int index() const noexcept { return index_; }
   [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
+  /// As it was added: its max_wait may have been set since.
   [[nodiscard]] const std::optional<Batch>& batch() const noexcept { return batch_; }
+  /// The batch to gather next; there must be one.
+  [[nodiscard]] Batch next_batch() const noexcept {
+    return {batch_->size, max_wait_.load(std::memory_order_relaxed)};
+  }
+  void set_max_wait(double seconds) noexcept { max_wait_.store(seconds, std::memory_order_relaxed); }
   /// Its samples are the sets of a join. Once wired.
   [[nodiscard]] bool joins() const noexcept { return inbox_->joins(); }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ != OnError::Skip; }
@@ -329,6 +335,7 @@ class Runner {
   const bool runs_outside_;
   const OnError on_error_;
   const std::optional<Batch> batch_;
+  std::atomic<double> max_wait_;  // of its batches, seconds
   const std::string stream_name_;
   const std::optional<Seconds> wake_every_;
   const bool gives_several_;

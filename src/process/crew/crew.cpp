@@ -187,7 +187,9 @@ void Crew::on_time(TimePoint time) {
   tidied_ = time;
   SlabPool::shared().trim(time - to_duration(SlabPool::kKeepEmpty));
   for (auto& seat : seats_) {
-    if (seat->state == WorkerState::Idle) seat->announce_gone(SlabPool::shared());
+    if (seat->state != WorkerState::Idle) continue;
+    seat->announce_gone_sources();
+    seat->announce_gone(SlabPool::shared());
   }
 }
 
@@ -206,7 +208,7 @@ void Crew::begin_end() {
 
 void Crew::start(Seat& seat) {
   try {
-    seat.start(payload_.get(), core_.names()->all(), runner_.name());
+    seat.start(payload_.get(), runner_.name());
   } catch (const Error& error) {
     seat.clear();
     if (opening_) throw;

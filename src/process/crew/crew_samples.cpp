@@ -49,14 +49,25 @@ std::size_t Crew::most_given() const {
 core::Taken Crew::take(std::vector<AnySample>& samples) {
   auto taken = take_now(samples);
   for (; taken == core::Taken::News; taken = take_now(samples)) {
-    for (const auto& gone : runner_.inbox().take_gone()) emitter_.end(gone);
+    for (const auto& gone : runner_.inbox().take_gone()) {
+      tell_gone(core_.names()->stream_of(gone.source));
+      emitter_.end(gone);
+    }
   }
   return taken;
 }
 
+// A worker at work is told after its call.
+void Crew::tell_gone(const std::string& source) {
+  for (const auto& seat : seats_) {
+    if (!seat->child()) continue;  // the next one has never heard of it
+    seat->gone.push_back(source);
+    if (seat->state == WorkerState::Idle) seat->announce_gone_sources();
+  }
+}
+
 core::Taken Crew::take_now(std::vector<AnySample>& samples) {
-  if (const auto& batch = runner_.batch())
-    return runner_.inbox().try_take_batch(samples, *batch, gather_until_);
+  if (runner_.batch()) return runner_.inbox().try_take_batch(samples, runner_.next_batch(), gather_until_);
   const auto taken = runner_.inbox().try_take(samples.emplace_back());
   if (taken != core::Taken::Sample) samples.clear();
   return taken;
@@ -173,11 +184,11 @@ void Crew::send(Seat& seat, std::vector<Parcel> parcels) {
   const auto time = now();
   for (auto& job : seat.jobs) job.sent = time;
   seat.announce_gone(SlabPool::shared());
-  auto sent = Channel::Sent::Yes;
-  const auto& names = *core_.names();
-  for (; seat.names < static_cast<std::size_t>(names.size()) && sent == Channel::Sent::Yes; ++seat.names) {
-    const auto number = static_cast<int>(seat.names);  // a camera that came later
-    sent = seat.send(write(NodeMessage{names.of(number), names.stream_of(number)}));
+  auto sent = seat.announce_gone_sources();
+  for (const auto& parcel : parcels) {
+    for (const int number : {parcel.message.stamp.source, parcel.message.node}) {
+      if (sent == Channel::Sent::Yes) sent = seat.announce(number, *core_.names());
+    }
   }
   for (std::size_t i = 0; i < parcels.size() && sent == Channel::Sent::Yes; ++i) {
     auto& [message, inline_value, slabs] = parcels[i];
@@ -381,6 +392,7 @@ void Crew::count_call(const Seat& seat, TimePoint time) {
 void Crew::after_job(Seat& seat) {
   if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
+  seat.announce_gone_sources();
   if (ending_ || failed_) seat.let_close();
   show(seat);
 }
@@ -391,14 +403,14 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   };
   if (message.id == 0) {
     const bool in_open = seat.state == WorkerState::Starting;
-    if (!in_open && seat.state != WorkerState::Closing) throw ProtocolError("it failed outside a call");
+    const bool in_close = seat.state == WorkerState::Closing;
     seat.release(message.released);
     if (in_open && !opening_) {
       seat.kill(now(), "its open() failed: " + message.text);
       return;
     }
-    failed_ = true;
-    runner_.fail(cause(), message.text, nullptr, message.traceback);
+    const bool goes_on = runner_.fail(cause(), message.text, nullptr, message.traceback);
+    failed_ = failed_ || in_open || in_close || !goes_on;  // else it was source_gone()
     if (in_open) seat.let_close();
     return;
   }

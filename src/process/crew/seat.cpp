@@ -39,7 +39,7 @@ Descriptor make_dump_file() {
 Seat::Seat(std::size_t number, const Recipe& recipe, const CrewOptions& options)
     : number_(number), recipe_(recipe), options_(options) {}
 
-void Seat::start(int payload, const std::vector<std::string>& all_names, const std::string& node) {
+void Seat::start(int payload, const std::string& node) {
   auto [ours, theirs] = Channel::make_pair();
   dump_ = make_dump_file();
   child_ = Child({.arguments = recipe_.arguments,
@@ -49,10 +49,11 @@ void Seat::start(int payload, const std::vector<std::string>& all_names, const s
   channel_.emplace(std::move(ours), false);
   stream_ended = has_opened = closed = cut_off = false;
   ++starts;
-  names = all_names.size();
+  known.clear();
+  gone.clear();
   state = WorkerState::Starting;
   const int files[] = {payload, dump_.get()};
-  send(write(InitMessage{recipe_.payload.size(), all_names, node}), files);
+  send(write(InitMessage{recipe_.payload.size(), node}), files);
 }
 
 void Seat::clear() {
@@ -104,15 +105,32 @@ Channel::Sent Seat::announce(const std::vector<std::shared_ptr<const Slab>>& sla
   return Channel::Sent::Yes;
 }
 
+Channel::Sent Seat::announce(int number, const core::NameTable& names) {
+  if (number < 0 || known.contains(number)) return Channel::Sent::Yes;
+  const auto sent = send(write(NodeMessage{number, names.of(number), names.stream_of(number)}));
+  if (sent == Channel::Sent::Yes) known.insert(number);
+  return sent;
+}
+
+Channel::Sent Seat::announce_gone_sources() {
+  while (!gone.empty()) {
+    const auto end = gone.begin() + static_cast<std::ptrdiff_t>(std::min(gone.size(), kMostSourcesGone));
+    const auto sent = send(write(SourceGoneMessage{{gone.begin(), end}}));
+    if (sent != Channel::Sent::Yes) return sent;
+    gone.erase(gone.begin(), end);
+  }
+  return Channel::Sent::Yes;
+}
+
 void Seat::announce_gone(const SlabPool& pool) {
   const auto generation = pool.generation();
   if (generation == slabs_generation_) return;
   slabs_generation_ = generation;
   const auto live = pool.slabs();
-  std::erase_if(slabs_, [&](std::uint32_t known) {
+  std::erase_if(slabs_, [&](std::uint32_t id) {
     const bool lives =
-        std::any_of(live.begin(), live.end(), [&](const auto& slab) { return slab->id() == known; });
-    return !lives && send(write(SlabGoneMessage{known})) == Channel::Sent::Yes;
+        std::any_of(live.begin(), live.end(), [&](const auto& slab) { return slab->id() == id; });
+    return !lives && send(write(SlabGoneMessage{id})) == Channel::Sent::Yes;
   });
 }
 

@@ -19,6 +19,7 @@
 #include <string>
 #include <vector>
 
+#include "core/pipeline/name_table.hpp"
 #include "process/crew/options.hpp"
 #include "process/crew/restarts.hpp"
 #include "process/life/child.hpp"
@@ -53,9 +54,9 @@ class Seat {
   Seat& operator=(const Seat&) = delete;
 
   // ---- the process
-  /// Starts it and sends it its task. `payload` is the recipe's payload as a file, `all_names` are the
-  /// nodes', `node` is the name of its own. Throws Error.
-  void start(int payload, const std::vector<std::string>& all_names, const std::string& node);
+  /// Starts it and sends it its task. `payload` is the recipe's payload as a file, `node` is the name of its node.
+  /// Throws Error.
+  void start(int payload, const std::string& node);
   /// The way in which the process ended, once; nothing: it runs, or there is none.
   std::optional<ChildEnd> reap() noexcept { return child_.reap(); }
   /// Frees everything after the end of the process, except the job.
@@ -71,6 +72,10 @@ class Seat {
   /// Full: the worker does not read. Gone: the worker is about to end.
   Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
   Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
+  /// Tells it a node's name, unless it knows it.
+  Channel::Sent announce(int number, const core::NameTable& names);
+  /// Tells it of the sources that are `gone`. Only while it reads: what does not fit into its socket is told later.
+  Channel::Sent announce_gone_sources();
   /// Tells it which of its slabs have been released. Only while it reads.
   void announce_gone(const SlabPool& pool);
   /// Makes room for a result of `bytes`, or returns the reason why not.
@@ -118,7 +123,8 @@ class Seat {
   bool cut_off = false;     // killed because the time for a stop was over
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
-  std::size_t names = 0;  // of the pipeline's nodes that the worker knows
+  std::set<int> known = {};           // numbers of nodes whose names the worker has
+  std::deque<std::string> gone = {};  // sources of which it is to be told that nothing more comes
 
  private:
   const std::size_t number_;

@@ -180,8 +180,6 @@ void check_within(std::uint64_t offset, std::uint64_t bytes, std::uint64_t size,
 ByteWriter write(const InitMessage& message) {
   auto writer = begin(ToWorker::Init);
   writer.put(message.bytes);
-  writer.put(static_cast<std::uint32_t>(message.names.size()));
-  for (const auto& name : message.names) writer.put_text(name);
   writer.put_text(message.node);
   return writer;
 }
@@ -195,8 +193,16 @@ ByteWriter write(const SlabMessage& message) {
 
 ByteWriter write(const NodeMessage& message) {
   auto writer = begin(ToWorker::Node);
+  writer.put(message.number);
   writer.put_text(message.name);
   writer.put_text(message.stream);
+  return writer;
+}
+
+ByteWriter write(const SourceGoneMessage& message) {
+  auto writer = begin(ToWorker::SourceGone);
+  writer.put(static_cast<std::uint32_t>(message.names.size()));
+  for (const auto& name : message.names) writer.put_text(name);
   return writer;
 }
 
@@ -230,7 +236,7 @@ ByteWriter write(const MemoryMessage& message) {
 
 ToWorker read_to_worker(ByteReader& reader) {
   const auto kind = reader.get<std::uint8_t>();
-  if (kind < 1 || kind > static_cast<std::uint8_t>(ToWorker::Node)) {
+  if (kind < 1 || kind > static_cast<std::uint8_t>(ToWorker::SourceGone)) {
     throw ProtocolError("there is no message of kind " + std::to_string(kind));
   }
   return static_cast<ToWorker>(kind);
@@ -239,16 +245,22 @@ ToWorker read_to_worker(ByteReader& reader) {
 InitMessage read_init(ByteReader& reader) {
   InitMessage message;
   message.bytes = reader.get_up_to<std::uint64_t>(kMostBytes, "the size of a file");
-  const auto count = reader.get<std::uint32_t>();
-  for (std::uint32_t i = 0; i < count; ++i) message.names.push_back(reader.get_text());
   message.node = reader.get_text();
   return ended(reader, std::move(message));
 }
 
 NodeMessage read_node(ByteReader& reader) {
   NodeMessage message;
+  message.number = reader.get<int>();
   message.name = reader.get_text();
   message.stream = reader.get_text();
+  return ended(reader, std::move(message));
+}
+
+SourceGoneMessage read_source_gone(ByteReader& reader) {
+  SourceGoneMessage message;
+  const auto count = reader.get_up_to<std::uint32_t>(kMostSourcesGone, "the number of sources");
+  for (std::uint32_t i = 0; i < count; ++i) message.names.push_back(reader.get_text());
   return ended(reader, std::move(message));
 }
 

@@ -22,10 +22,11 @@ inline constexpr std::size_t kMostInline = std::size_t{64} << 10;
 inline constexpr std::size_t kMostParts = 1000;          // of a value
 inline constexpr std::size_t kMostReleased = 1000;       // leases in one message
 inline constexpr std::size_t kMostResultsOfCall = 1000;  // of one call
+inline constexpr std::size_t kMostSourcesGone = 100;     // in one message
 inline constexpr std::size_t kMostText = 16 << 10;       // bytes of an exception's text or traceback
 inline constexpr std::uint8_t kNoValue = 0;              // a value's kind: there is none
 
-enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory, Node };
+enum class ToWorker : std::uint8_t { Init = 1, Slab, SlabGone, Request, Memory, Node, SourceGone };
 enum class ToParent : std::uint8_t { Hello = 1, Opened, Need, Reply, Failed, Released, Log, Closed };
 
 /// The position of one plane in the slabs.
@@ -55,14 +56,18 @@ struct ValueMessage {
 };
 
 struct InitMessage {
-  std::uint64_t bytes = 0;         // of the attached file; the second file is for dumps of stacks
-  std::vector<std::string> names;  // of the pipeline's nodes
-  std::string node = {};           // the name of the worker's node
+  std::uint64_t bytes = 0;  // of the attached file; the second file is for dumps of stacks
+  std::string node = {};    // the name of the worker's node
 };
-/// A node that came to the pipeline later. Before its first sample.
+/// A node, before the first sample that names it.
 struct NodeMessage {
+  int number = -1;
   std::string name;
   std::string stream;  // that begins there
+};
+/// Nothing more comes of these sources.
+struct SourceGoneMessage {
+  std::vector<std::string> names;
 };
 struct SlabMessage {
   std::uint32_t id = 0;
@@ -129,6 +134,7 @@ struct LogMessage {
 /// Bytes of the message; the value's own bytes are appended by the writer.
 [[nodiscard]] ByteWriter write(const InitMessage& message);
 [[nodiscard]] ByteWriter write(const NodeMessage& message);
+[[nodiscard]] ByteWriter write(const SourceGoneMessage& message);
 [[nodiscard]] ByteWriter write(const SlabMessage& message);
 [[nodiscard]] ByteWriter write(const SlabGoneMessage& message);
 [[nodiscard]] ByteWriter write(const RequestMessage& message);
@@ -148,6 +154,7 @@ struct LogMessage {
 [[nodiscard]] ToParent read_to_parent(ByteReader& reader);
 [[nodiscard]] InitMessage read_init(ByteReader& reader);
 [[nodiscard]] NodeMessage read_node(ByteReader& reader);
+[[nodiscard]] SourceGoneMessage read_source_gone(ByteReader& reader);
 [[nodiscard]] SlabMessage read_slab(ByteReader& reader);
 [[nodiscard]] SlabGoneMessage read_slab_gone(ByteReader& reader);
 [[nodiscard]] RequestMessage read_request(ByteReader& reader);

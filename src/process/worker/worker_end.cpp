@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "core/frame/layout.hpp"
@@ -113,7 +114,6 @@ WorkerInit WorkerEnd::init() {
   init.payload.resize(static_cast<std::size_t>(message.bytes));
   if (!read_file(files[0].get(), init.payload)) throw ProtocolError("the first file cannot be read");
   init.stacks = std::move(files[1]);
-  init.names = std::move(message.names);
   init.node = std::move(message.node);
   return init;
 }
@@ -121,6 +121,10 @@ WorkerInit WorkerEnd::init() {
 bool WorkerEnd::receive(WorkerRequest& request) {
   bool got = false;
   while (!got && !ended_) {
+    if (!gone_.empty()) {
+      request.gone = std::exchange(gone_, {});
+      return true;
+    }
     auto& channel = leases_->channel();
     const auto received = channel.receive(Channel::Wait::Yes);
     if (received == Channel::Received::Nothing) return false;
@@ -148,6 +152,11 @@ void WorkerEnd::handle(WorkerRequest* request, bool& got) {
     case ToWorker::Node:
       new_nodes_.push_back(read_node(reader));
       return;
+    case ToWorker::SourceGone: {
+      auto message = read_source_gone(reader);
+      std::ranges::move(message.names, std::back_inserter(gone_));
+      return;
+    }
     case ToWorker::Init:
       throw ProtocolError("a second begin");
     case ToWorker::Request:

@@ -26,9 +26,8 @@ namespace freshframe::process {
 /// The data that a worker gets at its start.
 struct WorkerInit {
   std::vector<std::byte> payload;
-  Descriptor stacks;               // for dumps of stacks
-  std::vector<std::string> names;  // of the pipeline's nodes
-  std::string node;                // the name of this worker's node
+  Descriptor stacks;  // for dumps of stacks
+  std::string node;   // the name of this worker's node
 };
 
 /// One result of a call: a value, or a frame where the value is of kind kNoValue.
@@ -38,13 +37,15 @@ struct WorkerResult {
   std::optional<Stamp> like;  // of the sample that it belongs to; nothing: the one of the request
 };
 
-/// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none.
+/// A sample to process. `value` is of kind kNoValue when the sample's value is its frame, or it has none. With `gone`
+/// it is none, and has no answer: nothing more comes of these sources.
 struct WorkerRequest {
   std::uint64_t id = 0;
   Call call = Call::Process;  // of another one the sample has a stamp only
   AnySample sample;
   ReceivedValue value;
   std::uint32_t more = 0;  // requests of the same call, which follow
+  std::vector<std::string> gone = {};
 };
 
 /// One per worker process. receive() and the answers come from one thread; frames may be dropped, and log()
@@ -66,7 +67,7 @@ class WorkerEnd {
   /// A call threw because the parent process has ended.
   [[nodiscard]] bool parent_ended() const noexcept { return parent_ended_; }
 
-  /// The nodes that came to the pipeline since the last call, in the order of their numbers.
+  /// The nodes that samples named first since the last call.
   [[nodiscard]] std::vector<NodeMessage> take_new_nodes() noexcept { return std::exchange(new_nodes_, {}); }
 
   /// Answers the first request without an answer; throws Error when there is none. The request's own frame is
@@ -121,7 +122,8 @@ class WorkerEnd {
   /// Throws Error: there is none.
   Pending& first_pending();
   std::vector<NodeMessage> new_nodes_;
-  std::deque<Pending> pending_;  // requests without an answer
+  std::vector<std::string> gone_;  // sources, which the node has not been told
+  std::deque<Pending> pending_;    // requests without an answer
   bool ended_ = false;
   bool parent_ended_ = false;
   std::optional<OrphanGuard> guard_;

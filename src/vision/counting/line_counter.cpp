@@ -19,6 +19,7 @@
 
 #include "vision/counting/placement.hpp"
 #include "vision/counting/sightings.hpp"
+#include "vision/next_value.hpp"
 
 namespace freshframe {
 namespace {
@@ -48,6 +49,7 @@ struct Counted {
   LineCounts counts;
   PictureSize size;
   std::optional<Line> line;
+  bool is_moved = false;  // the line, since the last sample
 };
 
 Line line_between(const Point& start, const Point& end) {
@@ -59,40 +61,54 @@ Line line_between(const Point& start, const Point& end) {
 }  // namespace
 
 struct LineCounter::Impl {
-  explicit Impl(const LineCounterOptions& given) : options(given) {
-    vision::check_point("LineCounter", given.start);
-    vision::check_point("LineCounter", given.end);
+  using Ends = std::array<Point, 2>;
+
+  explicit Impl(const LineCounterOptions& given) : options(given), ends{given.start, given.end} {
     vision::check_margin("LineCounter", given.margin);
-    if (given.relative) {
-      vision::check_shares("LineCounter", ends());
+    check(ends);
+  }
+
+  void check(const Ends& given) const {
+    const auto& [start, end] = given;
+    vision::check_point("LineCounter", start);
+    vision::check_point("LineCounter", end);
+    if (options.relative) {
+      vision::check_shares("LineCounter", given);
     } else {
-      vision::refuse_shares("LineCounter", ends(), vision::OnePixel::Allowed);
+      vision::refuse_shares("LineCounter", given, vision::OnePixel::Allowed);
     }
-    const double least = given.relative ? kLeastShare : 1;
-    if (line_between(given.start, given.end).length >= least) return;
+    const double least = options.relative ? kLeastShare : 1;
+    if (line_between(start, end).length >= least) return;
     std::ostringstream text;
-    text << "LineCounter needs a line of at least one pixel, got one from (" << given.start.x << ", "
-         << given.start.y << ") to (" << given.end.x << ", " << given.end.y << ")";
+    text << "LineCounter needs a line of at least one pixel, got one from (" << start.x << ", " << start.y
+         << ") to (" << end.x << ", " << end.y << ")";
     throw OptionError(text.str());
   }
 
-  [[nodiscard]] std::array<Point, 2> ends() const { return {options.start, options.end}; }
+  void take_next() {
+    const auto given = next.take();
+    if (!given) return;
+    ends = *given;
+    for (auto& [source, of] : sources) of.is_moved = true;
+    placement = {};
+  }
 
   Counted& of_source(int source, PictureSize size) {
     auto& of = sources[source];
-    auto& [things, counts, known, line] = of;
-    if (!line || (options.relative && (size.width != known.width || size.height != known.height))) {
-      const auto given = ends();
-      const auto pixels = options.relative ? vision::scaled("LineCounter", given, size)
-                                           : std::vector<Point>(given.begin(), given.end());
+    auto& [things, counts, known, line, is_moved] = of;
+    const bool is_other_size = options.relative && (size.width != known.width || size.height != known.height);
+    if (!line || is_moved || is_other_size) {
+      const auto pixels = options.relative ? vision::scaled("LineCounter", ends, size)
+                                           : std::vector<Point>(ends.begin(), ends.end());
       counts.start = pixels.front();
       counts.end = pixels.back();
       const bool is_first = !line;
       line = line_between(counts.start, counts.end);
       const auto before = std::exchange(known, size);
-      if (!is_first)
+      if (!is_first && is_other_size)
         move(of, static_cast<double>(size.width) / before.width,
              static_cast<double>(size.height) / before.height);
+      if (std::exchange(is_moved, false)) begin_again(of);
     }
     return of;
   }
@@ -107,12 +123,20 @@ struct LineCounter::Impl {
                          static_cast<float>(state.latest.at.y * by_y)};
     }
   }
+  // Where the objects are, seen from a line that was moved: on which side they show with their next position.
+  static void begin_again(Counted& of) {
+    for (auto& [id, state] : of.things.all()) {
+      state.distance = distance_to(*of.line, state.x, state.y);
+      state.side = state.through = 0;
+    }
+  }
   static double distance_to(const Line& line, double x, double y) {
     return (line.dx * (y - line.start.y) - line.dy * (x - line.start.x)) / line.length;
   }
 
   template <class Found>
   LineCounts update(const Found& found, double pts, int source, PictureSize size) {
+    take_next();
     vision::check_tracked("LineCounter", found);
     auto& of = of_source(source, size);
     of.things.advance(pts);
@@ -126,7 +150,8 @@ struct LineCounter::Impl {
 
   template <class Found>
   LineCounts process(const Sample<Found>& sample, const Context& context) {
-    if (!options.relative) placement.see("its line", ends(), sample.frame, sample.stamp.source, context);
+    take_next();
+    if (!options.relative) placement.see("its line", ends, sample.frame, sample.stamp.source, context);
     return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
   }
 
@@ -135,13 +160,17 @@ struct LineCounter::Impl {
 
   static constexpr double kLeastShare = 1e-4;
 
-  LineCounterOptions options;
+  const LineCounterOptions options;
+  vision::NextValue<Ends> next;
+
+  // ---- of the node's thread
+  Ends ends;
   std::map<int, Counted> sources;
   vision::Placement placement;
 };
 
 void LineCounter::Impl::see(Counted& of, const Sighting& seen) const {
-  auto& [things, counts, size, line] = of;
+  auto& [things, counts, size, line, is_moved] = of;
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
   State now{.seen = things.now(), .x = seen.x, .y = seen.y};
   now.distance = distance_to(*line, seen.x, seen.y);
@@ -194,6 +223,12 @@ void LineCounts::absorb(std::span<const LineCounts* const> older) {
 
 LineCounter::LineCounter(const LineCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 LineCounter::~LineCounter() = default;
+
+void LineCounter::set_line(const Point& start, const Point& end) {
+  const Impl::Ends ends{start, end};
+  impl_->check(ends);
+  impl_->next.set(ends);
+}
 
 void LineCounter::source_gone(int source) {
   impl_->sources.erase(source);

@@ -103,7 +103,7 @@ std::vector<Point> Zone::corners_in(PictureSize size) const {
 Zone::OfSource& Zone::of_source(int source, PictureSize size) {
   auto& of = sources_[source];
   const bool other_size = options_.relative && (size.width != of.size.width || size.height != of.size.height);
-  if (of.area && !other_size) return of;
+  if (of.area && !other_size && !of.is_moved) return of;
   const bool is_first = !of.area;
   auto corners = corners_in(size);
   of.area =
@@ -115,13 +115,41 @@ Zone::OfSource& Zone::of_source(int source, PictureSize size) {
     of.inside.clear();
     return of;
   }
+  if (!other_size || before.width <= 0) return of;
   for (auto& [id, state] : of.things.all()) {  // the same places in the other picture
     state.x *= static_cast<double>(size.width) / before.width;
     state.y *= static_cast<double>(size.height) / before.height;
+    if (of.is_moved) continue;
     state.depth = of.area->depth(state.x, state.y);
     note(of, id, state);
   }
   return of;
+}
+
+void Zone::change(const Zone& to) {
+  options_ = to.options_;
+  placement_ = {};
+  for (auto& [source, of] : sources_) of.is_moved = true;
+}
+
+// An object that the move has put on the other side is seen as if for the first time.
+void Zone::begin_again(OfSource& of) {
+  for (auto& [id, state] : of.things.all()) {
+    state.depth = of.area->depth(state.x, state.y);
+    if (state.gone || (state.depth > 0) == of.inside.contains(id)) continue;
+    if (of.inside.erase(id) > 0 && state.side != 0) end_as_lost(of.counts, id, state);
+    state.gone = true;
+    state.side = 0;
+  }
+}
+
+void Zone::end_as_lost(ZoneCounts& counts, std::int64_t id, const ZoneState& state) {
+  counts.lost += 1;
+  counts.visits.push_back({.id = id,
+                           .class_id = state.class_id,
+                           .entered = state.entered,
+                           .ended = state.seen,
+                           .how = Visit::End::Lost});
 }
 
 std::optional<double> Zone::limit_of(const Detections& found, int class_id) const {
@@ -154,6 +182,7 @@ ZoneCounts Zone::update(const Found& found, double pts, int source, PictureSize 
   of.counts.crossings.clear();
   of.counts.visits.clear();
   of.counts.loitered.clear();
+  if (std::exchange(of.is_moved, false)) begin_again(of);
   // Before advance(), which forgets those that were not seen for long. After a step back in time no object stays.
   const double now = of.things.now();
   if (std::isfinite(pts)) lose(of, pts < now ? now + 2 * options_.max_gap : pts);
@@ -187,13 +216,7 @@ void Zone::lose(OfSource& of, double pts) const {
     }
     next = of.inside.erase(next);
     state.gone = true;
-    if (state.side == 0) continue;  // on the border ever since: it has not visited
-    counts.lost += 1;
-    counts.visits.push_back({.id = id,
-                             .class_id = state.class_id,
-                             .entered = state.entered,
-                             .ended = state.seen,
-                             .how = Visit::End::Lost});
+    if (state.side != 0) end_as_lost(counts, id, state);  // else on the border ever since: it has not visited
   }
 }
 
@@ -206,7 +229,7 @@ void Zone::note(OfSource& of, std::int64_t id, const ZoneState& state) {
 }
 
 void Zone::see(OfSource& of, const Sighting& seen) const {
-  auto& [things, inside, counts, size, area] = of;
+  auto& [things, inside, counts, size, area, is_moved] = of;
   if (!std::isfinite(seen.x) || !std::isfinite(seen.y)) return;
   ZoneState now{.seen = things.now(),
                 .x = seen.x,

@@ -45,6 +45,8 @@ class Zone {
   /// Warns once per source when the zone is outside of the picture.
   void check_place(const Frame& frame, int source, const Context& context);
   void forget(int source) { sources_.erase(source); }
+  /// From the next update() on. The counts go on.
+  void change(const Zone& to);
 
  private:
   struct OfSource {
@@ -53,6 +55,7 @@ class Zone {
     ZoneCounts counts;
     PictureSize size;
     std::optional<Polygon> area;
+    bool is_moved = false;  // the zone, since the last sample
   };
 
   OfSource& of_source(int source, PictureSize size);
@@ -66,6 +69,9 @@ class Zone {
   void check_loiter(const Detections& found) const;
   void see(OfSource& of, const Sighting& seen) const;
   static void note(OfSource& of, std::int64_t id, const ZoneState& state);
+  /// After a move of the zone: who is inside now.
+  static void begin_again(OfSource& of);
+  static void end_as_lost(ZoneCounts& counts, std::int64_t id, const ZoneState& state);
   /// Ends the visits of objects that were not seen for max_gap.
   void lose(OfSource& of, double pts) const;
 

@@ -15,12 +15,20 @@
 #include "vision/counting/placement.hpp"
 #include "vision/counting/sightings.hpp"
 #include "vision/counting/zone.hpp"
+#include "vision/next_value.hpp"
 
 namespace freshframe {
 
 struct ZoneCounter::Impl {
+  explicit Impl(const ZoneCounterOptions& given) : options(given), zone(kWho, given) {}
+
+  void take_next() {
+    if (const auto given = next.take()) zone.change(*given);
+  }
+
   template <class Found>
   ZoneCounts update(const Found& found, double pts, int source, PictureSize size) {
+    take_next();
     auto counts = zone.update(found, pts, source, size);
     counts.tracks = found;
     return counts;
@@ -28,11 +36,16 @@ struct ZoneCounter::Impl {
 
   template <class Found>
   ZoneCounts process(const Sample<Found>& sample, const Context& context) {
+    take_next();
     zone.check_place(sample.frame, sample.stamp.source, context);
     return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
   }
 
-  vision::Zone zone;
+  static constexpr const char* kWho = "ZoneCounter";
+
+  const ZoneCounterOptions options;
+  vision::NextValue<vision::Zone> next;
+  vision::Zone zone;  // of the node's thread
 };
 
 void ZoneCounts::absorb(std::span<const ZoneCounts* const> older) {
@@ -41,9 +54,14 @@ void ZoneCounts::absorb(std::span<const ZoneCounts* const> older) {
   vision::absorb_events(*this, older, &ZoneCounts::loitered);
 }
 
-ZoneCounter::ZoneCounter(const ZoneCounterOptions& options)
-    : impl_(std::make_unique<Impl>(Impl{vision::Zone("ZoneCounter", options)})) {}
+ZoneCounter::ZoneCounter(const ZoneCounterOptions& options) : impl_(std::make_unique<Impl>(options)) {}
 ZoneCounter::~ZoneCounter() = default;
+
+void ZoneCounter::set_corners(std::vector<Point> corners) {
+  auto options = impl_->options;
+  options.corners = std::move(corners);
+  impl_->next.set(vision::Zone(Impl::kWho, options));
+}
 
 void ZoneCounter::source_gone(int source) {
   impl_->zone.forget(source);
@@ -63,8 +81,39 @@ std::optional<ZoneCounts> ZoneCounter::process(const Sample<Detections>& sample,
 }
 
 struct Zones::Impl {
+  using Named = std::vector<std::pair<std::string, vision::Zone>>;
+
+  explicit Impl(const std::vector<NamedZone>& given) : zones(checked(given)) {}
+
+  static Named checked(const std::vector<NamedZone>& given) {
+    if (given.empty() || given.size() > kMost) {
+      throw OptionError("Zones needs 1 to " + std::to_string(kMost) + " zones, got " +
+                        std::to_string(given.size()));
+    }
+    Named named;
+    for (const auto& [name, options] : given) {
+      if (std::ranges::find(named, name, &Named::value_type::first) != named.end())
+        throw OptionError("Zones needs names that differ, got '" + name + "' twice");
+      named.emplace_back(name, vision::Zone("the zone '" + name + "'", options));
+    }
+    return named;
+  }
+
+  void take_next() {
+    auto given = next.take();
+    if (!given) return;
+    for (auto& [name, zone] : *given) {
+      const auto before = std::ranges::find(zones, name, &Named::value_type::first);
+      if (before == zones.end()) continue;
+      before->second.change(zone);
+      zone = std::move(before->second);
+    }
+    zones = *std::move(given);
+  }
+
   template <class Found>
   ZonesCounts update(const Found& found, double pts, int source, PictureSize size) {
+    take_next();
     ZonesCounts counts;
     for (auto& [name, zone] : zones) counts.zones.emplace_back(name, zone.update(found, pts, source, size));
     counts.tracks = found;
@@ -73,11 +122,13 @@ struct Zones::Impl {
 
   template <class Found>
   ZonesCounts process(const Sample<Found>& sample, const Context& context) {
+    take_next();
     for (auto& [name, zone] : zones) zone.check_place(sample.frame, sample.stamp.source, context);
     return update(sample.value, sample.stamp.pts, sample.stamp.source, vision::size_of(sample.frame));
   }
 
-  std::vector<std::pair<std::string, vision::Zone>> zones;
+  vision::NextValue<Named> next;
+  Named zones;  // of the node's thread
 };
 
 bool ZonesCounts::has_events() const noexcept {
@@ -95,19 +146,12 @@ void ZonesCounts::absorb(std::span<const ZonesCounts* const> older) {
   }
 }
 
-Zones::Zones(const std::vector<NamedZone>& zones) : impl_(std::make_unique<Impl>()) {
-  if (zones.empty() || zones.size() > kMost) {
-    throw OptionError("Zones needs 1 to " + std::to_string(kMost) + " zones, got " +
-                      std::to_string(zones.size()));
-  }
-  for (const auto& [name, options] : zones) {
-    if (std::ranges::find(impl_->zones, name, &std::pair<std::string, vision::Zone>::first) !=
-        impl_->zones.end())
-      throw OptionError("Zones needs names that differ, got '" + name + "' twice");
-    impl_->zones.emplace_back(name, vision::Zone("the zone '" + name + "'", options));
-  }
-}
+Zones::Zones(const std::vector<NamedZone>& zones) : impl_(std::make_unique<Impl>(zones)) {}
 Zones::~Zones() = default;
+
+void Zones::set_zones(const std::vector<NamedZone>& zones) {
+  impl_->next.set(Impl::checked(zones));
+}
 
 void Zones::source_gone(int source) {
   for (auto& [name, zone] : impl_->zones) zone.forget(source);

@@ -230,13 +230,25 @@ TEST(WorkerEnd, ReadsItsTask) {
   const auto payload = make_message_file(payload_of("task"));
   const auto stacks = make_memory_file("stacks", 1);
   const int files[] = {payload.get(), stacks.get()};
-  ASSERT_EQ(ends.parent.send(write(InitMessage{4, {"cam", "node"}, "node"}).bytes(), files),
-            Channel::Sent::Yes);
+  ASSERT_EQ(ends.parent.send(write(InitMessage{4, "node"}).bytes(), files), Channel::Sent::Yes);
   const auto init = ends.worker.init();
   EXPECT_EQ(init.payload.size(), 4U);
-  EXPECT_EQ(init.names, (std::vector<std::string>{"cam", "node"}));
   EXPECT_EQ(init.node, "node");
   EXPECT_TRUE(static_cast<bool>(init.stacks));
+}
+
+TEST(WorkerEnd, TellsOfSourcesThatAreGoneInTheirOrderWithTheSamples) {
+  AskedWorker ends;
+  ASSERT_EQ(ends.parent.send(write(SourceGoneMessage{{"door", "yard"}}).bytes()), Channel::Sent::Yes);
+  ends.request = {};
+  ends.worker.reply_nothing();
+  ASSERT_TRUE(ends.worker.receive(ends.request));
+  EXPECT_EQ(ends.request.gone, (std::vector<std::string>{"door", "yard"}));
+  ends.ask(6, 0);
+  ends.request = {};
+  ASSERT_TRUE(ends.worker.receive(ends.request));
+  EXPECT_TRUE(ends.request.gone.empty());
+  EXPECT_EQ(ends.request.id, 6U);
 }
 
 TEST(WorkerEnd, SaysThatARecordIsLostWhenTheParentDoesNotRead) {

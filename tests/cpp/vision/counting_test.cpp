@@ -55,12 +55,73 @@ TEST(LineCounter, AWayThroughTheMarginInSmallStepsIsOneCrossing) {
   EXPECT_EQ(walk(counter, places).forward, 1);
 }
 
+TEST(LineCounter, AMovedLineGoesOnCountingAndTheMoveIsNoCrossing) {
+  LineCounter counter({.start = {0, 100}, .end = {200, 100}});
+  EXPECT_EQ(walk(counter, {{50, 50}, {50, 150}}).forward, 1);
+  counter.set_line({0, 300}, {200, 300});  // the object is now on the other side of it
+  auto counts = counter.update(at(50, 160), 1);
+  EXPECT_EQ(std::pair(counts.forward, counts.backward), std::pair(std::int64_t{1}, std::int64_t{0}));
+  EXPECT_FLOAT_EQ(counts.start.y, 300);
+  counts = counter.update(at(50, 350), 1.1);
+  EXPECT_EQ(counts.forward, 2);
+  EXPECT_THROW(counter.set_line({1, 1}, {1, 1}), OptionError);
+  EXPECT_EQ(counter.update(at(50, 250), 1.2).backward, 1);  // over the line that was there before
+}
+
 TEST(LineCounter, WhatIsNoPlaceIsNotSeen) {
   LineCounter counter({.start = {0, 100}, .end = {200, 100}});
   const auto counts = walk(counter, {{50, 50}, {kNan, 150}, {50, kInfinity}, {60, 150}});
   EXPECT_EQ(counts.forward, 1);
   EXPECT_THROW(static_cast<void>(counter.update(at(1, 1), std::nan(""))), Error);
   EXPECT_THROW(static_cast<void>(counter.update(Circles{{{1, 2, 3, 1}}, {}}, 1)), Error);
+}
+
+TEST(ZoneCounter, AMovedZoneGoesOnCountingAndByTheMoveNothingEntersOrLeaves) {
+  const auto square = [](float left) {
+    return std::vector<Point>{{left, 0}, {left + 100, 0}, {left + 100, 100}, {left, 100}};
+  };
+  const auto both = [](float x, float y, float other_x) {
+    return Circles{.circles = {{x, y, 10, 1}, {other_x, y, 10, 1}}, .ids = {1, 2}, .tracked = true};
+  };
+  const auto balance = [](const ZoneCounts& counts) {
+    return counts.entered + counts.appeared - counts.left - counts.lost -
+           static_cast<std::int64_t>(counts.inside.size());
+  };
+  ZoneCounter counter({.corners = square(0)});
+  static_cast<void>(counter.update(both(-50, 50, 250), 0));
+  auto counts = counter.update(both(50, 50, 250), 0.1);
+  EXPECT_EQ(counts.entered, 1);
+  EXPECT_EQ(counts.inside, std::vector<std::int64_t>{1});
+  counter.set_corners(square(200));  // the other one is inside now
+  counts = counter.update(both(50, 50, 250), 0.2);
+  EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{1}, std::int64_t{0}));
+  EXPECT_EQ(std::pair(counts.appeared, counts.lost), std::pair(std::int64_t{1}, std::int64_t{1}));
+  EXPECT_EQ(counts.inside, std::vector<std::int64_t>{2});
+  ASSERT_EQ(counts.visits.size(), 1U);
+  EXPECT_EQ(counts.visits[0].how, Visit::End::Lost);
+  EXPECT_EQ(balance(counts), 0);
+  counts = counter.update(both(250, 50, 150), 0.3);
+  EXPECT_EQ(std::pair(counts.entered, counts.left), std::pair(std::int64_t{2}, std::int64_t{1}));
+  EXPECT_EQ(balance(counts), 0);
+  EXPECT_THROW(counter.set_corners({{0, 0}, {1, 1}}), OptionError);
+  EXPECT_EQ(counter.update(both(250, 50, 150), 0.4).inside, std::vector<std::int64_t>{1});
+}
+
+TEST(Zones, ThoseWhoseNamesStayGoOn) {
+  const std::vector<Point> left{{0, 0}, {100, 0}, {100, 100}, {0, 100}};
+  const std::vector<Point> right{{100, 0}, {200, 0}, {200, 100}, {100, 100}};
+  Zones zones({{"a", {.corners = left}}, {"b", {.corners = right}}});
+  static_cast<void>(zones.update(at(-50, 50), 0));
+  static_cast<void>(zones.update(at(50, 50), 0.1));
+  zones.set_zones({{"c", {.corners = left}}, {"a", {.corners = right}}});
+  const auto counts = zones.update(at(50, 50), 0.2).zones;
+  ASSERT_EQ(counts.size(), 2U);
+  EXPECT_EQ(counts[0].first, "c");
+  EXPECT_EQ(counts[0].second.appeared, 1);
+  EXPECT_EQ(counts[1].first, "a");
+  EXPECT_EQ(counts[1].second.entered, 1);
+  EXPECT_EQ(counts[1].second.lost, 1);
+  EXPECT_THROW(zones.set_zones({}), OptionError);
 }
 
 TEST(LineCounter, RefusesALineThatIsNone) {

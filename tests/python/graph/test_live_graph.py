@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.process.nodes import Stamps
+from rigs.process.nodes import Farewells, Stamps
 from rigs.ticking import Ticking
 from support import Push, check_books, edge, until
 
@@ -260,6 +260,80 @@ def test_a_worker_knows_the_cameras_that_came_after_its_start() -> None:
             source.push(1)
             assert reader.get(timeout=20).value[2] == name
             pipeline.remove(camera)
+
+
+def test_the_wait_of_a_batch_may_be_set_while_the_node_works() -> None:
+    source = Push()
+    pipeline = ff.Pipeline()
+    cam = pipeline.add(source, name="cam")
+    batch = pipeline.add(_same, cam, queue=ff.Queue(8), batch=ff.Batch(2, max_wait=1000))
+    reader = pipeline.reader(batch, queue=ff.Queue(8))
+    with pytest.raises(ff.GraphError, match="no batch"):
+        pipeline.set_max_wait(cam, 1)
+    with pytest.raises(ff.OptionError, match="max_wait"):
+        pipeline.set_max_wait(batch, -1)
+    with pipeline.start():
+        source.push(1, 2)
+        assert [reader.get(timeout=20).value for _ in range(2)] == [1, 2]
+        pipeline.set_max_wait(batch, 0)
+        source.push(3)
+        assert reader.get(timeout=20).value == 3
+    with pytest.raises(ff.StateError):
+        pipeline.set_max_wait(batch, 1)
+
+
+@pytest.mark.parametrize("batch", [None, ff.Batch(2)])
+def test_workers_are_told_which_cameras_have_gone(batch: ff.Batch | None) -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    names = pipeline.add(Farewells(), [], name="names", process=ff.Process(workers=2), batch=batch)
+    reader = pipeline.reader(names)
+    with pipeline.start():
+        gone: list[str] = []
+        told: dict[int, list[str]] = {}
+        for name in ("door", "yard", "gate"):
+            source = Push()
+            camera = pipeline.add(source, name=name)
+            pipeline.connect(camera, names)
+            for value in range(4):
+                source.push(value)
+                worker, seen, told_before = reader.get(timeout=20).value
+                assert (seen, told_before) == (name, gone)
+                told[worker] = told_before
+            pipeline.remove(camera)
+            gone.append(name)
+        check_books(pipeline)
+
+
+def test_a_worker_that_fails_to_forget_a_camera_fails_its_node() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    names = pipeline.add(Farewells(bad="yard"), [], name="names", process=True)
+    reader = pipeline.reader(names)
+    with pipeline.start():
+        for name in ("door", "yard"):
+            source = Push()
+            camera = pipeline.add(source, name=name)
+            pipeline.connect(camera, names)
+            source.push(1)
+            assert reader.get(timeout=20).value[1] == name
+            pipeline.remove(camera)
+        with pytest.raises(ff.NodeError, match="cannot forget yard"):
+            pipeline.wait(timeout=20)
+
+
+def test_hundreds_of_nodes_may_come_between_two_samples_of_a_worker() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    names = pipeline.add(Stamps(), [], name="names", process=True)
+    reader = pipeline.reader(names)
+    source = Push()
+    with pipeline.start():
+        camera = pipeline.add(source, name="door")
+        pipeline.connect(camera, names)
+        for value in range(2):
+            source.push(value)
+            assert reader.get(timeout=20).value[2] == "door"
+            for _ in range(600):
+                pipeline.remove(pipeline.add(lambda value: value, camera))
+        assert pipeline.stats().nodes["names"].workers[0].restarts == 0
 
 
 def test_a_rate_holds_on_an_edge_that_comes_while_it_runs() -> None:

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import random
+import time
 from collections import Counter
 from typing import Any
 
 import numpy as np
 import pytest
 from rigs.counting import LINE, ZONE, at
+from support import Push
 
 import freshframe as ff
 
@@ -244,3 +246,51 @@ def test_a_tracker_on_part_of_the_frames_leads_to_the_count_of_the_truth(share: 
         last = [sample.value for sample in reader][-1]
     assert counts.forward + counts.backward >= 6
     assert (last.forward, last.backward) == (counts.forward, counts.backward)
+
+
+def test_a_line_may_be_moved_while_the_node_works() -> None:
+    counter = ff.LineCounter(*LINE)
+    tracks = Push()
+    pipeline = ff.Pipeline()
+    counts = pipeline.reader(pipeline.add(counter, pipeline.add(tracks, name="cam")))
+
+    def seen(place: tuple[float, float], pts: float) -> ff.LineCounts:
+        tracks.push_stamped(at(place), pts, time.monotonic())
+        found: ff.LineCounts = counts.get(timeout=20).value
+        return found
+
+    with pipeline.start():
+        seen((50, 60), 0)
+        assert seen((50, 180), 0.1).forward == 1
+        counter.line = ((0, 300), (320, 300))
+        assert counter.line == ((0, 300), (320, 300))
+        assert seen((50, 190), 0.2).forward == 1
+        assert seen((50, 390), 0.3).forward == 2
+        with pytest.raises(ff.OptionError, match="one pixel"):
+            counter.line = ((1, 1), (1, 1))
+        with pytest.raises(ff.OptionTypeError, match="line must be"):
+            counter.line = 3  # type: ignore[assignment]
+        assert counter.line == ((0, 300), (320, 300))
+        assert seen((50, 200), 0.4).backward == 1
+
+
+def test_zones_may_be_moved_while_the_node_works() -> None:
+    zone = ff.ZoneCounter(ZONE)
+    assert zone.corners == tuple(ZONE)
+    counts = walk(zone, (50, 120), (150, 120))
+    assert (counts.entered, counts.lost) == (1, 0)
+    zone.corners = [(x + 500, y) for x, y in ZONE]
+    counts = zone.update(at((150, 120)), time=1)
+    assert (counts.entered, counts.left, counts.lost) == (1, 0, 1)
+    assert len(counts.inside) == 0
+    with pytest.raises(ff.OptionError, match="3"):
+        zone.corners = ZONE[:2]
+
+    zones = ff.Zones({"a": ZONE})
+    walk(zones, (50, 120), (150, 120))
+    zones.zones = {"a": zone.corners, "b": ZONE}
+    assert list(zones.zones) == ["a", "b"]
+    found = zones.update(at((150, 120)), time=1)
+    assert (found["a"].entered, found["a"].lost, found["b"].appeared) == (1, 1, 1)
+    with pytest.raises(ff.OptionError, match="1 to 1000"):
+        zones.zones = {}

@@ -37,7 +37,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
     if (made != nullptr) *made = runner;
     runner->set_holder(budget_->add_holder("node '" + name + "'"));
     graph_.add(runner, parents, options);
-    names_->add(name, runner->stream_name());
+    names_->add(runner->index(), name, runner->stream_name());
     if (!late) return runner->index();
     runner->set_late();
     runner->inbox().stay_open(true);  // it has no edges yet
@@ -223,6 +223,19 @@ void PipelineCore::connect(const AnyPort& parent, int child, const ConnectOption
   check_changes("connect()");
   graph_.connect(parent, child, options);
   update_bound();
+}
+
+void PipelineCore::set_max_wait(int index, double seconds) {
+  const Lock building(building_);
+  check_changes("set_max_wait()");
+  if (!graph_.has(index)) throw StateError("the node whose max_wait is set was removed");
+  auto& node = graph_.runner(index);
+  if (!node.batch()) {
+    throw GraphError("'" + node.name() + "' has no batch, and so no max_wait: add it with one");
+  }
+  validate(Batch{node.batch()->size, seconds});
+  node.set_max_wait(seconds);
+  node.inbox().wake();  // it may be waiting for the first sample of a batch, with the wait that it had
 }
 
 void PipelineCore::disconnect(const AnyPort& parent, int child) {

@@ -193,6 +193,26 @@ TEST(BatchNode, AStopWhileItGathersCountsWhatWaitsAsStop) {
   EXPECT_EQ(drops_of(edge, DropCause::Stop), 2U);
 }
 
+TEST(BatchNode, TheWaitOfItsNextBatchMayBeSet) {
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::Live), {.name = "camera"});
+  const auto node = pipeline.add(batches(doubled), source, {.queue = Queue{8}, .batch = Batch{2, 1000}});
+  pipeline.add(collect_into<int>(seen), node, {.queue = Queue{8}});
+  EXPECT_THROW(pipeline.set_max_wait(source, 1), GraphError);
+  EXPECT_THROW(pipeline.set_max_wait(node, -1), OptionError);
+  pipeline.start();
+  feed.push(1);
+  feed.push(2);  // a full batch
+  wait_until([&] { return seen.all().size() == 2; });
+  pipeline.set_max_wait(node, 0);
+  feed.push(3);
+  wait_until([&] { return seen.all().size() == 3; });
+  pipeline.stop();
+  EXPECT_THROW(pipeline.set_max_wait(node, 1), StateError);
+}
+
 TEST(BatchNode, WhatCannotBeIsRefused) {
   Feed<int> feed;
   CheckedPipeline pipeline;

@@ -369,5 +369,48 @@ TEST(LiveStress, RandomChangesOfTwoThreadsKeepTheBooks) {
   EXPECT_LE(late.resident, early.resident + 5 * kMebibyte);
 }
 
+// A camera that sends the number of its life.
+auto camera_of(int life) {
+  auto read = [life](const Context& context) -> std::optional<SourceItem<int>> {
+    if (context.stop.stop_requested()) return std::nullopt;
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    return SourceItem<int>{life, 0, context.clock.now()};
+  };
+  return make_source<int>({.live = true, .read = std::move(read)});
+}
+
+TEST(LiveStress, ANameThatIsUsedOftenBesideASlowNodeKeepsItsNumbersApart) {
+  const bool full = all_tests();
+  const int lives = full ? 1000 : 60;
+  const auto call = std::chrono::milliseconds(full ? 200 : 20);
+  extend_watchdog(full ? 600 : 120);
+  Seen<Sample<int>> seen;
+  CheckedPipeline pipeline(of_a_service());
+  auto slow = make_node<int, int>([call](const Sample<int>& sample, const Context&) {
+    std::this_thread::sleep_for(call);
+    return std::optional<int>(sample.value);
+  });
+  const auto people = pipeline.add(std::move(slow), std::vector<Port<int>>{}, {.name = "people"});
+  pipeline.add(collect_into<int>(seen), people, {.name = "seen"});
+  pipeline.start();
+  std::vector<int> numbers;
+  Memory early;
+  for (int life = 0; life < lives; ++life) {
+    const auto camera = pipeline.add(camera_of(life), {.name = "door"});
+    numbers.push_back(camera.node);
+    pipeline.connect(camera, people);
+    if (life % 10 == 0)  // it is heard
+      wait_until([&] { return edge_of(pipeline, "door", "people").delivered > 0; });
+    pipeline.remove(camera);
+    if (life == lives / 4) early = Memory::now();
+  }
+  const auto late = Memory::now();
+  wait_until([&] { return pipeline.stats().nodes.size() == 2; });
+  EXPECT_GE(seen.all().size(), 1U);
+  for (const auto& sample : seen.all())
+    EXPECT_EQ(sample.stamp.source, numbers.at(static_cast<std::size_t>(sample.value)));
+  EXPECT_TRUE(!full || kSanitized || late.resident <= early.resident + kMebibyte);
+}
+
 }  // namespace
 }  // namespace freshframe::test

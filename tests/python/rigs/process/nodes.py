@@ -405,3 +405,22 @@ class RefusesIn2s(ff.Node[ff.Frame, int]):
 
     def process_batch(self, samples: list[ff.Sample[ff.Frame]]) -> list[int]:
         return [refuses_2(sample.value) for sample in samples]
+
+
+class Farewells(ff.Node[int, "tuple[int, str, list[str]]"]):
+    """Gives its worker's pid, the sample's source, and the sources that had gone before."""
+
+    def __init__(self, bad: str = "") -> None:
+        self.gone: list[str] = []
+        self.bad = bad
+
+    def process(self, sample: ff.Sample[int]) -> tuple[int, str, list[str]]:
+        return os.getpid(), sample.source, list(self.gone)
+
+    def process_batch(self, samples: list[ff.Sample[int]]) -> list[tuple[int, str, list[str]]]:
+        return [self.process(sample) for sample in samples]
+
+    def source_gone(self, name: str) -> None:
+        if name == self.bad:
+            raise RuntimeError(f"cannot forget {name}")
+        self.gone.append(name)
