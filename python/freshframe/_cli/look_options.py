@@ -30,3 +30,12 @@ def add_why_options(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="with a file: run it for so long (default 25s; the first cause is proven after 20s)",
     )
+    parser.add_argument(
+        "--what-if",
+        dest="questions",
+        action="append",
+        default=[],
+        metavar="'NODE: queue=NEXT'",
+        help="predict the effect of a change of a node: queue=, max_age=, max_rate=, workers=, batch=, "
+        "speed=, or rate= of a source; may be given several times",
+    )

@@ -279,7 +279,8 @@ def _why(commands: Any) -> None:
         commands,
         "why",
         "say why the samples of a pipeline are old or lost, and what helps",
-        "  freshframe why http://127.0.0.1:8080\n  freshframe why app.py --for 1m",
+        "  freshframe why http://127.0.0.1:8080\n  freshframe why app.py --for 1m\n"
+        "  freshframe why 8080 --what-if 'detect: queue=NEXT'",
     )
     add_why_options(parser)
     parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."

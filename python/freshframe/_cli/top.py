@@ -89,6 +89,8 @@ class Target:
                         f"{self.shown} refuses the request ({error.code}): use the whole URL that serve() "
                         "returned, with its token"
                     ) from None
+                if error.code == 400:  # its own text
+                    raise UsageError(error.read(_MOST).decode(errors="replace").strip()) from None
             raise UnreachableError(
                 f"no dashboard at {self.shown}: it answers with status {error.code}"
             ) from None

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "serve/http/routes.hpp"
 
+#include "freshframe/error.hpp"
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -194,6 +196,17 @@ std::optional<Routed> picture_by_token(std::string_view path, std::string_view q
   return routed;
 }
 
+// ?question=detect: queue=NEXT
+Reply prediction(std::string_view query, StateSource& source) {
+  const auto question = query_value(query, "question");
+  if (!question) return plain(400, "a question is needed: /api/what_if?question=NODE: queue=NEXT");
+  try {
+    return {.type = kJson, .body = what_if_json(source.look().what_if(Question::of(*question)))};
+  } catch (const Error& error) {
+    return plain(400, error.what());
+  }
+}
+
 std::optional<Reply> document(std::string_view path, const StateSource& source) {
   const auto found = source.document(path);
   if (!found) return std::nullopt;
@@ -206,14 +219,17 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
   if (auto found = document(path, source)) return {.reply = *std::move(found)};
   if (path == "/api/state") return {.reply = {.type = kJson, .body = state_json(source.look(), false)}};
   if (path == "/api/why") return {.reply = {.type = kJson, .body = why_json(source.look().why())}};
+  if (path == "/api/what_if") return {.reply = prediction(query, source)};
   if (path == "/api/live") return {.to = Routed::To::Live};
   if (path == "/metrics")
     return {.reply = {.type = kMetricsType, .body = metrics_text(source.look().seen(), Viewers::Known)}};
   if (path == "/healthz") return {.reply = health(source)};
   if (auto found = picture(path, query, source)) return *std::move(found);
   if (auto found = file(path == "/" ? source.home() : path, head)) return {.reply = *std::move(found)};
-  return {.reply = plain(
-              404, "there is nothing at this address; see /, /api/state, /api/why, /metrics, /healthz")};
+  return {
+      .reply = plain(
+          404,
+          "there is nothing at this address; see /, /api/state, /api/why, /api/what_if, /metrics, /healthz")};
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/why/observer.hpp"
+#include "core/why/what_if/recording.hpp"
 
 namespace freshframe::serve {
 namespace {
@@ -90,6 +91,10 @@ Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double>
 
 Why Sampler::why() const {
   return core_->observer().why();
+}
+
+WhatIf Sampler::what_if(const Question& question) const {
+  return core::what_if(core::recording_of(*core_), question.node, question.change);
 }
 
 void Sampler::look(Time now, GilFindings gil) {

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include "freshframe/what_if.hpp"
+
 #include <chrono>
 #include <cstdint>
 #include <deque>
@@ -31,6 +33,8 @@ class Sampler {
   [[nodiscard]] const History& history() const noexcept { return history_; }
   [[nodiscard]] const EventLog& events() const noexcept { return events_; }
   [[nodiscard]] Why why() const;
+  /// Throws OptionError, GraphError.
+  [[nodiscard]] WhatIf what_if(const Question& question) const;
 
  private:
   struct Look {

@@ -315,6 +315,32 @@ void write_age(JsonWriter& json, const Age& age) {
   json.end_array().end_object();
 }
 
+void write_interval(JsonWriter& json, std::string_view key, const std::optional<Interval>& interval) {
+  json.key(key);
+  if (!interval) {
+    json.null();
+    return;
+  }
+  json.begin_object()
+      .member("low", interval->low)
+      .member("middle", interval->middle)
+      .member("high", interval->high)
+      .end_object();
+}
+
+void write_outcome(JsonWriter& json, const Outcome& outcome) {
+  json.begin_object()
+      .member("consumer", std::string_view(outcome.consumer))
+      .member("reader", outcome.is_reader)
+      .member("rate_now", outcome.rate_now)
+      .member("mean_now", outcome.mean_now);
+  write_interval(json, "rate", outcome.rate);
+  write_interval(json, "mean", outcome.mean);
+  write_interval(json, "p50", outcome.p50);
+  write_interval(json, "p99", outcome.p99);
+  json.member("reason", std::string_view(outcome.reason)).end_object();
+}
+
 void write_series(JsonWriter& json, std::string_view key, const Series& points) {
   json.key(key).begin_array();
   for (const auto& point : points) json.value(point);
@@ -370,6 +396,23 @@ std::string why_json(const Why& why) {
   for (const auto& finding : why.findings) write_finding(json, finding);
   json.end_array().key("ages").begin_array();
   for (const auto& age : why.ages) write_age(json, age);
+  json.end_array().end_object();
+  return std::move(json).take();
+}
+
+std::string what_if_json(const WhatIf& answer) {
+  JsonWriter json;
+  json.begin_object()
+      .member("schema", kSchema)
+      .member("version", FRESHFRAME_VERSION)
+      .member("text", std::string_view(to_string(answer)))
+      .member("node", std::string_view(answer.node))
+      .member("change", std::string_view(answer.change))
+      .member("reason", std::string_view(answer.reason))
+      .member("calls", answer.calls)
+      .member("seconds", answer.seconds);
+  json.key("outcomes").begin_array();
+  for (const auto& outcome : answer.outcomes) write_outcome(json, outcome);
   json.end_array().end_object();
   return std::move(json).take();
 }
