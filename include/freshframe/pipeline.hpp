@@ -283,13 +283,13 @@ class Pipeline {
   void remove(const Reader<T>& reader) {
     remove_any(reader.core());
   }
-  /// Another node takes the place of a running one: a new model, another address of a camera. It opens on a
-  /// thread of its own while the old one works. When the old one's call has ended, the new one takes over its
-  /// edges, its name and its counters, and the old one closes on that thread. Edges that lose nothing lose
-  /// nothing. A source goes on with the numbers and times of the one before. Both must be native, of the same
-  /// types, and no recorders. Throws GraphError, StateError, the failure of the new one's open(), after which the
-  /// old one works on, and that of the old one's close(). On a node's own thread it only asks, and failures are
-  /// logged.
+  /// Another node takes the place of a running one: a new model, another address of a camera. It opens on a thread
+  /// of its own while the old one works. When the old one's call has ended, it takes over the edges, name and counters,
+  /// and the old one closes there. Lossless edges lose nothing. A source goes on with the numbers and times of the one
+  /// before. Both must be native, of the same types, and no recorders. Throws GraphError, StateError, the failures of
+  /// open() (of a source: its first attempt) and of the old one's close(), and StopTimeout 5 s after open(): the old
+  /// one, still in a call, works on (a source goes after it). On a node's own thread, and while the node waits for room
+  /// in a full queue, it does not wait for the change, and failures are logged.
   template <class T, class N>
     requires(std::derived_from<N, NodeBase> && std::same_as<typename N::Output, T>)
   void replace(Port<T> port, std::unique_ptr<N> node) {

@@ -324,6 +324,12 @@ class NodeHandle:
         """True once it belongs to a pipeline."""
 
     @property
+    def has_place(self) -> bool | None:
+        """
+        Whether a node that came by replace() has got its place; None: it is not decided yet.
+        """
+
+    @property
     def live(self) -> bool:
         """True for a source that cannot wait."""
 
@@ -474,6 +480,9 @@ class Engine:
         """
         The thread of a node in Python looks for the node that takes its place.
         """
+
+    def is_blocked(self, index: int) -> bool:
+        """Whether the thread of a node waits for room below."""
 
     @property
     def on_node_thread(self) -> bool:

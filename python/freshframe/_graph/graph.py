@@ -4,15 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError, StateError
 from . import replacing, value_types, wiring
 from .contract import contract_of
 from .nodes import Native, Node, Source
-from .port import Port, ends, have_packets, index_of, value_type
+from .place import Place
+from .port import Port, ends, have_packets, index_of, is_gone, value_type
 from .slot import Slot
+
+if TYPE_CHECKING:
+    from .batch import Batch
 
 
 def _check_types(node: Any, types: Sequence[Any], ports: Sequence[Port[Any]]) -> None:
@@ -32,6 +37,25 @@ def _end_of_run(node: Any, is_complete: bool) -> None:
         end(is_complete)
 
 
+@dataclass(frozen=True, slots=True)
+class _Member:
+    """A node of the graph.
+
+    Attributes:
+        place: Where it works, and where another one may take over.
+        ports: Its parents; connect() and disconnect() change them.
+        types: What the node that was added takes and gives.
+        batch: Of add().
+        joined: Whether it gets sets of samples.
+    """
+
+    place: Place | Slot
+    ports: list[Port[Any]]
+    types: tuple[Any, Any]
+    batch: Batch | None
+    joined: bool
+
+
 class Graph:
     """The nodes of one pipeline.
 
@@ -46,26 +70,30 @@ class Graph:
     def __init__(self, engine: _native.Engine) -> None:
         """Of a new engine."""
         self._engine = engine
-        self._kept: dict[int, Any] = {}  # every node lives as long as it is in its pipeline
+        self._kept: dict[int, _Member] = {}  # every node lives as long as it is in its pipeline
         self.in_python: dict[int, Slot] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
     def settle(self) -> None:
         """The pipeline starts, or its graph has changed."""
-        for index, node in list(self._kept.items()):
+        for index, member in list(self._kept.items()):
+            node = member.place.node
             if hasattr(node, "_settle"):
                 node._settle(self._engine, index)
 
     def end_run(self, is_complete: bool) -> None:
         """The run has ended: recorders keep their files, or do not."""
-        for node in list(self._kept.values()):
+        for node in self._nodes():
             _end_of_run(node, is_complete)
 
     @property
     def live(self) -> bool:
         """Whether none of its sources can wait."""
-        return all(node.live for node in self._kept.values() if hasattr(node, "live"))
+        return all(node.live for node in self._nodes() if hasattr(node, "live"))
+
+    def _nodes(self) -> list[Any]:
+        return [member.place.node for member in list(self._kept.values())]
 
     def add(
         self,
@@ -73,7 +101,7 @@ class Graph:
         ports: Sequence[Port[Any]],
         options: _native.AddOptions,
         *,
-        batched: bool,
+        batch: Batch | None,
         joined: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
@@ -83,7 +111,7 @@ class Graph:
             node: The node.
             ports: Its parents.
             options: Of add(), checked.
-            batched: Whether it gets lists of samples.
+            batch: Of add(), checked.
             joined: Whether it gets sets of samples.
             plan: Makes what its worker processes are started with; None: it runs in this process.
 
@@ -93,19 +121,41 @@ class Graph:
             OptionTypeError: An option is of the wrong type, or the node cannot go to another process.
             StateError: The pipeline was started before.
         """
+        hints = self._fit(node, ports, batch, joined, is_in_process=plan is not None)
+        wiring.claim(node)
+        try:
+            index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
+        except BaseException:
+            wiring.release(node)
+            raise
+        slot = self.in_python.get(index)
+        if slot is not None:
+            slot.batched, slot.joined = batch is not None, joined
+        member = _Member(Place(node) if slot is None else slot, list(ports), hints, batch, joined)
+        self._kept[index] = member
+        return Port(self._engine, index, member.place, hints[1])
+
+    def _fit(
+        self, node: Any, ports: Sequence[Port[Any]], batch: Batch | None, joined: bool, *, is_in_process: bool
+    ) -> tuple[Any, Any]:
+        """Checks a node below its parents, and tells it what it has to know; returns what it takes and gives.
+
+        Raises:
+            GraphError: It does not go there.
+        """
         if joined:
             wanted, given = value_types.set_types(node, len(ports))
             hints = (Any, given)
         else:
-            hints = value_types.node_types(node, batched=batched)
+            hints = value_types.node_types(node, batched=batch is not None)
             wanted = (hints[0],) * len(ports)
         _check_types(node, wanted, ports)
         if hasattr(node, "_check_parents"):
             node._check_parents([value_type(port) for port in ports])
-        has_packets = have_packets(ports)
-        if has_packets and hasattr(node, "_take_packets"):
+        takes_packets = have_packets(ports)
+        if takes_packets and hasattr(node, "_take_packets"):
             node._take_packets()
-        if has_packets and plan is not None:
+        if takes_packets and is_in_process:
             raise GraphError(
                 f"{wiring.label(node)!r} takes packets, which do not go to worker processes: leave "
                 "process= out"
@@ -115,48 +165,55 @@ class Graph:
                 f"{wiring.label(node)!r} would send a file as fast as it is read: open the file with "
                 "realtime=True"
             )
-        wiring.claim(node)
-        wiring.note_marks(node, list(self._kept.values()))
-        try:
-            index = self._give_to_engine(node, ends(ports), hints, options, None if plan is None else plan())
-        except BaseException:
-            wiring.release(node)
-            raise
-        self._kept[index] = node
-        if index in self.in_python:
-            self.in_python[index].batched, self.in_python[index].joined = batched, joined
-        return Port(self._engine, index, node, hints[1])
+        wiring.note_marks(node, self._nodes())
+        return hints
 
-    def replace(self, port: Port[Any], node: Any) -> None:
-        """A checked node takes the place of a running one, see Pipeline.replace()."""
+    def replace(self, port: Port[Any], node: Any, timeout: float) -> None:
+        """Another node takes the place of a running one, see Pipeline.replace()."""
         index = index_of(port)
-        old = self._kept.get(index)
-        if old is None:
+        self._engine.check_replaceable(index)
+        replacing.check_port(port)
+        member = self._kept.get(index)
+        if member is None:
             raise StateError(f"{port.name!r} was removed")
-        replacing.check(port.name, old, node, is_in_process=index in self.in_processes)
-        if isinstance(node, Native):
-            self._engine.replace(index, node._handle)
+        place = member.place
+        wiring.check_node(node, member.batch)
+        replacing.check(port, place, member.types, node, is_in_process=index in self.in_processes)
+        ports = [each for each in member.ports if not is_gone(each)]
+        self._fit(node, ports, member.batch, member.joined, is_in_process=False)
+        if isinstance(place, Slot):
+            replacing.replace(self._engine, index, port.name, place, node, timeout)
         else:
-            replacing.replace(self._engine, index, port.name, self.in_python[index], node)
-        self._kept[index] = port.node = node
+            self._engine.replace(index, node._handle, node, place.nodes, timeout)
 
     def forget_removed(self) -> None:
         """Nodes may have been removed."""
-        for index in self._kept.keys() - set(self._engine.node_numbers()):
+        known = set(self._kept)  # before the engine is asked: add() gives it a node first
+        for index in known - set(self._engine.node_numbers()):
             self.forget(index)
 
     def forget(self, index: int) -> None:
         """A node was removed, or could not be added."""
-        node = self._kept.pop(index, None)
+        member = self._kept.pop(index, None)
         self.in_python.pop(index, None)
         self.in_processes.discard(index)
         self.beside.pop(index, None)
-        if node is None:
+        if member is None:
             return
         if self._engine.started:
-            _end_of_run(node, False)
+            _end_of_run(member.place.node, False)
         else:
-            wiring.release(node)
+            wiring.release(member.place.node)
+
+    def connected(self, child: Port[Any], parent: Port[Any]) -> None:
+        """A node has one more parent."""
+        if (member := self._kept.get(index_of(child))) is not None:
+            member.ports.append(parent)
+
+    def disconnected(self, child: Port[Any], parent: Port[Any]) -> None:
+        """A node has one parent less."""
+        if (member := self._kept.get(index_of(child))) is not None:
+            member.ports[:] = [each for each in member.ports if ends([each]) != ends([parent])]
 
     def _give_to_engine(
         self,

@@ -21,7 +21,8 @@ class Node(Generic[In, Out]):
     """A step of the graph, written in Python: derive from it and implement process().
 
     A derived class need not call ``super().__init__()``. open(), process() and close() run on the node's own
-    thread with the GIL held. Native nodes derive from this class too, but the engine runs them without the
+    thread with the GIL held. Only Pipeline.replace() opens the new node on the calling thread, and closes the
+    old one there. Native nodes derive from this class too, but the engine runs them without the
     GIL, and their process() must not be called.
 
     Attributes:

@@ -10,7 +10,9 @@ from .. import _check, _native
 from .._errors import GraphError, OptionTypeError
 from . import value_types, wiring
 from .nodes import Node, Source
+from .place import Place
 from .queue import RECORDING, Queue, shown
+from .slot import Slot
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -22,7 +24,6 @@ class Port(Generic[T_co]):
 
     Attributes:
         name: The node's name in stats and messages.
-        node: The added node.
 
     Example:
         >>> import freshframe as ff
@@ -33,18 +34,23 @@ class Port(Generic[T_co]):
         >>> reader = pipeline.reader(circles.of(left))
     """
 
-    __slots__ = ("_engine", "_index", "_only", "_type", "name", "node")
+    __slots__ = ("_engine", "_index", "_only", "_place", "_type", "name")
 
     def __init__(
-        self, engine: _native.Engine, index: int, node: Any, output: Any, *, only: int = _ALL
+        self, engine: _native.Engine, index: int, place: Place | Slot, output: Any, *, only: int = _ALL
     ) -> None:
         """Called by Pipeline.add() and of()."""
         self._engine = engine
         self._index = index
         self._type = output
         self._only = only  # the number of its only source
+        self._place = place
         self.name = engine.node_name(index)
-        self.node = node
+
+    @property
+    def node(self) -> Any:
+        """The node that works there: the added one, or the one that has taken its place."""
+        return self._place.node
 
     def of(self, source: Port[Any]) -> Port[T_co]:
         """The same output, but only the samples of one source: ``boxes.of(camera)``.
@@ -66,7 +72,7 @@ class Port(Generic[T_co]):
         only = self._engine.source_of(self._index, wanted)
         if self._only not in (_ALL, only):
             raise GraphError(f"{self!r} has no samples of {source.name!r}")
-        return Port(self._engine, self._index, self.node, self._type, only=only)
+        return Port(self._engine, self._index, self._place, self._type, only=only)
 
     @property
     def packets(self) -> Port[_native.Packet]:
@@ -85,8 +91,8 @@ class Port(Generic[T_co]):
             raise GraphError(
                 f"{self.name!r} has no packets: they come from a network stream that freshframe.open() reads"
             )
-        if node._packet_port is None or self._is_gone(node._packet_port):
-            if self._is_gone(self):
+        if not has_packets(self):
+            if is_gone(self):
                 raise GraphError(f"{self.name!r} was removed, and its packets with it")
             source = node._packets()
             settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
@@ -97,14 +103,11 @@ class Port(Generic[T_co]):
             except BaseException:
                 self._engine.give_up_add(index)
                 raise
-            node._packet_port = Port(self._engine, index, source, _native.Packet)
+            node._packet_port = Port(self._engine, index, Place(source), _native.Packet)
             if self._engine.started:
                 node._settle(self._engine, self._index)
         port: Port[_native.Packet] = node._packet_port
         return port
-
-    def _is_gone(self, port: Port[Any]) -> bool:
-        return port._index not in self._engine.node_numbers()
 
     def wake(self, seconds: float | None = None, *, until: float | None = None) -> None:
         """Wakes a camera that ``open(..., decode="keys")`` has made: it decodes everything for a while.
@@ -175,6 +178,17 @@ def queue_below(ports: Sequence[Port[Any]], queue: Any, label: str, **limits: An
             "above 0"
         )
     return RECORDING if queue is None else queue
+
+
+def is_gone(port: Port[Any]) -> bool:
+    """Whether its node was removed."""
+    return port._index not in port._engine.node_numbers()
+
+
+def has_packets(port: Port[Any]) -> bool:
+    """Whether the packets of its node are taken."""
+    packets = packets_of(port)
+    return packets is not None and not is_gone(packets)
 
 
 def packets_of(port: Port[Any]) -> Port[Any] | None:

@@ -3,13 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from .. import _native
-from .._errors import GraphError, StateError
+from .._errors import GraphError, StateError, StopTimeout
 from . import value_types, wiring
 from .contract import contract_of
 from .nodes import Native, Node, Source
+from .place import Place
+from .port import Port, has_packets, have_packets
 from .slot import Offer, Slot
 
 _SLICE = 0.05  # seconds of a wait; a signal's handler runs between two
@@ -19,19 +22,40 @@ def _refused(name: str, why: str) -> GraphError:
     return GraphError(f"{name!r} cannot be replaced: {why}. remove() it and add() the other")
 
 
-def check(name: str, old: Any, node: Any, *, is_in_process: bool) -> None:
+def check_port(port: Port[Any]) -> None:
+    """Whether it is that of a node that add() has added.
+
+    Raises:
+        GraphError: It is that of a camera's packets.
+    """
+    if have_packets([port]):
+        raise _refused(port.name, "it is an output of its camera")
+
+
+def check(
+    port: Port[Any], place: Place | Slot, types: tuple[Any, Any], node: Any, *, is_in_process: bool
+) -> None:
     """Whether the node is of the kind of the one whose place it is to take.
+
+    Args:
+        port: Of the place.
+        place: Where it works.
+        types: What the node that was added takes and gives.
+        node: The other one.
+        is_in_process: It works in other processes.
 
     Raises:
         GraphError: It is not, or nodes of this kind cannot be replaced.
     """
+    name, old = port.name, place.node
     if is_in_process:
         raise _refused(name, "it works in other processes")
     if isinstance(old, Native) is not isinstance(node, Native):
-        raise _refused(name, f"one of the two is native, the other, {wiring.label(node)}, is in Python")
+        one, other = ("native", "in Python") if isinstance(node, Native) else ("in Python", "native")
+        raise _refused(name, f"{wiring.label(node)} is {one}, the node that is there {other}")
+    if has_packets(port):
+        raise _refused(name, "its packets are taken, too")
     for each in (old, node):
-        if getattr(each, "_packet_port", None) is not None:
-            raise _refused(name, "its packets are taken, too")
         if isinstance(each, Source) and not isinstance(each, Native):
             raise _refused(name, "it is a source in Python")
         if (
@@ -40,15 +64,17 @@ def check(name: str, old: Any, node: Any, *, is_in_process: bool) -> None:
             or (isinstance(each, Node) and wiring.records_to(each) is not None)
         ):
             raise _refused(name, "the file of a recorder would be cut")
+    if isinstance(place, Slot):
+        _check_alike(name, place, types, node)
 
 
-def _check_alike(name: str, slot: Slot, node: Any) -> None:
+def _check_alike(name: str, slot: Slot, old: tuple[Any, Any], node: Any) -> None:
     """The other nodes see no difference between the two."""
     if slot.joined:
         raise _refused(name, "it has a join")
     if slot.takes_values is isinstance(node, Node):
         raise _refused(name, "a Node takes the place of a Node, a function that of a function")
-    old, new = (value_types.node_types(each, batched=slot.batched) for each in (slot.node, node))
+    new = value_types.node_types(node, batched=slot.batched)
     if not value_types.fits(old[0], new[0]) or not value_types.fits(new[1], old[1]):
         raise _refused(
             name,
@@ -62,15 +88,13 @@ def _check_alike(name: str, slot: Slot, node: Any) -> None:
         raise _refused(name, "the other has another on_time() or finish()")
 
 
-def replace(engine: _native.Engine, index: int, name: str, slot: Slot, node: Any) -> None:
+def replace(engine: _native.Engine, index: int, name: str, slot: Slot, node: Any, timeout: float) -> None:
     """A node in Python takes the place of another one.
 
     Raises:
-        GraphError: The two are not alike.
         StateError: The node has ended, or is being replaced.
+        StopTimeout: It is still in a call.
     """
-    engine.check_replaceable(index)
-    _check_alike(name, slot, node)
     wiring.claim(node)
     try:
         if not slot.takes_values:
@@ -78,28 +102,41 @@ def replace(engine: _native.Engine, index: int, name: str, slot: Slot, node: Any
     except BaseException:
         wiring.release(node)
         raise
-    awaited = not engine.on_node_thread
+    offer = Offer(node)
+    is_left = False
     try:
-        offer = slot.offer(node, name, awaited)
-    except BaseException:
-        _close(slot, node)
-        raise
-    engine.wake(index)
-    if awaited:
-        _wait(slot, offer, name)
-
-
-def _wait(slot: Slot, offer: Offer, name: str) -> None:
-    try:
-        while not offer.decided.wait(_SLICE):
-            pass
+        slot.offer(offer, name)
+        engine.wake(index)
+        is_left = (engine.on_node_thread or _wait(engine, index, offer, name, timeout)) and offer.leave()
     finally:
-        slot.withdraw(offer)
-        _close(slot, offer.node if offer.old is None else offer.old)
-    if offer.old is None:
+        if not is_left:
+            _end(slot, offer)
+    if not is_left and offer.old is None:
         raise StateError(f"{name!r} has ended: nothing was replaced")
 
 
-def _close(slot: Slot, node: Any) -> None:
-    if not slot.takes_values:
-        node.close()
+def _wait(engine: _native.Engine, index: int, offer: Offer, name: str, timeout: float) -> bool:
+    """Until it is decided; True: the node waits for room below, perhaps until the caller reads."""
+    end = time.monotonic() + timeout
+    was_blocked = False
+    while not offer.is_decided:
+        if offer.told.acquire(timeout=_SLICE):
+            continue
+        is_blocked = engine.is_blocked(index)
+        if is_blocked and was_blocked:
+            offer.is_left = True
+            return True
+        was_blocked = is_blocked
+        if time.monotonic() >= end and offer.withdraw():
+            raise StopTimeout(
+                f"{name!r} is still in a call {timeout:g} s after replace(): nothing was replaced", [name]
+            )
+    return False
+
+
+def _end(slot: Slot, offer: Offer) -> None:
+    """Closes the node that is left over."""
+    while not offer.withdraw() and not offer.is_decided:
+        offer.told.acquire(timeout=_SLICE)
+    slot.end_offer(offer)
+    slot.close(offer.node if offer.old is None else offer.old)

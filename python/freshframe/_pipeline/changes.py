@@ -13,6 +13,7 @@ from .._graph.port import Port, ends, index_of, own_port, packets_of
 from . import observation
 
 if TYPE_CHECKING:
+    from .._graph.batch import Batch
     from .._graph.queue import Queue
     from .._look.stats import Stats
     from .runners import Runners
@@ -37,7 +38,7 @@ class Changes:
         ports: Sequence[Port[Any]],
         options: _native.AddOptions,
         *,
-        batched: bool,
+        batch: Batch | None,
         joined: bool,
         plan: Callable[[], _native.ProcessPlan] | None,
     ) -> Port[Any]:
@@ -46,7 +47,7 @@ class Changes:
         if self._engine.started:
             self._graph.forget_removed()  # nodes that have failed, and went by themselves
         try:
-            port = self._graph.add(node, ports, options, batched=batched, joined=joined, plan=plan)
+            port = self._graph.add(node, ports, options, batch=batch, joined=joined, plan=plan)
             if self._engine.started:
                 self._finish_add(index_of(port))
                 self.settle()
@@ -91,12 +92,14 @@ class Changes:
             None if max_age is None else _check.number("max_age", max_age),
             wiring.rate(max_rate),
         )
+        self._graph.connected(target, source)
         self.settle()
 
     def disconnect(self, parent: Any, child: Any) -> None:
         """As Pipeline.disconnect()."""
         source, target = self._both(parent, child, "disconnect")
         self._engine.disconnect(ends([source])[0], index_of(target))
+        self._graph.disconnected(target, source)
         self.settle()
 
     def set_max_wait(self, part: Any, seconds: Any) -> None:
@@ -104,10 +107,13 @@ class Changes:
         port = own_port(part, "set_max_wait", self._engine)
         self._engine.set_max_wait(index_of(port), _check.number("max_wait of a batch", seconds))
 
-    def replace(self, part: Any, node: Any) -> None:
-        """As Pipeline.replace(), of a checked node."""
+    def replace(self, part: Any, node: Any, timeout: float) -> None:
+        """As Pipeline.replace()."""
         port = own_port(part, "replace", self._engine)
-        self._graph.replace(port, node)
+        try:
+            self._graph.replace(port, node, timeout)
+        finally:
+            self.settle()
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""

@@ -290,9 +290,7 @@ class Pipeline(RunByWith):
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
         plan = None if process is False else self._worker_plans.of(node, process, batch)
-        return self._changes.add(
-            node, ports, options, batched=batch is not None, joined=join is not None, plan=plan
-        )
+        return self._changes.add(node, ports, options, batch=batch, joined=join is not None, plan=plan)
 
     def connect(
         self,
@@ -347,34 +345,40 @@ class Pipeline(RunByWith):
         """
         self._changes.set_max_wait(port, seconds)
 
-    def replace(self, port: Port[Any], node: Any) -> None:
+    def replace(self, port: Port[Any], node: Any, *, timeout: float = 5.0) -> None:
         """Another node takes the place of a running one: a new model, another address of a camera.
 
         It opens while the old one works. When the old one's call has ended, the new one takes over its edges,
         its name and its counters, and the old one closes. Edges that lose nothing lose nothing, and the nodes
-        below see no difference. A source goes on with the numbers and times of the one before, as after a
-        reconnection.
+        below see no difference. A source goes on with the times of the one before, as after a reconnection,
+        and with its numbers. Of a file that begins in the middle (``start=``) they still count the frames
+        that are left out. A network camera has opened before its first key picture comes.
 
         Args:
-            port: The port of the node. Its ``node`` is the new one afterwards.
+            port: The port of the node. The ``node`` of all its ports is the new one afterwards.
             node: A native node, such as a detector or a camera, for a native one; a Node in Python for
                 another; a function for a function. It takes and gives the same types. Recorders, sources in
                 Python and nodes in worker processes cannot be replaced: remove() them and add() the other.
+            timeout: Seconds for the last call of the old node, once the new one has opened.
 
         Raises:
-            GraphError: The two are not alike.
-            StateError: The node was removed or has ended, or the pipeline does not run.
+            GraphError: The two are not alike, or the new one is in a pipeline already.
+            StateError: The node was removed, has ended or is being replaced, or the pipeline does not run.
             NodeError: A native node's open() failed, and the old one works on; or the old one's close().
-            SourceError: The new source could not be opened, and the old one works on.
+            SourceError: The new source could not be opened, and the old one works on. The first attempt
+                counts, also of a source that would try again.
+            StopTimeout: The old node is still in a call after ``timeout`` seconds, and works on. A source
+                ends with the call, and the new one then takes its place.
 
         open() of a Node in Python runs on the calling thread, as does the other one's close(), and their
-        exceptions are raised as they are. Native nodes open and close on a thread of their own. On a
-        node's own thread replace() does not wait for the change.
+        exceptions are raised as they are. Native nodes open and close on a thread of their own. A node that
+        waits for room, because a queue below is full and blocks, may wait for the very caller: replace()
+        then returns, and the new node takes over as soon as there is room. On a node's own thread it does
+        not wait either. In both cases the old node closes later, and an exception of its close() is logged.
+        A Node in Python that was replaced, or refused, may be added again.
         GIL: released while waiting.
         """
-        node = _adopted(node)
-        wiring.check_node(node)
-        self._changes.replace(port, node)
+        self._changes.replace(port, _adopted(node), _check.timeout(timeout))
 
     def remove(
         self, part: Port[Any] | Reader[Any], *, drain: bool = False, timeout: float = 5.0

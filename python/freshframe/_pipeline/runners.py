@@ -17,7 +17,7 @@ def _run_node(engine: _native.Engine, index: int, slot: Slot) -> None:
     try:
         _native.run_node(engine, index, slot, slot.takes_values)
     finally:
-        if not engine.forked:  # another thread may have held the slot's lock
+        if not engine.forked:  # the node lives on in the other process
             slot.end()
 
 

@@ -96,11 +96,14 @@ std::vector<AnyPort> any_ports(const Parents& parents) {
 
 namespace {
 
+void check_unused(const NodeHandle& handle) {
+  if (handle.node) return;
+  throw GraphError("this " + handle.get().default_name() +
+                   " belongs to a pipeline already, or did: make a second one");
+}
+
 int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const AddOptions& options) {
-  if (!handle.node) {
-    throw GraphError("this " + handle.get().default_name() +
-                     " belongs to a pipeline already: make a second one");
-  }
+  check_unused(handle);
   native::claim(*handle.node);
   std::shared_ptr<core::Runner> runner;
   // The handle keeps the node from then on, also when add() fails later or the node leaves at once.
@@ -229,17 +232,19 @@ PyObject* remove(gil::Held& held, PyObject* self, PyObject* args) {
   });
 }
 
-// Another native node takes the place of a running one.
+// Another native node takes the place of a running one. `coming` gets it before anything is waited for, and without
+// a line of Python between, where a signal's handler could come.
 PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
   int index = 0;
   PyObject* given = nullptr;
-  if (PyArg_ParseTuple(args, "iO:replace", &index, &given) == 0) return nullptr;
+  PyObject* node = nullptr;
+  PyObject* coming = nullptr;
+  double timeout = 0;
+  if (PyArg_ParseTuple(args, "iOOO!d:replace", &index, &given, &node, &PyList_Type, &coming, &timeout) == 0)
+    return nullptr;
   return raw_call(held, [&]() -> PyObject* {
     auto& handle = nb::cast<NodeHandle&>(nb::handle(given));
-    if (!handle.node) {
-      throw GraphError("this " + handle.get().default_name() +
-                       " belongs to a pipeline already: make a second one");
-    }
+    check_unused(handle);
     native::claim(*handle.node);
     auto& core = engine_of(self).core();
     std::shared_ptr<core::Successor> successor;
@@ -250,12 +255,14 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
       throw;
     }
     handle.owner = engine_of(self).shared_core();
+    handle.successor = successor;
+    if (PyList_Append(coming, node) != 0) throw nb::python_error();
     gil::release(
         held,
-        [](gil::Released& released, core::PipelineCore* owner, core::Successor* next) {
-          owner->finish_replace(*next, [&] { look_for_signals(released); });
+        [](gil::Released& released, core::PipelineCore* owner, core::Successor* next, double limit) {
+          owner->finish_replace(*next, Seconds(limit), [&] { look_for_signals(released); });
         },
-        &core, successor.get());
+        &core, successor.get(), timeout);
     Py_RETURN_NONE;
   });
 }
@@ -330,8 +337,8 @@ PyMethodDef* engine_methods() {
        "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
        "last statistics. GIL: released while waiting"},
       {"replace", gil::entry<&replace>, METH_VARARGS,
-       "replace($self, index, node, /)\n--\n\nA native node takes the place of a running one. GIL: released "
-       "while waiting"},
+       "replace($self, index, handle, node, coming, timeout, /)\n--\n\nA native node takes the place of a running one; "
+       "the list gets it once it is about to. GIL: released while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
        "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
        "the failure of the pipeline. GIL: released while waiting"},
@@ -414,6 +421,13 @@ void bind_graph(nb::class_<Engine>& engine) {
       .def(
           "wake", [](Engine& self, int index) { self.core().wake(index); }, nb::arg("index"),
           "The thread of a node in Python looks for the node that takes its place.")
+      .def(
+          "is_blocked",
+          [](const Engine& self, int index) {
+            const auto there = self.core().runner(index);
+            return there && there->blocked();
+          },
+          nb::arg("index"), "Whether the thread of a node waits for room below.")
       .def_prop_ro(
           "on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); },
           "Whether the calling thread is that of one of its nodes.")

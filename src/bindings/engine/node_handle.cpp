@@ -19,6 +19,12 @@ void bind_node_handle(nb::module_& module) {
           "added", [](const NodeHandle& self) { return self.added != nullptr; },
           "True once it belongs to a pipeline.")
       .def_prop_ro(
+          "has_place",
+          [](const NodeHandle& self) {
+            return self.successor ? self.owner->has_place(*self.successor) : std::optional<bool>(false);
+          },
+          "Whether a node that came by replace() has got its place; None: it is not decided yet.")
+      .def_prop_ro(
           "live",
           [](const NodeHandle& self) {
             const auto* source = dynamic_cast<const SourceBase*>(&self.get());

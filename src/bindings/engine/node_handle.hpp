@@ -20,6 +20,7 @@ struct NodeHandle {
   // The node in the graph, for its properties; also after it has left the graph, or another one has its place.
   std::shared_ptr<NodeBase> added = {};
   std::shared_ptr<core::PipelineCore> owner = {};
+  std::shared_ptr<core::Successor> successor = {};  // of a node that came by replace()
   ForkGuard guard = {};
 
   [[nodiscard]] NodeBase& get() const { return node ? *node : *added; }

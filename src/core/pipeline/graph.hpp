@@ -59,9 +59,8 @@ class Graph {
   void connect(const AnyPort& parent, int child, const ConnectOptions& options);
   /// Takes the edge away and returns its last counts. Throws GraphError when there is none.
   EdgeStats disconnect(const AnyPort& parent, int child);
-  /// The node whose place another one may take, or `next`. Throws GraphError, StateError.
-  [[nodiscard]] std::shared_ptr<Runner> replaceable(int index) const;
-  [[nodiscard]] std::shared_ptr<Runner> replaceable(int index, const NodeBase& next) const;
+  /// Whether `next` may take the place of this runner's node. Throws GraphError.
+  void check_successor(const Runner& runner, const NodeBase& next) const;
   /// A node and all nodes that no source reaches without it, in the order of their numbers.
   [[nodiscard]] std::vector<int> with_all_below(int index) const;
   /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.

@@ -36,6 +36,13 @@ std::shared_ptr<PictureTap> Outlet::tap(int source) {
   return taps_.emplace_back(Tapped{source, std::make_shared<PictureTap>()}).tap;
 }
 
+std::vector<std::shared_ptr<PictureTap>> Outlet::taps() {
+  const Lock lock(taps_mutex_);
+  std::vector<std::shared_ptr<PictureTap>> all;
+  for (const auto& each : taps_) all.push_back(each.tap);
+  return all;
+}
+
 void Outlet::forget_tap(const PictureTap& tap) {
   std::shared_ptr<PictureTap> kept;  // destroyed without the mutex
   const Lock lock(taps_mutex_);

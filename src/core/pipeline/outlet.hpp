@@ -43,6 +43,7 @@ class Outlet {
   /// A tap for the pictures of one source, or of all (-1).
   [[nodiscard]] std::shared_ptr<PictureTap> tap(int source);
   void forget_tap(const PictureTap& tap);
+  [[nodiscard]] std::vector<std::shared_ptr<PictureTap>> taps();
 
   // ---- the thread that stamps
   /// The sample that a result of `from` becomes. Throws Error when its stamp is not of this node's sources,

@@ -109,7 +109,8 @@ void Pipeline::remove_any(const std::shared_ptr<core::ReaderCore>& reader) {
 }
 
 void Pipeline::replace_any(int node, std::unique_ptr<NodeBase> next) {
-  core_->finish_replace(*core_->begin_replace(node, std::move(next)));
+  constexpr Seconds kTimeout{5};
+  core_->finish_replace(*core_->begin_replace(node, std::move(next)), kTimeout);
 }
 
 void Pipeline::connect_any(const AnyPort& parent, int child, const ConnectOptions& options) {

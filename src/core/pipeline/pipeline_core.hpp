@@ -86,9 +86,12 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Takes the node over only when nothing speaks against it; `kept` gets it then.
   std::shared_ptr<Successor> begin_replace(int index, std::unique_ptr<NodeBase>&& node,
                                            std::shared_ptr<NodeBase>* kept = nullptr);
-  /// Waits until it has taken the place. Throws the failure of open(), or the exception of `look`: then the old
-  /// one works on, or the new one does.
-  void finish_replace(Successor& successor, const Look& look = {});
+  /// Waits until it has taken the place, or will. Throws the failure of open(), StopTimeout, or the exception of
+  /// `look`: then the old one works on, or the new one does.
+  void finish_replace(Successor& successor, Seconds timeout, const Look& look = {});
+  /// Whether the successor has the place, or no call of the node before it comes any more.
+  /// Nothing: it is not decided yet.
+  [[nodiscard]] std::optional<bool> has_place(const Successor& successor) const;
   /// For a node of an embedder, which changes what stands behind it. Throws GraphError, StateError.
   void check_replaceable(int index) const;
   /// A thread that waits in Runner::take() returns, see Runner::return_news().
@@ -200,6 +203,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   enum class Phase : std::uint8_t { Building, Starting, Running, Ended };
 
   void run_replacement(const std::shared_ptr<Runner>& runner, const std::shared_ptr<Successor>& successor);
+  [[nodiscard]] std::exception_ptr open_successor(const Runner& runner, NodeRun& next) const;
+  bool wait_replaced(Successor& successor, Seconds timeout, const Look& look);
+  [[noreturn]] void throw_still_old(Runner& runner, Successor& successor, Seconds timeout);
   std::shared_ptr<NodeRun> wait_for_place(Runner& runner, const std::shared_ptr<Successor>& successor);
   void finish_replacement(Successor& successor, std::exception_ptr error);
   /// The error that the program gets for `cause`.
@@ -220,8 +226,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void sweep_threads();
   /// With building_: forgets what nothing needs any more.
   void sweep();
-  /// With building_: throws StateError unless the node is at work.
-  void check_at_work(const Runner& runner) const;
+  /// With building_: the node whose place another one may take. Throws GraphError, StateError.
+  [[nodiscard]] std::shared_ptr<Runner> replaceable(int index) const;
   /// With building_: the number of frames that the engine may hold.
   void update_bound();
   /// With building_: the sums of edges that went.

@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
 #include <utility>
 
 #include "core/pipeline/own_counter.hpp"
@@ -37,17 +36,6 @@ std::string describe(const std::exception_ptr& error) {
     return known.what();
   } catch (...) {
     return "an exception not derived from std::exception";
-  }
-}
-
-// A source that a stop interrupted says so with this code.
-bool is_cancellation(const std::exception_ptr& error) {
-  try {
-    std::rethrow_exception(error);
-  } catch (const SourceError& known) {
-    return known.code() == ECANCELED;
-  } catch (...) {
-    return false;
   }
 }
 
@@ -135,20 +123,11 @@ void Runner::adopt_thread() noexcept {
 
 bool Runner::open_step() {
   try {
-    if (!stopping()) {
-      counters().source().enter(SourceState::Connecting);
-      expect_no_lock();
-      node_->open(context());
-      opened_ = true;
-      // A source that still waits for its key frame, or backs off, has set its state itself.
-      auto& book = counters().source();
-      if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
-    }
+    opened_ = !stopping() && own_->open();
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {
-    const bool was_stopped = stopping() && is_cancellation(std::current_exception());
-    if (!was_stopped) fail(std::current_exception(), describe(std::current_exception()), nullptr);
+    fail(std::current_exception(), describe(std::current_exception()), nullptr);
   }
   set_state(NodeState::Waiting);
   opening_.store(opened_ ? Opening::Opened : Opening::Failed, std::memory_order_release);
@@ -431,6 +410,7 @@ void Runner::close_step() {
   if (current_runner == this) current_runner = nullptr;  // it may be closed on another thread
   closed_at_ = core_.clock()->now();
   finished_.store(true, std::memory_order_release);
+  if (is_replacing()) stop_.request_stop();  // the node that opens to take the place has none any more
   core_.arrive_finished(*this);
 }
 

@@ -191,7 +191,7 @@ class Runner {
   /// It takes the place after the present call. False: this runner has ended.
   bool offer(const std::shared_ptr<Successor>& successor);
   /// False: it has taken the place, or is about to. A source is: the one that is there has been stopped.
-  bool withdraw(const std::shared_ptr<Successor>& successor);
+  bool withdraw(const Successor& successor);
   /// On the runner's thread, with the graph's lock. Returns the node that was there.
   std::shared_ptr<NodeRun> place(std::shared_ptr<NodeRun> next);
 

@@ -4,11 +4,15 @@
 from __future__ import annotations
 
 import contextlib
+import signal
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
 
 import pytest
-from support import Push, until
+from support import Count, Gate, Push, until
 
 import freshframe as ff
 
@@ -63,24 +67,30 @@ def test_a_python_node_takes_the_place_of_another() -> None:
 
 def test_a_function_takes_the_place_of_another_while_samples_flow() -> None:
     pipeline = ff.Pipeline()
+    may_begin = threading.Event()
 
-    class Count(ff.Source[int]):
+    class Begins(ff.Source[int]):
         live = False
 
         def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+            may_begin.wait()
             for i in range(2000):
                 yield i, i / 25
 
-    step = pipeline.add(lambda value: value, pipeline.add(Count()), name="step")
+    step = pipeline.add(lambda value: value, pipeline.add(Begins()), name="step")
     reader = pipeline.reader(step)
     seen: list[int] = []
+    replaced = 0
     with pipeline.start():
         consumer = threading.Thread(target=lambda: seen.extend(sample.value % 10_000 for sample in reader))
         consumer.start()
         with contextlib.suppress(ff.StateError):  # it has ended
             for round_ in range(1, 50):
                 pipeline.replace(step, lambda value, add=round_ * 10_000: value + add)
+                replaced += 1
+                may_begin.set()
         consumer.join()
+    assert replaced > 0
     assert seen == list(range(2000))
 
 
@@ -137,6 +147,264 @@ def test_a_camera_gets_another_address_and_its_stream_goes_on() -> None:
             pipeline.replace(cam, ff.open("demo:circles?pace=0&frames=3"))
 
 
+def _plus(number: int) -> Callable[[int], int]:
+    def plus(value: int) -> int:
+        return value + number
+
+    return plus
+
+
+def _python(pipeline: ff.Pipeline) -> tuple[ff.Port[Any], Callable[[], Any]]:
+    return pipeline.add(_plus(0), pipeline.add(Count(300))), lambda: _plus(1000)
+
+
+def _native(pipeline: ff.Pipeline) -> tuple[ff.Port[Any], Callable[[], Any]]:
+    camera = pipeline.add(ff.open("demo:circles?frames=40&pace=0&size=64x48"))
+    return pipeline.add(ff.CircleTracker(), camera), ff.CircleTracker
+
+
+def _source(pipeline: ff.Pipeline) -> tuple[ff.Port[Any], Callable[[], Any]]:
+    url = "demo:circles?frames=40&pace=0&size=64x48"
+    return pipeline.add(ff.open(url)), lambda: ff.open(url)
+
+
+@pytest.mark.parametrize("build", [_python, _native, _source])
+def test_a_loop_over_a_reader_replaces_the_node_that_waits_for_it(
+    build: Callable[[ff.Pipeline], tuple[ff.Port[Any], Callable[[], Any]]],
+) -> None:
+    pipeline = ff.Pipeline()
+    port, make = build(pipeline)
+    reader = pipeline.reader(port)
+    numbers: list[int] = []
+    with pipeline.start():
+        for sample in reader:
+            numbers.append(sample.seq)
+            if len(numbers) == 10:
+                pipeline.replace(port, new := make())
+                assert port.node is new
+    assert numbers == list(range(len(numbers)))
+    assert len(numbers) >= 40
+
+
+class Waits(Adds):
+    """Stays in its calls until the gate opens."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(0)
+        self.gate = gate
+
+    def process(self, sample: ff.Sample[int]) -> int:
+        self.gate.enter()
+        return super().process(sample)
+
+
+def test_a_node_that_stays_in_its_call_works_on() -> None:
+    source, gate, other = Push(), Gate(), Adds(10)
+    pipeline = ff.Pipeline()
+    old = Waits(gate)
+    step = pipeline.add(old, pipeline.add(source), name="step")
+    reader = pipeline.reader(step, queue=ff.Queue(8))
+    with pipeline.start():
+        source.push(1)
+        until(lambda: gate.arrived, "the call")
+        with pytest.raises(
+            ff.StopTimeout, match=r"'step' is still in a call .* nothing was replaced"
+        ) as raised:
+            pipeline.replace(step, other, timeout=0.05)
+        assert raised.value.nodes == ["step"]
+        assert (other.opened, other.closed) == (1, 1)
+        assert step.node is old
+        gate.open()
+        assert reader.get(timeout=20).value == 1
+        pipeline.replace(step, other)  # the same again, now that the call has ended
+        source.push(1)
+        assert reader.get(timeout=20).value == 11
+        with pytest.raises(ff.OptionError, match="timeout must be at least 0"):
+            pipeline.replace(step, Adds(1), timeout=-1)
+
+
+def test_a_node_with_batches_needs_one_that_takes_them() -> None:
+    class InBatches(ff.Node[int, int]):
+        def process_batch(self, samples: list[ff.Sample[int]]) -> list[int]:
+            return [sample.value for sample in samples]
+
+    source = Push()
+    pipeline = ff.Pipeline()
+    step = pipeline.add(InBatches(), pipeline.add(source), batch=ff.Batch(4))
+    reader = pipeline.reader(step)
+    with pipeline.start():
+        with pytest.raises(ff.GraphError, match="has no method process_batch"):
+            pipeline.replace(step, Adds(1))
+        source.push(1)
+        assert reader.get(timeout=20).value == 1
+        pipeline.replace(step, InBatches())
+
+
+def test_a_signal_may_replace_a_node_at_any_line_of_a_replacement() -> None:
+    source = Push()
+    pipeline = ff.Pipeline()
+    step = pipeline.add(_plus(0), pipeline.add(source), name="step")
+    reader = pipeline.reader(step, queue=ff.Queue(8))
+    outcomes: list[str] = []
+
+    def interrupt(frame: FrameType, event: str, argument: object) -> Any:
+        if event == "line" and frame.f_code.co_filename.endswith(("_graph/slot.py", "_graph/replacing.py")):
+            signal.raise_signal(signal.SIGUSR1)
+        return interrupt
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        sys.settrace(None)
+        try:
+            pipeline.replace(step, _plus(2))
+            outcomes.append("replaced")
+        except ff.StateError as error:
+            outcomes.append(str(error))
+        sys.settrace(interrupt)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with pipeline.start():
+            sys.settrace(interrupt)
+            try:
+                with contextlib.suppress(ff.StateError):  # a handler was first
+                    pipeline.replace(step, _plus(1))
+            finally:
+                sys.settrace(None)
+            pipeline.replace(step, _plus(3))
+            source.push(1)
+            assert reader.get(timeout=20).value == 4
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert set(outcomes) == {"replaced", "'step' is being replaced by another call"}
+
+
+def test_a_camera_that_cannot_be_reached_leaves_the_old_one_at_work() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=60&size=64x48"), name="cam")
+    reader = pipeline.reader(camera)
+    with pipeline.start():
+        old = camera.node
+        with pytest.raises(ff.SourceError, match=r"127\.0\.0\.1:1"):
+            pipeline.replace(camera, ff.open("rtsp://127.0.0.1:1/x", open_timeout=2))
+        assert camera.node is old
+        seen = reader.get(timeout=20)
+        assert reader.get(timeout=20).seq > seen.seq
+        source = pipeline.stats().nodes["cam"].source
+        assert source is not None
+        assert source.state == "reading"
+
+
+def test_a_source_that_took_over_is_shown_as_reading() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=60&size=64x48"), name="cam")
+    with pipeline.start():
+        pipeline.replace(camera, ff.open("demo:circles?fps=60&size=64x48"))
+        source = pipeline.stats().nodes["cam"].source
+        assert source is not None
+        assert source.state == "reading"
+
+
+def test_all_ports_of_a_node_have_the_one_that_works() -> None:
+    class Fragile(Adds):
+        def close(self) -> None:
+            raise OSError("cannot close")
+
+    source = Push()
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=60&size=64x48"), name="cam")
+    tracker = pipeline.add(ff.CircleTracker(), [camera])
+    step = pipeline.add(Fragile(1), pipeline.add(source, name="numbers"))
+    of_camera = tracker.of(camera)
+    with pipeline.start():
+        pipeline.replace(of_camera, other := ff.CircleTracker())
+        assert tracker.node is of_camera.node is other
+        with pytest.raises(OSError, match="cannot close"):
+            pipeline.replace(step, new := Adds(2))
+        assert step.node is new  # it took over before
+        pipeline.remove(step)
+        assert step.node is new
+
+
+def test_on_a_nodes_own_thread_the_port_has_the_old_node_until_the_other_works() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=60&size=64x48"), name="cam")
+    asked: list[Any] = []
+
+    def ask(circles: ff.Circles) -> int:
+        if not asked:
+            pipeline.replace(camera, new)
+            asked.append(camera.node)
+        return 1
+
+    old, new = camera.node, ff.open("rtsp://127.0.0.1:1/x", open_timeout=1)
+    reader = pipeline.reader(pipeline.add(ask, pipeline.add(ff.CircleTracker(), camera)))
+    with pipeline.start():
+        reader.get(timeout=20)
+        assert asked == [old]
+        until(lambda: new._handle.has_place is False, "it could not be opened")
+        assert camera.node is old
+
+
+def test_a_node_that_was_replaced_or_refused_may_come_again() -> None:
+    source, gate, refused = Push(), Gate(), Adds(7)
+    pipeline = ff.Pipeline()
+    first = Waits(gate)
+    step = pipeline.add(first, pipeline.add(source))
+    reader = pipeline.reader(step, queue=ff.Queue(8))
+    with pipeline.start():
+        source.push(1)
+        until(lambda: gate.arrived, "the call")
+        thread = threading.Thread(target=pipeline.replace, args=(step, Adds(5)))
+        thread.start()
+        until(lambda: step._place._offers, "the replacement")  # type: ignore[union-attr]
+        with pytest.raises(ff.StateError, match="is being replaced by another call"):
+            pipeline.replace(step, refused)
+        gate.open()
+        thread.join()
+        pipeline.replace(step, refused)
+        pipeline.replace(step, first)
+        source.push(1)
+        assert [reader.get(timeout=20).value for _ in range(2)] == [1, 1]
+        assert (first.opened, first.closed) == (2, 1)
+        with pytest.raises(ff.GraphError, match="belongs to a pipeline already"):
+            pipeline.replace(step, first)
+
+
+def test_a_removal_during_the_checks_is_an_error_with_a_name() -> None:
+    class Removes(Adds):
+        @property
+        def _spool_counters(self) -> Any:
+            pipeline.remove(step)
+            raise AttributeError
+
+    pipeline = ff.Pipeline(keep_running=True)
+    step = pipeline.add(Adds(1), pipeline.add(Push()), name="step")
+    with pipeline.start():
+        with pytest.raises(ff.StateError, match="'step'"):
+            pipeline.replace(step, Removes(2))
+        with pytest.raises(ff.StateError, match="'step' was removed"):
+            pipeline.replace(step, Adds(3))
+        assert len(pipeline._graph._kept) == 1
+
+
+def test_the_types_of_the_node_that_was_added_hold_for_all_that_follow() -> None:
+    def text(value: int) -> str:
+        return str(value)
+
+    def untyped(value):  # type: ignore[no-untyped-def]
+        return value
+
+    source = Push()
+    pipeline = ff.Pipeline()
+    step = pipeline.add(_plus(1), pipeline.add(source), name="step")
+    with pipeline.start():
+        pipeline.replace(step, untyped)
+        with pytest.raises(ff.GraphError, match="gives int, but the node in its place"):
+            pipeline.replace(step, text)
+        with pytest.raises(ff.GraphError, match="CircleTracker is native, the node that is there in Python"):
+            pipeline.replace(step, ff.CircleTracker())
+
+
 def test_a_node_that_fails_goes_alone() -> None:
     class Breaks(ff.Node[int, int]):
         def process(self, sample: ff.Sample[int]) -> int:
@@ -163,3 +431,20 @@ def test_a_node_that_fails_goes_alone() -> None:
     assert "'breaks' failed on sample 0 of 'cam'" in failure
     assert "broken" in failure
     assert failure in report.losses
+
+
+def test_nodes_that_have_failed_are_not_kept() -> None:
+    class Breaks(ff.Node[int, int]):
+        def process(self, sample: ff.Sample[int]) -> int:
+            raise ValueError("broken")
+
+    source = Push()
+    pipeline = ff.Pipeline(keep_running=True)
+    cam = pipeline.add(source, name="cam")
+    with pipeline.start():
+        for _ in range(5):
+            pipeline.add(Breaks(), cam, name="breaks", on_error="remove")
+            source.push(1)
+            until(lambda: set(pipeline.stats().nodes) == {"cam"}, "the node has gone")
+        assert len(pipeline._graph._kept) <= 2
+        assert len(pipeline._graph.in_python) <= 2

@@ -3,8 +3,10 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
+#include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <utility>
@@ -14,10 +16,15 @@
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
+#include "core/unit_text.hpp"
 #include <cxxabi.h>
 
 namespace freshframe::core {
 namespace {
+
+using Time = std::chrono::steady_clock;
+constexpr Seconds kReplaceSlice{0.05};  // of a wait, between two looks
+constexpr Seconds kCloseTime{5};        // of a node that has opened in vain
 
 [[noreturn]] void refuse_replacement(const std::string& name, const std::string& why) {
   throw GraphError("'" + name + "' cannot be replaced by this node, " + why +
@@ -30,8 +37,9 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   const auto refuse = [&](const std::string& why) { refuse_replacement(runner.name(), why); };
   if (old->is_source() != next.is_source())
     refuse(next.is_source() ? "which is a source" : "which is no source");
-  if (old->runs_outside() || next.runs_outside())
+  if (old->runs_outside() != next.runs_outside())
     refuse("because one of the two is native and the other is not");
+  if (old->runs_outside()) refuse("because neither is native");
   if (old->is_recorder() || next.is_recorder()) refuse("because the file of a recorder would be cut");
   if (old->output_type() != next.output_type()) refuse("which gives another type");
   if (const auto source = runner.source();
@@ -70,15 +78,9 @@ std::exception_ptr error_of_call(const std::function<void()>& call) {
 
 }  // namespace
 
-std::shared_ptr<Runner> Graph::replaceable(int index) const {
-  if (index < 0 || index >= size()) throw GraphError("replace() needs a port of this pipeline");
-  if (!has(index) || runner(index).removal() != nullptr) throw StateError("the node to replace was removed");
-  return shared_runner(index);
-}
-
-std::shared_ptr<Runner> Graph::replaceable(int index, const NodeBase& next) const {
-  auto found = replaceable(index);
-  check_alike(*found, next);
+void Graph::check_successor(const Runner& runner, const NodeBase& next) const {
+  check_alike(runner, next);
+  const auto index = runner.index();
   std::vector<AnyPort> parents;
   for (const auto& wire : wires_of(index)) {
     if (!is_leaving(wire)) parents.emplace_back(wire.parent, wire.source);
@@ -88,25 +90,29 @@ std::shared_ptr<Runner> Graph::replaceable(int index, const NodeBase& next) cons
     options.join = Join{};
     options.join->partial = rules->partial;
   }
-  check_set_node(next, found->name(), parents, options);
-  check_parents(options.join ? nullptr : &next, found->name(), parents);
-  if (next.needs_one_source()) check_one_source("'" + found->name() + "'", parents);
-  if (!found->is_source()) return found;
+  check_set_node(next, runner.name(), parents, options);
+  check_parents(options.join ? nullptr : &next, runner.name(), parents);
+  if (next.needs_one_source()) check_one_source("'" + runner.name() + "'", parents);
+  if (!runner.is_source()) return;
   const auto reads = static_cast<const SourceBase&>(next).reads_from();
   if (const auto writer = writer_of(reads); !writer.empty())
-    refuse_replacement(found->name(), "which reads '" + *reads + "', the file that '" + writer + "' writes");
-  return found;
+    refuse_replacement(runner.name(), "which reads '" + *reads + "', the file that '" + writer + "' writes");
 }
 
-void PipelineCore::check_at_work(const Runner& runner) const {
+std::shared_ptr<Runner> PipelineCore::replaceable(int index) const {
   if (!check_changes("replace()")) throw StateError("replace() before start(): add() the other node instead");
-  if (!runner.connected() || runner.opening() != Runner::Opening::Opened)
-    throw StateError("'" + runner.name() + "' has not opened yet");
+  if (index < 0 || index >= graph_.size()) throw GraphError("replace() needs a port of this pipeline");
+  auto found = graph_.shared_runner(index);
+  if (!found || found->removal() != nullptr) throw StateError("'" + names_->of(index) + "' was removed");
+  if (!found->connected() || found->opening() != Runner::Opening::Opened)
+    throw StateError("'" + found->name() + "' has not opened yet");
+  if (found->finished()) throw StateError("'" + found->name() + "' has ended: nothing was replaced");
+  return found;
 }
 
 void PipelineCore::check_replaceable(int index) const {
   const Lock building(building_);
-  check_at_work(*graph_.replaceable(index));
+  static_cast<void>(replaceable(index));
 }
 
 std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_ptr<NodeBase>&& node,
@@ -118,12 +124,13 @@ std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_pt
   std::shared_ptr<Runner> runner;
   {
     const Lock building(building_);
-    runner = graph_.replaceable(index, *node);
-    check_at_work(*runner);
+    runner = replaceable(index);
+    graph_.check_successor(*runner, *node);
     if (!runner->begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
     successor->next =
         std::make_shared<NodeRun>(std::move(node), runner->name(), clock(), runner->stop_token());
+    successor->runner = runner;
     if (kept != nullptr) *kept = node_of(successor->next);
     const Lock lock(mutex_);
     ++adding_;
@@ -140,10 +147,10 @@ std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_pt
   return successor;
 }
 
-void PipelineCore::finish_replace(Successor& successor, const Look& look) {
+void PipelineCore::finish_replace(Successor& successor, Seconds timeout, const Look& look) {
   if (called_from_runner()) return;
   try {
-    wait_looking([&] { return successor.over.load(); }, look);
+    if (!wait_replaced(successor, timeout, look)) return;
   } catch (...) {
     std::shared_ptr<NodeRun> next;
     {
@@ -161,6 +168,66 @@ void PipelineCore::finish_replace(Successor& successor, const Look& look) {
   if (successor.error) std::rethrow_exception(successor.error);
 }
 
+// False: the rest is left to its thread, because the runner may wait for the caller.
+bool PipelineCore::wait_replaced(Successor& successor, Seconds timeout, const Look& look) {
+  const auto runner = [&] {
+    const Lock lock(mutex_);
+    return successor.runner;
+  }();
+  std::optional<Time::time_point> deadline;
+  bool was_blocked = false;
+  for (;;) {
+    {
+      const Lock lock(mutex_);
+      const auto now = Time::now();
+      if (!deadline && successor.state != Successor::State::Opening) deadline = now + to_duration(timeout);
+      const auto slice = now + to_duration(kReplaceSlice);
+      const auto until = deadline ? std::min(*deadline, slice) : slice;
+      if (changed_.wait_until(mutex_, *Clock::real(), until, [&] { return successor.over.load(); }))
+        return true;
+      const bool is_blocked = successor.state == Successor::State::Offered && runner->blocked();
+      if (is_blocked && std::exchange(was_blocked, true)) {
+        successor.left = true;
+        successor.awaited = false;
+        return false;
+      }
+      was_blocked = is_blocked;
+      if (deadline && Time::now() >= *deadline) break;
+    }
+    if (look) look();
+  }
+  throw_still_old(*runner, successor, timeout);
+}
+
+void PipelineCore::throw_still_old(Runner& runner, Successor& successor, Seconds timeout) {
+  const bool is_withdrawn = runner.withdraw(successor);
+  auto text =
+      "'" + runner.name() + "' is still in a call " + seconds_text(timeout.count()) + " after replace(): ";
+  {
+    const Lock lock(mutex_);
+    if (is_withdrawn) {
+      successor.state = Successor::State::Refused;
+      changed_.notify_all();
+      text += "nothing was replaced";
+      const auto until = Time::now() + to_duration(kCloseTime);
+      changed_.wait_until(mutex_, *Clock::real(), until, [&] { return successor.over.load(); });
+    } else {
+      text += successor.state == Successor::State::Placed
+                  ? "it is close() of the node before, and the new one works"
+                  : "the new node takes its place when the call has ended";
+    }
+  }
+  throw StopTimeout(text, {runner.name()});
+}
+
+std::optional<bool> PipelineCore::has_place(const Successor& successor) const {
+  using enum Successor::State;
+  const Lock lock(mutex_);
+  if (successor.state == Placed || (successor.state == Offered && successor.left)) return true;
+  if (successor.state == Refused || successor.over) return false;
+  return std::nullopt;
+}
+
 void PipelineCore::wake(int index) {
   if (const auto there = runner(index)) there->inbox().wake();
 }
@@ -171,10 +238,8 @@ void PipelineCore::run_replacement(const std::shared_ptr<Runner>& runner,
   begin_thread();
   gate_of_thread() = gate_;
   const auto next = successor->next;
-  auto error = error_of_call([&] { next->node().open(next->context()); });
-  if (error) {
-    error = error_of(*runner, error, "open() of the node that was to replace it: " + text_of(error), {});
-  } else {
+  auto error = open_successor(*runner, *next);
+  if (!error) {
     const auto rest = wait_for_place(*runner, successor);
     rest->request_stop();
     error = error_of_call([&] { rest->node().close(); });
@@ -186,6 +251,26 @@ void PipelineCore::run_replacement(const std::shared_ptr<Runner>& runner,
   }
   runner->end_replacement();
   finish_replacement(*successor, std::move(error));
+}
+
+// Null: it has opened. A source that would try again after a failure is not better than the one that works.
+std::exception_ptr PipelineCore::open_successor(const Runner& runner, NodeRun& next) const {
+  bool opened = false;
+  auto error = error_of_call([&] { opened = next.open(); });
+  if (!error && !opened) {
+    const auto name = "'" + runner.name() + "'";
+    return std::make_exception_ptr(
+        StateError(stop_source_.stop_requested() ? "stop() was called while " + name + " was replaced"
+                   : runner.removal()            ? name + " was removed while it was replaced"
+                                                 : name + " has ended: nothing was replaced"));
+  }
+  const auto& book = next.counters().source();
+  if (!error && book.state() == SourceState::BackingOff) {
+    error = std::make_exception_ptr(SourceError(book.snapshot(clock()->now()).last_error, {}));
+    static_cast<void>(error_of_call([&] { next.node().close(); }));  // it never worked
+  }
+  if (!error) return nullptr;
+  return error_of(runner, error, "open() of the node that was to replace it: " + text_of(error), {});
 }
 
 // Returns the node that is to be closed.
@@ -204,7 +289,7 @@ std::shared_ptr<NodeRun> PipelineCore::wait_for_place(Runner& runner,
     const Lock lock(mutex_);
     changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return decided() || successor->given_up; });
   }
-  if (runner.withdraw(successor)) return successor->next;
+  if (runner.withdraw(*successor)) return successor->next;
   const Lock lock(mutex_);
   changed_.wait(mutex_, decided);
   return successor->state == Successor::State::Placed ? successor->old : successor->next;
@@ -229,17 +314,20 @@ void PipelineCore::finish_replacement(Successor& successor, std::exception_ptr e
   // The nodes are destroyed without a lock, and before the call returns.
   std::shared_ptr<NodeRun> old;
   std::shared_ptr<NodeRun> next;
+  std::shared_ptr<Runner> runner;
   bool is_thrown = false;
   {
     const Lock lock(mutex_);
     old = std::move(successor.old);
     next = std::move(successor.next);
+    runner = std::move(successor.runner);
     is_thrown = successor.awaited;
     if (is_thrown) successor.error = error;
-    if (successor.given_up && !old) error = nullptr;  // the caller knows
+    if ((successor.given_up || successor.left) && !old) error = nullptr;  // the caller knows
   }
   old.reset();
   next.reset();
+  runner.reset();
   if (error && !is_thrown) log(LogLevel::Error, "replace(): " + text_of(error));
   {
     const Lock lock(mutex_);

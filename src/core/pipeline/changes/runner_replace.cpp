@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/look/watched_source.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/runner.hpp"
@@ -26,6 +27,10 @@ std::shared_ptr<const SourceBase> Runner::source() const {
 }
 
 bool Runner::offer(const std::shared_ptr<Successor>& successor) {
+  const auto present = [&] {  // before the runner learns of the other, which it may take at once
+    const Lock lock(run_mutex_);
+    return run_;
+  }();
   {
     const Lock lock(successor_mutex_);
     if (takes_no_successor_) return false;
@@ -33,10 +38,6 @@ bool Runner::offer(const std::shared_ptr<Successor>& successor) {
     has_successor_.store(true, std::memory_order_release);
   }
   if (is_source_) {
-    const auto present = [&] {
-      const Lock lock(run_mutex_);
-      return run_;
-    }();
     present->request_stop();  // ends its read()
   } else {
     inbox_->wake();
@@ -44,9 +45,9 @@ bool Runner::offer(const std::shared_ptr<Successor>& successor) {
   return true;
 }
 
-bool Runner::withdraw(const std::shared_ptr<Successor>& successor) {
+bool Runner::withdraw(const Successor& successor) {
   const Lock lock(successor_mutex_);
-  if (is_source_ || successor_ != successor) return false;
+  if (is_source_ || successor_.get() != &successor) return false;
   successor_.reset();
   return true;
 }
@@ -77,6 +78,9 @@ std::shared_ptr<NodeRun> Runner::place(std::shared_ptr<NodeRun> next) {
   }
   node_ = &own_->node();
   source_ = own_->source();
+  if (auto* const watched = dynamic_cast<WatchedSource*>(node_)) {
+    for (const auto& tap : outlet_.taps()) watched->watch(tap);
+  }
   stream_.seq_base = next_seq_;
   stream_.is_later = stream_.is_first = true;
   return next;

@@ -10,21 +10,26 @@
 namespace freshframe::core {
 
 class NodeRun;
+class Runner;
 
 /// Note [Replacing a node]
 /// Each replacement has a thread, which opens the new node, offers it to the runner, waits until it has taken its
 /// place, and closes the old one. The runner swaps the two between two calls, so it has one node at any time, and
 /// keeps its inbox, its outlet and its name. A runner that waits for a sample is woken by Inbox::wake(). The read()
-/// of a source is ended by the stop of its NodeRun. The pipeline does not end before the thread has.
+/// of a source is ended by the stop of its NodeRun. The pipeline does not end before the thread has. A runner that
+/// waits for room below may wait for the very thread that calls replace(), which therefore leaves the rest to the
+/// thread of the replacement.
 ///
 /// Shared by the call of replace(), that thread, and the runner. Guarded by the pipeline's mutex, except `over`.
 struct Successor {
   enum class State : std::uint8_t { Opening, Offered, Placed, Refused };
 
+  std::shared_ptr<Runner> runner;  // until it is over
   std::shared_ptr<NodeRun> next;
   std::shared_ptr<NodeRun> old;  // once placed
   State state = State::Opening;
   bool given_up = false;          // by the caller
+  bool left = false;              // by the caller, who knows that it takes the place or the runner ends
   bool awaited = true;            // the caller throws the error; else it is logged
   std::exception_ptr error = {};  // of open(), or of the old node's close()
   std::atomic<bool> over{false};  // nothing is left to do; `error` is read after it

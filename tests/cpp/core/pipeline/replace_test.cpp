@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <barrier>
+#include <cerrno>
 #include <memory>
 #include <optional>
 #include <span>
@@ -14,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/look/watched_source.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
@@ -63,20 +65,25 @@ TEST(Replace, ANodeTakesOverWithoutALossAndTheOldOneCloses) {
 
 TEST(Replace, UnderLoadLosesNothingAndKeepsTheOrder) {
   constexpr int kCount = 3000;
+  Gate gate;
   Seen<Sample<int>> seen;
   CheckedPipeline pipeline;
   const auto cam = pipeline.add(count_source(kCount), {.name = "cam"});
   const auto step = pipeline.add(adds(0), cam, {.name = "step"});
-  pipeline.add(collect_into<int>(seen), step, {.name = "sink"});
+  pipeline.add(collect_behind<int>(gate, seen), step, {.name = "sink"});
   pipeline.start();
-  for (int round = 0; round < 100; ++round) {
+  int rounds = 0;
+  while (rounds < 100) {
     try {
       pipeline.replace(step, adds(0));
-    } catch (const StateError&) {
-      break;  // it has ended
+      gate.open();  // it does not end before the first
+      ++rounds;
+    } catch (const StateError& error) {
+      if (!contains(error.what(), "another call")) break;  // it has ended
     }
   }
   pipeline.wait();
+  EXPECT_GT(rounds, 0);
   ASSERT_EQ(seen.all().size(), static_cast<std::size_t>(kCount));
   for (int i = 0; i < kCount; ++i) EXPECT_EQ(seen.all()[static_cast<std::size_t>(i)].value, i);
 }
@@ -123,6 +130,64 @@ TEST(Replace, ASourceGoesOnWithTheNumbersAndTimesOfTheOneBefore) {
   EXPECT_GE(all[2].stamp.pts, all[1].stamp.pts);
 }
 
+class SeesItsTap final : public Source<Frame>, public core::WatchedSource {
+ public:
+  explicit SeesItsTap(std::shared_ptr<const core::PictureTap>& seen) : seen_(seen) {}
+  [[nodiscard]] bool live() const noexcept override { return true; }
+  std::optional<SourceItem<Frame>> read(const Context& context) override {
+    while (!context.stop.stop_requested()) std::this_thread::yield();
+    return std::nullopt;
+  }
+  void watch(const std::shared_ptr<const core::PictureTap>& tap) override { seen_ = tap; }
+
+ private:
+  std::shared_ptr<const core::PictureTap>& seen_;
+};
+
+TEST(Replace, ASourceThatHasTakenThePlaceIsWatchedByTheSamePages) {
+  std::shared_ptr<const core::PictureTap> first;
+  std::shared_ptr<const core::PictureTap> second;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(std::make_unique<SeesItsTap>(first), {.name = "cam"});
+  pipeline.start();
+  auto& core = *core::PipelineAccess::core(pipeline);
+  const auto tap = core.open_tap("cam", [] {});
+  EXPECT_EQ(first, tap);
+  pipeline.replace(cam, std::make_unique<SeesItsTap>(second));
+  EXPECT_EQ(second, tap);
+  core.close_tap(tap);
+}
+
+// The stop of the source that goes must never be that of the one that comes.
+TEST(Replace, OfASourceThatReadsAllTheTimeNeverEndsTheStream) {
+  extend_watchdog(60);
+  constexpr int kRounds = 300;
+  constexpr int kPipelines = 4;
+  const auto endless = [] {
+    return make_source<int>(
+        {.live = false, .read = [](const Context& context) -> std::optional<SourceItem<int>> {
+           if (context.stop.stop_requested()) return std::nullopt;
+           return SourceItem<int>{1, 0, context.clock.now()};
+         }});
+  };
+  std::atomic<int> replaced{0};
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < kPipelines; ++i) {
+      threads.emplace_back([&] {
+        Pipeline pipeline;
+        const auto cam = pipeline.add(endless(), {.name = "cam"});
+        pipeline.start();
+        try {
+          for (int round = 0; round < kRounds; ++round, ++replaced) pipeline.replace(cam, endless());
+        } catch (const StateError&) {  // NOLINT(bugprone-empty-catch): it has ended, and `replaced` says so
+        }
+      });
+    }
+  }
+  EXPECT_EQ(replaced, kRounds * kPipelines);
+}
+
 TEST(Replace, RefusesNodesThatAreNotAlike) {
   Feed<int> feed;
   CheckedPipeline pipeline;
@@ -134,7 +199,8 @@ TEST(Replace, RefusesNodesThatAreNotAlike) {
   EXPECT_TRUE(contains(message_of<GraphError>([&] { pipeline.replace(cam, feed_source(feed, Kind::File)); }),
                        "not live"));
   pipeline.remove(step);
-  EXPECT_TRUE(contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }), "was removed"));
+  EXPECT_TRUE(
+      contains(message_of<StateError>([&] { pipeline.replace(step, adds(2)); }), "'step' was removed"));
 }
 
 TEST(Replace, OpenAndCloseRunBesideTheNodeThatWorks) {
@@ -226,6 +292,7 @@ TEST(Replace, OnANodesOwnThreadItOnlyAsks) {
 }
 
 TEST(Replace, EndsWithAStop) {
+  int opened_in_all = 0;
   for (int round = 0; round < 50; ++round) {
     Feed<int> feed;
     std::atomic<int> opened{0};
@@ -250,7 +317,9 @@ TEST(Replace, EndsWithAStop) {
       pipeline.stop();
     }
     EXPECT_EQ(opened, closed);
+    opened_in_all += opened;
   }
+  EXPECT_GT(opened_in_all, 0);
 }
 
 TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
@@ -271,7 +340,7 @@ TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
                               },
                           .close = [&] { ++closed; }});
   const auto asked = core.begin_replace(step.node, std::move(waits));
-  EXPECT_THROW(core.finish_replace(*asked, [] { throw std::runtime_error("interrupted"); }),
+  EXPECT_THROW(core.finish_replace(*asked, Seconds(5), [] { throw std::runtime_error("interrupted"); }),
                std::runtime_error);
   wait_until([&] { return closed == 1 && asked->over; });
   feed.push(1);
@@ -296,12 +365,149 @@ TEST(Replace, ACameraThatIsGivenUpWhileItOpensLeavesTheOtherAtWork) {
                                                            while (!context.stop.stop_requested())
                                                              std::this_thread::yield();
                                                          }}));
-  EXPECT_THROW(core.finish_replace(*asked, [] { throw std::runtime_error("interrupted"); }),
+  EXPECT_THROW(core.finish_replace(*asked, Seconds(5), [] { throw std::runtime_error("interrupted"); }),
                std::runtime_error);
   wait_until([&] { return asked->over.load(); });
   feed.push(1);
   seen.wait_for(1);
   EXPECT_EQ(seen.all()[0].value, 1);
+}
+
+TEST(Replace, DoesNotWaitForANodeThatWaitsForTheCallersReader) {
+  constexpr int kAdded = 1000;
+  constexpr int kCount = 100;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(count_source(kCount), {.name = "cam"});
+  const auto step = pipeline.add(adds(0), cam, {.name = "step"});
+  auto reader = pipeline.reader(step);
+  pipeline.start();
+  int replaced = 0;
+  for (int i = 0; i < kCount; ++i) {
+    const auto sample = reader.get();
+    ASSERT_TRUE(sample);
+    EXPECT_EQ(sample->value % kAdded, i);  // nothing is lost
+    if (sample->value >= kAdded) ++replaced;
+    if (i == 10) pipeline.replace(step, adds(kAdded));
+  }
+  EXPECT_GT(replaced, 0);
+  EXPECT_TRUE(pipeline.wait());
+}
+
+TEST(Replace, DoesNotWaitForASourceThatWaitsForTheCallersReader) {
+  constexpr int kCount = 50;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(count_source(kCount), {.name = "cam"});
+  auto reader = pipeline.reader(cam);
+  pipeline.start();
+  for (int i = 0; i <= 10; ++i) (void)reader.get();
+  pipeline.replace(cam, count_source(kCount));
+  int last = -1;
+  int count = 0;
+  while (const auto sample = reader.get()) {
+    last = sample->value;
+    ++count;
+  }
+  EXPECT_EQ(last, kCount - 1);
+  EXPECT_GE(count, kCount);  // all of the second, and what the first had given
+  EXPECT_TRUE(pipeline.wait());
+}
+
+TEST(Replace, ANodeThatStaysInItsCallWorksOn) {
+  Gate gate;
+  Seen<Sample<int>> seen;
+  Feed<int> feed;
+  std::atomic<int> closed{0};
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::File), {.name = "cam"});
+  const auto step = pipeline.add(make_node<int, int>([&](const Sample<int>& sample, const Context& context) {
+                                   gate.pass(context);
+                                   return std::optional<int>(sample.value);
+                                 }),
+                                 cam, {.name = "step"});
+  pipeline.add(collect_into<int>(seen), step, {.name = "sink"});
+  pipeline.start();
+  feed.push(1);
+  gate.wait_entered(1);
+  auto& core = *core::PipelineAccess::core(pipeline);
+  const auto asked = core.begin_replace(step.node, adds(10, &closed));
+  const auto text = message_of<StopTimeout>([&] { core.finish_replace(*asked, Seconds{.05}); });
+  EXPECT_TRUE(contains(text, "'step' is still in a call")) << text;
+  EXPECT_TRUE(contains(text, "nothing was replaced")) << text;
+  gate.open();
+  seen.wait_for(1);
+  wait_until([&] { return closed == 1; });
+  feed.push(2);
+  seen.wait_for(2);
+  EXPECT_EQ(values_of(seen.all()), (std::vector{1, 2}));
+  pipeline.replace(step, adds(20));  // another one may follow
+  feed.push(3);
+  seen.wait_for(3);
+  EXPECT_EQ(seen.all()[2].value, 23);
+  feed.finish();
+  pipeline.wait();
+}
+
+TEST(Replace, ASourceWhoseFirstAttemptFailsLeavesTheOtherAtWork) {
+  Feed<int> feed;
+  Seen<Sample<int>> seen;
+  std::atomic<int> closed{0};
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.add(collect_into<int>(seen), cam, {.name = "sink", .queue = Queue{8}});
+  pipeline.start();
+  auto tries_again = make_source<int>({.live = true,
+                                       .read = [](const Context&) { return std::nullopt; },
+                                       .open =
+                                           [](const Context& context) {
+                                             auto& book = context.counters.source();
+                                             book.lose(context.clock.now(), "no route to the camera");
+                                             book.enter(SourceState::BackingOff);
+                                           },
+                                       .close = [&] { ++closed; }});
+  const auto text = message_of<SourceError>([&] { pipeline.replace(cam, std::move(tries_again)); });
+  EXPECT_TRUE(contains(text, "no route to the camera")) << text;
+  EXPECT_EQ(closed, 1);
+  feed.push(1);
+  seen.wait_for(1);
+  EXPECT_EQ(seen.all()[0].value, 1);
+}
+
+TEST(Replace, ASourceThatHasTakenThePlaceReads) {
+  Feed<int> first;
+  Feed<int> second;
+  CheckedPipeline pipeline;
+  const auto cam = pipeline.add(feed_source(first, Kind::Live), {.name = "cam"});
+  pipeline.start();
+  pipeline.replace(cam, feed_source(second, Kind::Live));
+  const auto runner = core::PipelineAccess::core(pipeline)->runner(cam.node);
+  EXPECT_EQ(runner->node_run()->counters().source().state(), SourceState::Reading);
+}
+
+TEST(Replace, SaysThatAStopEndedTheOpening) {
+  Feed<int> feed;
+  std::atomic<bool> opening{false};
+  Pipeline pipeline;
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.start();
+  std::string text;
+  std::jthread other([&] {
+    text = message_of<StateError>([&] {
+      pipeline.replace(cam, make_source<int>({.live = true,
+                                              .read = [](const Context&) { return std::nullopt; },
+                                              .open =
+                                                  [&](const Context& context) {
+                                                    opening = true;
+                                                    opening.notify_all();
+                                                    while (!context.stop.stop_requested())
+                                                      std::this_thread::yield();
+                                                    throw SourceError("interrupted", {}, ECANCELED);
+                                                  }}));
+    });
+  });
+  opening.wait(false);
+  pipeline.stop();
+  other.join();
+  EXPECT_EQ(text, "stop() was called while 'cam' was replaced");
 }
 
 TEST(OnErrorRemove, TakesTheBranchOfAFailedNodeOutAndTheRestRunsOn) {

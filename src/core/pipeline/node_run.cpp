@@ -1,0 +1,27 @@
+// The open() of a node, at the start, of add() and of replace().
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/node_run.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/mutex.hpp"
+
+#include <cerrno>
+
+namespace freshframe::core {
+
+bool NodeRun::open() {
+  auto& book = counters_.source();
+  book.enter(SourceState::Connecting);
+  try {
+    expect_no_lock();
+    node_->open(context_);
+  } catch (const SourceError& error) {
+    if (stop_requested() && error.code() == ECANCELED) return false;
+    throw;
+  }
+  // A source that still waits for its key frame, or backs off, has set its state itself.
+  if (book.state() == SourceState::Connecting) book.enter(SourceState::Reading);
+  return true;
+}
+
+}  // namespace freshframe::core
