@@ -172,7 +172,7 @@ GRAPHS = {
         {
             "as it is (A/A)": ("B", SAME),
             **changes("B", "NEXT", "Queue(4)", rate_4={"max_rate": 4.0}),
-            **changes("A", "NEXT"),
+            **changes("A", "Queue(4)"),
         },
     ),
     "batch": Graph(

@@ -152,6 +152,8 @@ int checked(const Recording& recording, const std::string& node, const NodeChang
   if (!its.is_source && change.rate)
     throw OptionError("'" + node +
                       "' is no source: rate= is of a source, max_rate= of the edges into a node");
+  if (change.queue && change.queue->depth == 0 && its.edges.size() > 1)
+    throw GraphError("'" + node + "' has several parents: a merge needs a queue of depth 1 or more");
   if (change.batch && !its.takes_batches)
     throw OptionError("'" + node + "' takes no batches: it has no process_batch()");
   return number;

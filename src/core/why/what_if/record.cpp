@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -40,7 +41,7 @@ RecordedNode recorded_node(const Runner& runner) {
                    .gives_several = runner.gives_several(),
                    .takes_batches = runner.node()->takes_batches(),
                    .workers = static_cast<int>(stats.workers.size()),
-                   .batch = runner.batch(),
+                   .batch = runner.batch() ? std::optional(runner.next_batch()) : std::nullopt,
                    .calls = latest_calls(runner.calls().calls()),
                    .gil_hold = stats.gil_hold,
                    .gil_wait = stats.gil_wait,

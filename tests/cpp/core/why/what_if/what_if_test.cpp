@@ -251,6 +251,8 @@ TEST_F(Predicted, AChangeThatTheNodeCannotHaveIsRefused) {
   EXPECT_THROW((void)ask("A: rate=10"), OptionError);
   EXPECT_THROW((void)ask("A: batch=4"), OptionError);
   EXPECT_THROW((void)ask("A: workers=0"), OptionError);
+  a().edges.push_back(a().edges.front());  // a merge, for which add() refuses it, too
+  EXPECT_THROW((void)ask("A: queue=NEXT"), GraphError);
   EXPECT_THROW((void)ask("A: speed=-1"), OptionError);
   EXPECT_THROW((void)what_if(rec_, "A", {}), OptionError);
 }
