@@ -21,7 +21,7 @@ WITHOUT = {
     *("VideoInfo", "VideoSource", "Measured", "Probe", "Progress"),
     *("Dashboard", "Fleet", "Frame", "Reader", "Sample", "Stamp", "StopToken", "Stream"),
     *("Change", "Packet", "Segment", "SourceClock"),
-    *("Age", "AgePart", "Finding", "Why"),
+    *("Age", "AgePart", "Finding", "Interval", "Outcome", "WhatIf", "Why"),
 }
 
 
