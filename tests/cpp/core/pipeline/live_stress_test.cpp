@@ -365,6 +365,8 @@ TEST(LiveStress, RandomChangesOfTwoThreadsKeepTheBooks) {
   EXPECT_GT(churn.results(), 0U);
   if (!full || kSanitized) return;
   const auto& [early, late] = std::tie(memory.front(), memory.back());
+  RecordProperty("bytes_in_use", std::to_string(early.in_use) + " to " + std::to_string(late.in_use));
+  RecordProperty("bytes_resident", std::to_string(early.resident) + " to " + std::to_string(late.resident));
   EXPECT_LE(late.in_use, early.in_use + kMebibyte);  // the names of some 6,000 nodes
   EXPECT_LE(late.resident, early.resident + 5 * kMebibyte);
 }
