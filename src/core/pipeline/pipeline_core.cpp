@@ -178,6 +178,11 @@ void PipelineCore::arrive_finished(Runner& runner) {
   if (last && end_hook_) end_hook_();
 }
 
+bool PipelineCore::is_stopping() const {
+  const Lock lock(mutex_);
+  return stopping_;
+}
+
 bool PipelineCore::is_starting() const {
   const Lock lock(mutex_);
   return phase_ == Phase::Starting;

@@ -217,6 +217,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::shared_ptr<PictureTap> tap_named(const std::string& port);
   [[nodiscard]] std::string source_of(const Runner& runner, const FailedOn& where) const;
   [[nodiscard]] bool is_starting() const;
+  [[nodiscard]] bool is_stopping() const;
   [[nodiscard]] Stats stats_locked(std::optional<Span> span) const;
   /// Throws StateError when the pipeline takes no changes any more. True: it runs.
   bool check_changes(const char* verb) const;

@@ -404,6 +404,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   if (message.id == 0) {
     const bool in_open = seat.state == WorkerState::Starting;
     const bool in_close = seat.state == WorkerState::Closing;
+    if (!in_open && !in_close && !seat.told_gone) throw ProtocolError("it failed outside a call");
     seat.release(message.released);
     if (in_open && !opening_) {
       seat.kill(now(), "its open() failed: " + message.text);

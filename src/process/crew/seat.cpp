@@ -47,7 +47,7 @@ void Seat::start(int payload, const std::string& node) {
                   .socket = theirs.get(),
                   .memory = options_.memory});
   channel_.emplace(std::move(ours), false);
-  stream_ended = has_opened = closed = cut_off = false;
+  stream_ended = has_opened = closed = cut_off = told_gone = false;
   ++starts;
   known.clear();
   gone.clear();
@@ -117,6 +117,7 @@ Channel::Sent Seat::announce_gone_sources() {
     const auto end = gone.begin() + static_cast<std::ptrdiff_t>(std::min(gone.size(), kMostSourcesGone));
     const auto sent = send(write(SourceGoneMessage{{gone.begin(), end}}));
     if (sent != Channel::Sent::Yes) return sent;
+    told_gone = true;
     gone.erase(gone.begin(), end);
   }
   return Channel::Sent::Yes;

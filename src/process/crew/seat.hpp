@@ -124,6 +124,7 @@ class Seat {
   std::uint64_t samples = 0;
   std::uint64_t starts = 0;
   std::set<int> known = {};           // numbers of nodes whose names the worker has
+  bool told_gone = false;             // of any: its source_gone() may fail outside a call
   std::deque<std::string> gone = {};  // sources of which it is to be told that nothing more comes
 
  private:

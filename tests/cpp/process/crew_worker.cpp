@@ -148,7 +148,7 @@ class Helper {
     begin();
     WorkerRequest request;
     while (!end_.ended()) {
-      if (end_.receive(request)) answer(request);
+      if (end_.receive(request) && request.gone.empty()) answer(request);
       request = {};
     }
     if (mode_ == "hangs in close") hang();

@@ -32,6 +32,7 @@ LETTING_GO = {
     "Engine.join",
     "Engine.metrics",
     "Engine.remove",
+    "Engine.what_if",
     "Engine.replace",
     "Engine.request_stop",
     "Engine.start",

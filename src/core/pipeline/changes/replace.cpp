@@ -260,9 +260,9 @@ std::exception_ptr PipelineCore::open_successor(const Runner& runner, NodeRun& n
   if (!error && !opened) {
     const auto name = "'" + runner.name() + "'";
     return std::make_exception_ptr(
-        StateError(stop_source_.stop_requested() ? "stop() was called while " + name + " was replaced"
-                   : runner.removal()            ? name + " was removed while it was replaced"
-                                                 : name + " has ended: nothing was replaced"));
+        StateError(is_stopping()      ? "stop() was called while " + name + " was replaced"
+                   : runner.removal() ? name + " was removed while it was replaced"
+                                      : name + " has ended: nothing was replaced"));
   }
   const auto& book = next.counters().source();
   if (!error && book.state() == SourceState::BackingOff) {
