@@ -107,6 +107,11 @@ std::shared_ptr<Runner> PipelineCore::replaceable(int index) const {
   if (!found->connected() || found->opening() != Runner::Opening::Opened)
     throw StateError("'" + found->name() + "' has not opened yet");
   if (found->finished()) throw StateError("'" + found->name() + "' has ended: nothing was replaced");
+  if (gate_ && found->is_source()) {
+    throw GraphError(
+        "'" + found->name() +
+        "' is an exclusive camera, and replace() opens a session beside its own: remove() it and add() the other");
+  }
   return found;
 }
 
