@@ -383,7 +383,7 @@ void forget_end_callback() {
 
 namespace {
 
-// The graph: its nodes and the edges between them.
+// The graph: the edges between its nodes, and their numbers.
 void bind_graph(nb::class_<Engine>& engine) {
   engine
       .def(
@@ -414,7 +414,12 @@ void bind_graph(nb::class_<Engine>& engine) {
             for (const auto& runner : self.core().runners()) numbers.push_back(runner->index());
             return numbers;
           },
-          "The numbers of the nodes that were not removed.")
+          "The numbers of the nodes that were not removed.");
+}
+
+// One of its nodes.
+void bind_nodes(nb::class_<Engine>& engine) {
+  engine
       .def(
           "check_replaceable", [](const Engine& self, int index) { self.core().check_replaceable(index); },
           nb::arg("index"), "Raises GraphError or StateError unless the node is at work.")
@@ -507,6 +512,7 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def_prop_ro("forked", &Engine::forked, "True in a child of the process that created it.")
       .def("describe", [](const Engine& self) { return self.core().describe(); });
   bind_graph(engine);
+  bind_nodes(engine);
   bind_failures(engine);
   return engine;
 }

@@ -155,12 +155,6 @@ def test_every_layout_gives_the_same_box(
             {"task": "pose", "kpt_shape": "[17, 4]"},
             r"kpt_shape is '\[17, 4\]'",
         ),
-        ({"output0": np.zeros((1, 6, 84), np.float32)}, {"task": "obb"}, "'obb'"),
-        (
-            {"output0": np.zeros((1, 38, 84), np.float32), "output1": np.zeros((1, 32, 16, 16), np.float32)},
-            NAMES,
-            "segmentation",
-        ),
         ({"output0": np.zeros((1, 1000), np.float32)}, {}, "classification"),
     ],
 )

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -35,8 +36,9 @@ class Detector(ff.Node[ff.Frame, ff.Detections]):
 def predicted(detector: Detector, **options: Any) -> list[ff.Sample[ff.Detections]]:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
-    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(detector, camera))
-    reader = pipeline.reader(pipeline.add(ff.BoxPredictor(**options), [camera, tracks]))
+    near = ff.Queue(1, "block")  # the boxes come a few frames after theirs, also on a busy machine
+    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(detector, camera, queue=near), queue=near)
+    reader = pipeline.reader(pipeline.add(ff.BoxPredictor(**options), [camera, tracks], queue=near))
     with pipeline:
         return [*reader]
 
@@ -115,10 +117,18 @@ def test_each_camera_has_its_own_boxes() -> None:
 
 
 def test_tracks_of_another_camera_than_the_frames_are_an_error() -> None:
+    framed = threading.Event()
+
+    class Waits(Detector):
+        def process(self, sample: ff.Sample[ff.Frame]) -> ff.Detections | None:
+            assert framed.wait(30)
+            return super().process(sample)
+
     pipeline = ff.Pipeline()
-    one = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
+    one = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=3000&pace=0"))  # it does not end first
     two = pipeline.add(ff.open("demo:shapes?size=320x240&fps=30&frames=60&pace=0"))
-    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(Detector(1), two))
+    tracks = pipeline.add(ff.BoxTracker(), pipeline.add(Waits(1), two))
     pipeline.reader(pipeline.add(ff.BoxPredictor(), [one, tracks]))
+    pipeline.add(lambda frame: framed.set(), one)  # a frame has come to the predictor, which was added before
     with pytest.raises(ff.NodeError, match="tracks of one camera and frames of another"):
         pipeline.run()
