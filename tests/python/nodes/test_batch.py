@@ -73,11 +73,14 @@ def test_latest_hands_over_the_newest_of_each_camera() -> None:
     ports = [pipeline.add(camera, name=f"cam{i}") for i, camera in enumerate(cameras)]
     reader = pipeline.reader(pipeline.add(node, ports, name="node", batch=ff.Batch(8, max_wait=LONG)))
     with pipeline:
+        for camera in cameras:
+            camera.push(0)  # a camera that was never heard is left out rather than lose a sample of another
+        assert [reader.get().value for _ in cameras] == [0, 0]
         cameras[0].push(1, 2, 3)
-        until(lambda: edge(pipeline, "node", "cam0").passed_in == 3, "the first camera's samples")
+        until(lambda: edge(pipeline, "node", "cam0").passed_in == 4, "the first camera's samples")
         cameras[1].push(10)  # every edge is full: nothing to wait for
         assert {reader.get().value, reader.get().value} == {6, 20}
-    assert node.calls == [[3, 10]]
+    assert node.calls == [[0, 0], [3, 10]]
     assert edge(pipeline, "node", "cam0").drops == {"queue_full": 2}
 
 
