@@ -6,7 +6,7 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -248,18 +248,23 @@ def test_stop_goes_ahead_of_an_add_that_waits() -> None:
     assert len(raised) == 1
 
 
+def come_and_go(pipeline: ff.Pipeline, merge: ff.Port[Any], seen: Callable[[], str]) -> None:
+    """Two cameras, one after the other; `seen` is the name that the node gave of each."""
+    for name in ("door", "yard"):
+        source = Push()
+        camera = pipeline.add(source, name=name)
+        pipeline.connect(camera, merge)
+        source.push(1)
+        assert seen() == name
+        pipeline.remove(camera)
+
+
 def test_a_worker_knows_the_cameras_that_came_after_its_start() -> None:
     pipeline = ff.Pipeline(keep_running=True)
     names = pipeline.add(Stamps(), [], name="names", process=True)
     reader = pipeline.reader(names)
     with pipeline.start():
-        for name in ("door", "yard"):
-            source = Push()
-            camera = pipeline.add(source, name=name)
-            pipeline.connect(camera, names)
-            source.push(1)
-            assert reader.get(timeout=20).value[2] == name
-            pipeline.remove(camera)
+        come_and_go(pipeline, names, lambda: reader.get(timeout=20).value[2])
 
 
 def test_the_wait_of_a_batch_may_be_set_while_the_node_works() -> None:
@@ -309,13 +314,7 @@ def test_a_worker_that_fails_to_forget_a_camera_fails_its_node() -> None:
     names = pipeline.add(Farewells(bad="yard"), [], name="names", process=True)
     reader = pipeline.reader(names)
     with pipeline.start():
-        for name in ("door", "yard"):
-            source = Push()
-            camera = pipeline.add(source, name=name)
-            pipeline.connect(camera, names)
-            source.push(1)
-            assert reader.get(timeout=20).value[1] == name
-            pipeline.remove(camera)
+        come_and_go(pipeline, names, lambda: reader.get(timeout=20).value[1])
         with pytest.raises(ff.NodeError, match="cannot forget yard"):
             pipeline.wait(timeout=20)
 
