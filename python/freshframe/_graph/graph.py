@@ -4,13 +4,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError, StateError
 from . import replacing, value_types, wiring
 from .contract import contract_of
+from .member import Member
 from .nodes import Native, Node, Source
 from .place import Place
 from .port import Port, ends, have_packets, index_of, is_gone, value_type
@@ -37,25 +37,6 @@ def _end_of_run(node: Any, is_complete: bool) -> None:
         end(is_complete)
 
 
-@dataclass(frozen=True, slots=True)
-class _Member:
-    """A node of the graph.
-
-    Attributes:
-        place: Where it works, and where another one may take over.
-        ports: Its parents; connect() and disconnect() change them.
-        types: What the node that was added takes and gives.
-        batch: Of add().
-        joined: Whether it gets sets of samples.
-    """
-
-    place: Place | Slot
-    ports: list[Port[Any]]
-    types: tuple[Any, Any]
-    batch: Batch | None
-    joined: bool
-
-
 class Graph:
     """The nodes of one pipeline.
 
@@ -70,7 +51,7 @@ class Graph:
     def __init__(self, engine: _native.Engine) -> None:
         """Of a new engine."""
         self._engine = engine
-        self._kept: dict[int, _Member] = {}  # every node lives as long as it is in its pipeline
+        self._kept: dict[int, Member] = {}  # every node lives as long as it is in its pipeline
         self.in_python: dict[int, Slot] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
@@ -128,12 +109,9 @@ class Graph:
         except BaseException:
             wiring.release(node)
             raise
-        slot = self.in_python.get(index)
-        if slot is not None:
-            slot.batched, slot.joined = batch is not None, joined
-        member = _Member(Place(node) if slot is None else slot, list(ports), hints, batch, joined)
-        self._kept[index] = member
-        return Port(self._engine, index, member.place, hints[1])
+        place = self.in_python.get(index) or Place(node)
+        self._kept[index] = Member(place, list(ports), hints, batch, joined)
+        return Port(self._engine, index, place, hints[1])
 
     def _fit(
         self, node: Any, ports: Sequence[Port[Any]], batch: Batch | None, joined: bool, *, is_in_process: bool
@@ -178,7 +156,7 @@ class Graph:
             raise StateError(f"{port.name!r} was removed")
         place = member.place
         wiring.check_node(node, member.batch)
-        replacing.check(port, place, member.types, node, is_in_process=index in self.in_processes)
+        replacing.check(port, member, node, is_in_process=index in self.in_processes)
         ports = [each for each in member.ports if not is_gone(each)]
         self._fit(node, ports, member.batch, member.joined, is_in_process=False)
         if isinstance(place, Slot):
@@ -249,7 +227,5 @@ class Graph:
         else:
             counters = getattr(node, "_spool_counters", None)  # of a Spool
             index = self._engine.add_python(description, ends, options, counters)
-        self.in_python[index] = Slot(
-            node, takes_values=not isinstance(node, Node), batched=False, joined=False
-        )
+        self.in_python[index] = Slot(node, takes_values=not isinstance(node, Node))
         return index

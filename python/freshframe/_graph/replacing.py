@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError, StateError, StopTimeout
 from . import value_types, wiring
 from .contract import contract_of
 from .nodes import Native, Node, Source
-from .place import Place
 from .port import Port, has_packets, have_packets
 from .slot import Offer, Slot
+
+if TYPE_CHECKING:
+    from .member import Member
 
 _SLICE = 0.05  # seconds of a wait; a signal's handler runs between two
 
@@ -32,22 +34,19 @@ def check_port(port: Port[Any]) -> None:
         raise _refused(port.name, "it is an output of its camera")
 
 
-def check(
-    port: Port[Any], place: Place | Slot, types: tuple[Any, Any], node: Any, *, is_in_process: bool
-) -> None:
+def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) -> None:
     """Whether the node is of the kind of the one whose place it is to take.
 
     Args:
         port: Of the place.
-        place: Where it works.
-        types: What the node that was added takes and gives.
+        member: The node there.
         node: The other one.
         is_in_process: It works in other processes.
 
     Raises:
         GraphError: It is not, or nodes of this kind cannot be replaced.
     """
-    name, old = port.name, place.node
+    name, old = port.name, member.place.node
     if is_in_process:
         raise _refused(name, "it works in other processes")
     if isinstance(old, Native) is not isinstance(node, Native):
@@ -64,17 +63,17 @@ def check(
             or (isinstance(each, Node) and wiring.records_to(each) is not None)
         ):
             raise _refused(name, "the file of a recorder would be cut")
-    if isinstance(place, Slot):
-        _check_alike(name, place, types, node)
+    if isinstance(member.place, Slot):
+        _check_alike(name, member.place, member, node)
 
 
-def _check_alike(name: str, slot: Slot, old: tuple[Any, Any], node: Any) -> None:
+def _check_alike(name: str, slot: Slot, member: Member, node: Any) -> None:
     """The other nodes see no difference between the two."""
-    if slot.joined:
+    if member.joined:
         raise _refused(name, "it has a join")
     if slot.takes_values is isinstance(node, Node):
         raise _refused(name, "a Node takes the place of a Node, a function that of a function")
-    new = value_types.node_types(node, batched=slot.batched)
+    old, new = member.types, value_types.node_types(node, batched=member.batch is not None)
     if not value_types.fits(old[0], new[0]) or not value_types.fits(new[1], old[1]):
         raise _refused(
             name,

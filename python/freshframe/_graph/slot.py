@@ -63,18 +63,14 @@ class Slot:
 
     Attributes:
         takes_values: It is a function and gets values, not samples.
-        batched: It gets lists.
-        joined: It gets sets.
     """
 
-    __slots__ = ("_has_ended", "_node", "_offers", "batched", "joined", "takes_values")
+    __slots__ = ("_has_ended", "_node", "_offers", "takes_values")
 
-    def __init__(self, node: Any, *, takes_values: bool, batched: bool, joined: bool) -> None:
+    def __init__(self, node: Any, *, takes_values: bool) -> None:
         """Of a node that was added."""
         self._node = node  # its own thread changes it
         self.takes_values = takes_values
-        self.batched = batched
-        self.joined = joined
         self._offers: dict[str, Offer | None] = {}  # the present one; None: no other comes
         self._has_ended = False
 
