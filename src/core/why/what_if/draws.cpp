@@ -60,6 +60,12 @@ TimesBySize times_of(const std::vector<Call>& calls, bool gathers) {
   return out;
 }
 
+std::optional<double> rate_of(const std::vector<Call>& calls) {
+  if (calls.size() < 2) return std::nullopt;
+  const double time = Seconds(calls.back().done - calls.front().done).count();
+  return static_cast<double>(calls.size() - 1) / time;
+}
+
 CallDraw::CallDraw(const TimesBySize& recorded, double speed, Random& random) : speed_(speed) {
   for (const auto& [size, times] : recorded) sizes_.emplace(size, BlockDraw(times, random));
 }

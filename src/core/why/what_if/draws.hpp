@@ -42,6 +42,9 @@ class BlockDraw {
 using TimesBySize = std::map<std::size_t, std::vector<double>>;
 [[nodiscard]] TimesBySize times_of(const std::vector<Call>& calls, bool gathers);
 
+/// Of a source: samples per second; nullopt: it has given too few.
+[[nodiscard]] std::optional<double> rate_of(const std::vector<Call>& calls);
+
 /// The calls of a node in one draw.
 class CallDraw {
  public:

@@ -115,12 +115,10 @@ std::string gil_users(const Asked& asked) {
 std::string faster_source(const Asked& asked) {
   if (!asked.change.rate) return {};
   const auto& source = asked.recording.nodes.at(asked.node);
-  if (source.calls.size() < 2) return {};
-  const double time = Seconds(source.calls.back().done - source.calls.front().done).count();
-  const double rate = static_cast<double>(source.calls.size() - 1) / time;
+  const auto rate = rate_of(source.calls);
   constexpr double kSame = 1.02;
-  if (*asked.change.rate <= kSame * rate) return {};
-  return quoted(source) + " gives " + fixed_text(rate, 1) +
+  if (!rate || *asked.change.rate <= kSame * *rate) return {};
+  return quoted(source) + " gives " + fixed_text(*rate, 1) +
          " samples per second: the calls for those of a faster one are not recorded";
 }
 

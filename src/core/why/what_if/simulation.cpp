@@ -259,10 +259,14 @@ class Loop {
       }
       return;
     }
+    send_of_crew(place);
+    at(clock_->now(), Event::Kind::Take, place.number);
+  }
+
+  void send_of_crew(Place& place) {
     const auto before = place.out.results.size();
     send(place.out);
     place.outstanding -= before - place.out.results.size();
-    at(clock_->now(), Event::Kind::Take, place.number);
   }
 
   void end_call(Place& place, std::uint64_t call) {
@@ -286,12 +290,7 @@ class Loop {
       pass_on(place, std::move(first->second));
       place.finished.erase(first);
     }
-    const bool waits = place.out.waits_at != nullptr;
-    if (!waits) {
-      const auto before = place.out.results.size();
-      send(place.out);
-      place.outstanding -= before - place.out.results.size();
-    }
+    if (place.out.waits_at == nullptr) send_of_crew(place);
     take(place);
   }
 

@@ -201,10 +201,8 @@ class Player {
 
   [[nodiscard]] double stretch(int source) const {
     if (!changes(source) || !change_->rate) return 1;
-    const auto& calls = node_of(source).calls;
-    if (calls.size() < 2) return 1;
-    const double time = Seconds(calls.back().done - calls.front().done).count();
-    return static_cast<double>(calls.size() - 1) / time / *change_->rate;
+    const auto rate = rate_of(node_of(source).calls);
+    return rate ? *rate / *change_->rate : 1;
   }
 
   const Asked& asked_;
