@@ -17,11 +17,6 @@
 namespace freshframe::inference {
 namespace {
 
-std::string task_of(const ModelFacts& facts) {
-  const auto found = facts.metadata.find("task");
-  return found == facts.metadata.end() ? "" : found->second;
-}
-
 // "[17, 3]".
 std::optional<std::pair<int, int>> pair_in(std::string text) {
   std::erase(text, ' ');
@@ -41,8 +36,7 @@ std::optional<std::pair<int, int>> pair_in(std::string text) {
 }
 
 Head pose_of(const ModelFacts& facts) {
-  const auto told = facts.metadata.find("kpt_shape");
-  const auto text = told == facts.metadata.end() ? "" : told->second;
+  const auto text = facts.metadata_text("kpt_shape");
   const auto numbers = pair_in(text).value_or(std::pair(0, 0));
   if (numbers.first < 1 || (numbers.second != 2 && numbers.second != 3)) {
     refuse_task(facts, "a model for the task 'pose' whose kpt_shape is '" + text +
@@ -96,9 +90,8 @@ Head masks_of(const ModelFacts& facts) {
         "a segmentation model whose outputs are neither boxes with prototypes [1, n, height, width] nor "
         "dets, labels and masks");
   }
-  const bool named =
-      facts.names || parse_names(facts.metadata.contains("names") ? facts.metadata.at("names") : "");
-  if (task_of(facts).empty() && !named) {
+  const bool named = facts.names || parse_names(facts.metadata_text("names"));
+  if (facts.metadata_text("task").empty() && !named) {
     refuse_task(facts,
                 "a segmentation model by its output of four axes, which does not say how many classes it has "
                 "(pass names=)");
@@ -122,7 +115,7 @@ std::string Head::described() const {
 }
 
 Head head_of(const ModelFacts& facts) {
-  const auto task = task_of(facts);
+  const auto task = facts.metadata_text("task");
   if (task == "pose") return pose_of(facts);
   if (task == "obb") return {.turned = true};
   if (task == "classify") refuse_task(facts, "a model for the task 'classify' (see ff.OnnxClassifier)");

@@ -73,10 +73,7 @@ class Recogniser {
   }
 
  private:
-  [[nodiscard]] std::string metadata(const std::string& key) const {
-    const auto found = facts_.metadata.find(key);
-    return found == facts_.metadata.end() ? "" : found->second;
-  }
+  [[nodiscard]] std::string metadata(const std::string& key) const { return facts_.metadata_text(key); }
 
   [[nodiscard]] std::int64_t named_class_count() const {
     return names_ ? static_cast<std::int64_t>(names_->size()) : 0;
@@ -283,6 +280,11 @@ class Recogniser {
 };
 
 }  // namespace
+
+std::string ModelFacts::metadata_text(const std::string& key) const {
+  const auto found = metadata.find(key);
+  return found == metadata.end() ? "" : found->second;
+}
 
 std::string_view to_string(Layout layout) noexcept {
   return std::ranges::find(kNames, layout, &std::pair<Layout, std::string_view>::first)->second;

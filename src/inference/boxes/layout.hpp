@@ -43,6 +43,9 @@ struct ModelFacts {
   std::map<std::string, std::string> metadata = {};
   std::optional<std::vector<std::string>> names = {};  // given by the user: they take precedence
   std::optional<Layout> layout = {};                   // likewise
+
+  /// The metadata of that name; empty: there is none.
+  [[nodiscard]] std::string metadata_text(const std::string& key) const;
 };
 
 struct Recognised {

@@ -105,11 +105,7 @@ double score_of(std::span<const Detection> boxes, std::size_t index, const Frame
 Frame copy_of(const Frame& part) {
   const Picture from = part.picture();
   FrameBuilder copy(from.format);
-  for (int i = 0; i < from.format.plane_count(); ++i) {
-    const auto& plane = from.planes[static_cast<std::size_t>(i)];
-    for (int y = 0; y < plane.rows; ++y)
-      std::copy_n(plane.row(y), plane.row_bytes, copy.plane(i) + y * copy.stride(i));
-  }
+  if (!basic_pixel_ops().convert(from, copy.picture())) throw Error("cannot copy these planes");
   return std::move(copy).publish();
 }
 
