@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import os
 import sys
@@ -93,45 +94,109 @@ def beside_a_camera_that_is_away(seconds: float) -> tuple[int, int]:
     return 2 * count, got
 
 
-def ages_beside_changes(seconds: float, rounds: int) -> tuple[list[float], list[float], list[float]]:
-    """p99 of the age at 60 Hz, in ms: alone, alone again, while ten cameras a second come and go."""
+class Burn:
+    """Computes without the GIL."""
+
+    def __init__(self) -> None:
+        """Measures how fast it is."""
+        some = bytes(1 << 22)
+        self._per_second = len(some) / min(timed(lambda: hashlib.sha256(some))[0] / MS for _ in range(5))
+
+    def __call__(self, seconds: float) -> None:
+        """For so much processor time."""
+        hashlib.sha256(bytes(int(seconds * self._per_second)))
+
+
+class Beside:
+    """What happens beside a branch at 60 Hz, ten times a second: nothing, changes, or as much computing."""
+
+    def __init__(self, pipeline: ff.Pipeline) -> None:
+        """Nothing yet."""
+        self.kind = "alone"
+        self.seconds = 0.0  # of processor time that a change takes
+        self._pipeline = pipeline
+        self._people = pipeline.add(same, [], name="people", batch=ff.Batch(4, max_wait=0.02))
+        self._burn = Burn()
+        self._done = threading.Event()
+
+    def run(self) -> None:
+        """The body of a thread."""
+        number = 0
+        while not self._done.is_set():
+            number += 1
+            {"changes": self._change, "busy": self._compute}.get(self.kind, self._rest)(number)
+
+    def _rest(self, _number: int) -> None:
+        self._done.wait(0.05)
+
+    def _change(self, number: int) -> None:
+        camera = self._pipeline.add(ff.open(SMALL), name=f"cam{number}")
+        self._pipeline.connect(camera, self._people)
+        self._done.wait(0.05)
+        self._pipeline.remove(camera)
+        self._done.wait(0.05)
+
+    def _compute(self, _number: int) -> None:
+        thread = threading.Thread(target=self._burn, args=(self.seconds,))
+        thread.start()
+        thread.join()
+        self._done.wait(0.1)
+
+    def end(self) -> None:
+        """The thread ends."""
+        self._done.set()
+
+
+PHASES = ("alone", "again", "changes", "busy")
+
+
+def ages_beside_changes(seconds: float, rounds: int) -> tuple[dict[str, float], float]:
+    """p99 of the age at 60 Hz in ms, the median of rounds; and the processor time of a change, in ms.
+
+    Alone, alone again, while ten cameras a second come and go, and while a thread computes ten times a second
+    for as much processor time as the process has spent per change.
+    """
     pipeline = ff.Pipeline(keep_running=True)
     step = pipeline.add(lambda value: value, pipeline.add(Ticking(10**9, 60), name="cam"), name="step")
     reader = pipeline.reader(step, queue=ff.Queue(8))
-    people = pipeline.add(same, [], name="people", batch=ff.Batch(4, max_wait=0.02))
-    results: tuple[list[float], list[float], list[float]] = ([], [], [])
-    stop, go = threading.Event(), threading.Event()
+    beside = Beside(pipeline)
+    ages: dict[str, list[float]] = {phase: [] for phase in PHASES}
+    spent = dict.fromkeys(PHASES, 0.0)
 
-    def churn() -> None:
-        number = 0
-        while not stop.is_set():
-            if not go.wait(0.05):
-                continue
-            number += 1
-            camera = pipeline.add(ff.open(SMALL), name=f"cam{number}")
-            pipeline.connect(camera, people)
-            stop.wait(0.05)
-            pipeline.remove(camera)
-            stop.wait(0.05)
+    def measure(phase: str) -> None:
+        beside.kind = phase
+        time.sleep(0.2)
+        while reader.poll() is not None:
+            pass
+        began, end, seen = time.process_time(), time.monotonic() + seconds, []
+        while time.monotonic() < end:
+            captured = reader.get().captured
+            seen.append((time.monotonic() - captured) * MS)
+        spent[phase] = (time.process_time() - began) / seconds
+        ages[phase].append(quantile(sorted(seen), 0.99))
 
     with pipeline.start():
-        thread = threading.Thread(target=churn)
+        thread = threading.Thread(target=beside.run)
         thread.start()
         for _ in range(rounds):
-            for phase, ages in enumerate(results):
-                go.set() if phase == 2 else go.clear()
-                time.sleep(0.2)
-                while reader.poll() is not None:
-                    pass
-                end, seen = time.monotonic() + seconds, []
-                while time.monotonic() < end:
-                    captured = reader.get().captured
-                    seen.append((time.monotonic() - captured) * MS)
-                ages.append(quantile(sorted(seen), 0.99))
-        stop.set()
-        go.set()
+            for phase in PHASES:
+                measure(phase)
+                if phase == "changes":
+                    beside.seconds = max(0.0, spent["changes"] - spent["again"]) / 10
+        beside.end()
         thread.join()
-    return results
+    return {phase: sorted(each)[len(each) // 2] for phase, each in ages.items()}, beside.seconds * MS
+
+
+def add_ages(result: Result, seconds: float) -> None:
+    """The rows of another branch beside changes."""
+    ages, change = ages_beside_changes(seconds, 5)
+    figures = {f"{phase}_ms": age for phase, age in ages.items()} | {"processor_ms_per_change": change}
+    apart = max(ages["alone"], ages["again"]) / min(ages["alone"], ages["again"]) - 1
+    row = "age p99 of another branch, ten changes a second"
+    result.add(Row(row, figures, ages["changes"] / ages["alone"], 1.1, spread=apart))
+    row = "... over that beside a thread that computes as long, without changes"
+    result.add(Row(row, {}, ages["changes"] / ages["busy"], 1.1, spread=apart))
 
 
 def many_cameras(count: int) -> dict[str, Any]:
@@ -334,12 +399,7 @@ def main() -> None:
     sent, got = beside_a_camera_that_is_away(5)
     lost = (sent - got) / sent
     result.add(Row("a batch, one of three cameras is away", {"sent": sent, "got": got}, lost, 0.01))
-    alone, again, beside = ages_beside_changes(options.seconds, 3)
-    middle = [sorted(each)[len(each) // 2] for each in (alone, again, beside)]
-    figures = {"alone_ms": middle[0], "again_ms": middle[1], "beside_ms": middle[2]}
-    ratio = middle[2] / middle[0]
-    apart = max(middle[:2]) / min(middle[:2]) - 1
-    result.add(Row("age p99 of another branch, ten changes a second", figures, ratio, 1.1, spread=apart))
+    add_ages(result, options.seconds)
     add_replacements(result)
     many = many_cameras(1000)
     result.add(Row("1,000 cameras, seconds", many, many["seconds"], 60))

@@ -33,18 +33,36 @@ float smooth(float t) {
   return t * t * (3 - 2 * t);
 }
 
-/// Value noise: random values at lattice points, smoothly joined; 0..1.
-float noise(float x, float y, std::uint32_t salt) {
-  const float fx = std::floor(x);
-  const float fy = std::floor(y);
-  const int ix = static_cast<int>(fx);
-  const int iy = static_cast<int>(fy);
-  const float u = smooth(x - fx);
-  const float v = smooth(y - fy);
-  const float top = std::lerp(lattice(ix, iy, salt), lattice(ix + 1, iy, salt), u);
-  const float bottom = std::lerp(lattice(ix, iy + 1, salt), lattice(ix + 1, iy + 1, salt), u);
-  return std::lerp(top, bottom, v);
-}
+/// Value noise along a row: random values at lattice points, smoothly joined; 0..1. Neighbouring pixels share
+/// lattice points, which are computed once.
+class NoiseRow {
+ public:
+  NoiseRow(float y, std::uint32_t salt)
+      : row_(static_cast<int>(std::floor(y))), v_(smooth(y - std::floor(y))), salt_(salt) {}
+
+  [[nodiscard]] float at(float x) {
+    const float fx = std::floor(x);
+    if (const int column = static_cast<int>(fx); !known_ || column != column_) move_to(column);
+    const float u = smooth(x - fx);
+    return std::lerp(std::lerp(top_[0], top_[1], u), std::lerp(bottom_[0], bottom_[1], u), v_);
+  }
+
+ private:
+  void move_to(int column) {
+    column_ = column;
+    known_ = true;
+    top_ = {lattice(column, row_, salt_), lattice(column + 1, row_, salt_)};
+    bottom_ = {lattice(column, row_ + 1, salt_), lattice(column + 1, row_ + 1, salt_)};
+  }
+
+  int row_;
+  float v_;
+  std::uint32_t salt_;
+  int column_ = 0;
+  bool known_ = false;
+  std::array<float, 2> top_{};
+  std::array<float, 2> bottom_{};
+};
 
 /// One square wave whose flanks are as wide as one pixel, so that it does not alias.
 float square_wave(float phase, float phase_per_pixel) {
@@ -57,45 +75,105 @@ struct Backdrop {
   float height;
   float horizon;
   std::uint32_t salt;
+};
 
-  [[nodiscard]] DemoColor wall(float x, float y) const {
-    constexpr DemoColor kTop{0.09F, 0.12F, 0.30F};
-    constexpr DemoColor kBottom{0.17F, 0.33F, 0.42F};
-    constexpr DemoColor kGlow{0.38F, 0.24F, 0.46F};
-    const float u = x / height;
-    const float v = y / height;
-    const float clouds = 0.6F * noise(3 * u, 4 * v, salt) + 0.3F * noise(8 * u, 10 * v, salt + 1) +
-                         0.1F * noise(30 * u, 30 * v, salt + 2);
+class WallRow {
+ public:
+  WallRow(const Backdrop& scene, float y)
+      : height_(scene.height),
+        base_(mix(kTop, kBottom, std::clamp(y / scene.horizon, 0.0F, 1.0F))),
+        large_(4 * (y / height_), scene.salt),
+        middle_(10 * (y / height_), scene.salt + 1),
+        small_(30 * (y / height_), scene.salt + 2) {}
+
+  [[nodiscard]] DemoColor at(float x) {
+    const float u = x / height_;
+    const float clouds = 0.6F * large_.at(3 * u) + 0.3F * middle_.at(8 * u) + 0.1F * small_.at(30 * u);
     const float glow = std::clamp(1.6F * (clouds - 0.38F), 0.0F, 1.0F);
-    return mix(mix(kTop, kBottom, std::clamp(y / horizon, 0.0F, 1.0F)), kGlow, 0.75F * glow);
+    return mix(base_, kGlow, 0.75F * glow);
   }
 
-  [[nodiscard]] DemoColor floor(float x, float y) const {
-    constexpr DemoColor kDark{0.11F, 0.17F, 0.25F};
-    constexpr DemoColor kLight{0.24F, 0.34F, 0.41F};
-    const float near = (y - horizon) / (height - horizon);
-    const float depth = 1 / (near + 0.12F);  // distance from the eye; the floor is a plane in perspective
-    const float per_pixel = depth * 1.9F / height;
-    const float across = square_wave((x - 0.5F * width) * per_pixel, per_pixel);
-    const float along = square_wave(1.15F * depth, 1.15F * depth * depth / (height - horizon));
-    const float worn = noise(x * per_pixel * 6, depth * 9, salt + 3);
-    const float tile = 0.5F + 0.42F * across * along * std::min(1.0F, 4 * near);
-    return scaled(mix(kDark, kLight, tile), 0.75F + 0.2F * worn + 0.2F * near);
+ private:
+  static constexpr DemoColor kTop{0.09F, 0.12F, 0.30F};
+  static constexpr DemoColor kBottom{0.17F, 0.33F, 0.42F};
+  static constexpr DemoColor kGlow{0.38F, 0.24F, 0.46F};
+
+  float height_;
+  DemoColor base_;
+  NoiseRow large_;
+  NoiseRow middle_;
+  NoiseRow small_;
+};
+
+class FloorRow {
+ public:
+  /// `y`: at the horizon or below.
+  FloorRow(const Backdrop& scene, float y)
+      : centre_(0.5F * scene.width),
+        near_((y - scene.horizon) / (scene.height - scene.horizon)),
+        depth_(1 / (near_ + 0.12F)),
+        per_pixel_(depth_ * 1.9F / scene.height),
+        along_(square_wave(1.15F * depth_, 1.15F * depth_ * depth_ / (scene.height - scene.horizon))),
+        worn_(depth_ * 9, scene.salt + 3) {}
+
+  [[nodiscard]] DemoColor at(float x) {
+    const float across = square_wave((x - centre_) * per_pixel_, per_pixel_);
+    const float worn = worn_.at(x * per_pixel_ * 6);
+    const float tile = 0.5F + 0.42F * across * along_ * std::min(1.0F, 4 * near_);
+    return scaled(mix(kDark, kLight, tile), 0.75F + 0.2F * worn + 0.2F * near_);
   }
 
-  [[nodiscard]] DemoColor at(int column, int row) const {
-    const float x = static_cast<float>(column);
+ private:
+  static constexpr DemoColor kDark{0.11F, 0.17F, 0.25F};
+  static constexpr DemoColor kLight{0.24F, 0.34F, 0.41F};
+
+  float centre_;
+  float near_;
+  float depth_;  // distance from the eye; the floor is a plane in perspective
+  float per_pixel_;
+  float along_;
+  NoiseRow worn_;
+};
+
+class BackdropRow {
+ public:
+  BackdropRow(const Backdrop& scene, int row)
+      : scene_(scene),
+        row_(row),
+        on_floor_(std::clamp(static_cast<float>(row) - scene.horizon + 0.5F, 0.0F, 1.0F)),
+        wall_(scene, static_cast<float>(row)),
+        floor_(scene, std::max(static_cast<float>(row), scene.horizon)) {
     const float y = static_cast<float>(row);
-    const float on_floor = std::clamp(y - horizon + 0.5F, 0.0F, 1.0F);
-    DemoColor color = mix(wall(x, y), floor(x, std::max(y, horizon)), on_floor);
+    const float crease = std::max(0.0F, 1 - std::abs(y - scene.horizon) / (0.06F * scene.height));
+    darker_ = 1 - 0.25F * crease * crease;
+    const float v = 2 * y / scene.height - 1;
+    v_squared_ = v * v;
+  }
+
+  [[nodiscard]] DemoColor at(int column) {
+    const float x = static_cast<float>(column);
+    DemoColor color = wall_or_floor(x);
     // Darker towards the corners, and in the crease between wall and floor.
-    const float u = 2 * x / width - 1;
-    const float v = 2 * y / height - 1;
-    const float crease = std::max(0.0F, 1 - std::abs(y - horizon) / (0.06F * height));
-    const float grain = 0.035F * (lattice(column, row, salt + 4) - 0.5F);
-    color = scaled(color, (1 - 0.16F * (u * u + v * v)) * (1 - 0.25F * crease * crease));
+    const float u = 2 * x / scene_.width - 1;
+    const float grain = 0.035F * (lattice(column, row_, scene_.salt + 4) - 0.5F);
+    color = scaled(color, (1 - 0.16F * (u * u + v_squared_)) * darker_);
     return {color.r + grain, color.g + grain, color.b + grain};
   }
+
+ private:
+  [[nodiscard]] DemoColor wall_or_floor(float x) {
+    if (on_floor_ <= 0) return wall_.at(x);
+    if (on_floor_ >= 1) return floor_.at(x);
+    return mix(wall_.at(x), floor_.at(x), on_floor_);
+  }
+
+  Backdrop scene_;
+  int row_;
+  float on_floor_;
+  WallRow wall_;
+  FloorRow floor_;
+  float darker_ = 1;
+  float v_squared_ = 0;
 };
 
 std::uint8_t to_byte(float value) {
@@ -122,8 +200,9 @@ std::array<std::vector<std::uint8_t>, 3> paint_backdrop(const PictureFormat& for
   std::vector<float> cb(width / 2);
   std::vector<float> cr(width / 2);
   for (std::size_t y = 0; y < height && !stop.stop_requested(); ++y) {
+    BackdropRow row(backdrop, static_cast<int>(y));
     for (std::size_t x = 0; x < width; ++x) {
-      const DemoYuv yuv = to_yuv(backdrop.at(static_cast<int>(x), static_cast<int>(y)));
+      const DemoYuv yuv = to_yuv(row.at(static_cast<int>(x)));
       planes[0][y * width + x] = to_byte(16 + yuv.y);
       cb[x / 2] += yuv.cb / 4;
       cr[x / 2] += yuv.cr / 4;
