@@ -28,7 +28,7 @@ class PerPeriod(ff.Node[ff.Circles, int]):
         return count
 
     def finish(self) -> int:
-        """The stream has ended, or the pipeline stops: what the last period has so far."""
+        """The stream has ended, or the pipeline stops: the counts of the last, shorter period."""
         return self.count
 
 

@@ -19,7 +19,7 @@ class Call:
     Attributes:
         package: Its name on the package index; "CPython" for the standard library.
         text: The call with its input, as the page shows it.
-        prepare: Makes the input and returns what is measured.
+        prepare: Makes the input and returns the call to measure.
         amount: Of the input, in `unit`.
         objects: Its result consists of Python objects, or it reads them. No other thread may run meanwhile.
     """

@@ -7,7 +7,7 @@
 #include <chrono>
 
 #include "bindings/node/hold_sampler.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::python {
 

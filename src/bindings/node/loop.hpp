@@ -13,7 +13,7 @@
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/node/gil_turn.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 
 #include <nanobind/nanobind.h>
 

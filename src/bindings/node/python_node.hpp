@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "bindings/node/spool_counters.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 #include "process/crew/process_node.hpp"
 
 #include <nanobind/nanobind.h>

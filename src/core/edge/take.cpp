@@ -76,7 +76,7 @@ Lane& Inbox::next_ready_locked() {
   return *lanes_[word * kBits + static_cast<std::size_t>(std::countr_zero(bits))];
 }
 
-// A producer that wakes while the mutex is held would wait again, for it. It is told once: until it is awake, there is
+// A producer that wakes while the mutex is held would wait again, for it. It is notified once: until it is awake, there is
 // room for it.
 void Inbox::made_room_locked(Lane& lane, Aftermath* after) {
   const bool asleep = std::exchange(lane.producer_asleep, false);

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {
 

@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "core/edge/reader.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {
 

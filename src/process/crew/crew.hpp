@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 #include "process/crew/embedder.hpp"
 #include "process/crew/emitter.hpp"
 #include "process/crew/pictures.hpp"

@@ -19,7 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 #include "process/crew/bell.hpp"
 
 namespace freshframe::process {

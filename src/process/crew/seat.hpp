@@ -72,11 +72,11 @@ class Seat {
   /// Full: the worker does not read. Gone: the worker is about to end.
   Channel::Sent send(const ByteWriter& message, std::span<const int> descriptors = {});
   Channel::Sent announce(const std::vector<std::shared_ptr<const Slab>>& slabs);
-  /// Tells it a node's name, unless it knows it.
+  /// Sends a node's name, unless the worker has it.
   Channel::Sent announce(int number, const core::NameTable& names);
-  /// Tells it of the sources that are `gone`. Only while it reads: what does not fit into its socket is told later.
+  /// Sends the sources that are `gone`. Only while it reads: those that do not fit into its socket follow later.
   Channel::Sent announce_gone_sources();
-  /// Tells it which of its slabs have been released. Only while it reads.
+  /// Sends which of its slabs have been released. Only while it reads.
   void announce_gone(const SlabPool& pool);
   /// Makes room for a result of `bytes`, or returns the reason why not.
   void give_memory(std::uint64_t bytes);
@@ -125,7 +125,7 @@ class Seat {
   std::uint64_t starts = 0;
   std::set<int> known = {};           // numbers of nodes whose names the worker has
   bool told_gone = false;             // of any: its source_gone() may fail outside a call
-  std::deque<std::string> gone = {};  // sources of which it is to be told that nothing more comes
+  std::deque<std::string> gone = {};  // ended sources that have not been sent to it
 
  private:
   const std::size_t number_;

@@ -70,7 +70,7 @@ def _first(a: Any, b: Any) -> Any:
 
 
 class Churn:
-    """A pipeline, and what was added to it."""
+    """A pipeline and its members."""
 
     def __init__(self) -> None:
         self.pipeline = ff.Pipeline(keep_running=True)
@@ -191,7 +191,7 @@ class Churn:
 
 
 def _look(churn: Churn, done: threading.Event, failures: list[BaseException]) -> None:
-    """Every snapshot balances, and the sums with what was removed never fall."""
+    """Every snapshot balances, and the sums with the removed members never fall."""
     before = 0
     try:
         while not done.wait(0.01):

@@ -1,4 +1,4 @@
-"""Loss below packets: what is lost is marked and counted the same, whether pictures are decoded or not.
+"""Loss below packets: lost packets are marked and counted the same, whether pictures are decoded or not.
 
 The truth server leaves packets out, the same in every run.
 """
@@ -41,12 +41,12 @@ class Lossy(Network):
 
 
 class Read(NamedTuple):
-    """What a camera has told until all of LOSSY was over.
+    """A camera's counts and marks when all of LOSSY was over.
 
     Attributes:
         samples: Its packets.
         stats: Of the camera's node.
-        sent: What the server says.
+        sent: The server's own counts.
     """
 
     samples: list[ff.Sample[ff.Packet]]
@@ -130,12 +130,12 @@ def test_lost_pictures_are_counted_the_same_with_and_without_a_decoder(
 
 
 def test_segments_say_how_many_of_their_pictures_are_damaged(tmp_path: Path) -> None:
-    told: list[ff.Segment] = []
-    recorder = ff.VideoFile(tmp_path / "a_%d.mkv", segment=1, on_segment=told.append)
+    segments: list[ff.Segment] = []
+    recorder = ff.VideoFile(tmp_path / "a_%d.mkv", segment=1, on_segment=segments.append)
     seen = read(SMALL, {"rtsp_transport": "tcp"}, "packets", recorder=recorder)
-    until(lambda: len(told) > 3, lambda: "no segments")
-    for segment in told:
+    until(lambda: len(segments) > 3, lambda: "no segments")
+    for segment in segments:
         inside = [one for one in seen.samples if segment.pts <= one.pts <= segment.last_pts]
         if inside[-1].pts < seen.samples[-1].pts:
             assert segment.damaged == sum(one.damaged for one in inside)
-    assert any(segment.damaged for segment in told)
+    assert any(segment.damaged for segment in segments)

@@ -1,4 +1,4 @@
-"""A camera whose packets are taken decodes while somebody takes its frames: a node, a reader, a viewer."""
+"""A camera whose packets are taken decodes while its frames are taken: by a node, a reader, a viewer."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def _rests(pipeline: ff.Pipeline) -> None:
         )
         return _decoded(pipeline) == frames
 
-    until(comes, lambda: "the camera goes on decoding for nobody")
+    until(comes, lambda: "the camera goes on decoding without a consumer")
 
 
 def take(frame: ff.Frame) -> None:
@@ -43,7 +43,7 @@ def _take(packet: ff.Packet) -> None:
     """Nothing more."""
 
 
-def test_cameras_decode_while_somebody_takes_frames(tmp_path: Path) -> None:
+def test_cameras_decode_while_a_consumer_takes_frames(tmp_path: Path) -> None:
     with RtspServer(clip("h264")) as server:
         pipeline = ff.Pipeline(keep_running=True)
         with pipeline.start():
@@ -115,7 +115,7 @@ def test_a_camera_decodes_while_a_page_has_a_viewer(decode: Any) -> None:
         pipeline.add(_take, camera.packets)
         page = pipeline.serve(port=0)
         with pipeline.start():
-            _rests(pipeline)  # nobody has opened the page
+            _rests(pipeline)  # no browser has opened the page
             for _ in range(2):
                 with Live(page.url) as viewer:
                     viewer.send({"view": ["door"], "width": 640})

@@ -1,4 +1,4 @@
-// What records cannot tell, with the reason.
+// The limits of a prediction from records, with the reason.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -14,7 +14,7 @@
 
 namespace freshframe::core {
 
-/// What is asked: the node, and the nodes that have a part in the answer.
+/// The question: the node, and the nodes that have a part in the answer.
 struct Asked {
   const Recording& recording;
   int node;

@@ -1,4 +1,4 @@
-// What is left of nodes that were removed: the report, and the streams of their sources.
+// The traces of nodes that were removed: the report, and the streams of their sources.
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/error.hpp"
 #include "freshframe/pipeline.hpp"

@@ -60,7 +60,7 @@ inline std::size_t first_video(const Description& description) {
   throw Fault(Trouble::Dialogue, "no video");
 }
 
-/// One client of a server. What it throws is kept in `trouble`.
+/// One client of a server. Its exception is kept in `trouble`.
 struct Viewer {
   explicit Viewer(const std::string& url, SessionOptions options = {}) {
     options.user_agent = "test";

@@ -10,7 +10,7 @@
 #include "core/frame/frame_access.hpp"
 #include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {
 namespace {

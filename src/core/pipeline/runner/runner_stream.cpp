@@ -7,7 +7,7 @@
 #include "core/drain_time.hpp"
 #include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 #include "core/unit_text.hpp"
 #include <cxxabi.h>
 

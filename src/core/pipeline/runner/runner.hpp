@@ -22,8 +22,8 @@
 
 #include "core/edge/inbox.hpp"
 #include "core/look/picture_tap.hpp"
-#include "core/pipeline/node_run.hpp"
 #include "core/pipeline/outlet.hpp"
+#include "core/pipeline/runner/node_run.hpp"
 #include "core/pipeline/tick_grid.hpp"
 #include "core/why/call_ring.hpp"
 

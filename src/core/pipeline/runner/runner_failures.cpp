@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {

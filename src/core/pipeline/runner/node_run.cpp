@@ -1,6 +1,6 @@
 // The open() of a node, at the start, of add() and of replace().
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/node_run.hpp"
+#include "core/pipeline/runner/node_run.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/mutex.hpp"

@@ -6,7 +6,7 @@
 #include "core/look/watched_source.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/runner.hpp"
+#include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {
 
