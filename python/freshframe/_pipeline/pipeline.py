@@ -742,7 +742,7 @@ class Pipeline(RunByWith):
             max_rate: Samples per second of each source.
             workers: Number of worker processes that it runs in.
             batch: Only for a node that takes batches.
-            speed: Its calls get so many times faster: with 2 each takes half of the time.
+            speed: Its calls get so many times faster, 0.001 to 1000: with 2 each takes half of the time.
             rate: Of a source: samples per second.
 
         Returns:

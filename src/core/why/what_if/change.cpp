@@ -21,6 +21,7 @@ namespace core {
 namespace {
 
 constexpr int kMostWorkers = 256;
+constexpr double kMostSpeed = 1000;
 constexpr std::string_view kForm =
     "a question is \"NODE: queue=NEXT, workers=2\", with queue, max_age, max_rate, workers, batch, speed or rate";
 
@@ -122,6 +123,9 @@ void check_values(const NodeChange& change) {
   check_positive("max_age", change.max_age, " seconds");
   check_positive("max_rate", change.max_rate, " samples per second");
   check_positive("speed", change.speed, "");
+  if (change.speed && (*change.speed < 1 / kMostSpeed || *change.speed > kMostSpeed))
+    throw OptionError("speed must be 0.001 to 1000, got " +
+                      number_text(*change.speed, std::chars_format::general, 6));
   check_positive("rate", change.rate, " samples per second");
   if (change.workers && (*change.workers < 1 || *change.workers > kMostWorkers))
     throw OptionError("workers must be 1 to " + std::to_string(kMostWorkers) + ", got " +

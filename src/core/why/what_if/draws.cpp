@@ -17,6 +17,12 @@ double part_of_one(Random& random) {
   return static_cast<double>(random()) / kWhole;
 }
 
+// The end of time after it: a rate may be so low that no further sample comes.
+TimePoint later(TimePoint time, Seconds by) {
+  const auto step = to_duration(by);
+  return step < TimePoint::max() - time ? time + step : TimePoint::max();
+}
+
 }  // namespace
 
 std::size_t BlockDraw::block_of(const std::vector<double>& values, Random& random) {
@@ -93,14 +99,14 @@ ArrivalDraw::ArrivalDraw(const std::vector<Call>& calls, double stretch, TimePoi
   }
   if (steps_.empty()) return;
   at_ = any_of(steps_.size(), random);
-  time_ += to_duration(Seconds(part_of_one(random) * stretch_ * sum / static_cast<double>(steps_.size())));
+  time_ = later(time_, Seconds(part_of_one(random) * stretch_ * sum / static_cast<double>(steps_.size())));
 }
 
 PlannedTimes::Arrival ArrivalDraw::next() {
   if (steps_.empty()) return {TimePoint::max(), TimePoint::max()};
   const auto& step = steps_[at_];
   at_ = at_ + 1 == steps_.size() ? 0 : at_ + 1;
-  time_ += to_duration(Seconds(stretch_ * step.interval));
+  time_ = later(time_, Seconds(stretch_ * step.interval));
   return {time_ - to_duration(Seconds(step.delay)), time_};
 }
 

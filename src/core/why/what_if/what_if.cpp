@@ -23,6 +23,8 @@ constexpr double kSlack = 1e-3;      // seconds: what a thread's wake-up and the
 constexpr double kRateSlack = 0.01;  // of the rate
 constexpr double kShortest = 5;      // seconds that are played, and the most
 constexpr double kLongest = 60;
+constexpr double kMostSamples = 10'000;  // of all nodes that are played, unless kShortestBusy has more
+constexpr double kShortestBusy = 1;
 constexpr double kUnseen = 0.01;    // of the calls: sizes of batches that were not recorded
 constexpr double kExplained = 0.1;  // by which the played present may differ from the recorded one
 constexpr double kNearOne = 0.1;    // a load of 0.9 to 1.1: the wait depends on the smallest differences
@@ -85,7 +87,7 @@ class Player {
       if (node.is_reader) continue;
       times_.emplace(number, times_of(node.calls, node.batch.has_value()));
     }
-    length_ = std::clamp(longest, kShortest, kLongest);
+    length_ = std::min(std::clamp(longest, kShortest, kLongest), affordable());
     warm_up_ = std::min(kLongestWarmUp, 2 + 2 * longest_queue());
   }
 
@@ -101,6 +103,44 @@ class Player {
   [[nodiscard]] const RecordedNode& node_of(int number) const { return asked_.recording.nodes.at(number); }
   [[nodiscard]] bool changes(int number) const { return change_ != nullptr && number == asked_.node; }
 
+  // The seconds in which the nodes have kMostSamples: a thousand samples per second prove as much in less time.
+  [[nodiscard]] double affordable() const {
+    double samples = 0;  // per second
+    for (const int number : asked_.involved) samples += rate_of(node_of(number).calls).value_or(0);
+    return std::max(kShortestBusy, kMostSamples / std::max(samples, 1.0));
+  }
+
+  // Of a source, while a draw is played: it repeats its records.
+  [[nodiscard]] double most_samples(int source) const {
+    const auto& calls = node_of(source).calls;
+    const auto rate = rate_of(calls);
+    if (!rate) return 0;
+    const double rounds =
+        (kLongestWarmUp + kLongest) * *rate / stretch(source) / static_cast<double>(calls.size());
+    return (std::ceil(rounds) + 1) * static_cast<double>(calls.size());
+  }
+
+  // No deeper than there are samples of a source: an Inbox has the memory for all of its depth, for each of them.
+  [[nodiscard]] int most_waiting(const EdgeOptions& edge) const {
+    constexpr double kDeepest = 1 << 20;  // of a queue
+    double most = edge.sources.empty() ? kDeepest : 1;
+    for (const int source : edge.sources) most = std::max(most, most_samples(source));
+    return static_cast<int>(std::min(most, kDeepest));
+  }
+
+  void change(PlannedNode& node) const {
+    if (change_->batch) node.batch = change_->batch;
+    if (change_->workers) {
+      node.seats = *change_->workers;
+      node.has_crew = true;
+    }
+    for (auto& edge : node.edges) {
+      if (change_->queue) edge.queue = *change_->queue;
+      if (change_->max_age) edge.max_age = change_->max_age;
+      if (change_->max_rate) edge.max_rate = change_->max_rate;
+    }
+  }
+
   [[nodiscard]] PlannedNode planned(int number, const RecordedNode& node) const {
     PlannedNode out{.edges = node.edges,
                     .batch = node.batch,
@@ -109,17 +149,8 @@ class Player {
                     .in_order = leaves_in_order(node),
                     .is_reader = node.is_reader,
                     .is_end = std::ranges::find(asked_.ends, number) != asked_.ends.end()};
-    if (!changes(number)) return out;
-    if (change_->batch) out.batch = change_->batch;
-    if (change_->workers) {
-      out.seats = *change_->workers;
-      out.has_crew = true;
-    }
-    for (auto& edge : out.edges) {
-      if (change_->queue) edge.queue = *change_->queue;
-      if (change_->max_age) edge.max_age = change_->max_age;
-      if (change_->max_rate) edge.max_rate = change_->max_rate;
-    }
+    if (changes(number)) change(out);
+    for (auto& edge : out.edges) edge.queue.depth = std::min(edge.queue.depth, most_waiting(edge));
     return out;
   }
 

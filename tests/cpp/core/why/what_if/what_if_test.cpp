@@ -105,6 +105,44 @@ class Predicted : public testing::Test {
   Recording rec_;
 };
 
+// Cameras of 30 pictures per second, for a minute, of which A takes each at once.
+Recording many_cameras(int count) {
+  constexpr int kPictures = 1800;
+  constexpr double kInterval = 1.0 / 30;
+  constexpr int kNode = 1000;
+  Recording out{.runs = true, .uptime = 60, .processors = 8};
+  auto& a = out.nodes[kNode];
+  a = {.name = "A"};
+  auto& reader = out.nodes[kEndReader];
+  reader = {.name = "reader", .is_reader = true, .edges = {edge_of(kNode, Queue{64})}};
+  reader.edges.front().sources.clear();
+  const auto add_call = [&](RecordedNode& to, int seq, int source, double taken, double done) {
+    auto& call = to.calls.emplace_back(Call::of({.seq = seq, .source = source}));
+    call.taken = after(taken);
+    call.done = after(done);
+  };
+  for (int source = 0; source < count; ++source) {
+    auto& cam = out.nodes[source];
+    cam = {.name = "cam" + std::to_string(source), .is_source = true, .is_live = true, .computed = .02};
+    for (int i = 0; i < kPictures; ++i) add_call(cam, i, source, kInterval * i, kInterval * i + .0003);
+    cam.processed = kPictures;
+    a.edges.push_back(edge_of(source, kLatest));
+    a.edges.back().sources = {source};
+    a.passed.push_back(kPictures);
+    a.processed += kPictures;
+    reader.edges.front().sources.push_back(source);
+  }
+  const double apart = kInterval / count;
+  for (int i = 0; i < 4096; ++i) add_call(a, i, 0, 60 - apart * (4096 - i), 60 - apart * (4096 - i) + 1e-4);
+  a.computed = .1;
+  reader.passed = {a.processed};
+  out.present = {{.consumer = "reader", .sources = {"cam0"}, .is_reader = true}};
+  out.present.front().samples = a.processed;
+  out.present.front().mean = .0005;
+  out.present.front().interval = apart;
+  return out;
+}
+
 bool holds(const Interval& interval, double value) {
   return interval.low <= value && value <= interval.high;
 }
@@ -149,6 +187,36 @@ TEST_F(Predicted, WorkersASpeedAndARate) {
   ASSERT_TRUE(limited.known()) << limited.reason;
   EXPECT_TRUE(holds(*limited.outcomes.front().rate, 5)) << limited.outcomes.front().rate->low;
   EXPECT_TRUE(holds(*limited.outcomes.front().mean, .0604));
+}
+
+TEST_F(Predicted, ARateThatIsHardlyAny) {
+  for (const auto* const rate : {"1e-3", "1e-9", "1e-11", "1e-12", "1e-300"}) {
+    const auto answer = ask("cam: rate=" + std::string(rate));
+    ASSERT_TRUE(answer.known()) << rate << ": " << answer.reason;
+    EXPECT_EQ(answer.outcomes.front().reason, "hardly a sample would come") << rate;
+    EXPECT_EQ(answer.outcomes.front().rate->low, 0) << rate;
+  }
+}
+
+TEST_F(Predicted, AQueueThatIsDeeperThanThereAreSamples) {
+  const auto deep = ask("A: queue=Queue(1048576)");
+  const auto whole = ask("A: queue=Queue(4000)");
+  ASSERT_TRUE(deep.known() && whole.known()) << deep.reason << whole.reason;
+  EXPECT_EQ(deep.outcomes.front().rate->middle, whole.outcomes.front().rate->middle);
+}
+
+// A minute of so many samples took seconds, in which the page waited, and a deep queue gigabytes.
+TEST_F(Predicted, ManyCamerasAreNotPlayedForAMinute) {
+  const auto recording = many_cameras(24);
+  for (const auto* const queue : {"LATEST", "Queue(1048576)"}) {
+    const auto [node, change] = Question::of("A: queue=" + std::string(queue));
+    const auto answer = what_if(recording, node, change);
+    ASSERT_TRUE(answer.known()) << answer.reason;
+    EXPECT_GT(answer.seconds, 5);
+    EXPECT_LT(answer.seconds, 30);
+    ASSERT_TRUE(answer.outcomes.front().mean) << answer.outcomes.front().reason;
+    EXPECT_TRUE(holds(*answer.outcomes.front().rate, 24 * 30)) << queue;
+  }
 }
 
 TEST_F(Predicted, TheSameRecordsGiveTheSameAnswer) {
@@ -251,6 +319,8 @@ TEST_F(Predicted, AChangeThatTheNodeCannotHaveIsRefused) {
   EXPECT_THROW((void)ask("A: rate=10"), OptionError);
   EXPECT_THROW((void)ask("A: batch=4"), OptionError);
   EXPECT_THROW((void)ask("A: workers=0"), OptionError);
+  EXPECT_THROW((void)ask("A: speed=1e-300"), OptionError);
+  EXPECT_THROW((void)ask("A: speed=1001"), OptionError);
   a().edges.push_back(a().edges.front());  // a merge, for which add() refuses it, too
   EXPECT_THROW((void)ask("A: queue=NEXT"), GraphError);
   EXPECT_THROW((void)ask("A: speed=-1"), OptionError);
