@@ -56,6 +56,9 @@ void LiveSource::connect(const Context& context) {
   repeated_.connect();
   repeated_until_.reset();
   connection_ = connector_.connect(context);
+  connection_->set_direct([this](AVPacket& packet, const PacketNotes& notes, const Context& of_read) {
+    return take_undecoded(packet, notes, of_read);
+  });
   forget_pictures(context.clock.now());
   sent_damage_ = Damage();
   has_begun_ = false;
@@ -159,9 +162,9 @@ bool LiveSource::feed(const Context& context) {
     return true;
   }
   if (!notes) return false;
-  const bool decodes = decodes_ || looks_.any(notes->arrived);
-  connection_->set_patient(!decodes);
-  if (!decodes) {
+  const bool wanted = decodes(notes->arrived);
+  connection_->set_patient(!wanted);
+  if (!wanted) {
     pause_decoding(context);
     note_undecoded(*notes, context);
     return true;
@@ -175,6 +178,17 @@ bool LiveSource::feed(const Context& context) {
     count_undecoded_losses(*notes, damaged, context);
   }
   av_packet_unref(packet_.get());
+  return true;
+}
+
+/// A packet that nobody wants decoded need not wake the source's thread: the connection's takes it this far. The
+/// source's own has been in feed() with that decision before, and waits there.
+bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context) {
+  if (is_decoding_ || decodes(notes.arrived)) return false;
+  connection_->set_patient(true);
+  av_packet_unref(packet_.get());
+  av_packet_move_ref(packet_.get(), &packet);
+  note_undecoded(notes, context);
   return true;
 }
 

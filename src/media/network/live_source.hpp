@@ -61,6 +61,8 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   /// The next decoded frame; null after a stop.
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
+  [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
+  [[nodiscard]] bool decodes(TimePoint now) { return decodes_ || looks_.any(now); }
   void decode(const PacketNotes& notes, const Context& context);
   void forget_pictures(TimePoint now);
   void pause_decoding(const Context& context);

@@ -39,6 +39,16 @@ Address address_of(const LiveUrl& url) {
   return *std::move(address);
 }
 
+PacketNotes notes_of(const Picture& picture) {
+  return {.arrived = picture.arrived,
+          .can_begin = picture.key,
+          .report = picture.report,
+          .picture = picture.notes,
+          .missing = picture.missing,
+          .dropped = picture.dropped,
+          .ends_by = picture.by_marker ? "marker" : "timestamp"};
+}
+
 SessionOptions session_options(const ClientOptions& client, const Memory& memory) {
   auto options = client.session;
   if (memory.udp_fails) options.transport = Transport::TcpThenUdp;
@@ -180,18 +190,9 @@ void Connection::read() noexcept {
 }
 
 std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& context) {
-  auto& book = context.counters.source();
-  // Not from now on: decoding takes time, too.
-  const auto since = pictures_.newest().value_or(std::chrono::steady_clock::now());
-  const auto deadline = since + to_duration(Seconds(options_.read_timeout));
-  const auto quiet = since + to_duration(Seconds(quiet_limit(interval_.seconds(), options_.read_timeout)));
   std::optional<Picture> picture;
   try {
-    picture = pictures_.take(quiet, context.stop);
-    if (!picture && !context.stop.stop_requested()) {
-      book.stall();
-      picture = pictures_.take(deadline, context.stop);
-    }
+    picture = take_picture(context);
   } catch (const Fault& fault) {
     if (context.stop.stop_requested()) return std::nullopt;
     fail(fault, "lost");
@@ -204,16 +205,35 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
     throw_no_video(url_, options_.read_timeout);
   }
   interval_.note(picture->arrived);
-  book.flow();
+  context.counters.source().flow();
   av_packet_unref(&packet);
   av_packet_move_ref(&packet, picture->packet.get());
-  return PacketNotes{.arrived = picture->arrived,
-                     .can_begin = picture->key,
-                     .report = picture->report,
-                     .picture = picture->notes,
-                     .missing = picture->missing,
-                     .dropped = picture->dropped,
-                     .ends_by = picture->by_marker ? "marker" : "timestamp"};
+  return notes_of(*picture);
+}
+
+/// nullopt: there is none, or a stop.
+std::optional<Picture> Connection::take_picture(const Context& context) {
+  auto& book = context.counters.source();
+  const auto began = std::chrono::steady_clock::now();
+  const auto newest = [&] { return pictures_.newest().value_or(began); };
+  const PictureQueue::Offer on_the_way = [&](Picture& picture) {
+    book.flow();
+    if (!direct_(*picture.packet, notes_of(picture), context)) return false;
+    interval_.note(picture.arrived);
+    return true;
+  };
+  const auto& offer = direct_ ? on_the_way : PictureQueue::Offer();
+  for (;;) {
+    const auto since = newest();  // not from now on: decoding takes time, too
+    const auto deadline = since + to_duration(Seconds(options_.read_timeout));
+    const auto quiet = since + to_duration(Seconds(quiet_limit(interval_.seconds(), options_.read_timeout)));
+    auto picture = pictures_.take(quiet, context.stop, offer);
+    if (!picture && !context.stop.stop_requested() && newest() == since) {
+      book.stall();
+      picture = pictures_.take(deadline, context.stop, offer);
+    }
+    if (picture || context.stop.stop_requested() || newest() == since) return picture;
+  }
 }
 
 std::optional<double> Connection::seconds(std::int64_t ticks) const {

@@ -59,6 +59,7 @@ class Connection final : public PacketConnection, private PacketSink {
   [[nodiscard]] bool is_bursty() const override { return false; }
   [[nodiscard]] bool counts_pictures() const override { return true; }
   void set_patient(bool patient) noexcept override { pictures_.set_patient(patient); }
+  void set_direct(const Direct& direct) override { direct_ = direct; }
 
  private:
   void open(TimePoint deadline);
@@ -67,6 +68,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void make_decoder();
   void describe();
   void read() noexcept;
+  [[nodiscard]] std::optional<Picture> take_picture(const Context& context);
   void note_end();
   [[noreturn]] void fail(const Fault& fault, const std::string& doing);
 
@@ -104,6 +106,7 @@ class Connection final : public PacketConnection, private PacketSink {
   PictureQueue pictures_;
   std::uint64_t oversized_ = 0;  // pictures that are counted
   int faults_ = 0;               // of markers that are logged
+  Direct direct_;                // may be empty
   PacketInterval interval_;
   TimePoint played_{};
   // Last: they end first.

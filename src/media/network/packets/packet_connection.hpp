@@ -6,6 +6,7 @@
 #include "freshframe/media.hpp"
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -45,6 +46,9 @@ class PacketConnection {
   PacketConnection& operator=(const PacketConnection&) = delete;
   virtual ~PacketConnection() = default;
 
+  /// Takes a packet. False: it is left as it is, and next() returns it.
+  using Direct = std::function<bool(AVPacket& packet, const PacketNotes& notes, const Context& context)>;
+
   /// Fills `packet` with the next one of the video stream; nullopt: stopped. Counts damaged packets and
   /// stalls. Throws SourceError when the server has closed the connection, StreamOver at the end of a stream
   /// that has one, SourceTimeout when it is silent. After nullopt and after an error only the decoder and the
@@ -67,6 +71,9 @@ class PacketConnection {
   /// Whether packets wait for next() as long as there is memory: those that are not decoded may be old, but none
   /// may be missing. Else the old ones are dropped.
   virtual void set_patient(bool /*patient*/) noexcept {}
+  /// Packets may be given to `direct` on another thread, while next() waits, with the context of that call: to hand
+  /// them on takes one thread less then.
+  virtual void set_direct(const Direct& /*direct*/) {}
   /// Each packet is a picture, and it is known how many did not come.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
 };

@@ -24,6 +24,7 @@ std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   }
   waits_for_key_ = false;
   tell_locked(picture);
+  if (offer(picture, lock)) return 0;
   bytes_ += size_of(picture);
   pictures_.push_back(std::move(picture));
   const auto waited =
@@ -35,6 +36,26 @@ std::uint64_t PictureQueue::put(Picture picture, TimePoint now) {
   lock.unlock();
   changed_.notify_one();  // without the lock, which the thread that wakes wants
   return dropped;
+}
+
+/// Whether the taker's offer has taken it. Unlocks meanwhile.
+bool PictureQueue::offer(Picture& picture, std::unique_lock<std::mutex>& lock) {
+  if (offer_ == nullptr || !pictures_.empty()) return false;
+  const auto& take_it = *offer_;
+  offering_ = true;
+  lock.unlock();
+  bool taken = false;
+  std::exception_ptr failure;
+  try {
+    taken = take_it(picture);
+  } catch (...) {
+    failure = std::current_exception();
+  }
+  lock.lock();
+  offering_ = false;
+  if (offer_ == nullptr) changed_.notify_one();  // the taker's time is over
+  if (failure) std::rethrow_exception(failure);
+  return taken;
 }
 
 /// Behind the oldest one.
@@ -82,9 +103,17 @@ std::optional<TimePoint> PictureQueue::newest() const {
   return newest_;
 }
 
-std::optional<Picture> PictureQueue::take(TimePoint deadline, const std::stop_token& stop) {
+std::optional<Picture> PictureQueue::take(TimePoint deadline, const std::stop_token& stop,
+                                          const Offer& offer) {
+  const std::stop_callback on_stop(stop, [this] {
+    const std::lock_guard lock(mutex_);
+    changed_.notify_all();
+  });
   std::unique_lock lock(mutex_);
-  changed_.wait_until(lock, stop, deadline, [this] { return !pictures_.empty() || ended_; });
+  offer_ = offer ? &offer : nullptr;
+  changed_.wait_until(lock, deadline, [&] { return !pictures_.empty() || ended_ || stop.stop_requested(); });
+  offer_ = nullptr;
+  changed_.wait(lock, [this] { return !offering_; });
   if (stop.stop_requested()) return std::nullopt;
   if (!pictures_.empty()) {
     auto picture = std::move(pictures_.front());

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <deque>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -23,8 +24,15 @@ namespace freshframe::media::rtsp {
 /// 32 MiB, because the next one may be far away. Then all are dropped, and those that follow up to a key
 /// picture, or for 3 s: a stream may have none. A patient queue has the bound of 32 MiB only. One thread puts, one
 /// takes.
+///
+/// Note [On the way]: a picture that is only handed on need not wake the taker for that. While it waits, and no
+/// picture waits for it, its offer is made to the thread that puts. Until that returns the taker stays in take(),
+/// so the two never run at the same time.
 class PictureQueue {
  public:
+  /// Takes a picture. False: it is left as it is, for the taker.
+  using Offer = std::function<bool(Picture& picture)>;
+
   /// `now`: by the clock of the pictures' arrivals. The number of pictures that were dropped.
   std::uint64_t put(Picture picture, TimePoint now);
   /// The taker decodes nothing: a picture may be of any age. Any thread.
@@ -32,11 +40,12 @@ class PictureQueue {
   /// No picture follows; what waits can still be taken. `why` is thrown then.
   void end(std::exception_ptr why);
 
-  /// nullopt: nothing has come until the real time `deadline`, or there was a stop. Throws the reason of the
-  /// end.
-  [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop);
+  /// nullopt: nothing has come for the taker until the real time `deadline`, or there was a stop. Throws the reason
+  /// of the end, also what `offer` has thrown. See Note [On the way].
+  [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop,
+                                            const Offer& offer = {});
 
-  /// When the newest picture was put in, in real time; nullopt: none was.
+  /// When the newest picture was put in, also one that was taken on the way, in real time; nullopt: none was.
   [[nodiscard]] std::optional<TimePoint> newest() const;
 
   static constexpr Seconds kLongestWait{1};
@@ -56,10 +65,11 @@ class PictureQueue {
   void tell_locked(Picture& picture);
   [[nodiscard]] bool has_key_locked() const;
   std::uint64_t drop_locked();
+  [[nodiscard]] bool offer(Picture& picture, std::unique_lock<std::mutex>& lock);
 
   std::atomic<bool> patient_{false};
   mutable std::mutex mutex_;
-  std::condition_variable_any changed_;
+  std::condition_variable changed_;  // that of any lock would wake its waiter twice
   std::deque<Picture> pictures_;     // guarded by mutex_
   Gap gap_;                          // guarded by mutex_
   std::size_t bytes_ = 0;            // guarded by mutex_
@@ -67,6 +77,8 @@ class PictureQueue {
   TimePoint waits_since_{};          // guarded by mutex_
   bool ended_ = false;               // guarded by mutex_
   std::optional<TimePoint> newest_;  // guarded by mutex_
+  const Offer* offer_ = nullptr;     // guarded by mutex_; of the taker, while it waits
+  bool offering_ = false;            // guarded by mutex_
   std::exception_ptr why_;           // guarded by mutex_
 };
 
