@@ -13,7 +13,7 @@ from .contract import contract_of
 from .member import Member
 from .nodes import Native, Node, Source
 from .place import Place
-from .port import Port, ends, have_packets, index_of, is_gone, value_type
+from .port import Port, ends, have_packets, index_of, is_among, is_gone, value_type
 from .slot import Slot
 
 if TYPE_CHECKING:
@@ -167,8 +167,11 @@ class Graph:
     def forget_removed(self) -> None:
         """Nodes may have been removed."""
         known = set(self._kept)  # before the engine is asked: add() gives it a node first
-        for index in known - set(self._engine.node_numbers()):
+        there = set(self._engine.node_numbers())
+        for index in known - there:
             self.forget(index)
+        for member in list(self._kept.values()):  # a merge that stays does not keep its cameras
+            member.drop(lambda port: not is_among(port, there))
 
     def forget(self, index: int) -> None:
         """A node was removed, or could not be added."""
@@ -191,7 +194,7 @@ class Graph:
     def disconnected(self, child: Port[Any], parent: Port[Any]) -> None:
         """A node has one parent less."""
         if (member := self._kept.get(index_of(child))) is not None:
-            member.ports[:] = [each for each in member.ports if ends([each]) != ends([parent])]
+            member.drop(lambda port: ends([port]) == ends([parent]))
 
     def _give_to_engine(
         self,

@@ -3,6 +3,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,3 +32,10 @@ class Member:
     types: tuple[Any, Any]
     batch: Batch | None
     joined: bool
+
+    def drop(self, goes: Callable[[Port[Any]], bool]) -> None:
+        """Takes ports away. Beside another thread that adds some or takes them away."""
+        for port in list(self.ports):
+            if goes(port):
+                with contextlib.suppress(ValueError):
+                    self.ports.remove(port)

@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 from .. import _check, _native
@@ -205,6 +205,11 @@ def view_name(port: Port[Any]) -> str:
 def index_of(port: Port[Any]) -> int:
     """The number of its node."""
     return port._index
+
+
+def is_among(port: Port[Any], numbers: Collection[int]) -> bool:
+    """Whether its node, and the source that it is limited to, are among these."""
+    return port._index in numbers and (port._only == _ALL or port._only in numbers)
 
 
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:

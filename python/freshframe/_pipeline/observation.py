@@ -41,6 +41,15 @@ def what_if(engine: _native.Engine, node: Any, **change: Any) -> WhatIf:
     return asked.what_if(engine, node, **change)
 
 
+def prepare() -> None:
+    """Before a pipeline runs whose program calls remove(): a signal's handler may call it at any point.
+
+    In the midst of the import it would get an ImportError.
+    """
+    with fork.loading():
+        from .._look import engine_stats  # noqa: F401, PLC0415
+
+
 def books(removed: _native.Stats) -> Stats | None:
     """The last statistics of what remove() has removed; None: nothing."""
     if not removed.nodes and not removed.edges:

@@ -103,6 +103,8 @@ class Pipeline(RunByWith):
         self._runners = Runners(self._engine)
         self._changes = Changes(self._engine, self._graph, self._runners, self._worker_plans)
         self._has_run = False
+        if keep_running:
+            observation.prepare()
 
     # ---- building
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from rigs.process.nodes import Farewells, Stamps
 from rigs.ticking import Ticking
-from support import Push, check_books, edge, until
+from support import Push, check_books, edge, run_program, until
 
 import freshframe as ff
 
@@ -124,6 +124,22 @@ def test_a_failed_add_leaves_nothing_of_its_exception() -> None:
         until(lambda: gc.collect() >= 0 and failed() is None, "the end of the exception")
 
 
+def test_a_merge_does_not_keep_the_cameras_that_have_gone() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    people = pipeline.add(Notes(), [], name="people")
+
+    def come_and_go() -> weakref.ref[Push]:
+        source: Push = Push()
+        door = pipeline.add(source)
+        pipeline.connect(door, people)
+        pipeline.remove(door)
+        return weakref.ref(source)
+
+    with pipeline.start():
+        gone = come_and_go()
+        until(lambda: gc.collect() >= 0 and gone() is None, "the end of the camera")
+
+
 def test_readers_come_and_go() -> None:
     source: Push = Push()
     pipeline = ff.Pipeline()
@@ -150,6 +166,22 @@ def test_a_reader_of_a_removed_camera_gets_the_end_of_its_stream() -> None:
         remover.start()
         assert [sample.value for sample in reader] == [1]
         remover.join()
+
+
+def test_a_signals_handler_cannot_interrupt_an_import_of_remove() -> None:
+    ended = run_program(
+        """
+import sys
+import freshframe as ff
+pipeline = ff.Pipeline(keep_running=True)
+with pipeline.start():
+    camera = pipeline.add(ff.open("demo:circles"))
+    before = set(sys.modules)
+    assert pipeline.remove(camera) is not None
+    assert not [name for name in set(sys.modules) - before if name.startswith("freshframe")]
+"""
+    )
+    assert ended.code == 0, ended.err
 
 
 def test_verbs_after_the_end_are_refused() -> None:

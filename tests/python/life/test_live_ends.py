@@ -86,6 +86,7 @@ def test_a_stop_beside_changes_and_failures_ends() -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1800)
 def test_a_thousand_stops_beside_changes_and_failures_end() -> None:
     for _ in range(1000):
         _end_beside_changes()
@@ -104,6 +105,7 @@ def test_the_exit_of_the_interpreter_beside_changes_ends() -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1800)
 def test_many_exits_of_the_interpreter_beside_changes_end() -> None:
     _exit_beside_changes(200)
 
@@ -133,5 +135,6 @@ def test_forks_beside_changes_leave_both_processes_well() -> None:
 
 
 @pytest.mark.full
+@pytest.mark.timeout(1800)
 def test_a_thousand_forks_beside_changes_leave_both_processes_well() -> None:
     _fork_beside_changes(1000)
