@@ -162,7 +162,8 @@ class Graph:
         if isinstance(place, Slot):
             replacing.replace(self._engine, index, port.name, place, node, timeout)
         else:
-            self._engine.replace(index, node._handle, node, place.nodes, timeout)
+            with replacing.packets_stay(port):
+                self._engine.replace(index, node._handle, node, place.nodes, timeout)
 
     def forget_removed(self) -> None:
         """Nodes may have been removed."""

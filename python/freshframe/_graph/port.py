@@ -17,6 +17,7 @@ from .slot import Slot
 T_co = TypeVar("T_co", covariant=True)
 
 _ALL = -1  # sources
+_REMOVAL = 5.0  # seconds, as of Pipeline.remove()
 
 
 class Port(Generic[T_co]):
@@ -86,28 +87,43 @@ class Port(Generic[T_co]):
             GraphError: The port is not that of a source, its source has no packets, or it was removed.
             StateError: The pipeline has ended.
         """
-        node = self.node
-        if not hasattr(node, "_packets"):
-            raise GraphError(
-                f"{self.name!r} has no packets: they come from a network stream that freshframe.open() reads"
-            )
-        if not has_packets(self):
-            if is_gone(self):
-                raise GraphError(f"{self.name!r} was removed, and its packets with it")
-            source = node._packets()
-            settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
-            index = self._engine.add_native(source._handle, [], settings)
-            try:
-                if self._engine.started:
-                    self._engine.finish_add(index)
-            except BaseException:
-                self._engine.give_up_add(index)
-                raise
-            node._packet_port = Port(self._engine, index, Place(source), _native.Packet)
+        while True:
+            node = self.node
+            if not hasattr(node, "_packets"):
+                raise GraphError(
+                    f"{self.name!r} has no packets: they come from a network stream that freshframe.open() "
+                    "reads"
+                )
+            if not has_packets(self) and is_gone(self):
+                raise self._has_gone()
+            with node._packet_lock:  # several threads may ask: one adds it
+                if node is not self.node:  # replaced meanwhile
+                    continue
+                if not has_packets(self):
+                    self._add_packets(node)
+                port: Port[_native.Packet] = node._packet_port
+                return port
+
+    def _add_packets(self, node: Any) -> None:
+        source = node._packets()
+        settings = wiring.options(f"{self.name}.packets", "packets", None, "stop", None)
+        index = self._engine.add_native(source._handle, [], settings)
+        try:
             if self._engine.started:
-                node._settle(self._engine, self._index)
-        port: Port[_native.Packet] = node._packet_port
-        return port
+                self._engine.finish_add(index)
+        except BaseException:
+            self._engine.give_up_add(index)
+            raise
+        node._packet_port = Port(self._engine, index, Place(source), _native.Packet)
+        if not self._engine.started:
+            return
+        if is_gone(self):  # meanwhile, so that remove() has not seen its packets
+            self._engine.remove(index, False, _REMOVAL)
+            raise self._has_gone()
+        node._settle(self._engine, self._index)
+
+    def _has_gone(self) -> GraphError:
+        return GraphError(f"{self.name!r} was removed, and its packets with it")
 
     def wake(self, seconds: float | None = None, *, until: float | None = None) -> None:
         """Wakes a camera that ``open(..., decode="keys")`` has made: it decodes everything for a while.

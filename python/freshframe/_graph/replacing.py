@@ -3,7 +3,9 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import time
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
@@ -17,6 +19,7 @@ from .slot import Offer, Slot
 if TYPE_CHECKING:
     from .member import Member
 
+_PACKETS = "its packets are taken, too"
 _SLICE = 0.05  # seconds of a wait; a signal's handler runs between two
 
 
@@ -53,7 +56,7 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
         one, other = ("native", "in Python") if isinstance(node, Native) else ("in Python", "native")
         raise _refused(name, f"{wiring.label(node)} is {one}, the node that is there {other}")
     if has_packets(port):
-        raise _refused(name, "its packets are taken, too")
+        raise _refused(name, _PACKETS)
     for each in (old, node):
         if isinstance(each, Source) and not isinstance(each, Native):
             raise _refused(name, "it is a source in Python")
@@ -65,6 +68,23 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
             raise _refused(name, "the file of a recorder would be cut")
     if isinstance(member.place, Slot):
         _check_alike(name, member.place, member, node)
+
+
+@contextlib.contextmanager
+def packets_stay(port: Port[Any]) -> Iterator[None]:
+    """Meanwhile nobody asks for the packets of a camera. Another thread waits, and gets those of the new one.
+
+    Raises:
+        GraphError: A thread has asked for them since check().
+    """
+    lock = getattr(port.node, "_packet_lock", None)
+    if lock is None:
+        yield
+        return
+    with lock:
+        if has_packets(port):
+            raise _refused(port.name, _PACKETS)
+        yield
 
 
 def _check_alike(name: str, slot: Slot, member: Member, node: Any) -> None:

@@ -32,6 +32,7 @@ class VideoSource(NativeSource["Frame"]):
         self._marks_damage = marks_damage
         self._frames_asked = False  # by a node or a reader, before the pipeline has started
         self._packet_port: Any = None
+        self._packet_lock = threading.RLock()  # a signal handler may ask, too
         self._settling = threading.Lock()
         self._is_unsettled = False
         self._handle = handle

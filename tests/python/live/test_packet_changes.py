@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,6 +33,81 @@ def test_a_camera_is_replaced_when_its_packets_have_gone() -> None:
             assert kept.packets is camera.packets
             reader = pipeline.reader(kept.packets)
             assert reader.get(WATCHDOG).value.data
+
+
+def test_threads_that_ask_for_the_packets_at_once_get_one_port() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        with pipeline.start():
+            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+            for _ in range(5):
+                together = threading.Barrier(4)
+                got: list[Any] = []
+
+                def ask() -> None:
+                    together.wait(WATCHDOG)  # noqa: B023  (within this round)
+                    try:
+                        got.append(camera.packets)  # noqa: B023
+                    except ff.FreshframeError as error:
+                        got.append(error)  # noqa: B023
+
+                threads = [threading.Thread(target=ask) for _ in range(4)]
+                for thread in threads:
+                    thread.start()
+                for thread in threads:
+                    thread.join(WATCHDOG)
+                assert got == [camera.packets] * 4
+                pipeline.remove(camera.packets)
+
+
+def test_a_camera_that_is_being_replaced_gives_the_packets_of_the_new_one() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        with pipeline.start():
+            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+            old, new = camera.node, ff.open(server.url, **PATIENT)
+            got: list[Any] = []
+            asking = threading.Event()
+
+            class Asked:
+                """The lock of the camera, which the other thread has found taken."""
+
+                def __enter__(self) -> None:
+                    asking.set()
+                    lock.acquire()
+
+                def __exit__(self, *exception: object) -> None:
+                    lock.release()
+
+            lock = old._packet_lock
+            old._packet_lock = Asked()
+            with lock:
+                thread = threading.Thread(target=lambda: got.append(camera.packets))
+                thread.start()
+                assert asking.wait(WATCHDOG)
+                pipeline.replace(camera, new)
+            thread.join(WATCHDOG)
+            assert camera.node is new
+            assert pipeline.reader(got[0]).get(WATCHDOG).value.data
+
+
+def test_the_packets_of_a_camera_that_is_removed_meanwhile_go_with_it() -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        with pipeline.start():
+            source = ff.open(server.url, **PATIENT)
+            camera = pipeline.add(source, name="door")
+            make = source._packets
+
+            def remove_and_make() -> Any:
+                packets = make()
+                pipeline.remove(camera)
+                return packets
+
+            source._packets = remove_and_make  # type: ignore[method-assign]
+            with pytest.raises(ff.GraphError, match="'door' was removed, and its packets with it"):
+                camera.packets  # noqa: B018
+            assert not pipeline.stats().nodes
 
 
 def test_a_publisher_of_packets_is_replaced_by_another() -> None:
