@@ -80,8 +80,12 @@ def row_of(number: int, version: dict[str, str]) -> Row | None:
     found = measured(number)
     if found["busy"]:
         return None
-    own = platform.python_version() if not call.modules else version[call.package]
-    return Row(call.package, own, call.text, call.amount, call.unit, call.objects, found["rounds"])
+    python = platform.python_version()
+    own = python if not call.modules else version[call.package]
+    today = datetime.date.today().isoformat()
+    return Row(
+        call.package, own, call.text, call.amount, call.unit, call.objects, found["rounds"], python, today
+    )
 
 
 def machine() -> str:
@@ -150,11 +154,7 @@ def main() -> None:
             f"gil-holds: the machine was too busy to measure {', '.join(busy)}: their threads waited for a "
             "processor. Nothing was written; run it with --again when nothing else runs"
         )
-    results = {
-        "date": datetime.date.today().isoformat(),
-        "machine": machine(),
-        "rows": [vars(rows[number]) for number in sorted(rows)],
-    }
+    results = {"machine": machine(), "rows": [vars(rows[number]) for number in sorted(rows)]}
     RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     PAGE.write_text(page_of(results), encoding="utf-8")
 

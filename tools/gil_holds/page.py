@@ -39,7 +39,7 @@ TAIL = """\
 ## How it is measured
 
 {machine}. Wheels of the package index, with hashes, as `tools/gil_holds/requirements.txt` names them.
-Date: {date}.
+{measured}
 
 The watch of [gil-budget](how-to/gil-budget.md) measures: it reads the interpreter's record of the GIL
 from a native thread. A hold's length is processor time where the call computes. A second witness is a
@@ -67,6 +67,8 @@ class Row:
     unit: str
     objects: bool
     rounds: list[dict[str, Any]]
+    python: str  # the interpreter's version
+    date: str  # of the measurement
 
     @property
     def hold(self) -> float:
@@ -134,12 +136,27 @@ def page_of(results: dict[str, Any]) -> str:
     head = HEAD.format(rounds=len(rows[0].rounds))
     tail = TAIL.format(
         machine=results["machine"],
-        date=results["date"],
+        measured=_measured(shown),
         witness=WITNESS * 100,
         spare=SPARE * 1e3,
         left_out=left_out,
     )
     return head + "\n".join(lines) + "\n" + tail
+
+
+def _measured(rows: list[Row]) -> str:
+    """Which rows are from which day and interpreter: `--again` keeps those of an earlier run."""
+    groups: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        groups.setdefault((row.date, row.python), []).append(f"{row.package} {row.version}, {row.text}")
+    if len(groups) == 1:
+        ((date, python),) = groups
+        return f"All rows: CPython {python}, measured on {date}."
+    lines = [
+        f"- CPython {python}, measured on {date}: {'; '.join(texts)}."
+        for (date, python), texts in sorted(groups.items())
+    ]
+    return "The rows are from several runs:\n\n" + "\n".join(lines)
 
 
 def _line(row: Row) -> str:
