@@ -55,7 +55,7 @@ struct Finding {
   std::string kind;     // unread, worker, blocked, stale, queue, batch, gil_wait, processors, bursts
   std::string subject;  // a node, a reader, or "parent -> child"
   std::string text;     // a sentence or two; the subject may be its subject
-  std::string remedy;   // a sentence
+  std::string remedy;   // what to do, and what it would give as far as what_if() knows it
   std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
 };
 

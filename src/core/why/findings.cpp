@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <tuple>
 
 namespace freshframe::core {
 namespace {
@@ -20,8 +21,9 @@ constexpr milliseconds kApart{150};  // between two looks: a page may ask at any
 constexpr int kFewestLooks = 15;     // of a window; with fewer the machine was too busy to judge
 constexpr int kWindowsUntilShown = 2;
 constexpr int kWindowsUntilGone = 3;
-constexpr double kStays = 0.7;    // of a threshold: as long as it is above, a finding stays
-constexpr double kClearly = 1.2;  // explains so much more: it becomes the first
+constexpr int kMostPredicted = 3;  // remedies at a time
+constexpr double kStays = 0.7;     // of a threshold: as long as it is above, a finding stays
+constexpr double kClearly = 1.2;   // explains so much more: it becomes the first
 
 // What stands still, what is lost, and then the causes of age.
 int rank_of(std::string_view kind) {
@@ -78,7 +80,7 @@ void Findings::follow(const GraphState& seen, Time now) {
   window_->looked = now;
   count(seen);
   if (now - window_->began < kWindow) return;
-  if (window_->looks >= kFewestLooks) judge(seen, duration<double>(now - window_->began).count());
+  if (window_->looks >= kFewestLooks) judge(seen, now);
   begin(seen, now);
 }
 
@@ -104,10 +106,10 @@ void Findings::count(const GraphState& seen) {
   }
 }
 
-void Findings::judge(const GraphState& seen, double seconds) {
+void Findings::judge(const GraphState& seen, Time now) {
   const Scene scene{.seen = seen,
                     .window = *window_,
-                    .seconds = seconds,
+                    .seconds = duration<double>(now - window_->began).count(),
                     .ages = witness_.ages ? witness_.ages() : std::vector<Age>(),
                     .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
                     .edge_ages = witness_.edge_ages ? witness_.edge_ages() : std::map<std::int64_t, double>(),
@@ -122,6 +124,7 @@ void Findings::judge(const GraphState& seen, double seconds) {
   }
   remember(std::move(causes));
   choose_first();
+  predict(now);
 }
 
 void Findings::remember(Causes&& causes) {
@@ -156,22 +159,38 @@ void Findings::choose_first() {
   }
 }
 
-std::vector<Finding> Findings::present() const {
-  std::vector<const Known*> shown;
-  for (const auto& [key, known] : known_) {
-    if (known.is_shown()) shown.push_back(&known);
+// Also of one that one window has proven: when it is shown, its effect is known.
+void Findings::predict(Time now) {
+  int asked = 0;
+  for (const auto& key : in_order()) {
+    auto& known = known_.at(key);
+    known.effect.reset();
+    if (!known.cause.change || !witness_.effect || asked == kMostPredicted) continue;
+    known.effect = witness_.effect(*known.cause.change, now);
+    ++asked;
   }
-  std::ranges::stable_sort(shown, [&](const Known* a, const Known* b) {
-    const auto& [x, y] = std::pair(&a->cause, &b->cause);
-    const bool first = first_ && *first_ == FindingKey(x->finding.kind, x->finding.subject);
-    const bool second = first_ && *first_ == FindingKey(y->finding.kind, y->finding.subject);
-    if (first != second) return first;
-    const int left = rank_of(x->finding.kind);
-    const int right = rank_of(y->finding.kind);
-    return left != right ? left < right : x->explains > y->explains;
-  });
+}
+
+std::vector<FindingKey> Findings::in_order() const {
+  std::vector<FindingKey> out;
+  for (const auto& [key, known] : known_) out.push_back(key);
+  const auto rank = [&](const FindingKey& key) {
+    return std::tuple(key != first_, rank_of(key.first), -known_.at(key).cause.explains);
+  };
+  std::ranges::stable_sort(out, {}, rank);
+  return out;
+}
+
+std::vector<Finding> Findings::present() const {
   std::vector<Finding> out;
-  for (const auto* each : shown) out.push_back(each->cause.finding);
+  for (const auto& key : in_order()) {
+    const auto& known = known_.at(key);
+    if (!known.is_shown()) continue;
+    out.push_back(known.cause.finding);
+    if (!known.effect) continue;
+    out.back().remedy += " " + known.effect->text;
+    out.back().evidence.insert(known.effect->evidence.begin(), known.effect->evidence.end());
+  }
   return out;
 }
 

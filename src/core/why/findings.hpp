@@ -39,18 +39,23 @@ class Findings {
 
  private:
   struct Known {
-    Cause cause;      // of the newest window that had it
-    int with = 0;     // windows in a row that had it
-    int without = 0;  // windows in a row that did not have it
+    Cause cause;                        // of the newest window that had it
+    int with = 0;                       // windows in a row that had it
+    int without = 0;                    // windows in a row that did not have it
+    std::optional<Effect> effect = {};  // of its remedy
 
     [[nodiscard]] bool is_shown() const noexcept;
   };
 
   void begin(const GraphState& seen, Time now);
   void count(const GraphState& seen);
-  void judge(const GraphState& seen, double seconds);
+  void judge(const GraphState& seen, Time now);
   void remember(Causes&& causes);
   void choose_first();
+  /// The effects of the remedies of the worst.
+  void predict(Time now);
+  /// The worst first, also those that are not shown yet.
+  [[nodiscard]] std::vector<FindingKey> in_order() const;
   /// Less for a finding that is shown.
   [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const;
 

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/why/observer.hpp"
 
+#include "freshframe/error.hpp"
+
 #include <algorithm>
 #include <cstdint>
 #include <map>
@@ -9,7 +11,9 @@
 
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/why/what_if/recording.hpp"
 #include <pthread.h>
+#include <time.h>
 
 namespace freshframe::core {
 namespace {
@@ -18,7 +22,7 @@ using std::chrono::duration;
 
 constexpr std::chrono::milliseconds kPeriod{250};  // between two looks
 constexpr std::chrono::seconds kForgotten{2};      // without a look: the watch has ended
-constexpr Seconds kLatest{10};                     // of which the ages are
+constexpr Seconds kRecent{10};                     // of which the ages are
 
 std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   std::map<std::int64_t, double> out;
@@ -26,14 +30,39 @@ std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   return out;
 }
 
+double own_processor_time() {
+  timespec time{};
+  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+  return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+}
+
+Predictions::Answer predicted(const PipelineCore& core, const Question& question,
+                              const std::stop_token& stop) {
+  const double began = own_processor_time();
+  Predictions::Answer answer;
+  try {
+    answer.effect = effect_of(what_if(recording_of(core), question.node, question.change, stop));
+  } catch (const Error&) {  // a reader, or a node that has gone meanwhile: there is nothing to say of it
+    answer.effect.reset();
+  }
+  answer.cost = own_processor_time() - began;
+  return answer;
+}
+
 }  // namespace
 
 Observer::Observer(const PipelineCore& core)
     : core_(core),
-      findings_({.ages = [&core] { return core.ages(kLatest); },
-                 .run_queue = [&core] { return core.run_queue(); },
-                 .edge_ages = [&core] { return edge_ages(core); },
-                 .paces = [&core] { return core.paces(kLatest); }}) {}
+      predictions_([&core](const Question& question, const std::stop_token& stop) {
+        return predicted(core, question, stop);
+      }),
+      findings_(
+          {.ages = [&core] { return core.ages(kRecent); },
+           .run_queue = [&core] { return core.run_queue(); },
+           .edge_ages = [&core] { return edge_ages(core); },
+           .paces = [&core] { return core.paces(kRecent); },
+           .effect = [this](const Question& change, Time now) { return predictions_.effect(change, now); }}) {
+}
 
 Observer::~Observer() {
   {
@@ -85,7 +114,7 @@ void Observer::run() {
 
 Why Observer::why() {
   Why answer;
-  answer.ages = core_.ages(kLatest);
+  answer.ages = core_.ages(kRecent);
   const bool runs = core_.graph_state(false).phase == LifePhase::Running;
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();

@@ -13,6 +13,7 @@
 
 #include "core/look/graph_state.hpp"
 #include "core/why/findings.hpp"
+#include "core/why/predictions.hpp"
 
 namespace freshframe::core {
 
@@ -42,6 +43,7 @@ class Observer {
   [[nodiscard]] bool is_watched(Time now) const;
 
   const PipelineCore& core_;
+  Predictions predictions_;
   mutable std::mutex mutex_;
   std::condition_variable changed_;
   Findings findings_;           // guarded by mutex_, as the next

@@ -82,7 +82,7 @@ void find_blocked(const Scene& scene, Causes& out) {
                 " has room, below a live source.",
         .remedy = "Give " + fullest->child + " queue=LATEST, or make it faster: workers=, process=.",
         .evidence = {{"blocked_share", share}}};
-    out[{"blocked", name}] = {std::move(finding)};
+    out[{"blocked", name}] = {std::move(finding), 0, with_queue(scene, fullest->child, kLatest)};
   }
 }
 
@@ -116,7 +116,7 @@ void find_deep_queues(const Scene& scene, Causes& out) {
         .remedy = "queue=LATEST has the same rate without this wait.",
         .evidence = {
             {"wait", wait}, {"age", age}, {"waiting", waiting}, {"interval", interval}, {"taken", taken}}};
-    out[{"queue", subject}] = {std::move(finding), wait};
+    out[{"queue", subject}] = {std::move(finding), wait, with_queue(scene, edge.child, kLatest)};
   }
 }
 

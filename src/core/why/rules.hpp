@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/stats.hpp"
+#include "freshframe/what_if.hpp"
 #include "freshframe/why.hpp"
 
 #include <chrono>
@@ -10,6 +11,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -27,12 +29,22 @@ struct Pace {
   double median = 0;
 };
 
+/// What a change would give, as a sentence and in numbers.
+struct Effect {
+  std::string text;
+  std::map<std::string, double> evidence;
+};
+
 /// What costs more than the counters, and is only read when a window begins or ends. Each may be empty.
 struct Witness {
+  using Time = std::chrono::steady_clock::time_point;
+
   std::function<std::vector<Age>()> ages;  // of the last ten seconds
   std::function<RunQueue()> run_queue;
   std::function<std::map<std::int64_t, double>()> edge_ages;  // the median at each edge, by its number
   std::function<std::map<std::string, Pace>()> paces;         // by the name of the source
+  /// Of a change that a remedy names; nullopt: it is not known by now.
+  std::function<std::optional<Effect>(const Question& change, Time now)> effect = {};
 };
 
 /// The looks of a window, and the counters at its beginning.
@@ -64,10 +76,12 @@ struct Scene {
   std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;
 };
 
-/// A finding, and how many seconds of the mean age it explains.
+/// A finding, how many seconds of the mean age it explains, and the change that its remedy names, if it is one of which
+/// the effect can be predicted.
 struct Cause {
   Finding finding;
   double explains = 0;
+  std::optional<Question> change = {};
 };
 using FindingKey = std::pair<std::string, std::string>;  // kind and subject
 using Causes = std::map<FindingKey, Cause>;
@@ -94,6 +108,10 @@ struct AgeShare {
                                      const std::vector<AgeKind>& kinds);
 /// Of one age.
 [[nodiscard]] double part_of(const Age& age, AgeKind kind, std::string_view node);
+
+/// Another queue before a child, as a remedy names it; nullopt: it is a reader, of which nothing can be predicted.
+[[nodiscard]] std::optional<Question> with_queue(const Scene& scene, const std::string& child,
+                                                 const Queue& queue);
 
 constexpr double kShareOfAge = 1.0 / 3;     // that a cause explains
 constexpr std::size_t kFewestSamples = 30;  // that prove anything

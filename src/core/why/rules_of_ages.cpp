@@ -15,15 +15,16 @@
 namespace freshframe::core {
 namespace {
 
-constexpr double kBatchWait = 1.5;     // waits for the batch, in calls
-constexpr double kBatchBusy = 0.8;     // a busier node fills no batch because it is slow
-constexpr double kFullBatches = 0.05;  // of the calls
-constexpr double kGilWait = 0.05;      // of the time, of one node
-constexpr double kOwnHold = 0.2;       // of the time: a node that holds the GIL so long is named
-constexpr double kProcessors = 1.0;    // threads that are ready to run and wait, on average
-constexpr double kBurst = 5;           // the mean interval over the median
-constexpr double kLostInBursts = 0.5;  // of the samples
-constexpr double kIdleChild = 0.5;     // busy share: it had time for more
+constexpr double kBatchWait = 1.5;                 // waits for the batch, in calls
+constexpr double kBatchBusy = 0.8;                 // a busier node fills no batch because it is slow
+constexpr double kFullBatches = 0.05;              // of the calls
+constexpr double kGilWait = 0.05;                  // of the time, of one node
+constexpr double kOwnHold = 0.2;                   // of the time: a node that holds the GIL so long is named
+constexpr double kProcessors = 1.0;                // threads that are ready to run and wait, on average
+constexpr double kBurst = 5;                       // the mean interval over the median
+constexpr double kLostInBursts = 0.5;              // of the samples
+constexpr double kIdleChild = 0.5;                 // busy share: it had time for more
+constexpr Queue kDeeper{8, WhenFull::DropOldest};  // that keeps more of a burst
 // A wait for the GIL or for a processor is wrong even if it is short, other than that in a queue.
 constexpr double kShortestPause = 0.02;  // seconds
 constexpr double kShortestGather = 0.05;
@@ -86,6 +87,11 @@ std::string edge_name(const EdgeStats& edge) {
   return edge.parent + "->" + edge.child;
 }
 
+std::optional<Question> with_queue(const Scene& scene, const std::string& child, const Queue& queue) {
+  if (index_of(scene, child) == scene.seen.stats.nodes.size()) return std::nullopt;
+  return Question{.node = child, .change = {.queue = queue}};
+}
+
 double part_of(const Age& age, AgeKind kind, std::string_view node) {
   double sum = 0;
   for (const auto& part : age.parts) {
@@ -123,8 +129,10 @@ struct EmptyBatches {
                      : " that never fill, " + std::to_string(largest) + " at most") +
            ": ";
   }
-  [[nodiscard]] std::string smaller() const {
-    return "Batch(" + std::to_string(std::max(1, largest / 2)) + ")";
+  [[nodiscard]] int half() const { return std::max(1, largest / 2); }
+  [[nodiscard]] std::string smaller() const { return "Batch(" + std::to_string(half()) + ")"; }
+  [[nodiscard]] Question with_smaller() const {
+    return {.node = node.name, .change = {.batch = Batch{.size = half()}}};
   }
   [[nodiscard]] Finding finding(std::string effect, std::string remedy) const {
     return {.kind = "batch",
@@ -168,7 +176,7 @@ bool has_time(const Scene& scene, const std::string& child) {
 
 struct LostShare {
   double share = 0;
-  std::string child;
+  std::string child = {};
 };
 
 // The results of one call come at once. A child that takes at least one of each source after each call keeps up with
@@ -210,7 +218,7 @@ void find_empty_batches(const Scene& scene, Causes& out) {
           "samples wait " + share_text(wait, age->mean) + " of their age for it.",
           "Give it a smaller batch, such as " + batches->smaller() + ", or a shorter max_wait.");
       finding.evidence.insert({{"wait", wait}, {"age", age->mean}, {"call", call}});
-      out[{"batch", name}] = {std::move(finding), wait};
+      out[{"batch", name}] = {std::move(finding), wait, batches->with_smaller()};
       continue;
     }
     const auto lost = lost_at_once(scene, *batches);
@@ -221,7 +229,7 @@ void find_empty_batches(const Scene& scene, Causes& out) {
                          "Give it a smaller batch, such as " + batches->smaller() + ", or " + lost.child +
                              " a queue such as Queue(" + std::to_string(batches->size) + ").");
     finding.evidence.insert({{"lost_share", lost.share}});
-    out[{"batch", name}] = {std::move(finding), 0};
+    out[{"batch", name}] = {std::move(finding), 0, batches->with_smaller()};
   }
 }
 
@@ -300,9 +308,9 @@ void find_full_processors(const Scene& scene, Causes& out) {
 namespace {
 
 // The share of a source's samples that a child lost although it had time for them; 0: none such child.
-double lost_in_bursts(const Scene& scene, const std::string& source) {
+LostShare lost_in_bursts(const Scene& scene, const std::string& source) {
   const auto& stats = scene.seen.stats;
-  double worst = 0;
+  LostShare worst;
   for (std::size_t i = 0; i < stats.edges.size(); ++i) {
     const auto& edge = stats.edges[i];
     const auto& before = scene.window.before.edges[i];
@@ -310,8 +318,9 @@ double lost_in_bursts(const Scene& scene, const std::string& source) {
     if (!has_time(scene, edge.child)) continue;
     const auto passed = grown(edge.passed_in, before.passed_in);
     if (passed < kFewestSamples) continue;
-    const auto lost = grown(edge, before, DropCause::QueueFull);
-    worst = std::max(worst, static_cast<double>(lost) / static_cast<double>(passed));
+    const double share =
+        static_cast<double>(grown(edge, before, DropCause::QueueFull)) / static_cast<double>(passed);
+    if (share > worst.share) worst = {share, edge.child};
   }
   return worst;
 }
@@ -333,7 +342,7 @@ void find_bursts(const Scene& scene, Causes& out) {
     }
     const bool waits = worst.age != nullptr && worst.time >= scene.bar(kShortestPause, "bursts", source) &&
                        worst.time >= scene.bar(kShareOfAge, "bursts", source) * worst.age->mean;
-    const double lost = lost_in_bursts(scene, source);
+    const auto [lost, child] = lost_in_bursts(scene, source);
     if (!waits && lost < scene.bar(kLostInBursts, "bursts", source)) continue;
     const auto effect =
         waits ? "samples wait " + share_text(worst.time, worst.age->mean) + " of their age in queues"
@@ -350,7 +359,8 @@ void find_bursts(const Scene& scene, Causes& out) {
                      {"interval_median", pace.median},
                      {"wait", worst.time},
                      {"lost_share", lost}}};
-    out[{"bursts", source}] = {std::move(finding), waits ? worst.time : 0};
+    auto& cause = out[{"bursts", source}] = {std::move(finding), waits ? worst.time : 0};
+    if (!waits) cause.change = with_queue(scene, child, kDeeper);
   }
 }
 

@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -67,7 +68,9 @@ class PipelineCore;
 
 constexpr std::size_t kFewestCalls = 200;  // that prove anything
 
-/// The answer. Deterministic: the same recording gives the same one. Throws OptionError, GraphError.
-[[nodiscard]] WhatIf what_if(const Recording& recording, const std::string& node, const NodeChange& change);
+/// The answer. Deterministic: the same recording gives the same one. Soon after `stop` nothing is known. Throws
+/// OptionError, GraphError.
+[[nodiscard]] WhatIf what_if(const Recording& recording, const std::string& node, const NodeChange& change,
+                             const std::stop_token& stop = {});
 
 }  // namespace freshframe::core

@@ -29,6 +29,7 @@ constexpr double kUnseen = 0.01;    // of the calls: sizes of batches that were 
 constexpr double kExplained = 0.1;  // by which the played present may differ from the recorded one
 constexpr double kNearOne = 0.1;    // a load of 0.9 to 1.1: the wait depends on the smallest differences
 constexpr double kLongestWarmUp = 30;
+constexpr auto kStopped = "the question was taken back";
 
 // One draw at one end.
 struct Seen {
@@ -93,9 +94,10 @@ class Player {
 
   [[nodiscard]] double length() const noexcept { return length_; }
 
-  [[nodiscard]] Draws play_all() {
+  [[nodiscard]] Draws play_all(const std::stop_token& stop) {
     Draws out;
-    for (int i = 0; i < kDraws && !out.source_waits; ++i) play_one(static_cast<std::uint64_t>(i), out);
+    for (int i = 0; i < kDraws && !out.source_waits && !stop.stop_requested(); ++i)
+      play_one(static_cast<std::uint64_t>(i), out);
     return out;
   }
 
@@ -408,7 +410,8 @@ std::vector<Call> latest_calls(std::vector<Call> calls) {
   return calls;
 }
 
-WhatIf what_if(const Recording& recording, const std::string& name, const NodeChange& change) {
+WhatIf what_if(const Recording& recording, const std::string& name, const NodeChange& change,
+               const std::stop_token& stop) {
   const auto asked = asked_of(recording, name, change);
   WhatIf answer{.node = name, .change = to_string(change)};
   answer.reason = reason_of(asked);
@@ -421,10 +424,11 @@ WhatIf what_if(const Recording& recording, const std::string& name, const NodeCh
   Player as_is(asked, nullptr);
   answer.seconds = as_is.length();
   const auto present = present_of(asked);
-  answer.reason = unexplained(asked, as_is.play_all(), present);
+  const auto now = as_is.play_all(stop);
+  answer.reason = stop.stop_requested() ? kStopped : unexplained(asked, now, present);
   if (!answer.reason.empty()) return answer;
-  const auto draws = Player(asked, &change).play_all();
-  answer.reason = reason_after(asked, draws);
+  const auto draws = Player(asked, &change).play_all(stop);
+  answer.reason = stop.stop_requested() ? kStopped : reason_after(asked, draws);
   if (!answer.reason.empty()) return answer;
   for (const int end : asked.ends) answer.outcomes.push_back(outcome_of(asked, draws, end, present));
   return answer;

@@ -2,14 +2,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "freshframe/what_if.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
+#include <cmath>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 
 #include "core/unit_text.hpp"
 #include "core/why/figures.hpp"
+#include "core/why/predictions.hpp"
 
 namespace freshframe {
 namespace core {
@@ -45,7 +49,28 @@ std::string outcome_text(const Outcome& outcome) {
   return text + ".\n";
 }
 
+// The rate, if it is another one.
+std::string other_rate(const Outcome& outcome) {
+  constexpr double kSame = 0.1;
+  if (!outcome.rate || std::abs(outcome.rate->middle - outcome.rate_now) <= kSame * outcome.rate_now)
+    return {};
+  return "; " + rates_text(*outcome.rate) + " (now " + fixed_text(outcome.rate_now, 1) + ")";
+}
+
 }  // namespace
+
+std::optional<Effect> effect_of(const WhatIf& answer) {
+  const auto by_age = [](const Outcome& outcome) { return outcome.mean ? outcome.mean_now : -1; };
+  const auto oldest = std::ranges::max_element(answer.outcomes, {}, by_age);
+  if (oldest == answer.outcomes.end() || !oldest->mean) return std::nullopt;
+  const auto& mean = *oldest->mean;
+  return Effect{
+      .text = "With " + answer.change + " at " + answer.node + ", samples would be " + interval_text(mean) +
+              " old on average " + (oldest->is_reader ? "when they reach " : "at ") + oldest->consumer +
+              ", 99 of 100 at most " + interval_text(*oldest->p99) + other_rate(*oldest) + ".",
+      .evidence = {{"predicted", mean.middle}, {"predicted_low", mean.low}, {"predicted_high", mean.high}}};
+}
+
 }  // namespace core
 
 std::string to_string(const NodeChange& change) {

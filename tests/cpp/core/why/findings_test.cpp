@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -92,7 +93,14 @@ class FindingsTest : public testing::Test {
   Findings findings_{{.ages = [this] { return ages_; },
                       .run_queue = [this] { return run_queue_; },
                       .edge_ages = [this] { return edge_ages_; },
-                      .paces = [this] { return paces_; }}};
+                      .paces = [this] { return paces_; },
+                      .effect =
+                          [this](const Question& change, Witness::Time /*now*/) {
+                            asked_.push_back(change.node + ": " + to_string(change.change));
+                            return effect_;
+                          }}};
+  std::vector<std::string> asked_;
+  std::optional<Effect> effect_;
   Findings::Time now_{std::chrono::hours(1)};
 };
 
@@ -108,6 +116,33 @@ TEST_F(FindingsTest, AQueueThatDropsAndInWhichSamplesWaitIsNamedWithTheWait) {
       "12 ms, and one comes each 8.3 ms.");
   EXPECT_EQ(findings_.present()[0].remedy, "queue=LATEST has the same rate without this wait.");
   EXPECT_NEAR(findings_.present()[0].evidence.at("wait"), .067, .001);
+}
+
+TEST_F(FindingsTest, ARemedyHasItsPredictedEffectAsLongAsItIsKnown) {
+  ages_.clear();
+  run(std::chrono::seconds(16), overflow());
+  EXPECT_EQ(asked_, Kinds{"X: queue=LATEST"});  // when one window has proven it
+  effect_ = Effect{.text = "With it, all is well.", .evidence = {{"predicted", .066}}};
+  run(std::chrono::seconds(9), overflow());
+  ASSERT_EQ(kinds(), Kinds{"queue cam->X"});
+  EXPECT_EQ(findings_.present()[0].remedy,
+            "queue=LATEST has the same rate without this wait. With it, all is well.");
+  EXPECT_EQ(findings_.present()[0].evidence.at("predicted"), .066);
+  EXPECT_TRUE(findings_.present()[0].evidence.contains("waiting"));
+  effect_.reset();
+  run(std::chrono::seconds(5), overflow());
+  EXPECT_EQ(findings_.present()[0].remedy, "queue=LATEST has the same rate without this wait.");
+  EXPECT_FALSE(findings_.present()[0].evidence.contains("predicted"));
+}
+
+TEST_F(FindingsTest, NothingIsPredictedForAReader) {
+  seen_.stats.nodes.pop_back();
+  seen_.nodes.pop_back();
+  seen_.readers = {"X"};
+  ages_.clear();
+  run(std::chrono::seconds(25), overflow());
+  EXPECT_EQ(kinds(), Kinds{"queue cam->X"});
+  EXPECT_EQ(asked_, Kinds());
 }
 
 TEST_F(FindingsTest, TheRecordsOfTheSamplesSayHowLongTheyWaitInAQueue) {

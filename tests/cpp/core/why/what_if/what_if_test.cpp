@@ -4,12 +4,16 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <stop_token>
 #include <string>
 #include <utility>
 
+#include "core/why/predictions.hpp"
 #include "core/why/what_if/recording.hpp"
 #include <gtest/gtest.h>
 
@@ -82,9 +86,30 @@ class Predicted : public testing::Test {
       now += time + 1e-5;
       sum += now - interval_ * static_cast<double>(last);
     }
-    present().samples = calls.size();
-    present().mean = sum / static_cast<double>(calls.size());
-    present().interval = 19.9 / static_cast<double>(calls.size());
+    remember(sum);
+  }
+
+  // A takes the oldest of the eight newest when it is free, and has done so for long.
+  void run_a_below_eight(double time) {
+    auto& calls = a().calls;
+    calls.clear();
+    a().edges.front().queue = Queue{8};
+    std::int64_t next = -20;
+    double sum = 0;
+    for (double now = .001; now < 19.9; now += time + 1e-5) {
+      const auto newest = static_cast<std::int64_t>(std::floor((now - .0004) / interval_));
+      next = std::max(next, newest - 7);
+      calls.push_back(called(next, kCam, now, now + time));
+      sum += now + time - interval_ * static_cast<double>(next++);
+    }
+    remember(sum);
+  }
+
+  void remember(double sum_of_ages) {
+    const auto count = static_cast<double>(a().calls.size());
+    present().samples = a().calls.size();
+    present().mean = sum_of_ages / count;
+    present().interval = 19.9 / count;
   }
 
   [[nodiscard]] WhatIf ask(const std::string& question) const {
@@ -167,6 +192,37 @@ TEST_F(Predicted, TheAgesAndTheRateOfAnotherQueue) {
   ASSERT_TRUE(deep.known() && deep.outcomes.front().mean) << deep.reason;
   EXPECT_GT(deep.outcomes.front().mean->low, .28);  // between seven and eight intervals, and its call
   EXPECT_LT(deep.outcomes.front().mean->high, .34);
+}
+
+TEST_F(Predicted, TheEffectOfARemedyIsWhatARunWithItGives) {
+  run_a(.0463);
+  const double real = present().mean;  // below LATEST
+  run_a_below_eight(.0463);
+  EXPECT_GT(present().mean, .25);
+  const auto effect = effect_of(ask("A: queue=LATEST"));
+  ASSERT_TRUE(effect);
+  EXPECT_LE(effect->evidence.at("predicted_low"), real);
+  EXPECT_GE(effect->evidence.at("predicted_high"), real);
+  EXPECT_TRUE(effect->text.starts_with("With queue=LATEST at A, samples would be 6")) << effect->text;
+  EXPECT_NE(effect->text.find(" old on average when they reach reader, 99 of 100 at most "),
+            std::string::npos)
+      << effect->text;
+  EXPECT_EQ(effect->text.find("now"), std::string::npos) << effect->text;  // the rate stays what it is
+  EXPECT_TRUE(effect_of(ask("A: max_rate=5"))->text.ends_with(" per second (now 21.6)."))
+      << effect_of(ask("A: max_rate=5"))->text;
+}
+
+TEST_F(Predicted, WhatIsNotKnownHasNoEffect) {
+  EXPECT_FALSE(effect_of(ask("A: speed=1.9")));  // a load near one
+  a().joins = true;
+  EXPECT_FALSE(effect_of(ask("A: queue=NEXT")));
+}
+
+TEST_F(Predicted, AQuestionThatIsTakenBackIsNotAnswered) {
+  std::stop_source stopping;
+  stopping.request_stop();
+  const auto [node, change] = Question::of("A: queue=NEXT");
+  EXPECT_EQ(what_if(rec_, node, change, stopping.get_token()).reason, "the question was taken back");
 }
 
 TEST_F(Predicted, WorkersASpeedAndARate) {

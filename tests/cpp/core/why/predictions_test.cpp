@@ -1,0 +1,130 @@
+// The effects of remedies: asked for on another thread, cached, and bounded in their cost.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/why/predictions.hpp"
+
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+
+#include <gtest/gtest.h>
+
+namespace freshframe::core {
+namespace {
+
+const Question kQuestion = Question::of("A: queue=LATEST");
+const Question kOther = Question::of("B: queue=LATEST");
+
+// Answers each question with the number of those before; on a clock that only the test moves.
+class PredictionsTest : public testing::Test {
+ protected:
+  Predictions::Answer answer(const std::stop_token& stop) {
+    std::unique_lock lock(mutex_);
+    ++begun_;
+    changed_.notify_all();
+    const std::stop_callback wake(stop, [this] { changed_.notify_all(); });
+    changed_.wait(lock, stop, [this] { return !closed_; });
+    ++asked_;
+    return {.effect = Effect{.text = std::to_string(asked_), .evidence = {}}, .cost = cost_};
+  }
+
+  void close() {
+    const std::lock_guard lock(mutex_);
+    closed_ = true;
+  }
+  void open() {
+    {
+      const std::lock_guard lock(mutex_);
+      closed_ = false;
+    }
+    changed_.notify_all();
+  }
+  void wait_until_asked() {
+    std::unique_lock lock(mutex_);
+    changed_.wait(lock, [this] { return begun_ > 0; });
+  }
+  [[nodiscard]] int asked() {
+    const std::lock_guard lock(mutex_);
+    return asked_;
+  }
+
+  [[nodiscard]] std::string text(const Question& question = kQuestion) {
+    const auto effect = predictions_.effect(question, now_);
+    return effect ? effect->text : "";
+  }
+  // The answer after the present one, which another thread gives.
+  void expect_soon(const std::string& wanted) {
+    for (int i = 0; i < 10'000 && text() != wanted; ++i)
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(text(), wanted);
+  }
+
+  std::mutex mutex_;
+  std::condition_variable_any changed_;
+  bool closed_ = false;
+  int begun_ = 0;
+  int asked_ = 0;
+  double cost_ = .001;
+  Predictions::Time now_{std::chrono::hours(1)};
+  Predictions predictions_{
+      [this](const Question& /*question*/, const std::stop_token& stop) { return answer(stop); }};
+};
+
+TEST_F(PredictionsTest, AnAnswerIsNotWaitedFor) {
+  close();
+  EXPECT_EQ(text(), "");
+  wait_until_asked();
+  EXPECT_EQ(text(), "");  // returns although there is none yet
+  open();
+  expect_soon("1");
+}
+
+TEST_F(PredictionsTest, AnAnswerIsKeptAndAskedForAgainAfterTenSeconds) {
+  expect_soon("1");
+  now_ += std::chrono::seconds(9);
+  EXPECT_EQ(text(), "1");
+  EXPECT_EQ(asked(), 1);
+  now_ += std::chrono::seconds(1);
+  expect_soon("2");
+}
+
+TEST_F(PredictionsTest, AllOfThemCostAThousandthOfAProcessor) {
+  cost_ = .1;
+  constexpr int kSeconds = 5'000;
+  for (int i = 0; i < kSeconds; ++i) {
+    now_ += std::chrono::seconds(1);
+    (void)text(i % 2 == 0 ? kQuestion : kOther);
+  }
+  EXPECT_LE(cost_ * asked(), 1e-3 * kSeconds + .15 + cost_);
+  const int before = asked();
+  now_ += std::chrono::seconds(200);
+  (void)text();
+  for (int i = 0; i < 10'000 && asked() == before; ++i) {
+    std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    (void)text();
+  }
+  EXPECT_GT(asked(), before);
+}
+
+TEST_F(PredictionsTest, WhatNobodyWantsIsForgotten) {
+  expect_soon("1");
+  close();
+  for (int i = 0; i < 62; ++i) {
+    now_ += std::chrono::seconds(1);
+    (void)text(kOther);
+  }
+  EXPECT_EQ(text(), "");
+  open();
+}
+
+TEST_F(PredictionsTest, AnEndWaitsForNoAnswer) {
+  close();
+  EXPECT_EQ(text(), "");
+  wait_until_asked();  // and nobody opens: the end of the test takes the question back
+}
+
+}  // namespace
+}  // namespace freshframe::core
