@@ -3,10 +3,12 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
+from .._errors import NodeError, StopTimeout
 from .._graph import wiring
 from .._graph.graph import Graph
 from .._graph.port import Port, ends, index_of, own_port, packets_of
@@ -120,12 +122,19 @@ class Changes:
         port = own_port(part, "remove", self._engine)
         try:
             books = self._engine.remove(index_of(port), drain, timeout)
-            if (packets := packets_of(port)) is not None:
-                self._engine.remove(index_of(packets), drain, timeout)
+            self._remove_packets(port, drain, timeout)
+        except (NodeError, StopTimeout):  # it goes nevertheless
+            with contextlib.suppress(StopTimeout):
+                self._remove_packets(port, drain, timeout)
+            raise
         finally:
             self._graph.forget_removed()
             self.settle()
         return observation.books(books)
+
+    def _remove_packets(self, port: Port[Any], drain: bool, timeout: float) -> None:
+        if (packets := packets_of(port)) is not None:
+            self._engine.remove(index_of(packets), drain, timeout)
 
     def _both(self, parent: Any, child: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
         return own_port(parent, verb, self._engine), own_port(child, verb, self._engine)

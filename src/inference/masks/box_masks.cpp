@@ -86,7 +86,8 @@ void BoxMasks::write_column(int column, Pixels down, int first_row, MaskText& te
   crossings_.clear();
   find_crossings(column_, crossings_);
   bool inside = column_.front() > 0;
-  if (inside) flip(down.begin);
+  int latest = down.begin;  // of a peak that is too narrow for a double both zeros are the same
+  if (inside) flip(latest);
   for (const auto index : crossings_) {
     const double a = column_[index - 1];
     const double b = column_[index];
@@ -96,7 +97,8 @@ void BoxMasks::write_column(int column, Pixels down, int first_row, MaskText& te
     // The first pixel behind the zero, or, on the way out, at it.
     const double next = inside ? std::ceil(pixel) : std::floor(pixel) + 1;
     if (next >= down.end) break;
-    flip(std::max(static_cast<int>(next), down.begin));
+    latest = std::max(static_cast<int>(next), latest);
+    flip(latest);
     inside = !inside;
   }
   if (inside) flip(down.end);

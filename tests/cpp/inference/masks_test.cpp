@@ -154,5 +154,14 @@ TEST(BoxMasks, TakeAnyNumbers) {
   static_cast<void>(vision::mask_of(masks.of_plane(0), 40, 50));  // throws where it is no mask
 }
 
+// The zeros of both sides are the same number.
+TEST(BoxMasks, OfAPeakWithoutAnyWidthAreEmpty) {
+  constexpr int kSide = 3;
+  const std::vector<float> plane = {-1, -1, -1, -1, 1e-20F, -1, -1, -1, -1};
+  const InputForm form{.width = kSide, .height = kSide, .stretch = true};
+  BoxMasks masks({plane, kSide, kSide}, PicturePlace::whole(form, place(kSide, kSide, form)));
+  EXPECT_EQ(masks.of_plane(0), MaskText(kSide, kSide).text());
+}
+
 }  // namespace
 }  // namespace freshframe::inference

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -108,6 +110,17 @@ def test_the_packets_of_a_camera_that_is_removed_meanwhile_go_with_it() -> None:
             with pytest.raises(ff.GraphError, match="'door' was removed, and its packets with it"):
                 camera.packets  # noqa: B018
             assert not pipeline.stats().nodes
+
+
+def test_packets_go_with_a_camera_whose_removal_takes_longer(tmp_path: Path) -> None:
+    with RtspServer(clip("h264")) as server:
+        pipeline = ff.Pipeline(keep_running=True)
+        with pipeline.start():
+            camera = pipeline.add(ff.open(server.url, **PATIENT), name="door")
+            pipeline.add(ff.VideoFile(tmp_path / "a.mkv"), camera.packets)
+            with contextlib.suppress(ff.StopTimeout):
+                pipeline.remove(camera, timeout=0)
+            until(lambda: not pipeline.stats().nodes, lambda: f"still there: {pipeline.stats()}")
 
 
 def test_a_publisher_of_packets_is_replaced_by_another() -> None:

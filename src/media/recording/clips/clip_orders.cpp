@@ -51,7 +51,8 @@ void ClipOrders::set_camera(std::shared_ptr<const PacketStream> camera) {
 }
 
 void ClipOrders::check_running(const std::string& path) const {
-  if (!running_) throw StateError("cannot write clip '" + path + "': its pipeline does not run");
+  if (!running_)
+    throw StateError("cannot write clip '" + path + "': its pipeline does not run, or it was removed");
 }
 
 bool ClipOrders::is_written(const ClipFile& file) const {
