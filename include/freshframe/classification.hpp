@@ -34,9 +34,12 @@ struct OnnxClassifierOptions {
   std::vector<std::string> names = {};  // of the classes, where the file has none
   std::optional<std::pair<int, int>> size =
       {};  // (width, height) of the input, where the file leaves it open
-  /// True: the middle square of a crop, as Ultralytics' classifiers are trained; false: all of it, stretched.
-  /// Default: by the file's metadata.
+  /// True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are trained; false: all of it,
+  /// stretched. Default: by the file's metadata.
   std::optional<bool> middle = {};
+  /// True: each pixel of a crop that is made smaller counts, as in Pillow; false: those between which an output's centre
+  /// lies, as in cv2.resize. Default: by the file's metadata.
+  std::optional<bool> antialias = {};
   CropOptions crops = {};
 };
 

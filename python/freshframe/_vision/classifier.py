@@ -52,8 +52,12 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         crops: Which objects, and how often.
         names: As of OnnxDetector: of the classes, where the file has none. Without any, numbers are the
             names.
-        middle: True: the middle square of a crop, as Ultralytics' classifiers are trained. False: all of it,
-            stretched to the input. None: by the file's metadata.
+        middle: True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are
+            trained. False: all of it, stretched to the input. None: by the file's metadata.
+        antialias: How a crop larger than the input is scaled. True: all of its pixels count, as in Pillow's
+            ``resize(..., Resampling.BILINEAR)`` and so in torchvision and Ultralytics' classifiers. False:
+            those beside the centre of each pixel of the input, as in ``cv2.resize``. None: by the file's
+            metadata.
         threads: As of OnnxDetector.
         provider: As of OnnxDetector.
         size: As of OnnxDetector.
@@ -76,6 +80,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         crops: Crops | None = None,
         names: Sequence[str] | Mapping[int, str] | None = None,
         middle: bool | None = None,
+        antialias: bool | None = None,
         threads: int | None = None,
         provider: Provider = "auto",
         size: tuple[int, int] | None = None,
@@ -92,6 +97,7 @@ class OnnxClassifier(NativeNode[Detections, Detections]):
         options.names = [] if names is None else _names(names)
         options.size = _size(size)
         options.middle = None if middle is None else _check.flag("middle", middle)
+        options.antialias = None if antialias is None else _check.flag("antialias", antialias)
         wanted = [] if how.classes is None else _texts("classes", how.classes)
         options.set_crops(wanted, _check.number("margin", how.margin), looks)
         self._path = _check.path("path", path)

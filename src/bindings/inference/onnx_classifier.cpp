@@ -51,6 +51,7 @@ void bind_onnx_classifier(nb::module_& module) {
       .def_rw("names", &Options::names)
       .def_rw("size", &Options::size)
       .def_rw("middle", &Options::middle)
+      .def_rw("antialias", &Options::antialias)
       .def(
           "set_crops",
           [](Options& self, std::vector<std::string> classes, float margin, std::string_view looks) {

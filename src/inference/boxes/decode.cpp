@@ -256,16 +256,16 @@ void apply_to(InputForm& form, Layout layout) {
     case Layout::Detr:  // the average of ImageNet's pictures
       form.mean = {0.485F, 0.456F, 0.406F};
       form.deviation = {0.229F, 0.224F, 0.225F};
-      form.stretch = true;
+      form.fit = Fit::Stretch;
       break;
     case Layout::Rtdetr:
     case Layout::Rtdetr6:
-      form.stretch = true;
+      form.fit = Fit::Stretch;
       break;
     case Layout::Ssd:  // (level - 127) / 128
       form.mean = {127 / 255.0F, 127 / 255.0F, 127 / 255.0F};
       form.deviation = {128 / 255.0F, 128 / 255.0F, 128 / 255.0F};
-      form.stretch = true;
+      form.fit = Fit::Stretch;
       break;
     default:
       break;

@@ -47,7 +47,7 @@ std::vector<std::string> class_names(const inference::Session& session,
 }
 
 // The part of the picture that the model looks at.
-std::optional<Region> region_of(const Detection& box, float margin, bool middle, const Frame& frame) {
+std::optional<Region> region_of(const Detection& box, float margin, const Frame& frame) {
   double left = box.x1;
   double top = box.y1;
   double right = box.x2;
@@ -58,13 +58,6 @@ std::optional<Region> region_of(const Detection& box, float margin, bool middle,
   right += wide;
   top -= high;
   bottom += high;
-  if (middle) {
-    const double side = std::min(right - left, bottom - top);
-    left = (left + right - side) / 2;
-    top = (top + bottom - side) / 2;
-    right = left + side;
-    bottom = top + side;
-  }
   if (!std::isfinite(left + top + right + bottom)) return std::nullopt;
   const auto within = [](double place, int end) {
     return static_cast<int>(std::clamp(place, 0.0, static_cast<double>(end)));
@@ -137,8 +130,6 @@ struct OnnxClassifier::Impl {
         runner(session, form),
         counters(session->provider(), session->threads()),
         names(class_names(*session, given.names)) {
-    const auto task = session->metadata().find("task");
-    middle = given.middle.value_or(task != session->metadata().end() && task->second == "classify");
     auto run = inference::empty_run(*session, form);
     run.widen();
     const auto views = run.views(0);
@@ -152,7 +143,12 @@ struct OnnxClassifier::Impl {
 
   static inference::InputForm form_of(const inference::Session& session, const OnnxClassifierOptions& given) {
     auto form = inference::picture_form(session, given.size);
-    form.stretch = true;
+    const auto task = session.metadata().find("task");
+    const bool is_ultralytics = task != session.metadata().end() && task->second == "classify";
+    // Ultralytics stretches pictures to inputs that are no squares.
+    const bool middle = given.middle.value_or(is_ultralytics && form.width == form.height);
+    form.fit = middle ? inference::Fit::Cover : inference::Fit::Stretch;
+    form.antialias = given.antialias.value_or(is_ultralytics);
     return form;
   }
 
@@ -172,7 +168,7 @@ struct OnnxClassifier::Impl {
     std::vector<Crop> crops;
     for (std::size_t i = 0; i < found.boxes.size(); ++i) {
       if (!is_wanted(found, i)) continue;
-      const auto region = region_of(found.boxes[i], options.crops.margin, middle, frame);
+      const auto region = region_of(found.boxes[i], options.crops.margin, frame);
       if (region) crops.push_back({i, part_of(frame, *region)});
     }
     return crops;
@@ -257,7 +253,6 @@ struct OnnxClassifier::Impl {
   inference::PictureRunner runner;
   inference::InferenceCounters counters;
   std::vector<std::string> names;
-  bool middle = false;
   std::map<int, inference::Views> sources;
 };
 

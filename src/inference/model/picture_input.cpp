@@ -141,8 +141,8 @@ PictureRun PictureRunner::run(std::span<const Frame* const> frames, const Contex
   }
   for (std::size_t i = 0; i < frames.size(); ++i) {
     const auto& frame = *frames[i];
-    const bool is_packed = frame.format() == PixelFormat::Bgr || frame.format() == PixelFormat::Rgb;
-    const auto given = form().channels == 1 && is_packed ? frame.to(PixelFormat::Gray) : frame;
+    const auto other = form().channels == 1 ? PixelFormat::Gray : PixelFormat::Bgr;
+    const auto given = takes(form(), frame.format()) ? frame : frame.to(other);
     barred_[i] = box_.fill(given.picture(), tensor_.data() + i * floats, barred_[i]);
     result.placements.push_back(barred_[i]);
   }

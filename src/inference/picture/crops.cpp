@@ -44,7 +44,7 @@ std::optional<Cut> cut_of(const Detection& box, double margin, int width, int he
 void crop_boxes(const Frame& bgr, std::span<const Detection> boxes, const CropForm& form, std::uint8_t* out) {
   Letterbox scale(InputForm{.width = form.width,
                             .height = form.height,
-                            .stretch = true,
+                            .fit = Fit::Stretch,
                             .blue_first = true,
                             .deviation = {kOneLevel, kOneLevel, kOneLevel}});
   std::vector<float> planes(scale.floats());

@@ -9,16 +9,23 @@
 #include <cstdint>
 #include <vector>
 
+#include "inference/picture/antialiased_plane.hpp"
 #include "inference/picture/packed_resize.hpp"
 
 namespace freshframe::inference {
+
+/// How a picture fits into the input. Bars: it keeps its aspect ratio, and grey bars fill the rest. Cover: it keeps its
+/// aspect ratio and is so large that it covers the input, which shows its middle.
+enum class Fit : std::uint8_t { Bars, Stretch, Cover };
 
 /// The form of a model's input: `channels` planes of floats, one after the other.
 struct InputForm {
   int width = 0;
   int height = 0;
-  int channels = 3;      // or 1: luma
-  bool stretch = false;  // to the whole input; else the aspect ratio is kept, and grey bars fill the rest
+  int channels = 3;  // or 1: luma
+  Fit fit = Fit::Bars;
+  bool antialias =
+      false;  // a picture that is made smaller: all of its pixels count, as in Pillow; see takes()
   bool blue_first = false;
   // A level of 0..255 becomes (level / 255 - mean) / deviation; red, green, blue.
   std::array<float, 3> mean = {0, 0, 0};
@@ -26,32 +33,42 @@ struct InputForm {
   bool operator==(const InputForm&) const = default;
 };
 
-/// The place of a picture in the input.
+/// The place of a picture in the input. One that covers it may begin before it, and be larger.
 struct Placement {
   // Pixels of the input per pixel of the picture. They differ a little: each side is rounded to whole pixels.
   double scale_x = 1;
   double scale_y = 1;
   int left = 0;
   int top = 0;
-  int width = 0;  // in the input
+  int width = 0;  // in pixels of the input
   int height = 0;
   int picture_width = 0;
   int picture_height = 0;
   bool operator==(const Placement&) const = default;
 };
 
-/// As the letterbox of Ultralytics: centred, the smaller bar first where they differ.
+/// As the letterbox of Ultralytics: centred, the smaller bar first where they differ. Cover: as Resize and CenterCrop of
+/// torchvision.
 [[nodiscard]] Placement place(int width, int height, const InputForm& form);
 
-/// Bilinear between the centres of pixels, as cv2.resize with INTER_LINEAR: to the bit for BGR and RGB. Keeps
-/// tables and rows between calls. One thread at a time.
+/// Whether a Letterbox fills that form from pictures of that format. All but this: filters for colours are defined on
+/// red, green and blue, and subsampled planes would differ from them at each edge.
+[[nodiscard]] constexpr bool takes(const InputForm& form, PixelFormat format) noexcept {
+  const bool is_packed = format == PixelFormat::Bgr || format == PixelFormat::Rgb;
+  if (form.channels == 1) return !is_packed;
+  return is_packed || format == PixelFormat::Gray || !form.antialias;
+}
+
+/// Bilinear between the centres of pixels, as cv2.resize with INTER_LINEAR: to the bit for BGR and RGB. With
+/// `antialias` as Image.resize of Pillow with BILINEAR, also to the bit. Keeps tables and rows between calls. One
+/// thread at a time.
 class Letterbox {
  public:
   explicit Letterbox(const InputForm& form) : form_(form) {}
 
   [[nodiscard]] const InputForm& form() const noexcept { return form_; }
   [[nodiscard]] std::size_t floats() const noexcept;
-  /// Writes floats() numbers to `tensor`. Takes every PixelFormat. Where `tensor` already has the bars of a
+  /// Writes floats() numbers to `tensor`. Throws Error for a format that the form does not take. Where `tensor` already has the bars of a
   /// picture that was placed at `barred`, and this one has the same place, they are not written again.
   Placement fill(const Picture& picture, float* tensor, const Placement& barred = {});
 
@@ -63,7 +80,23 @@ class Letterbox {
   };
 
  private:
+  // The part of the scaled picture that the input shows.
+  struct Shown {
+    int left = 0;  // in the scaled picture
+    int top = 0;
+    int width = 0;
+    int height = 0;
+  };
+
+  // Across and down.
+  struct Axes {
+    ScaledAxis across;
+    ScaledAxis down;
+  };
+
   void prepare(const PictureFormat& format);
+  void packed_row(const Picture& picture, int y, const ColourRow& how, const std::array<float*, 3>& rgb);
+  void planar_row(const Picture& picture, int y, const ColourRow& how, const std::array<float*, 3>& rgb);
   void blend(const Plane& plane, const Taps& rows, int y, std::vector<float>& out) const;
   void scale_component(const Plane& plane, const Taps& across, const Taps& down, int y, std::size_t part);
   void scale_chroma(const Picture& picture, int y);
@@ -73,11 +106,13 @@ class Letterbox {
   InputForm form_;
   PictureFormat format_;
   Placement placement_;
+  Shown shown_;
   Taps luma_x_;
   Taps luma_y_;
   Taps chroma_x_;
   Taps chroma_y_;
   PackedResize packed_;
+  AntialiasedPlane smooth_;
   std::vector<float> wide_;                  // one row of a plane, blended of two, at the picture's width
   std::array<std::vector<float>, 3> parts_;  // the row's components at the input's width
 };

@@ -21,10 +21,9 @@ std::int32_t weight(float share) {
   return static_cast<std::int32_t>(std::nearbyint(share * kOne));  // half to even
 }
 
-// Single precision, as OpenCV: the place of an output among `samples`. May lie outside of them.
-Tap tap(int output, int outputs, int samples) {
-  const double samples_per_output = 1 / (static_cast<double>(outputs) / samples);
-  const auto at = static_cast<float>((output + 0.5) * samples_per_output - 0.5);
+// Single precision, as OpenCV: the place of an output among the samples. May lie outside of them.
+Tap tap(const ScaledAxis& axis, int output) {
+  const auto at = static_cast<float>((axis.first + output + 0.5) * axis.samples_per_output - 0.5);
   const auto first = std::floor(at);
   const float share = at - first;
   return {static_cast<int>(first), weight(1 - share), weight(share)};
@@ -32,14 +31,15 @@ Tap tap(int output, int outputs, int samples) {
 
 }  // namespace
 
-void PackedResize::prepare(int width, int height, int to_width, int to_height) {
+void PackedResize::prepare(const ScaledAxis& across, const ScaledAxis& down) {
   constexpr int kBytes = 3;  // of a pixel
-  width_ = static_cast<std::size_t>(to_width);
+  width_ = static_cast<std::size_t>(across.outputs);
+  const int width = across.samples;
   for (auto* const table : {&x_.first, &x_.after, &x_.weight_first, &x_.weight_after}) {
     table->assign(width_ + kRowSlack, 0);
   }
   for (std::size_t i = 0; i < width_; ++i) {
-    const auto found = tap(static_cast<int>(i), to_width, width);
+    const auto found = tap(across, static_cast<int>(i));
     const bool is_between = found.first >= 0 && found.first < width - 1;
     const int first = std::clamp(found.first, 0, width - 1);
     x_.first[i] = kBytes * first;
@@ -48,10 +48,10 @@ void PackedResize::prepare(int width, int height, int to_width, int to_height) {
     x_.weight_after[i] = is_between ? found.weight_after : 0;
   }
   y_.clear();
-  for (int i = 0; i < to_height; ++i) {
-    const auto found = tap(i, to_height, height);
-    y_.push_back({.above = std::clamp(found.first, 0, height - 1),
-                  .below = std::clamp(found.first + 1, 0, height - 1),
+  for (int i = 0; i < down.outputs; ++i) {
+    const auto found = tap(down, i);
+    y_.push_back({.above = std::clamp(found.first, 0, down.samples - 1),
+                  .below = std::clamp(found.first + 1, 0, down.samples - 1),
                   .weight_above = static_cast<std::int16_t>(found.weight_first),
                   .weight_below = static_cast<std::int16_t>(found.weight_after)});
   }

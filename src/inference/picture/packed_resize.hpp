@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "inference/picture/rows.hpp"
+#include "inference/picture/scaled_axis.hpp"
 
 namespace freshframe::inference {
 
@@ -20,7 +21,7 @@ namespace freshframe::inference {
 class PackedResize {
  public:
   /// For pictures of this size. No row of an earlier picture is kept.
-  void prepare(int width, int height, int to_width, int to_height);
+  void prepare(const ScaledAxis& across, const ScaledAxis& down);
   /// The next rows are those of another picture.
   void forget() noexcept { kept_ = {kNone, kNone}; }
   /// The two rows of the picture that row `y` of the result lies between, with their weights: for mix_row().

@@ -165,7 +165,7 @@ TEST(Letterbox, ScalesByTheWholePixelsThatThePictureTakes) {
 }
 
 TEST(Letterbox, StretchesWithoutBars) {
-  const auto where = place(300, 100, {.width = 64, .height = 64, .stretch = true});
+  const auto where = place(300, 100, {.width = 64, .height = 64, .fit = Fit::Stretch});
   EXPECT_EQ(where.width, 64);
   EXPECT_EQ(where.height, 64);
   EXPECT_DOUBLE_EQ(where.scale_x, 64.0 / 300);
@@ -240,7 +240,7 @@ TEST(Letterbox, PackedPicturesHaveTheLevelsOfOpenCv) {
            {1, 1, 9, 9, 0x952932cd8d406a2aU},
            {2, 40, 4, 77, 0x332112297a7d660cU},
        }) {
-    const InputForm form{.width = to_width, .height = to_height, .stretch = true};
+    const InputForm form{.width = to_width, .height = to_height, .fit = Fit::Stretch};
     const auto rgb = noise(width, height, PixelFormat::Rgb);
     for (const auto target : test::simd_targets()) {
       SCOPED_TRACE(std::to_string(width) + "x" + std::to_string(height) + " " + hwy::TargetName(target));

@@ -125,7 +125,7 @@ TEST(BoxMasks, AreThoseOfEachPixelsOwnLogit) {
        std::vector<std::pair<int, int>>{{80, 80}, {31, 200}, {7, 5}, {20, 20}}) {
     std::vector<float> plane(kSide * kSide);
     for (auto& logit : plane) logit = numbers.share() - 0.5F;
-    const InputForm form{.width = 80, .height = 80, .stretch = true};
+    const InputForm form{.width = 80, .height = 80, .fit = Fit::Stretch};
     const auto where = PicturePlace::whole(form, place(width, height, form));
     BoxMasks masks({plane, kSide, kSide}, where);
     const std::vector<float> one = {1};
@@ -149,7 +149,7 @@ TEST(BoxMasks, TakeAnyNumbers) {
   constexpr float kInfinite = std::numeric_limits<float>::infinity();
   const float nothing = std::numeric_limits<float>::quiet_NaN();
   const std::vector<float> plane = {1, nothing, -kInfinite, kInfinite, 1, nothing, -1, kInfinite, 0};
-  const InputForm form{.width = 9, .height = 9, .stretch = true};
+  const InputForm form{.width = 9, .height = 9, .fit = Fit::Stretch};
   BoxMasks masks({plane, 3, 3}, PicturePlace::whole(form, place(40, 50, form)));
   static_cast<void>(vision::mask_of(masks.of_plane(0), 40, 50));  // throws where it is no mask
 }

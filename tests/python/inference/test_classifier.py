@@ -20,18 +20,23 @@ SIDE = 32
 COLOURS = ("red", "green", "blue")
 
 
-@pytest.fixture(scope="module")
-def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def save_colours(path: Path, *, height: int = SIDE, **metadata: str) -> Path:
     """A model whose three logits are ten times the mean of each colour."""
     file = onnx_files.OnnxFile(
-        inputs={"images": (("n", 3, SIDE, SIDE), "float32")},
+        inputs={"images": (("n", 3, height, SIDE), "float32")},
         outputs={"scores": (("n", 3), "float32")},
-        metadata={"names": str(dict(enumerate(COLOURS)))},
+        metadata={"names": str(dict(enumerate(COLOURS))), **metadata},
     )
     file.tensors.append(onnx_files.tensor("ten", np.array(10, np.float32)))
     file.nodes.append(onnx_files.node("ReduceMean", ["images"], ["means"], axes=[2, 3], keepdims=0))
     file.nodes.append(onnx_files.node("Mul", ["means", "ten"], ["scores"]))
-    return file.save(tmp_path_factory.mktemp("model") / "colours.onnx")
+    return file.save(path)
+
+
+@pytest.fixture(scope="module")
+def colours(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One that does not say who has made it."""
+    return save_colours(tmp_path_factory.mktemp("model") / "colours.onnx")
 
 
 def picture(**boxes: tuple[int, int, int, int]) -> npt.NDArray[np.uint8]:
@@ -125,6 +130,53 @@ def test_a_margin_and_the_middle_choose_the_part(colours: Path) -> None:
         ["green"],
         ["blue"],
     )
+
+
+def kind_of(image: npt.NDArray[np.uint8], box: list[float], path: Path, **options: Any) -> str:
+    (sample,) = classified([image], [found(box)], path=path, **options)
+    return str(sample.value.data["kind"][0])
+
+
+def test_all_pixels_count_where_the_model_was_trained_so(colours: Path, tmp_path: Path) -> None:
+    """Of eight columns two are red: the ones between which the centre of an output pixel lies."""
+    image = np.full((256, 256, 3), (0, 255, 0), np.uint8)
+    image[:, 3::8] = image[:, 4::8] = (0, 0, 255)
+    box = [0.0, 0, 256, 256]
+    trained = save_colours(tmp_path / "trained.onnx", task="classify")
+    assert kind_of(image, box, colours) == kind_of(image, box, trained, antialias=False) == "red"
+    assert kind_of(image, box, trained) == kind_of(image, box, colours, antialias=True) == "green"
+
+
+def test_an_input_that_is_no_square_gets_all_of_the_crop_as_by_ultralytics(tmp_path: Path) -> None:
+    image = picture(green=(0, 0, 320, 240), red=(120, 0, 200, 240))
+    square = save_colours(tmp_path / "square.onnx", task="classify")
+    wide = save_colours(tmp_path / "wide.onnx", height=20, task="classify")
+    box = [80.0, 60, 260, 110]
+    assert kind_of(image, box, square) == kind_of(image, box, wide, middle=True) == "red"
+    assert kind_of(image, box, square, middle=False) == kind_of(image, box, wide) == "green"
+
+
+def test_the_levels_are_those_of_pillow(tmp_path: Path) -> None:
+    """With Ultralytics' steps: the shorter side to the input's, then the middle square.
+
+    The order of Pillow's two passes depends on its version, and with it single levels by one.
+    """
+    pillow = pytest.importorskip("PIL.Image", reason="Pillow is not installed")
+    model = save_colours(tmp_path / "trained.onnx", task="classify")
+    rng = np.random.default_rng(3)
+    for width, height in ((300, 200), (97, 211), (20, 31), (320, 240)):
+        image = rng.integers(0, 256, (240, 320, 3), np.uint8)
+        image[:, ::2, rng.integers(3)] //= 3
+        crop = np.ascontiguousarray(image[:height, :width, ::-1])
+        short = min(width, height)
+        size = (SIDE * width // short, SIDE * height // short)
+        scaled = np.asarray(pillow.fromarray(crop).resize(size, pillow.Resampling.BILINEAR))
+        left, top = round((size[0] - SIDE) / 2), round((size[1] - SIDE) / 2)
+        logits = scaled[top : top + SIDE, left : left + SIDE].astype(np.float64).mean(axis=(0, 1)) / 25.5
+        shares = np.exp(logits) / np.exp(logits).sum()
+        (sample,) = classified([image], [found([0.0, 0, width, height])], path=model)
+        assert sample.value.data["kind"][0] == COLOURS[int(shares.argmax())]
+        assert sample.value.data["kind_confidence"][0] == pytest.approx(shares.max(), abs=1e-3)
 
 
 def test_growing_views_are_looked_at_when_they_are_twice_as_good(colours: Path) -> None:
