@@ -322,7 +322,8 @@ void Inbox::report_first_drop(const EdgeOptions& edge) const {
   const auto which =
       "edge '" + edge.parent_name + "' -> '" + consumer_ + "' dropped its first sample (queue_full): ";
   if (edge.queue == kRecording) {
-    log(LogLevel::Warning, which + "the recorder writes more slowly than its source delivers; " +
+    const std::string who = edge.recorded ? "the recorder writes" : "the consumer takes samples";
+    log(LogLevel::Warning, which + who + " more slowly than its source delivers; " +
                                (edge.way_to_be_faster.empty() ? "make it faster, or give it a longer queue="
                                                               : edge.way_to_be_faster));
     return;

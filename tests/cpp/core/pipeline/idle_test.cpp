@@ -97,11 +97,12 @@ TEST(Idle, AnExceptionThereEndsThePipeline) {
   EXPECT_TRUE(contains(message_of<NodeError>([&] { pipeline.wait(); }), "'sleeper' failed: no sleep"));
 }
 
-/// A recorder that waits for the test with each sample.
-class SlowRecorder final : public Node<int, Nothing> {
+/// Waits for the test with each sample.
+template <bool kRecords>
+class SlowTaker final : public Node<int, Nothing> {
  public:
-  SlowRecorder(Gate& gate, std::string way) : gate_(gate), way_(std::move(way)) {}
-  [[nodiscard]] bool is_recorder() const override { return true; }
+  SlowTaker(Gate& gate, std::string way) : gate_(gate), way_(std::move(way)) {}
+  [[nodiscard]] bool is_recorder() const override { return kRecords; }
   [[nodiscard]] std::string way_to_be_faster() const override { return way_; }
   std::optional<Nothing> process(const Sample<int>& /*sample*/, const Context& context) override {
     gate_.pass(context);
@@ -113,25 +114,44 @@ class SlowRecorder final : public Node<int, Nothing> {
   std::string way_;
 };
 
+using SlowRecorder = SlowTaker<true>;
+using SlowConsumer = SlowTaker<false>;
+
+/// The warnings while a consumer of a live source with the queue kRecording waits for 300 samples.
+template <class Consumer>
+std::vector<std::string> warnings_of_slow(const std::string& way) {
+  std::mutex mutex;
+  std::vector<std::string> lines;
+  set_log_sink([&](LogLevel level, std::string_view line) {
+    const std::lock_guard lock(mutex);
+    if (level == LogLevel::Warning) lines.emplace_back(line);
+  });
+  {
+    Gate gate;
+    Feed<int> feed;
+    CheckedPipeline pipeline;
+    pipeline.add(std::make_unique<Consumer>(gate, way), pipeline.add(feed_source(feed, Kind::Live)),
+                 {.queue = kRecording});
+    pipeline.start();
+    for (int n = 0; n < 300; ++n) feed.push(n);
+    feed.settle();
+    gate.open();
+  }
+  set_log_sink({});
+  return lines;
+}
+
+TEST(Idle, TheWarningOfAConsumerThatIsNoRecorderDoesNotCallItOne) {
+  const auto lines = warnings_of_slow<SlowConsumer>("");
+  ASSERT_FALSE(lines.empty());
+  EXPECT_TRUE(contains(lines.front(), "takes samples more slowly than its source delivers; "))
+      << lines.front();
+  EXPECT_FALSE(contains(lines.front(), "recorder")) << lines.front();
+}
+
 TEST(Idle, TheWarningOfARecorderThatIsTooSlowHasItsOwnAdvice) {
   for (const std::string way : {"give it wings", ""}) {
-    std::mutex mutex;
-    std::vector<std::string> lines;
-    set_log_sink([&](LogLevel level, std::string_view line) {
-      const std::lock_guard lock(mutex);
-      if (level == LogLevel::Warning) lines.emplace_back(line);
-    });
-    {
-      Gate gate;
-      Feed<int> feed;
-      CheckedPipeline pipeline;
-      pipeline.add(std::make_unique<SlowRecorder>(gate, way), pipeline.add(feed_source(feed, Kind::Live)));
-      pipeline.start();
-      for (int n = 0; n < 300; ++n) feed.push(n);
-      feed.settle();
-      gate.open();
-    }
-    set_log_sink({});
+    const auto lines = warnings_of_slow<SlowRecorder>(way);
     ASSERT_FALSE(lines.empty());
     EXPECT_TRUE(contains(lines.front(), "writes more slowly than its source delivers; ")) << lines.front();
     EXPECT_TRUE(contains(lines.front(), way.empty() ? "a longer queue=" : way)) << lines.front();

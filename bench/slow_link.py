@@ -1,0 +1,185 @@
+"""How old are pictures at the far end of a link with half the rate of their stream?
+
+A camera on loopback sends pictures with their number in the pixels, and notes when. `Publish` sends its
+packets on, over a link that takes half of their bytes per second and holds 32 kB. At the far end a server of
+FFmpeg hands them to a decoder, and the number in each picture tells its age. Both add a picture or two.
+`ffmpeg -c copy` publishes over the same link beside it.
+"""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+from _measure import ROOT, Result, Row, arguments
+
+sys.path.insert(0, str(ROOT / "tests" / "python"))
+
+from rigs.live.truth.pictures.encode import Shape, film
+from rigs.live.truth.process import TruthProcess
+from rigs.live.truth.reading.watch import number_of
+
+FPS = 30
+SHAPE = Shape(count=1800, size=(640, 360), key_interval=30, bit_rate=2_000_000)
+WINDOW = 32768  # bytes that wait in the link
+PUBLISH = """
+import sys, freshframe as ff
+pipeline = ff.Pipeline()
+camera = pipeline.add(ff.open(sys.argv[1]))
+publish = ff.Publish(sys.argv[2])
+pipeline.add(publish, camera.packets)
+with pipeline.start():
+    sys.stdin.read()
+    print(publish.stats(), flush=True)
+"""
+FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "tcp": "mpegts"}
+
+
+def free_port() -> int:
+    """On loopback, of no one now."""
+    with socket.socket() as end:
+        end.bind(("127.0.0.1", 0))
+        return int(end.getsockname()[1])
+
+
+@contextlib.contextmanager
+def slow_link(behind: int, rate: float) -> Iterator[int]:
+    """A port whose bytes reach the port `behind` at this rate per second; the other way is free."""
+    over = threading.Event()
+    listener = socket.create_server(("127.0.0.1", 0))
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, WINDOW // 2)  # Linux doubles it
+
+    def forth(near: socket.socket, far: socket.socket) -> None:
+        begun, passed = time.monotonic(), 0
+        with contextlib.suppress(OSError):
+            while not over.is_set() and (piece := near.recv(2048)):
+                passed += len(piece)
+                begun = max(begun, time.monotonic() - passed / rate - 0.02)  # what was not used is no credit
+                over.wait(max(0.0, begun + passed / rate - time.monotonic()))
+                far.sendall(piece)
+            far.shutdown(socket.SHUT_RDWR)
+
+    def back(near: socket.socket, far: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while piece := far.recv(65536):
+                near.sendall(piece)
+            near.shutdown(socket.SHUT_RDWR)
+
+    def accept() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                near, _ = listener.accept()
+                far = socket.create_connection(("127.0.0.1", behind))
+                for way in (forth, back):
+                    threading.Thread(target=way, args=(near, far), daemon=True).start()
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield int(listener.getsockname()[1])
+    finally:
+        over.set()
+        listener.close()
+
+
+def server(scheme: str, port: int) -> subprocess.Popen[bytes]:
+    """Takes one stream, and writes it to its output."""
+    url = f"{scheme}://127.0.0.1:{port}" + ("?listen" if scheme == "tcp" else "/live/a")
+    listens = {"rtsp": ["-rtsp_flags", "listen"], "rtmp": ["-listen", "1"], "tcp": ["-f", "mpegts"]}[scheme]
+    command = ["ffmpeg", "-v", "error", "-fflags", "nobuffer", "-analyzeduration", "200000", *listens]
+    command += ["-i", url, "-c", "copy"]
+    command += ["-muxdelay", "0", "-flush_packets", "1", "-f", "mpegts", "pipe:1"]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+
+
+def publisher(kind: str, camera: str, url: str) -> subprocess.Popen[bytes]:
+    """Of the camera's own packets."""
+    if kind == "freshframe":
+        command = [sys.executable, "-c", PUBLISH, camera, url]
+    else:
+        way = ["-rtsp_transport", "tcp"]
+        scheme = url.partition(":")[0]
+        sends = [*(way if scheme == "rtsp" else []), "-f", FORMATS[scheme], url]
+        command = ["ffmpeg", "-v", "error", *way, "-i", camera, "-c", "copy", *sends]
+    return subprocess.Popen(command, stdin=subprocess.PIPE)
+
+
+def ages(kind: str, scheme: str, truth: TruthProcess, seconds: float, rate: float) -> list[float]:
+    """Of the pictures at the far end, in seconds, after the first five."""
+    port = free_port()
+    seen: list[tuple[float, int | None]] = []
+
+    def watch(pipe: Any) -> None:
+        quick = {"analyzeduration": "200000", "fflags": "nobuffer"}
+        with (
+            contextlib.suppress(av.FFmpegError),
+            av.open(pipe, format="mpegts", mode="r", options=quick, buffer_size=1316) as container,
+        ):
+            container.streams.video[0].thread_type = "NONE"
+            frames = container.decode(video=0)
+            seen.extend((time.monotonic(), number_of(frame.to_ndarray(format="gray"))) for frame in frames)
+
+    with slow_link(port, rate) as near:
+        taker = server(scheme, port)
+        time.sleep(1)
+        path = "" if scheme == "tcp" else "/live/a"
+        sender = publisher(kind, truth.url, f"{scheme}://127.0.0.1:{near}{path}")
+        watcher = threading.Thread(target=watch, args=(taker.stdout,))
+        watcher.start()
+        try:
+            time.sleep(5 + seconds)
+        finally:
+            assert sender.stdin is not None
+            sender.stdin.close()
+            time.sleep(0.5)
+            for process in (sender, taker):
+                process.kill()
+                process.wait()
+            watcher.join()
+    log = truth.sent()
+    last = seen[-1][0] if seen else 0.0
+    whole = [(at, log.find(number, at)) for at, number in seen if number is not None and at > last - seconds]
+    return [at - sent.first for at, sent in whole if sent is not None]
+
+
+def main() -> None:
+    """Command line."""
+    options = arguments(__doc__, "slow_link", rounds=1, seconds=20)
+    outcome = Result(
+        "slow_link",
+        "age of pictures at the far end of a link with half the rate of the stream, painted numbers",
+        {"seconds": options.seconds, "fps": FPS},
+    )
+    with tempfile.TemporaryDirectory() as name:
+        made = film(SHAPE)
+        size = sum(len(unit) for picture in made.pictures for unit in picture.units)
+        rate = FPS * size / SHAPE.count / 2
+        path = made.save(Path(name) / "film")
+        for scheme in FORMATS:
+            with TruthProcess({"a": path}, Path(name) / f"{scheme}.log", fps=FPS) as truth:
+                figures: dict[str, float] = {}
+                for kind in ("freshframe", "ffmpeg"):
+                    found = ages(kind, scheme, truth, options.seconds, rate)
+                    if len(found) < 2:
+                        continue
+                    figures |= {
+                        f"{kind}_pictures": len(found),
+                        f"{kind}_p50_s": statistics.median(found),
+                        f"{kind}_p99_s": statistics.quantiles(found, n=100)[98],
+                    }
+            outcome.add(Row(scheme, figures, figures["freshframe_p99_s"], goal=1.5))
+    outcome.keep(options.out)
+
+
+if __name__ == "__main__":
+    main()
