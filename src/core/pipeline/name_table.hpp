@@ -44,7 +44,7 @@ class NameTable {
     return found != names_.end() ? found->second : unknown_;
   }
 
-  const Names unknown_;
+  const Names unknown_{};  // with braces: clang 14 wants a constant to be initialised
   mutable Mutex mutex_;
   std::unordered_map<int, Names> names_ FRESHFRAME_GUARDED_BY(mutex_);
 };

@@ -6,7 +6,6 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
-#include <ranges>
 #include <utility>
 
 #include "core/drain_time.hpp"
@@ -260,7 +259,8 @@ void PipelineCore::request_stop(Seconds timeout) {
         building_);  // a later add() is refused, or its node finds the stop when it is connected
     // Children first: what a parent gives in its finish() finds them closed.
     const auto nodes = graph_.runners();
-    for (const auto& runner : std::views::reverse(nodes)) {
+    for (auto each = nodes.rbegin(); each != nodes.rend(); ++each) {  // clang 14 cannot reverse a view
+      const auto& runner = *each;
       if (runner->is_recorder()) {
         runner->inbox().close_for_new(drained_by);
       } else {
