@@ -57,7 +57,7 @@ class Ages : public testing::Test {
   Stop& cam() { return stops_[0]; }
   Stop& a() { return stops_[1]; }
   Stop& reader() { return stops_[kReader]; }
-  [[nodiscard]] Age age(TimePoint since = TimePoint::min()) const {
+  [[nodiscard]] Age age(TimePoint since = kStart) const {
     return ages_of(stops_, since, at(100'000)).front();
   }
 
