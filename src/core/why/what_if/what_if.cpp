@@ -23,7 +23,8 @@ constexpr double kSlack = 1e-3;      // seconds: what a thread's wake-up and the
 constexpr double kRateSlack = 0.01;  // of the rate
 constexpr double kShortest = 5;      // seconds that are played, and the most
 constexpr double kLongest = 60;
-constexpr double kMostSamples = 10'000;  // of all nodes that are played, unless kShortestBusy has more
+constexpr double kEnoughSamples = 2'000;  // of all nodes: no more are played, unless kShortest has more
+constexpr double kMostSamples = 10'000;   // no more are played, unless kShortestBusy has more
 constexpr double kShortestBusy = 1;
 constexpr double kUnseen = 0.01;    // of the calls: sizes of batches that were not recorded
 constexpr double kExplained = 0.1;  // by which the played present may differ from the recorded one
@@ -88,11 +89,13 @@ class Player {
       if (node.is_reader) continue;
       times_.emplace(number, times_of(node.calls, node.batch.has_value()));
     }
-    length_ = std::min(std::clamp(longest, kShortest, kLongest), affordable());
+    recorded_ = std::clamp(longest, kShortest, kLongest);
+    length_ = std::min(recorded_, affordable());
     warm_up_ = std::min(kLongestWarmUp, 2 + 2 * longest_queue());
   }
 
-  [[nodiscard]] double length() const noexcept { return length_; }
+  /// Seconds that the records span, a minute at most.
+  [[nodiscard]] double recorded() const noexcept { return recorded_; }
 
   [[nodiscard]] Draws play_all(const std::stop_token& stop) {
     Draws out;
@@ -105,11 +108,12 @@ class Player {
   [[nodiscard]] const RecordedNode& node_of(int number) const { return asked_.recording.nodes.at(number); }
   [[nodiscard]] bool changes(int number) const { return change_ != nullptr && number == asked_.node; }
 
-  // The seconds in which the nodes have kMostSamples: a thousand samples per second prove as much in less time.
+  // Seconds: a thousand samples per second prove as much in less time.
   [[nodiscard]] double affordable() const {
     double samples = 0;  // per second
     for (const int number : asked_.involved) samples += rate_of(node_of(number).calls).value_or(0);
-    return std::max(kShortestBusy, kMostSamples / std::max(samples, 1.0));
+    samples = std::max(samples, 1.0);
+    return std::max({kShortestBusy, kEnoughSamples / samples, std::min(kShortest, kMostSamples / samples)});
   }
 
   // Of a source, while a draw is played: it repeats its records.
@@ -242,7 +246,8 @@ class Player {
   const NodeChange* change_;
   Plan plan_;
   std::map<int, TimesBySize> times_;
-  double length_ = kShortest;
+  double recorded_ = kShortest;
+  double length_ = kShortest;  // that is played
   double warm_up_ = 0;
 };
 
@@ -422,7 +427,7 @@ WhatIf what_if(const Recording& recording, const std::string& name, const NodeCh
     answer.calls = answer.calls == 0 ? node.calls.size() : std::min(answer.calls, node.calls.size());
   }
   Player as_is(asked, nullptr);
-  answer.seconds = as_is.length();
+  answer.seconds = as_is.recorded();
   const auto present = present_of(asked);
   const auto now = as_is.play_all(stop);
   answer.reason = stop.stop_requested() ? kStopped : unexplained(asked, now, present);

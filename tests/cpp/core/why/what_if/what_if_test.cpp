@@ -268,8 +268,7 @@ TEST_F(Predicted, ManyCamerasAreNotPlayedForAMinute) {
     const auto [node, change] = Question::of("A: queue=" + std::string(queue));
     const auto answer = what_if(recording, node, change);
     ASSERT_TRUE(answer.known()) << answer.reason;
-    EXPECT_GT(answer.seconds, 5);
-    EXPECT_LT(answer.seconds, 30);
+    EXPECT_NEAR(answer.seconds, 60, 1);  // of records, of which a second or two is played
     ASSERT_TRUE(answer.outcomes.front().mean) << answer.outcomes.front().reason;
     EXPECT_TRUE(holds(*answer.outcomes.front().rate, 24 * 30)) << queue;
   }
