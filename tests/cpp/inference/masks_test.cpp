@@ -158,7 +158,7 @@ TEST(BoxMasks, TakeAnyNumbers) {
 TEST(BoxMasks, OfAPeakWithoutAnyWidthAreEmpty) {
   constexpr int kSide = 3;
   const std::vector<float> plane = {-1, -1, -1, -1, 1e-20F, -1, -1, -1, -1};
-  const InputForm form{.width = kSide, .height = kSide, .stretch = true};
+  const InputForm form{.width = kSide, .height = kSide, .fit = Fit::Stretch};
   BoxMasks masks({plane, kSide, kSide}, PicturePlace::whole(form, place(kSide, kSide, form)));
   EXPECT_EQ(masks.of_plane(0), MaskText(kSide, kSide).text());
 }
