@@ -1636,8 +1636,10 @@ def make_packet_source(node: NodeHandle) -> NodeHandle:
     The source that emits the packets of a video source; once, before the start.
     """
 
-def take_frames(node: NodeHandle, wanted: bool) -> None:
-    """Whether anybody takes frames of this video source."""
+def decode_on_demand(engine: Engine, index: int) -> None:
+    """
+    The video source decodes only while a node, a reader or a viewer takes its frames.
+    """
 
 def wake(node: NodeHandle, seconds: float | None, until: float | None) -> None:
     """Wakes a video source that was opened with decode="keys"."""

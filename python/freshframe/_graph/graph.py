@@ -56,13 +56,6 @@ class Graph:
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
-    def settle(self) -> None:
-        """The pipeline starts, or its graph has changed."""
-        for index, member in list(self._kept.items()):
-            node = member.place.node
-            if hasattr(node, "_settle"):
-                node._settle(self._engine, index)
-
     def end_run(self, is_complete: bool) -> None:
         """The run has ended: recorders keep their files, or do not."""
         for node in self._nodes():

@@ -115,12 +115,10 @@ class Port(Generic[T_co]):
             self._engine.give_up_add(index)
             raise
         node._packet_port = Port(self._engine, index, Place(source), _native.Packet)
-        if not self._engine.started:
-            return
-        if is_gone(self):  # meanwhile, so that remove() has not seen its packets
+        _native.decode_on_demand(self._engine, self._index)
+        if self._engine.started and is_gone(self):  # meanwhile, so that remove() has not seen its packets
             self._engine.remove(index, False, _REMOVAL)
             raise self._has_gone()
-        node._settle(self._engine, self._index)
 
     def _has_gone(self) -> GraphError:
         return GraphError(f"{self.name!r} was removed, and its packets with it")
@@ -230,9 +228,6 @@ def is_among(port: Port[Any], numbers: Collection[int]) -> bool:
 
 def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
     """Ports in the engine's form: the number of the node, and that of the only source or -1."""
-    for port in ports:
-        if hasattr(port.node, "_ask_for_frames"):
-            port.node._ask_for_frames()
     return [(port._index, port._only) for port in ports]
 
 

@@ -30,11 +30,8 @@ class VideoSource(NativeSource["Frame"]):
         """Called by freshframe.open()."""
         self.live = live
         self._marks_damage = marks_damage
-        self._frames_asked = False  # by a node or a reader, before the pipeline has started
         self._packet_port: Any = None
         self._packet_lock = threading.RLock()  # a signal handler may ask, too
-        self._settling = threading.Lock()
-        self._is_unsettled = False
         self._handle = handle
 
     def __repr__(self) -> str:
@@ -53,33 +50,6 @@ class VideoSource(NativeSource["Frame"]):
     def _wake(self, seconds: float | None, until: float | None) -> None:
         """For Port.wake."""
         _native.wake(self._handle, seconds, until)
-
-    def _settle(self, engine: _native.Engine, index: int) -> None:
-        """The pipeline starts, or has changed: beside packets, frames that nobody takes are not decoded.
-
-        A page of serve() takes them while it has a viewer: the source sees that by itself. It never waits, as
-        it may be called in a signal handler: the call that is under way does it once more.
-        """
-        self._is_unsettled = True
-        while self._is_unsettled and self._settling.acquire(blocking=False):
-            try:
-                self._is_unsettled = False
-                self._take_frames(engine, index)
-            finally:
-                self._settling.release()
-
-    def _take_frames(self, engine: _native.Engine, index: int) -> None:
-        if self._packet_port is None:
-            return
-        taken = self._frames_asked
-        if engine.started:
-            name = engine.node_name(index)
-            taken = any(edge.parent == name for edge in engine.stats().edges)
-        _native.take_frames(self._handle, taken)
-
-    def _ask_for_frames(self) -> None:
-        """A node or a reader takes frames."""
-        self._frames_asked = True
 
     @property
     def info(self) -> VideoInfo:

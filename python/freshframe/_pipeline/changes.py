@@ -52,17 +52,11 @@ class Changes:
             port = self._graph.add(node, ports, options, batch=batch, joined=joined, plan=plan)
             if self._engine.started:
                 self._finish_add(index_of(port))
-                self.settle()
         except BaseException:  # also from a signal handler, at any point
             for index in self._engine.added_from(first):
                 self._give_up(index)
             raise
         return port
-
-    def settle(self) -> None:
-        """The graph has changed: cameras decode for those who take frames now."""
-        if self._engine.started:
-            self._graph.settle()
 
     def _finish_add(self, index: int) -> None:
         try:
@@ -95,14 +89,12 @@ class Changes:
             wiring.rate(max_rate),
         )
         self._graph.connected(target, source)
-        self.settle()
 
     def disconnect(self, parent: Any, child: Any) -> None:
         """As Pipeline.disconnect()."""
         source, target = self._both(parent, child, "disconnect")
         self._engine.disconnect(ends([source])[0], index_of(target))
         self._graph.disconnected(target, source)
-        self.settle()
 
     def set_max_wait(self, part: Any, seconds: Any) -> None:
         """As Pipeline.set_max_wait()."""
@@ -112,10 +104,7 @@ class Changes:
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """As Pipeline.replace()."""
         port = own_port(part, "replace", self._engine)
-        try:
-            self._graph.replace(port, node, timeout)
-        finally:
-            self.settle()
+        self._graph.replace(port, node, timeout)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""
@@ -129,7 +118,6 @@ class Changes:
             raise
         finally:
             self._graph.forget_removed()
-            self.settle()
         return observation.books(books)
 
     def _remove_packets(self, port: Port[Any], drain: bool, timeout: float) -> None:

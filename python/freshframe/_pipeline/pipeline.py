@@ -413,7 +413,6 @@ class Pipeline(RunByWith):
         """
         if isinstance(part, _native.Reader):
             self._engine.remove_reader(part)
-            self._changes.settle()
             return None
         return self._changes.remove(part, _check.flag("drain", drain), _check.timeout(timeout))
 
@@ -513,7 +512,7 @@ class Pipeline(RunByWith):
             raise OptionTypeError(
                 "reader() takes each port as an argument of its own, reader(a, b), got a list"
             )
-        reader = self._engine.reader(
+        return self._engine.reader(
             ends(parents(list(ports), label, self._engine)),
             wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate), label),
             name or "",
@@ -521,8 +520,6 @@ class Pipeline(RunByWith):
             None if join is None else join._policy(),
             wiring.rate(max_rate),
         )
-        self._changes.settle()
-        return reader
 
     # ---- life
 
@@ -544,7 +541,6 @@ class Pipeline(RunByWith):
             life.keep(life.Running(self.name, self._engine, self.stop))
             self._runners.start(self._graph, self._worker_plans.definitions)
 
-        self._graph.settle()
         try:
             self._engine.start(start_outside)
         except BaseException as error:  # also from a signal handler, at any point

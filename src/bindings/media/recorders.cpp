@@ -5,6 +5,7 @@
 #include "freshframe/media.hpp"
 #include "freshframe/packet_nodes.hpp"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -14,9 +15,12 @@
 #include <tuple>
 #include <utility>
 
+#include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/media/packet.hpp"
 #include "bindings/parts.hpp"
+#include "core/pipeline/runner/runner.hpp"
+#include "media/packets/packet_camera.hpp"
 #include "media/recording/video_file_codec.hpp"
 
 #include <nanobind/stl/map.h>
@@ -122,14 +126,28 @@ VideoSource& camera_of(const NodeHandle& self) {
   return node_as<VideoSource>(self, "a video source");
 }
 
+/// A reader that was closed, also by a finalizer, takes none: so the source itself looks, at each packet.
+void decode_on_demand(const Engine& engine, int index) {
+  const auto runner = engine.core().runner(index);
+  const auto node = runner ? runner->node() : nullptr;
+  auto* const camera = dynamic_cast<media::PacketCamera*>(node.get());
+  if (camera == nullptr) return;  // it was removed
+  // The threads that ask end before the runner's, which keeps it: they never have the last reference.
+  camera->take_frames_while([weak = std::weak_ptr(runner)] {
+    const auto there = weak.lock();
+    if (!there) return false;
+    const auto list = there->outlet().outputs().newest();
+    return std::ranges::any_of(list->edges, [](const auto& output) { return !output.inbox->ended(); });
+  });
+}
+
 void bind_packets(nb::module_& module) {
   bind_packet(module);
   module.def(
       "make_packet_source", [](const NodeHandle& self) { return handle_of(packets_of(camera_of(self))); },
       nb::arg("node"), "The source that emits the packets of a video source; once, before the start.");
-  module.def(
-      "take_frames", [](const NodeHandle& self, bool wanted) { take_frames(camera_of(self), wanted); },
-      nb::arg("node"), nb::arg("wanted"), "Whether anybody takes frames of this video source.");
+  module.def("decode_on_demand", &decode_on_demand, nb::arg("engine"), nb::arg("index"),
+             "The video source decodes only while a node, a reader or a viewer takes its frames.");
   module.def(
       "wake",
       [](const NodeHandle& self, std::optional<double> seconds, std::optional<double> until) {

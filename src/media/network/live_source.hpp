@@ -4,13 +4,13 @@
 
 #include "freshframe/media.hpp"
 
-#include <atomic>
 #include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/look/watched_source.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
@@ -28,6 +28,7 @@
 #include "media/network/stream/key_gate.hpp"
 #include "media/network/stream/repeated_packets.hpp"
 #include "media/network/stream/wake_limit.hpp"
+#include "media/packets/frame_demand.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "media/packets/packet_output.hpp"
 
@@ -40,7 +41,8 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   [[nodiscard]] std::string url() const override;
 
   [[nodiscard]] std::unique_ptr<Source<Packet>> packets() override;
-  void take_frames(bool wanted) override { decodes_ = wanted; }
+  void take_frames(bool wanted) override { demand_.set(wanted); }
+  void take_frames_while(FrameDemand::Taken taken) override { demand_.ask(std::move(taken)); }
   void wake(std::optional<double> seconds, std::optional<double> until) override;
   void watch(const std::shared_ptr<const core::PictureTap>& tap) override { looks_.add(tap); }
   void open(const Context& context) override;
@@ -62,7 +64,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   [[nodiscard]] AvFramePtr pull(const Context& context);
   [[nodiscard]] bool feed(const Context& context);
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
-  [[nodiscard]] bool decodes(TimePoint now) { return decodes_ || looks_.any(now); }
+  [[nodiscard]] bool decodes(TimePoint now) { return demand_.any() || looks_.any(now); }
   void decode(const PacketNotes& notes, const Context& context);
   void forget_pictures(TimePoint now);
   void pause_decoding(const Context& context);
@@ -115,7 +117,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
   CameraClock clock_;                     // of this connection
   PacketOutput packets_;
-  std::atomic<bool> decodes_{true};  // false: no node and no reader takes frames
+  FrameDemand demand_;  // of nodes and readers
   Looks looks_;
   bool is_decoding_ = false;  // the decoder has got packets since it was new
 };

@@ -7,6 +7,8 @@
 #include <memory>
 #include <optional>
 
+#include "media/packets/frame_demand.hpp"
+
 namespace freshframe::media {
 
 /// Beside VideoSource.
@@ -21,6 +23,9 @@ class PacketCamera {
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
   /// As freshframe::take_frames().
   virtual void take_frames(bool wanted) = 0;
+  /// The same, but the source asks: `taken` is called for each packet on the threads that read it, any of them, until
+  /// close(). It must be short.
+  virtual void take_frames_while(FrameDemand::Taken taken) = 0;
   /// As freshframe::wake() and wake_until().
   virtual void wake(std::optional<double> seconds, std::optional<double> until) = 0;
 };

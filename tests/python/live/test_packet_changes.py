@@ -6,7 +6,6 @@ from __future__ import annotations
 import contextlib
 import threading
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -132,26 +131,3 @@ def test_a_publisher_of_packets_is_replaced_by_another() -> None:
             pipeline.replace(sent, new := ff.Publish("udp://127.0.0.1:9"))
             until(lambda: new.stats().sent, lambda: "nothing was sent")
             assert sent.node is new
-
-
-def test_a_signals_handler_may_change_the_graph_while_a_change_settles() -> None:
-    source = ff.open("rtsp://127.0.0.1:1/x")
-    source._packet_port = object()
-    looks: list[int] = []
-
-    class Interrupted:
-        """An engine whose stats() a signal interrupts, whose handler changes the graph."""
-
-        started = True
-
-        def node_name(self, index: int) -> str:
-            return "door"
-
-        def stats(self) -> Any:
-            looks.append(1)
-            if len(looks) == 1:
-                source._settle(self, 0)  # type: ignore[arg-type]
-            return SimpleNamespace(edges=[])
-
-    source._settle(Interrupted(), 0)  # type: ignore[arg-type]
-    assert len(looks) == 2  # the newest graph decides

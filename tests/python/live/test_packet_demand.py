@@ -66,6 +66,10 @@ def test_cameras_decode_while_a_consumer_takes_frames(tmp_path: Path) -> None:
             reader.get(WATCHDOG)
             pipeline.remove(reader)
             _rests(pipeline)
+            reader = pipeline.reader(camera)
+            reader.get(WATCHDOG)
+            reader.close()
+            _rests(pipeline)  # without another change
             pipeline.connect(camera, merge)
             until(lambda: pipeline.stats().nodes["merge"].processed > 5, lambda: "no frames")
             pipeline.disconnect(camera, merge)
