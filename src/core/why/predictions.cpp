@@ -3,6 +3,8 @@
 #include "core/why/predictions.hpp"
 
 #include <algorithm>
+#include <exception>
+#include <system_error>
 #include <utility>
 
 #include <pthread.h>
@@ -30,8 +32,7 @@ std::optional<Effect> Predictions::effect(const Question& question, Time now) {
   std::erase_if(entries_, [&](const auto& each) { return now - each.second.wanted > kUnwanted; });
   if (!running_ && next_due() != entries_.end()) {
     if (thread_.joinable()) thread_.join();  // it has ended: it clears running_ last
-    running_ = true;
-    thread_ = std::thread([this] { run(); });
+    running_ = begin();
   }
   return entry.effect;
 }
@@ -53,13 +54,32 @@ Predictions::Entries::iterator Predictions::next_due() {
   return next;
 }
 
+// False: the process may have no further thread now.
+bool Predictions::begin() {
+  try {
+    thread_ = std::thread([this] { run(); });
+  } catch (const std::system_error&) {
+    return false;
+  }
+  return true;
+}
+
+// Findings are for programs that are in trouble: a prediction that fails ends none of them.
+Predictions::Answer Predictions::answer_to(const Question& question) const {
+  try {
+    return ask_(question, stopping_.get_token());
+  } catch (const std::exception&) {
+    return {};
+  }
+}
+
 void Predictions::run() {
   pthread_setname_np(pthread_self(), "ff predict");
   std::unique_lock lock(mutex_);
   for (auto next = next_due(); next != entries_.end(); next = next_due()) {
     const auto [text, question] = std::pair(next->first, next->second.question);
     lock.unlock();
-    auto answer = ask_(question, stopping_.get_token());
+    auto answer = answer_to(question);
     lock.lock();
     credit_ -= answer.cost;
     const auto entry = entries_.find(text);

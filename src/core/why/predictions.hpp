@@ -30,7 +30,7 @@ class Predictions {
     std::optional<Effect> effect = {};  // nullopt: it is not known
     double cost = 0;                    // seconds of a processor
   };
-  /// Answers at once when it is told to stop.
+  /// Answers at once when it is told to stop. An exception is an answer that nothing is known.
   using Ask = std::function<Answer(const Question& question, const std::stop_token& stop)>;
 
   explicit Predictions(Ask ask) : ask_(std::move(ask)) {}
@@ -54,6 +54,8 @@ class Predictions {
   void earn(Time now);
   /// The one that has been waiting longest; end(): there is none, or no time for it.
   [[nodiscard]] Entries::iterator next_due();
+  [[nodiscard]] bool begin();
+  [[nodiscard]] Answer answer_to(const Question& question) const;
   void run();
 
   const Ask ask_;

@@ -2,9 +2,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/why/predictions.hpp"
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -118,6 +120,22 @@ TEST_F(PredictionsTest, WhatNobodyWantsIsForgotten) {
   }
   EXPECT_EQ(text(), "");
   open();
+}
+
+TEST_F(PredictionsTest, OneThatFailsEndsNoProgram) {
+  std::atomic<int> asked{0};
+  Predictions failing(
+      [&](const Question& /*question*/, const std::stop_token& /*stop*/) -> Predictions::Answer {
+        ++asked;
+        throw std::bad_alloc();
+      });
+  for (int i = 0; i < 2; ++i, now_ += std::chrono::seconds(10)) {
+    for (int k = 0; k < 10'000 && asked <= i; ++k) {
+      EXPECT_FALSE(failing.effect(kQuestion, now_));
+      std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    }
+  }
+  EXPECT_EQ(asked, 2);
 }
 
 TEST_F(PredictionsTest, AnEndWaitsForNoAnswer) {
