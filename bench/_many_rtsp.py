@@ -132,7 +132,10 @@ class Server:
                 head += "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n"
             head += f"Content-Length: {len(body)}\r\n" if body else ""
             cseq = number[1] if number else "0"
-            client.sendall(f"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{head}\r\n{body}".encode())
+            try:
+                client.sendall(f"RTSP/1.0 200 OK\r\nCSeq: {cseq}\r\n{head}\r\n{body}".encode())
+            except OSError:
+                return  # it has gone; the next recv() says so
             if verb == "PLAY":
                 now = time.monotonic()
                 heapq.heappush(self.due, (now, client.fileno(), client, 0, now))
