@@ -96,11 +96,13 @@ class Predicted : public testing::Test {
     a().edges.front().queue = Queue{8};
     std::int64_t next = -20;
     double sum = 0;
-    for (double now = .001; now < 19.9; now += time + 1e-5) {
+    double now = .001;
+    while (now < 19.9) {
       const auto newest = static_cast<std::int64_t>(std::floor((now - .0004) / interval_));
       next = std::max(next, newest - 7);
       calls.push_back(called(next, kCam, now, now + time));
       sum += now + time - interval_ * static_cast<double>(next++);
+      now += time + 1e-5;
     }
     remember(sum);
   }
