@@ -26,12 +26,17 @@ class PacketOutput {
   /// The node that emits the packets, and another one when that has closed. `title`: the source's, for messages.
   /// Throws GraphError.
   [[nodiscard]] std::unique_ptr<Source<Packet>> node(const std::string& title, bool live) {
-    const Lock lock(mutex_);
-    if (tap_ && !tap_->is_left()) throw GraphError("the packets of " + title + " have a node already");
-    tap_ = std::make_shared<PacketTap>();
-    if (over_) tap_->close();
-    wanted_ = true;
-    return std::make_unique<PacketSource>(tap_, live);
+    const auto tap = std::make_shared<PacketTap>();
+    bool is_over = false;
+    {
+      const Lock lock(mutex_);
+      if (tap_ && !tap_->is_left()) throw GraphError("the packets of " + title + " have a node already");
+      tap_ = tap;
+      is_over = over_;
+      wanted_ = true;
+    }
+    if (is_over) tap->close();
+    return std::make_unique<PacketSource>(tap, live);
   }
 
   /// A new connection, whose packets this decoder takes.
@@ -58,9 +63,13 @@ class PacketOutput {
   void follow(const LiveTimeline& frames) noexcept { completion_.follow(frames); }
   /// No more packets.
   void close() {
-    const Lock lock(mutex_);
-    over_ = true;
-    if (tap_) tap_->close();
+    std::shared_ptr<PacketTap> tap;
+    {
+      const Lock lock(mutex_);
+      over_ = true;
+      tap = tap_;
+    }
+    if (tap) tap->close();
   }
   /// Of the newest key packet; null: there was none yet.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept {

@@ -49,11 +49,6 @@ void PacketTap::leave() {
   bytes_ = 0;
 }
 
-bool PacketTap::is_left() const {
-  const Lock lock(mutex_);
-  return left_;
-}
-
 std::optional<PacketCompletion::Completed> PacketTap::take(const std::stop_token& stop) {
   const std::stop_callback on_stop(stop, [this] {
     const Lock lock(mutex_);

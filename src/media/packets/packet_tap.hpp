@@ -6,6 +6,7 @@
 #include "freshframe/mutex.hpp"
 #include "freshframe/packet.hpp"
 
+#include <atomic>
 #include <cstddef>
 #include <deque>
 #include <optional>
@@ -28,7 +29,7 @@ class PacketTap {
   void close();
   /// Its node has closed: the packets that wait are not taken.
   void leave();
-  [[nodiscard]] bool is_left() const;
+  [[nodiscard]] bool is_left() const noexcept { return left_; }
   /// Waits. nullopt: it is closed and empty, or `stop` was requested.
   [[nodiscard]] std::optional<PacketCompletion::Completed> take(const std::stop_token& stop);
   /// Packets that were dropped since the last call.
@@ -45,7 +46,7 @@ class PacketTap {
   std::uint64_t dropped_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   bool waits_for_key_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  bool left_ FRESHFRAME_GUARDED_BY(mutex_) = false;
+  std::atomic<bool> left_{false};
 };
 
 }  // namespace freshframe::media
