@@ -71,7 +71,8 @@ void check_container(const std::string& path, const PacketStream& stream) {
 
 void check_container_options(const std::string& path, const std::map<std::string, std::string>& options) {
   const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
-  for (const auto& [name, value] : options) {
+  for (const auto& option : options) {
+    const auto& name = option.first;  // clang 14 captures no structured binding
     const auto* of_all = avformat_get_class();
     const auto* own = container.priv_class;
     const auto has = [&](const AVClass* of) {

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstring>
-#include <ranges>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -52,14 +52,17 @@ void set_extradata(AVCodecParameters& parameters, const std::uint8_t* data, std:
 std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_t> extradata) {
   constexpr std::array<std::uint8_t, 3> kCode{0, 0, 1};
   std::vector<std::span<const std::uint8_t>> pieces;
-  auto found = std::ranges::search(extradata, kCode);
-  if (found.empty()) return {extradata};
-  while (!found.empty()) {
-    const auto rest = std::ranges::subrange(found.end(), extradata.end());
-    found = std::ranges::search(rest, kCode);
-    auto end = found.begin();
-    while (end != rest.begin() && end[-1] == 0) --end;
-    pieces.emplace_back(rest.begin(), end);
+  const auto next_code = [&](auto from) {  // clang 14 searches no subrange
+    return std::search(from, extradata.end(), kCode.begin(), kCode.end());
+  };
+  auto found = next_code(extradata.begin());
+  if (found == extradata.end()) return {extradata};
+  while (found != extradata.end()) {
+    const auto begin = found + std::ssize(kCode);
+    found = next_code(begin);
+    auto end = found;
+    while (end != begin && end[-1] == 0) --end;
+    pieces.emplace_back(begin, end);
   }
   return pieces;
 }

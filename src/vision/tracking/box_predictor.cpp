@@ -71,7 +71,8 @@ struct BoxPredictor::Impl {
     for (std::size_t i = 0; i < result.boxes.size(); ++i) {
       auto& track = result.tracks[i];
       auto& box = result.boxes[i];
-      const auto& shift = shifts.emplace_back(seconds * track.velocity_x, seconds * track.velocity_y);
+      const Shift shift{seconds * track.velocity_x, seconds * track.velocity_y};
+      shifts.push_back(shift);
       box.x1 += shift.x;
       box.x2 += shift.x;
       box.y1 += shift.y;
