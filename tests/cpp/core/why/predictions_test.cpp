@@ -17,8 +17,13 @@
 namespace freshframe::core {
 namespace {
 
-const Question kQuestion = Question::of("A: queue=LATEST");
-const Question kOther = Question::of("B: queue=LATEST");
+Question of_a() {
+  return Question::of("A: queue=LATEST");
+}
+
+Question of_b() {
+  return Question::of("B: queue=LATEST");
+}
 
 // Answers each question with the number of those before; on a clock that only the test moves.
 class PredictionsTest : public testing::Test {
@@ -53,7 +58,7 @@ class PredictionsTest : public testing::Test {
     return asked_;
   }
 
-  [[nodiscard]] std::string text(const Question& question = kQuestion) {
+  [[nodiscard]] std::string text(const Question& question = of_a()) {
     const auto effect = predictions_.effect(question, now_);
     return effect ? effect->text : "";
   }
@@ -98,7 +103,7 @@ TEST_F(PredictionsTest, AllOfThemCostAThousandthOfAProcessor) {
   constexpr int kSeconds = 5'000;
   for (int i = 0; i < kSeconds; ++i) {
     now_ += std::chrono::seconds(1);
-    (void)text(i % 2 == 0 ? kQuestion : kOther);
+    (void)text(i % 2 == 0 ? of_a() : of_b());
   }
   EXPECT_LE(cost_ * asked(), 1e-3 * kSeconds + .15 + cost_);
   const int before = asked();
@@ -111,12 +116,12 @@ TEST_F(PredictionsTest, AllOfThemCostAThousandthOfAProcessor) {
   EXPECT_GT(asked(), before);
 }
 
-TEST_F(PredictionsTest, WhatNobodyWantsIsForgotten) {
+TEST_F(PredictionsTest, AnEffectThatIsNotAskedForIsForgotten) {
   expect_soon("1");
   close();
   for (int i = 0; i < 62; ++i) {
     now_ += std::chrono::seconds(1);
-    (void)text(kOther);
+    (void)text(of_b());
   }
   EXPECT_EQ(text(), "");
   open();
@@ -131,7 +136,7 @@ TEST_F(PredictionsTest, OneThatFailsEndsNoProgram) {
       });
   for (int i = 0; i < 2; ++i, now_ += std::chrono::seconds(10)) {
     for (int k = 0; k < 10'000 && asked <= i; ++k) {
-      EXPECT_FALSE(failing.effect(kQuestion, now_));
+      EXPECT_FALSE(failing.effect(of_a(), now_));
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
     }
   }

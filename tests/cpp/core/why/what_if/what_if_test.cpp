@@ -221,7 +221,7 @@ TEST_F(Predicted, WhatIsNotKnownHasNoEffect) {
 }
 
 TEST_F(Predicted, AQuestionThatIsTakenBackIsNotAnswered) {
-  std::stop_source stopping;
+  const std::stop_source stopping;
   stopping.request_stop();
   const auto [node, change] = Question::of("A: queue=NEXT");
   EXPECT_EQ(what_if(rec_, node, change, stopping.get_token()).reason, "the question was taken back");
