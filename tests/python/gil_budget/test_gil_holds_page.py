@@ -34,7 +34,8 @@ def results(**more: Any) -> dict[str, Any]:
     }
     rounds = [{**one, "holds": 1, **more}] * 7
     row = {"package": "a", "version": "1", "text": "`f(4 MB)`", "amount": 4, "unit": "MB", "objects": False}
-    return {"date": "2026-01-01", "machine": "a machine", "rows": [{**row, "rounds": rounds}]}
+    when = {"python": "3.11.7", "date": "2026-01-01"}
+    return {"machine": "a machine", "rows": [{**row, **when, "rounds": rounds}]}
 
 
 def test_the_page_is_that_of_the_kept_figures(page_of: Any) -> None:
@@ -56,6 +57,15 @@ def test_a_hold_is_shown_with_its_size_and_its_readable_name(page_of: Any) -> No
         in text
     )
     assert "No row was left out" in text
+
+
+def test_the_page_names_the_days_and_interpreters_of_its_rows(page_of: Any) -> None:
+    measured = results()
+    measured["rows"] += [{**measured["rows"][0], "date": "2026-02-03", "python": "3.13.0"}]
+    text = page_of(measured)
+    assert "2026-01-01" in text
+    assert "2026-02-03" in text
+    assert "CPython 3.13.0" in text
 
 
 @pytest.mark.parametrize(
