@@ -21,6 +21,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from _measure import Result, Row, arguments, median, program, quantile, spread, take_turns
+from _numeric_targets import of_targets
 
 from freshframe import numeric
 
@@ -275,6 +276,7 @@ def main() -> None:
     large(result, library, options.rounds)
     small(result, library, options.rounds)
     sizes(result, library, options.rounds)
+    of_targets(result, library, options.rounds)
     others(result, options.rounds)
     motion(result, options.rounds)
     fsum_time(result, min(options.rounds, 5))

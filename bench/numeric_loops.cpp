@@ -8,6 +8,8 @@
 #include <thread>
 #include <vector>
 
+#include <hwy/targets.h>
+
 namespace {
 
 using Line = std::uint64_t __attribute__((vector_size(64)));
@@ -55,6 +57,53 @@ double vector_sum(const double* from, std::size_t count) {
   return total;
 }
 
+template <class T, std::size_t kWidth>
+struct VectorOf {
+  typedef T type
+      __attribute__((vector_size(sizeof(T) * kWidth)));  // NOLINT(modernize-use-using): GCC takes no other
+};
+template <std::size_t kWidth>
+using Some = typename VectorOf<double, kWidth>::type;
+
+// kWidth numbers as doubles.
+template <std::size_t kWidth, class T>
+Some<kWidth> some(const T* from) {
+  typename VectorOf<T, kWidth>::type numbers;
+  std::memcpy(&numbers, from, sizeof numbers);
+  return __builtin_convertvector(numbers, Some<kWidth>);
+}
+
+// What a plain loop in C does: eight sums side by side, of numbers or of absolute differences, kErrors: with TwoSum's
+// errors (two_sum.hpp).
+template <std::size_t kWidth, bool kErrors, class T>
+double eight_sums(const T* a, const T* b, std::size_t count) {
+  std::array<Some<kWidth>, 8> sums{};
+  std::array<Some<kWidth>, 8> errors{};
+  for (std::size_t i = 0; i + 8 * kWidth <= count; i += 8 * kWidth) {
+#pragma GCC unroll 8
+    for (std::size_t k = 0; k < 8; ++k) {
+      Some<kWidth> x = some<kWidth, T>(a + i + k * kWidth);
+      if (b != nullptr) {
+        x -= some<kWidth, T>(b + i + k * kWidth);
+        x = x < 0 ? -x : x;
+      }
+      const Some<kWidth> before = sums[k];
+      sums[k] += x;
+      if constexpr (kErrors) {
+        const Some<kWidth> added = sums[k] - before;
+        errors[k] += (before - (sums[k] - added)) + (x - added);
+      }
+    }
+  }
+  Some<kWidth> together{};
+  for (std::size_t k = 0; k < 8; ++k) together += sums[k] + errors[k];
+  std::array<double, kWidth> parts;
+  std::memcpy(parts.data(), &together, sizeof parts);
+  double total = 0;
+  for (const double part : parts) total += part;
+  return total;
+}
+
 template <class Work>
 std::uint64_t shared_out(const char* from, std::size_t bytes, int threads, const Work& work) {
   if (threads == 1) return work(from, bytes);
@@ -97,6 +146,45 @@ double sum_1_stream(const double* numbers, std::size_t count) {
 }
 double sum_4_streams(const double* numbers, std::size_t count) {
   return vector_sum<4>(numbers, count);
+}
+
+// The instruction sets of Highway that this processor has, a bit each, and the choice of one.
+std::int64_t targets() {
+  hwy::SetSupportedTargetsForTest(0);
+  return hwy::SupportedTargets();
+}
+void use_targets(std::int64_t targets) {
+  hwy::SetSupportedTargetsForTest(targets);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+const char* target_name(std::int64_t target) {
+  return hwy::TargetName(target);
+}
+
+// `b`: null, or the numbers whose distance from those of `a` is summed.
+double plain_4_float64(const double* a, const double* b, std::size_t count) {
+  return eight_sums<4, false>(a, b, count);
+}
+double plain_8_float64(const double* a, const double* b, std::size_t count) {
+  return eight_sums<8, false>(a, b, count);
+}
+double plain_4_float32(const float* a, const float* b, std::size_t count) {
+  return eight_sums<4, false>(a, b, count);
+}
+double plain_8_float32(const float* a, const float* b, std::size_t count) {
+  return eight_sums<8, false>(a, b, count);
+}
+double errors_4_float64(const double* a, const double* b, std::size_t count) {
+  return eight_sums<4, true>(a, b, count);
+}
+double errors_8_float64(const double* a, const double* b, std::size_t count) {
+  return eight_sums<8, true>(a, b, count);
+}
+double errors_4_float32(const float* a, const float* b, std::size_t count) {
+  return eight_sums<4, true>(a, b, count);
+}
+double errors_8_float32(const float* a, const float* b, std::size_t count) {
+  return eight_sums<8, true>(a, b, count);
 }
 
 // W. Kahan, "Further remarks on reducing truncation errors", 1965.

@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Fails when two files of a layer define the same name in their unnamed namespaces.
 
-Builds of ./dev join files of a layer into one translation unit (CMAKE_UNITY_BUILD), where the second$
-definition is an error. Which files meet depends on their number, so the rule holds for the whole layer.
+Builds of ./dev join files of a layer into one translation unit (CMAKE_UNITY_BUILD), where the second
+definition is an error. Which files meet depends on their number, so the rule holds for the whole layer, and
+for those tests of a layer that share a namespace.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -20,6 +21,7 @@ VARIABLE = re.compile(rf"^{QUALIFIERS}[^\s(=][^(=\n]*?[ *&](\w+)(?:\[[^\n]*\])*(
 TYPE = re.compile(r"^(?:class|struct|enum class|enum) (?:\[\[\w+\]\] )?(\w+)", re.MULTILINE)
 ALIAS = re.compile(r"^(using \w+ = [^;]+;)", re.MULTILINE)
 FUNCTION = re.compile(r"^\w[^\n;={}()]*[ *&]\w+\([^;{}]*?\)(?= (?:noexcept )?\{)", re.MULTILINE)
+NAMESPACE = re.compile(r"^namespace ([\w:]+) \{$", re.MULTILINE)
 WORDS = re.compile(r"\s+")
 
 
@@ -74,6 +76,11 @@ def main() -> int:
         if "hwy/foreach_target.h" not in text:  # these are not joined
             short = path.relative_to(ROOT)
             layers[short.parts[1]][short] = text
+    for path in (ROOT / "tests" / "cpp").rglob("*_test.cpp"):
+        text = path.read_text(encoding="utf-8")
+        short = path.relative_to(ROOT)
+        namespace = NAMESPACE.search(text)
+        layers[f"tests of {short.parts[2]} in {namespace and namespace[1]}"][short] = text
     found = [line for files in layers.values() for line in clashes(files)]
     for line in found:
         print(f"check_joined: {line}: give one of them a name that says more")

@@ -122,7 +122,7 @@ def figures() -> dict[str, Row]:
 def keep(name: str, row: Row) -> None:
     """Writes the figures and the page."""
     rows = figures() if RESULTS.exists() else {}
-    rows[name] = row
+    rows[name] = {**row, "order": str(1 + max((_order(each) for each in rows.values()), default=0))}
     rows = {each: rows[each] for each in ROWS if each in rows}
     RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
     write_page(rows)
@@ -133,7 +133,28 @@ def write_page(rows: Mapping[str, Row]) -> None:
     text = PAGE.read_text()
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{table(rows)}\n{END}{after}")
+    PAGE.write_text(f"{before}{BEGIN}\n{tables(rows)}\n{END}{after}")
+
+
+def _order(row: Row) -> int:
+    """A number that grows from run to run; 0 of runs before there were such numbers."""
+    return int(row.get("order", 0))
+
+
+def tables(rows: Mapping[str, Row]) -> str:
+    """The rows of the commit that was measured last, and apart from them those of other commits."""
+    last = max(rows.values(), key=lambda row: (_order(row), row.get("date", "")), default={}).get(
+        "commit", ""
+    )
+    now = {name: row for name, row in rows.items() if row.get("commit", "") == last}
+    before = {name: row for name, row in rows.items() if name not in now}
+    parts = [f"Measured at commit {last}, the last one that was measured:" if last else "", table(now)]
+    if before:
+        parts += [
+            "Measured at other commits, so that they say nothing certain about that one:",
+            table(before),
+        ]
+    return "\n\n".join(part for part in parts if part)
 
 
 def table(rows: Mapping[str, Row]) -> str:

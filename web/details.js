@@ -5,7 +5,8 @@ import { joinParentText, linesOf, meanBatch, plural, stateText, workerText } fro
 import { chart } from "./charts.js";
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
-import { CAUSES, policySentence, roomOf, word } from "./words.js";
+import { bySubject, stateBeside, textsOf } from "./problems.js";
+import { CAUSES, policySentence, roomOf, stateOf, word } from "./words.js";
 
 const BESIDE = 1000; // px of the page
 const RANGES = [
@@ -55,6 +56,7 @@ export class Details {
     this.#name = title(item);
     const isEdge = item.parent !== undefined;
     this.list = el("dl", { class: "all" });
+    this.told = el("ul", { class: "told", "aria-label": "Problems", hidden: true });
     const places = isEdge ? ["samples per second, drops", "waiting", "median age"] : ["samples per second"];
     const figures = places.map((caption) => ({ caption, place: el("div", { class: "chart" }) }));
     this.#dialog.replaceChildren(
@@ -81,6 +83,7 @@ export class Details {
           ? policySentence(item.queue)
           : `${item.language === "python" ? "a Python" : "a native"} ${item.kind}${processesOf(item)}`,
       ),
+      this.told,
       this.#ranges(isEdge),
       ...figures.map(({ caption, place }) => el("figure", {}, el("figcaption", {}, caption), place)),
       this.list,
@@ -109,9 +112,20 @@ export class Details {
       this.#dialog.close();
       return;
     }
-    const rows = item.parent !== undefined ? edgeRows(item) : nodeRows(item);
+    const problems = problemsOf(item, state);
+    this.#tell(problems);
+    const rows = item.parent !== undefined ? edgeRows(item) : nodeRows(item, problems);
     for (const [term, value] of rows) this.#write(term, value);
     if (ticked) this.#draw(item.parent !== undefined);
+  }
+
+  // What is wrong there now, and what to do about it.
+  #tell(problems) {
+    const lines = textsOf(problems);
+    this.told.hidden = lines.length === 0;
+    if (lines.length !== this.told.childElementCount)
+      this.told.replaceChildren(...lines.map(() => el("li")));
+    lines.forEach((line, index) => text(this.told.children[index], line));
   }
 
   #ranges(isEdge) {
@@ -192,6 +206,14 @@ export class Details {
   }
 }
 
+// Of an edge, or of a node and the edges that lead to it: a card in the list is red for both.
+function problemsOf(item, state) {
+  const of = bySubject(state.problems);
+  if (item.parent !== undefined) return of(`${item.parent}->${item.child}`);
+  const edges = state.edges.filter(({ child }) => child === item.name);
+  return [...of(item.name), ...edges.flatMap(({ parent, child }) => of(`${parent}->${child}`))];
+}
+
 function processesOf(node) {
   if (node.workers === undefined) return "";
   return node.workers.length === 1 ? " in its own process" : ` in ${node.workers.length} processes`;
@@ -270,13 +292,13 @@ function edgeRows(edge) {
   ];
 }
 
-function nodeRows(node) {
+function nodeRows(node, problems) {
   const python = [
     ["waited for the GIL", `${format.time(node.gil_wait)} · ${format.percent(node.gil_wait_rate)} now`],
     ["held the GIL", `${format.time(node.gil_hold)} · ${format.percent(node.gil_hold_rate)} now`],
   ];
   return [
-    ["state", stateText(node)],
+    ["state", stateBeside(problems, stateOf(node), stateText(node))],
     ["the thread now", node.state.replaceAll("_", " ")],
     ["rate", `${format.rate(node.rate ?? node.fps)} fps`],
     ["processed", format.count(node.processed)],
@@ -291,7 +313,7 @@ function nodeRows(node) {
     ...(node.workers ?? []).map((worker, index) => [`worker ${index + 1}`, workerText(worker)]),
     ...tickRows(node),
     ["errors", format.count(node.errors)],
-    ["lost here", format.count(node.dropped)],
+    ["lost in the node itself", format.count(node.dropped)],
     ...causeRows(node),
   ];
 }

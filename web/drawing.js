@@ -9,6 +9,7 @@ const SIZES = { nodeWidth: 182, edgeWidth: 154, gap: 22, space: 18 }; // the wid
 const SMALLEST = 0.86; // a drawing shrinks to this, where its smallest type has 10 px
 const BESIDE = 0.62; // share of the page that a graph may need and still have the pictures beside it
 const TIP = 6;
+const TURN = 28; // by which the ends of a curve that goes back to the next row bend; three quarters of it are seen
 
 export class Drawing {
   #history;
@@ -114,11 +115,12 @@ export class Drawing {
     }
   }
 
-  #plan(cards) {
+  #plan(cards, most = Infinity) {
     return arrange(
       this.names.map((name, index) => ({ name, height: cards[index].element.offsetHeight })),
       this.links.map((link, index) => ({ ...link, height: this.#edges[index].element.offsetHeight })),
       SIZES,
+      most,
     );
   }
 
@@ -131,7 +133,7 @@ export class Drawing {
     this.#width = this.#canvas.clientWidth;
     const cards = this.#cards();
     this.surface.style.removeProperty("zoom");
-    const plan = this.#plan(cards);
+    const plan = this.#plan(cards, this.#width / SMALLEST);
     const put = (card, box) => {
       card.element.style.setProperty("left", `${box.x}px`);
       card.element.style.setProperty("top", `${box.y}px`);
@@ -174,6 +176,11 @@ function curve(points) {
   let path = `M ${points[0].x} ${points[0].y}`;
   for (let index = 1; index < points.length; ++index) {
     const [a, b] = [points[index - 1], points[index]];
+    if (b.back !== undefined) {
+      path += ` C ${a.x + TURN} ${a.y} ${a.x + TURN} ${b.back} ${a.x} ${b.back} L ${b.x} ${b.back}`;
+      path += ` C ${b.x - TURN} ${b.back} ${b.x - TURN} ${b.y} ${b.x} ${b.y}`;
+      continue;
+    }
     const bend = Math.max(12, (b.x - a.x) / 2);
     path += a.y === b.y ? ` L ${b.x} ${b.y}` : ` C ${a.x + bend} ${a.y} ${b.x - bend} ${b.y} ${b.x} ${b.y}`;
   }

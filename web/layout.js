@@ -1,10 +1,15 @@
 // Where the graph's cards and curves go: nodes in columns by their distance from the sources, each edge's card in
 // the gap before its child. Layers, barycentres against crossings (Sugiyama, Tagawa and Toda, 1981), then heights by
-// isotonic regression (pool adjacent violators). Pure functions; pixels.
+// isotonic regression (pool adjacent violators). What is too wide goes on in a row below, as a text does. Pure
+// functions; pixels.
 // SPDX-License-Identifier: Apache-2.0
 
 const SWEEPS = 8;
 const LANE = 14; // height kept free for a curve that passes a column
+const MOST_ROWS = 3;
+const MOST_BACK = 2; // curves that go back to the beginning of the next row
+const GUTTER = 44; // height between two rows
+const TURN = 24; // width that a curve needs beside a row to turn
 
 // The longest way from a source, by name.
 export function levels(names, edges) {
@@ -24,17 +29,25 @@ export function levels(names, edges) {
 }
 
 // nodes: [{name, height}], edges: [{parent, child, height}]; returns boxes of both in the same order, a route of
-// points per edge that ends at its card, the size of all, and the order in which to read.
-export function arrange(nodes, edges, { nodeWidth, edgeWidth, gap, space }) {
+// points per edge that ends at its card, the size of all, and the order in which to read. `most`: the width in which
+// it should fit.
+export function arrange(nodes, edges, { nodeWidth, edgeWidth, gap, space }, most = Infinity) {
   const columns = build(nodes, edges);
   order(columns);
   place(columns, space);
   const width = (index) => (index % 2 === 0 ? nodeWidth : edgeWidth);
-  let x = 0;
-  columns.forEach((column, index) => {
-    for (const item of column) item.x = x;
-    x += width(index) + gap;
-  });
+  const all = columns.reduce((total, _, index) => total + width(index) + gap, -gap);
+  const rows = all > most ? fold(columns, width, gap, most - 2 * TURN) : null;
+  const left = rows === null ? 0 : TURN;
+  for (const row of rows ?? [columns.map((_, index) => index)]) {
+    let x = left;
+    for (const index of row) {
+      for (const item of columns[index]) item.x = x;
+      x += width(index) + gap;
+    }
+  }
+  if (rows !== null) stack(columns, rows);
+  const wide = rows === null ? all : Math.max(...columns.flatMap((column, index) => column.map((item) => item.x + width(index)))) + TURN;
   const top = Math.min(...columns.flat().map((item) => item.y - item.height / 2));
   const bottom = Math.max(...columns.flat().map((item) => item.y + item.height / 2));
   const box = (item, wide) => ({
@@ -50,10 +63,43 @@ export function arrange(nodes, edges, { nodeWidth, edgeWidth, gap, space }) {
     nodes: nodeItems.map((item) => box(item, nodeWidth)),
     edges: cards.map((item) => box(item, edgeWidth)),
     routes: cards.map((item) => route(item, top, { nodeWidth, edgeWidth })),
-    width: x - gap,
+    width: wide,
     height: bottom - top,
     reading: reading(columns),
   };
+}
+
+// The columns of each row; null: there would be too many rows, or too many curves would go back. A row begins with the
+// cards of the edges that lead there.
+function fold(columns, width, gap, most) {
+  const rows = [[0]];
+  let x = width(0);
+  for (let index = 1; index < columns.length; index += 2) {
+    const step = 2 * gap + width(index) + width(index + 1);
+    if (x + step > most) {
+      rows.push([]);
+      x = -gap;
+    }
+    rows.at(-1).push(index, index + 1);
+    x += step;
+  }
+  const back = rows.slice(1).map(([first]) => columns[first].length);
+  return rows.length > MOST_ROWS || back.some((number) => number > MOST_BACK) ? null : rows;
+}
+
+// Moves each row below the one before it; the first items of a row know the height at which a curve comes back.
+function stack(columns, rows) {
+  let floor = null;
+  for (const row of rows) {
+    const items = row.flatMap((index) => columns[index]);
+    const top = Math.min(...items.map((item) => item.y - item.height / 2));
+    const shift = floor === null ? 0 : floor + GUTTER - top;
+    for (const item of items) item.y += shift;
+    if (floor !== null) {
+      columns[row[0]].forEach((item, index) => (item.back = floor + (GUTTER * (index + 1)) / (columns[row[0]].length + 1)));
+    }
+    floor = Math.max(...items.map((item) => item.y + item.height / 2));
+  }
 }
 
 // Columns of items, alternately nodes and edges' cards; an edge over several columns gets a lane in each between.
@@ -201,6 +247,7 @@ function route(card, top, { nodeWidth, edgeWidth }) {
   chain.reverse();
   return chain.flatMap((item, index) => {
     const left = { x: item.x, y: item.y - top };
+    if (item.back !== undefined) left.back = item.back - top;
     const right = { x: item.x + width(item), y: item.y - top };
     if (index === 0) return [right];
     return index === chain.length - 1 ? [left] : [left, right];

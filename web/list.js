@@ -5,13 +5,13 @@ import { byId, el, text } from "./dom.js";
 import * as format from "./format.js";
 import { NodeRow } from "./rows.js";
 import { stateText } from "./cards.js";
-import { stateOf } from "./words.js";
+import { cameraOf, stateOf } from "./words.js";
 
 const OPEN = 6; // groups; of more only those with a problem are open
 const SHARED = "several sources";
 
 // Nodes and readers by source, in the order of the way from it: [{name, items: [{name, depth, edges}]}], where
-// `edges` are the indices of those that lead there. What several sources lead to is a group of its own, the last.
+// `edges` are the indices of those that lead there. A camera's packets are in its group. What several sources lead to is a group of its own, the last.
 export function groups(nodes, edges) {
   const names = [...new Set([...nodes.map((node) => node.name), ...edges.map((edge) => edge.child)])];
   const parents = new Map(names.map((name) => [name, []]));
@@ -20,7 +20,8 @@ export function groups(nodes, edges) {
     parents.get(child).push(index);
     children.get(parent)?.push(child);
   });
-  const sources = new Map(names.map((name) => [name, parents.get(name).length === 0 ? new Set([name]) : new Set()]));
+  const first = new Set(names.filter((name) => parents.get(name).length === 0));
+  const sources = new Map(names.map((name) => [name, new Set(first.has(name) ? [cameraOf(name, first) ?? name] : [])]));
   for (let round = 0; round < names.length; ++round) {
     let changed = false;
     for (const { parent, child } of edges) {
@@ -41,7 +42,8 @@ export function groups(nodes, edges) {
     found.get(group).push({ name, depth, edges: parents.get(name) });
     for (const child of children.get(name)) visit(child, groupOf(child) === group ? depth + 1 : 0);
   };
-  for (const name of names) if (parents.get(name).length === 0) visit(name, 0);
+  for (const name of first) if (cameraOf(name, first) === null) visit(name, 0);
+  for (const name of first) visit(name, 1);
   for (const name of names) visit(name, 0);
   const all = [...found].map(([name, items]) => ({ name, items }));
   return [...all.filter(({ name }) => name !== SHARED), ...all.filter(({ name }) => name === SHARED)];
@@ -68,7 +70,7 @@ class Group {
         this.rate,
         this.state,
       ),
-      ...this.rows.map((row) => row.element),
+      el("div", { class: "nodes" }, ...this.rows.map((row) => row.element)),
     );
   }
 

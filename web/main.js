@@ -10,6 +10,7 @@ import { History } from "./history.js";
 import { Pictures } from "./pictures.js";
 import { Problems } from "./problems.js";
 import { Sources } from "./sources.js";
+import { markRecorded } from "./words.js";
 import { Status } from "./status.js";
 
 const history = new History();
@@ -30,6 +31,7 @@ function show(state) {
   // Another server on the same address may serve another page.
   if (last !== null && last.version !== state.version) location.reload();
   last = state;
+  markRecorded(state);
   const ticked = history.add(state);
   for (const part of parts) part.update(state, ticked);
   details.update(state, ticked);

@@ -16,7 +16,7 @@ const COLUMNS = [
   ["clock", "num", "the camera's clock minus this machine's, its drift, and the reports that say so"],
   ["delay", "num", "frames that the decoder held back"],
   ["packets lost", "num", "packets of RTP that have not come, and the jitter of those that have"],
-  ["lost", "num", "frames lost in the device or in the decoder"],
+  ["lost", "num", "frames that were not read in time, or that the decoder lost"],
 ];
 
 // "+12 ms · 3 ppm · 12 reports"
@@ -46,7 +46,9 @@ class SourceRow {
     const away = typeof source.away === "number";
     this.element.dataset.state = away ? "away" : source.state;
     [
-      away ? `${word(STATES, source.state)}, away ${format.time(source.away)}` : word(STATES, source.state),
+      away
+        ? `${word(STATES, source.state)}, away ${format.time(source.away)}`
+        : word(STATES, node.recorded ? "recorded" : source.state),
       `${format.rate(node.rate ?? node.fps)} fps`,
       source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.outage_seconds)}`,
       format.count(source.reconnects),

@@ -92,7 +92,7 @@ export class Status {
     const { lost, skipped } = drops(state);
     text(
       this.sources,
-      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source").map((node) => node.rate ?? node.fps)))} fps`,
+      `${format.rate(format.sum(state.nodes.filter((node) => node.kind === "source" && !node.packetsOf).map((node) => node.rate ?? node.fps)))} fps`,
     );
     text(this.lost, `${format.rate(lost)} /s`);
     this.lost.parentElement.classList.toggle("bad", lost > 0);

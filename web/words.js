@@ -18,6 +18,7 @@ export const STATES = {
   waiting_key_frame: "waits for a key frame",
   reading: "reading",
   stalled: "stalled",
+  recorded: "only recorded",
   backing_off: "waits to reconnect",
   closing: "closing",
   closed: "closed",
@@ -85,10 +86,34 @@ export function policySentence(queue) {
   return `${name}${rate}holds at most ${queue.depth}${each}; ${FULL[queue.when_full] ?? queue.when_full}`;
 }
 
+const PACKETS = ".packets";
+
+// The camera whose packets a source gives: "door" of "door.packets"; null: it is no such source.
+export function cameraOf(name, names) {
+  const camera = name.endsWith(PACKETS) ? name.slice(0, -PACKETS.length) : "";
+  return names.has(camera) ? camera : null;
+}
+
+// Marks the packets of cameras (`packetsOf`), and the cameras of which only packets are taken (`recorded`): nothing
+// is decoded there, so their rate is that of the packets.
+export function markRecorded({ nodes, edges }) {
+  const sources = new Map(nodes.filter(({ kind }) => kind === "source").map((node) => [node.name, node]));
+  for (const [name, node] of sources) {
+    const camera = sources.get(cameraOf(name, sources));
+    if (camera === undefined) continue;
+    node.packetsOf = camera.name;
+    const used = (camera.rate ?? camera.fps) > 0 || edges.some(({ parent }) => parent === camera.name);
+    if (used || !((node.rate ?? node.fps) > 0)) continue;
+    camera.recorded = true;
+    camera.rate = node.rate ?? node.fps;
+  }
+}
+
 // A node's state in one word. It does not say what the thread does now, which changes with every sample.
 export function stateOf(node) {
   if (typeof node.source?.away === "number") return "away";
   if (node.state !== "waiting" && node.state !== "working") return node.state;
+  if (node.recorded) return "recorded";
   if ((node.rate ?? node.fps) > 0) return "ok";
   return node.state === "working" ? "busy" : "idle"; // with one sample for longer than a second
 }

@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import threading
 from typing import Any
 
@@ -27,7 +28,7 @@ ZONES = {
 
 
 class HomeAssistant:
-    """Publishes the states that are on.
+    """Publishes the states that are on, at each connection all of them: the broker may have lost them.
 
     The broker keeps the states, and says "offline" when this program has died.
     """
@@ -36,64 +37,96 @@ class HomeAssistant:
         self._address = (host, port)
         self._states = dict.fromkeys(keys, "OFF")
         self._client: mqtt.Client | None = None
+        self._announced: list[mqtt.MQTTMessageInfo] = []
+        self._welcome = threading.Event()
+        self._changing = threading.Lock()  # an older state must not follow a newer one
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
         """Returns when the broker has acknowledged the states."""
-        changed = {}
-        for event in events:
-            change = event["value"]
-            changed[change["key"]] = "ON" if change["ended"] is None else "OFF"
+        unknown = [place for place, event in enumerate(events) if not self._knows(event["value"])]
+        if unknown:
+            raise ff.Refused(unknown, "it is no change of a zone")
+        changed = {event["value"]["key"]: event["value"]["ended"] is None for event in events}
         try:
-            self._publish(self._connected(), changed)
+            client = self._connected()
+            with self._changing:
+                self._states |= {key: "ON" if is_on else "OFF" for key, is_on in changed.items()}
+                messages = [publish(client, state_topic(key), self._states[key]) for key in changed]
+            wait_for(messages)
         except BaseException:
             self.close()
             raise
-        self._states |= changed
 
-    def _publish(self, client: mqtt.Client, states: dict[str, str]) -> None:
-        topics = {f"freshframe/{key}/state": state for key, state in states.items()}
-        self._publish_all(client, topics)
-
-    @staticmethod
-    def _publish_all(client: mqtt.Client, texts: dict[str, str]) -> None:
-        for message in [client.publish(topic, text, qos=1, retain=True) for topic, text in texts.items()]:
-            message.wait_for_publish(PATIENCE)
-            if not message.is_published():
-                raise TimeoutError(f"the broker has not acknowledged a message for {PATIENCE} s")
+    def _knows(self, change: Any) -> bool:
+        return isinstance(change, dict) and change.get("key") in list(self._states) and "ended" in change
 
     def _connected(self) -> mqtt.Client:
         if self._client is None:
             client = self._client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2)
             client.will_set(AVAILABLE, "offline", qos=1, retain=True)
-            welcome = threading.Event()
-            client.on_connect = lambda *_: welcome.set()
-            client.connect(*self._address)
+            client.reconnect_delay_set(1, 10)
+            client.on_connect = self._announce
+            self._welcome.clear()
+            client.connect(*self._address, keepalive=10)
             client.loop_start()
-            if not welcome.wait(PATIENCE):
+            if not self._welcome.wait(PATIENCE):
                 raise TimeoutError(f"the broker has not answered for {PATIENCE} s")
-            self._publish_all(client, {config_topic(key): config(key) for key in self._states})
-            self._publish(client, self._states)  # all of them: retained ones may be of an older run
-            self._publish_all(client, {AVAILABLE: "online"})
+            wait_for(self._announced)
         return self._client
+
+    def _announce(self, client: mqtt.Client, _data: Any, _flags: Any, reason: Any, _more: Any) -> None:
+        """At each connection, also those that paho makes again by itself."""
+        if reason.is_failure:
+            return
+        texts = {config_topic(key): config(key) for key in self._states}
+        with self._changing:
+            texts |= {state_topic(key): state for key, state in self._states.items()} | {AVAILABLE: "online"}
+            self._announced = [publish(client, topic, text) for topic, text in texts.items()]
+        self._welcome.set()
 
     def connect(self) -> None:
         """Announces the sensors to Home Assistant, before their first state. The spool repeats failures."""
-        with contextlib.suppress(OSError):
+        try:
             self._connected()
+        except OSError:
+            self.close()
 
     def close(self) -> None:
         """Forgets the connection."""
         client, self._client = self._client, None
         if client is not None:
             with contextlib.suppress(Exception):
-                client.publish(AVAILABLE, "offline", qos=1, retain=True).wait_for_publish(1)
+                publish(client, AVAILABLE, "offline").wait_for_publish(1)
                 client.disconnect()
             client.loop_stop()
 
 
+def publish(client: mqtt.Client, topic: str, text: str) -> mqtt.MQTTMessageInfo:
+    """Gives a text to the broker, which keeps it."""
+    return client.publish(topic, text, qos=1, retain=True)
+
+
+def wait_for(messages: list[mqtt.MQTTMessageInfo]) -> None:
+    """Returns when the broker has acknowledged them."""
+    for message in messages:
+        message.wait_for_publish(PATIENCE)
+        if not message.is_published():
+            raise TimeoutError(f"the broker has not acknowledged a message for {PATIENCE} s")
+
+
+def plain(key: str) -> str:
+    """The key as a part of a topic, and as Home Assistant allows it in an id."""
+    return re.sub("[^a-zA-Z0-9_-]", "_", key)
+
+
+def state_topic(key: str) -> str:
+    """Where the state of a sensor is."""
+    return f"freshframe/{plain(key)}/state"
+
+
 def config_topic(key: str) -> str:
     """Where Home Assistant looks for new sensors."""
-    return f"homeassistant/binary_sensor/freshframe_{key}/config"
+    return f"homeassistant/binary_sensor/freshframe_{plain(key)}/config"
 
 
 def config(key: str) -> str:
@@ -101,9 +134,9 @@ def config(key: str) -> str:
     return json.dumps(
         {
             "name": key,
-            "unique_id": f"freshframe_{key}",
+            "unique_id": f"freshframe_{plain(key)}",
             "device_class": "occupancy",
-            "state_topic": f"freshframe/{key}/state",
+            "state_topic": state_topic(key),
             "availability_topic": AVAILABLE,
             "device": {"identifiers": ["freshframe"], "name": "freshframe"},
         }

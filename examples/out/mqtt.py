@@ -11,7 +11,9 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
+import re
 import threading
+import urllib.parse
 from typing import Any
 
 import paho.mqtt.client as mqtt
@@ -35,12 +37,13 @@ class Mqtt:
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
         """Returns when the broker has acknowledged all events."""
+        messages = [(self._topic_of(event), json.dumps(event)) for event in events]
+        never = [place for place, message in enumerate(messages) if not fits(*message)]
+        if never:
+            raise ff.Refused(never, "its topic or its text is longer than MQTT allows")
         try:
             client = self._connected()
-            sent = [
-                client.publish(f"{self._topic}/{event['source']}", json.dumps(event), qos=1)
-                for event in events
-            ]
+            sent = [client.publish(topic, text, qos=1) for topic, text in messages]
             for message in sent:
                 message.wait_for_publish(PATIENCE)
                 if not message.is_published():
@@ -48,6 +51,15 @@ class Mqtt:
         except BaseException:
             self.close()
             raise
+
+    def _topic_of(self, event: dict[str, Any]) -> str:
+        """A topic has no "#", "+" or control characters: the source `cam#1` has the topic `yard/cam%231`."""
+        source = re.sub(
+            "[#+\0-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]",
+            lambda found: urllib.parse.quote(found[0]),
+            event["source"],
+        )
+        return f"{self._topic}/{source}"
 
     def _connected(self) -> mqtt.Client:
         if self._client is None:
@@ -68,6 +80,11 @@ class Mqtt:
             with contextlib.suppress(Exception):
                 client.disconnect()
             client.loop_stop()
+
+
+def fits(topic: str, text: str) -> bool:
+    """Whether a message of MQTT can be so long."""
+    return len(topic.encode()) < 1 << 16 and len(topic.encode()) + len(text) + 4 < 1 << 28
 
 
 def main() -> None:

@@ -18,6 +18,13 @@ import pyarrow.parquet
 
 import freshframe as ff
 
+# Also of a batch without circles: a file without columns would keep DuckDB from reading the folder.
+OF_THE_EVENT = {"n": "int64", "source": "string", "seq": "int64", "pts": "double", "spooled": "double"}
+OF_THE_CIRCLE = {"id": "int64"} | dict.fromkeys(
+    ("x", "y", "r", "confidence", "vx", "vy", "age", "track_confidence"), "double"
+)
+COLUMNS = pyarrow.schema(list((OF_THE_EVENT | OF_THE_CIRCLE).items()))
+
 
 class Parquet:
     """Writes BOX-FIRST.parquet with one row per circle. A batch that comes twice replaces its file."""
@@ -28,15 +35,19 @@ class Parquet:
 
     def __call__(self, events: list[dict[str, Any]]) -> None:
         """Returns when the file is on the disk under its name."""
-        rows = [
-            {key: event[key] for key in ("n", "source", "seq", "pts", "spooled")} | circle
-            for event in events
-            for circle in event["circles"]
-        ]
+        try:
+            rows = [
+                {key: event[key] for key in OF_THE_EVENT} | circle
+                for event in events
+                for circle in event["circles"]
+            ]
+            table = pyarrow.Table.from_pylist(rows, COLUMNS)
+        except (KeyError, TypeError, pyarrow.ArrowException) as error:
+            raise ff.Refused(why=f"it is no result with circles: {error!r}") from error
         path = self._folder / f"{events[0]['box']}-{events[0]['n']:012d}.parquet"
         part = path.with_suffix(".part")
         with part.open("wb") as file:
-            pyarrow.parquet.write_table(pyarrow.Table.from_pylist(rows), file)
+            pyarrow.parquet.write_table(table, file)
             file.flush()
             os.fsync(file.fileno())
         part.replace(path)

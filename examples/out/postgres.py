@@ -36,13 +36,17 @@ class Postgres:
                 cursor.executemany(
                     ROW, [(e["box"], e["n"], e["source"], e["spooled"], json.dumps(e)) for e in events]
                 )
+        except psycopg.DataError as error:  # a value that no row can have, such as a text with NUL
+            raise ff.Refused(why=f"PostgreSQL: {error}") from error
         except BaseException:
             self.close()
             raise
 
     def _connected(self) -> psycopg.Connection[Any]:
         if self._database is None:
-            self._database = psycopg.connect(self._url, connect_timeout=10, autocommit=True)
+            self._database = psycopg.connect(
+                self._url, connect_timeout=10, autocommit=True, client_encoding="utf8"
+            )
             self._database.execute(TABLE)
         return self._database
 

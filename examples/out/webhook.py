@@ -10,13 +10,29 @@ from __future__ import annotations
 import argparse
 import hashlib
 import hmac
+import http.client
 import os
+import time
 import urllib.error
 import urllib.request
+from typing import Any
 
 import freshframe as ff
 
-AGAIN = {408, 425, 429}  # of the answers 4xx, those that say "later"
+PATIENCE = 30  # seconds for the whole answer
+NEVER = {400, 413, 422}  # the answers that speak of the events. All others may be right later, such as 401
+
+
+class KeepsPost(urllib.request.HTTPRedirectHandler):
+    """Follows a redirect that keeps the POST (307, 308). After another one the events would not be sent."""
+
+    def redirect_request(self, req: urllib.request.Request, *answer: Any) -> urllib.request.Request | None:
+        """Returns the request to the new place; None: the redirect is a failure."""
+        _, code, _, _, url = answer
+        keeps = code in (307, 308) and url.startswith(
+            ("http://", "https://")
+        )  # a server of FTP takes no POST
+        return urllib.request.Request(url, req.data, req.headers) if keeps else None
 
 
 class Webhook:
@@ -25,18 +41,32 @@ class Webhook:
     def __init__(self, url: str, secret: bytes) -> None:
         self._url = url
         self._secret = secret
+        self._opener = urllib.request.build_opener(KeepsPost)
 
     def __call__(self, events: list[str]) -> None:
         """Returns when the server has taken the events."""
         body = ('{"events":[' + ",".join(events) + "]}").encode()
         signature = hmac.new(self._secret, body, hashlib.sha256).hexdigest()  # n and box are in the body
         headers = {"Content-Type": "application/json", "X-Signature": f"sha256={signature}"}
+        request = urllib.request.Request(self._url, body, headers)
         try:
-            urllib.request.urlopen(urllib.request.Request(self._url, body, headers), timeout=10).close()
+            with self._opener.open(request, timeout=10) as answer:
+                read_to_end(answer)
         except urllib.error.HTTPError as error:
-            if 400 <= error.code < 500 and error.code not in AGAIN:
-                raise ff.Refused(range(len(events)), f"the server answered {error.code}") from error
+            error.close()
+            if error.code in NEVER:
+                raise ff.Refused(why=f"the server answered {error.code}") from error
             raise
+
+
+def read_to_end(answer: http.client.HTTPResponse) -> None:
+    """An answer that breaks off, or does not end, is a failure."""
+    begin = time.monotonic()
+    while answer.read1(1 << 16):
+        if time.monotonic() > begin + PATIENCE:
+            raise TimeoutError(f"the answer of the server has not ended for {PATIENCE} s")
+    if answer.length:
+        raise ConnectionError("the answer of the server has broken off")
 
 
 def main() -> None:

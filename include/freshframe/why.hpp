@@ -52,10 +52,10 @@ struct Age {
 
 /// A cause of old or lost samples that the counters prove, and what to do.
 struct Finding {
-  std::string kind;     // unread, worker, blocked, stale, queue, batch, gil_wait, processors, bursts
-  std::string subject;  // a node, a reader, or "parent -> child"
-  std::string text;     // a sentence or two; the subject may be its subject
-  std::string remedy;   // what to do, and what it would give as far as what_if() knows it
+  std::string kind;  // unread, away, worker, blocked, stale, loss, queue, batch, gil_wait, processors, bursts
+  std::string subject;                     // a node, a reader, or "parent -> child"
+  std::string text;                        // a sentence or two; the subject may be its subject
+  std::string remedy;                      // what to do, and what it would give as far as what_if() knows it
   std::map<std::string, double> evidence;  // the numbers of the rule; times in seconds, shares from 0 to 1
 };
 
@@ -66,6 +66,9 @@ struct Why {
   bool runs = false;              // findings are of a pipeline that runs
   double watched = 0;             // seconds for which causes have been looked for
   double needed = 0;              // seconds until the first can be proven; 0: it could be now
+  /// Sources that have, or have just had, an outage, and what is below a change of the graph: what is below these alone
+  /// is not judged for ten seconds.
+  std::vector<std::string> unsettled = {};
 };
 
 class Pipeline;

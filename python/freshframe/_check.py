@@ -19,6 +19,12 @@ def shown(value: object) -> str:
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]} ... ({type(value).__name__})"
 
 
+def with_article(name: str) -> str:
+    """A name behind the article that its first sound needs: "a Frame", "an OnnxDetector", "a uint8"."""
+    sounds_as_vowel = name[:1].lower() in "aeio" or name[:2].lower() == "un"
+    return f"{'an' if name and sounds_as_vowel else 'a'} {name}"
+
+
 def number(what: str, value: Any) -> float:
     """A number that is finite, of Python or NumPy.
 

@@ -20,6 +20,11 @@ def line_of(table: bytes, first_line: int, offset: int) -> int:
     The line of a bytecode offset, from a code object's co_linetable; 0: none.
     """
 
+def on_collection(phase: object, info: object) -> None:
+    """
+    For gc.callbacks: the collector tells the watch of the beginning and the end of each collection.
+    """
+
 def findings() -> CapsuleType:
     """The findings of the watch for native code: a capsule of FindingsTable."""
 

@@ -505,6 +505,9 @@ class Engine:
     def view_name(self, node: int, only: int) -> str:
         """A port's name in the list of views."""
 
+    def shown_views(self) -> list[str]:
+        """The names of the ports that a server shows unless it was given some."""
+
     def node_name(self, index: int) -> str: ...
 
     def raise_unraised(self) -> None:
@@ -1008,6 +1011,9 @@ class Why:
 
     @property
     def needed(self) -> float: ...
+
+    @property
+    def unsettled(self) -> list[str]: ...
 
     @property
     def text(self) -> str: ...

@@ -21,7 +21,7 @@ from ._errors import OptionError, OptionTypeError, StateError
 from ._gil_watch.code_places import names
 from ._gil_watch.interpreter import Unsupported, native_module
 from ._gil_watch.running import RawStall, Running, of_process
-from ._gil_watch.stalls import GilStall, stall_of
+from ._gil_watch.stalls import INTERPRETER, STRIPPED, GilStall, stall_of
 from ._interpreter import fork
 from ._interpreter.log import logger
 from ._look import engine_stats
@@ -145,6 +145,8 @@ class GilWatch:
         for each in found:
             times = "".join(f"{_time(value):>10}" for value in (each.total, each.max, each.p50))
             lines.append(f"{each.count:>6}{times}  {names(each.native, each.python, each.program)}")
+        if any(each.native == INTERPRETER for each in found):
+            lines.append(STRIPPED)
         return "\n".join(lines)
 
     def _totals(self) -> tuple[int, float, tuple[GilCulprit, ...]]:

@@ -165,8 +165,14 @@ class Detections:
         xyxy = _array("xyxy", self.xyxy, np.float32)
         if xyxy.size == 0:
             xyxy = xyxy.reshape(0, 4)
-        n = len(xyxy) if xyxy.ndim else 0
-        _keep(self, "xyxy", xyxy, (n, 4))
+        if xyxy.ndim != 2 or xyxy.shape[1] != _CORNERS:
+            raise OptionError(
+                "Detections.xyxy must have a row of x0, y0, x1, y1 per box, so the shape (n, 4), got the "
+                f"shape {xyxy.shape}"
+                + ("; one box is written [[x0, y0, x1, y1]]" if xyxy.shape == (_CORNERS,) else "")
+            )
+        n = len(xyxy)
+        object.__setattr__(self, "xyxy", xyxy)
         for name, kind in (("confidence", np.float32), ("class_id", np.int32)):
             _keep(self, name, _array(name, getattr(self, name), kind), (n,))
         for name, optional, pairs in _OPTIONAL_COLUMNS:
@@ -358,6 +364,8 @@ def _data_column(name: str, given: Any, n: int) -> npt.NDArray[Any]:
         )
     return column
 
+
+_CORNERS = 4  # numbers of a box
 
 # A sum of probabilities may be a little above 1.
 _MOST_CONFIDENCE = 1.001

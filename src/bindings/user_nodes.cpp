@@ -83,9 +83,6 @@ template <>
 inline constexpr bool python_free<python::LoneNode> = true;
 template <>
 inline constexpr bool python_free<std::vector<Emitted>> = true;
-// Its Python objects are released through the deferred queue.
-template <>
-inline constexpr bool python_free<NodeBase> = true;
 template <>
 inline constexpr bool python_free<native::Options> = true;
 template <>

@@ -17,12 +17,23 @@
 // Most processors have as many units for fused multiply-add as for additions. x * 1 + y rounds once, as x + y
 // does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits,
 // in less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
+//
+// Note [Reading in order]
+// What a processor reads ahead from memory by itself it reads in order. In passes over a part of each row it reads
+// a quarter of what a plain loop gets, and requests of the program replace that in part only: there are too
+// few at a time (24 lines on a Zen 4). So where a row does not fit into the registers and the numbers come from memory,
+// a block of terms is first copied in order to the first-level cache, and the passes read it there. Numbers
+// that are cached already are read in place, and asked for in order. Where a row fits into the registers, it is read
+// in order anyway, and each request would cost time.
 
 // Every target takes half a minute to compile, so under AddressSanitizer there are only two.
 #if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
 #define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
 #endif
 #include "numeric/float_lanes.hpp"
+
+// HWY_INLINE cannot stand at a lambda.
+#define FRESHFRAME_IN_LINE __attribute__((always_inline))
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "numeric/float_lanes.cpp"
@@ -46,10 +57,13 @@ using B = hn::Vec<Bits>;
 constexpr std::size_t kWidth = hn::MaxLanes(Doubles());
 
 // Independent vectors, so that none waits for its own last sum: as many as there are registers. If they are
-// less than a row, the tile is processed in several passes. It is in the first-level cache by then.
+// less than a row, a block of rows is processed in several passes. See Note [Reading in order].
 constexpr std::size_t kAbreast = kWidth == 8 ? 8 : 4;
 constexpr std::size_t kPass = kAbreast * kWidth;
+constexpr std::size_t kPasses = kLanes / kPass;
 static_assert(kLanes % kPass == 0);
+constexpr std::size_t kBlock = 16 * kLanes;  // numbers, read where they are
+constexpr std::size_t kStaged = 8 * kLanes;  // numbers of a staged block
 
 constexpr double kBase = -1.5;
 constexpr std::uint64_t kBaseBits = std::uint64_t{0xBFF} << 52;
@@ -106,75 +120,134 @@ HWY_INLINE V two_sum(V& sum, V x, V one) {
   return hn::Add(hn::Sub(before, minus(sum, added, one)), minus(x, added, one));
 }
 
+// The bits that are in all three. GCC makes up to two instructions of it, and where float32 is added, the arithmetic
+// units are the limit.
+HWY_INLINE B in_all(B x, B y, B z) {
+#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
+  return B{_mm512_ternarylogic_epi64(x.raw, y.raw, z.raw, 0x80)};
+#else
+  return hn::And(x, hn::And(y, z));
+#endif
+}
+
 inline V opaque_one() {
   static const volatile double one = 1.0;
   return hn::Set(Doubles(), one);
 }
 
+// Asks for the memory of as many numbers as a pass adds of a row. It may lie behind the array.
+template <class T>
+HWY_INLINE void ask(const T* from, std::size_t i) {
+  constexpr std::size_t kLine = 64;
+  const auto first = reinterpret_cast<std::uintptr_t>(from) + i * sizeof(T);
+  each<(kPass * sizeof(T) + kLine - 1) / kLine>([&](auto line) HWY_ATTR {
+    hwy::Prefetch(reinterpret_cast<const char*>(first + line * kLine));  // NOLINT(performance-no-int-to-ptr)
+  });
+}
+
 template <class T>
 struct Numbers {
+  static constexpr std::size_t kAskedAhead = 8192 / sizeof(T);
   const T* a;
   HWY_INLINE V at(std::size_t i) const { return load(a + i); }
-  HWY_INLINE void ask_for(std::size_t i) const { ask(a + i); }
-
-  static HWY_INLINE void ask(const T* from) {
-    const auto first = reinterpret_cast<std::uintptr_t>(from) + kAhead;
-    constexpr std::size_t kLine = 64;
-    each<(kPass * sizeof(T) + kLine - 1) / kLine>([&](auto line) HWY_ATTR {
-      hwy::Prefetch(
-          reinterpret_cast<const char*>(first + line * kLine));  // NOLINT(performance-no-int-to-ptr)
-    });
-  }
+  HWY_INLINE void ask_for(std::size_t i) const { ask(a, i); }
 };
 
 template <class T>
 struct Differences {
+  static constexpr std::size_t kAskedAhead = 8192 / sizeof(T);
   const T* a;
   const T* b;
   HWY_INLINE V at(std::size_t i) const { return hn::Abs(hn::Sub(load(a + i), load(b + i))); }
   HWY_INLINE void ask_for(std::size_t i) const {
-    Numbers<T>::ask(a + i);
-    Numbers<T>::ask(b + i);
+    ask(a, i);
+    ask(b, i);
   }
 };
+
+// Asks for the numbers behind a tile. So memory is not idle while the tile's sums are added to the lanes.
+template <class Terms>
+HWY_INLINE void ask_behind(const Terms& terms, std::size_t end) {
+  constexpr std::size_t kAskedRows = 3;
+  for (std::size_t i = 0; i < kAskedRows * kLanes; i += kPass) terms.ask_for(end + i);
+}
 
 // Whole rows of kLanes terms.
 struct Tile {
   std::size_t begin;
   std::size_t end;
-  bool ask;  // for the memory ahead
 };
+
+// How a tile is read; see Note [Reading in order].
+enum class Way : unsigned char { InPlace, Asking, Staged };
+
+// Terms in the first-level cache.
+struct Stage {
+  alignas(64) double terms[kStaged];
+};
+template <class Terms>
+HWY_INLINE Numbers<double> staged(Stage& stage, const Terms& terms, const Tile& block) {
+  for (std::size_t i = 0; i < block.end - block.begin; i += 4 * kWidth) {
+    V x[4];
+    each<4>([&](auto k) HWY_ATTR { x[k] = terms.at(block.begin + i + k * kWidth); });
+    each<4>([&](auto k) HWY_ATTR { store(x[k], stage.terms + i + k * kWidth); });
+  }
+  return {stage.terms};
+}
+
+// Calls f(terms, block) for the blocks of a tile, in order. f should be FRESHFRAME_IN_LINE: a call per block would
+// take what it captures, and its vectors, through memory.
+template <Way kWay, class Terms, class F>
+HWY_INLINE void for_blocks(const Terms& terms, const Tile& tile, const F& f) {
+  constexpr std::size_t kSize = kWay == Way::Staged ? kStaged : kBlock;
+  Stage stage;  // NOLINT(*-member-init,misc-const-correctness): filled by staged()
+  for (std::size_t begin = tile.begin; begin < tile.end; begin += kSize) {
+    const Tile block{begin, tile.end - begin < kSize ? tile.end : begin + kSize};
+    if constexpr (kWay == Way::Staged) {
+      f(staged(stage, terms, block), Tile{0, block.end - block.begin});
+    } else {
+      f(terms, block);
+    }
+  }
+}
+
+// Some lanes of a block by TwoSum.
+template <bool kThirdOrder, class Terms>
+HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Tile& block, std::size_t lane) {
+  const V one = opaque_one();
+  V sum[kAbreast];
+  V error[kAbreast];
+  V rest[kAbreast];
+  each<kAbreast>([&](auto k) HWY_ATTR {
+    sum[k] = load(lanes.sum.data() + lane + k * kWidth);
+    error[k] = load(lanes.error.data() + lane + k * kWidth);
+    rest[k] = load(lanes.rest.data() + lane + k * kWidth);
+  });
+  for (std::size_t i = block.begin + lane; i < block.end; i += kLanes) {
+    each<kAbreast>([&](auto k) HWY_ATTR {
+      const V lost = two_sum(sum[k], keep(terms.at(i + k * kWidth)), one);
+      if constexpr (kThirdOrder) {
+        rest[k] = plus(two_sum(error[k], lost, one), rest[k], one);
+      } else {
+        error[k] = plus(lost, error[k], one);
+      }
+    });
+  }
+  each<kAbreast>([&](auto k) HWY_ATTR {
+    store(sum[k], lanes.sum.data() + lane + k * kWidth);
+    store(error[k], lanes.error.data() + lane + k * kWidth);
+    store(rest[k], lanes.rest.data() + lane + k * kWidth);
+  });
+}
 
 // Adds a tile by TwoSum: always right, and slower.
 template <bool kThirdOrder, class Terms>
 HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
-  const V one = opaque_one();
-  for (std::size_t lane = 0; lane < kLanes; lane += kPass) {
-    V sum[kAbreast];
-    V error[kAbreast];
-    V rest[kAbreast];
-    each<kAbreast>([&](auto k) HWY_ATTR {
-      sum[k] = load(lanes.sum.data() + lane + k * kWidth);
-      error[k] = load(lanes.error.data() + lane + k * kWidth);
-      rest[k] = load(lanes.rest.data() + lane + k * kWidth);
-    });
-    for (std::size_t i = tile.begin + lane; i < tile.end; i += kLanes) {
-      if (tile.ask) terms.ask_for(i);
-      each<kAbreast>([&](auto k) HWY_ATTR {
-        const V lost = two_sum(sum[k], keep(terms.at(i + k * kWidth)), one);
-        if constexpr (kThirdOrder) {
-          rest[k] = plus(two_sum(error[k], lost, one), rest[k], one);
-        } else {
-          error[k] = plus(lost, error[k], one);
-        }
-      });
-    }
-    each<kAbreast>([&](auto k) HWY_ATTR {
-      store(sum[k], lanes.sum.data() + lane + k * kWidth);
-      store(error[k], lanes.error.data() + lane + k * kWidth);
-      store(rest[k], lanes.rest.data() + lane + k * kWidth);
-    });
-  }
+  constexpr Way kWay = kPasses == 1 ? Way::InPlace : Way::Staged;
+  for_blocks<kWay>(terms, tile, [&](const auto& some, const Tile& block) HWY_ATTR FRESHFRAME_IN_LINE {
+    for (std::size_t lane = 0; lane < kLanes; lane += kPass)
+      add_pass_safely<kThirdOrder>(lanes, some, block, lane);
+  });
 }
 
 // A tile's contribution to the lanes, scaled.
@@ -182,64 +255,118 @@ struct Moved {
   alignas(64) double sum[kLanes];
   alignas(64) double error[kLanes];
 };
-// Some of the lanes of a tile, see Note [Adding to a large number]. Returns the bits that all values of the
+// The lanes from `lane` on, as many as a pass adds.
+struct Pass {
+  Tile block;
+  std::size_t lane;
+};
+// Some lanes of a block, see Note [Adding to a large number]. `common` keeps the bits that all values of the
 // sums had.
-template <bool kAsk, class Terms>
-HWY_INLINE B add_pass(Moved& moved, const Terms& terms, const Tile& tile, std::size_t lane, V scale) {
+template <Way kWay, class Terms>
+HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Pass& pass, V scale) {
+  const Tile block = pass.block;
+  const std::size_t lane = pass.lane;
   const Bits bits;
-  const V base = hn::Set(Doubles(), kBase);
   V sum[kAbreast];
   V error[kAbreast];
-  B common = hn::Set(bits, ~std::uint64_t{0});
+  B all = common;
   each<kAbreast>([&](auto k) HWY_ATTR {
-    sum[k] = base;
-    error[k] = hn::Zero(Doubles());
+    sum[k] = load(moved.sum + lane + k * kWidth);
+    error[k] = load(moved.error + lane + k * kWidth);
   });
-  for (std::size_t i = tile.begin + lane; i < tile.end; i += kLanes) {
-    if constexpr (kAsk) terms.ask_for(i);
+  std::size_t asked = block.begin + lane * ((block.end - block.begin) / kLanes);
+  for (std::size_t i = block.begin + lane; i < block.end; i += kLanes) {
+    if constexpr (kWay == Way::Asking) terms.ask_for(asked + Terms::kAskedAhead);
+    asked += kPass;
     each<kAbreast>([&](auto k) HWY_ATTR {
       const V x = keep(terms.at(i + k * kWidth));
       const V before = sum[k];
       sum[k] = hn::MulAdd(x, scale, before);
       error[k] = hn::Add(error[k], hn::MulSub(x, scale, hn::Sub(sum[k], before)));
       if constexpr (k % 2 == 1) {
-        common = hn::And(common, hn::And(hn::BitCast(bits, sum[k - 1]), hn::BitCast(bits, sum[k])));
+        all = in_all(all, hn::BitCast(bits, sum[k - 1]), hn::BitCast(bits, sum[k]));
       }
     });
   }
-  // Of infinity and NaN all bits of the exponent are set, and both stay.
-  B strayed = hn::Zero(bits);
+  common = all;
   each<kAbreast>([&](auto k) HWY_ATTR {
-    strayed = hn::Or(strayed, hn::Xor(hn::BitCast(bits, sum[k]), hn::Set(bits, kBaseBits)));
-    store(hn::Sub(sum[k], base), moved.sum + lane + k * kWidth);
+    store(sum[k], moved.sum + lane + k * kWidth);
     store(error[k], moved.error + lane + k * kWidth);
   });
-  return hn::AndNot(strayed, common);
 }
 
-// Adds a tile. False, and nothing was added: the scale is too large.
-template <bool kAsk, class Terms>
-HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
-  const Bits bits;
-  const V scale = hn::Set(Doubles(), lanes.scale);
-  Moved moved;
-  B common = hn::Set(bits, ~std::uint64_t{0});
-  for (std::size_t lane = 0; lane < kLanes; lane += kPass) {
-    common = hn::And(common, add_pass<kAsk>(moved, terms, tile, lane, scale));
-  }
-  const B wanted = hn::Set(bits, kBaseBits);
-  if (!hn::AllTrue(bits, hn::Eq(hn::And(common, wanted), wanted))) return false;
+// Some of the lanes that a tile has moved, to the lanes of the chunk.
+template <std::size_t kVectors>
+HWY_INLINE void settle(FloatLanes& lanes, const Moved& moved, double unscale, std::size_t lane) {
   const V one = opaque_one();
-  const V back = hn::Set(Doubles(), 1 / lanes.scale);
-  for (std::size_t lane = 0; lane < kLanes; lane += kPass) {
-    each<kAbreast>([&](auto k) HWY_ATTR {
-      const std::size_t i = lane + k * kWidth;
-      V sum = load(lanes.sum.data() + i);
-      const V lost = two_sum(sum, hn::Mul(load(moved.sum + i), back), one);
-      const V error = hn::Add(lost, hn::Mul(load(moved.error + i), back));
-      store(sum, lanes.sum.data() + i);
-      store(hn::Add(load(lanes.error.data() + i), error), lanes.error.data() + i);
-    });
+  const V back = hn::Set(Doubles(), unscale);
+  const V base = hn::Set(Doubles(), kBase);
+  each<kVectors>([&](auto k) HWY_ATTR {
+    const std::size_t i = lane + k * kWidth;
+    V sum = load(lanes.sum.data() + i);
+    const V lost = two_sum(sum, hn::Mul(hn::Sub(load(moved.sum + i), base), back), one);
+    const V error = hn::Add(lost, hn::Mul(load(moved.error + i), back));
+    store(sum, lanes.sum.data() + i);
+    store(hn::Add(load(lanes.error.data() + i), error), lanes.error.data() + i);
+  });
+}
+
+// Tiles in their order. Where rows are read in place, what a tile has moved is settled between the blocks of the next one:
+// all at once it would keep the processor from reading ahead.
+struct Tiles {
+  FloatLanes& lanes;
+  Moved moved[2];
+  double unscale = 0;  // undoes the scale of the tile that is not settled; 0: there is none
+  std::size_t newest = 0;
+
+  HWY_INLINE void settle_all() {
+    if (unscale != 0) settle<kLanes / kWidth>(lanes, moved[newest], unscale, 0);
+    unscale = 0;
+  }
+};
+
+// Adds a tile. False, and it was not added: the scale is too large.
+template <Way kWay, class Terms>
+HWY_INLINE bool add_on_base(Tiles& tiles, const Terms& terms, const Tile& tile) {
+  const Bits bits;
+  const V scale = hn::Set(Doubles(), tiles.lanes.scale);
+  const V base = hn::Set(Doubles(), kBase);
+  const V none = keep(hn::Zero(Doubles()));
+  const Moved& before = tiles.moved[tiles.newest];
+  Moved& moved = tiles.moved[1 - tiles.newest];
+  each<kLanes / kWidth>([&](auto k) HWY_ATTR {
+    store(base, moved.sum + k * kWidth);
+    store(none, moved.error + k * kWidth);
+  });
+  B common = hn::Set(bits, ~std::uint64_t{0});
+  constexpr std::size_t kSettled = kLanes * kBlock / (kTileRows * kLanes);  // lanes per block
+  static_assert(kSettled % kWidth == 0 && kLanes % kSettled == 0);
+  std::size_t settled = 0;
+  for_blocks<kWay>(terms, tile, [&](const auto& some, const Tile& block) HWY_ATTR FRESHFRAME_IN_LINE {
+    for (std::size_t lane = 0; lane < kLanes; lane += kPass)
+      add_pass<kWay>(moved, common, some, Pass{block, lane}, scale);
+    if (tiles.unscale == 0) return;
+    settle<kSettled / kWidth>(tiles.lanes, before, tiles.unscale, settled);
+    settled += kSettled;
+  });
+  if (tiles.unscale != 0) {
+    for (; settled < kLanes; settled += kSettled)
+      settle<kSettled / kWidth>(tiles.lanes, before, tiles.unscale, settled);
+  }
+  tiles.unscale = 0;
+  B strayed = hn::Zero(bits);
+  each<kLanes / kWidth>([&](auto k) HWY_ATTR {
+    // Of infinity and NaN all bits of the exponent are set, and both stay.
+    const auto last = hn::BitCast(bits, load(moved.sum + k * kWidth));
+    strayed = hn::Or(strayed, hn::Xor(last, hn::Set(bits, kBaseBits)));
+  });
+  const B wanted = hn::Set(bits, kBaseBits);
+  if (!hn::AllTrue(bits, hn::Eq(hn::And(hn::AndNot(strayed, common), wanted), wanted))) return false;
+  tiles.newest = 1 - tiles.newest;
+  tiles.unscale = 1 / tiles.lanes.scale;
+  if constexpr (kPasses > 1) {
+    ask_behind(terms, tile.end);
+    tiles.settle_all();
   }
   return true;
 }
@@ -258,31 +385,37 @@ HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
 }
 
 // Adds a tile of a chunk, the first one with a scale estimated from its first rows.
-template <class Terms>
-HWY_INLINE void add_tile(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
+template <Way kWay, class Terms>
+HWY_INLINE void add_tile(Tiles& tiles, const Terms& terms, const Tile& tile) {
+  auto& lanes = tiles.lanes;
   if (lanes.scale == 0) {
-    lanes.scale = scale_for(largest(terms, {tile.begin, tile.begin + kRowsWorthABase * kLanes, false}));
+    lanes.scale = scale_for(largest(terms, {tile.begin, tile.begin + kRowsWorthABase * kLanes}));
   }
-  if (lanes.scale != 0 &&
-      (tile.ask ? add_on_base<true>(lanes, terms, tile) : add_on_base<false>(lanes, terms, tile))) {
-    return;
-  }
+  if (lanes.scale != 0 && add_on_base<kWay>(tiles, terms, tile)) return;
   lanes.scale = scale_for(largest(terms, tile));
-  if (lanes.scale != 0 && add_on_base<false>(lanes, terms, tile)) return;
+  if (lanes.scale != 0 && add_on_base<Way::InPlace>(tiles, terms, tile)) return;
+  tiles.settle_all();
   add_safely<false>(lanes, terms, tile);
 }
 
 template <bool kThirdOrder, class Terms>
-HWY_NOINLINE void add_stretch(FloatLanes& lanes, Terms terms, std::size_t rows, bool ask) {
+HWY_NOINLINE void add_stretch(FloatLanes& lanes, Terms terms, std::size_t rows, Where where) {
+  Tiles tiles{.lanes = lanes, .moved = {}};
   for (std::size_t row = 0; row < rows; row += kTileRows) {
     const std::size_t end = rows - row < kTileRows ? rows : row + kTileRows;
-    const Tile tile{row * kLanes, end * kLanes, ask};
-    if (!kThirdOrder && end - row >= kRowsWorthABase) {
-      add_tile(lanes, terms, tile);
-    } else {
+    const Tile tile{row * kLanes, end * kLanes};
+    if (kThirdOrder || end - row < kRowsWorthABase) {
+      tiles.settle_all();
       add_safely<kThirdOrder>(lanes, terms, tile);
+    } else if (kPasses == 1 || where == Where::Gathered) {
+      add_tile<Way::InPlace>(tiles, terms, tile);
+    } else if (where == Where::Cached) {
+      add_tile<kPasses == 1 ? Way::InPlace : Way::Asking>(tiles, terms, tile);
+    } else {
+      add_tile<kPasses == 1 ? Way::InPlace : Way::Staged>(tiles, terms, tile);
     }
   }
+  tiles.settle_all();
 }
 
 template <class T>
@@ -290,17 +423,17 @@ HWY_INLINE void add_of_type(FloatLanes& lanes, const FloatKind& kind, const Stre
   const auto* const a = static_cast<const T*>(stretch.a);
   const auto* const b = static_cast<const T*>(stretch.b);
   const std::size_t rows = stretch.count / kLanes;
-  const bool ask = stretch.more_follows;
+  const Where where = stretch.more_follows ? kind.where : Where::Gathered;
   if (kind.term == Term::AbsoluteDifference) {
     if (kind.third_order) {
-      add_stretch<true>(lanes, Differences<T>{a, b}, rows, ask);
+      add_stretch<true>(lanes, Differences<T>{a, b}, rows, where);
     } else {
-      add_stretch<false>(lanes, Differences<T>{a, b}, rows, ask);
+      add_stretch<false>(lanes, Differences<T>{a, b}, rows, where);
     }
   } else if (kind.third_order) {
-    add_stretch<true>(lanes, Numbers<T>{a}, rows, ask);
+    add_stretch<true>(lanes, Numbers<T>{a}, rows, where);
   } else {
-    add_stretch<false>(lanes, Numbers<T>{a}, rows, ask);
+    add_stretch<false>(lanes, Numbers<T>{a}, rows, where);
   }
 }
 

@@ -31,10 +31,14 @@ struct FloatLanes {
 /// The terms of a stretch.
 enum class Term : unsigned char { Number, AbsoluteDifference };
 
+/// Where the numbers probably lie before they are read. Decides the way of reading alone, never the result.
+enum class Where : unsigned char { Gathered, Cached, Memory };
+
 struct FloatKind {
   Type type = Type::Float64;  ///< Float32 or Float64
   Term term = Term::Number;
-  bool third_order = false;  ///< carry the errors of the errors
+  bool third_order = false;     ///< carry the errors of the errors
+  Where where = Where::Cached;  ///< those that are not gathered
 };
 
 /// The power of two by which tiles are scaled whose numbers are at most `largest` in size; 0: there is none.

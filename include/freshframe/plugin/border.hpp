@@ -334,7 +334,13 @@ template <class Class>
 template <class Class>
 [[gnu::visibility("hidden")]] constexpr freshframe_node exported_table(const char* name) {
   static_assert(
-      std::is_constructible_v<Class, const Options&> || std::is_default_constructible_v<Class>,
+      !std::is_abstract_v<Class>,
+      "FRESHFRAME_NODE: the class is abstract: a method of its base is missing, or has other arguments. "
+      "A node needs process() as its base declares it, a source read(), Ticking wake_every() and "
+      "on_time(). Write override behind yours, and the compiler names the one that differs");
+  static_assert(
+      std::is_abstract_v<Class> || std::is_constructible_v<Class, const Options&> ||
+          std::is_default_constructible_v<Class>,
       "FRESHFRAME_NODE: the class needs a public constructor that takes a const Options&, or nothing");
   return node_table<Class>(name);
 }

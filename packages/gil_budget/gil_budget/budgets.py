@@ -99,7 +99,7 @@ def budget(
 
     Args:
         limit: A text such as "10ms", or seconds: 2 ms to 60 s.
-        count: The kinds of holds that count: "call", "freeing", "collector", "import".
+        count: The kinds of holds that count: "call", "freeing", "objects", "collector", "import".
         allow: Patterns of names that do not count, such as ``json:*`` (fnmatch).
 
     Raises:

@@ -7,16 +7,16 @@ import os
 from dataclasses import dataclass
 from typing import Literal
 
-from ._gil_watch.stalls import GilStall
+from ._gil_watch.stalls import INTERPRETER, GilStall
 from .limits import milliseconds
 
-Kind = Literal["call", "freeing", "collector", "import"]
+Kind = Literal["call", "freeing", "objects", "collector", "import"]
 
 COUNTED: tuple[Kind, ...] = ("call", "freeing")
-"""The kinds that a budget counts unless told otherwise: a collection is as long as the heap is large, and an
-import reads files."""
+"""The kinds that a budget counts unless told otherwise: a collection and the freeing of Python's own objects
+are as long as the heap is large, and an import reads files."""
 
-KINDS: tuple[Kind, ...] = ("call", "freeing", "collector", "import")
+KINDS: tuple[Kind, ...] = ("call", "freeing", "objects", "collector", "import")
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,9 @@ class Hold:
             five times within the limit, so up to a fifth of the limit at the beginning may be missing.
         lasted: Seconds from its beginning to its end on the clock.
         started: time.monotonic() of its beginning.
-        kind: "call"; "freeing": an object was freed; "collector": the garbage collector ran, which no code
-            had called; "import": a module was imported.
+        kind: "call"; "freeing": an object of an extension was freed; "objects": objects of Python's own types
+            were freed; "collector": the garbage collector ran, by itself or called by ``gc.collect()``;
+            "import": a module was imported.
         native: The native function that Python had called, as ``library:symbol`` or ``module:name``. None
             when no sample was taken that is certainly of this call.
         python: ``file:line:function`` that called it.
@@ -54,7 +55,7 @@ class Hold:
     @property
     def name(self) -> str | None:
         """What a baseline and a list of allowed names know it by: no line, no path. None: it has no name."""
-        if self.native is not None:
+        if self.native not in (None, INTERPRETER):
             return self.native
         place = self.program or self.python
         if place is None:
@@ -71,7 +72,7 @@ class Hold:
         """One line: ``40.2 ms blocked in clock_nanosleep: libc.so.6:usleep, called at test_a.py:7:test``."""
         doing = f"blocked in {self.system_call}" if self.system_call else "computing"
         kind = "" if self.kind == "call" else f" ({self.kind})"
-        text = f"{milliseconds(self.seconds)} {doing}{kind}: {self.name or 'not named'}"
+        text = f"{milliseconds(self.seconds)} {doing}{kind}: {self.native or self.name or 'not named'}"
         if self.python is not None and self.native is not None:
             text += f", called at {self.python}"
         if self.program not in (None, self.python):
@@ -104,5 +105,9 @@ def _kind_of(stall: GilStall) -> Kind:
     if any(frame.startswith("<frozen importlib") for frame in stall.python_stack):
         return "import"
     if stall.native is not None and stall.native.endswith("_dealloc"):
-        return "freeing"
+        return "objects" if stall.native.startswith(_OWN) else "freeing"
     return "call"
+
+
+# Of the interpreter's own types, which need no symbols to be known, and of its other functions.
+_OWN = ("builtins:", "collections:", "python3", "libpython3")

@@ -36,7 +36,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--gil-count",
         metavar="KINDS",
-        help="the kinds that count, with commas, of call, freeing, collector, import (default: call,freeing)",
+        help="the kinds that count, with commas, of call, freeing, objects, collector, import "
+        "(default: call,freeing)",
     )
     group.addoption(
         "--gil-allow",

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import importlib.util
 import sys
 import traceback
@@ -37,6 +39,31 @@ def loaded(path: Path, arguments: list[str]) -> types.ModuleType:
     sys.modules[MODULE] = module
     guarded(lambda: spec.loader.exec_module(module))  # type: ignore[union-attr]
     return module
+
+
+def has_main_part(path: Path) -> bool:
+    """Whether the file has an `if __name__ == "__main__":`."""
+    return any(
+        isinstance(step, ast.If)
+        and any(isinstance(part, ast.Name) and part.id == "__name__" for part in ast.walk(step.test))
+        for step in ast.parse(path.read_bytes()).body
+    )
+
+
+def run_as_main(path: Path, arguments: list[str]) -> None:
+    """Runs the file as `python` does: with its main part."""
+    sys.argv = [str(path), *arguments]
+    before = sys.modules["__main__"]
+    module = types.ModuleType("__main__")
+    module.__file__ = str(path.resolve())
+    module.__dict__["__builtins__"] = builtins
+    sys.modules["__main__"] = module
+    try:
+        # Without dont_inherit the program would be compiled with this file's `from __future__`.
+        code = compile(path.read_bytes(), module.__file__, "exec", dont_inherit=True)
+        guarded(lambda: exec(code, module.__dict__))
+    finally:
+        sys.modules["__main__"] = before
 
 
 def guarded(call: Callable[[], Any]) -> Any:

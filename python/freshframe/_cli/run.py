@@ -22,6 +22,8 @@ from .messages import Messages
 from .outcome import ExitCode, UsageError, watched
 from .summary import shortfalls
 
+DEFAULT_NAME = "pipeline"  # of the file's pipeline
+
 
 def run(options: Any, messages: Messages) -> ExitCode:
     """Runs the pipeline that the file builds until it ends, and prints a summary."""
@@ -80,7 +82,7 @@ def split(app: str) -> tuple[Path, str]:
     """The file and the name in `app.py:name`. Raises UsageError."""
     file, colon, name = app.removesuffix("()").rpartition(":")
     if not colon or not name.isidentifier():
-        file, name = app, "pipeline"
+        file, name = app, DEFAULT_NAME
     path = Path(file)
     if not path.is_file():
         raise UsageError(f"cannot read {file!r}: there is no such file; expected app.py or app.py:name")

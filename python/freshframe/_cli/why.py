@@ -4,19 +4,25 @@
 from __future__ import annotations
 
 import json
-import time
+import sys
+import types
 import urllib.parse
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
+
+import freshframe as ff
+from freshframe._look.what_if import ask
+from freshframe._look.why import make_why
+from freshframe._pipeline.pipeline import engine_of
 
 from .. import _native
+from .app_file import AppError, has_main_part, loaded, run_as_main
+from .app_pipeline import pipeline_of
+from .attached import Attached
 from .messages import Messages
-from .outcome import ExitCode
+from .outcome import ExitCode, UsageError
+from .run import DEFAULT_NAME, split
 from .top import Target, UnreachableError
-
-if TYPE_CHECKING:
-    import freshframe as ff
-
-_SLICE = 0.25  # seconds between two looks at whether a pipeline has ended
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
@@ -52,28 +58,70 @@ def _is_file(target: str) -> bool:
 
 
 def _of_file(options: Any, messages: Messages) -> ExitCode:
-    from .._look.what_if import ask  # noqa: PLC0415
-    from .._pipeline.pipeline import engine_of  # noqa: PLC0415
-    from .app_file import AppError, loaded  # noqa: PLC0415
-    from .app_pipeline import pipeline_of  # noqa: PLC0415
-    from .run import split  # noqa: PLC0415
-
+    """Runs the file. It may start its pipeline itself, at any line, or leave that to this command."""
     path, name = split(options.target)
-    try:
-        pipeline = pipeline_of(loaded(path, options.arguments), path, name)
-    except AppError as failure:
-        return failure.code
-    messages.say(f"running {pipeline.name!r} for {options.lasting:g} s")
-    with pipeline:
-        pipeline.why()  # begins to look for causes
-        ends = time.monotonic() + options.lasting
-        while (left := ends - time.monotonic()) > 0 and not pipeline.wait(min(_SLICE, left)):
-            pass
-        answer = pipeline.why()
-        predicted = [_prediction(ask(engine_of(pipeline), question)) for question in options.questions]
-        pipeline.stop()
-    _show(options, _as_json(answer), predicted)
+    with Attached(str(path), options.lasting, messages, lambda asked: _ask(options, asked)) as attached:
+        try:
+            pipeline = _run_program(path, name, options, attached)
+            if pipeline is None:
+                attached.wait()
+            else:
+                with pipeline:
+                    attached.wait()
+                    if engine_of(pipeline).ended:
+                        pipeline.wait()  # raises its failure
+        except AppError as failure:
+            if not attached.answered:
+                return failure.code
+        except KeyboardInterrupt:
+            if not attached.answered:
+                raise
+        finally:
+            attached.busy = False
+    if attached.failure is not None:
+        raise attached.failure
     return ExitCode.OK
+
+
+def _run_program(path: Path, name: str, options: Any, attached: Attached) -> ff.Pipeline | None:
+    """Runs the program's own code. None: it has started its pipelines itself."""
+    module: types.ModuleType | None
+    try:
+        module = loaded(path, options.arguments)
+        if attached.begun:
+            return None
+        there = [key for key, value in vars(module).items() if isinstance(value, ff.Pipeline)]
+        if name == DEFAULT_NAME and not hasattr(module, name):
+            if len(there) == 1:
+                name = there[0]
+            elif not there and has_main_part(path):
+                run_as_main(path, options.arguments)
+                module = None
+    except SystemExit:  # the program's own end
+        module = None
+    if module is not None:
+        return pipeline_of(module, path, name)
+    _check_begun(path, attached)
+    return None
+
+
+def _check_begun(path: Path, attached: Attached) -> None:
+    if not attached.begun:
+        raise UsageError(
+            f"{str(path)!r} has ended, and has started no pipeline; expected one that it starts, a Pipeline "
+            f"named {DEFAULT_NAME!r}, or app.py:name"
+        )
+
+
+def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
+    """Prints why the results of each of these pipelines are old or lost."""
+    for name, engine in asked:
+        answer = make_why(engine.why())
+        predicted = [_prediction(ask(engine, question)) for question in options.questions]
+        if len(asked) > 1 and not options.json:
+            print(_printable(f"{name}:"))
+        _show(options, _as_json(answer), predicted)
+    sys.stdout.flush()
 
 
 def _prediction(answer: ff.WhatIf) -> dict[str, Any]:
@@ -114,6 +162,7 @@ def _as_json(answer: ff.Why) -> dict[str, Any]:
         "runs": answer.runs,
         "watched": answer.watched,
         "needed": answer.needed,
+        "unsettled": list(answer.unsettled),
         "findings": [
             {
                 "kind": finding.kind,

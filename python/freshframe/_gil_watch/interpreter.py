@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from types import FrameType
 from typing import Any
 
 from .code_places import function_name
+
+FoundFrame = tuple[str, str, int]  # file, function, line
 
 
 class Unsupported(RuntimeError):  # noqa: N818  (what happened, as in _errors.py)
@@ -42,13 +45,28 @@ def native_module(loading: AbstractContextManager[object] | None = None) -> Any:
         raise Unsupported(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
     if reason := _gil.unsupported():
         raise _refuse(reason)
-    if not _same_frames(_gil.frames_now(), sys._getframe()):  # both mean this very line
+    if not _reads_own_frames(_gil.frames_now):
         raise _refuse("its frames are laid out differently from those that this module was compiled for")
     return _gil
 
 
-def _same_frames(found: list[tuple[str, str, int]], frame: FrameType | None) -> bool:
-    """Whether the frames that were read from memory are those that Python returns."""
+def _reads_own_frames(frames_now: Callable[[], list[FoundFrame]]) -> bool:
+    """Whether the frames that are read from memory are those that Python returns.
+
+    The proof is made of frames of this file: of functions, of a generator and below a function of C. Those of
+    its callers may be of a kind that it does not know, and are not compared.
+    """
+
+    def generate(own: int) -> Iterator[bool]:
+        yield _same_frames(frames_now()[:own], sys._getframe())  # both mean this very line
+
+    def within(depth: int, own: int = 3) -> bool:
+        return within(depth - 1, own + 1) if depth else next(generate(own))
+
+    return all(map(within, (0, 1, 2)))
+
+
+def _same_frames(found: list[FoundFrame], frame: FrameType | None) -> bool:
     for file, function, line in found:
         if frame is None:
             return False

@@ -7,6 +7,8 @@ the cost, so whichever starts its watch second listens to the first one's.
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
+import gc
 import sys
 import threading
 from collections.abc import Callable
@@ -36,6 +38,7 @@ class Running:
     def __init__(self, native: Any, threshold: float, options: dict[str, Any]) -> None:
         """Starts it. `native`: the module, from interpreter.native_module(). GIL: released while waiting."""
         self._native: _gil.Watch = native.Watch(threshold, **options)
+        self._on_collection: Callable[[str, dict[str, int]], None] = native.on_collection
         self._own_threshold = threshold
         self._changed = threading.Condition()
         self._served = 0  # stalls that all listeners have had; guarded by _changed
@@ -49,6 +52,7 @@ class Running:
         except BaseException:
             self._native.stop()  # ends the thread in serve()
             raise
+        gc.callbacks.append(self._on_collection)
         setattr(sys, _NAME, self)
 
     def listen(self, threshold: float, take: Callable[[RawStall], None]) -> Callable[[], None]:
@@ -99,6 +103,7 @@ class Running:
         """Ends the threads; the second time nothing happens. GIL: released while waiting."""
         if of_process() is self:
             delattr(sys, _NAME)
+        self._hear_no_collections()
         self._native.stop()
         if self._thread is not threading.current_thread():
             self._thread.join()
@@ -109,7 +114,12 @@ class Running:
             delattr(sys, _NAME)
         self._changed = threading.Condition()
         self._listeners = {}
+        self._hear_no_collections()
         self._native.abandon()
+
+    def _hear_no_collections(self) -> None:
+        with contextlib.suppress(ValueError):  # the second time, or the program has cleared the list
+            gc.callbacks.remove(self._on_collection)
 
     @property
     def lost(self) -> int:

@@ -12,6 +12,14 @@ from .code_places import names, place
 State = Literal["cpu", "blocked"]
 Cause = Literal["call", "collector", "bytecode"]
 
+INTERPRETER = "the interpreter"
+"""The native name of the interpreter's own function whose name was stripped, and that Python cannot call."""
+
+STRIPPED = (
+    f"{INTERPRETER}: a function of its own whose name is unknown, because this interpreter has no symbols"
+)
+"""Said once where that name is shown."""
+
 
 @dataclass(frozen=True, slots=True)
 class GilStall:
@@ -29,11 +37,12 @@ class GilStall:
             and programs had them all. They are not in ``duration``. 0 where the kernel does not count them.
         computed: Seconds of the duration in which this thread had a processor. In the rest it waited in the
             kernel, or the watch itself was late.
-        cause: "call": it was within one call of native code; "collector": the garbage collector ran, which no
-            code had called; "bytecode": it ran Python code.
+        cause: "call": it was within one call of native code; "collector": the garbage collector ran,
+            by itself or called by ``gc.collect()``; "bytecode": it ran Python code.
         native: ``library:symbol`` of the native function that Python had called, demangled, such as
             ``blur.so:blur(Image const&)``; for functions of the interpreter ``module:name``, such as
-            ``builtins:sorted``, and ``gc:collection`` for the collector; None for bytecode, and when no
+            ``builtins:sorted``; for the collector ``gc:collection``, or ``gc:collect`` when code called it;
+            ``the interpreter`` for its other functions when it has no symbols; None for bytecode, and when no
             sample was taken that is certainly of this call.
         native_stack: The native calls, innermost first.
         python: ``file:line:function`` that called it, or ran; None for a thread without Python frames.

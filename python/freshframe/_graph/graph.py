@@ -104,7 +104,9 @@ class Graph:
             raise
         place = self.in_python.get(index) or Place(node)
         self._kept[index] = Member(place, list(ports), hints, batch, joined)
-        return Port(self._engine, index, place, hints[1])
+        port: Port[Any] = Port(self._engine, index, place, hints[1])
+        wiring.note_name(node, port.name)
+        return port
 
     def _fit(
         self, node: Any, ports: Sequence[Port[Any]], batch: Batch | None, joined: bool, *, is_in_process: bool
@@ -118,6 +120,7 @@ class Graph:
             wanted, given = value_types.set_types(node, len(ports))
             hints = (Any, given)
         else:
+            value_types.check_calls(node, len(ports), batched=batch is not None)
             hints = value_types.node_types(node, batched=batch is not None)
             wanted = (hints[0],) * len(ports)
         _check_types(node, wanted, ports)
@@ -152,6 +155,7 @@ class Graph:
         replacing.check(port, member, node, is_in_process=index in self.in_processes)
         ports = [each for each in member.ports if not is_gone(each)]
         self._fit(node, ports, member.batch, member.joined, is_in_process=False)
+        wiring.note_name(node, port.name)
         if isinstance(place, Slot):
             replacing.replace(self._engine, index, port.name, place, node, timeout)
         else:

@@ -26,7 +26,8 @@ class Join:
     Args:
         within: Seconds between the earliest and the latest time of a set, at most. Choose less than half the
             interval of the fastest parent. Not given with ``by="seq"``, which wants equal numbers.
-        wait: Seconds that a sample waits for the others after it has arrived. Live sources need it. Below
+        wait: Seconds that a sample waits for the others after it has arrived. Live sources need it. The
+            default queue below them holds 60 samples for each second, at least 32 and at most 128. Below
             files None waits without limit, so that results do not depend on the speed of the machine.
         by: The time that is compared: ``sample.captured``, ``sample.pts``, the number ``sample.seq``, or the
             wall time ``sample.utc``. None: "seq" if all samples come from one source, "pts" below files only,

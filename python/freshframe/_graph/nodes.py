@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from .. import _native
+from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
+from .._interpreter import fork
 
 if TYPE_CHECKING:
     from .._native import Sample, StopToken
@@ -188,14 +189,38 @@ class Native:
         Raises:
             AttributeError: The name is public.
         """
-        settable = getattr(getattr(type(self), name, None), "fset", None) is not None
-        if not name.startswith("_") and not settable and hasattr(self, "_handle"):
-            cls = type(self).__name__
-            raise AttributeError(
-                f"cannot set {name!r}: a {cls} is native and its options are fixed at construction; "
-                f"make another {cls}"
-            )
+        if not name.startswith("_") and hasattr(self, "_handle") and name not in _settable(type(self)):
+            raise AttributeError(_why_fixed(type(self), name))
         super().__setattr__(name, value)
+
+
+def _settable(cls: type) -> list[str]:
+    """The options that may be set while a native node works."""
+    return [
+        name
+        for name in dir(cls)
+        if isinstance(found := getattr(cls, name), property) and found.fset is not None
+    ]
+
+
+def _why_fixed(cls: type, name: str) -> str:
+    """Why an attribute of a native node cannot be set, and what to do."""
+    with fork.loading():
+        import difflib  # noqa: PLC0415  (only mistakes need it)
+        import inspect  # noqa: PLC0415
+
+    settable = _settable(cls)
+    known = [each for each in inspect.signature(cls).parameters if each not in settable]
+    one = _check.with_article(cls.__name__)
+    if name in known or hasattr(cls, name):
+        others = f" but for {', '.join(map(repr, settable))}" if settable else ""
+        fixed = f"{one} is native and its options are fixed at construction{others}"
+        return f"cannot set {name!r}: {fixed}; make another {cls.__name__}"
+    close = difflib.get_close_matches(name, [*settable, *known], 1)
+    meant = f" Did you mean {close[0]!r}?" if close else ""
+    may = ", ".join(map(repr, settable))
+    rest = f"It may change {may} while it works" if may else "Its options are fixed at construction"
+    return f"{one} has no option {name!r}.{meant} {rest}"
 
 
 class NativeNode(Native, Node[In, Out]):

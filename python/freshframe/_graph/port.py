@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Generic, TypeVar
 
 from .. import _check, _native
-from .._errors import GraphError, OptionTypeError
+from .._errors import GraphError, OptionTypeError, StateError
 from . import value_types, wiring
 from .nodes import Node, Source
 from .place import Place
@@ -233,7 +233,9 @@ def ends(ports: Sequence[Port[Any]]) -> list[tuple[int, int]]:
 
 def _advice(given: object) -> str:
     """What to do with something that is no port."""
-    return ": add() it, and give what add() returns" if isinstance(given, Node | Source) else ""
+    if isinstance(given, Node | Source):
+        return ": add() it, and give what add() returns"
+    return ", which is a name: keep what add() returns" if isinstance(given, str) else ""
 
 
 def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
@@ -251,6 +253,7 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
             f"the parent of {label!r} must be a port that add() returned, or a list of ports; "
             f"got {_check.shown(given)}{_advice(given)}"
         )
+    there = engine.node_numbers() if engine.started else None
     for port in ports:
         if not isinstance(port, Port):
             raise OptionTypeError(
@@ -259,9 +262,25 @@ def parents(given: Any, label: str, engine: _native.Engine) -> list[Port[Any]]:
             )
         if not belongs_to(port, engine):
             raise GraphError(f"the parent {port.name!r} of {label!r} belongs to another pipeline")
+        if there is not None and not is_among(port, there):
+            raise StateError(f"the parent {port.name!r} of {label!r} was removed: it has no samples any more")
     return list(ports)
 
 
-def own_port(given: Any, label: str, engine: _native.Engine) -> Port[Any]:
-    """The same of exactly one."""
-    return parents([given], label, engine)[0]
+def own_port(given: Any, use: str, engine: _native.Engine) -> Port[Any]:
+    """The argument of a verb, as a port of this engine's pipeline.
+
+    Args:
+        given: The argument.
+        use: What it is for, as in "remove() needs".
+        engine: Of the pipeline.
+
+    Raises:
+        GraphError: It belongs to another pipeline.
+        OptionTypeError: It is no port.
+    """
+    if not isinstance(given, Port):
+        raise OptionTypeError(f"{use} a port that add() returned; got {_check.shown(given)}{_advice(given)}")
+    if not belongs_to(given, engine):
+        raise GraphError(f"{use} a port of this pipeline; {given.name!r} belongs to another one")
+    return given

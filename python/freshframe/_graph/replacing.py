@@ -102,7 +102,12 @@ def _check_alike(name: str, slot: Slot, member: Member, node: Any) -> None:
         )
     before, after = contract_of(slot.node), contract_of(node)
     if before.gives_several != after.gives_several:
-        raise _refused(name, "one of the two gives several results per sample, the other one")
+        several, one = (slot.node, node) if before.gives_several else (node, slot.node)
+        raise _refused(
+            name,
+            f"{wiring.label(several)} gives several results per sample with yield, and {wiring.label(one)} "
+            "at most one with return",
+        )
     if (before.wake_every, before.finishes) != (after.wake_every, after.finishes):
         raise _refused(name, "the other has another on_time() or finish()")
 

@@ -44,6 +44,47 @@ def node_types(node: Any, *, batched: bool = False) -> tuple[Any, Any]:
     return wanted, _without_none(_entry(given_by)) if is_generator(node) else given_by
 
 
+def check_calls(node: Any, parents: int, *, batched: bool) -> None:
+    """Whether the engine can call a node, or a callable, that has no join.
+
+    Raises:
+        GraphError: It takes another number of arguments.
+    """
+    if isinstance(node, Native | Source):
+        return
+    if not isinstance(node, Node):
+        _check_call(node, getattr(node, "__name__", type(node).__name__), _one_of(parents, batched))
+        return
+    name = "process_batch" if batched else "process"
+    if batched or type(node).process is not Node.process:
+        what = "a list of samples" if batched else "a Sample"
+        _check_call(getattr(node, name), f"{type(node).__name__}.{name}()", what)
+
+
+def _one_of(parents: int, batched: bool) -> str:
+    if batched:
+        return "a list of values"
+    if parents < 2:
+        return "one value"
+    return f"one value of one of its {parents} parents. With join=freshframe.Join(...) it gets one of each"
+
+
+def _check_call(function: Any, name: str, what: str) -> None:
+    try:
+        signature = _own_signature(function)
+    except (TypeError, ValueError):  # a builtin without a signature
+        return
+    try:
+        signature.bind(None)
+    except TypeError as error:
+        raise GraphError(f"{name!r} cannot be called with {what}: {error}") from None
+
+
+def _own_signature(function: Any) -> inspect.Signature:
+    """How it is called itself: a wrapper with functools.wraps() may add arguments for what it wraps."""
+    return inspect.signature(function, follow_wrapped=False)
+
+
 def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
     """(inputs, output) of a node or callable that gets the sets of a join with ``count`` parents.
 
@@ -51,6 +92,9 @@ def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
         GraphError: A callable cannot be called with so many values.
     """
     if isinstance(node, Node):
+        if not isinstance(node, Native):
+            call = f"{type(node).__name__}.process()"
+            _check_call(node.process, call, "a Sample, whose value is the tuple of all values of a set")
         whole, given = node_types(node)
         members = typing.get_args(whole) if typing.get_origin(whole) is tuple else ()
         return (tuple(map(_without_none, members)) if len(members) == count else (Any,) * count), given
@@ -61,7 +105,7 @@ def set_types(node: Any, count: int) -> tuple[tuple[Any, ...], Any]:
     except (TypeError, ValueError):  # a builtin without a signature
         return (Any,) * count, Any
     try:
-        signature.bind(*range(count))
+        _own_signature(node).bind(*range(count))
     except TypeError as error:
         name = getattr(node, "__name__", type(node).__name__)
         raise GraphError(

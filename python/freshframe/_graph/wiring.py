@@ -45,10 +45,20 @@ def check_node(node: Any, batch: Any = None) -> None:
         _check_batch(node, batch)
     if isinstance(node, (str, os.PathLike)):
         wanted = "a node must be a Source, a Node or a callable"
-        raise OptionTypeError(f"{wanted}, got a {type(node).__name__}; use freshframe.open(...)")
+        raise OptionTypeError(
+            f"{wanted}, got {_check.with_article(type(node).__name__)}; use freshframe.open(...)"
+        )
     if not isinstance(node, Node) and not callable(node):
         raise OptionTypeError(f"a node must be a Source, a Node or a callable, got {node!r}")
     check_contract(node, label(node))
+
+
+def check_parent_of_source(node: Any, parent: Any) -> None:
+    """A source has no parent: what stands there was most likely meant as its name."""
+    if isinstance(node, Source) and isinstance(parent, str):
+        raise OptionTypeError(
+            f"a source has no parent, got {_check.shown(parent)}: to give it this name, write name={parent!r}"
+        )
 
 
 def _check_batch(node: Any, batch: Any) -> None:
@@ -122,6 +132,11 @@ def claim(node: Any) -> None:
         raise GraphError(f"this {type(node).__name__} belongs to a pipeline already: make a second one")
 
 
+def is_claimed(node: Any) -> bool:
+    """Whether it belongs to a pipeline."""
+    return hasattr(node, "_freshframe_added")
+
+
 def release(node: Any) -> None:
     with contextlib.suppress(AttributeError):
         del node._freshframe_added
@@ -160,6 +175,18 @@ def note_marks(node: Any, others: Iterable[Any]) -> None:
         contracts = [contract_of(other) for other in known]
         node._writes_part = any(contract.generates for contract in contracts)
         node._writes_source = any(contract.has_own_stream for contract in contracts)
+
+
+def note_name(node: Any, name: str) -> None:
+    """Some nodes name themselves in their results."""
+    if hasattr(type(node), "_names_itself"):
+        node._node_name = name
+
+
+def note_name_in_worker(node: Any, name: str, process: object) -> None:
+    """Names a node before it is sent to a worker process, which gets a copy."""
+    if process is not False and not is_claimed(node):
+        note_name(node, name)
 
 
 def pipeline_name(name: Any) -> str:

@@ -1,7 +1,8 @@
 """How often a line may be logged: a fault never floods a log, and each source that has it is named.
 
 Lines are of one kind when they differ only in numbers outside of quotes. The names of nodes, files and URLs
-stand in quotes, so ``'cam1'`` and ``'cam2'`` are two kinds.
+stand in quotes, so ``'cam1'`` and ``'cam2'`` are two kinds. What was held back about a name is written before
+a later line about it: "trying again" never follows "is back".
 """
 
 # SPDX-License-Identifier: Apache-2.0
@@ -23,6 +24,7 @@ _NUMBER = re.compile(r"\d+")
 @dataclass
 class _Kind:
     said: float  # time.monotonic() of its last line
+    subject: str  # the first name in it; "": it has none
     held: int = 0  # lines since then
     level: int = 0  # of the latest of them, like the text
     text: str = ""
@@ -51,7 +53,9 @@ class Limiter:
             known.held, known.level, known.text = known.held + 1, level, text
             return
         held = 0 if known is None else known.held
-        self._kinds[kind] = _Kind(now)
+        new = self._kinds[kind] = _Kind(now, _subject(text))
+        if new.subject:
+            self._write_held([each for each in self._kinds.values() if each.subject == new.subject], now)
         self._write(level, text + _more(held))
 
     def tell(self, *, last: bool = False) -> float | None:
@@ -64,13 +68,18 @@ class Limiter:
             Seconds until the next one's time comes; None when no line is held back.
         """
         now = self._clock()
-        for known in list(self._kinds.values()):  # a handler may stop a pipeline, which also calls this
-            if known.held and (last or now - known.said >= _EVERY):
+        kinds = list(self._kinds.values())  # a handler may stop a pipeline, which also calls this
+        self._write_held([known for known in kinds if last or now - known.said >= _EVERY], now)
+        times = [known.said + _EVERY - now for known in self._kinds.values() if known.held]
+        return max(0.0, min(times)) if times else None
+
+    def _write_held(self, kinds: list[_Kind], now: float) -> None:
+        """Writes the latest line that was held back, of each of these kinds."""
+        for known in kinds:
+            if known.held:
                 line = known.level, known.text + _more(known.held - 1)
                 known.said, known.held = now, 0
                 self._write(*line)
-        times = [known.said + _EVERY - now for known in self._kinds.values() if known.held]
-        return max(0.0, min(times)) if times else None
 
     def _kind(self, text: str) -> str:
         alike = _NUMBER.sub("#", text)
@@ -84,6 +93,11 @@ class Limiter:
             return alike
         names.add(kind)
         return kind
+
+
+def _subject(text: str) -> str:
+    found = _QUOTED.search(text)
+    return found[0] if found else ""
 
 
 def _without_numbers(text: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, TypeVar
 
 from .. import _check, _native
@@ -65,7 +65,7 @@ class Dashboard(ClosedByWith):
             still: The URL of one picture (JPEG).
 
         Raises:
-            OptionError: A value is out of range.
+            OptionError: A value is out of range, or the dashboard shows no pictures of the port.
             OptionTypeError: An argument is of the wrong type.
             StateError: The dashboard is closed.
         """
@@ -73,6 +73,12 @@ class Dashboard(ClosedByWith):
         if engine is None or self.closed:
             raise StateError("this dashboard is closed: serve() makes another one")
         name = view_name(port) if isinstance(port, Port) else _check.text("port", port)
+        shown = engine.shown_views() if self._request.view is None else self._request.view
+        if name not in shown:
+            some = f"it shows {', '.join(map(repr, shown))}" if shown else "no port gives frames"
+            raise OptionError(
+                f"this dashboard has no pictures of {name!r}: {some}; serve(view=...) chooses them"
+            )
         query = {}
         if fps is not None:
             query["fps"] = f"{_within('fps', _check.number('fps', fps), 1, 15):g}"
@@ -152,11 +158,11 @@ def of(engine: _native.Engine) -> Dashboard | None:
 class Request:
     """The arguments of serve(), checked."""
 
-    host: str
-    port: int
-    view: tuple[str, ...] | None
-    token: str | None
-    source_timeout: float | None
+    host: str = "127.0.0.1"
+    port: int = 0
+    view: tuple[str, ...] | None = None
+    token: str | None = None
+    source_timeout: float | None = 30.0
 
     @classmethod
     def of(
@@ -201,16 +207,22 @@ def _names(engine: _native.Engine, view: Any) -> tuple[str, ...]:
 
 
 def serve(engine: _native.Engine, wanted: Request) -> Dashboard:
-    """Starts the server, or returns the open dashboard if it has the same arguments. From any thread."""
+    """Starts the server, or returns the open dashboard if it has the same arguments or none are given."""
     _ = engine.ended  # raises in a forked child, where a thread of the parent may hold the lock
     with _lock_of(engine):
         dashboard = of(engine)
         if dashboard is None:
             dashboard = _open[engine] = Dashboard(engine, wanted, _served(engine, wanted))
-        elif dashboard._request != wanted:
+        elif wanted not in (dashboard._request, Request()):
+            other = [
+                each.name
+                for each in fields(Request)
+                if getattr(wanted, each.name) != getattr(dashboard._request, each.name)
+            ]
             raise StateError(
-                f"this pipeline is already served at {dashboard.url.partition('?')[0]} with other "
-                "arguments: close() that dashboard first"
+                f"this pipeline is already served at {dashboard.url.partition('?')[0]} with another "
+                f"{' and another '.join(other)}: pipeline.dashboard is that dashboard, as is serve() without "
+                "arguments; close() it before you serve with others"
             )
         return dashboard
 

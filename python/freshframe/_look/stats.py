@@ -9,6 +9,7 @@ from typing import Literal
 from .._graph.join import JoinBy
 from .._graph.queue import Queue
 from .._interpreter import fork
+from .shown import ShownAsText
 
 NodeState = Literal["opening", "waiting", "working", "blocked", "waiting_gil", "ended", "failed"]
 DropCause = Literal[
@@ -144,7 +145,8 @@ class SpoolStats:
         sent: Results for which `send` has returned, in this run as all that follow.
         refused: Results that were put aside because `send` has raised Refused.
         expired: Results that were older than ``max_age``, or made room for newer ones, before they were sent.
-        lost: Results that were on disk and could not be read.
+        lost: Results that were on disk and could not be read, found no room in memory while the disk stood
+            still, or were refused and found no room in `refused.1.jsonl`.
         failures: Calls of `send` that have raised another exception.
         last_error: Class and message of the latest one; "" when there was none.
     """
@@ -228,7 +230,7 @@ class NodeStats:
         last_error: Class and message of the latest exception; "" when there was none.
         in_flight: Samples that a node with ``process=`` has taken and neither finished nor dropped. For such
             a node ``processed + dropped + in_flight`` is the number that its edges have delivered, in every
-            snapshot.
+            snapshot. The counts of edges that have gone since are in ``Stats.removed``.
         workers: The worker processes of a node with ``process=``.
         batches: For a node with ``batch=``: the number of calls by their number of samples. p50 and p99 are
             then seconds per call.
@@ -405,7 +407,7 @@ class Nodes(dict[str, NodeStats]):
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class Stats(ShownAsText):
     """A snapshot of a pipeline.
 
     Attributes:

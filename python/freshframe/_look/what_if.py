@@ -11,6 +11,7 @@ from .._errors import GraphError, OptionTypeError
 from .._graph import wiring
 from .._graph.batch import Batch
 from .._graph.port import Port
+from .shown import ShownAsText
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +64,7 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
-class WhatIf:
+class WhatIf(ShownAsText):
     """The answer of `Pipeline.what_if()`. Its text has all of it: `print(pipeline.what_if(...))`.
 
     Attributes:

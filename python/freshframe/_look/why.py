@@ -9,10 +9,21 @@ from types import MappingProxyType
 from typing import Literal, cast
 
 from .. import _native
+from .shown import ShownAsText
 
 AgeKind = Literal["source", "room", "queue", "worker", "batch", "set", "gil", "start", "call", "order"]
 FindingKind = Literal[
-    "unread", "worker", "blocked", "stale", "queue", "batch", "gil_wait", "processors", "bursts"
+    "unread",
+    "away",
+    "worker",
+    "blocked",
+    "stale",
+    "loss",
+    "queue",
+    "batch",
+    "gil_wait",
+    "processors",
+    "bursts",
 ]
 
 
@@ -73,7 +84,7 @@ class Age:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(ShownAsText):
     """A proven cause of old or lost samples, and what to do.
 
     Attributes:
@@ -97,7 +108,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Why:
+class Why(ShownAsText):
     """The answer of `Pipeline.why()`. Its text has all of it in sentences: `print(pipeline.why())`.
 
     Attributes:
@@ -106,7 +117,9 @@ class Why:
         runs: Whether the pipeline runs. There are findings only then.
         watched: Seconds for which causes have been looked for.
         needed: Seconds until the first cause can be proven; 0: it could be now, so without findings nothing
-            is wrong.
+            is wrong, apart from what is below ``unsettled``.
+        unsettled: The names of the sources that have, or have just had, an outage, and of the nodes and
+            readers below a change of the graph. What is below these alone is not judged for ten seconds.
         text: The answer as lines of text.
     """
 
@@ -115,6 +128,7 @@ class Why:
     runs: bool
     watched: float
     needed: float
+    unsettled: tuple[str, ...]
     text: str
 
     def __str__(self) -> str:
@@ -156,5 +170,6 @@ def make_why(why: _native.Why) -> Why:
         why.runs,
         why.watched,
         why.needed,
+        tuple(why.unsettled),
         why.text,
     )

@@ -98,17 +98,17 @@ class Changes:
 
     def set_max_wait(self, part: Any, seconds: Any) -> None:
         """As Pipeline.set_max_wait()."""
-        port = own_port(part, "set_max_wait", self._engine)
+        port = own_port(part, "set_max_wait() needs", self._engine)
         self._engine.set_max_wait(index_of(port), _check.number("max_wait of a batch", seconds))
 
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """As Pipeline.replace()."""
-        port = own_port(part, "replace", self._engine)
+        port = own_port(part, "replace() needs", self._engine)
         self._graph.replace(port, node, timeout)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""
-        port = own_port(part, "remove", self._engine)
+        port = own_port(part, "remove() needs", self._engine)
         try:
             books = self._engine.remove(index_of(port), drain, timeout)
             self._remove_packets(port, drain, timeout)
@@ -125,4 +125,7 @@ class Changes:
             self._engine.remove(index_of(packets), drain, timeout)
 
     def _both(self, parent: Any, child: Any, verb: str) -> tuple[Port[Any], Port[Any]]:
-        return own_port(parent, verb, self._engine), own_port(child, verb, self._engine)
+        return (
+            own_port(parent, f"{verb}() needs as its parent", self._engine),
+            own_port(child, f"{verb}() needs as its child", self._engine),
+        )

@@ -40,6 +40,9 @@ _leaving: set[_native.Engine] = set()  # of _running, stopped by their own loop
 _threads: weakref.WeakSet[threading.Thread] = weakref.WeakSet()
 _exiting = False
 
+# Called with each pipeline that starts, on the thread that starts it, without the lock: they only note it.
+at_start: list[Callable[[Running], None]] = []
+
 
 def keep(started: Running) -> None:
     """A started pipeline is kept alive until it has ended, as threading.Thread is.
@@ -55,6 +58,8 @@ def keep(started: Running) -> None:
         )
         _running[started.engine] = started
         log.start(_report_overdue)
+    for note in tuple(at_start):  # of this moment
+        note(started)
     if not named and same + 1 == _MANY:
         logger.warning(
             "%d pipelines without a name are running: each runs until its stream ends or stop() is called, "
@@ -81,15 +86,33 @@ def leave(engine: _native.Engine) -> None:
 def start_thread(thread: threading.Thread, engine: _native.Engine) -> None:
     """Starts a Python node's thread; the exit waits for it.
 
+    No lock is held while it starts: a signal's handler or a finalizer may run then, and wait for nodes that
+    other threads are just starting.
+
     Raises:
-        StateError: The interpreter exits: a thread that begins now could not get the GIL any more.
+        StateError: The interpreter exits: a thread that begins now could not get the GIL any more. Or this
+            thread was interrupted where no other can begin.
     """
+    if interrupts_a_start():
+        raise StateError(
+            "this signal's handler or finalizer has interrupted the start of a thread, and no other can "
+            "begin before it has returned: let it tell a thread of the program to add the node"
+        )
     with _lock:
         if _exiting:
             raise StateError("the interpreter exits: no node can be started any more")
-        engine.note_launcher()
-        thread.start()
         _threads.add(thread)
+    engine.note_launcher()
+    thread.start()
+
+
+def interrupts_a_start() -> bool:
+    """Whether this thread holds the lock of `threading` that each thread needs at its begin and at its end.
+
+    So it is the handler of a signal or a finalizer, which has interrupted Thread.start() or its like.
+    """
+    is_owned = getattr(getattr(threading, "_active_limbo_lock", None), "_is_owned", None)
+    return is_owned is not None and bool(is_owned())
 
 
 def forget_stopped() -> None:
@@ -175,8 +198,9 @@ def _report_overdue() -> float | None:
 
 
 def _join_log_thread(logging_thread: threading.Thread | None) -> None:
-    if logging_thread is not None and logging_thread is not threading.current_thread():
-        logging_thread.join(1.0)
+    if logging_thread in (None, threading.current_thread()) or interrupts_a_start():
+        return
+    logging_thread.join(1.0)
 
 
 def _forked() -> None:
@@ -208,7 +232,8 @@ def _stop_all() -> None:
         unraised.report(pipeline.name, pipeline.engine)
     if not busy:
         for thread in list(_threads):
-            thread.join(1.0)  # its last steps need the GIL, which no thread gets any more
+            if thread.is_alive():
+                thread.join(1.0)  # its last steps need the GIL, which no thread gets any more
     log.drain(last=True)
     _native.collect_log(False)
     _join_log_thread(log.leave())

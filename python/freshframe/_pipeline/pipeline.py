@@ -15,7 +15,7 @@ from .._graph.port import Port, ends, parents, queue_below
 from .._graph.queue import Queue
 from .._interpreter import fork, log
 from .._interpreter.log import logger
-from . import life, observation
+from . import life, observation, unstarted
 from .changes import Changes
 from .run_by_with import RunByWith
 from .runners import Runners
@@ -102,7 +102,7 @@ class Pipeline(RunByWith):
         self._worker_plans = WorkerPlans()
         self._runners = Runners(self._engine)
         self._changes = Changes(self._engine, self._graph, self._runners, self._worker_plans)
-        self._has_run = False
+        unstarted.note(self)
         if keep_running:
             observation.prepare()
 
@@ -252,8 +252,8 @@ class Pipeline(RunByWith):
                 is then at least as deep as the batch.
             source: The name of the stream that a node with on_time() or finish() begins. Default: its name.
             join: The node gets a sample of each parent that belong together: a function of as many arguments
-                their values, in the order of the parents. Its default queue below live sources is
-                ``Queue(32)``. Types of a tuple of two to four ports are checked by type checkers.
+                their values, in their order. Join says which queue is the default. Type checkers check a
+                tuple of two to four ports.
 
         Raises:
             GraphError: This wiring is not possible.
@@ -265,11 +265,11 @@ class Pipeline(RunByWith):
 
         While the pipeline runs, add() returns when the node has opened, and then connects it; after an
         exception the graph is as before. A source that cannot wait begins to read at once. It may take as
-        long as the source's ``open_timeout``: a service calls it from a thread.
-        GIL: released while waiting.
+        long as the source's ``open_timeout``: a service calls it from a thread. GIL: released while waiting.
         """
         node = _adopted(node)
         wiring.check_node(node, batch)
+        wiring.check_parent_of_source(node, parent)
         if join is not None:
             wiring.check_join(node, join, batch, process)
         label = wiring.label(node)
@@ -291,6 +291,7 @@ class Pipeline(RunByWith):
             raise OptionError(
                 f"{label} with complete=True must run in the program's own process, got {process=}"
             )
+        wiring.note_name_in_worker(node, name or label, process)
         plan = None if process is False else self._worker_plans.of(node, process, batch)
         return self._changes.add(node, ports, options, batch=batch, joined=join is not None, plan=plan)
 
@@ -351,10 +352,10 @@ class Pipeline(RunByWith):
         """Another node takes the place of a running one: a new model, another address of a camera.
 
         It opens while the old one works. When the old one's call has ended, the new one takes over its edges,
-        its name and its counters, and the old one closes. Edges that lose nothing lose nothing, and the nodes
-        below see no difference. A source goes on with the times of the one before, as after a reconnection,
-        and with its numbers. Of a file that begins in the middle (``start=``) they still count the frames
-        that are left out. A network camera has opened before its first key picture comes.
+        its name and its counters, and the old one closes, without finish(). Edges that lose nothing lose
+        nothing, and nodes below see no difference. A source goes on with its times, as after a reconnection,
+        and with its numbers, which count the frames that a file's ``start=`` leaves out. A network camera
+        has opened before its first key picture comes.
 
         Args:
             port: The port of the node. The ``node`` of all its ports is the new one afterwards.
@@ -487,8 +488,7 @@ class Pipeline(RunByWith):
             name: Default "reader".
             frames: False: samples come without their frame, so that keeping results keeps no pictures.
             join: The reader gives sets of samples that belong together: ``sample.value`` is the tuple of
-                their values, and ``sample.parts`` has the samples. Its default queue below live sources is
-                ``Queue(32)``.
+                their values, and ``sample.parts`` has the samples. The default queue is as for add().
             max_rate: As for add(). Not with a join.
 
         Raises:
@@ -592,13 +592,11 @@ class Pipeline(RunByWith):
             NodeError: A node failed.
             SourceError: A source could not be opened or was lost.
             Stalled: Nothing moves because a full blocking edge is not read.
-            StateError: run() was called before: a pipeline runs once.
+            StateError: run() was called before, or is called on a node's own thread.
         GIL: released while waiting; held for ``progress``.
         """
         _check.progress(progress, progress_interval)
-        again, self._has_run = self._has_run, True
-        if again and self._engine.started:
-            self.start()  # raises
+        self._begin_run()
         try:
             if not self._engine.started:
                 self.start()
@@ -610,6 +608,8 @@ class Pipeline(RunByWith):
             self._stop_quietly()
             self._graph.end_run(False)
             raise
+        finally:
+            self._was_left = True
         self._runners.join_beside()
         report = observation.report(self._engine)
         self._graph.end_run(report.complete)
@@ -653,7 +653,7 @@ class Pipeline(RunByWith):
 
         Native threads serve it without the GIL, so it answers while Python is frozen and costs the pipeline
         next to nothing. It continues after the end, until the dashboard's close(), until this pipeline is
-        collected, or until the program exits. A second call with equal arguments returns the same dashboard.
+        collected, or until the program exits. A second call with equal or no arguments returns it again.
 
         Args:
             host: Address to listen on. Any except this machine's own ("127.0.0.1", "::1", "localhost") needs

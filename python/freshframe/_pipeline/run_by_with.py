@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .. import _native
+from .._errors import StateError
 from .._interpreter import fork
 from . import life
 
@@ -32,6 +33,8 @@ class RunByWith:
     """
 
     _engine: _native.Engine
+    _has_run = False
+    _was_left = False  # by another `with` or by run(): the loop in this one would see nothing
 
     @abstractmethod
     def start(self) -> Self:
@@ -46,10 +49,21 @@ class RunByWith:
         """Stops it, and logs an exception of stop()."""
 
     def __enter__(self) -> Self:
-        """Starts it if needed."""
-        if not self._engine.started:
+        """Starts it if needed.
+
+        Raises:
+            StateError: It has run.
+        """
+        if not self._engine.started or self._was_left:
             self.start()
         return self
+
+    def _begin_run(self) -> None:
+        if self._engine.on_node_thread:
+            raise StateError("run() on a node's own thread would wait for itself: use stop()")
+        again, self._has_run = self._has_run, True
+        if again and self._engine.started:
+            self.start()  # raises
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -65,6 +79,7 @@ class RunByWith:
         """
         if self._engine.forked:
             return
+        self._was_left = True
         if error is not None:
             self._stop_quietly()
             _add_hint(error)
@@ -80,7 +95,7 @@ class RunByWith:
         with fork.loading():
             import asyncio  # noqa: PLC0415  (programs without an event loop need not load it)
 
-        if not self._engine.started:
+        if not self._engine.started or self._was_left:
             try:
                 await asyncio.to_thread(self.start)
             except asyncio.CancelledError:

@@ -44,8 +44,9 @@ class Runners:
 
     def start_one(self, graph: Graph, index: int, definitions: object) -> None:
         """Starts the thread of one node, if it needs one here."""
-        if index in graph.in_python:
-            self._start(index, _run_node, self._engine, index, graph.in_python[index])
+        slot = graph.in_python.get(index)
+        if slot is not None:
+            self._start(index, _run_node, self._engine, index, slot)
         elif index in graph.in_processes:
             self._start(index, _native.run_process, self._engine, index, definitions)
 
@@ -79,6 +80,8 @@ class Runners:
 
 
 def _join(threads: list[threading.Thread]) -> None:
+    if life.interrupts_a_start():  # none of them can end before the caller has returned
+        return
     for thread in list(threads):
-        if thread.ident is not None and thread is not threading.current_thread():
+        if thread.is_alive() and thread is not threading.current_thread():
             thread.join(1.0)

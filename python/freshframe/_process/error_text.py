@@ -19,14 +19,19 @@ def _whole(text: str) -> str:
 def text_of(error: BaseException) -> str:
     """What ``str()`` returns, or why it returns nothing."""
     try:
-        return _whole(str(error))
+        return _whole(str.__str__(str(error)))
     except BaseException as reason:  # the class is the user's
-        return f"(its text cannot be had: its __str__() raised {type(reason).__name__})"
+        return f"(its text cannot be had: its __str__() raised {_class_name(reason)})"
+
+
+def _class_name(error: BaseException) -> str:
+    """The name that the interpreter knows. A metaclass may answer `__name__` with anything."""
+    return _whole(type.__dict__["__name__"].__get__(type(error)))
 
 
 def named(error: BaseException) -> str:
     """The name of its class and its text."""
-    name, text = printable(type(error).__name__), text_of(error)
+    name, text = _class_name(error), text_of(error)
     return f"{name}: {text}" if text else name
 
 

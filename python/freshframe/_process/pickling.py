@@ -27,6 +27,7 @@ import weakref
 from collections.abc import Sequence
 from typing import Any
 
+from .. import _check
 from .._errors import FreshframeError, OptionTypeError
 from .._graph.nodes import Node
 from .._interpreter import fork
@@ -227,7 +228,7 @@ def dumps(value: Any, knows: int = 0, *, names: bool = False) -> tuple[bytes | m
         return _parts(_by_value(), value, known)
     except Exception as error:
         raise OptionTypeError(
-            f"a {type(value).__qualname__} cannot go to another process: {text_of(error)}"
+            f"{_check.with_article(type(value).__qualname__)} cannot go to another process: {text_of(error)}"
         ) from error
 
 
@@ -249,7 +250,7 @@ def culprit(value: Any, error: Exception) -> str:
         try:
             cloudpickle.dumps(part)
         except Exception as reason:  # noqa: PERF203  (once, for a message)
-            return f"{what}, a {type(part).__name__}, cannot be pickled ({reason})"
+            return f"{what}, {_check.with_article(type(part).__name__)}, cannot be pickled ({reason})"
     return str(error)
 
 

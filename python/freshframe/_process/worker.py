@@ -13,7 +13,7 @@ import types
 from collections.abc import Callable
 from typing import Any
 
-from .. import _native
+from .. import _check, _native
 from .._errors import FreshframeError, GraphError, OptionError, OptionTypeError
 from .._graph.hints import hint
 from .._graph.nodes import checked_results
@@ -83,8 +83,8 @@ class _Replies:
             )
         if type(result) in (list, tuple) and any(isinstance(each, Stamped) for each in result):
             raise OptionTypeError(
-                f"gave a {type(result).__name__} with a result of stamped() in it: yield each of them, for a "
-                "list is one result"
+                f"gave {_check.with_article(type(result).__name__)} with a result of stamped() in it: yield "
+                "each of them, for a list is one result"
             )
         if isinstance(result, Stamped) and not self._alone:
             raise GraphError("stamped() needs one worker: several finish their samples in any order")

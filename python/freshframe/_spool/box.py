@@ -3,19 +3,22 @@
 
 from __future__ import annotations
 
+import bisect
 import contextlib
-import json
+import itertools
 import os
 import secrets
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .._interpreter.log import logger
+from .._errors import StateError
+from . import clock
 from . import folder as folders
-from .cursor import Cursor
+from .cursor import Cursor, Sent
+from .foreign import ERROR, WARNING, say
 from .lines import (
+    Clock,
     Content,
     Line,
     OpenEvents,
@@ -23,11 +26,10 @@ from .lines import (
     UnreadableBoxError,
     head_text,
     line_text,
-    parse_line,
     to_text,
 )
-from .recovery import read_folder
-from .segment_reader import SegmentReader
+from .reading import Reading, last_written, shift
+from .recovery import Found, keep_tail, read_folder
 from .spare import Spare
 
 SEGMENT_BYTES = 4 << 20
@@ -42,7 +44,7 @@ class Held:
         waiting: Results that were not sent.
         size: Bytes of its segments.
         expired: Results that made room for newer ones, or were too old.
-        lost: Results whose lines were not there or not readable.
+        lost: Results whose lines were not there or not readable, and refused ones that were dropped.
     """
 
     waiting: int
@@ -51,7 +53,7 @@ class Held:
     lost: int
 
 
-class Box:
+class Box(Reading):
     """One thread writes, one thread reads; all methods may be called from any.
 
     Note [Spool's folder]: each segment has the number of its first line in its name and begins with a head
@@ -59,9 +61,15 @@ class Box:
     is needed. While it does it is neither deleted nor written anew: what follows is appended. A line is
     numbered when it is written, and read only when it is synced: a power cut takes nothing that a receiver
     has seen. The last lines of the newest segment that cannot be read, such as zeros after a power cut, were
-    not synced and are cut off. Deleting a segment needs no room on a full disk, nor does the cursor, which is
-    written in place. The newest segment alone knows the events that are open, so it is deleted only behind
-    another one; a spare file holds the room for the head of that one.
+    not synced and are cut off. The cursor has the number of the last line that was synced: where the newest
+    lines are gone all the same, numbers go on behind it, so the receiver sees a gap. Deleting a segment needs
+    no room on a full disk, nor does the cursor, which is written in place. The newest segment alone knows the
+    events that are open, so it is deleted only behind another one; a spare file holds the room for the head
+    of that one.
+
+    Note [The clock of a segment]: a segment says at which Unix time the machine was started, by the clock as
+    it was set when its lines were written, and another one begins when the clock was set. So the age of a
+    line of this start of the machine is known, whatever the clock was.
     """
 
     first_records: list[str]  # to be written first: the ends of events that a killed program has left open
@@ -78,7 +86,7 @@ class Box:
             StateError: Another Spool uses it.
             OSError: It cannot be written.
         """
-        self.folder = folder
+        super().__init__(folder)
         self._max_bytes = max_bytes
         self._segment_bytes = 0  # at which the next segment begins
         self._first_commit = 0.0  # Unix time of the newest segment's first line
@@ -88,21 +96,24 @@ class Box:
         try:
             try:
                 self._begin()
-            except (UnreadableBoxError, IsADirectoryError) as error:
+            except UnreadableBoxError as error:
                 self._begin_anew(error)
         except BaseException:
+            with contextlib.suppress(AttributeError):  # there is none yet
+                self._cursor.close()
             self._lock.release()
             raise
 
     def _begin_anew(self, error: Exception) -> None:
+        self._cursor.close()
         aside = folders.move_aside(self.folder)
-        logger.error(
+        say(
+            ERROR,
             "the spool %r cannot be read (%s): it was renamed to %r, and a new one begins",
             self.folder,
             error,
             aside,
         )
-        self._cursor.close()
         self._lock.release()
         folders.make_folder(self.folder)
         self._lock = folders.FolderLock(self.folder)
@@ -111,39 +122,67 @@ class Box:
     # ---- the beginning
 
     def _begin(self) -> None:
-        self._guard = threading.Lock()  # guards what follows
-        self._expired = 0
-        self._lost = 0
+        self._begin_reading()
         self._in_flight = 0  # results that take() has returned and done() has not ended
-        self._reader: SegmentReader | None = None
-        self._ahead: Line | None = None  # that was read, and is the next one
-        self._broken = False  # the newest segment: its last write may be torn
+        self._broken = False  # the newest segment: its last write may be torn, or its head is
+        self._closed = False  # all was written; a call of `send` may still run
         self._fd = -1
+        self._boot = clock.boot()
         self._spare = Spare(self.folder)
         self._cursor = Cursor(self.folder)
         before = self._cursor.before
-        self._segments, content, least = read_folder(self.folder)
+        found = read_folder(self.folder)
+        content = found.content
+        self._segments = found.segments
         self.id = content.box if content else before.box or secrets.token_hex(6)
-        self.next = max(before.n + 1, least)
+        if before.is_damaged:
+            say(WARNING, "the spool %r: its file 'sent' is damaged: results may come twice", self.folder)
+        if before.box != self.id:
+            before = Sent(closed=before.closed)
         self.events = content.events if content else OpenEvents()
-        self.last_commit = os.stat(self._path(self._segments[-1])).st_mtime if self._segments else time.time()
+        self.last_commit = self._segments[-1].last if self._segments else time.time()
+        self._set_numbers(before, found)
         if content:
-            self._continue(content)
-        oldest = self._segments[0].first if self._segments else self.next
-        known = before.n if before.box == self.id else oldest - 1
-        self._sent = max(known, oldest - 1)
-        self._expired += self._sent - known
-        self._taken = self._sent  # the number of the last line that take() has seen
+            self._continue(content, found)
         if not before.closed:
             self._tell_of_the_last_run()
-        self._end_taken()
+        with self._guard:
+            self._end_taken()
+        self._tell_faults()
         self.first_records = [to_text(end) for end in self.events.ends(self.last_commit, time.time())]
 
-    def _continue(self, content: Content) -> None:
+    def _set_numbers(self, before: Sent, found: Found) -> None:
+        """`before`: the cursor; without a box it knows nothing."""
+        last = found.least - 1  # of which something is there
+        known = before.n
+        if before.last is None and known > last and self._segments:
+            known = 0  # one wrong digit that an older version's cursor does not show: doubles are no loss
+        self.next = max(before.n, before.last or 0, last) + 1
+        oldest = self._segments[0].first if self._segments else self.next
+        self._sent = max(known, oldest - 1) if before.box else oldest - 1
+        self._taken = self._sent  # the number of the last line that take() has seen
+        gone = self._sent - known  # results of which nothing is there
+        if not before.box:
+            return
+        if before.last is None:
+            self._expired += gone
+            return
+        expired = max(0, min(before.first, oldest) - 1 - known)
+        self._expired += max(0, expired - before.counted)  # those that a killed program was sending
+        self._known = max(0, before.counted - expired)
+        self._taken -= gone - expired if gone else 0
+        self._miss(self._sent + 1)
+
+    def _continue(self, content: Content, found: Found) -> None:
         newest = self._segments[-1]
-        self._fd = os.open(self._path(newest), os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
-        if newest.size > content.size:
-            logger.warning(
+        path = self._path(newest)
+        self._fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+        if not found.is_whole:
+            self._broken = True  # another one begins
+        elif newest.size > content.size:
+            keep_tail(path, content.size)
+            say(
+                WARNING,
                 "the spool %r: the last %d bytes were not written to their end, and were cut off",
                 self.folder,
                 newest.size - content.size,
@@ -153,7 +192,8 @@ class Box:
 
     def _tell_of_the_last_run(self) -> None:
         when = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(self.last_commit))
-        logger.warning(
+        say(
+            WARNING,
             "the spool %r was not closed by its last program: its last result has the number %d and was "
             "written at %s; later ones, if there were any, are lost",
             self.folder,
@@ -174,33 +214,56 @@ class Box:
             OSError: The disk is full, or fails. Nothing was written.
         """
         lines = [line_text(self.next + i, self.id, now, record) for i, record in enumerate(records)]
-        data = "".join(lines).encode()
-        if self._fd < 0:
-            self._begin_segment(data)
+        data = "".join(lines).encode(errors="replace")  # a class derived from str may lie
+        zero = clock.zero()
+        if self._fd < 0 or not self._is_in_place():
+            self._begin_segment_anywhere(data, zero)
         elif self._segments[-1].first == self.next:  # nothing else has its head
-            self._append_first(data)
-        elif self._broken or self._segments[-1].size >= self._segment_bytes:
-            self._begin_segment(data)
+            self._append_first(data, zero)
+        elif (
+            self._broken
+            or self._segments[-1].size >= self._segment_bytes
+            or not _is_by(zero, self._segments[-1])
+        ):
+            self._begin_segment(data, zero)
         else:
             self._append(data)
         for record in records:
-            if '"began":' in record:
-                self.events.note(json.loads(record))
+            self.events.note_text(record)
         if self.events.records:
             self._spare.keep()
         with self._guard:
-            if self._segments[-1].first == self.next:
+            newest = self._segments[-1]
+            if newest.first == self.next:
                 self._first_commit = now
+            newest.last = now
             self.next += len(records)
             self.last_commit = now
+            self._write_cursor()
         self._expire_by_size()
 
-    def _append_first(self, data: bytes) -> None:
+    def skip(self, count: int) -> None:
+        """So many results behind the last commit are lost: their numbers are a gap."""
+        with self._guard:
+            self.next += count
+            self._write_cursor()
+
+    def _is_in_place(self) -> bool:
+        """Whether the newest segment is still the file of its name: an editor may have saved it anew."""
+        newest = self._segments[-1]
+        with contextlib.suppress(OSError):
+            there, here = os.stat(self._path(newest)), os.fstat(self._fd)
+            return (there.st_dev, there.st_ino) == (here.st_dev, here.st_ino) and here.st_size >= newest.size
+        return False
+
+    def _append_first(self, data: bytes, zero: float) -> None:
         """Appends to a head, behind which a write may have failed."""
-        self._segment_bytes = self._fitting_segment()
+        newest = self._segments[-1]
+        self._segment_bytes = newest.size + self._fitting_segment()
         if self._broken:
-            os.ftruncate(self._fd, self._segments[-1].size)
-        self._append(data)
+            os.ftruncate(self._fd, newest.size)
+        self._append(data if _is_by(zero, newest) else Clock(self._boot, zero).text().encode() + data)
+        newest.zero = zero
         self._broken = False
 
     def _append(self, data: bytes) -> None:
@@ -220,13 +283,20 @@ class Box:
     def _fitting_segment(self) -> int:
         """An eighth of what the box may have, since a segment is deleted as a whole."""
         disk = os.statvfs(self.folder)
-        room = disk.f_bavail * disk.f_frsize + self._size()
+        room = disk.f_bavail * disk.f_frsize + _size(self._segments)
         return min(SEGMENT_BYTES, max(min(self._max_bytes, room) // 8, _LEAST_SEGMENT))
 
-    def _begin_segment(self, data: bytes) -> None:
-        self._segment_bytes = self._fitting_segment()
+    def fitting(self, records: Sequence[str]) -> int:
+        """How many of the records one commit may have: as many as a segment has, and at least one."""
+        most = SEGMENT_BYTES
+        with contextlib.suppress(OSError):  # the folder is away; commit() makes it
+            most = self._fitting_segment()
+        return max(1, bisect.bisect_right(list(itertools.accumulate(map(len, records))), most))
+
+    def _begin_segment(self, data: bytes, zero: float) -> None:
         path = folders.segment_path(self.folder, self.next)
-        head = head_text(self.id, self.next, self.events).encode()
+        head = head_text(self.id, self.next, self.events, Clock(self._boot, zero)).encode(errors="replace")
+        self._segment_bytes = len(head) + self._fitting_segment()  # a head may be long, and is repeated
         whole = head + data
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
@@ -239,16 +309,35 @@ class Box:
             raise
         before, self._fd = self._fd, fd
         if before >= 0:
-            os.close(before)
+            with contextlib.suppress(OSError):  # the program may have closed what it did not know
+                os.close(before)
         with self._guard:
-            self._segments.append(Segment(self.next, len(whole)))
+            if self._segments and self._segments[-1].first == self.next:
+                self._segments.pop()  # it was only a head, and somebody has removed it
+            self._segments.append(Segment(self.next, len(whole), self.last_commit, zero))
         self._broken = False
         self._remove_sent()
         if self.events.records:
             self._spare.keep(2 * len(head))
 
+    def _begin_segment_anywhere(self, data: bytes, zero: float) -> None:
+        """Begins a segment, in a new folder where somebody has removed the folder."""
+        if not self._lock.is_of(self.folder):
+            folders.make_folder(self.folder)
+            if folders.segments_of(self.folder):
+                raise StateError(f"the folder {self.folder!r} was replaced by that of another spool")
+            say(ERROR, "the spool %r was removed, and is made again: what waited in it is lost", self.folder)
+            self._lock.release()
+            self._lock = folders.FolderLock(self.folder)
+        cursor = Cursor(self.folder)  # its file may have gone, too
+        with self._guard:
+            before, self._cursor = self._cursor, cursor
+            before.close()
+            self._write_cursor()
+        self._begin_segment(data, zero)
+
     def _begin_empty_segment(self) -> None:
-        self._begin_segment(b"")
+        self._begin_segment(b"", clock.zero())
         # A restart takes this for the time of the last write.
         os.utime(self._fd, (self.last_commit, self.last_commit))
 
@@ -280,11 +369,11 @@ class Box:
         os.close(self._fd)
         self._fd = -1
         self._reader = None
-        self._delete(self._segments.pop())
+        self._delete(len(self._segments) - 1)
 
     def _expire_by_size(self) -> None:
         with self._guard:
-            while len(self._segments) > 1 and self._size() > self._max_bytes:
+            while len(self._segments) > 1 and _size(self._segments) > self._max_bytes:
                 self._remove_oldest()
 
     def expire_before(self, oldest: float, full_before: float = 0.0) -> None:
@@ -300,73 +389,73 @@ class Box:
             OSError: There is no room for an empty segment.
         """
         with self._guard:
-            while len(self._segments) > 1 and self._last_written(self._segments[0]) < oldest:
+            zero = clock.zero()
+            while len(self._segments) > 1 and last_written(zero, self._segments[0]) < oldest:
                 self._remove_oldest()
-            self._skip_before(oldest)
+            self._skip_before(oldest, zero)
             newest = self._segments[-1] if self._segments else None
             is_old = (
                 newest is not None
                 and newest.first < self.next == self._taken + 1
                 and not self._in_flight
-                and self._last_written(newest) < oldest
+                and last_written(zero, newest) < oldest
             )
-        if self._first_commit < full_before:
-            self._segment_bytes = 0
+            if newest is not None and self._first_commit + shift(zero, newest) < full_before:
+                self._segment_bytes = 0
+        self._tell_faults()
         if is_old:
             self._begin_empty_segment()
 
-    def _skip_before(self, oldest: float) -> None:
+    def _skip_before(self, oldest: float, zero: float) -> None:
         while self._taken < self.next - 1:
             line = self._next_line()
             if line is None:
                 continue
-            if line.spooled >= oldest:
+            if line.spooled + shift(zero, self._current) >= oldest:
                 self._ahead = line
                 self._taken = line.n - 1
                 break
-            self._expired += 1
+            self._count_expired(1)
         if not self._in_flight and self._taken > self._sent:
             self._end_taken()
 
     def _remove_oldest(self) -> None:
         self._expire_to(self._segments[1].first)
-        self._delete(self._segments.pop(0))
+        self._delete(0)
 
     def _expire_to(self, first: int) -> None:
         """Results before `first` go. Those that a send() has got already are not counted."""
         gone = max(0, first - 1 - self._taken)
         if not gone:
             return
-        self._expired += gone
+        self._count_expired(gone)
         self._taken = first - 1
         if not self._in_flight:
             self._end_taken()
 
     def _end_taken(self) -> None:
         self._sent = self._taken
+        self._counted = 0
+        self._write_cursor()
+
+    def _write_cursor(self) -> None:
+        oldest = self._segments[0].first if self._segments else self.next
+        counted = self._counted + self._known
+        sent = Sent(self._sent, self.id, self._closed, self.next - 1, oldest, counted)
         with contextlib.suppress(OSError):  # an old cursor makes doubles only
-            self._cursor.write(self._sent, self.id)
+            self._cursor.write(sent)
 
     def _remove_sent(self) -> None:
         with self._guard:
             while len(self._segments) > 1 and self._segments[1].first <= self._sent + 1:
-                self._delete(self._segments.pop(0))
+                self._delete(0)
 
-    def _last_written(self, segment: Segment) -> float:
-        try:
-            return os.stat(self._path(segment)).st_mtime
-        except OSError:
-            return 0.0  # somebody has removed it
-
-    def _delete(self, segment: Segment) -> None:
+    def _delete(self, index: int) -> None:
+        """Deletes a segment, and first notes that it is gone: what is missing otherwise is a loss."""
+        path = self._path(self._segments.pop(index))
+        self._write_cursor()
         with contextlib.suppress(OSError):  # somebody has removed it
-            os.unlink(self._path(segment))
-
-    def _size(self) -> int:
-        return sum(segment.size for segment in self._segments)
-
-    def _path(self, segment: Segment) -> str:
-        return folders.segment_path(self.folder, segment.first)
+            os.unlink(path)
 
     # ---- reading
 
@@ -383,61 +472,18 @@ class Box:
             oldest: Unix time; results that came before it have expired.
         """
         with self._guard:
-            lines: list[Line] = []
-            while len(lines) < limit and self._taken < self.next - 1:
-                line = self._next_line()
-                if line is None:
-                    continue
-                if line.spooled < oldest:
-                    self._expired += 1
-                else:
-                    lines.append(line)
+            before = self._taken, self._expired, self._lost, self._counted, self._known
+            try:
+                lines = self._take(limit, oldest)
+            except BaseException:  # such as MemoryError: the next call finds the same
+                self._taken, self._expired, self._lost, self._counted, self._known = before
+                self._reader, self._ahead = None, None
+                raise
             self._in_flight = len(lines)
             if not lines:
                 self._end_taken()
-            return lines
-
-    def _next_line(self) -> Line | None:
-        """None: none was found here; the next call looks further."""
-        ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead.n == self._taken + 1:
-            self._taken = ahead.n
-            return ahead
-        index = max(0, sum(segment.first <= self._taken + 1 for segment in self._segments) - 1)
-        segment = self._segments[index]
-        end = self._segments[index + 1].first if index + 1 < len(self._segments) else self.next
-        text = self._read_line(segment)
-        if text is None:  # the segment has ended
-            self._miss(end)
-            return None
-        line = parse_line(text)
-        if line is None or not self._taken < line.n < end:
-            return None  # the head, a line that was taken before, a line that cannot be read
-        self._miss(line.n)
-        self._taken = line.n
-        return line
-
-    def _read_line(self, segment: Segment) -> bytes | None:
-        try:
-            if self._reader is None or self._reader.first != segment.first:
-                self._reader = SegmentReader(self._path(segment), segment.first)
-            return self._reader.line(segment.size)
-        except OSError as error:
-            logger.error("the spool %r: a segment cannot be read: %s", self.folder, error)
-            return None
-
-    def _miss(self, n: int) -> None:
-        """No line between the last one and `n` is there."""
-        gone = n - 1 - self._taken
-        if gone > 0:
-            self._lost += gone
-            logger.error(
-                "the spool %r: the results %d to %d are not there or cannot be read",
-                self.folder,
-                self._taken + 1,
-                n - 1,
-            )
-            self._taken = n - 1
+        self._tell_faults()
+        return lines
 
     def done(self, count: int) -> None:
         """So many results of take() were sent or put aside, the last of them included when all were."""
@@ -450,9 +496,13 @@ class Box:
 
     def lose(self, count: int) -> None:
         """So many results of take() cannot be read."""
+        self.note_lost(count)
+        self.done(count)
+
+    def note_lost(self, count: int) -> None:
+        """So many results are nowhere any more."""
         with self._guard:
             self._lost += count
-        self.done(count)
 
     # ---- the rest
 
@@ -460,8 +510,17 @@ class Box:
         """What it holds."""
         with self._guard:
             return Held(
-                self._in_flight + self.next - 1 - self._taken, self._size(), self._expired, self._lost
+                self._in_flight + self.next - 1 - self._taken,
+                _size(self._segments),
+                self._expired,
+                self._lost,
             )
+
+    def note_end(self) -> None:
+        """All was written: the next run need not warn, whether or not a call of `send` returns before."""
+        with self._guard:
+            self._closed = True
+            self._write_cursor()
 
     def close(self, *, complete: bool) -> None:
         """Closes the files and lets another Spool use the folder.
@@ -470,13 +529,22 @@ class Box:
             complete: All results were written.
         """
         with self._guard:
-            with contextlib.suppress(OSError):
-                self._cursor.write(self._sent, self.id, closed=complete)
+            self._closed = complete
+            self._write_cursor()
             self._cursor.close()
             self._reader = None
             if self._fd >= 0:
                 os.close(self._fd)
         self._lock.release()
+
+
+def _size(segments: Sequence[Segment]) -> int:
+    return sum(segment.size for segment in segments)
+
+
+def _is_by(zero: float, segment: Segment) -> bool:
+    """Whether a segment has the times of the clock as it is set now."""
+    return segment.zero is not None and abs(zero - segment.zero) <= clock.TOLERANCE
 
 
 def _write(fd: int, data: bytes) -> None:

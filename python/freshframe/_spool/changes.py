@@ -33,6 +33,7 @@ class Change:
         told: When this was decided: at the first sight, or after the last one and the hold.
         by: Why it ended: "gone" (it was not seen for the hold, or no sample came), "stop" (the pipeline has
             ended), "restart" (a Spool has found it open after a crash). None: it has begun.
+        node: The name of the node that says so, so that equal keys of two nodes stay apart.
     """
 
     key: Any
@@ -40,6 +41,7 @@ class Change:
     ended: float | None
     told: float
     by: EndedBy | None = None
+    node: str = ""
 
 
 @dataclass(slots=True)
@@ -83,8 +85,9 @@ class Changes(Node[T, Change]):
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
     length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
 
-    Every source has keys of its own. Numbers of a tracker begin again with each start of the program, so use
-    names of zones as keys where people or other programs remember them.
+    Every source has keys of its own, and so has every node: `Change.node` is its name. Numbers of a tracker
+    begin again with each start of the program, so use names of zones as keys where people or other programs
+    remember them.
 
     Args:
         key: Gets the value of a sample, and returns the keys that are on now: a set, list or dict. A key is
@@ -104,6 +107,8 @@ class Changes(Node[T, Change]):
         [('yard', None), ('yard', 'gone'), ('door', None), ('door', 'stop')]
     """
 
+    _names_itself = True  # add() sets _node_name
+
     def __init__(self, key: Callable[[T], Iterable[Hashable]], *, hold: float = 2.0) -> None:
         """Nothing is on yet."""
         if not callable(key):
@@ -115,6 +120,7 @@ class Changes(Node[T, Change]):
         self._hold = _check.positive_seconds("hold", hold)
         self.wake_every = min(self._hold / 4, 3600.0)
         self._streams: dict[str, _Stream] = {}
+        self._node_name = ""
 
     def process(self, sample: Sample[T], /) -> Iterator[Change]:
         """Compares the keys that are on with those of before."""
@@ -124,11 +130,11 @@ class Changes(Node[T, Change]):
             known = on.get(key)
             if known is None:
                 on[key] = _On(stream.now, sample.pts, sample.pts)
-                yield Change(key, stream.now, None, stream.now)
+                yield Change(key, stream.now, None, stream.now, node=self._node_name)
             else:
                 known.last = sample.pts
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._hold]:
-            yield _end(key, on.pop(key), sample.pts, "gone")
+            yield self._end(key, on.pop(key), sample.pts, "gone")
 
     def on_time(self, now: float, /) -> Iterator[Change]:
         """Ends the keys of a source that has fallen silent."""
@@ -165,9 +171,8 @@ class Changes(Node[T, Change]):
         # In the stream of the samples, so that an end never overtakes the next beginning.
         while stream.on:
             key = next(iter(stream.on))
-            yield stamped(_end(key, stream.on.pop(key), now, by), like=stream.stamp)
+            yield stamped(self._end(key, stream.on.pop(key), now, by), like=stream.stamp)
 
-
-def _end(key: Hashable, one: _On, now: float, by: EndedBy) -> Change:
-    """`now`: in the stream's time."""
-    return Change(key, one.began, one.at(one.last), one.at(now), by)
+    def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> Change:
+        """`now`: in the stream's time."""
+        return Change(key, one.began, one.at(one.last), one.at(now), by, self._node_name)

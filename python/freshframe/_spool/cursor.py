@@ -1,13 +1,20 @@
-"""How far a box has been sent: a file of fixed length that is written in place, so that it needs no room."""
+"""How far a box was written and sent: a file of fixed length, written in place, so that it needs no room."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import zlib
 from dataclasses import dataclass
 
-_TEXT = re.compile(rb"(\d{20}) (\w+) (closed|open  )\n")
+from .folder import regular
+from .lines import MOST_NUMBER
+
+# An older version has written neither the last three numbers nor the checksum.
+_TEXT = re.compile(rb"((\d{20}) (\w+) (closed|open  )(?: (\d{15}) (\d{15}) (\d{15}))?)(?: ([0-9a-f]{8}))?\n")
+_LENGTH = 98  # with an id of 12 letters
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,14 +22,22 @@ class Sent:
     """The content of the file.
 
     Attributes:
-        n: All results up to this number were sent, or put aside, or have expired.
+        n: All results up to this number were sent, or put aside, or are gone and counted.
         box: The box; "" when it is not known.
         closed: Its last user has closed it.
+        last: The number of the last result that was written; None: an older version did not note it.
+        first: The number of the first result that is still on the disk, or the next one.
+        counted: Results behind `n` that are gone and were counted, while a call of `send` had older ones.
+        is_damaged: The file has something else.
     """
 
     n: int = 0
     box: str = ""
     closed: bool = True
+    last: int | None = None
+    first: int = 1
+    counted: int = 0
+    is_damaged: bool = False
 
 
 class Cursor:
@@ -34,14 +49,32 @@ class Cursor:
         Raises:
             OSError: It cannot be written.
         """
-        self._fd = os.open(os.path.join(folder, "sent"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
-        found = _TEXT.fullmatch(os.pread(self._fd, 100, 0))
-        self.before = Sent(int(found[1]), found[2].decode(), found[3] == b"closed") if found else Sent()
+        path = regular(os.path.join(folder, "sent"))
+        self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self.before = _parsed(os.pread(self._fd, 100, 0))
+        if os.fstat(self._fd).st_size > _LENGTH:
+            os.ftruncate(self._fd, _LENGTH)
 
-    def write(self, n: int, box: str, *, closed: bool = False) -> None:
-        """Notes how far the box has been sent."""
-        os.pwrite(self._fd, f"{n:020d} {box} {'closed' if closed else 'open  '}\n".encode(), 0)
+    def write(self, sent: Sent) -> None:
+        """Notes how far the box was sent, and written."""
+        state = "closed" if sent.closed else "open  "
+        numbers = f"{sent.last or 0:015d} {sent.first:015d} {sent.counted:015d}"
+        text = f"{sent.n:020d} {sent.box} {state} {numbers}".encode()
+        os.pwrite(self._fd, text + b" %08x\n" % zlib.crc32(text), 0)
 
     def close(self) -> None:
-        """Closes the file."""
-        os.close(self._fd)
+        """Closes the file, unless the program has closed all files that it did not know."""
+        with contextlib.suppress(OSError):
+            os.close(self._fd)
+
+
+def _parsed(data: bytes) -> Sent:
+    found = _TEXT.match(data)
+    if found is None:
+        return Sent(is_damaged=bool(data))
+    n, last = int(found[2]), None if found[5] is None else int(found[5])
+    is_whole = found[8] is None or int(found[8], 16) == zlib.crc32(found[1])
+    has_both = (found[5] is None) == (found[8] is None)
+    if not is_whole or not has_both or n > MOST_NUMBER or (last is not None and not n <= last <= MOST_NUMBER):
+        return Sent(is_damaged=True)
+    return Sent(n, found[3].decode(), found[4] == b"closed", last, int(found[6] or 1), int(found[7] or 0))

@@ -8,16 +8,21 @@ import errno
 import fcntl
 import os
 import re
+import stat
+import struct
 import threading
 
 from .._errors import OptionError, StateError
-from .._interpreter.log import logger
+from .._interpreter import fork
+from .foreign import ERROR, WARNING, say
 
-_SEGMENT = re.compile(r"(\d{15})\.jsonl")
-_OURS = re.compile(r"\d{15}\.jsonl|lock|sent|spare|refused(\.1)?\.jsonl")
+_SEGMENT = re.compile(r"([0-9]{15})\.jsonl")
+_OURS = re.compile(r"([0-9]{15}\.jsonl|lock|sent|spare|refused(\.1)?\.jsonl)(\.bad-\d+)?|bad-\d+")
 _NETWORK = {"nfs", "nfs4", "cifs", "smb3", "9p", "ceph", "afs", "fuse.sshfs", "fuse.glusterfs"}
 
-_taken: set[tuple[int, int]] = set()  # device and inode of the folders that this process has locked
+_OFD_SETLK: int = getattr(fcntl, "F_OFD_SETLK", 37)  # a Python that was built with an old libc lacks the name
+
+_taken: dict[tuple[int, int], FolderLock] = {}  # by device and inode of the folder: those of this process
 _taken_lock = threading.Lock()
 
 
@@ -45,8 +50,9 @@ def make_folder(path: str) -> None:
             raise OptionError(
                 f"a Spool needs a folder, and {path!r} is a file: choose another path"
             ) from None
-    strangers = sorted(name for name in os.listdir(path) if not _OURS.fullmatch(name))
-    if strangers:
+    names = os.listdir(path)
+    strangers = sorted(name for name in names if not _OURS.fullmatch(name) and not name.startswith("."))
+    if strangers and not any(name == "sent" or _SEGMENT.fullmatch(name) for name in names):
         raise OptionError(
             f"a Spool needs a folder of its own, and {path!r} has other files, such as {strangers[0]!r}: "
             "choose a path that is not there yet"
@@ -64,21 +70,64 @@ def sync_folder(path: str) -> None:
         os.close(folder)
 
 
+def regular(path: str) -> str:
+    """Returns the path, where now either a regular file is or none: something else is renamed."""
+    with contextlib.suppress(OSError):
+        if stat.S_ISREG(os.stat(path).st_mode):
+            return path
+    if os.path.lexists(path):
+        set_aside(path, "it is no regular file")
+    return path
+
+
+def set_aside(path: str, why: str) -> None:
+    """Renames a file of the folder that is no use, and says so.
+
+    Raises:
+        OSError: It cannot be renamed.
+    """
+    aside = free_name(path)
+    os.rename(path, aside)
+    say(ERROR, "the spool's file %r cannot be used (%s): it was renamed to %r", path, why, aside)
+
+
 def move_aside(path: str) -> str:
-    """Renames a folder that cannot be read; returns its new name."""
+    """Renames a folder that cannot be read; returns its new name.
+
+    Its files go to a new folder in it where it cannot be renamed, such as a mount point.
+
+    Raises:
+        OSError: That is not possible, either.
+    """
+    aside = free_name(path)
+    try:
+        os.rename(path, aside)
+    except OSError:
+        names = [name for name in os.listdir(path) if _OURS.fullmatch(name) and not name.startswith("bad-")]
+        aside = free_name(os.path.join(path, ""))
+        os.mkdir(aside)
+        for name in names:
+            os.rename(os.path.join(path, name), os.path.join(aside, name))
+    return aside
+
+
+def free_name(path: str) -> str:
+    """PATH.bad-1, or the next number that is free; in a folder whose path ends with a slash, bad-1."""
+    dot = "" if path.endswith("/") else "."
     number = 1
-    while os.path.lexists(f"{path}.bad-{number}"):
+    while os.path.lexists(f"{path}{dot}bad-{number}"):
         number += 1
-    os.rename(path, f"{path}.bad-{number}")
-    return f"{path}.bad-{number}"
+    return f"{path}{dot}bad-{number}"
 
 
 class FolderLock:
     """One program at a time uses a folder.
 
-    The lock is one of POSIX: the system gives it back when the process ends in whatever way, and a forked
-    child does not have it. Closing any descriptor of the file would give it back as well, so a second Spool
-    of this process is refused before it opens the file.
+    Note [The lock of a folder]: the lock is one of the open file description, of the file `lock`. A lock of
+    POSIX would be lost as soon as anything in this process closes another descriptor of the file, such as a
+    backup that reads the folder. Both kinds exclude each other, and so older versions of freshframe. A second
+    lock is on the folder itself: the file may be deleted. The system gives both back when the process ends in
+    whatever way. A forked child would keep them, and therefore closes them first of all.
     """
 
     def __init__(self, folder: str) -> None:
@@ -90,30 +139,88 @@ class FolderLock:
         """
         status = os.stat(folder)
         self._id = (status.st_dev, status.st_ino)
+        self._descriptors: list[int] = []
+        path = regular(os.path.join(folder, "lock"))  # it may log, which is no matter for under a lock
         with _taken_lock:
             if self._id in _taken:
                 raise StateError(f"another Spool of this program uses {folder!r}: give each its own folder")
-            self._fd = os.open(os.path.join(folder, "lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
-                fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                pid = os.read(self._fd, 20).decode(errors="replace").strip()
-                os.close(self._fd)
-                if error.errno not in (errno.EACCES, errno.EAGAIN):
-                    raise
-                raise StateError(
-                    f"the program with the pid {pid or '?'} uses the spool {folder!r}: a folder has one "
-                    "program at a time"
-                ) from None
-            _taken.add(self._id)
+                self._lock(folder, path)
+            except BaseException:
+                self.let_go()
+                raise
+            _taken[self._id] = self
+
+    def _lock(self, folder: str, path: str) -> None:
+        file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        self._descriptors.append(file)
+        of_folder = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        self._descriptors.append(of_folder)
+        try:
+            _lock_description(file)
+            try:
+                fcntl.flock(of_folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise
+            except OSError:  # NFS locks no folder
+                pass
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            pid = os.pread(file, 20, 0).decode(errors="replace").strip()
+            raise StateError(
+                f"the program with the pid {pid or '?'} uses the spool {folder!r}: a folder has one "
+                "program at a time"
+            ) from None
         with contextlib.suppress(OSError):  # the disk may be full, and the lock holds without it
-            os.pwrite(self._fd, f"{os.getpid():<19}\n".encode(), 0)
+            os.pwrite(file, f"{os.getpid():<19}\n".encode(), 0)
+
+    def is_of(self, folder: str) -> bool:
+        """Whether the folder is still the one that was locked."""
+        with contextlib.suppress(OSError):
+            status = os.stat(folder)
+            return (status.st_dev, status.st_ino) == self._id
+        return False
 
     def release(self) -> None:
         """Another Spool may use the folder."""
         with _taken_lock:
-            _taken.discard(self._id)
-            os.close(self._fd)
+            if _taken.get(self._id) is self:
+                del _taken[self._id]
+            self.let_go()
+
+    def let_go(self) -> None:
+        """Closes the descriptors."""
+        descriptors, self._descriptors = self._descriptors, []
+        for descriptor in descriptors:
+            with contextlib.suppress(OSError):  # the program may have closed what it did not know
+                os.close(descriptor)
+
+
+def _lock_description(file: int) -> None:
+    """Locks the file for writing.
+
+    Raises:
+        OSError: Somebody has locked it (EACCES, EAGAIN), or it cannot be locked.
+    """
+    whole_file = struct.pack("@hhqqi0q", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)  # struct flock of fcntl(2)
+    try:
+        fcntl.fcntl(file, _OFD_SETLK, whole_file)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)  # a system that does not know such locks
+
+
+def _forked() -> None:
+    global _taken_lock  # noqa: PLW0603
+    _taken_lock = threading.Lock()
+    for lock in _taken.values():
+        lock.let_go()
+    _taken.clear()
+
+
+fork.in_child(_forked)
 
 
 def warn_of_network(folder: str) -> None:
@@ -127,7 +234,8 @@ def warn_of_network(folder: str) -> None:
         return
     kinds = {fields[fields.index("-") + 1] for fields in mounts if fields[2] == device and "-" in fields}
     if kinds & _NETWORK:
-        logger.warning(
+        say(
+            WARNING,
             "the spool %r is on a file system of another machine (%s): whether it survives a power cut there "
             "is not known; a local disk is better",
             folder,

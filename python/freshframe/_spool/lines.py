@@ -3,28 +3,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 FORMAT = 1  # of a head; changes when an older version could not read the box
-_LINE = re.compile(rb'\{"n":(\d{1,18}),"box":"(\w+)","spooled":(\d+\.\d+),.*\}\n')
+MOST_NUMBER = 10**15 - 2  # the names of files have 15 digits
+_LINE = re.compile(rb'\{"n":(\d{1,15}),"box":"(\w+)","spooled":(\d+\.\d+),.*\}\n')
+_CLOCK = re.compile(rb'\{"boot":"[^"\n]*","zero":-?\d+\.\d+\}\n')
 
-Key = tuple[str, str]  # a source's name and the text of an event's key
+Key = tuple[str, str, str]  # a source's name, the text of a node's name and that of an event's key
 
 
 class UnreadableBoxError(Exception):
     """A folder cannot be used as a box; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(NamedTuple):
     """One result.
 
     Attributes:
         n: Its number in the box, from 1.
-        spooled: Unix time at which it came to the box.
+        spooled: Unix time at which it came to the box, by the clock as it was set then.
         text: The whole line.
     """
 
@@ -49,21 +51,38 @@ def parse_line(text: bytes) -> Line | None:
     return Line(int(found[1]), float(found[3]), text) if found else None
 
 
+def parse_record(line: Line) -> dict[str, Any] | None:
+    """The whole line as a dict; None: it is no JSON, or too deep for Python's parser."""
+    try:
+        record = json.loads(line.text)
+    except (ValueError, RecursionError):
+        return None
+    return record if isinstance(record, dict) else None
+
+
 @dataclass(slots=True)
 class OpenEvents:
-    """The events that have begun and not ended, by source and key.
+    """The events that have begun and not ended, by source, node and key.
 
-    Such an event is a value with `key` and `began` and without `ended`.
+    Such an event is a value with `key` and `began` and without `ended`. Its `node` keeps it apart from one of
+    another node with the same key.
     """
 
     records: dict[Key, dict[str, Any]] = field(default_factory=dict)
+
+    def note_text(self, record: str) -> None:
+        """The text of a record has been written."""
+        if '"began":' not in record:
+            return
+        with contextlib.suppress(ValueError, RecursionError):  # too deep for the parser: it is no such event
+            self.note(json.loads(record))
 
     def note(self, record: dict[str, Any]) -> None:
         """A record has been written."""
         value = record.get("value")
         if not isinstance(value, dict) or "key" not in value or value.get("began") is None:
             return
-        key = (str(record.get("source", "")), to_text(value["key"]))
+        key = (str(record.get("source", "")), to_text(value.get("node")), to_text(value["key"]))
         if value.get("ended") is None:
             self.records[key] = {"source": record.get("source"), "value": value}
         else:
@@ -87,17 +106,37 @@ class Segment:
     Attributes:
         first: The number of its first line.
         size: Bytes that are on the disk for certain.
+        last: Unix time of its last line, by the clock as it was set then.
+        zero: clock.zero() when it was written; None: the machine was started since.
     """
 
     first: int
     size: int
+    last: float
+    zero: float | None
 
 
-def head_text(box: str, first: int, events: OpenEvents) -> str:
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The clock by which the lines of a segment have their times.
+
+    Attributes:
+        boot: clock.boot() when they were written.
+        zero: clock.zero() when they were written.
+    """
+
+    boot: str
+    zero: float
+
+    def text(self) -> str:
+        """A line that says from where on this clock holds, in a segment that has no other lines yet."""
+        return f'{{"boot":"{self.boot}","zero":{self.zero:.3f}}}\n'
+
+
+def head_text(box: str, first: int, events: OpenEvents, clock: Clock) -> str:
     """The head of a segment: with it, the older segments are not needed."""
-    return (
-        to_text({"spool": FORMAT, "box": box, "first": first, "open": list(events.records.values())}) + "\n"
-    )
+    head = {"spool": FORMAT, "box": box, "first": first, "boot": clock.boot, "zero": round(clock.zero, 3)}
+    return to_text(head | {"open": list(events.records.values())}) + "\n"
 
 
 @dataclass(slots=True)
@@ -117,11 +156,11 @@ class Content:
     size: int
 
 
-def read_content(data: bytes, first: int) -> Content | None:
-    """Reads a whole segment.
+def read_head(data: bytes) -> tuple[dict[str, Any], int] | None:
+    """The head of a segment and its length.
 
     Returns:
-        None: it has no head, because the program ended before the first write was on the disk.
+        None: it has none, or a damaged one.
 
     Raises:
         UnreadableBoxError: Another version has written it.
@@ -129,23 +168,69 @@ def read_content(data: bytes, first: int) -> Content | None:
     end = data.find(b"\n") + 1
     try:
         head = json.loads(data[:end])
-        box, opened = head["box"], head["open"]
-        version = head["spool"]
-    except (ValueError, KeyError, TypeError):
+        box, opened, version = head["box"], head["open"], head["spool"]
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
     if version != FORMAT:
         raise UnreadableBoxError(f"its format is {version!r}, and this version of freshframe reads {FORMAT}")
-    content = Content(str(box), first, OpenEvents(), end)
-    for record in opened:
+    is_whole = isinstance(box, str) and re.fullmatch(r"[0-9A-Za-z_]+", box) and isinstance(opened, list)
+    return (head, end) if is_whole and all(isinstance(record, dict) for record in opened) else None
+
+
+def read_clock(data: bytes) -> Clock | None:
+    """The clock of a segment, from its beginning; None: an older version has written it."""
+    try:
+        found = read_head(data)
+        if found is None:
+            return None
+        known, end = found
+        while line := _CLOCK.match(data, end):
+            known, end = json.loads(line[0]), line.end()
+        return Clock(str(known["boot"]), float(known["zero"]))
+    except (UnreadableBoxError, ValueError, KeyError, TypeError):
+        return None
+
+
+def read_content(data: bytes, first: int) -> Content | None:
+    """Reads a whole segment.
+
+    Returns:
+        None: it has no head, because the program ended before the first write was on the disk, or because
+            it was damaged.
+
+    Raises:
+        UnreadableBoxError: Another version has written it.
+    """
+    found = read_head(data)
+    if found is None:
+        return None
+    head, end = found
+    while line := _CLOCK.match(data, end):
+        end = line.end()
+    content = Content(head["box"], first, OpenEvents(), end)
+    for record in head["open"]:
         content.events.note(record)
+    read_lines(data, content)
+    return content
+
+
+def read_lines(data: bytes, content: Content) -> None:
+    """Notes the whole lines behind the first `content.size` bytes."""
+    end = content.size
     while end < len(data):
         begin, end = end, data.find(b"\n", end) + 1 or len(data)
         line = parse_line(data[begin:end])
-        if line is None or line.n < content.next:
+        if line is None or line.n < content.next or line.n > MOST_NUMBER:
             continue
-        try:
-            content.events.note(json.loads(line.text))
-        except ValueError:
+        record = parse_record(line)
+        if record is None:
             continue
+        content.events.note(record)
         content.next, content.size = line.n + 1, end
-    return content
+
+
+def box_of_lines(data: bytes) -> str | None:
+    """The box of the first whole line in bytes that may be damaged; None: there is no such line."""
+    lines = (parse_line(text) for text in data.splitlines(keepends=True))
+    records = (parse_record(line) for line in lines if line is not None)
+    return next((str(record["box"]) for record in records if record is not None), None)

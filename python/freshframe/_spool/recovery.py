@@ -1,37 +1,138 @@
-"""What a folder holds when a program begins with it."""
+"""What a folder holds when a program begins with it. Nothing that has whole lines is deleted."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
+import errno
 import os
+from dataclasses import dataclass
 
-from .folder import segment_path, segments_of
-from .lines import Content, Segment, UnreadableBoxError, read_content
+from . import clock
+from .folder import free_name, regular, segment_path, segments_of, set_aside
+from .foreign import ERROR, say
+from .lines import (
+    Content,
+    OpenEvents,
+    Segment,
+    box_of_lines,
+    parse_line,
+    read_clock,
+    read_content,
+    read_lines,
+)
+
+_BEGINNING = 64 << 10  # bytes of a segment in which its clock is looked for
+_HEAD = b'{"spool":'
+_MOST_FIRST = 9 * 10**14  # behind it there must be numbers of 15 digits for what follows
+_OF_THE_DISK = {errno.EIO, errno.EBADMSG, errno.EUCLEAN}
 
 
-def read_folder(folder: str) -> tuple[list[Segment], Content | None, int]:
-    """Finds the segments. Removes those at the end that were begun and not synced.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a folder holds.
 
-    Returns:
-        The segments, the content of the newest one (None: there is none), and the least next number.
+    Attributes:
+        segments: All of them, in order.
+        content: Of all up to the end of the newest one; None: there is none.
+        least: The least next number.
+        is_whole: The newest one has a head, and can be continued.
+    """
+
+    segments: list[Segment]
+    content: Content | None
+    least: int
+    is_whole: bool
+
+
+def read_folder(folder: str) -> Found:
+    """Finds the segments. Those at the end that were begun and not synced go; damaged ones are renamed.
 
     Raises:
-        UnreadableBoxError: The newest one is no segment, or that of another version.
+        UnreadableBoxError: Another version has written the newest one.
+        OSError: A file cannot be read.
     """
-    firsts = segments_of(folder)
+    firsts = [first for first in segments_of(folder) if _is_there(segment_path(folder, first), first)]
+    headless: list[tuple[int, bytes]] = []  # the newest ones, from the newest on
     content: Content | None = None
     least = 1
+    kept = []
     while firsts and content is None:
-        path = segment_path(folder, firsts[-1])
-        with open(path, "rb") as file:
-            data = file.read()
-        content = read_content(data, firsts[-1])
-        if content is not None:
-            break
-        head, end, _ = data.partition(b"\n")
-        if end and b"\0" not in head:
-            raise UnreadableBoxError(f"{os.path.basename(path)!r} does not begin as a segment does")
+        first = firsts.pop()
+        path = segment_path(folder, first)
+        try:
+            with open(path, "rb") as file:
+                data = file.read()
+        except OSError as error:
+            if error.errno not in _OF_THE_DISK:
+                raise
+            set_aside(path, str(error))
+            continue
+        content = read_content(data, first)
+        if content is None and box_of_lines(data) is None:
+            _remove(path, data)
+            least = max(least, first)
+            continue
+        kept.append(first)
+        if content is None:
+            headless.append((first, data))
+    for first, data in reversed(headless):
+        content = _continued(segment_path(folder, first), content, first, data)
+    segments = [_segment(folder, first) for first in [*firsts, *reversed(kept)]]
+    return Found(segments, content, max(least, content.next if content else 1), not headless)
+
+
+def _is_there(path: str, first: int) -> bool:
+    if first > _MOST_FIRST and os.path.lexists(path):
+        set_aside(path, "no spool has so many results")
+    return os.path.exists(regular(path))
+
+
+def _remove(path: str, data: bytes) -> None:
+    """A file at the end without a whole line. A power cut leaves one that is empty, torn or full of zeros."""
+    if not data.strip(b"\0") or data.startswith(_HEAD) or _HEAD.startswith(data.rstrip(b"\0")):
         os.unlink(path)
-        least = max(least, firsts.pop())
-    segments = [Segment(first, os.stat(segment_path(folder, first)).st_size) for first in firsts]
-    return segments, content, max(least, content.next if content else 1)
+    else:
+        set_aside(path, "it has no line of a spool")
+
+
+def _continued(path: str, before: Content | None, first: int, data: bytes) -> Content:
+    """The content behind a segment whose head is damaged."""
+    say(ERROR, "the beginning of the spool's file %r is damaged: only its whole lines are sent", path)
+    content = before or Content(box_of_lines(data) or "", first, OpenEvents(), 0)
+    content.next, content.size = max(content.next, first), 0
+    read_lines(data, content)
+    return content
+
+
+def _segment(folder: str, first: int) -> Segment:
+    path = segment_path(folder, first)
+    status = os.stat(path)
+    with open(path, "rb") as file:
+        data = file.read(_BEGINNING)
+        while b"\n" not in data and (more := file.read(_BEGINNING)):  # a head with very many open events
+            data += more
+        found = read_clock(data)
+        file.seek(max(0, status.st_size - _BEGINNING))
+        times = [line.spooled for line in map(parse_line, file) if line is not None]
+    # A copy or a backup may have given the file another time.
+    last = times[-1] if times else status.st_mtime
+    is_of_this_boot = found is not None and bool(found.boot) and found.boot == clock.boot()
+    return Segment(first, status.st_size, last, found.zero if found and is_of_this_boot else None)
+
+
+def keep_tail(path: str, size: int) -> None:
+    """Copies what stands behind the first `size` bytes before it is cut off, unless it is one torn line.
+
+    Raises:
+        OSError: The copy cannot be written.
+    """
+    with open(path, "rb") as file:
+        file.seek(size)
+        tail = file.read()
+    if b"\n" not in tail:
+        return
+    copy = free_name(path)
+    with open(copy, "wb") as file:
+        file.write(tail)
+        os.fsync(file.fileno())
+    say(ERROR, "the last lines of the spool's file %r are not in order: they were moved to %r", path, copy)

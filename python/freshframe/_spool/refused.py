@@ -10,6 +10,8 @@ from typing import Any
 
 from .. import _check
 from .._errors import FreshframeError, OptionError
+from .._sinks.plain import valid_text
+from .folder import regular
 from .lines import Line, to_text
 
 _MOST_BYTES = 4 << 20
@@ -22,8 +24,11 @@ class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
     called again with the others, whether or not the receiver has taken them. Any other exception means that
     none was sent, and that all of them are tried again.
 
+    Where only the list as a whole was refused, leave the places out: `send` gets its first half, then its
+    second, and so on, until the events at fault are alone. The same helps where the list was too large.
+
     Args:
-        indices: The places of these events in the list that `send` has got, from 0.
+        indices: The places of these events in the list that `send` has got, from 0. None: not known.
         why: The reason.
 
     Raises:
@@ -36,17 +41,23 @@ class Refused(FreshframeError):  # noqa: N818  (it is an answer, as Stalled is)
         (2,)
     """
 
-    def __init__(self, indices: Sequence[int], why: str = "the receiver has refused it") -> None:
+    def __init__(
+        self, indices: Sequence[int] | None = None, why: str = "the receiver has refused it"
+    ) -> None:
         """Checks the indices."""
-        self.indices = tuple(_check.integer("an index of Refused", index) for index in indices)
-        self.why = _check.text("why", why)
-        if not self.indices or min(self.indices) < 0:
+        known = () if indices is None else indices
+        self.indices = tuple(_check.integer("an index of Refused", index) for index in known)
+        # It is the text of an exception in most cases: what is not UTF-8 in it is no second fault.
+        given: Any = why
+        self.why = _check.text("why", valid_text(given) if isinstance(given, str) else given)
+        if indices is not None and (not self.indices or min(self.indices) < 0):
             raise OptionError(f"Refused needs the places of the events from 0, got {list(self.indices)}")
-        super().__init__(f"{len(self.indices)} events were refused: {why}")
+        count = "some" if indices is None else len(self.indices)
+        super().__init__(f"{count} events were refused: {self.why}")
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickles the arguments. An exception is otherwise made again of its text."""
-        return type(self), (self.indices, self.why)
+        return type(self), (self.indices or None, self.why)
 
 
 class RefusedFile:
@@ -56,15 +67,18 @@ class RefusedFile:
         """Opens nothing yet."""
         self._path = os.path.join(folder, "refused.jsonl")
 
-    def add(self, lines: Sequence[Line], why: str) -> None:
+    def add(self, lines: Sequence[Line], why: str) -> int:
         """Writes the lines and syncs them.
+
+        Returns:
+            The number of lines that have gone with the older file.
 
         Raises:
             OSError: The disk is full, or fails.
         """
         head = f'{{"refused":{to_text(why)},"at":{time.time():.3f},'
         data = "".join(head + line.text.decode(errors="replace")[1:] for line in lines).encode()
-        fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        fd = os.open(regular(self._path), os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o666)
         try:
             size = os.fstat(fd).st_size
             try:
@@ -77,5 +91,17 @@ class RefusedFile:
                 raise
         finally:
             os.close(fd)
-        if size + len(data) > _MOST_BYTES:
-            os.replace(self._path, self._path.removesuffix(".jsonl") + ".1.jsonl")
+        if size + len(data) <= _MOST_BYTES:
+            return 0
+        older = regular(self._path.removesuffix(".jsonl") + ".1.jsonl")
+        gone = _count_lines(older)
+        os.replace(self._path, older)
+        return gone
+
+
+def _count_lines(path: str) -> int:
+    try:
+        with open(path, "rb") as file:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
+    except FileNotFoundError:
+        return 0

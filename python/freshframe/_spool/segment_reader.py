@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections import deque
 
@@ -30,7 +31,7 @@ class SegmentReader:
 
     def __del__(self) -> None:
         """Closes the file."""
-        if hasattr(self, "_fd"):
+        with contextlib.suppress(AttributeError, OSError):  # it was never opened, or is closed already
             os.close(self._fd)
 
     def line(self, size: int) -> bytes | None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import json
+import contextlib
 import random
 import threading
 import time
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from .._errors import OptionError
-from .._interpreter.log import logger
 from .box import Box
-from .lines import Line
+from .foreign import ERROR, WARNING, check_answer, described, say, shortened
+from .lines import Line, parse_record
 from .refused import Refused, RefusedFile
 
 _FIRST_WAIT = 0.2  # seconds after a failure; each further failure doubles it
@@ -52,7 +52,7 @@ class Counts:
         sent: Results for which `send` has returned.
         refused: Results that were put aside.
         failures: Calls that have raised another exception.
-        oldest: Unix time of the oldest result of the present batch; None: there is none.
+        oldest: clock.since_start() at which the oldest result of the present batch came; None: there is none.
         called: time.monotonic() at the begin of the present call; None: there is none.
         last_error: The latest exception.
     """
@@ -66,7 +66,11 @@ class Counts:
 
 
 class Sender:
-    """Calls `send` on a thread of its own, never beside itself. `on_change` is called behind each call."""
+    """Calls `send` on a thread of its own, never beside itself. `on_change` is called behind each call.
+
+    Nothing that `send`, the program's log or `on_change` raises ends the thread before end(). If it ends all
+    the same, note_commit() starts another one.
+    """
 
     def __init__(self, box: Box, how: Sending, on_change: Callable[[], None]) -> None:
         """Does not start yet: start() does."""
@@ -79,9 +83,13 @@ class Sender:
         self._closing: float | None = None  # time.monotonic() at which to give up
         self._outage = _Outage(box.folder)
         self._told_slow = False
+        self._groups: list[list[Line]] = []  # what is left of the present batch, by calls
         self._has_ended = False
         self._at_end: Callable[[], None] | None = None
-        self.thread = threading.Thread(target=self._run, name="spool sender", daemon=True)
+        self.thread = self._thread()
+
+    def _thread(self) -> threading.Thread:
+        return threading.Thread(target=self._run, name="spool sender", daemon=True)
 
     def start(self) -> None:
         """Starts the thread."""
@@ -92,11 +100,20 @@ class Sender:
         called = self.counts.called
         if called is not None and not self._told_slow and time.monotonic() - called > self._how.timeout:
             self._told_slow = True
-            logger.warning(
-                "the spool %r: send() has not returned for %g s", self._box.folder, self._how.timeout
+            say(
+                WARNING,
+                "the spool %r: send() has not returned for %g s",
+                self._box.folder,
+                self._how.timeout,
             )
         with self._changed:
             self._changed.notify_all()
+            is_dead = self._has_ended and not self.ends
+        if is_dead:
+            say(ERROR, "the spool %r: the thread that sends has ended, and another begins", self._box.folder)
+            self._has_ended = False
+            self.thread = self._thread()
+            self.thread.start()
 
     def end(self, deadline: float) -> None:
         """The thread ends when nothing waits, or after the first failure, or at this time.monotonic()."""
@@ -118,105 +135,135 @@ class Sender:
         return self._closing is not None
 
     def _run(self) -> None:
-        while lines := self._gather():
-            if not self._deliver(lines):
-                break
-        with self._changed:
-            self._has_ended = True
-            call = self._at_end
-        if call is not None:
-            call()
+        try:
+            wait = _FIRST_WAIT
+            while True:
+                try:
+                    if not self._groups and not self._gather():
+                        return
+                    self._send_group()
+                    wait = _FIRST_WAIT
+                # SystemExit, too: it is the function's, not the program's.
+                except BaseException as error:
+                    self._note_failure(error)
+                    if not self._wait(wait * random.uniform(0.8, 1.2)):
+                        return
+                    wait = min(2 * wait, _LONGEST_WAIT)
+                if self._is_late():
+                    return
+        finally:
+            with self._changed:
+                self._has_ended = True
+                call = self._at_end
+            if call is not None:
+                call()
+
+    def _is_late(self) -> bool:
+        return self._closing is not None and time.monotonic() >= self._closing
+
+    def _note_failure(self, error: BaseException) -> None:
+        self.counts.failures += 1
+        self.counts.last_error = described(error)
+        self._outage.note_failure(self.counts.last_error, self._box.held().waiting)
+        self._tell_change()
+
+    def _tell_change(self) -> None:
+        with contextlib.suppress(Exception):  # the next call tells it
+            self._on_change()
 
     # ---- gathering
 
-    def _gather(self) -> list[Line]:
-        """The next batch; empty: the thread ends."""
+    def _gather(self) -> bool:
+        """Takes the next batch; False: the thread ends."""
         box, how = self._box, self._how
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: box.waits() or self.ends)
                 self._changed.wait_for(lambda: box.waits() >= how.batch or self.ends, how.max_wait)
-                if self._closing is not None and (time.monotonic() >= self._closing or not box.waits()):
-                    return []
+                if self._is_late() or (self.ends and not box.waits()):
+                    return False
             if lines := box.take(how.batch, self._oldest_allowed()):
-                return lines
+                self._groups = [lines]
+                self.counts.oldest = box.oldest_taken
+                return True
 
     def _oldest_allowed(self) -> float:
         return 0.0 if self._how.max_age is None else time.time() - self._how.max_age
 
     # ---- sending
 
-    def _deliver(self, lines: list[Line]) -> bool:
-        """Sends one batch; False: the thread ends before it was sent."""
-        self.counts.oldest = lines[0].spooled
-        wait = _FIRST_WAIT
-        while lines:
+    def _send_group(self) -> None:
+        """Calls the function once, with the next group of the batch."""
+        events = self._events()
+        if events:
+            lines = self._groups[0]
+            self.counts.called = time.monotonic()
+            self._tell_change()
             try:
-                lines = self._try(lines)
-                wait = _FIRST_WAIT
-            # SystemExit, too: it is the function's, not the program's.
-            except BaseException as error:  # noqa: PERF203
-                self.counts.failures += 1
-                self.counts.last_error = f"{type(error).__name__}: {error}"
-                self._outage.note_failure(self.counts.last_error, self._box.held().waiting)
-                self._on_change()
-                if not self._wait(wait * random.uniform(0.8, 1.2)):
-                    return False
-                wait = min(2 * wait, _LONGEST_WAIT)
-        self._outage.note_success()
-        self.counts.oldest = None
-        self._on_change()
-        return True
+                check_answer(self._how.send(events))
+            except Refused as refusal:
+                self._refuse(lines, refusal)
+            else:
+                del self._groups[0]
+                self.counts.sent += len(lines)
+                self._box.done(len(lines))
+            finally:
+                self.counts.called = None
+                self._told_slow = False
+        if not self._groups:
+            self._outage.note_success()
+            self.counts.oldest = None
+            self._tell_change()
 
-    def _try(self, lines: list[Line]) -> list[Line]:
-        """Calls the function once; returns the lines that are to be sent again."""
-        events, lines = self._events(lines)
-        if not lines:
-            return []
-        self.counts.called = time.monotonic()
-        self._on_change()
-        try:
-            self._how.send(events)
-        except Refused as refusal:
-            return self._put_aside(lines, refusal)
-        finally:
-            self.counts.called = None
-            self._told_slow = False
-        self.counts.sent += len(lines)
-        self._box.done(len(lines))
-        return []
-
-    def _events(self, lines: list[Line]) -> tuple[list[Any], list[Line]]:
+    def _events(self) -> list[Any]:
+        """Those of the first group, made anew: the function may have changed them."""
+        lines = self._groups[0]
         if self._how.as_text:
-            return [line.text.decode(errors="replace").rstrip("\n") for line in lines], lines
-        events, whole = [], []
-        for line in lines:
-            try:
-                events.append(json.loads(line.text))
-                whole.append(line)
-            except ValueError:  # noqa: PERF203
-                logger.error("the spool %r: the result %d cannot be read", self._box.folder, line.n)
+            return [line.text.decode(errors="replace").rstrip("\n") for line in lines]
+        records = [parse_record(line) for line in lines]
+        whole = [line for line, record in zip(lines, records, strict=True) if record is not None]
         if len(whole) < len(lines):
+            self._groups[:1] = [whole] if whole else []
+            for line in set(lines) - set(whole):
+                say(ERROR, "the spool %r: the result %d cannot be read", self._box.folder, line.n)
             self._box.lose(len(lines) - len(whole))
-        return events, whole
+        return [record for record in records if record is not None]
 
-    def _put_aside(self, lines: list[Line], refusal: Refused) -> list[Line]:
+    def _refuse(self, lines: list[Line], refusal: Refused) -> None:
+        """Puts aside what was refused, or makes two groups of the first one to find it."""
         indices = set(refusal.indices)
-        if max(indices) >= len(lines):
+        if not indices and len(lines) > 1:
+            half = len(lines) // 2
+            self._groups[:1] = [lines[:half], lines[half:]]
+            return
+        if strange := indices - set(range(len(lines))):
+            place = next(iter(strange))
             raise OptionError(
-                f"Refused names the event {max(indices)} of a batch of {len(lines)}: they count from 0"
+                f"Refused names the event {place!r} of a batch of {len(lines)}: they count from 0"
             ) from refusal
-        gone = [line for index, line in enumerate(lines) if index in indices]
-        self._aside.add(gone, refusal.why)
-        if not self.counts.refused:
-            logger.warning(
-                "the spool %r: results were refused (%s): they are in refused.jsonl",
-                self._box.folder,
-                refusal.why,
-            )
+        gone = [line for index, line in enumerate(lines) if index in indices] or lines
+        left = [line for index, line in enumerate(lines) if index not in indices] if indices else []
+        why = shortened(refusal.why)  # each line has it
+        dropped = self._aside.add(gone, why)
+        self._groups[:1] = [left] if left else []
+        is_first = not self.counts.refused
         self.counts.refused += len(gone)
         self._box.done(len(gone))
-        return [line for index, line in enumerate(lines) if index not in indices]
+        if is_first:
+            say(
+                WARNING,
+                "the spool %r: results were refused (%s): they are in refused.jsonl",
+                self._box.folder,
+                why,
+            )
+        if dropped:
+            self._box.note_lost(dropped)
+            say(
+                ERROR,
+                "the spool %r: more was refused than the folder keeps: the oldest %d of them are lost",
+                self._box.folder,
+                dropped,
+            )
 
     def _wait(self, seconds: float) -> bool:
         """After a failure; False: the thread ends."""
@@ -241,7 +288,8 @@ class _Outage:
             self._began, self._next, self._interval = now, now, _FIRST_REMINDER
         if now < self._next:
             return
-        logger.warning(
+        say(
+            WARNING,
             "the spool %r: send() has failed: %s; %d results wait and are tried again",
             self._folder,
             error,
@@ -253,7 +301,8 @@ class _Outage:
     def note_success(self) -> None:
         if self._began is None:
             return
-        logger.warning(
+        say(
+            WARNING,
             "the spool %r: results are sent again, after %d failures in %.1f s",
             self._folder,
             self._failures,

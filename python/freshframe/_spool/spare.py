@@ -6,6 +6,8 @@ from __future__ import annotations
 import contextlib
 import os
 
+from .folder import regular
+
 _LEAST = 64 << 10  # bytes: the head of some hundred open events
 
 
@@ -24,7 +26,7 @@ class Spare:
         if self._size >= size:
             return
         try:
-            fd = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+            fd = os.open(regular(self._path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
             try:
                 os.posix_fallocate(fd, 0, size)
             finally:

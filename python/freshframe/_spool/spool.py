@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.nodes import Node
-from .._interpreter.log import logger
 from .._sinks.records import sample_record
+from . import clock
 from .box import Box
+from .foreign import ERROR, WARNING, check_send, say
 from .lines import to_text
 from .sender import Sender, Sending
 from .writer import Writer
@@ -25,6 +26,7 @@ _DISK_TIME = 1.5  # seconds for which close() waits for the disk
 _SENDING_TIME = 0.5  # seconds for which close() goes on sending
 _MOST_BATCH = 10_000
 _LEAST_BYTES = 64 << 10
+_LONGEST_WAIT = 1e9  # seconds; a thread cannot wait for ever longer
 
 
 class Spool(Node[Any, None]):
@@ -40,24 +42,26 @@ class Spool(Node[Any, None]):
     exception except `Refused`, the same list is sent again, after 0.2, 0.4, ... up to 10 seconds. It runs on
     a thread of the spool's own, never beside itself, and may take any time. So events arrive at least once
     and in order. A receiver that keeps the largest `n` of each `box` and ignores events that are not larger
-    has every one exactly once, and sees a gap in `n` where events have expired or were refused.
+    has every one exactly once, and sees a gap in `n` where events have expired, were refused or are lost.
 
     An event is on the disk at most 50 ms after process(), and is sent only when it is there. What a killed
     program had in memory is lost: these 50 ms, and the samples in the queues above. The next run logs the
     number of the last event, and when it was written.
 
-    If the value of a result is a dict with `key` and `began` and without `ended`, and no later one has ended
-    it, then a restart after a crash adds an event with `ended`, the time of the last write, and
-    `by="restart"`.
+    If the value of a result is a dict with `key` and `began` and without `ended`, and no later one with the
+    same `source`, `node` and `key` has ended it, then a restart after a crash adds an event with `ended`, the
+    time of the last write, and `by="restart"`.
 
     Args:
         folder: The folder, which is made when the pipeline starts. It has one program at a time.
-        send: Gets a list of at least one dict.
+        send: Gets a list of at least one dict. A plain function: what it has not done when it returns, such
+            as a coroutine, a future or a list of them, counts as a failure.
         batch: Most events per call, 1 to 10,000.
-        max_wait: Seconds for which an event waits until its batch is full.
+        max_wait: Seconds for which an event waits until its batch is full, at most 1e9.
         max_bytes: Size of the folder's segments, at least 64 KiB. When it is exceeded, or when the disk is
             full, the oldest events expire, and are counted.
-        max_age: Seconds after which an event that was not sent expires, by the system's clock. Its file is
+        max_age: Seconds after which an event that was not sent expires. Since the start of the machine they
+            are counted whatever the system's clock is set to, before it by that clock. Its file is
             deleted at most half of that later, unless `send` has one of its events. `refused.jsonl` stays,
             and so does the beginning of an event that has not ended. None: never.
         timeout: Seconds after which a call of `send` is logged and shown as slow. It is not interrupted.
@@ -65,9 +69,10 @@ class Spool(Node[Any, None]):
 
     Raises:
         OptionError: A value is out of range, or the folder is a file or has other files (from start()).
-        OptionTypeError: An argument is of the wrong type. From process() for a value that cannot be written
-            as JSON; it names the type.
-        StateError: Another spool uses the folder (from start()).
+        OptionTypeError: An argument is of the wrong type, such as a coroutine function. From process() for a
+            value that cannot be written as JSON; it names the type.
+        StateError: Another spool uses the folder (from start()). The thread that writes has ended (from
+            process()).
         OSError: The folder cannot be made or written (from start()).
 
     Example:
@@ -103,12 +108,13 @@ class Spool(Node[Any, None]):
             raise OptionTypeError(
                 f"send must be a function that takes a list of events, got {_check.shown(send)}"
             )
+        check_send(send)
         if not 1 <= _check.integer("batch", batch) <= _MOST_BATCH:
             raise OptionError(f"batch must be 1 to {_MOST_BATCH} events, got {batch!r}")
         if _check.number("max_bytes", max_bytes) < _LEAST_BYTES:
             raise OptionError(f"max_bytes must be at least {_LEAST_BYTES}, got {max_bytes!r}")
-        if not _check.number("max_wait", max_wait) >= 0:
-            raise OptionError(f"max_wait must be at least 0 seconds, got {max_wait!r}")
+        if not 0 <= _check.number("max_wait", max_wait) <= _LONGEST_WAIT:
+            raise OptionError(f"max_wait must be 0 to {_LONGEST_WAIT:g} seconds, got {max_wait!r}")
         self._max_bytes = int(max_bytes)
         self._how = Sending(
             send,
@@ -126,10 +132,16 @@ class Spool(Node[Any, None]):
 
     def open(self) -> None:
         """Opens the folder, or makes it, and begins to send what is in it."""
-        self._box = Box(self.folder, self._max_bytes)
-        self._sender = Sender(self._box, self._how, self._publish)
-        self._writer = Writer(self._box, self._note_commit, self._how.max_age)
-        self._sender.start()
+        box = Box(self.folder, self._max_bytes)
+        try:
+            sender = Sender(box, self._how, self._publish)
+            self._box, self._sender = box, sender
+            self._writer = Writer(box, self._note_commit, self._how.max_age)
+            sender.start()
+        except BaseException:  # the system has no more threads
+            self._writer = None
+            box.close(complete=False)
+            raise
 
     def process(self, sample: Sample[Any]) -> None:
         """Hands one result to the thread that writes the folder."""
@@ -148,19 +160,23 @@ class Spool(Node[Any, None]):
         self._writer = None
         lost = writer.end(_DISK_TIME)
         if lost:
-            logger.error("the spool %r: %d results could not be written and are lost", self.folder, lost)
+            say(ERROR, "the spool %r: %d results could not be written and are lost", self.folder, lost)
         sender.end(time.monotonic() + _SENDING_TIME)
         sender.thread.join(_SENDING_TIME)
         if writer.thread.is_alive():
-            logger.error("the spool %r: a write does not return; the folder stays locked", self.folder)
+            say(ERROR, "the spool %r: a write does not return; the folder stays locked", self.folder)
             return
         if sender.thread.is_alive():
-            logger.warning("the spool %r: send() still runs; the folder is locked until it ends", self.folder)
+            say(WARNING, "the spool %r: send() still runs; the folder is locked until it ends", self.folder)
+            if not lost:
+                box.note_end()
         sender.call_at_end(lambda: self._close_box(box, complete=not lost))
 
     def _close_box(self, box: Box, *, complete: bool) -> None:
-        self._publish()
-        box.close(complete=complete)
+        try:
+            self._publish()
+        finally:
+            box.close(complete=complete)
 
     def _note_commit(self) -> None:
         if self._sender is not None:
@@ -176,7 +192,7 @@ class Spool(Node[Any, None]):
         self._spool_counters.set(
             waiting=held.waiting,
             size_bytes=held.size,
-            oldest=counts.oldest,
+            oldest=None if counts.oldest is None else counts.oldest + clock.zero(),
             sent=counts.sent,
             refused=counts.refused,
             expired=held.expired,

@@ -9,12 +9,14 @@ import threading
 import time
 from collections.abc import Callable
 
-from .._interpreter.log import logger
+from .._errors import StateError
 from .box import Box
+from .foreign import ERROR, WARNING, described, say
 
 _EVERY = 0.05  # seconds between two commits
 _AT_ONCE = 1_000  # results for which a commit does not wait
 _MOST = 10_000  # results in memory; then put() waits
+_PATIENCE = 30.0  # seconds for which it waits; then results are lost until the disk takes some
 _AGAIN = 0.25  # seconds between two attempts on a disk that is full or fails
 _LONGEST_PAUSE = 60.0  # seconds between two looks for results that are too old
 
@@ -36,6 +38,8 @@ class Writer:
         self._waiting = list(box.first_records)
         self._ended = False
         self._fault = ""
+        self._dropped = 0  # results behind those that wait, for which there was no room
+        self._has_ended = False  # the thread, in whatever way
         self._max_age = max_age
         self._pause = None if max_age is None else min(max_age / 4, _LONGEST_PAUSE)
         self._next_look = 0.0  # time.monotonic()
@@ -43,13 +47,36 @@ class Writer:
         self.thread.start()
 
     def put(self, record: str) -> None:
-        """Adds a JSON object. Waits only while a disk that stands still holds up 10,000 of them."""
+        """Adds a JSON object.
+
+        Waits while a disk that stands still holds up 10,000 of them, for half a minute. Then it is lost, and
+        its number is a gap.
+
+        Raises:
+            StateError: The thread has ended.
+        """
         with self._changed:
-            while len(self._waiting) >= _MOST:
-                self._changed.wait()
-            self._waiting.append(record)
+            patience = 0.0 if self._dropped else _PATIENCE
+            self._changed.wait_for(lambda: len(self._waiting) < _MOST or self._has_ended, patience)
+            if self._has_ended:
+                raise StateError(
+                    f"the thread that writes the spool {self._box.folder!r} has ended: "
+                    f"{self._fault or 'nobody knows why'}; {len(self._waiting)} results are in memory only"
+                )
+            is_full = len(self._waiting) >= _MOST
+            self._dropped += is_full
+            is_first = is_full and self._dropped == 1
+            if not is_full:
+                self._waiting.append(record)
             if len(self._waiting) in (1, _AT_ONCE):
                 self._changed.notify_all()
+        if is_first:
+            say(
+                ERROR,
+                "the spool %r could not be written for %g s: from now on, results are lost until it can",
+                self._box.folder,
+                _PATIENCE,
+            )
 
     def end(self, timeout: float) -> int:
         """Writes what waits, for so many seconds at most.
@@ -62,52 +89,83 @@ class Writer:
             self._changed.notify_all()
         self.thread.join(timeout)
         with self._changed:
-            left, self._waiting = len(self._waiting), []
+            left, self._waiting = len(self._waiting) + self._dropped, []
             return left
 
     def _run(self) -> None:
-        while True:
-            self._expire()
+        try:
+            while self._write_next():
+                pass
+        except BaseException as error:
+            self._fault = described(error)
+            say(ERROR, "the thread that writes the spool %r ends: %s", self._box.folder, self._fault)
+        finally:
             with self._changed:
-                self._changed.wait_for(lambda: self._waiting or self._ended, self._pause)
-                if self._waiting:
-                    self._changed.wait_for(lambda: len(self._waiting) >= _AT_ONCE or self._ended, _EVERY)
-                records = self._waiting[:]
-                if not records and self._ended:
-                    return
-            if not records:
-                continue
-            if not self._commit(records):
-                with self._changed:
-                    self._changed.wait(_AGAIN)
-                continue
-            with self._changed:
-                del self._waiting[: len(records)]
+                self._has_ended = True
                 self._changed.notify_all()
+
+    def _write_next(self) -> bool:
+        """Waits for results and writes them; False: all are written, and no more will come."""
+        self._expire()
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._ended, self._pause)
+            if self._waiting:
+                self._changed.wait_for(lambda: len(self._waiting) >= _AT_ONCE or self._ended, _EVERY)
+            records = self._waiting[:]
+            if not records:
+                return not self._ended
+        while records and (count := self._commit(records)):
+            del records[:count]
+            with self._changed:
+                del self._waiting[:count]
+                dropped, self._dropped = self._dropped, 0
+                if dropped:
+                    self._box.skip(dropped)
+                self._changed.notify_all()
+            self._tell_commit()
+        if records:
+            with self._changed:
+                self._changed.wait(_AGAIN)
+        return True
+
+    def _tell_commit(self) -> None:
+        """Results are on the disk whether or not others can be told."""
+        try:
             self._on_commit()
+        except Exception as error:
+            say(ERROR, "the spool %r cannot tell what it has written: %s", self._box.folder, described(error))
 
     def _expire(self) -> None:
         if self._max_age is None or self._pause is None or time.monotonic() < self._next_look:
             return
         self._next_look = time.monotonic() + self._pause
         now = time.time()
-        with contextlib.suppress(OSError):  # there will be another look
+        with contextlib.suppress(OSError, MemoryError):  # there will be another look
             self._box.expire_before(now - self._max_age, now - self._max_age / 4)
-        self._on_commit()
+        self._tell_commit()
 
-    def _commit(self, records: list[str]) -> bool:
+    def _commit(self, records: list[str]) -> int:
+        """Writes as many as one segment has: ten thousand at once might never fit a small disk.
+
+        Returns:
+            How many were written; 0: the disk is full, or fails.
+        """
         while True:
             try:
-                self._box.commit(records, time.time())
+                count = self._box.fitting(records)
+                self._box.commit(records[:count], time.time())
             except OSError as error:
                 if error.errno == errno.ENOSPC and self._make_room():
                     continue
                 self._tell(str(error))
-                return False
+                return 0
+            except MemoryError as error:
+                self._tell(described(error))
+                return 0
             if self._fault:
-                logger.warning("the spool %r is written again", self._box.folder)
+                say(WARNING, "the spool %r is written again", self._box.folder)
                 self._fault = ""
-            return True
+            return count
 
     def _make_room(self) -> bool:
         try:
@@ -117,7 +175,8 @@ class Writer:
 
     def _tell(self, fault: str) -> None:
         if fault != self._fault:
-            logger.error(
+            say(
+                ERROR,
                 "the spool %r cannot be written: %s; results wait in memory until it can",
                 self._box.folder,
                 fault,

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import OptionTypeError
+from .._errors import OptionError, OptionTypeError
 from .._graph.nodes import NativeNode
 from .._interpreter import fork
 from ..results import Circles, Detections
@@ -37,10 +37,11 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
         line_width: Pixels, at most 100; 0: a width that fits the picture's size.
         labels: Instead of ids, names and confidences: a text with fields in braces, such as ``"{class}
             {speed:.0f} m/s {plate}"``. Fields are id, class, confidence, age, track_confidence, dwell (below
-            a zone) and each column of ``data`` with one value per box of float32, float64, int32, int64, bool
-            or text: convert others, which are Python's. After a colon stands Python's format
-            specification, of the forms [+][0][width][.precision][type] with the types d, e, f, g, % and s. A
-            field without a value (NaN, "") is left out, with the text up to the next field. "": no labels.
+            a zone), the names tracker_id, class_name and class_id of Detections, and each column of ``data``
+            with one value per box of float32, float64, int32, int64, bool or text: convert others, which are
+            Python's. After a colon stands Python's format specification, of the forms
+            [+][0][width][.precision][type] with the types d, e, f, g, % and s. A field without a value (NaN,
+            "") is left out, with the text up to the next field. "": no labels.
         caption: None, or a text in the picture's corner, with the fields pts, seq, count (of objects) and
             utc, whose format is that of strftime: ``"door {utc:%H:%M:%S}"``.
         blur: Names of classes whose boxes (within their masks, where there are any) are made unrecognisable
@@ -94,7 +95,24 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
             _check.number("line_width", line_width),
             rules,
         )
+        self._labels = labels or ""
         self._updating = threading.Lock()
+
+    def _check_parents(self, types: Sequence[Any]) -> None:
+        """Circles have no columns of their own: their fields are known before the first picture.
+
+        Raises:
+            OptionError: ``labels`` has a field that none of its parents' values has.
+        """
+        if not self._labels or any(given is not Circles for given in types):
+            return
+        with fork.loading():
+            from string import Formatter  # noqa: PLC0415  (few labels are given)
+
+        for _, name, _, _ in Formatter().parse(self._labels):
+            if name is not None and name not in _OF_CIRCLES:
+                known = ", ".join(_OF_CIRCLES)
+                raise OptionError(f"Annotate(labels=) has a field {{{name}}}, but circles have only {known}")
 
     @property
     def _freshframe_types(self) -> tuple[Any, Any]:
@@ -124,6 +142,9 @@ class Annotate(NativeNode["Circles | Detections | LineCounts | ZoneCounts | Zone
         seconds = None if time is None else _check.number("time", time)
         with self._updating:
             return _native.annotate(self._handle, frame, found, seconds)
+
+
+_OF_CIRCLES = ("id", "tracker_id", "class", "confidence", "age", "track_confidence")
 
 
 def _names(option: str, given: Any) -> list[str]:

@@ -89,8 +89,11 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
     def line(self, value: tuple[Place, Place]) -> None:
         try:
             start, end = value
+            _ = len(start), len(end)
         except (TypeError, ValueError):
-            raise OptionTypeError(f"line must be (start, end), got {_check.shown(value)}") from None
+            raise OptionTypeError(
+                f"line must be its two ends, such as ((0, 120), (320, 120)), got {_check.shown(value)}"
+            ) from None
         ends = _check.pair("start (x, y)", start), _check.pair("end (x, y)", end)
         _native.set_line(self._handle, *ends)
         self._line = ends

@@ -263,7 +263,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         """Loads the file with ONNX Runtime and finds out its layout."""
         self._path = _check.path("path", path)
         options = _native.OnnxDetectorOptions()
-        options.confidence = _share("confidence", confidence)
+        least = options.confidence = _share("confidence", confidence)
         options.iou = _share("iou", iou)
         wanted = None if classes is None else tuple(_texts("classes", classes))
         options.classes = list(wanted or ())
@@ -276,7 +276,7 @@ class OnnxDetector(NativeNode["Frame", Detections]):
         self._provider, self._threads = model.provider, model.threads
         self._handle = _native.make_onnx_detector(model, options)
         self._known = _native.describe_onnx_detector(self._handle)
-        self._confidence, self._classes = options.confidence, wanted
+        self._confidence, self._classes = least, wanted  # the engine has it in single precision
 
     @property
     def confidence(self) -> float:

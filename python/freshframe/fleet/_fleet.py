@@ -359,7 +359,7 @@ class Fleet(ClosedByWith):
         place: RayPlace | None = None,
         answers: dict[str, Callable[..., Any]] | None = None,
     ) -> None:
-        """Instead of a constructor. `answers`: to the command line; None: it does not ask this program."""
+        """Takes the place of a constructor. `answers`: to the command line; None: it does not ask."""
         self._controller = controller
         self._builds = SentBuilds(controller.add_build)
         self._life = Life(controller, place)
@@ -367,7 +367,7 @@ class Fleet(ClosedByWith):
 
     @property
     def name(self) -> str:
-        """Its name."""
+        """Returns the fleet's name."""
         return self._controller.name
 
     def shutdown(self) -> None:
@@ -386,7 +386,7 @@ class Fleet(ClosedByWith):
         self._life.close()
 
     def __repr__(self) -> str:
-        """Its name."""
+        """Shows the fleet's name."""
         return f"<Fleet {self.name!r}>"
 
     def __reduce__(self) -> Any:

@@ -16,12 +16,12 @@ _open: set[Life] = set()  # kept alive until they are closed
 
 
 def opened(fleet: Life) -> None:
-    """It has agents."""
+    """Counts a fleet that has agents from now on."""
     _open.add(fleet)
 
 
 def closed(fleet: Life) -> None:
-    """It has none any more."""
+    """Counts a fleet that has no agents any more."""
     _open.discard(fleet)
 
 

@@ -84,7 +84,7 @@ class FleetPage(ClosedByWith):
         self._pages.close()
 
     def __str__(self) -> str:
-        """Its URL."""
+        """Returns the page's URL."""
         return self.url
 
     def __repr__(self) -> str:

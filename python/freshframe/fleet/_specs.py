@@ -100,7 +100,7 @@ def checked_times(session_timeout: Any, start_timeout: Any, gil_timeout: Any) ->
 def with_orphans(
     times: Times, options: dict[str, Any], orphan_after: Any, *, detached: bool
 ) -> tuple[Times, dict[str, Any]]:
-    """The same with the time for which agents of a detached fleet go on without its controller.
+    """Adds the time for which agents of a detached fleet go on without its controller.
 
     Raises:
         OptionError: It is too short or too long.

@@ -6,6 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from .._look.shown import ShownAsText
 from ._decide.decisions import AgentState, CameraState
 
 _SHOWN = 20  # cameras that do not run, in a text
@@ -169,7 +170,7 @@ class FleetEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class FleetStats:
+class FleetStats(ShownAsText):
     """A snapshot of a fleet.
 
     Attributes:
@@ -223,7 +224,7 @@ class FleetStats:
         return counts
 
     def as_json(self) -> dict[str, Any]:
-        """The same as plain values for JSON."""
+        """Returns the statistics as plain values for JSON."""
         import dataclasses  # noqa: PLC0415
 
         return dataclasses.asdict(self) | {

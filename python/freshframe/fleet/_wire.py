@@ -189,7 +189,7 @@ class MessageReader:
     """
 
     def __init__(self) -> None:
-        """Nothing yet."""
+        """Begins without bytes."""
         self._head = b""  # of a message whose length is not known yet
         self._begun: bytearray | None = None  # a message without its end, with its length before it
         self._filled = 0  # bytes of that
@@ -204,7 +204,7 @@ class MessageReader:
             yield unframed(message)
 
     def add_framed(self, data: bytes | memoryview) -> Iterator[memoryview]:
-        """The same with the length before each of them: for who forwards them.
+        """Yields each message with the length before it, for those that forward them.
 
         Raises:
             ValueError: A length is impossible.

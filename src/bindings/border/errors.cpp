@@ -37,7 +37,7 @@ void raise(PyObject* type, const std::exception& error) {
   raise(make(type, error.what()));
 }
 
-// None when the garbage collector has cleared it.
+// The collector may have cleared it, which leaves None.
 nb::object python_error(gil::Held& held, const gil::Ref& error) {
   PyObject* object = error.get(held);
   return object != nullptr ? nb::borrow(object) : nb::none();
@@ -137,7 +137,7 @@ void raise_known(gil::Held& held, const std::exception_ptr& pointer) {
 
 namespace {
 
-// Also for texts that are not valid Unicode, such as names of files (PEP 383): "backslashreplace". Empty
+// Takes texts that are not valid Unicode, too, such as names of files (PEP 383): "backslashreplace". Empty
 // for a null pointer or an error. No exception stays set.
 std::string utf8_of(PyObject* text) {
   PyObject* const bytes =
@@ -159,7 +159,7 @@ std::string utf8_of(PyObject* text) {
   return result;
 }
 
-// Of the type itself: a metaclass may make anything of __name__.
+// The type's own name is read: a metaclass may make anything of __name__.
 std::string type_name(PyObject* object) {
   const std::string name = Py_TYPE(object)->tp_name;
   return name.substr(name.rfind('.') + 1);

@@ -29,7 +29,7 @@ class RaisedByPython : public std::exception {
   std::string text_;
 };
 
-/// The same, raised by a Python source as a freshframe.SourceError, which it remains.
+/// An error that a Python source raised as a freshframe.SourceError, which it remains.
 class SourceErrorByPython : public SourceError {
  public:
   SourceErrorByPython(SharedError error, const std::string& text)
@@ -48,7 +48,7 @@ struct TakenError {
 
 /// Takes the Python exception that is set.
 [[nodiscard]] TakenError take_python_error(gil::Held& held);
-/// As the interpreter would print it, at most 16 kB; "" when that fails.
+/// Formats the error as the interpreter would print it, at most 16 kB; "" when that fails.
 [[nodiscard]] std::string traceback_text(gil::Held& held, const gil::Ref& error);
 /// What to do about an error of a user's node, after its text; "": it is not known. See _graph/hints.py.
 [[nodiscard]] std::string hint_text(gil::Held& held, const gil::Ref& error);

@@ -26,6 +26,9 @@ inline constexpr bool python_free<MutablePicture> = true;
 // A value on an edge may wrap a Python object, but as a gil::Ref, which dies through the deferred queue.
 template <>
 inline constexpr bool python_free<AnySample> = true;
+// A node's Python objects are released through the deferred queue.
+template <>
+inline constexpr bool python_free<NodeBase> = true;
 template <>
 inline constexpr bool python_free<std::vector<AnySample>> = true;
 template <>

@@ -23,6 +23,7 @@
 #include "bindings/parts.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/let_go.hpp"
+#include "core/pipeline/threadless.hpp"
 #include "core/real_deadline.hpp"
 #include "process/crew/process_node.hpp"
 
@@ -35,10 +36,10 @@ namespace nb = nanobind;
 
 namespace freshframe::gil {
 
-// Its only Python object is a failure, which is a gil::Ref.
+// The engine's only Python object is a failure, which is a gil::Ref.
 template <>
 inline constexpr bool python_free<python::Engine> = true;
-// Of native nodes, whose Python objects die through the deferred queue.
+// These are native nodes, whose Python objects die through the deferred queue.
 template <>
 inline constexpr bool python_free<core::Successor> = true;
 
@@ -62,16 +63,6 @@ Engine::~Engine() {
   }
   if (!guard_.forked()) core_->request_stop();
   core::let_go(std::move(core_));
-}
-
-std::vector<std::shared_ptr<core::Runner>> Engine::claim_threadless() {
-  std::vector<std::shared_ptr<core::Runner>> claimed;
-  if (!core_->started()) return claimed;
-  for (auto& runner : core_->runners()) {
-    if (runner->runs_outside() && !runner->finished() && runner->claim())
-      claimed.push_back(std::move(runner));
-  }
-  return claimed;
 }
 
 int Engine::traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg) {
@@ -122,19 +113,14 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const A
 }
 
 void request_stop_within(gil::Held& held, Engine& self, double seconds) {
-  auto* core = &self.core();
-  const auto threadless = self.claim_threadless();
   gil::release(
       held,
-      [](core::PipelineCore* target, std::span<const std::shared_ptr<core::Runner>> without_thread,
-         double limit) {
-        target->request_stop(Seconds(limit));
-        for (const auto& runner : without_thread) {
-          runner->open_step();  // after a stop it opens nothing
-          runner->close_step();
-        }
+      [](core::PipelineCore* target, double limit) {
+        target->request_stop(Seconds(limit));  // no node comes any more
+        if (!target->started()) return;
+        for (const auto& runner : target->runners()) core::end_if_threadless(*runner);
       },
-      core, std::span<const std::shared_ptr<core::Runner>>(threadless), seconds);
+      &self.core(), seconds);
 }
 
 void request_stop(gil::Held& held, Engine& self) {
@@ -417,7 +403,7 @@ void bind_graph(nb::class_<Engine>& engine) {
           "The numbers of the nodes that were not removed.");
 }
 
-// One of its nodes.
+// Binds what a program asks of one node.
 void bind_nodes(nb::class_<Engine>& engine) {
   engine
       .def(
@@ -452,6 +438,16 @@ void bind_nodes(nb::class_<Engine>& engine) {
           "view_name",
           [](const Engine& self, int node, int only) { return self.core().view_name({node, only}); },
           nb::arg("node"), nb::arg("only"), "A port's name in the list of views.")
+      .def(
+          "shown_views",
+          [](const Engine& self) {
+            std::vector<std::string> names;
+            for (const auto& node : self.core().graph_state().nodes) {
+              if (node.sends_frames) names.insert(names.end(), node.views.begin(), node.views.end());
+            }
+            return names;
+          },
+          "The names of the ports that a server shows unless it was given some.")
       .def(
           "node_name", [](const Engine& self, int index) { return self.core().names()->of(index); },
           nb::arg("index"));

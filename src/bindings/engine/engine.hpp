@@ -64,8 +64,6 @@ class Engine {
   [[nodiscard]] bool launched_by_this_thread() const noexcept {
     return launcher_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
-  /// The Python nodes whose threads have not started: a stop ends them, and their threads then do nothing.
-  std::vector<std::shared_ptr<core::Runner>> claim_threadless();
 
   static int traverse(gil::Held& held, PyObject* self, visitproc visit, void* arg);
   static int clear(gil::Held& held, PyObject* self);

@@ -41,7 +41,7 @@ template <class N>
   return *node;
 }
 
-/// The same of a node that is in no pipeline, for a call of it alone. `verb` is for the message: "update()".
+/// Casts a node that is in no pipeline, for a call of it alone. `verb` is for the message: "update()".
 template <class N>
 [[nodiscard]] N& lone_node(const NodeHandle& handle, const char* wanted, const char* verb) {
   if (handle.node) return node_as<N>(handle, wanted);

@@ -63,6 +63,7 @@ void bind_why(nb::module_& module) {
       .def_ro("runs", &Why::runs)
       .def_ro("watched", &Why::watched)
       .def_ro("needed", &Why::needed)
+      .def_ro("unsettled", &Why::unsettled)
       .def_prop_ro("text", [](const Why& self) { return to_string(self); });
 }
 

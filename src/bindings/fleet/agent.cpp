@@ -209,7 +209,7 @@ void bind_agent(nb::module_& module) {
           "Opens the stream for the results of an output.");
 }
 
-// Of an agent's process: the run that each thread works for, and what a crash leaves.
+// Binds what an agent's process keeps: the run that each thread works for, and what a crash leaves.
 void bind_agent_process(nb::module_& module) {
   module.def(
       "keep_last_words", [](int page) { fleet::keep_last_words(process::Descriptor(page)); }, nb::arg("page"),

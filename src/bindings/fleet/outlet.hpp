@@ -16,7 +16,7 @@
 
 namespace freshframe::python {
 
-/// Of one output of one run. Any thread.
+/// Serves one output of one run. Any thread may call it.
 struct OutletCounts {
   std::atomic<std::uint64_t> kept{0};     // they reached the outboxes, or no reader wanted them
   std::atomic<std::uint64_t> refused{0};  // captured after the lease's end

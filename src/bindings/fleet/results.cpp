@@ -36,7 +36,7 @@ struct Encoding {
 
 namespace freshframe::gil {
 
-// Its value is touched with the GIL only.
+// The value is touched with the GIL only.
 template <>
 inline constexpr bool python_free<python::Encoding> = true;
 

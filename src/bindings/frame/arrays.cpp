@@ -73,8 +73,8 @@ struct Wanted {
 
 [[noreturn]] void refuse(const std::string& format, const char* shape, const AnyArray& array,
                          const char* advice = "") {
-  throw OptionError("a " + format + " frame needs an array of shape " + shape + ", got " + shape_text(array) +
-                    advice);
+  throw OptionError("a frame in " + format + " needs an array of shape " + shape + ", got " +
+                    shape_text(array) + advice);
 }
 
 /// What to do with an array that is no picture of three colours.

@@ -29,7 +29,7 @@ class FormatUse {
   [[nodiscard]] bool any() const noexcept { return bits_ != 0; }
   /// Makes these formats of `frame`, where they are not there yet. Without the GIL.
   void make(const Frame& frame) const noexcept;
-  /// The same of a sample's frame; of a set, of the frame of each part.
+  /// Makes them of a sample's frame, and of a set of the frame of each part.
   void make(const AnySample& sample) const noexcept;
 
  private:

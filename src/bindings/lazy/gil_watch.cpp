@@ -21,6 +21,7 @@
 #include "gil_watch/cpython/layout.hpp"
 #include "gil_watch/cpython/line_table.hpp"
 #include "gil_watch/stacks/memory.hpp"
+#include "gil_watch/watch/collections.hpp"
 #include "gil_watch/watch/findings.hpp"
 #include "gil_watch/watch/watcher.hpp"
 
@@ -78,6 +79,15 @@ std::vector<std::tuple<std::string, std::string, int>> frames_now(Held& /*held*/
   return found;
 }
 
+// One of gc.callbacks. Python's frame is the one in which the collection began: this function has none.
+void on_collection(Held& /*held*/, nb::handle phase) {
+  const bool begins =
+      PyUnicode_Check(phase.ptr()) && PyUnicode_CompareWithASCIIString(phase.ptr(), "start") == 0;
+  if (!begins) return Collections::instance().end();
+  const auto state = reinterpret_cast<std::uintptr_t>(detail::unchecked_thread_state());
+  Collections::instance().begin(state, FrameReader::current_frame(state));
+}
+
 int line_of(Held& /*held*/, const nb::bytes& table, int first_line, std::size_t offset) {
   const std::string_view bytes(table.c_str(), table.size());
 #if PY_VERSION_HEX < 0x030B0000
@@ -108,7 +118,7 @@ class Watch {
   Watch& operator=(const Watch&) = delete;
 
   void prepare() {
-    names_ = collect_names();
+    names_ = collector_.all();
     called_ = sample_here();
   }
   void start(unsigned long ignored, std::vector<std::string> libraries) {
@@ -118,6 +128,7 @@ class Watch {
   }
   void stop() {
     watcher_->stop();
+    Collections::instance().end();
     const std::lock_guard lock(mutex_);
     if (summary_) return;
     summary_ = Findings::instance().summary();
@@ -126,6 +137,7 @@ class Watch {
   // The child of a fork has the parent's records, but none of its threads: nothing can be joined or freed.
   void abandon() {
     summary_.emplace();
+    Collections::instance().end();
     watcher_->abandon();
     leak();
   }
@@ -209,6 +221,7 @@ class Watch {
   std::optional<Findings::Summary> summary_;  // guarded by mutex_; of a watch that has ended
   std::vector<std::string> libraries_;        // folders; fixed before the watcher's thread starts
   CallableNames names_;
+  NameCollector collector_;
   StackSample called_;
   std::unique_ptr<Watcher> watcher_;
 };
@@ -231,7 +244,10 @@ Watcher::ThreadNames thread_names() {
 void Watch::taken(Held& /*held*/) {
   const Clock::time_point now = Clock::now();
   Probe& probe = watcher_->probe();
-  if (now - probe.waiting_since() >= watcher_->threshold() / 4) watcher_->name_threads(thread_names());
+  if (now - probe.waiting_since() >= watcher_->threshold() / 4) {
+    watcher_->name_threads(thread_names());
+    watcher_->add_names(collector_.added());
+  }
   probe.taken(now);
 }
 
@@ -352,6 +368,10 @@ nb::capsule findings(Held& /*held*/) {
 NB_MODULE(_gil, module) {
   using namespace freshframe::gil;  // NOLINT(google-build-using-namespace)
   module.doc() = "The native part of freshframe.gil: finds the holder of the GIL.";
+#ifdef FRESHFRAME_IN_PROGRAMS_OF_OTHERS
+  // What their programs still refer to at exit is nothing that they could do anything about.
+  nb::set_leak_warnings(false);
+#endif
   module.def("unsupported", entry<&unsupported>,
              "The reason why the watch cannot run on this interpreter; empty if it can.");
   module.def("frames_now", entry<&frames_now>,
@@ -359,6 +379,10 @@ NB_MODULE(_gil, module) {
              "offsets.");
   module.def("line_of", entry<&line_of>, nb::arg("table"), nb::arg("first_line"), nb::arg("offset"),
              "The line of a bytecode offset, from a code object's co_linetable; 0: none.");
+  module.def(
+      "on_collection", [](nb::handle phase, nb::handle /*info*/) { return entry<&on_collection>(phase); },
+      nb::arg("phase"), nb::arg("info"),
+      "For gc.callbacks: the collector tells the watch of the beginning and the end of each collection.");
   module.def("findings", entry<&findings>,
              "The findings of the watch for native code: a capsule of FindingsTable.");
   nb::class_<Watch>(module, "Watch",

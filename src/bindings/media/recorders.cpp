@@ -15,6 +15,7 @@
 #include <tuple>
 #include <utility>
 
+#include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/engine.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/media/packet.hpp"
@@ -31,8 +32,6 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
-template <>
-inline constexpr bool freshframe::gil::python_free<freshframe::NodeBase> = true;
 template <>
 inline constexpr bool freshframe::gil::python_free<std::optional<freshframe::Segment>> = true;
 

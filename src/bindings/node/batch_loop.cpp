@@ -74,7 +74,7 @@ bool emit_outputs(core::Runner& runner, std::vector<AnySample>* samples, Outputs
   return true;
 }
 
-// The same, then gathers the next batch, in one go without the GIL. False: the end.
+// Emits the results, then gathers the next batch, in one go without the GIL. False: the end.
 bool emit_and_gather(core::Runner& runner, std::vector<AnySample>* samples, Outputs* outputs,
                      core::Taken* taken, FormatUse use, GilTurn* turn) {
   emit_outputs(runner, samples, outputs);

@@ -10,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "bindings/article.hpp"
 #include "bindings/border/classes.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/node/python_node.hpp"
@@ -103,7 +104,7 @@ void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
   const auto& demand = loop.runner.demand();
   const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
-  std::string text = std::string("gave a ") + Py_TYPE(given.ptr())->tp_name + ", but its child '" +
+  std::string text = "gave " + with_article(Py_TYPE(given.ptr())->tp_name) + ", but its child '" +
                      demand.child + "' takes " + core::names_of(demand.types);
   if (demand.allows(type_of<Frame>())) text += ": make one with freshframe.Frame.from_array(x)";
   if (demand.allows(type_of<Detections>())) {
@@ -118,12 +119,12 @@ bool is_stamped(PyObject* given) {
   return Py_TYPE(given) == reinterpret_cast<PyTypeObject*>(classes().stamped);
 }
 
-// Their stamps would be lost.
+// The stamps of such results would be lost.
 void refuse_several_stamped(PyObject* result) {
   if (!PyList_CheckExact(result) && !PyTuple_CheckExact(result)) return;
   for (Py_ssize_t i = 0; i < PySequence_Fast_GET_SIZE(result); ++i) {
     if (!is_stamped(PySequence_Fast_GET_ITEM(result, i))) continue;
-    throw OptionTypeError("gave a " + std::string(Py_TYPE(result)->tp_name) +
+    throw OptionTypeError("gave " + with_article(Py_TYPE(result)->tp_name) +
                           " with a result of stamped() in it: yield each of them, for a list is one result");
   }
 }

@@ -43,14 +43,14 @@ void run_finish(gil::Held& held, Loop& loop);
 
 /// Passes an exception to the engine; true: the node continues (on_error="skip").
 bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample* sample);
-/// The same for the exception that is set.
+/// Fails with the exception that is set.
 bool fail(gil::Held& held, Loop& loop, const AnySample* sample);
 
 /// Thrown in a child that was forked inside a call of the node: it must touch nothing of its parent's engine,
 /// whose locks may be held by threads that it does not have.
 struct InForkedChild {};
 void leave_forked_child(const Loop& loop);
-/// The same, and never frees the sample in the child.
+/// Fails likewise, and never frees the sample in the child.
 void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.

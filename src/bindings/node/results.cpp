@@ -69,7 +69,7 @@ bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& 
   }
 }
 
-// Its `finally` clauses run here and now, not where the last reference is dropped. An exception of theirs
+// The generator's `finally` clauses run here and now, not where the last reference is dropped. An exception of theirs
 // follows the one that is set, as after a statement `raise`. False: with an exception set.
 bool close_generator(Loop& loop, PyObject* generator, AnySample& from, bool is_valid) {
   PyObject *type = nullptr, *before = nullptr, *traceback = nullptr;

@@ -41,7 +41,7 @@ bool send_and_take(core::Runner& runner, AnySample* sample, std::optional<AnySam
   return true;
 }
 
-// The same with the GIL held, when neither has to wait (see Note [The length of a turn]). False: take() on.
+// Hands on a result and takes a sample with the GIL held, when neither has to wait (see Note [The length of a turn]). False: take() on.
 bool go_on(Loop& loop, AnySample& sample, std::optional<AnySample>& output, FormatUse use) {
   if (use.any() || !loop.turn.has_time() || loop.runner.outlet().would_wait()) return false;
   send_output(loop.runner, sample, output);

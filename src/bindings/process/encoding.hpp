@@ -23,7 +23,7 @@ enum class Receiver : std::uint8_t { Process, Fleet };
 
 /// Whether encode() needs the GIL.
 [[nodiscard]] bool needs_python(const ValueRef& value) noexcept;
-/// Of a value that does not need the GIL.
+/// Encodes a value that does not need the GIL.
 [[nodiscard]] process::EncodedValue encode_native(const ValueRef& value);
 /// `knows` is that of the receiver's Definitions in _process/pickling.py, and 0 for this process's parent.
 /// Raises the errors of pickling.

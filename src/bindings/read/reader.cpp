@@ -227,7 +227,13 @@ PyObject* take(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
   return raw_call(held, [&] { return reader_of(self).wait(held, 0); });
 }
 
-PyObject* latest(gil::Held& held, PyObject* self, PyObject* /*unused*/) {
+PyObject* latest(gil::Held& held, PyObject* self, PyObject* const* /*given*/, Py_ssize_t count,
+                 PyObject* names) {
+  if (count > 0 || names != nullptr) {
+    PyErr_SetString(PyExc_TypeError,
+                    "latest() never waits and takes no arguments: get(timeout=2) waits for the next sample");
+    return nullptr;
+  }
   return raw_call(held, [&] { return reader_of(self).latest(held).release().ptr(); });
 }
 
@@ -258,7 +264,8 @@ PyMethodDef* reader_methods() {
        "GIL: released while waiting."},
       {"_take", gil::entry<&take>, METH_NOARGS,
        "_take($self)\n--\n\nThe next sample or None, for `async for`. Never waits."},
-      {"latest", gil::entry<&latest>, METH_NOARGS,
+      {"latest", reinterpret_cast<PyCFunction>(reinterpret_cast<void (*)()>(gil::entry<&latest>)),
+       METH_FASTCALL | METH_KEYWORDS,
        "latest($self)\n--\n\nThe newest sample; the same object again when nothing is newer, None before the "
        "first.\n\n"
        "Older waiting samples are dropped as ``skipped``. Never waits.\n\nRaises:\n    GraphError: The "

@@ -206,7 +206,7 @@ std::string stamp_text(const PythonStamp& self) {
   return "Stamp(seq=" + std::to_string(self.stamp.seq) + part + ", source='" + self.source() + "')";
 }
 
-// Of a NodeError that has one.
+// Makes the sample of a NodeError that has one.
 nb::object failed_sample(const NodeError& error) {
   const auto names = std::make_shared<core::NameTable>();
   const int source = error.sample()->stamp.source;
@@ -300,7 +300,7 @@ void bind_sample(nb::module_& module) {
                                   "A value with its source, number and times, and the frame that it was "
                                   "made from.\n\nSamples compare by identity. Readers return them and "
                                   "nodes receive them. Programs do not create them.");
-  // As a plain C function: a game asks once per frame, with cold caches (see Note [Results are used again]).
+  // It is a plain C function: a game asks once per frame, with cold caches (see Note [Results are used again]).
   sample.attr(value_getter.name) =
       nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
   sample

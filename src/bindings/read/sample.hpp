@@ -27,7 +27,7 @@ class PythonSample {
   /// `self` is its Python object. Any number of threads at once: all get the same object.
   nanobind::object frame(nanobind::handle self);
   nanobind::object value(gil::Held& held, nanobind::handle self);
-  /// Of a set: a tuple with a Sample, or None, for each parent. Of every other sample: ().
+  /// Gives the parts of a set: a tuple with a Sample, or None, for each parent. Of every other sample: ().
   nanobind::object parts(nanobind::handle self);
 
   /// Becomes another sample if `only` is the only reference to a Python Sample; false: it is not.
@@ -52,9 +52,9 @@ struct PythonStamp {
   [[nodiscard]] std::string source() const;
 };
 
-/// Of a Python Sample or Stamp.
+/// Reads the stamp of a Python Sample or Stamp.
 [[nodiscard]] const Stamp& stamp_of(nanobind::handle given);
-/// The same for stamped(like=). Throws Error if it is of another pipeline than `names`.
+/// Reads the stamp for stamped(like=). Throws Error if it is of another pipeline than `names`.
 [[nodiscard]] const Stamp& stamp_of(nanobind::handle given, const NodeNames& names);
 
 [[nodiscard]] nanobind::object make_sample(AnySample sample, const NodeNames& names);

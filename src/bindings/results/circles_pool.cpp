@@ -136,7 +136,7 @@ struct ArrayHead {
 
 class MadeArray {
  public:
-  /// Nothing: the memory is not an array on `exporter`.
+  /// Returns nothing where the memory is not an array on `exporter`.
   static std::optional<MadeArray> of(PyObject* array, const PyObject* exporter) {
     const auto& head = *reinterpret_cast<const ArrayHead*>(array);
     if (Py_TYPE(array)->tp_basicsize < static_cast<Py_ssize_t>(sizeof(ArrayHead))) return std::nullopt;

@@ -21,7 +21,7 @@ namespace freshframe::python {
 [[nodiscard]] ClassNames names_from_python(gil::Held& held, nanobind::handle tuple);
 /// Names as bytes: each ends with a zero byte.
 [[nodiscard]] std::vector<std::byte> names_to_bytes(const ClassNames& names);
-/// The same object for the same bytes as long as they are among the last.
+/// Returns the same object for the same bytes as long as they are among the last.
 [[nodiscard]] ClassNames names_from_bytes(std::span<const std::byte> bytes);
 /// Drops the tuples, when the interpreter exits.
 void forget_class_names(gil::Held& held);

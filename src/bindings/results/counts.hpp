@@ -14,7 +14,7 @@ namespace freshframe::python {
 [[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const LineCounts& counts);
 [[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const ZoneCounts& counts);
 [[nodiscard]] nanobind::object counts_to_python(gil::Held& held, const ZonesCounts& counts);
-/// Empty: the object is neither. Throws the error of a wrong column.
+/// Returns an empty optional where the object is neither. Throws the error of a wrong column.
 [[nodiscard]] ValueRef counts_from_python(gil::Held& held, nanobind::handle object);
 
 }  // namespace freshframe::python

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/article.hpp"
 #include "bindings/border/python_free_types.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
@@ -70,8 +71,8 @@ Frame annotate(gil::Held& held, NodeHandle& self, const Frame& frame, nb::handle
     throw OptionTypeError(
         std::string(
             "Annotate takes Circles, Detections (freshframe's or supervision's) or counts, but draw() "
-            "got a ") +
-        Py_TYPE(given.ptr())->tp_name + kMakeThem);
+            "got ") +
+        with_article(Py_TYPE(given.ptr())->tp_name) + kMakeThem);
   }
   return gil::release(
       held,

@@ -99,6 +99,7 @@ void Inbox::put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked)
       if (!sets_->fruitless_since) sets_->fruitless_since = now;
       if (!sets_->reported) report = fruitless_locked(now);
       if (!report.empty()) sets_->reported = true;
+      if (report.empty() && !sets_->width_known) report = sets_->too_wide();
     }
     first_drop = !edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0;
     if (first_drop) edge.reported = true;
@@ -118,6 +119,7 @@ bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
   for (const auto& decision : sets_->joiner.decisions()) {
     if (decision.members == 0) {
       Lane& lane = part_lane_locked(decision.parent);
+      if (decision.cause == DropCause::QueueFull) sets_->overflowed[decision.parent] = true;
       dropped.push_back(evict_locked(lane, decision.cause));
       made_room_locked(lane, nullptr);
       continue;
@@ -160,6 +162,7 @@ void Inbox::drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) {
 
 void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
   if (!sets_) return;
+  if (sets_->last_trouble.empty()) sets_->last_trouble = fruitless_locked(clock_->now());
   sets_->joiner.clear();
   for (auto& lane : lanes_) {
     while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
@@ -169,6 +172,7 @@ void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
 
 void Inbox::end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) {
   if (closed_) return;
+  if (sets_->last_trouble.empty()) sets_->last_trouble = fruitless_locked(clock_->now());
   sets_->joiner.end(edge.part, clock_->now());
   apply_decisions_locked(dropped);
 }
@@ -303,6 +307,7 @@ std::string Inbox::fruitless_locked(TimePoint now) const {
     far += (far.empty() ? "" : ", ") + why_no_clock(name_of(i), *without, sets.rules);
   }
   if (!far.empty()) return fruitless_text_locked(now) + ": " + far;
+  if (const auto full = sets_->too_short(); !full.empty()) return fruitless_text_locked(now) + ": " + full;
   for (std::size_t i = 1; i < sets.edges.size(); ++i) {
     const auto nearest = sets.joiner.nearest(i);
     const auto name = name_of(i);
@@ -310,9 +315,12 @@ std::string Inbox::fruitless_locked(TimePoint now) const {
       far += (far.empty() ? "" : ", ") + ("'" + name + "' sends nothing");
     } else if (std::abs(*nearest) > sets.rules.within) {
       const bool is_time = sets.rules.by != JoinBy::Seq;
-      far += (far.empty() ? "" : ", ") + ("the nearest samples of '" + name + "' are ") +
-             (is_time ? seconds_text(std::abs(*nearest)) : std::to_string(std::llround(std::abs(*nearest)))) +
-             (*nearest > 0 ? " later" : " earlier");
+      const auto numbers = std::llround(std::abs(*nearest));
+      far += (far.empty() ? "" : ", ") + ("the nearest samples of '" + name + "' ") +
+             (!is_time && numbers == 0
+                  ? std::string("have other parts")
+                  : "are " + (is_time ? seconds_text(std::abs(*nearest)) : std::to_string(numbers)) +
+                        (*nearest > 0 ? " later" : " earlier"));
     }
   }
   if (far.empty()) return {};
@@ -333,7 +341,7 @@ std::optional<JoinStats> Inbox::join_stats(Span span) const {
   for (const auto& edge : sets_->edges) names.push_back(edge->options.parent_name);
   const auto now = clock_->now();
   auto result = sets_->stats(names, span, now);
-  if (!closed_ && !all_ended_locked()) result.trouble = fruitless_locked(now);
+  result.trouble = closed_ || all_ended_locked() ? sets_->last_trouble : fruitless_locked(now);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& drops = part_lane_locked(i).counts.drops;
     result.parents[i].unmatched = drops[static_cast<std::size_t>(DropCause::Unmatched)];

@@ -14,7 +14,7 @@ std::size_t packed_size(const PictureFormat& format) {
                           format.format == PixelFormat::I422;
   const bool half_height = format.format == PixelFormat::Nv12 || format.format == PixelFormat::I420;
   if ((half_width && format.width % 2 != 0) || (half_height && format.height % 2 != 0)) {
-    throw OptionError("a " + std::string(to_string(format.format)) + " frame of odd size " +
+    throw OptionError("a frame in " + std::string(to_string(format.format)) + " of odd size " +
                       std::to_string(format.width) + "x" + std::to_string(format.height) +
                       " has no single array: use planes, luma or bgr");
   }

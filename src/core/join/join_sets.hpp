@@ -29,7 +29,7 @@ struct JoinRules {
   bool partial = false;
 };
 
-/// The time of a sample by which a join compares.
+/// The time of a sample by which a join compares: with JoinBy::Seq its number, and its part behind the point.
 [[nodiscard]] double time_of(const Stamp& stamp, JoinBy by) noexcept;
 
 /// Whether it has that time: a wall time that is good enough.
@@ -46,11 +46,18 @@ struct JoinSets {
   };
 
   JoinSets(JoinRules with, Joiner::Options options)
-      : rules(with), joiner(std::move(options)), without_clock(joiner.parents()) {}
+      : rules(with),
+        joiner(std::move(options)),
+        without_clock(joiner.parents()),
+        overflowed(joiner.parents()) {}
 
   /// The statistics, with `names` of the parents.
   [[nodiscard]] JoinStats stats(const std::vector<std::string>& names, Span span, TimePoint now) const;
   void count(const Joiner::Decision& set);
+  /// The queue that is full before the end of the wait, and what to do; empty: there is none.
+  [[nodiscard]] std::string too_short() const;
+  /// Once: `within` is much longer than the parents' intervals; empty: it is not, or that is not known yet.
+  [[nodiscard]] std::string too_wide();
 
   const JoinRules rules;
   Joiner joiner;
@@ -62,7 +69,10 @@ struct JoinSets {
   Timings waited;
   std::vector<std::optional<Utc>> without_clock;  // of each parent: of its last sample, if that had no clock
   std::optional<TimePoint> fruitless_since;       // there was no whole set since then
+  std::vector<bool> overflowed;                   // of each parent: its queue was full since then
   bool reported = false;                          // that there is none
+  bool width_known = false;                       // whether `within` is too long was looked at
+  std::string last_trouble;                       // at the end, as JoinStats::trouble
 };
 
 }  // namespace freshframe::core

@@ -41,6 +41,7 @@ void Joiner::put(std::size_t parent, double time, TimePoint now) {
   }
   input.last_time = time;
   if (input.full() && input.room.drops_oldest) {
+    if (parent == 0) note_nearest(input.waiting.front().time);
     input.waiting.pop_front();
     decisions_.push_back(
         {.parent = static_cast<std::uint8_t>(parent), .cause = DropCause::QueueFull, .at = now});

@@ -111,8 +111,8 @@ void Graph::check_queue(const std::string& name, std::span<const AnyPort> parent
   }
 }
 
-void Graph::check_edge(const std::string& name, const std::optional<double>& max_age,
-                       const std::optional<double>& max_rate, bool joins) {
+void check_edge(const std::string& name, const std::optional<double>& max_age,
+                const std::optional<double>& max_rate, bool joins) {
   if (max_age && !(*max_age > 0)) {
     throw OptionError("max_age of '" + name + "' must be more than 0 seconds, got " + seconds_text(*max_age));
   }

@@ -6,6 +6,7 @@
 #include "freshframe/packet.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <iterator>
 #include <limits>
 #include <string>
@@ -13,6 +14,13 @@
 
 namespace freshframe::core {
 namespace {
+
+// Of the default queue of a join: what comes within its wait. Frames wait there, so it has a bound.
+int depth_of_wait(const Join& join) {
+  constexpr double kRate = 60;  // samples per second of a fast camera
+  constexpr double kMost = 128;
+  return static_cast<int>(std::ceil(std::clamp(join.wait.value_or(0) * kRate, 0.0, kMost)));
+}
 
 bool has_events(const NodeBase& node) {
   const auto* const type = node.output_type();
@@ -23,7 +31,7 @@ bool has_events(const NodeBase& node) {
 
 int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options) {
   Wires wires;
-  const int depth = options.batch ? options.batch->size : 0;
+  const int depth = options.batch ? options.batch->size : options.join ? depth_of_wait(*options.join) : 0;
   for (const auto& parent : parents) {
     wires.push_back({parent.node, options.queue, options.max_age, only_source(parent), depth,
                      options.join.has_value(), options.max_rate});
@@ -59,8 +67,9 @@ void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPo
                        const ReaderOptions& options) {
   Wires wires;
   for (const auto& parent : parents) {
-    wires.push_back({parent.node, options.queue, std::nullopt, only_source(parent), 0,
-                     options.join.has_value(), options.max_rate});
+    wires.push_back({parent.node, options.queue, std::nullopt, only_source(parent),
+                     options.join ? depth_of_wait(*options.join) : 0, options.join.has_value(),
+                     options.max_rate});
   }
   reader_joins_.emplace_back();
   if (options.join) {
@@ -78,7 +87,8 @@ Queue Graph::resolve_queue(const Wire& wire, const std::string& consumer, bool r
                 : live && recorder  ? kRecording
                 : live && !several  ? kLatest
                                     : kLossless;
-  if (chosen.blocks()) chosen.depth = std::max(chosen.depth, several ? 2 * wire.depth : wire.depth);
+  if (chosen.blocks() != wire.joined)
+    chosen.depth = std::max(chosen.depth, several && !wire.joined ? 2 * wire.depth : wire.depth);
   const auto queue = wire.queue.value_or(chosen);
   if (wire.max_age && !live) {
     throw GraphError("'" + consumer + "' has max_age, but '" + runner(wire.parent).name() +
@@ -336,6 +346,21 @@ std::optional<std::string> Graph::full_edge() const {
     if (!node.blocked()) break;
   }
   return full;
+}
+
+std::optional<std::string> Graph::forgotten_merge() const {
+  const Runner* forgotten = nullptr;
+  bool had_source = false;
+  for (const auto& [number, each] : places_) {
+    if (each.runner->is_source() && !each.runner->finished()) return std::nullopt;
+    had_source = had_source || each.runner->is_source();
+    const bool is_waiting = each.open && each.wires.empty() && each.reached.empty();
+    if (is_waiting && each.runner->removal() == nullptr) forgotten = each.runner.get();
+  }
+  if (forgotten == nullptr || !had_source) return std::nullopt;
+  return "all sources have ended, and '" + forgotten->name() +
+         "' waits for its first parent: it was added with an empty list. connect() a port to it or remove() it. "
+         "With Pipeline(keep_running=True) it may wait for cameras that come later";
 }
 
 void Graph::find_ancestors(int node, std::set<int>& found) const {

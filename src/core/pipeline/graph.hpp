@@ -27,7 +27,9 @@ class Graph {
     std::optional<Queue> queue;
     std::optional<double> max_age;
     int source = -1;  // the only one whose samples pass in; -1: all do
-    int depth = 0;    // the size of the consumer's batch, at least the depth of a queue that loses nothing
+    // The size of the consumer's batch, at least the depth of a queue that loses nothing. Of a join: at least the
+    // depth below live sources.
+    int depth = 0;
     bool joined = false;
     std::optional<double> max_rate = {};
     EdgeRef edge = {};  // once connected
@@ -115,6 +117,8 @@ class Graph {
   [[nodiscard]] std::uint64_t delivered() const;
   /// A join below files whose parents wait for each other, and what to do, as text.
   [[nodiscard]] std::optional<std::string> starved_join() const;
+  /// A merge that has never had a parent, while all sources have ended, as text.
+  [[nodiscard]] std::optional<std::string> forgotten_merge() const;
   /// A full edge that blocks its producer, as text.
   [[nodiscard]] std::optional<std::string> full_edge() const;
   /// The nodes that a reader's samples come through.
@@ -146,9 +150,6 @@ class Graph {
   void check_distinct(const std::string& name, std::span<const AnyPort> parents) const;
   void check_queue(const std::string& name, std::span<const AnyPort> parents,
                    const std::optional<Queue>& queue, bool recorder) const;
-  /// Throws OptionError, or GraphError for a rate on a join's edges.
-  static void check_edge(const std::string& name, const std::optional<double>& max_age,
-                         const std::optional<double>& max_rate, bool joins);
   [[nodiscard]] Queue resolve_queue(const Wire& wire, const std::string& consumer, bool recorder) const;
   void find_live();
   void check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const;
@@ -212,5 +213,9 @@ class Graph {
   std::set<std::string> names_;
   std::map<std::string, int> numbered_;  // how often a default name was used
 };
+
+/// Throws OptionError, or GraphError for a rate on a join's edges.
+void check_edge(const std::string& name, const std::optional<double>& max_age,
+                const std::optional<double>& max_rate, bool joins);
 
 }  // namespace freshframe::core

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <string>
 
 #include "core/pipeline/graph.hpp"
@@ -25,6 +26,39 @@ void check_join_queue(const std::string& name, const std::optional<Queue>& queue
     throw GraphError(quoted(name) + " has a join and queue=" + to_string(*queue) +
                      ": the join's wait bounds its queues in time. Leave max_seconds and max_bytes out");
   }
+}
+
+// How many nodes on the way of a source's samples to the outputs of a node give several results of each.
+// `known`: what was found before, since branches that meet again and again have very many ways.
+int generators_above(const Graph& graph, int node, int source, std::map<int, int>& known) {
+  if (node == source) return 0;
+  if (const auto found = known.find(node); found != known.end()) return found->second;
+  int above = 0;
+  for (const auto& wire : graph.wires_of(node)) {
+    if (!graph.has(wire.parent) || (wire.source >= 0 && wire.source != source)) continue;
+    if (!std::ranges::binary_search(graph.sources_of_node(wire.parent), source)) continue;
+    above = std::max(above, generators_above(graph, wire.parent, source, known));
+  }
+  above += graph.runner(node).gives_several() ? 1 : 0;
+  known.emplace(node, above);
+  return above;
+}
+
+// Throws GraphError when only some of the results of one picture could find a partner.
+void check_parts(const Graph& graph, const std::string& name, std::span<const AnyPort> parents) {
+  const auto above = [&](const AnyPort& port) {
+    std::map<int, int> known;
+    return generators_above(graph, port.node, graph.sources_of(port).front(), known);
+  };
+  const auto compare = [&](const AnyPort& one, const AnyPort& other) { return above(one) < above(other); };
+  const auto [fewest, most] = std::ranges::minmax_element(parents, compare);
+  if (above(*fewest) == above(*most)) return;
+  throw GraphError(
+      quoted(name) + " joins " + quoted(graph.runner(fewest->node).name()) + " with " +
+      quoted(graph.runner(most->node).name()) +
+      ", which gives several results of one sample, of which only the first would find a partner. "
+      "Each of them has its picture: take sample.frame, or let the node return one result instead of "
+      "yielding some");
 }
 
 }  // namespace
@@ -89,6 +123,7 @@ JoinRules Graph::resolve_join(const std::string& name, std::span<const AnyPort> 
     }
     live = live || comes_from_live(parent.node);
   }
+  check_parts(*this, name, parents);
   const bool one_source = sources_of(parents).size() == 1;
   const auto by = join.by.value_or(one_source ? JoinBy::Seq : live ? JoinBy::Captured : JoinBy::Pts);
   if (by == JoinBy::Seq && join.within) {

@@ -156,7 +156,10 @@ void PipelineCore::arrive_opened(Runner& runner) {
 }
 
 bool PipelineCore::end_locked() {
-  if (phase_ == Phase::Ended || phase_ == Phase::Building || living_ > 0 || adding_ > 0) return false;
+  if (phase_ == Phase::Ended || phase_ == Phase::Building || living_ > 0 || replacing_ > 0) return false;
+  // After a stop no call of add() succeeds. It may be one that cannot go on before stop() has returned, as a
+  // signal's handler has interrupted it.
+  if (!pending_.empty() && !stopping_) return false;
   if (options_.keep_running && !stop_source_.stop_requested() && !failure_->failed()) return false;
   phase_ = Phase::Ended;
   ended_at_ = clock()->now();

@@ -237,12 +237,13 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   void forget(Runner& runner);
   /// With mutex_: the end, when no node lives and none is being added.
   [[nodiscard]] bool end_locked() FRESHFRAME_REQUIRES(mutex_);
-  void end_add();
+  /// The call of add() for the node `added` is over, a second time it does nothing; -1: the thread of a replace().
+  void end_change(int added = -1);
   void undo_add(Runner& added);
   bool connect_opened(Runner& added);
   [[noreturn]] void throw_not_added(Runner& added, const Look& look);
-  /// The node of an add() that is to be finished; null: there is none.
-  [[nodiscard]] std::shared_ptr<Runner> take_pending(int index);
+  /// The node of an add() that is not over; null: there is none.
+  [[nodiscard]] std::shared_ptr<Runner> pending(int index) const;
   using Runners = std::vector<std::shared_ptr<Runner>>;
   /// Asks a node and those below it. Returns those of them that another removal has asked before.
   Runners ask_to_end(int index, const std::shared_ptr<Removal>& removal, bool drains);
@@ -287,13 +288,13 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   bool stopped_early_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // stop() came before the end
   int to_open_ FRESHFRAME_GUARDED_BY(mutex_) = 0;             // of the nodes that start() launched
   int living_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // nodes that have not finished
-  int adding_ FRESHFRAME_GUARDED_BY(mutex_) = 0;              // calls of add() that wait
+  int replacing_ FRESHFRAME_GUARDED_BY(mutex_) = 0;           // threads of replace()
   bool go_ FRESHFRAME_GUARDED_BY(mutex_) = false;
   TimePoint began_ FRESHFRAME_GUARDED_BY(mutex_){};
   TimePoint ended_at_ FRESHFRAME_GUARDED_BY(mutex_){};
   std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
   std::chrono::steady_clock::time_point last_moved_ FRESHFRAME_GUARDED_BY(mutex_){};
-  // Nodes between add() and finish_add(): one that fails may leave the graph before finish_add() looks.
+  // Nodes from add() to the end of finish_add(): one that fails may leave the graph before finish_add() looks.
   struct Pending {
     std::shared_ptr<Runner> runner;
     std::thread::id adder;

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <string>
+#include <tuple>
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
@@ -49,15 +50,16 @@ void PipelineCore::throw_stalled(const std::string& why) const {
 void PipelineCore::check_stalled() {
   if (!stands_still()) return;
   failure_->rethrow_if_failed();
-  const auto [join, edge] = [this] {
+  const auto [join, edge, merge] = [this] {
     const Lock building(building_);
-    return std::pair(graph_.starved_join(), graph_.full_edge());
+    return std::tuple(graph_.starved_join(), graph_.full_edge(), graph_.forgotten_merge());
   }();
   if (join) throw_stalled(*join);
   if (edge) {
     throw_stalled(*edge + ", and its queue blocks. Read it, close() it, or give it another queue");
   }
   check_budget_stalled();
+  if (merge && !options_.keep_running) throw_stalled(*merge);
 }
 
 void PipelineCore::check_budget_stalled() const {

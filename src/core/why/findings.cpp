@@ -16,7 +16,6 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr seconds kWindow{5};
-constexpr seconds kQuiet{10};        // after a start, a change of the graph or an outage
 constexpr milliseconds kApart{150};  // between two looks: a page may ask at any time
 constexpr int kFewestLooks = 15;     // of a window; with fewer the machine was too busy to judge
 constexpr int kWindowsUntilShown = 2;
@@ -27,32 +26,13 @@ constexpr double kClearly = 1.2;   // explains so much more: it becomes the firs
 
 // What stands still, what is lost, and then the causes of age.
 int rank_of(std::string_view kind) {
-  constexpr std::array<std::string_view, 4> kFirst = {"unread", "worker", "blocked", "stale"};
+  constexpr std::array<std::string_view, 6> kFirst = {"unread", "away", "worker", "blocked", "stale", "loss"};
   return static_cast<int>(std::ranges::find(kFirst, kind) - kFirst.begin());
 }
 
 bool is_full(const EdgeStats& edge) {
   return edge.queue.blocks() && edge.waiting > 0 &&
          edge.waiting >= static_cast<std::uint64_t>(edge.queue.depth);
-}
-
-bool same_graph(const Stats& a, const Stats& b) {
-  const auto same_node = [](const NodeStats& x, const NodeStats& y) { return x.number == y.number; };
-  const auto same_edge = [](const EdgeStats& x, const EdgeStats& y) {
-    return x.number == y.number && x.queue == y.queue;
-  };
-  return std::ranges::equal(a.nodes, b.nodes, same_node) && std::ranges::equal(a.edges, b.edges, same_edge);
-}
-
-bool has_outage(const Stats& now, const Stats& before) {
-  for (std::size_t i = 0; i < now.nodes.size(); ++i) {
-    const auto& source = now.nodes[i].source;
-    if (!source) continue;
-    const auto& old = before.nodes[i].source;
-    if (old && source->outages != old->outages) return true;
-    if (source->state == SourceState::BackingOff || source->state == SourceState::Stalled) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -64,16 +44,14 @@ bool Findings::Known::is_shown() const noexcept {
 void Findings::follow(const GraphState& seen, Time now) {
   if (seen.phase != LifePhase::Running) {
     quiet_until_.reset();
+    quiet_times_ = {};
     window_.reset();
     known_.clear();
     first_.reset();
     return;
   }
-  if (!quiet_until_) quiet_until_ = now + kQuiet;
-  if (window_ && (!same_graph(window_->before, seen.stats) || has_outage(seen.stats, window_->before))) {
-    window_.reset();
-    quiet_until_ = now + kQuiet;
-  }
+  if (!quiet_until_) quiet_until_ = now + QuietTimes::kQuiet;
+  if (quiet_times_.follow(seen, now)) window_.reset();  // its counters are those of other edges
   if (now < *quiet_until_) return;
   if (!window_) return begin(seen, now);
   if (now - window_->looked < kApart) return;
@@ -91,6 +69,7 @@ void Findings::begin(const GraphState& seen, Time now) {
                    .before = seen.stats,
                    .edges = std::vector<Window::EdgeSums>(seen.stats.edges.size()),
                    .blocked = std::vector<int>(seen.stats.nodes.size()),
+                   .away = std::vector<int>(seen.stats.nodes.size()),
                    .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue()};
 }
 
@@ -103,6 +82,7 @@ void Findings::count(const GraphState& seen) {
   }
   for (std::size_t i = 0; i < seen.stats.nodes.size(); ++i) {
     if (seen.stats.nodes[i].state == NodeState::Blocked) ++window_->blocked[i];
+    if (is_away(seen.stats.nodes[i])) ++window_->away[i];
   }
 }
 
@@ -114,12 +94,18 @@ void Findings::judge(const GraphState& seen, Time now) {
                     .run_queue = witness_.run_queue ? witness_.run_queue() : RunQueue(),
                     .edge_ages = witness_.edge_ages ? witness_.edge_ages() : std::map<std::int64_t, double>(),
                     .paces = witness_.paces ? witness_.paces() : std::map<std::string, Pace>(),
-                    .bar = [this](double threshold, std::string_view kind, const std::string& subject) {
-                      return bar(threshold, kind, subject);
-                    }};
+                    .quiet = quiet_times_.of(seen, window_->began),
+                    .away =
+                        [this, now](int source) {
+                          const auto since = quiet_times_.away_since(source);
+                          return since ? duration<double>(now - *since).count() : 0;
+                        },
+                    .bar = [this](double threshold, std::string_view kind,
+                                  const std::string& subject) { return bar(threshold, kind, subject); }};
   Causes causes;
-  for (const auto find : {&find_unread, &find_blocked, &find_deep_queues, &find_stale, &find_workers,
-                          &find_empty_batches, &find_gil_waits, &find_full_processors, &find_bursts}) {
+  for (const auto find : {&find_unread, &find_away, &find_blocked, &find_deep_queues, &find_lost_records,
+                          &find_stale, &find_workers, &find_empty_batches, &find_gil_waits, &find_gil_losses,
+                          &find_full_processors, &find_bursts}) {
     find(scene, causes);
   }
   remember(std::move(causes));
@@ -139,7 +125,7 @@ void Findings::remember(Causes&& causes) {
   }
   std::erase_if(known_, [](const auto& entry) {
     const auto& known = entry.second;
-    return known.without >= (known.is_shown() ? kWindowsUntilGone : 1);
+    return known.without >= known.cause.lasts.value_or(known.is_shown() ? kWindowsUntilGone : 1);
   });
 }
 
@@ -196,7 +182,7 @@ std::vector<Finding> Findings::present() const {
 
 std::optional<Findings::Time> Findings::earliest() const {
   if (!quiet_until_) return std::nullopt;
-  static_assert(kUntilFirst == kQuiet + kWindowsUntilShown * kWindow);
+  static_assert(kUntilFirst == QuietTimes::kQuiet + kWindowsUntilShown * kWindow);
   return *quiet_until_ + kWindowsUntilShown * kWindow;
 }
 

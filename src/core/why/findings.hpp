@@ -13,13 +13,14 @@
 #include <vector>
 
 #include "core/look/graph_state.hpp"
+#include "core/why/quiet_times.hpp"
 #include "core/why/rules.hpp"
 
 namespace freshframe::core {
 
 /// Judges windows of five seconds. A finding is present when two windows in a row have it, and gone after three that
-/// do not. There is none in the first ten seconds of a run, after a change of the graph, or after an outage of a
-/// source, and none that fewer than 30 samples prove. For one thread.
+/// do not. There is none in the first ten seconds of a run, none of a branch that has just changed or whose sources
+/// have an outage (see Note [Quiet branches]), and none that fewer than 30 samples prove. For one thread.
 class Findings {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -36,11 +37,13 @@ class Findings {
   [[nodiscard]] std::vector<Finding> present() const;
   /// Until when no finding can be there; nullopt: the pipeline does not run.
   [[nodiscard]] std::optional<Time> earliest() const;
+  /// Sources, and what is below a change of the graph: what is below these alone is not judged now.
+  [[nodiscard]] std::vector<std::string> unsettled(Time now) const { return quiet_times_.names(now); }
 
  private:
   struct Known {
     Cause cause;                        // of the newest window that had it
-    int with = 0;                       // windows in a row that had it
+    int with = 0;                       // windows that had it, in a row unless it lasts
     int without = 0;                    // windows in a row that did not have it
     std::optional<Effect> effect = {};  // of its remedy
 
@@ -60,7 +63,8 @@ class Findings {
   [[nodiscard]] double bar(double threshold, std::string_view kind, const std::string& subject) const;
 
   Witness witness_;
-  std::optional<Time> quiet_until_;
+  std::optional<Time> quiet_until_;  // of all: after the start
+  QuietTimes quiet_times_;
   std::optional<Window> window_;
   std::map<FindingKey, Known> known_;
   std::optional<FindingKey> first_;

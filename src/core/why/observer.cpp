@@ -131,6 +131,7 @@ Why Observer::why() {
   const auto earliest = findings_.earliest();
   const auto needed = earliest ? duration<double>(*earliest - now) : duration<double>(Findings::kUntilFirst);
   if (runs) answer.needed = std::max(0.0, needed.count());
+  if (runs) answer.unsettled = findings_.unsettled(now);
   return answer;
 }
 

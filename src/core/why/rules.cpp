@@ -3,8 +3,11 @@
 #include "core/why/rules.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <string>
+#include <utility>
 
 #include "core/why/figures.hpp"
 #include "core/why/growth.hpp"
@@ -16,6 +19,8 @@ constexpr double kWaiting = 2;          // samples that wait on average in a que
 constexpr double kShortestWait = 0.05;  // seconds
 constexpr double kBlocked = 0.5;        // of the time
 constexpr double kStale = 0.5;          // of the samples
+constexpr double kAway = 0.5;           // of the time
+constexpr double kLostRecords = 0.01;   // of the samples: a recorder is there to keep them all
 
 std::uint64_t restarts_of(const NodeStats& node) {
   std::uint64_t sum = 0;
@@ -50,6 +55,7 @@ void find_unread(const Scene& scene, Causes& out) {
     if (scene.window.edges[i].full < scene.window.looks) continue;
     if (edge.delivered != scene.window.before.edges[i].delivered) continue;
     if (std::ranges::find(scene.seen.readers, edge.child) == scene.seen.readers.end()) continue;
+    if (scene.quiet.has_changed(edge.child)) continue;
     Finding finding{.kind = "unread",
                     .subject = edge.child,
                     .text = "is not read: " + std::to_string(edge.waiting) + " samples wait, and " +
@@ -67,6 +73,7 @@ void find_blocked(const Scene& scene, Causes& out) {
     const auto& name = stats.nodes[n].name;
     const double share = static_cast<double>(scene.window.blocked[n]) / scene.window.looks;
     if (!scene.seen.nodes[n].live || share < scene.bar(kBlocked, "blocked", name)) continue;
+    if (scene.quiet.has_changed(name)) continue;
     const EdgeStats* fullest = nullptr;
     int most = 0;
     for (std::size_t i = 0; i < stats.edges.size(); ++i) {
@@ -86,12 +93,83 @@ void find_blocked(const Scene& scene, Causes& out) {
   }
 }
 
+// A source that gives nothing, or that is lost and found again and again. What is below it is old or not there. One
+// that is back is no finding any more, so a single window without it ends it.
+void find_away(const Scene& scene, Causes& out) {
+  const auto& nodes = scene.seen.stats.nodes;
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    const auto& before = scene.window.before.nodes[i].source;
+    if (!nodes[i].source || !before || scene.quiet.has_changed(nodes[i].name)) continue;
+    const auto& source = *nodes[i].source;
+    const double share = static_cast<double>(scene.window.away[i]) / scene.window.looks;
+    const bool again = grown(source.outages, before->outages) > 0;
+    if (share < scene.bar(kAway, "away", nodes[i].name) && !again) continue;
+    const double away = scene.away(nodes[i].number);
+    const bool stays = away >= scene.seconds || !again;
+    auto reason = source.last_error.empty() ? std::string() : ": " + source.last_error;
+    if (!reason.ends_with('.')) reason += '.';
+    Finding finding{
+        .kind = "away",
+        .subject = nodes[i].name,
+        .text = (!stays     ? "is lost again and again, " + std::to_string(source.outages) + " times so far"
+                 : away > 0 ? "has given no frame for " + fixed_text(away) + " s"
+                            : "has given no frame in " + percent_text(share) + " of the last " +
+                                  fixed_text(scene.seconds) + " s") +
+                reason,
+        .remedy = "It is tried again and again. `freshframe probe` with its URL shows what answers there.",
+        .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
+    out[{"away", nodes[i].name}] = {
+        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = stays ? 1 : kMinute};
+  }
+}
+
+namespace {
+
+// What the child can take for long, in words.
+std::string even_rate(double seconds_per_sample) {
+  const double rate = 0.9 / seconds_per_sample;
+  return rate >= 2 ? fixed_text(std::floor(rate)) : fixed_text(rate, 1);
+}
+
+}  // namespace
+
+// The queue of a recorder is there to lose nothing: its depth is no fault, and its losses are.
+void find_lost_records(const Scene& scene, Causes& out) {
+  const auto& edges = scene.seen.stats.edges;
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    const auto& edge = edges[i];
+    const auto& before = scene.window.before.edges[i];
+    if (!(edge.queue == kRecording) || edge.joined || scene.quiet.edges[i]) continue;
+    const auto passed = grown(edge.passed_in, before.passed_in);
+    const auto delivered = grown(edge.delivered, before.delivered);
+    if (passed < kFewestSamples || delivered == 0) continue;
+    const double share =
+        static_cast<double>(grown(edge, before, DropCause::QueueFull)) / static_cast<double>(passed);
+    const auto subject = edge_name(edge);
+    if (share < scene.bar(kLostRecords, "loss", subject)) continue;
+    const double taken = scene.seconds / static_cast<double>(delivered);
+    const double interval = scene.seconds / static_cast<double>(passed);
+    Finding finding{.kind = "loss",
+                    .subject = subject,
+                    .text = percent_text(share) +
+                            " of the samples are lost, for the queue RECORDING is full: " + edge.child +
+                            " takes one each " + time_text(taken) + ", and one comes each " +
+                            time_text(interval) + ".",
+                    .remedy = "Make " + edge.child + " faster, or give it max_rate=" + even_rate(taken) +
+                              ": then what it leaves out is spread evenly, and the rest is fresh.",
+                    .evidence = {{"lost_share", share}, {"taken", taken}, {"interval", interval}}};
+    // The queue is emptied after it has been full: so the losses come and go.
+    out[{"loss", subject}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = kMinute};
+  }
+}
+
 void find_deep_queues(const Scene& scene, Causes& out) {
   const auto& edges = scene.seen.stats.edges;
   for (std::size_t i = 0; i < edges.size(); ++i) {
     const auto& edge = edges[i];
     const auto& before = scene.window.before.edges[i];
     if (edge.queue.blocks() || edge.queue.depth < 2 || edge.queue == kRecording || edge.joined) continue;
+    if (scene.quiet.edges[i]) continue;
     const auto dropped = grown(edge, before, DropCause::QueueFull);
     const auto delivered = grown(edge.delivered, before.delivered);
     const auto passed = grown(edge.passed_in, before.passed_in);
@@ -127,7 +205,7 @@ void find_stale(const Scene& scene, Causes& out) {
     const auto stale = grown(edges[i], before, DropCause::Stale);
     const auto delivered = grown(edges[i].delivered, before.delivered);
     const auto subject = edge_name(edges[i]);
-    if (stale + delivered < kFewestSamples) continue;
+    if (stale + delivered < kFewestSamples || scene.quiet.edges[i]) continue;
     const double share = static_cast<double>(stale) / static_cast<double>(stale + delivered);
     if (share <= scene.bar(kStale, "stale", subject)) continue;
     Finding finding{.kind = "stale",
@@ -145,7 +223,7 @@ void find_workers(const Scene& scene, Causes& out) {
   for (std::size_t i = 0; i < nodes.size(); ++i) {
     const auto restarts = restarts_of(nodes[i]);
     const auto count = grown(restarts, restarts_of(scene.window.before.nodes[i]));
-    if (count == 0) continue;
+    if (count == 0 || scene.quiet.has_changed(nodes[i].name)) continue;
     Finding finding{.kind = "worker",
                     .subject = nodes[i].name,
                     .text = "its worker processes die again and again: " + std::to_string(restarts) +

@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "core/look/graph_state.hpp"
+#include "core/why/quiet_times.hpp"
 #include "core/why/run_queue.hpp"
 
 namespace freshframe::core {
@@ -60,6 +61,7 @@ struct Window {
   Stats before;
   std::vector<EdgeSums> edges;  // as before.edges
   std::vector<int> blocked;     // as before.nodes: looks at which the node waited for room
+  std::vector<int> away;        // as before.nodes: looks at which the source gave nothing
   RunQueue run_queue;
 };
 
@@ -72,6 +74,8 @@ struct Scene {
   RunQueue run_queue;
   std::map<std::int64_t, double> edge_ages;
   std::map<std::string, Pace> paces;
+  Quiet quiet;
+  std::function<double(int source)> away;  // for how many seconds it has been; 0: it is there
   /// A threshold: lower for a finding that is shown already.
   std::function<double(double threshold, std::string_view kind, const std::string& subject)> bar;
 };
@@ -82,20 +86,27 @@ struct Cause {
   Finding finding;
   double explains = 0;
   std::optional<Question> change = {};
+  /// So many windows in a row without it end it. nullopt: three if it is shown, otherwise one.
+  std::optional<int> lasts = {};
 };
 using FindingKey = std::pair<std::string, std::string>;  // kind and subject
 using Causes = std::map<FindingKey, Cause>;
 
 void find_unread(const Scene& scene, Causes& out);
+void find_away(const Scene& scene, Causes& out);
 void find_blocked(const Scene& scene, Causes& out);
 void find_deep_queues(const Scene& scene, Causes& out);
+void find_lost_records(const Scene& scene, Causes& out);
 void find_stale(const Scene& scene, Causes& out);
 void find_workers(const Scene& scene, Causes& out);
 void find_empty_batches(const Scene& scene, Causes& out);
 void find_gil_waits(const Scene& scene, Causes& out);
+void find_gil_losses(const Scene& scene, Causes& out);
 void find_full_processors(const Scene& scene, Causes& out);
 void find_bursts(const Scene& scene, Causes& out);
 
+/// Of a node in the statistics; their number for a reader.
+[[nodiscard]] std::size_t index_of(const Scene& scene, const std::string& node);
 /// In the order of the graph's names: "parent->child".
 [[nodiscard]] std::string edge_name(const EdgeStats& edge);
 
@@ -108,12 +119,17 @@ struct AgeShare {
                                      const std::vector<AgeKind>& kinds);
 /// Of one age.
 [[nodiscard]] double part_of(const Age& age, AgeKind kind, std::string_view node);
+/// The nodes along an age's way, each once.
+[[nodiscard]] std::vector<std::string> nodes_of(const Age& age);
 
 /// Another queue before a child, as a remedy names it; nullopt: it is a reader, of which nothing can be predicted.
 [[nodiscard]] std::optional<Question> with_queue(const Scene& scene, const std::string& child,
                                                  const Queue& queue);
 
-constexpr double kShareOfAge = 1.0 / 3;     // that a cause explains
+constexpr int kMinute = 12;              // windows
+constexpr double kShareOfAge = 1.0 / 3;  // that a cause explains
+/// A wait for the GIL or for a processor is wrong even if it is short, other than that in a queue.
+constexpr double kShortestPause = 0.02;     // seconds
 constexpr std::size_t kFewestSamples = 30;  // that prove anything
 
 }  // namespace freshframe::core

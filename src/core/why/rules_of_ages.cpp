@@ -1,4 +1,4 @@
-// The rules that need the parts of the age: batches, the GIL, processors, bursts.
+// The rules that need the parts of the age: batches, processors, bursts.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstddef>
@@ -18,15 +18,11 @@ namespace {
 constexpr double kBatchWait = 1.5;                 // waits for the batch, in calls
 constexpr double kBatchBusy = 0.8;                 // a busier node fills no batch because it is slow
 constexpr double kFullBatches = 0.05;              // of the calls
-constexpr double kGilWait = 0.05;                  // of the time, of one node
-constexpr double kOwnHold = 0.2;                   // of the time: a node that holds the GIL so long is named
 constexpr double kProcessors = 1.0;                // threads that are ready to run and wait, on average
 constexpr double kBurst = 5;                       // the mean interval over the median
 constexpr double kLostInBursts = 0.5;              // of the samples
 constexpr double kIdleChild = 0.5;                 // busy share: it had time for more
 constexpr Queue kDeeper{8, WhenFull::DropOldest};  // that keeps more of a burst
-// A wait for the GIL or for a processor is wrong even if it is short, other than that in a queue.
-constexpr double kShortestPause = 0.02;  // seconds
 constexpr double kShortestGather = 0.05;
 
 bool is_proven(const Age* age) {
@@ -48,12 +44,13 @@ int largest_batch(const NodeStats& now, const NodeStats& before) {
   return largest;
 }
 
+}  // namespace
+
 std::size_t index_of(const Scene& scene, const std::string& node) {
   const auto& nodes = scene.seen.stats.nodes;
   return static_cast<std::size_t>(std::ranges::find(nodes, node, &NodeStats::name) - nodes.begin());
 }
 
-// The nodes along an age's way, each once.
 std::vector<std::string> nodes_of(const Age& age) {
   auto out = age.sources;
   for (const auto& part : age.parts) {
@@ -61,27 +58,6 @@ std::vector<std::string> nodes_of(const Age& age) {
   }
   return out;
 }
-
-double gil_share(const Scene& scene, std::size_t node, double NodeStats::* counter) {
-  const auto& nodes = scene.seen.stats.nodes;
-  return (nodes[node].*counter - scene.window.before.nodes[node].*counter) / scene.seconds;
-}
-
-// Who holds the GIL, as far as nodes do.
-std::string holders_text(const Scene& scene) {
-  std::vector<std::string> names;
-  double sum = 0;
-  for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
-    const double share = gil_share(scene, i, &NodeStats::gil_hold);
-    sum += share;
-    if (share < kOwnHold) continue;
-    names.push_back(scene.seen.stats.nodes[i].name + " holds it " + percent_text(share) + " of the time");
-  }
-  if (!names.empty()) return " " + listed(names) + ".";
-  return " The nodes hold it only " + percent_text(sum) + " of the time: another thread of the program does.";
-}
-
-}  // namespace
 
 std::string edge_name(const EdgeStats& edge) {
   return edge.parent + "->" + edge.child;
@@ -206,7 +182,7 @@ LostShare lost_at_once(const Scene& scene, const EmptyBatches& batches) {
 void find_empty_batches(const Scene& scene, Causes& out) {
   for (std::size_t i = 0; i < scene.seen.stats.nodes.size(); ++i) {
     const auto batches = empty_batches(scene, i);
-    if (!batches) continue;
+    if (!batches || scene.quiet.is_quiet(scene.seen.stats.nodes[i].name)) continue;
     const auto& name = batches->node.name;
     const auto bar = [&](double threshold) { return scene.bar(threshold, "batch", name); };
     const auto [wait, age] = largest_share(scene, name, {AgeKind::Batch});
@@ -233,53 +209,12 @@ void find_empty_batches(const Scene& scene, Causes& out) {
   }
 }
 
-// One finding for each way, at the node that waits longest.
-void find_gil_waits(const Scene& scene, Causes& out) {
-  for (const auto& age : scene.ages) {
-    const double wait = part_of(age, AgeKind::Gil, "");
-    if (!is_proven(&age)) continue;
-    std::vector<std::string> waiting;
-    std::string subject;
-    double longest = 0;
-    double share = 0;
-    for (const auto& name : nodes_of(age)) {
-      const auto node = index_of(scene, name);
-      if (node == scene.seen.stats.nodes.size()) continue;
-      const double of_time = gil_share(scene, node, &NodeStats::gil_wait);
-      share = std::max(share, of_time);
-      if (of_time < kGilWait) continue;
-      waiting.push_back(name);
-      if (const double time = part_of(age, AgeKind::Gil, name); time > longest) {
-        longest = time;
-        subject = name;
-      }
-    }
-    if (subject.empty() || share < scene.bar(kGilWait, "gil_wait", subject)) continue;
-    if (wait < scene.bar(kShortestPause, "gil_wait", subject)) continue;
-    if (wait < scene.bar(kShareOfAge, "gil_wait", subject) * age.mean) continue;
-    if (const auto known = out.find({"gil_wait", subject});
-        known != out.end() && known->second.explains >= wait)
-      continue;
-    const bool several = waiting.size() > 1;
-    Finding finding{
-        .kind = "gil_wait",
-        .subject = subject,
-        .text = (several ? listed(waiting) + " wait" : std::string("waits")) + " for the GIL for " +
-                share_text(wait, age.mean) + " that samples are old at " + age.consumer + "." +
-                holders_text(scene),
-        .remedy =
-            "ff.gil.watch() names the function that holds it; a node that computes in Python has a "
-            "GIL of its own with process=True.",
-        .evidence = {{"wait", wait}, {"age", age.mean}, {"gil_wait_share", share}}};
-    out[{"gil_wait", subject}] = {std::move(finding), wait};
-  }
-}
-
 void find_full_processors(const Scene& scene, Causes& out) {
   const auto& stats = scene.seen.stats;
   const double all = scene.run_queue.of_all(scene.window.run_queue) / scene.seconds;
   for (const auto& age : scene.ages) {
-    if (!is_proven(&age) || all < scene.bar(kProcessors, "processors", age.consumer)) continue;
+    if (!is_proven(&age) || scene.quiet.is_quiet(age.consumer)) continue;
+    if (all < scene.bar(kProcessors, "processors", age.consumer)) continue;
     // Of branches that meet at the reader a sample takes one: their calls are as many as its samples, or more.
     const double samples = age.interval > 0 ? scene.seconds / age.interval : 0;
     double wait = 0;
@@ -331,7 +266,7 @@ void find_bursts(const Scene& scene, Causes& out) {
   for (const auto& [source, pace] : scene.paces) {
     const auto index = index_of(scene, source);
     if (index == scene.seen.nodes.size() || !scene.seen.nodes[index].live) continue;
-    if (pace.samples < kFewestSamples || pace.median <= 0) continue;
+    if (pace.samples < kFewestSamples || pace.median <= 0 || scene.quiet.is_quiet(source)) continue;
     const double ratio = pace.mean / pace.median;
     if (ratio < scene.bar(kBurst, "bursts", source)) continue;
     AgeShare worst;

@@ -70,7 +70,10 @@ std::string age_text(const Age& age) {
 
 std::string waiting_text(const Why& why) {
   if (!why.runs) return "The pipeline does not run: there are findings only while it does.\n";
-  if (why.needed <= 0) return "Nothing is wrong.\n";
+  if (why.needed <= 0 && why.unsettled.empty()) return "Nothing is wrong.\n";
+  if (why.needed <= 0)
+    return "No finding. What is below " + listed(why.unsettled) +
+           " alone is not judged yet: there was an outage or a change of the graph within the last 10 s.\n";
   return "No finding yet: causes are looked for since " + fixed_text(why.watched) +
          " s, and the first is proven in " + fixed_text(std::ceil(why.needed)) + " s at the earliest.\n";
 }

@@ -55,12 +55,14 @@ constexpr Layout make_layout() {
       .frame_instruction = offsetof(PyFrameObject, f_lasti),
       .frame_locals = offsetof(PyFrameObject, f_localsplus),
       .frame_owner = Layout::kNone,
+      .generator_owner = 0,
       .first_entry_owner = 0,
       .code_filename = offsetof(PyCodeObject, co_filename),
       .code_name = offsetof(PyCodeObject, co_name),
       .code_first_line = offsetof(PyCodeObject, co_firstlineno),
       .code_lines = offsetof(PyCodeObject, co_linetable),
       .code_bytecode = Layout::kNone,
+      .code_first_traceable = Layout::kNone,
   };
 #else
   return {
@@ -83,21 +85,21 @@ constexpr Layout make_layout() {
       .frame_instruction = offsetof(_PyInterpreterFrame, instr_ptr),
 #endif
       .frame_locals = offsetof(_PyInterpreterFrame, localsplus),
-#if PY_VERSION_HEX >= 0x030E0000
       .frame_owner = offsetof(_PyInterpreterFrame, owner),
+      .generator_owner = FRAME_OWNED_BY_GENERATOR,
+#if PY_VERSION_HEX >= 0x030E0000
       .first_entry_owner = FRAME_OWNED_BY_INTERPRETER,
 #elif PY_VERSION_HEX >= 0x030C0000
-      .frame_owner = offsetof(_PyInterpreterFrame, owner),
       .first_entry_owner = FRAME_OWNED_BY_CSTACK,
 #else
-      .frame_owner = Layout::kNone,
-      .first_entry_owner = 0,
+      .first_entry_owner = Layout::kNoOwner,
 #endif
       .code_filename = offsetof(PyCodeObject, co_filename),
       .code_name = offsetof(PyCodeObject, co_qualname),
       .code_first_line = offsetof(PyCodeObject, co_firstlineno),
       .code_lines = offsetof(PyCodeObject, co_linetable),
       .code_bytecode = offsetof(PyCodeObject, co_code_adaptive),
+      .code_first_traceable = offsetof(PyCodeObject, _co_firsttraceable),
   };
 #endif
 }

@@ -14,6 +14,7 @@ namespace freshframe::gil {
 /// Offsets in bytes; kNone where a version does not have the field.
 struct Layout {
   static constexpr std::size_t kNone = ~std::size_t{0};
+  static constexpr unsigned char kNoOwner = 0xFF;
 
   // thread state
   std::size_t thread_frame;      // the current frame, or the record that points to it
@@ -25,8 +26,8 @@ struct Layout {
   std::size_t frame_previous;
   std::size_t frame_instruction;  // pointer into the bytecode, or the index of a code unit in 3.10
   std::size_t frame_locals;
-  std::size_t
-      frame_owner;  // one byte; kNone: the interpreter's own entries are recognised by their lack of a code object
+  std::size_t frame_owner;          // one byte; kNone in 3.10
+  unsigned char generator_owner;    // its frame is that of a generator
   unsigned char first_entry_owner;  // from this value on it is an entry of the interpreter itself
   // code object
   std::size_t code_filename;
@@ -34,6 +35,8 @@ struct Layout {
   std::size_t code_first_line;
   std::size_t code_lines;     // bytes object
   std::size_t code_bytecode;  // kNone: the frame has an index
+  std::size_t
+      code_first_traceable;  // index of the code unit before which a frame is incomplete; kNone in 3.10
 };
 
 /// The GIL's record begins alike in CPython 3.10 to 3.15 (layout.cpp asserts it).

@@ -31,12 +31,21 @@ std::uintptr_t read_instruction(std::uintptr_t frame) noexcept {
   return static_cast<std::uintptr_t>(index);
 }
 
-// The interpreter's own frames, between a C function and the Python function that it calls.
-bool is_entry(std::uintptr_t frame) noexcept {
+// Python does not show such a frame, and CPython's own walk skips it (_PyFrame_IsIncomplete): an entry of the
+// interpreter, between a C function and the Python function that it calls; one that has yet to make its variables; and
+// the shim between a call of a class and its constructor, whose code has no traceable instruction at all. A generator's
+// frame is complete from the beginning.
+bool is_incomplete(std::uintptr_t frame, std::uintptr_t code, std::uintptr_t instruction) noexcept {
   const Layout& layout = compiled_layout();
+  if (layout.frame_owner == Layout::kNone) return false;
   unsigned char owner = 0;
-  return layout.frame_owner != Layout::kNone && read_value(frame + layout.frame_owner, owner) &&
-         owner >= layout.first_entry_owner;
+  int first_traceable = 0;
+  if (!read_value(frame + layout.frame_owner, owner)) return true;
+  if (owner >= layout.first_entry_owner) return true;
+  if (owner == layout.generator_owner) return false;
+  if (!read_value(code + layout.code_first_traceable, first_traceable)) return true;
+  constexpr std::uintptr_t kCodeUnit = 2;  // bytes
+  return instruction < code + layout.code_bytecode + kCodeUnit * static_cast<std::uintptr_t>(first_traceable);
 }
 
 }  // namespace
@@ -97,8 +106,9 @@ std::vector<FrameReader::Raw> FrameReader::chain(std::uintptr_t thread_state) co
   for (std::size_t steps = 0; frame != 0 && steps < 4 * kMaxPythonFrames && chain.size() < kMaxPythonFrames;
        ++steps) {
     const std::uintptr_t code = read_pointer(frame + layout.frame_code) & ~kTagBits;
-    if (code != 0 && is_instance(code, types_.code) && !is_entry(frame)) {
-      chain.push_back({frame, code, read_instruction(frame)});
+    if (code != 0 && is_instance(code, types_.code)) {
+      const std::uintptr_t instruction = read_instruction(frame);
+      if (!is_incomplete(frame, code, instruction)) chain.push_back({frame, code, instruction});
     }
     frame = read_pointer(frame + layout.frame_previous);
   }

@@ -42,6 +42,9 @@ class FrameReader {
   /// The position of the thread of this thread state.
   [[nodiscard]] PlaceMark mark(std::uintptr_t thread_state) const noexcept;
 
+  /// The innermost record of that thread, as in its mark; 0: it runs no Python.
+  [[nodiscard]] static std::uintptr_t current_frame(std::uintptr_t thread_state) noexcept;
+
   /// Its frames, innermost first, at most 64: those on which two readings of the chain agree. Empty when it
   /// runs no Python.
   [[nodiscard]] std::vector<PythonFrame> frames(std::uintptr_t thread_state) const;
@@ -56,7 +59,6 @@ class FrameReader {
     }
     friend bool operator==(const Raw&, const Raw&) = default;
   };
-  [[nodiscard]] static std::uintptr_t current_frame(std::uintptr_t thread_state) noexcept;
   [[nodiscard]] std::vector<Raw> chain(std::uintptr_t thread_state) const;
   [[nodiscard]] static PythonFrame describe(const Raw& raw);
 

@@ -175,7 +175,7 @@ NativeFrame CallStacks::describe(std::uintptr_t address) {
   if (name == nullptr) return frame;
   // Where names were stripped, the nearest name below belongs to another function.
   const std::uintptr_t at = address - offset;
-  const bool inside = offset < symbol.st_size || frame.function == 0 || at == frame.function;
+  const bool inside = offset < symbol.st_size || at == frame.function;
   if (!inside) return frame;
   frame.symbol = demangled(name);
   if (frame.function == 0) frame.function = at;

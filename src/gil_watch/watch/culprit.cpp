@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <ranges>
 #include <string_view>
 
 #include "gil_watch/names/binding_names.hpp"
@@ -39,7 +40,18 @@ bool is_machinery(std::string_view symbol) {
       "PyVectorcall",  "wrap_",        "wrapperdescr_", "slot_tp_",          "method_call",  "type_call",
       "call_function", "do_call_core", "_PyStack_",     "object_vacall",
   };
-  return symbol.empty() || starts_with_any(symbol, kPrefixes);
+  return starts_with_any(symbol, kPrefixes);
+}
+
+// The same, known by its address.
+bool calls_only(const NativeFrame& frame, const CallableNames& names) {
+  const auto named = names.find(frame.function);
+  return named != names.end() && named->second.text.empty();
+}
+
+// A function that anything may call.
+bool is_api(std::string_view symbol) {
+  return symbol.starts_with("Py") || symbol.starts_with("_Py");
 }
 
 bool is_foreign(const NativeFrame& frame) {
@@ -58,24 +70,68 @@ const NativeFrame* outermost(std::span<const NativeFrame> chain, auto&& wanted) 
   return found == chain.rend() ? nullptr : &*found;
 }
 
-// The certain frames. If none of them is foreign, the first run of foreign frames among the guessed ones
-// instead: remains of ended calls are further out.
-std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
+bool is_libffi(const NativeFrame& frame) {
+  return frame.library.starts_with("libffi");
+}
+
+std::span<const NativeFrame> certain_part(std::span<const NativeFrame> above) {
   const auto guess = std::ranges::find_if(above, &NativeFrame::guessed);
-  const auto certain = above.first(static_cast<std::size_t>(guess - above.begin()));
-  if (guess == above.end() || std::ranges::any_of(certain, is_foreign)) return certain;
-  const auto begin = std::find_if(guess, above.end(), is_foreign);
+  return above.first(static_cast<std::size_t>(guess - above.begin()));
+}
+
+// The certain frames. If none of them is foreign, the first run of foreign frames among the guessed ones
+// instead: remains of ended calls are further out. What libffi has called is certain, and has no other caller than
+// ctypes.
+std::span<const NativeFrame> foreign_part(std::span<const NativeFrame> above) {
+  const auto certain = certain_part(above);
+  if (certain.size() == above.size() || std::ranges::any_of(certain, is_foreign) ||
+      std::ranges::any_of(certain, is_libffi))
+    return certain;
+  const auto begin = std::find_if(above.begin() + std::ssize(certain), above.end(), is_foreign);
   const auto end = std::find_if_not(begin, above.end(), is_foreign);
   return {begin, end};
 }
 
 // Up to the end of the first run of the system's functions, which call each other. A run of certain frames
-// may continue among the guessed ones.
+// may continue among the guessed ones. libffi is no part of it: what it has called stands before it.
 std::span<const NativeFrame> system_part(std::span<const NativeFrame> above) {
-  const auto guess = std::ranges::find_if(above, &NativeFrame::guessed);
-  const bool found = std::any_of(above.begin(), guess, is_system);
+  const auto certain = certain_part(above);
+  const auto guess = above.begin() + std::ssize(certain);
+  const bool found = std::ranges::any_of(certain, is_system);
   const auto begin = found ? guess : std::find_if(guess, above.end(), is_system);
-  return {above.begin(), std::find_if_not(begin, above.end(), is_system)};
+  const auto end = std::find_if_not(begin, above.end(), is_system);
+  return {above.begin(), std::find_if(above.begin(), end, is_libffi)};
+}
+
+// A method that C code calls like any other function, and not because Python asked for it: ",".join(map(str, a)) is no
+// list.extend. Everything may free an object.
+bool is_helper(const NativeFrame* caller, const CallableName& name) {
+  return caller != nullptr && !name.slot && is_interpreter(*caller) && is_api(caller->symbol) &&
+         !is_machinery(caller->symbol) && !name.text.ends_with("_dealloc");
+}
+
+// Of the outermost function that Python can call by name.
+std::string callable_name(std::span<const NativeFrame> above, const CallableNames& names) {
+  bool nameless = false;  // a function further out does its own work, and is known by no such name
+  const NativeFrame* caller = nullptr;
+  for (const NativeFrame& frame : std::ranges::reverse_view(above)) {
+    const auto named = names.find(frame.function);
+    if (named == names.end()) {
+      nameless |= is_interpreter(frame) && !is_machinery(frame.symbol) && !is_api(frame.symbol);
+    } else if (!named->second.text.empty() && !(named->second.slot && nameless)) {
+      return is_helper(caller, named->second) ? "" : named->second.text;
+    }
+    caller = &frame;
+  }
+  return "";
+}
+
+// A foreign function without a symbol. A type whose record names no module, or one whose functions unrelated types
+// share, gives it a name of the interpreter's own: the library takes the module's place.
+std::string foreign_text(const NativeFrame& frame, const CallableName& name) {
+  static constexpr std::string_view kBuiltins = "builtins:";
+  return name.text.starts_with(kBuiltins) ? frame.library + ":" + name.text.substr(kBuiltins.size())
+                                          : name.text;
 }
 
 // Without the dispatchers before the bound function, where their last one is known.
@@ -91,17 +147,18 @@ std::span<const NativeFrame> above_interpreter(std::span<const NativeFrame> chai
   return chain.first(static_cast<std::size_t>(loop - chain.begin()));
 }
 
-bool in_collector(std::span<const NativeFrame> chain, const CallableNames& names) {
+std::string collection_name(std::span<const NativeFrame> chain, const CallableNames& names) {
   const auto above = above_interpreter(chain);
-  const auto* const inside = outermost(above, [](const NativeFrame& frame) {
+  const auto by_name = [&](const NativeFrame& frame) {
+    const auto named = names.find(frame.function);
+    return named != names.end() && named->second.text == "gc:collect";
+  };
+  if (std::ranges::any_of(above, by_name)) return "gc:collect";
+  const auto inside = [](const NativeFrame& frame) {
     return is_interpreter(frame) && (frame.symbol.starts_with("gc_collect_") || frame.symbol == "_Py_RunGC" ||
                                      frame.symbol == "_PyGC_Collect");
-  });
-  if (inside == nullptr) return false;
-  return std::none_of(inside, above.data() + above.size(), [&](const NativeFrame& frame) {
-    const auto named = names.find(frame.function);
-    return named != names.end() && named->second == "gc:collect";
-  });
+  };
+  return std::ranges::any_of(above, inside) ? kCollection : "";
 }
 
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names) {
@@ -110,25 +167,29 @@ std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames
   if (const auto* found =
           outermost(part, [](const NativeFrame& f) { return is_foreign(f) && !is_glue(f.symbol); })) {
     const auto named = names.find(found->function);
-    return found->symbol.empty() && named != names.end() ? named->second : text_of(*found);
+    const bool by_name = found->symbol.empty() && named != names.end() && !named->second.text.empty();
+    return by_name ? foreign_text(*found, named->second) : text_of(*found);
   }
-  if (const auto* found = outermost(part, is_foreign)) return found->text();
-  const bool by_ctypes = std::ranges::any_of(above, is_ctypes);
+  // Glue alone is a name only where it was certainly called.
+  if (const auto* found = outermost(part, is_foreign); found != nullptr && !found->guessed)
+    return found->text();
+  const bool by_ctypes =
+      std::ranges::any_of(above, is_ctypes) || std::ranges::any_of(certain_part(above), is_libffi);
   if (!by_ctypes) {
-    const auto* found = outermost(above, [&](const NativeFrame& f) { return names.contains(f.function); });
-    if (found != nullptr) return names.at(found->function);
+    if (std::string name = callable_name(above, names); !name.empty()) return name;
   }
   if (by_ctypes || !std::ranges::any_of(above, is_interpreter)) {
-    const auto* found = outermost(system_part(above), [](const NativeFrame& f) {
-      return is_system(f) && !f.symbol.empty() && !f.library.starts_with("libffi");
-    });
+    const auto* found =
+        outermost(system_part(above), [](const NativeFrame& f) { return is_system(f) && !f.symbol.empty(); });
     if (found != nullptr) return found->text();
     // Code outside all libraries: generated at run time, or its library was unloaded.
     if (!above.empty() && above.front().library.empty()) return above.front().text();
   }
-  const auto* found =
-      outermost(above, [](const NativeFrame& f) { return is_interpreter(f) && !is_machinery(f.symbol); });
-  return found != nullptr ? found->text() : "";
+  const auto* found = outermost(above, [&](const NativeFrame& f) {
+    return is_interpreter(f) && !is_machinery(f.symbol) && !calls_only(f, names);
+  });
+  if (found == nullptr) return "";
+  return found->symbol.empty() ? kInterpreter : found->text();
 }
 
 }  // namespace freshframe::gil

@@ -5,27 +5,42 @@
 #include <span>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "gil_watch/stacks/call_stack.hpp"
 
 namespace freshframe::gil {
 
-/// Names of C functions that Python can call, by their address: "builtins:sorted", "builtins:list.sort".
-using CallableNames = std::unordered_map<std::uintptr_t, std::string>;
+/// The name of a C function that Python can call.
+struct CallableName {
+  // NOLINTNEXTLINE(google-explicit-constructor): a text is the name of a function or method
+  CallableName(const char* name) : text(name) {}
+  explicit CallableName(std::string name, bool is_slot = false) : text(std::move(name)), slot(is_slot) {}
+
+  std::string text;   // "builtins:sorted", "builtins:list.sort"; empty: it only calls others
+  bool slot = false;  // of a type's record: C code calls it without going through Python's calls
+};
+
+/// Such names by the functions' addresses.
+using CallableNames = std::unordered_map<std::uintptr_t, CallableName>;
+
+/// The name of what an interpreter without symbols does in a function of its own, which is no API.
+inline constexpr const char* kInterpreter = "the interpreter";
 
 /// Returns "library:symbol" of the culprit, or "" when the interpreter itself ran bytecode.
 ///
 /// Of the frames above the innermost interpreter loop it takes, from Python's side: the first function of a
 /// foreign library that is not glue of a binding library; else the first that Python can call by name; else,
 /// below ctypes, the C library's function; else the first of the interpreter's own that is not call
-/// machinery.
+/// machinery. A slot that a nameless function calls says nothing about that function: `set(list)` is no
+/// `list_iterator.__next__`.
 std::string name_culprit(std::span<const NativeFrame> chain, const CallableNames& names);
 
-/// Whether the chain is in a collection that no code called by name: the interpreter ran it, because an
-/// object was made or because it was due. False in an interpreter whose names were stripped.
-bool in_collector(std::span<const NativeFrame> chain, const CallableNames& names);
+/// The name of the garbage collection that the chain is in: kCollection, or gc:collect if code called it by that
+/// name. Empty: it is in none, or in the collection of an interpreter whose symbols were stripped.
+std::string collection_name(std::span<const NativeFrame> chain, const CallableNames& names);
 
-/// The name of such a collection.
+/// The name of a collection that the interpreter ran, because an object was made or because it was due.
 inline constexpr const char* kCollection = "gc:collection";
 
 /// The frames that name_culprit() considers: those above the innermost interpreter loop, innermost first.

@@ -24,6 +24,8 @@ void Suspect::gather(Clock::time_point now, Clock::duration time, const HolderWa
   if (!state) return;
   running_ = state->running;
   places_.count(running_);
+  const bool collects = gil.collects();
+  places_.count_collecting(collects, gil.spot());
   if (kernel_name_.empty()) kernel_name_ = task_name(holder_.native_id);
   count_movement(gil, *state);
   if (places_.present().python.empty()) gather_frames(gil);

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "gil_watch/cpython/python_frames.hpp"
+#include "gil_watch/watch/collections.hpp"
 #include "gil_watch/watch/place.hpp"
 #include "gil_watch/watch/stall.hpp"
 #include <sys/types.h>
@@ -68,6 +69,10 @@ class HolderWatch {
   [[nodiscard]] SpotReader reader() const { return {target_.gil, turn_.holder.state, frames_}; }
   /// Where the holder of the last look is now; nothing when it has released the GIL or cannot be read.
   [[nodiscard]] std::optional<Spot> spot() const { return reader().read(); }
+  /// Whether the holder of the last look is in a garbage collection, as the collector told.
+  [[nodiscard]] bool collects() const {
+    return Collections::instance().runs_at(turn_.holder.state, turn_.mark.frame);
+  }
   /// sys.getswitchinterval()
   [[nodiscard]] Clock::duration interval() const { return interval_; }
   /// How often the holder has changed since the start of the interpreter.

@@ -36,6 +36,10 @@ void Places::see(const Spot& spot, Clock::time_point now) {
   sampled_at_ = {};
 }
 
+void Places::count_collecting(bool collects, const std::optional<Spot>& after) {
+  if (after == now_.spot) ++(collects ? now_.collecting_looks : now_.working_looks);
+}
+
 void Places::keep_frames(std::vector<PythonFrame> frames, const std::optional<Spot>& after) {
   if (after == now_.spot) now_.python = std::move(frames);
 }

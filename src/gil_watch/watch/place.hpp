@@ -36,6 +36,8 @@ struct Place {
   Clock::time_point last;
   int waiting_looks = 0;  // how often it was seen waiting in the kernel here
   int running_looks = 0;
+  int collecting_looks = 0;  // how often it was certainly in a garbage collection here
+  int working_looks = 0;     // and certainly in none
   std::vector<PythonFrame>
       python;  // innermost first; empty: it runs no Python, or moved while they were read
   std::optional<StackSample> waiting;  // its stack where it waited most
@@ -45,6 +47,8 @@ struct Place {
 
   [[nodiscard]] Clock::duration lasted() const { return last - first; }
   [[nodiscard]] bool blocked() const { return waiting_looks > running_looks; }
+  /// It collected garbage all the time: a call that makes many objects is in a collection now and then.
+  [[nodiscard]] bool collects() const { return collecting_looks > 0 && working_looks == 0; }
   /// The samples of what it did for most of the time; of the other kind when there is none.
   [[nodiscard]] std::vector<const StackSample*> samples() const;
 };
@@ -58,6 +62,9 @@ class Places {
   void see(const Spot& spot, Clock::time_point now);
   /// The thread was seen at the present place, on the CPU or in a wait.
   void count(bool running) { ++(running ? now_.running_looks : now_.waiting_looks); }
+
+  /// Whether the thread collected garbage at the present place; counts if `after` that it was still there.
+  void count_collecting(bool collects, const std::optional<Spot>& after);
 
   // Each of the following is kept only if `after` it was read the thread was still at the present place.
 

@@ -16,7 +16,7 @@ namespace freshframe::gil {
 
 using Clock = std::chrono::steady_clock;
 
-/// What held the GIL: a call of native code, the collector that ran on its own, or bytecode.
+/// What held the GIL: a call of native code, the garbage collector, or bytecode.
 enum class StallKind : std::uint8_t { Call, Collector, Bytecode };
 
 /// The GIL was unavailable for so long, and this thread held it for most of that time.

@@ -117,6 +117,12 @@ void Watcher::name_threads(ThreadNames names) {
   thread_names_ = std::move(names);
 }
 
+void Watcher::add_names(CallableNames names) {
+  if (names.empty()) return;
+  const std::lock_guard lock(names_mutex_);
+  added_names_.merge(names);
+}
+
 void Watcher::run() {
   pthread_setname_np(pthread_self(), "ff gil watch");
   wake_soon();
@@ -144,7 +150,8 @@ void Watcher::run() {
   stacks_.reset();
 }
 
-// Without memory for a stall, the stall is lost and counted, and the watched program continues.
+// Without memory for a stall, the stall is lost and counted, and the watched program continues. What is not known was
+// not seen, either: nobody may conclude that there was no stall.
 void Watcher::look_or_lose() {
   try {
     look();
@@ -166,6 +173,7 @@ void Watcher::lose() {
   open_.reset();
   has_open_.store(false, std::memory_order_release);
   lost_.fetch_add(1, std::memory_order_relaxed);
+  blind_until_.store(Clock::now().time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void Watcher::look() {
@@ -350,20 +358,34 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   return stall;
 }
 
-// A collection is only the culprit if all samples are in it: a call that makes many objects has some of them,
-// too.
+// A collection is only the culprit if all looks or all samples are in it: a call that makes many objects has some of
+// them, too. The collector's own word needs no sample and no symbols, but a program may have cleared gc.callbacks.
 void Watcher::name(Stall& stall, const Place& place) {
+  {
+    const std::lock_guard lock(names_mutex_);
+    if (!added_names_.empty()) implementations_ = {};
+    names_.merge(added_names_);
+    added_names_.clear();
+  }
+  const bool told = place.collects();
+  if (told) stall.kind = StallKind::Collector;
+  std::string collection;
   for (const StackSample* sample : place.samples()) {
     std::vector<NativeFrame> frames = stacks_->unwind(*sample);
-    const bool collects = in_collector(frames, names_);
-    if (collects && stall.kind == StallKind::Collector) continue;
+    if (told) implementations_.learn(frames, names_);
+    std::string found = collection_name(frames, names_);
+    const bool collects = told || !found.empty();
+    if (stall.native_frames.empty() || !collects) stall.native_frames = std::move(frames);
+    if (collection.empty()) collection = std::move(found);
     stall.kind = collects ? StallKind::Collector : StallKind::Call;
-    stall.native_frames = std::move(frames);
     if (!collects) break;
   }
   if (stall.kind == StallKind::Collector) {
-    stall.native = kCollection;
+    stall.native = collection.empty() ? kCollection : collection;
   } else {
+    stall.native = name_culprit(stall.native_frames, names_);
+    if (stall.native != kInterpreter && stall.native.find(":0x") == std::string::npos) return;
+    implementations_.learn(stall.native_frames, names_);
     stall.native = name_culprit(stall.native_frames, names_);
   }
 }

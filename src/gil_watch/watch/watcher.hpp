@@ -16,6 +16,7 @@
 #include "gil_watch/watch/culprit.hpp"
 #include "gil_watch/watch/evidence.hpp"
 #include "gil_watch/watch/holder_watch.hpp"
+#include "gil_watch/watch/implementations.hpp"
 #include "gil_watch/watch/probe.hpp"
 #include "gil_watch/watch/stall.hpp"
 
@@ -87,6 +88,8 @@ class Watcher {
   /// reports its acquisition.
   using ThreadNames = std::unordered_map<pid_t, std::string>;
   void name_threads(ThreadNames names);
+  /// Names of C functions that were loaded since the start: set as those of threads are. Known ones stay.
+  void add_names(CallableNames names);
 
  private:
   struct Open {
@@ -133,13 +136,15 @@ class Watcher {
   const OnStall on_going_;
   Probe probe_;
   std::mutex names_mutex_;
-  ThreadNames thread_names_;  // guarded by names_mutex_
+  ThreadNames thread_names_;   // guarded by names_mutex_
+  CallableNames added_names_;  // guarded by names_mutex_
 
   // The thread's own.
   HolderWatch gil_;
   CpuSampler sampler_;
   std::unique_ptr<CallStacks> stacks_;
   CallableNames names_;
+  Implementations implementations_;
   StackSample called_;
   std::optional<Open> open_;
   Quiet quiet_;

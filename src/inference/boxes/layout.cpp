@@ -38,7 +38,7 @@ constexpr std::string_view kDecodeYourself =
     "ff.OnnxModel gives the outputs as arrays, which a function can decode";
 
 /// One layout that the outputs could have.
-struct Fit {
+struct LayoutFit {
   Layout layout;
   std::int64_t classes;  // 0: not known from the shapes
   std::string why;
@@ -218,9 +218,9 @@ class Recogniser {
     return "an input of " + std::to_string(facts_.width) + "x" + std::to_string(facts_.height);
   }
 
-  Fit choose() const {
+  LayoutFit choose() const {
     if (facts_.layout) {
-      const auto given = std::ranges::find(fits_, *facts_.layout, &Fit::layout);
+      const auto given = std::ranges::find(fits_, *facts_.layout, &LayoutFit::layout);
       if (given != fits_.end()) return {given->layout, given->classes, "chosen by layout=: " + given->why};
       std::string fitting;
       for (const auto& fit : fits_)
@@ -248,7 +248,7 @@ class Recogniser {
                       list);
   }
 
-  void refuse_pose(const Fit& fit) const {
+  void refuse_pose(const LayoutFit& fit) const {
     if (fit.layout != Layout::Yolov8 || names_ || fit.classes != kPersonOfJoints - 4) return;
     if (!metadata("task").empty()) return;
     throw OptionError(
@@ -274,7 +274,7 @@ class Recogniser {
 
   const ModelFacts& facts_;
   std::optional<std::vector<std::string>> names_;
-  std::vector<Fit> fits_;
+  std::vector<LayoutFit> fits_;
   std::int64_t further_ = 0;  // numbers of the head
   std::string numbers_;       // in words
 };

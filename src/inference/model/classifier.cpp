@@ -94,12 +94,12 @@ double score_of(std::span<const Detection> boxes, std::size_t index, const Frame
   return std::isfinite(score) ? score : 0;
 }
 
-// Of its own memory: a part would keep the whole frame.
+// In its own memory, as a part would keep the whole frame, and with the part's conversions, as the model may need one.
 Frame copy_of(const Frame& part) {
   const Picture from = part.picture();
   FrameBuilder copy(from.format);
   if (!basic_pixel_ops().convert(from, copy.picture())) throw Error("cannot copy these planes");
-  return std::move(copy).publish();
+  return std::move(copy).publish(part.ops());
 }
 
 // The index of the largest probability, and it; nullopt: the model gave NaN.

@@ -2,7 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <functional>
 #include <string>
+#include <utility>
 
 namespace freshframe::media {
 
@@ -35,6 +37,20 @@ class FfmpegErrorCapture {
   /// FFmpeg ignored an MP4's table of the frames' times.
   [[nodiscard]] bool met_damaged_times() const noexcept { return met_damaged_times_; }
 
+  /// `end` is called when a server has sent FFmpeg elsewhere more than `most` times in a row.
+  void limit_redirects(int most, std::function<void()> end) {
+    most_redirects_ = most;
+    end_ = std::move(end);
+  }
+  /// In a row, and nothing has come since.
+  [[nodiscard]] int redirects() const noexcept { return redirects_; }
+  [[nodiscard]] bool limits_redirects() const noexcept { return end_ != nullptr; }
+  /// For the log callback: a server's answer. `elsewhere`: it is a redirect.
+  void note_answer(bool elsewhere) {
+    redirects_ = elsewhere ? redirects_ + 1 : 0;
+    if (redirects_ > most_redirects_) end_();
+  }
+
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
   /// For the log callback: a warning.
   void note(const std::string& line) {
@@ -48,6 +64,9 @@ class FfmpegErrorCapture {
   std::string cause_;
   bool met_stream_limit_ = false;
   bool met_damaged_times_ = false;
+  int redirects_ = 0;  // in a row
+  int most_redirects_ = 0;
+  std::function<void()> end_;  // empty: there is no limit
   FfmpegErrorCapture* outer_ = nullptr;
 };
 

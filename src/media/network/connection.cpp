@@ -155,6 +155,10 @@ PictureNotes LiveConnection::take_notes(const AVPacket& packet, const std::optio
 
 /// Throws, unless it is a damaged packet, which is counted.
 void LiveConnection::check_result(int result, const Context& context) {
+  if (const auto why = input_->failure(); !why.empty()) {
+    context.counters.drop(NodeDropCause::Decode);
+    lose(why, EMSGSIZE);
+  }
   if (result == AVERROR_EOF) {
     if (input_->is_over()) throw StreamOver("'" + url_ + "' is over", url_, ENODATA);
     lose("the server ended the stream or closed the connection", ECONNRESET);

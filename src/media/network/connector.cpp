@@ -7,6 +7,7 @@
 
 #include <utility>
 
+#include "media/live/refused.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/connection.hpp"
 #include "media/rtsp/client_options.hpp"
@@ -52,7 +53,15 @@ std::unique_ptr<PacketConnection> Connector::connect_own(const Context& context)
     if (!memory_.trouble || !choice_.note_failure(memory_.trouble)) throw;
   }
   log(LogLevel::Info, why_ + "; FFmpeg's RTSP is tried");
-  return connect_over_ffmpeg(context);
+  try {
+    return connect_over_ffmpeg(context);
+  } catch (const SourceRefused&) {
+    throw;
+  } catch (const SourceTimeout& error) {
+    throw SourceTimeout(why_ + "; FFmpeg's RTSP: " + error.what(), error.url(), error.code());
+  } catch (const SourceError& error) {
+    throw SourceError(why_ + "; FFmpeg's RTSP: " + error.what(), error.url(), error.code());
+  }
 }
 
 std::unique_ptr<PacketConnection> Connector::connect_over_ffmpeg(const Context& context) {

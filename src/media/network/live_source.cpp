@@ -65,6 +65,7 @@ void LiveSource::connect(const Context& context) {
   maker_.set_turn(connection_->turn());
   clock_ = CameraClock(connection_->wrap());
   packets_.connect(connection_->decoder().context());
+  residue_.connect(connection_->decoder().context().codec_id);
   context.counters.source().enter(SourceState::WaitingKeyFrame);
   // Otherwise no frame was decoded yet: the first one tells.
   if (!info_known_ && !connection_->info().pixel_format.empty()) {
@@ -113,7 +114,7 @@ AvFramePtr LiveSource::pull(const Context& context) {
         key_gate_.note_picture();
         return std::move(spare_);
       case Decoder::Result::Damaged:
-        if (!held_.is_newest_torn()) damage_.lose();  // else it is known what that damages
+        if (!held_.is_newest_torn()) lose_picture();  // else it is known what that damages
         count_undecoded(context);
         break;
       case Decoder::Result::NeedsPacket:
@@ -234,16 +235,17 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   const TimePoint captured = note_times(notes, context);
   const bool damaged = hand_over(notes, captured);
   note_ends(notes.ends_by);
+  auto picture = notes.picture;
+  const auto handling = residue_.look_at(*packet_, notes.can_begin, picture);
   const HeldPackets::Packet packet{.captured = captured,
                                    .time = connection_->seconds(packet_->pts),
-                                   .torn = notes.picture.torn,
-                                   .damaged = damage_.add(notes.picture, notes.arrived),
+                                   .torn = picture.torn,
+                                   .damaged = damage_.add(picture, notes.arrived),
                                    .missing = notes.missing,
                                    .dropped = notes.dropped};
-  const bool awake = decoding_.sleeps() && limit_.is_awake(context.clock.now(), timeline_.highest());
-  const auto taken = decoding_.send(connection_->decoder(), *packet_, captured, notes.can_begin, awake);
+  const auto taken = send(handling, notes, captured, context);
   if (taken == false) {
-    if (!packet.torn) damage_.lose();
+    if (!packet.torn) lose_picture();
     count_undecoded(context);
   }
   if (!taken && has_begun_ && damaged) context.counters.source().count_damaged();
@@ -251,6 +253,24 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
   if (key_gate_.gives_up(notes.arrived)) show_without_key();
   if (taken) check_fruitful(notes.arrived, context);
   warn_of_keys();
+}
+
+/// As KeyDecoding::send().
+std::optional<bool> LiveSource::send(DecoderResidue::Handling handling, const PacketNotes& notes,
+                                     TimePoint captured, const Context& context) {
+  if (handling == DecoderResidue::Handling::LeaveOut) {
+    if (decoding_.is_asleep()) return std::nullopt;  // nobody would have decoded it
+    return false;
+  }
+  if (handling == DecoderResidue::Handling::Renew) connection_->decoder().renew();
+  const bool awake = decoding_.sleeps() && limit_.is_awake(context.clock.now(), timeline_.highest());
+  return decoding_.send(connection_->decoder(), *packet_, captured, notes.can_begin, awake);
+}
+
+/// The decoder has found an error in a picture of which no packet was lost.
+void LiveSource::lose_picture() {
+  damage_.lose();
+  residue_.note_error();
 }
 
 /// Where the camera's key pictures are not those that decode="keys" needs.
@@ -413,11 +433,13 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
 
 /// What is known of a frame. Pictures before it that will not come are counted, and have taken numbers.
 HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& context) {
-  auto notes = held_.take(Decoder::captured_of(frame), connection_->seconds(frame.best_effort_timestamp));
-  if (connection_->decoder().is_damaged(frame)) {
+  const auto& decoder = connection_->decoder();
+  auto notes = held_.take(Decoder::captured_of(frame), connection_->seconds(frame.best_effort_timestamp),
+                          decoder.context().has_b_frames > 0);
+  if (decoder.is_damaged(frame)) {
     notes.damaged = true;
     if (!notes.torn) {
-      damage_.lose();
+      lose_picture();
       held_.mark_damaged();
     }
   }

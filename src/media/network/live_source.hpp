@@ -22,6 +22,7 @@
 #include "media/network/address/url.hpp"
 #include "media/network/connector.hpp"
 #include "media/network/packets/packet_connection.hpp"
+#include "media/network/stream/decoder_residue.hpp"
 #include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
 #include "media/network/stream/key_decoding.hpp"
@@ -66,6 +67,9 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   [[nodiscard]] bool take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context);
   [[nodiscard]] bool decodes(TimePoint now) { return demand_.any() || looks_.any(now); }
   void decode(const PacketNotes& notes, const Context& context);
+  [[nodiscard]] std::optional<bool> send(DecoderResidue::Handling handling, const PacketNotes& notes,
+                                         TimePoint captured, const Context& context);
+  void lose_picture();
   void forget_pictures(TimePoint now);
   void pause_decoding(const Context& context);
   [[nodiscard]] bool hand_over(const PacketNotes& notes, TimePoint captured);
@@ -103,6 +107,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   KeyGate key_gate_{0};  // of this connection
   HeldPackets held_;
   Damage damage_;           // of this connection, as the decoder has got it
+  DecoderResidue residue_;  // in the decoder
   Damage sent_damage_;      // of this connection's packets
   bool has_begun_ = false;  // a frame, or a key packet that is not decoded, of this connection has come
   bool has_frame_ = false;  // of this connection

@@ -64,8 +64,8 @@ void check_container(const std::string& path, const PacketStream& stream) {
   const auto& parameters = parameters_of(stream);
   const auto& container = *av_guess_format(nullptr, path.c_str(), nullptr);
   if (holds_packets(container, parameters.codec->codec_id)) return;
-  throw Error("cannot write '" + path + "': a " + container.name + " file cannot hold the camera's own " +
-              stream.codec + ", as players know it; names that end in " +
+  throw Error("cannot write '" + path + "': the container " + container.name +
+              " cannot hold the camera's own " + stream.codec + ", as players know it; names that end in " +
               containers_of(parameters.codec->codec_id) + " can");
 }
 

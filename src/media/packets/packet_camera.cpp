@@ -30,6 +30,11 @@ void take_frames(VideoSource& camera, bool wanted) {
 
 void wake(VideoSource& camera, std::optional<double> seconds, std::optional<double> until) {
   constexpr double kLongestWake = 24 * 3600;
+  auto* const sleeper = dynamic_cast<media::PacketCamera*>(&camera);
+  if (sleeper == nullptr)
+    throw GraphError("'" + camera.url() +
+                     "' does not sleep: wake() is for a live network stream, such as rtsp://, that "
+                     "open(decode=\"keys\") made");
   if (seconds.has_value() == until.has_value())
     throw OptionError("wake() takes seconds, or until, which is a pts: one of them");
   if (seconds && !(*seconds > 0 && *seconds <= kLongestWake))
@@ -37,7 +42,7 @@ void wake(VideoSource& camera, std::optional<double> seconds, std::optional<doub
                       core::seconds_text(*seconds));
   if (until && !std::isfinite(*until))
     throw OptionError("until of wake() must be a pts in seconds, got " + std::to_string(*until));
-  packet_camera(camera).wake(seconds, until);
+  sleeper->wake(seconds, until);
 }
 
 }  // namespace freshframe

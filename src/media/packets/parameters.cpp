@@ -23,6 +23,17 @@ namespace {
 
 constexpr int kMostDepth = 16;  // of H.264 and H.265: the largest buffer of decoded pictures
 
+// FFmpeg 6.1 brought new names, and FFmpeg 9 has no others.
+#ifdef AV_PROFILE_UNKNOWN
+constexpr int kUnknownProfile = AV_PROFILE_UNKNOWN;
+constexpr int kUnknownLevel = AV_LEVEL_UNKNOWN;
+constexpr std::array kWithoutReordering{AV_PROFILE_H264_BASELINE, AV_PROFILE_H264_CONSTRAINED_BASELINE};
+#else
+constexpr int kUnknownProfile = FF_PROFILE_UNKNOWN;
+constexpr int kUnknownLevel = FF_LEVEL_UNKNOWN;
+constexpr std::array kWithoutReordering{FF_PROFILE_H264_BASELINE, FF_PROFILE_H264_CONSTRAINED_BASELINE};
+#endif
+
 struct FreeFilter {
   void operator()(AVBSFContext* filter) const noexcept { av_bsf_free(&filter); }
 };
@@ -128,7 +139,49 @@ void take_sets(AVCodecParameters& parameters, const AVPacket& key) {
   set_extradata(parameters, all.data(), all.size());
 }
 
-/// Size and order as FFmpeg's parser reads them from the packet.
+bool has_same_sets(const AVCodecParameters& a, const AVCodecParameters& b) {
+  return std::ranges::equal(pieces_of(extradata_of(a)), pieces_of(extradata_of(b)),
+                            [](auto one, auto other) { return std::ranges::equal(one, other); });
+}
+
+/// What other parameter sets said of the pictures, and these may leave open. The size stays until they say another.
+void forget_form(AVCodecParameters& parameters) {
+  parameters.profile = kUnknownProfile;
+  parameters.level = kUnknownLevel;
+  parameters.format = AV_PIX_FMT_NONE;
+  parameters.sample_aspect_ratio = {0, 1};
+  parameters.field_order = AV_FIELD_UNKNOWN;
+  parameters.color_range = AVCOL_RANGE_UNSPECIFIED;
+  parameters.color_primaries = AVCOL_PRI_UNSPECIFIED;
+  parameters.color_trc = AVCOL_TRC_UNSPECIFIED;
+  parameters.color_space = AVCOL_SPC_UNSPECIFIED;
+  parameters.chroma_location = AVCHROMA_LOC_UNSPECIFIED;
+}
+
+/// A decoder or parser that knows nothing but the parameter sets. Null: no such decoder.
+CodecPtr reader_of_sets(const AVCodecParameters& parameters) {
+  const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
+  if (codec == nullptr) return nullptr;
+  const auto blank = copy_of(parameters);
+  forget_form(*blank);
+  blank->width = blank->height = 0;
+  auto context = make_codec(codec);
+  if (avcodec_parameters_to_context(context.get(), blank.get()) < 0) return nullptr;
+  return context;
+}
+
+/// What FFmpeg has read. Some of its parsers write the size into themselves only.
+void take_form(AVCodecParameters& parameters, const AVCodecContext& context) {
+  if (context.profile != kUnknownProfile) parameters.profile = context.profile;
+  if (context.level != kUnknownLevel) parameters.level = context.level;
+  if (context.sample_aspect_ratio.num > 0) parameters.sample_aspect_ratio = context.sample_aspect_ratio;
+  if (context.color_range != AVCOL_RANGE_UNSPECIFIED) parameters.color_range = context.color_range;
+  if (context.color_primaries != AVCOL_PRI_UNSPECIFIED) parameters.color_primaries = context.color_primaries;
+  if (context.color_trc != AVCOL_TRC_UNSPECIFIED) parameters.color_trc = context.color_trc;
+  if (context.colorspace != AVCOL_SPC_UNSPECIFIED) parameters.color_space = context.colorspace;
+}
+
+/// Size and form as FFmpeg's parser reads them from the packet.
 void take_size(AVCodecParameters& parameters, const AVPacket& key) {
   if (key.data == nullptr) return;
   const std::span bytes(key.data, static_cast<std::size_t>(std::max(0, key.size)));
@@ -138,33 +191,34 @@ void take_size(AVCodecParameters& parameters, const AVPacket& key) {
     if (form->format != AV_PIX_FMT_NONE) parameters.format = form->format;
     return;
   }
-  const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
   const ParserPtr parser(av_parser_init(parameters.codec_id));
-  if (codec == nullptr || !parser) return;
-  const auto context = make_codec(codec);
-  if (avcodec_parameters_to_context(context.get(), &parameters) < 0) return;
+  const auto context = reader_of_sets(parameters);
+  if (!context || !parser) return;
   parser->flags |= PARSER_FLAG_COMPLETE_FRAMES;
   std::uint8_t* out = nullptr;
   int size = 0;
   av_parser_parse2(parser.get(), context.get(), &out, &size, key.data, key.size, key.pts, key.dts, 0);
-  const int width = context->width > 0 ? context->width : parser->width;
-  const int height = context->height > 0 ? context->height : parser->height;
+  const int width = parser->width > 0 ? parser->width : context->width;
+  const int height = parser->height > 0 ? parser->height : context->height;
   if (width <= 0 || height <= 0) return;
   parameters.width = width;
   parameters.height = height;
-  if (context->profile != FF_PROFILE_UNKNOWN) parameters.profile = context->profile;
-  if (context->level != FF_LEVEL_UNKNOWN) parameters.level = context->level;
+  take_form(parameters, *context);
+  if (parameters.codec_id == AV_CODEC_ID_H264) {  // whose parser does not read it
+    if (const auto aspect = h264_pixel_aspect(extradata_of(parameters)))
+      parameters.sample_aspect_ratio = {aspect->width, aspect->height};
+  }
   if (parser->format >= 0 && parameters.format < 0) parameters.format = parser->format;
 }
 
-/// The number of H.265 is that of an opened decoder (ITU-T H.265, 7.4.3.2.1: sps_max_num_reorder_pics).
-std::optional<int> opened_depth(const AVCodecParameters& parameters) {
-  const AVCodec* const codec = avcodec_find_decoder(parameters.codec_id);
-  if (codec == nullptr) return std::nullopt;
-  const auto context = make_codec(codec);
-  if (avcodec_parameters_to_context(context.get(), &parameters) < 0) return std::nullopt;
+/// H.265: of an opened decoder (ITU-T H.265, 7.4.3.2.1: sps_max_num_reorder_pics). It reads the form, too.
+std::optional<int> take_depth(AVCodecParameters& parameters) {
+  const auto context = reader_of_sets(parameters);
+  if (!context) return std::nullopt;
   context->thread_count = 1;
-  if (avcodec_open2(context.get(), codec, nullptr) < 0) return std::nullopt;
+  if (avcodec_open2(context.get(), avcodec_find_decoder(parameters.codec_id), nullptr) < 0)
+    return std::nullopt;
+  take_form(parameters, *context);
   return std::clamp(context->has_b_frames, 0, kMostDepth);
 }
 
@@ -175,13 +229,12 @@ StreamParameters with_depth(CodecParametersPtr codec) {
       if (const auto depth = h264_reordered_frames(extradata_of(*codec))) {
         result.depth = *depth;
       } else {
-        result.depth_is_known = codec->profile == FF_PROFILE_H264_BASELINE ||
-                                codec->profile == FF_PROFILE_H264_CONSTRAINED_BASELINE;
+        result.depth_is_known = std::ranges::count(kWithoutReordering, codec->profile) > 0;
         result.depth = result.depth_is_known ? 0 : kMostDepth;
       }
       break;
     case AV_CODEC_ID_HEVC: {
-      const auto depth = opened_depth(*codec);
+      const auto depth = take_depth(*codec);
       result.depth = depth.value_or(kMostDepth);
       result.depth_is_known = depth.has_value();
       break;
@@ -204,9 +257,7 @@ std::string format_of(const AVCodecParameters& parameters) {
 }
 
 bool equal(const AVCodecParameters& a, const AVCodecParameters& b) {
-  return a.codec_id == b.codec_id && a.width == b.width && a.height == b.height &&
-         std::ranges::equal(pieces_of(extradata_of(a)), pieces_of(extradata_of(b)),
-                            [](auto one, auto other) { return std::ranges::equal(one, other); });
+  return a.codec_id == b.codec_id && a.width == b.width && a.height == b.height && has_same_sets(a, b);
 }
 
 }  // namespace
@@ -215,8 +266,10 @@ ParametersReader::ParametersReader(const AVCodecParameters& known) : known_(copy
 
 /// Not each key picture has parameter sets: those of the last one are in use then.
 CodecParametersPtr ParametersReader::completed(const AVPacket& key) const {
-  auto parameters = copy_of(current_ ? *parameters_of(*current_).codec : *known_);
+  const auto& before = current_ ? *parameters_of(*current_).codec : *known_;
+  auto parameters = copy_of(before);
   take_sets(*parameters, key);
+  if (before.extradata_size > 0 && !has_same_sets(*parameters, before)) forget_form(*parameters);
   take_size(*parameters, key);
   return parameters;
 }

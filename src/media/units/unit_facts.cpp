@@ -151,6 +151,20 @@ Bytes after_start_code(Bytes bytes) noexcept {
   return code == looked.size() ? Bytes() : bytes.subspan(code + kStartCode);
 }
 
+void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets) {
+  for (auto code = find_start_code(units, 0); code < units.size();) {
+    const auto next = find_start_code(units, code + kStartCode);
+    auto unit = units.subspan(code, next - code);
+    code = next;
+    while (unit.back() == 0)
+      unit = unit.first(unit.size() - 1);  // of the next start code, which has four bytes
+    const auto looked = look_at_units(syntax, unit);
+    if (looked.units != 1 || looked.sets != 1) continue;
+    sets.push_back(0);
+    sets.insert(sets.end(), unit.begin(), unit.end());
+  }
+}
+
 UnitFacts look_at_units(UnitSyntax syntax, Bytes units) noexcept {
   UnitFacts facts;
   const auto header = header_size(syntax);

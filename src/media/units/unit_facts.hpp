@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <vector>
 
 namespace freshframe::media {
 
@@ -48,6 +49,9 @@ void add_unit(UnitSyntax syntax, unsigned header, Bytes body, UnitFacts& facts) 
 /// What follows the next start code (Annex B) in the first bytes: no more than parameter sets are long.
 /// Empty: there is none.
 [[nodiscard]] Bytes after_start_code(Bytes bytes) noexcept;
+
+/// Appends the parameter sets among units that all have start codes before them.
+void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets);
 
 /// Of units that all have start codes before them (Annex B).
 [[nodiscard]] UnitFacts look_at_units(UnitSyntax syntax, Bytes units) noexcept;

@@ -68,11 +68,8 @@ void HttpConnection::check(Time now) {
   if (now < deadline_) return;
   if (waited_port_) {
     end_wait();
-    return send(after_ ? Reply{.status = 204, .headers = std::move(picture_headers_)}
-                       : plain(503,
-                               "no picture arrived within 2 s: the pipeline does not run, or no sample "
-                               "reaches this port"),
-                parser_->get().keep_alive());
+    if (!after_) return send_no_picture();
+    return send({.status = 204, .headers = std::move(picture_headers_)}, parser_->get().keep_alive());
   }
   cut();
 }
@@ -155,8 +152,18 @@ void HttpConnection::wait_for_picture(Routed routed) {
   const auto self = shared_from_this();
   waiting_self_ = self;
   watch_peer();
+  (void)service_.look();  // the end of the pipeline may be newer than the last look
   service_.hub().serve(*this);
+  if (waited_port_ && !after_ && service_.hub().is_over() && !service_.hub().is_encoding(*waited_port_))
+    return send_no_picture();
   service_.pump();
+}
+
+void HttpConnection::send_no_picture() {
+  end_wait();
+  auto reply = no_picture(service_.look().seen());
+  reply.headers = std::move(picture_headers_);
+  send(std::move(reply), parser_->get().keep_alive());
 }
 
 void HttpConnection::watch_peer() {

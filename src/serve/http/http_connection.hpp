@@ -41,6 +41,8 @@ class HttpConnection final : public Connection,
   void become_stream(const Routed& routed);
   void wait_for_picture(Routed routed);
   void end_wait();
+  /// Answers 503 with the reason where there is no picture.
+  void send_no_picture();
   /// While nothing is read or sent, so that a peer that has gone does not hold its place.
   void watch_peer();
   void send(Reply reply, bool keep_alive);

@@ -7,7 +7,7 @@
 
 namespace freshframe::serve {
 
-/// Empty: not known.
+/// An empty text means that it is not known.
 [[nodiscard]] std::string machine_name();
 /// The addresses of its network interfaces, without loopback and link-local ones. IPv4 first; IPv6 if `six`.
 [[nodiscard]] std::vector<std::string> machine_addresses(bool six);

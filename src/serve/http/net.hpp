@@ -4,7 +4,7 @@
 
 #include <utility>  // before Asio 1.74, which does not include it
 
-// Its coroutines are of a draft of C++20. NOLINTNEXTLINE(readability-identifier-naming)
+// Asio's coroutines are of a draft of C++20. NOLINTNEXTLINE(readability-identifier-naming)
 #define BOOST_ASIO_DISABLE_CO_AWAIT
 #include <boost/asio/generic/stream_protocol.hpp>
 #include <boost/asio/io_context.hpp>

@@ -137,7 +137,7 @@ std::optional<double> number_in(std::string_view query, std::string_view name, d
   return whole && number >= least && number <= most ? std::optional(number) : std::nullopt;
 }
 
-/// Empty: the wishes can be met.
+/// Returns an empty text where the wishes can be met.
 std::string read_wishes(std::string_view query, StreamWishes& wishes) {
   const bool has_fps = query_value(query, "fps").has_value();
   const bool has_width = query_value(query, "width").has_value();
@@ -150,7 +150,7 @@ std::string read_wishes(std::string_view query, StreamWishes& wishes) {
   return {};
 }
 
-/// Empty: the wish can be met.
+/// Returns an empty text where the wish can be met.
 std::string read_wish(std::string_view query, PictureWish& wish) {
   const auto text = query_value(query, "after");
   if (!text) return {};
@@ -162,7 +162,13 @@ std::string read_wish(std::string_view query, PictureWish& wish) {
   return {};
 }
 
-/// nullopt: the path is that of no picture.
+/// The pictures of a port that will come no more are refused with the reason. Its single picture may still be
+/// the last one.
+bool has_ended(StateSource& source) {
+  return source.look().seen().graph.phase >= core::LifePhase::Ended;
+}
+
+/// Returns nullopt where the path is that of no picture.
 std::optional<Routed> picture(std::string_view path, std::string_view query, StateSource& source) {
   Routed routed{.to = Routed::To::Picture, .reply = {.headers = std::string(kPagesOfThisMachine)}};
   auto port = picture_port(path, kPictureSuffix);
@@ -176,6 +182,11 @@ std::optional<Routed> picture(std::string_view path, std::string_view query, Sta
   if (!fault.empty()) return Routed{.reply = plain(400, fault)};
   if (!source.has_port(*port)) {
     return Routed{.reply = plain(404, "no port with this name is served; serve(view=...) chooses the ports")};
+  }
+  if (routed.to == Routed::To::Stream && has_ended(source)) {
+    auto reply = no_picture(source.look().seen());
+    reply.headers = std::move(routed.reply.headers);
+    return Routed{.reply = std::move(reply)};
   }
   routed.port = *std::move(port);
   return routed;
@@ -237,6 +248,12 @@ Routed answer(std::string_view path, std::string_view query, const RequestHead& 
 Reply plain(unsigned status, std::string text) {
   text += '\n';
   return {.status = status, .body = std::move(text)};
+}
+
+Reply no_picture(const Snapshot& seen) {
+  const auto health = health_of(seen);
+  return plain(503, health.good ? "no picture arrived within 2 s: no sample has come to this port meanwhile"
+                                : "there is no picture: " + health.reason);
 }
 
 std::string head_of(const Reply& reply, bool keep_alive) {

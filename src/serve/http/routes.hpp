@@ -27,7 +27,7 @@ struct Reply {
   std::shared_ptr<const void> keep = {};                // the owner of `fixed` and `type`
 };
 
-/// The same for a stream of pictures, which has no length.
+/// Makes the head of a stream of pictures, which has no length.
 [[nodiscard]] std::string head_of_stream(const Reply& reply);
 /// The start line, all headers and the empty line. Every answer carries the same protective headers.
 [[nodiscard]] std::string head_of(const Reply& reply, bool keep_alive);
@@ -70,6 +70,8 @@ struct Routed {
 };
 
 [[nodiscard]] Routed route(const RequestHead& head, const Gate& gate, StateSource& source);
+/// 503 with the reason for which a port has no picture.
+[[nodiscard]] Reply no_picture(const Snapshot& seen);
 /// A short text as an answer.
 [[nodiscard]] Reply plain(unsigned status, std::string text);
 

@@ -49,6 +49,19 @@ std::string checked_token(const std::string& token, bool loopback) {
   return token;
 }
 
+// What to do about an address at which no server can be.
+std::string remedy_of(const ErrorCode& error) {
+  if (error == net::error::address_in_use) return "; port 0 chooses a free one";
+  if (error == net::error::access_denied)
+    return "; ports below 1024 are for root: take another one, or 0 for a free one";
+  if (error == boost::system::errc::address_not_available)
+    return "; host must be an address of this machine: \"0.0.0.0\" listens at all of them, \"127.0.0.1\" serves "
+           "this machine alone";
+  if (error == net::error::address_family_not_supported)
+    return "; this machine has no addresses of this kind: \"127.0.0.1\" serves this machine alone";
+  return {};
+}
+
 net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoint& endpoint) {
   net::ip::tcp::acceptor acceptor(io);
   try {
@@ -59,8 +72,7 @@ net::ip::tcp::acceptor listen_at(net::io_context& io, const net::ip::tcp::endpoi
     keep_from_programs(acceptor.native_handle());
   } catch (const boost::system::system_error& error) {
     throw Error("cannot serve at " + endpoint.address().to_string() + ", port " +
-                std::to_string(endpoint.port()) + ": " + error.code().message() +
-                "; port 0 chooses a free one");
+                std::to_string(endpoint.port()) + ": " + error.code().message() + remedy_of(error.code()));
   }
   return acceptor;
 }

@@ -56,7 +56,7 @@ class Service final : public StateSource {
   [[nodiscard]] std::string_view home() const override { return options_.home; }
   /// The requested pictures of the clients have changed.
   void pump();
-  /// The same after the current handler: for a destructor.
+  /// Calls pump() after the current handler, for a destructor.
   void pump_soon();
 
   // ---- for connections
@@ -64,7 +64,7 @@ class Service final : public StateSource {
   void leave(Connection& connection);
   /// The connection has made a permitted request. False: there are too many.
   [[nodiscard]] bool make_known(Connection& connection);
-  /// Of pictures: how many there are.
+  /// Returns how many streams of pictures there are.
   [[nodiscard]] std::size_t streams() const noexcept { return streams_; }
   void enter(PictureStream& stream);
   void leave(PictureStream& stream);

@@ -106,6 +106,11 @@ int PictureHub::wanted_width(std::size_t index) const {
   return step_up(width);
 }
 
+bool PictureHub::is_encoding(std::size_t index) const {
+  const auto& port = ports_[index];
+  return port.busy && !port.tap->asked();
+}
+
 void PictureHub::offer(PictureClient& client, std::size_t index) {
   constexpr auto kStillFresh = std::chrono::seconds(1);
   const auto& newest = ports_[index].newest;

@@ -98,6 +98,9 @@ class PictureHub {
   [[nodiscard]] std::vector<ViewInfo> info() const;
   /// No more pictures will arrive: the newest goes to all clients that have not got it.
   void set_over(bool over) { over_ = over; }
+  [[nodiscard]] bool is_over() const { return over_; }
+  /// A picture of the port has arrived, and its clients get it soon.
+  [[nodiscard]] bool is_encoding(std::size_t port) const;
 
  private:
   struct Port {

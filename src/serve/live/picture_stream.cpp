@@ -64,9 +64,21 @@ void PictureStream::cut() {
   (void)socket_.close(ignored);
 }
 
+// The client reads what is under way, then the end. It closes the connection, or check() cuts it.
+void PictureStream::end() {
+  ready_ = false;
+  ended_ = true;
+  progress_ = Clock::now();
+  ErrorCode ignored;
+  (void)socket_.shutdown(Socket::shutdown_send, ignored);
+}
+
 void PictureStream::check(Time now) {
-  if (writing_) {
+  if (writing_ || ended_) {
     if (now - progress_ > to_duration(Seconds(service_.limits().write))) cut();
+  } else if (service_.hub().is_over()) {
+    service_.hub().serve(*this);  // the last picture, if it has not got it
+    if (ready_ && !service_.hub().is_encoding(port_)) end();
   } else if (ready_ && newest_ && now - progress_ > kSilence) {
     send(newest_);
   }

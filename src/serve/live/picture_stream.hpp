@@ -48,6 +48,7 @@ class PictureStream final : public Connection,
   void write_some();
   void on_written();
   void become_ready();
+  void end();
   void read();
 
   Service& service_;
@@ -61,6 +62,7 @@ class PictureStream final : public Connection,
   std::size_t written_ = 0;          // bytes of this part
   bool writing_ = false;
   bool ready_ = false;  // for another picture
+  bool ended_ = false;  // the client has not closed it yet
   Time due_{};          // of the next picture
   Time progress_{};     // the client has accepted a byte
   std::uint64_t last_ = 0;

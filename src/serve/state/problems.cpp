@@ -40,10 +40,11 @@ bool is_recent(double time, const Snapshot& seen) {
   return time > 0 && seen.time - time < kShownFor;
 }
 
-std::string_view place_of(NodeDropCause cause) {
+std::string_view place_of(NodeDropCause cause, std::uint64_t count) {
   switch (cause) {
     case NodeDropCause::Device:
-      return " in the device";
+      // A camera's driver, a scene or a server went on without this program.
+      return count == 1 ? " that was not read in time" : " that were not read in time";
     case NodeDropCause::Decode:
       return " in the decoder";
     case NodeDropCause::Pool:
@@ -69,7 +70,7 @@ std::string lost_frames(const NodeStats& node) {
   const char* separator = " ";
   for (const auto& [cause, count] : node.drops) {
     if (cause == NodeDropCause::Error || cause == NodeDropCause::NotDecoded) continue;
-    text += separator + counted(count, "frame") + std::string(place_of(cause));
+    text += separator + counted(count, "frame") + std::string(place_of(cause, count));
     separator = ", ";
   }
   return text;
@@ -193,6 +194,20 @@ void add_stall(std::vector<Problem>& out, const Snapshot& seen) {
   out.push_back({"stall", seen.pipeline, "no sample has moved for " + rounded_seconds(seen.still)});
 }
 
+// A source that is away, or a recorder that loses samples, has a line already, which gets the remedy.
+void add_findings(std::vector<Problem>& out, const Snapshot& seen) {
+  for (const auto& finding : seen.findings) {
+    const auto kind = finding.kind == "away" ? "source" : finding.kind;
+    const auto same = std::ranges::find_if(
+        out, [&](const auto& each) { return each.kind == kind && each.subject == finding.subject; });
+    if (same != out.end()) {
+      same->remedy = finding.remedy;
+    } else {
+      out.push_back({kind, finding.subject, finding.text, finding.remedy});
+    }
+  }
+}
+
 }  // namespace
 
 std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
@@ -203,11 +218,10 @@ std::vector<Problem> problems_of(const Snapshot& seen, const EventLog& log) {
   add_clocks(out, seen);
   add_gil(out, seen);
   add_joins(out, seen);
+  add_spools(out, seen);
   add_edge_losses(out, seen);
   add_node_trouble(out, seen, log);
-  add_spools(out, seen);
-  for (const auto& finding : seen.findings)
-    out.push_back({finding.kind, finding.subject, finding.text, finding.remedy});
+  add_findings(out, seen);
   return out;
 }
 

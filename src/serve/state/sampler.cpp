@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/why/observer.hpp"
+#include "core/why/quiet_times.hpp"
 #include "core/why/what_if/recording.hpp"
 
 namespace freshframe::serve {
@@ -27,11 +28,6 @@ auto rates_of(const Map& now, const Map& before, double span) {
     rates[cause] = static_cast<double>(count - std::min(old, count)) / span;
   }
   return rates;
-}
-
-// A file also passes through these states, but not for long.
-bool is_away(SourceState state) {
-  return state != SourceState::Reading && state != SourceState::Closing && state != SourceState::Closed;
 }
 
 // An error's samples are reported as errors.
@@ -187,7 +183,7 @@ void Sampler::follow_sources(Time now) {
   away_since_.resize(nodes.size());
   seen_.away.assign(nodes.size(), std::nullopt);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    if (!runs || !nodes[i].source || !is_away(nodes[i].source->state)) {
+    if (!runs || !nodes[i].source || !core::is_away(nodes[i].source->state)) {
       away_since_[i].reset();
       continue;
     }

@@ -70,7 +70,7 @@ void write_source(JsonWriter& json, const std::optional<SourceStats>& source, st
   json.member("away", away).end_object();
 }
 
-// Of nodes in worker processes only.
+// Only nodes in worker processes have it.
 void write_workers(JsonWriter& json, const NodeStats& node) {
   if (node.workers.empty()) return;
   json.member("in_flight", node.in_flight).key("workers").begin_array();
@@ -97,7 +97,7 @@ void write_batches(JsonWriter& json, const NodeStats& node) {
   json.end_array();
 }
 
-// Of nodes that compute a neural network.
+// Nodes that compute a neural network have it.
 void write_inference(JsonWriter& json, const NodeStats& node) {
   if (!node.inference) return;
   json.key("inference")
@@ -110,7 +110,7 @@ void write_inference(JsonWriter& json, const NodeStats& node) {
       .end_object();
 }
 
-// Of nodes that keep results on disk.
+// Nodes that keep results on disk have it.
 void write_spool(JsonWriter& json, const NodeStats& node) {
   if (!node.spool) return;
   json.key("spool").begin_object();
@@ -118,7 +118,7 @@ void write_spool(JsonWriter& json, const NodeStats& node) {
   json.end_object();
 }
 
-// Of nodes with a join.
+// Nodes with a join have it.
 void write_join(JsonWriter& json, const NodeStats& node) {
   if (!node.join) return;
   const auto& join = *node.join;
@@ -392,7 +392,9 @@ std::string why_json(const Why& why) {
       .member("runs", why.runs)
       .member("watched", why.watched)
       .member("needed", why.needed);
-  json.key("findings").begin_array();
+  json.key("unsettled").begin_array();
+  for (const auto& name : why.unsettled) json.value(std::string_view(name));
+  json.end_array().key("findings").begin_array();
   for (const auto& finding : why.findings) write_finding(json, finding);
   json.end_array().key("ages").begin_array();
   for (const auto& age : why.ages) write_age(json, age);

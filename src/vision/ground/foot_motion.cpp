@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "vision/ground/foot_motion.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 #include <limits>
@@ -20,6 +21,15 @@ constexpr double kStillSurprise =
 constexpr double kCoveredOfHeight = 0.12;
 constexpr double kCoveredSigmas = 3;
 constexpr double kLongestCover = 1;  // seconds
+// It hides an object whose box is, but for that, where it is expected: within so much of its height, and so many
+// standard deviations. Else the id has moved to an object that is farther away.
+constexpr double kInPlaceOfHeight = 0.2;
+constexpr double kInPlaceSigmas = 4;
+// Another object stands so many standard deviations (of its foot and of the prediction) and so much of the larger
+// height from the expected place. The second is for detectors whose boxes are less exact than is assumed here.
+constexpr int kPlacedHits = 2;  // measurements after which another object is told from the first one
+constexpr double kAnotherSigmas = 5;
+constexpr double kAnotherOfHeight = 0.3;
 constexpr double kUnknown = std::numeric_limits<double>::quiet_NaN();
 
 // J R J' of the pixels' variances: xx, xy, yy.
@@ -39,41 +49,85 @@ double down_of(const std::array<double, 4>& j, const Belief& expected) {
   return std::sqrt(of_x * of_x * p[0][0] + 2 * of_x * of_y * p[0][1] + of_y * of_y * p[1][1]);
 }
 
-}  // namespace
-
-void FootMotion::begin(const Ground& ground, const Place& place, const PlaceNoise& noise, double time) {
-  first_ = last_ = time;
-  hits_ = 1;
-  covered_since_.reset();
-  motions_.emplace(place, noise, ground.options().acceleration);
+// Metres per pixel across the picture: of upright things, too.
+double scale_of(const std::array<double, 4>& j) {
+  return std::hypot(j[0], j[2]);
 }
 
-bool FootMotion::is_covered(const Ground& ground, const Belief& expected, const Foot& foot) const {
-  if (hits_ < kKnownHits) return false;
+}  // namespace
+
+void FootMotion::begin(const Ground& ground, const Measured& measured, double time) {
+  first_ = last_ = time;
+  hits_ = 1;
+  height_ = measured.height;
+  covered_since_.reset();
+  motions_.emplace(measured.place, measured.noise, ground.options().acceleration);
+}
+
+std::optional<FootMotion::Outlook> FootMotion::outlook_of(const Ground& ground,
+                                                          const Belief& expected) const {
   const auto pixel = ground.pixel({expected.mean[0], expected.mean[1]});
-  if (!pixel) return false;
-  const double above = pixel->y - foot.v;
+  const auto spot = pixel ? ground.at(pixel->x, pixel->y) : std::nullopt;
+  if (!spot) return std::nullopt;
+  return Outlook{*pixel, height_ / scale_of(spot->jacobian), down_of(spot->jacobian, expected)};
+}
+
+bool FootMotion::is_raised(const Outlook& outlook, const Foot& foot) const {
+  if (hits_ < kKnownHits) return false;
+  const double above = outlook.pixel.y - foot.v;
   if (above > kCoveredOfHeight * foot.height + kCoveredSigmas * foot.sigma_v) return true;
-  const auto spot = ground.at(pixel->x, pixel->y);
   const double sigmas = covered_since_ ? kStillSurprise : kSurprise;
-  return spot && above > sigmas * std::hypot(foot.sigma_v, down_of(spot->jacobian, expected));
+  return above > sigmas * std::hypot(foot.sigma_v, outlook.sigma_down);
+}
+
+bool FootMotion::is_in_place(const Outlook& outlook, const Foot& foot) {
+  const double across = std::abs(foot.u - outlook.pixel.x);
+  const double of_top = std::abs((foot.v - foot.height) - (outlook.pixel.y - outlook.height));
+  const double room = kInPlaceOfHeight * outlook.height;
+  return across <= room + kInPlaceSigmas * foot.sigma_u && of_top <= room + kInPlaceSigmas * foot.sigma_v;
+}
+
+bool FootMotion::is_far(const Outlook& outlook, const Foot& foot) {
+  const double away = std::hypot(foot.u - outlook.pixel.x, foot.v - outlook.pixel.y);
+  return away > kAnotherOfHeight * std::max(foot.height, outlook.height);
+}
+
+bool FootMotion::is_surprise(const Belief& expected, const Measured& measured) {
+  const auto& [place, noise, height] = measured;
+  const auto& p = expected.covariance;
+  const double xx = p[0][0] + noise[0];
+  const double xy = p[0][1] + noise[1];
+  const double yy = p[1][1] + noise[2];
+  const double dx = place.x - expected.mean[0];
+  const double dy = place.y - expected.mean[1];
+  // The square of the Mahalanobis distance.
+  const double distance2 = (dx * dx * yy - 2 * dx * dy * xy + dy * dy * xx) / (xx * yy - xy * xy);
+  return distance2 > kAnotherSigmas * kAnotherSigmas;
 }
 
 void FootMotion::see(const Ground& ground, double time, const Foot& foot) {
   const auto spot = ground.at(foot.u, foot.v);
   if (!spot) return;
-  const auto noise = noise_of(spot->jacobian, foot);
-  if (!motions_) return begin(ground, spot->place, noise, time);
+  const Measured measured{spot->place, noise_of(spot->jacobian, foot),
+                          foot.height * scale_of(spot->jacobian)};
+  if (!motions_) return begin(ground, measured, time);
   auto predicted = *motions_;
   predicted.predict(time - last_);
-  if (is_covered(ground, predicted.now(), foot)) {
+  const auto expected = predicted.now();
+  const auto outlook = outlook_of(ground, expected);
+  const bool raised = outlook && is_raised(*outlook, foot);
+  const bool covered = raised && is_in_place(*outlook, foot);
+  const bool may_be_another = hits_ >= kPlacedHits && (!outlook || is_far(*outlook, foot));
+  if (may_be_another && !covered && is_surprise(expected, measured)) return begin(ground, measured, time);
+  if (raised) {
     if (!covered_since_) covered_since_ = time;
     if (time - *covered_since_ < kLongestCover) return;
-    return begin(ground, spot->place, noise, time);
+    return begin(ground, measured, time);
   }
   covered_since_.reset();
-  predicted.see(spot->place, noise);
+  predicted.see(measured.place, measured.noise);
   motions_ = predicted;
+  height_ = measured.height;
   last_ = time;
   ++hits_;
 }

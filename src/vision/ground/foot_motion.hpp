@@ -31,8 +31,10 @@ struct GroundTrack {
 /// A filter in metres. The covariance of a measured foot is that of its pixels through the homography's Jacobian at
 /// that pixel.
 ///
-/// A foot that is far above the predicted one is covered: a barrier hides it, and the box ends higher. It is no
-/// measurement for up to a second; then the filter begins again.
+/// A foot that is far above the predicted one is covered, if the box is where it was expected but for that: a barrier
+/// hides the foot, and the box ends higher. It is no measurement for up to a second; then the filter begins again.
+/// At any other foot that is far from the predicted one the filter begins again at once: the track's id has moved to
+/// another object.
 class FootMotion {
  public:
   /// `time` in seconds, ascending. A foot beyond the horizon is no measurement.
@@ -40,12 +42,33 @@ class FootMotion {
   [[nodiscard]] GroundTrack at(const Ground& ground, double time) const;
 
  private:
-  [[nodiscard]] bool is_covered(const Ground& ground, const Belief& expected, const Foot& foot) const;
-  void begin(const Ground& ground, const Place& place, const PlaceNoise& noise, double time);
+  /// A foot on the ground, with the height in metres of what stands there.
+  struct Measured {
+    Place place;
+    PlaceNoise noise{};
+    double height = 0;
+  };
+  /// Where the foot is expected in the picture, and how high its object.
+  struct Outlook {
+    Place pixel;
+    double height = 0;
+    double sigma_down = 0;
+  };
+
+  [[nodiscard]] std::optional<Outlook> outlook_of(const Ground& ground, const Belief& expected) const;
+  /// Whether the foot is so far above the expected one that something hides it, or it is another object's.
+  [[nodiscard]] bool is_raised(const Outlook& outlook, const Foot& foot) const;
+  /// Whether the box is where the object is expected, but for its lower edge.
+  [[nodiscard]] static bool is_in_place(const Outlook& outlook, const Foot& foot);
+  /// In pixels, and in standard deviations.
+  [[nodiscard]] static bool is_far(const Outlook& outlook, const Foot& foot);
+  [[nodiscard]] static bool is_surprise(const Belief& expected, const Measured& measured);
+  void begin(const Ground& ground, const Measured& measured, double time);
 
   double first_ = 0;  // seconds: the first measurement
   double last_ = 0;   // seconds: the last one
   int hits_ = 0;
+  double height_ = 0;  // metres
   std::optional<double> covered_since_;
   std::optional<TwoMotions> motions_;
 };

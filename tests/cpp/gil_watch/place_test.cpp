@@ -169,3 +169,17 @@ TEST(GilPlace, SamplesOfALongCallAreSpreadOverItsTime) {
   EXPECT_LE(taken.front(), 1);
   EXPECT_GE(taken.back(), 20);
 }
+
+TEST(GilPlace, ACollectionIsOneOnlyIfAllLooksAreInIt) {
+  Places places;
+  places.see(kFirst, at(0ms));
+  EXPECT_FALSE(places.longest().collects());
+  places.count_collecting(true, kFirst);
+  places.count_collecting(true, kFirst);
+  EXPECT_TRUE(places.longest().collects());
+  places.count_collecting(false, kSecond);  // it has moved on: the look is of another place
+  places.count_collecting(false, std::nullopt);
+  EXPECT_TRUE(places.longest().collects());
+  places.count_collecting(false, kFirst);  // a call that makes many objects, between two collections
+  EXPECT_FALSE(places.longest().collects());
+}

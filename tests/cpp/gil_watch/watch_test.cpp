@@ -20,7 +20,6 @@
 #include "gil_watch/stacks/libraries.hpp"
 #include "gil_watch/stacks/memory.hpp"
 #include "gil_watch/stacks/return_addresses.hpp"
-#include "gil_watch/watch/culprit.hpp"
 #include "gil_watch/watch/task_state.hpp"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
@@ -93,15 +92,6 @@ bool holds(const std::vector<NativeFrame>& frames, const std::string& part) {
     if (frame.symbol.find(part) != std::string::npos) return true;
   }
   return false;
-}
-
-NativeFrame frame(std::string library, std::string symbol, std::uintptr_t function = 0) {
-  NativeFrame made;
-  made.library = std::move(library);
-  made.symbol = std::move(symbol);
-  made.function = function;
-  made.loop = made.symbol == "_PyEval_EvalFrameDefault";
-  return made;
 }
 
 }  // namespace
@@ -261,106 +251,6 @@ TEST(GilCallStack, ReturnAddressesAreToldByTheCallBeforeThem) {
   const auto bytes = std::as_bytes(std::span(words));
   EXPECT_EQ(find_return_address(bytes, 0), 3 * sizeof inside);
   EXPECT_EQ(find_return_address(bytes.first(3 * sizeof inside), 0), 3 * sizeof inside);
-}
-
-TEST(GilCulprit, TheFunctionOfAForeignLibraryNearestToPythonIsNamed) {
-  const std::vector chain{frame("libc.so.6", "usleep"),
-                          frame("blur.so", "wait_a_little"),
-                          frame("blur.so", "blur(Image const&)"),
-                          frame("libffi.so.8", ""),
-                          frame("_ctypes.cpython-311.so", "_ctypes_callproc"),
-                          frame("libpython3.11.so.1.0", "_PyObject_MakeTpCall"),
-                          frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault"),
-                          frame("other.so", "main_loop")};
-  EXPECT_EQ(name_culprit(chain, {}), "blur.so:blur(Image const&)");
-  EXPECT_EQ(above_interpreter(chain).size(), 6U);
-}
-
-TEST(GilCulprit, GlueOfABindingLibraryIsPassedOver) {
-  const std::vector chain{frame("ext.so", "blur(Image const&)"),
-                          frame("ext.so", "nanobind::detail::func_create<x>()::f"),
-                          frame("ext.so", "nanobind::detail::nb_func_vectorcall_simple_1(_object*)"),
-                          frame("python3.12", "_PyEval_EvalFrameDefault")};
-  EXPECT_EQ(name_culprit(chain, {}), "ext.so:blur(Image const&)");
-  EXPECT_EQ(name_culprit(std::span(chain).subspan(1), {}),
-            "ext.so:nanobind::detail::nb_func_vectorcall_simple_1(_object*)");
-}
-
-TEST(GilCulprit, ABuiltinIsNamedAsPythonKnowsIt) {
-  const std::vector chain{
-      frame("libpython3.11.so.1.0", "list_sort_impl", 1), frame("libpython3.11.so.1.0", "", 2),
-      frame("libpython3.11.so.1.0", "cfunction_vectorcall_O", 3), frame("libpython3.11.so.1.0", "", 4),
-      frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault", 5)};
-  const CallableNames names{{2, "builtins:list.sort"}, {4, "builtins:sorted"}};
-  EXPECT_EQ(name_culprit(chain, names), "builtins:sorted");
-}
-
-TEST(GilCulprit, BelowCtypesTheCLibraryItselfIsNamed) {
-  const std::vector chain{frame("libc.so.6", "clock_nanosleep"), frame("libc.so.6", "usleep"),
-                          frame("libffi.so.8", "ffi_call"),
-                          frame("_ctypes.cpython-311.so", "PyCFuncPtr_call"),
-                          frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault")};
-  EXPECT_EQ(name_culprit(chain, {}), "libc.so.6:usleep");
-}
-
-TEST(GilCulprit, BelowCtypesACallThatHasEndedIsNotNamed) {
-  std::vector chain{frame("libc.so.6", "clock_nanosleep"),
-                    frame("libc.so.6", "usleep"),
-                    frame("libffi.so.8", ""),
-                    frame("python3.11", "left_from_before"),
-                    frame("libc.so.6", "free"),
-                    frame("_ctypes.cpython-311.so", ""),
-                    frame("python3.11", "_PyEval_EvalFrameDefault")};
-  for (std::size_t i = 3; i < chain.size(); ++i) chain[i].guessed = true;
-  EXPECT_EQ(name_culprit(chain, {}), "libc.so.6:usleep");
-  chain[1].guessed = chain[2].guessed = true;
-  EXPECT_EQ(name_culprit(chain, {}), "libc.so.6:usleep");
-}
-
-TEST(GilCulprit, CodeOfNoLibraryBelowCtypesIsNotCalledAfterWhatWasGuessed) {
-  std::vector chain{frame("", ""), frame("libffi.so.8", ""),
-                    frame("libpython3.11.so.1.0", "left_from_before"),
-                    frame("_ctypes.cpython-311.so", "_ctypes_callproc"),
-                    frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault")};
-  chain[0].address = 0x1234;
-  for (std::size_t i = 2; i < chain.size(); ++i) chain[i].guessed = true;
-  EXPECT_EQ(name_culprit(chain, {}), "?:0x1234");
-}
-
-TEST(GilCulprit, WhatWasGuessedBehindWhatIsCertainIsNotNamed) {
-  std::vector chain{frame("blur.so", "blur"), frame("libffi.so.8", ""), frame("stale.so", "left_from_before"),
-                    frame("_ctypes.cpython-311.so", "_ctypes_callproc"),
-                    frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault")};
-  for (std::size_t i = 2; i < chain.size(); ++i) chain[i].guessed = true;
-  EXPECT_EQ(name_culprit(chain, {}), "blur.so:blur");
-  for (auto& each : chain) each.guessed = &each != chain.data();
-  chain[0] = frame("libc.so.6", "usleep");
-  chain[1] = frame("blur.so", "blur");
-  chain[1].guessed = true;
-  chain.insert(chain.begin() + 2, chain[3]);
-  EXPECT_EQ(name_culprit(chain, {}), "blur.so:blur");
-}
-
-TEST(GilCulprit, BytecodeHasNoNativeCulprit) {
-  const std::vector chain{frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault"),
-                          frame("libc.so.6", "main")};
-  EXPECT_EQ(name_culprit(chain, {}), "");
-  EXPECT_EQ(name_culprit({}, {}), "");
-}
-
-TEST(GilCulprit, ACollectionIsToldFromACallOfTheCollector) {
-  const CallableNames names{{7, "gc:collect"}, {8, "builtins:tuple.__lt__"}};
-  const NativeFrame collects = frame("libpython3.11.so.1.0", "gc_collect_main");
-  const NativeFrame loop = frame("libpython3.11.so.1.0", "_PyEval_EvalFrameDefault");
-  EXPECT_TRUE(in_collector(std::vector{collects, frame("libpython3.11.so.1.0", "PyList_New"), loop}, names));
-  EXPECT_TRUE(in_collector(std::vector{frame("array.so", "array_dealloc"), collects,
-                                       frame("libpython3.11.so.1.0", "tuplerichcompare", 8), loop},
-                           names));
-  EXPECT_TRUE(in_collector(std::vector{frame("python3.12", "_Py_RunGC"), loop}, names));
-  EXPECT_FALSE(
-      in_collector(std::vector{collects, frame("libpython3.11.so.1.0", "gc_collect", 7), loop}, names));
-  EXPECT_FALSE(in_collector(std::vector{loop, collects}, names)) << "the caller of the Python function";
-  EXPECT_FALSE(in_collector(std::vector{frame("mine.so", "gc_collect_main"), loop}, names));
 }
 
 TEST(GilLines, ALocationTableIsDecodedEntryByEntry) {

@@ -45,13 +45,13 @@ TEST(DiscRows, DoNotHoldOtherSizesAndFarOnes) {
             (std::vector{false, false, false}));
 }
 
-struct Place {
+struct DiscPlace {
   double x = 0;
   double y = 0;
 };
 
-std::vector<Place> grid(int columns, int rows, Place first, Place pitch) {
-  std::vector<Place> places;
+std::vector<DiscPlace> grid(int columns, int rows, DiscPlace first, DiscPlace pitch) {
+  std::vector<DiscPlace> places;
   places.reserve(static_cast<std::size_t>(columns) * static_cast<std::size_t>(rows));
   for (int row = 0; row < rows; ++row) {
     for (int column = 0; column < columns; ++column)
@@ -69,11 +69,11 @@ TEST(CircleFinder, FindsGridsOfSmallDiscs) {
       Canvas canvas(200, 140, 200);
       const double pitch = 2 * r + gap;
       const auto places = grid(6, 4, {24.3, 26.8}, {pitch, pitch});
-      for (const Place& place : places) canvas.disc(place.x, place.y, r, 70);
+      for (const DiscPlace& place : places) canvas.disc(place.x, place.y, r, 70);
       canvas.noise(3, static_cast<unsigned>(gap));
       const auto found = finder.find(canvas.plane());
       EXPECT_EQ(found.size(), places.size()) << "radius " << r << ", gap " << gap;
-      for (const Place& place : places) {
+      for (const DiscPlace& place : places) {
         const Circle c = nearest(found, place.x, place.y);
         EXPECT_LT(std::hypot(double{c.x} - place.x, double{c.y} - place.y) + std::abs(double{c.r} - r), 0.5)
             << "radius " << r << ", gap " << gap << ", at " << place.x << ", " << place.y;
@@ -85,7 +85,7 @@ TEST(CircleFinder, FindsGridsOfSmallDiscs) {
 // A round o with a stroke of 2 pixels.
 TEST(CircleFinder, TakesNoRowsOfLettersForDiscs) {
   Canvas canvas(240, 160, 230);
-  for (const Place& place : grid(8, 6, {24, 24}, {17, 22})) {
+  for (const DiscPlace& place : grid(8, 6, {24, 24}, {17, 22})) {
     canvas.disc(place.x, place.y, 7, 20);
     canvas.disc(place.x, place.y, 5, 230);
   }

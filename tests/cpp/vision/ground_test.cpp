@@ -6,10 +6,12 @@
 #include "freshframe/error.hpp"
 
 #include <array>
+#include <cmath>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+#include "vision/ground/foot_motion.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe {
@@ -47,6 +49,47 @@ TEST(Ground, PointsOnALineAreRefused) {
   for (std::size_t i = 0; i < 4; ++i) options.picture[i] = {static_cast<float>(10 * i), 5};
   EXPECT_THROW(Ground{options}, OptionError);
 }
+
+// A foot that moves 1 m/s to the right, ten times a second, after a second displaced by so many pixels, with a box that
+// is so much lower.
+struct Displaced {
+  const char* what;
+  double right = 0;
+  double down = 0;
+  double shorter = 0;
+  bool begins_again = false;
+};
+
+class AFootThatJumps : public testing::TestWithParam<Displaced> {};
+
+TEST_P(AFootThatJumps, EndsTheSpeedUnlessItIsHidden) {
+  constexpr double kStep = 0.1;  // seconds
+  constexpr double kHeight = 50;
+  const auto& [what, right, down, shorter, begins_again] = GetParam();
+  const Ground ground(square_seen_from_above());
+  vision::FootMotion motion;
+  const auto see = [&](int step, const Displaced& by) {
+    motion.see(ground, step * kStep,
+               {.u = 100 + 10.0 * step + by.right, .v = 200 + by.down, .height = kHeight - by.shorter});
+    return motion.at(ground, step * kStep);
+  };
+  for (int step = 0; step < 10; ++step) see(step, {});
+  const auto jumped = see(10, GetParam());
+  EXPECT_EQ(std::isnan(jumped.speed), begins_again);
+  for (int step = 11; step < 15; ++step) EXPECT_EQ(std::isnan(see(step, GetParam()).speed), begins_again);
+  EXPECT_NEAR(see(15, GetParam()).speed, 1, 0.15);
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Ground, AFootThatJumps,
+    testing::Values(Displaced{"nowhere"}, Displaced{.what = "left", .right = -40, .begins_again = true},
+                    Displaced{.what = "right", .right = 40, .begins_again = true},
+                    Displaced{.what = "down", .down = 40, .begins_again = true},
+                    Displaced{.what = "up", .down = -40, .begins_again = true},
+                    Displaced{.what = "aslant", .right = 30, .down = -30, .begins_again = true},
+                    Displaced{.what = "hidden", .down = -20, .shorter = 20},
+                    Displaced{.what = "a_little", .right = 5}),
+    [](const auto& tested) { return std::string(tested.param.what); });
 
 TEST(DataColumn, RowsAreSelectedWithAllTheirValues) {
   const DataColumn points{"points", std::vector<float>{1, 2, 3, 4, 5, 6}, {2}};

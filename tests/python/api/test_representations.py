@@ -58,6 +58,15 @@ def test_an_attribute_of_a_native_node_cannot_be_set(node: Any, name: str) -> No
         setattr(node, name, 1)
 
 
+def test_an_attribute_that_does_not_exist_is_told_from_those_that_may_be_set() -> None:
+    counter = ff.LineCounter((0, 0), (10, 0))
+    with pytest.raises(
+        AttributeError,
+        match=r"has no option 'lines'\. Did you mean 'line'\? It may change 'line' while it works",
+    ):
+        counter.lines = ((0, 0), (5, 5))
+
+
 def test_a_reader_that_was_made_by_hand_is_refused() -> None:
     code = "import freshframe as ff; ff.Reader.__new__(ff.Reader).get(0)"
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -29,6 +30,46 @@ class NoProcess(ff.Node[Any, None]):
 
 class NoRead(ff.Source[Any]):
     pass
+
+
+class TakesTwo(ff.Node[Any, None]):
+    def process(self, left: Any, right: Any) -> None:  # type: ignore[override]
+        pass
+
+
+def takes_two(left: Any, right: Any) -> None:
+    pass
+
+
+def adds_the_rest(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A wrapper that knows what else `function` needs."""
+
+    @functools.wraps(function)
+    def wrapper(*given: Any) -> Any:
+        return function(*given, "the rest")
+
+    return wrapper
+
+
+class Wrapped(ff.Node[Any, Any]):
+    process = adds_the_rest(lambda self, sample, rest: rest)
+
+
+def gives_some(value: Any) -> Iterator[Any]:
+    yield value
+
+
+def live_with(
+    change: Callable[[ff.Pipeline, ff.Port[Any], ff.Port[Any]], object],
+) -> Callable[[Any, Any], object]:
+    """A change of a pipeline that runs, with its camera and a function below that."""
+
+    def run(pipeline: ff.Pipeline, camera: ff.Port[Any]) -> None:
+        node = pipeline.add(lambda value: value, camera, name="node")
+        with pipeline.start():
+            change(pipeline, camera, node)
+
+    return run
 
 
 other = ff.Pipeline()
@@ -149,6 +190,66 @@ WIRING: dict[str, tuple[Callable[[Any, Any], object], Errors, str]] = {
         ff.OptionError,
         r"max_rate must be a finite number, got inf",
     ),
+    "a function of two values without a join": (
+        lambda p, c: p.add(takes_two, [c, p.add(Push())]),
+        ff.GraphError,
+        r"'takes_two' cannot be called with one value of one of its 2 parents. With join=freshframe.Join\(",
+    ),
+    "a function of two values below one parent": (
+        lambda p, c: p.add(takes_two, c),
+        ff.GraphError,
+        r"'takes_two' cannot be called with one value: missing a required argument: 'right'",
+    ),
+    "a function of no value": (
+        lambda p, c: p.add(lambda: 1, c),
+        ff.GraphError,
+        r"'<lambda>' cannot be called with one value: too many",
+    ),
+    "a process() of two samples": (
+        lambda p, c: p.add(TakesTwo(), c),
+        ff.GraphError,
+        r"'TakesTwo.process\(\)' cannot be called with a Sample: missing .*'right'",
+    ),
+    "a process() of two samples with a join": (
+        lambda p, c: p.add(TakesTwo(), [c, p.add(Push())], join=ff.Join(0.1, 1)),
+        ff.GraphError,
+        r"'TakesTwo.process\(\)' cannot be called with a Sample, whose value is the tuple of all values",
+    ),
+    "connect() with its arguments in the wrong order": (
+        live_with(lambda p, c, n: p.connect(n, c)),
+        ff.GraphError,
+        r"'cam' is a source and takes no parent: connect\(\) has the parent first",
+    ),
+    "connect() with the name of the child": (
+        live_with(lambda p, c, n: p.connect(c, "node")),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"connect\(\) needs as its child a port that add\(\) returned; got 'node', which is a name: keep",
+    ),
+    "remove() of a name": (
+        live_with(lambda p, c, n: p.remove("node")),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"^remove\(\) needs a port .*got 'node', which is a name",
+    ),
+    "remove() of another pipeline's port": (
+        live_with(lambda p, c, n: p.remove(foreign)),
+        ff.GraphError,
+        r"^remove\(\) needs a port of this pipeline; 'foreign' belongs to another one",
+    ),
+    "replace() of a reader": (
+        live_with(lambda p, c, n: p.replace(p.reader(n), takes_two)),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"^replace\(\) needs a port that add\(\) returned; got",
+    ),
+    "replace() of a node by one that gives several results": (
+        live_with(lambda p, c, n: p.replace(n, gives_some)),
+        ff.GraphError,
+        r"gives_some gives several results per sample with yield, and lambda at most one with return",
+    ),
+    "set_max_wait() of a node": (
+        live_with(lambda p, c, n: p.set_max_wait(Collect(), 1)),  # type: ignore[arg-type]
+        ff.OptionTypeError,
+        r"^set_max_wait\(\) needs a port .*: add\(\) it, and give what add\(\) returns",
+    ),
     "an unknown option": (lambda p, c: p.add(Collect(), c, depth=3), TypeError, r"depth"),
 }
 
@@ -163,3 +264,16 @@ def test_wrong_wiring_is_refused_before_any_thread_runs(case: str) -> None:
 def test_max_age_below_a_file_is_refused_at_start_and_says_what_to_do() -> None:
     with pytest.raises(ff.GraphError, match=r"'Collect' has max_age.*'cam'.*realtime=True"):
         with_source(lambda p, c: p.add(Collect(), c, max_age=1.0), live=False)
+
+
+@pytest.mark.parametrize("is_joined", [False, True])
+@pytest.mark.parametrize("is_method", [False, True])
+def test_a_wrapper_may_add_arguments_for_the_function_that_it_wraps(is_joined: bool, is_method: bool) -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(Push())
+    join: Any = ff.Join(wait=1) if is_joined else None
+    parents: Any = [camera, pipeline.add(lambda value: value, camera)] if is_joined else camera
+    node: Any = Wrapped() if is_method else adds_the_rest(lambda left, right: right)
+    if is_joined and not is_method:
+        node = adds_the_rest(lambda left, right, rest: rest)
+    pipeline.add(node, parents, join=join)

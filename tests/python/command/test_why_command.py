@@ -4,12 +4,15 @@
 from __future__ import annotations
 
 import json
+import signal
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import freshframe as ff
-from freshframe._cli import main
+from freshframe._cli import attached, main
 
 LIVE = "demo:circles?fps=30&size=64x48"
 APP = """
@@ -86,3 +89,138 @@ def test_why_of_nothing_says_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no dashboard at http://127.0.0.1:9" in capsys.readouterr().err
     assert main(["why", "no-such-file.py"]) == 2
     assert "there is no such file" in capsys.readouterr().err
+
+
+# ---- programs that start their pipeline themselves
+
+HEAD = """
+import time
+import freshframe as ff
+def build(name="asked", scene="demo:circles?fps=30&size=64x48"):
+    pipeline = ff.Pipeline(name)
+    camera = pipeline.add(ff.open(scene), name="camera")
+    pipeline.add(lambda frame: time.sleep(0.01), camera, name="slow")
+    return pipeline
+"""
+
+PROGRAMS = {
+    "run at module level": "p = build()\np.run()\n",
+    "with and a loop": "p = build()\nwith p.start():\n    while True:\n        time.sleep(0.02)\n",
+    "start, and the module ends": "p = build()\np.start()\n",
+    "wait in turns": "p = build()\np.start()\nwhile not p.wait(0.1):\n    pass\n",
+    "below the main part": 'def main():\n    build().run()\nif __name__ == "__main__":\n    main()\n',
+    "it takes Ctrl-C": "p = build()\ntry:\n    p.run()\nexcept KeyboardInterrupt:\n    pass\n",
+    "it has a handler of Ctrl-C": """
+import signal, threading
+over = threading.Event()
+signal.signal(signal.SIGINT, lambda number, frame: over.set())
+p = build()
+p.start()
+while not over.wait(0.05):
+    pass
+p.stop()
+""",
+    "sys.exit at its end": "import sys\np = build()\np.start()\nsys.exit(0)\n",
+    "a reader": """
+p = ff.Pipeline("asked")
+camera = p.add(ff.open("demo:circles?fps=30&size=64x48"), name="camera")
+reader = p.reader(p.add(lambda frame: 1, camera, name="slow"))
+with p.start():
+    for sample in reader:
+        pass
+""",
+    "not started, under another name": "p = build()\n",
+    "not started, with a main part": 'p = build()\nif __name__ == "__main__":\n    raise SystemExit(7)\n',
+}
+
+
+@pytest.fixture
+def handlers() -> Iterator[None]:
+    """A program may leave its own handler of Ctrl-C behind."""
+    before = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("handlers")
+@pytest.mark.parametrize("program", PROGRAMS.values(), ids=PROGRAMS.keys())
+def test_why_takes_a_program_as_it_is(
+    program: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(HEAD + program)
+    assert main(["why", str(app), "--for", "1s", "--what-if", "slow: queue=NEXT"]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("No finding yet: causes are looked for since "), out
+    assert "slow with queue=NEXT: not known: not yet: " in out
+    assert "running 'asked' for 1 s" in err
+    assert [thread.name for thread in threading.enumerate() if thread.name == "ff why"] == []
+
+
+@pytest.mark.usefixtures("handlers")
+def test_why_asks_each_pipeline_that_a_program_starts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(HEAD + "left, right = build('left'), build('right')\nleft.start()\nright.run()\n")
+    assert main(["why", str(app), "--for", "1s"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("left:\nNo finding yet: ")
+    assert "\nright:\nNo finding yet: " in out
+    assert main(["why", str(app), "--for", "1s", "--json"]) == 0
+    assert [json.loads(line)["runs"] for line in capsys.readouterr().out.splitlines()] == [True, True]
+
+
+def test_why_of_a_program_that_ends_early_says_what_it_can(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(HEAD + "build(scene='demo:circles?frames=9&pace=0&size=64x48').run()\n")
+    assert main(["why", str(app)]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith("The pipeline does not run: ")
+    assert "slow: samples are " in out
+    assert "its pipeline ran for less than 25 s" in err
+
+
+def test_why_of_a_program_that_starts_nothing_says_what_was_wanted(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text('if __name__ == "__main__":\n    print("hello")\n')
+    assert main(["why", str(app)]) == 2
+    assert "has ended, and has started no pipeline; expected one that it starts" in capsys.readouterr().err
+    monkeypatch.setattr(attached, "_PATIENCE", 0.2)
+    app.write_text("import time\ntime.sleep(1.5)\n" + HEAD + "build().run()\n")
+    assert main(["why", str(app), "--for", "0.5s"]) == 0
+    assert "has started no pipeline for 0.2 s; it is asked 0.5 s after it has started one" in (
+        capsys.readouterr().err
+    )
+
+
+def test_why_of_a_program_that_fails_has_its_exit_code(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(HEAD + "p = build()\np.start()\nraise RuntimeError('mine')\n")
+    assert main(["why", str(app)]) == 1
+    assert "RuntimeError: mine" in capsys.readouterr().err
+    app.write_text(HEAD + "p = build()\np.run()\n")
+    assert main(["why", str(app), "--for", "0.5s", "--what-if", "nobody: queue=NEXT"]) == 2
+    assert "there is no node 'nobody' in this pipeline" in capsys.readouterr().err
+
+
+def test_a_reader_that_is_never_read_is_no_error_of_the_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    app = tmp_path / "app.py"
+    app.write_text(
+        """
+import freshframe as ff
+pipeline = ff.Pipeline("asked", stall_timeout=0.2)
+camera = pipeline.add(ff.open("demo:circles?fps=60&size=64x48"), name="camera")
+reader = pipeline.reader(pipeline.add(lambda frame: 1, camera, name="one"), queue=ff.LOSSLESS)
+"""
+    )
+    assert main(["why", str(app), "--for", "2s"]) == 0
+    assert "No finding yet: " in capsys.readouterr().out

@@ -20,11 +20,7 @@ from gil_budget._gil_watch.running import of_process
 from gil_budget.holds import Hold
 from gil_budget.limits import LimitError, seconds_of
 from gil_budget.verdict import Verdict
-from gil_budget.windows import Window
-from rigs.budget_runs import PACKAGE
-from support import until
-
-from freshframe import gil
+from rigs.budget_runs import python_path
 
 needs_gil = pytest.mark.needs_gil
 
@@ -136,33 +132,6 @@ def test_it_is_used_once() -> None:
         budget.__enter__()
 
 
-def hold_and_see(watch: gil.GilWatch) -> bool:
-    hold()
-    return bool(watch.stalls)
-
-
-@needs_gil
-def test_freshframes_watch_listens_to_the_one_that_runs() -> None:
-    window = Window(0.05, lambda found: None)
-    try:
-        with gil.watch(0.05) as watch:
-            until(lambda: hold_and_see(watch), "a stall")
-        assert watch.summary()[0].native == "libc.so.6:usleep"
-        assert watch.summary()[0].count == len(watch.stalls)
-        assert "usleep" in watch.table()
-    finally:
-        window.close()
-    assert of_process() is None
-
-
-@needs_gil
-def test_a_budget_listens_to_freshframes_watch() -> None:
-    with gil.watch(10.0) as watch:  # looks closer as long as there is a budget
-        assert exceeded().holds
-        assert watch.active
-        assert watch.stalls == []
-
-
 @needs_gil
 def test_a_forked_child_can_have_its_own() -> None:
     with gil_budget.budget("10s"):
@@ -187,7 +156,7 @@ def test_the_command_runs_a_program_under_a_budget(tmp_path: Path, limit: str, c
     command = [sys.executable, "-c", "import sys, gil_budget._command as c; sys.exit(c.main())"]
     done = subprocess.run(
         [*command, "run", "--budget", limit, str(program), "-x"],
-        env={**os.environ, "PYTHONPATH": str(PACKAGE)},
+        env={**os.environ, "PYTHONPATH": python_path()},
         capture_output=True,
         text=True,
         check=False,
@@ -209,7 +178,7 @@ def test_a_wrong_limit_is_refused(limit: str | float) -> None:
 
 def test_a_wrong_kind_is_refused() -> None:
     with pytest.raises(
-        ValueError, match="count must name some of call, freeing, collector, import, got 'gc'"
+        ValueError, match="count must name some of call, freeing, objects, collector, import, got 'gc'"
     ):
         gil_budget.budget(count=["gc"])
 
@@ -225,6 +194,7 @@ def made(seconds: float = 0.02, name: str | None = "a.so:f", kind: str = "call")
         (Verdict(), made(0.009), False),
         (Verdict(), made(name=None), False),
         (Verdict(), made(kind="freeing"), True),
+        (Verdict(), made(kind="objects"), False),
         (Verdict(), made(kind="collector"), False),
         (Verdict(), made(kind="import"), False),
         (Verdict(count=("import",)), made(kind="import"), True),

@@ -269,7 +269,11 @@ summary.why_not_to_fail = lambda: "no schedstat"
     [
         (["--gil-budget", "10"], "", "a limit must be a number with its unit"),
         (["--gil-budget", "1ms"], "", "a limit must be 2 ms to 60 s, got '1ms'"),
-        (["--gil-count", "calls"], "", "--gil-count must name some of call, freeing, collector, import"),
+        (
+            ["--gil-count", "calls"],
+            "",
+            "--gil-count must name some of call, freeing, objects, collector, import",
+        ),
         (["--gil-baseline", "none.txt"], "", "cannot read the baseline 'none.txt'"),
         ([], "@pytest.mark.gil_budget\ndef test_it(): pass", "the marker takes one limit"),
         ([], "@pytest.mark.gil_budget('often')\ndef test_it(): pass", "got 'often'"),
@@ -279,3 +283,57 @@ def test_a_mistake_is_told(tmp_path: Path, options: list[str], tests: str, messa
     done = run(tmp_path, tests or "def test_it(): pass", *options)
     assert done.code != 0
     assert message in done.text
+
+
+def test_tests_are_counted_and_not_their_phases(tmp_path: Path) -> None:
+    """Both of a call and a teardown that the watch did not see are of one test; so are two runs of it."""
+    (tmp_path / "conftest.py").write_text(
+        """
+from gil_budget.windows import Window
+Window.saw_all_since = lambda self, moment: False
+"""
+    )
+    tests = "def test_a(): hold()\ndef test_b(): pass\n"
+    for options in [(), ("--gil-confirm",)]:
+        done = run(tmp_path, tests, *options)
+        assert "in 2 tests the watch got no processor" in done.last_line
+        assert done.report["blind"] == ["test_it.py::test_a", "test_it.py::test_b"]
+    (tmp_path / "conftest.py").write_text(
+        """
+from gil_budget.windows import Window
+Window.settle = lambda self, timeout=0: False
+"""
+    )
+    done = run(tmp_path, tests)
+    assert "in 2 tests not all is known" in done.last_line
+    assert done.report["unsettled"] == 2
+
+
+def test_what_a_suite_keeps_until_the_exit_is_not_reported_below_the_result(tmp_path: Path) -> None:
+    tests = """
+def test_keeps_it_all(request):
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(request.config))
+"""
+    done = run(tmp_path, tests)
+    assert done.code == 0, done.text
+    assert "leaked" not in done.text
+    assert (
+        done.text.rstrip().splitlines()[-1].startswith("=")
+        or " passed" in done.text.rstrip().splitlines()[-1]
+    )
+
+
+def test_tests_in_pure_python_that_make_many_objects_pass(tmp_path: Path) -> None:
+    tests = """
+def test_tree():
+    rows = [{"id": n, "tags": [n, n + 1]} for n in range(600_000)]
+    assert len(rows) == 600_000
+def test_collects():
+    kept = [[n] for n in range(1_000_000)]
+    gc.collect()
+"""
+    done = run(tmp_path, tests, budget="10ms")
+    assert done.code == 0, done.text
+    kinds = {hold["kind"] for holds in done.report["tests"].values() for hold in holds}
+    assert "collector" in kinds or done.report["blind"], done.text
+    assert kinds <= {"collector", "objects"}, done.text

@@ -87,7 +87,9 @@ def test_a_node_gets_a_sample_with_all_parts() -> None:
 
 def test_a_reader_gives_tuples_and_frames_of_all_parts() -> None:
     pipeline = ff.Pipeline()
-    cameras = [pipeline.add(ff.open(f"demo:circles?frames=5&seed={n}"), name=f"cam{n}") for n in range(3)]
+    cameras = [
+        pipeline.add(ff.open(f"demo:circles?frames=5&pace=0&seed={n}"), name=f"cam{n}") for n in range(3)
+    ]
     reader = pipeline.reader(cameras, join=ff.Join(within=0.001, wait=20, by="pts"))
     with pipeline:
         samples = list(reader)
@@ -341,3 +343,112 @@ def test_print_of_the_pipeline_marks_the_edges_of_a_join() -> None:
     pipeline.add(add, [source, pipeline.add(double, source)], join=ff.Join())
     pipeline.run()
     assert str(pipeline).count("[joined by seq]") == 2
+
+
+def _thirds(value: int) -> Iterator[tuple[int, int]]:
+    for part in range(3):
+        yield value, part
+
+
+def _whole(third: tuple[int, int]) -> tuple[int, int]:
+    return third
+
+
+def _without_the_second(third: tuple[int, int]) -> tuple[int, int] | None:
+    return None if third[1] == 1 else third
+
+
+def test_branches_of_one_generator_are_joined_part_by_part() -> None:
+    pipeline = ff.Pipeline()
+    thirds = pipeline.add(_thirds, pipeline.add(Count(20), name="source"))
+    some = pipeline.add(_without_the_second, thirds, name="some")
+    reader = pipeline.reader((pipeline.add(_whole, thirds, name="all"), some), join=ff.Join(), name="sets")
+    with pipeline:
+        sets = [sample.value for sample in reader]
+    assert sets == [((n, part), (n, part)) for n in range(20) for part in (0, 2)]
+    assert edge(pipeline, "sets", "all").drops == {"unmatched": 20}
+
+
+def test_two_generators_below_one_source_are_joined_part_by_part() -> None:
+    def halves(value: int) -> Iterator[tuple[int, int]]:
+        for part in range(2):
+            yield value, part
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(20), name="source")
+    ports = pipeline.add(_thirds, source), pipeline.add(halves, source)
+    reader = pipeline.reader(ports, join=ff.Join(), name="sets")
+    with pipeline:
+        sets = [sample.value for sample in reader]
+    assert sets == [((n, part), (n, part)) for n in range(20) for part in (0, 1)]
+
+
+def _in_two(third: tuple[int, int]) -> Iterator[tuple[int, int]]:
+    yield third
+    yield third
+
+
+def _two(one: Any, other: Any) -> None:
+    return None
+
+
+@pytest.mark.parametrize(
+    "parents", ["source and thirds", "thirds and source", "thirds and their thirds", "other"]
+)
+def test_a_join_that_would_see_the_first_result_of_each_picture_only_is_refused(parents: str) -> None:
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Push(), name="source")
+    other = pipeline.add(Push(), name="other")
+    thirds = pipeline.add(_thirds, source, name="thirds")
+    again = pipeline.add(_in_two, thirds, name="again")
+    ports, join = {
+        "source and thirds": ((source, thirds), ff.Join(wait=1)),
+        "thirds and source": ((thirds, source), ff.Join(wait=1)),
+        "thirds and their thirds": ((thirds, again), ff.Join(wait=1)),
+        "other": ((other, thirds), ff.Join(within=0.01, wait=1)),
+    }[parents]
+    with pytest.raises(ff.GraphError, match=r"gives several results of one sample.*take sample\.frame"):
+        pipeline.add(_two, ports, join=join)
+    with pytest.raises(ff.GraphError, match="gives several results of one sample"):
+        pipeline.reader(ports, join=join)
+
+
+def test_a_node_that_delays_its_one_result_is_joined_with_its_source() -> None:
+    class Later(ff.Node[int, int]):
+        def open(self) -> None:
+            self.waiting: list[ff.Sample[int]] = []
+
+        def process(self, sample: ff.Sample[int]) -> Any:
+            self.waiting.append(sample)
+            return None if len(self.waiting) < 3 else ff.stamped(sample.value, like=self.waiting.pop(0))
+
+    pipeline = ff.Pipeline()
+    source = pipeline.add(Count(20), name="source")
+    reader = pipeline.reader((source, pipeline.add(Later(), source)), join=ff.Join())
+    with pipeline:
+        assert [sample.value for sample in reader] == [(n, n + 2) for n in range(18)]
+
+
+@pytest.mark.parametrize(("wait", "depth"), [(0.1, 32), (0.5, 32), (1.0, 60), (2.0, 120), (60.0, 128)])
+def test_the_default_queue_of_a_join_holds_what_comes_within_its_wait(wait: float, depth: int) -> None:
+    pipeline = ff.Pipeline()
+    left, right = pipeline.add(Push(), name="left"), pipeline.add(Push(), name="right")
+    pipeline.add(add, (left, right), join=ff.Join(within=0.01, wait=wait), name="join")
+    pipeline.reader((left, right), join=ff.Join(within=0.01, wait=wait), name="reader")
+    pipeline.add(add, (left, right), join=ff.Join(within=0.01, wait=wait), name="own", queue=ff.Queue(8))
+    with pipeline.start():
+        assert edge(pipeline, "join", "left").queue == ff.Queue(depth)
+        assert edge(pipeline, "reader", "right").queue == ff.Queue(depth)
+        assert edge(pipeline, "own", "right").queue == ff.Queue(8)
+
+
+def test_a_camera_that_comes_later_than_32_pictures_is_joined_if_wait_allows_it() -> None:
+    near, far = Push(), Push()
+    pipeline = ff.Pipeline()
+    ports = pipeline.add(near, name="near"), pipeline.add(far, name="far")
+    reader = pipeline.reader(ports, join=ff.Join(within=0.001, wait=1000, by="pts"), name="sets")
+    with pipeline.start():
+        near.push(*range(100))
+        until(lambda: edge(pipeline, "sets", "near").passed_in == 100, "near has sent")
+        far.push(*range(100))
+        assert [reader.get(timeout=50).value for _ in range(100)] == [(n, n) for n in range(100)]

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from support import Push, check_books, until
+from support import WATCHDOG, Count, Gate, Push, check_books, until
 
 import freshframe as ff
 
@@ -208,3 +208,66 @@ def test_stop_beside_adds_and_removals_ends(others: int) -> None:
         pipeline.stop()
         for thread in threads:
             thread.join()
+
+
+@pytest.mark.parametrize("before", ["no parent yet", "parent alive", "parent removed", "disconnected"])
+def test_a_merge_that_is_removed_with_a_drain_ends_with_and_without_parents(before: str) -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    camera = pipeline.add(Camera(), name="camera")
+    merge = pipeline.add(_alike, [] if before == "no parent yet" else [camera], name="merge")
+    reader = pipeline.reader(merge, name="reader")
+    with pipeline.start():
+        if before != "no parent yet":
+            reader.get()
+        if before == "parent removed":
+            pipeline.remove(camera)
+        if before == "disconnected":
+            pipeline.disconnect(camera, merge)
+        pipeline.remove(merge, drain=True, timeout=WATCHDOG)
+        assert "merge" not in pipeline.stats().nodes
+        assert list(reader) is not None  # it has ended
+        pipeline.add(_alike, [], name="merge")  # its name is free again
+
+
+def test_a_merge_that_drains_beside_the_end_of_its_parent_ends() -> None:
+    source = Push(live=True)
+    pipeline = ff.Pipeline(keep_running=True)
+    camera = pipeline.add(source, name="camera")
+    gate = Gate()
+
+    def held(value: int) -> int:
+        gate.enter()
+        return value
+
+    middle = pipeline.add(held, camera, queue=ff.Queue(8), name="middle")
+    merge = pipeline.add(_alike, [middle], queue=ff.Queue(8), name="merge")
+    reader = pipeline.reader(merge, queue=ff.Queue(8), name="reader")
+    with pipeline.start():
+        source.push(1, 2, 3)
+        until(lambda: gate.arrived, "the first sample is in the middle")
+        removal = threading.Thread(target=lambda: pipeline.remove(merge, drain=True, timeout=WATCHDOG))
+        removal.start()
+        gate.open()
+        removal.join()
+        assert "merge" not in pipeline.stats().nodes
+        reader.close()
+
+
+def test_a_merge_whose_connect_was_forgotten_is_a_stall_once_all_sources_have_ended() -> None:
+    pipeline = ff.Pipeline(stall_timeout=0.3)
+    reader = pipeline.reader(pipeline.add(Count(3), name="camera"))
+    pipeline.add(_alike, [], name="lonely")
+    with pytest.raises(ff.Stalled, match=r"'lonely' waits for its first parent.*connect\(\)"):
+        pipeline.run()
+    reader.close()
+
+
+@pytest.mark.parametrize("case", ["keep_running", "a camera lives", "it had a parent"])
+def test_a_merge_that_waits_for_cameras_to_come_is_no_stall(case: str) -> None:
+    pipeline = ff.Pipeline(stall_timeout=0.2, keep_running=case == "keep_running")
+    camera = pipeline.add(Push() if case == "a camera lives" else Count(3), name="camera")
+    merge = pipeline.add(_alike, [], name="merge")
+    if case == "it had a parent":
+        pipeline.connect(camera, merge)
+    with pipeline.start():
+        assert not pipeline.wait(1.0)  # longer than it takes to be a stall

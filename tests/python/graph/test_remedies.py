@@ -93,3 +93,30 @@ def test_a_run_with_the_remedy_has_the_predicted_age_and_all_say_the_same() -> N
     real = sum(reading.ages) / len(reading.ages)
     slack = 0.005  # the reader's thread, which what_if() leaves out
     assert finding.evidence["predicted_low"] - slack <= real <= finding.evidence["predicted_high"] + slack
+
+
+def stored(frame: ff.Frame) -> None:
+    time.sleep(0.06)
+
+
+@pytest.mark.full
+@pytest.mark.network
+def test_two_branches_of_a_camera_are_judged_while_another_camera_is_away() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x48"), name="here")
+    pipeline.add(slow, camera, name="slow", queue=ff.Queue(8))
+    pipeline.add(stored, camera, name="stored", queue=ff.RECORDING)
+    pipeline.add(
+        slow, pipeline.add(ff.open("rtsp://user:secret@127.0.0.1:9/none"), name="roof"), name="other"
+    )
+    wanted = {("away", "roof"), ("queue", "here->slow"), ("loss", "here->stored")}
+    with pipeline.start():
+        ends = time.monotonic() + 2 * LONGEST
+        found: set[tuple[str, str]] = set()
+        while not wanted <= found and time.monotonic() < ends:
+            time.sleep(0.25)
+            why = pipeline.why()
+            found |= {(finding.kind, finding.subject) for finding in why.findings}
+    assert wanted <= found, str(why)
+    assert why.unsettled == ("roof",)
+    assert "secret" not in str(why)

@@ -241,6 +241,39 @@ def test_a_covered_view_is_worth_a_quarter(colours: Path) -> None:
     assert samples[-1].value.data["kind"].tolist() == ["red", "blue"]
 
 
+def filmed(live: bool, images: list[ff.Frame], boxes: ff.Detections, **options: Any) -> ff.Detections:
+    """The newest result. The queues have room for all pictures, so that none of a live source is dropped."""
+    room = ff.Queue(len(images))
+    source = Push(live=live)
+    source.push(*images)
+    source.end()
+    pipeline = ff.Pipeline()
+    shown = pipeline.add(Boxes(boxes), pipeline.add(source), queue=room)
+    kinds = pipeline.add(ff.OnnxClassifier(**options), shown, queue=room)
+    reader = pipeline.reader(kinds, queue=room)
+    with pipeline:
+        return [sample.value for sample in reader][-1]
+
+
+@pytest.mark.parametrize("live", [False, True], ids=["file", "live"])
+@pytest.mark.parametrize("antialias", [False, True], ids=["plain", "antialias"])
+@pytest.mark.parametrize("looks", ["each", "growing", "best"])
+@pytest.mark.parametrize("pixels", ["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"])
+def test_each_way_to_look_sees_the_same_in_each_pixel_format(
+    colours: Path, pixels: str, looks: Any, antialias: bool, live: bool
+) -> None:
+    """The frame is one that was decoded to this format: it has no other one yet."""
+    shown = ff.Frame.from_array(picture(green=(40, 40, 200, 200), blue=(60, 60, 90, 90))).copy(pixels)
+    images = [ff.Frame.from_array(shown, pixels) for _ in range(20)]
+    boxes = found([51, 53, 121, 180], ids=[7])  # at odd places of a subsampled picture
+    options = {"path": colours, "antialias": antialias, "middle": antialias}
+    newest = filmed(live, images, boxes, crops=ff.Crops(looks=looks), **options)
+    each = filmed(False, images[:1], boxes, **options)
+    assert newest.data["kind"].tolist() == each.data["kind"].tolist()
+    assert newest.data["kind"].tolist() == ["red" if pixels == "gray" else "green"]
+    assert newest.data["kind_confidence"].tolist() == each.data["kind_confidence"].tolist()
+
+
 def test_what_cannot_be_is_said(colours: Path, tmp_path: Path) -> None:
     with pytest.raises(ff.OptionError, match="one output of a number per class"):
         ff.OnnxClassifier(ff.demo.shapes_model())

@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections.abc import Callable
 
 import pytest
-from support import Collect, Count, Ticker, run_program
+from support import WATCHDOG, Collect, Count, Ticker, run_program
 
 import freshframe as ff
 
@@ -153,3 +155,68 @@ def test_all_names_are_there_for_many_nodes_of_one_class() -> None:
     assert [pipeline.add(Count(0)).name for _ in range(3)] == ["Count", "Count_2", "Count_3"]
     pipeline.add(Count(0), name="Count_4")
     assert pipeline.add(Count(0)).name == "Count_5"
+
+
+def _run(pipeline: ff.Pipeline) -> None:
+    pipeline.run()
+
+
+def _leave(pipeline: ff.Pipeline) -> None:
+    with pipeline:
+        pass
+
+
+@pytest.mark.parametrize("first", [_run, _leave])
+@pytest.mark.parametrize("how", ["with", "async with"])
+def test_with_a_second_time_is_refused_as_a_second_start_is(
+    first: Callable[[ff.Pipeline], None], how: str
+) -> None:
+    pipeline = ff.Pipeline()
+    pipeline.add(Collect(), pipeline.add(Count(3)))
+    first(pipeline)
+
+    async def enter() -> None:
+        async with pipeline:
+            raise AssertionError("it was entered")
+
+    def enter_here() -> None:
+        with pipeline:
+            raise AssertionError("it was entered")
+
+    with pytest.raises(ff.StateError, match="a pipeline runs once, build a new one"):
+        asyncio.run(enter()) if how == "async with" else enter_here()
+
+
+def test_with_takes_a_pipeline_that_start_has_started_also_one_that_has_ended() -> None:
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Count(0)))
+    pipeline.start()
+    assert pipeline.wait(WATCHDOG)
+    with pipeline:
+        assert list(reader) == []
+
+
+@pytest.mark.parametrize("hook", ["open", "process"])
+def test_run_on_a_nodes_own_thread_is_refused_and_stops_nothing(hook: str) -> None:
+    refused: list[str] = []
+
+    class Runs(ff.Node[int, int]):
+        def try_it(self) -> None:
+            with pytest.raises(ff.StateError) as caught:
+                pipeline.run()
+            refused.append(str(caught.value))
+
+        def open(self) -> None:
+            if hook == "open":
+                self.try_it()
+
+        def process(self, sample: ff.Sample[int]) -> int:
+            if hook == "process" and sample.value == 0:
+                self.try_it()
+            return sample.value
+
+    pipeline = ff.Pipeline()
+    reader = pipeline.reader(pipeline.add(Runs(), pipeline.add(Count(5))))
+    with pipeline:
+        assert [sample.value for sample in reader] == [0, 1, 2, 3, 4]
+    assert refused == ["run() on a node's own thread would wait for itself: use stop()"]

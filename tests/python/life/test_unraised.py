@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -118,7 +119,8 @@ def test_a_failure_that_no_call_raises_is_logged_at_exit_with_its_traceback() ->
     ended = run_program(BUILD + "pipeline.start()\nuntil(failed, 'the failure')\n")
     assert ended.code == 0
     assert ended.err.startswith(LOGGED)
-    assert ", in boom\nValueError: dead since the first frame" in ended.err
+    # CPython 3.13 knows the lines of a program from -c, too.
+    assert re.search(r", in boom\n(    .*\n)*ValueError: dead since the first frame", ended.err)
     assert ended.err.count("Traceback") == 1
     assert "unraised.py" not in ended.err  # no lines of freshframe's own
 
@@ -140,9 +142,7 @@ other.start()
 reader.get()
 """
     )
-    assert ended.err.startswith(
-        "pipeline 'files' failed, and no call has raised it: node 'LosesLines' failed"
-    )
+    assert "pipeline 'files' failed, and no call has raised it: node 'LosesLines' failed" in ended.err
     assert "No space left on device" in ended.err
 
 

@@ -41,6 +41,19 @@ def shape(request: pytest.FixtureRequest) -> Shape:
     return SHAPES[request.param]
 
 
+@pytest.mark.parametrize("name", ["h264-b", "h265-b"])
+def test_pictures_whose_times_are_in_the_order_of_decoding_are_all_there_and_none_is_counted_as_lost(
+    name: str,
+) -> None:
+    shown = film(SHAPES[name])
+    with TruthServer(shown, fps=QUICK, lies=Lies(sent_stamps=True)) as server, Watch(server.url) as camera:
+        seen = camera.read(90)
+        assert camera.drops == {}
+    found = numbers(seen)
+    assert found == [(found[0] + place) % len(shown.pictures) for place in range(90)]  # type: ignore[operator]
+    assert [one.seq for one in seen] == list(range(90))
+
+
 def numbers(seen: list[Seen]) -> list[int | None]:
     return [one.number for one in seen]
 

@@ -6,7 +6,7 @@ The truth server leaves packets out, the same in every run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -29,15 +29,31 @@ LAST = 200
 SMALL = Shape("h264", bit_rate=300_000)  # many pictures of one packet
 
 
+def begins_slice(packet: bytes) -> bool:
+    """Of RTP with H.264: a whole slice, or the first part of one."""
+    kind, of_part = packet[12] & 31, packet[13] & 31
+    return kind in range(1, 6) or (kind == 28 and packet[13] & 0x80 != 0 and of_part in range(1, 6))
+
+
 @dataclass(frozen=True)
 class Lossy(Network):
-    """Loses packets of the pictures in LOSSY only."""
+    """Loses packets of the pictures in LOSSY only.
+
+    Attributes:
+        gone: Pictures of which no slice arrives with its beginning.
+    """
 
     lose: float = 0.05
+    gone: set[int] = field(default_factory=set)
 
     def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
         """Without those that are lost."""
-        return super().arriving(packets, picture, count) if picture in LOSSY else packets
+        if picture not in LOSSY:
+            return packets
+        kept = super().arriving(packets, picture, count)
+        if not any(begins_slice(packet) for packet in kept):
+            self.gone.add(picture)
+        return kept
 
 
 class Read(NamedTuple):
@@ -47,11 +63,13 @@ class Read(NamedTuple):
         samples: Its packets.
         stats: Of the camera's node.
         sent: The server's own counts.
+        gone: Pictures of which no slice arrived with its beginning.
     """
 
     samples: list[ff.Sample[ff.Packet]]
     stats: ff.NodeStats
     sent: list[Sent]
+    gone: set[int]
 
     @property
     def lost(self) -> int:
@@ -75,7 +93,8 @@ def nothing(frame: ff.Frame) -> None:
 
 def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.VideoFile | None = None) -> Read:
     """`how`: "packets", "keys" (decoded, the others asleep), "all", or "changing" (decoded now and then)."""
-    with TruthServer(film(shape), fps=FPS, network=Lossy()) as server:
+    network = Lossy()
+    with TruthServer(film(shape), fps=FPS, network=network) as server:
         pipeline = ff.Pipeline(keep_running=True)
         decode: Literal["keys", "all"] = "keys" if how == "keys" else "all"
         camera = pipeline.add(ff.open(server.url, decode=decode, options=transport, **PATIENT), name="door")
@@ -98,7 +117,7 @@ def read(shape: Shape, transport: dict[str, str], how: str, *, recorder: ff.Vide
                 lambda: "no frames",
             )
             stats = pipeline.stats().nodes["door"]
-            return Read(samples, stats, server.log.all())
+            return Read(samples, stats, server.log.all(), network.gone)
 
 
 @pytest.mark.parametrize("shape", [SMALL, Shape("h264", slices=4), Shape("h265")], ids=str)
@@ -114,6 +133,8 @@ def test_packets_behind_a_loss_have_a_mark(shape: Shape, transport: dict[str, st
     assert len(marked) > 5
     assert [sample.damaged for sample in seen.samples] == [sample.value.damaged for sample in seen.samples]
     assert seen.source.damaged == len(marked)
+    # Each has a unit from its beginning on, so each is in a file.
+    assert all(bytes(sample.value.data[:4]) == b"\0\0\0\1" for sample in seen.samples)
 
 
 @pytest.mark.parametrize("how", ["keys", "all", "changing"])
@@ -121,7 +142,8 @@ def test_lost_pictures_are_counted_the_same_with_and_without_a_decoder(
     how: str, transport: dict[str, str]
 ) -> None:
     alone, beside = read(SMALL, transport, "packets"), read(SMALL, transport, how)
-    vanished = sum(one.lost == one.packets for one in alone.sent if one.place < LAST)
+    vanished = len(alone.gone)
+    assert vanished > sum(one.lost == one.packets for one in alone.sent if one.place < LAST)
     assert alone.stats.processed == 0
     assert beside.stats.processed > 0
     assert alone.lost == beside.lost == vanished > 0

@@ -47,6 +47,30 @@ def test_a_class_that_cannot_be_made_from_options_is_refused_by_the_compiler(tmp
     assert "needs a public constructor that takes a const Options&, or nothing" in error
 
 
+@pytest.mark.parametrize(
+    "methods",
+    {
+        "wake_every() is missing": """
+            std::optional<double> process(const ff::Sample<ff::Frame>&, ff::Context&) override { return 1.0; }
+            void on_time(double, ff::Out<double>&, ff::Context&) override {}""",
+        "process() has other arguments": """
+            std::optional<double> process(const ff::Sample<ff::Frame>&, const ff::Context&) { return 1.0; }
+            double wake_every() const override { return 1; }
+            void on_time(double, ff::Out<double>&, ff::Context&) override {}""",
+    }.items(),
+    ids=lambda each: each[0],
+)
+def test_a_class_that_lacks_a_method_is_told_that_and_not_of_its_constructor(
+    tmp_path: Path, methods: tuple[str, str]
+) -> None:
+    node = f"class Mean : public ff::Ticking<ff::Node<ff::Frame, double>> {{\n public:{methods[1]}\n}};\n"
+    errors = compiler_errors(
+        tmp_path, f'{HEAD}{node}FRESHFRAME_NODE(Mean, "mean");\n', "-Wno-overloaded-virtual"
+    )
+    assert "FRESHFRAME_NODE: the class is abstract: a method of its base is missing" in errors[0]
+    assert not any("public constructor" in error for error in errors)
+
+
 def test_an_older_cpp_is_named_first(tmp_path: Path) -> None:
     assert "needs C++17: compile with -std=c++17 or later" in compiler_errors(tmp_path, HEAD, "-std=c++14")[0]
     python = f"-I{sysconfig.get_path('include')}"

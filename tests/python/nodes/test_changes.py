@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -10,7 +11,7 @@ from typing import Any
 
 import pytest
 from rigs.written import lines
-from support import Push, until
+from support import Push, run_program, until
 
 import freshframe as ff
 
@@ -195,3 +196,68 @@ def test_a_camera_that_comes_and_goes_has_as_many_ends_as_beginnings() -> None:
         assert (change.key in on) == (change.by is not None)
         (on.discard if change.by else on.add)(change.key)
     assert not on
+
+
+TWO_NODES = """
+import os, signal, sys
+import freshframe as ff
+class Two(ff.Source[set]):
+    live = False
+    def read(self, stop, /):
+        yield {"door", "till"}, 0
+        yield {"till"}, 1
+        stop.wait(60)
+began = []
+def send(events):
+    began.extend(events)
+    if len(began) == 3:  # both have begun, and the one at the door has ended
+        os.kill(os.getpid(), signal.SIGKILL)
+pipeline = ff.Pipeline()
+camera = pipeline.add(Two(), name="cam")
+def key(zone):
+    return lambda names: {7} if zone in names else ()
+zones = [pipeline.add(ff.Changes(key(zone), hold=0.5), camera, name=zone) for zone in ("door", "till")]
+pipeline.add(ff.Spool(sys.argv[1], send, max_wait=0), zones)
+pipeline.run()
+"""
+
+
+def test_equal_keys_of_two_nodes_are_two_events_and_each_ends_after_a_crash(tmp_path: Path) -> None:
+    ended = run_program(TWO_NODES, arguments=[str(tmp_path / "yard")])
+    assert ended.code == -signal.SIGKILL, ended
+    (tmp_path / "yard" / "sent").unlink()  # all of them come once more
+    events: list[dict[str, Any]] = []
+    source = Push(live=False)
+    source.end()
+    pipeline = ff.Pipeline()
+    pipeline.add(ff.Spool(tmp_path / "yard", events.extend), pipeline.add(source))
+    pipeline.run()
+    found = sorted((event["value"]["node"], event["value"]["by"] or "") for event in events)
+    assert found == [("door", ""), ("door", "gone"), ("till", ""), ("till", "restart")]
+
+
+@pytest.mark.parametrize("process", [False, True])
+def test_a_change_has_the_name_of_its_node(process: bool) -> None:
+    source = Push(live=False)
+    source.push({"yard"})
+    source.end()
+    pipeline = ff.Pipeline()
+    port = pipeline.add(ff.Changes(set, hold=1), pipeline.add(source), name="zone", process=process)
+    reader = pipeline.reader(port, queue=ff.LOSSLESS)
+    with pipeline:
+        found = [(sample.value.key, sample.value.node) for sample in reader]
+    assert found == [("yard", "zone")] * 2
+
+
+def test_a_node_without_a_name_of_its_own_has_that_of_the_statistics() -> None:
+    source = Push(live=False)
+    source.push({"yard"})
+    source.end()
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(source)
+    ports = [pipeline.add(ff.Changes(set, hold=1), camera) for _ in range(2)]
+    reader = pipeline.reader(*ports, queue=ff.LOSSLESS)
+    with pipeline:
+        found = [sample.value for sample in reader]
+    assert sorted({change.node for change in found}) == sorted(port.name for port in ports)
+    assert len(found) == 4

@@ -33,6 +33,63 @@ def test_every_example_is_linked_from_a_how_to() -> None:
     assert linked == there
 
 
+MARKDOWN = sorted(
+    path
+    for path in ROOT.rglob("*.md")
+    if not {"build", ".venv", "shared", "node_modules"} & set(path.relative_to(ROOT).parts)
+)
+
+
+def anchors_on_github(page: Path) -> set[str]:
+    """The anchors that GitHub gives the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    found: dict[str, int] = {}
+    anchors = set()
+    for heading in re.findall(r"^#+ +(.*?) *#*$", text, re.MULTILINE):
+        shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+        slug = re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+        number = found[slug] = found.get(slug, -1) + 1
+        anchors.add(slug if number == 0 else f"{slug}-{number}")
+    return anchors | set(re.findall(r'<a (?:id|name)="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("page", MARKDOWN, ids=lambda page: str(page.relative_to(ROOT)))
+def test_each_relative_link_leads_somewhere_on_github(page: Path) -> None:
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    text = re.sub(r"`[^`\n]*`", "", text)
+    wrong = []
+    for link in re.findall(r"\]\(([^)\s]+)\)", text):
+        if re.match(r"[a-z]+:", link):
+            continue
+        path, _, anchor = link.partition("#")
+        target = (page.parent / path).resolve() if path else page
+        if not target.exists():
+            wrong.append(f"{link}: no such file")
+        elif anchor and target.suffix == ".md" and anchor not in anchors_on_github(target):
+            wrong.append(f"{link}: no such heading")
+    assert wrong == []
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    pages = [*DOCS.glob("*.md"), *DOCS.glob("how-to/*.md"), *DOCS.glob("reference/*.md")]
+    unlinked = {str(page.relative_to(ROOT)) for page in pages if f"({page.relative_to(ROOT)}" not in readme}
+    # The first page of the site, and a part of processes.md.
+    assert unlinked <= {"docs/index.md", "docs/reference/worker-failures.md"}
+
+
+PROSE_LIMIT = 135  # words of a paragraph or a list's item
+
+
+@pytest.mark.parametrize("page", ["how-to/several-cameras", "how-to/nvr", "live-sources", "joins", "spool"])
+def test_no_paragraph_of_a_long_page_is_a_wall_of_words(page: str) -> None:
+    text = (DOCS / f"{page}.md").read_text(encoding="utf-8")
+    text = re.sub(r"^```.*?^```", "", text, flags=re.MULTILINE | re.DOTALL)
+    blocks = [item for block in text.split("\n\n") for item in re.split(r"\n(?=- )", block)]
+    prose = [block for block in blocks if "|---" not in block]
+    assert [block[:60] for block in prose if len(block.split()) > PROSE_LIMIT] == []
+
+
 def run_of(peer: str, age: float, number: int = 0) -> dict[str, Any]:
     branch = {"p50_ms": age, "p99_ms": age, "missed": 0, "frames": 300, "counted": 0}
     return {"peer": peer, "trial": "sleep", "round": number, "fast": branch, "slow": branch, "stop_s": None}

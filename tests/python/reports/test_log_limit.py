@@ -56,6 +56,28 @@ def test_a_line_after_10_seconds_has_the_number_of_those_before() -> None:
     assert log.tell() == ([], None)
 
 
+def test_what_was_held_back_about_a_server_is_logged_before_it_is_back() -> None:
+    log = Log()
+    log.say(*[f"cannot publish to 'rtsp://host/a' in attempt {n}; trying again" for n in range(4)])
+    log.say(*["cannot publish to 'rtsp://host/b'; trying again"] * 2)
+    log.now += 4
+    assert log.say("'rtsp://host/a' takes the stream again") == [
+        "cannot publish to 'rtsp://host/a' in attempt 3; trying again (and 2 more like it)",
+        "'rtsp://host/a' takes the stream again",
+    ]
+    log.now += 6
+    assert log.tell() == (["cannot publish to 'rtsp://host/b'; trying again"], None), "of another server"
+
+
+def test_a_source_that_comes_and_goes_does_not_flood_the_log() -> None:
+    log = Log()
+    said = []
+    for _ in range(100):
+        said += log.say("lost 'cam1'; trying again", "lost 'cam1'; still trying", "'cam1' is back")
+        log.now += 0.1
+    assert len(said) <= 6
+
+
 def test_the_end_tells_what_was_held_back() -> None:
     log = Log()
     log.say("clip 'a' was not written", "clip 'a' was not written", "'b' waits", "'b' waits", "'b' waits")

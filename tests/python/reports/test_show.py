@@ -3,9 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import dataclasses
 import subprocess
 import webbrowser
 import xml.etree.ElementTree as ET
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ import numpy as np
 import pytest
 
 import freshframe as ff
-from freshframe._graph.queue import shown
+from freshframe import fleet
+from freshframe._graph.queue import shown as queue_text
 
 SCENE = "demo:circles?size=320x180&fps=30"
 
@@ -122,7 +125,7 @@ def test_the_drawing_names_a_queue_as_the_engine_does(queue: ff.Queue) -> None:
         pass
     drawn = "".join(ET.fromstring(f"<div>{pipeline._repr_html_()}</div>").itertext())
     printed = str(pipeline)
-    name = shown(queue)
+    name = queue_text(queue)
     assert name in drawn
     assert name in printed
 
@@ -145,3 +148,48 @@ def test_a_pipeline_shows_itself_as_a_drawing() -> None:
     assert len(drawing.findall(f".//{space}rect")) == 3
     assert len(drawing.findall(f".//{space}path")) == 2
     assert dashboard.url in dashboard._repr_html_()
+
+
+class Printer:
+    """What IPython gives to _repr_pretty_()."""
+
+    def __init__(self) -> None:
+        self.shown = ""
+
+    def text(self, text: str) -> None:
+        self.shown += text
+
+
+def answers() -> Iterator[tuple[str, Any]]:
+    pipeline = ff.Pipeline("a <b>")
+    camera = pipeline.add(ff.open("demo:circles?fps=30&size=64x48&frames=3&pace=0"), name="<i> & more")
+    pipeline.add(lambda frame: 1, camera, name="node")
+    yield "stats", pipeline.stats()
+    yield "report", pipeline.run()
+    yield "why", pipeline.why()
+    yield "what_if", pipeline.what_if("node", queue=ff.NEXT)
+    yield "finding", ff.Finding("away", "<i> & more", "has given no frame for 9 s.", "Look.", {})
+    yield "fleet", fleet.FleetStats("a <b>", 1, {}, {}, [], [])
+
+
+def test_every_answer_that_is_text_shows_this_text_in_a_notebook() -> None:
+    """The repr() of all values of a snapshot is some thousand letters on one line."""
+    for name, answer in answers():
+        shown = answer._repr_html_()
+        assert ET.fromstring(shown).tag == "pre", name
+        assert "".join(ET.fromstring(shown).itertext()) == str(answer), name
+        assert "<i>" not in shown, name
+        printer = Printer()
+        answer._repr_pretty_(printer, False)
+        assert printer.shown == str(answer), name
+
+
+def test_no_public_class_with_a_text_of_its_own_lacks_a_display() -> None:
+    public = [getattr(module, name) for module in (ff, fleet) for name in module.__all__]
+    texts = [
+        each
+        for each in public
+        if isinstance(each, type) and dataclasses.is_dataclass(each) and each.__str__ is not object.__str__
+    ]
+    assert {each.__name__ for each in texts} >= {"Stats", "Report", "Why", "WhatIf", "Finding", "FleetStats"}
+    assert [each.__name__ for each in texts if not hasattr(each, "_repr_html_")] == []

@@ -18,9 +18,10 @@ def records(first: int, count: int, size: int = 10) -> list[str]:
     return [to_text({"value": n, "text": "x" * size}) for n in range(first, first + count)]
 
 
-def fill(box: Box, count: int, per_commit: int = 10, size: int = 10) -> None:
+def fill(box: Box, count: int, per_commit: int = 10, size: int = 10, now: float | None = None) -> None:
     for n in range(0, count, per_commit):
-        box.commit(records(box.next, min(per_commit, count - n), size), time.time())
+        texts = records(box.next, min(per_commit, count - n), size)
+        box.commit(texts, time.time() if now is None else now)
 
 
 def drain(box: Box, batch: int = 7) -> list[int]:

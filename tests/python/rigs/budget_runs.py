@@ -11,9 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-PACKAGE = Path(__file__).resolve().parents[3] / "packages" / "gil_budget"
+import gil_budget
+
+PACKAGE = Path(gil_budget.__file__).resolve().parents[1]  # of the interpreter that runs the tests
 
 LIMIT = "50ms"
+
+HANG = 600.0  # seconds; a busy machine has hardly any processor time for a run
 
 HEAD = """
 import ctypes, gc, hashlib, json, os, sys, threading, time
@@ -42,6 +46,11 @@ class Run:
         return next(line for line in reversed(self.text.splitlines()) if line.startswith("gil budget:"))
 
 
+def python_path() -> str:
+    """Where a program finds gil_budget, and where this one finds its packages."""
+    return os.pathsep.join([str(PACKAGE), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def run(
     folder: Path, tests: str, *options: str, budget: str | None = LIMIT, settings: str = "", **variables: str
 ) -> Run:
@@ -54,9 +63,9 @@ def run(
     if budget is not None:
         command += ["--gil-budget", budget]
     command += ["--gil-report", str(report), *options]
-    environment = {**os.environ, "PYTHONPATH": str(PACKAGE), "GITHUB_ACTIONS": "false", **variables}
+    environment = {**os.environ, "PYTHONPATH": python_path(), "GITHUB_ACTIONS": "false", **variables}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=100, check=False
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG, check=False
     )
     found = json.loads(report.read_text()) if report.exists() else {}
     return Run(done.returncode, done.stdout + done.stderr, found)

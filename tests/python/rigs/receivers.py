@@ -14,8 +14,9 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from support import WATCHDOG
 
@@ -54,6 +55,13 @@ class Hook(http.server.ThreadingHTTPServer):
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_port}/hook"
 
+    def judge(self, body: bytes) -> int:
+        """The answer to this request."""
+        return self.answers.pop(0) if self.answers else 204
+
+
+H = TypeVar("H", bound=Hook)
+
 
 class _Post(http.server.BaseHTTPRequestHandler):
     server: Hook
@@ -61,7 +69,7 @@ class _Post(http.server.BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
         self.server.requests.append((dict(self.headers), body))
-        answer = self.server.answers.pop(0) if self.server.answers else 204
+        answer = self.server.judge(body)
         if answer < 300:
             self.server.events += json.loads(body)["events"]
         self.send_response(answer)
@@ -72,10 +80,27 @@ class _Post(http.server.BaseHTTPRequestHandler):
         """Nothing."""
 
 
-@contextlib.contextmanager
-def hook(*answers: int) -> Iterator[Hook]:
+def hook(*answers: int) -> AbstractContextManager[Hook]:
     """A web server on a thread of its own."""
-    with Hook(*answers) as server:
+    return serving(Hook(*answers))
+
+
+class Picky(Hook):
+    """Takes at most so many bytes, and no event with this number."""
+
+    most = 10_000
+    never = 0
+
+    def judge(self, body: bytes) -> int:
+        if len(body) > self.most:
+            return 413
+        return 422 if self.never in {event["n"] for event in json.loads(body)["events"]} else 204
+
+
+@contextlib.contextmanager
+def serving(made: H) -> Iterator[H]:
+    """The server on a thread of its own."""
+    with made as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.02,))
         thread.start()
         try:
@@ -90,17 +115,24 @@ def mosquitto() -> str | None:
     return shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 
 
+def start_broker(folder: Path, port: int, *, keeps: bool = False) -> subprocess.Popen[bytes]:
+    """Mosquitto, which accepts connections; `keeps`: what it has outlives it."""
+    config = folder / "mosquitto.conf"
+    kept = f"persistence true\npersistence_location {folder}/\n" if keeps else ""
+    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n{kept}")
+    server = subprocess.Popen(
+        [str(mosquitto()), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    wait_for_port(port, server)
+    return server
+
+
 @contextlib.contextmanager
 def broker(folder: Path) -> Iterator[int]:
     """Mosquitto on a port of its own."""
     port = free_port()
-    config = folder / "mosquitto.conf"
-    config.write_text(f"listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n")
-    server = subprocess.Popen(
-        [str(mosquitto()), "-c", str(config)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    server = start_broker(folder, port)
     try:
-        wait_for_port(port, server)
         yield port
     finally:
         server.kill()

@@ -81,11 +81,14 @@ def test_health_fails_when_a_source_is_away_for_longer_than_its_limit() -> None:
         assert reason.startswith("source 'roof' has been away for ")
         assert "its limit is 0.5 s" in reason
         assert "secret" not in reason
-        until(lambda: request(url, "/api/state").json()["problems"], "the problem to be reported")
+
+        def of_roof() -> list[str]:  # on a busy machine the scene loses frames, which is a problem of its own
+            problems = request(url, "/api/state").json()["problems"]
+            return [problem["kind"] for problem in problems if problem["subject"] == "roof"]
+
+        until(of_roof, "the problem to be reported")
+        assert of_roof() == ["source"]
         state = request(url, "/api/state").json()
-        assert [(problem["kind"], problem["subject"]) for problem in state["problems"]] == [
-            ("source", "roof")
-        ]
         sources = {node["name"]: node["source"] for node in state["nodes"]}
         assert sources["roof"]["away"] > 0.5
         assert sources["here"]["away"] is None

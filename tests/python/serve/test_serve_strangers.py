@@ -25,7 +25,7 @@ def test_serving_again_with_equal_arguments_gives_the_same_url() -> None:
     dashboard = pipeline.serve(view=source)
     url = dashboard.url
     assert pipeline.serve(view=[source]) is pipeline.dashboard is dashboard
-    with pytest.raises(ff.StateError, match=r"already served at .* with other arguments: close"):
+    with pytest.raises(ff.StateError, match=r"already served at .* with another .*: pipeline.dashboard is"):
         pipeline.serve(port=1)
     dashboard.close()
     dashboard.close()

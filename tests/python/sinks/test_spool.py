@@ -15,45 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rigs.spools import Receiver, Running
 from rigs.web_client import request
 from rigs.written import boxes, write
 from support import WATCHDOG, Push, program_environment, run_program, until
 
 import freshframe as ff
-
-
-class Receiver:
-    """A `send` that fails as it is told, and keeps what it takes."""
-
-    def __init__(self, *faults: BaseException) -> None:
-        self.events: list[dict[str, Any]] = []
-        self.batches: list[list[int]] = []
-        self.faults = list(faults)
-
-    def __call__(self, events: list[dict[str, Any]]) -> None:
-        self.batches.append([event["n"] for event in events])
-        if self.faults:
-            raise self.faults.pop(0)
-        self.events += events
-
-    @property
-    def numbers(self) -> list[int]:
-        return [event["n"] for event in self.events]
-
-
-class Running:
-    """A pipeline of one spool below a source that the test feeds."""
-
-    def __init__(self, spool: ff.Spool) -> None:
-        self.source = Push()
-        self.pipeline = ff.Pipeline()
-        self.pipeline.add(spool, self.pipeline.add(self.source, name="values"), name="spool")
-
-    @property
-    def stats(self) -> ff.SpoolStats:
-        found = self.pipeline.stats().nodes["spool"].spool
-        assert found is not None
-        return found
 
 
 def test_results_arrive_in_order_with_numbers_that_go_on_after_a_restart(tmp_path: Path) -> None:
@@ -178,6 +145,33 @@ def test_stop_does_not_wait_for_a_send_that_hangs(tmp_path: Path, caplog: pytest
     assert receiver.numbers == [2, 3]
 
 
+def test_the_next_run_does_not_warn_of_one_that_was_stopped_while_a_send_hung(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    ended = run_program(
+        """
+        import sys, threading
+        import freshframe as ff
+        hangs = threading.Event()
+        def send(events):
+            hangs.set()
+            threading.Event().wait()
+        pipeline = ff.Pipeline()
+        ones = pipeline.add(lambda frame: 1, pipeline.add(ff.open("demo:circles?size=64x48")))
+        pipeline.add(ff.Spool(sys.argv[1], send, max_wait=0), ones)
+        pipeline.start()
+        hangs.wait()
+        pipeline.stop()
+        """,
+        arguments=[str(tmp_path / "yard")],
+    )
+    assert ended.code == 0, ended
+    receiver = Receiver()
+    write(ff.Spool(tmp_path / "yard", receiver), "next")
+    assert receiver.numbers[0] == 1
+    assert "was not closed" not in caplog.text
+
+
 def test_the_page_and_the_metrics_have_what_waits(tmp_path: Path) -> None:
     receiver = Receiver(*(OSError("away") for _ in range(1000)))
     running = Running(ff.Spool(tmp_path / "yard", receiver, batch=2, max_wait=0))
@@ -291,11 +285,12 @@ def test_what_cannot_be_is_said(tmp_path: Path) -> None:
         ({"batch": 0}, "batch must be 1 to 10000 events"),
         ({"max_bytes": 10}, "max_bytes must be at least 65536"),
         ({"max_age": 0}, "max_age must be more than 0 seconds"),
-        ({"max_wait": -1}, "max_wait must be at least 0 seconds"),
+        ({"max_wait": -1}, "max_wait must be 0 to 1e[+]09 seconds"),
+        ({"max_wait": 1e10}, "max_wait must be 0 to 1e[+]09 seconds"),
         ({"timeout": 0}, "timeout must be more than 0 seconds"),
     ):
         with pytest.raises(ff.OptionError, match=message):
-            ff.Spool(tmp_path / "yard", send, **options)  # type: ignore[arg-type]
+            ff.Spool(tmp_path / "yard", send, **options)
     with pytest.raises(ff.OptionTypeError, match="send must be a function"):
         ff.Spool(tmp_path / "yard", "mqtt")  # type: ignore[arg-type]
     with pytest.raises(ff.OptionError, match="needs the places of the events"):

@@ -14,6 +14,7 @@ import pytest
 from rigs.boxes import NOW, drain, fill, left_open, records, small_box
 
 from freshframe._spool import box as boxes
+from freshframe._spool import clock
 from freshframe._spool.lines import to_text
 
 
@@ -54,7 +55,11 @@ def test_results_that_send_has_got_already_do_not_expire(tmp_path: Path) -> None
     box.close(complete=True)
 
 
-def test_a_copy_that_is_cut_at_every_byte_of_its_end_starts_and_has_all_whole_lines(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_known", [False, True], ids=["power cut", "damage"])
+def test_a_copy_that_is_cut_at_every_byte_of_its_end_starts_and_has_all_whole_lines(
+    tmp_path: Path, is_known: bool
+) -> None:
+    """What the cursor knows to have been on the disk is a gap: no number is given twice."""
     box = small_box(tmp_path / "box", 8 << 20)
     fill(box, 40)
     box.close(complete=True)
@@ -67,13 +72,17 @@ def test_a_copy_that_is_cut_at_every_byte_of_its_end_starts_and_has_all_whole_li
             shutil.rmtree(copy, ignore_errors=True)
             shutil.copytree(tmp_path / "box", copy)
             (copy / name).write_bytes(whole[:size] + zeros)
+            if not is_known:
+                (copy / "sent").unlink()
             cut = small_box(copy, 8 << 20)
             lines = whole[:size].count(b"\n") - 1 if size >= head else 0
-            assert cut.next == lines + 1, size
+            assert cut.next == (41 if is_known else lines + 1), size
+            begin = cut.next
             cut.commit(records(cut.next, 3), time.time())
-            assert drain(cut) == list(range(1, lines + 4))
+            assert drain(cut) == [*range(1, lines + 1), *range(begin, begin + 3)]
+            assert cut.held().lost == begin - 1 - lines
             cut.close(complete=True)
-            shutil.rmtree(tmp_path / "copy.bad-1", ignore_errors=True)
+            assert not list(copy.glob("*.bad-*"))
 
 
 @pytest.mark.parametrize("content", [None, b"", b"garbage", b"00000000000000000003 abcdefabcdef open  \n"])
@@ -120,12 +129,10 @@ def test_a_line_that_cannot_be_read_is_counted_and_the_others_arrive(tmp_path: P
     again.close(complete=True)
 
 
-@pytest.mark.parametrize(
-    "head", [b'{"spool":99,"box":"ab","first":1,"open":[]}\n', b"this is no box\n"], ids=["newer", "garbage"]
-)
-def test_a_folder_that_cannot_be_read_is_renamed_and_a_new_one_begins(
-    tmp_path: Path, head: bytes, caplog: pytest.LogCaptureFixture
+def test_a_folder_of_another_version_is_renamed_and_a_new_one_begins(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    head = b'{"spool":99,"box":"ab","first":1,"open":[]}\n'
     box = small_box(tmp_path / "box")
     fill(box, 10)
     box.close(complete=True)
@@ -158,9 +165,7 @@ def test_old_segments_are_deleted_while_nothing_is_sent(
 ) -> None:
     box = small_box(tmp_path / "box", 8 << 20)
     monkeypatch.setattr(boxes, "SEGMENT_BYTES", 300)
-    fill(box, 50)
-    for path in (tmp_path / "box").glob("*.jsonl"):
-        os.utime(path, (NOW, NOW))
+    fill(box, 50, now=NOW)
     box.expire_before(NOW + 1)
     assert len(list((tmp_path / "box").glob("*.jsonl"))) == 1
     assert box.held().expired + len(drain(box)) == 50
@@ -262,3 +267,155 @@ def test_a_run_that_was_not_closed_is_told_with_its_last_number(
     caplog.clear()
     small_box(tmp_path / "box").close(complete=True)
     assert caplog.text == ""
+
+
+class Clock:
+    """The system's clock, which a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.start = 0.0  # seconds since the machine was started
+        self.ahead = NOW
+        self.boot = "first"
+        monkeypatch.setattr(clock, "since_start", lambda: self.start)
+        monkeypatch.setattr(clock, "zero", lambda: self.ahead)
+        monkeypatch.setattr(clock, "boot", lambda: self.boot)
+
+    @property
+    def now(self) -> float:
+        return self.ahead + self.start
+
+
+DAY = 86_400.0
+
+
+@pytest.mark.parametrize("set_by", [DAY, -DAY, 400 * DAY])
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_the_age_of_an_event_is_right_whatever_the_clock_was_set_to_since(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, set_by: float, is_restarted: bool
+) -> None:
+    time_ = Clock(monkeypatch)
+    box = small_box(tmp_path / "box", 8 << 20)
+
+    def add(count: int) -> None:
+        box.commit(records(box.next, count), time_.now)
+
+    add(5)
+    time_.start += 1000
+    add(5)
+    time_.ahead += set_by
+    add(5)
+    if is_restarted:
+        box.close(complete=False)
+        for path, written in zip(sorted((tmp_path / "box").glob("0*")), (NOW + 1000, time_.now), strict=True):
+            os.utime(path, (written, written))
+        box = small_box(tmp_path / "box", 8 << 20)
+    time_.start += 1000
+    add(5)
+    for age, first in ((3600, 1), (1500, 6), (500, 16)):
+        box.expire_before(time_.now - age)
+        assert box.held().waiting == 21 - first
+    lines = box.take(100, time_.now - 500)
+    assert [line.n for line in lines] == [16, 17, 18, 19, 20]
+    assert box.oldest_taken == pytest.approx(time_.start)
+    box.close(complete=True)
+
+
+def test_events_of_an_earlier_start_of_the_machine_have_their_age_by_its_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time_ = Clock(monkeypatch)
+    box = small_box(tmp_path / "box", 8 << 20)
+    box.commit(records(1, 5), time_.now)
+    box.close(complete=True)
+    time_.boot, time_.start = "second", 5.0
+    time_.ahead += 2 * DAY
+    again = small_box(tmp_path / "box", 8 << 20)
+    again.commit(records(6, 5), time_.now)
+    assert [line.n for line in again.take(100, time_.now - DAY)] == [6, 7, 8, 9, 10]
+    again.close(complete=True)
+
+
+def test_a_head_without_lines_gets_the_clock_with_which_its_lines_are_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    time_ = Clock(monkeypatch)
+    box = left_open(tmp_path / "box")
+    time_.ahead += DAY
+    box.commit(records(box.next, 5), time_.now)
+    time_.ahead -= 3 * DAY
+    for _ in range(2):
+        assert [line.n for line in box.take(100, time_.now - 60)] == [2, 3, 4, 5, 6]
+        box.close(complete=True)
+        (segment,) = (tmp_path / "box").glob("0*.jsonl")
+        os.utime(segment, (time_.now, time_.now))
+        box = small_box(tmp_path / "box", 8 << 20)
+    box.close(complete=True)
+
+
+def test_events_that_expired_are_counted_once_also_by_the_next_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while a call of `send` has some that are older."""
+    monkeypatch.setattr(boxes, "SEGMENT_BYTES", 300)
+    box = small_box(tmp_path / "box", 8 << 20)
+    fill(box, 20)
+    assert len(box.take(5, 0)) == 5
+    fill(box, 100)
+    while box.held().size > 1000:
+        assert box.make_room()
+    expired = box.held().expired
+    kept = box.held().waiting - 5
+    assert expired + kept + 5 == 120
+    box.close(complete=False)  # killed in the call
+    again = small_box(tmp_path / "box", 8 << 20)
+    assert (again.held().expired, again.held().lost) == (5, 0)
+    assert len(drain(again)) == kept
+    again.close(complete=True)
+
+
+@pytest.mark.parametrize("kills", [1, 3])
+def test_events_that_were_too_old_behind_a_call_are_counted_by_one_run(tmp_path: Path, kills: int) -> None:
+    """Their file is still there, since a call of `send` has older ones."""
+    box = small_box(tmp_path / "box", 8 << 20)
+    box.commit(records(1, 5), NOW + 100)
+    box.commit(records(6, 5), NOW)
+    assert len(box.take(5, 0)) == 5
+    box.expire_before(NOW + 50)
+    expired = box.held().expired
+    assert expired == 5
+    for _ in range(kills):
+        box.close(complete=False)
+        box = small_box(tmp_path / "box", 8 << 20)
+    box.commit(records(11, 5), NOW + 100)
+    lines = box.take(100, NOW + 50)
+    assert [line.n for line in lines] == [1, 2, 3, 4, 5, 11, 12, 13, 14, 15]
+    assert box.held().expired == 0
+    box.close(complete=True)
+
+
+def test_heads_with_many_open_events_leave_room_for_results(tmp_path: Path) -> None:
+    """Each segment repeats them. A head that is longer than a segment must not fill one by itself."""
+    box = small_box(tmp_path / "box", 1 << 20)
+    opened = {"began": 1.0, "ended": None, "text": "x" * 200}
+    box.commit([to_text({"source": "cam", "value": {"key": n, **opened}}) for n in range(3000)], NOW)
+    for _ in range(2):
+        drain(box)
+        fill(box, 300)
+    assert (box.held().waiting, box.held().expired) == (300, 0)
+    box.close(complete=True)
+
+
+def test_one_commit_has_as_many_results_as_a_segment(tmp_path: Path) -> None:
+    box = small_box(tmp_path / "box", 64 << 10)
+    assert box.fitting(records(1, 9000, 1000)) < 10
+    assert box.fitting(records(1, 1, 1 << 20)) == 1
+    assert box.fitting(records(1, 50)) == 50
+    box.close(complete=True)
+
+
+def test_no_text_ends_the_thread_that_writes(tmp_path: Path) -> None:
+    """A class derived from str may say that it is ASCII when it is not even Unicode."""
+    box = small_box(tmp_path / "box")
+    box.commit(['{"value":"\ud800"}', '{"value":2}'], NOW)
+    assert drain(box) == [1, 2]
+    box.close(complete=True)

@@ -122,6 +122,35 @@ print(json.dumps({"expired": held.expired, "lost": held.lost, "numbers": numbers
 """
 
 
+LONG_OUTAGE = """
+import json, os, subprocess, sys, time
+from freshframe._spool.box import Box
+from freshframe._spool.writer import Writer
+folder = sys.argv[1]
+subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", folder], check=True)
+box = Box(folder + "/box", 1 << 30)
+with open(folder + "/of others", "wb", buffering=0) as other:
+    try:
+        while True:
+            other.write(bytes(4096))
+    except OSError:
+        pass
+writer = Writer(box, lambda: None)
+for n in range(3000):
+    writer.put(json.dumps({"value": n, "text": "x" * 2000}))
+while not writer._fault:
+    time.sleep(0.01)
+os.unlink(folder + "/of others")
+while writer._waiting:
+    time.sleep(0.01)
+numbers = []
+while lines := box.take(100, 0):
+    numbers += [line.n for line in lines]
+    box.done(len(lines))
+print(json.dumps({"lost": writer.end(10), "expired": box.held().expired, "numbers": numbers}))
+"""
+
+
 FULL_DISK = """
 import itertools, json, os, shutil, subprocess, sys
 from freshframe._spool.box import Box
@@ -195,6 +224,15 @@ def test_a_disk_of_two_megabytes_keeps_the_newest_results_and_counts_the_others(
     assert found["lost"] == 0
     assert found["expired"] > 0
     assert found["numbers"] == list(range(found["expired"] + 1, 20_002))
+
+
+def test_results_that_have_waited_for_the_disk_are_written_though_all_of_them_do_not_fit(
+    tmp_path: Path,
+) -> None:
+    found = on_a_disk_of_its_own(LONG_OUTAGE, tmp_path)
+    assert found["lost"] == 0
+    assert 0 < found["expired"] < 3000
+    assert found["numbers"] == list(range(found["expired"] + 1, 3001))
 
 
 def test_a_full_disk_gives_the_only_segment_up_behind_a_head_with_the_open_events(tmp_path: Path) -> None:

@@ -44,6 +44,19 @@ def test_a_row_shows_its_minutes_where_they_are_known(tree: Path) -> None:
     assert [line[at] for line in cells] == ["Minutes", "7", ""]
 
 
+def test_rows_of_other_commits_stand_apart(tree: Path) -> None:
+    rows = {
+        "3.12": {"commit": "aaaa", "date": "2026-11-22", "order": "1"},
+        "3.13": {"commit": "bbbb", "date": "2026-11-22", "order": "3"},
+        "3.14": {"commit": "aaaa", "date": "2026-11-23"},
+        "3.15": {"commit": "bbbb", "date": "2026-11-22", "order": "2"},
+    }
+    (tree / FIGURES).write_text(json.dumps(rows))
+    now, before = write_page(tree).split("Measured at commit bbbb")[1].split("Measured at other commits")
+    assert [line.split()[1] for line in now.splitlines() if line.startswith("| 3.")] == ["3.13", "3.15"]
+    assert [line.split()[1] for line in before.splitlines() if line.startswith("| 3.")] == ["3.12", "3.14"]
+
+
 def test_damaged_figures_are_named(tree: Path) -> None:
     (tree / FIGURES).write_text('{"3.12": ')
     program = tree / "tools" / "platforms.py"

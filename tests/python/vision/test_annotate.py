@@ -201,7 +201,7 @@ def test_the_error_of_a_wrong_parent_names_the_values_that_can_be_drawn() -> Non
     number = pipeline.add(lambda _: 5, camera, name="number")
     pipeline.add(ff.Annotate(), number)  # type: ignore[misc]
     with pytest.raises(
-        ff.NodeError, match=r"'number' failed.* gave a int, but its child 'Annotate' takes Circles"
+        ff.NodeError, match=r"'number' failed.* gave an int, but its child 'Annotate' takes Circles"
     ):
         pipeline.run()
 

@@ -162,7 +162,9 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
         until(lambda: pipeline.stats().nodes["line"].processed == 3, "a third sample")
         until(lambda: pipeline.stats().nodes["line"].state == "blocked", "a full queue")
         threading.Thread(target=let_go).start()
-    assert len(fast.seen) == 2  # of three samples: one at work, one in the queue, one that waits
+    # Of three samples: one at work, one in the queue, one that waits. The counter may have taken more between
+    # the end of its wait and the close of its own queue.
+    assert len(fast.seen) >= 2
     assert slow.seen == fast.seen
 
 

@@ -183,6 +183,71 @@ def test_the_error_of_the_speed_is_known() -> None:
         assert inside >= 0.9, speed
 
 
+@dataclass
+class Car:
+    """One of several: it comes nearer, or drives away."""
+
+    start: float
+    lane: float
+    speed: float
+    away: bool
+
+    def box(self, time: float) -> npt.NDArray[np.float64] | None:
+        """None: it is out of view."""
+        driven = self.speed * (time - self.start)
+        if not 0 <= driven <= 50:
+            return None
+        return CAMERA.box(self.lane, 10 + driven if self.away else 60 - driven)
+
+
+def traffic(seed: int, seconds: float) -> list[Car]:
+    """On four lanes a car every two to four seconds: two or three are in view."""
+    chance = np.random.default_rng(seed)
+    cars: list[Car] = []
+    start = 0.3
+    while start < seconds - 3:
+        lane = chance.choice([-4.5, -1.5, 1.5, 4.5])
+        cars.append(Car(start, lane, chance.uniform(6, 20), bool(chance.random() < 0.5)))
+        start += chance.uniform(2, 4)
+    return cars
+
+
+def watch(
+    fps: float, seed: int, seconds: float = 60, missed: float = 0.03
+) -> Iterator[tuple[float, float, float]]:
+    """True speed, speed and error of each box from the first second of its car on."""
+    chance = np.random.default_rng(1000 + seed)
+    cars = traffic(seed, seconds)
+    tracker = ff.BoxTracker(ground=ground())
+    for step in range(int(seconds * fps)):
+        time = step / fps
+        boxes, shown = [], []
+        for number, car in enumerate(cars):
+            box = car.box(time)
+            if box is None or chance.random() < missed:
+                continue
+            boxes.append((box + chance.normal(0, 2.0, 4)).clip(0, [WIDTH, HEIGHT] * 2))
+            shown.append(number)
+        found = ff.Detections(
+            np.reshape(boxes, (-1, 4)),
+            [0.9] * len(boxes),
+            [0] * len(boxes),
+            data={"car": np.array(shown, np.int32)},
+        )
+        data = tracker.update(found, time=time, size=(WIDTH, HEIGHT)).data
+        for number, speed, error in zip(data["car"], data["speed"], data["speed_error"], strict=True):
+            if time - cars[number].start >= 1:
+                yield cars[number].speed, float(speed), float(error)
+
+
+@pytest.mark.parametrize(("fps", "unknown"), [(2, 0.6), (2.5, 0.4), (5, 0.15), (10, 0.1), (25, 0.1)])
+def test_the_error_of_the_speed_is_known_where_ids_move_between_cars(fps: float, unknown: float) -> None:
+    seen = np.array([one for seed in range(4 if fps > 5 else 12) for one in watch(fps, seed)])
+    assert np.mean(np.isnan(seen[:, 1])) <= unknown
+    true, speed, error = seen[~np.isnan(seen[:, 1])].T
+    assert np.mean(abs(speed - true) <= 2 * error) >= 0.95
+
+
 def test_the_error_of_the_clicks_is_part_of_it() -> None:
     misses = 0
     for seed in range(40):

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from .._gil_watch.stalls import INTERPRETER, STRIPPED
 from ..holds import COUNTED
 from ..limits import milliseconds
 from . import baseline
@@ -20,6 +21,14 @@ from .records import ATTRIBUTE, Record
 from .settings import Settings
 
 _RUNS = 3  # so many full runs in a row without a hold of a name in the baseline: it can go
+
+# How the last line calls holds that do not count.
+_UNCOUNTED = (
+    ("collector", "collections"),
+    ("import", "imports"),
+    ("objects", "times Python's own objects were freed"),
+    ("freeing", "of freeing"),
+)
 
 _CACHE = "gil_budget/runs_without"
 
@@ -36,8 +45,8 @@ class Summary:
         self._once: dict[str, list[dict[str, Any]]] = {}
         self._left: list[dict[str, Any]] = []
         self._outside: list[dict[str, Any]] = []
-        self._unsettled = 0
-        self._blind: list[str] = []
+        self._unsettled: dict[str, None] = {}  # tests, in their order
+        self._blind: dict[str, None] = {}
         self._gone: list[str] = []
         self._children = 0
         os.register_at_fork(after_in_parent=self._count_child)
@@ -69,8 +78,11 @@ class Summary:
                 mine.setdefault(report.nodeid, []).extend(its)
         self._left += record["left"]
         self._outside += record["outside"]
-        self._unsettled += record["unsettled"]
-        self._blind += [report.nodeid] * bool(record["blind"])
+        # A test has a record of each phase that can fail, and two of each when it runs again.
+        if record["unsettled"]:
+            self._unsettled[report.nodeid] = None
+        if record["blind"]:
+            self._blind[report.nodeid] = None
 
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
@@ -106,6 +118,8 @@ class Summary:
             write(f"{hold['test']} left a thread that held the GIL later: {hold['text']}", red=True)
         for name in self._gone:
             write(f"gil budget: no hold of {name!r} in {_RUNS} full runs: remove it from the baseline")
+        if any(hold["native"] == INTERPRETER for holds in self._tests.values() for hold in holds):
+            write(f"gil budget: {STRIPPED}")
         write(self._last_line())
         self._annotate(write)
 
@@ -122,7 +136,7 @@ class Summary:
         if self._once:
             words.append(f"{len(self._once)} over it in one of two runs")
         kinds = Counter(hold["kind"] for hold in every)
-        for kind, word in (("collector", "collections"), ("import", "imports"), ("freeing", "of freeing")):
+        for kind, word in _UNCOUNTED:
             if kinds[kind] and kind not in self._settings.verdict.count:
                 longest = max(hold["seconds"] for hold in every if hold["kind"] == kind)
                 words.append(f"{kinds[kind]} {word} up to {milliseconds(longest)} not counted")
@@ -130,10 +144,10 @@ class Summary:
         if unnamed:
             words.append(f"{unnamed} not named, not counted")
         if self._unsettled:
-            words.append(f"in {self._unsettled} phases of tests not known, since the watch was late")
+            words.append(f"in {len(self._unsettled)} tests not all is known, since the watch was late")
         if self._blind:
             words.append(
-                f"in {len(self._blind)} the watch got no processor for as long as the limit, "
+                f"in {len(self._blind)} tests the watch got no processor for as long as the limit, "
                 "and may have missed holds"
             )
         if self._children:
@@ -169,8 +183,8 @@ class Summary:
             "over": sorted(self._over),
             "left": self._left,
             "outside": self._outside,
-            "unsettled": self._unsettled,
-            "blind": self._blind,
+            "unsettled": len(self._unsettled),
+            "blind": list(self._blind),
         }
         self._settings.report.write_text(json.dumps(data, indent=1) + "\n", encoding="utf-8")
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from ... import _check
 from ..._errors import GraphError
 from ..._graph.port import Port, belongs_to, value_type
 from ..._native import Frame
@@ -22,7 +23,9 @@ def checked(made: Any) -> tuple[Pipeline, Mapping[str, Port[Any]]]:
         raise GraphError(f"build must return (pipeline, outputs), got {type(made).__name__}")
     pipeline, outputs = made
     if not isinstance(pipeline, Pipeline):
-        raise GraphError(f"build must return (pipeline, outputs), got a {type(pipeline).__name__} first")
+        raise GraphError(
+            f"build must return (pipeline, outputs), got {_check.with_article(type(pipeline).__name__)} first"
+        )
     if engine_of(pipeline).started:
         raise GraphError("build must not start its pipeline: the agent adds what reads its outputs first")
     if not isinstance(outputs, Mapping) or not outputs:

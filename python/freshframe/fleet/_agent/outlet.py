@@ -33,7 +33,7 @@ class Outlet(NativeNode[Any, None]):
 
     @property
     def counts(self) -> Counter[str]:
-        """Of its results: those that were kept, those after the lease's end, and those that are too large."""
+        """Counts the results that were kept, those after the lease's end, and those that are too large."""
         stream = self._stream
         return Counter(kept=stream.kept, refused=stream.refused, too_large=stream.too_large)
 
@@ -47,7 +47,7 @@ def add_outlet(pipeline: Pipeline, port: Any, stream: _native.FleetStream, outpu
 
 
 def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
-    """Their counts by now."""
+    """Adds up what the outlets of this process have counted so far."""
     counts: Counter[str] = Counter()
     for outlet in outlets:
         counts.update(outlet.counts)
@@ -55,7 +55,7 @@ def counts_of(outlets: Iterable[Outlet]) -> Counter[str]:
 
 
 def final_counts_of(pipeline: Pipeline, outlets: Sequence[Outlet]) -> Counter[str]:
-    """The same once the pipeline has ended, with its frames and losses, also those in queues."""
+    """Adds up the counts of a pipeline that has ended, with its frames and losses, also those in queues."""
     counts = counts_of(outlets)
     stats = pipeline.stats()
     names = {outlet.name_in_pipeline for outlet in outlets}

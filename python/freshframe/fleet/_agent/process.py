@@ -205,7 +205,7 @@ class _Agent:
         return True
 
     def _give_up(self, run: Run) -> None:
-        """Its start takes too long. The thread cannot be ended, so it is left alone, and others go on."""
+        """Gives up a start that takes too long. Its thread cannot be ended, so others go on beside it."""
         with self._lock:
             if run.began is None or run.hung or run.closing:
                 return
@@ -331,7 +331,7 @@ class _Agent:
                     self._tell_losses(run)
 
     def _tell_losses(self, run: Run) -> None:
-        """Of what renewals do not have."""
+        """Reports the losses that renewals do not have."""
         counts = Counter(too_large=counts_of(run.outlets)["too_large"])
         if run.running and counts != run.reported:
             run.reported = counts

@@ -42,7 +42,7 @@ class SentModules:
         return name in self._sources
 
     def module(self, name: str) -> types.ModuleType:
-        """One of them. Its first caller runs it."""
+        """Returns a module that was sent. Its first caller runs it."""
         with self._lock:
             known = self._modules.get(name)
             if known is not None:
@@ -86,7 +86,7 @@ class SentModules:
         fromlist: Sequence[str] | None = (),
         level: int = 0,
     ) -> types.ModuleType:
-        """As __import__()."""
+        """Imports like __import__(), and finds modules that were sent."""
         if level:
             name = importlib.util.resolve_name("." * level + name, (globals or {}).get("__package__") or "")
         top = name.partition(".")[0]
@@ -103,7 +103,7 @@ class SentModules:
         return module
 
     def find(self, name: str) -> types.ModuleType:
-        """One of them, or any other."""
+        """Returns a module that was sent, or any other."""
         if name in self._sources:
             return self.module(name)
         module = importlib.import_module(name)

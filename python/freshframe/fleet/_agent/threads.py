@@ -14,7 +14,7 @@ class Crew:
     """Does jobs in the order in which they came, so many at a time."""
 
     def __init__(self, most: int, name: str) -> None:
-        """Its threads begin with the jobs and end when there are none."""
+        """Makes a crew whose threads begin with the jobs and end when there are none."""
         self._name = name
         self._free = most
         self._jobs: deque[Job] = deque()
@@ -50,7 +50,7 @@ class Crew:
             job()
 
     def write_off(self, thread: int) -> None:
-        """Of its threads the one with this identifier hangs: it counts no longer."""
+        """Stops counting a thread that hangs, by its identifier."""
         with self._changed:
             if thread in self._written_off:
                 return

@@ -20,7 +20,7 @@ class Actions:
     """By the controller's thread, with its lock."""
 
     def __init__(self, parts: Parts) -> None:
-        """Of one controller."""
+        """Makes the actions of one controller."""
         self._parts = parts
 
     def do(self, actions: list[Action]) -> None:
@@ -105,7 +105,7 @@ class Actions:
         self._parts.readers.introduce(link)
 
     def bury(self, link: Link) -> None:
-        """Its process has ended. Its messages that have arrived are read, the rest is lost."""
+        """Forgets an agent whose process has ended. Messages that have arrived are read, the rest is lost."""
         parts = self._parts
         if link.socket is not None:
             parts.links.read(link, last=True)
@@ -124,7 +124,7 @@ class Actions:
         parts.adoption.ended(link)
 
     def cut_off(self, link: Link, why: str) -> None:
-        """It will end, which cannot be seen: cameras that allow several sessions need not wait."""
+        """Cuts an agent off that will end unseen: cameras that allow several sessions need not wait."""
         parts = self._parts
         if link.socket is not None:
             parts.links.read(link, last=True)

@@ -18,10 +18,10 @@ Line = tuple[int, str, str]  # level, logger, text
 
 
 class AgentLogs:
-    """Of one fleet. put() waits for nothing."""
+    """Writes the log lines of one fleet's agents. put() waits for nothing."""
 
     def __init__(self, name: str) -> None:
-        """Its thread begins with a line, and ends when there are no more."""
+        """Makes a writer whose thread begins with a line, and ends when there are no more."""
         self._name = f"log of fleet {name}"
         self._lines: deque[Line] = deque()
         self._lost = 0

@@ -14,7 +14,7 @@ _MOST_GONE = 100  # removed cameras whose names are kept though no result of the
 
 @dataclass
 class Known:
-    """Of one camera."""
+    """Holds what is known of one camera."""
 
     name: str
     url: str
@@ -26,7 +26,7 @@ class Cameras:
     """Those of one fleet, by number. A number is never given twice."""
 
     def __init__(self) -> None:
-        """None yet."""
+        """Begins without cameras."""
         self._known: dict[int, Known] = {}
         self._numbers: dict[str, int] = {}
         self._next = 0
@@ -58,7 +58,7 @@ class Cameras:
         return number in self._known or number in self._gone
 
     def remove(self, number: int) -> Known:
-        """It has ended."""
+        """Removes a camera that has ended."""
         known = self._known[number]
         self._gone[number] = known.name  # before the next line: a reader may ask for it at any moment
         del self._known[number]
@@ -89,7 +89,7 @@ class Cameras:
         }
 
     def restore(self, state: Mapping[str, Any]) -> list[int]:
-        """Of an earlier controller. The builds of all cameras."""
+        """Takes over the cameras of an earlier controller. Returns the builds of all of them."""
         self._next = state["next"]
         self._gone = dict(state["gone"])
         self._known = {

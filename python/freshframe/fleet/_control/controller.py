@@ -39,7 +39,7 @@ Spec = tuple[str, str, Mapping[str, str]]  # name, address and needs of a camera
 
 
 class Controller:
-    """Of a fleet. Its methods may be called from any thread, and its own thread executes them."""
+    """Runs a fleet. Its methods may be called from any thread, and its own thread executes them."""
 
     def __init__(
         self, setup: Setup, place: Place, kept: Kept | None = None, adoption: Adoption | None = None
@@ -259,7 +259,7 @@ class Controller:
         return self.call(reader)
 
     def open_results(self, output: str, name: str | None) -> Results:
-        """The same for a reader elsewhere. By the thread."""
+        """Opens results for a reader of another process. The controller's thread calls this."""
         self._check_open()
         return self.parts.readers.open(output, name)
 
@@ -320,7 +320,7 @@ def _agent(decisions: Decisions, name: str) -> str:
 
 
 def _refuse_leaving(camera: Camera) -> None:
-    """Its name is free once its run has ended: a camera never has two runs."""
+    """Refuses a name until its run has ended: a camera never has two runs."""
     if camera.removed:
         raise StateError(
             f"camera {camera.name!r} was removed and is still closing; stats().cameras has it until then"

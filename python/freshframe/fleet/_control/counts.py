@@ -16,7 +16,7 @@ State = tuple[dict[str, int], int, dict[int, dict[str, int]]]
 
 
 class CameraCounts:
-    """Of one camera: its finished starts, and the latest counts of the newest ones.
+    """Counts for one camera: its finished starts, and the latest counts of the newest ones.
 
     A camera that moves has two runs for a while, and agents repeat the last counts of a run to the next
     controller.
@@ -58,6 +58,6 @@ class CameraCounts:
             self._kept.pop(self._newest_finished, None)
 
     def totals(self, epoch: int, counts: Mapping[str, int]) -> Counter[str]:
-        """Of all starts; ``counts``: further counts of the present one."""
+        """Adds up all starts; ``counts``: further counts of the present one."""
         self.tell(epoch, counts)
         return sum(self._told.values(), self._finished)

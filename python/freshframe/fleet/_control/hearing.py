@@ -18,7 +18,7 @@ class Hearing:
     """By the controller's thread, with its lock."""
 
     def __init__(self, parts: Parts, actions: Actions) -> None:
-        """Of one controller."""
+        """Makes the hearing of one controller."""
         self._parts = parts
         self._actions = actions
 

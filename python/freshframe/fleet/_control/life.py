@@ -15,7 +15,7 @@ _END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
 
 
 class Life:
-    """Of one controller."""
+    """Holds the phases of one controller's life."""
 
     def __init__(self, parts: Parts, actions: Actions) -> None:
         """The thread begins with start()."""

@@ -18,7 +18,7 @@ _MOST_EVENTS = 1000
 
 
 class Notes:
-    """Of one fleet. With the controller's lock."""
+    """Collects the notes of one fleet. The caller holds the controller's lock."""
 
     def __init__(self, name: str, decisions: Decisions) -> None:
         """No events yet."""
@@ -48,7 +48,7 @@ class Notes:
         self._logs.put(level, logger, masked(text))
 
     def log_error(self, text: str) -> None:
-        """The same, with the exception that is handled."""
+        """Logs an error with the exception that is being handled."""
         self.log(logging.ERROR, "freshframe", f"{text}\n{traceback.format_exc()}")
 
     def close(self) -> None:

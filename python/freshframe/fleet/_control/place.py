@@ -103,7 +103,7 @@ class LocalPlace:
         self._options = options
 
     def begin(self, controller: Owner) -> None:
-        """It needs nothing of the controller."""
+        """Does nothing: this place needs no controller."""
 
     def can_launch(self, name: str) -> bool:
         """Always."""
@@ -127,7 +127,7 @@ class LocalPlace:
         """Never called: there is no limit."""
 
     def close(self) -> None:
-        """Nothing is left."""
+        """Does nothing: no process is left."""
 
     def forget_in_child(self) -> None:
         """Links are forgotten by the controller."""

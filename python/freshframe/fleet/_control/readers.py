@@ -32,7 +32,7 @@ class Readers:
         receipts: Receipts,
         wants: Callable[[], None],
     ) -> None:
-        """None yet. ``wants``: called by any thread when a reader has room again."""
+        """Begins without readers. ``wants``: called by any thread when a reader has room again."""
         self._kept = kept
         self._links = links
         self._builds = builds
@@ -54,7 +54,7 @@ class Readers:
         return iter(self._all.values())
 
     def get(self, number: int) -> Results | None:
-        """One of them."""
+        """Returns a reader by its number."""
         return self._all.get(number)
 
     # ---- they come and go
@@ -100,7 +100,7 @@ class Readers:
         return reader
 
     def forget(self, reader: Results) -> None:
-        """It is closed for ever."""
+        """Forgets a reader that is closed for ever."""
         self._all.pop(reader.number, None)
         self._untold.pop(reader.number, None)
         if self._named.get(reader.name or "") is reader:

@@ -83,7 +83,7 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
 
 
 def _resume(decisions: Decisions, camera: Camera, agent: str, run: Run, closing: bool, stays: bool) -> None:
-    """Its former run goes on, if there may be a process that has it."""
+    """Lets a camera's former run go on, if there may be a process that has it."""
     there = decisions.agents.get(agent)
     if there is not None and there.state == "up":
         decisions.state.handovers.resume(camera, Former(agent, run, closing=closing, stays=stays))

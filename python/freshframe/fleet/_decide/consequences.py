@@ -12,10 +12,10 @@ from .model import Action, Agent, Camera
 
 
 class Consequences:
-    """Of one fleet."""
+    """Derives what follows from each change of one fleet."""
 
     def __init__(self, state: FleetState) -> None:
-        """Nothing has followed yet."""
+        """Begins before any change."""
         self._state = state
         self._balance = Balance(state.times)
         self._ticked: float | None = None
@@ -101,7 +101,7 @@ class Consequences:
             actions += self._state.send_away(camera, now)
 
     def move(self, camera: Camera, to: str, now: float) -> list[Action]:
-        """It goes to that agent."""
+        """Moves a camera to another agent."""
         camera.wanted = to
         if camera.agent == to and camera.state in ("starting", "running"):
             return []

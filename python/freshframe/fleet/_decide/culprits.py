@@ -13,10 +13,10 @@ _MOST_APART = 8  # cameras with agents of their own: processes are dear
 
 
 class Culprits:
-    """Of one fleet."""
+    """Finds the cameras of one fleet that crash their agents."""
 
     def __init__(self, state: FleetState) -> None:
-        """None yet."""
+        """Begins without culprits."""
         self._state = state
 
     def accuse_for(self, culprit: Run, now: float) -> None:
@@ -26,7 +26,7 @@ class Culprits:
             self._state.suspects.name(camera, now)
 
     def hold(self, camera: Camera, now: float, why: str) -> None:
-        """It has crashed several agents: the others are protected from it."""
+        """Holds back a camera that has crashed several agents, which protects the others."""
         wait = self._state.suspects.hold(camera)
         many = "an agent" if camera.crashes == 1 else f"{camera.crashes} agents in a row, the last"
         text = f"held for {wait:g} s: it crashed {many}: {why}"

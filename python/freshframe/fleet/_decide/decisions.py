@@ -18,7 +18,7 @@ class Decisions:
     """The actions that follow from calls and events."""
 
     def __init__(self, state: FleetState) -> None:
-        """Of a fleet."""
+        """Makes the decisions of a fleet."""
         self.state = state
         self.agents = self.state.agents
         self.cameras = self.state.cameras
@@ -103,7 +103,7 @@ class Decisions:
     # ---- events
 
     def launched(self, name: str, now: float) -> None:
-        """Its process was started."""
+        """Notes that an agent's process was started."""
         agent = self.agents[name]
         agent.state = "starting"
         agent.heard = agent.python_ran = now
@@ -155,7 +155,7 @@ class Decisions:
     def gone(
         self, name: str, now: float, why: str, *, crashed: bool = False, culprit: Run | None = None
     ) -> list[Action]:
-        """Its process was seen to have ended: nothing of it is at work any more.
+        """Decides after a process was seen to have ended: nothing of it is at work any more.
 
         ``crashed``: by itself, so that a camera of it may be the cause. An agent that was stuck counts, too.
         ``culprit``: the run whose thread it was, if that is known.
@@ -189,7 +189,7 @@ class Decisions:
         return self.state.finished(now)
 
     def cut_off(self, name: str, now: float, why: str) -> list[Action]:
-        """Its connections have ended: it most likely has, too, but its end was not seen."""
+        """Decides after an agent's connections have ended: most likely it has, too, but unseen."""
         agent = self.agents[name]
         agent.state = "ending"
         agent.why = why
@@ -212,7 +212,7 @@ class Decisions:
             self.state.enter(camera, "running", now)
 
     def failed(self, run: Run, now: float, why: str) -> list[Action]:
-        """Its pipeline could not start, or failed, and is closed."""
+        """Decides after a pipeline could not start, or failed, and is closed."""
         camera = self.state.current(run)
         if camera is None or camera.state == "closing":
             return self.closed(run, now)
@@ -224,7 +224,7 @@ class Decisions:
         self.state.note(now, camera.name, f"failed: {why}")
 
     def hangs(self, run: Run, now: float, why: str) -> list[Action]:
-        """Its start takes too long and may have opened a session: it keeps its place until that has ended."""
+        """Decides about a start that takes too long. It may have a session, so it keeps its place."""
         camera = self.state.current(run)
         if camera is None or camera.hangs:
             return []
@@ -238,7 +238,7 @@ class Decisions:
         return actions
 
     def ended(self, run: Run, now: float) -> list[Action]:
-        """Its pipeline has ended by itself and is closed."""
+        """Decides after a pipeline has ended by itself and is closed."""
         camera = self.state.current(run)
         if camera is None or camera.state == "closing":
             return self.closed(run, now)
@@ -246,7 +246,7 @@ class Decisions:
         return self._flush(camera, now, "ended", "")
 
     def closed(self, run: Run, now: float) -> list[Action]:
-        """It was closed because it had to be."""
+        """Decides after a run was closed because it had to be."""
         camera = self.state.current(run)
         if camera is None:
             return self.tick(now) if self.state.handovers.note_end(run, now) else []

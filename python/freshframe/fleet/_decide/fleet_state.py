@@ -25,7 +25,7 @@ class FleetState:
         is_flushed: Callable[[Run], bool] = lambda run: True,
         times: Times | None = None,
     ) -> None:
-        """Nothing yet."""
+        """Begins without agents and cameras."""
         self.times = times or Times()
         self.agents: dict[str, Agent] = {}
         self.cameras: dict[int, Camera] = {}
@@ -54,7 +54,7 @@ class FleetState:
         self.placed[name] = set()
 
     def drop_agent(self, name: str) -> None:
-        """It is no more."""
+        """Forgets an agent that has ended."""
         self.agents[name].note_load(0.0)
         del self.agents[name], self.placed[name]
 
@@ -88,7 +88,7 @@ class FleetState:
         return camera if camera is not None and camera.epoch == run[1] and camera.agent is not None else None
 
     def enter(self, camera: Camera, state: CameraState, now: float, why: str = "") -> None:
-        """Its state changes."""
+        """Changes the state of a camera."""
         if camera.state != state:
             camera.since = now
         camera.state = state
@@ -100,7 +100,7 @@ class FleetState:
             self.restless.discard(camera.number)
 
     def close_run(self, camera: Camera, now: float) -> list[Action]:
-        """Its present run is closed."""
+        """Closes the present run of a camera."""
         self.enter(camera, "closing", now)
         camera.closed_at = None
         camera.then = "unplaced"
@@ -109,7 +109,7 @@ class FleetState:
         return [Action("stop", camera.agent, camera.number, camera.epoch)]
 
     def send_away(self, camera: Camera, now: float) -> list[Action]:
-        """It leaves its agent. One that allows several sessions starts elsewhere first."""
+        """Sends a camera away from its agent. One that allows several sessions starts elsewhere first."""
         if camera.exclusive or camera.state != "running" or camera.former is not None:
             return self.close_run(camera, now)
         assert camera.agent is not None
@@ -120,7 +120,7 @@ class FleetState:
         return []
 
     def lose(self, camera: Camera, now: float, why: str) -> None:
-        """It has no agent any more."""
+        """Notes that a camera has no agent any more."""
         camera.agent = None
         then = camera.then if camera.state == "closing" else "unplaced"
         self.enter(camera, then, now, why)

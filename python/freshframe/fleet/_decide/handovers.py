@@ -12,13 +12,13 @@ class Handovers:
     """The former runs of all cameras that have one."""
 
     def __init__(self, times: Times, is_flushed: Callable[[Run], bool]) -> None:
-        """None."""
+        """Begins without handovers."""
         self._times = times
         self._is_flushed = is_flushed
         self._at: dict[str, dict[int, Camera]] = {}  # by the former run's agent
 
     def begin(self, camera: Camera) -> None:
-        """Its present run becomes its former one."""
+        """Makes the present run of a camera its former one."""
         assert camera.agent is not None
         camera.former = Former(camera.agent, camera.run)
         camera.agent = None

@@ -88,11 +88,11 @@ class Agent:
 
     @property
     def machine_load(self) -> float:
-        """Of all agents of its machine."""
+        """Adds up the load of all agents of its machine."""
         return self.load if self.machine is None else self.machine.load
 
     def note_load(self, load: float) -> None:
-        """Its own load is this now."""
+        """Notes the agent's own load."""
         if self.machine is not None:
             self.machine.load = max(0.0, self.machine.load + load - self.load)
         self.load = load
@@ -144,7 +144,7 @@ class Camera:
 
     @property
     def run(self) -> Run:
-        """Its present start."""
+        """Returns the present start."""
         return self.number, self.epoch
 
     @property

@@ -7,20 +7,20 @@ from .model import Camera
 
 
 class Overlaps:
-    """Of all agents that were not seen to end."""
+    """Keeps, for each camera, the agents that were not seen to end."""
 
     def __init__(self) -> None:
-        """None."""
+        """Begins without overlaps."""
         self._left: dict[str, list[Camera]] = {}  # by the agent that may run them still
 
     def leave(self, camera: Camera, agent: str) -> None:
-        """It is given away by an agent that may run it still."""
+        """Notes that an agent gives a camera away and may run it still."""
         self._left.setdefault(agent, []).append(camera)
         camera.left += 1
 
     @staticmethod
     def placed(camera: Camera, now: float) -> None:
-        """It starts on an agent. Sessions of an exclusive camera have ended by then, wherever they were."""
+        """Notes a camera's start. Sessions of an exclusive camera have ended by then, wherever they were."""
         if camera.left and camera.doubled_at is None and not camera.exclusive:
             camera.doubled_at = now
 

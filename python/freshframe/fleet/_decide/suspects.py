@@ -93,7 +93,7 @@ class Suspects:
         return cleared
 
     def placed(self, camera: Camera) -> None:
-        """It starts on an agent."""
+        """Notes that a camera starts on an agent."""
         if camera.company and camera.agent is not None:
             self._on_trial.setdefault(camera.agent, []).append(camera)
 
@@ -105,7 +105,7 @@ class Suspects:
         return len(others) < camera.company
 
     def remember(self, camera: Camera) -> None:
-        """It is one of an earlier controller's, if it has crashed an agent."""
+        """Remembers a camera of an earlier controller, if it has crashed an agent."""
         if camera.crashes:
             self._all[camera.number] = camera
 

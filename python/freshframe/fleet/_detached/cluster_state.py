@@ -15,7 +15,7 @@ class Store(Protocol):
     """Keys and values that outlive the controller. Calls raise OSError when it does not answer."""
 
     def create(self, key: str, value: bytes) -> bool:
-        """False: the key is there already, and keeps its value."""
+        """Writes a key that must be new. Returns False where it exists, with its value as it was."""
 
     def get(self, key: str) -> bytes | None:
         """A value."""
@@ -31,7 +31,7 @@ class Store(Protocol):
 
 
 class ClusterState:
-    """Of one fleet. Each controller has a term that no other one has had, and writes under it alone.
+    """Keeps the state of one fleet. Each controller writes under a term that no other one has had.
 
     So a controller that was given up and lives on disturbs no other one. The term is in the store before an
     agent gets an epoch of it, and epochs need no store.
@@ -87,7 +87,7 @@ class ClusterState:
         return True
 
     def build_key(self, number: int) -> str:
-        """Of a function that agents get; an earlier controller may have left another one of this number."""
+        """Names a function's key. An earlier controller may have left another one of this number."""
         return self._key("build", f"{self.term}-{number}")
 
     def write_build(self, key: str, build: bytes) -> None:
@@ -95,7 +95,7 @@ class ClusterState:
         self._store.put(key, build)
 
     def read_build(self, key: str) -> bytes | None:
-        """The same, also of an earlier controller."""
+        """Reads a function by its key, also one of an earlier controller."""
         return self._store.get(key)
 
     def forget_build(self, key: str) -> None:
@@ -103,7 +103,7 @@ class ClusterState:
         self._store.delete(key)
 
     def forget_builds_but(self, keys: Collection[str]) -> None:
-        """The same of all others that this controller or an earlier one has written."""
+        """Removes all other functions that this controller or an earlier one has written."""
         for key in self._store.keys(self._key("build", "")):
             term = int(key.rpartition("/")[2].partition("-")[0])
             if term <= self.term and key not in keys:
@@ -125,12 +125,12 @@ class Trouble:
     """Why the next controller of a fleet cannot be started, for the programs that look for it."""
 
     def __init__(self, name: str, store: Store) -> None:
-        """Of a fleet."""
+        """Watches the state of a fleet."""
         self._key = f"{name}/trouble"
         self._store = store
 
     def note(self, why: str) -> float:
-        """It has failed once more; the seconds since the first failure in a row.
+        """Notes a failure. Returns the seconds since the first one in a row.
 
         Raises:
             OSError: The store does not answer.

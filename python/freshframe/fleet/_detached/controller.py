@@ -132,7 +132,7 @@ class DetachedController:
         return self.controller.call(served)
 
     def leave(self, key: str, reader: ServedReader) -> None:
-        """Its program has closed it or has gone."""
+        """Forgets a reader whose program has closed it or has gone."""
 
         def leave() -> None:
             self._keys.pop(key, None)

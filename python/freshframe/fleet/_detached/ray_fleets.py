@@ -27,7 +27,7 @@ _LOOK_EVERY = 0.05
 
 
 def actor_name(fleet: str) -> str:
-    """Of a fleet's controller."""
+    """Returns the name of a fleet's controller among Ray's actors."""
     return _PREFIX + fleet
 
 

@@ -16,7 +16,7 @@ _T = TypeVar("_T")
 
 
 class RayStore:
-    """It lies where Ray keeps its list of actors: an actor that Ray restarts finds it, wherever it is."""
+    """Keeps values beside Ray's list of actors, where an actor that Ray restarts finds them."""
 
     def __init__(self, *, timeout: float = _TIMEOUT) -> None:
         """The process must be connected to Ray. ``timeout``: seconds after which a call raises OSError."""
@@ -24,7 +24,7 @@ class RayStore:
         self._calls = InTime(timeout, "store of a fleet")
 
     def create(self, key: str, value: bytes) -> bool:
-        """False: the key is there already, and keeps its value."""
+        """Writes a key that must be new. Returns False where it exists, with its value as it was."""
         return self._ask(lambda: not self._put(key, value, overwrite=False))
 
     def get(self, key: str) -> bytes | None:

@@ -43,7 +43,7 @@ class _Leave(Exception):  # noqa: N818  (not an error: the program has ended the
 
 
 class Guard:
-    """Of one machine. run() must be called by a thread that lives as long as the process."""
+    """Guards the agents of one machine. The thread that calls run() must live as long as the process."""
 
     def __init__(
         self,

@@ -34,7 +34,7 @@ class GuardedPlace:
     patience: float | None = 12.0
 
     def __init__(self, options: dict[str, Any], *, host: str, token: bytes) -> None:
-        """Of agents with these options. ``token``: guards prove that they have it."""
+        """Makes a place for agents with these options. ``token``: guards prove that they have it."""
         self._options = options
         self._nodes: dict[str, str] = {}  # by agent
         self._retired: dict[str, str] = {}  # agents whose machine has gone, and why
@@ -80,7 +80,7 @@ class GuardedPlace:
         return self._retired
 
     def restore(self, nodes: Mapping[str, str], retired: Mapping[str, str]) -> None:
-        """Of an earlier controller. With the controller's lock."""
+        """Takes over the machines of an earlier controller. The caller holds the controller's lock."""
         self._nodes.update(nodes)
         self._retired.update(retired)
 
@@ -101,7 +101,7 @@ class GuardedPlace:
             self.on_added()
 
     def retire_node(self, name: str, why: str) -> None:
-        """Its machine has gone, or leaves: its agent is ended, and forgotten once it has no cameras."""
+        """Ends the agent of a machine that leaves or has gone, and forgets it once it has no cameras."""
         self._controller.call(lambda: self._retire(name, why))
 
     def _retire(self, name: str, why: str) -> None:
@@ -233,5 +233,5 @@ class GuardedPlace:
             self.guards.close()
 
     def forget_in_child(self) -> None:
-        """Its copies would keep connections open."""
+        """Closes the copies of a forked child, which would keep connections open."""
         self.guards.forget_in_child()

@@ -58,7 +58,7 @@ class Post:
                 self._channel.shutdown(socket.SHUT_RDWR)
 
     def hear(self) -> Any:
-        """Its messages, until the connection ends."""
+        """Yields the messages of a guard, until the connection ends."""
         reader = MessageReader()
         with contextlib.suppress(OSError, ValueError):
             while data := self._channel.recv(1 << 16):
@@ -102,13 +102,13 @@ class FarChild:
         return self._event
 
     def kill(self) -> None:
-        """Its guard kills it and its group."""
+        """Asks the guard to kill the process and its group."""
         self.post.send(what="kill")
         if self.given_up:
             self.ended("its end was not seen")
 
     def ended(self, why: str, words: Words = SILENT) -> None:
-        """Its guard has seen it."""
+        """Notes the end of a process, which its guard has seen."""
         with self._lock:
             if self._why is None and self._event >= 0:
                 self._why = why
@@ -152,7 +152,7 @@ class FarLink(Link):
         return link
 
     def adopt(self, post: Post, child: Mapping[str, Any]) -> None:
-        """Its guard has come, and the agent is there. Its builds are sent again."""
+        """Links an agent again whose guard has come back, and sends its builds again."""
         self.child.post = post
         self.child.number, self.child.mark = int(child["number"]), str(child["mark"])
         self.pid = self.child.pid = int(child["pid"])
@@ -177,7 +177,7 @@ class FarLink(Link):
         return self.child.words
 
     def close_page(self) -> None:
-        """Its guard has it."""
+        """Does nothing: the guard has the page."""
 
 
 class Guards:

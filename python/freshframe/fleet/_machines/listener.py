@@ -13,7 +13,7 @@ _PATIENCE = 5.0  # seconds for the connection that is being taken
 
 
 class Listener:
-    """Its user sets itself up between the constructor and start()."""
+    """Listens for connections. Its user sets itself up between the constructor and start()."""
 
     def __init__(self, listening: socket.socket, take: Callable[[socket.socket], None], name: str) -> None:
         """`take`: given each connection, on the thread of that name; the connection is its own then."""

@@ -86,7 +86,7 @@ def checked_environment(runtime_env: Any) -> dict[str, Any] | None:
 
 
 class RayConnection:
-    """Of a fleet. The last one that is closed ends the connection, unless the program has made it itself."""
+    """Connects a fleet to Ray. The last one to close ends the connection, unless the program made it."""
 
     def __init__(self, where: str, runtime_env: dict[str, Any] | None) -> None:
         """Connects.

@@ -21,7 +21,7 @@ class RayRequest:
     """
 
     def __init__(self, ray: Any, name: str) -> None:
-        """None yet. ``name``: shown by `ray list placement-groups`."""
+        """Begins without machines. ``name``: shown by `ray list placement-groups`."""
         self._ray = ray
         self._name = name
         self._group: Any = None

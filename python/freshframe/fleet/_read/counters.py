@@ -13,7 +13,7 @@ Run = tuple[int, int]  # camera number, epoch
 
 @dataclass(slots=True)
 class _Page:
-    """Of one run: the newest record of its outbox."""
+    """Holds the newest record of one run's outbox."""
 
     reported: int = 0
     full: int = 0
@@ -40,7 +40,7 @@ class Totals:
 
 
 class Books:
-    """Of one reader. Its user holds a lock around each call."""
+    """Counts for one reader. Its user holds a lock around each call."""
 
     # Note [Earlier controllers]
     # A run that began under an earlier controller (its epoch has an older term) may have handed results over
@@ -60,7 +60,7 @@ class Books:
     # comes again may have an older record of such a run.
 
     def __init__(self, term: int = 0) -> None:
-        """Nothing yet. `term`: of the controller, if there were others before it."""
+        """Begins without records. `term`: of the controller, if there were others before it."""
         self._term = term
         self._before: dict[Run, int] = {}  # handed to an earlier controller
         self._given_before = 0
@@ -137,7 +137,7 @@ class Books:
         closed.unreported_possible += lost
 
     def end_outbox(self, run: Run, record: Records, agent: str) -> bool:
-        """Its last record. False: it was counted before."""
+        """Takes the last record of an outbox. Returns False where it was counted before."""
         if run in self._ended:
             return False
         self.note_all(record)
@@ -195,7 +195,7 @@ class Books:
             del self._refused[run]
 
     def note_again(self, records: Records, results: Records) -> None:
-        """Of these results some may have been handed to an earlier controller: they are not counted twice.
+        """Counts results once, of which some may have been handed to an earlier controller.
 
         To be called before they are received.
         """

@@ -17,7 +17,7 @@ Item = tuple[int, int, int, int, float, float, int, int, memoryview]
 
 
 class Results:
-    """Of one reader. Any thread."""
+    """Holds the results of one reader. Any thread may use it."""
 
     def __init__(
         self,
@@ -27,7 +27,7 @@ class Results:
         wants: Callable[[], None] = lambda: None,
         term: int = 0,
     ) -> None:
-        """None yet.
+        """Begins without results.
 
         Args:
             number: Of the reader, within its fleet.
@@ -134,7 +134,7 @@ class Results:
             return self.books.is_flushed(run)
 
     def totals(self) -> Totals:
-        """Its counters."""
+        """Adds up the reader's counters."""
         with self.changed:
             return self.books.totals(len(self.items) + self.taken())
 

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/threadless.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -43,7 +44,6 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
     runner->inbox().stay_open(true);  // it has no edges yet
     const Lock lock(mutex_);
     ++living_;
-    ++adding_;
     pending_.emplace(runner->index(), Pending{runner, std::this_thread::get_id()});
   }
   try {
@@ -53,7 +53,12 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
     }
     if (!runner->runs_outside()) spawn_late(runner);
   } catch (...) {
-    give_up_add(runner->index());
+    // A stop or a removal by another thread may have ended it already.
+    if (!runner->runs_outside() || runner->claim()) {
+      give_up_add(runner->index());
+    } else {
+      abandon_add(runner->index());
+    }
     throw;
   }
   return runner->index();
@@ -70,14 +75,12 @@ void PipelineCore::spawn_late(const std::shared_ptr<Runner>& runner) {
 }
 
 void PipelineCore::give_up_add(int index) {
-  const auto given_up = take_pending(index);
+  const auto given_up = pending(index);
   if (!given_up) return;
   given_up->leave_add();
   given_up->set_removal(unawaited_removal());
-  given_up->request_stop();
-  given_up->open_step();  // after a stop it opens nothing
-  given_up->close_step();
-  end_add();
+  end_without_thread(*given_up);
+  end_change(index);
 }
 
 bool PipelineCore::is_adding(int index) const {
@@ -100,7 +103,7 @@ int PipelineCore::next_number() const {
 }
 
 void PipelineCore::abandon_add(int index) {
-  if (const auto added = take_pending(index)) {
+  if (const auto added = pending(index)) {
     undo_add(*added);
   } else if (const auto there = runner(index); there && there->connected()) {
     ask_to_end(index, unawaited_removal(), false);  // it was added, and its program will never learn of it
@@ -111,30 +114,35 @@ void PipelineCore::abandon_add(int index) {
 void PipelineCore::undo_add(Runner& added) {
   added.leave_add();
   ask_to_end(added.index(), unawaited_removal(), false);
-  end_add();
+  end_change(added.index());
 }
 
-std::shared_ptr<Runner> PipelineCore::take_pending(int index) {
+std::shared_ptr<Runner> PipelineCore::pending(int index) const {
   const Lock lock(mutex_);
   const auto found = pending_.find(index);
-  if (found == pending_.end()) return nullptr;
-  auto runner = std::move(found->second.runner);
-  pending_.erase(found);
-  return runner;
+  return found != pending_.end() ? found->second.runner : nullptr;
 }
 
-void PipelineCore::end_add() {
+void PipelineCore::end_change(int added) {
+  Pending over;  // may be the last reference: destroyed without a lock
   bool last = false;
   {
     const Lock lock(mutex_);
-    --adding_;
+    if (added < 0) {
+      --replacing_;
+    } else {
+      const auto found = pending_.find(added);
+      if (found == pending_.end()) return;
+      over = std::move(found->second);
+      pending_.erase(found);
+    }
     last = end_locked();
   }
   if (last && end_hook_) end_hook_();
 }
 
 void PipelineCore::finish_add(int index, const Look& look) {
-  const auto added = take_pending(index);
+  const auto added = pending(index);
   if (!added) return;  // before start()
   try {
     wait_looking([&] { return added->opening() != Runner::Opening::Open; }, look);
@@ -164,7 +172,7 @@ bool PipelineCore::connect_opened(Runner& added) {
     const Lock lock(mutex_);
     changed_.notify_all();
   }
-  end_add();
+  end_change(added.index());
   return true;
 }
 
@@ -175,11 +183,11 @@ void PipelineCore::throw_not_added(Runner& added, const Look& look) {
     wait_looking([&] { return removal ? added.forgotten() : added.finished(); }, look);
   } catch (...) {
     added.leave_add();
-    end_add();
+    end_change(added.index());
     throw;
   }
   sweep_threads();
-  end_add();
+  end_change(added.index());
   if (const auto error = added.take_add_failure()) std::rethrow_exception(error);
   if (!removal) throw StateError("stop() was called while '" + added.name() + "' was added");
   throw StateError("'" + added.name() + "', or a parent of it, was removed while it was added");

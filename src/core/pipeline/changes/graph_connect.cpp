@@ -42,6 +42,11 @@ void Graph::check_connection(const AnyPort& parent, int child) const {
   if (!has(child) || runner(child).removal() != nullptr)
     throw StateError("the node to connect to was removed");
   const auto& node = runner(child);
+  if (node.is_source()) {
+    throw GraphError("'" + node.name() +
+                     "' is a source and takes no parent: connect() has the parent first, " +
+                     "and then the node that takes its samples");
+  }
   if (place(child).join) {
     throw GraphError("'" + node.name() +
                      "' joins its parents and takes no other: remove() it and add another join");

@@ -68,7 +68,7 @@ EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
   EdgeStats books;
   if (wire.edge) {
     ++change_;
-    if (wires.empty()) node.inbox().stay_open(true);
+    if (wires.empty()) node.inbox().stay_open(node.removal() == nullptr);
     books = take_away(wire, node.inbox());
   }
   find_sources();
@@ -108,6 +108,7 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
         if (going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
         end_edge(wire, inbox);
       }
+      inbox.stay_open(false);                        // a merge ends with its last edge now, or at once
     } else if (each.runner->removal() != nullptr) {  // its edges were ended when its own removal began
       continue;
     } else if (drains) {  // they end with their producer, and a merge goes on without edges

@@ -11,6 +11,7 @@
 #include "core/drain_time.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/threadless.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -127,6 +128,8 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
     if (!drains) runner->request_stop();
   }
   for (const auto& runner : over) forget(*runner);  // it had ended before
+  for (const auto& runner : going) end_if_threadless(*runner);
+  for (const auto& runner : before) end_if_threadless(*runner);
   const Lock lock(mutex_);
   changed_.notify_all();
   return before;

@@ -138,7 +138,7 @@ std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_pt
     successor->runner = runner;
     if (kept != nullptr) *kept = node_of(successor->next);
     const Lock lock(mutex_);
-    ++adding_;
+    ++replacing_;
   }
   try {
     std::jthread thread([this, runner, successor] { run_replacement(runner, successor); });
@@ -146,7 +146,7 @@ std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_pt
     threads_.push_back({runner, std::move(thread), successor});
   } catch (const std::exception& error) {  // the machine has no more threads
     runner->end_replacement();
-    end_add();
+    end_change();
     throw Error("cannot start the thread that replaces '" + runner->name() + "': " + error.what());
   }
   return successor;
@@ -339,7 +339,7 @@ void PipelineCore::finish_replacement(Successor& successor, std::exception_ptr e
     successor.over = true;
     changed_.notify_all();
   }
-  end_add();
+  end_change();
 }
 
 }  // namespace freshframe::core

@@ -16,6 +16,7 @@ namespace {
 constexpr double kGilShare = 0.05;        // of the time: the GIL has a user
 constexpr double kProcessorShare = 0.85;  // of the processors that a graph may want
 constexpr double kStarved = 0.1;          // of its calls: a thread that waits for a processor
+constexpr double kWakeUp = 0.5e-3;        // seconds per sample: such a wait is within the slack of an answer
 constexpr double kEmitted = 0.01;         // of its samples: a node that gives fewer results filters them
 constexpr double kWaited = 0.01;          // of the time: a source that waits for room
 
@@ -114,7 +115,9 @@ std::string gil_users(const Asked& asked) {
 
 std::string faster_source(const Asked& asked) {
   if (!asked.change.rate) return {};
+  constexpr std::size_t kFewest = 30;  // samples that show a rate
   const auto& source = asked.recording.nodes.at(asked.node);
+  if (source.calls.size() < kFewest) return {};
   const auto rate = rate_of(source.calls);
   constexpr double kSame = 1.02;
   if (!rate || *asked.change.rate <= kSame * *rate) return {};
@@ -122,7 +125,8 @@ std::string faster_source(const Asked& asked) {
          " samples per second: the calls for those of a faster one are not recorded";
 }
 
-// The run itself lacks processors, so its calls took longer than they had to.
+// The run itself lacks processors, so its calls took longer than they had to. The kernel counts the waits of the whole
+// thread: those before a call, when a sample has woken it, as well as those within.
 std::string starved(const Asked& asked) {
   for (const int number : asked.involved) {
     const auto& node = asked.recording.nodes.at(number);
@@ -133,19 +137,21 @@ std::string starved(const Asked& asked) {
     if (node.calls.empty() || node.processed == 0) continue;
     const double mean = time / static_cast<double>(node.calls.size());
     const double delay = node.starved / static_cast<double>(node.processed);
-    if (delay <= kStarved * mean) continue;
-    return quoted(node) + " waits for a processor for " + time_text(delay) + " of the " + time_text(mean) +
-           " of each call: what the others leave it is not recorded";
+    if (delay <= std::max(kWakeUp, kStarved * mean)) continue;
+    return quoted(node) + " waits for a processor for " + time_text(delay) +
+           " per sample, before its calls and within them, and these take " + time_text(mean) +
+           ": what other threads leave it is not recorded";
   }
   return {};
 }
 
 }  // namespace
 
+// "Not yet" is said only where more calls would help.
 std::string reason_of(const Asked& asked) {
   if (!asked.recording.runs) return "the pipeline does not run";
   for (const auto check :
-       {&unknown_streams, &few_calls, &filters, &slow_readers, &gil_users, &faster_source, &starved}) {
+       {&unknown_streams, &faster_source, &filters, &slow_readers, &few_calls, &gil_users, &starved}) {
     if (auto reason = check(asked); !reason.empty()) return reason;
   }
   return {};

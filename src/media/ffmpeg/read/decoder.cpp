@@ -4,9 +4,11 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <cstdint>
 #include <new>
 #include <string>
+#include <utility>
 
 #include "media/ffmpeg/error.hpp"
 #include "media/ffmpeg/read/decoder_memory.hpp"
@@ -61,6 +63,7 @@ void Decoder::set_up() {
   if (settings_.low_delay && keeps_order_at_low_delay(parameters_->codec_id)) {
     codec_->flags |= AV_CODEC_FLAG_LOW_DELAY;
   }
+  if (incomplete_) codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
   codec_->max_pixels = kMostPixels;
   if (settings_.strict) codec_->err_recognition |= AV_EF_CRCCHECK | AV_EF_BUFFER | AV_EF_EXPLODE;
 #if LIBAVCODEC_VERSION_MAJOR >= 60
@@ -106,6 +109,12 @@ void Decoder::finish() {
 }
 
 Decoder::Result Decoder::receive(AVFrame& frame) {
+  if (!ahead_.empty()) {
+    av_frame_unref(&frame);
+    av_frame_move_ref(&frame, ahead_.front().get());
+    ahead_.pop_front();
+    return Result::Frame;
+  }
   const int result = avcodec_receive_frame(codec_.get(), &frame);
   if (result >= 0) {
     failures_in_row_ = 0;
@@ -122,13 +131,31 @@ std::string Decoder::failure() const {
   return last_failure_ == 0 ? std::string() : ffmpeg_text(last_failure_);
 }
 
+void Decoder::renew() {
+  if (!open_) return;
+  finish();
+  std::deque<AvFramePtr> held;
+  for (auto result = Result::Frame; result != Result::End;) {
+    auto frame = make_av_frame();
+    result = receive(*frame);
+    if (result == Result::NeedsPacket) break;
+    if (result == Result::Frame) held.push_back(std::move(frame));
+  }
+  const int delay = codec_->has_b_frames;  // which the old one may have found out by and by
+  rest();
+  codec_->has_b_frames = std::max(codec_->has_b_frames, delay);
+  ahead_ = std::move(held);
+}
+
 void Decoder::restart() {
+  ahead_.clear();
   avcodec_flush_buffers(codec_.get());
   finishing_ = false;
   failures_in_row_ = 0;
 }
 
 void Decoder::rest() {
+  ahead_.clear();
   set_up();
   open_ = false;
   finishing_ = false;

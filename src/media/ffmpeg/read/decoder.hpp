@@ -5,6 +5,7 @@
 #include "freshframe/clock.hpp"
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 
@@ -51,16 +52,20 @@ class Decoder {
   void restart();
   /// Gives its memory back, with all that it holds: the next send() opens it again, and may throw Error then.
   void rest();
+  /// The next packet goes to a new decoder. Frames that the old one holds come first. At rest it does nothing.
+  void renew();
 
   /// The time at which the packet of this frame was read, as given to send().
   [[nodiscard]] static TimePoint captured_of(const AVFrame& frame);
   /// From now on also frames that follow no key frame, which may have gaps.
-  void show_incomplete() noexcept { codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT; }
+  void show_incomplete() noexcept {
+    incomplete_ = true;
+    codec_->flags |= AV_CODEC_FLAG_OUTPUT_CORRUPT;
+  }
   /// The decoder concealed errors in this frame. That it follows no key frame is none after
   /// show_incomplete().
   [[nodiscard]] bool is_damaged(const AVFrame& frame) const noexcept {
-    const bool incomplete = (codec_->flags & AV_CODEC_FLAG_OUTPUT_CORRUPT) != 0;
-    return (!incomplete && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;
+    return (!incomplete_ && (frame.flags & AV_FRAME_FLAG_CORRUPT) != 0) || frame.decode_error_flags != 0;
   }
   [[nodiscard]] const AVCodecContext& context() const noexcept { return *codec_; }
 
@@ -74,9 +79,11 @@ class Decoder {
   Dictionary options_;  // as given: each opening uses a copy
   CodecPtr codec_;
   bool open_ = false;
+  bool incomplete_ = false;  // show_incomplete()
   bool finishing_ = false;
   int failures_in_row_ = 0;
-  int last_failure_ = 0;  // FFmpeg's code
+  int last_failure_ = 0;          // FFmpeg's code
+  std::deque<AvFramePtr> ahead_;  // of decoders before this one
 };
 
 }  // namespace freshframe::media

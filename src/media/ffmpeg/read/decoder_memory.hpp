@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <cstdint>
+
 #include "media/ffmpeg/ptr.hpp"
 
 namespace freshframe::media {

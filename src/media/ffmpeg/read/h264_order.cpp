@@ -1,5 +1,4 @@
-// Reads the sequence parameter set of H.264 (ITU-T H.264, 7.3.2.1.1 and annex E.1) up to the bitstream
-// restriction.
+// Reads the sequence parameter set of H.264 (ITU-T H.264, 7.3.2.1.1 and annex E.1).
 // SPDX-License-Identifier: Apache-2.0
 #include "media/ffmpeg/read/h264_order.hpp"
 
@@ -115,10 +114,62 @@ void skip_hrd(Bits& bits) {
   bits.skip(20);
 }
 
+/// Up to the VUI (annex E).
+struct BeforeVui {
+  bool frames_only = false;
+  bool has_vui = false;
+};
+BeforeVui skip_to_vui(Bits& bits) {
+  BeforeVui found;
+  bits.skip(8);  // the unit's own header
+  const auto profile = bits.take(8);
+  bits.skip(16);
+  bits.skip_numbers(1);
+  if (is_high_profile(profile)) skip_high_profile(bits);
+  bits.skip_numbers(1);
+  skip_order_count(bits);
+  bits.skip_numbers(1);
+  bits.skip(1);
+  bits.skip_numbers(2);  // the size
+  found.frames_only = bits.flag();
+  if (!found.frames_only) bits.skip(1);
+  bits.skip(1);
+  if (bits.flag()) bits.skip_numbers(4);  // cropping
+  found.has_vui = bits.flag();
+  return found;
+}
+
+/// Table E-1. Nothing: unspecified, or reserved.
+std::optional<PixelAspect> aspect_of(Bits& bits) {
+  constexpr std::uint32_t kExtended = 255;
+  constexpr std::array<PixelAspect, 16> kTable{{{1, 1},
+                                                {12, 11},
+                                                {10, 11},
+                                                {16, 11},
+                                                {40, 33},
+                                                {24, 11},
+                                                {20, 11},
+                                                {32, 11},
+                                                {80, 33},
+                                                {18, 11},
+                                                {15, 11},
+                                                {64, 33},
+                                                {160, 99},
+                                                {4, 3},
+                                                {3, 2},
+                                                {2, 1}}};
+  if (!bits.flag()) return std::nullopt;
+  const auto number = bits.take(8);
+  if (number >= 1 && number <= kTable.size()) return kTable[number - 1];
+  if (number != kExtended) return std::nullopt;
+  const PixelAspect own{static_cast<int>(bits.take(16)), static_cast<int>(bits.take(16))};
+  if (own.width == 0 || own.height == 0) return std::nullopt;
+  return own;
+}
+
 /// The parts of the VUI before the bitstream restriction.
 void skip_to_restriction(Bits& bits) {
-  constexpr std::uint32_t kExtendedAspect = 255;
-  if (bits.flag() && bits.take(8) == kExtendedAspect) bits.skip(32);
+  static_cast<void>(aspect_of(bits));
   if (bits.flag()) bits.skip(1);  // overscan
   if (bits.flag()) {              // the signal's type
     bits.skip(4);
@@ -137,20 +188,8 @@ void skip_to_restriction(Bits& bits) {
 std::optional<int> reordered_in(std::span<const std::uint8_t> unit) {
   constexpr std::uint32_t kMostFrames = 16;
   Bits bits(unit);
-  bits.skip(8);  // the unit's own header
-  const auto profile = bits.take(8);
-  bits.skip(16);
-  bits.skip_numbers(1);
-  if (is_high_profile(profile)) skip_high_profile(bits);
-  bits.skip_numbers(1);
-  skip_order_count(bits);
-  bits.skip_numbers(1);
-  bits.skip(1);
-  bits.skip_numbers(2);                   // the size
-  if (!bits.flag()) return std::nullopt;  // fields
-  bits.skip(1);
-  if (bits.flag()) bits.skip_numbers(4);  // cropping
-  if (!bits.flag()) return std::nullopt;
+  const auto before = skip_to_vui(bits);
+  if (!before.frames_only || !before.has_vui) return std::nullopt;
   skip_to_restriction(bits);
   if (!bits.flag()) return std::nullopt;
   bits.skip(1);
@@ -161,33 +200,50 @@ std::optional<int> reordered_in(std::span<const std::uint8_t> unit) {
   return static_cast<int>(reordered);
 }
 
-/// In parameter sets with start codes. Nothing if there are several sequence parameter sets.
-std::optional<int> reordered_in_annexb(std::span<const std::uint8_t> sets) {
+using Unit = std::span<const std::uint8_t>;
+
+/// Of parameter sets with start codes. Nothing if there are several sequence parameter sets.
+std::optional<Unit> sequence_set_behind_codes(Unit sets) {
   constexpr std::uint8_t kSequenceSet = 7;
   constexpr std::array<std::uint8_t, 3> kStartCode{0, 0, 1};
-  std::optional<int> found;
+  std::optional<Unit> found;
   auto code = std::search(sets.begin(), sets.end(), kStartCode.begin(), kStartCode.end());
-  for (int count = 0; code != sets.end();) {
+  while (code != sets.end()) {
     const auto unit = code + kStartCode.size();
     code = std::search(unit, sets.end(), kStartCode.begin(), kStartCode.end());
     if (unit == sets.end() || (*unit & 0x1FU) != kSequenceSet) continue;
-    if (++count > 1) return std::nullopt;
-    found = reordered_in({unit, code});
+    if (found) return std::nullopt;
+    found.emplace(unit, code);
   }
   return found;
+}
+
+/// The only one of a configuration record, or of sets with start codes.
+std::optional<Unit> sequence_set(Unit avcc) {
+  constexpr std::size_t kHead = 8;
+  constexpr std::uint8_t kSequence = 7;
+  if (!avcc.empty() && avcc[0] == 0) return sequence_set_behind_codes(avcc);
+  if (avcc.size() <= kHead || avcc[0] != 1) return std::nullopt;
+  if ((avcc[5] & 0x1FU) != 1) return std::nullopt;  // several: each frame selects one
+  const auto length = std::size_t{avcc[6]} << 8U | avcc[7];
+  if (length == 0 || kHead + length > avcc.size() || (avcc[kHead] & 0x1FU) != kSequence) return std::nullopt;
+  return avcc.subspan(kHead, length);
 }
 
 }  // namespace
 
 std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc) {
-  constexpr std::size_t kHead = 8;
-  constexpr std::uint8_t kSequence = 7;
-  if (!avcc.empty() && avcc[0] == 0) return reordered_in_annexb(avcc);
-  if (avcc.size() <= kHead || avcc[0] != 1) return std::nullopt;
-  if ((avcc[5] & 0x1FU) != 1) return std::nullopt;  // several: each frame selects one
-  const auto length = std::size_t{avcc[6]} << 8U | avcc[7];
-  if (length == 0 || kHead + length > avcc.size() || (avcc[kHead] & 0x1FU) != kSequence) return std::nullopt;
-  return reordered_in(avcc.subspan(kHead, length));
+  const auto unit = sequence_set(avcc);
+  return unit ? reordered_in(*unit) : std::nullopt;
+}
+
+std::optional<PixelAspect> h264_pixel_aspect(std::span<const std::uint8_t> avcc) {
+  const auto unit = sequence_set(avcc);
+  if (!unit) return std::nullopt;
+  Bits bits(*unit);
+  if (!skip_to_vui(bits).has_vui) return std::nullopt;
+  const auto aspect = aspect_of(bits);
+  return bits.ok() ? aspect : std::nullopt;
 }
 
 }  // namespace freshframe::media

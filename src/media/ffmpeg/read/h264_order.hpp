@@ -1,4 +1,4 @@
-// The order of frames from H.264's own header.
+// The order of frames and the shape of pixels from H.264's own header.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -12,5 +12,14 @@ namespace freshframe::media {
 /// configuration record of a container (ISO/IEC 14496-15, 5.3.3.1), or parameter sets with start codes. Nothing
 /// if they do not contain it, is damaged, or allows fields: FFmpeg then derives the number from the frames themselves.
 [[nodiscard]] std::optional<int> h264_reordered_frames(std::span<const std::uint8_t> avcc);
+
+/// Width to height of a pixel (table E-1).
+struct PixelAspect {
+  int width = 1;
+  int height = 1;
+};
+
+/// From the same bytes. Nothing if they do not say it, or are damaged.
+[[nodiscard]] std::optional<PixelAspect> h264_pixel_aspect(std::span<const std::uint8_t> avcc);
 
 }  // namespace freshframe::media

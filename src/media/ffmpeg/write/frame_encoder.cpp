@@ -104,7 +104,7 @@ void check_encoding(const std::string& what, const AVOutputFormat& container,
                       "'; for this container it has " + encodable_codecs(container));
   }
   if (!can_hold(container, encoder->id)) {
-    throw OptionError("cannot write " + what + ": a " + container.name + " file cannot hold " + name +
+    throw OptionError("cannot write " + what + ": the container " + container.name + " cannot hold " + name +
                       "; it can hold " + encodable_codecs(container));
   }
   // FFmpeg does not say what a GIF can hold, but it says what its own encoder takes.

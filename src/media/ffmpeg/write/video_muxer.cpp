@@ -23,6 +23,11 @@ bool is_mp4(const AVOutputFormat& container) {
   return std::find(kNames.begin(), kNames.end(), container.name) != kNames.end();
 }
 
+bool is_matroska(const AVOutputFormat& container) {
+  const std::string_view name = container.name;
+  return name == "matroska" || name == "webm";
+}
+
 }  // namespace
 
 const AVOutputFormat* find_container(const std::string& path) {
@@ -36,7 +41,7 @@ double longest_pause(const AVOutputFormat& container, AVRational time_base) {
   constexpr double kAviSlots = 60000;  // that FFmpeg leaves empty
   const std::string_view name = container.name;
   if (name == "avi") return std::min(kOfTicks, (kAviSlots - 1) * av_q2d(time_base));
-  if (name == "matroska" || name == "webm") return std::numeric_limits<double>::infinity();
+  if (is_matroska(container)) return std::numeric_limits<double>::infinity();
   return kOfTicks;
 }
 
@@ -61,6 +66,7 @@ int VideoMuxer::start(const AVCodecParameters& codec, AVRational time_base, AVRa
   if (stream == nullptr) return AVERROR(ENOMEM);
   stream->time_base = time_base;
   stream->avg_frame_rate = rate;
+  stream->sample_aspect_ratio = codec.sample_aspect_ratio;  // Matroska's writer looks only here
   int result = avcodec_parameters_copy(stream->codecpar, &codec);
   if (result < 0) return result;
   fragmented_ = is_mp4(container()) && av_dict_get(*options.out(), "movflags", nullptr, 0) == nullptr;
@@ -89,6 +95,7 @@ void VideoMuxer::write(AVPacket& packet, AVRational time_base) {
   AvPacketPtr next(av_packet_clone(&packet));
   if (!next) throw std::bad_alloc();
   if (last_) {
+    if (!has_put_) shift_ = shift_before(*next);
     last_step_ = last_->duration = next->dts - last_->dts;
     put(*last_);
   } else {
@@ -106,11 +113,22 @@ bool VideoMuxer::is_flush_due(std::int64_t dts) const {
   return seconds >= kFlushInterval.count() || Real::now() - flushed_ >= kFlushInterval;
 }
 
+/// Matroska has no times below 0, and FFmpeg writes such pictures without any. A file that begins amid a camera's
+/// stream has some where pictures that are decoded behind its first key picture are shown before it: the first of
+/// them follows that one, and none is shown before that one is decoded.
+std::int64_t VideoMuxer::shift_before(const AVPacket& second) const {
+  if (!is_matroska(container()) || second.pts >= last_->pts) return 0;
+  return std::max<std::int64_t>({0, -last_->dts, -second.pts});
+}
+
 void VideoMuxer::put(AVPacket& packet) {
+  has_put_ = true;
   if (index_) {
     in_fragment_.emplace_back(av_packet_clone(&packet));
     if (!in_fragment_.back()) throw std::bad_alloc();
   }
+  packet.pts += shift_;
+  packet.dts += shift_;
   check(av_interleaved_write_frame(output_.get(), &packet), "write");
 }
 
@@ -124,8 +142,9 @@ void VideoMuxer::put_last() {
   last_.reset();
 }
 
+/// Without a packet there is only a header, and that of an MP4 is written with the first packet's time.
 void VideoMuxer::flush() {
-  if (failed_ || !started_) return;
+  if (failed_ || !started_ || !has_put_) return;
   if (room_ != nullptr) room_->before_flush();
   flushed_ = Real::now();
   if (last_) flushed_dts_ = last_->dts;

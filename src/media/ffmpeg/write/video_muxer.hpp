@@ -56,6 +56,7 @@ class VideoMuxer {
   void give_up();
   void put(AVPacket& packet);
   void put_last();
+  [[nodiscard]] std::int64_t shift_before(const AVPacket& second) const;
   void flush_fragment();
   void end();
   void add_index();
@@ -73,6 +74,8 @@ class VideoMuxer {
   std::vector<AvPacketPtr> in_fragment_;  // for the index
   AvPacketPtr last_;                      // not yet muxed
   std::int64_t last_step_ = 0;            // ticks from the packet before it
+  std::int64_t shift_ = 0;                // ticks that are added to all times
+  bool has_put_ = false;                  // any packet
   std::int64_t safe_ = 0;                 // the file can be played up to here
   std::int64_t flushed_dts_ = 0;
   Real::time_point flushed_{};

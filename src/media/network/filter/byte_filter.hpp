@@ -15,7 +15,8 @@ class ByteFilter {
   ByteFilter& operator=(const ByteFilter&) = delete;
   virtual ~ByteFilter() = default;
 
-  /// The next bytes of the network. What the demuxer is to read of them now goes to `out`.
+  /// The next bytes of the network. What the demuxer is to read of them now goes to `out`. Throws Error when the
+  /// stream cannot go on.
   virtual void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) = 0;
   /// The stream is over: what was held back goes to `out`.
   virtual void finish(FilteredBytes& out) = 0;

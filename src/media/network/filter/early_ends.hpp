@@ -5,8 +5,10 @@
 #include "freshframe/clock.hpp"
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <utility>
 
 #include "media/ffmpeg/ptr.hpp"
@@ -41,6 +43,8 @@ class EarlyEnds {
   void look_at(AVPacket& packet, AVFormatContext& input);
   /// Of that packet; nullopt: FFmpeg's parser has seen it.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
+  /// Why the filter has ended the stream; empty: it has not.
+  [[nodiscard]] std::string failure() const { return io_ ? io_->failure() : std::string(); }
   /// When the first byte of its picture came, in real time; nullopt: it is not known.
   [[nodiscard]] std::optional<TimePoint> arrival(const AVPacket& packet);
 

@@ -2,6 +2,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/filter/filtered_io.hpp"
 
+#include "freshframe/error.hpp"
+
+#include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <exception>
@@ -43,19 +46,27 @@ int FilteredIo::read(void* opaque, std::uint8_t* to, int size) noexcept {
   }
 }
 
+void FilteredIo::filter(Bytes bytes) {
+  try {
+    filter_->add(bytes, std::chrono::steady_clock::now(), bytes_);
+  } catch (const Error& error) {
+    failure_ = error.what();
+  }
+}
+
 /// At least one byte, or FFmpeg's error.
 int FilteredIo::read(std::span<std::uint8_t> to) {
   int count = 1;
-  while (bytes_.empty() && count > 0) {
+  while (bytes_.empty() && count > 0 && failure_.empty()) {
     count = avio_read_partial(network_.get(), buffer_.data(), kNetworkBuffer);
     if (count > 0) {
-      filter_->add(Bytes(buffer_).first(static_cast<std::size_t>(count)), std::chrono::steady_clock::now(),
-                   bytes_);
+      filter(Bytes(buffer_).first(static_cast<std::size_t>(count)));
     } else {
       filter_->finish(bytes_);
     }
   }
   if (!bytes_.empty()) return static_cast<int>(bytes_.take(to));
+  if (!failure_.empty()) return AVERROR(EMSGSIZE);
   return count == 0 ? AVERROR_EOF : count;
 }
 

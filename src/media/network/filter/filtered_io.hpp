@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "media/ffmpeg/ptr.hpp"
@@ -28,16 +29,20 @@ class FilteredIo {
   void put(const Add& add) {
     add(bytes_);
   }
+  /// Why the filter has ended the stream; empty: it has not.
+  [[nodiscard]] const std::string& failure() const noexcept { return failure_; }
   [[nodiscard]] bool is_after_loss(std::int64_t place) { return bytes_.is_after_loss(place); }
 
  private:
   static int read(void* opaque, std::uint8_t* to, int size) noexcept;
   int read(std::span<std::uint8_t> to);
+  void filter(Bytes bytes);
 
   const IoPtr network_;
   const std::unique_ptr<ByteFilter> filter_;
   FilteredBytes bytes_;
   std::vector<std::uint8_t> buffer_;
+  std::string failure_;
   AVIOContext* io_ = nullptr;
 };
 

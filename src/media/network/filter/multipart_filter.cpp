@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/filter/multipart_filter.hpp"
 
+#include "freshframe/error.hpp"
+
 #include <algorithm>
 #include <limits>
 #include <optional>
@@ -23,6 +25,11 @@ std::optional<std::string_view> length_in(std::string_view line) {
   return line.substr(kName.size());
 }
 
+[[noreturn]] void throw_too_large(const std::string& what) {
+  throw Error("the server " + what + "; a picture has 16 MiB at most");
+}
+static_assert(MultipartFilter::kMostPartBytes == 16U << 20U, "the message names it");
+
 }  // namespace
 
 void MultipartFilter::add(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
@@ -39,7 +46,7 @@ void MultipartFilter::add(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
         taken = add_picture(bytes, arrived, out);
         break;
       case State::Through:
-        out.append(bytes);
+        pass(bytes, out);
         break;
     }
     bytes = bytes.subspan(taken);
@@ -54,6 +61,17 @@ void MultipartFilter::finish(FilteredBytes& out) {
   line_.clear();
   picture_.clear();
   state_ = State::Through;
+}
+
+/// What is no JPEG. The demuxer looks for the next boundary.
+void MultipartFilter::pass(Bytes bytes, FilteredBytes& out) {
+  out.append(bytes);
+  passed_.append(reinterpret_cast<const char*>(bytes.data()), bytes.size());
+  const auto last = boundary_.empty() ? std::string::npos : passed_.rfind(boundary_);
+  unended_ = last == std::string::npos ? unended_ + bytes.size() : passed_.size() - last;
+  const auto kept = std::min(passed_.size(), boundary_.size());
+  passed_.erase(0, passed_.size() - kept);
+  if (unended_ > kMostPartBytes) throw_too_large("sends a part without an end");
 }
 
 /// A part of one line, up to its end.
@@ -79,6 +97,7 @@ void MultipartFilter::end_line(FilteredBytes& out) {
     if (blank || !has_put_length_) out.append(bytes_of(line));
     return;
   }
+  if (head_.empty()) boundary_ = core::trimmed(line);
   head_ += line;
   if (blank) {
     end_head(out);
@@ -101,6 +120,8 @@ void MultipartFilter::end_head(FilteredBytes& out) {
   }
   const auto number = core::number_at(*length, std::numeric_limits<long>::max());
   if (!number) return finish(out);
+  if (static_cast<std::size_t>(*number) > kMostPartBytes)
+    throw_too_large("announces a picture of " + std::to_string(*number) + " bytes");
   out.append(bytes_of(std::exchange(head_, {})));
   left_ = static_cast<std::size_t>(*number);
   state_ = left_ > 0 ? State::Body : State::Head;
@@ -119,8 +140,10 @@ std::size_t MultipartFilter::add_picture(Bytes bytes, TimePoint arrived, Filtere
   if (std::exchange(begins_, false)) arrived_ = arrived;
   const auto count = end_.add(bytes);
   picture_.insert(picture_.end(), bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(count));
-  if (end_.is_no_jpeg() || picture_.size() > kMostOfPicture) {
+  if (end_.is_no_jpeg()) {
     finish(out);
+  } else if (picture_.size() > kMostPartBytes) {
+    throw_too_large("sends a picture without an end");
   } else if (end_.has_ended()) {
     const auto blank = head_.rfind('\n', head_.size() - 2) + 1;
     out.append(bytes_of(std::string_view(head_).substr(0, blank)));

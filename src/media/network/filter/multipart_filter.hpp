@@ -13,9 +13,13 @@
 namespace freshframe::media {
 
 /// Of MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1). Without a length a demuxer looks for the
-/// line that begins the next picture. Bytes that are no JPEG pass unchanged, and so does all that follows.
+/// line that begins the next picture. Bytes that are no JPEG pass unchanged, and so does all that follows. A demuxer
+/// keeps a part up to its end, so add() throws Error where a part has, or announces, more than kMostPartBytes.
 class MultipartFilter final : public ByteFilter {
  public:
+  /// A picture of 3840 x 2160 in JPEG's best quality has up to 14 MB.
+  static constexpr std::size_t kMostPartBytes = 16U << 20U;
+
   void add(Bytes bytes, TimePoint arrived, FilteredBytes& out) override;
   void finish(FilteredBytes& out) override;
 
@@ -27,9 +31,9 @@ class MultipartFilter final : public ByteFilter {
     Through
   };
   static constexpr std::size_t kMostOfHead = 64U << 10U;
-  static constexpr std::size_t kMostOfPicture = 64U << 20U;
 
   [[nodiscard]] std::size_t add_head(Bytes bytes, FilteredBytes& out);
+  void pass(Bytes bytes, FilteredBytes& out);
   void end_line(FilteredBytes& out);
   void end_head(FilteredBytes& out);
   [[nodiscard]] std::size_t add_body(Bytes bytes, TimePoint arrived, FilteredBytes& out);
@@ -44,6 +48,9 @@ class MultipartFilter final : public ByteFilter {
   std::size_t left_ = 0;  // bytes of a body with a known length
   std::vector<std::uint8_t> picture_;
   JpegEnd end_;
+  std::string boundary_;     // "--" and the name that the parts have between them; empty: none has come
+  std::string passed_;       // the newest bytes that have passed, where a boundary may have begun
+  std::size_t unended_ = 0;  // bytes that have passed since the last boundary
 };
 
 }  // namespace freshframe::media

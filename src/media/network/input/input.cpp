@@ -102,11 +102,15 @@ LiveInput::~LiveInput() {
 }
 
 void LiveInput::open(const std::string& target, TimePoint deadline) {
-  const FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  errors.limit_redirects(kMostRedirects, [this] {
+    redirects_again_ = true;
+    interrupt_.abandon();
+  });
   interrupt_.arm_at(deadline);
   try {
     Dictionary options = with_defaults(options_.options, url_);
-    open_container(target, options);
+    open_container(target, options, errors);
     if (!is_described() && !header_tells_all(*input_)) find_streams();
     choose_stream();
     make_decoder(options);
@@ -115,13 +119,15 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceTimeout& late) {
     throw SourceTimeout(late.what() + errors.in_brackets(), late.url(), late.code());
   } catch (const SourceError& error) {
+    if (redirects_again_) throw;
     throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
   } catch (const Error& error) {
     throw SourceError("cannot open '" + masked_ + "': " + error.what() + errors.in_brackets(), masked_);
   }
 }
 
-void LiveInput::open_container(const std::string& target, Dictionary& options) {
+void LiveInput::open_container(const std::string& target, Dictionary& options,
+                               const FfmpegErrorCapture& errors) {
   AVFormatContext* input = avformat_alloc_context();
   if (input == nullptr) throw std::bad_alloc();
   input->interrupt_callback = interrupt_.callback();
@@ -131,6 +137,10 @@ void LiveInput::open_container(const std::string& target, Dictionary& options) {
   for (const char* key : {kStartOption, kPersistentOption, kMultipleOption}) {
     if (!options_.options.contains(key)) options.remove(key);  // it is no playlist
   }
+  // FFmpeg asks once for a place that has moved for good, and goes round in a loop of them by itself, without a word. Where
+  // it has one, such as that the name cannot be resolved, the next place has failed.
+  redirects_again_ =
+      redirects_again_ || (opened == AVERROR(EIO) && errors.redirects() > 0 && errors.cause().empty());
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
   has_whole_pictures_ = ends_.begin(*input_);
@@ -271,11 +281,14 @@ bool LiveInput::connects_again() const {
 
 void LiveInput::check_open() const {
   if (interrupt_.stopped()) fail("stopped", ECANCELED);
+  if (redirects_again_) fail(kRedirectLoop, ELOOP);
   if (interrupt_.timed_out()) throw_not_opened(masked_, options_.open_timeout);
 }
 
 void LiveInput::fail(const std::string& why, int code) const {
-  throw SourceError("cannot open '" + masked_ + "': " + why, masked_, code);
+  const auto known = failure();
+  throw SourceError("cannot open '" + masked_ + "': " + (known.empty() ? why : known), masked_,
+                    known.empty() ? code : EMSGSIZE);
 }
 
 }  // namespace freshframe::media

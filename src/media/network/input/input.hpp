@@ -15,6 +15,7 @@
 
 #include "core/session_gate.hpp"
 #include "media/ffmpeg/interrupt.hpp"
+#include "media/ffmpeg/log.hpp"
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/upright.hpp"
@@ -50,6 +51,8 @@ class LiveInput {
   /// When the first byte of packet() came, in real time; `now`, if only the end of its reading is known.
   [[nodiscard]] TimePoint arrival(TimePoint now) { return ends_.arrival(*packet_).value_or(now); }
 
+  /// Why read() can read no more, where FFmpeg does not know it; empty: it can, or FFmpeg does.
+  [[nodiscard]] std::string failure() const { return ends_.failure(); }
   /// Of packet(), if it is of the video; nullopt: FFmpeg's parser has seen it, and has set its flags.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return ends_.picture(); }
 
@@ -78,7 +81,7 @@ class LiveInput {
   [[nodiscard]] bool connects_again() const;
 
  private:
-  void open_container(const std::string& target, Dictionary& options);
+  void open_container(const std::string& target, Dictionary& options, const FfmpegErrorCapture& errors);
   [[nodiscard]] bool is_described() const;
   void find_streams();
   void choose_stream();
@@ -105,6 +108,7 @@ class LiveInput {
   ProgramTime program_time_;
   bool has_whole_pictures_ = false;  // see EarlyEnds
   bool joined_ = false;              // a key frame has arrived
+  bool redirects_again_ = false;     // the server did, more than kMostRedirects times in a row
 };
 
 }  // namespace freshframe::media

@@ -14,7 +14,9 @@
 namespace freshframe::media {
 
 /// A decoder returns pictures in the order of their times. So when it has returned one, those before it have
-/// come or will never come: the decoder has lost them, and does not hold them. One thread.
+/// come or will never come: the decoder has lost them, and does not hold them. But there are servers (live555) whose
+/// times are in the order of decoding also where pictures are shown in another one. Of their pictures only
+/// those are lost behind which more have come than a decoder holds. One thread.
 class HeldPackets {
  public:
   struct Packet {
@@ -36,7 +38,11 @@ class HeldPackets {
   };
 
   /// A packet went to the decoder.
-  void add(const Packet& packet) { held_.push_back({packet, next_++}); }
+  void add(const Packet& packet) {
+    if (newest_ && packet.time && *packet.time < *newest_) rises_ = false;
+    if (packet.time) newest_ = packet.time;
+    held_.push_back({packet, next_++});
+  }
   /// Whether a part of the newest packet was lost on the way.
   [[nodiscard]] bool is_newest_torn() const noexcept { return !held_.empty() && held_.back().packet.torn; }
   /// The decoder has found an error in a picture, to which those that it holds may refer.
@@ -44,9 +50,10 @@ class HeldPackets {
     for (auto& one : held_) one.packet.damaged = true;
   }
 
-  /// The picture with these has come.
-  Taken take(TimePoint captured, std::optional<double> time) {
+  /// The picture with these has come. `reorders`: the decoder holds pictures back that are shown later.
+  Taken take(TimePoint captured, std::optional<double> time, bool reorders) {
     Taken taken;
+    const bool tells_order = !(reorders && rises_);
     std::uint64_t its = 0;
     for (const auto& one : held_) {
       if (one.packet.captured == captured && one.packet.time == time) its = one.number;
@@ -58,7 +65,7 @@ class HeldPackets {
     std::erase_if(held_, [&](const Numbered& one) {
       const auto& packet = one.packet;
       const bool before = time && packet.time ? *packet.time <= *time : one.number <= its;
-      const bool over = before || one.number + kMostHeld < next_;
+      const bool over = (tells_order ? before : one.number == its) || one.number + kMostHeld < next_;
       if (over) note(packet, one.number == its, taken);
       return over;
     });
@@ -78,6 +85,8 @@ class HeldPackets {
   void clear() noexcept {
     held_.clear();
     passed_.clear();
+    newest_.reset();
+    rises_ = true;
   }
 
  private:
@@ -103,6 +112,8 @@ class HeldPackets {
   std::deque<Numbered> held_;
   std::deque<Packet> passed_;  // the newest whose pictures had not come when a later one did
   std::uint64_t next_ = 1;
+  std::optional<double> newest_;  // time
+  bool rises_ = true;             // the times are in the order of decoding
 };
 
 }  // namespace freshframe::media

@@ -30,6 +30,8 @@ class KeyDecoding {
   explicit KeyDecoding(bool sleeps) : sleeps_(sleeps) {}
 
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }
+  /// Now: the next packet is not decoded, unless it is a key picture or one that wakes the decoder.
+  [[nodiscard]] bool is_asleep() const noexcept { return sleeps_ && state_ == State::Asleep; }
   /// A new connection, with a new decoder.
   void connect() noexcept;
   /// As Decoder::send(). nullopt: the packet was kept and not decoded. `awake`: all packets are decoded.

@@ -11,6 +11,9 @@ namespace freshframe::media::rtsp {
 namespace {
 
 constexpr unsigned kFragmentStart = 0x80;  // of the header of a fragment: FU-A and H.265's FU
+constexpr unsigned kFragmentEnd = 0x40;
+constexpr unsigned kFragmentOfH264 = 28;
+constexpr unsigned kFragmentOfH265 = 49;
 
 /// A unit, and what a camera has sent as a part of it: some send several units as one (go2rtc WebRTC#391,
 /// retina#68).
@@ -56,7 +59,7 @@ UnitFacts look_at_h264(Bytes payload) noexcept {
   const unsigned type = unit_type(kSyntax, payload[0]);
   if (type == 24) {
     add_aggregate(kSyntax, payload.subspan(1), facts);  // STAP-A
-  } else if (type != 28) {
+  } else if (type != kFragmentOfH264) {
     add_units(kSyntax, payload, facts);
   } else if (payload.size() > 2) {  // FU-A; without a body it is nothing
     const unsigned header = (payload[0] & 0xE0U) | (payload[1] & 31U);
@@ -72,7 +75,7 @@ UnitFacts look_at_h265(Bytes payload) noexcept {
   const unsigned type = unit_type(kSyntax, payload[0]);
   if (type == 48) {
     add_aggregate(kSyntax, payload.subspan(2), facts);  // AP
-  } else if (type != 49) {
+  } else if (type != kFragmentOfH265) {
     add_units(kSyntax, payload, facts);
   } else if (payload.size() > 3) {
     const unsigned header = (payload[0] & 0x81U) | (payload[2] & 63U) << 1U;
@@ -155,6 +158,19 @@ std::optional<Codec> codec_of(std::string_view encoding) noexcept {
     if (name == encoding) return codec;
   }
   return std::nullopt;
+}
+
+Ends unit_ends(Codec codec, Bytes payload) noexcept {
+  const auto of_fragment = [&](UnitSyntax syntax, unsigned type) -> Ends {
+    const auto header = header_size(syntax);
+    if (payload.size() < header + 2 || unit_type(syntax, payload[0]) != type) return {};
+    return {.first = (payload[header] & kFragmentStart) != 0, .last = (payload[header] & kFragmentEnd) != 0};
+  };
+  if (codec == Codec::H264) return of_fragment(UnitSyntax::H264, kFragmentOfH264);
+  if (codec == Codec::H265) return of_fragment(UnitSyntax::H265, kFragmentOfH265);
+  if (codec != Codec::Mpeg4) return {};
+  const bool code = payload.size() > 3 && payload[0] == 0 && payload[1] == 0 && payload[2] == 1;
+  return {.first = code, .last = false};
 }
 
 UnitFacts look_at(Codec codec, Bytes payload) noexcept {

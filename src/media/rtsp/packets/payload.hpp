@@ -17,6 +17,15 @@ enum class Codec : std::uint8_t { H264, H265, Jpeg, Vp8, Vp9, Mpeg4 };
 /// Of an encoding's name in SDP, in capital letters; nullopt: FFmpeg's own RTSP reads it.
 [[nodiscard]] std::optional<Codec> codec_of(std::string_view encoding) noexcept;
 
+/// Whether a packet has the beginning and the end of the units in it.
+struct Ends {
+  bool first = true;
+  bool last = true;
+};
+
+/// Of H.264, H.265 and MPEG-4, whose units FFmpeg joins of any parts. MPEG-4's end is not seen.
+[[nodiscard]] Ends unit_ends(Codec codec, Bytes payload) noexcept;
+
 /// Of codecs without slices every packet is coded.
 [[nodiscard]] UnitFacts look_at(Codec codec, Bytes payload) noexcept;
 

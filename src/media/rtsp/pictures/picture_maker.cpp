@@ -50,13 +50,26 @@ void PictureMaker::add(const RtpPacket& packet, std::uint64_t lost, TimePoint ar
   taken_ += packet.payload.size();
   // FFmpeg keeps the parts of these codecs itself, up to the marker.
   if (!has_slices(codec_) && taken_ > kMostBytes) throw Fault(Trouble::Lost, "a picture has no end", EBADMSG);
-  depacketiser_.add(packet, lost > 0, of_next ? next_sets_ : bytes_);
+  gap_ = gap_ || lost > 0;
+  if (!lacks_beginning(packet, lost)) {
+    usable_ = usable_ || facts.coded;
+    depacketiser_.add(packet, std::exchange(gap_, false), of_next ? next_sets_ : bytes_);
+  }
   if (next_sets_.size() > kMostSetBytes) next_sets_.clear();
   if (bytes_.size() > kMostBytes || facts_.units > kMostUnits) {
     bytes_.clear();
     too_large_ = true;
   }
   if (verdict.after) finish();
+}
+
+/// The rest of a unit whose first packet is lost is of no use: FFmpeg would append it to the unit before.
+bool PictureMaker::lacks_beginning(const RtpPacket& packet, std::uint64_t lost) {
+  const auto ends = unit_ends(codec_, packet.payload);
+  if (ends.first) unit_open_ = true;
+  if (!ends.first && lost > 0 && unit_ended_) unit_open_ = false;
+  unit_ended_ = ends.last;
+  return !unit_open_;
 }
 
 /// Packets that are lost before the first slice may be of this picture or of others.
@@ -97,14 +110,34 @@ void PictureMaker::finish() {
   last_timestamp_ = timestamp_;
   if (first_report_) note_report(*std::exchange(first_report_, std::nullopt));
   taken_ = 0;
-  if (std::exchange(too_large_, false)) {
+  const bool was_too_large = std::exchange(too_large_, false);
+  if (was_too_large) {
     ++oversized_;
     bytes_.clear();
   }
-  open_ = false;
+  open_ = unit_open_ = false;
+  if (facts_.coded && (bytes_.empty() || !usable_) && !was_too_large) return discard();
+  usable_ = false;
   if (!bytes_.empty()) return on_picture_(take_picture());
   static_cast<void>(take_notes());
   after_loss_ = true;
+  begin_picture();
+}
+
+/// Packets of it have come, and no decoder can use them: it counts as lost, and the next picture says so. One at the
+/// beginning of a connection belongs to the time before it.
+void PictureMaker::discard() {
+  std::vector<std::uint8_t> sets;
+  if (codec_ == Codec::H264) append_sets(UnitSyntax::H264, bytes_, sets);
+  if (codec_ == Codec::H265) append_sets(UnitSyntax::H265, bytes_, sets);
+  next_sets_.insert(next_sets_.begin(), sets.begin(), sets.end());
+  if (gave_) {
+    const auto of_others = std::exchange(lost_, 0);
+    discarded_ += 1 + missing_.add(ticks_, of_others > 0 ? of_others - 1 : 0);
+  }
+  usable_ = false;
+  const auto notes = take_notes();
+  after_loss_ = notes.reference || notes.after_loss;
   begin_picture();
 }
 
@@ -125,7 +158,8 @@ Picture PictureMaker::take_picture() {
   if (picture.key) picture.packet->flags |= AV_PKT_FLAG_KEY;
   picture.report = std::exchange(report_, std::nullopt);
   picture.notes = take_notes();
-  picture.missing = missing_.add(ticks_, std::exchange(lost_, 0));
+  picture.missing = std::exchange(discarded_, 0) + missing_.add(ticks_, std::exchange(lost_, 0));
+  gave_ = true;
   picture.by_marker = ends_.believes_markers();
   return picture;
 }

@@ -55,7 +55,8 @@ class PictureMaker {
   /// Pictures that were larger than a picture can be.
   [[nodiscard]] std::uint64_t oversized() const noexcept { return oversized_; }
 
-  static constexpr std::size_t kMostBytes = 8U << 20U;  // of a picture whose end does not come (go2rtc#675)
+  /// The limit for a picture whose end does not come (go2rtc#675).
+  static constexpr std::size_t kMostBytes = 8U << 20U;
   static constexpr int kMostUnits = 1024;
   static constexpr std::size_t kMostSetBytes = 64U << 10U;
 
@@ -63,7 +64,9 @@ class PictureMaker {
   void note_time(const RtpPacket& packet, TimePoint arrived);
   void note_loss(const UnitFacts& facts, std::uint64_t lost);
   void note_facts(const UnitFacts& facts);
+  [[nodiscard]] bool lacks_beginning(const RtpPacket& packet, std::uint64_t lost);
   void finish();
+  void discard();
   void begin_picture();
   [[nodiscard]] Picture take_picture();
   [[nodiscard]] PictureNotes take_notes();
@@ -84,6 +87,9 @@ class PictureMaker {
   UnitFacts facts_;
   bool open_ = false;
   bool too_large_ = false;
+  bool usable_ = false;      // it has a unit of a slice from its beginning on
+  bool unit_open_ = false;   // the beginning of the unit has come to which the next packet may belong
+  bool unit_ended_ = false;  // and its end
   bool torn_ = false;        // a part of it is lost
   bool after_loss_ = false;  // pictures before it may be lost
   std::size_t taken_ = 0;    // bytes of its packets
@@ -94,6 +100,9 @@ class PictureMaker {
   std::int64_t ticks_ = 0;                       // the same without wraps
   std::uint64_t lost_ = 0;                       // packets since the last picture that was given
   std::uint64_t oversized_ = 0;
+  std::uint64_t discarded_ = 0;  // pictures since the last one that was given
+  bool gave_ = false;            // any picture
+  bool gap_ = false;             // before the next packet that the depacketiser gets
 };
 
 }  // namespace freshframe::media::rtsp

@@ -80,7 +80,9 @@ Message Dialogue::wait_for(int sequence, Waiter& waiter, TimePoint deadline) {
     while (auto message = next_message([this](const Interleaved& packet) { keep(packet); })) {
       // Some servers number their answers wrongly or not at all.
       const auto number = message->sequence();
-      if (!number || *number >= sequence) return *std::move(message);
+      const bool is_final =
+          message->status >= 200;  // else it says that the answer will come (RFC 2326, 7.1.1)
+      if (is_final && (!number || *number >= sequence)) return *std::move(message);
       ++messages;
     }
     std::vector<pollfd> sockets{link_.interest()};

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <chrono>
 #include <exception>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "media/ffmpeg/visible_text.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/detached_call.hpp"
+#include "media/network/stream_errors.hpp"
 #include "media/rtsp/protocol/fault.hpp"
 
 namespace freshframe::media::rtsp {
@@ -22,7 +24,6 @@ using RealClock = std::chrono::steady_clock;
 
 constexpr int kOk = 200;
 constexpr int kUnsupportedTransport = 461;
-constexpr int kMostRedirects = 5;
 constexpr Seconds kAtOnce{0.005};        // most servers answer a goodbye sooner
 constexpr Seconds kReportInterval{5};    // RFC 3550, section 6.2
 constexpr Seconds kFirstPacketLimit{3};  // over UDP: a firewall swallows them
@@ -88,7 +89,7 @@ void Session::open(const Resolve& resolve, const Choose& choose, TimePoint deadl
     if (!next->credentials && same) next->credentials = address_.credentials;
     address_ = *std::move(next);
   }
-  throw Fault(Trouble::Dialogue, "the server redirects again and again");
+  throw Fault(Trouble::Refused, kRedirectLoop, ELOOP);  // another client would follow for as long
 }
 
 void Session::connect(const Resolve& resolve, TimePoint deadline) {
@@ -177,8 +178,8 @@ void Session::play(TimePoint deadline) {
 void Session::run(PacketSink& sink) {
   if (datagrams_) datagrams_->open_way(sink.report(clock_.now()));
   for (const auto& early : dialogue_->take_early()) give({early.channel, early.bytes}, sink, early.arrived);
-  const auto now = clock_.now();
-  dialogue_->read_rest([&](const Interleaved& packet) { give(packet, sink, now); });
+  const auto begin = clock_.now();
+  dialogue_->read_rest([&](const Interleaved& packet) { give(packet, sink, begin); });
   Timers timers{
       .keep_alive = core::real_deadline(std::clamp(timeout_ / 2, kShortestKeepAlive, kLongestKeepAlive)),
       .report = core::real_deadline(kReportInterval)};
@@ -189,8 +190,12 @@ void Session::run(PacketSink& sink) {
       sockets.push_back({datagrams_->packets(), POLLIN, 0});
       sockets.push_back({datagrams_->reports(), POLLIN, 0});
     }
-    if (waiter_.wait(sockets, deadline_of(sink, timers))) read(sink, sockets);
-    act_on_time(sink, timers);
+    bool ready = waiter_.wait(sockets, deadline_of(sink, timers));
+    // This thread may have stood still since the deadline: what has come by now is read before it counts as missing.
+    const auto now = clock_.now();
+    if (!ready) ready = waiter_.wait(sockets, RealClock::now());
+    if (ready) read(sink, sockets);
+    act_on_time(sink, timers, now);
   }
 }
 
@@ -226,9 +231,10 @@ TimePoint Session::deadline_of(const PacketSink& sink, const Timers& timers) con
   return deadline;
 }
 
-void Session::act_on_time(PacketSink& sink, Timers& timers) {
+/// `arrived_by`: all packets that had come by then are read.
+void Session::act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by) {
   const auto now = RealClock::now();
-  sink.on_time(clock_.now());
+  sink.on_time(arrived_by);
   if (has_packet_) timers.first_packet.reset();
   if (timers.first_packet && now >= *timers.first_packet) {
     throw Fault(Trouble::NoPackets, "no packet has come over UDP", ETIMEDOUT);

@@ -98,7 +98,7 @@ class Session {
   void give(const Interleaved& packet, PacketSink& sink, TimePoint arrived);
   void read(PacketSink& sink, const std::vector<pollfd>& ready);
   void keep_alive();
-  void act_on_time(PacketSink& sink, Timers& timers);
+  void act_on_time(PacketSink& sink, Timers& timers, TimePoint arrived_by);
   [[nodiscard]] TimePoint deadline_of(const PacketSink& sink, const Timers& timers) const;
 
   const std::shared_ptr<const void> companion_;

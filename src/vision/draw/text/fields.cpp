@@ -17,7 +17,8 @@ template <class Found>
 std::optional<FieldValue> common_field(const Found& found, std::size_t index, float confidence,
                                        const std::string& name, const Dwells* dwells) {
   const bool has_tracks = index < found.tracks.size();
-  if (name == "id") return index < found.ids.size() ? FieldValue(found.ids[index]) : FieldValue();
+  if (name == "id" || name == "tracker_id")
+    return index < found.ids.size() ? FieldValue(found.ids[index]) : FieldValue();
   if (name == "confidence") return double{confidence};
   if (name == "age")
     return has_tracks && found.columns.age ? FieldValue(double{found.tracks[index].age}) : FieldValue();
@@ -65,6 +66,8 @@ std::optional<FieldValue> field_of(const Detections& found, std::size_t index, c
   if (name == "class") return class_of_box(found, index);
   if (const auto* column = find_column(found.data, name); column != nullptr && column->shape.empty())
     return entry_of(*column, index);
+  if (name == "class_name") return class_of_box(found, index);  // Detections' own names of its columns
+  if (name == "class_id") return std::int64_t{found.boxes[index].class_id};
   return common_field(found, index, found.boxes[index].confidence, name, dwells);
 }
 

@@ -18,6 +18,7 @@ namespace freshframe::vision {
 using Dwells = std::map<std::int64_t, double>;
 
 /// id, class, confidence, age, track_confidence, dwell (null: the sample has no zone), and each column of one value.
+/// Also by the names of Detections' columns: tracker_id, class_name, class_id.
 [[nodiscard]] std::optional<FieldValue> field_of(const Circles& found, std::size_t index,
                                                  const std::string& name, const Dwells* dwells);
 [[nodiscard]] std::optional<FieldValue> field_of(const Detections& found, std::size_t index,

@@ -45,6 +45,7 @@ struct Gathering {
   void put(int edge, AnySample sample) { inbox.put(of(edge), std::move(sample), blocked); }
   [[nodiscard]] Edge& of(int edge) { return *refs[static_cast<std::size_t>(edge)]; }
   void gather(Batch batch) {
+    returned.store(false);
     thread = std::jthread([this, batch] {
       taken = take_batch(inbox, samples, batch);
       returned.store(true);
@@ -152,14 +153,18 @@ TEST(TakeBatch, WaitsForMoreByThePipelinesClock) {
 TEST(TakeBatch, IsCompleteWhenTheOpenEdgesCanHoldNoMore) {
   Gathering at({{0, "a", kLatest, {}}, {1, "b", kLatest, {}}, {2, "ended", kLatest, {}}});
   at.inbox.end(at.of(2));
-  at.put(0, sample_of(0, 0));
+  at.put(0, sample_of(0, 0));  // both are heard first: a lane that never was is not waited for beside a drop
+  at.put(1, sample_of(1, 0));
+  at.gather({.size = 8, .max_wait = 1000});
+  EXPECT_EQ(at.join(), Taken::Sample);
+  at.put(0, sample_of(0, 1));
   at.gather({.size = 8, .max_wait = 1000});
   at.clock->wait_for_sleepers(1);
-  at.put(0, sample_of(0, 1));  // LATEST: in place of the one that waits
+  at.put(0, sample_of(0, 2));  // LATEST: in place of the one that waits
   EXPECT_FALSE(at.returned.load());
-  at.put(1, sample_of(1, 0));
+  at.put(1, sample_of(1, 1));
   EXPECT_EQ(at.join(), Taken::Sample);
-  EXPECT_EQ(names(at.samples), (Names{{0, 1}, {1, 0}}));
+  EXPECT_EQ(names(at.samples), (Names{{0, 2}, {1, 1}}));
   EXPECT_EQ(drops_of(at.inbox.stats().at(0), DropCause::QueueFull), 1U);
 }
 

@@ -15,7 +15,7 @@
 namespace freshframe::test {
 namespace {
 
-class Sum final : public JoinNode<int, double, double> {
+class SumOfPair final : public JoinNode<int, double, double> {
  public:
   std::optional<double> process(const Sample<int>& a, const Sample<double>& b, const Context&) override {
     return a.value + b.value;
@@ -41,7 +41,7 @@ TEST(JoinNode, JoinsTheBranchesOfOneSourceByNumber) {
   const auto source = pipeline.add(count_source(50), {.name = "source"});
   const auto half = pipeline.add(halves(), source, {.name = "half"});
   const auto sum =
-      pipeline.add(std::make_unique<Sum>(), std::tuple{source, half}, {.name = "sum", .join = Join{}});
+      pipeline.add(std::make_unique<SumOfPair>(), std::tuple{source, half}, {.name = "sum", .join = Join{}});
   pipeline.add(collect_into<double>(seen), sum);
   EXPECT_TRUE(pipeline.run().complete);
   const auto all = seen.all();

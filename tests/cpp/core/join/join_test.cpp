@@ -1,10 +1,15 @@
 // Joins in an inbox: sets and the samples that wait, queues, ends, stops, counters.
 // SPDX-License-Identifier: Apache-2.0
+#include "freshframe/log.hpp"
+
 #include <array>
 #include <atomic>
 #include <chrono>
+#include <limits>
 #include <memory>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -319,6 +324,64 @@ TEST(Join, NoSetForTenSecondsIsTroubleWithTheDistance) {
       << join.trouble;
   ASSERT_TRUE(join.parents[1].nearest);
   EXPECT_NEAR(*join.parents[1].nearest, 3612, 1);
+}
+
+TEST(Join, AQueueThatIsTooShortForTheWaitIsTroubleWithTheDepthThatIsLongEnough) {
+  TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01, .wait = 2}, Queue{8, WhenFull::DropOldest});
+  for (int k = 0; k < 400; ++k) {
+    cameras.put(0, k * 0.033);
+    if (k >= 20) cameras.put(1, (k - 20) * 0.033);  // the link takes 0.66 s
+    cameras.clock->advance(Seconds{0.033});
+  }
+  const auto join = *cameras.inbox.join_stats(Span::WholeRun);
+  EXPECT_EQ(join.sets, 0U);
+  EXPECT_TRUE(
+      contains(join.trouble, "the queue of 'left' is full before its samples have waited for wait=2 s"))
+      << join.trouble;
+  EXPECT_TRUE(contains(join.trouble, "queue=Queue(62)")) << join.trouble;
+  EXPECT_FALSE(contains(join.trouble, "sends nothing")) << join.trouble;
+  cameras.inbox.close();
+  EXPECT_EQ(cameras.inbox.join_stats(Span::WholeRun)->trouble, join.trouble) << "it is gone after the end";
+}
+
+TEST(Join, AParentThatSendsNothingIsTheTroubleAlsoWhereTheQueueOfTheOtherIsFull) {
+  TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01, .wait = 2}, Queue{8, WhenFull::DropOldest});
+  for (int k = 0; k < 400; ++k) {
+    cameras.put(0, k * 0.033);
+    cameras.clock->advance(Seconds{0.033});
+  }
+  const auto join = *cameras.inbox.join_stats(Span::WholeRun);
+  EXPECT_TRUE(contains(join.trouble, "'right' sends nothing")) << join.trouble;
+}
+
+TEST(Join, AWidthOfManyIntervalsIsSaidOnce) {
+  const auto logged = [](double within) {
+    std::string lines;
+    set_log_sink([&](LogLevel /*level*/, std::string_view line) { lines += line; });
+    TwoCameras cameras({.by = JoinBy::Pts, .within = within, .wait = 50});
+    for (int k = 0; k < 100; ++k) {
+      cameras.put(0, k * 0.033).put(1, k * 0.033);
+      cameras.clock->advance(Seconds{0.033});
+      static_cast<void>(cameras.take());
+    }
+    set_log_sink({});
+    return lines;
+  };
+  EXPECT_EQ(logged(0.1), "");
+  const auto wide = logged(8);
+  EXPECT_TRUE(contains(wide, "within=8 s is longer than 242 intervals of every parent")) << wide;
+  EXPECT_EQ(wide.find("within="), wide.rfind("within=")) << wide;
+}
+
+TEST(Join, BySeqResultsOfOneSampleArePairedByTheirPart) {
+  Stamp first{.seq = 7};
+  Stamp second{.seq = 7};
+  second.part = 1;
+  Stamp next{.seq = 8};
+  using core::time_of;
+  EXPECT_LT(time_of(first, JoinBy::Seq), time_of(second, JoinBy::Seq) - 1e-7);
+  second.part = std::numeric_limits<int>::max();
+  EXPECT_LT(time_of(second, JoinBy::Seq), time_of(next, JoinBy::Seq) - 1e-7);
 }
 
 TEST(Join, ByWallTimeItDropsSamplesWithoutAClockOfTheirOwn) {

@@ -309,7 +309,9 @@ TEST(LiveGraph, EdgesThatComeBelowAnEndedNodeEndAtOnce) {
   pipeline.add(pass_on<int>(), file, {.name = "late"});
   wait_until([&] { return node_of(pipeline, "late").state == NodeState::Ended; });
   auto of_file = pipeline.reader(both.of(file));  // which has ended above a merge that goes on
-  wait_until([&] { return of_file.ended(); });
+  while (of_file.get(Seconds{20})) {
+  }  // the merge may not have passed on all samples when the reader comes
+  EXPECT_TRUE(of_file.ended());
   feed.finish();
 }
 

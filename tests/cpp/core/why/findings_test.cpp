@@ -395,6 +395,92 @@ TEST_F(GilFinding, NeedsThirtySamples) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
+// A camera of 30 samples per second, of which X gets so many.
+class GilLossFinding : public GilFinding {
+ protected:
+  void starve(double share, double taken, double held_by_x = 0) {
+    ages_.clear();
+    run(std::chrono::seconds(25), [this, share, held_by_x, step = overflow(0, taken)] {
+      step();
+      x().gil_wait += .25 * share;
+      x().gil_hold += .25 * held_by_x;
+    });
+  }
+};
+
+TEST_F(GilLossFinding, NamesANodeThatLosesSamplesWhileItWaitsForTheGil) {
+  into_x().queue = kLatest;
+  starve(.69, 15);
+  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "waits for the GIL 69 % of the time, and meanwhile loses 50 % of the samples. The nodes hold it only "
+      "0 % of the time: another thread of the program does.");
+  EXPECT_NEAR(findings_.present()[0].evidence.at("lost_share"), .5, .01);
+}
+
+TEST_F(GilLossFinding, CountsWhatComesWhileTheNodeDoesNotWait) {
+  into_x().queue = kNext;
+  ages_.clear();
+  run(std::chrono::seconds(25), [this] {
+    into_x().passed_in += 30;
+    into_x().delivered += 15;
+    into_x().drops[DropCause::NoWaiter] += 15;
+    x().gil_wait += .2;
+  });
+  EXPECT_EQ(kinds(), Kinds{"gil_wait X"});
+}
+
+TEST_F(GilLossFinding, NamesTheHolder) {
+  into_x().queue = kLatest;
+  starve(.5, 15, .3);
+  ASSERT_EQ(kinds(), Kinds{"gil_wait X"});
+  EXPECT_TRUE(findings_.present()[0].text.ends_with("X holds it 30 % of the time."));
+}
+
+TEST_F(GilLossFinding, SaysNothingWithoutALossOrAWaitNorOfOneThatTheWaitDoesNotExplain) {
+  into_x().queue = kLatest;
+  starve(.69, 30);  // all are taken
+  EXPECT_EQ(kinds(), Kinds());
+  starve(.2, 10);
+  EXPECT_EQ(kinds(), Kinds());
+  starve(.4, 5);  // without the wait it would take 8 of 30
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(GilLossFinding, SaysNothingBelowAFile) {
+  into_x().queue = kLatest;
+  seen_.nodes[1].live = false;
+  starve(.69, 15);
+  EXPECT_EQ(kinds(), Kinds());
+}
+
+TEST_F(FindingsTest, ARecorderThatLosesSamplesIsNamedThoughItsDeepQueueIsNone) {
+  into_x().queue = kRecording;
+  run(std::chrono::seconds(25), overflow(60, 30));
+  EXPECT_EQ(kinds(), Kinds());
+  run(std::chrono::seconds(15), overflow(60, 15));
+  ASSERT_EQ(kinds(), Kinds{"loss cam->X"});
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "50 % of the samples are lost, for the queue RECORDING is full: X takes one each 17 ms, and one comes "
+      "each 8.3 ms.");
+  EXPECT_EQ(
+      findings_.present()[0].remedy,
+      "Make X faster, or give it max_rate=54: then what it leaves out is spread evenly, and the rest is "
+      "fresh.");
+}
+
+TEST_F(FindingsTest, ARecorderThatLosesSamplesNowAndThenIsNamedToo) {
+  into_x().queue = kRecording;
+  int look = 0;
+  const auto now_and_then = [&] { overflow(60, ++look % 120 < 8 ? 20 : 30)(); };  // two of thirty seconds
+  run(std::chrono::seconds(80), now_and_then);
+  EXPECT_EQ(kinds(), Kinds{"loss cam->X"});
+  run(std::chrono::seconds(70), overflow(60, 30));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 class ProcessorFinding : public FindingsTest {
  protected:
   // Threads wait for a processor so many seconds per second; that of X, which has ten samples, one half.

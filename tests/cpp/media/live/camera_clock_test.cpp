@@ -32,7 +32,7 @@ struct Camera {
   }
 };
 
-struct Seen {
+struct ClockSeen {
   std::vector<double> errors;  // of each picture after the first report, with their sign
   std::vector<double> bounds;  // of their errors, as the clock gives them
   std::vector<double> steps;
@@ -41,12 +41,12 @@ struct Seen {
 };
 
 // Pictures, with a report every 2.5 to 7.5 s, of which those in `bad` are half a second off.
-Seen follow(const Camera& camera, CameraClock& clock, double seconds, const std::vector<int>& bad = {},
-            unsigned seed = 1) {
+ClockSeen follow(const Camera& camera, CameraClock& clock, double seconds, const std::vector<int>& bad = {},
+                 unsigned seed = 1) {
   std::mt19937_64 random(seed);
   std::uniform_real_distribution<double> pause(2.5, 7.5);
   std::normal_distribution<double> noise(0, std::max(camera.noise, 1e-12));
-  Seen seen;
+  ClockSeen seen;
   int number = 0;
   double next = 0.5;
   std::optional<double> last;

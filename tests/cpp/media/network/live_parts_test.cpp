@@ -79,11 +79,11 @@ TEST(HeldPackets, AreThoseWhoseTimesAreStillToCome) {
   held.add({.captured = second(1.00), .time = 0.0});
   held.add({.captured = second(1.04), .time = 0.12});  // a P picture, sent ahead
   held.add({.captured = second(1.08), .time = 0.04});
-  EXPECT_EQ(held.take(second(1.00), 0.0).held, 2U);
-  EXPECT_EQ(held.take(second(1.08), 0.04).held, 1U);
+  EXPECT_EQ(held.take(second(1.00), 0.0, false).held, 2U);
+  EXPECT_EQ(held.take(second(1.08), 0.04, false).held, 1U);
   held.add({.captured = second(1.12), .time = 0.08});
-  EXPECT_EQ(held.take(second(1.12), 0.08).held, 1U);
-  EXPECT_EQ(held.take(second(1.04), 0.12).held, 0U);
+  EXPECT_EQ(held.take(second(1.12), 0.08, false).held, 1U);
+  EXPECT_EQ(held.take(second(1.04), 0.12, false).held, 0U);
 }
 
 TEST(HeldPackets, OfPicturesThatNeverComeAreNotHeld) {
@@ -91,7 +91,7 @@ TEST(HeldPackets, OfPicturesThatNeverComeAreNotHeld) {
   for (int n = 0; n < 100; ++n) {
     held.add({.captured = second(n), .time = n * 0.04});
     if (n % 3 == 2) {
-      EXPECT_EQ(held.take(second(n), n * 0.04).held, 0U) << n;
+      EXPECT_EQ(held.take(second(n), n * 0.04, false).held, 0U) << n;
     }
   }
 }
@@ -99,8 +99,8 @@ TEST(HeldPackets, OfPicturesThatNeverComeAreNotHeld) {
 TEST(HeldPackets, WithoutTimesKeepTheOrderInWhichTheyWereSent) {
   HeldPackets held;
   for (int n = 0; n < 4; ++n) held.add({.captured = second(n), .time = std::nullopt});
-  EXPECT_EQ(held.take(second(1), std::nullopt).held, 2U);
-  EXPECT_EQ(held.take(second(3), std::nullopt).held, 0U);
+  EXPECT_EQ(held.take(second(1), std::nullopt, false).held, 2U);
+  EXPECT_EQ(held.take(second(3), std::nullopt, false).held, 0U);
 }
 
 TEST(HeldPackets, TellWhatIsKnownOfAPictureAndOfThoseBeforeItThatNeverCame) {
@@ -109,13 +109,43 @@ TEST(HeldPackets, TellWhatIsKnownOfAPictureAndOfThoseBeforeItThatNeverCame) {
   held.add({.captured = second(1), .time = 1.0, .dropped = 3});
   held.add({.captured = second(2), .time = 2.0, .missing = 1});
   held.add({.captured = second(3), .time = 3.0});
-  const auto third = held.take(second(2), 2.0);
+  const auto third = held.take(second(2), 2.0, false);
   EXPECT_FALSE(third.damaged);
   EXPECT_EQ(third.missing, 3U);
   EXPECT_EQ(third.dropped, 3U);
   EXPECT_EQ(third.failed, 2U);
   held.mark_damaged();
-  EXPECT_TRUE(held.take(second(3), 3.0).damaged);
+  EXPECT_TRUE(held.take(second(3), 3.0, false).damaged);
+}
+
+/// As live555 sends a file: the picture that is shown last of three comes first, and has the first time.
+TEST(HeldPackets, WithTimesInTheOrderOfDecodingAreNotLostWhenTheyAreShownLater) {
+  HeldPackets held;
+  held.add({.captured = second(0), .time = 0.0});
+  EXPECT_EQ(held.take(second(0), 0.0, true).failed, 0U);
+  for (int n = 1; n < 60; n += 3) {
+    for (int i = n; i < n + 3; ++i) held.add({.captured = second(i), .time = i, .damaged = i == n});
+    for (const int shown : {n + 1, n + 2, n}) {
+      const auto taken = held.take(second(shown), shown, true);
+      EXPECT_EQ(taken.failed, 0U) << shown;
+      EXPECT_EQ(taken.damaged, shown == n) << shown;
+    }
+  }
+}
+
+TEST(HeldPackets, WithTimesInTheOrderOfDecodingAreLostWhenMoreHaveComeThanADecoderHolds) {
+  HeldPackets held;
+  held.add({.captured = second(0), .time = 0.0, .missing = 2});
+  std::uint64_t failed = 0;
+  std::uint64_t missing = 0;
+  for (int n = 1; n < 30; ++n) {
+    held.add({.captured = second(n), .time = n});
+    const auto taken = held.take(second(n), n, true);
+    failed += taken.failed;
+    missing += taken.missing;
+  }
+  EXPECT_EQ(failed, 1U);
+  EXPECT_EQ(missing, 2U);
 }
 
 TEST(HeldPackets, OfAnOlderClockAreForgotten) {
@@ -124,7 +154,7 @@ TEST(HeldPackets, OfAnOlderClockAreForgotten) {
   std::size_t left = 0;
   for (int n = 5; n < 30; ++n) {
     held.add({.captured = second(n), .time = n});
-    left = held.take(second(n), n).held;
+    left = held.take(second(n), n, false).held;
   }
   EXPECT_EQ(left, 0U);
 }

@@ -2,6 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/filter/multipart_filter.hpp"
 
+#include "freshframe/error.hpp"
+
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -123,6 +125,47 @@ TEST(MultipartFilter, KeepsNoHeadWithoutAnEnd) {
   const auto line = "--edge " + std::string(100'000, 'x');
   filter.add(bytes_of(line), at(0), out);
   EXPECT_EQ(all(out), line);
+}
+
+/// What add() says at the end, if these pieces are given one after the other for as long as it takes them.
+std::string refusal(std::string_view begin, std::string_view more) {
+  MultipartFilter filter;
+  FilteredBytes out;
+  try {
+    filter.add(bytes_of(begin), at(0), out);
+    for (std::size_t given = 0; given < 2 * MultipartFilter::kMostPartBytes; given += more.size()) {
+      filter.add(bytes_of(more), at(0), out);
+      static_cast<void>(all(out));
+    }
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+TEST(MultipartFilter, RefusesAPartThatIsLargerThanAPictureCanBe) {
+  const std::string much(1 << 16, 'x');
+  std::string parts;
+  while (parts.size() < much.size()) parts += part();
+  const auto open = kPicture.substr(0, kPicture.size() - 3);
+  EXPECT_EQ(refusal(kHead + open, much),
+            "the server sends a picture without an end; a picture has 16 MiB at most");
+  EXPECT_EQ(refusal("--edge\r\nContent-Length: 16777217\r\n\r\n", much),
+            "the server announces a picture of 16777217 bytes; a picture has 16 MiB at most");
+  for (const auto& begin :
+       {kHead + "hello", "--edge\r\nContent-Length: all\r\n\r\n"s, "--edge\r\nX: y"s, ""s}) {
+    EXPECT_EQ(refusal(begin, much), "the server sends a part without an end; a picture has 16 MiB at most");
+  }
+  std::string largest;
+  largest.resize(MultipartFilter::kMostPartBytes, 'x');
+  EXPECT_EQ(refusal("--edge\r\nContent-Length: 16777216\r\n\r\n" + largest, "\r\n" + parts), "");
+}
+
+TEST(MultipartFilter, PassesNoPicturesWhoseBoundariesCome) {
+  const std::string much(1 << 16, 'x');
+  EXPECT_EQ(refusal(kHead + "hello", much + "\r\n" + kHead + "hello"), "");
+  EXPECT_EQ(refusal(kHead + "hello" + much + "\r\n--ed", "ge\r\n\r\n" + much + "\r\n--ed"), "")
+      << "in two pieces";
 }
 
 TEST(JpegEnd, TakesThePictureAndNothingBehindIt) {

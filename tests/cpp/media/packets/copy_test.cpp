@@ -6,9 +6,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string>
 #include <vector>
 
+#include "cpp/heard_log.hpp"
 #include "cpp/media/files.hpp"
 #include "cpp/media/packets/packet_rig.hpp"
 #include "cpp/support.hpp"
@@ -230,6 +232,68 @@ TEST(Packets, InSegmentsAreCutAtKeyPicturesAndEachIsInOneFile) {
   EXPECT_EQ(second.numbers.size(), 20U);
   EXPECT_EQ(second.numbers.front(), 40);
   EXPECT_NEAR(second.pts.front(), 0, 0.001);
+}
+
+/// Times of the packets of a file as they stand there, in the order of decoding; NaN: none.
+std::vector<double> times_in(const std::string& path) {
+  AVFormatContext* raw = nullptr;
+  require(avformat_open_input(&raw, path.c_str(), nullptr, nullptr));
+  const InputPtr input(raw);
+  std::vector<double> times;
+  const auto packet = make_av_packet();
+  while (av_read_frame(raw, packet.get()) >= 0) {
+    const bool known = packet->pts != AV_NOPTS_VALUE;
+    times.push_back(known ? static_cast<double>(packet->pts) * av_q2d(raw->streams[0]->time_base) : NAN);
+    av_packet_unref(packet.get());
+  }
+  return times;
+}
+
+/// Segments begin at key pictures behind which pictures are decoded that are shown before them.
+TEST_P(PacketCopies, OfOpenGroupsOfPicturesHaveAllTimesInEachSegment) {
+  if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
+  const Folder folder;
+  const auto bytes = streamed(folder, "h264",
+                              {{"g", "20"}, {"bf", "2"}, {"b_strategy", "0"}, {"x264-params", "open-gop=1"}});
+  const auto packets = received(bytes, false).packets;
+  const auto leads = [&](std::size_t n) {
+    const auto& key = *packets[n].value.as<Packet>();
+    return key.key && n + 1 < packets.size() && packets[n + 1].value.as<Packet>()->pts < key.pts;
+  };
+  std::size_t place = 1;
+  while (place < packets.size() && !leads(place)) ++place;
+  ASSERT_LT(place, packets.size()) << "no open group of pictures";
+  const auto path = folder.file(std::string("copy.") + GetParam());
+  const HeardLog heard;
+  const std::vector<AnySample> behind(packets.begin() + static_cast<std::ptrdiff_t>(place), packets.end());
+  copy_into(path, behind);
+  const auto times = times_in(path);
+  ASSERT_EQ(times.size(), behind.size());
+  const auto own = [&](std::size_t n) { return behind[n].value.as<Packet>()->pts; };
+  for (std::size_t n = 0; n < times.size(); ++n)
+    EXPECT_NEAR(times[n] - times[0], own(n) - own(0), 0.002) << n;
+  EXPECT_EQ(heard.count(LogLevel::Warning, ""), 0);
+  EXPECT_EQ(heard.count(LogLevel::Error, ""), 0);
+}
+
+/// A recorder that pauses, or gets a packet a second after the file was begun, has nothing but a header to flush.
+TEST_P(PacketCopies, ArePausedBeforeTheFirstPacketIsMuxed) {
+  if (media::find_video_encoder("h264") == nullptr) GTEST_SKIP() << "no H.264 encoder";
+  const Folder folder;
+  const auto packets =
+      received(streamed(folder, "h264", {{"g", "20"}, {"bf", "3"}, {"b_strategy", "0"}}), false).packets;
+  const auto path = folder.file(std::string("copy.") + GetParam());
+  const HeardLog heard;
+  Hand hand;
+  PacketFile file(path);
+  file.open(hand.context());
+  for (const auto& each : packets) {
+    static_cast<void>(file.process(Sample<Packet>(each), hand.context()));
+    if (&each == &packets.front()) file.idle(hand.context());
+  }
+  file.close();
+  EXPECT_EQ(play(path).numbers, counting(kCopied));
+  EXPECT_EQ(heard.count(LogLevel::Warning, ""), 0);
 }
 
 TEST(Packets, BehindAGapGoOnAtAKeyPicture) {

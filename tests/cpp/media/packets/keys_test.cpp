@@ -30,7 +30,7 @@ struct Film {
 };
 
 /// A picture that came, and behind how many packets.
-struct Shown {
+struct ShownPicture {
   std::int64_t time = 0;
   Bytes luma;
   std::size_t behind = 0;
@@ -68,13 +68,13 @@ bool is_key_packet(const Film& film, std::size_t n) {
 }
 
 /// Decodes as a source does. `awake`: by the number of the packet.
-std::vector<Shown> shown_of(const Film& film, bool sleeps, const std::vector<bool>& awake = {}) {
+std::vector<ShownPicture> shown_of(const Film& film, bool sleeps, const std::vector<bool>& awake = {}) {
   Dictionary none;
   Decoder decoder(*film.codec, film.time_base, {.low_delay = true}, none);
   KeyDecoding decoding(sleeps);
   decoding.connect();
   const auto frame = make_av_frame();
-  std::vector<Shown> shown;
+  std::vector<ShownPicture> shown;
   const auto receive = [&](std::size_t behind) {
     for (;;) {
       const auto result = decoding.receive(decoder, *frame);
@@ -112,7 +112,7 @@ class KeyPictures : public testing::TestWithParam<Coding> {
     for (const auto& one : all_) lumas_[one.time] = one.luma;
   }
 
-  void expect_true_pictures(const std::vector<Shown>& shown) const {
+  void expect_true_pictures(const std::vector<ShownPicture>& shown) const {
     for (std::size_t n = 0; n < shown.size(); ++n) {
       const auto found = lumas_.find(shown[n].time);
       ASSERT_NE(found, lumas_.end()) << shown[n].time;
@@ -140,7 +140,7 @@ class KeyPictures : public testing::TestWithParam<Coding> {
 
   Folder folder_;
   Film film_;
-  std::vector<Shown> all_;
+  std::vector<ShownPicture> all_;
   std::map<std::int64_t, Bytes> lumas_;
 };
 
@@ -172,8 +172,8 @@ TEST_P(KeyPictures, AreFollowedByTheNewestPictureAndAllOthersAfterAWake) {
     const auto begin = is_key_packet(film_, from) ? from + 1 : from;  // a key picture is decoded by itself
     const auto newest = std::max(newest_behind(begin), key_before(begin));
     const auto came = [&](auto time, std::size_t latest) {
-      return std::ranges::any_of(shown,
-                                 [&](const Shown& one) { return one.time == time && one.behind <= latest; });
+      return std::ranges::any_of(
+          shown, [&](const ShownPicture& one) { return one.time == time && one.behind <= latest; });
     };
     EXPECT_TRUE(came(newest, begin)) << from << " to " << to;
     for (const auto& one : all_) {

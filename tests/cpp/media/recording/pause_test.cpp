@@ -18,7 +18,7 @@ namespace {
 
 constexpr double kPauseFps = 40;
 constexpr int kBefore = 80;
-constexpr int kAll = 120;
+constexpr int kAllPackets = 120;
 
 /// The time of frame n, with a pause before number 80.
 double time_with(double pause, int n) {
@@ -29,7 +29,7 @@ void record(const std::string& path, double pause, const VideoFileOptions& optio
   Hand hand;
   VideoFile file(path, options);
   file.open(hand.context());
-  for (int n = 0; n < kAll; ++n) write_frame(file, hand, numbered_frame(n), time_with(pause, n));
+  for (int n = 0; n < kAllPackets; ++n) write_frame(file, hand, numbered_frame(n), time_with(pause, n));
   file.close();
 }
 
@@ -59,7 +59,7 @@ TEST_P(MediaPauses, AreInTheFile) {
   if (!codec.empty() && find_video_encoder(codec) == nullptr) GTEST_SKIP() << codec;
   record(folder.file(name), pause, {.codec = codec});
   const auto played = play(folder.file(name));
-  EXPECT_EQ(played.numbers, range(0, kAll));
+  EXPECT_EQ(played.numbers, range(0, kAllPackets));
   EXPECT_EQ(played.damaged, 0U);
   expect_times(played, pause, 0,
                codec == "mpeg2" ? 0.0101 : 0.002);  // MPEG-2 has slots of 50 frames a second
@@ -90,7 +90,7 @@ TEST_P(MediaLongestPauses, EndTheFileAndTheNextContinuesIt) {
   expect_times(first, pause, 0);
   EXPECT_EQ(read_bytes(folder.file("a_2" + suffix)), (Bytes{'o', 'l', 'd'}));
   const auto second = play(folder.file("a_3" + suffix));
-  EXPECT_EQ(second.numbers, range(kBefore, kAll));
+  EXPECT_EQ(second.numbers, range(kBefore, kAllPackets));
   expect_times(second, pause, time_with(pause, kBefore));
 }
 
@@ -105,7 +105,7 @@ TEST(MediaPause, EndsASegmentThatHasNoRoomForIt) {
   const Folder folder;
   record(folder.file("a_%d.mp4"), 25200, {.segment = 1e6});
   EXPECT_EQ(play(folder.file("a_1.mp4")).numbers, range(0, kBefore));
-  EXPECT_EQ(play(folder.file("a_2.mp4")).numbers, range(kBefore, kAll));
+  EXPECT_EQ(play(folder.file("a_2.mp4")).numbers, range(kBefore, kAllPackets));
 }
 
 TEST(MediaPause, MayFollowTheFirstFrame) {

@@ -1,12 +1,14 @@
 // What is known of pictures where packets are lost: which are torn, which may refer to lost ones, which are
 // missing. SPDX-License-Identifier: Apache-2.0
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "media/rtsp/pictures/picture_maker.hpp"
 #include "media/rtsp/pictures/picture_queue.hpp"
+#include "media/rtsp/protocol/sdp.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::media::rtsp::test {
@@ -28,13 +30,16 @@ class Joining final : public Depacketiser {
 constexpr std::uint32_t kInterval = 3000;  // ticks
 
 /// Packets as text, a letter each: 'f' begins a picture, 's' goes on with it, 'b' begins one to which no
-/// other refers, 'i' an IDR, 'p' is a parameter set. A capital letter has the marker. ' ': the next picture's
-/// time. '_': a packet is lost. The result has a word for each picture: 't' torn, 'l' pictures before it may
-/// be lost, 'b' no other refers to it, 'I' an IDR, a digit: so many are missing before it; '-' none of these.
-std::string made_of(const std::string& packets, bool believes_markers = true) {
+/// other refers, 'i' an IDR, 'p' is a parameter set. 'u', 'v' and 'w' are the first, a later and the last
+/// part of a slice that begins a picture, and 'x' the last part of one to which no other refers. A capital
+/// letter has the marker. ' ': the next picture's time. '_': a packet is lost. The result has a word for each
+/// picture: 't' torn, 'l' pictures before it may be lost, 'b' no other refers to it, 'I' an IDR, a digit: so
+/// many are missing before it; '-' none of these.
+std::string made_of(const std::string& packets, bool believes_markers = true,
+                    std::optional<double> rate = 30.0) {
   Joining joining;
   std::string text;
-  PictureMaker maker({.believes_markers = believes_markers, .rate = 30.0}, joining,
+  PictureMaker maker({.believes_markers = believes_markers, .rate = rate}, joining,
                      [&](const Picture& picture) {
                        std::string word;
                        if (picture.notes.torn) word += 't';
@@ -57,6 +62,10 @@ std::string made_of(const std::string& packets, bool believes_markers = true) {
     if (kind == 'b') payload = {0x01, 0x9A};
     if (kind == 'i') payload = {0x65, 0x88};
     if (kind == 'p') payload = {0x67, 0x42};
+    if (kind == 'u') payload = {0x5C, 0x81, 0x9A};
+    if (kind == 'v') payload = {0x5C, 0x01, 0x9A};
+    if (kind == 'w') payload = {0x5C, 0x41, 0x9A};
+    if (kind == 'x') payload = {0x1C, 0x41, 0x9A};
     maker.add({.timestamp = timestamp, .marker = marker, .payload = payload}, std::exchange(lost, 0), {});
   }
   return text;
@@ -91,6 +100,74 @@ TEST(PictureLoss, OfWholePicturesIsCounted) {
 TEST(PictureLoss, BeforeAPictureThatHasNoMarkersMayHaveTornTheOneBefore) {
   EXPECT_EQ(made_of("is fs _fs f f", false), "I t l -");
   EXPECT_EQ(made_of("is fs fs f f", false), "I - - -");
+}
+
+TEST(PictureLoss, OfTheBeginningOfTheOnlySliceIsThatOfThePicture) {
+  EXPECT_EQ(made_of("iS uvW F"), "I - -");
+  EXPECT_EQ(made_of("iS _vW F F"), "I l1 -");
+  EXPECT_EQ(made_of("iS _W F F"), "I l1 -");
+  EXPECT_EQ(made_of("iS p_vW F F"), "I l1 -");
+  EXPECT_EQ(made_of("iS _v_W F F"), "I l1 -");
+  EXPECT_EQ(made_of("iS u_W F"), "I t -") << "its middle is lost";
+  EXPECT_EQ(made_of("iS u_ F"), "I t -") << "its end is lost";
+  EXPECT_EQ(made_of("iS _X F F"), "I 1 -") << "no other refers to it";
+  EXPECT_EQ(made_of("iS _vW _vW F F"), "I l2 -");
+  EXPECT_EQ(made_of("iS _ _vW F F"), "I l2 -");
+}
+
+TEST(PictureLoss, OfTheBeginningOfAnotherSliceTearsThePicture) {
+  EXPECT_EQ(made_of("iS f_vW F"), "I t -");
+  EXPECT_EQ(made_of("iS uw_W F"), "I t -");
+  EXPECT_EQ(made_of("iS _vwuW F"), "I t -");
+}
+
+TEST(PictureLoss, OfPicturesThatBeganBeforeTheConnectionIsNone) {
+  EXPECT_EQ(made_of("vW F F"), "l -");
+  EXPECT_EQ(made_of("_vW iS F"), "lI -");
+}
+
+TEST(PictureLoss, WithoutARateCountsPicturesOfWhichSomePacketsHaveCome) {
+  EXPECT_EQ(made_of("iS _vW    fS _vW F", true, std::nullopt), "I l1 l1");
+}
+
+/// What the decoder gets of these packets of H.264, which FFmpeg takes apart.
+std::vector<Octets> pictures_of(const std::vector<std::pair<Octets, std::uint64_t>>& packets) {
+  const auto media =
+      parse_sdp("m=video 0 RTP/AVP 96\na=rtpmap:96 H264/90000\na=fmtp:96 packetization-mode=1\n");
+  const auto depacketiser = ffmpeg_depacketiser(media.media.at(0));
+  std::vector<Octets> made;
+  PictureMaker maker({}, *depacketiser, [&](const Picture& picture) {
+    made.emplace_back(picture.packet->data, picture.packet->data + picture.packet->size);
+  });
+  for (const auto& [payload, picture] : packets) {
+    const auto timestamp = static_cast<std::uint32_t>(picture * kInterval);
+    maker.add({.timestamp = timestamp, .payload_type = 96, .payload = payload}, payload[1] == 1 ? 1 : 0, {});
+  }
+  return made;
+}
+
+TEST(PictureLoss, LeavesNoPartOfAUnitWithoutItsBeginning) {
+  const Octets access{0, 0, 0, 1, 0x09, 0xF0};
+  const Octets sets{0, 0, 0, 1, 0x67, 0x42, 0x17, 0, 0, 0, 1, 0x68, 0xCE};
+  const Octets slice{0, 0, 0, 1, 0x41, 0x9A};
+  const auto of_both = [](Octets one, const Octets& other) {
+    one.insert(one.end(), other.begin(), other.end());
+    return one;
+  };
+  EXPECT_EQ(pictures_of({{{0x41, 0x9A}, 1}, {{0x5C, 1, 5}, 2}, {{0x41, 0x9A}, 3}, {{0x41, 0x9A}, 4}}),
+            (std::vector<Octets>{slice, slice}));
+  EXPECT_EQ(pictures_of({{{0x41, 0x9A}, 1}, {{0x5C, 1, 5}, 1}, {{0x41, 0x9A}, 3}}),
+            (std::vector<Octets>{slice}));
+  EXPECT_EQ(pictures_of({{{0x09, 0xF0}, 1},
+                         {{0x67, 0x42, 0x17}, 1},
+                         {{0x68, 0xCE}, 1},
+                         {{0x06, 0x05}, 1},
+                         {{0x7C, 1, 5}, 1},
+                         {{0x09, 0xF0}, 2},
+                         {{0x41, 0x9A}, 2},
+                         {{0x41, 0x9A}, 3}}),
+            (std::vector<Octets>{of_both(sets, of_both(access, slice))}))
+      << "parameter sets stay for the pictures behind";
 }
 
 Picture waiting(bool key, std::uint64_t missing = 0) {

@@ -4,11 +4,17 @@
 
 #include <atomic>
 #include <chrono>
+#include <condition_variable>
 #include <cstring>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <thread>
 #include <utility>
+#include <vector>
 
 #include "cpp/media/rtsp/scripted_server.hpp"
 #include "cpp/media/rtsp/session_viewer.hpp"
@@ -135,6 +141,85 @@ TEST(RtspSession, FallsBackToUdpAndTakesPacketsFromThere) {
   EXPECT_EQ(server.methods(), "OPTIONS DESCRIBE SETUP SETUP PLAY");
   EXPECT_TRUE(client.session->over_udp());
   EXPECT_EQ(client_port % 2, 0);
+  ::close(udp);
+}
+
+/// Real time, with a call before each look at it.
+class HookedClock final : public Clock {
+ public:
+  [[nodiscard]] TimePoint now() const override {
+    if (hook) hook();
+    return real_->now();
+  }
+  bool wait_until(std::unique_lock<std::mutex>& lock, std::condition_variable& condition, TimePoint deadline,
+                  const std::function<bool()>& ready) const override {
+    return real_->wait_until(lock, condition, deadline, ready);
+  }
+
+  std::function<void()> hook;
+
+ private:
+  const std::shared_ptr<const Clock> real_ = Clock::real();
+};
+
+/// Gives a missing packet up after a moment.
+class ImpatientNotes final : public PacketSink {
+ public:
+  explicit ImpatientNotes(std::stop_source& stop) : stop_(stop) {}
+
+  void on_packet(Bytes bytes, TimePoint arrived) override {
+    seen.push_back(parse_rtp(bytes)->sequence);
+    due_ = seen.size() == 1 ? std::optional(arrived + std::chrono::milliseconds(20)) : std::nullopt;
+  }
+  void on_report(Bytes /*bytes*/, TimePoint /*arrived*/) override {}
+  [[nodiscard]] std::optional<TimePoint> due() const override { return due_; }
+  void on_time(TimePoint now) override {
+    gave_up = gave_up || (due_ && *due_ <= now);
+    if (gave_up || seen.size() == 2) stop_.request_stop();
+  }
+  [[nodiscard]] bool is_urgent(TimePoint /*now*/) const override { return false; }
+  [[nodiscard]] std::vector<std::uint8_t> report(TimePoint /*now*/) override { return {}; }
+
+  Numbers seen;
+  bool gave_up = false;
+
+ private:
+  std::optional<TimePoint> due_;
+  std::stop_source& stop_;
+};
+
+TEST(RtspSession, ReadsWhatHasComeBeforeItGivesAPacketUpThoughItsThreadStoodStill) {
+  const int udp = ::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  sockaddr_in to{};
+  to.sin_family = AF_INET;
+  to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  const auto send = [&](int sequence) {
+    const auto packet = rtp_on(0, sequence).substr(4);
+    ::sendto(udp, packet.data(), packet.size(), 0, reinterpret_cast<sockaddr*>(&to), sizeof to);
+  };
+  ScriptedServer server([&](const std::string& request) {
+    if (!request.starts_with("SETUP")) return good_answer(request);
+    to.sin_port =
+        htons(static_cast<std::uint16_t>(std::stoi(request.substr(request.find("client_port=") + 12))));
+    return answer_to(request, "Session: 1\r\nTransport: RTP/AVP;unicast;server_port=0-1\r\n");
+  });
+  HookedClock clock;
+  std::stop_source stop;
+  Waiter waiter(stop.get_token(), nullptr);
+  Session session(parse_address(server.url()).value(),
+                  {.transport = Transport::UdpThenTcp, .user_agent = "t"}, waiter, clock);
+  session.open(this_machine, first_video, session_watchdog());
+  session.play(session_watchdog());
+  send(2);  // number 1 is missing
+  ImpatientNotes sink(stop);
+  bool sent = false;
+  clock.hook = [&] {
+    const bool late = sink.due() && *sink.due() <= std::chrono::steady_clock::now();
+    if (late && !std::exchange(sent, true)) send(1);
+  };
+  EXPECT_THROW(session.run(sink), Fault);
+  EXPECT_EQ(sink.seen, (Numbers{2, 1}));
+  EXPECT_FALSE(sink.gave_up);
   ::close(udp);
 }
 

@@ -12,11 +12,12 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
 FPS = 30
+RESET = b"reset"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -65,6 +66,9 @@ class Faults:
         user: "name:password" that HTTP and RTSP want (Basic).
         hates: RTSP: requests with this text are answered with 400.
         answer: HTTP: sent instead of everything else.
+        answers: RTSP: sent in place of the answer to a request, by its verb, with its number for "{cseq}"
+            and this server's port for "{port}". Empty: the connection is closed. RESET: with a reset. None:
+            nothing is sent.
     """
 
     silent: bool = False
@@ -78,6 +82,7 @@ class Faults:
     user: str | None = None
     hates: str | None = None
     answer: bytes | None = None
+    answers: Mapping[str, bytes | None] = dataclasses.field(default_factory=dict)
 
 
 _S = TypeVar("_S", bound="Server")
@@ -91,6 +96,7 @@ class Server:
         self.faults = faults or Faults()
         self.connections = 0
         self.frames_sent = 0
+        self.requests: list[str] = []  # RTSP: their verbs
         self.goodbyes = 0  # RTSP: clients that ended their session themselves
         self.skip = 0  # frames left out at the start of each connection
         self._ended = threading.Event()

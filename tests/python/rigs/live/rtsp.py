@@ -11,7 +11,9 @@ import struct
 import threading
 import time
 
-from rigs.live.faulty_server import Server, is_allowed, read_request
+from rigs.live.faulty_server import RESET, Server, is_allowed, read_request
+
+SEQUENCE = re.compile(r"CSeq: *(\d+)", re.IGNORECASE)
 
 
 class RtspServer(Server):
@@ -19,6 +21,7 @@ class RtspServer(Server):
 
     CLOCK = 90000
     MOST = 1200  # bytes of a packet's payload
+    _target: object = None  # of the last SETUP
 
     @property
     def url(self) -> str:
@@ -30,9 +33,9 @@ class RtspServer(Server):
         send_lock = threading.Lock()
         udp: list[socket.socket] = []
         with contextlib.ExitStack() as stack:
-            while request := read_request(connection):
+            while request := self._next(connection):
                 verb = request.split(" ", 1)[0]
-                sequence = re.search(r"CSeq: *(\d+)", request, re.IGNORECASE)
+                sequence = SEQUENCE.search(request)
                 head, body, target = "", "", None
                 status = "200 OK"
                 if self.faults.hates is not None and self.faults.hates in request:
@@ -60,8 +63,32 @@ class RtspServer(Server):
                 number = sequence[1] if sequence else "0"
                 with send_lock:
                     connection.sendall(f"RTSP/1.0 {status}\r\nCSeq: {number}\r\n{head}\r\n{body}".encode())
-                if verb == "PLAY" and status == "200 OK":
+                if verb == "PLAY" and status == "200 OK" and self._target is not None:
                     self._run(self._play, self._target, connection)
+
+    def _next(self, connection: socket.socket) -> str:
+        """The next request to which there is no other answer; "" when the connection is over."""
+        while request := read_request(connection):
+            verb = request.split(" ", 1)[0]
+            self.requests.append(verb)
+            if verb not in self.faults.answers:
+                return request
+            if not self._answer(connection, self.faults.answers[verb], request):
+                break
+        return ""
+
+    def _answer(self, connection: socket.socket, answer: bytes | None, request: str) -> bool:
+        """In place of the true one. False: the connection is over."""
+        if answer is None:
+            self._ended.wait()
+        elif answer == RESET:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        elif answer:
+            sequence = SEQUENCE.search(request)
+            told = answer.replace(b"{cseq}", (sequence[1] if sequence else "0").encode())
+            connection.sendall(told.replace(b"{port}", str(self.port).encode()))
+            return True
+        return False
 
     def _sdp(self) -> str:
         assert self.clip is not None

@@ -36,7 +36,7 @@ def kills_for_memory() -> int:
 
 
 def is_crash(end: str, words: Words = SILENT, *, killed: bool, out_of_memory: bool) -> bool:
-    """Of an agent's end, in the words of its guard and of the process itself.
+    """Returns whether an agent's end was a crash, by the words of its guard and of the process itself.
 
     ``killed``: by its controller. ``out_of_memory``: the kernel has killed a process since the agent's start.
     """

@@ -17,7 +17,7 @@ _ABOVE = 10  # the descriptors that a starting process gives to others
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """They are silent for a process that was killed from outside.
+    """Holds a process's last words, which a process that was killed from outside has none of.
 
     Attributes:
         run: The (camera, epoch) whose thread has ended the process; None: of no camera, or not known.
@@ -43,7 +43,7 @@ SILENT = Words()
 
 
 class LastWordsPage:
-    """Of one process, for the one that starts it."""
+    """Shares a page with one process, which writes its last words there."""
 
     def __init__(self) -> None:
         """An empty page.

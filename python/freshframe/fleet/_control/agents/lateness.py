@@ -18,7 +18,7 @@ class Lateness:
     """The age in a renewal grows until the next result, so only cameras with a new result count."""
 
     def __init__(self) -> None:
-        """Nothing is known."""
+        """Begins without any measurement."""
         self._runs = np.empty(0)
         self._results = np.empty(0)
         self._ages: deque[tuple[float, float]] = deque()  # when, seconds

@@ -144,19 +144,19 @@ class Link:
         return set(self.runs).union(*self._forgotten)
 
     def forget_run(self, run: Run) -> None:
-        """Its outboxes end. Its last records come with one of the next renewals."""
+        """Ends the outboxes of a run. Its last records come with one of the next renewals."""
         self.runs.pop(run, None)
         self._forgotten[-1].add(run)
 
     def forget_all(self) -> None:
-        """Nothing of its runs will come."""
+        """Forgets all runs, of which nothing will come."""
         self.runs.clear()
         self._forgotten.clear()
         self._forgotten.append(set())
         self.outboxes = self.outboxes[:0]
 
     def forget_reader(self, number: int) -> None:
-        """It is closed."""
+        """Forgets a reader that is closed."""
         self.pending.discard(number)
         self.pulls.pop(number, None)
         self.received.pop(number, None)
@@ -213,7 +213,7 @@ class Link:
         return offset if abs(offset) > _SAME_CLOCK else 0.0
 
     def _cores(self) -> float:
-        """Of the agent's machine."""
+        """Returns the number of cores of the agent's machine."""
         if self._usable_cores is None:
             self._usable_cores = usable_cores()
         return self._usable_cores
@@ -239,7 +239,7 @@ class Link:
         return self._page.read()
 
     def close_page(self) -> None:
-        """Its process has ended, and its last words were read."""
+        """Closes the page of a process that has ended, after its last words were read."""
         self._page.close()
 
     def close_socket(self) -> None:

@@ -17,7 +17,7 @@ class Links:
     """By the names of the agents. With the controller's lock."""
 
     def __init__(self, loop: Loop, term: int, notes: Notes) -> None:
-        """None yet."""
+        """Begins without links."""
         self._loop = loop
         self._term = term
         self._notes = notes
@@ -34,7 +34,7 @@ class Links:
         return len(self._all)
 
     def get(self, name: str) -> Link | None:
-        """One of them."""
+        """Returns the link of an agent, by its name."""
         return self._all.get(name)
 
     def add(self, link: Link) -> None:
@@ -93,7 +93,7 @@ class Links:
             link.close_socket()
 
     def remove(self, link: Link) -> None:
-        """Its process has ended."""
+        """Removes the link of a process that has ended."""
         self._loop.unwatch(link.child)
         self.hang_up(link)
         del self._all[link.name]

@@ -21,7 +21,7 @@ class Builds:
     """A program that adds and removes cameras for years makes many: one is forgotten with its last camera."""
 
     def __init__(self) -> None:
-        """None yet."""
+        """Begins without builds."""
         self._functions: dict[int, Pickles] = {}
         self._next = 0
         self._users: Counter[int] = Counter()  # cameras
@@ -92,14 +92,14 @@ class Builds:
     # ---- outputs
 
     def learn(self, number: int, outputs: Iterable[str]) -> bool:
-        """Its outputs, from a start of it. Whether they are news."""
+        """Notes the outputs that a start has reported. Returns whether they are news."""
         if number in self._outputs or number not in self._functions:
             return False
         self._outputs[number] = list(outputs)
         return True
 
     def outputs(self) -> list[str]:
-        """Of all functions, as far as they are known."""
+        """Returns the outputs of all functions, as far as they are known."""
         return sorted({output for outputs in self._outputs.values() for output in outputs})
 
     def why_not(self, output: str) -> str | None:
@@ -120,7 +120,7 @@ class Builds:
     # ---- kept state
 
     def numbers(self) -> list[int]:
-        """Of all functions."""
+        """Returns the numbers of all functions."""
         return list(self._functions)
 
     def state(self) -> dict[str, Any]:
@@ -133,7 +133,7 @@ class Builds:
         }
 
     def restore(self, state: Mapping[str, Any], functions: Mapping[int, Pickles]) -> None:
-        """Of an earlier controller. Its cameras use() them again."""
+        """Takes over the builds of an earlier controller. Its cameras use() them again."""
         self._next = state["next"]
         self._functions = dict(functions)
         self._unused = dict.fromkeys(functions)

@@ -42,7 +42,7 @@ class OwnModule:
 
     @functools.cached_property
     def digest(self) -> str:
-        """Of its source."""
+        """Returns the digest of the module's source."""
         return hashlib.sha256(self.source.encode()).hexdigest()
 
 

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Adoption(Protocol):
-    """Of agents that an earlier controller has started. With the controller's lock."""
+    """Adopts agents that an earlier controller has started. The caller holds the controller's lock."""
 
     def begin(self, parts: Parts) -> None:
-        """Of this controller."""
+        """Begins with the parts of this controller."""
 
     def why_held(self, camera: Camera, at: float) -> str:
         """Why a camera must not start now. Empty: it may."""
@@ -49,10 +49,10 @@ class NothingBefore:
     """The agents of a local fleet end with their controller."""
 
     def begin(self, parts: Parts) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def why_held(self, camera: Camera, at: float) -> str:
-        """It may start."""
+        """Allows every camera to start."""
         return ""
 
     def answered(self, runs: list[Run]) -> list[Run]:
@@ -64,18 +64,18 @@ class NothingBefore:
         return True
 
     def launched(self, name: str) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def hears(self, link: Link, event: Event) -> bool:
-        """None does."""
+        """Returns False: no agent is of an earlier controller."""
         return False
 
     def report(self, link: Link, renewal: _wire.Renewal, now: float) -> list[Action] | None:
-        """Nothing."""
+        """Returns None: no agent is of an earlier controller."""
         return []
 
     def changed(self, number: int) -> None:
-        """Nothing to do."""
+        """Does nothing."""
 
     def ended(self, link: Link) -> None:
-        """Nothing to do."""
+        """Does nothing."""

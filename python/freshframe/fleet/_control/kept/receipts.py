@@ -11,7 +11,7 @@ class Receipts:
     """By the controller's thread, with its lock."""
 
     def __init__(self, kept: Kept) -> None:
-        """None yet."""
+        """Begins without receipts."""
         self._kept = kept
         self._owed: dict[tuple[Link, bytes], int] = {}  # messages, and the changes that they confirm
 
@@ -20,7 +20,7 @@ class Receipts:
         self._owed[link, message] = self._kept.change()
 
     def repeat(self, link: Link, message: bytes) -> None:
-        """The same of a state that was kept before, unless the agent was too early."""
+        """Sends the receipt of a state that was kept before, unless the agent was too early."""
         if (link, message) not in self._owed:
             link.send(message)
 
@@ -32,5 +32,5 @@ class Receipts:
                 link.send(message)
 
     def forget(self, link: Link) -> None:
-        """Its process has ended."""
+        """Forgets an agent whose process has ended."""
         self._owed = {owed: change for owed, change in self._owed.items() if owed[0] is not link}

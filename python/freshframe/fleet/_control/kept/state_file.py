@@ -85,7 +85,7 @@ class StateFile:
         return 0
 
     def is_written(self, change: int) -> bool:
-        """Nothing else is to be written."""
+        """Returns True: a state file is written at once."""
         return True
 
     def wait(self, change: int) -> None:

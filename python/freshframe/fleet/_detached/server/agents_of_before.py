@@ -22,7 +22,7 @@ _SURE = 2.0  # seconds after a look at the term for which no other controller gi
 
 
 class _NoPost:
-    """Of an agent whose guard has not come back yet."""
+    """Stands for the connection of an agent whose guard has not come back yet."""
 
     open = False
 
@@ -39,7 +39,7 @@ class AgentsOfBefore:
     """
 
     def __init__(self, kept: ClusterKept, place: GuardedPlace) -> None:
-        """None yet."""
+        """Begins without agents."""
         self._kept = kept
         self._place = place
         place.adopts = self._adopts
@@ -52,7 +52,7 @@ class AgentsOfBefore:
         self._changed: dict[int, int] = {}  # the same of cameras that are new or have a new build
 
     def begin(self, parts: Parts) -> None:
-        """Of this controller."""
+        """Begins with the parts of this controller."""
         self._parts = parts
 
     @property
@@ -181,7 +181,7 @@ class AgentsOfBefore:
         return actions
 
     def _build_of(self, run: Run) -> int:
-        """Of a start that the earlier controller did not write down."""
+        """Returns the build of a start that the earlier controller did not write down."""
         camera, known = self._parts.decisions.cameras.get(run[0]), self._parts.cameras.get(run[0])
         has_it = camera is not None and known is not None and run[1] > camera.renewed
         return known.build if known is not None and has_it else UNKNOWN

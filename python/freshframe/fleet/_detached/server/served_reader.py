@@ -13,7 +13,7 @@ class ServedReader:
     """Each of its results has a serial, from 1, in the order of their arrival."""
 
     def __init__(self, results: Results) -> None:
-        """Nothing was sent yet."""
+        """Begins before anything was sent."""
         self.results = results
         self.incarnation = secrets.token_hex(8)  # serials are its own
         self.acknowledged = 0  # serial
@@ -86,6 +86,6 @@ class ServedReader:
             return (results.error, results.failure) if results.ended and self._unsent() == 0 else None
 
     def close(self) -> None:
-        """Its program has closed it or has gone."""
+        """Closes a reader whose program has closed it or has gone."""
         self.results.closed = True
         self.results.finish()

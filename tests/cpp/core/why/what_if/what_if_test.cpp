@@ -307,11 +307,37 @@ TEST_F(Predicted, NothingBesideFullProcessors) {
   rec_.processors = 4;
   EXPECT_EQ(reason("A: workers=4"), "");
   a().starved = 3;  // 10 ms of each call
-  EXPECT_TRUE(
-      reason("A: queue=NEXT").starts_with("'A' waits for a processor for 10 ms of the 60 ms of each call"))
-      << reason("A: queue=NEXT");
+  EXPECT_EQ(
+      reason("A: queue=NEXT"),
+      "'A' waits for a processor for 10 ms per sample, before its calls and within them, and these take 60 ms: "
+      "what other threads leave it is not recorded");
   a().computed.reset();
   EXPECT_EQ(reason("A: queue=NEXT"), "the kernel does not count the processor time of threads here");
+}
+
+// The thread waits when a sample has woken it, too: so the wait may be longer than the calls, and is no part of them.
+TEST_F(Predicted, AWaitForAProcessorIsNoPartOfTheCalls) {
+  for (auto& call : a().calls) call.done = call.taken + std::chrono::milliseconds(1);
+  a().starved = 4.8;  // 16 ms of each sample
+  EXPECT_TRUE(reason("A: speed=2")
+                  .starts_with("'A' waits for a processor for 16 ms per sample, before its calls and "
+                               "within them, and these take 1.0 ms"))
+      << reason("A: speed=2");
+  a().starved = .12;  // 0.4 ms of each sample: what a prediction leaves for it
+  EXPECT_FALSE(reason("A: speed=2").starts_with("'A' waits for a processor")) << reason("A: speed=2");
+}
+
+TEST_F(Predicted, NotYetIsSaidOnlyWhereMoreCallsWouldHelp) {
+  rec_.nodes.at(0).calls.resize(40);
+  EXPECT_TRUE(reason("cam: rate=60")
+                  .starts_with("'cam' gives 30.0 samples per second: the calls for those of a faster "
+                               "one are not recorded"))
+      << reason("cam: rate=60");
+  EXPECT_TRUE(reason("cam: rate=20").starts_with("not yet: 'cam' has given 40 of the 200 samples"))
+      << reason("cam: rate=20");
+  rec_.nodes.at(0).calls.resize(20);  // which prove no rate
+  EXPECT_TRUE(reason("cam: rate=60").starts_with("not yet: 'cam' has given 20 of the 200 samples"))
+      << reason("cam: rate=60");
 }
 
 TEST_F(Predicted, NothingOfBatchesOfOtherSizes) {

@@ -24,7 +24,7 @@ namespace {
 
 constexpr double kSegmentFps = 25;
 
-std::vector<int> numbers_from(int first, int last) {
+std::vector<int> recorded_numbers(int first, int last) {
   std::vector<int> numbers;
   for (int n = first; n <= last; ++n) numbers.push_back(n);
   return numbers;
@@ -39,9 +39,9 @@ TEST(MediaSegments, FollowEachOtherWithoutAGap) {
   for (int n = 0; n < 120; ++n) write_frame(file, hand, numbered_frame(n), 7 + n / kSegmentFps);
   file.close();
   EXPECT_EQ(read_bytes(folder.file("a_007.mp4")), (Bytes{'o', 'l', 'd'}));
-  EXPECT_EQ(play(folder.file("a_008.mp4")).numbers, numbers_from(0, 49));
-  EXPECT_EQ(play(folder.file("a_009.mp4")).numbers, numbers_from(50, 99));
-  EXPECT_EQ(play(folder.file("a_010.mp4")).numbers, numbers_from(100, 119));
+  EXPECT_EQ(play(folder.file("a_008.mp4")).numbers, recorded_numbers(0, 49));
+  EXPECT_EQ(play(folder.file("a_009.mp4")).numbers, recorded_numbers(50, 99));
+  EXPECT_EQ(play(folder.file("a_010.mp4")).numbers, recorded_numbers(100, 119));
   EXPECT_NEAR(play(folder.file("a_009.mp4")).pts.back(), 49 / kSegmentFps, 0.001);
   EXPECT_FALSE(std::filesystem::exists(folder.file("a_011.mp4")));
 }
@@ -55,7 +55,7 @@ TEST(MediaSegments, ReplaceNoFileThatCameInTheMeantime) {
   for (int n = 0; n < 40; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   file.close();
   EXPECT_EQ(read_bytes(folder.file("a_2.mp4")), (Bytes{'o', 'l', 'd'}));
-  EXPECT_EQ(play(folder.file("a_3.mp4")).numbers, numbers_from(25, 39));
+  EXPECT_EQ(play(folder.file("a_3.mp4")).numbers, recorded_numbers(25, 39));
 }
 
 TEST(MediaSegments, SayThatNoNumberIsLeft) {
@@ -79,8 +79,8 @@ TEST(MediaSegments, GoOnAfterOneThatCouldNotBeOpened) {
   std::filesystem::create_directory(folder.file("in"));
   for (int n = 27; n < 40; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   file.close();
-  EXPECT_EQ(play(folder.file("out/a_1.mp4")).numbers, numbers_from(0, 24));
-  EXPECT_EQ(play(folder.file("in/a_2.mp4")).numbers, numbers_from(27, 39));
+  EXPECT_EQ(play(folder.file("out/a_1.mp4")).numbers, recorded_numbers(0, 24));
+  EXPECT_EQ(play(folder.file("in/a_2.mp4")).numbers, recorded_numbers(27, 39));
 }
 
 TEST(MediaSegments, BehindAGapHaveTheRateOfTheirOwnFrames) {
@@ -91,7 +91,7 @@ TEST(MediaSegments, BehindAGapHaveTheRateOfTheirOwnFrames) {
   write_frame(file, hand, numbered_frame(0), 0);
   for (int n = 1; n < 31; ++n) write_frame(file, hand, numbered_frame(n), 100 + n / 50.0);
   file.close();
-  EXPECT_EQ(play(folder.file("a_1.avi")).numbers, numbers_from(0, 0));
+  EXPECT_EQ(play(folder.file("a_1.avi")).numbers, recorded_numbers(0, 0));
   EXPECT_NEAR(play(folder.file("a_2.avi")).pts.back(), 29 / 50.0, 0.001);
 }
 
@@ -105,9 +105,9 @@ TEST(MediaSegments, WithATimeInTheirNamesReplaceNothing) {
   file.open(hand.context());
   for (int n = 0; n < 75; ++n) write_frame(file, hand, numbered_frame(n), n / kSegmentFps);
   file.close();
-  EXPECT_EQ(play(folder.file("2026-11-23/06-03-05.mp4")).numbers, numbers_from(0, 24));
-  EXPECT_EQ(play(folder.file("2026-11-23/06-03-05_2.mp4")).numbers, numbers_from(25, 49));
-  EXPECT_EQ(play(folder.file("2026-11-23/06-03-05_3.mp4")).numbers, numbers_from(50, 74));
+  EXPECT_EQ(play(folder.file("2026-11-23/06-03-05.mp4")).numbers, recorded_numbers(0, 24));
+  EXPECT_EQ(play(folder.file("2026-11-23/06-03-05_2.mp4")).numbers, recorded_numbers(25, 49));
+  EXPECT_EQ(play(folder.file("2026-11-23/06-03-05_3.mp4")).numbers, recorded_numbers(50, 74));
 }
 
 TEST(MediaSegments, CountOnOverTheFoldersOfTheirTimes) {
@@ -124,7 +124,7 @@ TEST(MediaSegments, CountOnOverTheFoldersOfTheirTimes) {
     std::tm parts{};
     return ::gmtime_r(&now, &parts)->tm_year;
   }());
-  EXPECT_EQ(play(folder.file(year + "/a_42.mp4")).numbers, numbers_from(0, 0));
+  EXPECT_EQ(play(folder.file(year + "/a_42.mp4")).numbers, recorded_numbers(0, 0));
 }
 
 TEST(MediaSegments, OfACameraThatNeverConnectsLeaveNothing) {

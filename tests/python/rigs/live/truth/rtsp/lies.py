@@ -27,6 +27,8 @@ class Lies:
         markers: Which packets end a picture, by their marker bits: the last one ("true"), every last one of a
             unit, no one, or besides the last one those of parameter sets and SEI.
         old_stamps: Parameter sets and SEI carry the timestamp of the picture before.
+        sent_stamps: The timestamps are those of the order in which the pictures are sent, as live555 gives
+            them to those of a file with B-frames.
         garbage_each: Between interleaved packets come 30 other bytes, each so many packets; 0: never.
         empty_line_each: An empty line comes between interleaved packets; 0: never.
         channels: The interleaved channels of RTP and RTCP, whatever the client asked for.
@@ -39,6 +41,7 @@ class Lies:
 
     markers: Markers = "true"
     old_stamps: bool = False
+    sent_stamps: bool = False
     garbage_each: int = 0
     empty_line_each: int = 0
     channels: tuple[int, int] | None = None

@@ -26,6 +26,7 @@ class Stream:
         self.fps = fps
         self.count = 0  # of packets made
         self._octets = 0
+        self._pictures = 0
         self._stamp_before = FIRST_STAMP
 
     def stamp(self, place: float) -> int:
@@ -34,7 +35,8 @@ class Stream:
 
     def packets(self, picture: Picture, place: int, lies: Lies) -> list[bytes]:
         """Those of the picture at this place in display order."""
-        stamp = self.stamp(place)
+        stamp = self.stamp(self._pictures if lies.sent_stamps else place)
+        self._pictures += 1
         made = [piece for unit in picture.units for piece in pieces(unit, self.codec)]
         packets = []
         for piece in made:

@@ -1,0 +1,44 @@
+"""Pipelines that a program has built and then forgotten to start: its end says so."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING
+
+from .._interpreter import exit_hooks
+from .._interpreter.log import logger
+
+if TYPE_CHECKING:
+    from .pipeline import Pipeline
+
+_made: weakref.WeakSet[Pipeline] = weakref.WeakSet()
+
+
+def note(pipeline: Pipeline) -> None:
+    """Remembers a new pipeline as long as the program keeps it."""
+    _made.add(pipeline)
+
+
+def _is_program_of_its_own() -> bool:
+    """Whether nobody else starts its pipelines, and no other fault has been said."""
+    others = ("__mp_main__", "freshframe._cli")  # a child process imports the program; the command runs it
+    failed = getattr(sys, "last_value", None) is not None
+    return not failed and not hasattr(sys, "ps1") and not any(each in sys.modules for each in others)
+
+
+def _report() -> None:
+    if not _is_program_of_its_own():
+        return
+    for pipeline in list(_made):
+        engine = pipeline._engine
+        if not engine.forked and not engine.started and not engine.ended and engine.node_numbers():
+            logger.warning(
+                "pipeline %r was built and never started: run() starts it and waits for its end, `with "
+                "pipeline:` starts it for programs that read samples",
+                pipeline.name,
+            )
+
+
+exit_hooks.add(_report)

@@ -1,0 +1,92 @@
+"""Calls of code that is not the spool's: the program's log, the texts of exceptions, the answer of `send`."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import concurrent.futures
+import contextlib
+import functools
+import inspect
+import itertools
+import logging
+import multiprocessing.pool
+import sys
+import threading
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
+from typing import Any
+
+from .. import _check
+from .._errors import OptionTypeError
+from .._interpreter.log import logger
+from .._process.error_text import named
+
+WARNING, ERROR = logging.WARNING, logging.ERROR
+_MOST = 1_000  # characters of an exception's text that statistics and log lines have
+_WORK = (
+    *(Awaitable, Generator, AsyncGenerator, concurrent.futures.Future),
+    *(multiprocessing.pool.AsyncResult, multiprocessing.pool.IMapIterator),
+    *(map, filter, zip, *(kind for kind in vars(itertools).values() if isinstance(kind, type))),
+)
+
+
+def say(level: int, text: str, *values: object) -> None:
+    """Logs a line. What a filter or a handler of the program raises is reported, and ends no thread."""
+    try:
+        logger.log(level, text, *values, stacklevel=2)
+    except BaseException as error:
+        is_of_main = threading.current_thread() is threading.main_thread()
+        if is_of_main and not isinstance(error, Exception):
+            raise  # Ctrl-C
+        with contextlib.suppress(BaseException):
+            sys.excepthook(*sys.exc_info())
+
+
+def described(error: BaseException) -> str:
+    """The class and the text of any exception, in valid UTF-8 and not too long."""
+    return shortened(named(error))
+
+
+def shortened(text: str) -> str:
+    """The beginning of a long text, with its length."""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}... ({len(text)} characters)"
+
+
+def check_send(send: Callable[[list[Any]], object]) -> None:
+    """Refuses functions whose call does nothing yet.
+
+    Raises:
+        OptionTypeError: It is a coroutine function or a generator function.
+    """
+    function: Any = send
+    while isinstance(function, functools.partial):
+        function = function.func
+    calls = (function, getattr(type(function), "__call__", None))  # noqa: B004
+    if any(inspect.iscoroutinefunction(call) or inspect.isasyncgenfunction(call) for call in calls):
+        raise OptionTypeError(
+            f"send must be a plain function, since it runs on a thread, and {_check.shown(send)} is a "
+            "coroutine function: use a client without async, or asyncio.run() in a function of your own"
+        )
+    if any(inspect.isgeneratorfunction(call) for call in calls):
+        raise OptionTypeError(
+            f"send must be a plain function, and {_check.shown(send)} is a generator function, whose call "
+            "sends nothing: leave its `yield` out"
+        )
+
+
+def check_answer(answer: object) -> None:
+    """Refuses what `send` has returned if it is work that nobody will do, or a list or tuple with such work.
+
+    Raises:
+        OptionTypeError: It is a coroutine, another awaitable, a generator, a future or a lazy iterator.
+    """
+    if answer is None:
+        return
+    parts = [answer, *answer] if isinstance(answer, (list, tuple, set)) else [answer]
+    if any(isinstance(part, _WORK) for part in parts):
+        for part in parts:
+            if inspect.iscoroutine(part):
+                part.close()  # else the interpreter warns that nobody has awaited it
+        raise OptionTypeError(
+            f"send has returned {_check.shown(answer)}, which has sent nothing yet: send must have sent the "
+            "events when it returns"
+        )

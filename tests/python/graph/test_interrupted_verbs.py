@@ -1,0 +1,288 @@
+"""A signal's handler or a finalizer may call any verb at any line of another, and waits for nothing that it
+holds up itself."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+from support import WATCHDOG, Gate, Ticker, check_books, until
+
+import freshframe as ff
+from freshframe._pipeline import life
+
+pytestmark = pytest.mark.takes(40)
+
+
+class Mute(ff.Source[int]):
+    """A camera that sends nothing."""
+
+    live = True
+
+    def read(self, stop: ff.StopToken) -> Iterator[tuple[int, float]]:
+        stop.wait(WATCHDOG)
+        yield from ()
+
+
+def _same(value: int) -> int:
+    return value
+
+
+def _alike(value: int) -> int:
+    return value
+
+
+def _all(values: list[int]) -> list[int]:
+    return values
+
+
+class _World:
+    """A pipeline with a node of each kind that a verb needs."""
+
+    def __init__(self, make: Callable[[], ff.Source[int]]) -> None:
+        self.pipeline = ff.Pipeline(keep_running=True)
+        self.camera = self.pipeline.add(make(), name="camera")
+        self.other = self.pipeline.add(make(), name="other")
+        self.parent = self.pipeline.add(_same, self.camera, name="parent")
+        self.merge = self.pipeline.add(_same, [self.camera], name="merge")
+        self.batch = self.pipeline.add(_all, self.camera, batch=ff.Batch(2, 0.01), name="batch")
+
+    def run(self) -> None:
+        """Runs it, and another thread stops it."""
+
+        def stop() -> None:
+            until(lambda: "new" not in repr(self.pipeline), "the pipeline runs or has ended")
+            self.pipeline.stop(WATCHDOG)
+
+        other = threading.Thread(target=stop)
+        other.start()
+        try:
+            self.pipeline.run()
+        finally:
+            self.pipeline.stop(WATCHDOG)
+            other.join()
+
+
+_VERBS: dict[str, Callable[[_World], object]] = {
+    "start": lambda w: w.pipeline.start(),
+    "stop": lambda w: w.pipeline.stop(WATCHDOG),
+    "wait": lambda w: w.pipeline.wait(0.005),
+    "run": _World.run,
+    "add": lambda w: w.pipeline.add(_same, w.parent, name="added"),
+    "reader": lambda w: w.pipeline.reader(w.parent),
+    "connect": lambda w: w.pipeline.connect(w.other, w.merge),
+    "disconnect": lambda w: w.pipeline.disconnect(w.camera, w.merge),
+    "set_max_wait": lambda w: w.pipeline.set_max_wait(w.batch, 0.02),
+    "replace": lambda w: w.pipeline.replace(w.parent, _alike, timeout=WATCHDOG),
+    "remove": lambda w: w.pipeline.remove(w.parent, timeout=WATCHDOG),
+}
+
+_HANDLERS: dict[str, Callable[[_World], object]] = {
+    "stop": lambda w: w.pipeline.stop(WATCHDOG),
+    "remove parent": lambda w: w.pipeline.remove(w.parent, timeout=WATCHDOG),
+    "remove camera": lambda w: w.pipeline.remove(w.camera, timeout=WATCHDOG),
+    "drain": lambda w: w.pipeline.remove(w.camera, drain=True, timeout=WATCHDOG),
+    "add": lambda w: w.pipeline.add(_same, w.camera),
+    "replace": lambda w: w.pipeline.replace(w.parent, _alike, timeout=WATCHDOG),
+}
+
+_TRACED = (os.path.dirname(ff.__file__), threading.__file__)
+
+
+def _refusals(call: Callable[[], object]) -> list[str]:
+    """A verb may be refused, as the graph has changed. It never waits for its timeout."""
+    try:
+        call()
+    except ff.StopTimeout as error:
+        return [f"waited in vain: {error}"]
+    except ff.FreshframeError:
+        pass
+    return []
+
+
+def _interrupted(world: _World, verb: str, handler: str, number: int) -> tuple[int, list[str]]:
+    """Runs the verb, and the handler at that traced line. The count of lines, what went wrong."""
+    wrong: list[str] = []
+    lines = 0
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal lines
+        if not frame.f_code.co_filename.startswith(_TRACED):
+            return None
+        if event == "line":
+            lines += 1
+            if lines == number:
+                sys.settrace(None)
+                where = f"{os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+                found = _refusals(lambda: _HANDLERS[handler](world))
+                wrong.extend(f"{handler} at {where}: {each}" for each in found)
+        return trace
+
+    sys.settrace(trace)
+    try:
+        wrong += [f"the verb: {each}" for each in _refusals(lambda: _VERBS[verb](world))]
+    finally:
+        sys.settrace(None)
+    return lines, wrong
+
+
+def _one(verb: str, handler: str, number: int, make: Callable[[], ff.Source[int]]) -> tuple[int, list[str]]:
+    world = _World(make)
+    if verb not in ("start", "run"):
+        world.pipeline.start()
+    lines, wrong = _interrupted(world, verb, handler, number)
+    wrong += [f"the last stop: {each}" for each in _refusals(lambda: world.pipeline.stop(WATCHDOG))]
+    check_books(world.pipeline)
+    return lines, [f"{verb}, line {number}, {each}" for each in wrong]
+
+
+@pytest.mark.parametrize("make", [Ticker, Mute], ids=["ticking", "mute"])
+@pytest.mark.parametrize("verb", _VERBS)
+def test_a_handler_that_calls_a_verb_at_a_line_of_another_waits_for_nothing_that_it_holds_up(
+    verb: str, make: Callable[[], ff.Source[int]]
+) -> None:
+    lines, wrong = _one(verb, "stop", -1, make)
+    places = 48 if verb in ("add", "start") else 10
+    for k, handler in enumerate(_HANDLERS):
+        step = max(1, lines // places)
+        for number in range(1 + k % step, lines + 1, step):
+            wrong += _one(verb, handler, number, make)[1]
+            if wrong:
+                break
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("verb", ["stop", "remove", "drain"])
+def test_a_node_whose_thread_another_thread_has_not_started_yet_holds_nobody_up(
+    verb: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    camera = pipeline.add(Ticker(), name="camera")
+    gate, start, errors = Gate(), life.start_thread, []
+
+    def late(*arguments: Any) -> None:
+        gate.enter()
+        start(*arguments)
+
+    def add() -> None:
+        try:
+            pipeline.add(_same, camera, name="late")
+        except ff.StateError as error:
+            errors.append(str(error))
+
+    with pipeline.start():
+        monkeypatch.setattr(life, "start_thread", late)
+        adder = threading.Thread(target=add)
+        adder.start()
+        until(lambda: gate.arrived, "add() is about to start the thread")
+        try:
+            if verb == "stop":
+                pipeline.stop(WATCHDOG)
+            else:
+                pipeline.remove(camera, drain=verb == "drain", timeout=WATCHDOG)
+        finally:
+            gate.open()
+            adder.join()
+    assert len(errors) == 1
+    assert ("stop()" if verb == "stop" else "was removed") in errors[0]
+
+
+def test_a_handler_may_stop_a_pipeline_whose_add_waits_for_a_camera_that_says_nothing() -> None:
+    pipeline = ff.Pipeline(keep_running=True)
+    late: list[str] = []
+
+    def handler(*_: object) -> None:
+        late.extend(_refusals(lambda: pipeline.stop(WATCHDOG)))
+
+    before = signal.signal(signal.SIGALRM, handler)
+    try:
+        with socket.create_server(("127.0.0.1", 0)) as mute, pipeline.start():
+            camera = ff.open(f"rtsp://127.0.0.1:{mute.getsockname()[1]}/", open_timeout=WATCHDOG)
+            signal.setitimer(signal.ITIMER_REAL, 0.1)
+            with pytest.raises(ff.StateError, match=r"stop\(\)|after the end"):
+                pipeline.add(camera)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert not late
+
+
+def test_no_lock_is_held_while_the_thread_of_a_node_starts(monkeypatch: pytest.MonkeyPatch) -> None:
+    free: list[bool] = []
+    start = threading.Thread.start
+
+    def look() -> None:
+        free.append(life._lock.acquire(timeout=WATCHDOG))
+        life._lock.release()
+
+    def watched(thread: threading.Thread) -> None:
+        if thread.name == "watched":
+            other = threading.Thread(target=look)
+            start(other)
+            other.join()
+        start(thread)
+
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        monkeypatch.setattr(threading.Thread, "start", watched)
+        pipeline.add(Ticker(), name="watched")
+    assert free == [True]
+
+
+def test_an_add_that_has_interrupted_the_start_of_a_thread_is_refused() -> None:
+    lock: Any = getattr(threading, "_active_limbo_lock", None)
+    if not hasattr(lock, "_is_owned"):
+        pytest.skip("this Python starts threads otherwise")
+    pipeline = ff.Pipeline(keep_running=True)
+    with pipeline.start():
+        with lock, pytest.raises(ff.StateError, match="has interrupted the start of a thread"):
+            pipeline.add(Ticker(), name="camera")
+        assert "camera" not in pipeline.stats().nodes
+        pipeline.add(Ticker(), name="camera")
+
+
+class _Holder:
+    """Removes its camera when it is collected."""
+
+    def __init__(self, pipeline: ff.Pipeline, camera: ff.Port[int], late: list[str]) -> None:
+        self.pipeline, self.camera, self.late, self.me = pipeline, camera, late, self
+
+    def __del__(self) -> None:
+        self.late += _refusals(lambda: self.pipeline.remove(self.camera, timeout=WATCHDOG))
+
+
+def test_finalizers_that_remove_cameras_wait_for_no_node_that_threads_are_adding() -> None:
+    late: list[str] = []
+    pipeline = ff.Pipeline(keep_running=True)
+
+    def adds() -> None:
+        for _ in range(25):
+            camera = pipeline.add(Ticker())
+            _Holder(pipeline, camera, late)
+            for _ in range(3):
+                with contextlib.suppress(ff.FreshframeError):
+                    pipeline.add(_same, camera)
+
+    before = gc.get_threshold()
+    gc.set_threshold(30)
+    try:
+        with pipeline.start():
+            threads = [threading.Thread(target=adds) for _ in range(3)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+    finally:
+        gc.set_threshold(*before)
+        gc.collect()
+    assert not late

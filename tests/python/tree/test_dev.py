@@ -1,0 +1,65 @@
+"""./dev ends amid its first set-up: what it has begun beside itself ends, too, or is waited for."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+from support import WATCHDOG, until
+
+DEV = Path(__file__).parents[3] / "dev"
+
+# Its functions. The stand-in for apt-get goes on until there is a file, that for CMake never ends.
+SCRIPT = r"""
+eval "$(sed -e '/^# --- the verbs/,$d' -e '/^cd "\$(dirname/d' "$DEV")"
+mkdir -p build src/core
+as_root() { setsid --wait sh -c 'echo $$ >apt; until [ -e over ]; do sleep .02; done; rm apt'; }
+cmake() { sh -c 'echo $$ >cmake; exec sleep 1000'; }
+begin_system g++
+begin_core
+until [ -s apt ] && [ -s cmake ]; do sleep .02; done
+echo begun
+if [ "$1" = failure ]; then die "pip has failed"; fi
+finish_system
+"""
+
+
+def is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("end", ["Ctrl-C", "failure"])
+def test_an_end_amid_the_set_up_waits_for_apt_get_and_leaves_no_compiler(tmp_path: Path, end: str) -> None:
+    with subprocess.Popen(
+        # A background job of a shell ignores Ctrl-C, as do its children. This one gets it as at a terminal.
+        ["env", "--default-signal=INT", "bash", "-c", SCRIPT, "dev", end],
+        cwd=tmp_path,
+        env=os.environ | {"DEV": str(DEV), "FRESHFRAME_WARNINGS_ARE_ERRORS": "OFF"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    ) as dev:
+        try:
+            assert dev.stdout is not None
+            assert dev.stdout.readline() == "begun\n"
+            compiler = int((tmp_path / "cmake").read_text())
+            if end == "Ctrl-C":
+                os.killpg(dev.pid, signal.SIGINT)
+            until(lambda: not is_alive(compiler), "the compiler's end")
+            assert dev.poll() is None
+            assert (tmp_path / "apt").exists()
+        finally:
+            (tmp_path / "over").touch()
+        _, said = dev.communicate(timeout=WATCHDOG)
+    assert "waiting for apt-get" in said
+    assert dev.returncode != 0
+    assert not (tmp_path / "apt").exists()

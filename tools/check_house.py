@@ -1,0 +1,248 @@
+#!/usr/bin/env python3
+"""Fails when a class, a file or a pair of folders of the product outgrows the limits of the house.
+
+A class has at most 45 methods and 40 fields: beyond that it has parts. A file of the product has at most
+600 lines. Two folders of a layer do not include each other. At most 2 % of the comments and docstrings of a
+folder begin with a fragment. What exceeds a limit today stands in tools/house.toml with its number, which may
+only shrink: `check_house.py --write` writes the smaller numbers, and never a larger one.
+"""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import argparse
+import ast
+import math
+import re
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import tree_sitter
+import tree_sitter_cpp
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).resolve().parents[1]
+LIMITS = {"methods": 45, "fields": 40, "lines": 600, "mutual includes": 0, "fragments in percent": 2}
+PRODUCT = ("src", "include", "python", "web", "packages")
+SUFFIXES = {".cpp", ".hpp", ".h", ".py", ".js", ".css", ".html"}
+VENDORED = re.compile(r"(^|/)(vendor|third_party)/|uPlot", re.IGNORECASE)
+CPP = tree_sitter.Parser(tree_sitter.Language(tree_sitter_cpp.language()))
+# The annotations of clang's thread safety analysis stand where the grammar expects none.
+ANNOTATION = re.compile(rb"FRESHFRAME_[A-Z_]+\([^()]*(?:\([^()]*\)[^()]*)*\)|FRESHFRAME_[A-Z_]+\b")
+INCLUDE = re.compile(r'^#include "([^"]+/[^"]+)"', re.MULTILINE)
+COMMENT = re.compile(r"^\s*///?\s+(.*)")
+FRAGMENTS = re.compile(
+    r"Of (?!course)|As [a-zA-Z_]+\(|As (?:the|above|before|an?) |The same\b"
+    r"|(?:It|Its|They|Their|This one|One of (?:its|them))\b"
+    r"|(?:Also|Else|Otherwise|Then|Instead)\b|(?:None|Null|nullopt|False|True|Empty|Nothing)[:. ]"
+)
+
+Rows = dict[str, int]  # a place, and how much of the thing that a limit counts
+
+
+def product_files(root: Path) -> list[Path]:
+    """The source files of the product, without vendored and generated ones."""
+    found = (path for top in PRODUCT for path in sorted((root / top).rglob("*")))
+    return [
+        path
+        for path in found
+        if path.suffix in SUFFIXES
+        and path.is_file()
+        and not VENDORED.search(path.relative_to(root).as_posix())
+    ]
+
+
+def cpp_classes(text: bytes) -> Iterator[tuple[str, int, int]]:
+    """Name, methods and fields of each class that a C++ file defines."""
+    # Blanks keep the places of everything else.
+    tree = CPP.parse(ANNOTATION.sub(lambda match: b" " * len(match[0]), text))
+    waiting = [(tree.root_node, "")]
+    while waiting:
+        node, scope = waiting.pop()
+        inside = scope
+        if node.type in {"class_specifier", "struct_specifier"}:
+            name, body = node.child_by_field_name("name"), node.child_by_field_name("body")
+            if name is not None and body is not None:
+                inside = f"{scope}::{(name.text or b'').decode()}".removeprefix("::")
+                yield inside, *members(body)
+        waiting.extend((child, inside) for child in node.children)
+
+
+def members(body: tree_sitter.Node) -> tuple[int, int]:
+    """Methods and fields among the members of a class."""
+    methods = fields = 0
+    for member in body.children:
+        inner = member.children[-1] if member.type == "template_declaration" else member
+        if inner.type == "function_definition":
+            methods += 1
+        elif inner.type in {"field_declaration", "declaration"}:
+            declared = inner.children_by_field_name("declarator")
+            calls = [one for one in declared if is_method(one)]
+            methods += len(calls)
+            fields += len(declared) - len(calls)
+    return methods, fields
+
+
+def is_method(declarator: tree_sitter.Node) -> bool:
+    """Whether a declarator declares a method: `f()`, `*f()` or `&f()`, not a pointer to a function."""
+    while declarator.type in {"pointer_declarator", "reference_declarator"}:
+        declarator = declarator.named_children[-1]
+    if declarator.type != "function_declarator":
+        return False
+    named = declarator.child_by_field_name("declarator")
+    return named is not None and named.type != "parenthesized_declarator"
+
+
+def python_classes(text: str) -> Iterator[tuple[str, int, list[str]]]:
+    """Name, number of methods and names of the parents of each class that a Python file defines."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ClassDef):
+            methods = {x.name for x in node.body if isinstance(x, (ast.FunctionDef, ast.AsyncFunctionDef))}
+            parents = [getattr(base, "id", getattr(base, "attr", "")) for base in node.bases]
+            yield node.name, len(methods), parents
+
+
+def count_classes(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
+    """Methods and fields per class; those of a class in Python with its parents'."""
+    methods: Rows = {}
+    fields: Rows = {}
+    python: dict[str, tuple[str, int, list[str]]] = {}
+    for path in files:
+        place = path.relative_to(root).as_posix()
+        if path.suffix in {".hpp", ".cpp", ".h"}:
+            for name, own, kept in cpp_classes(path.read_bytes()):
+                methods[f"{place} {name}"], fields[f"{place} {name}"] = own, kept
+        elif path.suffix == ".py":
+            for name, own, parents in python_classes(path.read_text(encoding="utf-8")):
+                python[name] = (place, own, parents)
+    for name, (place, _, _) in python.items():
+        methods[f"{place} {name}"] = with_parents(name, python, set())
+    return methods, fields
+
+
+def with_parents(name: str, classes: dict[str, tuple[str, int, list[str]]], seen: set[str]) -> int:
+    """The methods of a class in Python and of those that it inherits from."""
+    if name not in classes or name in seen:
+        return 0
+    seen.add(name)
+    _, own, parents = classes[name]
+    return own + sum(with_parents(parent, classes, seen) for parent in parents)
+
+
+def count_pairs(files: Iterable[Path], root: Path) -> Rows:
+    """How many includes lead back, for each pair of folders of a layer that include each other."""
+    arrows: Counter[tuple[str, str]] = Counter()
+    for path in files:
+        place = path.relative_to(root)
+        if place.parts[0] != "src" or path.suffix not in {".cpp", ".hpp"}:
+            continue
+        own = "/".join(place.parts[1:-1])
+        for header in INCLUDE.findall(path.read_text(encoding="utf-8")):
+            other = header.rpartition("/")[0]
+            if other != own and other.split("/")[0] == own.split("/")[0] and (root / "src" / other).is_dir():
+                arrows[own, other] += 1
+    return {
+        f"{a} and {b}": min(number, arrows[b, a])
+        for (a, b), number in arrows.items()
+        if a < b and (b, a) in arrows and not a.startswith(f"{b}/") and not b.startswith(f"{a}/")
+    }
+
+
+def texts(path: Path) -> Iterator[str]:
+    """The first line of each comment and docstring of a file, without the file's own first lines."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix == ".py":
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
+                yield (ast.get_docstring(node) or "").strip()
+        return
+    before = False
+    for number, line in enumerate(text.split("\n"), 1):
+        match = COMMENT.match(line)
+        if match and not before and number > 2:
+            yield match[1].strip()
+        before = match is not None
+
+
+def count_fragments(files: Iterable[Path], root: Path) -> Rows:
+    """Of each folder: how many percent of its comments and docstrings begin with a fragment."""
+    totals: Counter[str] = Counter()
+    hits: Counter[str] = Counter()
+    for path in files:
+        if path.suffix not in {".py", ".cpp", ".hpp", ".h"}:
+            continue
+        room = "/".join(path.relative_to(root).parts[:2])
+        for text in texts(path):
+            if text and "SPDX" not in text and not text.startswith(("---", "namespace", "NOLINT", "noqa")):
+                totals[room] += 1
+                hits[room] += FRAGMENTS.match(text) is not None
+    return {room: math.ceil(100 * hits[room] / total) for room, total in totals.items()}
+
+
+def measure(root: Path) -> dict[str, Rows]:
+    """What each limit counts, place by place."""
+    files = product_files(root)
+    methods, fields = count_classes(files, root)
+    lines = {p.relative_to(root).as_posix(): p.read_bytes().count(b"\n") for p in files}
+    pairs, fragments = count_pairs(files, root), count_fragments(files, root)
+    return dict(zip(LIMITS, (methods, fields, lines, pairs, fragments), strict=True))
+
+
+def compare(found: dict[str, Rows], listed: dict[str, Rows]) -> tuple[list[str], dict[str, Rows]]:
+    """Sentences about what exceeds its limit or listed number, and the list with today's smaller numbers."""
+    wrong: list[str] = []
+    smaller: dict[str, Rows] = defaultdict(dict)
+    for kind, limit in LIMITS.items():
+        for place, number in sorted(found[kind].items()):
+            allowed = listed.get(kind, {}).get(place, limit)
+            if number > max(allowed, limit):
+                wrong.append(f"{place}: {kind} {number}, at most {max(allowed, limit)}")
+            if number > limit and place in listed.get(kind, {}):
+                smaller[kind][place] = min(number, allowed)
+    return wrong, smaller
+
+
+def written(listed: dict[str, Rows]) -> str:
+    """The text of tools/house.toml."""
+    lines = [
+        "# What exceeds the limits of tools/check_house.py today. Each number may only shrink.",
+        "# SPDX-License-Identifier: Apache-2.0",
+    ]
+    for kind in LIMITS:
+        if listed.get(kind):
+            lines += [
+                "",
+                f'["{kind}"]',
+                *(f'"{place}" = {number}' for place, number in sorted(listed[kind].items())),
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> int:
+    """Prints what is above its limit; the exit status is 1 when there is anything."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("root", nargs="?", type=Path, default=ROOT)
+    parser.add_argument("--write", action="store_true", help="write the numbers that have become smaller")
+    options = parser.parse_args()
+    rules = options.root / "tools/house.toml"
+    listed = tomllib.loads(rules.read_text(encoding="utf-8")) if rules.exists() else {}
+    wrong, smaller = compare(measure(options.root), listed)
+    if options.write:
+        rules.write_text(written(smaller), encoding="utf-8")
+    left = sum(map(len, smaller.values()))
+    print("\n".join(wrong) or f"check_house: {left} exceptions of tools/house.toml are left")
+    if wrong:
+        print("A class has parts, a file holds one idea, a comment has a subject and a verb.")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
