@@ -198,7 +198,7 @@ def _report_overdue() -> float | None:
 
 
 def _join_log_thread(logging_thread: threading.Thread | None) -> None:
-    if logging_thread in (None, threading.current_thread()) or interrupts_a_start():
+    if logging_thread is None or logging_thread.ident == threading.get_ident() or interrupts_a_start():
         return
     logging_thread.join(1.0)
 
@@ -232,7 +232,7 @@ def _stop_all() -> None:
         unraised.report(pipeline.name, pipeline.engine)
     if not busy:
         for thread in list(_threads):
-            if thread.is_alive():
+            if thread.is_alive() and thread.ident != threading.get_ident():
                 thread.join(1.0)  # its last steps need the GIL, which no thread gets any more
     log.drain(last=True)
     _native.collect_log(False)

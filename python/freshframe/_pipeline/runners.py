@@ -83,5 +83,6 @@ def _join(threads: list[threading.Thread]) -> None:
     if life.interrupts_a_start():  # none of them can end before the caller has returned
         return
     for thread in list(threads):
-        if thread.is_alive() and thread is not threading.current_thread():
+        # By its number: where threading is replaced, what was no thread has its starter's, and never ends.
+        if thread.is_alive() and thread.ident != threading.get_ident():
             thread.join(1.0)
