@@ -18,7 +18,7 @@ import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -27,7 +27,9 @@ import freshframe as ff
 
 # Seconds; only a hang reaches it. Tests of instrumented or emulated programs are given more patience.
 TESTS = Path(__file__).parent  # the folder whose modules the tests import
-WATCHDOG = 50.0 * float(os.environ.get("FRESHFRAME_TEST_PATIENCE", "1"))
+WATCHDOG = 100.0 * float(os.environ.get("FRESHFRAME_TEST_PATIENCE", "1"))
+
+Measured = TypeVar("Measured")
 
 
 def encodes(codec: str) -> bool:
@@ -56,6 +58,22 @@ def until(condition: Callable[[], object], what: str | Callable[[], str]) -> Non
                 f"waited {WATCHDOG:g} s in vain: {what if isinstance(what, str) else what()}"
             )
         time.sleep(0.002)
+
+
+def measured_until(
+    measure: Callable[[], Measured], holds: Callable[[Measured], bool], attempts: int = 10
+) -> Measured:
+    """Measures again while `holds` is false, and returns the figures for which it is true.
+
+    A machine that stands still for a moment, or is needed by other programs, spoils one measurement. A fault
+    spoils all of them.
+    """
+    assert attempts > 0
+    for _ in range(attempts):
+        found = measure()
+        if holds(found):
+            return found
+    raise AssertionError(f"in each of {attempts} measurements it was otherwise, last with {found}")
 
 
 class Gate:

@@ -62,6 +62,7 @@ def test_identities_that_change_are_counted() -> None:
     assert result.id_switches == 1
 
 
+@pytest.mark.repeats
 def test_the_game_pulls_at_every_refresh_and_misses_none_when_it_is_fast() -> None:
     diary = play(0.25, lambda: None)
     assert len(diary.starts) + diary.missed == 15
@@ -69,6 +70,7 @@ def test_the_game_pulls_at_every_refresh_and_misses_none_when_it_is_fast() -> No
     assert diary.starts == sorted(diary.starts)
 
 
+@pytest.mark.repeats
 def test_the_game_counts_every_refresh_that_a_slow_frame_misses() -> None:
     calls = 0
 
@@ -84,6 +86,7 @@ def test_the_game_counts_every_refresh_that_a_slow_frame_misses() -> None:
     assert max(diary.frame_times) >= 0.1
 
 
+@pytest.mark.repeats
 def test_the_game_keeps_each_sample_once() -> None:
     class Fixed:
         age = 0.25

@@ -30,7 +30,7 @@ def test_why_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     reader = pipeline.reader(camera, name="reader")
     with pipeline.start(), pipeline.serve() as dashboard:
         for _ in range(5):
-            reader.get(timeout=30)
+            reader.get(timeout=100)
         assert main(["why", dashboard.url]) == 0
         text = capsys.readouterr().out
         assert "reader: samples are " in text
@@ -61,7 +61,7 @@ def test_what_if_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     reader = pipeline.reader(node, name="reader")
     question = "a, b: c: queue=Queue(8, drop_newest), workers=2"
     with pipeline.start(), pipeline.serve() as dashboard:
-        reader.get(timeout=30)
+        reader.get(timeout=100)
         assert main(["why", dashboard.url, "--what-if", question, "--what-if", "camera: rate=9"]) == 0
         text = capsys.readouterr().out
         assert "a, b: c with queue=Queue(8, drop_newest), workers=2: not known: not yet: " in text

@@ -50,7 +50,7 @@ def fleet(one_fleet: ff.Fleet, monkeypatch: pytest.MonkeyPatch) -> Iterator[ff.F
 
 
 def take(reader: FleetReader, count: int) -> list[FleetSample]:
-    return [reader.get(50) for _ in range(count)]
+    return [reader.get(100) for _ in range(count)]
 
 
 def test_results_of_a_generator_have_their_part(fleet: ff.Fleet) -> None:
@@ -141,7 +141,7 @@ def test_a_camera_can_be_removed_and_its_name_used_again(fleet: ff.Fleet) -> Non
         fleet.remove("cam")
     until_state(fleet, "cam", "gone")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
-    until(lambda: reader.get(50).epoch > first.epoch, "the second camera")
+    until(lambda: reader.get(100).epoch > first.epoch, "the second camera")
 
 
 def test_a_move_starts_a_new_epoch_on_the_other_agent(fleet: ff.Fleet) -> None:
@@ -153,7 +153,7 @@ def test_a_move_starts_a_new_epoch_on_the_other_agent(fleet: ff.Fleet) -> None:
     fleet.move("cam", there)
     epochs = [first.epoch]
     while epochs[-1] == first.epoch:
-        epochs.append(reader.get(50).epoch)
+        epochs.append(reader.get(100).epoch)
     assert epochs == sorted(epochs)
     assert fleet.stats().cameras["cam"].agent == there
 
@@ -180,9 +180,9 @@ def test_a_slow_reader_drops_at_its_own_outbox_and_slows_nobody(fleet: ff.Fleet)
     until(lambda: fleet.stats().readers[0].outbox_full > 100, "a full outbox")
     balance(fleet)
     assert fleet.stats().readers[1].delivered > fleet.stats().readers[0].reported // 2
-    until(lambda: slow.get(50).dropped > 0, "a gap")
+    until(lambda: slow.get(100).dropped > 0, "a gap")
     fast.close()
-    thread.join(50)
+    thread.join(100)
 
 
 def test_unmet_needs_leave_a_camera_unplaced_and_say_so() -> None:
@@ -228,7 +228,7 @@ def test_an_output_that_no_camera_has_ends_its_reader(fleet: ff.Fleet) -> None:
     early = fleet.reader("faces")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.05")
     with pytest.raises(ff.GraphError, match="no camera has an output 'faces'; there are: 'ticks'"):
-        early.get(50)
+        early.get(100)
     with pytest.raises(ff.GraphError, match="no camera has an output 'noses'"):
         next(iter(fleet.reader("noses")))
 
@@ -238,18 +238,18 @@ def test_a_read_that_gets_nothing_times_out_and_the_reader_stays_usable(fleet: f
     with pytest.raises(ff.ReadTimeout, match=r"no result of 'ticks' within 0\.01 s"):
         reader.get(0.01)
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
-    assert reader.get(50).camera == "cam"
+    assert reader.get(100).camera == "cam"
 
 
 def test_readers_end_with_the_fleet() -> None:
     with ff.Fleet("local") as fleet:
         reader = fleet.reader("ticks")
         fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
-        reader.get(50)
+        reader.get(100)
         seen: list[FleetSample] = []
         thread = threading.Thread(target=lambda: seen.extend(reader))
         thread.start()
-    thread.join(50)
+    thread.join(100)
     assert not thread.is_alive()
     with pytest.raises(ff.EndOfStream):
         reader.get(1)
@@ -266,7 +266,7 @@ def test_batches_are_full_or_not_late(fleet: ff.Fleet) -> None:
 def test_user_code_that_keeps_the_gil_for_two_seconds_loses_nothing(fleet: ff.Fleet) -> None:
     reader = fleet.reader("ticks")
     fleet.add("cam", fleet_builds.holds_the_gil, "2.5", exclusive=True)
-    until(lambda: reader.get(50).seq > 10, "a result after the hold")
+    until(lambda: reader.get(100).seq > 10, "a result after the hold")
     stats = fleet.stats()
     assert stats.cameras["cam"].starts == 1
     assert all(agent.state == "up" for agent in stats.agents.values())

@@ -38,7 +38,7 @@ def opened(fleet: ff.Fleet, server: CountingServer) -> FleetReader:
     """A reader that gets results of the camera."""
     reader = fleet.reader("circles")
     fleet.add("gate", fleet_builds.stream, server.url, exclusive=True)
-    reader.get(50)
+    reader.get(100)
     until(lambda: fleet.stats().cameras["gate"].sessions == 1, "the report of the session")
     return reader
 
@@ -54,12 +54,12 @@ def test_a_stopped_agent_and_a_move_leave_one_session(fleet: ff.Fleet, server: C
     reader = opened(fleet, server)
     first = fleet.stats().cameras["gate"].epoch
     os.kill(process_of(fleet, agent_of(fleet)), signal.SIGSTOP)  # its session stays open
-    until(lambda: reader.get(50).epoch > first, "the camera on the other agent")
+    until(lambda: reader.get(100).epoch > first, "the camera on the other agent")
     second = fleet.stats().cameras["gate"].epoch
     until(lambda: all(agent.state == "up" for agent in fleet.stats().agents.values()), "both agents")
     [there] = set(fleet.stats().agents) - {agent_of(fleet)}
     fleet.move("gate", there)
-    until(lambda: reader.get(50).epoch > second, "the camera after the move")
+    until(lambda: reader.get(100).epoch > second, "the camera after the move")
     assert server.most == 1
     assert server.total == 3
 
@@ -76,5 +76,5 @@ def test_an_agent_without_answers_closes_its_session_and_opens_it_again(
         time.sleep(1)
         assert server.sessions == 0
     until(lambda: server.sessions == 1, "the session")
-    reader.get(50)
+    reader.get(100)
     assert server.most == 1

@@ -110,8 +110,8 @@ def test_results_that_wait_at_an_agent_that_is_killed_are_counted_as_lost() -> N
         os.kill(process_of(fleet, "agent0"), signal.SIGKILL)
         until(lambda: fleet.stats().readers[0].lost_with_agent >= 500, "the loss")
         balance(fleet)
-        first = reader.get(50).epoch
-        until(lambda: reader.get(50).epoch > first, "the next start")
+        first = reader.get(100).epoch
+        until(lambda: reader.get(100).epoch > first, "the next start")
         balance(fleet)
 
 
@@ -166,7 +166,7 @@ def test_an_agent_that_keeps_its_gil_for_ever_is_killed_and_says_where_it_was(
     with ff.Fleet("local", agents=1) as fleet:
         reader = fleet.reader("ticks")
         fleet.add("cam", fleet_builds.keeps_the_gil_once, str(tmp_path / "once"))
-        until(lambda: reader.get(50).seq > 10, "a result after the death of the stuck agent")
+        until(lambda: reader.get(100).seq > 10, "a result after the death of the stuck agent")
         stats = fleet.stats()
         balance(fleet)
     assert stats.agents["agent0"].deaths >= 1

@@ -161,7 +161,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
         reader = fleet.reader("ticks")
         page = fleet.serve()
         fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
-        reader.get(50)
+        reader.get(100)
         read, write = os.pipe()
         child = os.fork()
         if child == 0:
@@ -179,7 +179,7 @@ def test_a_forked_child_is_refused_and_harms_nothing() -> None:
             os.read(read, 1)
             os._exit(0)
         for _ in range(20):
-            reader.get(50)
+            reader.get(100)
         fleet.close()
         with ff.Fleet("local", name="yard") as again:
             print("again", flush=True)
@@ -219,7 +219,7 @@ def test_a_log_handler_that_waits_stops_no_renewal() -> None:
             fleet.add("loud", fleet_builds.logs_and_raises, "x")
             fleet.add("cam", fleet_builds.ticks, "ticks:0.02")
             until(lambda: handler.gate.arrived, "the first line")
-            seqs = [reader.get(50).seq for _ in range(50)]
+            seqs = [reader.get(100).seq for _ in range(50)]
             handler.gate.open()
             until(lambda: handler.seen, "the line")
         finally:
@@ -329,7 +329,7 @@ def test_a_thread_that_hangs_is_replaced() -> None:
     assert not done.wait(0.05)
     crew.write_off(hung[0])
     crew.write_off(hung[0])
-    assert done.wait(50)
+    assert done.wait(100)
     gate.open()
     crew.wait()
     assert crew._free == 2

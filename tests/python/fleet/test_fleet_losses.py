@@ -57,7 +57,7 @@ def test_what_a_camera_makes_is_kept_or_counted_with_its_cause(fleet: ff.Fleet) 
     until(lambda: fleet.stats().readers[0].reported == quick.kept + slow.kept, "the reader's reports")
     balance(fleet)
     counted = fleet.stats().readers[0]
-    got = Counter(reader.get(50).camera for _ in range(counted.reported - counted.outbox_full))
+    got = Counter(reader.get(100).camera for _ in range(counted.reported - counted.outbox_full))
     assert got["slow"] == slow.kept
     assert sum(got.values()) + counted.outbox_full == quick.kept + slow.kept
 
@@ -67,7 +67,7 @@ def test_results_that_are_too_large_are_told_and_counted(
 ) -> None:
     reader = fleet.reader("bytes")
     fleet.add("cam", fleet_builds.sizes, f"{9 << 20},10,{9 << 20},10")
-    first, second = reader.get(50), reader.get(50)
+    first, second = reader.get(100), reader.get(100)
     assert (len(first.value), first.dropped, first.ordinal) == (10, 1, 1)
     assert (len(second.value), second.dropped, second.ordinal) == (10, 1, 3)
     camera = ended(fleet, "cam")
@@ -134,7 +134,7 @@ def test_a_rolling_drain_loses_no_frame_that_is_not_counted() -> None:
         def read(condition: Callable[[], bool]) -> None:
             nonlocal repeated
             while not condition():
-                sample = reader.get(50)
+                sample = reader.get(100)
                 repeated += sample.value in frames.setdefault(sample.camera, set())
                 frames[sample.camera].add(sample.value)
 
@@ -164,7 +164,7 @@ def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.Fleet) -> None:
     before: Any = None
     gaps = 0
     for _ in range(3000):
-        sample = reader.get(50)
+        sample = reader.get(100)
         if before is not None:
             assert sample.ordinal == before.ordinal + 1 + sample.dropped
             gaps += sample.dropped > 0
@@ -175,7 +175,7 @@ def test_the_ordinals_of_a_reader_explain_every_gap(fleet: ff.Fleet) -> None:
 def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.Fleet) -> None:
     reader = fleet.reader("ticks", name="saver")
     fleet.add("cam", fleet_builds.ticks, "ticks:0.001:300")
-    first = [reader.get(50).seq for _ in range(20)]
+    first = [reader.get(100).seq for _ in range(20)]
     with pytest.raises(ff.StateError, match="the reader 'saver' is open"):
         fleet.reader("ticks", name="saver")
     reader.close()
@@ -183,7 +183,7 @@ def test_a_named_reader_comes_back_to_what_it_had_not_delivered(fleet: ff.Fleet)
     with pytest.raises(ff.StateError, match="the reader 'saver' reads 'ticks', not 'faces'"):
         fleet.reader("faces", name="saver")
     again = fleet.reader("ticks", name="saver")
-    assert first + [again.get(50).seq for _ in range(280)] == list(range(300))
+    assert first + [again.get(100).seq for _ in range(280)] == list(range(300))
     assert fleet.stats().readers[0].name == "saver"
     balance(fleet)
 

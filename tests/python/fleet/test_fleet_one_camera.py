@@ -87,14 +87,16 @@ def test_the_first_crash_finds_its_camera_and_accuses_no_other(fleet: ff.Fleet, 
     fleet.add_many({f"good{number}": "ticks:0.02" for number in range(6)}, fleet_builds.ticks)
     until(lambda: fleet.stats().states() == {"running": 6}, "the good cameras")
     fleet.add("bad", dies, end)
-    until(lambda: fleet.stats().cameras["bad"].crashes == 1, "the first crash")
+    until(lambda: fleet.stats().cameras["bad"].crashes >= 1, "the first crash")  # a busy machine may miss it
     stats = fleet.stats()
-    assert {name: camera.crashes for name, camera in stats.cameras.items() if camera.crashes} == {"bad": 1}
+    assert [name for name, camera in stats.cameras.items() if camera.crashes] == ["bad"]
     assert any("it crashed an agent" in event.text for event in stats.events if event.about == "bad")
     until(lambda: fleet.stats().cameras["bad"].agent == "extra0", "an agent of its own")
     until(lambda: fleet.stats().cameras["bad"].crashes >= 2, "its next crash")
-    starts = [camera.starts for name, camera in fleet.stats().cameras.items() if name != "bad"]
-    assert sorted(set(starts)) in ([1], [1, 2])  # the first crash has cost some of them a start
+    stats = fleet.stats()
+    starts = [camera.starts for name, camera in stats.cameras.items() if name != "bad"]
+    if not any("silent for" in event.text for event in stats.events):  # nor has a busy machine
+        assert sorted(set(starts)) in ([1], [1, 2])  # the first crash has cost some of them a start
     fleet.remove("bad")
     until(lambda: "extra0" not in fleet.stats().agents, "the end of that agent")
 

@@ -134,7 +134,7 @@ def test_metrics_have_every_camera_agent_and_reader(fleet: ff.Fleet, closed_port
     reader = fleet.reader("circles", name='the "log"')
     fleet.add('ga"rden', fleet_builds.demo, "demo:circles?size=64x48&fps=20")
     fleet.add("dead", fleet_builds.demo, f"rtsp://127.0.0.1:{closed_port}/none")
-    reader.get(50)
+    reader.get(100)
     until_state(fleet, "dead", "away")
     with fleet.serve() as page, urllib.request.urlopen(page.url + "metrics", timeout=30) as answer:
         assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")

@@ -54,31 +54,31 @@ def test_an_updated_camera_gives_results_of_its_new_build_and_of_no_older_one_af
 ) -> None:
     with fleet.reader("labels") as reader:
         fleet.add("gate", functools.partial(labelled, "old"), "first")
-        assert reader.get(50).value == ("old", "first")
+        assert reader.get(100).value == ("old", "first")
         agent, epoch = fleet.stats().cameras["gate"].agent, fleet.stats().cameras["gate"].epoch
         fleet.update("gate", functools.partial(labelled, "new"))
-        samples = [reader.get(50)]
+        samples = [reader.get(100)]
         while samples[-1].value[0] == "old":
             assert fleet.stats().cameras["gate"].state in ("running", "waiting")
-            samples.append(reader.get(50))
+            samples.append(reader.get(100))
         assert samples[-1].value == ("new", "first")
         assert samples[-1].epoch > epoch
         assert fleet.stats().cameras["gate"].agent == agent
         fleet.update("gate", functools.partial(labelled, "new"), "second")
-        until(lambda: reader.get(50).value == ("new", "second"), "the other URL")
-        assert all(reader.get(50).value == ("new", "second") for _ in range(20))
+        until(lambda: reader.get(100).value == ("new", "second"), "the other URL")
+        assert all(reader.get(100).value == ("new", "second") for _ in range(20))
 
 
 def test_the_present_run_goes_on_while_a_new_build_fails(fleet: ff.Fleet) -> None:
     with fleet.reader("ticks") as reader:
         fleet.add("gate", fleet_builds.ticks, "ticks:0.02")
-        epoch = reader.get(50).epoch
+        epoch = reader.get(100).epoch
         fleet.update("gate", fleet_builds.raises)
         until(lambda: any("no camera at" in event.text for event in fleet.stats().events), "the failure")
-        assert {reader.get(50).epoch for _ in range(20)} == {epoch}
+        assert {reader.get(100).epoch for _ in range(20)} == {epoch}
         assert fleet.stats().cameras["gate"].state == "running"
         fleet.update("gate", fleet_builds.ticks)
-        until(lambda: reader.get(50).epoch > epoch, "the good build")
+        until(lambda: reader.get(100).epoch > epoch, "the good build")
 
 
 def test_a_camera_that_has_failed_starts_with_its_new_build(fleet: ff.Fleet) -> None:
@@ -105,7 +105,7 @@ def test_news_of_the_old_build_says_nothing_of_the_outputs_of_the_new_one(
             link = controller.links.get(camera.agent)
             controller.links.on_message(link, Started(run, ["labels"]))  # it has come late
         (tmp_path / "ready").touch()
-        assert reader.get(50).value >= 0
+        assert reader.get(100).value >= 0
 
 
 def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.Fleet) -> None:
@@ -125,7 +125,7 @@ def test_a_build_is_forgotten_with_its_last_camera_and_sent_again(fleet: ff.Flee
     fleet.add("count", counted, "x")
     with fleet.reader("builds") as reader:
         for wanted in (2, 1):  # those of this agent
-            until(lambda wanted=wanted: reader.get(50).value == wanted, f"{wanted} builds")  # type: ignore[misc]
+            until(lambda wanted=wanted: reader.get(100).value == wanted, f"{wanted} builds")  # type: ignore[misc]
             for name in ("a", "b") if wanted == 2 else ():
                 fleet.remove(name)
     for count in range(100):

@@ -96,7 +96,7 @@ def until_version(reader: Any, camera: str, version: tuple[int, int]) -> Any:
     found: list[Any] = []
 
     def comes() -> bool:
-        sample = reader.get(50)
+        sample = reader.get(100)
         found[:] = [sample.value]
         return sample.camera == camera and (sample.value.version, sample.value.helper) == version
 

@@ -45,9 +45,9 @@ def test_results_expire_and_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         until(lambda: fleet.stats().readers[0].expired > 0, lambda: f"results that expire: {fleet.stats()}")
         balance(fleet)
         counts = fleet.stats().readers[0]
-        samples = [reader.get(50) for _ in range(counts.waiting)]
+        samples = [reader.get(100) for _ in range(counts.waiting)]
         assert [sample.ordinal for sample in samples] == list(range(len(samples)))
-        while not (after := reader.get(50)).dropped:
+        while not (after := reader.get(100)).dropped:
             samples.append(after)
         assert after.dropped >= counts.expired
         assert after.ordinal == samples[-1].ordinal + 1 + after.dropped
@@ -115,7 +115,7 @@ def test_agents_go_on_without_their_controller_for_as_long_as_they_may(yard: Yar
         until_up(fleet)
         epochs = {name: camera.epoch for name, camera in during.cameras.items()}
         while epochs:
-            sample = reader.get(50)
+            sample = reader.get(100)
             if sample.epoch > epochs.get(sample.camera, sample.epoch):
                 del epochs[sample.camera]
         assert all(agent.deaths == 1 for agent in fleet.stats().agents.values())

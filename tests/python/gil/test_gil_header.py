@@ -218,6 +218,7 @@ def test_methods_and_lambdas_take_the_token() -> None:
     assert met == [2, 2]
 
 
+@pytest.mark.repeats
 def test_a_thread_state_of_its_own_makes_acquire_cheaper() -> None:
     plain = load("gil_plain")
     pairs = [(plain.acquisitions(2000, False), plain.acquisitions(2000, True)) for _ in range(7)]

@@ -41,15 +41,18 @@ def hold_per_call(pause: Callable[[], object], calls: int) -> float:
     return (after.gil_hold - before.gil_hold) / (after.processed - before.processed)
 
 
+@pytest.mark.repeats
 def test_a_call_that_blocks_with_the_gil_holds_it() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
     assert hold_per_call(lambda: usleep(int(PAUSE * 1e6)), 10) > 0.6 * PAUSE
 
 
+@pytest.mark.repeats
 def test_a_call_that_sleeps_without_the_gil_does_not() -> None:
     assert hold_per_call(lambda: time.sleep(PAUSE), 10) < 0.6 * PAUSE
 
 
+@pytest.mark.repeats
 def test_a_call_that_does_both_is_charged_for_its_part() -> None:
     usleep = ctypes.PyDLL(None).usleep
 
@@ -140,6 +143,7 @@ def test_the_hold_of_a_call_is_true_whatever_it_does(name: str) -> None:
         until(is_close, f"a hold of {name} within 0.1 of the true one")
 
 
+@pytest.mark.repeats
 def test_nodes_together_hold_the_gil_for_no_longer_than_the_time() -> None:
     without = ("zlib", "pbkdf2", "sort", "sleep")
     with running(calls()) as shares:
@@ -158,6 +162,7 @@ def delay() -> float:
     return int(Path(f"/proc/self/task/{threading.get_native_id()}/schedstat").read_text().split()[1]) * 1e-9
 
 
+@pytest.mark.repeats
 def test_waits_for_the_gil_within_a_call_count() -> None:
     usleep = ctypes.PyDLL(None).usleep  # keeps the GIL
     ended = threading.Event()

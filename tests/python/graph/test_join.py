@@ -61,12 +61,12 @@ def test_the_end_of_another_source_of_a_shared_node_ends_no_part() -> None:
     reader = pipeline.reader([people.of(doors), doors], join=ff.Join(wait=10))
     with pipeline:
         yard.push(0)
-        assert seen.get(timeout=10).value == 0
+        assert seen.get(timeout=100).value == 0
         yard.end()
         until(lambda: pipeline.stats().nodes["yard"].state == "ended", "the end of yard")
         for number in range(1, 20):
             door.push(number)
-            assert reader.get(timeout=10).value == (2 * number, number)
+            assert reader.get(timeout=100).value == (2 * number, number)
 
 
 def test_a_node_gets_a_sample_with_all_parts() -> None:
@@ -142,16 +142,16 @@ def test_a_silent_camera_holds_up_no_other() -> None:
             now = time.monotonic()
             left.push_stamped(f"l{number}", number, now)
             right.push_stamped(f"r{number}", number + 0.01, now)
-            assert reader.get(timeout=20).value == (f"l{number}", f"r{number}")
+            assert reader.get(timeout=100).value == (f"l{number}", f"r{number}")
         for number in range(3, 6):
             left.push_stamped(f"l{number}", number, time.monotonic())
-            sample = reader.get(timeout=20)
+            sample = reader.get(timeout=100)
             assert sample.value == (f"l{number}", None)
             assert sample.parts[1] is None
         right.push_stamped("r6", 6, time.monotonic())
         until(lambda: edge(pipeline, "reader", "right").waiting == 1, "the right camera to be back")
         left.push_stamped("l6", 6, time.monotonic())
-        assert reader.get(timeout=20).value == ("l6", "r6")
+        assert reader.get(timeout=100).value == ("l6", "r6")
 
 
 def test_without_partial_a_silent_camera_means_no_sets_and_counted_drops() -> None:
@@ -229,7 +229,7 @@ def test_parts_are_collected_with_their_sample() -> None:
     source = pipeline.add(Count(1))
     reader = pipeline.reader([source, pipeline.add(thing, source)], join=ff.Join())
     with pipeline:
-        sample = reader.get(timeout=20)
+        sample = reader.get(timeout=100)
         gone = weakref.ref(sample.value[1])
         part = sample.parts[1]
         assert part is not None
@@ -244,7 +244,7 @@ def test_frames_of_parts_are_counted_as_held() -> None:
     ports = [pipeline.add(ff.open(f"demo:circles?frames=50&seed={n}")) for n in range(2)]
     reader = pipeline.reader(ports, join=ff.Join(within=0.001, wait=20, by="pts"))
     with pipeline:
-        kept = reader.get(timeout=20).value[1]
+        kept = reader.get(timeout=100).value[1]
         with pytest.raises(ff.FramesHeld):
             list(reader)
     assert kept.width
@@ -451,4 +451,4 @@ def test_a_camera_that_comes_later_than_32_pictures_is_joined_if_wait_allows_it(
         near.push(*range(100))
         until(lambda: edge(pipeline, "sets", "near").passed_in == 100, "near has sent")
         far.push(*range(100))
-        assert [reader.get(timeout=50).value for _ in range(100)] == [(n, n) for n in range(100)]
+        assert [reader.get(timeout=100).value for _ in range(100)] == [(n, n) for n in range(100)]

@@ -46,7 +46,7 @@ def _alike(value: int) -> int:
 
 def _next_of(reader: ff.Reader[int], source: str) -> int:
     while True:
-        sample = reader.get(timeout=20)
+        sample = reader.get(timeout=100)
         if sample.source == source:
             return sample.value
 
@@ -104,11 +104,11 @@ def test_a_change_touches_no_other_camera() -> None:
     with pipeline.start():
         door = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="door")
         reader = pipeline.reader(door, queue=ff.Queue(256))
-        number = reader.get(timeout=20).seq
+        number = reader.get(timeout=100).seq
         for i in range(10):
             yard = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name=f"yard{i}")
             pipeline.remove(yard)
-        until(lambda: reader.get(timeout=20).seq > number + 10, "frames")
+        until(lambda: reader.get(timeout=100).seq > number + 10, "frames")
         source = pipeline.stats().nodes["door"].source
         assert source is None or source.reconnects == 0
         (edge,) = [edge for edge in pipeline.stats().edges if edge.parent == "door"]
@@ -180,7 +180,7 @@ def test_a_reader_that_the_program_has_dropped_goes_with_the_next_change() -> No
         door = pipeline.add(Camera(), name="door")
         for _ in range(20):
             reader = pipeline.reader(door)
-            reader.get(timeout=20)
+            reader.get(timeout=100)
             reader.close()
         pipeline.remove(pipeline.add(lambda value: value, door, name="step"))
         until(lambda: len(pipeline.stats().edges) <= 1, "edges of closed readers have gone")

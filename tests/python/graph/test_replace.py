@@ -54,11 +54,11 @@ def test_a_python_node_takes_the_place_of_another() -> None:
     reader = pipeline.reader(step, queue=ff.Queue(8))
     with pipeline.start():
         source.push(1)
-        assert reader.get(timeout=20).value == 11
+        assert reader.get(timeout=100).value == 11
         pipeline.replace(step, second)  # also while no sample comes
         assert (first.closed, second.opened, second.closed) == (1, 1, 0)
         source.push(2)
-        sample = reader.get(timeout=20)
+        sample = reader.get(timeout=100)
         assert (sample.value, sample.seq, sample.node) == (22, 1, "step")
         assert second.thread == "step"
         assert pipeline.stats().nodes["step"].processed == 2
@@ -104,7 +104,7 @@ def test_a_failing_open_leaves_the_old_node_at_work() -> None:
             with pytest.raises(OSError, match="no such model"):
                 pipeline.replace(step, Fails())
         source.push(1)
-        assert reader.get(timeout=20).value == 2
+        assert reader.get(timeout=100).value == 2
 
 
 def test_what_cannot_be_replaced_is_refused() -> None:
@@ -133,11 +133,11 @@ def test_a_camera_gets_another_address_and_its_stream_goes_on() -> None:
     cam = pipeline.add(ff.open("demo:circles?fps=60&size=160x120"), name="cam")
     reader = pipeline.reader(cam, queue=ff.Queue(64))
     with pipeline.start():
-        first = reader.get(timeout=20)
+        first = reader.get(timeout=100)
         pipeline.replace(cam, ff.open("demo:circles?fps=60&size=320x240"))
         before = first
         while True:
-            sample = reader.get(timeout=20)
+            sample = reader.get(timeout=100)
             assert sample.seq == before.seq + 1
             assert sample.pts > before.pts
             before = sample
@@ -215,10 +215,10 @@ def test_a_node_that_stays_in_its_call_works_on() -> None:
         assert (other.opened, other.closed) == (1, 1)
         assert step.node is old
         gate.open()
-        assert reader.get(timeout=20).value == 1
+        assert reader.get(timeout=100).value == 1
         pipeline.replace(step, other)  # the same again, now that the call has ended
         source.push(1)
-        assert reader.get(timeout=20).value == 11
+        assert reader.get(timeout=100).value == 11
         with pytest.raises(ff.OptionError, match="timeout must be at least 0"):
             pipeline.replace(step, Adds(1), timeout=-1)
 
@@ -236,7 +236,7 @@ def test_a_node_with_batches_needs_one_that_takes_them() -> None:
         with pytest.raises(ff.GraphError, match="has no method process_batch"):
             pipeline.replace(step, Adds(1))
         source.push(1)
-        assert reader.get(timeout=20).value == 1
+        assert reader.get(timeout=100).value == 1
         pipeline.replace(step, InBatches())
 
 
@@ -272,7 +272,7 @@ def test_a_signal_may_replace_a_node_at_any_line_of_a_replacement() -> None:
                 sys.settrace(None)
             pipeline.replace(step, _plus(3))
             source.push(1)
-            assert reader.get(timeout=20).value == 4
+            assert reader.get(timeout=100).value == 4
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert set(outcomes) == {"replaced", "'step' is being replaced by another call"}
@@ -287,8 +287,8 @@ def test_a_camera_that_cannot_be_reached_leaves_the_old_one_at_work() -> None:
         with pytest.raises(ff.SourceError, match=r"127\.0\.0\.1:1"):
             pipeline.replace(camera, ff.open("rtsp://127.0.0.1:1/x", open_timeout=2))
         assert camera.node is old
-        seen = reader.get(timeout=20)
-        assert reader.get(timeout=20).seq > seen.seq
+        seen = reader.get(timeout=100)
+        assert reader.get(timeout=100).seq > seen.seq
         source = pipeline.stats().nodes["cam"].source
         assert source is not None
         assert source.state == "reading"
@@ -339,7 +339,7 @@ def test_on_a_nodes_own_thread_the_port_has_the_old_node_until_the_other_works()
     old, new = camera.node, ff.open("rtsp://127.0.0.1:1/x", open_timeout=1)
     reader = pipeline.reader(pipeline.add(ask, pipeline.add(ff.CircleTracker(), camera)))
     with pipeline.start():
-        reader.get(timeout=20)
+        reader.get(timeout=100)
         assert asked == [old]
         until(lambda: new._handle.has_place is False, "it could not be opened")
         assert camera.node is old
@@ -364,7 +364,7 @@ def test_a_node_that_was_replaced_or_refused_may_come_again() -> None:
         pipeline.replace(step, refused)
         pipeline.replace(step, first)
         source.push(1)
-        assert [reader.get(timeout=20).value for _ in range(2)] == [1, 1]
+        assert [reader.get(timeout=100).value for _ in range(2)] == [1, 1]
         assert (first.opened, first.closed) == (2, 1)
         with pytest.raises(ff.GraphError, match="belongs to a pipeline already"):
             pipeline.replace(step, first)
@@ -422,9 +422,9 @@ def test_a_node_that_fails_goes_alone() -> None:
         until(lambda: set(pipeline.stats().nodes) == {"cam"}, "the branch has gone")
         assert below.closed == 1
         source.push(2)
-        assert [reader.get(timeout=20).value for _ in range(2)] == [1, 2]
+        assert [reader.get(timeout=100).value for _ in range(2)] == [1, 2]
         source.end()
-        assert pipeline.wait(20)
+        assert pipeline.wait(100)
         report = pipeline.run()
     assert not report.complete
     (failure,) = report.failures

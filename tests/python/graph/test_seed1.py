@@ -65,6 +65,7 @@ def test_the_counters_have_the_frames_that_the_debugger_did_not_see() -> None:
     assert len(missing) <= edge(pipeline, "Debugger").dropped + camera.dropped
 
 
+@pytest.mark.repeats
 def test_frames_that_the_slow_consumer_skipped_are_counted_as_queue_full() -> None:
     pipeline, _, slow = run_once()
     books = edge(pipeline, "SlowConsumer")

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from support import WATCHDOG
 
 import freshframe as ff
 
-WATCHDOG = 30.0
 BUSY = ("waits for a processor", "do not explain the present", "waits for the GIL", "holds the GIL")
 
 
@@ -31,6 +31,7 @@ def sleeping(fps: int, sleep: float, queue: ff.Queue) -> tuple[ff.Pipeline, ff.P
     return pipeline, node, pipeline.reader(node, name="reader", queue=ff.Queue(64))
 
 
+@pytest.mark.repeats
 def test_another_queue_of_a_node_that_sleeps_is_predicted() -> None:
     pipeline, node, reader = sleeping(100, 0.02, ff.Queue(8))
     with pipeline.start():
@@ -54,6 +55,7 @@ def test_another_queue_of_a_node_that_sleeps_is_predicted() -> None:
     assert "reader: samples are " in str(answer)
 
 
+@pytest.mark.repeats
 def test_few_calls_are_not_enough() -> None:
     pipeline, node, reader = sleeping(30, 0.01, ff.LATEST)
     with pipeline.start():

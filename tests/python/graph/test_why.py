@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from support import WATCHDOG
 
 import freshframe as ff
 
 LIVE = "demo:circles?fps=30&size=64x48"
-WATCHDOG = 30.0
 
 
 class Stamping(ff.Node[Any, Any]):
@@ -67,6 +67,7 @@ def assert_sums_up(age: ff.Age) -> None:
     assert sum(part.oldest for part in age.parts) == pytest.approx(age.oldest, rel=0.01, abs=3e-4)
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("queue", [ff.LATEST, ff.NEXT, ff.Queue(8), ff.LOSSLESS])
 def test_the_parts_are_those_of_stamps_in_the_nodes(queue: ff.Queue) -> None:
     a, b = Stamping(0.01), Stamping(0.04)
@@ -93,6 +94,7 @@ def test_the_parts_are_those_of_stamps_in_the_nodes(queue: ff.Queue) -> None:
     assert between == near(mean([x[3] - x[2] for x in known]))
 
 
+@pytest.mark.repeats
 def test_a_sink_has_an_age_that_includes_its_call() -> None:
     sink = Stamping(0.02)
     pipeline = ff.Pipeline()
@@ -109,6 +111,7 @@ def test_a_sink_has_an_age_that_includes_its_call() -> None:
     assert_sums_up(ages["sink"])
 
 
+@pytest.mark.repeats
 def test_a_batch_says_how_long_its_samples_waited_for_the_others() -> None:
     node = Several(0.005)
     pipeline = ff.Pipeline()
@@ -128,6 +131,7 @@ def sleep_a_little(frame: ff.Frame) -> int:
     return frame.width
 
 
+@pytest.mark.repeats
 def test_samples_wait_for_a_free_worker() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(LIVE), name="camera")
@@ -142,6 +146,7 @@ def test_samples_wait_for_a_free_worker() -> None:
     assert_sums_up(age)
 
 
+@pytest.mark.repeats
 @pytest.mark.needs_gil
 def test_the_wait_for_the_gil_is_a_part() -> None:
     from ctypes import PyDLL  # noqa: PLC0415
@@ -170,6 +175,7 @@ def test_the_wait_for_the_gil_is_a_part() -> None:
     assert_sums_up(age)
 
 
+@pytest.mark.repeats
 def test_the_answer_is_text_and_values() -> None:
     pipeline = ff.Pipeline()
     camera = pipeline.add(ff.open(LIVE), name="camera")

@@ -36,7 +36,7 @@ def detect(detector: ff.OnnxDetector, frame: ff.Frame) -> ff.Detections:
     pipeline = ff.Pipeline()
     found = pipeline.reader(pipeline.add(detector, pipeline.add(ff.MockCamera(frame, fps=30))))
     with pipeline:
-        value = found.get(timeout=30).value
+        value = found.get(timeout=100).value
     assert isinstance(value, ff.Detections)
     return value
 
@@ -195,7 +195,7 @@ def test_a_model_is_a_node_of_frames_too(tmp_path: Path) -> None:
     outputs = pipeline.add(model, pipeline.add(ff.MockCamera(plain(BLUE, (80, 40)), fps=30)))
     reader = pipeline.reader(outputs)
     with pipeline:
-        value = reader.get(timeout=30).value
+        value = reader.get(timeout=100).value
     assert value["output0"].shape == (1, 7, 1)
     boxes = model.boxes_in_picture(value["output0"][:, :4, 0] + np.array([-2, -2, 2, 4], np.float32), 80, 40)
     np.testing.assert_allclose(boxes, [[20, 0, 60, 40]], atol=1e-4)
@@ -237,9 +237,9 @@ def test_a_detectors_options_change_while_it_works() -> None:
     found = pipeline.add(detector, pipeline.add(ff.open("demo:shapes?fps=30&size=640x360")), name="found")
     reader = pipeline.reader(found)
     with pipeline.start():
-        until(lambda: len(reader.get(timeout=20).value) > 0, "shapes")
+        until(lambda: len(reader.get(timeout=100).value) > 0, "shapes")
         detector.confidence = 1.0
-        until(lambda: len(reader.get(timeout=20).value) == 0, "none is certain")
+        until(lambda: len(reader.get(timeout=100).value) == 0, "none is certain")
         for wrong in (1.5, -0.1, float("nan")):
             with pytest.raises(ff.OptionError):
                 detector.confidence = wrong
@@ -248,7 +248,7 @@ def test_a_detectors_options_change_while_it_works() -> None:
         names = detector.names
         assert names is not None
         detector.classes = names[:1]
-        until(lambda: _classes(reader.get(timeout=20).value) == {names[0]}, "one class")
+        until(lambda: _classes(reader.get(timeout=100).value) == {names[0]}, "one class")
         with pytest.raises(ff.OptionError):
             detector.classes = ["no such class"]
         assert detector.classes == names[:1]

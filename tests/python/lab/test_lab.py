@@ -13,13 +13,13 @@ import subprocess
 import sys
 import time
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG, run_program
+from support import WATCHDOG, measured_until, run_program
 
 import freshframe as ff
 from freshframe import _lab
@@ -66,6 +66,13 @@ def measured(name: str) -> Records:
     ended = run(name, "--quick", "--json", "-q")
     assert (ended.returncode, ended.stderr) == (0, "")
     return [json.loads(line) for line in ended.stdout.splitlines()]
+
+
+def runs(name: str) -> Iterator[Records]:
+    """The run of all tests, then others: for comparisons of times that a busy machine may spoil once."""
+    yield lab(name)
+    while True:
+        yield measured(name)
 
 
 def rows(records: Records, table: str) -> Records:
@@ -177,15 +184,28 @@ def test_fibonacci_numbers_are_right() -> None:
 
 @pytest.mark.needs_gil
 def test_two_holders_of_the_gil_take_turns() -> None:
-    found = {(row["binding"], row["case"]): row for row in rows(lab("fibonacci"), "threads")}
-    assert len(found) == 4 * 6
-    both, holder_first = found[fibonacci.OURS, "gil+gil"], found[fibonacci.OURS, "gil-then-nogil"]
-    cpu = min(cpu_time(lambda: _lab.fibonacci(both["n"], False)) for _ in range(3))
+    turns = runs("fibonacci")
+    found: dict[tuple[str, str], dict[str, Any]] = {}
+
+    def in_calls() -> dict[str, float]:
+        """Seconds, as multiples of the time that one call needs the processor."""
+        nonlocal found
+        found = {(row["binding"], row["case"]): row for row in rows(next(turns), "threads")}
+        both, holder_first = found[fibonacci.OURS, "gil+gil"], found[fibonacci.OURS, "gil-then-nogil"]
+        cpu = min(cpu_time(lambda: _lab.fibonacci(both["n"], False)) for _ in range(3))
+        overlapping = found[fibonacci.OURS, "nogil+nogil"]
+        seconds = {
+            "both hold": both["seconds"],
+            "the first holds": holder_first["seconds"],
+            # Calls that overlap need the processor for as long as calls that do not.
+            "processor, both hold": both["cpu_seconds"],
+            "processor, none holds": overlapping["cpu_seconds"],
+        }
+        return {name: each / cpu for name, each in seconds.items()}
+
     # Side by side they would take as long as one of them. The lab's process may have had a faster core.
-    assert both["seconds"] > 1.3 * cpu
-    assert holder_first["seconds"] > 1.3 * cpu
-    # Calls that overlap need the processor for as long as calls that do not.
-    assert min(both["cpu_seconds"], found[fibonacci.OURS, "nogil+nogil"]["cpu_seconds"]) > 1.3 * cpu
+    measured_until(in_calls, lambda calls: min(calls.values()) > 1.3)
+    assert len(found) == 4 * 6
     for (binding, _), row in found.items():
         assert (row["ratio"] is None) == bool(row["missing"]), binding
         assert row["missing"] != ""
@@ -260,12 +280,19 @@ def test_outside_a_checkout_a_missing_twin_says_where_to_get_it(monkeypatch: pyt
 
 @pytest.mark.needs_gil
 def test_five_calls_that_hold_the_gil_stand_in_line() -> None:
-    found = {(row["work"], row["style"]): row["seconds"] for row in rows(lab("call-guard"), "calls")}
+    guards = runs("call-guard")
+
+    def seconds() -> dict[tuple[str, str], float]:
+        return {(row["work"], row["style"]): row["seconds"] for row in rows(next(guards), "calls")}
+
+    def only_held_calls_stand_in_line(found: dict[tuple[str, str], float]) -> bool:
+        held = found["waits", "held"]
+        return found["waits", "call guard"] < held and found["waits", "scoped release"] < held
+
+    found = measured_until(seconds, only_held_calls_stand_in_line)
     assert len(found) == 6
     assert found["waits", "held"] >= 5 * call_guard.QUICK
     assert found["computes", "held"] >= 5 * call_guard.QUICK
-    assert found["waits", "call guard"] < found["waits", "held"]
-    assert found["waits", "scoped release"] < found["waits", "held"]
 
 
 @pytest.mark.needs_gil
@@ -288,30 +315,38 @@ def test_on_one_core_calls_that_compute_cannot_overlap_and_the_lab_says_so() -> 
 
 @pytest.mark.needs_gil
 def test_a_capture_that_holds_the_gil_freezes_the_game() -> None:
-    found = {row["beside"]: row for row in rows(lab("frozen-game"), "intervals")}
+    games = runs("frozen-game")
     held, key, released = "capture holds the GIL", "the same, then waitKey(30)", "capture lets it go"
+
+    def intervals() -> dict[str, dict[str, Any]]:
+        return {row["beside"]: row for row in rows(next(games), "intervals")}
+
+    def freezes(found: dict[str, dict[str, Any]]) -> bool:
+        frozen = found[held]
+        return bool(
+            found[key]["missed"] > 0 and frozen["p50"] > 0.029 and frozen["missed"] > 0.4 * frozen["frames"]
+        )
+
+    found = measured_until(intervals, freezes)
     assert list(found) == ["alone", held, key, released, "freshframe"]
-    assert found[key]["missed"] > 0
-    assert found[held]["p50"] > 0.029
-    assert found[held]["missed"] / found[held]["frames"] > 0.4
     assert all(row["p50"] <= row["p99"] <= row["max"] for row in found.values())
 
 
 @pytest.mark.needs_gil
 def test_a_native_thread_waits_for_as_long_as_a_busy_thread_may_keep_the_gil() -> None:
-    def waits(records: Records) -> dict[tuple[int, float], dict[str, Any]]:
-        return {(row["busy"], row["switch_interval"]): row for row in rows(records, "waits")}
+    contentions = runs("contention")
 
-    found = waits(lab("contention"))
+    def waits() -> dict[tuple[int, float], dict[str, Any]]:
+        return {(row["busy"], row["switch_interval"]): row for row in rows(next(contentions), "waits")}
+
+    def waits_for_the_busy_thread(found: dict[tuple[int, float], dict[str, Any]]) -> bool:
+        p50 = {case: row["p50"] for case, row in found.items()}
+        beside = p50[1, 0.005]  # if other programs need the cores, the busy thread is not always busy
+        return bool(beside > 0.004 and beside > p50[1, 0.0002] and beside > p50[0, 0.005])
+
+    found = measured_until(waits, waits_for_the_busy_thread)
     assert len(found) == 1 + 3 * 3
     assert all(row["asked"] > 0 and row["p50"] <= row["p90"] <= row["p99"] for row in found.values())
-    for _ in range(3):  # if other programs need the cores, the busy thread is not always busy
-        if found[1, 0.005]["p50"] > 0.004:
-            break
-        found = waits(measured("contention"))
-    assert found[1, 0.005]["p50"] > 0.004
-    assert found[1, 0.005]["p50"] > found[1, 0.0002]["p50"]
-    assert found[0, 0.005]["p50"] < found[1, 0.005]["p50"]
 
 
 def test_the_cost_of_letting_go_is_shown_for_every_length_of_work() -> None:
@@ -342,12 +377,17 @@ def test_the_switch_interval_is_restored_also_after_a_failure() -> None:
 
 @pytest.mark.needs_gil
 def test_every_way_to_add_is_measured_and_a_loop_that_holds_the_gil_stops_the_other_thread() -> None:
-    found = {row["kernel"]: row for row in rows(lab("sum"), "kernels")}
+    adding = runs("sum")
+
+    def kernels() -> dict[str, dict[str, Any]]:
+        return {row["kernel"]: row for row in rows(next(adding), "kernels")}
+
+    # If other programs need the cores, the other thread may get none while the loop runs.
+    found = measured_until(kernels, lambda found: bool(found[sums.LOOP_RELEASED]["other_thread"] > 0))
     assert {sums.NUMPY, sums.OURS, sums.LOOP_HELD, sums.LOOP_RELEASED, "math.fsum"} <= set(found)
     assert all(row["bytes_per_second"] > 0 for row in found.values())
     assert found[sums.LOOP_HELD]["other_thread"] == 0
     assert found["math.fsum"]["other_thread"] == 0
-    assert found[sums.LOOP_RELEASED]["other_thread"] > 0
     assert found["math.fsum"]["error_decades"] == 0
     assert found[sums.OURS]["error_decades"] <= found[sums.NUMPY]["error_decades"]
     assert found[sums.LOOP_HELD]["error_tenths"] == found[sums.LOOP_RELEASED]["error_tenths"] > 1e-13

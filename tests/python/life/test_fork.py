@@ -210,7 +210,7 @@ def test_native_code_in_the_child_of_a_fork_is_refused_the_parents_shared_pictur
         reader = pipeline.reader(pipeline.add(process_nodes.mean, pipeline.add(push), process=True))
         with pipeline.start():
             push.push(ff.Frame.from_array(np.full((48, 64), 3, np.uint8), "gray"))
-            reader.get(timeout=60)
+            reader.get(timeout=100)
             frame = ff.Frame.from_array(np.full((48, 64), 50, np.uint8), "gray")
             child = os.fork()
             if child == 0:
@@ -263,7 +263,7 @@ def test_a_child_that_is_forked_while_a_thread_first_adds_a_node_with_workers_ad
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(20)
+            signal.alarm(90)
             add()
             os._exit(0)
         print(os.waitpid(child, 0)[1])
@@ -295,7 +295,7 @@ def test_a_child_that_is_forked_while_a_thread_first_asks_for_statistics_may_ask
         child = os.fork()
         if child == 0:
             signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.alarm(20)
+            signal.alarm(90)
             ff.Pipeline().stats()
             os._exit(0)
         print(os.waitpid(child, 0)[1])
@@ -329,7 +329,7 @@ def test_children_that_are_forked_in_a_storm_build_pipelines_of_their_own() -> N
             child = os.fork()
             if child == 0:
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.alarm(30)
+                signal.alarm(90)
                 pipeline, reader = build("&frames=3")
                 with pipeline:
                     for _ in reader:
@@ -356,7 +356,7 @@ def test_a_child_uses_the_frames_that_it_has_inherited() -> None:
             child = os.fork()
             if child == 0:
                 signal.signal(signal.SIGALRM, signal.SIG_DFL)
-                signal.alarm(20)
+                signal.alarm(90)
                 shape = frame.bgr.shape
                 del frame
                 os._exit(0 if shape == (48, 64, 3) else 1)

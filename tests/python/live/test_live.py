@@ -84,6 +84,7 @@ def test_the_frames_are_the_servers_pictures() -> None:
     assert (info.width, info.height, info.container, info.frame_count) == (160, 120, "mpegts", None)
 
 
+@pytest.mark.repeats
 def test_a_live_playlist_is_shown_at_its_own_pace() -> None:
     with HttpServer(clip("mpegts")) as server, Camera(server.playlist) as camera:
         (first,) = camera.read()

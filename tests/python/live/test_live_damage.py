@@ -249,10 +249,10 @@ def test_the_mark_is_seen_by_nodes_and_in_worker_processes() -> None:
         with pipeline:
             found: list[dict[int, bool]] = []
             for reader in readers:
-                samples = [reader.get(timeout=20) for _ in range(80)]
+                samples = [reader.get(timeout=100) for _ in range(80)]
                 found.append({one.seq: bool(mark_in(one)) for one in samples})
                 assert all(one.damaged == mark_in(one) for one in samples)
-            inverse = [pictures.get(timeout=20) for _ in range(80)]
+            inverse = [pictures.get(timeout=100) for _ in range(80)]
             assert all(one.value.damaged == one.damaged for one in inverse)
             found.append({one.seq: one.damaged for one in inverse})
     for others in found[1:]:

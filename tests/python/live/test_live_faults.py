@@ -8,7 +8,6 @@ import dataclasses
 import itertools
 import logging
 import signal
-import socket
 import threading
 import time
 from pathlib import Path
@@ -19,6 +18,7 @@ from rigs.live.faulty_server import Clip, Faults, Server
 from rigs.live.media import encode
 from rigs.live.rtsp import RtspServer
 from rigs.live.servers import HttpServer, TcpServer
+from rigs.ports import free_port
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -40,11 +40,6 @@ def url_of(kind: str, port: int) -> str:
     return {"rtsp": "rtsp://{}/live", "mjpeg": "http://{}/live", "tcp": "tcp://{}"}[kind].format(
         f"127.0.0.1:{port}"
     )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def check_order(samples: list[ff.Sample[ff.Frame]]) -> None:

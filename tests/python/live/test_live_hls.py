@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from typing import Any
 
+import pytest
 from rigs.live.camera import Camera, clip
 from rigs.live.servers import HttpServer
 from support import until
@@ -35,6 +36,7 @@ def test_a_playlist_is_read_from_its_newest_segment_on() -> None:
     assert segments[0] == f"{server.newest}.ts"
 
 
+@pytest.mark.repeats
 def test_the_frames_of_a_segment_are_as_old_as_its_arrival() -> None:
     with Encoder(clip("mpegts")) as server, Camera(server.playlist) as camera:
         samples = camera.read(server.SEGMENT // 2)

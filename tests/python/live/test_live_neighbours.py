@@ -20,6 +20,7 @@ from rigs.live.servers import HttpServer, TcpServer
 from rigs.live.truth.pictures.encode import Shape, film
 from rigs.live.truth.reading.watch import Watch, matched
 from rigs.live.truth.rtsp.server import TruthServer
+from rigs.ports import free_port
 from support import until
 
 import freshframe as ff
@@ -102,9 +103,7 @@ ILL: dict[str, Callable[[], Server]] = {
 @contextlib.contextmanager
 def unreachable() -> Iterator[str]:
     """The URL of a camera that is switched off."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    yield f"rtsp://127.0.0.1:{port}/live"
+    yield f"rtsp://127.0.0.1:{free_port()}/live"
 
 
 @contextlib.contextmanager
@@ -117,6 +116,7 @@ def ill_camera(name: str) -> Iterator[str]:
             yield server.url
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("name", ["is-off", *ILL])
 def test_a_camera_beside_one_that_is_ill_loses_nothing_and_its_pictures_stay_fresh(name: str) -> None:
     with TruthServer(film(Shape("h264")), fps=FPS) as server, ill_camera(name) as url:

@@ -17,6 +17,7 @@ import pytest
 from rigs.live.camera import Camera
 from rigs.live.faulty_server import Faults
 from rigs.live.servers import HttpServer
+from rigs.ports import free_port
 
 import freshframe as ff
 
@@ -28,12 +29,6 @@ LISTENERS = {
     "rtmp": ("rtmp://127.0.0.1:{port}/live/camera", ["-f", "flv", "-listen", "1"], "", "flv"),
     "srt": ("srt://127.0.0.1:{port}", ["-f", "mpegts"], "?mode=listener", "mpegts"),
 }
-
-
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM) -> int:
-    with socket.socket(socket.AF_INET, kind) as end:
-        end.bind(("127.0.0.1", 0))
-        return int(end.getsockname()[1])
 
 
 @contextlib.contextmanager

@@ -91,6 +91,7 @@ def test_every_picture_comes_once_whole_and_in_order(shape: Shape, transport: di
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, "")
 
 
+@pytest.mark.repeats
 def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
     with TruthServer(film(shape), fps=SLOW) as server:
         with Watch(server.url, options=transport) as camera:
@@ -98,6 +99,7 @@ def test_the_age_is_true(shape: Shape, transport: dict[str, str]) -> None:
         check_honesty(matched(seen, server.log), SLOW)
 
 
+@pytest.mark.repeats
 def test_a_picture_is_there_before_the_next_one_is_sent(transport: dict[str, str]) -> None:
     with TruthServer(film(SHAPES["h264-slices"]), fps=SLOW) as server:
         with Watch(server.url, options=transport) as camera:
@@ -107,6 +109,7 @@ def test_a_picture_is_there_before_the_next_one_is_sent(transport: dict[str, str
     assert late <= HONEST
 
 
+@pytest.mark.repeats
 def test_the_time_that_a_picture_takes_on_a_narrow_line_belongs_to_its_age(transport: dict[str, str]) -> None:
     with TruthServer(film(SHAPES["h264"]), fps=SLOW, network=Network(spread=0.6)) as server:
         with Watch(server.url, options=transport) as camera:
@@ -117,6 +120,7 @@ def test_the_time_that_a_picture_takes_on_a_narrow_line_belongs_to_its_age(trans
     assert age >= 0.6 - HONEST
 
 
+@pytest.mark.repeats
 def test_the_age_tells_of_a_network_that_stood_still() -> None:
     fps = 10.0
     with TruthServer(film(SHAPES["h264"]), fps=fps) as server, Watch(server.url) as camera:

@@ -81,6 +81,7 @@ def shown_in_time(pairs: list[tuple[Seen, Sent]], log: list[Sent]) -> list[bool]
     return [one.now < sent.get((its.client, its.place + 1), one.now + 1) for one, its in pairs]
 
 
+@pytest.mark.repeats
 def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(udp: bool) -> None:
     with TsServer(film(SHAPES["h264"]), SLOW, udp=udp) as server:
         with Watch(server.url) as camera:
@@ -89,6 +90,7 @@ def test_a_picture_of_a_transport_stream_is_shown_before_the_next_one_is_sent(ud
     assert statistics.mean(in_time) > 0.5
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("kind", ["", "lengths", "heads_early", "line_before"])
 def test_the_age_of_jpeg_pictures_over_http_is_true(kind: str) -> None:
     options: dict[str, Any] = {kind: True} if kind else {}
@@ -103,6 +105,7 @@ def test_the_age_of_jpeg_pictures_over_http_is_true(kind: str) -> None:
     assert abs(hidden) <= HONEST, f"the age hides {hidden:.2f} frame intervals"
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("lengths", [False, True], ids=["", "lengths"])
 def test_the_age_of_a_transport_stream_is_true(udp: bool, lengths: bool) -> None:
     with TsServer(film(SHAPES["h264"]), SLOW, udp=udp, lengths=lengths) as server:
@@ -130,6 +133,7 @@ def test_stuffing_in_the_middle_of_a_picture_that_comes_at_once_harms_none() -> 
     assert steps(seen, shape.count) == {1}
 
 
+@pytest.mark.repeats
 def test_the_pictures_of_a_second_connection_end_early_from_the_first_on() -> None:
     with TsServer(film(SHAPES["h264"]), SLOW, close_after=9) as server:
         with Watch(server.url) as camera:
@@ -151,6 +155,7 @@ def test_every_picture_of_hls_comes_once_whole_and_in_order() -> None:
     assert not any(one.damaged for one in seen)
 
 
+@pytest.mark.repeats
 def test_hls_is_read_at_its_live_edge() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server:
         with Watch(server.url) as camera:
@@ -158,6 +163,7 @@ def test_hls_is_read_at_its_live_edge() -> None:
         assert segments_old(matched(seen, server.log)) <= EDGE
 
 
+@pytest.mark.repeats
 def test_a_reader_that_joins_hls_late_in_a_segment_has_the_later_ones_in_time() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=2 * SEGMENT) as server:
         until(lambda: 0.8 < server.phase < 0.9, "the end of a segment")
@@ -175,6 +181,7 @@ def test_a_playlist_that_another_lists_three_times_is_not_waited_for() -> None:
     assert steps(seen, LONG.count) == {1}
 
 
+@pytest.mark.repeats
 @pytest.mark.parametrize("options", [{}, {"http_persistent": "1"}], ids=["", "persistent"])
 def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are(options: dict[str, str]) -> None:
     with (
@@ -195,6 +202,7 @@ def test_hls_says_when_its_pictures_were_taken_and_how_far_behind_they_are(optio
     assert stats.behind * HLS_FPS / SEGMENT > 0.5
 
 
+@pytest.mark.repeats
 def test_after_a_pause_of_its_server_hls_is_back_at_the_age_that_it_had() -> None:
     with HlsServer(film(LONG), HLS_FPS, pictures=SEGMENT) as server:
         with Watch(server.url) as camera:

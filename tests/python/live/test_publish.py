@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from rigs.live.camera import PATIENT, clip
 from rigs.live.rtsp import RtspServer
+from rigs.ports import free_port
 from support import WATCHDOG, until
 
 import freshframe as ff
@@ -22,13 +23,6 @@ import freshframe as ff
 pytestmark = pytest.mark.takes(20)
 
 needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs the program ffmpeg")
-
-
-def free_port() -> int:
-    with socket.socket() as end:
-        end.bind(("127.0.0.1", 0))
-        port: int = end.getsockname()[1]
-        return port
 
 
 @contextlib.contextmanager

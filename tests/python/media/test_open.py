@@ -122,6 +122,7 @@ def test_loop_starts_again_and_numbers_go_on(clip: Path) -> None:
     assert pts == sorted(set(pts))
 
 
+@pytest.mark.repeats
 def test_realtime_makes_a_file_live(clip: Path) -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(ff.open(clip, realtime=True)))

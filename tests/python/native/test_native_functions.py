@@ -257,7 +257,7 @@ def test_a_native_function_never_waits_for_the_gil(library: Path) -> None:
     sys.setswitchinterval(1e3)  # no other thread gets the GIL unless it is released
     try:
         with pipeline:
-            reader.get(timeout=50)
+            reader.get(timeout=100)
             before = pipeline.stats().nodes["mean"].processed
             while pipeline.stats().nodes["mean"].processed < before + 5:
                 pass

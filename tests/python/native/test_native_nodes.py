@@ -256,7 +256,7 @@ def test_a_source_that_waits_heeds_the_stop(plugin: Path, name: str, options: di
     pipeline = ff.Pipeline()
     pipeline.add(ff.native.node(plugin, name, **options))
     pipeline.start()
-    pipeline.stop(timeout=50)
+    pipeline.stop(timeout=100)
 
 
 def test_a_plugins_camera_is_live_and_its_frames_are_frames(plugin: Path) -> None:
@@ -264,7 +264,7 @@ def test_a_plugins_camera_is_live_and_its_frames_are_frames(plugin: Path) -> Non
     camera = pipeline.add(ff.native.node(plugin, "camera"))
     reader = pipeline.reader(camera)
     with pipeline:
-        frame = reader.get(timeout=50).value
+        frame = reader.get(timeout=100).value
     assert (frame.format, frame.width, frame.height) == ("bgr", 6, 2)
     assert frame.bgr[0, 1].tolist() == [3, 4, 5]
     assert frame.rgb[0, 1].tolist() == [5, 4, 3]

@@ -84,6 +84,7 @@ def test_latest_hands_over_the_newest_of_each_camera() -> None:
     assert edge(pipeline, "node", "cam0").drops == {"queue_full": 2}
 
 
+@pytest.mark.repeats
 def test_eight_cameras_get_equal_shares() -> None:
     pipeline = ff.Pipeline()
     ports = [pipeline.add(Count(live=True), name=f"cam{i}") for i in range(8)]

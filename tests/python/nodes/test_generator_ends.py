@@ -204,7 +204,7 @@ def test_a_stop_during_a_generator_runs_its_finally_once_on_the_nodes_thread(whe
             until(lambda: pipeline.stats().nodes["node"].state == "blocked", "a full edge")  # noqa: B023
             gate.open()
         else:
-            assert there.wait(10)
+            assert there.wait(100)
         pipeline.stop()
         assert ended == ["node"]
         check_books(pipeline)

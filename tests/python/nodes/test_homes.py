@@ -197,11 +197,11 @@ def test_ticks_come_while_nothing_else_does(home: str) -> None:
     )
     reader = pipeline.reader(window, queue=ff.Queue(1000))
     with pipeline:
-        first = reader.get(timeout=30)
+        first = reader.get(timeout=100)
         source.push(1.0, 2.0, 3.0)
         seen = 0
         while seen < 3:
-            seen += reader.get(timeout=30).value
+            seen += reader.get(timeout=100).value
     assert first.value == 0
     assert first.source == "window"
     assert first.pts / 0.05 == pytest.approx(round(first.pts / 0.05))
@@ -273,7 +273,7 @@ def test_an_exception_in_on_time_is_the_nodes_error_or_skipped(home: str) -> Non
     window = pipeline.add(made(FailsInTime, home), pipeline.add(Push()), name="window", **HOMES[home])
     reader = pipeline.reader(window)
     with pipeline, pytest.raises(ff.NodeError, match=r"failed in on_time\(\): .*ValueError: no time"):
-        reader.get(timeout=30)
+        reader.get(timeout=100)
     pipeline = ff.Pipeline()
     window = pipeline.add(
         made(FailsInTime, home), pipeline.add(Push()), name="window", on_error="skip", **HOMES[home]
@@ -386,4 +386,4 @@ def test_stamped_with_several_workers_is_an_error() -> None:
     pipeline = ff.Pipeline()
     pipeline.reader(pipeline.add(Stamps(), pipeline.add(Count(3)), process=ff.Process(workers=2)))
     with pipeline, pytest.raises(ff.NodeError, match=r"stamped\(\) needs one worker"):
-        pipeline.wait(30)
+        pipeline.wait(100)

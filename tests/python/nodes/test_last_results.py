@@ -123,7 +123,7 @@ def test_a_finish_that_never_ends_is_closed_when_a_stop_leaves_it_no_more_time(
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(Endless(), pipeline.add(Push()), name="endless"))
     with pipeline:
-        pipeline.stop(timeout=30)
+        pipeline.stop(timeout=100)
     assert closed == ["endless", "close"]
     assert "finish() of 'endless' still gives results 2 s after the stop" in caplog.text
 

@@ -93,11 +93,14 @@ def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
 
 
 def test_four_ways_of_computing_are_compared() -> None:
-    out = run("1_slow_consumer/four_ways.py", "--seconds", 1.5, "--compute", 0.1)
     ways = ("a thread pool", "a node ", "a node, process=True", "a node, Process(workers=2)")
-    for way in ways:
-        line = next(line for line in out.splitlines() if line.startswith(way))
-        assert re.search(r"\d/s +\d+\.\d\d/s +\d+\.\d\d s ", line), line  # there were results
+    for seconds in (1.5, 6, 24):  # a busy machine may have no result in a shorter time
+        out = run("1_slow_consumer/four_ways.py", "--seconds", seconds, "--compute", 0.1)
+        lines = [next(line for line in out.splitlines() if line.startswith(way)) for way in ways]
+        empty = [line for line in lines if not re.search(r"\d/s +\d+\.\d\d/s +\d+\.\d\d s ", line)]
+        if not empty:
+            break
+    assert not empty
 
 
 def test_a_file_is_tracked_losslessly(clip: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_a_line_is_logged_while_the_main_thread_holds_the_lock_of_a_handler() ->
             until(lambda: pipeline.stats().nodes["beside"].state == "ended", "the end")
             for _ in range(1000):  # a thousand occasions for whatever the interpreter has been asked to run
                 pass
-        assert held.get(timeout=30).getMessage().startswith("node 'beside' failed")
+        assert held.get(timeout=100).getMessage().startswith("node 'beside' failed")
     finally:
         ff_logger.removeHandler(handler)
         pipeline.stop()
@@ -114,7 +114,7 @@ def test_a_handler_may_stop_the_pipeline(caplog: pytest.LogCaptureFixture) -> No
     ff_logger.addHandler(stopper)
     try:
         pipeline = failed_pipeline("stopper")
-        assert stopped.wait(30)
+        assert stopped.wait(100)
     finally:
         ff_logger.removeHandler(stopper)
         pipeline.stop()

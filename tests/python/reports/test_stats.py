@@ -249,6 +249,7 @@ def test_a_video_source_has_counters_of_its_connection_and_no_other_node_does() 
     assert source.clock is None
 
 
+@pytest.mark.repeats
 def test_the_gil_is_held_while_a_node_computes_and_not_while_it_sleeps() -> None:
     slept, computed, lasted = 0.0, 0.0, 0.0
 

@@ -20,12 +20,7 @@ from typing import Any, TypeVar
 
 from support import WATCHDOG
 
-
-def free_port() -> int:
-    """A port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from rigs.ports import free_port
 
 
 def wait_for_port(port: int, server: subprocess.Popen[bytes]) -> None:

@@ -22,6 +22,7 @@ from support import WATCHDOG
 
 import freshframe as ff
 from rigs import receivers
+from rigs.ports import free_port
 
 OUT = Path(__file__).parents[3] / "examples" / "out"
 LIVE = "demo:circles?size=160x90&fps=20"
@@ -47,7 +48,7 @@ class Receiver(ABC):
     def __init__(self, folder: Path) -> None:
         folder.mkdir()
         self.folder = folder
-        self.port = receivers.free_port()
+        self.port = free_port()
         self.server: subprocess.Popen[bytes] | None = None
 
     @abstractmethod

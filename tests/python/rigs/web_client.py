@@ -12,7 +12,7 @@ import struct
 from typing import Any
 from urllib.parse import urlsplit
 
-WATCHDOG = 50.0  # seconds; only a hang reaches it
+WATCHDOG = 100.0  # seconds; only a hang reaches it
 
 
 class Answer:

@@ -93,6 +93,7 @@ def test_each_part_is_a_picture_with_its_length_and_time_and_the_boundary_behind
         until(lambda: viewers(dashboard) == 0, "its end is seen")
 
 
+@pytest.mark.repeats
 def test_a_stream_has_at_most_the_pictures_per_second_that_it_asks_for() -> None:
     with served() as dashboard:
         parts = Parts(dashboard.picture_url("front door", fps=2))

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from rigs import receivers
+from rigs.ports import free_port
 from rigs.recipes import OUT, Answer, raw_server, recipe, status
 from rigs.spools import Running
 from support import WATCHDOG, run_program, until
@@ -303,7 +304,7 @@ def test_the_sensors_are_there_again_behind_a_restart_of_the_broker(
 ) -> None:
     """The program sends nothing meanwhile: its states do not change."""
     needs_a_broker()
-    port = receivers.free_port()
+    port = free_port()
     broker = receivers.start_broker(tmp_path, port, keeps=keeps)
     send = recipe("home_assistant").HomeAssistant("127.0.0.1", port, ["left", "right"])
     try:

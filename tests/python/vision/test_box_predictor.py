@@ -121,7 +121,7 @@ def test_tracks_of_another_camera_than_the_frames_are_an_error() -> None:
 
     class Waits(Detector):
         def process(self, sample: ff.Sample[ff.Frame]) -> ff.Detections | None:
-            assert framed.wait(30)
+            assert framed.wait(100)
             return super().process(sample)
 
     pipeline = ff.Pipeline()

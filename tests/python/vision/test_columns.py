@@ -55,7 +55,7 @@ def through_worker(found: ff.Detections) -> ff.Detections:
     same = pipeline.add(_unchanged, pipeline.add(source), process=True)
     reader = pipeline.reader(same)
     with pipeline:
-        value: ff.Detections = reader.get(60).value
+        value: ff.Detections = reader.get(100).value
     return value
 
 

@@ -256,7 +256,7 @@ def test_a_line_may_be_moved_while_the_node_works() -> None:
 
     def seen(place: tuple[float, float], pts: float) -> ff.LineCounts:
         tracks.push_stamped(at(place), pts, time.monotonic())
-        found: ff.LineCounts = counts.get(timeout=20).value
+        found: ff.LineCounts = counts.get(timeout=100).value
         return found
 
     with pipeline.start():

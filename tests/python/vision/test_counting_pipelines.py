@@ -158,7 +158,7 @@ def test_a_stop_hands_over_the_crossing_of_a_counter_that_waits_for_room() -> No
         gate.set()
 
     with pipeline:
-        assert at_work.wait(30)
+        assert at_work.wait(100)
         until(lambda: pipeline.stats().nodes["line"].processed == 3, "a third sample")
         until(lambda: pipeline.stats().nodes["line"].state == "blocked", "a full queue")
         threading.Thread(target=let_go).start()

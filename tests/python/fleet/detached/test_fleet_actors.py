@@ -37,7 +37,7 @@ def test_a_fleet_is_shut_down_while_its_store_does_not_answer(
     program._ask("check_open")
     yard.store.fails = True
     program.shut_down()
-    assert ended.wait(50)
+    assert ended.wait(100)
     program.close()
 
 
@@ -93,7 +93,7 @@ def test_the_guards_actor_ends_when_all_of_them_were_told_to_leave(
     until(lambda: threading.active_count() > 1, "the second guard")
     assert not ended.wait(0.1)
     second.leave.set()
-    assert ended.wait(50)
+    assert ended.wait(100)
 
 
 def test_a_guard_that_has_left_does_not_keep_the_actor_of_an_abandoned_one(
@@ -102,4 +102,4 @@ def test_a_guard_that_has_left_does_not_keep_the_actor_of_an_abandoned_one(
     (first, second), ended = guards
     first.leave.set()
     second.alone = 601.0
-    assert ended.wait(50)
+    assert ended.wait(100)

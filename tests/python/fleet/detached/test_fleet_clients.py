@@ -76,11 +76,11 @@ def test_a_reader_wakes_the_controller_once_when_it_has_room_again() -> None:
     give(results, *range(10))
     assert results.makes_room()
     for _ in range(10):
-        reader.get(50)
+        reader.get(100)
     assert wakes == []  # the next pull is on its way already
     give(results, *range(10, 1010))
     assert not results.makes_room()
-    left = [reader.get(50).ordinal for _ in range(1000)]
+    left = [reader.get(100).ordinal for _ in range(1000)]
     assert left == list(range(10, 1010))
     assert wakes == [1]
 
@@ -89,7 +89,7 @@ def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard)
     yard.parts.cameras.add("cam", "x", 0)
     reader = RemoteReader(Channel("yard", yard.find), "ticks", None, lambda _: None)
     give(yard.served().results, 0, 1, 2)
-    assert [reader.get(50).ordinal for _ in range(3)] == [0, 1, 2]
+    assert [reader.get(100).ordinal for _ in range(3)] == [0, 1, 2]
     yard.away = True
     connection = reader._channel._socket
     assert connection is not None
@@ -97,7 +97,7 @@ def test_a_reader_that_was_closed_since_its_program_was_away_says_so(yard: Yard)
     until(lambda: not list(yard.parts.readers), "the end of the reader at the controller")
     yard.away = False
     with pytest.raises(ff.StateError, match=r"its program was away for more than 0.2 s. Open another one"):
-        reader.get(50)
+        reader.get(100)
 
 
 def test_results_of_a_camera_that_the_controller_does_not_know_end_no_reader(yard: Yard) -> None:
@@ -109,7 +109,7 @@ def test_results_of_a_camera_that_the_controller_does_not_know_end_no_reader(yar
     link: Any = SimpleNamespace(name="a", received={}, pulls={}, pending=set(), clock_offset=0.0)
     batch = batch_of(yard.served().results, (7, 0), (known, 0), (7, 1), (known, 1))
     yard.controller.controller.call(lambda: parts.readers.take(link, batch))
-    samples = [reader.get(50) for _ in range(2)]
+    samples = [reader.get(100) for _ in range(2)]
     assert [(each.camera, each.ordinal) for each in samples] == [("cam", 0), ("cam", 1)]
     (counts,) = remote.stats().readers
     assert (counts.delivered, counts.fenced, counts.waiting) == (2, 2, 0)
@@ -141,13 +141,13 @@ def test_other_readers_go_on_while_one_waits_for_the_store(
 
     def write_through() -> None:
         waits.set()
-        assert goes_on.wait(50)
+        assert goes_on.wait(100)
 
     monkeypatch.setattr(yard.controller, "write_through", write_through)
     slow: Any = SimpleNamespace()
     opening = threading.Thread(target=yard.clients._do_open, args=(slow, "slow", "ticks", None, False))
     opening.start()
-    assert waits.wait(50)
+    assert waits.wait(100)
     try:
         assert yard.clients._lock.acquire(timeout=1)
         yard.clients._lock.release()
@@ -164,7 +164,7 @@ def test_what_nobody_waits_for_any_more_is_not_asked(yard: Yard, monkeypatch: py
 
     def ask(what: str, *arguments: Any, **options: Any) -> Any:
         asked.append(what)
-        assert goes_on.wait(50)
+        assert goes_on.wait(100)
         return 0
 
     monkeypatch.setattr(remote._channel, "ask", ask)
@@ -189,7 +189,7 @@ def test_the_close_of_a_reader_does_not_wait_for_a_controller_that_stands_still(
         patch.setattr(remote._channel, "ask", lambda *arguments, **options: goes_on.wait(100))
         closing = threading.Thread(target=reader.close)
         closing.start()
-        closing.join(50)
+        closing.join(100)
         assert not closing.is_alive()
         goes_on.set()
     remote.close()
@@ -209,11 +209,11 @@ def test_a_reader_whose_opening_is_interrupted_is_closed(yard: Yard) -> None:
 
     def find() -> Endpoint:
         found.set()
-        assert goes_on.wait(50)
+        assert goes_on.wait(100)
         return yard.find()
 
     def interrupt() -> None:
-        assert found.wait(50)
+        assert found.wait(100)
         os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()

@@ -60,7 +60,7 @@ def key(sample: FleetSample) -> Key:
 
 
 def read(reader: FleetReader, count: int) -> list[FleetSample]:
-    return [reader.get(50) for _ in range(count)]
+    return [reader.get(100) for _ in range(count)]
 
 
 def test_a_camera_goes_on_when_its_program_has_gone_and_another_one_reads_it(
@@ -68,9 +68,9 @@ def test_a_camera_goes_on_when_its_program_has_gone_and_another_one_reads_it(
 ) -> None:
     with yard.connect() as first:
         first.add("cam", fleet_builds.ticks, "ticks:0.01", needs={"site": "north"})
-        epoch = first.reader("ticks").get(50).epoch
+        epoch = first.reader("ticks").get(100).epoch
     until_state(fleet, "cam", "running")
-    sample = fleet.reader("ticks").get(50)
+    sample = fleet.reader("ticks").get(100)
     assert (sample.camera, sample.epoch) == ("cam", epoch)
     fleet.add_many({"more": "ticks:0.05"}, fleet_builds.ticks)
     with pytest.raises(ff.StateError, match="there is a camera 'more' already"):
@@ -160,9 +160,9 @@ def test_a_program_that_is_killed_leaves_its_unacknowledged_results_to_the_next(
 
     until(comes_back, "the reader's name")
     assert reader is not None
-    again = [reader.get(50).ordinal]
+    again = [reader.get(100).ordinal]
     while again[-1] != 999:
-        again.append(reader.get(50).ordinal)
+        again.append(reader.get(100).ordinal)
     assert given == list(range(len(given)))
     assert again == list(range(again[0], 1000))
     assert again[0] <= len(given)
@@ -174,7 +174,7 @@ def test_a_program_that_is_killed_leaves_its_unacknowledged_results_to_the_next(
 def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(yard: Yard, fleet: ff.Fleet) -> None:
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     other = yard.connect()
-    other.reader("ticks").get(50)
+    other.reader("ticks").get(100)
     before = len(fleet.stats().readers)
     controller: Any = other._controller
     for reader in controller._readers:
@@ -187,7 +187,7 @@ def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(yard: Y
 def test_an_output_that_no_camera_has_is_an_error(fleet: ff.Fleet) -> None:
     fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     with pytest.raises(ff.GraphError, match="no camera has an output 'tracks'; there are: 'ticks'"):
-        fleet.reader("tracks").get(50)
+        fleet.reader("tracks").get(100)
 
 
 def test_a_program_that_has_closed_its_connection_is_told_so(yard: Yard) -> None:
@@ -198,7 +198,7 @@ def test_a_program_that_has_closed_its_connection_is_told_so(yard: Yard) -> None
     with pytest.raises(ff.StateError, match="has closed its connection"):
         fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
     with pytest.raises(ff.EndOfStream):
-        reader.get(50)
+        reader.get(100)
     assert set(fleet.stats().agents) == {"north", "south"}
 
 
@@ -333,29 +333,29 @@ def test_an_update_goes_on_when_the_controller_is_killed_in_its_midst(mortal: Ya
     ready = mortal.folder / "ready"
     with mortal.connect() as fleet, fleet.reader("ticks") as reader:
         fleet.add("cam", fleet_builds.ticks, "ticks:0.01", needs={"site": "north"})
-        old = reader.get(50).epoch
+        old = reader.get(100).epoch
         fleet.update("cam", functools.partial(fleet_builds.ticks_after, str(ready)))
         until(lambda: fleet.stats().cameras["cam"].starts == 2, "the start of the new build")
         mortal.restart_controller()
         until(lambda: any("adopted with 1" in event.text for event in fleet.stats().events), "the adoption")
-        assert {reader.get(50).epoch for _ in range(100)} == {old}
+        assert {reader.get(100).epoch for _ in range(100)} == {old}
         ready.touch()
-        until(lambda: reader.get(50).epoch > old, "a result of the new build")
+        until(lambda: reader.get(100).epoch > old, "a result of the new build")
         until(lambda: fleet.stats().cameras["cam"].epoch > old, "the end of the run of the old build")
         after = fleet.stats().cameras["cam"]
         assert (after.starts, after.epoch >> 32) == (2, old >> 32)  # the start that was under way
-        assert {reader.get(50).epoch for _ in range(20)} == {after.epoch}
+        assert {reader.get(100).epoch for _ in range(20)} == {after.epoch}
 
 
 def test_an_exclusive_camera_has_one_session_whatever_becomes_of_the_controller(mortal: Yard) -> None:
     with CountingServer() as server, mortal.connect() as fleet:
         reader = fleet.reader("circles")
         fleet.add("gate", fleet_builds.stream, server.url, exclusive=True)
-        reader.get(50)
+        reader.get(100)
         epoch = fleet.stats().cameras["gate"].epoch
         mortal.restart_controller()  # its lease may last or end meanwhile
         until(lambda: fleet.stats().agents["south"].state == "up", "the other agent")
-        until(lambda: reader.get(50).epoch >= epoch, "a result")
+        until(lambda: reader.get(100).epoch >= epoch, "a result")
         mortal.controller.kill()
         mortal.controller.wait()
         until(lambda: server.sessions == 0, "the end of its session without a controller")
@@ -421,5 +421,5 @@ def test_an_agent_that_reports_late_goes_on_with_what_was_not_given_away(
         assert after.cameras["cam"].agent == ("north" if exclusive else "south")
         assert (after.overlap_seconds > 0) is not exclusive
         reader = fleet.reader("ticks")
-        assert reader.get(50).epoch == after.cameras["cam"].epoch
+        assert reader.get(100).epoch == after.cameras["cam"].epoch
         balance(fleet)

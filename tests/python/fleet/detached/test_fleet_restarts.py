@@ -177,7 +177,7 @@ def test_an_agent_whose_end_is_told_before_it_is_adopted_is_not_waited_for(
         guard.settimeout(50)
         assert guard.recv(100)  # it is known
         guard.sendall(message({"what": "ended", "number": 5, "why": "killed by signal 9"}))
-        assert told.wait(50)
+        assert told.wait(100)
         connect("agent").close()
         until(lambda: controller.controller.decisions.agents["a"].state == "down", "the end of the agent")
         assert controller.controller.decisions.agents["a"].why == "killed by signal 9"

@@ -110,7 +110,7 @@ def test_a_camera_counts_what_it_gives(tmp_path: Path) -> None:
     pipeline, outputs = build_counted(cameras.url(3))
     reader = pipeline.reader(outputs["counted"])
     pipeline.start()
-    assert reader.get(50).value[0] == 3
+    assert reader.get(100).value[0] == 3
     cameras.fail(3)
     with pytest.raises(ff.NodeError, match="the test camera 3 fails"):
         pipeline.wait()

@@ -16,6 +16,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from rigs.ports import free_port
+
 FPS = 30
 RESET = b"reset"
 
@@ -102,7 +104,7 @@ class Server:
         self._ended = threading.Event()
         self._open: set[socket.socket] = set()
         self._threads: list[threading.Thread] = []
-        self._socket = socket.create_server(("127.0.0.1", port), backlog=128)
+        self._socket = socket.create_server(("127.0.0.1", port or free_port()), backlog=128)
         self.port: int = self._socket.getsockname()[1]
         self._run(self._accept)
 
