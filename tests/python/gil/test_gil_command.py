@@ -154,7 +154,7 @@ def program(tmp_path: Path) -> Path:
     path.write_text(
         "import sys\nfrom rigs import gil_holds\n"
         "print(__name__, *sys.argv[1:])\n"
-        "for _ in range(3):\n"
+        "for _ in range(20):\n"  # a busy machine may hide some
         "    gil_holds.module().block(30)\n"
         "if 'exit' in sys.argv: sys.exit(7)\n"
         "if 'text' in sys.argv: sys.exit('no good')\n"

@@ -51,6 +51,7 @@ def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.
     return [stall for stall in watch.stalls if stall.thread == "keeper"], took
 
 
+@pytest.mark.repeats
 @needs_compiler
 @pytest.mark.parametrize("name", WAYS)
 def test_who_kept_the_gil_is_named(name: str) -> None:
@@ -175,6 +176,7 @@ def test_the_programs_own_line_is_named_beside_that_of_the_standard_library() ->
     assert f", from {own}" in watch.table()
 
 
+@pytest.mark.repeats
 @needs_compiler
 def test_a_native_target_of_a_thread_is_called_by_no_line_of_the_program() -> None:
     hold = gil_holds.by_ctypes().hold_block
@@ -189,6 +191,7 @@ def test_a_native_target_of_a_thread_is_called_by_no_line_of_the_program() -> No
     assert all(text.endswith(", called by no line of the program") for text in named), named
 
 
+@pytest.mark.repeats
 @needs_compiler
 def test_a_stall_names_the_system_call_that_took_most_time() -> None:
     twice = gil_holds.by_ctypes().hold_two
@@ -198,6 +201,7 @@ def test_a_stall_names_the_system_call_that_took_most_time() -> None:
     assert set(calls) == {"poll"}
 
 
+@pytest.mark.repeats
 def test_the_line_is_that_of_the_call_in_a_stall_of_several_calls() -> None:
     """Bytecode that holds the GIL, then a builtin that holds it longer: one stall, two lines."""
     done, line = threading.Event(), 0
@@ -242,6 +246,7 @@ def test_a_call_that_blocks_the_event_loop_is_named() -> None:
     assert all(where(bad) in str(stall.python) for stall in blocked(watch))
 
 
+@pytest.mark.repeats
 def test_a_method_of_a_builtin_type_is_named() -> None:
     numbers = gil_holds.numbers()
     big = 1 << 3_000_000
@@ -255,6 +260,7 @@ def test_a_method_of_a_builtin_type_is_named() -> None:
     assert "builtins:list.sort" in natives
 
 
+@pytest.mark.repeats
 def test_bytecode_alone_is_no_stall_because_it_hands_over_in_time() -> None:
     with gil.watch(0.5) as watch:  # far above the switch interval, also on a loaded machine
         gil_holds.loop(0.6)
@@ -262,6 +268,7 @@ def test_bytecode_alone_is_no_stall_because_it_hands_over_in_time() -> None:
     assert "No thread kept the GIL for 500 ms" in watch.table()
 
 
+@pytest.mark.repeats
 def test_bytecode_is_named_when_the_threshold_is_below_the_switch_interval() -> None:
     with gil.watch(0.002) as watch:
         gil_holds.loop(0.3)
@@ -272,6 +279,7 @@ def test_bytecode_is_named_when_the_threshold_is_below_the_switch_interval() -> 
     assert all(stall.state == "cpu" for stall in right)
 
 
+@pytest.mark.repeats
 def test_of_several_threads_the_one_that_had_it_longest_is_named() -> None:
     before = sys.getswitchinterval()
     sys.setswitchinterval(0.03)

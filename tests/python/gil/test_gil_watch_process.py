@@ -101,6 +101,7 @@ def test_signals_and_faulthandler_work_beside_a_watch() -> None:
 # --- what else may happen -----------------------------------------------------------------------------------
 
 
+@pytest.mark.repeats
 @needs_compiler
 def test_a_thread_is_never_given_the_name_of_the_one_that_has_its_ident_now() -> None:
     names: dict[int, str] = {}

@@ -105,7 +105,7 @@ def test_innocent(): time.sleep(1.5)
 """
     for _ in range(10):  # a busy machine may hide the hold
         done = run(tmp_path, tests)
-        if done.report["left"] or not done.report["blind"]:
+        if done.report["left"]:
             break
     assert done.over == set()
     assert done.code == 1, done.text
@@ -127,13 +127,15 @@ def test_collects():
     [[] for n in range(50)]
     gc.set_threshold(700, 10, 10)
 """
-    done = run(tmp_path, tests, budget="10ms")
-    collections = [
-        hold for holds in done.report["tests"].values() for hold in holds if hold["kind"] == "collector"
-    ]
+    for _ in range(10):  # a busy machine may hide a collection
+        done = run(tmp_path, tests, budget="10ms")
+        holds = [hold for each in done.report["tests"].values() for hold in each]
+        collections = [hold for hold in holds if hold["kind"] == "collector"]
+        if collections:
+            break
     assert collections, done.text
     assert "collections up to" in done.last_line
-    counted = run(tmp_path, tests, "--gil-count", "collector", budget="10ms")
+    counted = run_seen(tmp_path, tests, "--gil-count", "collector", wanted={"test_collects"}, budget="10ms")
     assert counted.code == 1
     assert "gc:collection" in counted.text
 
@@ -332,7 +334,10 @@ def test_collects():
     kept = [[n] for n in range(1_000_000)]
     gc.collect()
 """
-    done = run(tmp_path, tests, budget="10ms")
+    for _ in range(5):  # a machine that stands still may make a short call long
+        done = run(tmp_path, tests, budget="10ms")
+        if done.code == 0:
+            break
     assert done.code == 0, done.text
     kinds = {hold["kind"] for holds in done.report["tests"].values() for hold in holds}
     assert "collector" in kinds or done.report["blind"], done.text
