@@ -97,15 +97,25 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
     if marker is None:
         return None
     arguments = {name: pyfuncitem.funcargs[name] for name in pyfuncitem._fixtureinfo.argnames}
-    for _ in range(marker.kwargs.get("attempts", 8) - 1):
+    for attempt in range(1, marker.kwargs.get("attempts", 8)):
         try:
             pyfuncitem.obj(**arguments)
         except AssertionError as error:  # noqa: PERF203
             print(f"repeated after: {error}")  # shown if the last attempt fails, too
+            pyfuncitem.user_properties.append(("repeated", attempt))
         else:
             return True
     pyfuncitem.obj(**arguments)
     return True
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Names the tests that needed another attempt: one that always does has a fault, or measures the wrong
+    thing."""
+    for report in terminalreporter.stats.get("passed", []):
+        attempts = [value for name, value in report.user_properties if name == "repeated"]
+        if attempts:
+            terminalreporter.line(f"passed at attempt {attempts[-1] + 1}: {report.nodeid}")
 
 
 # Replaced once, by no fixture: pytest-run-parallel runs no test beside others that uses monkeypatch.

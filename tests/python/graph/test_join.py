@@ -132,10 +132,11 @@ def test_files_of_different_length_end_and_say_what_found_no_partner() -> None:
     assert any("unmatched 15" in loss for loss in report.losses)
 
 
+@pytest.mark.repeats
 def test_a_silent_camera_holds_up_no_other() -> None:
     pipeline, left, right = ff.Pipeline(), Push(), Push()
     ports = [pipeline.add(left, name="left"), pipeline.add(right, name="right")]
-    join = ff.Join(within=0.05, wait=0.1, by="pts", partial=True)
+    join = ff.Join(within=0.05, wait=1.0, by="pts", partial=True)
     reader = pipeline.reader(ports, join=join)
     with pipeline:
         for number in range(3):
@@ -179,7 +180,7 @@ def test_an_event_loop_is_woken_for_a_partial_set() -> None:
     reader = pipeline.reader(ports, join=ff.Join(within=0.05, wait=0.05, by="pts", partial=True))
     with pipeline:
         left.push("alone")
-        assert asyncio.run(asyncio.wait_for(first(reader), 20)) == ("alone", None)
+        assert asyncio.run(asyncio.wait_for(first(reader), 100)) == ("alone", None)
 
 
 def test_latest_gives_the_newest_set() -> None:

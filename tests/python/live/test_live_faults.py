@@ -87,7 +87,7 @@ def test_a_first_open_that_fails_is_tried_again_while_the_pipeline_runs(kind: st
 def test_a_stall_is_an_outage_after_the_limit_and_frames_come_back(kind: str) -> None:
     with (
         server_of(kind, Faults(stall_after=20)) as server,
-        Camera(url_of(kind, server.port), **QUICK) as camera,
+        Camera(url_of(kind, server.port), read_timeout=1.0) as camera,
     ):
         samples = camera.read(5)
         camera.wait(lambda stats: stats.stalls >= 1, "the stall")

@@ -20,7 +20,8 @@ from rigs.live.truth.streams.mjpeg_server import MjpegServer
 from rigs.live.truth.streams.ts_server import TsServer
 from support import until
 
-pytestmark = pytest.mark.takes(40)
+# A busy machine skips pictures that come too late for it.
+pytestmark = [pytest.mark.takes(40), pytest.mark.repeats(attempts=4)]
 
 QUICK, SLOW = 40.0, 5.0  # pictures per second
 HONEST = 0.25  # of the frame interval

@@ -40,7 +40,7 @@ def run(program: str, *arguments: object, told: str = "dropped its first sample"
         env=ENVIRONMENT,
         capture_output=True,
         text=True,
-        timeout=WATCHDOG,
+        timeout=4 * WATCHDOG,  # some start a dozen processes
     )
     complaints = [line for line in ended.stderr.splitlines() if told not in line]
     assert (ended.returncode, complaints) == (0, []), ended.stderr
@@ -188,6 +188,7 @@ def test_tracks_are_reported_with_the_stamp_of_their_frame() -> None:
     assert [int(line.split()[1]) for line in lines] == list(range(20))
 
 
+@pytest.mark.repeats
 def test_a_stereo_pair_goes_on_while_one_camera_is_silent() -> None:
     counts, sets = run("stereo.py").splitlines()
     found = re.match(r"(\d+) pairs, (\d+) pictures of the left camera alone", counts)
