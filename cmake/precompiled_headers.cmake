@@ -27,6 +27,7 @@ function(freshframe_precompile target)
     endif()
     # g++ does not treat code from a precompiled header as a system header's, and has false alarms there.
     target_compile_options(${target} PRIVATE -Wno-array-bounds
-      $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>)
+      $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overread> $<$<CXX_COMPILER_ID:GNU>:-Wno-stringop-overflow>
+      $<$<AND:$<CXX_COMPILER_ID:GNU>,$<VERSION_GREATER_EQUAL:$<CXX_COMPILER_VERSION>,13>>:-Wno-maybe-uninitialized>)
   endif()
 endfunction()

@@ -10,31 +10,31 @@
 namespace freshframe::serve {
 namespace {
 
-using nlohmann::json;
+using Json = nlohmann::json;
 
 constexpr std::int64_t kMaxWidth = 1 << 16;
 
 // Discarded when it is not JSON. A repeated key would hide the first one, so it is refused too.
-json parse(std::string_view text) {
+Json parse(std::string_view text) {
   std::size_t keys = 0;
-  const auto message = json::parse(
+  const auto message = Json::parse(
       text.begin(), text.end(),
-      [&](int depth, json::parse_event_t event, const json& /*parsed*/) {
-        if (depth == 1 && event == json::parse_event_t::key) ++keys;
+      [&](int depth, Json::parse_event_t event, const Json& /*parsed*/) {
+        if (depth == 1 && event == Json::parse_event_t::key) ++keys;
         return true;
       },
       false);
-  return message.is_object() && message.size() == keys ? message : json(json::value_t::discarded);
+  return message.is_object() && message.size() == keys ? message : Json(Json::value_t::discarded);
 }
 
-bool read_ack(const json& message, PageMessage& result) {
+bool read_ack(const Json& message, PageMessage& result) {
   const auto& what = message["ack"];
   if (message.size() != 1 || (what != "state" && what != "picture")) return false;
   result.kind = what == "state" ? PageMessage::Kind::AckState : PageMessage::Kind::AckPicture;
   return true;
 }
 
-bool read_view(const json& message, PageMessage& result) {
+bool read_view(const Json& message, PageMessage& result) {
   const auto& names = message["view"];
   if (!names.is_array() || names.size() > kMaxViewed) return false;
   result.kind = PageMessage::Kind::View;
