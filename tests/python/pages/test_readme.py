@@ -30,7 +30,12 @@ def test_the_detector_of_the_readme_serves_its_page(tmp_path: Path) -> None:
     program = PROGRAMS[0].replace("demo:shapes", "demo:shapes?frames=20&pace=0")
     assert program != PROGRAMS[0]
     ended = subprocess.run(
-        [sys.executable, "-c", program + "print([n.processed for name, n in pipeline.stats().nodes.items() if 'nnotate' in name])"],
+        [
+            sys.executable,
+            "-c",
+            program
+            + "print([n.processed for name, n in pipeline.stats().nodes.items() if 'nnotate' in name])",
+        ],
         cwd=tmp_path,
         env={**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])},
         text=True,
