@@ -171,6 +171,7 @@ def test_for_ends_a_file_at_that_time_of_the_video(freshframe: Any, clip: Path) 
     assert [record["seq"] for record in records(out)] == list(range(30))
 
 
+@pytest.mark.repeats
 def test_for_ends_a_live_source_by_the_clock(freshframe: Any) -> None:
     code, out, err = freshframe("track", LIVE, "--json", "--for", "0.5s")
     assert code == 0

@@ -24,6 +24,7 @@ pipeline.add(lambda frame: time.sleep(0.01), camera, name="slow")
 """
 
 
+@pytest.mark.repeats
 def test_why_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline = ff.Pipeline("asked")
     camera = pipeline.add(ff.open(LIVE), name="camera")
@@ -44,6 +45,7 @@ def test_why_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     )
 
 
+@pytest.mark.repeats
 def test_why_runs_a_file_for_a_while(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = tmp_path / "app.py"
     app.write_text(APP)
@@ -54,6 +56,7 @@ def test_why_runs_a_file_for_a_while(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert " in the call of slow" in text
 
 
+@pytest.mark.repeats
 def test_what_if_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
     pipeline = ff.Pipeline("asked")
     camera = pipeline.add(ff.open(LIVE), name="camera")
@@ -75,6 +78,7 @@ def test_what_if_asks_a_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
         assert "queue must be LATEST, NEXT, LOSSLESS" in capsys.readouterr().err
 
 
+@pytest.mark.repeats
 def test_what_if_of_a_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     app = tmp_path / "app.py"
     app.write_text(APP)
@@ -210,6 +214,7 @@ def test_why_of_a_program_that_fails_has_its_exit_code(
     assert "there is no node 'nobody' in this pipeline" in capsys.readouterr().err
 
 
+@pytest.mark.repeats
 def test_a_reader_that_is_never_read_is_no_error_of_the_command(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -46,6 +46,7 @@ def test_probe_of_a_stream_that_is_not_there_is_an_error(freshframe: Any) -> Non
     assert "404" in err
 
 
+@pytest.mark.repeats
 def test_track_reports_an_outage_without_the_password(freshframe: Any) -> None:
     with TcpServer(clip("mpegts")) as server:
 

@@ -142,8 +142,8 @@ def test_frames_come_whole_and_in_order_with_the_servers_wall_clock(
     check_order(samples)
     for sample in samples:
         brightness(sample.value)
-    # From one frame to the next the server's pictures grow brighter by 2, and pts by 1/30 s on average. A server
-    # on a busy machine makes fewer.
+    # From one frame to the next the server's pictures grow brighter by 2, and pts by 1/30 s on average. On a
+    # busy machine it makes fewer.
     steps = [(b.pts - a.pts) / (b.seq - a.seq) for a, b in itertools.pairwise(samples[1:])]
     assert 1 / 30 - 0.01 < np.median(steps) < 1
     assert (stats.outages, stats.size_changes, stats.last_error) == (0, 0, "")

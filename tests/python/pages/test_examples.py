@@ -69,6 +69,7 @@ def test_every_example_is_run_here() -> None:
     assert programs == set(re.findall(r'run\("(.*?\.py)"', Path(__file__).read_text()))
 
 
+@pytest.mark.repeats
 def test_the_game_draws_circles_of_the_scene() -> None:
     pytest.importorskip("pygame", reason="pygame-ce has no build for this Python")
     out = run("0_pygame_circles/pygame_circles.py", "demo:circles?fps=60&size=640x360", "--seconds", 1)
@@ -78,6 +79,7 @@ def test_the_game_draws_circles_of_the_scene() -> None:
     assert int(match[2]) > 0
 
 
+@pytest.mark.repeats
 def test_the_slow_consumer_sees_only_the_newest_frames() -> None:
     out = run("1_slow_consumer/slow_consumer.py", "--seconds", 1.5, "--slow", 0.5)
     debugger = [int(number) for number in re.findall(r"^Debugger (\d+)$", out, re.MULTILINE)]
@@ -136,6 +138,7 @@ def test_batches_of_several_cameras_and_back_to_one() -> None:
     assert lines[2].startswith("calls by their number of samples: {")
 
 
+@pytest.mark.repeats
 def test_counts_per_period_also_those_of_the_last_one(tmp_path: Path) -> None:
     out = tmp_path / "counts.jsonl"
     lines = run("per_minute.py", "demo:circles", "--period", 0.2, "--windows", 3, "--out", out).splitlines()
@@ -206,6 +209,7 @@ def test_the_recorder_of_cameras_that_come_and_go_serves(tmp_path: Path) -> None
     assert out.startswith("http://")
 
 
+@pytest.mark.repeats
 def test_many_cameras_share_a_loop_and_none_starves() -> None:
     records = [json.loads(line) for line in run("many_cameras.py", 1.5).splitlines()]
     cameras = {record["camera"] for record in records}
@@ -245,6 +249,7 @@ def test_fleet_survives_the_death_of_an_agent(tmp_path: Path, monkeypatch: pytes
     assert reported == sum(parts)
 
 
+@pytest.mark.repeats
 def test_people_are_counted_on_twelve_cameras(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(ENVIRONMENT, "XDG_STATE_HOME", str(tmp_path))
     check_counts(run("people_counting.py", 3))
