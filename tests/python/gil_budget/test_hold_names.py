@@ -77,7 +77,7 @@ CASES = {
     "gc.collect": Case(gc.collect, "gc:collect", "collector"),
 }
 
-FREED = r"builtins:(list|dict|tuple|object)(_dealloc|\.clear)"  # after a call: what it has returned
+FREED = r"builtins:(list|dict|tuple|int|object)(_dealloc|\.clear)"  # after a call: what it has returned
 
 
 @pytest.fixture(scope="module", autouse=True)
