@@ -27,6 +27,7 @@ MOTION = replace(PICTURES, codec="mjpeg", bit_rate=12_000_000)  # each picture i
 CODECS: dict[str, Codec] = {"h264": "h264", "h265": "h265"}
 TITLES: dict[Codec, str] = {"h264": "H.264", "h265": "H.265"}
 PYAV, CV2 = "PyAV", "cv2"
+BURST = "pace=burst"  # freshframe, HLS as it comes
 BEFORE = "freshframe before"  # another build, which the command line names
 SERVERS: dict[str, Kind] = {
     "RTSP over TCP": "rtsp",
@@ -139,6 +140,6 @@ def _others() -> Iterator[Case]:
             yield Case(f"{way}, H.264, {fps} fps", JOINED, fps, way, "ts", (PYAV, CV2, BEFORE))
         way = "MJPEG over HTTP"
         yield Case(f"{way}, without lengths, {fps} fps", MOTION, fps, way, "mjpeg", (PYAV, CV2, BEFORE))
-    peers = (PYAV, BEFORE)
+    peers = (BURST, PYAV, BEFORE)
     yield Case("HLS, 2 s segments, 30 fps", LONG, 30, "HLS", "hls", peers)
     yield Case("HLS, after a pause of 4.5 s", LONG, 30, "HLS", "hls", peers, pause=4.5)

@@ -38,6 +38,19 @@ def read_freshframe(url: str, way: str) -> Iterator[Look]:
             yield time.monotonic(), sample.value.luma, sample.captured
 
 
+def read_bursts(url: str, way: str) -> Iterator[Look]:
+    """HLS as it comes."""
+    import freshframe as ff  # noqa: PLC0415
+
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(url, pace="burst"))
+    reader = pipeline.reader(camera, queue=ff.Queue(512))
+    with pipeline:
+        while True:
+            sample = reader.get(timeout=LIMIT)
+            yield time.monotonic(), sample.value.luma, sample.captured
+
+
 def read_cv2(url: str, way: str) -> Iterator[Look]:
     """A loop over read()."""
     if way in TRANSPORTS:
@@ -76,6 +89,7 @@ def read_av(url: str, way: str) -> Iterator[Look]:
 
 READERS: dict[str, Callable[[str, str], Iterator[Look]]] = {
     "freshframe": read_freshframe,
+    "pace=burst": read_bursts,
     "PyAV": read_av,
     "cv2": read_cv2,
 }

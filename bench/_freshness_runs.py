@@ -14,7 +14,7 @@ import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from _freshness_cases import BEFORE, CV2, PYAV, Case
+from _freshness_cases import BEFORE, BURST, CV2, PYAV, Case
 from _measure import quantile
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.process import TruthProcess
@@ -128,7 +128,7 @@ def readers(before: Path | None) -> tuple[list[str], dict[str, str], dict[str, s
 
     `before`: the package of another build of freshframe.
     """
-    found, versions, missing = [OURS, AGAIN], {}, {}
+    found, versions, missing = [OURS, AGAIN, BURST], {}, {}
     if before is None:
         missing[BEFORE] = "--before names no build"
     else:

@@ -20,7 +20,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from _freshness_cases import BEFORE, SERVERS, Case, cases
+from _freshness_cases import BEFORE, BURST, SERVERS, Case, cases
 from _freshness_runs import AGAIN, GSTREAMER, OURS, PAUSE_AFTER, WARM_UP, Run, quantiles, read, readers
 from _measure import RESULTS, Result, Row, median, spread, take_turns
 from _peer_tables import markdown
@@ -53,7 +53,7 @@ def rows_of(case: Case, runs: dict[str, list[Run]]) -> list[Row]:
         others = [
             median(values)
             for name, its in runs.items()
-            if name not in (OURS, AGAIN, BEFORE) and (values := quantiles(its, "ages", share))
+            if name not in (OURS, AGAIN, BURST, BEFORE) and (values := quantiles(its, "ages", share))
         ]
         own = quantiles(runs[OURS], "ages", share)
         ratio = median(own) / min(others) if own and others else None

@@ -37,6 +37,14 @@ enum class Decode : std::uint8_t { All, Keys };
 /// The inverse of to_string(). Throws OptionError for another name.
 [[nodiscard]] Decode decode_of(std::string_view name);
 
+/// How a playlist (HLS), which brings a whole segment at once, is shown. Even: each frame at its own distance from the one
+/// before. Burst: as soon as it has come.
+enum class Pace : std::uint8_t { Even, Burst };
+/// "even" or "burst".
+[[nodiscard]] std::string_view to_string(Pace pace) noexcept;
+/// The inverse of to_string(). Throws OptionError for another name.
+[[nodiscard]] Pace pace_of(std::string_view name);
+
 /// Options of the sources that open() makes.
 struct OpenOptions {
   std::optional<int> width = {};  // scaled to width x height, both or none
@@ -50,6 +58,7 @@ struct OpenOptions {
   bool must_open = false;  // of a live source: without its first frame it fails, as without `reconnect`
   Damaged damaged = Damaged::Mark;  // of a network stream
   Decode decode = Decode::All;      // of a live network stream
+  Pace pace = Pace::Even;           // of HLS
   /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
   /// (-0.02: it takes a picture 20 ms before it says so).
   double clock_offset = 0;

@@ -1390,6 +1390,13 @@ class OpenOptions:
     def decode(self, arg: str, /) -> None: ...
 
     @property
+    def pace(self) -> str:
+        """"even" or "burst"."""
+
+    @pace.setter
+    def pace(self, arg: str, /) -> None: ...
+
+    @property
     def clock_offset(self) -> float: ...
 
     @clock_offset.setter

@@ -143,11 +143,30 @@ void check_live(const std::string& url, const OpenOptions& options) {
   }
 }
 
+bool is_behind_http(const std::string& url, UrlKind kind) {
+  if (kind != UrlKind::Live) return false;
+  const auto scheme = LiveUrl(url).scheme;
+  return scheme == "http" || scheme == "https";
+}
+
+/// Whether an http:// URL names a playlist is known once it is open.
+void check_pace(const std::string& url, UrlKind kind, const OpenOptions& options) {
+  if (options.pace == Pace::Even) return;
+  if (!is_behind_http(url, kind)) {
+    throw OptionError("'" + mask_passwords(url) +
+                      "' is not behind HTTP: pace=\"burst\" is for HLS, an http:// or https:// URL of a playlist; "
+                      "frames of other live sources come at once as they are");
+  }
+  if (!options.live.value_or(true)) {
+    throw OptionError("'" + mask_passwords(url) +
+                      "' is read like a file with live=False, as fast as it is taken: pace is for live HLS");
+  }
+}
+
 /// Only what is behind HTTP may be a file or a stream.
 void check_live_option(const std::string& url, UrlKind kind, const OpenOptions& options) {
   if (!options.live) return;
-  const auto scheme = kind == UrlKind::Live ? LiveUrl(url).scheme : std::string();
-  if (scheme != "http" && scheme != "https") {
+  if (!is_behind_http(url, kind)) {
     throw OptionError(
         "'" + mask_passwords(url) +
         "' is not behind HTTP: live is for http:// and https:// URLs, which may name a stream or a "
@@ -185,10 +204,22 @@ Decode decode_of(std::string_view name) {
   throw OptionError("decode must be \"all\" or \"keys\", got \"" + std::string(name) + "\"");
 }
 
+std::string_view to_string(Pace pace) noexcept {
+  return pace == Pace::Burst ? "burst" : "even";
+}
+
+Pace pace_of(std::string_view name) {
+  for (const auto each : {Pace::Even, Pace::Burst}) {
+    if (to_string(each) == name) return each;
+  }
+  throw OptionError("pace must be \"even\" or \"burst\", got \"" + std::string(name) + "\"");
+}
+
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
   const auto kind = url_kind(url);
   check(options);
   check_live_option(url, kind, options);
+  check_pace(url, kind, options);
   if (options.decode == Decode::Keys && (kind != UrlKind::Live || !options.live.value_or(true))) {
     throw OptionError("'" + mask_passwords(url) +
                       "' is no live network stream: decode=\"keys\" is for those; of a file, "

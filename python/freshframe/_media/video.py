@@ -91,6 +91,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     reconnect: bool | None = None,
     damaged: Literal["mark", "hold"] = "mark",
     decode: Literal["all", "keys"] = "all",
+    pace: Literal["even", "burst"] = "even",
     clock_offset: float = 0.0,
     loop: bool = False,
     realtime: bool = False,
@@ -130,6 +131,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
         decode: What a live network stream decodes. "keys": its key pictures only, each as soon as it comes,
             and everything while ``camera.wake()`` lasts. The other pictures are counted as ``not_decoded``,
             and ``seq`` counts them. A camera that sends no key pictures is an error then.
+        pace: How HLS is shown, of which a whole segment comes at once. "even": each frame at its own distance
+            from the one before, so that all of them are as old as a segment. "burst": each as soon as it has
+            come. Half of the frames are younger then, and a consumer needs a queue for all frames of a
+            segment, such as ``ff.Queue(256)``. Anything but HLS is an error with "burst".
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
             known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
@@ -165,6 +170,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.reconnect = None if reconnect is None else _check.flag("reconnect", reconnect)
     chosen.damaged = _check.text("damaged", damaged)
     chosen.decode = _check.text("decode", decode)
+    chosen.pace = _check.text("pace", pace)
     chosen.clock_offset = _check.number("clock_offset", clock_offset)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)

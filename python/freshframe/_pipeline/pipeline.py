@@ -352,8 +352,9 @@ class Pipeline(RunByWith):
         """Another node takes the place of a running one: a new model, another address of a camera.
 
         It opens while the old one works. When the old one's call has ended, the new one takes over its edges,
-        its name and its counters, and the old one closes, without finish(). Edges that lose nothing lose
-        nothing, and nodes below see no difference. A source goes on with its times, as after a reconnection,
+        its name and its counters, and the old one closes, without finish(), as the stream goes on: what it has
+        gathered is in the old object afterwards. Edges that lose nothing lose nothing, and nodes below see no
+        difference. A source goes on with its times, as after a reconnection,
         and with its numbers, which count the frames that a file's ``start=`` leaves out. A network camera
         has opened before its first key picture comes.
 

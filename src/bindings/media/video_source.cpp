@@ -69,6 +69,10 @@ void bind_open_options(nb::module_& module) {
           "decode", [](const OpenOptions& self) { return std::string(to_string(self.decode)); },
           [](OpenOptions& self, const std::string& name) { self.decode = decode_of(name); },
           "\"all\" or \"keys\".")
+      .def_prop_rw(
+          "pace", [](const OpenOptions& self) { return std::string(to_string(self.pace)); },
+          [](OpenOptions& self, const std::string& name) { self.pace = pace_of(name); },
+          "\"even\" or \"burst\".")
       .def_rw("clock_offset", &OpenOptions::clock_offset)
       .def_rw("loop", &OpenOptions::loop)
       .def_rw("realtime", &OpenOptions::realtime)

@@ -18,6 +18,7 @@ constexpr Seconds kInterval{0.5};  // between two comparisons
 constexpr double kReserve = 0.05;  // seconds
 constexpr double kFurthestAhead =
     10.0;  // seconds: more than between two pictures of a stream with few of them
+constexpr double kLongestBurst = 60.0;  // seconds of the stream
 constexpr std::size_t kGaps = 8;
 
 }  // namespace
@@ -35,6 +36,14 @@ void EdgePace::arrive(const Packet& packet) {
     burst_ = packet;
   }
   newest_ = packet;
+}
+
+/// Where the times jump within a burst, it lasts for nothing.
+TimePoint EdgePace::lasts_until() const {
+  if (!newest_) return {};
+  const double media = newest_->time - burst_.time;
+  if (media < 0 || media > kLongestBurst) return newest_->arrived;
+  return std::max(newest_->arrived, burst_.arrived + to_duration(Seconds(media)));
 }
 
 /// Behind a reload, although a reader that joins shortly before a new segment has two at nearly the same

@@ -30,6 +30,9 @@ class EdgePace {
 
   /// A packet has come from the network. In the order of their arrival.
   void arrive(const Packet& packet);
+  /// When the newest packet would be shown at its own distance from the first one of its burst. Before that, no next
+  /// burst is missing.
+  [[nodiscard]] TimePoint lasts_until() const;
   /// When `packet`, which has arrived, is due; a past time: at once. In the same order.
   [[nodiscard]] TimePoint due(const Packet& packet, TimePoint now);
 

@@ -4,6 +4,7 @@
 
 #include "freshframe/error.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cmath>
@@ -12,6 +13,7 @@
 
 #include "core/real_deadline.hpp"
 #include "media/ffmpeg/error.hpp"
+#include "media/live/refused.hpp"
 #include "media/live/stall_limit.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/address/resolver.hpp"
@@ -86,7 +88,8 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
              aside_->wait(deadline_, stop_));  // an earlier attempt may still wait for a name server
   open(place);
   producer_times_ = ProducerTimes(is_parsed(decoder().context().codec_id));
-  reader_ = reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_});
+  check_pace();
+  reader_ = reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_, .pace = options.pace});
   interval_.begin(context.clock.now());
 }
 
@@ -116,8 +119,9 @@ void LiveConnection::open(const std::string& target) {
 }
 
 std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context& context) {
-  const auto quiet = in(quiet_limit(interval_.seconds(), options_.read_timeout));
-  const auto deadline = in(options_.read_timeout);
+  const double enough = std::max(0.0, Seconds(lasts_until_ - std::chrono::steady_clock::now()).count());
+  const auto quiet = in(enough + quiet_limit(interval_.seconds(), options_.read_timeout));
+  const auto deadline = in(enough + options_.read_timeout);
   for (;;) {
     auto read = reader_->next(quiet, deadline);
     if (stop_.stop_requested()) return std::nullopt;
@@ -129,7 +133,7 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
     }
     const auto early = read->due - std::chrono::steady_clock::now();
     if (!context.clock.sleep_until(context.clock.now() + early, stop_)) return std::nullopt;
-    note_packet(context);
+    note_packet(*read, context);
     av_packet_unref(&packet);
     av_packet_move_ref(&packet, read->packet.get());
     return PacketNotes{.arrived = context.clock.now() - (std::chrono::steady_clock::now() - read->arrived),
@@ -138,6 +142,13 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
                        .report = producer_times_.add(input_->seconds(packet.pts), wall_time_of(packet)),
                        .picture = take_notes(packet, read->picture)};
   }
+}
+
+void LiveConnection::check_pace() const {
+  if (options_.pace == Pace::Even || input_->is_bursty()) return;
+  throw SourceRefused("cannot open '" + url_ + "': it is " + info().container +
+                          ", not HLS: pace=\"burst\" is for playlists, whose segments come at once; leave it out",
+                      url_, EINVAL);
 }
 
 /// FFmpeg (up to 7.1) does not know that the timestamps of RTP have 32 bits.
@@ -169,8 +180,11 @@ void LiveConnection::check_result(int result, const Context& context) {
   if (++damaged_in_row_ > kMostDamagedPacketsInRow) lose("it sends only damaged packets", EBADMSG);
 }
 
-void LiveConnection::note_packet(const Context& context) {
-  interval_.note(context.clock.now());
+/// The packets of a burst count at their own distances.
+void LiveConnection::note_packet(const ReadPacket& read, const Context& context) {
+  const auto ahead = read.lasts_until - std::chrono::steady_clock::now();
+  interval_.note(context.clock.now() + std::max(ahead, std::chrono::steady_clock::duration::zero()));
+  lasts_until_ = read.lasts_until;
   damaged_in_row_ = 0;
   book_.flow();
 }

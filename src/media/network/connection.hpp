@@ -53,9 +53,10 @@ class LiveConnection final : public PacketConnection {
  private:
   [[nodiscard]] std::string target(const LiveUrl& url);
   void open(const std::string& target);
+  void check_pace() const;
   void check_result(int result, const Context& context);
   [[nodiscard]] PictureNotes take_notes(const AVPacket& packet, const std::optional<PictureNotes>& known);
-  void note_packet(const Context& context);
+  void note_packet(const ReadPacket& read, const Context& context);
   void check_stop() const;
   void check_gate() const;
   void check_open(bool in_time) const;
@@ -73,6 +74,7 @@ class LiveConnection final : public PacketConnection {
   bool after_loss_ = false;  // a packet could not be read
   int damaged_in_row_ = 0;
   PacketInterval interval_;
+  TimePoint lasts_until_{};  // real time: what has come of a playlist is enough until then
 };
 
 }  // namespace freshframe::media

@@ -65,6 +65,35 @@ def test_a_python_node_takes_the_place_of_another() -> None:
     assert second.closed == 1
 
 
+class Sums(ff.Node[int, int]):
+    def __init__(self) -> None:
+        self.sum = self.finished = 0
+
+    def process(self, sample: ff.Sample[int]) -> None:
+        self.sum += sample.value
+
+    def finish(self) -> int:
+        self.finished += 1
+        return self.sum
+
+
+def test_finish_of_a_node_that_was_replaced_does_not_run_and_its_state_is_the_programs() -> None:
+    source, first, second = Push(), Sums(), Sums()
+    pipeline = ff.Pipeline()
+    step = pipeline.add(first, pipeline.add(source, name="cam"), name="step")
+    reader = pipeline.reader(step, queue=ff.Queue(8))
+    with pipeline.start():
+        source.push(3)
+        until(lambda: first.sum == 3, "the first sample")
+        pipeline.replace(step, second)
+        assert (first.finished, first.sum) == (0, 3)
+        source.push(4)
+        source.end()
+        assert [sample.value for sample in reader] == [4]  # one last result, of the node that was there
+        pipeline.wait()
+    assert (first.finished, second.finished) == (0, 1)
+
+
 def test_a_function_takes_the_place_of_another_while_samples_flow() -> None:
     pipeline = ff.Pipeline()
     may_begin = threading.Event()

@@ -4,12 +4,16 @@
 from __future__ import annotations
 
 import socket
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from rigs.live.camera import Camera, clip
+from rigs.live.camera import PATIENT, Camera, clip
 from rigs.live.servers import HttpServer
-from support import until
+from support import WATCHDOG, until
+
+import freshframe as ff
 
 
 class Encoder(HttpServer):
@@ -62,3 +66,70 @@ def test_the_last_segments_of_a_dead_encoder_are_not_new_and_end_no_outage() -> 
             lambda: camera.pipeline.stats().nodes["camera"].processed > delivered + server.SEGMENT // 2,
             "the frames of the newest segment",
         )
+
+
+class LongSegments(Encoder):
+    """Two segments of five seconds, the second one when the test says so."""
+
+    SEGMENT = 150
+    newest = 0
+
+
+def frames_of(server: HttpServer, count: int, **options: Any) -> tuple[list[float], float, ff.SourceStats]:
+    """The times of the first frames of a playlist, how long they took to come, and what the source says then."""
+    pipeline = ff.Pipeline()
+    source = pipeline.add(ff.open(server.playlist, **(PATIENT | options)), name="camera")
+    reader = pipeline.reader(source, queue=ff.Queue(512))
+    with pipeline.start():
+        samples = [(reader.get(timeout=WATCHDOG), time.monotonic()) for _ in range(count)]
+        stats = pipeline.stats().nodes["camera"].source
+    assert stats is not None
+    return [sample.pts for sample, _ in samples], samples[-1][1] - samples[0][1], stats
+
+
+def test_a_burst_is_not_spread_out() -> None:
+    for _ in range(5):  # another program may hold the machine
+        with LongSegments(clip("mpegts")) as server:
+            pts, took, _ = frames_of(server, 140, pace="burst")
+        assert pts == sorted(pts)
+        if took < 0.5 * (pts[-1] - pts[0]):
+            return
+    raise AssertionError(f"{pts[-1] - pts[0]} s of video took {took} s")
+
+
+def test_the_silence_behind_a_burst_is_no_outage_while_its_segment_lasts() -> None:
+    with LongSegments(clip("mpegts")) as server:
+        pipeline = ff.Pipeline()
+        options = PATIENT | {"read_timeout": 1.0}
+        source = pipeline.add(ff.open(server.playlist, pace="burst", **options), name="camera")
+        reader = pipeline.reader(source, queue=ff.Queue(512))
+        with pipeline.start():
+            for _ in range(140):
+                reader.get(timeout=WATCHDOG)
+            time.sleep(2)  # twice the limit, less than the segment
+            server.newest = 1
+            for _ in range(140):
+                reader.get(timeout=WATCHDOG)
+            stats = pipeline.stats().nodes["camera"].source
+    assert stats is not None
+    assert (stats.outages, stats.stalls, stats.state) == (0, 0, "reading")
+
+
+def test_a_burst_of_what_is_no_playlist_is_refused(tmp_path: Path) -> None:
+    for url in ("rtsp://127.0.0.1:9/a", "udp://127.0.0.1:9", "demo:circles", 0, tmp_path / "a.m3u8"):
+        with pytest.raises(ff.OptionError, match=r'is not behind HTTP: pace="burst" is for HLS'):
+            ff.open(url, pace="burst")
+    with pytest.raises(ff.OptionError, match=r"is read like a file with live=False"):
+        ff.open("http://127.0.0.1:9/a.m3u8", pace="burst", live=False)
+    with pytest.raises(ff.OptionError, match=r'pace must be "even" or "burst", got "fast"'):
+        ff.open("http://127.0.0.1:9/a.m3u8", pace="fast")  # type: ignore[arg-type]
+    with pytest.raises(ff.OptionTypeError, match="pace"):
+        ff.open("http://127.0.0.1:9/a.m3u8", pace=1)  # type: ignore[arg-type]
+
+
+def test_a_burst_of_a_stream_over_http_is_an_error_at_the_start() -> None:
+    with HttpServer(clip("mpegts")) as server:
+        pipeline = ff.Pipeline()
+        pipeline.reader(pipeline.add(ff.open(server.url, pace="burst", **PATIENT)))
+        with pytest.raises(ff.SourceError, match=r'it is mpegts, not HLS: pace="burst" is for playlists'):
+            pipeline.start()

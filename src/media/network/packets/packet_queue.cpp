@@ -18,7 +18,10 @@ bool PacketQueue::push(ReadPacket read) {
   std::unique_lock lock(mutex_);
   changed_.wait(lock, [&] { return closed_ || (bytes_ < kMostBytes && packets_.size() < kMostPackets); });
   if (closed_) return false;
-  if (read.result >= 0) pace_.arrive({read.time, read.arrived, read.reloads});
+  if (read.result >= 0) {
+    pace_.arrive({read.time, read.arrived, read.reloads});
+    read.lasts_until = pace_.lasts_until();
+  }
   bytes_ += size_of(read);
   packets_.push_back(std::move(read));
   changed_.notify_all();
@@ -32,8 +35,9 @@ std::optional<ReadPacket> PacketQueue::pop(TimePoint until, const std::stop_toke
   ReadPacket read = std::move(packets_.front());
   packets_.pop_front();
   bytes_ -= size_of(read);
-  if (read.result >= 0) {
+  if (read.result >= 0 && shown_ == Pace::Even) {
     read.due = pace_.due({read.time, read.arrived, read.reloads}, std::chrono::steady_clock::now());
+    read.lasts_until = read.due;
   }
   changed_.notify_all();
   return read;

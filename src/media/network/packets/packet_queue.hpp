@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/media.hpp"
 
 #include <condition_variable>
 #include <cstddef>
@@ -28,11 +29,15 @@ struct ReadPacket {
   TimePoint arrived{};
   std::uint64_t reloads = 0;  // of a playlist before it
   TimePoint due{};            // pop() sets it for a playlist
+  /// When the next one would be missed: until then, nothing is wrong if none comes. pop() sets it for a playlist.
+  TimePoint lasts_until{};
 };
 
 /// One thread puts packets in, another takes them out. Holds 64 MiB at most.
 class PacketQueue {
  public:
+  explicit PacketQueue(Pace pace = Pace::Even) : shown_(pace) {}
+
   /// Waits while the queue is full. False: it was closed.
   bool push(ReadPacket read);
   /// Waits for the next one; nullopt: none until `until`, or a stop. It may be due later.
@@ -44,6 +49,7 @@ class PacketQueue {
   static constexpr std::size_t kMostBytes = std::size_t{64} << 20;
   static constexpr std::size_t kMostPackets = 20'000;
 
+  const Pace shown_;
   std::mutex mutex_;
   std::condition_variable_any changed_;
   std::deque<ReadPacket> packets_;  // guarded by mutex_

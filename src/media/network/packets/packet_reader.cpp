@@ -24,7 +24,7 @@ ReadPacket read_video(LiveInput& input) {
       return {.result = result, .arrived = now};
     } else if (input.is_of_video(input.packet())) {
       const auto arrived = input.arrival(now);
-      ReadPacket read{.packet = make_av_packet(), .arrived = arrived, .due = arrived};
+      ReadPacket read{.packet = make_av_packet(), .arrived = arrived, .due = arrived, .lasts_until = arrived};
       av_packet_move_ref(read.packet.get(), &input.packet());
       const auto ticks = read.packet->dts != AV_NOPTS_VALUE ? read.packet->dts : read.packet->pts;
       read.time = input.seconds(ticks).value_or(0);
@@ -102,7 +102,7 @@ class AheadReader final : public PacketReader {
  private:
   const ReadingParts parts_;
   const std::shared_ptr<PacketQueue> queue_ =
-      std::make_shared<PacketQueue>();  // shared with the detached call
+      std::make_shared<PacketQueue>(parts_.pace);  // shared with the detached call
 };
 
 }  // namespace

@@ -41,6 +41,7 @@ struct ReadingParts {
   std::optional<DetachedCall>& aside;
   SourceCounters& book;
   std::stop_token stop;
+  Pace pace = Pace::Even;  // of a playlist
 };
 
 /// The one that this input needs. A call that may connect runs on a thread of its own, and is left behind

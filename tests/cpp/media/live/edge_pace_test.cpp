@@ -154,6 +154,21 @@ TEST(EdgePace, APlaylistThatIsCompleteIsShownAtItsOwnPace) {
   EXPECT_NEAR(shown.back().at, 899 / kPaceFps, 1e-6);
 }
 
+TEST(EdgePace, ABurstLastsUntilItsNewestPacketIsShownAtItsDistance) {
+  EdgePace pace;
+  const auto lasts = [&](double time, double arrived, std::uint64_t reloads) {
+    pace.arrive({.time = time, .arrived = instant(arrived), .reloads = reloads});
+    return Seconds(pace.lasts_until() - instant(0)).count();
+  };
+  EXPECT_NEAR(lasts(10, 1, 0), 1, 1e-6);
+  EXPECT_NEAR(lasts(12, 1.1, 0), 3, 1e-6);
+  EXPECT_NEAR(lasts(12.1, 3.2, 1), 3.2, 1e-6);    // the next burst is late
+  EXPECT_NEAR(lasts(14.1, 3.3, 1), 5.2, 1e-6);
+  EXPECT_NEAR(lasts(14.2, 6.5, 1), 6.5, 1e-6);    // the server has paused
+  EXPECT_NEAR(lasts(1.0, 6.6, 1), 6.6, 1e-6);     // the times go back
+  EXPECT_NEAR(lasts(5000.0, 6.7, 1), 6.7, 1e-6);  // and leap
+}
+
 TEST(EdgePace, GoesOnWhereTheTimesJump) {
   std::vector<EdgePace::Packet> packets;
   for (const double from : {100.0, 5000.0, 2.0}) {

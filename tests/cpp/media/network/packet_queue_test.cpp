@@ -45,6 +45,18 @@ TEST(PacketQueue, GivesPacketsInTheirOrderAndAtTheirDistances) {
   EXPECT_EQ(queue.pop(never(), {})->result, AVERROR_EOF);
 }
 
+TEST(PacketQueue, ABurstIsDueAtOnceAndLastsForItsTime) {
+  PacketQueue queue(Pace::Burst);
+  for (int n = 0; n < 3; ++n) EXPECT_TRUE(queue.push(packet_of(10, 100 + n * 0.04)));
+  const auto first = queue.pop(never(), {});
+  const auto second = queue.pop(never(), {});
+  const auto third = queue.pop(never(), {});
+  ASSERT_TRUE(first && second && third);
+  for (const auto* read : {&*first, &*second, &*third}) EXPECT_EQ(read->due, TimePoint{});
+  EXPECT_EQ(first->lasts_until, first->arrived);
+  EXPECT_NEAR(Seconds(third->lasts_until - first->arrived).count(), 0.08, 1e-6);
+}
+
 TEST(PacketQueue, AStopEndsTheWaitForAPacket) {
   PacketQueue queue;
   std::stop_source stop;
