@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TextIO
@@ -14,7 +13,7 @@ import numpy as np
 from . import _check
 from ._errors import OptionError, StateError
 from ._graph.nodes import Node
-from ._sinks.plain import checked_key, named_fields, plain, valid_text
+from ._sinks.plain import checked_key, named_fields, plain, to_text, valid_text
 from ._sinks.records import (
     BOX_COLUMNS,
     CIRCLE_COLUMNS,
@@ -151,8 +150,7 @@ class JsonLines(_TextSink):
         file = self._opened()
         source = sample.source if self._label is None and self._writes_source else self._label
         record = sample_record(sample, source, with_damaged=self._writes_damaged, with_part=self._writes_part)
-        text = json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
-        file.write(text + "\n")
+        file.write(to_text(record) + "\n")
 
 
 class Csv(_TextSink):
@@ -322,5 +320,5 @@ def _cell(value: Any) -> Any:
         return float(value)  # also nan and inf, which CSV can hold
     content = plain(value)
     if isinstance(content, list | dict):
-        return json.dumps(content, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+        return to_text(content)
     return content

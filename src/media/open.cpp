@@ -153,9 +153,10 @@ bool is_behind_http(const std::string& url, UrlKind kind) {
 void check_pace(const std::string& url, UrlKind kind, const OpenOptions& options) {
   if (options.pace == Pace::Even) return;
   if (!is_behind_http(url, kind)) {
-    throw OptionError("'" + mask_passwords(url) +
-                      "' is not behind HTTP: pace=\"burst\" is for HLS, an http:// or https:// URL of a playlist; "
-                      "frames of other live sources come at once as they are");
+    throw OptionError(
+        "'" + mask_passwords(url) +
+        "' is not behind HTTP: pace=\"burst\" is for HLS, an http:// or https:// URL of a playlist; "
+        "frames of other live sources come at once as they are");
   }
   if (!options.live.value_or(true)) {
     throw OptionError("'" + mask_passwords(url) +

@@ -352,11 +352,10 @@ class Pipeline(RunByWith):
         """Another node takes the place of a running one: a new model, another address of a camera.
 
         It opens while the old one works. When the old one's call has ended, the new one takes over its edges,
-        its name and its counters, and the old one closes, without finish(), as the stream goes on: what it has
-        gathered is in the old object afterwards. Edges that lose nothing lose nothing, and nodes below see no
-        difference. A source goes on with its times, as after a reconnection,
-        and with its numbers, which count the frames that a file's ``start=`` leaves out. A network camera
-        has opened before its first key picture comes.
+        its name and its counters, and the old one closes, without finish(): what it has gathered stays in the
+        old object. Edges that lose nothing lose nothing, and nodes below see no difference. A source goes on
+        with its times, as after a reconnection, and with its numbers, which count the frames that a file's
+        ``start=`` leaves out. A network camera has opened before its first key picture comes.
 
         Args:
             port: The port of the node. The ``node`` of all its ports is the new one afterwards.

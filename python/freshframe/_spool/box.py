@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .._errors import StateError
+from .._sinks.plain import to_text
 from . import clock
 from . import folder as folders
 from .cursor import Cursor, Sent
@@ -26,7 +27,6 @@ from .lines import (
     UnreadableBoxError,
     head_text,
     line_text,
-    to_text,
 )
 from .reading import Reading, last_written, shift
 from .recovery import Found, keep_tail, read_folder

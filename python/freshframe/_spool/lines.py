@@ -9,6 +9,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from .._sinks.plain import to_text
+
 FORMAT = 1  # of a head; changes when an older version could not read the box
 MOST_NUMBER = 10**15 - 2  # the names of files have 15 digits
 _LINE = re.compile(rb'\{"n":(\d{1,15}),"box":"(\w+)","spooled":(\d+\.\d+),.*\}\n')
@@ -33,11 +35,6 @@ class Line(NamedTuple):
     n: int
     spooled: float
     text: bytes
-
-
-def to_text(record: object) -> str:
-    """A record as JSON, in one line."""
-    return json.dumps(record, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def line_text(n: int, box: str, spooled: float, record: str) -> str:

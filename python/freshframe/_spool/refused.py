@@ -10,9 +10,9 @@ from typing import Any
 
 from .. import _check
 from .._errors import FreshframeError, OptionError
-from .._sinks.plain import valid_text
+from .._sinks.plain import to_text, valid_text
 from .folder import regular
-from .lines import Line, to_text
+from .lines import Line
 
 _MOST_BYTES = 4 << 20
 

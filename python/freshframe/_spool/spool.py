@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 from .. import _check, _native
 from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.nodes import Node
+from .._sinks.plain import to_text
 from .._sinks.records import sample_record
 from . import clock
 from .box import Box
 from .foreign import ERROR, WARNING, check_send, say
-from .lines import to_text
 from .sender import Sender, Sending
 from .writer import Writer
 

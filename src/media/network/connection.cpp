@@ -89,7 +89,8 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   open(place);
   producer_times_ = ProducerTimes(is_parsed(decoder().context().codec_id));
   check_pace();
-  reader_ = reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_, .pace = options.pace});
+  reader_ =
+      reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_, .pace = options.pace});
   interval_.begin(context.clock.now());
 }
 
@@ -146,9 +147,10 @@ std::optional<PacketNotes> LiveConnection::next(AVPacket& packet, const Context&
 
 void LiveConnection::check_pace() const {
   if (options_.pace == Pace::Even || input_->is_bursty()) return;
-  throw SourceRefused("cannot open '" + url_ + "': it is " + info().container +
-                          ", not HLS: pace=\"burst\" is for playlists, whose segments come at once; leave it out",
-                      url_, EINVAL);
+  throw SourceRefused(
+      "cannot open '" + url_ + "': it is " + info().container +
+          ", not HLS: pace=\"burst\" is for playlists, whose segments come at once; leave it out",
+      url_, EINVAL);
 }
 
 /// FFmpeg (up to 7.1) does not know that the timestamps of RTP have 32 bits.

@@ -76,7 +76,7 @@ class LongSegments(Encoder):
 
 
 def frames_of(server: HttpServer, count: int, **options: Any) -> tuple[list[float], float, ff.SourceStats]:
-    """The times of the first frames of a playlist, how long they took to come, and what the source says then."""
+    """The times of the first frames of a playlist, how long they took to come, what the source says then."""
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(server.playlist, **(PATIENT | options)), name="camera")
     reader = pipeline.reader(source, queue=ff.Queue(512))

@@ -8,8 +8,8 @@ import os
 import time
 from pathlib import Path
 
+from freshframe._sinks.plain import to_text
 from freshframe._spool.box import Box
-from freshframe._spool.lines import to_text
 
 NOW = 1_700_000_000.0
 

@@ -17,10 +17,11 @@ from rigs.written import write
 from support import WATCHDOG
 
 import freshframe as ff
+from freshframe._sinks.plain import to_text
 from freshframe._spool import box as boxes
 from freshframe._spool import refused
 from freshframe._spool.box import Box
-from freshframe._spool.lines import Line, to_text
+from freshframe._spool.lines import Line
 
 WRITTEN = 60  # results in three segments, of which the first 5 were sent
 

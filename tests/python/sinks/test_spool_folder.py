@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from rigs.boxes import NOW, drain, fill, left_open, records, small_box
 
+from freshframe._sinks.plain import to_text
 from freshframe._spool import box as boxes
 from freshframe._spool import clock
-from freshframe._spool.lines import to_text
 
 
 def test_lines_are_read_over_all_segments_in_order_and_segments_go_when_they_are_sent(

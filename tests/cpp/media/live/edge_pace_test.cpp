@@ -162,7 +162,7 @@ TEST(EdgePace, ABurstLastsUntilItsNewestPacketIsShownAtItsDistance) {
   };
   EXPECT_NEAR(lasts(10, 1, 0), 1, 1e-6);
   EXPECT_NEAR(lasts(12, 1.1, 0), 3, 1e-6);
-  EXPECT_NEAR(lasts(12.1, 3.2, 1), 3.2, 1e-6);    // the next burst is late
+  EXPECT_NEAR(lasts(12.1, 3.2, 1), 3.2, 1e-6);  // the next burst is late
   EXPECT_NEAR(lasts(14.1, 3.3, 1), 5.2, 1e-6);
   EXPECT_NEAR(lasts(14.2, 6.5, 1), 6.5, 1e-6);    // the server has paused
   EXPECT_NEAR(lasts(1.0, 6.6, 1), 6.6, 1e-6);     // the times go back
