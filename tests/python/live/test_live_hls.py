@@ -97,6 +97,7 @@ def test_a_burst_is_not_spread_out() -> None:
     raise AssertionError(f"{pts[-1] - pts[0]} s of video took {took} s")
 
 
+@pytest.mark.repeats
 def test_the_silence_behind_a_burst_is_no_outage_while_its_segment_lasts() -> None:
     with LongSegments(clip("mpegts")) as server:
         pipeline = ff.Pipeline()
