@@ -69,7 +69,7 @@ void PipelineCore::launch() {
     phase_ = Phase::Starting;
     to_open_ = living_ = graph_.size();
     began_ = clock()->now();
-    last_moved_ = Real::now();
+    last_look_ = Real::now();
     started_->store(true,
                     std::memory_order_release);  // an add() from here on is late, and its caller can tell
   }

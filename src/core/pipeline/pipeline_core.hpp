@@ -293,7 +293,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   TimePoint began_ FRESHFRAME_GUARDED_BY(mutex_){};
   TimePoint ended_at_ FRESHFRAME_GUARDED_BY(mutex_){};
   std::uint64_t last_delivered_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  std::chrono::steady_clock::time_point last_moved_ FRESHFRAME_GUARDED_BY(mutex_){};
+  std::chrono::steady_clock::time_point last_look_ FRESHFRAME_GUARDED_BY(mutex_){};  // for a stall
+  std::chrono::steady_clock::duration stood_still_ FRESHFRAME_GUARDED_BY(mutex_){};
   // Nodes from add() to the end of finish_add(): one that fails may leave the graph before finish_add() looks.
   struct Pending {
     std::shared_ptr<Runner> runner;

@@ -32,14 +32,19 @@ bool PipelineCore::stands_still() {
     return graph_.delivered();
   }();
   const bool busy = anyone_busy();
+  const auto limit = to_duration(Seconds{options_.stall_timeout.value_or(kLimitAfterFailure)});
   const Lock lock(mutex_);
+  const auto now = std::chrono::steady_clock::now();
+  const auto since_look = now - std::exchange(last_look_, now);
   if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
     last_delivered_ = moved;
-    last_moved_ = std::chrono::steady_clock::now();
+    stood_still_ = {};
     return false;
   }
-  return Seconds(std::chrono::steady_clock::now() - last_moved_).count() >=
-         options_.stall_timeout.value_or(kLimitAfterFailure);
+  // A machine or a process that stands still for a while looks like a stall when it goes on: nothing has moved. So one
+  // interval between two looks is never the whole of a stall.
+  stood_still_ += std::min<std::chrono::steady_clock::duration>(since_look, limit / 2);
+  return stood_still_ >= limit;
 }
 
 void PipelineCore::throw_stalled(const std::string& why) const {

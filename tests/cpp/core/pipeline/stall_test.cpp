@@ -106,8 +106,19 @@ TEST(Stalled, ComesAfterTheTimeThatWasAskedForAndNotBefore) {
   EXPECT_GE(std::chrono::steady_clock::now() - began, to_duration(Seconds{3 * kStall}));
 }
 
+TEST(Stalled, IsNotOneIntervalInWhichTheWholeMachineMayHaveStoodStill) {
+  CheckedPipeline pipeline(options_with(kStall));
+  const auto reader = pipeline.reader(pipeline.add(count_source(100)));
+  pipeline.start();
+  wait_until([&] { return node_of(pipeline, "source").state == NodeState::Blocked; });
+  EXPECT_FALSE(pipeline.wait(Seconds{0}));  // the first look
+  std::this_thread::sleep_for(std::chrono::milliseconds{250});
+  EXPECT_NO_THROW(EXPECT_FALSE(pipeline.wait(Seconds{0})));
+  EXPECT_THROW((void)pipeline.wait(), Stalled);
+}
+
 TEST(Stalled, DoesNotComeWhileAReaderReadsSlowly) {
-  CheckedPipeline pipeline(options_with(1.0));
+  CheckedPipeline pipeline(options_with(5.0));  // of which a machine may stand still for a half
   auto reader = pipeline.reader(pipeline.add(count_source(25)));
   pipeline.start();
   const std::jthread consumer([&] {  // 1.5 s in all, each step far below the limit
