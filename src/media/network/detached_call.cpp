@@ -67,9 +67,11 @@ class LeftThreads {
 };
 
 /// The process ends. Libraries that a call may be using, such as those of TLS, are taken down next, and most
-/// calls end within this time.
+/// calls end within this time. Their threads are joined, as they may still run destructors of their own.
 void wait_for_left_calls() {
-  forks::PerProcess<LeftThreads>::get().wait_for_all(std::chrono::milliseconds(150));
+  auto& left = forks::PerProcess<LeftThreads>::get();
+  left.wait_for_all(std::chrono::milliseconds(150));
+  left.join_ended();
 }
 
 void wait_for_left_calls_at_exit() {

@@ -8,9 +8,11 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdlib>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <new>
+#include <stdexcept>
 #include <stop_token>
 #include <thread>
 
@@ -99,31 +101,66 @@ TEST(DetachedCall, ACallThatIsLeftBehindKeepsItsDataAndEndsAlone) {
 }
 
 std::stop_source gate_at_exit;
+using Flag = std::atomic<bool>;
 
-TEST(DetachedCall, AnExitWaitsForACallThatIsLeftBehind) {
+/// Forks a child that does this and exits. Returns whether it has set the flag.
+bool child_sets_flag(const std::function<void(Flag& flag)>& work) {
   void* const page = ::mmap(nullptr, 1, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-  ASSERT_NE(page, MAP_FAILED);
-  auto* const has_ended = new (page) std::atomic<bool>(false);
+  if (page == MAP_FAILED) throw std::runtime_error("no memory can be shared with a child");
+  auto* const flag = new (page) Flag(false);
   const int pid = ::fork();
   if (pid == 0) {
-    const auto job = std::make_shared<Job>();
-    job->gate = gate_at_exit;
-    {
-      const DetachedCall call([job, has_ended] {
-        job->block();
-        std::this_thread::sleep_for(std::chrono::milliseconds(20));
-        *has_ended = true;
-      });
-      wait_until([&] { return job->begun.load(); });
-    }
+    work(*flag);
     static_cast<void>(std::atexit([] { gate_at_exit.request_stop(); }));  // before the wait
     std::exit(0);  // NOLINT(concurrency-mt-unsafe): as a program does
   }
   int status = -1;
   EXPECT_EQ(::waitpid(pid, &status, 0), pid);
   EXPECT_EQ(status, 0);
-  EXPECT_TRUE(*has_ended);
+  const bool is_set = *flag;
   ::munmap(page, 1);
+  return is_set;
+}
+
+TEST(DetachedCall, AnExitWaitsForACallThatIsLeftBehind) {
+  const auto leave = [](Flag& flag) {
+    const auto job = std::make_shared<Job>();
+    job->gate = gate_at_exit;
+    const DetachedCall call([job, &flag] {
+      job->block();
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      flag = true;
+    });
+    wait_until([&] { return job->begun.load(); });
+  };
+  wait_until([&] { return child_sets_flag(leave); });  // a busy machine may take longer than the exit waits
+}
+
+// Told when the thread ends, some time behind the end of its call.
+struct LastWord {
+  ~LastWord() {
+    wait_until([] { return gate_at_exit.stop_requested(); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    if (flag != nullptr) *flag = true;
+  }
+  Flag* flag = nullptr;
+};
+
+TEST(DetachedCall, AnExitJoinsTheThreadOfACallThatHasEnded) {
+  const auto leave = [](Flag& flag) {
+    const auto job = std::make_shared<Job>();
+    {
+      const DetachedCall call([job, &flag] {
+        thread_local LastWord last;
+        last.flag = &flag;
+        job->block();
+      });
+      wait_until([&] { return job->begun.load(); });
+    }
+    job->gate.request_stop();
+    wait_until([&] { return job.use_count() == 1; });
+  };
+  wait_until([&] { return child_sets_flag(leave); });
 }
 
 }  // namespace
