@@ -8,10 +8,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
-#include <csignal>
 #include <cstdint>
-#include <cstdlib>
-#include <cstring>
 #include <exception>
 #include <functional>
 #include <map>
@@ -20,60 +17,10 @@
 #include <thread>
 #include <utility>
 
+#include "cpp/watchdog.hpp"
 #include <gtest/gtest.h>
-#include <unistd.h>
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define FRESHFRAME_TEST_SANITIZED 1
-#else
-#define FRESHFRAME_TEST_SANITIZED 0
-#endif
 
 namespace freshframe::test {
-
-inline constexpr bool kSanitized = FRESHFRAME_TEST_SANITIZED != 0;
-
-/// Kills the process when a test exceeds its limit, so that a hang fails and the failure names the test.
-class Watchdog final : public ::testing::EmptyTestEventListener {
- public:
-  static constexpr unsigned kSeconds = kSanitized ? 120 : 30;
-  /// How many times longer every limit is: programs under QEMU need it.
-  static unsigned patience() {
-    const char* const said = std::getenv("FRESHFRAME_TEST_PATIENCE");
-    return said == nullptr ? 1 : static_cast<unsigned>(std::max(std::atoi(said), 1));
-  }
-
-  void OnTestStart(const ::testing::TestInfo& info) override {
-    const std::string name =
-        std::string("\nwatchdog: ") + info.test_suite_name() + "." + info.name() + " hangs\n";
-    std::strncpy(message_, name.c_str(), sizeof message_ - 1);
-    length_ = std::strlen(message_);
-    std::signal(SIGALRM, &Watchdog::bark);
-    ::alarm(patience() * kSeconds);
-  }
-  void OnTestEnd(const ::testing::TestInfo& /*info*/) override { ::alarm(0); }
-
- private:
-  static void bark(int /*signal*/) {
-    // A signal handler may call only write() here. Its result does not matter.
-    if (::write(STDERR_FILENO, message_, length_) < 0) ::_exit(125);
-    std::abort();
-  }
-
-  inline static char message_[256] = {};
-  inline static std::size_t length_ = 0;
-};
-
-/// Raises the time limit of the running test; for stress tests.
-inline void extend_watchdog(unsigned seconds) {
-  ::alarm(Watchdog::patience() * (kSanitized ? seconds * 2 : seconds));
-}
-
-// GoogleTest owns the listener; gtest_main offers no other moment to register one.
-inline const bool kWatchdogRegistered = [] {
-  ::testing::UnitTest::GetInstance()->listeners().Append(std::make_unique<Watchdog>().release());
-  return true;
-}();
 
 /// Waits for `condition`, a few times per millisecond. The watchdog ends an endless wait.
 inline void wait_until(const std::function<bool()>& condition) {
