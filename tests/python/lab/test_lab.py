@@ -51,7 +51,7 @@ def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]
         env={**ENVIRONMENT, **environment},
         capture_output=True,
         text=True,
-        timeout=2 * WATCHDOG,
+        timeout=5 * WATCHDOG,  # compilers may run
         check=False,
     )
 
@@ -247,6 +247,19 @@ def test_a_compiler_that_fails_for_another_reason_has_not_refused(
     end = double_release._refused_ours()
     assert (end.how, end.message) == ("", "")
     assert "unrecognized option" in end.missing
+
+
+def test_a_compiler_that_does_not_end_in_time_has_not_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compiler = tmp_path / "c++"
+    compiler.write_text("#!/bin/sh\nexec sleep 1000\n")
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    monkeypatch.setattr(double_release, "_COMPILER_LIMIT", 0.1)
+    end = double_release._refused_ours()
+    assert (end.how, end.message) == ("", "")
+    assert end.missing == f"{compiler} had not ended after 0.1 s"
 
 
 def test_a_child_that_fails_before_it_lets_go_twice_has_not_survived_it(tmp_path: Path) -> None:

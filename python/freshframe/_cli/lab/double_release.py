@@ -19,6 +19,7 @@ from .table import Record, Table
 from .twins import Twins
 
 _TIME_LIMIT = 60  # seconds for the child, which dies at once
+_COMPILER_LIMIT = 600.0  # seconds; on a busy machine it takes minutes
 _SHOWN = 3  # lines of what was printed
 _NO_CORE = "import resource; resource.setrlimit(resource.RLIMIT_CORE, (0, 0))"  # the process dies on purpose
 _REFUSAL = "already released"  # in the message of freshframe/gil.hpp
@@ -153,9 +154,12 @@ def _refused_ours() -> End:
         f"-I{ours}",
         "-",
     ]
-    done = subprocess.run(
-        command, input=_SOURCE, capture_output=True, text=True, timeout=_TIME_LIMIT, check=False
-    )
+    try:
+        done = subprocess.run(
+            command, input=_SOURCE, capture_output=True, text=True, timeout=_COMPILER_LIMIT, check=False
+        )
+    except subprocess.TimeoutExpired:
+        return End("", missing=f"{compiler} had not ended after {_COMPILER_LIMIT:g} s")
     if done.returncode and _REFUSAL not in done.stderr:
         return End("", missing=f"{compiler} failed for another reason: {' '.join(_excerpt(done.stderr))}")
     return End("compile error" if done.returncode else "compiles", done.stderr, exit_code=done.returncode)
