@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cmath>
 #include <sstream>
 #include <utility>
 
@@ -35,6 +36,14 @@ DecoderSettings decoder_settings(const OpenOptions& options, bool picture) {
   return {.threads = options.decoder_threads.value_or(options.realtime || picture ? 1 : cores),
           .low_delay = options.realtime,
           .strict = picture};
+}
+
+/// FFmpeg up to version 8 ignores all offsets of an MP4 where one is this large, in ticks. Version 9 takes it,
+/// and hides the frame as one behind the end of the edit list.
+bool is_misplaced(const AVPacket& packet) {
+  constexpr double kMost = 1 << 28;
+  if (packet.pts == AV_NOPTS_VALUE || packet.dts == AV_NOPTS_VALUE) return false;
+  return std::abs(static_cast<double>(packet.pts) - static_cast<double>(packet.dts)) > kMost;
 }
 
 }  // namespace
@@ -338,8 +347,9 @@ void FileSource::count_cut_off(const Context& context) {
 /// shown before the first key frame: they need frames from before the file.
 void FileSource::count_sent(const AVPacket& packet) {
   if (!first_sent_) first_sent_ = packet.pts;
-  const bool shown = (packet.flags & AV_PKT_FLAG_DISCARD) == 0 || demuxer_->has_damaged_times();
-  if (shown && packet.size > 0 && packet.pts >= *first_sent_) ++sent_in_pass_;
+  const bool misplaced = is_misplaced(packet);
+  const bool shown = (packet.flags & AV_PKT_FLAG_DISCARD) == 0 || demuxer_->has_damaged_times() || misplaced;
+  if (shown && packet.size > 0 && (misplaced || packet.pts >= *first_sent_)) ++sent_in_pass_;
 }
 
 /// A decoder drops frames in silence where a damaged file puts them out of order.
