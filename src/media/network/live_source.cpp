@@ -99,9 +99,13 @@ std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
     auto frame = pull(context);
     return frame ? deliver(std::move(frame), context) : std::nullopt;
   } catch (const StreamOver&) {
+    count_left(context);
     if (options_.reconnect.value_or(false)) throw;  // only who asks for it gets it again from its beginning
     finish();
     return std::nullopt;
+  } catch (...) {
+    count_left(context);
+    throw;
   }
 }
 
@@ -460,6 +464,20 @@ void LiveSource::count_before(const HeldPackets::Taken& notes, const Context& co
   context.counters.drop(NodeDropCause::Lost, notes.missing);
   context.counters.drop(leaves_out_ ? NodeDropCause::NotDecoded : NodeDropCause::Decode, notes.failed);
   seq_ += static_cast<std::int64_t>(notes.missing + notes.dropped + notes.failed);
+}
+
+/// The connection is over: the pictures that it still had, and those that the decoder has got and not given.
+void LiveSource::count_left(const Context& context) {
+  if (context.stop.stop_requested()) return;
+  const auto unread = connection_->end();
+  auto notes = held_.give_up();
+  notes.missing += unread.lost;
+  notes.dropped += unread.dropped;
+  if (has_frame_ && counts_pictures()) {
+    count_before(notes, context);
+  } else if (has_begun_) {
+    context.counters.drop(NodeDropCause::Lost, notes.missing);
+  }
 }
 
 void LiveSource::note_ends(std::string_view ends_by) {

@@ -81,6 +81,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void check_fruitful(TimePoint arrived, const Context& context);
   void warn_of_keys();
   void count_before(const HeldPackets::Taken& notes, const Context& context);
+  void count_left(const Context& context);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
   void note_clock(const PacketNotes& notes, double time, const Context& context);
   [[nodiscard]] Utc utc_of(std::optional<double> time, TimePoint captured, const Context& context);

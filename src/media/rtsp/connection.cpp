@@ -185,8 +185,25 @@ void Connection::read() noexcept {
   try {
     session_->run(*this);
   } catch (...) {
+    if (!waiter_.is_over()) finish_pictures();
     pictures_.end(std::current_exception());
   }
+}
+
+/// The packets that still wait for those before them: no other will come.
+void Connection::finish_pictures() noexcept {
+  try {
+    make_pictures(TimePoint::max());
+  } catch (const std::exception&) {  // the connection has ended already, and another fault is its reason
+  }
+}
+
+Unread Connection::end() {
+  ending_.request_stop();
+  if (reader_.joinable()) reader_.join();
+  auto unread = pictures_.clear();
+  unread.lost += maker_->unfinished();
+  return unread;
 }
 
 std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& context) {

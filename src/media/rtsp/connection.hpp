@@ -58,6 +58,7 @@ class Connection final : public PacketConnection, private PacketSink {
   [[nodiscard]] bool is_timeless() const override { return false; }
   [[nodiscard]] bool is_bursty() const override { return false; }
   [[nodiscard]] bool counts_pictures() const override { return true; }
+  [[nodiscard]] Unread end() override;
   void set_patient(bool patient) noexcept override { pictures_.set_patient(patient); }
   void set_direct(const Direct& direct) override { direct_ = direct; }
 
@@ -81,6 +82,7 @@ class Connection final : public PacketConnection, private PacketSink {
   [[nodiscard]] std::vector<std::uint8_t> report(TimePoint now) override;
   void make_pictures(TimePoint now);
   void put(Picture picture);
+  void finish_pictures() noexcept;
   void note_counts();
 
   const std::string url_;  // password masked: for messages

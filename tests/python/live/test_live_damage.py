@@ -8,7 +8,7 @@ does the same with ten thousand pictures.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from rigs.live.truth.network import Network
@@ -190,6 +190,41 @@ def test_a_server_that_does_not_ask_for_it_is_told_nothing() -> None:
         camera.read(60)
         assert camera.stats.damaged > 0
     assert server.picture_losses == 0
+
+
+class Torn(Network):
+    """Ends in the midst of its last picture."""
+
+    def arriving(self, packets: list[bytes], picture: int, count: int) -> list[bytes]:
+        """All but the last packet of the last picture."""
+        return packets[:-1] if picture + 1 == self.close_after else packets
+
+
+@pytest.mark.parametrize(
+    ("network", "decode", "counted"),
+    [
+        # The pictures behind the key pictures 0, 12 and 24 are not decoded.
+        (Network(close_after=29), "keys", {"not_decoded": 26}),
+        (Torn(close_after=29), "keys", {"not_decoded": 25, "lost": 1}),
+        (Torn(close_after=29), "all", {"lost": 1}),
+    ],
+    ids=["asleep", "asleep-torn", "torn"],
+)
+def test_each_picture_of_a_connection_that_is_lost_is_counted(
+    network: Network, decode: Literal["all", "keys"], counted: dict[str, int]
+) -> None:
+    with (
+        TruthServer(film(SHAPES["h264"]), fps=FPS, network=network) as server,
+        Watch(server.url, queue=WIDE, decode=decode) as camera,
+    ):
+        read = network.close_after - sum(counted.values()) if network.close_after else 0
+        camera.read(read)
+        until(lambda: camera.stats.outages == 1, "the outage")
+        found = {cause: count for cause, count in camera.drops.items() if count}
+        server.network = Network()
+        again = camera.read(1)
+    assert found == counted
+    assert again[0].seq == network.close_after
 
 
 def ends(camera: Watch, count: int) -> Iterator[str]:

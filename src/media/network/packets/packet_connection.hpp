@@ -31,6 +31,12 @@ struct PacketNotes {
   std::string_view ends_by = {};  // as in VideoInfo; a literal
 };
 
+/// Pictures of a connection that has ended.
+struct Unread {
+  std::uint64_t lost = 0;     // they have not come, or only in part, or nobody has taken them
+  std::uint64_t dropped = 0;  // as in PacketNotes
+};
+
 /// The stream is over as it should be: it had an end from the beginning, and all of it has come.
 class StreamOver final : public SourceError {
  public:
@@ -76,6 +82,9 @@ class PacketConnection {
   virtual void set_direct(const Direct& /*direct*/) {}
   /// Each packet is a picture, and it is known how many did not come.
   [[nodiscard]] virtual bool counts_pictures() const { return false; }
+  /// Ends the connection, after an error. Where it counts pictures: those of which at least a part has come, and which
+  /// next() has not returned.
+  [[nodiscard]] virtual Unread end() { return {}; }
 };
 
 }  // namespace freshframe::media

@@ -178,6 +178,10 @@ PictureNotes PictureMaker::take_notes() {
   return notes;
 }
 
+std::uint64_t PictureMaker::unfinished() const noexcept {
+  return gave_ ? discarded_ + (facts_.coded ? 1 : 0) : 0;
+}
+
 /// Timestamps wrap, and a report may be old: its distance to the next picture is small.
 void PictureMaker::note_report(const SenderReport& report) {
   if (!report.wall_time) return;

@@ -51,6 +51,10 @@ class PictureMaker {
   void add(const RtpPacket& packet, std::uint64_t lost, TimePoint arrived);
   void note_report(const SenderReport& report);
 
+  /// Pictures since the last one that was given, of which packets have come. As those before the first one that was
+  /// given, none of the time before it.
+  [[nodiscard]] std::uint64_t unfinished() const noexcept;
+
   [[nodiscard]] const PictureEnds& ends() const noexcept { return ends_; }
   /// Pictures that were larger than a picture can be.
   [[nodiscard]] std::uint64_t oversized() const noexcept { return oversized_; }

@@ -98,6 +98,19 @@ void PictureQueue::end(std::exception_ptr why) {
   changed_.notify_one();
 }
 
+Unread PictureQueue::clear() {
+  const std::lock_guard lock(mutex_);
+  Unread unread{.lost = gap_.missing, .dropped = gap_.dropped};
+  for (const auto& one : pictures_) {
+    unread.lost += one.missing + 1;
+    unread.dropped += one.dropped;
+  }
+  pictures_.clear();
+  gap_ = {};
+  bytes_ = 0;
+  return unread;
+}
+
 std::optional<TimePoint> PictureQueue::newest() const {
   const std::lock_guard lock(mutex_);
   return newest_;

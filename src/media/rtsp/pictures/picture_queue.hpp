@@ -15,6 +15,7 @@
 #include <optional>
 #include <stop_token>
 
+#include "media/network/packets/packet_connection.hpp"
 #include "media/rtsp/pictures/picture_maker.hpp"
 
 namespace freshframe::media::rtsp {
@@ -44,6 +45,9 @@ class PictureQueue {
   /// of the end, also what `offer` has thrown. See Note [On the way].
   [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop,
                                             const Offer& offer = {});
+
+  /// After its end: the pictures that nobody has taken, with those that were missing before them.
+  [[nodiscard]] Unread clear();
 
   /// When the newest picture was put in, also one that was taken on the way, in real time; nullopt: none was.
   [[nodiscard]] std::optional<TimePoint> newest() const;
