@@ -18,7 +18,9 @@ enum class WhenFull : std::uint8_t { DropOldest, DropNewest, Block };
 struct Queue {
   int depth = 1;
   WhenFull when_full = WhenFull::DropOldest;
-  std::optional<double> max_seconds = {};  // from the oldest waiting sample's `captured` to the newest one's
+  /// From the oldest waiting sample's `captured` to the newest one's, without the time of those between them that
+  /// found no room.
+  std::optional<double> max_seconds = {};
   std::optional<std::int64_t> max_bytes = {};  // of the waiting samples' pictures
 
   /// A full edge makes its producer wait, and drops nothing.

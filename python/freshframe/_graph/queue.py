@@ -22,7 +22,7 @@ class Queue:
         when_full: The behaviour of a full edge: "drop_oldest" drops the oldest sample, "drop_newest" the new
             one, "block" makes the producer wait.
         max_seconds: The edge is also full when a new sample was captured so many seconds later than the
-            oldest waiting one. Not with "block".
+            oldest waiting one, without the time of samples between them that found no room. Not with "block".
         max_bytes: The edge is also full when the waiting pictures would take more bytes. Not with "block".
 
     Raises:

@@ -8,6 +8,7 @@
 #include "freshframe/sample.hpp"
 #include "freshframe/stats.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -70,6 +71,7 @@ inline constexpr std::size_t kCacheLine = 64;
 struct alignas(kCacheLine) Queued {
   AnySample sample;
   std::uint64_t arrival = 0;  // passed_in when it came
+  double seconds = 0;         // as Lane::seconds: since the sample before it
 };
 
 /// The samples of one source, or of all, on one edge. Guarded by the inbox's mutex.
@@ -86,6 +88,10 @@ struct Lane {
   std::vector<Queued> ring;
   std::size_t spare = 0;   // of a join: places of the ring beyond the queue's depth
   std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
+  // From the oldest waiting sample to the newest, as the next only if the queue has such a bound. The time of samples
+  // that found no room is left out: with it a queue would stay full until it is empty, and lose in blocks.
+  double seconds = 0;
+  TimePoint newest{};  // `captured` of the last sample that came, also of one that found no room
   KeptEvents kept;
 
   // ---- of a consumer that gathers
@@ -114,6 +120,10 @@ struct Lane {
   /// The stream has ended, but events have not passed.
   [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
   [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }
+  /// Of a sample that comes now.
+  [[nodiscard]] double seconds_before(const AnySample& next) const noexcept {
+    return std::max(0.0, Seconds(next.stamp.captured - newest).count());
+  }
 };
 
 /// Made by Inbox::add_edge(). Producer and inbox keep it.

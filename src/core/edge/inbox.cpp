@@ -42,6 +42,7 @@ void Inbox::pop_locked(Lane& lane, AnySample& sample) {
   if (lane.queue.max_bytes) lane.bytes -= picture_bytes(sample);
   lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
   --lane.size;
+  if (lane.queue.max_seconds) lane.seconds = lane.size > 0 ? lane.seconds - lane.ring[lane.head].seconds : 0;
   --queued_;
   if (lane.expected) ++room_;
   if (lane.size == 0) update_ready_locked(lane);
@@ -62,6 +63,11 @@ void Inbox::push_locked(Lane& lane, AnySample&& sample) {
   if (slot >= lane.ring.size()) slot -= lane.ring.size();
   if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
   auto& place = lane.ring[slot];
+  if (lane.queue.max_seconds) {
+    place.seconds = lane.size > 0 ? lane.seconds_before(sample) : 0;
+    lane.seconds += place.seconds;
+    lane.newest = sample.stamp.captured;
+  }
   move_to(place.sample, std::move(sample));
   place.arrival = lane.counts.passed_in;
   if (!lane.expected && !lane.ended) expect_locked(lane, true);
@@ -76,9 +82,7 @@ bool Inbox::full_locked(const Lane& lane, const AnySample& next) {
   if (lane.size == 0) return false;
   const auto& queue = lane.queue;
   if (queue.max_bytes && lane.bytes + picture_bytes(next) > *queue.max_bytes) return true;
-  const auto& oldest = lane.ring[lane.head].sample;
-  return queue.max_seconds &&
-         Seconds(next.stamp.captured - oldest.stamp.captured).count() > *queue.max_seconds;
+  return queue.max_seconds && lane.seconds + lane.seconds_before(next) > *queue.max_seconds;
 }
 
 void Inbox::drop_locked(Lane& lane, DropCause cause) {
@@ -213,6 +217,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
         push_locked(lane, std::move(sample));
         admitted = Admitted::In;
       } else {
+        lane.newest = sample.stamp.captured;
         drop_locked(lane, DropCause::QueueFull);
         lane.kept.keep(lane.counts.passed_in, sample);
       }

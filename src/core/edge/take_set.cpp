@@ -162,7 +162,7 @@ void Inbox::drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) {
 
 void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
   if (!sets_) return;
-  if (sets_->last_trouble.empty()) sets_->last_trouble = fruitless_locked(clock_->now());
+  sets_->keep_trouble(fruitless_locked(clock_->now()));
   sets_->joiner.clear();
   for (auto& lane : lanes_) {
     while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
@@ -172,7 +172,7 @@ void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
 
 void Inbox::end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) {
   if (closed_) return;
-  if (sets_->last_trouble.empty()) sets_->last_trouble = fruitless_locked(clock_->now());
+  sets_->keep_trouble(fruitless_locked(clock_->now()));
   sets_->joiner.end(edge.part, clock_->now());
   apply_decisions_locked(dropped);
 }

@@ -14,6 +14,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/edge/edge.hpp"
@@ -54,6 +55,10 @@ struct JoinSets {
   /// The statistics, with `names` of the parents.
   [[nodiscard]] JoinStats stats(const std::vector<std::string>& names, Span span, TimePoint now) const;
   void count(const Joiner::Decision& set);
+  /// As JoinStats::trouble, when a parent or the join itself ends. The first one stays.
+  void keep_trouble(std::string trouble) {
+    if (last_trouble.empty()) last_trouble = std::move(trouble);
+  }
   /// The queue that is full before the end of the wait, and what to do; empty: there is none.
   [[nodiscard]] std::string too_short() const;
   /// Once: `within` is much longer than the parents' intervals; empty: it is not, or that is not known yet.

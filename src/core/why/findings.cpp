@@ -6,7 +6,11 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <map>
+#include <optional>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 namespace freshframe::core {
 namespace {
@@ -35,6 +39,41 @@ bool is_full(const EdgeStats& edge) {
          edge.waiting >= static_cast<std::uint64_t>(edge.queue.depth);
 }
 
+/// For each of `now` where it was in `before`, by its number; nullopt: it has come since.
+template <class Each>
+std::vector<std::optional<std::size_t>> places_in(const std::vector<Each>& before,
+                                                  const std::vector<Each>& now) {
+  std::map<decltype(Each::number), std::size_t> places;
+  for (std::size_t i = 0; i < before.size(); ++i) places.emplace(before[i].number, i);
+  std::vector<std::optional<std::size_t>> out;
+  for (const auto& each : now) {
+    const auto found = places.find(each.number);
+    out.push_back(found != places.end() ? std::optional(found->second) : std::nullopt);
+  }
+  return out;
+}
+
+/// The window goes on with the nodes and edges that are there now. What is new begins with its present counters, and is
+/// below a change, so nothing of it is judged.
+void carry_over(Window& window, const Stats& now) {
+  auto old = std::exchange(window.before, Stats());
+  window.before.uptime = old.uptime;
+  const auto sums = std::exchange(window.edges, {});
+  const auto blocked = std::exchange(window.blocked, {});
+  const auto away = std::exchange(window.away, {});
+  const auto edges = places_in(old.edges, now.edges);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    window.before.edges.push_back(edges[i] ? std::move(old.edges[*edges[i]]) : now.edges[i]);
+    window.edges.push_back(edges[i] ? sums[*edges[i]] : Window::EdgeSums());
+  }
+  const auto nodes = places_in(old.nodes, now.nodes);
+  for (std::size_t i = 0; i < nodes.size(); ++i) {
+    window.before.nodes.push_back(nodes[i] ? std::move(old.nodes[*nodes[i]]) : now.nodes[i]);
+    window.blocked.push_back(nodes[i] ? blocked[*nodes[i]] : 0);
+    window.away.push_back(nodes[i] ? away[*nodes[i]] : 0);
+  }
+}
+
 }  // namespace
 
 bool Findings::Known::is_shown() const noexcept {
@@ -51,7 +90,7 @@ void Findings::follow(const GraphState& seen, Time now) {
     return;
   }
   if (!quiet_until_) quiet_until_ = now + QuietTimes::kQuiet;
-  if (quiet_times_.follow(seen, now)) window_.reset();  // its counters are those of other edges
+  if (quiet_times_.follow(seen, now) && window_) carry_over(*window_, seen.stats);
   if (now < *quiet_until_) return;
   if (!window_) return begin(seen, now);
   if (now - window_->looked < kApart) return;
@@ -117,8 +156,9 @@ void Findings::remember(Causes&& causes) {
   for (auto& [key, cause] : causes) {
     auto& known = known_[key];
     known.cause = std::move(cause);
+    known.in_a_row = known.without == 0 ? known.in_a_row + 1 : 1;
     known.without = 0;
-    ++known.with;
+    if (!known.cause.reaches_over || known.in_a_row != 2) ++known.with;
   }
   for (auto& [key, known] : known_) {
     if (!causes.contains(key)) ++known.without;

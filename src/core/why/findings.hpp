@@ -43,7 +43,8 @@ class Findings {
  private:
   struct Known {
     Cause cause;                        // of the newest window that had it
-    int with = 0;                       // windows that had it, in a row unless it lasts
+    int with = 0;                       // windows that prove it, in a row unless it lasts
+    int in_a_row = 0;                   // windows that had it
     int without = 0;                    // windows in a row that did not have it
     std::optional<Effect> effect = {};  // of its remedy
 

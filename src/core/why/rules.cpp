@@ -156,10 +156,11 @@ void find_lost_records(const Scene& scene, Causes& out) {
                             " takes one each " + time_text(taken) + ", and one comes each " +
                             time_text(interval) + ".",
                     .remedy = "Make " + edge.child + " faster, or give it max_rate=" + even_rate(taken) +
-                              ": then what it leaves out is spread evenly, and the rest is fresh.",
+                              ": then the rest does not wait.",
                     .evidence = {{"lost_share", share}, {"taken", taken}, {"interval", interval}}};
-    // The queue is emptied after it has been full: so the losses come and go.
-    out[{"loss", subject}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = kMinute};
+    // How long a call takes depends on the scene: so the losses come and go.
+    out[{"loss", subject}] = {
+        .finding = std::move(finding), .explains = 0, .change = {}, .lasts = kMinute, .reaches_over = true};
   }
 }
 

@@ -88,6 +88,8 @@ struct Cause {
   std::optional<Question> change = {};
   /// So many windows in a row without it end it. nullopt: three if it is shown, otherwise one.
   std::optional<int> lasts = {};
+  /// One event of some seconds reaches into two windows: they prove it together with a third, or with a later one.
+  bool reaches_over = false;
 };
 using FindingKey = std::pair<std::string, std::string>;  // kind and subject
 using Causes = std::map<FindingKey, Cause>;

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "core/edge/inbox.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -53,6 +54,54 @@ TEST(Inbox, AProducerThatMeetsTheCloseAfterATakeIsCountedOnce) {
     EXPECT_EQ(stats.delivered, 1U);
     EXPECT_EQ(drops_of(stats, DropCause::Stop), 1U);
   }
+}
+
+// Of 30 samples per second `taken` of each three are taken. The longest gap between two of those that are, in samples.
+std::int64_t longest_gap(int taken, std::int64_t count) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Inbox inbox("recorder", clock);
+  const auto edge = inbox.add_edge({0, "camera", kRecording});
+  std::atomic<bool> blocked{false};
+  AnySample sample;
+  std::int64_t last = 0;
+  std::int64_t longest = 0;
+  for (std::int64_t seq = 0; seq < count; ++seq) {
+    inbox.put(*edge, sample_of(seq, TimePoint() + to_duration(Seconds(static_cast<double>(seq) / 30))),
+              blocked);
+    if (seq % 3 >= taken || inbox.try_take(sample) != Taken::Sample) continue;
+    longest = std::max(longest, sample.stamp.seq - last);
+    last = sample.stamp.seq;
+  }
+  expect_books(inbox);
+  const auto stats = inbox.stats().at(0);
+  EXPECT_NEAR(static_cast<double>(stats.waiting), 60, 1);
+  EXPECT_EQ(drops_of(stats, DropCause::QueueFull), stats.passed_in - stats.delivered - stats.waiting);
+  return longest;
+}
+
+TEST(Inbox, OfARecorderThatIsTooSlowLosesEvenly) {
+  EXPECT_LE(longest_gap(2, 3000), 3);
+  EXPECT_LE(longest_gap(1, 3000), 4);
+}
+
+TEST(Inbox, OfARecorderThatStandsStillKeepsTheFirstTwoSecondsAndGoesOnAtOnce) {
+  const auto clock = std::make_shared<SimulatedClock>();
+  Inbox inbox("recorder", clock);
+  const auto edge = inbox.add_edge({0, "camera", kRecording});
+  std::atomic<bool> blocked{false};
+  const auto put = [&](std::int64_t seq) {
+    inbox.put(*edge, sample_of(seq, TimePoint() + to_duration(Seconds(static_cast<double>(seq) / 32))),
+              blocked);
+  };
+  for (std::int64_t seq = 0; seq < 320; ++seq) put(seq);
+  EXPECT_EQ(inbox.stats().at(0).waiting, 65U);
+  AnySample sample;
+  EXPECT_EQ(inbox.try_take(sample), Taken::Sample);
+  put(320);
+  put(321);
+  EXPECT_EQ(inbox.stats().at(0).waiting, 65U) << "there was room for one";
+  while (inbox.try_take(sample) == Taken::Sample) continue;
+  EXPECT_EQ(sample.stamp.seq, 320);
 }
 
 TEST(Inbox, OneProducerPerEdgeAndOneConsumerLoseNothing) {

@@ -348,8 +348,38 @@ TEST_F(BranchesTest, WhatIsBelowAChangeIsNotJudgedForTenSeconds) {
   edge("left", "L").queue.depth = 9;
   run(std::chrono::seconds(18), [&] { overflow("L", "from_l"); });
   EXPECT_EQ(kinds(), Words());
-  run(std::chrono::seconds(5), [&] { overflow("L", "from_l"); });
+  run(std::chrono::seconds(6), [&] { overflow("L", "from_l"); });
   EXPECT_EQ(kinds(), Words{"queue L->from_l"});
+}
+
+TEST_F(BranchesTest, AGraphThatChangesEachThreeSecondsIsJudgedWhereItDoesNotChange) {
+  edge("L", "from_l").queue = kLossless;
+  auto& nodes = seen_.stats.nodes;
+  auto& edges = seen_.stats.edges;
+  const auto to_front = [](auto& list, int count) {
+    std::rotate(list.begin(), list.end() - count, list.end());
+  };
+  int look = 0;
+  run(std::chrono::seconds(72), [&] {
+    overflow("right", "R");
+    stats("L").state = NodeState::Blocked;
+    edge("L", "from_l").waiting = 8;
+    if (++look % 12 != 0) return;
+    if (look % 24 == 0) {  // the guest goes
+      nodes.erase(nodes.begin(), nodes.begin() + 2);
+      seen_.nodes.erase(seen_.nodes.begin(), seen_.nodes.begin() + 2);
+      edges.erase(edges.begin());
+      return;
+    }
+    node("guest", NodeKind::Source).processed = 1'000'000;
+    node("host", NodeKind::Node);
+    connect("guest", "host");
+    edge("guest", "host").passed_in = 1'000'000;
+    to_front(nodes, 2);
+    to_front(seen_.nodes, 2);
+    to_front(edges, 1);
+  });
+  EXPECT_EQ(kinds(), (Words{"unread from_l", "queue right->R"}));
 }
 
 }  // namespace

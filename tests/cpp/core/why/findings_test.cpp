@@ -465,10 +465,22 @@ TEST_F(FindingsTest, ARecorderThatLosesSamplesIsNamedThoughItsDeepQueueIsNone) {
       findings_.present()[0].text,
       "50 % of the samples are lost, for the queue RECORDING is full: X takes one each 17 ms, and one comes "
       "each 8.3 ms.");
-  EXPECT_EQ(
-      findings_.present()[0].remedy,
-      "Make X faster, or give it max_rate=54: then what it leaves out is spread evenly, and the rest is "
-      "fresh.");
+  EXPECT_EQ(findings_.present()[0].remedy,
+            "Make X faster, or give it max_rate=54: then the rest does not wait.");
+}
+
+// Four seconds, at each moment of a window.
+TEST_F(FindingsTest, ARecorderThatStoodStillOnceIsNoFinding) {
+  into_x().queue = kRecording;
+  for (int first = 48; first < 68; ++first) {
+    int look = 0;
+    run(std::chrono::seconds(90), [&] {
+      const bool stands = look >= first && look < first + 16;
+      overflow(60, stands ? 15 : 30)();
+      ++look;
+      EXPECT_EQ(kinds(), Kinds()) << first << ", " << look;
+    });
+  }
 }
 
 TEST_F(FindingsTest, ARecorderThatLosesSamplesNowAndThenIsNamedToo) {
