@@ -21,6 +21,7 @@ import paho.mqtt.client as mqtt
 import freshframe as ff
 
 PATIENCE = 10  # seconds for the broker to answer
+LEVELS = 200  # of a topic; mosquitto takes no more
 
 
 class Mqtt:
@@ -53,13 +54,17 @@ class Mqtt:
             raise
 
     def _topic_of(self, event: dict[str, Any]) -> str:
-        """A topic has no "#", "+" or control characters: the source `cam#1` has the topic `yard/cam%231`."""
+        """A topic has no "#", "+" or control characters: the source `cam#1` has the topic `yard/cam%231`.
+
+        A name with more slashes than a broker takes levels is one level.
+        """
         source = re.sub(
             "[#+\0-\x1f\x7f-\x9f\ufdd0-\ufdef\ufffe\uffff]",
             lambda found: urllib.parse.quote(found[0]),
             event["source"],
         )
-        return f"{self._topic}/{source}"
+        topic = f"{self._topic}/{source}"
+        return topic if topic.count("/") < LEVELS else f"{self._topic}/{source.replace('/', '%2F')}"
 
     def _connected(self) -> mqtt.Client:
         if self._client is None:

@@ -20,6 +20,7 @@ from typing import Any
 import freshframe as ff
 
 PATIENCE = 30  # seconds for the whole answer
+MOST_BEFORE = 100  # that a server says before its answer
 NEVER = {400, 413, 422}  # the answers that speak of the events. All others may be right later, such as 401
 
 
@@ -35,13 +36,54 @@ class KeepsPost(urllib.request.HTTPRedirectHandler):
         return urllib.request.Request(url, req.data, req.headers) if keeps else None
 
 
+class Answer(http.client.HTTPResponse):
+    """Passes over what a server says before its answer, such as 103. http.client passes over 100 only."""
+
+    def begin(self) -> None:
+        """Reads up to the end of the answer's headers."""
+        super().begin()
+        for _ in range(MOST_BEFORE):
+            if not 101 < self.status < 200:
+                return
+            self.headers = None  # type: ignore[assignment]
+            super().begin()
+
+
+class Connection(http.client.HTTPConnection):
+    """One to a server without encryption."""
+
+    response_class = Answer
+
+
+class SafeConnection(http.client.HTTPSConnection):
+    """One with encryption."""
+
+    response_class = Answer
+
+
+class Connects(urllib.request.HTTPHandler):
+    """Opens URLs with http:."""
+
+    def http_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """Returns the answer."""
+        return self.do_open(Connection, req)
+
+
+class ConnectsSafely(urllib.request.HTTPSHandler):
+    """Opens URLs with https:."""
+
+    def https_open(self, req: urllib.request.Request) -> http.client.HTTPResponse:
+        """Returns the answer."""
+        return self.do_open(SafeConnection, req)
+
+
 class Webhook:
     """Sends batches as {"events": [...]}. The server ignores events whose n it has seen from their box."""
 
     def __init__(self, url: str, secret: bytes) -> None:
         self._url = url
         self._secret = secret
-        self._opener = urllib.request.build_opener(KeepsPost)
+        self._opener = urllib.request.build_opener(KeepsPost, Connects, ConnectsSafely)
 
     def __call__(self, events: list[str]) -> None:
         """Returns when the server has taken the events."""

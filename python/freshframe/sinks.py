@@ -13,7 +13,7 @@ import numpy as np
 from . import _check
 from ._errors import OptionError, StateError
 from ._graph.nodes import Node
-from ._sinks.plain import checked_key, named_fields, plain, to_text, valid_text
+from ._sinks.plain import keyed, named_fields, plain, to_text, valid_text
 from ._sinks.records import (
     BOX_COLUMNS,
     CIRCLE_COLUMNS,
@@ -117,7 +117,8 @@ class JsonLines(_TextSink):
 
     Any other value may consist of None, bool, int, float, str, numpy scalars and arrays, lists, tuples, dicts
     with str keys and dataclasses. JSON has no NaN and no infinity: they become null. A str that is not valid
-    text, such as a file's name that is not UTF-8, has U+FFFD for each byte that is not.
+    text, such as a file's name that is not UTF-8, has U+FFFD for each byte that is not. Keys that become
+    equal by that get numbers: the second one ends with " (2)".
 
     Args:
         path: The file, usually with the ending .jsonl. One that promises another content (.csv, .parquet,
@@ -308,7 +309,7 @@ def _fields(value: Any) -> dict[str, Any]:
     """The columns that one value makes in a table."""
     fields = named_fields(value)
     if fields is not None:
-        return {checked_key(name): field for name, field in fields}
+        return keyed(fields)
     if isinstance(value, np.ndarray) and value.ndim == 1:
         return {f"value_{index}": item for index, item in enumerate(value)}
     return {"value": value}

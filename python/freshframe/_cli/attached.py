@@ -45,7 +45,8 @@ class Attached:
         self._watched: set[_native.Engine] = set()  # of the thread
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._follow, name="ff why", daemon=True)
-        self._main = threading.current_thread() is threading.main_thread()
+        main = threading.main_thread()  # the only one that a signal interrupts
+        self._main = main.ident if threading.current_thread() is main else None
         self.busy = True  # the program's own code runs
         self.answered = False
         self.failure: BaseException | None = None
@@ -121,8 +122,8 @@ class Attached:
                 self._answer()
         with self._lock:
             ends = self.busy and self.answered
-            if ends and self._main:
-                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+            if ends and self._main is not None:
+                signal.pthread_kill(self._main, signal.SIGINT)
         if ends:
             self._end_program()
 
@@ -150,7 +151,7 @@ class Attached:
         self._over.set()
 
     def _end_program(self) -> None:
-        if not self._main:
+        if self._main is None:
             for each in self.begun:
                 each.engine.request_stop()
             return

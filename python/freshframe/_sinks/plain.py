@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,10 @@ def plain(value: Any) -> Any:
     if kind in _AS_IT_IS:
         return value
     if kind is dict:
-        return {checked_key(name): plain(field) for name, field in value.items()}
+        mended = {checked_key(name): plain(field) for name, field in value.items()}
+        if len(mended) == len(value):
+            return mended
+        return {name: plain(field) for name, field in keyed(value.items()).items()}
     if kind is list:
         return [plain(item) for item in value]
     return _plain_of_other_kinds(value)
@@ -70,7 +74,7 @@ def _plain_of_other_kinds(value: Any) -> Any:
         return finite_parts((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())
     fields = named_fields(value)
     if fields is not None:
-        return {checked_key(name): plain(field) for name, field in fields}
+        return {name: plain(field) for name, field in keyed(fields).items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     raise _refusal(value)
@@ -109,6 +113,18 @@ def checked_key(name: Any) -> str:
     if isinstance(name, str):
         return valid_text(name)
     raise OptionTypeError(f"a key must be a str, got {type(name).__qualname__} {name!r}")
+
+
+def keyed(fields: Iterable[tuple[Any, Any]]) -> dict[str, Any]:
+    """The values by their keys as valid text. Of keys that become equal the later ones get a number."""
+    keys: dict[str, Any] = {}
+    for name, value in fields:
+        key = text = checked_key(name)
+        places = itertools.count(2)
+        while key in keys:
+            key = f"{text} ({next(places)})"
+        keys[key] = value
+    return keys
 
 
 def _refusal(value: Any) -> TypeError:

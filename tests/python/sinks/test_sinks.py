@@ -168,6 +168,18 @@ def test_text_that_is_not_utf_8_is_mended(tmp_path: Path, sink: type[Any]) -> No
         assert [row["a\ufffd"], row["c"], row["d"]] == ["b\ufffd.jpg", '["\ufffd"]', '["d\ufffd"]']
 
 
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+def test_keys_that_are_equal_once_they_are_mended_lose_no_value(tmp_path: Path, sink: type[Any]) -> None:
+    path = tmp_path / "out"
+    value = dict(zip(["\udc80", "\udc81", "\ufffd", "\ufffd (2)", "n"], range(1, 6), strict=True))
+    assert write(sink(path), value).complete
+    wanted = {"\ufffd": 1, "\ufffd (2)": 2, "\ufffd (3)": 3, "\ufffd (2) (2)": 4, "n": 5}
+    if sink is ff.JsonLines:
+        assert lines(path)[0]["value"] == wanted
+    else:
+        assert {key: int(table(path)[0][key]) for key in wanted} == wanted
+
+
 @pytest.mark.parametrize("process", [False, True], ids=["", "process"])
 def test_both_sinks_write_the_wall_time_below_a_live_source(tmp_path: Path, process: bool) -> None:
     pipeline, source = ff.Pipeline(), Push()

@@ -27,6 +27,13 @@ pytestmark = pytest.mark.takes(40)
 # --- web hook --------------------------------------------------------------------------------------------
 
 SENT, REFUSED, AGAIN = "sent", "refused", "again"
+
+
+def told(code: int) -> bytes:
+    """What a server may say before its answer."""
+    return f"HTTP/1.1 {code} Soon\r\nLink: </style.css>; rel=preload\r\n\r\n".encode()
+
+
 LATER = [
     *(300, 301, 302, 303, 304, 305, 306, 307, 308, 399),
     *(401, 402, 403, 404, 405, 406, 407, 408, 409, 410, 411, 412, 414, 415, 416, 417, 418),
@@ -64,6 +71,14 @@ ANSWERS: dict[str, tuple[Answer, str]] = {
     "307 for ever": (status(307, "Location: /hook"), AGAIN),
     "an answer that does not end": (Answer(b"HTTP/1.1 200 OK\r\n\r\n", "endless"), AGAIN),
     "308 to a file": (status(308, "Location: file:///etc/passwd"), AGAIN),
+    **{
+        f"{code} and then {then}": (Answer(told(code) * 3 + status(then).data), wanted)
+        for code in (100, 102, 103, 199)
+        for then, wanted in ((200, SENT), (422, REFUSED), (503, AGAIN))
+    },
+    "103 and nothing more": (Answer(told(103)), AGAIN),
+    "103 for ever": (Answer(told(103) * 10_000), AGAIN),
+    "101, as to a web socket": (Answer(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: h2c\r\n\r\n"), AGAIN),
     "nothing": (Answer(b""), AGAIN),
     "a reset": (Answer(b"", "reset"), AGAIN),
     "half a status line": (Answer(b"HTTP/1.1 2"), AGAIN),
@@ -230,6 +245,8 @@ def test_a_source_of_any_name_has_a_topic(tmp_path: Path) -> None:
         "a\tb\x7f\x85": "yard/a%09b%7F%C2%85",
         "a\uffffb": "yard/a%EF%BF%BFb",
         "Tür 1/außen": "yard/Tür 1/außen",
+        "/" * 198 + "a": "yard/" + "/" * 198 + "a",
+        "/" * 250: "yard/" + "%2F" * 250,
     }
     with receivers.broker(tmp_path) as port, listening(port) as found:
         send = recipe("mqtt").Mqtt("127.0.0.1", port, "yard")
