@@ -163,12 +163,14 @@ struct InferenceStats {
 struct SpoolStats {
   std::uint64_t waiting = 0;     // results on disk that were not sent
   std::uint64_t size_bytes = 0;  // on disk
-  double age = 0;              // seconds since the oldest result of the present batch came; 0: there is none
-  double sending = 0;          // seconds for which the present call of the user's function has run
-  std::uint64_t sent = 0;      // results
-  std::uint64_t refused = 0;   // results that the receiver will never take
-  std::uint64_t expired = 0;   // results that were too old, or made room for newer ones
-  std::uint64_t lost = 0;      // results that were on disk and could not be read
+  double age = 0;             // seconds since the oldest result of the present batch came; 0: there is none
+  double sending = 0;         // seconds for which the present call of the user's function has run
+  std::uint64_t sent = 0;     // results
+  std::uint64_t refused = 0;  // results that the receiver will never take
+  std::uint64_t expired = 0;  // results that were too old, or made room for newer ones
+  /// Results that were on disk and could not be read, found no room in memory while the disk stood still, or were
+  /// refused and found no room among those that are kept.
+  std::uint64_t lost = 0;
   std::uint64_t failures = 0;  // calls of the user's function that have failed
   std::string last_error;      // of these calls; empty: there was none
 };

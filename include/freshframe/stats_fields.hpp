@@ -118,8 +118,9 @@ inline constexpr auto kSpoolFields = std::tuple{
                "Results that the receiver refused for good."},
     StatsField{"expired", &SpoolStats::expired, "spool_expired_total", "counter",
                "Results that were too old, or made room for newer ones, before they were sent."},
-    StatsField{"lost", &SpoolStats::lost, "spool_lost_total", "counter",
-               "Results that were on disk and could not be read."},
+    StatsField{
+        "lost", &SpoolStats::lost, "spool_lost_total", "counter",
+        "Results that could not be read on disk, or found no room in memory or among the refused ones."},
     StatsField{"failures", &SpoolStats::failures, "spool_failures_total", "counter",
                "Calls of the sending function that have failed."},
     StatsField{"last_error", &SpoolStats::last_error, "", "", ""},

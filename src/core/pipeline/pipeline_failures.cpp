@@ -83,8 +83,8 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
   }
   auto error = error_of(runner, std::move(cause), what, where);
   const auto removal = runner.removal();
-  if (runner.is_late() && !runner.connected()) {  // the failure is add()'s
-    if (!removal) runner.set_removal(std::make_shared<Removal>());
+  if (runner.is_late() && !runner.connected()) {        // the failure is add()'s
+    runner.begin_removal(std::make_shared<Removal>());  // unless it is being removed already
     return runner.keep_for_add(std::move(error));
   }
   if (removal) {  // the failure is remove()'s

@@ -90,11 +90,17 @@ std::optional<bool> redirect_in(int level, std::string_view format, va_list argu
   return line.substr(std::min(line.find(' '), line.size())).starts_with(" 3");
 }
 
+/// Whether FFmpeg begins to connect. As the lines of redirect_in() the text is the same in 4.4 to 8.0.
+bool is_connection(int level, std::string_view format) {
+  return level == AV_LOG_VERBOSE && format.starts_with("Starting connection attempt");
+}
+
 void on_line(void* object, int raw_level, const char* format, va_list arguments) noexcept {
   try {
     const int level = raw_level & 0xff;  // the bits above are a colour
     if (capture != nullptr && capture->limits_redirects()) {
       if (const auto elsewhere = redirect_in(level, format, arguments)) capture->note_answer(*elsewhere);
+      if (is_connection(level, format)) capture->note_connection();
     }
     const auto ours = level_of(level);
     if (!ours || level > av_log_get_level()) return;

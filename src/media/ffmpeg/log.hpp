@@ -42,14 +42,18 @@ class FfmpegErrorCapture {
     most_redirects_ = most;
     end_ = std::move(end);
   }
-  /// In a row, and nothing has come since.
-  [[nodiscard]] int redirects() const noexcept { return redirects_; }
+  /// A server has sent FFmpeg elsewhere, and it has connected to no server since.
+  [[nodiscard]] bool ends_with_redirect() const noexcept { return is_redirected_; }
   [[nodiscard]] bool limits_redirects() const noexcept { return end_ != nullptr; }
   /// For the log callback: a server's answer. `elsewhere`: it is a redirect.
   void note_answer(bool elsewhere) {
     redirects_ = elsewhere ? redirects_ + 1 : 0;
+    is_redirected_ = elsewhere;
     if (redirects_ > most_redirects_) end_();
   }
+
+  /// For the log callback: FFmpeg begins to connect to a server.
+  void note_connection() noexcept { is_redirected_ = false; }
 
   [[nodiscard]] bool hushes_warnings() const noexcept { return purpose_ == Purpose::Opening; }
   /// For the log callback: a warning.
@@ -66,6 +70,7 @@ class FfmpegErrorCapture {
   bool met_damaged_times_ = false;
   int redirects_ = 0;  // in a row
   int most_redirects_ = 0;
+  bool is_redirected_ = false;
   std::function<void()> end_;  // empty: there is no limit
   FfmpegErrorCapture* outer_ = nullptr;
 };

@@ -155,6 +155,25 @@ def test_a_redirect_to_a_name_that_cannot_be_resolved_is_no_loop() -> None:
         assert LOOP not in str(caught.value)
 
 
+@pytest.mark.parametrize("ends", ["at-once", "behind-the-hello", "in-the-answer"])
+def test_a_redirect_to_a_server_whose_handshake_ends_early_is_no_loop(ends: str) -> None:
+    class Broken(HttpServer):
+        def talk(self, connection: socket.socket) -> None:
+            if ends != "at-once":
+                connection.recv(1 << 16)
+            if ends == "in-the-answer":
+                connection.sendall(b"\x16\x03\x03\x00\x7a\x02")  # the beginning of a ServerHello
+
+    with HttpServer(clip("mjpeg")) as server, Broken(clip("mjpeg")) as broken:
+        place = f"https://127.0.0.1:{broken.port}/live"
+        head = f"HTTP/1.1 302 Found\r\nLocation: {place}\r\nContent-Length: 0\r\n"
+        server.faults = Faults(answer=f"{head}Connection: close\r\n\r\n".encode())
+        with pytest.raises(ff.SourceError, match=r"127\.0\.0\.1") as caught:
+            Camera(server.url, reconnect=False, **QUICK).pipeline.start()
+        assert broken.connections > 0
+        assert LOOP not in str(caught.value)
+
+
 @pytest.mark.parametrize(("first", "last"), [("rtsp", "http"), ("http", "rtsp"), ("http", "rtsps")])
 def test_a_redirect_to_another_protocol_and_back_is_followed_a_few_times_at_most(
     first: str, last: str

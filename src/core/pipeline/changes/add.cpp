@@ -78,7 +78,8 @@ void PipelineCore::give_up_add(int index) {
   const auto given_up = pending(index);
   if (!given_up) return;
   given_up->leave_add();
-  given_up->set_removal(unawaited_removal());
+  given_up->begin_removal(
+      unawaited_removal());  // unless another thread removes it already, and waits for its end
   end_without_thread(*given_up);
   end_change(index);
 }

@@ -93,15 +93,14 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
       auto runner = graph_.shared_runner(node);
       if (!runner) continue;
       there.push_back(node);
-      if (runner->removal() != nullptr) {
+      if (!runner->begin_removal(removal)) {
         before.push_back(std::move(runner));
         continue;
       }
       {
-        const Lock lock(mutex_);
+        const Lock lock(mutex_);  // its thread cannot forget it meanwhile: that takes building_
         removal->closing.insert(runner->name());
       }
-      runner->set_removal(removal);
       if (runner->finished()) over.push_back(runner);
       going.push_back(std::move(runner));
     }

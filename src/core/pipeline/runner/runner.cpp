@@ -320,9 +320,11 @@ void Runner::close_step() {
   core_.arrive_finished(*this);
 }
 
-void Runner::set_removal(std::shared_ptr<Removal> removal) {
+bool Runner::begin_removal(std::shared_ptr<Removal> removal) {
   const Lock lock(removal_mutex_);
+  if (removal_ != nullptr) return false;
   removal_ = std::move(removal);
+  return true;
 }
 
 std::shared_ptr<Removal> Runner::removal() const {

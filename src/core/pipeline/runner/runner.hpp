@@ -167,14 +167,15 @@ class Runner {
   [[nodiscard]] bool is_outside_the_run() const { return (late_ && !connected()) || removal() != nullptr; }
   enum class Opening : std::uint8_t { Open, Opened, Failed };
   [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
-  /// Its part of a removal. `removal` is the caller's; null: it is not being removed.
-  void set_removal(std::shared_ptr<Removal> removal);
+  /// It takes part in the caller's removal. False: it is in another one already, and stays in that. Any thread.
+  bool begin_removal(std::shared_ptr<Removal> removal);
   /// Its failure while it is being added, which add() throws. False: no add() waits for it any more.
   bool keep_for_add(std::exception_ptr error);
   /// Null: none, or it was taken before.
   [[nodiscard]] std::exception_ptr take_add_failure();
   /// No add() waits for it any more.
   void leave_add();
+  /// Null: it is not being removed.
   [[nodiscard]] std::shared_ptr<Removal> removal() const;
   /// It has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }

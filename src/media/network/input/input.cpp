@@ -138,9 +138,9 @@ void LiveInput::open_container(const std::string& target, Dictionary& options,
     if (!options_.options.contains(key)) options.remove(key);  // it is no playlist
   }
   // FFmpeg asks once for a place that has moved for good, and goes round in a loop of them by itself, without a word. Where
-  // it has one, such as that the name cannot be resolved, the next place has failed.
+  // it has one, such as that the name cannot be resolved, or has connected to the next place, that one has failed.
   redirects_again_ =
-      redirects_again_ || (opened == AVERROR(EIO) && errors.redirects() > 0 && errors.cause().empty());
+      redirects_again_ || (opened == AVERROR(EIO) && errors.ends_with_redirect() && errors.cause().empty());
   check_open();
   if (opened < 0) fail(ffmpeg_text(opened), ffmpeg_errno(opened));
   has_whole_pictures_ = ends_.begin(*input_);

@@ -268,6 +268,23 @@ TEST(Outside, TheEndHookIsCalledOnceWhenTheLastNodeHasEnded) {
   EXPECT_EQ(calls, 1);
 }
 
+TEST(Outside, ANodeWhoseThreadCannotBeginLeavesWithTheRemovalThatAnotherThreadWaitsFor) {
+  Feed<int> feed;
+  CheckedPipeline pipeline({.keep_running = true});
+  const auto cam = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  pipeline.start();
+  auto& core = *core::PipelineAccess::core(pipeline);
+  const AnyPort parents[] = {cam.node};
+  const int child = core.add(std::make_unique<OutsideNode>(), parents, {.name = "child"});
+  const auto runner = core.runner(child);
+  ASSERT_TRUE(runner->claim()) << "its thread would be about to begin";
+  std::jthread remover([&] { EXPECT_EQ(pipeline.remove(cam, {.timeout = Seconds{20}}).nodes.size(), 2U); });
+  wait_until([&] { return runner->removal() != nullptr; });
+  core.give_up_add(child);
+  remover.join();
+  EXPECT_TRUE(runner->forgotten());
+}
+
 TEST(ReadyHook, IsCalledForEverySampleAndForTheEnd) {
   Feed<int> feed;
   std::atomic<int> calls{0};

@@ -49,6 +49,22 @@ TEST(MediaLog, JoinsLinesThatComeInPieces) {
   EXPECT_EQ(lines.count(LogLevel::Error, ""), 1);
 }
 
+TEST(MediaLog, AConnectionBehindARedirectIsNoEndOfALoop) {
+  FfmpegErrorCapture errors(FfmpegErrorCapture::Purpose::Opening);
+  int ends = 0;
+  errors.limit_redirects(2, [&] { ++ends; });
+  const auto redirect = [] { av_log(nullptr, AV_LOG_TRACE, "header='%s'\n", "HTTP/1.1 302 Found"); };
+  redirect();
+  EXPECT_TRUE(errors.ends_with_redirect());
+  av_log(nullptr, AV_LOG_VERBOSE, "Starting connection attempt to %s port %s\n", "127.0.0.1", "443");
+  EXPECT_FALSE(errors.ends_with_redirect()) << "what fails now is that connection";
+  redirect();
+  EXPECT_TRUE(errors.ends_with_redirect());
+  EXPECT_EQ(ends, 0);
+  redirect();
+  EXPECT_EQ(ends, 1) << "they are counted whether or not it has connected in between";
+}
+
 TEST(MediaLog, ShowsNoPassword) {
   install_ffmpeg_log();
   const Lines lines;
