@@ -60,7 +60,9 @@ def test_who_kept_the_gil_is_named(name: str) -> None:
     right = [stall for stall in stalls if gil_holds.named_right(way, stall)]
     assert len(stalls) >= STALLS
     close = [stall for stall in stalls if stall.native_stack]  # none of bytecode
-    assert len(right) >= ENOUGH * len(close), [str(stall) for stall in close]
+    # A thread whose sleep is over is no longer blocked: on a busy machine it waits for a processor.
+    functions = [stall for stall in close if gil_holds.functions_right(way, stall)]
+    assert len(functions) >= ENOUGH * len(close), [str(stall) for stall in close]
     assert len(right) >= SOME * len(stalls), [str(stall) for stall in stalls]
     assert all(stall.duration >= 0.01 and stall.share > 0 and stall.delayed >= 0 for stall in stalls)
     assert {stall.cause for stall in right} == {"bytecode" if name == "bytecode" else "call"}

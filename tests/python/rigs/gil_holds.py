@@ -200,10 +200,15 @@ WAYS = {
 }
 
 
-def named_right(way: Way, stall: Any) -> bool:
-    """Whether a stall names this way: the native function, the Python function and its action."""
+def functions_right(way: Way, stall: Any) -> bool:
+    """Whether a stall names the native function and the Python function of this way."""
     function = stall.python.rsplit(":", 1)[1] if stall.python else None
-    return (stall.native, function, stall.state) == (way.expected, way.function, way.state)
+    return (stall.native, function) == (way.expected, way.function)
+
+
+def named_right(way: Way, stall: Any) -> bool:
+    """The same, and its action."""
+    return functions_right(way, stall) and stall.state == way.state
 
 
 def repeat(way: Way, times: int, gap: float = 0.005) -> list[float]:
