@@ -128,7 +128,7 @@ def path(what: str, value: Any) -> str:
 
     Raises:
         OptionTypeError: It is no path.
-        OptionError: It is no UTF-8.
+        OptionError: It is no UTF-8, or has NUL.
     """
     if isinstance(value, bytes) or not isinstance(value, (str, os.PathLike)):
         raise OptionTypeError(f"{what} must be a path, got {shown(value)}")
@@ -137,6 +137,8 @@ def path(what: str, value: Any) -> str:
         raise OptionTypeError(f"{what} must be a path as a string, got {shown(value)}")
     if not is_utf8(text):
         raise OptionError(f"{what} must be UTF-8, got {shown(value)}: rename it, or make a link that is")
+    if "\0" in text:
+        raise OptionError(f"{what} must be a path, and no path has the letter NUL, got {shown(value)}")
     return text
 
 

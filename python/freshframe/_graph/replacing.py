@@ -134,7 +134,12 @@ def replace(engine: _native.Engine, index: int, name: str, slot: Slot, node: Any
         is_left = (engine.on_node_thread or _wait(engine, index, offer, name, timeout)) and offer.leave()
     finally:
         if not is_left:
-            _end(slot, offer)
+            try:
+                _end(slot, offer)
+            except BaseException:  # of a signal's handler, too: an offer that stays keeps all others away
+                if not offer.is_closed:
+                    _end(slot, offer)
+                raise
     if not is_left and offer.old is None:
         raise StateError(f"{name!r} has ended: nothing was replaced")
 
@@ -163,4 +168,6 @@ def _end(slot: Slot, offer: Offer) -> None:
     while not offer.withdraw() and not offer.is_decided:
         offer.told.acquire(timeout=_SLICE)
     slot.end_offer(offer)
-    slot.close(offer.node if offer.old is None else offer.old)
+    left_over = offer.node if offer.old is None else offer.old
+    offer.is_closed = True
+    slot.close(left_over)

@@ -23,11 +23,12 @@ class Offer:
         node: The node.
         old: The node that was there; None: it has not taken the place.
         is_decided: It has taken the place, or the node before it has ended.
+        is_closed: What was left over was closed, or its close() has begun.
         told: A lock that is released then.
         is_left: Nothing but the end of the node before keeps it from the place, and its caller has gone.
     """
 
-    __slots__ = ("_is_withdrawn", "_marks", "is_decided", "is_left", "node", "old", "told")
+    __slots__ = ("_is_withdrawn", "_marks", "is_closed", "is_decided", "is_left", "node", "old", "told")
 
     def __init__(self, node: Any) -> None:
         """Not yet given to a slot."""
@@ -35,6 +36,7 @@ class Offer:
         self.old: Any = None
         self.is_decided = False
         self.is_left = False
+        self.is_closed = False
         self._is_withdrawn = False
         self._marks: dict[str, object] = {}
         self.told = threading.Lock()

@@ -67,11 +67,29 @@ def progress_display(
         A callable for `progress` of Pipeline.run().
     """
     stream = sys.stderr if file is None else file
-    if stream.isatty():
+    if stream is None or getattr(stream, "closed", False):  # of a program without a terminal: None, or closed
+        yield lambda progress: None
+    elif stream.isatty():
         with _bar(stream, label, total) as update:
-            yield update
+            yield _until_it_fails(update)
     else:
-        yield _lines(stream, label, total)
+        yield _until_it_fails(_lines(stream, label, total))
+
+
+def _until_it_fails(update: Callable[[Progress], None]) -> Callable[[Progress], None]:
+    """A terminal may go away, and a run goes on without its bar."""
+    is_away = False
+
+    def show(progress: Progress) -> None:
+        nonlocal is_away
+        if is_away:
+            return
+        try:
+            update(progress)
+        except (OSError, ValueError):
+            is_away = True
+
+    return show
 
 
 @contextmanager

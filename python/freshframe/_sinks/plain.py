@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import _check
-from .._errors import OptionTypeError
+from .._errors import OptionError, OptionTypeError
 
 _AS_IT_IS = frozenset((type(None), bool, int))
 # json.dumps() would make one for each record. plain() has made new lists and dicts: none is in itself.
@@ -37,8 +37,19 @@ def plain(value: Any) -> Any:
     """The value in the types of JSON: None, bool, int, finite float, str, list and dict with str keys.
 
     Raises:
+        OptionError: It contains itself, or is too deep.
         TypeError: A part of the value cannot be converted to them.
     """
+    try:
+        return _plain(value)
+    except RecursionError:
+        raise OptionError(
+            "a value that contains itself, or whose parts are deeper than Python's recursion limit, cannot "
+            "be written: convert it in a node before the sink"
+        ) from None  # it would be a thousand times the same line
+
+
+def _plain(value: Any) -> Any:
     # Most values are exactly of these types. To ask for types derived from them takes four times as long.
     kind = type(value)
     if kind is float:
@@ -48,17 +59,17 @@ def plain(value: Any) -> Any:
     if kind in _AS_IT_IS:
         return value
     if kind is dict:
-        mended = {checked_key(name): plain(field) for name, field in value.items()}
-        if len(mended) == len(value):
-            return mended
-        return {name: plain(field) for name, field in keyed(value.items()).items()}
+        mended = {checked_key(name): _plain(field) for name, field in value.items()}
+        if len(mended) < len(value):
+            mended = {name: _plain(field) for name, field in keyed(value.items()).items()}
+        return mended
     if kind is list:
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     return _plain_of_other_kinds(value)
 
 
 def _plain_of_other_kinds(value: Any) -> Any:
-    """plain() for all but Python's own types of JSON."""
+    """_plain() for all but Python's own types of JSON."""
     if isinstance(value, str):
         return valid_text(value)
     if isinstance(value, int):
@@ -74,9 +85,9 @@ def _plain_of_other_kinds(value: Any) -> Any:
         return finite_parts((value.astype(np.float64) if value.dtype.kind == "f" else value).tolist())
     fields = named_fields(value)
     if fields is not None:
-        return {name: plain(field) for name, field in keyed(fields).items()}
+        return {name: _plain(field) for name, field in keyed(fields).items()}
     if isinstance(value, list | tuple):
-        return [plain(item) for item in value]
+        return [_plain(item) for item in value]
     raise _refusal(value)
 
 

@@ -19,8 +19,8 @@ class WholeFile(TextFile):
 
     def __init__(self, path: str) -> None:
         """Creates the hidden file."""
-        folder, name = os.path.split(path)
-        self._whole = path
+        self._whole = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+        folder, name = os.path.split(self._whole)
         super().__init__(os.path.join(folder, f".{name}.{secrets.token_hex(6)}.part"))
 
     def close(self) -> None:
@@ -36,7 +36,7 @@ class WholeFile(TextFile):
             OSError: The rename failed.
         """
         os.replace(self.path, self._whole)
-        folder = os.open(os.path.dirname(self._whole) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        folder = os.open(os.path.dirname(self._whole), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(folder)
         finally:

@@ -298,7 +298,7 @@ class Box(Reading):
         head = head_text(self.id, self.next, self.events, Clock(self._boot, zero)).encode(errors="replace")
         self._segment_bytes = len(head) + self._fitting_segment()  # a head may be long, and is repeated
         whole = head + data
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o666)
+        fd = folders.create(path)
         try:
             _write(fd, whole)
             os.fdatasync(fd)

@@ -80,6 +80,23 @@ def regular(path: str) -> str:
     return path
 
 
+def create(path: str) -> int:
+    """Makes an empty file, to be appended to. What has its name is renamed, and never written to.
+
+    Returns:
+        Its descriptor.
+
+    Raises:
+        OSError: It cannot be made.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
+    try:
+        return os.open(path, flags, 0o666)
+    except FileExistsError:
+        set_aside(path, "its name is that of the next one")
+        return os.open(path, flags, 0o666)
+
+
 def set_aside(path: str, why: str) -> None:
     """Renames a file of the folder that is no use, and says so.
 

@@ -132,7 +132,7 @@ class Spool(Node[Any, None]):
 
     def open(self) -> None:
         """Opens the folder, or makes it, and begins to send what is in it."""
-        box = Box(self.folder, self._max_bytes)
+        box = Box(_lasting(self.folder), self._max_bytes)
         try:
             sender = Sender(box, self._how, self._publish)
             self._box, self._sender = box, sender
@@ -201,3 +201,8 @@ class Spool(Node[Any, None]):
             called=counts.called,
             last_error=counts.last_error,
         )
+
+
+def _lasting(path: str) -> str:
+    """The same place, also after the program has changed its directory."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

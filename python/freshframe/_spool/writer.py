@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from .._errors import StateError
+from .._errors import FreshframeError, StateError
 from .box import Box
 from .foreign import ERROR, WARNING, described, say
 
@@ -18,6 +18,7 @@ _AT_ONCE = 1_000  # results for which a commit does not wait
 _MOST = 10_000  # results in memory; then put() waits
 _PATIENCE = 30.0  # seconds for which it waits; then results are lost until the disk takes some
 _AGAIN = 0.25  # seconds between two attempts on a disk that is full or fails
+_LAST_TRY = 1.0  # seconds for which end() waits for a write whose results are given up
 _LONGEST_PAUSE = 60.0  # seconds between two looks for results that are too old
 
 
@@ -90,7 +91,9 @@ class Writer:
         self.thread.join(timeout)
         with self._changed:
             left, self._waiting = len(self._waiting) + self._dropped, []
-            return left
+            self._changed.notify_all()
+        self.thread.join(_LAST_TRY)  # a write that fails returns, and one that hangs does not
+        return left
 
     def _run(self) -> None:
         try:
@@ -159,7 +162,7 @@ class Writer:
                     continue
                 self._tell(str(error))
                 return 0
-            except MemoryError as error:
+            except (MemoryError, FreshframeError) as error:  # also: it is another spool's folder
                 self._tell(described(error))
                 return 0
             if self._fault:

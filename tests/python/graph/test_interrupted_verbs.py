@@ -162,6 +162,73 @@ def test_a_handler_that_calls_a_verb_at_a_line_of_another_waits_for_nothing_that
     assert not wrong, "\n".join(wrong)
 
 
+class LeaveError(BaseException):
+    """What a handler raises, such as that of a limit of time."""
+
+
+def _left(world: _World, verb: str, number: int) -> tuple[int, str]:
+    """Runs the verb, and raises at that place where a handler may run. The count of places, and this one.
+
+    These are the begins of functions and the ends of calls of C. In `threading` a handler that raises may
+    leave a lock of Condition behind, which is not this package's.
+    """
+    places = 0
+    place = ""
+
+    def look(frame: FrameType, event: str, _: object) -> None:
+        nonlocal places, place
+        if event not in ("call", "c_return") or not frame.f_code.co_filename.startswith(_TRACED[0]):
+            return
+        places += 1
+        if places == number:
+            sys.setprofile(None)
+            place = f"{verb}, {os.path.basename(frame.f_code.co_filename)}:{frame.f_lineno}"
+            raise LeaveError
+
+    sys.setprofile(look)
+    try:
+        _VERBS[verb](world)
+    except LeaveError:
+        pass
+    finally:
+        sys.setprofile(None)
+    return places, place
+
+
+def _again(world: _World, verb: str) -> None:
+    """The verb once more, in whatever state it was left: it is not refused because of that."""
+    if verb == "add":
+        until(lambda: "added" not in world.pipeline.stats().nodes, "what was being added has gone")
+    if verb == "connect":
+        with contextlib.suppress(ff.GraphError):
+            world.pipeline.disconnect(world.other, world.merge)
+    if verb == "replace":
+        other = _same if world.parent.node is _alike else _alike
+        world.pipeline.replace(world.parent, other, timeout=WATCHDOG)
+    elif verb != "disconnect":
+        _VERBS[verb](world)
+
+
+@pytest.mark.parametrize(
+    "verb", ["add", "start", "stop", "wait", "remove", "replace", "connect", "disconnect"]
+)
+def test_a_verb_that_a_handler_leaves_by_an_exception_can_be_called_again(verb: str) -> None:
+    number, places = 0, 1
+    while number <= places:
+        world = _World(Ticker)
+        if verb != "start":
+            world.pipeline.start()
+        places, place = _left(world, verb, number)
+        if place and verb != "start":
+            try:
+                _again(world, verb)
+            except ff.FreshframeError as error:
+                pytest.fail(f"{place}: {error}")
+        world.pipeline.stop(WATCHDOG)
+        check_books(world.pipeline)
+        number += 1 if verb == "replace" else 1 + places // 40
+
+
 @pytest.mark.parametrize("verb", ["stop", "remove", "drain"])
 def test_a_node_whose_thread_another_thread_has_not_started_yet_holds_nobody_up(
     verb: str, monkeypatch: pytest.MonkeyPatch

@@ -3,7 +3,10 @@
 
 from __future__ import annotations
 
+import io
+import sys
 import threading
+from collections.abc import Callable
 
 import pytest
 from support import Collect, Count, Gate, Pictures, Push, Ticker, edge, until
@@ -90,6 +93,43 @@ def test_progress_true_writes_its_bar_to_stderr_only(capfd: pytest.CaptureFixtur
     pipeline.add(Collect(), pipeline.add(Pictures(100)))
     assert pipeline.run(progress=True).complete
     assert capfd.readouterr().out == ""
+
+
+class GoneError(OSError):
+    """Of a terminal that has gone away."""
+
+
+class Gone(io.StringIO):
+    """Such a terminal, in its moments before and behind."""
+
+    writes = 0
+
+    def isatty(self) -> bool:
+        return False
+
+    def write(self, text: str) -> int:
+        Gone.writes += 1
+        raise GoneError
+
+
+def closed() -> io.StringIO:
+    file = io.StringIO()
+    file.close()
+    return file
+
+
+@pytest.mark.parametrize("make", [lambda: None, closed, Gone], ids=["None", "closed", "gone"])
+def test_a_run_goes_on_without_its_bar_where_there_is_no_terminal(
+    make: Callable[[], io.StringIO | None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("freshframe._look.progress._LINE_EVERY", 0.0)
+    monkeypatch.setattr(sys, "stderr", make())
+    pipeline = ff.Pipeline()
+    sink = Collect()
+    pipeline.add(sink, pipeline.add(Count(5)))
+    assert pipeline.run(progress=True, progress_interval=0.01).complete
+    assert len(sink.seen) == 5
+    assert Gone.writes in (0, 1)
 
 
 def test_printing_a_pipeline_shows_each_edge_with_its_chosen_policy_and_counts() -> None:

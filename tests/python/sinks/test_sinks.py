@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,35 @@ def test_a_value_without_a_form_is_refused_by_its_type(
         write(sink(tmp_path / "out"), value)
     assert isinstance(error.value.__cause__, TypeError)
     assert named in str(error.value.__cause__)
+
+
+def of_itself() -> list[object]:
+    made: list[object] = []
+    made.append({"inner": made})
+    return made
+
+
+def very_deep() -> list[object]:
+    made: list[object] = []
+    for _ in range(20_000):
+        made = [made]
+    return made
+
+
+@pytest.mark.parametrize("make", [of_itself, very_deep])
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv, lambda path: ff.Spool(path, print)])
+def test_a_value_that_contains_itself_or_is_too_deep_is_refused_in_words(
+    tmp_path: Path, sink: Any, make: Callable[[], object]
+) -> None:
+    with pytest.raises(ff.NodeError, match=r"a value that contains itself, or .* cannot be written") as error:
+        write(sink(tmp_path / "out"), {"inner": make()})
+    assert isinstance(error.value.__cause__, ff.OptionError)
+    assert error.value.__cause__.__suppress_context__
+
+
+def test_a_path_with_nul_is_refused_at_once() -> None:
+    with pytest.raises(ff.OptionError, match=r"no path has the letter NUL, got 'a\\x00b'"):
+        ff.Spool("a\0b", print)
 
 
 def test_json_lines_has_the_columns_of_data_with_each_box(tmp_path: Path) -> None:

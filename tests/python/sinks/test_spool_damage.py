@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 from rigs.boxes import drain, fill, records, small_box
+from rigs.spools import Receiver, Running
 from rigs.written import write
-from support import WATCHDOG
+from support import WATCHDOG, until
 
 import freshframe as ff
 from freshframe._sinks.plain import to_text
@@ -379,6 +380,81 @@ def test_what_is_done_to_the_folder_of_a_running_program_costs_no_later_result(
     again = small_box(tmp_path / "box", 8 << 20)
     assert (again.id, again.next, caplog.records) == (identity, 21, [])
     again.close(complete=True)
+
+
+TAKEN: dict[str, Callable[[Path, Path], object]] = {
+    **{kind: lambda path, _, make=make: make(path) for kind, make in KINDS.items()},  # type: ignore[misc]
+    "a link to a file elsewhere": lambda path, outside: path.symlink_to(outside),
+    "another name of a file elsewhere": lambda path, outside: path.hardlink_to(outside),
+    "another name of the newest": lambda path, _: path.hardlink_to(newest(path.parent)),
+    "a file": lambda path, _: path.write_text("mine"),
+}
+
+
+@pytest.mark.parametrize("kind", TAKEN)
+def test_what_has_the_name_of_the_next_file_already_is_renamed_and_never_written_to(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(boxes, "SEGMENT_BYTES", 1000)
+    (tmp_path / "mine").write_text("mine")
+    box = small_box(tmp_path / "box", 8 << 20)
+    fill(box, 20)
+    path = tmp_path / "box" / f"{box.next:015d}.jsonl"
+    TAKEN[kind](path, tmp_path / "mine")
+    fill(box, 20)
+    assert drain(box) == list(range(1, 41))
+    assert "its name is that of the next one" in caplog.text
+    assert (tmp_path / "mine").read_text() == "mine"
+    assert path.with_name(path.name + ".bad-1").is_symlink() or path.with_name(path.name + ".bad-1").exists()
+    assert box.held().lost == 0
+    box.close(complete=True)
+
+
+def test_a_folder_that_something_else_replaces_for_a_while_gets_all_that_has_waited(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder, away = tmp_path / "box", tmp_path / "away"
+    other = small_box(tmp_path / "other")
+    fill(other, 5)
+    other.close(complete=True)
+    swaps: list[tuple[Callable[[], object], Callable[[], object]]] = [
+        (folder.touch, folder.unlink),
+        (lambda: (tmp_path / "other").rename(folder), lambda: folder.rename(tmp_path / "other")),
+    ]
+    receiver = Receiver()
+    running = Running(ff.Spool(folder, receiver, max_wait=0))
+    with running.pipeline:
+        for number, (put, take) in enumerate(swaps):
+            running.source.push(number)
+            until(lambda: running.stats.sent == 2 * number + 1, "it is sent")  # noqa: B023
+            folder.rename(away)
+            put()
+            caplog.clear()
+            running.source.push("behind")
+            until(lambda: "results wait in memory until it can" in caplog.text, "it is told")
+            take()
+            away.rename(folder)
+            until(lambda: running.stats.sent == 2 * number + 2, "it is sent, too")  # noqa: B023
+    assert receiver.numbers == [1, 2, 3, 4]
+    assert running.stats.lost == 0
+
+
+def test_a_relative_folder_stays_where_it_was_when_the_program_changes_its_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    receiver = Receiver()
+    running = Running(ff.Spool("box", receiver, max_wait=0))
+    with running.pipeline:
+        running.source.push("a")
+        until(lambda: running.stats.sent == 1, "it is sent")
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        running.source.push("b")
+        until(lambda: running.stats.sent == 2, "it is sent, too")
+    assert receiver.numbers == [1, 2]
+    assert not list((tmp_path / "elsewhere").iterdir())
+    assert "removed" not in caplog.text
 
 
 def test_files_beside_those_of_a_spool_stay_and_a_folder_of_photos_is_refused(tmp_path: Path) -> None:

@@ -481,3 +481,23 @@ def test_a_disk_that_stands_still_costs_results_and_not_the_pipeline(
         until(lambda: running.stats.lost == 7, "they are counted")
     assert "results are lost until it can" in caplog.text
     assert "the results 4 to 10 are not there" in caplog.text
+
+
+def test_a_disk_that_fails_to_the_end_leaves_the_folder_to_the_next_spool(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = os.fdatasync
+
+    def fdatasync(fd: int) -> None:
+        raise OSError(errno.EIO, "bad disk")
+
+    running = Running(ff.Spool(tmp_path / "yard", Receiver(), max_wait=0))
+    with running.pipeline:
+        monkeypatch.setattr(os, "fdatasync", fdatasync)
+        running.source.push("a")
+        until(lambda: "results wait in memory until it can" in caplog.text, "it is told")
+    assert "1 results could not be written and are lost" in caplog.text
+    monkeypatch.setattr(os, "fdatasync", real)
+    again = Receiver()
+    write(ff.Spool(tmp_path / "yard", again), "b")
+    assert again.numbers == [1]

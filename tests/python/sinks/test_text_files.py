@@ -69,6 +69,26 @@ def test_a_complete_file_appears_with_the_end_of_its_run(tmp_path: Path, sink: A
 
 
 @pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
+def test_a_complete_file_appears_where_it_began_although_the_program_has_changed_its_directory(
+    tmp_path: Path, sink: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    source = Push(live=False)
+    source.push(1, 2)
+    source.end()
+    pipeline = ff.Pipeline()
+
+    def move(value: int) -> int:
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        return value
+
+    pipeline.add(sink("out", complete=True), pipeline.add(move, pipeline.add(source)))
+    assert pipeline.run().complete
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["elsewhere", "out"]
+
+
+@pytest.mark.parametrize("sink", [ff.JsonLines, ff.Csv])
 def test_a_run_that_fails_leaves_no_complete_file(tmp_path: Path, sink: Any) -> None:
     with pytest.raises(ff.NodeError):
         write(sink(tmp_path / "out", complete=True), 1, object())
