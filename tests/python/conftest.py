@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from rigs.command_line import SCENE, Process
-from support import Gate, check_books, until
+from support import WATCHDOG, Gate, check_books, until
 
 import freshframe as ff
 from freshframe._cli import main
@@ -129,6 +129,9 @@ def _remember(self: ff.Pipeline, *arguments: Any, **options: Any) -> None:
 
 
 ff.Pipeline.__init__ = _remember  # type: ignore[method-assign]
+
+# On a busy machine a worker's process needs more than five seconds for its end. This is also the stop behind `with`.
+ff.Pipeline.stop.__defaults__ = (WATCHDOG,)
 
 
 @pytest.fixture(autouse=True)
