@@ -130,7 +130,7 @@ def _remember(self: ff.Pipeline, *arguments: Any, **options: Any) -> None:
 
 ff.Pipeline.__init__ = _remember  # type: ignore[method-assign]
 
-# On a busy machine a worker's process needs more than five seconds for its end. This is also the stop behind `with`.
+# On a busy machine a worker's process needs more than five seconds for its end. A `with` ends by it, too.
 ff.Pipeline.stop.__defaults__ = (WATCHDOG,)
 
 
