@@ -44,7 +44,7 @@ def stalls_of(way: Way, wanted: int = STALLS, **options: Any) -> tuple[list[gil.
     watch._options.update(options)
     took: list[float] = []
     with watch:
-        for _ in range(10):
+        for _ in range(40):
             took += gil_holds.repeat(way, wanted)
             if sum(stall.thread == "keeper" for stall in watch.stalls) >= wanted:
                 break
