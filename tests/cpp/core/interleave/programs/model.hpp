@@ -1,0 +1,58 @@
+// The sequential model of one edge: what the calls of a program may give.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/queue.hpp"
+#include "freshframe/stats.hpp"
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+namespace freshframe::interleave {
+
+inline constexpr int kNothing = -1;
+inline constexpr int kEnded = -2;
+
+/// A call that a thread has made, and what it gave.
+struct Call {
+  enum class Kind : std::uint8_t { Put, Take, Newest, Close, End };
+
+  Kind kind = Kind::Put;
+  int seq = 0;             // of a put: the sample; of a take: the result, kNothing or kEnded
+  std::uint64_t lost = 0;  // of a take: the samples dropped since the one before
+  std::int64_t begin = 0;  // both from one count of all begins and ends
+  std::int64_t end = 0;
+};
+
+/// One bounded queue with its counters.
+class Model {
+ public:
+  explicit Model(Queue queue) : queue_(queue) {}
+
+  /// False: the call cannot give this here.
+  [[nodiscard]] bool apply(const Call& call);
+  [[nodiscard]] bool has_counters_of(const EdgeStats& stats) const;
+
+ private:
+  [[nodiscard]] bool put(int seq);
+  [[nodiscard]] bool take(const Call& call);
+  void skip();
+
+  Queue queue_;
+  std::deque<int> waiting_;
+  bool is_closed_ = false;
+  bool has_ended_ = false;
+  std::uint64_t lost_ = 0;  // since the last sample that was taken
+  std::uint64_t passed_ = 0;
+  std::uint64_t delivered_ = 0;
+  std::uint64_t full_ = 0;
+  std::uint64_t skipped_ = 0;
+  std::uint64_t stopped_ = 0;
+};
+
+/// Whether some order of the calls, which keeps those that did not overlap as they were, gives their results and these
+/// counters.
+[[nodiscard]] bool explains(const Model& model, const std::vector<Call>& calls, const EdgeStats& stats);
+
+}  // namespace freshframe::interleave

@@ -1,0 +1,83 @@
+// A small program of a few threads, as the scheduler runs it: once in every order.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace freshframe::interleave {
+
+/// What the threads of a program share. Each execution makes it anew and destroys it at its end. Its constructor names the
+/// threads, which then run in one order. A check that fails anywhere ends the execution.
+class World {
+ public:
+  struct Thread {
+    std::string name;
+    std::function<void()> body;
+  };
+
+  World() = default;
+  World(const World&) = delete;
+  World& operator=(const World&) = delete;
+  virtual ~World() = default;
+
+  [[nodiscard]] const std::vector<Thread>& threads() const noexcept { return threads_; }
+  [[nodiscard]] bool deadlines_come_early() const noexcept { return early_; }
+  /// What must hold when all threads have ended.
+  virtual void check() {}
+
+ protected:
+  void thread(std::string name, std::function<void()> body) {
+    threads_.push_back({std::move(name), std::move(body)});
+  }
+  /// The time moves only when nothing else can run. Otherwise a deadline may also pass before, as a preemption.
+  void deadlines_come_last() noexcept { early_ = false; }
+
+ private:
+  std::vector<Thread> threads_;
+  bool early_ = true;
+};
+
+struct Program {
+  std::string name;
+  std::function<std::unique_ptr<World>()> make;
+};
+
+/// All programs of this executable.
+std::vector<Program>& programs();
+
+template <class W>
+struct Registered {
+  explicit Registered(std::string name) {
+    programs().push_back({std::move(name), [] { return std::make_unique<W>(); }});
+  }
+};
+
+/// Ends the execution: the program has failed in this order. Also for what an execution finds after its threads.
+[[noreturn]] void fail(const std::string& what);
+inline void expect(bool holds, const char* what) {
+  if (!holds) fail(what);
+}
+/// A line in the trace of a failure.
+void note(const std::string& text);
+/// An end of the program. The report counts the different ones: a program with one end has shown little.
+void outcome(const std::string& text);
+/// How many times a deadline had to pass because nothing else could run.
+[[nodiscard]] int forced_deadlines();
+/// The simulated time since the execution began.
+[[nodiscard]] std::int64_t now_ns();
+
+}  // namespace freshframe::interleave
+
+/// Begins a program: its body is the constructor of a class that is derived from `Base`.
+#define FRESHFRAME_INTERLEAVE(Name, Base)                                    \
+  struct Name final : Base {                                                 \
+    Name();                                                                  \
+  };                                                                         \
+  const ::freshframe::interleave::Registered<Name> registered_##Name{#Name}; \
+  Name::Name()

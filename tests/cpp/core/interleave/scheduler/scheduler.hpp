@@ -1,0 +1,194 @@
+// Runs the threads of a program in one order, and decides at each of their operations which one goes on.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+#include <unordered_set>
+#include <vector>
+
+#include "choices.hpp"
+#include "fibers.hpp"
+#include "program.hpp"
+#include "races.hpp"
+
+namespace freshframe::interleave {
+
+enum class Operation : std::uint8_t {
+  Start,
+  Lock,
+  TryLock,
+  Unlock,
+  Wait,
+  Wake,
+  NotifyOne,
+  NotifyAll,
+  Load,
+  Store,
+  Change,  // of an atomic: a read and a write at once
+  End,
+  Note,
+};
+
+/// One operation of an execution, for the trace.
+struct Step {
+  static constexpr std::size_t kCallers = 3;
+
+  std::size_t thread = 0;
+  Operation operation = Operation::Start;
+  const void* object = nullptr;
+  const void* place = nullptr;  // in the code
+  std::array<const void*, kCallers> callers =
+      {};  // the functions that it was called from, the innermost first
+  std::string note = {};
+};
+
+/// The result of an execution.
+struct Execution {
+  std::string failure;  // empty: all held
+  Race race;            // that was found in it, if any
+  std::uint64_t steps = 0;
+};
+
+/// The scheduler of this process. One thread of the operating system.
+class Scheduler {
+ public:
+  /// Runs the program once, in the order that `choices` say. `keeps_trace`: for trace().
+  Execution execute(const Program& program, Choices& choices, bool keeps_trace);
+  /// Before another program: objects whose order matters are learned anew.
+  void begin_program();
+  /// Whether the last execution has shown that the order matters at further places. Then the search begins again.
+  [[nodiscard]] bool learned() const noexcept { return learned_; }
+  [[nodiscard]] const std::vector<Step>& trace() const noexcept { return trace_; }
+  [[nodiscard]] const std::set<std::string>& outcomes() const noexcept { return outcomes_; }
+  [[nodiscard]] std::string thread_name(std::size_t thread) const { return threads_[thread].name; }
+  [[nodiscard]] std::string running_thread() const { return is_on() ? current().name : "the check"; }
+
+  // ---- for the threads of the program
+  [[noreturn]] void fail(const std::string& what);
+  void note(const std::string& text);
+  void outcome(const std::string& text) { outcomes_.insert(text); }
+  [[nodiscard]] int forced_deadlines() const noexcept { return forced_deadlines_; }
+  [[nodiscard]] std::int64_t now_ns() const noexcept { return now_ns_; }
+
+  // ---- for the functions that they call (calls.cpp); `place` is in the code of the caller
+  /// Whether a thread of the program runs.
+  [[nodiscard]] bool is_on() const noexcept { return current_ != nullptr; }
+  /// The time goes on a little, so that a spin that looks at the clock ends.
+  std::int64_t look_at_clock();
+  void lock(const void* mutex, const void* place);
+  [[nodiscard]] bool try_lock(const void* mutex, const void* place);
+  void unlock(const void* mutex, const void* place);
+  /// nullopt: there is no deadline. Returns whether the deadline has passed.
+  [[nodiscard]] bool wait(const void* condition, const void* mutex, std::optional<std::int64_t> deadline,
+                          const void* place);
+  void notify(const void* condition, bool all, const void* place);
+  /// Before an operation on an atomic object, and after it. `acquires` and `releases` are what its memory order makes it do.
+  void begin_atomic(Operation operation, const void* object, const void* place);
+  void end_atomic(Operation operation, const void* object, bool acquires, bool releases);
+  void access(Races::Access access);
+  void allocated(const void* memory, std::size_t bytes);
+  /// True: it keeps the memory until the end of the execution, so that a later use of it is seen.
+  [[nodiscard]] bool keeps_freed(void* memory, std::size_t bytes);
+  void enter_function(const void* caller);
+  void leave_function();
+
+ private:
+  struct Thread {
+    std::string name;
+    std::size_t id = 0;
+    bool has_ended = false;
+    bool spins = false;  // it lets the others run
+    // What it does next, or waits for.
+    Operation operation = Operation::Start;
+    const void* object = nullptr;
+    const void* mutex = nullptr;  // of a Wake
+    bool is_woken = false;
+    bool timed_out = false;
+    std::optional<std::int64_t> deadline;
+    std::uint64_t wait_number = 0;
+    // The operation before, by which a spin is known.
+    Operation last_operation = Operation::Start;
+    const void* last_object = nullptr;
+    const void* last_place = nullptr;
+    std::vector<const void*> callers;
+  };
+  /// Who uses an object, and where. An object of one thread alone is no choice.
+  struct Uses {
+    std::size_t thread = 0;
+    bool is_shared = false;
+    std::vector<const void*> places;
+  };
+
+  [[nodiscard]] Thread& current() noexcept { return *current_; }
+  [[nodiscard]] const Thread& current() const noexcept { return *current_; }
+  void begin_execution(bool keeps_trace);
+  void run_threads(World& world);
+  static void run_thread();
+  [[noreturn]] void leave_program();
+  void switch_to(Thread& next);
+
+  [[nodiscard]] bool is_free(const void* mutex) const { return !owners_.contains(mutex); }
+  [[nodiscard]] bool can_go_on(const Thread& thread) const;
+  [[nodiscard]] bool can_time_out(const Thread& thread) const;
+  /// The threads that can make the next step; `is_choice`: also instead of the current one.
+  [[nodiscard]] Options options(bool is_choice);
+  void add_others(Options& options, bool stays) const;
+  void add_deadlines(Options& options, bool stays) const;
+  [[nodiscard]] std::string who_is_stuck() const;
+  /// Lets the next thread make its step. Returns when it is the turn of the current one again.
+  void schedule(bool is_choice);
+  void before(Operation operation, const void* object, const void* place);
+  /// Whether the order of operations at that place matters.
+  bool note_use(const void* object, const void* place);
+  void learn(const void* place);
+  void take(const void* mutex);
+  void give(const void* mutex);
+  void record(Operation operation, const void* object, const void* place);
+
+  std::array<Fiber, kMostThreads> fibers_;
+  Fiber main_;
+  std::array<Thread, kMostThreads> threads_;
+  std::size_t count_ = 0;
+  Thread* current_ = nullptr;
+  World* world_ = nullptr;
+  Choices* choices_ = nullptr;
+
+  std::uint64_t steps_ = 0;
+  std::uint64_t waits_ = 0;
+  std::int64_t now_ns_ = 0;
+  int forced_deadlines_ = 0;
+  std::string failure_;
+  std::unordered_map<const void*, std::size_t> owners_;  // of the locked mutexes
+  Races races_;
+  std::vector<void*> freed_;
+  bool keeps_trace_ = false;
+  std::vector<Step> trace_;
+
+  std::unordered_map<const void*, Uses> uses_;
+  std::unordered_set<const void*> shared_places_;
+  bool learned_ = false;
+  std::set<std::string> outcomes_;
+};
+
+Scheduler& scheduler();
+
+/// Code of the scheduler runs, whose own memory and locks are no part of the program. Calls of the program come while
+/// `watches` is true.
+class Inside {
+ public:
+  static bool watches;
+
+  Inside() noexcept { watches = false; }
+  Inside(const Inside&) = delete;
+  Inside& operator=(const Inside&) = delete;
+  ~Inside() { watches = true; }
+};
+
+}  // namespace freshframe::interleave

@@ -1,0 +1,16 @@
+// The trace of an execution as text.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "scheduler.hpp"
+
+namespace freshframe::interleave {
+
+/// File and line of a place in the engine's or the program's own code; empty: it is not known. Calls addr2line.
+std::string source_line(const void* place);
+/// A line for each operation: thread, kind, object, and the source lines of it and of those that called it.
+void print_trace(const Scheduler& scheduler);
+
+}  // namespace freshframe::interleave
