@@ -3,8 +3,10 @@
 #include "freshframe/log.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <cstddef>
+#include <string>
 #include <utility>
 
 #include "core/edge/inbox.hpp"
@@ -12,6 +14,32 @@
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
+namespace {
+
+constexpr std::chrono::seconds kUntilFruitless{10};
+
+// What is said of a parent whose samples do not come; empty: they do.
+std::string silence_of(const Joiner& joiner, std::size_t parent, const std::string& name, TimePoint now) {
+  const auto last = joiner.last_arrival(parent);
+  if (!last) return "'" + name + "' sends nothing";
+  if (now - *last < kUntilFruitless) return {};
+  const auto seconds = std::lround(Seconds(now - *last).count());
+  return "'" + name + "' has sent nothing for " + std::to_string(seconds) + " s";
+}
+
+// How far the samples of a parent are from those of the reference; empty: not too far, or nothing is known.
+std::string distance_of(const JoinSets& sets, std::size_t parent) {
+  const auto nearest = sets.joiner.nearest(parent);
+  if (!nearest || std::abs(*nearest) <= sets.rules.within) return {};
+  const auto whose = "the nearest samples of '" + sets.edges[parent]->options.parent_name + "' ";
+  const bool is_time = sets.rules.by != JoinBy::Seq;
+  const auto numbers = std::llround(std::abs(*nearest));
+  if (!is_time && numbers == 0) return whose + "have other parts";
+  return whose + "are " + (is_time ? seconds_text(std::abs(*nearest)) : std::to_string(numbers)) +
+         (*nearest > 0 ? " later" : " earlier");
+}
+
+}  // namespace
 
 // Note [Sets]
 // The joiner decides when a sample arrives, and sets wait in JoinSets::ready. A part of one still counts as
@@ -295,10 +323,9 @@ Taken Inbox::take_set_now(AnySample& sample, bool newest) {
 
 // Users of other systems miss this message most: nothing comes, and nothing says why.
 std::string Inbox::fruitless_locked(TimePoint now) const {
-  constexpr Seconds kPatience{10};
   const auto& sets = *sets_;
   if (!sets.rules.wait || !sets.fruitless_since) return {};
-  if (now - *sets.fruitless_since < to_duration(kPatience)) return {};
+  if (now - *sets.fruitless_since < kUntilFruitless) return {};
   std::string far;
   const auto name_of = [&](std::size_t i) { return sets.edges[i]->options.parent_name; };
   for (std::size_t i = 0; i < sets.edges.size(); ++i) {
@@ -308,23 +335,19 @@ std::string Inbox::fruitless_locked(TimePoint now) const {
   }
   if (!far.empty()) return fruitless_text_locked(now) + ": " + far;
   if (const auto full = sets_->too_short(); !full.empty()) return fruitless_text_locked(now) + ": " + full;
+  const auto add = [&](const std::string& what) {
+    if (!what.empty()) far += (far.empty() ? "" : ", ") + what;
+  };
+  add(silence_of(sets.joiner, 0, name_of(0), now));
+  const bool has_reference = far.empty();  // else no distances are known
   for (std::size_t i = 1; i < sets.edges.size(); ++i) {
-    const auto nearest = sets.joiner.nearest(i);
-    const auto name = name_of(i);
-    if (!nearest) {
-      far += (far.empty() ? "" : ", ") + ("'" + name + "' sends nothing");
-    } else if (std::abs(*nearest) > sets.rules.within) {
-      const bool is_time = sets.rules.by != JoinBy::Seq;
-      const auto numbers = std::llround(std::abs(*nearest));
-      far += (far.empty() ? "" : ", ") + ("the nearest samples of '" + name + "' ") +
-             (!is_time && numbers == 0
-                  ? std::string("have other parts")
-                  : "are " + (is_time ? seconds_text(std::abs(*nearest)) : std::to_string(numbers)) +
-                        (*nearest > 0 ? " later" : " earlier"));
-    }
+    const auto silence = silence_of(sets.joiner, i, name_of(i), now);
+    add(silence);
+    if (silence.empty() && has_reference) add(distance_of(sets, i));
   }
   if (far.empty()) return {};
-  return fruitless_text_locked(now) + ": beside those of '" + name_of(0) + "', " + far;
+  return fruitless_text_locked(now) + ": " +
+         (has_reference ? "beside those of '" + name_of(0) + "', " : std::string()) + far;
 }
 
 std::string Inbox::fruitless_text_locked(TimePoint now) const {

@@ -97,6 +97,10 @@ class Joiner {
   /// Median of how much later the nearest sample of `parent` was than the reference's, over the latest
   /// reference samples; negative: earlier. nullopt: there is none.
   [[nodiscard]] std::optional<double> nearest(std::size_t parent) const;
+  /// When the latest sample of `parent` came; nullopt: there is none.
+  [[nodiscard]] std::optional<TimePoint> last_arrival(std::size_t parent) const noexcept {
+    return inputs_[parent].last_arrival;
+  }
   /// Seconds between two samples of `parent`, smoothed; 0: not known.
   [[nodiscard]] double mean_interval(std::size_t parent) const noexcept {
     return inputs_[parent].mean_interval;

@@ -9,6 +9,7 @@ namespace freshframe::media {
 /// A loop ends after so many in a row. Each is a request, and all of RTSP are a connection, too.
 inline constexpr int kMostRedirects = 5;
 inline constexpr const char* kRedirectLoop = "the server redirects again and again";
+inline constexpr const char* kPlaylistLoop = "its playlists name playlists again and again";
 
 /// `url` is without its password. All but host_text() throw a SourceError or a SourceTimeout.
 

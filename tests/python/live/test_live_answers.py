@@ -146,6 +146,17 @@ def test_a_loop_of_redirects_over_http_ends_after_six_requests(status: int, serv
         assert sum(server.connections for server in ring) <= 7  # the last one is not asked anything
 
 
+@pytest.mark.parametrize("listed", ["live.m3u8", "low/live.m3u8"])
+def test_playlists_that_name_playlists_end_after_few_requests(listed: str) -> None:
+    with HttpServer(clip("mjpeg")) as server:
+        body = f"#EXTM3U\n#EXT-X-STREAM-INF:BANDWIDTH=1\n{listed}\n"
+        head = f"HTTP/1.1 200 OK\r\nContent-Length: {len(body)}\r\nConnection: close\r\n"
+        server.faults = Faults(answer=f"{head}\r\n{body}".encode())
+        with pytest.raises(ff.SourceError, match="its playlists name playlists again and again"):
+            Camera(server.playlist, reconnect=False).pipeline.start()
+        assert server.connections <= MOST_REQUESTS
+
+
 def test_a_redirect_to_a_name_that_cannot_be_resolved_is_no_loop() -> None:
     with HttpServer(clip("mjpeg")) as server:
         head = "HTTP/1.1 302 Found\r\nLocation: http://no..name/live\r\nContent-Length: 0\r\n"

@@ -119,7 +119,7 @@ void LiveInput::open(const std::string& target, TimePoint deadline) {
   } catch (const SourceTimeout& late) {
     throw SourceTimeout(late.what() + errors.in_brackets(), late.url(), late.code());
   } catch (const SourceError& error) {
-    if (redirects_again_) throw;
+    if (redirects_again_ || opened_.names_itself()) throw;
     throw SourceError(error.what() + errors.in_brackets(), error.url(), error.code());
   } catch (const Error& error) {
     throw SourceError("cannot open '" + masked_ + "': " + error.what() + errors.in_brackets(), masked_);
@@ -282,6 +282,7 @@ bool LiveInput::connects_again() const {
 void LiveInput::check_open() const {
   if (interrupt_.stopped()) fail("stopped", ECANCELED);
   if (redirects_again_) fail(kRedirectLoop, ELOOP);
+  if (opened_.names_itself()) fail(kPlaylistLoop, ELOOP);
   if (interrupt_.timed_out()) throw_not_opened(masked_, options_.open_timeout);
 }
 

@@ -24,6 +24,9 @@ class OpenedInputs {
 
   /// Before `input` is opened. `waits`: FFmpeg asks for a playlist again by opening it.
   void install(AVFormatContext& input, bool waits);
+  /// Whether the stream was given up because its playlists name playlists, and these others: FFmpeg would ask
+  /// for them without an end.
+  [[nodiscard]] bool names_itself() const noexcept { return playlists_.name_themselves(); }
   /// The stream is open. From now on, a playlist that is opened again is waited for: before, it is one that
   /// another lists twice.
   void begin() noexcept { is_open_ = true; }

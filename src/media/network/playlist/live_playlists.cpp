@@ -30,6 +30,11 @@ int LivePlaylists::add(const std::string& url, AVIOContext& io, TimePoint asked,
   const auto text = take_text(io);
   if (!text) return AVERROR_INVALIDDATA;
   auto playlist = parse_playlist(*text);
+  masters_ += playlist.is_master ? 1 : 0;
+  if (name_themselves()) {
+    interrupt_.abandon();
+    return AVERROR_EXIT;
+  }
   const bool growing = waits && is_growing(playlist) && known_.size() < kMost;
   put_text(io, growing ? with_last_duration(*text, kShortLength) : *text);
   if (growing) static_cast<void>(note(known_[url], playlist, asked));

@@ -30,6 +30,9 @@ class LivePlaylists {
   /// An input that was opened, at `asked`. If it is a playlist to which segments will be added, remembers it
   /// where `waits`: FFmpeg opens it again. 0 or FFmpeg's error. Throws std::bad_alloc.
   [[nodiscard]] int add(const std::string& url, AVIOContext& io, TimePoint asked, bool waits);
+  /// Whether so many listed playlists that add() has ended the connection. A list of lists is no HLS
+  /// (RFC 8216, 4.3.4), and one that lists itself has no end.
+  [[nodiscard]] bool name_themselves() const noexcept { return masters_ > kMostMasters; }
   [[nodiscard]] bool knows(const std::string& url) const { return known_.contains(url); }
   /// Another input was opened: perhaps a segment. It is that of the playlist in whose folder it is, where
   /// playlists of several folders have equal names for their segments. Of a redirected playlist, and of a
@@ -43,6 +46,7 @@ class LivePlaylists {
 
  private:
   static constexpr std::size_t kMost = 32;
+  static constexpr int kMostMasters = 8;
 
   struct Known {
     ReloadSchedule schedule;
@@ -57,6 +61,7 @@ class LivePlaylists {
   Interrupt& interrupt_;
   std::optional<Playlist> first_;       // that has segments
   std::map<std::string, Known> known_;  // by URL
+  int masters_ = 0;                     // that were opened
 };
 
 }  // namespace freshframe::media

@@ -326,6 +326,26 @@ TEST(Join, NoSetForTenSecondsIsTroubleWithTheDistance) {
   EXPECT_NEAR(*join.parents[1].nearest, 3612, 1);
 }
 
+TEST(Join, OnlyAParentWhoseSamplesDoNotComeIsSaidToSendNothing) {
+  for (const int sends : {0, 1}) {
+    const std::string ill = sends == 0 ? "right" : "left";
+    TwoCameras never(kByPts);
+    TwoCameras once(kByPts);
+    once.put(1 - sends, 0);
+    for (int k = 0; k < 400; ++k) {
+      for (auto* cameras : {&never, &once}) {
+        cameras->put(sends, 1 + k * 0.033);
+        cameras->clock->advance(Seconds{0.033});
+      }
+    }
+    const auto beside = sends == 0 ? std::string(": beside those of 'left', '") : std::string(": '");
+    EXPECT_EQ(never.inbox.join_stats(Span::WholeRun)->trouble,
+              "no complete set for 13 s by pts" + beside + ill + "' sends nothing");
+    EXPECT_EQ(once.inbox.join_stats(Span::WholeRun)->trouble,
+              "no complete set for 13 s by pts" + beside + ill + "' has sent nothing for 13 s");
+  }
+}
+
 TEST(Join, AQueueThatIsTooShortForTheWaitIsTroubleWithTheDepthThatIsLongEnough) {
   TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01, .wait = 2}, Queue{8, WhenFull::DropOldest});
   for (int k = 0; k < 400; ++k) {
