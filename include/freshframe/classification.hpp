@@ -34,11 +34,11 @@ struct OnnxClassifierOptions {
   std::vector<std::string> names = {};  // of the classes, where the file has none
   std::optional<std::pair<int, int>> size =
       {};  // (width, height) of the input, where the file leaves it open
-  /// True: the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are trained; false: all of it,
-  /// stretched. Default: by the file's metadata.
+  /// Takes the middle of a crop in the input's aspect ratio, as Ultralytics' classifiers are trained; at
+  /// false all of it, stretched. Default: by the file's metadata.
   std::optional<bool> middle = {};
-  /// True: each pixel of a crop that is made smaller counts, as in Pillow; false: those between which an output's centre
-  /// lies, as in cv2.resize. Default: by the file's metadata.
+  /// Lets each pixel of a crop count that is made smaller, as in Pillow; at false those between which an
+  /// output's centre lies, as in cv2.resize. Default: by the file's metadata.
   std::optional<bool> antialias = {};
   CropOptions crops = {};
 };

@@ -30,7 +30,8 @@ struct DataColumn {
     for (const auto side : shape) product *= side;
     return product;
   }
-  /// The same column of other objects: row i is that of the index `rows[i]`, which must be one of the rows.
+  /// Returns the same column of other objects: row i is that of the index `rows[i]`, which must be one of the
+  /// rows.
   [[nodiscard]] DataColumn select(std::span<const std::int64_t> rows) const {
     DataColumn chosen{name, {}, shape};
     const auto size = width();

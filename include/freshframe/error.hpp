@@ -136,13 +136,13 @@ class EndOfStream : public Error {
   using Error::Error;
 };
 
-/// Nothing arrived in time; the reader stays usable.
+/// No sample arrived in time; the reader stays usable.
 class ReadTimeout : public Error {
  public:
   using Error::Error;
 };
 
-/// Nothing moves because a full blocking edge is not read; the message names the edge.
+/// The pipeline does not move because a full blocking edge is not read; the message names the edge.
 class Stalled : public Error {
  public:
   using Error::Error;

@@ -132,7 +132,7 @@ class Frame {
   /// A part of the picture, or of one that it was predicted from, was lost on its way here or could not be
   /// decoded. A frame that is made of a damaged one is damaged, too.
   [[nodiscard]] bool damaged() const noexcept { return damaged_; }
-  /// Of this handle and its copies: other handles of the picture may belong to other samples.
+  /// Marks this handle and its copies: other handles of the picture may belong to other samples.
   void mark_damaged() noexcept { damaged_ = true; }
 
   /// Same picture memory, perhaps in another format.
@@ -148,15 +148,15 @@ class Frame {
   /// Plane 0 of gray and YUV pictures, without a copy; of BGR and RGB converted once, then shared. May take
   /// as long as one conversion.
   [[nodiscard]] Plane luma() const;
-  /// The same picture in another format: converted once (the first caller does it, others wait), then shared
-  /// by all handles. Throws Error when the frame's PixelOps cannot do it.
+  /// Returns the same picture in another format: converted once (the first caller does it, others wait), then
+  /// shared by all handles. Throws Error when the frame's PixelOps cannot do it.
   [[nodiscard]] Frame to(PixelFormat format) const;
-  /// True when to(format) returns without a conversion.
+  /// Whether to(format) returns without a conversion.
   [[nodiscard]] bool has(PixelFormat format) const noexcept;
   /// All planes of a planar format without gaps, one after the other. Packed once, then shared. If the planes
   /// have that layout already, nothing is copied. Throws OptionError for an odd size of a subsampled format.
   [[nodiscard]] std::span<const std::uint8_t> packed() const;
-  /// True when packed() returns without a copy.
+  /// Whether packed() returns without a copy.
   [[nodiscard]] bool has_packed() const noexcept;
   /// This picture in memory of FramePool::shared(): copied there once, then kept with the frame. Needed for a
   /// picture in another owner's memory that worker processes read.
@@ -174,8 +174,8 @@ class Frame {
   /// handle.
   [[nodiscard]] static Frame wrap(const Picture& picture, std::size_t bytes, std::function<void()> release,
                                   const PixelOps& ops);
-  /// The same of one picture in several formats, at least one: the first is the frame's own, the others need
-  /// no conversion any more.
+  /// Wraps one picture in several formats, at least one: the first is the frame's own, the others need no
+  /// conversion any more.
   [[nodiscard]] static Frame wrap(std::span<const Picture> forms, std::size_t bytes,
                                   std::function<void()> release, const PixelOps& ops);
 

@@ -38,7 +38,7 @@ class Ground {
   /// Throws OptionError for points that give no plane, and where five or more contradict each other.
   explicit Ground(const GroundOptions& options);
 
-  /// nullopt: at the horizon (nearer to it than ten pixels) or above it.
+  /// Returns nullopt at the horizon (nearer to it than ten pixels) or above it.
   [[nodiscard]] std::optional<Spot> at(double u, double v) const;
   /// The pixel of a place; nullopt: it is behind the camera.
   [[nodiscard]] std::optional<Place> pixel(const Place& place) const;

@@ -48,7 +48,7 @@ struct OnnxDetectorOptions {
   std::string layout = {};              // empty: recognised from the file
   std::optional<std::pair<int, int>> size =
       {};  // (width, height) of the input, where the file leaves it open
-  // True: a batch is one tensor, where the file leaves its first axis open. False: each picture has a run of
+  // Makes a batch one tensor, where the file leaves its first axis open. At false each picture has a run of
   // its own, on a CPU several at once. Default: by the provider, because on a CPU a larger tensor is not
   // faster.
   std::optional<bool> tensor_batches = {};

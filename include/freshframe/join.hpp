@@ -28,8 +28,9 @@ struct Join {
   /// Seconds that a sample waits for its partners after its own arrival. nullopt: without limit, which only
   /// files may.
   std::optional<double> wait = {};
-  /// nullopt: Seq if all samples come from one source, Pts below files only, else Captured. Utc drops samples
-  /// as `no_clock` whose time is of no camera's or device's clock, or whose Utc::error is more than `within`.
+  /// The default is Seq if all samples come from one source, Pts below files only, else Captured. Utc drops
+  /// samples as `no_clock` whose time is of no camera's or device's clock, or whose Utc::error is more than
+  /// `within`.
   std::optional<JoinBy> by = {};
   /// A set whose time is over is delivered without the missing samples, if the reference's is there.
   bool partial = false;

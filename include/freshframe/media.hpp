@@ -66,8 +66,8 @@ struct OpenOptions {
   bool realtime = false;  // a file plays at its own speed and is live; a live source always is
   /// false: what an http:// or https:// URL names is finite and is read like a file. Default: whether it is a file.
   std::optional<bool> live = {};
-  /// Of a network stream with several videos: "best", "worst", "720p" (the best of at most so many rows), or
-  /// its number in VideoInfo::renditions.
+  /// The video of a network stream with several: "best", "worst", "720p" (the best of at most so many rows),
+  /// or its number in VideoInfo::renditions.
   std::string rendition = "best";
   std::optional<int> decoder_threads = {};          // default: cores for a lossless file, 1 for a live source
   std::map<std::string, std::string> options = {};  // passed to FFmpeg; an unknown one is an error

@@ -20,11 +20,11 @@
 #define FRESHFRAME_THREAD_SAFETY(attribute)
 #endif
 
-/// Of a member: only with this mutex.
+/// Marks a member: it is used only with this mutex.
 #define FRESHFRAME_GUARDED_BY(mutex) FRESHFRAME_THREAD_SAFETY(guarded_by(mutex))
-/// Of a function: the caller holds this mutex.
+/// Marks a function: its caller holds this mutex.
 #define FRESHFRAME_REQUIRES(mutex) FRESHFRAME_THREAD_SAFETY(requires_capability(mutex))
-/// Of a function: it locks this mutex for the caller.
+/// Marks a function: it locks this mutex for the caller.
 #define FRESHFRAME_ACQUIRES(mutex) FRESHFRAME_THREAD_SAFETY(acquire_capability(mutex))
 
 namespace freshframe {
@@ -91,7 +91,7 @@ class FRESHFRAME_THREAD_SAFETY(capability("mutex")) Mutex {
 class FRESHFRAME_THREAD_SAFETY(scoped_lockable) Lock {
  public:
   explicit Lock(Mutex& mutex) FRESHFRAME_ACQUIRES(mutex) : mutex_(mutex) { mutex_.lock(); }
-  /// Of a mutex that this thread holds already.
+  /// Takes over a mutex that this thread holds already.
   Lock(Mutex& mutex, std::adopt_lock_t /*adopt*/) FRESHFRAME_REQUIRES(mutex) : mutex_(mutex) {}
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;

@@ -62,7 +62,7 @@ struct FunctionOptions {
 
 /// A node of a function. Throws OptionError.
 [[nodiscard]] std::unique_ptr<NodeBase> function_node(freshframe_function function, FunctionOptions options);
-/// The same for `symbol` in the shared library at `path`, which is never unloaded.
+/// Does the same for `symbol` in the shared library at `path`, which is never unloaded.
 [[nodiscard]] std::unique_ptr<NodeBase> load_function(const std::string& path, const std::string& symbol,
                                                       FunctionOptions options);
 

@@ -105,16 +105,16 @@ class NodeBase {
   /// For the warning that a recorder's queue is full: how its user can make it faster; empty: nothing is
   /// known.
   [[nodiscard]] virtual std::string way_to_be_faster() const { return {}; }
-  /// True: it accepts the samples of one source only, as a video file does. A port with several is refused.
+  /// Whether it accepts the samples of one source only, as a video file does. A port with several is refused.
   [[nodiscard]] virtual bool needs_one_source() const noexcept { return false; }
-  /// True: process_batch_any() takes several samples at once, as AddOptions::batch needs it.
+  /// Whether process_batch_any() takes several samples at once, as AddOptions::batch needs it.
   [[nodiscard]] virtual bool takes_batches() const noexcept { return false; }
-  /// True: its samples may be the sets of a join (Joined), as AddOptions::join needs it.
+  /// Whether the node's samples may be the sets of a join (Joined), as AddOptions::join needs it.
   [[nodiscard]] virtual bool takes_sets() const noexcept { return false; }
   /// The inputs of a node that takes nothing but sets, in the order of its parents; none: any number of any
   /// type.
   [[nodiscard]] virtual std::vector<JoinInput> set_types() const { return {}; }
-  /// True: the embedder runs this node on a thread of its own, through its Runner's steps (a Python node).
+  /// Whether the embedder runs this node on a thread of its own, through its Runner's steps (a Python node).
   [[nodiscard]] virtual bool runs_outside() const noexcept { return false; }
   /// The worker processes that the node runs in; any thread.
   [[nodiscard]] virtual std::vector<WorkerStats> workers() const { return {}; }
@@ -124,7 +124,7 @@ class NodeBase {
   [[nodiscard]] virtual std::optional<SpoolStats> spool() const { return std::nullopt; }
 
   virtual void open(const Context& /*context*/) {}
-  /// nullopt: nothing is emitted.
+  /// Returns nullopt if nothing is emitted.
   virtual std::optional<Emitted> process_any(const AnySample& sample, const Context& context) = 0;
   /// One entry per sample, in their order; nullopt: nothing is emitted for that one. Called instead of
   /// process_any() when the node was added with a batch.
@@ -137,10 +137,10 @@ class NodeBase {
   /// No sample has arrived until idle_at(). Only below live sources, and not for nodes with a batch: a file's
   /// samples may take any time.
   virtual void idle(const Context& /*context*/) {}
-  /// Nothing more comes of the source with this number (Stamp::source), which is never used again: the node
-  /// can drop what it keeps for it. On its own thread, between two calls.
+  /// Tells the node that the source with this number (Stamp::source) gives nothing more, and that the number
+  /// is never used again: the node can drop what it keeps for it. On its own thread, between two calls.
   virtual void source_gone(int /*source*/) {}
-  /// True: process_out_any() is called instead of process_any(), and one sample may have any number of
+  /// Whether process_out_any() is called instead of process_any(), and one sample may have any number of
   /// results. The default queue of such a node's children blocks.
   [[nodiscard]] virtual bool gives_several() const noexcept { return false; }
   virtual void process_out_any(const AnySample& /*sample*/, AnyOut& /*out*/, const Context& /*context*/) {}
@@ -150,7 +150,7 @@ class NodeBase {
   /// comes while a call lasts is late, and of several late ones only the last is called: the others are
   /// counted as missed.
   virtual void on_time_any(TimePoint /*now*/, AnyOut& /*out*/, const Context& /*context*/) {}
-  /// True: finish_any() is called.
+  /// Whether finish_any() is called.
   [[nodiscard]] virtual bool finishes() const noexcept { return false; }
   /// Called once before close(), when all parents have ended or the pipeline stops. Not after a failure of a
   /// node that was not skipped.
@@ -165,13 +165,13 @@ class NodeBase {
 class SourceBase : public NodeBase {
  public:
   [[nodiscard]] bool is_source() const noexcept final { return true; }
-  /// True: the source cannot wait, so a full edge drops.
+  /// Whether the source cannot wait, so a full edge drops.
   [[nodiscard]] virtual bool live() const noexcept = 0;
   /// Total number of samples, if it is known (files).
   [[nodiscard]] virtual std::optional<std::int64_t> total() const { return std::nullopt; }
   /// The path of the file that it reads, if it is one.
   [[nodiscard]] virtual std::optional<std::string> reads_from() const { return std::nullopt; }
-  /// True: NodeStats::source describes its connection. The engine enters Connecting, Reading, Closing and
+  /// Whether NodeStats::source describes its connection. The engine enters Connecting, Reading, Closing and
   /// Closed. The source writes everything else into `context.counters.source()`.
   [[nodiscard]] virtual bool has_source_stats() const noexcept { return false; }
   /// The next sample; nullopt ends the stream. Waits only in ways that `context.stop` ends.
@@ -231,7 +231,7 @@ class Out {
     result.like = std::make_shared<const Stamp>(like);
     return out_.emit(std::move(result));
   }
-  /// The same with an earlier sample's picture.
+  /// Gives the value with an earlier sample's picture.
   template <class In>
   bool operator()(T value, const Sample<In>& like) {
     return (*this)(std::move(value), like.stamp, like.frame);

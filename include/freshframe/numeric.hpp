@@ -48,7 +48,7 @@ inline constexpr std::size_t kMaxAxes = 64;
 
 /// Options of a sum.
 struct Options {
-  /// Also carries the errors of the errors, so that sums that cancel almost completely are right too.
+  /// Carries the errors of the errors, so that sums that cancel almost completely are right too.
   bool compensated = false;
   /// How many threads may work, the calling one included; at least 1. The others live as long as the call.
   /// Fewer work when there is less than a megabyte for each, or when the system gives no more.

@@ -16,8 +16,9 @@ namespace freshframe {
 /// the camera's source. One per source; while it reads, packets begin at the next key picture. Throws GraphError for a
 /// source that is no live network stream, and for a second call.
 [[nodiscard]] std::unique_ptr<Source<Packet>> packets_of(VideoSource& camera);
-/// False: no node or reader takes frames of a source whose packets are taken, so none is decoded, except for the viewers
-/// of a page. True again: from the next key picture on. Any thread. Throws GraphError as packets_of().
+/// Sets whether a node or reader takes frames of a source whose packets are taken. If none does, none is
+/// decoded, except for the viewers of a page. At true again it decodes from the next key picture on. Any
+/// thread. Throws GraphError as packets_of().
 void take_frames(VideoSource& camera, bool wanted);
 
 /// Wakes a source that was opened with Decode::Keys: everything from its last key picture on is decoded, and the newest
@@ -37,7 +38,7 @@ void wake(VideoSource& camera, std::optional<double> seconds, std::optional<doub
 /// written.
 class PacketFile final : public Node<Packet, Nothing> {
  public:
-  /// Of the options those of an encoder are refused: codec, fps, quality, speed.
+  /// The options of an encoder are refused: codec, fps, quality, speed.
   explicit PacketFile(std::string path, const VideoFileOptions& options = {});
   ~PacketFile() override;
 
@@ -67,7 +68,7 @@ class PacketFile final : public Node<Packet, Nothing> {
 /// continue.
 class PacketClips final : public Node<Packet, Nothing> {
  public:
-  /// Of the options those of an encoder are refused: codec, quality, speed.
+  /// The options of an encoder are refused: codec, quality, speed.
   explicit PacketClips(const ClipOptions& options = {});
   ~PacketClips() override;
 

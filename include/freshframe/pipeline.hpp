@@ -212,7 +212,7 @@ class Pipeline {
     as_merge.merge = true;
     return {add_any(std::move(node), all, as_merge)};
   }
-  /// The same for a node that takes several types.
+  /// Adds a node that takes several types.
   template <class N, class In>
     requires(std::derived_from<N, NodeBase> && N::template kTakes<In>)
   Port<typename N::Output> add(std::unique_ptr<N> node, Port<In> parent, const AddOptions& options = {}) {
@@ -311,7 +311,7 @@ class Pipeline {
   /// NodeError. After an exception of the embedder the pipeline is asked to stop: end its nodes, then call
   /// stop().
   void start(const Embedder& embedder = {});
-  /// True: ended. Throws the first NodeError or SourceError, and Stalled.
+  /// Returns true if the pipeline has ended. Throws the first NodeError or SourceError, and Stalled.
   bool wait(std::optional<Seconds> timeout = std::nullopt, const Look& look = {});
   /// start() unless started, wait until the end, stop.
   Report run();

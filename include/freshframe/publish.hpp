@@ -25,7 +25,7 @@ struct PublishOptions {
   std::map<std::string, std::string> options = {};  // of the encoder; an unknown one is an error
 };
 
-/// Of a connection to a media server.
+/// The state of a connection to a media server.
 enum class PublishState : std::uint8_t { WaitingKeyFrame, Connecting, Publishing, BackingOff, Closed };
 /// "waiting_key_frame", "connecting", ...
 [[nodiscard]] std::string_view to_string(PublishState state) noexcept;

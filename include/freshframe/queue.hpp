@@ -32,13 +32,13 @@ struct Queue {
 inline constexpr Queue kLatest{1, WhenFull::DropOldest};
 /// Only a sample that arrives while the consumer waits: the lowest age.
 inline constexpr Queue kNext{0, WhenFull::DropOldest};
-/// Nothing is dropped: a full edge makes its producer wait.
+/// No sample is dropped: a full edge makes its producer wait.
 inline constexpr Queue kLossless{8, WhenFull::Block};
 /// Two seconds for a recorder to catch up, in at most 256 MiB. The waiting samples are written.
 inline constexpr Queue kRecording{256, WhenFull::DropNewest, 2.0, std::int64_t{256} << 20};
 
-/// Of a join below a live source: the samples of one parent that wait for those of the others. The join's
-/// `wait` bounds it in time.
+/// The queue of a join below a live source: the samples of one parent that wait for those of the others. The
+/// join's `wait` bounds it in time.
 inline constexpr Queue kJoining{32, WhenFull::DropOldest};
 
 /// A predefined queue.

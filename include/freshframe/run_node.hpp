@@ -79,7 +79,7 @@ std::vector<NodeResult<Out>> run_node(Node<In, Out>& node, const std::vector<In>
       });
 }
 
-/// The same for a node of several results per sample.
+/// Runs a node of several results per sample.
 template <class In, class Result>
 std::vector<NodeResult<Result>> run_node(OutNode<In, Result>& node, const std::vector<In>& values,
                                          double fps = 30) {

@@ -49,9 +49,9 @@ class Documents {
  public:
   /// `path` begins with '/'. Replaces the old answer.
   void set(std::string path, Document document);
-  /// The same for so many seconds, and then `after`, unless it is set again before: an answer expires.
+  /// Sets a document for so many seconds, and then `after`, unless it is set again before: an answer expires.
   void set(std::string path, Document document, double seconds, Document after);
-  /// Null: there is none.
+  /// Returns null if there is none.
   [[nodiscard]] std::shared_ptr<const Document> find(std::string_view path) const;
   /// How often one was found, which shows whether clients ask.
   [[nodiscard]] std::uint64_t asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
@@ -74,7 +74,8 @@ struct ServeOptions {
   std::uint16_t port = 0;          // 0: one that is free
   /// Nodes whose pictures can be viewed; nullopt: all that are known to emit frames.
   std::optional<std::vector<std::string>> view = {};
-  /// Empty: on a loopback address none is needed, and on any other address the server makes a random one.
+  /// The token of a request. If it is empty, none is needed on a loopback address, and on any other address
+  /// the server makes a random one.
   std::string token = {};
   /// Permits pictures only, as a part of their URLs (?token=...). Empty: where a token is needed, the server
   /// makes a random one.
@@ -110,7 +111,7 @@ class Server {
   [[nodiscard]] const std::string& url() const noexcept { return urls().front(); }
   /// Where all addresses of the machine are served ("0.0.0.0"): one per address, then one with its name.
   [[nodiscard]] const std::vector<std::string>& urls() const noexcept;
-  /// Of ServeOptions; empty: none is needed.
+  /// The token of ServeOptions; empty if none is needed.
   [[nodiscard]] const std::string& picture_token() const noexcept;
   /// Ends its threads and connections. Idempotent.
   void close();

@@ -272,7 +272,7 @@ struct Report {
 /// closes the source. Any thread reads it.
 class SourceCounters {
  public:
-  /// Of all connections so far; as in SourceStats.
+  /// Counts of all connections so far; as in SourceStats.
   struct Packets {
     std::uint64_t received = 0;
     std::uint64_t lost = 0;

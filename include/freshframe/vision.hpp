@@ -26,7 +26,7 @@ struct CircleDetectorOptions {
   float max_radius = 200;
   int max_circles = 64;         // 1 to 500; the best are kept
   float min_confidence = 0.5F;  // 0..1
-  /// True: report all circles around one centre, as in targets and wheels. False: only the best of them.
+  /// Reports all circles around one centre, as in targets and wheels; at false only the best of them.
   bool concentric = false;
   /// Only this part of a picture is searched. The circles are in the coordinates of the whole picture.
   std::optional<Region> roi = {};
@@ -54,9 +54,9 @@ struct CircleTrackerOptions {
   CircleDetectorOptions detector = {.max_circles = 16, .min_confidence = 0.3F};
   /// Seconds for which an unseen circle keeps its id; twice as long if no picture arrived meanwhile.
   double max_gap = 0.5;
-  /// Of CircleTracker: seconds between searches of the whole picture. In between it searches the predicted
-  /// positions of its tracks, and the places that have changed since their last search. That costs a third or
-  /// less. 0: it searches the whole of every picture.
+  /// Seconds between searches of the whole picture. In between it searches the predicted positions of its
+  /// tracks, and the places that have changed since their last search. That costs a third or less. 0: it
+  /// searches the whole of every picture.
   double full_every = 1;
 };
 
@@ -197,8 +197,8 @@ struct AnnotateOptions {
   float line_width = 0;                  // pixels; 0: chosen from the picture's size
   bool masks = true;                     // of column `mask`
   bool skeletons = true;                 // of column `keypoints`
-  /// Instead of ids, names and confidences: a text with fields, such as "{class} {speed:.0f} m/s". Fields are id,
-  /// class, confidence, age, track_confidence, dwell (below a zone), and each column of one value.
+  /// A text instead of ids, names and confidences, with fields, such as "{class} {speed:.0f} m/s". Fields are
+  /// id, class, confidence, age, track_confidence, dwell (below a zone), and each column of one value.
   std::optional<std::string> labels = {};
   /// A text in the picture's corner, with the fields pts, utc (strftime's format), seq and count.
   std::string caption = {};

@@ -64,7 +64,7 @@ class Pipeline;
 /// answer has the reason. Takes some ten milliseconds of the calling thread. Any thread. Throws OptionError for a
 /// change that the node cannot have, GraphError for a name that no node has.
 [[nodiscard]] WhatIf what_if(const Pipeline& pipeline, const std::string& node, const NodeChange& change);
-/// The same for a question as text: "detect: queue=NEXT, workers=2".
+/// Answers a question as text: "detect: queue=NEXT, workers=2".
 [[nodiscard]] WhatIf what_if(const Pipeline& pipeline, std::string_view question);
 
 /// A question that was asked as text. Queues are LATEST, NEXT, LOSSLESS, RECORDING, Queue(8) or Queue(8, drop_newest);

@@ -86,7 +86,7 @@ def integer(what: str, value: Any, bits: int = 32) -> int:
 
 
 def flag(what: str, value: Any) -> bool:
-    """True or False.
+    """The value, which must be True or False.
 
     Raises:
         OptionTypeError: It is something else.

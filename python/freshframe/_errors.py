@@ -83,11 +83,11 @@ class EndOfStream(FreshframeError):
 
 
 class ReadTimeout(FreshframeError, TimeoutError):
-    """Nothing arrived in time; the reader stays usable."""
+    """No sample arrived in time; the reader stays usable."""
 
 
 class Stalled(FreshframeError, TimeoutError):
-    """Nothing moves because a full blocking edge is not read; the message names it."""
+    """The pipeline does not move because a full blocking edge is not read; the message names it."""
 
 
 class StopTimeout(FreshframeError, TimeoutError):

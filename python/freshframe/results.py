@@ -225,7 +225,7 @@ class Detections:
         return some
 
     def to_supervision(self) -> Any:
-        """The same as supervision's Detections.
+        """Returns the same boxes as supervision's Detections.
 
         ``velocity``, ``age``, ``track_confidence`` and ``class_name`` are in its ``data``. The columns
         ``mask`` and ``corners`` become its ``mask`` and ``xyxyxyxy``. Masks are its CompactMask, from its

@@ -33,7 +33,7 @@ namespace freshframe::core {
   return small >= 'a' && small <= 'f' ? small - 'a' + 10 : -1;
 }
 
-/// False for an empty text.
+/// Whether a text is digits only; false for an empty text.
 [[nodiscard]] constexpr bool all_digits(std::string_view text) noexcept {
   return !text.empty() && std::ranges::all_of(text, is_digit);
 }

@@ -6,7 +6,7 @@
 
 namespace freshframe::core {
 
-/// Of a stop whose caller gives none; that of Pipeline::stop(), too.
+/// The time of a stop whose caller gives none, and of Pipeline::stop().
 inline constexpr Seconds kStopTime{5};
 /// The part of a stop's time in which nodes may get the events that are left. The rest is for their close().
 inline constexpr double kHandOverShare = 0.9;

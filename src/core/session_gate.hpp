@@ -17,7 +17,7 @@ class SessionGate {
   SessionGate& operator=(const SessionGate&) = delete;
   virtual ~SessionGate() = default;
 
-  /// False: the source may not connect, and closes an open session.
+  /// Whether the source may connect; at false it closes an open session.
   [[nodiscard]] virtual bool is_open() const noexcept = 0;
   virtual void note_opened() noexcept = 0;
   virtual void note_closed() noexcept = 0;

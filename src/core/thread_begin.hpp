@@ -10,7 +10,8 @@ using ThreadBegin = void (*)() noexcept;
 
 inline std::atomic<ThreadBegin> thread_begin_now{nullptr};
 
-/// Of all threads of nodes that begin from now on. A fleet's agent gives them a stack for signal handlers.
+/// Sets the call of all threads of nodes that begin from now on. A fleet's agent gives them a stack for
+/// signal handlers.
 inline void on_thread_begin(ThreadBegin call) noexcept {
   thread_begin_now.store(call, std::memory_order_release);
 }

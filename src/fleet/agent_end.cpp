@@ -206,7 +206,7 @@ bool AgentEnd::wait(BootTime until) {
   return watched[0].revents != 0;
 }
 
-/// False: the controller has ended.
+/// Returns false if the controller has ended.
 bool AgentEnd::read_socket() {
   while (true) {
     const auto got = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_DONTWAIT);

@@ -55,7 +55,7 @@ long slack_of_thread() noexcept {
   return ::syscall(SYS_prctl, PR_GET_TIMERSLACK, 0, 0, 0, 0);
 }
 
-/// Of one thread, see Note [Alternate stacks]. It is there until the thread ends.
+/// The signal stack of one thread, see Note [Alternate stacks]. It is there until the thread ends.
 class AlternateStack {
  public:
   AlternateStack() noexcept {

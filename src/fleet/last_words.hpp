@@ -33,7 +33,7 @@ void open_slot(Run run) noexcept;
 /// for its life. Without a slot of the run both do nothing.
 void enter_run(Run run) noexcept;
 void leave_run() noexcept;
-/// Its slot is free. A thread of it that is left names no run, or the next one of the slot.
+/// Frees the run's slot. A thread that is left of it names no run, or the next one of the slot.
 void forget_slot(Run run) noexcept;
 
 /// The calling thread is about to end the process, by exit() for example: that counts as a fault of its run.

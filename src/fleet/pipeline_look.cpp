@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::string_view kOutlet = "fleet ";  // how the names of outlets begin; _agent/outlet.py
 
-/// nullopt: it is no loss, the edge has a max_rate.
+/// Returns nullopt where it is no loss, as the edge has a max_rate.
 std::optional<Loss> loss_of(DropCause cause) noexcept {
   switch (cause) {
     case DropCause::QueueFull:
@@ -40,7 +40,7 @@ std::optional<Loss> loss_of(DropCause cause) noexcept {
   return Loss::Stop;
 }
 
-/// nullopt: it is no loss, the decoder was asked to leave frames out.
+/// Returns nullopt where it is no loss, as the decoder was asked to leave frames out.
 std::optional<Loss> loss_of(NodeDropCause cause) noexcept {
   switch (cause) {
     case NodeDropCause::Device:

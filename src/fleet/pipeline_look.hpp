@@ -22,7 +22,7 @@ struct PipelineLook {
   std::string why;  // of the camera that is away, without passwords
 };
 
-/// Of a pipeline that has started. Takes some microseconds, waits for nothing and never takes the GIL.
+/// Looks at a pipeline that has started. Takes some microseconds, waits for nothing and never takes the GIL.
 [[nodiscard]] PipelineLook look_at(const core::PipelineCore& pipeline);
 
 }  // namespace freshframe::fleet

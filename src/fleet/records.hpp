@@ -51,7 +51,7 @@ enum class Loss : std::uint8_t {
 };
 inline constexpr int kLosses = 15;
 
-/// Of a camera that an agent runs.
+/// The record of a camera that an agent runs.
 struct CameraRecord {
   std::uint64_t epoch = 0;
   std::uint64_t results = 0;       // of all outputs
@@ -67,7 +67,7 @@ struct CameraRecord {
 };
 static_assert(sizeof(CameraRecord) == 192);
 
-/// Of an outbox; always reported == full + expired + fenced + handed + waiting.
+/// The record of an outbox; always reported == full + expired + fenced + handed + waiting.
 struct OutboxRecord {
   std::uint64_t epoch = 0;
   std::uint64_t reported = 0;  // results that were put in: the next one's ordinal
@@ -93,7 +93,7 @@ struct LastWords {
 };
 static_assert(sizeof(LastWords) == 24);
 
-/// Of a result in a batch; its pickle follows behind all of them.
+/// The record of a result in a batch; its pickle follows behind all of them.
 struct ResultRecord {
   std::uint64_t epoch = 0;
   std::uint64_t ordinal = 0;

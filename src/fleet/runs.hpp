@@ -22,7 +22,7 @@
 
 namespace freshframe::fleet {
 
-/// Of one run of an exclusive camera.
+/// The gate of one run of an exclusive camera.
 class RunGate final : public core::SessionGate {
  public:
   explicit RunGate(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
@@ -83,7 +83,7 @@ class Runs {
   explicit Runs(std::shared_ptr<const Lease> lease) noexcept : lease_(std::move(lease)) {}
 
   void open(Run run, bool exclusive);
-  /// Its pipeline, which has started: records have its counts from now on.
+  /// Watches the run's pipeline, which has started: records have its counts from now on.
   void watch(Run run, std::shared_ptr<const core::PipelineCore> pipeline);
   /// Looks at the pipelines that it has not looked at for a second.
   void look(BootTime now);

@@ -356,7 +356,7 @@ HWY_INLINE bool add_on_base(Tiles& tiles, const Terms& terms, const Tile& tile) 
   tiles.unscale = 0;
   B strayed = hn::Zero(bits);
   each<kLanes / kWidth>([&](auto k) HWY_ATTR {
-    // Of infinity and NaN all bits of the exponent are set, and both stay.
+    // Infinity and NaN have all bits of the exponent set, and both stay.
     const auto last = hn::BitCast(bits, load(moved.sum + k * kWidth));
     strayed = hn::Or(strayed, hn::Xor(last, hn::Set(bits, kBaseBits)));
   });

@@ -229,7 +229,7 @@ struct Host::Calls {
     });
   }
 
-  // Also works after close(), so that a plugin can release its frames.
+  // Works after close() too, so that a plugin can release its frames.
   static void release_frame(void* /*self*/, freshframe_frame* frame) {
     if (frame != nullptr && !frame->is_lent) delete frame;
   }

@@ -31,8 +31,8 @@ struct FileIdentity {
 // The files of the libraries that are loaded, by their handles. Thread-safe.
 class LoadedFiles {
  public:
-  /// False: `library` was loaded from a file that has changed meanwhile. dlopen() has then returned the old
-  /// code.
+  /// Returns false if `library` was loaded from a file that has changed meanwhile. dlopen() has then returned
+  /// the old code.
   bool is_current(void* library) {
     const link_map* map = nullptr;
     struct stat file{};

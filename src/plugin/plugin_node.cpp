@@ -84,7 +84,7 @@ Stamp earlier(const freshframe_stamp& given) {
           .utc = utc_of(known)};
 }
 
-// Of version 1: up to and with close().
+// The size in version 1: up to and with close().
 constexpr std::uint64_t kLeastSize = offsetof(freshframe_node, process_batch);
 
 const Type* type_named(const char* name, const std::string& what, const char* role) {

@@ -61,7 +61,7 @@ class Instance {
   /// Calls `call(outlet, error)`, which is `function` of the table; throws what the outlet has refused.
   template <class Call>
   void call_with_outlet(const char* function, AnyOut& out, const Call& call);
-  /// Nothing when `code` is 0; throws when it is negative.
+  /// Returns nothing when `code` is 0; throws when it is negative.
   std::optional<Emitted> result(const char* function, std::int32_t code, const freshframe_value& value,
                                 ErrorText& error);
   /// Takes over a value of the plugin's. Throws Error when it is not of the promised type.

@@ -41,7 +41,7 @@ struct Type {
 
 /// The type of that name; null: unknown.
 [[nodiscard]] const Type* find_type(std::string_view name) noexcept;
-/// The same type with the further columns of "detections", for a node that knows them.
+/// Returns the same type with the further columns of "detections", for a node that knows them.
 [[nodiscard]] const Type* with_further_columns(const Type* type) noexcept;
 /// The names, for messages.
 [[nodiscard]] std::string type_names();

@@ -20,7 +20,7 @@ class NextValue {
     old = std::exchange(next_, std::move(value));
     is_set_.store(true, std::memory_order_release);
   }
-  /// Of one thread.
+  /// One thread takes.
   [[nodiscard]] std::optional<T> take() {
     if (!is_set_.load(std::memory_order_acquire)) return std::nullopt;
     const Lock lock(mutex_);

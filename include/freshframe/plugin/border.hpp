@@ -330,7 +330,7 @@ template <class Class>
   }
 }
 
-/// The same for a class that the library exports.
+/// Makes the table of a class that the library exports.
 template <class Class>
 [[gnu::visibility("hidden")]] constexpr freshframe_node exported_table(const char* name) {
   static_assert(

@@ -107,7 +107,7 @@ class Node : public detail::Attached {
   using Output = Out;
   virtual ~Node() = default;
   virtual void open(Context& /*context*/) {}
-  /// nullopt: nothing is emitted. An exception fails the sample.
+  /// Returns nullopt if nothing is emitted. An exception fails the sample.
   virtual std::optional<Out> process(const Sample<In>& sample, Context& context) = 0;
   /// Once after a successful open(), also after a failure.
   virtual void close() {}

@@ -108,7 +108,7 @@ inline std::string fault_of(const Picture& picture) {
   return {};
 }
 
-// The same, and of its planes.
+// Finds the fault of a picture, and of its planes.
 inline std::string fault_of_planes(const Picture& picture) {
   if (auto fault = fault_of(picture); !fault.empty()) return fault;
   auto wanted = picture;

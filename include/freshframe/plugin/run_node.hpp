@@ -286,8 +286,8 @@ std::vector<NodeResult<Result>> run_node(Class& node, const std::vector<In>& val
                                               });
 }
 
-/// The same for a source: reads up to `most` items. Throws std::logic_error for a `seq` that is not greater
-/// than the one before.
+/// Runs a source: reads up to `most` items. Throws std::logic_error for a `seq` that is not greater than the
+/// one before.
 template <class Out>
 std::vector<Item<Out>> run_source(Source<Out>& source, std::size_t most) {
   Context context;

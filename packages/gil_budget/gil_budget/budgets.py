@@ -25,7 +25,7 @@ class BudgetExceeded(AssertionError):  # noqa: N818  (what happened, as in fresh
     """
 
     def __init__(self, limit: float, holds: list[Hold]) -> None:
-        """Of budget()."""
+        """Makes the object that budget() returns."""
         lines = "".join(f"\n  {hold}" for hold in holds)
         super().__init__(f"the GIL was held for {milliseconds(limit)} or longer:{lines}")
         self.holds = holds

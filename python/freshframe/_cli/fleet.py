@@ -29,7 +29,7 @@ _STUCK = 3.0  # seconds without a word of an agent's Python
 
 
 def run(options: Any, messages: Messages) -> ExitCode:
-    """One of its verbs."""
+    """Runs one verb of `freshframe fleet`."""
     if options.verb == "run":
         return _run(options, messages)
     if options.ray is None:
@@ -52,7 +52,7 @@ Ask = Callable[..., Any]  # what, and its arguments by name
 
 
 def _ask_detached(fleet: ff.Fleet, what: str, **arguments: str) -> Any:
-    """As a desk answers."""
+    """Asks a detached fleet, and answers as a desk answers."""
     return fleet.stats().as_json() if what == "stats" else getattr(fleet, what)(**arguments)
 
 

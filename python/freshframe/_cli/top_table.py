@@ -59,7 +59,7 @@ def page(state: dict[str, Any], trouble: str | None, width: int = _WIDTH) -> Ren
 
 
 def _printable(value: Any) -> Any:
-    """The same without control characters: names and errors may contain any text."""
+    """The text without control characters: names and errors may contain any text."""
     if isinstance(value, str):
         return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", value)
     if isinstance(value, dict):

@@ -78,7 +78,7 @@ class GilStall:
 
 
 def _thread_name(native_id: int, known: str) -> str:
-    """Its present name; after its end the watch's record, since another thread may have its get_ident()."""
+    """The thread's name; after its end the watch's record, since another thread may have its get_ident()."""
     names = {thread.native_id: thread.name for thread in threading.enumerate()}
     return names.get(native_id) or known or "unknown"
 

@@ -15,7 +15,7 @@ from .nodes import Native, Node, Source
 
 @dataclass(frozen=True, slots=True)
 class Contract:
-    """Of one node.
+    """The contract of one node.
 
     Attributes:
         gives_several: process() is a generator function, so the default queue of its children blocks.

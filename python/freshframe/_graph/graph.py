@@ -49,7 +49,7 @@ class Graph:
     __slots__ = ("_engine", "_kept", "beside", "in_processes", "in_python")
 
     def __init__(self, engine: _native.Engine) -> None:
-        """Of a new engine."""
+        """Makes the graph of a new engine."""
         self._engine = engine
         self._kept: dict[int, Member] = {}  # every node lives as long as it is in its pipeline
         self.in_python: dict[int, Slot] = {}

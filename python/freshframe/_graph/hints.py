@@ -33,7 +33,7 @@ def _hint(error: BaseException) -> str:
 
 
 def for_reader(error: BaseException) -> str:
-    """As hint(), for the error of a program that reads samples."""
+    """Gives the hint for the error of a program that reads samples."""
     if isinstance(error, AttributeError) and isinstance(error.obj, Sample):
         return f"A reader gives Samples: sample.value is the {type(error.obj.value).__name__}."
     if isinstance(error, AttributeError) and error.obj is None and hasattr(Frame, error.name or ""):

@@ -105,7 +105,7 @@ class Node(Generic[In, Out]):
         return None
 
     def source_gone(self, name: str, /) -> None:
-        """Nothing more comes of this source: the node can drop what it keeps for it.
+        """This source gives nothing more: the node can drop what it keeps for it.
 
         Called on the node's own thread, between two samples; of a node with ``process=`` in each worker. A
         later source of the same name is another one.

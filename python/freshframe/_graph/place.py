@@ -18,7 +18,7 @@ class Place:
     __slots__ = ("nodes",)
 
     def __init__(self, node: Any) -> None:
-        """Of a node that was added."""
+        """Makes the place of a node that was added."""
         self.nodes = [node]
 
     @property

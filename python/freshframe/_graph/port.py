@@ -54,7 +54,7 @@ class Port(Generic[T_co]):
         return self._place.node
 
     def of(self, source: Port[Any]) -> Port[T_co]:
-        """The same output, but only the samples of one source: ``boxes.of(camera)``.
+        """Returns the same output, but only the samples of one source: ``boxes.of(camera)``.
 
         The samples of other sources never enter the queues below this port.
 
@@ -212,7 +212,7 @@ def packets_of(port: Port[Any]) -> Port[Any] | None:
 
 
 def view_name(port: Port[Any]) -> str:
-    """Its name in the dashboard's list of views."""
+    """The port's name in the dashboard's list of views."""
     return port._engine.view_name(port._index, port._only)
 
 

@@ -43,7 +43,7 @@ class Offer:
         self.told.acquire()
 
     def decide(self) -> bool:
-        """True once: the caller says whether the node takes the place."""
+        """Returns True once: the caller then says whether the node takes the place."""
         return self._is_first("decision")
 
     def withdraw(self) -> bool:
@@ -52,7 +52,7 @@ class Offer:
         return self._is_withdrawn
 
     def leave(self) -> bool:
-        """True: the other one of the two threads ends the offer, and closes the node that is left over."""
+        """Returns True if the other thread ends the offer, and closes the node that is left over."""
         return self._is_first("end")
 
     def _is_first(self, what: str) -> bool:
@@ -70,7 +70,7 @@ class Slot:
     __slots__ = ("_has_ended", "_node", "_offers", "takes_values")
 
     def __init__(self, node: Any, *, takes_values: bool) -> None:
-        """Of a node that was added."""
+        """Makes the slot of a node that was added."""
         self._node = node  # its own thread changes it
         self.takes_values = takes_values
         self._offers: dict[str, Offer | None] = {}  # the present one; None: no other comes
@@ -95,7 +95,7 @@ class Slot:
             raise StateError(f"{name!r} is being replaced by another call")
 
     def end_offer(self, offer: Offer) -> None:
-        """It is decided: another one may come."""
+        """Ends an offer that is decided: another one may come."""
         if self._offers.get("present") is offer:  # then nobody else removes it
             del self._offers["present"]
 

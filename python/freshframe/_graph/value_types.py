@@ -194,7 +194,7 @@ def _resolve(argument: Any, cls: type) -> Any:
 
 
 def fits(given: Any, wanted: Any) -> bool:
-    """False only when both are plain classes and one can't be the other."""
+    """Returns False only when both are plain classes and one can't be the other."""
     if given is Any or wanted is Any or given is object or wanted is object:
         return True
     if isinstance(wanted, types.UnionType):

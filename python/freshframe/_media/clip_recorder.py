@@ -81,7 +81,7 @@ class ClipRecorder(NativeNode["Frame | Packet", None]):
         self._handle = self._make(False)
 
     def _take_packets(self) -> None:
-        """It is about to be added below packets: it copies."""
+        """Makes the node, which is about to be added below packets, copy them."""
         if not self._handle.added:
             self._handle = self._make(True)
 

@@ -188,7 +188,7 @@ def open_once(
     rendition: str | int = "best",
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """As open(). But a live source without a first frame fails, and connects again only after that one."""
+    """Opens like open(), but a live source without a first frame fails, and connects again only after that one."""
     chosen = _native.OpenOptions()
     chosen.fps = _number("fps", fps)
     chosen.rendition = _rendition(rendition)
@@ -407,7 +407,7 @@ class VideoFile(NativeNode["Frame | Packet", None]):
         self._codec = _native.video_file_codec(self.records_to, chosen["codec"])
 
     def _take_packets(self) -> None:
-        """It is about to be added below packets: it copies."""
+        """Makes the node, which is about to be added below packets, copy them."""
         if not self._handle.added:
             self._handle = self._make(True)
 

@@ -28,7 +28,7 @@ class Changes:
     __slots__ = ("_engine", "_graph", "_plans", "_runners")
 
     def __init__(self, engine: _native.Engine, graph: Graph, runners: Runners, plans: WorkerPlans) -> None:
-        """Of one pipeline."""
+        """Makes the changes of one pipeline."""
         self._engine = engine
         self._graph = graph
         self._runners = runners

@@ -56,7 +56,7 @@ class Runners:
             self.start_one_beside(graph, index)
 
     def start_one_beside(self, graph: Graph, index: int) -> None:
-        """The same for one node, if it has one."""
+        """Starts the runner of one node, if it has one."""
         body = graph.beside.get(index)
         if body is not None:
             self._beside = [each for each in self._beside if each.is_alive()]

@@ -28,11 +28,11 @@ class Travels(NativeNode[Any, Any]):
     _freshframe_name = ""  # in its pipeline, where a worker process runs it
 
     def __repr__(self) -> str:
-        """Its name, input and output."""
+        """The node's name, input and output."""
         return _shown("node", self._freshframe_label, self._freshframe_types)
 
     def __reduce__(self) -> tuple[Callable[..., Any], tuple[Any, ...]]:
-        """Its recipe."""
+        """The node's recipe."""
         if self._recipe is None:
             raise OptionTypeError(
                 f"{self._freshframe_label!r} is a pointer to a function, which is not valid in another "
@@ -127,7 +127,7 @@ class PluginSource(NativeSource[Any]):
         self._handle = handle
 
     def __repr__(self) -> str:
-        """Its name and output."""
+        """The node's name and output."""
         return _shown("source", self._freshframe_label, self._freshframe_types)
 
 
@@ -144,7 +144,7 @@ def adopted(node: Any) -> Plugin | PluginSource:
 
 
 def _each(results: list[Any]) -> Iterator[Any]:
-    """As a node in Python gives several."""
+    """Gives several results as a node in Python does."""
     yield from results
 
 
@@ -159,7 +159,7 @@ def _shown(what: str, label: str, types: tuple[Any, Any]) -> str:
 
 
 def _described(handle: _native.NodeHandle) -> tuple[str, tuple[Any, Any]]:
-    """Its name, input and output."""
+    """The node's name, input and output."""
     with fork.loading():
         import numpy as np  # noqa: PLC0415
 

@@ -100,7 +100,7 @@ def _entry(numba: Any, given: _Given, returned: list[Any], *, writable: bool = F
 
     @intrinsic  # type: ignore[untyped-decorator]
     def shown(_: Any, array: Any) -> Any:
-        """The same array, of a type that numba does not let a function write: all users share the frame."""
+        """Returns the array in a type that numba keeps a function from writing: all users share the frame."""
 
         def generate(_context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             return borrowed(_context, builder, signature.return_type, arguments[0])

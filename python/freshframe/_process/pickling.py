@@ -192,7 +192,7 @@ class _Buffers:
         self.kept: list[memoryview] = []
 
     def __call__(self, buffer: pickle.PickleBuffer) -> bool:
-        """True: the buffer goes into the pickle."""
+        """Returns True if the buffer goes into the pickle."""
         try:
             raw = buffer.raw()
         except BufferError:  # not contiguous
@@ -281,7 +281,7 @@ def loads(parts: Sequence[bytes | bytearray | memoryview]) -> Any:
 
 
 def opened(parts: Sequence[bytes | bytearray | memoryview], producer: str) -> Any:
-    """As loads(), for a value on an edge.
+    """Loads like loads(), for a value on an edge.
 
     Raises:
         FreshframeError: It cannot be unpickled here.

@@ -55,7 +55,7 @@ class _Replies:
         self._send(getattr(self._node, method)(*arguments), several=True)
 
     def tell_gone(self, sources: list[str]) -> None:
-        """Nothing more comes of these sources. Nothing is sent, unless the node raises."""
+        """These sources give nothing more. The worker sends nothing, unless the node raises."""
         call = getattr(self._node, "source_gone", None)
         if call is None:
             return

@@ -86,6 +86,6 @@ def _check(pipelines: tuple[Pipeline | Fleet, ...]) -> None:
 
 
 def _is_fleet(one: object) -> bool:
-    """Of a program that has not loaded the fleets it is none."""
+    """Whether it is a fleet; in a program that has not loaded the fleets there is none."""
     module = sys.modules.get("freshframe.fleet")
     return module is not None and isinstance(one, module.Fleet)

@@ -110,7 +110,7 @@ class Changes(Node[T, Change]):
     _names_itself = True  # add() sets _node_name
 
     def __init__(self, key: Callable[[T], Iterable[Hashable]], *, hold: float = 2.0) -> None:
-        """Nothing is on yet."""
+        """Begins with no event that is on."""
         if not callable(key):
             raise OptionTypeError(
                 f"key must be a function that returns what is on, such as lambda zones: zones.inside; "

@@ -43,7 +43,7 @@ def line_text(n: int, box: str, spooled: float, record: str) -> str:
 
 
 def parse_line(text: bytes) -> Line | None:
-    """None: it is no line of a box, such as one that a power cut has torn."""
+    """Returns None for what is no line of a box, such as one that a power cut has torn."""
     found = _LINE.fullmatch(text)
     return Line(int(found[1]), float(found[3]), text) if found else None
 

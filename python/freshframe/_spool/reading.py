@@ -54,7 +54,7 @@ class Reading:
         return lines
 
     def _next_line(self) -> Line | None:
-        """None: none was found here; the next call looks further."""
+        """Returns None if none was found here; the next call looks further."""
         ahead, self._ahead = self._ahead, None
         if ahead is not None and ahead.n == self._taken + 1:
             self._taken = ahead.n

@@ -82,7 +82,7 @@ class LineCounter(NativeNode["Circles | Detections", LineCounts]):
 
     @property
     def line(self) -> tuple[Place, Place]:
-        """Its start and end. New ones hold from the next sample on."""
+        """The line's start and end. New ones hold from the next sample on."""
         return self._line
 
     @line.setter

@@ -80,7 +80,7 @@ class Visit:
 
     @property
     def dwell(self) -> float:
-        """Its length in seconds."""
+        """The stay's length in seconds."""
         return self.ended - self.entered
 
 

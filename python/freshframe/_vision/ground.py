@@ -91,7 +91,7 @@ class Ground:
         return f"Ground of {self._count} points, which agree within {self.residual:.2g} m"
 
     def __repr__(self) -> str:
-        """The same."""
+        """The ground's text in angle brackets."""
         return f"<{self}>"
 
 

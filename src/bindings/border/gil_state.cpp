@@ -7,8 +7,8 @@ namespace nb = nanobind;
 namespace freshframe::python {
 namespace {
 
-// None: not known for an object that is not an extension module, or for a module with single-phase
-// initialisation.
+// Returns None if that is not known: for an object that is not an extension module, or for a module with
+// single-phase initialisation.
 nb::object does_without_gil(nb::handle module) {
 #ifdef Py_mod_gil
   if (PyModule_Check(module.ptr()) == 0) return nb::none();

@@ -300,7 +300,8 @@ void bind_sample(nb::module_& module) {
                                   "A value with its source, number and times, and the frame that it was "
                                   "made from.\n\nSamples compare by identity. Readers return them and "
                                   "nodes receive them. Programs do not create them.");
-  // It is a plain C function: a game asks once per frame, with cold caches (see Note [Results are used again]).
+  // The getter is a plain C function: a game asks once per frame, with cold caches (see Note [Results are
+  // used again]).
   sample.attr(value_getter.name) =
       nb::steal(PyDescr_NewGetSet(reinterpret_cast<PyTypeObject*>(sample.ptr()), &value_getter));
   sample

@@ -31,7 +31,8 @@ class AdaptiveSpin {
    public:
     /// Spins until `moves` is no longer `seen`; false: the spin has lasted for kLongest.
     [[nodiscard]] bool until_moved(const std::atomic<std::uint32_t>& moves, std::uint32_t seen) noexcept;
-    /// Its duration; 0: it was too short for a reading of the clock, which takes as long as a short wait.
+    /// The wait's duration; 0: it was too short for a reading of the clock, which takes as long as a short
+    /// wait.
     [[nodiscard]] Clock::duration time() const noexcept { return now_ - began_; }
 
    private:

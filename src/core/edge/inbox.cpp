@@ -15,7 +15,7 @@ namespace {
 
 thread_local std::chrono::nanoseconds waited_so_far{};
 
-// As an assignment, at half the cost: `place` usually holds nothing.
+// Does what an assignment does at half the cost: `place` usually holds nothing.
 void move_to(AnySample& place, AnySample&& sample) noexcept {
   std::destroy_at(&place);
   std::construct_at(&place, std::move(sample));
@@ -164,7 +164,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   }
   if (refuses_locked(is_last)) {
     drop_locked(lane, close_cause_);
-    // Of a producer that the stop found waiting for room, or at work on its last sample.
+    // This sample is of a producer that the stop found waiting for room, or at work on its last sample.
     if (!is_over_locked()) {
       lane.kept.keep(lane.counts.passed_in, sample);
     } else if (hands_over_) {

@@ -93,7 +93,7 @@ class Inbox {
   void report_gone_sources() noexcept { reports_gone_ = true; }
   /// The consumer's next call, or the one in which it waits, returns News.
   void wake();
-  /// Of the consumer's thread, after News.
+  /// The consumer's thread calls it after News.
   [[nodiscard]] std::vector<GoneSource> take_gone();
   /// Before any thread uses the inbox: its consumer takes sets, of which there are none before join().
   void expect_join() noexcept { joins_ = true; }
@@ -125,11 +125,11 @@ class Inbox {
   void expect_close();
   /// Drops the waiting samples with cause `stop`. Later samples are dropped too, and put() never waits again.
   void close();
-  /// As close(), but the waiting samples can still be taken until `deadline`, and so can the last results of
-  /// parents that finish.
+  /// Closes like close(), but the waiting samples can still be taken until `deadline`, and so can the last
+  /// results of parents that finish.
   void close_for_new(TimePoint deadline);
-  /// As close(), but of each lane whose dropped samples have events a last sample can be taken, if the
-  /// consumer's calls take so little time that it has ended by `deadline`.
+  /// Closes like close(), but of each lane whose dropped samples have events a last sample can be taken, if
+  /// the consumer's calls take so little time that it has ended by `deadline`.
   void close_but_for_events(TimePoint deadline);
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
@@ -147,8 +147,8 @@ class Inbox {
   /// the caller keeps `gather_until` between its calls.
   Taken take_batch(std::vector<AnySample>& samples, const Batch& batch,
                    std::optional<TimePoint>& gather_until, TimePoint deadline);
-  /// As take_batch(), but never waits. Nothing: call again at `gather_until` at the latest, or, if that is
-  /// empty, when a sample has arrived.
+  /// Takes a batch like take_batch(), but never waits. After Nothing call it again at `gather_until` at the
+  /// latest, or, if that is empty, when a sample has arrived.
   Taken try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
                        std::optional<TimePoint>& gather_until);
   /// Marks the consumer as waiting outside take() (event loop, poll), or as no longer waiting, so that a NEXT
@@ -170,7 +170,7 @@ class Inbox {
   /// For a consumer that waits outside take(): a set may be due so many seconds from now, although nothing
   /// calls the ready hook. nullopt: no set is ever due without it.
   [[nodiscard]] std::optional<Seconds> look_within() const;
-  /// nullopt: it has no join.
+  /// Returns nullopt if the consumer has no join.
   [[nodiscard]] std::optional<JoinStats> join_stats(Span span) const;
   /// The parents of a join whose edges wait for each other: one is full and blocks, the other is empty.
   struct Starved {
@@ -189,7 +189,7 @@ class Inbox {
   AnySample evict_locked(Lane& lane, DropCause cause) FRESHFRAME_REQUIRES(mutex_);
   void push_locked(Lane& lane, AnySample&& sample) FRESHFRAME_REQUIRES(mutex_);
   static void drop_locked(Lane& lane, DropCause cause);
-  /// Null: the edge has none for the sample.
+  /// Returns null if the edge has no lane for the sample.
   [[nodiscard]] static Lane* lane_of(const Edge& edge, const AnySample& sample);
 
   // ---- lanes come and go
@@ -290,7 +290,7 @@ class Inbox {
   Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                           std::optional<TimePoint>& gather_until, BatchAftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
-  /// As finish_take(), for a batch.
+  /// Does for a batch what finish_take() does for a sample.
   Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after);
   [[nodiscard]] static double rate_time(const Lane& lane, const AnySample& sample) noexcept;
   /// The cause of the drop of a waiting sample that `next` replaces.
@@ -327,10 +327,10 @@ class Inbox {
     return *sets_->edges[part]->lanes.front();
   }
   void put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked);
-  /// False: the sample was dropped.
+  /// Returns false if the sample was dropped.
   bool admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
                          std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
-  /// False: its time is not known, and it was dropped.
+  /// Returns false if the sample's time is not known, and it was dropped.
   bool take_clock_locked(Lane& lane, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
   /// Whether a set was made.
   bool apply_decisions_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);

@@ -37,7 +37,7 @@ class KeptEvents {
   /// Takes the newest sample out, with its arrival.
   std::uint64_t take_newest(AnySample& sample);
   void clear(std::vector<AnySample>& freed);
-  /// As clear(), and counts the samples as lost.
+  /// Clears like clear(), and counts the samples as lost.
   void lose_all(std::vector<AnySample>& freed);
   /// Counts a sample, if it has events: none can pass any more.
   void lose(const AnySample& sample);

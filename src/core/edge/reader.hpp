@@ -45,7 +45,7 @@ class ReaderCore {
   std::optional<AnySample> latest();
   /// The next unseen sample or nullopt. Throws EndOfStream.
   std::optional<AnySample> poll(Keep keep = Keep::No);
-  /// As poll(), but waits until `deadline`; nullopt: no sample arrived in time.
+  /// Polls like poll(), but waits until `deadline`; nullopt if no sample arrived in time.
   std::optional<AnySample> wait_until(TimePoint deadline, Keep keep = Keep::No);
   /// Waits for the next unseen sample. Throws EndOfStream, ReadTimeout, Stalled.
   AnySample get(std::optional<Seconds> timeout, Keep keep = Keep::No);
@@ -59,7 +59,7 @@ class ReaderCore {
   [[nodiscard]] bool read_by_this_thread() const noexcept {
     return last_thread_.load(std::memory_order_relaxed) == std::this_thread::get_id();
   }
-  /// True at the first call only.
+  /// Returns true at the first call only.
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
 
   [[nodiscard]] bool ended() const { return inbox_->ended(); }
@@ -78,7 +78,7 @@ class ReaderCore {
   /// Once the edges exist, before the first verb. `why_lossless`: the reason to refuse latest(); empty: it is
   /// allowed.
   void resolve_verbs(std::string why_lossless);
-  /// Its number among the holders of loans. Before the first verb.
+  /// Sets the reader's number among the holders of loans, before the first verb.
   void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
   [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
   /// The samples that it has taken of late, see Call.

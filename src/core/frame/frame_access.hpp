@@ -13,10 +13,10 @@ class FrameBudget;
 
 class FrameAccess {
  public:
-  /// The same frame as a handle outside the engine. `holder` is the number of the node or reader that keeps
-  /// it, 0: unknown.
+  /// Returns the same frame as a handle outside the engine. `holder` is the number of the node or reader that
+  /// keeps it, 0: unknown.
   [[nodiscard]] static Frame loan(const Frame& frame, std::uint16_t holder = 0) noexcept;
-  /// The same frame as a handle inside the engine.
+  /// Returns the same frame as a handle inside the engine.
   [[nodiscard]] static Frame engine(const Frame& frame) noexcept;
   [[nodiscard]] static bool is_loan(const Frame& frame) noexcept;
   /// Counts `frame` towards `budget` from now on, once; a frame that has a budget keeps it.

@@ -289,7 +289,7 @@ void Joiner::drop(std::size_t parent, TimePoint now, std::size_t count) {
   }
 }
 
-// Of a parent whose samples have all gone, the newest one counts: it may be an hour away.
+// Where all samples of a parent have gone, the newest one counts: it may be an hour away.
 void Joiner::note_nearest(double reference) {
   for (std::size_t i = 1; i < inputs_.size(); ++i) {
     auto& input = inputs_[i];

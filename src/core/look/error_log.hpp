@@ -54,7 +54,7 @@ class ErrorLog {
     const Lock lock(mutex_);
     return first_fatal_;
   }
-  /// True at most once a second: making a traceback takes time, and a node may fail on every sample.
+  /// Returns true at most once a second: making a traceback takes time, and a node may fail on every sample.
   bool has_time_for_traceback() {
     const Lock lock(mutex_);
     const auto now = std::chrono::steady_clock::now();

@@ -18,8 +18,8 @@ struct LossyEdge {
   std::string recorder = {};  // the name of a recorder below it
 };
 
-/// Of a graph that is wired. The edge directly above a recorder is left out unless it was given a queue for one
-/// sample: the recorder's end tells what that has lost.
+/// Lists the lossy edges of a graph that is wired. The edge directly above a recorder is left out unless it
+/// was given a queue for one sample: the recorder's end tells what that has lost.
 [[nodiscard]] std::vector<LossyEdge> lossy_edges(const Graph& graph);
 
 }  // namespace freshframe::core

@@ -16,7 +16,7 @@ class WatchedSource {
   WatchedSource& operator=(const WatchedSource&) = delete;
   virtual ~WatchedSource() = default;
 
-  /// Its pictures may be asked for through this tap. Any thread.
+  /// Viewers may ask for the source's pictures through this tap. Any thread may call it.
   virtual void watch(const std::shared_ptr<const PictureTap>& tap) = 0;
 };
 

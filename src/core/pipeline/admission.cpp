@@ -18,7 +18,7 @@
 namespace freshframe::core {
 namespace {
 
-// Also through links. Devices and pipes may be written by several.
+// Compares files also through links. Devices and pipes may be written by several.
 bool same_file(const std::string& path, const std::optional<std::string>& other) {
   if (!other) return false;
   std::error_code error;

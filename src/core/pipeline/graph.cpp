@@ -15,7 +15,7 @@
 namespace freshframe::core {
 namespace {
 
-// Of the default queue of a join: what comes within its wait. Frames wait there, so it has a bound.
+// The default queue of a join holds the samples of its wait. Frames wait there, so it has a bound.
 int depth_of_wait(const Join& join) {
   constexpr double kRate = 60;  // samples per second of a fast camera
   constexpr double kMost = 128;

@@ -40,7 +40,7 @@ class Graph {
   // ---- building
   /// The name of a node that may be added. Throws for an invalid node, parent or option.
   std::string admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
-  /// The same for a reader.
+  /// Does the same for a reader.
   std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   /// A node that was admitted; returns its number.
   int add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
@@ -85,7 +85,7 @@ class Graph {
   /// The number of the next node.
   [[nodiscard]] int size() const noexcept { return next_; }
   [[nodiscard]] bool has(int index) const { return places_.contains(index); }
-  /// It must be there.
+  /// The node must be there.
   [[nodiscard]] Runner& runner(int index) const { return *place(index).runner; }
   [[nodiscard]] std::shared_ptr<Runner> shared_runner(int index) const {
     const auto found = places_.find(index);
@@ -165,7 +165,7 @@ class Graph {
   [[nodiscard]] Sources sources_of(std::span<const AnyPort> ports) const;
   /// Those whose samples come on an edge now; none once its parent or only source was removed.
   [[nodiscard]] Sources sources_on(const Wire& wire) const;
-  /// Its parent, or only source, was removed or is being removed.
+  /// Whether the wire's parent, or only source, was removed or is being removed.
   [[nodiscard]] bool is_leaving(const Wire& wire) const;
   /// The sources that are not live.
   [[nodiscard]] Sources files_of(const Sources& sources) const;

@@ -20,7 +20,7 @@ class NameTable {
     const Lock lock(mutex_);
     names_.try_emplace(number, Names{std::move(node), std::move(stream)});
   }
-  /// Empty: there is no such node.
+  /// Returns an empty name if there is no such node.
   [[nodiscard]] const std::string& of(int number) const { return at(number).node; }
   /// The name of the stream that begins there.
   [[nodiscard]] const std::string& stream_of(int number) const { return at(number).stream; }

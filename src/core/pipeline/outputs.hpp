@@ -82,7 +82,7 @@ class Outputs {
       std::erase_if(list.gone, [&](const auto& each) { return !comes(each.first); });
     });
   }
-  /// Nothing more comes of a source, unless a later change begins its stream again.
+  /// A source gives nothing more, unless a later change begins its stream again.
   void end(const GoneSource& gone) {
     change([&](List& list) { list.gone[gone.source] = gone.upto; });
   }

@@ -63,9 +63,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Waits until the node has opened, and connects it. Before start() it does nothing. Throws the failure of
   /// open(), or the exception of `look`: then the graph is as before.
   void finish_add(int index, const Look& look = {});
-  /// Instead of finish_add(), for a node whose thread could not be started.
+  /// Is called instead of finish_add(), for a node whose thread could not be started.
   void give_up_add(int index);
-  /// Instead of finish_add(), for a node whose thread runs; or after it: then the node is removed.
+  /// Is called instead of finish_add(), for a node whose thread runs; or after it: then the node is removed.
   void abandon_add(int index);
   /// Whether finish_add() is still to come.
   [[nodiscard]] bool is_adding(int index) const;
@@ -76,7 +76,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   std::shared_ptr<ReaderCore> add_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
   void connect(const AnyPort& parent, int child, const ConnectOptions& options);
   void disconnect(const AnyPort& parent, int child);
-  /// Of a node with a batch, see Pipeline::set_max_wait().
+  /// Sets the wait of a node with a batch, see Pipeline::set_max_wait().
   void set_max_wait(int index, double seconds);
   /// Ends the node and all nodes below it that no source reaches without it; see Pipeline::remove(). Returns
   /// their last statistics. On a node's own thread it only asks, and returns nothing.
@@ -107,7 +107,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   bool wait_opened(std::optional<Seconds> timeout);
   /// Lets the sources begin to read.
   void go();
-  /// True: ended. Throws the failure, or Stalled.
+  /// Returns true if the pipeline has ended. Throws the failure, or Stalled.
   bool wait(std::optional<Seconds> timeout, const Look& look = {});
   /// Asks all nodes to stop; never waits. In that time they may get the events that are left.
   void request_stop(Seconds timeout = kStopTime);
@@ -122,7 +122,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Throws Stalled when nothing has moved for stall_timeout because of a full blocking edge. After a failure
   /// throws that, since the remaining samples cannot be delivered.
   void check_stalled();
-  /// As check_stalled(), for a reader that waits: another reader whose thread is merely slow is a warning.
+  /// Checks like check_stalled(), for a reader that waits: another reader whose thread is merely slow is a
+  /// warning.
   void check_stalled_for(const ReaderCore& waiting);
   /// The states of those sources of a reader that deliver nothing, as the end of a message; empty: nothing
   /// known.
@@ -131,21 +132,21 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// Called once when the last node has ended, on its thread; it must not block or call back. Before
   /// launch().
   void set_end_hook(std::function<void()> hook) { end_hook_ = std::move(hook); }
-  /// As the end hook; called once when the pipeline has failed, on the thread of the node.
+  /// A hook like the end hook, called once when the pipeline has failed, on the thread of the node.
   void set_failure_hook(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
   // ---- for runners
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
-  /// Of the thread that made the pipeline; all threads of its nodes have it. See session_gate.hpp.
+  /// The gate of the thread that made the pipeline; all threads of its nodes have it. See session_gate.hpp.
   [[nodiscard]] const std::shared_ptr<SessionGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return stop_source_.get_token(); }
-  /// Also true when another source has failed: read samples are delivered, and no more are read.
+  /// A stop is asked also when another source has failed: read samples are delivered, and no more are read.
   [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
   /// The successor's node takes the place, on the runner's thread; or the runner has ended before.
   void place(Runner& runner, Successor& successor);
   void refuse_successor(Successor& successor);
-  /// True: the first failure of the pipeline, which the next call of a verb throws.
+  /// Returns true for the first failure of the pipeline, which the next call of a verb throws.
   bool fail(Runner& runner, std::exception_ptr cause, const std::string& what, const FailedOn& where);
   /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
   [[nodiscard]] std::string failure_text(const Runner& runner, const std::string& what,
@@ -189,7 +190,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// The name of a port for open_tap().
   [[nodiscard]] std::string view_name(const AnyPort& port) const;
   [[nodiscard]] const Pipeline::Options& options() const noexcept { return options_; }
-  /// Null: it was removed, or there was none.
+  /// Returns null if the node was removed, or there was none.
   [[nodiscard]] std::shared_ptr<Runner> runner(int index) const;
   /// Those that are there, in the order of their numbers.
   [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
@@ -211,7 +212,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// The error that the program gets for `cause`.
   [[nodiscard]] std::exception_ptr error_of(const Runner& runner, std::exception_ptr cause,
                                             const std::string& what, const FailedOn& where) const;
-  /// Of a node with OnError::Remove, on its thread.
+  /// Removes a node with OnError::Remove, on its thread.
   void remove_failed(Runner& runner, std::string text);
   [[noreturn]] void throw_still_busy(Seconds timeout) const;
   [[nodiscard]] std::shared_ptr<PictureTap> tap_named(const std::string& port);

@@ -84,7 +84,7 @@ class Walk {
     for (const auto& [number, stop] : stops) found_.emplace(number, Found(stop));
   }
 
-  // nullopt: a record of its way is gone.
+  // Returns nullopt if a record of the way is gone.
   [[nodiscard]] std::optional<Walked> back_from(int end, const Call& taken) const {
     Walked out;
     const auto& stop = stops_.at(end);

@@ -185,7 +185,7 @@ void Findings::choose_first() {
   }
 }
 
-// Also of one that one window has proven: when it is shown, its effect is known.
+// Predicts also for a finding that one window has proven: when it is shown, its effect is known.
 void Findings::predict(Time now) {
   int asked = 0;
   for (const auto& key : in_order()) {

@@ -22,7 +22,7 @@ class PipelineCore;
 /// One for each pipeline, so that the page, `freshframe top` and why() say the same. Any thread. A dashboard looks anyway
 /// and calls follow(). Without one why() starts a thread, which ends with the pipeline.
 ///
-/// Its mutex is the first of all: the graph's is locked within it. Therefore it is none of those with a rank.
+/// The observer's mutex is the first of all: the graph's is locked within it. Therefore it has no rank.
 class Observer {
  public:
   explicit Observer(const PipelineCore& core);

@@ -54,7 +54,7 @@ Predictions::Entries::iterator Predictions::next_due() {
   return next;
 }
 
-// False: the process may have no further thread now.
+// Returns false if the process may have no further thread now.
 bool Predictions::begin() {
   try {
     thread_ = std::thread([this] { run(); });

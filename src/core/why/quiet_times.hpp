@@ -44,9 +44,9 @@ class QuietTimes {
 
   static constexpr std::chrono::seconds kQuiet{10};
 
-  /// True: the graph is another one than at the look before.
+  /// Returns true if the graph is another one than at the look before.
   bool follow(const GraphState& seen, Time now);
-  /// Of a window that began at `since` and ends with `seen`.
+  /// The quiet times of a window that began at `since` and ends with `seen`.
   [[nodiscard]] Quiet of(const GraphState& seen, Time since) const;
   /// Since when a source has been away; nullopt: it is there.
   [[nodiscard]] std::optional<Time> away_since(int number) const;

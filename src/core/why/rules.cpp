@@ -34,8 +34,8 @@ struct Waits {
   double age = 0;
 };
 
-// Of the records; without them by Little's law: the mean of the waiting samples, divided by the rate at which they
-// leave, is their mean wait.
+// Takes the waits of the records; without them Little's law gives them: the mean of the waiting samples,
+// divided by the rate at which they leave, is their mean wait.
 Waits waits_of(const Scene& scene, std::size_t edge, double waiting, std::uint64_t left) {
   const auto& stats = scene.seen.stats.edges[edge];
   const auto share = largest_share(scene, stats.child, {AgeKind::Queue, AgeKind::Worker});

@@ -44,7 +44,7 @@ struct Witness {
   std::function<RunQueue()> run_queue;
   std::function<std::map<std::int64_t, double>()> edge_ages;  // the median at each edge, by its number
   std::function<std::map<std::string, Pace>()> paces;         // by the name of the source
-  /// Of a change that a remedy names; nullopt: it is not known by now.
+  /// The effect of a change that a remedy names; nullopt as long as it is not known.
   std::function<std::optional<Effect>(const Question& change, Time now)> effect = {};
 };
 
@@ -107,7 +107,7 @@ void find_gil_losses(const Scene& scene, Causes& out);
 void find_full_processors(const Scene& scene, Causes& out);
 void find_bursts(const Scene& scene, Causes& out);
 
-/// Of a node in the statistics; their number for a reader.
+/// The index of a node in the statistics; the number of nodes for a reader.
 [[nodiscard]] std::size_t index_of(const Scene& scene, const std::string& node);
 /// In the order of the graph's names: "parent->child".
 [[nodiscard]] std::string edge_name(const EdgeStats& edge);
@@ -119,7 +119,7 @@ struct AgeShare {
 };
 [[nodiscard]] AgeShare largest_share(const Scene& scene, std::string_view node,
                                      const std::vector<AgeKind>& kinds);
-/// Of one age.
+/// The part of one age.
 [[nodiscard]] double part_of(const Age& age, AgeKind kind, std::string_view node);
 /// The nodes along an age's way, each once.
 [[nodiscard]] std::vector<std::string> nodes_of(const Age& age);

@@ -215,7 +215,8 @@ void find_full_processors(const Scene& scene, Causes& out) {
   for (const auto& age : scene.ages) {
     if (!is_proven(&age) || scene.quiet.is_quiet(age.consumer)) continue;
     if (all < scene.bar(kProcessors, "processors", age.consumer)) continue;
-    // Of branches that meet at the reader a sample takes one: their calls are as many as its samples, or more.
+    // A sample takes one of the branches that meet at the reader: their calls are as many as its samples, or
+    // more.
     const double samples = age.interval > 0 ? scene.seconds / age.interval : 0;
     double wait = 0;
     for (const auto& name : nodes_of(age)) {

@@ -41,7 +41,8 @@ std::string holders_text(const Scene& scene) {
   return " The nodes hold it only " + percent_text(sum) + " of the time: another thread of the program does.";
 }
 
-// Of the samples that came to a node: lost in its queues, and how many of these it would have taken without its waits.
+// The samples that came to a node: those that were lost in its queues, and how many of these it would have
+// taken without its waits.
 struct GilLoss {
   double lost = 0;       // share
   double explained = 0;  // share

@@ -1,8 +1,9 @@
 // The offsets of the fields that the watch reads inside CPython's records, as numbers.
 // SPDX-License-Identifier: Apache-2.0
 //
-// They are taken from the headers that this module is compiled with (layout.cpp), checked against the running
-// interpreter where it publishes them (3.13 and newer), and proved by a self-test before a watch starts.
+// The offsets are taken from the headers that this module is compiled with (layout.cpp), checked against the
+// running interpreter where it publishes them (3.13 and newer), and proved by a self-test before a watch
+// starts.
 #pragma once
 
 #include <cstddef>

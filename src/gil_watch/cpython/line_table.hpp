@@ -11,7 +11,7 @@ namespace freshframe::gil {
 /// Format: Objects/locations.md of CPython 3.11 (called InternalDocs/code_objects.md since 3.13).
 int line_in_location_table(std::string_view table, int first_line, std::size_t byte_offset);
 
-/// The same for CPython 3.10. Format: Objects/lnotab_notes.txt of CPython 3.10 (PEP 626).
+/// Finds the line for CPython 3.10. Format: Objects/lnotab_notes.txt of CPython 3.10 (PEP 626).
 int line_in_line_table(std::string_view table, int first_line, std::size_t byte_offset);
 
 }  // namespace freshframe::gil

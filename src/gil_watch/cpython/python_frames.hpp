@@ -45,8 +45,8 @@ class FrameReader {
   /// The innermost record of that thread, as in its mark; 0: it runs no Python.
   [[nodiscard]] static std::uintptr_t current_frame(std::uintptr_t thread_state) noexcept;
 
-  /// Its frames, innermost first, at most 64: those on which two readings of the chain agree. Empty when it
-  /// runs no Python.
+  /// The thread's frames, innermost first, at most 64: those on which two readings of the chain agree. Empty
+  /// when it runs no Python.
   [[nodiscard]] std::vector<PythonFrame> frames(std::uintptr_t thread_state) const;
 
  private:

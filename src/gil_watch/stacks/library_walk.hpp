@@ -17,7 +17,7 @@ struct LibraryWalk {
   forks::Hold<std::mutex> hold{mutex};
 };
 
-/// As dl_iterate_phdr(). `each` must lock nothing and must not call this function.
+/// Walks like dl_iterate_phdr(). `each` must lock nothing and must not call this function.
 inline int walk_libraries(int (*each)(dl_phdr_info*, std::size_t, void*), void* data) {
   const std::lock_guard lock(forks::ProcessWide<LibraryWalk>::get().mutex);
   return ::dl_iterate_phdr(each, data);

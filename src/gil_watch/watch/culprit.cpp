@@ -43,7 +43,7 @@ bool is_machinery(std::string_view symbol) {
   return starts_with_any(symbol, kPrefixes);
 }
 
-// The same, known by its address.
+// Whether a frame, known by its address, only calls.
 bool calls_only(const NativeFrame& frame, const CallableNames& names) {
   const auto named = names.find(frame.function);
   return named != names.end() && named->second.text.empty();
@@ -110,7 +110,7 @@ bool is_helper(const NativeFrame* caller, const CallableName& name) {
          !is_machinery(caller->symbol) && !name.text.ends_with("_dealloc");
 }
 
-// Of the outermost function that Python can call by name.
+// The name of the outermost function that Python can call by name.
 std::string callable_name(std::span<const NativeFrame> above, const CallableNames& names) {
   bool nameless = false;  // a function further out does its own work, and is known by no such name
   const NativeFrame* caller = nullptr;

@@ -29,7 +29,7 @@ inline constexpr const char* kInterpreter = "the interpreter";
 
 /// Returns "library:symbol" of the culprit, or "" when the interpreter itself ran bytecode.
 ///
-/// Of the frames above the innermost interpreter loop it takes, from Python's side: the first function of a
+/// Takes, of the frames above the innermost interpreter loop and from Python's side: the first function of a
 /// foreign library that is not glue of a binding library; else the first that Python can call by name; else,
 /// below ctypes, the C library's function; else the first of the interpreter's own that is not call
 /// machinery. A slot that a nameless function calls says nothing about that function: `set(list)` is no

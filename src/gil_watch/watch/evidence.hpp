@@ -38,7 +38,7 @@ class Suspect {
   [[nodiscard]] int still_looks() const { return still_looks_; }
   /// How often it stayed there while it was seen to compute.
   [[nodiscard]] int certain_looks() const { return certain_looks_; }
-  /// It ran bytecode all the time: no C function caused the stall.
+  /// Whether the thread ran bytecode all the time: then no C function caused the stall.
   [[nodiscard]] bool runs_bytecode() const { return moved_looks_ > still_looks_; }
   /// The place where it was for the longest time.
   [[nodiscard]] const Place& place() const { return places_.longest(); }

@@ -49,7 +49,7 @@ struct SpotReader {
   std::uintptr_t state = 0;  // of the thread
   FrameReader frames;
 
-  /// Nothing when the thread does not hold the GIL, or cannot be read.
+  /// Returns nothing when the thread does not hold the GIL, or cannot be read.
   [[nodiscard]] std::optional<Spot> read() const noexcept;
 };
 

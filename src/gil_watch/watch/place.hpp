@@ -47,7 +47,8 @@ struct Place {
 
   [[nodiscard]] Clock::duration lasted() const { return last - first; }
   [[nodiscard]] bool blocked() const { return waiting_looks > running_looks; }
-  /// It collected garbage all the time: a call that makes many objects is in a collection now and then.
+  /// Whether it collected garbage all the time: a call that makes many objects is in a collection now and
+  /// then.
   [[nodiscard]] bool collects() const { return collecting_looks > 0 && working_looks == 0; }
   /// The samples of what it did for most of the time; of the other kind when there is none.
   [[nodiscard]] std::vector<const StackSample*> samples() const;
@@ -74,7 +75,7 @@ class Places {
   void keep_computing(StackSample sample, const std::optional<Spot>& after);
   /// A stack in the wait `state`.
   void keep_waiting(StackSample sample, const TaskState& state, const std::optional<Spot>& after);
-  /// The same wait as before was seen, or another one. True: its stack is wanted.
+  /// Notes the same wait as before, or another one. Returns true if its stack is wanted.
   bool wants_waiting(const TaskState& state);
 
   /// From now on a stack on the CPU is awaited, for the present place.

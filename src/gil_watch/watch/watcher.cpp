@@ -316,7 +316,8 @@ void Watcher::report(std::vector<Suspect>& suspects, Clock::time_point began, Cl
   on_stall_(describe(*worst, began, duration));
 }
 
-// Of a place where it was never seen to compute: one stack may be of a short call in a loop. A stack that ends in the interpreter's loop is of bytecode.
+// Judges a place where the thread was never seen to compute: one stack may be of a short call in a loop. A
+// stack that ends in the interpreter's loop is of bytecode.
 Watcher::Activity Watcher::activity_of(const Place& place) {
   const auto samples = place.samples();
   const auto in_loop = [this](const StackSample* sample) {
@@ -341,7 +342,7 @@ Stall Watcher::describe(const Suspect& suspect, Clock::time_point began, Clock::
   stall.delayed = suspect.delayed(duration);
   stall.duration = duration - stall.delayed;
   stall.computed = suspect.computed(duration);
-  // Its waits for a processor are spread over the time in which it had the GIL.
+  // The suspect's waits for a processor are spread over the time in which it had the GIL.
   const double part = std::min(1.0, std::chrono::duration<double>(suspect.had()) / duration);
   stall.share = std::chrono::duration_cast<Clock::duration>(part * stall.duration);
   stall.python_id = suspect.holder().python_id;

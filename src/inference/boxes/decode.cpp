@@ -102,7 +102,7 @@ class Decoder {
     return {x - width / 2, y - height / 2, x + width / 2, y + height / 2};
   }
 
-  // Of a centre and size in 0..1.
+  // Corners of a box that is given by its centre and size in 0..1.
   [[nodiscard]] std::array<float, 4> of_shares(const float* box) const {
     const auto width = static_cast<float>(form_.width);
     const auto height = static_cast<float>(form_.height);

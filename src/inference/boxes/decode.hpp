@@ -42,7 +42,7 @@ struct DecodeOptions {
 /// Error that the outputs have changed their shape.
 [[noreturn]] void refuse_outputs(const std::string& what);
 
-/// True: the model's output contains duplicates.
+/// Whether the model's output contains duplicates.
 [[nodiscard]] bool needs_suppression(Layout layout) noexcept;
 
 /// Without duplicates, in pixels of the frame and within the picture; most confident first. With the column

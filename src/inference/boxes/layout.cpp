@@ -96,7 +96,7 @@ class Recogniser {
     return of.size() == 3 && of[0] == 1 && (width == 0 || of[2] == width);
   }
 
-  // Of one class and of "nothing" at least.
+  // Whether there are scores of one class and of "nothing" at least.
   [[nodiscard]] bool has_scores(std::size_t index) const { return is_rows(index) && shape(index)[2] >= 2; }
 
   void add(Layout layout, std::int64_t classes, std::string why) {

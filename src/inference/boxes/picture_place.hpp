@@ -19,7 +19,7 @@ struct PicturePlace {
   int frame_width = 0;
   int frame_height = 0;
 
-  /// Of a picture that is the whole frame.
+  /// The place of a picture that is the whole frame.
   [[nodiscard]] static PicturePlace whole(const InputForm& form, const Placement& placement) {
     return {.input_width = form.width,
             .input_height = form.height,
@@ -35,7 +35,7 @@ struct PicturePlace {
   [[nodiscard]] double unbounded_y(double y) const noexcept {
     return (y - placement.top) / placement.scale_y + top;
   }
-  // The same, within the picture.
+  // The coordinate within the picture.
   [[nodiscard]] float x(double of_input) const noexcept {
     return static_cast<float>(
         std::clamp(unbounded_x(of_input), double{0} + left, double{0} + left + placement.picture_width));

@@ -33,7 +33,7 @@ constexpr float kMostMargin = 10;
 constexpr double kPartly = 0.25;  // of the score of a view that is cut off or covered
 constexpr double kCovered = 0.2;  // of its area
 constexpr int kLeastSide = 2;     // pixels of a crop
-// Of every box, or fields of labels. "track" would give track_confidence.
+// These columns are of every box, or fields of labels. "track" would give track_confidence.
 constexpr std::array<std::string_view, 16> kOwnColumns = {
     "id",       "tracker_id",       "track", "class", "class_id", "class_name", "confidence", "age",
     "velocity", "track_confidence", "dwell", "xyxy",  "data",     "names",      "mask",       "corners"};
@@ -194,7 +194,7 @@ struct OnnxClassifier::Impl {
     return now;
   }
 
-  // nullopt: it was stopped.
+  // Returns nullopt if it was stopped.
   std::optional<std::vector<Looked>> classify(std::span<const Frame* const> crops, const Context& context) {
     const auto fixed = inference::pictures_of(*session);
     const auto most = fixed != 0 ? fixed : kMostCrops;

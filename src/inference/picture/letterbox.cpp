@@ -42,7 +42,7 @@ struct Chroma {
   int down = 1;
 };
 
-// Of the samples that lie `pixels` apart.
+// Spreads an axis over the samples that lie `pixels` apart.
 ScaledAxis spread_over(ScaledAxis axis, int pixels) {
   axis.samples = (axis.samples + pixels - 1) / pixels;
   axis.samples_per_output /= pixels;

@@ -47,8 +47,8 @@ struct Placement {
   bool operator==(const Placement&) const = default;
 };
 
-/// As the letterbox of Ultralytics: centred, the smaller bar first where they differ. Cover: as Resize and CenterCrop of
-/// torchvision.
+/// Places a picture like the letterbox of Ultralytics: centred, the smaller bar first where they differ.
+/// Cover is like Resize and CenterCrop of torchvision.
 [[nodiscard]] Placement place(int width, int height, const InputForm& form);
 
 /// Whether a Letterbox fills that form from pictures of that format. All but this: filters for colours are defined on

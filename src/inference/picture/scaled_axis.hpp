@@ -4,7 +4,7 @@
 
 namespace freshframe::inference {
 
-/// Of the outputs of the whole axis, `outputs` are wanted, from output `first` on.
+/// An axis of which `outputs` outputs are wanted, from output `first` on.
 struct ScaledAxis {
   int samples = 0;
   double samples_per_output = 1;

@@ -12,7 +12,7 @@
 
 namespace freshframe::media {
 
-/// nullopt: not a camera (a device for output, for metadata, or none of V4L2's).
+/// Returns nullopt for a device that is no camera (a device for output, for metadata, or none of V4L2's).
 [[nodiscard]] std::optional<CameraInfo> camera_info(V4l2System& system, const std::string& path);
 /// Every "video<number>" of a folder, by number.
 [[nodiscard]] std::vector<std::string> camera_paths(const std::string& folder);

@@ -39,13 +39,13 @@ struct CameraOffer {
 /// The errno for a missing call or entry of the driver, which is no fault of the camera.
 [[nodiscard]] bool is_no(int code) noexcept;
 
-/// nullopt: no mode of the camera meets the request. Without a request: at least 25 frames per second before
-/// more pixels, the largest size up to 1280x720, raw before compressed before gray, up to 60 frames per
-/// second.
+/// Returns nullopt if no mode of the camera meets the request. Without a request: at least 25 frames per
+/// second before more pixels, the largest size up to 1280x720, raw before compressed before gray, up to 60
+/// frames per second.
 [[nodiscard]] std::optional<CameraMode> choose_mode(const std::vector<CameraFormat>& formats,
                                                     const CameraWish& wish);
 
-/// True for 30 and 30000/1001: the rates differ by less than 0.2 %.
+/// Returns true for 30 and 30000/1001: the rates differ by less than 0.2 %.
 [[nodiscard]] bool same_rate(double one, double other);
 
 /// "1280x720 at 30 fps in mjpeg": the request as text.

@@ -43,7 +43,7 @@ class V4l2Source final : public ReconnectingSource {
 
   void make_decoder();
   void describe();
-  /// False: stopped.
+  /// Returns false after a stop.
   [[nodiscard]] bool wait_for_buffer(const Context& context);
   [[nodiscard]] std::optional<SourceItem<Frame>> use_buffer(const Context& context);
   [[nodiscard]] Arrival arrive(const V4l2Capture::Buffer& buffer, const Context& context);

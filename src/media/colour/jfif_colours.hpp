@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-/// True when `format` has JPEG's colours already: full range and, unless gray, BT.601.
+/// Whether `format` has JPEG's colours already: full range and, unless gray, BT.601.
 [[nodiscard]] bool has_jfif_colours(const PictureFormat& format) noexcept;
 
 /// Rewrites the planes of a gray or I420 `picture` from its own range and matrix to full

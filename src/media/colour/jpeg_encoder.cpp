@@ -30,7 +30,7 @@ bool is_planar(PixelFormat format) {
          format == PixelFormat::I444;
 }
 
-// The same picture in planes: itself, or converted into pooled memory.
+// Returns the same picture in planes: itself, or converted into pooled memory.
 Frame planar(const Frame& frame) {
   if (is_planar(frame.format())) return frame;
   auto to = frame.picture_format();

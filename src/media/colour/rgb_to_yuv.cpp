@@ -136,7 +136,7 @@ HWY_INLINE V8 join(V16 even, V16 odd) {
   return hn::BitCast(D8(), hn::Or(even, hn::ShiftLeft<8>(odd)));
 }
 
-/// Of neighbours a and b: a * (low half of `weights`) + b * (high half).
+/// Returns for neighbours a and b: a * (low half of `weights`) + b * (high half).
 HWY_INLINE V32 weigh_pairs(V16 pairs, V16 weights) {
 #if HWY_ARCH_X86
   V32 unused = hn::Zero(D32());

@@ -18,7 +18,7 @@ struct DemoColor {
   float b = 0;
 };
 
-/// The same colour as limited-range BT.709: luma above black (0..219), chroma from neutral (-112..112).
+/// A colour as limited-range BT.709: luma above black (0..219), chroma from neutral (-112..112).
 struct DemoYuv {
   float y = 0;
   float cb = 0;

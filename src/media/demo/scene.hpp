@@ -46,7 +46,7 @@ class DemoScene {
   /// The balls of frame `seq`, farthest first: each hides those before it.
   [[nodiscard]] std::vector<DemoBall> balls(std::int64_t seq) const;
   [[nodiscard]] std::vector<DemoCircle> truth(std::int64_t seq) const;
-  /// The same as boxes.
+  /// Returns the shapes as boxes.
   [[nodiscard]] std::vector<DemoShape> shapes(std::int64_t seq) const;
   /// The row at which the floor meets the wall.
   [[nodiscard]] double horizon() const noexcept { return horizon_; }

@@ -201,7 +201,7 @@ Utc FileSource::utc_of(const Placed& placed) const {
   return {.seconds = *created_ + placed.time + options_.clock_offset, .error = 1, .from = UtcFrom::File};
 }
 
-/// nullopt: the next one.
+/// Returns nullopt for the next one.
 std::optional<std::int64_t> FileSource::number_of(const Placed& placed) {
   if (!left_out_) return placed.seq;
   const auto number = placed.seq.value_or(next_number_ + placed.left_out);

@@ -40,7 +40,7 @@ class FileSource final : public VideoSource {
   [[nodiscard]] std::optional<std::string> reads_from() const override;
   [[nodiscard]] std::optional<std::int64_t> total() const override;
 
-  /// Also decodes the first frame: a file without a decodable frame fails here.
+  /// Opens the file and decodes the first frame: a file without a decodable frame fails here.
   void open(const Context& context) override;
   std::optional<SourceItem<Frame>> read(const Context& context) override;
   void close() override;

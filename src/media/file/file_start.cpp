@@ -44,7 +44,7 @@ FileSource::Placed FileSource::go_to_start(const Context& context) {
   return decode_to_start(context);
 }
 
-/// nullopt: the decoder did not return the frame.
+/// Returns nullopt if the decoder did not return the frame.
 std::optional<FileSource::Placed> FileSource::decode_from(StartPoint point, const Context& context) {
   const auto wanted = wanted_ticks();
   const auto later = point.first_from(begin_ == Begin::At ? wanted : wanted + 1);

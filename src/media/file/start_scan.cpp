@@ -62,7 +62,7 @@ class PictureStructure {
   CodecPtr codec_;
 };
 
-/// False: a packet that changes the decoder's state without a frame.
+/// Returns false for a packet that changes the decoder's state without a frame.
 bool shows_a_frame(const AVPacket& packet, AVCodecID codec) {
   if (packet.size == 0 || (packet.flags & AV_PKT_FLAG_DISCARD) != 0) return false;
   constexpr std::uint8_t kShown = 0x10;  // of a VP8 frame's first byte: RFC 6386, section 9.1
@@ -94,7 +94,7 @@ class Scan {
   }
 
  private:
-  /// False: this file must be decoded.
+  /// Returns false if this file must be decoded.
   bool take(AvPacketPtr packet) {
     structure_.look_at(*packet);
     const bool first = point_.packets.empty() && bytes_ == 0;

@@ -88,9 +88,9 @@ void ArrivalLine::fit() {
   for (const auto& point : minima_) height_ = std::min(height_, point.later - slope_ * point.at);
 }
 
-/// Of the lower hull's edge over the middle of the window: the usual estimate of the skew of two clocks from
-/// delays (S. Moon, P. Skelly, D. Towsley: Estimation and Removal of Clock Skew from Network Delay
-/// Measurements, INFOCOM 1999).
+/// The slope of the lower hull's edge over the middle of the window: the usual estimate of the skew of two
+/// clocks from delays (S. Moon, P. Skelly, D. Towsley: Estimation and Removal of Clock Skew from Network
+/// Delay Measurements, INFOCOM 1999).
 double ArrivalLine::middle_slope() const {
   std::vector<Point> hull;
   const auto slope = [](const Point& from, const Point& to) {

@@ -38,7 +38,7 @@ class LiveTimeline {
     newest_ = std::max(newest_, pts);
     return pts;
   }
-  /// The same for frames, which come in the order of their times: it never decreases.
+  /// Places frames, which come in the order of their times: it never decreases.
   double place_rising(std::optional<double> time, TimePoint captured) {
     return highest_ = std::max(highest_, place(time, captured));
   }

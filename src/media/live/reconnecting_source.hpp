@@ -51,8 +51,8 @@ class ReconnectingSource : public VideoSource {
   void note_size(FrameSize size, const Context& context);
   /// Ends an outage: the connection has delivered a frame.
   void note_frame(const Context& context);
-  /// nullopt: the frame could not be made. It counts as `decode`, and the log has the reason once. Throws
-  /// with Reconnect::Never.
+  /// Returns nullopt if the frame could not be made. That counts as `decode`, and the log has the reason
+  /// once. Throws with Reconnect::Never.
   [[nodiscard]] std::optional<Frame> make(FrameMaker& maker, AvFramePtr frame, const Context& context);
 
  private:

@@ -25,7 +25,7 @@ namespace freshframe::media {
 /// the pipeline stops. FFmpeg resolves names when it connects, which cannot be interrupted: see reader_for().
 class LiveConnection final : public PacketConnection {
  public:
-  /// Of all connections of a source.
+  /// What all connections of a source share.
   struct Shared {
     std::shared_ptr<core::SessionGate> gate;  // is asked before and after it connects; null: no gate
     std::shared_ptr<std::atomic<bool>> believes_stuffing;  // as for EarlyEnds

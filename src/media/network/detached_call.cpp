@@ -89,7 +89,8 @@ struct DetachedCall::Shared {
   std::atomic<bool> ended{false};  // the thread has nothing left but to tell so
 };
 
-/// Also when pthread_exit() in the job unwinds the thread (see Note [Forced unwinding] in core).
+/// Ends the call also when pthread_exit() in the job unwinds the thread (see Note [Forced unwinding] in
+/// core).
 struct DetachedCall::Ended {
   ~Ended() {
     shared.ended.store(true, std::memory_order_release);

@@ -67,7 +67,7 @@ void LiveSource::connect(const Context& context) {
   packets_.connect(connection_->decoder().context());
   residue_.connect(connection_->decoder().context().codec_id);
   context.counters.source().enter(SourceState::WaitingKeyFrame);
-  // Otherwise no frame was decoded yet: the first one tells.
+  // If it is not known here, no frame was decoded yet, and the first one has it.
   if (!info_known_ && !connection_->info().pixel_format.empty()) {
     set_info(connection_->info());
   }
@@ -208,8 +208,8 @@ bool LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
   return damaged;
 }
 
-/// Of a packet that is not decoded, and of the pictures before it. As of frames, those before the first picture
-/// belong to the start.
+/// Counts the losses of a packet that is not decoded, and of the pictures before it. As with frames, those
+/// before the first picture belong to the start.
 void LiveSource::count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context) {
   if (!has_begun_) return;
   context.counters.drop(NodeDropCause::Lost, notes.missing);
@@ -308,7 +308,8 @@ void LiveSource::count_undecoded(const Context& context) {
   if (key_gate_.has_begun() && !counts_pictures()) context.counters.drop(NodeDropCause::Decode);
 }
 
-/// Also where the decoder leaves frames out: then each packet is a picture that gives a frame or none.
+/// Counts pictures also where the decoder leaves frames out: then each packet is a picture that gives a frame
+/// or none.
 bool LiveSource::counts_pictures() const {
   return leaves_out_ || connection_->counts_pictures();
 }
@@ -329,8 +330,8 @@ void LiveSource::check_fruitful(TimePoint arrived, const Context& context) {
   throw SourceError(text.str(), masked_, EBADMSG);
 }
 
-/// Of packet_. Returns when its picture was captured, as far as this machine can know: what it has arrived
-/// later than others by its own time is part of its age.
+/// Notes the times of packet_. Returns when its picture was captured, as far as this machine can know: what
+/// it has arrived later than others by its own time is part of its age.
 TimePoint LiveSource::note_times(const PacketNotes& notes, const Context& context) {
   const auto time = connection_->seconds(packet_->pts);
   const std::string_view bytes(reinterpret_cast<const char*>(packet_->data),
@@ -365,7 +366,8 @@ void LiveSource::note_clock(const PacketNotes& notes, double time, const Context
   log(LogLevel::Warning, text.str());
 }
 
-/// Of a picture with this time of the stream. None: the engine gives it the time of its arrival.
+/// The UTC of a picture with this time of the stream. If it has none, the engine gives it the time of its
+/// arrival.
 Utc LiveSource::utc_of(std::optional<double> time, TimePoint captured, const Context& context) {
   auto& book = context.counters.source();
   auto utc = time ? clock_.at(*time) : std::nullopt;
@@ -396,7 +398,7 @@ bool LiveSource::is_repeated(std::optional<double> time) const {
   return repeated_until_ && time && *time <= *repeated_until_;
 }
 
-/// nullopt: the frame could not be made, or is not new; that is counted.
+/// Returns nullopt if the frame could not be made, or is not new; that is counted.
 std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Context& context) {
   auto& book = context.counters.source();
   const TimePoint captured = Decoder::captured_of(*frame);

@@ -18,8 +18,8 @@ class DecodeTimes {
   explicit DecodeTimes(int depth, double step = 1.0 / 25)
       : depth_(static_cast<std::size_t>(depth)), step_(step) {}
 
-  /// Of the next packet. Above those before it by at least a microsecond, and at most `pts` where that is
-  /// possible.
+  /// The decoding time of the next packet: above those before it by at least a microsecond, and at most `pts`
+  /// where that is possible.
   [[nodiscard]] double next(double pts) {
     constexpr double kLeast = 1e-6;
     if (count_ == 0) first_ = pts;

@@ -19,12 +19,12 @@ class PacketCamera {
   PacketCamera& operator=(const PacketCamera&) = delete;
   virtual ~PacketCamera() = default;
 
-  /// As packets_of().
+  /// Does what packets_of() does.
   [[nodiscard]] virtual std::unique_ptr<Source<Packet>> packets() = 0;
   /// As freshframe::take_frames().
   virtual void take_frames(bool wanted) = 0;
-  /// The same, but the source asks: `taken` is called for each packet on the threads that read it, any of them, until
-  /// close(). It must be short.
+  /// Takes frames while the source finds that they are wanted: `taken` is called for each packet on the
+  /// threads that read it, any of them, until close(). It must be short.
   virtual void take_frames_while(FrameDemand::Taken taken) = 0;
   /// As freshframe::wake() and wake_until().
   virtual void wake(std::optional<double> seconds, std::optional<double> until) = 0;

@@ -49,7 +49,7 @@ class PacketCompletion {
   [[nodiscard]] std::vector<Completed> complete_waiting();
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return timeline_; }
   void follow(const LiveTimeline& frames) noexcept { timeline_.follow(frames); }
-  /// Of the newest key packet; null: there was none yet.
+  /// The stream of the newest key packet; null if there was none yet.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept { return stream_; }
 
  private:

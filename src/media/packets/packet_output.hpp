@@ -58,7 +58,7 @@ class PacketOutput {
   void disconnect() {
     if (wanted_) pass_on(completion_.complete_waiting());
   }
-  /// Of the packets, and of the source's frames.
+  /// The timeline of the packets, and of the source's frames.
   [[nodiscard]] const LiveTimeline& timeline() const noexcept { return completion_.timeline(); }
   void follow(const LiveTimeline& frames) noexcept { completion_.follow(frames); }
   /// No more packets.
@@ -71,7 +71,7 @@ class PacketOutput {
     }
     if (tap) tap->close();
   }
-  /// Of the newest key packet; null: there was none yet.
+  /// The stream of the newest key packet; null if there was none yet.
   [[nodiscard]] const std::shared_ptr<const PacketStream>& stream() const noexcept {
     return completion_.stream();
   }

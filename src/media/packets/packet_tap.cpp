@@ -16,7 +16,7 @@ void PacketTap::put(PacketCompletion::Completed item) {
   if (keep(std::move(item))) changed_.notify_one();  // without the lock, which the thread that wakes wants
 }
 
-/// False: it is dropped.
+/// Returns false if the packet is dropped.
 bool PacketTap::keep(PacketCompletion::Completed item) {
   const Lock lock(mutex_);
   if (closed_) return false;

@@ -27,7 +27,7 @@ class PacketTap {
   void put(PacketCompletion::Completed item);
   /// No more packets.
   void close();
-  /// Its node has closed: the packets that wait are not taken.
+  /// Notes that the tap's node has closed: the packets that wait are not taken.
   void leave();
   [[nodiscard]] bool is_left() const noexcept { return left_; }
   /// Waits. nullopt: it is closed and empty, or `stop` was requested.

@@ -78,7 +78,7 @@ std::vector<std::span<const std::uint8_t>> pieces_of(std::span<const std::uint8_
   return pieces;
 }
 
-/// Of a parameter set; the order in which they refer to each other is rising.
+/// The kind of a parameter set; the order in which they refer to each other is rising.
 int kind_of_set(AVCodecID codec, std::span<const std::uint8_t> set) {
   if (set.empty()) return 0;
   return codec == AV_CODEC_ID_H264 ? set[0] & 0x1F : set[0] >> 1 & 0x3F;

@@ -18,7 +18,7 @@ namespace {
 
 using PictureBytes = std::span<const std::uint8_t>;
 
-/// Of two bytes, the first one higher.
+/// The number of two bytes, the first one higher.
 int pair_at(PictureBytes bytes, std::size_t at) noexcept {
   return bytes[at] << 8 | bytes[at + 1];
 }

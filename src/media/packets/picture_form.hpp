@@ -19,7 +19,7 @@ struct PictureForm {
   AVPixelFormat format = AV_PIX_FMT_NONE;  // none: the header does not say
 };
 
-/// Of a key picture of Motion JPEG or VP9; nullopt: another codec, or no such header.
+/// The form of a key picture of Motion JPEG or VP9; nullopt for another codec, or without such a header.
 [[nodiscard]] std::optional<PictureForm> picture_form(AVCodecID codec, std::span<const std::uint8_t> packet);
 
 }  // namespace freshframe::media

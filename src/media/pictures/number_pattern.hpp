@@ -12,7 +12,7 @@ namespace freshframe::media {
 /// One %d or %05d in the name of the file; %% is a percent sign. The number is written as printf would.
 class NumberPattern {
  public:
-  /// True when there is a %d, with a width or without, anywhere in the path.
+  /// Whether there is a %d, with a width or without, anywhere in the path.
   [[nodiscard]] static bool is_one(std::string_view path) noexcept;
 
   /// The first "%Y" or the like anywhere in the path that is neither a %d nor a %%; empty: there is none.
@@ -24,7 +24,7 @@ class NumberPattern {
   [[nodiscard]] const std::string& folder() const noexcept { return folder_; }
   /// The name of the file, without its folder, with this number.
   [[nodiscard]] std::string name_of(std::int64_t number) const;
-  /// nullopt: another file's name.
+  /// Returns nullopt for another file's name.
   [[nodiscard]] std::optional<std::int64_t> number_of(std::string_view name) const;
   /// The digits at the number's place, of any length; empty: the rest of the name does not match.
   [[nodiscard]] std::string_view digits_of(std::string_view name) const noexcept;

@@ -9,7 +9,7 @@
 namespace freshframe::media {
 namespace {
 
-/// Null: damaged.
+/// Returns null if the picture is damaged.
 AvFramePtr decode_first(Demuxer& demuxer, Decoder& decoder) {
   auto packet = make_av_packet();
   auto frame = make_av_frame();

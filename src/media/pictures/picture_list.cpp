@@ -107,7 +107,7 @@ dirent* next_entry(void* folder) {
   return stop_of_glob->stop_requested() ? nullptr : ::readdir(static_cast<DIR*>(folder));
 }
 
-/// As glob(), but after a stop all folders seem to end.
+/// Searches like glob(), but after a stop all folders seem to end.
 int search(const std::string& pattern, const std::stop_token& stop, glob_t& found) {
   found.gl_opendir = [](const char* path) -> void* {
     return stop_of_glob->stop_requested() ? nullptr : ::opendir(path);

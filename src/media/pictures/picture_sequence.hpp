@@ -44,7 +44,7 @@ class PictureSequence final : public VideoSource {
   void describe(const Context& context);
   /// Keeps only the pictures from `start` to `end`. Throws SourceError when there are none.
   void select();
-  /// nullopt: the end, or stopped.
+  /// Returns nullopt at the end, or after a stop.
   [[nodiscard]] std::optional<Step> next_step(const Context& context);
   [[nodiscard]] std::optional<Step> paced_step(const Context& context);
   [[nodiscard]] bool start_again();

@@ -24,7 +24,7 @@ namespace {
 constexpr double kPublishSignOff = 0.1;  // seconds
 constexpr int kSmallestBuffer = 32768;   // bytes
 
-/// Of this process.
+/// The open descriptors of this process.
 std::set<int> open_descriptors() {
   std::set<int> found;
   std::error_code error;
@@ -81,8 +81,8 @@ bool PublishConnection::is_to_server(int descriptor) const noexcept {
   return port != 0 && ntohs(port) == target_.port();
 }
 
-/// Of other threads' connections to the same server one may be taken for this one's, where they connect at the same
-/// moment. Both want small buffers then.
+/// A connection of another thread to the same server may be taken for this one's, where both connect at the
+/// same moment. Both want small buffers then.
 void PublishConnection::look_for_socket() noexcept {
   try {
     for (const int descriptor : open_descriptors()) {

@@ -58,7 +58,7 @@ struct Publish::Impl {
     media::check_encoding(what(), container(), encoding);
   }
 
-  /// Of FFmpeg's muxers this one has the rules for encoders that all but a transport stream share.
+  /// The one of FFmpeg's muxers that has the rules for encoders that all but a transport stream share.
   [[nodiscard]] const AVOutputFormat& container() const {
     return *av_guess_format(std::string_view(sender.target().format()) == "mpegts" ? "mpegts" : "matroska",
                             nullptr, nullptr);

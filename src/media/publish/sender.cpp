@@ -119,7 +119,7 @@ bool PublishSender::publish(const std::stop_token& stop) {
   return send(*connection, stop);
 }
 
-/// Null: stopped.
+/// Returns null after a stop.
 std::shared_ptr<PublishConnection> PublishSender::connect(const std::stop_token& stop) {
   const auto stream = queue_->stream(stop);
   if (!stream) return nullptr;

@@ -31,7 +31,7 @@ class PublishSender {
 
   [[nodiscard]] const PublishTarget& target() const noexcept { return target_; }
   void start(const Context& context);
-  /// Null before start().
+  /// Returns null before start().
   [[nodiscard]] PublishQueue* queue() noexcept { return queue_.get(); }
   /// What was not sent since the last call is counted as lost.
   void count_drops(NodeCounters& counters);

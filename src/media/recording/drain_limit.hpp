@@ -19,7 +19,7 @@ class DrainLimit {
   explicit DrainLimit(const Context& context)
       : clock_(context.clock), on_stop_(context.stop, [this] { stopped_ = ticks(clock_.now()); }) {}
 
-  /// False before a stop, and after it as long as there is time.
+  /// Whether the time has passed: false before a stop, and after it as long as there is time.
   [[nodiscard]] bool passed() const {
     const auto stopped = stopped_.load();
     if (stopped == kNever) return false;

@@ -34,9 +34,9 @@ class OutputFile {
   OutputFile& operator=(const OutputFile&) = delete;
   ~OutputFile();
 
-  /// It is a regular file for which number_at() works.
+  /// Whether it is a regular file for which number_at() works.
   [[nodiscard]] bool can_read_back() const noexcept { return readable_; }
-  /// It is a regular file that was not empty when it was opened.
+  /// Whether it is a regular file that was not empty when it was opened.
   [[nodiscard]] bool had_content() const noexcept { return had_content_; }
   /// Empties it. Without this call close() and the destructor remove a file that the constructor has created.
   void begin();
@@ -48,7 +48,8 @@ class OutputFile {
   void overwrite(std::int64_t position, const std::array<std::uint8_t, 16>& bytes) const;
   /// Truncates a regular file to `position`. Data that io() buffers, or gets later, is not written any more.
   void cut(std::int64_t position) noexcept;
-  /// Nothing of use was written: the file becomes empty, and close() removes it if it is new.
+  /// Ends a file to which nothing of use was written: the file becomes empty, and close() removes it if it is
+  /// new.
   void abandon() noexcept;
   /// Closes it. Returns FFmpeg's code of a failed write, or 0.
   [[nodiscard]] int close() noexcept;

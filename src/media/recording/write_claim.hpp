@@ -11,7 +11,7 @@ namespace freshframe::media {
 /// The right to write one regular file, under any of its names. Any thread.
 class WriteClaim {
  public:
-  /// nullopt: another recorder has it.
+  /// Returns nullopt if another recorder has it.
   [[nodiscard]] static std::optional<WriteClaim> of(std::uint64_t device, std::uint64_t inode);
   WriteClaim(WriteClaim&& other) noexcept : file_(std::exchange(other.file_, std::nullopt)) {}
   WriteClaim& operator=(WriteClaim&&) = delete;

@@ -26,7 +26,7 @@ class ClientChoice {
   /// The attempt has failed, or its connection was lost before its first frame; nullopt: for another reason
   /// than a Fault. True: the next attempt is made by the other client.
   bool note_failure(std::optional<Trouble> trouble);
-  /// True: FFmpeg's client has given its first frame where the own one had failed.
+  /// Returns true if FFmpeg's client has given its first frame where the own one had failed.
   bool note_frame();
 
  private:

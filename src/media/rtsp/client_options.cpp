@@ -35,7 +35,7 @@ std::optional<long> receive_buffer_of(const std::string& name, const std::string
   return name == "buffer_size" ? core::number_at(value, kLargestReceiveBuffer) : std::nullopt;
 }
 
-/// False: it is FFmpeg's.
+/// Returns false if the option is FFmpeg's.
 bool read_entry(const std::string& name, const std::string& value, ClientOptions& into) {
   if (name == kClientOption) {
     into.client = client_of(value);

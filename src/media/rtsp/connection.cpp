@@ -228,7 +228,7 @@ std::optional<PacketNotes> Connection::next(AVPacket& packet, const Context& con
   return notes_of(*picture);
 }
 
-/// nullopt: there is none, or a stop.
+/// Returns nullopt if there is none, or after a stop.
 std::optional<Picture> Connection::take_picture(const Context& context) {
   auto& book = context.counters.source();
   const auto began = std::chrono::steady_clock::now();
@@ -263,7 +263,7 @@ void Connection::note_end() {
   memory_.keep_alive.note_end(interval_.last() - played_, session_->timeout());
 }
 
-/// As an error of a source.
+/// Throws the fault as an error of a source.
 void Connection::fail(const Fault& fault, const std::string& doing) {
   memory_.trouble = fault.trouble();
   switch (fault.trouble()) {

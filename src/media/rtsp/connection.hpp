@@ -73,7 +73,7 @@ class Connection final : public PacketConnection, private PacketSink {
   void note_end();
   [[noreturn]] void fail(const Fault& fault, const std::string& doing);
 
-  // Of the reading thread.
+  // The reading thread calls these.
   void on_packet(Bytes bytes, TimePoint arrived) override;
   void on_report(Bytes bytes, TimePoint arrived) override;
   [[nodiscard]] std::optional<TimePoint> due() const override { return order_->due(); }

@@ -53,7 +53,7 @@ void add_unit(UnitSyntax syntax, unsigned header, Bytes body, UnitFacts& facts) 
 /// Appends the parameter sets among units that all have start codes before them.
 void append_sets(UnitSyntax syntax, Bytes units, std::vector<std::uint8_t>& sets);
 
-/// Of units that all have start codes before them (Annex B).
+/// The facts of units that all have start codes before them (Annex B).
 [[nodiscard]] UnitFacts look_at_units(UnitSyntax syntax, Bytes units) noexcept;
 
 }  // namespace freshframe::media

@@ -89,7 +89,7 @@ class Crew {
   void opened(Seat& seat);
   void reply(Seat& seat, const ReplyMessage& message);
   void failed(Seat& seat, const FailedMessage& message);
-  /// False: more results of the call follow.
+  /// Returns false if more results of the call follow.
   bool keep_result(const Seat& seat, Job& job, const ReplyMessage& message);
   [[nodiscard]] std::optional<Emitted> output_of(const Seat& seat, const ReplyMessage& message);
   void check_demand(const Emitted& output) const;

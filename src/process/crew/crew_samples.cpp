@@ -361,7 +361,7 @@ std::optional<Emitted> Crew::output_of(const Seat& seat, const ReplyMessage& mes
   return std::nullopt;
 }
 
-// As the loop of an in-process node: a child's refusal would name the child.
+// Checks like the loop of an in-process node: a child's refusal would name the child.
 void Crew::check_demand(const Emitted& output) const {
   const auto newest = runner_.outlet().outputs().newest();  // the emitter's thread may be sending
   const auto& demand = newest->demand;

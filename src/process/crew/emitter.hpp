@@ -47,7 +47,8 @@ class Emitter {
   /// One more sample was taken. Returns its place in the order.
   [[nodiscard]] std::uint64_t take_ticket();
   void offer(std::uint64_t ticket, Outcome outcome);
-  /// Nothing more comes of a source: its children learn it when all samples that have a ticket now are done.
+  /// Notes that a source gives nothing more: its children learn it when all samples that have a ticket now
+  /// are done.
   void end(const core::GoneSource& gone);
   /// Samples that were taken and whose outcome has not been passed on yet.
   [[nodiscard]] std::size_t outstanding() const noexcept {

@@ -12,7 +12,7 @@
 namespace freshframe::process {
 namespace {
 
-// Nothing: a plane is elsewhere, or has its rows in reverse order.
+// Returns nothing if a plane is elsewhere, or has its rows in reverse order.
 std::optional<PictureMessage> find(const Picture& picture, SlabPool& pool, PlacedFrame& placed) {
   PictureMessage message{picture.format, {}};
   auto slabs = placed.slabs;

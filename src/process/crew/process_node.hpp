@@ -31,8 +31,8 @@ struct NodeDescription {
   bool finishes = false;
 };
 
-/// Its embedder runs it: Crew(...).run() on a thread of its own. As long as it exists, pictures are made in
-/// memory that workers can read.
+/// The embedder runs the node: Crew(...).run() on a thread of its own. As long as it exists, pictures are
+/// made in memory that workers can read.
 class ProcessNode final : public NodeBase {
  public:
   ProcessNode(NodeDescription description, const CrewOptions& options, Recipe recipe)
@@ -80,7 +80,7 @@ class ProcessNode final : public NodeBase {
     const Lock lock(mutex_);
     if (bell_) bell_->ring();
   }
-  /// Nothing: not set.
+  /// Returns nothing if it is not set.
   [[nodiscard]] std::optional<TimePoint> kill_by() const noexcept {
     const auto time = kill_by_.load(std::memory_order_relaxed);
     if (time == 0) return std::nullopt;

@@ -93,7 +93,7 @@ class Seat {
   /// Throws ProtocolError for a lease that the worker does not have, either from earlier or as the picture of
   /// one of its first `answered` jobs.
   void check_held(std::span<const std::uint64_t> leases, std::size_t answered) const;
-  /// The same for one that is not from earlier.
+  /// Releases the leases of a result that is not from earlier.
   void release(std::span<const std::uint64_t> leases);
 
   // ---- dumps of stacks

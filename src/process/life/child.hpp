@@ -50,8 +50,8 @@ class Child {
   void signal(int number) const noexcept;
   /// Kills it and the processes of its session.
   void kill() const noexcept;
-  /// Its end, once; nothing: it runs. The rest of its session is killed before the number can be given to
-  /// another process.
+  /// Returns the child's end, once; nothing while it runs. The rest of its session is killed before the
+  /// number can be given to another process.
   std::optional<ChildEnd> reap() noexcept;
   /// The kernel function in which it waits, if known; for a process that survives its kill.
   [[nodiscard]] std::string waits_in() const;
@@ -63,7 +63,7 @@ class Child {
   Descriptor handle_;
 };
 
-/// False where the kernel has no pidfds (before 5.3).
+/// Returns false where the kernel has no pidfds (before 5.3).
 [[nodiscard]] bool can_watch_children() noexcept;
 
 /// Resident memory and processor time of a process; zeros when it has ended.

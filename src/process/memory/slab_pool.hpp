@@ -52,7 +52,7 @@ class SlabPool final : public core::PictureMemory {
   [[nodiscard]] std::string why_refused() const;
   /// Releases the slabs that have been empty since `before`.
   void trim(TimePoint before);
-  /// False: a slab that becomes empty is released at once.
+  /// Sets whether empty slabs are kept; at false a slab that becomes empty is released at once.
   void keep_empty(bool keeps);
   /// Takes no lock, so that it works in a forked child, where a thread that does not exist there may hold a
   /// lock.

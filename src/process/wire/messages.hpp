@@ -65,7 +65,7 @@ struct NodeMessage {
   std::string name;
   std::string stream;  // that begins there
 };
-/// Nothing more comes of these sources.
+/// These sources give nothing more.
 struct SourceGoneMessage {
   std::vector<std::string> names;
 };

@@ -51,7 +51,7 @@ class CircleMoments {
     zz_ += other.zz_;
   }
 
-  /// nullopt when the points lie on a line or coincide.
+  /// Returns nullopt when the points lie on a line or coincide.
   [[nodiscard]] std::optional<FittedCircle> fit() const noexcept {
     if (n_ < 3) return std::nullopt;
     const double mx = x_ / n_;

@@ -113,7 +113,7 @@ struct LineCounter::Impl {
     return of;
   }
 
-  // The same places in a picture of another size.
+  // Moves the places into a picture of another size.
   static void move(Counted& of, double by_x, double by_y) {
     for (auto& [id, state] : of.things.all()) {
       state.x *= by_x;

@@ -111,7 +111,7 @@ class Sightings {
     std::erase_if(states_, [&](const auto& each) { return pts - each.second.seen > forgotten_; });
     room_ = std::max(kRoom, 2 * states_.size());
   }
-  /// Null: not seen before.
+  /// Returns null if the object was not seen before.
   [[nodiscard]] State* find(std::int64_t id) {
     const auto found = states_.find(id);
     return found == states_.end() ? nullptr : &found->second;

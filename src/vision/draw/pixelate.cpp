@@ -78,7 +78,7 @@ void pixelate(const MutablePicture& picture, const Box& area, const ObjectMask* 
   const int top = within(std::floor(area.top), format.height) / kEven * kEven;
   const int right = within(std::ceil(area.right), format.width);
   const int bottom = within(std::ceil(area.bottom), format.height);
-  // Of the whole box, also where the picture cuts it off.
+  // The size of the whole box, also where the picture cuts it off.
   const double whole = std::min({area.right - area.left, area.bottom - area.top,
                                  static_cast<double>(std::max(format.width, format.height))});
   const int side = std::max(kLeastSide, static_cast<int>(std::ceil(whole / (kAcross * kEven))) * kEven);

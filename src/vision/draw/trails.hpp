@@ -32,7 +32,7 @@ class Trails {
   /// for circles.
   void add(const Detections& found, int source, double pts);
   void forget(int source) { sources_.erase(source); }
-  /// Empty when the id was not seen.
+  /// Returns an empty trail when the id was not seen.
   [[nodiscard]] const Trail& of(int source, std::int64_t id) const;
 
  private:

@@ -21,8 +21,8 @@ constexpr double kStillSurprise =
 constexpr double kCoveredOfHeight = 0.12;
 constexpr double kCoveredSigmas = 3;
 constexpr double kLongestCover = 1;  // seconds
-// It hides an object whose box is, but for that, where it is expected: within so much of its height, and so many
-// standard deviations. Else the id has moved to an object that is farther away.
+// A picture's edge hides an object whose box is, but for that, where it is expected: within so much of its
+// height, and so many standard deviations. Else the id has moved to an object that is farther away.
 constexpr double kInPlaceOfHeight = 0.2;
 constexpr double kInPlaceSigmas = 4;
 // Another object stands so many standard deviations (of its foot and of the prediction) and so much of the larger

@@ -9,8 +9,8 @@ namespace freshframe::vision {
 namespace {
 
 constexpr double kUnknownSpeed = 20;  // m/s: standard deviation of a speed that is not known
-// Of GroundOptions::acceleration: white acceleration of steady motion (m/s per root s), and of changing motion the
-// standard deviation of its acceleration (m/s^2) and its white jerk (m/s^2 per root s).
+// Shares of GroundOptions::acceleration: white acceleration of steady motion (m/s per root s), and of
+// changing motion the standard deviation of its acceleration (m/s^2) and its white jerk (m/s^2 per root s).
 constexpr double kOfSteady = 1.0 / 7;
 constexpr double kOfChange = 13.0 / 7;
 constexpr double kOfJerk = 1;

@@ -29,7 +29,7 @@ class Sampler {
     for (std::size_t k = 0; k < distances_.size(); ++k) distances_[k] = circle.r + kRingsAt[k] * unit;
   }
 
-  // False when a sample is outside of the picture. It is enough to check the first and the last one.
+  // Returns false when a sample is outside of the picture. It is enough to check the first and the last one.
   bool read(const Ray& ray, Samples& to) const {
     if (!holds(ray, distances_.front()) || !holds(ray, distances_.back())) return false;
     for (std::size_t k = 0; k < to.size(); ++k) {

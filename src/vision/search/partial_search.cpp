@@ -66,7 +66,7 @@ void PartialSearch::expect(const CircleTracks& tracks) {
   }
 }
 
-// False: search the whole picture.
+// Returns false if the whole picture is to be searched.
 bool PartialSearch::choose_cells(const Plane& luma, const CircleTracks& tracks) {
   cells_.start(luma.row_bytes, luma.rows);
   if (!grid_.mark_changes(cells_)) return false;

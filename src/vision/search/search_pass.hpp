@@ -29,7 +29,7 @@ class SearchPass {
 
   SearchPass(RadiusRange radii, Size size);
 
-  /// True when the pass can find circles: half size has no room for small circles and pictures.
+  /// Whether the pass can find circles: half size has no room for small circles and pictures.
   [[nodiscard]] bool fits(const Plane& luma) const noexcept;
 
   /// Finds the candidates. `luma` and `cells` at full size; with cells, edges elsewhere are skipped.

@@ -19,7 +19,7 @@ constexpr double kAcceleration = 1000, kAccelerationOfSize = 6;
 constexpr double kFirstSpeed = 150, kFirstSpeedOfSize = 2;
 // Standard deviation of a measured centre: pixels, and fraction of the size.
 constexpr double kNoise = 1, kNoiseOfSize = 0.05;
-// Of width and height: standard deviation of the measurement and of the change per second, both as fractions.
+// Width and height: standard deviation of the measurement and of the change per second, both as fractions.
 constexpr double kSizeNoise = 0.15, kSizeDrift = 1;
 // Standard deviation of a measured edge, pixels. It is most of the noise of a narrow box, which belongs to
 // something far away.

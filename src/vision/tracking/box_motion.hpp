@@ -29,8 +29,8 @@ struct BoxMotion {
   static void predict(State& state, double dt);
   [[nodiscard]] Fit fit(const State& state, const Detection& box) const;
   static void hit(State& state, const Detection& box);
-  /// False for boxes of a lower score, with inverted edges, and with numbers that are not finite or out of
-  /// bounds.
+  /// Returns false for boxes of a lower score, with inverted edges, and with numbers that are not finite or
+  /// out of bounds.
   [[nodiscard]] bool counts(const Detection& box) const;
   [[nodiscard]] static double place(const Detection& box);
   [[nodiscard]] static std::pair<double, double> reach(const State& state);

@@ -25,7 +25,7 @@ struct CircleMotion {
   static void predict(State& state, double dt);
   [[nodiscard]] static Fit fit(const State& state, const Circle& circle);
   static void hit(State& state, const Circle& circle);
-  /// False for numbers that are not finite or out of bounds.
+  /// Returns false for numbers that are not finite or out of bounds.
   [[nodiscard]] static bool counts(const Circle& circle);
   [[nodiscard]] static double place(const Circle& circle) { return double{circle.x}; }
   [[nodiscard]] static std::pair<double, double> reach(const State& state);

@@ -9,7 +9,7 @@
 namespace freshframe::vision {
 namespace {
 
-// Of the sorted distinct values.
+// Finds the index among the sorted distinct values.
 std::size_t index_of(const std::vector<std::size_t>& values, std::size_t value) {
   return static_cast<std::size_t>(std::lower_bound(values.begin(), values.end(), value) - values.begin());
 }

@@ -40,7 +40,7 @@ class Measuring:
     """The plugin's part in the process that runs the tests. The tests run in one thread."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        """Of one run."""
+        """Begins the measurement of one run."""
         self._settings = settings
         self._process = os.getpid()
         self._window: Window | None = None

@@ -19,7 +19,7 @@ OFF = "off"
 
 @dataclass(frozen=True)
 class Settings:
-    """Of one run.
+    """The settings of one run.
 
     Attributes:
         limit: Seconds of tests without a marker; None: only marked tests have a budget.

@@ -37,7 +37,7 @@ class Summary:
     """The plugin's part in the process that reports."""
 
     def __init__(self, config: pytest.Config, settings: Settings) -> None:
-        """Of one run."""
+        """Begins the summary of one run."""
         self._config = config
         self._settings = settings
         self._tests: dict[str, list[dict[str, Any]]] = {}
@@ -65,7 +65,7 @@ class Summary:
         return ["; ".join(words)]
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Of this process or a worker."""
+        """Counts a report of this process or a worker."""
         record: Record | None = getattr(report, ATTRIBUTE, None)
         if record is None:
             return

@@ -121,7 +121,7 @@ def _play_live(options: Any, messages: Messages, seconds: float, *, process: boo
 
 
 def _record(video: Path, picture: Path) -> ff.Report:
-    """The same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
+    """Plays the same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
     pipeline = ff.Pipeline("recording")
     scene = pipeline.add(ff.open(f"{SCENE}&pace=0&frames={_RECORDED}"), name="scene")
     drawn = pipeline.add(ff.Annotate(), pipeline.add(ff.CircleTracker(), scene, name="tracker"))

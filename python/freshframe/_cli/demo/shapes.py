@@ -114,7 +114,7 @@ def _add(
 
 
 def _record(video: Path, picture: Path) -> ff.Report:
-    """The same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
+    """Plays the same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
     pipeline = ff.Pipeline("recording")
     _, drawn = _add(pipeline, f"{SCENE}&pace=0&frames={_RECORDED}", _detector())
     pipeline.add(ff.VideoFile(video), drawn)

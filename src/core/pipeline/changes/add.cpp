@@ -155,7 +155,7 @@ void PipelineCore::finish_add(int index, const Look& look) {
   throw_not_added(*added, look);
 }
 
-// False: it did not open, or is being removed.
+// Returns false if the node did not open, or is being removed.
 bool PipelineCore::connect_opened(Runner& added) {
   if (added.opening() != Runner::Opening::Opened) return false;
   {
@@ -177,7 +177,7 @@ bool PipelineCore::connect_opened(Runner& added) {
   return true;
 }
 
-// Its thread is about to close.
+// The node's thread is about to close.
 void PipelineCore::throw_not_added(Runner& added, const Look& look) {
   const auto removal = added.removal();  // also of an embedder's node, which opens before the engine's part
   try {

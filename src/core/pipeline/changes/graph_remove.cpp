@@ -31,7 +31,7 @@ EdgeStats Graph::take_away(Wire& wire, Inbox& inbox) {
   return inbox.remove_edge(wire.edge);
 }
 
-// Its producer sends nothing more there. What waits is still taken.
+// The edge's producer sends nothing more there. The samples that wait are still taken.
 void Graph::end_edge(const Wire& wire, Inbox& inbox) {
   runner(wire.parent).outlet().outputs().remove(wire.edge);
   inbox.end(*wire.edge);

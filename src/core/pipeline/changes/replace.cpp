@@ -63,7 +63,7 @@ std::string text_of(const std::exception_ptr& error) {
   }
 }
 
-// Null: it went well.
+// Returns null if the call went well.
 std::exception_ptr error_of_call(const std::function<void()>& call) {
   try {
     expect_no_lock();
@@ -173,7 +173,7 @@ void PipelineCore::finish_replace(Successor& successor, Seconds timeout, const L
   if (successor.error) std::rethrow_exception(successor.error);
 }
 
-// False: the rest is left to its thread, because the runner may wait for the caller.
+// Returns false if the rest is left to the node's thread, because the runner may wait for the caller.
 bool PipelineCore::wait_replaced(Successor& successor, Seconds timeout, const Look& look) {
   const auto runner = [&] {
     const Lock lock(mutex_);
@@ -258,7 +258,8 @@ void PipelineCore::run_replacement(const std::shared_ptr<Runner>& runner,
   finish_replacement(*successor, std::move(error));
 }
 
-// Null: it has opened. A source that would try again after a failure is not better than the one that works.
+// Returns null if the node has opened. A source that would try again after a failure is not better than the
+// one that works.
 std::exception_ptr PipelineCore::open_successor(const Runner& runner, NodeRun& next) const {
   bool opened = false;
   auto error = error_of_call([&] { opened = next.open(); });

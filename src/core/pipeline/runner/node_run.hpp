@@ -31,7 +31,7 @@ class NodeRun {
   ~NodeRun() = default;
 
   [[nodiscard]] NodeBase& node() const noexcept { return *node_; }
-  /// Null: it is none.
+  /// Returns null if the node is no source.
   [[nodiscard]] SourceBase* source() const noexcept {
     return node_->is_source() ? static_cast<SourceBase*>(node_.get()) : nullptr;
   }

@@ -139,7 +139,7 @@ bool Runner::open_step() {
 
 namespace {
 
-// Nothing is held while waiting.
+// A runner holds no sample while it waits.
 void forget(AnySample& sample) noexcept {
   sample.value = {};
   sample.frame = {};

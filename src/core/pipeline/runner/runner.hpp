@@ -73,13 +73,13 @@ class Runner {
   /// of the next one.
   bool take_tick(AnySample& sample);
   [[nodiscard]] TimePoint next_wake() const;
-  /// True: it has taken a sample. Never waits; also false when on_time() is due.
+  /// Returns true if it has taken a sample. Never waits; returns false also when on_time() is due.
   bool try_take(AnySample& sample);
   /// Before the first take(): it and take_batch() return News after source_gone() and Inbox::wake(), for a host
   /// that has something to do then.
   void return_news() noexcept { returns_news_ = true; }
-  /// Instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing: on_time() is
-  /// due, and `samples` has the one that stands for the tick.
+  /// Takes instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing:
+  /// on_time() is due, and `samples` has the one that stands for the tick.
   Taken take_batch(std::vector<AnySample>& samples);
   /// Where the results of this node go.
   [[nodiscard]] Outlet& outlet() noexcept { return outlet_; }
@@ -88,7 +88,7 @@ class Runner {
   [[nodiscard]] std::optional<AnySample> begin_last();
   /// Between the results of finish(): false when a stop leaves it no more time, and nothing takes them.
   [[nodiscard]] bool takes_last_results();
-  /// Instead of end_work(), after on_time() and finish().
+  /// Is called instead of end_work(), after on_time() and finish().
   void end_tick() noexcept;
   /// Within begin_work() and end_work(): the thread waits for its children, which is no work.
   void pause_work() noexcept;
@@ -105,14 +105,14 @@ class Runner {
   void count_processed(const Call& call) noexcept;
   /// One call got `samples`; for nodes with a batch.
   void count_batch(std::size_t samples) noexcept;
-  /// Instead of end_work(), after a call that got `samples`.
+  /// Is called instead of end_work(), after a call that got `samples`.
   void end_batch(std::span<const AnySample> samples) noexcept;
   /// Reports that the node threw `cause` on `sample` (nullptr: outside of these calls; the tick's sample: in
   /// on_time(), the one of begin_last(): in finish()); `what` is its text,
   /// `traceback` where in the node's language. Returns true when the node continues (on_error = Skip).
   bool fail(std::exception_ptr cause, const std::string& what, const AnySample* sample,
             std::string traceback = {});
-  /// As fail(), for a call that failed for all of `samples`; each is counted.
+  /// Reports like fail(), for a call that failed for all of `samples`; each is counted.
   bool fail_batch(std::exception_ptr cause, const std::string& what, std::span<const AnySample> samples,
                   std::string traceback = {});
   /// Whether fail() needs one: always when it ends the pipeline, else at intervals.
@@ -128,18 +128,18 @@ class Runner {
   void set_state(NodeState state) noexcept { state_.store(state, std::memory_order_relaxed); }
   /// Adds to the seconds that the node waited for, and held, its language's lock.
   void meter_gil(double waited, double held) noexcept;
-  /// The same of the wait before a call, and of the waits within the calls since.
+  /// Notes the wait before a call, and the waits within the calls since.
   void begin_gil_turn(double waited) noexcept;
   void end_gil_turn(double waited, double held) noexcept;
   /// Marks the beginning of one read(), on_time() or finish() call.
   void begin_work() noexcept;
-  /// The same at a known time: reading the clock costs as much as taking a lock.
+  /// Does the same at a known time: reading the clock costs as much as taking a lock.
   void begin_work(TimePoint at) noexcept;
   /// Marks the beginning and the end of a process() call. The sample was taken last.
   void begin_call(const AnySample& sample) noexcept;
   void begin_call(const AnySample& sample, TimePoint at) noexcept;
   void end_work() noexcept;
-  /// As end_work(), after a read() that returned an item: publish() counts it.
+  /// Ends the work like end_work(), after a read() that returned an item: publish() counts it.
   void end_read() noexcept;
 
   // ---- wiring
@@ -151,7 +151,7 @@ class Runner {
   [[nodiscard]] Inbox& inbox() noexcept { return *inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return *inbox_; }
   [[nodiscard]] const std::shared_ptr<Inbox>& shared_inbox() const noexcept { return inbox_; }
-  /// Its number among the holders of loans.
+  /// Sets the runner's number among the holders of loans.
   void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
   [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
 
@@ -163,21 +163,22 @@ class Runner {
   /// add() has given it its edges.
   void set_connected() noexcept { connected_.store(true, std::memory_order_release); }
   [[nodiscard]] bool connected() const noexcept { return connected_.load(std::memory_order_acquire); }
-  /// It is being added or removed: its failure does not end the pipeline.
+  /// Whether the node is being added or removed: then its failure does not end the pipeline.
   [[nodiscard]] bool is_outside_the_run() const { return (late_ && !connected()) || removal() != nullptr; }
   enum class Opening : std::uint8_t { Open, Opened, Failed };
   [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
   /// It takes part in the caller's removal. False: it is in another one already, and stays in that. Any thread.
   bool begin_removal(std::shared_ptr<Removal> removal);
-  /// Its failure while it is being added, which add() throws. False: no add() waits for it any more.
+  /// Keeps the node's failure while it is being added, for add() to throw. Returns false if no add() waits
+  /// any more.
   bool keep_for_add(std::exception_ptr error);
-  /// Null: none, or it was taken before.
+  /// Returns null if there is no failure, or it was taken before.
   [[nodiscard]] std::exception_ptr take_add_failure();
   /// No add() waits for it any more.
   void leave_add();
   /// Null: it is not being removed.
   [[nodiscard]] std::shared_ptr<Removal> removal() const;
-  /// It has left the graph.
+  /// Notes that the node has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }
   [[nodiscard]] bool forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
   /// Ends its waits and its source's reads.
@@ -189,9 +190,10 @@ class Runner {
   bool begin_replacement() noexcept { return !replacing_.exchange(true); }
   void end_replacement() noexcept { replacing_ = false; }
   [[nodiscard]] bool is_replacing() const noexcept { return replacing_; }
-  /// It takes the place after the present call. False: this runner has ended.
+  /// Lets the successor take the place after the present call. Returns false if this runner has ended.
   bool offer(const std::shared_ptr<Successor>& successor);
-  /// False: it has taken the place, or is about to. A source is: the one that is there has been stopped.
+  /// Returns false if the successor has taken the place, or is about to. A source is: the one that is there
+  /// has been stopped.
   bool withdraw(const Successor& successor);
   /// On the runner's thread, with the graph's lock. Returns the node that was there.
   std::shared_ptr<NodeRun> place(std::shared_ptr<NodeRun> next);
@@ -200,7 +202,7 @@ class Runner {
   [[nodiscard]] std::shared_ptr<const NodeRun> node_run() const;
   [[nodiscard]] std::shared_ptr<NodeBase> node() const;
   [[nodiscard]] const std::string& name() const noexcept { return name_; }
-  /// Of the stream that begins here, if one does (AddOptions::source).
+  /// The name of the stream that begins here, if one does (AddOptions::source).
   [[nodiscard]] const std::string& stream_name() const noexcept { return stream_name_; }
   [[nodiscard]] bool has_own_stream() const noexcept { return has_own_stream_; }
   [[nodiscard]] bool gives_several() const noexcept { return gives_several_; }
@@ -213,16 +215,16 @@ class Runner {
     return {batch_->size, max_wait_.load(std::memory_order_relaxed)};
   }
   void set_max_wait(double seconds) noexcept { max_wait_.store(seconds, std::memory_order_relaxed); }
-  /// Its samples are the sets of a join. Once wired.
+  /// Whether the node's samples are the sets of a join, once it is wired.
   [[nodiscard]] bool joins() const noexcept { return inbox_->joins(); }
   [[nodiscard]] bool stops_on_error() const noexcept { return on_error_ != OnError::Skip; }
   [[nodiscard]] bool removes_itself() const noexcept { return on_error_ == OnError::Remove; }
   [[nodiscard]] bool is_recorder() const noexcept { return is_recorder_; }
   [[nodiscard]] bool runs_outside() const noexcept { return runs_outside_; }
   [[nodiscard]] bool is_source() const noexcept { return is_source_; }
-  /// As node(); null: it is none.
+  /// The node as a source; null if it is none.
   [[nodiscard]] std::shared_ptr<const SourceBase> source() const;
-  /// Of the node that has the place. On the runner's thread.
+  /// The context of the node that has the place, for the runner's thread.
   [[nodiscard]] const Context& context() const noexcept { return own_->context(); }
   /// Without quantiles of its own if `span` is empty.
   [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
@@ -257,15 +259,15 @@ class Runner {
   bool node_loop();
   bool batch_loop();
   bool source_loop();
-  /// Nothing: the source has ended, or it failed.
+  /// Returns nothing if the source has ended, or failed.
   std::optional<SourceItem<Emitted>> read_item(bool& failed);
   /// Another node takes the place, and the node is told of the sources of which nothing more comes, and so are its
   /// children.
   void look_at_news();
-  /// True: another node has taken the place.
+  /// Returns true if another node has taken the place.
   bool take_successor() { return has_successor_.load(std::memory_order_acquire) && take_offered(); }
   bool take_offered();
-  /// It has ended before its successor took the place.
+  /// Refuses the successor, as the node has ended before that took the place.
   void refuse_successor();
   /// An item of a source that has taken the place of another.
   void continue_stream(SourceItem<Emitted>& item);
@@ -288,7 +290,7 @@ class Runner {
     std::string traceback;
   };
   bool fail(Failed failed, std::span<const AnySample> samples, bool whole_batch);
-  /// Of the exception that is being handled. `sample`: as above, or the tick.
+  /// Reports the exception that is being handled. `sample` is as above, or the tick.
   bool fail_now(const AnySample* sample);
   /// `waited`: Inbox::waited_for_room() until now.
   bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
@@ -309,14 +311,14 @@ class Runner {
   void report_lost_events() const;
   void count_rate(TimePoint now) noexcept;
   void begin_rate(TimePoint now) noexcept;
-  /// Of a sample that came a second or more after the one before, or that is the first.
+  /// Whether a sample came a second or more after the one before, or that is the first.
   [[nodiscard]] bool flows_after_pause(TimePoint now) const noexcept;
-  /// Of the call that ends.
+  /// Records the call that ends.
   void record_call(const CallKey& key, TimePoint done) noexcept;
-  /// Of a source: its thread's processor time.
+  /// Counts the processor time of a source's thread.
   void count_thread_time() noexcept;
   [[nodiscard]] double rate(TimePoint now) const noexcept;
-  /// Nothing flows: no sample for a second, or for twice the usual time between two.
+  /// Whether nothing flows: no sample for a second, or for twice the usual time between two.
   [[nodiscard]] bool is_quiet(TimePoint now) const noexcept;
 
   PipelineCore& core_;

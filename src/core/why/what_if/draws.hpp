@@ -42,14 +42,14 @@ class BlockDraw {
 using TimesBySize = std::map<std::size_t, std::vector<double>>;
 [[nodiscard]] TimesBySize times_of(const std::vector<Call>& calls, bool gathers);
 
-/// Of a source: samples per second; nullopt: it has given too few.
+/// The samples per second of a source; nullopt if it has given too few.
 [[nodiscard]] std::optional<double> rate_of(const std::vector<Call>& calls);
 
 /// The calls of a node in one draw.
 class CallDraw {
  public:
   CallDraw(const TimesBySize& recorded, double speed, Random& random);
-  /// Of the nearest size if there was no such call.
+  /// Draws a call of the nearest size if there was no such call.
   [[nodiscard]] Seconds next(std::size_t samples, Random& random);
   /// The share of the calls of which there was none of that size.
   [[nodiscard]] double unseen() const noexcept;

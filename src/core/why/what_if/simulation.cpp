@@ -156,7 +156,7 @@ class Loop {
     expect(event.who);
   }
 
-  // False: a child has no room.
+  // Returns false if a child has no room.
   bool send(Sender& sender) {
     sender.waits_at = nullptr;
     while (!sender.results.empty()) {

@@ -116,7 +116,7 @@ class Player {
     return std::max({kShortestBusy, kEnoughSamples / samples, std::min(kShortest, kMostSamples / samples)});
   }
 
-  // Of a source, while a draw is played: it repeats its records.
+  // The most samples that a source gives while a draw is played: it repeats its records.
   [[nodiscard]] double most_samples(int source) const {
     const auto& calls = node_of(source).calls;
     const auto rate = rate_of(calls);
@@ -304,7 +304,7 @@ std::string unexplained(const Asked& asked, const Draws& now, const std::map<int
   return {};
 }
 
-// Of the nodes whose waits an end has, the one with a load near one; empty: there is none.
+// Returns the node with a load near one among those whose waits an end has; empty if there is none.
 std::string near_one(const Asked& asked, const Draws& draws, int end) {
   const auto above = [&](int number) {
     const auto below = asked.recording.below(number);

@@ -202,7 +202,8 @@ std::optional<int> reordered_in(std::span<const std::uint8_t> unit) {
 
 using Unit = std::span<const std::uint8_t>;
 
-/// Of parameter sets with start codes. Nothing if there are several sequence parameter sets.
+/// Finds it among parameter sets with start codes. Returns nothing if there are several sequence parameter
+/// sets.
 std::optional<Unit> sequence_set_behind_codes(Unit sets) {
   constexpr std::uint8_t kSequenceSet = 7;
   constexpr std::array<std::uint8_t, 3> kStartCode{0, 0, 1};

@@ -25,7 +25,7 @@ bool interrupted(const AVFormatContext& input) {
   return check.callback != nullptr && check.callback(check.opaque) != 0;
 }
 
-/// False: the codec's own header does not contain it.
+/// Returns false if the codec's own header does not contain it.
 bool take_order(AVCodecParameters& h264) {
   const auto reordered =
       h264_reordered_frames({h264.extradata, static_cast<std::size_t>(h264.extradata_size)});

@@ -21,9 +21,9 @@ namespace freshframe::media {
 /// rate and reordering of the only video stream. The reordering is then among the stream's parameters.
 [[nodiscard]] bool header_tells_all(AVFormatContext& input);
 
-/// As avformat_find_stream_info(), which has no limit for streams that it finds meanwhile: those of transport
-/// and program streams are left out. Call read_ahead() first where it is needed.
-/// `most_pixels`: of a picture, FFmpeg's option max_pixels. Below 0: an error of FFmpeg.
+/// Does what avformat_find_stream_info() does, which has no limit for streams that it finds meanwhile: those
+/// of transport and program streams are left out. Call read_ahead() first where it is needed. `most_pixels`:
+/// of a picture, FFmpeg's option max_pixels. Below 0: an error of FFmpeg.
 [[nodiscard]] int find_streams_within(AVFormatContext& input, const std::string& most_pixels);
 
 /// Reads packets until the first of a video stream, decodes nothing; they are added to `packets`. Gives up

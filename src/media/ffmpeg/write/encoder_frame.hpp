@@ -8,7 +8,7 @@
 
 namespace freshframe::media {
 
-/// The same pixels as FFmpeg's frame, without a copy: it holds a handle of `frame`.
+/// Returns the same pixels as FFmpeg's frame, without a copy: it holds a handle of `frame`.
 [[nodiscard]] AvFramePtr to_av_frame(const Frame& frame);
 
 /// The picture as planar 4:2:0 video. RGB, whose values are always 0..255, becomes limited range, which every

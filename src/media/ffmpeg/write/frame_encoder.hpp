@@ -17,7 +17,7 @@ namespace freshframe::media {
 /// frame has time 0.
 using PacketSink = std::function<void(AVPacket& packet)>;
 
-/// Of a stream with a single frame, which has no step between two.
+/// The rate of a stream with a single frame, which has no step between two.
 inline constexpr double kFallbackFps = 25;
 /// Seconds between two frames after which the encoder begins a new group of pictures: no frame from before
 /// such a pause waits for one from after it, and none refers to one on the other side.

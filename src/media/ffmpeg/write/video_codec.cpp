@@ -127,7 +127,8 @@ std::string encodable_codecs(const AVOutputFormat& container) {
 
 namespace {
 
-/// Of libvpx, libaom and SVT-AV1, which are made for films: `live` are their settings for live video.
+/// A setting of libvpx, libaom and SVT-AV1, which are made for films: `live` are their settings for live
+/// video.
 struct SpeedSetting {
   bool live;
   const char* number;

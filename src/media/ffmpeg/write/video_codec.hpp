@@ -31,7 +31,7 @@ namespace freshframe::media {
 [[nodiscard]] std::string encodable_codecs(const AVOutputFormat& container);
 /// Whether the encoder takes such pictures.
 [[nodiscard]] bool takes(const AVCodec& encoder, AVPixelFormat format);
-/// Of VideoFileOptions::quality, whose best is 0.
+/// The worst VideoFileOptions::quality; the best is 0.
 inline constexpr int kWorstQuality = 51;
 
 /// Whether EncoderSpeed changes anything.

@@ -132,7 +132,7 @@ void VideoMuxer::put(AVPacket& packet) {
   check(av_interleaved_write_frame(output_.get(), &packet), "write");
 }
 
-/// It is shown as long as the one before it, unless there was a pause.
+/// The last packet is shown as long as the one before it, unless there was a pause.
 void VideoMuxer::put_last() {
   if (!last_) return;
   const auto& stream = *output_->streams[0];

@@ -34,12 +34,12 @@ class VideoMuxer {
 
   [[nodiscard]] bool had_content() const noexcept { return file_.had_content(); }
   [[nodiscard]] const AVOutputFormat& container() const noexcept { return *output_->oformat; }
-  /// Of its ticks, once started.
+  /// The time base of the muxer's ticks, once started.
   [[nodiscard]] AVRational time_base() const noexcept { return output_->streams[0]->time_base; }
   /// Empties the file. Removes the options that it knows from `options`. Below 0: the container refuses the
   /// stream, and a file that is new is removed at finish().
   [[nodiscard]] int start(const AVCodecContext& codec, Dictionary& options);
-  /// The same for packets that no encoder of this process makes. `rate`: 0/1 if it is not known.
+  /// Starts for packets that no encoder of this process makes. `rate`: 0/1 if it is not known.
   [[nodiscard]] int start(const AVCodecParameters& codec, AVRational time_base, AVRational rate,
                           Dictionary& options);
   /// `packet` has times in the codec's time base.

@@ -25,8 +25,8 @@ using HostLookup = HostAnswer (*)(const std::string& host);
 /// "192.0.2.1" or "2001:db8::1": there is nothing to look up.
 [[nodiscard]] bool is_address(const std::string& host);
 
-/// nullopt: stopped, or the real time `deadline` has passed. The lookup is a DetachedCall,
-/// one per name: it continues after its callers have given up.
+/// Returns nullopt after a stop, or if the real time `deadline` has passed. The lookup is a DetachedCall, one
+/// per name: it continues after its callers have given up.
 [[nodiscard]] std::optional<HostAnswer> resolve_host(const std::string& host, TimePoint deadline,
                                                      const std::stop_token& stop,
                                                      HostLookup lookup = system_lookup);

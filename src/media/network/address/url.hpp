@@ -17,7 +17,7 @@ struct LiveUrl {
 
   explicit LiveUrl(std::string url);
 
-  /// The same with a numeric address instead of the host's name.
+  /// Returns the URL with a numeric address instead of the host's name.
   [[nodiscard]] std::string at(const std::string& address) const;
   /// Whether the name is needed only for its address. HTTP sends it to the server, TLS checks it.
   [[nodiscard]] bool may_use_address() const;

@@ -50,7 +50,7 @@ std::optional<UnitSyntax> syntax_of(AVCodecID codec) {
   return std::nullopt;
 }
 
-/// Null: there is none, or more than one.
+/// Returns null if there is none, or more than one.
 AVStream* only_video(const AVFormatContext& input) {
   AVStream* video = nullptr;
   for (unsigned i = 0; i < input.nb_streams; ++i) {

@@ -18,8 +18,8 @@
 
 namespace freshframe::media {
 
-/// Of transport streams with one video of H.264 or H.265, and of MJPEG in parts. Of any other stream nothing
-/// changes.
+/// Ends pictures early in transport streams with one video of H.264 or H.265, and in MJPEG in parts. It
+/// changes no other stream.
 ///
 /// Two waits are undone for a transport stream. The demuxer waits for the next picture: the filter ends each
 /// one. FFmpeg's parser then waits for the next one, too: it is left out, and look_at()
@@ -41,7 +41,7 @@ class EarlyEnds {
   [[nodiscard]] bool begin(AVFormatContext& input);
   /// At each packet of the video: whether decoding can begin with it is then among its flags.
   void look_at(AVPacket& packet, AVFormatContext& input);
-  /// Of that packet; nullopt: FFmpeg's parser has seen it.
+  /// The notes on that packet; nullopt if FFmpeg's parser has seen it.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return picture_; }
   /// Why the filter has ended the stream; empty: it has not.
   [[nodiscard]] std::string failure() const { return io_ ? io_->failure() : std::string(); }

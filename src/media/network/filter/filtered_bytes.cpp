@@ -34,7 +34,7 @@ bool FilteredBytes::is_after_loss(std::int64_t place) {
   return picture != nullptr && picture->after_loss;
 }
 
-/// Null: none begins there.
+/// Returns null if no picture begins there.
 const FilteredBytes::Picture* FilteredBytes::find(std::int64_t place) {
   while (!pictures_.empty() && pictures_.front().place < place) pictures_.pop_front();
   return pictures_.empty() || pictures_.front().place != place ? nullptr : &pictures_.front();

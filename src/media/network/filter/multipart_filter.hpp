@@ -12,9 +12,10 @@
 
 namespace freshframe::media {
 
-/// Of MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1). Without a length a demuxer looks for the
-/// line that begins the next picture. Bytes that are no JPEG pass unchanged, and so does all that follows. A demuxer
-/// keeps a part up to its end, so add() throws Error where a part has, or announces, more than kMostPartBytes.
+/// Filters MJPEG over HTTP (multipart/x-mixed-replace; RFC 2046, 5.1). Without a length a demuxer looks for
+/// the line that begins the next picture. Bytes that are no JPEG pass unchanged, and so does all that
+/// follows. A demuxer keeps a part up to its end, so add() throws Error where a part has, or announces, more
+/// than kMostPartBytes.
 class MultipartFilter final : public ByteFilter {
  public:
   /// A picture of 3840 x 2160 in JPEG's best quality has up to 14 MB.

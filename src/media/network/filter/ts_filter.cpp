@@ -75,7 +75,7 @@ void TsFilter::add_packet(Bytes bytes, TimePoint arrived, FilteredBytes& out) {
   video->ends = true;
 }
 
-/// Null: it is of no video.
+/// Returns null if the packet is of no video.
 TsFilter::Video* TsFilter::video_of(const TsPacket& packet) {
   const auto found = videos_.find(packet.pid);
   if (found != videos_.end()) return &found->second;

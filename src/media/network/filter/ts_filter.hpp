@@ -31,7 +31,7 @@ class TsFilter final : public ByteFilter {
   void end_early(std::optional<int> pid, FilteredBytes& out);
   /// Whether pictures of the stream that ends early end with stuffing.
   [[nodiscard]] bool believes_stuffing() const;
-  /// Of a stream whose packets have come.
+  /// Whether a stream whose packets have come is scrambled.
   [[nodiscard]] bool is_scrambled(int pid) const { return scrambled_.test(static_cast<std::size_t>(pid)); }
 
  private:

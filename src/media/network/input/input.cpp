@@ -32,7 +32,7 @@ constexpr double kSignOffTime = 0.1;  // seconds for RTSP's TEARDOWN
 /// The protocols of further URLs that a server may make FFmpeg open: the network, never a local file.
 constexpr const char* kProtocols = "http,https,httpproxy,tcp,tls,udp,rtp,rtsp,crypto,rtmp,rtmps,srt";
 
-/// Of playlists, where FFmpeg would begin three segments before the newest one.
+/// The option of playlists, where FFmpeg would begin three segments before the newest one.
 constexpr const char* kStartOption = "live_start_index";
 
 /// Whether FFmpeg asks for a playlist again on the same connection. Then freshframe cannot choose the moment.

@@ -53,22 +53,24 @@ class LiveInput {
 
   /// Why read() can read no more, where FFmpeg does not know it; empty: it can, or FFmpeg does.
   [[nodiscard]] std::string failure() const { return ends_.failure(); }
-  /// Of packet(), if it is of the video; nullopt: FFmpeg's parser has seen it, and has set its flags.
+  /// The notes on packet(), if it is of the video; nullopt if FFmpeg's parser has seen it, and has set its
+  /// flags.
   [[nodiscard]] const std::optional<PictureNotes>& picture() const noexcept { return ends_.picture(); }
 
   /// Unix time of a packet of the video, in the order of reading, as a playlist has it; nullopt: it has none.
   [[nodiscard]] std::optional<double> program_time(const AVPacket& packet);
 
-  /// Of playlists, so far.
+  /// How often playlists were loaded again so far.
   [[nodiscard]] std::uint64_t reloads() const noexcept { return opened_.reloads(); }
 
   [[nodiscard]] Interrupt& interrupt() noexcept { return interrupt_; }
   [[nodiscard]] Decoder& decoder() noexcept { return *decoder_; }
-  /// As the server declares it; RTSP does not contain the size.
+  /// The video as the server declares it; RTSP does not contain the size.
   [[nodiscard]] const VideoInfo& info() const noexcept { return info_; }
   /// The orientation of its pictures, from the container.
   [[nodiscard]] Turn turn() const noexcept { return turn_of(*stream_); }
-  /// Of a frame or packet; nullopt: the stream has no time of its own, only one that FFmpeg has generated.
+  /// The time of a frame or packet; nullopt if the stream has no time of its own, only one that FFmpeg has
+  /// generated.
   [[nodiscard]] std::optional<double> seconds(std::int64_t ticks) const;
   /// The stream has no times and no rate of its own.
   [[nodiscard]] bool is_timeless() const { return (input_->iformat->flags & AVFMT_NOTIMESTAMPS) != 0; }

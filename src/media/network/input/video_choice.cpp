@@ -33,7 +33,7 @@ std::vector<AVStream*> videos_of(const AVFormatContext& input) {
   return videos;
 }
 
-/// Null: the list is empty.
+/// Returns null if the list is empty.
 AVStream* first_of(const std::vector<AVStream*>& videos, bool largest) {
   const auto before = [largest](const AVStream* one, const AVStream* other) {
     return largest ? pixels(*one) > pixels(*other) : pixels(*one) < pixels(*other);

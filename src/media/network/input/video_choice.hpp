@@ -12,8 +12,8 @@
 
 namespace freshframe::media {
 
-/// The same at each connection, whatever the server sends first. Null: there is no such video, or this build
-/// of FFmpeg does not decode it.
+/// Chooses the same video at each connection, whatever the server sends first. Returns null if there is no
+/// such video, or this build of FFmpeg does not decode it.
 [[nodiscard]] AVStream* chosen_video(const AVFormatContext& input, const Rendition& wanted);
 
 /// "640x360 h264, 800 kbit/s": of each video, in their order.

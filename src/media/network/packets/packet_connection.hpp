@@ -62,11 +62,11 @@ class PacketConnection {
   [[nodiscard]] virtual std::optional<PacketNotes> next(AVPacket& packet, const Context& context) = 0;
 
   [[nodiscard]] virtual Decoder& decoder() noexcept = 0;
-  /// As the server declares it; RTSP does not contain the size.
+  /// The video as the server declares it; RTSP does not contain the size.
   [[nodiscard]] virtual const VideoInfo& info() const noexcept = 0;
   /// The orientation of its pictures, as the server declares it.
   [[nodiscard]] virtual Turn turn() const noexcept = 0;
-  /// Of a frame or packet; nullopt: the stream has no time of its own.
+  /// The time of a frame or packet; nullopt if the stream has no time of its own.
   [[nodiscard]] virtual std::optional<double> seconds(std::int64_t ticks) const = 0;
   /// The stream has no times and no rate of its own.
   [[nodiscard]] virtual bool is_timeless() const = 0;

@@ -70,7 +70,7 @@ std::string_view line_of(std::string_view& text) {
   return line;
 }
 
-/// Of a segment, in seconds, as "4.004,title"; 0: there is no number.
+/// The duration of a segment in seconds, as in "4.004,title"; 0 if there is no number.
 double duration(std::string_view text) {
   double whole = 0;
   for (; !text.empty() && core::is_digit(text.front()); text.remove_prefix(1))

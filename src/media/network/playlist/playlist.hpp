@@ -44,7 +44,7 @@ struct Playlist {
 /// another folder than its URL says.
 [[nodiscard]] bool is_beside(std::string_view url, std::string_view playlist, std::string_view uri);
 
-/// Of the first of these URLs that is a segment of the playlist and has a time.
+/// The time of the first of these URLs that is a segment of the playlist and has a time.
 [[nodiscard]] std::optional<double> time_of_any(const Playlist& playlist,
                                                 const std::vector<std::string>& urls);
 

@@ -13,7 +13,7 @@ class ProgramTime {
  public:
   /// `first`: Unix time of the next packet that has a time.
   void begin(std::optional<double> first) noexcept { first_ = first; }
-  /// Of a packet with this time of the stream, in seconds and in the order of decoding.
+  /// The wall time of a packet with this time of the stream, in seconds and in the order of decoding.
   [[nodiscard]] std::optional<double> at(double time) noexcept;
 
  private:

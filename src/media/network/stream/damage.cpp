@@ -56,7 +56,7 @@ void Damage::recover(const PictureNotes& picture) noexcept {
   leading_ = static_cast<int>(kMostReordered);
 }
 
-/// It is shown before the picture with which all was whole again.
+/// Whether the picture is shown before the picture with which all was whole again.
 bool Damage::leads(const PictureNotes& picture) noexcept {
   if (!begin_) return false;
   if (--leading_ < 0) begin_.reset();

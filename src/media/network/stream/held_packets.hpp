@@ -74,7 +74,7 @@ class HeldPackets {
     return taken;
   }
 
-  /// None of the pictures that are held will come.
+  /// Gives up: none of the pictures that are held will come.
   Taken give_up() {
     Taken taken;
     for (const auto& one : held_) note(one.packet, false, taken);

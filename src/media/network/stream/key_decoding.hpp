@@ -26,7 +26,7 @@ class KeyDecoding {
  public:
   static constexpr std::size_t kMostBytes = 16U << 20U;  // of packets since the last key picture
 
-  /// False: every packet is decoded.
+  /// Makes it decode key pictures only if it `sleeps`; else every packet is decoded.
   explicit KeyDecoding(bool sleeps) : sleeps_(sleeps) {}
 
   [[nodiscard]] bool sleeps() const noexcept { return sleeps_; }

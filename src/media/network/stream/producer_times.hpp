@@ -18,7 +18,7 @@ class ProducerTimes {
   /// `one_late`: a parser joins packets to pictures.
   explicit ProducerTimes(bool one_late = false) noexcept : one_late_(one_late) {}
 
-  /// Of the next packet: its time of the stream and its wall time, in seconds.
+  /// Takes the next packet's time of the stream and its wall time, in seconds.
   [[nodiscard]] std::optional<CameraClock::Report> add(std::optional<double> time,
                                                        std::optional<double> wall) noexcept {
     if (one_late_) std::swap(wall, before_);

@@ -7,7 +7,7 @@
 
 namespace freshframe::media {
 
-/// Of a picture, all of whose slices are among the units.
+/// The refresh of a picture, all of whose slices are among the units.
 [[nodiscard]] inline Refresh refresh_of(const UnitFacts& facts) noexcept {
   if (facts.fresh) return Refresh::All;
   if (facts.recovery) return Refresh::Point;

@@ -20,8 +20,9 @@ struct ClipStream {
   AVRational rate{0, 1};       // 0/1: not known
   double first_pts = 0;        // seconds, at tick 0
   Dictionary options = {};     // of the muxer
-  /// Of a camera's own packets, of which a clip has all from its first one on. Null: of an encoder's. Then it lacks
-  /// those that are shown before the first one, which may need packets from before it.
+  /// The stream of a camera's own packets, of which a clip has all from its first one on. Null for an
+  /// encoder's packets: then the clip lacks those that are shown before the first one, which may need packets
+  /// from before it.
   std::shared_ptr<const PacketStream> camera = {};
 };
 

@@ -53,7 +53,7 @@ class ClipOrders {
   void forget(const ClipFile& file);
   /// save() does not work any more.
   void end();
-  /// The same, unless a file is being written, also by an order. False: one is.
+  /// Ends, unless a file is being written, also by an order. Returns false if one is.
   [[nodiscard]] bool end_if_none();
   /// The orders that are still waiting; all files count as closed.
   [[nodiscard]] std::vector<ClipOrder> clear();

@@ -82,7 +82,7 @@ std::uint64_t Clips::limit() {
   return is_written ? 0 : dropped;
 }
 
-/// False: the clip is over.
+/// Returns false if the clip is over.
 bool Clips::go_on(Clip& clip) {
   if (!clip.begun()) {
     if (ring_.newest() < clip.from()) return true;                     // the encoder has not reached it

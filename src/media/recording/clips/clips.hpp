@@ -51,8 +51,8 @@ class Clips {
   /// All clips end: no packet of this stream follows.
   void end_stream();
 
-  /// Nothing comes for a while. A live source may be away: its clips end at their time. `before_pause` is called
-  /// once then.
+  /// Notes that no frame comes for a while. A live source may be away: its clips end at their time.
+  /// `before_pause` is called once then.
   void idle(const Clock& clock, const std::function<void()>& before_pause);
   [[nodiscard]] std::optional<TimePoint> idle_at() const;
   /// Whether the stream goes on behind such a pause. Once.

@@ -15,7 +15,7 @@ namespace freshframe::media {
 /// Thread-safe. Bounded: of a receiver that never returns, the oldest are forgotten.
 class FinishedSegments {
  public:
-  /// False: the oldest one had to go.
+  /// Returns false if the oldest one had to go.
   bool add(Segment segment) {
     constexpr std::size_t kMost = 10000;
     const Lock lock(mutex_);

@@ -78,7 +78,7 @@ Place place_of(const SegmentPattern& pattern, const std::string& name) {
   return place;
 }
 
-/// nullopt: no regular file of this user.
+/// Returns nullopt for what is no regular file of this user.
 std::optional<OwnFile> measured(int folder, const char* file, struct stat* status) {
   if (::fstatat(folder, file, status, AT_SYMLINK_NOFOLLOW) != 0) return std::nullopt;
   if (!S_ISREG(status->st_mode) || status->st_uid != ::geteuid()) return std::nullopt;

@@ -37,9 +37,10 @@ class OwnFiles {
   [[nodiscard]] std::vector<OwnFile> scan() const;
   /// In any name that the pattern could make, whatever has that name; 0: there is none.
   [[nodiscard]] std::int64_t highest_number() const;
-  /// nullopt: there is no such file.
+  /// Returns nullopt if there is no such file.
   [[nodiscard]] std::optional<OwnFile> look(const std::string& name) const;
-  /// Also removes its folders below the base if they are empty then. Throws Error when the system refuses.
+  /// Removes the file, and its folders below the base if they are empty then. Throws Error when the system
+  /// refuses.
   [[nodiscard]] Removal remove(const std::string& name) const;
   /// Bytes that are free for this user where the base is. nullopt: the system does not say.
   [[nodiscard]] std::optional<std::uint64_t> free_bytes() const;

@@ -13,7 +13,8 @@ namespace freshframe::media {
 /// The patterns of all recorders that run. Any thread.
 class PatternClaim {
  public:
-  /// nullopt: one path can be a segment of this recorder and of another one, and one of them deletes.
+  /// Returns nullopt if one path can be a segment of this recorder and of another one, and one of them
+  /// deletes.
   [[nodiscard]] static std::optional<PatternClaim> of(const SegmentPattern& pattern, bool deletes);
   PatternClaim(PatternClaim&& other) noexcept : number_(std::exchange(other.number_, 0)) {}
   PatternClaim& operator=(PatternClaim&& other) noexcept {

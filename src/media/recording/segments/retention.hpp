@@ -43,7 +43,7 @@ class Retention final : public DiskRoom {
 
   /// A segment of this name, below the pattern's base, is about to be written. It is never deleted.
   void begin(const std::string& name);
-  /// It is complete.
+  /// Notes that the file is complete.
   void finish() noexcept;
   void before_flush() noexcept override;
   [[nodiscard]] bool after_full() noexcept override;
@@ -58,7 +58,7 @@ class Retention final : public DiskRoom {
   void look_around() FRESHFRAME_REQUIRES(mutex_);
   void note_clock() FRESHFRAME_REQUIRES(mutex_);
   void delete_passed() FRESHFRAME_REQUIRES(mutex_);
-  /// False: there is none that can be deleted.
+  /// Returns false if there is none that can be deleted.
   [[nodiscard]] bool delete_oldest(const char* limit) FRESHFRAME_REQUIRES(mutex_);
   void take_removal(const OwnFile& file, const char* limit) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] DiskUse use(std::uint64_t reserve) const FRESHFRAME_REQUIRES(mutex_);

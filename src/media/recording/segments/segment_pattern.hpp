@@ -50,7 +50,7 @@ class SegmentPattern {
   [[nodiscard]] std::string name_of(std::int64_t unix_time, std::int64_t number, int copy = 1) const;
   /// Whether the pattern could make a folder of this name, `level` folders below base().
   [[nodiscard]] bool is_folder(std::size_t level, std::string_view name) const;
-  /// nullopt: another file's name. Without its folders.
+  /// Returns nullopt for another file's name. The name has no folders.
   [[nodiscard]] std::optional<Name> parse(std::string_view file_name) const;
   /// Whether one path can be a segment of both patterns.
   [[nodiscard]] bool can_meet(const SegmentPattern& other) const;

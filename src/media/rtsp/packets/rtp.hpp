@@ -21,9 +21,9 @@ struct RtpPacket {
   Bytes payload;  // without padding; valid as long as the bytes that were parsed
 };
 
-/// nullopt: it is no RTP, or its parts are longer than it is.
+/// Returns nullopt if it is no RTP, or its parts are longer than it is.
 [[nodiscard]] std::optional<RtpPacket> parse_rtp(Bytes bytes) noexcept;
-/// The same packet with the shortest header, and another number, in place of `bytes`.
+/// Writes the same packet with the shortest header, and another number, in place of `bytes`.
 void write_plain_rtp(const RtpPacket& packet, std::uint16_t sequence, std::vector<std::uint8_t>& bytes);
 
 /// Big-endian numbers. `at` is inside.

@@ -23,7 +23,7 @@ class Depacketiser {
   /// Appends what the packet contributes to its picture, as the decoder wants it. `after_gap`: packets before
   /// it are lost.
   virtual void add(const RtpPacket& packet, bool after_gap, std::vector<std::uint8_t>& picture) = 0;
-  /// Of the decoder, with the parameter sets of the description.
+  /// The decoder's parameters, with the parameter sets of the description.
   [[nodiscard]] virtual const AVCodecParameters& parameters() const noexcept = 0;
 };
 

@@ -15,7 +15,7 @@
 namespace freshframe::media::rtsp {
 namespace {
 
-/// Of other codecs FFmpeg itself gives a picture at its marker only.
+/// With other codecs FFmpeg itself gives a picture at its marker only.
 bool has_slices(Codec codec) {
   return codec == Codec::H264 || codec == Codec::H265 || codec == Codec::Mpeg4;
 }

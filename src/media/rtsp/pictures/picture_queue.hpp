@@ -41,8 +41,8 @@ class PictureQueue {
   /// No picture follows; what waits can still be taken. `why` is thrown then.
   void end(std::exception_ptr why);
 
-  /// nullopt: nothing has come for the taker until the real time `deadline`, or there was a stop. Throws the reason
-  /// of the end, also what `offer` has thrown. See Note [On the way].
+  /// Returns nullopt if nothing has come for the taker until the real time `deadline`, or after a stop.
+  /// Throws the reason of the end, also what `offer` has thrown. See Note [On the way].
   [[nodiscard]] std::optional<Picture> take(TimePoint deadline, const std::stop_token& stop,
                                             const Offer& offer = {});
 

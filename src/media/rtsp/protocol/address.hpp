@@ -19,7 +19,8 @@ struct Address {
   std::optional<Credentials> credentials;
 };
 
-/// nullopt: it is no rtsp:// URL with a host, a possible port, and credentials without control characters.
+/// Returns nullopt if it is no rtsp:// URL with a host, a possible port, and credentials without control
+/// characters.
 [[nodiscard]] std::optional<Address> parse_address(std::string_view url);
 
 /// The URL that relative ones continue: Content-Base or Content-Location of the answer to DESCRIBE (either

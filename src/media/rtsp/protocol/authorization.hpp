@@ -17,8 +17,8 @@ struct Credentials {
   std::string password;
 };
 
-/// Of one connection. Credentials that are refused are sent at most twice, since cameras lock an account
-/// after a few wrong passwords. One thread.
+/// The authorization of one connection. Credentials that are refused are sent at most twice, since cameras
+/// lock an account after a few wrong passwords. One thread.
 class Authorization {
  public:
   /// `client_nonce`: of Digest; a random text by default.

@@ -33,7 +33,7 @@ class Fault final : public std::runtime_error {
   int code_;
 };
 
-/// Of an errno: "connection refused".
+/// The text of an errno: "connection refused".
 [[nodiscard]] std::string errno_text(int code);
 
 }  // namespace freshframe::media::rtsp

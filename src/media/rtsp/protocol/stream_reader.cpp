@@ -115,7 +115,7 @@ std::optional<StreamReader::Element> StreamReader::take_packet() {
   return Interleaved{bytes[1], bytes.subspan(kPacketHead, length)};
 }
 
-/// False: more bytes are needed. What only looks like a message is skipped.
+/// Returns false if more bytes are needed. What only looks like a message is skipped.
 bool StreamReader::read_head() {
   const auto text = as_text(rest());
   const auto end = end_of_head(text, looked_);

@@ -32,7 +32,7 @@ class Dialogue {
     std::vector<std::uint8_t> bytes;
     TimePoint arrived{};
   };
-  /// Of one packet; its bytes are valid during the call.
+  /// Takes one packet; its bytes are valid during the call.
   using OnPacket = std::function<void(const Interleaved& packet)>;
 
   Dialogue(Link link, const Address& address, std::string user_agent, const Clock& clock);
@@ -62,7 +62,7 @@ class Dialogue {
 
   [[nodiscard]] const Link& link() const noexcept { return link_; }
   [[nodiscard]] StreamReader& reader() noexcept { return reader_; }
-  /// Of the server's session; empty: it has named none.
+  /// Sets the identifier of the server's session; empty if it has named none.
   void set_session(std::string id) { session_ = std::move(id); }
   /// The status of the last answer to send_only(); 0: there was none.
   [[nodiscard]] int last_status() const noexcept { return last_status_; }

@@ -22,11 +22,11 @@ class Waiter {
   Waiter(const std::stop_token& stop, std::shared_ptr<const core::SessionGate> gate)
       : stop_(stop), stopped_(stop), gate_(std::move(gate)) {}
 
-  /// False: the deadline has passed. Throws Fault after a stop, and when the gate is closed.
+  /// Returns false if the deadline has passed. Throws Fault after a stop, and when the gate is closed.
   [[nodiscard]] bool wait(std::vector<pollfd>& sockets, TimePoint deadline);
-  /// The same without a Fault: false also after a stop.
+  /// Waits without a Fault: returns false also after a stop.
   [[nodiscard]] bool wait_or_stop(std::vector<pollfd>& sockets, TimePoint deadline) const;
-  /// The same whether or not there was a stop.
+  /// Waits whether or not there was a stop.
   [[nodiscard]] static bool wait_anyway(std::vector<pollfd>& sockets, TimePoint deadline);
   /// Throws Fault after a stop, and when the gate is closed.
   void check() const;

@@ -23,7 +23,7 @@ using Dwells = std::map<std::int64_t, double>;
                                                  const std::string& name, const Dwells* dwells);
 [[nodiscard]] std::optional<FieldValue> field_of(const Detections& found, std::size_t index,
                                                  const std::string& name, const Dwells* dwells);
-/// Their names, for a message.
+/// The fields' names, for a message.
 [[nodiscard]] std::string fields_of(const Circles& found, const Dwells* dwells);
 [[nodiscard]] std::string fields_of(const Detections& found, const Dwells* dwells);
 

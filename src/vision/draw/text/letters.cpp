@@ -13,7 +13,7 @@ namespace {
 constexpr char32_t kFirstLatin = 0xC0;
 constexpr char32_t kEndOfLatin = 0x180;
 
-// Of U+00C0 to U+017F, a word each.
+// Letters for U+00C0 to U+017F, a word each.
 constexpr std::string_view kLatin =
     "A A A A A A AE C E E E E I I I I D N O O O O O x O U U U U Y Th ss a a a a a a ae c e e e e i i i "
     "i d n o o o o o : o u u u u y th y A a A a A a C c C c C c C c D d D d E e E e E e E e E e G g G g "

@@ -23,7 +23,7 @@ using FieldValue = std::variant<std::monostate, std::int64_t, double, std::strin
 /// with the types d, e, f, g, % and s. That of a time is strftime()'s, in UTC. "{{" and "}}" are braces.
 class TextTemplate {
  public:
-  /// nullopt: there is no such field.
+  /// Returns nullopt if there is no such field.
   using Lookup = std::function<std::optional<FieldValue>(const std::string& name)>;
   /// The names that there are, for a message.
   using Known = std::function<std::string()>;
