@@ -14,8 +14,8 @@
 #include <string_view>
 
 #include "core/pipeline/pipeline_access.hpp"
+#include "serve/http/page_message.hpp"
 #include "serve/http/service.hpp"
-#include "serve/live/page_message.hpp"
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -13,7 +13,7 @@
 #include "bindings/border/fork_guard.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/read/sample.hpp"
-#include "core/edge/reader.hpp"
+#include "core/pipeline/reader.hpp"
 #include "core/wake_up.hpp"
 
 #include <nanobind/nanobind.h>

@@ -21,7 +21,7 @@
 
 #include "core/edge/adaptive_spin.hpp"
 #include "core/edge/edge.hpp"
-#include "core/join/join_sets.hpp"
+#include "core/edge/join_sets.hpp"
 
 namespace freshframe::core {
 

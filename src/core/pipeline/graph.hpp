@@ -13,7 +13,7 @@
 #include <string>
 #include <vector>
 
-#include "core/edge/reader.hpp"
+#include "core/pipeline/reader.hpp"
 #include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {

@@ -21,7 +21,6 @@
 #include <vector>
 
 #include "core/drain_time.hpp"
-#include "core/edge/reader.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
 #include "core/look/error_log.hpp"
@@ -29,6 +28,7 @@
 #include "core/pipeline/changes/removal.hpp"
 #include "core/pipeline/graph.hpp"
 #include "core/pipeline/name_table.hpp"
+#include "core/pipeline/reader.hpp"
 
 namespace freshframe::core {
 

@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "core/why/call_ring.hpp"
+#include "core/look/call_ring.hpp"
 
 namespace freshframe::core {
 

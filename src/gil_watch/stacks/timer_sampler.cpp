@@ -11,7 +11,7 @@
 
 #include "gil_watch/stacks/memory.hpp"
 #include "gil_watch/stacks/registers.hpp"
-#include "gil_watch/watch/task_state.hpp"
+#include "gil_watch/stacks/task_state.hpp"
 #include <pthread.h>
 #include <sys/syscall.h>
 #include <unistd.h>

@@ -10,9 +10,9 @@
 
 #include "gil_watch/stacks/cpu_sampler.hpp"
 #include "gil_watch/stacks/stack_sample.hpp"
+#include "gil_watch/stacks/task_state.hpp"
 #include "gil_watch/watch/holder_watch.hpp"
 #include "gil_watch/watch/place.hpp"
-#include "gil_watch/watch/task_state.hpp"
 
 namespace freshframe::gil {
 

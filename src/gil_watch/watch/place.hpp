@@ -14,8 +14,8 @@
 
 #include "gil_watch/cpython/python_frames.hpp"
 #include "gil_watch/stacks/stack_sample.hpp"
+#include "gil_watch/stacks/task_state.hpp"
 #include "gil_watch/watch/stall.hpp"
-#include "gil_watch/watch/task_state.hpp"
 
 namespace freshframe::gil {
 

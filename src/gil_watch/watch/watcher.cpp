@@ -7,7 +7,7 @@
 #include <exception>
 #include <utility>
 
-#include "gil_watch/watch/task_state.hpp"
+#include "gil_watch/stacks/task_state.hpp"
 #include "gil_watch/watch/wake_soon.hpp"
 #include <pthread.h>
 

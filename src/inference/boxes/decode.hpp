@@ -12,8 +12,8 @@
 
 #include "inference/boxes/layout.hpp"
 #include "inference/boxes/nms.hpp"
-#include "inference/boxes/picture_place.hpp"
 #include "inference/picture/letterbox.hpp"
+#include "inference/picture/picture_place.hpp"
 
 namespace freshframe::inference {
 

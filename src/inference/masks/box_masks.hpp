@@ -9,8 +9,8 @@
 #include <string>
 #include <vector>
 
-#include "inference/boxes/picture_place.hpp"
 #include "inference/masks/mask_text.hpp"
+#include "inference/picture/picture_place.hpp"
 
 namespace freshframe::inference {
 

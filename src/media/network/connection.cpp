@@ -18,7 +18,7 @@
 #include "media/masked_url.hpp"
 #include "media/network/address/resolver.hpp"
 #include "media/network/stream/key_gate.hpp"
-#include "media/network/stream_errors.hpp"
+#include "media/stream_errors.hpp"
 
 namespace freshframe::media {
 namespace {

@@ -9,7 +9,7 @@
 #include <optional>
 #include <string>
 
-#include "media/recording/disk_room.hpp"
+#include "media/ffmpeg/write/disk_room.hpp"
 #include "media/recording/segments/finished_segments.hpp"
 #include "media/recording/segments/pattern_claim.hpp"
 #include "media/recording/segments/retention.hpp"

@@ -19,8 +19,8 @@
 #include "media/live/stall_limit.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/address/resolver.hpp"
-#include "media/network/stream_errors.hpp"
 #include "media/rtsp/protocol/address.hpp"
+#include "media/stream_errors.hpp"
 #include <pthread.h>
 
 namespace freshframe::media::rtsp {

@@ -7,9 +7,9 @@
 #include <chrono>
 #include <utility>
 
+#include "serve/http/picture_stream.hpp"
 #include "serve/http/service.hpp"
-#include "serve/live/picture_stream.hpp"
-#include "serve/live/viewer.hpp"
+#include "serve/http/viewer.hpp"
 #include <boost/beast/http/read.hpp>
 #include <boost/beast/websocket/rfc6455.hpp>
 

@@ -10,8 +10,8 @@
 
 #include "serve/http/connection.hpp"
 #include "serve/http/net.hpp"
+#include "serve/http/picture_hub.hpp"
 #include "serve/http/routes.hpp"
-#include "serve/live/picture_hub.hpp"
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/parser.hpp>

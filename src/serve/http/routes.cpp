@@ -10,8 +10,8 @@
 #include <system_error>
 #include <utility>
 
+#include "serve/http/picture_hub.hpp"
 #include "serve/http/web_files.hpp"
-#include "serve/live/picture_hub.hpp"
 #include "serve/state/metrics_text.hpp"
 #include "serve/state/state_json.hpp"
 

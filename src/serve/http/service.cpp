@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "serve/http/http_connection.hpp"
-#include "serve/live/picture_stream.hpp"
-#include "serve/live/viewer.hpp"
+#include "serve/http/picture_stream.hpp"
+#include "serve/http/viewer.hpp"
 #include "serve/state/state_json.hpp"
 
 namespace freshframe::serve {

@@ -17,8 +17,8 @@
 #include "serve/http/connection.hpp"
 #include "serve/http/gate.hpp"
 #include "serve/http/net.hpp"
+#include "serve/http/picture_hub.hpp"
 #include "serve/http/routes.hpp"
-#include "serve/live/picture_hub.hpp"
 #include "serve/state/sampler.hpp"
 
 namespace freshframe::serve {

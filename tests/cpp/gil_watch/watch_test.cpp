@@ -20,7 +20,7 @@
 #include "gil_watch/stacks/libraries.hpp"
 #include "gil_watch/stacks/memory.hpp"
 #include "gil_watch/stacks/return_addresses.hpp"
-#include "gil_watch/watch/task_state.hpp"
+#include "gil_watch/stacks/task_state.hpp"
 #include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <sys/mman.h>

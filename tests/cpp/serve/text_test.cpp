@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "serve/http/gate.hpp"
-#include "serve/live/page_message.hpp"
+#include "serve/http/page_message.hpp"
 #include "serve/state/json.hpp"
 #include <gtest/gtest.h>
 

@@ -21,11 +21,11 @@
 #include <vector>
 
 #include "core/edge/inbox.hpp"
+#include "core/look/call_ring.hpp"
 #include "core/look/picture_tap.hpp"
 #include "core/pipeline/outlet.hpp"
 #include "core/pipeline/runner/node_run.hpp"
 #include "core/pipeline/tick_grid.hpp"
-#include "core/why/call_ring.hpp"
 
 namespace freshframe::core {
 

@@ -11,7 +11,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/why/call_ring.hpp"
+#include "core/look/call_ring.hpp"
 #include "core/why/what_if/simulation.hpp"
 
 namespace freshframe::core {

@@ -10,7 +10,7 @@
 
 #include "media/ffmpeg/ptr.hpp"
 #include "media/ffmpeg/write/mp4_index.hpp"
-#include "media/recording/output_file.hpp"
+#include "media/ffmpeg/write/output_file.hpp"
 
 namespace freshframe::media {
 

@@ -18,7 +18,7 @@
 #include "media/live/refused.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/input/video_choice.hpp"
-#include "media/network/stream_errors.hpp"
+#include "media/stream_errors.hpp"
 
 extern "C" {
 #include <libavutil/pixdesc.h>

@@ -11,7 +11,7 @@
 #include <system_error>
 #include <utility>
 
-#include "media/recording/write_claim.hpp"
+#include "media/ffmpeg/write/write_claim.hpp"
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>

@@ -11,7 +11,7 @@
 #include <thread>
 #include <vector>
 
-#include "media/recording/disk_room.hpp"
+#include "media/ffmpeg/write/disk_room.hpp"
 #include "media/recording/segments/clock_steps.hpp"
 #include "media/recording/segments/keep_list.hpp"
 #include "media/recording/segments/own_files.hpp"

@@ -14,8 +14,8 @@
 #include "media/ffmpeg/visible_text.hpp"
 #include "media/masked_url.hpp"
 #include "media/network/detached_call.hpp"
-#include "media/network/stream_errors.hpp"
 #include "media/rtsp/protocol/fault.hpp"
+#include "media/stream_errors.hpp"
 
 namespace freshframe::media::rtsp {
 namespace {

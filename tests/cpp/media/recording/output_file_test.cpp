@@ -1,6 +1,6 @@
 // The file behind a muxer: what it leaves, and the reasons of its errors.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/output_file.hpp"
+#include "media/ffmpeg/write/output_file.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/media.hpp"
@@ -14,7 +14,7 @@
 
 #include "cpp/media/files.hpp"
 #include "cpp/support.hpp"
-#include "media/recording/whole_transfer.hpp"
+#include "media/ffmpeg/write/whole_transfer.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::test {

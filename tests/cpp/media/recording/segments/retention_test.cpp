@@ -14,7 +14,7 @@
 #include <vector>
 
 #include "cpp/media/files.hpp"
-#include "media/recording/write_claim.hpp"
+#include "media/ffmpeg/write/write_claim.hpp"
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>

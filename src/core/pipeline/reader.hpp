@@ -13,7 +13,7 @@
 #include "core/edge/inbox.hpp"
 #include "core/failure.hpp"
 #include "core/frame/frame_budget.hpp"
-#include "core/why/call_ring.hpp"
+#include "core/look/call_ring.hpp"
 
 namespace freshframe::core {
 

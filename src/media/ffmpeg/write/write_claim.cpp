@@ -1,6 +1,6 @@
 // Prevents two recorders of this process from writing the same file.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/write_claim.hpp"
+#include "media/ffmpeg/write/write_claim.hpp"
 
 #include "freshframe/mutex.hpp"
 

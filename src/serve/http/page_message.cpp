@@ -1,6 +1,6 @@
 // The three messages, read with nlohmann-json and checked strictly.
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/live/page_message.hpp"
+#include "serve/http/page_message.hpp"
 
 #include <cstdint>
 #include <utility>

@@ -1,6 +1,6 @@
 // Requests, encoding and distribution of pictures.
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/live/picture_hub.hpp"
+#include "serve/http/picture_hub.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"

@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "media/ffmpeg/ptr.hpp"
-#include "media/recording/disk_room.hpp"
-#include "media/recording/write_claim.hpp"
+#include "media/ffmpeg/write/disk_room.hpp"
+#include "media/ffmpeg/write/write_claim.hpp"
 #include <unistd.h>
 
 namespace freshframe::media {

@@ -1,6 +1,6 @@
 // Reader verbs and the checks before each.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/edge/reader.hpp"
+#include "core/pipeline/reader.hpp"
 
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"

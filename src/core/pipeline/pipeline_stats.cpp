@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/look/lossy_edges.hpp"
+#include "core/pipeline/lossy_edges.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/unit_text.hpp"
 

@@ -15,8 +15,8 @@
 
 #include "serve/http/connection.hpp"
 #include "serve/http/net.hpp"
-#include "serve/live/page_message.hpp"
-#include "serve/live/picture_hub.hpp"
+#include "serve/http/page_message.hpp"
+#include "serve/http/picture_hub.hpp"
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/empty_body.hpp>
 #include <boost/beast/http/message.hpp>

@@ -1,6 +1,6 @@
 // The parts of multipart/x-mixed-replace, their pace and their end.
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/live/picture_stream.hpp"
+#include "serve/http/picture_stream.hpp"
 
 #include <algorithm>
 #include <chrono>

@@ -1,6 +1,6 @@
 // The file behind a muxer.
 // SPDX-License-Identifier: Apache-2.0
-#include "media/recording/output_file.hpp"
+#include "media/ffmpeg/write/output_file.hpp"
 
 #include "freshframe/error.hpp"
 
@@ -12,7 +12,7 @@
 #include <utility>
 
 #include "media/ffmpeg/error.hpp"
-#include "media/recording/whole_transfer.hpp"
+#include "media/ffmpeg/write/whole_transfer.hpp"
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>

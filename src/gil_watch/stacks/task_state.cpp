@@ -1,6 +1,6 @@
 // The files of /proc/self/task, and names of the system calls that threads wait in.
 // SPDX-License-Identifier: Apache-2.0
-#include "gil_watch/watch/task_state.hpp"
+#include "gil_watch/stacks/task_state.hpp"
 
 #include <array>
 #include <cinttypes>

@@ -1,6 +1,6 @@
 // The WebSocket's two directions.
 // SPDX-License-Identifier: Apache-2.0
-#include "serve/live/viewer.hpp"
+#include "serve/http/viewer.hpp"
 
 #include <array>
 #include <chrono>

@@ -1,6 +1,6 @@
 // Counters of a join, and the times that it compares.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/join/join_sets.hpp"
+#include "core/edge/join_sets.hpp"
 
 #include <algorithm>
 #include <cmath>

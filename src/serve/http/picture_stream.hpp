@@ -11,8 +11,8 @@
 
 #include "serve/http/connection.hpp"
 #include "serve/http/net.hpp"
+#include "serve/http/picture_hub.hpp"
 #include "serve/http/routes.hpp"
-#include "serve/live/picture_hub.hpp"
 
 namespace freshframe::serve {
 
