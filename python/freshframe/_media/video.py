@@ -188,7 +188,7 @@ def open_once(
     rendition: str | int = "best",
     options: Mapping[str, str] | None = None,
 ) -> VideoSource:
-    """Opens like open(), but a live source without a first frame fails, and connects again only after that one."""
+    """Opens like open(), but a live source without a first frame fails: it connects again only after one."""
     chosen = _native.OpenOptions()
     chosen.fps = _number("fps", fps)
     chosen.rendition = _rendition(rendition)

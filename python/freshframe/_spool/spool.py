@@ -204,5 +204,5 @@ class Spool(Node[Any, None]):
 
 
 def _lasting(path: str) -> str:
-    """The same place, also after the program has changed its directory."""
+    """Returns the same place, also after the program has changed its directory."""
     return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

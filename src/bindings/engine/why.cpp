@@ -28,7 +28,7 @@ PyObject* engine_why(gil::Held& held, PyObject* self, PyObject* /*no_arguments*/
   return raw_call(held, [&]() -> PyObject* {
     Why answer;
     gil::release(
-        held, [](core::PipelineCore* core, Why* into) { *into = core->observer().why(); },
+        held, [](core::PipelineCore* core, Why* into) { *into = core::observer_of(*core).why(); },
         &nb::inst_ptr<Engine>(self)->core(), &answer);
     return nb::cast(std::move(answer)).release().ptr();
   });

@@ -120,7 +120,7 @@ struct Lane {
   /// The stream has ended, but events have not passed.
   [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
   [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }
-  /// Of a sample that comes now.
+  /// The seconds between the newest sample and one that comes now.
   [[nodiscard]] double seconds_before(const AnySample& next) const noexcept {
     return std::max(0.0, Seconds(next.stamp.captured - newest).count());
   }

@@ -11,7 +11,6 @@
 #include "core/drain_time.hpp"
 #include "core/session_gate.hpp"
 #include "core/unit_text.hpp"
-#include "core/why/observer.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -22,7 +21,7 @@ using Real = std::chrono::steady_clock;  // phases are timed by the machine's cl
 }  // namespace
 
 PipelineCore::PipelineCore(Pipeline::Options options)
-    : options_(std::move(options)), gate_(gate_of_thread()), observer_(std::make_unique<Observer>(*this)) {
+    : options_(std::move(options)), gate_(gate_of_thread()) {
   if (const auto timeout = options_.stall_timeout; timeout && !(*timeout > 0)) {
     throw OptionError("stall_timeout must be more than 0 seconds, got " + seconds_text(*timeout));
   }
@@ -31,6 +30,11 @@ PipelineCore::PipelineCore(Pipeline::Options options)
 PipelineCore::~PipelineCore() {
   request_stop();
   join(Seconds::max());
+}
+
+std::shared_ptr<void> PipelineCore::attachment(std::shared_ptr<void> (*make)(const PipelineCore& core)) {
+  std::call_once(attached_, [&] { attachment_ = make(*this); });
+  return attachment_;
 }
 
 void PipelineCore::start(const Embedder& embedder) {

@@ -32,7 +32,6 @@
 
 namespace freshframe::core {
 
-class Observer;
 class SessionGate;
 struct Pace;
 struct RunQueue;
@@ -174,7 +173,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// How evenly the sources have given their samples.
   [[nodiscard]] std::map<std::string, Pace> paces(Seconds latest) const;
   [[nodiscard]] RunQueue run_queue() const;
-  [[nodiscard]] Observer& observer() noexcept { return *observer_; }
+  /// The object of a layer above that looks at this pipeline: `make` makes it at the first call. It is freed
+  /// before all that it looks at. Any thread.
+  std::shared_ptr<void> attachment(std::shared_ptr<void> (*make)(const PipelineCore& core));
   [[nodiscard]] ErrorLog& errors() noexcept { return errors_; }
   [[nodiscard]] const ErrorLog& errors() const noexcept { return errors_; }
   /// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
@@ -308,7 +309,8 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
     std::shared_ptr<const Successor> replacement = {};  // null: it is the runner's own
   };
   std::vector<Thread> threads_ FRESHFRAME_GUARDED_BY(mutex_);
-  const std::unique_ptr<Observer> observer_;  // the last: it reads all others
+  std::once_flag attached_;
+  std::shared_ptr<void> attachment_;  // the last: it reads all others
 };
 
 }  // namespace freshframe::core

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <utility>
 
 #include "core/pipeline/pipeline_access.hpp"
@@ -135,8 +136,15 @@ Why Observer::why() {
   return answer;
 }
 
+Observer& observer_of(PipelineCore& core) {
+  const auto make = [](const PipelineCore& of) -> std::shared_ptr<void> {
+    return std::make_shared<Observer>(of);
+  };
+  return *static_cast<Observer*>(core.attachment(make).get());
+}
+
 }  // namespace freshframe::core
 
 freshframe::Why freshframe::why(const Pipeline& pipeline) {
-  return core::PipelineAccess::core(pipeline)->observer().why();
+  return core::observer_of(*core::PipelineAccess::core(pipeline)).why();
 }

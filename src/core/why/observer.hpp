@@ -54,4 +54,7 @@ class Observer {
   std::thread thread_;
 };
 
+/// The observer of a pipeline, made at the first call. Any thread.
+[[nodiscard]] Observer& observer_of(PipelineCore& core);
+
 }  // namespace freshframe::core

@@ -86,7 +86,7 @@ Sampler::Sampler(std::shared_ptr<core::PipelineCore> core, std::optional<double>
 }
 
 Why Sampler::why() const {
-  return core_->observer().why();
+  return core::observer_of(*core_).why();
 }
 
 WhatIf Sampler::what_if(const Question& question) const {
@@ -105,8 +105,8 @@ void Sampler::look(Time now, GilFindings gil) {
   follow_stalls(now);
   follow_movement(now);
   extend_history(now);
-  core_->observer().follow(seen_.graph);
-  seen_.findings = core_->observer().findings();
+  core::observer_of(*core_).follow(seen_.graph);
+  seen_.findings = core::observer_of(*core_).findings();
   events_.follow(seen_, *core_);
 }
 

@@ -167,7 +167,8 @@ class Runner {
   [[nodiscard]] bool is_outside_the_run() const { return (late_ && !connected()) || removal() != nullptr; }
   enum class Opening : std::uint8_t { Open, Opened, Failed };
   [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
-  /// It takes part in the caller's removal. False: it is in another one already, and stays in that. Any thread.
+  /// Makes the node take part in the caller's removal. Returns false if it is in another one already, and
+  /// stays in that. Any thread.
   bool begin_removal(std::shared_ptr<Removal> removal);
   /// Keeps the node's failure while it is being added, for add() to throw. Returns false if no add() waits
   /// any more.
@@ -176,7 +177,7 @@ class Runner {
   [[nodiscard]] std::exception_ptr take_add_failure();
   /// No add() waits for it any more.
   void leave_add();
-  /// Null: it is not being removed.
+  /// The removal that the node takes part in; null if there is none.
   [[nodiscard]] std::shared_ptr<Removal> removal() const;
   /// Notes that the node has left the graph.
   void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }

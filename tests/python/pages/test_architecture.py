@@ -1,0 +1,54 @@
+"""The walks of docs/architecture.md against the tree: each named function is in its file."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+SECTION = PAGE.partition("## Five walks")[2].partition("\n## ")[0]
+WALKS = dict(re.findall(r"^### (.*?)\n(.*?)(?=^##|\Z)", SECTION, re.MULTILINE | re.DOTALL))
+NAME = re.compile(r"`((?:src|python)/[\w./]+)`|`(\w+(?:::\w+)?)\(\)`")
+
+
+def is_defined(function: str, file: str) -> bool:
+    """Whether a file defines a function, or calls it where its definition is in the class."""
+    if not (ROOT / file).is_file():
+        return False
+    text = (ROOT / file).read_text(encoding="utf-8")
+    before = r"def " if file.endswith(".py") else r"(?<![\w.>])"
+    return re.search(before + re.escape(function) + r"\(", text) is not None
+
+
+def misplaced(walk: str) -> list[str]:
+    """The names of a walk that are neither in the file before them nor in the one behind them."""
+    names = [match.groups() for match in NAME.finditer(walk)]
+    wrong = []
+    for place, (file, function) in enumerate(names):
+        if file is not None:
+            wrong += [] if (ROOT / file).is_file() else [file]
+            continue
+        before = next((name for name, _ in reversed(names[:place]) if name), None)
+        behind = next((name for name, _ in names[place:] if name), None)
+        if not any(is_defined(function, near) for near in (before, behind) if near):
+            wrong.append(f"{function}()")
+    return wrong
+
+
+def test_the_page_has_five_walks() -> None:
+    assert len(WALKS) == 5
+    assert all(len(NAME.findall(walk)) > 10 for walk in WALKS.values())
+
+
+@pytest.mark.parametrize("walk", WALKS)
+def test_each_function_of_a_walk_is_in_its_file(walk: str) -> None:
+    assert misplaced(WALKS[walk]) == []
+
+
+def test_a_function_that_has_moved_and_a_file_that_has_gone_are_found() -> None:
+    walk = "1. `src/core/edge/inbox.cpp`: `Inbox::put()`, `Inbox::no_such()`.\n2. `src/core/gone.cpp`."
+    assert misplaced(walk) == ["Inbox::no_such()", "src/core/gone.cpp"]
