@@ -15,7 +15,7 @@ from freshframe import numeric
 
 Call = Callable[[int], object]
 
-MEGABYTES = (8, 160, 1000)  # of one array; 8 fit into the last-level cache of a server
+MEGABYTES = (1, 8, 160, 1000)  # of one array; 8 fit into the last-level cache of a server
 LEAST = 0.1  # the quantile of the times: what the machine does when nobody else uses it
 
 
@@ -49,7 +49,7 @@ def timed(
     arrays: tuple[npt.NDArray[np.floating], npt.NDArray[np.floating] | None],
     rounds: int,
 ) -> dict[str, list[float]]:
-    """Seconds of each call."""
+    """Seconds of each call, of the thread alone: what other programs take does not count."""
     a, b = arrays
     compensated = what == "compensated sum"
 
@@ -72,9 +72,9 @@ def timed(
     for number, name in enumerate(turns([*calls], rounds)):
         target, call = calls[name]
         library.use_targets(target)
-        begin = time.perf_counter()
+        begin = time.thread_time()
         call(number)
-        times[name].append(time.perf_counter() - begin)
+        times[name].append(time.thread_time() - begin)
     return times
 
 

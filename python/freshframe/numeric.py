@@ -12,7 +12,7 @@ one is a copy that should be visible in your program; single numbers; ``float16`
 ignored; subclasses of ``ndarray`` other than ``matrix`` and ``memmap``, because their numbers may have
 another meaning. ``numpy.asarray(x)`` converts most of them. Of a frame, pass a plane: ``frame.luma``.
 
-Sums of integers and booleans are exact. Floating-point numbers (``float32`` as ``float64``) are added in 64
+Sums of integers and booleans are exact. Floating-point numbers (``float32`` as ``float64``) are added in 16
 lanes. The rounding errors of the additions are added up separately, and lanes and blocks are added pairwise.
 The result is the exact sum, rounded once, unless positive and negative numbers cancel to less than about
 1e-15 of their size, or 1e-30 with ``compensated=True``. (TwoSum: D. E. Knuth 1969. Sums with their errors: T.

@@ -1,4 +1,4 @@
-// Adds floating-point numbers to 64 sums side by side, each with the errors of its roundings. Compiled once
+// Adds floating-point numbers to 16 sums side by side, each with the errors of its roundings. Compiled once
 // per instruction set by Highway's foreach_target.
 // SPDX-License-Identifier: Apache-2.0
 //
@@ -18,17 +18,21 @@
 // does, so some of TwoSum's additions are written in this form where the instruction exists: the same bits,
 // in less time. The 1 is read from a volatile. Otherwise a compiler would turn them into additions again.
 //
-// Note [Reading in order]
-// What a processor reads ahead from memory by itself it reads in order. In passes over a part of each row it reads
-// a quarter of what a plain loop gets, and requests of the program replace that in part only: there are too
-// few at a time (24 lines on a Zen 4). So where a row does not fit into the registers and the numbers come from memory,
-// a block of terms is first copied in order to the first-level cache, and the passes read it there. Numbers
-// that are cached already are read in place, and asked for in order. Where a row fits into the registers, it is read
-// in order anyway, and each request would cost time.
+// Note [Reading four streams]
+// What a processor reads ahead from memory by itself it reads in order. A plain sum, one operation per vector,
+// lets it look so far ahead that one stream from the first number to the last keeps memory busy. A sum with its
+// errors has five times the operations, so only a fifth of that way ahead is in sight, and a single stream gets
+// four fifths of the bandwidth. So a chunk is read as four streams, each a quarter of it and each in order: the
+// processor reads ahead in all of them. That is faster than the plain sum, and needs no request by the program.
+// A stream's length is not a power of two, so that the streams do not meet in the same places of the caches.
 
-// Every target takes half a minute to compile, so under AddressSanitizer there are only two.
-#if defined(__SANITIZE_ADDRESS__) && defined(__x86_64__)
-#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | HWY_AVX3)
+// Processors with AVX-512 take the code of AVX2, too: four streams of four numbers fill its vectors, and from memory
+// the wider ones read no faster. Highway numbers its targets so that all bits below AVX2's are wider ones. Every target
+// takes half a minute to compile, so under AddressSanitizer there are only two.
+#if defined(__x86_64__) && defined(__SANITIZE_ADDRESS__)
+#define HWY_DISABLED_TARGETS (HWY_SSSE3 | HWY_SSE4 | (HWY_AVX2 - 1))
+#elif defined(__x86_64__)
+#define HWY_DISABLED_TARGETS (HWY_AVX2 - 1)
 #endif
 #include "numeric/float_lanes.hpp"
 
@@ -37,11 +41,11 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "numeric/float_lanes.cpp"
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
 
-#include <hwy/cache_control.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
@@ -49,21 +53,19 @@ HWY_BEFORE_NAMESPACE();
 namespace freshframe::numeric::HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using Doubles = hn::CappedTag<double, 8>;
+using Doubles = hn::CappedTag<double, kSide>;
 using Bits = hn::RebindToUnsigned<Doubles>;
 using V = hn::Vec<Doubles>;
 using B = hn::Vec<Bits>;
 
 constexpr std::size_t kWidth = hn::MaxLanes(Doubles());
 
-// Independent vectors, so that none waits for its own last sum: as many as there are registers. If they are
-// less than a row, a block of rows is processed in several passes. See Note [Reading in order].
-constexpr std::size_t kAbreast = kWidth == 8 ? 8 : 4;
-constexpr std::size_t kPass = kAbreast * kWidth;
-constexpr std::size_t kPasses = kLanes / kPass;
-static_assert(kLanes % kPass == 0);
-constexpr std::size_t kBlock = 16 * kLanes;  // numbers, read where they are
-constexpr std::size_t kStaged = 8 * kLanes;  // numbers of a staged block
+// The vectors of a row, and those that fit into the registers with their errors. Where not all do, a tile is
+// processed in two passes, each over half of the streams.
+constexpr std::size_t kVectors = kLanes / kWidth;
+constexpr std::size_t kRegisters = HWY_ARCH_X86 ? 4 : 8;
+constexpr std::size_t kAbreast = kVectors < kRegisters ? kVectors : kRegisters;
+static_assert(kVectors % kAbreast == 0);
 
 constexpr double kBase = -1.5;
 constexpr std::uint64_t kBaseBits = std::uint64_t{0xBFF} << 52;
@@ -120,14 +122,9 @@ HWY_INLINE V two_sum(V& sum, V x, V one) {
   return hn::Add(hn::Sub(before, minus(sum, added, one)), minus(x, added, one));
 }
 
-// The bits that are in all three. GCC makes up to two instructions of it, and where float32 is added, the arithmetic
-// units are the limit.
+// The bits that are in all three.
 HWY_INLINE B in_all(B x, B y, B z) {
-#if HWY_ARCH_X86 && HWY_TARGET <= HWY_AVX3
-  return B{_mm512_ternarylogic_epi64(x.raw, y.raw, z.raw, 0x80)};
-#else
   return hn::And(x, hn::And(y, z));
-#endif
 }
 
 inline V opaque_one() {
@@ -135,97 +132,65 @@ inline V opaque_one() {
   return hn::Set(Doubles(), one);
 }
 
-// Asks for the memory of as many numbers as a pass adds of a row. It may lie behind the array.
 template <class T>
-HWY_INLINE void ask(const T* from, std::size_t i) {
-  constexpr std::size_t kLine = 64;
-  const auto first = reinterpret_cast<std::uintptr_t>(from) + i * sizeof(T);
-  each<(kPass * sizeof(T) + kLine - 1) / kLine>([&](auto line) HWY_ATTR {
-    hwy::Prefetch(reinterpret_cast<const char*>(first + line * kLine));  // NOLINT(performance-no-int-to-ptr)
-  });
+using Sources = std::array<const T*, kStreams>;
+
+// Vector kVector of the row that begins at number i of each stream.
+template <std::size_t kVector, class T>
+HWY_INLINE V row_vector(const Sources<T>& from, std::size_t i) {
+  static_assert(kWidth <= kSide);
+  constexpr std::size_t kPerStream = kSide / kWidth;
+  return load(from[kVector / kPerStream] + i + kVector % kPerStream * kWidth);
 }
 
 template <class T>
 struct Numbers {
-  static constexpr std::size_t kAskedAhead = 8192 / sizeof(T);
-  const T* a;
-  HWY_INLINE V at(std::size_t i) const { return load(a + i); }
-  HWY_INLINE void ask_for(std::size_t i) const { ask(a, i); }
+  Sources<T> a;
+  template <std::size_t kVector>
+  HWY_INLINE V at(std::size_t i) const {
+    return row_vector<kVector>(a, i);
+  }
 };
 
 template <class T>
 struct Differences {
-  static constexpr std::size_t kAskedAhead = 8192 / sizeof(T);
-  const T* a;
-  const T* b;
-  HWY_INLINE V at(std::size_t i) const { return hn::Abs(hn::Sub(load(a + i), load(b + i))); }
-  HWY_INLINE void ask_for(std::size_t i) const {
-    ask(a, i);
-    ask(b, i);
+  Sources<T> a;
+  Sources<T> b;
+  template <std::size_t kVector>
+  HWY_INLINE V at(std::size_t i) const {
+    return hn::Abs(hn::Sub(row_vector<kVector>(a, i), row_vector<kVector>(b, i)));
   }
 };
 
-// Asks for the numbers behind a tile. So memory is not idle while the tile's sums are added to the lanes.
-template <class Terms>
-HWY_INLINE void ask_behind(const Terms& terms, std::size_t end) {
-  constexpr std::size_t kAskedRows = 3;
-  for (std::size_t i = 0; i < kAskedRows * kLanes; i += kPass) terms.ask_for(end + i);
-}
-
-// Whole rows of kLanes terms.
+// Numbers of each stream: whole rows.
 struct Tile {
   std::size_t begin;
   std::size_t end;
 };
 
-// How a tile is read; see Note [Reading in order].
-enum class Way : unsigned char { InPlace, Asking, Staged };
-
-// Terms in the first-level cache.
-struct Stage {
-  alignas(64) double terms[kStaged];
-};
-template <class Terms>
-HWY_INLINE Numbers<double> staged(Stage& stage, const Terms& terms, const Tile& block) {
-  for (std::size_t i = 0; i < block.end - block.begin; i += 4 * kWidth) {
-    V x[4];
-    each<4>([&](auto k) HWY_ATTR { x[k] = terms.at(block.begin + i + k * kWidth); });
-    each<4>([&](auto k) HWY_ATTR { store(x[k], stage.terms + i + k * kWidth); });
-  }
-  return {stage.terms};
+// Calls f(first) for each pass over a tile, `first` a constant: the first of kAbreast vectors of a row.
+template <class F>
+HWY_INLINE void for_passes(const F& f) {
+  each<kVectors / kAbreast>([&](auto pass) HWY_ATTR FRESHFRAME_IN_LINE {
+    f(std::integral_constant<std::size_t, pass * kAbreast>());
+  });
 }
 
-// Calls f(terms, block) for the blocks of a tile, in order. f should be FRESHFRAME_IN_LINE: a call per block would
-// take what it captures, and its vectors, through memory.
-template <Way kWay, class Terms, class F>
-HWY_INLINE void for_blocks(const Terms& terms, const Tile& tile, const F& f) {
-  constexpr std::size_t kSize = kWay == Way::Staged ? kStaged : kBlock;
-  Stage stage;  // NOLINT(*-member-init,misc-const-correctness): filled by staged()
-  for (std::size_t begin = tile.begin; begin < tile.end; begin += kSize) {
-    const Tile block{begin, tile.end - begin < kSize ? tile.end : begin + kSize};
-    if constexpr (kWay == Way::Staged) {
-      f(staged(stage, terms, block), Tile{0, block.end - block.begin});
-    } else {
-      f(terms, block);
-    }
-  }
-}
-
-// Some lanes of a block by TwoSum.
-template <bool kThirdOrder, class Terms>
-HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Tile& block, std::size_t lane) {
+// Some lanes of a tile by TwoSum.
+template <bool kThirdOrder, std::size_t kFirst, class Terms>
+HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   const V one = opaque_one();
   V sum[kAbreast];
   V error[kAbreast];
   V rest[kAbreast];
   each<kAbreast>([&](auto k) HWY_ATTR {
-    sum[k] = load(lanes.sum.data() + lane + k * kWidth);
-    error[k] = load(lanes.error.data() + lane + k * kWidth);
-    rest[k] = load(lanes.rest.data() + lane + k * kWidth);
+    sum[k] = load(lanes.sum.data() + (kFirst + k) * kWidth);
+    error[k] = load(lanes.error.data() + (kFirst + k) * kWidth);
+    rest[k] = load(lanes.rest.data() + (kFirst + k) * kWidth);
   });
-  for (std::size_t i = block.begin + lane; i < block.end; i += kLanes) {
+  for (std::size_t i = tile.begin; i < tile.end; i += kSide) {
     each<kAbreast>([&](auto k) HWY_ATTR {
-      const V lost = two_sum(sum[k], keep(terms.at(i + k * kWidth)), one);
+      const V lost = two_sum(sum[k], keep(terms.template at<kFirst + k>(i)), one);
       if constexpr (kThirdOrder) {
         rest[k] = plus(two_sum(error[k], lost, one), rest[k], one);
       } else {
@@ -234,52 +199,42 @@ HWY_INLINE void add_pass_safely(FloatLanes& lanes, const Terms& terms, const Til
     });
   }
   each<kAbreast>([&](auto k) HWY_ATTR {
-    store(sum[k], lanes.sum.data() + lane + k * kWidth);
-    store(error[k], lanes.error.data() + lane + k * kWidth);
-    store(rest[k], lanes.rest.data() + lane + k * kWidth);
+    store(sum[k], lanes.sum.data() + (kFirst + k) * kWidth);
+    store(error[k], lanes.error.data() + (kFirst + k) * kWidth);
+    store(rest[k], lanes.rest.data() + (kFirst + k) * kWidth);
   });
 }
 
 // Adds a tile by TwoSum: always right, and slower.
 template <bool kThirdOrder, class Terms>
 HWY_NOINLINE void add_safely(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
-  constexpr Way kWay = kPasses == 1 ? Way::InPlace : Way::Staged;
-  for_blocks<kWay>(terms, tile, [&](const auto& some, const Tile& block) HWY_ATTR FRESHFRAME_IN_LINE {
-    for (std::size_t lane = 0; lane < kLanes; lane += kPass)
-      add_pass_safely<kThirdOrder>(lanes, some, block, lane);
+  for_passes([&](auto first) HWY_ATTR FRESHFRAME_IN_LINE {
+    add_pass_safely<kThirdOrder, decltype(first)::value>(lanes, terms, tile);
   });
 }
 
 // A tile's contribution to the lanes, scaled.
 struct Moved {
-  alignas(64) double sum[kLanes];
-  alignas(64) double error[kLanes];
+  V sum[kVectors];
+  V error[kVectors];
 };
-// The lanes from `lane` on, as many as a pass adds.
-struct Pass {
-  Tile block;
-  std::size_t lane;
-};
-// Some lanes of a block, see Note [Adding to a large number]. `common` keeps the bits that all values of the
+
+// Some lanes of a tile, see Note [Adding to a large number]. `common` keeps the bits that all values of the
 // sums had.
-template <Way kWay, class Terms>
-HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Pass& pass, V scale) {
-  const Tile block = pass.block;
-  const std::size_t lane = pass.lane;
+template <std::size_t kFirst, class Terms>
+HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Tile& tile, V scale) {
   const Bits bits;
+  const V none = keep(hn::Zero(Doubles()));
   V sum[kAbreast];
   V error[kAbreast];
   B all = common;
   each<kAbreast>([&](auto k) HWY_ATTR {
-    sum[k] = load(moved.sum + lane + k * kWidth);
-    error[k] = load(moved.error + lane + k * kWidth);
+    sum[k] = hn::Set(Doubles(), kBase);
+    error[k] = none;
   });
-  std::size_t asked = block.begin + lane * ((block.end - block.begin) / kLanes);
-  for (std::size_t i = block.begin + lane; i < block.end; i += kLanes) {
-    if constexpr (kWay == Way::Asking) terms.ask_for(asked + Terms::kAskedAhead);
-    asked += kPass;
+  for (std::size_t i = tile.begin; i < tile.end; i += kSide) {
     each<kAbreast>([&](auto k) HWY_ATTR {
-      const V x = keep(terms.at(i + k * kWidth));
+      const V x = keep(terms.template at<kFirst + k>(i));
       const V before = sum[k];
       sum[k] = hn::MulAdd(x, scale, before);
       error[k] = hn::Add(error[k], hn::MulSub(x, scale, hn::Sub(sum[k], before)));
@@ -290,84 +245,44 @@ HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Pass
   }
   common = all;
   each<kAbreast>([&](auto k) HWY_ATTR {
-    store(sum[k], moved.sum + lane + k * kWidth);
-    store(error[k], moved.error + lane + k * kWidth);
+    moved.sum[kFirst + k] = sum[k];
+    moved.error[kFirst + k] = error[k];
   });
 }
 
-// Some of the lanes that a tile has moved, to the lanes of the chunk.
-template <std::size_t kVectors>
-HWY_INLINE void settle(FloatLanes& lanes, const Moved& moved, double unscale, std::size_t lane) {
+// What a tile has moved, to the lanes of the chunk.
+HWY_INLINE void settle(FloatLanes& lanes, const Moved& moved, double unscale) {
   const V one = opaque_one();
   const V back = hn::Set(Doubles(), unscale);
   const V base = hn::Set(Doubles(), kBase);
   each<kVectors>([&](auto k) HWY_ATTR {
-    const std::size_t i = lane + k * kWidth;
+    const std::size_t i = k * kWidth;
     V sum = load(lanes.sum.data() + i);
-    const V lost = two_sum(sum, hn::Mul(hn::Sub(load(moved.sum + i), base), back), one);
-    const V error = hn::Add(lost, hn::Mul(load(moved.error + i), back));
+    const V lost = two_sum(sum, hn::Mul(hn::Sub(moved.sum[k], base), back), one);
+    const V error = hn::Add(lost, hn::Mul(moved.error[k], back));
     store(sum, lanes.sum.data() + i);
     store(hn::Add(load(lanes.error.data() + i), error), lanes.error.data() + i);
   });
 }
 
-// Tiles in their order. Where rows are read in place, what a tile has moved is settled between the blocks of the next one:
-// all at once it would keep the processor from reading ahead.
-struct Tiles {
-  FloatLanes& lanes;
-  Moved moved[2];
-  double unscale = 0;  // undoes the scale of the tile that is not settled; 0: there is none
-  std::size_t newest = 0;
-
-  HWY_INLINE void settle_all() {
-    if (unscale != 0) settle<kLanes / kWidth>(lanes, moved[newest], unscale, 0);
-    unscale = 0;
-  }
-};
-
 // Adds a tile. False, and it was not added: the scale is too large.
-template <Way kWay, class Terms>
-HWY_INLINE bool add_on_base(Tiles& tiles, const Terms& terms, const Tile& tile) {
+template <class Terms>
+HWY_INLINE bool add_on_base(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
   const Bits bits;
-  const V scale = hn::Set(Doubles(), tiles.lanes.scale);
-  const V base = hn::Set(Doubles(), kBase);
-  const V none = keep(hn::Zero(Doubles()));
-  const Moved& before = tiles.moved[tiles.newest];
-  Moved& moved = tiles.moved[1 - tiles.newest];
-  each<kLanes / kWidth>([&](auto k) HWY_ATTR {
-    store(base, moved.sum + k * kWidth);
-    store(none, moved.error + k * kWidth);
-  });
+  const V scale = hn::Set(Doubles(), lanes.scale);
+  Moved moved;  // NOLINT(*-member-init): filled by the passes
   B common = hn::Set(bits, ~std::uint64_t{0});
-  constexpr std::size_t kSettled = kLanes * kBlock / (kTileRows * kLanes);  // lanes per block
-  static_assert(kSettled % kWidth == 0 && kLanes % kSettled == 0);
-  std::size_t settled = 0;
-  for_blocks<kWay>(terms, tile, [&](const auto& some, const Tile& block) HWY_ATTR FRESHFRAME_IN_LINE {
-    for (std::size_t lane = 0; lane < kLanes; lane += kPass)
-      add_pass<kWay>(moved, common, some, Pass{block, lane}, scale);
-    if (tiles.unscale == 0) return;
-    settle<kSettled / kWidth>(tiles.lanes, before, tiles.unscale, settled);
-    settled += kSettled;
+  for_passes([&](auto first) HWY_ATTR FRESHFRAME_IN_LINE {
+    add_pass<decltype(first)::value>(moved, common, terms, tile, scale);
   });
-  if (tiles.unscale != 0) {
-    for (; settled < kLanes; settled += kSettled)
-      settle<kSettled / kWidth>(tiles.lanes, before, tiles.unscale, settled);
-  }
-  tiles.unscale = 0;
   B strayed = hn::Zero(bits);
-  each<kLanes / kWidth>([&](auto k) HWY_ATTR {
+  each<kVectors>([&](auto k) HWY_ATTR {
     // Infinity and NaN have all bits of the exponent set, and both stay.
-    const auto last = hn::BitCast(bits, load(moved.sum + k * kWidth));
-    strayed = hn::Or(strayed, hn::Xor(last, hn::Set(bits, kBaseBits)));
+    strayed = hn::Or(strayed, hn::Xor(hn::BitCast(bits, moved.sum[k]), hn::Set(bits, kBaseBits)));
   });
   const B wanted = hn::Set(bits, kBaseBits);
   if (!hn::AllTrue(bits, hn::Eq(hn::And(hn::AndNot(strayed, common), wanted), wanted))) return false;
-  tiles.newest = 1 - tiles.newest;
-  tiles.unscale = 1 / tiles.lanes.scale;
-  if constexpr (kPasses > 1) {
-    ask_behind(terms, tile.end);
-    tiles.settle_all();
-  }
+  settle(lanes, moved, 1 / lanes.scale);
   return true;
 }
 
@@ -375,73 +290,68 @@ HWY_INLINE bool add_on_base(Tiles& tiles, const Terms& terms, const Tile& tile) 
 template <class Terms>
 HWY_NOINLINE double largest(const Terms& terms, const Tile& tile) {
   const Doubles d;
-  V most[kAbreast];
-  each<kAbreast>([&](auto k) HWY_ATTR { most[k] = hn::Zero(d); });
-  for (std::size_t i = tile.begin; i < tile.end; i += kPass) {
-    each<kAbreast>([&](auto k) HWY_ATTR { most[k] = hn::Max(most[k], hn::Abs(terms.at(i + k * kWidth))); });
+  V most[2] = {hn::Zero(d), hn::Zero(d)};
+  for (std::size_t i = tile.begin; i < tile.end; i += kSide) {
+    each<kVectors>([&](auto k)
+                       HWY_ATTR { most[k % 2] = hn::Max(most[k % 2], hn::Abs(terms.template at<k>(i))); });
   }
-  each<kAbreast>([&](auto k) HWY_ATTR { most[0] = hn::Max(most[0], most[k]); });
-  return hn::GetLane(hn::MaxOfLanes(d, most[0]));
+  return hn::GetLane(hn::MaxOfLanes(d, hn::Max(most[0], most[1])));
 }
 
 // Adds a tile of a chunk, the first one with a scale estimated from its first rows.
-template <Way kWay, class Terms>
-HWY_INLINE void add_tile(Tiles& tiles, const Terms& terms, const Tile& tile) {
-  auto& lanes = tiles.lanes;
+template <class Terms>
+HWY_INLINE void add_tile(FloatLanes& lanes, const Terms& terms, const Tile& tile) {
+  constexpr std::size_t kLookedAt = 32 * kSide;
   if (lanes.scale == 0) {
-    lanes.scale = scale_for(largest(terms, {tile.begin, tile.begin + kRowsWorthABase * kLanes}));
+    const std::size_t end = tile.end - tile.begin < kLookedAt ? tile.end : tile.begin + kLookedAt;
+    lanes.scale = scale_for(largest(terms, {tile.begin, end}));
   }
-  if (lanes.scale != 0 && add_on_base<kWay>(tiles, terms, tile)) return;
+  if (lanes.scale != 0 && add_on_base(lanes, terms, tile)) return;
   lanes.scale = scale_for(largest(terms, tile));
-  if (lanes.scale != 0 && add_on_base<Way::InPlace>(tiles, terms, tile)) return;
-  tiles.settle_all();
+  if (lanes.scale != 0 && add_on_base(lanes, terms, tile)) return;
   add_safely<false>(lanes, terms, tile);
 }
 
 template <bool kThirdOrder, class Terms>
-HWY_NOINLINE void add_stretch(FloatLanes& lanes, Terms terms, std::size_t rows, Where where) {
-  Tiles tiles{.lanes = lanes, .moved = {}};
-  for (std::size_t row = 0; row < rows; row += kTileRows) {
-    const std::size_t end = rows - row < kTileRows ? rows : row + kTileRows;
-    const Tile tile{row * kLanes, end * kLanes};
-    if (kThirdOrder || end - row < kRowsWorthABase) {
-      tiles.settle_all();
+HWY_NOINLINE void add_terms(FloatLanes& lanes, Terms terms, std::size_t count) {
+  for (std::size_t begin = 0; begin < count; begin += kTileSide) {
+    const Tile tile{begin, count - begin < kTileSide ? count : begin + kTileSide};
+    if (kThirdOrder || tile.end - begin < kRowsWorthABase * kSide) {
       add_safely<kThirdOrder>(lanes, terms, tile);
-    } else if (kPasses == 1 || where == Where::Gathered) {
-      add_tile<Way::InPlace>(tiles, terms, tile);
-    } else if (where == Where::Cached) {
-      add_tile<kPasses == 1 ? Way::InPlace : Way::Asking>(tiles, terms, tile);
     } else {
-      add_tile<kPasses == 1 ? Way::InPlace : Way::Staged>(tiles, terms, tile);
+      add_tile(lanes, terms, tile);
     }
   }
-  tiles.settle_all();
 }
 
 template <class T>
-HWY_INLINE void add_of_type(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
-  const auto* const a = static_cast<const T*>(stretch.a);
-  const auto* const b = static_cast<const T*>(stretch.b);
-  const std::size_t rows = stretch.count / kLanes;
-  const Where where = stretch.more_follows ? kind.where : Where::Gathered;
+HWY_INLINE Sources<T> typed(const std::array<const void*, kStreams>& from) {
+  Sources<T> sources;  // NOLINT(*-member-init): filled below
+  for (std::size_t s = 0; s < kStreams; ++s) sources[s] = static_cast<const T*>(from[s]);
+  return sources;
+}
+
+template <class T>
+HWY_INLINE void add_of_type(FloatLanes& lanes, const FloatKind& kind, const Streams& streams) {
   if (kind.term == Term::AbsoluteDifference) {
+    const Differences<T> terms{typed<T>(streams.a), typed<T>(streams.b)};
     if (kind.third_order) {
-      add_stretch<true>(lanes, Differences<T>{a, b}, rows, where);
+      add_terms<true>(lanes, terms, streams.count);
     } else {
-      add_stretch<false>(lanes, Differences<T>{a, b}, rows, where);
+      add_terms<false>(lanes, terms, streams.count);
     }
   } else if (kind.third_order) {
-    add_stretch<true>(lanes, Numbers<T>{a}, rows, where);
+    add_terms<true>(lanes, Numbers<T>{typed<T>(streams.a)}, streams.count);
   } else {
-    add_stretch<false>(lanes, Numbers<T>{a}, rows, where);
+    add_terms<false>(lanes, Numbers<T>{typed<T>(streams.a)}, streams.count);
   }
 }
 
-void add_whole_rows(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
+void add_rows(FloatLanes& lanes, const FloatKind& kind, const Streams& streams) {
   if (kind.type == Type::Float32) {
-    add_of_type<float>(lanes, kind, stretch);
+    add_of_type<float>(lanes, kind, streams);
   } else {
-    add_of_type<double>(lanes, kind, stretch);
+    add_of_type<double>(lanes, kind, streams);
   }
 }
 
@@ -487,33 +397,54 @@ double scale_for(double largest) {
 
 namespace {
 
-HWY_EXPORT(add_whole_rows);
+HWY_EXPORT(add_rows);
 HWY_EXPORT(fold);
+
+// kStreams parts of `length` numbers, one behind the other.
+template <class T>
+std::array<const void*, kStreams> parts_of(const void* numbers, std::size_t length) {
+  std::array<const void*, kStreams> parts{};
+  if (numbers == nullptr) return parts;
+  for (std::size_t s = 0; s < kStreams; ++s) parts[s] = static_cast<const T*>(numbers) + s * length;
+  return parts;
+}
 
 template <class T>
 void add_tail(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
-  const std::size_t left = stretch.count % kLanes;
+  constexpr std::size_t kMost = kStreams * kStreamUnit;
+  const std::size_t left = stretch.count % kMost;
   const std::size_t begin = stretch.count - left;
-  std::array<T, kLanes> a;
-  std::array<T, kLanes> b;  // NOLINT(*-member-init): used by differences only
-  a.fill(T(-0.0));          // changes no sum, not even its sign
+  const std::size_t length = (left + kLanes - 1) / kLanes * kSide;
+  std::array<T, kMost> a;
+  std::array<T, kMost> b;  // NOLINT(*-member-init): used by differences only
+  a.fill(T(-0.0));         // changes no sum, not even its sign
   std::copy_n(static_cast<const T*>(stretch.a) + begin, left, a.begin());
   if (kind.term == Term::AbsoluteDifference) {
     b.fill(T(-0.0));
     std::copy_n(static_cast<const T*>(stretch.b) + begin, left, b.begin());
   }
-  HWY_DYNAMIC_DISPATCH(add_whole_rows)(lanes, kind, {a.data(), b.data(), kLanes, false});
+  add_streams(lanes, kind, {parts_of<T>(a.data(), length), parts_of<T>(b.data(), length), length});
+}
+
+template <class T>
+void add_all(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
+  const std::size_t length = stream_length(stretch.count);
+  if (length != 0)
+    add_streams(lanes, kind, {parts_of<T>(stretch.a, length), parts_of<T>(stretch.b, length), length});
+  if (stretch.count % (kStreams * kStreamUnit) != 0) add_tail<T>(lanes, kind, stretch);
 }
 
 }  // namespace
 
+void add_streams(FloatLanes& lanes, const FloatKind& kind, const Streams& streams) {
+  HWY_DYNAMIC_DISPATCH(add_rows)(lanes, kind, streams);
+}
+
 void add_floats(FloatLanes& lanes, const FloatKind& kind, const Stretch& stretch) {
-  if (stretch.count >= kLanes) HWY_DYNAMIC_DISPATCH(add_whole_rows)(lanes, kind, stretch);
-  if (stretch.count % kLanes == 0) return;
   if (kind.type == Type::Float32) {
-    add_tail<float>(lanes, kind, stretch);
+    add_all<float>(lanes, kind, stretch);
   } else {
-    add_tail<double>(lanes, kind, stretch);
+    add_all<double>(lanes, kind, stretch);
   }
 }
 

@@ -3,6 +3,9 @@
 #include "freshframe/numeric.hpp"
 
 #include <algorithm>
+#include <array>
+#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -33,30 +36,59 @@ std::int64_t chunks_of(const Layout& layout) {
 // A thread's start takes as long as adding about half a megabyte.
 constexpr std::int64_t kBytesWorthAThread = 1 << 20;
 
-// Less than that may lie in the last-level cache of a server or a desktop.
-constexpr std::int64_t kBytesOfCache = 24 << 20;
-
-Where where_of(const Layout& layout) {
-  const auto bytes = static_cast<std::int64_t>(layout.item * layout.arrays);
-  return layout.count > kBytesOfCache / bytes ? Where::Memory : Where::Cached;
-}
-
 int threads_for(const Layout& layout, const Options& options) {
   const std::int64_t useful =
       1 + layout.count / (kBytesWorthAThread / static_cast<std::int64_t>(layout.item));
   return static_cast<int>(std::min<std::int64_t>(options.threads, useful));
 }
 
+std::int64_t count_of(const Layout& layout, std::int64_t chunk) {
+  return std::min(kChunk, layout.count - chunk * kChunk);
+}
+
 // Calls `take(stretch)` for all numbers of a chunk, in order.
 template <class Take>
 void walk_chunk(const Layout& layout, std::int64_t chunk, const Take& take) {
-  const std::int64_t first = chunk * kChunk;
-  std::int64_t left = std::min(kChunk, layout.count - first);
-  Walk walk(layout, first);
+  std::int64_t left = count_of(layout, chunk);
+  Walk walk(layout, chunk * kChunk);
   while (left > 0) {
     const Stretch stretch = walk.next(left);
     left -= static_cast<std::int64_t>(stretch.count);
     take(stretch);
+  }
+}
+
+// A chunk that is not in a row: parts of its streams, and what is left behind them.
+void add_scattered(FloatLanes& lanes, const FloatKind& kind, const Layout& layout, std::int64_t chunk) {
+  static_assert(kGatheredSide % static_cast<std::int64_t>(kTileSide) == 0);
+  static_assert(kStreams == 4);
+  const std::int64_t first = chunk * kChunk;
+  const std::int64_t count = count_of(layout, chunk);
+  const auto length = static_cast<std::int64_t>(stream_length(static_cast<std::size_t>(count)));
+  std::array<SideWalk, kStreams> walks{SideWalk(layout, first), SideWalk(layout, first + length),
+                                       SideWalk(layout, first + 2 * length),
+                                       SideWalk(layout, first + 3 * length)};
+  for (std::int64_t left = length; left > 0; left -= kGatheredSide) {
+    const std::int64_t most = std::min(left, kGatheredSide);
+    Streams streams{.count = static_cast<std::size_t>(most)};
+    for (std::size_t i = 0; i < kStreams; ++i) {
+      const Stretch part = walks[i].next(most);
+      streams.a[i] = part.a;
+      streams.b[i] = part.b;
+    }
+    add_streams(lanes, kind, streams);
+  }
+  const std::int64_t rest = count - static_cast<std::int64_t>(kStreams) * length;
+  if (rest != 0) add_floats(lanes, kind, walks.back().next(rest));
+}
+
+void add_chunk(FloatLanes& lanes, const FloatKind& kind, const Layout& layout, std::int64_t chunk) {
+  const std::int64_t count = count_of(layout, chunk);
+  SideWalk walk(layout, chunk * kChunk);
+  if (walk.has_in_a_row(count)) {
+    add_floats(lanes, kind, walk.next(count));
+  } else {
+    add_scattered(lanes, kind, layout, chunk);
   }
 }
 
@@ -65,7 +97,7 @@ Real add_floats(const Layout& layout, const FloatKind& kind, int threads) {
   std::vector<Real> parts(static_cast<std::size_t>(chunks_of(layout)));
   share_out(chunks_of(layout), threads, [&](std::int64_t chunk) {
     FloatLanes lanes;
-    walk_chunk(layout, chunk, [&](const Stretch& stretch) { add_floats(lanes, kind, stretch); });
+    add_chunk(lanes, kind, layout, chunk);
     parts[static_cast<std::size_t>(chunk)] = add_up(lanes);
   });
   return add_up(std::span<const Real>(parts));
@@ -90,7 +122,7 @@ Total add_up(const Layout& layout, Type type, Term term, const Options& options)
   }
   Total total{.value = {}, .count = layout.count};
   if (type == Type::Float32 || type == Type::Float64) {
-    const FloatKind kind{type, term, options.compensated, where_of(layout)};
+    const FloatKind kind{type, term, options.compensated};
     const Real value = add_floats(layout, kind, threads_for(layout, options));
     total.value = in_range(value) ? value : add_beyond_range(layout, kind, value);
   } else {

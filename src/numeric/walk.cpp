@@ -47,7 +47,8 @@ void copy_run(const std::byte* from, std::ptrdiff_t stride, std::byte* to, std::
 
 }  // namespace
 
-Walk::Walk(const Layout& layout, std::int64_t first) noexcept : layout_(layout), at_(layout.data) {
+template <std::int64_t kMost>
+WalkBy<kMost>::WalkBy(const Layout& layout, std::int64_t first) noexcept : layout_(layout), at_(layout.data) {
   for (std::size_t i = layout.axes.size(); i-- > 0;) {
     const Axis& axis = layout.axes[i];
     index_[i] = first % axis.count;
@@ -56,25 +57,33 @@ Walk::Walk(const Layout& layout, std::int64_t first) noexcept : layout_(layout),
   }
 }
 
-std::int64_t Walk::left_in_run() const noexcept {
+template <std::int64_t kMost>
+std::int64_t WalkBy<kMost>::left_in_run() const noexcept {
   const std::size_t last = layout_.axes.size() - 1;
   return layout_.axes[last].count - index_[last];
 }
 
-Stretch Walk::next(std::int64_t most) noexcept {
+template <std::int64_t kMost>
+bool WalkBy<kMost>::has_in_a_row(std::int64_t count) const noexcept {
+  return layout_.direct && count <= left_in_run();
+}
+
+template <std::int64_t kMost>
+Stretch WalkBy<kMost>::next(std::int64_t most) noexcept {
   std::int64_t count = std::min(most, left_in_run());
-  if (count < most) count -= count % kGathered;
+  if (count < most) count -= count % kMost;
   if (layout_.direct && count > 0) {
     const Stretch stretch{at_[0], at_[1], static_cast<std::size_t>(count), true};
     advance(count);
     return stretch;
   }
-  count = std::min(most, kGathered);
+  count = std::min(most, kMost);
   gather(count);
   return {gathered_[0].data(), gathered_[1].data(), static_cast<std::size_t>(count), false};
 }
 
-void Walk::gather(std::int64_t count) noexcept {
+template <std::int64_t kMost>
+void WalkBy<kMost>::gather(std::int64_t count) noexcept {
   for (std::int64_t done = 0; done < count;) {
     const std::int64_t run = std::min(count - done, left_in_run());
     const auto offset = static_cast<std::size_t>(done) * layout_.item;
@@ -87,7 +96,8 @@ void Walk::gather(std::int64_t count) noexcept {
 }
 
 // Never beyond the end of the run; at its end on to the next.
-void Walk::advance(std::int64_t count) noexcept {
+template <std::int64_t kMost>
+void WalkBy<kMost>::advance(std::int64_t count) noexcept {
   std::size_t i = layout_.axes.size() - 1;
   index_[i] += count;
   for (std::size_t k = 0; k < layout_.arrays; ++k) at_[k] += count * layout_.axes[i].strides[k];
@@ -99,5 +109,8 @@ void Walk::advance(std::int64_t count) noexcept {
     ++index_[--i];
   }
 }
+
+template class WalkBy<kGathered>;
+template class WalkBy<kGatheredSide>;
 
 }  // namespace freshframe::numeric

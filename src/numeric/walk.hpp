@@ -12,15 +12,20 @@
 
 namespace freshframe::numeric {
 
-/// Neither allocates nor throws. `layout` must outlive it.
-class Walk {
+/// Neither allocates nor throws. `layout` must outlive it. Numbers that are not consecutive in memory are gathered in
+/// blocks of `kMost`.
+template <std::int64_t kMost>
+class WalkBy {
  public:
   /// At the number `first` of layout.count.
-  Walk(const Layout& layout, std::int64_t first) noexcept;
+  WalkBy(const Layout& layout, std::int64_t first) noexcept;
 
-  /// The next numbers, 1 to `most`; as many as are asked for, or a multiple of kGathered.
+  /// The next numbers, 1 to `most`; as many as are asked for, or a multiple of kMost.
   /// Valid until the next call.
   Stretch next(std::int64_t most) noexcept;
+
+  /// The next `count` numbers are consecutive in memory, so that next(count) returns them all.
+  [[nodiscard]] bool has_in_a_row(std::int64_t count) const noexcept;
 
  private:
   [[nodiscard]] std::int64_t left_in_run() const noexcept;
@@ -30,8 +35,14 @@ class Walk {
   const Layout& layout_;
   std::array<const std::byte*, 2> at_{};
   std::array<std::ptrdiff_t, kMaxAxes> index_{};
-  alignas(64) std::array<std::array<std::byte, kGathered * 8>,
+  alignas(64) std::array<std::array<std::byte, kMost * 8>,
                          2> gathered_;  // NOLINT(*-member-init): filled by gather()
 };
+
+using Walk = WalkBy<kGathered>;
+
+/// Four of them walk side by side, and what they gather lies in the first-level cache.
+inline constexpr std::int64_t kGatheredSide = 512;
+using SideWalk = WalkBy<kGatheredSide>;
 
 }  // namespace freshframe::numeric

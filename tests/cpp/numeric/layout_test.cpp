@@ -40,7 +40,7 @@ std::vector<double> copy_of(const std::vector<double>& numbers, std::ptrdiff_t r
 
 TEST(NumericLayout, RowsWithGapsAreSummedAsIfTheyHadNone) {
   const std::vector<double> numbers = mixed(300'000, 16);
-  for (const std::ptrdiff_t columns : {1, 7, 640, 2047, 2048, 2500, 5000}) {
+  for (const std::ptrdiff_t columns : {1, 7, 640, 2047, 2048, 2500, 5000, 20'000, 70'000}) {
     const std::ptrdiff_t stride = columns + 3;
     const std::ptrdiff_t rows = 300'000 / stride;
     EXPECT_EQ(sum_of(cut(numbers, rows, columns, stride)),
@@ -219,6 +219,31 @@ TEST(NumericSimd, EveryInstructionSetGivesTheSameBitsForFloatingPointNumbers) {
       }
     });
     EXPECT_GE(tried, 1);
+  }
+}
+
+// The rounded sum hides what is lost behind its last bit, and in which order numbers were added.
+TEST(NumericSimd, EvenTheUnroundedSumDependsNeitherOnTheInstructionSetNorOnTheLayout) {
+  const std::vector<double> numbers = mixed(300'000, 16);
+  for (const bool compensated : {false, true}) {
+    const auto unrounded = [&](const Laid& laid) {
+      return std::get<numeric::Real>(numeric::sum(laid.view(), {.compensated = compensated}).value);
+    };
+    for (const std::ptrdiff_t columns : {1, 700, 2500, 20'000, 70'000}) {
+      const std::ptrdiff_t stride = columns + 3;
+      const std::vector<double> copy = copy_of(numbers, 300'000 / stride, columns, stride);
+      const numeric::Real expected = unrounded(in_a_row(copy));
+      EXPECT_NE(expected.error, 0);
+      const int tried = with_each_target([&](const char* name) {
+        for (const Laid& laid : {in_a_row(copy), cut(numbers, 300'000 / stride, columns, stride)}) {
+          const numeric::Real found = unrounded(laid);
+          EXPECT_EQ(found.sum, expected.sum) << name << ' ' << columns;
+          EXPECT_EQ(found.error, expected.error) << name << ' ' << columns;
+          EXPECT_EQ(found.rest, expected.rest) << name << ' ' << columns;
+        }
+      });
+      EXPECT_GE(tried, 1);
+    }
   }
 }
 
