@@ -218,7 +218,7 @@ int run(const Arguments& arguments) {
 }  // namespace
 }  // namespace freshframe::interleave
 
-/// Asked by the places where faults.py has planted something.
+/// Asked by the places where planted_faults.py has planted something.
 bool freshframe_planted(int number);
 bool freshframe_planted(int number) {
   return number == freshframe::interleave::chosen_fault;
