@@ -39,6 +39,7 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[Server, str, dict[s
         yield server, server.url, options
 
 
+@pytest.mark.repeats  # a machine that stands still moves the line of arrivals, and `captured` with it
 def test_a_stream_gives_frames_with_growing_numbers_and_times(
     served: tuple[Server, str, dict[str, str]],
 ) -> None:

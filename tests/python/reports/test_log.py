@@ -103,10 +103,11 @@ def test_a_handler_that_raises_is_reported_and_the_next_line_has_its_turn(
 
 
 def test_a_handler_may_stop_the_pipeline(caplog: pytest.LogCaptureFixture) -> None:
-    stopped = threading.Event()
+    made, stopped = threading.Event(), threading.Event()
 
     class Stopper(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
+            made.wait(100)  # the line may come before start() has returned
             pipeline.stop()
             stopped.set()
 
@@ -114,6 +115,7 @@ def test_a_handler_may_stop_the_pipeline(caplog: pytest.LogCaptureFixture) -> No
     ff_logger.addHandler(stopper)
     try:
         pipeline = failed_pipeline("stopper")
+        made.set()
         assert stopped.wait(100)
     finally:
         ff_logger.removeHandler(stopper)
