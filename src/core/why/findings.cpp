@@ -63,12 +63,12 @@ void carry_over(Window& window, const Stats& now) {
   const auto away = std::exchange(window.away, {});
   const auto edges = places_in(old.edges, now.edges);
   for (std::size_t i = 0; i < edges.size(); ++i) {
-    window.before.edges.push_back(edges[i] ? std::move(old.edges[*edges[i]]) : now.edges[i]);
+    window.before.edges.push_back(edges[i] ? old.edges[*edges[i]] : now.edges[i]);
     window.edges.push_back(edges[i] ? sums[*edges[i]] : Window::EdgeSums());
   }
   const auto nodes = places_in(old.nodes, now.nodes);
   for (std::size_t i = 0; i < nodes.size(); ++i) {
-    window.before.nodes.push_back(nodes[i] ? std::move(old.nodes[*nodes[i]]) : now.nodes[i]);
+    window.before.nodes.push_back(nodes[i] ? old.nodes[*nodes[i]] : now.nodes[i]);
     window.blocked.push_back(nodes[i] ? blocked[*nodes[i]] : 0);
     window.away.push_back(nodes[i] ? away[*nodes[i]] : 0);
   }

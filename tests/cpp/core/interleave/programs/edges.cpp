@@ -169,7 +169,7 @@ void Edges::check() {
   std::string text;
   for (const auto& [source, seq] : got_) text += std::to_string(source) + ":" + std::to_string(seq) + " ";
   for (const auto& each : stats) {
-    text += "/";
+    text += '/';
     for (const auto& [cause, count] : each.drops)
       text += std::string(to_string(cause)) + std::to_string(count);
     text += " " + std::to_string(each.waiting);

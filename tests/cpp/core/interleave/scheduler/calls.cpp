@@ -19,6 +19,11 @@
 #include <pthread.h>
 #include <time.h>
 
+// The names, the types and the promises not to throw are those of the sanitizer and of the C library. What throws here
+// ends the execution of a program that has done something wrong.
+// NOLINTBEGIN(bugprone-reserved-identifier,readability-identifier-naming,bugprone-exception-escape)
+// NOLINTBEGIN(bugprone-multi-level-implicit-pointer-conversion,bugprone-macro-parentheses)
+
 namespace {
 
 using freshframe::interleave::Inside;
@@ -294,5 +299,8 @@ void __tsan_atomic_thread_fence(int /*order*/) {}
 void __tsan_atomic_signal_fence(int /*order*/) {}
 
 }  // extern "C"
+
+// NOLINTEND(bugprone-multi-level-implicit-pointer-conversion,bugprone-macro-parentheses)
+// NOLINTEND(bugprone-reserved-identifier,readability-identifier-naming,bugprone-exception-escape)
 
 #pragma GCC visibility pop

@@ -51,6 +51,7 @@ int read_block(dl_phdr_info* info, std::size_t /*bytes*/, void* result) {
     if (header.p_type != PT_TLS) continue;
     const auto align = header.p_align == 0 ? 1 : header.p_align;
     block.bytes = (header.p_memsz + align - 1) / align * align;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the loader gives its addresses as numbers
     block.image = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
     block.image_bytes = header.p_filesz;
     char* thread_pointer = nullptr;
@@ -90,7 +91,7 @@ void Fiber::begin(void (*entry)()) {
   *--top = nullptr;  // the stack is aligned as after a call
   *--top = reinterpret_cast<void*>(entry);
   for (int i = 0; i < kRegisters; ++i) *--top = nullptr;
-  stack_pointer_ = top;
+  stack_pointer_ = static_cast<void*>(top);
 }
 
 void Fiber::save() {

@@ -125,6 +125,7 @@ void Scheduler::run_threads(World& world) {
 
 void Scheduler::run_thread() {
   auto& self = scheduler();
+  // NOLINTNEXTLINE(clang-analyzer-core.CallAndMessage): a thread begins only when there is a world
   const auto& body = self.world_->threads()[self.current().id].body;
   Inside::watches = true;
   try {

@@ -126,6 +126,8 @@ class Scheduler {
     std::vector<const void*> places;
   };
 
+  // There is one from begin_execution() on.
+  // NOLINTNEXTLINE(clang-analyzer-core.uninitialized.UndefReturn)
   [[nodiscard]] Thread& current() noexcept { return *current_; }
   [[nodiscard]] const Thread& current() const noexcept { return *current_; }
   void begin_execution(bool keeps_trace);

@@ -63,6 +63,7 @@ std::string source_line(const void* place) {
   std::array<char, kMost> line{};
   std::snprintf(line.data(), line.size(), " %#zx",  // the call, not what follows it
                 static_cast<std::size_t>(reinterpret_cast<std::uintptr_t>(place) - load_address() - 1));
+  // NOLINTNEXTLINE(bugprone-command-processor): the path of this very program, and numbers
   FILE* const output = popen(("addr2line -s -i -e '" + executable() + "'" + line.data()).c_str(), "r");
   if (output == nullptr) return {};
   while (std::fgets(line.data(), static_cast<int>(line.size()), output) != nullptr) {
