@@ -9,14 +9,19 @@ namespace freshframe::process {
 namespace {
 
 TEST(Crew, KillsAWorkerThatTakesTooLongAndKeepsItsStacks) {
-  Rig rig({.timeout = Seconds{0.2}});
-  rig.start();
-  rig.push({"hang", "a"});
-  EXPECT_EQ(rig.get(), "a");
-  EXPECT_TRUE(contains(rig.log(), "it took longer than timeout=0.2 s")) << rig.log();
-  const auto notes = core::PipelineAccess::core(rig.pipeline)->errors().since(0);
-  ASSERT_EQ(notes.size(), 1U);
-  EXPECT_TRUE(contains(notes[0].traceback, "stacks of the helper"));
+  bool has_stacks = false;
+  // On a busy machine a worker may be killed before it has written them.
+  for (int attempt = 0; attempt < 20 && !has_stacks; ++attempt) {
+    Rig rig({.timeout = Seconds{0.2}});
+    rig.start();
+    rig.push({"hang", "a"});
+    EXPECT_EQ(rig.get(), "a");
+    EXPECT_TRUE(contains(rig.log(), "it took longer than timeout=0.2 s")) << rig.log();
+    const auto notes = core::PipelineAccess::core(rig.pipeline)->errors().since(0);
+    ASSERT_EQ(notes.size(), 1U);
+    has_stacks = contains(notes[0].traceback, "stacks of the helper");
+  }
+  EXPECT_TRUE(has_stacks);
 }
 
 TEST(Crew, KillsAWorkerThatDoesNotRead) {
