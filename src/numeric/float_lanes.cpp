@@ -122,11 +122,6 @@ HWY_INLINE V two_sum(V& sum, V x, V one) {
   return hn::Add(hn::Sub(before, minus(sum, added, one)), minus(x, added, one));
 }
 
-// The bits that are in all three.
-HWY_INLINE B in_all(B x, B y, B z) {
-  return hn::And(x, hn::And(y, z));
-}
-
 inline V opaque_one() {
   static const volatile double one = 1.0;
   return hn::Set(Doubles(), one);
@@ -239,7 +234,7 @@ HWY_INLINE void add_pass(Moved& moved, B& common, const Terms& terms, const Tile
       sum[k] = hn::MulAdd(x, scale, before);
       error[k] = hn::Add(error[k], hn::MulSub(x, scale, hn::Sub(sum[k], before)));
       if constexpr (k % 2 == 1) {
-        all = in_all(all, hn::BitCast(bits, sum[k - 1]), hn::BitCast(bits, sum[k]));
+        all = hn::And(all, hn::And(hn::BitCast(bits, sum[k - 1]), hn::BitCast(bits, sum[k])));
       }
     });
   }

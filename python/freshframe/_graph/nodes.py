@@ -189,18 +189,15 @@ class Native:
         Raises:
             AttributeError: The name is public.
         """
-        if not name.startswith("_") and hasattr(self, "_handle") and name not in _settable(type(self)):
+        if not name.startswith("_") and hasattr(self, "_handle") and not _is_settable(type(self), name):
             raise AttributeError(_why_fixed(type(self), name))
         super().__setattr__(name, value)
 
 
-def _settable(cls: type) -> list[str]:
-    """The options that may be set while a native node works."""
-    return [
-        name
-        for name in dir(cls)
-        if isinstance(found := getattr(cls, name), property) and found.fset is not None
-    ]
+def _is_settable(cls: type, name: str) -> bool:
+    """Whether an option may be set while a native node works."""
+    found = getattr(cls, name, None)
+    return isinstance(found, property) and found.fset is not None
 
 
 def _why_fixed(cls: type, name: str) -> str:
@@ -209,7 +206,7 @@ def _why_fixed(cls: type, name: str) -> str:
         import difflib  # noqa: PLC0415  (only mistakes need it)
         import inspect  # noqa: PLC0415
 
-    settable = _settable(cls)
+    settable = [each for each in dir(cls) if _is_settable(cls, each)]
     known = [each for each in inspect.signature(cls).parameters if each not in settable]
     one = _check.with_article(cls.__name__)
     if name in known or hasattr(cls, name):

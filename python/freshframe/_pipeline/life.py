@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .. import _check, _native
@@ -197,10 +197,18 @@ def _report_overdue() -> float | None:
     return min((seconds for seconds, _ in left if seconds is not None and seconds > 0), default=None)
 
 
-def _join_log_thread(logging_thread: threading.Thread | None) -> None:
-    if logging_thread is None or logging_thread.ident == threading.get_ident() or interrupts_a_start():
+def join_others(threads: Iterable[threading.Thread]) -> None:
+    """Waits for the ends of other threads whose work is done, at most a second for each."""
+    if interrupts_a_start():  # none of them can end before the caller has returned
         return
-    logging_thread.join(1.0)
+    for thread in list(threads):
+        # By its number: where threading is replaced, what was no thread has its starter's, and never ends.
+        if thread.is_alive() and thread.ident != threading.get_ident():
+            thread.join(1.0)
+
+
+def _join_log_thread(logging_thread: threading.Thread | None) -> None:
+    join_others([] if logging_thread is None else [logging_thread])
 
 
 def _forked() -> None:
@@ -231,9 +239,7 @@ def _stop_all() -> None:
             busy = True
         unraised.report(pipeline.name, pipeline.engine)
     if not busy:
-        for thread in list(_threads):
-            if thread.is_alive() and thread.ident != threading.get_ident():
-                thread.join(1.0)  # its last steps need the GIL, which no thread gets any more
+        join_others(_threads)  # their last steps need the GIL, which no thread gets any more
     log.drain(last=True)
     _native.collect_log(False)
     _join_log_thread(log.leave())

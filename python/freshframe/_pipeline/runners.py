@@ -72,17 +72,8 @@ class Runners:
 
     def join_beside(self) -> None:
         """Waits for the last calls beside native nodes that have closed, at most a second for each."""
-        _join(self._beside)
+        life.join_others(self._beside)
 
     def join(self) -> None:
         """Waits for the ends of threads whose work is done. Only the interpreter's own clean-up remains."""
-        _join(self._threads)
-
-
-def _join(threads: list[threading.Thread]) -> None:
-    if life.interrupts_a_start():  # none of them can end before the caller has returned
-        return
-    for thread in list(threads):
-        # By its number: where threading is replaced, what was no thread has its starter's, and never ends.
-        if thread.is_alive() and thread.ident != threading.get_ident():
-            thread.join(1.0)
+        life.join_others(self._threads)

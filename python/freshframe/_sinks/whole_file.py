@@ -19,7 +19,7 @@ class WholeFile(TextFile):
 
     def __init__(self, path: str) -> None:
         """Creates the hidden file."""
-        self._whole = path if os.path.isabs(path) else os.path.join(os.getcwd(), path)
+        self._whole = lasting(path)
         folder, name = os.path.split(self._whole)
         super().__init__(os.path.join(folder, f".{name}.{secrets.token_hex(6)}.part"))
 
@@ -46,3 +46,8 @@ class WholeFile(TextFile):
         """Removes the hidden file."""
         with contextlib.suppress(FileNotFoundError):
             os.unlink(self.path)
+
+
+def lasting(path: str) -> str:
+    """Returns the same place, also after the program has changed its directory."""
+    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

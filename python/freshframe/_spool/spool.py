@@ -13,6 +13,7 @@ from .._errors import OptionError, OptionTypeError, StateError
 from .._graph.nodes import Node
 from .._sinks.plain import to_text
 from .._sinks.records import sample_record
+from .._sinks.whole_file import lasting
 from . import clock
 from .box import Box
 from .foreign import ERROR, WARNING, check_send, say
@@ -132,7 +133,7 @@ class Spool(Node[Any, None]):
 
     def open(self) -> None:
         """Opens the folder, or makes it, and begins to send what is in it."""
-        box = Box(_lasting(self.folder), self._max_bytes)
+        box = Box(lasting(self.folder), self._max_bytes)
         try:
             sender = Sender(box, self._how, self._publish)
             self._box, self._sender = box, sender
@@ -201,8 +202,3 @@ class Spool(Node[Any, None]):
             called=counts.called,
             last_error=counts.last_error,
         )
-
-
-def _lasting(path: str) -> str:
-    """Returns the same place, also after the program has changed its directory."""
-    return path if os.path.isabs(path) else os.path.join(os.getcwd(), path)

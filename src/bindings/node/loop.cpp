@@ -10,9 +10,9 @@
 #include <string>
 #include <utility>
 
-#include "bindings/article.hpp"
 #include "bindings/border/classes.hpp"
 #include "bindings/border/raw_call.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/node/python_node.hpp"
 #include "bindings/read/sample.hpp"
 #include "bindings/results/value.hpp"

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "bindings/article.hpp"
 #include "bindings/border/python_free_types.hpp"
+#include "bindings/border/text.hpp"
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/counts.hpp"

@@ -11,6 +11,10 @@
 
 namespace freshframe::gil {
 
+/// Whether the function that begins at `from` has a direct jump to `to`: what compilers make of a call in its last
+/// statement, and of the way to the part of a function that they have put elsewhere. Looks at its first 4 KiB.
+[[nodiscard]] bool jumps_to(std::uintptr_t from, std::uintptr_t to);
+
 /// A function that Python calls may only unpack its arguments and jump to the one that does the work. The latter is then
 /// on the stack in its place, and in a stripped library it has no name. For one thread.
 class Implementations {

@@ -8,7 +8,6 @@
 #include <utility>
 #include <vector>
 
-#include "gil_watch/stacks/direct_jumps.hpp"
 #include "gil_watch/watch/collections.hpp"
 #include "gil_watch/watch/implementations.hpp"
 #include <gtest/gtest.h>
