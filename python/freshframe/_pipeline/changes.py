@@ -8,22 +8,35 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _check, _native
-from .._errors import NodeError, StopTimeout
+from .._errors import NodeError, OptionError, OptionTypeError, StopTimeout
 from .._graph import wiring
 from .._graph.graph import Graph
-from .._graph.port import Port, ends, index_of, own_port, packets_of
+from .._graph.port import Port, ends, index_of, own_port, packets_of, parents, queue_below
+from .._interpreter import fork
 from . import observation
 
 if TYPE_CHECKING:
     from .._graph.batch import Batch
+    from .._graph.join import Join
     from .._graph.queue import Queue
     from .._look.stats import Stats
+    from .._native import Reader
     from .runners import Runners
     from .worker_plans import WorkerPlans
 
 
+def _adopted(node: Any) -> Any:
+    """The node, or the one that an extension module's object implements."""
+    if not hasattr(type(node), "__freshframe_node__"):
+        return node
+    with fork.loading():
+        from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
+
+    return adopted(node)
+
+
 class Changes:
-    """What Pipeline's verbs do with checked options. Thread-safe."""
+    """What Pipeline's verbs for its graph do. Thread-safe."""
 
     __slots__ = ("_engine", "_graph", "_plans", "_runners")
 
@@ -35,6 +48,44 @@ class Changes:
         self._plans = plans
 
     def add(
+        self,
+        node: Any,
+        parent: Any,
+        *,
+        process: Any,
+        batch: Batch | None,
+        join: Join | None,
+        name: str | None,
+        queue: Queue | None,
+        **options: Any,
+    ) -> Port[Any]:
+        """As Pipeline.add()."""
+        node = _adopted(node)
+        wiring.check_node(node, batch)
+        wiring.check_parent_of_source(node, parent)
+        if join is not None:
+            wiring.check_join(node, join, batch, process)
+        label = wiring.label(node)
+        ports = parents(parent, label, self._engine)
+        max_age, max_rate = options["max_age"], options["max_rate"]
+        checked = wiring.options(
+            name,
+            label,
+            queue_below(ports, queue, label, max_age=max_age, max_rate=max_rate),
+            batch=batch,
+            join=join,
+            merge=join is None and parent is not None and not isinstance(parent, Port),
+            **options,
+        )
+        if getattr(node, "_when_run_ends", None) is not None and process is not False:
+            raise OptionError(
+                f"{label} with complete=True must run in the program's own process, got {process=}"
+            )
+        wiring.note_name_in_worker(node, name or label, process)
+        plan = None if process is False else self._plans.of(node, process, batch)
+        return self._add(node, ports, checked, batch=batch, joined=join is not None, plan=plan)
+
+    def _add(
         self,
         node: Any,
         ports: Sequence[Port[Any]],
@@ -71,6 +122,32 @@ class Changes:
         self._engine.give_up_add(index)
         self._graph.forget(index)
 
+    def reader(
+        self, ports: tuple[Any, ...], *, queue: Any, name: Any, frames: Any, join: Any, max_rate: Any
+    ) -> Reader[Any]:
+        """As Pipeline.reader()."""
+        label = wiring.checked_name(name) or "reader"
+        if join is not None:
+            wiring.checked_join(join)
+            if len(ports) != 1 or not isinstance(ports[0], list | tuple):
+                raise OptionTypeError(
+                    "reader() with join= takes its ports as one list, reader([a, b], join=...), got "
+                    f"{len(ports)} arguments"
+                )
+            ports = tuple(ports[0])
+        elif len(ports) == 1 and isinstance(ports[0], list | tuple):
+            raise OptionTypeError(
+                "reader() takes each port as an argument of its own, reader(a, b), got a list"
+            )
+        return self._engine.reader(
+            ends(parents(list(ports), label, self._engine)),
+            wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate), label),
+            name or "",
+            _check.flag("frames", frames),
+            None if join is None else join._policy(),
+            wiring.rate(max_rate),
+        )
+
     def connect(
         self,
         parent: Any,
@@ -104,7 +181,7 @@ class Changes:
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """As Pipeline.replace()."""
         port = own_port(part, "replace() needs", self._engine)
-        self._graph.replace(port, node, timeout)
+        self._graph.replace(port, _adopted(node), timeout)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""

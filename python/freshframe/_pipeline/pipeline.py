@@ -3,22 +3,19 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from .. import _check, _native
-from .._errors import FreshframeError, OptionError, OptionTypeError, StopTimeout
+from .._errors import FreshframeError, OptionTypeError
 from .._graph import wiring
 from .._graph.graph import Graph
-from .._graph.nodes import Node, Source
-from .._graph.port import Port, ends, parents, queue_below
-from .._graph.queue import Queue
-from .._interpreter import fork, log
-from .._interpreter.log import logger
-from . import life, observation, unstarted
+from .._interpreter import log
+from . import life, observation, signatures, unstarted
 from .changes import Changes
 from .run_by_with import RunByWith
 from .runners import Runners
+from .signatures import with_overloads
 from .worker_plans import WorkerPlans
 
 if TYPE_CHECKING:
@@ -26,6 +23,8 @@ if TYPE_CHECKING:
 
     from .._graph.batch import Batch
     from .._graph.join import Join
+    from .._graph.port import Port
+    from .._graph.queue import Queue
     from .._look.dashboard import Dashboard
     from .._look.stats import Progress, Report, Stats
     from .._look.what_if import WhatIf
@@ -34,21 +33,6 @@ if TYPE_CHECKING:
     from .._process.options import Process
 
 T = TypeVar("T")
-U = TypeVar("U")
-A = TypeVar("A")
-B = TypeVar("B")
-C = TypeVar("C")
-D = TypeVar("D")
-
-
-def _adopted(node: Any) -> Any:
-    """The node, or the one that an extension module's object implements."""
-    if not hasattr(type(node), "__freshframe_node__"):
-        return node
-    with fork.loading():
-        from .._plugin.nodes import adopted  # noqa: PLC0415  (few programs need it)
-
-    return adopted(node)
 
 
 class Pipeline(RunByWith):
@@ -108,110 +92,7 @@ class Pipeline(RunByWith):
 
     # ---- building
 
-    @overload
-    def add(self, node: Source[U], parent: None = None, *, name: str | None = None) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Node[T, U],
-        parent: Port[T] | Sequence[Port[T]],
-        *,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-        max_rate: float | None = None,
-        process: bool | Process = False,
-        batch: Batch | None = None,
-        source: str | None = None,
-    ) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Callable[[list[T]], Sequence[U | Exception | None]],
-        parent: Port[T] | Sequence[Port[T]],
-        *,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-        max_rate: float | None = None,
-        process: bool | Process = False,
-        batch: Batch,
-    ) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Callable[[T], Iterator[U | None]],
-        parent: Port[T] | Sequence[Port[T]],
-        *,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-        process: bool | Process = False,
-    ) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Callable[[T], U | None],
-        parent: Port[T] | Sequence[Port[T]],
-        *,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-        max_rate: float | None = None,
-        process: bool | Process = False,
-    ) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Callable[[A, B], U | None] | Node[tuple[A, B], U],
-        parent: tuple[Port[A], Port[B]],
-        *,
-        join: Join,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-    ) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Callable[[A, B, C], U | None] | Node[tuple[A, B, C], U],
-        parent: tuple[Port[A], Port[B], Port[C]],
-        *,
-        join: Join,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-    ) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Callable[[A, B, C, D], U | None] | Node[tuple[A, B, C, D], U],
-        parent: tuple[Port[A], Port[B], Port[C], Port[D]],
-        *,
-        join: Join,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-    ) -> Port[U]: ...
-    @overload
-    def add(
-        self,
-        node: Callable[..., U | None] | Node[Any, U],
-        parent: list[Port[Any]],
-        *,
-        join: Join,
-        name: str | None = None,
-        queue: Queue | None = None,
-        on_error: Literal["stop", "skip", "remove"] = "stop",
-        max_age: float | None = None,
-    ) -> Port[U]: ...
+    @with_overloads(signatures.add)
     def add(  # noqa: PLR0913  (options after the subject, by name)
         self,
         node: Any,
@@ -267,33 +148,19 @@ class Pipeline(RunByWith):
         exception the graph is as before. A source that cannot wait begins to read at once. It may take as
         long as the source's ``open_timeout``: a service calls it from a thread. GIL: released while waiting.
         """
-        node = _adopted(node)
-        wiring.check_node(node, batch)
-        wiring.check_parent_of_source(node, parent)
-        if join is not None:
-            wiring.check_join(node, join, batch, process)
-        label = wiring.label(node)
-        ports = parents(parent, label, self._engine)
-        queue = queue_below(ports, queue, label, max_age=max_age, max_rate=max_rate)
-        options = wiring.options(
-            name,
-            label,
-            queue,
-            on_error,
-            max_age,
-            batch,
-            source,
-            join,
-            max_rate,
-            merge=join is None and parent is not None and not isinstance(parent, Port),
+        return self._changes.add(
+            node,
+            parent,
+            name=name,
+            queue=queue,
+            on_error=on_error,
+            max_age=max_age,
+            max_rate=max_rate,
+            process=process,
+            batch=batch,
+            source=source,
+            join=join,
         )
-        if getattr(node, "_when_run_ends", None) is not None and process is not False:
-            raise OptionError(
-                f"{label} with complete=True must run in the program's own process, got {process=}"
-            )
-        wiring.note_name_in_worker(node, name or label, process)
-        plan = None if process is False else self._worker_plans.of(node, process, batch)
-        return self._changes.add(node, ports, options, batch=batch, joined=join is not None, plan=plan)
 
     def connect(
         self,
@@ -382,7 +249,7 @@ class Pipeline(RunByWith):
         A Node in Python that was replaced, or refused, may be added again.
         GIL: released while waiting.
         """
-        self._changes.replace(port, _adopted(node), _check.timeout(timeout))
+        self._changes.replace(port, node, _check.timeout(timeout))
 
     def remove(
         self, part: Port[Any] | Reader[Any], *, drain: bool = False, timeout: float = 5.0
@@ -417,59 +284,7 @@ class Pipeline(RunByWith):
             return None
         return self._changes.remove(part, _check.flag("drain", drain), _check.timeout(timeout))
 
-    @overload
-    def reader(
-        self,
-        *ports: Port[T],
-        queue: Queue | None = None,
-        name: str | None = None,
-        frames: bool = True,
-        max_rate: float | None = None,
-    ) -> Reader[T]: ...
-    @overload
-    def reader(
-        self,
-        ports: tuple[Port[A], Port[B]],
-        /,
-        *,
-        join: Join,
-        queue: Queue | None = None,
-        name: str | None = None,
-        frames: bool = True,
-    ) -> Reader[tuple[A, B]]: ...
-    @overload
-    def reader(
-        self,
-        ports: tuple[Port[A], Port[B], Port[C]],
-        /,
-        *,
-        join: Join,
-        queue: Queue | None = None,
-        name: str | None = None,
-        frames: bool = True,
-    ) -> Reader[tuple[A, B, C]]: ...
-    @overload
-    def reader(
-        self,
-        ports: tuple[Port[A], Port[B], Port[C], Port[D]],
-        /,
-        *,
-        join: Join,
-        queue: Queue | None = None,
-        name: str | None = None,
-        frames: bool = True,
-    ) -> Reader[tuple[A, B, C, D]]: ...
-    @overload
-    def reader(
-        self,
-        ports: list[Port[T]],
-        /,
-        *,
-        join: Join,
-        queue: Queue | None = None,
-        name: str | None = None,
-        frames: bool = True,
-    ) -> Reader[tuple[T, ...]]: ...
+    @with_overloads(signatures.reader)
     def reader(
         self,
         *ports: Any,
@@ -499,26 +314,8 @@ class Pipeline(RunByWith):
 
         While the pipeline runs, a reader begins with the next sample.
         """
-        label = wiring.checked_name(name) or "reader"
-        if join is not None:
-            wiring.checked_join(join)
-            if len(ports) != 1 or not isinstance(ports[0], list | tuple):
-                raise OptionTypeError(
-                    "reader() with join= takes its ports as one list, reader([a, b], join=...), got "
-                    f"{len(ports)} arguments"
-                )
-            ports = tuple(ports[0])
-        elif len(ports) == 1 and isinstance(ports[0], list | tuple):
-            raise OptionTypeError(
-                "reader() takes each port as an argument of its own, reader(a, b), got a list"
-            )
-        return self._engine.reader(
-            ends(parents(list(ports), label, self._engine)),
-            wiring.policy(queue_below(list(ports), queue, label, max_rate=max_rate), label),
-            name or "",
-            _check.flag("frames", frames),
-            None if join is None else join._policy(),
-            wiring.rate(max_rate),
+        return self._changes.reader(
+            ports, queue=queue, name=name, frames=frames, join=join, max_rate=max_rate
         )
 
     # ---- life
@@ -631,12 +428,6 @@ class Pipeline(RunByWith):
     def _join_threads(self) -> None:
         self._runners.join()
         log.drain()
-
-    def _stop_quietly(self) -> None:
-        try:
-            self.stop()
-        except StopTimeout as error:
-            logger.warning("%s", error)
 
     # ---- observation
 

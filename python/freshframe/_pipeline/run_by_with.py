@@ -8,8 +8,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from .. import _native
-from .._errors import StateError
+from .._errors import StateError, StopTimeout
 from .._interpreter import fork
+from .._interpreter.log import logger
 from . import life
 
 if TYPE_CHECKING:
@@ -44,9 +45,11 @@ class RunByWith:
     def stop(self, timeout: float = 5.0) -> None:
         """Stops it."""
 
-    @abstractmethod
     def _stop_quietly(self) -> None:
-        """Stops it, and logs an exception of stop()."""
+        try:
+            self.stop()
+        except StopTimeout as error:
+            logger.warning("%s", error)
 
     def __enter__(self) -> Self:
         """Starts it if needed.

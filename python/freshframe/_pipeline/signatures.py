@@ -1,0 +1,200 @@
+"""The overloads of Pipeline.add() and Pipeline.reader(), for type checkers."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, overload
+
+if TYPE_CHECKING:
+    from .._graph.batch import Batch
+    from .._graph.join import Join
+    from .._graph.nodes import Node, Source
+    from .._graph.port import Port
+    from .._graph.queue import Queue
+    from .._native import Reader
+    from .._process.options import Process
+
+T = TypeVar("T")
+U = TypeVar("U")
+A = TypeVar("A")
+B = TypeVar("B")
+C = TypeVar("C")
+D = TypeVar("D")
+S = TypeVar("S", bound=Callable[..., Any])
+
+
+def with_overloads(overloads: S) -> Callable[[Any], S]:
+    """Decorates a method, which stays as it is: type checkers see the overloads in its place.
+
+    Args:
+        overloads: One of this module's functions, whose bodies never run.
+    """
+    return lambda method: method
+
+
+@overload
+def add(self: Any, node: Source[U], parent: None = None, *, name: str | None = None) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Node[T, U],
+    parent: Port[T] | Sequence[Port[T]],
+    *,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+    max_rate: float | None = None,
+    process: bool | Process = False,
+    batch: Batch | None = None,
+    source: str | None = None,
+) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Callable[[list[T]], Sequence[U | Exception | None]],
+    parent: Port[T] | Sequence[Port[T]],
+    *,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+    max_rate: float | None = None,
+    process: bool | Process = False,
+    batch: Batch,
+) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Callable[[T], Iterator[U | None]],
+    parent: Port[T] | Sequence[Port[T]],
+    *,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+    process: bool | Process = False,
+) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Callable[[T], U | None],
+    parent: Port[T] | Sequence[Port[T]],
+    *,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+    max_rate: float | None = None,
+    process: bool | Process = False,
+) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Callable[[A, B], U | None] | Node[tuple[A, B], U],
+    parent: tuple[Port[A], Port[B]],
+    *,
+    join: Join,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Callable[[A, B, C], U | None] | Node[tuple[A, B, C], U],
+    parent: tuple[Port[A], Port[B], Port[C]],
+    *,
+    join: Join,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Callable[[A, B, C, D], U | None] | Node[tuple[A, B, C, D], U],
+    parent: tuple[Port[A], Port[B], Port[C], Port[D]],
+    *,
+    join: Join,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+) -> Port[U]: ...
+@overload
+def add(
+    self: Any,
+    node: Callable[..., U | None] | Node[Any, U],
+    parent: list[Port[Any]],
+    *,
+    join: Join,
+    name: str | None = None,
+    queue: Queue | None = None,
+    on_error: Literal["stop", "skip", "remove"] = "stop",
+    max_age: float | None = None,
+) -> Port[U]: ...
+def add(self: Any, *given: Any, **options: Any) -> Port[Any]:
+    """What type checkers see of Pipeline.add()."""
+    raise NotImplementedError
+
+
+@overload
+def reader(
+    self: Any,
+    *ports: Port[T],
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+    max_rate: float | None = None,
+) -> Reader[T]: ...
+@overload
+def reader(
+    self: Any,
+    ports: tuple[Port[A], Port[B]],
+    /,
+    *,
+    join: Join,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+) -> Reader[tuple[A, B]]: ...
+@overload
+def reader(
+    self: Any,
+    ports: tuple[Port[A], Port[B], Port[C]],
+    /,
+    *,
+    join: Join,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+) -> Reader[tuple[A, B, C]]: ...
+@overload
+def reader(
+    self: Any,
+    ports: tuple[Port[A], Port[B], Port[C], Port[D]],
+    /,
+    *,
+    join: Join,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+) -> Reader[tuple[A, B, C, D]]: ...
+@overload
+def reader(
+    self: Any,
+    ports: list[Port[T]],
+    /,
+    *,
+    join: Join,
+    queue: Queue | None = None,
+    name: str | None = None,
+    frames: bool = True,
+) -> Reader[tuple[T, ...]]: ...
+def reader(self: Any, *given: Any, **options: Any) -> Reader[Any]:
+    """What type checkers see of Pipeline.reader()."""
+    raise NotImplementedError
