@@ -82,6 +82,8 @@ PLAYS = "a stream"
 # Who does not know OPTIONS, or answers it oddly, may know the rest.
 PLAYING = {"OPTIONS": {*REFUSED, "bare-200", "201", "302-without-a-place", "302-to-nothing", "304", "600"}}
 PLAYING["OPTIONS"] |= {"a-number-of-letters", "no-number", "many-headers", "a-request"}
+# freshframe's own RTSP refuses it, FFmpeg's, which is tried then, plays from version 7 on.
+MAY_PLAY = {"OPTIONS": {"a-long-line"}}
 
 
 def attempt(verb: str, answer: bytes | None, limits: dict[str, float]) -> tuple[str, int]:
@@ -109,7 +111,7 @@ def test_an_answer_that_plays_nothing_ends_the_attempt_with_a_sentence_after_few
         assert requests <= MOST_REQUESTS
         if name in PLAYING.get(verb, ()):
             assert said == PLAYS
-        else:
+        elif name not in MAY_PLAY.get(verb, ()) or said != PLAYS:
             assert "127.0.0.1" in said
 
 
