@@ -6,6 +6,8 @@
 #include <utility>
 
 #include "core/look/watched_source.hpp"
+#include "core/pipeline/graph/admission.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe::core {
@@ -44,17 +46,17 @@ GraphState PipelineCore::graph_state(bool times) const {
     const auto kept = runner->node();
     const auto& node = *kept;
     result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>(),
-                            graph_.views_of(runner->index()), started() && graph_.is_live(runner->index()),
+                            views_of(graph_, runner->index()), started() && graph_.is_live(runner->index()),
                             runner->batch() ? runner->batch()->size : 0});
   }
-  for (const auto& reader : graph_.readers()) result.readers.push_back(reader->name());
+  for (const auto& [reader, wires, join] : graph_.readers().all()) result.readers.push_back(reader->name());
   return result;
 }
 
 std::string PipelineCore::view_name(const AnyPort& port) const {
   const Lock lock(building_);
   if (!graph_.has(port.node)) return names_->of(port.node);
-  const auto views = graph_.views_of(port.node);
+  const auto views = views_of(graph_, port.node);
   const auto& sources = graph_.sources_of_node(port.node);
   const auto found = std::ranges::find(sources, port.source);
   if (port.source < 0 || found == sources.end() || views.size() != sources.size())
@@ -69,7 +71,7 @@ std::shared_ptr<PictureTap> PipelineCore::tap_named(const std::string& port) {
     if (named && runner->node()->output_type() == type_of<Nothing>()) {
       throw GraphError("'" + port + "' is a sink and sends no pictures to view");
     }
-    const auto views = graph_.views_of(runner->index());
+    const auto views = views_of(graph_, runner->index());
     const auto found = std::ranges::find(views, port);
     if (found != views.end()) {
       const auto& sources = graph_.sources_of_node(runner->index());
@@ -79,7 +81,7 @@ std::shared_ptr<PictureTap> PipelineCore::tap_named(const std::string& port) {
       return tap;
     }
     const AnyPort all[] = {runner->index()};
-    if (named) graph_.check_one_source("a view of '" + port + "'", all);
+    if (named) Admission(graph_).check_one_source("a view of '" + port + "'", all);
   }
   throw OptionError("there is no node '" + port + "' to view");
 }

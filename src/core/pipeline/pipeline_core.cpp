@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/drain_time.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
 #include "core/session_gate.hpp"
 #include "core/unit_text.hpp"
 
@@ -66,7 +67,7 @@ void PipelineCore::launch() {
       }
     }
     graph_.wire(options_.keep_running);
-    budget_->set_bound(graph_.frame_bound());
+    budget_->set_bound(frame_bound(graph_));
     for (const auto& runner : graph_.runners()) runner->set_connected();
     const Lock lock(mutex_);
     if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline started");
@@ -274,7 +275,7 @@ void PipelineCore::request_stop(Seconds timeout) {
         runner->inbox().close_but_for_events(events_by);
       }
     }
-    for (const auto& reader : graph_.readers()) reader->inbox().close();
+    for (const auto& [reader, wires, join] : graph_.readers().all()) reader->inbox().close();
   }
   stop_source_.request_stop();  // after the inboxes: a node that it wakes takes no further sample
   bool last = false;

@@ -26,7 +26,7 @@
 #include "core/look/error_log.hpp"
 #include "core/look/graph_state.hpp"
 #include "core/pipeline/changes/removal.hpp"
-#include "core/pipeline/graph.hpp"
+#include "core/pipeline/graph/graph.hpp"
 #include "core/pipeline/name_table.hpp"
 #include "core/pipeline/reader.hpp"
 

@@ -10,7 +10,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/lossy_edges.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
+#include "core/pipeline/graph/lossy_edges.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/unit_text.hpp"
 
@@ -51,7 +52,7 @@ Stats PipelineCore::stats_locked(std::optional<Span> span) const {
     if (started() && span) result.nodes.back().join = std::as_const(*runner).inbox().join_stats(*span);
   }
   if (started()) {
-    for (const auto* inbox : graph_.inboxes()) {
+    for (const auto* inbox : inboxes(graph_)) {
       for (auto& edge : inbox->stats(span)) result.edges.push_back(std::move(edge));
     }
   }
@@ -91,12 +92,12 @@ Report PipelineCore::report() const {
 
 int PipelineCore::only_source(const AnyPort& port) const {
   const Lock building(building_);
-  return graph_.only_source(port);
+  return core::only_source(graph_, port);
 }
 
 std::optional<std::int64_t> PipelineCore::total() const {
   const Lock building(building_);
-  return graph_.total();
+  return core::total(graph_);
 }
 
 namespace {
@@ -158,9 +159,9 @@ std::string PipelineCore::describe() const {
   const Lock building(building_);
   std::ostringstream out;
   out << "pipeline '" << options_.name << "': " << graph_.runners().size() << " nodes, "
-      << graph_.readers().size() << " readers\n";
+      << graph_.readers().all().size() << " readers\n";
   if (!started()) {
-    const auto wires = [&](const std::string& child, const Graph::Wires& list) {
+    const auto wires = [&](const std::string& child, const Wires& list) {
       for (const auto& wire : list) {
         out << "  " << names_->of(wire.parent);
         if (wire.source >= 0) out << ".of('" << names_->of(wire.source) << "')";
@@ -170,12 +171,11 @@ std::string PipelineCore::describe() const {
       }
     };
     for (const auto& runner : graph_.runners()) wires(runner->name(), graph_.wires_of(runner->index()));
-    for (std::size_t i = 0; i < graph_.readers().size(); ++i)
-      wires(graph_.readers()[i]->name(), graph_.wires_of_reader(i));
+    for (const auto& entry : graph_.readers().all()) wires(entry.reader->name(), entry.wires);
     return out.str();
   }
   const auto lossy = lossy_edges(graph_);
-  for (const auto* inbox : graph_.inboxes()) {
+  for (const auto* inbox : inboxes(graph_)) {
     const auto edges = inbox->stats();
     const auto options = inbox->edges();
     for (std::size_t i = 0; i < std::min(edges.size(), options.size()); ++i) {

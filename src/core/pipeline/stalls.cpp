@@ -8,6 +8,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/pipeline/graph/graph_look.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/unit_text.hpp"
 
@@ -29,7 +30,7 @@ bool PipelineCore::stands_still() {
   if (!options_.stall_timeout && !failure_->failed()) return false;
   const auto moved = [this] {
     const Lock building(building_);
-    return graph_.delivered();
+    return delivered(graph_);
   }();
   const bool busy = anyone_busy();
   const auto limit = to_duration(Seconds{options_.stall_timeout.value_or(kLimitAfterFailure)});
@@ -57,7 +58,7 @@ void PipelineCore::check_stalled() {
   failure_->rethrow_if_failed();
   const auto [join, edge, merge] = [this] {
     const Lock building(building_);
-    return std::tuple(graph_.starved_join(), graph_.full_edge(), graph_.forgotten_merge());
+    return std::tuple(starved_join(graph_), full_edge(graph_), forgotten_merge(graph_));
   }();
   if (join) throw_stalled(*join);
   if (edge) {
@@ -78,9 +79,9 @@ void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
   failure_->rethrow_if_failed();
   const auto readers = [this] {
     const Lock building(building_);
-    return graph_.readers();
+    return graph_.readers().all();
   }();
-  for (const auto& reader : readers) {
+  for (const auto& [reader, wires, join] : readers) {
     if (reader.get() == &waiting || !reader->inbox().full_blocking_parent()) continue;
     const auto text = "the queue of reader '" + reader->name() + "' is full and blocks";
     if (!reader->was_read() || reader->read_by_this_thread()) {
@@ -96,7 +97,7 @@ void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
   }
   const auto join = [this] {
     const Lock building(building_);
-    return graph_.starved_join();
+    return starved_join(graph_);
   }();
   if (join) throw_stalled(*join);
   check_budget_stalled();
@@ -106,7 +107,7 @@ std::string PipelineCore::trouble_of_sources(const ReaderCore& reader) const {
   std::string text;
   const auto ancestors = [&] {
     const Lock building(building_);
-    return graph_.ancestors_of(reader);
+    return ancestors_of(graph_, reader);
   }();
   for (const int node : ancestors) {
     const auto there = runner(node);

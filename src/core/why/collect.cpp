@@ -106,7 +106,7 @@ std::vector<Age> PipelineCore::ages(Seconds latest) const {
   {
     const Lock lock(building_);
     for (auto& runner : graph_.runners()) rings.add(std::move(runner));
-    for (const auto& reader : graph_.readers()) rings.add(reader);
+    for (const auto& [reader, wires, join] : graph_.readers().all()) rings.add(reader);
   }
   rings.find_blocking_edges();
   std::vector<Age> out;

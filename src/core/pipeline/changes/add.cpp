@@ -5,6 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "core/pipeline/graph/admission.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/threadless.hpp"
 
@@ -49,7 +51,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
   try {
     {
       const Lock building(building_);
-      graph_.check_recordings();
+      Admission(graph_).check_recordings();
     }
     if (!runner->runs_outside()) spawn_late(runner);
   } catch (...) {
@@ -162,7 +164,7 @@ bool PipelineCore::connect_opened(Runner& added) {
     const Lock building(building_);
     check_changes("add()");
     if (added.removal() != nullptr) return false;  // it may have left the graph already
-    if (!graph_.has_parents(added.index())) {
+    if (!has_parents(graph_, added.index())) {
       throw StateError("a parent of '" + added.name() + "' was removed while the node opened");
     }
     added.set_connected();  // a failure from here on is the pipeline's

@@ -10,6 +10,7 @@
 
 #include "core/drain_time.hpp"
 #include "core/pipeline/changes/successor.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/threadless.hpp"
 #include "core/unit_text.hpp"
@@ -26,7 +27,7 @@ constexpr std::size_t kKeptFailures = 100;  // a service may run for years
 // Edges of nodes that have gone, once they are empty, and readers that their program has closed.
 void PipelineCore::sweep() {
   count_removed(graph_.sweep());
-  for (const auto& reader : std::vector(graph_.readers())) {
+  for (const auto& [reader, wires, join] : std::vector(graph_.readers().all())) {
     if (!reader->closed()) continue;
     count_removed(graph_.forget(*reader));
     budget_->remove_holder(reader->holder());
@@ -35,7 +36,7 @@ void PipelineCore::sweep() {
 }
 
 void PipelineCore::update_bound() {
-  if (graph_.wired()) budget_->set_bound(graph_.frame_bound());
+  if (graph_.wired()) budget_->set_bound(frame_bound(graph_));
 }
 
 void PipelineCore::count_removed(const std::vector<EdgeStats>& edges) {
@@ -89,7 +90,7 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
   {
     const Lock building(building_);
     std::vector<int> there;
-    for (const int node : graph_.with_all_below(index)) {
+    for (const int node : with_all_below(graph_, index)) {
       auto runner = graph_.shared_runner(node);
       if (!runner) continue;
       there.push_back(node);
@@ -105,7 +106,6 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
       going.push_back(std::move(runner));
     }
     const auto edges = graph_.cut(there, drains);
-    if (!drains) graph_.close_reader_edges(there);
     {
       const Lock lock(mutex_);
       for (const auto& edge : edges) {

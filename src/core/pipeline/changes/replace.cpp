@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "core/pipeline/changes/successor.hpp"
+#include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
@@ -25,33 +26,6 @@ namespace {
 using Time = std::chrono::steady_clock;
 constexpr Seconds kReplaceSlice{0.05};  // of a wait, between two looks
 constexpr Seconds kCloseTime{5};        // of a node that has opened in vain
-
-[[noreturn]] void refuse_replacement(const std::string& name, const std::string& why) {
-  throw GraphError("'" + name + "' cannot be replaced by this node, " + why +
-                   ": remove() it and add() the other");
-}
-
-// The other nodes see no difference between the two.
-void check_alike(const Runner& runner, const NodeBase& next) {
-  const auto old = runner.node();
-  const auto refuse = [&](const std::string& why) { refuse_replacement(runner.name(), why); };
-  if (old->is_source() != next.is_source())
-    refuse(next.is_source() ? "which is a source" : "which is no source");
-  if (old->runs_outside() != next.runs_outside())
-    refuse("because one of the two is native and the other is not");
-  if (old->runs_outside()) refuse("because neither is native");
-  if (old->is_recorder() || next.is_recorder()) refuse("because the file of a recorder would be cut");
-  if (old->output_type() != next.output_type()) refuse("which gives another type");
-  if (const auto source = runner.source();
-      source && source->live() != static_cast<const SourceBase&>(next).live()) {
-    refuse(source->live() ? "which is not live" : "which is live");
-  }
-  if (old->gives_several() != next.gives_several())
-    refuse("which gives another number of results per sample");
-  if (old->wake_every() != next.wake_every() || old->finishes() != next.finishes())
-    refuse("which has another on_time() or finish()");
-  if (runner.batch() && !next.takes_batches()) refuse("which takes no batches");
-}
 
 std::string text_of(const std::exception_ptr& error) {
   try {
@@ -77,27 +51,6 @@ std::exception_ptr error_of_call(const std::function<void()>& call) {
 }
 
 }  // namespace
-
-void Graph::check_successor(const Runner& runner, const NodeBase& next) const {
-  check_alike(runner, next);
-  const auto index = runner.index();
-  std::vector<AnyPort> parents;
-  for (const auto& wire : wires_of(index)) {
-    if (!is_leaving(wire)) parents.emplace_back(wire.parent, wire.source);
-  }
-  AddOptions options;
-  if (const auto& rules = place(index).join) {
-    options.join = Join{};
-    options.join->partial = rules->partial;
-  }
-  check_set_node(next, runner.name(), parents, options);
-  check_parents(options.join ? nullptr : &next, runner.name(), parents);
-  if (next.needs_one_source()) check_one_source("'" + runner.name() + "'", parents);
-  if (!runner.is_source()) return;
-  const auto reads = static_cast<const SourceBase&>(next).reads_from();
-  if (const auto writer = writer_of(reads); !writer.empty())
-    refuse_replacement(runner.name(), "which reads '" + *reads + "', the file that '" + writer + "' writes");
-}
 
 std::shared_ptr<Runner> PipelineCore::replaceable(int index) const {
   if (!check_changes("replace()")) throw StateError("replace() before start(): add() the other node instead");
@@ -130,7 +83,7 @@ std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_pt
   {
     const Lock building(building_);
     runner = replaceable(index);
-    graph_.check_successor(*runner, *node);
+    Admission(graph_).check_successor(*runner, *node);
     if (!runner->begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
     successor->next =

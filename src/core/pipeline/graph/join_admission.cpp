@@ -7,7 +7,8 @@
 #include <map>
 #include <string>
 
-#include "core/pipeline/graph.hpp"
+#include "core/pipeline/graph/admission.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -48,7 +49,7 @@ int generators_above(const Graph& graph, int node, int source, std::map<int, int
 void check_parts(const Graph& graph, const std::string& name, std::span<const AnyPort> parents) {
   const auto above = [&](const AnyPort& port) {
     std::map<int, int> known;
-    return generators_above(graph, port.node, graph.sources_of(port).front(), known);
+    return generators_above(graph, port.node, sources_of(graph, port).front(), known);
   };
   const auto compare = [&](const AnyPort& one, const AnyPort& other) { return above(one) < above(other); };
   const auto [fewest, most] = std::ranges::minmax_element(parents, compare);
@@ -61,15 +62,16 @@ void check_parts(const Graph& graph, const std::string& name, std::span<const An
       "yielding some");
 }
 
-}  // namespace
-
-bool Graph::comes_from_live(int node) const {
-  if (const auto source = runner(node).source(); source != nullptr) return source->live();
-  return std::ranges::any_of(wires_of(node), [&](const Wire& wire) { return comes_from_live(wire.parent); });
+bool comes_from_live(const Graph& graph, int node) {
+  if (const auto source = graph.runner(node).source(); source != nullptr) return source->live();
+  return std::ranges::any_of(graph.wires_of(node),
+                             [&](const Wire& wire) { return comes_from_live(graph, wire.parent); });
 }
 
-void Graph::check_set_node(const NodeBase& node, const std::string& name, std::span<const AnyPort> parents,
-                           const AddOptions& options) const {
+}  // namespace
+
+void Admission::check_set_node(const NodeBase& node, const std::string& name,
+                               std::span<const AnyPort> parents, const AddOptions& options) const {
   const auto inputs = node.set_types();
   if (!options.join) {
     if (inputs.empty()) return;
@@ -91,7 +93,7 @@ void Graph::check_set_node(const NodeBase& node, const std::string& name, std::s
                      std::to_string(parents.size()));
   }
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const auto& parent = runner(parents[i].node);
+    const auto& parent = graph_.runner(parents[i].node);
     const auto* output = parent.node()->output_type();
     if (inputs[i].type != nullptr && output != nullptr && inputs[i].type != output) {
       throw GraphError(quoted(name) + " takes " + std::string(inputs[i].type->name) + " as number " +
@@ -105,8 +107,8 @@ void Graph::check_set_node(const NodeBase& node, const std::string& name, std::s
   }
 }
 
-JoinRules Graph::resolve_join(const std::string& name, std::span<const AnyPort> parents, const Join& join,
-                              const std::optional<Queue>& queue) const {
+JoinRules Admission::resolve_join(const std::string& name, std::span<const AnyPort> parents, const Join& join,
+                                  const std::optional<Queue>& queue) const {
   validate(join);
   check_join_queue(name, queue);
   if (parents.size() < 2 || parents.size() > kMostJoined) {
@@ -115,16 +117,16 @@ JoinRules Graph::resolve_join(const std::string& name, std::span<const AnyPort> 
   }
   bool live = false;
   for (const auto& parent : parents) {
-    const auto& port = runner(parent.node).name();
-    if (const auto count = sources_of(parent).size(); count != 1) {
+    const auto& port = graph_.runner(parent.node).name();
+    if (const auto count = sources_of(graph_, parent).size(); count != 1) {
       throw GraphError(quoted(name) + " has a join, whose parents have one source each, but samples of " +
                        std::to_string(count) + " sources come out of " + quoted(port) +
                        ": choose one with port.of(camera)");
     }
-    live = live || comes_from_live(parent.node);
+    live = live || comes_from_live(graph_, parent.node);
   }
-  check_parts(*this, name, parents);
-  const bool one_source = sources_of(parents).size() == 1;
+  check_parts(graph_, name, parents);
+  const bool one_source = sources_of(graph_, parents).size() == 1;
   const auto by = join.by.value_or(one_source ? JoinBy::Seq : live ? JoinBy::Captured : JoinBy::Pts);
   if (by == JoinBy::Seq && join.within) {
     throw GraphError(quoted(name) +
@@ -141,22 +143,6 @@ JoinRules Graph::resolve_join(const std::string& name, std::span<const AnyPort> 
                      "sample waits for the others of its set");
   }
   return {by, join.within.value_or(0), join.wait, join.partial};
-}
-
-std::optional<std::string> Graph::starved_join() const {
-  for (const auto& reader : readers_) {  // an unread one may be the reason
-    if (!reader->inbox().joins() && reader->inbox().full_blocking_parent()) return std::nullopt;
-  }
-  for (const auto* inbox : inboxes()) {
-    const auto starved = inbox->starved_join();
-    if (!starved) continue;
-    return "join " + quoted(inbox->consumer()) + " waits for a sample of " + quoted(starved->empty) +
-           ", while its queue of " + quoted(starved->full) +
-           " is full. Below files it waits without limit: if " + quoted(starved->empty) +
-           " leaves samples out, give Join(wait=...) or a longer queue, or let it give a value for each "
-           "sample";
-  }
-  return std::nullopt;
 }
 
 }  // namespace freshframe::core

@@ -1,6 +1,6 @@
 // A walk down the graph for the nodes whose results may have events, and up from its recorders.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/pipeline/lossy_edges.hpp"
+#include "core/pipeline/graph/lossy_edges.hpp"
 
 #include "freshframe/queue.hpp"
 #include "freshframe/sample.hpp"

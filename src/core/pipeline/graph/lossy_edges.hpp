@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "core/pipeline/graph.hpp"
+#include "core/pipeline/graph/graph.hpp"
 
 namespace freshframe::core {
 

@@ -3,45 +3,35 @@
 #include "freshframe/error.hpp"
 
 #include <algorithm>
-#include <cstddef>
 #include <iterator>
 #include <set>
 #include <string>
 #include <utility>
 
-#include "core/pipeline/graph.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
 
 namespace freshframe::core {
 namespace {
 
-// With its producer, or with the only source whose samples pass there.
-bool goes_with(const Graph::Wire& wire, const std::set<int>& going) {
-  return going.contains(wire.parent) || (wire.source >= 0 && going.contains(wire.source));
-}
-
-}  // namespace
-
-bool Graph::is_leaving(const Wire& wire) const {
-  const auto leaves = [this](int node) { return !has(node) || runner(node).removal() != nullptr; };
-  return leaves(wire.parent) || (wire.source >= 0 && leaves(wire.source));
-}
-
-EdgeStats Graph::take_away(Wire& wire, Inbox& inbox) {
-  if (has(wire.parent)) runner(wire.parent).outlet().outputs().remove(wire.edge);
+// Returns the last counts. `inbox`: of the edge's consumer.
+EdgeStats take_away(const Graph& graph, const Wire& wire, Inbox& inbox) {
+  if (graph.has(wire.parent)) graph.runner(wire.parent).outlet().outputs().remove(wire.edge);
   return inbox.remove_edge(wire.edge);
 }
 
 // The edge's producer sends nothing more there. The samples that wait are still taken.
-void Graph::end_edge(const Wire& wire, Inbox& inbox) {
-  runner(wire.parent).outlet().outputs().remove(wire.edge);
+void end_edge(const Graph& graph, const Wire& wire, Inbox& inbox) {
+  graph.runner(wire.parent).outlet().outputs().remove(wire.edge);
   inbox.end(*wire.edge);
 }
 
 // A merge without edges has not ended.
-void Graph::keep_merge_open(const Place& merge) const {
-  const auto leaves = [this](const Wire& wire) { return is_leaving(wire); };
+void keep_merge_open(const Graph& graph, const Graph::Place& merge) {
+  const auto leaves = [&graph](const Wire& wire) { return is_leaving(graph, wire); };
   if (merge.merge && std::ranges::all_of(merge.wires, leaves)) merge.runner->inbox().stay_open(true);
 }
+
+}  // namespace
 
 EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
   if (!has(child) || !has(parent.node)) throw StateError("a node to disconnect was removed");
@@ -57,7 +47,7 @@ EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
     throw GraphError("'" + node.name() + "' was added with one parent and cannot be without it: remove() it");
   }
   auto& wires = merge.wires;
-  const int source = only_source(parent);
+  const int source = only_source(*this, parent);
   const auto found = std::ranges::find_if(
       wires, [&](const Wire& wire) { return wire.parent == parent.node && wire.source == source; });
   if (found == wires.end()) {
@@ -69,54 +59,33 @@ EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
   if (wire.edge) {
     ++change_;
     if (wires.empty()) node.inbox().stay_open(node.removal() == nullptr);
-    books = take_away(wire, node.inbox());
+    books = take_away(*this, wire, node.inbox());
   }
   find_sources();
   return books;
-}
-
-std::vector<int> Graph::with_all_below(int index) const {
-  std::set<int> going{index};
-  const auto goes = [&](const Wire& wire) { return goes_with(wire, going); };
-  for (bool more = true; more;) {
-    more = false;
-    for (const auto& [number, each] : places_) {
-      const auto& wires = each.wires;
-      if (going.contains(number) || each.merge || wires.empty()) continue;
-      const auto& join = each.join;
-      // A join cannot be without one of its parents, or, with partial sets, without its reference.
-      const bool ends = !join           ? std::ranges::all_of(wires, goes)
-                        : join->partial ? goes(wires.front())
-                                        : std::ranges::any_of(wires, goes);
-      if (!ends) continue;
-      going.insert(number);
-      more = true;
-    }
-  }
-  return {going.begin(), going.end()};
 }
 
 std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   const std::set<int> going(nodes.begin(), nodes.end());
   std::vector<EdgeStats> books;
   ++change_;
-  const auto goes = [&](const Wire& wire) { return goes_with(wire, going); };
+  const auto goes = [&](const Wire& wire) { return wire.goes_with(going); };
   for (auto& [number, each] : places_) {
     auto& inbox = each.runner->inbox();
     if (going.contains(number)) {
       for (const auto& wire : each.wires) {  // the edges from those that stay
         if (going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
-        end_edge(wire, inbox);
+        end_edge(*this, wire, inbox);
       }
       inbox.stay_open(false);                        // a merge ends with its last edge now, or at once
     } else if (each.runner->removal() != nullptr) {  // its edges were ended when its own removal began
       continue;
     } else if (drains) {  // they end with their producer, and a merge goes on without edges
-      if (std::ranges::any_of(each.wires, goes)) keep_merge_open(each);
+      if (std::ranges::any_of(each.wires, goes)) keep_merge_open(*this, each);
     } else if (std::ranges::any_of(each.wires, goes)) {
       inbox.stay_open(true);  // a merge without edges has not ended
       for (auto& wire : each.wires) {
-        if (goes(wire) && wire.edge) books.push_back(take_away(wire, inbox));
+        if (goes(wire) && wire.edge) books.push_back(take_away(*this, wire, inbox));
       }
       std::erase_if(each.wires, goes);
       inbox.stay_open(each.wires.empty() || each.open);
@@ -126,23 +95,16 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
       if (runner(node).is_source()) inbox.drop_source(node);
     }
   }
-  for (std::size_t i = 0; i < readers_.size() && !drains; ++i) {
-    for (auto& wire : reader_wires_[i]) {  // of a source that goes, below a node that stays
+  if (drains) return books;
+  for (const auto& [reader, wires, join] : readers_.all()) {
+    for (const auto& wire : wires) {  // of a source that goes, below a node that stays
       if (!goes(wire) || going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
-      readers_[i]->inbox().close_edge(*wire.edge);
-      end_edge(wire, readers_[i]->inbox());
+      reader->inbox().close_edge(*wire.edge);
+      end_edge(*this, wire, reader->inbox());
     }
   }
+  readers_.close_edges(nodes);
   return books;
-}
-
-void Graph::close_reader_edges(const std::vector<int>& nodes) {
-  for (std::size_t i = 0; i < readers_.size(); ++i) {
-    for (const auto& wire : reader_wires_[i]) {
-      if (wire.edge && std::ranges::find(nodes, wire.parent) != nodes.end())
-        readers_[i]->inbox().close_edge(*wire.edge);
-    }
-  }
 }
 
 std::vector<EdgeStats> Graph::sweep() {
@@ -176,7 +138,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
   pass_kept_ends(index);
   auto& gone = place(index);
   for (auto& wire : gone.wires) {
-    if (wire.edge) books.push_back(take_away(wire, gone.runner->inbox()));
+    if (wire.edge) books.push_back(take_away(*this, wire, gone.runner->inbox()));
   }
   for (auto& [number, each] :
        places_) {  // edges to nodes that stay, whose waiting samples are still processed
@@ -186,15 +148,15 @@ std::vector<EdgeStats> Graph::forget(int index) {
       return wire.parent == index || (wire.source == index && !goes);
     };
     if (std::ranges::none_of(each.wires, from_it)) continue;
-    if (!goes) keep_merge_open(each);
+    if (!goes) keep_merge_open(*this, each);
     for (const auto& wire : each.wires) {
       if (from_it(wire) && wire.edge)
         drained_.push_back({wire.parent, each.runner->shared_inbox(), wire.edge});
     }
     std::erase_if(each.wires, from_it);
   }
-  names_.erase(gone.runner->name());
-  names_.erase(gone.runner->stream_name());
+  names_.release(gone.runner->name());
+  names_.release(gone.runner->stream_name());
   places_.erase(index);
   for (auto& [number, each] : places_) each.reached.erase(index);
   find_sources();
@@ -205,17 +167,13 @@ std::vector<EdgeStats> Graph::forget(int index) {
 
 std::vector<EdgeStats> Graph::forget(const ReaderCore& reader) {
   std::vector<EdgeStats> books;
-  for (std::size_t i = 0; i < readers_.size(); ++i) {
-    if (readers_[i].get() != &reader) continue;
-    for (auto& wire : reader_wires_[i]) {
-      if (wire.edge) books.push_back(take_away(wire, readers_[i]->inbox()));
-    }
-    names_.erase(reader.name());
-    readers_.erase(readers_.begin() + static_cast<std::ptrdiff_t>(i));
-    reader_wires_.erase(reader_wires_.begin() + static_cast<std::ptrdiff_t>(i));
-    reader_joins_.erase(reader_joins_.begin() + static_cast<std::ptrdiff_t>(i));
-    break;
+  const auto* const entry = std::as_const(readers_).find(reader);
+  if (entry == nullptr) return books;
+  for (const auto& wire : entry->wires) {
+    if (wire.edge) books.push_back(take_away(*this, wire, reader.inbox()));
   }
+  names_.release(reader.name());
+  readers_.erase(reader);
   return books;
 }
 

@@ -1,0 +1,338 @@
+// The checks of nodes, readers and edges: names, parents, queues, batches, files, and what takes a node's place.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/graph/admission.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstddef>
+#include <filesystem>
+#include <iterator>
+#include <set>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "core/pipeline/graph/graph_look.hpp"
+#include "core/unit_text.hpp"
+
+namespace freshframe::core {
+namespace {
+
+// Compares files also through links. Devices and pipes may be written by several.
+bool same_file(const std::string& path, const std::optional<std::string>& other) {
+  if (!other) return false;
+  std::error_code error;
+  if (std::filesystem::exists(path, error)) {
+    return std::filesystem::is_regular_file(path, error) && std::filesystem::equivalent(path, *other, error);
+  }
+  return std::filesystem::weakly_canonical(path, error) == std::filesystem::weakly_canonical(*other, error);
+}
+
+// A join's edges have no rate.
+void check_edge(const std::string& name, const std::optional<double>& max_age,
+                const std::optional<double>& max_rate, bool joins) {
+  if (max_age && !(*max_age > 0)) {
+    throw OptionError("max_age of '" + name + "' must be more than 0 seconds, got " + seconds_text(*max_age));
+  }
+  if (!max_rate) return;
+  if (!(*max_rate > 0) || !std::isfinite(*max_rate)) {
+    throw OptionError("max_rate of '" + name + "' must be more than 0 samples per second, got " +
+                      number_text(*max_rate, std::chars_format::general, 6));
+  }
+  if (joins) {
+    throw GraphError("'" + name +
+                     "' has a join and max_rate, which would pass samples of its parents that do not belong "
+                     "together: give max_rate to a node or reader below the join");
+  }
+}
+
+[[noreturn]] void refuse_replacement(const std::string& name, const std::string& why) {
+  throw GraphError("'" + name + "' cannot be replaced by this node, " + why +
+                   ": remove() it and add() the other");
+}
+
+// The other nodes see no difference between the two.
+void check_alike(const Runner& runner, const NodeBase& next) {
+  const auto old = runner.node();
+  const auto refuse = [&](const std::string& why) { refuse_replacement(runner.name(), why); };
+  if (old->is_source() != next.is_source())
+    refuse(next.is_source() ? "which is a source" : "which is no source");
+  if (old->runs_outside() != next.runs_outside())
+    refuse("because one of the two is native and the other is not");
+  if (old->runs_outside()) refuse("because neither is native");
+  if (old->is_recorder() || next.is_recorder()) refuse("because the file of a recorder would be cut");
+  if (old->output_type() != next.output_type()) refuse("which gives another type");
+  if (const auto source = runner.source();
+      source && source->live() != static_cast<const SourceBase&>(next).live()) {
+    refuse(source->live() ? "which is not live" : "which is live");
+  }
+  if (old->gives_several() != next.gives_several())
+    refuse("which gives another number of results per sample");
+  if (old->wake_every() != next.wake_every() || old->finishes() != next.finishes())
+    refuse("which has another on_time() or finish()");
+  if (runner.batch() && !next.takes_batches()) refuse("which takes no batches");
+}
+
+}  // namespace
+
+void Admission::check_parents(const NodeBase* node, const std::string& name,
+                              std::span<const AnyPort> parents) const {
+  const auto inputs = node != nullptr ? node->input_types() : std::vector<const TypeInfo*>();
+  for (const auto& parent : parents) {
+    if (parent.node < 0 || parent.node >= graph_.size() || parent.source >= graph_.size()) {
+      throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
+    }
+    for (const int each : {parent.node, parent.source}) {
+      if (each >= 0 && (!graph_.has(each) || graph_.runner(each).removal() != nullptr)) {
+        throw StateError("a parent of '" + name + "' was removed");
+      }
+    }
+    (void)sources_of(graph_, parent);
+    const auto& from = graph_.runner(parent.node);
+    const auto* output = from.node()->output_type();
+    if (output == type_of<Nothing>()) {
+      throw GraphError("'" + from.name() + "' is a sink and has no output: '" + name + "' cannot follow it");
+    }
+    if (output != nullptr && !takes(inputs, output)) {
+      throw GraphError("'" + name + "' takes " + names_of(inputs) + ", but its parent '" + from.name() +
+                       "' gives " + std::string(output->name));
+    }
+  }
+}
+
+// A sample that comes on two edges would be processed twice.
+void Admission::check_distinct(const std::string& name, std::span<const AnyPort> parents) const {
+  for (auto first = parents.begin(); first != parents.end(); ++first) {
+    for (auto second = std::next(first); second != parents.end(); ++second) {
+      if (first->node != second->node) continue;
+      const auto sources = sources_of(graph_, *first);
+      const auto others = sources_of(graph_, *second);
+      const bool shared = std::ranges::any_of(
+          sources, [&](int source) { return std::ranges::binary_search(others, source); });
+      if (!shared) continue;
+      throw GraphError("'" + name + "' has '" + graph_.runner(first->node).name() +
+                       "' as its parent twice, so that it would get each sample twice: give it once");
+    }
+  }
+}
+
+void Admission::check_queue(const std::string& name, std::span<const AnyPort> parents,
+                            const std::optional<Queue>& queue, bool recorder) const {
+  if (!queue) return;
+  validate(*queue);
+  if (queue->depth == 0 && parents.size() > 1) {
+    throw GraphError("'" + name +
+                     "' has several parents and queue=NEXT: a merge needs a queue of depth 1 or more");
+  }
+  if (!queue->blocks()) return;
+  for (const auto& parent : parents) {
+    const auto source = graph_.runner(parent.node).source();
+    if (source == nullptr || !source->live()) continue;
+    const auto wrong = "'" + name + "' has a blocking queue directly below the live source '" +
+                       graph_.runner(parent.node).name() + "', which cannot wait: ";
+    if (recorder) {
+      throw GraphError(
+          wrong +
+          "leave queue out, a recorder's own (RECORDING) holds 2 s, or use Queue(n, drop_newest) "
+          "for longer delays");
+    }
+    throw GraphError(wrong + "use LATEST, or Queue(n) to ride out short delays");
+  }
+}
+
+void Admission::check_one_source(const std::string& who, std::span<const AnyPort> parents) const {
+  const auto sources = sources_of(graph_, parents);
+  if (sources.size() < 2) return;
+  constexpr std::size_t kNamed = 3;
+  std::string names;
+  for (std::size_t i = 0; i < std::min(kNamed, sources.size()); ++i) {
+    names += (i == 0 ? "'" : ", '") + graph_.runner(sources[i]).stream_name() + "'";
+  }
+  if (sources.size() > kNamed) names += ", ...";
+  throw GraphError(who + " shows the pictures of one source, but samples of " +
+                   std::to_string(sources.size()) + " come there (" + names +
+                   "): choose one with port.of(camera)");
+}
+
+void Admission::check_batch(const NodeBase& node, const std::string& name, const AddOptions& options) const {
+  if (!options.batch) return;
+  validate(*options.batch);
+  if (node.is_source()) throw GraphError("'" + name + "' is a source and takes no batch");
+  if (!node.takes_batches()) {
+    throw GraphError("'" + name + "' has a batch, but takes one sample at a time: it has no process_batch()");
+  }
+  if (options.queue && options.queue->depth == 0 && options.batch->size > 1) {
+    throw GraphError("'" + name + "' has queue=NEXT, which hands over one sample at a time, and a batch of " +
+                     std::to_string(options.batch->size) + ": use LATEST, or a batch of 1");
+  }
+}
+
+void Admission::check_stream(const NodeBase& node, const std::string& name, const AddOptions& options) const {
+  constexpr Seconds kDay{86'400};
+  if (const auto period = node.wake_every()) {
+    if (!(period->count() > 0) || *period > kDay) {
+      throw OptionError("wake_every of '" + name + "' must be more than 0 seconds and at most a day, got " +
+                        seconds_text(period->count()));
+    }
+    if (to_duration(*period).count() < 1) {
+      throw OptionError("wake_every of '" + name + "' must be at least a nanosecond");
+    }
+  }
+  if (node.is_source() && node.has_own_stream()) {
+    throw GraphError("'" + name + "' is a source: it has no on_time() and no finish(), its read() does both");
+  }
+  if (options.source.empty()) return;
+  if (!node.has_own_stream()) {
+    throw GraphError("'" + name + "' has source='" + options.source +
+                     "', but it begins no stream: it has neither on_time() nor finish()");
+  }
+  if (graph_.names().has(options.source)) {
+    throw GraphError("the name '" + options.source +
+                     "' is taken: streams, nodes and readers of a pipeline share one name space");
+  }
+  if (options.source == name) {
+    throw GraphError("source='" + name +
+                     "' is the node's own name, which its stream has anyway: leave source out");
+  }
+}
+
+std::string Admission::writer_of(const std::optional<std::string>& path) const {
+  for (const auto& recorder : graph_.runners()) {
+    const auto written = recorder->node()->records_to();
+    if (written && same_file(*written, path)) return recorder->name();
+  }
+  return {};
+}
+
+void Admission::check_recordings() const {
+  for (const auto& recorder : graph_.runners()) {
+    const auto path = recorder->node()->records_to();
+    if (!path) continue;
+    for (const auto& other : graph_.runners()) {
+      const auto source = other->source();
+      if (source != nullptr && same_file(*path, source->reads_from())) {
+        throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +
+                         "' reads: give it another name than '" + *path + "'");
+      }
+      if (other->index() < recorder->index() && same_file(*path, other->node()->records_to())) {
+        throw GraphError("'" + other->name() + "' and '" + recorder->name() +
+                         "' would write the same file '" + *path + "': give each its own");
+      }
+    }
+  }
+}
+
+void Admission::check_node(const NodeBase* node, std::span<const AnyPort> parents,
+                           const AddOptions& options) const {
+  if (node == nullptr) throw GraphError("add() needs a node, got none");
+  const auto label = options.name.empty() ? node->default_name() : options.name;
+  if (node->is_source() && !parents.empty()) {
+    throw GraphError("'" + label + "' is a source and takes no parent, got " +
+                     std::to_string(parents.size()));
+  }
+  if (!node->is_source() && parents.empty() && !options.merge) {
+    throw GraphError("'" + label + "' takes samples and needs a parent: add(node, parent)");
+  }
+  if (node->is_source() && (options.queue || options.max_age || options.max_rate)) {
+    throw GraphError("'" + label +
+                     "' is a source and has no queue: give queue=, max_age= and max_rate= to its children");
+  }
+  check_edge(label, options.max_age, options.max_rate, options.join.has_value());
+  check_parents(node, label, parents);
+  check_distinct(label, parents);
+  check_set_node(*node, label, parents, options);
+  if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
+  check_queue(label, parents, options.queue, node->is_recorder());
+  check_batch(*node, label, options);
+  check_stream(*node, label, options);
+  if (node->needs_one_source()) check_one_source("'" + label + "'", parents);
+}
+
+void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptions& options) const {
+  const auto label = options.name.empty() ? std::string("reader") : options.name;
+  if (parents.empty()) throw GraphError("'" + label + "' needs at least one port to read");
+  check_edge(label, {}, options.max_rate, options.join.has_value());
+  check_parents(nullptr, label, parents);
+  check_distinct(label, parents);
+  if (options.join) (void)resolve_join(label, parents, *options.join, options.queue);
+  check_queue(label, parents, options.queue, false);
+  for (const auto& parent : parents) {
+    if (!options.frames && graph_.runner(parent.node).node()->output_type() == type_of<Frame>()) {
+      throw GraphError("'" + label + "' has frames=False, but the values of '" +
+                       graph_.runner(parent.node).name() + "' are frames: read them with frames=True");
+    }
+  }
+}
+
+void Admission::check_connection(const AnyPort& parent, int child, const ConnectOptions& options) const {
+  if (!graph_.has(child) || graph_.runner(child).removal() != nullptr)
+    throw StateError("the node to connect to was removed");
+  const auto& node = graph_.runner(child);
+  if (node.is_source()) {
+    throw GraphError("'" + node.name() +
+                     "' is a source and takes no parent: connect() has the parent first, " +
+                     "and then the node that takes its samples");
+  }
+  if (graph_.place(child).join) {
+    throw GraphError("'" + node.name() +
+                     "' joins its parents and takes no other: remove() it and add another join");
+  }
+  if (!graph_.place(child).merge) {
+    throw GraphError(
+        "'" + node.name() + "' was added with one parent and takes no other: add it with a list, [" +
+        (graph_.has(parent.node) ? graph_.runner(parent.node).name() : std::string("parent")) + "]");
+  }
+  const AnyPort parents[] = {parent};
+  check_parents(node.node().get(), node.name(), parents);
+  std::set<int> above;
+  find_ancestors(graph_, parent.node, above);
+  if (above.contains(child)) {
+    throw GraphError("'" + graph_.runner(parent.node).name() + "' is below '" + node.name() +
+                     "': connecting them would make a circle");
+  }
+  const auto sources = sources_of(graph_, parent);
+  for (const auto& wire : graph_.wires_of(child)) {
+    const auto there = sources_on(graph_, wire);
+    const bool shared = wire.parent == parent.node && std::ranges::any_of(sources, [&](int source) {
+                          return std::ranges::binary_search(there, source);
+                        });
+    if (shared || (wire.parent == parent.node && wire.source == parent.source)) {
+      throw GraphError("'" + graph_.runner(parent.node).name() + "' is connected to '" + node.name() +
+                       "' already");
+    }
+  }
+  if (graph_.wired() && graph_.is_live(parent.node) && !graph_.is_live(child)) {
+    throw GraphError(
+        "'" + node.name() + "' was made below files, and the queues below it block: '" +
+        graph_.runner(parent.node).name() +
+        "' is live and cannot wait. Add the merge with [] as its parents, or a live source first");
+  }
+  check_edge(node.name(), options.max_age, options.max_rate, false);
+  check_queue(node.name(), parents, options.queue, node.is_recorder());
+}
+
+void Admission::check_successor(const Runner& runner, const NodeBase& next) const {
+  check_alike(runner, next);
+  const auto index = runner.index();
+  std::vector<AnyPort> parents;
+  for (const auto& wire : graph_.wires_of(index)) {
+    if (!is_leaving(graph_, wire)) parents.emplace_back(wire.parent, wire.source);
+  }
+  AddOptions options;
+  if (const auto& rules = graph_.place(index).join) {
+    options.join = Join{};
+    options.join->partial = rules->partial;
+  }
+  check_set_node(next, runner.name(), parents, options);
+  check_parents(options.join ? nullptr : &next, runner.name(), parents);
+  if (next.needs_one_source()) check_one_source("'" + runner.name() + "'", parents);
+  if (!runner.is_source()) return;
+  const auto reads = static_cast<const SourceBase&>(next).reads_from();
+  if (const auto writer = writer_of(reads); !writer.empty())
+    refuse_replacement(runner.name(), "which reads '" + *reads + "', the file that '" + writer + "' writes");
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,269 @@
+// Building a graph: names, places, wires and edges.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/graph/graph.hpp"
+
+#include "freshframe/error.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <iterator>
+#include <string>
+#include <utility>
+
+#include "core/pipeline/graph/admission.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
+
+namespace freshframe::core {
+namespace {
+
+// The default queue of a join holds the samples of its wait. Frames wait there, so it has a bound.
+int depth_of_wait(const Join& join) {
+  constexpr double kRate = 60;  // samples per second of a fast camera
+  constexpr double kMost = 128;
+  return static_cast<int>(std::ceil(std::clamp(join.wait.value_or(0) * kRate, 0.0, kMost)));
+}
+
+bool has_events(const NodeBase& node) {
+  const auto* const type = node.output_type();
+  return type != nullptr && type->events;
+}
+
+// The sources that are not live.
+Sources files_of(const Graph& graph, const Sources& sources) {
+  Sources files;
+  std::ranges::copy_if(sources, std::back_inserter(files),
+                       [&](int source) { return !graph.is_live(source); });
+  return files;
+}
+
+// The change that began the stream of a source at a node; 0: start() did.
+Change reached(const Graph::Place& place, int source) {
+  const auto found = place.reached.find(source);
+  return found != place.reached.end() ? found->second : 0;
+}
+
+}  // namespace
+
+std::string NameSpace::take(const std::string& wanted, const std::string& fallback) {
+  if (!wanted.empty()) {
+    if (!names_.insert(wanted).second) {
+      throw GraphError("the name '" + wanted +
+                       "' is taken: nodes and readers of a pipeline share one name space");
+    }
+    return wanted;
+  }
+  auto& count = numbered_[fallback];
+  std::string name;
+  do {
+    name = ++count == 1 ? fallback : fallback + "_" + std::to_string(count);
+  } while (!names_.insert(name).second);
+  return name;
+}
+
+const Readers::Entry* Readers::find(const ReaderCore& reader) const {
+  const auto found = std::ranges::find(entries_, &reader, [](const auto& each) { return each.reader.get(); });
+  return found != entries_.end() ? &*found : nullptr;
+}
+
+Readers::Entry* Readers::find(const ReaderCore& reader) {
+  return const_cast<Entry*>(std::as_const(*this).find(reader));
+}
+
+void Readers::erase(const ReaderCore& reader) {
+  std::erase_if(entries_, [&](const Entry& each) { return each.reader.get() == &reader; });
+}
+
+void Readers::close_edges(const std::vector<int>& nodes) const {
+  for (const auto& [reader, wires, join] : entries_) {
+    for (const auto& wire : wires) {
+      if (wire.edge && std::ranges::find(nodes, wire.parent) != nodes.end())
+        reader->inbox().close_edge(*wire.edge);
+    }
+  }
+}
+
+std::string Graph::admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options) {
+  Admission(*this).check_node(node, parents, options);
+  const auto name = options.name.empty() ? std::string() : names_.take(options.name, {});
+  if (!options.source.empty()) (void)names_.take(options.source, {});  // a default name gives way to it
+  return name.empty() ? names_.take({}, node->default_name()) : name;
+}
+
+std::string Graph::admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options) {
+  Admission(*this).check_reader(parents, options);
+  return names_.take(options.name, "reader");
+}
+
+int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options) {
+  Wires wires;
+  const int depth = options.batch ? options.batch->size : options.join ? depth_of_wait(*options.join) : 0;
+  for (const auto& parent : parents) {
+    wires.push_back({parent.node, options.queue, options.max_age, only_source(*this, parent), depth,
+                     options.join.has_value(), options.max_rate});
+  }
+  Place added;
+  if (options.join)
+    added.join = Admission(*this).resolve_join(runner->name(), parents, *options.join, options.queue);
+  if (runner->is_source()) {
+    added.sources = std::make_shared<const Sources>(1, size());
+  } else if (options.join) {
+    added.sources = std::make_shared<const Sources>(sources_of(*this, parents[0]));  // of the reference
+  } else if (parents.size() == 1 && parents[0].source < 0) {
+    added.sources = place(parents[0].node).sources;  // shared by a chain
+  } else {
+    added.sources = std::make_shared<const Sources>(sources_of(*this, parents));
+  }
+  if (runner->has_own_stream()) {
+    auto sources = *added.sources;
+    sources.push_back(size());  // the greatest number so far
+    added.sources = std::make_shared<const Sources>(std::move(sources));
+  }
+  runner->outlet().outputs().set_sources(added.sources);
+  added.runner = std::move(runner);
+  added.wires = std::move(wires);
+  added.merge = options.merge && !options.join;
+  added.open = options.merge && parents.empty();
+  added.runner->inbox().stay_open(added.open);
+  if (options.join) added.runner->inbox().expect_join();
+  places_.emplace(next_, std::move(added));
+  return next_++;
+}
+
+void Graph::add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
+                       const ReaderOptions& options) {
+  Wires wires;
+  for (const auto& parent : parents) {
+    wires.push_back({parent.node, options.queue, std::nullopt, only_source(*this, parent),
+                     options.join ? depth_of_wait(*options.join) : 0, options.join.has_value(),
+                     options.max_rate});
+  }
+  std::optional<JoinRules> join;
+  if (options.join) {
+    join = Admission(*this).resolve_join(reader->name(), parents, *options.join, options.queue);
+    reader->inbox().expect_join();
+  }
+  readers_.add({std::move(reader), std::move(wires), join});
+}
+
+EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) {
+  const bool recorder = node != nullptr && node->is_recorder();
+  auto& parent = runner(wire.parent);
+  auto sources = sources_of(*this, {wire.parent, wire.source});
+  auto files = files_of(*this, sources);
+  auto edge = inbox->add_edge({.parent = wire.parent,
+                               .parent_name = parent.name(),
+                               .queue = resolve_queue(*this, wire, inbox->consumer(), recorder),
+                               .max_age = wire.max_age,
+                               .max_rate = wire.max_rate,
+                               .by_pts = std::move(files),
+                               .sources = std::move(sources),
+                               .only = wire.source >= 0 ? runner(wire.source).stream_name() : std::string(),
+                               .events = has_events(*parent.node()),
+                               .finishes = parent.node()->finishes(),
+                               .recorded = recorder,
+                               .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
+                               .only_source = wire.source,
+                               .joined = wire.joined,
+                               .number = edges_++});
+  for (const int source : edge->options.sources) {
+    inbox->add_source(*edge, {.source = source,
+                              .begun = reached(place(wire.parent), source),
+                              .reached = change_,
+                              .by_pts = !is_live(source)});
+  }
+  return edge;
+}
+
+void Graph::open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) const {
+  auto& parent = runner(wire.parent);
+  Demand demand;
+  if (node != nullptr && !node->runs_outside() && parent.node()->output_type() == nullptr) {
+    demand = {node->input_types(), inbox->consumer()};
+  }
+  parent.outlet().outputs().add({inbox, wire.edge, wire.source}, std::move(demand));
+}
+
+// No sample comes before the join knows all its edges.
+void Graph::connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node,
+                    const std::optional<JoinRules>& join) {
+  for (auto& wire : wires) wire.edge = make_edge(inbox, wire, node);
+  if (join) inbox->join(*join);
+  for (const auto& wire : wires) open_edge(inbox, wire, node);
+}
+
+void Graph::connect(Readers::Entry& entry) {
+  connect(entry.reader->shared_inbox(), entry.wires, nullptr, entry.join);
+  entry.reader->resolve_verbs(why_lossless(*this, entry.wires));
+}
+
+void Graph::find_live() {
+  std::set<int> known;
+  for (const auto& [number, each] : places_) find_live(number, known);
+}
+
+// An open merge is live: cameras may come, and nothing below it may hold them up.
+void Graph::find_live(int node, std::set<int>& known) {
+  if (!known.insert(node).second) return;
+  auto& here = place(node);
+  const auto source = here.runner->source();
+  // And a merge that was above live sources stays what it was without them.
+  bool live = here.open || (here.merge && here.live) || (source != nullptr && source->live());
+  for (const auto& wire : here.wires) {
+    if (!has(wire.parent)) continue;
+    find_live(wire.parent, known);
+    live = live || is_live(wire.parent);
+  }
+  here.live = live;
+}
+
+void Graph::find_sources() {
+  std::set<int> known;
+  for (const auto& [number, each] : places_) find_sources(number, known);
+}
+
+void Graph::find_sources(int node, std::set<int>& known) {
+  if (!known.insert(node).second) return;
+  auto& here = place(node);
+  if (here.runner->is_source()) return;
+  std::set<int> all;
+  for (const auto& wire : here.wires) {
+    if (!has(wire.parent)) continue;
+    find_sources(wire.parent, known);
+    for (const int source : sources_of_node(wire.parent)) {
+      if (wire.source < 0 || wire.source == source) all.insert(source);
+    }
+  }
+  if (here.runner->has_own_stream()) all.insert(node);
+  if (std::ranges::equal(all, *here.sources)) return;
+  here.sources = std::make_shared<const Sources>(all.begin(), all.end());
+  here.runner->outlet().outputs().set_sources(here.sources);
+}
+
+std::shared_ptr<Runner> Graph::shared_runner(int index) const {
+  const auto found = places_.find(index);
+  return found != places_.end() ? found->second.runner : nullptr;
+}
+
+std::vector<std::shared_ptr<Runner>> Graph::runners() const {
+  std::vector<std::shared_ptr<Runner>> there;
+  there.reserve(places_.size());
+  for (const auto& [number, each] : places_) there.push_back(each.runner);
+  return there;
+}
+
+void Graph::wire(bool may_be_empty) {
+  if (places_.empty() && !may_be_empty) throw GraphError("there is nothing to run: add() a source first");
+  find_live();
+  for (const auto& [number, each] : places_) {  // all refusals come before the first connection
+    for (const auto& wire : each.wires) (void)resolve_queue(*this, wire, each.runner->name(), false);
+  }
+  Admission(*this).check_recordings();
+  for (auto& [number, each] : places_) {
+    each.runner->set_live(each.live);
+    connect(each.runner->shared_inbox(), each.wires, each.runner->node().get(), each.join);
+  }
+  for (auto& entry : readers_.all()) connect(entry);
+  wired_ = true;
+}
+
+}  // namespace freshframe::core

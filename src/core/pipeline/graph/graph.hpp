@@ -1,0 +1,185 @@
+// The nodes and readers of one pipeline and their wiring.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/reader.hpp"
+#include "core/pipeline/runner/runner.hpp"
+
+namespace freshframe::core {
+
+/// An edge as it was asked for: where its samples come from, and what its queue is to do.
+struct Wire {
+  int parent;
+  std::optional<Queue> queue;
+  std::optional<double> max_age;
+  int source = -1;  // the only one whose samples pass in; -1: all do
+  // The size of the consumer's batch, at least the depth of a queue that loses nothing. Of a join: at least the
+  // depth below live sources.
+  int depth = 0;
+  bool joined = false;
+  std::optional<double> max_rate = {};
+  EdgeRef edge = {};  // once connected
+
+  /// Whether the wire goes with these nodes: its parent, or the only source whose samples pass there.
+  [[nodiscard]] bool goes_with(const std::set<int>& going) const {
+    return going.contains(parent) || (source >= 0 && going.contains(source));
+  }
+};
+using Wires = std::vector<Wire>;
+using Sources = std::vector<int>;  // numbers of source nodes, in rising order
+
+/// The names of a pipeline's nodes, streams and readers, which share one name space.
+class NameSpace {
+ public:
+  /// The wanted name, or a free one that begins with `fallback` where none is wanted. Throws GraphError.
+  std::string take(const std::string& wanted, const std::string& fallback);
+  [[nodiscard]] bool has(const std::string& name) const { return names_.contains(name); }
+  void release(const std::string& name) { names_.erase(name); }
+
+ private:
+  std::set<std::string> names_;
+  std::map<std::string, int> numbered_;  // how often a default name was used
+};
+
+/// The readers of a pipeline, each with the wires that lead to it.
+class Readers {
+ public:
+  struct Entry {
+    std::shared_ptr<ReaderCore> reader;
+    Wires wires;
+    std::optional<JoinRules> join;
+  };
+
+  void add(Entry entry) { entries_.push_back(std::move(entry)); }
+  /// Null when the reader is not there, or no more.
+  [[nodiscard]] const Entry* find(const ReaderCore& reader) const;
+  [[nodiscard]] Entry* find(const ReaderCore& reader);
+  void erase(const ReaderCore& reader);
+  [[nodiscard]] std::vector<Entry>& all() noexcept { return entries_; }
+  [[nodiscard]] const std::vector<Entry>& all() const noexcept { return entries_; }
+  /// Readers of these nodes keep what waits and get nothing more: a producer that waits there goes on.
+  void close_edges(const std::vector<int>& nodes) const;
+
+ private:
+  std::vector<Entry> entries_;
+};
+
+/// Not thread-safe. Nodes and edges come and go after wire(), too. The number of a node is never used again, and
+/// nothing is kept for it once the node has gone. A node that was added later may be a parent of an earlier one.
+/// Admission refuses what a graph cannot have, and graph_look.hpp answers what it is.
+class Graph {
+ public:
+  /// A node that is there.
+  struct Place {
+    std::shared_ptr<Runner> runner;
+    Wires wires;
+    std::optional<JoinRules> join;
+    bool merge = false;  // it was added with a list of parents
+    bool open = false;   // with an empty one
+    bool live = false;   // a live source feeds it; once wired
+    std::shared_ptr<const Sources> sources;
+    // The change that began the stream of each source there last; none: start() did. Its end of that source holds
+    // up to this change.
+    std::map<int, Change> reached;
+    std::map<int, Change> kept_ends;  // see keep_end()
+  };
+
+  // ---- building
+  /// The name of a node that may be added. Throws for an invalid node, parent or option.
+  std::string admit(const NodeBase* node, std::span<const AnyPort> parents, const AddOptions& options);
+  /// Does the same for a reader.
+  std::string admit_reader(std::span<const AnyPort> parents, const ReaderOptions& options);
+  /// A node that was admitted; returns its number.
+  int add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents, const AddOptions& options);
+  void add_reader(std::shared_ptr<ReaderCore> reader, std::span<const AnyPort> parents,
+                  const ReaderOptions& options);
+  /// Chooses the queues and connects all nodes. Throws GraphError before the first connection. `may_be_empty`: a
+  /// graph without nodes can run.
+  void wire(bool may_be_empty);
+  [[nodiscard]] bool wired() const noexcept { return wired_; }
+
+  // ---- while it runs
+  /// Connects a node, or a reader, that was added after wire(). Throws GraphError.
+  void connect_late(int index);
+  void connect_late(const ReaderCore& reader);
+  /// One more edge into a merge. Throws GraphError when it is not possible, before any change.
+  void connect(const AnyPort& parent, int child, const ConnectOptions& options);
+  /// Takes the edge away and returns its last counts. Throws GraphError when there is none.
+  EdgeStats disconnect(const AnyPort& parent, int child);
+  /// Takes away the edges between these nodes and the others. `drains`: waiting samples in the others stay.
+  /// Returns the last counts of the edges that went.
+  std::vector<EdgeStats> cut(const std::vector<int>& nodes, bool drains);
+  /// Forgets a node that has closed, and its edges, whose last counts it returns.
+  std::vector<EdgeStats> forget(int index);
+  std::vector<EdgeStats> forget(const ReaderCore& reader);
+  /// Takes away the edges of nodes that have gone whose waiting samples have been processed meanwhile.
+  std::vector<EdgeStats> sweep();
+  /// A node has been told that nothing more comes of a source, but may give results of it until the source is
+  /// removed: its outputs then get the end. False: it is being removed.
+  bool keep_end(int node, const GoneSource& gone);
+
+  // ---- the parts
+  /// The number of the next node.
+  [[nodiscard]] int size() const noexcept { return next_; }
+  [[nodiscard]] bool has(int index) const { return places_.contains(index); }
+  [[nodiscard]] const std::map<int, Place>& places() const noexcept { return places_; }
+  /// The node must be there.
+  [[nodiscard]] const Place& place(int index) const { return places_.at(index); }
+  [[nodiscard]] Runner& runner(int index) const { return *place(index).runner; }
+  [[nodiscard]] std::shared_ptr<Runner> shared_runner(int index) const;
+  /// Those that are there, in the order of their numbers.
+  [[nodiscard]] std::vector<std::shared_ptr<Runner>> runners() const;
+  [[nodiscard]] const Readers& readers() const noexcept { return readers_; }
+  [[nodiscard]] const NameSpace& names() const noexcept { return names_; }
+  [[nodiscard]] const Wires& wires_of(int index) const { return place(index).wires; }
+  /// Whether a live source feeds the node. Once wired.
+  [[nodiscard]] bool is_live(int index) const { return place(index).live; }
+  /// The sources whose samples the node sends, in ascending order.
+  [[nodiscard]] const Sources& sources_of_node(int node) const { return *place(node).sources; }
+
+ private:
+  [[nodiscard]] Place& place(int index) { return places_.at(index); }
+  void find_live();
+  void find_live(int node, std::set<int>& known);
+  void find_sources();
+  void find_sources(int node, std::set<int>& known);
+  /// `node`: nullptr for a reader.
+  void connect(const std::shared_ptr<Inbox>& inbox, Wires& wires, const NodeBase* node,
+               const std::optional<JoinRules>& join);
+  void connect(Readers::Entry& entry);
+  /// An edge at its consumer, and its beginning at the parent.
+  EdgeRef make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node);
+  void open_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, const NodeBase* node) const;
+  /// The streams of these sources begin at the outputs of a node: on all edges below, the deepest first.
+  void begin_below(int node, const Sources& sources, Change change);
+  /// A source is being forgotten.
+  void pass_kept_ends(int source);
+
+  std::map<int, Place> places_;  // by number
+  int next_ = 0;                 // the number of the next node
+  bool wired_ = false;
+  Change change_ = 0;
+  struct Drained {
+    int parent;
+    std::shared_ptr<Inbox> inbox;
+    EdgeRef edge;
+  };
+  std::vector<Drained> drained_;
+  std::int64_t edges_ = 0;  // the number of the next edge
+  Readers readers_;
+  NameSpace names_;
+};
+
+}  // namespace freshframe::core

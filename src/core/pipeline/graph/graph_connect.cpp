@@ -1,0 +1,90 @@
+// Edges and readers that come into a graph that runs.
+// SPDX-License-Identifier: Apache-2.0
+#include "freshframe/error.hpp"
+
+#include <string>
+
+#include "core/pipeline/graph/admission.hpp"
+#include "core/pipeline/graph/graph_look.hpp"
+
+namespace freshframe::core {
+
+void Graph::connect_late(int index) {
+  find_live();
+  auto& late = place(index);
+  auto& node = *late.runner;
+  for (const auto& wire : late.wires) (void)resolve_queue(*this, wire, node.name(), false);
+  ++change_;
+  find_sources();
+  node.set_live(late.live);
+  for (const int source : *late.sources) late.reached[source] = change_;
+  connect(node.shared_inbox(), late.wires, node.node().get(), late.join);
+  node.inbox().stay_open(late.open);
+}
+
+void Graph::connect_late(const ReaderCore& reader) {
+  auto* const entry = readers_.find(reader);
+  if (entry == nullptr) return;
+  find_live();
+  ++change_;
+  connect(*entry);
+}
+
+void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& options) {
+  Admission(*this).check_connection(parent, child, options);
+  auto& node = runner(child);
+  const Wire wire{.parent = parent.node,
+                  .queue = options.queue,
+                  .max_age = options.max_age,
+                  .source = only_source(*this, parent),
+                  .depth = node.batch() ? node.batch()->size : 0,
+                  .max_rate = options.max_rate};
+  if (wired_) (void)resolve_queue(*this, wire, node.name(), node.is_recorder());
+  auto& merge = place(child);
+  auto& wires = merge.wires;
+  wires.push_back(wire);
+  find_sources();
+  if (const auto whose = takes_one_source(*this); !whose.empty()) {
+    wires.pop_back();
+    find_sources();
+    throw GraphError(whose + ", below '" + node.name() +
+                     "', takes the samples of one source: choose one for it with port.of(camera) before '" +
+                     runner(parent.node).name() + "' is connected");
+  }
+  if (!wired_) return;
+  ++change_;
+  begin_below(child, sources_of(*this, parent), change_);
+  for (const int source : sources_of(*this, parent)) merge.reached[source] = change_;
+  node.inbox().stay_open(true);
+  wires.back().edge = make_edge(node.shared_inbox(), wire, node.node().get());
+  open_edge(node.shared_inbox(), wires.back(), node.node().get());
+  node.inbox().stay_open(merge.open);
+}
+
+// The deepest first: a node is not told that a source has gone while its samples are on another way to it.
+void Graph::begin_below(int node, const Sources& sources, Change change) {
+  const auto begin = [&](Wire& wire, Inbox& inbox, int consumer) {
+    if (wire.parent != node || !wire.edge) return;
+    Sources passing;
+    for (const int source : sources) {
+      if (wire.source < 0 || wire.source == source) passing.push_back(source);
+    }
+    if (passing.empty()) return;
+    if (consumer >= 0) {
+      begin_below(consumer, passing, change);
+      for (const int source : passing) place(consumer).reached[source] = change;
+    }
+    for (const int source : passing) {
+      inbox.add_source(*wire.edge,
+                       {.source = source, .begun = change, .reached = change, .by_pts = !is_live(source)});
+    }
+  };
+  for (auto& [number, each] : places_) {
+    for (auto& wire : each.wires) begin(wire, each.runner->inbox(), number);
+  }
+  for (auto& [reader, wires, join] : readers_.all()) {
+    for (auto& wire : wires) begin(wire, reader->inbox(), -1);
+  }
+}
+
+}  // namespace freshframe::core

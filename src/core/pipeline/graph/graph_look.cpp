@@ -1,0 +1,265 @@
+// Questions about a graph: what comes out of ports, the ways through it, and what holds it up.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/graph/graph_look.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/packet.hpp"
+
+#include <algorithm>
+#include <limits>
+#include <set>
+#include <string>
+#include <utility>
+
+namespace freshframe::core {
+
+int only_source(const Graph& graph, const AnyPort& port) {
+  if (port.source < 0) return -1;
+  if (!graph.has(port.node) || !graph.has(port.source))
+    throw StateError("the node or the source of this port was removed");
+  const auto& named = graph.sources_of_node(port.source);
+  const auto& there = graph.sources_of_node(port.node);
+  const auto& name = graph.runner(port.source).name();
+  // A node's own stream is the one that is of it. Those of the other sources are of them.
+  const int only = graph.runner(port.source).has_own_stream() ? port.source : named.front();
+  if (named.size() != 1 && only != port.source) {
+    throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
+                     "' come from " + std::to_string(named.size()));
+  }
+  if (!std::binary_search(there.begin(), there.end(), only)) {
+    throw GraphError("no samples of '" + name + "' come out of '" + graph.runner(port.node).name() +
+                     "': of() needs a source of its samples");
+  }
+  return only;
+}
+
+Sources sources_of(const Graph& graph, const AnyPort& port) {
+  const int only = only_source(graph, port);
+  if (only >= 0) return {only};
+  return graph.has(port.node) ? graph.sources_of_node(port.node) : Sources{};
+}
+
+Sources sources_on(const Graph& graph, const Wire& wire) {
+  if (!graph.has(wire.parent)) return {};
+  const auto& sources = graph.sources_of_node(wire.parent);
+  if (wire.source < 0) return sources;
+  return std::ranges::binary_search(sources, wire.source) ? Sources{wire.source} : Sources{};
+}
+
+Sources sources_of(const Graph& graph, std::span<const AnyPort> ports) {
+  std::set<int> all;
+  for (const auto& port : ports) {
+    const auto sources = sources_of(graph, port);
+    all.insert(sources.begin(), sources.end());
+  }
+  return {all.begin(), all.end()};
+}
+
+bool is_leaving(const Graph& graph, const Wire& wire) {
+  const auto leaves = [&graph](int node) {
+    return !graph.has(node) || graph.runner(node).removal() != nullptr;
+  };
+  return leaves(wire.parent) || (wire.source >= 0 && leaves(wire.source));
+}
+
+Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer, bool recorder) {
+  const bool live = graph.is_live(wire.parent);
+  const bool several = graph.runner(wire.parent).gives_several();
+  auto chosen = live && wire.joined ? kJoining
+                : live && recorder  ? kRecording
+                : live && !several  ? kLatest
+                                    : kLossless;
+  if (chosen.blocks() != wire.joined)
+    chosen.depth = std::max(chosen.depth, several && !wire.joined ? 2 * wire.depth : wire.depth);
+  const auto queue = wire.queue.value_or(chosen);
+  if (wire.max_age && !live) {
+    throw GraphError("'" + consumer + "' has max_age, but '" + graph.runner(wire.parent).name() +
+                     "' comes from a file, where nothing may be dropped: leave max_age out, or open it with "
+                     "realtime=True");
+  }
+  return queue;
+}
+
+std::string why_lossless(const Graph& graph, const Wires& wires) {
+  for (const auto& wire : wires) {
+    if (graph.runner(wire.parent).node()->output_type() == type_of<Packet>()) {
+      return "a packet of '" + graph.runner(wire.parent).name() +
+             "' means nothing without those before it: use poll(), get() or a loop";
+    }
+    if (!resolve_queue(graph, wire, {}, false).blocks()) continue;
+    if (wire.queue) return "its queue blocks: use poll(), realtime=True, or queue=LATEST";
+    if (graph.is_live(wire.parent)) {
+      return "'" + graph.runner(wire.parent).name() +
+             "' gives several results per sample, of which latest() would skip some: use poll(), get() or a "
+             "loop, or queue=LATEST";
+    }
+    auto file = graph.runner(wire.parent).name();
+    for (const int source : sources_of(graph, {wire.parent, wire.source})) {
+      if (!graph.has(source) || !graph.runner(source).is_source()) continue;
+      file = graph.runner(source).name();
+      break;
+    }
+    return "'" + file + "' is a file: use poll(), realtime=True, or queue=LATEST";
+  }
+  return {};
+}
+
+std::vector<std::string> views_of(const Graph& graph, int node) {
+  const auto& name = graph.runner(node).name();
+  const auto& sources = graph.sources_of_node(node);
+  // Those of a merge are the same with one camera: another one may come.
+  if (sources.size() < 2 && !graph.place(node).merge) return {name};
+  std::vector<std::string> views;
+  for (const int source : sources)
+    views.push_back(name + ".of('" + graph.runner(source).stream_name() + "')");
+  return views;
+}
+
+bool has_parents(const Graph& graph, int index) {
+  return std::ranges::none_of(graph.wires_of(index),
+                              [&graph](const Wire& wire) { return is_leaving(graph, wire); });
+}
+
+void find_ancestors(const Graph& graph, int node, std::set<int>& found) {
+  if (!graph.has(node) || !found.insert(node).second) return;
+  for (const auto& wire : graph.wires_of(node)) find_ancestors(graph, wire.parent, found);
+}
+
+std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader) {
+  std::set<int> nodes;
+  const auto* const entry = graph.readers().find(reader);
+  if (entry == nullptr) return nodes;
+  Sources given;
+  for (const auto& wire : entry->wires) {
+    if (!graph.has(wire.parent)) continue;
+    find_ancestors(graph, wire.parent, nodes);
+    const auto sources = sources_on(graph, wire);
+    given.insert(given.end(), sources.begin(), sources.end());
+  }
+  std::erase_if(nodes, [&](int node) {  // sources that its ports leave out
+    return graph.runner(node).is_source() && std::ranges::find(given, node) == given.end();
+  });
+  return nodes;
+}
+
+std::vector<int> with_all_below(const Graph& graph, int index) {
+  std::set<int> going{index};
+  const auto goes = [&](const Wire& wire) { return wire.goes_with(going); };
+  for (bool more = true; more;) {
+    more = false;
+    for (const auto& [number, each] : graph.places()) {
+      const auto& wires = each.wires;
+      if (going.contains(number) || each.merge || wires.empty()) continue;
+      const auto& join = each.join;
+      // A join cannot be without one of its parents, or, with partial sets, without its reference.
+      const bool ends = !join           ? std::ranges::all_of(wires, goes)
+                        : join->partial ? goes(wires.front())
+                                        : std::ranges::any_of(wires, goes);
+      if (!ends) continue;
+      going.insert(number);
+      more = true;
+    }
+  }
+  return {going.begin(), going.end()};
+}
+
+std::string takes_one_source(const Graph& graph) {
+  const auto joins_several = [&](const Wire& wire) {
+    return wire.joined && wire.source < 0 && graph.has(wire.parent) &&
+           graph.sources_of_node(wire.parent).size() > 1;
+  };
+  for (const auto& [number, each] : graph.places()) {
+    const bool shows_several = each.runner->node()->needs_one_source() && each.sources->size() > 1;
+    if (shows_several || std::ranges::any_of(each.wires, joins_several))
+      return "'" + each.runner->name() + "'";
+  }
+  for (const auto& [reader, wires, join] : graph.readers().all()) {
+    if (std::ranges::any_of(wires, joins_several)) return "reader '" + reader->name() + "'";
+  }
+  return {};
+}
+
+std::vector<const Inbox*> inboxes(const Graph& graph) {
+  std::vector<const Inbox*> all;
+  for (const auto& [number, each] : graph.places()) all.push_back(&std::as_const(*each.runner).inbox());
+  for (const auto& [reader, wires, join] : graph.readers().all()) all.push_back(&reader->inbox());
+  return all;
+}
+
+int frame_bound(const Graph& graph) {
+  constexpr int kSlack = 4;  // a source's current frame, a decoder's delay, a frame on its way to Python
+  std::int64_t bound = kSlack;
+  for (const auto& node : graph.runners()) {
+    ++bound;
+    if (const auto& batch = node->batch()) bound += batch->size - 1;
+  }
+  for (const auto* inbox : inboxes(graph)) bound += inbox->frame_bound();
+  return static_cast<int>(std::min<std::int64_t>(bound, std::numeric_limits<int>::max()));
+}
+
+std::uint64_t delivered(const Graph& graph) {
+  std::uint64_t sum = 0;
+  for (const auto* inbox : inboxes(graph)) sum += inbox->delivered();
+  return sum;
+}
+
+std::optional<std::string> starved_join(const Graph& graph) {
+  for (const auto& [reader, wires, join] : graph.readers().all()) {  // an unread one may be the reason
+    if (!reader->inbox().joins() && reader->inbox().full_blocking_parent()) return std::nullopt;
+  }
+  for (const auto* inbox : inboxes(graph)) {
+    const auto starved = inbox->starved_join();
+    if (!starved) continue;
+    return "join '" + inbox->consumer() + "' waits for a sample of '" + starved->empty +
+           "', while its queue of '" + starved->full + "' is full. Below files it waits without limit: if '" +
+           starved->empty +
+           "' leaves samples out, give Join(wait=...) or a longer queue, or let it give a value for each "
+           "sample";
+  }
+  return std::nullopt;
+}
+
+std::optional<std::string> forgotten_merge(const Graph& graph) {
+  const Runner* forgotten = nullptr;
+  bool had_source = false;
+  for (const auto& [number, each] : graph.places()) {
+    if (each.runner->is_source() && !each.runner->finished()) return std::nullopt;
+    had_source = had_source || each.runner->is_source();
+    const bool is_waiting = each.open && each.wires.empty() && each.reached.empty();
+    if (is_waiting && each.runner->removal() == nullptr) forgotten = each.runner.get();
+  }
+  if (forgotten == nullptr || !had_source) return std::nullopt;
+  return "all sources have ended, and '" + forgotten->name() +
+         "' waits for its first parent: it was added with an empty list. connect() a port to it or remove() it. "
+         "With Pipeline(keep_running=True) it may wait for cameras that come later";
+}
+
+// A reader, or a node that does not wait for another full edge itself: the edges before it are full because of it.
+std::optional<std::string> full_edge(const Graph& graph) {
+  for (const auto& [reader, wires, join] : graph.readers().all()) {
+    if (reader->inbox().full_blocking_parent()) return "reader '" + reader->name() + "' is not read";
+  }
+  std::optional<std::string> full;
+  for (const auto& [number, each] : graph.places()) {
+    const auto& node = *each.runner;
+    const auto parent = node.inbox().full_blocking_parent();
+    if (!parent || (full && node.blocked())) continue;
+    full = "'" + node.name() + "' takes no samples from '" + *parent + "'";
+    if (!node.blocked()) break;
+  }
+  return full;
+}
+
+std::optional<std::int64_t> total(const Graph& graph) {
+  std::int64_t sum = 0;
+  for (const auto& [number, each] : graph.places()) {
+    const auto source = each.runner->source();
+    if (source == nullptr) continue;
+    const auto total = source->total();
+    if (!total) return std::nullopt;
+    sum += *total;
+  }
+  return sum;
+}
+
+}  // namespace freshframe::core

@@ -1,0 +1,61 @@
+// Questions about a graph, which change nothing.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/graph/graph.hpp"
+
+namespace freshframe::core {
+
+// ---- ports and wires
+/// The number of the source that a port is limited to; -1: it is not. Throws as sources_of().
+[[nodiscard]] int only_source(const Graph& graph, const AnyPort& port);
+/// The sources whose samples come out of a port. Throws GraphError when its only source is not one of them.
+[[nodiscard]] Sources sources_of(const Graph& graph, const AnyPort& port);
+[[nodiscard]] Sources sources_of(const Graph& graph, std::span<const AnyPort> ports);
+/// Those whose samples come on an edge now; none once its parent or only source was removed.
+[[nodiscard]] Sources sources_on(const Graph& graph, const Wire& wire);
+/// Whether the wire's parent, or only source, was removed or is being removed.
+[[nodiscard]] bool is_leaving(const Graph& graph, const Wire& wire);
+/// The queue that was asked for, or the one that suits the parent. Once wired. Throws GraphError.
+[[nodiscard]] Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer,
+                                  bool recorder);
+/// The reason why a reader behind these wires cannot have latest(); empty: it can.
+[[nodiscard]] std::string why_lossless(const Graph& graph, const Wires& wires);
+/// The names of a node's ports whose pictures can be viewed: its own, or one for each of its sources.
+[[nodiscard]] std::vector<std::string> views_of(const Graph& graph, int node);
+
+// ---- ways through the graph
+/// Whether the parents of a node that is about to be connected are all there.
+[[nodiscard]] bool has_parents(const Graph& graph, int index);
+/// Adds a node, and all above it, to `found`.
+void find_ancestors(const Graph& graph, int node, std::set<int>& found);
+/// The nodes that a reader's samples come through.
+[[nodiscard]] std::set<int> ancestors_of(const Graph& graph, const ReaderCore& reader);
+/// A node and all nodes that no source reaches without it, in the order of their numbers.
+[[nodiscard]] std::vector<int> with_all_below(const Graph& graph, int index);
+/// A node or reader that takes the samples of one source and gets those of several; empty: there is none.
+[[nodiscard]] std::string takes_one_source(const Graph& graph);
+
+// ---- the whole, once wired
+[[nodiscard]] std::vector<const Inbox*> inboxes(const Graph& graph);
+/// The frames that its edges and nodes can use at once.
+[[nodiscard]] int frame_bound(const Graph& graph);
+/// Samples that edges have delivered.
+[[nodiscard]] std::uint64_t delivered(const Graph& graph);
+/// A join below files whose parents wait for each other, and what to do, as text.
+[[nodiscard]] std::optional<std::string> starved_join(const Graph& graph);
+/// A merge that has never had a parent, while all sources have ended, as text.
+[[nodiscard]] std::optional<std::string> forgotten_merge(const Graph& graph);
+/// A full edge that blocks its producer, as text.
+[[nodiscard]] std::optional<std::string> full_edge(const Graph& graph);
+/// Total number of samples, if every source knows its own.
+[[nodiscard]] std::optional<std::int64_t> total(const Graph& graph);
+
+}  // namespace freshframe::core
