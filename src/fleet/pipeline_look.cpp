@@ -71,8 +71,8 @@ void add(PipelineLook& look, Loss loss, std::uint64_t count) {
 
 /// A source is away from its loss until its next frame, and while it is connected and silent.
 void see_source(PipelineLook& look, const core::Runner& runner) {
-  const auto run = runner.node_run();
-  if (!run->source()->has_source_stats() || runner.finished()) return;
+  const auto run = runner.place().run();
+  if (!run->source()->has_source_stats() || runner.life().finished()) return;
   const auto& book = run->counters().source();
   const bool is_silent = book.state() == SourceState::Stalled;
   if (!is_silent && !book.is_lost()) return;
@@ -87,12 +87,12 @@ void see_node(PipelineLook& look, const core::Runner& runner) {
     const auto cause = static_cast<NodeDropCause>(i);
     const auto loss = loss_of(cause);
     if (!loss) continue;
-    const auto count = runner.node_run()->counters().drops(cause);
+    const auto count = runner.place().run()->counters().drops(cause);
     add(look, *loss, count);
     lost += count;
   }
   if (runner.is_source()) {
-    look.frames += runner.processed() + lost;
+    look.frames += runner.meter().processed() + lost;
     see_source(look, runner);
     return;
   }

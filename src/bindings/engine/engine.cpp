@@ -188,7 +188,7 @@ PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
     auto& engine = engine_of(self);
     const auto runner = engine.core().runner(node);
     const bool threadless =
-        runner && engine.core().is_adding(node) && runner->runs_outside() && runner->claim();
+        runner && engine.core().is_adding(node) && runner->facts().runs_outside && runner->life().claim();
     gil::release(
         held,
         [](core::PipelineCore* core, int added, bool has_no_thread) {
@@ -416,7 +416,7 @@ void bind_nodes(nb::class_<Engine>& engine) {
           "is_blocked",
           [](const Engine& self, int index) {
             const auto there = self.core().runner(index);
-            return there && there->blocked();
+            return there && there->outlet().blocked();
           },
           nb::arg("index"), "Whether the thread of a node waits for room below.")
       .def_prop_ro(

@@ -151,7 +151,7 @@ ProgressTick progress(const Engine& self) {
   ProgressTick tick;
   tick.total = core.total();
   for (const auto& runner : core.runners()) {
-    if (runner->is_source()) tick.done += runner->processed();
+    if (runner->is_source()) tick.done += runner->meter().processed();
   }
   for (const auto& edge : core.stats().edges) tick.dropped += edge.dropped;
   return tick;

@@ -21,8 +21,8 @@ bool fail_batch(gil::Held& held, Loop& loop, std::span<const AnySample> samples)
   auto traceback =
       loop.runner.wants_traceback(&samples.front()) ? traceback_text(held, *taken.object) : std::string();
   const auto text = taken.text + hint_text(held, *taken.object);
-  const bool goes_on = loop.runner.fail_batch(taken.error, text, samples, std::move(traceback));
-  if (!goes_on && !loop.runner.is_outside_the_run()) loop.engine.keep_failure(taken.object);
+  const bool goes_on = loop.runner.fail({taken.error, text, std::move(traceback)}, {samples, true});
+  if (!goes_on && !loop.runner.life().is_outside_the_run()) loop.engine.keep_failure(taken.object);
   return goes_on;
 }
 
@@ -98,7 +98,7 @@ bool take_results(gil::Held& held, Loop& loop, PyObject* results, std::vector<An
     if (is_error) PyErr_SetObject(PyExceptionInstance_Class(item), item);
     if (is_error || !output_of(held, loop, item, samples[i], output)) {
       const auto taken = take_python_error(held);
-      if (loop.runner.stops_on_error()) {  // the results before it are emitted first
+      if (loop.runner.facts().stops_on_error()) {  // the results before it are emitted first
         Py_DECREF(results);
         without_gil<&emit_outputs>(held, loop, &samples, &outputs);
         return fail(held, loop, taken, &samples[i]);
@@ -128,18 +128,18 @@ bool run_batches(gil::Held& held, Loop& loop) {
       if (!run_tick(held, loop, samples.front(), outputs.emplace_back())) return false;
       continue;
     }
-    loop.runner.begin_call(samples.front());
+    loop.runner.meter().begin_call(samples.front());
     PyObject* const results = call_batch(held, loop, samples);
     if (loop.engine.forked()) {
       new std::vector<AnySample>(std::move(samples));  // never freed in the child
       throw InForkedChild{};
     }
-    loop.runner.end_batch(samples);
+    loop.runner.meter().end_batch(samples);
     const bool goes_on = results != nullptr ? take_results(held, loop, results, samples, outputs)
                                             : fail_batch(held, loop, samples);
     if (!goes_on) return false;
   }
-  return loop.runner.closed_cleanly();
+  return loop.runner.life().closed_cleanly();
 }
 
 }  // namespace freshframe::python

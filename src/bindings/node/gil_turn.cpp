@@ -117,7 +117,7 @@ GilTurn::Clock::time_point GilTurn::let_others_in() {
 void GilTurn::begin(core::Runner& runner, Clock::time_point wanted) {
   began_ = Clock::now();
   if (std::exchange(let_in_, false)) node_threads.slept(began_ - wanted);
-  runner.begin_gil_turn(seconds(began_ - wanted));
+  runner.meter().begin_gil_turn(seconds(began_ - wanted));
   seat_.begin(was_long_);
   if (!seat_.is_seen() && was_long_) computed_ = thread_cpu_seconds();
 }
@@ -134,11 +134,11 @@ void GilTurn::end(core::Runner& runner) {
   const auto seen = seat_.end(was_long_);
   if (seen || !was_long_) {
     const auto [held, waited] = seen.value_or(HoldSampler::Seen{.held = seconds(lasted)});
-    runner.end_gil_turn(waited, held);
+    runner.meter().end_gil_turn(waited, held);
     return;
   }
   const auto computed = thread_cpu_seconds();
-  runner.end_gil_turn(0, std::min(seconds(lasted), computed - std::exchange(computed_, computed)));
+  runner.meter().end_gil_turn(0, std::min(seconds(lasted), computed - std::exchange(computed_, computed)));
 }
 
 }  // namespace freshframe::python

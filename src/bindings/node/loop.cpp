@@ -26,8 +26,8 @@ bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample*
   if (loop.runner.is_source()) name_source(held, *taken.object, loop.runner.name());
   auto traceback = loop.runner.wants_traceback(sample) ? traceback_text(held, *taken.object) : std::string();
   const auto text = taken.text + hint_text(held, *taken.object);
-  const bool goes_on = loop.runner.fail(taken.error, text, sample, std::move(traceback));
-  if (!goes_on && !loop.runner.is_outside_the_run()) loop.engine.keep_failure(taken.object);
+  const bool goes_on = loop.runner.fail({taken.error, text, std::move(traceback)}, core::FailedOn::one(sample));
+  if (!goes_on && !loop.runner.life().is_outside_the_run()) loop.engine.keep_failure(taken.object);
   return goes_on;
 }
 
@@ -97,11 +97,11 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
 }
 
 PyObject* call_function(const Loop& loop, PyObject* given) {
-  return loop.runner.joins() ? PyObject_CallObject(loop.node, given) : PyObject_CallOneArg(loop.node, given);
+  return loop.runner.inbox().joins() ? PyObject_CallObject(loop.node, given) : PyObject_CallOneArg(loop.node, given);
 }
 
 void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {
-  const auto& demand = loop.runner.demand();
+  const auto& demand = loop.runner.outlet().demand();
   const auto* type = output.value ? output.value.get()->type() : type_of<Frame>();
   if (demand.allows(type)) return;
   std::string text = "gave " + with_article(Py_TYPE(given.ptr())->tp_name) + ", but its child '" +
@@ -134,7 +134,7 @@ Emitted stamped_result(gil::Held& held, const Loop& loop, nb::handle given) {
   const nb::object value = given.attr("value");
   const nb::object like = given.attr("like");
   const nb::object frame = given.attr("frame");
-  auto result = from_python(held, value, loop.runner.demand().types);
+  auto result = from_python(held, value, loop.runner.outlet().demand().types);
   check_demand(loop, result, value);
   Frame picture;
   if (nb::isinstance<PythonSample>(like)) picture = nb::inst_ptr<PythonSample>(like)->sample().frame;
@@ -161,7 +161,7 @@ bool output_of(gil::Held& held, Loop& loop, PyObject* result, const AnySample& f
     if (is_stamped(result)) {
       emitted = stamped_result(held, loop, result);
     } else {
-      emitted = from_python(held, result, loop.runner.demand().types);
+      emitted = from_python(held, result, loop.runner.outlet().demand().types);
       check_demand(loop, emitted, result);
     }
     output = loop.runner.outlet().stamped(std::move(emitted), from);

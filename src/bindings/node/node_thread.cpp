@@ -36,8 +36,8 @@ bool begin_stream(core::Runner& runner) {
 }
 
 void run_node_loop(gil::Held& held, Loop& loop) {
-  if (loop.runner.has_own_stream() && !without_gil<&begin_stream>(held, loop)) return;
-  const bool is_well = loop.runner.batch() ? run_batches(held, loop) : run_samples(held, loop);
+  if (loop.runner.facts().has_own_stream() && !without_gil<&begin_stream>(held, loop)) return;
+  const bool is_well = loop.runner.facts().batch ? run_batches(held, loop) : run_samples(held, loop);
   if (is_well) run_finish(held, loop);
 }
 
@@ -52,7 +52,7 @@ void run_opened(gil::Held& held, Loop& loop) {
       run_node_loop(held, loop);
     }
   }
-  loop.runner.set_state(NodeState::Working);
+  loop.runner.meter().set_state(NodeState::Working);
   if (opened) tell_gone(held, loop);
   if (hooks && opened) call_hook(held, loop, "close");
 }
@@ -76,7 +76,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     const auto kept = owner.core().runner(index);
-    if (!kept || !kept->claim()) return Py_NewRef(Py_None);
+    if (!kept || !kept->life().claim()) return Py_NewRef(Py_None);
     Loop loop{owner, *kept, slot, takes_values != 0};
     auto& runner = loop.runner;
     if (!take_node(loop)) throw nb::python_error();
@@ -93,7 +93,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
     } catch (const InForkedChild&) {
       return raise_in_forked_child(runner.name());
     } catch (...) {  // the engine itself failed, out of memory: the pipeline ends nevertheless
-      runner.fail(std::current_exception(), "the engine failed", nullptr);
+      runner.fail({std::current_exception(), "the engine failed"});
     }
     without_gil<&close_step>(held, loop);
     return Py_NewRef(Py_None);

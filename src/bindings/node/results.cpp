@@ -27,9 +27,9 @@ void send_now(gil::Held& held, Loop& loop, AnySample& output) {
     outlet.send(std::move(output));
     return;
   }
-  loop.runner.pause_work();
+  loop.runner.meter().pause_work();
   without_gil<&send>(held, loop, &output);
-  loop.runner.resume_work();
+  loop.runner.meter().resume_work();
   gil::DeferredFree::instance().drain(held);
 }
 
@@ -47,13 +47,13 @@ bool check_returned(PyObject* value) {
 // Whether a stop ends the generator. One of finish() has the time that a stop leaves to last results.
 bool is_over(Loop& loop, Called called, bool was_stopping) {
   if (called == Called::Finish) return !loop.runner.takes_last_results();
-  return !was_stopping && loop.runner.context().stop.stop_requested();
+  return !was_stopping && loop.runner.place().context().stop.stop_requested();
 }
 
 // Runs the generator to its end, or until is_over(). False: with an exception set.
 bool run_generator(gil::Held& held, Loop& loop, PyObject* generator, AnySample& from, Called called) {
   // A sample that came after the stop, for its events, is processed to the end.
-  const bool was_stopping = loop.runner.context().stop.stop_requested();
+  const bool was_stopping = loop.runner.place().context().stop.stop_requested();
   while (true) {
     PyObject* item = nullptr;
     const auto state = PyIter_Send(generator, Py_None, &item);
@@ -101,7 +101,7 @@ bool close_generator(Loop& loop, PyObject* generator, AnySample& from, bool is_v
 bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from, Called called,
                  std::optional<AnySample>& output) {
   if (result == nullptr) return fail(held, loop, &from);
-  const bool gives_several = called != Called::Process || loop.runner.gives_several();
+  const bool gives_several = called != Called::Process || loop.runner.facts().gives_several;
   if (!gives_several || !PyGen_CheckExact(result)) {
     const bool is_valid = output_of(held, loop, result, from, output);
     Py_DECREF(result);
@@ -114,8 +114,8 @@ bool take_result(gil::Held& held, Loop& loop, PyObject* result, AnySample& from,
 }
 
 bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySample>& output) {
-  loop.runner.begin_work();
-  const std::chrono::duration<double> now = loop.runner.context().clock.now().time_since_epoch();
+  loop.runner.meter().begin_work();
+  const std::chrono::duration<double> now = loop.runner.place().context().clock.now().time_since_epoch();
   PyObject* const given = PyFloat_FromDouble(now.count());
   PyObject* const result = given == nullptr
                                ? nullptr
@@ -123,20 +123,20 @@ bool run_tick(gil::Held& held, Loop& loop, AnySample& tick, std::optional<AnySam
   Py_XDECREF(given);
   leave_forked_child(loop, tick);
   const bool goes_on = take_result(held, loop, result, tick, Called::OnTime, output);
-  loop.runner.end_tick();
+  loop.runner.meter().end_tick();
   return goes_on;
 }
 
 void run_finish(gil::Held& held, Loop& loop) {
   auto last = loop.runner.begin_last();
   if (!last) return;
-  loop.runner.begin_work();
+  loop.runner.meter().begin_work();
   PyObject* const result = PyObject_CallMethod(loop.node, "finish", nullptr);
   leave_forked_child(loop, *last);
   std::optional<AnySample> output;
   take_result(held, loop, result, *last, Called::Finish, output);
   if (output) send_now(held, loop, *output);
-  loop.runner.end_tick();
+  loop.runner.meter().end_tick();
 }
 
 }  // namespace freshframe::python

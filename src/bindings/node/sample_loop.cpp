@@ -58,7 +58,7 @@ bool run_samples(gil::Held& held, Loop& loop) {
     auto taken = core::Taken::Sample;
     if (!go_on(loop, sample, output, use) &&
         !without_gil<&send_and_take>(held, loop, &sample, &output, &taken, use, &loop.turn)) {
-      return loop.runner.closed_cleanly();
+      return loop.runner.life().closed_cleanly();
     }
     gil::DeferredFree::instance().drain(held);
     if (taken == core::Taken::News) {
@@ -69,11 +69,11 @@ bool run_samples(gil::Held& held, Loop& loop) {
     if (taken == core::Taken::Nothing) {
       goes_on = run_tick(held, loop, sample, output);
     } else {
-      loop.runner.begin_call(sample);
+      loop.runner.meter().begin_call(sample);
       PyObject* const result = call(held, loop, sample);
       leave_forked_child(loop, sample);
       goes_on = take_result(held, loop, result, sample, Called::Process, output);
-      loop.runner.end_work();
+      loop.runner.meter().end_work();
     }
     if (!goes_on) return false;
   }

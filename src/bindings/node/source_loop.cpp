@@ -20,12 +20,12 @@ namespace {
 constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
 
 bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
-  return runner.publish(std::move(*item));
+  return runner.publish(std::move(*item), runner.clock().now(), core::Inbox::waited_for_room());
 }
 
 // Without releasing the GIL, if no step has to wait.
 bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
-  if (loop.turn.has_time() && !loop.runner.would_wait(item)) return loop.runner.publish(std::move(item));
+  if (loop.turn.has_time() && !loop.runner.would_wait(item)) return publish(loop.runner, &item);
   return without_gil<&publish>(held, loop, &item);
 }
 bool wait_for_go(core::Runner& runner) {
@@ -63,17 +63,17 @@ SourceItem<Emitted> parse_item(gil::Held& held, PyObject* item, std::span<const 
 
 // The next item; nullopt at the end, or with an exception set.
 std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObject* iterator) {
-  loop.runner.begin_work();
+  loop.runner.meter().begin_work();
   PyObject* item = PyIter_Next(iterator);
   leave_forked_child(loop);
   if (item == nullptr) {
-    loop.runner.set_state(NodeState::Waiting);
+    loop.runner.meter().set_state(NodeState::Waiting);
     return std::nullopt;
   }
-  loop.runner.end_read();
+  loop.runner.meter().end_read();
   std::optional<SourceItem<Emitted>> output;
   PyObject* converted = raw_call(held, [&] {
-    output = parse_item(held, item, loop.runner.demand().types);
+    output = parse_item(held, item, loop.runner.outlet().demand().types);
     check_demand(loop, output->value, PyTuple_GET_ITEM(item, 0));
     return Py_NewRef(Py_None);
   });
@@ -85,7 +85,7 @@ std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObje
 
 PyObject* open_iterator(gil::Held& held, Loop& loop) {
   PyObject* token = raw_call(held, [&] {
-    return nb::cast(StopToken{loop.runner.stop_token(), loop.engine.core().clock()}).release().ptr();
+    return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
   });
   if (token == nullptr) return nullptr;
   PyObject* iterable = PyObject_CallMethod(loop.node, "read", "(O)", token);

@@ -94,7 +94,7 @@ class PythonEmbedder final : public process::Embedder {
     with_gil([&](gil::Held& held) {
       const auto object = exception_of(held, failure.error, failure.text, failure.traceback);
       const auto shared = std::make_shared<gil::Ref>(held, object.ptr());
-      if (!run_.runner->is_outside_the_run()) run_.engine->keep_failure(shared);
+      if (!run_.runner->life().is_outside_the_run()) run_.engine->keep_failure(shared);
       cause = std::make_exception_ptr(RaisedByPython(shared, failure.text));
     });
     return cause;
@@ -121,13 +121,13 @@ class PythonEmbedder final : public process::Embedder {
       } catch (nb::python_error& error) {
         error.restore();
         const auto taken = take_python_error(held);
-        if (!run_.runner->is_outside_the_run()) run_.engine->keep_failure(taken.object);
+        if (!run_.runner->life().is_outside_the_run()) run_.engine->keep_failure(taken.object);
         raised = taken.error;
       }
     });
     const std::chrono::duration<double> waited = got - wanted;
     const std::chrono::duration<double> kept = Time::now() - got;
-    run_.runner->meter_gil(waited.count(), kept.count());
+    run_.runner->meter().add_gil(waited.count(), kept.count());
     if (raised) std::rethrow_exception(raised);
   }
 
@@ -143,7 +143,7 @@ void run_crew(gil::Released& released, const ProcessRun& run) {
   } catch (const abi::__forced_unwind&) {
     throw;
   } catch (...) {  // the engine itself failed, out of memory: the pipeline ends nevertheless
-    run.runner->fail(std::current_exception(), "the engine failed", nullptr);
+    run.runner->fail({std::current_exception(), "the engine failed"});
     run.runner->close_step();
   }
 }
@@ -156,7 +156,7 @@ PyObject* run_process(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     const auto kept = owner.core().runner(index);
-    if (!kept || !kept->claim()) return Py_NewRef(Py_None);
+    if (!kept || !kept->life().claim()) return Py_NewRef(Py_None);
     auto& runner = *kept;
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);

@@ -47,7 +47,7 @@ GraphState PipelineCore::graph_state(bool times) const {
     const auto& node = *kept;
     result.nodes.push_back({kind_of(node), node.runs_outside(), node.output_type() == type_of<Frame>(),
                             views_of(graph_, runner->index()), started() && graph_.is_live(runner->index()),
-                            runner->batch() ? runner->batch()->size : 0});
+                            runner->facts().batch ? runner->facts().batch->size : 0});
   }
   for (const auto& [reader, wires, join] : graph_.readers().all()) result.readers.push_back(reader->name());
   return result;

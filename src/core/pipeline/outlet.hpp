@@ -59,6 +59,8 @@ class Outlet {
   void send(AnySample&& sample);
   /// Both. Costs next to nothing while nobody gets the result.
   void emit(Emitted result, const AnySample& from);
+  /// The demand of the child that was added last.
+  [[nodiscard]] const Demand& demand() { return outputs_.list().demand; }
   /// Whether send() would wait. No stays true until this thread's next send().
   [[nodiscard]] bool would_wait();
   /// Last results follow: recorders take them after a stop, too.

@@ -68,7 +68,7 @@ void PipelineCore::launch() {
     }
     graph_.wire(options_.keep_running);
     budget_->set_bound(frame_bound(graph_));
-    for (const auto& runner : graph_.runners()) runner->set_connected();
+    for (const auto& runner : graph_.runners()) runner->life().set_connected();
     const Lock lock(mutex_);
     if (phase_ != Phase::Building) throw StateError("stop() was called while the pipeline started");
     phase_ = Phase::Starting;
@@ -88,18 +88,18 @@ void PipelineCore::spawn() {
     const Lock building(building_);
     runners = graph_.runners();
   }
-  std::erase_if(runners, [](const auto& runner) { return runner->is_late(); });
+  std::erase_if(runners, [](const auto& runner) { return runner->life().is_late(); });
   threads.reserve(runners.size());
   auto next = runners.begin();
   try {
     for (; next != runners.end(); ++next) {
-      if (!(*next)->runs_outside())
+      if (!(*next)->facts().runs_outside)
         threads.push_back({*next, std::jthread([runner = *next] { runner->run(); })});
     }
   } catch (const std::exception& error) {  // the machine has no more threads
     request_stop();
     for (auto runner = runners.begin(); runner != runners.end(); ++runner) {
-      if (runner < next && !(*runner)->runs_outside()) continue;
+      if (runner < next && !(*runner)->facts().runs_outside) continue;
       (*runner)->open_step();  // opens nothing after a stop, and ends this one, which has no thread
       (*runner)->close_step();
     }
@@ -136,14 +136,14 @@ void PipelineCore::go() {
 }
 
 bool PipelineCore::wait_for_go(Runner& runner) {
-  const auto stopped = runner.stop_token();
+  const auto stopped = runner.life().stop_token();
   const std::stop_callback wake(stopped, [this] {
     const Lock lock(mutex_);
     changed_.notify_all();
   });
   const Lock lock(mutex_);
   changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
-    return (go_ && runner.connected()) || stop_source_.stop_requested() || stopped.stop_requested();
+    return (go_ && runner.life().connected()) || stop_source_.stop_requested() || stopped.stop_requested();
   });
   return !stop_source_.stop_requested() && !stopped.stop_requested();
 }
@@ -151,12 +151,12 @@ bool PipelineCore::wait_for_go(Runner& runner) {
 std::optional<TimePoint> PipelineCore::wait_for_start(Runner& runner) {
   const bool goes = wait_for_go(runner);
   const Lock lock(mutex_);
-  return goes || (go_ && runner.connected()) ? std::optional(began_) : std::nullopt;
+  return goes || (go_ && runner.life().connected()) ? std::optional(began_) : std::nullopt;
 }
 
 void PipelineCore::arrive_opened(Runner& runner) {
   const Lock lock(mutex_);
-  if (runner.is_late() || --to_open_ == 0)
+  if (runner.life().is_late() || --to_open_ == 0)
     changed_.notify_all();  // not earlier: every source waits there, too
 }
 
@@ -173,7 +173,7 @@ bool PipelineCore::end_locked() {
 }
 
 void PipelineCore::arrive_finished(Runner& runner) {
-  if (runner.removal() != nullptr) forget(runner);
+  if (runner.life().removal() != nullptr) forget(runner);
   bool last = false;
   {
     const Lock lock(mutex_);
@@ -255,7 +255,7 @@ void PipelineCore::request_stop(Seconds timeout) {
     if (phase_ == Phase::Building) phase_ = Phase::Ended;
   }
   for (const auto& runner : runners()) {
-    if (runner->batch() && !runner->is_recorder()) runner->inbox().expect_close();
+    if (runner->facts().batch && !runner->facts().is_recorder) runner->inbox().expect_close();
   }
   source_stop_.request_stop();
   budget_->stop();
@@ -269,7 +269,7 @@ void PipelineCore::request_stop(Seconds timeout) {
     const auto nodes = graph_.runners();
     for (auto each = nodes.rbegin(); each != nodes.rend(); ++each) {  // clang 14 cannot reverse a view
       const auto& runner = *each;
-      if (runner->is_recorder()) {
+      if (runner->facts().is_recorder) {
         runner->inbox().close_for_new(drained_by);
       } else {
         runner->inbox().close_but_for_events(events_by);
@@ -314,7 +314,7 @@ std::vector<std::string> PipelineCore::busy_nodes() const {
   const Lock building(building_);
   std::vector<std::string> names;
   for (const auto& runner : graph_.runners()) {
-    if (!runner->finished() || runner->is_replacing()) names.push_back(runner->name());
+    if (!runner->life().finished() || runner->place().is_replacing()) names.push_back(runner->name());
   }
   return names;
 }

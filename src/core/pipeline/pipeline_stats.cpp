@@ -75,7 +75,7 @@ Report PipelineCore::report() const {
     return node.dropped == dropped_by(node, NodeDropCause::NotDecoded);
   });
   const bool whole = std::ranges::all_of(
-      graph_.runners(), [](const auto& runner) { return runner->closed_cleanly() && !runner->cut_short(); });
+      graph_.runners(), [](const auto& runner) { return runner->life().closed_cleanly() && !runner->life().cut_short(); });
   const bool removed_kept_all = removed_whole_ && removed_.dropped == dropped_by(removed_, DropCause::Rate) &&
                                 std::ranges::all_of(removed_.node_drops, [](const auto& drop) {
                                   return drop.first == NodeDropCause::NotDecoded;
@@ -85,7 +85,7 @@ Report PipelineCore::report() const {
   result.failures = failures_;
   result.frames = removed_.frames;
   for (const auto& runner : graph_.runners()) {
-    if (runner->is_source()) result.frames += runner->processed();
+    if (runner->is_source()) result.frames += runner->meter().processed();
   }
   return result;
 }
@@ -131,9 +131,9 @@ std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptio
         "  [joined" + (join ? " by " + std::string(freshframe::to_string(join->by)) : std::string()) + "]";
   }
   const bool is_there = graph.has(edge.parent);
-  if (is_there && graph.runner(edge.parent).has_own_stream() &&
+  if (is_there && graph.runner(edge.parent).facts().has_own_stream() &&
       (edge.only_source < 0 || edge.only_source == edge.parent)) {
-    text += "  [with the node's own stream '" + graph.runner(edge.parent).stream_name() + "']";
+    text += "  [with the node's own stream '" + graph.runner(edge.parent).facts().stream_name + "']";
   }
   return text;
 }
@@ -190,7 +190,7 @@ std::string PipelineCore::describe() const {
       if (edges[i].queue.blocks() && graph_.has(parent) && graph_.is_live(parent)) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";
       }
-      if (!edges[i].queue.blocks() && graph_.has(parent) && graph_.runner(parent).gives_several()) {
+      if (!edges[i].queue.blocks() && graph_.has(parent) && graph_.runner(parent).facts().gives_several) {
         out << "  [may drop some of the results that '" << edges[i].parent << "' gives of one sample]";
       }
       out << "\n";

@@ -18,10 +18,10 @@ bool PipelineCore::anyone_busy() const {
   const bool failed = failure_->failed();
   return std::ranges::any_of(runners(), [failed](const auto& runner) {
     if (failed && runner->is_source()) return false;  // its current read does not matter
-    const auto state = runner->state();
+    const auto state = runner->meter().state();
     const bool in_call =
         state == NodeState::Opening || state == NodeState::Working || state == NodeState::WaitingGil;
-    return in_call && !runner->blocked();
+    return in_call && !runner->outlet().blocked();
   });
 }
 

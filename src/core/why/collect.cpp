@@ -27,8 +27,8 @@ struct Rings {
     stop.is_source = runner->is_source();
     stop.is_end = !stop.is_source && runner->outlet().outputs().newest()->edges.empty();
     stop.has_workers = !runner->node()->workers().empty();
-    stop.gathers = runner->batch().has_value();
-    stop.joins = runner->joins();
+    stop.gathers = runner->facts().batch.has_value();
+    stop.joins = runner->inbox().joins();
     numbers[&runner->inbox()] = runner->index();
     stops.emplace(runner->index(), std::move(stop));
     runners.push_back(std::move(runner));
@@ -56,7 +56,7 @@ struct Rings {
   }
 
   void copy_calls(TimePoint since) {
-    for (const auto& runner : runners) stops.at(runner->index()).calls = runner->calls().calls(since);
+    for (const auto& runner : runners) stops.at(runner->index()).calls = runner->meter().calls().calls(since);
     for (std::size_t i = 0; i < readers.size(); ++i)
       stops.at(-static_cast<int>(i) - 1).calls = readers[i]->calls().calls(since);
   }
@@ -81,7 +81,7 @@ std::map<std::string, Pace> PipelineCore::paces(Seconds latest) const {
   const auto since = clock()->now() - to_duration(latest);
   std::map<std::string, Pace> out;
   for (const auto& runner : runners()) {
-    if (runner->is_source()) out[runner->name()] = pace_of(runner->calls().calls(since));
+    if (runner->is_source()) out[runner->name()] = pace_of(runner->meter().calls().calls(since));
   }
   return out;
 }
@@ -90,7 +90,7 @@ RunQueue PipelineCore::run_queue() const {
   std::vector<int> processes;
   std::map<int, int> threads;
   for (const auto& runner : runners()) {
-    threads[runner->index()] = runner->thread_id();
+    threads[runner->index()] = runner->life().thread_id();
     for (const auto& worker : runner->node()->workers()) processes.push_back(worker.pid);
   }
   auto out = read_run_queue(processes);

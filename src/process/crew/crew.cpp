@@ -39,7 +39,7 @@ Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
 
 void Crew::run() {
   node_.attach(bell_);
-  const std::stop_callback on_stop(runner_.stop_token(), [bell = bell_] { bell->ring(); });
+  const std::stop_callback on_stop(runner_.life().stop_token(), [bell = bell_] { bell->ring(); });
   runner_.inbox().set_ready_hook([bell = bell_] { bell->ring_for_sample(); });
   oom_kills_ = oom_kills();
   try {
@@ -70,10 +70,10 @@ void Crew::open() {
     seats_.push_back(std::make_unique<Seat>(static_cast<std::size_t>(i), node_.recipe(), options_));
   }
   for (auto& seat : seats_) {
-    if (runner_.stop_token().stop_requested()) return;
+    if (runner_.life().stop_token().stop_requested()) return;
     start(*seat);
   }
-  while (opened_ < seats_.size() && !failed_ && !runner_.stop_token().stop_requested()) step();
+  while (opened_ < seats_.size() && !failed_ && !runner_.life().stop_token().stop_requested()) step();
 }
 
 bool Crew::all_ended() const {
@@ -88,13 +88,13 @@ void Crew::show(Seat& seat) {
            each->state == WorkerState::Resting;
   });
   // A worker that starts, or waits for its next start, counts as busy: nothing moves, but nothing is stuck.
-  if (!opening_) runner_.set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
+  if (!opening_) runner_.meter().set_state(works && !ending_ ? NodeState::Working : NodeState::Waiting);
 }
 
 void Crew::step() {
   poll_all();
   const auto time = now();
-  if (runner_.stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
+  if (runner_.life().stop_token().stop_requested() && !stop_seen_) stop_seen_ = time;
   on_time(time);
   if (!opening_ && !ending_ && !failed_) take_samples();
   if (!opening_ && !ending_ && (failed_ || (input_ended_ && finished()))) begin_end();
@@ -304,7 +304,7 @@ void Crew::count_death(Seat& seat, const std::string& text, const std::string& d
 // The node fails as a whole: the pipeline stops.
 void Crew::fail_all(const std::string& text) {
   failed_ = true;
-  runner_.fail(std::make_exception_ptr(Error(text)), text, nullptr);
+  runner_.fail({std::make_exception_ptr(Error(text)), text});
 }
 
 }  // namespace freshframe::process

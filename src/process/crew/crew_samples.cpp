@@ -42,7 +42,7 @@ Seat* Crew::idle_seat() {
 }
 
 std::size_t Crew::most_given() const {
-  const auto& batch = runner_.batch();
+  const auto& batch = runner_.facts().batch;
   return batch ? static_cast<std::size_t>(batch->size) : 1;
 }
 
@@ -67,7 +67,7 @@ void Crew::tell_gone(const std::string& source) {
 }
 
 core::Taken Crew::take_now(std::vector<AnySample>& samples) {
-  if (runner_.batch()) return runner_.inbox().try_take_batch(samples, runner_.next_batch(), gather_until_);
+  if (runner_.facts().batch) return runner_.inbox().try_take_batch(samples, runner_.next_batch(), gather_until_);
   const auto taken = runner_.inbox().try_take(samples.emplace_back());
   if (taken != core::Taken::Sample) samples.clear();
   return taken;
@@ -385,8 +385,8 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
 // With the first result of a call: the time after it is the sending of the others.
 void Crew::count_call(const Seat& seat, TimePoint time) {
   if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
-  runner_.count_call(time - seat.jobs.front().sent, time);
-  runner_.count_batch(seat.given);
+  runner_.meter().count_call(time - seat.jobs.front().sent, time);
+  runner_.meter().count_batch(seat.given);
 }
 
 void Crew::after_job(Seat& seat) {
@@ -410,7 +410,7 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
       seat.kill(now(), "its open() failed: " + message.text);
       return;
     }
-    const bool goes_on = runner_.fail(cause(), message.text, nullptr, message.traceback);
+    const bool goes_on = runner_.fail({cause(), message.text, message.traceback});
     failed_ = failed_ || in_open || in_close || !goes_on;  // else it was source_gone()
     if (in_open) seat.let_close();
     return;
@@ -419,14 +419,14 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
     throw ProtocolError("a failure on a sample that it does not have");
   if (message.whole && seat.jobs.size() != seat.given)
     throw ProtocolError("a failure on a call that has a result already");
-  seat.check_held(message.released, message.whole && runner_.batch() ? seat.jobs.size() : 1);
+  seat.check_held(message.released, message.whole && runner_.facts().batch ? seat.jobs.size() : 1);
   const auto sample = seat.jobs.front().sample;
   const auto ticket = seat.jobs.front().ticket;
   const auto call = seat.jobs.front().call;
   count_call(seat, now());
   const bool is_skipped = options_.skips_errors && call != Call::Finish;
   const auto error = is_skipped ? std::make_exception_ptr(Error(message.text)) : cause();
-  if (message.whole && runner_.batch()) {
+  if (message.whole && runner_.facts().batch) {
     fail_call(seat, message, error);
     return;
   }
@@ -439,8 +439,8 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
 // Counts the sample as an error. If the node does not continue after an error, the crew has failed.
 void Crew::fail_sample(std::exception_ptr error, const std::string& text, const AnySample& sample,
                        const std::string& traceback, Call call) {
-  if (runner_.fail(std::move(error), text, &sample, traceback)) return;
-  if (call == Call::Process) runner_.context().counters.drop(NodeDropCause::Error);
+  if (runner_.fail({std::move(error), text, traceback}, core::FailedOn::one(&sample))) return;
+  if (call == Call::Process) runner_.place().context().counters.drop(NodeDropCause::Error);
   failed_ = true;
 }
 
@@ -455,8 +455,8 @@ void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::except
     const bool last = seat.jobs.size() == 1;
     end_job(seat, last ? std::span<const std::uint64_t>(message.released) : std::span<const std::uint64_t>());
   }
-  if (!runner_.fail_batch(error, message.text, samples, message.traceback)) {
-    if (call == Call::Process) runner_.context().counters.drop(NodeDropCause::Error, samples.size());
+  if (!runner_.fail({error, message.text, message.traceback}, {samples, true})) {
+    if (call == Call::Process) runner_.place().context().counters.drop(NodeDropCause::Error, samples.size());
     failed_ = true;
   }
   for (std::size_t i = 0; i < samples.size(); ++i) emitter_.offer(tickets[i], {std::move(samples[i])});
@@ -465,7 +465,7 @@ void Crew::fail_call(Seat& seat, const FailedMessage& message, const std::except
 
 void Crew::drop_jobs(Seat& seat, NodeDropCause cause) {
   for (auto& job : std::exchange(seat.jobs, {})) {
-    if (job.call == Call::Process) runner_.context().counters.drop(cause);
+    if (job.call == Call::Process) runner_.place().context().counters.drop(cause);
     emitter_.offer(job.ticket, {job.sample});
   }
 }

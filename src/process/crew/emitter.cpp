@@ -77,7 +77,7 @@ void Emitter::pass_on(Outcome outcome) {
   Leaving leaving{stamped(outcome), {}};
   if (outcome.gone && runner_.end_stamps(*outcome.gone)) leaving.gone = outcome.gone;
   auto& samples = leaving.samples;
-  if (outcome.processed) runner_.count_processed(outcome.call);
+  if (outcome.processed) runner_.meter().count_processed(outcome.call);
   outcome.from = {};
   // Only this thread fills the queue: while it is empty and the other thread is idle, no other thread sends.
   while (!samples.empty() && is_idle() && !runner_.outlet().would_wait()) {

@@ -40,9 +40,9 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
     if (made != nullptr) *made = runner;
     runner->set_holder(budget_->add_holder("node '" + name + "'"));
     graph_.add(runner, parents, options);
-    names_->add(runner->index(), name, runner->stream_name());
+    names_->add(runner->index(), name, runner->facts().stream_name);
     if (!late) return runner->index();
-    runner->set_late();
+    runner->life().set_late();
     runner->inbox().stay_open(true);  // it has no edges yet
     const Lock lock(mutex_);
     ++living_;
@@ -53,10 +53,10 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
       const Lock building(building_);
       Admission(graph_).check_recordings();
     }
-    if (!runner->runs_outside()) spawn_late(runner);
+    if (!runner->facts().runs_outside) spawn_late(runner);
   } catch (...) {
     // A stop or a removal by another thread may have ended it already.
-    if (!runner->runs_outside() || runner->claim()) {
+    if (!runner->facts().runs_outside || runner->life().claim()) {
       give_up_add(runner->index());
     } else {
       abandon_add(runner->index());
@@ -79,8 +79,8 @@ void PipelineCore::spawn_late(const std::shared_ptr<Runner>& runner) {
 void PipelineCore::give_up_add(int index) {
   const auto given_up = pending(index);
   if (!given_up) return;
-  given_up->leave_add();
-  given_up->begin_removal(
+  given_up->life().leave_add();
+  given_up->life().begin_removal(
       unawaited_removal());  // unless another thread removes it already, and waits for its end
   end_without_thread(*given_up);
   end_change(index);
@@ -108,14 +108,14 @@ int PipelineCore::next_number() const {
 void PipelineCore::abandon_add(int index) {
   if (const auto added = pending(index)) {
     undo_add(*added);
-  } else if (const auto there = runner(index); there && there->connected()) {
+  } else if (const auto there = runner(index); there && there->life().connected()) {
     ask_to_end(index, unawaited_removal(), false);  // it was added, and its program will never learn of it
   }
 }
 
 // The node ends by itself, and its failures are logged.
 void PipelineCore::undo_add(Runner& added) {
-  added.leave_add();
+  added.life().leave_add();
   ask_to_end(added.index(), unawaited_removal(), false);
   end_change(added.index());
 }
@@ -148,7 +148,7 @@ void PipelineCore::finish_add(int index, const Look& look) {
   const auto added = pending(index);
   if (!added) return;  // before start()
   try {
-    wait_looking([&] { return added->opening() != Runner::Opening::Open; }, look);
+    wait_looking([&] { return added->life().opening() != NodeLife::Opening::Open; }, look);
     if (connect_opened(*added)) return;
   } catch (...) {
     undo_add(*added);
@@ -159,15 +159,15 @@ void PipelineCore::finish_add(int index, const Look& look) {
 
 // Returns false if the node did not open, or is being removed.
 bool PipelineCore::connect_opened(Runner& added) {
-  if (added.opening() != Runner::Opening::Opened) return false;
+  if (added.life().opening() != NodeLife::Opening::Opened) return false;
   {
     const Lock building(building_);
     check_changes("add()");
-    if (added.removal() != nullptr) return false;  // it may have left the graph already
+    if (added.life().removal() != nullptr) return false;  // it may have left the graph already
     if (!has_parents(graph_, added.index())) {
       throw StateError("a parent of '" + added.name() + "' was removed while the node opened");
     }
-    added.set_connected();  // a failure from here on is the pipeline's
+    added.life().set_connected();  // a failure from here on is the pipeline's
     graph_.connect_late(added.index());
     update_bound();
   }
@@ -181,17 +181,17 @@ bool PipelineCore::connect_opened(Runner& added) {
 
 // The node's thread is about to close.
 void PipelineCore::throw_not_added(Runner& added, const Look& look) {
-  const auto removal = added.removal();  // also of an embedder's node, which opens before the engine's part
+  const auto removal = added.life().removal();  // also of an embedder's node, which opens before the engine's part
   try {
-    wait_looking([&] { return removal ? added.forgotten() : added.finished(); }, look);
+    wait_looking([&] { return removal ? added.life().forgotten() : added.life().finished(); }, look);
   } catch (...) {
-    added.leave_add();
+    added.life().leave_add();
     end_change(added.index());
     throw;
   }
   sweep_threads();
   end_change(added.index());
-  if (const auto error = added.take_add_failure()) std::rethrow_exception(error);
+  if (const auto error = added.life().take_add_failure()) std::rethrow_exception(error);
   if (!removal) throw StateError("stop() was called while '" + added.name() + "' was added");
   throw StateError("'" + added.name() + "', or a parent of it, was removed while it was added");
 }
@@ -241,10 +241,10 @@ void PipelineCore::set_max_wait(int index, double seconds) {
   check_changes("set_max_wait()");
   if (!graph_.has(index)) throw StateError("the node whose max_wait is set was removed");
   auto& node = graph_.runner(index);
-  if (!node.batch()) {
+  if (!node.facts().batch) {
     throw GraphError("'" + node.name() + "' has no batch, and so no max_wait: add it with one");
   }
-  validate(Batch{node.batch()->size, seconds});
+  validate(Batch{node.facts().batch->size, seconds});
   node.set_max_wait(seconds);
   node.inbox().wake();  // it may be waiting for the first sample of a batch, with the wait that it had
 }

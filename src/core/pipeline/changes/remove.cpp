@@ -56,7 +56,7 @@ bool PipelineCore::keep_end(int node, const GoneSource& gone) {
 }
 
 void PipelineCore::forget(Runner& runner) {
-  const auto removal = runner.removal();
+  const auto removal = runner.life().removal();
   std::shared_ptr<Runner> kept;  // may be the last reference: destroyed without a lock
   auto books = runner.stats(Span::WholeRun);
   {
@@ -64,13 +64,13 @@ void PipelineCore::forget(Runner& runner) {
     kept = graph_.shared_runner(runner.index());
     if (!kept) return;
     auto edges = graph_.forget(runner.index());
-    runner.set_forgotten();
+    runner.life().set_forgotten();
     update_bound();
     budget_->remove_holder(runner.holder());
     ++removed_.nodes;
     removed_.errors += books.errors;
-    const bool cut_short = runner.is_source() && !runner.source()->live() && runner.cut_short();
-    removed_whole_ = removed_whole_ && runner.closed_cleanly() && !cut_short;
+    const bool cut_short = runner.is_source() && !runner.place().source()->live() && runner.life().cut_short();
+    removed_whole_ = removed_whole_ && runner.life().closed_cleanly() && !cut_short;
     (runner.is_source() ? removed_.frames : removed_.processed) += books.processed;
     for (const auto& [cause, count] : books.drops) removed_.node_drops[cause] += count;
     count_removed(edges);
@@ -94,7 +94,7 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
       auto runner = graph_.shared_runner(node);
       if (!runner) continue;
       there.push_back(node);
-      if (!runner->begin_removal(removal)) {
+      if (!runner->life().begin_removal(removal)) {
         before.push_back(std::move(runner));
         continue;
       }
@@ -102,7 +102,7 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
         const Lock lock(mutex_);  // its thread cannot forget it meanwhile: that takes building_
         removal->closing.insert(runner->name());
       }
-      if (runner->finished()) over.push_back(runner);
+      if (runner->life().finished()) over.push_back(runner);
       going.push_back(std::move(runner));
     }
     const auto edges = graph_.cut(there, drains);
@@ -114,17 +114,17 @@ PipelineCore::Runners PipelineCore::ask_to_end(int index, const std::shared_ptr<
     }
     count_removed(edges);
     for (const auto& runner : going) {
-      if (!drains || !runner->connected()) close_input(*runner);  // without edges it would have no end
+      if (!drains || !runner->life().connected()) close_input(*runner);  // without edges it would have no end
     }
     for (const auto& runner : before) {
       if (!drains) close_input(*runner);
     }
   }
   for (const auto& runner : going) {
-    if (runner->is_source() || !drains || !runner->connected()) runner->request_stop();
+    if (runner->is_source() || !drains || !runner->life().connected()) runner->life().request_stop();
   }
   for (const auto& runner : before) {
-    if (!drains) runner->request_stop();
+    if (!drains) runner->life().request_stop();
   }
   for (const auto& runner : over) forget(*runner);  // it had ended before
   for (const auto& runner : going) end_if_threadless(*runner);
@@ -154,7 +154,7 @@ void PipelineCore::close_input(Runner& runner) const {
   const auto now = clock()->now();
   auto& inbox = runner.inbox();
   inbox.drop_as(DropCause::Removed);
-  if (runner.is_recorder()) {
+  if (runner.facts().is_recorder) {
     inbox.close_for_new(now + to_duration(kDrainTime));
   } else {
     inbox.close_but_for_events(now + to_duration(kStopTime * kHandOverShare));
@@ -172,10 +172,10 @@ Stats PipelineCore::remove(int index, const RemoveOptions& options, const Look& 
     if (index < 0 || index >= graph_.size()) throw GraphError("remove() needs a port of this pipeline");
     const auto runner = graph_.shared_runner(index);
     if (!runner) return {};  // it was removed before
-    if (runner->is_late() && !runner->connected()) {
+    if (runner->life().is_late() && !runner->life().connected()) {
       throw StateError("'" + runner->name() + "' is still being added");
     }
-    earlier = runner->removal();
+    earlier = runner->life().removal();
   }
   const bool waits = !called_from_runner();
   removal->awaited = waits;
@@ -198,14 +198,14 @@ void PipelineCore::wait_removed(const std::shared_ptr<Removal>& removal, const R
       const auto until = std::min(deadline, Watch::now() + to_duration(kSlice));
       const auto closed = [&]() FRESHFRAME_REQUIRES(mutex_) {
         return removal->closing.empty() &&
-               std::ranges::all_of(before, [](const auto& runner) { return runner->forgotten(); });
+               std::ranges::all_of(before, [](const auto& runner) { return runner->life().forgotten(); });
       };
       if (changed_.wait_until(mutex_, *Clock::real(), until, closed)) return;
       if (Watch::now() >= deadline) {
         removal->awaited = false;
         std::vector<std::string> nodes(removal->closing.begin(), removal->closing.end());
         for (const auto& runner : before) {
-          if (!runner->forgotten()) nodes.push_back(runner->name());
+          if (!runner->life().forgotten()) nodes.push_back(runner->name());
         }
         std::string list;
         for (const auto& node : nodes) list += (list.empty() ? "'" : ", '") + node + "'";
@@ -228,7 +228,7 @@ void PipelineCore::sweep_threads() {
   const Lock lock(mutex_);
   for (auto& each : threads_) {
     const bool is_over = each.replacement ? each.replacement->over.load()
-                                          : each.runner->forgotten() && each.runner->finished();
+                                          : each.runner->life().forgotten() && each.runner->life().finished();
     if (is_over && each.thread.get_id() != std::this_thread::get_id()) {
       over.push_back(std::move(each));
     }

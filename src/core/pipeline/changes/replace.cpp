@@ -56,10 +56,10 @@ std::shared_ptr<Runner> PipelineCore::replaceable(int index) const {
   if (!check_changes("replace()")) throw StateError("replace() before start(): add() the other node instead");
   if (index < 0 || index >= graph_.size()) throw GraphError("replace() needs a port of this pipeline");
   auto found = graph_.shared_runner(index);
-  if (!found || found->removal() != nullptr) throw StateError("'" + names_->of(index) + "' was removed");
-  if (!found->connected() || found->opening() != Runner::Opening::Opened)
+  if (!found || found->life().removal() != nullptr) throw StateError("'" + names_->of(index) + "' was removed");
+  if (!found->life().connected() || found->life().opening() != NodeLife::Opening::Opened)
     throw StateError("'" + found->name() + "' has not opened yet");
-  if (found->finished()) throw StateError("'" + found->name() + "' has ended: nothing was replaced");
+  if (found->life().finished()) throw StateError("'" + found->name() + "' has ended: nothing was replaced");
   if (gate_ && found->is_source()) {
     throw GraphError(
         "'" + found->name() +
@@ -84,10 +84,10 @@ std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_pt
     const Lock building(building_);
     runner = replaceable(index);
     Admission(graph_).check_successor(*runner, *node);
-    if (!runner->begin_replacement())
+    if (!runner->place().begin_replacement())
       throw StateError("'" + runner->name() + "' is being replaced by another call");
     successor->next =
-        std::make_shared<NodeRun>(std::move(node), runner->name(), clock(), runner->stop_token());
+        std::make_shared<NodeRun>(std::move(node), runner->name(), clock(), runner->life().stop_token());
     successor->runner = runner;
     if (kept != nullptr) *kept = node_of(successor->next);
     const Lock lock(mutex_);
@@ -98,7 +98,7 @@ std::shared_ptr<Successor> PipelineCore::begin_replace(int index, std::unique_pt
     const Lock lock(mutex_);
     threads_.push_back({runner, std::move(thread), successor});
   } catch (const std::exception& error) {  // the machine has no more threads
-    runner->end_replacement();
+    runner->place().end_replacement();
     end_change();
     throw Error("cannot start the thread that replaces '" + runner->name() + "': " + error.what());
   }
@@ -143,7 +143,7 @@ bool PipelineCore::wait_replaced(Successor& successor, Seconds timeout, const Lo
       const auto until = deadline ? std::min(*deadline, slice) : slice;
       if (changed_.wait_until(mutex_, *Clock::real(), until, [&] { return successor.over.load(); }))
         return true;
-      const bool is_blocked = successor.state == Successor::State::Offered && runner->blocked();
+      const bool is_blocked = successor.state == Successor::State::Offered && runner->outlet().blocked();
       if (is_blocked && std::exchange(was_blocked, true)) {
         successor.left = true;
         successor.awaited = false;
@@ -158,7 +158,7 @@ bool PipelineCore::wait_replaced(Successor& successor, Seconds timeout, const Lo
 }
 
 void PipelineCore::throw_still_old(Runner& runner, Successor& successor, Seconds timeout) {
-  const bool is_withdrawn = runner.withdraw(successor);
+  const bool is_withdrawn = runner.place().withdraw(successor);
   auto text =
       "'" + runner.name() + "' is still in a call " + seconds_text(timeout.count()) + " after replace(): ";
   {
@@ -207,7 +207,7 @@ void PipelineCore::run_replacement(const std::shared_ptr<Runner>& runner,
       error = std::make_exception_ptr(StateError("'" + runner->name() + "' has ended: nothing was replaced"));
     }
   }
-  runner->end_replacement();
+  runner->place().end_replacement();
   finish_replacement(*successor, std::move(error));
 }
 
@@ -220,7 +220,7 @@ std::exception_ptr PipelineCore::open_successor(const Runner& runner, NodeRun& n
     const auto name = "'" + runner.name() + "'";
     return std::make_exception_ptr(
         StateError(is_stopping()      ? "stop() was called while " + name + " was replaced"
-                   : runner.removal() ? name + " was removed while it was replaced"
+                   : runner.life().removal() ? name + " was removed while it was replaced"
                                       : name + " has ended: nothing was replaced"));
   }
   const auto& book = next.counters().source();
@@ -248,7 +248,7 @@ std::shared_ptr<NodeRun> PipelineCore::wait_for_place(Runner& runner,
     const Lock lock(mutex_);
     changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) { return decided() || successor->given_up; });
   }
-  if (runner.withdraw(*successor)) return successor->next;
+  if (runner.place().withdraw(*successor)) return successor->next;
   const Lock lock(mutex_);
   changed_.wait(mutex_, decided);
   return successor->state == Successor::State::Placed ? successor->old : successor->next;
@@ -256,7 +256,7 @@ std::shared_ptr<NodeRun> PipelineCore::wait_for_place(Runner& runner,
 
 void PipelineCore::place(Runner& runner, Successor& successor) {
   const Lock building(building_);
-  auto old = runner.place(successor.next);
+  auto old = runner.put(successor.next);
   const Lock lock(mutex_);
   successor.old = std::move(old);
   successor.state = Successor::State::Placed;

@@ -65,7 +65,7 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   if (old->runs_outside()) refuse("because neither is native");
   if (old->is_recorder() || next.is_recorder()) refuse("because the file of a recorder would be cut");
   if (old->output_type() != next.output_type()) refuse("which gives another type");
-  if (const auto source = runner.source();
+  if (const auto source = runner.place().source();
       source && source->live() != static_cast<const SourceBase&>(next).live()) {
     refuse(source->live() ? "which is not live" : "which is live");
   }
@@ -73,7 +73,7 @@ void check_alike(const Runner& runner, const NodeBase& next) {
     refuse("which gives another number of results per sample");
   if (old->wake_every() != next.wake_every() || old->finishes() != next.finishes())
     refuse("which has another on_time() or finish()");
-  if (runner.batch() && !next.takes_batches()) refuse("which takes no batches");
+  if (runner.facts().batch && !next.takes_batches()) refuse("which takes no batches");
 }
 
 }  // namespace
@@ -86,7 +86,7 @@ void Admission::check_parents(const NodeBase* node, const std::string& name,
       throw GraphError("a parent of '" + name + "' is not a node of this pipeline: add() it here first");
     }
     for (const int each : {parent.node, parent.source}) {
-      if (each >= 0 && (!graph_.has(each) || graph_.runner(each).removal() != nullptr)) {
+      if (each >= 0 && (!graph_.has(each) || graph_.runner(each).life().removal() != nullptr)) {
         throw StateError("a parent of '" + name + "' was removed");
       }
     }
@@ -129,7 +129,7 @@ void Admission::check_queue(const std::string& name, std::span<const AnyPort> pa
   }
   if (!queue->blocks()) return;
   for (const auto& parent : parents) {
-    const auto source = graph_.runner(parent.node).source();
+    const auto source = graph_.runner(parent.node).place().source();
     if (source == nullptr || !source->live()) continue;
     const auto wrong = "'" + name + "' has a blocking queue directly below the live source '" +
                        graph_.runner(parent.node).name() + "', which cannot wait: ";
@@ -149,7 +149,7 @@ void Admission::check_one_source(const std::string& who, std::span<const AnyPort
   constexpr std::size_t kNamed = 3;
   std::string names;
   for (std::size_t i = 0; i < std::min(kNamed, sources.size()); ++i) {
-    names += (i == 0 ? "'" : ", '") + graph_.runner(sources[i]).stream_name() + "'";
+    names += (i == 0 ? "'" : ", '") + graph_.runner(sources[i]).facts().stream_name + "'";
   }
   if (sources.size() > kNamed) names += ", ...";
   throw GraphError(who + " shows the pictures of one source, but samples of " +
@@ -212,7 +212,7 @@ void Admission::check_recordings() const {
     const auto path = recorder->node()->records_to();
     if (!path) continue;
     for (const auto& other : graph_.runners()) {
-      const auto source = other->source();
+      const auto source = other->place().source();
       if (source != nullptr && same_file(*path, source->reads_from())) {
         throw GraphError("'" + recorder->name() + "' would overwrite the file that '" + other->name() +
                          "' reads: give it another name than '" + *path + "'");
@@ -268,7 +268,7 @@ void Admission::check_reader(std::span<const AnyPort> parents, const ReaderOptio
 }
 
 void Admission::check_connection(const AnyPort& parent, int child, const ConnectOptions& options) const {
-  if (!graph_.has(child) || graph_.runner(child).removal() != nullptr)
+  if (!graph_.has(child) || graph_.runner(child).life().removal() != nullptr)
     throw StateError("the node to connect to was removed");
   const auto& node = graph_.runner(child);
   if (node.is_source()) {
@@ -311,7 +311,7 @@ void Admission::check_connection(const AnyPort& parent, int child, const Connect
         "' is live and cannot wait. Add the merge with [] as its parents, or a live source first");
   }
   check_edge(node.name(), options.max_age, options.max_rate, false);
-  check_queue(node.name(), parents, options.queue, node.is_recorder());
+  check_queue(node.name(), parents, options.queue, node.facts().is_recorder);
 }
 
 void Admission::check_successor(const Runner& runner, const NodeBase& next) const {

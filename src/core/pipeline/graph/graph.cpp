@@ -113,7 +113,7 @@ int Graph::add(std::shared_ptr<Runner> runner, std::span<const AnyPort> parents,
   } else {
     added.sources = std::make_shared<const Sources>(sources_of(*this, parents));
   }
-  if (runner->has_own_stream()) {
+  if (runner->facts().has_own_stream()) {
     auto sources = *added.sources;
     sources.push_back(size());  // the greatest number so far
     added.sources = std::make_shared<const Sources>(std::move(sources));
@@ -157,7 +157,7 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
                                .max_rate = wire.max_rate,
                                .by_pts = std::move(files),
                                .sources = std::move(sources),
-                               .only = wire.source >= 0 ? runner(wire.source).stream_name() : std::string(),
+                               .only = wire.source >= 0 ? runner(wire.source).facts().stream_name : std::string(),
                                .events = has_events(*parent.node()),
                                .finishes = parent.node()->finishes(),
                                .recorded = recorder,
@@ -205,7 +205,7 @@ void Graph::find_live() {
 void Graph::find_live(int node, std::set<int>& known) {
   if (!known.insert(node).second) return;
   auto& here = place(node);
-  const auto source = here.runner->source();
+  const auto source = here.runner->place().source();
   // And a merge that was above live sources stays what it was without them.
   bool live = here.open || (here.merge && here.live) || (source != nullptr && source->live());
   for (const auto& wire : here.wires) {
@@ -233,7 +233,7 @@ void Graph::find_sources(int node, std::set<int>& known) {
       if (wire.source < 0 || wire.source == source) all.insert(source);
     }
   }
-  if (here.runner->has_own_stream()) all.insert(node);
+  if (here.runner->facts().has_own_stream()) all.insert(node);
   if (std::ranges::equal(all, *here.sources)) return;
   here.sources = std::make_shared<const Sources>(all.begin(), all.end());
   here.runner->outlet().outputs().set_sources(here.sources);

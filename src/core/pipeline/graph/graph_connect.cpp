@@ -37,9 +37,9 @@ void Graph::connect(const AnyPort& parent, int child, const ConnectOptions& opti
                   .queue = options.queue,
                   .max_age = options.max_age,
                   .source = only_source(*this, parent),
-                  .depth = node.batch() ? node.batch()->size : 0,
+                  .depth = node.facts().batch ? node.facts().batch->size : 0,
                   .max_rate = options.max_rate};
-  if (wired_) (void)resolve_queue(*this, wire, node.name(), node.is_recorder());
+  if (wired_) (void)resolve_queue(*this, wire, node.name(), node.facts().is_recorder);
   auto& merge = place(child);
   auto& wires = merge.wires;
   wires.push_back(wire);

@@ -21,7 +21,7 @@ int only_source(const Graph& graph, const AnyPort& port) {
   const auto& there = graph.sources_of_node(port.node);
   const auto& name = graph.runner(port.source).name();
   // A node's own stream is the one that is of it. Those of the other sources are of them.
-  const int only = graph.runner(port.source).has_own_stream() ? port.source : named.front();
+  const int only = graph.runner(port.source).facts().has_own_stream() ? port.source : named.front();
   if (named.size() != 1 && only != port.source) {
     throw GraphError("of() limits a port to the samples of one source, but those of '" + name +
                      "' come from " + std::to_string(named.size()));
@@ -57,14 +57,14 @@ Sources sources_of(const Graph& graph, std::span<const AnyPort> ports) {
 
 bool is_leaving(const Graph& graph, const Wire& wire) {
   const auto leaves = [&graph](int node) {
-    return !graph.has(node) || graph.runner(node).removal() != nullptr;
+    return !graph.has(node) || graph.runner(node).life().removal() != nullptr;
   };
   return leaves(wire.parent) || (wire.source >= 0 && leaves(wire.source));
 }
 
 Queue resolve_queue(const Graph& graph, const Wire& wire, const std::string& consumer, bool recorder) {
   const bool live = graph.is_live(wire.parent);
-  const bool several = graph.runner(wire.parent).gives_several();
+  const bool several = graph.runner(wire.parent).facts().gives_several;
   auto chosen = live && wire.joined ? kJoining
                 : live && recorder  ? kRecording
                 : live && !several  ? kLatest
@@ -111,7 +111,7 @@ std::vector<std::string> views_of(const Graph& graph, int node) {
   if (sources.size() < 2 && !graph.place(node).merge) return {name};
   std::vector<std::string> views;
   for (const int source : sources)
-    views.push_back(name + ".of('" + graph.runner(source).stream_name() + "')");
+    views.push_back(name + ".of('" + graph.runner(source).facts().stream_name + "')");
   return views;
 }
 
@@ -191,7 +191,7 @@ int frame_bound(const Graph& graph) {
   std::int64_t bound = kSlack;
   for (const auto& node : graph.runners()) {
     ++bound;
-    if (const auto& batch = node->batch()) bound += batch->size - 1;
+    if (const auto& batch = node->facts().batch) bound += batch->size - 1;
   }
   for (const auto* inbox : inboxes(graph)) bound += inbox->frame_bound();
   return static_cast<int>(std::min<std::int64_t>(bound, std::numeric_limits<int>::max()));
@@ -223,10 +223,10 @@ std::optional<std::string> forgotten_merge(const Graph& graph) {
   const Runner* forgotten = nullptr;
   bool had_source = false;
   for (const auto& [number, each] : graph.places()) {
-    if (each.runner->is_source() && !each.runner->finished()) return std::nullopt;
+    if (each.runner->is_source() && !each.runner->life().finished()) return std::nullopt;
     had_source = had_source || each.runner->is_source();
     const bool is_waiting = each.open && each.wires.empty() && each.reached.empty();
-    if (is_waiting && each.runner->removal() == nullptr) forgotten = each.runner.get();
+    if (is_waiting && each.runner->life().removal() == nullptr) forgotten = each.runner.get();
   }
   if (forgotten == nullptr || !had_source) return std::nullopt;
   return "all sources have ended, and '" + forgotten->name() +
@@ -243,9 +243,9 @@ std::optional<std::string> full_edge(const Graph& graph) {
   for (const auto& [number, each] : graph.places()) {
     const auto& node = *each.runner;
     const auto parent = node.inbox().full_blocking_parent();
-    if (!parent || (full && node.blocked())) continue;
+    if (!parent || (full && node.outlet().blocked())) continue;
     full = "'" + node.name() + "' takes no samples from '" + *parent + "'";
-    if (!node.blocked()) break;
+    if (!node.outlet().blocked()) break;
   }
   return full;
 }
@@ -253,7 +253,7 @@ std::optional<std::string> full_edge(const Graph& graph) {
 std::optional<std::int64_t> total(const Graph& graph) {
   std::int64_t sum = 0;
   for (const auto& [number, each] : graph.places()) {
-    const auto source = each.runner->source();
+    const auto source = each.runner->place().source();
     if (source == nullptr) continue;
     const auto total = source->total();
     if (!total) return std::nullopt;

@@ -58,7 +58,7 @@ EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
   EdgeStats books;
   if (wire.edge) {
     ++change_;
-    if (wires.empty()) node.inbox().stay_open(node.removal() == nullptr);
+    if (wires.empty()) node.inbox().stay_open(node.life().removal() == nullptr);
     books = take_away(*this, wire, node.inbox());
   }
   find_sources();
@@ -78,7 +78,7 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
         end_edge(*this, wire, inbox);
       }
       inbox.stay_open(false);                        // a merge ends with its last edge now, or at once
-    } else if (each.runner->removal() != nullptr) {  // its edges were ended when its own removal began
+    } else if (each.runner->life().removal() != nullptr) {  // its edges were ended when its own removal began
       continue;
     } else if (drains) {  // they end with their producer, and a merge goes on without edges
       if (std::ranges::any_of(each.wires, goes)) keep_merge_open(*this, each);
@@ -119,7 +119,7 @@ std::vector<EdgeStats> Graph::sweep() {
 }
 
 bool Graph::keep_end(int node, const GoneSource& gone) {
-  if (!has(node) || !has(gone.source) || runner(gone.source).removal() != nullptr) return false;
+  if (!has(node) || !has(gone.source) || runner(gone.source).life().removal() != nullptr) return false;
   place(node).kept_ends[gone.source] = gone.upto;
   return true;
 }
@@ -143,7 +143,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
   for (auto& [number, each] :
        places_) {  // edges to nodes that stay, whose waiting samples are still processed
     if (number == index) continue;
-    const bool goes = each.runner->removal() != nullptr;  // and then takes its edges away itself
+    const bool goes = each.runner->life().removal() != nullptr;  // and then takes its edges away itself
     const auto from_it = [&](const Wire& wire) {
       return wire.parent == index || (wire.source == index && !goes);
     };
@@ -156,7 +156,7 @@ std::vector<EdgeStats> Graph::forget(int index) {
     std::erase_if(each.wires, from_it);
   }
   names_.release(gone.runner->name());
-  names_.release(gone.runner->stream_name());
+  names_.release(gone.runner->facts().stream_name);
   places_.erase(index);
   for (auto& [number, each] : places_) each.reached.erase(index);
   find_sources();

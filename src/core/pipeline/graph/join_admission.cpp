@@ -40,7 +40,7 @@ int generators_above(const Graph& graph, int node, int source, std::map<int, int
     if (!std::ranges::binary_search(graph.sources_of_node(wire.parent), source)) continue;
     above = std::max(above, generators_above(graph, wire.parent, source, known));
   }
-  above += graph.runner(node).gives_several() ? 1 : 0;
+  above += graph.runner(node).facts().gives_several ? 1 : 0;
   known.emplace(node, above);
   return above;
 }
@@ -63,7 +63,7 @@ void check_parts(const Graph& graph, const std::string& name, std::span<const An
 }
 
 bool comes_from_live(const Graph& graph, int node) {
-  if (const auto source = graph.runner(node).source(); source != nullptr) return source->live();
+  if (const auto source = graph.runner(node).place().source(); source != nullptr) return source->live();
   return std::ranges::any_of(graph.wires_of(node),
                              [&](const Wire& wire) { return comes_from_live(graph, wire.parent); });
 }

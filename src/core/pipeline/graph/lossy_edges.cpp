@@ -24,7 +24,7 @@ std::vector<bool> nodes_with_events(const Graph& graph) {
         return has[static_cast<std::size_t>(wire.parent)];
       });
       if (has[index] ||
-          !((type != nullptr && type->events) || runner->gives_several() || (takes && type == nullptr)))
+          !((type != nullptr && type->events) || runner->facts().gives_several || (takes && type == nullptr)))
         continue;
       has[index] = more = true;
     }
@@ -39,7 +39,7 @@ std::vector<std::string> recorders_below(const Graph& graph) {
     more = false;
     for (const auto& runner : graph.runners()) {
       auto& name = below[static_cast<std::size_t>(runner->index())];
-      if (name.empty() && runner->is_recorder()) name = runner->name();
+      if (name.empty() && runner->facts().is_recorder) name = runner->name();
       if (name.empty()) continue;
       for (const auto& wire : graph.wires_of(runner->index())) {
         auto& above = below[static_cast<std::size_t>(wire.parent)];
@@ -70,7 +70,7 @@ std::vector<LossyEdge> lossy_edges(const Graph& graph) {
     const auto edges = std::as_const(*runner).inbox().edges();
     for (std::size_t i = 0; i < edges.size(); ++i) {
       const bool carries = !edges[i].events && with_events[static_cast<std::size_t>(edges[i].parent)];
-      if (carries && drops(edges[i], runner->is_recorder())) found.push_back({child, i, recorder});
+      if (carries && drops(edges[i], runner->facts().is_recorder)) found.push_back({child, i, recorder});
     }
   }
   return found;

@@ -50,11 +50,11 @@ void run_outside(Runner& runner, int bad = -1) {
     AnySample sample;
     while (runner.take(sample) == core::Taken::Sample) {
       const int value = *sample.value.as<int>();
-      runner.begin_call(sample);
-      runner.end_work();
+      runner.meter().begin_call(sample);
+      runner.meter().end_work();
       if (value == bad) {
         const auto cause = std::make_exception_ptr(std::range_error("bad value"));
-        if (!runner.fail(cause, "bad value", &sample)) break;
+        if (!runner.fail({cause, "bad value"}, core::FailedOn::one(&sample))) break;
         continue;
       }
       runner.outlet().emit({ValueRef::make<int>(10 * value), {}}, sample);
@@ -149,7 +149,7 @@ TEST(Outside, AnEmbedderIsToldBeforeAnEmitThatWouldWait) {
         runner.outlet().emit({ValueRef::make<int>(emitted++), {}}, sample);
         if (emitted == 1) gate.wait_entered(1);  // the consumer holds the first, its queue is empty
       }
-      EXPECT_FALSE(runner.blocked());
+      EXPECT_FALSE(runner.outlet().blocked());
       gate.open();
       wait_until([&] { return !runner.outlet().would_wait(); });
     }
@@ -277,12 +277,12 @@ TEST(Outside, ANodeWhoseThreadCannotBeginLeavesWithTheRemovalThatAnotherThreadWa
   const AnyPort parents[] = {cam.node};
   const int child = core.add(std::make_unique<OutsideNode>(), parents, {.name = "child"});
   const auto runner = core.runner(child);
-  ASSERT_TRUE(runner->claim()) << "its thread would be about to begin";
+  ASSERT_TRUE(runner->life().claim()) << "its thread would be about to begin";
   std::jthread remover([&] { EXPECT_EQ(pipeline.remove(cam, {.timeout = Seconds{20}}).nodes.size(), 2U); });
-  wait_until([&] { return runner->removal() != nullptr; });
+  wait_until([&] { return runner->life().removal() != nullptr; });
   core.give_up_add(child);
   remover.join();
-  EXPECT_TRUE(runner->forgotten());
+  EXPECT_TRUE(runner->life().forgotten());
 }
 
 TEST(ReadyHook, IsCalledForEverySampleAndForTheEnd) {

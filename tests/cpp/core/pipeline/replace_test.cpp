@@ -481,7 +481,7 @@ TEST(Replace, ASourceThatHasTakenThePlaceReads) {
   pipeline.start();
   pipeline.replace(cam, feed_source(second, Kind::Live));
   const auto runner = core::PipelineAccess::core(pipeline)->runner(cam.node);
-  EXPECT_EQ(runner->node_run()->counters().source().state(), SourceState::Reading);
+  EXPECT_EQ(runner->place().run()->counters().source().state(), SourceState::Reading);
 }
 
 TEST(Replace, SaysThatAStopEndedTheOpening) {

@@ -1,10 +1,11 @@
-// The runner's counters: calls, samples, rates, processor time.
+// The counters of a node: calls, samples, rates, processor time.
 // SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/runner/node_meter.hpp"
+
+#include <algorithm>
 #include <ctime>
 
 #include "core/pipeline/own_counter.hpp"
-#include "core/pipeline/pipeline_core.hpp"
-#include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -19,56 +20,70 @@ std::int64_t thread_time() {
   return std::int64_t{spent.tv_sec} * 1'000'000'000 + spent.tv_nsec;
 }
 
-}  // namespace
-
-void Runner::begin_work() noexcept {
-  begin_work(core_.clock()->now());
+double seconds_since(const std::atomic<TimePoint::rep>& time, TimePoint now) noexcept {
+  return Seconds(now - TimePoint(TimePoint::duration(time.load(std::memory_order_relaxed)))).count();
 }
 
-void Runner::begin_work(TimePoint at) noexcept {
+double seconds_of(const std::atomic<std::int64_t>& sum_ns) noexcept {
+  return static_cast<double>(sum_ns.load(std::memory_order_relaxed)) / 1e9;
+}
+
+}  // namespace
+
+NodeMeter::NodeMeter(const Clock& clock, const Inbox& inbox, bool is_source, int largest_batch)
+    : clock_(clock),
+      inbox_(inbox),
+      is_source_(is_source),
+      batch_sizes_(static_cast<std::size_t>(largest_batch)) {}
+
+void NodeMeter::begin_work() noexcept {
+  begin_work(clock_.now());
+}
+
+void NodeMeter::begin_work(TimePoint at) noexcept {
   set_state(NodeState::Working);
   work_began_ = at;
   worked_ = {};
 }
 
-void Runner::begin_call(const AnySample& sample) noexcept {
-  begin_call(sample, core_.clock()->now());
+void NodeMeter::begin_call(const AnySample& sample) noexcept {
+  begin_call(sample, clock_.now());
 }
 
-void Runner::begin_call(const AnySample& sample, TimePoint at) noexcept {
+void NodeMeter::begin_call(const AnySample& sample, TimePoint at) noexcept {
   call_ = CallKey::of(sample);
   call_began_ = at;
   begin_work(at);
 }
 
-void Runner::record_call(const CallKey& key, TimePoint done) noexcept {
+void NodeMeter::record_call(const CallKey& key, TimePoint done) noexcept {
   auto call = Call::of(key);
-  call.taken = inbox_->taken_at();
+  call.taken = inbox_.taken_at();
   call.done = done;
   call.start = static_cast<float>(Seconds(call_began_ - call.taken).count());
   call.gil_before = gil_before_;
-  call.gathered = static_cast<float>(inbox_->gathered_for().count());
+  call.gathered = static_cast<float>(inbox_.gathered_for().count());
   call.waited = Inbox::waited_for_room().count();
   calls_.add(call);
   called_in_turn_ = true;
 }
 
-void Runner::pause_work() noexcept {
-  worked_ += core_.clock()->now() - work_began_;
+void NodeMeter::pause_work() noexcept {
+  worked_ += clock_.now() - work_began_;
 }
 
-void Runner::resume_work() noexcept {
+void NodeMeter::resume_work() noexcept {
   set_state(NodeState::Working);
-  work_began_ = core_.clock()->now();
+  work_began_ = clock_.now();
 }
 
-void Runner::end_tick() noexcept {
-  add(busy_ns_, (worked_ + (core_.clock()->now() - work_began_)).count());
+void NodeMeter::end_tick() noexcept {
+  add(busy_ns_, (worked_ + (clock_.now() - work_began_)).count());
   set_state(NodeState::Waiting);
 }
 
-void Runner::end_work() noexcept {
-  const auto now = core_.clock()->now();
+void NodeMeter::end_work() noexcept {
+  const auto now = clock_.now();
   const auto spent = worked_ + (now - work_began_);
   durations_.add(Seconds(spent).count(), now);
   add(busy_ns_, spent.count());
@@ -79,8 +94,8 @@ void Runner::end_work() noexcept {
   set_state(NodeState::Waiting);
 }
 
-void Runner::end_batch(std::span<const AnySample> samples) noexcept {
-  const auto now = core_.clock()->now();
+void NodeMeter::end_batch(std::span<const AnySample> samples) noexcept {
+  const auto now = clock_.now();
   const auto spent = now - work_began_;
   durations_.add(Seconds(spent).count(), now);
   add(busy_ns_, spent.count());
@@ -94,17 +109,17 @@ void Runner::end_batch(std::span<const AnySample> samples) noexcept {
   set_state(NodeState::Waiting);
 }
 
-void Runner::count_batch(std::size_t samples) noexcept {
+void NodeMeter::count_batch(std::size_t samples) noexcept {
   if (samples > 0 && samples <= batch_sizes_.size()) add(batch_sizes_[samples - 1], 1);
 }
 
-void Runner::count_call(Seconds spent, TimePoint now) noexcept {
+void NodeMeter::count_call(Seconds spent, TimePoint now) noexcept {
   durations_.add(spent.count(), now);
   add(busy_ns_, nanoseconds(spent.count()));
 }
 
-void Runner::count_processed(const Call& call) noexcept {
-  const auto now = core_.clock()->now();
+void NodeMeter::count_processed(const Call& call) noexcept {
+  const auto now = clock_.now();
   add(processed_, 1);
   count_rate(now);
   auto left = call;
@@ -112,36 +127,40 @@ void Runner::count_processed(const Call& call) noexcept {
   calls_.add(left);
 }
 
-void Runner::end_read() noexcept {
-  const auto now = core_.clock()->now();
+void NodeMeter::end_read() noexcept {
+  const auto now = clock_.now();
   durations_.add(Seconds(now - work_began_).count(), now);
   set_state(NodeState::Waiting);
 }
 
-void Runner::meter_gil(double waited, double held) noexcept {
+void NodeMeter::add_gil(double waited, double held) noexcept {
   gil_wait_ns_.fetch_add(nanoseconds(waited), std::memory_order_relaxed);
   gil_hold_ns_.fetch_add(nanoseconds(held), std::memory_order_relaxed);
 }
 
-void Runner::begin_gil_turn(double waited) noexcept {
-  meter_gil(waited, 0);
+void NodeMeter::begin_gil_turn(double waited) noexcept {
+  add_gil(waited, 0);
   gil_before_ = static_cast<float>(waited);
   called_in_turn_ = false;
 }
 
-void Runner::end_gil_turn(double waited, double held) noexcept {
-  meter_gil(waited, held);
+void NodeMeter::end_gil_turn(double waited, double held) noexcept {
+  add_gil(waited, held);
   if (waited > 0 && called_in_turn_) calls_.add_gil(waited);
+}
+
+void NodeMeter::count_item() noexcept {
+  add(processed_, 1);
 }
 
 // A window begins with a sample, which it does not count. A stream that was quiet begins a new one, so that
 // its silence is in no rate.
-void Runner::begin_rate(TimePoint now) noexcept {
+void NodeMeter::begin_rate(TimePoint now) noexcept {
   rate_count_.store(0, std::memory_order_relaxed);
   rate_window_.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
-void Runner::count_rate(TimePoint now) noexcept {
+void NodeMeter::count_rate(TimePoint now) noexcept {
   constexpr auto kWindow = TimePoint::duration(std::chrono::seconds(1)).count();
   const auto at = now.time_since_epoch().count();
   const auto window = rate_window_.load(std::memory_order_relaxed);
@@ -163,7 +182,7 @@ void Runner::count_rate(TimePoint now) noexcept {
 }
 
 // The second sample says how slow a stream is.
-bool Runner::flows_after_pause(TimePoint now) const noexcept {
+bool NodeMeter::flows_after_pause(TimePoint now) const noexcept {
   const bool second = rate_.load(std::memory_order_relaxed) == 0 &&
                       rate_count_.load(std::memory_order_relaxed) == 0 &&
                       rate_window_.load(std::memory_order_relaxed) != 0;
@@ -171,14 +190,44 @@ bool Runner::flows_after_pause(TimePoint now) const noexcept {
 }
 
 // A source waits inside read(), so its share of work is its thread's processor time since the start.
-void Runner::count_thread_time() noexcept {
+void NodeMeter::count_thread_time() noexcept {
   busy_ns_.store(thread_time() - thread_time_at_go_, std::memory_order_relaxed);
 }
 
-bool Runner::wait_for_go() {
-  const bool go = core_.wait_for_go(*this);
+void NodeMeter::begin_thread_time() noexcept {
   thread_time_at_go_ = thread_time();
-  return go;
+}
+
+bool NodeMeter::is_quiet(TimePoint now) const noexcept {
+  if (rate_latest_.load(std::memory_order_relaxed) == 0) return true;
+  const auto rate = rate_.load(std::memory_order_relaxed);
+  return seconds_since(rate_latest_, now) > (rate > 0 ? std::max(1.0, 2 / rate) : 1);
+}
+
+double NodeMeter::rate(TimePoint now) const noexcept {
+  if (is_quiet(now)) return 0;
+  const auto full = rate_.load(std::memory_order_relaxed);
+  if (full > 0) return full;
+  const auto counted = rate_count_.load(std::memory_order_relaxed);
+  const auto span = seconds_since(rate_window_, now);
+  return counted > 0 && span > 0 ? static_cast<double>(counted) / span : 0;
+}
+
+double NodeMeter::busy() const noexcept {
+  return seconds_of(busy_ns_);
+}
+
+void NodeMeter::report(NodeStats& result, std::optional<Span> span, TimePoint now) const {
+  result.processed = processed();
+  const auto duration = span ? durations_.quantiles(*span, now) : Histogram::Quantiles();
+  result.p50 = duration.p50;
+  result.p99 = duration.p99;
+  result.gil_wait = seconds_of(gil_wait_ns_);
+  result.gil_hold = seconds_of(gil_hold_ns_);
+  for (std::size_t i = 0; i < batch_sizes_.size(); ++i) {
+    if (const auto count = batch_sizes_[i].load(std::memory_order_relaxed); count > 0)
+      result.batches[static_cast<int>(i) + 1] = count;
+  }
 }
 
 }  // namespace freshframe::core

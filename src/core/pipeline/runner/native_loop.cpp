@@ -1,0 +1,272 @@
+// The body of a native node's thread: it drives the runner's steps, and calls the node in between.
+// SPDX-License-Identifier: Apache-2.0
+#include <exception>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/runner/runner.hpp"
+#include <cxxabi.h>
+
+namespace freshframe::core {
+namespace {
+
+// A runner holds no sample while it waits.
+void forget(AnySample& sample) noexcept {
+  sample.value = {};
+  sample.frame = {};
+  sample.stamp.path.reset();
+}
+
+// Results of a native call, on their way while it lasts. A call's wait for its children is no work.
+class Results final : public AnyOut {
+ public:
+  Results(Runner& runner, const AnySample& from) : runner_(runner), from_(from) {}
+  Results(const Results&) = delete;
+  Results& operator=(const Results&) = delete;
+  ~Results() = default;
+
+  bool emit(Emitted result) override {
+    auto& outlet = runner_.outlet();
+    auto sample = outlet.stamped(std::move(result), from_);
+    const bool waits = outlet.would_wait();
+    if (waits) runner_.meter().pause_work();
+    outlet.send(std::move(sample));
+    if (waits) runner_.meter().resume_work();
+    return outlet.is_last() ? runner_.takes_last_results() : !runner_.life().stopping();
+  }
+
+ private:
+  Runner& runner_;
+  const AnySample& from_;
+};
+
+// Each of its methods is on the node's thread. The loops return whether the node may finish().
+class NativeLoop {
+ public:
+  explicit NativeLoop(Runner& runner)
+      : runner_(runner),
+        clock_(runner.clock()),
+        inbox_(runner.inbox()),
+        outlet_(runner.outlet()),
+        meter_(runner.meter()),
+        place_(runner.place()) {}
+
+  bool run() {
+    const auto& facts = runner_.facts();
+    return facts.is_source ? run_source() : facts.batch ? run_batches() : run_samples();
+  }
+  // Calls finish().
+  void finish();
+
+ private:
+  bool run_samples();
+  bool run_batches();
+  bool run_source();
+  bool process_one(const AnySample& sample);
+  bool process_several(const AnySample& sample);
+  bool process_batch(std::span<const AnySample> samples);
+  // Returns nothing if the source has ended, or failed.
+  std::optional<SourceItem<Emitted>> read_item(bool& failed);
+  // The node's on_time(), whose results belong to `tick`.
+  bool on_time(const AnySample& tick);
+  // Reports the exception that is being handled.
+  bool fail_now(const FailedOn& where = {}) {
+    return runner_.fail(Caught::of(std::current_exception()), where);
+  }
+  [[nodiscard]] NodeBase& node() const noexcept { return place_.own_node(); }
+  [[nodiscard]] const Context& context() const noexcept { return place_.context(); }
+
+  Runner& runner_;
+  const Clock& clock_;
+  Inbox& inbox_;
+  Outlet& outlet_;
+  NodeMeter& meter_;
+  NodePlace& place_;
+};
+
+bool NativeLoop::run_samples() {
+  const bool gives_several = runner_.facts().gives_several;
+  AnySample sample;
+  for (;;) {
+    const auto taken = runner_.take(sample);
+    if (taken == Taken::Ended) return runner_.life().closed_cleanly();
+    const bool goes_on = taken == Taken::Nothing ? on_time(sample)
+                         : gives_several         ? process_several(sample)
+                                                 : process_one(sample);
+    if (!goes_on) return false;
+    forget(sample);
+  }
+}
+
+bool NativeLoop::run_batches() {
+  std::vector<AnySample> samples;
+  for (;;) {
+    const auto taken = runner_.take_batch(samples);
+    if (taken == Taken::Ended) return true;
+    if (!(taken == Taken::Nothing ? on_time(samples.front()) : process_batch(samples))) return false;
+    samples.clear();  // nothing is held while waiting
+  }
+}
+
+bool NativeLoop::process_batch(std::span<const AnySample> samples) {
+  std::vector<std::optional<Emitted>> outputs;
+  meter_.begin_call(samples.front(), inbox_.taken_at());
+  try {
+    expect_no_lock();
+    outputs = node().process_batch_any(samples, context());
+    if (outputs.size() != samples.size()) throw Error("did not give one result per sample");
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    meter_.end_batch(samples);
+    return fail_now({samples, true});
+  }
+  meter_.end_batch(samples);
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    if (outputs[i]) outlet_.emit(*std::move(outputs[i]), samples[i]);
+  }
+  return true;
+}
+
+bool NativeLoop::process_one(const AnySample& sample) {
+  std::optional<Emitted> output;
+  meter_.begin_call(sample, inbox_.taken_at());
+  try {
+    expect_no_lock();
+    output = node().process_any(sample, context());
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    meter_.end_work();
+    return fail_now(FailedOn::one(&sample));
+  }
+  meter_.end_work();
+  if (output) outlet_.emit(*std::move(output), sample);
+  return true;
+}
+
+bool NativeLoop::process_several(const AnySample& sample) {
+  meter_.begin_call(sample, inbox_.taken_at());
+  Results results(runner_, sample);
+  try {
+    expect_no_lock();
+    node().process_out_any(sample, results, context());
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    meter_.end_work();
+    return fail_now(FailedOn::one(&sample));
+  }
+  meter_.end_work();
+  return true;
+}
+
+bool NativeLoop::run_source() {
+  if (!runner_.wait_for_go()) return false;
+  auto began = clock_.now();
+  auto waited = Inbox::waited_for_room();
+  while (!runner_.life().stopping()) {
+    if (runner_.take_successor()) began = clock_.now();
+    bool failed = false;
+    auto item = read_item(failed);
+    if (!item && !failed && runner_.take_successor()) {
+      began = clock_.now();
+      continue;
+    }
+    if (!item) return !failed;
+    const auto now = clock_.now();
+    const bool has_frame = static_cast<bool>(item->value.frame);
+    const bool go_on = runner_.publish(*std::move(item), now, waited);
+    meter_.count_read(now - began, now);  // after the hand-over: not part of the age
+    if (!go_on) return true;
+    // A hand-over of a value that does not wait takes as long as a few readings of the clock.
+    const auto waited_before = std::exchange(waited, Inbox::waited_for_room());
+    began = has_frame || waited != waited_before ? clock_.now() : now;
+  }
+  return true;
+}
+
+std::optional<SourceItem<Emitted>> NativeLoop::read_item(bool& failed) {
+  auto& stream = runner_.stream();
+  auto& source = *place_.own_source();
+  try {
+    expect_no_lock();
+    auto item = source.read_any(context());
+    if (item && stream.is_later() && stream.continue_with(*item, source.live()))
+      place_.counters().source().count_size_change();
+    if (item) stream.check_seq(*item);
+    return item;
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    // The successor has ended the call.
+    if (place_.own_run().stop_requested() && place_.has_successor()) return std::nullopt;
+    failed = true;
+    fail_now();
+    return std::nullopt;
+  }
+}
+
+bool NativeLoop::on_time(const AnySample& tick) {
+  const auto now = clock_.now();
+  meter_.begin_work(now);
+  Results results(runner_, tick);
+  try {
+    expect_no_lock();
+    node().on_time_any(now, results, context());
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    meter_.end_tick();
+    return fail_now(FailedOn::one(&tick));
+  }
+  meter_.end_tick();
+  return true;
+}
+
+void NativeLoop::finish() {
+  const auto last = runner_.begin_last();
+  if (!last) return;
+  meter_.begin_work();
+  Results results(runner_, *last);
+  try {
+    expect_no_lock();
+    node().finish_any(results, context());
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (...) {
+    fail_now(FailedOn::one(&*last));
+  }
+  meter_.end_tick();
+}
+
+}  // namespace
+
+void Runner::run() {
+  adopt_thread();
+  bool arrived = false;
+  try {
+    const bool opened = open_step();
+    arrived = true;
+    if (opened && begin_stream()) {
+      NativeLoop loop(*this);
+      if (loop.run()) loop.finish();
+    }
+  } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
+    const Error error("ended its own thread");
+    fail({std::make_exception_ptr(error), error.what()});
+    if (!arrived) core_.arrive_opened(*this);
+    close_step();
+    throw;
+  } catch (...) {  // a step of the engine itself, out of memory: the pipeline ends, not the program
+    fail_outside_node(std::current_exception());
+    if (!arrived) core_.arrive_opened(*this);
+  }
+  close_step();
+}
+
+}  // namespace freshframe::core

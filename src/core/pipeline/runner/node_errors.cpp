@@ -1,0 +1,81 @@
+// What the log and the statistics say of a node's exceptions.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/runner/node_errors.hpp"
+
+#include "freshframe/log.hpp"
+
+#include <charconv>
+#include <utility>
+
+#include "core/unit_text.hpp"
+#include <cxxabi.h>
+
+namespace freshframe::core {
+namespace {
+
+// Note [Forced unwinding]
+// pthread_exit() in a node's code ends the thread by an unwind that looks like an exception. So does CPython
+// up to 3.13 with a thread that wants the GIL while the interpreter finalises, which nodes of the bindings
+// may. The C library ends the program when the unwind is swallowed, so each catch (...) around a node lets it
+// pass first.
+
+std::string describe(const std::exception_ptr& error) {
+  try {
+    std::rethrow_exception(error);
+  } catch (const abi::__forced_unwind&) {
+    throw;
+  } catch (const std::exception& known) {
+    return known.what();
+  } catch (...) {
+    return "an exception not derived from std::exception";
+  }
+}
+
+}  // namespace
+
+Caught Caught::of(std::exception_ptr cause) {
+  auto text = describe(cause);
+  return {std::move(cause), std::move(text)};
+}
+
+std::string with_traceback(std::string text, const std::string& traceback) {
+  if (!traceback.empty()) text += "\n" + traceback;
+  return text;
+}
+
+void NodeErrors::count(const std::string& what) {
+  total_.fetch_add(1, std::memory_order_relaxed);
+  const Lock lock(mutex_);
+  latest_ = what;
+}
+
+std::string NodeErrors::latest() const {
+  const Lock lock(mutex_);
+  return latest_;
+}
+
+void NodeErrors::log_skipped(const std::string& failure, double pts, const std::string& traceback) {
+  const auto text = failure + " (pts " + number_text(pts, std::chars_format::fixed, 3) + " s)";
+  constexpr Seconds kEvery{60};
+  const auto now = clock_.now();
+  if (!skip_logged_) {
+    log(LogLevel::Warning, with_traceback(text + " (on_error=\"skip\": the node goes on)", traceback));
+  } else if (++skips_unlogged_; now - *skip_logged_ < kEvery) {
+    return;
+  } else {
+    log_skips(text);
+  }
+  skip_logged_ = now;
+  skips_unlogged_ = 0;
+}
+
+void NodeErrors::log_unlogged() {
+  if (skips_unlogged_ > 0) log_skips(latest());
+}
+
+void NodeErrors::log_skips(const std::string& latest) const {
+  log(LogLevel::Warning, "node '" + node_ + "' failed on " + std::to_string(skips_unlogged_) +
+                             " more samples (on_error=\"skip\"); the latest: " + latest);
+}
+
+}  // namespace freshframe::core

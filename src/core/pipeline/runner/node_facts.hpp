@@ -1,0 +1,51 @@
+// What is fixed when a node is added, and also holds for another node that takes its place.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/node.hpp"
+#include "freshframe/pipeline.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+namespace freshframe::core {
+
+/// Constant, so any thread reads it. A successor that differs is refused, see Graph::check_successor().
+struct NodeFacts {
+  NodeFacts(int its_index, std::string its_name, const NodeBase& node, const AddOptions& options)
+      : index(its_index),
+        name(std::move(its_name)),
+        stream_name(options.source.empty() ? name : options.source),
+        on_error(options.on_error),
+        batch(options.batch),
+        is_source(node.is_source()),
+        is_recorder(node.is_recorder()),
+        runs_outside(node.runs_outside()),
+        gives_several(node.gives_several()),
+        finishes(node.finishes()),
+        wake_every(node.wake_every()) {}
+
+  /// Whether the node's own clock or its end gives samples, too.
+  [[nodiscard]] bool has_own_stream() const noexcept { return wake_every || finishes; }
+  [[nodiscard]] bool stops_on_error() const noexcept { return on_error != OnError::Skip; }
+  [[nodiscard]] bool removes_itself() const noexcept { return on_error == OnError::Remove; }
+
+  const int index;
+  const std::string name;
+  /// The name of the stream that begins here, if one does (AddOptions::source).
+  const std::string stream_name;
+  const OnError on_error;
+  /// As the node was added: its max_wait may have been set since.
+  const std::optional<Batch> batch;
+  const bool is_source;
+  const bool is_recorder;
+  /// An embedder's thread drives the steps of the runner.
+  const bool runs_outside;
+  const bool gives_several;
+  const bool finishes;
+  const std::optional<Seconds> wake_every;
+};
+
+}  // namespace freshframe::core

@@ -1,0 +1,144 @@
+// The life of one node: added, opened, connected, asked to stop, removed, finished.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/mutex.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <exception>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <utility>
+
+namespace freshframe::core {
+
+struct Removal;
+
+/// Any thread, except where another is named.
+class NodeLife {
+ public:
+  enum class Opening : std::uint8_t { Open, Opened, Failed };
+
+  /// The stop of `until`, which is the pipeline's, is also the node's.
+  explicit NodeLife(const std::stop_token& until)
+      : stop_token_(stop_.get_token()), chained_(until, [this] { stop_.request_stop(); }) {}
+  NodeLife(const NodeLife&) = delete;
+  NodeLife& operator=(const NodeLife&) = delete;
+
+  // ---- its thread
+  /// For an embedder. True once: for the thread of its node, or for a call that ends the node without one.
+  bool claim() noexcept { return !claimed_.exchange(true); }
+  /// The kernel's number of the thread; 0: it has not started.
+  [[nodiscard]] int thread_id() const noexcept { return thread_id_.load(std::memory_order_relaxed); }
+  void set_thread_id(int id) noexcept { thread_id_.store(id, std::memory_order_relaxed); }
+
+  // ---- its stop
+  /// Ends its waits and its source's reads.
+  void request_stop() { stop_.request_stop(); }
+  [[nodiscard]] const std::stop_token& stop_token() const noexcept { return stop_token_; }
+  [[nodiscard]] bool stopping() const noexcept { return stop_token_.stop_requested(); }
+
+  // ---- its beginning
+  /// Before its thread starts: a failure of its open() is add()'s, and a source reads nothing before
+  /// connected().
+  void set_late() noexcept { late_ = true; }
+  [[nodiscard]] bool is_late() const noexcept { return late_; }
+  /// The runner's thread, once.
+  void set_opened(bool opened) noexcept {
+    opening_.store(opened ? Opening::Opened : Opening::Failed, std::memory_order_release);
+  }
+  [[nodiscard]] Opening opening() const noexcept { return opening_.load(std::memory_order_acquire); }
+  /// add() has given it its edges.
+  void set_connected() noexcept { connected_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool connected() const noexcept { return connected_.load(std::memory_order_acquire); }
+  /// Keeps the node's failure while it is being added, for add() to throw. Returns false if no add() waits
+  /// any more.
+  bool keep_for_add(std::exception_ptr error);
+  /// Returns null if there is no failure, or it was taken before.
+  [[nodiscard]] std::exception_ptr take_add_failure();
+  /// No add() waits for it any more.
+  void leave_add();
+
+  // ---- its removal
+  /// Makes the node take part in the caller's removal. Returns false if it is in another one already, and
+  /// stays in that.
+  bool begin_removal(std::shared_ptr<Removal> removal);
+  /// The removal that the node takes part in; null if there is none.
+  [[nodiscard]] std::shared_ptr<Removal> removal() const;
+  /// Notes that the node has left the graph.
+  void set_forgotten() noexcept { forgotten_.store(true, std::memory_order_release); }
+  [[nodiscard]] bool forgotten() const noexcept { return forgotten_.load(std::memory_order_acquire); }
+  /// Whether the node is being added or removed: then its failure does not end the pipeline.
+  [[nodiscard]] bool is_outside_the_run() const { return (late_ && !connected()) || removal() != nullptr; }
+
+  // ---- its end; the runner's thread sets it
+  void set_failed() noexcept { closed_cleanly_.store(false, std::memory_order_relaxed); }
+  [[nodiscard]] bool closed_cleanly() const noexcept {
+    return closed_cleanly_.load(std::memory_order_relaxed);
+  }
+  /// The end of a source whose stream a stop has ended.
+  void set_cut_short() noexcept { cut_short_.store(true, std::memory_order_relaxed); }
+  [[nodiscard]] bool cut_short() const noexcept { return cut_short_.load(std::memory_order_relaxed); }
+  void set_finished(TimePoint now) noexcept {
+    closed_at_ = now;
+    finished_.store(true, std::memory_order_release);
+  }
+  [[nodiscard]] bool finished() const noexcept { return finished_.load(std::memory_order_acquire); }
+  /// `now`, or the time at which the node had finished.
+  [[nodiscard]] TimePoint end_or(TimePoint now) const noexcept { return finished() ? closed_at_ : now; }
+
+ private:
+  std::atomic<bool> claimed_{false};
+  std::atomic<int> thread_id_{0};
+  std::stop_source stop_;
+  const std::stop_token stop_token_;
+  bool late_ = false;  // fixed before its thread starts
+  std::atomic<Opening> opening_{Opening::Open};
+  std::atomic<bool> connected_{false};
+  mutable Mutex removal_mutex_;
+  std::shared_ptr<Removal> removal_ FRESHFRAME_GUARDED_BY(removal_mutex_);
+  std::exception_ptr add_failure_ FRESHFRAME_GUARDED_BY(removal_mutex_);
+  bool add_was_left_ FRESHFRAME_GUARDED_BY(removal_mutex_) = false;
+  std::atomic<bool> forgotten_{false};
+  std::atomic<bool> closed_cleanly_{true};
+  std::atomic<bool> cut_short_{false};
+  TimePoint closed_at_{};  // written before finished_ is set, read after it
+  std::atomic<bool> finished_{false};
+  const std::stop_callback<std::function<void()>> chained_;  // last: it may fire at once
+};
+
+inline bool NodeLife::begin_removal(std::shared_ptr<Removal> removal) {
+  const Lock lock(removal_mutex_);
+  if (removal_ != nullptr) return false;
+  removal_ = std::move(removal);
+  return true;
+}
+
+inline std::shared_ptr<Removal> NodeLife::removal() const {
+  const Lock lock(removal_mutex_);
+  return removal_;
+}
+
+inline bool NodeLife::keep_for_add(std::exception_ptr error) {
+  const Lock lock(removal_mutex_);
+  if (add_was_left_) return false;
+  if (!add_failure_) add_failure_ = std::move(error);
+  return true;
+}
+
+inline std::exception_ptr NodeLife::take_add_failure() {
+  const Lock lock(removal_mutex_);
+  return std::exchange(add_failure_, nullptr);
+}
+
+inline void NodeLife::leave_add() {
+  std::exception_ptr unseen;  // destroyed without the mutex
+  const Lock lock(removal_mutex_);
+  add_was_left_ = true;
+  unseen = std::exchange(add_failure_, nullptr);
+}
+
+}  // namespace freshframe::core

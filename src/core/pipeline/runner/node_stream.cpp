@@ -1,0 +1,81 @@
+// The numbers and times of a stream: each is checked, and goes on when another source takes the place.
+// SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/runner/node_stream.hpp"
+
+#include "freshframe/error.hpp"
+#include "freshframe/log.hpp"
+
+#include <cmath>
+#include <string>
+
+#include "core/drain_time.hpp"
+#include "core/unit_text.hpp"
+
+namespace freshframe::core {
+
+void NodeStream::check_seq(const SourceItem<Emitted>& item) const {
+  if (!item.seq || *item.seq >= next_seq_) return;
+  const auto given = "gave the seq " + std::to_string(*item.seq);
+  throw Error(next_seq_ == 0
+                  ? given + "; it must be a number from 0"
+                  : given + " after " + std::to_string(next_seq_ - 1) +
+                        ", but each must be greater than the one before: continue a counter that wraps or "
+                        "begins again, or give none, which is the next number");
+}
+
+void NodeStream::warn_of_clock(TimePoint::duration ahead) {
+  const double by = Seconds(ahead).count();
+  if (by <= 1 || std::exchange(clock_logged_, true)) return;
+  log(LogLevel::Warning, "source '" + facts_.name + "' gave a capture time " +
+                             std::to_string(std::llround(by)) +
+                             " s ahead of the pipeline's clock, which counts as now: `captured` must be of "
+                             "CLOCK_MONOTONIC, as time.monotonic() is");
+}
+
+Utc NodeStream::utc_of(const SourceItem<Emitted>& item, TimePoint captured, bool is_live) const {
+  if (item.utc.from != UtcFrom::None || !is_live) return item.utc;
+  return {.seconds = clock_.unix_time(captured), .from = UtcFrom::Arrival};
+}
+
+// As after a reconnection: the numbers go on, and so do the times, by the clock. The times of a file go on by its
+// own step.
+bool NodeStream::continue_with(SourceItem<Emitted>& item, bool is_live) {
+  bool is_resized = false;
+  if (item.seq) *item.seq += added_.seq;
+  if (std::exchange(is_first_, false)) {
+    const auto now = clock_.now();
+    const auto captured = item.captured == TimePoint{} ? now : std::min(item.captured, now);
+    const auto passed = Seconds(captured - latest_.captured).count();
+    const bool is_begin = next_seq_ == 0;
+    const double step = is_live && passed > 0 ? passed : latest_.step;
+    added_.pts = is_begin ? 0 : latest_.pts + step - item.pts;
+    const auto& frame = item.value.frame;
+    is_resized =
+        frame && !is_begin && (frame.width() != latest_.width || frame.height() != latest_.height);
+  }
+  item.pts += added_.pts;
+  return is_resized;
+}
+
+AnySample NodeStream::own_sample(std::int64_t seq, TimePoint at) const {
+  AnySample sample;
+  sample.stamp = {seq, Seconds(at - start_).count(), at, facts_.index};
+  sample.stamp.utc.seconds = clock_.unix_time(at);
+  sample.stamp.utc.from = UtcFrom::Arrival;
+  sample.node = facts_.index;
+  return sample;
+}
+
+bool NodeStream::takes_last_results() {
+  const auto now = clock_.now();
+  if (!last_until_) last_until_ = now + to_duration(kDrainTime);
+  if (now < *last_until_) return true;
+  if (!std::exchange(last_ended_, true)) {
+    log(LogLevel::Warning, "finish() of '" + facts_.name + "' still gives results " +
+                               seconds_text(kDrainTime.count()) +
+                               " after the stop: it is ended, because nothing takes them any more");
+  }
+  return false;
+}
+
+}  // namespace freshframe::core
