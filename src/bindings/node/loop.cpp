@@ -26,7 +26,8 @@ bool fail(gil::Held& held, Loop& loop, const TakenError& taken, const AnySample*
   if (loop.runner.is_source()) name_source(held, *taken.object, loop.runner.name());
   auto traceback = loop.runner.wants_traceback(sample) ? traceback_text(held, *taken.object) : std::string();
   const auto text = taken.text + hint_text(held, *taken.object);
-  const bool goes_on = loop.runner.fail({taken.error, text, std::move(traceback)}, core::FailedOn::one(sample));
+  const bool goes_on =
+      loop.runner.fail({taken.error, text, std::move(traceback)}, core::FailedOn::one(sample));
   if (!goes_on && !loop.runner.life().is_outside_the_run()) loop.engine.keep_failure(taken.object);
   return goes_on;
 }
@@ -88,7 +89,7 @@ void leave_forked_child(const Loop& loop, AnySample& sample) {
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
   return raw_call(held, [&]() -> PyObject* {
     const auto& core = loop.engine.core();
-    const auto holder = loop.runner.holder();
+    const auto holder = loop.runner.intake().holder();
     core.budget()->check_held(holder, core.options().max_held_bytes);
     auto object = make_sample(core::on_loan(sample, holder), loop.engine.names());
     if (loop.takes_values) object = object.attr("value");
@@ -97,7 +98,8 @@ PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample) {
 }
 
 PyObject* call_function(const Loop& loop, PyObject* given) {
-  return loop.runner.inbox().joins() ? PyObject_CallObject(loop.node, given) : PyObject_CallOneArg(loop.node, given);
+  return loop.runner.inbox().joins() ? PyObject_CallObject(loop.node, given)
+                                     : PyObject_CallOneArg(loop.node, given);
 }
 
 void check_demand(const Loop& loop, const Emitted& output, nb::handle given) {

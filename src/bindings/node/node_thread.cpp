@@ -80,7 +80,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
     Loop loop{owner, *kept, slot, takes_values != 0};
     auto& runner = loop.runner;
     if (!take_node(loop)) throw nb::python_error();
-    runner.return_news();
+    runner.intake().return_news();
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);
       return Py_NewRef(Py_None);

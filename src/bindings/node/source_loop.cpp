@@ -20,12 +20,18 @@ namespace {
 constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
 
 bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
-  return runner.publish(std::move(*item), runner.clock().now(), core::Inbox::waited_for_room());
+  return runner.publish(std::move(*item), runner.place().context().clock.now(),
+                        core::Inbox::waited_for_room());
+}
+
+// Whether publish() might wait, for an edge or for room for the item's frame.
+bool would_wait(core::Runner& runner, const SourceItem<Emitted>& item) {
+  return (item.value.frame && !runner.place().own_source()->live()) || runner.outlet().would_wait();
 }
 
 // Without releasing the GIL, if no step has to wait.
 bool publish_next(gil::Held& held, Loop& loop, SourceItem<Emitted>& item) {
-  if (loop.turn.has_time() && !loop.runner.would_wait(item)) return publish(loop.runner, &item);
+  if (loop.turn.has_time() && !would_wait(loop.runner, item)) return publish(loop.runner, &item);
   return without_gil<&publish>(held, loop, &item);
 }
 bool wait_for_go(core::Runner& runner) {

@@ -201,8 +201,7 @@ bool PipelineCore::ended() const {
 }
 
 bool PipelineCore::called_from_runner() const {
-  const auto* current = Runner::current();
-  return current != nullptr && current->belongs_to(*this);
+  return Runner::current(*this) != nullptr;
 }
 
 bool PipelineCore::wait(std::optional<Seconds> timeout, const Look& look) {

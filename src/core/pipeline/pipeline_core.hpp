@@ -93,7 +93,7 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   [[nodiscard]] std::optional<bool> has_place(const Successor& successor) const;
   /// For a node of an embedder, which changes what stands behind it. Throws GraphError, StateError.
   void check_replaceable(int index) const;
-  /// A thread that waits in Runner::take() returns, see Runner::return_news().
+  /// A thread that waits in Runner::take() returns, see Intake::return_news().
   void wake(int index);
 
   // ---- life

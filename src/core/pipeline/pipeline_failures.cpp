@@ -77,14 +77,15 @@ std::exception_ptr PipelineCore::error_of(const Runner& runner, std::exception_p
 
 bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                         const FailedOn& where) {
-  if (runner.facts().removes_itself() && runner.life().removal() == nullptr && runner.life().connected() && !is_starting()) {
+  if (runner.facts().removes_itself() && runner.life().removal() == nullptr && runner.life().connected() &&
+      !is_starting()) {
     remove_failed(runner, failure_text(runner, what, where));
     return false;
   }
   auto error = error_of(runner, std::move(cause), what, where);
   const auto removal = runner.life().removal();
-  if (runner.life().is_late() && !runner.life().connected()) {        // the failure is add()'s
-    runner.life().begin_removal(std::make_shared<Removal>());  // unless it is being removed already
+  if (runner.life().is_late() && !runner.life().connected()) {  // the failure is add()'s
+    runner.life().begin_removal(std::make_shared<Removal>());   // unless it is being removed already
     return runner.life().keep_for_add(std::move(error));
   }
   if (removal) {  // the failure is remove()'s

@@ -74,8 +74,9 @@ Report PipelineCore::report() const {
   const bool nodes_kept_all = std::ranges::all_of(result.stats.nodes, [](const auto& node) {
     return node.dropped == dropped_by(node, NodeDropCause::NotDecoded);
   });
-  const bool whole = std::ranges::all_of(
-      graph_.runners(), [](const auto& runner) { return runner->life().closed_cleanly() && !runner->life().cut_short(); });
+  const bool whole = std::ranges::all_of(graph_.runners(), [](const auto& runner) {
+    return runner->life().closed_cleanly() && !runner->life().cut_short();
+  });
   const bool removed_kept_all = removed_whole_ && removed_.dropped == dropped_by(removed_, DropCause::Rate) &&
                                 std::ranges::all_of(removed_.node_drops, [](const auto& drop) {
                                   return drop.first == NodeDropCause::NotDecoded;

@@ -145,7 +145,7 @@ TimePoint Crew::next_time(TimePoint time) const {
     }
   }
   if (gather_until_ && armed_) earlier(gather_until_);
-  if (armed_) earlier(runner_.next_wake());
+  if (armed_) earlier(runner_.intake().next_wake());
   if (stop_seen_) {
     const auto deadline = node_.kill_by().value_or(*stop_seen_ + kStopTime);
     if (deadline > time) earlier(deadline);

@@ -67,7 +67,8 @@ void Crew::tell_gone(const std::string& source) {
 }
 
 core::Taken Crew::take_now(std::vector<AnySample>& samples) {
-  if (runner_.facts().batch) return runner_.inbox().try_take_batch(samples, runner_.next_batch(), gather_until_);
+  if (runner_.facts().batch)
+    return runner_.inbox().try_take_batch(samples, runner_.intake().next_batch(), gather_until_);
   const auto taken = runner_.inbox().try_take(samples.emplace_back());
   if (taken != core::Taken::Sample) samples.clear();
   return taken;
@@ -161,7 +162,7 @@ Crew::Parcel Crew::pack(Job& job, std::size_t most_inline) {
   message.dropped = job.sample.dropped;
   PlacedFrame placed;
   if (job.sample.frame) {
-    const auto holder = runner_.holder();
+    const auto holder = runner_.intake().holder();
     core_.budget()->check_held(holder, core_.options().max_held_bytes);
     placed = place(job.sample.frame, SlabPool::shared());
     message.forms = placed.forms;
@@ -375,7 +376,7 @@ void Crew::check_demand(const Emitted& output) const {
 void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   const auto lease = seat.jobs.front().lease;
   if (lease != 0) {
-    const auto holder = runner_.holder();
+    const auto holder = runner_.intake().holder();
     seat.lend(lease, core::FrameAccess::loan(seat.jobs.front().sample.frame, holder));
   }
   seat.jobs.pop_front();

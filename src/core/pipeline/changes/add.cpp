@@ -38,7 +38,7 @@ int PipelineCore::add(std::unique_ptr<NodeBase>&& node, std::span<const AnyPort>
     const auto name = graph_.admit(node.get(), parents, options);
     runner = std::make_shared<Runner>(*this, graph_.size(), name, std::move(node), options);
     if (made != nullptr) *made = runner;
-    runner->set_holder(budget_->add_holder("node '" + name + "'"));
+    runner->intake().set_holder(budget_->add_holder("node '" + name + "'"));
     graph_.add(runner, parents, options);
     names_->add(runner->index(), name, runner->facts().stream_name);
     if (!late) return runner->index();
@@ -181,7 +181,8 @@ bool PipelineCore::connect_opened(Runner& added) {
 
 // The node's thread is about to close.
 void PipelineCore::throw_not_added(Runner& added, const Look& look) {
-  const auto removal = added.life().removal();  // also of an embedder's node, which opens before the engine's part
+  const auto removal =
+      added.life().removal();  // also of an embedder's node, which opens before the engine's part
   try {
     wait_looking([&] { return removal ? added.life().forgotten() : added.life().finished(); }, look);
   } catch (...) {
@@ -245,7 +246,7 @@ void PipelineCore::set_max_wait(int index, double seconds) {
     throw GraphError("'" + node.name() + "' has no batch, and so no max_wait: add it with one");
   }
   validate(Batch{node.facts().batch->size, seconds});
-  node.set_max_wait(seconds);
+  node.intake().set_max_wait(seconds);
   node.inbox().wake();  // it may be waiting for the first sample of a batch, with the wait that it had
 }
 

@@ -66,10 +66,11 @@ void PipelineCore::forget(Runner& runner) {
     auto edges = graph_.forget(runner.index());
     runner.life().set_forgotten();
     update_bound();
-    budget_->remove_holder(runner.holder());
+    budget_->remove_holder(runner.intake().holder());
     ++removed_.nodes;
     removed_.errors += books.errors;
-    const bool cut_short = runner.is_source() && !runner.place().source()->live() && runner.life().cut_short();
+    const bool cut_short =
+        runner.is_source() && !runner.place().source()->live() && runner.life().cut_short();
     removed_whole_ = removed_whole_ && runner.life().closed_cleanly() && !cut_short;
     (runner.is_source() ? removed_.frames : removed_.processed) += books.processed;
     for (const auto& [cause, count] : books.drops) removed_.node_drops[cause] += count;

@@ -56,7 +56,8 @@ std::shared_ptr<Runner> PipelineCore::replaceable(int index) const {
   if (!check_changes("replace()")) throw StateError("replace() before start(): add() the other node instead");
   if (index < 0 || index >= graph_.size()) throw GraphError("replace() needs a port of this pipeline");
   auto found = graph_.shared_runner(index);
-  if (!found || found->life().removal() != nullptr) throw StateError("'" + names_->of(index) + "' was removed");
+  if (!found || found->life().removal() != nullptr)
+    throw StateError("'" + names_->of(index) + "' was removed");
   if (!found->life().connected() || found->life().opening() != NodeLife::Opening::Opened)
     throw StateError("'" + found->name() + "' has not opened yet");
   if (found->life().finished()) throw StateError("'" + found->name() + "' has ended: nothing was replaced");
@@ -219,9 +220,9 @@ std::exception_ptr PipelineCore::open_successor(const Runner& runner, NodeRun& n
   if (!error && !opened) {
     const auto name = "'" + runner.name() + "'";
     return std::make_exception_ptr(
-        StateError(is_stopping()      ? "stop() was called while " + name + " was replaced"
+        StateError(is_stopping()             ? "stop() was called while " + name + " was replaced"
                    : runner.life().removal() ? name + " was removed while it was replaced"
-                                      : name + " has ended: nothing was replaced"));
+                                             : name + " has ended: nothing was replaced"));
   }
   const auto& book = next.counters().source();
   if (!error && book.state() == SourceState::BackingOff) {

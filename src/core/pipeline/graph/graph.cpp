@@ -150,21 +150,22 @@ EdgeRef Graph::make_edge(const std::shared_ptr<Inbox>& inbox, const Wire& wire, 
   auto& parent = runner(wire.parent);
   auto sources = sources_of(*this, {wire.parent, wire.source});
   auto files = files_of(*this, sources);
-  auto edge = inbox->add_edge({.parent = wire.parent,
-                               .parent_name = parent.name(),
-                               .queue = resolve_queue(*this, wire, inbox->consumer(), recorder),
-                               .max_age = wire.max_age,
-                               .max_rate = wire.max_rate,
-                               .by_pts = std::move(files),
-                               .sources = std::move(sources),
-                               .only = wire.source >= 0 ? runner(wire.source).facts().stream_name : std::string(),
-                               .events = has_events(*parent.node()),
-                               .finishes = parent.node()->finishes(),
-                               .recorded = recorder,
-                               .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
-                               .only_source = wire.source,
-                               .joined = wire.joined,
-                               .number = edges_++});
+  auto edge =
+      inbox->add_edge({.parent = wire.parent,
+                       .parent_name = parent.name(),
+                       .queue = resolve_queue(*this, wire, inbox->consumer(), recorder),
+                       .max_age = wire.max_age,
+                       .max_rate = wire.max_rate,
+                       .by_pts = std::move(files),
+                       .sources = std::move(sources),
+                       .only = wire.source >= 0 ? runner(wire.source).facts().stream_name : std::string(),
+                       .events = has_events(*parent.node()),
+                       .finishes = parent.node()->finishes(),
+                       .recorded = recorder,
+                       .way_to_be_faster = recorder ? node->way_to_be_faster() : std::string(),
+                       .only_source = wire.source,
+                       .joined = wire.joined,
+                       .number = edges_++});
   for (const int source : edge->options.sources) {
     inbox->add_source(*edge, {.source = source,
                               .begun = reached(place(wire.parent), source),
@@ -259,7 +260,7 @@ void Graph::wire(bool may_be_empty) {
   }
   Admission(*this).check_recordings();
   for (auto& [number, each] : places_) {
-    each.runner->set_live(each.live);
+    each.runner->intake().set_live(each.live);
     connect(each.runner->shared_inbox(), each.wires, each.runner->node().get(), each.join);
   }
   for (auto& entry : readers_.all()) connect(entry);

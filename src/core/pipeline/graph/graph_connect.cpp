@@ -16,7 +16,7 @@ void Graph::connect_late(int index) {
   for (const auto& wire : late.wires) (void)resolve_queue(*this, wire, node.name(), false);
   ++change_;
   find_sources();
-  node.set_live(late.live);
+  node.intake().set_live(late.live);
   for (const int source : *late.sources) late.reached[source] = change_;
   connect(node.shared_inbox(), late.wires, node.node().get(), late.join);
   node.inbox().stay_open(late.open);

@@ -77,7 +77,7 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
         if (going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
         end_edge(*this, wire, inbox);
       }
-      inbox.stay_open(false);                        // a merge ends with its last edge now, or at once
+      inbox.stay_open(false);                               // a merge ends with its last edge now, or at once
     } else if (each.runner->life().removal() != nullptr) {  // its edges were ended when its own removal began
       continue;
     } else if (drains) {  // they end with their producer, and a merge goes on without edges

@@ -49,7 +49,7 @@ class NativeLoop {
  public:
   explicit NativeLoop(Runner& runner)
       : runner_(runner),
-        clock_(runner.clock()),
+        clock_(runner.place().context().clock),
         inbox_(runner.inbox()),
         outlet_(runner.outlet()),
         meter_(runner.meter()),

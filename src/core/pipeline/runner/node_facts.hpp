@@ -12,7 +12,7 @@
 
 namespace freshframe::core {
 
-/// Constant, so any thread reads it. A successor that differs is refused, see Graph::check_successor().
+/// Constant, so any thread reads it. A successor that differs is refused, see Admission::check_successor().
 struct NodeFacts {
   NodeFacts(int its_index, std::string its_name, const NodeBase& node, const AddOptions& options)
       : index(its_index),

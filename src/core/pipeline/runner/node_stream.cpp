@@ -50,8 +50,7 @@ bool NodeStream::continue_with(SourceItem<Emitted>& item, bool is_live) {
     const double step = is_live && passed > 0 ? passed : latest_.step;
     added_.pts = is_begin ? 0 : latest_.pts + step - item.pts;
     const auto& frame = item.value.frame;
-    is_resized =
-        frame && !is_begin && (frame.width() != latest_.width || frame.height() != latest_.height);
+    is_resized = frame && !is_begin && (frame.width() != latest_.width || frame.height() != latest_.height);
   }
   item.pts += added_.pts;
   return is_resized;

@@ -31,16 +31,16 @@ Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<
       place_(std::make_shared<NodeRun>(std::move(node), facts_.name, clock_, life_.stop_token())),
       errors_(facts_.name, *clock_),
       stream_(facts_, *clock_),
-      max_wait_(facts_.batch ? facts_.batch->max_wait : 0),
       inbox_(std::make_shared<Inbox>(facts_.name, clock_)),
       outlet_(index, facts_.gives_several, core.budget()),
-      meter_(*clock_, *inbox_, facts_.is_source, facts_.batch ? facts_.batch->size : 0) {
+      meter_(*clock_, *inbox_, facts_.is_source, facts_.batch ? facts_.batch->size : 0),
+      intake_(facts_, *inbox_, *clock_, life_.stop_token()) {
   inbox_->set_call_times(meter_.durations());
   inbox_->report_gone_sources();
 }
 
-Runner* Runner::current() noexcept {
-  return current_runner;
+Runner* Runner::current(const PipelineCore& core) noexcept {
+  return current_runner != nullptr && &current_runner->core_ == &core ? current_runner : nullptr;
 }
 
 void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
@@ -143,7 +143,12 @@ void Runner::close_step() {
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (...) {
-      fail_closing(std::current_exception());
+      const auto cause = std::current_exception();
+      try {
+        fail(Caught::of(cause));
+      } catch (...) {  // no memory for the texts
+        fail_outside_node(cause);
+      }
     }
     if (facts_.is_source) meter_.count_thread_time();
   }
@@ -159,14 +164,6 @@ void Runner::close_step() {
   life_.set_finished(clock_->now());
   if (place_.is_replacing()) life_.request_stop();  // the node that opens to take the place has none any more
   core_.arrive_finished(*this);
-}
-
-void Runner::fail_closing(std::exception_ptr cause) noexcept {
-  try {
-    fail(Caught::of(cause));
-  } catch (...) {
-    fail_outside_node(std::move(cause));
-  }
 }
 
 }  // namespace freshframe::core

@@ -7,9 +7,7 @@
 #include "freshframe/pipeline.hpp"
 #include "freshframe/stats.hpp"
 
-#include <atomic>
 #include <chrono>
-#include <cstdint>
 #include <exception>
 #include <memory>
 #include <optional>
@@ -19,13 +17,13 @@
 
 #include "core/edge/inbox.hpp"
 #include "core/pipeline/outlet.hpp"
+#include "core/pipeline/runner/intake.hpp"
 #include "core/pipeline/runner/node_errors.hpp"
 #include "core/pipeline/runner/node_facts.hpp"
 #include "core/pipeline/runner/node_life.hpp"
 #include "core/pipeline/runner/node_meter.hpp"
 #include "core/pipeline/runner/node_place.hpp"
 #include "core/pipeline/runner/node_stream.hpp"
-#include "core/pipeline/tick_grid.hpp"
 
 namespace freshframe::core {
 
@@ -55,28 +53,21 @@ class Runner {
   /// The next sample to process. Nothing: on_time() is due instead, and `sample` stands for the tick: its
   /// stamp is the one of the results.
   Taken take(AnySample& sample);
-  /// For a host with a wait of its own: the tick that is due, if one is, in the form of a sample, and the time
-  /// of the next one.
+  /// For a host with a wait of its own: the tick that is due, if one is, in the form of a sample.
   bool take_tick(AnySample& sample);
-  [[nodiscard]] TimePoint next_wake() const;
   /// Returns true if it has taken a sample. Never waits; returns false also when on_time() is due.
   bool try_take(AnySample& sample);
-  /// Before the first take(): it and take_batch() return News after source_gone() and Inbox::wake(), for a host
-  /// that has something to do then.
-  void return_news() noexcept { returns_news_ = true; }
   /// Takes instead of take(), for a node with a batch: gathers up to batch()->size samples. Nothing:
   /// on_time() is due, and `samples` has the one that stands for the tick.
   Taken take_batch(std::vector<AnySample>& samples);
   /// Another node takes the place, if one is offered. Returns true if it has.
-  bool take_successor() { return place_.has_successor() && take_offered(); }
+  bool take_successor();
   /// After the last sample: whether finish() is to be called, and the sample that its results belong to.
   [[nodiscard]] std::optional<AnySample> begin_last();
   /// Between the results of finish(): false when a stop leaves it no more time, and nothing takes them.
   [[nodiscard]] bool takes_last_results();
   /// A source waits here until every node has opened; false: stopped.
   bool wait_for_go();
-  /// Whether publish() might wait, for an edge or for room for `item`'s frame.
-  [[nodiscard]] bool would_wait(const SourceItem<Emitted>& item);
   /// Sends a source's item, which was read at `now`. False: the pipeline is stopping.
   /// `waited`: Inbox::waited_for_room() until then.
   bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
@@ -106,6 +97,8 @@ class Runner {
   [[nodiscard]] NodePlace& place() noexcept { return place_; }
   [[nodiscard]] const NodePlace& place() const noexcept { return place_; }
   [[nodiscard]] NodeStream& stream() noexcept { return stream_; }
+  [[nodiscard]] Intake& intake() noexcept { return intake_; }
+  [[nodiscard]] const Intake& intake() const noexcept { return intake_; }
   [[nodiscard]] Inbox& inbox() noexcept { return *inbox_; }
   [[nodiscard]] const Inbox& inbox() const noexcept { return *inbox_; }
   [[nodiscard]] const std::shared_ptr<Inbox>& shared_inbox() const noexcept { return inbox_; }
@@ -119,40 +112,18 @@ class Runner {
   [[nodiscard]] bool is_source() const noexcept { return facts_.is_source; }
   /// The node that has the place now, which is kept, also when another one takes the place.
   [[nodiscard]] std::shared_ptr<NodeBase> node() const { return place_.node(); }
-  [[nodiscard]] const Clock& clock() const noexcept { return *clock_; }
   /// Without quantiles of its own if `span` is empty.
   [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
-  [[nodiscard]] bool belongs_to(const PipelineCore& core) const noexcept { return &core_ == &core; }
 
-  // ---- for its inbox and its loans
-  /// Before its thread takes the first sample.
-  void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
-  /// Sets the runner's number among the holders of loans.
-  void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
-  [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
-  /// The batch to gather next; there must be one.
-  [[nodiscard]] Batch next_batch() const noexcept {
-    return {facts_.batch->size, max_wait_.load(std::memory_order_relaxed)};
-  }
-  void set_max_wait(double seconds) noexcept { max_wait_.store(seconds, std::memory_order_relaxed); }
-
-  /// The runner whose thread this is, or nullptr.
-  [[nodiscard]] static Runner* current() noexcept;
+  /// The runner whose thread this is, if it is of this pipeline, or null.
+  [[nodiscard]] static Runner* current(const PipelineCore& core) noexcept;
 
  private:
   /// Also where there is no memory for the texts.
   void fail_outside_node(std::exception_ptr cause) noexcept;
-  void fail_closing(std::exception_ptr cause) noexcept;
   /// Another node takes the place, and the node is told of the sources of which nothing more comes, and so are its
   /// children.
   void look_at_news();
-  bool take_offered();
-  bool idle_step();
-  [[nodiscard]] AnySample own_sample(TimePoint at) {
-    return stream_.own_sample(outlet_.next_own_seq(), at);
-  }
-  /// Room for one more frame: waits (file) or counts a drop (live).
-  bool admit();
 
   PipelineCore& core_;
   const std::shared_ptr<const Clock> clock_;
@@ -161,20 +132,10 @@ class Runner {
   NodePlace place_;
   NodeErrors errors_;
   NodeStream stream_;
-  std::atomic<double> max_wait_;  // of its batches, seconds
   const std::shared_ptr<Inbox> inbox_;
   Outlet outlet_;
   NodeMeter meter_;
-  std::uint16_t holder_ = 0;       // fixed before its thread starts
-  std::atomic<bool> live_{false};  // below a live source
-  // The runner's thread only.
-  std::optional<TickGrid> ticks_;
-  bool was_tick_ = false;                  // of the last take
-  std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
-  bool returns_news_ = false;
-  bool has_news_ = false;  // for a host that did not wait
-  std::atomic<std::uint64_t> ticks_called_{0};
-  std::atomic<std::uint64_t> ticks_missed_{0};
+  Intake intake_;
 };
 
 }  // namespace freshframe::core

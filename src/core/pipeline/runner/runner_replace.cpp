@@ -20,7 +20,8 @@ bool Runner::offer(const std::shared_ptr<Successor>& successor) {
   return true;
 }
 
-bool Runner::take_offered() {
+bool Runner::take_successor() {
+  if (!place_.has_successor()) return false;
   const auto successor = place_.take_successor();
   if (!successor) return false;
   core_.place(*this, *successor);

@@ -17,6 +17,20 @@ bool is_damaged(const Emitted& item) {
   return item.frame.damaged() || (packet != nullptr && packet->damaged);
 }
 
+// Room for one more frame: waits (file) or counts a drop (live).
+bool admit(Runner& runner, FrameBudget& budget) {
+  if (budget.has_room()) return true;
+  auto& place = runner.place();
+  if (!place.own_source()->live()) {
+    runner.outlet().set_blocked(true);
+    const bool room = budget.wait_for_room(runner.life().stop_token());
+    runner.outlet().set_blocked(false);
+    if (room) return true;
+  }
+  place.counters().drop(NodeDropCause::Pool);
+  return false;
+}
+
 }  // namespace
 
 bool Runner::wait_for_go() {
@@ -25,16 +39,12 @@ bool Runner::wait_for_go() {
   return go;
 }
 
-bool Runner::would_wait(const SourceItem<Emitted>& item) {
-  return (item.value.frame && !place_.own_source()->live()) || outlet_.would_wait();
-}
-
 bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited) {
   const auto seq = stream_.take_seq(item);
   meter_.count_item();
   auto& frame = item.value.frame;
   if (frame) {
-    if (!admit()) return !life_.stopping();
+    if (!admit(*this, *core_.budget())) return !life_.stopping();
     if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
     FrameAccess::attach(frame, core_.budget());
   }
@@ -53,19 +63,6 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nan
                 .node = facts_.index});
   meter_.count_rate(now);
   return !life_.stopping();
-}
-
-bool Runner::admit() {
-  auto& budget = *core_.budget();
-  if (budget.has_room()) return true;
-  if (!place_.own_source()->live()) {
-    outlet_.set_blocked(true);
-    const bool room = budget.wait_for_room(life_.stop_token());
-    outlet_.set_blocked(false);
-    if (room) return true;
-  }
-  place_.counters().drop(NodeDropCause::Pool);
-  return false;
 }
 
 }  // namespace freshframe::core

@@ -20,8 +20,8 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   result.fps = life_.finished() ? core_.average_rate(result.processed) : meter_.rate(now);
   result.errors = errors_.total();
   result.last_error = errors_.latest();
-  result.ticks = ticks_called_.load(std::memory_order_relaxed);
-  result.ticks_missed = ticks_missed_.load(std::memory_order_relaxed);
+  result.ticks = intake_.ticks_called();
+  result.ticks_missed = intake_.ticks_missed();
   result.workers = run->node().workers();
   const auto hands = static_cast<double>(std::max<std::size_t>(1, result.workers.size()));
   // A worker's next call is sent before its present one is back, so two of them may overlap.

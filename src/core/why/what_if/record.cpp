@@ -41,7 +41,7 @@ RecordedNode recorded_node(const Runner& runner) {
                    .gives_several = runner.facts().gives_several,
                    .takes_batches = runner.node()->takes_batches(),
                    .workers = static_cast<int>(stats.workers.size()),
-                   .batch = runner.facts().batch ? std::optional(runner.next_batch()) : std::nullopt,
+                   .batch = runner.facts().batch ? std::optional(runner.intake().next_batch()) : std::nullopt,
                    .calls = latest_calls(runner.meter().calls().calls()),
                    .gil_hold = stats.gil_hold,
                    .gil_wait = stats.gil_wait,

@@ -1,0 +1,113 @@
+// When a node is called: for a sample, a batch, a tick of its clock; and when its runner has something else to do.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/pipeline.hpp"
+#include "freshframe/sample.hpp"
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <utility>
+#include <vector>
+
+#include "core/edge/inbox.hpp"
+#include "core/pipeline/runner/node_facts.hpp"
+#include "core/pipeline/tick_grid.hpp"
+
+namespace freshframe::core {
+
+/// The runner does what an answer says; here nothing of the node is called. The node's thread, except where another
+/// one is named.
+class Intake {
+ public:
+  /// News: Runner::look_at_news(), then take again. HostNews: the host of the node is told. Idle: `idle_at` has
+  /// come. Tick: see tick().
+  enum class Turn : std::uint8_t { Sample, Tick, Ended, News, HostNews, Idle };
+
+  /// From `stop` on there are no ticks.
+  Intake(const NodeFacts& facts, Inbox& inbox, const Clock& clock, std::stop_token stop)
+      : facts_(facts),
+        inbox_(inbox),
+        clock_(clock),
+        stop_(std::move(stop)),
+        max_wait_(facts.batch ? facts.batch->max_wait : 0) {}
+  Intake(const Intake&) = delete;
+  Intake& operator=(const Intake&) = delete;
+
+  /// The node's clock begins. Ticks before now are not missed if it `is_late`.
+  void begin(TimePoint start, bool is_late);
+
+  // ---- samples
+  Turn take(AnySample& sample, TimePoint idle_at);
+  /// Gathers up to next_batch().size samples.
+  Turn take_batch(std::vector<AnySample>& samples);
+  /// Whether a sample may be taken without a wait: no tick is due.
+  [[nodiscard]] bool samples_are_next() const { return !ticks_ || clock_.now() < next_wake(); }
+  /// The batch to gather next; there must be one. Any thread.
+  [[nodiscard]] Batch next_batch() const noexcept {
+    return {facts_.batch->size, max_wait_.load(std::memory_order_relaxed)};
+  }
+  /// Any thread.
+  void set_max_wait(double seconds) noexcept { max_wait_.store(seconds, std::memory_order_relaxed); }
+  /// Whether the node is below a live source; set before its thread takes the first sample.
+  [[nodiscard]] bool is_live() const noexcept { return live_; }
+  void set_live(bool live) noexcept { live_.store(live, std::memory_order_relaxed); }
+  /// The runner's number among the holders of loans; fixed before its thread starts.
+  [[nodiscard]] std::uint16_t holder() const noexcept { return holder_; }
+  void set_holder(std::uint16_t holder) noexcept { holder_ = holder; }
+
+  // ---- ticks
+  /// Returns true if one is due: it is tick() then, and counted.
+  bool take_tick();
+  /// The time of the last one.
+  [[nodiscard]] TimePoint tick() const noexcept { return tick_; }
+  [[nodiscard]] TimePoint next_wake() const {
+    return ticks_ && !stop_.stop_requested() ? ticks_->next() : TimePoint::max();
+  }
+  /// Any thread, as the next.
+  [[nodiscard]] std::uint64_t ticks_called() const noexcept {
+    return ticks_called_.load(std::memory_order_relaxed);
+  }
+  [[nodiscard]] std::uint64_t ticks_missed() const noexcept {
+    return ticks_missed_.load(std::memory_order_relaxed);
+  }
+
+  // ---- news
+  /// Before the first take: take() and take_batch() give HostNews after sources that have gone and Inbox::wake(),
+  /// for a host that has something to do then.
+  void return_news() noexcept { returns_news_ = true; }
+  /// The runner has looked at news, which the host is to hear of.
+  void keep_for_host() noexcept { has_news_ = returns_news_; }
+  [[nodiscard]] bool has_host_news() const noexcept { return has_news_; }
+
+ private:
+  /// The answer for what an inbox gave. A waiting sample comes after a tick, also when news came in between.
+  [[nodiscard]] Turn after_tick(Taken taken) noexcept {
+    was_tick_ = taken == Taken::News;
+    return turn_of(taken);
+  }
+  [[nodiscard]] static Turn turn_of(Taken taken) noexcept {
+    return taken == Taken::Sample ? Turn::Sample : taken == Taken::News ? Turn::News : Turn::Ended;
+  }
+
+  const NodeFacts& facts_;
+  Inbox& inbox_;
+  const Clock& clock_;
+  const std::stop_token stop_;
+  std::atomic<double> max_wait_;  // of batches, seconds
+  std::atomic<bool> live_{false};
+  std::uint16_t holder_ = 0;
+  std::optional<TickGrid> ticks_;
+  TimePoint tick_{};
+  bool was_tick_ = false;                  // of the last take
+  std::optional<TimePoint> gather_until_;  // see Inbox::take_batch()
+  bool returns_news_ = false;
+  bool has_news_ = false;  // for the host
+  std::atomic<std::uint64_t> ticks_called_{0};
+  std::atomic<std::uint64_t> ticks_missed_{0};
+};
+
+}  // namespace freshframe::core
