@@ -388,7 +388,7 @@ def test_an_interrupt_at_any_point_of_an_add_leaves_the_graph_as_before(
     with pipeline.start():
         door = pipeline.add(Push(), name="door")
         changes = pipeline._changes
-        place, verb = (changes._engine, "finish_add") if late else (changes._graph, "add")
+        place, verb = (changes._runners, "start_one_beside") if late else (changes._graph, "add")
         called = getattr(place, verb)
 
         def interrupted(*arguments: Any, **options: Any) -> None:
@@ -396,7 +396,7 @@ def test_an_interrupt_at_any_point_of_an_add_leaves_the_graph_as_before(
             raise KeyboardInterrupt
 
         stand_in = _With(place, verb, interrupted)
-        monkeypatch.setattr(changes, "_engine" if late else "_graph", stand_in)
+        monkeypatch.setattr(changes, "_runners" if late else "_graph", stand_in)
         node = Notes()
         with pytest.raises(KeyboardInterrupt):
             pipeline.add(node, door, name="step")
