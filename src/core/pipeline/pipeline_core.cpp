@@ -136,7 +136,7 @@ void PipelineCore::go() {
 }
 
 bool PipelineCore::wait_for_go(Runner& runner) {
-  const auto stopped = runner.life().stop_token();
+  const auto& stopped = runner.life().stop_token();
   const std::stop_callback wake(stopped, [this] {
     const Lock lock(mutex_);
     changed_.notify_all();

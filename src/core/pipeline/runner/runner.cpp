@@ -1,13 +1,16 @@
-// The runner's steps at both ends of a node's life: it opens, and it closes.
+// The runner's steps at both ends of a node's life; its failures, its replacement, its statistics.
 // SPDX-License-Identifier: Apache-2.0
 #include "core/pipeline/runner/runner.hpp"
 
 #include "freshframe/log.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstddef>
 #include <string>
 #include <utility>
 
+#include "core/look/watched_source.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
@@ -164,6 +167,104 @@ void Runner::close_step() {
   life_.set_finished(clock_->now());
   if (place_.is_replacing()) life_.request_stop();  // the node that opens to take the place has none any more
   core_.arrive_finished(*this);
+}
+
+bool Runner::wants_traceback(const AnySample* sample) const {
+  const bool first = errors_.total() == 0;
+  return first || sample == nullptr || outlet_.is_last() || facts_.stops_on_error() ||
+         core_.errors().has_time_for_traceback();
+}
+
+// The first failure that ends the pipeline is not logged, because a call throws it.
+bool Runner::fail(Caught caught, const FailedOn& where) {
+  const auto samples = where.samples;
+  errors_.count(caught.what);
+  const bool in_finish = where.is_own(facts_.index) && outlet_.is_last();
+  const bool goes_on = !samples.empty() && !in_finish && !facts_.stops_on_error();
+  if (goes_on) {
+    errors_.log_skipped(core_.failure_text(*this, caught.what, where), samples.front().stamp.pts,
+                        caught.traceback);
+  }
+  core_.errors().add({.node = facts_.name,
+                      .text = caught.what,
+                      .traceback = caught.traceback,
+                      .fatal = !goes_on && !facts_.removes_itself() && !life_.is_outside_the_run()});
+  if (goes_on) {
+    if (!where.is_own(facts_.index)) place_.counters().drop(NodeDropCause::Error, samples.size());
+    return true;
+  }
+  life_.set_failed();
+  const bool is_thrown = core_.fail(*this, std::move(caught.cause), caught.what, where);
+  if (!is_thrown)
+    log(LogLevel::Error, with_traceback(core_.failure_text(*this, caught.what, where), caught.traceback));
+  return false;
+}
+
+bool Runner::offer(const std::shared_ptr<Successor>& successor) {
+  const auto present = place_.offer(successor);
+  if (present == nullptr) return false;
+  if (facts_.is_source) {
+    present->request_stop();  // ends its read()
+  } else {
+    inbox_->wake();
+  }
+  return true;
+}
+
+bool Runner::take_successor() {
+  if (!place_.has_successor()) return false;
+  const auto successor = place_.take_successor();
+  if (!successor) return false;
+  core_.place(*this, *successor);
+  return true;
+}
+
+std::shared_ptr<NodeRun> Runner::put(std::shared_ptr<NodeRun> next) {
+  auto& counters = next->counters();
+  for (int i = 0; i < kNodeDropCauses; ++i) {
+    const auto cause = static_cast<NodeDropCause>(i);
+    counters.drop(cause, place_.counters().drops(cause));
+  }
+  if (facts_.is_source) counters.source().follow(place_.counters().source().snapshot(clock_->now()));
+  auto old = place_.put(std::move(next));
+  if (auto* const watched = dynamic_cast<WatchedSource*>(&place_.own_node())) {
+    for (const auto& tap : outlet_.taps()) watched->watch(tap);
+  }
+  stream_.begin_later();
+  return old;
+}
+
+NodeStats Runner::stats(std::optional<Span> span) const {
+  NodeStats result;
+  const auto run = place_.run();
+  result.number = facts_.index;
+  result.name = facts_.name;
+  result.state = outlet_.blocked() ? NodeState::Blocked : meter_.state();
+  const auto uptime = core_.uptime();
+  const auto now = clock_->now();
+  meter_.report(result, span, now);
+  result.fps = life_.finished() ? core_.average_rate(result.processed) : meter_.rate(now);
+  result.errors = errors_.total();
+  result.last_error = errors_.latest();
+  result.ticks = intake_.ticks_called();
+  result.ticks_missed = intake_.ticks_missed();
+  result.workers = run->node().workers();
+  const auto hands = static_cast<double>(std::max<std::size_t>(1, result.workers.size()));
+  // A worker's next call is sent before its present one is back, so two of them may overlap.
+  result.busy = uptime > 0 ? std::min(1.0, meter_.busy() / hands / uptime) : 0;
+  result.inference = run->node().inference(span.value_or(Span::Recent));
+  result.spool = run->node().spool();
+  if (const auto* source = run->source(); source != nullptr && source->has_source_stats())
+    // A failure of the server after the end is no outage of this source.
+    result.source = run->counters().source().snapshot(life_.end_or(now));
+  for (int i = 0; i < kNodeDropCauses; ++i) {
+    const auto cause = static_cast<NodeDropCause>(i);
+    if (const auto count = run->counters().drops(cause); count > 0) {
+      result.drops[cause] = count;
+      result.dropped += count;
+    }
+  }
+  return result;
 }
 
 }  // namespace freshframe::core
