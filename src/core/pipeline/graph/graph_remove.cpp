@@ -53,7 +53,7 @@ EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
   if (found == wires.end()) {
     throw GraphError("'" + runner(parent.node).name() + "' is not connected to '" + node.name() + "'");
   }
-  auto wire = *found;
+  const auto wire = std::move(*found);
   wires.erase(found);
   EdgeStats books;
   if (wire.edge) {
