@@ -21,8 +21,10 @@
 #include "bindings/engine/node_handle.hpp"
 #include "bindings/engine/what_if.hpp"
 #include "bindings/parts.hpp"
+#include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/let_go.hpp"
+#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/threadless.hpp"
 #include "core/real_deadline.hpp"
 #include "process/crew/process_node.hpp"
@@ -53,7 +55,7 @@ Engine::~Engine() {
   }
   metrics_.reset();  // it keeps the core
   server_.reset();   // joins threads that never want the GIL, within moments
-  const bool running = guard_.forked() || (core_->started() && !core_->ended());
+  const bool running = guard_.forked() || (core_->life().started() && !core_->life().ended());
   if (!running) {
     core_.reset();
     failure_.reset();
@@ -103,7 +105,8 @@ int add_native(Engine& self, NodeHandle& handle, const Parents& parents, const A
     handle.added = runner->node();
   };
   try {
-    const int index = self.core().add(std::move(handle.node), any_ports(parents), options, &runner);
+    const int index =
+        core::add_node(self.core(), std::move(handle.node), any_ports(parents), options, &runner);
     keep();
     return index;
   } catch (...) {  // a traceback may keep the handle
@@ -117,7 +120,7 @@ void request_stop_within(gil::Held& held, Engine& self, double seconds) {
       held,
       [](core::PipelineCore* target, double limit) {
         target->request_stop(Seconds(limit));  // no node comes any more
-        if (!target->started()) return;
+        if (!target->life().started()) return;
         for (const auto& runner : target->runners()) core::end_if_threadless(*runner);
       },
       &self.core(), seconds);
@@ -175,7 +178,7 @@ PyObject* finish_add(gil::Held& held, PyObject* self, PyObject* index) {
     gil::release(
         held,
         [](gil::Released& released, core::PipelineCore* core, int added) {
-          core->finish_add(added, [&] { look_for_signals(released); });
+          core::finish_add(*core, added, [&] { look_for_signals(released); });
         },
         &engine_of(self).core(), node);
     Py_RETURN_NONE;
@@ -187,12 +190,12 @@ PyObject* give_up_add(gil::Held& held, PyObject* self, PyObject* index) {
     const int node = static_cast<int>(PyLong_AsLong(index));
     auto& engine = engine_of(self);
     const auto runner = engine.core().runner(node);
-    const bool threadless =
-        runner && engine.core().is_adding(node) && runner->facts().runs_outside && runner->life().claim();
+    const bool threadless = runner && engine.core().life().pending(node) && runner->facts().runs_outside &&
+                            runner->life().claim();
     gil::release(
         held,
         [](core::PipelineCore* core, int added, bool has_no_thread) {
-          has_no_thread ? core->give_up_add(added) : core->abandon_add(added);
+          has_no_thread ? core::give_up_add(*core, added) : core::abandon_add(*core, added);
         },
         &engine.core(), node, threadless);
     Py_RETURN_NONE;
@@ -210,8 +213,8 @@ PyObject* remove(gil::Held& held, PyObject* self, PyObject* args) {
         held,
         [](gil::Released& released, core::PipelineCore* core, int index, bool drains, double limit,
            Stats* into) {
-          *into = core->remove(index, {.drain = drains, .timeout = Seconds(limit)},
-                               [&] { look_for_signals(released); });
+          *into = core::remove_node(*core, index, {.drain = drains, .timeout = Seconds(limit)},
+                                    [&] { look_for_signals(released); });
         },
         &engine_of(self).core(), node, drain != 0, timeout, &books);
     return nb::cast(std::move(books)).release().ptr();
@@ -235,7 +238,7 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
     auto& core = engine_of(self).core();
     std::shared_ptr<core::Successor> successor;
     try {
-      successor = core.begin_replace(index, std::move(handle.node), &handle.added);
+      successor = core::begin_replace(core, index, std::move(handle.node), &handle.added);
     } catch (...) {
       if (handle.node) native::unclaim(*handle.node);
       throw;
@@ -246,7 +249,7 @@ PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
     gil::release(
         held,
         [](gil::Released& released, core::PipelineCore* owner, core::Successor* next, double limit) {
-          owner->finish_replace(*next, Seconds(limit), [&] { look_for_signals(released); });
+          core::finish_replace(*owner, *next, Seconds(limit), [&] { look_for_signals(released); });
         },
         &core, successor.get(), timeout);
     Py_RETURN_NONE;
@@ -273,7 +276,7 @@ void limit_stop(Engine& engine, double seconds) {
   constexpr double kLongest = 1e6;
   const auto time = core::real_deadline(Seconds(std::clamp(seconds - kRest, 0.0, kLongest)));
   auto& core = engine.core();
-  if (!core.started()) return;
+  if (!core.life().started()) return;
   for (const auto& runner : core.runners()) {
     const auto kept = runner->node();
     if (auto* const node = dynamic_cast<process::ProcessNode*>(kept.get())) node->kill_by(time);
@@ -348,7 +351,7 @@ std::atomic<PyObject*> end_callback{nullptr};  // the same for all pipelines: th
 void call_at_end(Engine& self, nb::callable callback) {
   PyObject* nothing = nullptr;
   if (end_callback.compare_exchange_strong(nothing, callback.ptr())) (void)callback.release();
-  self.core().set_end_hook([] {
+  self.core().life().set_end_hook([] {
     Py_AddPendingCall(
         [](void* /*unused*/) {
           PyObject* const known = end_callback.load();
@@ -376,22 +379,22 @@ void bind_graph(nb::class_<Engine>& engine) {
           "connect",
           [](Engine& self, std::pair<int, int> parent, int child, std::optional<Queue> queue,
              std::optional<double> max_age, std::optional<double> max_rate) {
-            self.core().connect({parent.first, parent.second}, child,
-                                {.queue = queue, .max_age = max_age, .max_rate = max_rate});
+            core::connect(self.core(), {parent.first, parent.second}, child,
+                          {.queue = queue, .max_age = max_age, .max_rate = max_rate});
           },
           nb::arg("parent"), nb::arg("child"), nb::arg("queue").none(), nb::arg("max_age").none(),
           nb::arg("max_rate").none(), "One more edge into a merge.")
       .def(
           "disconnect",
           [](Engine& self, std::pair<int, int> parent, int child) {
-            self.core().disconnect({parent.first, parent.second}, child);
+            core::disconnect(self.core(), {parent.first, parent.second}, child);
           },
           nb::arg("parent"), nb::arg("child"), "Takes an edge into a merge away.")
       .def(
-          "added_from", [](const Engine& self, int first) { return self.core().added_from(first); },
+          "added_from", [](const Engine& self, int first) { return self.core().life().added_from(first); },
           nb::arg("first"), "The nodes from this number on that this thread has added and not finished.")
       .def_prop_ro(
-          "next_number", [](const Engine& self) { return self.core().next_number(); },
+          "next_number", [](const Engine& self) { return core::next_number(self.core()); },
           "The number of the next node.")
       .def(
           "node_numbers",
@@ -407,11 +410,15 @@ void bind_graph(nb::class_<Engine>& engine) {
 void bind_nodes(nb::class_<Engine>& engine) {
   engine
       .def(
-          "check_replaceable", [](const Engine& self, int index) { self.core().check_replaceable(index); },
+          "check_replaceable",
+          [](const Engine& self, int index) { core::check_replaceable(self.core(), index); },
           nb::arg("index"), "Raises GraphError or StateError unless the node is at work.")
       .def(
-          "wake", [](Engine& self, int index) { self.core().wake(index); }, nb::arg("index"),
-          "The thread of a node in Python looks for the node that takes its place.")
+          "wake",
+          [](Engine& self, int index) {
+            if (const auto there = self.core().runner(index)) there->inbox().wake();
+          },
+          nb::arg("index"), "The thread of a node in Python looks for the node that takes its place.")
       .def(
           "is_blocked",
           [](const Engine& self, int index) {
@@ -427,22 +434,24 @@ void bind_nodes(nb::class_<Engine>& engine) {
            nb::arg("options"), "Adds a native node; returns its index.")
       .def(
           "set_max_wait",
-          [](Engine& self, int index, double seconds) { self.core().set_max_wait(index, seconds); },
+          [](Engine& self, int index, double seconds) { core::set_max_wait(self.core(), index, seconds); },
           nb::arg("index"), nb::arg("seconds"), "Of a node with a batch, from its next batch on.")
       .def(
           "source_of",
-          [](const Engine& self, int node, int source) { return self.core().only_source({node, source}); },
+          [](const Engine& self, int node, int source) {
+            return core::only_source(self.core(), {node, source});
+          },
           nb::arg("node"), nb::arg("source"),
           "The index of the only source upstream of `source`, which must be upstream of `node` too.")
       .def(
           "view_name",
-          [](const Engine& self, int node, int only) { return self.core().view_name({node, only}); },
+          [](const Engine& self, int node, int only) { return core::view_name(self.core(), {node, only}); },
           nb::arg("node"), nb::arg("only"), "A port's name in the list of views.")
       .def(
           "shown_views",
           [](const Engine& self) {
             std::vector<std::string> names;
-            for (const auto& node : self.core().graph_state().nodes) {
+            for (const auto& node : core::graph_state(self.core()).nodes) {
               if (node.sends_frames) names.insert(names.end(), node.views.begin(), node.views.end());
             }
             return names;
@@ -501,12 +510,12 @@ nb::class_<Engine> bind_engine(nb::module_& module) {
       .def("request_stop", gil::entry<&request_stop>,
            "Requests every node to stop; does not wait. GIL: released")
       .def("call_at_end", &call_at_end, nb::arg("callback"))
-      .def("busy_nodes", [](const Engine& self) { return self.core().busy_nodes(); })
-      .def_prop_ro("started", [](const Engine& self) { return self.core().started(); })
-      .def_prop_ro("ended", [](const Engine& self) { return self.core().ended(); })
+      .def("busy_nodes", [](const Engine& self) { return core::busy_nodes(self.core()); })
+      .def_prop_ro("started", [](const Engine& self) { return self.core().life().started(); })
+      .def_prop_ro("ended", [](const Engine& self) { return self.core().life().ended(); })
       .def_prop_ro("failed", [](const Engine& self) { return self.core().failure().failed(); })
       .def_prop_ro("forked", &Engine::forked, "True in a child of the process that created it.")
-      .def("describe", [](const Engine& self) { return self.core().describe(); });
+      .def("describe", [](const Engine& self) { return core::describe(self.core()); });
   bind_graph(engine);
   bind_nodes(engine);
   bind_failures(engine);

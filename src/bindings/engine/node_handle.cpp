@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "bindings/parts.hpp"
+#include "core/pipeline/changes/changes.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/string.h>
@@ -21,7 +22,8 @@ void bind_node_handle(nb::module_& module) {
       .def_prop_ro(
           "has_place",
           [](const NodeHandle& self) {
-            return self.successor ? self.owner->has_place(*self.successor) : std::optional<bool>(false);
+            return self.successor ? core::has_place(*self.owner, *self.successor)
+                                  : std::optional<bool>(false);
           },
           "Whether a node that came by replace() has got its place; None: it is not decided yet.")
       .def_prop_ro(

@@ -10,6 +10,7 @@
 
 #include "bindings/engine/engine.hpp"
 #include "bindings/parts.hpp"
+#include "core/pipeline/onlookers.hpp"
 
 #include <nanobind/stl/map.h>
 #include <nanobind/stl/optional.h>
@@ -149,11 +150,11 @@ void bind_whole(nb::module_& module) {
 ProgressTick progress(const Engine& self) {
   const auto& core = self.core();
   ProgressTick tick;
-  tick.total = core.total();
+  tick.total = core::total_of(core);
   for (const auto& runner : core.runners()) {
     if (runner->is_source()) tick.done += runner->meter().processed();
   }
-  for (const auto& edge : core.stats().edges) tick.dropped += edge.dropped;
+  for (const auto& edge : core::stats_of(core).edges) tick.dropped += edge.dropped;
   return tick;
 }
 
@@ -163,8 +164,8 @@ void bind_stats(nb::module_& module, nb::class_<Engine>& engine) {
   bind_node_stats(module);
   bind_edge_stats(module);
   bind_whole(module);
-  engine.def("stats", [](const Engine& self) { return self.core().stats(); })
-      .def("report", [](const Engine& self) { return self.core().report(); })
+  engine.def("stats", [](const Engine& self) { return core::stats_of(self.core()); })
+      .def("report", [](const Engine& self) { return core::report_of(self.core()); })
       .def("progress", &progress);
 }
 

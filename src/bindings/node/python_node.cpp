@@ -13,6 +13,7 @@
 #include "bindings/node/stop_token.hpp"
 #include "bindings/parts.hpp"
 #include "bindings/results/value.hpp"
+#include "core/pipeline/changes/changes.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -29,14 +30,14 @@ using process::NodeDescription;
 
 int add_python(Engine& self, NodeDescription node, const Parents& parents, const AddOptions& options,
                std::shared_ptr<SpoolCounters> spool) {
-  return self.core().add(std::make_unique<PythonNode>(std::move(node), std::move(spool)), any_ports(parents),
-                         options);
+  return core::add_node(self.core(), std::make_unique<PythonNode>(std::move(node), std::move(spool)),
+                        any_ports(parents), options);
 }
 
 int add_python_source(Engine& self, const NodeDescription& node, bool live, const Parents& parents,
                       const AddOptions& options) {
-  return self.core().add(std::make_unique<PythonSource>(node.name, live, node.output), any_ports(parents),
-                         options);
+  return core::add_node(self.core(), std::make_unique<PythonSource>(node.name, live, node.output),
+                        any_ports(parents), options);
 }
 
 }  // namespace

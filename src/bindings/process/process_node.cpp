@@ -21,6 +21,7 @@
 #include "bindings/process/encoding.hpp"
 #include "bindings/results/pickled.hpp"
 #include "bindings/results/value.hpp"
+#include "core/pipeline/changes/changes.hpp"
 #include "process/crew/crew.hpp"
 #include <cxxabi.h>
 
@@ -187,8 +188,9 @@ int add_process(Engine& self, process::NodeDescription node, const Parents& pare
   }
   auto crew = plan.crew;
   crew.skips_errors = options.on_error == OnError::Skip;
-  return self.core().add(std::make_unique<process::ProcessNode>(std::move(node), crew, plan.recipe),
-                         any_ports(parents), options);
+  return core::add_node(self.core(),
+                        std::make_unique<process::ProcessNode>(std::move(node), crew, plan.recipe),
+                        any_ports(parents), options);
 }
 
 void bind_plan(nb::module_& module) {

@@ -15,6 +15,7 @@
 #include "bindings/engine/engine.hpp"
 #include "bindings/frame/format_use.hpp"
 #include "bindings/parts.hpp"
+#include "core/pipeline/changes/changes.hpp"
 
 #include <nanobind/stl/optional.h>
 #include <nanobind/stl/pair.h>
@@ -240,8 +241,8 @@ PyObject* latest(gil::Held& held, PyObject* self, PyObject* const* /*given*/, Py
 PythonReader add_reader(Engine& self, const Parents& parents, std::optional<Queue> queue,
                         const std::string& name, bool frames, std::optional<Join> join,
                         std::optional<double> max_rate) {
-  return {self.core().add_reader(any_ports(parents), {name, queue, frames, join, max_rate}), self.names(),
-          nb::find(self)};
+  return {core::add_reader(self.core(), any_ports(parents), {name, queue, frames, join, max_rate}),
+          self.names(), nb::find(self)};
 }
 
 PyObject* iterate(PyObject* self) {
@@ -284,7 +285,8 @@ void bind_reader(nb::module_& module, nb::class_<Engine>& engine) {
              nb::arg("name"), nb::arg("frames"), nb::arg("join").none(), nb::arg("max_rate").none(),
              "Adds a reader.");
   engine.def(
-      "remove_reader", [](Engine& self, PythonReader& reader) { self.core().remove(reader.core()); },
+      "remove_reader",
+      [](Engine& self, PythonReader& reader) { core::remove_reader(self.core(), reader.core()); },
       nb::arg("reader"), "Closes a reader and forgets it.");
   static const PyType_Slot slots[] = {{Py_tp_traverse, reinterpret_cast<void*>(&PythonReader::traverse)},
                                       {Py_tp_clear, reinterpret_cast<void*>(&PythonReader::clear)},

@@ -13,8 +13,9 @@
 #include <vector>
 
 #include "core/fork_hold.hpp"
+#include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/let_go.hpp"
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/onlookers.hpp"
 
 namespace freshframe {
 
@@ -54,7 +55,7 @@ struct LetGo {
 
 void log_busy(const core::PipelineCore& pipeline) {
   std::string names;
-  for (const auto& name : pipeline.busy_nodes()) names += (names.empty() ? "'" : ", '") + name + "'";
+  for (const auto& name : core::busy_nodes(pipeline)) names += (names.empty() ? "'" : ", '") + name + "'";
   log(LogLevel::Warning, "still busy after the end of pipeline '" + pipeline.options().name + "': " + names +
                              "; no longer waiting for them");
 }
@@ -90,39 +91,39 @@ Pipeline::~Pipeline() {
 
 int Pipeline::add_any(std::unique_ptr<NodeBase> node, std::span<const AnyPort> parents,
                       const AddOptions& options) {
-  const int index = core_->add(std::move(node), parents, options);
-  core_->finish_add(index);
+  const int index = core::add_node(*core_, std::move(node), parents, options);
+  core::finish_add(*core_, index);
   return index;
 }
 
 std::shared_ptr<core::ReaderCore> Pipeline::reader_any(std::span<const AnyPort> parents,
                                                        const ReaderOptions& options) {
-  return core_->add_reader(parents, options);
+  return core::add_reader(*core_, parents, options);
 }
 
 Stats Pipeline::remove_any(int node, const RemoveOptions& options) {
-  return core_->remove(node, options);
+  return core::remove_node(*core_, node, options);
 }
 
 void Pipeline::remove_any(const std::shared_ptr<core::ReaderCore>& reader) {
-  core_->remove(reader);
+  core::remove_reader(*core_, reader);
 }
 
 void Pipeline::replace_any(int node, std::unique_ptr<NodeBase> next) {
   constexpr Seconds kTimeout{5};
-  core_->finish_replace(*core_->begin_replace(node, std::move(next)), kTimeout);
+  core::finish_replace(*core_, *core::begin_replace(*core_, node, std::move(next)), kTimeout);
 }
 
 void Pipeline::connect_any(const AnyPort& parent, int child, const ConnectOptions& options) {
-  core_->connect(parent, child, options);
+  core::connect(*core_, parent, child, options);
 }
 
 void Pipeline::disconnect_any(const AnyPort& parent, int child) {
-  core_->disconnect(parent, child);
+  core::disconnect(*core_, parent, child);
 }
 
 void Pipeline::set_max_wait_any(int node, double seconds) {
-  core_->set_max_wait(node, seconds);
+  core::set_max_wait(*core_, node, seconds);
 }
 
 void Pipeline::start(const Embedder& embedder) {
@@ -134,7 +135,7 @@ bool Pipeline::wait(std::optional<Seconds> timeout, const Look& look) {
 }
 
 Report Pipeline::run() {
-  if (!core_->started()) start();
+  if (!core_->life().started()) start();
   try {
     core_->wait(std::nullopt);
   } catch (const Error&) {
@@ -142,7 +143,7 @@ Report Pipeline::run() {
     throw;
   }
   core_->join(Seconds::max());
-  return core_->report();
+  return core::report_of(*core_);
 }
 
 void Pipeline::stop(Seconds timeout, const Look& look) {
@@ -150,16 +151,16 @@ void Pipeline::stop(Seconds timeout, const Look& look) {
 }
 
 Stats Pipeline::stats() const {
-  return core_->stats();
+  return core::stats_of(*core_);
 }
 Report Pipeline::report() const {
-  return core_->report();
+  return core::report_of(*core_);
 }
 std::string Pipeline::node_name(int index) const {
   return core_->names()->of(index);
 }
 std::string Pipeline::to_string() const {
-  return core_->describe();
+  return core::describe(*core_);
 }
 
 }  // namespace freshframe

@@ -9,7 +9,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/changes/changes.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -32,12 +32,12 @@ std::exception_ptr named_source_error(const std::exception_ptr& error, const std
   }
 }
 
-}  // namespace
-
-std::string PipelineCore::source_of(const Runner& runner, const FailedOn& where) const {
+std::string source_of(const PipelineCore& core, const Runner& runner, const FailedOn& where) {
   const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
-  return source >= 0 ? names_->stream_of(source) : runner.name();
+  return source >= 0 ? core.names()->stream_of(source) : runner.name();
 }
+
+}  // namespace
 
 std::string PipelineCore::failure_text(const Runner& runner, const std::string& what,
                                        const FailedOn& where) const {
@@ -51,52 +51,53 @@ std::string PipelineCore::failure_text(const Runner& runner, const std::string& 
       text += " on";
     }
     text += " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
-            source_of(runner, where) + "'";
+            source_of(*this, runner, where) + "'";
   }
   return text + ": " + what;
 }
 
-std::exception_ptr PipelineCore::error_of(const Runner& runner, std::exception_ptr cause,
-                                          const std::string& what, const FailedOn& where) const {
+std::exception_ptr error_of(const PipelineCore& core, const Runner& runner, std::exception_ptr cause,
+                            const std::string& what, const FailedOn& where) {
   if (auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr) return error;
   std::vector<BatchSample> batch;
   for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
-    batch.push_back({source_of(runner, {std::span(&sample, 1)}), sample.stamp.seq});
+    batch.push_back({source_of(core, runner, {std::span(&sample, 1)}), sample.stamp.seq});
   }
   NodeFailure failure{.node = runner.name(),
-                      .source = source_of(runner, where),
+                      .source = source_of(core, runner, where),
                       .cause = std::move(cause),
                       .batch = std::move(batch)};
   if (!where.samples.empty() && !where.is_own(runner.index())) {
     failure.seq = where.samples.front().stamp.seq;
     failure.sample = std::make_shared<const AnySample>(where.samples.front());
-    failure.nodes = std::make_shared<const std::vector<std::string>>(names_->all());
+    failure.nodes = std::make_shared<const std::vector<std::string>>(core.names()->all());
   }
-  return std::make_exception_ptr(NodeError(failure_text(runner, what, where), std::move(failure)));
+  return std::make_exception_ptr(NodeError(core.failure_text(runner, what, where), std::move(failure)));
 }
 
 bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                         const FailedOn& where) {
   if (runner.facts().removes_itself() && runner.life().removal() == nullptr && runner.life().connected() &&
-      !is_starting()) {
-    remove_failed(runner, failure_text(runner, what, where));
+      !life_.is_starting()) {
+    remove_failed(*this, runner, failure_text(runner, what, where));
     return false;
   }
-  auto error = error_of(runner, std::move(cause), what, where);
+  auto error = error_of(*this, runner, std::move(cause), what, where);
   const auto removal = runner.life().removal();
   if (runner.life().is_late() && !runner.life().connected()) {  // the failure is add()'s
     runner.life().begin_removal(std::make_shared<Removal>());   // unless it is being removed already
     return runner.life().keep_for_add(std::move(error));
   }
   if (removal) {  // the failure is remove()'s
-    const Lock lock(mutex_);
-    if (!removal->error) removal->error = std::move(error);
-    return removal->awaited;
+    return life_.locked([&] {
+      if (!removal->error) removal->error = std::move(error);
+      return removal->awaited;
+    });
   }
   // Samples that a source has read before it fails are delivered. A node within the graph leaves a gap.
-  const bool delivers_rest = runner.is_source() && !is_starting();
+  const bool delivers_rest = runner.is_source() && !life_.is_starting();
   const bool first =
-      failure_->set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);
+      failure().set(std::move(error), delivers_rest ? Failure::Due::AfterRest : Failure::Due::Now);
   if (delivers_rest) {
     source_stop_.request_stop();
   } else {
@@ -107,7 +108,7 @@ bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::str
 }
 
 void PipelineCore::refuse(std::exception_ptr error) {
-  failure_->set(std::move(error));
+  failure().set(std::move(error));
   request_stop();
 }
 

@@ -12,7 +12,7 @@
 
 #include "core/pipeline/graph/graph_look.hpp"
 #include "core/pipeline/graph/lossy_edges.hpp"
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -39,66 +39,81 @@ std::uint64_t dropped_by(const Stats& stats, Cause cause) {
 
 }  // namespace
 
-Stats PipelineCore::stats() const {
-  const Lock building(building_);
-  return stats_locked(ended() ? Span::WholeRun : Span::Recent);
+Stats stats_of(const PipelineCore& core) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  return stats_of(core, guarded, core.life().ended() ? Span::WholeRun : Span::Recent);
 }
 
-Stats PipelineCore::stats_locked(std::optional<Span> span) const {
+Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optional<Span> span) {
   Stats result;
-  for (const auto& runner : graph_.runners()) {
+  const auto& graph = guarded.graph;
+  const bool started = core.life().started();
+  for (const auto& runner : graph.runners()) {
     result.nodes.push_back(runner->stats(span));
     // Before the start another thread may be wiring the edges.
-    if (started() && span) result.nodes.back().join = std::as_const(*runner).inbox().join_stats(*span);
+    if (started && span) result.nodes.back().join = std::as_const(*runner).inbox().join_stats(*span);
   }
-  if (started()) {
-    for (const auto* inbox : inboxes(graph_)) {
+  if (started) {
+    for (const auto* inbox : inboxes(graph)) {
       for (auto& edge : inbox->stats(span)) result.edges.push_back(std::move(edge));
     }
   }
   count_in_flight(result);
-  result.removed = removed_;
-  result.uptime = uptime();
-  result.held_bytes = budget_->held_bytes();
-  result.pool = {budget_->bound(), budget_->published(), FramePool::shared().stats()};
+  result.removed = guarded.left.sums;
+  result.uptime = core.uptime();
+  result.held_bytes = core.budget()->held_bytes();
+  result.pool = {core.budget()->bound(), core.budget()->published(), FramePool::shared().stats()};
   return result;
 }
 
-Report PipelineCore::report() const {
-  const Lock building(building_);
+Report report_of(const PipelineCore& core) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
   Report result;
-  result.stats = stats_locked(Span::WholeRun);
+  result.stats = stats_of(core, guarded, Span::WholeRun);
   result.elapsed = result.stats.uptime;
   const bool edges_kept_all = std::ranges::all_of(
       result.stats.edges, [](const auto& edge) { return edge.dropped == dropped_by(edge, DropCause::Rate); });
   const bool nodes_kept_all = std::ranges::all_of(result.stats.nodes, [](const auto& node) {
     return node.dropped == dropped_by(node, NodeDropCause::NotDecoded);
   });
-  const bool whole = std::ranges::all_of(graph_.runners(), [](const auto& runner) {
+  const bool whole = std::ranges::all_of(guarded.graph.runners(), [](const auto& runner) {
     return runner->life().closed_cleanly() && !runner->life().cut_short();
   });
-  const bool removed_kept_all = removed_whole_ && removed_.dropped == dropped_by(removed_, DropCause::Rate) &&
-                                std::ranges::all_of(removed_.node_drops, [](const auto& drop) {
+  const auto& left = guarded.left;
+  const bool removed_kept_all = left.whole && left.sums.dropped == dropped_by(left.sums, DropCause::Rate) &&
+                                std::ranges::all_of(left.sums.node_drops, [](const auto& drop) {
                                   return drop.first == NodeDropCause::NotDecoded;
                                 });
-  result.complete =
-      ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole && !failure_->failed();
-  result.failures = failures_;
-  result.frames = removed_.frames;
-  for (const auto& runner : graph_.runners()) {
+  result.complete = core.life().ended() && edges_kept_all && nodes_kept_all && removed_kept_all && whole &&
+                    !core.failure().failed();
+  result.failures = left.failures;
+  result.frames = left.sums.frames;
+  for (const auto& runner : guarded.graph.runners()) {
     if (runner->is_source()) result.frames += runner->meter().processed();
   }
   return result;
 }
 
-int PipelineCore::only_source(const AnyPort& port) const {
-  const Lock building(building_);
-  return core::only_source(graph_, port);
+int only_source(const PipelineCore& core, const AnyPort& port) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  return only_source(guarded.graph, port);
 }
 
-std::optional<std::int64_t> PipelineCore::total() const {
-  const Lock building(building_);
-  return core::total(graph_);
+std::optional<std::int64_t> total_of(const PipelineCore& core) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  return total(guarded.graph);
+}
+
+std::vector<std::string> busy_nodes(const PipelineCore& core) {
+  std::vector<std::string> names;
+  for (const auto& runner : core.runners()) {
+    if (!runner->life().finished() || runner->place().is_replacing()) names.push_back(runner->name());
+  }
+  return names;
 }
 
 namespace {
@@ -141,12 +156,14 @@ std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptio
 
 }  // namespace
 
-void PipelineCore::tell_of_lossy_edges() const {
+void tell_of_lossy_edges(const PipelineCore& core) {
   std::vector<std::string> lines;
   {
-    const Lock building(building_);
-    for (const auto& edge : lossy_edges(graph_)) {
-      const auto& child = std::as_const(graph_.runner(edge.child));
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    const auto& graph = guarded.graph;
+    for (const auto& edge : lossy_edges(graph)) {
+      const auto& child = std::as_const(graph.runner(edge.child));
       const auto options = child.inbox().edges().at(edge.index);
       lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) + " below '" +
                       options.parent_name + "', and may drop events that '" + edge.recorder +
@@ -156,42 +173,44 @@ void PipelineCore::tell_of_lossy_edges() const {
   for (const auto& line : lines) log(LogLevel::Warning, line);
 }
 
-std::string PipelineCore::describe() const {
-  const Lock building(building_);
+std::string describe(const PipelineCore& core) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  const auto& graph = guarded.graph;
   std::ostringstream out;
-  out << "pipeline '" << options_.name << "': " << graph_.runners().size() << " nodes, "
-      << graph_.readers().all().size() << " readers\n";
-  if (!started()) {
+  out << "pipeline '" << core.options().name << "': " << graph.runners().size() << " nodes, "
+      << graph.readers().all().size() << " readers\n";
+  if (!core.life().started()) {
     const auto wires = [&](const std::string& child, const Wires& list) {
       for (const auto& wire : list) {
-        out << "  " << names_->of(wire.parent);
-        if (wire.source >= 0) out << ".of('" << names_->of(wire.source) << "')";
+        out << "  " << core.names()->of(wire.parent);
+        if (wire.source >= 0) out << ".of('" << core.names()->of(wire.source) << "')";
         out << " -> " << child << "  "
             << (wire.queue ? freshframe::to_string(*wire.queue) : "queue chosen at start()")
             << rate_text(wire.max_rate) << "\n";
       }
     };
-    for (const auto& runner : graph_.runners()) wires(runner->name(), graph_.wires_of(runner->index()));
-    for (const auto& entry : graph_.readers().all()) wires(entry.reader->name(), entry.wires);
+    for (const auto& runner : graph.runners()) wires(runner->name(), graph.wires_of(runner->index()));
+    for (const auto& entry : graph.readers().all()) wires(entry.reader->name(), entry.wires);
     return out.str();
   }
-  const auto lossy = lossy_edges(graph_);
-  for (const auto* inbox : inboxes(graph_)) {
+  const auto lossy = lossy_edges(graph);
+  for (const auto* inbox : inboxes(graph)) {
     const auto edges = inbox->stats();
     const auto options = inbox->edges();
     for (std::size_t i = 0; i < std::min(edges.size(), options.size()); ++i) {
       describe_edge(out, edges[i], true);
-      out << streams_text(graph_, *inbox, options[i]);
+      out << streams_text(graph, *inbox, options[i]);
       for (const auto& edge : lossy) {
-        if (edge.index == i && &std::as_const(graph_.runner(edge.child)).inbox() == inbox) {
+        if (edge.index == i && &std::as_const(graph.runner(edge.child)).inbox() == inbox) {
           out << "  [may drop events that '" << edge.recorder << "' should get]";
         }
       }
       const int parent = options[i].parent;
-      if (edges[i].queue.blocks() && graph_.has(parent) && graph_.is_live(parent)) {
+      if (edges[i].queue.blocks() && graph.has(parent) && graph.is_live(parent)) {
         out << "  [paces '" << edges[i].parent << "' and its other children]";
       }
-      if (!edges[i].queue.blocks() && graph_.has(parent) && graph_.runner(parent).facts().gives_several) {
+      if (!edges[i].queue.blocks() && graph.has(parent) && graph.runner(parent).facts().gives_several) {
         out << "  [may drop some of the results that '" << edges[i].parent << "' gives of one sample]";
       }
       out << "\n";

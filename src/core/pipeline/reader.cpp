@@ -10,7 +10,7 @@
 #include <utility>
 
 #include "core/join/set_loan.hpp"
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
@@ -154,12 +154,12 @@ AnySample ReaderCore::get(std::optional<Seconds> timeout, Keep keep) {
 }
 
 void ReaderCore::check_stalled() {
-  if (const auto pipeline = context_.pipeline.lock()) pipeline->check_stalled_for(*this);
+  if (const auto pipeline = context_.pipeline.lock()) core::check_stalled_for(*pipeline, *this);
 }
 
 void ReaderCore::time_out(double seconds) const {
   auto text = "reader '" + name() + "': no sample within " + seconds_text(seconds);
-  if (const auto pipeline = context_.pipeline.lock()) text += pipeline->trouble_of_sources(*this);
+  if (const auto pipeline = context_.pipeline.lock()) text += core::trouble_of_sources(*pipeline, *this);
   throw ReadTimeout(text);
 }
 

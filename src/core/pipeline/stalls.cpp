@@ -9,14 +9,16 @@
 #include <utility>
 
 #include "core/pipeline/graph/graph_look.hpp"
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {
 
-bool PipelineCore::anyone_busy() const {
-  const bool failed = failure_->failed();
-  return std::ranges::any_of(runners(), [failed](const auto& runner) {
+namespace {
+
+bool anyone_busy(const PipelineCore& core) {
+  const bool failed = core.failure().failed();
+  return std::ranges::any_of(core.runners(), [failed](const auto& runner) {
     if (failed && runner->is_source()) return false;  // its current read does not matter
     const auto state = runner->meter().state();
     const bool in_call =
@@ -25,92 +27,91 @@ bool PipelineCore::anyone_busy() const {
   });
 }
 
-bool PipelineCore::stands_still() {
+std::uint64_t delivered_by(const PipelineCore& core) {
+  const auto& guarded = core.guarded();
+  const Lock building(guarded.building);
+  return delivered(guarded.graph);
+}
+
+// Whether nothing has moved for stall_timeout.
+bool stands_still(PipelineCore& core) {
   constexpr double kLimitAfterFailure = 5;  // seconds, where the user set none
-  if (!options_.stall_timeout && !failure_->failed()) return false;
-  const auto moved = [this] {
-    const Lock building(building_);
-    return delivered(graph_);
-  }();
-  const bool busy = anyone_busy();
-  const auto limit = to_duration(Seconds{options_.stall_timeout.value_or(kLimitAfterFailure)});
-  const Lock lock(mutex_);
-  const auto now = std::chrono::steady_clock::now();
-  const auto since_look = now - std::exchange(last_look_, now);
-  if (moved != last_delivered_ || busy || phase_ != Phase::Running) {
-    last_delivered_ = moved;
-    stood_still_ = {};
-    return false;
-  }
-  // A machine or a process that stands still for a while looks like a stall when it goes on: nothing has moved. So one
-  // interval between two looks is never the whole of a stall.
-  stood_still_ += std::min<std::chrono::steady_clock::duration>(since_look, limit / 2);
-  return stood_still_ >= limit;
+  const auto& timeout = core.options().stall_timeout;
+  if (!timeout && !core.failure().failed()) return false;
+  const auto moved = delivered_by(core);
+  const auto limit = to_duration(Seconds{timeout.value_or(kLimitAfterFailure)});
+  return core.life().stands_still(moved, anyone_busy(core), limit);
 }
 
-void PipelineCore::throw_stalled(const std::string& why) const {
-  throw Stalled("pipeline '" + options_.name + "' has made no progress for " +
-                seconds_text(*options_.stall_timeout) + ": " + why);
+[[noreturn]] void throw_stalled(const PipelineCore& core, const std::string& why) {
+  throw Stalled("pipeline '" + core.options().name + "' has made no progress for " +
+                seconds_text(*core.options().stall_timeout) + ": " + why);
 }
 
-void PipelineCore::check_stalled() {
-  if (!stands_still()) return;
-  failure_->rethrow_if_failed();
-  const auto [join, edge, merge] = [this] {
-    const Lock building(building_);
-    return std::tuple(starved_join(graph_), full_edge(graph_), forgotten_merge(graph_));
+void check_budget_stalled(const PipelineCore& core) {
+  const auto& budget = *core.budget();
+  if (budget.has_room()) return;
+  throw_stalled(core, "its nodes keep all " + std::to_string(budget.bound()) +
+                          " frames that the engine may hold. Release frames, or store the handles of "
+                          "Frame::keep()");
+}
+
+}  // namespace
+
+void check_stalled(PipelineCore& core) {
+  if (!stands_still(core)) return;
+  core.failure().rethrow_if_failed();
+  const auto [join, edge, merge] = [&core] {
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    const auto& graph = guarded.graph;
+    return std::tuple(starved_join(graph), full_edge(graph), forgotten_merge(graph));
   }();
-  if (join) throw_stalled(*join);
+  if (join) throw_stalled(core, *join);
   if (edge) {
-    throw_stalled(*edge + ", and its queue blocks. Read it, close() it, or give it another queue");
+    throw_stalled(core, *edge + ", and its queue blocks. Read it, close() it, or give it another queue");
   }
-  check_budget_stalled();
-  if (merge && !options_.keep_running) throw_stalled(*merge);
+  check_budget_stalled(core);
+  if (merge && !core.options().keep_running) throw_stalled(core, *merge);
 }
 
-void PipelineCore::check_budget_stalled() const {
-  if (budget_->has_room()) return;
-  throw_stalled("its nodes keep all " + std::to_string(budget_->bound()) +
-                " frames that the engine may hold. Release frames, or store the handles of Frame::keep()");
-}
-
-void PipelineCore::check_stalled_for(const ReaderCore& waiting) {
-  if (!stands_still()) return;
-  failure_->rethrow_if_failed();
-  const auto readers = [this] {
-    const Lock building(building_);
-    return graph_.readers().all();
+void check_stalled_for(PipelineCore& core, const ReaderCore& waiting) {
+  if (!stands_still(core)) return;
+  core.failure().rethrow_if_failed();
+  const auto [readers, join] = [&core] {
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    return std::pair(guarded.graph.readers().all(), starved_join(guarded.graph));
   }();
-  for (const auto& [reader, wires, join] : readers) {
-    if (reader.get() == &waiting || !reader->inbox().full_blocking_parent()) continue;
-    const auto text = "the queue of reader '" + reader->name() + "' is full and blocks";
-    if (!reader->was_read() || reader->read_by_this_thread()) {
-      throw_stalled(text + ", and its samples are not read while reader '" + waiting.name() +
-                    "' waits. Read both in turn or on two threads, close() one, or give it another queue");
+  for (const auto& entry : readers) {
+    const auto& reader = *entry.reader;
+    if (&reader == &waiting || !reader.inbox().full_blocking_parent()) continue;
+    const auto text = "the queue of reader '" + reader.name() + "' is full and blocks";
+    if (!reader.was_read() || reader.read_by_this_thread()) {
+      throw_stalled(core, text + ", and its samples are not read while reader '" + waiting.name() +
+                              "' waits. Read both in turn or on two threads, close() one, or give it another "
+                              "queue");
     }
-    if (reader->warn_unread()) {
-      log(LogLevel::Warning, "pipeline '" + options_.name + "' has made no progress for " +
-                                 seconds_text(*options_.stall_timeout) + " while reader '" + waiting.name() +
-                                 "' waits: " + text + " until its thread reads again");
+    if (entry.reader->warn_unread()) {
+      log(LogLevel::Warning, "pipeline '" + core.options().name + "' has made no progress for " +
+                                 seconds_text(*core.options().stall_timeout) + " while reader '" +
+                                 waiting.name() + "' waits: " + text + " until its thread reads again");
     }
     return;
   }
-  const auto join = [this] {
-    const Lock building(building_);
-    return starved_join(graph_);
-  }();
-  if (join) throw_stalled(*join);
-  check_budget_stalled();
+  if (join) throw_stalled(core, *join);
+  check_budget_stalled(core);
 }
 
-std::string PipelineCore::trouble_of_sources(const ReaderCore& reader) const {
+std::string trouble_of_sources(const PipelineCore& core, const ReaderCore& reader) {
   std::string text;
   const auto ancestors = [&] {
-    const Lock building(building_);
-    return ancestors_of(graph_, reader);
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    return ancestors_of(guarded.graph, reader);
   }();
   for (const int node : ancestors) {
-    const auto there = runner(node);
+    const auto there = core.runner(node);
     if (!there) continue;
     const auto stats = there->stats(Span::Recent);
     if (!stats.source || stats.source->state == SourceState::Reading) continue;

@@ -1,5 +1,7 @@
 // The records of a pipeline's nodes and readers.
 // SPDX-License-Identifier: Apache-2.0
+#include "core/why/collect.hpp"
+
 #include <algorithm>
 #include <cstddef>
 #include <map>
@@ -8,9 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/why/age_parts.hpp"
-#include "core/why/rules.hpp"
 
 namespace freshframe::core {
 namespace {
@@ -77,19 +77,19 @@ Pace pace_of(const std::vector<Call>& calls) {
 
 }  // namespace
 
-std::map<std::string, Pace> PipelineCore::paces(Seconds latest) const {
-  const auto since = clock()->now() - to_duration(latest);
+std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest) {
+  const auto since = core.clock()->now() - to_duration(latest);
   std::map<std::string, Pace> out;
-  for (const auto& runner : runners()) {
+  for (const auto& runner : core.runners()) {
     if (runner->is_source()) out[runner->name()] = pace_of(runner->meter().calls().calls(since));
   }
   return out;
 }
 
-RunQueue PipelineCore::run_queue() const {
+RunQueue run_queue_of(const PipelineCore& core) {
   std::vector<int> processes;
   std::map<int, int> threads;
-  for (const auto& runner : runners()) {
+  for (const auto& runner : core.runners()) {
     threads[runner->index()] = runner->life().thread_id();
     for (const auto& worker : runner->node()->workers()) processes.push_back(worker.pid);
   }
@@ -100,19 +100,20 @@ RunQueue PipelineCore::run_queue() const {
 
 // Most of a ring is older than anything on the way of the latest samples: it is only read if the way of one is unknown
 // without it.
-std::vector<Age> PipelineCore::ages(Seconds latest) const {
+std::vector<Age> ages_of(const PipelineCore& core, Seconds latest) {
   constexpr Seconds kUsualWay{10};
   Rings rings;
   {
-    const Lock lock(building_);
-    for (auto& runner : graph_.runners()) rings.add(std::move(runner));
-    for (const auto& [reader, wires, join] : graph_.readers().all()) rings.add(reader);
+    const auto& guarded = core.guarded();
+    const Lock building(guarded.building);
+    for (auto& runner : guarded.graph.runners()) rings.add(std::move(runner));
+    for (const auto& entry : guarded.graph.readers().all()) rings.add(entry.reader);
   }
   rings.find_blocking_edges();
   std::vector<Age> out;
-  for (const auto since : {clock()->now() - to_duration(latest + kUsualWay), TimePoint::min()}) {
+  for (const auto since : {core.clock()->now() - to_duration(latest + kUsualWay), TimePoint::min()}) {
     rings.copy_calls(since);
-    const auto now = clock()->now();
+    const auto now = core.clock()->now();
     out = ages_of(rings.stops, now - to_duration(latest), now);
     if (std::ranges::none_of(out, [](const auto& age) { return age.unknown > 0; })) break;
   }

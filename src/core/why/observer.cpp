@@ -10,8 +10,9 @@
 #include <memory>
 #include <utility>
 
+#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/why/collect.hpp"
 #include "core/why/what_if/recording.hpp"
 #include <pthread.h>
 #include <time.h>
@@ -27,7 +28,7 @@ constexpr Seconds kRecent{10};                     // of which the ages are
 
 std::map<std::int64_t, double> edge_ages(const PipelineCore& core) {
   std::map<std::int64_t, double> out;
-  for (const auto& edge : core.stats().edges) out[edge.number] = edge.age_p50;
+  for (const auto& edge : stats_of(core).edges) out[edge.number] = edge.age_p50;
   return out;
 }
 
@@ -58,10 +59,10 @@ Observer::Observer(const PipelineCore& core)
         return predicted(core, question, stop);
       }),
       findings_(
-          {.ages = [&core] { return core.ages(kRecent); },
-           .run_queue = [&core] { return core.run_queue(); },
+          {.ages = [&core] { return ages_of(core, kRecent); },
+           .run_queue = [&core] { return run_queue_of(core); },
            .edge_ages = [&core] { return edge_ages(core); },
-           .paces = [&core] { return core.paces(kRecent); },
+           .paces = [&core] { return paces_of(core, kRecent); },
            .effect = [this](const Question& change, Time now) { return predictions_.effect(change, now); }}) {
 }
 
@@ -104,7 +105,7 @@ void Observer::run() {
   std::unique_lock lock(mutex_);
   while (!stopping_) {
     lock.unlock();
-    const auto seen = core_.graph_state(false);
+    const auto seen = graph_state(core_, false);
     lock.lock();
     note(seen, std::chrono::steady_clock::now());
     if (seen.phase != LifePhase::Running) break;
@@ -115,8 +116,8 @@ void Observer::run() {
 
 Why Observer::why() {
   Why answer;
-  answer.ages = core_.ages(kRecent);
-  const bool runs = core_.graph_state(false).phase == LifePhase::Running;
+  answer.ages = ages_of(core_, kRecent);
+  const bool runs = graph_state(core_, false).phase == LifePhase::Running;
   const std::lock_guard lock(mutex_);
   const auto now = std::chrono::steady_clock::now();
   if (runs && !is_watched(now) && !stopping_) {

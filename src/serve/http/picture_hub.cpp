@@ -11,6 +11,7 @@
 #include <exception>
 #include <utility>
 
+#include "core/pipeline/onlookers.hpp"
 #include "core/unit_text.hpp"
 #include "media/colour/jpeg_encoder.hpp"
 #include "serve/http/threads.hpp"
@@ -53,7 +54,7 @@ PictureHub::~PictureHub() {
   }
   caught_->changed.notify_all();
   if (encoder_.joinable()) encoder_.join();
-  for (auto& port : ports_) core_->close_tap(port.tap);
+  for (auto& port : ports_) core::close_tap(*core_, port.tap);
 }
 
 void PictureHub::add_port(const std::string& name) {
@@ -68,7 +69,7 @@ void PictureHub::add_port(const std::string& name) {
     queue->changed.notify_one();
   };
   try {
-    port.tap = core_->open_tap(name, hook);
+    port.tap = core::open_tap(*core_, name, hook);
   } catch (const Error&) {
     ports_.pop_back();
     throw;

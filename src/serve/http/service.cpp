@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/onlookers.hpp"
 #include "serve/http/http_connection.hpp"
 #include "serve/http/picture_stream.hpp"
 #include "serve/http/viewer.hpp"
@@ -138,7 +139,7 @@ void Service::tick() {
 // Nodes may be added until the start. All that emit frames can be viewed, unless the views were named.
 void Service::open_views() {
   if (options_.view) return;
-  const auto graph = core_->graph_state();
+  const auto graph = core::graph_state(*core_);
   for (std::size_t i = 0; i < graph.nodes.size(); ++i) {
     if (!graph.nodes[i].sends_frames) continue;
     for (const auto& name : graph.nodes[i].views) {

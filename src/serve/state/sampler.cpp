@@ -6,6 +6,7 @@
 #include <map>
 #include <utility>
 
+#include "core/pipeline/onlookers.hpp"
 #include "core/why/observer.hpp"
 #include "core/why/quiet_times.hpp"
 #include "core/why/what_if/recording.hpp"
@@ -95,7 +96,7 @@ WhatIf Sampler::what_if(const Question& question) const {
 
 void Sampler::look(Time now, GilFindings gil) {
   seen_.time = unix_time();
-  const auto before = std::exchange(seen_.graph, core_->graph_state()).stats;
+  const auto before = std::exchange(seen_.graph, core::graph_state(*core_)).stats;
   seen_.error = core_->errors().first_fatal();
   seen_.gil = std::move(gil);
   follow_changes();

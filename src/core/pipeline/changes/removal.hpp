@@ -12,7 +12,7 @@
 
 namespace freshframe::core {
 
-/// Shared by the call of remove() and the nodes that it removes. Guarded by the pipeline's mutex.
+/// Shared by the call of remove() and the nodes that it removes. Guarded by the mutex of Life.
 struct Removal {
   std::set<std::string> closing;  // the nodes that have not closed yet
   Stats books;                    // the last statistics of those that have

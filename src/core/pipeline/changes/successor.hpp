@@ -20,7 +20,7 @@ class Runner;
 /// waits for room below may wait for the very thread that calls replace(), which therefore leaves the rest to the
 /// thread of the replacement.
 ///
-/// Shared by the call of replace(), that thread, and the runner. Guarded by the pipeline's mutex, except `over`.
+/// Shared by the call of replace(), that thread, and the runner. Guarded by the mutex of Life, except `over`.
 struct Successor {
   enum class State : std::uint8_t { Opening, Offered, Placed, Refused };
 

@@ -11,9 +11,10 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/processors.hpp"
+#include "core/why/collect.hpp"
 #include "core/why/thread_times.hpp"
 #include "core/why/what_if/recording.hpp"
 
@@ -90,11 +91,11 @@ void find_sources(Recording& in) {
 }  // namespace
 
 Recording recording_of(const PipelineCore& core) {
-  const auto state = core.graph_state(false);
+  const auto state = graph_state(core, false);
   Recording out{.runs = state.phase == LifePhase::Running,
                 .uptime = core.uptime(),
                 .processors = usable_processors(),
-                .present = core.ages(kPresent)};
+                .present = ages_of(core, kPresent)};
   const auto runners = core.runners();
   for (const auto& runner : runners) out.nodes.emplace(runner->index(), recorded_node(*runner));
   for (std::size_t i = 0; i < state.nodes.size(); ++i) {

@@ -1,5 +1,7 @@
 // What a pipeline shows to observers: taps, the state of the graph, the newest errors.
 // SPDX-License-Identifier: Apache-2.0
+#include "core/pipeline/onlookers.hpp"
+
 #include "freshframe/pipeline.hpp"
 
 #include <atomic>
@@ -9,7 +11,6 @@
 #include <vector>
 
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -26,7 +27,7 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   CheckedPipeline pipeline;
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   std::atomic<int> caught{0};
-  const auto kept = PipelineAccess::core(pipeline)->open_tap("cam", [&] { ++caught; });
+  const auto kept = open_tap(*PipelineAccess::core(pipeline), "cam", [&] { ++caught; });
   auto& tap = *kept;
   pipeline.start();
   feed.push_and_settle(gray_frame(1));
@@ -47,7 +48,7 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   EXPECT_EQ(caught, 2);
   tap.cancel();
   EXPECT_FALSE(tap.take());
-  PipelineAccess::core(pipeline)->close_tap(kept);
+  close_tap(*PipelineAccess::core(pipeline), kept);
 }
 
 TEST(PictureTap, SeesWhatANodeWithoutChildrenSends) {
@@ -56,14 +57,14 @@ TEST(PictureTap, SeesWhatANodeWithoutChildrenSends) {
   const auto port = pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   pipeline.add(pass_on<Frame>(), port, {.name = "last"});
   std::atomic<int> caught{0};
-  const auto kept = PipelineAccess::core(pipeline)->open_tap("last", [&] { ++caught; });
+  const auto kept = open_tap(*PipelineAccess::core(pipeline), "last", [&] { ++caught; });
   auto& tap = *kept;
   tap.ask();
   pipeline.start();
   feed.push(gray_frame(7));
   wait_until([&] { return caught == 1; });
   EXPECT_EQ(tap.take()->frame.luma().row(0)[0], 7);
-  PipelineAccess::core(pipeline)->close_tap(kept);
+  close_tap(*PipelineAccess::core(pipeline), kept);
 }
 
 TEST(PictureTap, CallsItsHookWithoutALock) {
@@ -72,13 +73,13 @@ TEST(PictureTap, CallsItsHookWithoutALock) {
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   std::atomic<int> taken{0};
   std::shared_ptr<PictureTap> tap;
-  tap = PipelineAccess::core(pipeline)->open_tap("cam", [&] { taken = tap->take() ? 1 : -1; });
+  tap = open_tap(*PipelineAccess::core(pipeline), "cam", [&] { taken = tap->take() ? 1 : -1; });
   tap->ask();
   pipeline.start();
   feed.push(gray_frame(7));
   wait_until([&] { return taken != 0; });
   EXPECT_EQ(taken, 1);
-  PipelineAccess::core(pipeline)->close_tap(tap);
+  close_tap(*PipelineAccess::core(pipeline), tap);
 }
 
 TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
@@ -86,16 +87,17 @@ TEST(PictureTap, RaisesTheBoundByOneFrameWhileItIsOpen) {
   CheckedPipeline pipeline;
   pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
   auto& core = *PipelineAccess::core(pipeline);
-  auto tap = core.open_tap("cam", [] {});
-  EXPECT_TRUE(contains(message_of<StateError>([&] { core.open_tap("cam", [] {}); }), "being viewed already"));
-  EXPECT_TRUE(contains(message_of<OptionError>([&] { core.open_tap("cat", [] {}); }), "no node 'cat'"));
+  auto tap = open_tap(core, "cam", [] {});
+  EXPECT_TRUE(
+      contains(message_of<StateError>([&] { open_tap(core, "cam", [] {}); }), "being viewed already"));
+  EXPECT_TRUE(contains(message_of<OptionError>([&] { open_tap(core, "cat", [] {}); }), "no node 'cat'"));
   pipeline.start();
   const int bound = pipeline.stats().pool.bound;
-  core.close_tap(tap);
+  close_tap(core, tap);
   EXPECT_EQ(pipeline.stats().pool.bound, bound - 1);
-  tap = core.open_tap("cam", [] {});
+  tap = open_tap(core, "cam", [] {});
   EXPECT_EQ(pipeline.stats().pool.bound, bound);
-  core.close_tap(tap);
+  close_tap(core, tap);
 }
 
 TEST(GraphState, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {
@@ -105,7 +107,7 @@ TEST(GraphState, MayBeTakenWhileAnotherThreadBuildsAndRunsThePipeline) {
   std::thread onlooker([&] {
     start.arrive_and_wait();
     while (!done) {
-      const auto seen = PipelineAccess::core(pipeline)->graph_state();
+      const auto seen = graph_state(*PipelineAccess::core(pipeline));
       EXPECT_EQ(seen.nodes.size(), seen.stats.nodes.size());
     }
   });
@@ -127,24 +129,24 @@ TEST(GraphState, TellsThePhaseAndTheKinds) {
     pipeline.add(make_node<int, Nothing>([](const Sample<int>&, const Context&) { return Nothing{}; }),
                  source);
     auto& core = *PipelineAccess::core(pipeline);
-    EXPECT_EQ(core.graph_state().phase, LifePhase::Created);
-    EXPECT_EQ(core.graph_state().nodes[0].kind, NodeKind::Source);
-    EXPECT_EQ(core.graph_state().nodes[1].kind, NodeKind::Sink);
+    EXPECT_EQ(graph_state(core).phase, LifePhase::Created);
+    EXPECT_EQ(graph_state(core).nodes[0].kind, NodeKind::Source);
+    EXPECT_EQ(graph_state(core).nodes[1].kind, NodeKind::Sink);
     pipeline.run();
     pipeline.stop();
-    EXPECT_EQ(core.graph_state().phase, LifePhase::Ended);
+    EXPECT_EQ(graph_state(core).phase, LifePhase::Ended);
   }
   Feed<int> feed;
   CheckedPipeline stopped;
   stopped.add(feed_source(feed, Kind::Live));
   stopped.start();
-  EXPECT_EQ(PipelineAccess::core(stopped)->graph_state().phase, LifePhase::Running);
+  EXPECT_EQ(graph_state(*PipelineAccess::core(stopped)).phase, LifePhase::Running);
   stopped.stop();
-  EXPECT_EQ(PipelineAccess::core(stopped)->graph_state().phase, LifePhase::Stopped);
+  EXPECT_EQ(graph_state(*PipelineAccess::core(stopped)).phase, LifePhase::Stopped);
   CheckedPipeline never;
   never.add(count_source(1));
   never.stop();
-  EXPECT_EQ(PipelineAccess::core(never)->graph_state().phase, LifePhase::Stopped);
+  EXPECT_EQ(graph_state(*PipelineAccess::core(never)).phase, LifePhase::Stopped);
 }
 
 TEST(ErrorLog, KeepsTheNewestAndTheFirstThatEndedThePipeline) {
@@ -175,7 +177,7 @@ TEST(ErrorLog, TellsWhatFailedAndWhatWasSkipped) {
   ASSERT_TRUE(failed);
   EXPECT_EQ(failed->node, "fails");
   EXPECT_EQ(failed->text, "no 3");
-  EXPECT_EQ(PipelineAccess::core(pipeline)->graph_state().phase, LifePhase::Failed);
+  EXPECT_EQ(graph_state(*PipelineAccess::core(pipeline)).phase, LifePhase::Failed);
 }
 
 }  // namespace

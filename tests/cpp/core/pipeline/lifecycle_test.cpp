@@ -5,12 +5,15 @@
 #include <atomic>
 #include <barrier>
 #include <cerrno>
+#include <chrono>
+#include <cstdint>
 #include <limits>
 #include <optional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "core/pipeline/life.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_nodes.hpp"
@@ -317,6 +320,64 @@ TEST(Lifecycle, ARunThatAStopCutOffIsNotComplete) {
   seen.wait_for(1);
   pipeline.stop();
   EXPECT_FALSE(pipeline.report().complete);
+}
+
+TEST(Life, EndsWithItsLastNodeAndCallsTheHookOnce) {
+  core::Life life(Clock::real(), false);
+  int hooks = 0;
+  life.set_end_hook([&] { ++hooks; });
+  life.launch(2);
+  life.go();
+  life.arrive_finished();
+  EXPECT_EQ(life.phase(), core::LifePhase::Running);
+  life.arrive_finished();
+  EXPECT_EQ(life.phase(), core::LifePhase::Ended);
+  life.begin_stop();
+  life.finish_stop();
+  EXPECT_EQ(life.phase(), core::LifePhase::Ended) << "a stop came after the end";
+  EXPECT_EQ(hooks, 1);
+}
+
+TEST(Life, DoesNotEndWhileANodeIsReplaced) {
+  core::Life life(Clock::real(), false);
+  life.launch(1);
+  life.go();
+  life.begin_replacement();
+  life.arrive_finished();
+  EXPECT_FALSE(life.ended());
+  life.end_replacement();
+  EXPECT_TRUE(life.ended());
+}
+
+TEST(Life, EndsWithAStopAloneWhereItKeepsRunning) {
+  core::Life life(Clock::real(), true);
+  life.launch(1);
+  life.go();
+  life.arrive_finished();
+  EXPECT_TRUE(life.check_changes("add()"));
+  life.begin_stop();
+  EXPECT_THROW(life.check_changes("add()"), StateError);
+  EXPECT_FALSE(life.ended());
+  life.finish_stop();
+  EXPECT_EQ(life.phase(), core::LifePhase::Stopped);
+}
+
+TEST(Life, OnePauseOfTheMachineIsNoStall) {
+  constexpr auto kLimit = std::chrono::milliseconds(2);
+  core::Life life(Clock::real(), false);
+  life.launch(1);
+  life.go();
+  const auto look = [&](std::uint64_t moved, bool busy) {
+    std::this_thread::sleep_for(2 * kLimit);
+    return life.stands_still(moved, busy, kLimit);
+  };
+  EXPECT_FALSE(look(0, false));
+  EXPECT_TRUE(look(0, false));
+  EXPECT_FALSE(look(1, false)) << "a sample has been delivered";
+  EXPECT_FALSE(look(1, false));
+  EXPECT_FALSE(look(1, true)) << "a node is in a call";
+  EXPECT_FALSE(look(1, false));
+  EXPECT_TRUE(look(1, false));
 }
 
 }  // namespace

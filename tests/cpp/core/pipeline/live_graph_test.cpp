@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/session_gate.hpp"
 #include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
@@ -197,7 +197,9 @@ TEST(LiveGraph, AViewOfAMergeKeepsItsNameWhenTheSecondCameraComes) {
   const auto door = pipeline.add(feed_source(one, Kind::Live), {.name = "door"});
   const auto people = pipeline.add(pass_on<int>(), std::vector<Port<int>>{door}, {.name = "people"});
   pipeline.start();
-  const auto views = [&] { return core::PipelineAccess::core(pipeline)->graph_state().nodes.at(1).views; };
+  const auto views = [&] {
+    return core::graph_state(*core::PipelineAccess::core(pipeline)).nodes.at(1).views;
+  };
   EXPECT_EQ(views(), (std::vector<std::string>{"people.of('door')"}));
   pipeline.connect(pipeline.add(feed_source(two, Kind::Live), {.name = "yard"}), people);
   EXPECT_EQ(views(), (std::vector<std::string>{"people.of('door')", "people.of('yard')"}));

@@ -10,8 +10,8 @@
 #include <thread>
 #include <vector>
 
+#include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/pipeline/pipeline_core.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -262,7 +262,7 @@ TEST(Outside, TheEndHookIsCalledOnceWhenTheLastNodeHasEnded) {
   std::atomic<int> calls{0};
   CheckedPipeline pipeline;
   pipeline.add(pass_on<int>(), pipeline.add(count_source(5)));
-  core::PipelineAccess::core(pipeline)->set_end_hook([&] { ++calls; });
+  core::PipelineAccess::core(pipeline)->life().set_end_hook([&] { ++calls; });
   (void)pipeline.run();
   pipeline.stop();
   EXPECT_EQ(calls, 1);
@@ -275,12 +275,12 @@ TEST(Outside, ANodeWhoseThreadCannotBeginLeavesWithTheRemovalThatAnotherThreadWa
   pipeline.start();
   auto& core = *core::PipelineAccess::core(pipeline);
   const AnyPort parents[] = {cam.node};
-  const int child = core.add(std::make_unique<OutsideNode>(), parents, {.name = "child"});
+  const int child = core::add_node(core, std::make_unique<OutsideNode>(), parents, {.name = "child"});
   const auto runner = core.runner(child);
   ASSERT_TRUE(runner->life().claim()) << "its thread would be about to begin";
   std::jthread remover([&] { EXPECT_EQ(pipeline.remove(cam, {.timeout = Seconds{20}}).nodes.size(), 2U); });
   wait_until([&] { return runner->life().removal() != nullptr; });
-  core.give_up_add(child);
+  core::give_up_add(core, child);
   remover.join();
   EXPECT_TRUE(runner->life().forgotten());
 }

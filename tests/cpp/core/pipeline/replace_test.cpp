@@ -16,9 +16,10 @@
 #include <vector>
 
 #include "core/look/watched_source.hpp"
+#include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/changes/successor.hpp"
+#include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/session_gate.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
@@ -152,11 +153,11 @@ TEST(Replace, ASourceThatHasTakenThePlaceIsWatchedByTheSamePages) {
   const auto cam = pipeline.add(std::make_unique<SeesItsTap>(first), {.name = "cam"});
   pipeline.start();
   auto& core = *core::PipelineAccess::core(pipeline);
-  const auto tap = core.open_tap("cam", [] {});
+  const auto tap = core::open_tap(core, "cam", [] {});
   EXPECT_EQ(first, tap);
   pipeline.replace(cam, std::make_unique<SeesItsTap>(second));
   EXPECT_EQ(second, tap);
-  core.close_tap(tap);
+  core::close_tap(core, tap);
 }
 
 // The stop of the source that goes must never be that of the one that comes.
@@ -340,9 +341,10 @@ TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
                                 while (!context.stop.stop_requested()) std::this_thread::yield();
                               },
                           .close = [&] { ++closed; }});
-  const auto asked = core.begin_replace(step.node, std::move(waits));
-  EXPECT_THROW(core.finish_replace(*asked, Seconds(5), [] { throw std::runtime_error("interrupted"); }),
-               std::runtime_error);
+  const auto asked = core::begin_replace(core, step.node, std::move(waits));
+  EXPECT_THROW(
+      core::finish_replace(core, *asked, Seconds(5), [] { throw std::runtime_error("interrupted"); }),
+      std::runtime_error);
   wait_until([&] { return closed == 1 && asked->over; });
   feed.push(1);
   seen.wait_for(1);
@@ -359,15 +361,17 @@ TEST(Replace, ACameraThatIsGivenUpWhileItOpensLeavesTheOtherAtWork) {
   pipeline.start();
   auto& core = *core::PipelineAccess::core(pipeline);
   const auto asked =
-      core.begin_replace(cam.node, make_source<int>({.live = true,
-                                                     .read = [](const Context&) { return std::nullopt; },
-                                                     .open =
-                                                         [](const Context& context) {
-                                                           while (!context.stop.stop_requested())
-                                                             std::this_thread::yield();
-                                                         }}));
-  EXPECT_THROW(core.finish_replace(*asked, Seconds(5), [] { throw std::runtime_error("interrupted"); }),
-               std::runtime_error);
+      core::begin_replace(core, cam.node,
+                          make_source<int>({.live = true,
+                                            .read = [](const Context&) { return std::nullopt; },
+                                            .open =
+                                                [](const Context& context) {
+                                                  while (!context.stop.stop_requested())
+                                                    std::this_thread::yield();
+                                                }}));
+  EXPECT_THROW(
+      core::finish_replace(core, *asked, Seconds(5), [] { throw std::runtime_error("interrupted"); }),
+      std::runtime_error);
   wait_until([&] { return asked->over.load(); });
   feed.push(1);
   seen.wait_for(1);
@@ -430,8 +434,8 @@ TEST(Replace, ANodeThatStaysInItsCallWorksOn) {
   feed.push(1);
   gate.wait_entered(1);
   auto& core = *core::PipelineAccess::core(pipeline);
-  const auto asked = core.begin_replace(step.node, adds(10, &closed));
-  const auto text = message_of<StopTimeout>([&] { core.finish_replace(*asked, Seconds{.05}); });
+  const auto asked = core::begin_replace(core, step.node, adds(10, &closed));
+  const auto text = message_of<StopTimeout>([&] { core::finish_replace(core, *asked, Seconds{.05}); });
   EXPECT_TRUE(contains(text, "'step' is still in a call")) << text;
   EXPECT_TRUE(contains(text, "nothing was replaced")) << text;
   gate.open();

@@ -12,6 +12,7 @@
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/why/age_parts.hpp"
+#include "core/why/collect.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::core {
@@ -220,7 +221,7 @@ std::vector<Age> ages_below(milliseconds call_of_b) {
   auto reader = pipeline.reader(b, {.name = "reader"});
   pipeline.start();
   (void)reader.get();
-  auto ages = PipelineAccess::core(pipeline)->ages(Seconds(10));
+  auto ages = ages_of(*PipelineAccess::core(pipeline), Seconds(10));
   pipeline.wait();
   return ages;
 }

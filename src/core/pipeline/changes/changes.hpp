@@ -1,0 +1,68 @@
+// Changes of a pipeline, before the start and while it runs: nodes, edges and readers come, go and are replaced.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/pipeline/changes/removal.hpp"
+#include "core/pipeline/changes/successor.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe::core {
+
+// All: any thread. See Note [Changes while it runs]. They throw GraphError, StateError and OptionError.
+
+/// Takes the node over only when it returns. While the pipeline runs, the node's thread begins to open it (an
+/// embedder starts the thread of its own node), and finish_add() must follow.
+/// `made` gets the runner as soon as it has the node.
+int add_node(PipelineCore& core, std::unique_ptr<NodeBase>&& node, std::span<const AnyPort> parents,
+             const AddOptions& options, std::shared_ptr<Runner>* made = nullptr);
+/// Waits until the node has opened, and connects it. Before start() it does nothing. Throws the failure of
+/// open(), or the exception of `look`: then the graph is as before.
+void finish_add(PipelineCore& core, int index, const Look& look = {});
+/// Is called instead of finish_add(), for a node whose thread could not be started.
+void give_up_add(PipelineCore& core, int index);
+/// Is called instead of finish_add(), for a node whose thread runs; or after it: then the node is removed.
+void abandon_add(PipelineCore& core, int index);
+/// The number of the next node.
+[[nodiscard]] int next_number(const PipelineCore& core);
+
+std::shared_ptr<ReaderCore> add_reader(PipelineCore& core, std::span<const AnyPort> parents,
+                                       const ReaderOptions& options);
+void connect(PipelineCore& core, const AnyPort& parent, int child, const ConnectOptions& options);
+void disconnect(PipelineCore& core, const AnyPort& parent, int child);
+/// Sets the wait of a node with a batch, see Pipeline::set_max_wait().
+void set_max_wait(PipelineCore& core, int index, double seconds);
+
+/// Ends the node and all nodes below it that no source reaches without it; see Pipeline::remove(). Returns
+/// their last statistics. On a node's own thread it only asks, and returns nothing.
+Stats remove_node(PipelineCore& core, int index, const RemoveOptions& options, const Look& look = {});
+void remove_reader(PipelineCore& core, const std::shared_ptr<ReaderCore>& reader);
+/// Removes a node with OnError::Remove, on its thread.
+void remove_failed(PipelineCore& core, Runner& runner, std::string text);
+/// Asks a node and those below it to end. Returns those of them that another removal has asked before.
+std::vector<std::shared_ptr<Runner>> ask_to_end(PipelineCore& core, int index,
+                                                const std::shared_ptr<Removal>& removal, bool drains);
+/// A node that has closed and is being removed leaves the graph.
+void forget(PipelineCore& core, Runner& runner);
+
+/// Another node begins to take the place of a running one, see Pipeline::replace(); finish_replace() follows.
+/// Takes the node over only when nothing speaks against it; `kept` gets it then.
+std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::unique_ptr<NodeBase>&& node,
+                                         std::shared_ptr<NodeBase>* kept = nullptr);
+/// Waits until it has taken the place, or will. Throws the failure of open(), StopTimeout, or the exception of
+/// `look`: then the old one works on, or the new one does.
+void finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const Look& look = {});
+/// Whether the successor has the place, or no call of the node before it comes any more.
+/// Nothing: it is not decided yet.
+[[nodiscard]] std::optional<bool> has_place(const PipelineCore& core, const Successor& successor);
+/// For a node of an embedder, which changes what stands behind it. Throws GraphError, StateError.
+void check_replaceable(const PipelineCore& core, int index);
+
+}  // namespace freshframe::core

@@ -1,0 +1,56 @@
+// A pipeline as others see it: statistics, the state of its graph, taps, and why nothing moves.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/pipeline.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/look/graph_state.hpp"
+#include "core/look/picture_tap.hpp"
+#include "core/pipeline/pipeline_core.hpp"
+
+namespace freshframe::core {
+
+// All: any thread, even while another one builds the graph.
+
+[[nodiscard]] Stats stats_of(const PipelineCore& core);
+/// Does it for a caller that holds the graph. `span`: of the quantiles, which cost most; none: without them.
+[[nodiscard]] Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optional<Span> span)
+    FRESHFRAME_REQUIRES(guarded.building);
+[[nodiscard]] Report report_of(const PipelineCore& core);
+/// `times`: with the quantiles of its statistics.
+[[nodiscard]] GraphState graph_state(const PipelineCore& core, bool times = true);
+[[nodiscard]] std::string describe(const PipelineCore& core);
+/// Total number of samples, if every source knows its own.
+[[nodiscard]] std::optional<std::int64_t> total_of(const PipelineCore& core);
+/// The nodes that have not ended, or are being replaced.
+[[nodiscard]] std::vector<std::string> busy_nodes(const PipelineCore& core);
+
+/// The number of the source that a port is limited to; -1: it is not. Throws GraphError.
+[[nodiscard]] int only_source(const PipelineCore& core, const AnyPort& port);
+/// The name of a port for open_tap().
+[[nodiscard]] std::string view_name(const PipelineCore& core, const AnyPort& port);
+/// A tap of the port with this name (GraphNode::views), for one client at a time; the bound grows by one
+/// frame. Throws OptionError for another name, GraphError for a sink and for a node of several sources,
+/// StateError when it is taken.
+std::shared_ptr<PictureTap> open_tap(PipelineCore& core, const std::string& port, PictureTap::Hook hook);
+void close_tap(PipelineCore& core, const std::shared_ptr<PictureTap>& tap);
+
+/// Logs the edges that may drop events above a recorder.
+void tell_of_lossy_edges(const PipelineCore& core);
+/// Throws Stalled when nothing has moved for stall_timeout because of a full blocking edge. After a failure
+/// throws that, since the remaining samples cannot be delivered.
+void check_stalled(PipelineCore& core);
+/// Checks like check_stalled(), for a reader that waits: another reader whose thread is merely slow is a
+/// warning.
+void check_stalled_for(PipelineCore& core, const ReaderCore& waiting);
+/// The states of those sources of a reader that deliver nothing, as the end of a message; empty: nothing
+/// known.
+[[nodiscard]] std::string trouble_of_sources(const PipelineCore& core, const ReaderCore& reader);
+
+}  // namespace freshframe::core
