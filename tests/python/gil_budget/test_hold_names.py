@@ -62,7 +62,7 @@ PICKLED = pickle.dumps(DOCUMENT)
 CASES = {  # each takes at least 30 ms on a fast processor: the threshold is 10
     "sorted": Case(lambda: sorted(BIG), "builtins:sorted"),
     "list.sort": Case(sort, "builtins:list.sort"),
-    "json.dumps": Case(lambda: json.dumps(DOCUMENT), r"_json(:Encoder|:encode_basestring|\..*:encoder_).*"),
+    "json.dumps": Case(lambda: json.dumps(DOCUMENT), r"_json(:Encoder|:encode_base|\..*:encoder_).*"),
     "json.loads": Case(document, r"_json(:Scanner|\..*:scanner_).*"),
     "pickle.dumps": Case(lambda: pickle.dumps(DOCUMENT), r"_pickle(:dumps|\..*:_pickle_dumps.*)"),
     "pickle.loads": Case(lambda: pickle.loads(PICKLED), r"_pickle(:loads|\..*:_pickle_loads.*)"),
@@ -71,10 +71,10 @@ CASES = {  # each takes at least 30 ms on a fast processor: the threshold is 10
     "pow": Case(lambda: pow(3, 1_500_000), "builtins:pow"),
     "int.__mul__": Case(lambda: NUMBER * NUMBER, "builtins:int.__mul__"),
     "str.join": Case(lambda: ",".join(map(str, range(1_000_000))), "builtins:str.join"),
-    "Counter": Case(lambda: collections.Counter(map(int, itertools.chain(BIG, BIG, BIG, BIG))), "_collections:_count_elements"),
+    "Counter": Case(lambda: collections.Counter(map(int, BIG * 4)), "_collections:_count_elements|builtins:list.*"),
     "list": Case(lambda: len(list(itertools.product(range(80), repeat=3))), "builtins:list"),
     "set": Case(lambda: set(BIG), "builtins:set"),
-    "gc.collect": Case(gc.collect, "gc:collect(ion)?", "collector"),  # the longer one: by a stack that was cut
+    "gc.collect": Case(gc.collect, "gc:collect(ion)?", "collector"),  # the longer: of a stack that was cut
 }
 
 FREED = r"builtins:(list|dict|tuple|int|object)(_dealloc|\.clear)"  # after a call: what it has returned
