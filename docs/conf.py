@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 
 project = "freshframe"
-author = "the freshframe authors"
+author = "the freshframe developers"
 copyright = author  # noqa: A001  (Sphinx's name)
 version = re.findall(r"VERSION (\d+\.\d+\.\d+)", (ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))[0]
 root_doc = "docs/index"

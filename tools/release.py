@@ -25,9 +25,16 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = re.compile(r"(project\(freshframe VERSION )(\d+\.\d+\.\d+)")
 UNRELEASED = "## Unreleased\n"
+URLS = re.compile(r"\[project\.urls\]\n(?:.+\n)*\n")
+PLACES = {"Documentation": "docs/index.md", "Changelog": "CHANGELOG.md"}  # besides the repository and its issues
 TAG = """import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
 
@@ -58,6 +65,36 @@ def with_release(changelog: str, version: str, day: str) -> str:
     return changelog.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {day}\n", 1)
 
 
+def address_of(settings: str) -> str:
+    """The repository's address in the text of tools/release.toml; empty while nobody has set it."""
+    address = str(tomllib.loads(settings)["address"])
+    if address and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
+        raise ValueError(f"the address in tools/release.toml must be like https://HOST/OWNER/NAME, got {address!r}")
+    return address
+
+
+def with_urls(pyproject: str, address: str) -> str:
+    """pyproject.toml with the addresses that an index shows."""
+    urls = {"Repository": address, "Issues": f"{address}/issues"}
+    urls |= {name: f"{address}/blob/main/{path}" for name, path in PLACES.items()}
+    table = "[project.urls]\n" + "".join(f'{name} = "{url}"\n' for name, url in urls.items()) + "\n"
+    mark = "[project.optional-dependencies]\n"
+    return URLS.sub("", pyproject).replace(mark, table + mark, 1)
+
+
+def with_repository(citation: str, address: str) -> str:
+    """CITATION.cff with the repository's address as its last line."""
+    return re.sub(r"^repository-code:.*\n", "", citation, flags=re.MULTILINE) + f'repository-code: "{address}"\n'
+
+
+def with_owner(owners: str, address: str) -> str:
+    """CODEOWNERS whose teams belong to the repository's owner."""
+    return re.sub(r"@[\w-]+/", f"@{address.split('/')[3]}/", owners)
+
+
+ADDRESSED = {"pyproject.toml": with_urls, "CITATION.cff": with_repository, ".github/CODEOWNERS": with_owner}
+
+
 def parts(version: str) -> tuple[int, ...]:
     """The numbers of a version such as 1.2.3."""
     if not re.fullmatch(r"\d+\.\d+\.\d+", version):
@@ -85,6 +122,8 @@ def obstacles(version: str, pythons: Sequence[str]) -> Iterator[str]:
         yield f"{version} does not follow {current}; possible are {', '.join(sorted(next_versions(current)))}"
     if not unreleased((ROOT / "CHANGELOG.md").read_text(encoding="utf-8")):
         yield "CHANGELOG.md has nothing below 'Unreleased'"
+    if not address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8")):
+        yield "tools/release.toml has no address of the repository"
     if changes := git("status", "--porcelain"):
         yield f"the tree has changes that are not committed: {len(changes.splitlines())} files"
     if git("tag", "--list", f"v{version}"):
@@ -185,15 +224,22 @@ class Release:
         if self.go:
             (ROOT / name).write_text(text, encoding="utf-8")
 
+    def write_address(self) -> None:
+        """The repository's address, or what waits for it, into each file that shows it."""
+        address = address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
+        for name, with_it in ADDRESSED.items():
+            self.write(name, with_it((ROOT / name).read_text(encoding="utf-8"), address) if address else "")
+
     def all_steps(self) -> None:
         """One after the other."""
         day = datetime.datetime.now(datetime.timezone.utc).date().isoformat()
         print(f"1. version {self.version} and its changelog")
         cmake = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
         changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-        self.undo = "git restore CMakeLists.txt CHANGELOG.md"
+        self.undo = shlex.join(["git", "restore", "CMakeLists.txt", "CHANGELOG.md", *ADDRESSED])
         self.write("CMakeLists.txt", with_version(cmake, self.version))
         self.write("CHANGELOG.md", with_release(changelog, self.version, day))
+        self.write_address()
         print("2. every test")
         self.run("./dev", "lint")
         self.run("./dev", "test", "--full")

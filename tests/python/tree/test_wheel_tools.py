@@ -158,6 +158,12 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "CMakeLists.txt").write_text("project(freshframe VERSION 0.1.0 LANGUAGES CXX)\n")
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- one\n")
     (tmp_path / ".gitignore").write_text("/dist/\n/calls\n")
+    for folder in ("tools", ".github"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "tools/release.toml").write_text('address = "https://example.org/us/freshframe"\n')
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n\n[project.optional-dependencies]\n')
+    (tmp_path / "CITATION.cff").write_text("title: freshframe\n")
+    (tmp_path / ".github/CODEOWNERS").write_text("/src/core/ @OWNER/core\n")
     (tmp_path / "dev").write_text(DEV)
     (tmp_path / "dev").chmod(0o755)
     for person in ("AUTHOR", "COMMITTER"):
@@ -194,6 +200,27 @@ def test_a_release_makes_the_version_the_tag_and_the_files(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=checkout / "dist", check=False
     )
     assert checked.returncode == 0
+
+
+def test_a_release_writes_the_repositorys_address(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert released(monkeypatch, "--go") == 0
+    pyproject = (checkout / "pyproject.toml").read_text()
+    assert 'Issues = "https://example.org/us/freshframe/issues"\n' in pyproject
+    assert release.with_urls(pyproject, "https://example.org/us/freshframe") == pyproject
+    assert release.git("show", "HEAD:CITATION.cff").endswith('"https://example.org/us/freshframe"')
+    assert release.git("show", "HEAD:.github/CODEOWNERS") == "/src/core/ @us/core"
+
+
+def test_a_release_is_refused_while_the_address_is_not_set(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (checkout / "tools/release.toml").write_text('address = ""\n')
+    subprocess.run(["git", "commit", "--quiet", "-am", "no address"], cwd=checkout, check=True)
+    assert released(monkeypatch, "--go") == 1
+    assert "tools/release.toml has no address" in capsys.readouterr().err
+    assert release.git("tag") == ""
+    with pytest.raises(ValueError, match="must be like https"):
+        release.address_of('address = "http://example.org"')
 
 
 def test_a_release_can_have_a_wheel_for_aarch64(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
