@@ -34,7 +34,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PROJECT = re.compile(r"(project\(freshframe VERSION )(\d+\.\d+\.\d+)")
 UNRELEASED = "## Unreleased\n"
 URLS = re.compile(r"\[project\.urls\]\n(?:.+\n)*\n")
-PLACES = {"Documentation": "docs/index.md", "Changelog": "CHANGELOG.md"}  # besides the repository and its issues
+PLACES = {"Documentation": "docs/index.md", "Changelog": "CHANGELOG.md"}  # besides repository and issues
 TAG = """import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
 
@@ -69,7 +69,8 @@ def address_of(settings: str) -> str:
     """The repository's address in the text of tools/release.toml; empty while nobody has set it."""
     address = str(tomllib.loads(settings)["address"])
     if address and not re.fullmatch(r"https://[\w.-]+/[\w.-]+/[\w.-]+", address):
-        raise ValueError(f"the address in tools/release.toml must be like https://HOST/OWNER/NAME, got {address!r}")
+        wanted = "https://HOST/OWNER/NAME"
+        raise ValueError(f"the address in tools/release.toml must be like {wanted}, got {address!r}")
     return address
 
 
@@ -84,7 +85,8 @@ def with_urls(pyproject: str, address: str) -> str:
 
 def with_repository(citation: str, address: str) -> str:
     """CITATION.cff with the repository's address as its last line."""
-    return re.sub(r"^repository-code:.*\n", "", citation, flags=re.MULTILINE) + f'repository-code: "{address}"\n'
+    rest = re.sub(r"^repository-code:.*\n", "", citation, flags=re.MULTILINE)
+    return f'{rest}repository-code: "{address}"\n'
 
 
 def with_owner(owners: str, address: str) -> str:
