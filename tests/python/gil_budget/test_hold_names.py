@@ -40,11 +40,13 @@ class Case:
         run: Holds it.
         name: What may be said of it, beside the interpreter's functions that it calls itself.
         kind: Of gil-budget.
+        nameless: g++ 16 leaves no frame of it on the stack, so that without symbols it is the interpreter's.
     """
 
     run: Callable[[], object]
     name: str
     kind: str = "call"
+    nameless: bool = False
 
 
 def document() -> Any:
@@ -69,7 +71,7 @@ CASES = {  # each takes at least 30 ms on a fast processor: the threshold is 10
     "pickle.loads": Case(lambda: pickle.loads(PICKLED), r"_pickle(:loads|\..*:_pickle_loads.*)"),
     "re": Case(lambda: re.match(r"(a+)+$", "a" * 22 + "b"), r"(_sre|re):(SRE_)?Pattern.match"),
     "sum": Case(lambda: sum(range(9_000_000)), "builtins:sum"),
-    "pow": Case(lambda: pow(3, 1_500_000), "builtins:pow"),
+    "pow": Case(lambda: pow(3, 1_500_000), "builtins:pow", nameless=True),
     "int.__mul__": Case(lambda: NUMBER * NUMBER, "builtins:int.__mul__"),
     "str.join": Case(lambda: ",".join(map(str, range(1_000_000))), "builtins:str.join"),
     "Counter": Case(lambda: collections.Counter(map(int, FOUR)), "_collections:_count_elements"),
@@ -123,7 +125,8 @@ def kind_of(stall: GilStall) -> str | None:
 def test_a_hold_has_its_name_and_no_other_one(name: str) -> None:
     case = CASES[name]
     named = re.compile(f"{case.name}|{OWN}(?!.*(PyList_New|HandlePending)).*|{FREED}")
-    stalls = stalls_of(case.run, lambda stall: stall.native is not None and stall.native != INTERPRETER)
+    nobody = {None} if case.nameless else {None, INTERPRETER}
+    stalls = stalls_of(case.run, lambda stall: stall.native not in nobody)
     natives = {stall.native for stall in stalls} - {None, INTERPRETER}
     assert [native for native in natives if not named.fullmatch(str(native))] == []
     assert {kind_of(stall) for stall in stalls if re.fullmatch(case.name, str(stall.native))} <= {case.kind}
