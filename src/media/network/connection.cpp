@@ -19,6 +19,7 @@
 #include "media/network/address/resolver.hpp"
 #include "media/network/stream/key_gate.hpp"
 #include "media/stream_errors.hpp"
+#include <libavformat/avformat.h>
 
 namespace freshframe::media {
 namespace {
@@ -56,6 +57,11 @@ bool is_parsed(AVCodecID codec) {
   return codec == AV_CODEC_ID_H264 || codec == AV_CODEC_ID_HEVC || codec == AV_CODEC_ID_MPEG4;
 }
 
+/// Whether FFmpeg's parser gives a picture the side data of the packet after it: seen with FFmpeg 5.1 to 7.1, not with 9.
+bool parser_is_one_late() {
+  return AV_VERSION_MAJOR(avformat_version()) < 63;
+}
+
 /// By the last sender report of RTCP.
 std::optional<double> wall_time_of(const AVPacket& packet) {
 #if LIBAVCODEC_VERSION_MAJOR >= 60
@@ -87,7 +93,7 @@ LiveConnection::LiveConnection(const LiveUrl& url, const OpenOptions& options, c
   check_open(!aside_ ||
              aside_->wait(deadline_, stop_));  // an earlier attempt may still wait for a name server
   open(place);
-  producer_times_ = ProducerTimes(is_parsed(decoder().context().codec_id));
+  producer_times_ = ProducerTimes(is_parsed(decoder().context().codec_id) && parser_is_one_late());
   check_pace();
   reader_ =
       reader_for({.input = input_, .aside = aside_, .book = book_, .stop = stop_, .pace = options.pace});

@@ -10,9 +10,10 @@
 
 namespace freshframe::media {
 
-/// FFmpeg (up to 7.1) computes the wall time of each packet from the last report. So a new report is a change of the
-/// distance between the two times; a distance that stays the same is confirmed by and by. Where a parser joins packets to pictures, it gives a picture out when the next
-/// packet comes, with that packet's wall time: there it belongs to the picture after it. One thread.
+/// FFmpeg computes the wall time of each packet from the last report. So a new report is a change of the distance
+/// between the two times. A distance that stays the same is confirmed by and by. Up to FFmpeg 7.1 a parser that joins
+/// packets to pictures gives a picture out when the next packet comes, with that packet's wall time: there it belongs
+/// to the picture after it. One thread.
 class ProducerTimes {
  public:
   /// `one_late`: a parser joins packets to pictures.

@@ -111,7 +111,7 @@ TEST(NodePlace, ASuccessorIsTakenOnceAndNotWithdrawnThen) {
 }
 
 TEST(NodeStream, ASourceThatFollowsAnotherContinuesItsNumbersAndTimes) {
-  SimulatedClock clock;
+  const SimulatedClock clock;
   const core::NodeFacts facts{0, "camera", *clocked(), {}};
   core::NodeStream stream(facts, clock);
   const auto item_at = [](double pts, std::int64_t seq) {
