@@ -228,7 +228,9 @@ class Release:
 
     def write_address(self) -> None:
         """The repository's address, or what waits for it, into each file that shows it."""
-        address = address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
+        address = ""
+        if self.go:
+            address = address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
         for name, with_it in ADDRESSED.items():
             self.write(name, with_it((ROOT / name).read_text(encoding="utf-8"), address) if address else "")
 
