@@ -19,6 +19,7 @@
 #include "media/network/address/resolver.hpp"
 #include "media/network/stream/key_gate.hpp"
 #include "media/stream_errors.hpp"
+
 #include <libavformat/avformat.h>
 
 namespace freshframe::media {

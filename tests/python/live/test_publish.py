@@ -28,7 +28,9 @@ needs_ffmpeg = pytest.mark.skipif(shutil.which("ffmpeg") is None, reason="needs 
 @contextlib.contextmanager
 def listening(url: str, path: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A server of FFmpeg that writes one stream to a file."""
-    flags = ["-rtsp_flags", "listen", "-listen_timeout", "600"] if url.startswith("rtsp") else ["-listen", "1"]
+    flags = (
+        ["-rtsp_flags", "listen", "-listen_timeout", "600"] if url.startswith("rtsp") else ["-listen", "1"]
+    )
     if url.startswith(("tcp", "udp")):
         flags = ["-f", "mpegts"]
         url += "?listen" if url.startswith("tcp") else ""
