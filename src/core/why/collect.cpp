@@ -47,7 +47,8 @@ struct Rings {
   void find_blocking_edges() {
     for (const auto& runner : runners) {
       bool blocks = false;
-      for (const auto& output : runner->outlet().outputs().newest()->edges) {
+      const auto outputs = runner->outlet().outputs().newest();  // kept while the loop reads it
+      for (const auto& output : outputs->edges) {
         blocks = blocks || output.edge->options.queue.blocks();
         const auto child = numbers.find(output.inbox.get());
         if (blocks && child != numbers.end()) stops.at(child->second).after_room.insert(runner->index());

@@ -63,7 +63,8 @@ void add_readers(Recording& to, const std::vector<std::shared_ptr<Runner>>& runn
   for (const auto& runner : runners) known.insert(&runner->inbox());
   int number = 0;
   for (const auto& runner : runners) {
-    for (const auto& output : runner->outlet().outputs().newest()->edges) {
+    const auto outputs = runner->outlet().outputs().newest();  // kept while the loop reads it
+    for (const auto& output : outputs->edges) {
       if (!known.insert(output.inbox.get()).second) continue;
       RecordedNode reader{
           .name = output.inbox->consumer(), .is_reader = true, .joins = output.inbox->joins()};
