@@ -8,15 +8,21 @@
 
 namespace freshframe::media {
 
+void KeepList::begin_scan() noexcept {
+  for (auto& entry : files_) entry.is_new = false;
+}
+
 void KeepList::merge(std::vector<OwnFile> found) {
   std::unordered_map<std::string, const OwnFile*> present;
   for (const auto& file : found) present.emplace(file.name, &file);
-  std::erase_if(files_, [&](const Entry& entry) { return !present.contains(entry.file.name); });
+  std::erase_if(files_,
+                [&](const Entry& entry) { return !entry.is_new && !present.contains(entry.file.name); });
   bytes_ = 0;
   for (auto& entry : files_) {
-    const auto known = present.extract(entry.file.name);
-    entry.file.bytes = known.mapped()->bytes;
-    entry.left = false;
+    if (const auto known = present.extract(entry.file.name); !known.empty()) {
+      entry.file.bytes = known.mapped()->bytes;
+      entry.left = false;
+    }
     bytes_ += entry.file.bytes;
   }
   std::erase_if(found, [&](const OwnFile& file) { return !present.contains(file.name); });
@@ -44,7 +50,7 @@ void KeepList::insert(const OwnFile& file) {
 void KeepList::add(const OwnFile& file) {
   forget(file.name);
   bytes_ += file.bytes;
-  files_.push_back({file});
+  files_.push_back({.file = file, .is_new = true});
 }
 
 std::deque<KeepList::Entry>::iterator KeepList::find(const std::string& name) {

@@ -26,8 +26,10 @@ struct DiskUse {
 /// has finished are in their order, whatever the clock says. One thread.
 class KeepList {
  public:
+  /// A scan of the folders begins: it may not see what is added from now on.
+  void begin_scan() noexcept;
   /// The result of a scan. Known segments stay where they are, and a segment that a removal has left stays left
-  /// no longer.
+  /// no longer. Those that were not found are forgotten, but for those that were added during the scan.
   void merge(std::vector<OwnFile> found);
   /// A segment that was finished now.
   void add(const OwnFile& file);
@@ -50,6 +52,7 @@ class KeepList {
   struct Entry {
     OwnFile file;
     bool left = false;
+    bool is_new = false;  // was added since the last scan began
   };
 
   [[nodiscard]] std::deque<Entry>::iterator find(const std::string& name);

@@ -88,6 +88,7 @@ void Retention::log_lines() {
 /// Reads the folders without the mutex.
 void Retention::look_around() {
   looked_ = clock_.running();
+  list_.begin_scan();
   mutex_.unlock();
   std::vector<OwnFile> found;
   try {

@@ -287,6 +287,19 @@ TEST(KeepList, HasTheOrderInWhichTheyWereFinishedWhateverTheClockSays) {
   EXPECT_EQ(list.bytes(), 40U);
 }
 
+TEST(KeepList, ASegmentThatIsFinishedDuringAScanIsNotForgotten) {
+  KeepList list;
+  list.add({.name = "a", .bytes = 10, .written = 100});
+  list.begin_scan();
+  list.add({.name = "b", .bytes = 20, .written = 200});
+  list.merge({{.name = "a", .bytes = 10, .written = 100}});
+  EXPECT_EQ(list.bytes(), 30U);
+  EXPECT_EQ(list.newest(), 200);
+  list.begin_scan();
+  list.merge({{.name = "a", .bytes = 10, .written = 100}});
+  EXPECT_EQ(list.bytes(), 10U) << "it was deleted since";
+}
+
 TEST(KeepOptions, NeedALimitAndSegments) {
   EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep = Keep{}}), OptionError);
   EXPECT_THROW(VideoFile("a_%d.mp4", {.segment = 1.0, .keep = Keep{.days = 0.0}}), OptionError);
