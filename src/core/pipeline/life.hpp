@@ -52,7 +52,7 @@ class Life {
   void arrive_opened(const Runner& runner);
   /// Waits until the sources may read and the runner is connected. False: a stop came before.
   bool wait_for_go(Runner& runner);
-  /// The time at which the sources began to read; nullopt: a stop came before.
+  /// The time at which the sources began to read, once the runner is connected; nullopt: a stop came before.
   std::optional<TimePoint> wait_for_start(Runner& runner);
 
   // ---- end

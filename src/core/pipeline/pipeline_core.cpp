@@ -190,7 +190,7 @@ bool PipelineCore::join(Seconds timeout) {
 }
 
 double PipelineCore::average_rate(std::uint64_t count) const {
-  const auto seconds = uptime();
+  const auto seconds = life_.uptime();
   return seconds > 0 ? static_cast<double>(count) / seconds : 0;
 }
 

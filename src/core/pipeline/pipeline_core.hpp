@@ -85,14 +85,9 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
                                          const FailedOn& where) const;
   /// An embedder cannot run one of its nodes: start() throws `error`.
   void refuse(std::exception_ptr error);
-  void arrive_opened(Runner& runner) { life_.arrive_opened(runner); }
   void arrive_finished(Runner& runner);
   /// See Graph::keep_end().
   bool keep_end(int node, const GoneSource& gone);
-  bool wait_for_go(Runner& runner) { return life_.wait_for_go(runner); }
-  /// The time at which the sources began to read, once the runner is connected; nullopt: a stop came before.
-  std::optional<TimePoint> wait_for_start(Runner& runner) { return life_.wait_for_start(runner); }
-  [[nodiscard]] double uptime() const { return life_.uptime(); }
   [[nodiscard]] double average_rate(std::uint64_t count) const;
 
   // ---- its parts

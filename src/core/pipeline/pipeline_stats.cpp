@@ -61,7 +61,7 @@ Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optio
   }
   count_in_flight(result);
   result.removed = guarded.left.sums;
-  result.uptime = core.uptime();
+  result.uptime = core.life().uptime();
   result.held_bytes = core.budget()->held_bytes();
   result.pool = {core.budget()->bound(), core.budget()->published(), FramePool::shared().stats()};
   return result;

@@ -73,6 +73,22 @@ class NativeLoop {
   std::optional<SourceItem<Emitted>> read_item(bool& failed);
   // The node's on_time(), whose results belong to `tick`.
   bool on_time(const AnySample& tick);
+  // Calls the node's code, then `end`, also after an exception, which is reported for `where`. Returns whether the node
+  // continues.
+  template <class Code, class End>
+  bool call_node(const FailedOn& where, const Code& code, const End& end) {
+    try {
+      expect_no_lock();
+      code();
+    } catch (const abi::__forced_unwind&) {
+      throw;
+    } catch (...) {
+      end();
+      return fail_now(where);
+    }
+    end();
+    return true;
+  }
   // Reports the exception that is being handled.
   bool fail_now(const FailedOn& where = {}) {
     return runner_.fail(Caught::of(std::current_exception()), where);
@@ -134,35 +150,19 @@ bool NativeLoop::process_batch(std::span<const AnySample> samples) {
 
 bool NativeLoop::process_one(const AnySample& sample) {
   std::optional<Emitted> output;
+  const auto code = [&] { output = node().process_any(sample, context()); };
   meter_.begin_call(sample, inbox_.taken_at());
-  try {
-    expect_no_lock();
-    output = node().process_any(sample, context());
-  } catch (const abi::__forced_unwind&) {
-    throw;
-  } catch (...) {
-    meter_.end_work();
-    return fail_now(FailedOn::one(&sample));
-  }
-  meter_.end_work();
-  if (output) outlet_.emit(*std::move(output), sample);
+  if (!call_node(FailedOn::one(&sample), code, [&] { meter_.end_work(); })) return false;
+  if (output)  // none after an exception
+    outlet_.emit(*std::move(output), sample);
   return true;
 }
 
 bool NativeLoop::process_several(const AnySample& sample) {
   meter_.begin_call(sample, inbox_.taken_at());
   Results results(runner_, sample);
-  try {
-    expect_no_lock();
-    node().process_out_any(sample, results, context());
-  } catch (const abi::__forced_unwind&) {
-    throw;
-  } catch (...) {
-    meter_.end_work();
-    return fail_now(FailedOn::one(&sample));
-  }
-  meter_.end_work();
-  return true;
+  const auto code = [&] { node().process_out_any(sample, results, context()); };
+  return call_node(FailedOn::one(&sample), code, [&] { meter_.end_work(); });
 }
 
 bool NativeLoop::run_source() {
@@ -215,17 +215,8 @@ bool NativeLoop::on_time(const AnySample& tick) {
   const auto now = clock_.now();
   meter_.begin_work(now);
   Results results(runner_, tick);
-  try {
-    expect_no_lock();
-    node().on_time_any(now, results, context());
-  } catch (const abi::__forced_unwind&) {
-    throw;
-  } catch (...) {
-    meter_.end_tick();
-    return fail_now(FailedOn::one(&tick));
-  }
-  meter_.end_tick();
-  return true;
+  const auto code = [&] { node().on_time_any(now, results, context()); };
+  return call_node(FailedOn::one(&tick), code, [&] { meter_.end_tick(); });
 }
 
 void NativeLoop::finish() {
@@ -233,15 +224,8 @@ void NativeLoop::finish() {
   if (!last) return;
   meter_.begin_work();
   Results results(runner_, *last);
-  try {
-    expect_no_lock();
-    node().finish_any(results, context());
-  } catch (const abi::__forced_unwind&) {
-    throw;
-  } catch (...) {
-    fail_now(FailedOn::one(&*last));
-  }
-  meter_.end_tick();
+  const auto code = [&] { node().finish_any(results, context()); };
+  (void)call_node(FailedOn::one(&*last), code, [&] { meter_.end_tick(); });
 }
 
 }  // namespace
@@ -259,12 +243,12 @@ void Runner::run() {
   } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
     const Error error("ended its own thread");
     fail({std::make_exception_ptr(error), error.what()});
-    if (!arrived) core_.arrive_opened(*this);
+    if (!arrived) core_.life().arrive_opened(*this);
     close_step();
     throw;
   } catch (...) {  // a step of the engine itself, out of memory: the pipeline ends, not the program
     fail_outside_node(std::current_exception());
-    if (!arrived) core_.arrive_opened(*this);
+    if (!arrived) core_.life().arrive_opened(*this);
   }
   close_step();
 }

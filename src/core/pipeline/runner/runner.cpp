@@ -83,7 +83,7 @@ bool Runner::open_step() {
   }
   meter_.set_state(NodeState::Waiting);
   life_.set_opened(opened);
-  core_.arrive_opened(*this);
+  core_.life().arrive_opened(*this);
   // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples, and
   // finish() is called.
   return opened && (facts_.is_recorder || facts_.has_own_stream() || !life_.stopping());
@@ -240,7 +240,7 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   result.number = facts_.index;
   result.name = facts_.name;
   result.state = outlet_.blocked() ? NodeState::Blocked : meter_.state();
-  const auto uptime = core_.uptime();
+  const auto uptime = core_.life().uptime();
   const auto now = clock_->now();
   meter_.report(result, span, now);
   result.fps = life_.finished() ? core_.average_rate(result.processed) : meter_.rate(now);

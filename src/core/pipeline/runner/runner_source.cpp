@@ -34,7 +34,7 @@ bool admit(Runner& runner, FrameBudget& budget) {
 }  // namespace
 
 bool Runner::wait_for_go() {
-  const bool go = core_.wait_for_go(*this);
+  const bool go = core_.life().wait_for_go(*this);
   meter_.begin_thread_time();
   return go;
 }

@@ -119,7 +119,7 @@ bool Runner::end_stamps(const GoneSource& gone) {
 
 bool Runner::begin_stream() {
   if (!facts_.has_own_stream()) return true;
-  const auto start = core_.wait_for_start(*this);
+  const auto start = core_.life().wait_for_start(*this);
   if (!start) return false;
   stream_.begin(*start);
   intake_.begin(*start, life_.is_late());

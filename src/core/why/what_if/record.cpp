@@ -94,7 +94,7 @@ void find_sources(Recording& in) {
 Recording recording_of(const PipelineCore& core) {
   const auto state = graph_state(core, false);
   Recording out{.runs = state.phase == LifePhase::Running,
-                .uptime = core.uptime(),
+                .uptime = core.life().uptime(),
                 .processors = usable_processors(),
                 .present = ages_of(core, kPresent)};
   const auto runners = core.runners();
