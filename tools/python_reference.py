@@ -18,6 +18,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import signatures
+
 import freshframe as ff
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "python.md"
@@ -26,6 +28,7 @@ HEAD = """# Python API
 A call holds the GIL unless its entry says "GIL: released". Everything here is also in `help()`.
 `tools/python_reference.py` writes this page from the docstrings.
 """
+PROVISIONAL = "*[Provisional](../stability.md#provisional-names).*"
 SECTIONS: dict[str, tuple[str, ...]] = {
     "Pipelines": ("Pipeline", "Port", "stream", "Stream", "run_node", "stop_all"),
     "Samples and readers": (
@@ -146,6 +149,9 @@ def _module(name: str) -> list[str]:
 
 def _entry(name: str, what: object, place: str) -> list[str]:
     lines = [f"### {place}.{name}\n"]
+    full = f"{place}.{name}".removeprefix("ff.")
+    if {full, full.partition(".")[0]} & signatures.provisional():
+        lines.append(f"{PROVISIONAL}\n")
     if signature := _signature(f"{place}.{name}", what):
         lines.append(f"```text\n{signature}\n```\n")
     if not inspect.isclass(what) and not callable(
@@ -155,7 +161,8 @@ def _entry(name: str, what: object, place: str) -> list[str]:
     lines.append(_text(_doc(what)) + "\n")
     for member, documented in _members(what):
         title = _signature(member, documented) or member
-        lines.append(f"**`{_on_one_line(title)}`**\n\n{_text(_doc(documented))}\n")
+        mark = f" {PROVISIONAL}" if f"{full}.{member}" in signatures.provisional() else ""
+        lines.append(f"**`{_on_one_line(title)}`**{mark}\n\n{_text(_doc(documented))}\n")
     return lines
 
 

@@ -1,0 +1,110 @@
+"""The stable names: the list, the provisional ones, and what a release has promised."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from support import WATCHDOG
+
+import freshframe as ff
+
+ROOT = Path(__file__).parents[3]
+TOOL = ROOT / "tools" / "signatures.py"
+
+
+def tool() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("signatures", TOOL)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+signatures = tool()
+
+
+def listed() -> list[str]:
+    text: str = (ROOT / signatures.LIST).read_text(encoding="utf-8")
+    return text.splitlines()
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="other versions write signatures in other words")
+def test_the_list_is_that_of_the_package() -> None:
+    ended = subprocess.run(
+        [sys.executable, TOOL, "--check"], check=False, capture_output=True, text=True, timeout=WATCHDOG
+    )
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_each_public_name_is_stable_or_provisional() -> None:
+    stable = {signatures.name_of(line).partition(".")[0] for line in listed()}
+    modules = {"sinks", "results"} - stable  # empty, where each of their names is one of freshframe's, too
+    provisional = {name.partition(".")[0] for name in signatures.provisional() if "." not in name}
+    assert set(ff.__all__) - modules == stable | provisional
+    assert stable & provisional == set()
+
+
+def test_each_provisional_name_exists_and_is_marked_in_the_reference() -> None:
+    page = (ROOT / "docs/reference/python.md").read_text(encoding="utf-8")
+    for name in signatures.provisional():
+        what: object = ff
+        for part in name.split("."):
+            what = getattr(what, part)
+    entry = page.partition("### ff.Spool\n")[2].partition("\n### ")[0]
+    assert "[Provisional](../stability.md#provisional-names)" in entry
+    entry = page.partition("### ff.Pipeline\n")[2].partition("\n### ")[0]
+    assert entry.count("[Provisional]") == 1
+    assert "[Provisional]" not in page.partition("### ff.Queue\n")[2].partition("\n### ")[0]
+
+
+ADD = "ff.Pipeline.add(node: Any, *, name: str | None = None) -> Port"
+
+
+@pytest.mark.parametrize(
+    ("now", "kept"),
+    [
+        (ADD, True),
+        (ADD.replace(") ->", ", queue: Queue = (1, 2)) ->"), True),
+        (ADD.replace("*, name", "*, depth: int = 1, name"), True),
+        (ADD.replace(") ->", ", queue: Queue) ->"), False),
+        (
+            ADD.replace("*, name", "parent: Any = None, *, name"),
+            False,
+        ),
+        (ADD.replace("name:", "label:"), False),
+        (ADD.replace("str | None", "str"), False),
+        (ADD.replace("Port", "Node"), False),
+        ("", False),
+    ],
+)
+def test_a_call_of_a_release_stays_possible(now: str, kept: bool) -> None:
+    assert signatures.is_kept(ADD, now) is kept
+
+
+def test_parameters_without_keywords_may_grow_at_their_end() -> None:
+    before = "ff.Batch(size: int, max_wait: float = 0.0)"
+    assert signatures.is_kept(before, before[:-1] + ", least: int = 1)")
+    assert signatures.is_kept(before, before[:-1] + ", *, least: int = 1)")
+    assert not signatures.is_kept(before, "ff.Batch(size: int, least: int = 1, max_wait: float = 0.0)")
+
+
+def test_a_line_that_is_gone_needs_an_entry_below_breaking() -> None:
+    before, now = [ADD, "ff.Queue(depth: int = 1)"], ["ff.Queue(depth: int = 1)"]
+    assert signatures.broken(before, now, "### Added\n\n- `Pipeline.add` is new\n") == [ADD]
+    entry = "### Breaking\n\n- `Pipeline.add` is gone: write `put`.\n\n### Added\n\n- more\n"
+    assert signatures.broken(before, now, entry) == []
+    assert signatures.broken([*before, "ff.LATEST = 1"], now, entry) == ["ff.LATEST = 1"]
+    assert signatures.broken([ADD], [], "### Breaking\n\n- `ff.Pipeline.add` is gone.\n") == []
+
+
+def test_the_entry_may_stand_in_any_release_since() -> None:
+    changelog = "## Unreleased\n\n## 0.3.0 - today\n\nnew\n\n## 0.2.0 - once\n\nold\n"
+    assert "new" in signatures.notes_since(changelog, "0.2.0")
+    assert "old" not in signatures.notes_since(changelog, "0.2.0")
