@@ -29,7 +29,7 @@ from freshframe._cli.lab import measure
 from freshframe._cli.quantile import quantile
 
 ROOT = Path(__file__).resolve().parents[1]
-RESULTS = ROOT / "bench" / "results"
+RESULTS = ROOT / "bench" / "results"  # git ignores them: tables in docs/ have the figures
 PROGRAMS = ROOT / "build" / "release" / "bench"
 SPREAD_LIMIT = 0.05
 

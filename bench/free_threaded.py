@@ -329,6 +329,7 @@ def main() -> None:
             "rows": found,
             "ratios": ratios,
         }
+        options.out.parent.mkdir(parents=True, exist_ok=True)
         options.out.write_text(json.dumps(document, indent=1) + "\n")
         print(f"written to {options.out}")
 

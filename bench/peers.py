@@ -170,6 +170,7 @@ def main() -> None:
     document |= {"versions": versions()}
     document["skipped"] = {**document.get("skipped", {}), **skipped}
     sizes = document.setdefault("installed", {})
+    options.append.parent.mkdir(parents=True, exist_ok=True)
     options.append.write_text(json.dumps(document, indent=1) + "\n")
     if complete:
         for name, python in pythons.items():

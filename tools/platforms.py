@@ -36,7 +36,7 @@ from platform_rows.systems import SUITES, SYSTEMS, of_aarch64, of_suite
 from platform_rows.thread_sanitizer import INSTRUMENTED, of_instrumented
 from platform_rows.wheels import of_emulated_wheel, of_proof, of_wheel
 
-RESULTS = ROOT / "bench" / "results" / "platforms.json"
+FIGURES = ROOT / "tools" / "platform_rows" / "figures.json"
 PAGE = ROOT / "docs" / "platforms.md"
 ON_AARCH64_TOO = tuple(f"{AARCH64}-{version}" for version in ("3.13", "3.14", "3.15"))  # wheels only
 WHEELS = tuple(f"wheel-{name}" for name in (*PYTHONS, *SUITES, AARCH64, *ON_AARCH64_TOO))
@@ -113,18 +113,18 @@ def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
 def figures() -> dict[str, Row]:
     """Reads the rows of earlier runs."""
     try:
-        rows: dict[str, Row] = json.loads(RESULTS.read_text())
+        rows: dict[str, Row] = json.loads(FIGURES.read_text())
     except (OSError, ValueError) as error:
-        raise SystemExit(f"platforms.py: {RESULTS} must be JSON of an earlier run: {error}") from error
+        raise SystemExit(f"platforms.py: {FIGURES} must be JSON of an earlier run: {error}") from error
     return rows
 
 
 def keep(name: str, row: Row) -> None:
     """Writes the figures and the page."""
-    rows = figures() if RESULTS.exists() else {}
+    rows = figures() if FIGURES.exists() else {}
     rows[name] = {**row, "order": str(1 + max((_order(each) for each in rows.values()), default=0))}
     rows = {each: rows[each] for each in ROWS if each in rows}
-    RESULTS.write_text(json.dumps(rows, indent=1) + "\n")
+    FIGURES.write_text(json.dumps(rows, indent=1) + "\n")
     write_page(rows)
 
 

@@ -1,8 +1,4 @@
-"""Writes docs/reference/python.md, the text of the Python API, from the docstrings: readable without a build.
-
-python tools/python_reference.py            # writes the page
-python tools/python_reference.py --check    # fails if the page differs
-"""
+"""Writes docs/reference/python.md, the page of the Python API, from the docstrings, for `./dev docs`."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -12,7 +8,6 @@ import enum
 import importlib
 import inspect
 import re
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,7 +21,7 @@ PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference" / "python.md"
 HEAD = """# Python API
 
 A call holds the GIL unless its entry says "GIL: released". Everything here is also in `help()`.
-`tools/python_reference.py` writes this page from the docstrings.
+`./dev docs` writes this page from the docstrings.
 """
 PROVISIONAL = "*[Provisional](../stability.md#provisional-names).*"
 SECTIONS: dict[str, tuple[str, ...]] = {
@@ -288,20 +283,12 @@ def _escaped(text: str) -> str:
     return re.sub(r"(?<!`)\*(?!`)", r"\\*", text.replace("``", "`")) if "`" in text or "*" in text else text
 
 
-def main() -> int:
-    """Command line."""
+def main() -> None:
+    """Writes the page to the file that the command line names."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--check", action="store_true", help="fail if the page differs from the docstrings")
-    options = parser.parse_args()
-    text = page()
-    if options.check:
-        if PAGE.read_text(encoding="utf-8") == text:
-            return 0
-        print(f"{PAGE.name} differs from the docstrings: python tools/python_reference.py", file=sys.stderr)
-        return 1
-    PAGE.write_text(text, encoding="utf-8")
-    return 0
+    parser.add_argument("file", type=Path, nargs="?", default=PAGE, help="default: docs/reference/python.md")
+    parser.parse_args().file.write_text(page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -30,7 +30,7 @@ ROOT = HERE.parents[1]
 FOLDER = ROOT / "build" / "gil_holds"
 PYTHON = FOLDER / "venv" / "bin" / "python"
 REQUIREMENTS = HERE / "requirements.txt"
-RESULTS = ROOT / "bench" / "results" / "gil_holds.json"
+ROWS = HERE / "rows.json"  # what the page shows
 PAGE = ROOT / "docs" / "gil-holds.md"
 KEPT = FOLDER / "rows.json"
 LONGEST = 120  # seconds of one call's process
@@ -116,6 +116,12 @@ def kept() -> dict[int, Row]:
     return {number: row for number, row in found.items() if number is not None}
 
 
+def text_of(results: dict[str, Any]) -> str:
+    """JSON with a line for each row."""
+    rows = ",\n".join(json.dumps(row) for row in results["rows"])
+    return f'{{"machine": {json.dumps(results["machine"])}, "rows": [\n{rows}\n]}}\n'
+
+
 def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(
@@ -129,7 +135,7 @@ def main() -> None:
     parser.add_argument("--page", action="store_true")
     options = parser.parse_args()
     if options.page:
-        PAGE.write_text(page_of(json.loads(RESULTS.read_text(encoding="utf-8"))), encoding="utf-8")
+        PAGE.write_text(page_of(json.loads(ROWS.read_text(encoding="utf-8"))), encoding="utf-8")
         return
     install()
     if options.install:
@@ -155,7 +161,7 @@ def main() -> None:
             "processor. Nothing was written; run it with --again when nothing else runs"
         )
     results = {"machine": machine(), "rows": [vars(rows[number]) for number in sorted(rows)]}
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    ROWS.write_text(text_of(results), encoding="utf-8")
     PAGE.write_text(page_of(results), encoding="utf-8")
 
 

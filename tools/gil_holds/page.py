@@ -1,4 +1,4 @@
-"""Writes docs/gil-holds.md from the figures of bench/results/gil_holds.json."""
+"""Writes docs/gil-holds.md from the figures of tools/gil_holds/rows.json."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations

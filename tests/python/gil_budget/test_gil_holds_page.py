@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 LIBRARY = "_a.cpython-311-x86_64-linux-gnu.so"
-RESULTS = ROOT / "bench" / "results" / "gil_holds.json"
+ROWS = ROOT / "tools" / "gil_holds" / "rows.json"
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def results(**more: Any) -> dict[str, Any]:
 
 def test_the_page_is_that_of_the_kept_figures(page_of: Any) -> None:
     text = (ROOT / "docs" / "gil-holds.md").read_text(encoding="utf-8")
-    assert text == page_of(json.loads(RESULTS.read_text(encoding="utf-8"))), "./dev gil-holds --page"
+    assert text == page_of(json.loads(ROWS.read_text(encoding="utf-8"))), "./dev gil-holds --page"
 
 
 def test_the_rows_are_sorted_by_package() -> None:

@@ -1,11 +1,9 @@
-"""docs/circles.md: its program runs, its tables are the kept figures, its pictures and chapters are there."""
+"""docs/circles.md: its program runs, its pictures and chapters are there."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +27,6 @@ def test_the_program_of_the_page_runs(capsys: pytest.CaptureFixture[str]) -> Non
     assert re.fullmatch(r"(70|69\.\d|70\.\d) (50|49\.\d|50\.\d) radius (29|30)\.\d \(\d\.\d\d\)", lines[0])
     assert len(lines) == 1 + 4  # one per frame
     assert len(names["found"]) == 1
-
-
-def test_the_tables_of_the_page_are_the_kept_figures(tmp_path: Path) -> None:
-    script = ROOT / "tools" / "circles" / "doc_tables.py"
-    again = tmp_path / "circles.md"
-    again.write_text(TEXT, encoding="utf-8")
-    subprocess.run([sys.executable, script, "--page", again], check=True)
-    assert again.read_text(encoding="utf-8") == TEXT
 
 
 def test_the_pictures_of_the_page_are_there() -> None:

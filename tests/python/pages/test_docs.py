@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import importlib.util
-import json
 import os
 import re
 import shutil
@@ -12,7 +11,6 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from typing import Any
 
 import pytest
 from support import WATCHDOG
@@ -109,42 +107,3 @@ def test_the_cython_of_the_page_is_translated(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "cython", "-3", str(tmp_path / "page.pyx")]
     subprocess.run(command, check=True, timeout=WATCHDOG)
     assert "PyEval_SaveThread()" in (tmp_path / "page.c").read_text()
-
-
-def test_the_figures_of_the_page_are_those_that_are_kept() -> None:
-    labs = json.loads((ROOT / "bench" / "results" / "lab.json").read_text())["labs"]
-    rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
-    for lab, kept in labs.items():
-        for row in kept["rows"]:
-            rows.setdefault((lab, row["table"]), []).append(row)
-    for row in rows["frozen-game", "intervals"]:
-        figures = (
-            f"| {row['p50'] * 1e3:.1f} ms | {row['p99'] * 1e3:.1f} ms | {row['missed'] / row['frames']:.0%}"
-        )
-        assert figures.replace("%", " %") in PAGE, figures
-    for row in rows["contention", "costs"]:
-        if row["work"] == 1e-4 and row["beside_busy_thread"]:
-            assert f"{row['released'] * 1e3:.2f} ms" in PAGE
-    for row in rows["sum", "kernels"]:
-        assert f"| {row['bytes_per_second'] / 1e9:.1f} | " in PAGE
-    (busy,) = (
-        row for row in rows["contention", "waits"] if (row["busy"], row["switch_interval"]) == (1, 0.005)
-    )
-    assert f"{busy['p50'] * 1e3:.2f} / {busy['p99'] * 1e3:.2f} ms" in PAGE
-
-
-def test_the_figures_of_a_free_threaded_python_are_those_that_are_kept() -> None:
-    labs = json.loads((ROOT / "bench" / "results" / "lab_free_threaded.json").read_text())["labs"]
-    ratios = {
-        (row["binding"], row["case"]): f"{row['ratio']:.2f}"
-        for row in labs["fibonacci"]["rows"]
-        if row["table"] == "threads" and row["ratio"] is not None
-    }
-    for case in ("gil+gil", "nogil-then-gil", "gil-then-nogil", "nogil+nogil"):
-        figures = f"| {ratios['freshframe on nanobind', case]} | {ratios['free-threaded', case]} |"
-        assert figures in PAGE, figures
-    for row in labs["contention"]["rows"]:
-        if row["table"] == "waits" and row["switch_interval"] == 0.005 and row["busy"] > 0:
-            p50, p99 = row["free_threaded_p50"] * 1e3, row["free_threaded_p99"] * 1e3
-            assert f"{row['p50'] * 1e3:.2f} / " in PAGE
-            assert f"| {p50:.4f} / {p99:.4f} ms |" in PAGE

@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).parents[3]
 PAGE = Path("docs/platforms.md")
-FIGURES = Path("bench/results/platforms.json")
+FIGURES = Path("tools/platform_rows/figures.json")
 
 
 @pytest.fixture
@@ -62,5 +62,5 @@ def test_damaged_figures_are_named(tree: Path) -> None:
     program = tree / "tools" / "platforms.py"
     ended = subprocess.run([sys.executable, program, "--page"], capture_output=True, text=True, check=False)
     assert ended.returncode == 1
-    assert "platforms.json must be JSON of an earlier run: " in ended.stderr
+    assert "figures.json must be JSON of an earlier run: " in ended.stderr
     assert "Traceback" not in ended.stderr
