@@ -26,6 +26,7 @@ extensions = [
     "sphinx.ext.napoleon",
     "sphinx.ext.viewcode",
     "_cpp_headers",
+    "_whole_text",
 ]
 
 html_theme = "furo"
