@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Makes the container image of a release for this machine from the Dockerfile, as dist/freshframe-VERSION-image-MACHINE.tar.gz:
+# image.sh build VERSION. `docker load` reads the file. It uses buildah, which needs neither a daemon nor root.
+# IMAGE_BASE is another base than debian:12-slim. Where there is no container around the build, BUILDAH_ISOLATION=chroot and
+# STORAGE_DRIVER=vfs are buildah's own settings.
+# SPDX-License-Identifier: Apache-2.0
+set -euo pipefail
+cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
+
+most=120000000  # bytes of the compressed image
+[ "${1:-}" = build ] && [ $# = 2 ] || { echo "tools/image.sh: wanted is image.sh build VERSION; got: $*" >&2; exit 1; }
+name=freshframe:$2
+archive=dist/freshframe-$2-image-$(uname -m).tar
+mkdir -p dist
+# The other format of images has no health check.
+buildah bud --format docker --tag "$name" ${IMAGE_BASE:+--build-arg "BASE=$IMAGE_BASE"} .
+
+tried=$(buildah from "$name")
+trap 'buildah rm "$tried" >/dev/null' EXIT
+user=$(buildah run "$tried" -- id -u)
+[ "$user" != 0 ] || { echo "tools/image.sh: the image runs as root" >&2; exit 1; }
+buildah run "$tried" -- freshframe doctor
+
+rm -f "$archive"
+buildah push "$name" "docker-archive:$archive:$name"
+gzip --no-name --force "$archive"
+size=$(stat -c %s "$archive.gz")
+echo "$archive.gz: $((size / 1000000)) MB, of at most $((most / 1000000))"
+[ "$size" -le $most ] || { echo "tools/image.sh: the image has $size bytes compressed, at most $most are allowed" >&2; exit 1; }
