@@ -76,10 +76,13 @@ link_packages() {
 }
 
 build_for() { # NAME PYTHON
-  cmake -S . -B "$place/$1" -G Ninja -DCMAKE_BUILD_TYPE=Release -DPython_EXECUTABLE="$2" -DPython_FIND_VIRTUALENV=STANDARD \
+  if ! { cmake -S . -B "$place/$1" -G Ninja -DCMAKE_BUILD_TYPE=Release -DPython_EXECUTABLE="$2" -DPython_FIND_VIRTUALENV=STANDARD \
     -DFRESHFRAME_PYTHON=ON -DFRESHFRAME_MEDIA=OFF -DFRESHFRAME_SERVE=OFF \
     -DFRESHFRAME_VISION=OFF -DFRESHFRAME_INFERENCE=OFF -DFRESHFRAME_NUMERIC=OFF >"$place/$1.log" 2>&1 &&
-    cmake --build "$place/$1" --target gil_budget >>"$place/$1.log" 2>&1 || { tail -30 "$place/$1.log" >&2; return 1; }
+    cmake --build "$place/$1" --target gil_budget >>"$place/$1.log" 2>&1; }; then
+    tail -30 "$place/$1.log" >&2
+    return 1
+  fi
   rm -rf "$place/$1/package"
   mkdir -p "$place/$1/package"
   cp -rL packages/gil_budget/gil_budget "$place/$1/package/"

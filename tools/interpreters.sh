@@ -51,7 +51,7 @@ pinned() { # VERSION
   esac
 }
 
-# fetch VERSION: the upstream tarball of python$VERSION: the pinned one, else the newest of testing or sid. Prints its path.
+# fetch VERSION: the upstream tarball of python$VERSION: the pinned one, else the newest of testing, sid or trixie. Prints its path.
 fetch() {
   local package=python$1 release sum file version
   mkdir -p "$cache/apt/lists/partial" "$cache/apt/cache/archives/partial" "$cache/source"
@@ -61,7 +61,7 @@ fetch() {
     [ -f "$file" ] || /usr/lib/apt/apt-helper download-file "$(debian_mirror Debian)/pool/main/p/$package/${file##*/}" "$file" "SHA256:$sum" >&2 || rm -f "$file"
     if [ -f "$file" ] && echo "$sum  $file" | sha256sum --check --quiet >&2; then echo "$file" && return; fi
   fi
-  printf "deb-src [signed-by=$keyring] $(debian_mirror Debian) %s main\n" testing sid >"$cache/apt/sources.list"
+  printf "deb-src [signed-by=$keyring] $(debian_mirror Debian) %s main\n" testing sid trixie >"$cache/apt/sources.list"
   own_apt apt-get update || say "apt-get update failed; trying with the lists that are there"
   for version in $(own_apt apt-cache showsrc "$package" | sed -n 's/^Version: //p' | sort -rV | uniq); do
     if (cd "$cache/source" && own_apt apt-get source --download-only "$package=$version" >&2); then
@@ -70,7 +70,7 @@ fetch() {
       done
     fi
   done
-  die "no source of $package could be had from testing or sid"
+  die "no source of $package could be had from testing, sid or trixie"
 }
 
 build() { # NAME

@@ -7,7 +7,7 @@
                                           ./dev test in bare Debian roots; PROGRAM runs a command in a clone;
                                           bookworm-clang: compiled by clang
     ./dev platforms wheel-3.11            the Python tests against the wheel of dist/ for this Python
-    ./dev platforms wheel-bookworm        tools/wheel/prove.sh, which wants FRESH_ROOT: the wheels in a bare
+    ./dev platforms wheel-bookworm        tools/wheel/prove.sh: the wheels in a bare
                                           Debian root
     ./dev platforms 3.14ts                tests of concurrency; the interpreter and freshframe have
                                           ThreadSanitizer

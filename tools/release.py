@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Makes a release: version, changelog, tag, wheels, sources, bills of materials, checksums.
+"""Makes a release: version, changelog, tag, and its parts in dist/: wheels, sources, notes, site, image.
 
-Without --go it only prints its steps, and whether they could succeed. It publishes nothing, and prints the
-commands that do.
+Without --go it only prints its steps, and whether they could succeed. It publishes nothing. The pushed tag
+does that: .github/workflows/release.yml makes the same parts by --make and uploads them.
 
-    tools/release.py 0.2.0 --python python3.11 --python python3.13
-    tools/release.py 0.2.0 --python python3.11 --python python3.13 --aarch64 python3.11 --go
+    tools/release.py 0.2.0 --python python3.11 --python 3.13
+    tools/release.py 0.2.0 --python python3.11 --python 3.13 --aarch64 python3.11 --go
+    tools/release.py v0.2.0 --make sdist notes
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -13,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import datetime
+import gzip
 import hashlib
 import os
 import platform
@@ -35,6 +37,17 @@ PROJECT = re.compile(r"(project\(freshframe VERSION )(\d+\.\d+\.\d+)")
 UNRELEASED = "## Unreleased\n"
 URLS = re.compile(r"\[project\.urls\]\n(?:.+\n)*\n")
 PLACES = {"Documentation": "docs/index.md", "Changelog": "CHANGELOG.md"}  # besides repository and issues
+# What stands in dist/ at the end, by the part of a release that makes it. The workflow uploads the same.
+PARTS = {
+    "sdist": "freshframe-{version}.tar.gz",
+    "wheels": "freshframe-{version}-*.whl",
+    "bills": "freshframe-{version}-*.cdx.json",
+    "sources": "freshframe-{version}-third-party-sources-*.tar",
+    "notes": "freshframe-{version}-notes.md",
+    "site": "freshframe-{version}-site.tar.gz",
+    "image": "freshframe-{version}-image-*.tar.gz",
+    "sums": "SHA256SUMS",
+}
 TAG = """import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
 
@@ -65,6 +78,38 @@ def with_release(changelog: str, version: str, day: str) -> str:
     return changelog.replace(UNRELEASED, f"{UNRELEASED}\n## {version} - {day}\n", 1)
 
 
+def notes_of(changelog: str, version: str) -> str:
+    """What the changelog says about a version, for the page of its release."""
+    _, found, rest = changelog.partition(f"\n## {version} - ")
+    if not found:
+        raise ValueError(f"CHANGELOG.md has no heading '## {version} - DAY'")
+    return re.split(r"^## ", rest.partition("\n")[2], maxsplit=1, flags=re.MULTILINE)[0].strip() + "\n"
+
+
+def missing(folder: Path, version: str) -> list[str]:
+    """The parts of a release that have no file in a folder."""
+    return [part for part, name in PARTS.items() if not list(folder.glob(name.format(version=version)))]
+
+
+def packed(folder: Path, archive: Path) -> None:
+    """A folder as a .tar.gz. The same files give the same bytes."""
+
+    def plain(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+        entry.mtime = entry.uid = entry.gid = 0
+        entry.uname = entry.gname = ""
+        entry.mode = 0o755 if entry.isdir() else 0o644
+        return entry
+
+    # Without the archive's own name in it.
+    with (
+        archive.open("wb") as file,
+        gzip.GzipFile("", "wb", fileobj=file, mtime=0) as stream,
+        tarfile.open(fileobj=stream, mode="w") as tar,
+    ):
+        for path in sorted(folder.rglob("*")):
+            tar.add(path, path.relative_to(folder), recursive=False, filter=plain)
+
+
 def address_of(settings: str) -> str:
     """The repository's address in the text of tools/release.toml; empty while nobody has set it."""
     address = str(tomllib.loads(settings)["address"])
@@ -72,6 +117,21 @@ def address_of(settings: str) -> str:
         wanted = "https://HOST/OWNER/NAME"
         raise ValueError(f"the address in tools/release.toml must be like {wanted}, got {address!r}")
     return address
+
+
+def pythons_of(settings: str) -> list[str]:
+    """The interpreters that a release has wheels for."""
+    return list(tomllib.loads(settings).get("pythons", ["python3"]))
+
+
+def unverified(settings: str) -> Iterator[str]:
+    """Actions of the workflows whose hash nobody has compared with its version."""
+    for name, action in tomllib.loads(settings).get("actions", {}).items():
+        if not action["verified"]:
+            yield (
+                f"{name} {action['version']} is not verified: compare its hash with git ls-remote "
+                f"https://github.com/{name} refs/tags/{action['version']}, then say so in tools/release.toml"
+            )
 
 
 def with_urls(pyproject: str, address: str) -> str:
@@ -126,6 +186,7 @@ def obstacles(version: str, pythons: Sequence[str]) -> Iterator[str]:
         yield "CHANGELOG.md has nothing below 'Unreleased'"
     if not address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8")):
         yield "tools/release.toml has no address of the repository"
+    yield from unverified((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
     if changes := git("status", "--porcelain"):
         yield f"the tree has changes that are not committed: {len(changes.splitlines())} files"
     if git("tag", "--list", f"v{version}"):
@@ -135,10 +196,21 @@ def obstacles(version: str, pythons: Sequence[str]) -> Iterator[str]:
     yield from unusable(pythons)
 
 
+def interpreter(name: str) -> str:
+    """An interpreter by its version, such as 3.14t: tools/interpreters.sh builds it. Others are programs."""
+    if not re.fullmatch(r"3\.\d+t?", name):
+        return name
+    command = [str(ROOT / "tools/interpreters.sh"), name]
+    ended = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return ended.stdout.strip()
+
+
 def unusable(pythons: Sequence[str]) -> Iterator[str]:
     """Interpreters that cannot be run, and those whose wheel another one's would replace."""
     tags: dict[str, str] = {}
     for python in pythons:
+        if re.fullmatch(r"3\.\d+t?", python):  # tools/interpreters.sh builds it
+            continue
         try:
             ended = subprocess.run([python, "-c", TAG], capture_output=True, text=True, check=False)
         except OSError as error:
@@ -186,20 +258,20 @@ def third_party_sources(folder: Path, version: str) -> None:
 
     packages = [library.package for library in LIBRARIES if library.package and "LGPL" in library.licence]
     origins = {platform.machine(): Origin(ROOT / "build/wheel/prefix")}
-    if any("aarch64" in path.name for path in folder.glob("*.whl")):
+    if platform.machine() != "aarch64" and any("aarch64" in path.name for path in folder.glob("*.whl")):
         origins["aarch64"] = Origin(ROOT / "build/wheel/aarch64/prefix", ROOT / "build/aarch64/root")
-    versions = []
     for machine, origin in origins.items():
         command = ["tools/wheel/libraries.sh", "sources", *packages]
         subprocess.run(command, cwd=ROOT, env={**os.environ, "ARCH": machine}, check=True)
-        versions.append({library.name: version_of_library(origin, library) for library in LIBRARIES})
-    with tarfile.open(folder / f"freshframe-{version}-third-party-sources.tar", "w") as archive:
-        for path in sorted((ROOT / "build/wheel/download").iterdir()):
-            if path.is_file() and any(is_source_of(path.name, each) for each in versions):
-                archive.add(path, f"third-party-sources/{path.name}")
-        for path in sorted([*(ROOT / "tools/wheel").iterdir(), *(ROOT / "tools/aarch64").iterdir()]):
-            if path.is_file():
-                archive.add(path, f"third-party-sources/{path.relative_to(ROOT)}")
+        versions = {library.name: version_of_library(origin, library) for library in LIBRARIES}
+        archive = folder / f"freshframe-{version}-third-party-sources-{machine}.tar"
+        with tarfile.open(archive, "w") as tar:
+            for path in sorted((ROOT / "build/wheel/download").iterdir()):
+                if path.is_file() and is_source_of(path.name, versions):
+                    tar.add(path, f"third-party-sources/{path.name}")
+            for path in sorted([*(ROOT / "tools/wheel").iterdir(), *(ROOT / "tools/aarch64").iterdir()]):
+                if path.is_file():
+                    tar.add(path, f"third-party-sources/{path.relative_to(ROOT)}")
 
 
 class Release:
@@ -252,23 +324,62 @@ class Release:
         self.undo = "git reset --keep HEAD~"
         self.run("git", "tag", "-a", f"v{self.version}", "-m", f"freshframe {self.version}")
         self.undo = f"git tag --delete v{self.version}; git reset --keep HEAD~"
-        print("4. source distribution and a wheel per Python, in an empty dist/")
+        print("4. the parts, in an empty dist/")
         self.run("rm", "-rf", "dist")
-        self.run("./dev", "sdist")
-        for python in self.pythons:
-            self.run("./dev", "wheel", "--python", python)
-        for python in self.aarch64:
-            self.run("./dev", "wheel", "--python", python, "--arch", "aarch64")
-        print("5. bills of materials, sources of the libraries in the wheels, checksums")
-        if self.go:
-            bills_of_materials(self.dist)
-            third_party_sources(self.dist, self.version)
-            (self.dist / "SHA256SUMS").write_text(checksums(self.dist), encoding="utf-8")
-            print((self.dist / "SHA256SUMS").read_text(encoding="utf-8"), end="")
-        print("Nothing is published. When dist/ is as it should be:")
+        for part in PARTS:
+            self.make(part)
+        print("Nothing is published. The pushed tag makes the same parts elsewhere, and publishes them:")
         branch = git("branch", "--show-current") or "main"
-        print(f"  git push origin {branch} v{self.version}, then attach the files of dist/ to the release")
-        print("  and upload the wheels and the source distribution to the package index")
+        print(f"  git push origin {branch} v{self.version}")
+
+    def make(self, part: str) -> None:
+        """One part, into dist/."""
+        print(f"  part {part}: {PARTS[part].format(version=self.version)}")
+        if part == "sdist":
+            self.run("./dev", "sdist")
+        elif part == "wheels":
+            for python in self.pythons:
+                self.run("./dev", "wheel", "--python", interpreter(python) if self.go else python)
+            for python in self.aarch64:
+                self.run("./dev", "wheel", "--python", python, "--arch", "aarch64")
+        elif part == "site":
+            self.run("./dev", "docs")
+        elif part == "image":
+            self.run("tools/image.sh", "build", self.version)
+        if self.go:
+            self.dist.mkdir(exist_ok=True)
+            self.write_part(part)
+
+    def write_part(self, part: str) -> None:
+        """Parts that no other program writes."""
+        name = self.dist / PARTS[part].format(version=self.version)
+        if part == "bills":
+            bills_of_materials(self.dist)
+        elif part == "sources":
+            third_party_sources(self.dist, self.version)
+        elif part == "notes":
+            changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+            name.write_text(notes_of(changelog, self.version), encoding="utf-8")
+        elif part == "site":
+            packed(ROOT / "build/docs", name)
+        elif part == "sums":
+            name.write_text(checksums(self.dist), encoding="utf-8")
+            print(name.read_text(encoding="utf-8"), end="")
+
+
+def make_parts(release: Release, parts: Sequence[str]) -> int:
+    """Parts of a version that the tree has."""
+    tree = version_of((ROOT / "CMakeLists.txt").read_text(encoding="utf-8"))
+    if release.version != tree:
+        print(f"release: the tree is version {tree}, not {release.version}", file=sys.stderr)
+        return 1
+    try:
+        for part in parts:
+            release.make(part)
+    except (subprocess.CalledProcessError, ValueError) as error:
+        print(f"release: {part} failed: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def main() -> int:
@@ -276,9 +387,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("version", help="such as 0.2.0")
+    parser.add_argument("version", help="such as 0.2.0, or its tag v0.2.0")
     parser.add_argument(
-        "--python", action="append", dest="pythons", help="an interpreter to build for; default: python3"
+        "--python",
+        action="append",
+        dest="pythons",
+        help="an interpreter to build for, or a version such as 3.14t; default: those of tools/release.toml",
     )
     parser.add_argument(
         "--aarch64",
@@ -288,8 +402,12 @@ def main() -> int:
         help="also a wheel for aarch64; of a version that Debian has for arm64: 3.11, 3.13, 3.14, 3.15",
     )
     parser.add_argument("--go", action="store_true", help="do it")
+    parser.add_argument("--make", nargs="+", choices=PARTS, metavar="PART", help=f"only: {', '.join(PARTS)}")
     options = parser.parse_args()
-    pythons = options.pythons or ["python3"]
+    options.version = options.version.removeprefix("v")
+    pythons = options.pythons or pythons_of((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
+    if options.make:
+        return make_parts(Release(options.version, pythons, options.aarch64, go=True), options.make)
     try:
         parts(options.version)
         found = list(obstacles(options.version, pythons))
@@ -306,6 +424,9 @@ def main() -> int:
     except subprocess.CalledProcessError as error:
         print(f"release: {shlex.join(map(str, error.cmd))} ended with {error.returncode}", file=sys.stderr)
         print(f"release: the steps so far are taken back by: {release.undo}", file=sys.stderr)
+        return 1
+    if options.go and (absent := missing(release.dist, release.version)):
+        print(f"release: dist/ has nothing of: {', '.join(absent)}", file=sys.stderr)
         return 1
     if not options.go:
         print("This was a dry run; --go does it.")

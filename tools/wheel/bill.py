@@ -138,7 +138,8 @@ def write(path: Path, files: dict[str, bytes], modes: dict[str, int], record: st
         for name, data in [*files.items(), (record, rows.getvalue().encode())]:
             info = zipfile.ZipInfo(name)
             info.compress_type = zipfile.ZIP_DEFLATED
-            info.external_attr = modes.get(name, 0o100644 << 16)
+            executable = modes.get(name, 0) >> 16 & 0o100
+            info.external_attr = (0o100755 if executable else 0o100644) << 16  # whatever the umask was
             wheel.writestr(info, data)
 
 

@@ -2,7 +2,7 @@
 # Proves the wheels of dist/ in bare Debian roots, where only the C library and Python are: prove.sh SUITE...
 # `aarch64` instead of a suite: the wheel for aarch64 under QEMU, with Debian's Python of tools/aarch64/root.sh.
 # `aarch64-3.13`: the one for that Python, of tools/aarch64/python.sh.
-# FRESH_ROOT is a program that runs a command in such a root: FRESH_ROOT -s SUITE -r REPOSITORY -- COMMAND.
+# tools/debian_root.sh makes the roots, or FRESH_ROOT, a program with the same arguments.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
@@ -18,8 +18,13 @@ if [ "${1:-}" = --inside ]; then  # in the root: its Python, a virtual environme
   cd /tmp && exec venv/bin/python "$OLDPWD/prove.py"
 fi
 
-if [[ ${1:-} != aarch64* ]]; then
-  : "${FRESH_ROOT:?a program that runs a command in a bare root: FRESH_ROOT -s SUITE -r REPOSITORY -- COMMAND}"
+run_in_root=${FRESH_ROOT:-tools/debian_root.sh}
+tools_python=$PWD/.venv/bin/python
+if ! "$tools_python" -c 'import av, pytest' 2>/dev/null; then
+  python3 -m venv --clear build/wheel/proof-python
+  tools_python=$PWD/build/wheel/proof-python/bin/python
+  "$tools_python" -m pip install --quiet --disable-pip-version-check \
+    "$(grep -om 1 'av==[0-9.]*' pyproject.toml)" "$(grep -om 1 'pytest==[0-9.]*' pyproject.toml)" numpy
 fi
 folder=$PWD/build/wheel/proof
 rm -rf "$folder"
@@ -31,7 +36,7 @@ mkdir -p "$folder/servers/rigs/live"
 cp tests/python/rigs/__init__.py "$folder/servers/rigs"
 cp tests/python/rigs/live/{__init__,faulty_server,rtsp,servers}.py "$folder/servers/rigs/live"
 # Made here, by PyAV's x264 and openssl, which the roots do not have.
-PYTHONPATH=tests/python .venv/bin/python - "$folder" <<'END'
+PYTHONPATH=tests/python "$tools_python" - "$folder" <<'END'
 import sys
 from pathlib import Path
 from rigs.live.media import encode
@@ -63,7 +68,7 @@ emulated() { # [VERSION]
   fi
   local wheels=(dist/freshframe-*-"cp${version/./}"-*_aarch64.whl)
   rm -rf "$site"
-  .venv/bin/python -m pip install --quiet --disable-pip-version-check --target "$site" --only-binary :all: --python-version "$version" \
+  "$tools_python" -m pip install --quiet --disable-pip-version-check --target "$site" --only-binary :all: --python-version "$version" \
     --platform manylinux_2_34_aarch64 --platform manylinux_2_28_aarch64 --platform manylinux2014_aarch64 "${wheels[-1]}"
   if [ -n "$(find "$bare" -name 'libav*')" ]; then echo "$bare has an FFmpeg" >&2; return 1; fi
   [ -e "$root/usr/lib/aarch64-linux-gnu/libavcodec.so" ] || { echo "$root has no FFmpeg" >&2; return 1; }
@@ -80,5 +85,5 @@ for suite in "$@"; do
     (emulated "${version#-}") | tee "build/wheel/proof-$suite.jsonl"
     continue
   fi
-  "$FRESH_ROOT" -s "$suite" -r "$folder" -- bash tools/wheel/prove.sh --inside . | tee "build/wheel/proof-$suite.jsonl"
+  "$run_in_root" -s "$suite" -r "$folder" -- bash tools/wheel/prove.sh --inside . | tee "build/wheel/proof-$suite.jsonl"
 done

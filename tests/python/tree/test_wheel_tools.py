@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -148,8 +149,17 @@ wheel)
   mkdir sboms && echo '{}' >sboms/freshframe.cdx.json
   "$3" -m zipfile -c dist/freshframe-0.2.0-cp311$5.whl sboms && rm -r sboms
   ;;
+docs) mkdir -p build/docs && echo page >build/docs/index.html ;;
 esac
 """
+IMAGE = """#!/bin/sh
+echo image >>calls
+touch dist/freshframe-$2-image-here.tar.gz
+"""
+
+
+def sources(folder: Path, version: str) -> None:
+    (folder / f"freshframe-{version}-third-party-sources-here.tar").touch()
 
 
 @pytest.fixture
@@ -157,13 +167,15 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A repository that can be released; its ./dev writes down its arguments."""
     (tmp_path / "CMakeLists.txt").write_text("project(freshframe VERSION 0.1.0 LANGUAGES CXX)\n")
     (tmp_path / "CHANGELOG.md").write_text("# Changelog\n\n## Unreleased\n\n- one\n")
-    (tmp_path / ".gitignore").write_text("/dist/\n/calls\n")
+    (tmp_path / ".gitignore").write_text("/dist/\n/build/\n/calls\n")
     for folder in ("tools", ".github"):
         (tmp_path / folder).mkdir()
     (tmp_path / "tools/release.toml").write_text('address = "https://example.org/us/freshframe"\n')
     (tmp_path / "pyproject.toml").write_text('[project]\nname = "x"\n\n[project.optional-dependencies]\n')
     (tmp_path / "CITATION.cff").write_text("title: freshframe\n")
     (tmp_path / ".github/CODEOWNERS").write_text("/src/core/ @OWNER/core\n")
+    (tmp_path / "tools/image.sh").write_text(IMAGE)
+    (tmp_path / "tools/image.sh").chmod(0o755)
     (tmp_path / "dev").write_text(DEV)
     (tmp_path / "dev").chmod(0o755)
     for person in ("AUTHOR", "COMMITTER"):
@@ -172,7 +184,7 @@ def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for command in (["init", "--quiet", "-b", "main"], ["add", "."], ["commit", "--quiet", "-m", "all"]):
         subprocess.run(["git", *command], cwd=tmp_path, check=True)
     monkeypatch.setattr(release, "ROOT", tmp_path)
-    monkeypatch.setattr(release, "third_party_sources", lambda folder, version: None)
+    monkeypatch.setattr(release, "third_party_sources", sources)
     monkeypatch.setattr(release.platform, "freedesktop_os_release", lambda: {"VERSION_CODENAME": "bookworm"})
     return tmp_path
 
@@ -188,14 +200,15 @@ def test_a_release_makes_the_version_the_tag_and_the_files(
 ) -> None:
     assert released(monkeypatch, "--go") == 0
     calls = (checkout / "calls").read_text().splitlines()
-    assert calls == ["lint", "test --full", "sdist", f"wheel --python {sys.executable}"]
+    assert calls == ["lint", "test --full", "sdist", f"wheel --python {sys.executable}", "docs", "image"]
     assert "VERSION 0.2.0" in (checkout / "CMakeLists.txt").read_text()
     assert release.git("describe", "--exact-match") == "v0.2.0"
     assert release.git("status", "--porcelain") == ""
-    files = ["SHA256SUMS"] + [
-        f"freshframe-0.2.0{end}" for end in ("-cp311.cdx.json", "-cp311.whl", ".tar.gz")
-    ]
+    ends = ["-cp311.cdx.json", "-cp311.whl", "-image-here.tar.gz", "-notes.md", "-site.tar.gz"]
+    ends += ["-third-party-sources-here.tar", ".tar.gz"]
+    files = ["SHA256SUMS"] + [f"freshframe-0.2.0{end}" for end in ends]
     assert sorted(path.name for path in (checkout / "dist").iterdir()) == files
+    assert (checkout / "dist/freshframe-0.2.0-notes.md").read_text() == "- one\n"
     checked = subprocess.run(
         ["sha256sum", "--check", "--quiet", "SHA256SUMS"], cwd=checkout / "dist", check=False
     )
@@ -226,9 +239,56 @@ def test_a_release_is_refused_while_the_address_is_not_set(
 
 def test_a_release_can_have_a_wheel_for_aarch64(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert released(monkeypatch, "--aarch64", sys.executable, "--go") == 0
-    last = (checkout / "calls").read_text().splitlines()[-1]
-    assert last == f"wheel --python {sys.executable} --arch aarch64"
+    calls = (checkout / "calls").read_text().splitlines()
+    assert f"wheel --python {sys.executable} --arch aarch64" in calls
     assert (checkout / "dist/freshframe-0.2.0-cp311aarch64.cdx.json").exists()
+
+
+def test_a_release_that_lacks_a_part_is_none(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(release, "third_party_sources", lambda folder, version: None)
+    assert released(monkeypatch, "--go") == 1
+    assert "dist/ has nothing of: sources" in capsys.readouterr().err
+
+
+def test_the_parts_of_a_tag_are_made_one_by_one(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    changelog = (
+        "# Changelog\n\n## Unreleased\n\n## 0.1.0 - 2026-11-30\n\n- new\n\n## 0.0.1 - 2026-01-01\n\n- old\n"
+    )
+    (checkout / "CHANGELOG.md").write_text(changelog)
+    monkeypatch.setattr(sys, "argv", ["release.py", "v0.1.0", "--make", "notes", "sums"])
+    assert release.main() == 0
+    notes = checkout / "dist/freshframe-0.1.0-notes.md"
+    assert notes.read_text() == "- new\n"
+    assert notes.name in (checkout / "dist/SHA256SUMS").read_text()
+    monkeypatch.setattr(sys, "argv", ["release.py", "v0.2.0", "--make", "notes"])
+    assert release.main() == 1
+    assert "the tree is version 0.1.0, not 0.2.0" in capsys.readouterr().err
+
+
+def test_a_hash_that_nobody_compared_is_an_obstacle() -> None:
+    settings = '[actions."us/act"]\nversion = "v1.2.3"\nhash = "0"\nverified = {}\n'
+    assert list(release.unverified(settings.format("true"))) == []
+    (found,) = release.unverified(settings.format("false"))
+    assert "git ls-remote https://github.com/us/act refs/tags/v1.2.3" in found
+
+
+def test_the_same_files_make_the_same_archive(tmp_path: Path) -> None:
+    for name, umask in (("one", 0o022), ("two", 0o077)):
+        old = os.umask(umask)
+        (tmp_path / name / "below").mkdir(parents=True)
+        (tmp_path / name / "below/file").write_text("text")
+        os.umask(old)
+        os.utime(tmp_path / name / "below/file", (umask, umask))
+        release.packed(tmp_path / name, tmp_path / f"{name}.tar.gz")
+    assert (tmp_path / "one.tar.gz").read_bytes() == (tmp_path / "two.tar.gz").read_bytes()
+    for name, code, text in (("one", 0o100755, 0o100644), ("two", 0o100700, 0o100600)):
+        modes = {"x.so": code << 16, "y": text << 16}
+        bill.write(tmp_path / f"{name}.whl", {"x.so": b"", "y": b""}, modes, "RECORD")
+    assert (tmp_path / "one.whl").read_bytes() == (tmp_path / "two.whl").read_bytes()
 
 
 def test_without_go_a_release_changes_nothing(
