@@ -71,12 +71,19 @@ def test_each_relative_link_leads_somewhere_on_github(page: Path) -> None:
     assert wrong == []
 
 
-def test_the_readme_leads_to_every_page() -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    pages = {*DOCS.glob("*.md"), *DOCS.glob("how-to/*.md"), *DOCS.glob("reference/*.md")} - {GENERATED}
-    unlinked = {str(page.relative_to(ROOT)) for page in pages if f"({page.relative_to(ROOT)}" not in readme}
-    # The first page of the site, and a part of processes.md.
-    assert unlinked <= {"docs/index.md", "docs/reference/worker-failures.md"}
+def pages_linked_from(page: Path) -> set[Path]:
+    """The pages that a reader sees a link to. A hidden table of contents is none."""
+    text = re.sub(r"^```.*?^```", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    links = re.findall(r"\]\(([^)#\s:]+\.md)(?:#[^)]*)?\)", text)
+    return {path for link in links if (path := (page.parent / link).resolve()).is_file()}
+
+
+def test_each_page_is_two_clicks_from_the_index_and_the_index_one_from_the_readme() -> None:
+    index = DOCS / "index.md"
+    assert index in pages_linked_from(ROOT / "README.md")
+    near = {index} | pages_linked_from(index)
+    near |= {page for first in near for page in pages_linked_from(first)}
+    assert {str(page.relative_to(ROOT)) for page in {*DOCS.rglob("*.md")} - near - {GENERATED}} == set()
 
 
 PROSE_LIMIT = 135  # words of a paragraph or a list's item

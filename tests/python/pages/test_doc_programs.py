@@ -24,6 +24,7 @@ PAGES = [*ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/*/README.md")]
 ELSEWHERE = {
     "release-the-gil.md",
     "native-nodes.md",
+    "boxes-in-a-browser.md",
     "recording.md",
 }  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

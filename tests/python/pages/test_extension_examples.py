@@ -6,8 +6,11 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
+import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,9 +28,9 @@ Install = Callable[[str], Path]
 
 
 def run(
-    *command: str | Path, path: tuple[Path, ...] = (), **environment: str
+    *command: str | Path, path: tuple[Path, ...] = (), folder: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs a command that can import freshframe and what lies in `path`."""
+    """Runs a command in a folder; it can import freshframe and what lies in `path`."""
     search = os.pathsep.join(str(folder) for folder in (PACKAGE, *path))
     return subprocess.run(
         command,
@@ -36,6 +39,7 @@ def run(
         text=True,
         timeout=BUILD_WATCHDOG,
         env={**os.environ, "PYTHONPATH": search, **environment},
+        cwd=folder,
     )
 
 
@@ -46,14 +50,38 @@ def output_of(program: str, *arguments: str | Path, path: tuple[Path, ...] = ())
     return ended.stdout
 
 
+def installation(readme: Path) -> list[str]:
+    """The words behind `pip install` in the first program of an example's README."""
+    (shown,) = re.findall(r"^```\n(.*?)^```", readme.read_text(), re.M | re.S)[:1]
+    (command, *_) = shown.splitlines()
+    assert command.removeprefix("$ ").startswith("pip install "), f"{readme}: {command}"
+    return shlex.split(command, comments=True)[command.split().index("install") + 1 :]
+
+
 @pytest.fixture(scope="session")
-def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
-    """Installs a project with pip when a test first asks for it, and returns the folder of its modules."""
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout as an example sees it: CMake package, headers, and in dist/ a wheel without files."""
+    root = tmp_path_factory.mktemp("checkout")
+    for folder in ("cmake", "include"):
+        (root / folder).symlink_to(EXAMPLES.parent / folder)
+    (root / "dist").mkdir()
+    with zipfile.ZipFile(root / "dist" / "freshframe-0.1.0-py3-none-any.whl", "w") as wheel:
+        facts = "freshframe-0.1.0.dist-info"
+        wheel.writestr(f"{facts}/METADATA", "Metadata-Version: 2.1\nName: freshframe\nVersion: 0.1.0\n")
+        wheel.writestr(f"{facts}/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{facts}/RECORD", "")
+    return root
+
+
+@pytest.fixture(scope="session")
+def install(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Install:
+    """Installs a project once, as its README says, and returns the folder of its modules."""
     done: dict[str, Path] = {}
 
     def install_once(project: str) -> Path:
         if project not in done:
             target = tmp_path_factory.mktemp(project)
+            copied = shutil.copytree(EXAMPLES / project, checkout / "examples" / project)
             options: list[str | Path] = [
                 "--quiet",
                 "--no-index",
@@ -62,7 +90,8 @@ def install(tmp_path_factory: pytest.TempPathFactory) -> Install:
                 "--target",
                 target,
             ]
-            ended = run(sys.executable, "-m", "pip", "install", *options, EXAMPLES / project)
+            words = installation(copied / "README.md")
+            ended = run(sys.executable, "-m", "pip", "install", *options, *words, folder=copied)
             assert ended.returncode == 0, ended.stdout + ended.stderr
             done[project] = target
         return done[project]
@@ -93,6 +122,19 @@ def test_every_program_of_a_project_is_run_here() -> None:
         if path.name != "__init__.py"
     }
     assert programs == set(re.findall(r'"([a-z_]+/[a-z_]+\.py)"', Path(__file__).read_text()))
+
+
+@pytest.mark.parametrize("readme", sorted(EXAMPLES.glob("*/README.md")), ids=lambda path: path.parent.name)
+def test_the_first_command_of_a_readme_installs_what_its_programs_import(readme: Path) -> None:
+    programs = "".join(path.read_text() for path in readme.parent.rglob("*.py"))
+    if not programs:
+        assert readme.parent.name == "cpp_project"  # docs/cpp.md has its commands
+        return
+    words = installation(readme)
+    assert ("." in words) == (readme.parent / "pyproject.toml").exists()
+    needs = re.search(r'^import freshframe|_package\("freshframe"\)', programs, re.M) is not None
+    assert ("freshframe" in words) == needs
+    assert (words[:2] == ["--find-links", "../../dist"]) == needs
 
 
 # --- numpy_sum ----------------------------------------------------------------------------------------------
@@ -347,7 +389,7 @@ def test_what_a_twin_needs_and_is_not_there_is_named(tmp_path: Path) -> None:
 
 def test_a_package_with_a_native_node_works_with_any_python(install: Install) -> None:
     site = install("plugin_package")
-    (facts,) = site.glob("*.dist-info/WHEEL")
+    (facts,) = site.glob("freshframe_example_focus-*.dist-info/WHEEL")
     assert re.search(r"^Tag: py3-none-linux_", facts.read_text(), re.M)
     assert (site / "focus/libfocus.so").is_file()
     out = output_of("plugin_package/main.py", "demo:circles?pace=0&frames=3&size=64x48", path=(site,))
