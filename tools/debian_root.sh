@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs a command as root in a bare Debian, in which a folder of this machine is /src: wheels are built on Debian 12, and
-# the README's commands are tried where nothing is installed. It needs root and no containers.
+# the README's commands are tried where nothing is installed. It needs root, or sudo without a password, and no
+# containers. Where apt is not Debian's, DEBIAN_MIRROR and DEBIAN_SECURITY_MIRROR are the addresses of Debian's archives.
 #
 #   debian_root.sh [-s SUITE] [-r FOLDER] [--] COMMAND...    SUITE: bookworm (default), trixie, forky; FOLDER: this checkout
 #
@@ -22,7 +23,9 @@ while [ $# -gt 0 ]; do
   esac
 done
 [ $# -gt 0 ] || die "a command is wanted: debian_root.sh [-s SUITE] [-r FOLDER] [--] COMMAND..."
-[ "$(id -u)" = 0 ] || die "it must run as root, for chroot and mount: sudo $0 ..."
+if [ "$(id -u)" != 0 ]; then  # chroot and mount want root
+  exec sudo --preserve-env=DEBIAN_MIRROR,DEBIAN_SECURITY_MIRROR "$here/debian_root.sh" -s "$suite" -r "$folder" -- "$@"
+fi
 if ! command -v debootstrap >/dev/null; then
   say "installing debootstrap"
   apt-get update -qq
@@ -30,11 +33,10 @@ if ! command -v debootstrap >/dev/null; then
 fi
 folder=$(readlink -f "$folder")
 
-# Debian's own archive, or the mirror that a Debian uses here.
 # shellcheck source=tools/debian-mirror.sh
 . "$here/debian-mirror.sh"
-mirror=$(debian_mirror Debian 2>/dev/null || echo http://deb.debian.org/debian)
-security=$(debian_mirror Debian-Security 2>/dev/null || echo http://deb.debian.org/debian-security)
+mirror=$(debian_mirror Debian)
+security=$(debian_mirror Debian-Security)
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/freshframe/roots
 packed=$cache/$suite-$(dpkg --print-architecture).tar
@@ -58,8 +60,13 @@ fi
 exec 9>&-
 
 root=$(mktemp -d "${TMPDIR:-/tmp}/debian-XXXXXX")
-# All mounts are in the command's own namespace, and gone when it has ended.
-trap 'rm -rf --one-file-system "$root"' EXIT
+# All mounts are in the command's own namespace, and gone when it has ended. What it has made in the folder belongs to the
+# folder's owner then.
+leave() {
+  rm -rf --one-file-system "$root"
+  [ "$(stat -c %u "$folder")" = 0 ] || chown -R --reference="$folder" "$folder"
+}
+trap leave EXIT
 tar -C "$root" -xf "$packed"
 chmod 755 "$root"
 mkdir -p "$root/src"
