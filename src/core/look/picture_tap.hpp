@@ -21,7 +21,7 @@ struct TappedPicture {
 
 /// Belongs to one runner. The client asks for a picture. The node's thread keeps the next one that it sends
 /// and calls the hook. Then nothing happens until the client asks again. So a tap holds at most one frame,
-/// and only while it has a client. Thread-safe.
+/// and only while it has a client. It also knows whether the node has sent a picture since. Thread-safe.
 class PictureTap {
  public:
   using Hook = std::function<void()>;
@@ -46,6 +46,9 @@ class PictureTap {
     return hook_ != nullptr;
   }
 
+  /// Whether the node has sent a picture after the one that the tap kept last.
+  [[nodiscard]] bool has_newer() const noexcept { return newer_.load(std::memory_order_relaxed); }
+
   void ask() noexcept { asked_.store(true, std::memory_order_relaxed); }
   [[nodiscard]] bool asked() const noexcept { return asked_.load(std::memory_order_relaxed); }
   /// Withdraws the request. A picture that was kept meanwhile is released.
@@ -54,6 +57,7 @@ class PictureTap {
     const Lock lock(mutex_);
     asked_.store(false, std::memory_order_relaxed);
     caught.swap(caught_);
+    if (caught) newer_.store(true, std::memory_order_relaxed);
   }
   [[nodiscard]] std::optional<TappedPicture> take() {
     const Lock lock(mutex_);
@@ -62,12 +66,17 @@ class PictureTap {
 
   /// By the node's thread, with each sample that it sends. A sample without a frame is no picture.
   void offer(const AnySample& sample) {
-    if (!asked() || !sample.frame) return;
+    if (!sample.frame) return;
+    if (!asked()) {
+      if (!has_newer()) newer_.store(true, std::memory_order_relaxed);
+      return;
+    }
     std::shared_ptr<const Hook> hook;
     {
       const Lock lock(mutex_);
       if (!hook_ || !asked_.exchange(false, std::memory_order_relaxed)) return;
       caught_ = TappedPicture{sample.stamp, sample.frame};
+      newer_.store(false, std::memory_order_relaxed);
       hook = hook_;
     }
     expect_no_lock();
@@ -76,6 +85,7 @@ class PictureTap {
 
  private:
   std::atomic<bool> asked_{false};
+  std::atomic<bool> newer_{false};
   mutable Mutex mutex_;
   std::shared_ptr<const Hook> hook_ FRESHFRAME_GUARDED_BY(mutex_);
   std::optional<TappedPicture> caught_ FRESHFRAME_GUARDED_BY(mutex_);

@@ -53,6 +53,7 @@ class HttpConnection final : public Connection,
   [[nodiscard]] bool looks_at(std::size_t port) const override { return port == waited_port_; }
   [[nodiscard]] int width() const override { return PictureHub::kMaxWidth; }
   [[nodiscard]] std::uint64_t last(std::size_t /*port*/) const override { return 0; }
+  [[nodiscard]] bool needs_newest() const override { return true; }
   void show(std::size_t port, const LivePictureRef& picture) override;
 
   Service& service_;

@@ -113,16 +113,24 @@ bool PictureHub::is_encoding(std::size_t index) const {
 }
 
 void PictureHub::offer(PictureClient& client, std::size_t index) {
-  constexpr auto kStillFresh = std::chrono::seconds(1);
   const auto& newest = ports_[index].newest;
-  if (!newest || !client.wants(index) || newest->number <= client.last(index)) return;
-  if (!over_ && Clock::now() - newest->encoded_at > kStillFresh) return;  // a fresh one will arrive
-  client.show(index, newest);
+  if (newest && client.wants(index) && newest->number > client.last(index)) client.show(index, newest);
+}
+
+bool PictureHub::is_newest(const Port& port) const {
+  return !is_encoding(port.index) && !port.tap->has_newer();
 }
 
 void PictureHub::serve(PictureClient& client) {
+  constexpr auto kStillFresh = std::chrono::seconds(1);
+  const auto now = Clock::now();
   const auto first = client.first();
-  for (std::size_t i = 0; i < ports_.size(); ++i) offer(client, (first + i) % ports_.size());
+  for (std::size_t i = 0; i < ports_.size(); ++i) {
+    const auto& port = ports_[(first + i) % ports_.size()];
+    const bool fresh = port.newest && now - port.newest->encoded_at <= kStillFresh &&
+                       (!client.needs_newest() || is_newest(port));
+    if (over_ || fresh) offer(client, port.index);  // else a fresh one will arrive
+  }
 }
 
 PictureHub::Time PictureHub::pump(Time now) {

@@ -56,6 +56,8 @@ class PictureClient {
   [[nodiscard]] virtual int width() const = 0;
   /// The number of the last picture that it got of the port.
   [[nodiscard]] virtual std::uint64_t last(std::size_t port) const = 0;
+  /// Whether a picture after which the port has sent another one is too old for it.
+  [[nodiscard]] virtual bool needs_newest() const { return false; }
   /// The port whose turn it is: slow clients must not see only one port.
   [[nodiscard]] virtual std::size_t first() const { return 0; }
   virtual void show(std::size_t port, const LivePictureRef& picture) = 0;
@@ -127,6 +129,7 @@ class PictureHub {
   void encode(Port& port);
   void finish(Port& port, LivePictureRef picture, const std::string& error);
   void offer(PictureClient& client, std::size_t index);
+  [[nodiscard]] bool is_newest(const Port& port) const;
   [[nodiscard]] bool any_ready(std::size_t index) const;
   [[nodiscard]] int wanted_width(std::size_t index) const;
 

@@ -5,7 +5,9 @@
 #include "freshframe/pipeline.hpp"
 #include "freshframe/serve.hpp"
 
+#include <chrono>
 #include <cstdint>
+#include <future>
 #include <memory>
 #include <set>
 #include <string>
@@ -196,6 +198,51 @@ TEST(ServeViewer, ASnapshotIsTheNewestPictureOfItsPort) {
   const auto answer = ask(server, "/api/picture/a%20cam.jpg");
   EXPECT_TRUE(answer.starts_with("HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n"));
   EXPECT_TRUE(body_of(answer).starts_with("\xFF\xD8"));
+}
+
+// Asks for a picture of `cam` while the feed gives one each 50 ms, of which `given` counts all.
+std::int64_t ask_while_fed(const Server& server, Feed<Frame>& feed, std::int64_t& given) {
+  auto answer = std::async(std::launch::async, [&] { return ask(server, "/api/picture/cam.jpg"); });
+  do {
+    feed.push_and_settle(gray_frame(1));
+    ++given;
+  } while (answer.wait_for(std::chrono::milliseconds(50)) != std::future_status::ready);
+  const auto text = answer.get();
+  return std::stoll(text.substr(text.find("X-Seq: ") + 7));
+}
+
+TEST(ServeViewer, ASnapshotIsTakenAfterTheRequestWhereThePortHasSentAnother) {
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  const Server server(pipeline);
+  pipeline.start();
+  std::int64_t given = 0;
+  for (int i = 0; i < 5; ++i) {
+    feed.push_and_settle(gray_frame(1));
+    const auto newest = given++;
+    EXPECT_GT(ask_while_fed(server, feed, given), newest);
+  }
+}
+
+TEST(ServeViewer, ASnapshotIsTheLastPictureWhereThePortHasSentNoOther) {
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  pipeline.add(feed_source(feed, Kind::Live), {.name = "cam"});
+  const Server server(pipeline);
+  pipeline.start();
+  std::int64_t given = 0;
+  constexpr int kAttempts = 20;  // a machine that is slow gives a picture more before the answer has come
+  for (int i = 0; i < kAttempts; ++i) {
+    const auto seq = ask_while_fed(server, feed, given);
+    if (seq != given - 1) continue;
+    const auto again = ask(server, "/api/picture/cam.jpg");
+    if (again.starts_with("HTTP/1.1 200")) {
+      EXPECT_NE(again.find("X-Seq: " + std::to_string(seq) + "\r\n"), std::string::npos) << again;
+      return;
+    }
+  }
+  FAIL() << "no request got the picture that the server had";
 }
 
 }  // namespace

@@ -42,11 +42,14 @@ TEST(PictureTap, CatchesTheNextPictureAfterItWasAskedAndHoldsNoOther) {
   ASSERT_TRUE(picture);
   EXPECT_EQ(picture->stamp.seq, 1);
   EXPECT_EQ(picture->frame.luma().row(0)[0], 2);
+  EXPECT_TRUE(tap.has_newer());
   EXPECT_FALSE(tap.take());
   tap.ask();
   feed.push_and_settle(gray_frame(4));
   EXPECT_EQ(caught, 2);
+  EXPECT_FALSE(tap.has_newer());
   tap.cancel();
+  EXPECT_TRUE(tap.has_newer());
   EXPECT_FALSE(tap.take());
   close_tap(*PipelineAccess::core(pipeline), kept);
 }
