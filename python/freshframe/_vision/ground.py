@@ -27,7 +27,8 @@ class Ground:
 
     Args:
         picture: (x, y) in pixels, four or more, which must not all lie on a line.
-        metres: (x, y) of the same points on the ground, in the same order, from any origin.
+        metres: (x, y) of the same points on the ground, in the same order, from any origin within 100 km.
+            Places on a map (UTM) are farther from theirs: subtract one of them from all.
         click_error: Pixels: the standard deviation of a coordinate of `picture`, 0 to 1000.
         acceleration: How much the objects' velocity changes, in metres per second and root second; above 0.
             0.7 is right for cars, 0.3 for people. A smaller one is steadier and later. An object that

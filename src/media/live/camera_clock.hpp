@@ -78,6 +78,7 @@ class CameraClock {
   std::deque<Point> points_;     // of the last minute
   std::vector<Report> doubted_;  // in a row, far off the line; the next one decides
   double slope_ = 0;
+  double slope_error_ = 0;        // half the width of what is known of the slope
   double height_ = 0;             // of the line at the first report
   double residual_ = 0;           // the largest
   std::optional<Report> latest_;  // time that at() gave

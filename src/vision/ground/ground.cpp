@@ -19,6 +19,7 @@ constexpr std::size_t kMostPoints = 1000;
 constexpr std::size_t kFree = 8;        // of a homography, whose last element is 1
 constexpr double kFromHorizon = 10;     // pixels: nearer, one pixel is a tenth of the distance
 constexpr double kMostResidual = 0.05;  // of the span
+constexpr double kFarthestPlace = 1e5;  // metres: `place` is a column of float, whose steps there are 8 mm
 
 using Homography = std::array<double, 9>;
 
@@ -129,12 +130,16 @@ void check(const GroundOptions& options) {
     refuse("needs ", kLeastPoints, " to ", kMostPoints, " points of the picture, got ", count);
   if (options.metres.size() != count)
     refuse("needs a place in metres for each of its ", count, " points, got ", options.metres.size());
-  const auto near = [](double value) { return std::abs(value) <= 1e6; };  // NaN fails
+  const auto within = [](double most, double x, double y) {  // NaN fails
+    return std::abs(x) <= most && std::abs(y) <= most;
+  };
   for (const auto& point : options.picture) {
-    if (!near(point.x) || !near(point.y)) refuse("needs points within 1e6 pixels");
+    if (!within(1e6, point.x, point.y)) refuse("needs points within 1e6 pixels");
   }
   for (const auto& place : options.metres) {
-    if (!near(place.x) || !near(place.y)) refuse("needs places within 1e6 metres");
+    if (within(kFarthestPlace, place.x, place.y)) continue;
+    refuse("needs places within ", kFarthestPlace / 1000, " km of their origin, got (", place.x, ", ",
+           place.y, "): subtract one of them from all, as with coordinates of a map (UTM)");
   }
   if (!(options.click_error >= 0 && options.click_error <= 1000))
     refuse("needs click_error from 0 to 1000 pixels, got ", options.click_error);

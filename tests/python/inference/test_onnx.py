@@ -245,6 +245,7 @@ def test_a_detectors_options_change_while_it_works() -> None:
                 detector.confidence = wrong
         assert detector.confidence == 1.0
         detector.confidence = 0.1
+        assert detector.confidence == 0.1, "as it was given, not in single precision"
         names = detector.names
         assert names is not None
         detector.classes = names[:1]

@@ -175,16 +175,23 @@ def test_a_home_that_nothing_expands_is_named() -> None:
 
 
 @pytest.mark.skipif(sys.version_info < (3, 11), reason="exceptions have no notes")
-def test_a_reader_that_takes_a_sample_for_its_value() -> None:
+@pytest.mark.parametrize(
+    ("use", "note"),
+    [
+        (lambda sample: sample.xyr, "A reader gives Samples: sample.value is the Circles."),
+        (lambda sample: sample.frame.bgr, "sample.frame is None where its reader has frames=False"),
+    ],
+    ids=["a sample for its value", "the frame that it asked to leave out"],
+)
+def test_a_reader_that_takes_one_thing_for_another(use: Callable[[Any], object], note: str) -> None:
     pipeline = ff.Pipeline()
-    circles = pipeline.reader(
-        pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=3")))
-    )
+    tracker = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("demo:circles?frames=3")))
+    circles = pipeline.reader(tracker, frames=False)
 
     def read() -> None:
         with pipeline:
-            circles.get().xyr  # type: ignore[attr-defined]  # noqa: B018
+            use(circles.get())
 
     with pytest.raises(AttributeError) as caught:
         read()
-    assert caught.value.__notes__ == ["A reader gives Samples: sample.value is the Circles."]
+    assert [each[: len(note)] for each in caught.value.__notes__] == [note]

@@ -112,6 +112,34 @@ def test_points_are_at_their_places() -> None:
     assert ground(4).residual == 0
 
 
+def test_an_origin_far_away_changes_no_speed() -> None:
+    away = 99_000.0  # metres
+    far = ff.Ground(
+        picture=[CAMERA.pixel(x, y) for x, y in CLICKED],
+        metres=[(x + away, y - away) for x, y in CLICKED],
+        click_error=0.01,
+    )
+    box = np.array([CAMERA.box(0, 15 + 0.4 * n) for n in range(30)])
+    near = ground()
+
+    def last(road: ff.Ground) -> ff.Detections:
+        tracker = ff.BoxTracker(ground=road)
+        for n, each in enumerate(box):
+            tracks = tracker.update(ff.Detections([each], [0.9], [0]), time=n / 25, size=(WIDTH, HEIGHT))
+        return tracks
+
+    one, other = last(near), last(far)
+    for column in ("ground_velocity", "speed", "speed_error"):
+        np.testing.assert_allclose(one.data[column], other.data[column], rtol=1e-3, atol=1e-3)
+    np.testing.assert_allclose(other.data["place"] - one.data["place"], [[away, -away]], atol=0.02)
+
+
+def test_places_on_a_map_are_refused_with_the_remedy() -> None:
+    metres = [(x + 385_000, y + 5_818_000) for x, y in CLICKED]  # UTM 33U
+    with pytest.raises(ff.OptionError, match=r"within 100 km of their origin, got \(.*subtract one of them"):
+        ff.Ground(picture=[CAMERA.pixel(x, y) for x, y in CLICKED], metres=metres)
+
+
 def test_nothing_is_at_the_horizon_or_above_it() -> None:
     horizon = HEIGHT / 2 - CAMERA.focal * math.tan(CAMERA.down)
     places = ground().places([(640, horizon + 11), (640, horizon + 9), (640, horizon - 50), (100, 0)])

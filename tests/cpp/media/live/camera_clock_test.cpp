@@ -160,6 +160,39 @@ TEST(CameraClock, ItsErrorIsABoundOfTheTrueOne) {
   EXPECT_LE(static_cast<double>(outside), 0.01 * static_cast<double>(all));
 }
 
+/// The share of cameras whose true error is within the bound so many seconds after the last of some reports.
+double share_within_bound(double noise, int reports, double silence) {
+  constexpr unsigned kCameras = 400;
+  int within = 0;
+  for (unsigned seed = 1; seed <= kCameras; ++seed) {
+    std::mt19937_64 random(seed);
+    std::uniform_real_distribution<double> pause(2.5, 7.5);
+    std::uniform_real_distribution<double> drift(-100e-6, 100e-6);
+    std::normal_distribution<double> off(0, noise);
+    const Camera camera{.drift = drift(random)};
+    CameraClock clock;
+    double time = 0;
+    for (int i = 0; i < reports; ++i) {
+      time += pause(random);
+      EXPECT_FALSE(clock.add({time, camera.utc(time) + off(random)}, camera.utc(time)));
+    }
+    const auto utc = clock.at(time + silence);
+    if (utc && std::abs(utc->seconds - camera.utc(time + silence)) <= utc->error) ++within;
+  }
+  return static_cast<double>(within) / kCameras;
+}
+
+TEST(CameraClock, ItsErrorIsABoundWhileTheReportsStayAway) {
+  for (const double noise : {0.0001, 0.001, 0.003}) {
+    for (const int reports : {3, 4, 6, 12}) {
+      for (const double silence : {60.0, 300.0}) {
+        EXPECT_GE(share_within_bound(noise, reports, silence), 0.93)
+            << noise << " s, " << reports << " reports, " << silence << " s of silence";
+      }
+    }
+  }
+}
+
 TEST(CameraClock, OneReportThatIsWrongChangesNothing) {
   CameraClock clock;
   const auto seen = follow({.drift = 20e-6, .noise = 0.0005}, clock, 300, {20, 25, 40});
