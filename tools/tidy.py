@@ -137,6 +137,18 @@ def rules_of(path: Path) -> Path:
     return next(folder for folder in path.parents if (folder / RULES).exists())
 
 
+def copy_rules(places: Iterable[Path], folder: Path) -> None:
+    """Gives joined files the rules of their parts: clang-tidy looks for them from a file upwards, and they inherit."""
+    for place in places:
+        for above in (place, *place.parents):
+            if above == ROOT:
+                break
+            copy = folder / above.relative_to(ROOT)
+            copy.mkdir(parents=True, exist_ok=True)
+            if (above / RULES).exists():
+                shutil.copy(above / RULES, copy)
+
+
 def layer_of(path: Path) -> Path:
     """The folder of a layer, or of its tests. Within it, names are unique in namespaces without a name."""
     top = next(folder for folder in FOLDERS if path.is_relative_to(folder))
@@ -158,13 +170,7 @@ class Text:
             text += path.read_text(encoding="utf-8") + "\n"
             self._ends.append(text.count("\n"))
         name = hashlib.sha256("".join(map(str, self._paths)).encode()).hexdigest()[:16]
-        # clang-tidy looks for its rules from the file upwards.
-        place = rules_of(self._paths[0])
-        folder /= place.relative_to(ROOT)
-        folder.mkdir(parents=True, exist_ok=True)
-        if place != ROOT:
-            shutil.copy(place / RULES, folder)
-        self.path = folder / f"{name}.cpp"
+        self.path = folder / rules_of(self._paths[0]).relative_to(ROOT) / f"{name}.cpp"
         self.path.write_text(text, encoding="utf-8")
 
     def restored(self, remarks: str) -> str:
@@ -248,6 +254,7 @@ def in_turn(others: Sequence[Source], newest: set[Path], commit: Sequence[str]) 
 def run(groups: Sequence[Sequence[Source]], folder: Path, jobs: int, limit: float) -> bool:
     """Prints each remark once, and which files were left out. Returns whether all were clean."""
     folder.mkdir(exist_ok=True)
+    copy_rules({rules_of(source.path) for group in groups for source in group}, folder)
     began = time.monotonic()
     seen: set[str] = set()
     clean = True

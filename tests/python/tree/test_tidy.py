@@ -15,8 +15,12 @@ TOOL = Path(__file__).resolve().parents[3] / "tools" / "tidy.py"
 COUNT = 20  # files of the layer `wide`, of which the tool joins eight
 # A remark on each line that has "wrong", and an error where two lines are equal, as of two definitions.
 PROGRAM = """#!{python}
-import sys
+import pathlib, sys
 path = sys.argv[2]
+above = [folder / ".clang-tidy" for folder in pathlib.Path(path).parents]
+rules = "".join(file.read_text() for file in above if file.exists())
+if "wrong may stand here" in rules:
+    sys.exit(0)
 lines = open(path).read().splitlines()
 named = [line for line in lines if line.startswith("int ")]
 faults = [(n, "[some-check]") for n, line in enumerate(lines, 1) if "wrong" in line]
@@ -148,3 +152,13 @@ def test_without_all_only_the_files_that_changed_are_read(tree: Path) -> None:
     commit(tree, "all")
     write(tree, "src/wide/part17.cpp", "int part17;  // not committed\n")
     assert read(tidy(tree)[1]) == ["src/wide/part17.cpp"]
+
+
+def test_a_joined_file_has_the_rules_of_each_folder_above_its_parts(tree: Path) -> None:
+    write(tree, "src/core/.clang-tidy", "# wrong may stand here\n")
+    write(tree, "src/core/edge/.clang-tidy", "InheritParentConfig: true\n")
+    for name in ("queue", "room"):
+        write(tree, f"src/core/edge/{name}.cpp", f"int {name}; // wrong\n")
+    status, lines = tidy(tree, "src/core/edge/queue.cpp", "src/core/edge/room.cpp")
+    assert status == 0, lines
+    assert any("2 files" in line for line in lines), lines
