@@ -158,7 +158,7 @@ def built(folder: str, code: str, compiler: str, *flags: str) -> Path:
         "-fPIC",
     ]
     subprocess.run(
-        [*command, f"-I{ff.get_include()}", "-o", str(path), "-"], input=code, text=True, check=True
+        [*command, f"-I{ff.native.get_include()}", "-o", str(path), "-"], input=code, text=True, check=True
     )
     return path
 

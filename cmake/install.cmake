@@ -19,7 +19,7 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/freshframe-config-version
 install(FILES ${PROJECT_BINARY_DIR}/freshframe-config.cmake ${PROJECT_BINARY_DIR}/freshframe-config-version.cmake
   cmake/Findlibyuv.cmake cmake/freshframe-gil.cmake cmake/freshframe-plugin-api.cmake DESTINATION ${package_dir} COMPONENT cpp)
 
-# freshframe.get_include() and freshframe.get_cmake_dir() return these two folders. In a checkout they return the sources'.
+# freshframe.native.get_include() and freshframe.native.get_cmake_dir() return these two folders. In a checkout they return the sources'.
 install(DIRECTORY include/freshframe DESTINATION freshframe/include COMPONENT python
   FILES_MATCHING REGEX "/(forks|(gil|plugin)(/[a-z_]+)?)\\.hpp$|/abi\\.h$")
 install(FILES cmake/freshframe-config.cmake cmake/freshframe-gil.cmake cmake/freshframe-plugin-api.cmake

@@ -7,6 +7,7 @@ import argparse
 import enum
 import importlib
 import inspect
+import operator
 import re
 import textwrap
 from collections.abc import Iterator
@@ -32,7 +33,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
     ),
     "Sources": (
         *("open", "probe", "read_picture", "write_picture"),
-        *("VideoSource", "VideoInfo", "Probe", "Measured", "MockCamera"),
+        *("VideoSource", "VideoInfo", "types.Probe", "types.Measured", "MockCamera"),
     ),
     "Steps": (
         *(
@@ -47,8 +48,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "BoxPredictor",
             "Ground",
             "inside",
-            "encode_masks",
-            "decode_masks",
+            "results.encode_masks",
+            "results.decode_masks",
         ),
         *(
             "LineCounter",
@@ -71,35 +72,15 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         "Segment",
         "ClipRecorder",
         "Publish",
-        "PublishStats",
         "JsonLines",
         "Csv",
         "Spool",
-        "Change",
+        "StateChange",
     ),
     "Queues": ("Queue", "LATEST", "NEXT", "LOSSLESS", "RECORDING"),
-    "Statistics and the dashboard": (
-        *("Stats", "NodeStats", "EdgeStats", "SourceStats", "WorkerStats", "InferenceStats", "SpoolStats"),
-        *("JoinStats", "SourceClock"),
-        *(
-            "PoolStats",
-            "RemovedStats",
-            "Report",
-            "Why",
-            "WhatIf",
-            "Outcome",
-            "Interval",
-            "Finding",
-            "Age",
-            "AgePart",
-            "Progress",
-            "Dashboard",
-            "show",
-            "prometheus_collector",
-        ),
-    ),
+    "Statistics and the dashboard": ("Dashboard", "show", "prometheus_collector", "stats", "why"),
     "Fleets": ("Fleet",),
-    "Native code": ("native", "get_include", "get_cmake_dir"),
+    "Native code": ("native",),
     "The GIL": ("gil",),
     "Numbers": ("numeric",),
     "Errors": (
@@ -116,7 +97,7 @@ SECTIONS: dict[str, tuple[str, ...]] = {
         ),
     ),
 }
-MODULES = ("native", "gil", "numeric")
+MODULES = ("native", "gil", "numeric", "stats", "why")
 # Google's sections of a docstring, and whether their entries have names.
 NAMED = {"Args", "Attributes", "Raises"}
 TEXTS = {"Returns", "Yields", "Example", "Note"}
@@ -128,7 +109,7 @@ def page() -> str:
     for title, names in SECTIONS.items():
         parts.append(f"## {title}\n")
         for name in names:
-            parts += _module(name) if name in MODULES else _entry(name, getattr(ff, name), "ff")
+            parts += _module(name) if name in MODULES else _entry(name, operator.attrgetter(name)(ff), "ff")
     return "\n".join(parts)
 
 

@@ -39,7 +39,7 @@ def _native(branch: Branch) -> Any:
     """The fast branch as a C function, compiled here."""
     folder = tempfile.mkdtemp(prefix="freshframe-")
     library = f"{folder}/native_branch.so"
-    include, source = f"-I{ff.get_include()}", str(Path(__file__).with_name("native_branch.c"))
+    include, source = f"-I{ff.native.get_include()}", str(Path(__file__).with_name("native_branch.c"))
     subprocess.run(["cc", "-O2", "-shared", "-fPIC", include, source, "-o", library], check=True)
     notes = os.open(branch.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     node = ff.native.load(library, "note", out=(), pixels="bgr", state=struct.pack("=i", notes))

@@ -28,7 +28,7 @@ def built(folder: str) -> Path:
     library = Path(folder) / "libmotion.so"
     source = Path(__file__).with_name("motion.cpp")
     compiler = os.environ.get("CXX", "c++")
-    flags = ["-std=c++17", "-O3", "-shared", "-fPIC", f"-I{ff.get_include()}"]
+    flags = ["-std=c++17", "-O3", "-shared", "-fPIC", f"-I{ff.native.get_include()}"]
     subprocess.run([compiler, *flags, str(source), "-o", str(library)], check=True)
     return library
 

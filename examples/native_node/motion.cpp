@@ -1,7 +1,7 @@
 // Where a picture changes: a native node in C++, with state, options and a table as its result.
 // SPDX-License-Identifier: Apache-2.0
 //
-//   c++ -std=c++17 -O3 -shared -fPIC -I"$(python -c 'import freshframe; print(freshframe.get_include())')" motion.cpp -o libmotion.so
+//   c++ -std=c++17 -O3 -shared -fPIC -I"$(python -c 'import freshframe; print(freshframe.native.get_include())')" motion.cpp -o libmotion.so
 #include <cstdint>
 #include <cstdlib>
 #include <cstring>

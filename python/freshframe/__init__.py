@@ -44,41 +44,22 @@ from ._pipeline.pipeline import Pipeline
 from .results import Circles, Detections
 
 if _typing.TYPE_CHECKING:
-    from . import demo, fleet, gil, native, numeric, types
+    from . import demo, fleet, gil, native, numeric, stats, types, why
     from ._graph.batch import Batch
     from ._graph.join import Join
     from ._look.dashboard import Dashboard
-    from ._look.stats import (
-        EdgeStats,
-        InferenceStats,
-        JoinStats,
-        NodeStats,
-        PoolStats,
-        Progress,
-        RemovedStats,
-        Report,
-        SourceClock,
-        SourceStats,
-        SpoolStats,
-        Stats,
-        WorkerStats,
-    )
-    from ._look.what_if import Interval, Outcome, WhatIf
-    from ._look.why import Age, AgePart, Finding, Why
-    from ._masks import decode_masks, encode_masks
     from ._media.clip_recorder import ClipRecorder
     from ._media.mock_camera import MockCamera
-    from ._media.publish import Publish, PublishStats
+    from ._media.publish import Publish
     from ._media.segments import Keep, Segment
     from ._media.video_info import VideoInfo
-    from ._plugin.headers import get_cmake_dir, get_include
     from ._process.options import Process
-    from ._shortcuts.probe import Measured, Probe, probe
+    from ._shortcuts.probe import probe
     from ._shortcuts.prometheus import prometheus_collector
     from ._shortcuts.run_node import run_node
     from ._shortcuts.show import show
     from ._shortcuts.stream import Stream, stream
-    from ._spool.changes import Change, Changes
+    from ._spool.changes import Changes, StateChange
     from ._spool.refused import Refused
     from ._spool.spool import Spool
     from ._vision.annotate import Annotate
@@ -93,6 +74,36 @@ if _typing.TYPE_CHECKING:
     from .fleet import Fleet
     from .sinks import Csv, JsonLines
 
+    # Deprecated names, which the package still has at run time: see _MOVED.
+    # isort: split
+    from .native import get_cmake_dir as get_cmake_dir
+    from .native import get_include as get_include
+    from .results import decode_masks as decode_masks
+    from .results import encode_masks as encode_masks
+    from .stats import EdgeStats as EdgeStats
+    from .stats import InferenceStats as InferenceStats
+    from .stats import JoinStats as JoinStats
+    from .stats import NodeStats as NodeStats
+    from .stats import PoolStats as PoolStats
+    from .stats import Progress as Progress
+    from .stats import PublishStats as PublishStats
+    from .stats import RemovedStats as RemovedStats
+    from .stats import Report as Report
+    from .stats import SourceClock as SourceClock
+    from .stats import SourceStats as SourceStats
+    from .stats import SpoolStats as SpoolStats
+    from .stats import Stats as Stats
+    from .stats import WorkerStats as WorkerStats
+    from .types import Measured as Measured
+    from .types import Probe as Probe
+    from .why import Age as Age
+    from .why import AgePart as AgePart
+    from .why import Finding as Finding
+    from .why import Interval as Interval
+    from .why import Outcome as Outcome
+    from .why import WhatIf as WhatIf
+    from .why import Why as Why
+
 __version__: str = _native.__version__
 
 _native.register_classes(
@@ -106,63 +117,54 @@ _native.register_classes(
 )
 
 
-_MODULES = ("demo", "fleet", "gil", "native", "numeric", "types")
+_MODULES = ("demo", "fleet", "gil", "native", "numeric", "stats", "types", "why")
 _LATER = {
     **dict.fromkeys(("LineCounter", "ZoneCounter", "Zones", "inside"), "_vision.counting"),
     **dict.fromkeys(("Crossing", "LineCounts", "Visit", "ZoneCounts", "ZonesCounts"), "_vision.counts"),
     **dict.fromkeys(("CircleDetector", "CircleTracker", "detect_circles"), "_vision.circles"),
     **dict.fromkeys(("Csv", "JsonLines"), "sinks"),
-    **dict.fromkeys(("Measured", "Probe", "probe"), "_shortcuts.probe"),
+    "probe": "_shortcuts.probe",
     **dict.fromkeys(("OnnxDetector", "OnnxModel"), "_vision.onnx"),
     **dict.fromkeys(("Stream", "stream"), "_shortcuts.stream"),
-    **dict.fromkeys(("get_cmake_dir", "get_include"), "_plugin.headers"),
     "Batch": "_graph.batch",
     "Annotate": "_vision.annotate",
     "BoxPredictor": "_vision.box_predictor",
     **dict.fromkeys(("Crops", "OnnxClassifier"), "_vision.classifier"),
     "BoxTracker": "_vision.box_tracker",
-    **dict.fromkeys(("decode_masks", "encode_masks"), "_masks"),
     "Ground": "_vision.ground",
-    **dict.fromkeys(("Age", "AgePart", "Finding", "Why"), "_look.why"),
-    **dict.fromkeys(("Interval", "Outcome", "WhatIf"), "_look.what_if"),
     "ClipRecorder": "_media.clip_recorder",
     "Dashboard": "_look.dashboard",
     "Fleet": "fleet",
     "Join": "_graph.join",
     "MockCamera": "_media.mock_camera",
     "Process": "_process.options",
-    **dict.fromkeys(("Change", "Changes"), "_spool.changes"),
+    **dict.fromkeys(("Changes", "StateChange"), "_spool.changes"),
     **dict.fromkeys(("Keep", "Segment"), "_media.segments"),
-    **dict.fromkeys(("Publish", "PublishStats"), "_media.publish"),
+    "Publish": "_media.publish",
     "Refused": "_spool.refused",
     "Spool": "_spool.spool",
     "VideoInfo": "_media.video_info",
     "prometheus_collector": "_shortcuts.prometheus",
     "run_node": "_shortcuts.run_node",
     "show": "_shortcuts.show",
-    **dict.fromkeys(
-        (
-            "EdgeStats",
-            "InferenceStats",
-            "JoinStats",
-            "NodeStats",
-            "PoolStats",
-            "RemovedStats",
-            "Progress",
-            "Report",
-            "SourceClock",
-            "SourceStats",
-            "SpoolStats",
-            "Stats",
-            "WorkerStats",
-        ),
-        "_look.stats",  # dataclasses, which cost more to make than the rest of the package
-    ),
 }  # the module of each name that most programs do not need: loaded at the name's first use
+_STATS = (
+    *("EdgeStats", "InferenceStats", "JoinStats", "NodeStats", "PoolStats", "Progress", "PublishStats"),
+    *("RemovedStats", "Report", "SourceClock", "SourceStats", "SpoolStats", "Stats", "WorkerStats"),
+)
+_WHY = ("Age", "AgePart", "Finding", "Interval", "Outcome", "WhatIf", "Why")
+_MOVED = {
+    **{name: f"stats.{name}" for name in _STATS},
+    **{name: f"why.{name}" for name in _WHY},
+    **{name: f"native.{name}" for name in ("get_cmake_dir", "get_include")},
+    **{name: f"results.{name}" for name in ("decode_masks", "encode_masks")},
+    **{name: f"types.{name}" for name in ("Measured", "Probe")},
+    "Change": "StateChange",
+}  # the new name of each deprecated one, whose use warns
 
 
 if not _typing.TYPE_CHECKING:
-    __getattr__ = _late_names.getter(globals(), _LATER, _MODULES)
+    __getattr__ = _late_names.getter(globals(), _LATER, _MODULES, _MOVED)
 
 
 def __dir__() -> list[str]:
@@ -175,13 +177,10 @@ __all__ = [
     "LOSSLESS",
     "NEXT",
     "RECORDING",
-    "Age",
-    "AgePart",
     "Annotate",
     "Batch",
     "BoxPredictor",
     "BoxTracker",
-    "Change",
     "Changes",
     "CircleDetector",
     "CircleTracker",
@@ -192,62 +191,45 @@ __all__ = [
     "Csv",
     "Dashboard",
     "Detections",
-    "EdgeStats",
     "EndOfStream",
-    "Finding",
     "Fleet",
     "Frame",
     "FramesHeld",
     "FreshframeError",
     "GraphError",
     "Ground",
-    "InferenceStats",
-    "Interval",
     "Join",
-    "JoinStats",
     "JsonLines",
     "Keep",
     "LineCounter",
     "LineCounts",
-    "Measured",
     "MockCamera",
     "Node",
     "NodeError",
-    "NodeStats",
     "OnnxClassifier",
     "OnnxDetector",
     "OnnxModel",
     "OptionError",
     "OptionTypeError",
-    "Outcome",
     "Packet",
     "Pipeline",
-    "PoolStats",
     "Port",
-    "Probe",
     "Process",
-    "Progress",
     "Publish",
-    "PublishStats",
     "Queue",
     "ReadTimeout",
     "Reader",
     "Refused",
-    "RemovedStats",
-    "Report",
     "Sample",
     "Segment",
     "Source",
-    "SourceClock",
     "SourceError",
-    "SourceStats",
     "SourceTimeout",
     "Spool",
-    "SpoolStats",
     "Stalled",
     "Stamp",
+    "StateChange",
     "StateError",
-    "Stats",
     "StopTimeout",
     "StopToken",
     "Stream",
@@ -255,20 +237,13 @@ __all__ = [
     "VideoInfo",
     "VideoSource",
     "Visit",
-    "WhatIf",
-    "Why",
-    "WorkerStats",
     "ZoneCounter",
     "ZoneCounts",
     "Zones",
     "ZonesCounts",
-    "decode_masks",
     "demo",
     "detect_circles",
-    "encode_masks",
     "fleet",
-    "get_cmake_dir",
-    "get_include",
     "gil",
     "inside",
     "native",
@@ -281,8 +256,10 @@ __all__ = [
     "run_node",
     "show",
     "stamped",
+    "stats",
     "stop_all",
     "stream",
     "types",
+    "why",
     "write_picture",
 ]

@@ -42,8 +42,8 @@ def encode_masks(masks: npt.ArrayLike) -> npt.NDArray[np.str_]:
         >>> import freshframe as ff
         >>> mask = np.zeros((1, 4, 6), bool)
         >>> mask[0, 1:3, 2:4] = True
-        >>> texts = ff.encode_masks(mask)
-        >>> bool((ff.decode_masks(texts) == mask).all())
+        >>> texts = ff.results.encode_masks(mask)
+        >>> bool((ff.results.decode_masks(texts) == mask).all())
         True
     """
     array = np.asarray(masks)

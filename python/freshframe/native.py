@@ -14,12 +14,23 @@ from . import _check, _native
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import fork
 from ._plugin import function_address
+from ._plugin.headers import get_cmake_dir, get_include
 from ._plugin.nodes import Function, Plugin, PluginSource, plugin
 
 if TYPE_CHECKING:
     from numpy.typing import DTypeLike
 
-__all__ = ["Function", "Plugin", "PluginSource", "function", "load", "node", "numba"]
+__all__ = [
+    "Function",
+    "Plugin",
+    "PluginSource",
+    "function",
+    "get_cmake_dir",
+    "get_include",
+    "load",
+    "node",
+    "numba",
+]
 
 Pixels = Literal["gray", "bgr", "rgb"]
 

@@ -13,7 +13,9 @@ import numpy.typing as npt
 from ._check import is_utf8
 from ._errors import OptionError, OptionTypeError
 from ._interpreter import fork
-from ._masks import columns_for_supervision, columns_from_supervision
+from ._masks import columns_for_supervision, columns_from_supervision, decode_masks, encode_masks
+
+__all__ = ["Circles", "Detections", "decode_masks", "encode_masks"]
 
 Index = npt.NDArray[Any] | slice | list[int] | list[bool]
 """A selection of rows: a mask, a slice, or indices."""

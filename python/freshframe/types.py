@@ -1,4 +1,4 @@
-"""Types for annotations: a frame's arrays and formats."""
+"""Types for annotations: a frame's arrays and formats, and the properties that probe() finds."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
@@ -8,7 +8,9 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-__all__ = ["PixelFormat", "Plane"]
+from ._shortcuts.probe import Measured, Probe
+
+__all__ = ["Measured", "PixelFormat", "Plane", "Probe"]
 
 PixelFormat = Literal["gray", "nv12", "i420", "i422", "i444", "bgr", "rgb"]
 """Layouts of a frame's samples, 8 bits each."""

@@ -195,7 +195,7 @@ freshframe_node checked_node(const freshframe_node* given, const std::string& wh
     throw OptionError(what + " was compiled for version " + std::to_string(head[1]) +
                       " of freshframe's C interface, this engine has version " +
                       std::to_string(FRESHFRAME_ABI_VERSION) +
-                      ": compile it with the headers of freshframe.get_include()");
+                      ": compile it with the headers of freshframe.native.get_include()");
   }
   if (head[0] < kLeastSize) {
     throw OptionError(what + " has a table of " + std::to_string(head[0]) +

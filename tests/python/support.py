@@ -196,7 +196,7 @@ class Collect(ff.Node[Any, None]):
             self.gate.enter()
 
 
-def edge(pipeline: ff.Pipeline, child: str, parent: str | None = None) -> ff.EdgeStats:
+def edge(pipeline: ff.Pipeline, child: str, parent: str | None = None) -> ff.stats.EdgeStats:
     """The only edge into `child` (from `parent`)."""
     edges = pipeline.stats().edges
     found = [e for e in edges if e.child == child and parent in (None, e.parent)]

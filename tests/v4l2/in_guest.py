@@ -42,7 +42,7 @@ def take(reader: ff.Reader[ff.Frame], count: int) -> list[ff.Sample[ff.Frame]]:
     return [reader.get(timeout=PATIENCE) for _ in range(count)]
 
 
-def link(pipeline: ff.Pipeline) -> ff.SourceStats:
+def link(pipeline: ff.Pipeline) -> ff.stats.SourceStats:
     source = pipeline.stats().nodes["camera"].source
     assert source is not None
     return source
@@ -286,7 +286,7 @@ def check_several() -> str:
     ports = [pipeline.add(ff.open(path, size=SIZE, fps=15), name=path) for path in paths]
     readers = [pipeline.reader(port, queue=ff.Queue(64)) for port in ports]
 
-    def source(path: str) -> ff.SourceStats:
+    def source(path: str) -> ff.stats.SourceStats:
         stats = pipeline.stats().nodes[path].source
         assert stats is not None
         return stats

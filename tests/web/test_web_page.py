@@ -122,7 +122,7 @@ def test_graph_and_numbers_are_those_of_stats(page: Page, running: Run) -> None:
 
     page.until(CHOOSE, "camera", "brightness")
 
-    def edge() -> ff.EdgeStats:
+    def edge() -> ff.stats.EdgeStats:
         return next(edge for edge in pipeline.stats().edges if edge.child == "brightness")
 
     before = edge()

@@ -53,7 +53,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     return ExitCode.OK
 
 
-def _summarise(report: ff.Report, name: str, options: Any, messages: Messages) -> None:
+def _summarise(report: ff.stats.Report, name: str, options: Any, messages: Messages) -> None:
     missing = shortfalls(report, stopped_below=[edge.parent for edge in report.edges])
     rate = f" ({report.frames / report.elapsed:.1f} per second)" if report.elapsed > 0 else ""
     messages.say(f"{name}: {report.frames} frames in {report.elapsed:.1f} s{rate}")
@@ -72,7 +72,7 @@ def _summarise(report: ff.Report, name: str, options: Any, messages: Messages) -
 
 def _display(
     messages: Messages, label: str
-) -> contextlib.AbstractContextManager[Callable[[ff.Progress], None]]:
+) -> contextlib.AbstractContextManager[Callable[[ff.stats.Progress], None]]:
     if messages.level < 0:
         return contextlib.nullcontext(lambda progress: None)
     return progress_display(label=label)

@@ -26,7 +26,7 @@ class Tally(ff.Node[Any, None]):
 
 
 def summarise(
-    stats: ff.Stats, tally: Tally, *, label: str, finder: str, live: bool, things: str = "circles"
+    stats: ff.stats.Stats, tally: Tally, *, label: str, finder: str, live: bool, things: str = "circles"
 ) -> list[str]:
     """The lines of the summary of a run that has ended."""
     seconds = stats.uptime
@@ -48,7 +48,7 @@ def summarise(
     return lines
 
 
-def interruptions(stats: ff.Stats) -> list[str]:
+def interruptions(stats: ff.stats.Stats) -> list[str]:
     """Interruptions of live sources' connections, one line each."""
     lines = []
     for name, node in stats.nodes.items():
@@ -67,7 +67,7 @@ def interruptions(stats: ff.Stats) -> list[str]:
     return lines
 
 
-def never_opened(stats: ff.Stats) -> str | None:
+def never_opened(stats: ff.stats.Stats) -> str | None:
     """The reason, if a source has never delivered a frame."""
     for node in stats.nodes.values():
         if node.source is not None and node.source.outages and not node.processed:
@@ -79,7 +79,7 @@ def _times(count: int) -> str:
     return "once" if count == 1 else f"{count} times"
 
 
-def shortfalls(stats: ff.Stats, *, stopped_below: Collection[str] = ()) -> list[str]:
+def shortfalls(stats: ff.stats.Stats, *, stopped_below: Collection[str] = ()) -> list[str]:
     """One line for each place where frames were lost; none if a lossless run is complete.
 
     Args:

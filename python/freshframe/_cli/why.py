@@ -124,7 +124,7 @@ def _ask(options: Any, asked: list[tuple[str, _native.Engine]]) -> None:
     sys.stdout.flush()
 
 
-def _prediction(answer: ff.WhatIf) -> dict[str, Any]:
+def _prediction(answer: ff.why.WhatIf) -> dict[str, Any]:
     """As /api/what_if has it."""
     return {
         "text": answer.text,
@@ -155,7 +155,7 @@ def _prediction(answer: ff.WhatIf) -> dict[str, Any]:
     }
 
 
-def _as_json(answer: ff.Why) -> dict[str, Any]:
+def _as_json(answer: ff.why.Why) -> dict[str, Any]:
     """As /api/why has it."""
     return {
         "text": answer.text,

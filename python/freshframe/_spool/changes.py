@@ -21,7 +21,7 @@ EndedBy = Literal["gone", "stop", "restart"]
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class StateChange:
     """Something has begun, or has ended. Times are Unix times in seconds.
 
     `began` is by `utc` of the sample, and the others follow from it by the stream's time (`pts`).
@@ -72,22 +72,22 @@ class _Stream:
     on: dict[Hashable, _On] = field(default_factory=dict)
 
 
-class Changes(Node[T, Change]):
+class Changes(Node[T, StateChange]):
     """Says when something begins and when it ends, from a stream of the keys that are there now.
 
-    Every sample gives the set of keys that are on. A key that was off gives a `Change` at once. A key that is
-    not seen for `hold` seconds of the stream's time has ended, and so has every key of a source that sends no
-    sample for so long. When the pipeline ends or is stopped, all keys end. So each event that begins has
-    exactly one end, except where the program crashes or a node above fails: there a `Spool` below writes the
-    end at the next start.
+    Every sample gives the set of keys that are on. A key that was off gives a `StateChange` at once. A
+    key that is not seen for `hold` seconds of the stream's time has ended, and so has every key of a
+    source that sends no sample for so long. When the pipeline ends or is stopped, all keys end. So each
+    event that begins has exactly one end, except where the program crashes or a node above fails: there a
+    `Spool` below writes the end at the next start.
 
     A key begins at `sample.utc`, so in a file at the time of its recording if the file says when that was.
     Without `utc` this follows from the time at which the first sample of the source came, and `pts`. The
     length is measured by `pts`, so it is right when the clock of `utc` is set meanwhile, or is another one.
 
-    Every source has keys of its own, and so has every node: `Change.node` is its name. Numbers of a tracker
-    begin again with each start of the program, so use names of zones as keys where people or other programs
-    remember them.
+    Every source has keys of its own, and so has every node: `StateChange.node` is its name. Numbers of a
+    tracker begin again with each start of the program, so use names of zones as keys where people or other
+    programs remember them.
 
     Args:
         key: Gets the value of a sample, and returns the keys that are on now: a set, list or dict. A key is
@@ -122,7 +122,7 @@ class Changes(Node[T, Change]):
         self._streams: dict[str, _Stream] = {}
         self._node_name = ""
 
-    def process(self, sample: Sample[T], /) -> Iterator[Change]:
+    def process(self, sample: Sample[T], /) -> Iterator[StateChange]:
         """Compares the keys that are on with those of before."""
         stream = self._note(sample)
         on = stream.on
@@ -130,20 +130,20 @@ class Changes(Node[T, Change]):
             known = on.get(key)
             if known is None:
                 on[key] = _On(stream.now, sample.pts, sample.pts)
-                yield Change(key, stream.now, None, stream.now, node=self._node_name)
+                yield StateChange(key, stream.now, None, stream.now, node=self._node_name)
             else:
                 known.last = sample.pts
         for key in [key for key, one in on.items() if sample.pts - one.last >= self._hold]:
             yield self._end(key, on.pop(key), sample.pts, "gone")
 
-    def on_time(self, now: float, /) -> Iterator[Change]:
+    def on_time(self, now: float, /) -> Iterator[StateChange]:
         """Ends the keys of a source that has fallen silent."""
         for stream in self._streams.values():
             silent = now - stream.arrived
             if silent >= self._hold:
                 yield from self._end_all(stream, stream.pts + silent, "gone")
 
-    def finish(self) -> Iterator[Change]:
+    def finish(self) -> Iterator[StateChange]:
         """Ends all that is on."""
         now = time.monotonic()
         for stream in self._streams.values():
@@ -167,12 +167,12 @@ class Changes(Node[T, Change]):
             )
         return list(keys)
 
-    def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[Change]:
+    def _end_all(self, stream: _Stream, now: float, by: EndedBy) -> Iterator[StateChange]:
         # In the stream of the samples, so that an end never overtakes the next beginning.
         while stream.on:
             key = next(iter(stream.on))
             yield stamped(self._end(key, stream.on.pop(key), now, by), like=stream.stamp)
 
-    def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> Change:
+    def _end(self, key: Hashable, one: _On, now: float, by: EndedBy) -> StateChange:
         """`now`: in the stream's time."""
-        return Change(key, one.began, one.at(one.last), one.at(now), by, self._node_name)
+        return StateChange(key, one.began, one.at(one.last), one.at(now), by, self._node_name)

@@ -19,7 +19,7 @@ run(${CMAKE_COMMAND} --install ${build_dir} --component python --prefix ${scratc
 foreach(site IN ITEMS ${scratch}/site ${source_dir}/python)
   set(ENV{PYTHONPATH} ${site})
   # A native node needs the headers alone.
-  run(${python} -c "import freshframe\nprint(freshframe.get_include(), end='')")
+  run(${python} -c "import freshframe\nprint(freshframe.native.get_include(), end='')")
   set(plugin ${scratch}/libmotion.so)
   run(${compiler} -std=c++20 -O3 -Wall -Wextra -Werror -shared -fPIC -I${output}
     ${source_dir}/examples/native_node/motion.cpp -o ${plugin})

@@ -6,6 +6,7 @@ from __future__ import annotations
 import importlib.util
 import inspect
 import itertools
+import operator
 import subprocess
 import sys
 import types
@@ -55,14 +56,8 @@ PUBLIC = [
     "ReadTimeout",
     "Stalled",
     "StopTimeout",
-    "Stats",
-    "NodeStats",
-    "SourceStats",
-    "EdgeStats",
-    "PoolStats",
-    "RemovedStats",
-    "Report",
-    "Progress",
+    "stats",
+    "why",
 ]
 
 
@@ -79,6 +74,33 @@ def test_all_names_exist_and_nothing_public_is_missing_from_all() -> None:
         if not name.startswith("_") and not isinstance(thing, types.ModuleType) and name != "annotations"
     }
     assert visible - set(ff.__all__) == set()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("Stats", "stats.Stats"),
+        ("PublishStats", "stats.PublishStats"),
+        ("Age", "why.Age"),
+        ("WhatIf", "why.WhatIf"),
+        ("Probe", "types.Probe"),
+        ("decode_masks", "results.decode_masks"),
+        ("get_include", "native.get_include"),
+        ("Change", "StateChange"),
+    ],
+)
+def test_a_deprecated_name_warns_with_the_new_one(old: str, new: str) -> None:
+    assert old not in ff.__all__
+    with pytest.warns(DeprecationWarning, match=rf"^freshframe\.{old} is freshframe\.{new} now; ") as caught:
+        thing = getattr(ff, old)
+    assert thing is operator.attrgetter(new)(ff)
+    assert [warning.filename for warning in caught] == [__file__]
+
+
+def test_each_deprecated_name_has_a_new_one() -> None:
+    for old, new in ff._MOVED.items():
+        with pytest.warns(DeprecationWarning, match=f"freshframe.{new} now"):
+            assert getattr(ff, old) is operator.attrgetter(new)(ff)
 
 
 def test_dir_lists_all_that_is_public_before_it_is_used() -> None:
@@ -122,14 +144,14 @@ def test_the_import_brings_no_module_of_the_standard_library_that_only_some_prog
 
 
 USED_LATER = (
-    "_gil _gil_watch.code_places _gil_watch.interpreter _gil_watch.running _gil_watch.stalls "
-    "_graph.batch _lab _look.culprits _look.dashboard _look.drawing "
-    "_look.engine_stats _look.progress _look.stats _look.stats_text _media.clip_recorder "
-    "_media.frame_arrays _media.mock_camera _media.video_info _numeric _plugin.function_address "
-    "_plugin.headers _plugin.nodes _plugin.numba_compiler _process.options _process.pickling "
-    "_process.recipe _process.worker _process.worker_log _shortcuts.probe _shortcuts.prometheus "
-    "_shortcuts.run_node _shortcuts.show _sinks.plain _sinks.records _sinks.text_file _vision.box_tracker "
-    "_vision.counting _vision.onnx _vision.onnx_runtime demo fleet gil native numeric sinks types"
+    "_gil _gil_watch.code_places _gil_watch.interpreter _gil_watch.running _gil_watch.stalls _graph.batch "
+    "_lab _look.culprits _look.dashboard _look.drawing _look.engine_stats _look.progress _look.stats "
+    "_look.stats_text _look.what_if _look.why _media.clip_recorder _media.frame_arrays _media.mock_camera "
+    "_media.video_info _numeric _plugin.function_address _plugin.headers _plugin.nodes "
+    "_plugin.numba_compiler _process.options _process.pickling _process.recipe _process.worker "
+    "_process.worker_log _shortcuts.probe _shortcuts.prometheus _shortcuts.run_node _shortcuts.show "
+    "_sinks.plain _sinks.records _sinks.text_file _vision.box_tracker _vision.counting _vision.onnx "
+    "_vision.onnx_runtime demo fleet gil native numeric sinks stats types why"
 )
 
 
@@ -306,7 +328,7 @@ def test_the_statistics_are_loaded_when_they_are_first_used() -> None:
         assert "freshframe._look.stats" not in sys.modules
         pipeline = ff.Pipeline()
         pipeline.add(ff.open("demo:circles?frames=2&pace=0"))
-        assert isinstance(pipeline.run(), ff.Report)
-        assert isinstance(pipeline.stats(), ff.Stats)
+        assert isinstance(pipeline.run(), ff.stats.Report)
+        assert isinstance(pipeline.stats(), ff.stats.Stats)
     """)
     assert ended.code == 0, ended.err

@@ -106,17 +106,22 @@ def test_quantiles(share: float, value: float) -> None:
     assert quantile([], share) == 0
 
 
-def edge(parent: str, child: str, passed_in: int, delivered: int, **drops: int) -> ff.EdgeStats:
+def edge(parent: str, child: str, passed_in: int, delivered: int, **drops: int) -> ff.stats.EdgeStats:
     dropped = sum(drops.values())
-    return ff.EdgeStats(parent, child, ff.LATEST, passed_in, delivered, 0, dropped, 0, 0.001, 0.002, drops)  # type: ignore[arg-type]
+    edge = (parent, child, ff.LATEST, passed_in, delivered, 0, dropped, 0, 0.001, 0.002)
+    return ff.stats.EdgeStats(*edge, drops)  # type: ignore[arg-type]
 
 
-def node(**drops: int) -> ff.NodeStats:
-    return ff.NodeStats("ended", 100, 60.0, 0.5, 0.001, 0.002, 0.1, 0.2, 0, sum(drops.values()), drops)  # type: ignore[arg-type]
+def node(**drops: int) -> ff.stats.NodeStats:
+    return ff.stats.NodeStats("ended", 100, 60.0, 0.5, 0.001, 0.002, 0.1, 0.2, 0, sum(drops.values()), drops)  # type: ignore[arg-type]
 
 
 def measured(
-    edges: list[ff.EdgeStats], *, late: int = 0, missed: int = 0, on_thread: demo_report.Live | None = None
+    edges: list[ff.stats.EdgeStats],
+    *,
+    late: int = 0,
+    missed: int = 0,
+    on_thread: demo_report.Live | None = None,
 ) -> demo_report.Measured:
     nodes = {
         "scene": node(**({"device": late} if late else {})),
@@ -124,10 +129,10 @@ def measured(
         "sleeps": node(),
         "burns": node(),
     }
-    gil, pool = ff.gil.GilStats(0.1, 0.2), ff.PoolStats(10, 1, 10, 90, 0)
-    removed = ff.RemovedStats(0, 0, 0, 0, 0, 0, 0, 0, {}, {})
-    stats = ff.Stats(nodes, edges, gil, 15.0, 0, pool, removed)
-    report = ff.Report(
+    gil, pool = ff.gil.GilStats(0.1, 0.2), ff.stats.PoolStats(10, 1, 10, 90, 0)
+    removed = ff.stats.RemovedStats(0, 0, 0, 0, 0, 0, 0, 0, {}, {})
+    stats = ff.stats.Stats(nodes, edges, gil, 15.0, 0, pool, removed)
+    report = ff.stats.Report(
         nodes, edges, gil, 15.0, 0, pool, removed, complete=True, elapsed=3.0, frames=300, failures=()
     )
     game = Diary([0.0, 1 / 60, 2 / 60], [1e-6] * 3, [0.01] * 3, [], missed)

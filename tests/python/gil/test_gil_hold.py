@@ -31,7 +31,7 @@ def hold_per_call(pause: Callable[[], object], calls: int) -> float:
     pipeline.add(lambda value: pause(), pipeline.add(Ticker(), name="ticks"), name="pauses")
     with pipeline:
 
-        def node() -> ff.NodeStats:
+        def node() -> ff.stats.NodeStats:
             return pipeline.stats().nodes["pauses"]
 
         until(lambda: node().processed >= 1, "the first call")
@@ -103,7 +103,7 @@ class Shares:
         self._pipeline, self._nodes = pipeline, nodes
         self._before, self._began = self._look()
 
-    def _look(self) -> tuple[ff.Stats, dict[str, float]]:
+    def _look(self) -> tuple[ff.stats.Stats, dict[str, float]]:
         return self._pipeline.stats(), {name: node.held for name, node in self._nodes.items()}
 
     def since_the_beginning(self) -> dict[str, tuple[float, float]]:

@@ -62,7 +62,7 @@ def test_a_queue_may_hold_more_bytes_than_an_int_of_32_bits() -> None:
         assert edge(pipeline, "reader").queue == queue
 
 
-def read_after_pushing(count: int, queue: ff.Queue | None) -> tuple[list[int], ff.EdgeStats]:
+def read_after_pushing(count: int, queue: ff.Queue | None) -> tuple[list[int], ff.stats.EdgeStats]:
     """Pushes `count` numbers through a live source at a reader that reads only afterwards."""
     pipeline, source = ff.Pipeline(), Push()
     reader = pipeline.reader(pipeline.add(source), queue=queue)

@@ -59,7 +59,7 @@ def fetched(url: str) -> Any:
         return json.load(answer)
 
 
-def predicted(pipeline: ff.Pipeline) -> ff.Finding:
+def predicted(pipeline: ff.Pipeline) -> ff.why.Finding:
     ends = time.monotonic() + LONGEST
     while time.monotonic() < ends:
         for finding in pipeline.why().findings:

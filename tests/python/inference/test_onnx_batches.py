@@ -22,7 +22,7 @@ LONG = 1000.0  # seconds: a batch that waits so long is completed by something e
 COUNT = 22  # pictures, of which the last batch of 4 has two
 
 
-def found(detector: Any, **options: Any) -> tuple[dict[int, float], ff.NodeStats]:
+def found(detector: Any, **options: Any) -> tuple[dict[int, float], ff.stats.NodeStats]:
     """Where the only box of each of COUNT pictures begins, by its number; the node's statistics."""
     pipeline = ff.Pipeline()
     source = pipeline.add(Pictures(COUNT, size=(64, 64)))

@@ -78,7 +78,7 @@ def serving(files: Files) -> Iterator[str]:
             thread.join()
 
 
-def read(url: str, **options: object) -> tuple[ff.Report, list[int]]:
+def read(url: str, **options: object) -> tuple[ff.stats.Report, list[int]]:
     pipeline, collect = ff.Pipeline(), Collect()
     source = ff.open(url, live=False, **options)  # type: ignore[arg-type]
     assert not source.live

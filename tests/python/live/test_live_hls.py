@@ -75,7 +75,9 @@ class LongSegments(Encoder):
     newest = 0
 
 
-def frames_of(server: HttpServer, count: int, **options: Any) -> tuple[list[float], float, ff.SourceStats]:
+def frames_of(
+    server: HttpServer, count: int, **options: Any
+) -> tuple[list[float], float, ff.stats.SourceStats]:
     """The times of the first frames of a playlist, how long they took to come, what the source says then."""
     pipeline = ff.Pipeline()
     source = pipeline.add(ff.open(server.playlist, **(PATIENT | options)), name="camera")

@@ -67,7 +67,7 @@ class Read(NamedTuple):
     """
 
     samples: list[ff.Sample[ff.Packet]]
-    stats: ff.NodeStats
+    stats: ff.stats.NodeStats
     sent: list[Sent]
     gone: set[int]
 
@@ -77,7 +77,7 @@ class Read(NamedTuple):
         return self.stats.drops.get("lost", 0)
 
     @property
-    def source(self) -> ff.SourceStats:
+    def source(self) -> ff.stats.SourceStats:
         """Of the camera."""
         assert self.stats.source is not None
         return self.stats.source

@@ -218,7 +218,7 @@ def test_a_camera_that_is_not_there_is_waited_for_and_stops_at_once() -> None:
         assert camera.live
         assert reader.latest() is None
 
-        def connection() -> ff.SourceStats:
+        def connection() -> ff.stats.SourceStats:
             source = pipeline.stats().nodes["camera"].source
             assert source is not None
             return source

@@ -98,7 +98,7 @@ def test_the_info_of_a_file_is_there_once_it_runs(clip: Path) -> None:
 
 
 def test_the_progress_of_a_file_has_the_number_of_its_frames(clip: Path) -> None:
-    ticks: list[ff.Progress] = []
+    ticks: list[ff.stats.Progress] = []
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(clip)))
     pipeline.run(progress=ticks.append, progress_interval=0.001)
@@ -237,7 +237,7 @@ def test_a_missing_number_leaves_its_place_and_the_books_say_so(tmp_path: Path) 
 
 def test_the_progress_of_pictures_has_their_number(tmp_path: Path) -> None:
     write_pngs(tmp_path, [1, 2, 3])
-    ticks: list[ff.Progress] = []
+    ticks: list[ff.stats.Progress] = []
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(ff.open(tmp_path)))
     pipeline.run(progress=ticks.append, progress_interval=0.001)

@@ -14,16 +14,16 @@ from freshframe._plugin import headers
 
 
 def test_get_include_is_the_folder_for_the_compiler() -> None:
-    assert (Path(ff.get_include()) / "freshframe/gil.hpp").is_file()
+    assert (Path(ff.native.get_include()) / "freshframe/gil.hpp").is_file()
 
 
 def test_get_cmake_dir_holds_the_package_that_points_at_the_same_headers() -> None:
-    folder = Path(ff.get_cmake_dir())
+    folder = Path(ff.native.get_cmake_dir())
     assert (folder / "freshframe-config.cmake").is_file()
     assert (folder / "freshframe-gil.cmake").is_file()
     assert (folder / "freshframe-plugin-api.cmake").is_file()
     assert (folder / "freshframe-config-version.cmake").is_file()
-    assert (folder / "../include").resolve() == Path(ff.get_include()).resolve()
+    assert (folder / "../include").resolve() == Path(ff.native.get_include()).resolve()
 
 
 PYTHON_H = Path(sysconfig.get_path("include")) / "Python.h"
@@ -50,6 +50,6 @@ def test_an_installation_without_headers_names_the_missing_ones(
     monkeypatch.setattr(headers, "_PACKAGE", str(tmp_path))
     monkeypatch.setattr(headers, "_CHECKOUT", str(tmp_path))
     with pytest.raises(FileNotFoundError, match=r"freshframe/gil\.hpp was not installed.*reinstall"):
-        ff.get_include()
+        ff.native.get_include()
     with pytest.raises(FileNotFoundError, match=r"freshframe-config\.cmake was not installed"):
-        ff.get_cmake_dir()
+        ff.native.get_cmake_dir()

@@ -157,7 +157,7 @@ def test_nanobind(tmp_path: Path) -> None:
     source.write_text(NANOBIND, encoding="utf-8")
     library = tmp_path / "my_nanobind.so"
     includes = [
-        f"-I{ff.get_include()}",
+        f"-I{ff.native.get_include()}",
         f"-isystem{sysconfig.get_path('include')}",
         f"-isystem{nanobind.include_dir()}",
         f"-isystem{folder / 'ext/robin_map/include'}",

@@ -16,11 +16,11 @@ from support import Push, run_program, until
 import freshframe as ff
 
 
-def keys_and_causes(samples: list[ff.Sample[ff.Change]]) -> list[tuple[Any, str | None]]:
+def keys_and_causes(samples: list[ff.Sample[ff.StateChange]]) -> list[tuple[Any, str | None]]:
     return [(sample.value.key, sample.value.by) for sample in samples]
 
 
-def run(source: Push, *, hold: float) -> list[ff.Sample[ff.Change]]:
+def run(source: Push, *, hold: float) -> list[ff.Sample[ff.StateChange]]:
     """What Changes says of all values that were pushed, up to the end."""
     source.end()
     pipeline = ff.Pipeline()
@@ -44,10 +44,10 @@ def test_a_key_begins_at_once_and_ends_after_the_hold_at_its_last_sight() -> Non
     assert [sample.seq for sample in changes] == [0, 6]
 
 
-def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.Change]:
+def changes_of(*samples: tuple[float, float | None, set[str]]) -> list[ff.StateChange]:
     """What a node with a hold of a second says of samples with pts, utc and value."""
     node = ff.Changes(lambda names: names, hold=1.0)
-    found: list[ff.Change] = []
+    found: list[ff.StateChange] = []
     for pts, utc, value in samples:
         sample: Any = SimpleNamespace(
             source="cam", stamp=None, pts=pts, utc=utc, captured=time.monotonic(), value=value
@@ -184,7 +184,7 @@ def test_a_camera_that_comes_and_goes_has_as_many_ends_as_beginnings() -> None:
     pipeline = ff.Pipeline()
     port = pipeline.add(ff.Changes(lambda names: names, hold=0.02), pipeline.add(source))
     reader = pipeline.reader(port)
-    found: list[ff.Change] = []
+    found: list[ff.StateChange] = []
     with pipeline:
         for round_ in range(5):
             source.push({"a", "b"} if round_ % 2 else {"a"})

@@ -125,7 +125,7 @@ def test_a_worker_that_is_killed_at_any_moment_has_given_all_results_of_a_call_o
     check_books(pipeline)
 
 
-def worker(pipeline: ff.Pipeline) -> ff.WorkerStats:
+def worker(pipeline: ff.Pipeline) -> ff.stats.WorkerStats:
     (one,) = pipeline.stats().nodes["node"].workers
     return one
 

@@ -32,7 +32,7 @@ def headers() -> list[Path]:
     assert nanobind is not None
     assert nanobind.origin is not None
     return [
-        Path(ff.get_include()),
+        Path(ff.native.get_include()),
         Path(sysconfig.get_path("include")),
         Path(nanobind.origin).parent / "include",
     ]

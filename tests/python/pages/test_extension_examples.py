@@ -101,7 +101,7 @@ def install(checkout: Path, tmp_path_factory: pytest.TempPathFactory) -> Install
 
 def refused(source: Path, *includes: str, compiler: str = "c++") -> str:
     """The compiler's output for a file that must not compile: one error, the one that the file expects."""
-    folders = [f"-I{folder}" for folder in (ff.get_include(), *includes)]
+    folders = [f"-I{folder}" for folder in (ff.native.get_include(), *includes)]
     python = run(
         sys.executable, "-c", "import sysconfig; print(sysconfig.get_path('include'))"
     ).stdout.strip()

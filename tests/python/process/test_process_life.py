@@ -26,7 +26,7 @@ def values(samples: list[ff.Sample[Any]]) -> list[Any]:
     return [sample.value for sample in samples]
 
 
-def balanced(pipeline: ff.Pipeline, name: str) -> ff.NodeStats:
+def balanced(pipeline: ff.Pipeline, name: str) -> ff.stats.NodeStats:
     """Checks that every sample that the node took is accounted for."""
     stats = pipeline.stats()
     node = stats.nodes[name]

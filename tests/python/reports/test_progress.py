@@ -60,7 +60,7 @@ def test_stall_timeout_none_never_stalls() -> None:
 def test_progress_calls_back_in_the_thread_of_run() -> None:
     pipeline, gate, calls = ff.Pipeline(), Gate(), []
 
-    def progress(now: ff.Progress) -> None:
+    def progress(now: ff.stats.Progress) -> None:
         calls.append((threading.current_thread(), now))
         gate.open()
 
@@ -78,7 +78,7 @@ def test_progress_calls_back_in_the_thread_of_run() -> None:
 
 
 def test_an_exception_in_the_progress_callback_stops_the_pipeline_and_is_raised() -> None:
-    def progress(_: ff.Progress) -> None:
+    def progress(_: ff.stats.Progress) -> None:
         raise LookupError("in the callback")
 
     pipeline = ff.Pipeline()

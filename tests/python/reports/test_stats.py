@@ -203,8 +203,8 @@ def test_a_report_is_also_the_stats() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(Collect(), pipeline.add(Count(10)))
     report = pipeline.run()
-    assert isinstance(report, ff.Report)
-    assert isinstance(report, ff.Stats)
+    assert isinstance(report, ff.stats.Report)
+    assert isinstance(report, ff.stats.Stats)
     assert report.complete
     assert report.edges[0].delivered == 10
     assert report.frames == 10
@@ -302,7 +302,7 @@ def test_a_report_of_a_run_that_was_stopped_says_so() -> None:
     pipeline = ff.Pipeline()
     pipeline.add(ff.open("demo:circles"))
 
-    def stop(_: ff.Progress) -> None:
+    def stop(_: ff.stats.Progress) -> None:
         pipeline.stop()
 
     report = pipeline.run(progress=stop, progress_interval=0.01)

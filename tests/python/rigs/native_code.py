@@ -26,7 +26,7 @@ def _compile(library: Path, code: str, *flags: str, language: str = "c") -> subp
         [
             compiler,
             *f"-x {language} {standard} -O2 -Wall -Wextra -Werror -pedantic -shared -fPIC".split(),
-            f"-I{ff.get_include()}",
+            f"-I{ff.native.get_include()}",
             *flags,
             "-o",
             str(library),

@@ -38,7 +38,7 @@ class Running:
         self.pipeline.add(spool, self.pipeline.add(self.source, name=source), name="spool")
 
     @property
-    def stats(self) -> ff.SpoolStats:
+    def stats(self) -> ff.stats.SpoolStats:
         found = self.pipeline.stats().nodes["spool"].spool
         assert found is not None
         return found

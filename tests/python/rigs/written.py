@@ -43,7 +43,7 @@ UNTRACKED = dict.fromkeys(TRACKED)
 COLUMNS = ["id", "x", "y", "r", "confidence", "vx", "vy", "age", "track_confidence"]
 
 
-def write(sink: ff.Node[Any, None], *values: Any) -> ff.Report:
+def write(sink: ff.Node[Any, None], *values: Any) -> ff.stats.Report:
     """Runs one sink over `values`, losslessly; frame n has pts n / 25."""
     source = Push(live=False)
     source.push(*values)

@@ -197,7 +197,7 @@ def lossy(pipeline: ff.Pipeline) -> list[str]:
 def test_an_edge_that_may_drop_events_above_a_spool_is_shown_and_logged(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def grown(change: ff.Change) -> ff.Change:
+    def grown(change: ff.StateChange) -> ff.StateChange:
         return change
 
     pipeline = ff.Pipeline()

@@ -151,7 +151,7 @@ def test_one_event_at_fault_takes_none_of_its_batch_along_and_a_large_batch_is_h
 # --- events that a receiver cannot take ------------------------------------------------------------------
 
 
-def through(folder: Path, send: Any, values: list[Any], source: str = "cam") -> ff.SpoolStats:
+def through(folder: Path, send: Any, values: list[Any], source: str = "cam") -> ff.stats.SpoolStats:
     """Statistics when each of the values was sent or refused."""
     running = Running(ff.Spool(folder, send, batch=10, max_wait=0), source)
     with running.pipeline:

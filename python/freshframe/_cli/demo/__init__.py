@@ -105,7 +105,9 @@ def _on_thread_first(options: Any, messages: Messages) -> Live:
     return Live(*_play_live(quiet, messages, seconds, process=False))
 
 
-def _play_live(options: Any, messages: Messages, seconds: float, *, process: bool) -> tuple[ff.Stats, Diary]:
+def _play_live(
+    options: Any, messages: Messages, seconds: float, *, process: bool
+) -> tuple[ff.stats.Stats, Diary]:
     pipeline = ff.Pipeline("demo")
     circles = pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(SCENE), name="scene"), name="tracker")
     pipeline.add(Sleeps(), circles, name="sleeps")
@@ -120,7 +122,7 @@ def _play_live(options: Any, messages: Messages, seconds: float, *, process: boo
     return stats, diary
 
 
-def _record(video: Path, picture: Path) -> ff.Report:
+def _record(video: Path, picture: Path) -> ff.stats.Report:
     """Plays the same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
     pipeline = ff.Pipeline("recording")
     scene = pipeline.add(ff.open(f"{SCENE}&pace=0&frames={_RECORDED}"), name="scene")

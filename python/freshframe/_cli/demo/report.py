@@ -21,7 +21,7 @@ from .accuracy import Accuracy
 class Live:
     """One live part of the demo."""
 
-    stats: ff.Stats
+    stats: ff.stats.Stats
     game: Diary
 
     @property
@@ -44,15 +44,15 @@ class Measured:
     beside_burning: Diary  # the same beside a Python thread that computes, without a pipeline
     game: Diary
     on_thread: Live | None  # the first part of --process, with the node that computes on its thread
-    stats: ff.Stats
+    stats: ff.stats.Stats
     accuracy: Accuracy
-    recording: ff.Report
+    recording: ff.stats.Report
     peak_rss: int  # bytes, at the end of the live part
     video: Path
     picture: Path
 
 
-def books_balance(stats: ff.Stats) -> bool:
+def books_balance(stats: ff.stats.Stats) -> bool:
     """Whether the counters of every edge add up."""
     return all(edge.passed_in == edge.delivered + edge.dropped + edge.waiting for edge in stats.edges)
 
@@ -115,7 +115,7 @@ def _process(measured: Measured) -> dict[str, Any] | None:
     }
 
 
-def _node(node: ff.NodeStats) -> dict[str, Any]:
+def _node(node: ff.stats.NodeStats) -> dict[str, Any]:
     return {
         "fps": node.fps,
         "p50": node.p50,
@@ -126,7 +126,7 @@ def _node(node: ff.NodeStats) -> dict[str, Any]:
     }
 
 
-def _edge(edge: ff.EdgeStats) -> dict[str, Any]:
+def _edge(edge: ff.stats.EdgeStats) -> dict[str, Any]:
     return {
         "parent": edge.parent,
         "child": edge.child,
@@ -231,7 +231,7 @@ def _gil(live: Live, on_thread: Live | None) -> list[str]:
     )
 
 
-def _books(stats: ff.Stats) -> list[str]:
+def _books(stats: ff.stats.Stats) -> list[str]:
     verdict = "every sample is accounted for" if books_balance(stats) else "THEY DO NOT ADD UP"
     return _item(
         "counters",

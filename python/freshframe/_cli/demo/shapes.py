@@ -113,7 +113,7 @@ def _add(
     return tracks, pipeline.add(ff.Annotate(), tracks, name="drawn")
 
 
-def _record(video: Path, picture: Path) -> ff.Report:
+def _record(video: Path, picture: Path) -> ff.stats.Report:
     """Plays the same scene again, as fast as it can be processed: with pace=0 nothing is dropped."""
     pipeline = ff.Pipeline("recording")
     _, drawn = _add(pipeline, f"{SCENE}&pace=0&frames={_RECORDED}", _detector())
@@ -140,7 +140,7 @@ class _Each(ff.Node[ff.Frame, None]):
 
 
 def _as_json(
-    stats: ff.Stats, accuracy: Found, recording: ff.Report, detector: ff.OnnxDetector
+    stats: ff.stats.Stats, accuracy: Found, recording: ff.stats.Report, detector: ff.OnnxDetector
 ) -> dict[str, Any]:
     node = stats.nodes["detector"]
     edge = next(edge for edge in stats.edges if edge.child == "detector")

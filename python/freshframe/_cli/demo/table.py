@@ -82,7 +82,7 @@ def _lines(pipeline: ff.Pipeline, messages: Messages) -> Callable[[Diary], None]
     return note
 
 
-def _table(stats: ff.Stats, diary: Diary) -> Table:
+def _table(stats: ff.stats.Stats, diary: Diary) -> Table:
     from rich.table import Table  # noqa: PLC0415
 
     table = Table(title=f"freshframe demo, {stats.uptime:.0f} s", title_justify="left", width=100)

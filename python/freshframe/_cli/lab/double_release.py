@@ -138,7 +138,7 @@ def _refused_ours() -> End:
             "", missing=f"no C++ compiler was found ({tried}); on Debian: apt-get install g++, or set CXX"
         )
     try:
-        ours = ff.get_include()
+        ours = ff.native.get_include()
     except FileNotFoundError as error:
         return End("", missing=str(error))
     include = sysconfig.get_path("include")

@@ -159,7 +159,7 @@ def _check_output(path: str) -> None:
 
 def _display(
     options: Any, messages: Messages, label: str
-) -> contextlib.AbstractContextManager[Callable[[ff.Progress], None]]:
+) -> contextlib.AbstractContextManager[Callable[[ff.stats.Progress], None]]:
     mixed = options.json and sys.stdout.isatty()  # the lines themselves show the progress
     if messages.level < 0 or mixed:
         return contextlib.nullcontext(lambda progress: None)
@@ -167,7 +167,7 @@ def _display(
     return progress_display(label=label, total=total)
 
 
-def _tell(work: TrackRun, messages: Messages, stats: ff.Stats, label: str) -> None:
+def _tell(work: TrackRun, messages: Messages, stats: ff.stats.Stats, label: str) -> None:
     for line in summarise(
         stats, work.tally, label=label, finder=work.finder, live=work.live, things=work.things
     ):

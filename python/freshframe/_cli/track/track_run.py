@@ -175,10 +175,10 @@ class TrackRun:
             sinks.append(port.name)
         return sinks
 
-    def run(self, show: Callable[[ff.Progress], None]) -> ff.Report:
+    def run(self, show: Callable[[ff.stats.Progress], None]) -> ff.stats.Report:
         """Runs to the end of the source or to the limit of the options."""
 
-        def tick(progress: ff.Progress) -> None:
+        def tick(progress: ff.stats.Progress) -> None:
             show(progress)
             if self._has_enough(progress.elapsed):
                 self.pipeline.stop()

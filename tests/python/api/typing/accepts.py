@@ -104,7 +104,7 @@ def ports_and_readers() -> None:
         for sample in reader:
             assert_type(sample.seq, int)
             assert_type(sample.age, float)
-    assert_type(pipeline.run(), ff.Report)
+    assert_type(pipeline.run(), ff.stats.Report)
     assert_type(pipeline.wait(), bool)
     assert_type(pipeline.stats().edges[0].drops.get("queue_full", 0), int)
     assert_type(pipeline.stats().nodes["camera"].busy, float)

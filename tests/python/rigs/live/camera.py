@@ -45,7 +45,7 @@ class Camera:
         self.pipeline.stop()
 
     @property
-    def stats(self) -> ff.SourceStats:
+    def stats(self) -> ff.stats.SourceStats:
         """Of the source."""
         stats = self.pipeline.stats().nodes["camera"].source
         assert stats is not None
@@ -60,7 +60,7 @@ class Camera:
         """The next samples."""
         return [self.reader.get(timeout=WATCHDOG) for _ in range(count)]
 
-    def wait(self, condition: Callable[[ff.SourceStats], object], what: str) -> None:
+    def wait(self, condition: Callable[[ff.stats.SourceStats], object], what: str) -> None:
         """Until the stats say so."""
         until(lambda: condition(self.stats), lambda: f"{what}; now {self.stats}")
 

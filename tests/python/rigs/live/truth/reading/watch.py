@@ -61,7 +61,7 @@ class Watch:
         self.pipeline.stop()
 
     @property
-    def stats(self) -> ff.SourceStats:
+    def stats(self) -> ff.stats.SourceStats:
         """Of the source."""
         stats = self.pipeline.stats().nodes["camera"].source
         assert stats is not None
