@@ -138,7 +138,7 @@ def rules_of(path: Path) -> Path:
 
 
 def copy_rules(places: Iterable[Path], folder: Path) -> None:
-    """Gives joined files the rules of their parts: clang-tidy looks for them from a file upwards, and they inherit."""
+    """Gives joined files the rules of their parts: clang-tidy looks for them from a file upwards."""
     for place in places:
         for above in (place, *place.parents):
             if above == ROOT:
