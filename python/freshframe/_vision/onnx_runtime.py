@@ -8,7 +8,7 @@ import os
 import sys
 from pathlib import Path
 
-INSTALL = "pip install 'freshframe[onnx]'"
+INSTALL = "pip install onnxruntime"
 _LAST_OF_310 = "1.23.2"  # the last ONNX Runtime for CPython 3.10
 
 
