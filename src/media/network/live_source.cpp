@@ -5,11 +5,8 @@
 #include "freshframe/error.hpp"
 #include "freshframe/log.hpp"
 
-#include <algorithm>
 #include <cerrno>
-#include <cmath>
 #include <exception>
-#include <iomanip>
 #include <sstream>
 #include <string_view>
 #include <utility>
@@ -23,11 +20,6 @@ extern "C" {
 }
 
 namespace freshframe::media {
-namespace {
-
-constexpr float kPlaylistError = 0.001F;  // seconds: playlists usually say milliseconds
-
-}  // namespace
 
 LiveSource::LiveSource(std::string url, OpenOptions options)
     : ReconnectingSource("'" + mask_passwords(LiveUrl(url).text) + "'", reconnect_of(options)),
@@ -36,10 +28,11 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       options_(std::move(options)),
       connector_(url_, options_, core::gate_of_thread()),
       maker_(wanted_size(options_)),
+      times_(title(), options_.clock_offset),
       leaves_out_(leaves_frames_out(options_.options) || options_.decode == Decode::Keys),
       decoding_(options_.decode == Decode::Keys) {
-  timeline_.follow(packets_.timeline());
-  packets_.follow(timeline_);
+  times_.timeline().follow(packets_.timeline());
+  packets_.follow(times_.timeline());
 }
 
 std::string LiveSource::url() const {
@@ -53,17 +46,15 @@ void LiveSource::open(const Context& context) {
 }
 
 void LiveSource::connect(const Context& context) {
-  repeated_.connect();
-  repeated_until_.reset();
   connection_ = connector_.connect(context);
+  times_.connect(connection_->wrap());
   connection_->set_direct([this](AVPacket& packet, const PacketNotes& notes, const Context& of_read) {
     return take_undecoded(packet, notes, of_read);
   });
   forget_pictures(context.clock.now());
   sent_damage_ = Damage();
-  has_begun_ = false;
+  phase_ = LivePhase::New;
   maker_.set_turn(connection_->turn());
-  clock_ = CameraClock(connection_->wrap());
   packets_.connect(connection_->decoder().context());
   residue_.connect(connection_->decoder().context().codec_id);
   context.counters.source().enter(SourceState::WaitingKeyFrame);
@@ -89,9 +80,7 @@ void LiveSource::disconnect() {
   connection_.reset();
   connector_.note_end();
   lost_ = nullptr;
-  timeline_.restart();
-  line_.restart();
-  program_offset_.reset();
+  times_.disconnect();
 }
 
 std::optional<SourceItem<Frame>> LiveSource::next(const Context& context) {
@@ -115,7 +104,6 @@ AvFramePtr LiveSource::pull(const Context& context) {
     switch (decoding_.receive(connection_->decoder(), *spare_)) {
       case Decoder::Result::Frame:
         fruitless_.begin(context.clock.now());
-        key_gate_.note_picture();
         return std::move(spare_);
       case Decoder::Result::Damaged:
         if (!held_.is_newest_torn()) lose_picture();  // else it is known what that damages
@@ -133,10 +121,9 @@ AvFramePtr LiveSource::pull(const Context& context) {
 
 /// The decoder begins at a key picture again.
 void LiveSource::forget_pictures(TimePoint now) {
-  is_decoding_ = false;
+  note(LiveEvent::Paused);
   held_.clear();
   damage_ = Damage();
-  has_frame_ = false;
   key_gate_ = KeyGate(key_patience(connection_->decoder().context().codec_id));
   fruitless_.begin(now);
   decoding_.connect();
@@ -144,9 +131,9 @@ void LiveSource::forget_pictures(TimePoint now) {
 
 /// Frames have no consumer any more: those that the decoder holds are dropped, and it goes on behind a gap.
 void LiveSource::pause_decoding(const Context& context) {
-  if (!is_decoding_) return;
+  if (!has_packets(phase_)) return;
   const auto held = held_.give_up();
-  if (has_begun_) context.counters.drop(NodeDropCause::Lost, held.missing);
+  if (counts_losses(phase_)) context.counters.drop(NodeDropCause::Lost, held.missing);
   forget_pictures(context.clock.now());
   auto& decoder = connection_->decoder();
   if (decoding_.sleeps()) {
@@ -174,7 +161,7 @@ bool LiveSource::feed(const Context& context) {
     note_undecoded(*notes, context);
     return true;
   }
-  is_decoding_ = true;
+  note(notes->can_begin ? LiveEvent::Key : LiveEvent::Fed);
   // Packets before the first key frame cannot be decoded: they belong to the start and are not losses.
   if (key_gate_.passes(notes->can_begin, notes->arrived)) {
     decode(*notes, context);
@@ -189,7 +176,7 @@ bool LiveSource::feed(const Context& context) {
 /// A packet that nobody wants decoded need not wake the source's thread: the connection's takes it this far. The
 /// source's own has been in feed() with that decision before, and waits there.
 bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, const Context& context) {
-  if (is_decoding_ || decodes(notes.arrived)) return false;
+  if (has_packets(phase_) || decodes(notes.arrived)) return false;
   connection_->set_patient(true);
   av_packet_unref(packet_.get());
   av_packet_move_ref(packet_.get(), &packet);
@@ -202,7 +189,7 @@ bool LiveSource::take_undecoded(AVPacket& packet, const PacketNotes& notes, cons
 bool LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
   const auto time = connection_->seconds(packet_->pts);
   const bool damaged = sent_damage_.add(notes.picture, notes.arrived);
-  if (!is_repeated(time)) {
+  if (!times_.is_repeated(time)) {
     packets_.add(*packet_, {.key = notes.can_begin, .time = time, .captured = captured, .damaged = damaged});
   }
   return damaged;
@@ -211,7 +198,7 @@ bool LiveSource::hand_over(const PacketNotes& notes, TimePoint captured) {
 /// Counts the losses of a packet that is not decoded, and of the pictures before it. As with frames, those
 /// before the first picture belong to the start.
 void LiveSource::count_undecoded_losses(const PacketNotes& notes, bool damaged, const Context& context) {
-  if (!has_begun_) return;
+  if (!counts_losses(phase_)) return;
   context.counters.drop(NodeDropCause::Lost, notes.missing);
   if (damaged) context.counters.source().count_damaged();
 }
@@ -222,7 +209,7 @@ void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context
   count_undecoded_losses(notes, damaged, context);
   av_packet_unref(packet_.get());
   if (!notes.can_begin || !packets_.stream()) return;
-  has_begun_ = true;
+  note(LiveEvent::Undecoded);
   const auto& stream = *packets_.stream();
   note_size({stream.width, stream.height}, context);
   note_frame(context);
@@ -252,9 +239,9 @@ void LiveSource::decode(const PacketNotes& notes, const Context& context) {
     if (!packet.torn) lose_picture();
     count_undecoded(context);
   }
-  if (!taken && has_begun_ && damaged) context.counters.source().count_damaged();
+  if (!taken && counts_losses(phase_) && damaged) context.counters.source().count_damaged();
   if (taken.value_or(true) || counts_pictures()) held_.add(packet);
-  if (key_gate_.gives_up(notes.arrived)) show_without_key();
+  if (!makes_pictures(phase_) && key_gate_.gives_up(notes.arrived)) show_without_key();
   if (taken) check_fruitful(notes.arrived, context);
   warn_of_keys();
 }
@@ -267,7 +254,7 @@ std::optional<bool> LiveSource::send(DecoderResidue::Handling handling, const Pa
     return false;
   }
   if (handling == DecoderResidue::Handling::Renew) connection_->decoder().renew();
-  const bool awake = decoding_.sleeps() && limit_.is_awake(context.clock.now(), timeline_.highest());
+  const bool awake = decoding_.sleeps() && limit_.is_awake(context.clock.now(), times_.timeline().highest());
   return decoding_.send(connection_->decoder(), *packet_, captured, notes.can_begin, awake);
 }
 
@@ -294,6 +281,7 @@ void LiveSource::warn_of_keys() {
 
 /// Pictures with gaps are better than none, where all are decoded.
 void LiveSource::show_without_key() {
+  note(LiveEvent::Key);
   if (decoding_.sleeps()) {
     throw SourceError("lost '" + masked_ +
                           "': it sends no key pictures, so decode=\"keys\" shows nothing: "
@@ -305,7 +293,7 @@ void LiveSource::show_without_key() {
 
 /// A picture may come all the same. Where pictures are counted, this one is when a later one has come.
 void LiveSource::count_undecoded(const Context& context) {
-  if (key_gate_.has_begun() && !counts_pictures()) context.counters.drop(NodeDropCause::Decode);
+  if (makes_pictures(phase_) && !counts_pictures()) context.counters.drop(NodeDropCause::Decode);
 }
 
 /// Counts pictures also where the decoder leaves frames out: then each packet is a picture that gives a frame
@@ -317,11 +305,11 @@ bool LiveSource::counts_pictures() const {
 /// Throws SourceError when the decoder has made no picture for too long. Key pictures without errors that give none
 /// by themselves are no fault of the connection.
 void LiveSource::check_fruitful(TimePoint arrived, const Context& context) {
-  if (!key_gate_.has_begun() || !fruitless_.add(arrived, options_.read_timeout)) return;
+  if (!makes_pictures(phase_) || !fruitless_.add(arrived, options_.read_timeout)) return;
   const auto why = connection_->decoder().failure();
   if (decoding_.sleeps() && why.empty()) {
     const auto notes = held_.give_up();
-    if (has_frame_) count_before(notes, context);
+    if (phase_ == LivePhase::Showing && counts_pictures()) count_before(notes, context);
     return fruitless_.begin(context.clock.now());
   }
   std::ostringstream text;
@@ -330,72 +318,16 @@ void LiveSource::check_fruitful(TimePoint arrived, const Context& context) {
   throw SourceError(text.str(), masked_, EBADMSG);
 }
 
-/// Notes the times of packet_. Returns when its picture was captured, as far as this machine can know: what
-/// it has arrived later than others by its own time is part of its age.
+/// Notes the times of packet_. Returns when its picture was captured.
 TimePoint LiveSource::note_times(const PacketNotes& notes, const Context& context) {
-  const auto time = connection_->seconds(packet_->pts);
-  const std::string_view bytes(reinterpret_cast<const char*>(packet_->data),
-                               static_cast<std::size_t>(packet_->size));
-  if (time && connection_->is_bursty() && repeated_.is_repeated(packet_->pts, bytes)) {
-    repeated_until_ = std::max(*time, repeated_until_.value_or(*time));
-  } else {
-    note_packet(notes.arrived);
-  }
-  if (!time) return notes.arrived;
-  const TimePoint captured = line_.place(*time, notes.arrived);
-  note_clock(notes, *time, context);
-  if (!has_program_time()) context.counters.source().set_behind(line_.behind());
-  return captured;
-}
-
-/// Times that jump are those of another clock, whose reports are still to come.
-void LiveSource::note_clock(const PacketNotes& notes, double time, const Context& context) {
-  if (notes.program_time) {
-    program_offset_ = *notes.program_time - time;
-  } else {
-    program_offset_.reset();  // also behind a discontinuity of a playlist
-  }
-  if (line_.begins()) clock_.restart();
-  if (!notes.report) return;
-  const auto step = clock_.add(*notes.report, context.clock.unix_time(notes.arrived));
-  if (!step) return;
-  context.counters.source().count_clock_step();
-  std::ostringstream text;
-  text << title() << " has set its clock " << (*step > 0 ? "forward" : "back") << " by " << std::fixed
-       << std::setprecision(3) << std::abs(*step) << " s";
-  log(LogLevel::Warning, text.str());
-}
-
-/// The UTC of a picture with this time of the stream. If it has none, the engine gives it the time of its
-/// arrival.
-Utc LiveSource::utc_of(std::optional<double> time, TimePoint captured, const Context& context) {
-  auto& book = context.counters.source();
-  auto utc = time ? clock_.at(*time) : std::nullopt;
-  if (!utc && time && program_offset_) {
-    utc = {.seconds = *program_offset_ + *time, .error = kPlaylistError, .from = UtcFrom::Camera};
-  }
-  if (!utc) {
-    book.set_clock(std::nullopt);
-    return {};
-  }
-  utc->seconds += options_.clock_offset;
-  if (const auto state = clock_.state()) {
-    constexpr double kPerMillion = 1e6;
-    book.set_clock({{.offset = utc->seconds - context.clock.unix_time(captured),
-                     .drift = kPerMillion * state->drift,
-                     .residual = state->residual,
-                     .reports = state->reports}});
-  }
-  return *utc;
-}
-
-/// A playlist's own times say how old its pictures are.
-bool LiveSource::has_program_time() const {
-  return program_offset_.has_value();
-}
-
-bool LiveSource::is_repeated(std::optional<double> time) const {
-  return repeated_until_ && time && *time <= *repeated_until_;
+  const auto noted = times_.note(
+      {.pts = packet_->pts,
+       .time = connection_->seconds(packet_->pts),
+       .bytes = {reinterpret_cast<const char*>(packet_->data), static_cast<std::size_t>(packet_->size)},
+       .is_bursty = connection_->is_bursty()},
+      notes, context);
+  if (noted.is_new) note_packet(notes.arrived);
+  return noted.captured;
 }
 
 /// Returns nullopt if the frame could not be made, or is not new; that is counted.
@@ -405,7 +337,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   const auto time = connection_->seconds(frame->best_effort_timestamp);
   const auto notes = take_notes(*frame, context);
   book.set_decoder_delay(static_cast<int>(notes.held));
-  if (is_repeated(time)) {
+  if (times_.is_repeated(time)) {
     context.counters.drop(NodeDropCause::Repeated);
     --seq_;  // it has its number already
     return std::nullopt;
@@ -416,12 +348,9 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
     if (book.state() == SourceState::Reading) book.enter(SourceState::WaitingKeyFrame);
     return std::nullopt;
   }
-  const double pts = timeline_.place_rising(time, captured);
-  const auto utc = utc_of(time, captured, context);
-  if (has_program_time() && time) {
-    const double now = context.clock.unix_time(context.clock.now());
-    book.set_behind(std::max(0.0, now - *program_offset_ - *time));
-  }
+  const double pts = times_.place(time, captured);
+  const auto utc = times_.utc_of(time, captured, context);
+  times_.count_behind(time, context);
   note_size({frame->width, frame->height}, context);
   const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
   auto made = make(maker_, std::move(frame), context);
@@ -451,14 +380,18 @@ HeldPackets::Taken LiveSource::take_notes(const AVFrame& frame, const Context& c
   }
   ++seq_;
   // As with the packets before the first key picture, those that its decoder leaves out are no losses.
-  const bool had_begun = std::exchange(has_begun_, true);
-  if (!counts_pictures()) return notes;
-  if (std::exchange(has_frame_, true)) {
+  if (counts_pictures()) count_missing(notes, context);
+  note(LiveEvent::Frame);
+  return notes;
+}
+
+/// Pictures that did not come before a frame, or before the end.
+void LiveSource::count_missing(const HeldPackets::Taken& notes, const Context& context) {
+  if (phase_ == LivePhase::Showing && counts_pictures()) {
     count_before(notes, context);
-  } else if (had_begun) {
+  } else if (counts_losses(phase_)) {
     context.counters.drop(NodeDropCause::Lost, notes.missing);
   }
-  return notes;
 }
 
 /// Pictures before the next frame that will not come.
@@ -475,11 +408,7 @@ void LiveSource::count_left(const Context& context) {
   auto notes = held_.give_up();
   notes.missing += unread.lost;
   notes.dropped += unread.dropped;
-  if (has_frame_ && counts_pictures()) {
-    count_before(notes, context);
-  } else if (has_begun_) {
-    context.counters.drop(NodeDropCause::Lost, notes.missing);
-  }
+  count_missing(notes, context);
 }
 
 void LiveSource::note_ends(std::string_view ends_by) {

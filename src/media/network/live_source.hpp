@@ -14,20 +14,18 @@
 
 #include "core/look/watched_source.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
-#include "media/live/arrival_line.hpp"
-#include "media/live/camera_clock.hpp"
-#include "media/live/live_timeline.hpp"
 #include "media/live/looks.hpp"
 #include "media/live/reconnecting_source.hpp"
 #include "media/network/address/url.hpp"
+#include "media/network/camera_times.hpp"
 #include "media/network/connector.hpp"
 #include "media/network/packets/packet_connection.hpp"
-#include "media/network/stream/decoder_residue.hpp"
+#include "media/network/stream/damage.hpp"
 #include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
 #include "media/network/stream/key_decoding.hpp"
 #include "media/network/stream/key_gate.hpp"
-#include "media/network/stream/repeated_packets.hpp"
+#include "media/network/stream/live_phase.hpp"
 #include "media/network/stream/wake_limit.hpp"
 #include "media/packets/frame_demand.hpp"
 #include "media/packets/packet_camera.hpp"
@@ -80,13 +78,11 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   void show_without_key();
   void check_fruitful(TimePoint arrived, const Context& context);
   void warn_of_keys();
+  void note(LiveEvent event) noexcept { phase_ = after(phase_, event); }
+  void count_missing(const HeldPackets::Taken& notes, const Context& context);
   void count_before(const HeldPackets::Taken& notes, const Context& context);
   void count_left(const Context& context);
   [[nodiscard]] TimePoint note_times(const PacketNotes& notes, const Context& context);
-  void note_clock(const PacketNotes& notes, double time, const Context& context);
-  [[nodiscard]] Utc utc_of(std::optional<double> time, TimePoint captured, const Context& context);
-  [[nodiscard]] bool has_program_time() const;
-  [[nodiscard]] bool is_repeated(std::optional<double> time) const;
   [[nodiscard]] std::optional<SourceItem<Frame>> deliver(AvFramePtr frame, const Context& context);
   [[nodiscard]] HeldPackets::Taken take_notes(const AVFrame& frame, const Context& context);
   void note_ends(std::string_view ends_by);
@@ -101,8 +97,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   std::unique_ptr<PacketConnection> connection_;
   std::exception_ptr lost_;  // the error of connection_, thrown after the decoder's last frames
   FrameMaker maker_;
-  LiveTimeline timeline_;
-  ArrivalLine line_;
+  CameraTimes times_;
   AvPacketPtr packet_;
   AvFramePtr spare_;     // for the next receive()
   KeyGate key_gate_{0};  // of this connection
@@ -110,22 +105,15 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   Damage damage_;           // of this connection, as the decoder has got it
   DecoderResidue residue_;  // in the decoder
   Damage sent_damage_;      // of this connection's packets
-  bool has_begun_ = false;  // a frame, or a key packet that is not decoded, of this connection has come
-  bool has_frame_ = false;  // of this connection
-  std::int64_t seq_ = -1;   // of the last frame
-  const bool leaves_out_;   // the decoder was asked to leave frames out
+  LivePhase phase_ = LivePhase::New;
+  std::int64_t seq_ = -1;  // of the last frame
+  const bool leaves_out_;  // the decoder was asked to leave frames out
   KeyDecoding decoding_;
   WakeLimit limit_;
   FruitlessPackets fruitless_;
-  RepeatedPackets repeated_;
-  std::optional<double>
-      repeated_until_;  // the time of the last packet that an earlier connection has brought
-  std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
-  CameraClock clock_;                     // of this connection
   PacketOutput packets_;
   FrameDemand demand_;  // of nodes and readers
   Looks looks_;
-  bool is_decoding_ = false;  // the decoder has got packets since it was new
 };
 
 }  // namespace freshframe::media

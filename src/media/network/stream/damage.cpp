@@ -1,12 +1,22 @@
-// Decides which pictures of a live stream are damaged by what was lost.
+// What a loss does to a live stream: which pictures it damages, and what it leaves in the decoder.
 // SPDX-License-Identifier: Apache-2.0
 #include "media/network/stream/damage.hpp"
 
 #include <algorithm>
+#include <cstddef>
 
 #include "media/ffmpeg/read/reordering.hpp"
+#include "media/units/unit_facts.hpp"
 
 namespace freshframe::media {
+namespace {
+
+/// Neither this picture nor those that are shown after it refer to one before it.
+bool renews_all(const UnitFacts& facts) noexcept {
+  return facts.fresh || (facts.can_begin() && facts.recovery == 0);
+}
+
+}  // namespace
 
 bool Damage::add(const PictureNotes& picture, TimePoint arrived) {
   if (!since_) since_ = arrived;
@@ -61,6 +71,36 @@ bool Damage::leads(const PictureNotes& picture) noexcept {
   if (!begin_) return false;
   if (--leading_ < 0) begin_.reset();
   return begin_ && picture.time && *picture.time < *begin_;
+}
+
+void DecoderResidue::connect(AVCodecID codec) noexcept {
+  is_h264_ = codec == AV_CODEC_ID_H264;
+  has_sets_ = false;
+  state_ = State::Clean;
+}
+
+DecoderResidue::Handling DecoderResidue::look_at(const AVPacket& packet, bool can_begin,
+                                                 PictureNotes& picture) noexcept {
+  if (!is_h264_) return Handling::Decode;
+  UnitFacts facts;
+  if (can_begin && (state_ != State::Clean || !has_sets_)) {
+    facts = look_at_units(UnitSyntax::H264, {packet.data, static_cast<std::size_t>(packet.size)});
+    has_sets_ = has_sets_ || facts.sets > 0;
+  }
+  if (picture.torn) {
+    if (!picture.reference) return Handling::LeaveOut;
+    state_ = State::Fresh;
+    return Handling::Decode;
+  }
+  if (state_ == State::Clean) return Handling::Decode;
+  const bool knows_sets = facts.sets > 0 || !has_sets_;  // the server's description has them otherwise
+  if (renews_all(facts) && knows_sets) {
+    state_ = State::Clean;
+    return Handling::Renew;
+  }
+  if (state_ == State::Fresh) picture.refresh = Refresh::None;
+  state_ = State::Old;
+  return Handling::Decode;
 }
 
 }  // namespace freshframe::media

@@ -27,17 +27,11 @@ class KeyGate {
   bool passes(bool is_key, TimePoint arrived) noexcept {
     if (!first_) first_ = arrived;
     open_ = open_ || is_key || Seconds(arrived - *first_).count() >= patience_;
-    begun_ = begun_ || is_key;
     return open_;
   }
-  void note_picture() noexcept { begun_ = true; }
-  /// There was a key picture or any other: from now on the decoder makes pictures of all packets.
-  [[nodiscard]] bool has_begun() const noexcept { return begun_; }
-  /// Neither came for so long that pictures with gaps are better than none. True once.
-  [[nodiscard]] bool gives_up(TimePoint arrived) noexcept {
-    if (begun_ || !first_ || Seconds(arrived - *first_).count() < kLongest) return false;
-    begun_ = true;
-    return true;
+  /// Where no key picture and no other has come: for so long that pictures with gaps are better than none.
+  [[nodiscard]] bool gives_up(TimePoint arrived) const noexcept {
+    return first_ && Seconds(arrived - *first_).count() >= kLongest;
   }
 
   /// Seconds. A camera with few key pictures has sent one by then.
@@ -47,7 +41,6 @@ class KeyGate {
   double patience_;
   std::optional<TimePoint> first_;
   bool open_ = false;
-  bool begun_ = false;
 };
 
 /// Seconds that a stream without key pictures is held back. Most decoders return no picture before one that

@@ -10,6 +10,7 @@
 #include "media/network/stream/fruitless.hpp"
 #include "media/network/stream/held_packets.hpp"
 #include "media/network/stream/key_gate.hpp"
+#include "media/network/stream/live_phase.hpp"
 #include "media/network/stream/repeated_packets.hpp"
 #include <gtest/gtest.h>
 
@@ -39,28 +40,49 @@ TEST(KeyGate, OpensAfterAWhileForAStreamThatHasNoKeyPicture) {
   EXPECT_TRUE(gate.passes(false, second(12.04)));
 }
 
-TEST(KeyGate, ExpectsPicturesAfterAKeyPictureOrAnyOther) {
-  KeyGate with_key(2);
-  EXPECT_FALSE(with_key.passes(false, second(0)));
-  EXPECT_FALSE(with_key.has_begun());
-  EXPECT_TRUE(with_key.passes(true, second(1)));
-  EXPECT_TRUE(with_key.has_begun());
-  EXPECT_FALSE(with_key.gives_up(second(100)));
-  KeyGate with_picture(2);
-  EXPECT_TRUE(with_picture.passes(true, second(0)));
-  with_picture.note_picture();
-  EXPECT_FALSE(with_picture.gives_up(second(100)));
-}
-
-TEST(KeyGate, GivesUpWaitingOnce) {
+TEST(KeyGate, GivesUpLaterThanItOpens) {
   KeyGate gate(2);
+  EXPECT_FALSE(gate.gives_up(second(100))) << "nothing has come";
   EXPECT_FALSE(gate.passes(false, second(0)));
   EXPECT_TRUE(gate.passes(false, second(3)));
-  EXPECT_FALSE(gate.has_begun()) << "a camera with few key pictures is not lost";
-  EXPECT_FALSE(gate.gives_up(second(9)));
+  EXPECT_FALSE(gate.gives_up(second(9))) << "a camera with few key pictures is not lost";
   EXPECT_TRUE(gate.gives_up(second(10)));
-  EXPECT_TRUE(gate.has_begun());
-  EXPECT_FALSE(gate.gives_up(second(11)));
+}
+
+constexpr std::array kPhases = {LivePhase::New,     LivePhase::Seeking,   LivePhase::Opening,
+                                LivePhase::Resting, LivePhase::Reseeking, LivePhase::Reopening,
+                                LivePhase::Showing};
+constexpr std::array kEvents = {LiveEvent::Fed, LiveEvent::Key, LiveEvent::Frame, LiveEvent::Undecoded,
+                                LiveEvent::Paused};
+
+/// What the phase is to say, kept as three facts beside it.
+TEST(LivePhase, SaysWhatTheEventsBeforeHaveMade) {
+  for (const auto from : kPhases) {
+    for (const auto event : kEvents) {
+      const auto to = after(from, event);
+      const bool begins = event == LiveEvent::Frame || event == LiveEvent::Undecoded;
+      const bool pauses = event == LiveEvent::Paused;
+      const bool feeds = event == LiveEvent::Fed || event == LiveEvent::Key || event == LiveEvent::Frame;
+      const bool opens = event == LiveEvent::Key || event == LiveEvent::Frame;
+      EXPECT_EQ(counts_losses(to), counts_losses(from) || begins);
+      EXPECT_EQ(has_packets(to), !pauses && (has_packets(from) || feeds));
+      EXPECT_EQ(makes_pictures(to), !pauses && (makes_pictures(from) || opens));
+      EXPECT_EQ(to == LivePhase::Showing,
+                event == LiveEvent::Frame || (from == LivePhase::Showing && !pauses));
+    }
+  }
+}
+
+TEST(LivePhase, CountsNoLossBeforeTheStreamHasBegun) {
+  auto phase = LivePhase::New;
+  for (const auto event : {LiveEvent::Fed, LiveEvent::Key, LiveEvent::Paused, LiveEvent::Key}) {
+    phase = after(phase, event);
+    EXPECT_FALSE(counts_losses(phase));
+  }
+  EXPECT_EQ(phase, LivePhase::Opening);
+  phase = after(after(phase, LiveEvent::Frame), LiveEvent::Paused);
+  EXPECT_EQ(phase, LivePhase::Resting);
+  EXPECT_TRUE(counts_losses(phase));
 }
 
 TEST(KeyGate, KnowsVp9sKeyFramesByTheirHeader) {

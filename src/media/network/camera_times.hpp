@@ -1,0 +1,81 @@
+// The times of a live source's pictures: when each was captured, its pts, its wall time.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/node.hpp"
+#include "freshframe/utc.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "media/live/arrival_line.hpp"
+#include "media/live/camera_clock.hpp"
+#include "media/live/live_timeline.hpp"
+#include "media/network/packets/packet_connection.hpp"
+#include "media/network/stream/repeated_packets.hpp"
+
+namespace freshframe::media {
+
+/// One thread.
+class CameraTimes {
+ public:
+  /// A packet as its connection gives it. `time`: by the stream, in seconds.
+  struct Packet {
+    std::int64_t pts = 0;
+    std::optional<double> time = {};
+    std::string_view bytes = {};
+    bool is_bursty = false;  // as PacketConnection::is_bursty()
+  };
+  struct Noted {
+    TimePoint captured{};
+    bool is_new = true;  // no earlier connection has brought the packet
+  };
+
+  /// `camera` is its name in the log. `clock_offset`: seconds that are added to the camera's wall times.
+  CameraTimes(std::string camera, double clock_offset)
+      : camera_(std::move(camera)), clock_offset_(clock_offset) {}
+
+  /// A new connection begins. `wrap`: as PacketConnection::wrap().
+  void connect(double wrap);
+  /// The times of the next connection are others.
+  void disconnect();
+
+  /// Notes the times of a packet. Returns when its picture was captured, as far as this machine can know: what
+  /// it has arrived later than others by its own time is part of its age.
+  [[nodiscard]] Noted note(const Packet& packet, const PacketNotes& notes, const Context& context);
+  /// Whether an earlier connection has brought the picture of this time.
+  [[nodiscard]] bool is_repeated(std::optional<double> time) const noexcept {
+    return repeated_until_ && time && *time <= *repeated_until_;
+  }
+  /// Returns the pts of the next frame.
+  [[nodiscard]] double place(std::optional<double> time, TimePoint captured) {
+    return timeline_.place_rising(time, captured);
+  }
+  /// Returns the UTC of a picture with this time of the stream. If it has none, the engine gives it the time of its
+  /// arrival.
+  [[nodiscard]] Utc utc_of(std::optional<double> time, TimePoint captured, const Context& context);
+  /// Counts how old the picture is by its playlist's own times, if there are any.
+  void count_behind(std::optional<double> time, const Context& context) const;
+  /// The timeline of the frames.
+  [[nodiscard]] LiveTimeline& timeline() noexcept { return timeline_; }
+  [[nodiscard]] const LiveTimeline& timeline() const noexcept { return timeline_; }
+
+ private:
+  void note_clock(const PacketNotes& notes, double time, const Context& context);
+
+  const std::string camera_;
+  const double clock_offset_;
+  LiveTimeline timeline_;
+  ArrivalLine line_;
+  CameraClock clock_;  // of this connection
+  RepeatedPackets repeated_;
+  std::optional<double>
+      repeated_until_;  // the time of the last packet that an earlier connection has brought
+  std::optional<double> program_offset_;  // Unix time of the stream's time 0, by the playlist
+};
+
+}  // namespace freshframe::media
