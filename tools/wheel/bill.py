@@ -116,6 +116,16 @@ def bill(origin: Origin, files: dict[str, bytes], wheel_version: str) -> dict[st
     }
 
 
+def other_versions(wanted: dict[str, Any], found: dict[str, Any]) -> list[str]:
+    """The libraries that two bills have in different versions."""
+    before, now = ({each["name"]: each["version"] for each in bill["components"]} for bill in (wanted, found))
+    return [
+        f"{name} {before.get(name, 'none')}, not {now.get(name, 'none')}"
+        for name in sorted({*before, *now})
+        if before.get(name) != now.get(name)
+    ]
+
+
 def with_licences(metadata: str, names: list[str], expression: str = EXPRESSION) -> str:
     """METADATA with the expression of all that is inside, and a line per text."""
     head, separator, body = metadata.partition("\n\n")
@@ -150,6 +160,7 @@ def main() -> None:
     parser.add_argument("--libraries", type=Path, required=True, help="the prefix that libraries.sh fills")
     parser.add_argument("--root", type=Path, help="the unpacked Debian of a wheel for another architecture")
     parser.add_argument("--into", type=Path, required=True, help="folder of the finished wheel")
+    parser.add_argument("--like", type=Path, help="a bill of materials: fails if it has other versions")
     options = parser.parse_args()
     origin = Origin(options.libraries, options.root)
     with zipfile.ZipFile(options.wheel) as wheel:
@@ -168,7 +179,10 @@ def main() -> None:
     metadata = files[f"{info}/METADATA"].decode()
     files[f"{info}/METADATA"] = with_licences(metadata, list(texts)).encode()
     number = next(line.split()[1] for line in metadata.splitlines() if line.startswith("Version:"))
-    materials = json.dumps(bill(origin, files, number), indent=1)
+    the_bill = bill(origin, files, number)
+    if options.like and (others := other_versions(json.loads(options.like.read_text()), the_bill)):
+        raise SystemExit(f"bill.py: {options.like} has {'; '.join(others)}")
+    materials = json.dumps(the_bill, indent=1)
     files[f"{info}/sboms/freshframe.cdx.json"] = materials.encode()
 
     finished = options.into / options.wheel.name

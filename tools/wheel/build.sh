@@ -1,9 +1,11 @@
 #!/usr/bin/env bash
 # Makes dist/freshframe-*-manylinux_2_34_*.whl for one Python: libraries, module, bundling, licences, checks.
+# With BILL, the bill of materials of a wheel (its .cdx.json), the libraries have the versions of that wheel.
 # build.sh [PYTHON [ARCHITECTURE]]: for another architecture than this machine's it cross-builds, for Debian's Python.
 # Debian 12 is the place to build: a newer C library would put its functions into the wheel, which the check refuses.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
+umask 022
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
 python=${1:-python3}
@@ -36,11 +38,16 @@ if [ -n "$missing" ]; then
   DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $missing >/dev/null
 fi
 
+if [ -n "${BILL:-}" ]; then
+  BILL=$(readlink -e "$BILL") || { echo "tools/wheel/build.sh: BILL names a file that is not there" >&2; exit 1; }
+  export BILL
+fi
+
 # What is bundled as Debian has it should have Debian's security fixes.
 packages=$(PYTHONPATH=tools/wheel python3 -c 'import bundled; print(*{x.package for x in bundled.LIBRARIES} - {""})')
 older=''
 # shellcheck disable=SC2086  # a list of words
-[ -n "$cross" ] || older=$({ apt-get -s --only-upgrade install $packages 2>/dev/null || true; } | sed -n 's/^Inst \([^ ]*\).*/\1/p' | tr '\n' ' ')
+[ -n "$cross$(printenv BILL || true)" ] || older=$({ apt-get -s --only-upgrade install $packages 2>/dev/null || true; } | sed -n 's/^Inst \([^ ]*\).*/\1/p' | tr '\n' ' ')
 if [ -n "$older" ]; then
   if [ "$(id -u)" = 0 ]; then
     say "upgrading Debian packages: $older"
@@ -112,16 +119,22 @@ if [ -n "$cross" ]; then
 fi
 raw=$work/raw/$tag
 rm -rf "$raw"
+# Two checkouts give the same bytes: no path of this one, none of the environment, no day, no rights of this user. A build
+# id hashes the names in a table of symbols, and with it the paths in there: the linker leaves the table out.
+same="-ffile-prefix-map=$PWD=/freshframe -ffile-prefix-map=$environment=/environment"
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800)
+export SOURCE_DATE_EPOCH
 ${CC:-cc} -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
 # The Python of the environment, its headers, and of libraries those of the prefix only (Boost and nlohmann-json are
 # headers). libgcc stays shared: what unwinds forced exits and finds frames must be one for the whole process. The
 # flags are those of the preset `release`, so that ccache knows its objects.
 env "${compiler[@]}" "${search[@]}" PKG_CONFIG_LIBDIR="$prefix/lib/pkgconfig" PKG_CONFIG_PATH='' VIRTUAL_ENV="$environment" \
   CMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" CMAKE_BUILD_PARALLEL_LEVEL="$(nproc)" CMAKE_PREFIX_PATH="$prefix" \
-  CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion" \
-  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed${link_paths:+ $link_paths}" \
+  CFLAGS="$same" CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion $same" \
+  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--strip-all -Wl,--exclude-libs,ALL -Wl,--as-needed${link_paths:+ $link_paths}" \
   "$environment/bin/python" -m pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$raw" \
-  --config-settings "build-dir=$build" ${cross:+--config-settings=cmake.python-hints=false} .
+  --config-settings "build-dir=$build" --config-settings=cmake.define.CMAKE_BUILD_WITH_INSTALL_RPATH=ON \
+  ${cross:+--config-settings=cmake.python-hints=false} .
 
 say "bundling the shared libraries"
 # Without this search path auditwheel would take the machine's library of the same name, and Debian's FFmpeg is GPL.
@@ -131,6 +144,6 @@ env "${search[@]}" "${auditwheel[@]}" repair --plat "$platform" --only-plat --st
 
 say "licences, bill of materials, checks"
 mkdir -p "$dist"
-wheel=$(python tools/wheel/bill.py "$work/repaired"/*.whl --libraries "$prefix" --into "$dist" "${from[@]}")
+wheel=$(python tools/wheel/bill.py "$work/repaired"/*.whl --libraries "$prefix" --into "$dist" "${from[@]}" ${BILL:+--like "$BILL"})
 python tools/wheel/check_wheel.py "$wheel" --libraries "$prefix" "${from[@]}"
 say "$wheel"

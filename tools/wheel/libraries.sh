@@ -22,8 +22,13 @@ if [ "${ARCH:-$(uname -m)}" != "$(uname -m)" ]; then . "$here/$ARCH.sh"; fi
 # Nothing of the machine's own libraries may slip in.
 export PKG_CONFIG_LIBDIR=$prefix/lib/pkgconfig PKG_CONFIG_PATH=
 old_glibc="-include ${old_glibc_header:-$here/old_glibc.h}"
+# Two checkouts give the same bytes: no path of this one, no day, no rights of this user. A build id hashes the names in a
+# table of symbols, and with it the paths in there: the linker leaves the table out.
+old_glibc+=" -ffile-prefix-map=$PWD=/freshframe"
+export SOURCE_DATE_EPOCH=315532800
+umask 022
 export CFLAGS="-O2 -fPIC -fvisibility=hidden $old_glibc -I$prefix/include" CXXFLAGS="-O2 -fPIC $old_glibc -I$prefix/include"
-export LDFLAGS="-L$prefix/lib -Wl,--exclude-libs,ALL -Wl,--as-needed${link_paths:+ $link_paths}"
+export LDFLAGS="-L$prefix/lib -Wl,--strip-all -Wl,--exclude-libs,ALL -Wl,--as-needed${link_paths:+ $link_paths}"
 
 say() { printf '\n== %s (%d s)\n' "$*" "$SECONDS" >&2; }
 die() { printf '\ntools/wheel/libraries.sh: %s\n' "$*" >&2; exit 1; }
@@ -56,6 +61,15 @@ versions_of() { # SOURCE: newest first
   APT_CONFIG=$common/apt/apt.conf apt-cache showsrc --only-source "$1" | sed -n 's/^Version: //p' | sort -uVr
 }
 
+# With BILL, the bill of materials of a wheel, its version: of that wheel or none.
+version_in_bill() { # SOURCE
+  python3 - "$BILL" "$1" <<'END'
+import json, sys
+with open(sys.argv[1], encoding="utf-8") as file:
+    print(*(each["version"] for each in json.load(file)["components"] if each["name"] == sys.argv[2]))
+END
+}
+
 upstream_of() { # VERSION: without Debian's epoch and revision
   local version=${1#*:}
   echo "${version%-*}"
@@ -73,6 +87,10 @@ fetch() { # SOURCE VERSION
   [ -z "$missing" ] && [ -f "$dsc" ] && sed -i '/\.asc$/d' "$dsc"
 }
 
+is_there() { # SOURCE VERSION: by hand, or from an earlier build
+  [ -n "$(find "$common/download" -name "${1}_${2#*:}.dsc" -o -name "${1}_$2.orig.tar.*" ! -name '*.asc')" ]
+}
+
 # Unpacks a source package with Debian's patches into build/wheel/src/NAME.
 unpack() { # SOURCE VERSION
   rm -rf "${work:?}/src/$1"
@@ -86,16 +104,20 @@ unpack() { # SOURCE VERSION
 
 # library SOURCE FUNCTION: builds it unless this version was built by this recipe.
 library() {
-  local source=$1 recipe=$2 version stamp=$prefix/share/freshframe-wheel/$1 wanted
-  wanted=$(printf '%s\n' "$(versions_of "$source" | head -1)" "$(declare -f "$recipe")" "$CFLAGS" "$(cat "$here/old_glibc.h")" \
+  local source=$1 recipe=$2 version stamp=$prefix/share/freshframe-wheel/$1 wanted versions
+  if [ -n "${BILL:-}" ]; then versions=$(version_in_bill "$source"); else versions=$(versions_of "$source"); fi
+  wanted=$(printf '%s\n' "$(head -1 <<<"$versions")" "$(declare -f "$recipe")" "$CFLAGS" "$(cat "$here/old_glibc.h")" \
     "$([ "$source" != ffmpeg ] || cat "$here/ffmpeg_parts.txt"; [ -z "$root" ] || cat "$here/$ARCH.sh")" | sha256sum | cut -c1-16)
   if [ -f "$stamp/built" ] && [ "$(cat "$stamp/built")" = "$wanted" ]; then return; fi
   mkdir -p "$work"/{src,log} "$common/download" "$stamp"
-  for version in $(versions_of "$source") none; do
+  for version in $versions none; do
     if [ "$version" = none ]; then break; fi
-    if (fetch "$source" "$version"); then break; fi
+    if (fetch "$source" "$version") || { [ -n "${BILL:-}" ] && is_there "$source" "$version"; }; then break; fi
     say "$source $version cannot be fetched: the next older version"
   done
+  if [ "$version" = none ] && [ -n "${BILL:-}" ]; then
+    die "$BILL wants $source $versions, which Debian's lists do not have any more: put its files into $common/download"
+  fi
   [ "$version" != none ] || version=$(orig_version "$source") || { cat "$work/log/$source.fetch" >&2; die "no version of $source can be fetched"; }
   say "$source $version"
   unpack "$source" "$version"
@@ -138,6 +160,11 @@ meson_build() { # static|shared OPTIONS...
   ninja -C build-wheel install
 }
 
+# A library that can say how it was configured says it without this checkout's path.
+without_checkout() { # FILE
+  sed -i "s|${here%/tools/wheel}|/freshframe|g" "$1"
+}
+
 build_zlib() {
   ./configure --static --prefix="$prefix"
   make -j"$jobs" libz.a
@@ -157,6 +184,7 @@ build_vpx() {  # the encoders only: FFmpeg's own decoders are faster
   ./configure --prefix="$prefix" --enable-pic --disable-shared --enable-static --disable-examples --disable-tools --disable-docs \
     --disable-unit-tests --disable-vp8-decoder --disable-vp9-decoder --enable-vp9-highbitdepth --enable-runtime-cpu-detect \
     --as=nasm --extra-cflags="$CFLAGS"
+  without_checkout vpx_config.c
   make -j"$jobs"
   make install
 }
@@ -190,6 +218,7 @@ build_ffmpeg() {
   grep '^#define FFMPEG_LICENSE "LGPL' config.h
   # Of glibc 2.36; getrandom() does the same.
   sed -i 's/^#define HAVE_ARC4RANDOM_BUF 1/#define HAVE_ARC4RANDOM_BUF 0/' config.h
+  without_checkout config.h
   make -j"$jobs"
   make install
   nm -D --defined-only "$prefix/lib/libavutil.so" | grep -c ' av_frame_alloc'

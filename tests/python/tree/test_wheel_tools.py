@@ -105,6 +105,16 @@ def test_the_metadata_of_a_wheel_names_all_licences() -> None:
     assert body == "License-Expression: body\n"
 
 
+def test_a_bill_with_other_versions_is_found() -> None:
+    wanted, found = (
+        {"components": [{"name": "zlib", "version": "1"}, {"name": name, "version": version}]}
+        for name, version in (("cairo", "2"), ("cairo", "3"))
+    )
+    assert bill.other_versions(wanted, wanted) == []
+    assert bill.other_versions(wanted, found) == ["cairo 2, not 3"]
+    assert bill.other_versions({"components": []}, wanted) == ["cairo none, not 2", "zlib none, not 1"]
+
+
 def test_a_release_moves_the_unreleased_changes_below_its_version() -> None:
     changelog = "# Changelog\n\n## Unreleased\n\n### Added\n\n- one\n\n## 0.1.0 - 2026-01-01\n\n- old\n"
     assert release.unreleased(changelog) == "### Added\n\n- one"

@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 SETTINGS = tomllib.loads((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
-# Each line that a workflow runs without a secret. They were run on Debian 12, on x86-64.
+# Each line that a workflow runs without a secret. A new one is run on a bare Debian 12 before it stands here.
 RUN = {
     "tools/debian_root.sh ./dev demo",
     "tools/debian_root.sh ./dev test",
