@@ -45,7 +45,7 @@ class Hearing:
         if parts.decisions.moves:
             some = message.cameras[message.cameras["results"] > 0]
             parts.decisions.give_results({(int(each["camera"]), int(each["epoch"])) for each in some})
-        load, late = link.note_cpu(now, message.cpu), link.lateness.seconds
+        load, late = link.meter.note_cpu(now, message.cpu), link.meter.lateness.seconds
         parts.decisions.heard(link.name, now, load, runs, late=late)
         self._actions.do(parts.decisions.tick(now))
         parts.place.renewed(link)

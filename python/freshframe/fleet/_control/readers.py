@@ -106,7 +106,7 @@ class Readers:
         if self._named.get(reader.name or "") is reader:
             del self._named[reader.name or ""]
         for link in self._links:
-            link.forget_reader(reader.number)
+            link.pulls.forget(reader.number)
             link.send(_wire.reader_gone(self._kept.term, reader.number))
 
     def introduce(self, link: Link) -> None:
@@ -137,27 +137,19 @@ class Readers:
 
     def _pull(self, link: Link, reader: Results) -> None:
         number = reader.number
-        if link.socket is None or number in link.pending or not reader.has_room:
+        if link.socket is None or link.pulls.is_open(number) or not reader.has_room:
             return
         if self.owes(reader, link.name):
             return
-        link.pending.add(number)
-        link.pulls[number] = link.pulls.get(number, 0) + 1
-        link.send(_wire.pull(self._kept.term, number, link.pulls[number], _AT_A_PULL))
+        link.send(_wire.pull(self._kept.term, number, link.pulls.ask(number), _AT_A_PULL))
 
     def take(self, link: Link, batch: _wire.Batch) -> None:
         """A batch has come, perhaps for the second time."""
-        number, reader = batch.reader, self.get(batch.reader)
-        if reader is None:
+        reader = self.get(batch.reader)
+        if reader is None or not link.pulls.take(batch.reader, batch.number):
             return
-        if link.received.get(number) == batch.number:
-            if link.pulls.get(number) == batch.number:
-                link.pending.discard(number)
-            return
-        link.received[number] = batch.number
-        link.pending.discard(number)
         refused = reader.books.refused
-        reader.push(batch, link.clock_offset, self._without_name(batch))
+        reader.push(batch, link.meter.clock_offset, self._without_name(batch))
         if reader.books.expects_repeats:
             reader.settle(link.all_runs())
         if reader.books.refused != refused:

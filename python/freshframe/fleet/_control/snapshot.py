@@ -37,9 +37,9 @@ def agent_stats(agent: Agent, link: Link | None, cameras: int, now: float) -> Ag
         launches=agent.launches,
         deaths=agent.deaths,
         python_silent=max(0.0, now - agent.python_ran) if link is not None else 0.0,
-        lost=link.lost if link is not None else 0.0,
+        lost=link.meter.lost if link is not None else 0.0,
         waiting=int(link.outboxes["waiting"].sum()) if link is not None else 0,
-        clock_offset=link.clock_offset if link is not None else 0.0,
+        clock_offset=link.meter.clock_offset if link is not None else 0.0,
     )
 
 

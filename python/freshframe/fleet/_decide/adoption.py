@@ -43,43 +43,59 @@ def restore(decisions: Decisions, agents: Iterable[Mapping[str, Any]], cameras: 
     """
     decisions.state.resumed = now
     for each in agents:
-        machine = decisions.state.machine(each.get("machine", ""))
-        decisions.agents[each["name"]] = Agent(
-            each["name"],
-            dict(each["labels"]),
-            state="up" if each["launched"] else "down",
-            heard=now + GRACE,
-            python_ran=now + GRACE,
-            machine=machine,
-            draining=each["draining"],
-            deaths=each.get("deaths", 0),
-            deaths_in_row=each.get("deaths_in_row", 0),
-            launches=2,
-            launch_at=now,
-            added=now - decisions.times.first_start,
-            up_since=now,
-            seen_ended=not each["launched"],
-        )
-        if each["launched"]:
-            decisions.agents[each["name"]].note_load(1.0)  # takes none before it has reported
-        decisions.state.placed[each["name"]] = set()
+        agent = _agent_of(decisions, each, now)
+        decisions.agents[agent.name] = agent
+        decisions.state.placed[agent.name] = set()
     for each in cameras:
         fields = dict(each)
         former = fields.pop("former", None)
         camera = Camera(since=now, retry_at=now + fields.pop("retry_in", 0.0), **fields)
         decisions.cameras[camera.number] = camera
-        agent = decisions.agents.get(camera.agent or "")
-        if agent is not None and agent.state == "up" and camera.state in ("starting", "running", "closing"):
-            decisions.state.placed[agent.name].add(camera.number)
-        else:
-            camera.agent = None
-            if camera.state in ("starting", "running", "closing"):
-                camera.state = "unplaced"
-        if camera.state != "running":
-            decisions.state.restless.add(camera.number)
+        _place_again(decisions, camera)
         decisions.state.suspects.remember(camera)
         if former is not None:
             _resume(decisions, camera, *former)
+
+
+def _agent_of(decisions: Decisions, kept: Mapping[str, Any], now: float) -> Agent:
+    """An agent by its kept state.
+
+    One that was launched may run still, and takes no camera before it has reported.
+    """
+    launched = kept["launched"]
+    agent = Agent(
+        kept["name"],
+        dict(kept["labels"]),
+        state="up" if launched else "down",
+        heard=now + GRACE,
+        python_ran=now + GRACE,
+        machine=decisions.state.machine(kept.get("machine", "")),
+        draining=kept["draining"],
+        deaths=kept.get("deaths", 0),
+        deaths_in_row=kept.get("deaths_in_row", 0),
+        launches=2,
+        launch_at=now,
+        added=now - decisions.times.first_start,
+        up_since=now,
+        seen_ended=not launched,
+    )
+    if launched:
+        agent.note_load(1.0)
+    return agent
+
+
+def _place_again(decisions: Decisions, camera: Camera) -> None:
+    """Leaves a camera at its agent if that may have it still, else without one."""
+    has_run = camera.state in ("starting", "running", "closing")
+    agent = decisions.agents.get(camera.agent or "")
+    if has_run and agent is not None and agent.state == "up":
+        decisions.state.placed[agent.name].add(camera.number)
+    else:
+        camera.agent = None
+        if has_run:
+            camera.state = "unplaced"
+    if camera.state != "running":
+        decisions.state.restless.add(camera.number)
 
 
 def _resume(decisions: Decisions, camera: Camera, agent: str, run: Run, closing: bool, stays: bool) -> None:

@@ -139,6 +139,7 @@ class FarLink(Link):
         if spare is None or not post.open:
             raise FreshframeError("its guard is not connected")
         self._set_up(name, FarChild(post), spare)
+        self.meter.cores = post.cores
         post.send(what="launch", number=self.child.number, mark=self.child.mark, options=options)
 
     @classmethod
@@ -160,13 +161,9 @@ class FarLink(Link):
         assert self.socket is not None
         self.socket.setblocking(False)
         self.killed = self.waits_to_send = False
-        self.pending.clear()
         self._outgoing.clear()
-        # The latest pull is asked again: it gives its batch once more, if there was one.
-        self.pulls = {reader: number - 1 for reader, number in post.pulls.items()}
-
-    def _cores(self) -> float:
-        return self.child.post.cores
+        self.pulls.ask_again(post.pulls)
+        self.meter.cores = post.cores
 
     def has_crashed(self, end: str) -> bool:
         """Whether a camera may have caused its end. Kills of its kernel for memory are not seen here."""

@@ -134,26 +134,33 @@ class RayPlace:
         if not self._connection.is_open:
             raise FreshframeError("the program's connection to Ray is closed")
         nodes = {node["NodeID"]: node for node in self._ray.nodes()}
-        if self._head_serves is None:
-            self._head_serves = self._spread.head_serves(nodes.values()) or self._has_served(nodes.values())
-        for number, node in nodes.items():
-            count = self._spread.agents_on(node, head_serves=self._head_serves)
-            if node["Alive"] and number not in self._machines and count:
-                self._machines[number] = self._station(number, node, count)
-            elif not node["Alive"] and number in self._machines:
-                self._leave(number)
-        for number in [each for each in self._machines if each not in nodes]:
-            self._leave(number)
+        self._follow(nodes)
         self._retire_missing()
         for machine in self._machines.values():
-            if self._outlives:
-                self._call_guard(machine)
-            if not machine.came_up:
-                self._watch_start(machine)
-            elif machine.silent_since is not None:
-                self._watch_guard(machine)
+            self._watch(machine)
         self._tell_lack("" if self._machines else _NO_MACHINE)
         self._ask_for_more(sum(node["Alive"] and cores_of(node) > 0 for node in nodes.values()))
+
+    def _follow(self, nodes: Mapping[str, Mapping[str, Any]]) -> None:
+        """Machines come and leave with the nodes of the cluster."""
+        if self._head_serves is None:
+            self._head_serves = self._spread.head_serves(nodes.values()) or self._has_served(nodes.values())
+        for number in [each for each in self._machines if each not in nodes or not nodes[each]["Alive"]]:
+            self._leave(number)
+        for number, node in nodes.items():
+            if node["Alive"] and number not in self._machines:
+                count = self._spread.agents_on(node, head_serves=self._head_serves)
+                if count:
+                    self._machines[number] = self._station(number, node, count)
+
+    def _watch(self, machine: _Machine) -> None:
+        """Looks whether a machine comes up, and whether its guard answers."""
+        if self._outlives:
+            self._call_guard(machine)
+        if not machine.came_up:
+            self._watch_start(machine)
+        elif machine.silent_since is not None:
+            self._watch_guard(machine)
 
     def _has_served(self, nodes: Iterable[Mapping[str, Any]]) -> bool:
         """Whether the head had agents of an earlier controller."""

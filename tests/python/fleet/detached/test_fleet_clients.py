@@ -19,6 +19,7 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet import _wire
+from freshframe.fleet._control.agents.link import Pulls
 from freshframe.fleet._detached.client import remote_controller
 from freshframe.fleet._detached.client.channel import Channel, Endpoint
 from freshframe.fleet._detached.client.remote_controller import RemoteController
@@ -106,7 +107,7 @@ def test_results_of_a_camera_that_the_controller_does_not_know_end_no_reader(yar
     known = parts.cameras.add("cam", "x", 0)
     remote = RemoteController("yard", yard.find)
     reader = remote.open_reader("ticks", "log")
-    link: Any = SimpleNamespace(name="a", received={}, pulls={}, pending=set(), clock_offset=0.0)
+    link: Any = SimpleNamespace(name="a", pulls=Pulls(), meter=SimpleNamespace(clock_offset=0.0))
     batch = batch_of(yard.served().results, (7, 0), (known, 0), (7, 1), (known, 1))
     yard.controller.controller.call(lambda: parts.readers.take(link, batch))
     samples = [reader.get(100) for _ in range(2)]

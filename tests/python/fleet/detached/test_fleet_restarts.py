@@ -362,11 +362,10 @@ def test_no_exclusive_camera_is_answered_for_when_another_controller_may_have_be
     sent: list[bytes] = []
     link: Any = SimpleNamespace(
         name="a",
-        note_cpu=lambda now, cpu: 0.0,
+        meter=SimpleNamespace(note_cpu=lambda now, cpu: 0.0, lateness=Lateness()),
         send=sent.append,
         child=SimpleNamespace(post=SimpleNamespace(send=lambda **order: None)),
         note_renewal=lambda renewal, now: None,
-        lateness=Lateness(),
     )
     none = (np.empty(0, _wire.CAMERA), np.empty(0, _wire.OUTBOX), np.empty(0, _wire.OUTBOX))
     clock = boot_time

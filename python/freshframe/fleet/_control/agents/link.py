@@ -9,9 +9,8 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,16 +18,51 @@ import numpy as np
 from .... import _native
 from ..._messages import Run
 from ..._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
-from .cores import usable_cores
 from .crashes import is_crash, kills_for_memory
 from .last_words import LastWordsPage, Words
-from .lateness import Lateness
+from .meter import AgentMeter
 
 _READ_AT_ONCE = 1 << 16  # bytes: malloc() would ask the system for more
-_LOSSES_OVER = 10.0  # seconds
-_CLOCK_SAMPLES = 20  # renewals: ten seconds
 UNKNOWN = -1  # the build of a start that an earlier controller did not write down
-_SAME_CLOCK = 0.05  # seconds: less is the messages' own time
+
+
+class Pulls:
+    """What an agent was asked for each reader, and what has come."""
+
+    def __init__(self) -> None:
+        """Begins before the first pull."""
+        self._asked: dict[int, int] = {}  # number of the latest pull, by reader
+        self._taken: dict[int, int] = {}  # number of the latest batch, by reader
+        self._open: set[int] = set()  # readers whose pull has no answer yet
+
+    def is_open(self, reader: int) -> bool:
+        """Whether the reader's pull has no answer yet."""
+        return reader in self._open
+
+    def ask(self, reader: int) -> int:
+        """The number of the reader's next pull."""
+        self._open.add(reader)
+        self._asked[reader] = self._asked.get(reader, 0) + 1
+        return self._asked[reader]
+
+    def take(self, reader: int, number: int) -> bool:
+        """Notes a batch that answers a pull; False if it had come before."""
+        is_new = self._taken.get(reader) != number
+        if is_new or self._asked.get(reader) == number:
+            self._open.discard(reader)
+        self._taken[reader] = number
+        return is_new
+
+    def ask_again(self, latest: Mapping[int, int]) -> None:
+        """The latest pulls that the agent has got are asked again: each gives its batch once more."""
+        self._open.clear()
+        self._asked = {reader: number - 1 for reader, number in latest.items()}
+
+    def forget(self, reader: int) -> None:
+        """Forgets a reader that is closed."""
+        self._open.discard(reader)
+        self._asked.pop(reader, None)
+        self._taken.pop(reader, None)
 
 
 class Link:
@@ -73,19 +107,12 @@ class Link:
         self.builds: set[int] = set()  # that it has got
         self.runs: dict[Run, int] = {}  # whose outboxes may be there, and their builds
         self._forgotten: deque[set[Run]] = deque([set()], maxlen=5)  # by renewal: their last records may come
-        self.pulls: dict[int, int] = {}  # number of the latest pull, by reader
-        self.pending: set[int] = set()  # readers whose pull has no answer yet
         self.killed = False  # by the controller
-        self.memory_kills = kills_for_memory()
-        self.cpu: tuple[float, float] | None = None  # when, processor time
-        self.load = 0.0
-        self.lateness = Lateness()
-        self.received: dict[int, int] = {}  # number of the latest batch, by reader
+        self._memory_kills = kills_for_memory()
+        self.meter = AgentMeter()
+        self.pulls = Pulls()
         self.waits_to_send = False  # the controller watches whether the socket takes more
         self.marked = True  # it has done the orders of an earlier controller
-        self._usable_cores: float | None = None
-        self._gave: deque[tuple[float, int, int]] = deque()  # when, frames, those that were lost
-        self._clocks: deque[float] = deque(maxlen=_CLOCK_SAMPLES)
         self._incoming = MessageReader()
         self._outgoing = bytearray()
 
@@ -155,12 +182,6 @@ class Link:
         self._forgotten.append(set())
         self.outboxes = self.outboxes[:0]
 
-    def forget_reader(self, number: int) -> None:
-        """Forgets a reader that is closed."""
-        self.pending.discard(number)
-        self.pulls.pop(number, None)
-        self.received.pop(number, None)
-
     # ---- renewals
 
     def note_renewal(self, renewal: Renewal, now: float) -> None:
@@ -169,54 +190,7 @@ class Link:
         self.answers = renewal.answers
         self.outboxes = renewal.outboxes
         self._forgotten.append(set())
-        self.note_clock(renewal.clock)
-        self.note_losses(now)
-        self.lateness.note(renewal.cameras, now)
-
-    def note_cpu(self, now: float, cpu: float) -> float:
-        """The agent's share of the processor time that it may use, smoothed over some seconds."""
-        if self.cpu is not None and now > self.cpu[0]:
-            share = (cpu - self.cpu[1]) / (now - self.cpu[0]) / self._cores()
-            weight = min(1.0, (now - self.cpu[0]) / 3.0)
-            self.load += (min(1.0, share) - self.load) * weight
-        self.cpu = (now, cpu)
-        return self.load
-
-    def note_losses(self, now: float) -> None:
-        """What its pipelines have lost on the way to their outputs, of the latest renewal."""
-        gave = now, int(self.cameras["frames"].sum()), int(self.cameras["drops"].sum())
-        if self._gave and (gave[1] < self._gave[-1][1] or gave[2] < self._gave[-1][2]):
-            self._gave.clear()  # a run has ended
-        self._gave.append(gave)
-        while len(self._gave) > 2 and now - self._gave[0][0] > _LOSSES_OVER:
-            self._gave.popleft()
-
-    @property
-    def lost(self) -> float:
-        """The share of the frames that was lost, over some seconds."""
-        if len(self._gave) < 2:
-            return 0.0
-        (_, frames, lost), (_, more_frames, more_lost) = self._gave[0], self._gave[-1]
-        return min(1.0, (more_lost - lost) / max(1, more_frames - frames))
-
-    def note_clock(self, unix_time: float) -> None:
-        """Notes the time of the agent's machine, from its renewal."""
-        self._clocks.append(unix_time - time.time())
-
-    @property
-    def clock_offset(self) -> float:
-        """Seconds by which the clock of the agent's machine is ahead of this one's; 0: they are the same.
-
-        A message that took long makes it smaller, so that the largest of some is the best.
-        """
-        offset = max(self._clocks, default=0.0)
-        return offset if abs(offset) > _SAME_CLOCK else 0.0
-
-    def _cores(self) -> float:
-        """Returns the number of cores of the agent's machine."""
-        if self._usable_cores is None:
-            self._usable_cores = usable_cores()
-        return self._usable_cores
+        self.meter.note(renewal, now)
 
     def forget_in_child(self) -> None:
         """In a forked child: its copy would keep the agent alive when the program has ended."""
@@ -231,7 +205,7 @@ class Link:
 
     def has_crashed(self, end: str) -> bool:
         """Whether a camera may have caused the end with this text."""
-        out_of_memory = kills_for_memory() > self.memory_kills
+        out_of_memory = kills_for_memory() > self._memory_kills
         return is_crash(end, self.last_words(), killed=self.killed, out_of_memory=out_of_memory)
 
     def last_words(self) -> Words:
