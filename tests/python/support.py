@@ -22,12 +22,12 @@ from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import numpy.typing as npt
+from rigs import watchdog
 
 import freshframe as ff
 
-# Seconds; only a hang reaches it. Tests of instrumented or emulated programs are given more patience.
 TESTS = Path(__file__).parent  # the folder whose modules the tests import
-WATCHDOG = 100.0 * float(os.environ.get("FRESHFRAME_TEST_PATIENCE", "1"))
+WATCHDOG = watchdog.WATCHDOG
 
 Measured = TypeVar("Measured")
 

@@ -19,7 +19,8 @@ from typing import Any
 import pytest
 from gil_budget._gil_watch.stalls import INTERPRETER, GilStall
 from gil_budget.holds import hold_of
-from rigs.bare_watch import PATIENCE, watching
+from rigs.bare_watch import watching
+from rigs.watchdog import LONG_WATCHDOG
 
 pytestmark = [pytest.mark.needs_gil, pytest.mark.takes(30)]
 
@@ -107,7 +108,7 @@ def in_thread(work: Callable[[], object]) -> None:
 
 def stalls_of(work: Callable[[], object], is_enough: Callable[[GilStall], bool]) -> list[GilStall]:
     """Those of a thread that does this, at least until one is enough: a busy machine hides some."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LONG_WATCHDOG
     with watching() as stalls:
         while not any(is_enough(stall) for stall in stalls):
             assert time.monotonic() < deadline, [str(stall) for stall in stalls]

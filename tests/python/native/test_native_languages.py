@@ -15,7 +15,8 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from rigs.native_code import WATCHDOG, compiled
+from rigs.native_code import compiled
+from rigs.watchdog import LONG_WATCHDOG
 from support import picture, run_node
 from test_native_page import programs
 
@@ -51,7 +52,7 @@ NB_MODULE(my_nanobind, module) {
 def run(*command: object) -> None:
     """Runs a compiler."""
     ended = subprocess.run(
-        [str(part) for part in command], text=True, capture_output=True, timeout=WATCHDOG, check=False
+        [str(part) for part in command], text=True, capture_output=True, timeout=LONG_WATCHDOG, check=False
     )
     assert ended.returncode == 0, ended.stderr
 

@@ -15,12 +15,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from rigs.watchdog import LONG_WATCHDOG
 
 import freshframe as ff
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 PACKAGE = Path(ff.__file__).parents[1]
-BUILD_WATCHDOG = 1000.0  # seconds; compilers on a busy machine
 
 pytestmark = [pytest.mark.takes(110), pytest.mark.slow, pytest.mark.timeout(2000)]
 
@@ -37,7 +37,7 @@ def run(
         check=False,
         capture_output=True,
         text=True,
-        timeout=BUILD_WATCHDOG,
+        timeout=LONG_WATCHDOG,
         env={**os.environ, "PYTHONPATH": search, **environment},
         cwd=folder,
     )

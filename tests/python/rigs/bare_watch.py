@@ -11,7 +11,7 @@ from gil_budget._gil_watch.interpreter import native_module
 from gil_budget._gil_watch.running import Running
 from gil_budget._gil_watch.stalls import GilStall, stall_of
 
-PATIENCE = 600.0  # seconds; only a hang reaches it
+from rigs.watchdog import LONG_WATCHDOG
 
 
 @contextlib.contextmanager
@@ -22,7 +22,7 @@ def watching(threshold: float = 0.01) -> Iterator[list[GilStall]]:
     leave = running.listen(threshold, lambda raw: stalls.append(stall_of(raw)))
     try:
         yield stalls
-        running.settle(PATIENCE)
+        running.settle(LONG_WATCHDOG)
     finally:
         leave()
         running.stop()
@@ -30,7 +30,7 @@ def watching(threshold: float = 0.01) -> Iterator[list[GilStall]]:
 
 def seen(call: Callable[[], object], native: str) -> GilStall:
     """The first stall of a native function, which `call` holds; again when a busy machine has hidden it."""
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LONG_WATCHDOG
     with watching() as stalls:
         while not (found := [stall for stall in stalls if stall.native == native and stall.python_stack]):
             assert time.monotonic() < deadline, [str(stall) for stall in stalls]

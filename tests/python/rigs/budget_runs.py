@@ -13,11 +13,11 @@ from typing import Any
 
 import gil_budget
 
+from rigs.watchdog import LONG_WATCHDOG
+
 PACKAGE = Path(gil_budget.__file__).resolve().parents[1]  # of the interpreter that runs the tests
 
 LIMIT = "50ms"
-
-HANG = 600.0  # seconds; a busy machine has hardly any processor time for a run
 
 HEAD = """
 import ctypes, gc, hashlib, json, os, sys, threading, time
@@ -65,7 +65,13 @@ def run(
     command += ["--gil-report", str(report), *options]
     environment = {**os.environ, "PYTHONPATH": python_path(), "GITHUB_ACTIONS": "false", **variables}
     done = subprocess.run(
-        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=HANG, check=False
+        command,
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=LONG_WATCHDOG,
+        check=False,
     )
     found = json.loads(report.read_text()) if report.exists() else {}
     return Run(done.returncode, done.stdout + done.stderr, found)

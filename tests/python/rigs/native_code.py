@@ -13,8 +13,7 @@ from pathlib import Path
 import pytest
 
 import freshframe as ff
-
-WATCHDOG = 120.0  # seconds; a compiler on a busy machine
+from rigs.watchdog import LONG_WATCHDOG
 
 
 def _compile(library: Path, code: str, *flags: str, language: str = "c") -> subprocess.CompletedProcess[str]:
@@ -35,7 +34,7 @@ def _compile(library: Path, code: str, *flags: str, language: str = "c") -> subp
         input=textwrap.dedent(code) + "\n",
         text=True,
         capture_output=True,
-        timeout=WATCHDOG,
+        timeout=LONG_WATCHDOG,
         check=False,
     )
 

@@ -12,7 +12,7 @@ import struct
 from typing import Any
 from urllib.parse import urlsplit
 
-WATCHDOG = 100.0  # seconds; only a hang reaches it
+from rigs.watchdog import WATCHDOG
 
 
 class Answer:
