@@ -102,11 +102,12 @@ def _say(text: str) -> None:
 
 
 def _package(name: str) -> str:
-    """Where the headers of an installed Python package are."""
+    """Where the headers of an installed Python package are: its module `name` has get_include()."""
     try:
         return str(importlib.import_module(name).get_include())
     except ImportError:
-        raise BuildError(f"{name} is not installed in {sys.executable}: pip install {name}") from None
+        package = name.partition(".")[0]
+        raise BuildError(f"{package} is not installed in {sys.executable}: pip install {package}") from None
 
 
 def _cpp_command() -> list[str]:
@@ -145,7 +146,7 @@ def _build_nanobind(cache: Path, only_cached: bool) -> Path:
     if nanobind is None or nanobind.origin is None:
         raise BuildError(f"nanobind is not installed in {sys.executable}: pip install nanobind")
     root = Path(nanobind.origin).parent  # nanobind has no binary part: each project compiles it
-    freshframe = Path(_package("freshframe"))
+    freshframe = Path(_package("freshframe.native"))
     includes = [root / "include", root / "ext" / "robin_map" / "include", freshframe]
     header = [*sorted((freshframe / "freshframe").glob("gil*/*.hpp")), freshframe / "freshframe" / "gil.hpp"]
     tokens = "".join(part.read_text(encoding="utf-8") for part in header)
@@ -266,7 +267,7 @@ def _expected(source: Path) -> str:
 
 def _refused_by_cpp() -> tuple[str, str]:
     source = HERE / "double_release.cpp"
-    include = _package("freshframe")
+    include = _package("freshframe.native")
     return _expected(source), _run([*_cpp_command(), "-fsyntax-only", f"-I{include}", source]).stderr
 
 
