@@ -24,7 +24,9 @@ ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / ".github/workflows"
 WORKFLOWS = sorted(FOLDER.glob("*.yml"))
 SETTINGS = tomllib.loads((ROOT / "tools/release.toml").read_text(encoding="utf-8"))
-# Each line that a workflow runs without a secret. A new one is run on a bare Debian 12 before it stands here.
+# Each line that a workflow runs without a secret. A new line stands here once its program was tried without
+# the host: on a bare Debian `./dev demo`, `./dev test` and the parts sdist and notes; elsewhere
+# `./dev lint --quick`, prove.sh and the parts wheels, site, image and sums.
 RUN = {
     "tools/debian_root.sh ./dev demo",
     "tools/debian_root.sh ./dev test",
