@@ -40,7 +40,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, overload
 
-from . import _check, _numeric
+from . import _check
+from ._interpreter import parts
 
 if TYPE_CHECKING:
     import array
@@ -49,9 +50,13 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
+    from . import _numeric
+
     _Floats = npt.NDArray[np.float64] | npt.NDArray[np.float32]
     _Integers = npt.NDArray[np.integer[Any]] | npt.NDArray[np.bool_] | bytes | bytearray | mmap.mmap
     _Buffer = memoryview | array.array[Any]
+else:
+    _numeric = parts.native("_numeric")
 
 __all__ = ["absdiff_mean", "mean", "sum"]
 

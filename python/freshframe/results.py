@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from ._check import is_utf8
 from ._errors import OptionError, OptionTypeError
-from ._interpreter import fork
+from ._interpreter import fork, parts
 from ._masks import columns_for_supervision, columns_from_supervision, decode_masks, encode_masks
 
 __all__ = ["Circles", "Detections", "decode_masks", "encode_masks"]
@@ -236,8 +236,11 @@ class Detections:
         Raises:
             ImportError: supervision is not installed.
         """
-        with fork.loading():
-            import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
+        try:
+            with fork.loading():
+                import supervision  # type: ignore[import-not-found,unused-ignore]  # noqa: PLC0415  (optional)
+        except ModuleNotFoundError as error:
+            raise parts.missing("to_supervision()", "supervision") from error
 
         columns = {name: getattr(self, name) for name in _TRACK_COLUMNS} | {"class_name": self.class_name}
         data, masks = columns_for_supervision(dict(self.data), getattr(supervision, "CompactMask", None))

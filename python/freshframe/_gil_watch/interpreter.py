@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import importlib.util
 import re
 import sys
 from collections.abc import Callable, Iterator
@@ -42,6 +43,10 @@ def native_module(loading: AbstractContextManager[object] | None = None) -> Any:
         with loading or nullcontext():
             from .. import _gil  # noqa: PLC0415  (libdw and this module load only when a watch is wanted)
     except ImportError as error:
+        if importlib.util.find_spec(f"{__package__.rpartition('.')[0]}._gil") is None:
+            raise Unsupported(
+                "this build has no GIL watch: ./dev build makes what ./dev demo leaves out"
+            ) from None
         raise Unsupported(f"the GIL watch needs libdw (Debian: apt-get install libdw1): {error}") from error
     if reason := _gil.unsupported():
         raise _refuse(reason)

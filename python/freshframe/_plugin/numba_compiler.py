@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from .._errors import OptionError, OptionTypeError
-from .._interpreter import fork
+from .._interpreter import fork, parts
 
 _PARAMETERS = ("pixels", "out", "pts", "seq", "source", "state")
 _TAKES_GIL = ("numba_gil_ensure", "PyGILState_Ensure")
@@ -57,7 +57,7 @@ def compiled(written: Callable[..., Any], options: dict[str, Any]) -> Any:
     try:
         numba: Any = importlib.import_module("numba")
     except ImportError as error:
-        raise ImportError("freshframe.native.numba needs numba: pip install numba") from error
+        raise parts.missing("freshframe.native.numba", "numba") from error
     jitted = written if hasattr(written, "py_func") else numba.njit(written)
     given = _Given(jitted, _parameters(python_function(written), options), options)
     returned: list[Any] = []

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from .._errors import OptionError, OptionTypeError
-from .._interpreter import fork
+from .._interpreter import fork, parts
 from .._pipeline.pipeline import Pipeline, engine_of
 
 if TYPE_CHECKING:
@@ -40,9 +40,7 @@ def prometheus_collector(*pipelines: Pipeline | Fleet) -> Collector:
             from prometheus_client.parser import text_string_to_metric_families  # noqa: PLC0415  (optional)
             from prometheus_client.registry import Collector  # noqa: PLC0415
     except ImportError as error:
-        raise ImportError(
-            "prometheus_collector() needs the package prometheus_client: pip install prometheus_client"
-        ) from error
+        raise parts.missing("prometheus_collector()", "prometheus_client") from error
     _check(pipelines)
 
     class PipelineCollector(Collector):  # type: ignore[misc]  # of an optional package, which mypy skips

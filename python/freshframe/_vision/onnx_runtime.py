@@ -8,7 +8,9 @@ import os
 import sys
 from pathlib import Path
 
-INSTALL = "pip install onnxruntime"
+from .._interpreter import parts
+
+INSTALL = parts.install("onnxruntime")
 _LAST_OF_310 = "1.23.2"  # the last ONNX Runtime for CPython 3.10
 
 

@@ -16,7 +16,7 @@
 namespace freshframe::inference {
 namespace {
 
-constexpr const char* kInstall = "pip install onnxruntime";
+constexpr const char* kInstall = "pip install 'freshframe[onnx]'";
 
 // ONNX Runtime also returns a failure as a status, which becomes an exception. So its log lines are shown
 // only with -v.

@@ -249,7 +249,7 @@ void Session::open(const SessionOptions& options) {
   if (options.provider != "auto" && (wanted == kProviders.end() || !has(runtime_, *wanted))) {
     throw OptionError("provider must be one that this ONNX Runtime " + runtime_.version() + " has (" +
                       known_here(runtime_) + "), got '" + options.provider + "'" +
-                      (options.provider == "cuda" ? "; for CUDA: pip install onnxruntime-gpu" : ""));
+                      (options.provider == "cuda" ? "; for CUDA: pip install 'freshframe[onnx-cuda]'" : ""));
   }
   for (const auto& provider : kProviders) {
     const bool is_last = provider.name == "cpu";

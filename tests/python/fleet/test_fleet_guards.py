@@ -265,5 +265,5 @@ def test_a_fleet_on_a_cluster_says_what_is_missing(monkeypatch: pytest.MonkeyPat
         with pytest.raises(ff.OptionError, match="a local fleet has agents=, got"):
             ff.Fleet("local", **only)
     monkeypatch.setitem(sys.modules, "ray", None)
-    with pytest.raises(ff.FreshframeError, match=r'pip install "freshframe\[ray\]"'):
+    with pytest.raises(ff.FreshframeError, match=r"pip install 'freshframe\[ray\]'"):
         ff.Fleet("auto")

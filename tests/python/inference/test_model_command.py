@@ -114,5 +114,5 @@ def test_the_error_of_a_missing_runtime_names_the_package_to_install(
     path = str(always_a_box(tmp_path / "dog.onnx"))
     code, out, err = freshframe(*[path if text == "FILE" else text for text in command])
     assert (code, out) == (2, "")
-    assert "pip install onnxruntime" in err
+    assert "pip install 'freshframe[onnx]'" in err
     assert "Traceback" not in err

@@ -26,7 +26,7 @@ def test_a_missing_runtime_is_an_import_error_that_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(ImportError, match=r"pip install onnxruntime"):
+    with pytest.raises(ImportError, match=r"pip install 'freshframe\[onnx\]'"):
         ff.OnnxDetector(mean_colour(tmp_path / "mean.onnx"))
 
 

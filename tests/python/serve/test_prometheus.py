@@ -105,4 +105,4 @@ except ImportError as error:
     print(error)
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
-    assert "pip install prometheus_client" in done.stdout
+    assert "pip install 'freshframe[prometheus]'" in done.stdout

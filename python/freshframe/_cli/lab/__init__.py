@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from freshframe._interpreter import parts
+
 from ..messages import Messages
 from ..outcome import ExitCode, UsageError
 from .machine import look
@@ -50,6 +52,11 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.name is None or options.list:
         _list(as_lines=options.json)
         return ExitCode.OK
+    try:
+        for part in ("_lab", "_numeric"):
+            parts.native(part)
+    except ImportError as error:
+        raise UsageError(str(error)) from None
     names = list(LABS) if options.name == "all" else [options.name]
     picture = _picture(options.picture, names)
     other = _other(options.free_threaded, names)

@@ -15,6 +15,7 @@ from typing import Any
 
 from ... import _check
 from ..._errors import FreshframeError, OptionError, OptionTypeError, StateError
+from ..._interpreter import parts
 
 NAMESPACE = "freshframe"  # of actors
 VARIABLES = {"RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0"}  # of actors: else Ray hides graphics cards from them
@@ -39,8 +40,7 @@ def load_ray(where: str) -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         raise FreshframeError(
-            f'a fleet on a cluster needs Ray ({error}): pip install "freshframe[ray]". '
-            'Fleet("local") needs none'
+            f'a fleet on a cluster needs Ray ({error}): {parts.install("ray")}. Fleet("local") needs none'
         ) from error
 
 

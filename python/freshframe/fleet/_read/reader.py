@@ -15,6 +15,7 @@ from typing import Any
 from ... import _check, _native
 from ..._closed_by_with import ClosedByWith
 from ..._errors import EndOfStream, FreshframeError, GraphError, OptionError, ReadTimeout, StateError
+from ..._interpreter import parts
 from .results import Item, Results
 
 _SLICE = 0.05  # seconds between two looks for signals
@@ -238,7 +239,9 @@ def _tables(arrow: bool | None) -> Callable[[list[FleetSample]], Any]:
         pyarrow: Any = importlib.import_module("pyarrow")
     except ImportError:
         if arrow:
-            raise FreshframeError("tables need pyarrow: pip install pyarrow, or arrow=False") from None
+            raise FreshframeError(
+                f"tables need pyarrow: {parts.install('pyarrow')}, or arrow=False"
+            ) from None
         return list
 
     def table(batch: list[FleetSample]) -> Any:

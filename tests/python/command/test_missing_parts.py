@@ -1,0 +1,92 @@
+"""Where an optional package or a native module is missing, a message says the command that brings it."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from support import WATCHDOG
+
+import freshframe as ff
+from freshframe._interpreter import parts
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+ROOT = Path(__file__).parents[3]
+LEFT_OUT = ("_lab", "_gil", "_numeric")  # by ./dev demo
+
+
+@pytest.fixture(scope="module")
+def of_demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the package as ./dev demo leaves it."""
+    folder = tmp_path_factory.mktemp("demo")
+    package = Path(ff.__file__).parent
+    (folder / package.name).mkdir()
+    for each in package.iterdir():
+        if not (each.suffix == ".so" and each.name.startswith(tuple(f"{name}." for name in LEFT_OUT))):
+            (folder / package.name / each.name).symlink_to(each)
+    return folder
+
+
+def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, *arguments],
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=WATCHDOG,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("name", ["sum", "frozen-game", "all"])
+def test_a_lab_without_its_module_says_what_builds_it(of_demo: Path, name: str) -> None:
+    ended = run(of_demo, "-m", "freshframe", "lab", name, "--quick")
+    assert ended.returncode == 2
+    assert ended.stderr == (
+        "freshframe lab: this build has no freshframe._lab: ./dev build makes what ./dev demo leaves out\n"
+    )
+
+
+def test_the_gil_watch_without_its_module_says_what_builds_it(of_demo: Path) -> None:
+    (of_demo / "app.py").write_text("print('ran')\n")
+    ended = run(of_demo, "-m", "freshframe", "gil", "app.py")
+    assert ended.returncode != 0
+    assert "./dev build" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_numeric_without_its_module_says_what_builds_it(of_demo: Path) -> None:
+    ended = run(of_demo, "-c", "import freshframe as ff; ff.numeric.sum")
+    assert ended.stderr.splitlines()[-1] == (
+        "ImportError: this build has no freshframe._numeric: ./dev build makes what ./dev demo leaves out"
+    )
+
+
+def test_a_module_that_is_there_is_loaded() -> None:
+    assert parts.native("_numeric") is vars(ff.numeric)["_numeric"]
+
+
+def test_each_extra_is_named_where_its_package_is_missing() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    wanted = project["optional-dependencies"]
+    for package, extra in parts._EXTRAS.items():
+        assert parts.install(package) == f"pip install 'freshframe[{extra}]'"
+        names = [each.partition(">=")[0].replace("-", "_") for each in wanted[extra]]
+        assert names == [package.replace("-", "_")]
+    assert sorted(parts._EXTRAS.values()) == sorted(wanted)
+    assert parts.install("numba") == "pip install numba"
+
+
+def test_a_result_for_supervision_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "supervision", None)
+    with pytest.raises(ImportError, match=r"needs the package supervision: pip install supervision"):
+        ff.Detections([[0, 0, 9, 9]], [0.9], [0]).to_supervision()
