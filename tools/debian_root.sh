@@ -13,6 +13,7 @@ here=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 say() { printf 'debian_root.sh: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
+passed='PIP_.*|CI|[a-z]+_proxy|[A-Z]+_PROXY'  # variables that the command gets
 suite=bookworm folder=$here/..
 while [ $# -gt 0 ]; do
   case $1 in
@@ -24,7 +25,8 @@ while [ $# -gt 0 ]; do
 done
 [ $# -gt 0 ] || die "a command is wanted: debian_root.sh [-s SUITE] [-r FOLDER] [--] COMMAND..."
 if [ "$(id -u)" != 0 ]; then  # chroot and mount want root
-  exec sudo --preserve-env=DEBIAN_MIRROR,DEBIAN_SECURITY_MIRROR "$here/debian_root.sh" -s "$suite" -r "$folder" -- "$@"
+  kept=$(compgen -e | grep -E "^(DEBIAN_(SECURITY_)?MIRROR|$passed)$" | paste -sd , || true)
+  exec sudo ${kept:+"--preserve-env=$kept"} "$here/debian_root.sh" -s "$suite" -r "$folder" -- "$@"
 fi
 if ! command -v debootstrap >/dev/null; then
   say "installing debootstrap"
@@ -81,7 +83,7 @@ printf '[safe]\n\tdirectory = *\n' >"$root/etc/gitconfig"  # the folder belongs 
 
 settings=(PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 TERM="${TERM:-dumb}"
   DEBIAN_FRONTEND=noninteractive)
-while read -r name; do settings+=("$name=${!name}"); done < <(compgen -e | grep -E '^(PIP_.*|CI|[a-z]+_proxy|[A-Z]+_PROXY)$' || true)
+while read -r name; do settings+=("$name=${!name}"); done < <(compgen -e | grep -E "^($passed)$" || true)
 # shellcheck disable=SC2016  # variables of the inner shell
 unshare --mount --pid --ipc --uts --fork --kill-child --propagation private sh -ec '
   root=$1 folder=$2

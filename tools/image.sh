@@ -2,7 +2,7 @@
 # Makes the container image of a release for this machine from the Dockerfile, as dist/freshframe-VERSION-image-MACHINE.tar.gz:
 # image.sh build VERSION. `docker load` reads the file. It uses buildah, which needs neither a daemon nor root.
 # IMAGE_BASE is another base than debian:12-slim. Where there is no container around the build, BUILDAH_ISOLATION=chroot and
-# STORAGE_DRIVER=vfs are buildah's own settings.
+# STORAGE_DRIVER=vfs are buildah's own settings. Without buildah it is installed, where root or sudo without a password can.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
@@ -12,6 +12,12 @@ most=120000000  # bytes of the compressed image
 name=freshframe:$2
 archive=dist/freshframe-$2-image-$(uname -m).tar
 mkdir -p dist
+if ! command -v buildah >/dev/null; then
+  as_root=()
+  if [ "$(id -u)" != 0 ]; then as_root=(sudo -n); fi
+  "${as_root[@]}" apt-get update -qq
+  "${as_root[@]}" apt-get install -qq -y buildah >/dev/null  # with what it recommends: a runtime, and ids for a user
+fi
 # The other format of images has no health check.
 buildah bud --format docker --tag "$name" ${IMAGE_BASE:+--build-arg "BASE=$IMAGE_BASE"} .
 

@@ -4,6 +4,7 @@
 #   page   the release's page on the host, with its notes and files
 #   site   the documentation, as VERSION/ and, for the newest version, as latest/, on the branch gh-pages
 #   image  the container images of each machine, and one name for all, in the host's registry
+# Each can run again after it has failed: what it had published is replaced by the same.
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/.."
@@ -14,17 +15,29 @@ tag=$2
 version=${tag#v}
 [[ $version =~ ^[0-9]+\.[0-9]+\.[0-9]+$ ]] || die "a tag is like v0.2.0, got $tag"
 
+remote=${SITE_REMOTE:-https://github.com/${GITHUB_REPOSITORY:-}.git}
+
+# A repair of an older version does not become the newest one.
+is_newest() {
+  [ "$(git ls-remote --tags --refs "$remote" 'v*' | sed -n 's|.*refs/tags/v\([0-9.]*\)$|\1|p' | sort -V | tail -1)" = "$version" ]
+}
+
 page() {
-  local notes=dist/freshframe-$version-notes.md
+  local notes=dist/freshframe-$version-notes.md latest=false
   [ -f "$notes" ] || die "$notes is missing: tools/release.py $version --make notes"
-  gh release create "$tag" --verify-tag --title "freshframe $version" --notes-file "$notes" dist/*
+  if is_newest; then latest=true; fi
+  if gh release view "$tag" >/dev/null 2>&1; then
+    gh release upload "$tag" --clobber dist/*
+  else
+    gh release create "$tag" --verify-tag --latest=$latest --title "freshframe $version" --notes-file "$notes" dist/*
+  fi
 }
 
 # The folders of versions, the oldest first.
 versions() { (cd build/pages && printf '%s\n' [0-9]*/ | tr -d / | sort -V); }
 
 site() {
-  local archive=dist/freshframe-$version-site.tar.gz remote=${SITE_REMOTE:-https://github.com/${GITHUB_REPOSITORY:-}.git} each
+  local archive=dist/freshframe-$version-site.tar.gz each
   [ -f "$archive" ] || die "$archive is missing: tools/release.py $version --make site"
   if [ -z "${SITE_REMOTE:-}" ]; then gh auth setup-git; fi
   rm -rf build/pages
@@ -48,15 +61,18 @@ site() {
   } >build/pages/index.html
   touch build/pages/.nojekyll  # folders whose names begin with _ are shown, too
   git -C build/pages add --all
+  if git -C build/pages diff --cached --quiet; then return; fi  # it is there already
   git -C build/pages -c user.name=freshframe -c user.email=freshframe@users.noreply.github.com commit --quiet -m "site of $version"
   git -C build/pages push --quiet origin gh-pages
 }
 
 image() {
-  local name=ghcr.io/${GITHUB_REPOSITORY,,} archive machine
+  local name=ghcr.io/${GITHUB_REPOSITORY,,} archives=(dist/freshframe-"$version"-image-*.tar.gz) archive machine
+  [ -f "${archives[0]}" ] || die "${archives[0]} is missing: tools/release.py $version --make image"
   buildah login --username "$GITHUB_ACTOR" --password-stdin ghcr.io <<<"$GH_TOKEN"
+  buildah manifest rm "$name:$version" >/dev/null 2>&1 || true
   buildah manifest create "$name:$version"
-  for archive in dist/freshframe-"$version"-image-*.tar.gz; do
+  for archive in "${archives[@]}"; do
     machine=${archive##*-image-}
     machine=${machine%.tar.gz}
     gunzip --keep --force "$archive"
@@ -64,7 +80,7 @@ image() {
     buildah manifest add "$name:$version" "docker://$name:$version-$machine"
   done
   buildah manifest push --all "$name:$version" "docker://$name:$version"
-  buildah manifest push --all "$name:$version" "docker://$name:latest"
+  if is_newest; then buildah manifest push --all "$name:$version" "docker://$name:latest"; fi
 }
 
 case $1 in

@@ -48,6 +48,7 @@ PARTS = {
     "image": "freshframe-{version}-image-*.tar.gz",
     "sums": "SHA256SUMS",
 }
+FAILURES = (subprocess.CalledProcessError, ValueError, OSError)  # of a step
 TAG = """import sys, sysconfig
 print("cp%d%d%s" % (*sys.version_info[:2], "t" if sysconfig.get_config_var("Py_GIL_DISABLED") else ""))"""
 
@@ -84,6 +85,14 @@ def notes_of(changelog: str, version: str) -> str:
     if not found:
         raise ValueError(f"CHANGELOG.md has no heading '## {version} - DAY'")
     return re.split(r"^## ", rest.partition("\n")[2], maxsplit=1, flags=re.MULTILINE)[0].strip() + "\n"
+
+
+def links_to(address: str, text: str, version: str) -> str:
+    """A text whose links into the tree lead to the repository."""
+    sys.path.insert(0, str(Path(__file__).parent / "wheel"))
+    from bill import with_links  # noqa: PLC0415
+
+    return str(with_links(text, address, version))
 
 
 def missing(folder: Path, version: str) -> list[str]:
@@ -226,6 +235,13 @@ def unusable(pythons: Sequence[str]) -> Iterator[str]:
         tags[tag] = python
 
 
+def said(error: Exception) -> str:
+    """What a step that failed says."""
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"{shlex.join(map(str, error.cmd))} ended with {error.returncode}"
+    return str(error)
+
+
 def checksums(folder: Path) -> str:
     """Lines that `sha256sum --check` reads."""
     files = sorted(path for path in folder.iterdir() if path.is_file() and path.name != "SHA256SUMS")
@@ -236,8 +252,10 @@ def bills_of_materials(folder: Path) -> None:
     """A copy of each wheel's bill of materials beside it."""
     for path in folder.glob("*.whl"):
         with zipfile.ZipFile(path) as wheel:
-            name = next(name for name in wheel.namelist() if name.endswith("sboms/freshframe.cdx.json"))
-            path.with_suffix(".cdx.json").write_bytes(wheel.read(name))
+            names = [name for name in wheel.namelist() if name.endswith("sboms/freshframe.cdx.json")]
+            if not names:
+                raise ValueError(f"{path.name} has no bill of materials")
+            path.with_suffix(".cdx.json").write_bytes(wheel.read(names[0]))
 
 
 def is_source_of(file: str, versions: Mapping[str, str]) -> bool:
@@ -349,6 +367,8 @@ class Release:
         if self.go:
             self.dist.mkdir(exist_ok=True)
             self.write_part(part)
+            if part in missing(self.dist, self.version):
+                raise ValueError(f"dist/ has no {PARTS[part].format(version=self.version)}")
 
     def write_part(self, part: str) -> None:
         """Parts that no other program writes."""
@@ -358,8 +378,10 @@ class Release:
         elif part == "sources":
             third_party_sources(self.dist, self.version)
         elif part == "notes":
-            changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-            name.write_text(notes_of(changelog, self.version), encoding="utf-8")
+            notes = notes_of((ROOT / "CHANGELOG.md").read_text(encoding="utf-8"), self.version)
+            if address := address_of((ROOT / "tools/release.toml").read_text(encoding="utf-8")):
+                notes = links_to(address, notes, self.version)
+            name.write_text(notes, encoding="utf-8")
         elif part == "site":
             packed(ROOT / "build/docs", name)
         elif part == "sums":
@@ -376,8 +398,8 @@ def make_parts(release: Release, parts: Sequence[str]) -> int:
     try:
         for part in parts:
             release.make(part)
-    except (subprocess.CalledProcessError, ValueError) as error:
-        print(f"release: {part} failed: {error}", file=sys.stderr)
+    except FAILURES as error:
+        print(f"release: {part} failed: {said(error)}", file=sys.stderr)
         return 1
     return 0
 
@@ -421,12 +443,10 @@ def main() -> int:
     release = Release(options.version, pythons, options.aarch64, options.go)
     try:
         release.all_steps()
-    except subprocess.CalledProcessError as error:
-        print(f"release: {shlex.join(map(str, error.cmd))} ended with {error.returncode}", file=sys.stderr)
-        print(f"release: the steps so far are taken back by: {release.undo}", file=sys.stderr)
-        return 1
-    if options.go and (absent := missing(release.dist, release.version)):
-        print(f"release: dist/ has nothing of: {', '.join(absent)}", file=sys.stderr)
+    except FAILURES as error:
+        print(f"release: {said(error)}", file=sys.stderr)
+        if options.go:
+            print(f"release: the steps so far are taken back by: {release.undo}", file=sys.stderr)
         return 1
     if not options.go:
         print("This was a dry run; --go does it.")

@@ -1,5 +1,7 @@
 """Puts the licences of all that a wheel carries, and a bill of materials (CycloneDX), into the wheel.
 
+The wheel's description, which is README.md, gets links that lead to the repository.
+
 Prints the path of the finished wheel.
 """
 # SPDX-License-Identifier: Apache-2.0
@@ -13,6 +15,7 @@ import hashlib
 import importlib.metadata
 import io
 import json
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -136,6 +139,21 @@ def with_licences(metadata: str, names: list[str], expression: str = EXPRESSION)
     return "\n".join([*lines, *(f"License-File: {name}" for name in names)]) + separator + body
 
 
+def with_links(text: str, repository: str, version: str) -> str:
+    """A text whose links into the tree lead to the repository: an index and a release's page have no tree."""
+    text = re.sub(r"\]\((?![a-z]+:|#)", f"]({repository}/blob/v{version}/", text)
+    return re.sub(r'\b(src|srcset)="(?![a-z]+:)', rf'\1="{repository}/raw/v{version}/', text)
+
+
+def for_an_index(metadata: str) -> str:
+    """METADATA whose description has links that lead somewhere, where it names the repository."""
+    head, separator, description = metadata.partition("\n\n")
+    fields = dict(re.findall(r"^(Version: |Project-URL: Repository, )(.+)$", head, re.MULTILINE))
+    if "Project-URL: Repository, " in fields:
+        description = with_links(description, fields["Project-URL: Repository, "], fields["Version: "])
+    return head + separator + description
+
+
 def write(path: Path, files: dict[str, bytes], modes: dict[str, int], record: str) -> None:
     """A wheel with a RECORD of all its files. The same input gives the same bytes."""
     rows = io.StringIO()
@@ -177,7 +195,7 @@ def main() -> None:
         texts[f"third-party/common/{name}.txt"] = path.read_text(encoding="utf-8", errors="replace")
     files |= {f"{info}/licenses/{name}": text.encode() for name, text in texts.items()}
     metadata = files[f"{info}/METADATA"].decode()
-    files[f"{info}/METADATA"] = with_licences(metadata, list(texts)).encode()
+    files[f"{info}/METADATA"] = for_an_index(with_licences(metadata, list(texts))).encode()
     number = next(line.split()[1] for line in metadata.splitlines() if line.startswith("Version:"))
     the_bill = bill(origin, files, number)
     if options.like and (others := other_versions(json.loads(options.like.read_text()), the_bill)):

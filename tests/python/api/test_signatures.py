@@ -110,3 +110,25 @@ def test_the_entry_may_stand_in_any_release_since() -> None:
     changelog = "## Unreleased\n\n## 0.3.0 - today\n\nnew\n\n## 0.2.0 - once\n\nold\n"
     assert "new" in signatures.notes_since(changelog, "0.2.0")
     assert "old" not in signatures.notes_since(changelog, "0.2.0")
+
+
+def test_a_release_is_compared_with_the_one_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also on the commit that has the release's own tag, which the workflow of the release tests."""
+
+    def commit(version: str, promised: str) -> None:
+        (tmp_path / signatures.LIST).write_text(f"{promised}\n")
+        (tmp_path / "CHANGELOG.md").write_text(f"## Unreleased\n\n## {version} - today\n\nnothing\n")
+        name = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+        for command in (["add", "."], ["commit", "--quiet", "-m", version], ["tag", f"v{version}"]):
+            subprocess.run(["git", *name, *command], cwd=tmp_path, check=True)
+
+    (tmp_path / signatures.LIST).parent.mkdir(parents=True)
+    subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
+    monkeypatch.setattr(signatures, "ROOT", tmp_path)
+    commit("0.1.0", ADD)
+    assert signatures.unkept() == []
+    commit("0.2.0", "ff.Queue(depth: int = 1)")
+    (problem,) = signatures.unkept()
+    assert problem.startswith(f"v0.1.0 promised {ADD}")

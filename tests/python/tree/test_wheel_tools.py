@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -259,7 +260,9 @@ def test_a_release_that_lacks_a_part_is_none(
 ) -> None:
     monkeypatch.setattr(release, "third_party_sources", lambda folder, version: None)
     assert released(monkeypatch, "--go") == 1
-    assert "dist/ has nothing of: sources" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert "dist/ has no freshframe-0.2.0-third-party-sources-*.tar" in said
+    assert "taken back by: git tag --delete v0.2.0" in said
 
 
 def test_the_parts_of_a_tag_are_made_one_by_one(
@@ -277,6 +280,34 @@ def test_the_parts_of_a_tag_are_made_one_by_one(
     monkeypatch.setattr(sys, "argv", ["release.py", "v0.2.0", "--make", "notes"])
     assert release.main() == 1
     assert "the tree is version 0.1.0, not 0.2.0" in capsys.readouterr().err
+    monkeypatch.setattr(sys, "argv", ["release.py", "v0.1.0", "--make", "bills"])
+    assert release.main() == 1  # of no wheel
+    assert "bills failed: dist/ has no freshframe-0.1.0-*.cdx.json" in capsys.readouterr().err
+
+
+def test_what_an_index_and_a_releases_page_show_links_to_the_tag(
+    checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = '[a](docs/a.md#b) [c](#c) [d](https://example.com) ["freshframe[onnx]"] <img src="docs/p.webp">\n'
+    tree = "https://example.org/us/freshframe"
+    wanted = f'[a]({tree}/blob/v0.1.0/docs/a.md#b) [c](#c) [d](https://example.com) ["freshframe[onnx]"]'
+    wanted += f' <img src="{tree}/raw/v0.1.0/docs/p.webp">\n'
+    head = "Name: freshframe\nVersion: 0.1.0\n"
+    urls = f"Project-URL: Issues, {tree}/issues\nProject-URL: Repository, {tree}\n"
+    assert bill.for_an_index(f"{head}{urls}\n{page}") == f"{head}{urls}\n{wanted}"
+    assert bill.for_an_index(f"{head}\n{page}") == f"{head}\n{page}"
+    (checkout / "CHANGELOG.md").write_text(f"# Changelog\n\n## 0.1.0 - 2026-11-30\n\n{page}")
+    monkeypatch.setattr(sys, "argv", ["release.py", "0.1.0", "--make", "notes"])
+    assert release.main() == 0
+    assert (checkout / "dist/freshframe-0.1.0-notes.md").read_text() == wanted
+
+
+def test_each_link_of_the_readme_leads_to_the_repository_on_an_index() -> None:
+    page = (TOOLS.parent / "README.md").read_text(encoding="utf-8")
+    shown = bill.with_links(page, "https://example.org/us/freshframe", "0.1.0")
+    links = re.findall(r'\]\(([^)]+)\)|\b(?:src|srcset)="([^"]+)"', shown)
+    assert len(links) > 30
+    assert [link for link in map("".join, links) if not link.startswith(("https://", "#"))] == []
 
 
 def test_a_hash_that_nobody_compared_is_an_obstacle() -> None:

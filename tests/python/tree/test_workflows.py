@@ -208,3 +208,110 @@ def test_publishing_is_refused_without_a_version_or_its_files(pages: Path) -> No
         )
         assert ended.returncode == 1
         assert why in ended.stderr
+
+
+@pytest.fixture
+def host(pages: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The file with the commands that a checkout gives to the repository's host."""
+    calls = pages.parent / "calls"
+    programs = pages.parent / "programs"
+    programs.mkdir()
+    for name in ("gh", "buildah"):
+        text = f'#!/bin/sh\necho "{name} $*" >>{calls}\n[ "$*" != "release view v$ABSENT" ]\n'
+        (programs / name).write_text(text)
+        (programs / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("GITHUB_REPOSITORY", "Us/Freshframe")
+    monkeypatch.setenv("GITHUB_ACTOR", "us")
+    monkeypatch.setenv("GH_TOKEN", "none")
+    source = pages.parent / "source"
+    source.mkdir()
+    author = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.org"]
+    tags = [["tag", version] for version in ("v0.9.0", "v0.9.1", "v0.10.0", "v0.11.0rc1")]
+    commit = [*author, "commit", "--quiet", "--allow-empty", "-m", "all"]
+    for command in (["init", "--quiet"], commit, *tags, ["push", "--quiet", "--tags", "../remote"]):
+        subprocess.run(["git", *command], cwd=source, check=True)
+    (pages / "dist").mkdir()
+    for version in ("0.9.1", "0.10.0"):
+        (pages / f"dist/freshframe-{version}-notes.md").write_text("notes")
+        for machine in ("aarch64", "x86_64"):
+            archive = pages / f"dist/freshframe-{version}-image-{machine}.tar"
+            archive.write_text("image")
+            subprocess.run(["gzip", archive], check=True)
+    return calls
+
+
+def said_to(calls: Path, checkout: Path, what: str, version: str) -> list[str]:
+    calls.write_text("")
+    subprocess.run([checkout / "tools/publish.sh", what, f"v{version}"], check=True)
+    return calls.read_text().splitlines()
+
+
+def test_a_release_becomes_the_newest_only_if_no_version_is_newer(host: Path, pages: Path) -> None:
+    for version, newest in (("0.9.1", False), ("0.10.0", True)):
+        pushed = [line for line in said_to(host, pages, "image", version) if "manifest push" in line]
+        assert any(line.endswith(f"docker://ghcr.io/us/freshframe:{version}") for line in pushed)
+        assert any(line.endswith(":latest") for line in pushed) is newest
+
+
+def test_the_image_of_each_machine_is_pushed_and_named_by_the_version(host: Path, pages: Path) -> None:
+    calls = said_to(host, pages, "image", "0.10.0")
+    for machine in ("aarch64", "x86_64"):
+        name = f"docker://ghcr.io/us/freshframe:0.10.0-{machine}"
+        assert sum(line.startswith("buildah push") and line.endswith(name) for line in calls) == 1
+        assert f"buildah manifest add ghcr.io/us/freshframe:0.10.0 {name}" in calls
+
+
+def test_a_page_that_is_there_gets_the_files_again(
+    host: Path, pages: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ABSENT", "0.10.0")
+    (_, made) = said_to(host, pages, "page", "0.10.0")
+    assert made.startswith("gh release create v0.10.0 --verify-tag --latest=true --title freshframe 0.10.0")
+    (_, again) = said_to(host, pages, "page", "0.9.1")
+    assert again.startswith("gh release upload v0.9.1 --clobber dist/freshframe-")
+
+
+def test_a_site_that_is_there_is_published_again(pages: Path) -> None:
+    publish(pages, "0.9.0")
+    publish(pages, "0.9.0")
+    assert shown(pages, "0.9.0/index.html") == "0.9.0"
+
+
+def test_a_bare_debian_gets_the_hosts_settings_through_sudo(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, text in (("id", "echo 1000"), ("sudo", 'echo "$@"')):
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for name in ("CI", "DEBIAN_MIRROR", "PIP_INDEX_URL", "GH_TOKEN"):
+        monkeypatch.setenv(name, "a value")
+    ended = subprocess.run(
+        [ROOT / "tools/debian_root.sh", "./dev", "test"], check=True, capture_output=True, text=True
+    )
+    kept = re.findall(r"--preserve-env=(\S+) ", ended.stdout)[0].split(",")
+    assert {"CI", "DEBIAN_MIRROR", "PIP_INDEX_URL"} <= set(kept)
+    assert "GH_TOKEN" not in kept
+    assert ended.stdout.endswith("-- ./dev test\n")
+
+
+def test_a_machine_without_buildah_gets_it(tmp_path: Path) -> None:
+    for name in ("bash", "env", "dirname", "readlink", "uname", "mkdir"):
+        found = shutil.which(name)
+        assert found is not None
+        (tmp_path / name).symlink_to(found)
+    for name, text in (("id", "echo 1000"), ("sudo", f"printf '%s\\n' \"$*\" >>{tmp_path}/calls")):
+        (tmp_path / name).write_text(f"#!{tmp_path}/bash\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    (tmp_path / "tools").mkdir()
+    shutil.copy(ROOT / "tools/image.sh", tmp_path / "tools")
+    ended = subprocess.run(
+        [tmp_path / "bash", tmp_path / "tools/image.sh", "build", "0.1.0"],
+        env={"PATH": str(tmp_path)},
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert (tmp_path / "calls").read_text() == "-n apt-get update -qq\n-n apt-get install -qq -y buildah\n"
+    assert "buildah: command not found" in ended.stderr  # this apt-get has installed nothing
