@@ -74,6 +74,11 @@ struct alignas(kCacheLine) Queued {
   double seconds = 0;         // as Lane::seconds: since the sample before it
 };
 
+/// The size of its picture.
+inline std::int64_t picture_bytes(const AnySample& sample) noexcept {
+  return sample.frame ? static_cast<std::int64_t>(sample.frame.size_bytes()) : 0;
+}
+
 /// The samples of one source, or of all, on one edge. Guarded by the inbox's mutex.
 struct Lane {
   Edge* edge = nullptr;   // that it is a part of
@@ -120,6 +125,27 @@ struct Lane {
   /// The stream has ended, but events have not passed.
   [[nodiscard]] bool owes_events() const noexcept { return ended && size == 0 && !kept.empty(); }
   [[nodiscard]] bool full() const noexcept { return size + in_sets + spare >= ring.size(); }
+  /// As full(), also by the queue's bounds in seconds and bytes.
+  [[nodiscard]] bool full_for(const AnySample& next) const noexcept {
+    if (full()) return true;
+    if (size == 0) return false;
+    if (queue.max_bytes && bytes + picture_bytes(next) > *queue.max_bytes) return true;
+    return queue.max_seconds && seconds + seconds_before(next) > *queue.max_seconds;
+  }
+  /// Counts the drop of a sample.
+  void drop(DropCause cause) noexcept {
+    ++counts.drops[static_cast<std::size_t>(cause)];
+    ++dropped_since;
+  }
+  /// The time of a sample by which the rate goes.
+  [[nodiscard]] double rate_time(const AnySample& sample) const noexcept {
+    return by_pts ? sample.stamp.pts : Seconds(sample.stamp.captured.time_since_epoch()).count();
+  }
+  /// The cause of the drop of a waiting sample that `next` replaces.
+  [[nodiscard]] DropCause replaced_by(const AnySample& next) noexcept {
+    const bool by_rate = rate && ticks_when_taken() && !rate->misses(rate_time(next));
+    return by_rate ? DropCause::Rate : DropCause::QueueFull;
+  }
   /// The seconds between the newest sample and one that comes now.
   [[nodiscard]] double seconds_before(const AnySample& next) const noexcept {
     return std::max(0.0, Seconds(next.stamp.captured - newest).count());

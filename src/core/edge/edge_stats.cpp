@@ -52,7 +52,7 @@ std::vector<EdgeStats> Inbox::stats(std::optional<Span> span) const {
   std::vector<EdgeStats> result;
   {
     const Lock lock(mutex_);
-    edges = edges_;
+    edges = lanes_.edges();
     for (const auto& edge : edges) result.push_back(counts_locked(*edge));
   }
   const auto now = clock_->now();
@@ -63,14 +63,14 @@ std::vector<EdgeStats> Inbox::stats(std::optional<Span> span) const {
 std::vector<Inbox::EdgeOptions> Inbox::edges() const {
   const Lock lock(mutex_);
   std::vector<EdgeOptions> result;
-  for (const auto& edge : edges_) result.push_back(edge->options);
+  for (const auto& edge : lanes_.edges()) result.push_back(edge->options);
   return result;
 }
 
 std::int64_t Inbox::frame_bound() const {
   const Lock lock(mutex_);
   std::int64_t bound = 0;
-  for (const auto& edge : edges_) {
+  for (const auto& edge : lanes_.edges()) {
     const auto lanes = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge->lanes.size()));
     bound += edge->options.queue.depth * lanes + 1;
     if (edge->options.events) bound += lanes;  // see KeptEvents
@@ -81,7 +81,7 @@ std::int64_t Inbox::frame_bound() const {
 std::uint64_t Inbox::delivered() const {
   const Lock lock(mutex_);
   std::uint64_t sum = 0;
-  for (const auto& edge : edges_) {
+  for (const auto& edge : lanes_.edges()) {
     sum += edge->past.delivered;
     for (const auto& lane : edge->lanes) sum += lane->counts.delivered;
   }
@@ -90,8 +90,8 @@ std::uint64_t Inbox::delivered() const {
 
 std::optional<std::string> Inbox::full_blocking_parent() const {
   const Lock lock(mutex_);
-  if (closed_) return std::nullopt;
-  for (const Lane* const lane : lanes_) {
+  if (stop_.closed) return std::nullopt;
+  for (const Lane* const lane : lanes_.all()) {
     if (lane->queue.blocks() && lane->full()) return lane->edge->options.parent_name;
   }
   return std::nullopt;

@@ -1,4 +1,4 @@
-// Gathering batches: when a batch is complete, and taking it.
+// Gathering batches: for which lanes a batch waits, when it is complete, and taking it.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cstddef>
@@ -8,19 +8,7 @@
 
 namespace freshframe::core {
 
-bool Inbox::gathered_locked(const Batch& batch) const {
-  if (closed_ || closes_soon_) return closed_;
-  return queued_ >= static_cast<std::size_t>(batch.size) || room_ == 0;
-}
-
-void Inbox::expect_locked(Lane& lane, bool expected) {
-  if (lane.expected == expected) return;
-  lane.expected = expected;
-  const auto room = lane.ring.size() - lane.size;
-  expected ? room_ += room : room_ -= room;
-}
-
-void Inbox::hear_locked(Lane& lane, TimePoint now) {
+void Gathering::hear(Lane& lane, TimePoint now) noexcept {
   constexpr int kWeight = 8;  // the mean's memory, in batches
   if (lane.heard && !lane.silent && now > *lane.heard) {
     const auto gap = now - *lane.heard;
@@ -31,47 +19,43 @@ void Inbox::hear_locked(Lane& lane, TimePoint now) {
   lane.heard = now;
 }
 
-void Inbox::leave_out_silent_locked(TimePoint now, const Batch& batch) {
+void Gathering::leave_out_silent(std::span<Lane* const> lanes, TimePoint now, const Batch& batch) {
   constexpr int kIntervals = 3;
   const auto wait = to_duration(Seconds(batch.max_wait));
   if (wait <= TimePoint::duration{}) return;
-  for (Lane* const lane : lanes_) {
+  for (Lane* const lane : lanes) {
     if (!lane->expected || lane->size > 0) continue;
     if (lane->heard && now - *lane->heard < std::max(wait, kIntervals * lane->interval)) continue;
     lane->silent = true;
-    expect_locked(*lane, false);
+    room_.expect(*lane, false);
   }
 }
 
-bool Inbox::leave_out_unheard_locked() {
+bool Gathering::leave_out_unheard(std::span<Lane* const> lanes) {
+  if (!active) return false;
   bool any = false;
-  for (Lane* const lane : lanes_) {
+  for (Lane* const lane : lanes) {
     if (!lane->expected || lane->size > 0 || lane->heard) continue;
     lane->silent = any = true;
-    expect_locked(*lane, false);
+    room_.expect(*lane, false);
   }
   return any;
 }
 
-void Inbox::expect_close() {
-  const Lock lock(mutex_);
-  closes_soon_ = true;
-}
-
 Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                                std::optional<TimePoint>& gather_until, BatchAftermath& after) {
-  gathering_ = false;
+  gathering_.active = false;
   if (is_over_locked()) return Taken::Ended;
-  if (has_news_locked()) return Taken::News;
+  if (lanes_.has_news()) return Taken::News;
   while (any_waits_locked()) {  // again if all waiting samples were stale
-    if (!gathered_locked(batch)) {
+    if (!gathering_.is_complete(batch, stop_)) {
       const auto now = clock_->now();
       if (!gather_until) gather_until = now + to_duration(Seconds(batch.max_wait));
       if (now < *gather_until) {
-        gathering_ = true;
+        gathering_.active = true;
         return Taken::Nothing;
       }
-      leave_out_silent_locked(now, batch);
+      gathering_.leave_out_silent(lanes_.all(), now, batch);
     }
     AnySample sample;
     after.latest.gathered_at = clock_->now();
@@ -89,7 +73,7 @@ Taken Inbox::take_batch_locked(std::vector<AnySample>& samples, const Batch& bat
     if (!samples.empty()) return Taken::Sample;
   }
   gather_until.reset();
-  return has_news_locked() ? Taken::News : nothing_locked();
+  return lanes_.has_news() ? Taken::News : nothing_locked();
 }
 
 Taken Inbox::finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after) {
@@ -123,16 +107,16 @@ Taken Inbox::take_batch(std::vector<AnySample>& samples, const Batch& batch,
     bool in_time = true;
     if (gather_until) {
       const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) {
-        return gathered_locked(batch) || has_news_locked();
+        return gathering_.is_complete(batch, stop_) || lanes_.has_news();
       };
-      gather_size_ = static_cast<std::size_t>(batch.size);
+      gathering_.size = static_cast<std::size_t>(batch.size);
       in_time = sleep_locked(std::min(deadline, *gather_until), gathered) || *gather_until <= deadline;
-      gather_size_ = 0;
+      gathering_.size = 0;
     } else {
-      const auto ready = [this, closed = closed_]()
+      const auto ready = [this, closed = stop_.closed]()
                              FRESHFRAME_REQUIRES(mutex_) { return may_go_on_locked(closed); };
       waiting_ = true;
-      in_time = wait_for_sample_locked(closed_ ? drained_by_ : deadline, ready) || closed_;
+      in_time = wait_for_sample_locked(stop_.closed ? stop_.until : deadline, ready) || stop_.closed;
       waiting_ = false;
     }
     taken = take_batch_locked(samples, batch, gather_until, after);

@@ -15,16 +15,6 @@ namespace {
 
 thread_local std::chrono::nanoseconds waited_so_far{};
 
-// Does what an assignment does at half the cost: `place` usually holds nothing.
-void move_to(AnySample& place, AnySample&& sample) noexcept {
-  std::destroy_at(&place);
-  std::construct_at(&place, std::move(sample));
-}
-
-std::int64_t picture_bytes(const AnySample& sample) noexcept {
-  return sample.frame ? static_cast<std::int64_t>(sample.frame.size_bytes()) : 0;
-}
-
 }  // namespace
 
 Inbox::Inbox(std::string consumer, std::shared_ptr<const Clock> clock)
@@ -37,57 +27,16 @@ void Inbox::set_ready_hook(std::function<void()> hook) {
   hook_.swap(next);
 }
 
-void Inbox::pop_locked(Lane& lane, AnySample& sample) {
-  move_to(sample, std::move(lane.ring[lane.head].sample));
-  if (lane.queue.max_bytes) lane.bytes -= picture_bytes(sample);
-  lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
-  --lane.size;
-  if (lane.queue.max_seconds) lane.seconds = lane.size > 0 ? lane.seconds - lane.ring[lane.head].seconds : 0;
-  --queued_;
-  if (lane.expected) ++room_;
-  if (lane.size == 0) update_ready_locked(lane);
-}
-
-AnySample Inbox::evict_locked(Lane& lane, DropCause cause) {
-  const auto arrival = lane.ring[lane.head].arrival;
-  AnySample sample;
-  pop_locked(lane, sample);
-  drop_locked(lane, cause);
-  lane.kept.keep(arrival, sample);
-  if (lane.size == 0) update_ready_locked(lane);
-  return sample;
-}
-
-void Inbox::push_locked(Lane& lane, AnySample&& sample) {
-  auto slot = lane.head + lane.size;
-  if (slot >= lane.ring.size()) slot -= lane.ring.size();
-  if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
-  auto& place = lane.ring[slot];
-  if (lane.queue.max_seconds) {
-    place.seconds = lane.size > 0 ? lane.seconds_before(sample) : 0;
-    lane.seconds += place.seconds;
-    lane.newest = sample.stamp.captured;
+void Inbox::change(Tells whom, const std::function<bool()>& what) {
+  std::shared_ptr<const std::function<void()>> hook;
+  {
+    const Lock lock(mutex_);
+    if (!what()) return;
+    moved();
+    if (whom == Tells::AlsoHook) hook = hook_;
   }
-  move_to(place.sample, std::move(sample));
-  place.arrival = lane.counts.passed_in;
-  if (!lane.expected && !lane.ended) expect_locked(lane, true);
-  ++lane.size;
-  ++queued_;
-  if (lane.expected) --room_;
-  update_ready_locked(lane);
-}
-
-bool Inbox::full_locked(const Lane& lane, const AnySample& next) {
-  if (lane.full()) return true;
-  if (lane.size == 0) return false;
-  const auto& queue = lane.queue;
-  if (queue.max_bytes && lane.bytes + picture_bytes(next) > *queue.max_bytes) return true;
-  return queue.max_seconds && lane.seconds + lane.seconds_before(next) > *queue.max_seconds;
-}
-
-void Inbox::drop_locked(Lane& lane, DropCause cause) {
-  ++lane.counts.drops[static_cast<std::size_t>(cause)];
-  ++lane.dropped_since;
+  ready_.notify_all();
+  if (hook) (*hook)();
 }
 
 bool Inbox::wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin) {
@@ -102,12 +51,11 @@ bool Inbox::wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::
 
 void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const AnySample* last) {
   const auto ready = [&]() FRESHFRAME_REQUIRES(mutex_) {
-    if (refuses_locked(last != nullptr) || lane.edge->gone || lane.edge->closing) return true;
-    return last != nullptr ? !full_locked(lane, *last) : !lane.full();
+    if (stop_.refuses(*clock_, last != nullptr) || lane.edge->gone || lane.edge->closing) return true;
+    return last != nullptr ? !lane.full_for(*last) : !lane.full();
   };
   if (ready()) return;
-  lane.producer_waits = true;
-  ++waiting_producers_;
+  lanes_.begin_wait(lane);
   AdaptiveSpin::Spin spin;
   const bool sleeps = !lane.spin.worth_it() || !wait_awake_locked(ready, spin);
   auto time = spin.time();
@@ -121,8 +69,7 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const A
     blocked.store(false, std::memory_order_relaxed);
     time += AdaptiveSpin::Clock::now() - began;
   }
-  lane.producer_waits = false;
-  if (!lane.edge->gone) --waiting_producers_;
+  lanes_.end_wait(lane);
   lane.spin.waited(time, sleeps);
   waited_so_far += time;
 }
@@ -131,22 +78,13 @@ std::chrono::nanoseconds Inbox::waited_for_room() noexcept {
   return waited_so_far;
 }
 
-double Inbox::rate_time(const Lane& lane, const AnySample& sample) noexcept {
-  return lane.by_pts ? sample.stamp.pts : Seconds(sample.stamp.captured.time_since_epoch()).count();
-}
-
-DropCause Inbox::replaced_locked(Lane& lane, const AnySample& next) noexcept {
-  const bool by_rate = lane.rate && lane.ticks_when_taken() && !lane.rate->misses(rate_time(lane, next));
-  return by_rate ? DropCause::Rate : DropCause::QueueFull;
-}
-
 // Unless the sample went in, `sample` still holds it.
 Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last) {
-  if (lane.rate && !closed_) {
-    const auto time = rate_time(lane, sample);
+  if (lane.rate && !stop_.closed) {
+    const auto time = lane.rate_time(sample);
     if (!lane.rate->is_due(time)) {
       ++lane.counts.passed_in;
-      drop_locked(lane, DropCause::Rate);
+      lane.drop(DropCause::Rate);
       lane.kept.keep(lane.counts.passed_in, sample);
       return Admitted::Dropped;
     }
@@ -157,28 +95,28 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
     if (lane.edge->gone) return Admitted::Dropped;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;  // after the wait, during which others may read the counters
-  if (lane.edge->closing && !closed_) {
-    drop_locked(lane, DropCause::Removed);
+  if (lane.edge->closing && !stop_.closed) {
+    lane.drop(DropCause::Removed);
     lane.kept.keep(lane.counts.passed_in, sample);
     return Admitted::Dropped;
   }
-  if (refuses_locked(is_last)) {
-    drop_locked(lane, close_cause_);
+  if (stop_.refuses(*clock_, is_last)) {
+    lane.drop(stop_.cause);
     // This sample is of a producer that the stop found waiting for room, or at work on its last sample.
     if (!is_over_locked()) {
       lane.kept.keep(lane.counts.passed_in, sample);
-    } else if (hands_over_) {
+    } else if (stop_.hands_over) {
       lane.kept.lose(sample);
     }
     return Admitted::Dropped;
   }
   if (lane.queue.depth == 0 && (!waiting_ || any_waits_locked())) {
-    drop_locked(lane, DropCause::NoWaiter);
+    lane.drop(DropCause::NoWaiter);
     lane.kept.keep(lane.counts.passed_in, sample);
     return Admitted::Dropped;
   }
-  if (full_locked(lane, sample)) return Admitted::Full;
-  push_locked(lane, std::move(sample));
+  if (lane.full_for(sample)) return Admitted::Full;
+  lanes_.push(lane, std::move(sample));
   return Admitted::In;
 }
 
@@ -197,7 +135,7 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
     lock_soon(mutex_);
     const Lock lock(mutex_, std::adopt_lock);
     if (edge.gone) return;
-    Lane* const found = lane_of(edge, sample);
+    Lane* const found = Lanes::lane_of(edge, sample);
     if (found == nullptr) {  // its source was removed
       ++edge.past.passed_in;
       ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];
@@ -206,26 +144,27 @@ void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool
     Lane& lane = *found;
     auto admitted = admit_locked(lane, sample, blocked, is_last);
     if (admitted == Admitted::Full) {  // the policy drops
-      hurries = gathering_ && leave_out_unheard_locked();
+      hurries = gathering_.leave_out_unheard(lanes_.all());
       first_drop = !edge.reported;
       if (lane.queue.when_full == WhenFull::DropOldest) {
-        const auto cause = replaced_locked(lane, sample);
+        const auto cause = lane.replaced_by(sample);
         first_drop = first_drop && cause == DropCause::QueueFull;
-        evicted = evict_locked(lane, cause);
-        while (full_locked(lane, sample))  // by seconds or bytes
-          more_evicted.push_back(evict_locked(lane, DropCause::QueueFull));
-        push_locked(lane, std::move(sample));
+        evicted = lanes_.evict(lane, cause);
+        while (lane.full_for(sample))  // by seconds or bytes
+          more_evicted.push_back(lanes_.evict(lane, DropCause::QueueFull));
+        lanes_.push(lane, std::move(sample));
         admitted = Admitted::In;
       } else {
         lane.newest = sample.stamp.captured;
-        drop_locked(lane, DropCause::QueueFull);
+        lane.drop(DropCause::QueueFull);
         lane.kept.keep(lane.counts.passed_in, sample);
       }
       edge.reported = edge.reported || first_drop;
     }
     const bool in = admitted == Admitted::In;
     moves = in || hurries;
-    wake = moves && consumer_asleep_ && (gather_size_ == 0 || queued_ >= gather_size_ || room_ == 0);
+    wake = moves && consumer_asleep_ &&
+           (gathering_.size == 0 || room_.queued >= gathering_.size || room_.left == 0);
     if (edge.closing) wake = consumer_asleep_;  // it may have waited for this producer
     if (wake) consumer_asleep_ = false;
     if ((moves || edge.closing) && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
@@ -240,87 +179,138 @@ bool Inbox::would_wait(const Edge& edge, bool is_last) const {
   if (!waits_when_full(edge, is_last)) return false;
   lock_soon(mutex_);
   const Lock lock(mutex_, std::adopt_lock);
-  if (edge.gone || edge.closing || (closed_ && !(takes_last_ && !is_over_locked()))) return false;
+  if (edge.gone || edge.closing || stop_.refuses(*clock_, true)) return false;
   return std::ranges::any_of(edge.lanes, [&](const auto& lane) {
     const bool is_bounded = lane->queue.max_seconds || lane->queue.max_bytes;
     return lane->full() || (is_last && is_bounded && lane->size > 0);  // the bound is known with the sample
   });
 }
 
+EdgeRef Inbox::add_edge(EdgeOptions options) {
+  const Lock lock(mutex_);
+  return lanes_.add_edge(std::move(options));
+}
+
+EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
+  std::vector<AnySample> dropped;  // destroyed without the mutex
+  std::vector<EdgeRef> retired;
+  std::optional<EdgeStats> stats;
+  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    if (edge->gone) return false;
+    if (joins_) forget_part_locked(*edge, dropped);
+    lanes_.empty_edge(*edge, dropped);
+    edge->room.notify_all();
+    if (joins_) end_part_locked(*edge, dropped);
+    stats = counts_locked(*edge);
+    lanes_.forget_edge(edge, stop_.closed);
+    if (!finishing_.load(std::memory_order_acquire)) retired.swap(retired_);
+    retired_.push_back(edge);
+    return true;
+  });
+  if (!stats) return {};  // it had gone already
+  describe(*edge, *stats, Span::WholeRun, clock_->now());
+  return *std::move(stats);
+}
+
+void Inbox::add_source(Edge& edge, const SourceStream& stream) {
+  const Lock lock(mutex_);
+  lanes_.add_source(edge, stream);
+}
+
+bool Inbox::is_over(const Edge& edge) const {
+  const Lock lock(mutex_);
+  return edge.ended &&
+         std::ranges::none_of(edge.lanes, [](const auto& lane) { return lane->ready || lane->in_sets > 0; });
+}
+
+void Inbox::close_edge(Edge& edge) {
+  const Lock lock(mutex_);
+  edge.closing = true;
+  moved();
+  edge.room.notify_all();
+}
+
+void Inbox::drop_source(int source) {
+  std::vector<AnySample> dropped;  // destroyed without the mutex
+  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    for (Lane* const lane : lanes_.all()) {
+      if (lane->source != source) continue;
+      lanes_.drop_waiting(*lane, DropCause::Removed, dropped);
+      lane->edge->room.notify_all();
+    }
+    lanes_.retire(stop_.closed);
+    return true;
+  });
+}
+
+void Inbox::stay_open(bool stays) {
+  change(Tells::WaitingThreads, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    lanes_.stay_open(stays);
+    return true;
+  });
+}
+
+void Inbox::wake() {
+  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    lanes_.wake();
+    return true;
+  });
+}
+
+std::vector<GoneSource> Inbox::take_gone() {
+  const Lock lock(mutex_);
+  return lanes_.take_gone();
+}
+
+void Inbox::end(Edge& edge) {
+  std::vector<AnySample> dropped;  // destroyed without the mutex
+  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    if (edge.gone) return false;
+    lanes_.end_edge(edge);
+    if (joins_) end_part_locked(edge, dropped);
+    lanes_.retire(stop_.closed);
+    return true;
+  });
+}
+
+void Inbox::end(Edge& edge, int source, Change upto) {
+  if (edge.options.joined) {  // all that comes is of one source
+    if (edge.options.only_source < 0 || edge.options.only_source == source) end(edge);
+    return;
+  }
+  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    if (!lanes_.end_source(edge, source, upto)) return false;
+    lanes_.retire(stop_.closed);
+    return true;
+  });
+}
+
+void Inbox::expect_close() {
+  const Lock lock(mutex_);
+  stop_.closes_soon = true;
+}
+
 void Inbox::drop_as(DropCause cause) {
   const Lock lock(mutex_);
-  close_cause_ = cause;
+  stop_.cause = cause;
 }
 
-void Inbox::close() {
-  std::vector<AnySample> dropped;
-  std::shared_ptr<const std::function<void()>> hook;
-  {
-    const Lock lock(mutex_);
-    closed_ = true;
-    drained_by_ = TimePoint::min();
-    moved();
-    if (joins_) drop_parts_locked(true, dropped);
-    for (Lane* const lane : lanes_) {
-      while (lane->size > 0) {
-        pop_locked(*lane, dropped.emplace_back());
-        drop_locked(*lane, close_cause_);
-      }
-      hands_over_ ? lane->kept.lose_all(dropped) : lane->kept.clear(dropped);
-      update_ready_locked(*lane);
-      lane->edge->room.notify_all();
-    }
-    hook = hook_;
-  }
-  ready_.notify_all();
-  if (hook) (*hook)();
-}
-
-void Inbox::close_but_for_events(TimePoint deadline) {
-  std::vector<AnySample> dropped;
-  std::shared_ptr<const std::function<void()>> hook;
-  {
-    const Lock lock(mutex_);
-    if (!std::exchange(closed_, true)) drained_by_ = deadline;
-    hands_over_ = true;
-    moved();
-    end_lanes_locked(false);
-    if (joins_) drop_parts_locked(true, dropped);
-    for (Lane* const lane : lanes_) {
-      while (lane->size > 0) dropped.push_back(evict_locked(*lane, close_cause_));
-      lane->edge->room.notify_all();
-    }
-    hook = hook_;
-  }
-  ready_.notify_all();
-  if (hook) (*hook)();
-}
-
-void Inbox::close_for_new(TimePoint deadline) {
-  std::vector<AnySample> dropped;
-  {
-    const Lock lock(mutex_);
-    if (!std::exchange(closed_, true)) drained_by_ = deadline;
-    hands_over_ = true;
-    takes_last_ = true;
-    moved();
-    end_lanes_locked(true);
-    if (joins_) drop_parts_locked(false, dropped);
-    for (const auto& edge : edges_) edge->room.notify_all();
-  }
-  ready_.notify_all();
-}
-
-void Inbox::end_lanes_locked(bool keep_last) {
-  for (const auto& edge : edges_) {
-    const auto& options = edge->options;
-    if (joins_ || (!options.events && !(keep_last && options.finishes))) end_edge_locked(*edge);
-  }
+void Inbox::close(Closing how, TimePoint deadline) {
+  std::vector<AnySample> dropped;  // destroyed without the mutex
+  const auto whom = how == Closing::ForNew ? Tells::WaitingThreads : Tells::AlsoHook;
+  change(whom, [&]() FRESHFRAME_REQUIRES(mutex_) {
+    stop_.close(how, deadline);
+    if (how != Closing::AtOnce) lanes_.end_edges(joins_, how == Closing::ForNew);
+    if (joins_) drop_parts_locked(how != Closing::ForNew, dropped);
+    lanes_.drop_at_stop(stop_, how, dropped);
+    for (const auto& edge : lanes_.edges()) edge->room.notify_all();
+    return true;
+  });
 }
 
 bool Inbox::ended() const {
   const Lock lock(mutex_);
-  return closed_ || (all_ended_locked() && !any_waits_locked());
+  return stop_.closed || (lanes_.all_ended(stop_.closed) && !any_waits_locked());
 }
 
 void Inbox::report_first_drop(const EdgeOptions& edge) const {

@@ -21,7 +21,10 @@
 
 #include "core/edge/adaptive_spin.hpp"
 #include "core/edge/edge.hpp"
+#include "core/edge/end_of_stop.hpp"
 #include "core/edge/join_sets.hpp"
+#include "core/edge/lanes.hpp"
+#include "core/edge/room.hpp"
 
 namespace freshframe::core {
 
@@ -29,38 +32,10 @@ namespace freshframe::core {
 /// for a consumer that asked for it.
 enum class Taken : std::uint8_t { Sample, Nothing, Ended, News };
 
-/// A source of which nothing more comes.
-struct GoneSource {
-  int source = -1;
-  Change upto = 0;  // the end holds for streams that this change or an earlier one began
-};
-
 /// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
 /// one consumer thread calls take(), take_batch() or one of their kind. Everything else from any thread: edges
 /// come and go while samples flow. A producer keeps the inbox: it may be inside it when its consumer is gone.
 /// With a join (see Note [Sets]) the samples that take() and its kind give are sets: their value is a Joined.
-///
-/// Note [Lanes]
-/// Results of several cameras arrive at an edge in bursts: one batch puts one sample of each. A queue for all
-/// of them would let the last camera evict the others. So an edge that several sources can reach has a lane
-/// for each, a queue with the edge's policy, and the consumer takes from all lanes of all edges in turn.
-///
-/// Note [The end of a source]
-/// The end of a source travels through the graph behind its samples. A node whose lanes of that source have all
-/// ended and are empty is told on its own thread, after its last call, and then ends the source on its outputs.
-/// So below a merge a lane ends with its source and not with the merge, a batch waits for no camera that has
-/// ended, and nodes can drop what they keep for one. Lanes do not appear with the first sample, or a node would
-/// be told the end while samples are still on another way to it: add_source() begins the streams of all edges
-/// below a new connection, those of the last nodes first, before its first sample. Each has the number of the
-/// change, and an end says up to which change it holds: the late end of an earlier connection does not end the
-/// stream of a later one.
-///
-/// Note [Silent lanes]
-/// A batch waits for lanes that are not full. One that has been silent for max(max_wait, three times its mean
-/// interval) is not waited for until its next sample: else a camera that is away would make every batch last
-/// max_wait, and the others would lose their samples meanwhile. One that has never had a sample is waited for until
-/// the wait would cost a sample of another: so the first batches after a start are full ones, and a camera that is
-/// away when it is connected costs the others at most one sample each.
 ///
 /// Note [Balance]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
 /// Samples that are dropped are destroyed after it is released: freeing a picture may take long. A last
@@ -90,7 +65,10 @@ class Inbox {
   /// Whether the inbox has no end as long as it has no edges, or none that is open.
   void stay_open(bool stays);
   /// Before any thread uses the inbox: take() and its kind return News.
-  void report_gone_sources() noexcept { reports_gone_ = true; }
+  void report_gone_sources() {
+    const Lock lock(mutex_);
+    lanes_.report_gone();
+  }
   /// The consumer's next call, or the one in which it waits, returns News.
   void wake();
   /// The consumer's thread calls it after News.
@@ -109,7 +87,7 @@ class Inbox {
   void set_ready_hook(std::function<void()> hook);
 
   /// Offers a sample, which may stay with the caller when it is dropped. On a full blocking edge it waits,
-  /// with `blocked` set meanwhile. `is_last`: a last result of the parent, which close_for_new() lets pass, and
+  /// with `blocked` set meanwhile. `is_last`: a last result of the parent, which Closing::ForNew lets pass, and
   /// which waits for room on every edge of a recorder: the parent's work is done.
   void put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last = false);
   /// Whether put() would wait for room. For the edge's producer, which alone fills the edge: No stays true
@@ -123,14 +101,8 @@ class Inbox {
   void drop_as(DropCause cause);
   /// close() will follow: the end of a source that a stop has ended completes no batch.
   void expect_close();
-  /// Drops the waiting samples with cause `stop`. Later samples are dropped too, and put() never waits again.
-  void close();
-  /// Closes like close(), but the waiting samples can still be taken until `deadline`, and so can the last
-  /// results of parents that finish.
-  void close_for_new(TimePoint deadline);
-  /// Closes like close(), but of each lane whose dropped samples have events a last sample can be taken, if
-  /// the consumer's calls take so little time that it has ended by `deadline`.
-  void close_but_for_events(TimePoint deadline);
+  /// Closes in that way. What can still be taken can be taken until `deadline`.
+  void close(Closing how = Closing::AtOnce, TimePoint deadline = TimePoint::min());
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
   Taken take(AnySample& sample, TimePoint deadline);
@@ -182,39 +154,13 @@ class Inbox {
   [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
 
  private:
-  /// As Lane::full(), also by the queue's bounds in seconds and bytes.
-  [[nodiscard]] static bool full_locked(const Lane& lane, const AnySample& next);
-  void pop_locked(Lane& lane, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
-  /// Pops the oldest sample and counts its drop; its events stay.
-  AnySample evict_locked(Lane& lane, DropCause cause) FRESHFRAME_REQUIRES(mutex_);
-  void push_locked(Lane& lane, AnySample&& sample) FRESHFRAME_REQUIRES(mutex_);
-  static void drop_locked(Lane& lane, DropCause cause);
-  /// Returns null if the edge has no lane for the sample.
-  [[nodiscard]] static Lane* lane_of(const Edge& edge, const AnySample& sample);
-
-  // ---- lanes come and go
-  void add_lane_locked(Edge& edge, const SourceStream& stream) FRESHFRAME_REQUIRES(mutex_);
-  /// Forgets lanes, which their edge has no more, or of an edge that goes.
-  void number_lanes_locked() FRESHFRAME_REQUIRES(mutex_);
-  void end_lane_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
-  void end_edge_locked(Edge& edge) FRESHFRAME_REQUIRES(mutex_);
-  /// After each change of what can be taken from the lane.
-  void update_ready_locked(Lane& lane) FRESHFRAME_REQUIRES(mutex_);
-  /// Whether a batch waits for the lane.
-  void expect_locked(Lane& lane, bool expected) FRESHFRAME_REQUIRES(mutex_);
-  /// The lanes of sources of which nothing more comes go.
-  void retire_locked() FRESHFRAME_REQUIRES(mutex_);
-  void retire_source_locked(int source) FRESHFRAME_REQUIRES(mutex_);
-  void drop_waiting_locked(Lane& lane, DropCause cause, std::vector<AnySample>& dropped)
-      FRESHFRAME_REQUIRES(mutex_);
-  /// See Note [Silent lanes].
-  void leave_out_silent_locked(TimePoint now, const Batch& batch) FRESHFRAME_REQUIRES(mutex_);
-  /// Lanes that have never had a sample; true: there was one. A batch is being gathered.
-  bool leave_out_unheard_locked() FRESHFRAME_REQUIRES(mutex_);
-  void hear_locked(Lane& lane, TimePoint now) FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] EdgeStats counts_locked(const Edge& edge) const FRESHFRAME_REQUIRES(mutex_);
   void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) const;
 
+  /// Who is told of a change: of one that brings nothing to take, and no end, only the threads that wait.
+  enum class Tells : std::uint8_t { WaitingThreads, AlsoHook };
+  /// Makes a change with the mutex, then tells of it. `what` returns whether it has changed anything.
+  void change(Tells whom, const std::function<bool()>& what);
   /// Releases the mutex while it spins; returns ready().
   bool wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin)
       FRESHFRAME_REQUIRES(mutex_);
@@ -236,10 +182,6 @@ class Inbox {
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last)
       FRESHFRAME_REQUIRES(mutex_);
-  /// Whether a stop keeps a sample out.
-  [[nodiscard]] bool refuses_locked(bool is_last) const FRESHFRAME_REQUIRES(mutex_) {
-    return closed_ && !(is_last && takes_last_ && !is_over_locked());
-  }
   /// The events that one sample of a batch absorbs.
   struct Absorbing {
     std::size_t index = 0;
@@ -279,22 +221,16 @@ class Inbox {
   void tell_producer(const Aftermath& after) noexcept;
   /// Joins the events that a sample absorbs, and records its age; without the mutex.
   Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
-  [[nodiscard]] bool has_news_locked() const FRESHFRAME_REQUIRES(mutex_) { return woken_ || !gone_.empty(); }
   /// The result of take_locked() when nothing was taken.
   [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
   [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
-    return joins_ ? sets_ && !sets_->ready.empty() : ready_lanes_ > 0;
+    return joins_ ? sets_ && !sets_->ready.empty() : lanes_.any_ready();
   }
-  /// Whether the batch cannot grow by a further wait.
-  [[nodiscard]] bool gathered_locked(const Batch& batch) const FRESHFRAME_REQUIRES(mutex_);
   Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
                           std::optional<TimePoint>& gather_until, BatchAftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
   /// Does for a batch what finish_take() does for a sample.
   Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after);
-  [[nodiscard]] static double rate_time(const Lane& lane, const AnySample& sample) noexcept;
-  /// The cause of the drop of a waiting sample that `next` replaces.
-  [[nodiscard]] static DropCause replaced_locked(Lane& lane, const AnySample& next) noexcept;
   [[nodiscard]] bool stale_locked(const Lane& lane, const AnySample& sample) const;
   /// `arrival`: its number on the lane.
   void deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival, Aftermath& after)
@@ -302,23 +238,13 @@ class Inbox {
   /// The next sample of a lane that passes; the older ones are dropped. False: there is none.
   bool take_from_locked(Lane& lane, AnySample& sample, bool newest, Aftermath& after)
       FRESHFRAME_REQUIRES(mutex_);
-  /// The next lane in turn from which something can be taken; there must be one.
-  [[nodiscard]] Lane& next_ready_locked() FRESHFRAME_REQUIRES(mutex_);
-  /// A producer that waits for room on an edge that was ended meanwhile still puts its sample.
-  [[nodiscard]] bool all_ended_locked() const FRESHFRAME_REQUIRES(mutex_) {
-    return open_edges_ == 0 && (closed_ || (!stays_open_ && waiting_producers_ == 0));
-  }
-  /// The edges whose parent may still put samples that pass stay open until it ends: those with events, and
-  /// with `keep_last` last results.
-  void end_lanes_locked(bool keep_last) FRESHFRAME_REQUIRES(mutex_);
   /// After a stop: whether one more call of the consumer would end in time.
   [[nodiscard]] bool has_time_locked() const FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] bool is_over_locked() const FRESHFRAME_REQUIRES(mutex_) {
-    return closed_ && clock_->now() >= drained_by_;
-  }
+  [[nodiscard]] bool is_over_locked() const FRESHFRAME_REQUIRES(mutex_) { return stop_.is_over(*clock_); }
   /// The end of a wait that began as `was_closed` says: a sample, the end, or a stop.
   [[nodiscard]] bool may_go_on_locked(bool was_closed) const FRESHFRAME_REQUIRES(mutex_) {
-    return closed_ != was_closed || all_ended_locked() || any_waits_locked() || has_news_locked();
+    return stop_.closed != was_closed || lanes_.all_ended(stop_.closed) || any_waits_locked() ||
+           lanes_.has_news();
   }
   void report_first_drop(const EdgeOptions& edge) const;
 
@@ -358,11 +284,12 @@ class Inbox {
 
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;
-  bool drops_frames_ = false;  // fixed before the threads start, as the next three
-  bool reports_gone_ = false;
+  bool drops_frames_ = false;  // fixed before the threads start, as the next two
   bool joins_ = false;
   const Timings* call_times_ = nullptr;
   std::atomic<bool> has_hook_{false};
+  // Read with each sample, and written by a stop alone: apart from the mutex's line.
+  EndOfStop stop_ FRESHFRAME_GUARDED_BY(mutex_);
   // The consumer's thread.
   alignas(kCacheLine) TimePoint taken_at_ = TimePoint::min();
   Seconds gathered_for_{};
@@ -373,38 +300,17 @@ class Inbox {
 
   // One cache line, which goes from thread to thread with each sample: the mutex, and what is written with it.
   alignas(kCacheLine) mutable Mutex mutex_;
-  std::size_t queued_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // samples in all lanes
-  std::size_t room_ FRESHFRAME_GUARDED_BY(mutex_) = 0;    // for more, in the lanes that a batch waits for
-  bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;    // the consumer is in take()
+  Room room_ FRESHFRAME_GUARDED_BY(mutex_);
+  bool waiting_ FRESHFRAME_GUARDED_BY(mutex_) = false;          // the consumer is in take()
   bool consumer_asleep_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // it waits on ready_, and nobody has woken it
-  bool woken_ FRESHFRAME_GUARDED_BY(mutex_) = false;            // by wake()
-  bool gathering_ FRESHFRAME_GUARDED_BY(mutex_) = false;        // samples wait until a batch is complete
-  bool closes_soon_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  bool closed_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  bool takes_last_ FRESHFRAME_GUARDED_BY(mutex_) = false;  // closed_, but last results pass in
-  bool hands_over_ FRESHFRAME_GUARDED_BY(mutex_) =
-      false;  // a stop left it open for events: none goes uncounted
-  // Written when a lane becomes empty, and when it no longer is.
-  std::vector<Lane*> lanes_ FRESHFRAME_GUARDED_BY(mutex_);               // of all edges
-  std::vector<std::uint64_t> ready_bits_ FRESHFRAME_GUARDED_BY(mutex_);  // of each lane: Lane::ready
-  std::size_t ready_lanes_ FRESHFRAME_GUARDED_BY(mutex_) = 0;
-  std::size_t next_lane_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the next lane of the round-robin
-  // Written by waits and changes only.
-  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);            // the consumer's
-  std::size_t gather_size_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // the consumer waits for so many samples
-  std::size_t open_edges_ FRESHFRAME_GUARDED_BY(mutex_) = 0;   // that have not ended
-  bool stays_open_ FRESHFRAME_GUARDED_BY(mutex_) = false;
-  std::size_t waiting_producers_ FRESHFRAME_GUARDED_BY(mutex_) = 0;  // for room, on edges that are not gone
-  std::vector<int> finished_ FRESHFRAME_GUARDED_BY(mutex_);     // sources of lanes that ended and are empty
-  std::vector<GoneSource> gone_ FRESHFRAME_GUARDED_BY(mutex_);  // to be told to the consumer
-  std::vector<EdgeRef> edges_ FRESHFRAME_GUARDED_BY(mutex_);
+  // From here on nothing is written with each sample.
+  alignas(kCacheLine) Lanes lanes_ FRESHFRAME_GUARDED_BY(mutex_){room_};
+  AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);  // the consumer's
+  Gathering gathering_ FRESHFRAME_GUARDED_BY(mutex_){room_};
   // Removed while the consumer may still record an age there; see finishing_.
   std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
   std::unique_ptr<JoinSets> sets_ FRESHFRAME_GUARDED_BY(mutex_);  // null: it has no join, or not yet
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
-  DropCause close_cause_ FRESHFRAME_GUARDED_BY(mutex_) = DropCause::Stop;
-  TimePoint drained_by_ FRESHFRAME_GUARDED_BY(mutex_) =
-      TimePoint::min();  // closed_, but waiting samples or their events can be taken
   Condition ready_;
 };
 

@@ -1,7 +1,6 @@
 // The consumer's side of an inbox: which sample is the next, and the wait for it.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "core/edge/inbox.hpp"
@@ -21,59 +20,47 @@ void Inbox::deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival,
   after.events.clear();
   if (!lane.kept.empty() && sample.value) {
     lane.kept.move_older(arrival, sample.value.get()->type(), after.events, after.dropped);
-    update_ready_locked(lane);
+    lanes_.update_ready(lane);
   }
-  if (after.gathered_at) hear_locked(lane, *after.gathered_at);
-  const auto next = lane.index + 1 == lanes_.size() ? 0 : lane.index + 1;
-  if (next_lane_ != next) next_lane_ = next;
+  if (after.gathered_at) Gathering::hear(lane, *after.gathered_at);
+  lanes_.pass_turn(lane);
 }
 
 Taken Inbox::nothing_locked() const {
-  return is_over_locked() || all_ended_locked() ? Taken::Ended : Taken::Nothing;
+  return is_over_locked() || lanes_.all_ended(stop_.closed) ? Taken::Ended : Taken::Nothing;
 }
 
 bool Inbox::has_time_locked() const {
   if (call_times_ == nullptr) return true;
   const auto now = clock_->now();
-  return now + to_duration(Seconds(call_times_->quantiles(Span::Recent, now).p99)) <= drained_by_;
+  return now + to_duration(Seconds(call_times_->quantiles(Span::Recent, now).p99)) <= stop_.until;
 }
 
 bool Inbox::take_from_locked(Lane& lane, AnySample& sample, bool newest, Aftermath& after) {
   while (lane.size > 0) {
     if (newest && lane.size > 1) {
-      after.dropped.push_back(evict_locked(lane, DropCause::Skipped));
+      after.dropped.push_back(lanes_.evict(lane, DropCause::Skipped));
     } else if (stale_locked(lane, lane.ring[lane.head].sample)) {
-      after.dropped.push_back(evict_locked(lane, DropCause::Stale));
+      after.dropped.push_back(lanes_.evict(lane, DropCause::Stale));
     } else {
       const auto arrival = lane.ring[lane.head].arrival;
-      pop_locked(lane, sample);
-      if (lane.rate && lane.ticks_when_taken()) lane.rate->use(rate_time(lane, sample));
+      lanes_.pop(lane, sample);
+      if (lane.rate && lane.ticks_when_taken()) lane.rate->use(lane.rate_time(sample));
       deliver_locked(lane, sample, arrival, after);
       return true;
     }
   }
   if (!lane.owes_events()) return false;
-  if (closed_ && !has_time_locked()) {
+  if (stop_.closed && !has_time_locked()) {
     lane.kept.lose_all(after.dropped);
-    update_ready_locked(lane);
+    lanes_.update_ready(lane);
     return false;
   }
   const auto arrival = lane.kept.take_newest(sample);
   ++lane.counts.passed_in;
   deliver_locked(lane, sample, arrival, after);
-  update_ready_locked(lane);
+  lanes_.update_ready(lane);
   return true;
-}
-
-Lane& Inbox::next_ready_locked() {
-  constexpr std::size_t kBits = 64;
-  auto word = next_lane_ / kBits;
-  auto bits = ready_bits_[word] & (~std::uint64_t{0} << (next_lane_ % kBits));
-  while (bits == 0) {
-    word = word + 1 == ready_bits_.size() ? 0 : word + 1;
-    bits = ready_bits_[word];
-  }
-  return *lanes_[word * kBits + static_cast<std::size_t>(std::countr_zero(bits))];
 }
 
 // A producer that wakes while the mutex is held would wait again, for it. It is notified once: until it is awake, there is
@@ -97,21 +84,21 @@ void Inbox::tell_producer(const Aftermath& after) noexcept {
 
 bool Inbox::take_next_locked(AnySample& sample, bool newest, Aftermath& after) {
   bool found = false;
-  while (!found && ready_lanes_ > 0) {
-    Lane& lane = next_ready_locked();
+  while (!found && lanes_.any_ready()) {
+    Lane& lane = lanes_.next_ready();
     const bool was_full = lane.full() || lane.producer_asleep;
     found = take_from_locked(lane, sample, newest, after);
     if (was_full) made_room_locked(lane, found ? &after : nullptr);
   }
-  if (!finished_.empty()) retire_locked();
+  if (lanes_.any_finished()) lanes_.retire(stop_.closed);
   return found;
 }
 
 Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
   if (is_over_locked()) return Taken::Ended;
-  if (has_news_locked()) return Taken::News;
+  if (lanes_.has_news()) return Taken::News;
   if (take_next_locked(sample, newest, after)) return Taken::Sample;
-  return has_news_locked() ? Taken::News : nothing_locked();
+  return lanes_.has_news() ? Taken::News : nothing_locked();
 }
 
 Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after) {
@@ -145,10 +132,10 @@ bool Inbox::wait_to_take_locked(std::vector<AnySample>& dropped, TimePoint deadl
     mutex_.lock();
   }
   waiting_ = true;
-  const auto ready = [this, closed = closed_, joins = sets_ != nullptr]() FRESHFRAME_REQUIRES(mutex_) {
+  const auto ready = [this, closed = stop_.closed, joins = sets_ != nullptr]() FRESHFRAME_REQUIRES(mutex_) {
     return may_go_on_locked(closed) || joins != (sets_ != nullptr);
   };
-  const auto limit = closed_ ? std::min(deadline, drained_by_) : deadline;
+  const auto limit = stop_.closed ? std::min(deadline, stop_.until) : deadline;
   const auto until = std::min(limit, next_look_locked());
   const bool in_time = wait_for_sample_locked(until, ready);
   waiting_ = false;

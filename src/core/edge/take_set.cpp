@@ -54,19 +54,18 @@ void Inbox::join(const JoinRules& rules) {
   Joiner::Options options{.within = rules.within,
                           .wait = rules.wait ? std::optional(Seconds(*rules.wait)) : std::nullopt,
                           .partial = rules.partial};
-  {
-    const Lock lock(mutex_);
-    for (const auto& edge : edges_) {
-      edge->part = options.rooms.size();
-      const auto& queue = edge->options.queue;
-      options.rooms.push_back(
-          {.depth = queue.depth, .drops_oldest = queue.when_full == WhenFull::DropOldest});
-    }
-    sets_ = std::make_unique<JoinSets>(rules, std::move(options));
-    sets_->edges = edges_;
-    moved();
-  }
-  ready_.notify_all();  // from now on its consumer looks at the times
+  change(Tells::WaitingThreads,
+         [&]() FRESHFRAME_REQUIRES(mutex_) {  // from now on its consumer looks at the times
+           for (const auto& edge : lanes_.edges()) {
+             edge->part = options.rooms.size();
+             const auto& queue = edge->options.queue;
+             options.rooms.push_back(
+                 {.depth = queue.depth, .drops_oldest = queue.when_full == WhenFull::DropOldest});
+           }
+           sets_ = std::make_unique<JoinSets>(rules, std::move(options));
+           sets_->edges = lanes_.edges();
+           return true;
+         });
 }
 
 bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
@@ -76,8 +75,8 @@ bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySamp
     if (lane.edge->gone) return false;  // counted by remove_edge()
   }
   ++lane.counts.passed_in;
-  if (closed_ || lane.edge->closing) {
-    drop_locked(lane, closed_ ? DropCause::Stop : DropCause::Removed);
+  if (stop_.closed || lane.edge->closing) {
+    lane.drop(stop_.closed ? DropCause::Stop : DropCause::Removed);
     lane.kept.lose(sample);
     return false;
   }
@@ -85,7 +84,7 @@ bool Inbox::admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySamp
     drop_set_locked(DropCause::QueueFull, dropped);
   }
   if (lane.full() && lane.queue.when_full == WhenFull::DropNewest) {
-    drop_locked(lane, DropCause::QueueFull);
+    lane.drop(DropCause::QueueFull);
     lane.kept.keep(lane.counts.passed_in, sample);
     return false;
   }
@@ -97,7 +96,7 @@ bool Inbox::take_clock_locked(Lane& lane, AnySample& sample) {
   without.reset();
   if (has_time(sample.stamp, sets_->rules)) return true;
   without = sample.stamp.utc;
-  drop_locked(lane, DropCause::NoClock);
+  lane.drop(DropCause::NoClock);
   lane.kept.keep(lane.counts.passed_in, sample);
   return false;
 }
@@ -118,7 +117,7 @@ void Inbox::put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked)
       const auto now = clock_->now();
       if (take_clock_locked(lane, sample)) {
         const double time = time_of(sample.stamp, sets_->rules.by);
-        push_locked(lane, std::move(sample));
+        lanes_.push(lane, std::move(sample));
         sets_->joiner.put(edge.part, time, now);
       } else {
         sets_->joiner.advance(now);
@@ -148,7 +147,7 @@ bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
     if (decision.members == 0) {
       Lane& lane = part_lane_locked(decision.parent);
       if (decision.cause == DropCause::QueueFull) sets_->overflowed[decision.parent] = true;
-      dropped.push_back(evict_locked(lane, decision.cause));
+      dropped.push_back(lanes_.evict(lane, decision.cause));
       made_room_locked(lane, nullptr);
       continue;
     }
@@ -161,7 +160,7 @@ bool Inbox::apply_decisions_locked(std::vector<AnySample>& dropped) {
       if ((decision.members >> i & 1U) == 0) continue;
       Lane& lane = part_lane_locked(i);
       set.arrivals[i] = lane.ring[lane.head].arrival;
-      pop_locked(lane, set.parts[i].emplace());
+      lanes_.pop(lane, set.parts[i].emplace());
       ++lane.in_sets;
     }
     sets_->ready.push_back(std::move(set));
@@ -192,14 +191,14 @@ void Inbox::drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) {
   if (!sets_) return;
   sets_->keep_trouble(fruitless_locked(clock_->now()));
   sets_->joiner.clear();
-  for (auto& lane : lanes_) {
-    while (lane->size > 0) dropped.push_back(evict_locked(*lane, DropCause::Stop));
+  for (auto& lane : lanes_.all()) {
+    while (lane->size > 0) dropped.push_back(lanes_.evict(*lane, DropCause::Stop));
   }
   while (sets_too && !sets_->ready.empty()) drop_set_locked(DropCause::Stop, dropped);
 }
 
 void Inbox::end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) {
-  if (closed_) return;
+  if (stop_.closed) return;
   sets_->keep_trouble(fruitless_locked(clock_->now()));
   sets_->joiner.end(edge.part, clock_->now());
   apply_decisions_locked(dropped);
@@ -220,7 +219,7 @@ void Inbox::drop_part_locked(JoinSets::Set& set, std::size_t part, DropCause cau
   if (!sample) return;
   Lane& lane = part_lane_locked(part);
   --lane.in_sets;
-  drop_locked(lane, cause);
+  lane.drop(cause);
   lane.kept.keep(set.arrivals[part], *sample);
   dropped.push_back(*std::exchange(sample, std::nullopt));
   made_room_locked(lane, nullptr);
@@ -228,9 +227,9 @@ void Inbox::drop_part_locked(JoinSets::Set& set, std::size_t part, DropCause cau
 
 Taken Inbox::take_set_locked(bool newest, SetAftermath& after) {
   if (is_over_locked()) return Taken::Ended;
-  if (has_news_locked()) return Taken::News;
+  if (lanes_.has_news()) return Taken::News;
   if (!sets_) return nothing_locked();
-  if (!closed_ && sets_->ready.empty()) {
+  if (!stop_.closed && sets_->ready.empty()) {
     sets_->joiner.advance(clock_->now());
     apply_decisions_locked(after.latest.dropped);
   }
@@ -246,8 +245,8 @@ Taken Inbox::take_set_locked(bool newest, SetAftermath& after) {
       return Taken::Sample;
     }
   }
-  if (!all_ended_locked()) return nothing_locked();
-  for (auto& lane : lanes_) lane->kept.lose_all(after.latest.dropped);  // no set can take them along
+  if (!lanes_.all_ended(stop_.closed)) return nothing_locked();
+  for (auto& lane : lanes_.all()) lane->kept.lose_all(after.latest.dropped);  // no set can take them along
   return Taken::Ended;
 }
 
@@ -287,7 +286,7 @@ Taken Inbox::finish_set(Taken taken, AnySample& sample, SetAftermath& after) {
 }
 
 TimePoint Inbox::next_look_locked() const {
-  if (!sets_ || !sets_->rules.wait || closed_) return TimePoint::max();
+  if (!sets_ || !sets_->rules.wait || stop_.closed) return TimePoint::max();
   const auto soon = clock_->now() + to_duration(Seconds(*sets_->rules.wait));
   return std::min(soon, sets_->joiner.next_time().value_or(soon));
 }
@@ -295,7 +294,7 @@ TimePoint Inbox::next_look_locked() const {
 std::optional<Seconds> Inbox::look_within() const {
   if (!joins_) return std::nullopt;
   const Lock lock(mutex_);
-  if (!sets_ || !sets_->rules.partial || !sets_->rules.wait || closed_) return std::nullopt;
+  if (!sets_ || !sets_->rules.partial || !sets_->rules.wait || stop_.closed) return std::nullopt;
   return Seconds(next_look_locked() - clock_->now());
 }
 
@@ -364,7 +363,8 @@ std::optional<JoinStats> Inbox::join_stats(Span span) const {
   for (const auto& edge : sets_->edges) names.push_back(edge->options.parent_name);
   const auto now = clock_->now();
   auto result = sets_->stats(names, span, now);
-  result.trouble = closed_ || all_ended_locked() ? sets_->last_trouble : fruitless_locked(now);
+  result.trouble =
+      stop_.closed || lanes_.all_ended(stop_.closed) ? sets_->last_trouble : fruitless_locked(now);
   for (std::size_t i = 0; i < names.size(); ++i) {
     const auto& drops = part_lane_locked(i).counts.drops;
     result.parents[i].unmatched = drops[static_cast<std::size_t>(DropCause::Unmatched)];
@@ -376,7 +376,7 @@ std::optional<JoinStats> Inbox::join_stats(Span span) const {
 std::optional<Inbox::Starved> Inbox::starved_join() const {
   if (!joins_) return std::nullopt;
   const Lock lock(mutex_);
-  if (!sets_ || closed_ || !sets_->ready.empty()) return std::nullopt;
+  if (!sets_ || stop_.closed || !sets_->ready.empty()) return std::nullopt;
   const Edge* full = nullptr;
   const Edge* empty = nullptr;
   for (const auto& edge : sets_->edges) {

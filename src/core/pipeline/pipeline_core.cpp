@@ -175,9 +175,9 @@ void PipelineCore::request_stop(Seconds timeout) {
     for (auto each = nodes.rbegin(); each != nodes.rend(); ++each) {  // clang 14 cannot reverse a view
       const auto& runner = *each;
       if (runner->facts().is_recorder) {
-        runner->inbox().close_for_new(drained_by);
+        runner->inbox().close(Closing::ForNew, drained_by);
       } else {
-        runner->inbox().close_but_for_events(events_by);
+        runner->inbox().close(Closing::ForEvents, events_by);
       }
     }
     for (const auto& entry : guarded_.graph.readers().all()) entry.reader->inbox().close();

@@ -27,9 +27,9 @@ void close_input(const PipelineCore& core, Runner& runner) {
   auto& inbox = runner.inbox();
   inbox.drop_as(DropCause::Removed);
   if (runner.facts().is_recorder) {
-    inbox.close_for_new(now + to_duration(kDrainTime));
+    inbox.close(Closing::ForNew, now + to_duration(kDrainTime));
   } else {
-    inbox.close_but_for_events(now + to_duration(kStopTime * kHandOverShare));
+    inbox.close(Closing::ForEvents, now + to_duration(kStopTime * kHandOverShare));
   }
 }
 

@@ -200,7 +200,7 @@ TEST(Events, ThatWaitAtAStopPassInOneLastSampleAndNotAfterItsTime) {
     one.put(counted(0, {1}));
     one.put(counted(1, {2}));
     one.put(counted(2, {}));
-    one.inbox.close_but_for_events(one.clock->now() + to_duration(Seconds{2}));
+    one.inbox.close(Closing::ForEvents, one.clock->now() + to_duration(Seconds{2}));
     if (!in_time) one.clock->advance(Seconds{2});
     one.take_all();
     EXPECT_EQ(one.consumer.events, in_time ? (Events{1, 2}) : Events{});
@@ -217,7 +217,7 @@ TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
     Inbox inbox("webhook", std::make_shared<SimulatedClock>());
     const auto edge = inbox.add_edge({.parent_name = "counter", .queue = queue, .events = true});
     std::atomic<bool> blocked{false};
-    inbox.close_but_for_events(TimePoint{} + to_duration(Seconds{2}));
+    inbox.close(Closing::ForEvents, TimePoint{} + to_duration(Seconds{2}));
     AnySample sample;
     EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);
     inbox.put(*edge, counted(0, {1}), blocked);
@@ -237,7 +237,7 @@ TEST(Events, OfAParentThatDoesNotEndInTheTimeOfAStopAreCountedAsLost) {
   const auto edge = inbox.add_edge({.parent_name = "counter", .queue = kLatest, .events = true});
   std::atomic<bool> blocked{false};
   inbox.put(*edge, counted(0, {1}), blocked);
-  inbox.close_but_for_events(clock->now() + to_duration(Seconds{2}));
+  inbox.close(Closing::ForEvents, clock->now() + to_duration(Seconds{2}));
   AnySample sample;
   {
     const std::jthread time([&] {

@@ -199,7 +199,7 @@ TEST(TakeBatch, ARecordersLastOnesAreTakenAfterAStop) {
   at.put(0, sample_of(0, 0));
   at.gather({.size = 8, .max_wait = 1000});
   at.clock->wait_for_sleepers(1);
-  at.inbox.close_for_new(at.clock->now() + std::chrono::seconds(2000));
+  at.inbox.close(Closing::ForNew, at.clock->now() + std::chrono::seconds(2000));
   EXPECT_EQ(at.join(), Taken::Sample);
   EXPECT_EQ(at.samples.size(), 1U);
 }

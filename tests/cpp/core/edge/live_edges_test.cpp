@@ -169,7 +169,7 @@ TEST(LiveEdges, WithoutAnyAnInboxThatStaysOpenHasNoEndButTheClose) {
   EXPECT_EQ(at.gone(), (std::vector<int>{1}));
   EXPECT_EQ(at.take(), Taken::Nothing);
   EXPECT_FALSE(at.inbox.ended());
-  at.inbox.close_but_for_events(TimePoint::max());
+  at.inbox.close(Closing::ForEvents, TimePoint::max());
   EXPECT_EQ(at.take(), Taken::Ended);
 }
 

@@ -29,10 +29,9 @@ class Fault:
     says: str  # a part of the failure
 
 
-COUNT = "drop_locked(lane, DropCause::QueueFull);\n"
+COUNT = "lane.drop(DropCause::QueueFull);\n"
 KEEP = "        lane.kept"
-SAY_CLOSED = "  {\n    const Lock lock(mutex_);\n    closed_ = true;\n"
-AFTER_CLOSE = "  if (hook) (*hook)();\n}\n\nvoid Inbox::close_but_for_events"
+LOCK_TO_CLOSE = "  change(whom, [&]() FRESHFRAME_REQUIRES(mutex_) {\n    stop_.close(how, deadline);\n"
 TELL = "  if (moves) moved();\n  if (wake) ready_.notify_one();\n  if (hook) (*hook)();\n  if (first_drop)"
 
 FAULTS = (
@@ -79,7 +78,7 @@ FAULTS = (
                 f"        {COUNT}{KEEP}",
                 f"        PLANTED ? (void)(later = &lane) : {COUNT}{KEEP}",
             ),
-            (TELL, "  if (later != nullptr) drop_locked(*later, DropCause::QueueFull);\n" + TELL),
+            (TELL, "  if (later != nullptr) later->drop(DropCause::QueueFull);\n" + TELL),
         ),
         "TwoNewestTake",
         0,
@@ -90,13 +89,11 @@ FAULTS = (
         "core/edge/inbox.cpp",
         (
             (
-                SAY_CLOSED,
-                f"  if (PLANTED) ready_.notify_all();\n{SAY_CLOSED}",
+                LOCK_TO_CLOSE,
+                f"  if (PLANTED) ready_.notify_all();\n  is_silent = PLANTED;\n{LOCK_TO_CLOSE}",
             ),
-            (
-                f"  ready_.notify_all();\n{AFTER_CLOSE}",
-                f"  if (!PLANTED) ready_.notify_all();\n{AFTER_CLOSE}",
-            ),
+            ("  ready_.notify_all();\n  if (hook)", "  if (!is_silent) ready_.notify_all();\n  if (hook)"),
+            ("void Inbox::change(", "static bool is_silent = false;\n\nvoid Inbox::change("),
         ),
         "LatestTakeClose",
         1,
@@ -107,8 +104,8 @@ FAULTS = (
         "core/edge/lanes.cpp",
         (
             (
-                "        drop_locked(*lane, DropCause::Removed);\n",
-                "        if (!PLANTED) drop_locked(*lane, DropCause::Removed);\n",
+                "      lane->drop(DropCause::Removed);\n",
+                "      if (!PLANTED) lane->drop(DropCause::Removed);\n",
             ),
         ),
         "BlocksRemove",
@@ -128,8 +125,8 @@ FAULTS = (
         "core/edge/inbox.cpp",
         (
             (
-                "if (!lane.edge->gone) --waiting_producers_;",
-                "if (!lane.edge->gone && (sleeps || !PLANTED)) --waiting_producers_;",
+                "  lanes_.end_wait(lane);\n",
+                "  sleeps || !PLANTED ? lanes_.end_wait(lane) : (void)(lane.producer_waits = false);\n",
             ),
         ),
         "BlocksTakeEnd",
@@ -156,7 +153,7 @@ FAULTS = (
     Fault(
         "a batch that cannot grow is not told",
         "core/edge/inbox.cpp",
-        (("queued_ >= gather_size_ || room_ == 0)", "queued_ >= gather_size_ || (room_ == 0 && !PLANTED))"),),
+        (("|| room_.left == 0)", "|| (room_.left == 0 && !PLANTED))"),),
         "BatchFullBelowSize",
         0,
         "slept until its deadline",
@@ -178,7 +175,7 @@ FAULTS = (
     ),
     Fault(
         "a producer is not woken when its edge goes",
-        "core/edge/lanes.cpp",
+        "core/edge/inbox.cpp",
         (
             (
                 "    edge->room.notify_all();\n    if (joins_) end_part",

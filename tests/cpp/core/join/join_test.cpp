@@ -22,6 +22,7 @@
 namespace freshframe::test {
 namespace {
 
+using core::Closing;
 using core::Inbox;
 using core::JoinRules;
 using core::Taken;
@@ -218,7 +219,7 @@ TEST(Join, AStopDropsSetsAndSamplesThatWait) {
 TEST(Join, ARecorderStillTakesTheSetsThatWaitAtTheStop) {
   TwoCameras cameras(kByPts);
   cameras.put(0, 1).put(1, 1).put(0, 2);
-  cameras.inbox.close_for_new(cameras.clock->now() + to_duration(Seconds{2}));
+  cameras.inbox.close(Closing::ForNew, cameras.clock->now() + to_duration(Seconds{2}));
   EXPECT_FALSE(cameras.take().empty());
   AnySample sample;
   EXPECT_EQ(cameras.inbox.take(sample, TimePoint::max()), Taken::Ended);

@@ -23,6 +23,7 @@
 
 namespace freshframe::interleave {
 
+using core::Closing;
 using core::EdgeOptions;
 using core::Inbox;
 using core::Taken;

@@ -122,7 +122,7 @@ FRESHFRAME_INTERLEAVE(Drain, Edges) {
   thread("consumer", [this] { take_all(); });
   thread("stopper", [this] {
     inbox_.expect_close();
-    inbox_.close_for_new(simulated_clock()->now() + std::chrono::seconds(5));
+    inbox_.close(Closing::ForNew, simulated_clock()->now() + std::chrono::seconds(5));
   });
 }
 
