@@ -87,8 +87,10 @@ bool is_yuv(PixelFormat format) {
 
 // The functions of the table: each checks whether the node is open, and catches all exceptions.
 struct Host::Calls {
+  // The reference to a forced unwind is null, because the C library has no object for it. UBSan must not report that.
+  // It would check the body again where the compiler inlines it.
   template <class F, class R>
-  static R with(void* self, R otherwise, const F& call) {
+  __attribute__((noinline, no_sanitize("null"))) static R with(void* self, R otherwise, const F& call) {
     auto& host = *static_cast<Host*>(self);
     if (host.closed_.load(std::memory_order_acquire)) return otherwise;
     const std::shared_lock lock(host.mutex_);
