@@ -33,6 +33,7 @@ html_theme = "furo"
 html_title = f"freshframe {version}"
 html_copy_source = False
 html_extra_path = ["site"]  # the redirect from the top
+html_search_scorer = str(ROOT / "docs" / "search_scores.js")
 html_theme_options = {"footer_icons": []}
 
 myst_heading_anchors = 4
