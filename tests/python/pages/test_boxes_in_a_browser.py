@@ -13,7 +13,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
+import numpy as np
 import pytest
+from rigs.onnx_files import constant
 from rigs.ports import free_port
 from support import WATCHDOG
 
@@ -43,11 +45,21 @@ def page_with_a_result(url: str, program: subprocess.Popen[str]) -> str:
     return text
 
 
+def nameless(path: Path) -> str:
+    """A detector that finds one box of class 1, and names no class."""
+    rows = np.zeros((1, 6, 84), np.float32)  # of YOLOv8, on 64x64
+    rows[0, :, 5] = [16, 24, 16, 16, 0.1, 0.9]
+    return f"{str(constant(path, {'output0': rows}))!r}, layout='yolov8'"
+
+
 @pytest.mark.skipif(importlib.util.find_spec("onnxruntime") is None, reason="needs onnxruntime")
-def test_the_page_shows_a_picture_and_what_is_found_in_it() -> None:
+@pytest.mark.parametrize("named", [True, False], ids=["names", "no names"])
+def test_the_page_shows_a_picture_and_what_is_found_in_it(named: bool, tmp_path: Path) -> None:
     port = free_port()
     text = PROGRAM.replace("8000", str(port))
     assert text != PROGRAM
+    if not named:
+        text = text.replace("ff.demo.shapes_model()", nameless(tmp_path / "nameless.onnx"))
     command = [sys.executable, "-c", text]
     path = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
     with subprocess.Popen(
@@ -55,7 +67,8 @@ def test_the_page_shows_a_picture_and_what_is_found_in_it() -> None:
     ) as program:
         try:
             page = page_with_a_result(f"http://127.0.0.1:{port}", program)
-            assert re.search(r"<li>(ball|square|triangle) [01]\.\d\d", page)
+            wanted = r"<li>(ball|square|triangle) [01]\.\d\d" if named else r"<li>1 0\.90"
+            assert re.search(wanted, page)
             (picture,) = re.findall(r"<img src='(http://127\.0\.0\.1:\d+/api/picture/\S+\.mjpg)'>", page)
             with urllib.request.urlopen(picture, timeout=WATCHDOG) as answer:
                 assert b"\xff\xd8\xff" in answer.read(2000)  # a JPEG begins
