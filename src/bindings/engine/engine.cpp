@@ -25,7 +25,6 @@
 #include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/let_go.hpp"
 #include "core/pipeline/onlookers.hpp"
-#include "core/pipeline/threadless.hpp"
 #include "core/real_deadline.hpp"
 #include "process/crew/process_node.hpp"
 

@@ -57,20 +57,14 @@ void Life::arrive_opened(const Runner& runner) {
     changed_.notify_all();  // not earlier: every source waits there, too
 }
 
-bool Life::wait_for_go(Runner& runner) {
+std::optional<TimePoint> Life::wait_for_start(Runner& runner) {
   const auto stopped = runner.life().stop_token();
   const std::stop_callback wake(stopped, [this] { notify(); });
   const Lock lock(mutex_);
   changed_.wait(mutex_, [&]() FRESHFRAME_REQUIRES(mutex_) {
     return (go_ && runner.life().connected()) || stop_source_.stop_requested() || stopped.stop_requested();
   });
-  return !stop_source_.stop_requested() && !stopped.stop_requested();
-}
-
-std::optional<TimePoint> Life::wait_for_start(Runner& runner) {
-  const bool goes = wait_for_go(runner);
-  const Lock lock(mutex_);
-  return goes || (go_ && runner.life().connected()) ? std::optional(began_) : std::nullopt;
+  return go_ && runner.life().connected() ? std::optional(began_) : std::nullopt;
 }
 
 bool Life::end() {

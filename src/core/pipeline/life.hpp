@@ -50,9 +50,7 @@ class Life {
   /// Lets the sources begin to read.
   void go();
   void arrive_opened(const Runner& runner);
-  /// Waits until the sources may read and the runner is connected. False: a stop came before.
-  bool wait_for_go(Runner& runner);
-  /// The time at which the sources began to read, once the runner is connected; nullopt: a stop came before.
+  /// As RunnerHost::wait_for_start().
   std::optional<TimePoint> wait_for_start(Runner& runner);
 
   // ---- end

@@ -189,9 +189,4 @@ bool PipelineCore::join(Seconds timeout) {
   return life_.join(timeout == Seconds::max() ? Real::time_point::max() : Real::now() + to_duration(timeout));
 }
 
-double PipelineCore::average_rate(std::uint64_t count) const {
-  const auto seconds = life_.uptime();
-  return seconds > 0 ? static_cast<double>(count) / seconds : 0;
-}
-
 }  // namespace freshframe::core

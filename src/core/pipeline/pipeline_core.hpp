@@ -5,7 +5,6 @@
 #include "freshframe/mutex.hpp"
 #include "freshframe/pipeline.hpp"
 
-#include <cstdint>
 #include <exception>
 #include <functional>
 #include <memory>
@@ -22,6 +21,7 @@
 #include "core/pipeline/guarded_graph.hpp"
 #include "core/pipeline/life.hpp"
 #include "core/pipeline/name_table.hpp"
+#include "core/pipeline/runner/runner_host.hpp"
 
 namespace freshframe::core {
 
@@ -37,12 +37,12 @@ class SessionGate;
 /// connects it in a second step; and remove_node() takes edges away, asks the nodes to end, lets go and waits. A node
 /// is forgotten by its own thread, as its last step. Nodes are kept by whoever uses them: a reference from runner()
 /// may be the last one.
-class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
+class PipelineCore final : public RunnerHost, public std::enable_shared_from_this<PipelineCore> {
  public:
   explicit PipelineCore(Pipeline::Options options);
   PipelineCore(const PipelineCore&) = delete;
   PipelineCore& operator=(const PipelineCore&) = delete;
-  ~PipelineCore();
+  ~PipelineCore() override;
 
   // ---- life
   /// As Pipeline::start(): launch(), the embedder's threads, wait_opened(), go().
@@ -67,30 +67,26 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   /// launch().
   void set_failure_hook(std::function<void()> hook) { failure_hook_ = std::move(hook); }
 
-  // ---- for runners
+  // ---- for runners, see RunnerHost
+  [[nodiscard]] const RunnerShared& shared() const noexcept override { return shared_; }
+  [[nodiscard]] double uptime() const override { return life_.uptime(); }
+  void arrive_opened(Runner& runner) override { life_.arrive_opened(runner); }
+  std::optional<TimePoint> wait_for_start(Runner& runner) override { return life_.wait_for_start(runner); }
+  void arrive_finished(Runner& runner) override;
+  bool fail(Runner& runner, std::exception_ptr cause, const std::string& what,
+            const FailedOn& where) override;
+  void refuse(std::exception_ptr error) override;
+  void place(Runner& runner, Successor& successor) override;
+  void refuse_successor(Successor& successor) override;
+  /// See Graph::keep_end().
+  bool keep_end(int node, const GoneSource& gone) override;
+
+  // ---- its parts
   [[nodiscard]] const std::shared_ptr<const Clock>& clock() const noexcept { return options_.clock; }
   [[nodiscard]] const std::shared_ptr<FrameBudget>& budget() const noexcept { return budget_; }
   /// The gate of the thread that made the pipeline; all threads of its nodes have it. See session_gate.hpp.
   [[nodiscard]] const std::shared_ptr<SessionGate>& gate() const noexcept { return gate_; }
   [[nodiscard]] std::stop_token stop_token() const noexcept { return life_.stop_token(); }
-  /// A stop is asked also when another source has failed: read samples are delivered, and no more are read.
-  [[nodiscard]] std::stop_token source_stop_token() const noexcept { return source_stop_.get_token(); }
-  /// The successor's node takes the place, on the runner's thread; or the runner has ended before.
-  void place(Runner& runner, Successor& successor);
-  void refuse_successor(Successor& successor);
-  /// Returns true for the first failure of the pipeline, which the next call of a verb throws.
-  bool fail(Runner& runner, std::exception_ptr cause, const std::string& what, const FailedOn& where);
-  /// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
-  [[nodiscard]] std::string failure_text(const Runner& runner, const std::string& what,
-                                         const FailedOn& where) const;
-  /// An embedder cannot run one of its nodes: start() throws `error`.
-  void refuse(std::exception_ptr error);
-  void arrive_finished(Runner& runner);
-  /// See Graph::keep_end().
-  bool keep_end(int node, const GoneSource& gone);
-  [[nodiscard]] double average_rate(std::uint64_t count) const;
-
-  // ---- its parts
   [[nodiscard]] GuardedGraph& guarded() noexcept { return guarded_; }
   [[nodiscard]] const GuardedGraph& guarded() const noexcept { return guarded_; }
   [[nodiscard]] Life& life() noexcept { return life_; }
@@ -119,6 +115,14 @@ class PipelineCore : public std::enable_shared_from_this<PipelineCore> {
   ErrorLog errors_;
   GuardedGraph guarded_{budget_};
   Life life_{options_.clock, options_.keep_running};
+  const RunnerShared shared_{.clock = options_.clock,
+                             .budget = budget_,
+                             .gate = gate_,
+                             .names = names_,
+                             .failure = life_.failure(),
+                             .errors = errors_,
+                             .stop = life_.stop_token(),
+                             .source_stop = source_stop_.get_token()};
   std::once_flag attached_;
   std::shared_ptr<void> attachment_;  // the last: it reads all others
 };

@@ -32,39 +32,17 @@ std::exception_ptr named_source_error(const std::exception_ptr& error, const std
   }
 }
 
-std::string source_of(const PipelineCore& core, const Runner& runner, const FailedOn& where) {
-  const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
-  return source >= 0 ? core.names()->stream_of(source) : runner.name();
-}
-
 }  // namespace
-
-std::string PipelineCore::failure_text(const Runner& runner, const std::string& what,
-                                       const FailedOn& where) const {
-  std::string text = "node '" + runner.name() + "' failed";
-  if (where.is_own(runner.index())) {
-    text += runner.outlet().is_last() ? " in finish()" : " in on_time()";
-  } else if (!where.samples.empty()) {
-    if (where.batch && where.samples.size() > 1) {
-      text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
-    } else {
-      text += " on";
-    }
-    text += " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
-            source_of(*this, runner, where) + "'";
-  }
-  return text + ": " + what;
-}
 
 std::exception_ptr error_of(const PipelineCore& core, const Runner& runner, std::exception_ptr cause,
                             const std::string& what, const FailedOn& where) {
   if (auto error = runner.is_source() ? named_source_error(cause, runner.name()) : nullptr) return error;
   std::vector<BatchSample> batch;
   for (const auto& sample : where.batch ? where.samples : std::span<const AnySample>()) {
-    batch.push_back({source_of(core, runner, {std::span(&sample, 1)}), sample.stamp.seq});
+    batch.push_back({stream_of(runner, *core.names(), {std::span(&sample, 1)}), sample.stamp.seq});
   }
   NodeFailure failure{.node = runner.name(),
-                      .source = source_of(core, runner, where),
+                      .source = stream_of(runner, *core.names(), where),
                       .cause = std::move(cause),
                       .batch = std::move(batch)};
   if (!where.samples.empty() && !where.is_own(runner.index())) {
@@ -72,14 +50,15 @@ std::exception_ptr error_of(const PipelineCore& core, const Runner& runner, std:
     failure.sample = std::make_shared<const AnySample>(where.samples.front());
     failure.nodes = std::make_shared<const std::vector<std::string>>(core.names()->all());
   }
-  return std::make_exception_ptr(NodeError(core.failure_text(runner, what, where), std::move(failure)));
+  return std::make_exception_ptr(
+      NodeError(failure_text(runner, *core.names(), what, where), std::move(failure)));
 }
 
 bool PipelineCore::fail(Runner& runner, std::exception_ptr cause, const std::string& what,
                         const FailedOn& where) {
   if (runner.facts().removes_itself() && runner.life().removal() == nullptr && runner.life().connected() &&
       !life_.is_starting()) {
-    remove_failed(*this, runner, failure_text(runner, what, where));
+    remove_failed(*this, runner, failure_text(runner, *names_, what, where));
     return false;
   }
   auto error = error_of(*this, runner, std::move(cause), what, where);

@@ -1,7 +1,5 @@
 // The records of a pipeline's nodes and readers.
 // SPDX-License-Identifier: Apache-2.0
-#include "core/why/collect.hpp"
-
 #include <algorithm>
 #include <cstddef>
 #include <map>
@@ -10,7 +8,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/pipeline/pipeline_core.hpp"
 #include "core/why/age_parts.hpp"
+#include "core/why/rules.hpp"
 
 namespace freshframe::core {
 namespace {

@@ -12,7 +12,7 @@
 
 #include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
-#include "core/why/collect.hpp"
+#include "core/why/rules.hpp"
 #include "core/why/what_if/recording.hpp"
 #include <pthread.h>
 #include <time.h>

@@ -30,6 +30,15 @@ struct Pace {
   double median = 0;
 };
 
+class PipelineCore;
+
+// ---- what a pipeline's nodes and readers have recorded, see collect.cpp
+/// The age of the samples of the last seconds, taken apart.
+[[nodiscard]] std::vector<Age> ages_of(const PipelineCore& core, Seconds latest);
+/// How evenly the sources have given their samples.
+[[nodiscard]] std::map<std::string, Pace> paces_of(const PipelineCore& core, Seconds latest);
+[[nodiscard]] RunQueue run_queue_of(const PipelineCore& core);
+
 /// What a change would give, as a sentence and in numbers.
 struct Effect {
   std::string text;

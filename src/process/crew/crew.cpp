@@ -8,8 +8,11 @@
 #include <algorithm>
 #include <cerrno>
 #include <csignal>
+#include <deque>
 #include <exception>
+#include <optional>
 #include <stop_token>
+#include <string>
 #include <utility>
 
 #include "core/unit_text.hpp"
@@ -25,7 +28,54 @@ constexpr auto kStopTime = std::chrono::milliseconds(4500);  // unless stop() sa
 constexpr auto kKillTime = std::chrono::seconds(5);          // for a killed process to end
 constexpr auto kTidyTime = std::chrono::seconds(1);
 
+// Which call of the node the jobs are of.
+std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, const core::NameTable& names) {
+  const auto& job = jobs.front();
+  if (job.call == Call::OnTime) return " (in on_time())";
+  if (job.call == Call::Finish) return " (in finish())";
+  const auto many = jobs.size() > 1
+                        ? " a batch of " + std::to_string(jobs.size()) + " samples that begins with"
+                        : std::string();
+  return " (on" + many + " sample " + std::to_string(job.sample.stamp.seq) + " of '" +
+         stream_of(runner, names, core::FailedOn::one(&job.sample)) + "')";
+}
+
+// `kills`: of the OOM killer before.
+std::string describe_end(const Seat& seat, const ChildEnd& end, std::uint64_t kills) {
+  if (!seat.fault.empty()) return "was killed: " + seat.fault;
+  std::string text = end.kind == ChildEnd::Kind::Unknown ? end.text() : "died: " + end.text();
+  if (end.kind == ChildEnd::Kind::Killed && end.code == SIGKILL && oom_kills() > kills) {
+    text += "; the kernel's OOM killer was active";
+  }
+  return text;
+}
+
+bool is_too_late(const Seat& seat, const std::optional<Seconds>& timeout, TimePoint time) {
+  return timeout && !seat.jobs.empty() && !seat.killed_at &&
+         time - seat.jobs.front().sent >= to_duration(*timeout);
+}
+
 }  // namespace
+
+/// What a worker did, and what it still owed, when its process ended.
+struct Crew::LastState {
+  bool at_work = false;
+  bool starting = false;
+  bool closing = false;
+  bool clean = false;
+  bool owes_last = false;   // the results of finish()
+  bool owes_close = false;  // its close() has not returned
+
+  static LastState of(const Seat& seat, const ChildEnd& end) {
+    LastState was{.at_work = !seat.jobs.empty(),
+                  .starting = seat.state == WorkerState::Starting,
+                  .closing = seat.state == WorkerState::Closing,
+                  .clean = seat.closed && end.kind == ChildEnd::Kind::Exited && end.code == 0};
+    was.owes_last = was.at_work && seat.jobs.front().call == Call::Finish && !seat.cut_off;
+    was.owes_close = was.closing && seat.has_opened && !seat.closed && !seat.cut_off;
+    return was;
+  }
+};
 
 Crew::Crew(core::PipelineCore& core, core::Runner& runner, Embedder& embedder)
     : core_(core),
@@ -153,36 +203,36 @@ TimePoint Crew::next_time(TimePoint time) const {
   return next;
 }
 
+void Crew::tend(Seat& seat, TimePoint time, bool stop_is_over) {
+  if (seat.state == WorkerState::Resting && !opening_ && time >= seat.start_at) {
+    start(seat);
+  } else if (seat.killed_at && time - *seat.killed_at >= kKillTime) {
+    log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + runner_.name() +
+                             "' was killed and has not ended after " +
+                             core::seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
+                             seat.child().waits_in() + ": it is abandoned");
+    seat.abandon();
+    bury(seat, {});
+  } else if (seat.child() && !seat.killed_at && stop_is_over) {
+    seat.cut_off = true;
+    seat.kill(time, "the time for the stop was over");
+  } else if (seat.kill_at && time >= *seat.kill_at) {
+    seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
+  } else if (seat.dump_until) {
+    const auto text = seat.dump();
+    const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last check
+    seat.last_dump = text;
+    if (whole || time >= *seat.dump_until) {
+      seat.kill(time, "it took longer than timeout=" + core::seconds_text(options_.timeout->count()));
+    }
+  } else if (is_too_late(seat, options_.timeout, time)) {
+    seat.ask_for_dump(time);
+  }
+}
+
 void Crew::on_time(TimePoint time) {
   const bool stop_is_over = stop_seen_ && time >= node_.kill_by().value_or(*stop_seen_ + kStopTime);
-  for (auto& each : seats_) {
-    auto& seat = *each;
-    if (seat.state == WorkerState::Resting && !opening_ && time >= seat.start_at) {
-      start(seat);
-    } else if (seat.killed_at && time - *seat.killed_at >= kKillTime) {
-      log(LogLevel::Error, "worker " + std::to_string(seat.child().pid()) + " of '" + runner_.name() +
-                               "' was killed and has not ended after " +
-                               core::seconds_text(Seconds(kKillTime).count()) + "; it waits in " +
-                               seat.child().waits_in() + ": it is abandoned");
-      seat.abandon();
-      bury(seat, {});
-    } else if (seat.child() && !seat.killed_at && stop_is_over) {
-      seat.cut_off = true;
-      seat.kill(time, "the time for the stop was over");
-    } else if (seat.kill_at && time >= *seat.kill_at) {
-      seat.kill(time, seat.closed ? "it did not end after its close()" : "it closed its socket");
-    } else if (seat.dump_until) {
-      const auto text = seat.dump();
-      const bool whole = !text.empty() && text == seat.last_dump;  // it has not grown since the last check
-      seat.last_dump = text;
-      if (whole || time >= *seat.dump_until) {
-        seat.kill(time, "it took longer than timeout=" + core::seconds_text(options_.timeout->count()));
-      }
-    } else if (options_.timeout && !seat.jobs.empty() && !seat.killed_at &&
-               time - seat.jobs.front().sent >= to_duration(*options_.timeout)) {
-      seat.ask_for_dump(time);
-    }
-  }
+  for (auto& each : seats_) tend(*each, time, stop_is_over);
   if (time - tidied_ < kTidyTime) return;
   tidied_ = time;
   SlabPool::shared().trim(time - to_duration(SlabPool::kKeepEmpty));
@@ -217,66 +267,44 @@ void Crew::start(Seat& seat) {
   show(seat);
 }
 
-std::string Crew::describe_end(const Seat& seat, const ChildEnd& end) const {
-  if (!seat.fault.empty()) return "was killed: " + seat.fault;
-  std::string text = end.kind == ChildEnd::Kind::Unknown ? end.text() : "died: " + end.text();
-  if (end.kind == ChildEnd::Kind::Killed && end.code == SIGKILL && oom_kills() > oom_kills_) {
-    text += "; the kernel's OOM killer was active";
-  }
-  return text;
-}
-
 // The process has ended. Its last messages are accepted, unless it was killed for a fault.
 void Crew::bury(Seat& seat, const ChildEnd& end) {
   if (!seat.killed_at) read(seat);
-  auto text = describe_end(seat, end);
+  auto text = describe_end(seat, end, oom_kills_);
   oom_kills_ = oom_kills();
   const auto dump = seat.last_dump;
-  const bool was_ending = seat.state == WorkerState::Closing || ending_;
-  const bool was_clean = seat.closed && end.kind == ChildEnd::Kind::Exited && end.code == 0;
-  const bool stops = stop_seen_.has_value();
-  const bool was_at_work = !seat.jobs.empty();
-  const bool owed_last = was_at_work && seat.jobs.front().call == Call::Finish && !seat.cut_off;
-  if (was_at_work) {
-    const auto call = seat.jobs.front().call;
-    const auto& stamp = seat.jobs.front().sample.stamp;
-    const auto& source = stamp.source >= 0 ? core_.names()->stream_of(stamp.source) : runner_.name();
-    const auto many = seat.jobs.size() > 1
-                          ? " a batch of " + std::to_string(seat.jobs.size()) + " samples that begins with"
-                          : std::string();
-    text += call == Call::OnTime ? " (in on_time())"
-            : call == Call::Finish
-                ? " (in finish())"
-                : " (on" + many + " sample " + std::to_string(stamp.seq) + " of '" + source + "')";
-    drop_jobs(seat, stops ? NodeDropCause::Stop : NodeDropCause::Worker);
+  const auto was = LastState::of(seat, end);
+  if (was.at_work) {
+    text += call_text(seat.jobs, runner_, *core_.names());
+    drop_jobs(seat, stop_seen_ ? NodeDropCause::Stop : NodeDropCause::Worker);
   }
-  const bool was_starting = seat.state == WorkerState::Starting;
-  const bool owed_close =
-      seat.state == WorkerState::Closing && seat.has_opened && !seat.closed && !seat.cut_off;
   seat.clear();
-  if (was_ending || stops || failed_ || owed_last) {
+  if (was.closing || ending_ || stop_seen_ || failed_ || was.owes_last) {
     seat.state = WorkerState::Ended;
-    const bool was_last_death = was_at_work && !stops && !deaths_.count(now());
-    if (failed_ || was_clean) {
-      // the pipeline has failed already, or the worker ended as it should
-    } else if (owed_last) {  // no other worker has what it had counted: as an exception of finish()
-      fail_all("its worker " + text);
-    } else if (owed_close) {  // its close() may have had results to write: as an exception of close()
-      fail_all("its worker " + text + " in its close()");
-    } else if (was_last_death) {
-      fail_all("its worker " + text);
-    } else {
-      log(LogLevel::Warning, "a worker of '" + runner_.name() + "' " + text);
-    }
+    report_end(was, text);
   } else if (opening_) {
     seat.state = WorkerState::Ended;
     const auto limit = options_.memory ? "; its memory= is " + core::mebibytes_rounded_down(*options_.memory)
                                        : std::string();
-    fail_all("its worker " + text + (was_starting ? " while it started" : "") + limit);
+    fail_all("its worker " + text + (was.starting ? " while it started" : "") + limit);
   } else {
     count_death(seat, text, dump);
   }
   show(seat);
+}
+
+void Crew::report_end(const LastState& was, const std::string& text) {
+  const bool was_last_death = was.at_work && !stop_seen_ && !deaths_.count(now());
+  if (failed_ || was.clean) return;  // the pipeline has failed already, or the worker ended as it should
+  if (was.owes_last) {               // no other worker has what it had counted: as an exception of finish()
+    fail_all("its worker " + text);
+  } else if (was.owes_close) {  // its close() may have had results to write: as an exception of close()
+    fail_all("its worker " + text + " in its close()");
+  } else if (was_last_death) {
+    fail_all("its worker " + text);
+  } else {
+    log(LogLevel::Warning, "a worker of '" + runner_.name() + "' " + text);
+  }
 }
 
 void Crew::count_death(Seat& seat, const std::string& text, const std::string& dump) {

@@ -39,11 +39,15 @@ class Crew {
   void run();
 
  private:
+  struct LastState;
+
   // ---- the loop
   void open();
   void step();
   void poll_all();
   void on_time(TimePoint now);
+  /// Starts the seat's worker, or ends it, when it is time to.
+  void tend(Seat& seat, TimePoint time, bool stop_is_over);
   [[nodiscard]] TimePoint next_time(TimePoint now) const;
   [[nodiscard]] bool all_ended() const;
   void begin_end();
@@ -52,8 +56,9 @@ class Crew {
   // ---- life of workers
   void start(Seat& seat);
   void bury(Seat& seat, const ChildEnd& end);
+  /// A worker has ended that gets no successor.
+  void report_end(const LastState& was, const std::string& text);
   void count_death(Seat& seat, const std::string& text, const std::string& dump);
-  [[nodiscard]] std::string describe_end(const Seat& seat, const ChildEnd& end) const;
   void fail_all(const std::string& text);
 
   // ---- samples
@@ -89,6 +94,7 @@ class Crew {
   void opened(Seat& seat);
   void reply(Seat& seat, const ReplyMessage& message);
   void failed(Seat& seat, const FailedMessage& message);
+  void failed_outside_call(Seat& seat, const FailedMessage& message);
   /// Returns false if more results of the call follow.
   bool keep_result(const Seat& seat, Job& job, const ReplyMessage& message);
   [[nodiscard]] std::optional<Emitted> output_of(const Seat& seat, const ReplyMessage& message);
@@ -97,7 +103,6 @@ class Crew {
   void fail_call(Seat& seat, const FailedMessage& message, const std::exception_ptr& error);
   /// Ends the first job of the seat.
   void end_job(Seat& seat, std::span<const std::uint64_t> released);
-  void count_call(const Seat& seat, TimePoint time);
   void after_job(Seat& seat);
 
   core::PipelineCore& core_;

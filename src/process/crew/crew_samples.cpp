@@ -30,6 +30,17 @@ core::Call recorded(const Job& job, TimePoint done) {
   return call;
 }
 
+std::exception_ptr cause_of(Embedder& embedder, const Seat& seat, const FailedMessage& message) {
+  return embedder.cause_of({message.text, message.traceback, seat.receive(message.error)});
+}
+
+// With the first result of a call: the time after it is the sending of the others.
+void count_call(core::Runner& runner, const Seat& seat, TimePoint time) {
+  if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
+  runner.meter().count_call(time - seat.jobs.front().sent, time);
+  runner.meter().count_batch(seat.given);
+}
+
 }  // namespace
 
 // ---- to the workers
@@ -303,7 +314,7 @@ void Crew::reply(Seat& seat, const ReplyMessage& message) {
   const auto ticket = job.ticket;
   const auto time = now();
   outcome.call = recorded(job, time);
-  count_call(seat, time);
+  count_call(runner_, seat, time);
   end_job(seat, message.released);
   try {
     for (const auto& result : outcome.results) check_demand(result);
@@ -383,13 +394,6 @@ void Crew::end_job(Seat& seat, std::span<const std::uint64_t> released) {
   seat.release(released);
 }
 
-// With the first result of a call: the time after it is the sending of the others.
-void Crew::count_call(const Seat& seat, TimePoint time) {
-  if (seat.jobs.size() != seat.given || seat.jobs.front().call != Call::Process) return;
-  runner_.meter().count_call(time - seat.jobs.front().sent, time);
-  runner_.meter().count_batch(seat.given);
-}
-
 void Crew::after_job(Seat& seat) {
   if (seat.state != WorkerState::Working || !seat.jobs.empty()) return;
   seat.state = WorkerState::Idle;
@@ -398,24 +402,23 @@ void Crew::after_job(Seat& seat) {
   show(seat);
 }
 
-void Crew::failed(Seat& seat, const FailedMessage& message) {
-  const auto cause = [&] {
-    return embedder_.cause_of({message.text, message.traceback, seat.receive(message.error)});
-  };
-  if (message.id == 0) {
-    const bool in_open = seat.state == WorkerState::Starting;
-    const bool in_close = seat.state == WorkerState::Closing;
-    if (!in_open && !in_close && !seat.told_gone) throw ProtocolError("it failed outside a call");
-    seat.release(message.released);
-    if (in_open && !opening_) {
-      seat.kill(now(), "its open() failed: " + message.text);
-      return;
-    }
-    const bool goes_on = runner_.fail({cause(), message.text, message.traceback});
-    failed_ = failed_ || in_open || in_close || !goes_on;  // else it was source_gone()
-    if (in_open) seat.let_close();
+// An exception of open(), close() or source_gone().
+void Crew::failed_outside_call(Seat& seat, const FailedMessage& message) {
+  const bool in_open = seat.state == WorkerState::Starting;
+  const bool in_close = seat.state == WorkerState::Closing;
+  if (!in_open && !in_close && !seat.told_gone) throw ProtocolError("it failed outside a call");
+  seat.release(message.released);
+  if (in_open && !opening_) {
+    seat.kill(now(), "its open() failed: " + message.text);
     return;
   }
+  const bool goes_on = runner_.fail({cause_of(embedder_, seat, message), message.text, message.traceback});
+  failed_ = failed_ || in_open || in_close || !goes_on;  // else it was source_gone()
+  if (in_open) seat.let_close();
+}
+
+void Crew::failed(Seat& seat, const FailedMessage& message) {
+  if (message.id == 0) return failed_outside_call(seat, message);
   if (seat.jobs.empty() || message.id != seat.jobs.front().id)
     throw ProtocolError("a failure on a sample that it does not have");
   if (message.whole && seat.jobs.size() != seat.given)
@@ -424,9 +427,10 @@ void Crew::failed(Seat& seat, const FailedMessage& message) {
   const auto sample = seat.jobs.front().sample;
   const auto ticket = seat.jobs.front().ticket;
   const auto call = seat.jobs.front().call;
-  count_call(seat, now());
+  count_call(runner_, seat, now());
   const bool is_skipped = options_.skips_errors && call != Call::Finish;
-  const auto error = is_skipped ? std::make_exception_ptr(Error(message.text)) : cause();
+  const auto error =
+      is_skipped ? std::make_exception_ptr(Error(message.text)) : cause_of(embedder_, seat, message);
   if (message.whole && runner_.facts().batch) {
     fail_call(seat, message, error);
     return;

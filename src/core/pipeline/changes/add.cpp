@@ -8,7 +8,6 @@
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/admission.hpp"
 #include "core/pipeline/graph/graph_look.hpp"
-#include "core/pipeline/threadless.hpp"
 
 namespace freshframe::core {
 namespace {

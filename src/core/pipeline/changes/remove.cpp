@@ -10,7 +10,6 @@
 #include "core/drain_time.hpp"
 #include "core/pipeline/changes/changes.hpp"
 #include "core/pipeline/graph/graph_look.hpp"
-#include "core/pipeline/threadless.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::core {

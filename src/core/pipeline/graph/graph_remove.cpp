@@ -31,6 +31,43 @@ void keep_merge_open(const Graph& graph, const Graph::Place& merge) {
   if (merge.merge && std::ranges::all_of(merge.wires, leaves)) merge.runner->inbox().stay_open(true);
 }
 
+bool goes_with(const Wires& wires, const std::set<int>& going) {
+  return std::ranges::any_of(wires, [&](const Wire& wire) { return wire.goes_with(going); });
+}
+
+// Whether the edge begins at a node that stays.
+bool ends_alone(const Graph& graph, const Wire& wire, const std::set<int>& going) {
+  return !going.contains(wire.parent) && wire.edge && graph.has(wire.parent);
+}
+
+// A node that goes gets nothing more from those that stay.
+void end_inputs(const Graph& graph, const Graph::Place& place, const std::set<int>& going) {
+  auto& inbox = place.runner->inbox();
+  for (const auto& wire : place.wires) {
+    if (ends_alone(graph, wire, going)) end_edge(graph, wire, inbox);
+  }
+  inbox.stay_open(false);  // a merge ends with its last edge now, or at once
+}
+
+// A node that stays loses its edges from those that go, and their waiting samples. Returns the last counts.
+std::vector<EdgeStats> take_inputs(const Graph& graph, Graph::Place& place, const std::set<int>& going) {
+  std::vector<EdgeStats> books;
+  auto& inbox = place.runner->inbox();
+  const auto goes = [&](const Wire& wire) { return wire.goes_with(going); };
+  if (goes_with(place.wires, going)) {
+    inbox.stay_open(true);  // a merge without edges has not ended
+    for (const auto& wire : place.wires) {
+      if (goes(wire) && wire.edge) books.push_back(take_away(graph, wire, inbox));
+    }
+    std::erase_if(place.wires, goes);
+    inbox.stay_open(place.wires.empty() || place.open);
+  }
+  for (const int node : going) {
+    if (graph.runner(node).is_source()) inbox.drop_source(node);
+  }
+  return books;
+}
+
 }  // namespace
 
 EdgeStats Graph::disconnect(const AnyPort& parent, int child) {
@@ -69,36 +106,21 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
   const std::set<int> going(nodes.begin(), nodes.end());
   std::vector<EdgeStats> books;
   ++change_;
-  const auto goes = [&](const Wire& wire) { return wire.goes_with(going); };
   for (auto& [number, each] : places_) {
-    auto& inbox = each.runner->inbox();
     if (going.contains(number)) {
-      for (const auto& wire : each.wires) {  // the edges from those that stay
-        if (going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
-        end_edge(*this, wire, inbox);
-      }
-      inbox.stay_open(false);                               // a merge ends with its last edge now, or at once
+      end_inputs(*this, each, going);
     } else if (each.runner->life().removal() != nullptr) {  // its edges were ended when its own removal began
       continue;
     } else if (drains) {  // they end with their producer, and a merge goes on without edges
-      if (std::ranges::any_of(each.wires, goes)) keep_merge_open(*this, each);
-    } else if (std::ranges::any_of(each.wires, goes)) {
-      inbox.stay_open(true);  // a merge without edges has not ended
-      for (auto& wire : each.wires) {
-        if (goes(wire) && wire.edge) books.push_back(take_away(*this, wire, inbox));
-      }
-      std::erase_if(each.wires, goes);
-      inbox.stay_open(each.wires.empty() || each.open);
-    }
-    if (going.contains(number) || drains) continue;
-    for (const int node : nodes) {
-      if (runner(node).is_source()) inbox.drop_source(node);
+      if (goes_with(each.wires, going)) keep_merge_open(*this, each);
+    } else {
+      std::ranges::move(take_inputs(*this, each, going), std::back_inserter(books));
     }
   }
   if (drains) return books;
   for (const auto& [reader, wires, join] : readers_.all()) {
     for (const auto& wire : wires) {  // of a source that goes, below a node that stays
-      if (!goes(wire) || going.contains(wire.parent) || !wire.edge || !has(wire.parent)) continue;
+      if (!wire.goes_with(going) || !ends_alone(*this, wire, going)) continue;
       reader->inbox().close_edge(*wire.edge);
       end_edge(*this, wire, reader->inbox());
     }

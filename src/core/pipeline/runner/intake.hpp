@@ -6,6 +6,7 @@
 #include "freshframe/pipeline.hpp"
 #include "freshframe/sample.hpp"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <optional>
@@ -14,6 +15,7 @@
 #include <vector>
 
 #include "core/edge/inbox.hpp"
+#include "core/pipeline/own_counter.hpp"
 #include "core/pipeline/runner/node_facts.hpp"
 #include "core/pipeline/tick_grid.hpp"
 
@@ -109,5 +111,48 @@ class Intake {
   std::atomic<std::uint64_t> ticks_called_{0};
   std::atomic<std::uint64_t> ticks_missed_{0};
 };
+
+inline void Intake::begin(TimePoint start, bool is_late) {
+  if (!facts_.wake_every) return;
+  ticks_.emplace(start, to_duration(*facts_.wake_every));
+  if (is_late) (void)ticks_->take(clock_.now());
+}
+
+inline bool Intake::take_tick() {
+  if (!ticks_ || stop_.stop_requested()) return false;
+  const auto tick = ticks_->take(clock_.now());
+  if (!tick) return false;
+  add(ticks_called_, 1);
+  add(ticks_missed_, tick->missed);
+  was_tick_ = true;
+  tick_ = tick->at;
+  return true;
+}
+
+inline Intake::Turn Intake::take(AnySample& sample, TimePoint idle_at) {
+  if (std::exchange(has_news_, false)) return Turn::HostNews;
+  if (std::exchange(was_tick_, false)) {  // a waiting sample is next: a tick may take longer than its period
+    if (const auto taken = inbox_.try_take(sample); taken != Taken::Nothing) return after_tick(taken);
+  }
+  for (;;) {
+    if (ticks_ && take_tick()) return Turn::Tick;
+    const auto taken = inbox_.take(sample, std::min(idle_at, next_wake()));
+    if (taken != Taken::Nothing) return turn_of(taken);
+    if (clock_.now() >= idle_at) return Turn::Idle;
+  }
+}
+
+inline Intake::Turn Intake::take_batch(std::vector<AnySample>& samples) {
+  if (std::exchange(has_news_, false)) return Turn::HostNews;
+  if (std::exchange(was_tick_, false)) {  // as in take()
+    const auto taken = inbox_.try_take_batch(samples, next_batch(), gather_until_);
+    if (taken != Taken::Nothing) return after_tick(taken);
+  }
+  for (;;) {
+    if (take_tick()) return Turn::Tick;
+    const auto taken = inbox_.take_batch(samples, next_batch(), gather_until_, next_wake());
+    if (taken != Taken::Nothing) return turn_of(taken);
+  }
+}
 
 }  // namespace freshframe::core

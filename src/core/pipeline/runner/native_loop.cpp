@@ -7,7 +7,6 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/runner/runner.hpp"
 #include <cxxabi.h>
 
@@ -243,12 +242,12 @@ void Runner::run() {
   } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
     const Error error("ended its own thread");
     fail({std::make_exception_ptr(error), error.what()});
-    if (!arrived) core_.life().arrive_opened(*this);
+    if (!arrived) host_.arrive_opened(*this);
     close_step();
     throw;
   } catch (...) {  // a step of the engine itself, out of memory: the pipeline ends, not the program
     fail_outside_node(std::current_exception());
-    if (!arrived) core_.life().arrive_opened(*this);
+    if (!arrived) host_.arrive_opened(*this);
   }
   close_step();
 }

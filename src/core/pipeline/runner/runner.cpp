@@ -10,8 +10,9 @@
 #include <string>
 #include <utility>
 
+#include "core/look/error_log.hpp"
 #include "core/look/watched_source.hpp"
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/pipeline/name_table.hpp"
 #include "core/session_gate.hpp"
 #include "core/thread_begin.hpp"
 #include <cxxabi.h>
@@ -25,25 +26,26 @@ thread_local Runner* current_runner = nullptr;
 
 }  // namespace
 
-Runner::Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
+Runner::Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<NodeBase> node,
                const AddOptions& options)
-    : core_(core),
-      clock_(core.clock()),
+    : host_(host),
+      shared_(host.shared()),
+      clock_(shared_.clock),
       facts_(index, std::move(name), *node, options),
-      life_(facts_.is_source ? core.source_stop_token() : core.stop_token()),
+      life_(facts_.is_source ? shared_.source_stop : shared_.stop),
       place_(std::make_shared<NodeRun>(std::move(node), facts_.name, clock_, life_.stop_token())),
       errors_(facts_.name, *clock_),
       stream_(facts_, *clock_),
       inbox_(std::make_shared<Inbox>(facts_.name, clock_)),
-      outlet_(index, facts_.gives_several, core.budget()),
+      outlet_(index, facts_.gives_several, shared_.budget),
       meter_(*clock_, *inbox_, facts_.is_source, facts_.batch ? facts_.batch->size : 0),
       intake_(facts_, *inbox_, *clock_, life_.stop_token()) {
   inbox_->set_call_times(meter_.durations());
   inbox_->report_gone_sources();
 }
 
-Runner* Runner::current(const PipelineCore& core) noexcept {
-  return current_runner != nullptr && &current_runner->core_ == &core ? current_runner : nullptr;
+Runner* Runner::current(const RunnerHost& host) noexcept {
+  return current_runner != nullptr && &current_runner->host_ == &host ? current_runner : nullptr;
 }
 
 void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
@@ -54,7 +56,7 @@ void Runner::fail_outside_node(std::exception_ptr cause) noexcept {
   } catch (...) {  // no memory for the texts either
     life_.set_failed();
     try {
-      core_.refuse(std::move(cause));
+      host_.refuse(std::move(cause));
     } catch (...) {  // NOLINT(bugprone-empty-catch): nor to stop the others: their input ends with this node
     }
   }
@@ -66,7 +68,7 @@ void Runner::adopt_thread() noexcept {
   facts_.name.copy(short_name.data(), kThreadNameLength);
   pthread_setname_np(pthread_self(), short_name.data());
   begin_thread();
-  gate_of_thread() = core_.gate();
+  gate_of_thread() = shared_.gate;
   life_.set_thread_id(gettid());
   current_runner = this;
   meter_.set_state(NodeState::Opening);
@@ -83,7 +85,7 @@ bool Runner::open_step() {
   }
   meter_.set_state(NodeState::Waiting);
   life_.set_opened(opened);
-  core_.life().arrive_opened(*this);
+  host_.arrive_opened(*this);
   // All nodes may have opened, run and been stopped meanwhile: a recorder still writes its waiting samples, and
   // finish() is called.
   return opened && (facts_.is_recorder || facts_.has_own_stream() || !life_.stopping());
@@ -134,7 +136,7 @@ void report_recording(const NodeFacts& facts, const Inbox& inbox, const NodeBase
 }  // namespace
 
 void Runner::close_step() {
-  if (const auto successor = place_.close()) core_.refuse_successor(*successor);
+  if (const auto successor = place_.close()) host_.refuse_successor(*successor);
   log_at_the_end([&] { errors_.log_unlogged(); });
   if (facts_.is_source && life_.stopping()) life_.set_cut_short();
   if (life_.opening() == NodeLife::Opening::Opened) {
@@ -166,13 +168,24 @@ void Runner::close_step() {
   if (current_runner == this) current_runner = nullptr;  // it may be closed on another thread
   life_.set_finished(clock_->now());
   if (place_.is_replacing()) life_.request_stop();  // the node that opens to take the place has none any more
-  core_.arrive_finished(*this);
+  host_.arrive_finished(*this);
+}
+
+void end_without_thread(Runner& runner) {
+  runner.life().request_stop();
+  runner.open_step();
+  runner.close_step();
+}
+
+void end_if_threadless(Runner& runner) {
+  if (runner.facts().runs_outside && !runner.life().finished() && runner.life().claim())
+    end_without_thread(runner);
 }
 
 bool Runner::wants_traceback(const AnySample* sample) const {
   const bool first = errors_.total() == 0;
   return first || sample == nullptr || outlet_.is_last() || facts_.stops_on_error() ||
-         core_.errors().has_time_for_traceback();
+         shared_.errors.has_time_for_traceback();
 }
 
 // The first failure that ends the pipeline is not logged, because a call throws it.
@@ -182,10 +195,10 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
   const bool in_finish = where.is_own(facts_.index) && outlet_.is_last();
   const bool goes_on = !samples.empty() && !in_finish && !facts_.stops_on_error();
   if (goes_on) {
-    errors_.log_skipped(core_.failure_text(*this, caught.what, where), samples.front().stamp.pts,
+    errors_.log_skipped(failure_text(*this, *shared_.names, caught.what, where), samples.front().stamp.pts,
                         caught.traceback);
   }
-  core_.errors().add({.node = facts_.name,
+  shared_.errors.add({.node = facts_.name,
                       .text = caught.what,
                       .traceback = caught.traceback,
                       .fatal = !goes_on && !facts_.removes_itself() && !life_.is_outside_the_run()});
@@ -194,10 +207,33 @@ bool Runner::fail(Caught caught, const FailedOn& where) {
     return true;
   }
   life_.set_failed();
-  const bool is_thrown = core_.fail(*this, std::move(caught.cause), caught.what, where);
+  const bool is_thrown = host_.fail(*this, std::move(caught.cause), caught.what, where);
   if (!is_thrown)
-    log(LogLevel::Error, with_traceback(core_.failure_text(*this, caught.what, where), caught.traceback));
+    log(LogLevel::Error,
+        with_traceback(failure_text(*this, *shared_.names, caught.what, where), caught.traceback));
   return false;
+}
+
+const std::string& stream_of(const Runner& runner, const NameTable& names, const FailedOn& where) {
+  const int source = where.samples.empty() ? -1 : where.samples.front().stamp.source;
+  return source >= 0 ? names.stream_of(source) : runner.name();
+}
+
+std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
+                         const FailedOn& where) {
+  std::string text = "node '" + runner.name() + "' failed";
+  if (where.is_own(runner.index())) {
+    text += runner.outlet().is_last() ? " in finish()" : " in on_time()";
+  } else if (!where.samples.empty()) {
+    if (where.batch && where.samples.size() > 1) {
+      text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
+    } else {
+      text += " on";
+    }
+    text += " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
+            stream_of(runner, names, where) + "'";
+  }
+  return text + ": " + what;
 }
 
 bool Runner::offer(const std::shared_ptr<Successor>& successor) {
@@ -215,7 +251,7 @@ bool Runner::take_successor() {
   if (!place_.has_successor()) return false;
   const auto successor = place_.take_successor();
   if (!successor) return false;
-  core_.place(*this, *successor);
+  host_.place(*this, *successor);
   return true;
 }
 
@@ -240,10 +276,11 @@ NodeStats Runner::stats(std::optional<Span> span) const {
   result.number = facts_.index;
   result.name = facts_.name;
   result.state = outlet_.blocked() ? NodeState::Blocked : meter_.state();
-  const auto uptime = core_.life().uptime();
+  const auto uptime = host_.uptime();
   const auto now = clock_->now();
   meter_.report(result, span, now);
-  result.fps = life_.finished() ? core_.average_rate(result.processed) : meter_.rate(now);
+  const auto average = uptime > 0 ? static_cast<double>(result.processed) / uptime : 0;
+  result.fps = life_.finished() ? average : meter_.rate(now);
   result.errors = errors_.total();
   result.last_error = errors_.latest();
   result.ticks = intake_.ticks_called();

@@ -24,10 +24,9 @@
 #include "core/pipeline/runner/node_meter.hpp"
 #include "core/pipeline/runner/node_place.hpp"
 #include "core/pipeline/runner/node_stream.hpp"
+#include "core/pipeline/runner/runner_host.hpp"
 
 namespace freshframe::core {
-
-class PipelineCore;
 
 /// Runs one node. run() is the whole body of a native thread (native_loop.cpp). A node that runs outside
 /// (NodeBase::runs_outside) is driven by its embedder through the steps: open_step(), begin_stream(), then
@@ -35,7 +34,7 @@ class PipelineCore;
 /// that one thread. The parts say which thread uses them; stats() and offer(): any thread.
 class Runner {
  public:
-  Runner(PipelineCore& core, int index, std::string name, std::unique_ptr<NodeBase> node,
+  Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<NodeBase> node,
          const AddOptions& options);
   Runner(const Runner&) = delete;
   Runner& operator=(const Runner&) = delete;
@@ -116,7 +115,7 @@ class Runner {
   [[nodiscard]] NodeStats stats(std::optional<Span> span) const;
 
   /// The runner whose thread this is, if it is of this pipeline, or null.
-  [[nodiscard]] static Runner* current(const PipelineCore& core) noexcept;
+  [[nodiscard]] static Runner* current(const RunnerHost& host) noexcept;
 
  private:
   /// Also where there is no memory for the texts.
@@ -125,7 +124,8 @@ class Runner {
   /// children.
   void look_at_news();
 
-  PipelineCore& core_;
+  RunnerHost& host_;
+  const RunnerShared& shared_;  // of the host
   const std::shared_ptr<const Clock> clock_;
   const NodeFacts facts_;
   NodeLife life_;
@@ -137,5 +137,20 @@ class Runner {
   NodeMeter meter_;
   Intake intake_;
 };
+
+// ---- the end of an embedder's node whose thread has not begun
+/// Only for who has claimed the runner. It opens nothing.
+void end_without_thread(Runner& runner);
+/// For a stop or a removal, which cannot wait for the thread to begin: the caller may be the handler of a signal,
+/// which has interrupted the very call of add() or start() that is about to start it. The thread then does nothing.
+void end_if_threadless(Runner& runner);
+
+// ---- the texts of its failures
+/// "node 'x' failed on sample 3 of 'cam': what"; without a sample it failed outside process().
+[[nodiscard]] std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
+                                       const FailedOn& where);
+/// The name of the stream of the call's samples; without a sample the node's own.
+[[nodiscard]] const std::string& stream_of(const Runner& runner, const NameTable& names,
+                                           const FailedOn& where);
 
 }  // namespace freshframe::core

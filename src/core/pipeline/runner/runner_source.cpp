@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "core/frame/frame_access.hpp"
-#include "core/pipeline/pipeline_core.hpp"
 #include "core/pipeline/runner/runner.hpp"
 
 namespace freshframe::core {
@@ -34,7 +33,7 @@ bool admit(Runner& runner, FrameBudget& budget) {
 }  // namespace
 
 bool Runner::wait_for_go() {
-  const bool go = core_.life().wait_for_go(*this);
+  const bool go = host_.wait_for_start(*this) && !life_.stopping();
   meter_.begin_thread_time();
   return go;
 }
@@ -44,9 +43,9 @@ bool Runner::publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nan
   meter_.count_item();
   auto& frame = item.value.frame;
   if (frame) {
-    if (!admit(*this, *core_.budget())) return !life_.stopping();
+    if (!admit(*this, *shared_.budget)) return !life_.stopping();
     if (FrameAccess::is_loan(frame)) frame = FrameAccess::engine(frame);
-    FrameAccess::attach(frame, core_.budget());
+    FrameAccess::attach(frame, shared_.budget);
   }
   const auto captured = stream_.captured_of(item, now);
   stream_.note(item, captured);

@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "core/pipeline/pipeline_core.hpp"
+#include "core/failure.hpp"
 #include "core/pipeline/runner/runner.hpp"
 #include <cxxabi.h>
 
@@ -112,14 +112,14 @@ void Runner::look_at_news() {
 // on_time(), finish() and a node that delays its results may still give results of the source: its stream then
 // ends when it is removed, or with the node's.
 bool Runner::end_stamps(const GoneSource& gone) {
-  if ((facts_.has_own_stream() || outlet_.delays()) && core_.keep_end(facts_.index, gone)) return false;
+  if ((facts_.has_own_stream() || outlet_.delays()) && host_.keep_end(facts_.index, gone)) return false;
   outlet_.forget_place(gone.source);
   return true;
 }
 
 bool Runner::begin_stream() {
   if (!facts_.has_own_stream()) return true;
-  const auto start = core_.life().wait_for_start(*this);
+  const auto start = host_.wait_for_start(*this);
   if (!start) return false;
   stream_.begin(*start);
   intake_.begin(*start, life_.is_late());
@@ -127,7 +127,7 @@ bool Runner::begin_stream() {
 }
 
 std::optional<AnySample> Runner::begin_last() {
-  if (!facts_.finishes || core_.failure().due()) return std::nullopt;
+  if (!facts_.finishes || shared_.failure->due()) return std::nullopt;
   outlet_.begin_last();
   (void)takes_last_results();  // the time that a stop leaves it has begun
   return stream_.own_sample(outlet_.next_own_seq(), clock_->now());

@@ -14,7 +14,7 @@
 #include "core/pipeline/onlookers.hpp"
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/processors.hpp"
-#include "core/why/collect.hpp"
+#include "core/why/rules.hpp"
 #include "core/why/thread_times.hpp"
 #include "core/why/what_if/recording.hpp"
 

@@ -12,7 +12,7 @@
 #include "core/pipeline/pipeline_access.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 #include "core/why/age_parts.hpp"
-#include "core/why/collect.hpp"
+#include "core/why/rules.hpp"
 #include <gtest/gtest.h>
 
 namespace freshframe::core {
