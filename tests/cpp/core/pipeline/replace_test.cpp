@@ -316,12 +316,14 @@ TEST(Replace, EndsWithAStop) {
         }
       });
       at_once.arrive_and_wait();
+      // Every second stop waits for the new node: beside a busy machine each of them is first otherwise.
+      while (round % 2 == 1 && opened == 0) std::this_thread::yield();
       pipeline.stop();
     }
     EXPECT_EQ(opened, closed);
     opened_in_all += opened;
   }
-  EXPECT_GT(opened_in_all, 0);
+  EXPECT_GE(opened_in_all, 25);
 }
 
 TEST(Replace, AnExceptionOfTheCallersLookGivesItUp) {
