@@ -63,6 +63,7 @@ if _typing.TYPE_CHECKING:
     from ._spool.refused import Refused
     from ._spool.spool import Spool
     from ._vision.annotate import Annotate
+    from ._vision.ask import Answer, Ask
     from ._vision.box_predictor import BoxPredictor
     from ._vision.box_tracker import BoxTracker
     from ._vision.circles import CircleDetector, CircleTracker, detect_circles
@@ -128,6 +129,7 @@ _LATER = {
     **dict.fromkeys(("Stream", "stream"), "_shortcuts.stream"),
     "Batch": "_graph.batch",
     "Annotate": "_vision.annotate",
+    **dict.fromkeys(("Answer", "Ask"), "_vision.ask"),
     "BoxPredictor": "_vision.box_predictor",
     **dict.fromkeys(("Crops", "OnnxClassifier"), "_vision.classifier"),
     "BoxTracker": "_vision.box_tracker",
@@ -178,6 +180,8 @@ __all__ = [
     "NEXT",
     "RECORDING",
     "Annotate",
+    "Answer",
+    "Ask",
     "Batch",
     "BoxPredictor",
     "BoxTracker",

@@ -1194,18 +1194,20 @@ class NodeDescription:
     def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, wake_every: float | None = None, finishes: bool = False) -> None: ...
 
 class StopToken:
-    """The stop signal of a pipeline, which Source.read() receives."""
+    """
+    The stop signal of a node: Source.read() receives it, and a Node has it as `stop_token`.
+    """
 
     @property
     def stopped(self) -> bool:
-        """True once the pipeline stops."""
+        """True once the pipeline stops or the node is removed."""
 
     def __bool__(self) -> bool:
         """As `stopped`."""
 
     def wait(self, seconds: float) -> bool:
         """
-        Sleeps for `seconds`, or until the pipeline stops; returns `stopped`. Use it instead of time.sleep(). GIL: released while waiting
+        Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of time.sleep(). GIL: released while waiting
         """
 
 class SpoolCounters:

@@ -34,6 +34,10 @@ class Node(Generic[In, Out]):
             there.
         wake_every: Seconds between two calls of on_time(), at most a day; None: it has no clock. Read by
             add().
+        stop_token: The stop signal of the node, from the start of its thread on. It is set when the pipeline
+            stops and when the node is removed. A node that waits, such as for a server, calls
+            ``stop_token.wait(seconds)`` instead of time.sleep(), or looks at ``stop_token.stopped``, so that
+            stop() need not wait for it. None before that, and in a worker process.
 
     Example:
         >>> import freshframe as ff
@@ -46,6 +50,7 @@ class Node(Generic[In, Out]):
 
     records_to: str | PathLike[str] | None = None
     wake_every: float | None = None
+    stop_token: StopToken | None = None
     _when_run_ends: Callable[[bool], None] | None = None  # whether the run was complete
 
     def open(self) -> None:

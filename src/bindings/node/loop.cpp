@@ -14,6 +14,7 @@
 #include "bindings/border/raw_call.hpp"
 #include "bindings/border/text.hpp"
 #include "bindings/node/python_node.hpp"
+#include "bindings/node/stop_token.hpp"
 #include "bindings/read/sample.hpp"
 #include "bindings/results/value.hpp"
 #include "core/join/set_loan.hpp"
@@ -48,16 +49,39 @@ PyObject* call_if_there(PyObject* object, const char* name) {
   return result;
 }
 
-bool take_node(Loop& loop) {
-  PyObject* const node = PyObject_CallMethod(loop.slot, "take", nullptr);
-  if (node == nullptr) return false;
-  loop.node = node;
-  Py_DECREF(node);  // the slot keeps it
+namespace {
+
+// Sets `stop_token` of a Node that has not got it yet. Functions, and classes that hide the name, have none.
+bool give_stop_token(gil::Held& held, Loop& loop) {
+  if (loop.takes_values) return true;
+  PyObject* const known = PyObject_GetAttrString(loop.node, "stop_token");
+  const bool is_wanted = known == Py_None;
+  Py_XDECREF(known);
+  if (known == nullptr) PyErr_Clear();
+  if (!is_wanted) return true;
+  PyObject* const token = raw_call(held, [&] {
+    return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
+  });
+  if (token == nullptr) return false;
+  const int failed = PyObject_SetAttrString(loop.node, "stop_token", token);
+  Py_DECREF(token);
+  if (failed != 0) PyErr_Clear();  // a class with __slots__
   return true;
 }
 
+}  // namespace
+
+bool take_node(gil::Held& held, Loop& loop) {
+  PyObject* const node = PyObject_CallMethod(loop.slot, "take", nullptr);
+  if (node == nullptr) return false;
+  const bool is_new = loop.node != node;
+  loop.node = node;
+  Py_DECREF(node);  // the slot keeps it
+  return !is_new || give_stop_token(held, loop);
+}
+
 bool look_at_news(gil::Held& held, Loop& loop) {
-  if (!take_node(loop) && !fail(held, loop, nullptr)) return false;
+  if (!take_node(held, loop) && !fail(held, loop, nullptr)) return false;
   return tell_gone(held, loop);
 }
 

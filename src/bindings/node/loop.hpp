@@ -56,7 +56,7 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
 /// The node that works from now on: another one may have been put into the slot. False: with an exception set.
-bool take_node(Loop& loop);
+bool take_node(gil::Held& held, Loop& loop);
 /// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
 /// does not continue.
 bool tell_gone(gil::Held& held, Loop& loop);

@@ -79,7 +79,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
     if (!kept || !kept->life().claim()) return Py_NewRef(Py_None);
     Loop loop{owner, *kept, slot, takes_values != 0};
     auto& runner = loop.runner;
-    if (!take_node(loop)) throw nb::python_error();
+    if (!take_node(held, loop)) throw nb::python_error();
     runner.intake().return_news();
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);

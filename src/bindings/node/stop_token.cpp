@@ -36,15 +36,15 @@ bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
 
 void bind_stop_token(nb::module_& module) {
   nb::class_<StopToken>(module, "StopToken", nb::is_final(),
-                        "The stop signal of a pipeline, which Source.read() receives.")
+                        "The stop signal of a node: Source.read() receives it, and a Node has it as `stop_token`.")
       .def_prop_ro(
           "stopped", [](const StopToken& self) { return self.token.stop_requested(); },
-          "True once the pipeline stops.")
+          "True once the pipeline stops or the node is removed.")
       .def(
           "__bool__", [](const StopToken& self) { return self.token.stop_requested(); }, "As `stopped`.")
       .def("wait", gil::entry<&stop_wait>, nb::arg("seconds"),
            nb::sig("def wait(self, seconds: float) -> bool"),
-           "Sleeps for `seconds`, or until the pipeline stops; returns `stopped`. Use it instead of "
+           "Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of "
            "time.sleep(). "
            "GIL: released while waiting");
 }

@@ -1,4 +1,4 @@
-// The argument by which a Python source learns that its pipeline stops.
+// The object by which a node in Python learns that its pipeline stops.
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
@@ -11,7 +11,7 @@
 
 namespace freshframe::python {
 
-/// The argument of Source.read().
+/// The argument of Source.read(), and `stop_token` of a node.
 struct StopToken {
   std::stop_token token;
   std::shared_ptr<const Clock> clock;

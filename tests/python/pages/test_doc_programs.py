@@ -25,6 +25,7 @@ ELSEWHERE = {
     "release-the-gil.md",
     "native-nodes.md",
     "boxes-in-a-browser.md",
+    "ask-a-vision-model.md",
     "recording.md",
 }  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

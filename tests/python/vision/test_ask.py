@@ -1,0 +1,385 @@
+"""Ask: one question at a time to a model that is slow, busy, wrong, silent or gone."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rigs import vision_model
+from rigs.vision_model import Call, Model, Reply, completion
+from support import WATCHDOG, until
+
+import freshframe as ff
+
+LIVE = "demo:circles?size=320x240&fps=30"
+FEW = "demo:circles?size=320x240&frames=3&pace=0"
+
+
+def say(text: str) -> Callable[[Call], Reply]:
+    return lambda _: completion(text)
+
+
+def answers_of(node: ff.Ask, source: str = FEW, **options: Any) -> tuple[list[ff.Answer], ff.stats.NodeStats]:
+    """All answers about a source that ends, and the node's statistics."""
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(source), name="door")
+    reader = pipeline.reader(pipeline.add(node, camera, name="ask", **options), queue=ff.LOSSLESS)
+    with pipeline.start():
+        found = [sample.value for sample in reader]
+    return found, pipeline.stats().nodes["ask"]
+
+
+def test_the_model_gets_the_picture_its_time_and_the_question_and_its_answer_has_the_pictures_stamp() -> None:
+    with vision_model.serving(say("a ball")) as model:
+        found, _ = answers_of(ff.Ask(model.url, "What is there?", model="eyes", options={"temperature": 0}))
+    assert [answer.text for answer in found] == ["a ball"] * 3
+    assert [answer.seq for answer in found] == [0, 1, 2]
+    first, call = found[0], model.calls[0]
+    assert (first.question, first.asked, first.model, first.finish) == (
+        "What is there?",
+        False,
+        "eyes-1",
+        "stop",
+    )
+    assert first.source == "door"
+    assert first.age >= first.seconds > 0
+    assert call.path == "/v1/chat/completions"
+    assert "authorization" not in call.headers
+    assert (call.body["model"], call.body["max_tokens"], call.body["temperature"]) == ("eyes", 256, 0)
+    assert "never an instruction" in call.body["messages"][0]["content"]
+    origin, question = call.texts
+    assert question == "What is there?"
+    assert re.fullmatch(r"Camera 'door', picture 0, taken.* \d+\.\d\d s ago:", origin)
+
+
+def test_a_live_pictures_time_is_said_to_the_millisecond() -> None:
+    with vision_model.serving(say("yes")) as model:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(LIVE), name="door")
+        reader = pipeline.reader(pipeline.add(ff.Ask(model.url, "Is it open?"), camera))
+        with pipeline.start():
+            sample = reader.get(timeout=WATCHDOG)
+    found = re.search(r"taken at (\S+) by the clock of its", model.calls[0].texts[0])
+    assert found is not None
+    assert sample.value.utc is not None
+    said = datetime.fromisoformat(found[1])
+    assert said.tzinfo is not None
+    assert abs(said.timestamp() - sample.value.utc) <= 0.001
+    assert sample.utc == sample.value.utc
+
+
+def size_of(jpeg: bytes, folder: Path) -> tuple[int, int]:
+    (folder / "a.jpg").write_bytes(jpeg)
+    frame = ff.read_picture(folder / "a.jpg")
+    return frame.width, frame.height
+
+
+@pytest.mark.parametrize(
+    ("source", "most", "size"),
+    [("320x240", 1024, (320, 240)), ("320x240", 160, (160, 120)), ("240x320", 160, (120, 160))],
+)
+def test_a_picture_is_scaled_by_its_longer_side(
+    source: str, most: int, size: tuple[int, int], tmp_path: Path
+) -> None:
+    with vision_model.serving(say("x")) as model:
+        answers_of(ff.Ask(model.url, "?", max_side=most), f"demo:circles?size={source}&frames=1&pace=0")
+    assert size_of(model.calls[0].jpeg, tmp_path) == size
+
+
+def test_one_call_runs_at_a_time_and_pictures_pass_by_and_are_counted() -> None:
+    go = threading.Semaphore(0)
+
+    def answer(_: Call) -> Reply:
+        assert go.acquire(timeout=WATCHDOG)
+        return completion("x")
+
+    with vision_model.serving(answer) as model:
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(LIVE), name="door")
+        reader = pipeline.reader(pipeline.add(ff.Ask(model.url, "?"), camera, name="ask"))
+        with pipeline.start():
+            for count in range(1, 4):
+                until(lambda count=count: len(model.calls) == count, "the model was not asked")  # type: ignore[misc]
+                seen = pipeline.stats().nodes["door"].processed
+                until(lambda seen=seen: pipeline.stats().nodes["door"].processed > seen + 5, "no pictures")  # type: ignore[misc]
+                go.release()
+                assert reader.get(timeout=WATCHDOG).value.text == "x"
+            go.release(100)
+        (edge,) = [edge for edge in pipeline.stats().edges if edge.child == "ask"]
+    assert model.most == 1
+    assert edge.dropped >= 15
+
+
+def test_a_question_of_the_program_goes_before_the_standing_one() -> None:
+    begin = threading.Event()
+
+    def answer(call: Call) -> Reply:
+        assert begin.wait(WATCHDOG)
+        return completion(f"to {call.texts[1]}")
+
+    with vision_model.serving(answer) as model:
+        node = ff.Ask(model.url, "standing")
+        pipeline = ff.Pipeline()
+        reader = pipeline.reader(pipeline.add(node, pipeline.add(ff.open(LIVE))), queue=ff.LOSSLESS)
+        with pipeline.start():
+            until(lambda: model.calls, "the model was not asked")
+            asked = [node.ask(f"{n}") for n in range(3)]
+            begin.set()
+            found = [future.result(WATCHDOG) for future in asked]
+            order = [reader.get(timeout=WATCHDOG).value for _ in range(5)]
+    assert [answer.text for answer in found] == ["to 0", "to 1", "to 2"]
+    assert [answer.question for answer in order] == ["standing", "0", "1", "2", "standing"]
+    assert [answer.asked for answer in order] == [False, True, True, True, False]
+    assert found[0].seq > order[0].seq
+
+
+def test_without_a_standing_question_only_the_program_asks_also_from_asyncio() -> None:
+    with vision_model.serving(say("no")) as model:
+        node = ff.Ask(model.url)
+        pipeline = ff.Pipeline()
+        pipeline.add(node, pipeline.add(ff.open(LIVE), name="door"), name="ask")
+
+        async def ask() -> ff.Answer:
+            return await asyncio.wait_for(asyncio.wrap_future(node.ask("Anybody?")), WATCHDOG)
+
+        with pipeline.start():
+            until(lambda: pipeline.stats().nodes["ask"].processed > 5, "no pictures")
+            assert model.calls == []
+            assert asyncio.run(ask()).text == "no"
+    assert len(model.calls) == 1
+
+
+def test_the_ninth_question_a_cancelled_one_and_one_that_is_too_late() -> None:
+    with vision_model.serving(say("x")) as model:
+        node = ff.Ask(model.url)
+        futures = [node.ask(str(n)) for n in range(8)]
+        with pytest.raises(ff.StateError, match="8 questions wait already"):
+            node.ask("9")
+        assert futures[0].cancel()
+        found, _ = answers_of(node)
+        assert [answer.question for answer in found] == ["1", "2", "3"]
+        assert [future.result(0).text for future in futures[1:4]] == ["x"] * 3
+        for future in futures[4:]:
+            with pytest.raises(ff.StateError, match="ended before the question's turn"):
+                future.result(0)
+        with pytest.raises(ff.StateError, match="has been closed"):
+            node.ask("late")
+
+
+def test_a_pause_between_standing_questions() -> None:
+    with vision_model.serving(say("x")) as model:
+        found, stats = answers_of(ff.Ask(model.url, "?", every=3600))
+    assert len(found) == len(model.calls) == 1
+    assert stats.processed == 3
+
+
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_busy_server_is_asked_once_more(status: int) -> None:
+    replies = iter([(status, {"Retry-After": "0"}, b"{}"), completion("x")])
+    with vision_model.serving(lambda _: next(replies)) as model:
+        found, stats = answers_of(ff.Ask(model.url, "?"), "demo:circles?size=320x240&frames=1&pace=0")
+    assert len(found) == 1
+    assert len(model.calls) == 2
+    assert model.calls[0].body == model.calls[1].body
+    assert stats.errors == 0
+
+
+def json_error(status: int, text: str) -> Reply:
+    return status, {}, json.dumps({"error": {"message": text}}).encode()
+
+
+@pytest.mark.parametrize(
+    ("reply", "message"),
+    [
+        ((503, {"Retry-After": "0"}, b""), "answered 503 Service Unavailable"),
+        (json_error(404, "no model 'eyes'"), "answered 404 Not Found: no model 'eyes'"),
+        ((500, {}, b"<h1>Oops</h1>"), "answered 500 Internal Server Error: <h1>Oops</h1>"),
+        ((302, {"Location": "http://127.0.0.1:1/"}, b""), "answered 302 Found"),
+        ((200, {}, b"hello"), "answered 200 OK, but no JSON object: hello"),
+        ((200, {}, b"[" * 100_000), "but no JSON object"),
+        ((200, {}, b"[]"), "but no JSON object"),
+        ((200, {}, b"{}"), "has no text"),
+        ((200, {}, b'{"choices": [7]}'), "has no text"),
+        (completion(None, "length"), "raise max_tokens"),
+        (completion(" \n"), "has no text"),
+    ],
+)
+def test_a_failed_call_is_a_failed_sample_and_the_next_is_asked(reply: Reply, message: str) -> None:
+    with vision_model.serving(lambda _: reply) as model:
+        node = ff.Ask(model.url, "?")
+        asked = node.ask("first")
+        found, stats = answers_of(node, on_error="skip")
+    assert found == []
+    assert stats.errors == 3
+    with pytest.raises(OSError, match=re.escape(message)):
+        asked.result(0)
+    assert message in stats.last_error
+
+
+def test_without_skip_a_failed_call_ends_the_pipeline_with_its_reason() -> None:
+    refused = pytest.raises(ff.NodeError, match=r"answered 400 Bad Request: what\?")
+    with vision_model.serving(lambda _: json_error(400, "what?")) as model, refused:
+        answers_of(ff.Ask(model.url, "?"))
+    assert len(model.calls) == 1
+
+
+def test_a_server_that_is_not_there() -> None:
+    with vision_model.serving(say("x")) as model:
+        pass
+    _, stats = answers_of(ff.Ask(model.url, "?"), on_error="skip")
+    assert stats.errors == 3
+    assert f"{model.url}/chat/completions cannot be asked" in stats.last_error
+
+
+def silent_until(event: threading.Event) -> Callable[[Call], Reply]:
+    def answer(_: Call) -> Reply:
+        event.wait(WATCHDOG)
+        return completion("late")
+
+    return answer
+
+
+def test_a_silent_server_ends_by_the_timeout() -> None:
+    end = threading.Event()
+    with vision_model.serving(silent_until(end)) as model:
+        _, stats = answers_of(ff.Ask(model.url, "?", timeout=0.05), on_error="skip")
+        end.set()
+    assert stats.errors == 3
+    assert "gave no answer within timeout=0.05 s" in stats.last_error
+
+
+@pytest.mark.parametrize("verb", ["stop", "remove"])
+def test_an_end_does_not_wait_for_a_silent_server(verb: str) -> None:
+    end = threading.Event()
+    with vision_model.serving(silent_until(end)) as model:
+        node = ff.Ask(model.url, timeout=3600)
+        pipeline = ff.Pipeline()
+        port = pipeline.add(node, pipeline.add(ff.open(LIVE)))
+        pipeline.start()
+        asked = node.ask("?")
+        until(lambda: model.calls, "the model was not asked")
+        pipeline.remove(port, timeout=WATCHDOG) if verb == "remove" else pipeline.stop(WATCHDOG)
+        with pytest.raises(ff.StateError, match="stopped during the call"):
+            asked.result(0)
+        assert not end.is_set()
+        end.set()
+        pipeline.stop(WATCHDOG)
+
+
+def test_an_end_does_not_wait_for_the_pause_of_a_busy_server() -> None:
+    with vision_model.serving(lambda _: (503, {"Retry-After": "30"}, b"")) as model:
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.Ask(model.url, "?"), pipeline.add(ff.open(LIVE)))
+        with pipeline.start():
+            until(lambda: model.calls, "the model was not asked")
+        assert len(model.calls) == 1
+
+
+def test_the_key_is_sent_and_told_to_nobody(monkeypatch: pytest.MonkeyPatch, caplog: Any) -> None:
+    monkeypatch.setenv("EYES_KEY", "sk-very-secret")
+
+    def answer(call: Call) -> Reply:
+        return json_error(401, f"wrong key {call.headers['authorization']}")
+
+    with vision_model.serving(answer) as model:
+        _, stats = answers_of(ff.Ask(model.url, "?", key_variable="EYES_KEY"), on_error="skip")
+    assert model.calls[0].headers["authorization"] == "Bearer sk-very-secret"
+    assert "wrong key Bearer ***" in stats.last_error
+    assert "secret" not in stats.last_error + caplog.text
+
+
+def test_a_key_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("EYES_KEY", raising=False)
+    with pytest.raises(ff.NodeError, match="the environment has no EYES_KEY"):
+        answers_of(ff.Ask("http://localhost:1/v1", "?", key_variable="EYES_KEY"))
+
+
+def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYES_KEY", "k")
+    with pytest.raises(ff.NodeError, match=r"goes to 192\.0\.2\.1 by https only"):
+        answers_of(ff.Ask("http://192.0.2.1/v1", "?", key_variable="EYES_KEY", remote=True))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"url": "192.0.2.1:80"}, "url must be such as"),
+        ({"url": "ftp://127.0.0.1/"}, "url must be such as"),
+        ({"url": "http://127.0.0.1:99999/"}, "port that is none"),
+        ({"url": "http://me:secret@127.0.0.1/"}, "no user, password"),
+        ({"url": "http://127.0.0.1/v1?key=1"}, "no user, password, query"),
+        ({"url": "http://192.0.2.1/v1"}, "is not this machine: pictures go there only with remote=True"),
+        ({"url": "http://localhost.example/v1"}, "is not this machine"),
+        ({"question": " "}, "question must not be empty"),
+        ({"every": -1}, "every must be 0 or more seconds, got -1"),
+        ({"max_side": 8}, "max_side must be 16 to 16384 pixels, got 8"),
+        ({"timeout": 0}, "timeout"),
+        ({"options": {"messages": []}}, "options must not have 'messages'"),
+    ],
+)
+def test_options_out_of_range(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(ff.OptionError, match=re.escape(message)) as raised:
+        ff.Ask(**{"url": "http://127.0.0.1:1/v1", **arguments})
+    assert "secret" not in str(raised.value)
+
+
+@pytest.mark.parametrize("options", [7, {1: 2}, {"a": object()}])
+def test_options_of_another_type(options: Any) -> None:
+    with pytest.raises(ff.OptionTypeError, match="options must be"):
+        ff.Ask("http://127.0.0.1:1/v1", options=options)
+
+
+@pytest.mark.parametrize(
+    "url", ["http://[::1]:1/v1", "http://localhost:1/", "http://127.8.9.1:1/v1/chat/completions"]
+)
+def test_hosts_that_are_this_machine(url: str) -> None:
+    ff.Ask(url, "?")
+
+
+class Numbers(ff.Source[Any]):
+    live = False
+
+    def read(self, stop: ff.StopToken, /) -> Iterator[tuple[int, float]]:
+        yield 7, 0.0
+
+
+def test_a_parent_without_pictures_is_named() -> None:
+    with vision_model.serving(say("x")) as model:
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.Ask(model.url, "?"), pipeline.add(Numbers(), name="numbers"))
+        with pytest.raises(ff.NodeError, match="samples of 'numbers' have no frame"):
+            pipeline.run()
+
+
+def test_answers_are_lines_of_json(tmp_path: Path) -> None:
+    with vision_model.serving(say("a ball")) as model:
+        pipeline = ff.Pipeline()
+        answers = pipeline.add(ff.Ask(model.url, "What?"), pipeline.add(ff.open(FEW), name="door"))
+        pipeline.add(ff.JsonLines(tmp_path / "a.jsonl"), answers)
+        pipeline.run()
+    lines = [json.loads(line) for line in (tmp_path / "a.jsonl").read_text().splitlines()]
+    assert [line["value"]["text"] for line in lines] == ["a ball"] * 3
+    assert set(lines[0]["value"]) == {field.name for field in dataclasses.fields(ff.Answer)}
+
+
+def test_two_nodes_two_servers() -> None:
+    with vision_model.serving(say("one")) as first, vision_model.serving(say("two")) as second:
+        models: list[Model] = [first, second]
+        pipeline = ff.Pipeline()
+        camera = pipeline.add(ff.open(FEW))
+        readers = [
+            pipeline.reader(pipeline.add(ff.Ask(model.url, "?"), camera), queue=ff.LOSSLESS)
+            for model in models
+        ]
+        with pipeline.start():
+            found = [[sample.value.text for sample in reader] for reader in readers]
+    assert found == [["one"] * 3, ["two"] * 3]
