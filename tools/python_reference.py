@@ -47,6 +47,8 @@ SECTIONS: dict[str, tuple[str, ...]] = {
             "BoxTracker",
             "BoxPredictor",
             "Ground",
+            "Ask",
+            "Answer",
             "inside",
             "results.encode_masks",
             "results.decode_masks",

@@ -1205,6 +1205,9 @@ class StopToken:
     def __bool__(self) -> bool:
         """As `stopped`."""
 
+    def __reduce__(self) -> tuple:
+        """A copy is None, also one by pickle: another run has another signal."""
+
     def wait(self, seconds: float) -> bool:
         """
         Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of time.sleep(). GIL: released while waiting

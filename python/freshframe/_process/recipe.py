@@ -122,6 +122,8 @@ def _pickled(node: Any, definitions: pickling.Definitions) -> tuple[bytes, bytes
     try:
         return definitions.pickle(node)
     except Exception as error:
+        if isinstance(error, OptionTypeError) and "__reduce__" in vars(type(node)):
+            raise  # the node's own refusal
         raise OptionTypeError(
             f"{wiring.label(node)!r} cannot go to another process: {pickling.culprit(node, error)}. Make it "
             "in open(), which runs in the worker"

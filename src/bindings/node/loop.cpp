@@ -51,37 +51,46 @@ PyObject* call_if_there(PyObject* object, const char* name) {
 
 namespace {
 
-// Sets `stop_token` of a Node that has not got it yet. Functions, and classes that hide the name, have none.
+// Forgets an AttributeError, or another error of the kind: false, where another one is set.
+bool forget(PyObject* kind) {
+  if (PyErr_ExceptionMatches(kind) == 0) return false;
+  PyErr_Clear();
+  return true;
+}
+
+}  // namespace
+
 bool give_stop_token(gil::Held& held, Loop& loop) {
   if (loop.takes_values) return true;
   PyObject* const known = PyObject_GetAttrString(loop.node, "stop_token");
-  const bool is_wanted = known == Py_None;
-  Py_XDECREF(known);
-  if (known == nullptr) PyErr_Clear();
+  leave_forked_child(loop);
+  if (known == nullptr) return forget(PyExc_AttributeError);
+  const bool is_wanted = known == Py_None || nb::isinstance<StopToken>(known);
+  Py_DECREF(known);
   if (!is_wanted) return true;
   PyObject* const token = raw_call(held, [&] {
     return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
   });
   if (token == nullptr) return false;
   const int failed = PyObject_SetAttrString(loop.node, "stop_token", token);
+  leave_forked_child(loop);
   Py_DECREF(token);
-  if (failed != 0) PyErr_Clear();  // a class with __slots__
+  return failed == 0 || forget(PyExc_AttributeError) ||
+         forget(PyExc_TypeError);  // of a class without such a place
+}
+
+bool take_node(Loop& loop) {
+  PyObject* const node = PyObject_CallMethod(loop.slot, "take", nullptr);
+  if (node == nullptr) return false;
+  loop.node = node;
+  Py_DECREF(node);  // the slot keeps it
   return true;
 }
 
-}  // namespace
-
-bool take_node(gil::Held& held, Loop& loop) {
-  PyObject* const node = PyObject_CallMethod(loop.slot, "take", nullptr);
-  if (node == nullptr) return false;
-  const bool is_new = loop.node != node;
-  loop.node = node;
-  Py_DECREF(node);  // the slot keeps it
-  return !is_new || give_stop_token(held, loop);
-}
-
 bool look_at_news(gil::Held& held, Loop& loop) {
-  if (!take_node(held, loop) && !fail(held, loop, nullptr)) return false;
+  const auto* const before = loop.node;
+  const bool is_well = take_node(loop) && (loop.node == before || give_stop_token(held, loop));
+  if (!is_well && !fail(held, loop, nullptr)) return false;
   return tell_gone(held, loop);
 }
 

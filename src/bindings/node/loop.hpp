@@ -56,7 +56,10 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
 /// The node that works from now on: another one may have been put into the slot. False: with an exception set.
-bool take_node(gil::Held& held, Loop& loop);
+bool take_node(Loop& loop);
+/// Sets `stop_token` of a node where the name is as Node has it, or has the token of an earlier run. False: with an
+/// exception set, of the node's own code.
+bool give_stop_token(gil::Held& held, Loop& loop);
 /// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
 /// does not continue.
 bool tell_gone(gil::Held& held, Loop& loop);

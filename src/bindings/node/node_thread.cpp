@@ -44,7 +44,9 @@ void run_node_loop(gil::Held& held, Loop& loop) {
 // open(), everything between, close().
 void run_opened(gil::Held& held, Loop& loop) {
   const bool hooks = !loop.takes_values;
-  const bool opened = !hooks || call_hook(held, loop, "open");
+  const bool is_told = give_stop_token(held, loop);
+  if (!is_told) fail(held, loop, nullptr);
+  const bool opened = is_told && (!hooks || call_hook(held, loop, "open"));
   if (without_gil<&open_step>(held, loop) && opened) {
     if (loop.runner.is_source()) {
       run_source(held, loop);
@@ -79,7 +81,7 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
     if (!kept || !kept->life().claim()) return Py_NewRef(Py_None);
     Loop loop{owner, *kept, slot, takes_values != 0};
     auto& runner = loop.runner;
-    if (!take_node(held, loop)) throw nb::python_error();
+    if (!take_node(loop)) throw nb::python_error();
     runner.intake().return_news();
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);

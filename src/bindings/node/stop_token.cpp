@@ -35,13 +35,21 @@ bool stop_wait(gil::Held& held, StopToken& self, nb::handle given) {
 }  // namespace
 
 void bind_stop_token(nb::module_& module) {
-  nb::class_<StopToken>(module, "StopToken", nb::is_final(),
-                        "The stop signal of a node: Source.read() receives it, and a Node has it as `stop_token`.")
+  nb::class_<StopToken>(
+      module, "StopToken", nb::is_final(),
+      "The stop signal of a node: Source.read() receives it, and a Node has it as `stop_token`.")
       .def_prop_ro(
           "stopped", [](const StopToken& self) { return self.token.stop_requested(); },
           "True once the pipeline stops or the node is removed.")
       .def(
           "__bool__", [](const StopToken& self) { return self.token.stop_requested(); }, "As `stopped`.")
+      .def(
+          "__reduce__",
+          [](const StopToken&) {
+            return nb::make_tuple(nb::borrow(reinterpret_cast<PyObject*>(Py_TYPE(Py_None))),
+                                  nb::make_tuple());
+          },
+          "A copy is None, also one by pickle: another run has another signal.")
       .def("wait", gil::entry<&stop_wait>, nb::arg("seconds"),
            nb::sig("def wait(self, seconds: float) -> bool"),
            "Sleeps for `seconds`, or until the signal is set; returns `stopped`. Use it instead of "

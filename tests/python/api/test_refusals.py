@@ -37,6 +37,7 @@ NOT_MADE_BY_HAND = {
 # Plain records, made by the engine or (Circles) by a detector.
 SQUARE = [(0, 0), (1, 0), (1, 1), (0, 1)]
 RECORDS = {
+    "Answer",
     "StateChange",
     "Circles",
     "Crossing",
@@ -105,6 +106,11 @@ def each_option(function: Callable[..., object], *first: Any) -> list[Callable[[
 # Name in the package: what each of its arguments is refused with.
 CALLS: dict[str, list[Callable[[], object]]] = {
     "Annotate": each_option(ff.Annotate),
+    "Ask": [
+        lambda: ff.Ask(THING),
+        lambda: ff.Ask("http://localhost:1/v1", THING),
+        *each_option(ff.Ask, "http://localhost:1/v1"),
+    ],
     "CircleDetector": each_option(ff.CircleDetector),
     "CircleTracker": each_option(ff.CircleTracker),
     "ClipRecorder": each_option(ff.ClipRecorder),

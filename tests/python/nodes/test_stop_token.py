@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import copy
+import pickle
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -69,6 +73,14 @@ def test_a_failure_elsewhere_ends_the_wait() -> None:
     assert node.told
 
 
+class Gate(ff.Source[int]):
+    """A camera that gives nothing."""
+
+    def read(self, stop: ff.StopToken, /) -> Iterator[tuple[int, float]]:
+        while not stop.wait(FOREVER):
+            yield 0, 0.0
+
+
 class Passes(ff.Node[Any, Any]):
     def process(self, sample: ff.Sample[Any]) -> Any:
         return sample.value
@@ -83,27 +95,65 @@ def test_a_node_that_takes_over_has_it() -> None:
     assert later.told
 
 
-class Slotted(Passes):
-    __slots__ = ("seen",)
-
-
 class Own(Passes):
     stop_token = "mine"  # type: ignore[assignment]
 
 
-@pytest.mark.parametrize(("cls", "found"), [(Own, "mine"), (Slotted, None)])
-def test_a_class_with_a_name_of_its_own_keeps_it_and_one_with_slots_runs(
-    cls: type[Passes], found: Any
-) -> None:
+class ReadOnly(Passes):
+    @property
+    def stop_token(self) -> None:  # type: ignore[override]
+        return None
+
+
+@dataclass(frozen=True)
+class Frozen(Passes):
+    pass
+
+
+class Without(Passes):
+    def __getattribute__(self, name: str) -> Any:
+        if name == "stop_token":
+            raise AttributeError(name)
+        return super().__getattribute__(name)
+
+
+@pytest.mark.parametrize("cls", [Own, ReadOnly, Frozen, Without])
+def test_a_class_that_has_no_place_for_it_runs(cls: type[Passes]) -> None:
     node = cls()
     assert [sample.value for sample in run_node(node, range(3))] == [0, 1, 2]
-    if found is not None:
-        assert node.stop_token == found
+    assert getattr(node, "stop_token", None) == ("mine" if cls is Own else None)
 
 
-def test_the_token_says_stopped_after_the_run() -> None:
+class Raises(Passes):
+    @property
+    def stop_token(self) -> None:  # type: ignore[override]
+        raise ValueError("of mine")
+
+
+def test_an_error_of_the_nodes_own_property_is_not_lost() -> None:
+    with pytest.raises(ff.FreshframeError, match="of mine"):
+        run_node(Raises(), range(3))
+
+
+def test_a_node_that_has_run_can_be_copied_and_pickled() -> None:
     node = Passes()
     run_node(node, range(3))
-    until(lambda: node.stop_token is not None, "the token")
     assert node.stop_token is not None
-    assert bool(node.stop_token) is node.stop_token.stopped
+    assert copy.deepcopy(node).stop_token is None
+    assert pickle.loads(pickle.dumps(node)).stop_token is None
+
+
+def test_a_node_that_was_replaced_gets_the_signal_of_its_next_pipeline() -> None:
+    first, node = ff.Pipeline(), Waits()
+    port = first.add(node, first.add(Gate()))
+    with first:
+        until(lambda: node.stop_token is not None, "the token")
+        first.replace(port, Passes())
+    assert node.stop_token is not None
+    assert node.stop_token.stopped
+    second = ff.Pipeline()
+    second.add(node, second.add(Ticker()))
+    with second:
+        assert node.waits.wait(WATCHDOG)
+        assert node.told is None
+    assert node.told

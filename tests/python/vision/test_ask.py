@@ -4,15 +4,19 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import dataclasses
 import json
 import re
+import socket
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from rigs import vision_model
 from rigs.vision_model import Call, Model, Reply, completion
@@ -189,7 +193,10 @@ def test_a_busy_server_is_asked_once_more(status: int) -> None:
         found, stats = answers_of(ff.Ask(model.url, "?"), "demo:circles?size=320x240&frames=1&pace=0")
     assert len(found) == 1
     assert len(model.calls) == 2
-    assert model.calls[0].body == model.calls[1].body
+    first, second = (call.texts for call in model.calls)
+    assert first[1] == second[1]
+    ages = [float(re.findall(r"([\d.]+) s ago", text)[0]) for text, _ in (first, second)]
+    assert ages[0] <= ages[1]
     assert stats.errors == 0
 
 
@@ -215,14 +222,31 @@ def json_error(status: int, text: str) -> Reply:
 )
 def test_a_failed_call_is_a_failed_sample_and_the_next_is_asked(reply: Reply, message: str) -> None:
     with vision_model.serving(lambda _: reply) as model:
-        node = ff.Ask(model.url, "?")
-        asked = node.ask("first")
+        node = ff.Ask(model.url)
+        asked = [node.ask(str(n)) for n in range(2)]
         found, stats = answers_of(node, on_error="skip")
     assert found == []
-    assert stats.errors == 3
-    with pytest.raises(OSError, match=re.escape(message)):
-        asked.result(0)
+    assert stats.errors == 2
+    for future in asked:
+        with pytest.raises(OSError, match=re.escape(message)) as raised:
+            future.result(0)
+        assert type(raised.value) is OSError
     assert message in stats.last_error
+
+
+def test_after_a_failed_call_the_standing_question_waits() -> None:
+    with vision_model.serving(lambda _: json_error(404, "none")) as model:
+        _, stats = answers_of(ff.Ask(model.url, "?"), on_error="skip")
+    assert stats.errors == len(model.calls) == 1
+    assert stats.processed == 3
+
+
+def test_a_long_pause_is_not_that_of_a_failed_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    with vision_model.serving(lambda _: json_error(404, "none")) as model:
+        node = ff.Ask(model.url, "?", every=3600)
+        before = time.monotonic()
+        answers_of(node, on_error="skip")
+        assert before < node._next <= time.monotonic() + 10
 
 
 def test_without_skip_a_failed_call_ends_the_pipeline_with_its_reason() -> None:
@@ -236,7 +260,7 @@ def test_a_server_that_is_not_there() -> None:
     with vision_model.serving(say("x")) as model:
         pass
     _, stats = answers_of(ff.Ask(model.url, "?"), on_error="skip")
-    assert stats.errors == 3
+    assert stats.errors == 1
     assert f"{model.url}/chat/completions cannot be asked" in stats.last_error
 
 
@@ -253,8 +277,61 @@ def test_a_silent_server_ends_by_the_timeout() -> None:
     with vision_model.serving(silent_until(end)) as model:
         _, stats = answers_of(ff.Ask(model.url, "?", timeout=0.05), on_error="skip")
         end.set()
-    assert stats.errors == 3
+    assert stats.errors == 1
     assert "gave no answer within timeout=0.05 s" in stats.last_error
+
+
+def threads() -> list[str]:
+    return [thread.name for thread in threading.enumerate() if thread.name == "ff ask"]
+
+
+@pytest.mark.parametrize("connection", ["close", "keep-alive"])
+def test_a_server_whose_answer_drips_holds_no_thread(connection: str) -> None:
+    end = threading.Event()
+    head = f"HTTP/1.1 200 OK\r\nConnection: {connection}\r\nContent-Length: 1000000\r\n\r\n".encode()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            link, _ = server.accept()
+            with link, contextlib.suppress(OSError):
+                link.sendall(head)
+                while not end.wait(0.005):
+                    link.sendall(b" ")
+
+        thread = threading.Thread(target=drip)
+        thread.start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/v1"
+        _, stats = answers_of(ff.Ask(url, "?", timeout=0.2), "demo:circles?frames=1&pace=0", on_error="skip")
+        assert "gave no answer within timeout=0.2 s" in stats.last_error
+        until(lambda: not threads(), "the thread of the call")
+        end.set()
+        thread.join()
+
+
+def test_a_call_that_was_cut_before_it_connected_sends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    go, real = threading.Event(), socket.create_connection
+
+    def slowly(*arguments: Any) -> socket.socket:
+        assert go.wait(WATCHDOG)
+        return real(*arguments)
+
+    monkeypatch.setattr(socket, "create_connection", slowly)
+    with vision_model.serving(say("x")) as model:
+        answers_of(ff.Ask(model.url, "?", timeout=0.05), "demo:circles?frames=1&pace=0", on_error="skip")
+        go.set()
+        until(lambda: not threads(), "the thread of the call")
+    assert model.calls == []
+
+
+def test_a_failed_future_holds_no_picture() -> None:
+    with vision_model.serving(lambda _: json_error(404, "none")) as model:
+        node = ff.Ask(model.url)
+        asked = node.ask("?")
+        answers_of(node, on_error="skip")
+    error = asked.exception(0)
+    assert error is not None
+    assert error.__traceback__ is None
+    assert error.__cause__ is None
 
 
 @pytest.mark.parametrize("verb", ["stop", "remove"])
@@ -288,12 +365,12 @@ def test_the_key_is_sent_and_told_to_nobody(monkeypatch: pytest.MonkeyPatch, cap
     monkeypatch.setenv("EYES_KEY", "sk-very-secret")
 
     def answer(call: Call) -> Reply:
-        return json_error(401, f"wrong key {call.headers['authorization']}")
+        return json_error(401, "x" * 180 + f"wrong key\n {call.headers['authorization']}")
 
     with vision_model.serving(answer) as model:
         _, stats = answers_of(ff.Ask(model.url, "?", key_variable="EYES_KEY"), on_error="skip")
     assert model.calls[0].headers["authorization"] == "Bearer sk-very-secret"
-    assert "wrong key Bearer ***" in stats.last_error
+    assert "wrong key Bearer *" in stats.last_error
     assert "secret" not in stats.last_error + caplog.text
 
 
@@ -301,6 +378,18 @@ def test_a_key_that_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EYES_KEY", raising=False)
     with pytest.raises(ff.NodeError, match="the environment has no EYES_KEY"):
         answers_of(ff.Ask("http://localhost:1/v1", "?", key_variable="EYES_KEY"))
+
+
+@pytest.mark.parametrize("key", ["sk-secret\n", "sk secret", "sk-sécret"])
+def test_a_key_that_no_header_can_have(key: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EYES_KEY", key)
+    node = ff.Ask("http://localhost:1/v1", "?", key_variable="EYES_KEY")
+    asked = node.ask("?")
+    with pytest.raises(ff.NodeError, match="EYES_KEY must be a key of printable ASCII") as raised:
+        answers_of(node)
+    assert "secret" not in str(raised.value)
+    with pytest.raises(ff.StateError, match="ended before"):
+        asked.result(0)
 
 
 def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -314,15 +403,21 @@ def test_a_key_does_not_leave_the_machine_in_the_clear(monkeypatch: pytest.Monke
     [
         ({"url": "192.0.2.1:80"}, "url must be such as"),
         ({"url": "ftp://127.0.0.1/"}, "url must be such as"),
-        ({"url": "http://127.0.0.1:99999/"}, "port that is none"),
-        ({"url": "http://me:secret@127.0.0.1/"}, "no user, password"),
-        ({"url": "http://127.0.0.1/v1?key=1"}, "no user, password, query"),
+        ({"url": "http://127.0.0.1:99999/"}, "url cannot be read: Port out of range"),
+        ({"url": "http://127.0.0.1:0/"}, "a port of 1 to 65535"),
+        ({"url": "http://[::1/v1"}, "url cannot be read"),
+        ({"url": "http://me:secret@127.0.0.1/"}, "no user and no password"),
+        ({"url": "ftp://me:secret@127.0.0.1:99999/"}, "no user and no password"),
+        ({"url": "http://127.0.0.1/v1?key=1"}, "no query"),
+        ({"url": "http://127.0.0.1/v 1"}, "no spaces"),
+        ({"url": "http://127.0.0.1/vé"}, "a path of ASCII"),
         ({"url": "http://192.0.2.1/v1"}, "is not this machine: pictures go there only with remote=True"),
         ({"url": "http://localhost.example/v1"}, "is not this machine"),
         ({"question": " "}, "question must not be empty"),
         ({"every": -1}, "every must be 0 or more seconds, got -1"),
         ({"max_side": 8}, "max_side must be 16 to 16384 pixels, got 8"),
         ({"timeout": 0}, "timeout"),
+        ({"timeout": 1e10}, "timeout must be at most a day"),
         ({"options": {"messages": []}}, "options must not have 'messages'"),
     ],
 )
@@ -332,7 +427,14 @@ def test_options_out_of_range(arguments: dict[str, Any], message: str) -> None:
     assert "secret" not in str(raised.value)
 
 
-@pytest.mark.parametrize("options", [7, {1: 2}, {"a": object()}])
+def nested() -> list[Any]:
+    found: list[Any] = []
+    for _ in range(100_000):
+        found = [found]
+    return found
+
+
+@pytest.mark.parametrize("options", [7, {1: 2}, {"a": object()}, {"a": float("nan")}, {"a": nested()}])
 def test_options_of_another_type(options: Any) -> None:
     with pytest.raises(ff.OptionTypeError, match="options must be"):
         ff.Ask("http://127.0.0.1:1/v1", options=options)
@@ -345,19 +447,49 @@ def test_hosts_that_are_this_machine(url: str) -> None:
     ff.Ask(url, "?")
 
 
-class Numbers(ff.Source[Any]):
-    live = False
+def test_fields_of_the_request() -> None:
+    with vision_model.serving(say("x")) as model:
+        for options in ({}, {"max_tokens": 7}, {"max_completion_tokens": 8}):
+            answers_of(ff.Ask(model.url, "?", options=options), "demo:circles?frames=1&pace=0")
+    fields = [
+        {name: value for name, value in call.body.items() if name != "messages"} for call in model.calls
+    ]
+    assert fields == [{"max_tokens": 256}, {"max_tokens": 7}, {"max_completion_tokens": 8}]
 
-    def read(self, stop: ff.StopToken, /) -> Iterator[tuple[int, float]]:
-        yield 7, 0.0
+
+def test_a_worker_process_is_refused_in_words() -> None:
+    pipeline = ff.Pipeline()
+    camera = pipeline.add(ff.open(FEW))
+    with pytest.raises(ff.FreshframeError, match="leave process= out"):
+        pipeline.add(ff.Ask("http://localhost:1/v1", "?"), camera, process=True)
 
 
-def test_a_parent_without_pictures_is_named() -> None:
+def test_a_node_that_was_replaced_takes_its_place_again() -> None:
+    with vision_model.serving(say("x")) as model:
+        pipeline, first = ff.Pipeline(), ff.Ask(model.url)
+        port = pipeline.add(first, pipeline.add(ff.open(LIVE)))
+        with pipeline.start():
+            pipeline.replace(port, ff.Ask(model.url))
+            with pytest.raises(ff.StateError, match="has been closed"):
+                first.ask("?")
+            pipeline.replace(port, first)
+            assert first.ask("?").result(WATCHDOG).text == "x"
+
+
+def test_a_node_that_gives_an_array_is_refused_and_the_picture_above_it_is_not_sent() -> None:
+    def blurred(frame: ff.Frame) -> Any:
+        return np.zeros_like(frame.bgr)
+
     with vision_model.serving(say("x")) as model:
         pipeline = ff.Pipeline()
-        pipeline.add(ff.Ask(model.url, "?"), pipeline.add(Numbers(), name="numbers"))
-        with pytest.raises(ff.NodeError, match="samples of 'numbers' have no frame"):
+        pipeline.add(
+            ff.Ask(model.url, "?"), pipeline.add(blurred, pipeline.add(ff.open(FEW)), name="blurred")
+        )
+        with pytest.raises(
+            ff.NodeError, match=r"'blurred' gives an? ndarray: add it below .*Frame\.from_array"
+        ):
             pipeline.run()
+    assert model.calls == []
 
 
 def test_answers_are_lines_of_json(tmp_path: Path) -> None:

@@ -53,6 +53,12 @@ def joins(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame], circles: ff.Port[ff.
     assert_type(pipeline.reader([frames, frames], join=join), ff.Reader[tuple[ff.Frame, ...]])
 
 
+def asks(pipeline: ff.Pipeline, frames: ff.Port[ff.Frame]) -> None:
+    node = ff.Ask("http://127.0.0.1:8000/v1", "Is it open?")
+    assert_type(pipeline.add(node, frames, on_error="skip"), ff.Port[ff.Answer])
+    assert_type(node.ask("What is there?").result(), ff.Answer)
+
+
 class Numbers(ff.Source[int]):
     live = False
 

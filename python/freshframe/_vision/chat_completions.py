@@ -1,0 +1,242 @@
+"""One call of OpenAI's chat completions, on a thread of its own that can be left at any time."""
+
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import contextlib
+import http.client
+import ipaddress
+import json
+import socket
+import ssl
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from .. import _check
+from .._errors import OptionError
+
+_LARGEST_ANSWER = 4 << 20  # bytes
+_LONGEST_PAUSE = 30.0  # seconds before the second try, whatever Retry-After says
+_BUSY = (429, 503)
+_CHUNK = 1 << 16  # bytes
+
+
+class BusyError(OSError):
+    """The server answered 429 or 503: one more try after ``pause`` seconds."""
+
+    def __init__(self, text: str, pause: float = 1.0) -> None:
+        super().__init__(text)
+        self.pause = pause
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """The place to which requests go."""
+
+    host: str
+    port: int
+    path: str
+    is_tls: bool
+    is_local: bool
+
+    @classmethod
+    def of(cls, url: str, remote: bool) -> Server:
+        """Reads ``url``. No message shows a user or a password.
+
+        Raises:
+            OptionError: It is no http or https URL, has a user or a query, or names another machine without
+                ``remote``.
+        """
+        text = _check.line("url", url)
+        if "@" in text:
+            raise OptionError("url must have no user and no password (an @): key_variable= is for a key")
+        try:
+            parts = urllib.parse.urlsplit(text)
+            port = parts.port
+        except ValueError as error:
+            raise OptionError(f"url cannot be read: {error}; got {_check.shown(url)}") from None
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise OptionError(f'url must be such as "http://127.0.0.1:8000/v1", got {_check.shown(url)}')
+        if parts.query or parts.fragment or not (parts.path.isascii() and parts.path.isprintable()):
+            raise OptionError(f"url must have no query and a path of ASCII, got {_check.shown(url)}")
+        if port == 0 or " " in parts.path:
+            raise OptionError(f"url must have a port of 1 to 65535 and no spaces, got {_check.shown(url)}")
+        is_local = _is_this_machine(parts.hostname)
+        if not is_local and not remote:
+            raise OptionError(
+                f"{parts.hostname!r} is not this machine: pictures go there only with remote=True"
+            )
+        path = parts.path.rstrip("/").removesuffix("/chat/completions") + "/chat/completions"
+        is_tls = parts.scheme == "https"
+        return cls(parts.hostname, port or (443 if is_tls else 80), path, is_tls, is_local)
+
+    def __str__(self) -> str:
+        """The form for messages."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{'https' if self.is_tls else 'http'}://{host}:{self.port}{self.path}"
+
+
+class Call:
+    """One request on a thread of its own, so that the node's thread may leave it at any time.
+
+    Attributes:
+        ended: It has an answer or an error.
+    """
+
+    def __init__(self, server: Server, body: bytes, key: str, timeout: float) -> None:
+        """Begins the call."""
+        self.ended = threading.Event()
+        self._server = server
+        self._key = key
+        self._timeout = timeout
+        self._lock = threading.Lock()
+        self._is_cut = False
+        self._socket: socket.socket | None = None
+        self._status = 0
+        self._retry_after = 1.0
+        self._answer = b""
+        self._error = ""
+        self._is_late = False
+        threading.Thread(target=self._run, args=(body,), name="ff ask", daemon=True).start()
+
+    def cut(self) -> None:
+        """Ends a call that still runs. One that has not connected yet sends nothing any more."""
+        with self._lock:
+            self._is_cut = True
+            if self._socket is not None:
+                with contextlib.suppress(
+                    OSError
+                ):  # shutdown() of a TLS socket would let bytes out unencrypted
+                    socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
+
+    def reply(self) -> dict[str, Any]:
+        """The answer of a call that has ended.
+
+        Raises:
+            BusyError: The server asks for a second try.
+            OSError: It cannot be reached, or answers with an error or with something else than JSON.
+        """
+        if self._is_late:
+            raise self.too_late()
+        if self._error:
+            raise OSError(f"{self._server} cannot be asked: {self._hidden(self._error)}")
+        reason = http.client.responses.get(self._status, "")
+        text = f"{self._server} answered {self._status} {reason}".rstrip()
+        if self._status in _BUSY:
+            raise BusyError(text, self._retry_after)
+        found = _json_object(self._answer)
+        said = _reason(found, self._hidden(self._answer[:4096].decode("utf-8", "replace")), self._hidden)
+        if self._status != 200:
+            raise OSError(f"{text}: {said}")
+        if found is None:
+            raise OSError(f"{text}, but no JSON object: {said}")
+        return found
+
+    def too_late(self) -> TimeoutError:
+        """The error of a call that its time limit ends."""
+        return TimeoutError(f"{self._server} gave no answer within timeout={self._timeout:g} s")
+
+    def _run(self, body: bytes) -> None:
+        deadline = time.monotonic() + self._timeout
+        try:
+            with contextlib.closing(self._connected()) as connection:
+                self._talk(connection, body, deadline)
+        except TimeoutError:
+            self._is_late = True
+        except Exception as error:  # a thread of ours tells its errors to the node
+            self._error = str(error) or type(error).__name__
+        finally:
+            self.ended.set()
+
+    def _connected(self) -> http.client.HTTPConnection:
+        server = self._server
+        link = self._kept(socket.create_connection((server.host, server.port), self._timeout))
+        if server.is_tls:
+            context = ssl.create_default_context()
+            secure = context.wrap_socket(link, server_hostname=server.host, do_handshake_on_connect=False)
+            self._kept(secure)
+            secure.do_handshake()
+            link = secure
+        connection = http.client.HTTPConnection(server.host, server.port)
+        connection.sock = link
+        return connection
+
+    def _kept(self, link: socket.socket) -> socket.socket:
+        with self._lock:
+            if not self._is_cut:
+                self._socket = link
+                return link
+        link.close()
+        raise ConnectionAbortedError("the call was cut")
+
+    def _talk(self, connection: http.client.HTTPConnection, body: bytes, deadline: float) -> None:
+        headers = {"Content-Type": "application/json", "Accept": "application/json"}
+        if self._key:
+            headers["Authorization"] = f"Bearer {self._key}"
+        connection.request("POST", self._server.path, body, headers)
+        with connection.getresponse() as response:
+            self._status = response.status
+            self._retry_after = _seconds(response.getheader("Retry-After"))
+            answer = bytearray()
+            while chunk := response.read1(_CHUNK):
+                answer += chunk
+                if len(answer) > _LARGEST_ANSWER:
+                    raise OSError(f"its answer is larger than {_LARGEST_ANSWER >> 20} MiB")
+                if time.monotonic() > deadline:
+                    raise TimeoutError
+            self._answer = bytes(answer)
+
+    def _hidden(self, text: str) -> str:
+        return text.replace(self._key, "***") if self._key else text
+
+
+def text_of(reply: dict[str, Any]) -> tuple[str, str]:
+    """Text and end of a completion.
+
+    Raises:
+        OSError: It has no text.
+    """
+    choices = reply.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    message = first.get("message") if isinstance(first, dict) else None
+    text = message.get("content") if isinstance(message, dict) else None
+    finish = str(first.get("finish_reason") or "") if isinstance(first, dict) else ""
+    if isinstance(text, str) and text.strip():
+        return text.strip(), finish
+    advice = ": raise max_tokens in options" if finish == "length" else ""
+    raise OSError(f"the model's answer has no text, its finish_reason is {finish!r}{advice}")
+
+
+def _json_object(data: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _reason(found: dict[str, Any] | None, raw: str, hidden: Callable[[str], str]) -> str:
+    """The server's words about its error on one line, at most 200 characters."""
+    error = found.get("error", found) if found else None
+    text = error.get("message") if isinstance(error, dict) else error
+    said = hidden(text) if isinstance(text, str) else raw
+    return " ".join(said.split())[:200]
+
+
+def _seconds(text: str | None) -> float:
+    try:
+        found = float(text or 1.0)
+    except ValueError:  # a date
+        return 1.0
+    return min(found, _LONGEST_PAUSE) if found >= 0 else 1.0
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
