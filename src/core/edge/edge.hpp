@@ -69,14 +69,23 @@ inline constexpr std::size_t kCacheLine = 64;
 
 /// A sample in a queue. A whole number of cache lines: no two of them share one.
 struct alignas(kCacheLine) Queued {
-  AnySample sample;
-  std::uint64_t arrival = 0;  // passed_in when it came
-  double seconds = 0;         // as Lane::seconds: since the sample before it
-};
+  static constexpr std::uint32_t kMostUnits = (std::uint32_t{1} << 24) - 1;
+  static constexpr std::uint64_t kMostArrivals = (std::uint64_t{1} << 40) - 1;
 
-/// The size of its picture.
-inline std::int64_t picture_bytes(const AnySample& sample) noexcept {
-  return sample.frame ? static_cast<std::int64_t>(sample.frame.size_bytes()) : 0;
+  AnySample sample;
+  std::uint64_t arrival : 40 = 0;  // passed_in when it came
+  // The size of its picture when it came, as picture_units(). The picture itself grows by each format to which another
+  // consumer converts it.
+  std::uint64_t units : 24 = 0;
+  double seconds = 0;  // as Lane::seconds: since the sample before it
+};
+static_assert(sizeof(Queued) == 2 * kCacheLine);
+
+/// The size of its picture in units of 64 bytes, rounded up; 1 GiB at most.
+inline std::uint32_t picture_units(const AnySample& sample) noexcept {
+  if (!sample.frame) return 0;
+  return static_cast<std::uint32_t>(
+      std::min<std::size_t>((sample.frame.size_bytes() + 63) / 64, Queued::kMostUnits));
 }
 
 /// The samples of one source, or of all, on one edge. Guarded by the inbox's mutex.
@@ -91,8 +100,9 @@ struct Lane {
   std::optional<Rate> rate;
   bool by_pts = false;  // the rate's time
   std::vector<Queued> ring;
-  std::size_t spare = 0;   // of a join: places of the ring beyond the queue's depth
-  std::int64_t bytes = 0;  // of the waiting pictures; counted only if the queue has a bound in bytes
+  std::size_t spare = 0;  // of a join: places of the ring beyond the queue's depth
+  std::int64_t units =
+      0;  // of the waiting pictures, Queued::units; counted only if the queue has a bound in bytes
   // From the oldest waiting sample to the newest, as the next only if the queue has such a bound. The time of samples
   // that found no room is left out: with it a queue would stay full until it is empty, and lose in blocks.
   double seconds = 0;
@@ -129,7 +139,7 @@ struct Lane {
   [[nodiscard]] bool full_for(const AnySample& next) const noexcept {
     if (full()) return true;
     if (size == 0) return false;
-    if (queue.max_bytes && bytes + picture_bytes(next) > *queue.max_bytes) return true;
+    if (queue.max_bytes && 64 * (units + picture_units(next)) > *queue.max_bytes) return true;
     return queue.max_seconds && seconds + seconds_before(next) > *queue.max_seconds;
   }
   /// Counts the drop of a sample.

@@ -156,7 +156,7 @@ inline void move_to(AnySample& place, AnySample&& sample) noexcept {
 
 inline void Lanes::pop(Lane& lane, AnySample& sample) {
   move_to(sample, std::move(lane.ring[lane.head].sample));
-  if (lane.queue.max_bytes) lane.bytes -= picture_bytes(sample);
+  if (lane.queue.max_bytes) lane.units -= static_cast<std::int64_t>(lane.ring[lane.head].units);
   lane.head = lane.head + 1 == lane.ring.size() ? 0 : lane.head + 1;
   --lane.size;
   if (lane.queue.max_seconds) lane.seconds = lane.size > 0 ? lane.seconds - lane.ring[lane.head].seconds : 0;
@@ -167,15 +167,19 @@ inline void Lanes::pop(Lane& lane, AnySample& sample) {
 inline void Lanes::push(Lane& lane, AnySample&& sample) {
   auto slot = lane.head + lane.size;
   if (slot >= lane.ring.size()) slot -= lane.ring.size();
-  if (lane.queue.max_bytes) lane.bytes += picture_bytes(sample);
   auto& place = lane.ring[slot];
+  if (lane.queue.max_bytes) {
+    const auto units = picture_units(sample);
+    place.units = units & Queued::kMostUnits;
+    lane.units += units;
+  }
   if (lane.queue.max_seconds) {
     place.seconds = lane.size > 0 ? lane.seconds_before(sample) : 0;
     lane.seconds += place.seconds;
     lane.newest = sample.stamp.captured;
   }
   move_to(place.sample, std::move(sample));
-  place.arrival = lane.counts.passed_in;
+  place.arrival = lane.counts.passed_in & Queued::kMostArrivals;
   if (!lane.expected && !lane.ended) room_.expect(lane, true);
   ++lane.size;
   room_.came(lane);

@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "cpp/core/test_frames.hpp"
 #include "cpp/core/test_nodes.hpp"
 #include "cpp/support.hpp"
 #include <gtest/gtest.h>
@@ -55,6 +56,29 @@ struct GatedBranch {
   }
   [[nodiscard]] EdgeStats edge() const { return edge_of(pipeline, "source", "sink"); }
 };
+
+TEST(Bytes, BoundTheWaitingPicturesAlsoAfterOthersHaveConvertedSome) {
+  static const CountingOps ops;  // outlives the frames
+  const auto picture = [] { return frame_with(ops, PixelFormat::I420); };
+  const auto size = static_cast<std::int64_t>(picture().size_bytes());
+  Feed<Frame> feed;
+  CheckedPipeline pipeline;
+  const auto source = pipeline.add(feed_source(feed, Kind::Live));
+  const Queue queue{.depth = 8, .when_full = WhenFull::DropNewest, .max_bytes = 3 * size + 64};
+  auto reader = pipeline.reader(source, {.name = "reader", .queue = queue});
+  pipeline.start();
+  for (int i = 0; i < 20; ++i) {
+    const Frame frame = picture();
+    feed.push_and_settle(frame);
+    EXPECT_TRUE(frame.to(PixelFormat::Bgr));  // while it waits
+    EXPECT_GT(frame.size_bytes(), static_cast<std::size_t>(2 * size));
+    EXPECT_TRUE(reader.get().has_value());
+  }
+  for (int i = 0; i < 6; ++i) feed.push_and_settle(picture());
+  const auto edge = edge_of(pipeline, "source", "reader");
+  EXPECT_EQ(edge.waiting, 3U);
+  EXPECT_EQ(drops_of(edge, DropCause::QueueFull), 3U);
+}
 
 TEST(Latest, KeepsTheNewestAndCountsTheRestAsQueueFull) {
   GatedBranch branch({.queue = kLatest});
