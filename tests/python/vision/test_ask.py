@@ -236,12 +236,12 @@ def test_a_failed_call_is_a_failed_sample_and_the_next_is_asked(reply: Reply, me
 
 def test_after_a_failed_call_the_standing_question_waits() -> None:
     with vision_model.serving(lambda _: json_error(404, "none")) as model:
-        _, stats = answers_of(ff.Ask(model.url, "?"), on_error="skip")
+        _, stats = answers_of(ff.Ask(model.url, "?", every=60), on_error="skip")
     assert stats.errors == len(model.calls) == 1
     assert stats.processed == 3
 
 
-def test_a_long_pause_is_not_that_of_a_failed_call(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_pause_is_not_that_of_a_failed_call() -> None:
     with vision_model.serving(lambda _: json_error(404, "none")) as model:
         node = ff.Ask(model.url, "?", every=3600)
         before = time.monotonic()
@@ -259,7 +259,7 @@ def test_without_skip_a_failed_call_ends_the_pipeline_with_its_reason() -> None:
 def test_a_server_that_is_not_there() -> None:
     with vision_model.serving(say("x")) as model:
         pass
-    _, stats = answers_of(ff.Ask(model.url, "?"), on_error="skip")
+    _, stats = answers_of(ff.Ask(model.url, "?", every=60), on_error="skip")
     assert stats.errors == 1
     assert f"{model.url}/chat/completions cannot be asked" in stats.last_error
 
@@ -275,7 +275,7 @@ def silent_until(event: threading.Event) -> Callable[[Call], Reply]:
 def test_a_silent_server_ends_by_the_timeout() -> None:
     end = threading.Event()
     with vision_model.serving(silent_until(end)) as model:
-        _, stats = answers_of(ff.Ask(model.url, "?", timeout=0.05), on_error="skip")
+        _, stats = answers_of(ff.Ask(model.url, "?", timeout=0.05, every=60), on_error="skip")
         end.set()
     assert stats.errors == 1
     assert "gave no answer within timeout=0.05 s" in stats.last_error
