@@ -2,6 +2,7 @@
 # Makes dist/gil_budget-*-manylinux_2_34_*.whl for one Python, with the libraries of the watch: gil_budget.sh [PYTHON]
 # SPDX-License-Identifier: Apache-2.0
 set -euo pipefail
+umask 022
 cd "$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")/../.."
 
 python=${1:-python3}
@@ -23,9 +24,13 @@ export PATH=$tools/bin:$PATH VIRTUAL_ENV=$tools PIP_DISABLE_PIP_VERSION_CHECK=1
 rm -rf "$work/raw" "$work/repaired"
 mkdir -p dist
 cc -O2 -fPIC -c tools/wheel/old_glibc.c -o "$work/old_glibc.o"
+# Two checkouts give the same bytes, as in build.sh.
+same="-ffile-prefix-map=$PWD=/freshframe -ffile-prefix-map=$tools=/environment"
+SOURCE_DATE_EPOCH=$(git log -1 --format=%ct 2>/dev/null || echo 315532800)
+export SOURCE_DATE_EPOCH
 CMAKE_CXX_COMPILER_LAUNCHER="$(command -v ccache || true)" \
-  CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion" \
-  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--exclude-libs,ALL -Wl,--as-needed -Wl,--gc-sections" \
+  CFLAGS="$same" CXXFLAGS="-Wall -Wextra -Wpedantic -Wshadow -Wconversion $same" \
+  LDFLAGS="$work/old_glibc.o -static-libstdc++ -Wl,--strip-all -Wl,--exclude-libs,ALL -Wl,--as-needed -Wl,--gc-sections" \
   pip wheel --quiet --no-deps --no-build-isolation --wheel-dir "$work/raw" packages/gil_budget
 auditwheel repair --plat "$platform" --only-plat --strip --wheel-dir "$work/repaired" "$work"/raw/*.whl >"$work/auditwheel.log" 2>&1 ||
   { cat "$work/auditwheel.log" >&2; exit 1; }
