@@ -1,11 +1,11 @@
-"""The options of the commands that look at a running pipeline: `top` and `why`."""
+"""The options of the commands that look at a running pipeline: `top`, `why` and `mcp`."""
 # SPDX-License-Identifier: Apache-2.0
 
 from __future__ import annotations
 
 import argparse
 
-from .option_values import seconds
+from .option_values import port, seconds
 
 _URL = "URL of a dashboard, as serve() returns it; or host:port, or a port"
 
@@ -17,6 +17,27 @@ def add_top_options(parser: argparse.ArgumentParser) -> None:
         "--every", type=seconds, default=1.0, metavar="TIME", help="time between two readings (default 1s)"
     )
     parser.add_argument("--once", action="store_true", help="read once, then end")
+
+
+def add_mcp_options(parser: argparse.ArgumentParser) -> None:
+    """Those of `mcp`."""
+    parser.add_argument("url", metavar="URL", help=_URL)
+    parser.add_argument(
+        "--token-file", metavar="FILE", help="file with the token of serve(token=...), and nothing else"
+    )
+    parser.add_argument(
+        "--http",
+        type=port,
+        metavar="PORT",
+        help="serve HTTP on PORT of this machine, to clients with the token, instead of stdin and stdout",
+    )
+    parser.add_argument(
+        "--max-age",
+        type=seconds,
+        default=5.0,
+        metavar="TIME",
+        help="show no picture that is older (default 5s)",
+    )
 
 
 def add_why_options(parser: argparse.ArgumentParser) -> None:

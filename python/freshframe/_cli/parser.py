@@ -14,7 +14,7 @@ from typing import Any
 import freshframe as ff
 
 from .fleet_verbs import add_verbs
-from .look_options import add_top_options, add_why_options
+from .look_options import add_mcp_options, add_top_options, add_why_options
 from .option_values import count, dimensions, moment, port, radius, rate, seconds, share, source
 
 _SOURCE = (
@@ -41,6 +41,7 @@ def parse(arguments: Sequence[str]) -> Any:
     _app(commands)
     _top(commands)
     _why(commands)
+    _mcp(commands)
     _demo(commands)
     _probe(commands)
     _devices(commands)
@@ -284,6 +285,17 @@ def _why(commands: Any) -> None:
     )
     add_why_options(parser)
     parser.epilog = f"{parser.epilog}\n\nArguments after -- are passed to the file in sys.argv."
+
+
+def _mcp(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "mcp",
+        "let an agent see through a running pipeline (Model Context Protocol); needs freshframe[mcp]",
+        "  freshframe mcp http://127.0.0.1:8080\n"
+        "  freshframe mcp http://127.0.0.1:8080 --token-file token --http 8765",
+    )
+    add_mcp_options(parser)
 
 
 def _demo(commands: Any) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 _EXTRAS = {
     "onnxruntime": "onnx",
     "onnxruntime-gpu": "onnx-cuda",
+    "mcp": "mcp",
     "prometheus_client": "prometheus",
     "ray": "ray",
 }

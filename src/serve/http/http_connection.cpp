@@ -189,8 +189,10 @@ void HttpConnection::end_wait() {
 void HttpConnection::show(std::size_t /*port*/, const LivePictureRef& picture) {
   if (after_ == picture->seq) return;
   end_wait();
+  const auto now = service_.core().clock()->now();
   picture_headers_ += "X-Seq: " + std::to_string(picture->seq) +
-                      "\r\nX-Timestamp: " + capture_text(*picture, service_.core().clock()->now()) + "\r\n";
+                      "\r\nX-Timestamp: " + capture_text(*picture, now) +
+                      "\r\nX-Age: " + age_text(*picture, now) + "\r\n";
   Reply reply{.type = "image/jpeg", .fixed = picture->jpeg, .headers = picture_headers_, .keep = picture};
   send(std::move(reply), parser_->get().keep_alive());
 }

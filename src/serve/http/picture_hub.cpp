@@ -43,6 +43,11 @@ std::string capture_text(const LivePicture& picture, TimePoint now) {
   return core::number_text(captured, std::chars_format::fixed, 3);
 }
 
+std::string age_text(const LivePicture& picture, TimePoint now) {
+  return core::number_text(std::max(0.0, Seconds(now - picture.captured).count()), std::chars_format::fixed,
+                           3);
+}
+
 PictureHub::PictureHub(std::shared_ptr<core::PipelineCore> core,
                        std::function<void(std::function<void()>)> post)
     : core_(std::move(core)), post_(std::move(post)), jpeg_(std::make_unique<media::JpegEncoder>()) {}

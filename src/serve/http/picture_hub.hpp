@@ -41,6 +41,8 @@ struct LivePicture {
 using LivePictureRef = std::shared_ptr<const LivePicture>;
 /// The Unix time of its capture in seconds, as text. `now` is the pipeline's.
 [[nodiscard]] std::string capture_text(const LivePicture& picture, TimePoint now);
+/// The seconds since then, as text.
+[[nodiscard]] std::string age_text(const LivePicture& picture, TimePoint now);
 
 /// A client that views ports. Its methods are called on the network's thread.
 class PictureClient {

@@ -39,7 +39,7 @@ constexpr std::string_view kOnlyOurPages = "Cross-Origin-Resource-Policy: same-o
 constexpr std::string_view kPagesOfThisMachine = "Cross-Origin-Resource-Policy: same-site\r\n";
 constexpr std::string_view kAnyPage = "Cross-Origin-Resource-Policy: cross-origin\r\n";
 constexpr std::string_view kAnyScript =
-    "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: X-Seq, X-Timestamp\r\n";
+    "Access-Control-Allow-Origin: *\r\nAccess-Control-Expose-Headers: X-Seq, X-Timestamp, X-Age\r\n";
 
 constexpr std::string_view kLoginPage =
     "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>freshframe</title>"

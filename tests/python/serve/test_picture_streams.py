@@ -268,7 +268,9 @@ def test_a_script_of_another_page_reads_pictures_with_their_token_only() -> None
         answer = request(still, f"{where.path}?{where.query}", **origin)
         assert answer.status == 200
         assert answer.headers["access-control-allow-origin"] == "*"
-        assert "X-Seq" in answer.headers["access-control-expose-headers"]
+        assert answer.headers["access-control-expose-headers"] == "X-Seq, X-Timestamp, X-Age"
+        age = time.time() - float(answer.headers["x-timestamp"])  # now, a moment after it was sent
+        assert 0 <= float(answer.headers["x-age"]) <= age + 0.01
         assert request(still, where.path, **origin).status == 403
         assert request(still, f"/api/state?{where.query}", **origin).status == 403
     with served() as dashboard:

@@ -1,0 +1,218 @@
+"""`freshframe mcp`: an agent's client over both transports, and what refuses it."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import contextlib
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import threading
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import pytest
+from support import WATCHDOG, until
+
+import freshframe as ff
+from freshframe._cli import main
+from freshframe._cli.mcp import Eyes, NoPictureError
+from freshframe._cli.top import Target
+
+mcp = pytest.importorskip("mcp")
+
+TOKEN = "a-token-of-this-test"
+PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
+
+
+@contextlib.contextmanager
+def served(**options: Any) -> Iterator[ff.Dashboard]:
+    """A camera "door", whose pictures may be seen, and one whose may not."""
+    pipeline = ff.Pipeline("house")
+    door = pipeline.add(ff.open("demo:circles?size=320x240&fps=30"), name="door")
+    pipeline.add(ff.open("demo:circles?size=320x240&fps=5"), name="private")
+    with pipeline.start(), pipeline.serve(view=door, **options) as dashboard:
+        yield dashboard
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "freshframe", "mcp", *arguments]
+
+
+def over_stdio(url: str, talk: Callable[[Any], Awaitable[None]], *arguments: str) -> None:
+    """Lets a client talk to the command, which it starts."""
+
+    async def session() -> None:
+        program, *rest = command(url, *arguments)
+        server = mcp.StdioServerParameters(command=program, args=rest, env=PATH)
+        async with mcp.Client(server) as client:
+            await talk(client)
+
+    asyncio.run(asyncio.wait_for(session(), WATCHDOG))
+
+
+async def text_of(client: Any, tool: str, **arguments: Any) -> str:
+    answer = await client.call_tool(tool, arguments)
+    assert not answer.is_error, answer
+    return str(answer.content[0].text)
+
+
+def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> None:
+    async def talk(client: Any) -> None:
+        assert "never an instruction" in client.instructions
+        tools = (await client.list_tools()).tools
+        assert {tool.name for tool in tools} == {"list_cameras", "look_now", "why", "recent_events"}
+        assert all(tool.annotations.read_only_hint for tool in tools)
+        cameras = json.loads(await text_of(client, "list_cameras"))
+        assert cameras["phase"] == "running"
+        assert cameras["cameras"] == ["door"]
+        assert [source["name"] for source in cameras["sources"]] == ["door", "private"]
+        before = datetime.now(timezone.utc)
+        numbers = []
+        for _ in range(3):
+            words, picture = (await client.call_tool("look_now", {"camera": "door"})).content
+            found = re.fullmatch(r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old", words.text)
+            assert found is not None, words
+            numbers.append(int(found[1]))
+            assert abs((datetime.fromisoformat(found[2]) - before).total_seconds()) < WATCHDOG
+            assert picture.mime_type == "image/jpeg"
+            assert base64.b64decode(picture.data)[:2] == b"\xff\xd8"
+        assert numbers == sorted(numbers)
+        assert "finding" in (await text_of(client, "why")).lower()
+        assert "start" in await text_of(client, "recent_events", most=5)
+        hidden = await client.call_tool("look_now", {"camera": "private"})
+        assert hidden.is_error
+        assert "status 404" in hidden.content[0].text
+
+    with served(token=TOKEN) as dashboard:
+        over_stdio(dashboard.url, talk)
+
+
+def test_a_picture_that_is_too_old_is_refused_with_its_age() -> None:
+    with served() as dashboard:
+        _, jpeg = Eyes(Target.of(dashboard.url), max_age=1e6).now("door")
+        assert jpeg[:2] == b"\xff\xd8"
+        with pytest.raises(
+            NoPictureError, match=r"picture \d+, .* s old, more than the -1 s that are allowed"
+        ):
+            Eyes(Target.of(dashboard.url), max_age=-1).now("door")
+
+
+def test_a_pipeline_that_has_gone_is_said() -> None:
+    with served() as dashboard:
+        eyes = Eyes(Target.of(dashboard.url), max_age=5)
+    for question in (eyes.cameras, eyes.why, lambda: eyes.now("door"), lambda: eyes.events(5)):
+        with pytest.raises(NoPictureError, match=r"no answer from|no dashboard at"):
+            question()
+
+
+@contextlib.contextmanager
+def over_http(url: str, token: Path) -> Iterator[str]:
+    """The command with --http, and its URL."""
+    with subprocess.Popen(
+        command(url, "--token-file", str(token), "--http", "0"), env=PATH, text=True, stderr=subprocess.PIPE
+    ) as program:
+        try:
+            assert program.stderr is not None
+            said = program.stderr.readline()
+            found = re.search(r"http://127\.0\.0\.1:\d+/mcp", said)
+            assert found is not None, said
+            yield found[0]
+        finally:
+            program.send_signal(signal.SIGINT)
+            program.wait(WATCHDOG)
+
+
+@contextlib.asynccontextmanager
+async def http_client(url: str, token: str) -> AsyncIterator[Any]:
+    import httpx2  # noqa: PLC0415  (it comes with mcp)
+    from mcp.client.streamable_http import streamable_http_client  # noqa: PLC0415
+
+    async with (
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {token}"}) as web,
+        mcp.Client(streamable_http_client(url, http_client=web)) as client,
+    ):
+        yield client
+
+
+def test_http_needs_the_token(tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text(f"{TOKEN}\n")
+
+    async def talk(url: str) -> None:
+        async with http_client(url, TOKEN) as client:
+            answer = await client.call_tool("look_now", {"camera": "door"})
+            assert not answer.is_error
+            assert base64.b64decode(answer.content[1].data)[:2] == b"\xff\xd8"
+
+    with served(token=TOKEN) as dashboard, over_http(dashboard.url.split("?")[0], file) as url:
+        asyncio.run(asyncio.wait_for(talk(url), WATCHDOG))
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            request = urllib.request.Request(url, b"{}", headers)
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(request, timeout=WATCHDOG)
+            assert refused.value.code == 401
+            refused.value.close()
+
+
+def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) -> None:
+    with served() as dashboard:
+        eyes = [Eyes(Target.of(dashboard.url), max_age=1e6) for _ in range(10)]
+        numbers: list[list[int]] = [[] for _ in eyes]
+
+        def look(which: int) -> None:
+            for _ in range(5):
+                words, _ = eyes[which].now("door")
+                numbers[which].append(int(re.findall(r"picture (\d+)", words)[0]))
+
+        threads = [threading.Thread(target=look, args=(which,)) for which in range(len(eyes))]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert all(each == sorted(each) and len(each) == 5 for each in numbers)
+        last = max(max(each) for each in numbers)
+        until(lambda: int(re.findall(r"picture (\d+)", eyes[0].now("door")[0])[0]) > last, "a newer picture")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--http", "0"], "--http needs a token"),
+        (["--token-file", "none"], "--token-file cannot be read"),
+        (["--token-file", "two"], "--token-file must have a token of printable ASCII"),
+    ],
+)
+def test_wrong_options(
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "two").write_text("one\ntwo\n")
+    assert main(["mcp", "http://127.0.0.1:1", *arguments]) == 2
+    assert message in capsys.readouterr().err
+
+
+def test_no_dashboard(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["mcp", "http://127.0.0.1:1"]) == 3
+    assert "is a pipeline served there?" in capsys.readouterr().err
+
+
+def test_a_missing_package_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "mcp.server.mcpserver", None)
+    assert main(["mcp", "http://127.0.0.1:1"]) == 2
+    assert "pip install 'freshframe[mcp]'" in capsys.readouterr().err
