@@ -26,7 +26,16 @@ _SHOWN = {"name", "phase", "error", "time", "uptime", "nodes", "edges", "gil", "
 _OVER = ("ended", "stopped", "failed")
 
 # A dashboard is on this machine or in this network: no proxy is needed.
-_opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+
+
+class _NoRedirection(urllib.request.HTTPRedirectHandler):
+    """A redirection would take the token to another server."""
+
+    def redirect_request(self, *_: Any, **__: Any) -> None:
+        """Follows none."""
+
+
+opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirection)
 
 
 class UnreachableError(Exception):
@@ -56,7 +65,8 @@ class Target:
         except ValueError:  # a port that is not a number, an unclosed bracket
             usable = False
         if not usable or " " in parts.netloc:
-            raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {text!r}")
+            shown = text.partition("?")[0]  # without the token
+            raise UsageError(f"expected the URL of a dashboard such as http://127.0.0.1:8080, got {shown!r}")
         token = urllib.parse.parse_qs(parts.query).get("token", [""])[0]
         return cls(f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}", token)
 
@@ -80,7 +90,7 @@ class Target:
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
         try:
-            with _opener.open(request, timeout=_PATIENCE) as answer:
+            with opener.open(request, timeout=_PATIENCE) as answer:
                 state = json.loads(answer.read(_MOST))
         except urllib.error.HTTPError as error:
             with error:

@@ -10,13 +10,14 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from freshframe._cli.top import Target
 mcp = pytest.importorskip("mcp")
 
 TOKEN = "a-token-of-this-test"
+EPSILON = timedelta(milliseconds=2)  # of numbers with three digits
 PATH = {**os.environ, "PYTHONPATH": str(Path(ff.__file__).parents[1])}
 
 
@@ -76,14 +78,15 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
         assert cameras["phase"] == "running"
         assert cameras["cameras"] == ["door"]
         assert [source["name"] for source in cameras["sources"]] == ["door", "private"]
-        before = datetime.now(timezone.utc)
         numbers = []
         for _ in range(3):
+            before = datetime.now(timezone.utc)
             words, picture = (await client.call_tool("look_now", {"camera": "door"})).content
             found = re.fullmatch(r"door, picture (\d+), captured at (\S+), (\d+\.\d+) s old", words.text)
             assert found is not None, words
             numbers.append(int(found[1]))
-            assert abs((datetime.fromisoformat(found[2]) - before).total_seconds()) < WATCHDOG
+            answered = datetime.fromisoformat(found[2]) + timedelta(seconds=float(found[3]))
+            assert before - EPSILON <= answered <= datetime.now(timezone.utc) + EPSILON
             assert picture.mime_type == "image/jpeg"
             assert base64.b64decode(picture.data)[:2] == b"\xff\xd8"
         assert numbers == sorted(numbers)
@@ -92,6 +95,7 @@ def test_an_agent_sees_the_camera_that_may_be_seen_with_its_time_and_age() -> No
         hidden = await client.call_tool("look_now", {"camera": "private"})
         assert hidden.is_error
         assert "status 404" in hidden.content[0].text
+        assert "The cameras are door" in hidden.content[0].text
 
     with served(token=TOKEN) as dashboard:
         over_stdio(dashboard.url, talk)
@@ -113,6 +117,75 @@ def test_a_pipeline_that_has_gone_is_said() -> None:
     for question in (eyes.cameras, eyes.why, lambda: eyes.now("door"), lambda: eyes.events(5)):
         with pytest.raises(NoPictureError, match=r"no answer from|no dashboard at"):
             question()
+
+
+@contextlib.contextmanager
+def pretends(answer: bytes) -> Iterator[Eyes]:
+    """A server that answers each request with these bytes, and what asks it."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    link, _ = server.accept()
+                    with link:
+                        link.recv(65536)
+                        link.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield Eyes(Target.of(f"127.0.0.1:{server.getsockname()[1]}"), max_age=5)
+        server.shutdown(socket.SHUT_RDWR)
+
+
+HEAD = b"HTTP/1.1 200 OK\r\nX-Seq: 1\r\nX-Timestamp: 1.0\r\n"
+
+
+@pytest.mark.parametrize(
+    ("answer", "message"),
+    [
+        (HEAD + b"Content-Length: 1\r\n\r\nx", "says no age of its pictures"),
+        (HEAD + b"X-Age: 0.1\r\nContent-Length: 99\r\n\r\nxx", "cut off 97 bytes before its end"),
+        (b"hello\r\n\r\n", "no answer from"),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n", "status 302"),
+    ],
+)
+def test_an_answer_that_is_none_is_told_in_words(answer: bytes, message: str) -> None:
+    with pretends(answer) as eyes, pytest.raises(NoPictureError, match=message):
+        eyes.now("door")
+
+
+def test_a_name_that_no_port_can_have() -> None:
+    with pretends(b"") as eyes, pytest.raises(NoPictureError, match="no port has the name"):
+        eyes.now("\ud800")
+
+
+HELLO = (
+    '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-06-18",'
+    '"capabilities":{},"clientInfo":{"name":"test","version":"1"}}}\n'
+)
+
+
+@pytest.mark.parametrize(
+    ("end", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (None, 0)], ids=["TERM", "INT", "end"]
+)
+def test_a_signal_ends_the_command_while_an_agent_keeps_stdin_open(
+    end: signal.Signals | None, code: int
+) -> None:
+    with served() as dashboard:
+        program = subprocess.Popen(
+            command(dashboard.url), env=PATH, text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        with program:
+            assert program.stdin is not None
+            assert program.stdout is not None
+            program.stdin.write(HELLO)
+            program.stdin.flush()
+            assert "freshframe" in program.stdout.readline()
+            if end is None:
+                program.stdin.close()
+            else:
+                program.send_signal(end)
+            assert program.wait(WATCHDOG) == code
 
 
 @contextlib.contextmanager
@@ -189,7 +262,7 @@ def test_ten_agents_look_without_a_pause_and_the_camera_goes_on(tmp_path: Path) 
     [
         (["--http", "0"], "--http needs a token"),
         (["--token-file", "none"], "--token-file cannot be read"),
-        (["--token-file", "two"], "--token-file must have a token of printable ASCII"),
+        (["--token-file", "two"], "--token-file two must be a token of printable ASCII"),
     ],
 )
 def test_wrong_options(
