@@ -57,10 +57,12 @@ export function edgeState(edge, alarmed) {
   return edge.rate > 0 ? "flowing" : "idle";
 }
 
-// The state in a word; how long a source has been away.
+// The state in a word; how long a source has been away, or has stood still.
 export function stateText(node) {
   const state = stateOf(node);
-  return state === "away" ? `away ${format.time(node.source.away)}` : word(STATES, state);
+  if (state === "away") return `away ${format.time(node.source.away)}`;
+  if (state === "still") return `${word(STATES, node.source.still)} ${format.time(node.source.still_for)}`;
+  return word(STATES, state);
 }
 
 export const plural = (number, one) => `${format.count(number)} ${one}${number === 1 ? "" : "s"}`;

@@ -44,11 +44,13 @@ class SourceRow {
   update(node) {
     const { source } = node;
     const away = typeof source.away === "number";
-    this.element.dataset.state = away ? "away" : source.state;
+    this.element.dataset.state = away ? "away" : source.still ? "still" : source.state;
     [
       away
         ? `${word(STATES, source.state)}, away ${format.time(source.away)}`
-        : word(STATES, node.recorded ? "recorded" : source.state),
+        : source.still
+          ? `${word(STATES, source.still)} ${format.time(source.still_for)}`
+          : word(STATES, node.recorded ? "recorded" : source.state),
       `${format.rate(node.rate ?? node.fps)} fps`,
       source.outages === 0 ? "0" : `${format.count(source.outages)} · ${format.time(source.outage_seconds)}`,
       format.count(source.reconnects),

@@ -62,6 +62,9 @@ struct OpenOptions {
   /// Seconds that are added to Stamp::utc, unless that is the time of the arrival: a known delay of the camera
   /// (-0.02: it takes a picture 20 ms before it says so).
   double clock_offset = 0;
+  /// Seconds after which a live network stream or a camera that stands still is told: NodeStats::source has it, findings
+  /// and events do, and a server's /healthz fails. nullopt: after 60, and /healthz does not mind. 0: never.
+  std::optional<double> still = {};
   bool loop = false;      // a file starts again after its end, from `start`; a live source has no end
   bool realtime = false;  // a file plays at its own speed and is live; a live source always is
   /// false: what an http:// or https:// URL names is finite and is read like a file. Default: whether it is a file.

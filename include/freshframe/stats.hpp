@@ -114,6 +114,14 @@ struct SourceStats {
   std::uint64_t marker_faults = 0;  // how often RTP's marker was on a packet that did not end its picture
   std::uint64_t damaged = 0;        // pictures that were delivered with the mark Stamp::damaged
   std::string last_error;           // the reason of the last or current outage; empty: there was none
+  /// "still": it shows one picture. "loop": the same ones again and again. "flat": one without contrast. Empty: none of
+  /// these has lasted for OpenOptions::still. The numbers below are 0 then.
+  std::string still;
+  double still_for = 0;              // seconds, up to the newest key picture
+  double still_period = 0;           // seconds, of a loop
+  std::uint64_t still_pictures = 0;  // key pictures in this time
+  std::uint64_t still_contents = 0;  // different ones of these
+  bool still_is_ill = false;         // OpenOptions::still was given: a server's /healthz fails
 };
 
 /// One edge: its queue and its counters.
@@ -296,6 +304,16 @@ class SourceCounters {
   void count_damaged();
   void set_decoder_delay(int frames);
   void set_behind(std::optional<double> seconds);
+  /// As in SourceStats.
+  struct Still {
+    std::string kind;
+    double seconds = 0;
+    double period = 0;
+    std::uint64_t pictures = 0;
+    std::uint64_t contents = 0;
+    bool is_ill = false;
+  };
+  void set_still(Still still);
   void set_packets(const Packets& packets);
   /// Counts go on from those of the source whose place this one has taken.
   void follow(const SourceStats& before);

@@ -102,6 +102,14 @@ inline constexpr auto kSourceFields = std::tuple{
     StatsField{"damaged", &SourceStats::damaged, "source_damaged_total", "counter",
                "Frames, and packets that were not decoded, with the mark that a part was lost."},
     StatsField{"last_error", &SourceStats::last_error, "", "", ""},
+    StatsField{"still", &SourceStats::still, "", "", ""},
+    StatsField{
+        "still_for", &SourceStats::still_for, "source_still_seconds", "gauge",
+        "Seconds for which the source has shown one picture, a loop of pictures, or no contrast; 0 until "
+        "that has lasted for the time that open() was given."},
+    StatsField{"still_period", &SourceStats::still_period, "", "", ""},
+    StatsField{"still_pictures", &SourceStats::still_pictures, "", "", ""},
+    StatsField{"still_contents", &SourceStats::still_contents, "", "", ""},
 };
 
 inline constexpr auto kSpoolFields = std::tuple{

@@ -93,6 +93,16 @@ void SourceCounters::set_behind(std::optional<double> seconds) {
   stats_.behind = seconds;
 }
 
+void SourceCounters::set_still(Still still) {
+  const Lock lock(mutex_);
+  stats_.still = std::move(still.kind);
+  stats_.still_for = still.seconds;
+  stats_.still_period = still.period;
+  stats_.still_pictures = still.pictures;
+  stats_.still_contents = still.contents;
+  stats_.still_is_ill = still.is_ill;
+}
+
 void SourceCounters::set_packets(const Packets& packets) {
   const Lock lock(mutex_);
   stats_.packets = before_.received + packets.received;

@@ -94,6 +94,9 @@ void check(const OpenOptions& options) {
     refuse("rendition", R"("best", "worst", a height such as "720p", or a number from 0)",
            '"' + options.rendition + '"');
   }
+  if (options.still && !(*options.still >= 0 && std::isfinite(*options.still))) {
+    refuse("still", "0 or more seconds", *options.still);
+  }
   if (!std::isfinite(options.clock_offset)) {
     refuse("clock_offset", "a finite number of seconds", options.clock_offset);
   }
@@ -219,9 +222,14 @@ Pace pace_of(std::string_view name) {
 std::unique_ptr<VideoSource> open(const std::string& url, const OpenOptions& options) {
   const auto kind = url_kind(url);
   check(options);
+  const bool stream = kind == UrlKind::Live && options.live.value_or(true);
+  if (options.still.value_or(0) > 0 && !stream && kind != UrlKind::Camera) {
+    throw OptionError("'" + mask_passwords(url) +
+                      "' is no camera and no live network stream: still is for those only");
+  }
   check_live_option(url, kind, options);
   check_pace(url, kind, options);
-  if (options.decode == Decode::Keys && (kind != UrlKind::Live || !options.live.value_or(true))) {
+  if (options.decode == Decode::Keys && !stream) {
     throw OptionError("'" + mask_passwords(url) +
                       "' is no live network stream: decode=\"keys\" is for those; of a file, "
                       "options={\"skip_frame\": \"nokey\"} decodes the key pictures only");

@@ -3,12 +3,16 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import http.server
 import re
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 import freshframe as ff
@@ -47,6 +51,58 @@ def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running:
     page.run("document.querySelector('#problems button').click()")
     page.until("return document.getElementById('details').open")
     assert page.text("#details-title") == "roof"
+    assert page.complaints() == []
+
+
+class OnePicture(http.server.BaseHTTPRequestHandler):
+    """A camera that hangs: it sends one JPEG picture for ever."""
+
+    picture = b""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=edge")
+        self.end_headers()
+        head = f"--edge\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.picture)}\r\n\r\n"
+        with contextlib.suppress(OSError):
+            while not self.server.ended.wait(0.1):  # type: ignore[attr-defined]
+                self.wfile.write(head.encode() + self.picture + b"\r\n")
+
+    def log_message(self, *arguments: object) -> None:
+        pass
+
+
+@pytest.fixture
+def hung_camera(tmp_path: Path) -> Iterator[str]:
+    path = tmp_path / "one.jpg"
+    picture = np.random.default_rng(1).integers(0, 255, (240, 320), np.uint8)
+    ff.write_picture(ff.Frame.from_array(picture, "gray"), path)
+    OnePicture.picture = path.read_bytes()
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnePicture)
+    server.ended = threading.Event()  # type: ignore[attr-defined]
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/live.mjpg"
+    server.ended.set()  # type: ignore[attr-defined]
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_a_camera_that_stands_still_is_red_on_its_card_and_among_the_sources(
+    page: Page, running: Run, hung_camera: str
+) -> None:
+    pipeline = ff.Pipeline("yard")
+    pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(hung_camera, still=2), name="door"))
+    page.open(running(pipeline))
+    page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'still'")
+    assert re.match(r"still \d", page.text(".node[data-node=door] .state"))
+    assert page.run(RED, ".node[data-node=door]")
+    assert page.run("return document.querySelector('.source').dataset.state") == "still"
+    assert "still " in page.text(".source")
+    page.until("return document.querySelector('#problems li[data-kind=still]') !== null")
+    assert "stands still" in page.text("#problems li[data-kind=still]")
+    assert "has shown one picture for" in page.text("#problems li[data-kind=still]")
     assert page.complaints() == []
 
 

@@ -278,6 +278,9 @@ def _state(node: dict[str, Any]) -> tuple[str, str]:
     away = (node.get("source") or {}).get("away")
     if away is not None:
         return f"away {away:.0f} s", _STYLES["away"]
+    still = (node.get("source") or {}).get("still")
+    if still:
+        return f"{still} {node['source']['still_for']:.0f} s", _STYLES["away"]
     state = node["state"]
     if state in ("waiting", "working"):
         state = "ok" if node["fps"] > 0 else "busy" if state == "working" else "idle"

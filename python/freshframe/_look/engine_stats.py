@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any, cast
 
 from .. import _native
 from .._graph.queue import Queue
@@ -52,6 +53,11 @@ def _source(source: _native.SourceStats) -> SourceStats:
         marker_faults=source.marker_faults,
         damaged=source.damaged,
         last_error=source.last_error,
+        still=cast("Any", source.still),
+        still_for=source.still_for,
+        still_period=source.still_period,
+        still_pictures=source.still_pictures,
+        still_contents=source.still_contents,
     )
 
 

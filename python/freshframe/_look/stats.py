@@ -73,6 +73,13 @@ class SourceStats:
         damaged: Pictures that were delivered with the mark ``damaged``: frames, and packets of pictures that
             were not decoded.
         last_error: The reason for the latest outage; "" when there was none. Passwords are masked.
+        still: "still": the source shows one picture. "loop": the same ones again and again. "flat": one
+            without contrast. "": none of these has lasted for ``open(still=)``, and the next four are 0.
+        still_for: Seconds for which it has lasted, up to the newest key picture.
+        still_period: Seconds of a loop.
+        still_pictures: Key pictures in this time.
+        still_contents: Different ones of these. As many as pictures: parts of the picture have come again,
+            never the whole, so it is likely and not proven.
     """
 
     state: SourceState
@@ -91,6 +98,11 @@ class SourceStats:
     marker_faults: int
     damaged: int
     last_error: str
+    still: Literal["", "still", "loop", "flat"] = ""
+    still_for: float = 0.0
+    still_period: float = 0.0
+    still_pictures: int = 0
+    still_contents: int = 0
 
 
 @dataclass(frozen=True, slots=True)

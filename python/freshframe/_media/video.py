@@ -92,6 +92,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     damaged: Literal["mark", "hold"] = "mark",
     decode: Literal["all", "keys"] = "all",
     pace: Literal["even", "burst"] = "even",
+    still: float | Literal["auto"] | None = "auto",
     clock_offset: float = 0.0,
     loop: bool = False,
     realtime: bool = False,
@@ -135,6 +136,10 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
             from the one before, so that all of them are as old as a segment. "burst": each as soon as it has
             come. Half of the frames are younger then, and a consumer needs a queue for all frames of a
             segment, such as ``ff.Queue(256)``. Anything but HLS is an error with "burst".
+        still: Seconds after which a camera or a network stream that stands still is told: one picture for
+            ever, the same ones again and again, or none with contrast. ``stats()``, ``why()``, the events and
+            the metrics say so, and ``/healthz`` is 503. "auto": after 60 s, and ``/healthz`` does not mind.
+            None: never, as for a screen or a poster. An error with a number for other sources.
         clock_offset: Seconds that are added to ``sample.utc``, unless that is the time of the arrival: a
             known delay. A camera that says "now" 20 ms after it took the picture has -0.02.
         loop: At its end, a file starts again at its beginning, or at ``start``. Has no effect on a camera or
@@ -171,6 +176,7 @@ def open(  # noqa: PLR0913  (the field's word for it: cv2, PyAV and PIL users lo
     chosen.damaged = _check.text("damaged", damaged)
     chosen.decode = _check.text("decode", decode)
     chosen.pace = _check.text("pace", pace)
+    chosen.still = _still(still)
     chosen.clock_offset = _check.number("clock_offset", clock_offset)
     chosen.loop = _check.flag("loop", loop)
     chosen.realtime = _check.flag("realtime", realtime)
@@ -211,6 +217,19 @@ def _is_stream(url: str) -> bool:
 
 def _number(what: str, value: Any) -> float | None:
     return None if value is None else _check.number(what, value)
+
+
+def _still(still: Any) -> float | None:
+    if still is None:
+        return 0.0  # the engine's word for never
+    if isinstance(still, str):
+        if still == "auto":
+            return None
+        raise OptionError(f'still must be a number of seconds above 0, "auto" or None, got {still!r}')
+    seconds = _check.number("still", still)
+    if not seconds > 0:
+        raise OptionError(f'still must be a number of seconds above 0, "auto" or None, got {seconds:g}')
+    return seconds
 
 
 def _count(what: str, value: Any) -> int | None:

@@ -9,6 +9,7 @@
 #include <string>
 #include <utility>
 
+#include "core/look/still_text.hpp"
 #include "core/why/figures.hpp"
 #include "core/why/growth.hpp"
 
@@ -120,6 +121,27 @@ void find_away(const Scene& scene, Causes& out) {
         .evidence = {{"away", away}, {"outages", static_cast<double>(source.outages)}}};
     out[{"away", nodes[i].name}] = {
         .finding = std::move(finding), .explains = 0, .change = {}, .lasts = stays ? 1 : kMinute};
+  }
+}
+
+// A source that gives pictures, but always the same.
+void find_still(const Scene& scene, Causes& out) {
+  for (const auto& node : scene.seen.stats.nodes) {
+    if (!node.source || node.source->still.empty()) continue;
+    const auto& source = *node.source;
+    const bool flat = source.still == "flat";
+    Finding finding{
+        .kind = "still",
+        .subject = node.name,
+        .text = still_text(source) + ".",
+        .remedy =
+            flat ? "Look at its picture: the lens may be covered, the light off, or a mask over all of it."
+                 : "Restart the camera, or what sends its stream. Of a screen or a poster, open() it with "
+                   "still=None.",
+        .evidence = {{"still_for", source.still_for},
+                     {"pictures", static_cast<double>(source.still_pictures)},
+                     {"contents", static_cast<double>(source.still_contents)}}};
+    out[{"still", node.name}] = {.finding = std::move(finding), .explains = 0, .change = {}, .lasts = 1};
   }
 }
 

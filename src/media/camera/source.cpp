@@ -58,7 +58,8 @@ V4l2Source::V4l2Source(std::string path, V4l2Options options, V4l2System& system
     : ReconnectingSource("camera '" + path + "'", options.reconnect),
       path_(std::move(path)),
       options_(std::move(options)),
-      system_(system) {}
+      system_(system),
+      still_(title(), options_.still) {}
 
 void V4l2Source::open(const Context& context) {
   stop_.emplace(context.stop);
@@ -255,6 +256,7 @@ SourceItem<Frame> V4l2Source::deliver(Frame frame, const Arrival& arrival, const
   delivering_ = true;
   note_frame(context);
   note_size({frame.width(), frame.height()}, context);
+  still_.note_picture(frame, arrival.captured, context);
   return {
       .value = std::move(frame),
       .pts = arrival.pts,

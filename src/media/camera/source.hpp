@@ -15,6 +15,7 @@
 #include "media/ffmpeg/read/decoder.hpp"
 #include "media/ffmpeg/read/frame_maker.hpp"
 #include "media/live/reconnecting_source.hpp"
+#include "media/still/still_watch.hpp"
 
 namespace freshframe::media {
 
@@ -54,6 +55,7 @@ class V4l2Source final : public ReconnectingSource {
   std::string path_;
   V4l2Options options_;
   V4l2System& system_;
+  StillWatch still_;
   std::optional<core::StopEvent> stop_;  // between open() and close()
   std::optional<V4l2Capture> capture_;
   std::optional<Decoder> decoder_;  // of compressed formats, as long as capture_

@@ -30,7 +30,8 @@ LiveSource::LiveSource(std::string url, OpenOptions options)
       maker_(wanted_size(options_)),
       times_(title(), options_.clock_offset),
       leaves_out_(leaves_frames_out(options_.options) || options_.decode == Decode::Keys),
-      decoding_(options_.decode == Decode::Keys) {
+      decoding_(options_.decode == Decode::Keys),
+      still_(title(), options_.still) {
   times_.timeline().follow(packets_.timeline());
   packets_.follow(times_.timeline());
 }
@@ -205,8 +206,12 @@ void LiveSource::count_undecoded_losses(const PacketNotes& notes, bool damaged, 
 
 /// packet_ while frames have no consumer. The source reads from the first key packet on.
 void LiveSource::note_undecoded(const PacketNotes& notes, const Context& context) {
-  const bool damaged = hand_over(notes, note_times(notes, context));
+  const TimePoint captured = note_times(notes, context);
+  const bool damaged = hand_over(notes, captured);
   count_undecoded_losses(notes, damaged, context);
+  if (notes.can_begin && !damaged) {
+    still_.note_packet({packet_->data, static_cast<std::size_t>(packet_->size)}, captured, context);
+  }
   av_packet_unref(packet_.get());
   if (!notes.can_begin || !packets_.stream()) return;
   note(LiveEvent::Undecoded);
@@ -352,6 +357,7 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   const auto utc = times_.utc_of(time, captured, context);
   times_.count_behind(time, context);
   note_size({frame->width, frame->height}, context);
+  const bool key = frame->pict_type == AV_PICTURE_TYPE_I;
   const FirstFrame first{.pixel_format = frame->format, .interlaced = is_interlaced(*frame)};
   auto made = make(maker_, std::move(frame), context);
   if (!made) return std::nullopt;
@@ -361,6 +367,8 @@ std::optional<SourceItem<Frame>> LiveSource::deliver(AvFramePtr frame, const Con
   if (notes.damaged) {
     made->mark_damaged();
     book.count_damaged();
+  } else if (key) {
+    still_.note_picture(*made, captured, context);
   }
   return SourceItem<Frame>{
       .value = *std::move(made), .pts = pts, .captured = captured, .seq = seq_, .utc = utc};

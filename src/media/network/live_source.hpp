@@ -30,6 +30,7 @@
 #include "media/packets/frame_demand.hpp"
 #include "media/packets/packet_camera.hpp"
 #include "media/packets/packet_output.hpp"
+#include "media/still/still_watch.hpp"
 
 namespace freshframe::media {
 
@@ -114,6 +115,7 @@ class LiveSource final : public ReconnectingSource, public PacketCamera, public 
   PacketOutput packets_;
   FrameDemand demand_;  // of nodes and readers
   Looks looks_;
+  StillWatch still_;
 };
 
 }  // namespace freshframe::media

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/look/still_text.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::serve {
@@ -184,6 +185,11 @@ void EventLog::follow_sources(const Snapshot& seen) {
     }
     if (now.clock_steps > before.clock_steps)
       add(seen.time, "clock", node.name, "the camera's clock was set");
+    if (now.still != before.still) {
+      add(seen.time, "still", node.name,
+          now.still.empty() ? "shows other pictures again" : core::still_text(now));
+    }
+    before.still = now.still;
     before.clock_steps = now.clock_steps;
     before.stalls = now.stalls;
     before.outages = now.outages;

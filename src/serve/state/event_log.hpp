@@ -36,6 +36,7 @@ class EventLog {
     std::uint64_t clock_steps = 0;
     std::uint64_t stalls = 0;
     double outage_seconds = 0;
+    std::string still = {};
   };
 
   struct Repeated {

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "core/look/still_text.hpp"
 #include "core/unit_text.hpp"
 
 namespace freshframe::serve {
@@ -35,6 +36,17 @@ std::string too_long_away(const Snapshot& seen) {
     text += "source '" + node.name + "' has been away for " + one_digit(*seen.away[i]) + ", its limit is " +
             one_digit(*seen.away_limit);
     if (!node.source->last_error.empty()) text += " (" + node.source->last_error + ")";
+  }
+  return text;
+}
+
+// Every source that was opened with a time for it; "" when there is none.
+std::string too_long_still(const Snapshot& seen) {
+  std::string text;
+  for (const auto& node : seen.graph.stats.nodes) {
+    if (!node.source || node.source->still.empty() || !node.source->still_is_ill) continue;
+    if (!text.empty()) text += "; ";
+    text += "source '" + node.name + "' " + core::still_text(*node.source);
   }
   return text;
 }
@@ -82,6 +94,7 @@ Health health_of(const Snapshot& seen) {
   }
   if (seen.still >= seen.still_limit) return {false, stalled_text(seen)};
   if (auto away = too_long_away(seen); !away.empty()) return {false, std::move(away)};
+  if (auto still = too_long_still(seen); !still.empty()) return {false, std::move(still)};
   return {true, "ok"};
 }
 

@@ -86,5 +86,30 @@ TEST_F(ProblemsTest, ARecorderThatLosesSamplesHasOneLineWithTheRemedyOfItsFindin
   EXPECT_EQ(problems()[0].remedy, "Be faster.");
 }
 
+TEST_F(ProblemsTest, HealthFailsForAStillSourceOnlyWhereATimeWasGiven) {
+  seen_.graph.stats.nodes[1].source->still = "still";
+  seen_.graph.stats.nodes[1].source->still_for = 40;
+  seen_.graph.stats.nodes[1].source->still_pictures = 20;
+  seen_.graph.stats.nodes[1].source->still_contents = 1;
+  EXPECT_TRUE(health_of(seen_).good);
+  seen_.graph.stats.nodes[1].source->still_is_ill = true;
+  EXPECT_FALSE(health_of(seen_).good);
+  EXPECT_EQ(health_of(seen_).reason,
+            "source 'roof' has shown one picture for 40 s: 20 key pictures, 1 content");
+  seen_.graph.stats.nodes[1].source->still.clear();
+  EXPECT_TRUE(health_of(seen_).good);
+}
+
+TEST_F(ProblemsTest, ASourceThatStandsStillIsAProblemWithItsRemedy) {
+  seen_.findings = {{.kind = "still",
+                     .subject = "roof",
+                     .text = "has shown one picture for 40 s.",
+                     .remedy = "Restart it.",
+                     .evidence = {}}};
+  ASSERT_EQ(problems().size(), 1U);
+  EXPECT_EQ(problems()[0].kind, "still");
+  EXPECT_EQ(problems()[0].remedy, "Restart it.");
+}
+
 }  // namespace
 }  // namespace freshframe::serve

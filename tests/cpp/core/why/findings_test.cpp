@@ -191,6 +191,39 @@ TEST_F(FindingsTest, AWaitThatIsASmallPartOfTheAgeIsNone) {
   EXPECT_EQ(kinds(), Kinds());
 }
 
+TEST_F(FindingsTest, ASourceThatStandsStillIsNamedWithWhatItShowsAsLongAsItDoes) {
+  cam().source.emplace();
+  run(std::chrono::seconds(25));
+  EXPECT_EQ(kinds(), Kinds());
+  cam().source->still = "still";
+  cam().source->still_for = 312;
+  cam().source->still_pictures = 156;
+  cam().source->still_contents = 1;
+  run(std::chrono::seconds(11));
+  ASSERT_EQ(kinds(), Kinds{"still cam"});
+  EXPECT_EQ(findings_.present()[0].text, "has shown one picture for 312 s: 156 key pictures, 1 content.");
+  EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Restart the camera"));
+  EXPECT_EQ(findings_.present()[0].evidence.at("still_for"), 312);
+  cam().source->still_contents = 156;
+  run(std::chrono::seconds(11));
+  EXPECT_EQ(findings_.present()[0].text,
+            "has probably shown one picture for 312 s: parts of it came again in 156 key pictures.");
+  cam().source->still = "loop";
+  cam().source->still_period = 14;
+  cam().source->still_contents = 7;
+  run(std::chrono::seconds(11));
+  EXPECT_EQ(
+      findings_.present()[0].text,
+      "has shown the same pictures again and again for 312 s, each 14 s: 156 key pictures, 7 new ones.");
+  cam().source->still = "flat";
+  run(std::chrono::seconds(11));
+  EXPECT_EQ(findings_.present()[0].text, "has shown no contrast for 312 s.");
+  EXPECT_TRUE(findings_.present()[0].remedy.starts_with("Look at its picture"));
+  cam().source->still.clear();
+  run(std::chrono::seconds(25));
+  EXPECT_EQ(kinds(), Kinds());
+}
+
 TEST_F(FindingsTest, AReaderThatBlocksAndIsNotReadIsTheCauseAndNotTheNodeThatWaitsForIt) {
   to_reader().waiting = 8;
   x().state = NodeState::Blocked;

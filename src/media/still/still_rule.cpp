@@ -1,0 +1,143 @@
+// Whether a source shows one picture: key pictures and their fields that come again.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/still/still_rule.hpp"
+
+#include <algorithm>
+#include <numeric>
+
+namespace freshframe::media {
+namespace {
+
+constexpr std::size_t kWholesKept = 1024;
+constexpr Seconds kFewestSeconds{2};  // between equal key pictures: a clock on a page changes each second
+constexpr std::size_t kShares = 8;    // key pictures
+constexpr double kLikely = 0.2;       // of the fields, on average
+constexpr double kUnlikely = 0.1;     // of the fields: less is motion
+constexpr std::size_t kFewestFields = 12;  // with contrast
+constexpr std::uint64_t kFewestPictures = 28;
+constexpr std::uint64_t kFresh = 3;  // key pictures in a row that are motion
+constexpr std::uint64_t kLoops = 3;  // key pictures in a row at the same distance
+
+}  // namespace
+
+void StillRule::add(const PictureDigest& picture, TimePoint time) {
+  ++count_;
+  note_flat(picture.flat, time);
+  const double share = add_fields(picture.fields, time);
+  add_whole(picture.bits, time);
+  note_likely(time);
+  note_motion(share);
+}
+
+void StillRule::note_flat(bool flat, TimePoint time) {
+  with_contrast_row_ = flat ? 0 : with_contrast_row_ + 1;
+  if (flat && !flat_) {
+    flat_ = time;
+    flat_number_ = count_;
+  }
+  if (with_contrast_row_ >= kFresh) flat_.reset();
+}
+
+double StillRule::add_fields(const std::vector<FieldDigest>& fields, TimePoint time) {
+  if (fields_.size() != fields.size()) {  // pictures of another size
+    fields_.assign(fields.size(), {});
+    shares_.clear();
+    sized_ = 0;
+  }
+  with_contrast_ = 0;
+  std::size_t again = 0;
+  for (std::size_t i = 0; i < fields.size(); ++i) {
+    auto& field = fields_[i];
+    bool seen = false;
+    for (std::size_t k = 0; k < std::min(sized_, kFieldsKept); ++k) {
+      seen = seen || (field.seen.at(k) == fields[i].bits && time - times_.at(k) >= kFewestSeconds);
+    }
+    field.seen.at(sized_ % kFieldsKept) = fields[i].bits;
+    field.again = static_cast<std::uint16_t>(2U * field.again + (seen ? 1U : 0U));
+    field.contrast = fields[i].contrast;
+    if (!field.contrast) continue;
+    ++with_contrast_;
+    if (seen) ++again;
+  }
+  times_.at(sized_++ % kFieldsKept) = time;
+  const double share =
+      with_contrast_ > 0 ? static_cast<double>(again) / static_cast<double>(with_contrast_) : 0;
+  if (shares_.size() == kShares) shares_.pop_front();
+  shares_.push_back(share);
+  return share;
+}
+
+void StillRule::add_whole(std::uint64_t bits, TimePoint time) {
+  const auto is_equal = [&](const Whole& each) { return each.bits == bits; };
+  const auto oldest = std::ranges::find_if(wholes_, is_equal);
+  proved_ = oldest != wholes_.end() && time - oldest->time >= kFewestSeconds;
+  if (proved_) {
+    const auto newest = *std::find_if(wholes_.rbegin(), wholes_.rend(), is_equal);
+    const auto unmoved = std::ranges::find_if(
+        wholes_, [&](const Whole& each) { return is_equal(each) && each.number >= moved_; });
+    if (!still_) still_ = unmoved != wholes_.end() ? *unmoved : Whole{bits, time, count_, false};
+    note_again(newest, time);
+  }
+  if (wholes_.size() == kWholesKept) wholes_.pop_front();
+  wholes_.push_back({bits, time, count_, oldest == wholes_.end()});
+}
+
+void StillRule::note_again(const Whole& newest, TimePoint time) {
+  const auto distance = count_ - newest.number;
+  row_ = distance == distance_ ? row_ + 1 : 1;
+  distance_ = distance;
+  period_ = Seconds(time - newest.time).count();
+}
+
+void StillRule::note_likely(TimePoint time) {
+  const bool enough =
+      count_ >= kFewestPictures && with_contrast_ >= kFewestFields && shares_.size() == kShares;
+  const double least = likely_ ? (kLikely + kUnlikely) / 2 : kLikely;
+  if (!enough || mean_share() < least || has_moving_field()) return likely_.reset();
+  if (likely_) return;
+  likely_ = time;
+  likely_number_ = count_;
+}
+
+void StillRule::note_motion(double share) {
+  unproved_ = proved_ ? 0 : unproved_ + 1;
+  fresh_ = proved_ || share >= kUnlikely ? 0 : fresh_ + 1;
+  if (!proved_) row_ = 0;
+  if (fresh_ < kFresh && (unproved_ < kShares || mean_share() >= kLikely)) return;
+  moved_ = count_;
+  still_.reset();
+}
+
+double StillRule::mean_share() const {
+  return std::accumulate(shares_.begin(), shares_.end(), 0.0) / kShares;
+}
+
+/// A field with contrast that has not come again in the newest pictures.
+bool StillRule::has_moving_field() const {
+  return std::ranges::any_of(fields_, [](const Field& field) { return field.contrast && field.again == 0; });
+}
+
+StillRule::Verdict StillRule::verdict() const {
+  if (flat_) {
+    const auto pictures = count_ - flat_number_ + 1;
+    return {.kind = Kind::Flat, .since = *flat_, .pictures = pictures, .contents = pictures};
+  }
+  if (still_) {
+    const bool loops = row_ >= kLoops && distance_ > 1;
+    const auto contents = 1 + std::ranges::count_if(wholes_, [&](const Whole& each) {
+                            return each.is_new && each.number > still_->number;
+                          });
+    return {.kind = loops ? Kind::Loop : Kind::Still,
+            .since = still_->time,
+            .pictures = count_ - still_->number + 1,
+            .contents = static_cast<std::uint64_t>(contents),
+            .period = loops ? period_ : 0};
+  }
+  if (likely_) {
+    const auto pictures = count_ - likely_number_ + 1;
+    return {.kind = Kind::Still, .since = *likely_, .pictures = pictures, .contents = pictures};
+  }
+  return {};
+}
+
+}  // namespace freshframe::media

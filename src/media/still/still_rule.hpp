@@ -1,0 +1,94 @@
+// Whether a source shows one picture, or the same ones again and again, by digests of its key pictures.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <vector>
+
+#include "media/still/picture_digest.hpp"
+
+namespace freshframe::media {
+
+/// Note [What proves a still picture]
+/// Frames that are equal to the one before prove nothing: of a scene without motion, encoders repeat them. Key pictures
+/// are encoded by themselves, and a sensor's noise makes each another one. So:
+/// - A key picture that is equal to one at least 2 s older is a proof: a clock on a page changes each second. No
+///   likeness is asked for. Under rate control the quantiser wanders, so equal ones come now and then: new ones between
+///   them are no motion.
+/// - Where a fifth of the fields come again, on average over 8 key pictures, it is likely: these parts had the same
+///   quantiser 2 s ago or earlier. It takes 12 fields with contrast and 28 key pictures. A field that has not come
+///   again in the last 16 is a clock on a page, or something else that moves, and nothing is said.
+/// - It ends with three key pictures in a row whose fields are new, or with eight that make neither of both.
+/// - Three proofs in a row at the same distance above 1 are a loop.
+/// - A picture without contrast proves nothing but that: flat comes before still.
+/// One thread.
+class StillRule {
+ public:
+  enum class Kind : std::uint8_t { None, Still, Loop, Flat };
+
+  struct Verdict {
+    Kind kind = Kind::None;
+    TimePoint since{};
+    std::uint64_t pictures = 0;  // key pictures since then
+    std::uint64_t contents = 0;  // different ones of them; as many as pictures: only fields have come again
+    double period = 0;           // seconds, of a loop
+  };
+
+  /// A key picture. Times never go back.
+  void add(const PictureDigest& picture, TimePoint time);
+  [[nodiscard]] Verdict verdict() const;
+
+ private:
+  static constexpr std::size_t kFieldsKept = 32;  // digests of each field
+
+  struct Whole {
+    std::uint64_t bits;
+    TimePoint time;
+    std::uint64_t number;
+    bool is_new;  // none of those before was equal
+  };
+  struct Field {
+    std::array<std::uint64_t, kFieldsKept> seen{};  // as times_
+    std::uint16_t again = 0;  // the newest picture is the lowest bit: it was seen before
+    bool contrast = false;
+  };
+
+  void note_flat(bool flat, TimePoint time);
+  /// The share of the fields with contrast that have come again; 0 if none has contrast.
+  double add_fields(const std::vector<FieldDigest>& fields, TimePoint time);
+  void add_whole(std::uint64_t bits, TimePoint time);
+  void note_again(const Whole& newest, TimePoint time);
+  void note_likely(TimePoint time);
+  void note_motion(double share);
+  [[nodiscard]] bool has_moving_field() const;
+  [[nodiscard]] double mean_share() const;
+
+  std::uint64_t count_ = 0;  // of key pictures
+  std::deque<Whole> wholes_;
+  std::vector<Field> fields_;
+  std::array<TimePoint, kFieldsKept> times_{};  // of the newest pictures of this size, in turn
+  std::size_t sized_ = 0;                       // number of pictures of this size
+  std::deque<double> shares_;                   // of the newest pictures
+  std::size_t with_contrast_ = 0;               // fields of the newest picture
+  bool proved_ = false;                         // by the newest picture
+  std::uint64_t fresh_ = 0;                     // pictures in a row whose fields were new
+  std::uint64_t unproved_ = 0;                  // pictures in a row that were new as a whole
+  std::uint64_t distance_ = 0;                  // of the newest picture from its equal, in key pictures
+  std::uint64_t row_ = 0;                       // pictures in a row at that distance
+  double period_ = 0;                           // seconds
+  std::uint64_t moved_ = 0;     // the number of the newest picture that was another scene than those before
+  std::optional<Whole> still_;  // the first one of the still picture
+  std::optional<TimePoint> likely_;      // fields have come again since then
+  std::uint64_t likely_number_ = 0;      // of the key picture then
+  std::optional<TimePoint> flat_;        // since then
+  std::uint64_t flat_number_ = 0;        // of the key picture then
+  std::uint64_t with_contrast_row_ = 0;  // pictures in a row that were not flat
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,42 @@
+// Looks at the key pictures of a source, and tells when they stand still.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/frame.hpp"
+#include "freshframe/node.hpp"
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "media/still/still_rule.hpp"
+
+namespace freshframe::media {
+
+/// Also over reconnections. Of key pictures that are closer than 0.4 s, as of MJPEG, one each second counts. On the
+/// thread of the source.
+class StillWatch {
+ public:
+  /// `title` is the source's name in messages, `still` as in OpenOptions.
+  StillWatch(std::string title, std::optional<double> still);
+
+  /// A key picture that is whole.
+  void note_picture(const Frame& picture, TimePoint captured, const Context& context);
+  /// The packet of a key picture that is not decoded. If its bytes come again, it is known.
+  void note_packet(std::span<const std::uint8_t> bytes, TimePoint captured, const Context& context);
+
+ private:
+  [[nodiscard]] bool counts(TimePoint captured);
+  void tell(TimePoint captured, const Context& context);
+
+  const std::string title_;
+  const double limit_;  // seconds; 0: never
+  const bool is_ill_;
+  std::optional<StillRule> rule_;     // once a picture has come
+  std::optional<TimePoint> last_;     // key picture
+  std::optional<TimePoint> counted_;  // the last one that counts
+  StillRule::Kind told_ = StillRule::Kind::None;
+};
+
+}  // namespace freshframe::media

@@ -1,0 +1,253 @@
+// Pictures that stand still, loop or have no contrast, and sound ones that look as if they did.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/still/still_rule.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <random>
+#include <vector>
+
+#include "media/still/picture_digest.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+using media::digest_of;
+using media::StillRule;
+using Kind = StillRule::Kind;
+
+struct Luma {
+  int width = 640;
+  int height = 360;
+  std::vector<std::uint8_t> pixels = std::vector<std::uint8_t>(std::size_t{640} * 360);
+
+  [[nodiscard]] Plane plane() const {
+    return {.data = pixels.data(), .rows = height, .row_bytes = width, .stride = width};
+  }
+  std::uint8_t& at(int x, int y) { return pixels[static_cast<std::size_t>(y * width + x)]; }
+};
+
+// What a sensor sees of a scene: its levels are `gain` of the scene's above 16, with noise.
+class Sensor {
+ public:
+  Luma picture(double gain, double noise) {
+    std::normal_distribution<double> levels(0, noise);
+    Luma luma;
+    for (int y = 0; y < luma.height; ++y) {
+      for (int x = 0; x < luma.width; ++x) {
+        const double scene = 90 + 60 * std::sin(x / 23.0) + 40 * std::cos(y / 17.0);
+        const double level = 16 + gain * scene + (noise > 0 ? levels(random_) : 0);
+        luma.at(x, y) = static_cast<std::uint8_t>(std::clamp(std::lround(level), 0L, 255L));
+      }
+    }
+    return luma;
+  }
+
+ private:
+  std::mt19937 random_{7};
+};
+
+void mask(Luma& luma, double share) {
+  const auto rows = static_cast<std::ptrdiff_t>(luma.height * share) * luma.width;
+  std::fill(luma.pixels.begin(), luma.pixels.begin() + rows, std::uint8_t{128});
+}
+
+class StillRuleTest : public ::testing::Test {
+ protected:
+  Kind see(const Luma& luma, double seconds = 2) {
+    rule_.add(digest_of(luma.plane()), now_);
+    now_ += std::chrono::duration_cast<TimePoint::duration>(Seconds(seconds));
+    return rule_.verdict().kind;
+  }
+  /// Seconds from the first picture.
+  [[nodiscard]] double since() const { return Seconds(rule_.verdict().since - TimePoint()).count(); }
+
+  StillRule rule_;
+  TimePoint now_{};
+  Sensor sensor_;
+};
+
+TEST(PictureDigest, EachPixelCountsInTheWholeAndInOneField) {
+  Luma luma = Sensor().picture(1, 2);
+  const auto before = digest_of(luma.plane());
+  ASSERT_EQ(before.fields.size(), 16U);
+  for (const auto& [x, y] : {std::pair(0, 0), std::pair(639, 359), std::pair(320, 170), std::pair(7, 352)}) {
+    luma.at(x, y) ^= 0x80U;
+    const auto after = digest_of(luma.plane());
+    EXPECT_NE(after.bits, before.bits);
+    std::size_t changed = 0;
+    for (std::size_t i = 0; i < 16; ++i) changed += after.fields[i].bits != before.fields[i].bits ? 1 : 0;
+    EXPECT_EQ(changed, 1U) << x << " " << y;
+    luma.at(x, y) ^= 0x80U;
+  }
+  EXPECT_EQ(digest_of(luma.plane()).bits, before.bits);
+}
+
+TEST(PictureDigest, ReadsNoByteBehindARowOfAnySize) {
+  for (const int width : {1, 15, 16, 17, 161, 641}) {
+    for (const int height : {1, 16, 95}) {
+      const std::ptrdiff_t stride = width + 5;
+      std::vector<std::uint8_t> pixels(static_cast<std::size_t>(stride * (height - 1) + width), 9);
+      const Plane plane{.data = pixels.data(), .rows = height, .row_bytes = width, .stride = stride};
+      const auto before = digest_of(plane);
+      for (std::ptrdiff_t y = 0; y + 1 < height; ++y) {
+        pixels[static_cast<std::size_t>(y * stride + width)] = 200;  // between two rows
+      }
+      EXPECT_EQ(digest_of(plane).bits, before.bits) << width << "x" << height;
+      pixels.back() = 10;
+      EXPECT_NE(digest_of(plane).bits, before.bits) << width << "x" << height;
+    }
+  }
+}
+
+TEST_F(StillRuleTest, APictureThatStaysIsStillSinceItsFirst) {
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::None);
+  const auto hung = sensor_.picture(1, 1);
+  EXPECT_EQ(see(hung), Kind::None);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(see(hung), Kind::Still);
+  EXPECT_EQ(since(), 20);
+  EXPECT_EQ(rule_.verdict().pictures, 6U);
+  EXPECT_EQ(rule_.verdict().contents, 1U);
+}
+
+TEST_F(StillRuleTest, ItEndsWithTheThirdPictureInARowThatIsNew) {
+  const auto hung = sensor_.picture(1, 1);
+  for (int i = 0; i < 6; ++i) (void)see(hung);
+  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::Still);
+  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::Still);
+  EXPECT_EQ(see(hung), Kind::Still);
+  EXPECT_EQ(since(), 0);
+  EXPECT_EQ(rule_.verdict().contents, 3U);
+  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::Still);
+  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::Still);
+  EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::None);
+}
+
+TEST_F(StillRuleTest, EqualPicturesWithinTwoSecondsProveNothing) {
+  for (int i = 0; i < 40; ++i) {
+    const auto picture = sensor_.picture(1, 1);
+    EXPECT_EQ(see(picture, 0.5), Kind::None);
+    EXPECT_EQ(see(picture, 0.5), Kind::None);
+  }
+}
+
+TEST_F(StillRuleTest, SoundScenesOfAnyLightAreNotStill) {
+  for (const auto& [gain, noise] : {std::pair(1.0, 1.0), std::pair(1.0, 0.3), std::pair(0.2, 1.0)}) {
+    for (int i = 0; i < 60; ++i)
+      ASSERT_EQ(see(sensor_.picture(gain, noise)), Kind::None) << gain << " " << noise;
+  }
+}
+
+TEST_F(StillRuleTest, AMaskOverMostOfANoisyPictureIsNotStillAndOverAHungOneIs) {
+  for (int i = 0; i < 60; ++i) {
+    auto masked = sensor_.picture(1, 1);
+    mask(masked, 0.9);
+    ASSERT_EQ(see(masked), Kind::None);
+  }
+  auto hung = sensor_.picture(1, 1);
+  mask(hung, 0.9);
+  EXPECT_EQ(see(hung), Kind::None);
+  EXPECT_EQ(see(hung), Kind::Still);
+}
+
+TEST_F(StillRuleTest, AClockOnAStillPageIsNoStillPicture) {
+  const auto page = sensor_.picture(1, 0);
+  for (int i = 0; i < 120; ++i) {
+    auto now = page;
+    for (int y = 8; y < 24; ++y) {
+      for (int x = 8; x < 24; ++x) now.at(x, y) = static_cast<std::uint8_t>(i / 2);  // changes each second
+    }
+    ASSERT_EQ(see(now, 0.5), Kind::None) << i;
+  }
+}
+
+TEST_F(StillRuleTest, PicturesThatComeAgainInTheirOrderAreALoop) {
+  std::vector<Luma> film;
+  for (int i = 0; i < 7; ++i) film.push_back(sensor_.picture(1, 1));
+  for (const auto& picture : film) EXPECT_EQ(see(picture), Kind::None);
+  EXPECT_EQ(see(film[0]), Kind::Still);
+  EXPECT_EQ(see(film[1]), Kind::Still);
+  for (int i = 2; i < 30; ++i) EXPECT_EQ(see(film[static_cast<std::size_t>(i % 7)]), Kind::Loop);
+  EXPECT_EQ(rule_.verdict().period, 14);
+  EXPECT_EQ(since(), 14);
+}
+
+TEST_F(StillRuleTest, ALoopOfTwentyMinutesIsKnown) {
+  std::vector<Luma> film;
+  for (int i = 0; i < 10; ++i) film.push_back(sensor_.picture(1, 1));
+  for (int pass = 0; pass < 2; ++pass) {
+    for (int i = 0; i < 600; ++i) {
+      auto picture = film[static_cast<std::size_t>(i % 10)];
+      picture.at(i, i / 2) ^= 0x40U;
+      for (int field = 0; field < 16; ++field) {  // no field is as before
+        picture.at(80 + 160 * (field % 4), 40 + 90 * (field / 4)) = static_cast<std::uint8_t>(i % 251);
+      }
+      const auto kind = see(picture);
+      if (pass == 1 && i > 2) ASSERT_EQ(kind, Kind::Loop) << i;
+    }
+  }
+  EXPECT_EQ(rule_.verdict().period, 1200);
+}
+
+TEST_F(StillRuleTest, ALensThatIsCoveredIsFlatWhateverItsNoise) {
+  for (const double noise : {0.0, 1.2, 3.5}) {
+    for (int i = 0; i < 5; ++i) {
+      EXPECT_EQ(see(sensor_.picture(0, noise)), Kind::Flat) << noise;
+    }
+    for (int i = 0; i < 3; ++i) (void)see(sensor_.picture(1, 1));
+    EXPECT_EQ(see(sensor_.picture(1, 1)), Kind::None) << noise;
+  }
+}
+
+// Rate control of a hung picture: each field has one of a few quantisers, so that wholes hardly come again.
+TEST_F(StillRuleTest, FieldsThatComeAgainAreLikelyAStillPictureFromTheTwentyEighthOn) {
+  const auto hung = sensor_.picture(1, 1);
+  std::mt19937 random(3);
+  for (int i = 0; i < 60; ++i) {
+    auto coded = hung;
+    for (int y = 0; y < 360; y += 90) {
+      const auto quantiser = static_cast<int>(random() % 60);
+      for (int x = 0; x < 640; ++x) coded.at(x, y + 40) = static_cast<std::uint8_t>(4 * quantiser);
+    }
+    const auto kind = see(coded);
+    if (i < 27) ASSERT_EQ(kind, Kind::None) << i;
+  }
+  const auto verdict = rule_.verdict();
+  EXPECT_EQ(verdict.kind, Kind::Still);
+  EXPECT_EQ(verdict.contents, verdict.pictures);
+}
+
+TEST_F(StillRuleTest, FewFieldsAreNeverLikely) {
+  const auto hung = sensor_.picture(1, 1);
+  std::mt19937 random(3);
+  for (int i = 0; i < 60; ++i) {
+    auto coded = hung;
+    mask(coded, 0.5);  // eight fields are left
+    for (int y = 180; y < 360; y += 90) {
+      const auto quantiser = static_cast<int>(random() % 60);
+      for (int x = 0; x < 640; ++x) coded.at(x, y + 40) = static_cast<std::uint8_t>(4 * quantiser);
+    }
+    // The whole never comes again, and each field does.
+    coded.at(80 + 160 * (i % 4), 200 + 90 * (i / 4 % 2)) = static_cast<std::uint8_t>(i);
+    ASSERT_EQ(see(coded), Kind::None) << i;
+  }
+}
+
+TEST_F(StillRuleTest, PacketsWithoutFieldsAreKnownAgain) {
+  const auto add = [&](std::uint64_t bits) {
+    rule_.add({.bits = bits}, now_);
+    now_ += std::chrono::seconds(2);
+    return rule_.verdict().kind;
+  };
+  for (std::uint64_t i = 0; i < 40; ++i) EXPECT_EQ(add(i), Kind::None);
+  EXPECT_EQ(add(0), Kind::Still);
+  EXPECT_EQ(add(1), Kind::Still);
+  EXPECT_EQ(add(2), Kind::Loop);
+}
+
+}  // namespace
+}  // namespace freshframe::test

@@ -1,0 +1,136 @@
+// Which key pictures of a source count, and what its counters and the log say of them.
+// SPDX-License-Identifier: Apache-2.0
+#include "media/still/still_watch.hpp"
+
+#include "freshframe/frame.hpp"
+#include "freshframe/stats.hpp"
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <random>
+#include <utility>
+#include <vector>
+
+#include "cpp/heard_log.hpp"
+#include "cpp/media/paced.hpp"
+#include <gtest/gtest.h>
+
+namespace freshframe::test {
+namespace {
+
+constexpr int kStillWidth = 320;
+constexpr int kStillHeight = 192;
+
+// A picture of bars whose noise no other one has.
+Frame noisy(std::uint32_t number) {
+  std::mt19937 random(number);
+  FrameBuilder builder({.width = kStillWidth, .height = kStillHeight, .format = PixelFormat::Gray});
+  for (int y = 0; y < kStillHeight; ++y) {
+    auto* row = builder.plane(0) + y * builder.stride(0);
+    for (int x = 0; x < kStillWidth; ++x)
+      row[x] = static_cast<std::uint8_t>(2 * (x / 32) * 10 + random() % 4);
+  }
+  return std::move(builder).publish();
+}
+
+class StillWatchTest : public ::testing::Test {
+ protected:
+  /// A picture, `seconds` after the one before.
+  void see(StillWatch& watch, const Frame& picture, double seconds) {
+    watch.note_picture(picture, time_, rig_.context);
+    pass(seconds);
+  }
+  void pass(double seconds) { time_ += std::chrono::duration_cast<TimePoint::duration>(Seconds(seconds)); }
+  [[nodiscard]] SourceStats stats() const { return rig_.counters.source().snapshot(time_); }
+
+  Rig rig_;
+  TimePoint time_ = rig_.start;
+  HeardLog log_;
+};
+
+TEST_F(StillWatchTest, APictureThatStaysIsToldAfterTheTimeAndEndsWithOtherPictures) {
+  StillWatch watch("camera 'door'", 10);
+  const auto hung = noisy(1);
+  for (int i = 0; i < 5; ++i) see(watch, hung, 2);
+  EXPECT_EQ(stats().still, "") << "8 s";
+  see(watch, hung, 2);
+  EXPECT_EQ(stats().still, "still");
+  EXPECT_EQ(stats().still_for, 10);
+  EXPECT_EQ(stats().still_pictures, 6U);
+  EXPECT_EQ(stats().still_contents, 1U);
+  EXPECT_TRUE(stats().still_is_ill);
+  see(watch, hung, 2);
+  EXPECT_EQ(stats().still_for, 12);
+  EXPECT_EQ(log_.count(LogLevel::Warning,
+                       "camera 'door' has shown one picture for 10 s: 6 key pictures, 1 content"),
+            1);
+  for (std::uint32_t i = 2; i < 5; ++i) see(watch, noisy(i), 2);
+  EXPECT_EQ(stats().still, "");
+  EXPECT_EQ(stats().still_for, 0);
+  EXPECT_FALSE(stats().still_is_ill);
+  EXPECT_EQ(log_.count(LogLevel::Warning, ""), 2);
+  EXPECT_EQ(log_.count(LogLevel::Warning, "camera 'door' shows other pictures again"), 1);
+}
+
+TEST_F(StillWatchTest, WithoutATimeItIsAMinuteAndNoReasonForHealthToFail) {
+  StillWatch watch("x", std::nullopt);
+  const auto hung = noisy(1);
+  for (int i = 0; i < 30; ++i) see(watch, hung, 2);
+  EXPECT_EQ(stats().still, "");
+  see(watch, hung, 2);
+  EXPECT_EQ(stats().still, "still");
+  EXPECT_EQ(stats().still_for, 60);
+  EXPECT_FALSE(stats().still_is_ill);
+}
+
+TEST_F(StillWatchTest, ZeroLooksAtNothing) {
+  StillWatch watch("x", 0);
+  const auto hung = noisy(1);
+  for (int i = 0; i < 100; ++i) see(watch, hung, 2);
+  EXPECT_EQ(stats().still, "");
+}
+
+TEST_F(StillWatchTest, OfPicturesThatAreAllKeyPicturesOneEachSecondCounts) {
+  StillWatch watch("x", 10);
+  const auto hung = noisy(1);
+  for (int i = 0; i < 25 * 20; ++i) see(watch, hung, 0.04);
+  EXPECT_EQ(stats().still, "still");
+  EXPECT_EQ(stats().still_pictures, 20U);
+}
+
+TEST_F(StillWatchTest, EachKeyPictureOfASlowStreamCounts) {
+  StillWatch watch("x", 4);
+  const auto hung = noisy(1);
+  for (int i = 0; i < 20; ++i) see(watch, hung, 0.5);
+  EXPECT_EQ(stats().still_pictures, 17U)
+      << "without the first three: what is equal to younger ones only is no proof";
+}
+
+TEST_F(StillWatchTest, PacketsThatAreNotDecodedAreKnownByTheirBytes) {
+  StillWatch watch("x", 10);
+  std::vector<std::uint8_t> packet(1000, 7);
+  for (int i = 0; i < 20; ++i) {
+    packet[500] = static_cast<std::uint8_t>(i);
+    watch.note_packet(packet, time_, rig_.context);
+    pass(2);
+  }
+  EXPECT_EQ(stats().still, "");
+  for (int i = 0; i < 6; ++i) {
+    watch.note_packet(packet, time_, rig_.context);
+    pass(2);
+  }
+  EXPECT_EQ(stats().still, "still");
+  EXPECT_EQ(stats().still_for, 12) << "since the last one that was new";
+}
+
+TEST_F(StillWatchTest, ALoopIsToldWithItsPeriod) {
+  StillWatch watch("x", 4);
+  for (std::uint32_t i = 0; i < 30; ++i) see(watch, noisy(i % 5), 2);
+  EXPECT_EQ(stats().still, "loop");
+  EXPECT_EQ(stats().still_period, 10);
+  EXPECT_EQ(log_.count(LogLevel::Warning, "has shown the same pictures again and again for"), 1);
+}
+
+}  // namespace
+}  // namespace freshframe::test

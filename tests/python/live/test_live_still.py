@@ -1,0 +1,125 @@
+"""A camera that sends one picture for ever is told, and one that moves again as well."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+from rigs.live.camera import PATIENT, Camera
+from rigs.live.faulty_server import Clip
+from rigs.live.media import encode
+from rigs.live.servers import HttpServer
+from rigs.web_client import request
+from support import until
+
+import freshframe as ff
+
+
+def noise(number: int, width: int, height: int) -> Any:
+    """A picture that no other is equal to."""
+    return np.random.default_rng(number).integers(0, 255, (height, width, 3), np.uint8)
+
+
+@functools.cache
+def noisy() -> Clip:
+    """Ten seconds in which each picture is another one."""
+    return encode("mjpeg", 300, size=(160, 120), draw=noise)
+
+
+def hung() -> Clip:
+    """One picture for ever."""
+    return dataclasses.replace(noisy(), frames=noisy().frames[:1], keys=[True])
+
+
+def black() -> Clip:
+    """One picture without contrast, for ever."""
+    return encode(
+        "mjpeg", 1, size=(160, 120), draw=lambda _, width, height: np.zeros((height, width, 3), np.uint8)
+    )
+
+
+def test_a_hung_camera_is_told_by_all_views_until_it_moves() -> None:
+    with HttpServer(hung()) as server:
+        pipeline = ff.Pipeline()
+        pipeline.add(ff.open(server.url, still=2, **PATIENT), name="door")
+        url = pipeline.serve().url
+
+        def source() -> ff.stats.SourceStats:
+            stats = pipeline.stats().nodes["door"].source
+            assert stats is not None
+            return stats
+
+        with pipeline:
+            until(lambda: request(url, "/healthz").status == 200, "frames")
+            until(lambda: source().still == "still", "the picture to stand still")
+            shown = source()
+            assert shown.still_for >= 2
+            assert shown.still_pictures > shown.still_contents == 1
+            health = request(url, "/healthz")
+            assert health.status == 503
+            assert re.match(
+                r"source 'door' has shown one picture for \d+ s: \d+ key pictures, 1 content", health.text
+            )
+            metrics = request(url, "/metrics").text
+            seconds = re.search(r'^freshframe_source_still_seconds\{.*node="door"\} (\S+)$', metrics, re.M)
+            assert seconds is not None
+            assert float(seconds[1]) >= 2
+            until(lambda: [f for f in pipeline.why().findings if f.kind == "still"], "a finding")
+            (finding,) = (f for f in pipeline.why().findings if f.kind == "still")
+            assert finding.subject == "door"
+            assert finding.text.startswith("has shown one picture for ")
+            assert "still=None" in finding.remedy
+            server.clip = noisy()
+            until(lambda: source().still == "", "other pictures")
+            assert source().still_for == 0
+            until(lambda: request(url, "/healthz").status == 200, "health")
+            events = request(url, "/api/state").json()["events"]
+            (event,) = (each for each in events if each["kind"] == "still")
+            assert event["count"] >= 2
+            assert event["text"] == "shows other pictures again"
+
+
+def test_a_picture_without_contrast_is_flat_and_no_still_one() -> None:
+    with HttpServer(black()) as server, Camera(server.url, still=2) as camera:
+        camera.wait(lambda stats: stats.still == "flat", "no contrast")
+
+
+def test_a_camera_whose_packets_are_only_recorded_is_known_by_them() -> None:
+    with HttpServer(hung()) as server:
+        pipeline = ff.Pipeline()
+        door = pipeline.add(ff.open(server.url, still=2, **PATIENT), name="door")
+        pipeline.reader(door.packets)  # which is not read
+
+        def still() -> str:
+            source = pipeline.stats().nodes["door"].source
+            assert source is not None
+            return source.still
+
+        with pipeline:
+            until(lambda: still() == "still", "its packets")
+            assert pipeline.stats().nodes["door"].processed == 0
+
+
+def test_still_none_looks_at_nothing() -> None:
+    with HttpServer(hung()) as server, Camera(server.url, still=None) as camera:
+        first = camera.read()[0]
+        while camera.read()[0].pts < first.pts + 5:
+            assert camera.stats.still == ""
+
+
+@pytest.mark.parametrize("still", [0, -1, "never", float("nan"), float("inf")])
+def test_other_times_are_refused(still: Any) -> None:
+    with pytest.raises(ff.OptionError, match="still must be"):
+        ff.open("rtsp://127.0.0.1/x", still=still)
+
+
+@pytest.mark.parametrize("url", ["clip.mp4", "demo:circles"])
+def test_a_time_for_what_is_no_camera_is_refused(url: str) -> None:
+    with pytest.raises(ff.OptionError, match="no camera and no live network stream"):
+        ff.open(url, still=30)
+    ff.open(url, still=None)
