@@ -79,9 +79,13 @@ double pair_ns(Kind kind) {
     for (int parent = 0; parent < 2; ++parent) {
       inbox.put(*edges[static_cast<std::size_t>(parent)], {{n, n / 1000.0, began, parent}, {}, value, 0},
                 blocked);
-      if (kind == Kind::Merge && inbox.try_take(taken) == freshframe::core::Taken::Sample) ++out;
+      if (kind == Kind::Merge &&
+          inbox.take(taken, freshframe::core::kWithoutWait) == freshframe::core::Taken::Sample)
+        ++out;
     }
-    if (kind == Kind::Join && inbox.try_take(taken) == freshframe::core::Taken::Sample) ++out;
+    if (kind == Kind::Join &&
+        inbox.take(taken, freshframe::core::kWithoutWait) == freshframe::core::Taken::Sample)
+      ++out;
   }
   const auto spent = Steady::now() - began;
   if (out != (kind == Kind::Join ? kPairs : 2 * kPairs)) throw std::runtime_error("something is missing");

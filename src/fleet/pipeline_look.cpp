@@ -107,7 +107,7 @@ using Runners = std::vector<std::shared_ptr<core::Runner>>;
 
 void find_on_the_way(const core::Runner& node, const Runners& all, std::set<int>& found) {
   if (!found.insert(node.index()).second) return;
-  for (const auto& edge : node.inbox().edges()) {
+  for (const auto& edge : core::edges_of(node.inbox())) {
     const auto parent =
         std::ranges::find_if(all, [&](const auto& each) { return each->index() == edge.parent; });
     if (parent != all.end()) find_on_the_way(**parent, all, found);

@@ -136,7 +136,8 @@ void decode_on_demand(const Engine& engine, int index) {
     const auto there = weak.lock();
     if (!there) return false;
     const auto list = there->outlet().outputs().newest();
-    return std::ranges::any_of(list->edges, [](const auto& output) { return !output.inbox->ended(); });
+    return std::ranges::any_of(list->edges,
+                               [](const auto& output) { return !core::has_ended(*output.inbox); });
   });
 }
 

@@ -20,8 +20,7 @@ namespace {
 constexpr const char* kYields = "Source.read() must yield (value, pts) or (value, pts, captured)";
 
 bool publish(core::Runner& runner, SourceItem<Emitted>* item) {
-  return runner.publish(std::move(*item), runner.place().context().clock.now(),
-                        core::Inbox::waited_for_room());
+  return runner.publish(std::move(*item), runner.place().context().clock.now(), core::waited_for_room());
 }
 
 // Whether publish() might wait, for an edge or for room for the item's frame.

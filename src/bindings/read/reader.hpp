@@ -52,7 +52,7 @@ class PythonReader {
   void arm(bool waits);
   /// For a wait on the descriptor: the seconds after which to look for a set of a join that is due then.
   [[nodiscard]] std::optional<double> look_within() const {
-    const auto within = core_->inbox().look_within();
+    const auto within = core::look_within(core_->inbox());
     return within ? std::optional(within->count()) : std::nullopt;
   }
   /// For a wait on the descriptor: throws Stalled when a further wait would be in vain.

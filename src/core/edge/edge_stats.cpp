@@ -5,13 +5,14 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/edge/inbox.hpp"
 
 namespace freshframe::core {
 
-EdgeStats Inbox::counts_locked(const Edge& edge) const {
+EdgeStats counts_of(const Edge& edge) {
   EdgeStats result;
   const auto add = [&](const EdgeCounts& counts) {
     result.passed_in += counts.passed_in;
@@ -33,10 +34,9 @@ EdgeStats Inbox::counts_locked(const Edge& edge) const {
   return result;
 }
 
-void Inbox::describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) const {
+void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) {
   stats.number = edge.options.number;
   stats.parent = edge.options.parent_name;
-  stats.child = consumer_;
   stats.queue = edge.options.queue;
   stats.only = edge.options.only;
   stats.joined = edge.options.joined;
@@ -48,53 +48,91 @@ void Inbox::describe(const Edge& edge, EdgeStats& stats, std::optional<Span> spa
 }
 
 std::vector<EdgeStats> Inbox::stats(std::optional<Span> span) const {
-  std::vector<EdgeRef> edges;
-  std::vector<EdgeStats> result;
-  {
-    const Lock lock(mutex_);
-    edges = lanes_.edges();
-    for (const auto& edge : edges) result.push_back(counts_locked(*edge));
-  }
+  auto [edges, result] = look([](const View& view) {
+    std::vector<EdgeStats> counts;
+    for (const auto& edge : view.lanes.edges()) counts.push_back(counts_of(*edge));
+    return std::pair(view.lanes.edges(), std::move(counts));
+  });
   const auto now = clock_->now();
-  for (std::size_t i = 0; i < edges.size(); ++i) describe(*edges[i], result[i], span, now);
+  for (std::size_t i = 0; i < edges.size(); ++i) {
+    describe(*edges[i], result[i], span, now);
+    result[i].child = consumer_;
+  }
   return result;
 }
 
-std::vector<Inbox::EdgeOptions> Inbox::edges() const {
-  const Lock lock(mutex_);
-  std::vector<EdgeOptions> result;
-  for (const auto& edge : lanes_.edges()) result.push_back(edge->options);
-  return result;
+bool is_over(const Inbox& inbox, const Edge& edge) {
+  return inbox.look([&](const Inbox::View& /*view*/) {
+    return edge.ended && std::ranges::none_of(
+                             edge.lanes, [](const auto& lane) { return lane->ready || lane->in_sets > 0; });
+  });
 }
 
-std::int64_t Inbox::frame_bound() const {
-  const Lock lock(mutex_);
-  std::int64_t bound = 0;
-  for (const auto& edge : lanes_.edges()) {
-    const auto lanes = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge->lanes.size()));
-    bound += edge->options.queue.depth * lanes + 1;
-    if (edge->options.events) bound += lanes;  // see KeptEvents
-  }
-  return bound;
+bool has_ended(const Inbox& inbox) {
+  return inbox.look([](const Inbox::View& view) {
+    const bool any_waits = view.sets != nullptr ? view.sets->any_ready() : view.lanes.any_ready();
+    return view.stop.closed || (view.lanes.all_ended(view.stop.closed) && !any_waits);
+  });
 }
 
-std::uint64_t Inbox::delivered() const {
-  const Lock lock(mutex_);
-  std::uint64_t sum = 0;
-  for (const auto& edge : lanes_.edges()) {
-    sum += edge->past.delivered;
-    for (const auto& lane : edge->lanes) sum += lane->counts.delivered;
-  }
-  return sum;
+std::vector<EdgeOptions> edges_of(const Inbox& inbox) {
+  return inbox.look([](const Inbox::View& view) {
+    std::vector<EdgeOptions> result;
+    for (const auto& edge : view.lanes.edges()) result.push_back(edge->options);
+    return result;
+  });
 }
 
-std::optional<std::string> Inbox::full_blocking_parent() const {
-  const Lock lock(mutex_);
-  if (stop_.closed) return std::nullopt;
-  for (const Lane* const lane : lanes_.all()) {
-    if (lane->queue.blocks() && lane->full()) return lane->edge->options.parent_name;
-  }
-  return std::nullopt;
+std::int64_t frame_bound(const Inbox& inbox) {
+  return inbox.look([](const Inbox::View& view) {
+    std::int64_t bound = 0;
+    for (const auto& edge : view.lanes.edges()) {
+      const auto lanes = std::max<std::int64_t>(1, static_cast<std::int64_t>(edge->lanes.size()));
+      bound += edge->options.queue.depth * lanes + 1;
+      if (edge->options.events) bound += lanes;  // see KeptEvents
+    }
+    return bound;
+  });
+}
+
+std::uint64_t delivered(const Inbox& inbox) {
+  return inbox.look([](const Inbox::View& view) {
+    std::uint64_t sum = 0;
+    for (const auto& edge : view.lanes.edges()) {
+      sum += edge->past.delivered;
+      for (const auto& lane : edge->lanes) sum += lane->counts.delivered;
+    }
+    return sum;
+  });
+}
+
+std::optional<std::string> full_blocking_parent(const Inbox& inbox) {
+  return inbox.look([](const Inbox::View& view) -> std::optional<std::string> {
+    if (view.stop.closed) return std::nullopt;
+    for (const Lane* const lane : view.lanes.all()) {
+      if (lane->queue.blocks() && lane->full()) return lane->edge->options.parent_name;
+    }
+    return std::nullopt;
+  });
+}
+
+std::optional<Seconds> look_within(const Inbox& inbox) {
+  if (!inbox.joins()) return std::nullopt;
+  return inbox.look(
+      [](const Inbox::View& view) { return view.sets != nullptr ? view.sets->look_within() : std::nullopt; });
+}
+
+std::optional<JoinStats> join_stats(const Inbox& inbox, Span span) {
+  if (!inbox.joins()) return std::nullopt;
+  return inbox.look([&](const Inbox::View& view) {
+    return view.sets != nullptr ? std::optional(view.sets->stats(span)) : std::nullopt;
+  });
+}
+
+std::optional<StarvedJoin> starved_join(const Inbox& inbox) {
+  if (!inbox.joins()) return std::nullopt;
+  return inbox.look(
+      [](const Inbox::View& view) { return view.sets != nullptr ? view.sets->starved() : std::nullopt; });
 }
 
 }  // namespace freshframe::core

@@ -15,10 +15,38 @@ namespace {
 
 thread_local std::chrono::nanoseconds waited_so_far{};
 
+bool waits_when_full(const Edge& edge, bool is_last) noexcept {
+  return edge.options.queue.blocks() || (is_last && edge.options.recorded);
+}
+
+void report_first_drop(const EdgeOptions& edge, const std::string& consumer, bool joins) {
+  const auto which =
+      "edge '" + edge.parent_name + "' -> '" + consumer + "' dropped its first sample (queue_full): ";
+  if (edge.queue == kRecording) {
+    const std::string who = edge.recorded ? "the recorder writes" : "the consumer takes samples";
+    log(LogLevel::Warning, which + who + " more slowly than its source delivers; " +
+                               (edge.way_to_be_faster.empty() ? "make it faster, or give it a longer queue="
+                                                              : edge.way_to_be_faster));
+    return;
+  }
+  const bool by_choice =  // a consumer of the newest sample needs no warning about the others
+      edge.queue == kLatest || (joins && edge.queue.when_full == WhenFull::DropOldest);
+  log(by_choice ? LogLevel::Info : LogLevel::Warning, which + "the consumer is slower than its source");
+}
+
 }  // namespace
 
-Inbox::Inbox(std::string consumer, std::shared_ptr<const Clock> clock)
-    : consumer_(std::move(consumer)), clock_(std::move(clock)) {}
+Inbox::Inbox(std::string consumer, std::shared_ptr<const Clock> clock, bool drops_frames)
+    : consumer_(std::move(consumer)),
+      clock_(std::move(clock)),
+      drops_frames_(drops_frames),
+      way_out_(lanes_, stop_, *clock_) {}
+
+void Inbox::serve_node(const Timings* call_times) {
+  const Lock lock(mutex_);
+  lanes_.report_gone();
+  way_out_.set_call_times(call_times);
+}
 
 void Inbox::set_ready_hook(std::function<void()> hook) {
   auto next = hook ? std::make_shared<const std::function<void()>>(std::move(hook)) : nullptr;
@@ -27,11 +55,13 @@ void Inbox::set_ready_hook(std::function<void()> hook) {
   hook_.swap(next);
 }
 
-void Inbox::change(Tells whom, const std::function<bool()>& what) {
+void Inbox::change(Tells whom, const std::function<bool(Aftermath&)>& what) {
+  Aftermath after;
   std::shared_ptr<const std::function<void()>> hook;
   {
     const Lock lock(mutex_);
-    if (!what()) return;
+    if (!what(after)) return;
+    tell_producers(after);
     moved();
     if (whom == Tells::AlsoHook) hook = hook_;
   }
@@ -74,12 +104,13 @@ void Inbox::wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const A
   waited_so_far += time;
 }
 
-std::chrono::nanoseconds Inbox::waited_for_room() noexcept {
+std::chrono::nanoseconds waited_for_room() noexcept {
   return waited_so_far;
 }
 
-// Unless the sample went in, `sample` still holds it.
-Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last) {
+// Unless the sample went in, `sample` still holds it. Inline, as the next: put() alone calls them, with each sample.
+inline Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked,
+                                           bool is_last) {
   if (lane.rate && !stop_.closed) {
     const auto time = lane.rate_time(sample);
     if (!lane.rate->is_due(time)) {
@@ -103,7 +134,7 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   if (stop_.refuses(*clock_, is_last)) {
     lane.drop(stop_.cause);
     // This sample is of a producer that the stop found waiting for room, or at work on its last sample.
-    if (!is_over_locked()) {
+    if (!stop_.is_over(*clock_)) {
       lane.kept.keep(lane.counts.passed_in, sample);
     } else if (stop_.hands_over) {
       lane.kept.lose(sample);
@@ -120,59 +151,70 @@ Inbox::Admitted Inbox::admit_locked(Lane& lane, AnySample& sample, std::atomic<b
   return Admitted::In;
 }
 
+inline void Inbox::put_sample_locked(Edge& edge, AnySample& sample, bool is_last, Arrival& arrival) {
+  Lane* const found = Lanes::lane_of(edge, sample);
+  if (found == nullptr) {  // its source was removed
+    ++edge.past.passed_in;
+    ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];
+    return;
+  }
+  Lane& lane = *found;
+  auto admitted = admit_locked(lane, sample, arrival.blocked, is_last);
+  bool hurries = false;              // a batch waited for a camera that is away
+  if (admitted == Admitted::Full) {  // the policy drops
+    hurries = gathering_.leave_out_unheard(lanes_.all());
+    bool is_slow = true;
+    if (lane.queue.when_full == WhenFull::DropOldest) {
+      const auto cause = lane.replaced_by(sample);
+      is_slow = cause == DropCause::QueueFull;
+      arrival.evicted = lanes_.evict(lane, cause);
+      while (lane.full_for(sample))  // by seconds or bytes
+        arrival.dropped().push_back(lanes_.evict(lane, DropCause::QueueFull));
+      lanes_.push(lane, std::move(sample));
+      admitted = Admitted::In;
+    } else {
+      lane.newest = sample.stamp.captured;
+      lane.drop(DropCause::QueueFull);
+      lane.kept.keep(lane.counts.passed_in, sample);
+    }
+    arrival.is_first_drop = is_slow && !std::exchange(edge.reported, true);
+  }
+  arrival.moves = admitted == Admitted::In || hurries;
+  arrival.wakes_consumer =
+      arrival.moves && (gathering_.size == 0 || room_.queued >= gathering_.size || room_.left == 0);
+}
+
+void Inbox::put_part_locked(Edge& edge, AnySample& sample, Arrival& arrival) {
+  Lane& lane = *edge.lanes.front();
+  if (lane.queue.blocks()) wait_for_room_locked(lane, arrival.blocked, nullptr);
+  if (!edge.gone) {  // else counted by remove_edge()
+    arrival.moves = arrival.wakes_consumer = sets_->put(lane, std::move(sample), arrival, arrival.warning);
+  }
+  if (!edge.reported && lane.counts.drops[static_cast<std::size_t>(DropCause::QueueFull)] > 0)
+    edge.reported = arrival.is_first_drop = true;
+  tell_producers(arrival);
+}
+
 void Inbox::put(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked, bool is_last) {
   if (drops_frames_) sample.frame = {};
-  if (joins_) return put_part(edge, std::move(sample), blocked);
-  bool moves = false;
+  Arrival arrival(blocked);
   bool wake = false;
-  bool first_drop = false;
-  bool hurries = false;  // a batch waited for a camera that is away
   std::shared_ptr<const std::function<void()>> hook;
-  std::optional<AnySample>
-      evicted;  // destroyed without the mutex, as are those that the bound in bytes evicts
-  std::vector<AnySample> more_evicted;
   {
     lock_soon(mutex_);
     const Lock lock(mutex_, std::adopt_lock);
     if (edge.gone) return;
-    Lane* const found = Lanes::lane_of(edge, sample);
-    if (found == nullptr) {  // its source was removed
-      ++edge.past.passed_in;
-      ++edge.past.drops[static_cast<std::size_t>(DropCause::Removed)];
-      return;
-    }
-    Lane& lane = *found;
-    auto admitted = admit_locked(lane, sample, blocked, is_last);
-    if (admitted == Admitted::Full) {  // the policy drops
-      hurries = gathering_.leave_out_unheard(lanes_.all());
-      first_drop = !edge.reported;
-      if (lane.queue.when_full == WhenFull::DropOldest) {
-        const auto cause = lane.replaced_by(sample);
-        first_drop = first_drop && cause == DropCause::QueueFull;
-        evicted = lanes_.evict(lane, cause);
-        while (lane.full_for(sample))  // by seconds or bytes
-          more_evicted.push_back(lanes_.evict(lane, DropCause::QueueFull));
-        lanes_.push(lane, std::move(sample));
-        admitted = Admitted::In;
-      } else {
-        lane.newest = sample.stamp.captured;
-        lane.drop(DropCause::QueueFull);
-        lane.kept.keep(lane.counts.passed_in, sample);
-      }
-      edge.reported = edge.reported || first_drop;
-    }
-    const bool in = admitted == Admitted::In;
-    moves = in || hurries;
-    wake = moves && consumer_asleep_ &&
-           (gathering_.size == 0 || room_.queued >= gathering_.size || room_.left == 0);
-    if (edge.closing) wake = consumer_asleep_;  // it may have waited for this producer
+    joins_ ? put_part_locked(edge, sample, arrival) : put_sample_locked(edge, sample, is_last, arrival);
+    if (edge.closing) arrival.moves = arrival.wakes_consumer = true;  // it may have waited for this producer
+    wake = consumer_asleep_ && arrival.wakes_consumer;
     if (wake) consumer_asleep_ = false;
-    if ((moves || edge.closing) && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
+    if (arrival.moves && has_hook_.load(std::memory_order_relaxed)) hook = hook_;
   }
-  if (moves) moved();
+  if (arrival.moves) moved();
   if (wake) ready_.notify_one();
   if (hook) (*hook)();
-  if (first_drop) report_first_drop(edge.options);
+  if (arrival.is_first_drop) report_first_drop(edge.options, consumer_, joins_);
+  if (arrival.warning) log(LogLevel::Warning, "join '" + consumer_ + "': " + *arrival.warning);
 }
 
 bool Inbox::would_wait(const Edge& edge, bool is_last) const {
@@ -192,16 +234,15 @@ EdgeRef Inbox::add_edge(EdgeOptions options) {
 }
 
 EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
-  std::vector<AnySample> dropped;  // destroyed without the mutex
   std::vector<EdgeRef> retired;
   std::optional<EdgeStats> stats;
-  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+  change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     if (edge->gone) return false;
-    if (joins_) forget_part_locked(*edge, dropped);
-    lanes_.empty_edge(*edge, dropped);
+    if (sets_) sets_->forget(*edge, after);
+    lanes_.empty_edge(*edge, after.dropped());
     edge->room.notify_all();
-    if (joins_) end_part_locked(*edge, dropped);
-    stats = counts_locked(*edge);
+    if (sets_) sets_->end(*edge, after);
+    stats = counts_of(*edge);
     lanes_.forget_edge(edge, stop_.closed);
     if (!finishing_.load(std::memory_order_acquire)) retired.swap(retired_);
     retired_.push_back(edge);
@@ -209,18 +250,13 @@ EdgeStats Inbox::remove_edge(const EdgeRef& edge) {
   });
   if (!stats) return {};  // it had gone already
   describe(*edge, *stats, Span::WholeRun, clock_->now());
+  stats->child = consumer_;
   return *std::move(stats);
 }
 
 void Inbox::add_source(Edge& edge, const SourceStream& stream) {
   const Lock lock(mutex_);
   lanes_.add_source(edge, stream);
-}
-
-bool Inbox::is_over(const Edge& edge) const {
-  const Lock lock(mutex_);
-  return edge.ended &&
-         std::ranges::none_of(edge.lanes, [](const auto& lane) { return lane->ready || lane->in_sets > 0; });
 }
 
 void Inbox::close_edge(Edge& edge) {
@@ -231,11 +267,10 @@ void Inbox::close_edge(Edge& edge) {
 }
 
 void Inbox::drop_source(int source) {
-  std::vector<AnySample> dropped;  // destroyed without the mutex
-  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+  change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     for (Lane* const lane : lanes_.all()) {
       if (lane->source != source) continue;
-      lanes_.drop_waiting(*lane, DropCause::Removed, dropped);
+      lanes_.drop_waiting(*lane, DropCause::Removed, after.dropped());
       lane->edge->room.notify_all();
     }
     lanes_.retire(stop_.closed);
@@ -244,14 +279,14 @@ void Inbox::drop_source(int source) {
 }
 
 void Inbox::stay_open(bool stays) {
-  change(Tells::WaitingThreads, [&]() FRESHFRAME_REQUIRES(mutex_) {
+  change(Tells::WaitingThreads, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
     lanes_.stay_open(stays);
     return true;
   });
 }
 
 void Inbox::wake() {
-  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+  change(Tells::AlsoHook, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
     lanes_.wake();
     return true;
   });
@@ -262,12 +297,18 @@ std::vector<GoneSource> Inbox::take_gone() {
   return lanes_.take_gone();
 }
 
+void Inbox::join(const JoinRules& rules) {
+  change(Tells::WaitingThreads, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
+    sets_ = std::make_unique<SetQueue>(rules, lanes_, way_out_, stop_, *clock_);
+    return true;  // from now on the consumer looks at the times
+  });
+}
+
 void Inbox::end(Edge& edge) {
-  std::vector<AnySample> dropped;  // destroyed without the mutex
-  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+  change(Tells::AlsoHook, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     if (edge.gone) return false;
     lanes_.end_edge(edge);
-    if (joins_) end_part_locked(edge, dropped);
+    if (sets_) sets_->end(edge, after);
     lanes_.retire(stop_.closed);
     return true;
   });
@@ -278,7 +319,7 @@ void Inbox::end(Edge& edge, int source, Change upto) {
     if (edge.options.only_source < 0 || edge.options.only_source == source) end(edge);
     return;
   }
-  change(Tells::AlsoHook, [&]() FRESHFRAME_REQUIRES(mutex_) {
+  change(Tells::AlsoHook, [&](Aftermath& /*after*/) FRESHFRAME_REQUIRES(mutex_) {
     if (!lanes_.end_source(edge, source, upto)) return false;
     lanes_.retire(stop_.closed);
     return true;
@@ -296,36 +337,15 @@ void Inbox::drop_as(DropCause cause) {
 }
 
 void Inbox::close(Closing how, TimePoint deadline) {
-  std::vector<AnySample> dropped;  // destroyed without the mutex
   const auto whom = how == Closing::ForNew ? Tells::WaitingThreads : Tells::AlsoHook;
-  change(whom, [&]() FRESHFRAME_REQUIRES(mutex_) {
+  change(whom, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {
     stop_.close(how, deadline);
     if (how != Closing::AtOnce) lanes_.end_edges(joins_, how == Closing::ForNew);
-    if (joins_) drop_parts_locked(how != Closing::ForNew, dropped);
-    lanes_.drop_at_stop(stop_, how, dropped);
+    if (sets_) sets_->drop_at_stop(how != Closing::ForNew, after);
+    lanes_.drop_at_stop(stop_, how, after.dropped());
     for (const auto& edge : lanes_.edges()) edge->room.notify_all();
     return true;
   });
-}
-
-bool Inbox::ended() const {
-  const Lock lock(mutex_);
-  return stop_.closed || (lanes_.all_ended(stop_.closed) && !any_waits_locked());
-}
-
-void Inbox::report_first_drop(const EdgeOptions& edge) const {
-  const auto which =
-      "edge '" + edge.parent_name + "' -> '" + consumer_ + "' dropped its first sample (queue_full): ";
-  if (edge.queue == kRecording) {
-    const std::string who = edge.recorded ? "the recorder writes" : "the consumer takes samples";
-    log(LogLevel::Warning, which + who + " more slowly than its source delivers; " +
-                               (edge.way_to_be_faster.empty() ? "make it faster, or give it a longer queue="
-                                                              : edge.way_to_be_faster));
-    return;
-  }
-  const bool by_choice =  // a consumer of the newest sample needs no warning about the others
-      edge.queue == kLatest || (joins_ && edge.queue.when_full == WhenFull::DropOldest);
-  log(by_choice ? LogLevel::Info : LogLevel::Warning, which + "the consumer is slower than its source");
 }
 
 }  // namespace freshframe::core

@@ -16,15 +16,17 @@
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "core/edge/adaptive_spin.hpp"
 #include "core/edge/edge.hpp"
 #include "core/edge/end_of_stop.hpp"
-#include "core/edge/join_sets.hpp"
 #include "core/edge/lanes.hpp"
 #include "core/edge/room.hpp"
+#include "core/edge/set_queue.hpp"
+#include "core/edge/way_out.hpp"
 
 namespace freshframe::core {
 
@@ -32,10 +34,20 @@ namespace freshframe::core {
 /// for a consumer that asked for it.
 enum class Taken : std::uint8_t { Sample, Nothing, Ended, News };
 
+/// Which sample a consumer takes: the next one, or the newest of the next edge that has any. The older ones there
+/// are dropped as `skipped`.
+enum class Pick : std::uint8_t { Next, Newest };
+
+/// The deadline of a take that never waits.
+inline constexpr TimePoint kWithoutWait = TimePoint::min();
+
+/// The time for which the calling thread has waited for room on any edge, all in all.
+[[nodiscard]] std::chrono::nanoseconds waited_for_room() noexcept;
+
 /// All edges into one node or reader. Producers call put() and end(), each edge from one thread at a time;
-/// one consumer thread calls take(), take_batch() or one of their kind. Everything else from any thread: edges
+/// one consumer thread calls take() or take_batch(). Everything else from any thread: edges
 /// come and go while samples flow. A producer keeps the inbox: it may be inside it when its consumer is gone.
-/// With a join (see Note [Sets]) the samples that take() and its kind give are sets: their value is a Joined.
+/// With a join (see Note [Sets]) the samples that take() gives are sets: their value is a Joined.
 ///
 /// Note [Balance]: passed_in == delivered + dropped + waiting holds for each edge whenever mutex_ is free.
 /// Samples that are dropped are destroyed after it is released: freeing a picture may take long. A last
@@ -45,16 +57,13 @@ class Inbox {
  public:
   using EdgeOptions = core::EdgeOptions;
 
-  Inbox(std::string consumer, std::shared_ptr<const Clock> clock);
-  Inbox(const Inbox&) = delete;
-  Inbox& operator=(const Inbox&) = delete;
+  /// `drops_frames`: samples arrive without their frames, which the producer's thread drops.
+  Inbox(std::string consumer, std::shared_ptr<const Clock> clock, bool drops_frames = false);
 
   EdgeRef add_edge(EdgeOptions options);
   /// The edge takes nothing more. Its waiting samples are dropped with cause `removed`, as is the one of a
   /// producer that waits for room there, which returns at once. Returns the edge's last counts.
   EdgeStats remove_edge(const EdgeRef& edge);
-  /// The edge has ended, and nothing waits on it.
-  [[nodiscard]] bool is_over(const Edge& edge) const;
   /// The edge takes nothing more: later samples, and the one of a producer that waits for room there, are dropped
   /// with cause `removed`. Waiting samples can still be taken; end() follows.
   void close_edge(Edge& edge);
@@ -64,11 +73,9 @@ class Inbox {
   void drop_source(int source);
   /// Whether the inbox has no end as long as it has no edges, or none that is open.
   void stay_open(bool stays);
-  /// Before any thread uses the inbox: take() and its kind return News.
-  void report_gone_sources() {
-    const Lock lock(mutex_);
-    lanes_.report_gone();
-  }
+  /// Before any thread uses the inbox: its consumer is a node, which is told News. `call_times`: how long its calls
+  /// take, which a stop wants to know; null: no time.
+  void serve_node(const Timings* call_times);
   /// The consumer's next call, or the one in which it waits, returns News.
   void wake();
   /// The consumer's thread calls it after News.
@@ -78,11 +85,6 @@ class Inbox {
   /// After expect_join() and the last add_edge(), and before the first sample. The first edge is that of the
   /// reference. All edges are `joined`.
   void join(const JoinRules& rules);
-  /// Before any thread uses the inbox: samples arrive without their frames, which the producer's thread
-  /// drops.
-  void drop_frames() noexcept { drops_frames_ = true; }
-  /// Before any thread uses the inbox: how long the consumer's calls take, which a stop wants to know.
-  void set_call_times(const Timings& times) noexcept { call_times_ = &times; }
   /// Called without the mutex when a sample or the end arrives; must not block.
   void set_ready_hook(std::function<void()> hook);
 
@@ -105,188 +107,109 @@ class Inbox {
   void close(Closing how = Closing::AtOnce, TimePoint deadline = TimePoint::min());
 
   /// Waits until a sample, the end of all edges, close(), or `deadline` (TimePoint::max(): no limit).
-  Taken take(AnySample& sample, TimePoint deadline);
+  Taken take(AnySample& sample, TimePoint deadline, Pick pick = Pick::Next);
+  /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
+  /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
+  /// or until the end or close(). Then they are taken in turn under one lock. Nothing: `deadline` came first;
+  /// the caller keeps `gather_until` between its calls. One that never waits calls again at `gather_until`
+  /// at the latest, or, if that is empty, when a sample has arrived.
+  Taken take_batch(std::vector<AnySample>& samples, const Batch& batch,
+                   std::optional<TimePoint>& gather_until, TimePoint deadline);
   /// The end of the last call that took something. Of the consumer's thread.
   [[nodiscard]] TimePoint taken_at() const noexcept { return taken_at_; }
   /// For how long the batch that was taken last had been gathering. Of the consumer's thread.
   [[nodiscard]] Seconds gathered_for() const noexcept { return gathered_for_; }
-  /// The time for which the calling thread has waited for room on any edge, all in all.
-  [[nodiscard]] static std::chrono::nanoseconds waited_for_room() noexcept;
-  Taken try_take(AnySample& sample);
-  /// Gathers a batch into `samples`, which is emptied first. The samples stay in their queues until
-  /// min(batch.size, capacity of the open edges) wait, or until batch.max_wait after the call first saw one,
-  /// or until the end or close(). Then they are taken in turn under one lock. Nothing: `deadline` came first;
-  /// the caller keeps `gather_until` between its calls.
-  Taken take_batch(std::vector<AnySample>& samples, const Batch& batch,
-                   std::optional<TimePoint>& gather_until, TimePoint deadline);
-  /// Takes a batch like take_batch(), but never waits. After Nothing call it again at `gather_until` at the
-  /// latest, or, if that is empty, when a sample has arrived.
-  Taken try_take_batch(std::vector<AnySample>& samples, const Batch& batch,
-                       std::optional<TimePoint>& gather_until);
   /// Marks the consumer as waiting outside take() (event loop, poll), or as no longer waiting, so that a NEXT
-  /// edge may deliver. take() itself ends it.
+  /// edge may deliver. A take that waits ends it.
   void arm(bool waits);
-  /// The newest sample of the next edge that has any. The older ones on it are dropped as `skipped`.
-  Taken take_newest(AnySample& sample);
 
-  [[nodiscard]] bool ended() const;
   [[nodiscard]] bool joins() const noexcept { return joins_; }
   [[nodiscard]] const std::string& consumer() const noexcept { return consumer_; }
-  [[nodiscard]] std::vector<EdgeOptions> edges() const;
-
-  /// The frames that its edges can hold.
-  [[nodiscard]] std::int64_t frame_bound() const;
   /// Without quantiles, which cost most, if `span` is empty.
   [[nodiscard]] std::vector<EdgeStats> stats(std::optional<Span> span = Span::WholeRun) const;
-  [[nodiscard]] std::uint64_t delivered() const;
-  /// For a consumer that waits outside take(): a set may be due so many seconds from now, although nothing
-  /// calls the ready hook. nullopt: no set is ever due without it.
-  [[nodiscard]] std::optional<Seconds> look_within() const;
-  /// Returns nullopt if the consumer has no join.
-  [[nodiscard]] std::optional<JoinStats> join_stats(Span span) const;
-  /// The parents of a join whose edges wait for each other: one is full and blocks, the other is empty.
-  struct Starved {
-    std::string full;
-    std::string empty;
+
+  /// What can be seen at one moment.
+  struct View {
+    const Lanes& lanes;
+    const EndOfStop& stop;
+    const SetQueue* sets;  // null: it has no join, or not yet
   };
-  [[nodiscard]] std::optional<Starved> starved_join() const;
-  /// The parent's name of a full blocking edge that is still open, if there is one.
-  [[nodiscard]] std::optional<std::string> full_blocking_parent() const;
+  /// Calls `what` with a View, and holds the mutex meanwhile. The functions below the class look in this way.
+  template <class What>
+  auto look(const What& what) const {
+    const Lock lock(mutex_);
+    return what(View{lanes_, stop_, sets_.get()});
+  }
 
  private:
-  [[nodiscard]] EdgeStats counts_locked(const Edge& edge) const FRESHFRAME_REQUIRES(mutex_);
-  void describe(const Edge& edge, EdgeStats& stats, std::optional<Span> span, TimePoint now) const;
-
   /// Who is told of a change: of one that brings nothing to take, and no end, only the threads that wait.
   enum class Tells : std::uint8_t { WaitingThreads, AlsoHook };
   /// Makes a change with the mutex, then tells of it. `what` returns whether it has changed anything.
-  void change(Tells whom, const std::function<bool()>& what);
-  /// Releases the mutex while it spins; returns ready().
-  bool wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin)
-      FRESHFRAME_REQUIRES(mutex_);
-  bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
-      FRESHFRAME_REQUIRES(mutex_);
-  /// Waits on ready_. Returns ready(); false: the deadline has passed.
-  bool sleep_locked(TimePoint deadline, const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
+  void change(Tells whom, const std::function<bool(Aftermath&)>& what);
+  /// Tells the producers that have room again: with the mutex, or without it after a take, which keeps their edges.
+  void tell_producers(Aftermath& after) noexcept;
   /// Tells threads that spin. With the mutex or after it: if two threads write the same number, one of those that
   /// spin may miss it, and looks with the mutex before it sleeps.
   void moved() noexcept {
     moves_.store(moves_.load(std::memory_order_relaxed) + 1, std::memory_order_relaxed);
   }
-  [[nodiscard]] static bool waits_when_full(const Edge& edge, bool is_last) noexcept {
-    return edge.options.queue.blocks() || (is_last && edge.options.recorded);
-  }
+
+  // ---- the waits, which release the mutex
+  /// Spins; returns ready().
+  bool wait_awake_locked(const std::function<bool()>& ready, AdaptiveSpin::Spin& spin)
+      FRESHFRAME_REQUIRES(mutex_);
+  /// Spins, then sleeps. False: the deadline has passed.
+  bool wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready)
+      FRESHFRAME_REQUIRES(mutex_);
+  /// Waits on ready_. False: the deadline has passed.
+  bool sleep_locked(TimePoint deadline, const std::function<bool()>& ready) FRESHFRAME_REQUIRES(mutex_);
   /// `last`: the sample, if it is a last result, which also waits for room by the bounds in seconds and bytes.
   void wait_for_room_locked(Lane& lane, std::atomic<bool>& blocked, const AnySample* last)
       FRESHFRAME_REQUIRES(mutex_);
+
+  // ---- the way in
+  /// What a sample that came has changed.
+  struct Arrival : Aftermath {
+    explicit Arrival(std::atomic<bool>& is_blocked) noexcept : blocked(is_blocked) {}
+    std::atomic<bool>& blocked;               // while the producer waits for room
+    std::optional<AnySample> evicted;         // for it; the further ones are among dropped()
+    std::optional<std::string> warning = {};  // of a join
+    bool moves = false;                       // there is something for the consumer
+    bool wakes_consumer = false;              // for which it need not sleep on
+    bool is_first_drop = false;               // of the edge
+  };
   enum class Admitted : std::uint8_t { In, Dropped, Full };
   Admitted admit_locked(Lane& lane, AnySample& sample, std::atomic<bool>& blocked, bool is_last)
       FRESHFRAME_REQUIRES(mutex_);
-  /// The events that one sample of a batch absorbs.
-  struct Absorbing {
-    std::size_t index = 0;
-    std::vector<ValueRef> events;
-  };
-  /// The work that remains after a take, once the mutex is free.
-  struct Aftermath {
-    std::vector<AnySample> dropped;             // destroyed then
-    Edge* edge = nullptr;                       // that the sample came from
-    std::vector<ValueRef> events;               // that the sample absorbs
-    std::optional<TimePoint> gathered_at = {};  // of a batch
-    bool made_room = false;                     // for which a producer may spin
-    Edge* wakes = nullptr;                      // whose producer sleeps
-  };
-  struct BatchAftermath {
-    Aftermath latest;                 // of the sample that was taken last
-    std::vector<Edge*> edges;         // that the samples came from
-    std::vector<Absorbing> absorbed;  // of the samples that absorb any
-  };
-  struct SetAftermath {
-    Aftermath latest;                               // of the part that was taken last
-    std::vector<std::optional<AnySample>> parts;    // of the set
-    const std::vector<EdgeRef>* parents = nullptr;  // they do not change after join()
-    std::vector<Absorbing> absorbed;                // of the parts that absorb any
-  };
-  Taken take_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  /// The next sample, also when a source has gone that the consumer has not been told yet.
-  bool take_next_locked(AnySample& sample, bool newest, Aftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  /// One wait of take(), after which it looks again; false: for the last time, the deadline has passed. `dropped`
-  /// are destroyed before.
-  bool wait_to_take_locked(std::vector<AnySample>& dropped, TimePoint deadline) FRESHFRAME_REQUIRES(mutex_);
-  /// Without a wait: the next sample, or the newest.
-  Taken take_now(AnySample& sample, bool newest);
-  /// The lane has room again, which its producer is told at once, or by tell_producer() if a sample was taken, which
-  /// keeps the edge.
-  void made_room_locked(Lane& lane, Aftermath* after) FRESHFRAME_REQUIRES(mutex_);
-  void tell_producer(const Aftermath& after) noexcept;
-  /// Joins the events that a sample absorbs, and records its age; without the mutex.
-  Taken finish_take(Taken taken, AnySample& sample, const Aftermath& after);
-  /// The result of take_locked() when nothing was taken.
-  [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
-    return joins_ ? sets_ && !sets_->ready.empty() : lanes_.any_ready();
-  }
-  Taken take_batch_locked(std::vector<AnySample>& samples, const Batch& batch,
-                          std::optional<TimePoint>& gather_until, BatchAftermath& after)
+  void put_sample_locked(Edge& edge, AnySample& sample, bool is_last, Arrival& arrival)
       FRESHFRAME_REQUIRES(mutex_);
-  /// Does for a batch what finish_take() does for a sample.
-  Taken finish_batch(Taken taken, std::vector<AnySample>& samples, const BatchAftermath& after);
-  [[nodiscard]] bool stale_locked(const Lane& lane, const AnySample& sample) const;
-  /// `arrival`: its number on the lane.
-  void deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival, Aftermath& after)
-      FRESHFRAME_REQUIRES(mutex_);
-  /// The next sample of a lane that passes; the older ones are dropped. False: there is none.
-  bool take_from_locked(Lane& lane, AnySample& sample, bool newest, Aftermath& after)
-      FRESHFRAME_REQUIRES(mutex_);
-  /// After a stop: whether one more call of the consumer would end in time.
-  [[nodiscard]] bool has_time_locked() const FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] bool is_over_locked() const FRESHFRAME_REQUIRES(mutex_) { return stop_.is_over(*clock_); }
-  /// The end of a wait that began as `was_closed` says: a sample, the end, or a stop.
-  [[nodiscard]] bool may_go_on_locked(bool was_closed) const FRESHFRAME_REQUIRES(mutex_) {
-    return stop_.closed != was_closed || lanes_.all_ended(stop_.closed) || any_waits_locked() ||
-           lanes_.has_news();
-  }
-  void report_first_drop(const EdgeOptions& edge) const;
+  void put_part_locked(Edge& edge, AnySample& sample, Arrival& arrival) FRESHFRAME_REQUIRES(mutex_);
 
-  // ---- with a join; see Note [Sets]
-  [[nodiscard]] Lane& part_lane_locked(std::size_t part) const FRESHFRAME_REQUIRES(mutex_) {
-    return *sets_->edges[part]->lanes.front();
+  // ---- the way out
+  /// A batch that is gathered.
+  struct Gather {
+    const Batch& batch;
+    std::optional<TimePoint>& until;  // empty: no sample has been seen
+  };
+  [[nodiscard]] bool any_waits_locked() const FRESHFRAME_REQUIRES(mutex_) {
+    return joins_ ? sets_ && sets_->any_ready() : lanes_.any_ready();
   }
-  void put_part(Edge& edge, AnySample&& sample, std::atomic<bool>& blocked);
-  /// Returns false if the sample was dropped.
-  bool admit_part_locked(Lane& lane, AnySample& sample, std::vector<AnySample>& dropped,
-                         std::atomic<bool>& blocked) FRESHFRAME_REQUIRES(mutex_);
-  /// Returns false if the sample's time is not known, and it was dropped.
-  bool take_clock_locked(Lane& lane, AnySample& sample) FRESHFRAME_REQUIRES(mutex_);
-  /// Whether a set was made.
-  bool apply_decisions_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  void drop_old_sets_locked(std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  /// The oldest of those that wait for the consumer.
-  void drop_set_locked(DropCause cause, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  void drop_part_locked(JoinSets::Set& set, std::size_t part, DropCause cause,
-                        std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  /// After a stop: the samples that wait for their set, and the sets.
-  void drop_parts_locked(bool sets_too, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  void end_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  /// An edge is about to be removed: its samples are in no set any more. The sets go too, unless they may be
-  /// partial.
-  void forget_part_locked(const Edge& edge, std::vector<AnySample>& dropped) FRESHFRAME_REQUIRES(mutex_);
-  Taken take_set_locked(bool newest, SetAftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  void deliver_set_locked(SetAftermath& after) FRESHFRAME_REQUIRES(mutex_);
-  Taken finish_set(Taken taken, AnySample& sample, SetAftermath& after);
-  Taken take_set(AnySample& sample, TimePoint deadline);
-  Taken take_set_now(AnySample& sample, bool newest);
-  /// When a consumer that waits has to look again.
-  [[nodiscard]] TimePoint next_look_locked() const FRESHFRAME_REQUIRES(mutex_);
-  /// Says that there has been no complete set for a while, and how far apart the samples are; empty: there was.
-  [[nodiscard]] std::string fruitless_locked(TimePoint now) const FRESHFRAME_REQUIRES(mutex_);
-  [[nodiscard]] std::string fruitless_text_locked(TimePoint now) const FRESHFRAME_REQUIRES(mutex_);
+  /// The result of a take that found nothing.
+  [[nodiscard]] Taken nothing_locked() const FRESHFRAME_REQUIRES(mutex_);
+  Taken take_locked(AnySample& sample, Pick pick, Delivery& out) FRESHFRAME_REQUIRES(mutex_);
+  Taken take_batch_locked(std::vector<AnySample>& samples, const Gather& gather, Delivery& out)
+      FRESHFRAME_REQUIRES(mutex_);
+  /// One wait, after which the caller looks again; false: for the last time, the deadline has passed. What was
+  /// dropped is destroyed before. `gather`: null without a batch.
+  bool wait_to_take_locked(Delivery& out, TimePoint deadline, const Gather* gather)
+      FRESHFRAME_REQUIRES(mutex_);
+  /// Tells the producers, and completes the samples; without the mutex.
+  Taken finish(Taken taken, std::span<AnySample> samples, Delivery& out);
 
   const std::string consumer_;
   const std::shared_ptr<const Clock> clock_;
-  bool drops_frames_ = false;  // fixed before the threads start, as the next two
-  bool joins_ = false;
-  const Timings* call_times_ = nullptr;
+  const bool drops_frames_;
+  bool joins_ = false;  // fixed before the threads start
   std::atomic<bool> has_hook_{false};
   // Read with each sample, and written by a stop alone: apart from the mutex's line.
   EndOfStop stop_ FRESHFRAME_GUARDED_BY(mutex_);
@@ -307,11 +230,32 @@ class Inbox {
   alignas(kCacheLine) Lanes lanes_ FRESHFRAME_GUARDED_BY(mutex_){room_};
   AdaptiveSpin spin_ FRESHFRAME_GUARDED_BY(mutex_);  // the consumer's
   Gathering gathering_ FRESHFRAME_GUARDED_BY(mutex_){room_};
+  WayOut way_out_ FRESHFRAME_GUARDED_BY(mutex_);
   // Removed while the consumer may still record an age there; see finishing_.
   std::vector<EdgeRef> retired_ FRESHFRAME_GUARDED_BY(mutex_);
-  std::unique_ptr<JoinSets> sets_ FRESHFRAME_GUARDED_BY(mutex_);  // null: it has no join, or not yet
+  std::unique_ptr<SetQueue> sets_ FRESHFRAME_GUARDED_BY(mutex_);  // null: it has no join, or not yet
   std::shared_ptr<const std::function<void()>> hook_ FRESHFRAME_GUARDED_BY(mutex_);
   Condition ready_;
 };
+
+// ---- what only looks at an inbox
+
+/// The edge has ended, and nothing waits on it.
+[[nodiscard]] bool is_over(const Inbox& inbox, const Edge& edge);
+/// Nothing can be taken any more.
+[[nodiscard]] bool has_ended(const Inbox& inbox);
+[[nodiscard]] std::vector<EdgeOptions> edges_of(const Inbox& inbox);
+/// The frames that its edges can hold.
+[[nodiscard]] std::int64_t frame_bound(const Inbox& inbox);
+/// The samples that its consumer has taken.
+[[nodiscard]] std::uint64_t delivered(const Inbox& inbox);
+/// The parent's name of a full blocking edge that is still open, if there is one.
+[[nodiscard]] std::optional<std::string> full_blocking_parent(const Inbox& inbox);
+/// For a consumer that waits outside take(): a set may be due so many seconds from now, although nothing
+/// calls the ready hook. nullopt: no set is ever due without it.
+[[nodiscard]] std::optional<Seconds> look_within(const Inbox& inbox);
+/// Returns nullopt if the consumer has no join.
+[[nodiscard]] std::optional<JoinStats> join_stats(const Inbox& inbox, Span span);
+[[nodiscard]] std::optional<StarvedJoin> starved_join(const Inbox& inbox);
 
 }  // namespace freshframe::core

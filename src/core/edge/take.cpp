@@ -1,4 +1,4 @@
-// The consumer's side of an inbox: which sample is the next, and the wait for it.
+// The consumer's side of an inbox: which samples are the next, and the wait for them.
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <utility>
@@ -8,143 +8,150 @@
 
 namespace freshframe::core {
 
-bool Inbox::stale_locked(const Lane& lane, const AnySample& sample) const {
-  return lane.max_age && clock_->now() - sample.stamp.captured > *lane.max_age;
-}
-
-void Inbox::deliver_locked(Lane& lane, AnySample& sample, std::uint64_t arrival, Aftermath& after) {
+void WayOut::deliver(Lane& lane, AnySample& sample, std::uint64_t arrival, Delivery& out) {
   ++lane.counts.delivered;
   sample.dropped = std::exchange(lane.dropped_since, 0);
-  after.edge = lane.edge;
-  finishing_.store(true, std::memory_order_relaxed);
-  after.events.clear();
+  auto& origin = out.add(*lane.edge);
   if (!lane.kept.empty() && sample.value) {
-    lane.kept.move_older(arrival, sample.value.get()->type(), after.events, after.dropped);
+    lane.kept.move_older(arrival, sample.value.get()->type(), origin.events, out.dropped());
     lanes_.update_ready(lane);
   }
-  if (after.gathered_at) Gathering::hear(lane, *after.gathered_at);
+  if (out.gathered_at) Gathering::hear(lane, *out.gathered_at);
   lanes_.pass_turn(lane);
 }
 
-Taken Inbox::nothing_locked() const {
-  return is_over_locked() || lanes_.all_ended(stop_.closed) ? Taken::Ended : Taken::Nothing;
-}
-
-bool Inbox::has_time_locked() const {
+bool WayOut::has_time() const {
   if (call_times_ == nullptr) return true;
-  const auto now = clock_->now();
+  const auto now = clock_.now();
   return now + to_duration(Seconds(call_times_->quantiles(Span::Recent, now).p99)) <= stop_.until;
 }
 
-bool Inbox::take_from_locked(Lane& lane, AnySample& sample, bool newest, Aftermath& after) {
+bool WayOut::take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out) {
   while (lane.size > 0) {
     if (newest && lane.size > 1) {
-      after.dropped.push_back(lanes_.evict(lane, DropCause::Skipped));
-    } else if (stale_locked(lane, lane.ring[lane.head].sample)) {
-      after.dropped.push_back(lanes_.evict(lane, DropCause::Stale));
+      out.dropped().push_back(lanes_.evict(lane, DropCause::Skipped));
+    } else if (is_stale(lane, lane.ring[lane.head].sample)) {
+      out.dropped().push_back(lanes_.evict(lane, DropCause::Stale));
     } else {
       const auto arrival = lane.ring[lane.head].arrival;
       lanes_.pop(lane, sample);
       if (lane.rate && lane.ticks_when_taken()) lane.rate->use(lane.rate_time(sample));
-      deliver_locked(lane, sample, arrival, after);
+      deliver(lane, sample, arrival, out);
       return true;
     }
   }
   if (!lane.owes_events()) return false;
-  if (stop_.closed && !has_time_locked()) {
-    lane.kept.lose_all(after.dropped);
+  if (stop_.closed && !has_time()) {
+    lane.kept.lose_all(out.dropped());
     lanes_.update_ready(lane);
     return false;
   }
   const auto arrival = lane.kept.take_newest(sample);
   ++lane.counts.passed_in;
-  deliver_locked(lane, sample, arrival, after);
+  deliver(lane, sample, arrival, out);
   lanes_.update_ready(lane);
   return true;
 }
 
-// A producer that wakes while the mutex is held would wait again, for it. It is notified once: until it is awake, there is
-// room for it.
-void Inbox::made_room_locked(Lane& lane, Aftermath* after) {
-  const bool asleep = std::exchange(lane.producer_asleep, false);
-  if (after == nullptr || (asleep && after->wakes != nullptr)) {
-    moved();
-    if (asleep) lane.edge->room.notify_one();
-    return;
-  }
-  after->made_room = true;
-  if (asleep) after->wakes = lane.edge;
-}
-
-void Inbox::tell_producer(const Aftermath& after) noexcept {
-  if (!after.made_room) return;
-  moved();
-  if (after.wakes != nullptr) after.wakes->room.notify_one();
-}
-
-bool Inbox::take_next_locked(AnySample& sample, bool newest, Aftermath& after) {
+bool WayOut::take_next(AnySample& sample, bool newest, Delivery& out) {
   bool found = false;
   while (!found && lanes_.any_ready()) {
     Lane& lane = lanes_.next_ready();
     const bool was_full = lane.full() || lane.producer_asleep;
-    found = take_from_locked(lane, sample, newest, after);
-    if (was_full) made_room_locked(lane, found ? &after : nullptr);
+    found = take_from(lane, sample, newest, out);
+    if (was_full) out.give_room(lane);
   }
   if (lanes_.any_finished()) lanes_.retire(stop_.closed);
   return found;
 }
 
-Taken Inbox::take_locked(AnySample& sample, bool newest, Aftermath& after) {
-  if (is_over_locked()) return Taken::Ended;
+Taken Inbox::nothing_locked() const {
   if (lanes_.has_news()) return Taken::News;
-  if (take_next_locked(sample, newest, after)) return Taken::Sample;
-  return lanes_.has_news() ? Taken::News : nothing_locked();
+  return stop_.is_over(*clock_) || lanes_.all_ended(stop_.closed) ? Taken::Ended : Taken::Nothing;
 }
 
-Taken Inbox::finish_take(Taken taken, AnySample& sample, const Aftermath& after) {
-  tell_producer(after);
-  if (!after.events.empty()) sample.value = sample.value.get()->with_events_of(after.events);
+Taken Inbox::take_locked(AnySample& sample, Pick pick, Delivery& out) {
+  if (stop_.is_over(*clock_)) return Taken::Ended;
+  if (lanes_.has_news()) return Taken::News;
+  const bool newest = pick == Pick::Newest;
+  if (joins_ ? sets_ && sets_->take(newest, out) : way_out_.take_next(sample, newest, out)) {
+    finishing_.store(true, std::memory_order_relaxed);
+    return Taken::Sample;
+  }
+  tell_producers(out);
+  return nothing_locked();
+}
+
+// Flat: all of it runs with each sample, and the calls within cost a tenth of it. A build that checks locks compiles it
+// together with more files, of which half would be in it.
+#ifndef FRESHFRAME_CHECK_LOCKS
+[[gnu::flatten]]
+#endif
+Taken Inbox::take(AnySample& sample, TimePoint deadline, Pick pick) {
+  Delivery out;
+  lock_soon(mutex_);
+  Lock lock(mutex_, std::adopt_lock);
+  auto taken = take_locked(sample, pick, out);
+  for (bool waits = deadline != kWithoutWait; waits && taken == Taken::Nothing;) {
+    waits = wait_to_take_locked(out, deadline, nullptr);
+    taken = take_locked(sample, pick, out);
+  }
+  lock.unlock();
+  return finish(taken, {&sample, 1}, out);
+}
+
+// The edges of the samples are kept until finishing_ is false again, and with them those of the producers. One that
+// woke while the mutex is held would wait again, for it.
+Taken Inbox::finish(Taken taken, std::span<AnySample> samples, Delivery& out) {
   if (taken != Taken::Sample) return taken;
-  taken_at_ = clock_->now();
-  after.edge->age.add(Seconds(taken_at_ - sample.stamp.captured).count(), taken_at_);
+  tell_producers(out);
+  taken_at_ = out.gathered_at ? *out.gathered_at : clock_->now();
+  if (joins_) {
+    samples.front() = join_parts(out, taken_at_);
+  } else {
+    for (std::size_t i = 0; i < samples.size(); ++i) out.complete(i, samples[i], taken_at_);
+  }
   finishing_.store(false, std::memory_order_release);
   return taken;
 }
 
-Taken Inbox::take(AnySample& sample, TimePoint deadline) {
-  if (joins_) return take_set(sample, deadline);
-  Aftermath after;
-  lock_soon(mutex_);
-  Lock lock(mutex_, std::adopt_lock);
-  auto taken = take_locked(sample, false, after);
-  for (bool waits = true; waits && taken == Taken::Nothing;) {
-    waits = wait_to_take_locked(after.dropped, deadline);
-    taken = take_locked(sample, false, after);
-  }
-  lock.unlock();
-  return finish_take(taken, sample, after);
+void Inbox::tell_producers(Aftermath& after) noexcept {
+  if (!std::exchange(after.made_room, false)) return;
+  moved();
+  if (after.wakes != nullptr) std::exchange(after.wakes, nullptr)->room.notify_one();
+  if (!after.rest) return;
+  for (Edge* const edge : std::exchange(after.rest->also_wakes, {})) edge->room.notify_one();
 }
 
-bool Inbox::wait_to_take_locked(std::vector<AnySample>& dropped, TimePoint deadline) {
-  if (!dropped.empty()) {  // their pictures are freed before a wait, which may be long
+bool Inbox::wait_to_take_locked(Delivery& out, TimePoint deadline, const Gather* gather) {
+  if (out.rest && !out.rest->dropped.empty()) {  // their pictures are freed before a wait, which may be long
     mutex_.unlock();
-    dropped.clear();
+    out.rest->dropped.clear();
     mutex_.lock();
   }
-  waiting_ = true;
+  if (gather != nullptr && gather->until) {
+    const auto gathered = [&]() FRESHFRAME_REQUIRES(mutex_) {
+      return gathering_.is_complete(gather->batch, stop_) || lanes_.has_news();
+    };
+    gathering_.size = static_cast<std::size_t>(gather->batch.size);
+    const bool in_time = sleep_locked(std::min(deadline, *gather->until), gathered);
+    gathering_.size = 0;
+    return in_time || *gather->until <= deadline;
+  }
+  // A sample, the end, or a stop.
   const auto ready = [this, closed = stop_.closed, joins = sets_ != nullptr]() FRESHFRAME_REQUIRES(mutex_) {
-    return may_go_on_locked(closed) || joins != (sets_ != nullptr);
+    return stop_.closed != closed || lanes_.all_ended(stop_.closed) || any_waits_locked() ||
+           lanes_.has_news() || joins != (sets_ != nullptr);
   };
-  const auto limit = stop_.closed ? std::min(deadline, stop_.until) : deadline;
-  const auto until = std::min(limit, next_look_locked());
+  const auto limit = stop_.limit(deadline);
+  const auto until = sets_ ? std::min(limit, sets_->next_look()) : limit;
+  waiting_ = true;
   const bool in_time = wait_for_sample_locked(until, ready);
   waiting_ = false;
   return in_time || until < limit;
 }
 
-// Returns ready(); false: the deadline has passed.
 bool Inbox::wait_for_sample_locked(TimePoint deadline, const std::function<bool()>& ready) {
-  if (deadline == TimePoint::min()) return ready();
   AdaptiveSpin::Spin spin;
   const bool sleeps = !spin_.worth_it() || !wait_awake_locked(ready, spin);
   auto time = spin.time();
@@ -170,24 +177,6 @@ bool Inbox::sleep_locked(TimePoint deadline, const std::function<bool()>& ready)
 void Inbox::arm(bool waits) {
   const Lock lock(mutex_);
   waiting_ = waits;
-}
-
-Taken Inbox::try_take(AnySample& sample) {
-  return take_now(sample, false);
-}
-
-Taken Inbox::take_newest(AnySample& sample) {
-  return take_now(sample, true);
-}
-
-Taken Inbox::take_now(AnySample& sample, bool newest) {
-  if (joins_) return take_set_now(sample, newest);
-  Aftermath after;
-  lock_soon(mutex_);
-  Lock lock(mutex_, std::adopt_lock);
-  const auto taken = take_locked(sample, newest, after);
-  lock.unlock();
-  return finish_take(taken, sample, after);
 }
 
 }  // namespace freshframe::core

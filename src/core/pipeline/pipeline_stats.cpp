@@ -52,7 +52,7 @@ Stats stats_of(const PipelineCore& core, const GuardedGraph& guarded, std::optio
   for (const auto& runner : graph.runners()) {
     result.nodes.push_back(runner->stats(span));
     // Before the start another thread may be wiring the edges.
-    if (started && span) result.nodes.back().join = std::as_const(*runner).inbox().join_stats(*span);
+    if (started && span) result.nodes.back().join = join_stats(std::as_const(*runner).inbox(), *span);
   }
   if (started) {
     for (const auto* inbox : inboxes(graph)) {
@@ -142,7 +142,7 @@ void describe_edge(std::ostream& out, const EdgeStats& edge, bool wired) {
 std::string streams_text(const Graph& graph, const Inbox& inbox, const EdgeOptions& edge) {
   std::string text;
   if (edge.joined) {
-    const auto join = inbox.join_stats(Span::Recent);
+    const auto join = join_stats(inbox, Span::Recent);
     text +=
         "  [joined" + (join ? " by " + std::string(freshframe::to_string(join->by)) : std::string()) + "]";
   }
@@ -164,7 +164,7 @@ void tell_of_lossy_edges(const PipelineCore& core) {
     const auto& graph = guarded.graph;
     for (const auto& edge : lossy_edges(graph)) {
       const auto& child = std::as_const(graph.runner(edge.child));
-      const auto options = child.inbox().edges().at(edge.index);
+      const auto options = edges_of(child.inbox()).at(edge.index);
       lines.push_back("'" + child.name() + "' has " + freshframe::to_string(options.queue) + " below '" +
                       options.parent_name + "', and may drop events that '" + edge.recorder +
                       "' should get: give it a queue such as RECORDING, or no max_age and max_rate");
@@ -197,7 +197,7 @@ std::string describe(const PipelineCore& core) {
   const auto lossy = lossy_edges(graph);
   for (const auto* inbox : inboxes(graph)) {
     const auto edges = inbox->stats();
-    const auto options = inbox->edges();
+    const auto options = edges_of(*inbox);
     for (std::size_t i = 0; i < std::min(edges.size(), options.size()); ++i) {
       describe_edge(out, edges[i], true);
       out << streams_text(graph, *inbox, options[i]);

@@ -42,13 +42,11 @@ class ReaderCore::ExclusiveUse {
 ReaderCore::ReaderCore(std::string name, bool frames, ReaderContext context)
     : frames_(frames),
       context_(std::move(context)),
-      inbox_(std::make_shared<Inbox>(std::move(name), context_.clock)) {
-  if (!frames_) inbox_->drop_frames();
-}
+      inbox_(std::make_shared<Inbox>(std::move(name), context_.clock, !frames)) {}
 
 void ReaderCore::resolve_verbs(std::string why_lossless) {
   why_lossless_ = std::move(why_lossless);
-  for (const auto& edge : inbox_->edges()) {
+  for (const auto& edge : edges_of(*inbox_)) {
     if (edge.queue.depth == 0) next_ = true;
   }
 }
@@ -103,7 +101,7 @@ std::optional<AnySample> ReaderCore::finish(Taken taken, AnySample sample) {
 std::optional<AnySample> ReaderCore::newest() {
   check(Verb::Latest);
   AnySample sample;
-  const auto taken = inbox_->take_newest(sample);
+  const auto taken = inbox_->take(sample, kWithoutWait, Pick::Newest);
   if (taken == Taken::Sample) return hand_over(std::move(sample));
   if (taken == Taken::Ended) context_.failure->rethrow_if_failed();
   if (context_.failure->failed()) check_stalled();  // poll() never waits, so no other code checks
@@ -125,7 +123,7 @@ std::optional<AnySample> ReaderCore::poll(Keep keep) {
   const ExclusiveUse use(*this);
   check(Verb::Poll);
   AnySample sample;
-  const auto taken = inbox_->try_take(sample);
+  const auto taken = inbox_->take(sample, kWithoutWait);
   auto result = finish(taken, std::move(sample));
   if (result && keep == Keep::Last) last_ = result;
   return result;

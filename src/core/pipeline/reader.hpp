@@ -62,7 +62,7 @@ class ReaderCore {
   /// Returns true at the first call only.
   bool warn_unread() noexcept { return !warned_unread_.exchange(true); }
 
-  [[nodiscard]] bool ended() const { return inbox_->ended(); }
+  [[nodiscard]] bool ended() const { return has_ended(*inbox_); }
   void close() {
     inbox_->close();
     closed_.store(true, std::memory_order_relaxed);

@@ -85,7 +85,7 @@ void check_stalled_for(PipelineCore& core, const ReaderCore& waiting) {
   }();
   for (const auto& entry : readers) {
     const auto& reader = *entry.reader;
-    if (&reader == &waiting || !reader.inbox().full_blocking_parent()) continue;
+    if (&reader == &waiting || !full_blocking_parent(reader.inbox())) continue;
     const auto text = "the queue of reader '" + reader.name() + "' is full and blocks";
     if (!reader.was_read() || reader.read_by_this_thread()) {
       throw_stalled(core, text + ", and its samples are not read while reader '" + waiting.name() +

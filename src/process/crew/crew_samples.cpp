@@ -79,8 +79,9 @@ void Crew::tell_gone(const std::string& source) {
 
 core::Taken Crew::take_now(std::vector<AnySample>& samples) {
   if (runner_.facts().batch)
-    return runner_.inbox().try_take_batch(samples, runner_.intake().next_batch(), gather_until_);
-  const auto taken = runner_.inbox().try_take(samples.emplace_back());
+    return runner_.inbox().take_batch(samples, runner_.intake().next_batch(), gather_until_,
+                                      core::kWithoutWait);
+  const auto taken = runner_.inbox().take(samples.emplace_back(), core::kWithoutWait);
   if (taken != core::Taken::Sample) samples.clear();
   return taken;
 }

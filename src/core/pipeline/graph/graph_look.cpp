@@ -193,22 +193,22 @@ int frame_bound(const Graph& graph) {
     ++bound;
     if (const auto& batch = node->facts().batch) bound += batch->size - 1;
   }
-  for (const auto* inbox : inboxes(graph)) bound += inbox->frame_bound();
+  for (const auto* inbox : inboxes(graph)) bound += core::frame_bound(*inbox);
   return static_cast<int>(std::min<std::int64_t>(bound, std::numeric_limits<int>::max()));
 }
 
 std::uint64_t delivered(const Graph& graph) {
   std::uint64_t sum = 0;
-  for (const auto* inbox : inboxes(graph)) sum += inbox->delivered();
+  for (const auto* inbox : inboxes(graph)) sum += core::delivered(*inbox);
   return sum;
 }
 
 std::optional<std::string> starved_join(const Graph& graph) {
   for (const auto& [reader, wires, join] : graph.readers().all()) {  // an unread one may be the reason
-    if (!reader->inbox().joins() && reader->inbox().full_blocking_parent()) return std::nullopt;
+    if (!reader->inbox().joins() && full_blocking_parent(reader->inbox())) return std::nullopt;
   }
   for (const auto* inbox : inboxes(graph)) {
-    const auto starved = inbox->starved_join();
+    const auto starved = starved_join(*inbox);
     if (!starved) continue;
     return "join '" + inbox->consumer() + "' waits for a sample of '" + starved->empty +
            "', while its queue of '" + starved->full + "' is full. Below files it waits without limit: if '" +
@@ -237,12 +237,12 @@ std::optional<std::string> forgotten_merge(const Graph& graph) {
 // A reader, or a node that does not wait for another full edge itself: the edges before it are full because of it.
 std::optional<std::string> full_edge(const Graph& graph) {
   for (const auto& [reader, wires, join] : graph.readers().all()) {
-    if (reader->inbox().full_blocking_parent()) return "reader '" + reader->name() + "' is not read";
+    if (full_blocking_parent(reader->inbox())) return "reader '" + reader->name() + "' is not read";
   }
   std::optional<std::string> full;
   for (const auto& [number, each] : graph.places()) {
     const auto& node = *each.runner;
-    const auto parent = node.inbox().full_blocking_parent();
+    const auto parent = full_blocking_parent(node.inbox());
     if (!parent || (full && node.outlet().blocked())) continue;
     full = "'" + node.name() + "' takes no samples from '" + *parent + "'";
     if (!node.outlet().blocked()) break;

@@ -132,7 +132,7 @@ std::vector<EdgeStats> Graph::cut(const std::vector<int>& nodes, bool drains) {
 std::vector<EdgeStats> Graph::sweep() {
   std::vector<EdgeStats> books;
   std::erase_if(drained_, [&](const Drained& each) {
-    if (!each.inbox->is_over(*each.edge)) return false;
+    if (!is_over(*each.inbox, *each.edge)) return false;
     if (has(each.parent)) runner(each.parent).outlet().outputs().remove(each.edge);
     books.push_back(each.inbox->remove_edge(each.edge));
     return true;

@@ -67,7 +67,7 @@ std::vector<LossyEdge> lossy_edges(const Graph& graph) {
     const int child = runner->index();
     const auto& recorder = recorders[static_cast<std::size_t>(child)];
     if (recorder.empty()) continue;
-    const auto edges = std::as_const(*runner).inbox().edges();
+    const auto edges = edges_of(std::as_const(*runner).inbox());
     for (std::size_t i = 0; i < edges.size(); ++i) {
       const bool carries = !edges[i].events && with_events[static_cast<std::size_t>(edges[i].parent)];
       if (carries && drops(edges[i], runner->facts().is_recorder)) found.push_back({child, i, recorder});

@@ -132,7 +132,8 @@ inline bool Intake::take_tick() {
 inline Intake::Turn Intake::take(AnySample& sample, TimePoint idle_at) {
   if (std::exchange(has_news_, false)) return Turn::HostNews;
   if (std::exchange(was_tick_, false)) {  // a waiting sample is next: a tick may take longer than its period
-    if (const auto taken = inbox_.try_take(sample); taken != Taken::Nothing) return after_tick(taken);
+    const auto taken = inbox_.take(sample, kWithoutWait);
+    if (taken != Taken::Nothing) return after_tick(taken);
   }
   for (;;) {
     if (ticks_ && take_tick()) return Turn::Tick;
@@ -145,7 +146,7 @@ inline Intake::Turn Intake::take(AnySample& sample, TimePoint idle_at) {
 inline Intake::Turn Intake::take_batch(std::vector<AnySample>& samples) {
   if (std::exchange(has_news_, false)) return Turn::HostNews;
   if (std::exchange(was_tick_, false)) {  // as in take()
-    const auto taken = inbox_.try_take_batch(samples, next_batch(), gather_until_);
+    const auto taken = inbox_.take_batch(samples, next_batch(), gather_until_, kWithoutWait);
     if (taken != Taken::Nothing) return after_tick(taken);
   }
   for (;;) {

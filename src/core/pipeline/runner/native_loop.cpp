@@ -167,7 +167,7 @@ bool NativeLoop::process_several(const AnySample& sample) {
 bool NativeLoop::run_source() {
   if (!runner_.wait_for_go()) return false;
   auto began = clock_.now();
-  auto waited = Inbox::waited_for_room();
+  auto waited = waited_for_room();
   while (!runner_.life().stopping()) {
     if (runner_.take_successor()) began = clock_.now();
     bool failed = false;
@@ -183,7 +183,7 @@ bool NativeLoop::run_source() {
     meter_.count_read(now - began, now);  // after the hand-over: not part of the age
     if (!go_on) return true;
     // A hand-over of a value that does not wait takes as long as a few readings of the clock.
-    const auto waited_before = std::exchange(waited, Inbox::waited_for_room());
+    const auto waited_before = std::exchange(waited, waited_for_room());
     began = has_frame || waited != waited_before ? clock_.now() : now;
   }
   return true;

@@ -63,7 +63,7 @@ void NodeMeter::record_call(const CallKey& key, TimePoint done) noexcept {
   call.start = static_cast<float>(Seconds(call_began_ - call.taken).count());
   call.gil_before = gil_before_;
   call.gathered = static_cast<float>(inbox_.gathered_for().count());
-  call.waited = Inbox::waited_for_room().count();
+  call.waited = waited_for_room().count();
   calls_.add(call);
   called_in_turn_ = true;
 }

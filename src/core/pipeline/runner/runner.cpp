@@ -40,8 +40,7 @@ Runner::Runner(RunnerHost& host, int index, std::string name, std::unique_ptr<No
       outlet_(index, facts_.gives_several, shared_.budget),
       meter_(*clock_, *inbox_, facts_.is_source, facts_.batch ? facts_.batch->size : 0),
       intake_(facts_, *inbox_, *clock_, life_.stop_token()) {
-  inbox_->set_call_times(meter_.durations());
-  inbox_->report_gone_sources();
+  inbox_->serve_node(&meter_.durations());
 }
 
 Runner* Runner::current(const RunnerHost& host) noexcept {

@@ -68,7 +68,7 @@ class Runner {
   /// A source waits here until every node has opened; false: stopped.
   bool wait_for_go();
   /// Sends a source's item, which was read at `now`. False: the pipeline is stopping.
-  /// `waited`: Inbox::waited_for_room() until then.
+  /// `waited`: waited_for_room() until then.
   bool publish(SourceItem<Emitted>&& item, TimePoint now, std::chrono::nanoseconds waited);
   /// Reports an exception of the node, of a call for these samples (the tick's: of on_time(), the one of
   /// begin_last(): of finish()). Returns true when the node continues (on_error = Skip); each sample is counted.

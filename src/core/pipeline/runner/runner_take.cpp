@@ -79,8 +79,8 @@ Taken Runner::take_batch(std::vector<AnySample>& samples) {
 
 bool Runner::try_take(AnySample& sample) {
   if (!intake_.samples_are_next()) return false;
-  auto taken = inbox_->try_take(sample);
-  for (; taken == Taken::News; taken = inbox_->try_take(sample)) {
+  auto taken = inbox_->take(sample, kWithoutWait);
+  for (; taken == Taken::News; taken = inbox_->take(sample, kWithoutWait)) {
     look_at_news();
     if (intake_.has_host_news()) return false;  // take() tells
   }

@@ -186,7 +186,7 @@ class Loop {
   // A reader always waits for the next sample.
   void read(Place& place) {
     AnySample sample;
-    while (place.inbox.try_take(sample) == Taken::Sample) end(place, sample);
+    while (place.inbox.take(sample, kWithoutWait) == Taken::Sample) end(place, sample);
   }
 
   void end(const Place& place, const AnySample& sample) {
@@ -211,10 +211,10 @@ class Loop {
       place.inbox.arm(place.plan.has_crew || !place.gather_until);
       Taken taken = Taken::Nothing;
       if (place.plan.batch) {
-        taken = place.inbox.try_take_batch(samples, *place.plan.batch, place.gather_until);
+        taken = place.inbox.take_batch(samples, *place.plan.batch, place.gather_until, kWithoutWait);
       } else {
         samples.resize(1);
-        taken = place.inbox.try_take(samples.front());
+        taken = place.inbox.take(samples.front(), kWithoutWait);
       }
       if (taken != Taken::Sample) {
         place.inbox.arm(place.plan.has_crew || !place.gather_until);

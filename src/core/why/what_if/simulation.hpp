@@ -64,10 +64,10 @@ struct Played {
 };
 
 /// Note [Playing a graph]
-/// An Inbox needs no thread: try_take(), arm(), would_wait() and put() are what an event loop needs, and its clock is
-/// the loop's. So the simulation has no queues of its own, and what they do is what they will do. What is written here
-/// is what a thread does between them: calls that take their time, results that leave in their order, and a parent that
-/// waits for room. The samples are empty.
+/// An Inbox needs no thread: take() without a wait, arm(), would_wait() and put() are what an event loop needs, and its
+/// clock is the loop's. So the simulation has no queues of its own, and what they do is what they will do. What is
+/// written here is what a thread does between them: calls that take their time, results that leave in their order, and
+/// a parent that waits for room. The samples are empty.
 ///
 /// Until no event is left before `until`.
 [[nodiscard]] Played play(const Plan& plan, const PlannedTimes& times, TimePoint begin, TimePoint until);

@@ -70,7 +70,7 @@ struct OneEdge {
   void put(AnySample sample) { inbox.put(*edge, std::move(sample), blocked); }
   void take_all() {
     AnySample sample;
-    while (inbox.try_take(sample) == Taken::Sample) consumer.see(sample);
+    while (inbox.take(sample, kWithoutWait) == Taken::Sample) consumer.see(sample);
     expect_edge_books(inbox);
   }
 
@@ -119,13 +119,13 @@ TEST(Events, OfTheLastSamplesPassAtTheEndAlthoughTheyWereDropped) {
   one.put(counted(2, {}));
   one.take_all();
   EXPECT_TRUE(one.consumer.states.empty());
-  EXPECT_FALSE(one.inbox.ended());
+  EXPECT_FALSE(has_ended(one.inbox));
   one.inbox.end(*one.edge);
-  EXPECT_FALSE(one.inbox.ended());
+  EXPECT_FALSE(has_ended(one.inbox));
   one.take_all();
   EXPECT_EQ(one.consumer.states, States{1});
   EXPECT_EQ(one.consumer.events, (Events{1, 2}));
-  EXPECT_TRUE(one.inbox.ended());
+  EXPECT_TRUE(has_ended(one.inbox));
   const auto stats = one.inbox.stats().at(0);
   EXPECT_EQ(stats.passed_in, 4U);
   EXPECT_EQ(stats.delivered, 1U);
@@ -141,7 +141,7 @@ TEST(Events, OfStaleAndSkippedSamplesPass) {
   one.put(counted(2, {3}, one.clock->now()));
   one.put(counted(3, {}, one.clock->now()));
   AnySample sample;
-  EXPECT_EQ(one.inbox.take_newest(sample), Taken::Sample);
+  EXPECT_EQ(one.inbox.take(sample, kWithoutWait, Pick::Newest), Taken::Sample);
   one.consumer.see(sample);
   EXPECT_EQ(one.consumer.states, States{3});
   EXPECT_EQ(one.consumer.events, (Events{1, 2, 3}));
@@ -158,7 +158,7 @@ TEST(Events, OfOneSourceNeverPassWithASampleOfAnother) {
   inbox.put(*edge, counted(1, {20}, {}, 1), blocked);
   std::vector<AnySample> samples;
   std::optional<TimePoint> until;
-  ASSERT_EQ(inbox.try_take_batch(samples, Batch{2}, until), Taken::Sample);
+  ASSERT_EQ(inbox.take_batch(samples, Batch{2}, until, kWithoutWait), Taken::Sample);
   ASSERT_EQ(samples.size(), 2U);
   for (const auto& sample : samples) {
     const auto first = sample.stamp.source == 0 ? 1 : 10;
@@ -177,7 +177,7 @@ TEST(Events, OnlyTheNewestOfTheKeptSamplesKeepsItsPicture) {
   }
   one.inbox.end(*one.edge);
   AnySample sample;
-  ASSERT_EQ(one.inbox.try_take(sample), Taken::Sample);
+  ASSERT_EQ(one.inbox.take(sample, kWithoutWait), Taken::Sample);
   EXPECT_EQ(sample.stamp.seq, 2);
   EXPECT_TRUE(static_cast<bool>(sample.frame));
   EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{0, 1, 2}));
@@ -219,14 +219,14 @@ TEST(Events, OfAParentThatIsStillAtWorkAtAStopPassWhenItEnds) {
     std::atomic<bool> blocked{false};
     inbox.close(Closing::ForEvents, TimePoint{} + to_duration(Seconds{2}));
     AnySample sample;
-    EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);
+    EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Nothing);
     inbox.put(*edge, counted(0, {1}), blocked);
     inbox.put(*edge, counted(1, {2}), blocked);
-    EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);
+    EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Nothing);
     inbox.end(*edge);
-    ASSERT_EQ(inbox.try_take(sample), Taken::Sample);
+    ASSERT_EQ(inbox.take(sample, kWithoutWait), Taken::Sample);
     EXPECT_EQ(sample.value.as<StateWithEvents>()->events, (Events{1, 2}));
-    EXPECT_EQ(inbox.try_take(sample), Taken::Ended);
+    EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Ended);
     expect_edge_books(inbox);
   }
 }
@@ -274,18 +274,18 @@ void run_random(unsigned seed) {
     one.clock->advance(Seconds{0.01 * static_cast<double>(below(10))});
     if (below(4) != 0) continue;
     const auto way = below(3);
-    if (way == 0 && one.inbox.try_take(sample) == Taken::Sample) one.consumer.see(sample);
-    if (way == 1 && queue.depth > 0 && one.inbox.take_newest(sample) == Taken::Sample)
+    if (way == 0 && one.inbox.take(sample, kWithoutWait) == Taken::Sample) one.consumer.see(sample);
+    if (way == 1 && queue.depth > 0 && one.inbox.take(sample, kWithoutWait, Pick::Newest) == Taken::Sample)
       one.consumer.see(sample);
     std::optional<TimePoint> until;
-    if (way == 2 && one.inbox.try_take_batch(samples, Batch{3, 0}, until) == Taken::Sample) {
+    if (way == 2 && one.inbox.take_batch(samples, Batch{3, 0}, until, kWithoutWait) == Taken::Sample) {
       for (const auto& each : samples) one.consumer.see(each);
     }
     if (below(50) == 0) one.take_all();
   }
   one.inbox.end(*one.edge);
   one.take_all();
-  EXPECT_TRUE(one.inbox.ended());
+  EXPECT_TRUE(has_ended(one.inbox));
   ASSERT_EQ(one.consumer.events.size(), static_cast<std::size_t>(next_event))
       << seed << " " << to_string(queue);
   for (int i = 0; i < next_event; ++i) ASSERT_EQ(one.consumer.events[static_cast<std::size_t>(i)], i) << seed;

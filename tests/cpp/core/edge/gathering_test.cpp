@@ -80,12 +80,12 @@ TEST(Lanes, ABurstOfResultsOfSeveralSourcesLeavesTheNewestOfEach) {
   EXPECT_EQ(drops_of(stats, DropCause::QueueFull), 12U);
   AnySample sample;
   for (const int source : {3, 4, 7}) {
-    ASSERT_EQ(at.inbox.try_take(sample), Taken::Sample);
+    ASSERT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Sample);
     EXPECT_EQ(sample.stamp.source, source);
     EXPECT_EQ(sample.stamp.seq, 4);
     EXPECT_EQ(sample.dropped, 4U);  // of this source
   }
-  EXPECT_EQ(at.inbox.try_take(sample), Taken::Nothing);
+  EXPECT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Nothing);
 }
 
 TEST(Lanes, AFastSourceDoesNotEvictASlowOneAndBothAreServedInTurn) {
@@ -95,7 +95,7 @@ TEST(Lanes, AFastSourceDoesNotEvictASlowOneAndBothAreServedInTurn) {
   for (std::int64_t seq = 0; seq < 9; ++seq) at.put(0, sample_of(0, seq));
   at.put(0, sample_of(1, 101));
   std::vector<AnySample> all(4);
-  for (auto& sample : all) ASSERT_EQ(at.inbox.try_take(sample), Taken::Sample);
+  for (auto& sample : all) ASSERT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Sample);
   EXPECT_EQ(names(all), (Names{{0, 7}, {1, 100}, {0, 8}, {1, 101}}));
 }
 
@@ -108,7 +108,7 @@ TEST(Lanes, ABlockingEdgeHoldsItsDepthOfEachSource) {
   std::jthread producer([&] { at.put(0, sample_of(0, 1)); });
   wait_until([&] { return at.blocked.load(); });
   AnySample sample;
-  EXPECT_EQ(at.inbox.try_take(sample), Taken::Sample);
+  EXPECT_EQ(at.inbox.take(sample, kWithoutWait), Taken::Sample);
   EXPECT_EQ(sample.stamp.source, 0);
   producer.join();
   EXPECT_EQ(at.inbox.stats().at(0).waiting, 2U);
@@ -235,16 +235,16 @@ TEST(TakeBatch, WithoutWaitingSaysWhenToComeAgain) {
   Gathering at({{0, "a", Queue{8}, {}}});
   const Batch batch{.size = 3, .max_wait = 2};
   std::optional<TimePoint> until;
-  EXPECT_EQ(at.inbox.try_take_batch(at.samples, batch, until), Taken::Nothing);
+  EXPECT_EQ(at.inbox.take_batch(at.samples, batch, until, kWithoutWait), Taken::Nothing);
   EXPECT_FALSE(until);
   at.put(0, sample_of(0, 0));
-  EXPECT_EQ(at.inbox.try_take_batch(at.samples, batch, until), Taken::Nothing);
+  EXPECT_EQ(at.inbox.take_batch(at.samples, batch, until, kWithoutWait), Taken::Nothing);
   ASSERT_TRUE(until);
   EXPECT_EQ(*until, at.clock->now() + to_duration(Seconds{2}));
   at.clock->advance(Seconds{1});
-  EXPECT_EQ(at.inbox.try_take_batch(at.samples, batch, until), Taken::Nothing);
+  EXPECT_EQ(at.inbox.take_batch(at.samples, batch, until, kWithoutWait), Taken::Nothing);
   at.clock->advance(Seconds{1});
-  EXPECT_EQ(at.inbox.try_take_batch(at.samples, batch, until), Taken::Sample);
+  EXPECT_EQ(at.inbox.take_batch(at.samples, batch, until, kWithoutWait), Taken::Sample);
   EXPECT_EQ(at.samples.size(), 1U);
   EXPECT_FALSE(until);
 }
@@ -254,7 +254,7 @@ TEST(TakeBatch, WaitsForASilentLaneOnceAndAgainWhenItHasComeBack) {
                 {.parent = 1, .parent_name = "b", .queue = kLatest, .sources = {1}}});
   const Batch batch{.size = 2, .max_wait = 0.1};
   std::optional<TimePoint> until;
-  const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };
+  const auto take = [&] { return at.inbox.take_batch(at.samples, batch, until, kWithoutWait); };
   at.put(0, sample_of(0, 0));
   EXPECT_EQ(take(), Taken::Nothing);  // for b, which may be about to open
   at.clock->advance(Seconds{0.2});
@@ -283,7 +283,7 @@ TEST(TakeBatch, ALaneThatNeverHadASampleCostsAnotherAtMostOne) {
     at.inbox.set_ready_hook([&] { ++told; });
     const Batch batch{.size = 2, .max_wait = 10};
     std::optional<TimePoint> until;
-    const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };
+    const auto take = [&] { return at.inbox.take_batch(at.samples, batch, until, kWithoutWait); };
     at.put(0, sample_of(0, 0));
     EXPECT_EQ(take(), Taken::Nothing);  // for b, which may be about to open
     at.put(0, sample_of(0, 1));
@@ -318,7 +318,7 @@ TEST(TakeBatch, WaitsForALaneThatIsSilentForLessThanThreeOfItsIntervals) {
                 {.parent = 1, .parent_name = "b", .queue = kLatest, .sources = {1}}});
   const Batch batch{.size = 2, .max_wait = 0.1};
   std::optional<TimePoint> until;
-  const auto take = [&] { return at.inbox.try_take_batch(at.samples, batch, until); };
+  const auto take = [&] { return at.inbox.take_batch(at.samples, batch, until, kWithoutWait); };
   for (int seq = 0; seq < 4; ++seq) {  // both once a second
     at.put(0, sample_of(0, seq));
     at.put(1, sample_of(1, seq));
@@ -364,7 +364,7 @@ TEST(TakeBatch, ProducersAndABatchConsumerLoseNothing) {
     }
   }
   for (const auto count : next) EXPECT_EQ(count, kSamples);
-  EXPECT_TRUE(inbox.ended());
+  EXPECT_TRUE(has_ended(inbox));
 }
 
 }  // namespace

@@ -39,12 +39,13 @@ TEST(Inbox, AProducerThatMeetsTheCloseAfterATakeIsCountedOnce) {
     AnySample sample;
     inbox.put(*edge, sample_of(0, clock->now()), blocked);
     clock->advance(Seconds{5});
-    EXPECT_EQ(inbox.try_take(sample), Taken::Nothing);  // stale: one drop that the next sample will report
+    EXPECT_EQ(inbox.take(sample, kWithoutWait),
+              Taken::Nothing);  // stale: one drop that the next sample will report
     inbox.put(*edge, sample_of(1, clock->now()), blocked);
     {
       const std::jthread producer([&] { inbox.put(*edge, sample_of(2, clock->now()), blocked); });
       wait_until([&] { return blocked.load(); });
-      EXPECT_EQ(inbox.try_take(sample), Taken::Sample);
+      EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Sample);
       EXPECT_EQ(sample.dropped, 1U);
       inbox.close();
     }
@@ -68,7 +69,7 @@ std::int64_t longest_gap(int taken, std::int64_t count) {
   for (std::int64_t seq = 0; seq < count; ++seq) {
     inbox.put(*edge, sample_of(seq, TimePoint() + to_duration(Seconds(static_cast<double>(seq) / 30))),
               blocked);
-    if (seq % 3 >= taken || inbox.try_take(sample) != Taken::Sample) continue;
+    if (seq % 3 >= taken || inbox.take(sample, kWithoutWait) != Taken::Sample) continue;
     longest = std::max(longest, sample.stamp.seq - last);
     last = sample.stamp.seq;
   }
@@ -96,11 +97,11 @@ TEST(Inbox, OfARecorderThatStandsStillKeepsTheFirstTwoSecondsAndGoesOnAtOnce) {
   for (std::int64_t seq = 0; seq < 320; ++seq) put(seq);
   EXPECT_EQ(inbox.stats().at(0).waiting, 65U);
   AnySample sample;
-  EXPECT_EQ(inbox.try_take(sample), Taken::Sample);
+  EXPECT_EQ(inbox.take(sample, kWithoutWait), Taken::Sample);
   put(320);
   put(321);
   EXPECT_EQ(inbox.stats().at(0).waiting, 65U) << "there was room for one";
-  while (inbox.try_take(sample) == Taken::Sample) continue;
+  while (inbox.take(sample, kWithoutWait) == Taken::Sample) continue;
   EXPECT_EQ(sample.stamp.seq, 320);
 }
 
@@ -134,7 +135,7 @@ TEST(Inbox, OneProducerPerEdgeAndOneConsumerLoseNothing) {
     }
   }
   for (const std::int64_t count : next) EXPECT_EQ(count, kSamples);
-  EXPECT_TRUE(inbox.ended());
+  EXPECT_TRUE(has_ended(inbox));
   expect_books(inbox);
 }
 
@@ -147,7 +148,7 @@ TEST(Inbox, TakeSaysNothingAtItsDeadlineAndEndedAfterClose) {
   EXPECT_EQ(inbox.take(sample, TimePoint::min()), Taken::Nothing);
   inbox.close();
   EXPECT_EQ(inbox.take(sample, TimePoint::max()), Taken::Ended);
-  EXPECT_EQ(inbox.take_newest(sample), Taken::Ended);
+  EXPECT_EQ(inbox.take(sample, kWithoutWait, Pick::Newest), Taken::Ended);
 }
 
 }  // namespace

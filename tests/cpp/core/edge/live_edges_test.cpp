@@ -30,14 +30,14 @@ void expect_balanced_edge(const EdgeStats& stats) {
 }
 
 struct LiveBox {
-  LiveBox() { inbox.report_gone_sources(); }
+  LiveBox() { inbox.serve_node(nullptr); }
   EdgeRef edge(std::vector<int> sources, Queue queue = kLatest) {
     return inbox.add_edge({.parent_name = "parent", .queue = queue, .sources = std::move(sources)});
   }
   void put(const EdgeRef& edge, int source, std::int64_t seq = 0) {
     inbox.put(*edge, numbered(source, seq), blocked);
   }
-  Taken take() { return inbox.try_take(sample); }
+  Taken take() { return inbox.take(sample, kWithoutWait); }
   // The sources of which nothing more comes.
   std::vector<int> gone() {
     std::vector<int> sources;
@@ -115,9 +115,9 @@ TEST(SourceEnds, DoNotDivideTheLastBatch) {
   }
   std::optional<TimePoint> until;
   std::vector<AnySample> samples;
-  EXPECT_EQ(at.inbox.try_take_batch(samples, {.size = 8}, until), Taken::Sample);
+  EXPECT_EQ(at.inbox.take_batch(samples, {.size = 8}, until, kWithoutWait), Taken::Sample);
   EXPECT_EQ(samples.size(), 8U);
-  EXPECT_EQ(at.inbox.try_take_batch(samples, {.size = 8}, until), Taken::News);
+  EXPECT_EQ(at.inbox.take_batch(samples, {.size = 8}, until, kWithoutWait), Taken::News);
   EXPECT_EQ(at.gone().size(), 8U);
 }
 
@@ -128,11 +128,11 @@ TEST(SourceEnds, LetABatchGoOnWithTheOthers) {
   std::vector<AnySample> samples;
   const Batch batch{.size = 2, .max_wait = 1000};
   at.put(edge, 3);
-  EXPECT_EQ(at.inbox.try_take_batch(samples, batch, until), Taken::Nothing);
+  EXPECT_EQ(at.inbox.take_batch(samples, batch, until, kWithoutWait), Taken::Nothing);
   at.inbox.end(*edge, 5, 0);
-  EXPECT_EQ(at.inbox.try_take_batch(samples, batch, until), Taken::News);
+  EXPECT_EQ(at.inbox.take_batch(samples, batch, until, kWithoutWait), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{5}));
-  EXPECT_EQ(at.inbox.try_take_batch(samples, batch, until), Taken::Sample);
+  EXPECT_EQ(at.inbox.take_batch(samples, batch, until, kWithoutWait), Taken::Sample);
   EXPECT_EQ(samples.size(), 1U);
 }
 
@@ -168,7 +168,7 @@ TEST(LiveEdges, WithoutAnyAnInboxThatStaysOpenHasNoEndButTheClose) {
   EXPECT_EQ(at.take(), Taken::News);
   EXPECT_EQ(at.gone(), (std::vector<int>{1}));
   EXPECT_EQ(at.take(), Taken::Nothing);
-  EXPECT_FALSE(at.inbox.ended());
+  EXPECT_FALSE(has_ended(at.inbox));
   at.inbox.close(Closing::ForEvents, TimePoint::max());
   EXPECT_EQ(at.take(), Taken::Ended);
 }

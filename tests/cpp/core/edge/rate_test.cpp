@@ -182,7 +182,7 @@ struct RatedEdge {
   }
   std::optional<std::int64_t> take() {
     AnySample sample;
-    if (inbox.try_take(sample) != Taken::Sample) return std::nullopt;
+    if (inbox.take(sample, kWithoutWait) != Taken::Sample) return std::nullopt;
     ages.push_back(Seconds(clock->now() - sample.stamp.captured).count());
     return sample.stamp.seq;
   }

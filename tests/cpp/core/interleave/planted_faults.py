@@ -30,15 +30,22 @@ class Fault:
 
 
 COUNT = "lane.drop(DropCause::QueueFull);\n"
-KEEP = "        lane.kept"
-LOCK_TO_CLOSE = "  change(whom, [&]() FRESHFRAME_REQUIRES(mutex_) {\n    stop_.close(how, deadline);\n"
-TELL = "  if (moves) moved();\n  if (wake) ready_.notify_one();\n  if (hook) (*hook)();\n  if (first_drop)"
+KEEP = "      lane.kept"
+LOCK_TO_CLOSE = (
+    "  change(whom, [&](Aftermath& after) FRESHFRAME_REQUIRES(mutex_) {\n    stop_.close(how, deadline);\n"
+)
+TELL = "  if (arrival.moves) moved();\n  if (wake) ready_.notify_one();\n"
 
 FAULTS = (
     Fault(
         "a producer is not told that there is room",
         "core/edge/take.cpp",
-        (("if (after.wakes != nullptr) after", "if (after.wakes != nullptr && !PLANTED) after"),),
+        (
+            (
+                "  if (after.wakes != nullptr) std::exchange",
+                "  if (after.wakes != nullptr && !PLANTED) std::exchange",
+            ),
+        ),
         "BlocksTakeEnd",
         0,
         "lost wake-up",
@@ -71,14 +78,17 @@ FAULTS = (
         "core/edge/inbox.cpp",
         (
             (
-                "  bool first_drop = false;\n  bool hurries",
-                "  Lane* later = nullptr;\n  bool first_drop = false;\n  bool hurries",
+                "inline void Inbox::put_sample_locked(",
+                "static Lane* later = nullptr;\n\ninline void Inbox::put_sample_locked(",
             ),
             (
-                f"        {COUNT}{KEEP}",
-                f"        PLANTED ? (void)(later = &lane) : {COUNT}{KEEP}",
+                f"      {COUNT}{KEEP}",
+                f"      PLANTED ? (void)(later = &lane) : {COUNT}{KEEP}",
             ),
-            (TELL, "  if (later != nullptr) later->drop(DropCause::QueueFull);\n" + TELL),
+            (
+                TELL,
+                "  if (PLANTED && later) std::exchange(later, nullptr)->drop(DropCause::QueueFull);\n" + TELL,
+            ),
         ),
         "TwoNewestTake",
         0,
@@ -164,9 +174,9 @@ FAULTS = (
         (
             ("  ++lane.counts.delivered;\n", "  if (!PLANTED) ++lane.counts.delivered;\n"),
             (
-                "  tell_producer(after);\n  if (!after.events.empty())",
-                "  if (PLANTED && taken == Taken::Sample) ++after.edge->lanes.front()->counts.delivered;\n"
-                "  tell_producer(after);\n  if (!after.events.empty())",
+                "  tell_producers(out);\n  taken_at_",
+                "  if (PLANTED) ++out.latest.edge->lanes.front()->counts.delivered;\n"
+                "  tell_producers(out);\n  taken_at_",
             ),
         ),
         "LatestNewestRemove",
@@ -178,8 +188,8 @@ FAULTS = (
         "core/edge/inbox.cpp",
         (
             (
-                "    edge->room.notify_all();\n    if (joins_) end_part",
-                "    if (!PLANTED) edge->room.notify_all();\n    if (joins_) end_part",
+                "    edge->room.notify_all();\n    if (sets_) sets_->end",
+                "    if (!PLANTED) edge->room.notify_all();\n    if (sets_) sets_->end",
             ),
         ),
         "BlocksRemove",

@@ -60,7 +60,7 @@ class TwoCameras {
   /// The times of the next set; empty: there is none.
   std::vector<double> take() {
     AnySample sample;
-    if (inbox.try_take(sample) != Taken::Sample) return {};
+    if (inbox.take(sample, core::kWithoutWait) != Taken::Sample) return {};
     std::vector<double> times;
     for (const auto& part : sample.value.as<Joined>()->parts) times.push_back(part ? part->stamp.pts : -1);
     return times;
@@ -80,7 +80,7 @@ TEST(Join, ASetHasTheStampOfItsReference) {
   TwoCameras cameras(kByPts);
   cameras.put(1, 1.004).put(0, 1);
   AnySample sample;
-  ASSERT_EQ(cameras.inbox.try_take(sample), Taken::Sample);
+  ASSERT_EQ(cameras.inbox.take(sample, core::kWithoutWait), Taken::Sample);
   EXPECT_EQ(sample.stamp.pts, 1);
   EXPECT_EQ(sample.stamp.source, 0);
   const auto& parts = sample.value.as<Joined>()->parts;
@@ -100,7 +100,7 @@ TEST(Join, SamplesThatFindNoPartnerAreCountedByCause) {
   const auto edges = cameras.inbox.stats();
   EXPECT_EQ(drops_of(edges[0], DropCause::Unmatched), 2U);
   EXPECT_EQ(drops_of(edges[1], DropCause::Late), 1U);
-  const auto join = cameras.inbox.join_stats(Span::WholeRun);
+  const auto join = join_stats(cameras.inbox, Span::WholeRun);
   ASSERT_TRUE(join);
   EXPECT_EQ(join->sets, 2U);
   EXPECT_EQ(join->parents[0].unmatched, 2U);
@@ -135,7 +135,7 @@ TEST(Join, LatestSkipsOlderSets) {
   TwoCameras cameras(kByPts);
   cameras.put(0, 1).put(1, 1).put(0, 2).put(1, 2);
   AnySample sample;
-  ASSERT_EQ(cameras.inbox.take_newest(sample), Taken::Sample);
+  ASSERT_EQ(cameras.inbox.take(sample, core::kWithoutWait, core::Pick::Newest), Taken::Sample);
   EXPECT_EQ(sample.stamp.pts, 2);
   EXPECT_EQ(drops_of(cameras.inbox.stats()[1], DropCause::Skipped), 1U);
 }
@@ -162,12 +162,12 @@ TEST(Join, AConsumerThatWaitsGetsAPartialSetAtTheEndOfTheWait) {
 
 TEST(Join, AConsumerOutsideKnowsWhenToLookForAPartialSet) {
   const TwoCameras whole(kByPts);
-  EXPECT_FALSE(whole.inbox.look_within());
+  EXPECT_FALSE(look_within(whole.inbox));
   TwoCameras cameras({.by = JoinBy::Pts, .within = 0.01, .wait = 0.05, .partial = true});
-  EXPECT_NEAR(cameras.inbox.look_within()->count(), 0.05, 1e-9);
+  EXPECT_NEAR(look_within(cameras.inbox)->count(), 0.05, 1e-9);
   cameras.put(0, 1);
   cameras.clock->advance(Seconds{0.02});
-  EXPECT_NEAR(cameras.inbox.look_within()->count(), 0.03, 1e-9);
+  EXPECT_NEAR(look_within(cameras.inbox)->count(), 0.03, 1e-9);
 }
 
 TEST(Join, WhenAllParentsHaveEndedTheSetsThatWaitAreTaken) {
@@ -175,11 +175,11 @@ TEST(Join, WhenAllParentsHaveEndedTheSetsThatWaitAreTaken) {
   cameras.put(0, 1).put(1, 1).put(0, 2);
   cameras.inbox.end(cameras.edge(0));
   cameras.inbox.end(cameras.edge(1));
-  EXPECT_FALSE(cameras.inbox.ended());
+  EXPECT_FALSE(has_ended(cameras.inbox));
   EXPECT_FALSE(cameras.take().empty());
   AnySample sample;
   EXPECT_EQ(cameras.inbox.take(sample, TimePoint::max()), Taken::Ended);
-  EXPECT_TRUE(cameras.inbox.ended());
+  EXPECT_TRUE(has_ended(cameras.inbox));
 }
 
 TEST(Join, ARemovedParentTakesItsSetsAlong) {
@@ -317,7 +317,7 @@ TEST(Join, NoSetForTenSecondsIsTroubleWithTheDistance) {
     cameras.put(0, k * 0.033).put(1, k * 0.033 + 3612);
     cameras.clock->advance(Seconds{0.033});
   }
-  const auto join = *cameras.inbox.join_stats(Span::WholeRun);
+  const auto join = *join_stats(cameras.inbox, Span::WholeRun);
   EXPECT_EQ(join.sets, 0U);
   EXPECT_TRUE(contains(join.trouble, "no complete set for 13 s by pts")) << join.trouble;
   EXPECT_TRUE(contains(join.trouble, "'right' are 3612 s later") ||
@@ -340,9 +340,9 @@ TEST(Join, OnlyAParentWhoseSamplesDoNotComeIsSaidToSendNothing) {
       }
     }
     const auto beside = sends == 0 ? std::string(": beside those of 'left', '") : std::string(": '");
-    EXPECT_EQ(never.inbox.join_stats(Span::WholeRun)->trouble,
+    EXPECT_EQ(join_stats(never.inbox, Span::WholeRun)->trouble,
               "no complete set for 13 s by pts" + beside + ill + "' sends nothing");
-    EXPECT_EQ(once.inbox.join_stats(Span::WholeRun)->trouble,
+    EXPECT_EQ(join_stats(once.inbox, Span::WholeRun)->trouble,
               "no complete set for 13 s by pts" + beside + ill + "' has sent nothing for 13 s");
   }
 }
@@ -354,7 +354,7 @@ TEST(Join, AQueueThatIsTooShortForTheWaitIsTroubleWithTheDepthThatIsLongEnough) 
     if (k >= 20) cameras.put(1, (k - 20) * 0.033);  // the link takes 0.66 s
     cameras.clock->advance(Seconds{0.033});
   }
-  const auto join = *cameras.inbox.join_stats(Span::WholeRun);
+  const auto join = *join_stats(cameras.inbox, Span::WholeRun);
   EXPECT_EQ(join.sets, 0U);
   EXPECT_TRUE(
       contains(join.trouble, "the queue of 'left' is full before its samples have waited for wait=2 s"))
@@ -362,7 +362,7 @@ TEST(Join, AQueueThatIsTooShortForTheWaitIsTroubleWithTheDepthThatIsLongEnough) 
   EXPECT_TRUE(contains(join.trouble, "queue=Queue(62)")) << join.trouble;
   EXPECT_FALSE(contains(join.trouble, "sends nothing")) << join.trouble;
   cameras.inbox.close();
-  EXPECT_EQ(cameras.inbox.join_stats(Span::WholeRun)->trouble, join.trouble) << "it is gone after the end";
+  EXPECT_EQ(join_stats(cameras.inbox, Span::WholeRun)->trouble, join.trouble) << "it is gone after the end";
 }
 
 TEST(Join, AParentThatSendsNothingIsTheTroubleAlsoWhereTheQueueOfTheOtherIsFull) {
@@ -371,7 +371,7 @@ TEST(Join, AParentThatSendsNothingIsTheTroubleAlsoWhereTheQueueOfTheOtherIsFull)
     cameras.put(0, k * 0.033);
     cameras.clock->advance(Seconds{0.033});
   }
-  const auto join = *cameras.inbox.join_stats(Span::WholeRun);
+  const auto join = *join_stats(cameras.inbox, Span::WholeRun);
   EXPECT_TRUE(contains(join.trouble, "'right' sends nothing")) << join.trouble;
 }
 
@@ -426,7 +426,7 @@ TEST(Join, ByWallTimeItDropsSamplesWithoutAClockOfTheirOwn) {
     put(1, {1.7e9 + k * 0.033, 0.01F, UtcFrom::Arrival});
     cameras.clock->advance(Seconds{0.033});
   }
-  const auto trouble = cameras.inbox.join_stats(Span::WholeRun)->trouble;
+  const auto trouble = join_stats(cameras.inbox, Span::WholeRun)->trouble;
   EXPECT_TRUE(
       contains(trouble, "'right' has no wall clock of its own (utc_from is arrival): join by captured"))
       << trouble;

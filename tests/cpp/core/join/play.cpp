@@ -83,7 +83,7 @@ class Player {
   [[nodiscard]] Edge& edge_of(int parent) const { return *edges_[static_cast<std::size_t>(parent)]; }
   void take() {
     AnySample sample;
-    while (inbox_.try_take(sample) == Taken::Sample) {
+    while (inbox_.take(sample, kWithoutWait) == Taken::Sample) {
       std::printf("set %.9f", Seconds(clock_->now().time_since_epoch()).count());
       for (const auto& part : sample.value.as<Joined>()->parts) {
         part ? std::printf(" %.17g", part->stamp.pts) : std::printf(" -");

@@ -94,7 +94,7 @@ int Edges::take() {
 int Edges::newest() {
   const Call call{.kind = Call::Kind::Newest, .begin = ++tick_};
   AnySample sample;
-  const auto taken = inbox_.take_newest(sample);
+  const auto taken = inbox_.take(sample, core::kWithoutWait, core::Pick::Newest);
   return end_take(call, taken, sample);
 }
 

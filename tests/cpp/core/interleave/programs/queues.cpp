@@ -109,7 +109,7 @@ FRESHFRAME_INTERLEAVE(BlocksCloseEdge, Edges) {
   thread("consumer", [this] { take_all(); });
   thread("changer", [this] { inbox_.close_edge(*edges_[0]); });
   finally(
-      [this] { expect(inbox_.is_over(*edges_[0]), "an edge that was closed and has ended is not over"); });
+      [this] { expect(is_over(inbox_, *edges_[0]), "an edge that was closed and has ended is not over"); });
 }
 
 // A stop lets waiting samples be taken until a time, and a last result pass.

@@ -14,7 +14,7 @@ namespace {
 // The consumer is told the end of source 3 once, behind its samples.
 FRESHFRAME_INTERLEAVE(SourceEnds, Edges) {
   edge(kLatest, {3, 4});
-  inbox_.report_gone_sources();
+  inbox_.serve_node(nullptr);
   const auto look = [this] {
     const auto all = inbox_.take_gone();
     return std::count_if(all.begin(), all.end(), [](const auto& gone) { return gone.source == 3; });

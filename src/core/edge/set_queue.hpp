@@ -1,0 +1,139 @@
+// The sets of an inbox with a join: how the samples of its lanes become sets, which wait for the consumer.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/join.hpp"
+#include "freshframe/join_node.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/edge/edge.hpp"
+#include "core/edge/end_of_stop.hpp"
+#include "core/edge/lanes.hpp"
+#include "core/edge/way_out.hpp"
+#include "core/join/joiner.hpp"
+
+namespace freshframe::core {
+
+/// The options of a join as its graph has resolved them.
+struct JoinRules {
+  JoinBy by = JoinBy::Captured;
+  double within = 0;                // 0 with JoinBy::Seq
+  std::optional<double> wait = {};  // seconds; nullopt: without limit
+  bool partial = false;
+};
+
+/// The time of a sample by which a join compares: with JoinBy::Seq its number, and its part behind the point.
+[[nodiscard]] double time_of(const Stamp& stamp, JoinBy by) noexcept;
+
+/// Whether it has that time: a wall time that is good enough.
+[[nodiscard]] bool has_time(const Stamp& stamp, const JoinRules& rules) noexcept;
+/// Why it has not, for a message.
+[[nodiscard]] std::string why_no_clock(const std::string& parent, const Utc& utc, const JoinRules& rules);
+
+/// The parents of a join whose edges wait for each other: one is full and blocks, the other is empty.
+struct StarvedJoin {
+  std::string full;
+  std::string empty;
+};
+
+/// The sample of a set that was taken, whose parts are complete then.
+[[nodiscard]] AnySample join_parts(Delivery& out, TimePoint at);
+
+/// The sets of a join. It knows of no lock: the inbox's mutex guards it, and it wakes nobody.
+///
+/// Note [Sets]
+/// The joiner decides when a sample arrives, and sets wait in `ready_`. A part of one still counts as waiting on
+/// its edge, and takes up room there (Lane::in_sets), until the consumer takes the set. A consumer that is too slow
+/// finds the sets of the last `wait` seconds, and the newest one in any case. So `wait` bounds the age of sets, too.
+/// The older ones are dropped as `queue_full`. A blocking queue drops none.
+///
+/// No timer is needed for the end of a sample's wait. A consumer that waits looks again after `wait` seconds at
+/// the latest, which is before the end of each sample that arrives meanwhile.
+class SetQueue {
+ public:
+  /// All edges of the lanes are parents, and the first one is that of the reference.
+  SetQueue(const JoinRules& rules, Lanes& lanes, WayOut& way_out, const EndOfStop& stop, const Clock& clock);
+
+  /// A sample has come. Returns whether a set was made. `warning`: what is wrong with the join, said once, or nothing.
+  bool put(Lane& lane, AnySample&& sample, Aftermath& after, std::optional<std::string>& warning);
+  /// Takes the oldest set, or the newest one; the older ones are dropped then. False: there is none.
+  bool take(bool newest, Delivery& out);
+  void end(const Edge& edge, Aftermath& after);
+  /// An edge is about to be removed: its samples are in no set any more. The sets go too, unless they may be
+  /// partial.
+  void forget(const Edge& edge, Aftermath& after);
+  /// Drops the samples that wait for their set, and the sets.
+  void drop_at_stop(bool sets_too, Aftermath& after);
+
+  [[nodiscard]] bool any_ready() const noexcept { return !ready_.empty(); }
+  /// When a consumer that waits has to look again.
+  [[nodiscard]] TimePoint next_look() const;
+  [[nodiscard]] std::optional<Seconds> look_within() const;
+  [[nodiscard]] JoinStats stats(Span span) const;
+  [[nodiscard]] std::optional<StarvedJoin> starved() const;
+
+ private:
+  struct Set {
+    std::vector<std::optional<AnySample>> parts;
+    std::array<std::uint64_t, kMostJoined> arrivals{};  // of each part, its number on its lane
+    TimePoint decided{};
+  };
+
+  [[nodiscard]] Lane& lane_of(std::size_t part) const { return *edges_[part]->lanes.front(); }
+  [[nodiscard]] const std::string& name_of(std::size_t part) const {
+    return edges_[part]->options.parent_name;
+  }
+  /// Returns false if the sample was dropped.
+  bool admit(Lane& lane, AnySample& sample, Aftermath& after);
+  /// Returns false if the sample's time is not known, and it was dropped.
+  bool take_clock(Lane& lane, AnySample& sample);
+  /// Whether a set was made.
+  bool apply_decisions(Aftermath& after);
+  void make_set(const Joiner::Decision& decision);
+  void count(const Joiner::Decision& decision);
+  void drop_old(Aftermath& after);
+  void drop_oldest(DropCause cause, Aftermath& after);
+  void drop_part(Set& set, std::size_t part, DropCause cause, Aftermath& after);
+  void deliver_oldest(Delivery& out);
+  /// Keeps as JoinStats::trouble what is said when a parent or the join itself ends. The first text stays.
+  void keep_trouble();
+  /// Says that there has been no complete set for a while, and how far apart the samples are; empty: there was.
+  [[nodiscard]] std::string fruitless(TimePoint now) const;
+  [[nodiscard]] std::string silence_of(std::size_t parent, TimePoint now) const;
+  [[nodiscard]] std::string distance_of(std::size_t parent) const;
+  /// The queue that is full before the end of the wait, and what to do; empty: there is none.
+  [[nodiscard]] std::string too_short() const;
+  /// Says once that `within` is much longer than the parents' intervals; empty: it is not, or nothing is known yet.
+  [[nodiscard]] std::string too_wide();
+
+  const JoinRules rules_;
+  Lanes& lanes_;
+  WayOut& way_out_;
+  const EndOfStop& stop_;
+  const Clock& clock_;
+  const std::vector<EdgeRef> edges_;  // of the parents
+  Joiner joiner_;
+  std::deque<Set> ready_;  // that wait for the consumer
+  std::uint64_t whole_ = 0;
+  std::uint64_t partial_ = 0;
+  Timings spread_;
+  Timings waited_;
+  std::vector<std::optional<Utc>> without_clock_;  // of each parent: of its last sample, if that had no clock
+  std::optional<TimePoint> fruitless_since_;       // there was no whole set since then
+  std::vector<bool> overflowed_;                   // of each parent: its queue was full since then
+  bool reported_ = false;                          // that there is none
+  bool width_known_ = false;                       // whether `within` is too long was looked at
+  std::string last_trouble_;                       // at the end, as JoinStats::trouble
+};
+
+}  // namespace freshframe::core

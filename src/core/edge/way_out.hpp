@@ -1,0 +1,104 @@
+// The one way out of an inbox: its next samples, and the work that remains when they have been taken.
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "freshframe/clock.hpp"
+#include "freshframe/sample.hpp"
+#include "freshframe/stats.hpp"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "core/edge/edge.hpp"
+#include "core/edge/end_of_stop.hpp"
+#include "core/edge/lanes.hpp"
+
+namespace freshframe::core {
+
+/// Where a sample comes from.
+struct Origin {
+  Edge* edge = nullptr;
+  std::vector<ValueRef> events;  // that the sample absorbs
+};
+
+/// The work that remains after a change of an inbox. There is one with each sample: what is rare lies apart.
+struct Aftermath {
+  struct Rest {
+    std::vector<AnySample> dropped;  // destroyed without the mutex: freeing a picture may take long
+    std::vector<Edge*> also_wakes;   // as `wakes`, the further ones
+    std::vector<Origin> earlier;     // of a batch or a set: all but the latest
+    std::vector<std::optional<AnySample>> parts;  // of a set
+  };
+
+  Edge* wakes = nullptr;       // whose producer sleeps, and has room now
+  bool made_room = false;      // for which a producer may spin
+  std::unique_ptr<Rest> rest;  // null: nothing of it
+
+  Rest& more() {
+    if (!rest) rest = std::make_unique<Rest>();
+    return *rest;
+  }
+  std::vector<AnySample>& dropped() { return more().dropped; }
+
+  /// The lane has room again. Its producer is woken once: until it is awake, there is room for it.
+  void give_room(Lane& lane) {
+    made_room = true;
+    if (!lane.producer_asleep) return;
+    if (wakes != nullptr) more().also_wakes.push_back(wakes);
+    wakes = lane.edge;
+    lane.producer_asleep = false;
+  }
+};
+
+/// The samples of one take, in their order: one, a batch, or the parts of a set. They leave their lanes with the
+/// mutex, and are completed without it.
+struct Delivery : Aftermath {
+  /// Adds the next sample, which comes from that edge.
+  Origin& add(Edge& edge) {
+    if (latest.edge != nullptr) more().earlier.push_back(std::exchange(latest, {}));
+    latest.edge = &edge;
+    return latest;
+  }
+  /// Joins the events that the sample absorbs, and records its age. `index`: its place in the order.
+  void complete(std::size_t index, AnySample& sample, TimePoint at) const {
+    const Origin& origin = rest && index < rest->earlier.size() ? rest->earlier[index] : latest;
+    if (!origin.events.empty()) sample.value = sample.value.get()->with_events_of(origin.events);
+    origin.edge->age.add(Seconds(at - sample.stamp.captured).count(), at);
+  }
+
+  Origin latest;                         // of the sample, or of the last one
+  std::optional<TimePoint> gathered_at;  // of a batch
+};
+
+/// Takes samples out of the lanes of an inbox. It knows of no lock: the inbox's mutex guards it, and it wakes nobody.
+class WayOut {
+ public:
+  WayOut(Lanes& lanes, const EndOfStop& stop, const Clock& clock) noexcept
+      : lanes_(lanes), stop_(stop), clock_(clock) {}
+
+  /// How long the consumer's calls take, which a stop wants to know; null: no time.
+  void set_call_times(const Timings* times) noexcept { call_times_ = times; }
+  /// The next sample that passes, or with `newest` the newest one of its lane. The older ones there are dropped.
+  bool take_next(AnySample& sample, bool newest, Delivery& out);
+  /// Counts a sample that has left its lane for the consumer. `arrival`: its number on the lane.
+  void deliver(Lane& lane, AnySample& sample, std::uint64_t arrival, Delivery& out);
+  [[nodiscard]] bool is_stale(const Lane& lane, const AnySample& sample) const {
+    return lane.max_age && clock_.now() - sample.stamp.captured > *lane.max_age;
+  }
+
+ private:
+  bool take_from(Lane& lane, AnySample& sample, bool newest, Delivery& out);
+  /// After a stop: whether one more call of the consumer would end in time.
+  [[nodiscard]] bool has_time() const;
+
+  Lanes& lanes_;
+  const EndOfStop& stop_;
+  const Clock& clock_;
+  const Timings* call_times_ = nullptr;
+};
+
+}  // namespace freshframe::core
