@@ -187,7 +187,9 @@ TEST_F(StillRuleTest, ALoopOfTwentyMinutesIsKnown) {
         picture.at(80 + 160 * (field % 4), 40 + 90 * (field / 4)) = static_cast<std::uint8_t>(i % 251);
       }
       const auto kind = see(picture);
-      if (pass == 1 && i > 2) ASSERT_EQ(kind, Kind::Loop) << i;
+      if (pass == 1 && i > 2) {
+        ASSERT_EQ(kind, Kind::Loop) << i;
+      }
     }
   }
   EXPECT_EQ(rule_.verdict().period, 1200);
@@ -214,7 +216,9 @@ TEST_F(StillRuleTest, FieldsThatComeAgainAreLikelyAStillPictureFromTheTwentyEigh
       for (int x = 0; x < 640; ++x) coded.at(x, y + 40) = static_cast<std::uint8_t>(4 * quantiser);
     }
     const auto kind = see(coded);
-    if (i < 27) ASSERT_EQ(kind, Kind::None) << i;
+    if (i < 27) {
+      ASSERT_EQ(kind, Kind::None) << i;
+    }
   }
   const auto verdict = rule_.verdict();
   EXPECT_EQ(verdict.kind, Kind::Still);
