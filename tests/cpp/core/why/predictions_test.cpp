@@ -134,8 +134,8 @@ TEST_F(PredictionsTest, OneThatFailsEndsNoProgram) {
         ++asked;
         throw std::bad_alloc();
       });
-  for (int i = 0; i < 2;
-       ++i, now_ += std::chrono::hours(1)) {  // a question may cost a thousandth of the time
+  // An hour lies between the two: a question may cost a thousandth of the time.
+  for (int i = 0; i < 2; ++i, now_ += std::chrono::hours(1)) {
     for (int k = 0; k < 10'000 && asked <= i; ++k) {
       EXPECT_FALSE(failing.effect(of_a(), now_));
       std::this_thread::sleep_for(std::chrono::milliseconds(1));
