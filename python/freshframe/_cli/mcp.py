@@ -26,6 +26,7 @@ from typing import Any
 
 import freshframe as ff
 
+from .._http import read_body
 from .._interpreter import parts
 from .messages import Messages
 from .outcome import ExitCode, UsageError, explain
@@ -61,8 +62,7 @@ def run(options: Any, messages: Messages) -> ExitCode:
     if options.http is None:
         _serve_stdio(server, messages, options)
     else:
-        ports = ", ".join(view["port"] for view in state["views"]) or "no port"
-        _serve_http(server, target.token, options.http, messages, ports)
+        _serve_http(server, target.token, options.http, messages, ", ".join(_ports_of(state)) or "no port")
     return ExitCode.OK
 
 
@@ -83,6 +83,10 @@ class NoPictureError(Exception):
     """There is nothing to tell or to show, for the reason of its text."""
 
 
+def _ports_of(state: dict[str, Any]) -> list[str]:
+    return [view["port"] for view in state["views"]]
+
+
 class Eyes:
     """The questions of an agent, each answered by the server of the pipeline."""
 
@@ -100,8 +104,7 @@ class Eyes:
             for node in state["nodes"]
             if node["kind"] == "source"
         ]
-        ports = [view["port"] for view in state["views"]]
-        return json.dumps({"phase": state["phase"], "cameras": ports, "sources": sources})
+        return json.dumps({"phase": state["phase"], "cameras": _ports_of(state), "sources": sources})
 
     def now(self, camera: str) -> tuple[str, bytes]:
         """The newest picture of a port: its number, time and age as a sentence, and the JPEG.
@@ -128,16 +131,13 @@ class Eyes:
         if age > self._max_age:
             raise NoPictureError(
                 f"{words}, is {age:.1f} s old, more than the {self._max_age:g} s that are allowed. "
-                f"{self._problems()}"
+                f"{self._advice(_problems_of)}"
             )
         return f"{words}, {age:.3f} s old", jpeg
 
     def why(self) -> str:
         """Reasons why results are old or lost, in sentences."""
-        try:
-            return str(self._target.fetched("/api/why")["text"])
-        except (UsageError, UnreachableError) as error:
-            raise NoPictureError(str(error)) from None
+        return str(self._told(lambda: self._target.fetched("/api/why"))["text"])
 
     def events(self, most: int) -> str:
         """The newest events, a line each with its time."""
@@ -149,50 +149,49 @@ class Eyes:
         ]
         return "\n".join(lines) or "nothing has happened"
 
-    def _problems(self) -> str:
-        try:
-            problems = self._state()["problems"]
-        except NoPictureError:  # the reason that is told already is the one to tell
-            return ""
-        return " ".join(problem["text"] for problem in problems[:3]) or "The pipeline reports no problem."
-
     def _state(self) -> dict[str, Any]:
+        return self._told(self._target.state)
+
+    def _told(self, question: Callable[[], dict[str, Any]]) -> dict[str, Any]:
         try:
-            return self._target.state()
+            return question()
         except (UsageError, UnreachableError) as error:
             raise NoPictureError(str(error)) from None
 
+    def _advice(self, text: Callable[[dict[str, Any]], str]) -> str:
+        """A sentence of the state, for behind the reason of a refusal; "" where there is no state."""
+        try:
+            return text(self._state())
+        except NoPictureError:
+            return ""
+
     def _fetched(self, path: str) -> tuple[Any, bytes, float]:
         """Headers and body of an answer, and the seconds that the body took."""
-        request = urllib.request.Request(f"{self._target.shown}{path}")
-        if self._target.token:
-            request.add_header("Authorization", f"Bearer {self._target.token}")
         end = time.monotonic() + _PATIENCE
         try:
-            with opener.open(request, timeout=_PATIENCE) as answer:
+            with opener.open(self._target.request(path), timeout=_PATIENCE) as answer:
                 began = time.monotonic()
-                body = bytearray()
-                while chunk := answer.read1(1 << 16):
-                    body += chunk
-                    if time.monotonic() > end or len(body) > _LARGEST:
-                        raise TimeoutError(f"{len(body)} bytes and no end after {_PATIENCE:g} s")
+                body = read_body(answer, _LARGEST, end)
                 if answer.length:
                     raise EOFError(f"the answer was cut off {answer.length} bytes before its end")
-                return answer.headers, bytes(body), time.monotonic() - began
+                return answer.headers, body, time.monotonic() - began
         except urllib.error.HTTPError as error:
             with error:
                 reason = error.read(500).decode("utf-8", "replace").strip() or error.reason
-            advice = self._problems() if error.code == 503 else self._names() if error.code == 404 else ""
-            raise NoPictureError(f"{reason} (status {error.code}). {advice}".rstrip()) from None
+            advice = {404: _cameras_of, 503: _problems_of}.get(error.code)
+            sentence = self._advice(advice) if advice else ""
+            raise NoPictureError(f"{reason} (status {error.code}). {sentence}".rstrip()) from None
         except (OSError, EOFError, ValueError, http.client.HTTPException) as error:
             raise NoPictureError(f"no answer from {self._target.shown}: {error}") from None
 
-    def _names(self) -> str:
-        try:
-            names = [view["port"] for view in self._state()["views"]]
-        except NoPictureError:
-            return ""
-        return f"The cameras are {', '.join(names) or 'none'}"
+
+def _problems_of(state: dict[str, Any]) -> str:
+    problems = state["problems"][:3]
+    return " ".join(problem["text"] for problem in problems) or "The pipeline reports no problem."
+
+
+def _cameras_of(state: dict[str, Any]) -> str:
+    return f"The cameras are {', '.join(_ports_of(state)) or 'none'}"
 
 
 def _add_tools(server: Any, eyes: Eyes) -> None:

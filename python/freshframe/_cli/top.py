@@ -84,11 +84,17 @@ class Target:
             )
         return state
 
-    def fetched(self, path: str) -> dict[str, Any]:
-        """Fetches an object of this version's schema. Raises as state()."""
-        request = urllib.request.Request(f"{self.shown}{path}", headers={"Accept": "application/json"})
+    def request(self, path: str) -> urllib.request.Request:
+        """A request with the token."""
+        request = urllib.request.Request(f"{self.shown}{path}")
         if self.token:
             request.add_header("Authorization", f"Bearer {self.token}")
+        return request
+
+    def fetched(self, path: str) -> dict[str, Any]:
+        """Fetches an object of this version's schema. Raises as state()."""
+        request = self.request(path)
+        request.add_header("Accept", "application/json")
         try:
             with opener.open(request, timeout=_PATIENCE) as answer:
                 state = json.loads(answer.read(_MOST))

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import ipaddress
 import json
 import socket
 import ssl
@@ -18,11 +17,11 @@ from typing import Any
 
 from .. import _check
 from .._errors import OptionError
+from .._http import is_this_machine, read_body
 
 _LARGEST_ANSWER = 4 << 20  # bytes
 _LONGEST_PAUSE = 30.0  # seconds before the second try, whatever Retry-After says
 _BUSY = (429, 503)
-_CHUNK = 1 << 16  # bytes
 
 
 class BusyError(OSError):
@@ -65,7 +64,7 @@ class Server:
             raise OptionError(f"url must have no query and a path of ASCII, got {_check.shown(url)}")
         if port == 0 or " " in parts.path:
             raise OptionError(f"url must have a port of 1 to 65535 and no spaces, got {_check.shown(url)}")
-        is_local = _is_this_machine(parts.hostname)
+        is_local = is_this_machine(parts.hostname)
         if not is_local and not remote:
             raise OptionError(
                 f"{parts.hostname!r} is not this machine: pictures go there only with remote=True"
@@ -108,9 +107,8 @@ class Call:
         with self._lock:
             self._is_cut = True
             if self._socket is not None:
-                with contextlib.suppress(
-                    OSError
-                ):  # shutdown() of a TLS socket would let bytes out unencrypted
+                with contextlib.suppress(OSError):  # it has ended by itself
+                    # Not the method of a TLS socket, which would let bytes out unencrypted.
                     socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
     def reply(self) -> dict[str, Any]:
@@ -181,14 +179,7 @@ class Call:
         with connection.getresponse() as response:
             self._status = response.status
             self._retry_after = _seconds(response.getheader("Retry-After"))
-            answer = bytearray()
-            while chunk := response.read1(_CHUNK):
-                answer += chunk
-                if len(answer) > _LARGEST_ANSWER:
-                    raise OSError(f"its answer is larger than {_LARGEST_ANSWER >> 20} MiB")
-                if time.monotonic() > deadline:
-                    raise TimeoutError
-            self._answer = bytes(answer)
+            self._answer = read_body(response, _LARGEST_ANSWER, deadline)
 
     def _hidden(self, text: str) -> str:
         return text.replace(self._key, "***") if self._key else text
@@ -233,10 +224,3 @@ def _seconds(text: str | None) -> float:
     except ValueError:  # a date
         return 1.0
     return min(found, _LONGEST_PAUSE) if found >= 0 else 1.0
-
-
-def _is_this_machine(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import ipaddress
 import logging
 import os
 import socket
@@ -15,6 +14,7 @@ from typing import Any
 
 from ... import _check
 from ..._errors import FreshframeError, OptionError, OptionTypeError, StateError
+from ..._http import is_this_machine
 from ..._interpreter import parts
 
 NAMESPACE = "freshframe"  # of actors
@@ -34,7 +34,7 @@ def load_ray(where: str) -> Any:
     """
     # Both are read when Ray is imported.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    if _is_loopback(_host_of(_resolved(where))):  # else Ray takes the machine's outer address for it
+    if is_this_machine(_host_of(_resolved(where))):  # else Ray takes the machine's outer address for it
         os.environ.setdefault("RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER", "0")
     try:
         return importlib.import_module("ray")
@@ -124,7 +124,7 @@ class RayConnection:
                 socket.create_connection((host, int(address.rpartition(":")[2])), _REACH).close()
             except (OSError, ValueError) as error:  # Ray would try for minutes, and end the process then
                 raise FreshframeError(refused.format(error)) from error
-            if _is_loopback(host):
+            if is_this_machine(host):
                 options["_node_ip_address"] = host
         try:
             ray.init(
@@ -170,11 +170,3 @@ def _resolved(where: str) -> str:
 
 def _host_of(address: str) -> str:
     return address.removeprefix(_CLIENT).rpartition(":")[0].strip("[]")
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return False
