@@ -37,21 +37,9 @@ bool fail(gil::Held& held, Loop& loop, const AnySample* sample) {
   return fail(held, loop, take_python_error(held), sample);
 }
 
-PyObject* call_if_there(PyObject* object, const char* name) {
-  PyObject* const method = PyObject_GetAttrString(object, name);
-  if (method == nullptr) {
-    if (PyErr_ExceptionMatches(PyExc_AttributeError) == 0) return nullptr;
-    PyErr_Clear();
-    return Py_NewRef(Py_None);
-  }
-  PyObject* const result = PyObject_CallNoArgs(method);
-  Py_DECREF(method);
-  return result;
-}
-
 namespace {
 
-// Forgets an AttributeError, or another error of the kind: false, where another one is set.
+// Forgets an error of the kind that is set: false, where another one is set.
 bool forget(PyObject* kind) {
   if (PyErr_ExceptionMatches(kind) == 0) return false;
   PyErr_Clear();
@@ -59,6 +47,20 @@ bool forget(PyObject* kind) {
 }
 
 }  // namespace
+
+PyObject* call_if_there(PyObject* object, const char* name) {
+  PyObject* const method = PyObject_GetAttrString(object, name);
+  if (method == nullptr) return forget(PyExc_AttributeError) ? Py_NewRef(Py_None) : nullptr;
+  PyObject* const result = PyObject_CallNoArgs(method);
+  Py_DECREF(method);
+  return result;
+}
+
+PyObject* new_stop_token(gil::Held& held, const Loop& loop) {
+  return raw_call(held, [&] {
+    return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
+  });
+}
 
 bool give_stop_token(gil::Held& held, Loop& loop) {
   if (loop.takes_values) return true;
@@ -68,15 +70,13 @@ bool give_stop_token(gil::Held& held, Loop& loop) {
   const bool is_wanted = known == Py_None || nb::isinstance<StopToken>(known);
   Py_DECREF(known);
   if (!is_wanted) return true;
-  PyObject* const token = raw_call(held, [&] {
-    return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
-  });
+  PyObject* const token = new_stop_token(held, loop);
   if (token == nullptr) return false;
   const int failed = PyObject_SetAttrString(loop.node, "stop_token", token);
   leave_forked_child(loop);
   Py_DECREF(token);
-  return failed == 0 || forget(PyExc_AttributeError) ||
-         forget(PyExc_TypeError);  // of a class without such a place
+  // A class without a place for it runs without it.
+  return failed == 0 || forget(PyExc_AttributeError) || forget(PyExc_TypeError);
 }
 
 bool take_node(Loop& loop) {

@@ -57,6 +57,8 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 PyObject* call_if_there(PyObject* object, const char* name);
 /// The node that works from now on: another one may have been put into the slot. False: with an exception set.
 bool take_node(Loop& loop);
+/// The stop signal of the node. Null: with an exception set.
+PyObject* new_stop_token(gil::Held& held, const Loop& loop);
 /// Sets `stop_token` of a node where the name is as Node has it, or has the token of an earlier run. False: with an
 /// exception set, of the node's own code.
 bool give_stop_token(gil::Held& held, Loop& loop);

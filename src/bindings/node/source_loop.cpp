@@ -9,7 +9,6 @@
 #include "bindings/border/classes.hpp"
 #include "bindings/border/raw_call.hpp"
 #include "bindings/node/loop.hpp"
-#include "bindings/node/stop_token.hpp"
 #include "bindings/results/value.hpp"
 
 namespace nb = nanobind;
@@ -89,9 +88,7 @@ std::optional<SourceItem<Emitted>> next_item(gil::Held& held, Loop& loop, PyObje
 }
 
 PyObject* open_iterator(gil::Held& held, Loop& loop) {
-  PyObject* token = raw_call(held, [&] {
-    return nb::cast(StopToken{loop.runner.life().stop_token(), loop.engine.core().clock()}).release().ptr();
-  });
+  PyObject* token = new_stop_token(held, loop);
   if (token == nullptr) return nullptr;
   PyObject* iterable = PyObject_CallMethod(loop.node, "read", "(O)", token);
   Py_DECREF(token);
