@@ -12,8 +12,9 @@
 
 namespace freshframe::core {
 
-/// "has shown one picture for 312 s: 156 key pictures, 1 content". The source stands still.
+/// "has shown one picture for 312 s: 156 key pictures, 1 content"; "shows other pictures again".
 [[nodiscard]] inline std::string still_text(const SourceStats& source) {
+  if (source.still.empty()) return "shows other pictures again";
   const auto rounded = [](double seconds) {
     return number_text(seconds, std::chars_format::fixed, 0) + " s";
   };

@@ -76,8 +76,7 @@ void StillWatch::tell(TimePoint captured, const Context& context) {
   }
   const auto before = std::exchange(told_, lasts ? verdict.kind : StillRule::Kind::None);
   if (told_ == before) return;
-  log(LogLevel::Warning,
-      title_ + " " + (lasts ? core::still_text(book.snapshot(captured)) : "shows other pictures again"));
+  log(LogLevel::Warning, title_ + " " + core::still_text(book.snapshot(captured)));
 }
 
 }  // namespace freshframe::media

@@ -185,10 +185,7 @@ void EventLog::follow_sources(const Snapshot& seen) {
     }
     if (now.clock_steps > before.clock_steps)
       add(seen.time, "clock", node.name, "the camera's clock was set");
-    if (now.still != before.still) {
-      add(seen.time, "still", node.name,
-          now.still.empty() ? "shows other pictures again" : core::still_text(now));
-    }
+    if (now.still != before.still) add(seen.time, "still", node.name, core::still_text(now));
     before.still = now.still;
     before.clock_steps = now.clock_steps;
     before.stalls = now.stalls;

@@ -26,29 +26,37 @@ std::string stalled_text(const Snapshot& seen) {
   return text;
 }
 
-// Every source beyond the limit; "" when there is none.
-std::string too_long_away(const Snapshot& seen) {
+// The sources that are ill for the same reason, each with what `fault` says of it; "" when there is none.
+template <class F>
+std::string ill_sources(const Snapshot& seen, const F& fault) {
   std::string text;
-  for (std::size_t i = 0; i < seen.away.size(); ++i) {
-    if (!seen.away_limit || !seen.away[i] || *seen.away[i] <= *seen.away_limit) continue;
+  for (std::size_t i = 0; i < seen.graph.stats.nodes.size(); ++i) {
     const auto& node = seen.graph.stats.nodes[i];
+    const std::string said = node.source ? fault(i, *node.source) : std::string();
+    if (said.empty()) continue;
     if (!text.empty()) text += "; ";
-    text += "source '" + node.name + "' has been away for " + one_digit(*seen.away[i]) + ", its limit is " +
-            one_digit(*seen.away_limit);
-    if (!node.source->last_error.empty()) text += " (" + node.source->last_error + ")";
+    text += "source '" + node.name + "' " + said;
   }
   return text;
 }
 
-// Every source that was opened with a time for it; "" when there is none.
+// Every source beyond the limit.
+std::string too_long_away(const Snapshot& seen) {
+  return ill_sources(seen, [&](std::size_t i, const SourceStats& source) -> std::string {
+    if (!seen.away_limit || i >= seen.away.size() || !seen.away[i] || *seen.away[i] <= *seen.away_limit)
+      return {};
+    auto text =
+        "has been away for " + one_digit(*seen.away[i]) + ", its limit is " + one_digit(*seen.away_limit);
+    if (!source.last_error.empty()) text += " (" + source.last_error + ")";
+    return text;
+  });
+}
+
+// Every source that was opened with a time for it.
 std::string too_long_still(const Snapshot& seen) {
-  std::string text;
-  for (const auto& node : seen.graph.stats.nodes) {
-    if (!node.source || node.source->still.empty() || !node.source->still_is_ill) continue;
-    if (!text.empty()) text += "; ";
-    text += "source '" + node.name + "' " + core::still_text(*node.source);
-  }
-  return text;
+  return ill_sources(seen, [](std::size_t /*i*/, const SourceStats& source) {
+    return source.still_is_ill && !source.still.empty() ? core::still_text(source) : std::string();
+  });
 }
 
 }  // namespace
