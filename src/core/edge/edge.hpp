@@ -101,8 +101,8 @@ struct Lane {
   bool by_pts = false;  // the rate's time
   std::vector<Queued> ring;
   std::size_t spare = 0;  // of a join: places of the ring beyond the queue's depth
-  std::int64_t units =
-      0;  // of the waiting pictures, Queued::units; counted only if the queue has a bound in bytes
+  // Of the waiting pictures, as Queued::units; counted only if the queue has a bound in bytes.
+  std::int64_t units = 0;
   // From the oldest waiting sample to the newest, as the next only if the queue has such a bound. The time of samples
   // that found no room is left out: with it a queue would stay full until it is empty, and lose in blocks.
   double seconds = 0;

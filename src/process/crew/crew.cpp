@@ -33,11 +33,7 @@ std::string call_text(const std::deque<Job>& jobs, const core::Runner& runner, c
   const auto& job = jobs.front();
   if (job.call == Call::OnTime) return " (in on_time())";
   if (job.call == Call::Finish) return " (in finish())";
-  const auto many = jobs.size() > 1
-                        ? " a batch of " + std::to_string(jobs.size()) + " samples that begins with"
-                        : std::string();
-  return " (on" + many + " sample " + std::to_string(job.sample.stamp.seq) + " of '" +
-         stream_of(runner, names, core::FailedOn::one(&job.sample)) + "')";
+  return " (" + samples_text(runner, names, core::FailedOn::one(&job.sample), jobs.size()) + ")";
 }
 
 // `kills`: of the OOM killer before.

@@ -218,19 +218,21 @@ const std::string& stream_of(const Runner& runner, const NameTable& names, const
   return source >= 0 ? names.stream_of(source) : runner.name();
 }
 
+std::string samples_text(const Runner& runner, const NameTable& names, const FailedOn& where,
+                         std::size_t count) {
+  const auto many =
+      count > 1 ? " a batch of " + std::to_string(count) + " samples that begins with" : std::string();
+  return "on" + many + " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
+         stream_of(runner, names, where) + "'";
+}
+
 std::string failure_text(const Runner& runner, const NameTable& names, const std::string& what,
                          const FailedOn& where) {
   std::string text = "node '" + runner.name() + "' failed";
   if (where.is_own(runner.index())) {
     text += runner.outlet().is_last() ? " in finish()" : " in on_time()";
   } else if (!where.samples.empty()) {
-    if (where.batch && where.samples.size() > 1) {
-      text += " on a batch of " + std::to_string(where.samples.size()) + " samples that begins with";
-    } else {
-      text += " on";
-    }
-    text += " sample " + std::to_string(where.samples.front().stamp.seq) + " of '" +
-            stream_of(runner, names, where) + "'";
+    text += " " + samples_text(runner, names, where, where.batch ? where.samples.size() : 1);
   }
   return text + ": " + what;
 }
