@@ -184,9 +184,8 @@ def _git(*arguments: str) -> str:
 def unkept() -> list[str]:
     """What is wrong with the promise of the last release. Before the first there is none."""
     changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
-    tag = _git(
-        "describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^"
-    )  # a release's own is no promise yet
+    # Before HEAD: a release's own names are no promise yet.
+    tag = _git("describe", "--tags", "--abbrev=0", "--match", "v*", "HEAD^")
     if not tag:
         released = re.findall(r"^## (\d\S*)", changelog, re.MULTILINE)
         return [f"git has no tag of {released[0]}: run git fetch --tags"] if len(released) > 1 else []
