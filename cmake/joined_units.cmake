@@ -1,4 +1,4 @@
-# How many files the preset `dev` compiles as one (CMAKE_UNITY_BUILD).
+# How many files the preset `dev` and wheels compile as one (CMAKE_UNITY_BUILD).
 #
 # Most of the time of a compiler goes into templates of the standard library and of nanobind, and each unit pays for them
 # again. So a whole layer is one unit, without debugging information: two thirds of the time that units of eight files
@@ -15,13 +15,13 @@ if(CMAKE_UNITY_BUILD AND CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
 endif()
 
 # freshframe_join(TARGET LAYER [UNITS N] [COLD]) compiles the layer in N units, by default one. COLD: no loop of it runs for
-# each pixel or sample, so that a build for development compiles it at -O1, four fifths of the time.
+# each pixel or sample, so that all builds but those of a release compile it at -O1, four fifths of the time.
 function(freshframe_join target layer)
   cmake_parse_arguments(PARSE_ARGV 2 ARG "COLD" "UNITS" "")
   if(NOT CMAKE_UNITY_BUILD OR CMAKE_BUILD_TYPE STREQUAL "Debug")
     return()
   endif()
-  if(ARG_COLD)
+  if(ARG_COLD AND NOT CMAKE_BUILD_TYPE STREQUAL "Release")
     target_compile_options(${target} PRIVATE -O1)
     # Loops over pixels (Highway's) are always files of their own.
     get_target_property(sources ${target} SOURCES)
