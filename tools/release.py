@@ -41,6 +41,7 @@ PLACES = {"Documentation": "docs/index.md", "Changelog": "CHANGELOG.md"}  # besi
 PARTS = {
     "sdist": "freshframe-{version}.tar.gz",
     "wheels": "freshframe-{version}-*.whl",
+    "gil-budget": "gil_budget-{version}-*.whl",
     "bills": "freshframe-{version}-*.cdx.json",
     "sources": "freshframe-{version}-third-party-sources-*.tar",
     "notes": "freshframe-{version}-notes.md",
@@ -250,7 +251,7 @@ def checksums(folder: Path) -> str:
 
 def bills_of_materials(folder: Path) -> None:
     """A copy of each wheel's bill of materials beside it."""
-    for path in folder.glob("*.whl"):
+    for path in folder.glob("freshframe-*.whl"):
         with zipfile.ZipFile(path) as wheel:
             names = [name for name in wheel.namelist() if name.endswith("sboms/freshframe.cdx.json")]
             if not names:
@@ -360,6 +361,12 @@ class Release:
                 self.run("./dev", "wheel", "--python", interpreter(python) if self.go else python)
             for python in self.aarch64:
                 self.run("./dev", "wheel", "--python", python, "--arch", "aarch64")
+        elif part == "gil-budget":
+            for python in self.pythons:
+                if re.search(r"\dt$", python):  # a free-threaded Python has no GIL that a test could hold
+                    continue
+                program = interpreter(python) if self.go else python
+                self.run("./dev", "wheel", "--gil-budget", "--python", program)
         elif part == "site":
             self.run("./dev", "docs")
         elif part == "image":

@@ -31,7 +31,7 @@ RUN = {
     "tools/debian_root.sh ./dev demo",
     "tools/debian_root.sh ./dev test",
     "tools/debian_root.sh ./dev lint --quick",
-    'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make wheels bills sources',
+    'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make wheels gil-budget bills sources',
     'tools/debian_root.sh ./dev release "$GITHUB_REF_NAME" --make sdist notes site',
     "tools/wheel/prove.sh bookworm trixie forky",
     'tools/release.py "$GITHUB_REF_NAME" --make image',
@@ -109,7 +109,7 @@ def parts() -> dict[str, str]:
     text = (ROOT / "tools/release.py").read_text(encoding="utf-8")
     found = re.search(r"^PARTS = \{\n(.*?)^\}", text, re.MULTILINE | re.DOTALL)
     assert found is not None
-    return dict(re.findall(r'"(\w+)": "(.+)"', found[1]))
+    return dict(re.findall(r'"([\w-]+)": "(.+)"', found[1]))
 
 
 def test_the_workflow_makes_each_part_of_a_release_once() -> None:
@@ -145,7 +145,7 @@ def test_each_file_of_a_release_is_uploaded() -> None:
             if step["with"]["name"].startswith("index-"):
                 to_index |= found
     assert uploaded == {f"dist/{name}" for name in files.values()}
-    assert to_index == {f"dist/{files[part]}" for part in ("sdist", "wheels")}
+    assert to_index == {f"dist/{files[part]}" for part in ("sdist", "wheels", "gil-budget")}
 
 
 def test_a_release_waits_for_the_tests_and_publishes_last() -> None:
