@@ -12,8 +12,8 @@ from .._decide.decisions import Action
 from .._messages import Build, ForgetBuild, Levels, Start, Stop
 from . import snapshot
 from .agents.link import Link
+from .loop import boot_time
 from .parts import Parts
-from .thread.clock import boot_time
 
 
 class Actions:

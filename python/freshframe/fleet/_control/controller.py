@@ -25,13 +25,12 @@ from .kept.kept import Kept
 from .kept.receipts import Receipts
 from .kept.state_file import StateFile
 from .life import Life
+from .loop import Loop, boot_time
 from .notes import Notes
 from .parts import Parts
 from .place import Place
 from .readers import Readers
 from .setup import Setup
-from .thread.clock import boot_time
-from .thread.loop import Loop
 
 _T = TypeVar("_T")
 

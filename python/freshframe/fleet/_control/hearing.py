@@ -10,8 +10,8 @@ from .._messages import Alive, Closed, Counts, CountsKept, Ended, Event, Failed,
 from .._url import cut
 from .actions import Actions
 from .agents.link import Link
+from .loop import boot_time
 from .parts import Parts
-from .thread.clock import boot_time
 
 
 class Hearing:

@@ -7,9 +7,8 @@ import time
 
 from .._messages import End
 from .actions import Actions
+from .loop import TICK, boot_time
 from .parts import Parts
-from .thread.clock import boot_time
-from .thread.loop import TICK
 
 _END_TIMEOUT = 8.0  # seconds that agents have to close their cameras
 

@@ -12,7 +12,7 @@ from .._decide.decisions import Decisions
 from .._stats import FleetEvent
 from .._url import masked
 from .agent_logs import AgentLogs
-from .thread.clock import boot_time
+from .loop import boot_time
 
 _MOST_EVENTS = 1000
 

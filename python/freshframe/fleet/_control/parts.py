@@ -12,10 +12,10 @@ from .cameras import Cameras
 from .kept.adoption import Adoption
 from .kept.kept import Kept
 from .kept.receipts import Receipts
+from .loop import Loop
 from .notes import Notes
 from .place import Place
 from .readers import Readers
-from .thread.loop import Loop
 
 
 @dataclass

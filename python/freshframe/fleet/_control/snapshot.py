@@ -12,7 +12,7 @@ from .._url import masked
 from .._wire import LOSSES, loss_name
 from .agents.link import Link
 from .counts import CAUSES, CameraCounts
-from .thread.clock import boot_time
+from .loop import boot_time
 
 if TYPE_CHECKING:
     from .parts import Parts

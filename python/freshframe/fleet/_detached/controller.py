@@ -9,8 +9,8 @@ from typing import Any
 
 from .._control.builds.builds import Pickles
 from .._control.controller import Controller
+from .._control.loop import boot_time
 from .._control.setup import Setup
-from .._control.thread.clock import boot_time
 from .._machines.guarded_place import GuardedPlace
 from .._read.results import Results
 from .cluster_state import Store

@@ -4,10 +4,12 @@
 from __future__ import annotations
 
 import importlib
+import threading
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
 
-from .in_time import InTime
+from .._control.loop import settle
 
 _NAMESPACE = b"freshframe-fleets"
 _TIMEOUT = 10.0  # seconds; Ray itself waits for a minute for its head
@@ -54,3 +56,31 @@ class RayStore:
             return self._calls.call(call)
         except Exception as error:
             raise OSError(f"Ray's store does not answer: {error}") from error
+
+
+class InTime:
+    """Calls that end in time, also when the called function does not. They are done one after the other."""
+
+    def __init__(self, timeout: float, name: str) -> None:
+        """``timeout``: seconds for a call, and for those before it. ``name``: of the threads."""
+        self._timeout = timeout
+        self._name = name
+        self._turn = threading.Lock()  # held by the call that is being done
+
+    def call(self, function: Callable[[], _T]) -> _T:
+        """Returns or raises as the function does. One that has not begun in time is never called.
+
+        Raises:
+            TimeoutError: It has not returned in time, and may do its work still, before any later call.
+        """
+        call: Future[_T] = Future()
+
+        def work() -> None:
+            with self._turn:
+                settle(call, function, BaseException)
+
+        threading.Thread(target=work, name=self._name, daemon=True).start()
+        if not wait((call,), self._timeout).done:
+            call.cancel()
+            raise TimeoutError(f"no answer within {self._timeout:g} s")
+        return call.result()

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from .._control.thread.clock import boot_time
+from .._control.loop import boot_time
 from .cluster_state import ClusterState
 
 _LOOK_EVERY = 1.0  # seconds between two looks at the term

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..._errors import FreshframeError
 from .._control.agents.last_words import Words
 from .._control.agents.link import Link
-from .._control.thread.clock import boot_time
+from .._control.loop import boot_time
 from .._messages import Event, Failed
 from .guards import FarLink, Guards, Post
 

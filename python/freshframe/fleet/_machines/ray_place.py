@@ -13,7 +13,7 @@ from typing import Any
 from ..._errors import FreshframeError
 from ..._interpreter.log import logger
 from .._control.controller import Controller
-from .._control.thread.clock import boot_time
+from .._control.loop import boot_time
 from .._decide.more_machines import MoreMachines
 from .guarded_place import GuardedPlace
 from .handshake import new_token

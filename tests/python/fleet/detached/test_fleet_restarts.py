@@ -25,8 +25,8 @@ from freshframe.fleet._control.actions import Actions
 from freshframe.fleet._control.agents.lateness import Lateness
 from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.hearing import Hearing
+from freshframe.fleet._control.loop import boot_time
 from freshframe.fleet._control.setup import Setup
-from freshframe.fleet._control.thread.clock import boot_time
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Agent, Camera, Times
 from freshframe.fleet._detached import ray_actor

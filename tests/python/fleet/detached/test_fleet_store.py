@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from freshframe.fleet._detached.in_time import InTime
-from freshframe.fleet._detached.ray_store import RayStore
+from freshframe.fleet._detached.ray_store import InTime, RayStore
 
 
 class Head:

@@ -8,8 +8,8 @@ from typing import Any
 
 from ... import _wire
 from ..._messages import Order
+from ..loop import Loop
 from ..notes import Notes
-from ..thread.loop import Loop
 from .link import Link
 
 

@@ -7,11 +7,11 @@ import contextlib
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
 from typing import Any
 
 from ...._errors import FreshframeError, StateError
-from ..._control.thread.clock import boot_time
-from ..._control.thread.request import Request
+from ..._control.loop import boot_time, settle
 from ..._read.reader import FleetReader
 from ..._read.results import Results
 from ..._stats import FleetStats
@@ -56,7 +56,7 @@ class RemoteController:
         self._closed = False
         self._over = False  # the fleet has ended
         self._stats: FleetStats | None = None
-        self._requests: queue.SimpleQueue[Request[Any] | None] = queue.SimpleQueue()
+        self._requests: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=f"fleet {name}", daemon=True)
         self._thread.start()
         try:
@@ -67,27 +67,28 @@ class RemoteController:
 
     def _run(self) -> None:
         while (request := self._requests.get()) is not None:
-            if not request.abandoned:
-                request.do()
+            request()
 
     def _ask(
-        self, what: str, *arguments: Any, wait: float = float("inf"), patience: float = _PATIENCE
+        self, what: str, *arguments: Any, limit: float = float("inf"), patience: float = _PATIENCE
     ) -> Any:
         if self._closed:
             raise StateError("this program has closed its connection to the fleet")
-        again = what not in CHANGES
-        request = Request(
-            lambda: self._channel.ask(what, *arguments, timeout=_TIMEOUT, patience=patience, again=again)
-        )
-        self._requests.put(request)
-        end = boot_time() + wait
-        while not request.done.wait(min(_LOOK_EVERY, max(0.0, end - boot_time()))):
+        answer: Future[Any] = Future()
+
+        def ask() -> Any:
+            again = what not in CHANGES
+            return self._channel.ask(what, *arguments, timeout=_TIMEOUT, patience=patience, again=again)
+
+        self._requests.put(lambda: settle(answer, ask))
+        end = boot_time() + limit
+        while not wait((answer,), min(_LOOK_EVERY, max(0.0, end - boot_time()))).done:
             if boot_time() >= end:
-                request.abandoned = True  # a page asks again and again: these would wait for each other
-                raise StateError(f"the controller has not answered within {wait:g} s")
+                answer.cancel()  # a page asks again and again: these would wait for each other
+                raise StateError(f"the controller has not answered within {limit:g} s")
             if not self._thread.is_alive():
                 raise StateError("this program has closed its connection to the fleet")
-        return request.outcome()
+        return answer.result()
 
     # ---- as Controller
 
@@ -136,7 +137,7 @@ class RemoteController:
             return self._stats
         with self._lock:
             given = {reader.key: reader.acknowledgement() for reader in self._readers}
-        told = self._ask("stats", given, wait=float("inf") if timeout < 0 else timeout)
+        told = self._ask("stats", given, limit=float("inf") if timeout < 0 else timeout)
         stats = told if isinstance(told, FleetStats) else stats_of(told)  # the fleet has another version
         self._stats = stats
         return stats
@@ -159,7 +160,7 @@ class RemoteController:
         if self._over:
             return
         with contextlib.suppress(FreshframeError):
-            self._ask("close", reader.key, *reader.acknowledgement(), wait=_FAREWELL, patience=0)
+            self._ask("close", reader.key, *reader.acknowledgement(), limit=_FAREWELL, patience=0)
 
     # ---- the end
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...._process.worker_log import log_levels
 from ..._control.agents.link import UNKNOWN, Link
+from ..._control.loop import boot_time
 from ..._control.parts import Parts
-from ..._control.thread.clock import boot_time
 from ..._decide import adoption
 from ..._decide.model import Action, Camera, Run
 from ..._machines.guarded_place import GuardedPlace

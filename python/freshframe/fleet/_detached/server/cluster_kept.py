@@ -9,7 +9,7 @@ from typing import Any
 
 from ...._errors import StateError
 from ..._control.builds.builds import Pickles
-from ..._control.thread.clock import boot_time
+from ..._control.loop import boot_time
 from ..cluster_state import ClusterState, Store
 from ..state_writer import StateWriter
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from ...._errors import StateError
 from ..._control.builds.builds import Pickles
+from ..._control.loop import boot_time
 from ..._control.parts import Parts
-from ..._control.thread.clock import boot_time
 from ..._decide import adoption
 from ..._machines.guarded_place import GuardedPlace
 

@@ -1,4 +1,4 @@
-"""A controller's thread: it waits for files that are ready, and executes the requests of other threads."""
+"""A controller's thread and its clock: it waits for files that are ready, and does what others ask."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -7,15 +7,32 @@ import contextlib
 import os
 import selectors
 import threading
+import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future, wait
 from typing import Any, TypeVar
-
-from .request import Request
 
 TICK = 0.1  # seconds: the longest wait
 
 _T = TypeVar("_T")
+
+
+def boot_time() -> float:
+    """The time by which a controller decides: seconds that go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def settle(call: Future[_T], job: Callable[[], _T], catches: type[BaseException] = Exception) -> None:
+    """Executes a job for the thread that waits for this call, unless that thread has cancelled it.
+
+    ``catches``: errors that are the caller's. Others end the thread that does the job.
+    """
+    if call.set_running_or_notify_cancel():
+        try:
+            call.set_result(job())
+        except catches as error:
+            call.set_exception(error)
 
 
 class Loop:
@@ -30,7 +47,7 @@ class Loop:
         self.ended = threading.Event()  # set by the thread
         self._name = name
         self._thread: threading.Thread | None = None
-        self._requests: deque[Request[Any]] = deque()
+        self._requests: deque[Callable[[], object]] = deque()
         self._hurried = False  # a decision is due now
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._selector = selectors.DefaultSelector()
@@ -85,26 +102,25 @@ class Loop:
 
     def request(self, job: Callable[[], object]) -> None:
         """Has a job done by the thread, and does not wait for it. The job raises nothing."""
-        self._requests.append(Request(job))
+        self._requests.append(job)
         self.wake()
 
     def call(self, job: Callable[[], _T]) -> _T:
         """Has a job done by the thread, and waits for it. After the thread's end the caller does it."""
-        request = Request(job)
+        call: Future[_T] = Future()
         if threading.current_thread() is not self._thread and not self.ended.is_set():
-            self._requests.append(request)
-            self.wake()
-            while not request.done.wait(TICK) and not self.ended.is_set():
+            self.request(lambda: settle(call, job))
+            while not wait((call,), TICK).done and not self.ended.is_set():
                 pass
         with self.lock:
-            if not request.done.is_set():
-                request.do()
-        return request.outcome()
+            if not call.done():
+                settle(call, job)
+        return call.result()
 
     def do_requests(self) -> None:
         """Those that wait. With the lock."""
         while self._requests:
-            self._requests.popleft().do()
+            self._requests.popleft()()
             self._hurried = True
 
     # ---- the end
