@@ -4,21 +4,21 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._closed_by_with import ClosedByWith
-from .._errors import OptionError, OptionTypeError
-from . import _on_cluster, _specs
+from .._errors import OptionError, OptionTypeError, StopTimeout
+from . import _specs
 from ._control.builds.sent_builds import SentBuilds
 from ._control.controller import Controller
 from ._control.place import LocalPlace
 from ._control.setup import Setup
-from ._emptying import wait_until_empty
 from ._life import Life
 from ._page import FleetPage
-from ._plan import plan_of
+from ._plan import attached_fleet, connected_fleet, detached_fleet, plan_of
 from ._read.reader import FleetReader
 from ._stats import FleetStats
 
@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from ._detached.client.remote_controller import RemoteController
     from ._machines.ray_place import RayPlace
+
+_LOOK_EVERY = 0.05  # seconds
 
 
 class Fleet(ClosedByWith):
@@ -109,9 +111,9 @@ class Fleet(ClosedByWith):
             for agent, labels in plan.agents.items():
                 controller.add_agent(agent, labels)
         elif plan.detached:
-            self._begin(_on_cluster.detached(plan))
+            self._begin(detached_fleet(plan))
         else:
-            place = _on_cluster.attached(plan)
+            place = attached_fleet(plan)
             self._begin(place.controller, place, self._answers())
 
     @classmethod
@@ -135,7 +137,7 @@ class Fleet(ClosedByWith):
         if _check.text("address", address) == "local":
             raise OptionError("a local fleet ends with its program: there is none to connect to")
         fleet = cls.__new__(cls)
-        fleet._begin(_on_cluster.connected(name, address))
+        fleet._begin(connected_fleet(name, address))
         return fleet
 
     @staticmethod
@@ -280,7 +282,7 @@ class Fleet(ClosedByWith):
             raise OptionError(f"timeout must be at least 0 seconds or None, got {timeout!r}")
         self._controller.drain(agent, True)
         if timeout is not None:
-            wait_until_empty(self._controller, agent, timeout)
+            _wait_until_empty(self._controller, agent, timeout)
 
     def resume(self, agent: str) -> None:
         """The opposite of drain(): the agent takes cameras again.
@@ -392,3 +394,17 @@ class Fleet(ClosedByWith):
     def __reduce__(self) -> Any:
         """Refuses: it has processes."""
         raise OptionTypeError("a Fleet cannot be pickled: it has processes")
+
+
+def _wait_until_empty(controller: Controller | RemoteController, agent: str, timeout: float) -> None:
+    """Waits at most `timeout` seconds until a drained agent has no cameras.
+
+    Raises:
+        StopTimeout: The agent has cameras after them.
+    """
+    deadline = time.monotonic() + timeout
+    while controller.cameras_of(agent):
+        if time.monotonic() > deadline:
+            left = controller.cameras_of(agent)
+            raise StopTimeout(f"agent {agent!r} still has {left} cameras after {timeout:g} s", [agent])
+        time.sleep(_LOOK_EVERY)

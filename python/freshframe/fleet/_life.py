@@ -3,12 +3,14 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import atexit
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .._errors import StateError
-from . import _open_fleets
+from .._interpreter import fork
+from .._interpreter.log import logger
 from ._desk import Desk
 from ._page import FleetPage
 
@@ -43,7 +45,7 @@ class Life:
             except BaseException:
                 self._end()
                 raise
-        _open_fleets.opened(self)
+        _open.add(self)
 
     @property
     def name(self) -> str:
@@ -75,7 +77,7 @@ class Life:
         if self._desk is not None:
             self._desk.close()
         self._end()
-        _open_fleets.closed(self)
+        _open.discard(self)
 
     def forget_in_child(self) -> None:
         """In a forked child."""
@@ -88,3 +90,24 @@ class Life:
             self.place.close()
         else:
             self._controller.close()
+
+
+_open: set[Life] = set()  # fleets that have agents, kept alive until they are closed
+
+
+@atexit.register
+def _close_all() -> None:
+    for fleet in list(_open):
+        try:
+            fleet.close()
+        except Exception:  # noqa: PERF203  (the others are closed all the same)
+            logger.exception("fleet %r was not closed in order", fleet.name)
+
+
+def _forget_in_child() -> None:
+    for fleet in _open:
+        fleet.forget_in_child()
+    _open.clear()
+
+
+fork.in_child(_forget_in_child)

@@ -1,4 +1,4 @@
-"""What Fleet() was asked for, once all of it is checked."""
+"""What Fleet() was asked for, once all of it is checked, and how its program comes to a Ray cluster."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
@@ -8,14 +8,19 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _check
 from .._errors import OptionError, StateError
 from . import _specs
+from ._control.controller import Controller
 from ._control.setup import Setup
 from ._machines import ray_connection
 from ._machines.spread import Spread
+
+if TYPE_CHECKING:
+    from ._detached.client.remote_controller import RemoteController
+    from ._machines.ray_place import RayPlace
 
 _numbers = itertools.count(1)
 
@@ -90,3 +95,30 @@ def plan_of(  # noqa: PLR0913  (all but the first by name)
     if is_local and (not sys.executable or getattr(sys, "frozen", False)):
         raise StateError("a local fleet needs a Python to start agents with, and this program has none")
     return Plan(where, Setup(name, kept, times, options), specs, spread, host, environment, detached)
+
+
+def attached_fleet(plan: Plan) -> RayPlace:
+    """The machines of a new fleet that ends with this program. They have its controller."""
+    from ._machines.ray_place import RayPlace  # noqa: PLC0415
+
+    return RayPlace(
+        ray_connection.RayConnection(plan.where, plan.environment),
+        plan.setup.options,
+        lambda place: Controller(plan.setup, place),
+        spread=plan.spread,
+        host=plan.host,
+    )
+
+
+def detached_fleet(plan: Plan) -> RemoteController:
+    """Starts a fleet that outlives this program."""
+    from ._detached import ray_fleets  # noqa: PLC0415
+
+    return ray_fleets.create(plan.where, plan.setup, plan.spread, plan.environment)
+
+
+def connected_fleet(name: str, address: str) -> RemoteController:
+    """Connects to the detached fleet `name`."""
+    from ._detached import ray_fleets  # noqa: PLC0415
+
+    return ray_fleets.attach(ray_connection.checked_address(address), name)

@@ -27,9 +27,9 @@ from support import Gate, run_program, until
 import freshframe as ff
 from freshframe.fleet import FleetReader, _wire
 from freshframe.fleet._agent.threads import Crew
-from freshframe.fleet._control.agent_logs import AgentLogs
 from freshframe.fleet._control.agents.cores import usable_cores
 from freshframe.fleet._control.agents.link import Link
+from freshframe.fleet._control.notes import AgentLogs
 from freshframe.fleet._read import reader as reader_module
 from freshframe.fleet._read.results import Results
 
@@ -232,7 +232,7 @@ def test_a_log_handler_that_waits_stops_no_renewal() -> None:
 def test_log_lines_that_wait_are_bounded_and_the_lost_ones_are_told(
     caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("freshframe.fleet._control.agent_logs._MOST", 3)
+    monkeypatch.setattr("freshframe.fleet._control.notes._MOST_LINES", 3)
     logs = AgentLogs("yard")
     with logs._lock:
         logs._thread = threading.current_thread()  # it is busy

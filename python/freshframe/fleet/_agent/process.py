@@ -20,7 +20,7 @@ from ... import _native
 from ..._errors import FreshframeError, StopTimeout
 from ..._pipeline.pipeline import Pipeline, engine_of
 from ..._process.worker_log import log_to_parent
-from .._control.agents.crashes import IN_ORDER
+from .._control.agents.ends import IN_ORDER
 from .._messages import (
     Alive,
     Build,
@@ -45,10 +45,8 @@ from .._messages import (
     Stop,
 )
 from .._url import cut, masked, resolved
-from .beat import begin_beat
-from .built import checked
+from .build import ReceivedBuild, checked
 from .outlet import add_outlet, counts_of, final_counts_of
-from .received_build import ReceivedBuild
 from .run import Run, hangs, text_of
 from .sent_modules import SentModules
 from .threads import Crew
@@ -59,6 +57,8 @@ _AT_ONCE = 32  # cameras that start or stop at a time
 _LOOK_EVERY = 0.2  # seconds: for pipelines that have ended
 _COUNT_EVERY = 1.0  # seconds between two reports of what outputs have lost
 _START_TIMEOUT = 120.0  # seconds
+_BEAT_EVERY = 1.0  # seconds
+_TRACE_AFTER = 0.8  # of the time after which an agent is killed that keeps its GIL
 
 
 class _Agent:
@@ -90,7 +90,7 @@ class _Agent:
 
     def work(self) -> None:
         """Obeys the controller, until it orders the end or has gone."""
-        begin_beat(lambda: self._tell(Alive()), self._gil_timeout)
+        _begin_beat(lambda: self._tell(Alive()), self._gil_timeout)
         threading.Thread(target=self._look, name="ended pipelines", daemon=True).start()
         while True:
             order = self._end.next_order()
@@ -371,6 +371,22 @@ def main(parent: int, options: dict[str, Any]) -> None:
         logging.shutdown()
     _native.say_end_in_order(IN_ORDER)
     exit_at_once(IN_ORDER)  # what still runs is a camera that does not stop
+
+
+def _begin_beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
+    """An event each second while its Python runs, on a thread of its own. Renewals come without it.
+
+    When it stands still for long, the stacks of all threads go to stderr: they are read without the GIL.
+    """
+    threading.Thread(target=_beat, args=(tell, gil_timeout), name="beat", daemon=True).start()
+
+
+def _beat(tell: Callable[[], None], gil_timeout: float | None) -> None:
+    while True:
+        if gil_timeout is not None:
+            faulthandler.dump_traceback_later(_TRACE_AFTER * gil_timeout)
+        tell()
+        time.sleep(_BEAT_EVERY)
 
 
 def _keep_last_words() -> Callable[[int], None]:

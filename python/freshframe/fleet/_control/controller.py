@@ -21,8 +21,7 @@ from .builds.builds import Builds
 from .cameras import Cameras
 from .hearing import Hearing
 from .kept.adoption import Adoption, NothingBefore
-from .kept.kept import Kept
-from .kept.receipts import Receipts
+from .kept.kept import Kept, Receipts
 from .kept.state_file import StateFile
 from .life import Life
 from .loop import Loop, boot_time

@@ -1,9 +1,14 @@
-"""A fleet's events and log lines, both without passwords."""
+"""A fleet's events and log lines, both without passwords.
+
+A thread of its own logs: a handler of the user's may wait, and the controller answers renewals meanwhile.
+"""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import logging
+import sys
+import threading
 import time
 import traceback
 from collections import deque
@@ -11,10 +16,13 @@ from collections import deque
 from .._decide.decisions import Decisions
 from .._stats import FleetEvent
 from .._url import masked
-from .agent_logs import AgentLogs
 from .loop import boot_time
 
 _MOST_EVENTS = 1000
+_MOST_LINES = 10_000  # lines that wait
+_PATIENCE = 1.0  # seconds that a handler has when the fleet is closed
+
+Line = tuple[int, str, str]  # level, logger, text
 
 
 class Notes:
@@ -54,3 +62,53 @@ class Notes:
     def close(self) -> None:
         """Logs the lines that wait."""
         self._logs.close()
+
+
+class AgentLogs:
+    """Writes the log lines of one fleet's agents. put() waits for nothing."""
+
+    def __init__(self, name: str) -> None:
+        """Makes a writer whose thread begins with a line, and ends when there are no more."""
+        self._name = f"log of fleet {name}"
+        self._lines: deque[Line] = deque()
+        self._lost = 0
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+
+    def put(self, level: int, logger: str, text: str) -> None:
+        """A line to be logged."""
+        with self._lock:
+            if len(self._lines) >= _MOST_LINES:
+                self._lost += 1
+                return
+            self._lines.append((level, logger, text))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+                self._thread.start()
+
+    def _run(self) -> None:
+        while True:
+            with self._lock:
+                if not self._lines:
+                    self._thread = None
+                    return
+                lines, self._lines = self._lines, deque()
+                lost, self._lost = self._lost, 0
+            if lost:
+                lines.append((logging.WARNING, "freshframe", f"{lost} log lines of agents were lost"))
+            for line in lines:
+                _log(*line)
+
+    def close(self) -> None:
+        """Logs the waiting lines, unless a handler is stuck."""
+        with self._lock:
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_PATIENCE)
+
+
+def _log(level: int, logger: str, text: str) -> None:
+    try:
+        logging.getLogger(logger).log(level, "%s", text)
+    except Exception:  # of the user's handler or filter
+        sys.excepthook(*sys.exc_info())

@@ -10,8 +10,7 @@ from .agents.links import Links
 from .builds.builds import Builds
 from .cameras import Cameras
 from .kept.adoption import Adoption
-from .kept.kept import Kept
-from .kept.receipts import Receipts
+from .kept.kept import Kept, Receipts
 from .loop import Loop
 from .notes import Notes
 from .place import Place

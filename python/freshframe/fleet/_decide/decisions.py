@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping
 
 from . import patience
 from .consequences import Consequences
-from .culprits import Culprits
 from .fleet_state import FleetState
 from .model import Action, Agent, AgentState, Camera, CameraState, Run, Times
+from .suspects import Culprits
 
 __all__ = ["Action", "Agent", "AgentState", "Camera", "CameraState", "Decisions", "Run", "Times"]
 

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 
 from . import placement
-from .handovers import Handovers
+from .handovers import Handovers, Overlaps
 from .model import Action, Agent, Camera, CameraState, Machine, Run, Times
-from .overlaps import Overlaps
 from .suspects import Suspects
 
 

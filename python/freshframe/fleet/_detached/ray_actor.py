@@ -15,10 +15,9 @@ from .._control.controller import Controller
 from .._control.setup import Setup
 from .._machines.guarded_place import GuardedPlace
 from .._machines.ray_connection import RayConnection
-from .._machines.ray_guard import patience_without_controller
+from .._machines.ray_guard import end_this_actor, patience_without_controller
 from .._machines.ray_place import RayPlace
 from .._machines.spread import Spread
-from .._machines.this_actor import end_this_actor
 from .cluster_state import Trouble
 from .controller import DetachedController
 from .ray_store import RayStore

@@ -24,7 +24,7 @@ from typing import Any
 from ... import __version__, _native
 from ..._errors import FreshframeError
 from .._control.agents.cores import usable_cores
-from .._control.agents.last_words import SILENT, LastWordsPage, Words
+from .._control.agents.ends import SILENT, LastWordsPage, Words
 from .._control.agents.link import arguments
 from .._wire import MessageReader
 from .handshake import StrangerError, introduce, message, tune

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..._errors import FreshframeError
-from .._control.agents.last_words import Words
+from .._control.agents.ends import Words
 from .._control.agents.link import Link
 from .._control.loop import boot_time
 from .._messages import Event, Failed

@@ -14,8 +14,7 @@ from typing import Any
 
 from ... import __version__
 from ..._errors import FreshframeError
-from .._control.agents.crashes import is_crash
-from .._control.agents.last_words import SILENT, Words
+from .._control.agents.ends import SILENT, Words, is_crash
 from .._control.agents.link import Link
 from .._wire import MessageReader
 from .handshake import StrangerError, message, tune, welcome

@@ -3,13 +3,15 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Sequence
 
 from .guard import Guard
-from .this_actor import end_this_actor
 
 _ALONE = 600.0  # seconds
+_TRY_AGAIN = 5.0  # seconds: the cluster's head may not answer
 
 
 def patience_without_controller(orphan_after: float) -> float:
@@ -68,3 +70,13 @@ class RayGuard:
         """The controller is there now."""
         for guard in self._guards:
             guard.go_to(address)
+
+
+def end_this_actor() -> None:
+    """Ends the actor that this process is, for good. The end of the process alone would start it again."""
+    import ray  # noqa: PLC0415
+
+    while True:
+        with contextlib.suppress(Exception):  # it is tried again, until this process has ended
+            ray.kill(ray.get_runtime_context().current_actor, no_restart=True)
+        time.sleep(_TRY_AGAIN)

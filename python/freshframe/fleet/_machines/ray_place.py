@@ -6,7 +6,7 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,11 @@ from .._decide.more_machines import MoreMachines
 from .guarded_place import GuardedPlace
 from .handshake import new_token
 from .ray_connection import NAMESPACE, VARIABLES, RayConnection
-from .ray_request import RayRequest
 from .spread import Spread, cores_of, is_head
 
+_CPU = "CPU"
+_ON_A_NEW_ONE = 1.0  # processors that it must have, at least
+_ON_AN_OLD_ONE = 0.001  # takes nothing from others
 _LOOK_EVERY = 0.5  # seconds: for machines that come and go
 _MOST_FAILURES = 20  # looks in a row that fail before it is logged
 _PART = "/"  # of a place's name, behind the node's number
@@ -287,6 +289,52 @@ class RayPlace:
             with contextlib.suppress(Exception):
                 self._ray.kill(machine.actor)
         self._connection.close()
+
+
+class RayRequest:
+    """Asks Ray's autoscaler for more machines.
+
+    It is a placement group that needs more machines than there are: the autoscaler makes room for it.
+
+    Agents take no CPUs of Ray's, so Ray sees free machines where a fleet sees busy ones. Hence the group has
+    one bundle for each machine that is there, one for each that is wanted, and all on different machines. It
+    stays pending and holds nothing. It belongs to the process that made it, so it ends with that one, and
+    several fleets ask independently (request_resources() has one list for the whole cluster).
+    """
+
+    def __init__(self, ray: Any, name: str) -> None:
+        """Begins without machines. ``name``: shown by `ray list placement-groups`."""
+        self._ray = ray
+        self._name = name
+        self._group: Any = None
+        self._asked: list[dict[str, str]] = []
+
+    def ask(self, machines: int, wanted: Sequence[Mapping[str, str]]) -> bool:
+        """Asks for machines with these labels beside those that are there; none: asks no longer.
+
+        Whether that has changed something.
+        """
+        asked = [dict(each) for each in wanted]
+        if asked == self._asked:
+            return False
+        self.withdraw()
+        if asked:
+            old, new = {_CPU: _ON_AN_OLD_ONE}, {_CPU: _ON_A_NEW_ONE}
+            self._group = self._ray.util.placement_group(
+                [old] * machines + [new] * len(asked),
+                strategy="STRICT_SPREAD",
+                name=self._name,
+                bundle_label_selector=[{}] * machines + asked if any(asked) else None,
+            )
+        self._asked = asked
+        return True
+
+    def withdraw(self) -> None:
+        """Asks no longer. Idempotent. What Ray raises leaves the request as it was, for the next attempt."""
+        if self._group is not None:
+            self._ray.util.remove_placement_group(self._group)
+            self._group = None
+        self._asked = []
 
 
 def _machine_of(station: str) -> str:

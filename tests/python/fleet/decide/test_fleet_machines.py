@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 from test_fleet_decisions import World
 
-from freshframe.fleet._control.agents.lateness import Lateness
+from freshframe.fleet._control.agents.meter import Lateness
 from freshframe.fleet._decide import adoption
 from freshframe.fleet._decide.decisions import Times
 from freshframe.fleet._decide.more_machines import MoreMachines
-from freshframe.fleet._machines.ray_request import RayRequest
+from freshframe.fleet._machines.ray_place import RayRequest
 from freshframe.fleet._machines.spread import Spread
 from freshframe.fleet._wire import CAMERA
 

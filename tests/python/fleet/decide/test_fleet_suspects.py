@@ -6,8 +6,7 @@ from __future__ import annotations
 import pytest
 from test_fleet_decisions import World
 
-from freshframe.fleet._control.agents.crashes import is_crash
-from freshframe.fleet._control.agents.last_words import Words
+from freshframe.fleet._control.agents.ends import Words, is_crash
 from freshframe.fleet._decide.decisions import Action, Camera
 
 

@@ -16,7 +16,7 @@ from support import until
 from freshframe.fleet._detached import ray_actor
 from freshframe.fleet._detached.client.remote_controller import RemoteController
 from freshframe.fleet._detached.ray_actor import RayController
-from freshframe.fleet._machines import ray_guard, this_actor
+from freshframe.fleet._machines import ray_guard
 from freshframe.fleet._machines.ray_guard import RayGuard
 
 yard = yard_fixture()
@@ -56,9 +56,9 @@ def test_the_end_of_an_actor_is_tried_until_the_head_answers(monkeypatch: pytest
     context = SimpleNamespace(current_actor="this one")
     ray: Any = SimpleNamespace(kill=kill, get_runtime_context=lambda: context)
     monkeypatch.setitem(sys.modules, "ray", ray)
-    monkeypatch.setattr(this_actor, "_TRY_AGAIN", 0.0)
+    monkeypatch.setattr(ray_guard, "_TRY_AGAIN", 0.0)
     with pytest.raises(EndedError):
-        this_actor.end_this_actor()
+        ray_guard.end_this_actor()
     assert attempts == [True, True, True]
 
 

@@ -22,7 +22,7 @@ from support import until
 import freshframe as ff
 from freshframe.fleet import _wire
 from freshframe.fleet._control.actions import Actions
-from freshframe.fleet._control.agents.lateness import Lateness
+from freshframe.fleet._control.agents.meter import Lateness
 from freshframe.fleet._control.counts import CameraCounts
 from freshframe.fleet._control.hearing import Hearing
 from freshframe.fleet._control.loop import boot_time

@@ -15,8 +15,7 @@ from support import until
 
 import freshframe as ff
 from freshframe.fleet._detached.client import channel
-from freshframe.fleet._detached.client.looked_at import stats_of
-from freshframe.fleet._detached.client.remote_controller import RemoteController
+from freshframe.fleet._detached.client.remote_controller import RemoteController, stats_of
 from freshframe.fleet._machines.handshake import introduce
 from freshframe.fleet._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
 from freshframe.fleet._wire import MessageReader, framed

@@ -18,8 +18,7 @@ import numpy as np
 from .... import _native
 from ..._messages import Run
 from ..._wire import CAMERA, OUTBOX, MessageReader, Records, Renewal
-from .crashes import is_crash, kills_for_memory
-from .last_words import LastWordsPage, Words
+from .ends import LastWordsPage, Words, is_crash, kills_for_memory
 from .meter import AgentMeter
 
 _READ_AT_ONCE = 1 << 16  # bytes: malloc() would ask the system for more

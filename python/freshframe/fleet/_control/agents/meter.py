@@ -6,10 +6,14 @@ from __future__ import annotations
 import time
 from collections import deque
 
+import numpy as np
+
 from ..._wire import Records, Renewal
 from .cores import usable_cores
-from .lateness import Lateness
 
+_LATE_OVER = 10.0  # seconds
+_RENEWAL = 0.5  # seconds between two: an age may be measured so long after the result
+_LEAST_AGES = 3  # ages, for one that was a hiccup
 _LOSSES_OVER = 10.0  # seconds
 _CLOCK_SAMPLES = 20  # renewals: ten seconds
 _SAME_CLOCK = 0.05  # seconds: less is the messages' own time
@@ -69,3 +73,31 @@ class AgentMeter:
         """
         offset = max(self._clocks, default=0.0)
         return offset if abs(offset) > _SAME_CLOCK else 0.0
+
+
+class Lateness:
+    """The age in a renewal grows until the next result, so only cameras with a new result count."""
+
+    def __init__(self) -> None:
+        """Begins without any measurement."""
+        self._runs = np.empty(0)
+        self._results = np.empty(0)
+        self._ages: deque[tuple[float, float]] = deque()  # when, seconds
+
+    def note(self, cameras: Records, now: float) -> None:
+        """The cameras of a renewal."""
+        runs, results = cameras["epoch"], cameras["results"]
+        if np.array_equal(runs, self._runs):
+            fresh = cameras["age_ns"][results > self._results]
+            if len(fresh):
+                self._ages.append((now, float(np.median(fresh)) / 1e9))
+        self._runs, self._results = runs, results
+        while self._ages and now - self._ages[0][0] > _LATE_OVER:
+            self._ages.popleft()
+
+    @property
+    def seconds(self) -> float:
+        """The age of its results when they are made, but for half a second; of some seconds the best."""
+        if len(self._ages) < _LEAST_AGES:
+            return 0.0
+        return max(0.0, min(age for _, age in self._ages) - _RENEWAL)

@@ -8,21 +8,25 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, wait
-from typing import Any
+from dataclasses import MISSING, fields
+from typing import Any, TypeVar
 
 from ...._errors import FreshframeError, StateError
 from ..._control.loop import boot_time, settle
 from ..._read.reader import FleetReader
 from ..._read.results import Results
-from ..._stats import FleetStats
+from ..._stats import AgentStats, CameraStats, FleetEvent, FleetReaderStats, FleetStats
 from .channel import CHANGES, Channel, Endpoint
-from .looked_at import stats_of
 from .remote_reader import RemoteReader
 
 _TIMEOUT = 60.0  # seconds for an answer
 _PATIENCE = 20.0  # seconds for a controller that restarts
 _FAREWELL = 10.0  # seconds for a controller to hear that a reader is closed; it notices by itself
 _LOOK_EVERY = 0.1  # seconds: for signals
+
+_NOTHING = {"str": "", "int": 0, "float": 0.0, "bool": False, "dict[str, str]": {}}  # by annotation
+
+_T = TypeVar("_T")
 
 
 class RemoteController:
@@ -194,3 +198,32 @@ class RemoteController:
         self._channel.forget_in_child()
         for reader in self._readers:
             reader.forget_in_child()
+
+
+def stats_of(plain: Mapping[str, Any]) -> FleetStats:
+    """The statistics of a fleet with another version of freshframe, which travel as plain values with names.
+
+    ``plain``: what FleetStats.as_json() of the other version has told. Names that are not known here are
+    left out.
+    """
+    return _made(
+        FleetStats,
+        {
+            **plain,
+            "agents": {name: _made(AgentStats, each) for name, each in plain.get("agents", {}).items()},
+            "cameras": {name: _made(CameraStats, each) for name, each in plain.get("cameras", {}).items()},
+            "readers": [_made(FleetReaderStats, each) for each in plain.get("readers", ())],
+            "events": [_made(FleetEvent, each) for each in plain.get("events", ())],
+        },
+    )
+
+
+def _made(kind: type[_T], plain: Mapping[str, Any]) -> _T:
+    """A dataclass. What the other version does not tell is its default, or nothing."""
+    values = {}
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.name in plain:
+            values[field.name] = plain[field.name]
+        elif field.default is MISSING and field.default_factory is MISSING:
+            values[field.name] = _NOTHING.get(str(field.type))
+    return kind(**values)
