@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
-"""Compiles every file in cases/ twice: as it is, with its mistake, and with FIXED defined.
+"""Compiles every case of cases/ twice: as it is, with its mistake, and with FIXED defined.
 
-The mistake must give exactly one error line, with the text that the file's `// expect:` line names (`A | B`:
-one of them). The fixed program must compile without a warning. The headers of Python and of each binding
-library are precompiled, so a file takes a fraction of a second. With nanobind and pybind11 in one precompiled
-header each file would take a second: g++ and clang instantiate the templates of pybind11 once more in each.
-The fixed programs are compiled all in one, and one by one only if there is something to say about them or if
-they specialise a template of the header, which has to be done outside of any namespace.
+A case begins at a line `// case NAME: what it does`. The lines above the first case of a file belong to
+each of its cases. The mistake must give exactly one error line, with the text that the case's `// expect:`
+line names (`A | B`: one of them). The fixed program must compile without a warning. What belongs to each
+case of a file is precompiled, so a case takes a fraction of a second. With nanobind and pybind11 in one
+file each case would take a second: g++ and clang instantiate the templates of pybind11 once more in each.
+The fixed programs of a file are compiled all in one, and one by one only if there is something to say about
+them or if they specialise a template of the header, which has to be done outside of any namespace.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -18,7 +19,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,32 +29,39 @@ SKIPPED = 77  # what ctest counts as skipped
 TIME_LIMIT = 300  # seconds for one file, on a busy machine
 LONGEST = 600  # characters of an error that can still be read
 EXPECT = "// expect: "
+CASE = re.compile(r"^// case (\w+): ", re.MULTILINE)
 BINDING = re.compile("<(nanobind|pybind11)/")
-HEADERS = {
-    "": (),
-    "nanobind": ("nanobind/nanobind.h", "nanobind/ndarray.h"),
-    "pybind11": ("pybind11/pybind11.h", "pybind11/numpy.h"),
-}
 WARNINGS = ("-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wno-unused-function")
 
 
 @dataclass(frozen=True)
+class Case:
+    """A program with a mistake.
+
+    Attributes:
+        name: Of the case.
+        file: The name of its file in cases/, which is also that of what is precompiled for it.
+        text: Without what belongs to each case.
+        source: The text in a file of its own.
+    """
+
+    name: str
+    file: str
+    text: str
+    source: Path
+
+
+@dataclass(frozen=True)
 class Compiler:
-    """A compiler with its flags, and the options that include what is precompiled for a binding library."""
+    """A compiler with its flags, and the options that include what is precompiled for a file."""
 
     command: tuple[str, ...]
     ready: Mapping[str, tuple[str, ...]]
 
-    def run(self, source: Path, binding: str, *, fixed: bool) -> subprocess.CompletedProcess[str]:
-        """Checks one file without writing an object file."""
+    def run(self, source: Path, file: str, *, fixed: bool) -> subprocess.CompletedProcess[str]:
+        """Checks one program without writing an object file."""
         return subprocess.run(
-            [
-                *self.command,
-                *self.ready[binding],
-                *(["-DFIXED"] if fixed else []),
-                "-fsyntax-only",
-                str(source),
-            ],
+            [*self.command, *self.ready[file], *(["-DFIXED"] if fixed else []), "-fsyntax-only", str(source)],
             capture_output=True,
             text=True,
             timeout=TIME_LIMIT,
@@ -62,38 +70,44 @@ class Compiler:
         )
 
 
-def binding_of(source: Path) -> str:
-    """The binding library that a file includes: `nanobind`, `pybind11` or none."""
-    found = BINDING.search(source.read_text(encoding="utf-8"))
-    return found.group(1) if found else ""
+def cases_of(path: Path, scratch: Path) -> tuple[str, list[Case]]:
+    """What belongs to each case of a file, and the cases, each written into `scratch`."""
+    text = path.read_text(encoding="utf-8")
+    starts = [*CASE.finditer(text)]
+    ends = [*(start.start() for start in starts[1:]), len(text)]
+    cases = []
+    for start, end in zip(starts, ends, strict=True):
+        line = text.count("\n", 0, start.start()) + 1
+        case = Case(start[1], path.stem, text[start.start() : end], scratch / f"{start[1]}.cpp")
+        case.source.write_text(f'#line {line} "{path}"\n{case.text}', encoding="utf-8")
+        cases.append(case)
+    return text[: starts[0].start()], cases
 
 
-def prepare(name: str, includes: list[str], scratch: Path, bindings: Collection[str]) -> Compiler:
-    """Compiles the common headers into `scratch`, once for each of `bindings`."""
+def prepare(name: str, includes: list[str], scratch: Path, heads: Mapping[str, str]) -> Compiler:
+    """Compiles what belongs to each case of a file into `scratch`."""
     clang = "clang" in subprocess.run([name, "--version"], capture_output=True, text=True, check=True).stdout
     own = f"-I{HERE.parents[1] / 'include'}"
     flags = ["-std=c++20", "-fvisibility=hidden", *WARNINGS, own, *(f"-isystem{path}" for path in includes)]
     flags.append("-fno-caret-diagnostics" if clang else "-fno-diagnostics-show-caret")
-    scratch.mkdir(parents=True, exist_ok=True)
 
-    def compiled(binding: str) -> tuple[str, ...]:
-        common = scratch / f"{binding or 'plain'}.hpp"
-        headers = ("freshframe/gil.hpp", *HEADERS[binding])
-        common.write_text("".join(f"#include <{header}>\n" for header in headers), encoding="utf-8")
+    def compiled(file: str) -> tuple[str, ...]:
+        common = scratch / f"{file}.hpp"
+        common.write_text(heads[file], encoding="utf-8")
         made = common.with_suffix(".hpp.pch" if clang else ".hpp.gch")
         make = [name, *flags, "-x", "c++-header", str(common), "-o", str(made)]
         subprocess.run(make, check=True, timeout=TIME_LIMIT)
         return ("-include-pch", str(made)) if clang else ("-include", str(common))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return Compiler((name, *flags), dict(zip(bindings, pool.map(compiled, bindings), strict=True)))
+        return Compiler((name, *flags), dict(zip(heads, pool.map(compiled, heads), strict=True)))
 
 
-def refused(compiler: Compiler, source: Path) -> str | None:
-    """What is wrong with the error for the mistake in `source`; None when nothing is."""
-    lines = source.read_text(encoding="utf-8").splitlines()
+def refused(compiler: Compiler, case: Case) -> str | None:
+    """What is wrong with the error for the mistake of a case; None when nothing is."""
+    lines = case.text.splitlines()
     expected = next(line.removeprefix(EXPECT) for line in lines if line.startswith(EXPECT)).split(" | ")
-    done = compiler.run(source, binding_of(source), fixed=False)
+    done = compiler.run(case.source, case.file, fixed=False)
     errors = [line for line in done.stderr.splitlines() if " error: " in line]
     if done.returncode == 0:
         return "it compiles"
@@ -107,38 +121,34 @@ def refused(compiler: Compiler, source: Path) -> str | None:
     return None
 
 
-def all_allowed(compiler: Compiler, sources: Sequence[Path], scratch: Path) -> bool:
-    """Whether the fixed programs compile without a warning as one, each in a namespace of its own."""
-    by_binding: dict[str, list[Path]] = {}
-    for source in sources:
-        by_binding.setdefault(binding_of(source), []).append(source)
+def all_allowed(compiler: Compiler, cases: Sequence[Case], scratch: Path) -> bool:
+    """Whether the fixed programs of each file compile as one without a warning, each in its namespace."""
 
-    def compiles(binding: str) -> bool:
-        texts = [source.read_text(encoding="utf-8") for source in by_binding[binding]]
-        lines = [line for text in texts for line in text.splitlines()]
-        headers = sorted({line for line in lines if line.startswith("#include ")})
+    def compiles(file: str) -> bool:
         parts = [
-            f'namespace {source.stem}_ {{\n#include "{source}"\n}}  // namespace {source.stem}_'
-            for source in by_binding[binding]
+            f'namespace {case.name}_ {{\n#include "{case.source}"\n}}  // namespace {case.name}_\n'
+            for case in cases
+            if case.file == file
         ]
-        joined = scratch / f"fixed_{binding or 'plain'}.cpp"
-        joined.write_text("\n".join([*headers, *parts, ""]), encoding="utf-8")
-        done = compiler.run(joined, binding, fixed=True)
+        joined = scratch / f"fixed_{file}.cpp"
+        joined.write_text("".join(parts), encoding="utf-8")
+        done = compiler.run(joined, file, fixed=True)
         return done.returncode == 0 and not done.stderr.strip()
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        return all(pool.map(compiles, by_binding))
+        return all(pool.map(compiles, sorted({case.file for case in cases})))
 
 
-def allowed(compiler: Compiler, source: Path) -> str | None:
-    """Why the fixed program of `source` does not compile; None when it does."""
-    done = compiler.run(source, binding_of(source), fixed=True)
+def allowed(compiler: Compiler, case: Case) -> str | None:
+    """Why the fixed program of a case does not compile; None when it does."""
+    done = compiler.run(case.source, case.file, fixed=True)
     return done.stderr.strip() if done.returncode or done.stderr.strip() else None
 
 
-def usable(binding: str, includes: list[str]) -> bool:
-    """Whether a binding library is installed, or none is needed."""
-    return not binding or any((Path(folder) / binding).is_dir() for folder in includes)
+def usable(head: str, includes: list[str]) -> bool:
+    """Whether the binding library of a file is installed, or none is needed."""
+    found = BINDING.search(head)
+    return found is None or any((Path(folder) / found[1]).is_dir() for folder in includes)
 
 
 def main() -> int:
@@ -147,31 +157,33 @@ def main() -> int:
     parser.add_argument("--compiler", required=True)
     parser.add_argument("--include", action="append", default=[])
     parser.add_argument("--scratch", type=Path, required=True)
-    parser.add_argument("--only", default="", help="files whose name contains this")
+    parser.add_argument("--only", default="", help="cases whose name contains this")
     options = parser.parse_args()
     if shutil.which(options.compiler) is None:
         print(f"skipped: there is no {options.compiler}")
         return SKIPPED
 
-    sources = sorted(path for path in (HERE / "cases").glob("*.cpp") if options.only in path.name)
-    ready = [path for path in sources if usable(binding_of(path), options.include)]
-    bindings = sorted({binding_of(path) for path in ready})
-    compiler = prepare(options.compiler, options.include, options.scratch, bindings)
+    options.scratch.mkdir(parents=True, exist_ok=True)
+    files = {path.stem: cases_of(path, options.scratch) for path in sorted((HERE / "cases").glob("*.cpp"))}
+    heads = {name: head for name, (head, _) in files.items() if usable(head, options.include)}
+    wanted = [case for _, cases in files.values() for case in cases if options.only in case.name]
+    ready = [case for case in wanted if case.file in heads]
+    compiler = prepare(options.compiler, options.include, options.scratch, heads)
 
-    joined = [path for path in ready if "template <>" not in path.read_text(encoding="utf-8")]
+    joined = [case for case in ready if "template <>" not in case.text]
     known = set(joined) if all_allowed(compiler, joined, options.scratch) else set()
 
-    def check(source: Path) -> list[str]:
-        fixed = None if source in known else allowed(compiler, source)
-        found = {"the mistake": refused(compiler, source), "FIXED": fixed}
-        return [f"{source.relative_to(HERE)}, {which}: {what}\n" for which, what in found.items() if what]
+    def check(case: Case) -> list[str]:
+        fixed = None if case in known else allowed(compiler, case)
+        found = {"the mistake": refused(compiler, case), "FIXED": fixed}
+        return [f"{case.name} of {case.file}.cpp, {which}: {what}\n" for which, what in found.items() if what]
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         wrong = [report for reports in pool.map(check, ready) for report in reports]
     print(*wrong, sep="\n", end="")
     print(f"{options.compiler}: {len(ready)} cases, {len(wrong)} wrong")
-    if len(ready) < len(sources):
-        print(f"skipped for want of a binding library: {len(sources) - len(ready)} files")
+    if len(ready) < len(wanted):
+        print(f"skipped for want of a binding library: {len(wanted) - len(ready)} cases")
     return 1 if wrong or not ready else 0
 
 
