@@ -20,6 +20,7 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 
 from rigs.live.faulty_server import Clip
 from rigs.live.media import encode
+from rigs.ports import free_port
 
 DEBIANS_PYTHON = "/usr/bin/python3"  # the one that has GStreamer's bindings
 NOBODY = 65534  # VLC does not run as root
@@ -53,14 +54,6 @@ def media_in(folder: Path) -> Media:
     made.mp4.write_bytes(film.header + b"".join(film.frames))
     made.elementary.write_bytes(b"".join(clip.frames))
     return made
-
-
-def free_port() -> int:
-    """Of TCP, and likely still free in a moment."""
-    with socket.socket() as end:
-        end.bind(("127.0.0.1", 0))
-        port: int = end.getsockname()[1]
-        return port
 
 
 def await_port(port: int, process: subprocess.Popen[bytes], host: str = "127.0.0.1") -> None:

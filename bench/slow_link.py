@@ -29,6 +29,7 @@ sys.path.insert(0, str(ROOT / "tests" / "python"))
 from rigs.live.truth.pictures.encode import Shape, film
 from rigs.live.truth.process import TruthProcess
 from rigs.live.truth.reading.watch import number_of
+from rigs.ports import free_port
 
 FPS = 30
 SHAPE = Shape(count=1800, size=(640, 360), key_interval=30, bit_rate=2_000_000)
@@ -44,13 +45,6 @@ with pipeline.start():
     print(publish.stats(), flush=True)
 """
 FORMATS = {"rtsp": "rtsp", "rtmp": "flv", "tcp": "mpegts"}
-
-
-def free_port() -> int:
-    """On loopback, of no one now."""
-    with socket.socket() as end:
-        end.bind(("127.0.0.1", 0))
-        return int(end.getsockname()[1])
 
 
 @contextlib.contextmanager
