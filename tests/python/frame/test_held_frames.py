@@ -26,14 +26,6 @@ def test_held_frames_are_counted_and_given_back() -> None:
         assert pipeline.stats().held_by_python_bytes <= 2 * 640 * 480 + 8192  # the reader keeps its last
 
 
-def test_keeping_every_frame_neither_deadlocks_nor_drops() -> None:
-    pipeline = ff.Pipeline()
-    reader = pipeline.reader(pipeline.add(Pictures(300)))
-    with pipeline:
-        results = list(reader)
-    assert [int(s.value.luma[0, 0]) for s in results] == [n % 256 for n in range(300)]
-
-
 def test_holding_more_than_max_held_bytes_raises_frames_held_and_letting_go_helps() -> None:
     pipeline = ff.Pipeline(max_held_bytes=300 * 1024 * 1024)
     source = Pictures(400, size=(1000, 1000))

@@ -97,17 +97,6 @@ def test_a_live_playlist_is_shown_at_its_own_pace() -> None:
     assert took >= 0.8 * (last.pts - first.pts)
 
 
-def test_rtcp_gives_the_servers_wall_clock() -> None:
-    with RtspServer(clip("h264")) as server, Camera(server.url) as camera:
-        camera.read(2)
-        camera.wait(lambda stats: stats.clock is not None, "a sender report")
-        sample = camera.read(2)[1]
-        now = time.time()
-    assert sample.utc_from == "camera"
-    assert sample.utc is not None
-    assert now - 30 < sample.utc < now + 1
-
-
 def test_a_stop_ends_the_session_at_the_server() -> None:
     with RtspServer(clip("h264")) as server:
         with Camera(server.url) as camera:

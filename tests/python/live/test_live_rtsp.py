@@ -131,16 +131,6 @@ def test_where_no_packet_comes_over_udp_the_next_attempt_is_over_tcp() -> None:
     assert "no packet has come over UDP; the next attempt is over TCP" in stats.last_error
 
 
-@pytest.mark.parametrize("methods", [("GET_PARAMETER",), ()], ids=["GET_PARAMETER", "OPTIONS"])
-def test_a_session_is_kept_alive(methods: tuple[str, ...]) -> None:
-    manners = Manners(timeout=2.0, methods=("OPTIONS", "DESCRIBE", "SETUP", "PLAY", "TEARDOWN", *methods))
-    with TruthServer(film(H264), fps=QUICK, manners=manners) as server, Watch(server.url) as camera:
-        seen = camera.read(round(5 * QUICK))
-        stats = camera.stats
-    assert seen[-1].pts > 4
-    assert (stats.outages, stats.last_error) == (0, "")
-
-
 def test_a_camera_that_does_not_count_the_request_that_it_names_gets_the_other_one() -> None:
     manners = Manners(timeout=2.0, alive=("OPTIONS",))  # it names GET_PARAMETER
     with TruthServer(film(H264), fps=QUICK, manners=manners) as server, Watch(server.url) as camera:

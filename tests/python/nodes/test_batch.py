@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from rigs.batch_nodes import LONG, Doubled, run, values
 from rigs.process import batches as process_batches
-from support import Collect, Count, Pictures, Push, edge, until
+from support import Collect, Count, Pictures, Push, edge
 
 import freshframe as ff
 
@@ -65,54 +65,6 @@ def test_max_wait_lets_an_incomplete_batch_go() -> None:
     with pipeline:
         push.push(1, 2)
         assert [reader.get().value for _ in range(2)] == [2, 4]
-
-
-def test_latest_hands_over_the_newest_of_each_camera() -> None:
-    pipeline, node = ff.Pipeline(), Doubled()
-    cameras = [Push(), Push()]
-    ports = [pipeline.add(camera, name=f"cam{i}") for i, camera in enumerate(cameras)]
-    reader = pipeline.reader(pipeline.add(node, ports, name="node", batch=ff.Batch(8, max_wait=LONG)))
-    with pipeline:
-        for camera in cameras:
-            camera.push(0)  # a camera that was never heard is left out rather than lose a sample of another
-        assert [reader.get().value for _ in cameras] == [0, 0]
-        cameras[0].push(1, 2, 3)
-        until(lambda: edge(pipeline, "node", "cam0").passed_in == 4, "the first camera's samples")
-        cameras[1].push(10)  # every edge is full: nothing to wait for
-        assert {reader.get().value, reader.get().value} == {6, 20}
-    assert node.calls == [[0, 0], [3, 10]]
-    assert edge(pipeline, "node", "cam0").drops == {"queue_full": 2}
-
-
-@pytest.mark.repeats
-def test_eight_cameras_get_equal_shares() -> None:
-    pipeline = ff.Pipeline()
-    ports = [pipeline.add(Count(live=True), name=f"cam{i}") for i in range(8)]
-    counts = dict.fromkeys((f"cam{i}" for i in range(8)), 0)
-
-    class Counting(ff.Node[int, None]):
-        def process(self, sample: ff.Sample[int]) -> None:
-            counts[sample.source] += 1
-
-    class Same(ff.Node[int, int]):
-        def process_batch(self, samples: list[ff.Sample[int]]) -> list[int]:
-            return [sample.value for sample in samples]
-
-    pipeline.add(
-        Counting(), pipeline.add(Same(), ports, name="same", batch=ff.Batch(8, max_wait=LONG)), name="sink"
-    )
-    with pipeline:
-        until(lambda: min(counts.values()) >= 50, lambda: f"fifty samples of each: {counts}")
-        seen = dict(counts)
-    assert min(seen.values()) >= 0.8 * sum(seen.values()) / 8
-    assert edge(pipeline, "sink").sources == 8
-
-
-def test_the_queue_below_files_is_as_deep_as_the_batch() -> None:
-    pipeline, _ = run(Doubled(), 3, batch=ff.Batch(32))
-    assert edge(pipeline, "node").queue == ff.Queue(32, "block")
-    pipeline, _ = run(Doubled(), 3, batch=ff.Batch(2))
-    assert edge(pipeline, "node").queue == ff.LOSSLESS
 
 
 # ---- failures
@@ -176,16 +128,6 @@ def test_a_batch_of_one_is_checked_too() -> None:
 
     with pytest.raises(ff.NodeError, match="it returned 0 for 1"):
         run(Wrong(), batch=None)
-
-
-def test_a_stop_while_gathering_counts_what_waits_as_stop() -> None:
-    pipeline, push, node = ff.Pipeline(), Push(), Doubled()
-    pipeline.add(node, pipeline.add(push), name="node", queue=ff.Queue(8), batch=ff.Batch(8, max_wait=LONG))
-    with pipeline:
-        push.push(1, 2, 3)
-        until(lambda: edge(pipeline, "node").waiting == 3, "the samples")
-    assert node.calls == []
-    assert edge(pipeline, "node").drops == {"stop": 3}
 
 
 def test_what_cannot_be_is_refused() -> None:

@@ -5,17 +5,13 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
-import signal
-from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from rigs.process import nodes as process_nodes
 from rigs.process.kills import survive_kills
 from rigs.process.remains import nothing_is_left  # noqa: F401  (a fixture)
-from support import Count, Pictures, Push, run_node, until
+from support import Count, Pictures, run_node
 
 import freshframe as ff
 
@@ -114,18 +110,6 @@ def test_restarts_0_makes_the_first_death_the_last() -> None:
         run_node(process_nodes.Dies("SIGKILL"), range(6), process=ff.Process(restarts=0))
 
 
-def test_too_many_deaths_end_it_and_are_counted() -> None:
-    source = Push(live=False)
-    source.push(*[0] * 10)
-    pipeline = ff.Pipeline()
-    node = process_nodes.Dies("SIGKILL", 0)
-    port = pipeline.add(node, pipeline.add(source), process=ff.Process(restarts=1), name="n")
-    reader = pipeline.reader(port)
-    with pytest.raises(ff.NodeError, match=r"killed by signal 9 .*, 2 times in 60 s"), pipeline:
-        reader.get()
-    assert pipeline.stats().nodes["n"].drops == {"worker": 2}
-
-
 @pytest.mark.parametrize("workers", [1, 2])
 def test_a_death_in_open_fails_start(workers: int) -> None:
     pipeline = ff.Pipeline()
@@ -133,37 +117,6 @@ def test_a_death_in_open_fails_start(workers: int) -> None:
     pipeline.add(node, pipeline.add(Count(5)), process=ff.Process(workers=workers), name="n")
     with pytest.raises(ff.NodeError, match=r"its worker died: killed by signal 9 .* while it started"):
         pipeline.start()
-
-
-def test_an_open_that_fails_later_counts_as_a_death(tmp_path: Path) -> None:
-    node = process_nodes.DiesOnce(str(tmp_path / "died"))
-    with pytest.raises(ff.NodeError, match="its open\\(\\) failed: ValueError: cannot open again"):
-        run_node(node, range(6), process=ff.Process(restarts=1))
-
-
-def test_a_worker_that_dies_idle_is_replaced() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True, name="n")
-    reader = pipeline.reader(port)
-    with pipeline:
-        push.push(1)
-        assert reader.get().value == 2
-        os.kill(pipeline.stats().nodes["n"].workers[0].pid, signal.SIGKILL)
-        until(lambda: pipeline.stats().nodes["n"].workers[0].restarts == 1, "the next worker")
-        push.push(2)
-        assert reader.get().value == 4
-        assert pipeline.stats().nodes["n"].drops == {}
-
-
-def test_siblings_go_on(tmp_path: Path) -> None:
-    node = process_nodes.DiesOnce(str(tmp_path / "died"), then="work")
-    pipeline = ff.Pipeline()
-    port = pipeline.add(node, pipeline.add(Count(100)), process=ff.Process(workers=2), name="n")
-    reader = pipeline.reader(port)
-    with pipeline:
-        assert len(list(reader)) == 99
-        assert pipeline.stats().nodes["n"].drops == {"worker": 1}
 
 
 def test_many_kills_leave_nothing_behind() -> None:
@@ -233,20 +186,6 @@ def test_a_node_that_keeps_frames_and_may_fail_goes_on_without_them() -> None:
     node = pipeline.stats().nodes["n"]
     assert 60 - kept == node.drops["error"] > 0
     assert "FramesHeld" in node.last_error or "gets no more frames" in node.last_error
-
-
-def test_frames_that_a_worker_keeps_count_as_held() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    frame = np.zeros((480, 640), np.uint8)
-    port = pipeline.add(process_nodes.KeepsFrames(3), pipeline.add(push), process=True, name="n")
-    reader = pipeline.reader(port, frames=False)
-    with pipeline:
-        for _ in range(6):
-            push.push(ff.Frame.from_array(frame, "gray"))
-            reader.get()
-        until(lambda: pipeline.stats().held_by_python_bytes == 3 * 480 * 640, "three frames to be held")
-    assert pipeline.stats().held_by_python_bytes == 0
 
 
 @pytest.mark.parametrize(

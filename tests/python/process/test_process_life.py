@@ -7,7 +7,6 @@ import contextlib
 import os
 import signal
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 import pytest
 from rigs.process import nodes as process_nodes
 from rigs.web_client import request
-from support import Collect, Count, Push, edge, run_node, run_python, until
+from support import Collect, Count, Push, run_node, run_python, until
 
 import freshframe as ff
 from freshframe._cli import top_table
@@ -68,19 +67,6 @@ def test_a_full_edge_below_makes_the_workers_wait() -> None:
         assert balanced(pipeline, "w").processed < 20
         assert values(list(reader)) == [2 * number for number in range(200)]
         assert balanced(pipeline, "w").in_flight == 0
-
-
-def test_a_live_source_drops_samples_that_the_worker_has_no_time_for() -> None:
-    pipeline = ff.Pipeline()
-    port = pipeline.add(process_nodes.burn, pipeline.add(Count(live=True)), process=True, name="burn")
-    reader = pipeline.reader(port)
-    with pipeline:
-        for _ in range(5):
-            reader.get()
-        stats = balanced(pipeline, "burn")
-        assert stats.processed >= 5
-        [edge] = [edge for edge in pipeline.stats().edges if edge.child == "burn"]
-        assert edge.drops.keys() == {"queue_full"}
 
 
 def test_next_waits_for_an_idle_worker() -> None:
@@ -203,19 +189,6 @@ def product_here() -> float:
 def test_threads_that_a_library_has_begun_in_the_parent_harm_no_worker(product_here: float) -> None:
     results = values(run_node(process_nodes.product, [300] * 3, process=ff.Process(workers=2)))
     assert results == [product_here] * 3
-
-
-def test_samples_that_are_too_old_do_not_reach_a_worker() -> None:
-    pipeline = ff.Pipeline()
-    push = Push()
-    port = pipeline.add(process_nodes.double, pipeline.add(push), process=True, max_age=10.0, name="w")
-    reader = pipeline.reader(port)
-    with pipeline:
-        push.push_stamped(1, 0.0, time.monotonic() - 100)
-        until(lambda: edge(pipeline, "w").drops == {"stale": 1}, "the drop")
-        push.push(2)
-        assert reader.get().value == 4
-        assert balanced(pipeline, "w").processed == 1
 
 
 def test_top_shows_how_many_workers_a_node_has() -> None:

@@ -77,28 +77,11 @@ def test_get_waits_at_least_its_timeout_and_leaves_the_reader_usable() -> None:
         assert reader.get().value == "a"
 
 
-def test_get_with_timeout_zero_does_not_wait_for_a_sample() -> None:
-    pipeline, source, reader = pushed()
-    with pipeline:
-        with pytest.raises(ff.ReadTimeout):
-            reader.get(timeout=0)
-        source.push("a")
-        arrived(pipeline, 1)
-        assert reader.get(timeout=0).value == "a"
-
-
 @pytest.mark.parametrize("timeout", [-1.0, float("nan")])
 def test_a_timeout_that_is_no_duration_is_refused(timeout: float) -> None:
     pipeline, _, reader = pushed()
     with pipeline, pytest.raises(ValueError, match=r"(?i)timeout"):
         reader.get(timeout=timeout)
-
-
-def test_get_with_an_endless_timeout_returns_the_next_sample() -> None:
-    pipeline, source, reader = pushed()
-    with pipeline:
-        source.push("a")
-        assert reader.get(timeout=float("inf")).value == "a"
 
 
 def test_a_for_loop_ends_with_the_stream() -> None:
@@ -125,41 +108,6 @@ def test_after_the_end_poll_and_get_raise_end_of_stream_and_latest_keeps_the_las
         assert list(reader) == []
 
 
-def test_what_waited_at_the_end_is_still_read() -> None:
-    pipeline, source, reader = pushed(live=False)
-    with pipeline:
-        source.push(1, 2, 3)
-        source.end()
-        assert pipeline.wait(timeout=0.05) in (True, False)  # nothing that it does costs a sample
-        assert [reader.get().value for _ in range(3)] == [1, 2, 3]
-        with pytest.raises(ff.EndOfStream):
-            reader.get()
-
-
-def test_reading_after_leaving_with_is_the_end_of_the_stream() -> None:
-    pipeline, source, reader = pushed()
-    with pipeline:
-        source.push("a")
-        sample = reader.get()
-    with pytest.raises(ff.EndOfStream):
-        reader.get()
-    assert reader.latest() is sample
-    assert reader.ended
-
-
-def test_two_readers_of_one_port_are_independent() -> None:
-    pipeline, source = ff.Pipeline(), Push()
-    camera = pipeline.add(source)
-    one, two = pipeline.reader(camera, queue=ff.Queue(8)), pipeline.reader(camera)
-    with pipeline:
-        source.push(*range(4))
-        until(lambda: edge(pipeline, "reader_2").passed_in == 4, "the second reader's samples")
-        newest = two.latest()
-        assert newest is not None
-        assert newest.value == 3
-        assert [one.get().value for _ in range(4)] == [0, 1, 2, 3]
-
-
 @pytest.mark.parametrize("verb", ["get", "poll", "latest", "iterate"])
 def test_every_verb_raises_the_failed_nodes_error_before_anything_else(verb: str) -> None:
     pipeline, source = ff.Pipeline(), Push()
@@ -183,22 +131,6 @@ def test_every_verb_raises_the_failed_nodes_error_before_anything_else(verb: str
         for _ in range(2):  # it stays failed
             with pytest.raises(ff.NodeError, match="at will"):
                 verbs[verb]()
-
-
-def test_a_waiting_get_is_woken_by_a_failing_node() -> None:
-    pipeline, source = ff.Pipeline(), Push()
-    camera = pipeline.add(source)
-
-    def boom(_: object) -> int:
-        raise ZeroDivisionError("at will")
-
-    reader = pipeline.reader(pipeline.add(boom, camera))
-    with pipeline:
-        timer = threading.Timer(0.05, source.push, ["a"])
-        timer.start()
-        with pytest.raises(ff.NodeError, match="at will"):
-            reader.get()
-        timer.join()
 
 
 def test_a_waiting_get_is_woken_by_stop() -> None:
@@ -234,18 +166,6 @@ def test_a_second_thread_in_one_reader_gets_a_clear_error() -> None:
     assert len(errors) == 1
 
 
-def test_threads_may_take_turns_with_one_reader() -> None:
-    pipeline, source, reader = pushed(ff.Queue(8))
-    with pipeline:
-        source.push(*range(3))
-        values = []
-        for _ in range(3):
-            thread = threading.Thread(target=lambda: values.append(reader.get().value))
-            thread.start()
-            thread.join()
-    assert values == [0, 1, 2]
-
-
 def test_a_closed_reader_drops_later_samples_as_stop_and_is_at_its_end() -> None:
     pipeline, source, reader = pushed(ff.Queue(8))
     with pipeline:
@@ -258,15 +178,6 @@ def test_a_closed_reader_drops_later_samples_as_stop_and_is_at_its_end() -> None
         assert edge(pipeline, "reader").drops == {"stop": 2}
         with pytest.raises(ff.EndOfStream):
             reader.get()
-
-
-def test_a_closed_lossless_reader_never_blocks_the_others() -> None:
-    pipeline = ff.Pipeline()
-    source = pipeline.add(Count(200))
-    closed, other = pipeline.reader(source), pipeline.reader(source)
-    with pipeline:
-        closed.close()
-        assert len(list(other)) == 200
 
 
 def test_a_reader_that_is_garbage_never_blocks_the_others() -> None:
@@ -312,13 +223,6 @@ def test_latest_on_a_lossless_reader_is_refused_and_says_why() -> None:
         assert len(list(reader)) == 3
 
 
-@pytest.mark.parametrize("verb", ["poll", "latest"])
-def test_a_next_reader_has_only_the_waiting_verbs(verb: str) -> None:
-    pipeline, _, reader = pushed(ff.NEXT)
-    with pipeline, pytest.raises(ff.GraphError, match=r"NEXT.*get\(\)"):
-        getattr(reader, verb)()
-
-
 def test_get_on_a_next_reader_takes_a_sample_that_comes_while_it_waits() -> None:
     pipeline, source, reader = pushed(ff.NEXT)
     with pipeline:
@@ -333,16 +237,6 @@ def test_get_on_a_next_reader_takes_a_sample_that_comes_while_it_waits() -> None
         assert [sample.value for sample in itertools.islice(reader, 3)] == ["now"] * 3
         stop.set()
         thread.join()
-
-
-def test_latest_works_on_a_file_when_the_reader_asks_for_it() -> None:
-    pipeline = ff.Pipeline()
-    reader = pipeline.reader(pipeline.add(Count(50)), queue=ff.LATEST)
-    with pipeline:
-        assert pipeline.wait()
-        sample = reader.latest()
-        assert sample is not None
-        assert sample.seq == 49
 
 
 def test_names_default_to_reader_and_count_up() -> None:

@@ -211,19 +211,6 @@ def test_a_report_is_also_the_stats() -> None:
     assert isinstance(report.gil, ff.gil.GilStats)
 
 
-def test_a_lossless_run_that_was_stopped_with_samples_waiting_is_not_complete() -> None:
-    pipeline = ff.Pipeline()
-
-    def enough(_: int) -> None:
-        until(lambda: edge(pipeline, "enough").waiting, "another sample to wait")
-        pipeline.stop()
-
-    pipeline.add(enough, pipeline.add(Count(1000)))
-    report = pipeline.run()
-    assert not report.complete
-    assert set(report.edges[0].drops) == {"stop"}
-
-
 def test_the_warning_above_256_mib_names_the_reader(caplog: pytest.LogCaptureFixture) -> None:
     pipeline = ff.Pipeline()
     reader = pipeline.reader(pipeline.add(Pictures(300, size=(1000, 1000))), name="greedy")

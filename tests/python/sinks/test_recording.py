@@ -10,13 +10,12 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from support import WATCHDOG, Count, Push, encodes
+from support import WATCHDOG, Count, Push, encodes, until
 
 import freshframe as ff
 
@@ -54,20 +53,13 @@ def scene(path: Path, frames: int, **options: Any) -> Path:
     return path
 
 
-def wait_until(condition: Any) -> None:
-    deadline = time.monotonic() + WATCHDOG
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "ts", "avi"])
 def test_a_killed_recorder_leaves_files_that_can_be_read(tmp_path: Path, suffix: str, how: int) -> None:
     video, lines = tmp_path / f"a.{suffix}", tmp_path / "a.jsonl"
     child = subprocess.Popen([sys.executable, "-c", RECORD, str(video), str(lines)])
     try:
-        wait_until(lambda: readable_frames(video) >= 25 and lines.stat().st_size > 0)
+        until(lambda: readable_frames(video) >= 25 and lines.stat().st_size > 0, "25 frames and a line")
     finally:
         child.send_signal(how)
         child.wait(WATCHDOG)
@@ -231,7 +223,7 @@ def test_stop_lets_a_recorder_write_what_waits(tmp_path: Path) -> None:
     pipeline.add(sink, pipeline.add(source))
     source.push(*range(50))
     with pipeline.start():
-        wait_until(lambda: pipeline.stats().edges[0].passed_in == 50)
+        until(lambda: pipeline.stats().edges[0].passed_in == 50, "all samples")
         sink.may.set()
     assert len((tmp_path / "a.jsonl").read_text().splitlines()) == 50
     assert pipeline.stats().edges[0].dropped == 0
@@ -247,7 +239,7 @@ def test_a_drop_into_a_recorder_warns_and_makes_the_run_incomplete(
     source.end()
     with caplog.at_level(logging.WARNING, "freshframe"):
         pipeline.start()
-        wait_until(lambda: pipeline.stats().edges[0].passed_in == 300)
+        until(lambda: pipeline.stats().edges[0].passed_in == 300, "all samples")
         sink.may.set()
         report = pipeline.run()
     (edge,) = report.edges

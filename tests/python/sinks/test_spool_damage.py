@@ -83,8 +83,6 @@ HEAD = b'{"spool":1,"box":"abcdefabcdef","first":999999999999999,"boot":"","zero
 NAMES = ("sent", "lock", "spare", "refused.jsonl", "refused.1.jsonl")
 KINDS = {"a folder": replace_by_folder, "a dangling link": replace_by_link, "a FIFO": replace_by_fifo}
 
-WRONG = (0, 10, 19, 22, 35, 45, 54, 70, 86, 88, 96)
-
 # What is done to the folder; the results that are lost by it; whether it is told.
 DAMAGES: dict[str, tuple[Callable[[Path], object], int, bool]] = {
     "nothing": (lambda folder: None, 0, False),

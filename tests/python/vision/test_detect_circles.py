@@ -257,17 +257,3 @@ def test_the_rings_of_a_target_are_reported_when_asked() -> None:
     assert len(ff.detect_circles(target)) == 1
     rings = ff.detect_circles(target, concentric=True)
     assert sorted(rings.xyr[:, 2]) == pytest.approx([22, 46, 70], abs=0.3)
-
-
-@pytest.mark.parametrize("gap", [3, 4, 5, 6])
-@pytest.mark.parametrize("radius", [6, 7, 8])
-def test_grid_of_small_discs_is_found(radius: int, gap: int) -> None:
-    y, x = np.mgrid[:160, :200]
-    pitch = 2 * radius + gap
-    places = [(30.3 + pitch * column, 29.6 + pitch * row) for row in range(4) for column in range(5)]
-    cover = sum(np.clip(radius + 0.5 - np.hypot(x - cx, y - cy), 0, 1) for cx, cy in places)
-    picture = 200 - 140 * cover + np.random.default_rng(gap).normal(0, 3, x.shape)
-    found = ff.detect_circles(np.asarray(picture.clip(0, 255), np.uint8))
-    assert len(found) == len(places)
-    for place in places:
-        assert np.abs(found.xyr - (*place, radius)).sum(1).min() < 0.6

@@ -161,22 +161,6 @@ def test_boxes_of_two_classes_in_one_place_are_two_tracks() -> None:
     ] * 3
 
 
-def test_a_box_below_min_confidence_does_not_exist_and_a_doubtful_one_starts_nothing() -> None:
-    sure, doubtful, nothing = (boxes((10, 10, 50, 90), confidence=c) for c in (0.9, 0.3, 0.05))
-    out = track_boxes([doubtful, nothing, sure, doubtful, nothing, sure])
-    assert [len(d) for d in out] == [0, 0, 1, 1, 0, 1]
-    assert {int(i) for d in out if d.tracker_id is not None for i in d.tracker_id} == {1}
-
-
-def test_a_box_without_finite_sides_is_left_out() -> None:
-    nan, inf = math.nan, math.inf
-    frame = boxes((nan, 0, 9, 9), (10, 10, 50, 90), (0, 0, inf, 9), (0, 0, 3e38, 9))
-    for tracked_ in track_boxes([frame] * 3):
-        np.testing.assert_array_equal(tracked_.xyxy, [[10, 10, 50, 90]])
-        assert tracked_.velocity is not None
-        assert np.isfinite(tracked_.velocity).all()
-
-
 def test_frames_without_boxes_pass_through_and_end_tracks_after_max_gap() -> None:
     frame, empty = boxes((10, 10, 50, 90)), boxes()
     out = track_boxes([frame, *[empty] * 10, frame, *[empty] * 20, frame], max_gap=0.5)

@@ -184,12 +184,6 @@ def test_results_of_a_reader_that_was_killed_without_a_name_are_not_kept(yard: Y
     other.close()
 
 
-def test_an_output_that_no_camera_has_is_an_error(fleet: ff.Fleet) -> None:
-    fleet.add("cam", fleet_builds.ticks, "ticks:0.01")
-    with pytest.raises(ff.GraphError, match="no camera has an output 'tracks'; there are: 'ticks'"):
-        fleet.reader("tracks").get(100)
-
-
 def test_a_program_that_has_closed_its_connection_is_told_so(yard: Yard) -> None:
     fleet = yard.connect()
     reader = fleet.reader("ticks")

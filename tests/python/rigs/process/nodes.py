@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import mmap
 import os
@@ -165,24 +164,6 @@ class Dies(ff.Node[Any, Any]):
             self._die()
 
 
-class DiesOnce(ff.Node[Any, Any]):
-    """Its first process opens and then dies at its first sample; the next ones cannot open."""
-
-    def __init__(self, path: str, then: str = "fail") -> None:
-        self.path = Path(path)
-        self.then = then
-
-    def open(self) -> None:
-        if self.path.exists() and self.then == "fail":
-            raise ValueError("cannot open again")
-
-    def process(self, sample: ff.Sample[Any]) -> Any:
-        with contextlib.suppress(FileExistsError):
-            self.path.touch(exist_ok=False)  # one of several workers only
-            os.kill(os.getpid(), signal.SIGKILL)
-        return sample.value
-
-
 def sleep_forever(value: Any) -> None:
     time.sleep(1000)
 
@@ -273,15 +254,6 @@ class WritesToItsInput(ff.Node[ff.Frame, str]):
                     return "refused"
                 return "map_files"
         return "refused"
-
-
-def burn(value: Any) -> int:
-    """Thirty milliseconds of bytecode."""
-    end = time.perf_counter() + 0.03
-    count = 0
-    while time.perf_counter() < end:
-        count += 1
-    return count
 
 
 def hold_the_gil_at_once(value: Any) -> Any:
