@@ -124,7 +124,8 @@ def keep(name: str, row: Row) -> None:
     rows = figures() if FIGURES.exists() else {}
     rows[name] = {**row, "order": str(1 + max((_order(each) for each in rows.values()), default=0))}
     rows = {each: rows[each] for each in ROWS if each in rows}
-    FIGURES.write_text(json.dumps(rows, indent=1) + "\n")
+    lines = ",\n".join(f" {json.dumps(name)}: {json.dumps(row)}" for name, row in rows.items())
+    FIGURES.write_text(f"{{\n{lines}\n}}\n")
     write_page(rows)
 
 

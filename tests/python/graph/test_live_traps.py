@@ -83,21 +83,6 @@ def test_a_camera_that_gives_no_frame_stops_no_other() -> None:
         assert latest > first
 
 
-def test_the_end_of_one_stream_leaves_the_others() -> None:
-    """deepstream_python_apps#10: the others freeze when one ends without an end of its stream."""
-    pipeline = ff.Pipeline(keep_running=True)
-    people = pipeline.add(_same, [], name="people", batch=ff.Batch(2, max_wait=5.0))
-    reader = pipeline.reader(people)
-    ends = Push()
-    with pipeline.start():
-        pipeline.connect(pipeline.add(Camera(), name="door"), people)
-        pipeline.connect(pipeline.add(ends, name="ends"), people)
-        ends.push(1)
-        ends.end()
-        for _ in range(20):
-            _next_of(reader, "door")
-
-
 def test_a_change_touches_no_other_camera() -> None:
     """Motion-Project/motion#695: adding a camera reconnects all."""
     pipeline = ff.Pipeline(keep_running=True)
@@ -159,19 +144,6 @@ def test_a_merge_whose_last_edge_goes_while_the_others_have_ended_goes_on() -> N
         pipeline.disconnect(door, people)
         pipeline.connect(door, people)
         _next_of(reader, "door")
-
-
-def test_the_last_camera_goes_and_another_comes() -> None:
-    pipeline = ff.Pipeline(keep_running=True)
-    people = pipeline.add(_alike, [], name="people")
-    reader = pipeline.reader(people)
-    with pipeline.start():
-        for name in ("door", "yard", "door"):
-            camera = pipeline.add(Camera(), name=name)
-            pipeline.connect(camera, people)
-            _next_of(reader, name)
-            pipeline.remove(camera)
-        assert set(pipeline.stats().nodes) == {"people"}
 
 
 def test_a_reader_that_the_program_has_dropped_goes_with_the_next_change() -> None:

@@ -65,13 +65,6 @@ def test_a_plain_result_has_part_0() -> None:
     assert places(run_node(lambda value: value, [1, 2])) == [(0, 0), (1, 0)]
 
 
-def test_ten_thousand_results_of_one_sample_all_arrive() -> None:
-    def many(value: int) -> Iterator[int]:
-        yield from range(value)
-
-    assert [s.value for s in run_node(many, [10_000])] == list(range(10_000))
-
-
 def test_the_results_of_frames_have_their_frame_and_may_be_frames() -> None:
     def halves(frame: ff.Frame) -> Iterator[ff.Frame]:
         for top in (0, 24):

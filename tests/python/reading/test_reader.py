@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import pytest
 from rigs.pushed import arrived, pushed
-from support import Count, Pictures, Push, edge, until
+from support import Count, Pictures, Push, edge
 
 import freshframe as ff
 
@@ -141,29 +141,6 @@ def test_a_waiting_get_is_woken_by_stop() -> None:
         with pytest.raises(ff.EndOfStream):
             reader.get()
         timer.join()
-
-
-def test_a_second_thread_in_one_reader_gets_a_clear_error() -> None:
-    pipeline, source, reader = pushed()
-    errors: list[BaseException] = []
-    with pipeline:
-
-        def read() -> None:
-            try:
-                reader.get()
-            except ff.FreshframeError as error:
-                errors.append(error)
-
-        others = [threading.Thread(target=read) for _ in range(2)]
-        for thread in others:
-            thread.start()
-        until(lambda: errors, "one of two threads to be refused")
-        source.push("a")
-        for thread in others:
-            thread.join()
-    assert isinstance(errors[0], ff.StateError)
-    assert "two threads" in str(errors[0])
-    assert len(errors) == 1
 
 
 def test_a_closed_reader_drops_later_samples_as_stop_and_is_at_its_end() -> None:
