@@ -476,13 +476,10 @@ class Engine:
     def check_replaceable(self, index: int) -> None:
         """Raises GraphError or StateError unless the node is at work."""
 
-    def wake(self, index: int) -> None:
+    def is_on_native_thread(self, index: int) -> bool:
         """
-        The thread of a node in Python looks for the node that takes its place.
+        Whether the node needs a thread of Python before one in Python can take its place.
         """
-
-    def is_blocked(self, index: int) -> bool:
-        """Whether the thread of a node waits for room below."""
 
     @property
     def on_node_thread(self) -> bool:
@@ -538,10 +535,10 @@ class Engine:
     def remove_reader(self, reader: Reader) -> None:
         """Closes a reader and forgets it."""
 
-    def add_python(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, spool: SpoolCounters | None = None) -> int:
+    def add_python(self, description: NodeDescription, node: object, takes_values: bool, parents: Sequence[tuple[int, int]], options: AddOptions, spool: SpoolCounters | None = None) -> int:
         """Adds a place for a Python node; returns its index."""
 
-    def add_python_source(self, node: NodeDescription, live: bool, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
+    def add_python_source(self, description: NodeDescription, node: object, live: bool, parents: Sequence[tuple[int, int]], options: AddOptions) -> int:
         """Adds a place for a Python source; returns its index."""
 
     def add_process(self, node: NodeDescription, parents: Sequence[tuple[int, int]], options: AddOptions, plan: ProcessPlan) -> int:
@@ -1208,6 +1205,11 @@ class NodeDescription:
 
     def __init__(self, name: str, input: str, output: str, records_to: str | None = None, gives_several: bool = False, wake_every: float | None = None, finishes: bool = False) -> None: ...
 
+def hosted(description: NodeDescription, node: object, takes_values: bool) -> NodeHandle:
+    """
+    The handle of a Python node that takes the place of another one. The caller keeps the node.
+    """
+
 class StopToken:
     """
     The stop signal of a node: Source.read() receives it, and a Node has it as `stop_token`.
@@ -1236,7 +1238,7 @@ class SpoolCounters:
     def set(self, *, waiting: int, size_bytes: int, oldest: float | None, sent: int, refused: int, expired: int, lost: int, failures: int, called: float | None, last_error: str) -> None:
         """Replaces all counters."""
 
-def run_node(engine: Engine, index: int, slot: Any, takes_values: bool, /) -> None:
+def run_node(engine: Engine, index: int, place: Any, coming: NodeHandle | None, /) -> None:
     """The body of a Python node's thread. GIL: released while waiting"""
 
 class ProcessPlan:

@@ -3,18 +3,17 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
 from .._errors import GraphError, StateError
 from . import replacing, value_types, wiring
-from .contract import contract_of
-from .member import Member
+from .member import Member, described
 from .nodes import Native, Node, Source
 from .place import Place
 from .port import Port, ends, have_packets, index_of, is_among, is_gone, value_type
-from .slot import Slot
 
 if TYPE_CHECKING:
     from .batch import Batch
@@ -52,7 +51,7 @@ class Graph:
         """Makes the graph of a new engine."""
         self._engine = engine
         self._kept: dict[int, Member] = {}  # every node lives as long as it is in its pipeline
-        self.in_python: dict[int, Slot] = {}
+        self.in_python: dict[int, Place] = {}
         self.in_processes: set[int] = set()
         self.beside: dict[int, Callable[[], None]] = {}
 
@@ -142,25 +141,35 @@ class Graph:
         wiring.note_marks(node, self._nodes())
         return hints
 
-    def replace(self, port: Port[Any], node: Any, timeout: float) -> None:
-        """Another node takes the place of a running one, see Pipeline.replace()."""
+    def replace(
+        self,
+        port: Port[Any],
+        node: Any,
+        timeout: float,
+        start: Callable[[int, Place, _native.NodeHandle, threading.Lock], None],
+    ) -> None:
+        """Another node takes the place of a running one, see Pipeline.replace().
+
+        Args:
+            port: The port.
+            node: The other node.
+            timeout: Seconds.
+            start: Starts a thread that runs a node in Python where a native one has run; it begins when the
+                lock is released.
+        """
         index = index_of(port)
         self._engine.check_replaceable(index)
         replacing.check_port(port)
         member = self._kept.get(index)
         if member is None:
             raise StateError(f"{port.name!r} was removed")
-        place = member.place
         wiring.check_node(node, member.batch)
         replacing.check(port, member, node, is_in_process=index in self.in_processes)
         ports = [each for each in member.ports if not is_gone(each)]
         self._fit(node, ports, member.batch, member.joined, is_in_process=False)
         wiring.note_name(node, port.name)
-        if isinstance(place, Slot):
-            replacing.replace(self._engine, index, port.name, place, node, timeout)
-        else:
-            with replacing.packets_stay(port):
-                self._engine.replace(index, node._handle, node, place.nodes, timeout)
+        with replacing.packets_stay(port):
+            replacing.replace(self._engine, index, member, node, timeout, start)
 
     def forget_removed(self) -> None:
         """Nodes may have been removed."""
@@ -209,24 +218,16 @@ class Graph:
                 self.beside[index] = body
             return index
         is_source = isinstance(node, Source)
-        contract = contract_of(node)
-        description = _native.NodeDescription(
-            wiring.label(node),
-            value_types.kind(hints[0]),
-            value_types.kind(hints[1]),
-            None if is_source else wiring.records_to(node),
-            contract.gives_several,
-            contract.wake_every,
-            contract.finishes,
-        )
+        description = described(node, hints)
         if plan is not None:
             index = self._engine.add_process(description, ends, options, plan)
             self.in_processes.add(index)
             return index
         if is_source:
-            index = self._engine.add_python_source(description, bool(node.live), ends, options)
+            index = self._engine.add_python_source(description, node, bool(node.live), ends, options)
         else:
             counters = getattr(node, "_spool_counters", None)  # of a Spool
-            index = self._engine.add_python(description, ends, options, counters)
-        self.in_python[index] = Slot(node, takes_values=not isinstance(node, Node))
+            takes_values = not isinstance(node, Node)
+            index = self._engine.add_python(description, node, takes_values, ends, options, counters)
+        self.in_python[index] = Place(node)
         return index

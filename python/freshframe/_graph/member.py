@@ -8,11 +8,29 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .. import _native
+from . import value_types, wiring
+from .contract import contract_of
+from .nodes import Source
+
 if TYPE_CHECKING:
     from .batch import Batch
     from .place import Place
     from .port import Port
-    from .slot import Slot
+
+
+def described(node: Any, types: tuple[Any, Any]) -> _native.NodeDescription:
+    """What the engine has to know of a node in Python that takes and gives these types."""
+    contract = contract_of(node)
+    return _native.NodeDescription(
+        wiring.label(node),
+        value_types.kind(types[0]),
+        value_types.kind(types[1]),
+        None if isinstance(node, Source) else wiring.records_to(node),
+        contract.gives_several,
+        contract.wake_every,
+        contract.finishes,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +45,7 @@ class Member:
         joined: Whether it gets sets of samples.
     """
 
-    place: Place | Slot
+    place: Place
     ports: list[Port[Any]]
     types: tuple[Any, Any]
     batch: Batch | None

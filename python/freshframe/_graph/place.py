@@ -1,34 +1,85 @@
-"""The place of a native node in a graph, where another one may take over."""
+"""The place of a node in a graph, where another one may take over."""
 
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
 import contextlib
+import logging
+from dataclasses import dataclass
 from typing import Any
+
+from .. import _native
+from . import wiring
+from .nodes import Native, Node
+
+_log = logging.getLogger("freshframe")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A node that was added, or came by replace().
+
+    Attributes:
+        node: The node.
+        handle: The engine's handle of a node that came by replace().
+    """
+
+    node: Any
+    handle: _native.NodeHandle | None = None
+
+
+def close(node: Any) -> None:
+    """Closes a node in Python that has not got its place, or had it. It may be added again."""
+    try:
+        if isinstance(node, Node):
+            node.close()
+    finally:
+        wiring.release(node)
 
 
 class Place:
     """The node that works, or worked last. Thread-safe, without a lock: a signal's handler may ask, too.
 
     Attributes:
-        nodes: The node that was added, and those that came by replace() and may take over or have. The engine
-            knows which; those that it has decided about leave the list.
+        entries: The node that was added, and those that came by replace() and may take over or have. The
+            engine knows which. A native node that it has decided about leaves the list; one in Python, which
+            the engine borrows from here, leaves it when it has closed.
     """
 
-    __slots__ = ("nodes",)
+    __slots__ = ("entries",)
 
     def __init__(self, node: Any) -> None:
         """Makes the place of a node that was added."""
-        self.nodes = [node]
+        self.entries = [Entry(node)]
 
     @property
     def node(self) -> Any:
         """The newest that has got the place."""
-        known = tuple(self.nodes)
-        decided = [True, *(each._handle.has_place for each in known[1:])]  # None: not yet
+        known = tuple(self.entries)
+        decided = [True, *(each.handle and each.handle.has_place for each in known[1:])]  # None: not yet
         newest = max(at for at, has_place in enumerate(decided) if has_place)
         for at, each in enumerate(known):
-            if at < newest or decided[at] is False:
-                with contextlib.suppress(ValueError):  # another thread was first
-                    self.nodes.remove(each)
-        return known[newest]
+            if isinstance(each.node, Native) and (at < newest or decided[at] is False):
+                self._forget(each)
+        return known[newest].node
+
+    def close(self, node: Any) -> None:
+        """Closes a node in Python that is left over by a replacement."""
+        try:
+            close(node)
+        finally:
+            for each in tuple(self.entries):
+                if each.node is node:  # a function may be there twice
+                    self._forget(each)
+                    break
+
+    def close_and_log(self, node: Any) -> None:
+        """Closes it where nobody waits for an exception."""
+        try:
+            self.close(node)
+        except Exception:
+            _log.exception("replace(): close() of %s failed", type(node).__name__)
+
+    def _forget(self, entry: Entry) -> None:
+        with contextlib.suppress(ValueError):  # another thread was first
+            self.entries.remove(entry)

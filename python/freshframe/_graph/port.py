@@ -12,7 +12,6 @@ from . import value_types, wiring
 from .nodes import Node, Source
 from .place import Place
 from .queue import RECORDING, Queue, shown
-from .slot import Slot
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -38,7 +37,7 @@ class Port(Generic[T_co]):
     __slots__ = ("_engine", "_index", "_only", "_place", "_type", "name")
 
     def __init__(
-        self, engine: _native.Engine, index: int, place: Place | Slot, output: Any, *, only: int = _ALL
+        self, engine: _native.Engine, index: int, place: Place, output: Any, *, only: int = _ALL
     ) -> None:
         """Called by Pipeline.add() and of()."""
         self._engine = engine

@@ -4,23 +4,23 @@
 from __future__ import annotations
 
 import contextlib
-import time
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from .. import _native
-from .._errors import GraphError, StateError, StopTimeout
+from .._errors import GraphError
 from . import value_types, wiring
 from .contract import contract_of
+from .member import described
 from .nodes import Native, Node, Source
+from .place import Entry, Place, close
 from .port import Port, has_packets, have_packets
-from .slot import Offer, Slot
 
 if TYPE_CHECKING:
     from .member import Member
 
 _PACKETS = "its packets are taken, too"
-_SLICE = 0.05  # seconds of a wait; a signal's handler runs between two
 
 
 def _refused(name: str, why: str) -> GraphError:
@@ -52,9 +52,6 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
     name, old = port.name, member.place.node
     if is_in_process:
         raise _refused(name, "it works in other processes")
-    if isinstance(old, Native) is not isinstance(node, Native):
-        one, other = ("native", "in Python") if isinstance(node, Native) else ("in Python", "native")
-        raise _refused(name, f"{wiring.label(node)} is {one}, the node that is there {other}")
     if has_packets(port):
         raise _refused(name, _PACKETS)
     for each in (old, node):
@@ -66,8 +63,8 @@ def check(port: Port[Any], member: Member, node: Any, *, is_in_process: bool) ->
             or (isinstance(each, Node) and wiring.records_to(each) is not None)
         ):
             raise _refused(name, "the file of a recorder would be cut")
-    if isinstance(member.place, Slot):
-        _check_alike(name, member.place, member, node)
+    if not (isinstance(old, Native) and isinstance(node, Native)):
+        _check_alike(name, old, member, node)
 
 
 @contextlib.contextmanager
@@ -87,12 +84,10 @@ def packets_stay(port: Port[Any]) -> Iterator[None]:
         yield
 
 
-def _check_alike(name: str, slot: Slot, member: Member, node: Any) -> None:
+def _check_alike(name: str, present: Any, member: Member, node: Any) -> None:
     """The other nodes see no difference between the two."""
     if member.joined:
         raise _refused(name, "it has a join")
-    if slot.takes_values is isinstance(node, Node):
-        raise _refused(name, "a Node takes the place of a Node, a function that of a function")
     old, new = member.types, value_types.node_types(node, batched=member.batch is not None)
     if not value_types.fits(old[0], new[0]) or not value_types.fits(new[1], old[1]):
         raise _refused(
@@ -100,9 +95,9 @@ def _check_alike(name: str, slot: Slot, member: Member, node: Any) -> None:
             f"it takes {value_types.name(old[0])} and gives {value_types.name(old[1])}, but the node in its "
             f"place takes {value_types.name(new[0])} and gives {value_types.name(new[1])}",
         )
-    before, after = contract_of(slot.node), contract_of(node)
+    before, after = contract_of(present), contract_of(node)
     if before.gives_several != after.gives_several:
-        several, one = (slot.node, node) if before.gives_several else (node, slot.node)
+        several, one = (present, node) if before.gives_several else (node, present)
         raise _refused(
             name,
             f"{wiring.label(several)} gives several results per sample with yield, and {wiring.label(one)} "
@@ -112,62 +107,44 @@ def _check_alike(name: str, slot: Slot, member: Member, node: Any) -> None:
         raise _refused(name, "the other has another on_time() or finish()")
 
 
-def replace(engine: _native.Engine, index: int, name: str, slot: Slot, node: Any, timeout: float) -> None:
-    """A node in Python takes the place of another one.
+def replace(
+    engine: _native.Engine,
+    index: int,
+    member: Member,
+    node: Any,
+    timeout: float,
+    start: Callable[[int, Place, _native.NodeHandle, threading.Lock], None],
+) -> None:
+    """The node takes the place of the one that works.
 
     Raises:
         StateError: The node has ended, or is being replaced.
         StopTimeout: It is still in a call.
     """
+    place = member.place
+    if isinstance(node, Native):
+        engine.replace(index, node._handle, Entry(node, node._handle), place, None, timeout)
+        return
+    is_function = not isinstance(node, Node)
     wiring.claim(node)
     try:
-        if not slot.takes_values:
+        if not is_function:
             node.open()
     except BaseException:
         wiring.release(node)
         raise
-    offer = Offer(node)
-    is_left = False
+    gate = threading.Lock()
+    gate.acquire()
+    handle = None
     try:
-        slot.offer(offer, name)
-        engine.wake(index)
-        is_left = (engine.on_node_thread or _wait(engine, index, offer, name, timeout)) and offer.leave()
+        handle = _native.hosted(described(node, member.types), node, is_function)
+        if engine.is_on_native_thread(index):
+            start(index, place, handle, gate)
+        engine.replace(index, handle, Entry(node, handle), place, gate.release, timeout)
+    except BaseException:
+        if handle is None or not handle.added:  # the replacement has not begun
+            close(node)
+        raise
     finally:
-        if not is_left:
-            try:
-                _end(slot, offer)
-            except BaseException:  # of a signal's handler, too: an offer that stays keeps all others away
-                if not offer.is_closed:
-                    _end(slot, offer)
-                raise
-    if not is_left and offer.old is None:
-        raise StateError(f"{name!r} has ended: nothing was replaced")
-
-
-def _wait(engine: _native.Engine, index: int, offer: Offer, name: str, timeout: float) -> bool:
-    """Until it is decided; True: the node waits for room below, perhaps until the caller reads."""
-    end = time.monotonic() + timeout
-    was_blocked = False
-    while not offer.is_decided:
-        if offer.told.acquire(timeout=_SLICE):
-            continue
-        is_blocked = engine.is_blocked(index)
-        if is_blocked and was_blocked:
-            offer.is_left = True
-            return True
-        was_blocked = is_blocked
-        if time.monotonic() >= end and offer.withdraw():
-            raise StopTimeout(
-                f"{name!r} is still in a call {timeout:g} s after replace(): nothing was replaced", [name]
-            )
-    return False
-
-
-def _end(slot: Slot, offer: Offer) -> None:
-    """Closes the node that is left over."""
-    while not offer.withdraw() and not offer.is_decided:
-        offer.told.acquire(timeout=_SLICE)
-    slot.end_offer(offer)
-    left_over = offer.node if offer.old is None else offer.old
-    offer.is_closed = True
-    slot.close(left_over)
+        with contextlib.suppress(RuntimeError):  # the thread has gone on already
+            gate.release()

@@ -181,7 +181,7 @@ class Changes:
     def replace(self, part: Any, node: Any, timeout: float) -> None:
         """As Pipeline.replace()."""
         port = own_port(part, "replace() needs", self._engine)
-        self._graph.replace(port, _adopted(node), timeout)
+        self._graph.replace(port, _adopted(node), timeout, self._runners.start_later)
 
     def remove(self, part: Any, drain: bool, timeout: float) -> Stats | None:
         """As Pipeline.remove(), of a port."""

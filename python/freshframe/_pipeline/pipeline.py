@@ -226,9 +226,9 @@ class Pipeline(RunByWith):
 
         Args:
             port: The port of the node. The ``node`` of all its ports is the new one afterwards.
-            node: A native node, such as a detector or a camera, for a native one; a Node in Python for
-                another; a function for a function. It takes and gives the same types. Recorders, sources in
-                Python and nodes in worker processes cannot be replaced: remove() them and add() the other.
+            node: A native node, such as a detector or a camera, a Node in Python or a function,
+                whichever was there before. It takes and gives the same types. Recorders, sources in Python
+                and nodes in worker processes cannot be replaced: remove() them and add() the other.
             timeout: Seconds for the last call of the old node, once the new one has opened.
 
         Raises:

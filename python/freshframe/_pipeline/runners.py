@@ -8,17 +8,10 @@ from collections.abc import Callable
 from typing import Any
 
 from .. import _native
+from .._errors import StateError
 from .._graph.graph import Graph
-from .._graph.slot import Slot
+from .._graph.place import Place
 from . import life
-
-
-def _run_node(engine: _native.Engine, index: int, slot: Slot) -> None:
-    try:
-        _native.run_node(engine, index, slot, slot.takes_values)
-    finally:
-        if not engine.forked:  # the node lives on in the other process
-            slot.end()
 
 
 class Runners:
@@ -44,11 +37,38 @@ class Runners:
 
     def start_one(self, graph: Graph, index: int, definitions: object) -> None:
         """Starts the thread of one node, if it needs one here."""
-        slot = graph.in_python.get(index)
-        if slot is not None:
-            self._start(index, _run_node, self._engine, index, slot)
+        place = graph.in_python.get(index)
+        if place is not None:
+            self._start(index, _native.run_node, self._engine, index, place, None)
         elif index in graph.in_processes:
             self._start(index, _native.run_process, self._engine, index, definitions)
+
+    def start_later(self, index: int, place: Place, handle: _native.NodeHandle, gate: threading.Lock) -> None:
+        """Starts the thread for a node in Python that is to take the place of a native one.
+
+        Args:
+            index: Of the node.
+            place: Of the node.
+            handle: The engine's handle of the other one.
+            gate: The lock that the thread waits for.
+
+        Raises:
+            StateError: gevent or eventlet has replaced the threads.
+        """
+        starter = threading.get_native_id()
+
+        def run() -> None:
+            if threading.get_native_id() != starter:
+                gate.acquire()
+                _native.run_node(self._engine, index, place, handle)
+
+        thread = self._start(index, run)
+        if thread.native_id == starter:
+            raise StateError(
+                f"node {thread.name!r} needs a thread of its own, but threading.Thread runs on the thread "
+                "that called replace(): gevent or eventlet has replaced it. Leave threads alone, as with "
+                "gevent.monkey.patch_all(thread=False)"
+            )
 
     def start_beside(self, graph: Graph) -> None:
         """Starts the threads beside native nodes, which have all opened."""

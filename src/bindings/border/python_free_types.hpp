@@ -15,6 +15,7 @@
 #include <stop_token>
 #include <vector>
 
+#include "core/pipeline/changes/successor.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
 namespace freshframe::gil {
@@ -47,6 +48,9 @@ template <>
 inline constexpr bool python_free<core::ReaderCore> = true;
 template <>
 inline constexpr bool python_free<core::PipelineCore> = true;
+// Its nodes are native, with Python objects that die through the deferred queue, or borrow theirs.
+template <>
+inline constexpr bool python_free<core::Successor> = true;
 template <>
 inline constexpr bool python_free<Server> = true;
 template <>

@@ -40,9 +40,6 @@ namespace freshframe::gil {
 // The engine's only Python object is a failure, which is a gil::Ref.
 template <>
 inline constexpr bool python_free<python::Engine> = true;
-// These are native nodes, whose Python objects die through the deferred queue.
-template <>
-inline constexpr bool python_free<core::Successor> = true;
 
 }  // namespace freshframe::gil
 
@@ -220,37 +217,64 @@ PyObject* remove(gil::Held& held, PyObject* self, PyObject* args) {
   });
 }
 
-// Another native node takes the place of a running one. `coming` gets it before anything is waited for, and without
-// a line of Python between, where a signal's handler could come.
+std::shared_ptr<core::Successor> begin_replace(Engine& self, NodeHandle& handle, int index) {
+  check_unused(handle);
+  native::claim(*handle.node);
+  try {
+    handle.successor = core::begin_replace(self.core(), index, std::move(handle.node), &handle.added);
+  } catch (...) {
+    if (handle.node) {
+      native::unclaim(*handle.node);
+    } else if (hosted_of(handle.get()) != nullptr) {
+      handle.added.reset();  // the caller closes it
+    }
+    throw;
+  }
+  handle.owner = self.shared_core();
+  return handle.successor;
+}
+
+void close_hosted(PyObject* place, const NodeBase* node) {
+  const auto* const hosted = node == nullptr ? nullptr : hosted_of(*node);
+  if (hosted != nullptr) nb::handle(place).attr("close")(nb::handle(hosted->object));
+}
+
+// Another node takes the place of a running one. `entry` is in the list of the place before anything is waited for, and
+// without a line of Python between, where a signal's handler could come. `begun` lets the thread go on that waits for
+// the replacement.
 PyObject* replace(gil::Held& held, PyObject* self, PyObject* args) {
   int index = 0;
   PyObject* given = nullptr;
-  PyObject* node = nullptr;
-  PyObject* coming = nullptr;
+  PyObject* entry = nullptr;
+  PyObject* place = nullptr;
+  PyObject* begun = nullptr;
   double timeout = 0;
-  if (PyArg_ParseTuple(args, "iOOO!d:replace", &index, &given, &node, &PyList_Type, &coming, &timeout) == 0)
+  if (PyArg_ParseTuple(args, "iOOOOd:replace", &index, &given, &entry, &place, &begun, &timeout) == 0)
     return nullptr;
   return raw_call(held, [&]() -> PyObject* {
     auto& handle = nb::cast<NodeHandle&>(nb::handle(given));
-    check_unused(handle);
-    native::claim(*handle.node);
     auto& core = engine_of(self).core();
-    std::shared_ptr<core::Successor> successor;
+    const auto successor = begin_replace(engine_of(self), handle, index);
+    if (PyList_Append(nb::object(nb::handle(place).attr("entries")).ptr(), entry) != 0)
+      throw nb::python_error();
+    if (begun != Py_None) nb::handle(begun)();
+    bool is_callers = true;
+    std::exception_ptr error;
     try {
-      successor = core::begin_replace(core, index, std::move(handle.node), &handle.added);
-    } catch (...) {
-      if (handle.node) native::unclaim(*handle.node);
+      is_callers = gil::release(
+          held,
+          [](gil::Released& released, core::PipelineCore* owner, core::Successor* next, double limit) {
+            return core::finish_replace(*owner, *next, Seconds(limit), [&] { look_for_signals(released); });
+          },
+          &core, successor.get(), timeout);
+    } catch (const abi::__forced_unwind&) {
       throw;
+    } catch (...) {
+      error = std::current_exception();
     }
-    handle.owner = engine_of(self).shared_core();
-    handle.successor = successor;
-    if (PyList_Append(coming, node) != 0) throw nb::python_error();
-    gil::release(
-        held,
-        [](gil::Released& released, core::PipelineCore* owner, core::Successor* next, double limit) {
-          core::finish_replace(*owner, *next, Seconds(limit), [&] { look_for_signals(released); });
-        },
-        &core, successor.get(), timeout);
+    const bool is_placed = core::has_place(core, *successor).value_or(false);
+    if (is_callers) close_hosted(place, is_placed ? successor->before.get() : handle.added.get());
+    if (error) std::rethrow_exception(error);
     Py_RETURN_NONE;
   });
 }
@@ -325,8 +349,8 @@ PyMethodDef* engine_methods() {
        "remove($self, index, drain, timeout, /)\n--\n\nRemoves a node and those below it; returns their "
        "last statistics. GIL: released while waiting"},
       {"replace", gil::entry<&replace>, METH_VARARGS,
-       "replace($self, index, handle, node, coming, timeout, /)\n--\n\nA native node takes the place of a running one; "
-       "the list gets it once it is about to. GIL: released while waiting"},
+       "replace($self, index, handle, entry, place, begun, timeout, /)\n--\n\nA node takes the place of a running "
+       "one; the list of the place gets it once it is about to. GIL: released while waiting"},
       {"wait", gil::entry<&wait>, METH_O,
        "wait($self, seconds, /)\n--\n\nTrue if the pipeline ends within the time; None: no limit. Raises "
        "the failure of the pipeline. GIL: released while waiting"},
@@ -413,18 +437,13 @@ void bind_nodes(nb::class_<Engine>& engine) {
           [](const Engine& self, int index) { core::check_replaceable(self.core(), index); },
           nb::arg("index"), "Raises GraphError or StateError unless the node is at work.")
       .def(
-          "wake",
-          [](Engine& self, int index) {
-            if (const auto there = self.core().runner(index)) there->inbox().wake();
-          },
-          nb::arg("index"), "The thread of a node in Python looks for the node that takes its place.")
-      .def(
-          "is_blocked",
+          "is_on_native_thread",
           [](const Engine& self, int index) {
             const auto there = self.core().runner(index);
-            return there && there->outlet().blocked();
+            return there && there->place().hosting().on_native_thread;
           },
-          nb::arg("index"), "Whether the thread of a node waits for room below.")
+          nb::arg("index"),
+          "Whether the node needs a thread of Python before one in Python can take its place.")
       .def_prop_ro(
           "on_node_thread", [](const Engine& self) { return self.core().called_from_runner(); },
           "Whether the calling thread is that of one of its nodes.")

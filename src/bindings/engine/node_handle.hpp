@@ -12,9 +12,27 @@
 #include "bindings/border/fork_guard.hpp"
 #include "core/pipeline/pipeline_core.hpp"
 
+#include <nanobind/nanobind.h>
+
 namespace freshframe::python {
 
-/// A native node before it is added; add() takes it out, once.
+/// The Python object behind a node in the graph. It is borrowed from the node's Place, which is an argument of the loop
+/// on the node's own thread: so the garbage collector sees every reference.
+struct Hosted {
+  PyObject* object;
+  bool takes_values;  // a function: it gets the value, not the sample
+  virtual ~Hosted() = default;
+  Hosted(PyObject* given, bool is_function) : object(given), takes_values(is_function) {}
+  Hosted(const Hosted&) = delete;
+  Hosted& operator=(const Hosted&) = delete;
+};
+
+/// Returns null for a native node.
+[[nodiscard]] inline const Hosted* hosted_of(const NodeBase& node) {
+  return dynamic_cast<const Hosted*>(&node);
+}
+
+/// A node before it is added, native or hosted; add() takes it out, once.
 struct NodeHandle {
   std::unique_ptr<NodeBase> node;
   // The node in the graph, for its properties; also after it has left the graph, or another one has its place.

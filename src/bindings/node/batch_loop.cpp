@@ -122,6 +122,7 @@ bool run_batches(gil::Held& held, Loop& loop) {
     gil::DeferredFree::instance().drain(held);
     if (taken == core::Taken::News) {
       if (!look_at_news(held, loop)) return false;
+      if (loop.node == nullptr) return true;
       continue;
     }
     if (taken == core::Taken::Nothing) {

@@ -79,18 +79,27 @@ bool give_stop_token(gil::Held& held, Loop& loop) {
   return failed == 0 || forget(PyExc_AttributeError) || forget(PyExc_TypeError);
 }
 
-bool take_node(Loop& loop) {
-  PyObject* const node = PyObject_CallMethod(loop.slot, "take", nullptr);
-  if (node == nullptr) return false;
-  loop.node = node;
-  Py_DECREF(node);  // the slot keeps it
-  return true;
+void take_node(Loop& loop) {
+  const auto kept = loop.runner.node();
+  const auto* const hosted = hosted_of(*kept);
+  loop.node = hosted == nullptr ? nullptr : hosted->object;
+  loop.takes_values = hosted != nullptr && hosted->takes_values;
+  close_left_over(loop, std::exchange(loop.runner.place().hosting().left_over, nullptr).get());
+}
+
+void close_left_over(const Loop& loop, const NodeBase* node) {
+  const auto* const hosted = node == nullptr ? nullptr : hosted_of(*node);
+  if (hosted == nullptr) return;
+  PyObject* const closed = PyObject_CallMethod(loop.place, "close_and_log", "O", hosted->object);
+  if (closed == nullptr) PyErr_WriteUnraisable(loop.place);  // it has logged an exception of the node's own
+  Py_XDECREF(closed);
 }
 
 bool look_at_news(gil::Held& held, Loop& loop) {
   const auto* const before = loop.node;
-  const bool is_well = take_node(loop) && (loop.node == before || give_stop_token(held, loop));
-  if (!is_well && !fail(held, loop, nullptr)) return false;
+  take_node(loop);
+  if (loop.node == nullptr) return true;
+  if (loop.node != before && !give_stop_token(held, loop) && !fail(held, loop, nullptr)) return false;
   return tell_gone(held, loop);
 }
 

@@ -27,9 +27,9 @@ namespace freshframe::python {
 struct Loop {
   Engine& engine;
   core::Runner& runner;
-  PyObject* slot;            // borrowed from the caller; keeps the node
-  bool takes_values;         // a function: it gets the value, not the sample
-  PyObject* node = nullptr;  // see take_node()
+  PyObject* place;            // borrowed from the caller; keeps the nodes
+  PyObject* node = nullptr;   // see take_node(); null: a native node works
+  bool takes_values = false;  // a function: it gets the value, not the sample
   GilTurn turn{};
 };
 
@@ -55,17 +55,19 @@ void leave_forked_child(const Loop& loop, AnySample& sample);
 
 /// Calls the method of that name if there is one. Null: with an exception set, of the look-up or the call.
 PyObject* call_if_there(PyObject* object, const char* name);
-/// The node that works from now on: another one may have been put into the slot. False: with an exception set.
-bool take_node(Loop& loop);
 /// The stop signal of the node. Null: with an exception set.
 PyObject* new_stop_token(gil::Held& held, const Loop& loop);
 /// Sets `stop_token` of a node where the name is as Node has it, or has the token of an earlier run. False: with an
 /// exception set, of the node's own code.
 bool give_stop_token(gil::Held& held, Loop& loop);
+/// The node that works from now on: another one may have taken the place.
+void take_node(Loop& loop);
+/// Closes a node that has lost the place or never got it, where the caller of replace() has gone. Null: there is none.
+void close_left_over(const Loop& loop, const NodeBase* node);
 /// Calls the node's source_gone() for the sources of which nothing more comes. False: it raised, and the node
 /// does not continue.
 bool tell_gone(gil::Held& held, Loop& loop);
-/// Both, after Taken::News.
+/// Both, after Taken::News. Null as the node then: a native one works, and the loop returns.
 bool look_at_news(gil::Held& held, Loop& loop);
 /// The node's argument: a Sample or a value. Null with an exception set when it cannot be made.
 PyObject* argument(gil::Held& held, Loop& loop, const AnySample& sample);

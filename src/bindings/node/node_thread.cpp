@@ -5,9 +5,11 @@
 #include <string>
 
 #include "bindings/border/raw_call.hpp"
+#include "bindings/engine/node_handle.hpp"
 #include "bindings/node/loop.hpp"
 #include "bindings/node/python_node.hpp"
 #include "bindings/node/stop_token.hpp"
+#include "core/pipeline/changes/changes.hpp"
 
 namespace nb = nanobind;
 
@@ -35,28 +37,59 @@ bool begin_stream(core::Runner& runner) {
   return runner.begin_stream();
 }
 
-void run_node_loop(gil::Held& held, Loop& loop) {
-  if (loop.runner.facts().has_own_stream() && !without_gil<&begin_stream>(held, loop)) return;
-  const bool is_well = loop.runner.facts().batch ? run_batches(held, loop) : run_samples(held, loop);
-  if (is_well) run_finish(held, loop);
+// Runs the nodes that have the place, one after the other, in Python and native ones.
+void run_in_turn(gil::Held& held, Loop& loop) {
+  for (;;) {
+    if (loop.node == nullptr) {
+      if (without_gil<&core::run_inside>(held, loop)) return;  // to the end, with its finish()
+      if (!look_at_news(held, loop)) return;
+      continue;
+    }
+    const bool is_well = loop.runner.facts().batch ? run_batches(held, loop) : run_samples(held, loop);
+    if (loop.node == nullptr) continue;
+    if (is_well) run_finish(held, loop);
+    return;
+  }
+}
+
+void close_last(gil::Held& held, Loop& loop) {
+  loop.runner.meter().set_state(NodeState::Working);
+  if (loop.node == nullptr) return;
+  tell_gone(held, loop);
+  if (!loop.takes_values) call_hook(held, loop, "close");
 }
 
 // open(), everything between, close().
 void run_opened(gil::Held& held, Loop& loop) {
-  const bool hooks = !loop.takes_values;
+  take_node(loop);
   const bool is_told = give_stop_token(held, loop);
   if (!is_told) fail(held, loop, nullptr);
-  const bool opened = is_told && (!hooks || call_hook(held, loop, "open"));
+  const bool opened = is_told && (loop.takes_values || call_hook(held, loop, "open"));
   if (without_gil<&open_step>(held, loop) && opened) {
     if (loop.runner.is_source()) {
       run_source(held, loop);
-    } else {
-      run_node_loop(held, loop);
+    } else if (!loop.runner.facts().has_own_stream() || without_gil<&begin_stream>(held, loop)) {
+      run_in_turn(held, loop);
     }
   }
-  loop.runner.meter().set_state(NodeState::Working);
-  if (opened) tell_gone(held, loop);
-  if (hooks && opened) call_hook(held, loop, "close");
+  if (opened) close_last(held, loop);
+}
+
+// The native thread of the runner has ended, as a node in Python has the place.
+void run_on(gil::Held& held, Loop& loop) {
+  loop.runner.meter().set_state(NodeState::Waiting);
+  if (look_at_news(held, loop)) run_in_turn(held, loop);
+  close_last(held, loop);
+}
+
+// Waits until it is decided; false: the node of the handle did not get the place, or the thread is not needed.
+bool wait_for_turn(gil::Held& held, const Loop& loop, const NodeHandle& handle) {
+  if (!handle.successor || !handle.successor->takes_thread) return false;
+  const bool has_place = gil::release(
+      held, [](core::PipelineCore* owner, core::Successor* next) { return core::wait_placed(*owner, *next); },
+      handle.owner.get(), handle.successor.get());
+  if (!has_place && !handle.successor->is_callers) close_left_over(loop, handle.added.get());
+  return has_place;
 }
 
 // An exception of the child's own code propagates; a plain return is refused.
@@ -71,25 +104,28 @@ PyObject* raise_in_forked_child(const std::string& node) {
 
 PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
   PyObject* engine = nullptr;
-  PyObject* slot = nullptr;
+  PyObject* place = nullptr;
+  PyObject* coming = nullptr;
   int index = 0;
-  int takes_values = 0;
-  if (PyArg_ParseTuple(args, "OiOp:run_node", &engine, &index, &slot, &takes_values) == 0) return nullptr;
+  if (PyArg_ParseTuple(args, "OiOO:run_node", &engine, &index, &place, &coming) == 0) return nullptr;
   return raw_call(held, [&] {
     auto& owner = *nb::inst_ptr<Engine>(engine);
     const auto kept = owner.core().runner(index);
-    if (!kept || !kept->life().claim()) return Py_NewRef(Py_None);
-    Loop loop{owner, *kept, slot, takes_values != 0};
+    if (!kept) return Py_NewRef(Py_None);
+    Loop loop{owner, *kept, place};
     auto& runner = loop.runner;
-    if (!take_node(loop)) throw nb::python_error();
-    runner.intake().return_news();
+    const bool begins = coming == Py_None;
+    const bool has_turn = begins ? runner.life().claim()
+                                 : wait_for_turn(held, loop, nb::cast<const NodeHandle&>(nb::handle(coming)));
+    if (!has_turn) return Py_NewRef(Py_None);
+    runner.intake().return_news(true);
     if (owner.launched_by_this_thread()) {
       refuse_green_thread(held, owner, runner);
       return Py_NewRef(Py_None);
     }
     runner.adopt_thread();
     try {
-      run_opened(held, loop);
+      begins ? run_opened(held, loop) : run_on(held, loop);
     } catch (const abi::__forced_unwind&) {
       throw;
     } catch (const InForkedChild&) {
@@ -98,12 +134,13 @@ PyObject* run_node(gil::Held& held, PyObject* /*module*/, PyObject* args) {
       runner.fail({std::current_exception(), "the engine failed"});
     }
     without_gil<&close_step>(held, loop);
+    close_left_over(loop, runner.place().hosting().left_over.get());
     return Py_NewRef(Py_None);
   });
 }
 
 PyMethodDef run_node_method = {"run_node", gil::entry<&run_node>, METH_VARARGS,
-                               "run_node(engine, index, slot, takes_values)\n--\n\nThe body of a Python "
+                               "run_node(engine, index, place, coming)\n--\n\nThe body of a Python "
                                "node's thread. GIL: released while waiting"};
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "bindings/engine/node_handle.hpp"
 #include "bindings/node/spool_counters.hpp"
 #include "core/pipeline/runner/runner.hpp"
 #include "process/crew/process_node.hpp"
@@ -20,13 +21,13 @@
 
 namespace freshframe::python {
 
-/// Stands for a Python node in the graph. It holds no Python object: the node itself is an argument of the
-/// loop on its own thread, so the garbage collector sees every reference.
-class PythonNode final : public NodeBase {
+/// Stands for a Python node in the graph.
+class PythonNode final : public NodeBase, public Hosted {
  public:
   /// `spool`: the counters of a Spool; null: it is none.
-  PythonNode(process::NodeDescription description, std::shared_ptr<const SpoolCounters> spool)
-      : description_(std::move(description)), spool_(std::move(spool)) {}
+  PythonNode(process::NodeDescription description, PyObject* node, bool is_function,
+             std::shared_ptr<const SpoolCounters> spool)
+      : Hosted(node, is_function), description_(std::move(description)), spool_(std::move(spool)) {}
   [[nodiscard]] std::string default_name() const override { return description_.name; }
   [[nodiscard]] const TypeInfo* input_type() const noexcept override { return description_.input; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return description_.output; }
@@ -54,10 +55,10 @@ class PythonNode final : public NodeBase {
   std::vector<int> gone_;
 };
 
-class PythonSource final : public SourceBase {
+class PythonSource final : public SourceBase, public Hosted {
  public:
-  PythonSource(std::string name, bool live, const TypeInfo* output)
-      : name_(std::move(name)), live_(live), output_(output) {}
+  PythonSource(std::string name, PyObject* node, bool live, const TypeInfo* output)
+      : Hosted(node, false), name_(std::move(name)), live_(live), output_(output) {}
   [[nodiscard]] std::string default_name() const override { return name_; }
   [[nodiscard]] const TypeInfo* output_type() const noexcept override { return output_; }
   [[nodiscard]] bool live() const noexcept override { return live_; }

@@ -63,6 +63,7 @@ bool run_samples(gil::Held& held, Loop& loop) {
     gil::DeferredFree::instance().drain(held);
     if (taken == core::Taken::News) {
       if (!look_at_news(held, loop)) return false;
+      if (loop.node == nullptr) return true;
       continue;
     }
     bool goes_on = false;

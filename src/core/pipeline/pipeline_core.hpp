@@ -76,8 +76,9 @@ class PipelineCore final : public RunnerHost, public std::enable_shared_from_thi
   bool fail(Runner& runner, std::exception_ptr cause, const std::string& what,
             const FailedOn& where) override;
   void refuse(std::exception_ptr error) override;
-  void place(Runner& runner, Successor& successor) override;
-  void refuse_successor(Successor& successor) override;
+  std::shared_ptr<NodeBase> place(Runner& runner, Successor& successor) override;
+  std::shared_ptr<NodeBase> refuse_successor(Successor& successor) override;
+  void hand_over(Successor& successor) override;
   /// See Graph::keep_end().
   bool keep_end(int node, const GoneSource& gone) override;
 

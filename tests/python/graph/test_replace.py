@@ -123,6 +123,36 @@ def test_a_function_takes_the_place_of_another_while_samples_flow() -> None:
     assert seen == list(range(2000))
 
 
+def test_a_function_and_a_node_take_each_others_place() -> None:
+    pipeline = ff.Pipeline()
+    step = pipeline.add(first := Adds(1), pipeline.add(source := Push()), name="step")
+    reader = pipeline.reader(step, queue=ff.Queue(8))
+    with pipeline.start():
+        pipeline.replace(step, lambda value: 10 * value)
+        source.push(2)
+        assert reader.get(timeout=100).value == 20
+        pipeline.replace(step, second := Adds(3))
+        source.push(4)
+        assert reader.get(timeout=100).value == 7
+    assert (first.closed, second.opened, second.closed) == (1, 1, 1)
+
+
+def test_a_function_takes_its_own_place() -> None:
+    def add_one(value: int) -> int:
+        return value + 1
+
+    pipeline = ff.Pipeline()
+    step = pipeline.add(add_one, pipeline.add(source := Push()))
+    reader = pipeline.reader(step)
+    with pipeline.start():
+        for number in range(3):
+            pipeline.replace(step, add_one)
+            assert step.node is add_one
+            source.push(number)
+            assert reader.get(timeout=100).value == number + 1
+        assert len(step._place.entries) == 1
+
+
 def test_a_failing_open_leaves_the_old_node_at_work() -> None:
     source = Push()
     pipeline = ff.Pipeline()
@@ -146,8 +176,6 @@ def test_what_cannot_be_replaced_is_refused() -> None:
     with pipeline.start():
         with pytest.raises(ff.GraphError, match="takes int"):
             pipeline.replace(step, Texts())
-        with pytest.raises(ff.GraphError, match="a Node takes the place of a Node"):
-            pipeline.replace(step, lambda value: value)
         with pytest.raises(ff.GraphError, match="a source in Python"):
             pipeline.replace(cam, Push())
         with pytest.raises(ff.OptionTypeError, match="a port that add"):
@@ -277,7 +305,7 @@ def test_a_signal_may_replace_a_node_at_any_line_of_a_replacement() -> None:
     outcomes: list[str] = []
 
     def interrupt(frame: FrameType, event: str, argument: object) -> Any:
-        if event == "line" and frame.f_code.co_filename.endswith(("_graph/slot.py", "_graph/replacing.py")):
+        if event == "line" and frame.f_code.co_filename.endswith(("_graph/place.py", "_graph/replacing.py")):
             signal.raise_signal(signal.SIGUSR1)
         return interrupt
 
@@ -304,7 +332,43 @@ def test_a_signal_may_replace_a_node_at_any_line_of_a_replacement() -> None:
             assert reader.get(timeout=100).value == 4
     finally:
         signal.signal(signal.SIGUSR1, before)
-    assert set(outcomes) == {"replaced", "'step' is being replaced by another call"}
+    assert set(outcomes) == {"replaced"}
+
+
+def test_a_signal_may_call_replace_while_another_call_of_it_waits() -> None:
+    source, gate = Push(), Gate()
+    pipeline = ff.Pipeline()
+    step = pipeline.add(Waits(gate), pipeline.add(source), name="step")
+    reader = pipeline.reader(step, queue=ff.Queue(8))
+    refused = Adds(2)
+    outcomes: list[str] = []
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        try:
+            pipeline.replace(step, refused)
+        except ff.StateError as error:
+            outcomes.append(str(error))
+        gate.open()
+
+    def interrupt() -> None:
+        until(lambda: len(step._place.entries) > 1, "the replacement")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        with pipeline.start():
+            source.push(1)
+            until(lambda: gate.arrived, "the call")
+            thread = threading.Thread(target=interrupt)
+            thread.start()
+            pipeline.replace(step, Adds(3), timeout=100)
+            thread.join()
+            source.push(1)
+            assert [reader.get(timeout=100).value for _ in range(2)] == [1, 4]
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert outcomes == ["'step' is being replaced by another call"]
+    assert (refused.opened, refused.closed) == (1, 1)
 
 
 def test_a_camera_that_cannot_be_reached_leaves_the_old_one_at_work() -> None:
@@ -385,7 +449,7 @@ def test_a_node_that_was_replaced_or_refused_may_come_again() -> None:
         until(lambda: gate.arrived, "the call")
         thread = threading.Thread(target=pipeline.replace, args=(step, Adds(5)))
         thread.start()
-        until(lambda: step._place._offers, "the replacement")  # type: ignore[union-attr]
+        until(lambda: len(step._place.entries) > 1, "the replacement")
         with pytest.raises(ff.StateError, match="is being replaced by another call"):
             pipeline.replace(step, refused)
         gate.open()
@@ -430,7 +494,7 @@ def test_the_types_of_the_node_that_was_added_hold_for_all_that_follow() -> None
         pipeline.replace(step, untyped)
         with pytest.raises(ff.GraphError, match="gives int, but the node in its place"):
             pipeline.replace(step, text)
-        with pytest.raises(ff.GraphError, match="CircleTracker is native, the node that is there in Python"):
+        with pytest.raises(ff.GraphError, match="gives int, but the node in its place takes Frame"):
             pipeline.replace(step, ff.CircleTracker())
 
 

@@ -101,11 +101,8 @@ def test_a_second_start_is_refused_and_leaves_the_first_one_alone() -> None:
         assert reader.get().seq >= 0
 
 
-def test_threads_that_are_none_are_refused() -> None:
-    """As gevent's monkey patch makes them: the target runs on the thread that starts it."""
-    ended = run_program(
-        BUILD
-        + """
+# threading.Thread as gevent's monkey patch makes it: the target runs on the thread that starts it.
+GREEN = """
 import _thread
 
 def run_here(function, args=(), kwargs={}):
@@ -118,6 +115,14 @@ def run_joinable_here(function, *, handle=None, daemon=True):
 
 threading._start_new_thread = run_here
 threading._start_joinable_thread = run_joinable_here
+"""
+
+
+def test_threads_that_are_none_are_refused() -> None:
+    ended = run_program(
+        BUILD
+        + GREEN
+        + """
 try:
     pipeline.start()
 except ff.FreshframeError as error:
@@ -127,6 +132,37 @@ pipeline.stop()
     )
     assert "needs a thread of its own" in ended.out
     assert "gevent" in ended.out
+    assert ended.code == 0
+
+
+def test_a_node_in_python_takes_no_native_ones_place_without_a_thread_of_its_own() -> None:
+    ended = run_program(
+        """
+import threading
+import freshframe as ff
+
+pipeline = ff.Pipeline()
+step = pipeline.add(native := ff.CircleTracker(), pipeline.add(ff.open("demo:circles?size=64x48")))
+reader = pipeline.reader(step)
+pipeline.start()
+"""
+        + GREEN
+        + """
+class Finds(ff.Node[ff.Frame, ff.Circles]):
+    def process(self, sample): return None
+    def close(self): print("closed")
+
+try:
+    pipeline.replace(step, Finds())
+except ff.StateError as error:
+    print(error)
+assert step.node is native
+reader.get(timeout=100)
+pipeline.stop()
+"""
+    )
+    assert "needs a thread of its own" in ended.out
+    assert ended.out.count("closed") == 1
     assert ended.code == 0
 
 

@@ -57,12 +57,15 @@ void forget(PipelineCore& core, Runner& runner);
 std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::unique_ptr<NodeBase>&& node,
                                          std::shared_ptr<NodeBase>* kept = nullptr);
 /// Waits until it has taken the place, or will. Throws the failure of open(), StopTimeout, or the exception of
-/// `look`: then the old one works on, or the new one does.
-void finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const Look& look = {});
+/// `look`: then the old one works on, or the new one does. False: it is not decided yet, and the node that will be left
+/// over is the runner's to close.
+bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const Look& look = {});
 /// Whether the successor has the place, or no call of the node before it comes any more.
 /// Nothing: it is not decided yet.
 [[nodiscard]] std::optional<bool> has_place(const PipelineCore& core, const Successor& successor);
-/// For a node of an embedder, which changes what stands behind it. Throws GraphError, StateError.
+/// Waits until it is decided whether the successor gets the place.
+[[nodiscard]] bool wait_placed(PipelineCore& core, const Successor& successor);
+/// Whether the node is at work. Throws GraphError, StateError.
 void check_replaceable(const PipelineCore& core, int index);
 
 }  // namespace freshframe::core

@@ -89,17 +89,24 @@ std::exception_ptr open_successor(const PipelineCore& core, const Runner& runner
   return error_of(core, runner, error, "open() of the node that was to replace it: " + text_of(error), {});
 }
 
-// Returns the node that is to be closed.
-std::shared_ptr<NodeRun> wait_for_place(Life& life, Runner& runner,
+// Returns the node that is to be closed. One that runs outside is offered by the caller of replace().
+std::shared_ptr<NodeRun> wait_for_place(PipelineCore& core, Runner& runner,
                                         const std::shared_ptr<Successor>& successor) {
-  const bool given_up = life.locked([&] {
-    if (!successor->given_up) successor->state = Successor::State::Offered;
-    return successor->given_up;
-  });
-  if (given_up || !runner.offer(successor)) return successor->next;
+  auto& life = core.life();
+  const auto refused = [&] {
+    (void)core.refuse_successor(*successor);
+    return successor->next;
+  };
+  if (!successor->next->node().runs_outside()) {
+    const bool given_up = life.locked([&] {
+      if (!successor->given_up) successor->state = Successor::State::Offered;
+      return successor->given_up;
+    });
+    if (given_up || !runner.offer(successor)) return refused();
+  }
   const auto decided = [&] { return successor->state != Successor::State::Offered; };
   life.wait([&] { return decided() || successor->given_up; });
-  if (runner.place().withdraw(*successor)) return successor->next;
+  if (runner.place().withdraw(*successor)) return refused();
   life.wait(decided);
   return life.locked(
       [&] { return successor->state == Successor::State::Placed ? successor->old : successor->next; });
@@ -133,9 +140,9 @@ void run_replacement(PipelineCore& core, const std::shared_ptr<Runner>& runner,
   begin_thread();
   gate_of_thread() = core.gate();
   const auto next = successor->next;
-  auto error = open_successor(core, *runner, *next);
+  auto error = next->node().runs_outside() ? nullptr : open_successor(core, *runner, *next);
   if (!error) {
-    const auto rest = wait_for_place(core.life(), *runner, successor);
+    const auto rest = wait_for_place(core, *runner, successor);
     rest->request_stop();
     error = error_of_call([&] { rest->node().close(); });
     if (error) {
@@ -182,7 +189,7 @@ bool wait_replaced(Life& life, Successor& successor, Seconds timeout, const Look
       was_blocked = is_blocked;
       if (!leaves) return false;
       successor.left = true;
-      successor.awaited = false;
+      successor.awaited = successor.is_callers = false;
       return true;
     });
     if (is_left) return false;
@@ -206,8 +213,9 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
   auto& life = core.life();
   life.sweep_threads();
   auto successor = std::make_shared<Successor>();
-  successor->awaited = !core.called_from_runner();
+  successor->awaited = successor->is_callers = !core.called_from_runner();
   std::shared_ptr<Runner> runner;
+  const bool is_outside = node->runs_outside();
   {
     const auto& guarded = core.guarded();
     const Lock building(guarded.building);
@@ -218,6 +226,9 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     successor->next =
         std::make_shared<NodeRun>(std::move(node), runner->name(), core.clock(), runner->life().stop_token());
     successor->runner = runner;
+    if (auto old = runner->node(); old->runs_outside()) successor->before = std::move(old);
+    if (is_outside) successor->state = Successor::State::Offered;
+    successor->takes_thread = is_outside && runner->place().hosting().on_native_thread;
     if (kept != nullptr) *kept = node_of(successor->next);
     life.begin_replacement();
   }
@@ -229,25 +240,46 @@ std::shared_ptr<Successor> begin_replace(PipelineCore& core, int index, std::uni
     life.end_replacement();
     throw Error("cannot start the thread that replaces '" + runner->name() + "': " + error.what());
   }
+  if (is_outside && !runner->offer(successor)) {
+    life.change([&] {
+      successor->state = Successor::State::Refused;
+      successor->given_up = true;
+      successor->awaited = false;
+    });
+    throw StateError("'" + runner->name() + "' has ended: nothing was replaced");
+  }
   return successor;
 }
 
-void finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const Look& look) {
-  if (core.called_from_runner()) return;
+bool finish_replace(PipelineCore& core, Successor& successor, Seconds timeout, const Look& look) {
+  if (core.called_from_runner()) return false;
   auto& life = core.life();
+  const bool is_source = life.locked([&] { return successor.next && successor.next->source() != nullptr; });
   try {
-    if (!wait_replaced(life, successor, timeout, look)) return;
+    if (!wait_replaced(life, successor, timeout, look)) return false;
   } catch (...) {
     const auto next = life.change([&] {
       successor.given_up = true;
       successor.awaited = false;
       return successor.state == Successor::State::Opening ? successor.next : nullptr;
     });
-    if (next) next->request_stop();  // its open() may wait
+    if (next) {
+      next->request_stop();  // its open() may wait
+    } else if (!is_source) {
+      (void)wait_placed(core, successor);  // at once
+    }
     throw;
   }
   life.sweep_threads();
   if (const auto error = life.locked([&] { return successor.error; })) std::rethrow_exception(error);
+  return true;
+}
+
+bool wait_placed(PipelineCore& core, const Successor& successor) {
+  using enum Successor::State;
+  auto& life = core.life();
+  life.wait([&] { return successor.state == Placed || successor.state == Refused || successor.over; });
+  return life.locked([&] { return successor.state == Placed; });
 }
 
 std::optional<bool> has_place(const PipelineCore& core, const Successor& successor) {
@@ -259,17 +291,26 @@ std::optional<bool> has_place(const PipelineCore& core, const Successor& success
   });
 }
 
-void PipelineCore::place(Runner& runner, Successor& successor) {
+std::shared_ptr<NodeBase> PipelineCore::place(Runner& runner, Successor& successor) {
   const Lock building(guarded_.building);
   auto old = runner.put(successor.next);
-  life_.change([&] {
+  return life_.change([&] {
     successor.old = std::move(old);
-    successor.state = Successor::State::Placed;
+    if (!successor.takes_thread) successor.state = Successor::State::Placed;
+    return successor.is_callers ? nullptr : successor.before;
   });
 }
 
-void PipelineCore::refuse_successor(Successor& successor) {
-  life_.change([&] { successor.state = Successor::State::Refused; });
+std::shared_ptr<NodeBase> PipelineCore::refuse_successor(Successor& successor) {
+  return life_.change([&] {
+    successor.state = Successor::State::Refused;
+    const bool is_ours = !successor.is_callers && successor.next && successor.next->node().runs_outside();
+    return is_ours ? node_of(successor.next) : nullptr;
+  });
+}
+
+void PipelineCore::hand_over(Successor& successor) {
+  life_.change([&] { successor.state = Successor::State::Placed; });
 }
 
 }  // namespace freshframe::core

@@ -60,11 +60,9 @@ void check_alike(const Runner& runner, const NodeBase& next) {
   const auto refuse = [&](const std::string& why) { refuse_replacement(runner.name(), why); };
   if (old->is_source() != next.is_source())
     refuse(next.is_source() ? "which is a source" : "which is no source");
-  if (old->runs_outside() != next.runs_outside())
-    refuse("because one of the two is native and the other is not");
-  if (old->runs_outside()) refuse("because neither is native");
   if (old->is_recorder() || next.is_recorder()) refuse("because the file of a recorder would be cut");
-  if (old->output_type() != next.output_type()) refuse("which gives another type");
+  const bool is_embedders = old->runs_outside() || next.runs_outside();  // which has checked the types
+  if (!is_embedders && old->output_type() != next.output_type()) refuse("which gives another type");
   if (const auto source = runner.place().source();
       source && source->live() != static_cast<const SourceBase&>(next).live()) {
     refuse(source->live() ? "which is not live" : "which is live");

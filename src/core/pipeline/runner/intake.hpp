@@ -80,9 +80,9 @@ class Intake {
   // ---- news
   /// Before the first take: take() and take_batch() give HostNews after sources that have gone and Inbox::wake(),
   /// for a host that has something to do then.
-  void return_news() noexcept { returns_news_ = true; }
-  /// The runner has looked at news, which the host is to hear of.
-  void keep_for_host() noexcept { has_news_ = returns_news_; }
+  void return_news(bool returns) noexcept { returns_news_ = returns; }
+  /// The runner has looked at news, which the host is to hear of; `is_hosted`: a node of a host has the place now.
+  void keep_for_host(bool is_hosted) noexcept { has_news_ = returns_news_ || is_hosted; }
   [[nodiscard]] bool has_host_news() const noexcept { return has_news_; }
 
  private:

@@ -109,6 +109,7 @@ bool NativeLoop::run_samples() {
   for (;;) {
     const auto taken = runner_.take(sample);
     if (taken == Taken::Ended) return runner_.life().closed_cleanly();
+    if (taken == Taken::News) return false;  // a node that runs outside has the place
     const bool goes_on = taken == Taken::Nothing ? on_time(sample)
                          : gives_several         ? process_several(sample)
                                                  : process_one(sample);
@@ -122,6 +123,7 @@ bool NativeLoop::run_batches() {
   for (;;) {
     const auto taken = runner_.take_batch(samples);
     if (taken == Taken::Ended) return true;
+    if (taken == Taken::News) return false;  // as in run_samples()
     if (!(taken == Taken::Nothing ? on_time(samples.front()) : process_batch(samples))) return false;
     samples.clear();  // nothing is held while waiting
   }
@@ -229,6 +231,16 @@ void NativeLoop::finish() {
 
 }  // namespace
 
+bool run_inside(Runner& runner) {
+  runner.intake().return_news(false);
+  NativeLoop loop(runner);
+  const bool may_finish = loop.run();
+  runner.intake().return_news(true);
+  if (runner.place().own_node().runs_outside()) return false;
+  if (may_finish) loop.finish();
+  return true;
+}
+
 void Runner::run() {
   adopt_thread();
   bool arrived = false;
@@ -237,7 +249,13 @@ void Runner::run() {
     arrived = true;
     if (opened && begin_stream()) {
       NativeLoop loop(*this);
-      if (loop.run()) loop.finish();
+      const bool may_finish = loop.run();
+      if (const auto successor = std::exchange(place_.hosting().handed_over, nullptr)) {
+        place_.hosting().on_native_thread = false;
+        host_.hand_over(*successor);  // another thread goes on at once
+        return;
+      }
+      if (may_finish) loop.finish();
     }
   } catch (const abi::__forced_unwind&) {  // pthread_exit() in the node's code
     const Error error("ended its own thread");

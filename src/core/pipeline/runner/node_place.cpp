@@ -52,7 +52,8 @@ std::shared_ptr<Successor> NodePlace::take_successor() {
 std::shared_ptr<Successor> NodePlace::close() {
   const Lock lock(successor_mutex_);
   takes_no_successor_ = true;
-  return std::exchange(successor_, nullptr);
+  auto& waiting = hosting_.handed_over ? hosting_.handed_over : successor_;  // if the engine has failed
+  return std::exchange(waiting, nullptr);
 }
 
 std::shared_ptr<NodeRun> NodePlace::put(std::shared_ptr<NodeRun> next) {

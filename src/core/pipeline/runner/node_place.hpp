@@ -14,10 +14,22 @@
 
 namespace freshframe::core {
 
+/// What a runner and a thread of the embedder tell each other of replacements; the runner's thread, except for the
+/// first.
+struct Hosting {
+  std::atomic<bool> on_native_thread;        // any thread may ask
+  std::shared_ptr<NodeBase> left_over = {};  // of the last replacement, if the runner's thread is to close it
+  std::shared_ptr<Successor> handed_over = {};  // it has the place, and a thread of the embedder goes on
+};
+
 class NodePlace {
  public:
   explicit NodePlace(std::shared_ptr<NodeRun> run)
-      : run_(std::move(run)), own_(run_.get()), node_(&own_->node()), source_(own_->source()) {}
+      : run_(std::move(run)),
+        own_(run_.get()),
+        node_(&own_->node()),
+        source_(own_->source()),
+        hosting_{!node_->runs_outside()} {}
   NodePlace(const NodePlace&) = delete;
   NodePlace& operator=(const NodePlace&) = delete;
 
@@ -47,6 +59,7 @@ class NodePlace {
   [[nodiscard]] const Context& context() const noexcept { return own_->context(); }
   [[nodiscard]] NodeCounters& counters() const noexcept { return own_->counters(); }
   [[nodiscard]] bool has_successor() const noexcept { return has_successor_.load(std::memory_order_acquire); }
+  [[nodiscard]] Hosting& hosting() noexcept { return hosting_; }
   /// Returns null if it was withdrawn.
   std::shared_ptr<Successor> take_successor();
   /// No other node takes the place any more. Returns the successor that waits for it, or null.
@@ -62,6 +75,7 @@ class NodePlace {
   NodeRun* own_;  // the same, of the runner's thread, as the next two
   NodeBase* node_;
   SourceBase* source_;
+  Hosting hosting_;
   std::atomic<bool> replacing_{false};
   std::atomic<bool> has_successor_{false};
   mutable Mutex successor_mutex_;

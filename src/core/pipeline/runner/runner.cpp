@@ -135,7 +135,7 @@ void report_recording(const NodeFacts& facts, const Inbox& inbox, const NodeBase
 }  // namespace
 
 void Runner::close_step() {
-  if (const auto successor = place_.close()) host_.refuse_successor(*successor);
+  if (const auto successor = place_.close()) place_.hosting().left_over = host_.refuse_successor(*successor);
   log_at_the_end([&] { errors_.log_unlogged(); });
   if (facts_.is_source && life_.stopping()) life_.set_cut_short();
   if (life_.opening() == NodeLife::Opening::Opened) {
@@ -250,9 +250,11 @@ bool Runner::offer(const std::shared_ptr<Successor>& successor) {
 
 bool Runner::take_successor() {
   if (!place_.has_successor()) return false;
-  const auto successor = place_.take_successor();
+  auto successor = place_.take_successor();
   if (!successor) return false;
-  host_.place(*this, *successor);
+  auto& hosting = place_.hosting();
+  hosting.left_over = host_.place(*this, *successor);
+  if (successor->takes_thread) hosting.handed_over = std::move(successor);
   return true;
 }
 

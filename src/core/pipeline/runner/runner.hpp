@@ -138,6 +138,10 @@ class Runner {
   Intake intake_;
 };
 
+/// On the embedder's thread, when a native node has the place: runs it as Runner::run() does, until the runner is to
+/// close. False: a node that runs outside has taken the place.
+bool run_inside(Runner& runner);
+
 // ---- the end of an embedder's node whose thread has not begun
 /// Only for who has claimed the runner. It opens nothing.
 void end_without_thread(Runner& runner);

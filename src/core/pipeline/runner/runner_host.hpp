@@ -3,6 +3,7 @@
 #pragma once
 
 #include "freshframe/clock.hpp"
+#include "freshframe/node.hpp"
 
 #include <exception>
 #include <memory>
@@ -65,9 +66,12 @@ class RunnerHost {
   virtual void refuse(std::exception_ptr error) = 0;
 
   // ---- changes of the graph
-  /// The successor's node takes the place, on the runner's thread; or the runner has ended before.
-  virtual void place(Runner& runner, Successor& successor) = 0;
-  virtual void refuse_successor(Successor& successor) = 0;
+  /// The successor's node takes the place, on the runner's thread; or the runner has ended before. Both return the
+  /// node that this thread is to close for the embedder, or null.
+  virtual std::shared_ptr<NodeBase> place(Runner& runner, Successor& successor) = 0;
+  virtual std::shared_ptr<NodeBase> refuse_successor(Successor& successor) = 0;
+  /// The node that has got the place goes on, on a thread of the embedder.
+  virtual void hand_over(Successor& successor) = 0;
   /// Keeps the end of a source for the end of the node's own stream. False: the node has none.
   virtual bool keep_end(int node, const GoneSource& gone) = 0;
 };

@@ -95,8 +95,8 @@ bool Runner::take_tick(AnySample& sample) {
 
 void Runner::look_at_news() {
   const auto all = inbox_->take_gone();
-  take_successor();
-  intake_.keep_for_host();
+  const bool is_other = take_successor();
+  intake_.keep_for_host(is_other && place_.own_node().runs_outside());
   for (const auto& gone : all) {
     try {
       place_.own_node().source_gone(gone.source);

@@ -36,7 +36,7 @@ RecordedNode recorded_node(const Runner& runner) {
   const auto stats = runner.stats(std::nullopt);
   RecordedNode out{.name = runner.name(),
                    .is_source = runner.is_source(),
-                   .is_outside = runner.facts().runs_outside,
+                   .is_outside = runner.node()->runs_outside(),
                    .joins = runner.inbox().joins(),
                    .has_own_stream = runner.facts().has_own_stream(),
                    .gives_several = runner.facts().gives_several,

@@ -81,6 +81,91 @@ TEST(Outside, ANodeDrivenByItsEmbedderIsAFullMemberOfTheGraph) {
   EXPECT_EQ(node_of(pipeline, "outside").state, NodeState::Ended);
 }
 
+/// The embedder's loop once its thread has begun: nodes of both kinds have the place in turn. Those outside pass on
+/// each value multiplied by ten.
+void run_in_turn(Runner& runner) {
+  runner.intake().return_news(true);
+  AnySample sample;
+  for (;;) {
+    if (!runner.node()->runs_outside()) {
+      if (run_inside(runner)) break;
+      continue;
+    }
+    const auto taken = runner.take(sample);
+    if (taken == core::Taken::News) continue;
+    if (taken != core::Taken::Sample) break;
+    runner.meter().begin_call(sample);
+    runner.meter().end_work();
+    runner.outlet().emit({ValueRef::make<int>(10 * *sample.value.as<int>()), {}}, sample);
+    sample = {};
+  }
+  runner.close_step();
+}
+
+TEST(Outside, NodesOfBothKindsTakeEachOthersPlaceBelowLoadAndLoseNothing) {
+  constexpr int kRounds = 300;
+  for (const bool is_native_first : {false, true}) {
+    std::atomic<bool> enough{false};
+    std::atomic<int> sent{0};
+    Seen<Sample<int>> seen;
+    CheckedPipeline pipeline;
+    const auto cam =
+        pipeline.add(make_source<int>({.read = [&](const Context&) -> std::optional<SourceItem<int>> {
+          if (enough) return std::nullopt;
+          return SourceItem<int>{.value = 1, .pts = sent++ / 25.0};
+        }}));
+    const auto ten = [] {
+      return make_node<int, int>(
+          NodeHooks<int, int>{.process = [](const Sample<int>& sample, const Context&) {
+            return std::optional<int>(10 * sample.value);
+          }});
+    };
+    const AnyPort parents[] = {cam.node};
+    const int step = is_native_first
+                         ? pipeline.add(ten(), cam, {.name = "step"}).node
+                         : pipeline.add_any(std::make_unique<OutsideNode>(), parents, {.name = "step"});
+    pipeline.add(collect_into<int>(seen), Port<int>{step});
+    std::jthread thread;
+    auto& core = *core::PipelineAccess::core(pipeline);
+    pipeline.start({.start_outside = [&] {
+      if (is_native_first) return;
+      thread = std::jthread([&] {
+        auto& runner = *core.runner(step);
+        runner.adopt_thread();
+        if (runner.open_step()) run_in_turn(runner);
+      });
+    }});
+    const auto replace = [&](std::unique_ptr<NodeBase> node) {
+      const bool needs_thread = node->runs_outside() && core.runner(step)->place().hosting().on_native_thread;
+      const auto asked = core::begin_replace(core, step, std::move(node));
+      if (needs_thread) {
+        thread = std::jthread([&core, step, asked] {
+          if (!core::wait_placed(core, *asked)) return;
+          auto& runner = *core.runner(step);
+          runner.adopt_thread();
+          run_in_turn(runner);
+        });
+      }
+      EXPECT_TRUE(core::finish_replace(core, *asked, Seconds(100)));
+      EXPECT_EQ(core::has_place(core, *asked), true);
+    };
+    for (int i = 0; i < kRounds; ++i) {
+      if (is_native_first) replace(std::make_unique<OutsideNode>());
+      replace(ten());
+      if (!is_native_first) replace(std::make_unique<OutsideNode>());
+    }
+    enough = true;
+    EXPECT_TRUE(pipeline.wait());
+    const auto all = seen.all();
+    ASSERT_EQ(all.size(), static_cast<std::size_t>(sent));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      EXPECT_EQ(all[i].stamp.seq, static_cast<std::int64_t>(i));
+      EXPECT_EQ(all[i].value, 10);
+    }
+    EXPECT_EQ(node_of(pipeline, "step").processed, all.size());
+  }
+}
+
 /// An embedder's own exception, such as Ctrl-C.
 struct Interrupted {};
 

@@ -45,11 +45,16 @@ class WrittenHost final : public core::RunnerHost {
     return true;
   }
   void refuse(std::exception_ptr /*error*/) override { said.emplace_back("refused"); }
-  void place(Runner& runner, core::Successor& successor) override {
+  std::shared_ptr<NodeBase> place(Runner& runner, core::Successor& successor) override {
     said.emplace_back("placed");
     successor.old = runner.put(successor.next);
+    return nullptr;
   }
-  void refuse_successor(core::Successor& /*successor*/) override { said.emplace_back("refused successor"); }
+  std::shared_ptr<NodeBase> refuse_successor(core::Successor& /*successor*/) override {
+    said.emplace_back("refused successor");
+    return nullptr;
+  }
+  void hand_over(core::Successor& /*successor*/) override { said.emplace_back("handed over"); }
   bool keep_end(int /*node*/, const core::GoneSource& /*gone*/) override { return false; }
 
   Texts said;

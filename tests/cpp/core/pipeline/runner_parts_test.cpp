@@ -76,10 +76,10 @@ TEST(Intake, NewsBetweenATickAndItsSampleLeavesTheSampleNext) {
 
 TEST(Intake, AStopEndsTheTicksAndAHostHearsOfNewsOnce) {
   Taking at;
-  at.intake.keep_for_host();
+  at.intake.keep_for_host(false);
   EXPECT_FALSE(at.intake.has_host_news()) << "no host has asked";
-  at.intake.return_news();
-  at.intake.keep_for_host();
+  at.intake.return_news(true);
+  at.intake.keep_for_host(false);
   EXPECT_EQ(at.take(), Turn::HostNews);
   at.clock->advance(1s);
   at.stop.request_stop();
