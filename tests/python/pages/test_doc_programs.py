@@ -27,6 +27,7 @@ ELSEWHERE = {
     "boxes-in-a-browser.md",
     "ask-a-vision-model.md",
     "recording.md",
+    "genicam.md",
 }  # tests of their own
 BLOCK = re.compile(r"^```python([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
