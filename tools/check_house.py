@@ -2,9 +2,12 @@
 """Fails when a class, a file or a pair of folders of the product outgrows the limits of the house.
 
 A class has at most 45 methods and 40 fields: beyond that it has parts. A file of the product has at most
-600 lines. Two folders of a layer do not include each other. At most 2 % of the comments and docstrings of a
-folder begin with a fragment. What exceeds a limit today stands in tools/house.toml with its number, which may
-only shrink: `check_house.py --write` writes the smaller numbers, and never a larger one.
+600 lines. A header of src with its `.cpp` has at least 60, unless files of two folders include it. A header
+that one `.cpp` alone includes stands in that file. At least half of the lines of C++ and of Python are in
+files of 200 lines and more. Two folders of a layer do not include each other. At most 2 % of the comments
+and docstrings of a folder begin with a fragment. What exceeds a limit today stands in tools/house.toml with
+its number, which may only shrink: `check_house.py --write` writes the smaller numbers, and never a larger
+one.
 """
 # SPDX-License-Identifier: Apache-2.0
 
@@ -28,7 +31,19 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).resolve().parents[1]
-LIMITS = {"methods": 45, "fields": 40, "lines": 600, "mutual includes": 0, "fragments in percent": 2}
+LIMITS = {
+    "methods": 45,
+    "fields": 40,
+    "lines": 600,
+    "small ideas": 0,
+    "headers of one file": 0,
+    "percent of lines in short files": 50,
+    "mutual includes": 0,
+    "fragments in percent": 2,
+}
+SMALL = 60  # lines of an idea: of a header and its .cpp
+SHORT = 200  # lines of a file
+ENOUGH = 2000  # lines of a language, below which their share in short files says nothing
 PRODUCT = ("src", "include", "python", "web", "packages")
 SUFFIXES = {".cpp", ".hpp", ".h", ".py", ".js", ".css", ".html"}
 VENDORED = re.compile(r"(^|/)(vendor|third_party)/|uPlot", re.IGNORECASE)
@@ -154,6 +169,52 @@ def count_pairs(files: Iterable[Path], root: Path) -> Rows:
     }
 
 
+def includers(root: Path) -> dict[str, set[str]]:
+    """Of each header: the files that include it, without its own `.cpp`. Tests and benchmarks count."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for top in ("src", "include", "packages", "tests", "bench", "examples"):
+        for path in (root / top).rglob("*"):
+            if path.suffix in {".cpp", ".hpp", ".h", ".c"} and path.is_file():
+                place = path.relative_to(root).as_posix()
+                for header in INCLUDE.findall(path.read_text(encoding="utf-8")):
+                    if place != f"src/{header}".replace(".hpp", ".cpp"):
+                        found[f"src/{header}"].add(place)
+    return found
+
+
+def count_rooms(files: Iterable[Path], root: Path) -> tuple[Rows, Rows]:
+    """Of each layer: ideas too small for a file of their own, and headers with one `.cpp` as their user."""
+    lines = {p.relative_to(root).as_posix(): p.read_bytes().count(b"\n") for p in files}
+    users = includers(root)
+    small: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    for place, number in lines.items():
+        path = Path(place)
+        if path.parts[0] != "src" or path.suffix not in {".cpp", ".hpp"}:
+            continue
+        layer, other = "/".join(path.parts[:2]), place[:-4] + (".hpp" if path.suffix == ".cpp" else ".cpp")
+        if path.suffix == ".cpp" and other in lines:
+            continue  # its header counts both
+        includes = users.get(place, set())
+        folders = {user.rpartition("/")[0] for user in includes}
+        small[layer] += number + lines.get(other, 0) < SMALL and len(folders) < 2
+        alone[layer] += path.suffix == ".hpp" and len(includes) == 1 and min(includes).endswith(".cpp")
+    return dict(small), dict(alone)
+
+
+def count_short(files: Iterable[Path]) -> Rows:
+    """How many percent of the lines of C++ and of Python are in short files."""
+    totals: Counter[str] = Counter()
+    short: Counter[str] = Counter()
+    for path in files:
+        language = {".cpp": "C++", ".hpp": "C++", ".h": "C++", ".py": "Python"}.get(path.suffix)
+        if language:
+            number = path.read_bytes().count(b"\n")
+            totals[language] += number
+            short[language] += number if number < SHORT else 0
+    return {name: math.ceil(100 * short[name] / n) for name, n in totals.items() if n >= ENOUGH}
+
+
 def texts(path: Path) -> Iterator[str]:
     """The first line of each comment and docstring of a file, without the file's own first lines."""
     text = path.read_text(encoding="utf-8")
@@ -190,8 +251,10 @@ def measure(root: Path) -> dict[str, Rows]:
     files = product_files(root)
     methods, fields = count_classes(files, root)
     lines = {p.relative_to(root).as_posix(): p.read_bytes().count(b"\n") for p in files}
+    small, alone = count_rooms(files, root)
     pairs, fragments = count_pairs(files, root), count_fragments(files, root)
-    return dict(zip(LIMITS, (methods, fields, lines, pairs, fragments), strict=True))
+    counts = (methods, fields, lines, small, alone, count_short(files), pairs, fragments)
+    return dict(zip(LIMITS, counts, strict=True))
 
 
 def compare(found: dict[str, Rows], listed: dict[str, Rows]) -> tuple[list[str], dict[str, Rows]]:

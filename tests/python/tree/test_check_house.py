@@ -11,7 +11,7 @@ import pytest
 pytest.importorskip("tree_sitter")  # ./dev lint installs it
 ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT / "tools"))
-from check_house import LIMITS, compare, cpp_classes, measure, written  # noqa: E402
+from check_house import ENOUGH, LIMITS, SHORT, SMALL, compare, cpp_classes, measure, written  # noqa: E402
 
 
 def house(folder: Path, files: dict[str, str]) -> Path:
@@ -29,7 +29,8 @@ def complaints(folder: Path, listed: dict[str, dict[str, int]] | None = None) ->
 def cpp_class(methods: int = 0, fields: int = 0) -> str:
     lines = [f"  const Part* part_{n}(int x) const;" for n in range(methods)]
     lines += [f"  std::function<int(int)> field_{n}_ FRESHFRAME_GUARDED_BY(mutex_);" for n in range(fields)]
-    return "namespace freshframe {\nclass Large final {\n" + "\n".join(lines) + "\n};\n}\n"
+    long_enough = "\n" * SMALL
+    return "namespace freshframe {\nclass Large final {\n" + "\n".join(lines) + "\n};\n}\n" + long_enough
 
 
 def test_members_of_every_form_are_counted() -> None:
@@ -77,8 +78,29 @@ def test_members_of_every_form_are_counted() -> None:
             {"src/core/a.cpp": "// What it is for.\n// licence\nint x;\n\n// Of the edge.\nint y;\n"},
             "src/core: fragments in percent 100, at most 2",
         ),
+        ({"src/core/a.hpp": "\n" * (SMALL - 1)}, "src/core: small ideas 1, at most 0"),
+        ({"src/core/a.cpp": "\n" * (SMALL - 1)}, "src/core: small ideas 1, at most 0"),
+        (
+            {"src/core/a.hpp": "\n" * SMALL, "src/core/b.cpp": '#include "core/a.hpp"\n' + "\n" * SMALL},
+            "src/core: headers of one file 1, at most 0",
+        ),
+        (
+            {f"python/p/{n}.py": "\n" * (SHORT - 1) for n in range(1 + ENOUGH // (SHORT - 1))},
+            "Python: percent of lines in short files 100, at most 50",
+        ),
     ],
-    ids=["methods", "fields", "with parents", "lines", "folders", "fragments"],
+    ids=[
+        "methods",
+        "fields",
+        "with parents",
+        "lines",
+        "folders",
+        "fragments",
+        "small header",
+        "small file",
+        "header of one file",
+        "short files",
+    ],
 )
 def test_what_exceeds_a_limit_is_refused(tmp_path: Path, files: dict[str, str], said: str) -> None:
     assert [line for line in complaints(house(tmp_path, files)) if said in line]
@@ -97,3 +119,17 @@ def test_a_listed_number_may_shrink_and_not_grow(tmp_path: Path) -> None:
 def test_a_number_within_its_limit_leaves_the_list(tmp_path: Path) -> None:
     house(tmp_path, {"src/core/a.hpp": cpp_class(methods=LIMITS["methods"])})
     assert compare(measure(tmp_path), {"methods": {"src/core/a.hpp Large": 60}}) == ([], {})
+
+
+def test_a_small_header_for_two_folders_and_a_header_that_its_own_cpp_makes_longer_are_kept(
+    tmp_path: Path,
+) -> None:
+    include = '#include "core/low/a.hpp"\n' + "\n" * SMALL
+    files = {
+        "src/core/low/a.hpp": "\n",
+        "src/core/b/b.cpp": include,
+        "src/core/c/c.cpp": include,
+        "src/core/d.hpp": "\n" * (SMALL // 2),
+        "src/core/d.cpp": '#include "core/d.hpp"\n' + "\n" * (SMALL // 2),
+    }
+    assert complaints(house(tmp_path, files)) == []
