@@ -8,7 +8,7 @@ import * as format from "./format.js";
 import { bySubject, stateBeside, textsOf } from "./problems.js";
 import { CAUSES, policySentence, roomOf, stateOf, word } from "./words.js";
 
-const BESIDE = 1000; // px of the page
+const BESIDE = matchMedia("(min-width: 1000px)"); // where there is room, as in page.css
 const RANGES = [
   ["1 min", 60],
   ["10 min", 600],
@@ -40,6 +40,9 @@ export class Details {
     new ResizeObserver(() => {
       for (const one of this.#charts) one.fit(); // a phone that is turned
     }).observe(this.#dialog);
+    BESIDE.addEventListener("change", () => {
+      if (this.#what !== null) this.show(this.#what);
+    });
     this.#dialog.addEventListener("click", (event) => {
       if (event.target === this.#dialog) this.#dialog.close(); // the backdrop
     });
@@ -61,8 +64,8 @@ export class Details {
     const figures = places.map((caption) => ({ caption, place: el("div", { class: "chart" }) }));
     this.#dialog.replaceChildren(
       el(
-        "header",
-        {},
+        "div",
+        { class: "head" },
         el("h2", { id: "details-title" }, this.#name),
         el(
           "button",
@@ -89,10 +92,9 @@ export class Details {
       this.list,
     );
     // Beside the page where there is room, so that it can be compared; over it on a phone.
-    const beside = document.body.clientWidth >= BESIDE;
-    if (beside) this.#dialog.show();
+    if (BESIDE.matches) this.#dialog.show();
     else this.#dialog.showModal();
-    document.body.classList.toggle("with-details", beside);
+    document.body.classList.toggle("with-details", BESIDE.matches);
     const options = isEdge
       ? [
           { lines: linesOf(item.queue), unit: "/s", least: 5 },

@@ -82,7 +82,7 @@ function line(event) {
         ? el("span", { class: "times num" }, `${format.count(event.count)}×, since ${format.clock(event.first)} `)
         : null,
       sentence,
-      rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", {}, event.text)),
+      rest === "" ? null : el("details", {}, el("summary", {}, "traceback"), el("pre", { tabindex: "0", "aria-label": "traceback" }, event.text)),
     ),
   );
   attribute(item, "data-id", event.id);

@@ -1,7 +1,7 @@
 // Numbers as people read them: few digits, the same width from one second to the next.
 // SPDX-License-Identifier: Apache-2.0
 
-const NONE = "–";
+export const NONE = "–";
 const whole = new Intl.NumberFormat("en-US");
 const known = (value) => typeof value === "number" && Number.isFinite(value);
 

@@ -4,6 +4,7 @@
 import { byId, el, fact, text } from "./dom.js";
 import * as format from "./format.js";
 
+const UNBOUNDED = 2 ** 30; // before the pipeline starts
 const COLUMNS = ["holder", "times", "total", "longest", "median"];
 
 export class Gil {
@@ -27,7 +28,8 @@ export class Gil {
       this.stalls,
       gil.watching ? `${format.count(gil.stalls)} · ${format.time(gil.stalled)}` : "not watched",
     );
-    text(this.frames, `${format.count(pool.published)} / ${format.count(pool.bound)}`);
+    const most = pool.bound < UNBOUNDED ? ` / ${format.count(pool.bound)}` : "";
+    text(this.frames, format.count(pool.published) + most);
     text(this.idle, format.bytes(pool.idle_bytes));
     text(this.python, format.bytes(state.held_by_python_bytes));
     text(byId("gil-hint"), gil.watching ? "the watch is on" : "ff.gil.watch() names the calls that hold the GIL");

@@ -3,6 +3,7 @@
 
 import { attribute, byId, el, text } from "./dom.js";
 import * as format from "./format.js";
+import { stateOf } from "./words.js";
 
 const WIDEST = 1920; // px asked for at most
 
@@ -115,7 +116,7 @@ export class Pictures {
   update(state) {
     const ports = state.views.map((view) => view.port);
     this.#over = state.phase !== "running" && state.phase !== "starting";
-    if (ports.join("\n") !== this.#ports.join("\n")) this.#offer(ports);
+    if (ports.join("\n") !== this.#ports.join("\n")) this.#offer(ports, state.nodes);
     this.#want();
   }
 
@@ -128,13 +129,15 @@ export class Pictures {
     return this.#screens.get(header.port)?.draw(header, blob);
   }
 
-  #offer(ports) {
+  #offer(ports, nodes) {
     this.#ports = ports;
     byId("pictures").hidden = ports.length === 0;
     document.body.classList.toggle("with-pictures", ports.length > 0);
     // "#view=PORT" in the URL: the page was opened for the pictures of this port.
     const asked = new URLSearchParams(location.hash.slice(1)).get("view");
-    const first = ports.includes(asked) ? asked : ports[0];
+    // A camera that is away, or only recorded, has none.
+    const black = new Set(nodes.filter((node) => ["away", "recorded"].includes(stateOf(node))).map(({ name }) => name));
+    const first = ports.includes(asked) ? asked : (ports.find((port) => !black.has(port)) ?? ports[0]);
     document.body.classList.toggle("pictures-first", first === asked);
     this.#chosen = new Set(ports.length > 0 ? [first] : []);
     const buttons = ports.map((port) => {

@@ -68,6 +68,7 @@ class SourceRow {
 
 export class Sources {
   #rows = new Map();
+  #heads = []; // of the columns behind the name
 
   update(state) {
     const sources = state.nodes.filter((node) => node.source);
@@ -76,6 +77,7 @@ export class Sources {
     if (names.join("\n") !== [...this.#rows.keys()].join("\n")) {
       this.#rows = new Map(sources.map((node) => [node.name, new SourceRow(node)]));
       const head = COLUMNS.map(([name, kind, title]) => el("th", { scope: "col", class: kind, title: title || null }, name));
+      this.#heads = head.slice(1);
       byId("source-list").replaceChildren(
         el(
           "table",
@@ -86,5 +88,11 @@ export class Sources {
       );
     }
     for (const node of sources) this.#rows.get(node.name).update(node);
+    // A column that has no value takes room from the others.
+    this.#heads.forEach((head, column) => {
+      const cells = [...this.#rows.values()].map((row) => row.cells[column]);
+      const none = cells.every((cell) => cell.textContent === format.NONE);
+      for (const cell of [head, ...cells]) cell.hidden = none;
+    });
   }
 }

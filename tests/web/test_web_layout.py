@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from pipelines import example
 
 import freshframe as ff
 
@@ -68,8 +69,6 @@ def test_cards_do_not_overlap(page: Page, running: Run) -> None:
 
 
 def test_the_graph_follows_the_window(page: Page, running: Run) -> None:
-    from test_web_page import example  # noqa: PLC0415
-
     pipeline, _ = example()
     page.open(running(pipeline))
     fits = """return [...document.querySelectorAll(".spark")].every(place =>
@@ -121,8 +120,6 @@ def test_on_a_phone_no_card_covers_what_the_one_above_it_has_lost(page: Page, ru
 @pytest.mark.parametrize("dark", [True, False], ids=["dark", "light"])
 @pytest.mark.parametrize("size", [(1440, 900), (390, 844)], ids=["desk", "phone"])
 def test_pictures_of_the_page_for_people(page: Page, running: Run, size: tuple[int, int], dark: bool) -> None:
-    from test_web_page import example  # noqa: PLC0415
-
     page.size(*size, dark=dark, phone=size[0] < 500)
     pipeline, drawn = example()
     page.open(running(pipeline, view=drawn))

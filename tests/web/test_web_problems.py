@@ -3,16 +3,13 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import contextlib
 import ctypes
-import http.server
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
+import pipelines
 import pytest
 
 import freshframe as ff
@@ -22,7 +19,6 @@ if TYPE_CHECKING:
 
 Run = Callable[..., str]
 SCENE = "demo:circles?fps=30&size=320x180&balls=2"
-AWAY = "rtsp://127.0.0.1:9/nothing"
 # The state of a node changes from second to second, so one look finds all of it.
 HOLDS_THE_GIL = """const node = document.querySelector(".node[data-node=" + arguments[0] + "]");
   const problem = document.querySelector("#problems li[data-kind=gil]").innerText;
@@ -36,8 +32,8 @@ RED = """const tone = getComputedStyle(document.querySelector(arguments[0])).get
 
 def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running: Run) -> None:
     pipeline = ff.Pipeline("yard", stall_timeout=None)
-    for name, url in (("door", SCENE), ("roof", AWAY)):
-        pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url), name=name))
+    for name, source in (("door", pipelines.Camera(gives=True)), ("roof", ff.open(pipelines.AWAY))):
+        pipeline.add(ff.CircleTracker(), pipeline.add(source, name=name))
     page.open(running(pipeline))
     page.until("return document.querySelector('#problems li[data-kind=source]') !== null")
     assert "roof" in page.text("#problems")
@@ -54,56 +50,22 @@ def test_a_dead_camera_is_red_in_the_header_and_on_its_card(page: Page, running:
     assert page.complaints() == []
 
 
-class OnePicture(http.server.BaseHTTPRequestHandler):
-    """A camera that hangs: it sends one JPEG picture for ever."""
-
-    picture = b""
-
-    def do_GET(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=edge")
-        self.end_headers()
-        head = f"--edge\r\nContent-Type: image/jpeg\r\nContent-Length: {len(self.picture)}\r\n\r\n"
-        with contextlib.suppress(OSError):
-            while not self.server.ended.wait(0.1):  # type: ignore[attr-defined]
-                self.wfile.write(head.encode() + self.picture + b"\r\n")
-
-    def log_message(self, *arguments: object) -> None:
-        pass
-
-
-@pytest.fixture
-def hung_camera(tmp_path: Path) -> Iterator[str]:
-    path = tmp_path / "one.jpg"
-    picture = np.random.default_rng(1).integers(0, 255, (240, 320), np.uint8)
-    ff.write_picture(ff.Frame.from_array(picture, "gray"), path)
-    OnePicture.picture = path.read_bytes()
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), OnePicture)
-    server.ended = threading.Event()  # type: ignore[attr-defined]
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/live.mjpg"
-    server.ended.set()  # type: ignore[attr-defined]
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
 def test_a_camera_that_stands_still_is_red_on_its_card_and_among_the_sources(
-    page: Page, running: Run, hung_camera: str
+    page: Page, running: Run, tmp_path: Path
 ) -> None:
-    pipeline = ff.Pipeline("yard")
-    pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(hung_camera, still=2), name="door"))
-    page.open(running(pipeline))
-    page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'still'")
-    assert re.match(r"still \d", page.text(".node[data-node=door] .state"))
-    assert page.run(RED, ".node[data-node=door]")
-    assert page.run("return document.querySelector('.source').dataset.state") == "still"
-    assert "still " in page.text(".source")
-    page.until("return document.querySelector('#problems li[data-kind=still]') !== null")
-    assert "stands still" in page.text("#problems li[data-kind=still]")
-    assert "has shown one picture for" in page.text("#problems li[data-kind=still]")
-    assert page.complaints() == []
+    with pipelines.hung_camera(tmp_path) as url:
+        pipeline = ff.Pipeline("yard")
+        pipeline.add(ff.CircleTracker(), pipeline.add(ff.open(url, still=2), name="door"))
+        page.open(running(pipeline))
+        page.until("return document.querySelector('.node[data-node=door]')?.dataset.state === 'still'")
+        assert re.match(r"still \d", page.text(".node[data-node=door] .state"))
+        assert page.run(RED, ".node[data-node=door]")
+        assert page.run("return document.querySelector('.source').dataset.state") == "still"
+        assert "still " in page.text(".source")
+        page.until("return document.querySelector('#problems li[data-kind=still]') !== null")
+        assert "stands still" in page.text("#problems li[data-kind=still]")
+        assert "has shown one picture for" in page.text("#problems li[data-kind=still]")
+        assert page.complaints() == []
 
 
 def test_a_node_that_holds_the_gil_is_red_in_the_header_and_on_its_card(page: Page, running: Run) -> None:
@@ -120,11 +82,9 @@ def test_a_node_that_holds_the_gil_is_red_in_the_header_and_on_its_card(page: Pa
 
 
 def test_a_loss_is_an_alarm_and_names_the_edge(page: Page, running: Run) -> None:
-    from test_web_page import tired  # noqa: PLC0415
-
     pipeline = ff.Pipeline("recorder")
     camera = pipeline.add(ff.open(SCENE), name="camera")
-    pipeline.add(tired, camera, queue=ff.Queue(2, "drop_newest"))
+    pipeline.add(pipelines.tired, camera, queue=ff.Queue(2, "drop_newest"))
     page.open(running(pipeline))
     page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
     assert page.run("return document.querySelector('.edge[data-child=tired]').dataset.state") == "losing"
@@ -162,19 +122,8 @@ def test_like_errors_are_one_line(page: Page, running: Run) -> None:
     assert page.text(".node[data-node=picky] .state") == "errors"
 
 
-def many(cameras: int) -> ff.Pipeline:
-    """Three nodes per camera; the last camera is away."""
-    pipeline = ff.Pipeline("many", stall_timeout=None)
-    for number in range(cameras):
-        url = AWAY if number == cameras - 1 else "demo:circles?fps=5&size=64x64&balls=1"
-        camera = pipeline.add(ff.open(url), name=f"camera-{number:02d}-north-entrance")
-        found = pipeline.add(ff.CircleDetector(), camera, name=f"detect {number}")
-        pipeline.add(lambda circles: None, found, name=f"count {number}")
-    return pipeline
-
-
 def test_thirty_nodes_fit_by_source_and_can_be_filtered(page: Page, running: Run) -> None:
-    page.open(running(many(10)))
+    page.open(running(pipelines.many(10)))
     page.until("return document.querySelectorAll('.group').length === 10")
     page.until("return document.querySelector('.group[data-alarm]') !== null")
     dead = ".group[data-source='camera-09-north-entrance']"
@@ -201,7 +150,7 @@ def test_nothing_is_wider_than_the_window(
     page: Page, running: Run, size: tuple[int, int], cameras: int
 ) -> None:
     page.size(*size, phone=size[0] < 500)
-    page.open(running(many(cameras)))
+    page.open(running(pipelines.many(cameras)))
     page.until("return document.querySelector('#problems li') !== null")
     assert page.run("return document.documentElement.scrollWidth") <= size[0]
     smallest = page.run(

@@ -3,12 +3,11 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
+import pipelines
 import pytest
 
 import freshframe as ff
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from browser import Page
 
 Run = Callable[..., str]
-SCENE = "demo:circles?fps=15&size=320x180"
 WIDTHS = pytest.mark.parametrize("width", [390, 768, 1440])
 SCHEMES = pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 
@@ -52,63 +50,22 @@ const light = (rgb) => {
 const shown = [...document.querySelectorAll(arguments[0])].filter((one) => one.checkVisibility());
 const ratios = shown.filter((one) => one.textContent !== "").map((one) => {
   const behind = [];
-  for (let at = one; at; at = at.parentElement) behind.unshift(getComputedStyle(at).backgroundColor);
-  const [a, b] = [light(painted(behind)), light(painted([...behind, getComputedStyle(one).color]))];
+  let opacity = 1;
+  for (let at = one; at; at = at.parentElement) {
+    behind.unshift(getComputedStyle(at).backgroundColor);
+    opacity *= getComputedStyle(at).opacity;
+  }
+  const text = `color-mix(in srgb, ${getComputedStyle(one).color} ${100 * opacity}%, transparent)`;
+  const [a, b] = [light(painted(behind)), light(painted([...behind, text]))];
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 });
 return [ratios.length, Math.min(...ratios)]"""
 
 
-class Camera(ff.Source[ff.Frame]):
-    """A camera, or its packets."""
-
-    live = True
-
-    def __init__(self, *, gives: bool) -> None:
-        self.gives = gives
-
-    def read(self, stop: ff.StopToken) -> Iterator[tuple[ff.Frame, float]]:
-        number = 0
-        while not stop.wait(1 / 15):
-            if self.gives:
-                yield ff.Frame.from_array(np.zeros((48, 64), np.uint8), "gray"), number / 15
-            number += 1
-
-
-def slow(value: object) -> object:
-    time.sleep(0.2)
-    return value
-
-
-def difference(left: ff.Frame, right: ff.Frame) -> float:
-    return float(left.luma.mean()) - float(right.luma.mean())
-
-
-def refuse(events: object) -> None:
-    raise OSError("receiver is away")
-
-
-def shop(folder: Path) -> ff.Pipeline:
-    """Cameras that work, one that is only recorded, one that is away, and each kind of loss."""
-    pipeline = ff.Pipeline("shop", keep_running=True)
-    pipeline.add(Camera(gives=False), name="door")
-    pipeline.add(lambda packet: None, pipeline.add(Camera(gives=True), name="door.packets"), name="record")
-    yard = pipeline.add(ff.open(SCENE), name="yard")
-    left = pipeline.add(ff.open(SCENE + "&seed=2"), name="left")
-    pipeline.add(ff.CircleTracker(), pipeline.add(ff.open("rtsp://127.0.0.1:1/x"), name="away"))
-    circles = pipeline.add(ff.CircleTracker(), left)
-    pipeline.add(ff.Spool(folder / "out", refuse), circles, name="spool")
-    pair = pipeline.add(difference, (left, yard), join=ff.Join(within=0.03, wait=0.2), name="difference")
-    queue = ff.Queue(4, "drop_newest")
-    sent = pipeline.add(slow, pair, queue=queue, name="upload to the web server of the shop")
-    pipeline.add(lambda value: None, sent, name="console")
-    return pipeline
-
-
 @pytest.fixture
 def shop_page(page: Page, running: Run, tmp_path: Path) -> Page:
     page.size(1440, 1000)
-    page.open(running(shop(tmp_path)))
+    page.open(running(pipelines.shop(tmp_path)))
     page.until("return document.querySelector('#problems li[data-kind=loss]') !== null")
     page.until("return document.querySelector('#problems li[data-kind=source]') !== null")
     return page
@@ -120,19 +77,6 @@ def test_no_word_is_broken(shop_page: Page, width: int) -> None:
     shop_page.until("return document.querySelector('.node[data-node=spool]') !== null")
     assert shop_page.run(BROKEN) == []
     assert shop_page.run("return document.documentElement.scrollWidth") <= width
-
-
-@SCHEMES
-@WIDTHS
-def test_axe_has_no_remark(shop_page: Page, width: int, dark: bool) -> None:
-    axe = pytest.importorskip("axe_core_python", reason="needs axe-core-python; ./dev test-web installs it")
-    shop_page.size(width, 900, dark=dark, phone=width < 500)
-    script = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
-    shop_page.driver.execute_cdp_cmd("Runtime.evaluate", {"expression": script})
-    found = shop_page.wait_for(
-        "return (await axe.run()).violations.map(({id, nodes}) => [id, nodes.map(({target}) => target)])"
-    )
-    assert found == []
 
 
 @SCHEMES
@@ -186,9 +130,56 @@ def test_the_details_of_a_red_card_say_what_is_wrong_and_cover_nothing(shop_page
     assert covered == []
 
 
+def test_the_details_go_over_the_page_when_the_window_gets_narrow(shop_page: Page) -> None:
+    shop_page.run("document.querySelector('#problems button').click()")
+    title = shop_page.text("#details-title")
+    for width, beside in ((768, False), (1440, True)):
+        shop_page.size(width, 900)
+        shop_page.until("return document.body.classList.contains('with-details') === arguments[0]", beside)
+        assert shop_page.run("return document.querySelector('#details:modal') === null") is beside
+        assert shop_page.text("#details-title") == title
+
+
+def test_the_name_of_a_queue_has_more_room_than_its_bar(shop_page: Page) -> None:
+    shop_page.until("return document.querySelector('.surface.as-graph') !== null")
+    cut = shop_page.run(
+        """return [...document.querySelectorAll(".edge h3 button")].filter(
+        (one) => one.textContent === "RECORDING").map((one) => one.scrollWidth > one.clientWidth)"""
+    )
+    assert cut == [False]
+
+
+def test_columns_of_sources_that_have_no_value_are_hidden(shop_page: Page) -> None:
+    heads = shop_page.run(
+        "return [...document.querySelectorAll('#source-list th')].filter((one) => one.checkVisibility())"
+        ".map((one) => one.textContent)"
+    )
+    assert {"source", "state", "rate", "outages", "lost"} <= set(heads)
+    assert not {"clock", "packets lost"} & set(heads)
+
+
+def test_the_first_picture_is_of_a_camera_that_has_some(page: Page, running: Run, tmp_path: Path) -> None:
+    pipeline = pipelines.shop(tmp_path)
+    url = running(pipeline)
+    page.open(url)
+    page.until("return document.querySelector('.node[data-node=door]').dataset.state === 'recorded'")
+    page.open(url)
+    page.until("return document.querySelector('canvas[data-seq]') !== null")
+    assert page.texts("#ports [aria-pressed=true]") != ["door"]
+
+
+def test_a_pipeline_without_nodes_says_so_and_names_no_bound_of_its_memory(page: Page) -> None:
+    pipeline = ff.Pipeline("empty")
+    with pipeline.serve() as dashboard:
+        page.open(dashboard.url)
+        page.until("return document.getElementById('gil-facts').textContent.includes('0 B')")
+        assert page.text("#canvas") == "The pipeline has no node yet."
+        assert "1,073" not in page.text("#gil-facts")
+
+
 def test_a_chain_that_is_wider_than_the_page_is_drawn_in_rows(page: Page, running: Run) -> None:
     pipeline = ff.Pipeline("chain")
-    port = pipeline.add(ff.open(SCENE), name="camera")
+    port = pipeline.add(ff.open(pipelines.SLOW_SCENE), name="camera")
     for name in ("find", "filter of the small ones", "upload", "archive", "console"):
         port = pipeline.add(lambda value: value, port, name=name)
     pipeline.reader(port, name="reader")
@@ -232,6 +223,6 @@ return wrong"""
 
 def test_rows_do_not_overlap(page: Page, running: Run) -> None:
     pipeline = ff.Pipeline()
-    pipeline.add(ff.open(SCENE))
+    pipeline.add(ff.open(pipelines.SLOW_SCENE))
     page.open(running(pipeline))
     assert page.wait_for(ROWS) == []
