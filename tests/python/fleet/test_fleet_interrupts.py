@@ -139,7 +139,8 @@ def test_an_interrupted_call_is_done_whole_all_the_same(monkeypatch: pytest.Monk
         original = threading.Event.wait
         cameras = {f"cam{number}": "ticks:0.05" for number in range(50)}
         fleet._builds.number_of(fleet_builds.ticks)
-        with monkeypatch.context() as patch:
+        controller: Any = fleet._controller
+        with monkeypatch.context() as patch, controller.lock:  # it is not done before it is waited for
             patch.setattr(threading.Event, "wait", wait)
             with pytest.raises(KeyboardInterrupt):
                 fleet.add_many(cameras, fleet_builds.ticks)
