@@ -168,16 +168,6 @@ def disc(dark: int, bright: int) -> Array:
     return pixels
 
 
-@pytest.mark.parametrize(("dark", "bright"), [(60, 140), (140, 60), (40, 200), (200, 40), (0, 255), (255, 0)])
-def test_a_clean_disc_is_found_whatever_its_contrast(dark: int, bright: int) -> None:
-    found = ff.detect_circles(disc(dark, bright))
-    assert found.xyr.shape == (len(found.confidence), 3)
-    assert found.xyr.dtype == np.float32
-    assert np.abs(found.xyr[:1] - (150, 100, 40)).max(initial=0) < 2
-    assert len(found.xyr) >= 1
-    assert found.tracker_id is None
-
-
 def test_circles_are_found_in_an_array_and_in_a_frame_alike() -> None:
     array = disc(60, 140)
     found = ff.detect_circles(array)

@@ -4,13 +4,11 @@
 from __future__ import annotations
 
 import copy
-import threading
 from typing import Any, get_args
 
 import numpy as np
 import pytest
-from rigs.frame_arrays import FORMATS, SHAPES, Array, noise
-from support import picture
+from rigs.frame_arrays import FORMATS, SHAPES, noise
 
 import freshframe as ff
 
@@ -40,23 +38,6 @@ def test_conversions_are_made_once_and_shared(format_: Any) -> None:
     assert np.shares_memory(copy.copy(frame).bgr, frame.bgr)
 
 
-COLOURS = [  # limited range BT.601: (Y, U, V) and (R, G, B)
-    ((16, 128, 128), (0, 0, 0)),
-    ((235, 128, 128), (255, 255, 255)),
-    ((126, 128, 128), (128, 128, 128)),
-    ((81, 90, 240), (255, 0, 0)),
-    ((145, 54, 34), (0, 255, 0)),
-    ((41, 240, 110), (0, 0, 255)),
-]
-
-
-@pytest.mark.parametrize(("yuv", "rgb"), COLOURS)
-def test_small_video_is_taken_as_bt601_limited(yuv: tuple[int, int, int], rgb: tuple[int, int, int]) -> None:
-    frame = uniform(*yuv)
-    assert np.abs(frame.rgb.astype(int) - rgb).max() <= 3
-    assert np.array_equal(frame.bgr, frame.rgb[..., ::-1])
-
-
 @pytest.mark.parametrize("format_", ["i420", "nv12", "i422", "i444"])
 @pytest.mark.parametrize("rgb", [(255, 0, 0), (0, 255, 0), (0, 0, 255), (200, 100, 50), (128, 128, 128)])
 def test_a_colour_survives_the_way_through_each_yuv_format(format_: Any, rgb: tuple[int, int, int]) -> None:
@@ -68,45 +49,10 @@ def test_a_colour_survives_the_way_through_each_yuv_format(format_: Any, rgb: tu
     assert np.abs(there.to("bgr").array.astype(int) - np.array(rgb)[::-1]).max() <= 4
 
 
-def test_to_its_own_format_is_the_same_pixels() -> None:
-    frame = ff.Frame.from_array(noise("bgr"), "bgr")
-    assert np.shares_memory(frame.to("bgr").array, frame.array)
-
-
-def test_to_gray_of_video_is_its_luma() -> None:
-    frame = ff.Frame.from_array(noise("i420"), "i420")
-    assert np.array_equal(frame.to("gray").array, frame.luma)
-
-
-def test_gray_becomes_colour_with_three_equal_channels() -> None:
-    frame = ff.Frame.from_array(picture(99), "gray")
-    assert np.ptp(frame.bgr.astype(int), axis=2).max() == 0
-
-
 def test_a_frame_has_its_range_and_matrix() -> None:
     frame = uniform(16, 128, 128)
     assert frame.color_range in ("limited", "full")
     assert isinstance(frame.color_space, str)
-
-
-def test_many_threads_may_convert_one_frame_at_once() -> None:
-    for seed in range(10):
-        frame = ff.Frame.from_array(noise("i420", seed), "i420")
-        barrier = threading.Barrier(4)
-        results: list[Array] = []
-
-        def convert(
-            frame: ff.Frame = frame, barrier: threading.Barrier = barrier, results: list[Array] = results
-        ) -> None:
-            barrier.wait()
-            results.append(frame.bgr)
-
-        threads = [threading.Thread(target=convert) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert all(np.shares_memory(result, results[0]) for result in results)
 
 
 def test_the_pixel_formats_of_the_type_are_those_of_the_engine() -> None:

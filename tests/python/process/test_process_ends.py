@@ -56,11 +56,6 @@ def test_stop_runs_close(tmp_path: Path) -> None:
     ]
 
 
-def test_a_workers_own_children_go_with_it() -> None:
-    [result] = run_node(process_nodes.StartsAChild(), [0], process=True)
-    until(lambda: not is_alive(result.value), "the end of the program that the node started")
-
-
 def test_workers_go_with_a_parent_that_is_killed() -> None:
     ended = run_program(
         """
@@ -132,13 +127,6 @@ def test_a_stopped_worker_and_its_groups_go_with_a_killed_parent(then: str, tmp_
         """
     )
     assert ended.code == -signal.SIGKILL, ended
-    pids = [int(pid) for pid in path.read_text().split()]
-    until(lambda: not any(map(is_alive, pids)), "the end of the worker and of its program")
-
-
-def test_groups_that_a_worker_started_go_with_it(tmp_path: Path) -> None:
-    path = tmp_path / "pids"
-    run_node(process_nodes.StartsAGroup(str(path), "return"), [0], process=True)
     pids = [int(pid) for pid in path.read_text().split()]
     until(lambda: not any(map(is_alive, pids)), "the end of the worker and of its program")
 

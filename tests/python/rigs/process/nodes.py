@@ -207,13 +207,6 @@ class KeepsFrames(ff.Node[ff.Frame, int]):
         return len(self.kept)
 
 
-class StartsAChild(ff.Node[Any, int]):
-    """Starts a program that outlives the call."""
-
-    def process(self, sample: ff.Sample[Any]) -> int:
-        return subprocess.Popen(["sleep", "1000"]).pid
-
-
 class Says(ff.Node[Any, Any]):
     """Logs, warns and prints."""
 
@@ -359,9 +352,7 @@ class StartsAGroup(ff.Node[Any, Any]):
         part.rename(self.path)
         if self.then == "stop":
             os.kill(os.getpid(), signal.SIGSTOP)
-        if self.then == "sleep":
-            time.sleep(1000)
-        return sample.value
+        time.sleep(1000)
 
 
 def refuses_2(frame: ff.Frame) -> int:
