@@ -8,7 +8,6 @@ import itertools
 import logging
 import shutil
 import signal
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +17,8 @@ import numpy as np
 import pytest
 from rigs.live.camera import Camera
 from rigs.live.media import encode
-from support import TESTS, WATCHDOG, until
+from rigs.live.program import Program
+from support import WATCHDOG, until
 
 import freshframe as ff
 
@@ -32,7 +32,7 @@ MISSING = 77  # exit status of the program: something is not installed
 KEYS = 50  # frames from one key frame to the next: a client that joins waits
 
 
-class GstServer:
+class GstServer(Program):
     """The program gst_server.py with a clip of this size; killed at the latest when the block ends."""
 
     def __init__(
@@ -55,23 +55,12 @@ class GstServer:
         command += ["--file", str(media / f"{name}.mp4"), "--port", str(port)]
         command += ["--tcp", tcp] if tcp else []
         command += ["--user", f"{USER}:{PASSWORD}"] if guarded else []
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TESTS)
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self.kill()
+        super().__init__(command)
+        if not self.said:
             if self.process.returncode == MISSING:
                 pytest.skip("needs Debian's gir1.2-gst-rtsp-server-1.0 and python3-gi")
             raise AssertionError(f"the server ended with status {self.process.returncode}")
-        self.port = int(line)
-
-    def __enter__(self) -> GstServer:
-        """Does nothing more."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Kills it."""
-        self.kill()
+        self.port = int(self.said)
 
     def url(self, path: str = "camera", user: str = "") -> str:
         """Of one of its streams."""
@@ -80,13 +69,6 @@ class GstServer:
     def send(self, number: signal.Signals) -> None:
         """A signal."""
         self.process.send_signal(number)
-
-    def kill(self) -> None:
-        """With SIGKILL; waits for its end."""
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 @pytest.fixture(scope="module")

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import functools
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from support import TESTS, WATCHDOG, until
+from support import WATCHDOG, until
 
 import freshframe as ff
 from rigs.live.faulty_server import Clip
 from rigs.live.media import encode
+from rigs.live.program import Program
+
+_O = TypeVar("_O", bound="Opened")
 
 
 @functools.cache
@@ -27,15 +29,18 @@ def clip(kind: str, width: int = 160, height: int = 120) -> Clip:
 PATIENT: dict[str, Any] = {"open_timeout": 0.8 * WATCHDOG, "read_timeout": 0.8 * WATCHDOG}
 
 
-class Camera:
+class Opened:
     """A live source, and a reader of it, in a pipeline of its own. Limits that are not given are PATIENT."""
 
+    queue: ff.Queue | None = None  # of the reader, unless it is among the options
+
     def __init__(self, url: str, **options: Any) -> None:
+        queue = options.pop("queue", self.queue)
         self.pipeline = ff.Pipeline()
         self.source = ff.open(url, **(PATIENT | options))
-        self.reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"))
+        self.reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"), queue=queue)
 
-    def __enter__(self) -> Camera:
+    def __enter__(self: _O) -> _O:
         """Starts."""
         self.pipeline.start()
         return self
@@ -51,6 +56,10 @@ class Camera:
         assert stats is not None
         return stats
 
+
+class Camera(Opened):
+    """Gives samples."""
+
     def drops(self, cause: str) -> int:
         """Of the node."""
         drops: dict[Any, int] = dict(self.pipeline.stats().nodes["camera"].drops)
@@ -65,32 +74,11 @@ class Camera:
         until(lambda: condition(self.stats), lambda: f"{what}; now {self.stats}")
 
 
-class ServerProcess:
+class ServerProcess(Program):
     """A server that can be stopped (SIGSTOP) and killed."""
 
     def __init__(self, kind: str, media: Path, port: int = 0) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "rigs.live.servers", kind, str(media), *([str(port)] if port else [])],
-            cwd=TESTS,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        assert line, "the server did not start"
-        self.port = int(line)
-
-    def __enter__(self) -> ServerProcess:
-        """Does nothing more."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Kills it."""
-        self.kill()
-
-    def kill(self) -> None:
-        """With SIGKILL; waits for its end."""
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        more = [str(port)] if port else []
+        super().__init__([sys.executable, "-m", "rigs.live.servers", kind, str(media), *more])
+        assert self.said, "the server did not start"
+        self.port = int(self.said)

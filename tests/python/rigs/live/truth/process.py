@@ -4,22 +4,21 @@
 from __future__ import annotations
 
 import pickle
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from rigs.live.program import Program
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.pictures.film import Film
 from rigs.live.truth.rtsp.lies import Lies
 from rigs.live.truth.rtsp.manners import Manners
 
 Kind = Literal["rtsp", "tcp", "udp", "hls", "mjpeg"]
-TESTS = Path(__file__).parents[3]
 
 
-class TruthProcess:
+class TruthProcess(Program):
     """Serves films that lie in files; killed at the latest when the block ends."""
 
     def __init__(
@@ -36,26 +35,12 @@ class TruthProcess:
         conduct = log.with_name(log.name + ".conduct")
         conduct.write_bytes(pickle.dumps((lies or Lies(), manners or Manners())))
         named = [f"{name}={path}" for name, path in films.items()]
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "rigs.live.truth", str(log), kind, str(fps), str(conduct), *named],
-            cwd=TESTS,
-            stdout=subprocess.PIPE,
-            text=True,
+        super().__init__(
+            [sys.executable, "-m", "rigs.live.truth", str(log), kind, str(fps), str(conduct), *named]
         )
-        assert self.process.stdout is not None
-        line = self.process.stdout.readline()
-        if not line:
-            self.kill()
+        if not self.said:
             raise RuntimeError("the truth server did not start")
-        self.url = line.strip()  # of the first film
-
-    def __enter__(self) -> TruthProcess:
-        """Does nothing more."""
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Kills it."""
-        self.kill()
+        self.url = self.said  # of the first film
 
     def url_of(self, name: str, fps: float) -> str:
         """Of a film at a rate, over RTSP."""
@@ -70,13 +55,6 @@ class TruthProcess:
                 times = (float(due), float(first), float(last))
                 sent.append(Sent(int(client), int(number), int(place), *times, int(packets), int(lost)))
         return SentLog(sent)
-
-    def kill(self) -> None:
-        """With SIGKILL; waits for its end."""
-        self.process.kill()
-        self.process.wait()
-        assert self.process.stdout is not None
-        self.process.stdout.close()
 
 
 def saved(films: Mapping[str, Film], folder: Path) -> dict[str, Path]:

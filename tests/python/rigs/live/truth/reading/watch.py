@@ -5,18 +5,16 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 from support import WATCHDOG
 
 import freshframe as ff
-from rigs.live.camera import PATIENT
+from rigs.live.camera import Opened
 from rigs.live.truth.log import Sent, SentLog
 from rigs.live.truth.pictures.number import read_number
-
-QUEUE = ff.Queue(64, "drop_oldest")  # a reader that is late for a moment misses nothing
 
 
 class Seen(NamedTuple):
@@ -43,29 +41,10 @@ class Seen(NamedTuple):
     utc_from: str = "none"
 
 
-class Watch:
-    """A camera in a pipeline of its own."""
+class Watch(Opened):
+    """A camera whose pictures are looked at when they are there."""
 
-    def __init__(self, url: str, *, queue: ff.Queue = QUEUE, **options: Any) -> None:
-        self.pipeline = ff.Pipeline()
-        self.source = ff.open(url, **(PATIENT | options))
-        self._reader = self.pipeline.reader(self.pipeline.add(self.source, name="camera"), queue=queue)
-
-    def __enter__(self) -> Watch:
-        """Starts."""
-        self.pipeline.start()
-        return self
-
-    def __exit__(self, *exception: object) -> None:
-        """Stops."""
-        self.pipeline.stop()
-
-    @property
-    def stats(self) -> ff.stats.SourceStats:
-        """Of the source."""
-        stats = self.pipeline.stats().nodes["camera"].source
-        assert stats is not None
-        return stats
+    queue = ff.Queue(64, "drop_oldest")  # a reader that is late for a moment misses nothing
 
     @property
     def drops(self) -> dict[str, int]:
@@ -81,7 +60,7 @@ class Watch:
         """The next pictures."""
         seen = []
         for _ in range(count):
-            sample = self._reader.get(timeout=WATCHDOG)
+            sample = self.reader.get(timeout=WATCHDOG)
             now = time.monotonic()
             number = number_of(sample.value.luma)
             wall = (sample.utc, sample.utc_error, sample.utc_from)

@@ -1,0 +1,38 @@
+"""A server as a process of its own, which a test can stop (SIGSTOP) and kill."""
+# SPDX-License-Identifier: Apache-2.0
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TypeVar
+
+_P = TypeVar("_P", bound="Program")
+_TESTS = Path(__file__).parents[2]
+
+
+class Program:
+    """Has said its first line; killed at the latest when the block ends."""
+
+    def __init__(self, arguments: Sequence[str]) -> None:
+        self.process = subprocess.Popen(arguments, cwd=_TESTS, stdout=subprocess.PIPE, text=True)
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline().strip()  # nothing: it has ended
+        if not self.said:
+            self.kill()
+
+    def __enter__(self: _P) -> _P:
+        """Does nothing more."""
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        """Kills it."""
+        self.kill()
+
+    def kill(self) -> None:
+        """With SIGKILL; waits for its end."""
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
