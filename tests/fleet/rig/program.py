@@ -46,17 +46,17 @@ def _keep(reader: FleetReader, path: Path) -> None:
 
 def _keep_ledger(reader: Any, path: Path) -> None:
     """Writes the reader's record of each run when it ends: a line for each end."""
-    results = reader._results
-    end_run = results.end_run
+    books = reader._results.books
+    end = books.end
 
     def noted(run: tuple[int, int], *, lost: bool, **others: bool) -> None:
-        line = [camera_number(reader._name_of(run[0])), run[1], results.books.reported(run), lost]
+        line = [camera_number(reader._name_of(run[0])), run[1], books.reported(run), lost]
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
-        end_run(run, lost=lost, **others)
+        end(run, lost=lost, **others)
 
     path.touch()
-    results.end_run = noted
+    books.end = noted
 
 
 def _fleet(options: dict[str, Any]) -> ff.Fleet:
