@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from support import Collect, Count, Gate, Pictures, Push, Ticker, edge, until
+from support import Collect, Count, Gate, Pictures, Ticker, edge, until
 
 import freshframe as ff
 
@@ -37,21 +37,6 @@ def test_a_node_at_work_is_no_stall() -> None:
         assert pipeline.wait(timeout=0.3) is False
         gate.open()
         assert pipeline.wait()
-
-
-def test_a_silent_source_is_no_stall() -> None:
-    pipeline = ff.Pipeline(stall_timeout=0.05)
-    _reader = pipeline.reader(pipeline.add(Push(live=False)))
-    with pipeline:
-        assert pipeline.wait(timeout=0.3) is False
-
-
-def test_stall_timeout_none_never_stalls() -> None:
-    pipeline = ff.Pipeline(stall_timeout=None)
-    reader = pipeline.reader(pipeline.add(Count(100)))
-    with pipeline:
-        assert pipeline.wait(timeout=0.3) is False
-        assert len(list(reader)) == 100
 
 
 # --- progress and text --------------------------------------------------------------------------------------
