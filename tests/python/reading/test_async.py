@@ -221,6 +221,18 @@ def test_async_for_on_a_reader_that_is_not_started_is_refused() -> None:
         asyncio.run(main())
 
 
+def test_a_next_reader_takes_samples_that_come_while_it_waits() -> None:
+    async def main() -> None:
+        pipeline = ff.Pipeline()
+        reader = pipeline.reader(pipeline.add(Ticker(0.005)), queue=ff.NEXT)
+        async with pipeline:
+            iterator = aiter(reader)
+            numbers = [(await anext(iterator)).seq for _ in range(5)]
+        assert numbers == sorted(set(numbers))
+
+    asyncio.run(main())
+
+
 def test_a_stream_is_an_async_iterator() -> None:
     async def main() -> list[int]:
         return [sample.value async for sample in ff.stream(Count(5), lambda value: value + 1)]
